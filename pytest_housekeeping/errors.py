@@ -1,0 +1,52 @@
+"""What can go wrong, each error in three parts: what was found, why it matters, what to do now."""
+
+from __future__ import annotations
+
+
+class HousekeepingError(Exception):
+    """A refusal or failure that a person has to read.
+
+    Guarantees: the message names the object concerned and never holds a password or a DSN.
+    """
+
+    def __init__(self, found: str, *, why: str = "", fix: str = "") -> None:
+        super().__init__(found)
+        self.found = found
+        self.why = why
+        self.fix = fix
+
+    def __str__(self) -> str:
+        lines = [self.found]
+        if self.why:
+            lines.append(f"  why: {self.why}")
+        if self.fix:
+            lines.append(f"  fix: {self.fix}")
+        return "\n".join(lines)
+
+
+class MisuseError(HousekeepingError):
+    """The command line, the configuration or a file is not usable: pytest's exit code 4."""
+
+
+class ServerError(HousekeepingError):
+    """The throwaway server could not be made, started or reached."""
+
+
+class SqlFileError(MisuseError):
+    """A file under ``sql/`` or ``checks/`` that cannot be part of a plan."""
+
+
+class SqlFailed(HousekeepingError):
+    """PostgreSQL refused a statement of a file; the message shows file, line, column and text."""
+
+
+class ProofFailed(HousekeepingError):
+    """A guarantee of the transaction did not hold, or a required step has no recorded pass."""
+
+
+class RuleBroken(HousekeepingError):
+    """A rule that is badly written or could not run: never a pass, never a finding."""
+
+
+class EvidenceError(HousekeepingError):
+    """The record of the run could not be written or committed."""

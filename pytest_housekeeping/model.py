@@ -1,0 +1,169 @@
+"""The facts that pass between the parts: frozen, without I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Mode(StrEnum):
+    """What ``--hk-mode`` was given."""
+
+    STAGING = "staging"
+    PROD = "prod"
+    VERIFY = "verify"
+    ROLLBACK = "rollback"
+
+
+class Phase(StrEnum):
+    """The phases of a promotion, in the order in which they run."""
+
+    PRECHECK = "precheck"
+    BACKUP = "backup"
+    APPLY = "apply"
+    SEED = "seed"
+    VERIFY = "verify"
+    TRIPWIRE = "tripwire"
+    PROMOTE = "promote"
+
+
+class Kind(StrEnum):
+    """What a step does; a stable name of the audit."""
+
+    PRECHECK = "precheck"
+    BACKUP = "backup"
+    MIGRATION = "migration"
+    VIEW = "view"
+    POLICY = "policy"
+    SEED = "seed"
+    OBJECT = "object"
+    QUERY = "query"
+    TEST = "test"
+    RLS = "rls"
+    BOUNDARY = "boundary"
+    LINT = "lint"
+    TRIPWIRE = "tripwire"
+    PROMOTE = "promote"
+
+
+class Outcome(StrEnum):
+    """How a step ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class RunOutcome(StrEnum):
+    """How a run ended; a stable name of the audit."""
+
+    PROMOTED = "promoted"
+    PROMOTED_IN_PART = "promoted_in_part"
+    NOTHING_TO_PROMOTE = "nothing_to_promote"
+    ROLLED_BACK = "rolled_back"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+class Level(StrEnum):
+    """How grave a finding is: only an ``error`` fails its step."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTICE = "notice"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One thing that a check saw: the rule, the object as one would type it, and the repair."""
+
+    rule: str
+    level: Level
+    object: str
+    detail: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.rule} [{self.level}] {self.object}: {self.detail}"
+        return f"{text}\n  fix: {self.fix}" if self.fix else text
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lock:
+    """A lock that a file newly took on a relation that existed before it."""
+
+    relation: str
+    mode: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """What one verification saw. It passed when something was examined and no error was found."""
+
+    examined: int
+    findings: tuple[Finding, ...] = ()
+    unit: str = "objects"
+    evidence: tuple[str, ...] = ()
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.level is Level.ERROR)
+
+    @property
+    def passed(self) -> bool:
+        """Nothing passes vacuously: zero objects examined is no pass."""
+        return self.examined > 0 and not self.errors
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Applied:
+    """What applying one file did: statements, rows, new locks, and what had to be put back."""
+
+    statements: int
+    rows: int
+    duration_s: float
+    locks: tuple[Lock, ...] = ()
+    put_back: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """One thing that the plan requires. Its id is stable and is the node id of its item.
+
+    ``segment`` counts from 1; 0 marks a step that belongs to none (prechecks, lint).
+    """
+
+    id: str
+    phase: Phase
+    kind: Kind
+    path: str = ""
+    name: str = ""
+    sha256: str = ""
+    segment: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepResult:
+    """How one step ended, with what it examined and found."""
+
+    step: Step
+    outcome: Outcome
+    duration_s: float = 0.0
+    examined: int = 0
+    message: str = ""
+    statements: int = 0
+    rows: int = 0
+    locks: tuple[Lock, ...] = ()
+    findings: tuple[Finding, ...] = field(default=())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """Where a connection leads, as PostgreSQL itself says it; without secrets."""
+
+    host: str
+    port: int
+    database: str
+    user: str
+    server_version: str
+    system_identifier: str

@@ -1,0 +1,327 @@
+"""What will run, in order, computed from the files on disk and from nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pytest_housekeeping import sqlfile
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.contracts import Contracts, TestNames, check_steps, load
+from pytest_housekeeping.errors import MisuseError, SqlFileError
+from pytest_housekeeping.model import Kind, Mode, Phase, Step
+from pytest_housekeeping.registry import Rule
+from pytest_housekeeping.sqlfile import Problem, SqlFile
+
+PROMOTE = "promote"
+_ATTESTED = {
+    Kind.MIGRATION,
+    Kind.VIEW,
+    Kind.POLICY,
+    Kind.OBJECT,
+    Kind.QUERY,
+    Kind.TEST,
+    Kind.RLS,
+    Kind.BOUNDARY,
+}
+_PRECHECKS = {
+    Mode.STAGING: ("files", "worktree", "server", "capacity", "bootstrap", "history", "roles"),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Past:
+    """A file that the target has applied already, and the commit that holds its text."""
+
+    path: str
+    sha256: str
+    kind: Kind
+    commit: str
+    segment: int = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Segment:
+    """Files that share one transaction. ``transaction=none`` files stand alone and in none."""
+
+    number: int
+    files: tuple[SqlFile, ...]
+    transaction: str = "batch"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The whole promotion: every step that is required, in the order in which they run."""
+
+    mode: Mode
+    steps: tuple[Step, ...]
+    segments: tuple[Segment, ...]
+    seeds: tuple[SqlFile, ...]
+    bootstrap: tuple[str, ...]
+    past: tuple[Past, ...]
+    contracts: Contracts
+    digest: str
+
+    @property
+    def files(self) -> tuple[SqlFile, ...]:
+        return tuple(file for segment in self.segments for file in segment.files) + self.seeds
+
+    def promote_step(self, segment: int) -> Step:
+        return next(
+            step
+            for step in self.steps
+            if step.kind is Kind.PROMOTE and step.segment == segment
+        )
+
+
+def build(
+    config: Config,
+    mode: Mode,
+    *,
+    tests: TestNames,
+    rules: Iterable[Rule] = (),
+    past: Sequence[Past] = (),
+) -> Plan:
+    """Read every file once and lay the steps out.
+
+    Raises MisuseError, with all that is wrong at once, when no order can be made: a name that
+    does not fit, two migrations with one number, an empty plan, contracts that cannot be read.
+    What is wrong inside a single SQL file is kept in its ``problems`` and fails its precheck.
+    """
+    files, errors = _read_all(config)
+    errors += _clashes(files[Kind.MIGRATION])
+    if errors:
+        raise MisuseError("\n".join(str(error) for error in errors))
+    contracts = load(config, rules)
+    pending = [file for kind in _ORDER for file in files[kind] if _is_pending(file, past)]
+    segments = tuple(_cut(pending))
+    seeds = tuple(files[Kind.SEED]) if mode is Mode.STAGING else ()
+    verify = check_steps(config, contracts, tests)
+    steps = tuple(_lay_out(mode, config, segments, seeds, verify, contracts))
+    if not verify:
+        raise MisuseError(
+            f"{config.checks}/ declares nothing to verify",
+            why="a promotion that proves nothing would commit anything",
+            fix=f"declare at least {config.checks}/objects.toml",
+        )
+    return Plan(
+        mode=mode,
+        steps=steps,
+        segments=segments,
+        seeds=seeds,
+        bootstrap=_bootstrap(config),
+        past=tuple(past),
+        contracts=contracts,
+        digest=_digest(steps),
+    )
+
+
+_ORDER = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
+
+
+def _read_all(config: Config) -> tuple[dict[Kind, list[SqlFile]], list[SqlFileError]]:
+    files: dict[Kind, list[SqlFile]] = {kind: [] for kind in sqlfile.FOLDERS}
+    errors: list[SqlFileError] = []
+    for kind, folder in sqlfile.FOLDERS.items():
+        for path in sql_paths(config, folder):
+            try:
+                files[kind].append(sqlfile.read(config.root, path, kind))
+            except SqlFileError as error:
+                errors.append(error)
+    files[Kind.MIGRATION].sort(key=lambda file: (file.number or 0, file.path))
+    return files, errors
+
+
+def sql_paths(config: Config, folder: str) -> list[str]:
+    """The .sql files of a folder under ``sql/``, relative to the root, in name order.
+
+    Raises MisuseError for anything else in it that a person may take for a migration.
+    """
+    top = config.folder(folder)
+    if not top.is_dir():
+        return []
+    strangers = [
+        entry.name
+        for entry in sorted(top.iterdir())
+        if entry.is_dir() or (entry.suffix != ".sql" and entry.suffix.lower() == ".sql")
+    ]
+    if strangers:
+        raise MisuseError(
+            f"{config.sql}/{folder}/ holds {', '.join(strangers)}",
+            why="only files that end in .sql, directly in the folder, are part of the plan",
+            fix="move or rename it",
+        )
+    return sorted(f"{config.sql}/{folder}/{entry.name}" for entry in top.glob("*.sql"))
+
+
+def _bootstrap(config: Config) -> tuple[str, ...]:
+    return tuple(sql_paths(config, "bootstrap"))
+
+
+def _clashes(migrations: Iterable[SqlFile]) -> list[SqlFileError]:
+    by_number: dict[int, list[str]] = {}
+    for file in migrations:
+        by_number.setdefault(file.number or 0, []).append(file.path)
+    return [
+        SqlFileError(
+            f"number {number} is borne by {' and '.join(paths)}",
+            why="which of them runs first would depend on the rest of the name",
+            fix="give one of them the next free number",
+        )
+        for number, paths in by_number.items()
+        if len(paths) > 1
+    ]
+
+
+def _is_pending(file: SqlFile, past: Sequence[Past]) -> bool:
+    """Versioned: not applied yet. Repeatable: its text is not the one applied last."""
+    digest = next((entry.sha256 for entry in reversed(past) if entry.path == file.path), None)
+    if file.kind is Kind.MIGRATION:
+        return digest is None
+    return digest != file.sha256
+
+
+def _cut(pending: Sequence[SqlFile]) -> Iterable[Segment]:
+    """Segments in order. The last one is never ``none``: in it everything is verified."""
+    groups: list[tuple[str, list[SqlFile]]] = []
+    for file in pending:
+        if file.transaction == "batch" and groups and groups[-1][0] == "batch":
+            groups[-1][1].append(file)
+        else:
+            groups.append((file.transaction, [file]))
+    if not groups or groups[-1][0] == "none":
+        groups.append(("batch", []))
+    for number, (transaction, members) in enumerate(groups, start=1):
+        yield Segment(number=number, files=tuple(members), transaction=transaction)
+
+
+def _lay_out(
+    mode: Mode,
+    config: Config,
+    segments: tuple[Segment, ...],
+    seeds: tuple[SqlFile, ...],
+    verify: Sequence[Step],
+    contracts: Contracts,
+) -> Iterable[Step]:
+    for name in _prechecks(mode, config, contracts):
+        yield Step(id=f"precheck::{name}", phase=Phase.PRECHECK, kind=Kind.PRECHECK, name=name)
+    files = [file for segment in segments for file in segment.files]
+    lint = list(_lint_steps(config, [*files, *seeds])) if config.lint else []
+    last = segments[-1].number
+    for segment in segments:
+        for file in segment.files:
+            yield _file_step(file, Phase.APPLY, segment.number)
+        if segment.number == last:
+            yield from (_file_step(file, Phase.SEED, last) for file in seeds)
+            yield from (replace(step, segment=last) for step in verify)
+            yield from (replace(step, segment=last) for step in lint)
+            if mode is Mode.STAGING:
+                yield from _tripwires(contracts, last)
+        elif segment.transaction != "none":
+            yield from _between(contracts, verify, segment.number, last)
+        count = f"[{segment.number}/{last}]" if last > 1 else ""
+        yield Step(
+            id=f"{PROMOTE}{count}",
+            phase=Phase.PROMOTE,
+            kind=Kind.PROMOTE,
+            name=PROMOTE,
+            segment=segment.number,
+        )
+
+
+def _prechecks(mode: Mode, config: Config, contracts: Contracts) -> Iterable[str]:
+    """What there is nothing of has no step: nothing passes vacuously."""
+    for name in _PRECHECKS[mode]:
+        if name == "bootstrap" and not sql_paths(config, "bootstrap"):
+            continue
+        if name == "roles" and not contracts.roles:
+            continue
+        yield name
+
+
+def _between(contracts: Contracts, verify: Sequence[Step], segment: int, last: int) -> Iterable[Step]:
+    """Between segments the schema is unfinished: what must hold is that nothing stands open."""
+    holding = {rule.id for rule in contracts.rules if rule.family == "rls" and not rule.proof}
+    if contracts.boundaries is not None:
+        holding |= {
+            contract.name
+            for contract in contracts.boundaries.contracts
+            if contract.type == "forbidden"
+        }
+    for step in verify:
+        if step.kind in (Kind.RLS, Kind.BOUNDARY) and step.name in holding:
+            yield replace(step, id=f"{step.id}[{segment}/{last}]", segment=segment)
+
+
+def _file_step(file: SqlFile, phase: Phase, segment: int) -> Step:
+    return Step(
+        id=f"{file.path}::apply",
+        phase=phase,
+        kind=file.kind,
+        path=file.path,
+        name="apply",
+        sha256=file.sha256,
+        segment=segment,
+    )
+
+
+def _lint_steps(config: Config, files: Iterable[SqlFile]) -> Iterable[Step]:
+    for file in files:
+        yield Step(
+            id=f"{file.path}::lint",
+            phase=Phase.VERIFY,
+            kind=Kind.LINT,
+            path=file.path,
+            name="lint",
+            sha256=file.sha256,
+        )
+
+
+def _tripwires(contracts: Contracts, segment: int) -> Iterable[Step]:
+    for rule in contracts.rules:
+        yield Step(
+            id=f"tripwire::{rule.id}",
+            phase=Phase.TRIPWIRE,
+            kind=Kind.TRIPWIRE,
+            name=rule.id,
+            segment=segment,
+        )
+
+
+def _digest(steps: Iterable[Step]) -> str:
+    """What staging attests and production will run: order, ids and contents of these steps."""
+    lines = [f"{step.kind} {step.id} {step.sha256}" for step in steps if step.kind in _ATTESTED]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def problems_of(config: Config, plan: Plan) -> list[tuple[SqlFile, Problem]]:
+    """All that is wrong inside the files, and enum values used in the batch that adds them."""
+    found = [(file, problem) for file in plan.files for problem in file.problems]
+    for segment in plan.segments:
+        found += _early_values(config.root, segment)
+    return found
+
+
+def _early_values(root: Path, segment: Segment) -> Iterable[tuple[SqlFile, Problem]]:
+    """SQLSTATE 55P04: a new enum value cannot be used in the transaction that adds it, unless
+    the type was made in it: https://www.postgresql.org/docs/16/sql-altertype.html"""
+    made = {name for file in segment.files for name in file.enums_made}
+    for position, file in enumerate(segment.files):
+        added = [value for name, value in file.values_added if name not in made]
+        users = [
+            (value, later.path)
+            for value in added
+            for later in segment.files[position:]
+            if sqlfile.uses_constant(root, later.path, value)
+        ]
+        for value, user in users:
+            problem = Problem(
+                line=1,
+                column=1,
+                found=f"the enum value {value!r} is added here and used by {user}",
+                why="PostgreSQL refuses a new value in the transaction that adds it (55P04)",
+                fix="begin this file with: -- hk: transaction=own",
+            )
+            yield file, problem

@@ -1,0 +1,283 @@
+"""The one transaction: begin, apply file by file with proofs around each, seal, commit."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from pytest_housekeeping import sqlfile
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.database import Connection, LentConnection
+from pytest_housekeeping.errors import ProofFailed, SqlFailed
+from pytest_housekeeping.model import Applied, Lock
+from pytest_housekeeping.sqlfile import SqlFile
+
+_STATE = """
+SELECT pg_catalog.pg_current_xact_id()::text, current_user::text, session_user::text,
+       pg_catalog.current_setting('search_path'),
+       CASE WHEN pg_catalog.pg_my_temp_schema() <> 0 THEN ARRAY(
+           SELECT c.relname::text FROM pg_catalog.pg_class AS c
+           WHERE c.relnamespace = pg_catalog.pg_my_temp_schema() AND c.relkind <> 'i'
+           ORDER BY 1) END"""
+_SETTINGS = """
+       ARRAY(SELECT s.name || ' = ' || s.setting FROM pg_catalog.pg_settings AS s
+             WHERE s.source = 'session' ORDER BY 1)"""
+# RESET ALL leaves role and session_authorization alone: they are marked GUC_NO_RESET_ALL.
+_PUT_BACK = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL"
+_WRITES = ("INSERT", "UPDATE", "DELETE", "MERGE", "COPY")
+_WORD = re.compile(r"\w+")
+_STRONG = {
+    "ShareLock",
+    "ShareRowExclusiveLock",
+    "ExclusiveLock",
+    "AccessExclusiveLock",
+}
+
+
+@dataclass(kw_only=True)
+class Transaction:
+    """An open transaction on ``connection``, and what has to be true of it at every moment."""
+
+    connection: LentConnection
+    config: Config
+    xid: str
+    user: str
+    search_path: str
+    relations: dict[int, str]
+    held: set[tuple[int, str]] = field(default_factory=set)
+    locked_since: float | None = None
+    sealed: bool = False
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The words by which a text could name a relation that stood before the batch."""
+        return frozenset(
+            word for name in self.relations.values() for word in _WORD.findall(name.lower())
+        )
+
+    def apply(self, file: SqlFile, text: str) -> Applied:
+        """Run one file as one simple-protocol round trip, then prove and put back its surroundings.
+
+        Raises SqlFailed with file, line and column when PostgreSQL refuses a statement, and
+        ProofFailed when the file ended the transaction that it ran in.
+        """
+        prefix = "SET LOCAL row_security = on; " if file.row_security else ""
+        watched = () if file.keeps_session else self._settings()
+        query = f"{prefix}{text}\n;{_STATE}{'' if file.keeps_session else ',' + _SETTINGS};"
+        query += f"{_PUT_BACK}; {local_settings(self.config)}"
+        started = time.perf_counter()
+        try:
+            cursor = self.connection.execute(query.encode())
+        except psycopg.Error as error:
+            raise explain(file.path, text, error, len(prefix)) from None
+        rows, state = _walk(cursor)
+        duration = time.perf_counter() - started
+        self._prove(file, str(state[0]))
+        put_back = self._left_behind(state, watched)
+        if state[4]:
+            self.connection.execute("DISCARD TEMP")
+        return Applied(
+            statements=file.statements,
+            rows=rows,
+            duration_s=duration,
+            locks=self._new_locks(file, text),
+            put_back=put_back,
+        )
+
+    def seal(self) -> None:
+        """Let deferred constraints speak now and not at COMMIT, then look at it as users will.
+
+        Raises SqlFailed when a deferred constraint does not hold.
+        """
+        try:
+            self.connection.execute("SET CONSTRAINTS ALL IMMEDIATE; SET LOCAL row_security = on")
+        except psycopg.Error as error:
+            raise explain("SET CONSTRAINTS ALL IMMEDIATE", "", error) from None
+        self.sealed = True
+
+    def prove(self) -> None:
+        """The transaction is still the one that was begun. Raises ProofFailed."""
+        if self.connection.info.transaction_status is not TransactionStatus.INTRANS:
+            raise ProofFailed(
+                "the transaction is no longer open",
+                why="what was proved before may not be what would be committed",
+                fix="look for a check that commits, or for a lost connection",
+            )
+        row = self.connection.execute("SELECT pg_catalog.pg_current_xact_id()::text").fetchone()
+        if row is None or row[0] != self.xid:
+            raise ProofFailed(
+                f"the transaction id is {row and row[0]}, not {self.xid}",
+                why="something ended the transaction and began another",
+                fix="no check may commit or roll back",
+            )
+
+    @property
+    def locks_held_s(self) -> float:
+        """For how many seconds a lock that others wait for has been held."""
+        return 0.0 if self.locked_since is None else time.perf_counter() - self.locked_since
+
+    def _prove(self, file: SqlFile, xid: str) -> None:
+        status = self.connection.info.transaction_status
+        if status is not TransactionStatus.INTRANS or xid != self.xid:
+            raise ProofFailed(
+                f"{file.path} ended the transaction (id {self.xid} before it, {xid} after it)",
+                why="part of the batch may be committed, which nothing has proved yet",
+                fix="remove what commits from the file",
+            )
+
+    def _left_behind(self, state: tuple[Any, ...], before: tuple[str, ...]) -> tuple[str, ...]:
+        left = []
+        if state[1] != self.user:
+            left.append(f"role {state[1]}")
+        if state[2] != self.user:
+            left.append(f"session authorization {state[2]}")
+        if state[3] != self.search_path:
+            left.append(f"search_path = {state[3] or repr('')}")
+        left += [f"temporary table {name}" for name in state[4] or ()]
+        if len(state) > 5:
+            left += [
+                setting
+                for setting in state[5]
+                if setting not in before and not setting.startswith(("role =", "search_path ="))
+            ]
+        return tuple(left)
+
+    def _settings(self) -> tuple[str, ...]:
+        row = self.connection.execute(f"SELECT {_SETTINGS}").fetchone()
+        return tuple(row[0]) if row else ()
+
+    def _new_locks(self, file: SqlFile, text: str) -> tuple[Lock, ...]:
+        """Locks on relations that stood before the batch.
+
+        Reading the lock table costs as much as all the locks that the batch holds, so it is
+        read only when the text names such a relation or runs code that may.
+        """
+        if file.keeps_session and self.names.isdisjoint(_WORD.findall(text.lower())):
+            return ()
+        rows = self.connection.execute(
+            "SELECT relation::int8, mode FROM pg_catalog.pg_locks"
+            " WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'relation' AND granted"
+            " AND database = (SELECT oid FROM pg_catalog.pg_database"
+            "                 WHERE datname = pg_catalog.current_database())"
+        ).fetchall()
+        new = {(oid, mode) for oid, mode in rows if oid in self.relations} - self.held
+        self.held |= new
+        if self.locked_since is None and any(mode in _STRONG for _, mode in new):
+            self.locked_since = time.perf_counter()
+        return tuple(
+            Lock(relation=self.relations[oid], mode=mode)
+            for oid, mode in sorted(new, key=lambda lock: (self.relations[lock[0]], lock[1]))
+        )
+
+
+# One promotion at a time in a database: the key is "hkprmote" as eight bytes.
+_ADVISORY_KEY = int.from_bytes(b"hkprmote")
+
+
+def begin(connection: LentConnection, config: Config) -> Transaction:
+    """BEGIN, the lock that admits one promotion at a time, limits, and the transaction's id.
+
+    The lock belongs to the transaction, for a session lock outlives it behind a pooler:
+    https://www.postgresql.org/docs/16/explicit-locking.html#ADVISORY-LOCKS
+
+    Raises ProofFailed when another promotion holds the lock for longer than ``lock_wait``.
+    """
+    try:
+        connection.execute(
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
+            f" SET LOCAL lock_timeout = '{config.lock_wait}';"
+            f" SELECT pg_catalog.pg_advisory_xact_lock({_ADVISORY_KEY});"
+            f" {local_settings(config)}"
+        )
+    except psycopg.errors.LockNotAvailable:
+        connection.execute("ROLLBACK")
+        raise ProofFailed(
+            f"another promotion of this database has been running for over {config.lock_wait}",
+            why="two batches at once could each pass what the other breaks",
+            fix="wait for it to end, or look it up in pg_stat_activity",
+        ) from None
+    row = connection.execute(
+        "SELECT pg_catalog.pg_current_xact_id()::text, current_user::text,"
+        " pg_catalog.current_setting('search_path')"
+    ).fetchone()
+    if row is None:
+        raise ProofFailed("BEGIN gave no transaction id", why="nothing could be proved in it")
+    return Transaction(
+        connection=connection,
+        config=config,
+        xid=row[0],
+        user=row[1],
+        search_path=row[2],
+        relations=_relations(connection),
+    )
+
+
+def local_settings(config: Config) -> str:
+    """SET LOCAL of the limits; ``row_security = off`` makes a silent "0 rows" an error."""
+    limits = {
+        "row_security": "off",
+        "lock_timeout": config.lock_timeout,
+        "statement_timeout": config.statement_timeout,
+        "idle_in_transaction_session_timeout": config.idle_timeout,
+        "client_min_messages": "warning",
+    }
+    return "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in limits.items())
+
+
+def explain(path: str, text: str, error: psycopg.Error, shift: int = 0) -> SqlFailed:
+    """PostgreSQL's refusal as a person wants it: place, lines, message, detail, hint, SQLSTATE."""
+    diag = error.diag
+    message = diag.message_primary or str(error).strip() or type(error).__name__
+    where = path
+    shown = []
+    position = int(diag.statement_position or 0) - shift
+    if 0 < position <= len(text) + 1:
+        line, column = sqlfile.place(text, position - 1)
+        where = f"{path}:{line}:{column}"
+        shown.append(sqlfile.excerpt(text, line, column))
+    shown += [
+        f"  {label}: {value}"
+        for label, value in (
+            ("detail", diag.message_detail),
+            ("hint", diag.message_hint),
+            ("context", diag.context),
+        )
+        if value
+    ]
+    head = f"{where}: {message} (SQLSTATE {diag.sqlstate or 'none: the connection was lost'})"
+    return SqlFailed("\n".join([head, *shown]))
+
+
+def _walk(cursor: psycopg.Cursor[tuple[Any, ...]]) -> tuple[int, tuple[Any, ...]]:
+    """Rows written by all statements, and the row that the state query, the last one, gave."""
+    rows = 0
+    state: tuple[Any, ...] | None = None
+    more: bool | None = True
+    while more:
+        status = cursor.statusmessage or ""
+        if status.startswith("SELECT"):
+            state = cursor.fetchone() if cursor.description else None
+        elif status.startswith(_WRITES):
+            rows += max(cursor.rowcount, 0)
+        more = cursor.nextset()
+    if state is None:
+        raise ProofFailed("the state after the file is unknown", why="nothing was proved by it")
+    return rows, state
+
+
+def _relations(connection: Connection) -> dict[int, str]:
+    rows = connection.execute(
+        "SELECT c.oid::int8, pg_catalog.format('%I.%I', n.nspname, c.relname)"
+        " FROM pg_catalog.pg_class AS c"
+        " JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
+        " WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')"
+        " AND n.nspname NOT LIKE 'pg\\_temp\\_%' AND n.nspname NOT LIKE 'pg\\_toast\\_temp\\_%'"
+        " AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')"
+    ).fetchall()
+    return dict(rows)

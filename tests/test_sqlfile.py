@@ -1,0 +1,139 @@
+"""What PostgreSQL's parser sees in a file, and what keeps a file out of the plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pytest_housekeeping import sqlfile
+from pytest_housekeeping.errors import SqlFileError
+from pytest_housekeeping.model import Kind
+from pytest_housekeeping.sqlfile import SqlFile
+
+
+def read(folder: Path, text: str | bytes, kind: Kind = Kind.MIGRATION) -> SqlFile:
+    data = text if isinstance(text, bytes) else text.encode()
+    (folder / "0001_it.sql").write_bytes(data)
+    return sqlfile.read(folder, "0001_it.sql", kind)
+
+
+def test_a_sound_file(tmp_path: Path) -> None:
+    file = read(tmp_path, "-- hk: row-security=on\nCREATE TABLE a (); INSERT INTO a DEFAULT VALUES;")
+    assert (file.number, file.statements, file.row_security) == (1, 2, True)
+    assert (file.transaction, file.keeps_session, file.problems) == ("batch", True, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "found"),
+    [
+        ("", 1, 1, "holds no statement"),
+        ("-- only words\n/* and more */\n", 1, 1, "holds no statement"),
+        ("SELECT 1;\n  COMMIT;", 2, 3, "COMMIT in the file"),
+        ("SELECT 1;\nROLLBACK", 2, 1, "ROLLBACK in the file"),
+        ("BEGIN;\nSELECT 1;", 1, 1, "BEGIN in the file"),
+        ("START TRANSACTION", 1, 1, "START TRANSACTION in the file"),
+        ("END", 1, 1, "COMMIT in the file"),
+        ("PREPARE TRANSACTION 'x'", 1, 1, "PREPARE TRANSACTION in the file"),
+        ("/* /* x */ */ -- y\n  ABORT", 2, 3, "ROLLBACK in the file"),
+        ("SELECT 1;\n\\i other.sql\n", 2, 1, "psql command \\i"),
+        ("\\copy t from 'x'\n", 1, 1, "psql command \\copy"),
+        ("COPY t FROM STDIN", 1, 1, "COPY through the client"),
+        ("SELECT 1;\n\nCREATE TABEL t ();", 3, 8, 'syntax error at or near "TABEL"'),
+        ("CREATE TABLE é (x int);\nSELEC 1", 2, 1, 'syntax error at or near "SELEC"'),
+        ("SELECT 'abc", 1, 8, "unterminated quoted string"),
+        ("CREATE INDEX CONCURRENTLY i ON t (a)", 1, 1, "CREATE INDEX CONCURRENTLY cannot run"),
+        ("DROP INDEX CONCURRENTLY i", 1, 1, "DROP INDEX CONCURRENTLY cannot run"),
+        ("REINDEX TABLE CONCURRENTLY t", 1, 1, "REINDEX CONCURRENTLY cannot run"),
+        ("VACUUM t", 1, 1, "VACUUM cannot run"),
+        ("ALTER SYSTEM SET work_mem = '1MB'", 1, 1, "ALTER SYSTEM cannot run"),
+        ("ALTER TABLE t DETACH PARTITION p CONCURRENTLY", 1, 1, "DETACH PARTITION CONCURRENTLY"),
+        ("-- hk: transaction=none\nSELECT 1; SELECT 2", 1, 1, "transaction=none with 2 statements"),
+        ("-- hk: transakcja=none\nSELECT 1", 1, 1, "unknown header 'transakcja=none'"),
+        ("SELECT 1;\n-- hk: x\n-- y", 0, 0, ""),
+        (b"SELECT '\xff'", 1, 1, "is not UTF-8 (byte 9)"),
+    ],
+)
+def test_problems(tmp_path: Path, text: str | bytes, line: int, column: int, found: str) -> None:
+    problems = read(tmp_path, text).problems
+    if not found:
+        assert problems == ()
+        return
+    assert len(problems) == 1
+    problem = problems[0]
+    assert found in problem.found
+    assert (problem.line, problem.column) == (line, column)
+    assert problem.why
+    assert problem.fix
+
+
+@pytest.mark.parametrize("text", ["SAVEPOINT a; RELEASE a", "ANALYZE", "REINDEX TABLE t"])
+def test_what_a_transaction_can_hold(tmp_path: Path, text: str) -> None:
+    assert read(tmp_path, text).problems == ()
+
+
+def test_only_a_migration_cuts_the_batch(tmp_path: Path) -> None:
+    file = read(tmp_path, "-- hk: transaction=own\nSELECT 1", Kind.VIEW)
+    assert ["transaction=own outside migrations" in each.found for each in file.problems] == [True]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SET search_path = ''",
+        "SELECT set_config('a.b', 'c', false)",
+        "DO $$ BEGIN END $$",
+        "CREATE TEMP TABLE t ()",
+        "CREATE TEMPORARY TABLE t AS SELECT 1",
+        "RESET ALL",
+        "CALL p()",
+    ],
+)
+def test_files_that_may_touch_the_session(tmp_path: Path, text: str) -> None:
+    assert read(tmp_path, text).keeps_session is False
+
+
+def test_enum_values(tmp_path: Path) -> None:
+    file = read(tmp_path, "CREATE TYPE a.e AS ENUM ('x'); ALTER TYPE a.e ADD VALUE 'y' AFTER 'x'")
+    assert file.enums_made == ("a.e",)
+    assert file.values_added == (("a.e", "y"),)
+    assert read(tmp_path, "ALTER TYPE a.e RENAME VALUE 'x' TO 'z'").values_added == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "used"),
+    [
+        ("INSERT INTO t VALUES ('y')", True),
+        ("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT 1 WHERE s = 'y' $$", True),
+        ("ALTER TABLE t ALTER s SET DEFAULT 'y'", True),
+        ("ALTER TYPE e ADD VALUE 'y'", False),
+        ("SELECT 1 -- 'y'", False),
+        ("INSERT INTO t VALUES ('yy')", False),
+    ],
+)
+def test_uses_of_a_constant(tmp_path: Path, text: str, used: bool) -> None:
+    (tmp_path / "a.sql").write_text(text, encoding="utf-8")
+    assert sqlfile.uses_constant(tmp_path, "a.sql", "y") is used
+
+
+@pytest.mark.parametrize("name", ["1_a.sql", "a.sql", "0001-a.sql", "0001_a b.sql", "0001_ä.sql"])
+def test_names_that_do_not_fit(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("SELECT 1", encoding="utf-8")
+    with pytest.raises(SqlFileError) as caught:
+        sqlfile.read(tmp_path, name, Kind.MIGRATION)
+    assert "0007_add_customer_email.sql" in str(caught.value)
+
+
+def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
+    assert read(tmp_path, b"\xef\xbb\xbfSELECT 1").problems == ()
+
+
+def test_excerpt_points_at_the_place() -> None:
+    text = "one\ntwo\nthree\nfour\nfive\n"
+    assert sqlfile.place(text, text.index("three") + 2) == (3, 3)
+    assert sqlfile.excerpt(text, 3, 3, around=1).splitlines() == [
+        "     2 | two",
+        ">    3 | three",
+        "       |   ^",
+        "     4 | four",
+    ]
