@@ -280,7 +280,7 @@ def _lint_steps(config: Config, files: Iterable[SqlFile]) -> Iterable[Step]:
 
 
 def _tripwires(contracts: Contracts, segment: int) -> Iterable[Step]:
-    for rule in contracts.rules:
+    for rule in contracts.rules_in_force:
         yield Step(
             id=f"tripwire::{rule.id}",
             phase=Phase.TRIPWIRE,

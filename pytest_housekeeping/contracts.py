@@ -1,0 +1,196 @@
+"""What ``checks/`` declares, read together, and the steps that verify it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pytest_housekeeping import boundary, objects, rls, sqlfile
+from pytest_housekeeping.boundary import Boundaries
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.errors import HousekeepingError, MisuseError
+from pytest_housekeeping.model import Kind, Phase, Step
+from pytest_housekeeping.objects import Objects
+from pytest_housekeeping.registry import Rule, shipped_rules, unique_rules
+from pytest_housekeeping.rls import Exemption, RlsContract
+
+T = TypeVar("T")
+SCOPE = "scope"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TestNames:
+    """Which files, functions and classes pytest takes for tests: its own ini options."""
+
+    __test__ = False
+    files: tuple[str, ...] = ("test_*.py", "*_test.py")
+    functions: tuple[str, ...] = ("test",)
+    classes: tuple[str, ...] = ("Test",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contracts:
+    """The declarations of a project; what it does not declare is None and has no step."""
+
+    objects: Objects | None
+    rls: RlsContract | None
+    boundaries: Boundaries | None
+    rules: tuple[Rule, ...]
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Every role that a contract speaks of, once."""
+        named = [*(self.rls.roles if self.rls else ())]
+        for app in self.boundaries.apps if self.boundaries else ():
+            named += app.roles
+        return tuple(dict.fromkeys(named))
+
+    @property
+    def rules_in_force(self) -> tuple[Rule, ...]:
+        """The rules that have something to judge here: those that staging must see firing."""
+        types = {each.type for each in self.boundaries.contracts} if self.boundaries else set()
+        return tuple(
+            rule
+            for rule in self.rules
+            if (rule.contract in types if rule.family == "boundary" else self.rls is not None)
+        )
+
+    @property
+    def context(self) -> tuple[str, ...]:
+        """The settings that carry the identity."""
+        return self.rls.context if self.rls else ()
+
+
+def load(config: Config, further_rules: Iterable[Rule] = ()) -> Contracts:
+    """Read the three declarations. Raises MisuseError with the errors of all of them at once."""
+    rules = unique_rules([*shipped_rules(), *further_rules])
+    known = frozenset(rule.id for rule in rules)
+    errors: list[HousekeepingError] = []
+
+    def read(name: str, parse: Callable[..., T], **options: Any) -> T | None:
+        path = config.root / config.checks / name
+        label = f"{config.checks}/{name}"
+        if not path.is_file():
+            return None
+        try:
+            return parse(sqlfile.decode(path.read_bytes(), label), path=label, **options)
+        except HousekeepingError as error:
+            errors.append(error)
+            return None
+
+    contracts = Contracts(
+        objects=read("objects.toml", objects.parse),
+        rls=read("rls.toml", rls.parse_rls, known_rules=known),
+        boundaries=read("boundaries.toml", boundary.parse_boundaries),
+        rules=rules,
+    )
+    if errors:
+        raise MisuseError("\n".join(str(error) for error in errors))
+    return contracts
+
+
+def check_steps(config: Config, contracts: Contracts, tests: TestNames) -> list[Step]:
+    """One step per declared object, query, rule, exemption, contract and test function."""
+    folder = config.root / config.checks
+    return [
+        *_objects(config, contracts),
+        *_queries(config, folder),
+        *_rls(config, contracts),
+        *_boundaries(config, contracts),
+        *_tests(config, folder, tests),
+    ]
+
+
+def _step(kind: Kind, path: str, name: str, sha256: str) -> Step:
+    return Step(
+        id=f"{path}::{name}", phase=Phase.VERIFY, kind=kind, path=path, name=name, sha256=sha256
+    )
+
+
+def _digest(config: Config, path: str) -> str:
+    return sqlfile.digest((config.root / path).read_bytes())
+
+
+def _objects(config: Config, contracts: Contracts) -> Iterator[Step]:
+    if contracts.objects is not None:
+        path = f"{config.checks}/objects.toml"
+        digest = _digest(config, path)
+        for declared in contracts.objects.declared:
+            yield _step(Kind.OBJECT, path, str(declared), digest)
+
+
+def _rls(config: Config, contracts: Contracts) -> Iterator[Step]:
+    if contracts.rls is not None:
+        path = f"{config.checks}/rls.toml"
+        digest = _digest(config, path)
+        yield _step(Kind.RLS, path, SCOPE, digest)
+        for rule in contracts.rules:
+            if rule.family == "rls":
+                yield _step(Kind.RLS, path, rule.id, digest)
+        for exemption in contracts.rls.exemptions:
+            yield _step(Kind.RLS, path, exemption_name(exemption), digest)
+
+
+def exemption_name(exemption: Exemption) -> str:
+    """How the item of an exemption is called."""
+    return f"exempt {exemption.rule} {exemption.object}"
+
+
+def _boundaries(config: Config, contracts: Contracts) -> Iterator[Step]:
+    if contracts.boundaries is not None:
+        path = f"{config.checks}/boundaries.toml"
+        digest = _digest(config, path)
+        for contract in contracts.boundaries.contracts:
+            yield _step(Kind.BOUNDARY, path, contract.name, digest)
+
+
+def _queries(config: Config, folder: Path) -> Iterator[Step]:
+    for path in sorted((folder / "queries").glob("*.sql")):
+        relative = path.relative_to(config.root).as_posix()
+        yield _step(Kind.QUERY, relative, "query", _digest(config, relative))
+
+
+def _tests(config: Config, folder: Path, names: TestNames) -> Iterator[Step]:
+    for path in sorted(folder.rglob("*.py")):
+        if any(fnmatch(path.name, pattern) for pattern in names.files):
+            relative = path.relative_to(config.root).as_posix()
+            digest = _digest(config, relative)
+            for name in _test_functions(path, relative, names):
+                yield _step(Kind.TEST, relative, name, digest)
+
+
+def _test_functions(path: Path, relative: str, names: TestNames) -> Iterator[str]:
+    """The tests that a file defines, by its syntax tree: pytest may be told not to collect them.
+
+    Raises MisuseError for a file that does not parse.
+    """
+    try:
+        tree = ast.parse(path.read_bytes(), filename=relative)
+    except (SyntaxError, ValueError) as error:
+        raise MisuseError(
+            f"{relative} is no Python file: {error}",
+            why="the tests in it are required, and nobody knows which they are",
+            fix="correct the file",
+        ) from None
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            if _matches(node.name, names.functions):
+                yield node.name
+        elif isinstance(node, ast.ClassDef) and _matches(node.name, names.classes):
+            for member in node.body:
+                if isinstance(member, ast.FunctionDef | ast.AsyncFunctionDef) and _matches(
+                    member.name, names.functions
+                ):
+                    yield f"{node.name}::{member.name}"
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    """As pytest does it: a prefix, or a glob when it holds one of ``*?[``."""
+    return any(
+        name.startswith(pattern) or (any(c in pattern for c in "*?[") and fnmatch(name, pattern))
+        for pattern in patterns
+    )

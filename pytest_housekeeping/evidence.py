@@ -1,0 +1,223 @@
+"""The record of an active run: journaled as it goes, then written, committed and told."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_housekeeping import __version__, journal, records
+from pytest_housekeeping.errors import EvidenceError, HousekeepingError
+from pytest_housekeeping.model import Mode, RunOutcome, StepResult
+from pytest_housekeeping.promotion import Promotion
+from pytest_housekeeping.redact import Secrets
+from pytest_housekeeping.repository import Repository
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.audit_model import Audit
+
+BRANCH = "housekeeping/audit/staging"
+
+
+class Evidence:
+    """What is kept of one run. Every failure to keep it is said, and fails the run."""
+
+    def __init__(self, promotion: Promotion, secrets: Sequence[str] = ()) -> None:
+        self.promotion = promotion
+        self.around = promotion.around
+        self.secrets = Secrets(secrets)
+        self.audit: Audit | None = None
+        self.said: list[str] = []
+        self._folder = self.around.config.root / self.around.config.audit
+        self._facts = records.Facts(
+            run=records.RunFacts(
+                id=self.around.run_id,
+                mode=self.around.plan.mode,
+                started_at=self.around.started_at,
+                tool_version=__version__,
+                actor=os.environ.get("GITHUB_ACTOR") or _login(),
+                ci_url=_ci_url(),
+            ),
+            source=records.SourceFacts(
+                commit=self.around.source.commit,
+                branch=self.around.source.branch,
+                dirty=self.around.source.dirty,
+            ),
+            digest=self.around.plan.digest,
+            steps=self.around.plan.steps,
+            segments=len(self.around.plan.segments),
+        )
+        self._journal: journal.Journal | None = None
+
+    def open(self) -> None:
+        """Begin the journal, after what killed runs have left was turned into audits.
+
+        Raises EvidenceError when the folder cannot be written: no run without a record.
+        """
+        for leftover in journal.leftovers(self._folder):
+            audit = journal.recover(leftover)
+            _write(audit, self._folder, leftover.name.removesuffix(records.JOURNAL))
+            leftover.unlink()
+            self.said.append(f"a run that was killed is on record now: {audit.run.id}")
+        self._journal = journal.start(self._folder, self._facts, secrets=self.secrets)
+        self.around.journal = self._journal
+
+    def note(self, result: StepResult) -> None:
+        """Journal how a step ended."""
+        if self._journal is not None:
+            self._journal.ended(result)
+
+    def settle(self, exitstatus: int, *, partial: bool) -> None:
+        """Nothing runs any more: roll back what is open and state what is true."""
+        self.promotion.roll_back()
+        outcome = self.promotion.outcome()
+        self.audit = self._make(outcome, _message(outcome, exitstatus, partial))
+
+    def write(self, *, partial: bool) -> bool:
+        """Write the JSON beside the HTML, commit both. Returns whether everything was kept."""
+        if self.audit is None:
+            return False
+        try:
+            path = _write(self.audit, self._folder, records.stem(self._facts.run), self.secrets)
+            html = self.around.html_path
+            if html.is_file():
+                self.secrets.scrub(html)
+            self.said += [f"evidence: {_relative(each)}" for each in (path, html)]
+            self._commit([path, html], partial=partial)
+            _step_summary(self.audit)
+        except HousekeepingError as error:
+            self.said += ["", f"THE EVIDENCE IS NOT COMPLETE: {error}"]
+            return False
+        if self._journal is not None:
+            self._journal.remove()
+        return True
+
+    def summary(self) -> list[str]:
+        """For the terminal: outcome, findings, where the evidence lies."""
+        from pytest_housekeeping.report import terminal_summary
+
+        lines = terminal_summary(self.audit) if self.audit else []
+        return [self.secrets.redact(line) for line in (*lines, *self.said)]
+
+    def _make(self, outcome: RunOutcome, message: str) -> Audit:
+        from pytest_housekeeping.audit import make_audit
+
+        order = {step.id: place for place, step in enumerate(self.around.plan.steps)}
+        results = sorted(
+            self.promotion.results.values(),
+            key=lambda result: order.get(result.step.id, len(order)),
+        )
+        return make_audit(
+            self._facts,
+            outcome=outcome,
+            finished_at=datetime.now(UTC),
+            results=results,
+            target=self.around.known_target,
+            message=message,
+            locks_held_s=self.promotion.locks_held_s,
+            previous=self._previous(),
+            secrets=self.secrets,
+        )
+
+    def _previous(self) -> str | None:
+        """The digest of the audit before this one, on record in the repository."""
+        repository = self.around.repository
+        if repository is None:
+            return None
+        return latest_digest(repository, self.around.plan.mode, self._folder)
+
+    def _commit(self, paths: Sequence[Path], *, partial: bool) -> None:
+        why_not = self._why_not_committed(partial=partial)
+        repository, commit = self.around.repository, self.around.source.commit
+        if why_not or repository is None or commit is None or self.audit is None:
+            self.said.append(f"not committed: {why_not}")
+            return
+        files = {repository.relative(path): path.read_bytes() for path in paths}
+        run = self.audit.run
+        message = (
+            f"{run.mode} {run.outcome}: {len(self.audit.steps)} steps on {commit[:12]}\n\n"
+            f"Run {run.id}, plan {self.audit.plan.digest[:12]}, audit {self.audit.chain.digest}\n"
+        )
+        made = repository.commit_evidence(BRANCH, files, message, attests=commit)
+        self.said.append(f"committed: {made[:12]} on {BRANCH}, which attests {commit[:12]}")
+
+    def _why_not_committed(self, *, partial: bool) -> str:
+        if not self.around.commit:
+            return "--hk-no-commit"
+        if self.around.source.commit is None:
+            return self.around.source.reason
+        if self.around.source.dirty:
+            dirty = ", ".join(self.around.source.dirty[:5])
+            return f"uncommitted changes, and an audit attests a commit: {dirty}"
+        if partial:
+            return "only part of the plan was run"
+        return ""
+
+
+def latest_digest(repository: Repository, mode: Mode, folder: Path) -> str | None:
+    """The digest of the newest committed audit of a mode, to which the next one is chained."""
+    digest = None
+    for _, data in repository.evidence(mode, repository.relative(folder)):
+        digest = json.loads(data)["chain"]["digest"]
+    return digest
+
+
+def _write(
+    audit: Audit, folder: Path, stem: str, secrets: Secrets | None = None
+) -> Path:
+    from pytest_housekeeping.audit import write
+
+    return write(audit, folder, stem, secrets)
+
+
+def _message(outcome: RunOutcome, exitstatus: int, partial: bool) -> str:
+    if outcome is RunOutcome.ROLLED_BACK and partial and exitstatus == 0:
+        return "a selection was run, so nothing was to be promoted; everything was rolled back"
+    return {
+        RunOutcome.PROMOTED: "everything that was required has passed, and is committed",
+        RunOutcome.PROMOTED_IN_PART: "the first segments are committed, the rest is not",
+        RunOutcome.NOTHING_TO_PROMOTE: "nothing was pending, and everything still holds",
+        RunOutcome.ROLLED_BACK: "not everything has passed; nothing was changed",
+        RunOutcome.REFUSED: "a precheck refused the run; nothing was begun",
+        RunOutcome.UNKNOWN: "the connection was lost during COMMIT; see the promote step",
+    }[outcome]
+
+
+def _step_summary(audit: Audit) -> None:
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not path:
+        return
+    from pytest_housekeeping.report import step_summary
+
+    try:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(step_summary(audit))
+    except OSError as error:
+        raise EvidenceError(f"the step summary cannot be written: {error.strerror}") from None
+
+
+def _relative(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return ""
+
+
+def _ci_url() -> str:
+    server, repository = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_REPOSITORY")
+    run = os.environ.get("GITHUB_RUN_ID")
+    return f"{server}/{repository}/actions/runs/{run}" if server and repository and run else ""
+
+
+

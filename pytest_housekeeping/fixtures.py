@@ -1,0 +1,72 @@
+"""The ``hk_*`` fixtures of tests under ``checks/``; they exist only while a mode is set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+
+from pytest_housekeeping.database import Connection, as_role
+from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.keys import PROMOTION
+from pytest_housekeeping.plan import Plan
+
+RoleFactory = Callable[..., AbstractContextManager[Connection]]
+
+
+@pytest.fixture
+def hk_connection(request: pytest.FixtureRequest) -> Iterator[Connection]:
+    """The promotion's own connection, on the uncommitted schema, as the migrating role.
+
+    Whatever the test does with it is rolled back behind it. Ending the transaction is refused.
+    """
+    connection = request.config.stash[PROMOTION].opened().connection
+    connection.lent = True
+    try:
+        yield connection
+    finally:
+        connection.lent = False
+
+
+@pytest.fixture
+def hk_role(request: pytest.FixtureRequest, hk_connection: Connection) -> RoleFactory:
+    """``with hk_role("venture_app", tenant_id=...) as connection``: act as that role.
+
+    A setting without a dot is completed from ``context`` in rls.toml: ``tenant_id`` stands for
+    ``app.tenant_id``. Role and settings are gone at the end of the block.
+    """
+    context = request.config.stash[PROMOTION].around.plan.contracts.context
+
+    @contextmanager
+    def act(role: str, **settings: object) -> Iterator[Connection]:
+        full = {_full_name(name, context): str(value) for name, value in settings.items()}
+        with as_role(hk_connection, role, full):
+            yield hk_connection
+
+    return act
+
+
+@pytest.fixture(scope="session")
+def hk_mode(pytestconfig: pytest.Config) -> str:
+    """The mode of the run, as given to ``--hk-mode``."""
+    return str(pytestconfig.stash[PROMOTION].around.plan.mode)
+
+
+@pytest.fixture(scope="session")
+def hk_plan(pytestconfig: pytest.Config) -> Plan:
+    """The plan of the run: its steps, segments and digest."""
+    return pytestconfig.stash[PROMOTION].around.plan
+
+
+def _full_name(name: str, context: tuple[str, ...]) -> str:
+    if "." in name:
+        return name
+    found = [setting for setting in context if setting.rpartition(".")[2] == name]
+    if len(found) != 1:
+        raise MisuseError(
+            f"hk_role: the setting {name!r} is {'ambiguous' if found else 'unknown'}",
+            why="a test under a wrong identity would prove nothing",
+            fix=f"context of rls.toml is {', '.join(context) or 'empty'}; or write it with its dot",
+        )
+    return found[0]

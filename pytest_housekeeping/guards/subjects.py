@@ -1,0 +1,169 @@
+"""The protected tables as a proof needs them: columns, policies, and what each role may do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_housekeeping.database import Connection
+from pytest_housekeeping.guards.evaluation import Scope, run_readonly, select
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rights:
+    """What one untrusted role may do with one table.
+
+    ``policy`` tells whether a permissive policy lets it read anything; ``owner``, whether it has
+    the owner's rights, which no policy binds.
+    """
+
+    role: str
+    select: bool
+    select_some: bool
+    insert: frozenset[str]
+    update: frozenset[str]
+    delete: bool
+    policy: bool
+    owner: bool
+
+    @property
+    def any(self) -> bool:
+        return bool(self.select or self.select_some or self.insert or self.update or self.delete)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Column:
+    """A column; ``filled`` when it has a value without being given one."""
+
+    name: str
+    quoted: str
+    writable: bool
+    updatable: bool
+    filled: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
+    """One protected table. ``owned`` tells whether the migrator has its owner's rights; ``bare``
+    is what lets it read the table past the policies."""
+
+    schema: str
+    name: str
+    object: str
+    row_security: bool
+    owned: bool
+    bare: str
+    columns: tuple[Column, ...]
+    expressions: tuple[str, ...]
+    rights: tuple[Rights, ...]
+
+    def column(self, name: str) -> Column | None:
+        return next((column for column in self.columns if column.name == name), None)
+
+
+def read_subjects(connection: Connection, scope: Scope) -> tuple[Subject, ...]:
+    """Every table in scope, in one query, by name."""
+    row = run_readonly(connection, select(connection, scope, _QUERY))
+    return tuple(_subject(item) for item in row[0])
+
+
+def _subject(item: Mapping[str, Any]) -> Subject:
+    exempt = item["bypass"] or not item["forced"] or not item["owned"]
+    return Subject(
+        schema=item["schema"],
+        name=item["name"],
+        object=item["object"],
+        row_security=item["row_security"],
+        owned=item["owned"],
+        bare="" if exempt else f"ALTER TABLE {item['object']} NO FORCE ROW LEVEL SECURITY;",
+        columns=tuple(Column(**column) for column in item["columns"]),
+        expressions=tuple(item["expressions"]),
+        rights=tuple(
+            Rights(
+                **{
+                    **rights,
+                    "insert": frozenset(rights["insert"]),
+                    "update": frozenset(rights["update"]),
+                }
+            )
+            for rights in item["rights"]
+        ),
+    )
+
+
+_QUERY = """
+SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+    'schema', t.schema,
+    'name', t.name,
+    'object', t.object,
+    'row_security', t.row_security,
+    'forced', t.row_security AND t.forced,
+    'owned', pg_catalog.pg_has_role(t.owner, 'USAGE'),
+    'bypass', (
+        SELECT r.rolsuper OR r.rolbypassrls FROM pg_catalog.pg_roles AS r
+        WHERE r.rolname = current_user
+    ),
+    'columns', (
+        SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+            'name', a.attname,
+            'quoted', pg_catalog.format('%I', a.attname),
+            'writable', a.attgenerated = '',
+            'updatable', a.attgenerated = '' AND a.attidentity <> 'a',
+            'filled', a.atthasdef OR a.attidentity <> ''
+        ) ORDER BY a.attnum), '[]')
+        FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+    ),
+    'expressions', (
+        SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT e.text) FILTER (WHERE e.text <> ''), '[]')
+        FROM hk_policy AS p
+        CROSS JOIN LATERAL (VALUES (p.using_expression), (p.check_expression)) AS e (text)
+        WHERE p.table_oid = t.oid
+    ),
+    'rights', (
+        SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+            'role', r.name,
+            'select', pg_catalog.has_table_privilege(r.oid, t.oid, 'SELECT'),
+            'select_some', pg_catalog.has_any_column_privilege(r.oid, t.oid, 'SELECT'),
+            'insert', CASE
+                WHEN pg_catalog.has_any_column_privilege(r.oid, t.oid, 'INSERT') THEN (
+                    SELECT coalesce(pg_catalog.jsonb_agg(a.attname), '[]')
+                    FROM pg_catalog.pg_attribute AS a
+                    WHERE
+                        a.attrelid = t.oid
+                        AND a.attnum > 0
+                        AND NOT a.attisdropped
+                        AND pg_catalog.has_column_privilege(r.oid, t.oid, a.attnum, 'INSERT')
+                )
+                ELSE '[]'
+            END,
+            'update', CASE
+                WHEN pg_catalog.has_any_column_privilege(r.oid, t.oid, 'UPDATE') THEN (
+                    SELECT coalesce(pg_catalog.jsonb_agg(a.attname), '[]')
+                    FROM pg_catalog.pg_attribute AS a
+                    WHERE
+                        a.attrelid = t.oid
+                        AND a.attnum > 0
+                        AND NOT a.attisdropped
+                        AND pg_catalog.has_column_privilege(r.oid, t.oid, a.attnum, 'UPDATE')
+                )
+                ELSE '[]'
+            END,
+            'delete', pg_catalog.has_table_privilege(r.oid, t.oid, 'DELETE'),
+            'policy', EXISTS (
+                SELECT FROM hk_policy AS p
+                INNER JOIN hk_policy_role AS a ON p.oid = a.policy_oid
+                WHERE
+                    p.table_oid = t.oid
+                    AND a.role = r.oid
+                    AND p.permissive
+                    AND p.command IN ('*', 'r')
+            ),
+            'owner', pg_catalog.pg_has_role(r.oid, t.owner, 'USAGE')
+        ) ORDER BY r.name COLLATE "C"), '[]')
+        FROM hk_role AS r
+    )
+) ORDER BY t.object COLLATE "C"), '[]')
+FROM hk_table AS t
+"""

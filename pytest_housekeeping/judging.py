@@ -1,0 +1,111 @@
+"""From a step of the plan to the check that judges it, on the uncommitted schema."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pytest_housekeeping.contracts import SCOPE, exemption_name
+from pytest_housekeeping.database import Connection
+from pytest_housekeeping.errors import RuleBroken
+from pytest_housekeeping.model import Kind, Step, Verdict
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.registry import Rule
+    from pytest_housekeeping.surroundings import Surroundings
+
+
+def judge(connection: Connection, around: Surroundings, step: Step) -> Verdict:
+    """Run the check of a step. Raises RuleBroken when it could not run: never a pass."""
+    return _JUDGES[step.kind](connection, around, step)
+
+
+def _object(connection: Connection, around: Surroundings, step: Step) -> Verdict:
+    from pytest_housekeeping import verification
+
+    objects = around.plan.contracts.objects
+    if objects is None:
+        raise _vanished(step)
+    declared = {str(each): each for each in objects.declared}
+    catalog = around.catalog(connection, objects)
+    verdict = verification.verify_object(catalog, declared[step.name])
+    if step.name == str(objects.declared[-1]):
+        # What stands there undeclared belongs to no object: it is said with the last one.
+        extra = verification.undeclared(catalog, objects)
+        return Verdict(examined=verdict.examined, findings=(*verdict.findings, *extra))
+    return verdict
+
+
+def _query(connection: Connection, around: Surroundings, step: Step) -> Verdict:
+    from pytest_housekeeping import verification
+
+    text = (around.config.root / step.path).read_text(encoding="utf-8")
+    return verification.verify_query(connection, step.path, text)
+
+
+def _rls(connection: Connection, around: Surroundings, step: Step) -> Verdict:
+    from pytest_housekeeping import guards
+
+    contracts = around.plan.contracts
+    if contracts.rls is None:
+        raise _vanished(step)
+    if step.name == SCOPE:
+        return guards.verify_scope(connection, contracts.rls)
+    today = datetime.now(UTC).date()
+    for exemption in contracts.rls.exemptions:
+        if exemption_name(exemption) == step.name:
+            return guards.verify_exemption(
+                connection, contracts.rls, exemption, contracts.rules, today=today
+            )
+    return guards.verify_rule(
+        connection,
+        contracts.rls,
+        _rule(around, step.name),
+        reachable_only=not around.is_last(step.segment),
+        today=today,
+    )
+
+
+def _boundary(connection: Connection, around: Surroundings, step: Step) -> Verdict:
+    from pytest_housekeeping import guards
+
+    contracts = around.plan.contracts
+    if contracts.boundaries is None:
+        raise _vanished(step)
+    contract = next(each for each in contracts.boundaries.contracts if each.name == step.name)
+    return guards.verify_contract(
+        connection,
+        contracts.boundaries,
+        contract,
+        contracts.rules,
+        behaviour=around.is_last(step.segment),
+    )
+
+
+def _tripwire(connection: Connection, around: Surroundings, step: Step) -> Verdict:
+    from pytest_housekeeping.tripwire import trip
+
+    contracts = around.plan.contracts
+    rule = _rule(around, step.name)
+    planting = around.superuser() if rule.tripwire.superuser else nullcontext(None)
+    with planting as superuser:
+        return trip(connection, superuser, contracts.rls, contracts.boundaries, rule)
+
+
+def _rule(around: Surroundings, name: str) -> Rule:
+    return next(rule for rule in around.plan.contracts.rules if rule.id == name)
+
+
+def _vanished(step: Step) -> RuleBroken:
+    return RuleBroken(f"{step.id} has no declaration", why="a check without a contract is no check")
+
+
+_JUDGES: dict[Kind, Callable[[Connection, Surroundings, Step], Verdict]] = {
+    Kind.OBJECT: _object,
+    Kind.QUERY: _query,
+    Kind.RLS: _rls,
+    Kind.BOUNDARY: _boundary,
+    Kind.TRIPWIRE: _tripwire,
+}

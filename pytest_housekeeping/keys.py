@@ -1,0 +1,12 @@
+"""Where the parts of an active run find each other in pytest's stash."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.promotion import Promotion
+
+PROMOTION: pytest.StashKey[Promotion] = pytest.StashKey()

@@ -1,0 +1,69 @@
+"""The pytest entry point: options, and nothing else until ``--hk-mode`` is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pytest_housekeeping import hookspecs
+
+_OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
+    (
+        "--hk-mode",
+        {
+            "choices": ("staging",),
+            "help": "staging: try everything on a throwaway PostgreSQL and record the evidence",
+        },
+    ),
+    (
+        "--hk-staging-url",
+        {
+            "metavar": "URL",
+            "help": "use this server for staging instead of the embedded one (superuser; its"
+            " databases and roles are left as they were); also HK_STAGING_URL",
+        },
+    ),
+    (
+        "--hk-keep",
+        {"action": "store_true", "help": "leave the staging database up and say how to connect"},
+    ),
+    (
+        "--hk-no-commit",
+        {"action": "store_true", "help": "write the audit, but do not commit it"},
+    ),
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("housekeeping", "promotion of a PostgreSQL schema")
+    for name, attributes in _OPTIONS:
+        group.addoption(name, dest=name[2:].replace("-", "_"), default=None, **attributes)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, args: list[str]
+) -> Iterator[None]:
+    """Without a path, an active run collects the configured folders, not ``testpaths``."""
+    known = early_config.known_args_namespace
+    if getattr(known, "hk_mode", None) and not known.file_or_dir:
+        from pytest_housekeeping.session import default_paths
+
+        paths = default_paths(early_config.rootpath)
+        args.extend(paths)
+        known.file_or_dir = paths
+    return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.hk_mode:
+        from pytest_housekeeping.session import activate
+
+        activate(config)

@@ -1,0 +1,302 @@
+"""The use case: run the steps of a plan in its one transaction, decide, commit or roll back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+import psycopg
+
+from pytest_housekeeping import history, prechecks
+from pytest_housekeeping.database import Connection, rolled_back
+from pytest_housekeeping.errors import HousekeepingError, ProofFailed, SqlFailed
+from pytest_housekeeping.judging import judge
+from pytest_housekeeping.model import (
+    Applied,
+    Kind,
+    Outcome,
+    Phase,
+    RunOutcome,
+    Step,
+    StepResult,
+    Verdict,
+)
+from pytest_housekeeping.surroundings import Surroundings
+from pytest_housekeeping.sqlfile import SqlFile, decode
+from pytest_housekeeping.transaction import Transaction, begin, explain
+
+_FATAL = (Phase.PRECHECK, Phase.BACKUP, Phase.APPLY, Phase.SEED)
+
+
+@dataclass(kw_only=True)
+class Promotion:
+    """One run of one plan. ``run`` works a step, ``record`` takes down how its item ended.
+
+    Only what was recorded as passed counts for the commit; what was never reported has not
+    passed, whatever the reason.
+    """
+
+    around: Surroundings
+    results: dict[str, StepResult] = field(default_factory=dict)
+    promoted: list[int] = field(default_factory=list)
+    doubtful: bool = False
+    transaction: Transaction | None = None
+    locks_held_s: float = 0.0
+    _test_scope: ExitStack | None = None
+    _applied: list[tuple[SqlFile, Applied]] = field(default_factory=list)
+
+    def blocker(self, step: Step) -> str | None:
+        """The id of the earlier step because of which this one cannot run."""
+        if step.kind in (Kind.LINT, Kind.PRECHECK) and step.name != "history":
+            fatal: tuple[Phase, ...] = (Phase.PRECHECK,) if step.kind is Kind.PRECHECK else ()
+        else:
+            fatal = _FATAL
+        for result in self.results.values():
+            earlier = result.step
+            if result.outcome is Outcome.PASSED:
+                continue
+            if earlier.phase in fatal and earlier.segment <= step.segment:
+                return earlier.id
+            if earlier.kind is Kind.PROMOTE and earlier.segment < step.segment:
+                return earlier.id
+            if step.kind is Kind.PROMOTE and result.outcome is Outcome.FAILED:
+                return earlier.id
+        return None
+
+    def run(self, step: Step) -> StepResult:
+        """Work one step. Raises HousekeepingError when it fails."""
+        return _WORK[step.kind](self, step)
+
+    def record(self, result: StepResult) -> None:
+        """Take down how the item of a step ended, once and for all."""
+        before = self.results.get(result.step.id)
+        if before is None or before.outcome is Outcome.PASSED:
+            self.results[result.step.id] = result
+
+    @contextmanager
+    def checking(self) -> Iterator[Connection]:
+        """The connection for one check: inside a savepoint that is rolled back, then proved."""
+        transaction = self.opened()
+        with rolled_back(transaction.connection):
+            yield transaction.connection
+        transaction.prove()
+
+    def enter_test(self) -> None:
+        """Before a test under ``checks/`` is set up: a savepoint, so that nothing of it stays."""
+        self._seal()
+        self._test_scope = ExitStack()
+        self._test_scope.enter_context(self.checking())
+
+    def leave_test(self) -> None:
+        """After its teardown. Raises ProofFailed when the test ended the transaction."""
+        scope, self._test_scope = self._test_scope, None
+        if scope is not None:
+            scope.close()
+
+    def opened(self) -> Transaction:
+        """The open transaction of the present segment; begun when it is first asked for."""
+        if self.transaction is None:
+            self.transaction = begin(self.around.migrator(), self.around.config)
+        return self.transaction
+
+    def roll_back(self) -> None:
+        """Undo what is not committed. Never raises: a lost connection has rolled back as well."""
+        if self.transaction is None:
+            return
+        self.locks_held_s = max(self.locks_held_s, self.transaction.locks_held_s)
+        connection, self.transaction = self.transaction.connection, None
+        self._applied.clear()
+        if not connection.closed:
+            try:
+                connection.execute("ROLLBACK")
+            except psycopg.Error:
+                connection.close()
+
+    def outcome(self) -> RunOutcome:
+        """What is true of the target now."""
+        if self.doubtful:
+            return RunOutcome.UNKNOWN
+        if len(self.promoted) == len(self.around.plan.segments):
+            pending = any(segment.files for segment in self.around.plan.segments)
+            return RunOutcome.PROMOTED if pending else RunOutcome.NOTHING_TO_PROMOTE
+        if self.promoted:
+            return RunOutcome.PROMOTED_IN_PART
+        begun = any(
+            result.step.phase is not Phase.PRECHECK and result.outcome is not Outcome.SKIPPED
+            for result in self.results.values()
+        )
+        return RunOutcome.ROLLED_BACK if begun else RunOutcome.REFUSED
+
+    def unproved(self, promote: Step) -> list[str]:
+        """The required steps up to this promote without a recorded pass, and how they stand."""
+        missing = []
+        for step in self.around.plan.steps:
+            if step.kind is Kind.PROMOTE or step.segment > promote.segment:
+                continue
+            result = self.results.get(step.id)
+            if result is None:
+                missing.append(f"{step.id} (never reported)")
+            elif result.outcome is not Outcome.PASSED:
+                missing.append(f"{step.id} ({result.outcome})")
+        return missing
+
+    # -- one method a kind of step ---------------------------------------------------------
+
+    def _precheck(self, step: Step) -> StepResult:
+        return _judged(step, *prechecks.CHECKS[step.name](self.around))
+
+    def _apply(self, step: Step) -> StepResult:
+        file = self.around.file(step.path)
+        text = self.around.text(file)
+        if file.transaction == "none":
+            applied = self._apply_alone(file, text)
+        else:
+            try:
+                applied = self.opened().apply(file, text)
+            except HousekeepingError as error:
+                self.roll_back()
+                raise self.around.advised(error) from None
+        if step.phase is Phase.APPLY:
+            self._applied.append((file, applied))
+        said = [f"{applied.statements} statements, {applied.rows} rows"]
+        said += [f"put back: {', '.join(applied.put_back)}"] if applied.put_back else []
+        return StepResult(
+            step=step,
+            outcome=Outcome.PASSED,
+            examined=applied.statements,
+            statements=applied.statements,
+            rows=applied.rows,
+            locks=applied.locks,
+            message="; ".join(said),
+        )
+
+    def _apply_alone(self, file: SqlFile, text: str) -> Applied:
+        """A file that no transaction can hold: autocommit, then a look for what it left broken."""
+        connection = self.around.migrator()
+        started = time.perf_counter()
+        try:
+            connection.execute(text.encode())
+        except psycopg.Error as error:
+            raise explain(file.path, text, error) from None
+        broken = connection.execute(
+            "SELECT indexrelid::regclass::text FROM pg_catalog.pg_index"
+            " WHERE NOT indisvalid ORDER BY 1"
+        ).fetchall()
+        if broken:
+            raise SqlFailed(
+                f"{file.path} left invalid: {', '.join(name for (name,) in broken)}",
+                why="an invalid index is kept up to date at every write and used by no query",
+                fix="drop it and run the file again",
+            )
+        return Applied(statements=1, rows=0, duration_s=time.perf_counter() - started)
+
+    def _judge(self, step: Step) -> StepResult:
+        self._seal()
+        with self.checking() as connection:
+            verdict = judge(connection, self.around, step)
+        return _judged(step, verdict, "")
+
+    def _lint(self, step: Step) -> StepResult:
+        return _judged(step, self.around.style(step), "")
+
+    def _promote(self, step: Step) -> StepResult:
+        missing = self.unproved(step)
+        if missing:
+            self.roll_back()
+            shown = missing[:20] + [f"... and {len(missing) - 20} more"] * (len(missing) > 20)
+            raise ProofFailed(
+                f"{len(missing)} required steps have no recorded pass:\n  " + "\n  ".join(shown),
+                why="only evidence of passing allows the commit; nothing was changed",
+                fix="run the whole plan; nothing of it may be deselected, skipped or xfailed",
+            )
+        files = len(self._applied)
+        self._commit(step)
+        return StepResult(
+            step=step,
+            outcome=Outcome.PASSED,
+            examined=sum(1 for each in self.around.plan.steps if each.segment <= step.segment),
+            message=f"committed {files} files" if files else "nothing pending; nothing to commit",
+        )
+
+    def _commit(self, step: Step) -> None:
+        self._seal()
+        transaction = self.opened()
+        transaction.prove()
+        config = self.around.config
+        history.record(
+            transaction.connection, config.history_schema, self.around.run_id, self._applied
+        )
+        if self.around.journal is not None:
+            self.around.journal.committing(step.segment, transaction.xid)
+        try:
+            transaction.connection.execute("COMMIT")
+        except psycopg.Error as error:
+            self._settle(transaction, step, error)
+        self.locks_held_s = max(self.locks_held_s, transaction.locks_held_s)
+        self.transaction = None
+        self._applied.clear()
+        self.around.forget_catalog()
+        self.promoted.append(step.segment)
+        if self.around.journal is not None:
+            self.around.journal.committed(step.segment)
+
+    def _settle(self, transaction: Transaction, step: Step, error: psycopg.Error) -> None:
+        """COMMIT did not answer "done": find out what is true, and return only if it committed.
+
+        https://www.postgresql.org/docs/16/functions-info.html#FUNCTIONS-INFO-SNAPSHOT
+        """
+        self.transaction = None
+        status = self.around.status_of(transaction.xid)
+        if status == "committed":
+            return
+        if status == "aborted":
+            raise explain("COMMIT", "", error) from None
+        self.doubtful = True
+        raise ProofFailed(
+            f"the connection was lost during COMMIT, and transaction {transaction.xid}"
+            f" is {status or 'unknown to the server'}",
+            why="the batch may or may not be in the database",
+            fix=f"ask the server: SELECT pg_xact_status('{transaction.xid}'::xid8)",
+        )
+
+    def _seal(self) -> None:
+        transaction = self.opened()
+        if not transaction.sealed:
+            try:
+                transaction.seal()
+            except SqlFailed:
+                self.roll_back()
+                raise
+
+
+_WORK: dict[Kind, Callable[[Promotion, Step], StepResult]] = {
+    Kind.PRECHECK: Promotion._precheck,
+    Kind.MIGRATION: Promotion._apply,
+    Kind.VIEW: Promotion._apply,
+    Kind.POLICY: Promotion._apply,
+    Kind.SEED: Promotion._apply,
+    Kind.OBJECT: Promotion._judge,
+    Kind.QUERY: Promotion._judge,
+    Kind.RLS: Promotion._judge,
+    Kind.BOUNDARY: Promotion._judge,
+    Kind.TRIPWIRE: Promotion._judge,
+    Kind.LINT: Promotion._lint,
+    Kind.PROMOTE: Promotion._promote,
+}
+
+
+def _judged(step: Step, verdict: Verdict, message: str) -> StepResult:
+    """The result of a verification; one that examined nothing is a failure with that reason."""
+    said = message or f"{verdict.examined} {verdict.unit} examined"
+    if not verdict.examined:
+        said = f"nothing was examined: {message or 'no ' + verdict.unit + ' found'}"
+    return StepResult(
+        step=step,
+        outcome=Outcome.PASSED if verdict.passed else Outcome.FAILED,
+        examined=verdict.examined,
+        message=said,
+        findings=verdict.findings,
+    )
+

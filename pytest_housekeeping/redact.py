@@ -1,0 +1,154 @@
+"""Keep passwords out of everything that is written down."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+MARK = "[secret]"
+_WINDOW = 8
+# Passwords that are words of every report: hiding them would hide the report, not the password.
+_ORDINARY = frozenset({"postgres", "password", "secret", "test", "admin", "root", "public"})
+
+
+class Secrets:
+    """The values that must appear in no artifact.
+
+    Recognised in a text: the value itself, URL-encoded, base64 (alone or inside a longer text),
+    escaped for SQL, libpq, JSON or HTML, and telling parts of a value of 12 or more characters.
+    A value of fewer than 8 characters counts only as a whole word, one of fewer than 4, or one
+    that is equal to a public fact (``public``: host, user, database), not at all.
+    """
+
+    __slots__ = ("_parts", "_words")
+
+    def __init__(self, values: Iterable[str] = (), *, public: Iterable[str] = ()) -> None:
+        known = _ORDINARY.union(public)
+        values = {value for value in values if len(value) >= 4 and value not in known}
+        parts = {part for value in values for part in _needles(value)} - known
+        self._parts = tuple(sorted((p for p in parts if len(p) >= _WINDOW), key=len, reverse=True))
+        short = sorted(part for part in parts if len(part) < _WINDOW)
+        words = "|".join(re.escape(part) for part in short)
+        self._words = re.compile(rf"(?<!\w)(?:{words})(?!\w)") if words else None
+
+    def __repr__(self) -> str:
+        return "Secrets(...)"
+
+    def __bool__(self) -> bool:
+        return bool(self._parts or self._words)
+
+    def __reduce__(self) -> str:
+        raise TypeError("secrets are not pickled")
+
+    def find(self, text: str) -> bool:
+        """Whether the text gives a secret away."""
+        return any(part in text for part in self._parts) or bool(
+            self._words and self._words.search(text)
+        )
+
+    def redact(self, text: str) -> str:
+        """The text with every trace of a secret replaced by ``[secret]``."""
+        if not self.find(text):
+            return text
+        pieces, at = [], 0
+        for start, end in _merged(self._spans(text)):
+            pieces += [text[at:start], MARK]
+            at = end
+        return "".join([*pieces, text[at:]])
+
+    def redact_all(self, value: Any) -> Any:
+        """The same for every string in a JSON document."""
+        if isinstance(value, str):
+            return self.redact(value)
+        if isinstance(value, list):
+            return [self.redact_all(item) for item in value]
+        if isinstance(value, dict):
+            return {self.redact(key): self.redact_all(item) for key, item in value.items()}
+        return value
+
+    def scrub(self, path: Path) -> bool:
+        """Redact a UTF-8 text file in place. Whether there was something to redact."""
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        if not self.find(text):
+            return False
+        path.write_text(self.redact(text), encoding="utf-8", errors="surrogateescape")
+        return True
+
+    def _spans(self, text: str) -> Iterator[tuple[int, int]]:
+        for part in self._parts:
+            start = text.find(part)
+            while start >= 0:
+                yield start, start + len(part)
+                start = text.find(part, start + 1)
+        if self._words:
+            yield from (match.span() for match in self._words.finditer(text))
+
+
+def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _needles(value: str) -> Iterator[str]:
+    """Every writing of a secret that a program between here and a file is known to make."""
+    yield from _escaped(value)
+    yield from _base64_cores(value.encode())
+    yield value.encode().hex()
+    # An error about a malformed URL or conninfo quotes what stands behind a blank, quote or ':'.
+    yield from (part for part in re.split(r"[\s'\"@:/?#&=%\\]+", value) if _is_telling(part))
+    if len(value) >= 12:
+        windows = [value[at : at + _WINDOW] for at in range(len(value) - _WINDOW + 1)]
+        yield from (part for part in windows if _is_telling(part))
+        most = max(_WINDOW, -(-2 * len(value) // 3))
+        yield from (value[at : at + most] for at in range(len(value) - most + 1))
+
+
+def _escaped(value: str) -> Iterator[str]:
+    writings = {
+        value,
+        quote(value, safe=""),
+        quote(value),
+        quote_plus(value),
+        value.replace("'", "''"),
+        value.replace("\\", "\\\\").replace("'", "\\'"),
+        json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1],
+        repr(value)[1:-1],
+    }
+    writings |= {re.sub("%..", lambda code: code[0].lower(), text) for text in list(writings)}
+    writings |= {json.dumps(text)[1:-1] for text in list(writings)}
+    for text in writings:
+        yield text
+        yield html.escape(text)
+        yield html.escape(text).replace("&quot;", "&#34;").replace("&#x27;", "&#39;")
+
+
+def _base64_cores(value: bytes) -> Iterator[str]:
+    """What is constant in the base64 of any text that holds the value, for its three alignments."""
+    yield base64.b64encode(value).decode()
+    yield base64.urlsafe_b64encode(value).decode()
+    for offset, cut in ((0, 0), (1, 2), (2, 3)):
+        whole = (offset + len(value)) * 8 // 6
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            core = encode(b"\0" * offset + value).decode()[cut:whole]
+            if len(core) >= _WINDOW:
+                yield core
+
+
+def _is_telling(part: str) -> bool:
+    """Unlike a word: letters mixed with digits, or three kinds of characters."""
+    kinds = (str.islower, str.isupper, str.isdigit, lambda c: not c.isalnum())
+    lower, upper, digit, other = (any(kind(char) for char in part) for kind in kinds)
+    mixed = (digit and (lower or upper)) or sum((lower, upper, digit, other)) >= 3
+    return len(part) >= 6 and mixed

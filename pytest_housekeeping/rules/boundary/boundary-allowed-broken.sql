@@ -1,0 +1,13 @@
+-- title: An allowed way does not work
+-- level: error
+-- why: a contract that allows something is a promise too. The catalog may grant a table whose
+--   schema cannot be entered, or whose policy calls a function that may not be executed.
+--   https://www.postgresql.org/docs/16/ddl-priv.html
+-- fix: GRANT USAGE ON SCHEMA {schema_of_object} TO {role};
+-- proof: use
+-- contract: allowed
+-- examines: hk_target_relation
+-- tripwire: REVOKE ALL ON SCHEMA {target_schema} FROM {source_role}, PUBLIC;
+-- tripwire-object: {target_relation}
+-- good: GRANT USAGE ON SCHEMA {target_schema} TO {source_role};
+SELECT t.object, t.oid FROM hk_target_relation AS t

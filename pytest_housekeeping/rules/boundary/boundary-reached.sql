@@ -1,0 +1,14 @@
+-- title: The source was let in
+-- level: error
+-- why: what the catalog says is one thing, what a role can do another. Acting as the source,
+--   every relation of the target must answer 42501, insufficient privilege; any other answer
+--   means that the door stood open.
+--   https://www.postgresql.org/docs/16/errcodes-appendix.html
+-- fix: REVOKE ALL ON {object} FROM {role}, PUBLIC;
+-- proof: reach
+-- examines: hk_target_relation
+-- tripwire: GRANT USAGE ON SCHEMA {target_schema} TO {source_role};
+--   GRANT SELECT ON {target_relation} TO {source_role};
+-- tripwire-object: {target_relation}
+-- good: GRANT SELECT ON {target_relation} TO CURRENT_USER;
+SELECT t.object, t.oid FROM hk_target_relation AS t

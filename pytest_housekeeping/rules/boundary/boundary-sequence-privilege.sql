@@ -1,0 +1,19 @@
+-- title: The source holds a privilege on a sequence of the target
+-- level: error
+-- why: a sequence tells how much the target does, and whoever may use it can disturb it.
+--   https://www.postgresql.org/docs/16/ddl-priv.html
+-- fix: REVOKE ALL ON SEQUENCE {object} FROM {grantee};
+-- examines: hk_target_relation
+-- tripwire: CREATE SEQUENCE {target_schema}.hk_tripwire;
+--   GRANT USAGE ON SEQUENCE {target_schema}.hk_tripwire TO {source_role};
+-- tripwire-object: {target_schema}.hk_tripwire
+-- good: CREATE SEQUENCE {target_schema}.hk_good;
+SELECT
+    g.object,
+    pg_catalog.format(
+        '%s may %s', g.grantee_object, pg_catalog.string_agg(g.privilege, ', ' ORDER BY g.privilege)
+    ) AS detail,
+    g.grantee_object AS grantee
+FROM hk_target_grant AS g
+WHERE g.grantee <> 0 AND g.relkind = 'S'
+GROUP BY g.object, g.grantee_object

@@ -1,0 +1,19 @@
+-- title: The source holds a privilege on a table of the target
+-- level: error
+-- why: a forbidden contract is worth what the grants say. A grant on a single column, or to a
+--   role that the source is a member of, opens the boundary like one on the table.
+--   https://www.postgresql.org/docs/16/ddl-priv.html
+-- fix: REVOKE ALL ON {object} FROM {grantee};
+-- examines: hk_target_relation
+-- tripwire: GRANT SELECT ON {target_relation} TO {source_role};
+-- tripwire-object: {target_relation}
+-- good: GRANT SELECT ON {target_relation} TO CURRENT_USER;
+SELECT
+    g.object,
+    pg_catalog.format(
+        '%s may %s', g.grantee_object, pg_catalog.string_agg(g.privilege, ', ' ORDER BY g.privilege)
+    ) AS detail,
+    g.grantee_object AS grantee
+FROM hk_target_grant AS g
+WHERE g.grantee <> 0 AND g.relkind <> 'S'
+GROUP BY g.object, g.grantee_object

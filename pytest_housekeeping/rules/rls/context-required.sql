@@ -1,0 +1,13 @@
+-- title: Without context a row is read
+-- level: error
+-- why: a connection that forgot to say whom it acts for must see nothing. The setting may be
+--   absent, or '' as SET LOCAL leaves it behind at the end of its transaction: a condition
+--   like coalesce(setting, column) opens the whole table then.
+--   https://www.postgresql.org/docs/16/functions-admin.html
+-- fix: CREATE POLICY tenant_isolation ON {object}
+--   USING (tenant_id = nullif(current_setting('<the setting>', true), '')::<its type>);
+-- proof: context
+-- tripwire: CREATE POLICY hk_tripwire ON {table} USING (true);
+-- tripwire-object: {table}
+-- good: SELECT 1;
+SELECT t.object, t.oid FROM hk_table AS t

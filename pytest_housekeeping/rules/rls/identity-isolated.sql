@@ -1,0 +1,14 @@
+-- title: One identity reaches the rows of another
+-- level: error
+-- why: what counts is not how a policy looks but what a role can do: acting for A it must not
+--   see, change or delete a row of B, write one as B, or move its own to B. That A sees its own
+--   rows is the control, without which seeing nothing proves nothing.
+--   https://www.postgresql.org/docs/16/sql-createpolicy.html
+-- fix: CREATE POLICY tenant_isolation ON {object}
+--   USING (tenant_id = nullif(current_setting('<the setting>', true), '')::<its type>)
+--   WITH CHECK (tenant_id = nullif(current_setting('<the setting>', true), '')::<its type>);
+-- proof: isolation
+-- tripwire: CREATE POLICY hk_tripwire ON {table} USING (true);
+-- tripwire-object: {table}
+-- good: SELECT 1;
+SELECT t.object, t.oid FROM hk_table AS t

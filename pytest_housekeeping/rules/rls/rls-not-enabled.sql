@@ -1,0 +1,22 @@
+-- title: Row-level security is not enabled
+-- level: error
+-- why: without row-level security every role that may read the table reads the rows of all
+--   tenants. Each partition and each inheritance child has a flag of its own: the parent's
+--   does not count for a query that names the child.
+--   https://www.postgresql.org/docs/16/ddl-rowsecurity.html
+-- fix: ALTER TABLE {object} ENABLE ROW LEVEL SECURITY;
+--   ALTER TABLE {object} FORCE ROW LEVEL SECURITY;
+-- tripwire: CREATE TABLE {schema}.hk_tripwire (id integer);
+-- tripwire-object: {schema}.hk_tripwire
+-- good: CREATE TABLE {schema}.hk_good (id integer);
+--   ALTER TABLE {schema}.hk_good ENABLE ROW LEVEL SECURITY;
+--   ALTER TABLE {schema}.hk_good FORCE ROW LEVEL SECURITY;
+SELECT
+    t.object,
+    CASE
+        WHEN EXISTS (SELECT FROM hk_policy AS p WHERE p.table_oid = t.oid)
+            THEN 'row-level security is off, so that its policies lie dormant'
+        ELSE 'row-level security is off'
+    END AS detail
+FROM hk_table AS t
+WHERE NOT t.row_security

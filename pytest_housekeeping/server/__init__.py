@@ -1,0 +1,171 @@
+"""The throwaway server: starts while pytest collects, gives databases, leaves nothing behind."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from pytest_housekeeping.errors import ServerError
+from pytest_housekeeping.server.extensions import extension_advice
+from pytest_housekeeping.server.stagingdb import StagingDatabase
+
+__all__ = ["Server", "ServerSettings", "StagingDatabase", "extension_advice", "start"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSettings:
+    """Which server, and what the plan needs of it. `url` holds credentials and wins over `kind`."""
+
+    kind: str = "embedded"
+    version: int = 16
+    url: str | None = field(default=None, repr=False)
+    migrator: str = "hk_migrator"
+    max_locks: int = 64
+    keep: bool = False
+
+
+class _Running(Protocol):
+    """What a server of this run alone and a given one have in common."""
+
+    databases: list[StagingDatabase]
+
+    @property
+    def log_path(self) -> Path | None: ...
+    def create(self) -> StagingDatabase: ...
+    def drop(self, database: StagingDatabase) -> None: ...
+    def bootstrap_lock(self) -> AbstractContextManager[None]: ...
+    def close(self, *, keep: bool) -> None: ...
+    def removal(self) -> str: ...
+
+
+class Server:
+    """A server that boots in the background; see `start`."""
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self.settings = settings
+        self._owner = os.getpid()
+        self._stopping = threading.RLock()
+        self._stopped = False
+        self._booted: _Running | None = None
+        self._first_taken = False
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hk-server")
+        # Before anything starts: Ctrl-C may come between any two lines.
+        atexit.register(self._stop_at_exit)
+        self._running: Future[_Running] = self._executor.submit(self._boot)
+        self._first: Future[StagingDatabase] = self._executor.submit(self._create)
+        self._executor.shutdown(wait=False)
+
+    def database(self) -> StagingDatabase:
+        """A fresh database, owned by the migrator; waits until the server is ready.
+
+        Raises `ServerError` when the server could not be started or reached.
+        """
+        if self._first_taken:
+            return self._create()
+        first = self._first.result()
+        self._first_taken = True
+        return first
+
+    def drop(self, database: StagingDatabase) -> None:
+        """Drop `database` before the run ends. `stop` drops those that are left."""
+        self._running.result().drop(database)
+
+    @contextmanager
+    def bootstrap_lock(self) -> Iterator[None]:
+        """Hold this around ``sql/bootstrap/``: runs that share a given server take turns."""
+        with self._running.result().bootstrap_lock():
+            yield
+
+    @property
+    def log_path(self) -> Path | None:
+        """The server's own log, with SQLSTATE in each line; none of a given server."""
+        return self._running.result().log_path
+
+    def log_tail(self, lines: int = 10) -> str:
+        """The last lines of the server's log: why a connection was lost, say."""
+        path = self.log_path
+        if path is None or not path.exists():
+            return ""
+        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
+
+    def describe(self) -> str:
+        """For ``--hk-keep``, before `stop`: how to connect, and how to remove it. No password."""
+        running = self._running.result()
+        lines = [database.describe() for database in running.databases]
+        return "\n".join((*lines, f"remove it: {running.removal()}"))
+
+    def stop(self) -> None:
+        """Drop the databases, end the server, remove its files; with `keep`, leave all of it.
+
+        May be called again, from a signal handler, and while the server still boots. Raises
+        `ServerError` when something had to be left behind on a given server.
+        """
+        with self._stopping:
+            if self._stopped or os.getpid() != self._owner:
+                return
+            self._executor.shutdown(wait=True)
+            if self._booted is not None:
+                self._close(self._booted)
+            self._stopped = True
+            atexit.unregister(self._stop_at_exit)
+
+    def _boot(self) -> _Running:
+        self._booted = _boot(self.settings)
+        return self._booted
+
+    def _create(self) -> StagingDatabase:
+        return self._running.result().create()
+
+    def _close(self, running: _Running) -> None:
+        import psycopg
+
+        names = ", ".join(database.name for database in running.databases)
+        try:
+            running.close(keep=self.settings.keep)
+        except psycopg.Error as error:
+            raise ServerError(
+                f"the given server still has {names}: {error}",
+                why="it could not be dropped",
+                fix="nothing: the next run on that server clears it",
+            ) from None
+
+    def _stop_at_exit(self) -> None:
+        try:
+            self.stop()
+        except ServerError as error:
+            sys.stderr.write(f"{error}\n")
+
+
+def start(settings: ServerSettings) -> Server:
+    """Start the server in the background and return at once; it and a database boot meanwhile.
+
+    What goes wrong is raised by `Server.database`. `Server.stop` is called at exit if nobody did.
+    """
+    # Imported here rather than in the thread: two threads that import one package can meet.
+    import psycopg  # noqa: F401
+    import pytest_postgresql.janitor  # noqa: F401
+
+    return Server(settings)
+
+
+def _boot(settings: ServerSettings) -> _Running:
+    if settings.url:
+        from pytest_housekeeping.server.given import open_given
+
+        return open_given(settings.url, migrator=settings.migrator)
+    from pytest_housekeeping.server.postmaster import boot
+
+    return boot(
+        kind=settings.kind,
+        version=settings.version,
+        migrator=settings.migrator,
+        max_locks=settings.max_locks,
+    )

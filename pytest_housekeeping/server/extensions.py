@@ -1,0 +1,55 @@
+"""Which installation is meant, and which one has an extension."""
+
+from __future__ import annotations
+
+from pytest_housekeeping.errors import ServerError
+from pytest_housekeeping.server.binaries import Programs, share_folder
+from pytest_housekeeping.server.embedded import find_embedded
+from pytest_housekeeping.server.system import find_system
+
+
+def find_programs(kind: str, version: int) -> Programs:
+    """The programs that `kind` stands for: "embedded", of `version`, or "system".
+
+    Raises `ServerError` naming what was looked at and the three ways out.
+    """
+    if kind == "embedded":
+        return find_embedded(version)
+    if kind == "system":
+        return find_system()
+    raise ServerError(
+        f"server = {kind!r} is no kind of server",
+        why="staging has to know which PostgreSQL to run",
+        fix='server = "embedded" or server = "system" in [tool.housekeeping]',
+    )
+
+
+def extension_advice(name: str, *, kind: str = "embedded", version: int = 16) -> str:
+    """Which server would have the extension `name`, when that of `kind` has not.
+
+    `kind` is "embedded", "system", or "given" for a server named by ``--hk-staging-url``.
+    """
+    if kind == "given":
+        return f"install {name} on the server that --hk-staging-url names"
+    has = ", ".join(_extensions(kind, version)) or "none"
+    advice = f"the {kind} server has these extensions: {has}; "
+    if kind != "system" and name in _extensions("system", version):
+        system = find_system()
+        return advice + (
+            f'set `server = "system"` in [tool.housekeeping]: PostgreSQL {system.version} '
+            f"in {system.folder} has {name}"
+        )
+    return advice + (
+        f"no PostgreSQL on this machine has {name}: give a server that has it with "
+        "`--hk-staging-url=postgresql://...`, or install it (contrib, say) for the PostgreSQL "
+        'of this machine and set `server = "system"` in [tool.housekeeping]'
+    )
+
+
+def _extensions(kind: str, version: int) -> tuple[str, ...]:
+    try:
+        share = share_folder(find_programs(kind, version))
+    except ServerError:
+        return ()
+    found = (share / "extension").glob("*.control") if share else ()
+    return tuple(sorted(path.stem for path in found))

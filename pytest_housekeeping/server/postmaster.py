@@ -1,0 +1,209 @@
+"""A PostgreSQL server of this run alone: spawned directly, thrown away at the end."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pytest_housekeeping.errors import ServerError
+from pytest_housekeeping.server.account import Account, environment, server_account
+from pytest_housekeeping.server.binaries import WAYS_OUT, Programs, does_not_run
+from pytest_housekeeping.server.datafolder import (
+    MAINTENANCE,
+    SUPERUSER,
+    image_path,
+    lay_data_folder,
+)
+from pytest_housekeeping.server.extensions import find_programs
+from pytest_housekeeping.server.runfolder import (
+    PORT,
+    RunFolder,
+    claim,
+    clear_leftovers,
+    storages,
+)
+from pytest_housekeeping.server.stagingdb import (
+    Cluster,
+    StagingDatabase,
+    connect,
+    create_database,
+    drop_database,
+    drop_roles,
+    random_name,
+    roles,
+)
+
+_START_S = 60.0
+_STOP_S = 10.0
+_POLL_S = 0.002
+
+
+@dataclass(kw_only=True)
+class Postmaster:
+    """A running ``postgres`` in a folder of its own."""
+
+    folder: RunFolder
+    programs: Programs
+    process: subprocess.Popen[bytes]
+    migrator: str
+    databases: list[StagingDatabase] = field(default_factory=list)
+
+    @property
+    def log_path(self) -> Path:
+        return self.folder.log
+
+    @property
+    def cluster(self) -> Cluster:
+        return Cluster(
+            host=str(self.folder.data),
+            port=PORT,
+            superuser=SUPERUSER,
+            maintenance=MAINTENANCE,
+            # Said, so that PGOPTIONS and its like in the environment do not count.
+            parameters={"options": "", "gssencmode": "disable", "target_session_attrs": "any"},
+            programs=str(self.programs.folder),
+        )
+
+    def create(self) -> StagingDatabase:
+        database = create_database(self.cluster, random_name(), self.migrator)
+        self.databases.append(database)
+        return database
+
+    def drop(self, database: StagingDatabase) -> None:
+        """Drop `database`; with the last one go the roles that were made beside it."""
+        drop_database(self.cluster, database.name)
+        self.databases.remove(database)
+        if not self.databases:
+            with connect(self.cluster.conninfo(MAINTENANCE)) as connection:
+                drop_roles(connection, roles(connection) - {SUPERUSER, self.migrator})
+
+    @contextmanager
+    def bootstrap_lock(self) -> Iterator[None]:
+        """Nobody else knows this server."""
+        yield
+
+    def close(self, *, keep: bool) -> None:
+        """Drop the databases, end the server and remove its folder; or leave it all as it is."""
+        import psycopg
+
+        if keep:
+            self.folder.keep()
+            # Popen warns of a process that outlives it; this one is meant to.
+            self.process.returncode = 0
+            return
+        try:
+            # A server that has ended by itself has nothing to drop.
+            with suppress(psycopg.OperationalError):
+                for database in self.databases:
+                    drop_database(self.cluster, database.name)
+        finally:
+            _end(self.process)
+            self.folder.remove()
+
+    def removal(self) -> str:
+        """The command that ends a kept server."""
+        return f"kill -QUIT {self.process.pid} && rm -r {self.folder.path}"
+
+
+def boot(*, kind: str, version: int, migrator: str, max_locks: int) -> Postmaster:
+    """Start a server, in memory-backed storage where there is some; it takes connections.
+
+    Servers of this user that a killed run left are cleared first. Raises `ServerError`.
+    """
+    account = server_account()
+    programs = find_programs(kind, version)
+    refusals = []
+    for storage in storages():
+        clear_leftovers(storage)
+        try:
+            folder = claim(storage, account)
+        except OSError as error:
+            refusals.append(f"{storage}: {error.strerror}")
+            continue
+        try:
+            lay_data_folder(folder.data, programs, account)
+            process = _started(folder, programs, account, max_locks)
+            return Postmaster(folder=folder, programs=programs, process=process, migrator=migrator)
+        except OSError as error:
+            folder.remove()
+            refusals.append(f"{storage}: {error.strerror}")
+        except BaseException:
+            folder.remove()
+            raise
+    raise ServerError(
+        "no place for the throwaway server: " + ("; ".join(refusals) or "no temporary folder"),
+        why="it needs about 64 MB in memory-backed storage or in the temporary folder",
+        fix="make room, or set TMPDIR to a folder with room that you may write to; "
+        "or use a server that runs already: --hk-staging-url=postgresql://...",
+    )
+
+
+def _started(
+    folder: RunFolder, programs: Programs, account: Account, max_locks: int
+) -> subprocess.Popen[bytes]:
+    process = _spawn(folder, programs, account, max_locks)
+    try:
+        _await_ready(folder, process, programs)
+    except BaseException:
+        _end(process)
+        raise
+    return process
+
+
+def _spawn(
+    folder: RunFolder, programs: Programs, account: Account, max_locks: int
+) -> subprocess.Popen[bytes]:
+    data = str(folder.data)
+    locks = f"max_locks_per_transaction={max_locks}"
+    with folder.log.open("wb") as log:
+        try:
+            return subprocess.Popen(
+                [programs["postgres"], "-D", data, "-k", data, "-p", str(PORT), "-c", locks],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env=environment(),
+                # Ctrl-C reaches the whole foreground group; the server ends when we say so.
+                start_new_session=True,
+                **account.switch(),
+            )
+        except OSError as error:
+            raise does_not_run(programs["postgres"], error) from None
+
+
+def _await_ready(folder: RunFolder, process: subprocess.Popen[bytes], programs: Programs) -> None:
+    deadline = time.monotonic() + _START_S
+    while process.poll() is None and time.monotonic() < deadline:
+        # The last line of postmaster.pid is "ready" once connections are taken.
+        with suppress(FileNotFoundError):
+            if b"ready" in (folder.data / "postmaster.pid").read_bytes():
+                return
+        time.sleep(_POLL_S)
+    log = folder.log.read_text(errors="replace").strip().splitlines()[-6:]
+    # Should the ready-made folder be the cause, the next run makes it anew.
+    image_path(programs).unlink(missing_ok=True)
+    ended = process.returncode
+    raise ServerError(
+        f"{programs['postgres']} did not start"
+        + (f" (exit code {ended})" if ended is not None else f" within {_START_S:.0f} s")
+        + "".join(f"\n    {line}" for line in log),
+        why="its own log says so" if log else "it said nothing",
+        fix=WAYS_OUT,
+    )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """An immediate shutdown: the folder is thrown away, so nothing has to be saved."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGQUIT)
+        try:
+            process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

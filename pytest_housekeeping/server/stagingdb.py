@@ -1,0 +1,187 @@
+"""The staging database: made and dropped by pytest-postgresql, shaped like a production one."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import psycopg
+
+PREFIX = "hk_staging_"
+_CONNECT_TIMEOUT_S = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """A server as its superuser reaches it. `parameters` are the rest of the conninfo."""
+
+    host: str
+    port: int
+    superuser: str
+    maintenance: str
+    password: str = field(default="", repr=False)
+    parameters: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    programs: str = ""
+
+    def conninfo(self, database: str, *, user: str = "", password: str = "") -> str:
+        """The conninfo of `user`, or of the superuser. It may hold a password: never show it."""
+        from psycopg.conninfo import make_conninfo
+
+        given = dict(self.parameters)
+        secret = password if user else self.password
+        return make_conninfo(
+            "",
+            **given,
+            host=self.host,
+            port=self.port,
+            dbname=database,
+            user=user or self.superuser,
+            **({"password": secret} if secret else {}),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StagingDatabase:
+    """A database of this run alone, owned by `migrator`."""
+
+    host: str
+    port: int
+    name: str
+    migrator: str
+    superuser: str
+    cluster: Cluster = field(repr=False)
+    migrator_password: str = field(default="", repr=False)
+
+    @property
+    def migrator_conninfo(self) -> str:
+        """For the role that migrations run as. It may hold a password: never show it."""
+        return self.cluster.conninfo(self.name, user=self.migrator, password=self.migrator_password)
+
+    @property
+    def superuser_conninfo(self) -> str:
+        """For ``sql/bootstrap/`` alone. It may hold a password: never show it."""
+        return self.cluster.conninfo(self.name)
+
+    def describe(self) -> str:
+        """The command that opens it, without a password."""
+        bundled = (
+            shutil.which("psql", path=self.cluster.programs) if self.cluster.programs else None
+        )
+        psql = bundled if bundled and not shutil.which("psql") else "psql"
+        user = self.superuser if self.cluster.password else self.migrator
+        return shlex.join(
+            (psql, "-h", self.host, "-p", str(self.port), "-U", user, "-d", self.name)
+        )
+
+
+def random_name() -> str:
+    """A name that no other run has; its eight hex digits are a positive ``int4``."""
+    return f"{PREFIX}{1 + secrets.randbelow(2**31 - 1):08x}"
+
+
+def connect(conninfo: str) -> psycopg.Connection[tuple[Any, ...]]:
+    import psycopg
+
+    return psycopg.connect(conninfo, autocommit=True)
+
+
+def create_database(
+    cluster: Cluster, name: str, migrator: str, password: str = ""
+) -> StagingDatabase:
+    """Make the database `name`, and `migrator` its owner (and the role, where it is missing)."""
+    from psycopg import sql
+
+    janitor = _janitor(cluster, name)
+    janitor.init()
+    try:
+        with connect(cluster.conninfo(name)) as connection:
+            ensure_role(connection, migrator)
+            connection.execute(
+                sql.SQL("ALTER DATABASE {} OWNER TO {}").format(
+                    sql.Identifier(name), sql.Identifier(migrator)
+                )
+            )
+    except BaseException:
+        janitor.drop()
+        raise
+    return StagingDatabase(
+        host=cluster.host,
+        port=cluster.port,
+        name=name,
+        migrator=migrator,
+        superuser=cluster.superuser,
+        cluster=cluster,
+        migrator_password=password,
+    )
+
+
+def drop_database(cluster: Cluster, name: str) -> None:
+    """Drop the database `name`, whoever is still connected to it; nothing when it is gone."""
+    _janitor(cluster, name).drop()
+
+
+def ensure_role(connection: psycopg.Connection[Any], migrator: str) -> bool:
+    """Make the role that migrations run as, as production has it; whether it was missing."""
+    from psycopg import errors, sql
+
+    if migrator in roles(connection):
+        return False
+    statement = sql.SQL(
+        "CREATE ROLE {} LOGIN CREATEROLE NOCREATEDB NOSUPERUSER NOBYPASSRLS NOREPLICATION"
+    )
+    with suppress(errors.DuplicateObject, errors.UniqueViolation):
+        connection.execute(statement.format(sql.Identifier(migrator)))
+        return True
+    return False
+
+
+def roles(connection: psycopg.Connection[Any]) -> frozenset[str]:
+    """The roles of the server, without PostgreSQL's own."""
+    rows = connection.execute(
+        "SELECT rolname FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_' ORDER BY rolname"
+    )
+    return frozenset(name for (name,) in rows)
+
+
+def drop_roles(connection: psycopg.Connection[Any], names: frozenset[str]) -> frozenset[str]:
+    """Drop the roles that nothing depends on; those that stay are returned."""
+    from psycopg import errors, sql
+
+    left = set(names)
+    while left:
+        before = len(left)
+        for name in sorted(left):
+            with suppress(errors.DependentObjectsStillExist, errors.InsufficientPrivilege):
+                connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
+                left.discard(name)
+        # A role may have depended on another that is gone now: granted by it, say.
+        if len(left) == before:
+            break
+    return frozenset(left)
+
+
+def _janitor(cluster: Cluster, name: str) -> Any:
+    from pytest_postgresql.janitor import DatabaseJanitor
+
+    class Janitor(DatabaseJanitor):
+        """Connects as the given server wants it (TLS, options), and fails at once if it cannot."""
+
+        @contextmanager
+        def cursor(self, dbname: str | None = None) -> Iterator[psycopg.Cursor[Any]]:
+            with connect(cluster.conninfo(dbname or cluster.maintenance)) as connection:
+                yield connection.cursor()
+
+    return Janitor(
+        user=cluster.superuser,
+        host=cluster.host,
+        port=cluster.port,
+        dbname=name,
+        maintenance_dbname=cluster.maintenance,
+        connection_timeout=_CONNECT_TIMEOUT_S,
+    )

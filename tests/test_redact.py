@@ -1,0 +1,123 @@
+"""Passwords in every writing that could reach a file, and texts that hold none."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import pickle
+import time
+import urllib.parse
+from pathlib import Path
+
+import pytest
+
+from pytest_housekeeping.redact import Secrets
+
+NASTY = "p'ä \"ß%40$w\\0rd:x/y?z&#"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        NASTY,
+        f"password={NASTY} host=x",
+        json.dumps({"a": f"<{NASTY}>"}),
+        json.dumps({"a": NASTY}, ensure_ascii=False),
+        json.dumps(json.dumps({"a": NASTY})),
+        html.escape(NASTY),
+        html.escape(json.dumps({"a": NASTY})),
+        json.dumps(html.escape(NASTY)),
+        json.dumps(NASTY)[1:-1].replace('"', "&#34;").replace("&", "&amp;").replace("'", "&#39;"),
+        f"postgresql://u:{urllib.parse.quote(NASTY, safe='')}@h/d",
+        urllib.parse.quote(NASTY),
+        urllib.parse.quote_plus(NASTY),
+        urllib.parse.quote(NASTY, safe="").replace("%C3", "%c3").replace("%A4", "%a4").lower(),
+        NASTY.replace("'", "''"),
+        NASTY.replace("\\", "\\\\").replace("'", "\\'"),
+        repr(NASTY),
+        repr({"password": NASTY}),
+        base64.b64encode(NASTY.encode()).decode(),
+        base64.b64encode(f"u:{NASTY}".encode()).decode(),
+        base64.b64encode(f"us:{NASTY} and more".encode()).decode(),
+        base64.urlsafe_b64encode(f"use:{NASTY}".encode()).decode(),
+        NASTY.encode().hex(),
+    ],
+)
+def test_every_writing_of_a_password_is_found_and_taken_out(text: str) -> None:
+    secrets = Secrets([NASTY])
+    assert secrets.find(text)
+    assert not secrets.find(secrets.redact(text))
+    assert "[secret]" in secrets.redact(text)
+
+
+@pytest.mark.parametrize("size", range(8, 28))
+def test_parts_of_a_random_password_are_found(size: int) -> None:
+    password = "kT4vQz9LmX2rWc7YbN5hJd8P"
+    secrets = Secrets([password])
+    for start in range(max(1, len(password) - size + 1)):
+        text = f"x {password[start : start + size]} y"
+        assert secrets.redact(text) == "x [secret] y"
+
+
+def test_the_piece_behind_a_blank_that_an_error_quotes() -> None:
+    secrets = Secrets(["abc:R2d2xx@ tail-77 end"])
+    assert secrets.redact('invalid port number: "R2d2xx"') == 'invalid port number: "[secret]"'
+    assert secrets.redact('missing "=" after "tail-77"') == 'missing "=" after "[secret]"'
+
+
+@pytest.mark.parametrize(
+    ("password", "text"),
+    [
+        ("ab1", "ab1 is too short to be told from a word"),
+        ("app", "venture_app may not; the app"),
+        ("orders", "venture.preorders, reorders and orders_2"),
+        ("postgres", "postgres:16 on postgres"),
+        ("correct horse battery staple", "a correct horse is no battery"),
+        ("postgres-production", "the postgres-main host is in production"),
+        ("venture-prod-01", "host venture-prod-01 is venture-prod"),
+    ],
+)
+def test_ordinary_text_raises_no_alarm(password: str, text: str) -> None:
+    secrets = Secrets([password], public=["venture-prod-01"])
+    assert not secrets.find(text)
+    assert secrets.redact(text) == text
+
+
+def test_a_short_password_is_found_as_a_word() -> None:
+    secrets = Secrets(["s3cr3t"])
+    assert secrets.redact("password=s3cr3t host") == "password=[secret] host"
+    assert secrets.redact("'s3cr3t'") == "'[secret]'"
+
+
+def test_nothing_shows_the_values() -> None:
+    secrets = Secrets([NASTY])
+    assert "Secrets(...)" == repr(secrets) == str(secrets)
+    assert not hasattr(secrets, "__dict__")
+    with pytest.raises(TypeError):
+        pickle.dumps(secrets)
+
+
+def test_no_secrets_find_nothing() -> None:
+    assert not Secrets()
+    assert not Secrets([""]).find("text")
+    assert Secrets().redact("text") == "text"
+
+
+def test_documents_and_files(tmp_path: Path) -> None:
+    secrets = Secrets([NASTY])
+    document = {"a": [NASTY, 1, None, {NASTY: True}]}
+    assert secrets.redact_all(document) == {"a": ["[secret]", 1, None, {"[secret]": True}]}
+    path = tmp_path / "report.html"
+    path.write_bytes(b"\xff" + html.escape(NASTY).encode())
+    assert secrets.scrub(path)
+    assert path.read_bytes() == b"\xff[secret]"
+    assert not secrets.scrub(path)
+
+
+def test_a_large_text_costs_little() -> None:
+    secrets = Secrets(["kT4vQz9LmX2rWc7YbN5hJd8P-eA1"])
+    text = "sql/migrations/0001_orders.sql::apply 5f2c " * 50_000
+    started = time.perf_counter()
+    assert not secrets.find(text)
+    assert time.perf_counter() - started < 0.5

@@ -1,0 +1,207 @@
+"""The one transaction, on a real server: proofs around each file, and what is put back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from psycopg.pq import TransactionStatus
+
+from pytest_housekeeping import sqlfile
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.database import LentConnection, as_role, connect, rolled_back
+from pytest_housekeeping.errors import ProofFailed, ServerError, SqlFailed
+from pytest_housekeeping.model import Applied, Kind
+from pytest_housekeeping.server import StagingDatabase
+from pytest_housekeeping.transaction import Transaction, begin
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Config:
+    return Config(root=tmp_path)
+
+
+def apply(transaction: Transaction, text: str, path: str = "0001_it.sql") -> Applied:
+    file = sqlfile.examined(path, Kind.MIGRATION, text, "")
+    return transaction.apply(file, text)
+
+
+def one(connection: LentConnection, query: str) -> object:
+    row = connection.execute(query).fetchone()
+    assert row is not None
+    return row[0]
+
+
+@pytest.fixture
+def connection(database: StagingDatabase) -> Iterator[LentConnection]:
+    opened = connect(database.migrator_conninfo)
+    yield opened
+    opened.lent = False
+    opened.close()
+
+
+@pytest.fixture
+def transaction(connection: LentConnection, settings: Config) -> Transaction:
+    return begin(connection, settings)
+
+
+def test_a_file_and_what_it_did(transaction: Transaction) -> None:
+    done = apply(transaction, "CREATE TABLE t (a int);\nINSERT INTO t VALUES (1), (2);\n-- end")
+    assert (done.statements, done.rows, done.put_back) == (2, 2, ())
+    assert done.duration_s > 0
+    assert one(transaction.connection, "SELECT count(*) FROM t") == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("SET search_path = ''", 'search_path = ""'),
+        ("SET ROLE pg_monitor", "role pg_monitor"),
+        ("SET LOCAL work_mem = '1234kB'", "work_mem = 1234"),
+        ("CREATE TEMP TABLE leftover (a int)", "temporary table leftover"),
+        ("SELECT set_config('lock_timeout', '77s', false)", "lock_timeout = 77000"),
+        ("DO $$ BEGIN SET work_mem = '999kB'; END $$", "work_mem = 999"),
+    ],
+)
+def test_the_session_is_put_back_and_it_is_said(
+    transaction: Transaction, superuser: LentConnection, text: str, said: str
+) -> None:
+    superuser.execute("GRANT pg_monitor TO hk_migrator")
+    done = apply(transaction, text)
+    assert said in done.put_back
+    state = (
+        "SELECT concat_ws(' ', current_user, current_setting('search_path'),"
+        " current_setting('work_mem'), current_setting('lock_timeout'),"
+        " current_setting('row_security'), to_regclass('leftover') IS NULL)"
+    )
+    with_defaults = 'hk_migrator "$user", public 4MB 5s off t'
+    assert one(transaction.connection, state) == with_defaults
+
+
+def test_a_quiet_file_has_nothing_put_back(transaction: Transaction) -> None:
+    assert apply(transaction, "DO $$ BEGIN END $$").put_back == ()
+
+
+def test_where_and_why_a_statement_was_refused(transaction: Transaction) -> None:
+    text = "CREATE TABLE ok (a int);\n\nALTER TABLE missing\n    ADD COLUMN b int;\n"
+    with pytest.raises(SqlFailed) as caught:
+        apply(transaction, text, "sql/migrations/0009_it.sql")
+    message = str(caught.value)
+    assert 'relation "missing" does not exist (SQLSTATE 42P01)' in message
+    text = "SELECT 1;\nSELECT 'é', nope;\n"
+    transaction.connection.execute("ROLLBACK")
+    with pytest.raises(SqlFailed) as caught:
+        apply(begin(transaction.connection, transaction.config), text, "sql/x.sql")
+    message = str(caught.value)
+    assert message.startswith('sql/x.sql:2:13: column "nope" does not exist (SQLSTATE 42703)')
+    assert ">    2 | SELECT 'é', nope;" in message
+
+
+def test_the_place_is_right_behind_a_header(transaction: Transaction) -> None:
+    with pytest.raises(SqlFailed, match=r"^x\.sql:2:8: column"):
+        apply(transaction, "-- hk: row-security=on\nSELECT nope", "x.sql")
+
+
+def test_a_change_that_force_rls_would_swallow_raises(transaction: Transaction) -> None:
+    apply(
+        transaction,
+        "CREATE TABLE t (a int); ALTER TABLE t ENABLE ROW LEVEL SECURITY;"
+        " ALTER TABLE t FORCE ROW LEVEL SECURITY",
+    )
+    with rolled_back(transaction.connection):
+        done = apply(transaction, "-- hk: row-security=on\nUPDATE t SET a = 1")
+        assert done.rows == 0
+    with pytest.raises(SqlFailed, match="would be affected by row-level security"):
+        apply(transaction, "UPDATE t SET a = 1")
+
+
+def test_a_commit_that_slipped_through_is_proved_at_run_time(
+    transaction: Transaction, connection: LentConnection
+) -> None:
+    text = "CREATE TABLE slipped (a int); COMMIT; BEGIN"
+    with pytest.raises(ProofFailed, match="ended the transaction"):
+        apply(transaction, text)
+    connection.execute("ROLLBACK")
+
+
+def test_a_deferred_constraint_speaks_before_the_commit(transaction: Transaction) -> None:
+    apply(
+        transaction,
+        "CREATE TABLE p (a int PRIMARY KEY);"
+        " CREATE TABLE c (a int REFERENCES p DEFERRABLE INITIALLY DEFERRED);"
+        " INSERT INTO c VALUES (7)",
+    )
+    with pytest.raises(SqlFailed, match="violates foreign key constraint"):
+        transaction.seal()
+
+
+def test_row_security_is_on_for_the_checks(transaction: Transaction) -> None:
+    assert one(transaction.connection, "SHOW row_security") == "off"
+    transaction.seal()
+    assert one(transaction.connection, "SHOW row_security") == "on"
+
+
+def test_locks_on_what_stood_before(connection: LentConnection, settings: Config) -> None:
+    connection.execute("CREATE TABLE old (a int)")
+    transaction = begin(connection, settings)
+    assert apply(transaction, "CREATE TABLE young (a int)").locks == ()
+    assert transaction.locks_held_s == 0
+    done = apply(transaction, "ALTER TABLE old ADD COLUMN b int")
+    assert [(lock.relation, lock.mode) for lock in done.locks] == [
+        ("public.old", "AccessExclusiveLock")
+    ]
+    assert transaction.locks_held_s > 0
+    assert apply(transaction, "ALTER TABLE old ADD COLUMN c int").locks == ()
+
+
+def test_one_promotion_at_a_time(
+    transaction: Transaction, database: StagingDatabase, tmp_path: Path
+) -> None:
+    second = connect(database.migrator_conninfo)
+    with pytest.raises(ProofFailed, match="another promotion"):
+        begin(second, Config(root=tmp_path, lock_wait="50ms"))
+    assert second.info.transaction_status is TransactionStatus.IDLE
+    second.close()
+
+
+def test_a_lent_connection_does_not_end_the_transaction(transaction: Transaction) -> None:
+    connection = transaction.connection
+    connection.lent = True
+    for statement in ("COMMIT", "ROLLBACK", "SELECT 1; COMMIT", b"END", "START TRANSACTION"):
+        with pytest.raises(ProofFailed, match="a check called"):
+            connection.execute(statement)
+    for method in (connection.commit, connection.rollback, connection.close):
+        with pytest.raises(ProofFailed, match="a check called"):
+            method()
+    connection.execute("SELECT 'commit; rollback'")
+    connection.execute("SAVEPOINT a; ROLLBACK TO SAVEPOINT a; RELEASE SAVEPOINT a")
+    connection.lent = False
+    transaction.prove()
+
+
+def test_prove_sees_another_transaction(transaction: Transaction) -> None:
+    transaction.connection.execute("ROLLBACK")
+    with pytest.raises(ProofFailed, match="no longer open"):
+        transaction.prove()
+    transaction.connection.execute("BEGIN")
+    with pytest.raises(ProofFailed, match="transaction id"):
+        transaction.prove()
+
+
+def test_a_role_and_its_settings_end_with_the_block(transaction: Transaction) -> None:
+    connection = transaction.connection
+    before = one(connection, "SELECT current_user")
+    with as_role(connection, "hk_migrator", {"app.tenant_id": "7"}):
+        assert one(connection, "SELECT current_setting('app.tenant_id')") == "7"
+    assert one(connection, "SELECT coalesce(current_setting('app.tenant_id', true), '')") == ""
+    with pytest.raises(Exception, match="division by zero"), as_role(connection, "hk_migrator"):
+        connection.execute("SELECT 1 / 0")
+    assert one(connection, "SELECT current_user") == before
+
+
+def test_no_connection_and_no_password_in_the_message() -> None:
+    with pytest.raises(ServerError) as caught:
+        connect("host=127.0.0.1 port=1 dbname=d user=u password=s3cr3t-word")
+    assert "no connection to database 'd'" in str(caught.value)
+    assert "s3cr3t" not in str(caught.value)
