@@ -143,19 +143,26 @@ def _lines(value: Any, indent: str = " ") -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def from_json(text: str | bytes, *, name: str = "the audit") -> Audit:
+def from_json(text: str | bytes, *, name: str = "the audit", intact: bool = False) -> Audit:
     """Read an audit. Raises EvidenceError that names the file and the first thing wrong.
 
-    The digest is not compared here: see verify_chain.
+    ``intact``: also when it does not have its digest, which means that it was edited.
     """
     try:
-        return Audit.model_validate_json(text)
+        audit = Audit.model_validate_json(text)
     except ValidationError as error:
         raise EvidenceError(
             f"{name} is no audit of schema version {SCHEMA_VERSION}: {_first(error)}",
             why="evidence that cannot be read proves nothing",
             fix="restore the file from git; one of a newer version needs a newer tool",
         ) from None
+    if intact and digest(audit) != audit.chain.digest:
+        raise EvidenceError(
+            f"{name} was edited: it does not have its digest",
+            why="what it says of a promotion may not be what happened",
+            fix="restore the file from git; `git log -p` shows who changed it",
+        )
+    return audit
 
 
 def _first(error: ValidationError) -> str:

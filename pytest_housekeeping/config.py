@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_housekeeping.errors import MisuseError
 
-_DURATION = re.compile(r"\d+(ms|s|min|h)")
+_DURATION = re.compile(r"[1-9]\d*(ms|s|min|h)")
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 
@@ -126,18 +126,26 @@ def _invalid(config: Config) -> list[str]:
         errors.append(f'server = {config.server!r} is neither "embedded" nor "system"')
     if config.server == "embedded" and config.server_version not in (16, 18):
         errors.append(f"server_version = {config.server_version}: the embedded server is 16 or 18")
-    for key in ("lock_timeout", "statement_timeout", "idle_timeout", "lock_wait"):
-        if not _DURATION.fullmatch(getattr(config, key)):
-            errors.append(f'{key} = {getattr(config, key)!r} is no duration such as "5s"')
-    for key in ("migrator", "history_schema"):
-        if not _IDENTIFIER.fullmatch(getattr(config, key)):
-            errors.append(f"{key} = {getattr(config, key)!r} is no plain lower-case identifier")
-    for key in ("sql", "checks", "audit"):
-        value = Path(getattr(config, key))
-        if value.is_absolute() or ".." in value.parts:
-            errors.append(f"{key} = {getattr(config, key)!r} does not lie under the rootdir")
-        elif key != "audit" and not (config.root / value).is_dir():
-            errors.append(f"{key} = {getattr(config, key)!r}: there is no such folder")
-    if config.max_locks_held < 0:
-        errors.append("max_locks_held is below 0")
+    errors += [
+        f'{key} = {getattr(config, key)!r} is no duration above zero, such as "5s"'
+        for key in ("lock_timeout", "statement_timeout", "idle_timeout", "lock_wait")
+        if not _DURATION.fullmatch(getattr(config, key))
+    ]
+    errors += [
+        f"{key} = {getattr(config, key)!r} is no plain lower-case identifier"
+        for key in ("migrator", "history_schema")
+        if not _IDENTIFIER.fullmatch(getattr(config, key))
+    ]
+    errors += [error for key in ("sql", "checks", "audit") for error in _misplaced(config, key)]
+    if not config.max_locks_held >= 0:
+        errors.append("max_locks_held is below 0, or no number")
     return errors
+
+
+def _misplaced(config: Config, key: str) -> list[str]:
+    value = Path(getattr(config, key))
+    if value.is_absolute() or ".." in value.parts:
+        return [f"{key} = {getattr(config, key)!r} does not lie under the rootdir"]
+    if key != "audit" and not (config.root / value).is_dir():
+        return [f"{key} = {getattr(config, key)!r}: there is no such folder"]
+    return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ast
+import difflib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 from pytest_housekeeping import boundary, objects, rls, sqlfile
 from pytest_housekeeping.boundary import Boundaries
 from pytest_housekeeping.config import Config
+from pytest_housekeeping.definedtests import TestNames as TestNames
+from pytest_housekeeping.definedtests import defined_tests
 from pytest_housekeeping.errors import HousekeepingError, MisuseError
 from pytest_housekeeping.model import Kind, Phase, Step
 from pytest_housekeeping.objects import Objects
@@ -20,16 +22,8 @@ from pytest_housekeeping.rls import Exemption, RlsContract
 
 T = TypeVar("T")
 SCOPE = "scope"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TestNames:
-    """Which files, functions and classes pytest takes for tests: its own ini options."""
-
-    __test__ = False
-    files: tuple[str, ...] = ("test_*.py", "*_test.py")
-    functions: tuple[str, ...] = ("test",)
-    classes: tuple[str, ...] = ("Test",)
+DECLARATIONS = ("objects.toml", "rls.toml", "boundaries.toml")
+QUERIES = "queries"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +63,7 @@ def load(config: Config, further_rules: Iterable[Rule] = ()) -> Contracts:
     """Read the three declarations. Raises MisuseError with the errors of all of them at once."""
     rules = unique_rules([*shipped_rules(), *further_rules])
     known = frozenset(rule.id for rule in rules)
-    errors: list[HousekeepingError] = []
+    errors: list[HousekeepingError] = list(_unread(config))
 
     def read(name: str, parse: Callable[..., T], **options: Any) -> T | None:
         path = config.root / config.checks / name
@@ -91,6 +85,35 @@ def load(config: Config, further_rules: Iterable[Rule] = ()) -> Contracts:
     if errors:
         raise MisuseError("\n".join(str(error) for error in errors))
     return contracts
+
+
+def _unread(config: Config) -> Iterator[MisuseError]:
+    """Declarations under a name that nobody reads, which would protect nothing and say nothing."""
+    top = config.root / config.checks
+    for entry in sorted(top.iterdir()):
+        if entry.is_dir() and entry.name != QUERIES:
+            near = difflib.get_close_matches(entry.name.lower(), [QUERIES], cutoff=0.7)
+            strangers = [entry] if near and any(entry.rglob("*.[sS][qQ][lL]")) else []
+        elif entry.is_dir():
+            strangers = [each for each in sorted(entry.iterdir()) if not _is_query(each)]
+        else:
+            known = entry.suffix.lower() not in (".toml", ".sql") or entry.name in DECLARATIONS
+            strangers = [] if known else [entry]
+        for stranger in strangers:
+            near = difflib.get_close_matches(stranger.name.lower(), [*DECLARATIONS, QUERIES], n=1)
+            yield MisuseError(
+                f"{stranger.relative_to(config.root).as_posix()} is read by nobody"
+                + (f" (did you mean {near[0]}?)" if near else ""),
+                why="a check under a name that is not looked for would prove nothing",
+                fix=f"{config.checks}/ holds {', '.join(DECLARATIONS)}, {QUERIES}/*.sql, test_*.py",
+            )
+
+
+def _is_query(entry: Path) -> bool:
+    """A query, or a file that nobody would take for one."""
+    if entry.is_dir():
+        return not any(entry.rglob("*.[sS][qQ][lL]"))
+    return entry.suffix == ".sql" or entry.suffix.lower() != ".sql"
 
 
 def check_steps(config: Config, contracts: Contracts, tests: TestNames) -> list[Step]:
@@ -149,7 +172,7 @@ def _boundaries(config: Config, contracts: Contracts) -> Iterator[Step]:
 
 
 def _queries(config: Config, folder: Path) -> Iterator[Step]:
-    for path in sorted((folder / "queries").glob("*.sql")):
+    for path in sorted((folder / QUERIES).glob("*.sql")):
         relative = path.relative_to(config.root).as_posix()
         yield _step(Kind.QUERY, relative, "query", _digest(config, relative))
 
@@ -159,38 +182,5 @@ def _tests(config: Config, folder: Path, names: TestNames) -> Iterator[Step]:
         if any(fnmatch(path.name, pattern) for pattern in names.files):
             relative = path.relative_to(config.root).as_posix()
             digest = _digest(config, relative)
-            for name in _test_functions(path, relative, names):
+            for name in defined_tests(path, relative, names):
                 yield _step(Kind.TEST, relative, name, digest)
-
-
-def _test_functions(path: Path, relative: str, names: TestNames) -> Iterator[str]:
-    """The tests that a file defines, by its syntax tree: pytest may be told not to collect them.
-
-    Raises MisuseError for a file that does not parse.
-    """
-    try:
-        tree = ast.parse(path.read_bytes(), filename=relative)
-    except (SyntaxError, ValueError) as error:
-        raise MisuseError(
-            f"{relative} is no Python file: {error}",
-            why="the tests in it are required, and nobody knows which they are",
-            fix="correct the file",
-        ) from None
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            if _matches(node.name, names.functions):
-                yield node.name
-        elif isinstance(node, ast.ClassDef) and _matches(node.name, names.classes):
-            for member in node.body:
-                if isinstance(member, ast.FunctionDef | ast.AsyncFunctionDef) and _matches(
-                    member.name, names.functions
-                ):
-                    yield f"{node.name}::{member.name}"
-
-
-def _matches(name: str, patterns: Iterable[str]) -> bool:
-    """As pytest does it: a prefix, or a glob when it holds one of ``*?[``."""
-    return any(
-        name.startswith(pattern) or (any(c in pattern for c in "*?[") and fnmatch(name, pattern))
-        for pattern in patterns
-    )

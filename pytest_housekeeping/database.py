@@ -88,6 +88,7 @@ def connect(conninfo: str, *, name: str = "pytest-housekeeping") -> LentConnecti
             connect_timeout=_CONNECT_TIMEOUT_S,
             application_name=name,
             autocommit=True,
+            prepare_threshold=None,
             cursor_factory=LentCursor,
         )
     except psycopg.OperationalError as error:

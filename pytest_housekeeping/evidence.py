@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_housekeeping.audit_model import Audit
 
 BRANCH = "housekeeping/audit/staging"
+_INTERRUPTED = 2
 
 
 class Evidence:
@@ -75,7 +76,7 @@ class Evidence:
         """Nothing runs any more: roll back what is open and state what is true."""
         self.promotion.roll_back()
         outcome = self.promotion.outcome()
-        self.audit = self._make(outcome, _message(outcome, exitstatus, partial))
+        self.audit = self._make(outcome, _message(outcome, exitstatus, partial=partial))
 
     def write(self, *, partial: bool) -> bool:
         """Write the JSON beside the HTML, commit both. Returns whether everything was kept."""
@@ -86,7 +87,6 @@ class Evidence:
             html = self.around.html_path
             if html.is_file():
                 self.secrets.scrub(html)
-            self.said += [f"evidence: {_relative(each)}" for each in (path, html)]
             self._commit([path, html], partial=partial)
             _step_summary(self.audit)
         except HousekeepingError as error:
@@ -142,7 +142,8 @@ class Evidence:
             f"{run.mode} {run.outcome}: {len(self.audit.steps)} steps on {commit[:12]}\n\n"
             f"Run {run.id}, plan {self.audit.plan.digest[:12]}, audit {self.audit.chain.digest}\n"
         )
-        made = repository.commit_evidence(BRANCH, files, message, attests=commit)
+        # A log without ancestors: runs of branches that diverge meet on it and never merge.
+        made = repository.commit_evidence(BRANCH, files, message, attests=None)
         self.said.append(f"committed: {made[:12]} on {BRANCH}, which attests {commit[:12]}")
 
     def _why_not_committed(self, *, partial: bool) -> str:
@@ -174,17 +175,13 @@ def _write(
     return write(audit, folder, stem, secrets)
 
 
-def _message(outcome: RunOutcome, exitstatus: int, partial: bool) -> str:
+def _message(outcome: RunOutcome, exitstatus: int, *, partial: bool) -> str:
+    """What the outcome alone does not say."""
     if outcome is RunOutcome.ROLLED_BACK and partial and exitstatus == 0:
-        return "a selection was run, so nothing was to be promoted; everything was rolled back"
-    return {
-        RunOutcome.PROMOTED: "everything that was required has passed, and is committed",
-        RunOutcome.PROMOTED_IN_PART: "the first segments are committed, the rest is not",
-        RunOutcome.NOTHING_TO_PROMOTE: "nothing was pending, and everything still holds",
-        RunOutcome.ROLLED_BACK: "not everything has passed; nothing was changed",
-        RunOutcome.REFUSED: "a precheck refused the run; nothing was begun",
-        RunOutcome.UNKNOWN: "the connection was lost during COMMIT; see the promote step",
-    }[outcome]
+        return "Only a selection was run, so nothing was to be promoted."
+    if exitstatus == _INTERRUPTED:
+        return "The run was interrupted."
+    return ""
 
 
 def _step_summary(audit: Audit) -> None:

@@ -24,7 +24,9 @@ class Git(Protocol):
     def attempt(self, *command: str, stdin: bytes | None = None) -> tuple[int, bytes, str]: ...
 
 
-def commit(git: Git, branch: str, files: Mapping[str, bytes], message: str, attests: str) -> str:
+def commit(
+    git: Git, branch: str, files: Mapping[str, bytes], message: str, attests: str | None
+) -> str:
     """See Repository.commit_evidence.
 
     ``git fast-import`` has an index of its own, knows no filters, hooks or signatures, and moves
@@ -33,11 +35,13 @@ def commit(git: Git, branch: str, files: Mapping[str, bytes], message: str, atte
     ref = f"refs/heads/{branch}"
     _refuse(git, branch, ref, files)
     author = _identity(git)
-    tree = git.run("rev-parse", "--verify", f"{attests}^{{tree}}").decode().strip()
+    tree = ""
+    if attests is not None:
+        tree = git.run("rev-parse", "--verify", f"{attests}^{{tree}}").decode().strip()
     complaint = ""
     for attempt in range(_ATTEMPTS):
         tip = git.commit(ref)
-        parents = dict.fromkeys([tip, attests] if tip else [attests])
+        parents = dict.fromkeys(parent for parent in (tip, attests) if parent)
         kept = _kept(git, tip, attests, files) if tip else []
         stream = _stream(ref, author, message, list(parents), tree, kept, files)
         status, out, complaint = git.attempt(*_IMPORT, stdin=stream)
@@ -99,14 +103,16 @@ def _refuse(git: Git, branch: str, ref: str, files: Mapping[str, bytes]) -> None
             )
 
 
-def _kept(git: Git, tip: str, attests: str, files: Mapping[str, bytes]) -> list[bytes]:
+def _kept(git: Git, tip: str, attests: str | None, files: Mapping[str, bytes]) -> list[bytes]:
     """Earlier evidence that the attested commit lacks, as ``mode type oid<tab>path`` lines."""
     folders = sorted({str(PurePosixPath(path).parent) for path in files} - {"."})
     if not folders:
         return []
     listing = ("ls-tree", "-r", "-z", "--full-tree")
-    held = git.run(*listing, attests, "--", *folders).split(b"\0")
-    names = {line.partition(b"\t")[2] for line in held}
+    names: set[bytes] = set()
+    if attests is not None:
+        held = git.run(*listing, attests, "--", *folders).split(b"\0")
+        names = {line.partition(b"\t")[2] for line in held}
     earlier = git.run(*listing, tip, "--", *folders).split(b"\0")
     return [line for line in earlier if line and line.partition(b"\t")[2] not in names]
 
@@ -141,9 +147,9 @@ def _stream(
         b"mark :1",
         f"committer {author} {int(time.time())} +0000".encode(),
         _data(message.encode(errors="replace")),
-        f"from {parents[0]}".encode(),
+        *(f"from {parent}".encode() for parent in parents[:1]),
         *(f"merge {parent}".encode() for parent in parents[1:]),
-        f'M 040000 {tree} ""'.encode(),
+        f'M 040000 {tree} ""'.encode() if tree else b"deleteall",
     ]
     for line in kept:
         meta, _, path = line.partition(b"\t")

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.keys import PROMOTION
-from pytest_housekeeping.model import Outcome, Step, StepResult
+from pytest_housekeeping.model import Level, Outcome, Step, StepResult
 
 
 class GateFailed(Exception):
@@ -21,7 +21,13 @@ class GateFailed(Exception):
         self.result = result
 
     def __str__(self) -> str:
-        return "\n".join([self.result.message, *(str(each) for each in self.result.findings)])
+        errors = [each for each in self.result.findings if each.level is Level.ERROR]
+        lines = [self.result.message]
+        if errors:
+            first = errors[0].detail.partition("\n")[0]
+            more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+            lines = [f"{errors[0].object}: {first}{more}; {self.result.message}"]
+        return "\n".join([*lines, *(str(each) for each in self.result.findings)])
 
 
 class StepItem(pytest.Item):

@@ -66,7 +66,7 @@ class Linting:
         Raises MisuseError for a file that cannot be read.
         """
         folder = cache_folder or lint_cache.default_folder()
-        root = Path(os.path.abspath(root))
+        root = root.absolute()
         entries = lint_cache.find(
             files, root=root, folder=folder, overrides=OVERRIDES, contents=contents or {}
         )
@@ -223,4 +223,4 @@ def _cores() -> int:
 def _environment(root: Path) -> dict[str, str]:
     """The environment without what leads to a database; sqlfluff needs a home that exists."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    return kept if os.path.isdir(os.path.expanduser("~")) else kept | {"HOME": str(root)}
+    return kept if Path("~").expanduser().is_dir() else kept | {"HOME": str(root)}

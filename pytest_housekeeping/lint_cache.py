@@ -61,7 +61,7 @@ def find(
     entries = []
     for path in files:
         absolute = root / path
-        place = Path(os.path.abspath(absolute.parent))
+        place = absolute.parent.absolute()
         if place not in configurations:
             configurations[place] = configuration(place, root, overrides)
         relative = os.path.relpath(absolute, root)
@@ -152,8 +152,7 @@ def _versions(path: tuple[str, ...]) -> list[str]:
     found: set[str] = set()
     for folder in path:
         with contextlib.suppress(OSError):
-            names = os.listdir(folder or ".")
-            found |= {n for n in names if n.startswith("sqlfluff") and n.endswith(".dist-info")}
+            found |= {info.name for info in Path(folder or ".").glob("sqlfluff*.dist-info")}
     for name in ("sqlfluff", "sqlfluffrs"):
         if not any(info.startswith(f"{name}-") for info in found):
             with contextlib.suppress(metadata.PackageNotFoundError):
@@ -187,10 +186,9 @@ def _replace(file: Path, text: str) -> None:
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             stream.write(text)
-        os.replace(temporary, file)
+        Path(temporary).replace(file)
     except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
+        Path(temporary).unlink(missing_ok=True)
         raise
 
 

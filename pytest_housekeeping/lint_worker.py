@@ -20,6 +20,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -34,72 +35,82 @@ SKIPPED = (
     " large_file_skip_byte_limit in .sqlfluff, or name the file in .sqlfluffignore."
 )
 
-_linter: Linter
-_root: str
+Overrides = tuple[tuple[str, str], ...]
+Answer = dict[str, Any]
 
 
 def main() -> int:
-    global _linter, _root
     request = json.load(sys.stdin)
-    _root = request["root"]
-    os.chdir(_root)
-    config = FluffConfig.from_root(overrides=request["overrides"])
-    _linter = Linter(config=config)
-    _linter.get_rulepack()
-    # Cyclic collection during a lint costs a quarter of it; once per chunk bounds the memory as well.
+    overrides = tuple(request["overrides"].items())
+    os.chdir(request["root"])
+    _linter(overrides).get_rulepack()
+    # Collecting cycles during a lint costs a quarter of it; once a chunk bounds the memory as well.
     gc.freeze()
     gc.disable()
     try:
-        for answer in _examine_all(request["files"], request["processes"]):
-            print(json.dumps(answer, separators=(",", ":")), flush=True)
-        print('{"done":true}', flush=True)
+        for answer in _examine_all(overrides, request["files"], request["processes"]):
+            _say(answer)
+        _say({"done": True})
     except BrokenPipeError:
         # Nobody listens any more: the run was killed. Take the pool along.
-        os.killpg(0, signal.SIGKILL)
+        if os.getpgrp() == os.getpid():
+            os.killpg(0, signal.SIGKILL)
+        os._exit(1)
     return 0
 
 
-def _examine_all(files: list[str], processes: int) -> Iterator[dict[str, Any]]:
+def _say(answer: Answer) -> None:
+    sys.stdout.write(json.dumps(answer, separators=(",", ":")) + "\n")
+    sys.stdout.flush()
+
+
+@cache
+def _linter(overrides: Overrides) -> Linter:
+    """Made once, before the pool forks: its workers find it made."""
+    return Linter(config=FluffConfig.from_root(overrides=dict(overrides)))
+
+
+def _examine_all(overrides: Overrides, files: list[str], processes: int) -> Iterator[Answer]:
+    examine = partial(_examine_chunk, overrides)
     chunks = [files[start : start + CHUNK] for start in range(0, len(files), CHUNK)]
-    if processes == 1 or len(chunks) == 1:
+    workers = min(processes, len(chunks))
+    if workers == 1:
         for chunk in chunks:
-            yield from _examine_chunk(chunk)
+            yield from examine(chunk)
         return
     context = multiprocessing.get_context("fork")
-    workers = min(processes, len(chunks))
     with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
-        waiting = [pool.submit(_examine_chunk, chunk) for chunk in chunks]
+        waiting = [pool.submit(examine, chunk) for chunk in chunks]
         for done in concurrent.futures.as_completed(waiting):
             yield from done.result()
 
 
-def _examine_chunk(files: list[str]) -> list[dict[str, Any]]:
-    answers = [_examine(file) for file in files]
+def _examine_chunk(overrides: Overrides, files: list[str]) -> list[Answer]:
+    answers = [_examine(_linter(overrides), file) for file in files]
     gc.collect()
     return answers
 
 
-def _examine(file: str) -> dict[str, Any]:
+def _examine(linter: Linter, file: str) -> Answer:
     try:
-        answer = _lint(file)
-    except Exception as error:  # noqa: BLE001 - told for this file, never a pass
+        answer = _lint(linter, file)
+        # Taken after the lint: a text that changed meanwhile is not filed under the old one.
+        sha256 = hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    except Exception as error:
         return {"path": file, "error": f"{type(error).__name__}: {error}"}
-    # Taken after the lint, so that a text that changed meanwhile is not filed under the old one.
-    sha256 = hashlib.sha256(Path(file).read_bytes()).hexdigest()
     return {"path": file, "sha256": sha256, **answer}
 
 
-def _lint(file: str) -> dict[str, Any]:
+def _lint(linter: Linter, file: str) -> Answer:
     # An empty extension matches every file: sql_file_exts must not drop one silently.
-    if not paths_from_path(file, working_path=_root, target_file_exts=("",)):
+    if not paths_from_path(file, working_path=str(Path.cwd()), target_file_exts=("",)):
         return {"unexamined": IGNORED}
     try:
-        rendered = _linter.render_file(file, _linter.config)
+        rendered = linter.render_file(file, linter.config)
     except SQLFluffSkipFile as skipped:
         text = SKIPPED.format(reason=skipped)
         return {"violations": [[1, 1, "HK-SKIPPED", "housekeeping.skipped", text, False]]}
-    rules = _linter.get_rulepack(config=rendered.config)
-    linted = _linter.lint_rendered(rendered, rules)
+    linted = linter.lint_rendered(rendered, linter.get_rulepack(config=rendered.config))
     found = linted.get_violations(filter_warning=False)
     return {
         "violations": [

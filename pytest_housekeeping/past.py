@@ -24,7 +24,7 @@ def promoted_before(repository: Repository, folder: Path) -> Sequence[Past]:
         return ()
     from pytest_housekeeping.audit import from_json
 
-    audits = [from_json(data, name=path) for path, data in found]
+    audits = [from_json(data, name=path, intact=True) for path, data in found]
     audits.sort(key=lambda audit: audit.run.finished_at)
     past: list[Past] = []
     segment = 0
@@ -48,8 +48,6 @@ def promoted_before(repository: Repository, folder: Path) -> Sequence[Past]:
                     segment=segment,
                 )
                 for step in audit.steps
-                if step.kind in _FILES
-                and step.segment == number
-                and step.outcome is Outcome.PASSED
+                if step.kind in _FILES and step.segment == number and step.outcome is Outcome.PASSED
             ]
     return tuple(past)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from pytest_housekeeping.registry import Rule
 from pytest_housekeeping.sqlfile import Problem, SqlFile
 
 PROMOTE = "promote"
+_FOLDERS = ("bootstrap", *sqlfile.FOLDERS.values(), "rollback")
 _ATTESTED = {
     Kind.MIGRATION,
     Kind.VIEW,
@@ -70,9 +72,7 @@ class Plan:
 
     def promote_step(self, segment: int) -> Step:
         return next(
-            step
-            for step in self.steps
-            if step.kind is Kind.PROMOTE and step.segment == segment
+            step for step in self.steps if step.kind is Kind.PROMOTE and step.segment == segment
         )
 
 
@@ -123,9 +123,11 @@ _ORDER = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
 
 def _read_all(config: Config) -> tuple[dict[Kind, list[SqlFile]], list[SqlFileError]]:
     files: dict[Kind, list[SqlFile]] = {kind: [] for kind in sqlfile.FOLDERS}
-    errors: list[SqlFileError] = []
+    errors: list[SqlFileError] = list(_strangers(config))
     for kind, folder in sqlfile.FOLDERS.items():
         for path in sql_paths(config, folder):
+            if (config.root / path).is_dir():
+                continue
             try:
                 files[kind].append(sqlfile.read(config.root, path, kind))
             except SqlFileError as error:
@@ -135,25 +137,38 @@ def _read_all(config: Config) -> tuple[dict[Kind, list[SqlFile]], list[SqlFileEr
 
 
 def sql_paths(config: Config, folder: str) -> list[str]:
-    """The .sql files of a folder under ``sql/``, relative to the root, in name order.
-
-    Raises MisuseError for anything else in it that a person may take for a migration.
-    """
+    """The .sql files of a folder under ``sql/``, relative to the root, in name order."""
     top = config.folder(folder)
-    if not top.is_dir():
-        return []
-    strangers = [
-        entry.name
-        for entry in sorted(top.iterdir())
-        if entry.is_dir() or (entry.suffix != ".sql" and entry.suffix.lower() == ".sql")
-    ]
-    if strangers:
-        raise MisuseError(
-            f"{config.sql}/{folder}/ holds {', '.join(strangers)}",
-            why="only files that end in .sql, directly in the folder, are part of the plan",
-            fix="move or rename it",
-        )
     return sorted(f"{config.sql}/{folder}/{entry.name}" for entry in top.glob("*.sql"))
+
+
+def _strangers(config: Config) -> Iterable[SqlFileError]:
+    """What a person may take for a part of the plan, and the plan does not read."""
+    top = config.root / config.sql
+    for entry in sorted(top.iterdir()):
+        if entry.name in _FOLDERS and entry.is_dir():
+            strangers = [
+                each
+                for each in sorted(entry.iterdir())
+                if (each.is_dir() and _holds_sql(each))
+                or (each.suffix != ".sql" and each.suffix.lower() == ".sql")
+            ]
+        elif entry.is_dir():
+            strangers = [entry] * _holds_sql(entry)
+        else:
+            strangers = [entry] * (entry.suffix.lower() == ".sql")
+        for stranger in strangers:
+            near = difflib.get_close_matches(stranger.name.lower(), _FOLDERS, n=1)
+            yield SqlFileError(
+                f"{stranger.relative_to(config.root).as_posix()} is no part of the plan"
+                + (f" (did you mean {near[0]}?)" if near else ""),
+                why="only files that end in .sql, directly in one of the known folders, are",
+                fix=f"move or rename it; {config.sql}/ holds {', '.join(_FOLDERS)}",
+            )
+
+
+def _holds_sql(folder: Path) -> bool:
+    return folder.suffix.lower() == ".sql" or any(folder.rglob("*.[sS][qQ][lL]"))
 
 
 def _bootstrap(config: Config) -> tuple[str, ...]:
@@ -208,7 +223,7 @@ def _lay_out(
     for name in _prechecks(mode, config, contracts):
         yield Step(id=f"precheck::{name}", phase=Phase.PRECHECK, kind=Kind.PRECHECK, name=name)
     files = [file for segment in segments for file in segment.files]
-    lint = list(_lint_steps(config, [*files, *seeds])) if config.lint else []
+    lint = list(_lint_steps([*files, *seeds])) if config.lint else []
     last = segments[-1].number
     for segment in segments:
         for file in segment.files:
@@ -241,7 +256,9 @@ def _prechecks(mode: Mode, config: Config, contracts: Contracts) -> Iterable[str
         yield name
 
 
-def _between(contracts: Contracts, verify: Sequence[Step], segment: int, last: int) -> Iterable[Step]:
+def _between(
+    contracts: Contracts, verify: Sequence[Step], segment: int, last: int
+) -> Iterable[Step]:
     """Between segments the schema is unfinished: what must hold is that nothing stands open."""
     holding = {rule.id for rule in contracts.rules if rule.family == "rls" and not rule.proof}
     if contracts.boundaries is not None:
@@ -267,7 +284,7 @@ def _file_step(file: SqlFile, phase: Phase, segment: int) -> Step:
     )
 
 
-def _lint_steps(config: Config, files: Iterable[SqlFile]) -> Iterable[Step]:
+def _lint_steps(files: Iterable[SqlFile]) -> Iterable[Step]:
     for file in files:
         yield Step(
             id=f"{file.path}::lint",
@@ -300,11 +317,14 @@ def problems_of(config: Config, plan: Plan) -> list[tuple[SqlFile, Problem]]:
     """All that is wrong inside the files, and enum values used in the batch that adds them."""
     found = [(file, problem) for file in plan.files for problem in file.problems]
     for segment in plan.segments:
-        found += _early_values(config.root, segment)
+        seeds = plan.seeds if segment is plan.segments[-1] else ()
+        found += _early_values(config.root, segment, seeds)
     return found
 
 
-def _early_values(root: Path, segment: Segment) -> Iterable[tuple[SqlFile, Problem]]:
+def _early_values(
+    root: Path, segment: Segment, seeds: tuple[SqlFile, ...]
+) -> Iterable[tuple[SqlFile, Problem]]:
     """SQLSTATE 55P04: a new enum value cannot be used in the transaction that adds it, unless
     the type was made in it: https://www.postgresql.org/docs/16/sql-altertype.html"""
     made = {name for file in segment.files for name in file.enums_made}
@@ -313,15 +333,19 @@ def _early_values(root: Path, segment: Segment) -> Iterable[tuple[SqlFile, Probl
         users = [
             (value, later.path)
             for value in added
-            for later in segment.files[position:]
+            for later in (*segment.files[position:], *seeds)
             if sqlfile.uses_constant(root, later.path, value)
         ]
         for value, user in users:
+            line, column = sqlfile.value_added_at(root, file.path, value)
             problem = Problem(
-                line=1,
-                column=1,
+                line=line,
+                column=column,
                 found=f"the enum value {value!r} is added here and used by {user}",
                 why="PostgreSQL refuses a new value in the transaction that adds it (55P04)",
-                fix="begin this file with: -- hk: transaction=own",
+                fix="begin this file with: -- hk: transaction=own"
+                if user != file.path
+                else "move the statements that use it into a later file,"
+                " and begin this one with: -- hk: transaction=own",
             )
             yield file, problem

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -68,7 +69,7 @@ def _server(around: Surroundings) -> Judgement:
     row = connection.execute(
         "SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user"
     ).fetchone()
-    findings = ()
+    findings: tuple[Finding, ...] = ()
     if row is None or row[0]:
         findings = (
             _error(
@@ -169,7 +170,7 @@ def _replay(around: Surroundings) -> None:
                 try:
                     connection.execute(text.encode())
                 except psycopg.Error as error:
-                    raise explain(file.path, text, error) from None
+                    raise around.advised(explain(file.path, text, error)) from None
             continue
         transaction = begin(connection, around.config)
         try:
@@ -177,9 +178,11 @@ def _replay(around: Surroundings) -> None:
                 transaction.apply(file, text)
             transaction.seal()
             connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
+        except HousekeepingError as error:
+            # A connection that was lost has rolled back as well.
+            with suppress(psycopg.Error):
+                connection.execute("ROLLBACK")
+            raise around.advised(error) from None
 
 
 def _roles(around: Surroundings) -> Judgement:
@@ -233,7 +236,7 @@ def _capacity(around: Surroundings) -> Judgement:
     )
     room = row[0] if row else 0
     needed = locks_needed(around.plan)
-    findings = ()
+    findings: tuple[Finding, ...] = ()
     if needed > room:
         findings = (
             _error(

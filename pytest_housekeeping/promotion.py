@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
@@ -43,7 +44,11 @@ class Promotion:
     promoted: list[int] = field(default_factory=list)
     doubtful: bool = False
     transaction: Transaction | None = None
+    upcoming: Step | None = None
     locks_held_s: float = 0.0
+    _troubles: list[StepResult] = field(default_factory=list)
+    _ahead: dict[str, Future[Applied]] = field(default_factory=dict)
+    _worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=1))
     _test_scope: ExitStack | None = None
     _applied: list[tuple[SqlFile, Applied]] = field(default_factory=list)
 
@@ -53,10 +58,8 @@ class Promotion:
             fatal: tuple[Phase, ...] = (Phase.PRECHECK,) if step.kind is Kind.PRECHECK else ()
         else:
             fatal = _FATAL
-        for result in self.results.values():
+        for result in self._troubles:
             earlier = result.step
-            if result.outcome is Outcome.PASSED:
-                continue
             if earlier.phase in fatal and earlier.segment <= step.segment:
                 return earlier.id
             if earlier.kind is Kind.PROMOTE and earlier.segment < step.segment:
@@ -74,6 +77,8 @@ class Promotion:
         before = self.results.get(result.step.id)
         if before is None or before.outcome is Outcome.PASSED:
             self.results[result.step.id] = result
+            if result.outcome is not Outcome.PASSED:
+                self._troubles.append(result)
 
     @contextmanager
     def checking(self) -> Iterator[Connection]:
@@ -107,6 +112,10 @@ class Promotion:
             return
         self.locks_held_s = max(self.locks_held_s, self.transaction.locks_held_s)
         connection, self.transaction = self.transaction.connection, None
+        for future in self._ahead.values():
+            connection.cancel_safe()
+            future.exception()
+        self._ahead.clear()
         self._applied.clear()
         if not connection.closed:
             try:
@@ -149,17 +158,14 @@ class Promotion:
 
     def _apply(self, step: Step) -> StepResult:
         file = self.around.file(step.path)
-        text = self.around.text(file)
-        if file.transaction == "none":
-            applied = self._apply_alone(file, text)
-        else:
-            try:
-                applied = self.opened().apply(file, text)
-            except HousekeepingError as error:
-                self.roll_back()
-                raise self.around.advised(error) from None
+        try:
+            applied = self._ahead.pop(step.id).result() if step.id in self._ahead else self._file(file)
+        except HousekeepingError as error:
+            self.roll_back()
+            raise self.around.advised(error) from None
         if step.phase is Phase.APPLY:
             self._applied.append((file, applied))
+        self._run_ahead(step)
         said = [f"{applied.statements} statements, {applied.rows} rows"]
         said += [f"put back: {', '.join(applied.put_back)}"] if applied.put_back else []
         return StepResult(
@@ -171,6 +177,28 @@ class Promotion:
             locks=applied.locks,
             message="; ".join(said),
         )
+
+    def _file(self, file: SqlFile) -> Applied:
+        text = self.around.text(file)
+        if file.transaction == "none":
+            return self._apply_alone(file, text)
+        return self.opened().apply(file, text)
+
+    def _run_ahead(self, step: Step) -> None:
+        """Let the server work on the next file while pytest reports this one.
+
+        Only when that file is what runs next, and in this transaction; its outcome is looked at
+        when its own item runs.
+        """
+        upcoming = self.upcoming
+        if (
+            upcoming is None
+            or upcoming.phase not in (Phase.APPLY, Phase.SEED)
+            or upcoming.segment != step.segment
+            or self.transaction is None
+        ):
+            return
+        self._ahead[upcoming.id] = self._worker.submit(self._file, self.around.file(upcoming.path))
 
     def _apply_alone(self, file: SqlFile, text: str) -> Applied:
         """A file that no transaction can hold: autocommit, then a look for what it left broken."""
@@ -199,7 +227,7 @@ class Promotion:
         return _judged(step, verdict, "")
 
     def _lint(self, step: Step) -> StepResult:
-        return _judged(step, self.around.style(step), "")
+        return _judged(step, *self.around.style(step))
 
     def _promote(self, step: Step) -> StepResult:
         missing = self.unproved(step)
@@ -252,6 +280,8 @@ class Promotion:
         if status == "committed":
             return
         if status == "aborted":
+            if self.around.journal is not None:
+                self.around.journal.rolled_back(step.segment)
             raise explain("COMMIT", "", error) from None
         self.doubtful = True
         raise ProofFailed(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_housekeeping import records
 from pytest_housekeeping.errors import EvidenceError
-from pytest_housekeeping.model import RunOutcome
+from pytest_housekeeping.model import Kind, Outcome, RunOutcome
 from pytest_housekeeping.redact import Secrets
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def recover(path: Path, *, secrets: Secrets | None = None) -> Audit:
         "source": opening["source"],
         "target": target[-1] if target else None,
         "plan": plan,
-        "steps": [event["step"] for event in ended],
+        "steps": [*(event["step"] for event in ended), *_promotes(plan, rest)],
         "findings": [finding for event in ended for finding in event["findings"]],
     }
     return seal(document, secrets=secrets, gap="not run, or cut off: the run ended before")
@@ -86,6 +86,26 @@ def _outcome(events: list[dict[str, Any]], segments: int, damaged: bool) -> tupl
         RunOutcome.PROMOTED_IN_PART,
         f"Committed: segment {names} of {segments}; nothing else. The next run goes on from there.",
     )
+
+
+def _promotes(plan: dict[str, Any], events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The promote steps that were cut off after their COMMIT was answered: they have passed."""
+    committed = {event["segment"] for event in events if event["event"] == "committed"}
+    ended = {event["step"]["id"] for event in events if event["event"] == "ended"}
+    return [
+        {
+            "id": step["id"],
+            "phase": step["phase"],
+            "kind": step["kind"],
+            "segment": step["segment"],
+            "outcome": Outcome.PASSED.value,
+            "duration_s": 0.0,
+            "examined": 1,
+            "message": "COMMIT was answered, as the journal says",
+        }
+        for step in plan["steps"]
+        if step["kind"] == Kind.PROMOTE and step["segment"] in committed and step["id"] not in ended
+    ]
 
 
 def _ask(commit: Mapping[str, Any], committed: set[int]) -> str:

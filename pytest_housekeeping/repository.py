@@ -90,15 +90,16 @@ class Repository:
         return self.run("cat-file", "blob", f"{commit}:{path}")
 
     def commit_evidence(
-        self, branch: str, files: Mapping[str, bytes], message: str, attests: str
+        self, branch: str, files: Mapping[str, bytes], message: str, attests: str | None
     ) -> str:
         """Commit files onto ``refs/heads/<branch>``, byte for byte, and return the commit.
 
-        ``files`` are named from the root of the repository. Parents: the last commit of the
-        branch, if any, and the attested one. Tree: that of the attested commit, what the branch
-        holds already in the same folders, and the files; so merging the branch adds evidence and
-        takes nothing away. Runs no hook, signs nothing; several at once lose nothing.
-        Raises EvidenceError, with nothing changed.
+        ``files`` are named from the root of the repository. With a commit that is attested, the
+        branch is one to merge: parents are its own last commit, if any, and the attested one; its
+        tree is that of the attested commit, what it holds already in the same folders, and the
+        files. Without, the branch is a log of its own, with no ancestor and nothing but evidence
+        in it. Runs no hook, signs nothing; several at once lose nothing. Raises EvidenceError,
+        with nothing changed.
         """
         return evidence_branch.commit(self, branch, files, message, attests)
 

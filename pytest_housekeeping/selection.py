@@ -22,11 +22,8 @@ class Selection:
         self.passed: dict[str, set[str]] = {}
         self.pulled_in = 0
         self.left_out = 0
-
-    @property
-    def partial(self) -> bool:
-        """Whether something of the plan does not run."""
-        return self.left_out > 0
+        self.partial = False
+        """Whether only a part of the plan was asked for."""
 
     def step_of(self, item: pytest.Item) -> Step | None:
         """The step that an item stands for; of a parametrised test, that of its function."""
@@ -63,29 +60,42 @@ class Selection:
         for item in items:
             step = self.step_of(item)
             chosen.setdefault(step.id if step else item.nodeid, []).append(item)
-        whole = self._is_whole(chosen)
-        wanted = set(self.steps) if whole else self._closure(chosen)
+        self.partial = not self._is_whole(chosen, session.config)
+        wanted = self._closure(chosen) if self.partial else set(self.steps)
         for identity in sorted(wanted - set(chosen), key=self._place):
             step = self.steps[identity]
             if step.kind is Kind.TEST:
                 continue
             chosen[identity] = [nodes.build(session, step)]
-            self.pulled_in += not whole
+            self.pulled_in += 1
         self.left_out = len(set(self.steps) - set(chosen))
         return [item for identity in sorted(chosen, key=self._place) for item in chosen[identity]]
 
     def said(self) -> list[str]:
         if not self.partial:
             return []
-        return [
+        said = (
             f"housekeeping: {self.left_out} steps of the plan left out, {self.pulled_in} pulled in"
-            " because the selected ones mean nothing without them; nothing will be promoted"
-        ]
+        )
+        said += " because the selected ones mean nothing without them; nothing will be promoted"
+        return [said]
 
-    def _is_whole(self, chosen: Iterable[str]) -> bool:
-        """Nothing that a path can name is missing: what belongs to no file comes along."""
-        named = {step.id for step in self.steps.values() if step.path}
-        return named <= set(chosen)
+    def _is_whole(self, chosen: Iterable[str], config: pytest.Config) -> bool:
+        """Nothing that can be named is missing: what belongs to no file comes along.
+
+        What is missing although nobody asked for less was hidden by a conftest, a plugin or the
+        test file itself. The run is whole then, and ``promote`` says what has not passed.
+        """
+        missing = {step.id for step in self.steps.values() if step.path} - set(chosen)
+        return not missing or not (_narrowed(config) or self._not_asked(missing, config))
+
+    def _not_asked(self, missing: Iterable[str], config: pytest.Config) -> bool:
+        """Whether a missing step lies outside of the paths on the command line."""
+        places = [config.invocation_params.dir / argument for argument in config.args]
+        return any(
+            not any((config.rootpath / self.steps[each].path).is_relative_to(p) for p in places)
+            for each in missing
+        )
 
     def _place(self, identity: str) -> tuple[int, str]:
         """Unknown items, tests made at run time, come just before the last promote."""
@@ -114,3 +124,11 @@ class Selection:
                 or other.segment < segment
             ):
                 yield other
+
+
+_NARROWING = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "stepwise")
+
+
+def _narrowed(config: pytest.Config) -> bool:
+    """Whether an option asks for less than the paths name."""
+    return any(config.getoption(name, None) for name in _NARROWING)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_housekeeping import config as configuration
-from pytest_housekeeping import fixtures, items
+from pytest_housekeeping import fixtures, items, protocol, report_table
 from pytest_housekeeping.contracts import TestNames
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.evidence import Evidence
@@ -98,6 +99,8 @@ class ActiveRun:
                 self.by_path.setdefault(step.path, []).append(step)
         self.selection = Selection(self.plan)
         self.phases: dict[str, list[pytest.TestReport]] = {}
+        self._unwatched: bool | None = None
+        self._html: Any = None
         self.evidence = Evidence(promotion)
         if not config.option.collectonly:
             self.evidence.open()
@@ -153,29 +156,81 @@ class ActiveRun:
             if step is not None and step.kind is Kind.TEST:
                 self.promotion.leave_test()
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> Any:
+        """Steps that nobody watches are run directly; everything else by pytest."""
+        if not isinstance(item, items.StepItem):
+            return None
+        self.promotion.upcoming = getattr(nextitem, "step", None)
+        if self._unwatched is None:
+            self._unwatched = protocol.is_unwatched(self.config, self)
+        if not self._unwatched:
+            return None
+        hook = item.ihook
+        hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        reports = protocol.run(item)
+        self._conclude(item, item.step, reports)
+        for report in reports:
+            hook.pytest_runtest_logreport(report=report)
+        hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return True
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item
-    ) -> Iterator[None]:
-        report: pytest.TestReport = yield
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
         step = self.selection.step_of(item)
         if step is not None:
             reports = self.phases.setdefault(item.nodeid, [])
             reports.append(report)
             if report.when == "teardown":
-                result = self._conclude(item, step, self.phases.pop(item.nodeid))
-                report.hk_result = result
-        return report  # type: ignore[return-value]
+                self._conclude(item, step, self.phases.pop(item.nodeid))
+        return report
 
     def _conclude(
-        self, item: pytest.Item, step: Step, reports: Iterable[pytest.TestReport]
-    ) -> StepResult:
-        """Passed means: set up, called and torn down, each passed, none of it expected to fail."""
-        result = concluded(step, getattr(item, "result", None), tuple(reports))
+        self, item: pytest.Item, step: Step, reports: Sequence[pytest.TestReport]
+    ) -> None:
+        """Take down how the item ended, and give pytest-html what it shows of it."""
+        result = concluded(step, getattr(item, "result", None), reports)
         if result.outcome is not Outcome.PASSED or self.selection.completes(step, item):
             self.promotion.record(result)
             self.evidence.note(result)
-        return result
+        for report in reports:
+            report.hk_result = result
+
+    # -- report ----------------------------------------------------------------------------
+
+    def pytest_html_results_table_header(self, cells: list[str]) -> None:
+        cells[:] = report_table.table_header()
+
+    def pytest_html_results_table_row(self, report: Any, cells: list[str]) -> None:
+        """One row a step: what set up and tore down without trouble has none."""
+        if getattr(report, "when", "collect") in ("setup", "teardown") and report.passed:
+            cells.clear()
+            return
+        shown = "Error" if report.failed and report.when != "call" else report.outcome.capitalize()
+        result = getattr(report, "hk_result", None)
+        duration = result.duration_s if result else getattr(report, "duration", 0.0)
+        cells[:] = report_table.table_row(shown, report.nodeid, duration, result)
+
+    def pytest_html_results_table_html(self, report: Any, data: list[str]) -> None:
+        result = getattr(report, "hk_result", None)
+        data[:] = report_table.row_details(result, () if result else data)
+
+    def pytest_html_report_title(self, report: Any) -> None:
+        # The environment could hold what is secret, and the plan has an order of its own.
+        report.set_data("environment", {})
+        report.set_data("initialSort", "original")
+        self._html = report
+
+    def pytest_html_results_summary(self, prefix: list[str]) -> None:
+        if self.evidence.audit is not None:
+            from pytest_housekeeping.report import summary_html, title
+
+            # pytest-html reads the title only now, when the outcome is known.
+            self._html.title = title(self.evidence.audit)
+            prefix.extend(summary_html(self.evidence.audit))
 
     # -- finish ----------------------------------------------------------------------------
 
@@ -200,36 +255,37 @@ class ActiveRun:
 
 
 def concluded(
-    step: Step, worked: StepResult | None, reports: tuple[pytest.TestReport, ...]
+    step: Step, worked: StepResult | None, reports: Sequence[pytest.TestReport]
 ) -> StepResult:
-    """Join what the step saw with what pytest says of its three phases."""
+    """Join what the step saw with what pytest says: passed means called and torn down, each phase
+    passed, none of it expected to fail."""
     duration = sum(report.duration for report in reports)
-    calls = {report.when for report in reports}
-    passed = {"setup", "call", "teardown"} <= calls and all(
+    passed = {"call", "teardown"} <= {report.when for report in reports} and all(
         report.passed and not hasattr(report, "wasxfail") for report in reports
     )
-    outcome = Outcome.PASSED if passed else Outcome.FAILED
-    if not passed and not any(report.failed for report in reports):
-        outcome = Outcome.SKIPPED
-    message = worked.message if worked else ""
-    if not passed:
-        message = next((_reason(report) for report in reports if not report.passed), message)
-    elif step.kind is Kind.TEST:
-        message = message or "passed"
-    return StepResult(
-        step=step,
-        outcome=outcome,
+    if passed and worked is not None:
+        return replace(worked, outcome=Outcome.PASSED, duration_s=duration)
+    if passed:
+        return StepResult(step=step, outcome=Outcome.PASSED, duration_s=duration, examined=1)
+    failed = any(report.failed for report in reports)
+    message = next(_reason(report) for report in reports if _tells(report))
+    blank = worked or StepResult(step=step, outcome=Outcome.FAILED)
+    return replace(
+        blank,
+        outcome=Outcome.FAILED if failed else Outcome.SKIPPED,
         duration_s=duration,
-        examined=worked.examined if worked else int(passed),
         message=message,
-        statements=worked.statements if worked else 0,
-        rows=worked.rows if worked else 0,
-        locks=worked.locks if worked else (),
-        findings=worked.findings if worked else (),
     )
+
+
+def _tells(report: pytest.TestReport) -> bool:
+    return not report.passed or hasattr(report, "wasxfail")
 
 
 def _reason(report: pytest.TestReport) -> str:
+    """Why a report is no pass, in a line where there is one."""
+    if hasattr(report, "wasxfail"):
+        return f"expected to fail: {report.wasxfail or 'no reason given'}"
     if isinstance(report.longrepr, tuple):
         return report.longrepr[2].removeprefix("Skipped: ")
     return report.longreprtext

@@ -23,6 +23,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\.sql")
 _NUMBERED = re.compile(r"(\d{3,})_[A-Za-z0-9_]+\.sql")
 _HEADER = re.compile(r"--\s*hk:\s*(.*)")
 _OPTIONS = {"row-security": ("on", "off"), "transaction": ("batch", "own", "none")}
+_INLINE_COMMAND = re.compile(r"\\[A-Za-z!?]+")
 _META_COMMAND = re.compile(r"^[ \t]*\\[A-Za-z!?]+.*$", re.MULTILINE)
 
 
@@ -74,7 +75,14 @@ def read(root: Path, path: str, kind: Kind) -> SqlFile:
             if kind is Kind.MIGRATION
             else "use letters, digits, '_', '-' and '.', and the ending .sql",
         )
-    data = (root / path).read_bytes()
+    try:
+        data = (root / path).read_bytes()
+    except OSError as error:
+        raise SqlFileError(
+            f"{path} cannot be read: {error.strerror}",
+            why="it has its place in the order, and nobody knows what it would do",
+            fix="make it readable, or remove it",
+        ) from None
     try:
         text = decode(data, path)
     except SqlFileError as error:
@@ -96,7 +104,13 @@ def digest(data: bytes) -> str:
 
 
 def decode(data: bytes, path: str) -> str:
-    """The text of a file. Raises SqlFileError when it is not UTF-8."""
+    """The text of a file. Raises SqlFileError when it is not UTF-8, or holds a NUL byte."""
+    if (at := data.find(b"\0")) >= 0:
+        raise SqlFileError(
+            f"{path} holds a NUL byte (byte {at + 1})",
+            why="for PostgreSQL the text ends there: what follows would be left out and not said",
+            fix="remove it; a file of two bytes a character has to be saved as UTF-8",
+        )
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -177,7 +191,7 @@ def _header(text: str) -> tuple[dict[str, str], list[Problem]]:
 
 
 def _refused(text: str, error: SyntaxRefused) -> Problem:
-    meta = _META_COMMAND.search(text)
+    meta = _INLINE_COMMAND.match(text, error.offset) or _META_COMMAND.search(text)
     if meta is not None:
         return _problem(
             text,
@@ -255,8 +269,15 @@ def uses_constant(root: Path, path: str, value: str) -> bool:
         statements = parse(decode((root / path).read_bytes(), path))
     except (SqlFileError, SyntaxRefused):
         return False
-    text = constants(
-        [entry for entry in statements if entry.name != "AlterEnumStmt"]
-    )
+    text = constants([entry for entry in statements if entry.name != "AlterEnumStmt"])
     literal = json.dumps(value, ensure_ascii=False)
     return f'"sval": {literal}' in text or f"'{literal[1:-1]}'" in text
+
+
+def value_added_at(root: Path, path: str, value: str) -> tuple[int, int]:
+    """Line and column of the statement that adds an enum value."""
+    text = decode((root / path).read_bytes(), path)
+    for statement in parse(text):
+        if statement.name == "AlterEnumStmt" and statement.body.get("newVal") == value:
+            return place(text, statement.offset)
+    return 1, 1

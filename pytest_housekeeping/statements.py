@@ -18,6 +18,8 @@ _TOUCH_SESSION = {
     "SelectStmt",
     "DiscardStmt",
     "ExecuteStmt",
+    "PrepareStmt",
+    "DeallocateStmt",
     "LoadStmt",
 }
 _OWN_TRANSACTION = {

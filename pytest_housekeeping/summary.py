@@ -49,7 +49,8 @@ def terminal_summary(audit: Audit, folder: str = "ops/audit") -> list[str]:
     notices = len(audit.findings) - len(told)
     lines += [f"  {wording.plural(notices, 'notice')} in the report"] if notices else []
     lines += [f"next: {step}" for step in verdict.next]
-    lines.append(f"evidence: {folder}/{stem(audit.run)}.json and .html")
+    files = wording.seen(f"{folder}/{stem(audit.run)}")
+    lines.append(f"evidence: {files}.json and .html")
     return lines
 
 

@@ -47,6 +47,7 @@ class CommitLog(Protocol):
 
     def committing(self, segment: int, xid: str | None) -> None: ...
     def committed(self, segment: int) -> None: ...
+    def rolled_back(self, segment: int) -> None: ...
 
 
 @dataclass(kw_only=True)
@@ -162,21 +163,24 @@ class Surroundings:
         """A promoted file, parsed, so that it runs under the same headers as it did."""
         return sqlfile.examined(past.path, past.kind, self.past_text(past), past.sha256)
 
-    def style(self, step: Step) -> Verdict:
-        """What sqlfluff says of a file."""
+    def style(self, step: Step) -> tuple[Verdict, str]:
+        """What sqlfluff says of a file; one that its own settings ignore is said to be."""
         if self.linting is None:
             raise ProofFailed("the style check was not started", why="nothing was looked at")
+        style = self.linting.style(self.config.root / step.path)
         findings = tuple(
             Finding(
                 rule=f"sqlfluff {violation.code}",
-                level=Level.ERROR,
+                level=level,
                 object=f"{step.path}:{violation.line}:{violation.column}",
                 detail=violation.description,
                 fix=f"sqlfluff fix {step.path}",
             )
-            for violation in self.linting.result(self.config.root / step.path)
+            for level, group in ((Level.ERROR, style.violations), (Level.WARNING, style.warnings))
+            for violation in group
         )
-        return Verdict(examined=1, unit="files", findings=findings)
+        said = f"not examined: {style.unexamined}" if style.unexamined else ""
+        return Verdict(examined=1, unit="files", findings=findings), said
 
     def advised(self, error: HousekeepingError) -> HousekeepingError:
         """Where an extension is missing, which server would have it."""

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
+from server_scripts import settings_from_environment
 
-from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
-
-
-def settings_from_environment() -> ServerSettings:
-    """``HK_TEST_SERVER``: 16 (the default), 18, or system."""
-    wanted = os.environ.get("HK_TEST_SERVER", "16")
-    if wanted == "system":
-        return ServerSettings(kind="system")
-    return ServerSettings(version=int(wanted))
+from pytest_housekeeping.server import Server, StagingDatabase, start
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    """A throwaway server of this session."""
+    """The throwaway server of this session; ``HK_TEST_SERVER`` says which."""
     running = start(settings_from_environment())
     yield running
     running.stop()

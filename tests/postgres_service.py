@@ -17,7 +17,7 @@ from pathlib import Path
 
 @contextmanager
 def postgres_service(password: str) -> Iterator[int]:
-    """The port of a PostgreSQL 16 with the superuser `postgres`; gone, with its data, afterwards."""
+    """The port of a PostgreSQL 16 with the superuser `postgres`; gone afterwards, with its data."""
     folder = Path(tempfile.mkdtemp(prefix="hk-service-"))
     user = "nobody" if os.geteuid() == 0 else None
     try:

@@ -13,6 +13,8 @@ from typing import Any
 
 import psycopg
 
+from pytest_housekeeping.server import ServerSettings
+
 ROOT = Path(__file__).parent.parent
 _START = """
 import json, os, sys, time
@@ -43,6 +45,14 @@ os.setgroups([]); os.setgid({gid}); os.setuid({uid})
 """
 STOP = "server.stop()"
 WAIT = "time.sleep(60)"
+
+
+def settings_from_environment() -> ServerSettings:
+    """``HK_TEST_SERVER``: 16 (the default), 18, or system."""
+    wanted = os.environ.get("HK_TEST_SERVER", "16")
+    if wanted == "system":
+        return ServerSettings(kind="system")
+    return ServerSettings(version=int(wanted))
 
 
 def launch(

@@ -156,6 +156,15 @@ def test_a_file_that_is_no_audit_is_named(text: bytes, message: str) -> None:
     assert "git" in caught.value.fix
 
 
+def test_an_edited_audit_is_refused_where_it_must_be_intact() -> None:
+    text = audit.to_json(sample())
+    assert audit.from_json(text, intact=True) == sample()
+    edited = text.replace('"rows": 12', '"rows": 13')
+    assert audit.from_json(edited).steps[1].rows == 13
+    with pytest.raises(EvidenceError, match=r"prod_1\.json was edited"):
+        audit.from_json(edited, name="prod_1.json", intact=True)
+
+
 def test_unknown_names_are_refused_and_parts_are_frozen() -> None:
     document = json.loads(audit.to_json(sample()))
     document["run"]["extra"] = 1

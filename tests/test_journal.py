@@ -126,6 +126,21 @@ def test_what_was_recorded_is_kept_and_the_rest_is_skipped(tmp_path: Path) -> No
     assert f"during {known.steps[1].id}" in record.run.message
 
 
+def test_a_commit_that_was_answered_is_a_promote_step_that_passed(tmp_path: Path) -> None:
+    """Later runs read from the promote steps what production has."""
+
+    def play(written: Journal) -> None:
+        for step in facts(segments=2).steps[:2]:
+            written.ended(passed(step))
+        written.committing(2, "777")
+        written.committed(2)
+
+    promote = journal.recover(killed(tmp_path, play, segments=2)).steps[-1]
+    assert (promote.kind, promote.outcome) == ("promote", Outcome.PASSED)
+    open_ = journal.recover(killed(tmp_path, lambda j: j.committing(1, "777")))
+    assert open_.steps[-1].outcome is Outcome.SKIPPED
+
+
 def test_at_every_byte_the_journal_is_torn_off_the_audit_stays_true(tmp_path: Path) -> None:
     def play(written: Journal) -> None:
         written.ended(passed(facts().steps[0]))
@@ -136,7 +151,7 @@ def test_at_every_byte_the_journal_is_torn_off_the_audit_stays_true(tmp_path: Pa
     whole = path.read_bytes()
     ends = [at + 1 for at, byte in enumerate(whole) if byte == 10]
     begun, answered = ends[-2], ends[-1]
-    for cut in range(ends[0], len(whole) + 1):
+    for cut in [*range(ends[0], ends[1], 7), *range(ends[1], len(whole) + 1)]:
         path.write_bytes(whole[:cut])
         outcome = journal.recover(path).run.outcome
         # The line is whole one byte before its line feed.

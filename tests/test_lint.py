@@ -294,6 +294,25 @@ def test_stop_ends_the_whole_group_and_may_be_called_again(root: Path, start: St
         linting.result(unknown)
 
 
+def test_a_killed_run_leaves_no_process(root: Path, tmp_path: Path) -> None:
+    names = [f"{number}.sql" for number in range(60)]
+    files = [write(root, name, GOOD * 20) for name in names]
+    program = (
+        "import os; from pathlib import Path; from pytest_housekeeping.lint import Linting\n"
+        f"linting = Linting.start([Path(p) for p in {[str(file) for file in files]}],"
+        f" root=Path({str(root)!r}), cache_folder=Path({str(tmp_path / 'cache')!r}), processes=2)\n"
+        "print(linting._process.pid, flush=True)\n"
+        "linting.result(Path('sql/0.sql'))\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=False)
+    deadline = time.monotonic() + 20
+    while alive(int(done.stdout)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert done.returncode == -9
+    assert alive(int(done.stdout)) == []
+
+
 def test_what_was_found_before_a_stop_is_kept(root: Path, start: Start) -> None:
     names = [f"{number}.sql" for number in range(60)]
     for name in names:

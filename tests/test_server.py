@@ -187,8 +187,9 @@ def test_nothing_is_left_behind(end: str) -> None:
 def test_a_server_can_be_stopped_while_it_boots() -> None:
     server = start(ServerSettings())
     server.stop()
-    running = server._running.result()
-    assert gone(running.log_path.parent if running.log_path else Path("/"))
+    path = server.log_path
+    assert path is not None
+    assert gone(path.parent)
 
 
 def test_a_server_that_died_can_be_stopped(scratch_server: Server) -> None:

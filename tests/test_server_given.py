@@ -11,10 +11,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from conftest import settings_from_environment
 from postgres_service import postgres_service
 from psycopg import sql
-from server_scripts import STOP, asks, first_line, launch, run
+from server_scripts import STOP, asks, first_line, launch, run, settings_from_environment
 
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server import ServerSettings, start

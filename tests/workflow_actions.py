@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
@@ -56,14 +55,14 @@ def _setup_python(state: RunnerState, given: Mapping[str, str]) -> str:
 
 
 def _upload_artifact(state: RunnerState, given: Mapping[str, str]) -> str:
-    found = sorted(glob.glob(given["path"], root_dir=state.workspace))
+    found = sorted(path for path in state.workspace.glob(given["path"]) if path.is_file())
     if not found and given.get("if-no-files-found") == "error":
         raise FileNotFoundError(f"no file matches {given['path']}")
     folder = state.artifacts / given["name"]
     folder.mkdir()
-    for name in found:
-        shutil.copy(state.workspace / name, folder)
-    return "\n".join(found)
+    for path in found:
+        shutil.copy(path, folder)
+    return "\n".join(path.name for path in found)
 
 
 ACTIONS: dict[str, tuple[frozenset[str], Callable[[RunnerState, Mapping[str, str]], str]]] = {

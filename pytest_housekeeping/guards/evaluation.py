@@ -70,7 +70,7 @@ def evaluate(connection: Connection, scope: Scope, rule: Rule) -> Evaluation:
         f"SELECT (SELECT pg_catalog.count(*) FROM {base}),"
         f" (SELECT pg_catalog.count(*) FROM {rule.examines}),"
         " (SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(f)"
-        ' ORDER BY f.object COLLATE "C", pg_catalog.to_jsonb(f)::text COLLATE "C"), \'[]\')'
+        ' ORDER BY f.object::text COLLATE "C", pg_catalog.to_jsonb(f)::text COLLATE "C"), \'[]\')'
         " FROM hk_finding AS f)",
         extra=f"hk_finding AS (\n{rule.query}\n)",
     )
@@ -81,7 +81,8 @@ def evaluate(connection: Connection, scope: Scope, rule: Rule) -> Evaluation:
     tables, looked_over, rows = row
     if rule.examines == base or rule.examines == "hk_table":
         looked_over = 0
-    return Evaluation(examined=tables + looked_over if tables else 0, rows=tuple(rows))
+    empty = len(scope.schemas) if scope.reachable_only else 0
+    return Evaluation(examined=tables + looked_over if tables else empty, rows=tuple(rows))
 
 
 def select(connection: Connection, scope: Scope, query: str, *, extra: str = "") -> bytes:
@@ -146,4 +147,12 @@ def broken(rule: Rule, error: psycopg.Error) -> RuleBroken:
         f"rule {rule.id!r} could not run: {error.sqlstate} {words}",
         why="a rule that did not run has found nothing out, and must not pass",
         fix=error.diag.message_hint or "correct the query of the rule",
+    )
+
+
+def unknown_proof(rule: Rule, known: Iterable[str]) -> RuleBroken:
+    return RuleBroken(
+        f"rule {rule.id!r} asks for the proof {rule.proof!r}, which is not known",
+        why="a rule whose proof is not made would pass unproved",
+        fix=f"one of {', '.join(sorted(known))}",
     )

@@ -17,9 +17,10 @@ from pytest_housekeeping.guards.book import (
     verdict_of,
 )
 from pytest_housekeeping.guards.evaluation import Scope
+from pytest_housekeeping.guards.holdings import Holding, read_holdings
 from pytest_housekeeping.guards.identity import Identities, describe, find_identities
 from pytest_housekeeping.guards.subjects import Rights, Subject, read_subjects
-from pytest_housekeeping.guards.trespass import Deeds, Holding, Pair, read_holdings, trespass
+from pytest_housekeeping.guards.trespass import Deeds, Pair, trespass
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.registry import Rule
 from pytest_housekeeping.rls import RlsContract

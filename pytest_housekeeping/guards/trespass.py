@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from psycopg import sql
-
 from pytest_housekeeping.database import Connection
-from pytest_housekeeping.guards.identity import Identities, Identity, describe
+from pytest_housekeeping.guards.holdings import (
+    Holding,
+    Sample,
+    at_rows,
+    belonging,
+    grant_of,
+    literal,
+    quoted,
+    read_samples,
+    settings_of,
+)
+from pytest_housekeeping.guards.identity import Identities, describe
 from pytest_housekeeping.guards.probe import Answer, Attempt, attempt_all
 from pytest_housekeeping.guards.subjects import Rights, Subject
-
-Row = tuple[int, str]
-
-_SEEN = 20
-_OTHERS = 5
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Holding:
-    """The rows (table, ctid) that a role sees of a table while it acts for an identity."""
-
-    subject: Subject
-    rights: Rights
-    identity: Identity
-    rows: tuple[Row, ...] = ()
-    error: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,48 +42,10 @@ class Deeds:
     shown: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sample:
-    """Rows of an identity, read past the policies, and the first one's values as text."""
-
-    rows: tuple[Row, ...]
-    values: Mapping[str, str | None]
-
-
-def read_holdings(
-    connection: Connection, context: Sequence[str], asked: Sequence[Holding]
-) -> list[Holding]:
-    """Fill in the rows that each sees, at most a handful."""
-    answers = attempt_all(
-        connection,
-        [
-            Attempt(
-                role=item.rights.role,
-                settings=_settings(context, item.identity),
-                setup=_grant(item.subject, item.rights),
-                statement="SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array("
-                "s.tableoid::bigint, s.ctid::text)) FROM"
-                f" (SELECT tableoid, ctid FROM {item.subject.object} LIMIT {_SEEN}) AS s",
-            )
-            for item in asked
-        ],
-    )
-    return [
-        Holding(
-            subject=item.subject,
-            rights=item.rights,
-            identity=item.identity,
-            rows=tuple((table, place) for table, place in answer.value or ()),
-            error=str(answer) if answer.sqlstate else "",
-        )
-        for item, answer in zip(asked, answers, strict=True)
-    ]
-
-
 def trespass(connection: Connection, context: Sequence[str], pairs: Sequence[Pair]) -> list[Deeds]:
     """Try everything that the role has a privilege for, one subtransaction each."""
-    mine = _read_samples(connection, [(pair, pair.me) for pair in pairs])
-    others = _read_samples(connection, [(pair, pair.other) for pair in pairs])
+    mine = read_samples(connection, [(pair.identities, pair.me) for pair in pairs])
+    others = read_samples(connection, [(pair.identities, pair.other) for pair in pairs])
     trials = [
         (number, name, attempt)
         for number, (pair, me, other) in enumerate(zip(pairs, mine, others, strict=True))
@@ -150,8 +105,8 @@ def _attempts(
     context: Sequence[str], pair: Pair, me: Sample, other: Sample
 ) -> Iterator[tuple[str, Attempt]]:
     subject, rights = pair.subject, pair.rights
-    settings = _settings(context, pair.me.identity)
-    theirs = _at(other.rows)
+    settings = settings_of(context, pair.me.identity)
+    theirs = at_rows(other.rows)
 
     def attempt(statement: str, *, setup: str, measure: str = "", query: bool = False) -> Attempt:
         return Attempt(
@@ -163,7 +118,7 @@ def _attempts(
             query=query,
         )
 
-    grant, opened = _grant(subject, rights), _open(subject, rights)
+    grant, opened = grant_of(subject, rights), _open(subject, rights)
     readable = rights.select or rights.select_some
     if readable:
         yield (
@@ -175,7 +130,7 @@ def _attempts(
             ),
         )
     if readable and pair.identities.own:
-        foreign = _belongs(pair, pair.me.identity, "IS DISTINCT FROM")
+        foreign = belonging(pair.identities, pair.me.identity, "IS DISTINCT FROM")
         yield (
             "see foreign",
             attempt(
@@ -189,7 +144,7 @@ def _attempts(
     if pair.identities.own:
         measure = (
             f"SELECT pg_catalog.count(*) FROM {subject.object}"
-            f" WHERE {_belongs(pair, pair.other.identity, '=')}"
+            f" WHERE {belonging(pair.identities, pair.other.identity, '=')}"
         )
     change = _harmless_column(pair)
     if change:
@@ -205,60 +160,13 @@ def _attempts(
         yield "move", attempt(move, setup=opened, measure=measure)
 
 
-def _settings(context: Sequence[str], identity: Identity) -> tuple[tuple[str, str], ...]:
-    """The identity, and nothing else of the context."""
-    given = dict(identity)
-    return tuple((name, given.get(name, "")) for name in context)
-
-
-def _grant(subject: Subject, rights: Rights) -> str:
-    """What policies show does not depend on the privilege: lend it where a column is granted."""
-    if rights.select:
-        return ""
-    return f"GRANT SELECT ON {subject.object} TO {_quoted(rights.role)};"
-
-
 def _open(subject: Subject, rights: Rights) -> str:
     """A row that is named in WHERE must pass the policies for SELECT too. With these out of the
     way, what is left are the policies for the command itself: the ones that a statement without
     WHERE meets. https://www.postgresql.org/docs/16/sql-createpolicy.html"""
     return (
-        f"{subject.bare}{_grant(subject, rights)} CREATE POLICY hk_open ON {subject.object}"
-        f" FOR SELECT TO {_quoted(rights.role)} USING (true);"
-    )
-
-
-def _quoted(name: str) -> str:
-    return sql.Identifier(name).as_string()
-
-
-def _literal(value: str | None) -> str:
-    return sql.Literal(value).as_string()
-
-
-def _at(rows: Sequence[Row]) -> str:
-    tables: dict[int, list[str]] = {}
-    for table, place in rows:
-        tables.setdefault(table, []).append(place)
-    return (
-        "("
-        + " OR ".join(
-            f"(tableoid = {table} AND ctid = ANY ({_literal(_array(places))}::pg_catalog.tid[]))"
-            for table, places in sorted(tables.items())
-        )
-        + ")"
-    )
-
-
-def _array(places: Sequence[str]) -> str:
-    return "{" + ",".join(f'"{place}"' for place in places) + "}"
-
-
-def _belongs(pair: Pair, identity: Identity, operator: str) -> str:
-    values = dict(identity)
-    return " AND ".join(
-        f"{_quoted(column)}::text {operator} {_literal(values[setting])}"
-        for column, setting in pair.identities.own
+        f"{subject.bare}{grant_of(subject, rights)} CREATE POLICY hk_open ON {subject.object}"
+        f" FOR SELECT TO {quoted(rights.role)} USING (true);"
     )
 
 
@@ -286,7 +194,7 @@ def _insert(pair: Pair, other: Sample) -> str:
         and (not column.filled or column.name in bearing)
     ]
     names = ", ".join(column.quoted for column in columns)
-    values = ", ".join(_literal(other.values[column.name]) for column in columns)
+    values = ", ".join(literal(other.values[column.name]) for column in columns)
     return f"INSERT INTO {pair.subject.object} ({names}) OVERRIDING SYSTEM VALUE VALUES ({values})"
 
 
@@ -304,45 +212,6 @@ def _move(pair: Pair, me: Sample, other: Sample) -> str:
     if not columns:
         return ""
     changes = ", ".join(
-        f"{column.quoted} = {_literal(other.values[column.name])}" for column in columns
+        f"{column.quoted} = {literal(other.values[column.name])}" for column in columns
     )
-    return f"UPDATE {pair.subject.object} SET {changes} WHERE {_at(me.rows[:1])}"
-
-
-def _read_samples(connection: Connection, asked: Sequence[tuple[Pair, Holding]]) -> list[Sample]:
-    """Rows that belong to an identity, as the owner sees them: by the identity columns, or else
-    the ones that the identity sees."""
-    statements = []
-    for pair, holding in asked:
-        texts = ", ".join(f"t.{column.quoted}::text" for column in pair.subject.columns)
-        where = "false"
-        if pair.identities.own:
-            where = _belongs(pair, holding.identity, "=")
-        elif holding.rows:
-            where = _at(holding.rows)
-        statements.append(
-            "SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array("
-            f"s.tableoid::bigint, s.ctid::text, s.hk_values)) FROM (SELECT t.tableoid, t.ctid,"
-            f" ARRAY[{texts}]::text[] AS hk_values FROM {pair.subject.object} AS t"
-            f" WHERE {where} LIMIT {_OTHERS if pair.identities.own else _SEEN}) AS s"
-        )
-    answers = attempt_all(
-        connection,
-        [
-            Attempt(setup=pair.subject.bare, statement=statement)
-            for (pair, _), statement in zip(asked, statements, strict=True)
-        ],
-    )
-    return [
-        Sample(
-            rows=tuple((item[0], item[1]) for item in answer.value or ()),
-            values=dict(
-                zip(
-                    (column.name for column in pair.subject.columns),
-                    answer.value[0][2] if answer.value else (),
-                    strict=False,
-                )
-            ),
-        )
-        for (pair, _), answer in zip(asked, answers, strict=True)
-    ]
+    return f"UPDATE {pair.subject.object} SET {changes} WHERE {at_rows(me.rows[:1])}"

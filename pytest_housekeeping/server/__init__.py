@@ -7,7 +7,6 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,40 +53,39 @@ class Server:
         self._owner = os.getpid()
         self._stopping = threading.RLock()
         self._stopped = False
+        self._turn = threading.Lock()
+        self._begun = self._cancelled = False
+        self._done = threading.Event()
+        self._failure: BaseException | None = None
         self._booted: _Running | None = None
-        self._first_taken = False
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hk-server")
-        # Before anything starts: Ctrl-C may come between any two lines.
+        self._first: StagingDatabase | None = None
+        # Ctrl-C may come between any two lines: whatever the thread starts has to be ended.
         atexit.register(self._stop_at_exit)
-        self._running: Future[_Running] = self._executor.submit(self._boot)
-        self._first: Future[StagingDatabase] = self._executor.submit(self._create)
-        self._executor.shutdown(wait=False)
+        threading.Thread(target=self._boot, name="hk-server").start()
 
     def database(self) -> StagingDatabase:
         """A fresh database, owned by the migrator; waits until the server is ready.
 
         Raises `ServerError` when the server could not be started or reached.
         """
-        if self._first_taken:
-            return self._create()
-        first = self._first.result()
-        self._first_taken = True
-        return first
+        running = self._running()
+        first, self._first = self._first, None
+        return first or running.create()
 
     def drop(self, database: StagingDatabase) -> None:
         """Drop `database` before the run ends. `stop` drops those that are left."""
-        self._running.result().drop(database)
+        self._running().drop(database)
 
     @contextmanager
     def bootstrap_lock(self) -> Iterator[None]:
         """Hold this around ``sql/bootstrap/``: runs that share a given server take turns."""
-        with self._running.result().bootstrap_lock():
+        with self._running().bootstrap_lock():
             yield
 
     @property
     def log_path(self) -> Path | None:
         """The server's own log, with SQLSTATE in each line; none of a given server."""
-        return self._running.result().log_path
+        return self._running().log_path
 
     def log_tail(self, lines: int = 10) -> str:
         """The last lines of the server's log: why a connection was lost, say."""
@@ -98,7 +96,7 @@ class Server:
 
     def describe(self) -> str:
         """For ``--hk-keep``, before `stop`: how to connect, and how to remove it. No password."""
-        running = self._running.result()
+        running = self._running()
         lines = [database.describe() for database in running.databases]
         return "\n".join((*lines, f"remove it: {running.removal()}"))
 
@@ -111,18 +109,40 @@ class Server:
         with self._stopping:
             if self._stopped or os.getpid() != self._owner:
                 return
-            self._executor.shutdown(wait=True)
+            with self._turn:
+                self._cancelled = True
+                if not self._begun:
+                    self._done.set()
+            self._done.wait()
             if self._booted is not None:
                 self._close(self._booted)
             self._stopped = True
             atexit.unregister(self._stop_at_exit)
 
-    def _boot(self) -> _Running:
-        self._booted = _boot(self.settings)
-        return self._booted
+    def _boot(self) -> None:
+        with self._turn:
+            if self._cancelled:
+                return
+            self._begun = True
+        try:
+            self._booted = _boot(self.settings)
+            self._first = self._booted.create()
+        except BaseException as error:
+            self._failure = error
+        finally:
+            self._done.set()
 
-    def _create(self) -> StagingDatabase:
-        return self._running.result().create()
+    def _running(self) -> _Running:
+        self._done.wait()
+        if self._failure is not None:
+            raise self._failure
+        if self._booted is None:
+            raise ServerError(
+                "the throwaway server was stopped before it started",
+                why="nothing more can be done with it",
+                fix="start the run again",
+            )
+        return self._booted
 
     def _close(self, running: _Running) -> None:
         import psycopg

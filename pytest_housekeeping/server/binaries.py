@@ -28,10 +28,14 @@ class Programs:
         return str(self.folder / name)
 
     def key(self) -> str:
-        """Names this very build: another file, size or time of change is another key."""
-        stat = (self.folder / "postgres").stat()
-        facts = (str(self.folder), self.version, stat.st_size, stat.st_mtime_ns)
-        return sha256(repr(facts).encode()).hexdigest()[:16]
+        return build_key(self.folder)
+
+
+def build_key(folder: Path) -> str:
+    """Names this very build: another folder, size or time of change is another key."""
+    stat = (folder / "postgres").stat()
+    facts = (str(folder), stat.st_size, stat.st_mtime_ns)
+    return sha256(repr(facts).encode()).hexdigest()[:16]
 
 
 def does_not_run(program: str, error: OSError) -> ServerError:

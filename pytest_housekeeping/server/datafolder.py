@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -24,7 +24,7 @@ SUPERUSER = "postgres"
 MAINTENANCE = "template1"
 CONNECTIONS = 20
 
-_FORMAT = 1
+_FORMAT = 2
 _MONTH_S = 30 * 24 * 3600
 _PAGE = 8192
 _SETTINGS = f"""\
@@ -66,20 +66,30 @@ CHECKPOINT;
 """
 
 
-def lay_data_folder(target: Path, programs: Programs, account: Account) -> None:
-    """Lay a data folder that `programs` can start on at `target`, owned by `account`.
+def lay_data_folder(
+    target: Path, programs: Programs, account: Account
+) -> Generator[None, None, None]:
+    """Lay a data folder for `programs` at `target`, owned by `account`, in two steps.
 
-    The first time for a build of PostgreSQL it is made with ``initdb`` (beside `target`) and kept
-    in the user's cache. Superuser `SUPERUSER`, trusted over the socket alone; locale C.UTF-8, UTF8.
-    Raises `ServerError` when ``initdb`` fails, `OSError` when there is no room.
+    After the first, ``postgres`` can be started on it; after the second, it can be connected to:
+    on a cleanly stopped folder it reads no table before somebody connects. So the dearer half is
+    laid while the server boots.
+
+    The first time for a build of PostgreSQL the folder is made with ``initdb`` (beside `target`)
+    and kept in the user's cache. Superuser `SUPERUSER`, trusted over the socket alone; locale
+    C.UTF-8, encoding UTF8. Raises `ServerError` when ``initdb`` fails, `OSError` without room.
     """
     image = image_path(programs)
+    laying = _unpacked(image, target, account)
     try:
-        _unpack(image, target, account)
+        next(laying)
     except (FileNotFoundError, ValueError):
         shutil.rmtree(target, ignore_errors=True)
         _make(image, target.with_name("initdb"), programs, account)
-        _unpack(image, target, account)
+        laying = _unpacked(image, target, account)
+        next(laying)
+    yield
+    yield from laying
 
 
 def image_path(programs: Programs) -> Path:
@@ -88,7 +98,7 @@ def image_path(programs: Programs) -> Path:
     return cache_folder() / f"data-{programs.version}-{programs.key()}-{made_by}"
 
 
-def _unpack(image: Path, target: Path, account: Account) -> None:
+def _unpacked(image: Path, target: Path, account: Account) -> Generator[None, None, None]:
     with (
         image.open("rb") as file,
         mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as content,
@@ -98,14 +108,16 @@ def _unpack(image: Path, target: Path, account: Account) -> None:
         start = content.tell()
         if start + index["length"] != len(view):
             raise ValueError(f"{image} is not whole")
+        os.utime(image)
         for name in index["folders"]:
             folder = target / name
             folder.mkdir(mode=0o700)
             account.give(folder)
-        for name, offset, length, size in index["files"]:
-            with memoryview(view[start + offset : start + offset + length]) as part:
-                _write(f"{target}/{name}", part, size, account)
-    os.utime(image)
+        for step in ("first", "tables"):
+            for name, offset, length, size in index[step]:
+                with view[start + offset : start + offset + length] as part:
+                    _write(f"{target}/{name}", part, size, account)
+            yield
 
 
 def _write(path: str, content: memoryview, size: int, account: Account) -> None:
@@ -166,7 +178,7 @@ def _run(
 
 def _pack(folder: Path, image: Path, programs: Programs, account: Account) -> None:
     segment = _current_segment(folder, programs, account)
-    index: dict[str, Any] = {"folders": [], "files": [], "length": 0}
+    index: dict[str, Any] = {"folders": [], "first": [], "tables": [], "length": 0}
     with tempfile.NamedTemporaryFile(dir=image.parent, prefix="making-", delete=False) as blob:
         try:
             parts = []
@@ -177,7 +189,8 @@ def _pack(folder: Path, image: Path, programs: Programs, account: Account) -> No
                 elif _kept(name, segment):
                     content = path.read_bytes()
                     part = content.rstrip(b"\0") if len(content) > _PAGE else content
-                    index["files"].append((name, index["length"], len(part), len(content)))
+                    step = "tables" if name.startswith("base/") else "first"
+                    index[step].append((name, index["length"], len(part), len(content)))
                     index["length"] += len(part)
                     parts.append(part)
             blob.write(json.dumps(index).encode() + b"\n")

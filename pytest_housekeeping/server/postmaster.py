@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -126,7 +126,6 @@ def boot(*, kind: str, version: int, migrator: str, max_locks: int) -> Postmaste
             refusals.append(f"{storage}: {error.strerror}")
             continue
         try:
-            lay_data_folder(folder.data, programs, account)
             process = _started(folder, programs, account, max_locks)
             return Postmaster(folder=folder, programs=programs, process=process, migrator=migrator)
         except OSError as error:
@@ -146,18 +145,22 @@ def boot(*, kind: str, version: int, migrator: str, max_locks: int) -> Postmaste
 def _started(
     folder: RunFolder, programs: Programs, account: Account, max_locks: int
 ) -> subprocess.Popen[bytes]:
-    process = _spawn(folder, programs, account, max_locks)
-    try:
-        _await_ready(folder, process, programs)
-    except BaseException:
-        _end(process)
-        raise
+    with closing(lay_data_folder(folder.data, programs, account)) as laying:
+        next(laying)
+        process = spawn(folder, programs, account, max_locks)
+        try:
+            next(laying)
+            await_ready(folder, process, programs)
+        except BaseException:
+            _end(process)
+            raise
     return process
 
 
-def _spawn(
+def spawn(
     folder: RunFolder, programs: Programs, account: Account, max_locks: int
 ) -> subprocess.Popen[bytes]:
+    """Start ``postgres`` on the data folder of `folder`, and do not wait for it."""
     data = str(folder.data)
     locks = f"max_locks_per_transaction={max_locks}"
     with folder.log.open("wb") as log:
@@ -177,7 +180,8 @@ def _spawn(
             raise does_not_run(programs["postgres"], error) from None
 
 
-def _await_ready(folder: RunFolder, process: subprocess.Popen[bytes], programs: Programs) -> None:
+def await_ready(folder: RunFolder, process: subprocess.Popen[bytes], programs: Programs) -> None:
+    """Wait until it takes connections. Raises `ServerError` with its log when it ends instead."""
     deadline = time.monotonic() + _START_S
     while process.poll() is None and time.monotonic() < deadline:
         # The last line of postmaster.pid is "ready" once connections are taken.

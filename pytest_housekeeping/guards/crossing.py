@@ -1,0 +1,84 @@
+"""Boundaries: judge one contract between two parts of the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pytest_housekeeping.boundary import Boundaries, Contract
+from pytest_housekeeping.database import Connection
+from pytest_housekeeping.guards.evaluation import (
+    Scope,
+    evaluate,
+    findings_of,
+    scope_of_contract,
+    unknown_proof,
+)
+from pytest_housekeeping.guards.reach import prove_reach, prove_use
+from pytest_housekeeping.guards.scope import cannot_act, missing_names
+from pytest_housekeeping.model import Finding, Level, Verdict
+from pytest_housekeeping.registry import Rule
+
+BOUNDARY = "boundary"
+BOUNDARY_SCOPE = "boundary-scope"
+
+_PROOFS = {"reach": prove_reach, "use": prove_use}
+
+
+def verify_contract(
+    connection: Connection,
+    boundaries: Boundaries,
+    contract: Contract,
+    rules: Iterable[Rule],
+    *,
+    behaviour: bool = True,
+) -> Verdict:
+    """Judge one contract by every boundary rule for its type.
+
+    ``behaviour=False`` leaves out what is proved by acting as the source, and takes what is not
+    there yet as a notice: for a schema that is not finished.
+    Raises RuleBroken when a rule could not run.
+    """
+    source, target = boundaries.source(contract), boundaries.target(contract)
+    scope = scope_of_contract(boundaries, contract)
+    missing = tuple(
+        Finding(
+            rule=BOUNDARY_SCOPE,
+            level=Level.ERROR if behaviour else Level.NOTICE,
+            object=name,
+            detail=f"the {kind} is declared in boundaries.toml and not there{hint}",
+            fix=fix,
+        )
+        for kind, name, hint, fix in missing_names(
+            connection, target.schemas, (*source.roles, *target.roles), target.tables
+        )
+    )
+    if missing and behaviour:
+        return Verdict(examined=0, findings=missing)
+    findings = [*missing]
+    evidence: list[str] = []
+    examined = 0 if behaviour else len(target.schemas) + len(target.tables)
+    for rule in rules:
+        if rule.family != BOUNDARY or rule.contract != contract.type:
+            continue
+        if rule.proof and not behaviour:
+            continue
+        verdict = judge_boundary(connection, scope, source.roles, rule)
+        examined = max(examined, verdict.examined)
+        findings += verdict.findings
+        evidence += verdict.evidence
+    return Verdict(examined=examined, findings=tuple(findings), evidence=tuple(evidence))
+
+
+def judge_boundary(
+    connection: Connection, scope: Scope, roles: Sequence[str], rule: Rule
+) -> Verdict:
+    """Judge one boundary rule."""
+    if rule.proof in _PROOFS:
+        cannot = cannot_act(connection, rule.id, roles)
+        if cannot:
+            return Verdict(examined=0, findings=tuple(cannot))
+        return _PROOFS[rule.proof](connection, scope, roles, rule)
+    if rule.proof:
+        raise unknown_proof(rule, _PROOFS)
+    evaluation = evaluate(connection, scope, rule)
+    return Verdict(examined=evaluation.examined, findings=findings_of(rule, evaluation.rows))

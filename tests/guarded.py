@@ -1,0 +1,108 @@
+"""A small sound schema for the tests of the guards, laid in a transaction that never commits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+
+from psycopg import sql
+
+from pytest_housekeeping import guards
+from pytest_housekeeping.boundary import App, Boundaries, Contract, Zone
+from pytest_housekeeping.database import Connection
+from pytest_housekeeping.model import Finding, Verdict
+from pytest_housekeeping.registry import Rule, shipped_rules
+from pytest_housekeeping.rls import RlsContract
+
+TODAY = date(2026, 6, 1)
+ROLES = ("shop_app", "office_app")
+RULES = {rule.id: rule for rule in shipped_rules()}
+CONTRACT = RlsContract(schemas=("shop",), roles=("shop_app",), context=("app.tenant",))
+STAY_OUT = Contract(name="shop stays out", type="forbidden", source="shop", target="office")
+WORK = Contract(name="shop works", type="allowed", source="shop", target="shop")
+BOUNDARIES = Boundaries(
+    apps=(
+        App(name="shop", roles=("shop_app",), schemas=("shop",)),
+        App(name="office", roles=("office_app",), schemas=("office",)),
+    ),
+    zones=(Zone(name="archive", tables=("shop.archive",)),),
+    contracts=(STAY_OUT, WORK),
+)
+
+GROUND = """
+CREATE SCHEMA shop;
+CREATE FUNCTION shop.tenant() RETURNS integer LANGUAGE sql STABLE SET search_path = ''
+AS $$ SELECT nullif(current_setting('app.tenant', true), '')::integer $$;
+CREATE TABLE shop.orders (
+    id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant integer NOT NULL DEFAULT shop.tenant(),
+    note text
+);
+CREATE TABLE shop.line (
+    id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    orders_id integer NOT NULL REFERENCES shop.orders,
+    amount numeric
+);
+CREATE TABLE shop.archive (tenant integer, note text);
+INSERT INTO shop.orders (tenant, note) VALUES (1, 'a'), (1, 'b'), (2, 'c');
+INSERT INTO shop.line (orders_id, amount) SELECT id, 5 FROM shop.orders;
+INSERT INTO shop.archive VALUES (1, 'old'), (2, 'older');
+ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY;
+ALTER TABLE shop.orders FORCE ROW LEVEL SECURITY;
+ALTER TABLE shop.line ENABLE ROW LEVEL SECURITY;
+ALTER TABLE shop.line FORCE ROW LEVEL SECURITY;
+ALTER TABLE shop.archive ENABLE ROW LEVEL SECURITY;
+ALTER TABLE shop.archive FORCE ROW LEVEL SECURITY;
+CREATE POLICY own ON shop.orders TO shop_app USING (tenant = (SELECT shop.tenant()));
+CREATE POLICY own ON shop.line TO shop_app USING (EXISTS (
+    SELECT FROM shop.orders AS o WHERE o.id = orders_id AND o.tenant = shop.tenant()
+));
+CREATE POLICY own ON shop.archive TO shop_app USING (tenant = shop.tenant());
+GRANT USAGE ON SCHEMA shop TO shop_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON shop.orders, shop.line TO shop_app;
+GRANT SELECT ON shop.archive TO shop_app;
+CREATE SCHEMA office;
+CREATE TABLE office.paper (id integer PRIMARY KEY, title text);
+CREATE SEQUENCE office.number;
+CREATE FUNCTION office.stamp() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+GRANT USAGE ON SCHEMA office TO office_app;
+GRANT SELECT ON office.paper TO office_app;
+"""
+
+
+@contextmanager
+def laid_ground(connection: Connection, superuser: Connection) -> Iterator[Connection]:
+    """The ground, the roles beside it; both are gone afterwards."""
+    row = connection.execute("SELECT current_user").fetchone()
+    migrator = sql.Identifier(row[0] if row else "")
+    for role in ROLES:
+        name = sql.Identifier(role)
+        superuser.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(name))
+        superuser.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(name))
+        superuser.execute(sql.SQL("GRANT {} TO {}").format(name, migrator))
+    connection.execute("BEGIN")
+    connection.execute(GROUND.encode())
+    try:
+        yield connection
+    finally:
+        connection.execute("ROLLBACK")
+        for role in ROLES:
+            superuser.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+
+
+def verify(connection: Connection, rule: str | Rule, contract: RlsContract = CONTRACT) -> Verdict:
+    return guards.verify_rule(
+        connection, contract, RULES[rule] if isinstance(rule, str) else rule, today=TODAY
+    )
+
+
+def found(connection: Connection, rule: str) -> list[str]:
+    """The objects on which a rule of row-level security fires."""
+    return [finding.object for finding in verify(connection, rule).findings]
+
+
+def crossed(connection: Connection, contract: Contract = STAY_OUT) -> list[Finding]:
+    """What the boundary rules find for one contract."""
+    verdict = guards.verify_contract(connection, BOUNDARIES, contract, shipped_rules())
+    return list(verdict.findings)

@@ -1,0 +1,6 @@
+CREATE OR REPLACE VIEW shop.cheap AS
+SELECT
+    id,
+    name
+FROM shop.item
+WHERE price < 30;

@@ -1,0 +1,90 @@
+"""checks/rls.toml: what is read, and what is refused."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.rls import Exemption, parse_rls
+
+RULES = ("rls-not-enabled", "rls-not-forced")
+GOOD = """
+schemas = ["venture", "Weird Schema"]
+roles = ["venture_app"]
+context = ["app.tenant_id"]
+"""
+EXEMPT = """
+[[exempt]]
+rule = "rls-not-enabled"
+object = "venture.country"
+reason = "public"
+"""
+
+
+def refused(text: str) -> str:
+    with pytest.raises(MisuseError) as caught:
+        parse_rls(text, known_rules=RULES)
+    return str(caught.value)
+
+
+def test_a_contract_is_read() -> None:
+    contract = parse_rls(GOOD + EXEMPT + "until = 2027-06-30\n", known_rules=RULES)
+    assert contract.schemas == ("venture", "Weird Schema")
+    assert contract.roles == ("venture_app",)
+    assert contract.context == ("app.tenant_id",)
+    assert contract.exemptions == (
+        Exemption(
+            rule="rls-not-enabled",
+            object="venture.country",
+            reason="public",
+            until=date(2027, 6, 30),
+        ),
+    )
+
+
+def test_an_exemption_holds_on_its_last_day() -> None:
+    exemption = Exemption(rule="r", object="o", reason="x", until=date(2026, 6, 30))
+    assert exemption.holds_on(date(2026, 6, 30))
+    assert not exemption.holds_on(date(2026, 7, 1))
+    assert Exemption(rule="r", object="o", reason="x").holds_on(date.max)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "it is empty"),
+        ("schemas = [", "it is not TOML"),
+        ('schemas = ["a"]\nroles = ["b"]', "has no 'context'"),
+        (GOOD.replace("roles", "role"), "unknown key 'role' (did you mean 'roles'?)"),
+        (GOOD.replace('["venture_app"]', '"venture_app"'), "not a list of role names"),
+        (GOOD.replace('["venture_app"]', "[]"), "'roles' of the file is empty"),
+        (GOOD.replace('["venture_app"]', "[7]"), "holds 7"),
+        (GOOD.replace('["venture_app"]', '["a", "a"]'), "more than once"),
+        (GOOD.replace("app.tenant_id", "tenant_id"), "which are written 'app.tenant_id'"),
+        (GOOD + 'exempt = ["x"]', "a list of tables"),
+        (GOOD + EXEMPT.replace("public", ""), "not a text"),
+        (GOOD + EXEMPT.replace('reason = "public"', ""), "has no 'reason'"),
+        (GOOD + EXEMPT.replace("venture.country", "venture.*"), "wildcard"),
+        (GOOD + EXEMPT.replace("enabled", "enable"), "did you mean 'rls-not-enabled'?"),
+        (GOOD + EXEMPT + EXEMPT, "repeats the exemption"),
+        (GOOD + EXEMPT + 'until = "2027"', "not a day"),
+        (GOOD + EXEMPT + "until = 2027-06-30T00:00:00", "not a day"),
+        (GOOD + EXEMPT + "til = 2027-06-30", "did you mean 'until'?"),
+    ],
+)
+def test_what_is_wrong_is_said(text: str, message: str) -> None:
+    assert message in refused(text)
+
+
+def test_every_problem_is_said_at_once_with_the_file() -> None:
+    text = refused('schemas = "x"\ncolour = 1\n' + EXEMPT.replace("enabled", "x"))
+    assert text.startswith("checks/rls.toml")
+    for word in ("schemas", "colour", "roles", "rls-not-x", "why:", "fix:"):
+        assert word in text
+
+
+def test_a_star_inside_a_quoted_name_is_a_name() -> None:
+    text = GOOD + EXEMPT.replace('"venture.country"', "'venture.\"five*\"'")
+    assert parse_rls(text, known_rules=RULES).exemptions[0].object == 'venture."five*"'
