@@ -5,7 +5,9 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,22 +29,15 @@ _INTERRUPTED = 2
 class Evidence:
     """What is kept of one run. Every failure to keep it is said, and fails the run."""
 
-    def __init__(self, promotion: Promotion, secrets: Sequence[str] = ()) -> None:
+    def __init__(self, promotion: Promotion) -> None:
         self.promotion = promotion
         self.around = promotion.around
-        self.secrets = Secrets(secrets)
+        self.secrets = Secrets(self.around.secrets)
         self.audit: Audit | None = None
         self.said: list[str] = []
         self._folder = self.around.config.root / self.around.config.audit
         self._facts = records.Facts(
-            run=records.RunFacts(
-                id=self.around.run_id,
-                mode=self.around.plan.mode,
-                started_at=self.around.started_at,
-                tool_version=__version__,
-                actor=os.environ.get("GITHUB_ACTOR") or _login(),
-                ci_url=_ci_url(),
-            ),
+            run=run_facts(self.around.run_id, self.around.plan.mode, self.around.started_at),
             source=records.SourceFacts(
                 commit=self.around.source.commit,
                 branch=self.around.source.branch,
@@ -101,7 +96,10 @@ class Evidence:
         from pytest_housekeeping.report import terminal_summary
 
         lines = terminal_summary(self.audit) if self.audit else []
-        return [self.secrets.redact(line) for line in (*lines, *self.said)]
+        kept = self.around.how_to_connect()
+        lines += self.said
+        lines += ["the database is kept:", *kept.splitlines()] if kept else []
+        return [self.secrets.redact(line) for line in lines]
 
     def _make(self, outcome: RunOutcome, message: str) -> Audit:
         from pytest_housekeeping.audit import make_audit
@@ -157,6 +155,39 @@ class Evidence:
         if partial:
             return "only part of the plan was run"
         return ""
+
+
+def run_facts(run_id: str, mode: Mode, started_at: datetime) -> records.RunFacts:
+    return records.RunFacts(
+        id=run_id,
+        mode=mode,
+        started_at=started_at,
+        tool_version=__version__,
+        actor=os.environ.get("GITHUB_ACTOR") or _login(),
+        ci_url=_ci_url(),
+    )
+
+
+def record_refusal(folder: Path, mode: Mode, error: HousekeepingError) -> None:
+    """The audit of a run for which no plan could be made: it has no steps, only the reason.
+
+    A folder that cannot be written keeps nothing back: the error itself is what the user sees.
+    """
+    from pytest_housekeeping.audit import make_audit
+
+    now = datetime.now(UTC)
+    facts = records.Facts(
+        run=run_facts(secrets.token_hex(4), mode, now),
+        source=records.SourceFacts(),
+        digest="",
+        steps=(),
+        segments=0,
+    )
+    audit = make_audit(
+        facts, outcome=RunOutcome.REFUSED, finished_at=now, results=(), message=str(error)
+    )
+    with suppress(OSError, EvidenceError):
+        _write(audit, folder, records.stem(facts.run))
 
 
 def latest_digest(repository: Repository, mode: Mode, folder: Path) -> str | None:

@@ -13,7 +13,7 @@ from pytest_housekeeping import config as configuration
 from pytest_housekeeping import fixtures, items, protocol, report_table
 from pytest_housekeeping.contracts import TestNames
 from pytest_housekeeping.errors import HousekeepingError
-from pytest_housekeeping.evidence import Evidence
+from pytest_housekeeping.evidence import Evidence, record_refusal
 from pytest_housekeeping.keys import PROMOTION
 from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, Step, StepResult
 from pytest_housekeeping.promotion import Promotion
@@ -22,12 +22,18 @@ from pytest_housekeeping.surroundings import prepare
 
 
 def default_paths(root: Path) -> list[str]:
-    """The configured folders; the defaults where the settings cannot be read, as yet."""
+    """The configured folders, as far as they are there: what is wrong is said later."""
+    settings = _settings(root)
+    found = [root / settings.sql, root / settings.checks]
+    return [str(path) for path in found if path.is_dir()]
+
+
+def _settings(root: Path) -> configuration.Config:
+    """The settings, or the defaults where they cannot be read."""
     try:
-        settings = configuration.load(root)
+        return configuration.load(root)
     except HousekeepingError:
-        settings = configuration.Config(root=root)
-    return [str(root / settings.sql), str(root / settings.checks)]
+        return configuration.Config(root=root)
 
 
 def activate(config: pytest.Config) -> None:
@@ -57,6 +63,8 @@ def activate(config: pytest.Config) -> None:
             look_only=config.option.collectonly,
         )
     except HousekeepingError as error:
+        if not config.option.collectonly:
+            record_refusal(config.rootpath / _settings(config.rootpath).audit, mode, error)
         raise pytest.UsageError(str(error)) from None
     promotion = Promotion(around=surroundings)
     config.stash[PROMOTION] = promotion

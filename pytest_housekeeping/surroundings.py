@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from pytest_housekeeping.objects import Objects
     from pytest_housekeeping.registry import Rule
     from pytest_housekeeping.verification import Catalog
+
+
+_EXTENSION = re.compile(r'extension "([^"]+)" is not available')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +66,8 @@ class Surroundings:
     repository: Repository | None
     commit: bool
     server: Server | None
-    linting: Linting | None
+    secrets: tuple[str, ...] = ()
+    linting: Linting | None = None
     journal: CommitLog | None = None
     _files: dict[str, SqlFile] = field(default_factory=dict)
     _migrator: LentConnection | None = None
@@ -184,10 +189,15 @@ class Surroundings:
 
     def advised(self, error: HousekeepingError) -> HousekeepingError:
         """Where an extension is missing, which server would have it."""
-        if not isinstance(error, SqlFailed) or self.server is None:
+        missing = _EXTENSION.search(error.found)
+        if missing is None or self.server is None:
             return error
-        advice = self.server.advice(str(error))
-        return SqlFailed(error.found, why=error.why, fix=advice or error.fix)
+        from pytest_housekeeping.server.extensions import extension_advice
+
+        advice = extension_advice(
+            missing[1], kind=self.config.server, version=self.config.server_version
+        )
+        return SqlFailed(error.found, why="this server cannot make it", fix=advice)
 
     def status_of(self, xid: str) -> str | None:
         """What the server says of a transaction, over a new connection: committed, aborted, ..."""
@@ -199,6 +209,12 @@ class Surroundings:
         except (HousekeepingError, OSError):
             return None
         return found[0] if found else None
+
+    def how_to_connect(self) -> str:
+        """For ``--hk-keep``: the command that opens the database, and the one that removes it."""
+        if self.server is None or not self.server.settings.keep or self._database is None:
+            return ""
+        return self.server.describe()
 
     def close(self) -> None:
         """End connections, style check and server; each even if the one before it fails."""
@@ -234,12 +250,13 @@ def prepare(
     plan = build(config, mode, tests=tests, rules=rules, past=_past(config, repository))
     source = _source(config, repository)
     server = linting = None
+    url = staging_url or os.environ.get("HK_STAGING_URL")
     if not look_only:
         server = start(
             ServerSettings(
                 kind=config.server,
                 version=config.server_version,
-                url=staging_url or os.environ.get("HK_STAGING_URL"),
+                url=url,
                 migrator=config.migrator,
                 max_locks=_locks_per_transaction(plan),
                 keep=keep,
@@ -256,8 +273,23 @@ def prepare(
         repository=repository,
         commit=commit,
         server=server,
+        secrets=_passwords(url),
         linting=linting,
     )
+
+
+def _passwords(url: str | None) -> tuple[str, ...]:
+    """The secrets that a connection string holds, so that they can be kept out of everything."""
+    if not url:
+        return ()
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        known = conninfo_to_dict(url)
+    except ProgrammingError:
+        return (url,)
+    return tuple(str(known[key]) for key in ("password", "sslpassword") if known.get(key))
 
 
 def _past(config: Config, repository: Repository | None) -> Sequence[Past]:

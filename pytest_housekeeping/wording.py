@@ -51,6 +51,8 @@ def verdict(audit: Audit) -> Verdict:
     mode, outcome = audit.run.mode, audit.run.outcome
     if mode is Mode.VERIFY and outcome in (RunOutcome.ROLLED_BACK, RunOutcome.NOTHING_TO_PROMOTE):
         outcome = RunOutcome.ROLLED_BACK if failures(audit) else RunOutcome.NOTHING_TO_PROMOTE
+    if outcome is RunOutcome.ROLLED_BACK and mode is Mode.STAGING and not failures(audit):
+        return Verdict(tone="unsure", headline=_CHECKED[0], meaning=_CHECKED[1], next=())
     tone, headline, meaning, todo = _WORDS.get((mode, outcome)) or _COMMON[outcome]
     steps = tuple(todo)
     if audit.source.dirty:
@@ -58,6 +60,10 @@ def verdict(audit: Audit) -> Verdict:
     return Verdict(tone=tone, headline=headline, meaning=meaning, next=steps)
 
 
+_CHECKED = (
+    "Checked, not promoted",
+    "What ran has passed; not everything that is required ran, so all of it was rolled back.",
+)
 _REPAIR = "Repair what is listed here, the first one first, and run again."
 _COMMON: dict[RunOutcome, tuple[str, str, str, tuple[str, ...]]] = {
     RunOutcome.PROMOTED: (

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,11 +18,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from fresh_copy import ROOT, commit_all, git
+from fresh_copy import ROOT, commit_all, fresh_repository, git
 
 PROJECTS = Path(__file__).parent / "projects"
 _FOREIGN = ("HK_", "PG", "GITHUB_", "PYTEST_", "GIT_")
 _PATIENCE_S = 5.0
+_RAN = re.compile(r"^(\S.*?) (?:PASSED|FAILED|SKIPPED|XFAIL|XPASS|ERROR)\b", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +49,11 @@ class Run:
     def steps(self) -> dict[str, str]:
         """The outcome of each step by its id, in the order of the audit."""
         return {step["id"]: step["outcome"] for step in self.audit["steps"]}
+
+    @property
+    def ran(self) -> list[str]:
+        """The ids of the items in the order in which they ran; of a run with ``-v``."""
+        return _RAN.findall(self.output)
 
     def message(self, step: str) -> str:
         """What the audit says of a step."""
@@ -83,6 +90,13 @@ class Project:
             git(root, "init", "--quiet", "--initial-branch=main")
             project.commit()
         return project
+
+    @classmethod
+    def sample(cls, place: Path) -> Self:
+        """This repository's own schema, committed, in a folder of its own."""
+        scratch = place / "tmp"
+        scratch.mkdir()
+        return cls(root=fresh_repository(place / "project"), scratch=scratch)
 
     def write(self, files: Mapping[str, str | bytes | None]) -> None:
         for name, content in files.items():

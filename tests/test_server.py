@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -194,10 +195,13 @@ def test_a_server_can_be_stopped_while_it_boots() -> None:
 
 def test_a_server_that_died_can_be_stopped(scratch_server: Server) -> None:
     database = scratch_server.database()
-    pid = int((Path(database.host) / "postmaster.pid").read_text().split()[0])
-    os.kill(pid, signal.SIGKILL)
+    facts = (Path(database.host) / "postmaster.pid").read_text().splitlines()
+    os.kill(int(facts[0]), signal.SIGKILL)
     scratch_server.stop()
     assert gone(Path(database.host).parent)
+    if shutil.which("ipcs"):
+        segments = subprocess.run(["ipcs", "-m"], capture_output=True, text=True).stdout
+        assert facts[6].split()[1] not in segments.split()
 
 
 def test_ctrl_c_ends_the_run_and_not_the_server_before_it() -> None:

@@ -25,6 +25,8 @@ DATABASES = "SELECT array_agg(datname::text ORDER BY datname) FROM pg_database"
 BOOTSTRAP = """
 import psycopg
 with server.bootstrap_lock(), psycopg.connect(database.superuser_conninfo, autocommit=True) as c:
+    c.execute("DO $$ BEGIN CREATE ROLE without_rights; EXCEPTION WHEN duplicate_object THEN NULL;"
+              " END $$")
     c.execute("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'venture_app') THEN"
               " CREATE ROLE venture_app; END IF; GRANT venture_app TO hk_migrator; END $$")
 with psycopg.connect(database.migrator_conninfo, autocommit=True) as c:
