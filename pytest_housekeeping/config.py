@@ -36,6 +36,7 @@ class Config:
     lock_wait: str = "30s"
     max_locks_held: float = 0.0
     lint: bool = True
+    require_staging_evidence: bool = True
 
     def folder(self, name: str) -> Path:
         """``sql/<name>`` under the root."""

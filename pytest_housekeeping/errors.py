@@ -39,6 +39,10 @@ class SqlFileError(MisuseError):
 class SqlFailed(HousekeepingError):
     """PostgreSQL refused a statement of a file; the message shows file, line, column and text."""
 
+    def __init__(self, found: str, *, why: str = "", fix: str = "", sqlstate: str = "") -> None:
+        super().__init__(found, why=why, fix=fix)
+        self.sqlstate = sqlstate
+
 
 class ProofFailed(HousekeepingError):
     """A guarantee of the transaction did not hold, or a required step has no recorded pass."""

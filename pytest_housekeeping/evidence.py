@@ -168,7 +168,7 @@ def run_facts(run_id: str, mode: Mode, started_at: datetime) -> records.RunFacts
     )
 
 
-def record_refusal(folder: Path, mode: Mode, error: HousekeepingError) -> None:
+def record_refusal(folder: Path, mode: Mode, reason: str) -> None:
     """The audit of a run for which no plan could be made: it has no steps, only the reason.
 
     A folder that cannot be written keeps nothing back: the error itself is what the user sees.
@@ -184,7 +184,7 @@ def record_refusal(folder: Path, mode: Mode, error: HousekeepingError) -> None:
         segments=0,
     )
     audit = make_audit(
-        facts, outcome=RunOutcome.REFUSED, finished_at=now, results=(), message=str(error)
+        facts, outcome=RunOutcome.REFUSED, finished_at=now, results=(), message=reason
     )
     with suppress(OSError, EvidenceError):
         _write(audit, folder, records.stem(facts.run))
@@ -198,9 +198,7 @@ def latest_digest(repository: Repository, mode: Mode, folder: Path) -> str | Non
     return digest
 
 
-def _write(
-    audit: Audit, folder: Path, stem: str, secrets: Secrets | None = None
-) -> Path:
+def _write(audit: Audit, folder: Path, stem: str, secrets: Secrets | None = None) -> Path:
     from pytest_housekeeping.audit import write
 
     return write(audit, folder, stem, secrets)
@@ -246,6 +244,3 @@ def _ci_url() -> str:
     server, repository = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_REPOSITORY")
     run = os.environ.get("GITHUB_RUN_ID")
     return f"{server}/{repository}/actions/runs/{run}" if server and repository and run else ""
-
-
-

@@ -17,6 +17,7 @@ _TABLE = sql.SQL(
     CREATE TABLE IF NOT EXISTS {schema}.history (
         id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         run text NOT NULL,
+        source_commit text NOT NULL,
         kind text NOT NULL,
         path text NOT NULL,
         sha256 text NOT NULL,
@@ -28,8 +29,8 @@ _TABLE = sql.SQL(
     """
 )
 _INSERT = sql.SQL(
-    "INSERT INTO {schema}.history (run, kind, path, sha256, statements, duration_s)"
-    " SELECT {run}, batch.* FROM ROWS FROM ("
+    "INSERT INTO {schema}.history (run, source_commit, kind, path, sha256, statements, duration_s)"
+    " SELECT {run}, {commit}, batch.* FROM ROWS FROM ("
     "unnest({kinds}::text[]), unnest({paths}::text[]), unnest({digests}::text[]),"
     " unnest({statements}::integer[]), unnest({durations}::double precision[])) AS batch"
 )
@@ -42,12 +43,15 @@ class Row:
     path: str
     kind: str
     sha256: str
+    commit: str
 
 
 def record(
     connection: Connection,
     schema: str,
+    *,
     run: str,
+    commit: str,
     files: Sequence[tuple[SqlFile, Applied]],
 ) -> None:
     """Write one row per file, all of them in one round trip, in the open transaction."""
@@ -59,6 +63,7 @@ def record(
         _INSERT.format(
             schema=name,
             run=sql.Literal(run),
+            commit=sql.Literal(commit),
             kinds=sql.Literal([str(file.kind) for file, _ in files]),
             paths=sql.Literal([file.path for file, _ in files]),
             digests=sql.Literal([file.sha256 for file, _ in files]),
@@ -76,8 +81,11 @@ def applied(connection: Connection, schema: str) -> tuple[Row, ...]:
     if row is None or row[0] is None:
         return ()
     rows = connection.execute(
-        sql.SQL("SELECT path, kind, sha256 FROM {}.history ORDER BY id").format(
+        sql.SQL("SELECT path, kind, sha256, source_commit FROM {}.history ORDER BY id").format(
             sql.Identifier(schema)
         )
     ).fetchall()
-    return tuple(Row(path=path, kind=kind, sha256=digest) for path, kind, digest in rows)
+    return tuple(
+        Row(path=path, kind=kind, sha256=digest, commit=commit)
+        for path, kind, digest, commit in rows
+    )

@@ -10,3 +10,5 @@ if TYPE_CHECKING:
     from pytest_housekeeping.promotion import Promotion
 
 PROMOTION: pytest.StashKey[Promotion] = pytest.StashKey()
+# Set when no path was given on the command line, and the configured folders are collected.
+DEFAULT_PATHS: pytest.StashKey[bool] = pytest.StashKey()

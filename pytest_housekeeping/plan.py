@@ -17,19 +17,23 @@ from pytest_housekeeping.registry import Rule
 from pytest_housekeeping.sqlfile import Problem, SqlFile
 
 PROMOTE = "promote"
+BACKUP = ("snapshot", "proof")
 _FOLDERS = ("bootstrap", *sqlfile.FOLDERS.values(), "rollback")
-_ATTESTED = {
-    Kind.MIGRATION,
-    Kind.VIEW,
-    Kind.POLICY,
-    Kind.OBJECT,
-    Kind.QUERY,
-    Kind.TEST,
-    Kind.RLS,
-    Kind.BOUNDARY,
-}
 _PRECHECKS = {
     Mode.STAGING: ("files", "worktree", "server", "capacity", "bootstrap", "history", "roles"),
+    Mode.PROD: (
+        "files",
+        "worktree",
+        "server",
+        "identity",
+        "segments",
+        "history",
+        "evidence",
+        "capacity",
+        "roles",
+        "privileges",
+        "drift",
+    ),
 }
 
 
@@ -99,7 +103,8 @@ def build(
     segments = tuple(_cut(pending))
     seeds = tuple(files[Kind.SEED]) if mode is Mode.STAGING else ()
     verify = check_steps(config, contracts, tests)
-    steps = tuple(_lay_out(mode, config, segments, seeds, verify, contracts))
+    here = [step for step in verify if mode is Mode.STAGING or not contracts.needs_rows(step)]
+    steps = tuple(_lay_out(mode, config, segments, seeds, here, contracts))
     if not verify:
         raise MisuseError(
             f"{config.checks}/ declares nothing to verify",
@@ -114,7 +119,7 @@ def build(
         bootstrap=_bootstrap(config),
         past=tuple(past),
         contracts=contracts,
-        digest=_digest(steps),
+        digest=_digest(segments, verify),
     )
 
 
@@ -223,16 +228,21 @@ def _lay_out(
     for name in _prechecks(mode, config, contracts):
         yield Step(id=f"precheck::{name}", phase=Phase.PRECHECK, kind=Kind.PRECHECK, name=name)
     files = [file for segment in segments for file in segment.files]
-    lint = list(_lint_steps([*files, *seeds])) if config.lint else []
+    lint = list(_lint_steps(mode, [*files, *seeds])) if config.lint else []
     last = segments[-1].number
+    if mode is not Mode.STAGING:
+        # What needs no uncommitted schema is done before anybody has to wait for a lock.
+        yield from lint
+        for name in BACKUP:
+            yield Step(id=f"backup::{name}", phase=Phase.BACKUP, kind=Kind.BACKUP, name=name)
     for segment in segments:
         for file in segment.files:
             yield _file_step(file, Phase.APPLY, segment.number)
         if segment.number == last:
             yield from (_file_step(file, Phase.SEED, last) for file in seeds)
             yield from (replace(step, segment=last) for step in verify)
-            yield from (replace(step, segment=last) for step in lint)
             if mode is Mode.STAGING:
+                yield from (replace(step, segment=last) for step in lint)
                 yield from _tripwires(contracts, last)
         elif segment.transaction != "none":
             yield from _between(contracts, verify, segment.number, last)
@@ -260,7 +270,7 @@ def _between(
     contracts: Contracts, verify: Sequence[Step], segment: int, last: int
 ) -> Iterable[Step]:
     """Between segments the schema is unfinished: what must hold is that nothing stands open."""
-    holding = {rule.id for rule in contracts.rules if rule.family == "rls" and not rule.proof}
+    holding = {rule.id for rule in contracts.rules if rule.family != "boundary" and not rule.proof}
     if contracts.boundaries is not None:
         holding |= {
             contract.name
@@ -284,11 +294,11 @@ def _file_step(file: SqlFile, phase: Phase, segment: int) -> Step:
     )
 
 
-def _lint_steps(files: Iterable[SqlFile]) -> Iterable[Step]:
+def _lint_steps(mode: Mode, files: Iterable[SqlFile]) -> Iterable[Step]:
     for file in files:
         yield Step(
             id=f"{file.path}::lint",
-            phase=Phase.VERIFY,
+            phase=Phase.VERIFY if mode is Mode.STAGING else Phase.PRECHECK,
             kind=Kind.LINT,
             path=file.path,
             name="lint",
@@ -307,9 +317,14 @@ def _tripwires(contracts: Contracts, segment: int) -> Iterable[Step]:
         )
 
 
-def _digest(steps: Iterable[Step]) -> str:
-    """What staging attests and production will run: order, ids and contents of these steps."""
-    lines = [f"{step.kind} {step.id} {step.sha256}" for step in steps if step.kind in _ATTESTED]
+def _digest(segments: Iterable[Segment], verify: Iterable[Step]) -> str:
+    """What staging attests and production will run: the batch and its checks, in order."""
+    lines = [
+        f"{segment.number} {file.kind} {file.path} {file.sha256}"
+        for segment in segments
+        for file in segment.files
+    ]
+    lines += [f"{step.kind} {step.id} {step.sha256}" for step in verify]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

@@ -13,8 +13,28 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     (
         "--hk-mode",
         {
-            "choices": ("staging",),
-            "help": "staging: try everything on a throwaway PostgreSQL and record the evidence",
+            "choices": ("staging", "prod"),
+            "help": "staging: try everything on a throwaway PostgreSQL and record the evidence;"
+            " prod: promote to the database of PG*_PROD, in one transaction, if all is proved",
+        },
+    ),
+    (
+        "--hk-confirm",
+        {"metavar": "WORD", "help": "prod: PROMOTE, in exactly these letters"},
+    ),
+    (
+        "--hk-segments",
+        {
+            "metavar": "N",
+            "type": int,
+            "help": "prod: acknowledge that the batch is N transactions and not one",
+        },
+    ),
+    (
+        "--hk-accept-drift",
+        {
+            "metavar": "FINGERPRINT",
+            "help": "prod: go on although the schema was changed past the files, to just this",
         },
     ),
     (
@@ -47,17 +67,17 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_load_initial_conftests(
-    early_config: pytest.Config, args: list[str]
-) -> Iterator[None]:
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> Iterator[None]:
     """Without a path, an active run collects the configured folders, not ``testpaths``."""
     known = early_config.known_args_namespace
     if getattr(known, "hk_mode", None) and not known.file_or_dir:
+        from pytest_housekeeping.keys import DEFAULT_PATHS
         from pytest_housekeeping.session import default_paths
 
         paths = default_paths(early_config.rootpath)
         args.extend(paths)
         known.file_or_dir = paths
+        early_config.stash[DEFAULT_PATHS] = True
     return (yield)
 
 

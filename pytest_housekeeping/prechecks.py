@@ -99,7 +99,7 @@ def _bootstrap(around: Surroundings) -> Judgement:
 def _history(around: Surroundings) -> Judgement:
     """What was promoted before is as it was, and is replayed, so that the batch runs as in prod."""
     plan = around.plan
-    findings = [*_edited(around), *_late(plan)]
+    findings = [*edited(around), *late(plan)]
     if not findings:
         _replay(around)
     said = (
@@ -109,7 +109,7 @@ def _history(around: Surroundings) -> Judgement:
     return verdict, said
 
 
-def _edited(around: Surroundings) -> list[Finding]:
+def edited(around: Surroundings) -> list[Finding]:
     findings = []
     for past in around.plan.past:
         if past.kind is not Kind.MIGRATION:
@@ -137,7 +137,7 @@ def _edited(around: Surroundings) -> list[Finding]:
     return findings
 
 
-def _late(plan: Plan) -> list[Finding]:
+def late(plan: Plan) -> list[Finding]:
     """A pending migration whose number is lower than one already applied."""
     numbers = [
         int(past.path.rpartition("/")[2].partition("_")[0])
@@ -185,7 +185,7 @@ def _replay(around: Surroundings) -> None:
             raise around.advised(error) from None
 
 
-def _roles(around: Surroundings) -> Judgement:
+def roles(around: Surroundings) -> Judgement:
     """The roles that the contracts speak of exist, and the migrating role may act as each."""
     names = around.plan.contracts.roles
     rows = around.migrator().execute(
@@ -267,5 +267,5 @@ CHECKS: dict[str, Callable[[Surroundings], Judgement]] = {
     "capacity": _capacity,
     "bootstrap": _bootstrap,
     "history": _history,
-    "roles": _roles,
+    "roles": roles,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,7 +11,6 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from pytest_housekeeping import history, prechecks
 from pytest_housekeeping.database import Connection, rolled_back
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed, SqlFailed
 from pytest_housekeeping.judging import judge
@@ -24,10 +24,13 @@ from pytest_housekeeping.model import (
     StepResult,
     Verdict,
 )
+from pytest_housekeeping.sqlfile import SqlFile
 from pytest_housekeeping.surroundings import Surroundings
-from pytest_housekeeping.sqlfile import SqlFile, decode
 from pytest_housekeeping.transaction import Transaction, begin, explain
 
+# lock_not_available, deadlock_detected, serialization_failure: another attempt may succeed.
+RETRIED = ("55P03", "40P01", "40001")
+ATTEMPTS = 5
 _FATAL = (Phase.PRECHECK, Phase.BACKUP, Phase.APPLY, Phase.SEED)
 
 
@@ -46,6 +49,7 @@ class Promotion:
     transaction: Transaction | None = None
     upcoming: Step | None = None
     locks_held_s: float = 0.0
+    attempts: list[str] = field(default_factory=list)
     _troubles: list[StepResult] = field(default_factory=list)
     _ahead: dict[str, Future[Applied]] = field(default_factory=dict)
     _worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=1))
@@ -104,9 +108,10 @@ class Promotion:
         """The open transaction of the present segment; begun when it is first asked for."""
         if self.transaction is None:
             self.transaction = begin(self.around.migrator(), self.around.config)
+            self.around.after_begin(self.transaction.connection)
         return self.transaction
 
-    def roll_back(self) -> None:
+    def roll_back(self, *, keep_files: bool = False) -> None:
         """Undo what is not committed. Never raises: a lost connection has rolled back as well."""
         if self.transaction is None:
             return
@@ -116,7 +121,8 @@ class Promotion:
             connection.cancel_safe()
             future.exception()
         self._ahead.clear()
-        self._applied.clear()
+        if not keep_files:
+            self._applied.clear()
         if not connection.closed:
             try:
                 connection.execute("ROLLBACK")
@@ -154,20 +160,29 @@ class Promotion:
     # -- one method a kind of step ---------------------------------------------------------
 
     def _precheck(self, step: Step) -> StepResult:
-        return _judged(step, *prechecks.CHECKS[step.name](self.around))
+        return _judged(step, *self.around.precheck(step.name))
+
+    def _backup(self, step: Step) -> StepResult:
+        return _judged(step, *self.around.back_up(step.name))
 
     def _apply(self, step: Step) -> StepResult:
         file = self.around.file(step.path)
+        ahead = self._ahead.pop(step.id, None)
         try:
-            applied = self._ahead.pop(step.id).result() if step.id in self._ahead else self._file(file)
-        except HousekeepingError as error:
+            applied = ahead.result() if ahead else self._file(file)
+        except SqlFailed as error:
+            self.roll_back(keep_files=True)
+            if error.sqlstate not in RETRIED or file.transaction == "none":
+                raise self.around.advised(error) from None
+            applied = self._again(step, error)
+        except HousekeepingError:
             self.roll_back()
-            raise self.around.advised(error) from None
-        if step.phase is Phase.APPLY:
-            self._applied.append((file, applied))
+            raise
+        self._applied.append((file, applied))
         self._run_ahead(step)
         said = [f"{applied.statements} statements, {applied.rows} rows"]
         said += [f"put back: {', '.join(applied.put_back)}"] if applied.put_back else []
+        said += self.attempts
         return StepResult(
             step=step,
             outcome=Outcome.PASSED,
@@ -176,6 +191,33 @@ class Promotion:
             rows=applied.rows,
             locks=applied.locks,
             message="; ".join(said),
+        )
+
+    def _again(self, step: Step, error: SqlFailed) -> Applied:
+        """The whole batch once more, up to and with this file: somebody else held a lock.
+
+        Nothing was committed, so nothing is lost by beginning again. Raises the last refusal.
+        """
+        file = self.around.file(step.path)
+        for attempt in range(2, ATTEMPTS + 1):
+            self.attempts.append(f"attempt {attempt - 1}: {error.found.splitlines()[0]}")
+            jitter = random.uniform(0.5, 1.5)  # noqa: S311
+            time.sleep(jitter * 0.1 * 2**attempt)
+            try:
+                again = [(earlier, self._file(earlier)) for earlier, _ in self._applied]
+                applied = self._file(file)
+            except SqlFailed as failure:
+                self.roll_back(keep_files=True)
+                if failure.sqlstate not in RETRIED:
+                    raise
+                error = failure
+                continue
+            self._applied[:] = again
+            return applied
+        raise SqlFailed(
+            f"{error.found}\nthe batch was tried {ATTEMPTS} times",
+            why="somebody else holds what the batch needs",
+            fix="look at pg_stat_activity for long transactions, and promote at a quieter time",
         )
 
     def _file(self, file: SqlFile) -> Applied:
@@ -239,7 +281,16 @@ class Promotion:
                 why="only evidence of passing allows the commit; nothing was changed",
                 fix="run the whole plan; nothing of it may be deselected, skipped or xfailed",
             )
-        files = len(self._applied)
+        limit = self.around.config.max_locks_held
+        held = self.transaction.locks_held_s if self.transaction else 0.0
+        if limit and held > limit:
+            self.roll_back()
+            raise ProofFailed(
+                f"others have been waiting for {held:.1f} s, and max_locks_held is {limit:g} s",
+                why="what runs after the first strong lock is waiting time for somebody",
+                fix="take the slow part out of the batch, or raise max_locks_held",
+            )
+        files = sum(1 for file, _ in self._applied if file.kind is not Kind.SEED)
         self._commit(step)
         return StepResult(
             step=step,
@@ -252,21 +303,28 @@ class Promotion:
         self._seal()
         transaction = self.opened()
         transaction.prove()
-        config = self.around.config
-        history.record(
-            transaction.connection, config.history_schema, self.around.run_id, self._applied
-        )
+        self.around.before_commit(transaction.connection, self._applied)
         if self.around.journal is not None:
             self.around.journal.committing(step.segment, transaction.xid)
+        interrupted: BaseException | None = None
         try:
             transaction.connection.execute("COMMIT")
         except psycopg.Error as error:
             self._settle(transaction, step, error)
+        except KeyboardInterrupt as error:
+            # The word may have reached the server: what is true has to be asked for.
+            interrupted = error
+            self._settle(transaction, step, psycopg.OperationalError("interrupted"))
+        self._committed(transaction, step)
+        if interrupted is not None:
+            raise interrupted
+
+    def _committed(self, transaction: Transaction, step: Step) -> None:
+        self.promoted.append(step.segment)
         self.locks_held_s = max(self.locks_held_s, transaction.locks_held_s)
         self.transaction = None
         self._applied.clear()
         self.around.forget_catalog()
-        self.promoted.append(step.segment)
         if self.around.journal is not None:
             self.around.journal.committed(step.segment)
 
@@ -303,6 +361,7 @@ class Promotion:
 
 _WORK: dict[Kind, Callable[[Promotion, Step], StepResult]] = {
     Kind.PRECHECK: Promotion._precheck,
+    Kind.BACKUP: Promotion._backup,
     Kind.MIGRATION: Promotion._apply,
     Kind.VIEW: Promotion._apply,
     Kind.POLICY: Promotion._apply,
@@ -329,4 +388,3 @@ def _judged(step: Step, verdict: Verdict, message: str) -> StepResult:
         message=said,
         findings=verdict.findings,
     )
-

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pytest
 
 from pytest_housekeeping import items as nodes
 from pytest_housekeeping.model import Kind, Phase, Step
 from pytest_housekeeping.plan import Plan
+
+_NARROWING = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "stepwise")
 
 
 class Selection:
@@ -18,12 +20,13 @@ class Selection:
         self.steps = {step.id: step for step in plan.steps}
         self.order = {step.id: place for place, step in enumerate(plan.steps)}
         self.last = plan.segments[-1].number
+        self.known: dict[str, list[pytest.Item]] = {}
         self.expected: dict[str, set[str]] = {}
         self.passed: dict[str, set[str]] = {}
-        self.pulled_in = 0
-        self.left_out = 0
         self.partial = False
         """Whether only a part of the plan was asked for."""
+        self.pulled_in = 0
+        self.left_out = 0
 
     def step_of(self, item: pytest.Item) -> Step | None:
         """The step that an item stands for; of a parametrised test, that of its function."""
@@ -41,12 +44,19 @@ class Selection:
             segment=self.last,
         )
 
-    def collected(self, items: Iterable[pytest.Item]) -> None:
-        """Remember every item of a test before anything is deselected: all of them must pass."""
-        for item in items:
-            step = self.step_of(item)
-            if step is not None:
-                self.expected.setdefault(step.id, set()).add(item.nodeid)
+    def collected(self, items: list[pytest.Item]) -> None:
+        """Before anything is deselected: remember every item, for all of a test must pass.
+
+        Where all files were collected, the steps that belong to none join them, so that ``-k``
+        and ``-m`` find those as well. Every item bears the marks of its phase and kind.
+        """
+        self._remember(items)
+        if items and not self._missing(self.known):
+            free = [s for s in self.steps.values() if not s.path and s.kind is not Kind.PROMOTE]
+            joined = [nodes.build(items[0].session, step) for step in free]
+            self._remember(joined)
+            items += joined
+            _report_collected(items[0].session, joined)
 
     def completes(self, step: Step, item: pytest.Item) -> bool:
         """Whether this pass was the last that the step was waiting for."""
@@ -60,42 +70,67 @@ class Selection:
         for item in items:
             step = self.step_of(item)
             chosen.setdefault(step.id if step else item.nodeid, []).append(item)
-        self.partial = not self._is_whole(chosen, session.config)
-        wanted = self._closure(chosen) if self.partial else set(self.steps)
-        for identity in sorted(wanted - set(chosen), key=self._place):
-            step = self.steps[identity]
-            if step.kind is Kind.TEST:
-                continue
-            chosen[identity] = [nodes.build(session, step)]
-            self.pulled_in += 1
+        self.partial = self._is_partial(chosen, session.config)
+        self._pull_in(chosen, session)
         self.left_out = len(set(self.steps) - set(chosen))
         return [item for identity in sorted(chosen, key=self._place) for item in chosen[identity]]
 
     def said(self) -> list[str]:
         if not self.partial:
             return []
-        said = (
-            f"housekeeping: {self.left_out} steps of the plan left out, {self.pulled_in} pulled in"
-        )
-        said += " because the selected ones mean nothing without them; nothing will be promoted"
+        said = f"housekeeping: {self.left_out} steps of the plan left out, {self.pulled_in} pulled"
+        said += " in because the selected ones mean nothing without them; nothing will be promoted"
         return [said]
 
-    def _is_whole(self, chosen: Iterable[str], config: pytest.Config) -> bool:
-        """Nothing that can be named is missing: what belongs to no file comes along.
+    def _remember(self, items: Iterable[pytest.Item]) -> None:
+        marks: dict[str, pytest.Mark] = {}
+        for item in items:
+            step = self.step_of(item)
+            if step is None:
+                continue
+            self.known.setdefault(step.id, []).append(item)
+            self.expected.setdefault(step.id, set()).add(item.nodeid)
+            for name in (step.phase.value, step.kind.value):
+                if name not in marks:
+                    marks[name] = getattr(pytest.mark, name).mark
+                item.own_markers.append(marks[name])
 
-        What is missing although nobody asked for less was hidden by a conftest, a plugin or the
-        test file itself. The run is whole then, and ``promote`` says what has not passed.
+    def _missing(self, chosen: Iterable[str]) -> set[str]:
+        """The steps that a path can name and that are not there."""
+        return {step.id for step in self.steps.values() if step.path} - set(chosen)
+
+    def _is_partial(self, chosen: Iterable[str], config: pytest.Config) -> bool:
+        """Whether somebody asked for less than the plan.
+
+        What is missing although nobody did was hidden by a conftest, a plugin or the test file
+        itself. The run is whole then, and ``promote`` says what has not passed.
         """
-        missing = {step.id for step in self.steps.values() if step.path} - set(chosen)
-        return not missing or not (_narrowed(config) or self._not_asked(missing, config))
-
-    def _not_asked(self, missing: Iterable[str], config: pytest.Config) -> bool:
-        """Whether a missing step lies outside of the paths on the command line."""
+        if any(config.getoption(name, None) for name in _NARROWING):
+            missing = self._missing(chosen) | (set(self.known) - set(chosen))
+            return bool(missing) or not list(chosen)
         places = [config.invocation_params.dir / argument for argument in config.args]
         return any(
             not any((config.rootpath / self.steps[each].path).is_relative_to(p) for p in places)
-            for each in missing
+            for each in self._missing(chosen)
         )
+
+    def _pull_in(self, chosen: dict[str, list[pytest.Item]], session: pytest.Session) -> None:
+        """What the plan requires and nobody may hide; but of tests only those that Python knows."""
+        if self.partial:
+            wanted = self._closure(chosen)
+        else:
+            wanted = set(self.steps) | set(self.known)
+        built: list[pytest.Item] = []
+        for identity in sorted(wanted - set(chosen), key=self._place):
+            step = self.steps.get(identity)
+            if step is not None and step.kind is Kind.TEST:
+                continue
+            if step is not None and identity not in self.known:
+                built.append(nodes.build(session, step))
+                self._remember(built[-1:])
+            chosen[identity] = self.known[identity]
+            self.pulled_in += 1
+        _report_collected(session, built)
 
     def _place(self, identity: str) -> tuple[int, str]:
         """Unknown items, tests made at run time, come just before the last promote."""
@@ -107,28 +142,22 @@ class Selection:
             step = self.steps.get(identity)
             kind = step.kind if step else Kind.TEST
             segment = step.segment if step else self.last
-            if step is not None:
-                wanted.add(identity)
             if kind is not Kind.LINT:
-                wanted |= {other.id for other in self._before(kind, segment, identity)}
+                wanted |= {other.id for other in self._before(segment, identity)}
         return wanted
 
-    def _before(self, kind: Kind, segment: int, identity: str) -> Iterable[Step]:
+    def _before(self, segment: int, identity: str) -> Iterable[Step]:
         place = self._place(identity)[0]
         for other in self.steps.values():
             if self.order[other.id] >= place or other.kind is Kind.LINT:
                 continue
-            if (
-                other.phase in (Phase.PRECHECK, Phase.BACKUP, Phase.APPLY, Phase.SEED)
-                or kind is Kind.PROMOTE
-                or other.segment < segment
-            ):
+            applies = other.phase in (Phase.PRECHECK, Phase.BACKUP, Phase.APPLY, Phase.SEED)
+            if applies or other.segment < segment:
                 yield other
 
 
-_NARROWING = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "stepwise")
-
-
-def _narrowed(config: pytest.Config) -> bool:
-    """Whether an option asks for less than the paths name."""
-    return any(config.getoption(name, None) for name in _NARROWING)
+def _report_collected(session: pytest.Session, items: Sequence[pytest.Item]) -> None:
+    """Items that no file brought count as collected all the same."""
+    if items:
+        report = pytest.CollectReport("", "passed", None, list(items))
+        session.config.hook.pytest_collectreport(report=report)

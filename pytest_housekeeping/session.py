@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 
 from pytest_housekeeping import config as configuration
-from pytest_housekeeping import fixtures, items, protocol, report_table
+from pytest_housekeeping import fixtures, items, protocol, report_table, ways_round
 from pytest_housekeeping.contracts import TestNames
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.evidence import Evidence, record_refusal
 from pytest_housekeeping.keys import PROMOTION
 from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, Step, StepResult
 from pytest_housekeeping.promotion import Promotion
+from pytest_housekeeping.registry import Rule
 from pytest_housekeeping.selection import Selection
-from pytest_housekeeping.surroundings import prepare
+from pytest_housekeeping.surroundings import Surroundings, prepare
 
 
 def default_paths(root: Path) -> list[str]:
@@ -48,23 +49,15 @@ def activate(config: pytest.Config) -> None:
         functions=tuple(config.getini("python_functions")),
         classes=tuple(config.getini("python_classes")),
     )
-    further = [
-        rule for rules in config.hook.pytest_housekeeping_rules() for rule in rules
-    ]
+    further = [rule for rules in config.hook.pytest_housekeeping_rules() for rule in rules]
     try:
-        surroundings = prepare(
-            config.rootpath,
-            mode,
-            tests=names,
-            rules=further,
-            staging_url=config.option.hk_staging_url,
-            keep=bool(config.option.hk_keep),
-            commit=not config.option.hk_no_commit,
-            look_only=config.option.collectonly,
-        )
-    except HousekeepingError as error:
+        if mode is Mode.PROD:
+            ways_round.refuse(config)
+        surroundings = _prepare(config, mode, names, further)
+    except (HousekeepingError, pytest.UsageError) as error:
         if not config.option.collectonly:
-            record_refusal(config.rootpath / _settings(config.rootpath).audit, mode, error)
+            folder = config.rootpath / _settings(config.rootpath).audit
+            record_refusal(folder, mode, str(error))
         raise pytest.UsageError(str(error)) from None
     promotion = Promotion(around=surroundings)
     config.stash[PROMOTION] = promotion
@@ -76,6 +69,36 @@ def activate(config: pytest.Config) -> None:
     if not config.option.collectonly:
         config.option.htmlpath = str(surroundings.html_path)
         config.option.self_contained_html = True
+
+
+def _prepare(
+    config: pytest.Config, mode: Mode, tests: TestNames, rules: Sequence[Rule]
+) -> Surroundings:
+    option = config.option
+    commit = not option.hk_no_commit
+    if mode is Mode.PROD:
+        from pytest_housekeeping.production.surroundings import prepare_production
+
+        return prepare_production(
+            config.rootpath,
+            mode,
+            tests=tests,
+            rules=rules,
+            segments=option.hk_segments,
+            accepted_drift=option.hk_accept_drift,
+            commit=commit,
+            look_only=option.collectonly,
+        )
+    return prepare(
+        config.rootpath,
+        mode,
+        tests=tests,
+        rules=rules,
+        staging_url=option.hk_staging_url,
+        keep=bool(option.hk_keep),
+        commit=commit,
+        look_only=option.collectonly,
+    )
 
 
 def _refuse_unusable(config: pytest.Config) -> None:

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_housekeeping import config as configuration
-from pytest_housekeeping import database, sqlfile
+from pytest_housekeeping import database, history, sqlfile
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.contracts import TestNames
 from pytest_housekeeping.database import Connection, LentConnection
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed, SqlFailed
 from pytest_housekeeping.lint import Linting
-from pytest_housekeeping.model import Finding, Level, Mode, Step, Target, Verdict
+from pytest_housekeeping.model import Applied, Finding, Kind, Level, Mode, Step, Target, Verdict
 from pytest_housekeeping.past import promoted_before
 from pytest_housekeeping.plan import Past, Plan, build
 from pytest_housekeeping.prechecks import locks_needed
@@ -79,6 +79,12 @@ class Surroundings:
         self._files = {file.path: file for file in self.plan.files}
 
     @property
+    def server_kind(self) -> str:
+        """embedded, system, or given by a URL."""
+        given = self.server is not None and self.server.settings.url
+        return "given" if given else self.config.server
+
+    @property
     def html_path(self) -> Path:
         stamp = f"{self.started_at:%Y%m%dT%H%M%SZ}"
         name = f"{self.plan.mode}_{stamp}_{self.run_id}.html"
@@ -119,6 +125,31 @@ class Surroundings:
     def known_target(self) -> Target | None:
         """The target as far as the run has come to know it."""
         return self._target
+
+    def precheck(self, name: str) -> tuple[Verdict, str]:
+        """One precheck by its name."""
+        from pytest_housekeeping.prechecks import CHECKS
+
+        return CHECKS[name](self)
+
+    def back_up(self, name: str) -> tuple[Verdict, str]:
+        """One step of the backup phase; a throwaway database has none."""
+        raise ProofFailed(f"there is no backup step {name!r}", why="nothing was backed up")
+
+    def after_begin(self, connection: Connection) -> None:
+        """In the fresh transaction, before anything is applied in it."""
+
+    def before_commit(
+        self, connection: Connection, applied: Sequence[tuple[SqlFile, Applied]]
+    ) -> None:
+        """In the transaction, when everything is proved: what it leaves on record in the target."""
+        history.record(
+            connection,
+            self.config.history_schema,
+            run=self.run_id,
+            commit=self.source.commit or "",
+            files=[(file, done) for file, done in applied if file.kind is not Kind.SEED],
+        )
 
     def catalog(self, connection: Connection, objects: Objects) -> Catalog:
         """What stands in the declared schemas, read once a segment."""
@@ -195,7 +226,7 @@ class Surroundings:
         from pytest_housekeeping.server.extensions import extension_advice
 
         advice = extension_advice(
-            missing[1], kind=self.config.server, version=self.config.server_version
+            missing[1], kind=self.server_kind, version=self.config.server_version
         )
         return SqlFailed(error.found, why="this server cannot make it", fix=advice)
 
@@ -248,7 +279,7 @@ def prepare(
     config = configuration.load(root)
     repository = open_repository(root)
     plan = build(config, mode, tests=tests, rules=rules, past=_past(config, repository))
-    source = _source(config, repository)
+    source = source_of(config, repository)
     server = linting = None
     url = staging_url or os.environ.get("HK_STAGING_URL")
     if not look_only:
@@ -296,7 +327,7 @@ def _past(config: Config, repository: Repository | None) -> Sequence[Past]:
     return promoted_before(repository, config.root / config.audit) if repository else ()
 
 
-def _source(config: Config, repository: Repository | None) -> Source:
+def source_of(config: Config, repository: Repository | None) -> Source:
     if repository is None:
         return Source(commit=None, branch=None, dirty=(), reason="not in a git repository")
     head = repository.head()
@@ -311,4 +342,4 @@ def _locks_per_transaction(plan: Plan) -> int:
     return max(64, 64 + locks_needed(plan) // 20)
 
 
-__all__ = ["Source", "Surroundings", "prepare"]
+__all__ = ["Source", "Surroundings", "prepare", "source_of"]

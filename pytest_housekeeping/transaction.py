@@ -256,7 +256,7 @@ def explain(path: str, text: str, error: psycopg.Error, shift: int = 0) -> SqlFa
         if value
     ]
     head = f"{where}: {message} (SQLSTATE {diag.sqlstate or 'none: the connection was lost'})"
-    return SqlFailed("\n".join([head, *shown]))
+    return SqlFailed("\n".join([head, *shown]), sqlstate=diag.sqlstate or "")
 
 
 def _walk(cursor: psycopg.Cursor[tuple[Any, ...]]) -> tuple[int, tuple[Any, ...]]:

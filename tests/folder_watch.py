@@ -12,7 +12,7 @@ from typing import Any
 
 def _note(event: str, arguments: tuple[Any, ...]) -> None:
     if event == "os.mkdir":
-        os.write(_LIST, os.path.abspath(os.fsdecode(arguments[0])).encode() + b"\n")
+        os.write(_LIST, os.fsencode(arguments[0]) + b"\n")
 
 
 _LIST = os.open(os.environ["HK_TEST_FOLDERS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)

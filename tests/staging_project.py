@@ -151,13 +151,12 @@ class Project:
             output, _ = process.communicate(timeout=patience_s)
         except subprocess.TimeoutExpired:
             process.kill()
+            process.communicate()
             raise
         audits = sorted(self.audits(), key=lambda path: path.stat().st_mtime_ns)
         new = [path for path in audits if str(path) not in self._seen]
         self._note_seen(new)
-        return Run(
-            code=process.returncode, output=output, audit_path=new[-1] if new else None
-        )
+        return Run(code=process.returncode, output=output, audit_path=new[-1] if new else None)
 
     def audits(self) -> list[Path]:
         return sorted((self.root / "ops" / "audit").glob("*.json"))

@@ -185,7 +185,9 @@ def test_a_defect_is_found_on_its_object(
 ) -> None:
     ground.execute(defect.encode())
     assert found(ground, rule) == [object]
-    assert not verify(ground, rule).passed
+    verdict = verify(ground, rule)
+    assert not verdict.passed
+    assert "{" not in verdict.findings[0].fix
 
 
 @pytest.mark.parametrize(
@@ -498,7 +500,9 @@ def test_a_crossing_is_found(ground: Connection, rule: str, defect: str, object:
             pytest.skip("this migrator may not give schemas away")
     else:
         ground.execute(defect.encode())
-    assert (rule, object) in [(finding.rule, finding.object) for finding in crossed(ground)]
+    findings = crossed(ground)
+    assert (rule, object) in [(finding.rule, finding.object) for finding in findings]
+    assert not [finding.fix for finding in findings if "{" in finding.fix]
 
 
 def test_a_global_default_privilege_of_an_owner_is_found(ground: Connection) -> None:

@@ -119,7 +119,11 @@ def test_the_environment_of_the_user_does_not_count() -> None:
     assert run("print(1); server.stop()", environment=hostile)["rest"] == ["1"]
 
 
-def test_only_this_account_reaches_the_socket(database: StagingDatabase) -> None:
+def test_only_this_account_reaches_socket_and_log(
+    server: Server, database: StagingDatabase
+) -> None:
+    assert server.log_path is not None
+    assert server.log_path.stat().st_mode & 0o077 == 0
     status = Path(database.host).stat()
     assert status.st_mode & 0o077 == 0
     assert status.st_uid == server_account().uid
@@ -288,13 +292,16 @@ def test_keep_leaves_the_server_and_says_how_to_reach_and_remove_it() -> None:
 
 
 def test_starting_does_not_wait_for_the_server() -> None:
-    began = time.perf_counter()
-    server = start(ServerSettings())
-    returned = time.perf_counter() - began
-    server.database()
-    ready = time.perf_counter() - began
-    server.stop()
-    assert returned < ready / 2
+    shares = []
+    for _ in range(4):
+        began = time.perf_counter()
+        server = start(ServerSettings())
+        returned = time.perf_counter() - began
+        server.database()
+        shares.append(returned / (time.perf_counter() - began))
+        server.stop()
+    # The best of a few: on a busy machine the thread may be given the first turn.
+    assert min(shares) < 0.5
 
 
 def test_importing_the_server_loads_neither_psycopg_nor_the_wheel() -> None:

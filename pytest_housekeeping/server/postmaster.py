@@ -164,6 +164,8 @@ def spawn(
     """Start ``postgres`` on the data folder of `folder`, and do not wait for it."""
     data = str(folder.data)
     locks = f"max_locks_per_transaction={max_locks}"
+    # As root the folder can be entered by others, and the log quotes statements that failed.
+    folder.log.touch(mode=0o600)
     with folder.log.open("wb") as log:
         try:
             return subprocess.Popen(

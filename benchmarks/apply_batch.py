@@ -1,0 +1,173 @@
+"""Applying many generated migration files as items, against ``psql -1 -f`` of the same text.
+
+psql runs on a server that was started the same way, as the same role. Two ratios are shown: of the
+whole process, with the start of Python, pytest and the server in it, and of what the files add to a
+run with one file. The first one decides. Then the memory of the pytest process is held against
+that of a run whose files are twenty times as large. Exits with 1 above a limit.
+
+The lint cache is warm: entries of clean files are written, not linted (lint_cold.py measures that).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+from side_by_side import (
+    Command,
+    measured,
+    peak_memory_kb,
+    pytest_command,
+    scratch,
+    show,
+    verdict,
+)
+
+from pytest_housekeeping import lint_cache
+from pytest_housekeeping.lint import OVERRIDES
+from pytest_housekeeping.lint_style import Style
+from pytest_housekeeping.server import Server, ServerSettings, start
+from pytest_housekeeping.server.extensions import find_programs
+
+LIMIT = 1.0
+GROWTH_LIMIT = 0.2
+TIMES_AS_LARGE = 20
+ROLE = "DO $$ BEGIN CREATE ROLE app; EXCEPTION WHEN duplicate_object THEN NULL; END $$;\n"
+MIGRATION = """\
+CREATE TABLE public.t{i} (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant_id uuid NOT NULL,
+    name text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE INDEX t{i}_tenant_idx ON public.t{i} (tenant_id);
+
+ALTER TABLE public.t{i} ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.t{i} FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY tenant_isolation ON public.t{i}
+FOR ALL TO app
+USING (tenant_id = nullif(current_setting('app.tenant_id', TRUE), '')::uuid);
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE public.t{i} TO app;
+
+COMMENT ON TABLE public.t{i} IS 'Generated table {i}';
+"""
+OBJECTS = """\
+schemas = ["public"]
+[tables]
+"public.t1" = { id = "bigint", tenant_id = "uuid", name = "text", created_at = "timestamptz" }
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--files", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--memory-files", type=int, default=200)
+    arguments = parser.parse_args()
+    with scratch("hk-apply-batch-") as folder:
+        above = speed(folder, arguments.files, arguments.rounds)
+        return above | memory(folder, arguments.memory_files)
+
+
+def speed(folder: Path, files: int, rounds: int) -> int:
+    many, one = project(folder / "many", files), project(folder / "one", 1)
+    server = start(ServerSettings(max_locks=64 + files))
+    seconds: dict[str, list[float]] = {"psql": [], "many": [], "one": []}
+    try:
+        turns: dict[str, Callable[[], float]] = {
+            "psql": lambda: by_psql(server, folder / "many" / "all.sql"),
+            "many": lambda: measured(many),
+            "one": lambda: measured(one),
+        }
+        for number in range(rounds + 1):
+            for name, turn in turns.items():
+                taken = turn()
+                if number:
+                    seconds[name].append(taken)
+    finally:
+        server.stop()
+    print(f"{files} files")
+    psql = show("psql -1 -f, one file", seconds["psql"])
+    whole = show("pytest --hk-mode=staging, as items", seconds["many"])
+    alone = show("pytest --hk-mode=staging, one file", seconds["one"])
+    verdict("what the files add / psql", (whole - alone) / psql, LIMIT)
+    return verdict("whole process / psql", whole / psql, LIMIT)
+
+
+def by_psql(server: Server, text: Path) -> float:
+    database = server.database()
+    try:
+        with psycopg.connect(database.superuser_conninfo, autocommit=True) as connection:
+            connection.execute(ROLE)
+        program = find_programs("embedded", server.settings.version)["psql"]
+        options = ["-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", "-f", str(text)]
+        where = ["-h", database.host, "-p", str(database.port), "-U", database.migrator]
+        return measured(
+            Command(arguments=[program, *options, *where, "-d", database.name], folder=text.parent)
+        )
+    finally:
+        server.drop(database)
+
+
+def memory(folder: Path, files: int) -> int:
+    """What the peak grows by, as a share of the text that the larger files have more."""
+    line = f"-- {'why this table is as it is ' * 3}\n"
+    lines = 100
+    small = project(folder / "small", files, comment=line * lines)
+    large = project(folder / "large", files, comment=line * lines * TIMES_AS_LARGE)
+    more_kb = files * lines * (TIMES_AS_LARGE - 1) * len(line) / 1024
+    for command in (small, large):
+        measured(command)
+    small_kb, large_kb = peak_memory_kb(small), peak_memory_kb(large)
+    print(f"{files} files, peak of the pytest process    {small_kb / 1024:8.1f} MB")
+    print(f"files {TIMES_AS_LARGE} times as large{'':22} {large_kb / 1024:8.1f} MB")
+    print(f"text added by that{'':26} {more_kb / 1024:8.1f} MB")
+    growth = (large_kb - small_kb) / more_kb
+    return verdict("growth / text added", growth, GROWTH_LIMIT)
+
+
+def project(root: Path, count: int, *, comment: str = "") -> Command:
+    """A project of so many migrations, its lint cache warm, and the command that stages it."""
+    migrations, bootstrap = root / "sql" / "migrations", root / "sql" / "bootstrap"
+    for place in (migrations, bootstrap, root / "checks"):
+        place.mkdir(parents=True)
+    (bootstrap / "roles.sql").write_text(ROLE, encoding="utf-8")
+    (root / "checks" / "objects.toml").write_text(OBJECTS, encoding="utf-8")
+    (root / "pyproject.toml").write_text("[tool.housekeeping]\n", encoding="utf-8")
+    files = [migrations / f"{number:05}_t{number}.sql" for number in range(1, count + 1)]
+    with (root / "all.sql").open("w", encoding="utf-8") as whole:
+        for number, file in enumerate(files, start=1):
+            text = comment + MIGRATION.format(i=number)
+            file.write_text(text, encoding="utf-8")
+            whole.write(text)
+    fill_lint_cache(root, files)
+    return pytest_command(root, "--hk-mode=staging")
+
+
+def fill_lint_cache(root: Path, files: list[Path]) -> None:
+    entries = lint_cache.find(
+        files,
+        root=root,
+        folder=lint_cache.default_folder(),
+        overrides=OVERRIDES,
+        contents={},
+    )
+    styles: dict[Path, dict[str, Style]] = {}
+    for entry in entries:
+        styles.setdefault(entry.cache_file, {})[entry.key] = Style()
+    for cache_file, known in styles.items():
+        lint_cache.write(cache_file, known)
+
+
+if __name__ == "__main__":
+    began = time.perf_counter()
+    code = main()
+    print(f"took {time.perf_counter() - began:.0f} s")
+    sys.exit(code)

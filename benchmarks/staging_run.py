@@ -1,0 +1,54 @@
+"""The repository's own sample through the whole of staging, against an empty pytest run.
+
+The committed files, cloned into a new folder; server, lint and bytecode caches are warm, the
+evidence is committed. Both run turn by turn in one environment. Exits with 1 when the ratio of the
+medians is above the limit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from side_by_side import (
+    empty_suite,
+    plain_environment,
+    pytest_command,
+    scratch,
+    show,
+    turn_by_turn,
+    verdict,
+)
+
+LIMIT = 2.5
+NOTHING_COLLECTED = 5
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=11)
+    rounds = parser.parse_args().rounds
+    with scratch("hk-staging-run-") as folder:
+        clone = folder / "clone"
+        subprocess.run(
+            ["git", "clone", "--quiet", str(REPOSITORY), str(clone)],
+            env=plain_environment(),
+            check=True,
+        )
+        seconds = turn_by_turn(
+            {
+                "empty": pytest_command(empty_suite(folder / "empty"), code=NOTHING_COLLECTED),
+                "staging": pytest_command(clone, "--hk-mode=staging"),
+            },
+            rounds,
+        )
+    empty = show("empty pytest run", seconds["empty"])
+    staging = show("pytest --hk-mode=staging, the sample", seconds["staging"])
+    return verdict("ratio", staging / empty, LIMIT)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

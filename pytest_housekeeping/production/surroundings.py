@@ -1,0 +1,212 @@
+"""Production as a promotion meets it: the real database, its pin, its backup and what is proved."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_housekeeping import config as configuration
+from pytest_housekeeping import history, prechecks
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.contracts import TestNames
+from pytest_housekeeping.database import Connection, LentConnection
+from pytest_housekeeping.errors import MisuseError, ProofFailed
+from pytest_housekeeping.lint import Linting
+from pytest_housekeeping.model import Applied, Kind, Mode, Verdict
+from pytest_housekeeping.pin import PIN_PATH, Pin, read_pin
+from pytest_housekeeping.plan import Past, build
+from pytest_housekeeping.production import backup, ledger
+from pytest_housekeeping.production.address import Address, open_production, read_address
+from pytest_housekeeping.production.prechecks import CHECKS, role_attributes_query
+from pytest_housekeeping.repository import open_repository
+from pytest_housekeeping.server import Server, ServerSettings, start
+from pytest_housekeeping.snapshot import Fingerprint, diff, read_fingerprint
+from pytest_housekeeping.sqlfile import SqlFile
+from pytest_housekeeping.surroundings import Source, Surroundings, source_of
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.registry import Rule
+
+
+@dataclass(kw_only=True)
+class Production(Surroundings):
+    """The surroundings of a promotion; ``server`` is the throwaway one that proves the backup."""
+
+    address: Address
+    acknowledged_segments: int | None = None
+    accepted_drift: str | None = None
+    backup: backup.Backup = field(default_factory=backup.Backup)
+    _fingerprint: Fingerprint | None = None
+    _segment: int = 0
+
+    def migrator(self) -> LentConnection:
+        """The one connection to production."""
+        if self._migrator is None or self._migrator.closed:
+            self._migrator = open_production(self.address)
+        return self._migrator
+
+    @property
+    def pin(self) -> Pin | None:
+        return read_pin(self.config, self.repository)
+
+    @property
+    def pin_path(self) -> str:
+        return PIN_PATH
+
+    def fingerprint(self) -> Fingerprint:
+        """The schema before anything is applied, read once."""
+        if self._fingerprint is None:
+            self._fingerprint = self.read_fingerprint(self.migrator())
+        return self._fingerprint
+
+    def read_fingerprint(self, connection: Connection) -> Fingerprint:
+        return read_fingerprint(connection, exclude_schemas=(self.config.history_schema,))
+
+    def precheck(self, name: str) -> tuple[Verdict, str]:
+        check = CHECKS.get(name)
+        return check(self) if check else prechecks.CHECKS[name](self)
+
+    def promised_roles(self) -> dict[str, set[str]]:
+        """What sql/bootstrap/ makes of an empty server: each role with its attributes."""
+        before = self._bootstrap_roles()
+        prechecks.CHECKS["bootstrap"](self)
+        after = self._bootstrap_roles()
+        return {name: attributes for name, attributes in after.items() if name not in before}
+
+    def _bootstrap_roles(self) -> dict[str, set[str]]:
+        with self.superuser() as connection:
+            rows = connection.execute(role_attributes_query()).fetchall()
+        return {name: set(attributes) for name, *attributes in rows}
+
+    def back_up(self, name: str) -> tuple[Verdict, str]:
+        """One step of the backup phase."""
+        return backup.STEPS[name](self)
+
+    def after_begin(self, connection: Connection) -> None:
+        """The schema and the history are still what was backed up and planned.
+
+        Raises ProofFailed when somebody changed them in between.
+        """
+        self._segment += 1
+        if self._segment > 1:
+            return
+        now = self.read_fingerprint(connection)
+        moved = [str(each.object) for each in diff(self.fingerprint(), now)]
+        rows = history.applied(connection, self.config.history_schema)
+        if moved or [row.path for row in rows] != [past.path for past in self.plan.past]:
+            raise ProofFailed(
+                f"the target changed after its backup: {', '.join(moved) or 'its history'}",
+                why="the backup would not be the state before this promotion",
+                fix="find out who else changes it, and run again",
+            )
+
+    def before_commit(
+        self, connection: Connection, applied: Sequence[tuple[SqlFile, Applied]]
+    ) -> None:
+        super().before_commit(connection, applied)
+        if any(segment.files for segment in self.plan.segments):
+            ledger.record(
+                connection,
+                self.config.history_schema,
+                run=self.run_id,
+                commit=self.source.commit or "",
+                digest=self.plan.digest,
+                segment=self._segment,
+                segments=len(self.plan.segments),
+                fingerprint=self.read_fingerprint(connection),
+            )
+
+
+def prepare_production(
+    root: Path,
+    mode: Mode,
+    *,
+    tests: TestNames,
+    rules: Iterable[Rule] = (),
+    segments: int | None = None,
+    accepted_drift: str | None = None,
+    commit: bool = True,
+    look_only: bool = False,
+) -> Production:
+    """Connect, read what is applied, and make the plan of the rest.
+
+    Raises MisuseError for what is missing or uncommitted, ServerError and ProofFailed for a
+    connection that cannot be had or trusted. Nothing is changed.
+    """
+    config = configuration.load(root)
+    address = read_address(os.environ)
+    repository = open_repository(root)
+    source = source_of(config, repository)
+    _refuse_unattested(source)
+    connection = open_production(address)
+    server = linting = None
+    try:
+        plan = build(config, mode, tests=tests, rules=rules, past=_past(connection, config))
+        if not look_only:
+            server = _proof_server(config, connection)
+            if config.lint:
+                files = [config.root / file.path for file in plan.files]
+                linting = Linting.start(files, root=root)
+    except BaseException:
+        connection.close()
+        raise
+    return Production(
+        config=config,
+        plan=plan,
+        source=source,
+        run_id=secrets.token_hex(4),
+        started_at=datetime.now(UTC),
+        repository=repository,
+        commit=commit,
+        server=server,
+        secrets=(address.password,),
+        linting=linting,
+        address=address,
+        acknowledged_segments=segments,
+        accepted_drift=accepted_drift,
+        _migrator=connection,
+    )
+
+
+def _refuse_unattested(source: Source) -> None:
+    """A promotion attests a commit, so everything that it runs has to be in one."""
+    if source.commit is None:
+        raise MisuseError(
+            f"nothing to attest: {source.reason}",
+            why="nobody could tell later what was promoted",
+            fix="commit the project to a git repository",
+        )
+    if source.dirty:
+        shown = ", ".join(source.dirty[:10])
+        raise MisuseError(
+            f"uncommitted changes: {shown}",
+            why="what would be promoted is in no commit, so nobody has reviewed it",
+            fix="commit or stash them",
+        )
+
+
+def _past(connection: Connection, config: Config) -> tuple[Past, ...]:
+    return tuple(
+        Past(path=row.path, sha256=row.sha256, kind=Kind(row.kind), commit=row.commit)
+        for row in history.applied(connection, config.history_schema)
+    )
+
+
+def _proof_server(config: Config, connection: LentConnection) -> Server:
+    """As old as production where there is such a server, else the oldest that is newer."""
+    major = connection.info.server_version // 10000
+    version = 16 if major <= 16 else 18
+    return start(ServerSettings(kind=config.server, version=version, migrator=config.migrator))
+
+
+def pin_content(around: Production) -> bytes:
+    """The committed file that says which database is production."""
+    target = around.target()
+    content = {"system_identifier": target.system_identifier, "database": target.database}
+    return (json.dumps(content, indent=2) + "\n").encode()
