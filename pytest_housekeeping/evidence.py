@@ -16,13 +16,14 @@ from pytest_housekeeping import __version__, journal, records
 from pytest_housekeeping.errors import EvidenceError, HousekeepingError
 from pytest_housekeeping.model import Mode, RunOutcome, StepResult
 from pytest_housekeeping.promotion import Promotion
+from pytest_housekeeping.publication import publish, tell_github
 from pytest_housekeeping.redact import Secrets
 from pytest_housekeeping.repository import Repository
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.audit_model import Audit
+    from pytest_housekeeping.audit_model import Artifact, Audit
+    from pytest_housekeeping.surroundings import KeptFile
 
-BRANCH = "housekeeping/audit/staging"
 _INTERRUPTED = 2
 
 
@@ -35,6 +36,7 @@ class Evidence:
         self.secrets = Secrets(self.around.secrets)
         self.audit: Audit | None = None
         self.said: list[str] = []
+        self.complete = True
         self._folder = self.around.config.root / self.around.config.audit
         self._facts = records.Facts(
             run=run_facts(self.around.run_id, self.around.plan.mode, self.around.started_at),
@@ -71,25 +73,31 @@ class Evidence:
         """Nothing runs any more: roll back what is open and state what is true."""
         self.promotion.roll_back()
         outcome = self.promotion.outcome()
+        try:
+            self.around.finish(changed=bool(self.promotion.promoted))
+        except HousekeepingError as error:
+            self.said += ["", f"THE EVIDENCE IS NOT COMPLETE: {error}"]
+            self.complete = False
         self.audit = self._make(outcome, _message(outcome, exitstatus, partial=partial))
 
     def write(self, *, partial: bool) -> bool:
-        """Write the JSON beside the HTML, commit both. Returns whether everything was kept."""
+        """Write the JSON beside the HTML, commit, push. Returns whether everything was kept."""
         if self.audit is None:
             return False
         try:
             path = _write(self.audit, self._folder, records.stem(self._facts.run), self.secrets)
             html = self.around.html_path
-            if html.is_file():
-                self.secrets.scrub(html)
-            self._commit([path, html], partial=partial)
-            _step_summary(self.audit)
-        except HousekeepingError as error:
+            self.secrets.scrub(html)
+            files = {each: each.read_bytes() for each in (path, html)}
+            files |= self.around.artifacts()
+            self.said += publish(self.around, self.audit, files, partial=partial)
+            tell_github(self.audit)
+        except (HousekeepingError, OSError) as error:
             self.said += ["", f"THE EVIDENCE IS NOT COMPLETE: {error}"]
             return False
         if self._journal is not None:
             self._journal.remove()
-        return True
+        return self.complete
 
     def summary(self) -> list[str]:
         """For the terminal: outcome, findings, where the evidence lies."""
@@ -117,6 +125,8 @@ class Evidence:
             target=self.around.known_target,
             message=message,
             locks_held_s=self.promotion.locks_held_s,
+            before=_artifact(self.around.before),
+            after=_artifact(self.around.after),
             previous=self._previous(),
             secrets=self.secrets,
         )
@@ -127,34 +137,6 @@ class Evidence:
         if repository is None:
             return None
         return latest_digest(repository, self.around.plan.mode, self._folder)
-
-    def _commit(self, paths: Sequence[Path], *, partial: bool) -> None:
-        why_not = self._why_not_committed(partial=partial)
-        repository, commit = self.around.repository, self.around.source.commit
-        if why_not or repository is None or commit is None or self.audit is None:
-            self.said.append(f"not committed: {why_not}")
-            return
-        files = {repository.relative(path): path.read_bytes() for path in paths}
-        run = self.audit.run
-        message = (
-            f"{run.mode} {run.outcome}: {len(self.audit.steps)} steps on {commit[:12]}\n\n"
-            f"Run {run.id}, plan {self.audit.plan.digest[:12]}, audit {self.audit.chain.digest}\n"
-        )
-        # A log without ancestors: runs of branches that diverge meet on it and never merge.
-        made = repository.commit_evidence(BRANCH, files, message, attests=None)
-        self.said.append(f"committed: {made[:12]} on {BRANCH}, which attests {commit[:12]}")
-
-    def _why_not_committed(self, *, partial: bool) -> str:
-        if not self.around.commit:
-            return "--hk-no-commit"
-        if self.around.source.commit is None:
-            return self.around.source.reason
-        if self.around.source.dirty:
-            dirty = ", ".join(self.around.source.dirty[:5])
-            return f"uncommitted changes, and an audit attests a commit: {dirty}"
-        if partial:
-            return "only part of the plan was run"
-        return ""
 
 
 def run_facts(run_id: str, mode: Mode, started_at: datetime) -> records.RunFacts:
@@ -198,6 +180,12 @@ def latest_digest(repository: Repository, mode: Mode, folder: Path) -> str | Non
     return digest
 
 
+def _artifact(kept: KeptFile | None) -> Artifact | None:
+    from pytest_housekeeping.audit import Artifact
+
+    return Artifact(path=kept.path, sha256=kept.sha256) if kept else None
+
+
 def _write(audit: Audit, folder: Path, stem: str, secrets: Secrets | None = None) -> Path:
     from pytest_housekeeping.audit import write
 
@@ -211,26 +199,6 @@ def _message(outcome: RunOutcome, exitstatus: int, *, partial: bool) -> str:
     if exitstatus == _INTERRUPTED:
         return "The run was interrupted."
     return ""
-
-
-def _step_summary(audit: Audit) -> None:
-    path = os.environ.get("GITHUB_STEP_SUMMARY")
-    if not path:
-        return
-    from pytest_housekeeping.report import step_summary
-
-    try:
-        with open(path, "a", encoding="utf-8") as file:
-            file.write(step_summary(audit))
-    except OSError as error:
-        raise EvidenceError(f"the step summary cannot be written: {error.strerror}") from None
-
-
-def _relative(path: Path) -> str:
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
 
 
 def _login() -> str:

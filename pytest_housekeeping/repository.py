@@ -110,6 +110,14 @@ class Repository:
         """
         return evidence_branch.find(self, mode, folder)
 
+    def has_remote(self, name: str) -> bool:
+        return self.attempt("remote", "get-url", name)[0] == 0
+
+    def push(self, remote: str, branch: str) -> None:
+        """Push a branch, never by force. Raises EvidenceError with git's words."""
+        ref = f"refs/heads/{branch}"
+        self.run("push", "--quiet", "--no-verify", remote, f"{ref}:{ref}")
+
     def run(self, *command: str, stdin: bytes | None = None) -> bytes:
         """What a git command prints. Raises EvidenceError when it fails."""
         status, out, complaint = self.attempt(*command, stdin=stdin)

@@ -116,10 +116,8 @@ class Selection:
 
     def _pull_in(self, chosen: dict[str, list[pytest.Item]], session: pytest.Session) -> None:
         """What the plan requires and nobody may hide; but of tests only those that Python knows."""
-        if self.partial:
-            wanted = self._closure(chosen)
-        else:
-            wanted = set(self.steps) | set(self.known)
+        whole = set(self.steps) | set(self.known)
+        wanted = self._closure(chosen) if self.partial else whole
         built: list[pytest.Item] = []
         for identity in sorted(wanted - set(chosen), key=self._place):
             step = self.steps.get(identity)

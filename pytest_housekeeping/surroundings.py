@@ -46,6 +46,14 @@ class Source:
     reason: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class KeptFile:
+    """A snapshot beside the audit, by its name from the root."""
+
+    path: str
+    sha256: str
+
+
 class CommitLog(Protocol):
     """Where commits are noted before and after they happen; the journal of a run is one."""
 
@@ -69,6 +77,8 @@ class Surroundings:
     secrets: tuple[str, ...] = ()
     linting: Linting | None = None
     journal: CommitLog | None = None
+    before: KeptFile | None = None
+    after: KeptFile | None = None
     _files: dict[str, SqlFile] = field(default_factory=dict)
     _migrator: LentConnection | None = None
     _database: StagingDatabase | None = None
@@ -135,6 +145,13 @@ class Surroundings:
     def back_up(self, name: str) -> tuple[Verdict, str]:
         """One step of the backup phase; a throwaway database has none."""
         raise ProofFailed(f"there is no backup step {name!r}", why="nothing was backed up")
+
+    def finish(self, *, changed: bool) -> None:
+        """After the last commit or rollback: what else is to be kept of the run."""
+
+    def artifacts(self) -> dict[Path, bytes]:
+        """Files besides the audit and the report that belong to the evidence."""
+        return {}
 
     def after_begin(self, connection: Connection) -> None:
         """In the fresh transaction, before anything is applied in it."""

@@ -124,7 +124,9 @@ class Project:
     def spawn(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """pytest in this project, without the plugins that only a person at work wants."""
         command = [sys.executable, "-m", "pytest", "-W", "error", "--color=no"]
-        command += ["-p", "no:cacheprovider", "-p", "no:randomly", *arguments]
+        command += ["-p", "no:cacheprovider", *arguments]
+        if not any(argument.startswith("--randomly") for argument in arguments):
+            command += ["-p", "no:randomly"]
         return subprocess.Popen(
             command,
             cwd=self.root,

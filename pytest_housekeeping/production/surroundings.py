@@ -88,6 +88,19 @@ class Production(Surroundings):
         """One step of the backup phase."""
         return backup.STEPS[name](self)
 
+    def finish(self, *, changed: bool) -> None:
+        """The schema as it is after the promotion, beside the one before it."""
+        if changed:
+            backup.take_after(self)
+
+    def artifacts(self) -> dict[Path, bytes]:
+        """The snapshots, and the pin where there is none yet."""
+        files = dict(self.backup.files)
+        pin = self.config.root / PIN_PATH
+        if self.after is not None and not pin.is_file():
+            files[pin] = pin_content(self)
+        return files
+
     def after_begin(self, connection: Connection) -> None:
         """The schema and the history are still what was backed up and planned.
 

@@ -1,0 +1,192 @@
+"""What a schema consists of, object by object, in a form in which equal schemas are equal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.pq import TransactionStatus
+
+from pytest_housekeeping.database import Connection, rolled_back
+from pytest_housekeeping.snapshot.canonical import canonical
+from pytest_housekeeping.snapshot.database_queries import DATABASE_QUERIES
+from pytest_housekeeping.snapshot.object_queries import OBJECT_QUERIES
+from pytest_housekeeping.snapshot.privileges import describe_acl, read_every_privilege
+from pytest_housekeeping.snapshot.problems import SnapshotError
+from pytest_housekeeping.snapshot.relation_queries import RELATION_QUERIES
+
+_FORMAT = 1
+# Whatever an expression prints, it prints the same for every session. Everything that the queries
+# call is found in pg_catalog alone, and temporary tables hide nothing.
+_SETTINGS = """
+SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL quote_all_identifiers = off;
+SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = postgres; SET LOCAL TimeZone = 'UTC';
+SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = hex; SET LOCAL xmlbinary = base64;
+SET LOCAL lc_monetary = 'C'; SET LOCAL standard_conforming_strings = on; SET LOCAL jit = off;
+SET LOCAL work_mem = '64MB'"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One object: its kind and name as one would type it, what it goes with, and its text."""
+
+    name: str
+    parent: str
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        return sha256(self.text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fingerprint:
+    """A schema as sorted entries. Two are equal when their digests are.
+
+    ``server_major`` is where it was read, and ``superuser`` the role that made that server; neither
+    counts for the digest.
+    """
+
+    entries: tuple[Entry, ...]
+    server_major: int
+    superuser: str = "postgres"
+    excluded: tuple[str, ...] = ()
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 over the name and the sha256 of every object."""
+        total = sha256()
+        for entry in self.entries:
+            total.update(f"{len(entry.name)}:{entry.name}\0{entry.sha256}\n".encode())
+        return total.hexdigest()
+
+    def without(self, *kinds: str) -> Fingerprint:
+        """The same without the objects of these kinds: ``without("database")``, say."""
+        starts = tuple(f"{kind} " for kind in kinds)
+        kept = (e for e in self.entries if not f"{e.name} ".startswith(starts))
+        return Fingerprint(
+            entries=tuple(kept),
+            server_major=self.server_major,
+            superuser=self.superuser,
+            excluded=self.excluded,
+        )
+
+
+def read_fingerprint(
+    connection: Connection, *, exclude_schemas: tuple[str, ...] = ("housekeeping",)
+) -> Fingerprint:
+    """The fingerprint of the database, uncommitted changes of an open transaction included.
+
+    Nothing stays changed, and any role may do it: it reads the catalog alone, in two round trips.
+    Outside a transaction it is read in one of its own. Reading a view's text takes ACCESS SHARE
+    locks on its tables, which are given back. Raises SnapshotError when the catalog cannot be
+    read: somebody holds such a table, or drops what is just being read.
+    """
+    try:
+        with _inside_transaction(connection), rolled_back(connection):
+            connection.execute(_SETTINGS)
+            every = read_every_privilege(connection)
+            superuser = _superuser(connection)
+            rows = list(_rows(connection, exclude_schemas))
+    except psycopg.Error as error:
+        raise SnapshotError(
+            f"the schema could not be read: {error.diag.message_primary or error}",
+            why="without its fingerprint no change of the schema would be noticed",
+            fix="see who changes the schema at this moment (pg_stat_activity), and run again",
+        ) from error
+    entries = tuple(sorted(_entries(rows, every), key=lambda entry: entry.name))
+    return Fingerprint(
+        entries=entries,
+        server_major=connection.info.server_version // 10000,
+        superuser=superuser,
+        excluded=tuple(sorted(exclude_schemas)),
+    )
+
+
+def to_json(fingerprint: Fingerprint) -> str:
+    """A stable text: one line an object, so that git shows what changed."""
+    lines = [json.dumps([e.name, e.parent, e.text], ensure_ascii=False) for e in fingerprint.entries]
+    head = {
+        "format": _FORMAT,
+        "digest": fingerprint.digest,
+        "server_major": fingerprint.server_major,
+        "superuser": fingerprint.superuser,
+        "excluded": list(fingerprint.excluded),
+    }
+    fields = "".join(f"{json.dumps(k)}: {json.dumps(v)},\n" for k, v in head.items())
+    return "{\n" + fields + '"objects": [\n' + ",\n".join(lines) + "\n]\n}\n"
+
+
+def from_json(text: str) -> Fingerprint:
+    """What `to_json` wrote. Raises SnapshotError when it was changed or is of another format."""
+    try:
+        known: Any = json.loads(text)
+        if known["format"] != _FORMAT:
+            raise ValueError(f"format {known['format']}")
+        fingerprint = Fingerprint(
+            entries=tuple(Entry(name=n, parent=p, text=t) for n, p, t in known["objects"]),
+            server_major=int(known["server_major"]),
+            superuser=str(known["superuser"]),
+            excluded=tuple(known["excluded"]),
+        )
+        whole = known["digest"] == fingerprint.digest
+    except (KeyError, TypeError, ValueError) as error:
+        raise SnapshotError(
+            f"this is no fingerprint that can be read: {error}",
+            why="the schema cannot be compared with it",
+            fix="restore the file from git",
+        ) from None
+    if not whole:
+        raise SnapshotError(
+            "the recorded fingerprint does not add up to its digest",
+            why="somebody has changed the record of the schema",
+            fix="restore the file from git",
+        )
+    return fingerprint
+
+
+@contextmanager
+def _inside_transaction(connection: Connection) -> Iterator[None]:
+    if connection.info.transaction_status is not TransactionStatus.IDLE:
+        yield
+        return
+    connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute("ROLLBACK")
+
+
+def _superuser(connection: Connection) -> str:
+    row = connection.execute("SELECT pg_get_userbyid(10)").fetchone()
+    return str(row[0]) if row else "postgres"
+
+
+def _rows(connection: Connection, excluded: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
+    """All queries in one round trip: the simple protocol takes several statements at once."""
+    literal = sql.Literal(list(excluded)).as_string(connection)
+    text = ";\n".join((*RELATION_QUERIES, *OBJECT_QUERIES, *DATABASE_QUERIES))
+    cursor = connection.execute(text.replace(":excluded", literal).encode())
+    while True:
+        yield from cursor.fetchall()
+        if not cursor.nextset():
+            return
+
+
+def _entries(rows: Iterable[tuple[Any, ...]], every: Any) -> Iterator[Entry]:
+    for kind, name, parent, text, letter, acl, *first in rows:
+        lines = [canonical(text)] if text else []
+        if letter is not None:
+            granted = describe_acl(tuple(acl or ()), every.get(letter, ""))
+            if first and first[0] and granted == describe_acl(tuple(first[0]), every[letter]):
+                continue
+            lines += granted
+        yield Entry(name=f"{kind} {name}".rstrip(), parent=parent, text="\n".join(lines))
