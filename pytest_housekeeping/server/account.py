@@ -91,7 +91,7 @@ def cache_folder(*, for_account: Account | None = None) -> Path:
     )
     for path in candidates:
         tried.append(str(path))
-        if _own_folder(path, 0o755 if for_account else 0o700) and (
+        if own_folder(path, 0o755 if for_account else 0o700) and (
             for_account is None or for_account.reaches(path)
         ):
             return path
@@ -110,7 +110,8 @@ def _enterable(stat: os.stat_result, account: Account) -> bool:
     return bool(stat.st_mode & 0o001)
 
 
-def _own_folder(path: Path, mode: int) -> bool:
+def own_folder(path: Path, mode: int) -> bool:
+    """Whether `path` is a folder of this user's that nobody else may write to; made if missing."""
     try:
         path.mkdir(mode=mode, parents=True, exist_ok=True)
         stat = path.lstat()

@@ -137,14 +137,15 @@ def _make(image: Path, scratch: Path, programs: Programs, account: Account) -> N
     scratch.mkdir(mode=0o700)
     account.give(scratch)
     try:
-        _initialise(scratch, programs, account)
+        initialise(scratch, programs, account)
         _pack(scratch, image, programs, account)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     _prune(image)
 
 
-def _initialise(folder: Path, programs: Programs, account: Account) -> None:
+def initialise(folder: Path, programs: Programs, account: Account) -> None:
+    """Make a data folder in the empty `folder`, with a system identifier of its own."""
     options = [
         *("-D", str(folder), "-U", SUPERUSER, "-E", "UTF8", "--wal-segsize=1"),
         *("--auth=trust", "--no-sync", "--no-instructions"),

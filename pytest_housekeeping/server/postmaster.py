@@ -159,9 +159,12 @@ def _started(
 
 
 def spawn(
-    folder: RunFolder, programs: Programs, account: Account, max_locks: int
+    folder: RunFolder, programs: Programs, account: Account, max_locks: int, *options: str
 ) -> subprocess.Popen[bytes]:
-    """Start ``postgres`` on the data folder of `folder`, and do not wait for it."""
+    """Start ``postgres`` on the data folder of `folder`, and do not wait for it.
+
+    Of an option that is given twice, PostgreSQL takes the last.
+    """
     data = str(folder.data)
     locks = f"max_locks_per_transaction={max_locks}"
     # As root the folder can be entered by others, and the log quotes statements that failed.
@@ -169,7 +172,7 @@ def spawn(
     with folder.log.open("wb") as log:
         try:
             return subprocess.Popen(
-                [programs["postgres"], "-D", data, "-k", data, "-p", str(PORT), "-c", locks],
+                [programs["postgres"], "-D", data, "-k", data, "-p", str(PORT), "-c", locks, *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

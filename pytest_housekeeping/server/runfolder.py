@@ -113,7 +113,7 @@ def _clear(path: Path) -> None:
         return
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        pid = _postmaster_pid(path / "data")
+        pid = postmaster_pid(path / "data")
         if pid and (path / "kept").exists():
             return
         if pid:
@@ -136,7 +136,7 @@ def _end_stranger(pid: int, data: Path) -> None:
             time.sleep(_POLL_S)
 
 
-def _postmaster_pid(data: Path) -> int:
+def postmaster_pid(data: Path) -> int:
     """The process that serves `data`; 0 when there is none (pids are used again)."""
     try:
         pid = int((data / "postmaster.pid").read_text().splitlines()[0])

@@ -135,39 +135,34 @@ SELECT 'security label', l.provider || ' on ' || i.type || ' ' || i.identity, ''
 FROM pg_catalog.pg_seclabel AS l
 CROSS JOIN LATERAL pg_identify_object(l.classoid, l.objoid, l.objsubid) AS i"""
 
-# PostgreSQL's own objects and those of extensions, where somebody has changed the privileges.
-_CHANGED: LiteralString = """
-SELECT 'privileges', concat_ws(' ', 'of', i.type, i.identity), '', '', {letter}, o.acl::text[],
-    first.initprivs::text[]
-FROM (SELECT oid, {acl} AS acl, {namespace} AS namespace FROM pg_catalog.{catalog}) AS o
+# PostgreSQL's own objects and those of extensions, where somebody has changed the privileges; the
+# last column is what they were. As pg_dump does, this leaves information_schema alone.
+_CHANGED = """
+SELECT 'privileges', concat_ws(' ', 'of', i.type, i.identity), '', '', {letter}, o.{prefix}acl::text[],
+    coalesce(first.initprivs, acldefault({letter}, o.{prefix}owner))::text[]
+FROM pg_catalog.{catalog} AS o
 LEFT JOIN pg_catalog.pg_init_privs AS first ON first.objoid = o.oid AND first.objsubid = 0
     AND first.classoid = 'pg_catalog.{catalog}'::regclass
 CROSS JOIN LATERAL pg_identify_object('pg_catalog.{catalog}'::regclass, o.oid, 0) AS i
-WHERE o.acl IS NOT NULL AND o.acl IS DISTINCT FROM first.initprivs
-    AND (o.oid < 16384 AND o.namespace IN (0, 'pg_catalog'::regnamespace,
-        'information_schema'::regnamespace) OR first.objoid IS NOT NULL OR EXISTS (
+WHERE o.{prefix}acl IS NOT NULL AND o.{prefix}acl IS DISTINCT FROM first.initprivs
+    AND ({builtin} OR first.privtype = 'e' OR EXISTS (
         SELECT FROM pg_catalog.pg_depend AS d WHERE d.objid = o.oid AND d.deptype = 'e'
             AND d.classid = 'pg_catalog.{catalog}'::regclass))"""
+_KIND = "CASE o.relkind WHEN 'S' THEN 's' ELSE 'r' END::\"char\""
+_BUILTIN = "o.{}namespace = 'pg_catalog'::regnamespace AND o.oid < 16384"
 
-CHANGED_PRIVILEGES: tuple[str, ...] = tuple(
-    _CHANGED.format(catalog=catalog, acl=acl, letter=letter, namespace=namespace)
-    for catalog, acl, letter, namespace in (
-        ("pg_class", "relacl", "CASE WHEN i.type = 'sequence' THEN 's' ELSE 'r' END", "relnamespace"),
-        ("pg_proc", "proacl", "'f'", "pronamespace"),
-        ("pg_type", "typacl", "'T'", "typnamespace"),
-        ("pg_language", "lanacl", "'l'", "0"),
-        ("pg_foreign_data_wrapper", "fdwacl", "'F'", "0"),
+CHANGED_PRIVILEGES = tuple(
+    _CHANGED.format(catalog=catalog, prefix=prefix, letter=letter, builtin=builtin)
+    for catalog, prefix, letter, builtin in (
+        ("pg_class", "rel", _KIND, _BUILTIN.format("rel")),
+        ("pg_proc", "pro", "'f'", _BUILTIN.format("pro")),
+        ("pg_type", "typ", "'T'", _BUILTIN.format("typ")),
+        ("pg_language", "lan", "'l'", "o.oid < 16384"),
+        ("pg_namespace", "nsp", "'n'", "o.nspname = 'pg_catalog'"),
     )
-) + ("""
-SELECT 'privileges', concat_ws(' ', 'of schema', quote_ident(n.nspname)), '', '', 'n',
-    n.nspacl::text[], first.initprivs::text[]
-FROM pg_catalog.pg_namespace AS n
-LEFT JOIN pg_catalog.pg_init_privs AS first ON first.objoid = n.oid
-    AND first.classoid = 'pg_catalog.pg_namespace'::regclass
-WHERE n.nspname IN ('pg_catalog', 'information_schema') AND n.nspacl IS DISTINCT FROM first.initprivs
-""",)
+)
 
-DATABASE_QUERIES: tuple[str, ...] = (
+DATABASE_QUERIES = (
     DATABASE,
     EXTENSIONS,
     LANGUAGES,

@@ -186,7 +186,7 @@ def _entries(rows: Iterable[tuple[Any, ...]], every: Any) -> Iterator[Entry]:
         lines = [canonical(text)] if text else []
         if letter is not None:
             granted = describe_acl(tuple(acl or ()), every.get(letter, ""))
-            if first and first[0] and granted == describe_acl(tuple(first[0]), every[letter]):
+            if first and granted == describe_acl(tuple(first[0]), every[letter]):
                 continue
             lines += granted
         yield Entry(name=f"{kind} {name}".rstrip(), parent=parent, text="\n".join(lines))

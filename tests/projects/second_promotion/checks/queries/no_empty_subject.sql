@@ -1,0 +1,4 @@
+-- Every ticket says what it is about.
+SELECT id
+FROM desk.ticket
+WHERE subject = ''
