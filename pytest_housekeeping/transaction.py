@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import psycopg
-from psycopg.pq import TransactionStatus
+from psycopg import generators
+from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGresult
 
 from pytest_housekeeping import sqlfile
 from pytest_housekeeping.config import Config
@@ -17,22 +20,24 @@ from pytest_housekeeping.database import Connection, LentConnection
 from pytest_housekeeping.errors import ProofFailed, SqlFailed
 from pytest_housekeeping.model import Applied, Lock
 from pytest_housekeeping.sqlfile import SqlFile
+from pytest_housekeeping.statements import parse
 
 _STATE = """
 SELECT pg_catalog.pg_current_xact_id()::text, current_user::text, session_user::text,
        pg_catalog.current_setting('search_path'),
-       CASE WHEN pg_catalog.pg_my_temp_schema() <> 0 THEN ARRAY(
+       CASE WHEN pg_catalog.pg_my_temp_schema() <> 0 THEN pg_catalog.to_json(ARRAY(
            SELECT c.relname::text FROM pg_catalog.pg_class AS c
            WHERE c.relnamespace = pg_catalog.pg_my_temp_schema() AND c.relkind <> 'i'
-           ORDER BY 1) END"""
+           ORDER BY 1)) END"""
 _SETTINGS = """
-       ARRAY(SELECT s.name || ' = ' || s.setting FROM pg_catalog.pg_settings AS s
-             WHERE s.source = 'session' ORDER BY 1)"""
+       pg_catalog.to_json(ARRAY(
+           SELECT s.name || ' = ' || s.setting FROM pg_catalog.pg_settings AS s
+           WHERE s.source = 'session' ORDER BY 1))"""
 # Prepared, the state costs a third: it is asked for behind each of thousands of files.
 _PREPARE = f"DEALLOCATE ALL; PREPARE hk_state AS {_STATE}"
 # RESET ALL leaves role and session_authorization alone: they are marked GUC_NO_RESET_ALL.
 _PUT_BACK = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL"
-_WRITES = ("INSERT", "UPDATE", "DELETE", "MERGE", "COPY")
+_WRITES = (b"INSERT", b"UPDATE", b"DELETE", b"MERGE", b"COPY")
 _WORD = re.compile(r"\w+")
 _STRONG = {
     "ShareLock",
@@ -78,14 +83,16 @@ class Transaction:
         query = f"{prefix}{text}\n;{state}; {_PUT_BACK}; {local_settings(self.config)}{after}"
         started = time.perf_counter()
         try:
-            cursor = self.connection.execute(query.encode())
-        except psycopg.Error as error:
-            raise explain(file.path, text, error, len(prefix)) from None
-        rows, found = _walk(cursor)
+            results = send(self.connection, query)
+        except psycopg.OperationalError as error:
+            raise explain(file.path, text, error) from None
+        if results[-1].status == ExecStatus.FATAL_ERROR:
+            raise _refused(file, text, prefix, results)
+        rows, found = _read(results)
         duration = time.perf_counter() - started
         self._prove(file, str(found[0]))
         put_back = self._left_behind(found, watched)
-        if found[4]:
+        if found[4]:  # the session has temporary objects, or had some
             self.connection.execute("DISCARD TEMP")
         return Applied(
             statements=file.statements,
@@ -136,7 +143,7 @@ class Transaction:
                 fix="remove what commits from the file",
             )
 
-    def _left_behind(self, state: tuple[Any, ...], before: tuple[str, ...]) -> tuple[str, ...]:
+    def _left_behind(self, state: Sequence[str], before: tuple[str, ...]) -> tuple[str, ...]:
         left = []
         if state[1] != self.user:
             left.append(f"role {state[1]}")
@@ -144,11 +151,11 @@ class Transaction:
             left.append(f"session authorization {state[2]}")
         if state[3] != self.search_path:
             left.append(f"search_path = {state[3] or repr('')}")
-        left += [f"temporary table {name}" for name in state[4] or ()]
+        left += [f"temporary table {name}" for name in json.loads(state[4] or "[]")]
         if len(state) > 5:
             left += [
                 setting
-                for setting in state[5]
+                for setting in json.loads(state[5])
                 if setting not in before and not setting.startswith(("role =", "search_path ="))
             ]
         return tuple(left)
@@ -235,13 +242,20 @@ def local_settings(config: Config) -> str:
     return "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in limits.items())
 
 
-def explain(path: str, text: str, error: psycopg.Error, shift: int = 0) -> SqlFailed:
-    """PostgreSQL's refusal as a person wants it: place, lines, message, detail, hint, SQLSTATE."""
+def explain(
+    path: str, text: str, error: psycopg.Error, shift: int = 0, *, statement: int | None = None
+) -> SqlFailed:
+    """PostgreSQL's refusal as a person wants it: place, lines, message, detail, hint, SQLSTATE.
+
+    Where PostgreSQL gives no place, it is the offset of the ``statement`` that was refused.
+    """
     diag = error.diag
     message = diag.message_primary or str(error).strip() or type(error).__name__
     where = path
     shown = []
     position = int(diag.statement_position or 0) - shift
+    if diag.statement_position is None and statement is not None:
+        position = statement + 1
     if 0 < position <= len(text) + 1:
         line, column = sqlfile.place(text, position - 1)
         where = f"{path}:{line}:{column}"
@@ -259,21 +273,38 @@ def explain(path: str, text: str, error: psycopg.Error, shift: int = 0) -> SqlFa
     return SqlFailed("\n".join([head, *shown]), sqlstate=diag.sqlstate or "")
 
 
-def _walk(cursor: psycopg.Cursor[tuple[Any, ...]]) -> tuple[int, tuple[Any, ...]]:
+def send(connection: LentConnection, query: str) -> list[PGresult]:
+    """One simple-protocol round trip; the result of each statement, a refusal last.
+
+    Raises psycopg.OperationalError when the connection is lost.
+    """
+    with connection.lock:
+        connection.pgconn.send_query(query.encode())
+        return connection.wait(generators.execute(connection.pgconn))
+
+
+def _refused(file: SqlFile, text: str, prefix: str, results: list[PGresult]) -> SqlFailed:
+    """PostgreSQL says where only for some errors; how many statements it did says it for all."""
+    error = psycopg.errors.error_from_result(results[-1])
+    done = len(results) - 1 - (1 if prefix else 0)
+    statements = parse(text)
+    offset = statements[done].offset if done < len(statements) else None
+    return explain(file.path, text, error, len(prefix), statement=offset)
+
+
+def _read(results: list[PGresult]) -> tuple[int, list[str]]:
     """Rows written by all statements, and the row that the state query, the last one, gave."""
     rows = 0
-    state: tuple[Any, ...] | None = None
-    more: bool | None = True
-    while more:
-        status = cursor.statusmessage or ""
-        if status.startswith("SELECT"):
-            state = cursor.fetchone() if cursor.description else None
-        elif status.startswith(_WRITES):
-            rows += max(cursor.rowcount, 0)
-        more = cursor.nextset()
-    if state is None:
+    state: PGresult | None = None
+    for result in results:
+        if result.status == ExecStatus.TUPLES_OK:
+            state = result
+        command = (result.command_status or b"").partition(b" ")[0]
+        if command in _WRITES:
+            rows += result.command_tuples or 0
+    if state is None or state.ntuples != 1:
         raise ProofFailed("the state after the file is unknown", why="nothing was proved by it")
-    return rows, state
+    return rows, [(state.get_value(0, i) or b"").decode() for i in range(state.nfields)]
 
 
 def _relations(connection: Connection) -> dict[int, str]:

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -112,18 +112,25 @@ class Project:
         (self.root / ".gitignore").write_text("__pycache__/\n", encoding="utf-8")
         return commit_all(self.root, message)
 
-    def run(self, *arguments: str, **environment: str) -> Run:
+    def run(self, *arguments: str, prefix: Sequence[str] = (), **environment: str) -> Run:
         """``pytest --hk-mode=staging`` with further arguments; nothing of it is left afterwards."""
-        run = self.finish(self.start(*arguments, **environment))
+        run = self.finish(self.start(*arguments, prefix=prefix, **environment))
         assert self.leftovers() == [], run.output
         return run
 
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        return self.spawn("-p", "folder_watch", "--hk-mode=staging", *arguments, **environment)
+    def start(
+        self, *arguments: str, prefix: Sequence[str] = (), **environment: str
+    ) -> subprocess.Popen[str]:
+        """The same, and not waited for; ``prefix`` is a program that starts it."""
+        return self.spawn(
+            "-p", "folder_watch", "--hk-mode=staging", *arguments, prefix=prefix, **environment
+        )
 
-    def spawn(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    def spawn(
+        self, *arguments: str, prefix: Sequence[str] = (), **environment: str
+    ) -> subprocess.Popen[str]:
         """pytest in this project, without the plugins that only a person at work wants."""
-        command = [sys.executable, "-m", "pytest", "-W", "error", "--color=no"]
+        command = [*prefix, sys.executable, "-m", "pytest", "-W", "error", "--color=no"]
         command += ["-p", "no:cacheprovider", *arguments]
         if not any(argument.startswith("--randomly") for argument in arguments):
             command += ["-p", "no:randomly"]

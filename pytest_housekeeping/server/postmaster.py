@@ -166,13 +166,14 @@ def spawn(
     Of an option that is given twice, PostgreSQL takes the last.
     """
     data = str(folder.data)
+    fixed = ("-D", data, "-k", data, "-p", str(PORT), "-c")
     locks = f"max_locks_per_transaction={max_locks}"
     # As root the folder can be entered by others, and the log quotes statements that failed.
     folder.log.touch(mode=0o600)
     with folder.log.open("wb") as log:
         try:
             return subprocess.Popen(
-                [programs["postgres"], "-D", data, "-k", data, "-p", str(PORT), "-c", locks, *options],
+                [programs["postgres"], *fixed, locks, *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -1,0 +1,118 @@
+"""``python -m pytest_housekeeping sandbox``: something to promote to where there is no production."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pytest_housekeeping import sandbox
+from pytest_housekeeping.errors import HousekeepingError
+
+_NONE_RUNS = 3
+_EPILOG = """\
+in a shell:
+  eval "$(python -m pytest_housekeeping sandbox)"
+  pytest --hk-mode=prod --hk-confirm=PROMOTE
+  python -m pytest_housekeeping sandbox --stop
+
+The exports, and nothing else, are on standard output.
+
+exit codes: 0 done; 1 it could not be done; 2 wrong usage; 3 --status, --psql: none runs
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; the exit code."""
+    given = _parser().parse_args(arguments)
+    try:
+        if given.stop:
+            return _stop()
+        if given.status:
+            return _status()
+        if given.psql is not None:
+            return _psql(given.psql)
+        return _start()
+    except HousekeepingError as error:
+        _say(str(error))
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m pytest_housekeeping",
+        description="What goes with the pytest plugin: pytest --help lists the options of that.",
+    )
+    commands = parser.add_subparsers(metavar="command", required=True)
+    command = commands.add_parser(
+        "sandbox",
+        help="a PostgreSQL in the role of production, to try a promotion on",
+        description="Start a PostgreSQL in the role of production: it listens on this machine"
+        " alone, asks for a password, and runs in the background until it is stopped. Prints the"
+        " five export lines that --hk-mode=prod reads.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    instead = command.add_mutually_exclusive_group()
+    instead.add_argument("--stop", action="store_true", help="end it and remove all of it")
+    instead.add_argument("--status", action="store_true", help="say what runs, and where")
+    instead.add_argument(
+        "--psql",
+        nargs=argparse.REMAINDER,
+        metavar="...",
+        help="open psql on it as the promoter; what follows are arguments of psql",
+    )
+    return parser
+
+
+def _start() -> int:
+    running, is_new = sandbox.start(Path.cwd())
+    _out(running.exports())
+    _say(_described(running, "started" if is_new else "runs already"))
+    if is_new and sys.stdout.isatty():
+        _say('in a shell: eval "$(python -m pytest_housekeeping sandbox)"')
+    _say("stop it: python -m pytest_housekeeping sandbox --stop")
+    return 0
+
+
+def _stop() -> int:
+    _say("sandbox stopped and removed" if sandbox.stop() else "no sandbox runs")
+    return 0
+
+
+def _status() -> int:
+    running = sandbox.running()
+    if running is None:
+        _out("no sandbox runs\n")
+        return _NONE_RUNS
+    _out(f"{_described(running, 'runs')}\nas its administrator: {running.superuser()}\n")
+    return 0
+
+
+def _psql(arguments: list[str]) -> int:
+    running = sandbox.running()
+    if running is None:
+        _say("no sandbox runs\n  fix: python -m pytest_housekeeping sandbox")
+        return _NONE_RUNS
+    command, environment = running.psql(*arguments)
+    sys.stdout.flush()
+    os.execve(command[0], command, environment)
+
+
+def _described(running: sandbox.Sandbox, verb: str) -> str:
+    place = f"{sandbox.HOST}:{running.port}/{running.database}"
+    return f"sandbox {verb}: {place} as {running.user}, for {running.project}"
+
+
+def _out(text: str) -> None:
+    sys.stdout.write(text)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""The schema as the SQL that recreates it: the same schema, the same bytes."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import subprocess
+from hashlib import sha256
+from pathlib import Path
+
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from pytest_housekeeping.server.account import environment
+from pytest_housekeeping.snapshot.problems import BackupFailed
+from pytest_housekeeping.snapshot.programs import find_pg_dump
+
+_TIMEOUT_S = 600.0
+_LOCK_WAIT_S = 30.0
+_RESTRICT = re.compile(rb"^\\restrict (\w+)\n", re.MULTILINE)
+_VERSIONS = re.compile(
+    rb"\A(--\n-- PostgreSQL database dump\n--\n)(.{0,200}?)"
+    rb"-- Dumped from database version [^\n]*\n-- Dumped by pg_dump version [^\n]*\n\n",
+    re.DOTALL,
+)
+# An option of a user mapping: `    password 'secret'`, its quotes doubled inside.
+_MAPPING = re.compile(rb"^CREATE USER MAPPING FOR .*?\n\);\n", re.MULTILINE | re.DOTALL)
+_OPTION = re.compile(rb"^(    (?:\w+|\"[^\"]+\") )E?'(?:[^']|'')*'(,?)$", re.MULTILINE)
+_SECRET_OPTION = re.compile(rb"pass|secret|token|key|jwt|credential|auth", re.IGNORECASE)
+
+
+def dump_schema(
+    conninfo: str,
+    *,
+    server_major: int,
+    timeout_s: float = _TIMEOUT_S,
+    lock_wait_s: float = _LOCK_WAIT_S,
+) -> bytes:
+    """The whole database as ``pg_dump --schema-only`` writes it, without what varies.
+
+    Left out: the versions of server and pg_dump; subscriptions, whose text is a connection with
+    its password; the secrets of user mappings. The key of ``\\restrict`` is made of the content
+    instead of by chance, so that nothing in the content can know it.
+
+    Raises BackupFailed naming what could not be read, and the remedy. The password is in the
+    environment of pg_dump and nowhere else.
+    """
+    program = find_pg_dump(server_major)
+    known = conninfo_to_dict(conninfo)
+    password = str(known.pop("password", None) or "")
+    try:
+        done = subprocess.run(
+            _command(program, make_conninfo(**known), lock_wait_s),
+            capture_output=True,
+            check=False,
+            timeout=timeout_s,
+            env=environment() | {"PGTZ": "UTC"} | ({"PGPASSWORD": password} if password else {}),
+        )
+    except subprocess.TimeoutExpired:
+        raise BackupFailed(
+            f"pg_dump took longer than {timeout_s:.0f} s",
+            why="a backup that is not complete is none",
+            fix="see what it waits for (pg_stat_activity), or allow it more time",
+        ) from None
+    except OSError as error:
+        raise BackupFailed(
+            f"{program} could not be run: {error.strerror}",
+            why="without a backup nothing is promoted",
+            fix="reinstall the client programs of PostgreSQL",
+        ) from None
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip()
+        raise _failure(said.replace(password, "[secret]") if password else said, known, lock_wait_s)
+    return normalised(done.stdout)
+
+
+def normalised(dump: bytes) -> bytes:
+    """A dump without the lines that differ between two dumps of one schema."""
+    text = _VERSIONS.sub(rb"\1\2", dump, count=1)
+    text = _MAPPING.sub(lambda mapping: _OPTION.sub(_without_secret, mapping[0]), text)
+    match = _RESTRICT.search(text)
+    if match is None:
+        return text
+    bare = without_restriction(text)
+    key = sha256(bare).hexdigest().encode()
+    end = text.rindex(b"\\unrestrict " + match[1])
+    closing = end + len(b"\\unrestrict " + match[1])
+    opening = b"\\restrict " + key + b"\n"
+    return (
+        text[: match.start()]
+        + opening
+        + text[match.end() : end]
+        + b"\\unrestrict "
+        + key
+        + text[closing:]
+    )
+
+
+def without_restriction(dump: bytes) -> bytes:
+    """A dump without its ``\\restrict`` pair, for a psql that does not know it."""
+    match = _RESTRICT.search(dump)
+    if match is None:
+        return dump
+    start, marked, end = dump.rpartition(b"\\unrestrict " + match[1] + b"\n")
+    text = start + end if marked else dump
+    return text[: match.start()] + text[match.end() :]
+
+
+def unified_diff(before: bytes, after: bytes, name_before: str, name_after: str) -> str:
+    """The difference of two dumps as ``diff -u`` writes it; empty when there is none."""
+    return "".join(
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+        for line in difflib.unified_diff(
+            before.decode(errors="replace").splitlines(keepends=True),
+            after.decode(errors="replace").splitlines(keepends=True),
+            name_before,
+            name_after,
+        )
+    )
+
+
+def _command(program: Path, conninfo: str, lock_wait_s: float) -> list[str]:
+    return [
+        str(program),
+        "--schema-only",
+        "--no-password",
+        "--no-subscriptions",
+        "--encoding=UTF8",
+        f"--lock-wait-timeout={lock_wait_s * 1000:.0f}",
+        f"--dbname={conninfo}",
+    ]
+
+
+def _without_secret(option: re.Match[bytes]) -> bytes:
+    if not _SECRET_OPTION.search(option[1]):
+        return option[0]
+    return option[1] + b"'[secret]'" + option[2]
+
+
+def _failure(said: str, known: dict[str, object], lock_wait_s: float) -> BackupFailed:
+    user = known.get("user") or "the promoting role"
+    why = "without a whole backup nothing is promoted"
+    denied = re.search(r"permission denied for (\w+(?: \w+)?) (\S+)", said)
+    if denied:
+        return BackupFailed(
+            f"{user} may not read {denied[1]} {denied[2]}, so pg_dump cannot lock it",
+            why=why,
+            fix=f"GRANT pg_read_all_data TO {user}; (or USAGE on each schema and SELECT on each"
+            " table)",
+        )
+    if "lock timeout" in said or "statement timeout" in said:
+        return BackupFailed(
+            f"pg_dump waited longer than {lock_wait_s:.0f} s for a lock: {_last(said)}",
+            why="somebody holds a table so strongly that it cannot even be read",
+            fix="see who (pg_locks, pg_stat_activity), and run again",
+        )
+    if "server version mismatch" in said:
+        return BackupFailed(
+            f"pg_dump is older than the server: {_last(said)}",
+            why=why,
+            fix="install client programs at least as new as the server",
+        )
+    if "connection" in said or "could not connect" in said:
+        return BackupFailed(
+            f"pg_dump lost the connection: {_last(said)}",
+            why=why,
+            fix="check the server and the network, and run again: nothing was changed",
+        )
+    return BackupFailed(f"pg_dump failed: {_last(said)}", why=why, fix="see the message of pg_dump")
+
+
+def _last(said: str) -> str:
+    return " / ".join(line.strip() for line in said.splitlines()[:4] if line.strip())

@@ -1,4 +1,0 @@
--- Every ticket says what it is about.
-SELECT id
-FROM desk.ticket
-WHERE subject = ''
