@@ -7,11 +7,10 @@ import json
 import os
 import secrets
 import shlex
-import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,7 +40,6 @@ HOST = "127.0.0.1"
 DATABASE = "shop"
 # With the 20 connections of the data folder: the room that PostgreSQL has as it is delivered.
 _MAX_LOCKS = 320
-_ATTEMPTS = 3
 # The socket lies in the data folder, which nobody but the server's account enters.
 _ACCESS = f"""\
 local all {SUPERUSER} trust
@@ -90,12 +88,8 @@ class Sandbox:
 
 def running() -> Sandbox | None:
     """The sandbox of this user that runs, if one does."""
-    path = _state()
-    try:
-        sandbox = Sandbox(**json.loads(path.read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError, TypeError):
-        return None
-    return sandbox if postmaster_pid(Path(sandbox.folder) / "data") else None
+    sandbox = _recorded()
+    return sandbox if sandbox and _process(sandbox) else None
 
 
 def start(folder: Path) -> tuple[Sandbox, bool]:
@@ -119,19 +113,20 @@ def start(folder: Path) -> tuple[Sandbox, bool]:
 def stop() -> bool:
     """End the sandbox and remove all of it; whether one ran. Raises ServerError if it stays."""
     with _alone():
-        sandbox = running()
-        if sandbox is not None:
-            folder = Path(sandbox.folder)
-            (folder / "kept").unlink(missing_ok=True)
-            clear_leftovers(folder.parent)
-            if postmaster_pid(folder / "data"):
-                raise ServerError(
-                    f"the sandbox in {folder} does not end",
-                    why="its process takes no signal",
-                    fix=f"kill -KILL {postmaster_pid(folder / 'data')}, then --stop again",
-                )
-        _state().unlink(missing_ok=True)
-        return sandbox is not None
+        sandbox = _recorded()
+        if sandbox is None:
+            return False
+        ran, folder = _process(sandbox) != 0, Path(sandbox.folder)
+        (folder / "kept").unlink(missing_ok=True)
+        clear_leftovers(folder.parent)
+        if pid := _process(sandbox):
+            raise ServerError(
+                f"the sandbox in {folder} does not end",
+                why="its process takes no signal",
+                fix=f"kill -KILL {pid}, then --stop again",
+            )
+        _state().unlink()
+        return ran
 
 
 _NEW = os.O_CREAT | os.O_WRONLY | os.O_TRUNC
@@ -139,6 +134,17 @@ _NEW = os.O_CREAT | os.O_WRONLY | os.O_TRUNC
 
 def _state() -> Path:
     return _place() / "sandbox.json"
+
+
+def _recorded() -> Sandbox | None:
+    try:
+        return Sandbox(**json.loads(_state().read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
+def _process(sandbox: Sandbox) -> int:
+    return postmaster_pid(Path(sandbox.folder) / "data")
 
 
 def _place() -> Path:
@@ -171,7 +177,7 @@ def _project(folder: Path) -> Path:
 def _is_project(root: Path) -> bool:
     """Whether `root` speaks of a promotion: by its settings, or by the usual folder."""
     settings = root / "pyproject.toml"
-    if settings.is_file() and "[tool.housekeeping]" in settings.read_text(encoding="utf-8"):
+    if settings.is_file() and "[tool.housekeeping" in settings.read_text(encoding="utf-8"):
         return True
     return (root / "sql").is_dir() and (root / "checks").is_dir()
 
@@ -181,6 +187,7 @@ def _started(config: Config) -> Sandbox:
     programs = find_programs(config.server, config.server_version)
     # Not in memory: it may stand for days, and memory-backed files can end with the login.
     *_, storage = storages()
+    clear_leftovers(storage)
     try:
         folder = claim(storage, account)
     except OSError as error:
@@ -206,22 +213,20 @@ def _started(config: Config) -> Sandbox:
     return sandbox
 
 
-def _served(folder: RunFolder, programs: Programs) -> tuple[subprocess.Popen[bytes], int]:
+def _served(
+    folder: RunFolder, programs: Programs, attempts: int = 3
+) -> tuple[subprocess.Popen[bytes], int]:
     """Start the server on a free port; somebody else may take it in the instant before."""
-    for attempt in range(_ATTEMPTS):
-        port = _free_port()
-        options = ("-p", str(port), "-c", f"listen_addresses={HOST}")
-        process = spawn(folder, programs, server_account(), _MAX_LOCKS, *options)
-        try:
-            await_ready(folder, process, programs)
-            return process, port
-        except BaseException as error:
-            with suppress(ProcessLookupError):
-                process.send_signal(signal.SIGQUIT)
-            process.wait()
-            if attempt == _ATTEMPTS - 1 or not isinstance(error, ServerError):
-                raise
-    raise AssertionError("unreachable")
+    port = _free_port()
+    options = ("-p", str(port), "-c", f"listen_addresses={HOST}")
+    process = spawn(folder, programs, server_account(), _MAX_LOCKS, *options)
+    try:
+        await_ready(folder, process, programs)
+    except ServerError:
+        if attempts == 1 or process.poll() is None:
+            raise
+        return _served(folder, programs, attempts - 1)
+    return process, port
 
 
 def _free_port() -> int:
@@ -244,7 +249,7 @@ def _furnished(config: Config, folder: RunFolder, programs: Programs, port: int)
     password = secrets.token_urlsafe(18)
     with connect(cluster.conninfo(DATABASE)) as connection:
         _set_password(connection, config.migrator, password)
-        bootstrap(connection, config)
+        _bootstrap(connection, config)
     return Sandbox(
         port=port,
         database=DATABASE,
@@ -268,14 +273,9 @@ def _set_password(connection: psycopg.Connection[Any], role: str, password: str)
             sql.Identifier(role), sql.Literal(verifier.decode())
         )
     )
-    connection.execute(
-        sql.SQL("REVOKE CONNECT, TEMPORARY ON DATABASE {} FROM PUBLIC").format(
-            sql.Identifier(DATABASE)
-        )
-    )
 
 
-def bootstrap(connection: psycopg.Connection[Any], config: Config) -> None:
+def _bootstrap(connection: psycopg.Connection[Any], config: Config) -> None:
     """Run ``sql/bootstrap/`` as the superuser, as an administrator has done in production."""
     import psycopg
 

@@ -22,6 +22,10 @@ from pytest_housekeeping.selection import Selection
 from pytest_housekeeping.surroundings import Surroundings, prepare
 
 
+# Where a report carries the step's result to pytest-html's hooks.
+_RESULT = "hk_result"
+
+
 def default_paths(root: Path) -> list[str]:
     """The configured folders, as far as they are there: what is wrong is said later."""
     settings = _settings(root)
@@ -228,7 +232,7 @@ class ActiveRun:
             self.promotion.record(result)
             self.evidence.note(result)
         for report in reports:
-            report.hk_result = result
+            setattr(report, _RESULT, result)
 
     # -- report ----------------------------------------------------------------------------
 
@@ -241,12 +245,12 @@ class ActiveRun:
             cells.clear()
             return
         shown = "Error" if report.failed and report.when != "call" else report.outcome.capitalize()
-        result = getattr(report, "hk_result", None)
+        result = getattr(report, _RESULT, None)
         duration = result.duration_s if result else getattr(report, "duration", 0.0)
         cells[:] = report_table.table_row(shown, report.nodeid, duration, result)
 
     def pytest_html_results_table_html(self, report: Any, data: list[str]) -> None:
-        result = getattr(report, "hk_result", None)
+        result = getattr(report, _RESULT, None)
         data[:] = report_table.row_details(result, () if result else data)
 
     def pytest_html_report_title(self, report: Any) -> None:

@@ -465,7 +465,7 @@ def has_room_for_namespaces() -> bool:
 )
 def test_no_room_on_any_disk(tmp_path: Path) -> None:
     project = Project.make(tmp_path)
-    mounts = f'mount -t tmpfs -o size=2m none /dev/shm && mount -t tmpfs -o size=2m none "{{}}"'
+    mounts = 'mount -t tmpfs -o size=2m none /dev/shm && mount -t tmpfs -o size=2m none "{}"'
     script = f'{mounts.format(project.scratch)} && exec "$@"'
     prefix = ("unshare", "--mount", "sh", "-c", script, "sh")
     run = project.run(prefix=prefix)

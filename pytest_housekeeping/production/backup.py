@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.prechecks import Judgement
-from pytest_housekeeping.snapshot import dump_roles, dump_schema, prove_backup, unified_diff
+from pytest_housekeeping.snapshot.dump import dump_schema, unified_diff
+from pytest_housekeeping.snapshot.roles import dump_roles
 from pytest_housekeeping.surroundings import KeptFile
 
 if TYPE_CHECKING:
@@ -30,31 +31,33 @@ def _snapshot(around: Production) -> Judgement:
     """pg_dump of the whole schema, and the roles beside it, into the audit folder."""
     fingerprint = around.fingerprint()
     saved = around.backup
-    saved.schema = dump_schema(around.address.conninfo())
+    saved.schema = dump_schema(around.address.conninfo(), server_major=around.major)
     saved.roles = dump_roles(around.migrator())
     around.before = _keep(around, "prod_schema_before", saved.schema)
     _keep(around, "prod_roles_before", saved.roles)
     said = f"{around.before.path}, {len(saved.schema):,} bytes"
-    return Verdict(examined=max(1, len(fingerprint.objects)), unit="objects"), said
+    return Verdict(examined=max(1, len(fingerprint.entries)), unit="objects"), said
 
 
 def _proof(around: Production) -> Judgement:
     """The backup restores to the very schema that it was taken from."""
+    from pytest_housekeeping.snapshot.proof import prove_backup
+
     fingerprint = around.fingerprint()
     prove_backup(
         around.backup.schema,
         around.backup.roles,
         fingerprint,
-        server_major=around.migrator().info.server_version // 10000,
+        server_major=around.major,
     )
     said = f"restored, fingerprint {fingerprint.digest[:12]} as in production"
-    return Verdict(examined=max(1, len(fingerprint.objects)), unit="objects"), said
+    return Verdict(examined=max(1, len(fingerprint.entries)), unit="objects"), said
 
 
 def take_after(around: Production) -> None:
     """After the commit: the schema as it is now, and the difference. Raises HousekeepingError."""
     saved = around.backup
-    schema = dump_schema(around.address.conninfo())
+    schema = dump_schema(around.address.conninfo(), server_major=around.major)
     around.after = _keep(around, "prod_schema_after", schema)
     before = around.before.path if around.before else "before"
     saved.diff = unified_diff(saved.schema, schema, before, around.after.path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from psycopg import sql
 
 from pytest_housekeeping.database import Connection
-from pytest_housekeeping.snapshot import Fingerprint, fingerprint_from_json, fingerprint_to_json
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, from_json, to_json
 
 _TABLE = sql.SQL(
     """
@@ -18,7 +18,7 @@ _TABLE = sql.SQL(
         segment integer NOT NULL,
         segments integer NOT NULL,
         fingerprint text NOT NULL,
-        objects jsonb NOT NULL,
+        objects text NOT NULL,
         promoted_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
         promoted_by text NOT NULL DEFAULT current_user
     )
@@ -42,7 +42,7 @@ def record(
     segments: int,
     fingerprint: Fingerprint,
 ) -> None:
-    """Write the row of a promotion, in its own transaction, so that it is there exactly if it is."""
+    """Write the row of a promotion in its own transaction: it is there exactly if that is."""
     name = sql.Identifier(schema)
     connection.execute(_TABLE.format(schema=name))
     connection.execute(
@@ -54,7 +54,7 @@ def record(
             segment=sql.Literal(segment),
             segments=sql.Literal(segments),
             fingerprint=sql.Literal(fingerprint.digest),
-            objects=sql.Literal(fingerprint_to_json(fingerprint)),
+            objects=sql.Literal(to_json(fingerprint)),
         )
     )
 
@@ -67,8 +67,8 @@ def last_fingerprint(connection: Connection, schema: str) -> Fingerprint | None:
     if row is None or row[0] is None:
         return None
     found = connection.execute(
-        sql.SQL("SELECT objects::text FROM {}.promotion ORDER BY id DESC LIMIT 1").format(
+        sql.SQL("SELECT objects FROM {}.promotion ORDER BY id DESC LIMIT 1").format(
             sql.Identifier(schema)
         )
     ).fetchone()
-    return fingerprint_from_json(found[0]) if found else None
+    return from_json(found[0]) if found else None

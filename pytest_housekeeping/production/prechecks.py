@@ -12,7 +12,8 @@ from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Finding, Level, Mode, RunOutcome, Verdict
 from pytest_housekeeping.prechecks import Judgement
 from pytest_housekeeping.production import ledger
-from pytest_housekeeping.snapshot import diff, find_pg_dump
+from pytest_housekeeping.snapshot.difference import diff
+from pytest_housekeeping.snapshot.programs import find_pg_dump
 
 if TYPE_CHECKING:
     from pytest_housekeeping.production.surroundings import Production
@@ -221,7 +222,7 @@ def _drift(around: Production) -> Judgement:
     findings = tuple(
         _error(
             "drift",
-            difference.object,
+            difference.name,
             f"was {difference.change} since the last promotion, by no file",
             "bring the change into a migration, or undo it; to accept all of it:"
             f" --hk-accept-drift={now.digest}",

@@ -26,7 +26,8 @@ from pytest_housekeeping.production.address import Address, open_production, rea
 from pytest_housekeeping.production.prechecks import CHECKS, role_attributes_query
 from pytest_housekeeping.repository import open_repository
 from pytest_housekeeping.server import Server, ServerSettings, start
-from pytest_housekeeping.snapshot import Fingerprint, diff, read_fingerprint
+from pytest_housekeeping.snapshot.difference import diff
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.sqlfile import SqlFile
 from pytest_housekeeping.surroundings import Source, Surroundings, source_of
 
@@ -50,6 +51,11 @@ class Production(Surroundings):
         if self._migrator is None or self._migrator.closed:
             self._migrator = open_production(self.address)
         return self._migrator
+
+    @property
+    def major(self) -> int:
+        """The major version of production's server."""
+        return self.migrator().info.server_version // 10000
 
     @property
     def pin(self) -> Pin | None:
@@ -110,7 +116,7 @@ class Production(Surroundings):
         if self._segment > 1:
             return
         now = self.read_fingerprint(connection)
-        moved = [str(each.object) for each in diff(self.fingerprint(), now)]
+        moved = [each.name for each in diff(self.fingerprint(), now)]
         rows = history.applied(connection, self.config.history_schema)
         if moved or [row.path for row in rows] != [past.path for past in self.plan.past]:
             raise ProofFailed(
