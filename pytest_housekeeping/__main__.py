@@ -1,9 +1,9 @@
-"""``python -m pytest_housekeeping sandbox``: something to promote to where there is no production."""
+"""``python -m pytest_housekeeping sandbox``: a production to try a promotion on."""
 
 from __future__ import annotations
 
 import argparse
-import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -97,13 +97,11 @@ def _psql(arguments: list[str]) -> int:
         _say("no sandbox runs\n  fix: python -m pytest_housekeeping sandbox")
         return _NONE_RUNS
     command, environment = running.psql(*arguments)
-    sys.stdout.flush()
-    os.execve(command[0], command, environment)
+    return subprocess.run(command, env=environment, check=False).returncode
 
 
 def _described(running: sandbox.Sandbox, verb: str) -> str:
-    place = f"{sandbox.HOST}:{running.port}/{running.database}"
-    return f"sandbox {verb}: {place} as {running.user}, for {running.project}"
+    return f"sandbox {verb}: {running.place} as {running.user}, for {running.project}"
 
 
 def _out(text: str) -> None:

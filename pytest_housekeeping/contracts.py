@@ -97,7 +97,7 @@ def _unread(config: Config) -> Iterator[MisuseError]:
     top = config.root / config.checks
     for entry in sorted(top.iterdir()):
         if entry.is_dir() and entry.name != QUERIES:
-            near = difflib.get_close_matches(entry.name.lower(), [QUERIES], cutoff=0.7)
+            near = difflib.get_close_matches(entry.name.lower(), [QUERIES])
             strangers = [entry] if near and any(entry.rglob("*.[sS][qQ][lL]")) else []
         elif entry.is_dir():
             strangers = [each for each in sorted(entry.iterdir()) if not _is_query(each)]

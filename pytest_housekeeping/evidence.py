@@ -6,7 +6,6 @@ import getpass
 import json
 import os
 import secrets
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path

@@ -87,6 +87,7 @@ def build(
     tests: TestNames,
     rules: Iterable[Rule] = (),
     past: Sequence[Past] = (),
+    baseline: int | None = None,
 ) -> Plan:
     """Read every file once and lay the steps out.
 
@@ -101,10 +102,17 @@ def build(
     contracts = load(config, rules)
     pending = [file for kind in _ORDER for file in files[kind] if _is_pending(file, past)]
     segments = tuple(_cut(pending))
+    if baseline is not None:
+        # Nothing of it runs, it is only recorded: no file needs a transaction of its own.
+        there = [file for file in pending if file.number is None or file.number <= baseline]
+        _refuse_empty_baseline(there, baseline)
+        segments = (Segment(number=1, files=tuple(there)),)
     seeds = tuple(files[Kind.SEED]) if mode is Mode.STAGING else ()
     verify = check_steps(config, contracts, tests)
     here = [step for step in verify if mode is Mode.STAGING or not contracts.needs_rows(step)]
     steps = tuple(_lay_out(mode, config, segments, seeds, here, contracts))
+    if baseline is not None:
+        steps = tuple(_recorded(steps))
     if not verify:
         raise MisuseError(
             f"{config.checks}/ declares nothing to verify",
@@ -201,6 +209,24 @@ def _is_pending(file: SqlFile, past: Sequence[Past]) -> bool:
     if file.kind is Kind.MIGRATION:
         return digest is None
     return digest != file.sha256
+
+
+def _refuse_empty_baseline(there: Sequence[SqlFile], baseline: int) -> None:
+    if not any(file.number == baseline for file in there):
+        raise MisuseError(
+            f"--hk-baseline={baseline:04}: there is no such migration to record",
+            why="a baseline says which files made what is there",
+            fix="give the number of the last migration that production has",
+        )
+
+
+def _recorded(steps: Iterable[Step]) -> Iterable[Step]:
+    """The steps of a baseline: files are recorded, after they were shown to be there."""
+    for step in steps:
+        if step.phase is Phase.BACKUP and step.name == BACKUP[0]:
+            name = "baseline"
+            yield Step(id=f"precheck::{name}", phase=Phase.PRECHECK, kind=Kind.PRECHECK, name=name)
+        yield step
 
 
 def _cut(pending: Sequence[SqlFile]) -> Iterable[Segment]:

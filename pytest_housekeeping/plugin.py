@@ -31,6 +31,15 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         },
     ),
     (
+        "--hk-baseline",
+        {
+            "metavar": "NUMBER",
+            "type": int,
+            "help": "prod: record the migrations up to this number as applied, after showing that"
+            " they are what is there",
+        },
+    ),
+    (
         "--hk-accept-drift",
         {
             "metavar": "FINGERPRINT",

@@ -247,7 +247,7 @@ def _capacity(around: Surroundings) -> Judgement:
             ),
         )
     said = f"about {needed} locks, room for {room}"
-    return Verdict(examined=len(around.plan.files), findings=findings), said
+    return Verdict(examined=1, unit="lock table", findings=findings), said
 
 
 def locks_needed(plan: Plan) -> int:

@@ -222,6 +222,9 @@ class Promotion:
 
     def _file(self, file: SqlFile) -> Applied:
         text = self.around.text(file)
+        if self.around.records_only:
+            self.opened()
+            return Applied(statements=file.statements, rows=0, duration_s=0.0)
         if file.transaction == "none":
             return self._apply_alone(file, text)
         return self.opened().apply(file, text)

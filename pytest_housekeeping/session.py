@@ -21,7 +21,6 @@ from pytest_housekeeping.registry import Rule
 from pytest_housekeeping.selection import Selection
 from pytest_housekeeping.surroundings import Surroundings, prepare
 
-
 # Where a report carries the step's result to pytest-html's hooks.
 _RESULT = "hk_result"
 
@@ -90,6 +89,7 @@ def _prepare(
             rules=rules,
             segments=option.hk_segments,
             accepted_drift=option.hk_accept_drift,
+            baseline=option.hk_baseline,
             commit=commit,
             look_only=option.collectonly,
         )

@@ -87,15 +87,23 @@ def read(root: Path, path: str, kind: Kind) -> SqlFile:
         text = decode(data, path)
     except SqlFileError as error:
         problem = Problem(line=1, column=1, found=error.found, why=error.why, fix=error.fix)
-        return SqlFile(path=path, kind=kind, sha256=digest(data), problems=(problem,))
+        number = _number(path, kind)
+        return SqlFile(
+            path=path, kind=kind, sha256=digest(data), number=number, problems=(problem,)
+        )
     return examined(path, kind, text, digest(data))
 
 
 def examined(path: str, kind: Kind, text: str, sha256: str) -> SqlFile:
     """The facts of a file whose text is at hand."""
-    numbered = _NUMBERED.fullmatch(path.rpartition("/")[2])
-    number = int(numbered[1]) if numbered and kind is Kind.MIGRATION else None
+    number = _number(path, kind)
     return SqlFile(path=path, kind=kind, sha256=sha256, number=number, **_facts(text, kind))
+
+
+def _number(path: str, kind: Kind) -> int | None:
+    """Its place in the order, which a migration has whatever it holds."""
+    numbered = _NUMBERED.fullmatch(path.rpartition("/")[2])
+    return int(numbered[1]) if numbered and kind is Kind.MIGRATION else None
 
 
 def digest(data: bytes) -> str:

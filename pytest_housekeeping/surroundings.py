@@ -77,6 +77,7 @@ class Surroundings:
     secrets: tuple[str, ...] = ()
     linting: Linting | None = None
     journal: CommitLog | None = None
+    records_only: bool = False
     before: KeptFile | None = None
     after: KeptFile | None = None
     _files: dict[str, SqlFile] = field(default_factory=dict)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,8 @@ DATABASE = "production"
 PROMOTER = "promoter"
 PASSWORD = "correct-horse-7-battery-STAPLE"
 TENANT = "11111111-1111-1111-1111-111111111111"
+# What only a person at work wants, and what a promotion refuses to run with.
+OFF = ("cacheprovider", "randomly", "rerunfailures", "repeat", "pytest_repeat", "pytest_order")
 _OVERLAY = Path(__file__).parent / "projects" / "second_promotion"
 _ROLES = """
 CREATE ROLE desk_app LOGIN NOSUPERUSER NOBYPASSRLS;
@@ -114,18 +117,38 @@ class Production:
         return self.state == self.before
 
     def start(
-        self, *arguments: str, confirm: str | None = "PROMOTE", **environment: str
+        self,
+        *arguments: str,
+        confirm: str | None = "PROMOTE",
+        python: Sequence[str] = (),
+        without: Sequence[str] = OFF,
+        **environment: str,
     ) -> subprocess.Popen[str]:
-        """``pytest --hk-mode=prod`` in the background."""
-        confirmed = [] if confirm is None else [f"--hk-confirm={confirm}"]
-        return self.project.spawn(
-            *("-p", "folder_watch", "--hk-mode=prod", *confirmed, *arguments),
-            **self.server.environment(**environment),
+        """``pytest --hk-mode=prod`` in the background, ``without`` these plugins."""
+        return subprocess.Popen(
+            [sys.executable, *python, "-m", "pytest", *self.arguments(confirm, without), *arguments],
+            cwd=self.root,
+            env=self.environment(**environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
         )
 
-    def promote(self, *arguments: str, confirm: str | None = "PROMOTE", **environment: str) -> Run:
+    def arguments(self, confirm: str | None = "PROMOTE", without: Sequence[str] = OFF) -> list[str]:
+        """The command line of a promotion."""
+        confirmed = [] if confirm is None else [f"--hk-confirm={confirm}"]
+        switched_off = [word for name in without for word in ("-p", f"no:{name}")]
+        mode = ["-p", "folder_watch", "--hk-mode=prod"]
+        return ["-W", "error", "--color=no", *switched_off, *mode, *confirmed]
+
+    def environment(self, **changed: str) -> dict[str, str]:
+        """The whole environment of a promotion."""
+        return self.project.environment() | self.server.environment(**changed)
+
+    def promote(self, *arguments: str, **options: Any) -> Run:
         """``pytest --hk-mode=prod --hk-confirm=PROMOTE``; nothing of it is left running."""
-        run = self.project.finish(self.start(*arguments, confirm=confirm, **environment))
+        run = self.project.finish(self.start(*arguments, **options))
         assert self.project.leftovers() == [], run.output
         return run
 

@@ -17,6 +17,7 @@ from pytest_housekeeping.surroundings import KeptFile
 if TYPE_CHECKING:
     from pytest_housekeeping.production.surroundings import Production
 
+
 @dataclass(kw_only=True)
 class Backup:
     """What was written: the schema before, and the roles that a dump leaves out."""

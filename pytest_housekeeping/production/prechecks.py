@@ -11,7 +11,7 @@ from pytest_housekeeping import prechecks
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Finding, Level, Mode, RunOutcome, Verdict
 from pytest_housekeeping.prechecks import Judgement
-from pytest_housekeeping.production import ledger
+from pytest_housekeeping.production import baseline, ledger
 from pytest_housekeeping.snapshot.difference import diff
 from pytest_housekeeping.snapshot.programs import find_pg_dump
 
@@ -239,6 +239,8 @@ def _evidence(around: Production) -> Judgement:
         return Verdict(
             examined=1, unit="settings"
         ), "not required: require_staging_evidence = false"
+    if around.records_only:
+        return Verdict(examined=1, unit="plan"), "a baseline runs nothing: it is shown to be there"
     pending = sum(len(segment.files) for segment in around.plan.segments)
     if not pending:
         return Verdict(examined=1, unit="plan"), "nothing is pending, so nothing is to be proved"
@@ -277,5 +279,6 @@ CHECKS: dict[str, Callable[[Production], Judgement]] = {
     "roles": _roles,
     "drift": _drift,
     "evidence": _evidence,
+    "baseline": baseline.verify,
 }
 __all__ = ["CHECKS", "role_attributes_query"]

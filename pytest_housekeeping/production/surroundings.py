@@ -150,6 +150,7 @@ def prepare_production(
     rules: Iterable[Rule] = (),
     segments: int | None = None,
     accepted_drift: str | None = None,
+    baseline: int | None = None,
     commit: bool = True,
     look_only: bool = False,
 ) -> Production:
@@ -166,7 +167,9 @@ def prepare_production(
     connection = open_production(address)
     server = linting = None
     try:
-        plan = build(config, mode, tests=tests, rules=rules, past=_past(connection, config))
+        past = _past(connection, config)
+        _refuse_late_baseline(past, baseline)
+        plan = build(config, mode, tests=tests, rules=rules, past=past, baseline=baseline)
         if not look_only:
             server = _proof_server(config, connection)
             if config.lint:
@@ -189,6 +192,7 @@ def prepare_production(
         address=address,
         acknowledged_segments=segments,
         accepted_drift=accepted_drift,
+        records_only=baseline is not None,
         _migrator=connection,
     )
 
@@ -207,6 +211,15 @@ def _refuse_unattested(source: Source) -> None:
             f"uncommitted changes: {shown}",
             why="what would be promoted is in no commit, so nobody has reviewed it",
             fix="commit or stash them",
+        )
+
+
+def _refuse_late_baseline(past: Sequence[Past], baseline: int | None) -> None:
+    if past and baseline is not None:
+        raise MisuseError(
+            f"--hk-baseline={baseline:04}, and {len(past)} files are on record already",
+            why="a baseline is the beginning of a history, and this database has one",
+            fix="promote without it",
         )
 
 

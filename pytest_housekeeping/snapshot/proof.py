@@ -13,7 +13,13 @@ import psycopg
 from psycopg import sql
 
 from pytest_housekeeping.errors import ServerError
-from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, extension_advice, start
+from pytest_housekeeping.server import (
+    Server,
+    ServerSettings,
+    StagingDatabase,
+    extension_advice,
+    start,
+)
 from pytest_housekeeping.server.account import environment
 from pytest_housekeeping.server.binaries import share_folder
 from pytest_housekeeping.server.embedded import EMBEDDED
