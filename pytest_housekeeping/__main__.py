@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.psql is not None:
             return _psql(given.psql)
         return _start()
-    except HousekeepingError as error:
+    except (HousekeepingError, OSError) as error:
         _say(str(error))
         return 1
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
+from pytest_housekeeping import alone
 from pytest_housekeeping.database import Connection, rolled_back
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed, SqlFailed
 from pytest_housekeeping.judging import judge
@@ -55,6 +56,9 @@ class Promotion:
     _worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=1))
     _test_scope: ExitStack | None = None
     _applied: list[tuple[SqlFile, Applied]] = field(default_factory=list)
+    _alone: list[str] = field(default_factory=list)
+    _judged_in: set[str] = field(default_factory=set)
+    _begun: bool = False
 
     def blocker(self, step: Step) -> str | None:
         """The id of the earlier step because of which this one cannot run."""
@@ -88,6 +92,7 @@ class Promotion:
     def checking(self) -> Iterator[Connection]:
         """The connection for one check: inside a savepoint that is rolled back, then proved."""
         transaction = self.opened()
+        self._judged_in.add(transaction.xid)
         with rolled_back(transaction.connection):
             yield transaction.connection
         transaction.prove()
@@ -107,6 +112,7 @@ class Promotion:
     def opened(self) -> Transaction:
         """The open transaction of the present segment; begun when it is first asked for."""
         if self.transaction is None:
+            self._begun = True
             self.transaction = begin(self.around.migrator(), self.around.config)
             self.around.after_begin(self.transaction.connection)
         return self.transaction
@@ -136,13 +142,9 @@ class Promotion:
         if len(self.promoted) == len(self.around.plan.segments):
             pending = any(segment.files for segment in self.around.plan.segments)
             return RunOutcome.PROMOTED if pending else RunOutcome.NOTHING_TO_PROMOTE
-        if self.promoted:
+        if self.promoted or self._alone:
             return RunOutcome.PROMOTED_IN_PART
-        begun = any(
-            result.step.phase is not Phase.PRECHECK and result.outcome is not Outcome.SKIPPED
-            for result in self.results.values()
-        )
-        return RunOutcome.ROLLED_BACK if begun else RunOutcome.REFUSED
+        return RunOutcome.ROLLED_BACK if self._begun else RunOutcome.REFUSED
 
     def unproved(self, promote: Step) -> list[str]:
         """The required steps up to this promote without a recorded pass, and how they stand."""
@@ -246,24 +248,12 @@ class Promotion:
         self._ahead[upcoming.id] = self._worker.submit(self._file, self.around.file(upcoming.path))
 
     def _apply_alone(self, file: SqlFile, text: str) -> Applied:
-        """A file that no transaction can hold: autocommit, then a look for what it left broken."""
-        connection = self.around.migrator()
+        """A file that no transaction can hold: in autocommit, and there until it is recorded."""
         started = time.perf_counter()
-        try:
-            connection.execute(text.encode())
-        except psycopg.Error as error:
-            raise explain(file.path, text, error) from None
-        broken = connection.execute(
-            "SELECT indexrelid::regclass::text FROM pg_catalog.pg_index"
-            " WHERE NOT indisvalid ORDER BY 1"
-        ).fetchall()
-        if broken:
-            raise SqlFailed(
-                f"{file.path} left invalid: {', '.join(name for (name,) in broken)}",
-                why="an invalid index is kept up to date at every write and used by no query",
-                fix="drop it and run the file again",
-            )
-        return Applied(statements=1, rows=0, duration_s=time.perf_counter() - started)
+        said = alone.apply(self.around.migrator(), file, text)
+        self._alone.append(file.path)
+        duration = time.perf_counter() - started
+        return Applied(statements=1, rows=0, duration_s=duration, put_back=said)
 
     def _judge(self, step: Step) -> StepResult:
         self._seal()
@@ -306,6 +296,7 @@ class Promotion:
         self._seal()
         transaction = self.opened()
         transaction.prove()
+        self._prove_evidence(transaction, step)
         self.around.before_commit(transaction.connection, self._applied)
         if self.around.journal is not None:
             self.around.journal.committing(step.segment, transaction.xid)
@@ -322,11 +313,33 @@ class Promotion:
         if interrupted is not None:
             raise interrupted
 
+    def _prove_evidence(self, transaction: Transaction, step: Step) -> None:
+        """What passed has passed in this very transaction. Raises ProofFailed."""
+        plan = self.around.plan
+        segment = plan.segments[step.segment - 1]
+        files = [file.path for file in segment.files if file.transaction != "none"]
+        if step.segment == len(plan.segments):
+            files += [file.path for file in plan.seeds]
+        if self.around.records_only:
+            files = []
+        elsewhere = self._judged_in - {transaction.xid}
+        if transaction.applied != files or elsewhere:
+            self.roll_back()
+            raise ProofFailed(
+                "what was proved is not what would be committed: "
+                + (f"checks ran in transaction {', '.join(elsewhere)}" if elsewhere else "")
+                + f" {len(transaction.applied)} of {len(files)} files are in {transaction.xid}",
+                why="evidence of another transaction says nothing of this one",
+                fix="run again",
+            )
+
     def _committed(self, transaction: Transaction, step: Step) -> None:
         self.promoted.append(step.segment)
         self.locks_held_s = max(self.locks_held_s, transaction.locks_held_s)
         self.transaction = None
         self._applied.clear()
+        self._alone.clear()
+        self._judged_in.clear()
         self.around.forget_catalog()
         if self.around.journal is not None:
             self.around.journal.committed(step.segment)

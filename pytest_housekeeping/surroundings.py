@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+import psycopg
 
 from pytest_housekeeping import config as configuration
 from pytest_housekeeping import database, history, sqlfile
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from pytest_housekeeping.verification import Catalog
 
 
+# From 0.1 s on, doubled each time: 6 s in all.
+STATUS_ATTEMPTS = 6
 _EXTENSION = re.compile(r'extension "([^"]+)" is not available')
 
 
@@ -249,15 +254,26 @@ class Surroundings:
         return SqlFailed(error.found, why="this server cannot make it", fix=advice)
 
     def status_of(self, xid: str) -> str | None:
-        """What the server says of a transaction, over a new connection: committed, aborted, ..."""
+        """What the server says of a transaction, over a new connection; None when it is silent.
+
+        A server that is starting again, and a transaction that is still ending, are waited for.
+        """
         if self._migrator is not None:
             self._migrator.close()
-        try:
-            row = self.migrator().execute("SELECT pg_catalog.pg_xact_status(%s::xid8)", (xid,))
-            found = row.fetchone()
-        except (HousekeepingError, OSError):
-            return None
-        return found[0] if found else None
+        status = None
+        for attempt in range(STATUS_ATTEMPTS):
+            try:
+                found = self.migrator().execute(
+                    "SELECT pg_catalog.pg_xact_status(%s::xid8)", (xid,)
+                )
+                row = found.fetchone()
+                status = row[0] if row else None
+                if status in ("committed", "aborted"):
+                    return str(status)
+            except (HousekeepingError, psycopg.Error, OSError):
+                status = None
+            time.sleep(0.1 * 2**attempt)
+        return status
 
     def how_to_connect(self) -> str:
         """For ``--hk-keep``: the command that opens the database, and the one that removes it."""

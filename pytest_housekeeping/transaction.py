@@ -60,6 +60,7 @@ class Transaction:
     held: set[tuple[int, str]] = field(default_factory=set)
     locked_since: float | None = None
     sealed: bool = False
+    applied: list[str] = field(default_factory=list)
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -91,6 +92,7 @@ class Transaction:
         rows, found = _read(results)
         duration = time.perf_counter() - started
         self._prove(file, str(found[0]))
+        self.applied.append(file.path)
         put_back = self._left_behind(found, watched)
         if found[4]:  # the session has temporary objects, or had some
             self.connection.execute("DISCARD TEMP")
@@ -210,7 +212,8 @@ def begin(connection: LentConnection, config: Config) -> Transaction:
     except psycopg.errors.LockNotAvailable:
         connection.execute("ROLLBACK")
         raise ProofFailed(
-            f"another promotion of this database has been running for over {config.lock_wait}",
+            f"another promotion of this database holds it: {_holder(connection)}"
+            f" (waited {config.lock_wait})",
             why="two batches at once could each pass what the other breaks",
             fix="wait for it to end, or look it up in pg_stat_activity",
         ) from None
@@ -228,6 +231,20 @@ def begin(connection: LentConnection, config: Config) -> Transaction:
         search_path=row[2],
         relations=_relations(connection),
     )
+
+
+def _holder(connection: LentConnection) -> str:
+    """Who holds the promotion's lock, and since when, as far as the server tells this role."""
+    row = connection.execute(
+        "SELECT pg_catalog.concat_ws(' ', a.usename, 'in', nullif(a.application_name, ''), 'from',"
+        " coalesce(pg_catalog.host(a.client_addr), 'this machine') || ', process',"
+        " l.pid::text || ', since', pg_catalog.to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SS TZ'))"
+        " FROM pg_catalog.pg_locks AS l LEFT JOIN pg_catalog.pg_stat_activity AS a USING (pid)"
+        " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
+        " AND (l.classid::int8 << 32 | l.objid::int8) = %s",
+        (_ADVISORY_KEY,),
+    ).fetchone()
+    return str(row[0]) if row else "it has just ended"
 
 
 def local_settings(config: Config) -> str:

@@ -100,7 +100,8 @@ def _become(job: Mapping[str, Any]) -> None:
     os.chdir(job["cwd"])
     os.environ.clear()
     os.environ.update(job["environment"])
-    sys.path[0] = job["cwd"]
+    further = job["environment"].get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[:1] = [job["cwd"], *filter(None, further)]
     sys.argv = ["pytest", *job["arguments"]]
     import pytest
 

@@ -108,8 +108,11 @@ class Project:
             path.write_bytes(content.encode() if isinstance(content, str) else content)
 
     def commit(self, message: str = "as it is") -> str:
-        """Commit everything; the new commit's name."""
-        (self.root / ".gitignore").write_text("__pycache__/\n", encoding="utf-8")
+        """Commit everything but the records of staging; the name of HEAD then."""
+        ignored = "__pycache__/\n/ops/audit/staging_*\n"
+        (self.root / ".gitignore").write_text(ignored, encoding="utf-8")
+        if not git(self.root, "status", "--porcelain"):
+            return git(self.root, "rev-parse", "HEAD")
         return commit_all(self.root, message)
 
     def run(self, *arguments: str, prefix: Sequence[str] = (), **environment: str) -> Run:

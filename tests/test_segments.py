@@ -1,4 +1,4 @@
-"""Files that cannot join the one transaction: each cuts the plan, each part is proved on its own."""
+"""Files that cannot join the one transaction: each cuts the plan, each part is proved by itself."""
 
 from __future__ import annotations
 
@@ -114,8 +114,11 @@ def test_a_first_segment_that_fails_alone_is_not_called_unchanged(tmp_path: Path
     assert run.steps["promote[1/2]"] == "skipped"
 
 
+TENANTS = ("11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222")
 OPEN = "CREATE TABLE desk.note (tenant_id uuid PRIMARY KEY);\n"
-CLOSED = "ALTER TABLE desk.note ENABLE ROW LEVEL SECURITY;\nALTER TABLE desk.note FORCE ROW LEVEL SECURITY;\n"
+CLOSED = "".join(
+    f"ALTER TABLE desk.note {how} ROW LEVEL SECURITY;\n" for how in ("ENABLE", "FORCE")
+)
 CUT = "-- hk: transaction=none\nCREATE INDEX CONCURRENTLY note_idx ON desk.note (tenant_id);\n"
 POLICY = (
     "GRANT SELECT, INSERT, UPDATE, DELETE ON desk.note TO desk_app;\n"
@@ -128,18 +131,13 @@ SEED = (
 )
 
 
-def seeds() -> str:
-    text = "".join(SEED.format(f"{n * 8}-1111-1111-1111-111111111111") for n in ("1", "2"))
-    return text.replace("SEED", "")
-
-
 def test_between_segments_what_nobody_can_reach_may_be_unfinished(tmp_path: Path) -> None:
     files = {
         "sql/migrations/0002_note.sql": OPEN,
         "sql/migrations/0003_index.sql": CUT,
         "sql/migrations/0004_close.sql": CLOSED,
         "sql/policies/note.sql": POLICY,
-        "sql/seeds/notes.sql": seeds(),
+        "sql/seeds/notes.sql": "".join(SEED.format(tenant) for tenant in TENANTS),
     }
     run = Project.make(tmp_path, "tenants", files).run("-v")
     assert (run.code, run.outcome) == (0, "promoted"), run.output

@@ -63,7 +63,7 @@ class StandIn:
 
     def discard(self) -> None:
         """End it and remove all of it, where it has not been kept."""
-        _discard(self.folder)
+        _discard(self.folder, self.process)
 
 
 def boot_stand_in(*, kind: str, version: int, promoter: str, database: str) -> StandIn:
@@ -85,6 +85,7 @@ def boot_stand_in(*, kind: str, version: int, promoter: str, database: str) -> S
             why="it needs about 64 MB in the temporary folder",
             fix="set TMPDIR to a folder with room that you may write to",
         ) from None
+    process = None
     try:
         folder.data.mkdir(mode=0o700)
         account.give(folder.data)
@@ -96,7 +97,7 @@ def boot_stand_in(*, kind: str, version: int, promoter: str, database: str) -> S
         with connect(_cluster(folder, port).conninfo(database)) as connection:
             _set_password(connection, promoter, password)
     except BaseException:
-        _discard(folder)
+        _discard(folder, process)
         raise
     return StandIn(
         folder=folder,
@@ -126,10 +127,12 @@ def end_stand_in(folder: Path) -> None:
         )
 
 
-def _discard(folder: RunFolder) -> None:
+def _discard(folder: RunFolder, process: subprocess.Popen[bytes] | None) -> None:
     """Unlocked and not marked as kept, it is cleared like what a killed run left."""
     os.close(folder.lock)
     clear_leftovers(folder.path.parent)
+    if process is not None:
+        process.wait()
 
 
 def _served(

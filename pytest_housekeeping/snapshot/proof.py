@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +12,7 @@ from functools import cache
 import psycopg
 from psycopg import sql
 
+from pytest_housekeeping.database import Connection
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server import (
     Server,
@@ -24,11 +25,11 @@ from pytest_housekeeping.server.account import environment
 from pytest_housekeeping.server.binaries import share_folder
 from pytest_housekeeping.server.embedded import EMBEDDED
 from pytest_housekeeping.server.extensions import find_programs
-from pytest_housekeeping.snapshot.canonical import canonical
 from pytest_housekeeping.snapshot.difference import Change, Difference, diff
 from pytest_housekeeping.snapshot.dump import without_restriction
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved
+from pytest_housekeeping.snapshot.restated import same_when_restated
 
 _RESTORER = "hk_proof_restorer"
 _TIMEOUT_S = 900.0
@@ -94,31 +95,30 @@ def prove_backup(
         own = bench = open_bench(server_major, extensions)
     try:
         database = bench.server.database()
-        with _named(database, expected.superuser):
-            _prepare(database, expected)
-            _restore(database, roles, "roles")
-            _restore(database, without_restriction(schema), "schema")
-            with psycopg.connect(database.migrator_conninfo, autocommit=True) as connection:
-                restored = read_fingerprint(connection, exclude_schemas=expected.excluded)
-        bench.server.drop(database)
+        try:
+            with _named(database, expected.superuser):
+                _prepare(database, expected)
+                _restore(database, roles, "roles")
+                _restore(database, without_restriction(schema), "schema")
+                with psycopg.connect(database.migrator_conninfo, autocommit=True) as connection:
+                    return _compared(connection, expected)
+        finally:
+            bench.server.drop(database)
     finally:
         if own is not None:
             own.close()
-    return _judged(expected, restored, schema)
 
 
-def _judged(expected: Fingerprint, restored: Fingerprint, schema: bytes) -> Proof:
+def _compared(connection: Connection, expected: Fingerprint) -> Proof:
+    restored = read_fingerprint(connection, exclude_schemas=expected.excluded)
+    differences = diff(expected, restored)
+    parents = {entry.name: entry.parent for entry in expected.entries}
+    same = same_when_restated(connection, differences, parents, expected.excluded)
     limits: dict[str, list[str]] = {}
-    faults = []
-    text = canonical(schema.decode(errors="replace"))
-    for difference in diff(expected, restored):
-        limit = _limit(difference, text)
-        if limit:
-            limits.setdefault(limit, []).append(difference.name)
-        else:
-            faults.append(difference)
-    if faults:
-        raise _not_equal(faults)
+    for each in differences:
+        limits.setdefault(_limit(each, same), []).append(each.name)
+    if faults := limits.pop("", ()):
+        raise _not_equal([each for each in differences if each.name in faults])
     said = [f"{limit}: {_some(names)}" for limit, names in limits.items()]
     if expected.server_major != restored.server_major:
         said.insert(
@@ -131,44 +131,15 @@ def _judged(expected: Fingerprint, restored: Fingerprint, schema: bytes) -> Proo
     )
 
 
-def _limit(difference: Difference, schema: str) -> str:
+def _limit(difference: Difference, same: frozenset[str]) -> str:
     """Why a difference is none of the backup's; "" when it is one."""
     if difference.name.startswith("extension ") and difference.change is Change.CHANGED:
         return "a dump names an extension and not its version"
     if difference.name.startswith("index ") and "\ninvalid" in difference.before:
         return "pg_dump leaves out an invalid index"
-    if difference.change is Change.CHANGED and _verbatim(difference, schema):
-        return "PostgreSQL prints the restored text in another way; the backup has it to the letter"
+    if difference.name in same:
+        return "what PostgreSQL prints differently after a restore, and reads as the same"
     return ""
-
-
-def _verbatim(difference: Difference, schema: str) -> bool:
-    """Only expressions differ, and each stands in the backup as production prints it."""
-    before, after = _fields(difference.before), _fields(difference.after)
-    if before.keys() != after.keys():
-        return False
-    differing = [key for key in before if before[key] != after[key]]
-    return all(key in _EXPRESSIONS and before[key].strip(" ;") in schema for key in differing)
-
-
-_EXPRESSIONS = ("definition", "using", "with check", "default", "generated", "bound")
-
-
-def _fields(text: str) -> Mapping[str, str]:
-    """The lines of a text by what stands before the colon; what follows an expression is its own."""
-    fields: dict[str, str] = {}
-    key = ""
-    for line in text.splitlines():
-        start = re.match(r"([a-z][a-z ()]*): ", line)
-        if start:
-            key = start[1]
-            fields[key] = line[start.end() :]
-        elif key in _EXPRESSIONS and not line.startswith("grant "):
-            fields[key] += f"\n{line}"
-        else:
-            key = ""
-            fields[line] = ""
-    return fields
 
 
 @contextmanager
@@ -194,7 +165,7 @@ def _named(database: StagingDatabase, superuser: str) -> Iterator[None]:
 
 
 def _clear(
-    connection: psycopg.Connection[tuple[object, ...]], database: StagingDatabase, superuser: str
+    connection: Connection, database: StagingDatabase, superuser: str
 ) -> None:
     """A role of the backup may bear the server's name; it has to go before that is given back."""
     if superuser == database.superuser:
@@ -221,8 +192,17 @@ def _prepare(database: StagingDatabase, expected: Fingerprint) -> None:
         if "schema public" not in names and "public" not in expected.excluded:
             connection.execute("DROP SCHEMA public CASCADE")
         for space in sorted(spaces):
-            connection.execute("SET allow_in_place_tablespaces = on")
-            connection.execute(f"CREATE TABLESPACE {space} LOCATION ''".encode())
+            if not _exists(connection, space):
+                connection.execute("SET allow_in_place_tablespaces = on")
+                connection.execute(f"CREATE TABLESPACE {space} LOCATION ''".encode())
+
+
+def _exists(connection: Connection, tablespace: str) -> bool:
+    found = connection.execute(
+        "SELECT FROM pg_catalog.pg_tablespace WHERE pg_catalog.quote_ident(spcname) = %s",
+        [tablespace],
+    )
+    return found.rowcount > 0
 
 
 def _restore(database: StagingDatabase, text: bytes, what: str) -> None:

@@ -10,10 +10,14 @@ from typing import LiteralString
 
 
 def not_of_extension(catalog: LiteralString, oid: LiteralString) -> LiteralString:
-    """What an extension brings is described by the extension and its version."""
+    """What an extension brings is described by the extension and its version.
+
+    What comes with a type, as the constructors of a range do, is described by the type.
+    """
     return (
         f"{oid} NOT IN (SELECT objid FROM pg_catalog.pg_depend"
-        f" WHERE classid = '{catalog}'::regclass AND deptype = 'e')"
+        f" WHERE classid = '{catalog}'::regclass AND (deptype = 'e'"
+        " OR deptype = 'i' AND classid = 'pg_catalog.pg_proc'::regclass))"
     )
 
 
