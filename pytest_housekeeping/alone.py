@@ -12,7 +12,7 @@ from psycopg import sql
 from pytest_housekeeping.database import Connection
 from pytest_housekeeping.errors import SqlFailed
 from pytest_housekeeping.sqlfile import SqlFile
-from pytest_housekeeping.statements import SyntaxRefused, parse
+from pytest_housekeeping.statements import SyntaxRefused, parse, placeless
 from pytest_housekeeping.transaction import explain
 
 _INVALID = """
@@ -97,15 +97,7 @@ def _shape(body: Mapping[str, Any], schema: str) -> str:
     kept = {key: body[key] for key in body if key not in ("concurrent", "if_not_exists")}
     kept["accessMethod"] = kept.get("accessMethod") or "btree"
     kept["relation"] = {**kept["relation"], "schemaname": schema}
-    return json.dumps(_without_places(kept), sort_keys=True)
-
-
-def _without_places(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {k: _without_places(v) for k, v in node.items() if not k.endswith("location")}
-    if isinstance(node, list):
-        return [_without_places(each) for each in node]
-    return node
+    return json.dumps(placeless(kept), sort_keys=True)
 
 
 def _invalid(connection: Connection) -> set[str]:

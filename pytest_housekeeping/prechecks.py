@@ -11,7 +11,7 @@ import psycopg
 from pytest_housekeeping import sqlfile
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.model import Finding, Kind, Level, Verdict
-from pytest_housekeeping.plan import Plan, problems_of
+from pytest_housekeeping.plan import Past, Plan, problems_of
 from pytest_housekeeping.transaction import begin, explain
 
 if TYPE_CHECKING:
@@ -129,12 +129,24 @@ def edited(around: Surroundings) -> list[Finding]:
                 _error(
                     "history-edited",
                     past.path,
-                    "was edited after it had been promoted; production keeps the old text",
+                    f"was edited after it had been promoted{_how_far(around, past)};"
+                    " production keeps the old text",
                     f"git checkout {past.commit[:12]} -- {past.path}; put the change in a new"
                     " migration",
                 )
             )
     return findings
+
+
+def _how_far(around: Surroundings, past: Past) -> str:
+    """Whether the edit changed anything that PostgreSQL would see."""
+    path = around.config.root / past.path
+    try:
+        promoted = around.past_text(past)
+        now = sqlfile.decode(path.read_bytes(), past.path)
+    except HousekeepingError:
+        return ""
+    return " (white space or comments only)" if same_meaning(promoted, now) else ""
 
 
 def late(plan: Plan) -> list[Finding]:
@@ -164,7 +176,7 @@ def _replay(around: Surroundings) -> None:
     past = around.plan.past
     for segment in sorted({entry.segment for entry in past}):
         members = [entry for entry in past if entry.segment == segment]
-        loaded = [(around.past_file(entry), around.past_text(entry)) for entry in members]
+        loaded = [(around.past_file(entry), _promoted_text(around, entry)) for entry in members]
         if any(file.transaction == "none" for file, _ in loaded):
             for file, text in loaded:
                 try:

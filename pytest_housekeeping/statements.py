@@ -77,9 +77,12 @@ def parse(text: str) -> list[Statement]:
         raise SyntaxRefused(str(message), offset if isinstance(offset, int) else 0) from None
     raw = text.encode()
     found = []
+    done = offset = 0
     for entry in tree:
         # The parser counts bytes, and starts where the statement before it ended.
-        offset = len(raw[: entry.get("stmt_location", 0)].decode())
+        location = entry.get("stmt_location", 0)
+        offset += len(raw[done:location].decode())
+        done = location
         name, body = next(iter(entry["stmt"].items()))
         found.append(Statement(offset=_past_comments(text, offset), name=name, body=body))
     return found
@@ -91,6 +94,24 @@ def examine(statements: list[Statement]) -> Facts:
     for statement in statements:
         _examine(statement, facts)
     return facts
+
+
+def same_meaning(one: str, other: str) -> bool:
+    """Whether two texts differ in white space and comments at most."""
+    try:
+        left, right = parse(one), parse(other)
+    except SyntaxRefused:
+        return False
+    return [(each.name, placeless(each.body)) for each in left] == [
+        (each.name, placeless(each.body)) for each in right
+    ]
+
+
+def placeless(node: Any) -> Any:
+    """A parse tree without where things stood in the text."""
+    if isinstance(node, dict):
+        return {k: placeless(v) for k, v in node.items() if not k.endswith("location")}
+    return [placeless(each) for each in node] if isinstance(node, list) else node
 
 
 def constants(statements: list[Statement]) -> str:

@@ -1,0 +1,282 @@
+"""The plan comes from the files on disk: what is in it, in which order, and what it attests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.contracts import TestNames
+from pytest_housekeeping.definedtests import defined_tests
+from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.model import Kind, Mode, Phase
+from pytest_housekeeping.plan import Past, Plan, build, problems_of
+from pytest_housekeeping.prechecks import locks_needed
+
+FILES = {
+    "sql/migrations/0002_b.sql": "CREATE TABLE b (id int);",
+    "sql/migrations/0001_a.sql": "CREATE TABLE a (id int);",
+    "sql/views/v.sql": "CREATE OR REPLACE VIEW v AS SELECT 1 AS one;",
+    "sql/policies/p.sql": "GRANT SELECT ON a TO public;",
+    "sql/seeds/s.sql": "INSERT INTO a VALUES (1);",
+    "checks/queries/q.sql": "SELECT id FROM a WHERE id < 0",
+    "checks/test_it.py": "def test_it(): ...\n",
+}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    write(tmp_path, FILES)
+    return Config(root=tmp_path)
+
+
+def write(root: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+
+
+def plan(config: Config, past: tuple[Past, ...] = ()) -> Plan:
+    return build(config, Mode.STAGING, tests=TestNames(), past=past)
+
+
+def past(config: Config, path: str, kind: Kind = Kind.MIGRATION, sha256: str = "") -> Past:
+    file = next(each for each in plan(config).files if each.path == path)
+    return Past(path=path, sha256=sha256 or file.sha256, kind=kind, commit="c" * 40)
+
+
+def test_phases_and_files_in_their_order(config: Config) -> None:
+    made = plan(config)
+    assert list(dict.fromkeys(step.phase for step in made.steps)) == [
+        Phase.PRECHECK,
+        Phase.APPLY,
+        Phase.SEED,
+        Phase.VERIFY,
+        Phase.PROMOTE,
+    ]
+    assert [file.path for file in made.files] == [
+        "sql/migrations/0001_a.sql",
+        "sql/migrations/0002_b.sql",
+        "sql/views/v.sql",
+        "sql/policies/p.sql",
+        "sql/seeds/s.sql",
+    ]
+    ids = [step.id for step in made.steps]
+    assert len(set(ids)) == len(ids)
+    assert ids[-1] == "promote"
+
+
+def test_what_there_is_nothing_of_has_no_step(config: Config) -> None:
+    names = [step.name for step in plan(config).steps if step.kind is Kind.PRECHECK]
+    assert not {"bootstrap", "roles"} & set(names)
+    write(config.root, {"sql/bootstrap/r.sql": "SELECT 1;"})
+    names = [step.name for step in plan(config).steps if step.kind is Kind.PRECHECK]
+    assert "bootstrap" in names
+
+
+def test_every_file_has_a_style_check_unless_it_is_switched_off(config: Config) -> None:
+    linted = [step.path for step in plan(config).steps if step.kind is Kind.LINT]
+    assert sorted(linted) == sorted(file.path for file in plan(config).files)
+    without = plan(replace(config, lint=False)).steps
+    assert [step for step in without if step.kind is Kind.LINT] == []
+
+
+def test_a_versioned_file_is_pending_once_and_a_repeatable_one_when_it_changes(
+    config: Config,
+) -> None:
+    view = past(config, "sql/views/v.sql", Kind.VIEW)
+    before = (past(config, "sql/migrations/0001_a.sql", sha256="another"), view)
+    made = plan(config, before)
+    assert [file.name for file in made.files] == ["0002_b.sql", "p.sql", "s.sql"]
+    again = (*before, replace(view, sha256="changed since"))
+    assert "v.sql" in [file.name for file in plan(config, again).files]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "same"),
+    [
+        ("sql/migrations/0002_b.sql", "CREATE TABLE b (id bigint);", False),
+        ("sql/migrations/0003_c.sql", "SELECT 1;", False),
+        ("checks/queries/q.sql", "SELECT id FROM a", False),
+        ("checks/test_it.py", "def test_it(): assert True\n", False),
+        ("checks/objects.toml", 'schemas = ["public"]\n', False),
+        ("sql/seeds/s.sql", "INSERT INTO a VALUES (2);", True),
+        ("sql/rollback/0002_b.sql", "DROP TABLE b;", True),
+        ("notes.txt", "hello", True),
+    ],
+)
+def test_the_digest_is_of_what_production_runs(
+    config: Config, path: str, text: str, same: bool
+) -> None:
+    before = plan(config).digest
+    write(config.root, {path: text})
+    assert (plan(config).digest == before) is same
+
+
+def test_a_renamed_migration_is_another_plan(config: Config) -> None:
+    before = plan(config).digest
+    folder = config.folder("migrations")
+    (folder / "0002_b.sql").rename(folder / "0004_b.sql")
+    assert plan(config).digest != before
+
+
+NONE = "-- hk: transaction=none\nVACUUM;"
+OWN = "-- hk: transaction=own\nSELECT 1;"
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        ([], ["batch"]),
+        (["SELECT 1;"], ["batch"]),
+        ([NONE], ["none", "batch"]),
+        ([OWN], ["own"]),
+        ([OWN, OWN], ["own", "own"]),
+        (["SELECT 1;", "SELECT 2;", NONE, "SELECT 3;"], ["batch", "none", "batch"]),
+        ([NONE, NONE], ["none", "none", "batch"]),
+        (["SELECT 1;", OWN, "SELECT 2;", OWN], ["batch", "own", "batch", "own"]),
+    ],
+)
+def test_headers_cut_the_plan(tmp_path: Path, texts: list[str], expected: list[str]) -> None:
+    files = {f"sql/migrations/00{n}_x.sql": text for n, text in enumerate(texts, start=10)}
+    write(tmp_path, files | {"checks/test_it.py": "def test_it(): ...\n", "sql/x.txt": ""})
+    made = plan(Config(root=tmp_path, lint=False))
+    assert [segment.transaction for segment in made.segments] == expected
+    promotes = [step for step in made.steps if step.kind is Kind.PROMOTE]
+    assert [step.segment for step in promotes] == list(range(1, len(expected) + 1))
+    assert made.steps[-1] is promotes[-1]
+    assert made.promote_step(len(expected)) is promotes[-1]
+
+
+ADD = "SELECT 1;\nALTER TYPE t ADD VALUE 'x';"
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        pytest.param({"sql/seeds/s.sql": "SELECT 'x'::t;"}, ["sql/seeds/s.sql"], id="by a seed"),
+        pytest.param({"sql/views/v.sql": "SELECT 'x'::t;"}, ["sql/views/v.sql"], id="by a view"),
+        pytest.param({"sql/migrations/0001_a.sql": "SELECT 'x';"}, [], id="before it is added"),
+        pytest.param({"sql/migrations/0004_a.sql": NONE}, [], id="by nobody"),
+        pytest.param(
+            {"sql/migrations/0004_n.sql": NONE, "sql/views/v.sql": "SELECT 'x'::t;"},
+            [],
+            id="after the next cut",
+        ),
+        pytest.param(
+            {
+                "sql/migrations/0001_a.sql": "CREATE TYPE t AS ENUM ('y');",
+                "sql/views/v.sql": "SELECT 'x'::t;",
+            },
+            [],
+            id="of a type that is new itself",
+        ),
+    ],
+)
+def test_an_enum_value_that_is_used_too_early(
+    config: Config, files: dict[str, str], found: list[str]
+) -> None:
+    write(config.root, {"sql/migrations/0003_add.sql": ADD, **files})
+    problems = problems_of(config, plan(config))
+    assert [problem.found.rpartition(" ")[2] for _, problem in problems] == found
+    assert all((problem.line, problem.column) == (2, 1) for _, problem in problems)
+
+
+def test_the_locks_are_those_of_the_largest_segment_and_the_seeds(config: Config) -> None:
+    few = locks_needed(plan(config))
+    tables = "".join(f"CREATE TABLE t{n} (id int PRIMARY KEY);" for n in range(100))
+    write(config.root, {"sql/migrations/0003_many.sql": tables})
+    assert locks_needed(plan(config)) >= few + 300
+    write(config.root, {"sql/migrations/0004_cut.sql": NONE, "sql/migrations/0005_b.sql": tables})
+    assert locks_needed(plan(config)) < 2 * (few + 500)
+
+
+def test_all_that_is_wrong_is_told_at_once(config: Config) -> None:
+    write(
+        config.root,
+        {
+            "sql/migrations/0001_twice.sql": "SELECT 1;",
+            "sql/migrations/x.sql": "SELECT 1;",
+            "sql/views/V.SQL": "SELECT 1;",
+            "sql/polices/p.sql": "SELECT 1;",
+        },
+    )
+    with pytest.raises(MisuseError) as caught:
+        plan(config)
+    for said in ("number 1 is borne by", "x.sql: the name", "V.SQL", "did you mean policies?"):
+        assert said in str(caught.value)
+
+
+def test_a_file_that_cannot_be_read_is_told(config: Config) -> None:
+    (config.folder("views") / "gone.sql").symlink_to("nowhere.sql")
+    with pytest.raises(MisuseError, match="sql/views/gone.sql cannot be read: No such file"):
+        plan(config)
+
+
+# -- the tests that a file defines -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("def test_a(): ...\nasync def test_b(): ...\ndef helper(): ...\n", ["test_a", "test_b"]),
+        ("if x:\n    def test_a(): ...\nelse:\n    def test_a(): ...\n", ["test_a"]),
+        (
+            "try:\n    import x\nexcept ImportError:\n    def test_a(): ...\n"
+            "else:\n    def test_b(): ...\nfinally:\n    def test_c(): ...\n",
+            ["test_a", "test_b", "test_c"],
+        ),
+        ("match x:\n    case 1:\n        def test_a(): ...\n", ["test_a"]),
+        ("with x:\n    for y in z:\n        def test_a(): ...\n", ["test_a"]),
+        ("def outer():\n    def test_a(): ...\n", []),
+        ("class TestA:\n    def test_b(self): ...\n    def other(self): ...\n", ["TestA::test_b"]),
+        (
+            "class TestA:\n    class TestB:\n        def test_c(self): ...\n",
+            ["TestA::TestB::test_c"],
+        ),
+        ("class Helper:\n    def test_a(self): ...\n", []),
+        ("class Old(unittest.TestCase):\n    def test_a(self): ...\n", ["Old::test_a"]),
+        ("class Old(TestCase):\n    if x:\n        def test_a(self): ...\n", ["Old::test_a"]),
+        ("@pytest.fixture\ndef test_data(): ...\n", []),
+        ("@fixture(scope='module')\ndef test_data(): ...\n", []),
+        ("@pytest.mark.skip\ndef test_a(): ...\n", ["test_a"]),
+        ("", []),
+    ],
+)
+def test_tests_are_found_where_python_may_define_them(
+    tmp_path: Path, text: str, expected: list[str]
+) -> None:
+    path = tmp_path / "test_it.py"
+    path.write_text(text, encoding="utf-8")
+    assert list(defined_tests(path, "checks/test_it.py", TestNames())) == expected
+
+
+def test_names_are_those_that_pytest_looks_for(tmp_path: Path) -> None:
+    path = tmp_path / "check_it.py"
+    path.write_text("def check_a(): ...\ndef test_b(): ...\ndef it_c(): ...\n", encoding="utf-8")
+    names = TestNames(functions=("check", "*_c"))
+    assert list(defined_tests(path, "checks/check_it.py", names)) == ["check_a", "it_c"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("def test_a(): ...\n\ndef test_a(): ...\n", "3: test_a is defined again, after line 1"),
+        ("class TestA: ...\nclass TestA: ...\n", "2: TestA is defined again, after line 1"),
+        (
+            "class TestA:\n    def test_b(self): ...\n    def test_b(self): ...\n",
+            "3: test_b is defined again, after line 2",
+        ),
+        ("def test_a(:\n", "is no Python file"),
+        ("def test_a(): ...\n\0", "is no Python file"),
+    ],
+)
+def test_a_file_whose_tests_nobody_can_know(tmp_path: Path, text: str, found: str) -> None:
+    path = tmp_path / "test_it.py"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(MisuseError) as caught:
+        list(defined_tests(path, "checks/test_it.py", TestNames()))
+    assert found in str(caught.value)
+    assert caught.value.fix
