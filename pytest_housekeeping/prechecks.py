@@ -12,6 +12,7 @@ from pytest_housekeeping import sqlfile
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.model import Finding, Kind, Level, Verdict
 from pytest_housekeeping.plan import Past, Plan, problems_of
+from pytest_housekeeping.statements import same_meaning
 from pytest_housekeeping.transaction import begin, explain
 
 if TYPE_CHECKING:
@@ -195,6 +196,19 @@ def _replay(around: Surroundings) -> None:
             with suppress(psycopg.Error):
                 connection.execute("ROLLBACK")
             raise around.advised(error) from None
+
+
+def _promoted_text(around: Surroundings, past: Past) -> str:
+    """The text that the evidence attests, byte for byte, but for a mark of byte order."""
+    text = around.past_text(past)
+    if past.sha256 not in (sqlfile.digest(text.encode()), sqlfile.digest(text.encode("utf-8-sig"))):
+        raise ProofFailed(
+            f"{past.path} in commit {past.commit[:12]} is not the text that was promoted",
+            why="staging would start from something else than what production has",
+            fix=f"find the commit with the promoted text (sha256 {past.sha256[:12]}...),"
+            " and correct the evidence",
+        )
+    return text
 
 
 def roles(around: Surroundings) -> Judgement:

@@ -36,6 +36,7 @@ WAYS: dict[str, tuple[How, int | None]] = {
 NOTHING = ("rolled_back", "refused")
 SLICES = 40
 CHAIN = 10
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 FAULTS = os.environ.get("HK_FAULTS", "")
 
 
@@ -50,7 +51,7 @@ class Whole:
     def begin(self) -> int:
         """Where the one transaction begins."""
         texts = enumerate(self.messages, 1)
-        return next(at for at, each in texts if each.text.startswith("BEGIN ISOLATION LEVEL READ C"))
+        return next(at for at, each in texts if each.text.startswith(_BEGIN))
 
     @property
     def commit(self) -> int:

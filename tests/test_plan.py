@@ -211,7 +211,7 @@ def test_all_that_is_wrong_is_told_at_once(config: Config) -> None:
 
 def test_a_file_that_cannot_be_read_is_told(config: Config) -> None:
     (config.folder("views") / "gone.sql").symlink_to("nowhere.sql")
-    with pytest.raises(MisuseError, match="sql/views/gone.sql cannot be read: No such file"):
+    with pytest.raises(MisuseError, match=r"sql/views/gone\.sql cannot be read: No such file"):
         plan(config)
 
 
@@ -223,11 +223,8 @@ def test_a_file_that_cannot_be_read_is_told(config: Config) -> None:
     [
         ("def test_a(): ...\nasync def test_b(): ...\ndef helper(): ...\n", ["test_a", "test_b"]),
         ("if x:\n    def test_a(): ...\nelse:\n    def test_a(): ...\n", ["test_a"]),
-        (
-            "try:\n    import x\nexcept ImportError:\n    def test_a(): ...\n"
-            "else:\n    def test_b(): ...\nfinally:\n    def test_c(): ...\n",
-            ["test_a", "test_b", "test_c"],
-        ),
+        ("try:\n    x\nexcept OSError:\n    def test_a(): ...\n", ["test_a"]),
+        ("try:\n    x\nfinally:\n    def test_a(): ...\n", ["test_a"]),
         ("match x:\n    case 1:\n        def test_a(): ...\n", ["test_a"]),
         ("with x:\n    for y in z:\n        def test_a(): ...\n", ["test_a"]),
         ("def outer():\n    def test_a(): ...\n", []),

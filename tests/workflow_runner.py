@@ -25,13 +25,18 @@ _STEP_KEYS = frozenset({"name", "id", "if", "uses", "with", "run", "env"})
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """What a hosted runner has: a folder, a Python, the remote, the ports of its services."""
+    """What a hosted runner has: a folder, a Python, the remote, the ports of its services.
+
+    ``contexts`` are inputs, secrets and vars; ``programs`` is a folder in front of the PATH.
+    """
 
     folder: Path
     python_bin: Path
     origin: str
     ref: str = "main"
     ports: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    contexts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    programs: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +90,16 @@ def run_job(workflow: Path, job: str, machine: Machine, *, github: Mapping[str, 
     )
 
 
+class Outputs(dict[str, str]):
+    """What a step wrote to GITHUB_OUTPUT; as on GitHub, what it did not write is empty."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __missing__(self, name: str) -> str:
+        return ""
+
+
 class RunnerState:
     """The machine while the job runs: its folders, environment and whether something failed."""
 
@@ -93,17 +108,24 @@ class RunnerState:
         self.workspace = machine.folder / "workspace"
         self.artifacts = machine.folder / "artifacts"
         self.files = machine.folder / "runner_files"
-        home = machine.folder / "home"
-        for folder in (self.workspace, self.artifacts, self.files, home):
+        home, temporary = machine.folder / "home", machine.folder / "temporary"
+        for folder in (self.workspace, self.artifacts, self.files, home, temporary):
             folder.mkdir(parents=True)
         self.failed = False
         self.deadline = time.monotonic() + 60 * job.get("timeout-minutes", 360)
         self.path = "/usr/local/bin:/usr/bin:/bin"
+        if machine.programs is not None:
+            self.path = f"{machine.programs}:{self.path}"
         self.github = {"token": "a-token-for-the-push", **github}
         services = {name: {"ports": ports} for name, ports in machine.ports.items()}
         if set(services) != set(job.get("services", {})):
             raise UnknownStep(f"services other than the given {sorted(services)}")
-        self.context: dict[str, Any] = {"github": self.github, "job": {"services": services}}
+        self.context: dict[str, Any] = {
+            "github": self.github,
+            "job": {"services": services},
+            "steps": {},
+            **machine.contexts,
+        }
         # Nothing of this machine's user: no git identity, no warm cache of the project's own.
         self.environment = {
             name: value for name, value in os.environ.items() if name.startswith(_PASSED_ON)
@@ -115,6 +137,7 @@ class RunnerState:
             "CI": "true",
             "GITHUBACTIONS": "true",
             "GITHUB_WORKSPACE": str(self.workspace),
+            "RUNNER_TEMP": str(temporary),
         }
         self.environment |= {
             f"GITHUB_{name.upper()}": value
@@ -129,16 +152,19 @@ class RunnerState:
 
     def run(self, step: Mapping[str, Any]) -> StepRun:
         name = step.get("name") or step.get("uses") or step["run"]
+        told: dict[str, Any] = {"outcome": "skipped", "outputs": Outputs()}
+        self.context["steps"][step.get("id", "")] = told
         if not condition(str(step.get("if", "success()")), self.context, failed=self.failed):
             return StepRun(name=name, outcome="skipped")
         if "uses" in step:
             ok, output = self._use(step)
         else:
-            ok, output = self._shell(step)
+            ok, output = self._shell(step, told["outputs"])
         self.failed = self.failed or not ok
-        return StepRun(name=name, outcome="success" if ok else "failure", output=output)
+        told["outcome"] = "success" if ok else "failure"
+        return StepRun(name=name, outcome=told["outcome"], output=output)
 
-    def _shell(self, step: Mapping[str, Any]) -> tuple[bool, str]:
+    def _shell(self, step: Mapping[str, Any], outputs: Outputs) -> tuple[bool, str]:
         number = len(list(self.files.glob("script_*")))
         script = self.files / f"script_{number:02}.sh"
         script.write_text(interpolate(step["run"], self.context), encoding="utf-8")
@@ -157,7 +183,9 @@ class RunnerState:
             | self._interpolated(step.get("env", {}))
         )
         done, output = _bash(script, self.workspace, environment, self.deadline - time.monotonic())
-        for used in ("GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_PATH"):
+        written = commands["GITHUB_OUTPUT"].read_text(encoding="utf-8").splitlines()
+        outputs.update(line.split("=", 1) for line in written)
+        for used in ("GITHUB_ENV", "GITHUB_PATH"):
             if commands[used].stat().st_size:
                 raise UnknownStep(f"{step.get('name')} writes {used}: not built")
         return done, output

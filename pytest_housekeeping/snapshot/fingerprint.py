@@ -29,7 +29,11 @@ _SETTINGS = """
 SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL quote_all_identifiers = off;
 SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = postgres; SET LOCAL TimeZone = 'UTC';
 SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = hex; SET LOCAL xmlbinary = base64;
-SET LOCAL lc_monetary = 'C'; SET LOCAL standard_conforming_strings = on; SET LOCAL jit = off;
+SET LOCAL lc_monetary = 'C'; SET LOCAL standard_conforming_strings = on"""
+# A catalog that has just grown has no statistics: joins that look at each pair of rows would be
+# chosen, and take minutes.
+_PLANNING = """
+SET LOCAL enable_nestloop = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off;
 SET LOCAL work_mem = '64MB'"""
 
 
@@ -91,7 +95,7 @@ def read_fingerprint(
     """
     try:
         with _inside_transaction(connection), rolled_back(connection):
-            connection.execute(_SETTINGS)
+            connection.execute(f"{_SETTINGS};{_PLANNING}")
             every = read_every_privilege(connection)
             superuser = _superuser(connection)
             rows = list(_rows(connection, exclude_schemas))

@@ -1,0 +1,75 @@
+"""Where production is: nothing missing is guessed, nothing leaves the machine in the clear."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.production.address import REQUIRED, is_local, read_address
+
+ENVIRONMENT = {
+    "PGHOST_PROD": "db.example.org",
+    "PGPORT_PROD": "5432",
+    "PGDATABASE_PROD": "shop",
+    "PGUSER_PROD": "promoter",
+    "PGPASSWORD_PROD": "it's a \\ secret é",
+}
+
+
+def test_all_that_is_missing_is_named_at_once() -> None:
+    with pytest.raises(MisuseError) as caught:
+        read_address({"PGHOST_PROD": "db.example.org", "PGPORT_PROD": ""})
+    assert "PGPORT_PROD, PGDATABASE_PROD, PGUSER_PROD, PGPASSWORD_PROD" in str(caught.value)
+    assert len(REQUIRED) == 5
+
+
+def test_a_remote_connection_is_encrypted_by_default() -> None:
+    assert read_address(ENVIRONMENT).sslmode == "require"
+    with_root = {**ENVIRONMENT, "PGSSLROOTCERT_PROD": "/etc/root.pem"}
+    assert read_address(with_root).sslmode == "verify-full"
+    assert "sslrootcert=/etc/root.pem" in read_address(with_root).conninfo()
+
+
+@pytest.mark.parametrize("mode", ["disable", "allow", "prefer"])
+def test_a_remote_connection_in_the_clear_is_refused(mode: str) -> None:
+    with pytest.raises(MisuseError, match="not this machine"):
+        read_address({**ENVIRONMENT, "PGSSLMODE_PROD": mode})
+    local = {**ENVIRONMENT, "PGHOST_PROD": "127.0.0.1", "PGSSLMODE_PROD": mode}
+    assert read_address(local).sslmode == mode
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"PGPORT_PROD": "70000"}, "is no port"),
+        ({"PGPORT_PROD": "five"}, "is no port"),
+        ({"PGSSLMODE_PROD": "requires"}, "is none of"),
+    ],
+)
+def test_what_is_wrong_is_named(change: dict[str, str], words: str) -> None:
+    with pytest.raises(MisuseError, match=words):
+        read_address({**ENVIRONMENT, **change})
+
+
+def test_the_password_is_in_no_repr_and_survives_quoting() -> None:
+    from psycopg.conninfo import conninfo_to_dict
+
+    address = read_address(ENVIRONMENT)
+    assert "secret" not in repr(address)
+    assert conninfo_to_dict(address.conninfo())["password"] == ENVIRONMENT["PGPASSWORD_PROD"]
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [
+        ("/var/run/postgresql", True),
+        ("localhost", True),
+        ("127.8.9.1", True),
+        ("::1", True),
+        ("10.0.0.1", False),
+        ("localhost.example.org", False),
+        ("db", False),
+    ],
+)
+def test_what_is_this_machine(host: str, local: bool) -> None:
+    assert is_local(host) is local

@@ -1,0 +1,302 @@
+"""The production workflow does what it says: its steps run here against a sandbox and a remote."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import yaml
+from fresh_copy import ROOT, commit_all, fresh_repository, git
+from git_http_server import git_over_http
+from workflow_runner import JobRun, Machine, load_job, run_job
+
+from pytest_housekeeping import config as configuration
+from pytest_housekeeping.sandbox import DATABASE, Sandbox
+from pytest_housekeeping.sandbox import start as start_sandbox
+from pytest_housekeeping.sandbox import stop as stop_sandbox
+
+WORKFLOW = ROOT / ".github/workflows/housekeeping-prod-promotion.yml"
+PROVE = "Prove, then commit"
+TOKEN = "a-token-for-the-push"
+# What GitHub's own client is asked for, in files beside it.
+_GH = """#!/usr/bin/env bash
+set -eu
+printf '%s\\0' "$@" >"$0.arguments"
+printf '%s' "$GH_TOKEN" >"$0.token"
+while [ "$1" != --body-file ]; do shift; done
+cp "$2" "$0.body"
+"""
+
+pytestmark = pytest.mark.xdist_group("workflows")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hosting:
+    """A bare repository in the place of the hosted one, a sandbox in that of production."""
+
+    folder: Path
+    bare: Path
+    url: str
+    production: Sandbox
+    python_bin: Path
+    pull_requests: Path = field(repr=False)
+
+    def run(self, confirm: str) -> JobRun:
+        machine = Machine(
+            folder=self.folder / "run",
+            python_bin=self.python_bin,
+            origin=self.url,
+            contexts={
+                "inputs": {"confirm": confirm, "segments": "", "accept_drift": ""},
+                "secrets": self.address,
+                "vars": {"PGSSLMODE_PROD": "", "PGSSLROOTCERT_PROD": ""},
+            },
+            programs=self.pull_requests.parent,
+        )
+        return run_job(WORKFLOW, "promote", machine, github=_GITHUB)
+
+    @property
+    def address(self) -> dict[str, str]:
+        lines = self.production.exports().splitlines()
+        return dict(line.removeprefix("export ").split("=", 1) for line in lines)
+
+    def refs(self) -> str:
+        return git(self.bare, "for-each-ref")
+
+    def branch(self) -> str:
+        """The one branch that a promotion has pushed."""
+        found = git(self.bare, "branch", "--list", "--format=%(refname:short)", "*/audit/prod_*")
+        assert len(found.split()) == 1, found
+        return found
+
+    def audit(self) -> dict[str, Any]:
+        names = git(self.bare, "ls-tree", "-r", "--name-only", self.branch(), "ops/audit")
+        (name,) = (name for name in names.splitlines() if "/prod_" in name and ".json" in name)
+        audit: dict[str, Any] = json.loads(git(self.bare, "show", f"{self.branch()}:{name}"))
+        return audit
+
+    def pull_request(self) -> list[str] | None:
+        """The words after ``gh``, with which it was asked for."""
+        path = self.pull_requests.with_suffix(".arguments")
+        return path.read_text().split("\0")[:-1] if path.exists() else None
+
+    def body(self) -> str:
+        return self.pull_requests.with_suffix(".body").read_text(encoding="utf-8")
+
+    def tables(self) -> int:
+        """How many tables production has."""
+        host, port, database, user, password = self.address.values()
+        with psycopg.connect(
+            host=host, port=int(port), dbname=database, user=user, password=password
+        ) as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM pg_tables WHERE schemaname !~ '^(pg_|information_schema)'"
+            ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+_GITHUB = {
+    "event_name": "workflow_dispatch",
+    "event": {},
+    "repository": "somebody/somewhere",
+    "server_url": "https://github.example.invalid",
+    "ref": "refs/heads/main",
+    "ref_name": "main",
+    "actor": "somebody",
+    "run_id": "101",
+    "run_attempt": "1",
+}
+
+
+@pytest.fixture(scope="module")
+def clean_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python with nothing installed, as a runner has one."""
+    folder = tmp_path_factory.mktemp("python")
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    return folder / "bin"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return fresh_repository(tmp_path / "source")
+
+
+@pytest.fixture
+def hosting(
+    tmp_path: Path, source: Path, clean_python: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Hosting]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    bare = tmp_path / "origin.git"
+    git(tmp_path, "clone", "--quiet", "--bare", str(source), str(bare))
+    git(bare, "config", "http.receivepack", "true")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "gh").write_text(_GH)
+    (programs / "gh").chmod(0o755)
+    with ExitStack() as stack:
+        production, _ = start_sandbox(source)
+        stack.callback(stop_sandbox)
+        yield Hosting(
+            folder=tmp_path,
+            bare=bare,
+            url=stack.enter_context(git_over_http(bare, user="x-access-token", token=TOKEN)),
+            production=production,
+            python_bin=clean_python,
+            pull_requests=programs / "gh",
+        )
+
+
+def prove(source: Path, bare: Path) -> None:
+    """What the staging workflow has done with this commit: the proof is on the remote."""
+    subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "--hk-mode=staging"],
+        cwd=source,
+        check=True,
+        capture_output=True,
+    )
+    git(source, "push", "--quiet", str(bare), "main", "housekeeping/audit/staging")
+
+
+def test_a_confirmed_run_promotes_and_opens_the_pull_request(
+    hosting: Hosting, source: Path
+) -> None:
+    prove(source, hosting.bare)
+    head = git(hosting.bare, "rev-parse", "main")
+
+    run = hosting.run("PROMOTE")
+
+    assert [(s.name, s.outcome, s.output) for s in run.steps if s.outcome != "success"] == []
+    assert hosting.tables() > 20
+    audit = hosting.audit()
+    assert (audit["run"]["outcome"], audit["source"]["commit"]) == ("promoted", head)
+    assert audit["target"]["database"] == DATABASE
+    # The branch adds evidence to the commit that it attests, and main is as it was.
+    assert git(hosting.bare, "rev-parse", "main", f"{hosting.branch()}^") == f"{head}\n{head}"
+    changed = git(hosting.bare, "diff", "--name-only", "main", hosting.branch()).splitlines()
+    assert {name.split("/")[0] for name in changed} == {"ops"}
+    assert "ops/production.json" in changed
+    asked = hosting.pull_request()
+    assert asked is not None
+    assert asked[:6] == ["pr", "create", "--base", "main", "--head", hosting.branch()]
+    assert "romoted" in asked[asked.index("--title") + 1]
+    assert hosting.body() == run.summary != ""
+    assert "Promoted" in run.summary
+    (artifact,) = run.artifacts.iterdir()
+    assert {path.suffix for path in artifact.iterdir()} >= {".json", ".html"}
+    assert_no_secret(run, hosting)
+
+
+def test_a_failed_promotion_fails_the_job_and_opens_its_pull_request(
+    hosting: Hosting, source: Path
+) -> None:
+    """What staging cannot know: production has a table of that name, made by hand."""
+    prove(source, hosting.bare)
+    command, environment = hosting.production.psql("-c", "CREATE SCHEMA venture")
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+
+    run = hosting.run("PROMOTE")
+
+    assert run.outcome == "failure"
+    assert [s.name for s in run.steps if s.outcome == "failure"] == [PROVE]
+    assert hosting.tables() == 0
+    assert hosting.audit()["run"]["outcome"] in ("rolled_back", "refused")
+    asked = hosting.pull_request()
+    assert asked is not None
+    assert "romoted" not in asked[asked.index("--title") + 1]
+    assert hosting.body() == run.summary != ""
+    assert any(run.artifacts.iterdir())
+    assert_no_secret(run, hosting)
+
+
+@pytest.mark.parametrize("confirm", ["promote", "", "PROMOTE ", "Promote", '"; true; "'])
+def test_another_word_stops_at_the_first_step(hosting: Hosting, confirm: str) -> None:
+    refs = hosting.refs()
+
+    run = hosting.run(confirm)
+
+    outcomes = [step.outcome for step in run.steps]
+    assert outcomes == ["failure", *["skipped"] * (len(outcomes) - 1)]
+    assert "nothing was touched" in run.steps[0].output
+    assert (hosting.tables(), hosting.refs(), hosting.pull_request()) == (0, refs, None)
+    assert list(run.workspace.iterdir()) == list(run.artifacts.iterdir()) == []
+
+
+def test_a_plan_that_was_not_proved_is_refused(hosting: Hosting, source: Path) -> None:
+    """The evidence has to be that of these files, fetched from the remote."""
+    prove(source, hosting.bare)
+    changed = source / "sql/views/venture_open_orders.sql"
+    changed.write_text(f"{changed.read_text()}\n-- and a change that nobody proved\n")
+    commit_all(source, "one more line")
+    git(source, "push", "--quiet", str(hosting.bare), "main")
+
+    run = hosting.run("PROMOTE")
+
+    assert [s.name for s in run.steps if s.outcome == "failure"] == [PROVE]
+    assert "proves this plan" in run.step(PROVE).output
+    assert hosting.tables() == 0
+    assert hosting.audit()["run"]["outcome"] == "refused"
+
+
+def assert_no_secret(run: JobRun, hosting: Hosting) -> None:
+    texts = [step.output for step in run.steps] + [run.summary]
+    texts += [path.read_text(encoding="utf-8") for path in run.artifacts.glob("*/*") if path]
+    for secret in (hosting.production.password, TOKEN):
+        assert not any(secret in text for text in texts)
+        found = subprocess.run(["grep", "-rl", secret, run.workspace], capture_output=True)
+        assert found.stdout == b""
+
+
+def test_the_secrets_reach_the_one_step_that_needs_them() -> None:
+    """Through its environment: not the job's, not another step's, on no command line."""
+    job = load_job(WORKFLOW, "promote")
+    names = [name for name in _secrets() if name]
+
+    holders = [step["name"] for step in job["steps"] if "secrets." in json.dumps(step)]
+    assert holders == [PROVE]
+    assert "secrets." not in json.dumps({k: v for k, v in job.items() if k != "steps"})
+    (step,) = (step for step in job["steps"] if step["name"] == PROVE)
+    assert {name: step["env"][name] for name in names} == {
+        name: f"${{{{ secrets.{name} }}}}" for name in names
+    }
+    assert not any("${{" in step.get("run", "") for step in job["steps"])
+
+
+def _secrets() -> list[str]:
+    from pytest_housekeeping.production.address import REQUIRED
+
+    return list(REQUIRED)
+
+
+def test_a_promotion_is_asked_for_by_hand_alone_and_waits_for_another() -> None:
+    document = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))
+    # YAML 1.1 reads the key `on` as true.
+    triggers = document[True]
+
+    assert list(triggers) == ["workflow_dispatch"]
+    assert triggers["workflow_dispatch"]["inputs"]["confirm"]["required"] is True
+    assert "default" not in triggers["workflow_dispatch"]["inputs"]["confirm"]
+    assert document["concurrency"]["cancel-in-progress"] is False
+    job = document["jobs"]["promote"]
+    assert job["environment"] == "production"
+    assert job["permissions"] == {"contents": "write", "pull-requests": "write"}
+
+
+def test_it_uses_the_actions_of_the_staging_workflow() -> None:
+    """Two versions of one action would be two things to look after."""
+    staging = load_job(WORKFLOW.with_name("housekeeping-staging-selfcontained.yml"), "staging")
+    used = {step["uses"] for step in load_job(WORKFLOW, "promote")["steps"] if "uses" in step}
+
+    assert used <= {step["uses"] for step in staging["steps"] if "uses" in step}
+
+
+def test_the_sample_promotes_as_the_role_that_its_settings_name(hosting: Hosting) -> None:
+    assert hosting.production.user == configuration.load(ROOT).migrator
