@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import psycopg
@@ -37,14 +38,8 @@ class LentCursor(psycopg.Cursor[tuple[Any, ...]]):
             return
         text = query.as_string(connection) if isinstance(query, sql.Composable) else query
         text = text.decode() if isinstance(text, bytes) else str(text)
-        if not _CONTROL_WORDS.search(text):
-            return
-        try:
-            found = examine(parse(text)).control
-        except SyntaxRefused:
-            return  # the server says what is wrong with it, or it holds %s placeholders
-        if found:
-            raise _ends_the_transaction(found[0][1])
+        if _CONTROL_WORDS.search(text) and (command := _control_in(text)):
+            raise _ends_the_transaction(command)
 
 
 class LentConnection(psycopg.Connection[tuple[Any, ...]]):
@@ -67,6 +62,16 @@ class LentConnection(psycopg.Connection[tuple[Any, ...]]):
     def _refuse(self, what: str) -> None:
         if self.lent:
             raise _ends_the_transaction(what)
+
+
+@lru_cache(maxsize=200)
+def _control_in(text: str) -> str:
+    """The first command of a text that would end the transaction, or nothing."""
+    try:
+        found = examine(parse(text)).control
+    except SyntaxRefused:
+        return ""  # the server says what is wrong with it, or it holds %s placeholders
+    return found[0][1] if found else ""
 
 
 def _ends_the_transaction(what: str) -> ProofFailed:
@@ -121,6 +126,9 @@ def locate(connection: Connection) -> Target:
     )
 
 
+BACK = "ROLLBACK TO SAVEPOINT hk_check; RELEASE SAVEPOINT hk_check"
+
+
 @contextmanager
 def rolled_back(connection: Connection) -> Iterator[None]:
     """A savepoint that is always rolled back. Only inside an open transaction.
@@ -133,7 +141,21 @@ def rolled_back(connection: Connection) -> Iterator[None]:
         yield
     finally:
         if not connection.closed:
-            connection.execute("ROLLBACK TO SAVEPOINT hk_check; RELEASE SAVEPOINT hk_check")
+            connection.execute(BACK)
+
+
+def tried(connection: Connection, query: bytes) -> psycopg.Cursor[tuple[Any, ...]]:
+    """Run statements as ``rolled_back`` would, in two round trips; theirs are the first results.
+
+    The savepoint goes on its own: a message that does not parse would not even set it.
+    """
+    connection.execute("SAVEPOINT hk_check")
+    try:
+        return connection.execute(query + f"\n; {BACK}".encode())
+    except BaseException:
+        if not connection.closed:
+            connection.execute(BACK)
+        raise
 
 
 @contextmanager

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pytest_housekeeping.audit_model import Artifact, Audit
     from pytest_housekeeping.surroundings import KeptFile
 
+# Of a selection: all that ran has passed, or nothing was selected.
+_WELL = (0, 5)
 _INTERRUPTED = 2
 
 
@@ -49,6 +51,7 @@ class Evidence:
             segments=len(self.around.plan.segments),
         )
         self._journal: journal.Journal | None = None
+        self._recovered: list[Path] = []
 
     def open(self) -> None:
         """Begin the journal, after what killed runs have left was turned into audits.
@@ -56,11 +59,16 @@ class Evidence:
         Raises EvidenceError when the folder cannot be written: no run without a record.
         """
         for leftover in journal.leftovers(self._folder):
-            audit = journal.recover(leftover)
-            _write(audit, self._folder, leftover.name.removesuffix(records.JOURNAL))
+            audit = journal.recover(leftover, ask=self.around.answer_of)
+            stem = leftover.name.removesuffix(records.JOURNAL)
+            self._recovered.append(_write(audit, self._folder, stem))
             leftover.unlink()
-            self.said.append(f"a run that was killed is on record now: {audit.run.id}")
+            self.said.append(
+                f"a run that was killed is on record now: {audit.run.id}, {audit.run.outcome}"
+            )
         self._journal = journal.start(self._folder, self._facts, secrets=self.secrets)
+        if self.around.known_target is not None:
+            self._journal.connected(self.around.known_target)
         self.around.journal = self._journal
 
     def note(self, result: StepResult) -> None:
@@ -72,6 +80,8 @@ class Evidence:
         """Nothing runs any more: roll back what is open and state what is true."""
         self.promotion.roll_back()
         outcome = self.promotion.outcome()
+        if outcome is RunOutcome.REFUSED and partial and exitstatus in _WELL:
+            outcome = RunOutcome.ROLLED_BACK
         try:
             self.around.finish(changed=bool(self.promotion.promoted))
         except HousekeepingError as error:
@@ -88,6 +98,7 @@ class Evidence:
             html = self.around.html_path
             self.secrets.scrub(html)
             files = {each: each.read_bytes() for each in (path, html)}
+            files |= {each: each.read_bytes() for each in self._recovered}
             files |= self.around.artifacts()
             self.said += publish(self.around, self.audit, files, partial=partial)
             tell_github(self.audit)
@@ -193,7 +204,7 @@ def _write(audit: Audit, folder: Path, stem: str, secrets: Secrets | None = None
 
 def _message(outcome: RunOutcome, exitstatus: int, *, partial: bool) -> str:
     """What the outcome alone does not say."""
-    if outcome is RunOutcome.ROLLED_BACK and partial and exitstatus == 0:
+    if outcome is RunOutcome.ROLLED_BACK and partial and exitstatus in _WELL:
         return "Only a selection was run, so nothing was to be promoted."
     if exitstatus == _INTERRUPTED:
         return "The run was interrupted."

@@ -58,12 +58,13 @@ def find(
 ) -> list[Entry]:
     """Where the style of each file is kept. Raises MisuseError for a file that cannot be read."""
     configurations: dict[Path, str] = {}
+    known: dict[Path, list[tuple[str, str]]] = {}
     entries = []
     for path in files:
         absolute = root / path
         place = absolute.parent.absolute()
         if place not in configurations:
-            configurations[place] = configuration(place, root, overrides)
+            configurations[place] = configuration(place, root, overrides, known)
         relative = os.path.relpath(absolute, root)
         sha256 = hashlib.sha256(_content(path, absolute, contents)).hexdigest()
         entries.append(
@@ -78,18 +79,27 @@ def find(
     return entries
 
 
-def configuration(folder: Path, root: Path, overrides: Mapping[str, str]) -> str:
+def configuration(
+    folder: Path,
+    root: Path,
+    overrides: Mapping[str, str],
+    known: dict[Path, list[tuple[str, str]]] | None = None,
+) -> str:
     """The digest of all that decides how a file in ``folder`` is judged, besides its text.
 
     Versions of sqlfluff, its Rust core and its plugins; the overrides; every file that sqlfluff
     may read a setting or an ignore pattern from. Places inside ``root`` count by their relative
-    path, so that a second clone of a project meets the cache of the first.
+    path, so that a second clone of a project meets the cache of the first. ``known`` are the
+    settings of places that were read before.
     """
+    known = {} if known is None else known
     parts: list[object] = [FORMAT, _versions(tuple(sys.path)), sorted(overrides.items())]
     inside = [folder, *folder.parents]
     for place in (*inside, Path.home(), *_user_places()):
         label = os.path.relpath(place, root) if place.is_relative_to(root) else str(place)
-        parts += [[label, *found] for found in _settings(place)]
+        if place not in known:
+            known[place] = _settings(place)
+        parts += [[label, *found] for found in known[place]]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

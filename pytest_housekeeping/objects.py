@@ -11,7 +11,9 @@ from typing import Any
 
 from pytest_housekeeping.strict_toml import Problems, expect_keys, read_toml
 
-_PART = r'(?:[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*|"(?:[^"]|"")+")'
+# Said by what of ASCII is left out: to compile a class of all the rest takes 30 ms.
+_FIRST, _FURTHER = r"[^\x00-@\[-^`{-\x7f]", r"[^\x00-#%-/:-@\[-^`{-\x7f]"
+_PART = rf'(?:{_FIRST}{_FURTHER}*|"(?:[^"]|"")+")'
 _DOTTED = {parts: re.compile(rf"{_PART}(?:\.{_PART}){{{parts - 1}}}") for parts in (1, 2, 3)}
 _FUNCTION = re.compile(rf"({_PART}\.{_PART})\s*\((.*)\)", re.DOTALL)
 _EVERY_PART = re.compile(_PART)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import psycopg
 
 from pytest_housekeeping import alone
-from pytest_housekeeping.database import Connection, rolled_back
+from pytest_housekeeping.database import BACK, Connection
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed, SqlFailed
 from pytest_housekeeping.judging import judge
 from pytest_housekeeping.model import (
@@ -48,7 +48,7 @@ class Promotion:
     promoted: list[int] = field(default_factory=list)
     doubtful: bool = False
     transaction: Transaction | None = None
-    upcoming: Step | None = None
+    upcoming: Sequence[Step | None] = ()
     locks_held_s: float = 0.0
     attempts: list[str] = field(default_factory=list)
     _troubles: list[StepResult] = field(default_factory=list)
@@ -93,9 +93,14 @@ class Promotion:
         """The connection for one check: inside a savepoint that is rolled back, then proved."""
         transaction = self.opened()
         self._judged_in.add(transaction.xid)
-        with rolled_back(transaction.connection):
+        transaction.connection.execute("SAVEPOINT hk_check")
+        try:
             yield transaction.connection
-        transaction.prove()
+        except BaseException:
+            if not transaction.connection.closed:
+                transaction.connection.execute(BACK)
+            raise
+        transaction.prove(first=BACK)
 
     def enter_test(self) -> None:
         """Before a test under ``checks/`` is set up: a savepoint, so that nothing of it stays."""
@@ -124,8 +129,9 @@ class Promotion:
         self.locks_held_s = max(self.locks_held_s, self.transaction.locks_held_s)
         connection, self.transaction = self.transaction.connection, None
         for future in self._ahead.values():
-            connection.cancel_safe()
-            future.exception()
+            if not future.cancel():
+                connection.cancel_safe()
+                future.exception()
         self._ahead.clear()
         if not keep_files:
             self._applied.clear()
@@ -192,6 +198,7 @@ class Promotion:
             statements=applied.statements,
             rows=applied.rows,
             locks=applied.locks,
+            duration_s=applied.duration_s,
             message="; ".join(said),
         )
 
@@ -232,20 +239,27 @@ class Promotion:
         return self.opened().apply(file, text)
 
     def _run_ahead(self, step: Step) -> None:
-        """Let the server work on the next file while pytest reports this one.
+        """Let the server work on the next files while pytest reports this one.
 
-        Only when that file is what runs next, and in this transaction; its outcome is looked at
-        when its own item runs.
+        Only as far as nothing else runs between them, and in this transaction; the outcome of
+        each is looked at when its own item runs.
         """
-        upcoming = self.upcoming
-        if (
-            upcoming is None
-            or upcoming.phase not in (Phase.APPLY, Phase.SEED)
-            or upcoming.segment != step.segment
-            or self.transaction is None
-        ):
-            return
-        self._ahead[upcoming.id] = self._worker.submit(self._file, self.around.file(upcoming.path))
+        for upcoming in self.upcoming:
+            if (
+                upcoming is None
+                or upcoming.phase not in (Phase.APPLY, Phase.SEED)
+                or upcoming.segment != step.segment
+                or self.transaction is None
+            ):
+                return
+            if upcoming.id in self._ahead:
+                continue
+            file = self.around.file(upcoming.path)
+            try:
+                text = self.around.text(file)
+            except (HousekeepingError, OSError):
+                return  # its own item says so
+            self._ahead[upcoming.id] = self._worker.submit(self.transaction.apply, file, text)
 
     def _apply_alone(self, file: SqlFile, text: str) -> Applied:
         """A file that no transaction can hold: in autocommit, and there until it is recorded."""
@@ -366,6 +380,7 @@ class Promotion:
         )
 
     def _seal(self) -> None:
+        wait(self._ahead.values())
         transaction = self.opened()
         if not transaction.sealed:
             try:

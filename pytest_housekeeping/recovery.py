@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,23 +18,28 @@ from pytest_housekeeping.redact import Secrets
 if TYPE_CHECKING:
     from pytest_housekeeping.audit_model import Audit
 
+Ask = Callable[[str, str], str | None]
+"""What the server with this system identifier says of a transaction: committed, aborted, None."""
+
 
 def leftovers(folder: Path) -> tuple[Path, ...]:
     """The journals below whose run is dead, oldest first: nobody holds their lock."""
     return tuple(path for path in sorted(folder.glob(f"*{records.JOURNAL}")) if _is_dead(path))
 
 
-def recover(path: Path, *, secrets: Secrets | None = None) -> Audit:
+def recover(path: Path, *, ask: Ask | None = None, secrets: Secrets | None = None) -> Audit:
     """Turn the journal of a dead run into an audit that claims no more than it knows.
 
     ``rolled_back`` when no commit had begun or the last one is known not to have happened;
-    ``unknown`` when one had begun and its answer is not recorded, or when a line in the middle
-    cannot be read; ``promoted`` or ``promoted_in_part`` when so recorded. A last line that was
-    torn off is ignored. Raises EvidenceError when not even the first line can be read.
+    ``unknown`` when one had begun and its answer is neither recorded nor known to ``ask``, or
+    when a line in the middle cannot be read; ``promoted`` or ``promoted_in_part`` when so
+    recorded. A last line that was torn off is ignored. Raises EvidenceError when not even the
+    first line can be read.
     """
     from pytest_housekeeping.audit import seal
 
     events, damaged = _read(path)
+    events += _answered(events, ask)
     opening, *rest = events
     plan = opening["plan"]
     outcome, message = _outcome(rest, plan["segments"], damaged)
@@ -59,6 +64,17 @@ def recover(path: Path, *, secrets: Secrets | None = None) -> Audit:
         "findings": [finding for event in ended for finding in event["findings"]],
     }
     return seal(document, secrets=secrets, gap="not run, or cut off: the run ended before")
+
+
+def _answered(events: list[dict[str, Any]], ask: Ask | None) -> list[dict[str, Any]]:
+    """The answer to a COMMIT that the dead run did not live to see, asked for afterwards."""
+    commits = [e for e in events if e["event"] in ("committing", "committed", "rolled_back")]
+    target = [event["target"] for event in events if event["event"] == "connected"]
+    if ask is None or not target or not commits or not commits[-1].get("xid"):
+        return []
+    status = ask(target[-1]["system_identifier"], commits[-1]["xid"])
+    event = {"committed": "committed", "aborted": "rolled_back"}.get(status or "")
+    return [{**commits[-1], "event": event, "at": events[-1]["at"]}] if event else []
 
 
 def _outcome(events: list[dict[str, Any]], segments: int, damaged: bool) -> tuple[RunOutcome, str]:

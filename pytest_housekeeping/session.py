@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import importlib
+import threading
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +27,8 @@ from pytest_housekeeping.surroundings import Surroundings, prepare
 
 # Where a report carries the step's result to pytest-html's hooks.
 _RESULT = "hk_result"
+# How many files the server may be ahead of their items.
+_AHEAD = 8
 
 
 def default_paths(root: Path) -> list[str]:
@@ -133,6 +139,7 @@ class ActiveRun:
             if step.path and step.kind is not Kind.TEST:
                 self.by_path.setdefault(step.path, []).append(step)
         self.selection = Selection(self.plan)
+        self.places: dict[pytest.Item, int] = {}
         self.phases: dict[str, list[pytest.TestReport]] = {}
         self._unwatched: bool | None = None
         self._html: Any = None
@@ -167,6 +174,14 @@ class ActiveRun:
         items[:] = self.selection.arrange(session, items)
         return result
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """What is there now stays until the end, so the garbage collector need not look at it."""
+        self.places = {item: place for place, item in enumerate(session.items)}
+        if not self.config.option.collectonly:
+            gc.freeze()
+            threading.Thread(target=_import_ahead, name="hk-imports", daemon=True).start()
+
     def pytest_report_collectionfinish(self) -> list[str]:
         return self.selection.said()
 
@@ -196,7 +211,8 @@ class ActiveRun:
         """Steps that nobody watches are run directly; everything else by pytest."""
         if not isinstance(item, items.StepItem):
             return None
-        self.promotion.upcoming = getattr(nextitem, "step", None)
+        if item.step.phase in (Phase.APPLY, Phase.SEED):
+            self.promotion.upcoming = self._upcoming(item, nextitem)
         if self._unwatched is None:
             self._unwatched = protocol.is_unwatched(self.config, self)
         if not self._unwatched:
@@ -209,6 +225,14 @@ class ActiveRun:
             hook.pytest_runtest_logreport(report=report)
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
+
+    def _upcoming(self, item: pytest.Item, nextitem: pytest.Item | None) -> list[Step | None]:
+        """The steps of the items behind this one, as far as they may be begun with."""
+        place = self.places.get(item, 0) + 1
+        following = item.session.items[place : place + _AHEAD]
+        if not following or following[0] is not nextitem:
+            following = [nextitem] if nextitem is not None else []
+        return [getattr(each, "step", None) for each in following]
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
@@ -291,6 +315,13 @@ class ActiveRun:
                 terminalreporter.write_line(line)
 
 
+def _import_ahead() -> None:
+    """What is needed later is imported while the main thread waits for the server."""
+    with suppress(ImportError):
+        for name in ("verification", "guards", "tripwire", "audit", "report"):
+            importlib.import_module(f"pytest_housekeeping.{name}")
+
+
 def concluded(
     step: Step, worked: StepResult | None, reports: Sequence[pytest.TestReport]
 ) -> StepResult:
@@ -301,6 +332,8 @@ def concluded(
         report.passed and not hasattr(report, "wasxfail") for report in reports
     )
     if passed and worked is not None:
+        # What ran ahead of its item took the time that it says, and not that of the item.
+        duration = worked.duration_s or duration
         return replace(worked, outcome=Outcome.PASSED, duration_s=duration)
     if passed:
         return StepResult(step=step, outcome=Outcome.PASSED, duration_s=duration, examined=1)

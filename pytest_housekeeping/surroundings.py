@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -152,8 +153,18 @@ class Surroundings:
         """One step of the backup phase; a throwaway database has none."""
         raise ProofFailed(f"there is no backup step {name!r}", why="nothing was backed up")
 
-    def finish(self, *, changed: bool) -> None:
-        """After the last commit or rollback: what else is to be kept of the run."""
+    def finish(self, *, changed: bool) -> None:  # noqa: ARG002 - production asks for it
+        """After the last commit or rollback: what else is to be kept, and what can end by now."""
+        if self.server is not None and not self.server.settings.keep:
+            threading.Thread(target=self._end_server, name="hk-end").start()
+
+    def _end_server(self) -> None:
+        """While the record is written; ``close`` waits for it, and tries again what failed."""
+        with suppress(HousekeepingError, OSError):
+            if self._migrator is not None:
+                self._migrator.close()
+            if self.server is not None:
+                self.server.stop()
 
     def artifacts(self) -> dict[Path, bytes]:
         """Files besides the audit and the report that belong to the evidence."""
@@ -274,6 +285,13 @@ class Surroundings:
                 status = None
             time.sleep(0.1 * 2**attempt)
         return status
+
+    def answer_of(self, system_identifier: str, xid: str) -> str | None:
+        """The same of a transaction that an earlier run sent, if it was to this very server."""
+        known = self.known_target
+        if known is None or known.system_identifier != system_identifier:
+            return None
+        return self.status_of(xid)
 
     def how_to_connect(self) -> str:
         """For ``--hk-keep``: the command that opens the database, and the one that removes it."""

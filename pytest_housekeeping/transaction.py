@@ -115,15 +115,22 @@ class Transaction:
             raise explain("SET CONSTRAINTS ALL IMMEDIATE", "", error) from None
         self.sealed = True
 
-    def prove(self) -> None:
-        """The transaction is still the one that was begun. Raises ProofFailed."""
-        if self.connection.info.transaction_status is not TransactionStatus.INTRANS:
+    def prove(self, *, first: str = "") -> None:
+        """The transaction is still the one that was begun. Raises ProofFailed.
+
+        ``first`` goes in the same round trip: the way back to a savepoint, from an error as well.
+        """
+        usable = {TransactionStatus.INTRANS} | ({TransactionStatus.INERROR} if first else set())
+        if self.connection.info.transaction_status not in usable:
             raise ProofFailed(
                 "the transaction is no longer open",
                 why="what was proved before may not be what would be committed",
                 fix="look for a check that commits, or for a lost connection",
             )
-        row = self.connection.execute("SELECT pg_catalog.pg_current_xact_id()::text").fetchone()
+        cursor = self.connection.execute(f"{first}; SELECT pg_catalog.pg_current_xact_id()::text")
+        while cursor.nextset():
+            pass
+        row = cursor.fetchone()
         if row is None or row[0] != self.xid:
             raise ProofFailed(
                 f"the transaction id is {row and row[0]}, not {self.xid}",

@@ -88,13 +88,12 @@ def _values(
         "tripwire_role": f"hk_tripwire_{secrets.token_hex(6)}",
         "good_role": f"hk_good_{secrets.token_hex(6)}",
     }
-    values |= _asked(connection, b"", _MIGRATOR)
     if guarded is not None and boundaries is not None:
         scope = scope_of_contract(boundaries, guarded)
-        values |= _asked(connection, select(connection, scope, ""), _BOUNDARY_VALUES)
+        values |= _asked(connection, select(connection, scope, _BOUNDARY_VALUES))
     elif contract is not None:
         scope = scope_of_rls(contract)
-        values |= _asked(connection, select(connection, scope, ""), _RLS_VALUES)
+        values |= _asked(connection, select(connection, scope, _RLS_VALUES))
         if "table" in placeholders(rule.tripwire.sql):
             values["table"] = _proven_table(connection, contract, rule)
     tripwire = rule.tripwire
@@ -105,15 +104,13 @@ def _values(
     return values
 
 
-def _asked(connection: Connection, scope: bytes, query: str) -> dict[str, str]:
-    row = run_readonly(connection, scope + query.encode())
+def _asked(connection: Connection, query: bytes) -> dict[str, str]:
+    row = run_readonly(connection, query)
     return {name: value for name, value in row[0].items() if value is not None}
 
 
 def _proven_table(connection: Connection, contract: RlsContract, rule: Rule) -> str:
     """The first table for which the rule has proved something by reading."""
-    verdict = judge(connection, contract, rule)
-    faulty = {finding.object for finding in verdict.findings}
     readable = run_readonly(
         connection,
         select(
@@ -128,7 +125,8 @@ def _proven_table(connection: Connection, contract: RlsContract, rule: Rule) -> 
         ),
     )[0]
     for name in readable:
-        if name not in faulty:
+        verdict = judge(connection, contract, rule, only=name)
+        if not any(finding.object == name for finding in verdict.findings):
             return str(name)
     raise _NotPlanted("no table has been proved yet on which the defect would make a difference")
 
@@ -201,10 +199,9 @@ def _failed(rule: Rule, reason: str, *, seen: Verdict | None = None) -> Verdict:
     )
 
 
-_MIGRATOR = "SELECT pg_catalog.jsonb_build_object('migrator', pg_catalog.quote_ident(current_user))"
-
 _RLS_VALUES = """
 SELECT pg_catalog.jsonb_build_object(
+    'migrator', pg_catalog.quote_ident(current_user),
     'schema', (SELECT s.object FROM hk_schema AS s ORDER BY s.object COLLATE "C" LIMIT 1),
     'role', (SELECT r.object FROM hk_role AS r ORDER BY r.object COLLATE "C" LIMIT 1)
 )
@@ -212,6 +209,7 @@ SELECT pg_catalog.jsonb_build_object(
 
 _BOUNDARY_VALUES = """
 SELECT pg_catalog.jsonb_build_object(
+    'migrator', pg_catalog.quote_ident(current_user),
     'source_role', (SELECT r.object FROM hk_source_role AS r ORDER BY r.object COLLATE "C" LIMIT 1),
     'target_schema', (
         SELECT s.object FROM hk_target_schema AS s ORDER BY s.object COLLATE "C" LIMIT 1

@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -471,9 +472,11 @@ def has_room_for_namespaces() -> bool:
 )
 def test_no_room_on_any_disk(tmp_path: Path) -> None:
     project = Project.make(tmp_path)
-    mounts = 'mount -t tmpfs -o size=2m none /dev/shm && mount -t tmpfs -o size=2m none "{}"'
-    script = f'{mounts.format(project.scratch)} && exec "$@"'
-    prefix = ("unshare", "--mount", "sh", "-c", script, "sh")
-    run = project.run(prefix=prefix)
-    gate(run, "precheck::server", "no place for the throwaway server", "No space left", "TMPDIR")
+    small = "mount -t tmpfs -o size=2m none {}"
+    with tempfile.TemporaryDirectory() as folder:
+        script = f'{small.format("/dev/shm")} && {small.format(folder)} && exec "$@"'
+        prefix = ("unshare", "--mount", "sh", "-c", script, "sh")
+        run = project.run(prefix=prefix, TMPDIR=folder)
+    said = ("no place for the throwaway server", "No space left on device", "TMPDIR")
+    gate(run, "precheck::server", *said)
     assert run.outcome == "refused"

@@ -84,9 +84,7 @@ def test_a_change_is_seen_and_names_its_object_alone(
         "SET LOCAL quote_all_identifiers = on; SET LOCAL bytea_output = escape",
     ],
 )
-def test_what_is_no_change_is_none(
-    inside: Connection, before: Fingerprint, statement: str
-) -> None:
+def test_what_is_no_change_is_none(inside: Connection, before: Fingerprint, statement: str) -> None:
     inside.execute(statement.encode())
     after = read_fingerprint(inside)
     assert [str(each) for each in diff(before, after)] == []
@@ -135,9 +133,7 @@ def test_the_order_in_which_a_schema_was_made_does_not_count(
     assert len(digests) == 1
 
 
-def test_it_reads_as_a_role_without_any_privilege(
-    inside: Connection, before: Fingerprint
-) -> None:
+def test_it_reads_as_a_role_without_any_privilege(inside: Connection, before: Fingerprint) -> None:
     inside.execute("SET LOCAL ROLE fp_app")
     assert read_fingerprint(inside) == before
 
@@ -216,7 +212,10 @@ def test_kinds_can_be_left_out(before: Fingerprint) -> None:
             "((s)::text = ANY (ARRAY[('a'::character varying)::text,"
             " ('b,]'::character varying)::text]))",
         ),
-        ("(ARRAY[f(1, 2), 3])::numeric(9,2)[]", "ARRAY[(f(1, 2))::numeric(9,2), (3)::numeric(9,2)]"),
+        (
+            "(ARRAY[f(1, 2), 3])::numeric(9,2)[]",
+            "ARRAY[(f(1, 2))::numeric(9,2), (3)::numeric(9,2)]",
+        ),
         ("(ARRAY[1, 2])", "(ARRAY[1, 2])"),
         ("'(ARRAY[' || x", "'(ARRAY[' || x"),
     ],

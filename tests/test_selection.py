@@ -103,7 +103,7 @@ def test_a_selection_brings_what_it_needs(
     project = Project.make(tmp_path, repository=True)
     run = project.run("-v", *arguments)
     assert run.ran == ran, run.output
-    assert (run.code, run.outcome) == ((0 if ran else 5), "rolled_back" if ran else "refused")
+    assert (run.code, run.outcome) == ((0 if ran else 5), "rolled_back")
     left_out = len(PLAN) - len(ran)
     assert f"{left_out} steps of the plan left out, {pulled_in} pulled in" in run.output
     assert run.steps["promote"] == "skipped"
@@ -278,6 +278,34 @@ def test_a_test_that_fails_blocks_the_promotion(
     assert said in run.message(step)
     assert run.message("promote") == f"blocked by {step}"
     assert run.steps[PLAN[13]] == "passed"
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("pytest_rerunfailures"), reason="not installed")
+def test_a_test_that_passes_at_the_second_try_has_failed_at_the_first(tmp_path: Path) -> None:
+    text = (
+        "import pytest\n\ntries = []\n\n\n@pytest.mark.flaky(reruns=2)\ndef test_it():\n"
+        "    tries.append(1)\n    assert len(tries) > 1\n"
+    )
+    run = Project.make(tmp_path, files={"checks/test_no.py": text}).run("-v")
+    assert (run.code, run.outcome) == (1, "rolled_back"), run.output
+    assert run.steps["checks/test_no.py::test_it"] == "failed"
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("pytest_order"), reason="not installed")
+def test_a_test_that_wants_to_be_last_is_before_promote(tmp_path: Path) -> None:
+    text = "import pytest\n\n\n@pytest.mark.order(-1)\ndef test_it(): ...\n"
+    text += "\n\n@pytest.mark.order(1)\ndef test_first(): ...\n"
+    run = Project.make(tmp_path, files={"checks/test_z.py": text}).run("-v")
+    more = ["checks/test_z.py::test_it", "checks/test_z.py::test_first"]
+    assert (run.code, run.ran) == (0, [*PLAN[:-1], *more, PLAN[-1]]), run.output
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("pytest_repeat"), reason="not installed")
+def test_what_is_repeated_has_to_pass_every_time(tmp_path: Path) -> None:
+    text = "tries = []\n\n\ndef test_it():\n    tries.append(1)\n    assert len(tries) < 2\n"
+    run = Project.make(tmp_path, files={"checks/test_no.py": text}).run("-v", "--count=2")
+    assert (run.code, run.outcome) == (1, "rolled_back"), run.output
+    assert run.steps["checks/test_no.py::test_it"] == "failed"
 
 
 def test_a_file_that_cannot_be_imported_promotes_nothing(tmp_path: Path) -> None:

@@ -184,7 +184,8 @@ class RunnerState:
         )
         done, output = _bash(script, self.workspace, environment, self.deadline - time.monotonic())
         written = commands["GITHUB_OUTPUT"].read_text(encoding="utf-8").splitlines()
-        outputs.update(line.split("=", 1) for line in written)
+        for name, _, value in (line.partition("=") for line in written):
+            outputs[name] = value
         for used in ("GITHUB_ENV", "GITHUB_PATH"):
             if commands[used].stat().st_size:
                 raise UnknownStep(f"{step.get('name')} writes {used}: not built")

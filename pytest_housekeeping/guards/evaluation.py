@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from pytest_housekeeping.boundary import Boundaries, Contract
-from pytest_housekeeping.database import Connection, rolled_back
+from pytest_housekeeping.database import Connection, tried
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.model import Finding
 from pytest_housekeeping.registry import Rule, fill, scope_sql
 from pytest_housekeeping.rls import RlsContract
+
+_PART = re.compile(r"^(hk_\w+)[^\n]* AS \(\n.*?^\)", re.MULTILINE | re.DOTALL)
+_NAME = re.compile(r"\bhk_\w+")
+_READ_ONLY = b"SET LOCAL transaction_read_only = on; SET LOCAL search_path = '';\n"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,16 +106,37 @@ def select(connection: Connection, scope: Scope, query: str, *, extra: str = "")
             ("claimed_tables", scope.claimed_tables),
         )
     }
-    parts = [fill(scope_sql(), values).rstrip(), *([extra] if extra else [])]
+    needed = _needed(f"{extra}\n{query}")
+    parts = [*(fill(part, values) for part in needed), *([extra] if extra else [])]
     return ("WITH RECURSIVE\n" + ",\n".join(parts) + "\n" + query).encode()
+
+
+@cache
+def _parts() -> Mapping[str, str]:
+    """The scope's common table expressions by name, in order."""
+    return {match[1]: match[0] for match in _PART.finditer(scope_sql())}
+
+
+def _needed(text: str) -> list[str]:
+    """Those that a text names, and those that they name: PostgreSQL analyses every one given."""
+    parts = _parts()
+    wanted: set[str] = set()
+    named = set(_NAME.findall(text)) & parts.keys()
+    while named:
+        wanted |= named
+        named = {
+            name for part in named for name in _NAME.findall(parts[part]) if name in parts
+        } - wanted
+    return [part for name, part in parts.items() if name in wanted]
 
 
 def run_readonly(connection: Connection, text: bytes) -> tuple[Any, ...]:
     """The one row of a query that may not write. With an empty search_path PostgreSQL prints
     every name with its schema, the same in each session."""
-    with rolled_back(connection):
-        connection.execute("SET LOCAL transaction_read_only = on; SET LOCAL search_path = ''")
-        row = connection.execute(text).fetchone()
+    cursor = tried(connection, _READ_ONLY + text)
+    for _ in range(_READ_ONLY.count(b";")):
+        cursor.nextset()
+    row = cursor.fetchone()
     if row is None:
         raise RuleBroken("a query that must return one row returned none")
     return row

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_housekeeping.guards.subjects import Subject
@@ -36,23 +37,28 @@ class Reading:
 
 def read_policies(subject: Subject) -> Reading:
     """Parse a table's policy expressions with PostgreSQL's own parser."""
+    return _read(subject.schema, subject.name, subject.expressions)
+
+
+@lru_cache(maxsize=10_000)
+def _read(schema: str, name: str, expressions: tuple[str, ...]) -> Reading:
     from pglast import parse_sql
     from pglast.parser import ParseError
 
     comparisons: dict[Comparison, None] = {}
     columns: dict[str, None] = {}
     unread = []
-    for expression in subject.expressions:
+    for expression in expressions:
         try:
             statement = parse_sql(f"SELECT WHERE {expression}")[0].stmt
         except ParseError:
             unread.append(expression)
             continue
         condition = getattr(statement, "whereClause", None)
-        for found in _walk(condition, {subject.name: (subject.schema, subject.name)}):
+        for found in _walk(condition, {name: (schema, name)}):
             if isinstance(found, Comparison):
                 comparisons[found] = None
-            elif found[0] == (subject.schema, subject.name):
+            elif found[0] == (schema, name):
                 columns[found[1]] = None
     return Reading(comparisons=tuple(comparisons), columns=tuple(columns), unread=tuple(unread))
 

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from pytest_housekeeping.database import Connection, rolled_back
+from pytest_housekeeping.database import Connection, tried
 from pytest_housekeeping.errors import RuleBroken
 
 INSUFFICIENT_PRIVILEGE = "42501"
@@ -65,15 +65,14 @@ def attempt_all(connection: Connection, attempts: Sequence[Attempt]) -> list[Ans
     """
     answers: list[Answer] = []
     for batch in _batches(attempts):
-        with rolled_back(connection):
-            try:
-                answers += _run(connection, batch)
-            except psycopg.Error as error:
-                raise RuleBroken(
-                    f"statements could not be tried: {error.sqlstate} {_words(error)}",
-                    why="what was not tried has not been proved",
-                    fix="the migrator needs the language plpgsql and membership in the roles",
-                ) from None
+        try:
+            answers += _run(connection, batch)
+        except psycopg.Error as error:
+            raise RuleBroken(
+                f"statements could not be tried: {error.sqlstate} {_words(error)}",
+                why="what was not tried has not been proved",
+                fix="the migrator needs the language plpgsql and membership in the roles",
+            ) from None
     return answers
 
 
@@ -90,8 +89,10 @@ def _run(connection: Connection, attempts: Sequence[Attempt]) -> Iterator[Answer
     request = sql.Literal(json.dumps([_request(attempt) for attempt in attempts]))
     body = _BODY.replace("%request%", request.as_string(connection))
     tag = _free_tag(body)
-    connection.execute(f"DO ${tag}${body}${tag}$".encode())
-    row = connection.execute("SELECT pg_catalog.current_setting('hk.answers')").fetchone()
+    told = "SELECT pg_catalog.current_setting('hk.answers')"
+    cursor = tried(connection, f"DO ${tag}${body}${tag}$;\n{told}".encode())
+    cursor.nextset()
+    row = cursor.fetchone()
     raw: list[dict[str, Any]] = json.loads(row[0]) if row else []
     for attempt, item in zip(attempts, raw, strict=True):
         if item["stage"] not in ("run", "done"):

@@ -23,7 +23,9 @@ _VERSIONS = re.compile(
     re.DOTALL,
 )
 # An option of a user mapping or server: `    password 'secret'`, its quotes doubled inside.
-_WITH_OPTIONS = re.compile(rb"^CREATE (?:USER MAPPING FOR|SERVER) [^;]*? OPTIONS \(.*?\n\);\n", re.MULTILINE | re.DOTALL)
+_WITH_OPTIONS = re.compile(
+    rb"^CREATE (?:USER MAPPING FOR|SERVER) [^;]*? OPTIONS \(.*?\n\);\n", re.MULTILINE | re.DOTALL
+)
 _OPTION = re.compile(rb"^(    (?:\w+|\"[^\"]+\") )E?'(?:[^']|'')*'(,?)$", re.MULTILINE)
 _SECRET_OPTION = re.compile(rb"pass|secret|token|key|jwt|credential|auth", re.IGNORECASE)
 

@@ -116,7 +116,9 @@ def read_fingerprint(
 
 def to_json(fingerprint: Fingerprint) -> str:
     """A stable text: one line an object, so that git shows what changed."""
-    lines = [json.dumps([e.name, e.parent, e.text], ensure_ascii=False) for e in fingerprint.entries]
+    lines = [
+        json.dumps([e.name, e.parent, e.text], ensure_ascii=False) for e in fingerprint.entries
+    ]
     head = {
         "format": _FORMAT,
         "digest": fingerprint.digest,

