@@ -184,10 +184,10 @@ def record_refusal(folder: Path, mode: Mode, reason: str) -> None:
 
 def latest_digest(repository: Repository, mode: Mode, folder: Path) -> str | None:
     """The digest of the newest committed audit of a mode, to which the next one is chained."""
-    digest = None
+    newest = None
     for _, data in repository.evidence(mode, repository.relative(folder)):
-        digest = json.loads(data)["chain"]["digest"]
-    return digest
+        newest = data
+    return json.loads(newest)["chain"]["digest"] if newest else None
 
 
 def _artifact(kept: KeptFile | None) -> Artifact | None:

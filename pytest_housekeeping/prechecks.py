@@ -11,6 +11,7 @@ import psycopg
 from pytest_housekeeping import sqlfile
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.model import Finding, Kind, Level, Verdict
+from pytest_housekeeping.pin import PIN_PATH, read_pin
 from pytest_housekeeping.plan import Past, Plan, problems_of
 from pytest_housekeeping.statements import same_meaning
 from pytest_housekeeping.transaction import begin, explain
@@ -67,6 +68,7 @@ def _server(around: Surroundings) -> Judgement:
             why="security_invoker views and other guards exist since 15",
             fix="use PostgreSQL 15 or later",
         )
+    _refuse_production(around)
     row = connection.execute(
         "SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user"
     ).fetchone()
@@ -82,6 +84,17 @@ def _server(around: Surroundings) -> Judgement:
         )
     said = f"PostgreSQL {target.server_version}, {target.database} as {target.user}"
     return Verdict(examined=1, unit="server", findings=findings), said
+
+
+def _refuse_production(around: Surroundings) -> None:
+    """A given server must not be the pinned production: staging makes roles and databases on it."""
+    pin, target = read_pin(around.config, around.repository), around.target()
+    if around.server_kind == "given" and pin and pin.system_identifier == target.system_identifier:
+        raise ProofFailed(
+            f"{target.host}:{target.port} is the server that {PIN_PATH} names as production",
+            why="staging makes and drops databases and roles there",
+            fix="give --hk-staging-url another server",
+        )
 
 
 def _bootstrap(around: Surroundings) -> Judgement:

@@ -25,7 +25,8 @@ CREATE DOMAIN shop.email AS text CONSTRAINT has_at CHECK (VALUE ~ '@') DEFAULT '
 CREATE TYPE shop.span AS RANGE (subtype = float8);
 CREATE COLLATION shop.plain FROM "C";
 CREATE SEQUENCE shop.counter INCREMENT 2 MAXVALUE 1000 CACHE 5;
-CREATE FUNCTION shop.add(a int, b int DEFAULT 1) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT a + b';
+CREATE FUNCTION shop.add(a int, b int DEFAULT 1) RETURNS int LANGUAGE sql IMMUTABLE
+    AS 'SELECT a + b';
 CREATE FUNCTION shop.modern(a int) RETURNS int LANGUAGE sql IMMUTABLE RETURN a + 1;
 CREATE FUNCTION shop.touch() RETURNS trigger LANGUAGE plpgsql SET search_path = ''
     AS $f$ BEGIN RETURN NEW; END $f$;
@@ -60,7 +61,8 @@ CREATE VIEW shop.paid WITH (security_invoker = true) AS
 CREATE MATERIALIZED VIEW shop.summary AS SELECT customer, sum(total) FROM shop.orders GROUP BY 1;
 CREATE UNIQUE INDEX summary_customer ON shop.summary (customer);
 CREATE TABLE shop.events (id int, at date NOT NULL, what text) PARTITION BY RANGE (at);
-CREATE TABLE shop.events_1 PARTITION OF shop.events FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');
+CREATE TABLE shop.events_1 PARTITION OF shop.events
+    FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');
 CREATE TABLE shop.events_2 PARTITION OF shop.events DEFAULT;
 CREATE INDEX events_what ON shop.events (what);
 CREATE TRIGGER touch BEFORE UPDATE ON shop.events FOR EACH ROW EXECUTE FUNCTION shop.touch();
@@ -73,7 +75,8 @@ GRANT INSERT, SELECT ON shop.orders TO fp_app; GRANT UPDATE (note) ON shop.order
 GRANT SELECT ON "Odd.Näme ""x"."Tab.le ""y" TO "Fp Ünïcode";
 REVOKE EXECUTE ON FUNCTION shop.add(int, int) FROM PUBLIC;
 ALTER DEFAULT PRIVILEGES FOR ROLE fp_owner IN SCHEMA shop GRANT SELECT ON TABLES TO fp_app;
-CREATE EVENT TRIGGER watch ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION shop.watch();
+CREATE EVENT TRIGGER watch ON ddl_command_end WHEN TAG IN ('CREATE TABLE')
+    EXECUTE FUNCTION shop.watch();
 CREATE PUBLICATION feed FOR TABLE shop.lone (a) WHERE (a > 1);
 CREATE TEXT SEARCH CONFIGURATION shop.english (COPY = pg_catalog.english);
 CREATE TEXT SEARCH DICTIONARY shop.plain (TEMPLATE = pg_catalog.simple);

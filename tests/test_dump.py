@@ -104,7 +104,8 @@ def test_a_restriction_has_a_key_made_of_the_content_and_psql_takes_it(
         env=environment() | {"PGCLIENTENCODING": "UTF8"},
     )
     server.drop(fresh)
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.returncode == 0, done.stderr
+    assert b"invalid command" not in done.stderr
 
 
 def test_the_key_of_another_restriction_inside_is_no_key() -> None:
@@ -136,7 +137,7 @@ def test_the_password_is_on_no_command_line(
 
 def test_a_table_that_may_not_be_read_is_named(base: StagingDatabase, major: int) -> None:
     as_app = make_conninfo(base.superuser_conninfo, user="fp_app")
-    with pytest.raises(BackupFailed, match="permission denied|may not read") as caught:
+    with pytest.raises(BackupFailed, match=r"may not read") as caught:
         dump_schema(as_app, server_major=major)
     assert "fp_app may not read" in caught.value.found
     assert "GRANT pg_read_all_data TO fp_app" in caught.value.fix

@@ -101,7 +101,7 @@ def read_fragment(template: Template) -> tuple[Spelt, ...]:
         except (SyntaxRefused, ValueError):
             continue
         found = [
-            Spelt(spelt.parts, spelt.kind, max(0, spelt.start - len(prefix)), spelt.length)
+            spelt
             for statement in statements
             for spelt in named(statement.name, statement.body, prefix + text).names
             if _IDENTIFIER not in spelt.parts
@@ -149,11 +149,7 @@ def _read_statements(
     for statement, end in zip(statements, ends, strict=True):
         own = text[statement.offset : end]
         found = named(statement.name, statement.body, text)
-        names = [
-            Spelt(s.parts, s.kind, s.start, s.length)
-            for s in found.names
-            if _IDENTIFIER not in s.parts
-        ]
+        names = [spelt for spelt in found.names if _IDENTIFIER not in spelt.parts]
         doubt = _doubt(found, own, normal, fillings)
         certain = sink
         if not sink:
@@ -211,7 +207,7 @@ def _unreadable(template: Template) -> Found:
 
     text = visible(template)
     names = tuple(
-        Spelt(split_name(m[1]), Kind.RELATION, m.start(1), len(m[1])) for m in _AFTER.finditer(text)
+        Spelt(split_name(m[1]), Kind.RELATION, m[1], text.count(m[1], 0, m.start(1))) for m in _AFTER.finditer(text)
     )
     return Found(
         text=text.strip(),

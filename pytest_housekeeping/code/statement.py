@@ -32,12 +32,12 @@ _NAMING_TYPES = {"regclass"}
 
 @dataclass(frozen=True, slots=True)
 class Spelt:
-    """A name, and where in the text (characters from 0) it stands."""
+    """A name: its identifiers, how it is written, how often the same stands ``before`` it."""
 
     parts: tuple[str, ...]
     kind: Kind
-    start: int
-    length: int
+    slice: str = ""
+    before: int = 0
 
 
 @dataclass(slots=True)
@@ -203,13 +203,15 @@ class _Reader:
         if not parts or not all(parts):
             return
         parts = parts[-2:] if len(parts) > 2 else parts
-        length = 0
-        if at is not None and (match := _DOTTED.match(self._text, at)):
-            length = len(match[0])
-        elif at is None:
+        if at is None:
             spot = re.search(r"\W*".join(map(re.escape, parts)), self._text)
-            at, length = (spot.start(), len(spot[0])) if spot else (0, 0)
-        self._found.names.append(Spelt(parts, kind, at or 0, length))
+            at = spot.start() if spot else 0
+            written = spot[0] if spot else ""
+        else:
+            match = _DOTTED.match(self._text, at)
+            written = match[0] if match else ""
+        before = self._text.count(written, 0, at) if written else 0
+        self._found.names.append(Spelt(parts, kind, written, before))
 
     def _offset(self, location: int) -> int:
         return location if self._raw is None else len(self._raw[:location].decode(errors="ignore"))

@@ -27,6 +27,7 @@ class Attempt:
     ``setup`` runs before it as the migrator; ``role`` (none: the migrator) and ``settings`` are
     set for ``statement`` alone. A query returns one value; of a change, the rows are counted.
     ``measure`` is a query of the migrator that returns a number, asked before and after.
+    ``plan``: the statement is an EXPLAIN in JSON, whose plan is the value.
     """
 
     statement: str
@@ -35,6 +36,7 @@ class Attempt:
     setup: str = ""
     measure: str = ""
     query: bool = True
+    plan: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,6 +128,7 @@ def _request(attempt: Attempt) -> dict[str, Any]:
         "statement": attempt.statement,
         "measure": attempt.measure,
         "query": attempt.query,
+        "plan": attempt.plan,
     }
 
 
@@ -148,6 +151,7 @@ DECLARE
     earlier bigint;
     later bigint;
     result jsonb;
+    planned json;
     answers text[] := '{{}}';
     myself text := current_user;
 BEGIN
@@ -173,7 +177,10 @@ BEGIN
                 EXECUTE pg_catalog.format('SET LOCAL ROLE %I', request ->> 'role');
             END IF;
             stage := 'run';
-            IF (request ->> 'query')::boolean THEN
+            IF (request ->> 'plan')::boolean THEN
+                EXECUTE request ->> 'statement' INTO planned;
+                result := planned::jsonb -> 0 -> 'Plan';
+            ELSIF (request ->> 'query')::boolean THEN
                 EXECUTE pg_catalog.format(
                     'SELECT pg_catalog.to_jsonb(q) -> ''value'' FROM (%s) AS q (value)',
                     request ->> 'statement'

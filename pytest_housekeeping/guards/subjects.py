@@ -15,7 +15,8 @@ class Rights:
     """What one untrusted role may do with one table.
 
     ``policy`` tells whether a permissive policy lets it read anything; ``owner``, whether it has
-    the owner's rights, which no policy binds.
+    the owner's rights, which no policy binds unless it is forced; ``exempt``, whether no policy
+    binds it at all.
     """
 
     role: str
@@ -26,6 +27,7 @@ class Rights:
     delete: bool
     policy: bool
     owner: bool
+    exempt: bool
 
     @property
     def any(self) -> bool:
@@ -38,9 +40,23 @@ class Column:
 
     name: str
     quoted: str
+    type: str
+    type_schema: str
     writable: bool
     updatable: bool
     filled: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """A policy, its expressions as PostgreSQL prints them, and the untrusted roles it counts for."""
+
+    name: str
+    command: str
+    permissive: bool
+    using: str
+    check: str
+    roles: frozenset[str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,8 +68,10 @@ class Subject:
     name: str
     object: str
     row_security: bool
+    forced: bool
     owned: bool
     bare: str
+    policies: tuple[Policy, ...]
     columns: tuple[Column, ...]
     expressions: tuple[str, ...]
     rights: tuple[Rights, ...]
@@ -75,8 +93,12 @@ def _subject(item: Mapping[str, Any]) -> Subject:
         name=item["name"],
         object=item["object"],
         row_security=item["row_security"],
+        forced=item["forced"],
         owned=item["owned"],
         bare="" if exempt else f"ALTER TABLE {item['object']} NO FORCE ROW LEVEL SECURITY;",
+        policies=tuple(
+            Policy(**{**policy, "roles": frozenset(policy["roles"])}) for policy in item["policies"]
+        ),
         columns=tuple(Column(**column) for column in item["columns"]),
         expressions=tuple(item["expressions"]),
         rights=tuple(
@@ -108,12 +130,37 @@ SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
         SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
             'name', a.attname,
             'quoted', pg_catalog.format('%I', a.attname),
+            'type', pg_catalog.format_type(a.atttypid, a.atttypmod),
+            'type_schema', (
+                SELECT n.nspname FROM pg_catalog.pg_type AS y
+                INNER JOIN pg_catalog.pg_namespace AS n ON y.typnamespace = n.oid
+                WHERE y.oid = a.atttypid
+            ),
             'writable', a.attgenerated = '',
             'updatable', a.attgenerated = '' AND a.attidentity <> 'a',
             'filled', a.atthasdef OR a.attidentity <> ''
         ) ORDER BY a.attnum), '[]')
         FROM pg_catalog.pg_attribute AS a
         WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+    ),
+    'policies', (
+        SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+            'name', p.name,
+            'command', p.command,
+            'permissive', p.permissive,
+            'using', coalesce(p.using_expression, ''),
+            'check', coalesce(p.check_expression, ''),
+            'roles', (
+                SELECT coalesce(pg_catalog.jsonb_agg(r.name), '[]')
+                FROM hk_role AS r
+                WHERE EXISTS (
+                    SELECT FROM pg_catalog.unnest(p.roles) AS o (oid)
+                    WHERE o.oid = 0 OR pg_catalog.pg_has_role(r.oid, o.oid, 'USAGE')
+                )
+            )
+        ) ORDER BY p.name COLLATE "C"), '[]')
+        FROM hk_policy AS p
+        WHERE p.table_oid = t.oid
     ),
     'expressions', (
         SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT e.text) FILTER (WHERE e.text <> ''), '[]')
@@ -160,7 +207,11 @@ SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
                     AND p.permissive
                     AND p.command IN ('*', 'r')
             ),
-            'owner', pg_catalog.pg_has_role(r.oid, t.owner, 'USAGE')
+            'owner', pg_catalog.pg_has_role(r.oid, t.owner, 'USAGE'),
+            'exempt', (
+                SELECT x.rolsuper OR x.rolbypassrls FROM pg_catalog.pg_roles AS x
+                WHERE x.oid = r.oid
+            )
         ) ORDER BY r.name COLLATE "C"), '[]')
         FROM hk_role AS r
     )

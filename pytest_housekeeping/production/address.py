@@ -6,10 +6,11 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import psycopg
 from psycopg.conninfo import make_conninfo
 
 from pytest_housekeeping.database import LentConnection, connect
-from pytest_housekeeping.errors import MisuseError, ProofFailed
+from pytest_housekeeping.errors import MisuseError, ProofFailed, ServerError
 
 REQUIRED = ("PGHOST_PROD", "PGPORT_PROD", "PGDATABASE_PROD", "PGUSER_PROD", "PGPASSWORD_PROD")
 # https://www.postgresql.org/docs/16/libpq-ssl.html#LIBPQ-SSL-PROTECTION
@@ -106,10 +107,23 @@ def open_production(address: Address) -> LentConnection:
                 fix="enable TLS on the server",
             )
         _refuse_pooler(connection)
+    except psycopg.Error as error:
+        connection.close()
+        raise lost(address, error) from None
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def lost(address: Address, error: psycopg.Error) -> ServerError:
+    """The server went away before the run had begun."""
+    reason = error.diag.message_primary or str(error).strip() or type(error).__name__
+    return ServerError(
+        f"database {address.database!r} on {address.host!r} does not answer: {reason}",
+        why="nothing was begun, and nothing was changed",
+        fix="check that the server stays up, and run again",
+    )
 
 
 def _refuse_pooler(connection: LentConnection) -> None:

@@ -11,18 +11,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psycopg
+
 from pytest_housekeeping import config as configuration
 from pytest_housekeeping import history, prechecks
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.contracts import TestNames
-from pytest_housekeeping.database import Connection, LentConnection
+from pytest_housekeeping.database import Connection, LentConnection, locate
 from pytest_housekeeping.errors import MisuseError, ProofFailed
 from pytest_housekeeping.lint import Linting
 from pytest_housekeeping.model import Applied, Kind, Mode, Verdict
 from pytest_housekeeping.pin import PIN_PATH, Pin, read_pin
 from pytest_housekeeping.plan import Past, build
 from pytest_housekeeping.production import backup, ledger
-from pytest_housekeeping.production.address import Address, open_production, read_address
+from pytest_housekeeping.production.address import Address, lost, open_production, read_address
 from pytest_housekeeping.production.prechecks import CHECKS, role_attributes_query
 from pytest_housekeeping.repository import open_repository
 from pytest_housekeeping.server import Server, ServerSettings, start
@@ -167,6 +169,7 @@ def prepare_production(
     connection = open_production(address)
     server = linting = None
     try:
+        target = locate(connection)
         past = _past(connection, config)
         _refuse_late_baseline(past, baseline)
         plan = build(config, mode, tests=tests, rules=rules, past=past, baseline=baseline)
@@ -175,6 +178,9 @@ def prepare_production(
             if config.lint:
                 files = [config.root / file.path for file in plan.files]
                 linting = Linting.start(files, root=root)
+    except psycopg.Error as error:
+        connection.close()
+        raise lost(address, error) from None
     except BaseException:
         connection.close()
         raise
@@ -194,6 +200,7 @@ def prepare_production(
         accepted_drift=accepted_drift,
         records_only=baseline is not None,
         _migrator=connection,
+        _target=target,
     )
 
 

@@ -1,7 +1,7 @@
 """One spelling for expressions that PostgreSQL prints differently once they were printed and read.
 
 ``status IN ('a', 'b')`` on a varchar is printed ``(ARRAY['a'::varchar, ...])::text[]``; what is
-made from that text is printed ``ARRAY[('a'::varchar)::text, ...]``. The second is the canonical one.
+made from that text is printed ``ARRAY[('a'::varchar)::text, ...]``. The second is canonical.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ from typing import LiteralString
 
 from pytest_housekeeping.snapshot.relation_queries import SCHEMAS, comment, not_of_extension
 
-SECRET_SETTING: LiteralString = "(pass|secret|token|key|jwt|credential|auth)"
+CONFIDENTIAL: LiteralString = "(pass|secret|token|key|jwt|credential|auth)"
 _SETTING: LiteralString = f"""CASE WHEN split_part(setting, '=', 1) LIKE '%.%'
-    AND split_part(setting, '=', 1) ~* '{SECRET_SETTING}'
+    AND split_part(setting, '=', 1) ~* '{CONFIDENTIAL}'
     THEN split_part(setting, '=', 1) || '=[secret]' ELSE setting END"""
 
 # Neither its name nor its encoding and locale: a restore goes into another database.
@@ -43,9 +43,11 @@ FROM pg_catalog.pg_language AS l
 WHERE l.oid >= 16384 AND {not_of_extension("pg_catalog.pg_language", "l.oid")}"""
 
 CASTS: LiteralString = f"""
-SELECT 'cast', format('(%s AS %s)', format_type(c.castsource, NULL), format_type(c.casttarget, NULL)),
-    '', concat_ws(E'\\n', concat_ws(', ', 'context ' || c.castcontext::text, 'method ' || c.castmethod::text,
-        nullif(c.castfunc, 0)::regprocedure), {comment("pg_cast", "c.oid")}), NULL, NULL::text[]
+SELECT 'cast',
+    format('(%s AS %s)', format_type(c.castsource, NULL), format_type(c.casttarget, NULL)),
+    '', concat_ws(E'\\n', concat_ws(', ', 'context ' || c.castcontext::text,
+        'method ' || c.castmethod::text, nullif(c.castfunc, 0)::regprocedure),
+        {comment("pg_cast", "c.oid")}), NULL, NULL::text[]
 FROM pg_catalog.pg_cast AS c
 WHERE c.oid >= 16384 AND {not_of_extension("pg_catalog.pg_cast", "c.oid")}
 UNION ALL
@@ -73,7 +75,7 @@ UNION ALL
 SELECT 'server', quote_ident(f.srvname), '', concat_ws(E'\\n',
     'owner: ' || quote_ident(pg_get_userbyid(f.srvowner)),
     'wrapper: ' || quote_ident(w.fdwname), 'type: ' || f.srvtype, 'version: ' || f.srvversion,
-    'options: ' || (SELECT string_agg(CASE WHEN o ~* '^[^=]*{SECRET_SETTING}'
+    'options: ' || (SELECT string_agg(CASE WHEN o ~* '^[^=]*{CONFIDENTIAL}'
         THEN split_part(o, '=', 1) || '=[secret]' ELSE o END, ', ' ORDER BY o)
         FROM unnest(f.srvoptions) AS o),
     {comment("pg_foreign_server", "f.oid")}
@@ -123,7 +125,8 @@ SELECT 'publication', quote_ident(p.pubname), '', concat_ws(E'\\n',
             '(' || (SELECT string_agg(quote_ident(attname), ', ' ORDER BY attname)
                 FROM pg_catalog.pg_attribute
                 WHERE attrelid = r.prrelid AND attnum = ANY (r.prattrs::int2[])) || ')',
-            'where ' || pg_get_expr(r.prqual, r.prrelid)), E'\\n' ORDER BY r.prrelid::regclass::text)
+            'where ' || pg_get_expr(r.prqual, r.prrelid)), E'\\n'
+            ORDER BY r.prrelid::regclass::text)
         FROM pg_catalog.pg_publication_rel AS r WHERE r.prpubid = p.oid),
     {comment("pg_publication", "p.oid")}), NULL, NULL::text[]
 FROM pg_catalog.pg_publication AS p
@@ -135,11 +138,13 @@ SELECT 'security label', l.provider || ' on ' || i.type || ' ' || i.identity, ''
 FROM pg_catalog.pg_seclabel AS l
 CROSS JOIN LATERAL pg_identify_object(l.classoid, l.objoid, l.objsubid) AS i"""
 
-# PostgreSQL's own objects and those of extensions, where somebody has changed the privileges; the
-# last column is what they were. As pg_dump does, this leaves information_schema alone.
+# PostgreSQL's own objects and those of extensions, where somebody has changed the privileges: what
+# they were at first, and the owner, whom a dump does not tell. As pg_dump does, this leaves
+# information_schema alone.
 _CHANGED = """
-SELECT 'privileges', concat_ws(' ', 'of', i.type, i.identity), '', '', {letter}, o.{prefix}acl::text[],
-    coalesce(first.initprivs, acldefault({letter}, o.{prefix}owner))::text[]
+SELECT 'privileges', concat_ws(' ', 'of', i.type, i.identity), '', '', {letter},
+    o.{prefix}acl::text[], coalesce(first.initprivs, acldefault({letter}, o.{prefix}owner))::text[],
+    pg_get_userbyid(o.{prefix}owner)::text
 FROM pg_catalog.{catalog} AS o
 LEFT JOIN pg_catalog.pg_init_privs AS first ON first.objoid = o.oid AND first.objsubid = 0
     AND first.classoid = 'pg_catalog.{catalog}'::regclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import subprocess
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
@@ -24,7 +25,7 @@ _VERSIONS = re.compile(
 )
 # An option of a user mapping or server: `    password 'secret'`, its quotes doubled inside.
 _WITH_OPTIONS = re.compile(
-    rb"^CREATE (?:USER MAPPING FOR|SERVER) [^;]*? OPTIONS \(.*?\n\);\n", re.MULTILINE | re.DOTALL
+    rb"^CREATE (?:USER MAPPING FOR|SERVER) [^\n]* OPTIONS \(.*?\n\);\n", re.MULTILINE | re.DOTALL
 )
 _OPTION = re.compile(rb"^(    (?:\w+|\"[^\"]+\") )E?'(?:[^']|'')*'(,?)$", re.MULTILINE)
 _SECRET_OPTION = re.compile(rb"pass|secret|token|key|jwt|credential|auth", re.IGNORECASE)
@@ -40,8 +41,8 @@ def dump_schema(
     """The whole database as ``pg_dump --schema-only`` writes it, without what varies.
 
     Left out: the versions of server and pg_dump; subscriptions, whose text is a connection with
-    its password; the secrets of user mappings and servers. The key of ``\\restrict`` is made of the content
-    instead of by chance, so that nothing in the content can know it.
+    its password; the secrets of user mappings and servers. The key of ``\\restrict`` is made of the
+    content instead of by chance, so that nothing in the content can know it.
 
     Raises BackupFailed naming what could not be read, and the remedy. The password is in the
     environment of pg_dump and nowhere else.
@@ -51,7 +52,7 @@ def dump_schema(
     password = str(known.pop("password", None) or "")
     try:
         done = subprocess.run(
-            _command(program, make_conninfo(**known), lock_wait_s),
+            _command(program, make_conninfo("", **known), lock_wait_s),
             capture_output=True,
             check=False,
             timeout=timeout_s,
@@ -127,7 +128,7 @@ def _without_secret(option: re.Match[bytes]) -> bytes:
     return option[1] + b"'[secret]'" + option[2]
 
 
-def _failure(said: str, known: dict[str, object], lock_wait_s: float) -> BackupFailed:
+def _failure(said: str, known: Mapping[str, object], lock_wait_s: float) -> BackupFailed:
     user = known.get("user") or "the promoting role"
     why = "without a whole backup nothing is promoted"
     denied = re.search(r"permission denied for (\w+(?: \w+)?) (\S+)", said)

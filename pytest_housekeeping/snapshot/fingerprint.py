@@ -191,8 +191,10 @@ def _entries(rows: Iterable[tuple[Any, ...]], every: Any) -> Iterator[Entry]:
     for kind, name, parent, text, letter, acl, *first in rows:
         lines = [canonical(text)] if text else []
         if letter is not None:
-            granted = describe_acl(tuple(acl or ()), every.get(letter, ""))
-            if first and granted == describe_acl(tuple(first[0]), every[letter]):
+            letters = every.get(letter, "")
+            was, owner = first or (None, "")
+            granted = describe_acl(tuple(acl or ()), letters, owner)
+            if was is not None and granted == describe_acl(tuple(was), letters, owner):
                 continue
             lines += granted
         yield Entry(name=f"{kind} {name}".rstrip(), parent=parent, text="\n".join(lines))

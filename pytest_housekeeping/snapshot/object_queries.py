@@ -121,7 +121,8 @@ SELECT 'operator family', s.name || '.' || quote_ident(f.opfname) || ' using ' |
     'schema ' || s.name, concat_ws(E'\\n',
     'owner: ' || quote_ident(pg_get_userbyid(f.opfowner)),
     (SELECT string_agg(concat_ws(' ', 'operator', amopstrategy, amopopr::regoperator,
-            'sort ' || nullif(amopsortfamily, 0)), E'\\n' ORDER BY amopstrategy, amopopr::regoperator::text)
+            CASE WHEN amopsortfamily <> 0 THEN 'for order by' END), E'\\n'
+            ORDER BY amopstrategy, amopopr::regoperator::text)
         FROM pg_catalog.pg_amop WHERE amopfamily = f.oid),
     (SELECT string_agg(concat_ws(' ', 'function', amprocnum, amproclefttype::regtype,
             amprocrighttype::regtype, amproc::regprocedure), E'\\n'

@@ -37,10 +37,11 @@ def quote_name(name: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def describe_acl(items: tuple[str, ...], every: str) -> tuple[str, ...]:
+def describe_acl(items: tuple[str, ...], every: str, owner: str = "") -> tuple[str, ...]:
     """The items of one ACL, sorted. ``every`` are the letters of all privileges of such an object.
 
-    Who holds them all holds ALL: a major version that knows one more (17: MAINTAIN) is no change.
+    ``owner`` is told as "its owner", where it does not matter who that is. Who holds them all holds
+    ALL: a major version that knows one more (17: MAINTAIN) is no change.
     """
     lines = []
     for item in items:
@@ -51,8 +52,8 @@ def describe_acl(items: tuple[str, ...], every: str) -> tuple[str, ...]:
             if held:
                 option = " with grant option" if star else ""
                 lines.append(
-                    f"grant {_named(held, every)} to {quote_name(grantee)}"
-                    f" by {quote_name(grantor)}{option}"
+                    f"grant {_named(held, every)} to {_told(grantee, owner)}"
+                    f" by {_told(grantor, owner)}{option}"
                 )
     return tuple(sorted(lines)) or ("nothing granted",)
 
@@ -67,6 +68,10 @@ def read_every_privilege(connection: Connection) -> Mapping[str, str]:
     found: Sequence[str] = row[0] if row else ()
     letters = {each[0]: "".join(_parsed(item)[1] for item in each[1:].split(",")) for each in found}
     return {kind: "".join(sorted(set(each))) for kind, each in letters.items()} | {"c": ""}
+
+
+def _told(name: str, owner: str) -> str:
+    return "its owner" if name and name == owner else quote_name(name)
 
 
 def _named(held: str, every: str) -> str:

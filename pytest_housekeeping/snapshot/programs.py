@@ -1,15 +1,16 @@
-"""Find a pg_dump that can read a server, and give it an environment of its own."""
+"""Find a pg_dump that can read a server."""
 
 from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 from pytest_housekeeping.errors import ServerError
-from pytest_housekeeping.server.binaries import answer
+from pytest_housekeeping.server.account import environment
 from pytest_housekeeping.server.embedded import EMBEDDED, find_embedded
 from pytest_housekeeping.server.system import USUAL_PLACES
 from pytest_housekeeping.snapshot.problems import BackupFailed
@@ -41,7 +42,13 @@ def find_pg_dump(server_major: int) -> Path:
 @cache
 def pg_dump_version(path: Path) -> int:
     """The major version of a pg_dump; 0 when it does not run."""
-    match = re.search(r"\(PostgreSQL\) (\d+)", answer(str(path), "--version"))
+    try:
+        done = subprocess.run(
+            [path, "--version"], capture_output=True, text=True, check=False, env=environment()
+        )
+    except OSError:
+        return 0
+    match = re.search(r"\(PostgreSQL\) (\d+)", done.stdout)
     return int(match[1]) if match else 0
 
 

@@ -29,7 +29,7 @@ _SHOWN = 20
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Proof:
-    """What was proved: how many objects are as they were, on which version, and with what limits."""
+    """What was proved: how many objects are as they were, in which version, with what limits."""
 
     objects: int
     server_major: int
@@ -140,7 +140,7 @@ def _clear(connection: Connection, database: StagingDatabase, superuser: str) ->
 
 
 def _prepare(database: StagingDatabase, expected: Fingerprint) -> None:
-    """What a dump takes for granted: the tablespaces, and a schema public only where there is one."""
+    """What a dump takes for granted: tablespaces, and a schema public only where there is one."""
     names = {entry.name for entry in expected.entries}
     spaces = {
         match[1]

@@ -202,7 +202,8 @@ FROM r JOIN pg_catalog.pg_policy AS p ON p.polrelid = r.oid
 
 SEQUENCES: LiteralString = f"""WITH {SCHEMAS}
 SELECT 'sequence', c.oid::regclass::text,
-    coalesce('column ' || d.refobjid::regclass || '.' || quote_ident(a.attname), 'schema ' || s.name),
+    coalesce('column ' || d.refobjid::regclass || '.' || quote_ident(a.attname),
+        'schema ' || s.name),
     concat_ws(E'\\n', 'owner: ' || quote_ident(pg_get_userbyid(c.relowner)),
         CASE WHEN c.relpersistence = 'u' THEN 'unlogged' END,
         format('as %s start %s increment %s minimum %s maximum %s cache %s',

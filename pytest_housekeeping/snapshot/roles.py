@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from psycopg import sql
 
 from pytest_housekeeping.database import Connection
-from pytest_housekeeping.snapshot.database_queries import SECRET_SETTING
+from pytest_housekeeping.snapshot.database_queries import CONFIDENTIAL
 from pytest_housekeeping.snapshot.privileges import describe_acl, read_every_privilege
 
 _HEAD = """\
@@ -108,7 +108,7 @@ def _settings(connection: Connection) -> Iterator[str]:
     )
     for role, here, setting in rows.fetchall():
         name, _, value = setting.partition("=")
-        if "." in name and re.search(SECRET_SETTING, name, re.IGNORECASE):
+        if "." in name and re.search(CONFIDENTIAL, name, re.IGNORECASE):
             value = "[secret]"
         text = f"SET {_setting(name)} TO {_elements(value) if name in _LISTS else _literal(value)}"
         if not here:

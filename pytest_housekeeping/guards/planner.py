@@ -1,0 +1,285 @@
+"""Ask PostgreSQL's own planner whether any row can pass the policies: no row is read or needed.
+
+Every part of a policy that depends on no column is replaced by the value that it has in a session
+with the given context; a condition that the planner then folds to false passes no row of any
+table. It is asked over a row source of the table's shape, not over the table: no lock is taken,
+and no CHECK constraint or partition bound can prove what the policy does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any, TypeAlias
+
+from psycopg import sql
+
+from pytest_housekeeping.database import Connection
+from pytest_housekeeping.guards.evaluation import run_readonly
+from pytest_housekeeping.guards.parts import Settings, read_parts
+from pytest_housekeeping.guards.probe import Answer, Attempt, attempt_all
+from pytest_housekeeping.guards.purity import Purity
+from pytest_housekeeping.guards.rewriting import Part, Unreadable, Value, arms_of, schemas_of
+from pytest_housekeeping.guards.subjects import Rights, Subject
+
+_COMMANDS = {"SELECT": "r", "INSERT": "a", "UPDATE": "w", "DELETE": "d"}
+_ROUNDS = 3
+
+
+class Outcome(Enum):
+    """What the planner has shown: no row passes, every row passes, or neither."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """Does any row that meets ``where`` pass the policies for a command?"""
+
+    subject: Subject
+    rights: Rights
+    command: str
+    settings: Settings
+    where: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Proof:
+    """The answer: what is left of the condition, the error that a part of it raises."""
+
+    outcome: Outcome
+    condition: str = ""
+    left: str = ""
+    raised: str = ""
+    reason: str = ""
+
+
+def condition_of(subject: Subject, rights: Rights, command: str) -> str | None:
+    """The policies of one command as PostgreSQL joins them: permissive ones by OR, restrictive
+    ones by AND. ``''``: no policy binds the role; None: no policy lets it pass.
+
+    https://www.postgresql.org/docs/16/ddl-rowsecurity.html
+    """
+    unbound = rights.exempt or (rights.owner and not subject.forced)
+    if not subject.row_security or unbound:
+        return ""
+    texts: dict[bool, list[str]] = {True: [], False: []}
+    for policy in subject.policies:
+        if policy.command not in ("*", _COMMANDS[command]) or rights.role not in policy.roles:
+            continue
+        text = (policy.check or policy.using) if command == "INSERT" else policy.using
+        if text:
+            texts[policy.permissive].append(text)
+    if not texts[True]:
+        return None
+    alternatives = " OR ".join(f"({text})" for text in dict.fromkeys(texts[True]))
+    return " AND ".join([f"({alternatives})", *(f"({text})" for text in texts[False])])
+
+
+def ask_planner(
+    connection: Connection, purity: Purity, questions: Sequence[Question]
+) -> list[Proof]:
+    """Answer all questions in a few round trips."""
+    conditions = [condition_of(each.subject, each.rights, each.command) for each in questions]
+    asked = [
+        _Asked(question=question, condition=condition, texts=(condition,))
+        for question, condition in zip(questions, conditions, strict=True)
+        if condition
+    ]
+    _note_schemas(connection, asked)
+    for _ in range(_ROUNDS):
+        pending = [each for each in asked if each.texts and not each.reason]
+        if not pending:
+            break
+        _fold(connection, purity, pending)
+    proofs = iter([each.proof() for each in asked])
+    return [
+        next(proofs)
+        if condition
+        else Proof(outcome=Outcome.CLOSED if condition is None else Outcome.OPEN)
+        for condition in conditions
+    ]
+
+
+@dataclass(kw_only=True)
+class _Asked:
+    """A question under way: the texts still to fold, what is left of those that are done."""
+
+    question: Question
+    condition: str
+    texts: tuple[str, ...]
+    setup: str = ""
+    reason: str = ""
+    raised: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    open: bool = False
+
+    def proof(self) -> Proof:
+        left = self.left + list(self.texts)
+        outcome = Outcome.UNDECIDED if left or self.reason else Outcome.CLOSED
+        if self.open:
+            # A part that raises an error was taken as NULL, which may only be trusted to close.
+            outcome = Outcome.UNDECIDED if self.raised else Outcome.OPEN
+        return Proof(
+            outcome=outcome,
+            condition=self.condition,
+            left=" OR ".join(dict.fromkeys(left)),
+            raised=self.raised[0] if self.raised else "",
+            reason=self.reason,
+        )
+
+
+_Key: TypeAlias = tuple[str, Settings, Part]
+
+
+def _fold(connection: Connection, purity: Purity, asked: Sequence[_Asked]) -> None:
+    """Put values in, ask the planner, and keep what it leaves for the next round."""
+    values = read_parts(
+        connection,
+        purity,
+        [
+            (each.question.rights.role, each.question.settings, each.setup, text)
+            for each in asked
+            for text in each.texts
+        ],
+    )
+    arms: list[tuple[_Asked, str, str]] = []
+    for each in asked:
+        texts, each.texts = each.texts, ()
+        for text in texts:
+            try:
+                arms += [(each, text, arm) for arm in _arms(each, text, purity, values)]
+            except Unreadable:
+                each.left.append(text)
+                each.reason = each.reason or "the parser does not read the expression"
+    plans = _explain(connection, [(each, arm) for each, _, arm in arms])
+    for (each, text, arm), answer in zip(arms, plans, strict=True):
+        _judge_plan(each, text, arm, answer)
+
+
+def _arms(
+    asked: _Asked, text: str, purity: Purity, values: Mapping[_Key, Value]
+) -> tuple[str, ...]:
+    known = {
+        part: value
+        for (role, settings, part), value in values.items()
+        if (role, settings) == (asked.question.rights.role, asked.question.settings)
+    }
+    used = arms_of(text, purity, known)
+    asked.raised += [
+        value.raised for part, value in known.items() if value.raised and part.text in text
+    ]
+    return used
+
+
+def _judge_plan(asked: _Asked, text: str, arm: str, answer: Answer) -> None:
+    plan: dict[str, Any] = answer.value or {}
+    if answer.sqlstate == "42501":
+        asked.raised.append(str(answer))  # permissions are checked before the first row
+    elif answer.sqlstate:
+        asked.left.append(arm)
+        asked.reason = asked.reason or f"its condition could not be planned: {answer}"
+    elif plan.get("Node Type") == "Result" and plan.get("One-Time Filter") == "false":
+        return
+    elif "Plans" not in plan and "Filter" not in plan and "One-Time Filter" not in plan:
+        asked.open = True
+    else:
+        left = _left(plan)
+        again = "Plans" not in plan and not asked.question.where and left not in (text, arm)
+        if again:
+            asked.texts = (*asked.texts, left)  # functions have been inlined: look once more
+        else:
+            asked.left.append(arm if "Plans" in plan or asked.question.where else left)
+
+
+def _left(plan: Mapping[str, Any]) -> str:
+    return str(plan.get("Filter") or plan.get("One-Time Filter") or "")
+
+
+def _explain(connection: Connection, arms: Sequence[tuple[_Asked, str]]) -> list[Answer]:
+    attempts = [
+        Attempt(
+            role=each.question.rights.role,
+            # Of its constraints a row source has none, so "on" finds contradictions only.
+            settings=(
+                *each.question.settings,
+                ("constraint_exclusion", "on" if each.question.where else "off"),
+                ("enable_partition_pruning", "off"),
+            ),
+            setup=each.setup,
+            statement="EXPLAIN (COSTS OFF, FORMAT JSON) SELECT FROM"
+            f" {row_source(each.question.subject)} WHERE ({arm})"
+            + (f" AND ({each.question.where})" if each.question.where else ""),
+            plan=True,
+        )
+        for each, arm in arms
+    ]
+    unique = list(dict.fromkeys(attempts))
+    answers = dict(zip(unique, attempt_all(connection, unique), strict=True))
+    return [answers[attempt] for attempt in attempts]
+
+
+def row_source(subject: Subject) -> str:
+    """A relation of the table's name and shape, with no row, that no policy or lock guards."""
+    columns = ", ".join(f"{column.quoted} {column.type}" for column in subject.columns)
+    name = sql.Identifier(subject.name).as_string()
+    return f"pg_catalog.jsonb_to_recordset('[]') AS {name} ({columns or 'hk_none integer'})"
+
+
+def _note_schemas(connection: Connection, asked: Sequence[_Asked]) -> None:
+    """A policy finds its functions by number, its text by name: for that the role must be able
+    to enter their schemas. Where it cannot, it is let in for the moment of asking."""
+    needed: dict[int, frozenset[str]] = {}
+    for number, each in enumerate(asked):
+        try:
+            named = schemas_of(each.condition)
+        except Unreadable:
+            named = frozenset()
+        types = {column.type_schema for column in each.question.subject.columns}
+        needed[number] = (named | types) - {"pg_catalog"}
+    pairs = {
+        (each.question.rights.role, schema)
+        for number, each in enumerate(asked)
+        for schema in needed[number]
+    }
+    barred = _barred(connection, pairs)
+    for number, each in enumerate(asked):
+        for schema in sorted(needed[number]):
+            mine = barred.get((each.question.rights.role, schema))
+            if mine:
+                name, role = sql.Identifier(schema), sql.Identifier(each.question.rights.role)
+                grant = sql.SQL("GRANT USAGE ON SCHEMA {} TO {};").format(name, role)
+                each.setup += grant.as_string()
+            elif mine is not None:
+                each.reason = f"its condition names schema {schema}, which the role cannot enter"
+
+
+def _barred(
+    connection: Connection, pairs: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], bool]:
+    """The schemas that a role may not use, and whether we may change that."""
+    listed = sorted(pairs)
+    if not listed:
+        return {}
+    row = run_readonly(
+        connection,
+        sql.SQL(
+            "SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array("
+            "p.role, p.schema, pg_catalog.pg_has_role(n.nspowner, 'USAGE'))), '[]')"
+            " FROM pg_catalog.unnest({}::text[], {}::text[]) AS p (role, schema)"
+            " INNER JOIN pg_catalog.pg_namespace AS n ON p.schema = n.nspname"
+            " WHERE NOT pg_catalog.has_schema_privilege(p.role, n.oid, 'USAGE')"
+        )
+        .format(
+            sql.Literal([role for role, _ in listed]), sql.Literal([each for _, each in listed])
+        )
+        .as_bytes(connection),
+    )
+    return {(role, schema): mine for role, schema, mine in row[0]}
+
+
+def with_settings(question: Question, settings: Settings) -> Question:
+    return replace(question, settings=settings)
