@@ -19,7 +19,7 @@ _NOT_PASSED_ON = ("PYTHONDONTWRITEBYTECODE", "PYTEST_", "HK_", "PG", "GIT_", "GI
 _PYTEST = """\
 import os, pathlib, sys
 import pytest
-code = pytest.console_main()
+code = int(pytest.main())
 status = pathlib.Path("/proc/self/status")
 if os.environ.get("PEAK") and status.exists():
     peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,11 @@ class StepItem(pytest.Item):
     def reportinfo(self) -> tuple[Path, int | None, str]:
         # pytest turns the dots of a name that ends the node id into "::"; the blank keeps it off.
         return self.path, None, f"{self.nodeid} "
+
+    @cached_property
+    def location(self) -> tuple[str, int | None, str]:
+        """What pytest would work out of ``reportinfo`` for each item, path by path."""
+        return self.step.path or ".", None, f"{self.nodeid} "
 
 
 class StepFile(pytest.File):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -19,8 +20,18 @@ from pytest_housekeeping.strict_toml import (
 )
 
 _WHY = "a contract that is misread would protect something else than was meant"
-_KEYS = {"schemas": True, "roles": True, "context": True, "exempt": False}
+_KEYS = {"schemas": True, "roles": True, "context": True, "exempt": False, "policy": False}
 _EXEMPT_KEYS = {"rule": True, "object": True, "reason": True, "until": False}
+_POLICY_KEYS = {
+    "table": True,
+    "name": True,
+    "command": False,
+    "permissive": False,
+    "roles": False,
+    "using": False,
+    "check": False,
+}
+_COMMANDS = ("ALL", "SELECT", "INSERT", "UPDATE", "DELETE")
 _SETTING = re.compile(r"[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*)+")
 # A star stands for itself inside a quoted name only.
 _WILDCARD = re.compile(r'^(?:[^"]|"[^"]*")*?[*%]')
@@ -41,6 +52,22 @@ class Exemption:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DeclaredPolicy:
+    """A policy that must be there, its expressions as PostgreSQL prints them.
+
+    A table with one declared policy has no other than the declared ones.
+    """
+
+    table_object: str
+    name: str
+    command: str = "ALL"
+    permissive: bool = True
+    roles: tuple[str, ...] = ("public",)
+    using_expression: str | None = None
+    check_expression: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RlsContract:
     """Every table in ``schemas`` is protected from ``roles``.
 
@@ -51,6 +78,11 @@ class RlsContract:
     roles: tuple[str, ...]
     context: tuple[str, ...] = ()
     exemptions: tuple[Exemption, ...] = ()
+    policies: tuple[DeclaredPolicy, ...] = ()
+
+    def policies_json(self) -> str:
+        """The declared policies as the rules read them."""
+        return json.dumps([asdict(policy) for policy in self.policies])
 
 
 def parse_rls(
@@ -76,6 +108,7 @@ def parse_rls(
             may_be_empty=True,
         ),
         exemptions=_exemptions(document, known_rules, problems),
+        policies=_policies(document, problems),
     )
     problems.raise_any(why=_WHY)
     return contract
@@ -105,6 +138,31 @@ def _exemptions(
         if all(key) and key in found:
             problems.add(f"{where} repeats the exemption of {key[1]} from {key[0]}")
         found[key] = exemption
+    return tuple(found.values())
+
+
+def _policies(document: Mapping[str, Any], problems: Problems) -> tuple[DeclaredPolicy, ...]:
+    found: dict[tuple[str, str], DeclaredPolicy] = {}
+    for number, table in enumerate(tables_of(document, "policy", problems), start=1):
+        where = f"[[policy]] {number}"
+        expect_keys(table, _POLICY_KEYS, where, problems)
+        policy = DeclaredPolicy(
+            table_object=text_of(table, "table", where, problems),
+            name=text_of(table, "name", where, problems),
+            command=text_of(table, "command", where, problems) or "ALL",
+            permissive=table.get("permissive", True),
+            roles=texts_of(table, "roles", where, problems, kind="role names") or ("public",),
+            using_expression=text_of(table, "using", where, problems) or None,
+            check_expression=text_of(table, "check", where, problems) or None,
+        )
+        if policy.command not in _COMMANDS:
+            problems.add(f"{where} has the command {policy.command!r}{closest(policy.command, _COMMANDS)}")
+        if not isinstance(policy.permissive, bool):
+            problems.add(f"'permissive' of {where} is {policy.permissive!r}, neither true nor false")
+        key = (policy.table_object, policy.name)
+        if key in found:
+            problems.add(f"{where} repeats the policy {key[1]} of {key[0]}")
+        found[key] = policy
     return tuple(found.values())
 
 

@@ -7,26 +7,25 @@ import importlib
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_housekeeping import config as configuration
-from pytest_housekeeping import fixtures, items, protocol, report_table, ways_round
+from pytest_housekeeping import fixtures, items, protocol, ways_round
 from pytest_housekeeping.contracts import TestNames
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.evidence import Evidence, record_refusal
+from pytest_housekeeping.html_hooks import HtmlHooks, attach
 from pytest_housekeeping.keys import PROMOTION
-from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, Step, StepResult
+from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, Step
+from pytest_housekeeping.outcomes import concluded
 from pytest_housekeeping.promotion import Promotion
 from pytest_housekeeping.registry import Rule
 from pytest_housekeeping.selection import Selection
 from pytest_housekeeping.surroundings import Surroundings, prepare
 
-# Where a report carries the step's result to pytest-html's hooks.
-_RESULT = "hk_result"
 # How many files the server may be ahead of their items.
 _AHEAD = 8
 
@@ -59,6 +58,8 @@ def activate(config: pytest.Config) -> None:
         classes=tuple(config.getini("python_classes")),
     )
     further = [rule for rules in config.hook.pytest_housekeeping_rules() for rule in rules]
+    # What is there by now stays: looking through it again and again takes longer than the plan.
+    gc.freeze()
     try:
         if mode is Mode.PROD:
             ways_round.refuse(config)
@@ -72,7 +73,9 @@ def activate(config: pytest.Config) -> None:
     config.stash[PROMOTION] = promotion
     config.add_cleanup(surroundings.close)
     config.pluginmanager.register(fixtures, "housekeeping-fixtures")
-    config.pluginmanager.register(ActiveRun(config, promotion), "housekeeping-run")
+    run = ActiveRun(config, promotion)
+    config.pluginmanager.register(run, "housekeeping-run")
+    config.pluginmanager.register(HtmlHooks(run.evidence), "housekeeping-html")
     for name in (*Phase, *Kind):
         config.addinivalue_line("markers", f"{name}: a step of the promotion's plan")
     if not config.option.collectonly:
@@ -142,7 +145,6 @@ class ActiveRun:
         self.places: dict[pytest.Item, int] = {}
         self.phases: dict[str, list[pytest.TestReport]] = {}
         self._unwatched: bool | None = None
-        self._html: Any = None
         self.evidence = Evidence(promotion)
         if not config.option.collectonly:
             self.evidence.open()
@@ -256,42 +258,7 @@ class ActiveRun:
             self.promotion.record(result)
             self.evidence.note(result)
         for report in reports:
-            setattr(report, _RESULT, result)
-
-    # -- report ----------------------------------------------------------------------------
-
-    def pytest_html_results_table_header(self, cells: list[str]) -> None:
-        cells[:] = report_table.table_header()
-
-    def pytest_html_results_table_row(self, report: Any, cells: list[str]) -> None:
-        """One row a step: what set up and tore down without trouble has none."""
-        if getattr(report, "when", "collect") in ("setup", "teardown") and report.passed:
-            cells.clear()
-            return
-        shown = "Error" if report.failed and report.when != "call" else report.outcome.capitalize()
-        result = getattr(report, _RESULT, None)
-        duration = result.duration_s if result else getattr(report, "duration", 0.0)
-        cells[:] = report_table.table_row(shown, report.nodeid, duration, result)
-
-    def pytest_html_results_table_html(self, report: Any, data: list[str]) -> None:
-        result = getattr(report, _RESULT, None)
-        # A test's own log says more than the message of its result; a step has no other.
-        log = data if result is None or result.step.kind is Kind.TEST else ()
-        data[:] = report_table.row_details(result, log)
-
-    def pytest_html_report_title(self, report: Any) -> None:
-        # The environment could hold what is secret, and the plan has an order of its own.
-        report.set_data("environment", {})
-        report.set_data("initialSort", "original")
-        self._html = report
-
-    def pytest_html_results_summary(self, prefix: list[str]) -> None:
-        if self.evidence.audit is not None:
-            from pytest_housekeeping.report import summary_html, title
-
-            # pytest-html reads the title only now, when the outcome is known.
-            self._html.title = title(self.evidence.audit)
-            prefix.extend(summary_html(self.evidence.audit))
+            attach(report, result)
 
     # -- finish ----------------------------------------------------------------------------
 
@@ -320,43 +287,3 @@ def _import_ahead() -> None:
     with suppress(ImportError):
         for name in ("verification", "guards", "tripwire", "audit", "report"):
             importlib.import_module(f"pytest_housekeeping.{name}")
-
-
-def concluded(
-    step: Step, worked: StepResult | None, reports: Sequence[pytest.TestReport]
-) -> StepResult:
-    """Join what the step saw with what pytest says: passed means called and torn down, each phase
-    passed, none of it expected to fail."""
-    duration = sum(report.duration for report in reports)
-    passed = {"call", "teardown"} <= {report.when for report in reports} and all(
-        report.passed and not hasattr(report, "wasxfail") for report in reports
-    )
-    if passed and worked is not None:
-        # What ran ahead of its item took the time that it says, and not that of the item.
-        duration = worked.duration_s or duration
-        return replace(worked, outcome=Outcome.PASSED, duration_s=duration)
-    if passed:
-        return StepResult(step=step, outcome=Outcome.PASSED, duration_s=duration, examined=1)
-    failed = any(report.failed for report in reports)
-    message = next(_reason(report) for report in reports if _tells(report))
-    blank = worked or StepResult(step=step, outcome=Outcome.FAILED)
-    return replace(
-        blank,
-        outcome=Outcome.FAILED if failed else Outcome.SKIPPED,
-        duration_s=duration,
-        message=message,
-    )
-
-
-def _tells(report: pytest.TestReport) -> bool:
-    return not report.passed or hasattr(report, "wasxfail")
-
-
-def _reason(report: pytest.TestReport) -> str:
-    """Why a report is no pass, in a line where there is one."""
-    if hasattr(report, "wasxfail"):
-        return f"expected to fail: {report.wasxfail or 'no reason given'}"
-    if isinstance(report.longrepr, tuple):
-        return report.longrepr[2].removeprefix("Skipped: ")
-    crash = getattr(report.longrepr, "reprcrash", None)
-    return str(crash.message) if crash is not None else report.longreprtext

@@ -34,6 +34,7 @@ _OWN_TRANSACTION = {
 # Locks that one statement leaves in the lock table: the relation, its TOAST table and that
 # table's index, an index for each key, a sequence for each identity column.
 _LOCKS = {"CreateStmt": 5, "IndexStmt": 2, "ViewStmt": 2, "CreateSeqStmt": 2, "CreateTrigStmt": 2}
+MOST_LOCKS = max(_LOCKS.values())
 
 
 class SyntaxRefused(Exception):

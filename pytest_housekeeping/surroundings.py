@@ -26,10 +26,10 @@ from pytest_housekeeping.lint import Linting
 from pytest_housekeeping.model import Applied, Finding, Kind, Level, Mode, Step, Target, Verdict
 from pytest_housekeeping.past import promoted_before
 from pytest_housekeeping.plan import Past, Plan, build
-from pytest_housekeeping.prechecks import locks_needed
 from pytest_housekeeping.repository import Repository, open_repository
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
 from pytest_housekeeping.sqlfile import SqlFile
+from pytest_housekeeping.statements import MOST_LOCKS
 
 if TYPE_CHECKING:
     from pytest_housekeeping.objects import Objects
@@ -329,24 +329,30 @@ def prepare(
     be started; nothing is left running then. With ``look_only`` nothing is started at all.
     """
     config = configuration.load(root)
-    repository = open_repository(root)
-    plan = build(config, mode, tests=tests, rules=rules, past=_past(config, repository))
-    source = source_of(config, repository)
-    server = linting = None
     url = staging_url or os.environ.get("HK_STAGING_URL")
+    server = linting = None
     if not look_only:
+        # It boots while the files are parsed.
         server = start(
             ServerSettings(
                 kind=config.server,
                 version=config.server_version,
                 url=url,
                 migrator=config.migrator,
-                max_locks=_locks_per_transaction(plan),
+                max_locks=_locks_per_transaction(config),
                 keep=keep,
             )
         )
-        if config.lint:
+    try:
+        repository = open_repository(root)
+        plan = build(config, mode, tests=tests, rules=rules, past=_past(config, repository))
+        source = source_of(config, repository)
+        if config.lint and not look_only:
             linting = Linting.start([config.root / file.path for file in plan.files], root=root)
+    except BaseException:
+        if server is not None:
+            server.stop()
+        raise
     return Surroundings(
         config=config,
         plan=plan,
@@ -389,9 +395,18 @@ def source_of(config: Config, repository: Repository | None) -> Source:
     return Source(commit=head, branch=repository.branch(), dirty=repository.dirty(paths))
 
 
-def _locks_per_transaction(plan: Plan) -> int:
-    """max_locks_per_transaction for a server of our own, whose lock table is shared by few."""
-    return max(64, 64 + locks_needed(plan) // 20)
+def _locks_per_transaction(config: Config) -> int:
+    """max_locks_per_transaction for a server of our own, whose lock table is shared by few.
+
+    Estimated before anything is parsed: each CREATE leaves few locks, a table the most.
+    """
+    created = sum(
+        path.read_bytes().lower().count(b"create")
+        for folder in sqlfile.FOLDERS.values()
+        for path in config.folder(folder).glob("*.sql")
+        if path.is_file() and os.access(path, os.R_OK)
+    )
+    return 64 + created * MOST_LOCKS // 20
 
 
 __all__ = ["Source", "Surroundings", "prepare", "source_of"]

@@ -202,6 +202,7 @@ def _failed(rule: Rule, reason: str, *, seen: Verdict | None = None) -> Verdict:
 _RLS_VALUES = """
 SELECT pg_catalog.jsonb_build_object(
     'migrator', pg_catalog.quote_ident(current_user),
+    'database', pg_catalog.quote_ident(pg_catalog.current_database()),
     'schema', (SELECT s.object FROM hk_schema AS s ORDER BY s.object COLLATE "C" LIMIT 1),
     'role', (SELECT r.object FROM hk_role AS r ORDER BY r.object COLLATE "C" LIMIT 1)
 )

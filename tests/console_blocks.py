@@ -35,7 +35,7 @@ def blocks_of(path: Path, root: Path) -> Iterator[Block]:
         marked = _NO_RUN.search(found["info"])
         if marked and not marked["reason"]:
             raise ValueError(f"{place}: no-run needs its reason, as in `console no-run: why`")
-        if not commands:
+        if not any(commands):
             raise ValueError(f"{place}: no line begins with `$ `")
         yield Block(
             place=place,
@@ -58,7 +58,7 @@ def missing_line(shown: tuple[str, ...], output: str) -> str | None:
 def _parted(info: str, body: str) -> tuple[list[str], list[str]]:
     lines = [line.rstrip() for line in body.splitlines()]
     if not info.startswith("console"):
-        return [line for line in lines if line], []
+        return lines, []
     commands: list[str] = []
     shown: list[str] = []
     continued = False

@@ -56,7 +56,7 @@ class Hosting:
             python_bin=self.python_bin,
             origin=self.url,
             contexts={
-                "inputs": {"confirm": confirm, "segments": "", "accept_drift": ""},
+                "inputs": {"confirm": confirm, "segments": "", "baseline": "", "accept_drift": ""},
                 "secrets": self.address,
                 "vars": {"PGSSLMODE_PROD": "", "PGSSLROOTCERT_PROD": ""},
             },

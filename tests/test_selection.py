@@ -247,6 +247,17 @@ def test_what_has_not_passed_stops_the_promotion(
     assert "Traceback" not in run.output
 
 
+@pytest.mark.parametrize("mark", ["skip", "xfail", "xfail(strict=False, raises=Exception)"])
+def test_promote_itself_is_not_waved_through(tmp_path: Path, mark: str) -> None:
+    """Whoever marks it may have it, but no run that promotes nothing ends well."""
+    files = {
+        "conftest.py": MARK.format(match="promote", mark=mark),
+        "checks/test_no.py": "if False:\n    def test_it() -> None: ...\n",
+    }
+    run = Project.make(tmp_path, files=files).run()
+    assert (run.code, run.outcome) == (1, "rolled_back"), run.output
+
+
 @pytest.mark.parametrize(
     ("text", "failed", "said"),
     [

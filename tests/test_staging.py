@@ -299,6 +299,23 @@ def for_everybody() -> tuple[str, str]:
     pytest.skip("no interpreter here can be started by another user")
 
 
+def test_it_may_be_started_from_a_folder_of_the_project(tmp_path: Path) -> None:
+    project = Project.make(tmp_path)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--hk-mode=staging", "-v"]
+    for paths in ((), ("../sql", ".")):
+        process = subprocess.run(
+            [*command, *paths],
+            cwd=project.root / "checks",
+            env=project.environment(),
+            capture_output=True,
+            text=True,
+        )
+        assert process.returncode == 0, process.stdout + process.stderr
+        assert "promote PASSED" in process.stdout
+    assert len(project.audits()) == 2
+    assert project.leftovers() == []
+
+
 def test_two_runs_side_by_side_do_not_meet(tmp_path: Path) -> None:
     project = Project.make(tmp_path)
     both = [project.start(), project.start()]

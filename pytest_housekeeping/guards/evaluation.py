@@ -29,6 +29,8 @@ class Scope:
 
     schemas: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
+    context: tuple[str, ...] = ()
+    policies: str = "[]"
     reachable_only: bool = False
     source_roles: tuple[str, ...] = ()
     target_roles: tuple[str, ...] = ()
@@ -46,7 +48,13 @@ class Evaluation:
 
 
 def scope_of_rls(contract: RlsContract, *, reachable_only: bool = False) -> Scope:
-    return Scope(schemas=contract.schemas, roles=contract.roles, reachable_only=reachable_only)
+    return Scope(
+        schemas=contract.schemas,
+        roles=contract.roles,
+        context=contract.context,
+        policies=contract.policies_json(),
+        reachable_only=reachable_only,
+    )
 
 
 def scope_of_contract(boundaries: Boundaries, contract: Contract) -> Scope:
@@ -98,6 +106,8 @@ def select(connection: Connection, scope: Scope, query: str, *, extra: str = "")
         for name, value in (
             ("schemas", scope.schemas),
             ("roles", scope.roles),
+            ("context", scope.context),
+            ("policies", scope.policies),
             ("reachable_only", scope.reachable_only),
             ("source_roles", scope.source_roles),
             ("target_roles", scope.target_roles),

@@ -269,7 +269,8 @@ def _barred(
         sql.SQL(
             "SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array("
             "p.role, p.schema, pg_catalog.pg_has_role(n.nspowner, 'USAGE'))), '[]')"
-            " FROM pg_catalog.unnest({}::text[], {}::text[]) AS p (role, schema)"
+            " FROM ROWS FROM (pg_catalog.unnest({}::text[]), pg_catalog.unnest({}::text[]))"
+            " AS p (role, schema)"
             " INNER JOIN pg_catalog.pg_namespace AS n ON p.schema = n.nspname"
             " WHERE NOT pg_catalog.has_schema_privilege(p.role, n.oid, 'USAGE')"
         )

@@ -24,8 +24,21 @@ _SETTING = re.compile(r"[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*)+")
 
 # Marked STABLE for the sake of rare arguments, or because of catalogs that a policy relies on.
 _HARMLESS = frozenset(
-    "array_to_json array_to_string concat concat_ws format json_build_array json_build_object"
-    " jsonb_build_array jsonb_build_object pg_has_role row_to_json to_json to_jsonb".split()
+    {
+        "array_to_json",
+        "array_to_string",
+        "concat",
+        "concat_ws",
+        "format",
+        "json_build_array",
+        "json_build_object",
+        "jsonb_build_array",
+        "jsonb_build_object",
+        "pg_has_role",
+        "row_to_json",
+        "to_json",
+        "to_jsonb",
+    }
 )
 _CATALOG = "pg_catalog"
 
@@ -62,13 +75,11 @@ class Purity:
             SQLValueFunctionOp.SVFOP_USER,
         )
         for item in below(node):
-            if isinstance(item, ast.RangeVar | ast.SetToDefault | ast.ParamRef):
-                if not isinstance(item, ast.ParamRef):
-                    return False
-            elif isinstance(item, ast.SQLValueFunction):
-                if item.op not in whoami:
-                    return False
-            elif isinstance(item, ast.FuncCall) and not self._pure_call(item):
+            if isinstance(item, ast.RangeVar):
+                return False
+            if isinstance(item, ast.SQLValueFunction) and item.op not in whoami:
+                return False
+            if isinstance(item, ast.FuncCall) and not self._pure_call(item):
                 return False
         return True
 
@@ -106,9 +117,7 @@ class Purity:
         if key not in self._known:
             self._known[key] = False  # a function that calls itself is not answered for
             called = [
-                routine
-                for routine in self.routines.get(name, ())
-                if schema in ("", routine.schema)
+                routine for routine in self.routines.get(name, ()) if schema in ("", routine.schema)
             ]
             self._known[key] = bool(called) and all(self._pure_routine(each) for each in called)
         return self._known[key]
@@ -184,10 +193,8 @@ def _plpgsql(routine: Routine) -> Iterator[Any]:
 
     tree = parse_plpgsql(routine.definition)
     text = json.dumps(tree)
-    if "PLpgSQL_stmt_dyn" in text or "PLpgSQL_stmt_execsql" in text:
-        # SELECT ... INTO of a plain expression comes as execsql too: it is parsed below.
-        if "PLpgSQL_stmt_dyn" in text:
-            raise _Unread
+    if "PLpgSQL_stmt_dyn" in text:
+        raise _Unread  # EXECUTE of a built string
     for query in _queries(tree):
         for attempt in (query, f"SELECT {query}", f"SELECT {query.partition(':=')[2]}"):
             try:
@@ -252,14 +259,5 @@ SELECT
         WHERE
             n.nspname NOT IN ('pg_catalog', 'information_schema')
             AND p.prokind = 'f'
-            AND EXISTS (
-                SELECT FROM pg_catalog.pg_depend AS d
-                WHERE
-                    d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
-                    AND d.refobjid = p.oid
-                    AND d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass
-                UNION ALL
-                SELECT WHERE l.lanname IN ('sql', 'plpgsql')
-            )
     )
 """

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from psycopg import sql
 
 from pytest_housekeeping.guards.purity import Purity, below, children, names_of
-
-if TYPE_CHECKING:
-    from pglast import ast
 
 _MOST_ARMS = 32
 _MOST_ELEMENTS = 100
@@ -61,16 +58,22 @@ def print_node(node: Any) -> str:
 
 
 def _parse(expression: str) -> Any:
-    from pglast import parse_sql
     from pglast.parser import ParseError
 
     try:
-        node = parse_sql(f"SELECT WHERE {expression}")[0].stmt.whereClause
-        if parse_sql(f"SELECT WHERE {print_node(node)}")[0].stmt.whereClause != node:
+        node = _condition(expression)
+        if _condition(print_node(node)) != node:
             raise Unreadable(expression)
     except (ParseError, NotImplementedError) as error:
         raise Unreadable(str(error)) from None
     return node
+
+
+def _condition(text: str) -> Any:
+    from pglast import parse_sql
+
+    statement: Any = parse_sql(f"SELECT WHERE {text}")[0].stmt
+    return statement.whereClause
 
 
 def _arms(node: Any) -> list[Any]:
@@ -81,9 +84,9 @@ def _arms(node: Any) -> list[Any]:
     if not isinstance(node, ast.BoolExpr):
         return [node]
     if node.boolop == BoolExprType.OR_EXPR:
-        return [arm for each in node.args for arm in _arms(each)]
+        return [arm for each in node.args or () for arm in _arms(each)]
     if node.boolop == BoolExprType.AND_EXPR:
-        choices = [_arms(each) for each in node.args]
+        choices = [_arms(each) for each in node.args or ()]
         count = 1
         for each in choices:
             count *= len(each)
@@ -195,10 +198,7 @@ def _compare(operator: Any, tested: Any, value: Value, *, every: bool) -> Any:
 
 
 def _literal(type: str, text: str | None) -> Any:
-    from pglast import parse_sql
-
-    literal = sql.Literal(text).as_string().strip()
-    return parse_sql(f"SELECT WHERE ({literal})::{type}")[0].stmt.whereClause
+    return _condition(f"({sql.Literal(text).as_string().strip()})::{type}")
 
 
 def _is_expression(node: Any) -> bool:

@@ -49,7 +49,7 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
-    """A policy, its expressions as PostgreSQL prints them, and the untrusted roles it counts for."""
+    """A policy as PostgreSQL prints it, and the untrusted roles that it counts for."""
 
     name: str
     command: str

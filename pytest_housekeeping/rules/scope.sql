@@ -15,13 +15,75 @@ hk_role AS (
     FROM pg_catalog.pg_roles AS r
     WHERE r.rolname = ANY ({roles}::text[])
 ),
--- What an untrusted role is or can become: itself and every role it is a member of.
+-- Memberships that give anything. The three options stand in the catalog since PostgreSQL 16;
+-- before, every member may SET ROLE, and inherits as its own attribute says.
+hk_edge AS (
+    SELECT
+        m.roleid,
+        m.member,
+        o.inherits,
+        o.sets,
+        m.admin_option AS admins,
+        pg_catalog.format('%I', g.rolname) AS role_object,
+        pg_catalog.format('%I', r.rolname) AS member_object,
+        pg_catalog.format('REVOKE %I FROM %I', g.rolname, r.rolname)
+        || CASE
+            WHEN m.grantor <> 10 AND pg_catalog.current_setting('server_version_num')::integer >= 160000
+                THEN coalesce(pg_catalog.format(' GRANTED BY %I', b.rolname), '')
+            ELSE ''
+        END || ';' AS revoke
+    FROM pg_catalog.pg_auth_members AS m
+    INNER JOIN pg_catalog.pg_roles AS r ON m.member = r.oid
+    INNER JOIN pg_catalog.pg_roles AS g ON m.roleid = g.oid
+    LEFT JOIN pg_catalog.pg_roles AS b ON m.grantor = b.oid
+    CROSS JOIN LATERAL (
+        SELECT
+            coalesce((pg_catalog.to_jsonb(m) ->> 'inherit_option')::boolean, r.rolinherit) AS inherits,
+            coalesce((pg_catalog.to_jsonb(m) ->> 'set_option')::boolean, true) AS sets
+    ) AS o
+    WHERE o.inherits OR o.sets OR m.admin_option
+),
+-- Whose privileges an untrusted role has or can get: its own and those of every role that it
+-- inherits from, may SET ROLE to, or may grant to itself.
 hk_reach (role, role_object, oid) AS (
     SELECT r.oid, r.object, r.oid FROM hk_role AS r
     UNION
-    SELECT h.role, h.role_object, m.roleid
+    SELECT h.role, h.role_object, e.roleid
     FROM hk_reach AS h
-    INNER JOIN pg_catalog.pg_auth_members AS m ON h.oid = m.member
+    INNER JOIN hk_edge AS e ON h.oid = e.member
+),
+-- Which role it can become: attributes such as BYPASSRLS are not inherited.
+hk_become (role, role_object, oid) AS (
+    SELECT r.oid, r.object, r.oid FROM hk_role AS r
+    UNION
+    SELECT h.role, h.role_object, e.roleid
+    FROM hk_become AS h
+    INNER JOIN hk_edge AS e ON h.oid = e.member
+    WHERE e.sets OR e.admins
+),
+-- The last step of the way to a role, in words, and the SQL that takes it away.
+hk_way AS (
+    SELECT
+        h.role,
+        h.role_object,
+        e.roleid AS oid,
+        pg_catalog.format('it reaches %s', e.role_object) || pg_catalog.string_agg(
+            pg_catalog.format(
+                CASE WHEN h.oid = h.role THEN ' (by %2$s)' ELSE ' (through %s, by %s)' END,
+                e.member_object,
+                pg_catalog.concat_ws(
+                    ', ',
+                    CASE WHEN e.inherits THEN 'INHERIT' END,
+                    CASE WHEN e.sets THEN 'SET ROLE' END,
+                    CASE WHEN e.admins THEN 'ADMIN OPTION' END
+                )
+            ), '' ORDER BY e.member_object
+        ) AS words,
+        pg_catalog.string_agg(e.revoke, ' ' ORDER BY e.revoke) AS fix
+    FROM hk_reach AS h
+    INNER JOIN hk_edge AS e ON h.oid = e.member
+    WHERE e.roleid <> h.role
+    GROUP BY h.role, h.role_object, e.roleid, e.role_object
 ),
 -- What belongs to an extension is not the project's to change.
 hk_extension_member AS (
@@ -37,6 +99,7 @@ hk_any_table AS (
         pg_catalog.format('%I.%I', s.name, c.relname) AS object,
         c.relkind,
         c.relowner AS owner,
+        c.relacl AS acl,
         c.relrowsecurity AS row_security,
         c.relforcerowsecurity AS forced,
         c.relispartition AS is_partition
@@ -49,19 +112,42 @@ hk_any_table AS (
             WHERE e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
         )
 ),
--- Tables on which an untrusted role holds any privilege, by itself, by membership or by PUBLIC.
+-- Every privilege that a grant gives on them, on the table (attnum 0) or on a column.
+hk_table_grant (oid, attnum, privilege, grantee) AS (
+    SELECT t.oid, 0::smallint, g.privilege_type, g.grantee
+    FROM hk_any_table AS t
+    CROSS JOIN LATERAL pg_catalog.aclexplode(t.acl) AS g
+    WHERE g.grantee <> t.owner
+    UNION ALL
+    SELECT t.oid, a.attnum, g.privilege_type, g.grantee
+    FROM hk_any_table AS t
+    INNER JOIN pg_catalog.pg_attribute AS a ON t.oid = a.attrelid
+    CROSS JOIN LATERAL pg_catalog.aclexplode(a.attacl) AS g
+    WHERE a.attacl IS NOT NULL AND NOT a.attisdropped AND g.grantee <> t.owner
+),
+-- The same for each untrusted role: granted to it, to a role that it reaches, or to PUBLIC (0).
+hk_access AS (
+    SELECT g.oid, g.attnum, g.privilege, g.grantee, h.role, h.role_object
+    FROM hk_table_grant AS g
+    INNER JOIN hk_reach AS h ON g.grantee = h.oid
+    UNION ALL
+    SELECT g.oid, g.attnum, g.privilege, g.grantee, r.oid, r.object
+    FROM hk_table_grant AS g
+    CROSS JOIN hk_role AS r
+    WHERE g.grantee = 0
+),
+-- Tables that an untrusted role can use in any way.
 hk_reachable_table AS (
+    SELECT a.oid FROM hk_access AS a
+    UNION
+    SELECT t.oid FROM hk_any_table AS t WHERE t.owner IN (SELECT h.oid FROM hk_reach AS h)
+    UNION
     SELECT t.oid
     FROM hk_any_table AS t
     WHERE EXISTS (
         SELECT FROM hk_reach AS h
-        WHERE
-            pg_catalog.has_table_privilege(
-                h.oid, t.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER'
-            )
-            OR pg_catalog.has_any_column_privilege(
-                h.oid, t.oid, 'SELECT, INSERT, UPDATE, REFERENCES'
-            )
+        INNER JOIN pg_catalog.pg_roles AS r ON h.oid = r.oid
+        WHERE r.rolsuper OR r.rolname IN ('pg_read_all_data', 'pg_write_all_data')
     )
 ),
 hk_table AS (
@@ -69,6 +155,14 @@ hk_table AS (
     WHERE NOT {reachable_only}::boolean OR t.oid IN (SELECT r.oid FROM hk_reachable_table AS r)
 ),
 hk_policy AS (
+    SELECT
+        f.*,
+        pg_catalog.pg_get_expr(f.polqual, f.table_oid) AS using_expression,
+        pg_catalog.pg_get_expr(f.polwithcheck, f.table_oid) AS check_expression
+    FROM hk_policy_fact AS f
+),
+-- Without the text of the expressions, which takes PostgreSQL longer than all the rest.
+hk_policy_fact AS (
     SELECT
         p.oid,
         p.polrelid AS table_oid,
@@ -79,18 +173,166 @@ hk_policy AS (
         p.polpermissive AS permissive,
         p.polroles AS roles,
         p.polqual,
-        p.polwithcheck,
-        pg_catalog.pg_get_expr(p.polqual, p.polrelid) AS using_expression,
-        pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) AS check_expression
+        p.polwithcheck
     FROM hk_table AS t
     INNER JOIN pg_catalog.pg_policy AS p ON t.oid = p.polrelid
 ),
 -- Which policy counts for which untrusted role: named, by membership, or for PUBLIC (0).
 hk_policy_role AS (
-    SELECT DISTINCT p.oid AS policy_oid, h.role, h.role_object
+    SELECT n.policy_oid, h.role, h.role_object
+    FROM hk_policy_named AS n
+    INNER JOIN hk_reach AS h ON n.named = h.oid
+    UNION
+    SELECT n.policy_oid, r.oid, r.object
+    FROM hk_policy_named AS n
+    CROSS JOIN hk_role AS r
+    WHERE n.named = 0
+),
+hk_policy_named (policy_oid, named) AS (
+    SELECT p.oid, pg_catalog.unnest(p.roles) FROM hk_policy_fact AS p
+),
+-- Policies that let rows through to an untrusted role, with the names of these roles.
+hk_opening AS (
+    SELECT p.*, r.role_objects
+    FROM hk_policy_fact AS p
+    INNER JOIN (
+        SELECT
+            a.policy_oid,
+            pg_catalog.string_agg(a.role_object, ', ' ORDER BY a.role_object) AS role_objects
+        FROM hk_policy_role AS a
+        GROUP BY a.policy_oid
+    ) AS r ON p.oid = r.policy_oid
+    WHERE p.permissive
+),
+-- One row for each expression of a policy. Many policies share one tree of nodes.
+hk_clause AS (
+    SELECT p.oid AS policy_oid, p.table_oid, 'USING' AS name, p.polqual::text AS tree
+    FROM hk_policy_fact AS p
+    WHERE p.polqual IS NOT NULL
+    UNION ALL
+    SELECT p.oid, p.table_oid, 'WITH CHECK', p.polwithcheck::text
+    FROM hk_policy_fact AS p
+    WHERE p.polwithcheck IS NOT NULL
+),
+hk_tree AS (
+    SELECT DISTINCT c.tree FROM hk_clause AS c
+),
+-- What a policy looks at: pg_depend names what is not PostgreSQL's own.
+hk_policy_depends AS (
+    SELECT p.oid AS policy_oid, p.table_oid, d.refclassid, d.refobjid, d.refobjsubid
+    FROM hk_policy_fact AS p
+    INNER JOIN pg_catalog.pg_depend AS d ON p.oid = d.objid
+    WHERE
+        d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass
+        AND d.deptype = 'n'
+        AND d.refclassid IN (
+            'pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass
+        )
+),
+-- The columns of its own table.
+hk_policy_column AS (
+    SELECT d.policy_oid, d.table_oid, d.refobjsubid AS attnum
+    FROM hk_policy_depends AS d
+    WHERE d.refobjid = d.table_oid AND d.refobjsubid > 0
+),
+-- The other relations that it reads.
+hk_policy_reads AS (
+    SELECT DISTINCT d.policy_oid, d.table_oid, d.refobjid AS relation_oid
+    FROM hk_policy_depends AS d
+    WHERE
+        d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> d.table_oid
+),
+-- Columns of its own table that a policy compares with something asked at run time.
+hk_identity AS (
+    SELECT
+        p.oid AS policy_oid,
+        p.table_oid,
+        p.command,
+        p.permissive,
+        a.attnum,
+        a.attname AS name,
+        p.using_expression ~ w.pattern AS in_using,
+        p.check_expression ~ w.pattern AS in_check
     FROM hk_policy AS p
-    CROSS JOIN LATERAL pg_catalog.unnest(p.roles) AS named (oid)
-    INNER JOIN hk_reach AS h ON named.oid IN (0, h.oid)
+    INNER JOIN hk_policy_column AS c ON p.oid = c.policy_oid
+    INNER JOIN pg_catalog.pg_attribute AS a ON c.table_oid = a.attrelid AND c.attnum = a.attnum
+    CROSS JOIN LATERAL (
+        SELECT pg_catalog.regexp_replace(
+            pg_catalog.format('%I', a.attname), '([^[:alnum:]_])', '\\\1', 'g'
+        ) AS name
+    ) AS e
+    CROSS JOIN LATERAL (
+        SELECT
+            '\(\(*' || e.name || '\)?(::[a-z" .]+)?\)? (=|IS DISTINCT FROM) (?!\(*[''0-9-])'
+            || '(?!ANY \(\(*(ARRAY|''))(\(|[^ ()]+\(|CURRENT_|SESSION_|ANY )'
+            || '| = \(?' || e.name || '\)?(::[a-z" .]+)?\)' AS pattern
+    ) AS w
+    WHERE p.using_expression ~ w.pattern OR p.check_expression ~ w.pattern
+),
+-- Settings that carry the identity; the last one is there for the tripwires.
+hk_context (name) AS (
+    SELECT pg_catalog.lower(c.name) FROM pg_catalog.unnest({context}::text[]) AS c (name)
+    UNION ALL
+    SELECT 'hk_tripwire.identity'
+),
+-- Settings that a session of an untrusted role, or a function that it calls, starts with.
+hk_preset AS (
+    SELECT
+        CASE
+            WHEN s.setrole <> 0 THEN r.object
+            WHEN s.setdatabase <> 0 THEN pg_catalog.format('DATABASE %I', d.datname)
+            ELSE 'ROLE ALL'
+        END AS object,
+        pg_catalog.split_part(c.line, '=', 1) AS name,
+        pg_catalog.substr(c.line, pg_catalog.strpos(c.line, '=') + 1) AS value,
+        false AS by_function,
+        CASE
+            WHEN s.setrole = 0 AND s.setdatabase <> 0
+                THEN pg_catalog.format('ALTER DATABASE %I', d.datname)
+            ELSE 'ALTER ROLE ' || coalesce(r.object, 'ALL')
+                || coalesce(pg_catalog.format(' IN DATABASE %I', d.datname), '')
+        END || pg_catalog.format(' RESET %s;', pg_catalog.split_part(c.line, '=', 1)) AS fix
+    FROM pg_catalog.pg_db_role_setting AS s
+    CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c (line)
+    LEFT JOIN hk_role AS r ON s.setrole = r.oid
+    LEFT JOIN pg_catalog.pg_database AS d ON s.setdatabase = d.oid
+    WHERE
+        (s.setrole = 0 OR r.oid IS NOT NULL)
+        AND (s.setdatabase = 0 OR d.datname = pg_catalog.current_database())
+    UNION ALL
+    SELECT
+        f.object,
+        pg_catalog.split_part(c.line, '=', 1),
+        pg_catalog.substr(c.line, pg_catalog.strpos(c.line, '=') + 1),
+        true,
+        pg_catalog.format(
+            'ALTER ROUTINE %s RESET %s;', f.object, pg_catalog.split_part(c.line, '=', 1)
+        )
+    FROM hk_function AS f
+    CROSS JOIN LATERAL pg_catalog.unnest(f.settings) AS c (line)
+),
+-- The policies that rls.toml declares; a table of the tripwires has always declared one.
+hk_declared_policy AS (
+    SELECT
+        d.table_object,
+        d.name,
+        d.command,
+        d.permissive,
+        d.roles,
+        d.using_expression,
+        d.check_expression,
+        pg_catalog.to_regclass(d.table_object)::oid AS table_oid,
+        pg_catalog.format('%I ON %s', d.name, d.table_object) AS object
+    FROM pg_catalog.jsonb_to_recordset({policies}::jsonb) AS d (
+        table_object text, name text, command text, permissive boolean, roles text[],
+        using_expression text, check_expression text
+    )
+    UNION ALL
+    SELECT
+        t.object, 'declared', 'ALL', true, ARRAY['public'], 'false', NULL, t.oid,
+        'declared ON ' || t.object
+    FROM hk_any_table AS t
+    WHERE t.name = 'hk_tripwire_declared'
 ),
 -- Views, wherever they stand, that read a protected table, directly or through other views.
 hk_view_reads (view_oid, relation_oid) AS (
@@ -146,7 +388,12 @@ hk_function AS (
         f.proowner AS owner,
         f.prosecdef AS security_definer,
         f.proconfig AS settings,
-        f.prokind AS kind
+        f.prokind AS kind,
+        f.proacl AS acl,
+        f.pronamespace AS schema_oid,
+        f.prorettype IN (
+            'pg_catalog.trigger'::pg_catalog.regtype, 'pg_catalog.event_trigger'::pg_catalog.regtype
+        ) AS for_triggers
     FROM pg_catalog.pg_proc AS f
     INNER JOIN pg_catalog.pg_namespace AS n ON f.pronamespace = n.oid
     WHERE
@@ -165,6 +412,30 @@ hk_function AS (
                     AND pg_catalog.has_function_privilege(h.oid, f.oid, 'EXECUTE')
             )
         )
+),
+-- Which untrusted role may call them, by a grant to whom.
+hk_caller AS (
+    SELECT f.oid, h.role, h.role_object, g.grantee
+    FROM hk_function AS f
+    CROSS JOIN LATERAL pg_catalog.aclexplode(
+        coalesce(f.acl, pg_catalog.acldefault('f', f.owner))
+    ) AS g
+    INNER JOIN hk_reach AS h ON g.grantee = h.oid OR (g.grantee = 0 AND h.oid = h.role)
+    WHERE
+        NOT f.for_triggers
+        AND EXISTS (
+            SELECT FROM hk_reach AS e
+            WHERE e.role = h.role AND pg_catalog.has_schema_privilege(e.oid, f.schema_oid, 'USAGE')
+        )
+),
+-- Roles that no policy binds.
+hk_exempt_role AS (
+    SELECT
+        r.oid,
+        pg_catalog.format('%I', r.rolname) AS object,
+        CASE WHEN r.rolsuper THEN 'a superuser' ELSE 'BYPASSRLS' END AS words
+    FROM pg_catalog.pg_roles AS r
+    WHERE r.rolsuper OR r.rolbypassrls
 ),
 -- Boundaries: the roles of the contract's source, and what they are or can become.
 hk_source_role AS (

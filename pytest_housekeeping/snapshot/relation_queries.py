@@ -133,9 +133,14 @@ CONSTRAINTS: LiteralString = f"""{_RELATION}
 SELECT 'constraint', quote_ident(c.conname) || ' on ' || r.name, r.kind || ' ' || r.name,
     concat_ws(E'\\n', 'definition: ' || pg_get_constraintdef(c.oid),
         CASE WHEN c.contype = 'c' AND NOT c.conislocal THEN 'inherited' END,
+        'not enforced: its triggers are ' || off.states,
         {_COMMENT}), NULL, NULL::text[]
 FROM r JOIN pg_catalog.pg_constraint AS c ON c.conrelid = r.oid
 {_described("pg_constraint", "c.oid")}
+LEFT JOIN (
+    SELECT tgconstraint, string_agg(DISTINCT tgenabled::text, ', ') AS states
+    FROM pg_catalog.pg_trigger WHERE tgisinternal AND tgenabled <> 'O' GROUP BY 1
+) AS off ON off.tgconstraint = c.oid
 WHERE c.contype IN ('c', 'f', 'p', 'u', 'x') AND (c.contype <> 'f' OR c.conparentid = 0)"""
 
 # The index of a constraint is what the constraint says, but for its options.

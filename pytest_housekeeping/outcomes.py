@@ -1,0 +1,50 @@
+"""How an item ended: what its step saw, joined with what pytest says of its phases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from pytest_housekeeping.model import Outcome, Step, StepResult
+
+
+def concluded(
+    step: Step, worked: StepResult | None, reports: Sequence[pytest.TestReport]
+) -> StepResult:
+    """Join what the step saw with what pytest says: passed means called and torn down, each phase
+    passed, none of it expected to fail."""
+    duration = sum(report.duration for report in reports)
+    passed = {"call", "teardown"} <= {report.when for report in reports} and all(
+        report.passed and not hasattr(report, "wasxfail") for report in reports
+    )
+    if passed and worked is not None:
+        # What ran ahead of its item took the time that it says, and not that of the item.
+        duration = worked.duration_s or duration
+        return replace(worked, outcome=Outcome.PASSED, duration_s=duration)
+    if passed:
+        return StepResult(step=step, outcome=Outcome.PASSED, duration_s=duration, examined=1)
+    failed = any(report.failed for report in reports)
+    message = next(_reason(report) for report in reports if _tells(report))
+    blank = worked or StepResult(step=step, outcome=Outcome.FAILED)
+    return replace(
+        blank,
+        outcome=Outcome.FAILED if failed else Outcome.SKIPPED,
+        duration_s=duration,
+        message=message,
+    )
+
+
+def _tells(report: pytest.TestReport) -> bool:
+    return not report.passed or hasattr(report, "wasxfail")
+
+
+def _reason(report: pytest.TestReport) -> str:
+    """Why a report is no pass, in a line where there is one."""
+    if hasattr(report, "wasxfail"):
+        return f"expected to fail: {report.wasxfail or 'no reason given'}"
+    if isinstance(report.longrepr, tuple):
+        return report.longrepr[2].removeprefix("Skipped: ")
+    crash = getattr(report.longrepr, "reprcrash", None)
+    return str(crash.message) if crash is not None else report.longreprtext
