@@ -128,10 +128,10 @@ class Promotion:
             return
         self.locks_held_s = max(self.locks_held_s, self.transaction.locks_held_s)
         connection, self.transaction = self.transaction.connection, None
-        for future in self._ahead.values():
-            if not future.cancel():
-                connection.cancel_safe()
-                future.exception()
+        running = [each for each in self._ahead.values() if not (each.cancel() or each.done())]
+        for future in running:
+            connection.cancel_safe()
+            future.exception()
         self._ahead.clear()
         if not keep_files:
             self._applied.clear()
@@ -175,7 +175,7 @@ class Promotion:
 
     def _apply(self, step: Step) -> StepResult:
         file = self.around.file(step.path)
-        ahead = self._ahead.pop(step.id, None)
+        ahead = self._ahead.get(step.id)
         try:
             applied = ahead.result() if ahead else self._file(file)
         except SqlFailed as error:
@@ -186,6 +186,7 @@ class Promotion:
         except HousekeepingError:
             self.roll_back()
             raise
+        self._ahead.pop(step.id, None)
         self._applied.append((file, applied))
         self._run_ahead(step)
         said = [f"{applied.statements} statements, {applied.rows} rows"]

@@ -115,6 +115,12 @@ def _prepare(
 
 
 def _refuse_unusable(config: pytest.Config) -> None:
+    if not config.pluginmanager.hasplugin("python"):
+        raise pytest.UsageError(
+            "pytest's own python plugin is switched off\n"
+            "  why: the tests under checks/ could not be collected\n"
+            "  fix: remove -p no:python"
+        )
     if getattr(config.option, "numprocesses", None) or getattr(config.option, "tx", None):
         raise pytest.UsageError(
             "-n spreads the items over processes\n"
@@ -238,11 +244,14 @@ class ActiveRun:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
-        self, item: pytest.Item
+        self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         step = self.selection.step_of(item)
         if step is not None:
+            if report.passed and call.excinfo is not None:
+                report.outcome = "failed"
+                report.longrepr = f"it raised {call.excinfo.exconly()}, whatever its report says"
             reports = self.phases.setdefault(item.nodeid, [])
             reports.append(report)
             if report.when == "teardown":

@@ -48,11 +48,15 @@ class SyntaxRefused(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Statement:
-    """One statement: where its text starts (characters from 0), its node's name and body."""
+    """One statement: where its text starts (characters from 0), its node's name and body.
+
+    ``sets`` tells whether set_config stands anywhere in it.
+    """
 
     offset: int
     name: str
     body: Node
+    sets: bool = False
 
 
 @dataclass(kw_only=True, slots=True)
@@ -72,11 +76,13 @@ def parse(text: str) -> list[Statement]:
     """The statements of a text, in order. Raises SyntaxRefused."""
     parser = _parser()
     try:
-        tree = json.loads(parser.parse_sql_json(text)).get("stmts", [])
+        printed = parser.parse_sql_json(text)
+        tree = json.loads(printed).get("stmts", [])
     except parser.ParseError as error:
         message, offset = (*error.args, 0)[:2]
         raise SyntaxRefused(str(message), offset if isinstance(offset, int) else 0) from None
     raw = text.encode()
+    sets = "set_config" in printed
     found = []
     done = offset = 0
     for entry in tree:
@@ -85,7 +91,14 @@ def parse(text: str) -> list[Statement]:
         offset += len(raw[done:location].decode())
         done = location
         name, body = next(iter(entry["stmt"].items()))
-        found.append(Statement(offset=_past_comments(text, offset), name=name, body=body))
+        found.append(
+            Statement(
+                offset=_past_comments(text, offset),
+                name=name,
+                body=body,
+                sets=sets and "set_config" in repr(body),
+            )
+        )
     return found
 
 
@@ -130,7 +143,7 @@ def _parser() -> Any:
 def _examine(statement: Statement, facts: Facts) -> None:
     name, body = statement.name, statement.body
     facts.locks += _LOCKS.get(name, 0)
-    if name in _TOUCH_SESSION or "set_config" in repr(body) or _makes_temporary(body):
+    if name in _TOUCH_SESSION or statement.sets or _makes_temporary(body):
         facts.touches_session = True
     if name == "TransactionStmt" and body.get("kind") not in _LOCK_FREE:
         facts.control.append((statement, _command(body)))

@@ -126,7 +126,14 @@ class Production:
     ) -> subprocess.Popen[str]:
         """``pytest --hk-mode=prod`` in the background, ``without`` these plugins."""
         return subprocess.Popen(
-            [sys.executable, *python, "-m", "pytest", *self.arguments(confirm, without), *arguments],
+            [
+                sys.executable,
+                *python,
+                "-m",
+                "pytest",
+                *self.arguments(confirm, without),
+                *arguments,
+            ],
             cwd=self.root,
             env=self.environment(**environment),
             stdout=subprocess.PIPE,
@@ -140,11 +147,11 @@ class Production:
         confirmed = [] if confirm is None else [f"--hk-confirm={confirm}"]
         switched_off = [word for name in without for word in ("-p", f"no:{name}")]
         mode = ["-p", "folder_watch", "--hk-mode=prod"]
-        return ["-W", "error", "--color=no", *switched_off, *mode, *confirmed]
+        return ["-W", "error", *switched_off, *mode, *confirmed]
 
     def environment(self, **changed: str) -> dict[str, str]:
         """The whole environment of a promotion."""
-        return self.project.environment() | self.server.environment(**changed)
+        return self.project.environment() | {"NO_COLOR": "1"} | self.server.environment(**changed)
 
     def promote(self, *arguments: str, **options: Any) -> Run:
         """``pytest --hk-mode=prod --hk-confirm=PROMOTE``; nothing of it is left running."""
@@ -186,10 +193,13 @@ class Rehearsal:
             shutil.copytree(self.place / stem / name, place / name, symlinks=True)
         scratch = place / "tmp"
         scratch.mkdir()
+        project = Project(root=place / "project", scratch=scratch)
+        audits = "".join(f"{path}\n" for path in project.audits())
+        (place / "seen").write_text(audits, encoding="utf-8")
         self.server.copy(f"{stem}_promotion", DATABASE)
         return Production(
             server=self.server,
-            project=Project(root=place / "project", scratch=scratch),
+            project=project,
             before=self.empty if first else self.before,
         )
 

@@ -196,6 +196,10 @@ MUTATIONS = (
         "constraint orders_customer_fkey on shop.orders",
     ),
     _changed(
+        "ALTER TABLE shop.customers DISABLE TRIGGER ALL",
+        "constraint orders_customer_fkey on shop.orders",
+    ),
+    _changed(
         "COMMENT ON CONSTRAINT positive ON shop.orders IS 'x'", "constraint positive on shop.orders"
     ),
     _changed("ALTER INDEX shop.orders_pkey SET (fillfactor = 50)", "index shop.orders_pkey"),

@@ -22,7 +22,7 @@ from fresh_copy import ROOT, commit_all, fresh_repository, git
 
 PROJECTS = Path(__file__).parent / "projects"
 _FOREIGN = ("HK_", "PG", "GITHUB_", "PYTEST_", "GIT_")
-_PATIENCE_S = 5.0
+_PATIENCE_S = 0.5
 _RAN = re.compile(r"^(\S.*?) (?:PASSED|FAILED|SKIPPED|XFAIL|XPASS|ERROR)\b", re.MULTILINE)
 
 

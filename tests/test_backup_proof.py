@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 from fresh_copy import ROOT
+from psycopg.conninfo import make_conninfo
 from snapshot_schema import BASE, ROLES, drop_roles
 
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
@@ -180,7 +181,10 @@ def test_the_sample_of_this_repository_is_proved(server: Server, bench: Bench) -
         for folder in ("migrations", "views", "policies"):
             for path in sorted((ROOT / "sql" / folder).glob("*.sql")):
                 connection.execute(path.read_bytes())
-        proof = _backup(connection, database).prove(bench)
+        taken = _backup(connection, database)
+        as_migrator = dump_schema(database.migrator_conninfo, server_major=taken.major)
+        assert as_migrator == taken.schema
+        proof = taken.prove(bench)
     with psycopg.connect(database.superuser_conninfo, autocommit=True) as connection:
         connection.execute("DROP SCHEMA venture, engineering, governance CASCADE")
     server.drop(database)
@@ -292,6 +296,63 @@ def test_what_a_dump_takes_for_granted_or_says_in_other_words(
     )
     taken = _backup_of(server, *(each.format(extension=name, fn=function) for each in statements))
     assert taken.prove(bench).limits == ()
+
+
+def test_settings_of_the_database_do_not_hinder_the_restore(server: Server, bench: Bench) -> None:
+    settings = (
+        "default_transaction_read_only = on",
+        "session_preload_libraries = 'hk_nowhere'",
+        "statement_timeout = 1",
+        "search_path = 'nowhere'",
+    )
+    database = server.database()
+    with psycopg.connect(database.superuser_conninfo, autocommit=True) as connection:
+        connection.execute("CREATE TABLE t (a int)")
+        for setting in settings:
+            connection.execute(f"ALTER DATABASE {database.name} SET {setting}".encode())
+        taken = Backup(
+            schema=dump_schema(
+                make_conninfo(
+                    database.superuser_conninfo,
+                    options="-c statement_timeout=0 -c session_preload_libraries=",
+                ),
+                server_major=bench.major,
+            ),
+            roles=dump_roles(connection),
+            fingerprint=read_fingerprint(connection),
+        )
+    server.drop(database)
+    assert b"hk_nowhere" in taken.roles
+    assert taken.prove(bench).limits == ()
+
+
+def test_disabled_foreign_keys_are_seen_and_are_a_limit_of_a_dump(
+    server: Server, bench: Bench
+) -> None:
+    taken = _backup_of(
+        server,
+        "CREATE TABLE t (a int PRIMARY KEY REFERENCES t); ALTER TABLE t DISABLE TRIGGER ALL",
+    )
+    (limit,) = taken.prove(bench).limits
+    assert "triggers of a constraint are disabled: constraint t_a_fkey on public.t" in limit
+
+
+def test_collations_that_the_server_lacks_are_stood_in_for() -> None:
+    own = start(ServerSettings(kind="system"))
+    try:
+        taken = _backup_of(
+            own,
+            'CREATE TABLE t (a text COLLATE "de-x-icu", b text);'
+            'CREATE INDEX i ON t (b COLLATE "fr-x-icu"); CREATE DOMAIN d AS text COLLATE "POSIX"',
+        )
+    finally:
+        own.stop()
+    opened = open_bench(16)
+    try:
+        limits = taken.prove(opened).limits
+    finally:
+        opened.close()
+    assert any("C stood in for them: de-x-icu, fr-x-icu" in limit for limit in limits)
 
 
 def test_an_invalid_index_is_a_limit_of_a_dump(server: Server, bench: Bench) -> None:

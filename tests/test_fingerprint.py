@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -159,10 +160,32 @@ def test_a_table_that_somebody_holds_is_an_error_and_the_transaction_goes_on(
 ) -> None:
     with psycopg.connect(base.superuser_conninfo, autocommit=True) as other:
         other.execute("BEGIN; LOCK TABLE shop.orders IN ACCESS EXCLUSIVE MODE")
-        inside.execute("SET LOCAL lock_timeout = '50ms'")
         with pytest.raises(SnapshotError, match="lock timeout"):
             read_fingerprint(inside)
         assert inside.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_tables_that_come_and_go_meanwhile_do_not_matter(
+    session: Connection, base: StagingDatabase, before: Fingerprint
+) -> None:
+    going = threading.Event()
+
+    def come_and_go() -> None:
+        with psycopg.connect(base.superuser_conninfo, autocommit=True) as other:
+            while not going.is_set():
+                other.execute("CREATE TABLE shop.z (a int PRIMARY KEY, b text CHECK (b > 'a'))")
+                other.execute("CREATE VIEW shop.zv AS SELECT * FROM shop.z")
+                other.execute("DROP TABLE shop.z CASCADE")
+
+    thread = threading.Thread(target=come_and_go)
+    thread.start()
+    try:
+        for _ in range(10):
+            found = diff(before, read_fingerprint(session))
+            assert {each.name for each in found} <= {"table shop.z", "view shop.zv"}
+    finally:
+        going.set()
+        thread.join()
 
 
 def test_it_survives_its_json(before: Fingerprint) -> None:

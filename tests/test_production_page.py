@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -25,16 +26,18 @@ _FAILED = "=== failed: "
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    """Somebody else's: with a home of their own; `python3` is the Python that runs the tests."""
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """Somebody else's: with a sandbox of their own; `python3` is the Python that runs the tests."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     programs = tmp_path / "programs"
     programs.mkdir()
     (programs / "python3").symlink_to(Path(sys.executable).resolve())
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
-    return kept | {
+    yield kept | {
         "PATH": f"{programs}:{kept['PATH']}",
         "XDG_STATE_HOME": str(tmp_path / "state"),
     }
+    stop_sandbox()
 
 
 def test_the_page_is_one_story_that_happens_as_told(
@@ -42,7 +45,7 @@ def test_the_page_is_one_story_that_happens_as_told(
 ) -> None:
     """One shell for the whole page. What a block shows as failed has to fail, the rest must not."""
     blocks = [block for block in blocks_of(PAGE, ROOT) if block.no_run is None]
-    told = "\n".join(f'{block.script}\necho "{_END} $?"' for block in blocks)
+    told = "\n".join(f"{block.script}\necho '{_END}'" for block in blocks)
 
     done = subprocess.run(
         ["bash", "-c", f"trap 'echo \"{_FAILED}$BASH_COMMAND\"' ERR\n{told}"],
@@ -66,53 +69,49 @@ def test_the_page_is_one_story_that_happens_as_told(
 
 
 def test_the_grants_of_the_page_are_all_that_a_promotion_needs(
-    tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, environment: dict[str, str]
 ) -> None:
     """The promoter of the page owns nothing and may create no role; it promotes the sample."""
-    monkeypatch.setenv("XDG_STATE_HOME", environment["XDG_STATE_HOME"])
     project = fresh_repository(tmp_path / "repository")
     grants = _sql("The promoter")[0].replace("DATABASE shop", "DATABASE granted")
     sandbox, _ = start_sandbox(project)
-    try:
-        _as_administrator(sandbox.superuser(), "CREATE DATABASE granted")
-        _as_administrator(sandbox.superuser(), grants)
-        _as_administrator(sandbox.superuser(), "ALTER ROLE promoter PASSWORD 'of a test'")
-        address = {
-            "PGHOST_PROD": "127.0.0.1",
-            "PGPORT_PROD": str(sandbox.port),
-            "PGDATABASE_PROD": "granted",
-            "PGUSER_PROD": "promoter",
-            "PGPASSWORD_PROD": "of a test",
-        }
-        for mode in (("staging",), ("prod", "--hk-confirm=PROMOTE")):
-            done = subprocess.run(
-                [
-                    *(sys.executable, "-m", "pytest", "-q"),
-                    *(word for name in OFF for word in ("-p", f"no:{name}")),
-                    *("--hk-mode", *mode),
-                ],
-                cwd=project,
-                env=environment | address,
-                capture_output=True,
-                text=True,
-            )
-            assert done.returncode == 0, done.stdout
-        with psycopg.connect(
-            host="127.0.0.1",
-            port=sandbox.port,
-            dbname="granted",
-            user="promoter",
-            password="of a test",
-        ) as connection:
-            shape = connection.execute(
-                "SELECT rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb,"
-                " pg_get_userbyid(datdba), (SELECT count(*) > 20 FROM housekeeping.history)"
-                " FROM pg_roles, pg_database"
-                " WHERE rolname = current_user AND datname = current_database()"
-            ).fetchone()
-        assert shape == (False, "postgres", True)
-    finally:
-        stop_sandbox()
+    _as_administrator(sandbox.superuser(), "CREATE DATABASE granted")
+    _as_administrator(sandbox.superuser(), grants)
+    _as_administrator(sandbox.superuser(), "ALTER ROLE promoter PASSWORD 'of a test'")
+    address = {
+        "PGHOST_PROD": "127.0.0.1",
+        "PGPORT_PROD": str(sandbox.port),
+        "PGDATABASE_PROD": "granted",
+        "PGUSER_PROD": "promoter",
+        "PGPASSWORD_PROD": "of a test",
+    }
+    for mode in (("staging",), ("prod", "--hk-confirm=PROMOTE")):
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "pytest", "-q"),
+                *(word for name in OFF for word in ("-p", f"no:{name}")),
+                *("--hk-mode", *mode),
+            ],
+            cwd=project,
+            env=environment | address,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout
+    with psycopg.connect(
+        host="127.0.0.1",
+        port=sandbox.port,
+        dbname="granted",
+        user="promoter",
+        password="of a test",
+    ) as connection:
+        shape = connection.execute(
+            "SELECT rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb,"
+            " pg_get_userbyid(datdba), (SELECT count(*) > 20 FROM housekeeping.history)"
+            " FROM pg_roles, pg_database"
+            " WHERE rolname = current_user AND datname = current_database()"
+        ).fetchone()
+    assert shape == (False, "postgres", True)
 
 
 def _sql(heading: str) -> list[str]:

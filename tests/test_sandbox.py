@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -301,24 +302,38 @@ def test_the_administrator_gets_in_by_the_command_that_status_shows(running: She
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_an_ordinary_user_has_one_too(shell: Shell) -> None:
+def test_an_ordinary_user_has_one_too() -> None:
     nobody = pwd.getpwnam("nobody")
-    uid, gid = nobody.pw_uid, nobody.pw_gid
-    shell = Shell(folder=Path("/"), state=shell.state)
-    shell.state.mkdir()
-    os.chown(shell.state, uid, gid)
-    for folder in (shell.state.parent, *shell.state.parent.parents[:2]):
-        folder.chmod(0o755)
-    code = f"import sys\n{_AS_SOMEBODY}\n{BECOME.format(uid=uid, gid=gid)}\nsys.exit(main())"
+    become = BECOME.format(uid=nobody.pw_uid, gid=nobody.pw_gid)
+    code = f"import sys\n{_AS_SOMEBODY}\n{become}\nsys.exit(main())"
+    # Not pytest's own folder, which is closed to others.
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        os.chown(place, nobody.pw_uid, nobody.pw_gid)
+        somebody = Shell(folder=Path("/"), state=Path(place))
 
-    started = shell(python=("-c", code))
-    assert started.returncode == 0, started.stderr
-    assert ask(exported(started.stdout), "SELECT 1") == 1
-    owners = {path.stat().st_uid for path in shell.state.rglob("*")}
-    stopped = shell("--stop", python=("-c", code))
+        started = somebody(python=("-c", code))
+        assert started.returncode == 0, started.stderr
+        assert ask(exported(started.stdout), "SELECT 1") == 1
+        owners = {path.stat().st_uid for path in somebody.state.rglob("*")}
+        stopped = somebody("--stop", python=("-c", code))
 
-    assert owners == {uid}
-    assert stopped.returncode == 0, stopped.stderr
+        assert owners == {nobody.pw_uid}
+        assert stopped.returncode == 0, stopped.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="as root, the server is somebody else's process")
+def test_a_temporary_folder_that_the_server_may_not_enter_is_passed_over(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    monkeypatch.setenv("TMPDIR", str(closed))
+
+    done = shell()
+
+    # Without memory-backed storage there is no other place.
+    assert done.returncode == 0 or "set TMPDIR" in done.stderr
+    assert list(closed.iterdir()) == []
 
 
 @pytest.mark.parametrize(

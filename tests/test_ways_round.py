@@ -45,7 +45,6 @@ def tidy():
     yield
     raise RuntimeError("the broom is broken")
 """
-# Only after everything else, so that nothing but the report tells.
 FORGED = """
 import pytest
 
@@ -91,6 +90,8 @@ def conftest(text: str, *said: str, code: int = 1) -> Way:
 
 
 CACHE = ("cacheprovider",)
+# pytest itself warns, which is an error in these tests.
+UNWARNED = ("-W", "ignore::pytest.PytestConfigWarning")
 WAYS: dict[str, Way] = {
     "-k": option("-k", "promote", said="-k selects"),
     "-k that matches everything": option("-k", "not elsewhere", said="-k selects"),
@@ -124,11 +125,11 @@ WAYS: dict[str, Way] = {
     "--setup-plan": option("--setup-plan", said="--setup-plan runs nothing"),
     "--runxfail": option("--runxfail", said="--runxfail reads"),
     "--pdb": option("--pdb", said="--pdb holds locks"),
-    "-n": option("-n", "2", said="-n spreads the items over processes"),
-    "-p no:html": option("-p", "no:html", said="pytest-html switched off"),
-    "-p no:terminal": Way(arguments=("-p", "no:terminal"), said=()),
+    "-n": Way(arguments=("-n", "2"), said=("-n spreads the items over processes",)),
+    "-p no:html": Way(arguments=("-p", "no:html"), said=("pytest-html is switched off",)),
+    "-p no:terminal": option("-p", "no:terminal", said="the terminal reporter switched off"),
     "-p no:capture": option("-p", "no:capture", said="capturing switched off"),
-    "-p no:python": Way(arguments=("-p", "no:python"), said=()),
+    "-p no:python": Way(arguments=("-p", "no:python"), said=("python plugin is switched off",)),
     "pytest-randomly": option(said="pytest-randomly shuffles", on=("randomly",)),
     "pytest-order": option(said="pytest-order reorders", on=("pytest_order",)),
     "pytest-repeat": option("--count", "2", said="repeats", on=("repeat", "pytest_repeat")),
@@ -143,9 +144,13 @@ WAYS: dict[str, Way] = {
         said=("no_such_module",),
         code=2,
     ),
-    "python -O": Way(python=("-O",), said=(REFUSED, "takes the assertions out of tests")),
+    "python -O": Way(
+        python=("-O",), arguments=UNWARNED, said=(REFUSED, "takes the assertions out of tests")
+    ),
     "PYTHONOPTIMIZE": Way(
-        environment={"PYTHONOPTIMIZE": "1"}, said=(REFUSED, "takes the assertions out of tests")
+        environment={"PYTHONOPTIMIZE": "1"},
+        arguments=UNWARNED,
+        said=(REFUSED, "takes the assertions out of tests"),
     ),
     "no --hk-confirm": Way(confirm=None, said=("no --hk-confirm", "--hk-confirm=PROMOTE")),
     "a conftest that skips a step": conftest(
@@ -242,7 +247,7 @@ ITEMS = [
     "backup::proof",
     "sql/migrations/0002_notes.sql::apply",
     "sql/policies/note.sql::apply",
-    "checks/rls.toml::identity-isolated",
+    "checks/rls.toml::rls-not-enabled",
     TEST,
 ]
 

@@ -85,9 +85,7 @@ class Collector:
             self.undecided(span, "the connection options choose a role or schema at run time")
         return bool(found) or at_run_time
 
-    def spelt(
-        self, spelt: Spelt, text: str, span: Span, *, how: str, certain: bool = True
-    ) -> None:
+    def spelt(self, spelt: Spelt, text: str, span: Span, *, how: str, certain: bool = True) -> None:
         """A name that stands at a known place of a text."""
         line, column = self.place(self._inside(spelt, text, span))
         self._name(spelt.parts, spelt.kind, line, column, span, how, certain, ())
@@ -116,9 +114,7 @@ class Collector:
         line, column = self.place(span.start)
         self._found.setdefault(
             (line, column, "?"),
-            Undecided(
-                file=self.file, line=line, column=column, symbol=span.symbol, reason=reason
-            ),
+            Undecided(file=self.file, line=line, column=column, symbol=span.symbol, reason=reason),
         )
 
     def reading(self) -> Reading:

@@ -80,6 +80,18 @@ def filled(text: str, fillings: Sequence[str]) -> str:
     return re.sub("\ue000(\\d+)\ue001", lambda m: fillings[int(m[1])], text)
 
 
+def renumbered(text: str) -> str:
+    """The parameters of one statement counted from 1: PREPARE asks for every number between."""
+    numbers: dict[str, int] = {}
+
+    def again(match: re.Match[str]) -> str:
+        if not match["dollar"]:
+            return match[0]
+        return f"${numbers.setdefault(match[0], len(numbers) + 1)}"
+
+    return _TOKEN.sub(again, text) if "$" in text else text
+
+
 def _marked(template: Template) -> tuple[str, tuple[Hole, ...]]:
     out: list[str] = []
     holes: list[Hole] = []

@@ -38,7 +38,9 @@ _SINKS = {
     "scalars": 0,
 }
 # Of these a text that is no SQL means nothing, unless what is called is plainly a database.
-_SHARED = frozenset("copy fetch stream prepare raw scalar scalars mogrify fetch_all fetch_one".split())
+_SHARED = frozenset(
+    "copy fetch stream prepare raw scalar scalars mogrify fetch_all fetch_one".split()
+)
 _RECEIVERS = frozenset(
     "cur cursor curs c conn connection con cnx db database session engine pool tx trx transaction"
     " pg postgres client dbapi_connection dbapi_conn read_session write_session".split()
@@ -82,7 +84,7 @@ def _call(
 ) -> Iterator[int]:
     name = call_name(node)
     if name == "text" and _is_sqlalchemy_text(node, survey):
-        yield from _sink(site, node, 0, collector, sure=True, how="text()")
+        yield from _sink(site, node, 0, survey, collector, sure=True, how="text()")
     elif name in ("read_sql_table", "callproc", "copy_from", "copy_to"):
         yield from _named(site, node, name, collector)
     elif name == "import_module" and node.args:
@@ -96,14 +98,23 @@ def _call(
         if name == "read_sql" and _is_table_name(site, node):
             yield from _named(site, node, "read_sql_table", collector)
         else:
-            yield from _sink(site, node, _SINKS[name], collector, sure=sure, how=f"{name}()")
+            yield from _sink(
+                site, node, _SINKS[name], survey, collector, sure=sure, how=f"{name}()"
+            )
 
 
 _ENDINGS = ("_cur", "_cursor", "_conn", "_connection", "_db", "_session", "_engine", "_pool")
 
 
 def _sink(
-    site: Site, node: ast.Call, position: int, collector: Collector, *, sure: bool, how: str
+    site: Site,
+    node: ast.Call,
+    position: int,
+    survey: Survey,
+    collector: Collector,
+    *,
+    sure: bool,
+    how: str,
 ) -> Iterator[int]:
     argument = _argument(node, position, ("query", "sql", "statement", "operation", "command"))
     if argument is None or isinstance(argument, ast.Starred):
@@ -112,7 +123,10 @@ def _sink(
         return
     taken = False
     for text in _texts(argument, site):
-        inner = Site(text, site.scope, site.symbol)
+        if isinstance(text, ast.Call) and _is_sqlalchemy_text(text, survey):
+            taken = True  # it is a call of its own
+            continue
+        inner = Site(text, site.scope, survey.symbols.get(id(text), site.symbol))
         if not sure and not _is_sql(inner):
             continue
         if take(inner, collector, how=how, sink=sure):
@@ -197,8 +211,7 @@ def _is_orm_value(node: ast.expr, site: Site) -> bool:
         return bool(values) and all(
             isinstance(value, ast.Call) and _is_orm_value(value, site) for value in values
         )
-    # Its own text() is a call of its own.
-    return isinstance(node, ast.Call) and call_name(node) in _BUILDERS | {"text"}
+    return isinstance(node, ast.Call) and call_name(node) in _BUILDERS
 
 
 def _is_sqlalchemy_text(node: ast.Call, survey: Survey) -> bool:
@@ -215,7 +228,9 @@ def _is_table_name(site: Site, node: ast.Call) -> bool:
 
 
 def _named(site: Site, node: ast.Call, name: str, collector: Collector) -> Iterator[int]:
-    argument = _argument(node, 1 if name in ("copy_from", "copy_to") else 0, ("table_name", "table"))
+    argument = _argument(
+        node, 1 if name in ("copy_from", "copy_to") else 0, ("table_name", "table")
+    )
     if argument is None:
         return
     text = static(template(argument, site.scope))
@@ -234,9 +249,7 @@ def _import_module(site: Site, node: ast.Call, collector: Collector) -> None:
     module = static(template(node.args[0], site.scope))
     if module and not module.startswith("."):
         collector.imports.append(
-            Import(
-                line=node.lineno, column=node.col_offset + 1, symbol=site.symbol, module=module
-            )
+            Import(line=node.lineno, column=node.col_offset + 1, symbol=site.symbol, module=module)
         )
 
 

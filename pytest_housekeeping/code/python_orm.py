@@ -62,9 +62,7 @@ def _call(
             collector.name(texts[:2], Kind.RELATION, place, how="Identifier()", certain=False)
 
 
-def _foreign_key(
-    text: str, place: object, collector: Collector, default: str | None
-) -> None:
+def _foreign_key(text: str, place: object, collector: Collector, default: str | None) -> None:
     from pytest_housekeeping.code.collector import Span
 
     if not isinstance(place, Span):

@@ -46,6 +46,7 @@ class Survey:
     imports: list[Import] = field(default_factory=list)
     origins: dict[str, str] = field(default_factory=dict)
     roots: set[str] = field(default_factory=set)
+    symbols: dict[int, str] = field(default_factory=dict)
 
 
 def read(text: str, file: str) -> Reading:
@@ -58,6 +59,7 @@ def read(text: str, file: str) -> Reading:
     walk = _Walk()
     walk.body(tree, walk.survey.top, MODULE)
     survey = walk.survey
+    survey.symbols = {id(site.node): site.symbol for site in survey.texts}
     others = bool(survey.roots & _OTHERS)
     collector = Collector(file, text, foreign=others and not survey.roots & _POSTGRES)
     collector.imports = survey.imports
@@ -113,7 +115,11 @@ class _Walk:
             *filter(None, (arguments.vararg, arguments.kwarg)),
         ):
             inner.names[each.arg] = Assigned()
-        for part in (*node.decorator_list, *arguments.defaults, *filter(None, arguments.kw_defaults)):
+        for part in (
+            *node.decorator_list,
+            *arguments.defaults,
+            *filter(None, arguments.kw_defaults),
+        ):
             self.visit(part, scope, symbol, False)
         name = node.name if symbol == MODULE else f"{symbol}.{node.name}"
         for statement in node.body:

@@ -216,9 +216,7 @@ def _name(node: ast.expr, scope: Scope, depth: int) -> Template | None:
     return _grown(assigned.values, scope, depth)
 
 
-def _grown(
-    values: Sequence[tuple[str, ast.expr]], scope: Scope, depth: int
-) -> Template | None:
+def _grown(values: Sequence[tuple[str, ast.expr]], scope: Scope, depth: int) -> Template | None:
     """``q = "..."`` and then only ``q += "..."``: everything that may be in it."""
     operations = [operation for operation, _ in values]
     if not operations or operations[0] != "=" or set(operations[1:]) != {"+="}:

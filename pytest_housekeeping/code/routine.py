@@ -26,8 +26,7 @@ def read_body(source: str, language: str) -> tuple[Names, bool]:
     try:
         tree = json.loads(
             parser.parse_plpgsql_json(
-                "CREATE FUNCTION f() RETURNS SETOF record LANGUAGE plpgsql"
-                f" AS {tag}{source}{tag}"
+                f"CREATE FUNCTION f() RETURNS SETOF record LANGUAGE plpgsql AS {tag}{source}{tag}"
             )
         )
     except (parser.ParseError, ValueError):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pytest_housekeeping.code.facts import Kind
-from pytest_housekeeping.code.placeholders import HOLE_BASE, Normal, filled, normalise
+from pytest_housekeeping.code.placeholders import HOLE_BASE, Normal, filled, normalise, renumbered
 from pytest_housekeeping.code.statement import Named, Spelt, named
 from pytest_housekeeping.code.template import Template, visible
 from pytest_housekeeping.statements import Statement, SyntaxRefused, parse
@@ -116,9 +116,11 @@ def _trials(normal: Normal) -> Iterator[tuple[str, tuple[str, ...]]]:
     choices: list[tuple[str, ...]] = []
     for number, hole in enumerate(normal.holes):
         parameter = f"${HOLE_BASE + number}"
-        choices.append((parameter,) if hole.value else (parameter, _IDENTIFIER, " "))
+        # A helper that writes rows or assignments stands where VALUES or SET would.
+        rows = ("VALUES (1)", f"{_IDENTIFIER} = 1")
+        choices.append((parameter, *rows) if hole.value else (parameter, _IDENTIFIER, " "))
     if len(choices) > _MAX_HOLES:
-        combinations: Iterable[tuple[str, ...]] = zip(*(c * 3 for c in choices), strict=False)
+        combinations: Iterable[tuple[str, ...]] = zip(*choices, strict=False)
     else:
         combinations = itertools.product(*choices)
     for fillings in combinations:
@@ -159,7 +161,7 @@ def _read_statements(
             if not names and not (doubt and certain):
                 continue
         yield Found(
-            text=own.rstrip().rstrip(";").rstrip(),
+            text=renumbered(own.rstrip().rstrip(";").rstrip()),
             names=tuple(names),
             makes=tuple(found.makes),
             certain=certain,
@@ -171,7 +173,7 @@ def _read_statements(
 def _doubt(found: Named, own: str, normal: Normal, fillings: tuple[str, ...]) -> str:
     if found.dynamic:
         return "what it names is put together by the server at run time"
-    if _IDENTIFIER in own:
+    if any(filling == _IDENTIFIER for filling in fillings) and _IDENTIFIER in own:
         missing = [
             hole.expression
             for hole, filling in zip(normal.holes, fillings, strict=False)
@@ -207,7 +209,8 @@ def _unreadable(template: Template) -> Found:
 
     text = visible(template)
     names = tuple(
-        Spelt(split_name(m[1]), Kind.RELATION, m[1], text.count(m[1], 0, m.start(1))) for m in _AFTER.finditer(text)
+        Spelt(split_name(m[1]), Kind.RELATION, m[1], text.count(m[1], 0, m.start(1)))
+        for m in _AFTER.finditer(text)
     )
     return Found(
         text=text.strip(),

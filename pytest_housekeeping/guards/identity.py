@@ -47,7 +47,7 @@ def find_identities(
         key=lambda item: (item.schema, item.table, item.column, item.source),
     )
     values = _read_values(connection, subjects, compared)
-    settings = _attribute(connection, context, subjects, compared, values)
+    settings = attribute(connection, context, subjects, compared, values)
     popular: Counter[Identity] = Counter(
         ((settings[item.source], value),)
         for item in compared
@@ -55,7 +55,7 @@ def find_identities(
         for value in values[item.schema, item.table, item.column]
     )
     own = {
-        subject.object: _own_columns(subject, readings[subject.object], settings)
+        subject.object: own_columns(subject, readings[subject.object], settings)
         for subject in subjects
     }
     combined = _read_combinations(connection, subjects, own)
@@ -116,7 +116,7 @@ def _distinct(relation: sql.Composable, columns: Sequence[str]) -> sql.Composed:
     )
 
 
-def _attribute(
+def attribute(
     connection: Connection,
     context: Sequence[str],
     subjects: Sequence[Subject],
@@ -153,7 +153,7 @@ def _attribute(
     return found
 
 
-def _own_columns(
+def own_columns(
     subject: Subject, reading: Reading, settings: Mapping[str, str]
 ) -> tuple[tuple[str, str], ...]:
     pairs = {

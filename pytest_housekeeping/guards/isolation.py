@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 from pytest_housekeeping.database import Connection
@@ -16,9 +17,11 @@ from pytest_housekeeping.guards.book import (
     read_any,
     verdict_of,
 )
+from pytest_housekeeping.guards.canary import Canaries, canaries
 from pytest_housekeeping.guards.evaluation import Scope
 from pytest_housekeeping.guards.holdings import Holding, read_holdings
 from pytest_housekeeping.guards.identity import Identities, describe, find_identities
+from pytest_housekeeping.guards.ownership import prove_own_only
 from pytest_housekeeping.guards.subjects import Rights, Subject, read_subjects
 from pytest_housekeeping.guards.trespass import Deeds, Pair, trespass
 from pytest_housekeeping.model import Verdict
@@ -43,27 +46,80 @@ def prove_isolation(
     known = read_subjects(connection, scope)
     subjects = chosen_of(known, only, without)
     book = open_book(rule, scope)
-    identities = find_identities(connection, contract.context, known)
     _judge_unprivileged(connection, book, subjects)
-    asked = [
+    asked = [(subject, rights) for subject in subjects for rights in subject.rights if rights.any]
+    found = find_identities(connection, contract.context, known)
+    missing = _prove(connection, contract.context, book, asked, found)
+    if missing:
+        chosen = tuple(dict.fromkeys(each.subject for each in missing))
+        with canaries(connection, contract.context, known, chosen) as laid:
+            made = [(each.subject, each.rights) for each in missing]
+            missing = _prove(connection, contract.context, book, made, laid.identities, laid)
+        _prove_by_plan(connection, contract.context, book, missing, laid)
+    return verdict_of(book, subjects)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Missing:
+    """A role for which no two identities were found on a table, and why."""
+
+    subject: Subject
+    rights: Rights
+    reason: str
+
+
+def _prove(
+    connection: Connection,
+    context: Sequence[str],
+    book: Book,
+    asked: Sequence[tuple[Subject, Rights]],
+    identities: Mapping[str, Identities],
+    laid: Canaries | None = None,
+) -> list[_Missing]:
+    """Pit two identities against each other for each role; what lacks them is handed back."""
+    wanted = [
         Holding(subject=subject, rights=rights, identity=identity)
-        for subject in subjects
-        for rights in subject.rights
-        if rights.any and subject.owned
+        for subject, rights in asked
+        if subject.owned or laid
         for identity in identities[subject.object].candidates
     ]
     held: dict[tuple[str, str], list[Holding]] = {}
-    for holding in read_holdings(connection, contract.context, asked):
+    for holding in read_holdings(connection, context, wanted):
         held.setdefault((holding.subject.object, holding.rights.role), []).append(holding)
     pairs: list[Pair] = []
-    for subject in subjects:
-        for rights in subject.rights:
-            if rights.any:
-                holdings = held.get((subject.object, rights.role), [])
-                pairs += _choose(book, subject, rights, identities[subject.object], holdings)
-    for pair, deeds in zip(pairs, trespass(connection, contract.context, pairs), strict=True):
-        _judge_deeds(book, pair, deeds)
-    return verdict_of(book, subjects)
+    missing: list[_Missing] = []
+    for subject, rights in asked:
+        holdings = held.get((subject.object, rights.role), [])
+        chosen = _choose(book, subject, rights, identities[subject.object], holdings, laid)
+        if isinstance(chosen, str):
+            missing.append(_Missing(subject=subject, rights=rights, reason=chosen))
+        else:
+            pairs += chosen
+    for pair, deeds in zip(pairs, trespass(connection, context, pairs), strict=True):
+        _judge_deeds(book, pair, deeds, "rows made up: " if laid else "")
+    return missing
+
+
+def _prove_by_plan(
+    connection: Connection,
+    context: Sequence[str],
+    book: Book,
+    missing: Sequence[_Missing],
+    laid: Canaries,
+) -> None:
+    """Where no row can be made, the planner may show that nobody's rows pass but one's own."""
+    asked = [(each.subject, each.rights, laid.identities[each.subject.object]) for each in missing]
+    for each, proof in zip(missing, prove_own_only(connection, context, asked), strict=True):
+        if proof:
+            book.show(each.subject, each.rights, proof)
+            continue
+        reason = laid.reasons.get(each.subject.object, "")
+        book.undecided(
+            each.subject,
+            f"{each.rights.role}: {each.reason}"
+            + (f"; no row was made up: {reason}" * bool(reason)),
+            SEED,
+        )
 
 
 def _choose(
@@ -72,26 +128,30 @@ def _choose(
     rights: Rights,
     identities: Identities,
     holdings: Sequence[Holding],
-) -> tuple[Pair, ...]:
-    """Two identities, each against the other; or a note of why there are none."""
-    if not subject.owned:
-        book.undecided(subject, NOT_OWNER, OWNER)
-        return ()
+    laid: Canaries | None,
+) -> tuple[Pair, ...] | str:
+    """Two identities, each against the other; or why there are none."""
+    if not subject.owned and not laid:
+        return f"{NOT_OWNER}; {OWNER}"
     seeing = [holding for holding in holdings if holding.rows]
     pair = _apart(seeing)
     if pair is None and not seeing and not rights.policy and subject.row_security:
         pair = _apart(holdings) if identities.own else None
-        book.show(subject, rights, "no policy lets it read, and it sees no row")
-        if pair is None:
+        if pair is not None or laid or not _writes(rights):
+            book.show(subject, rights, "no policy lets it read, and it sees no row")
+        if pair is None and (laid is None or not _writes(rights)) and not _writes(rights):
             return ()
     if pair is None:
-        book.undecided(subject, f"{rights.role}: {_obstacle(identities, holdings)}", SEED)
-        return ()
+        return _obstacle(identities, holdings)
     one, other = pair
     return (
         Pair(subject=subject, rights=rights, identities=identities, me=one, other=other),
         Pair(subject=subject, rights=rights, identities=identities, me=other, other=one),
     )
+
+
+def _writes(rights: Rights) -> bool:
+    return bool(rights.insert or rights.update or rights.delete)
 
 
 def _apart(holdings: Sequence[Holding]) -> tuple[Holding, Holding] | None:
@@ -123,7 +183,7 @@ def _obstacle(identities: Identities, holdings: Sequence[Holding]) -> str:
     return f"the control fails: acting for {tried} it sees no row, not even its own"
 
 
-def _judge_deeds(book: Book, pair: Pair, deeds: Deeds) -> None:
+def _judge_deeds(book: Book, pair: Pair, deeds: Deeds, source: str) -> None:
     who = f"{pair.rights.role} acting for {describe(pair.me.identity)}"
     for leak in deeds.leaks:
         book.leak(pair.subject, f"{who} {leak}")
@@ -131,7 +191,9 @@ def _judge_deeds(book: Book, pair: Pair, deeds: Deeds) -> None:
         book.undecided(pair.subject, f"{who}: {reason}", SEED)
     if not deeds.leaks and not deeds.undecided:
         book.show(
-            pair.subject, pair.rights, f"{describe(pair.me.identity)}: {', '.join(deeds.shown)}"
+            pair.subject,
+            pair.rights,
+            f"{source}{describe(pair.me.identity)}: {', '.join(deeds.shown)}",
         )
 
 

@@ -27,11 +27,20 @@ class Comparison:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Link:
+    """A policy compares two columns: rows that belong together have the same value in both."""
+
+    one: tuple[_Relation, str]
+    other: tuple[_Relation, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
     """What a table's policies look at: comparisons, and every column of the table itself."""
 
     comparisons: tuple[Comparison, ...]
     columns: tuple[str, ...]
+    links: tuple[Link, ...] = ()
     unread: tuple[str, ...] = ()
 
 
@@ -47,6 +56,7 @@ def _read(schema: str, name: str, expressions: tuple[str, ...]) -> Reading:
 
     comparisons: dict[Comparison, None] = {}
     columns: dict[str, None] = {}
+    links: dict[Link, None] = {}
     unread = []
     for expression in expressions:
         try:
@@ -58,12 +68,19 @@ def _read(schema: str, name: str, expressions: tuple[str, ...]) -> Reading:
         for found in _walk(condition, {name: (schema, name)}):
             if isinstance(found, Comparison):
                 comparisons[found] = None
+            elif isinstance(found, Link):
+                links[found] = None
             elif found[0] == (schema, name):
                 columns[found[1]] = None
-    return Reading(comparisons=tuple(comparisons), columns=tuple(columns), unread=tuple(unread))
+    return Reading(
+        comparisons=tuple(comparisons),
+        columns=tuple(columns),
+        links=tuple(links),
+        unread=tuple(unread),
+    )
 
 
-def _walk(node: Any, names: _Names) -> Iterator[Comparison | tuple[_Relation, str]]:
+def _walk(node: Any, names: _Names) -> Iterator[Comparison | Link | tuple[_Relation, str]]:
     """Comparisons and columns below a node. A bare column belongs to the policy's own table,
     one in a sub-select carries its alias: so pg_get_expr prints them."""
     from pglast import ast
@@ -86,8 +103,34 @@ def _walk(node: Any, names: _Names) -> Iterator[Comparison | tuple[_Relation, st
         if resolved and not _has_column(other) and _is_dynamic(other):
             (schema, table), name = resolved
             yield Comparison(schema=schema, table=table, column=name, source=_print(other))
+    link = _link(node, names)
+    if link is not None:
+        yield link
     for slot in node:
         yield from _walk(getattr(node, slot), names)
+
+
+def _link(node: ast.Node, names: _Names) -> Link | None:
+    """``a.x = b.y``, or ``x IN (SELECT b.y FROM ...)``."""
+    from pglast import ast
+    from pglast.enums import A_Expr_Kind, SubLinkType
+
+    sides: tuple[Any, Any] = (None, None)
+    if isinstance(node, ast.A_Expr) and node.kind == A_Expr_Kind.AEXPR_OP:
+        if node.name and node.name[-1].sval == "=":
+            sides = (node.lexpr, node.rexpr)
+    elif isinstance(node, ast.SubLink) and node.subLinkType == SubLinkType.ANY_SUBLINK:
+        select = node.subselect
+        if isinstance(select, ast.SelectStmt) and select.targetList:
+            sides = (node.testexpr, select.targetList[0].val)
+            names = {**names, **dict(_aliases(select.fromClause))}
+    one, other = (_column(side) for side in sides)
+    if one is None or other is None:
+        return None
+    ends = _resolve(one, names), _resolve(other, names)
+    if ends[0] is None or ends[1] is None or ends[0] == ends[1]:
+        return None
+    return Link(one=ends[0], other=ends[1])
 
 
 def _sides(node: ast.Node) -> Iterator[tuple[ast.ColumnRef, Any]]:

@@ -90,12 +90,7 @@ def _words(error: psycopg.Error) -> str:
 def _run(connection: Connection, attempts: Sequence[Attempt]) -> Iterator[Answer]:
     request = sql.Literal(json.dumps([_request(attempt) for attempt in attempts]))
     body = _BODY.replace("%request%", request.as_string(connection))
-    tag = _free_tag(body)
-    told = "SELECT pg_catalog.current_setting('hk.answers')"
-    cursor = tried(connection, f"DO ${tag}${body}${tag}$;\n{told}".encode())
-    cursor.nextset()
-    row = cursor.fetchone()
-    raw: list[dict[str, Any]] = json.loads(row[0]) if row else []
+    raw: list[dict[str, Any]] = run_block(connection, body)
     for attempt, item in zip(attempts, raw, strict=True):
         if item["stage"] not in ("run", "done"):
             raise RuleBroken(
@@ -112,6 +107,19 @@ def _run(connection: Connection, attempts: Sequence[Attempt]) -> Iterator[Answer
             value=item["value"],
             grown=item["grown"] or 0,
         )
+
+
+def run_block(connection: Connection, body: str, *, keep: bool = False) -> list[Any]:
+    """Run a PL/pgSQL block that leaves its answers, as JSON, in a setting; what it did is undone
+    unless it is to be kept."""
+    tag = _free_tag(body)
+    told = "SELECT pg_catalog.current_setting('hk.answers')"
+    text = f"DO ${tag}${body}${tag}$;\n{told}".encode()
+    cursor = connection.execute(text) if keep else tried(connection, text)
+    cursor.nextset()
+    row = cursor.fetchone()
+    answers: list[Any] = json.loads(row[0]) if row else []
+    return answers
 
 
 _FIXES = {

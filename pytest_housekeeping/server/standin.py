@@ -73,18 +73,24 @@ def boot_stand_in(*, kind: str, version: int, promoter: str, database: str) -> S
     system identifier, by which a production is known. Raises `ServerError`; nothing is left then.
     """
     programs = find_programs(kind, version)
-    # Not in memory: it may stand for days, and memory-backed files can end with the login.
-    *_, storage = storages()
-    clear_leftovers(storage)
     account = server_account()
-    try:
-        folder = claim(storage, account)
-    except OSError as error:
+    # In memory only if need be: it may stand for days, and such files can end with the login.
+    places = [place for place in reversed([*storages()]) if account.reaches(place)]
+    refusals = []
+    for storage in places:
+        clear_leftovers(storage)
+        try:
+            folder = claim(storage, account)
+            break
+        except OSError as error:
+            refusals.append(f"{storage}: {error.strerror}")
+    else:
         raise ServerError(
-            f"no place for a server in {storage}: {error.strerror}",
-            why="it needs about 64 MB in the temporary folder",
-            fix="set TMPDIR to a folder with room that you may write to",
-        ) from None
+            "no place for a server: " + ("; ".join(refusals) or "no folder that it may enter"),
+            why="it needs about 64 MB in the temporary folder"
+            + (", as nobody: PostgreSQL does not run as root" if os.geteuid() == 0 else ""),
+            fix="make room, or set TMPDIR to a folder with room that it may enter",
+        )
     process = None
     try:
         folder.data.mkdir(mode=0o700)

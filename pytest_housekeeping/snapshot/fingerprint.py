@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
+from operator import attrgetter
 from typing import Any
 
 import psycopg
@@ -23,6 +24,13 @@ from pytest_housekeeping.snapshot.problems import SnapshotError
 from pytest_housekeeping.snapshot.relation_queries import RELATION_QUERIES
 
 _FORMAT = 1
+_ATTEMPTS = 10
+_PASSING = (
+    psycopg.errors.InternalError_,
+    psycopg.errors.UndefinedObject,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.DeadlockDetected,
+)
 # Whatever an expression prints, it prints the same for every session. Everything that the queries
 # call is found in pg_catalog alone, and temporary tables hide nothing.
 _SETTINGS = """
@@ -30,6 +38,9 @@ SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL quote_all_identifiers = o
 SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = postgres; SET LOCAL TimeZone = 'UTC';
 SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = hex; SET LOCAL xmlbinary = base64;
 SET LOCAL lc_monetary = 'C'; SET LOCAL standard_conforming_strings = on"""
+# Reading a view's text locks its tables one after the other, and may meet a DROP that goes the
+# other way. Giving up before deadlock_timeout (1 s) keeps PostgreSQL from ending the other's transaction.
+_POLITENESS = "SET LOCAL lock_timeout = '250ms'"
 # A catalog that has just grown has no statistics: joins that look at each pair of rows would be
 # chosen, and take minutes.
 _PLANNING = """
@@ -65,11 +76,9 @@ class Fingerprint:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 over the name and the sha256 of every object."""
-        total = sha256()
-        for entry in self.entries:
-            total.update(f"{len(entry.name)}:{entry.name}\0{entry.sha256}\n".encode())
-        return total.hexdigest()
+        """sha256 over the names and texts of all objects. PostgreSQL has no text with a NUL."""
+        parts = [part for entry in self.entries for part in (entry.name, entry.text)]
+        return sha256("\0".join(parts).encode()).hexdigest()
 
     def without(self, *kinds: str) -> Fingerprint:
         """The same without the objects of these kinds: ``without("database")``, say."""
@@ -91,21 +100,17 @@ def read_fingerprint(
     Nothing stays changed, and any role may do it: it reads the catalog alone, in two round trips.
     Outside a transaction it is read in one of its own. Reading a view's text takes ACCESS SHARE
     locks on its tables, which are given back. Raises SnapshotError when the catalog cannot be
-    read: somebody holds such a table, or drops what is just being read.
+    read: somebody holds such a table for seconds, or goes on dropping what is just being read.
     """
     try:
-        with _inside_transaction(connection), rolled_back(connection):
-            connection.execute(f"{_SETTINGS};{_PLANNING}")
-            every = read_every_privilege(connection)
-            superuser = _superuser(connection)
-            rows = list(_rows(connection, exclude_schemas))
+        every, superuser, rows = _read_again(connection, exclude_schemas)
     except psycopg.Error as error:
         raise SnapshotError(
             f"the schema could not be read: {error.diag.message_primary or error}",
             why="without its fingerprint no change of the schema would be noticed",
             fix="see who changes the schema at this moment (pg_stat_activity), and run again",
         ) from error
-    entries = tuple(sorted(_entries(rows, every), key=lambda entry: entry.name))
+    entries = tuple(sorted(_entries(rows, every), key=attrgetter("name")))
     return Fingerprint(
         entries=entries,
         server_major=connection.info.server_version // 10000,
@@ -158,6 +163,26 @@ def from_json(text: str) -> Fingerprint:
     return fingerprint
 
 
+def _read_again(
+    connection: Connection, excluded: tuple[str, ...]
+) -> tuple[Mapping[str, str], str, list[tuple[Any, ...]]]:
+    """Read again when somebody drops or holds what is just being read."""
+    attempt = 1
+    while True:
+        try:
+            with _inside_transaction(connection), rolled_back(connection):
+                connection.execute(f"{_SETTINGS};{_PLANNING};{_POLITENESS}")
+                return (
+                    read_every_privilege(connection),
+                    _superuser(connection),
+                    list(_rows(connection, excluded)),
+                )
+        except _PASSING:
+            if attempt == _ATTEMPTS:
+                raise
+            attempt += 1
+
+
 @contextmanager
 def _inside_transaction(connection: Connection) -> Iterator[None]:
     if connection.info.transaction_status is not TransactionStatus.IDLE:
@@ -187,14 +212,14 @@ def _rows(connection: Connection, excluded: tuple[str, ...]) -> Iterator[tuple[A
             return
 
 
-def _entries(rows: Iterable[tuple[Any, ...]], every: Any) -> Iterator[Entry]:
-    for kind, name, parent, text, letter, acl, *first in rows:
-        lines = [canonical(text)] if text else []
+def _entries(rows: Iterable[tuple[Any, ...]], every: Mapping[str, str]) -> Iterator[Entry]:
+    for kind, name, parent, printed, letter, acl, *first in rows:
+        text = canonical(printed) if "(ARRAY[" in printed else printed
         if letter is not None:
             letters = every.get(letter, "")
             was, owner = first or (None, "")
             granted = describe_acl(tuple(acl or ()), letters, owner)
             if was is not None and granted == describe_acl(tuple(was), letters, owner):
                 continue
-            lines += granted
-        yield Entry(name=f"{kind} {name}".rstrip(), parent=parent, text="\n".join(lines))
+            text = "\n".join((text, *granted) if text else granted)
+        yield Entry(name=f"{kind} {name}" if name else kind, parent=parent, text=text)

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import psycopg
-from psycopg import sql
-
-from pytest_housekeeping.database import Connection
-from pytest_housekeeping.server import (
-    StagingDatabase,
-)
-from pytest_housekeeping.server.account import environment
 from pytest_housekeeping.snapshot.bench import WHY, Bench, open_bench
 from pytest_housekeeping.snapshot.difference import Change, Difference, diff
-from pytest_housekeeping.snapshot.dump import without_restriction
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved
 from pytest_housekeeping.snapshot.restated import same_when_restated
+from pytest_housekeeping.snapshot.restore import Copy, restored
 
-_TIMEOUT_S = 900.0
 _SHOWN = 20
 
 
@@ -81,9 +69,7 @@ def _compared(copy: Copy, expected: Fingerprint) -> Proof:
             f"restored in PostgreSQL {found.server_major}, production is"
             f" {expected.server_major}: that it restores there as well is not shown",
         )
-    return Proof(
-        objects=len(expected.entries), server_major=found.server_major, limits=tuple(said)
-    )
+    return Proof(objects=len(expected.entries), server_major=found.server_major, limits=tuple(said))
 
 
 def _limit(difference: Difference, same: frozenset[str]) -> str:

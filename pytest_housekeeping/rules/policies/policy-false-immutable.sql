@@ -20,7 +20,7 @@
 --   ALTER TABLE {schema}.hk_good FORCE ROW LEVEL SECURITY;
 --   CREATE POLICY own ON {schema}.hk_good TO {role}
 --   USING (tenant = {schema}.hk_good(current_setting('hk.tenant', true)));
-WITH RECURSIVE asked (oid) AS (
+WITH asked (oid) AS (
     SELECT DISTINCT d.refobjid
     FROM hk_policy_depends AS d
     WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass

@@ -1,7 +1,8 @@
 -- title: An untrusted role escapes row-level security
 -- level: error
 -- why: a superuser and a role with BYPASSRLS obey no policy. A member may become such a role
---   with SET ROLE, also where it does not inherit from it.
+--   with SET ROLE, also where it does not inherit from it, and one with ADMIN OPTION lets itself
+--   in; then it reads and writes the rows of every tenant.
 --   https://www.postgresql.org/docs/16/ddl-rowsecurity.html
 -- fix: ALTER ROLE {object} NOSUPERUSER NOBYPASSRLS;
 -- examines: hk_role
@@ -14,9 +15,8 @@
 --   GRANT {good_role} TO {role};
 SELECT
     h.role_object AS object,
-    CASE WHEN h.oid = h.role THEN 'it is ' ELSE pg_catalog.format('it is a member of %I, which is ', r.rolname) END
-    || CASE WHEN r.rolsuper THEN 'a superuser' ELSE 'BYPASSRLS' END AS detail,
-    CASE WHEN h.oid <> h.role THEN pg_catalog.format('REVOKE %I FROM %s;', r.rolname, h.role_object) END AS fix
-FROM hk_reach AS h
-INNER JOIN pg_catalog.pg_roles AS r ON h.oid = r.oid
-WHERE r.rolsuper OR r.rolbypassrls
+    CASE WHEN h.oid = h.role THEN 'it is ' ELSE w.words || ', which is ' END || x.words AS detail,
+    w.fix
+FROM hk_become AS h
+INNER JOIN hk_exempt_role AS x ON h.oid = x.oid
+LEFT JOIN hk_way AS w ON h.role = w.role AND h.oid = w.oid

@@ -1,0 +1,68 @@
+"""Tables and columns that a Prisma schema file declares."""
+
+from __future__ import annotations
+
+import re
+
+from pytest_housekeeping.code.collector import Collector, Span
+from pytest_housekeeping.code.facts import Kind, Reading
+
+_COMMENT = re.compile(r"//[^\n]*")
+_BLOCK = re.compile(r"^[ \t]*(model|view|datasource)\s+(\w+)\s*\{(.*?)^[ \t]*\}", re.M | re.S)
+_TYPES = re.compile(r"^[ \t]*(?:model|view|type)\s+(\w+)", re.M)
+_FIELD = re.compile(r"^[ \t]*(\w+)[ \t]+(\w+)(\[\])?\??([^\n]*)$", re.M)
+_MAP = re.compile(r'@map\(\s*(?:name:\s*)?"([^"]+)"')
+_BLOCK_MAP = re.compile(r'@@map\(\s*(?:name:\s*)?"([^"]+)"')
+_SCHEMA = re.compile(r'@@schema\(\s*"([^"]+)"')
+_PROVIDER = re.compile(r'provider\s*=\s*"(\w+)"')
+_URL = re.compile(r'url\s*=\s*"([^"]+)"')
+
+
+def read(text: str, file: str) -> Reading:
+    """Raises ValueError when it declares nothing: it is then no Prisma schema."""
+    plain = _COMMENT.sub(lambda found: _blank(found[0]), text)
+    blocks = list(_BLOCK.finditer(plain))
+    relations = set(_TYPES.findall(plain))
+    if plain.strip() and not re.search(
+        r"^\s*(?:model|view|datasource|generator|enum)\b", plain, re.M
+    ):
+        raise ValueError("it declares no model")
+    provider = next(
+        (m[1] for b in blocks if b[1] == "datasource" for m in _PROVIDER.finditer(b[3])), ""
+    )
+    collector = Collector(file, text, foreign=provider not in ("", "postgresql", "postgres"))
+    if collector.foreign:
+        return collector.reading()
+    for block in blocks:
+        if block[1] == "datasource":
+            for url in _URL.finditer(block[3]):
+                at = block.start(3) + url.start(1)
+                collector.options((url[1],), Span(at, at + len(url[1]), block[2]))
+            continue
+        _model(block, relations, collector)
+    return collector.reading()
+
+
+def _model(block: re.Match[str], relations: set[str], collector: Collector) -> None:
+    body = block[3]
+    table = _BLOCK_MAP.search(body)
+    schema = _SCHEMA.search(body)
+    columns = []
+    for field in _FIELD.finditer(body):
+        mapped = _MAP.search(field[4])
+        if field[2] not in relations and "@ignore" not in field[4]:
+            columns.append(mapped[1] if mapped else field[1])
+    at = block.start(3) + (schema or table).start(1) if schema or table else block.start(2)  # type: ignore[union-attr]
+    name = table[1] if table else block[2]
+    collector.name(
+        (schema[1], name) if schema else (name,),
+        Kind.RELATION,
+        Span(at, at, block[2]),
+        how="@@schema" if schema else "@@map" if table else "model",
+        columns=tuple(columns),
+    )
+
+
+def _blank(text: str) -> str:
+    """As many blanks, so that every place stays; a URL in quotes is no comment."""
+    return " " * len(text)

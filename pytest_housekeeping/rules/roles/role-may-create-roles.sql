@@ -1,0 +1,22 @@
+-- title: An untrusted role may create roles
+-- level: error
+-- why: CREATEROLE makes roles and memberships: up to PostgreSQL 15 an attacker grants itself the
+--   owner of the tables or pg_read_all_data, later still every role that it administers.
+--   https://www.postgresql.org/docs/16/role-attributes.html
+-- fix: ALTER ROLE {object} NOCREATEROLE;
+-- examines: hk_role
+-- tripwire-superuser: CREATE ROLE {tripwire_role} CREATEROLE;
+--   GRANT {tripwire_role} TO {migrator} WITH ADMIN OPTION;
+-- tripwire: GRANT {tripwire_role} TO {role};
+-- tripwire-object: {role}
+-- tripwire-undo: DROP ROLE IF EXISTS {tripwire_role};
+-- good: CREATE ROLE {good_role} NOLOGIN NOCREATEROLE;
+--   GRANT {good_role} TO {role};
+SELECT
+    h.role_object AS object,
+    CASE WHEN h.oid = h.role THEN 'it has CREATEROLE' ELSE w.words || ', which has CREATEROLE' END AS detail,
+    w.fix
+FROM hk_become AS h
+INNER JOIN pg_catalog.pg_roles AS r ON h.oid = r.oid
+LEFT JOIN hk_way AS w ON h.role = w.role AND h.oid = w.oid
+WHERE r.rolcreaterole

@@ -1,0 +1,22 @@
+-- title: An untrusted role may replicate
+-- level: error
+-- why: REPLICATION opens a copy of the whole cluster as it is written: an attacker streams the
+--   tables of every tenant, passwords included, past all policies.
+--   https://www.postgresql.org/docs/16/role-attributes.html
+-- fix: ALTER ROLE {object} NOREPLICATION;
+-- examines: hk_role
+-- tripwire-superuser: CREATE ROLE {tripwire_role} REPLICATION;
+--   GRANT {tripwire_role} TO {migrator} WITH ADMIN OPTION;
+-- tripwire: GRANT {tripwire_role} TO {role};
+-- tripwire-object: {role}
+-- tripwire-undo: DROP ROLE IF EXISTS {tripwire_role};
+-- good: CREATE ROLE {good_role} NOLOGIN NOREPLICATION;
+--   GRANT {good_role} TO {role};
+SELECT
+    h.role_object AS object,
+    CASE WHEN h.oid = h.role THEN 'it has REPLICATION' ELSE w.words || ', which has REPLICATION' END AS detail,
+    w.fix
+FROM hk_become AS h
+INNER JOIN pg_catalog.pg_roles AS r ON h.oid = r.oid
+LEFT JOIN hk_way AS w ON h.role = w.role AND h.oid = w.oid
+WHERE r.rolreplication

@@ -1,0 +1,52 @@
+-- title: An untrusted role owns a function or a view of a protected schema
+-- level: error
+-- why: the owner rewrites it: a function that policies or triggers call then says whatever an
+--   attacker wants, and a view reads what its next reader may read.
+--   https://www.postgresql.org/docs/16/sql-createfunction.html
+-- fix: ALTER {kind} {object} OWNER TO {migrator};
+-- examines: hk_function
+-- tripwire: CREATE FUNCTION {schema}.hk_tripwire() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+--   GRANT CREATE ON SCHEMA {schema} TO {role};
+--   ALTER FUNCTION {schema}.hk_tripwire() OWNER TO {role};
+-- tripwire-object: {schema}.hk_tripwire()
+-- good: CREATE FUNCTION {schema}.hk_good() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+SELECT
+    o.object,
+    CASE
+        WHEN h.oid = h.role THEN pg_catalog.format('its owner is %s', h.role_object)
+        ELSE pg_catalog.format('its owner is %I; for %s, %s', r.rolname, h.role_object, w.words)
+    END AS detail,
+    o.kind,
+    pg_catalog.format('%I', current_user) AS migrator,
+    w.fix
+FROM (
+    SELECT 'ROUTINE' AS kind, f.object, f.owner
+    FROM hk_function AS f
+    WHERE f.schema_oid IN (SELECT s.oid FROM hk_schema AS s)
+    UNION ALL
+    SELECT
+        CASE c.relkind
+            WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE'
+            ELSE 'FOREIGN TABLE'
+        END,
+        s.object || pg_catalog.format('.%I', c.relname),
+        c.relowner
+    FROM pg_catalog.pg_class AS c
+    INNER JOIN hk_schema AS s ON c.relnamespace = s.oid
+    WHERE
+        c.relkind IN ('v', 'm', 'f', 'S')
+        -- The sequence of a column goes with its table.
+        AND NOT (
+            c.relkind = 'S'
+            AND EXISTS (
+                SELECT FROM pg_catalog.pg_depend AS d
+                WHERE
+                    d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                    AND d.objid = c.oid
+                    AND d.deptype IN ('a', 'i')
+            )
+        )
+) AS o
+INNER JOIN hk_reach AS h ON o.owner = h.oid
+INNER JOIN pg_catalog.pg_roles AS r ON h.oid = r.oid
+LEFT JOIN hk_way AS w ON h.role = w.role AND h.oid = w.oid

@@ -1,0 +1,36 @@
+-- title: An untrusted role owns a protected schema or the database
+-- level: error
+-- why: the owner of a schema drops any object in it and puts its own in the place: a table
+--   without policies, a function that every session calls. The owner of the database presets
+--   the settings of every session.
+--   https://www.postgresql.org/docs/16/ddl-schemas.html
+-- fix: ALTER {kind} {name} OWNER TO {migrator};
+-- examines: hk_schema
+-- tripwire: CREATE ROLE {tripwire_role};
+--   GRANT {tripwire_role} TO {migrator};
+--   GRANT CREATE ON DATABASE {database} TO {tripwire_role};
+--   ALTER SCHEMA {schema} OWNER TO {tripwire_role};
+--   GRANT {tripwire_role} TO {role};
+-- tripwire-object: SCHEMA {schema}
+-- good: CREATE ROLE {good_role};
+--   GRANT {good_role} TO {role};
+SELECT
+    o.kind || ' ' || o.name AS object,
+    CASE
+        WHEN h.oid = h.role THEN pg_catalog.format('its owner is %s', h.role_object)
+        ELSE pg_catalog.format('its owner is %I; for %s, %s', r.rolname, h.role_object, w.words)
+    END AS detail,
+    o.kind,
+    o.name,
+    pg_catalog.format('%I', current_user) AS migrator,
+    w.fix
+FROM (
+    SELECT 'SCHEMA' AS kind, s.object AS name, s.owner FROM hk_schema AS s
+    UNION ALL
+    SELECT 'DATABASE', pg_catalog.format('%I', d.datname), d.datdba
+    FROM pg_catalog.pg_database AS d
+    WHERE d.datname = pg_catalog.current_database()
+) AS o
+INNER JOIN hk_reach AS h ON o.owner = h.oid
+INNER JOIN pg_catalog.pg_roles AS r ON h.oid = r.oid
+LEFT JOIN hk_way AS w ON h.role = w.role AND h.oid = w.oid

@@ -1,0 +1,16 @@
+-- title: A session starts with an identity
+-- level: error
+-- why: a preset context speaks for a session that has said nothing: a connection that forgot to
+--   say whom it acts for reads and writes the rows of one tenant, and is not told.
+--   https://www.postgresql.org/docs/16/runtime-config-custom.html
+-- fix: ALTER DATABASE {database} RESET ALL;
+-- examines: hk_role
+-- tripwire: ALTER DATABASE {database} SET hk_tripwire.identity = '1';
+-- tripwire-object: DATABASE {database}
+-- good: ALTER DATABASE {database} SET hk_good.colour = 'blue';
+SELECT
+    p.object,
+    pg_catalog.format('it presets the context: %s = %s', p.name, p.value) AS detail,
+    p.fix
+FROM hk_preset AS p
+WHERE pg_catalog.lower(p.name) IN (SELECT c.name FROM hk_context AS c) AND p.value NOT IN ('', '""')

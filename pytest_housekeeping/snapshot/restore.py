@@ -1,0 +1,171 @@
+"""Restore a backup into a throwaway database that looks like the one it was taken from."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from pytest_housekeeping.database import Connection
+from pytest_housekeeping.server import StagingDatabase
+from pytest_housekeeping.server.account import environment
+from pytest_housekeeping.snapshot.bench import WHY, Bench
+from pytest_housekeeping.snapshot.dump import without_restriction
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+from pytest_housekeeping.snapshot.problems import BackupNotProved
+
+_TIMEOUT_S = 900.0
+# Said by the session, so that settings of the restored database do not count: a read-only one, a
+# library that this server does not have.
+_OPTIONS = (
+    "-c default_transaction_read_only=off -c session_preload_libraries= "
+    "-c local_preload_libraries= -c statement_timeout=0 -c lock_timeout=0 -c role=none"
+)
+_COLLATION = re.compile(r'COLLATE (?:pg_catalog\.)?("(?:[^"]|"")+"|\w+)(?![\w.])')
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copy:
+    """A restored database, as a superuser sees it, and the collations that something stood in for.
+
+    The superuser is none of the backup's roles.
+    """
+
+    connection: Connection
+    stand_ins: tuple[str, ...] = ()
+
+
+@contextmanager
+def restored(bench: Bench, schema: bytes, roles: bytes, expected: Fingerprint) -> Iterator[Copy]:
+    """A database of the bench in which the backup was restored; it is dropped afterwards.
+
+    Raises BackupNotProved with the first statement that fails.
+    """
+    database = bench.server.database()
+    conninfo = make_conninfo(
+        database.migrator_conninfo,
+        options=_OPTIONS + (" -c event_triggers=off" if bench.major >= 17 else ""),
+    )
+    try:
+        with _named(database, conninfo, expected.superuser):
+            stand_ins = _prepare(conninfo, expected, schema.decode(errors="replace"))
+            _run(database, conninfo, roles, "roles")
+            _run(database, conninfo, without_restriction(schema), "schema")
+            with psycopg.connect(conninfo, autocommit=True) as connection:
+                yield Copy(connection=connection, stand_ins=stand_ins)
+    finally:
+        bench.server.drop(database)
+
+
+@contextmanager
+def _named(database: StagingDatabase, conninfo: str, superuser: str) -> Iterator[None]:
+    """The role that made the server bears its name of production, so that owners are equal."""
+    with psycopg.connect(database.superuser_conninfo, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("ALTER ROLE {} SUPERUSER").format(sql.Identifier(database.migrator))
+        )
+    if superuser == database.superuser:
+        yield
+        return
+    made, given = sql.Identifier(database.superuser), sql.Identifier(superuser)
+    renaming = sql.SQL("ALTER ROLE {} RENAME TO {}")
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute(renaming.format(made, given))
+    try:
+        yield
+    finally:
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            # A role of the backup may bear the server's name; it has to go before that one.
+            if _exists(connection, "pg_roles", "rolname", database.superuser):
+                connection.execute(renaming.format(made, sql.Identifier("hk_proof_renamed")))
+            connection.execute(renaming.format(given, made))
+
+
+def _prepare(conninfo: str, expected: Fingerprint, schema: str) -> tuple[str, ...]:
+    """What a dump takes for granted: tablespaces, collations, a schema public only where it is."""
+    names = {entry.name for entry in expected.entries}
+    spaces = {
+        match[1]
+        for entry in expected.entries
+        for match in re.finditer(r"^tablespace: (.+)$", entry.text, re.MULTILINE)
+    }
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        if "schema public" not in names and "public" not in expected.excluded:
+            connection.execute("DROP SCHEMA public CASCADE")
+        for space in sorted(_unquoted(space) for space in spaces):
+            if not _exists(connection, "pg_tablespace", "spcname", space):
+                connection.execute("SET allow_in_place_tablespaces = on")
+                connection.execute(
+                    sql.SQL("CREATE TABLESPACE {} LOCATION ''").format(sql.Identifier(space))
+                )
+        return tuple(_stood_in(connection, {_unquoted(n) for n in _COLLATION.findall(schema)}))
+
+
+def _stood_in(connection: Connection, collations: set[str]) -> Iterator[str]:
+    """PostgreSQL's own collations depend on the machine and the build; a dump holds their names."""
+    for name in sorted(collations):
+        if not _exists(connection, "pg_collation", "collname", name):
+            connection.execute("SET allow_system_table_mods = on")
+            connection.execute(
+                sql.SQL('CREATE COLLATION pg_catalog.{} FROM pg_catalog."C"').format(
+                    sql.Identifier(name)
+                )
+            )
+            yield name
+
+
+def _run(database: StagingDatabase, conninfo: str, text: bytes, what: str) -> None:
+    """With psql, statement by statement: one transaction would run out of locks."""
+    psql = f"{database.cluster.programs}/psql"
+    try:
+        done = subprocess.run(
+            [psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-o", "/dev/null", "-d", conninfo],
+            input=b"SET client_min_messages = warning;\n" + text,
+            capture_output=True,
+            check=False,
+            timeout=_TIMEOUT_S,
+            env=environment() | {"PGCLIENTENCODING": "UTF8", "PGTZ": "UTC"},
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BackupNotProved(
+            f"the {what} of the backup could not be restored: {type(error).__name__}",
+            why=WHY,
+            fix="make room on this machine, and run again",
+        ) from None
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").splitlines()
+        said = [line for line in said if "ERROR" in line or "FATAL" in line] or said
+        raise BackupNotProved(
+            f"the {what} of the backup did not restore: {' / '.join(said[:3])}",
+            why=WHY,
+            fix=_remedy(said),
+        )
+
+
+def _remedy(said: list[str]) -> str:
+    if any("ICU" in line for line in said):
+        return (
+            "the embedded server knows no ICU collations: install the server package of"
+            " PostgreSQL in production's version on this machine, which is used then"
+        )
+    return (
+        "repair in production what cannot be restored (a view on what is gone, say), or install"
+        " what this machine's PostgreSQL lacks, and run again"
+    )
+
+
+def _exists(connection: Connection, catalog: str, column: str, name: str) -> bool:
+    query = sql.SQL("SELECT FROM pg_catalog.{} WHERE {} = %s").format(
+        sql.Identifier(catalog), sql.Identifier(column)
+    )
+    return connection.execute(query, [name]).rowcount > 0
+
+
+def _unquoted(name: str) -> str:
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name
