@@ -53,11 +53,6 @@ class Contracts:
             if (rule.contract in types if rule.family == "boundary" else self.rls is not None)
         )
 
-    def needs_rows(self, step: Step) -> bool:
-        """Whether a check proves by doing on rows, which staging has seeds for and prod has not."""
-        proofs = {rule.id for rule in self.rules if rule.family != "boundary" and rule.proof}
-        return step.kind is Kind.RLS and step.name in proofs
-
     @property
     def context(self) -> tuple[str, ...]:
         """The settings that carry the identity."""

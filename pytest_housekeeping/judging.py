@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.contracts import SCOPE, exemption_name
 from pytest_housekeeping.database import Connection
 from pytest_housekeeping.errors import RuleBroken
-from pytest_housekeeping.model import Kind, Step, Verdict
+from pytest_housekeeping.model import Kind, Mode, Step, Verdict
 
 if TYPE_CHECKING:
     from pytest_housekeeping.registry import Rule
@@ -64,6 +64,7 @@ def _rls(connection: Connection, around: Surroundings, step: Step) -> Verdict:
         contracts.rls,
         _rule(around, step.name),
         reachable_only=not around.is_last(step.segment),
+        gentle=around.plan.mode is not Mode.STAGING,
         today=today,
     )
 

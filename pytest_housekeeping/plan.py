@@ -109,8 +109,7 @@ def build(
         segments = (Segment(number=1, files=tuple(there)),)
     seeds = tuple(files[Kind.SEED]) if mode is Mode.STAGING else ()
     verify = check_steps(config, contracts, tests)
-    here = [step for step in verify if mode is Mode.STAGING or not contracts.needs_rows(step)]
-    steps = tuple(_lay_out(mode, config, segments, seeds, here, contracts))
+    steps = tuple(_lay_out(mode, config, segments, seeds, verify, contracts))
     if baseline is not None:
         steps = tuple(_recorded(steps))
     if not verify:

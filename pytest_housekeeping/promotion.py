@@ -119,7 +119,7 @@ class Promotion:
         if self.transaction is None:
             self._begun = True
             self.transaction = begin(self.around.migrator(), self.around.config)
-            self.around.after_begin(self.transaction.connection)
+            self.around.after_begin(self.transaction.connection, first=not self.promoted)
         return self.transaction
 
     def roll_back(self, *, keep_files: bool = False) -> None:
@@ -312,7 +312,7 @@ class Promotion:
         transaction = self.opened()
         transaction.prove()
         self._prove_evidence(transaction, step)
-        self.around.before_commit(transaction.connection, self._applied)
+        self.around.before_commit(transaction.connection, self._applied, step.segment)
         if self.around.journal is not None:
             self.around.journal.committing(step.segment, transaction.xid)
         interrupted: BaseException | None = None

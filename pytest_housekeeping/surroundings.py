@@ -170,11 +170,11 @@ class Surroundings:
         """Files besides the audit and the report that belong to the evidence."""
         return {}
 
-    def after_begin(self, connection: Connection) -> None:
+    def after_begin(self, connection: Connection, *, first: bool) -> None:
         """In the fresh transaction, before anything is applied in it."""
 
     def before_commit(
-        self, connection: Connection, applied: Sequence[tuple[SqlFile, Applied]]
+        self, connection: Connection, applied: Sequence[tuple[SqlFile, Applied]], segment: int
     ) -> None:
         """In the transaction, when everything is proved: what it leaves on record in the target."""
         history.record(

@@ -247,7 +247,9 @@ def _holder(connection: LentConnection) -> str:
         " coalesce(pg_catalog.host(a.client_addr), 'this machine') || ', process',"
         " l.pid::text || ', since', pg_catalog.to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SS TZ'))"
         " FROM pg_catalog.pg_locks AS l LEFT JOIN pg_catalog.pg_stat_activity AS a USING (pid)"
+        " JOIN pg_catalog.pg_database AS d ON d.oid = l.database"
         " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
+        " AND d.datname = pg_catalog.current_database()"
         " AND (l.classid::int8 << 32 | l.objid::int8) = %s",
         (_ADVISORY_KEY,),
     ).fetchone()

@@ -44,7 +44,7 @@ CREATE TABLE shop.line (
     orders_id integer NOT NULL REFERENCES shop.orders,
     amount numeric
 );
-CREATE TABLE shop.archive (tenant integer, note text);
+CREATE TABLE shop.archive (tenant integer NOT NULL, note text);
 INSERT INTO shop.orders (tenant, note) VALUES (1, 'a'), (1, 'b'), (2, 'c');
 INSERT INTO shop.line (orders_id, amount) SELECT id, 5 FROM shop.orders;
 INSERT INTO shop.archive VALUES (1, 'old'), (2, 'older');

@@ -22,7 +22,7 @@ from fresh_copy import ROOT, commit_all, fresh_repository, git
 
 PROJECTS = Path(__file__).parent / "projects"
 _FOREIGN = ("HK_", "PG", "GITHUB_", "PYTEST_", "GIT_")
-_PATIENCE_S = 0.5
+_PATIENCE_S = 2.0
 _RAN = re.compile(r"^(\S.*?) (?:PASSED|FAILED|SKIPPED|XFAIL|XPASS|ERROR)\b", re.MULTILINE)
 
 
@@ -174,11 +174,17 @@ class Project:
         return sorted((self.root / "ops" / "audit").glob("*.json"))
 
     def leftovers(self) -> list[str]:
-        """Folders outside of the project and processes of its runs that are still there."""
+        """Folders outside of the project and processes of its runs that are still there.
+
+        What was there at once counts, for any other run clears what a dead one has left. Only a
+        process that was killed may take a moment.
+        """
+        folders, processes = self._folders(), self._processes()
         deadline = time.monotonic() + _PATIENCE_S
-        while (left := [*self._folders(), *self._processes()]) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        return left
+        while processes and "postgres" not in str(processes) and time.monotonic() < deadline:
+            time.sleep(0.02)
+            processes = self._processes()
+        return [*folders, *processes]
 
     def _folders(self) -> list[str]:
         made = self._list.read_text(encoding="utf-8").splitlines() if self._list.exists() else []

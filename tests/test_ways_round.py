@@ -190,6 +190,9 @@ WAYS: dict[str, Way] = {
 @pytest.mark.parametrize("name", WAYS)
 def test_production_is_as_it_was_and_the_run_says_why(production: Production, name: str) -> None:
     way = WAYS[name]
+    for plugin in way.on:
+        if plugin.startswith("pytest_") or plugin in ("randomly", "rerunfailures"):
+            pytest.importorskip(f"pytest_{plugin.removeprefix('pytest_')}")
     if way.files:
         production.change(way.files)
     run = production.promote(

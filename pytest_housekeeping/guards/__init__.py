@@ -45,6 +45,7 @@ def verify_rule(
     *,
     today: date,
     reachable_only: bool = False,
+    gentle: bool = False,
 ) -> Verdict:
     """Judge one rule over the protected schemas, without what is exempt from it.
 
@@ -63,6 +64,7 @@ def verify_rule(
         contract,
         rule,
         reachable_only=reachable_only,
+        gentle=gentle,
         without=_declared_open(contract, today) | exempt if rule.proof else frozenset(),
     )
     return replace(
@@ -77,12 +79,13 @@ def judge(
     rule: Rule,
     *,
     reachable_only: bool = False,
+    gentle: bool = False,
     only: str = "",
     without: frozenset[str] = frozenset(),
 ) -> Verdict:
     """Judge one rule with no regard to exemptions; a proof tries ``only`` one table, or all
     but some."""
-    scope = scope_of_rls(contract, reachable_only=reachable_only)
+    scope = scope_of_rls(contract, reachable_only=reachable_only, gentle=gentle)
     if rule.proof in _PROOFS:
         return _PROOFS[rule.proof](connection, contract, scope, rule, only=only, without=without)
     if rule.proof:

@@ -57,8 +57,8 @@ def canaries(
         try:
             for who in (0, 1):
                 maker.make(subject.object, who)
-        except NoRow as reason:
-            reasons[subject.object] = str(reason)
+        except NoRow as error:
+            reasons[subject.object] = str(error)
     with planted(connection, context, known, maker.rows, invention.everything) as refused:
         for (name, _), reason in refused.items():
             reasons.setdefault(name, f"the row was not taken in: {reason}")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-import secrets
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -12,6 +12,7 @@ from pytest_housekeeping.guards.purity import below
 from pytest_housekeeping.guards.shapes import Field
 
 _MOST = 24
+_FRESH = 8
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d.*|-?infinity)")
 _REGEX = ("~", "~*")
@@ -84,23 +85,24 @@ _WORDS = (
 
 
 def fresh(field: Field) -> tuple[str, ...]:
-    """Values that no row is likely to have: for keys and for identities."""
-    number = secrets.randbelow(90_000_000)
+    """Values that no row is likely to have, for keys and identities: the same ones each time, so
+    that two judgements of one schema read alike."""
+    digests = [hashlib.sha256(f"hk {field.name} {step}".encode()) for step in range(_FRESH)]
+    number = int(digests[0].hexdigest(), 16) % 90_000_000
     if field.plain == "uuid":
-        return tuple(str(uuid.uuid4()) for _ in range(4))
+        return tuple(str(uuid.UUID(each.hexdigest()[:32], version=4)) for each in digests)
     if field.plain in _WHOLE:
-        size = {"int2": 2_000, "int4": 90_000_000, "int8": 90_000_000}[field.plain]
-        return tuple(str(_WHOLE[field.plain] + (number + step) % size) for step in range(4))
+        size = 2_000 if field.plain == "int2" else 90_000_000
+        return tuple(str(_WHOLE[field.plain] + (number + step) % size) for step in range(_FRESH))
     if field.plain in _TEXTS:
         length = _length(field)
-        word = f"hk canary {number}"
         if length and length < 16:
-            word = secrets.token_hex(8)[: max(length - 1, 0)]
-        return tuple(f"{word}{step}"[: length or None] for step in range(4))
+            return tuple(each.hexdigest()[:length] for each in digests)
+        return tuple(f"hk canary {number}{step}"[: length or None] for step in range(_FRESH))
     if field.plain in ("date", "timestamp", "timestamptz"):
-        return tuple(f"{2030 + step}-01-{number % 28 + 1:02}" for step in range(4))
+        return tuple(f"{2030 + step}-01-{number % 28 + 1:02}" for step in range(_FRESH))
     if field.plain == "bytea":
-        return tuple(f"\\x{secrets.token_hex(16)}" for _ in range(4))
+        return tuple(f"\\x{each.hexdigest()}" for each in digests)
     return ()
 
 

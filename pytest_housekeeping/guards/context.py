@@ -1,15 +1,13 @@
-"""Without context no row is read: proved by reading, as each untrusted role."""
+"""Without context no row is read: proved by reading as each untrusted role, and by the planner."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pytest_housekeeping.database import Connection
 from pytest_housekeeping.guards.absent import context_absent
 from pytest_housekeeping.guards.book import (
-    NOT_OWNER,
-    OWNER,
-    SEED,
     Book,
     chosen_of,
     open_book,
@@ -17,7 +15,10 @@ from pytest_housekeeping.guards.book import (
     verdict_of,
 )
 from pytest_housekeeping.guards.evaluation import Scope
+from pytest_housekeeping.guards.openness import Openness, judge_openness
 from pytest_housekeeping.guards.probe import Answer, Attempt, attempt_all
+from pytest_housekeeping.guards.purity import read_purity
+from pytest_housekeeping.guards.rewriting import settings_in
 from pytest_housekeeping.guards.subjects import Rights, Subject, read_subjects
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.registry import Rule
@@ -38,18 +39,33 @@ def prove_context(
 ) -> Verdict:
     """Without context an untrusted role reads no row, or is told an error.
 
-    Tried with the settings absent and with ``''``. An empty table proves nothing, unless the
-    role may not read it at all.
+    Tried with the settings absent and with ``''``. An empty table shows nothing by reading; the
+    planner proves for rows of any kind that none passes the policies, or finds one that does.
     """
     subjects = chosen_of(read_subjects(connection, scope), only, without)
     book = open_book(rule, scope)
     pairs = [(subject, rights) for subject in subjects for rights in subject.rights]
     filled = _filled(connection, subjects)
-    with context_absent(connection, contract.context, scope) as unproved:
+    purity = read_purity(connection)
+    texts = [text for subject in subjects for text in subject.expressions]
+    context = tuple(dict.fromkeys((*contract.context, *settings_in(texts, purity))))
+    with context_absent(connection, context, scope) as unproved:
         absent = read_any(connection, pairs, ())
-    empty = read_any(connection, pairs, [(name, "") for name in contract.context])
-    for (subject, rights), without_context, with_empty in zip(pairs, absent, empty, strict=True):
-        _judge_context(book, subject, rights, filled[subject.object], (without_context, with_empty))
+        now = {each.object: each for each in read_subjects(connection, scope)}
+        rewritten = [(now[subject.object], rights) for subject, rights in pairs]
+        open_absent = judge_openness(connection, purity, rewritten, (), "absent")
+    settings = tuple((name, "") for name in context)
+    empty = read_any(connection, pairs, settings)
+    open_empty = judge_openness(connection, purity, pairs, settings, "''")
+    for number, (subject, rights) in enumerate(pairs):
+        case = _Case(
+            subject=subject,
+            rights=rights,
+            filled=filled[subject.object],
+            answers=(absent[number], empty[number]),
+            openness=(open_absent[number], open_empty[number]),
+        )
+        _judge_context(book, case)
     book.findings += [
         Finding(
             rule=rule.id,
@@ -63,11 +79,21 @@ def prove_context(
     return verdict_of(book, subjects)
 
 
-def _judge_context(
-    book: Book, subject: Subject, rights: Rights, filled: bool | None, answers: Sequence[Answer]
-) -> None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Case:
+    """One role on one table: what reading said, and what the planner says, '' after absent."""
+
+    subject: Subject
+    rights: Rights
+    filled: bool | None
+    answers: tuple[Answer, Answer]
+    openness: tuple[Openness, Openness]
+
+
+def _judge_context(book: Book, case: _Case) -> None:
+    subject, rights = case.subject, case.rights
     words = []
-    for state, answer in zip(("absent", "''"), answers, strict=True):
+    for state, answer in zip(("absent", "''"), case.answers, strict=True):
         if answer.value:
             book.leak(subject, f"{rights.role} reads rows while the context is {state}")
             return
@@ -77,20 +103,46 @@ def _judge_context(
             )
             return
         words.append(f"{state}: {answer.sqlstate or 'no row'}")
-    if not rights.any and all(answer.refused for answer in answers):
+    if not rights.any and all(answer.refused for answer in case.answers):
         book.show(subject, rights, "no privilege, 42501")
+    elif not _planned(book, case, words):
+        return
     elif not (rights.select or rights.select_some):
-        book.show(subject, rights, "it may not read")
+        book.show(subject, rights, f"it may not read; {_PROVED}")
     elif rights.policy is False and subject.row_security:
-        book.show(subject, rights, "no policy lets it read: " + ", ".join(words))
-    elif filled:
-        book.show(subject, rights, ", ".join(words))
-    elif filled is None:
-        book.undecided(subject, NOT_OWNER, OWNER)
+        book.show(subject, rights, f"no policy lets it read: {', '.join(words)}; {_PROVED}")
+    elif case.filled:
+        book.show(subject, rights, f"{', '.join(words)}; {_PROVED}")
     else:
-        book.undecided(
-            subject, f"the table is empty, so that {rights.role} seeing no row proves nothing", SEED
+        book.show(subject, rights, f"no row to try it on; {_PROVED}")
+
+
+_PROVED = "the planner: no row passes its policies"
+
+
+def _planned(book: Book, case: _Case, words: Sequence[str]) -> bool:
+    """Whether the planner has proved the table closed; what it has not, is said."""
+    subject, rights = case.subject, case.rights
+    for each in case.openness:
+        if each.leak:
+            book.leak(subject, each.leak)
+            return False
+    silent = [each for each in case.openness if each.silent]
+    if not silent:
+        return True
+    if case.filled and all(each.opaque for each in silent):
+        book.show(
+            subject, rights, f"{', '.join(words)}; the planner is not told: {silent[0].silent}"
         )
+    else:
+        book.undecided(subject, " ".join(silent[0].silent.split()), _DECIDES)
+    return False
+
+
+_DECIDES = (
+    "compare a column with nullif(current_setting('<the setting>', true), '') in every alternative,"
+    " or seed rows for which the condition can be seen to fail"
+)
 
 
 def _filled(connection: Connection, subjects: Sequence[Subject]) -> dict[str, bool | None]:

@@ -32,6 +32,7 @@ class Scope:
     context: tuple[str, ...] = ()
     policies: str = "[]"
     reachable_only: bool = False
+    gentle: bool = False
     source_roles: tuple[str, ...] = ()
     target_roles: tuple[str, ...] = ()
     target_schemas: tuple[str, ...] = ()
@@ -47,7 +48,9 @@ class Evaluation:
     rows: tuple[Mapping[str, Any], ...]
 
 
-def scope_of_rls(contract: RlsContract, *, reachable_only: bool = False) -> Scope:
+def scope_of_rls(
+    contract: RlsContract, *, reachable_only: bool = False, gentle: bool = False
+) -> Scope:
     return Scope(
         schemas=contract.schemas,
         roles=contract.roles,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from pytest_housekeeping.database import Connection
+from pytest_housekeeping.guards.attempts import Pair
 from pytest_housekeeping.guards.book import (
     NOT_OWNER,
     OWNER,
@@ -21,9 +22,10 @@ from pytest_housekeeping.guards.canary import Canaries, canaries
 from pytest_housekeeping.guards.evaluation import Scope
 from pytest_housekeeping.guards.holdings import Holding, read_holdings
 from pytest_housekeeping.guards.identity import Identities, describe, find_identities
-from pytest_housekeeping.guards.ownership import prove_own_only
+from pytest_housekeeping.guards.ownership import commands_of, prove_own_only
+from pytest_housekeeping.guards.planner import condition_of
 from pytest_housekeeping.guards.subjects import Rights, Subject, read_subjects
-from pytest_housekeeping.guards.trespass import Deeds, Pair, trespass
+from pytest_housekeeping.guards.trespass import Deeds, trespass
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.registry import Rule
 from pytest_housekeeping.rls import RlsContract
@@ -137,9 +139,10 @@ def _choose(
     pair = _apart(seeing)
     if pair is None and not seeing and not rights.policy and subject.row_security:
         pair = _apart(holdings) if identities.own else None
-        if pair is not None or laid or not _writes(rights):
+        closed = all(condition_of(subject, rights, each) is None for each in commands_of(rights))
+        if pair is not None or closed:
             book.show(subject, rights, "no policy lets it read, and it sees no row")
-        if pair is None and (laid is None or not _writes(rights)) and not _writes(rights):
+        if pair is None and closed:
             return ()
     if pair is None:
         return _obstacle(identities, holdings)
@@ -148,10 +151,6 @@ def _choose(
         Pair(subject=subject, rights=rights, identities=identities, me=one, other=other),
         Pair(subject=subject, rights=rights, identities=identities, me=other, other=one),
     )
-
-
-def _writes(rights: Rights) -> bool:
-    return bool(rights.insert or rights.update or rights.delete)
 
 
 def _apart(holdings: Sequence[Holding]) -> tuple[Holding, Holding] | None:

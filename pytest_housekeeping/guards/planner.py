@@ -9,9 +9,9 @@ and no CHECK constraint or partition bound can prove what the policy does not.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import Any
 
 from psycopg import sql
 
@@ -20,7 +20,14 @@ from pytest_housekeeping.guards.evaluation import run_readonly
 from pytest_housekeeping.guards.parts import Settings, read_parts
 from pytest_housekeeping.guards.probe import Answer, Attempt, attempt_all
 from pytest_housekeeping.guards.purity import Purity
-from pytest_housekeeping.guards.rewriting import Part, Unreadable, Value, arms_of, schemas_of
+from pytest_housekeeping.guards.rewriting import (
+    Part,
+    Unreadable,
+    Value,
+    arms_of,
+    parts_of,
+    schemas_of,
+)
 from pytest_housekeeping.guards.subjects import Rights, Subject
 
 _COMMANDS = {"SELECT": "r", "INSERT": "a", "UPDATE": "w", "DELETE": "d"}
@@ -132,12 +139,10 @@ class _Asked:
         )
 
 
-_Key: TypeAlias = tuple[str, Settings, Part]
-
-
 def _fold(connection: Connection, purity: Purity, asked: Sequence[_Asked]) -> None:
     """Put values in, ask the planner, and keep what it leaves for the next round."""
-    values = read_parts(
+    values: dict[tuple[str, Settings], dict[Part, Value]] = {}
+    answered = read_parts(
         connection,
         purity,
         [
@@ -146,6 +151,8 @@ def _fold(connection: Connection, purity: Purity, asked: Sequence[_Asked]) -> No
             for text in each.texts
         ],
     )
+    for (role, settings, part), value in answered.items():
+        values.setdefault((role, settings), {})[part] = value
     arms: list[tuple[_Asked, str, str]] = []
     for each in asked:
         texts, each.texts = each.texts, ()
@@ -161,18 +168,18 @@ def _fold(connection: Connection, purity: Purity, asked: Sequence[_Asked]) -> No
 
 
 def _arms(
-    asked: _Asked, text: str, purity: Purity, values: Mapping[_Key, Value]
+    asked: _Asked,
+    text: str,
+    purity: Purity,
+    values: Mapping[tuple[str, Settings], Mapping[Part, Value]],
 ) -> tuple[str, ...]:
-    known = {
-        part: value
-        for (role, settings, part), value in values.items()
-        if (role, settings) == (asked.question.rights.role, asked.question.settings)
-    }
-    used = arms_of(text, purity, known)
+    known = values.get((asked.question.rights.role, asked.question.settings), {})
     asked.raised += [
-        value.raised for part, value in known.items() if value.raised and part.text in text
+        known[part].raised
+        for part in parts_of(text, purity)
+        if part in known and known[part].raised
     ]
-    return used
+    return arms_of(text, purity, known)
 
 
 def _judge_plan(asked: _Asked, text: str, arm: str, answer: Answer) -> None:
@@ -280,7 +287,3 @@ def _barred(
         .as_bytes(connection),
     )
     return {(role, schema): mine for role, schema, mine in row[0]}
-
-
-def with_settings(question: Question, settings: Settings) -> Question:
-    return replace(question, settings=settings)

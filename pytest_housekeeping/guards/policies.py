@@ -98,6 +98,12 @@ def _walk(node: Any, names: _Names) -> Iterator[Comparison | Link | tuple[_Relat
         if resolved:
             yield resolved
         return
+    yield from _comparisons(node, names)
+    for slot in node:
+        yield from _walk(getattr(node, slot), names)
+
+
+def _comparisons(node: ast.Node, names: _Names) -> Iterator[Comparison | Link]:
     for column, other in _sides(node):
         resolved = _resolve(column, names)
         if resolved and not _has_column(other) and _is_dynamic(other):
@@ -106,8 +112,6 @@ def _walk(node: Any, names: _Names) -> Iterator[Comparison | Link | tuple[_Relat
     link = _link(node, names)
     if link is not None:
         yield link
-    for slot in node:
-        yield from _walk(getattr(node, slot), names)
 
 
 def _link(node: ast.Node, names: _Names) -> Link | None:

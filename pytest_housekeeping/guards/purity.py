@@ -56,12 +56,17 @@ class Routine:
 
 @dataclass(kw_only=True)
 class Purity:
-    """Answers for one database whether an expression depends on the context alone."""
+    """Answers for one database whether an expression depends on the context alone.
+
+    ``parts`` and ``arms`` remember what was read and written of each expression.
+    """
 
     immutable: frozenset[str]
     sets: frozenset[str]
     routines: Mapping[str, Sequence[Routine]]
     settings: set[str] = field(default_factory=set)
+    parts: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    arms: dict[Any, tuple[str, ...]] = field(default_factory=dict)
     _known: dict[tuple[str, str], bool] = field(default_factory=dict)
 
     def pure(self, node: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -39,15 +40,21 @@ class Value:
 
 def parts_of(expression: str, purity: Purity) -> tuple[Part, ...]:
     """The largest parts that depend on the context alone. Raises Unreadable."""
-    found: dict[Part, None] = {}
-    _Rewriter(purity, found, None).rewrite(_parse(expression))
-    return tuple(found)
+    if expression not in purity.parts:
+        found: dict[Part, None] = {}
+        _Rewriter(purity, found, None).rewrite(_parse(expression))
+        purity.parts[expression] = tuple(found)
+    return purity.parts[expression]
 
 
 def arms_of(expression: str, purity: Purity, values: Mapping[Part, Value]) -> tuple[str, ...]:
     """The expression with the values put in, as alternatives: it is true if one of them is."""
-    node = _Rewriter(purity, {}, values).rewrite(_parse(expression))
-    return tuple(print_node(arm) for arm in _arms(node))
+    used = {part: values[part] for part in parts_of(expression, purity) if part in values}
+    key = (expression, tuple(used.items()))
+    if key not in purity.arms:
+        node = _Rewriter(purity, {}, used).rewrite(_parse(expression))
+        purity.arms[key] = tuple(print_node(arm) for arm in _arms(node))
+    return purity.arms[key]
 
 
 def print_node(node: Any) -> str:
@@ -58,15 +65,22 @@ def print_node(node: Any) -> str:
 
 
 def _parse(expression: str) -> Any:
+    reason = _unreadable(expression)
+    if reason:
+        raise Unreadable(reason)
+    return _condition(expression)
+
+
+@lru_cache(maxsize=4096)
+def _unreadable(expression: str) -> str:
+    """Why an expression cannot be relied on: what is printed must read as what was parsed."""
     from pglast.parser import ParseError
 
     try:
         node = _condition(expression)
-        if _condition(print_node(node)) != node:
-            raise Unreadable(expression)
+        return "" if _condition(print_node(node)) == node else expression
     except (ParseError, NotImplementedError) as error:
-        raise Unreadable(str(error)) from None
-    return node
+        return str(error)
 
 
 def _condition(text: str) -> Any:
@@ -277,6 +291,7 @@ def calls_of(expression: str) -> tuple[tuple[str, ...], ...]:
     )
 
 
+@lru_cache(maxsize=4096)
 def schemas_of(expression: str) -> frozenset[str]:
     """The schemas that an expression names, as it is written out."""
     from pglast import ast

@@ -85,7 +85,8 @@ class RowMaker:
                 self._refer(shape, who, reference, fixed)
         for reference in self.joins.get(shape.object, ()):
             self._refer(shape, who, reference, fixed)
-        return solve(self.connection, shape, fixed, required | keyed, who)
+        earlier = sum((made.shape.object, made.who) == (shape.object, who) for made in self.rows)
+        return solve(self.connection, shape, fixed, required | keyed, who + 2 * earlier)
 
     def _carried(self, shape: Shape, who: int) -> dict[str, str]:
         return {

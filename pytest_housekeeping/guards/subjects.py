@@ -74,6 +74,7 @@ class Subject:
     policies: tuple[Policy, ...]
     columns: tuple[Column, ...]
     expressions: tuple[str, ...]
+    keys: tuple[tuple[str, ...], ...]
     rights: tuple[Rights, ...]
 
     def column(self, name: str) -> Column | None:
@@ -101,6 +102,7 @@ def _subject(item: Mapping[str, Any]) -> Subject:
         ),
         columns=tuple(Column(**column) for column in item["columns"]),
         expressions=tuple(item["expressions"]),
+        keys=tuple(tuple(key) for key in item["keys"]),
         rights=tuple(
             Rights(
                 **{
@@ -167,6 +169,21 @@ SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
         FROM hk_policy AS p
         CROSS JOIN LATERAL (VALUES (p.using_expression), (p.check_expression)) AS e (text)
         WHERE p.table_oid = t.oid
+    ),
+    'keys', (
+        SELECT coalesce(pg_catalog.jsonb_agg((
+            SELECT pg_catalog.jsonb_agg(a.attname ORDER BY a.attnum)
+            FROM pg_catalog.pg_attribute AS a
+            WHERE a.attrelid = t.oid AND a.attnum = ANY (i.indkey::smallint[])
+        ) ORDER BY i.indexrelid), '[]')
+        FROM pg_catalog.pg_index AS i
+        WHERE
+            i.indrelid = t.oid
+            AND i.indisunique
+            AND i.indimmediate
+            AND i.indpred IS NULL
+            AND i.indexprs IS NULL
+            AND i.indnkeyatts = i.indnatts
     ),
     'rights', (
         SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.prechecks import Judgement
 from pytest_housekeeping.snapshot.dump import dump_schema, unified_diff
+from pytest_housekeeping.snapshot.proof import prove_backup
 from pytest_housekeeping.snapshot.roles import dump_roles
 from pytest_housekeeping.surroundings import KeptFile
 
@@ -42,17 +43,17 @@ def _snapshot(around: Production) -> Judgement:
 
 def _proof(around: Production) -> Judgement:
     """The backup restores to the very schema that it was taken from."""
-    from pytest_housekeeping.snapshot.proof import prove_backup
-
     fingerprint = around.fingerprint()
-    prove_backup(
+    proof = prove_backup(
         around.backup.schema,
         around.backup.roles,
         fingerprint,
         server_major=around.major,
+        bench=around.bench,
     )
-    said = f"restored, fingerprint {fingerprint.digest[:12]} as in production"
-    return Verdict(examined=max(1, len(fingerprint.entries)), unit="objects"), said
+    said = f"restored on {proof.server_major}, with the fingerprint of production"
+    limits = [f"limit of the proof: {limit}" for limit in proof.limits]
+    return Verdict(examined=max(1, proof.objects), unit="objects"), "; ".join([said, *limits])
 
 
 def take_after(around: Production) -> None:

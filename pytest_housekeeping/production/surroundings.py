@@ -30,6 +30,7 @@ from pytest_housekeeping.repository import open_repository
 from pytest_housekeeping.server import Server, ServerSettings, start
 from pytest_housekeeping.snapshot.difference import diff
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
+from pytest_housekeeping.snapshot import Bench, open_bench
 from pytest_housekeeping.sqlfile import SqlFile
 from pytest_housekeeping.surroundings import Source, Surroundings, source_of
 
@@ -39,14 +40,15 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class Production(Surroundings):
-    """The surroundings of a promotion; ``server`` is the throwaway one that proves the backup."""
+    """The surroundings of a promotion: ``server`` is a throwaway one for what sql/ makes of an
+    empty server, ``bench`` the one that the backup is restored in."""
 
     address: Address
     acknowledged_segments: int | None = None
     accepted_drift: str | None = None
     backup: backup.Backup = field(default_factory=backup.Backup)
+    bench: Bench | None = None
     _fingerprint: Fingerprint | None = None
-    _segment: int = 0
 
     def migrator(self) -> LentConnection:
         """The one connection to production."""
@@ -80,6 +82,11 @@ class Production(Surroundings):
         check = CHECKS.get(name)
         return check(self) if check else prechecks.CHECKS[name](self)
 
+    def close(self) -> None:
+        if self.bench is not None:
+            self.bench.close()
+        super().close()
+
     def promised_roles(self) -> dict[str, set[str]]:
         """What sql/bootstrap/ makes of an empty server: each role with its attributes."""
         before = self._bootstrap_roles()
@@ -109,13 +116,12 @@ class Production(Surroundings):
             files[pin] = pin_content(self)
         return files
 
-    def after_begin(self, connection: Connection) -> None:
+    def after_begin(self, connection: Connection, *, first: bool) -> None:
         """The schema and the history are still what was backed up and planned.
 
         Raises ProofFailed when somebody changed them in between.
         """
-        self._segment += 1
-        if self._segment > 1:
+        if not first:
             return
         now = self.read_fingerprint(connection)
         moved = [each.name for each in diff(self.fingerprint(), now)]
@@ -128,9 +134,9 @@ class Production(Surroundings):
             )
 
     def before_commit(
-        self, connection: Connection, applied: Sequence[tuple[SqlFile, Applied]]
+        self, connection: Connection, applied: Sequence[tuple[SqlFile, Applied]], segment: int
     ) -> None:
-        super().before_commit(connection, applied)
+        super().before_commit(connection, applied, segment)
         if any(segment.files for segment in self.plan.segments):
             ledger.record(
                 connection,
@@ -138,7 +144,7 @@ class Production(Surroundings):
                 run=self.run_id,
                 commit=self.source.commit or "",
                 digest=self.plan.digest,
-                segment=self._segment,
+                segment=segment,
                 segments=len(self.plan.segments),
                 fingerprint=self.read_fingerprint(connection),
             )
@@ -167,14 +173,15 @@ def prepare_production(
     source = source_of(config, repository)
     _refuse_unattested(source)
     connection = open_production(address)
-    server = linting = None
+    server = linting = bench = None
     try:
         target = locate(connection)
         past = _past(connection, config)
         _refuse_late_baseline(past, baseline)
         plan = build(config, mode, tests=tests, rules=rules, past=past, baseline=baseline)
         if not look_only:
-            server = _proof_server(config, connection)
+            server = _replay_server(config, connection)
+            bench = open_bench(connection.info.server_version // 10000)
             if config.lint:
                 files = [config.root / file.path for file in plan.files]
                 linting = Linting.start(files, root=root)
@@ -195,6 +202,7 @@ def prepare_production(
         server=server,
         secrets=(address.password,),
         linting=linting,
+        bench=bench,
         address=address,
         acknowledged_segments=segments,
         accepted_drift=accepted_drift,
@@ -237,7 +245,7 @@ def _past(connection: Connection, config: Config) -> tuple[Past, ...]:
     )
 
 
-def _proof_server(config: Config, connection: LentConnection) -> Server:
+def _replay_server(config: Config, connection: LentConnection) -> Server:
     """As old as production where there is such a server, else the oldest that is newer."""
     major = connection.info.server_version // 10000
     version = 16 if major <= 16 else 18

@@ -29,7 +29,7 @@ hk_edge AS (
         pg_catalog.format('REVOKE %I FROM %I', g.rolname, r.rolname)
         || CASE
             WHEN m.grantor <> 10 AND pg_catalog.current_setting('server_version_num')::integer >= 160000
-                THEN coalesce(pg_catalog.format(' GRANTED BY %I', b.rolname), '')
+                THEN coalesce(' GRANTED BY ' || pg_catalog.quote_ident(b.rolname), '')
             ELSE ''
         END || ';' AS revoke
     FROM pg_catalog.pg_auth_members AS m
@@ -269,11 +269,9 @@ hk_identity AS (
     ) AS w
     WHERE p.using_expression ~ w.pattern OR p.check_expression ~ w.pattern
 ),
--- Settings that carry the identity; the last one is there for the tripwires.
+-- Settings that carry the identity.
 hk_context (name) AS (
     SELECT pg_catalog.lower(c.name) FROM pg_catalog.unnest({context}::text[]) AS c (name)
-    UNION ALL
-    SELECT 'hk_tripwire.identity'
 ),
 -- Settings that a session of an untrusted role, or a function that it calls, starts with.
 hk_preset AS (
@@ -290,7 +288,7 @@ hk_preset AS (
             WHEN s.setrole = 0 AND s.setdatabase <> 0
                 THEN pg_catalog.format('ALTER DATABASE %I', d.datname)
             ELSE 'ALTER ROLE ' || coalesce(r.object, 'ALL')
-                || coalesce(pg_catalog.format(' IN DATABASE %I', d.datname), '')
+                || coalesce(' IN DATABASE ' || pg_catalog.quote_ident(d.datname), '')
         END || pg_catalog.format(' RESET %s;', pg_catalog.split_part(c.line, '=', 1)) AS fix
     FROM pg_catalog.pg_db_role_setting AS s
     CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c (line)
@@ -374,6 +372,37 @@ hk_view AS (
                     pg_catalog.has_table_privilege(h.oid, c.oid, 'SELECT, INSERT, UPDATE, DELETE')
                     OR pg_catalog.has_any_column_privilege(h.oid, c.oid, 'SELECT, INSERT, UPDATE')
             )
+        )
+),
+-- Who of the untrusted may do what with the other relations: those in the protected schemas,
+-- and views elsewhere that read protected tables.
+hk_relation_grant AS (
+    SELECT DISTINCT
+        c.oid,
+        c.relkind,
+        pg_catalog.format('%I.%I', n.nspname, c.relname) AS object,
+        g.privilege,
+        CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE pg_catalog.format('%I', r.rolname) END AS grantee
+    FROM pg_catalog.pg_class AS c
+    INNER JOIN pg_catalog.pg_namespace AS n ON c.relnamespace = n.oid
+    CROSS JOIN LATERAL (
+        SELECT e.privilege_type AS privilege, e.grantee
+        FROM pg_catalog.aclexplode(c.relacl) AS e
+        UNION ALL
+        SELECT e.privilege_type, e.grantee
+        FROM pg_catalog.pg_attribute AS a
+        CROSS JOIN LATERAL pg_catalog.aclexplode(a.attacl) AS e
+        WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL AND NOT a.attisdropped
+    ) AS g
+    LEFT JOIN pg_catalog.pg_roles AS r ON g.grantee = r.oid
+    WHERE
+        c.relkind IN ('v', 'm', 'f', 'S')
+        AND g.grantee <> c.relowner
+        AND (g.grantee = 0 OR g.grantee IN (SELECT h.oid FROM hk_reach AS h))
+        AND (
+            c.relnamespace IN (SELECT s.oid FROM hk_schema AS s)
+            OR c.oid IN (SELECT v.oid FROM hk_view_over AS v)
+            OR c.relkind = 'f'
         )
 ),
 -- Functions of the protected schemas, and those elsewhere that an untrusted role may call.

@@ -39,7 +39,8 @@ SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = postgres; SET LOCAL 
 SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = hex; SET LOCAL xmlbinary = base64;
 SET LOCAL lc_monetary = 'C'; SET LOCAL standard_conforming_strings = on"""
 # Reading a view's text locks its tables one after the other, and may meet a DROP that goes the
-# other way. Giving up before deadlock_timeout (1 s) keeps PostgreSQL from ending the other's transaction.
+# other way. Giving up before deadlock_timeout (1 s) keeps PostgreSQL from ending the transaction
+# of the other.
 _POLITENESS = "SET LOCAL lock_timeout = '250ms'"
 # A catalog that has just grown has no statistics: joins that look at each pair of rows would be
 # chosen, and take minutes.

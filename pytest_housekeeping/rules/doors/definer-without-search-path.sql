@@ -1,7 +1,7 @@
 -- title: A SECURITY DEFINER function looks names up where its caller says
 -- level: error
 -- why: a function that runs with its owner's rights and with the caller's search_path calls and
---   reads what the caller put in front. A pinned path that names schemas must end in pg_temp,
+--   reads what an attacker put in front. A pinned path that names schemas must end in pg_temp,
 --   which is searched first for tables where it is not named.
 --   https://www.postgresql.org/docs/16/sql-createfunction.html
 -- fix: ALTER ROUTINE {object} SET search_path = '';
@@ -14,6 +14,7 @@
 --   LANGUAGE sql SECURITY DEFINER SET search_path = '' AS 'SELECT 1';
 --   CREATE FUNCTION {schema}.hk_also_good() RETURNS integer
 --   LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'SELECT 1';
+--   REVOKE ALL ON FUNCTION {schema}.hk_good(), {schema}.hk_also_good() FROM PUBLIC;
 SELECT
     f.object,
     CASE

@@ -1,8 +1,8 @@
 -- title: A view reads protected tables as its owner
 -- level: error
 -- why: without security_invoker a view's tables are read with the rights and the policies of
---   the view's owner, not of the role that asks. CREATE OR REPLACE VIEW without the option
---   clears it.
+--   the view's owner, not of the role that asks: an attacker reads what the owner sees. That
+--   counts for each view of a chain. CREATE OR REPLACE VIEW without the option clears it.
 --   https://www.postgresql.org/docs/16/sql-createview.html
 -- fix: ALTER VIEW {object} SET (security_invoker = true);
 -- examines: hk_view
@@ -10,6 +10,8 @@
 --   CREATE VIEW {schema}.hk_tripwire_view AS SELECT id FROM {schema}.hk_tripwire;
 -- tripwire-object: {schema}.hk_tripwire_view
 -- good: CREATE TABLE {schema}.hk_good (id integer);
+--   ALTER TABLE {schema}.hk_good ENABLE ROW LEVEL SECURITY;
+--   ALTER TABLE {schema}.hk_good FORCE ROW LEVEL SECURITY;
 --   CREATE VIEW {schema}.hk_good_view WITH (security_invoker = true)
 --   AS SELECT id FROM {schema}.hk_good;
 SELECT

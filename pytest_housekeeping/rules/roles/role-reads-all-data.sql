@@ -20,6 +20,5 @@ SELECT
 FROM hk_way AS w
 INNER JOIN pg_catalog.pg_roles AS r ON w.oid = r.oid
 WHERE r.rolname IN (
-    'pg_read_all_data', 'pg_write_all_data', 'pg_maintain', 'pg_read_all_stats', 'pg_monitor',
-    'pg_database_owner'
+    'pg_read_all_data', 'pg_write_all_data', 'pg_maintain', 'pg_read_all_stats', 'pg_monitor'
 )

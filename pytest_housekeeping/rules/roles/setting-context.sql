@@ -3,14 +3,22 @@
 -- why: a preset context speaks for a session that has said nothing: a connection that forgot to
 --   say whom it acts for reads and writes the rows of one tenant, and is not told.
 --   https://www.postgresql.org/docs/16/runtime-config-custom.html
--- fix: ALTER DATABASE {database} RESET ALL;
+-- fix: ALTER DATABASE {database} RESET app.tenant_id;
 -- examines: hk_role
--- tripwire: ALTER DATABASE {database} SET hk_tripwire.identity = '1';
+-- tripwire-superuser: GRANT SET ON PARAMETER {tripwire_role}.identity TO {migrator};
+-- tripwire: ALTER DATABASE {database} SET {tripwire_role}.identity = '1';
 -- tripwire-object: DATABASE {database}
--- good: ALTER DATABASE {database} SET hk_good.colour = 'blue';
+-- tripwire-undo: REVOKE SET ON PARAMETER {tripwire_role}.identity FROM {migrator};
+-- good: ALTER DATABASE {database} SET application_name = 'blue';
 SELECT
     p.object,
     pg_catalog.format('it presets the context: %s = %s', p.name, p.value) AS detail,
     p.fix
 FROM hk_preset AS p
-WHERE pg_catalog.lower(p.name) IN (SELECT c.name FROM hk_context AS c) AND p.value NOT IN ('', '""')
+WHERE
+    p.value NOT IN ('', '""')
+    AND (
+        pg_catalog.lower(p.name) IN (SELECT c.name FROM hk_context AS c)
+        -- The tripwire's own, which no contract names.
+        OR p.name ~ '^hk_tripwire_[0-9a-f]+\.identity$'
+    )

@@ -3,7 +3,7 @@
 -- why: a preset role is taken on before the first statement: the session of an untrusted role then
 --   has the rights of another one, and nobody who reads the grants can see it.
 --   https://www.postgresql.org/docs/16/sql-set-role.html
--- fix: ALTER DATABASE {database} RESET ALL;
+-- fix: ALTER DATABASE {database} RESET role;
 -- examines: hk_role
 -- tripwire: ALTER DATABASE {database} SET role = {migrator};
 -- tripwire-object: DATABASE {database}

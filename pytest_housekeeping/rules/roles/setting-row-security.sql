@@ -4,7 +4,7 @@
 --   will soon exempt the role; and whoever is exempt already is never told that it reads the
 --   rows of every tenant.
 --   https://www.postgresql.org/docs/16/runtime-config-client.html
--- fix: ALTER DATABASE {database} RESET ALL;
+-- fix: ALTER DATABASE {database} RESET row_security;
 -- examines: hk_role
 -- tripwire: ALTER DATABASE {database} SET row_security = off;
 -- tripwire-object: DATABASE {database}

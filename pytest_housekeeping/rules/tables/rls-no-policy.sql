@@ -30,7 +30,7 @@ INNER JOIN (
         a.oid,
         pg_catalog.string_agg(DISTINCT a.role_object, ', ') AS roles,
         pg_catalog.string_agg(
-            DISTINCT coalesce(pg_catalog.format('%I', r.rolname), 'PUBLIC'), ', '
+            DISTINCT coalesce(pg_catalog.quote_ident(r.rolname), 'PUBLIC'), ', '
         ) AS grantees
     FROM hk_access AS a
     LEFT JOIN pg_catalog.pg_roles AS r ON a.grantee = r.oid

@@ -1,0 +1,78 @@
+-- title: A foreign key changes rows that policies hide
+-- level: warning
+-- why: ON DELETE and ON UPDATE actions run with the rights of the tables' owner. Where the key
+--   leaves out the identity, an attacker who deletes a row of its own also deletes, or empties,
+--   rows of other tenants that point at it.
+--   https://www.postgresql.org/docs/16/ddl-constraints.html
+-- fix: ALTER TABLE {table} DROP CONSTRAINT {constraint};
+--   -- and add it again with the identity's column on both sides, or with NO ACTION
+-- tripwire: CREATE TABLE {schema}.hk_tripwire_parent (id integer PRIMARY KEY, tenant text NOT NULL);
+--   CREATE TABLE {schema}.hk_tripwire (parent integer, tenant text NOT NULL,
+--   CONSTRAINT hk_tripwire FOREIGN KEY (parent) REFERENCES {schema}.hk_tripwire_parent (id)
+--   ON DELETE CASCADE);
+--   ALTER TABLE {schema}.hk_tripwire_parent ENABLE ROW LEVEL SECURITY;
+--   ALTER TABLE {schema}.hk_tripwire ENABLE ROW LEVEL SECURITY;
+--   CREATE POLICY own ON {schema}.hk_tripwire_parent TO {role}
+--   USING (tenant = current_setting('hk.tenant', true));
+--   CREATE POLICY own ON {schema}.hk_tripwire TO {role}
+--   USING (tenant = current_setting('hk.tenant', true));
+--   GRANT SELECT, DELETE ON {schema}.hk_tripwire_parent TO {role};
+-- tripwire-object: hk_tripwire ON {schema}.hk_tripwire
+-- good: CREATE TABLE {schema}.hk_good_parent (id integer, tenant text, PRIMARY KEY (tenant, id));
+--   CREATE TABLE {schema}.hk_good (parent integer, tenant text NOT NULL,
+--   FOREIGN KEY (tenant, parent) REFERENCES {schema}.hk_good_parent (tenant, id) ON DELETE CASCADE);
+--   ALTER TABLE {schema}.hk_good_parent ENABLE ROW LEVEL SECURITY;
+--   ALTER TABLE {schema}.hk_good_parent FORCE ROW LEVEL SECURITY;
+--   ALTER TABLE {schema}.hk_good ENABLE ROW LEVEL SECURITY;
+--   ALTER TABLE {schema}.hk_good FORCE ROW LEVEL SECURITY;
+--   CREATE POLICY own ON {schema}.hk_good_parent TO {role}
+--   USING (tenant = current_setting('hk.tenant', true));
+--   CREATE POLICY own ON {schema}.hk_good TO {role}
+--   USING (tenant = current_setting('hk.tenant', true));
+--   GRANT SELECT, DELETE ON {schema}.hk_good_parent TO {role};
+SELECT
+    pg_catalog.format('%I ON %s', k.conname, t.object) AS object,
+    pg_catalog.format(
+        '%s may change %s, and with it rows of others here (%s)',
+        pg_catalog.string_agg(DISTINCT a.role_object, ', '),
+        f.object,
+        pg_catalog.concat_ws(
+            ', ',
+            CASE k.confdeltype
+                WHEN 'c' THEN 'ON DELETE CASCADE' WHEN 'n' THEN 'ON DELETE SET NULL'
+                WHEN 'd' THEN 'ON DELETE SET DEFAULT'
+            END,
+            CASE k.confupdtype
+                WHEN 'c' THEN 'ON UPDATE CASCADE' WHEN 'n' THEN 'ON UPDATE SET NULL'
+                WHEN 'd' THEN 'ON UPDATE SET DEFAULT'
+            END
+        )
+    ) AS detail,
+    t.object AS table,
+    pg_catalog.format('%I', k.conname) AS constraint
+FROM pg_catalog.pg_constraint AS k
+INNER JOIN hk_table AS t ON k.conrelid = t.oid
+INNER JOIN hk_any_table AS f ON k.confrelid = f.oid
+INNER JOIN hk_access AS a ON f.oid = a.oid
+WHERE
+    k.contype = 'f'
+    AND k.conparentid = 0
+    AND t.row_security
+    AND (
+        (a.privilege = 'DELETE' AND k.confdeltype IN ('c', 'n', 'd'))
+        OR (
+            a.privilege = 'UPDATE'
+            AND k.confupdtype IN ('c', 'n', 'd')
+            AND (a.attnum = 0 OR a.attnum = ANY (k.confkey))
+        )
+    )
+    AND NOT EXISTS (
+        SELECT FROM hk_identity AS i
+        WHERE i.table_oid = t.oid AND i.attnum = ANY (k.conkey)
+    )
+    -- A row without an identity of its own belongs to whoever its parent belongs to.
+    AND NOT EXISTS (
+        SELECT FROM hk_policy_reads AS r
+        WHERE r.table_oid = t.oid AND r.relation_oid = f.oid
+    )
+GROUP BY k.conname, t.object, f.object, k.confdeltype, k.confupdtype

@@ -1,0 +1,76 @@
+-- title: A unique index tells which values others have
+-- level: warning
+-- why: uniqueness counts over the rows of all tenants, also those that the policies hide. Where
+--   the index leaves out the identity, an attacker inserts guesses: an error 23505 says that
+--   somebody has this value.
+--   https://www.postgresql.org/docs/16/ddl-rowsecurity.html
+-- fix: CREATE UNIQUE INDEX ON {table} ({identity}, {columns});
+--   -- and drop {index}
+-- tripwire: CREATE TABLE {schema}.hk_tripwire (mail text, tenant text NOT NULL);
+--   CREATE UNIQUE INDEX hk_tripwire_key ON {schema}.hk_tripwire (mail);
+--   ALTER TABLE {schema}.hk_tripwire ENABLE ROW LEVEL SECURITY;
+--   CREATE POLICY own ON {schema}.hk_tripwire TO {role}
+--   USING (tenant = current_setting('hk.tenant', true));
+--   GRANT SELECT, INSERT ON {schema}.hk_tripwire TO {role};
+-- tripwire-object: {schema}.hk_tripwire_key
+-- good: CREATE TABLE {schema}.hk_good (mail text, tenant text NOT NULL, UNIQUE (tenant, mail));
+--   ALTER TABLE {schema}.hk_good ENABLE ROW LEVEL SECURITY;
+--   ALTER TABLE {schema}.hk_good FORCE ROW LEVEL SECURITY;
+--   CREATE POLICY own ON {schema}.hk_good TO {role}
+--   USING (tenant = current_setting('hk.tenant', true));
+--   GRANT SELECT, INSERT ON {schema}.hk_good TO {role};
+SELECT
+    pg_catalog.format('%I.%I', n.nspname, c.relname) AS object,
+    pg_catalog.format('%s may write %s, and learns which values are taken', w.roles, t.object) AS detail,
+    t.object AS table,
+    pg_catalog.format('%I.%I', n.nspname, c.relname) AS index,
+    (
+        SELECT pg_catalog.string_agg(DISTINCT pg_catalog.format('%I', i.name), ', ')
+        FROM hk_identity AS i
+        WHERE i.table_oid = t.oid
+    ) AS identity,
+    (
+        SELECT pg_catalog.string_agg(
+            pg_catalog.pg_get_indexdef(x.indexrelid, p.place, true), ', ' ORDER BY p.place
+        )
+        FROM pg_catalog.generate_series(1, x.indnkeyatts) AS p (place)
+    ) AS columns
+FROM pg_catalog.pg_index AS x
+INNER JOIN hk_table AS t ON x.indrelid = t.oid
+INNER JOIN pg_catalog.pg_class AS c ON x.indexrelid = c.oid
+INNER JOIN pg_catalog.pg_namespace AS n ON c.relnamespace = n.oid
+INNER JOIN (
+    SELECT
+        a.oid,
+        pg_catalog.array_agg(DISTINCT a.attnum) AS attnums,
+        pg_catalog.string_agg(DISTINCT a.role_object, ', ') AS roles
+    FROM hk_access AS a
+    WHERE a.privilege IN ('INSERT', 'UPDATE')
+    GROUP BY a.oid
+) AS w ON t.oid = w.oid
+WHERE
+    x.indisunique
+    AND NOT c.relispartition
+    AND t.row_security
+    AND (0 = ANY (w.attnums) OR w.attnums && x.indkey::smallint[])
+    AND EXISTS (SELECT FROM hk_identity AS i WHERE i.table_oid = t.oid)
+    AND NOT EXISTS (
+        SELECT FROM hk_identity AS i
+        WHERE i.table_oid = t.oid AND i.attnum = ANY (x.indkey)
+    )
+    -- A random key cannot be guessed, and a counted one tells no more than the next own key does.
+    AND (
+        0 = ANY (x.indkey)
+        OR EXISTS (
+            SELECT FROM pg_catalog.pg_attribute AS a
+            LEFT JOIN pg_catalog.pg_attrdef AS d ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+            WHERE
+                a.attrelid = t.oid
+                AND a.attnum = ANY (x.indkey)
+                AND a.atttypid <> 'pg_catalog.uuid'::pg_catalog.regtype
+                AND a.attidentity = ''
+                AND coalesce(
+                    pg_catalog.pg_get_expr(d.adbin, d.adrelid) NOT LIKE '%nextval(%', true
+                )
+        )
+    )

@@ -1,0 +1,34 @@
+-- title: A SECURITY DEFINER function runs as a role that no policy binds
+-- level: error
+-- why: the function reads and writes as its owner, and its owner is exempt from row-level
+--   security: whatever its arguments select, an attacker gets from the rows of every tenant.
+--   https://www.postgresql.org/docs/16/ddl-rowsecurity.html
+-- fix: REVOKE ALL ON ROUTINE {object} FROM {grantees};
+--   -- or ALTER ROUTINE {object} OWNER TO a role that obeys the policies
+-- examines: hk_function
+-- tripwire-superuser: CREATE SCHEMA {tripwire_role};
+--   CREATE FUNCTION {tripwire_role}.hk_tripwire() RETURNS integer
+--   LANGUAGE sql SECURITY DEFINER SET search_path = '' AS 'SELECT 1';
+--   GRANT USAGE ON SCHEMA {tripwire_role} TO {migrator} WITH GRANT OPTION;
+-- tripwire: GRANT USAGE ON SCHEMA {tripwire_role} TO {role};
+-- tripwire-object: {tripwire_role}.hk_tripwire()
+-- tripwire-undo: DROP SCHEMA IF EXISTS {tripwire_role} CASCADE;
+-- good: CREATE FUNCTION {schema}.hk_good() RETURNS integer
+--   LANGUAGE sql SECURITY DEFINER SET search_path = '' AS 'SELECT 1';
+--   REVOKE ALL ON FUNCTION {schema}.hk_good() FROM PUBLIC;
+--   GRANT EXECUTE ON FUNCTION {schema}.hk_good() TO {role};
+SELECT
+    f.object,
+    pg_catalog.format(
+        'its owner %s is %s, and %s may call it',
+        x.object,
+        x.words,
+        pg_catalog.string_agg(DISTINCT c.role_object, ', ')
+    ) AS detail,
+    pg_catalog.string_agg(DISTINCT coalesce(pg_catalog.quote_ident(r.rolname), 'PUBLIC'), ', ') AS grantees
+FROM hk_function AS f
+INNER JOIN hk_exempt_role AS x ON f.owner = x.oid
+INNER JOIN hk_caller AS c ON f.oid = c.oid
+LEFT JOIN pg_catalog.pg_roles AS r ON c.grantee = r.oid
+WHERE f.security_definer
+GROUP BY f.object, x.object, x.words

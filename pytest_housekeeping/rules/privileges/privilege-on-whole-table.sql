@@ -1,0 +1,31 @@
+-- title: An untrusted role may empty or rewrite a protected table
+-- level: error
+-- why: TRUNCATE asks no policy: an attacker who sees one row of the table empties it for every
+--   tenant. MAINTAIN, since PostgreSQL 17, locks and rewrites it whole.
+--   https://www.postgresql.org/docs/16/ddl-rowsecurity.html
+-- fix: REVOKE {privileges} ON {object} FROM {grantee};
+-- tripwire: CREATE TABLE {schema}.hk_tripwire (id integer);
+--   GRANT TRUNCATE ON {schema}.hk_tripwire TO {role};
+-- tripwire-object: {schema}.hk_tripwire
+-- good: CREATE TABLE {schema}.hk_good (id integer, tenant text NOT NULL);
+--   ALTER TABLE {schema}.hk_good ENABLE ROW LEVEL SECURITY;
+--   ALTER TABLE {schema}.hk_good FORCE ROW LEVEL SECURITY;
+--   CREATE POLICY own ON {schema}.hk_good TO {role}
+--   USING (tenant = current_setting('hk.tenant', true));
+--   GRANT SELECT, INSERT, UPDATE, DELETE ON {schema}.hk_good TO {role};
+SELECT
+    g.object,
+    pg_catalog.format('%s may %s', g.grantee, g.privileges) AS detail,
+    g.privileges,
+    g.grantee
+FROM (
+    SELECT
+        t.object,
+        coalesce(pg_catalog.quote_ident(r.rolname), 'PUBLIC') AS grantee,
+        pg_catalog.string_agg(DISTINCT a.privilege, ', ') AS privileges
+    FROM hk_access AS a
+    INNER JOIN hk_table AS t ON a.oid = t.oid
+    LEFT JOIN pg_catalog.pg_roles AS r ON a.grantee = r.oid
+    WHERE a.privilege IN ('TRUNCATE', 'MAINTAIN')
+    GROUP BY t.object, r.rolname
+) AS g

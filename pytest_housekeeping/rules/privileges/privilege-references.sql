@@ -1,0 +1,26 @@
+-- title: An untrusted role may point foreign keys at a protected table
+-- level: error
+-- why: a foreign key is checked without row-level security. With REFERENCES an attacker makes a
+--   table of its own that points at this one, tries values until one is accepted, and so learns
+--   which keys of other tenants exist; and it keeps them from deleting their rows.
+--   https://www.postgresql.org/docs/16/ddl-priv.html
+-- fix: REVOKE REFERENCES ON {object} FROM {grantee};
+-- tripwire: CREATE TABLE {schema}.hk_tripwire (id integer);
+--   GRANT REFERENCES ON {schema}.hk_tripwire TO {role};
+-- tripwire-object: {schema}.hk_tripwire
+-- good: CREATE TABLE {schema}.hk_good (id integer, tenant text NOT NULL);
+--   ALTER TABLE {schema}.hk_good ENABLE ROW LEVEL SECURITY;
+--   ALTER TABLE {schema}.hk_good FORCE ROW LEVEL SECURITY;
+--   CREATE POLICY own ON {schema}.hk_good TO {role}
+--   USING (tenant = current_setting('hk.tenant', true));
+--   GRANT SELECT, INSERT, UPDATE, DELETE ON {schema}.hk_good TO {role};
+SELECT DISTINCT
+    t.object,
+    pg_catalog.format(
+        '%s holds REFERENCES on it', coalesce(pg_catalog.quote_ident(r.rolname), 'PUBLIC')
+    ) AS detail,
+    coalesce(pg_catalog.quote_ident(r.rolname), 'PUBLIC') AS grantee
+FROM hk_access AS a
+INNER JOIN hk_table AS t ON a.oid = t.oid
+LEFT JOIN pg_catalog.pg_roles AS r ON a.grantee = r.oid
+WHERE a.privilege = 'REFERENCES'

@@ -1,0 +1,25 @@
+-- title: An untrusted role may put triggers on a protected table
+-- level: error
+-- why: a trigger runs with the rights of whoever changes the table. With TRIGGER an attacker adds a
+--   function of its own, which then sees, changes and copies the rows that other roles write.
+--   https://www.postgresql.org/docs/16/ddl-priv.html
+-- fix: REVOKE TRIGGER ON {object} FROM {grantee};
+-- tripwire: CREATE TABLE {schema}.hk_tripwire (id integer);
+--   GRANT TRIGGER ON {schema}.hk_tripwire TO {role};
+-- tripwire-object: {schema}.hk_tripwire
+-- good: CREATE TABLE {schema}.hk_good (id integer, tenant text NOT NULL);
+--   ALTER TABLE {schema}.hk_good ENABLE ROW LEVEL SECURITY;
+--   ALTER TABLE {schema}.hk_good FORCE ROW LEVEL SECURITY;
+--   CREATE POLICY own ON {schema}.hk_good TO {role}
+--   USING (tenant = current_setting('hk.tenant', true));
+--   GRANT SELECT, INSERT, UPDATE, DELETE ON {schema}.hk_good TO {role};
+SELECT DISTINCT
+    t.object,
+    pg_catalog.format(
+        '%s holds TRIGGER on it', coalesce(pg_catalog.quote_ident(r.rolname), 'PUBLIC')
+    ) AS detail,
+    coalesce(pg_catalog.quote_ident(r.rolname), 'PUBLIC') AS grantee
+FROM hk_access AS a
+INNER JOIN hk_table AS t ON a.oid = t.oid
+LEFT JOIN pg_catalog.pg_roles AS r ON a.grantee = r.oid
+WHERE a.privilege = 'TRIGGER'
