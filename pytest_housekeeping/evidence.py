@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pytest_housekeeping import __version__, journal, records
 from pytest_housekeeping.errors import EvidenceError, HousekeepingError
-from pytest_housekeeping.model import Mode, RunOutcome, StepResult
+from pytest_housekeeping.model import Mode, Outcome, RunOutcome, StepResult
 from pytest_housekeeping.promotion import Promotion
 from pytest_housekeeping.publication import publish, tell_github
 from pytest_housekeeping.redact import Secrets
@@ -87,7 +87,14 @@ class Evidence:
         except HousekeepingError as error:
             self.said += ["", f"THE EVIDENCE IS NOT COMPLETE: {error}"]
             self.complete = False
-        self.audit = self._make(outcome, _message(outcome, exitstatus, partial=partial))
+        message = _message(outcome, exitstatus, partial=partial) or self._left_out(outcome)
+        self.audit = self._make(outcome, message)
+
+    @property
+    def done(self) -> bool:
+        """Whether everything that was to be promoted is in."""
+        done = (RunOutcome.PROMOTED, RunOutcome.NOTHING_TO_PROMOTE)
+        return self.audit is not None and self.audit.run.outcome in done
 
     def write(self, *, partial: bool) -> bool:
         """Write the JSON beside the HTML, commit, push. Returns whether everything was kept."""
@@ -140,6 +147,17 @@ class Evidence:
             previous=self._previous(),
             secrets=self.secrets,
         )
+
+    def _left_out(self, outcome: RunOutcome) -> str:
+        """What was skipped for a reason of its own: where nothing failed, it is the reason."""
+        if outcome not in (RunOutcome.ROLLED_BACK, RunOutcome.REFUSED):
+            return ""
+        skipped = [
+            f"{result.step.id} (skipped: {result.message})"
+            for result in self.promotion.results.values()
+            if result.outcome is Outcome.SKIPPED and not result.message.startswith("blocked by ")
+        ]
+        return f"No recorded pass: {', '.join(skipped[:10])}" if skipped else ""
 
     def _previous(self) -> str | None:
         """The digest of the audit before this one, on record in the repository."""

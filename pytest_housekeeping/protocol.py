@@ -22,6 +22,7 @@ _WATCHED = (
 )
 # pytest-html only looks for the extras of test functions.
 _PART_OF_IT = ("_pytest", "pytest_html")
+_MARKS = ("skip", "skipif", "xfail")
 _STEERING = ("usepdb", "setuponly", "setupshow", "setupplan", "runxfail")
 
 
@@ -34,6 +35,11 @@ def is_unwatched(config: pytest.Config, ours: object) -> bool:
         for name in _WATCHED
         for implementation in getattr(config.hook, name).get_hookimpls()
     )
+
+
+def is_marked(item: StepItem) -> bool:
+    """Whether somebody, a conftest say, wants the item skipped or expects it to fail."""
+    return any(mark.name in _MARKS for mark in item.iter_markers())
 
 
 def run(item: StepItem) -> tuple[pytest.TestReport, pytest.TestReport]:

@@ -223,7 +223,7 @@ class ActiveRun:
             self.promotion.upcoming = self._upcoming(item, nextitem)
         if self._unwatched is None:
             self._unwatched = protocol.is_unwatched(self.config, self)
-        if not self._unwatched:
+        if not self._unwatched or protocol.is_marked(item):
             return None
         hook = item.ihook
         hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
@@ -281,7 +281,8 @@ class ActiveRun:
             return (yield)
         finally:
             kept = self.evidence.write(partial=self.selection.partial)
-            if not kept and session.exitstatus == pytest.ExitCode.OK:
+            short = not self.evidence.done and not self.selection.partial
+            if (short or not kept) and session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:

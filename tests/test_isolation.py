@@ -350,7 +350,7 @@ def test_names_that_need_quoting_are_no_obstacle(ground: Connection, superuser: 
         'CREATE POLICY "p""1" ON "Sch""ema.1"."Tä.ble$hk0$"'
         ' USING ("Te""nant %s" = current_setting(\'app.tenant\', true));'
         f'GRANT USAGE ON SCHEMA "Sch""ema.1" TO {quoted};'
-        f'GRANT ALL ON "Sch""ema.1"."Tä.ble$hk0$" TO {quoted}'.encode()
+        f'GRANT SELECT, INSERT, UPDATE, DELETE ON "Sch""ema.1"."Tä.ble$hk0$" TO {quoted}'.encode()
     )
     contract = replace(CONTRACT, schemas=('Sch"ema.1',), roles=(role,))
     try:

@@ -63,6 +63,14 @@ def pytest_runtest_logreport(report):
     if {match!r} in report.nodeid:
         pytest.exit("enough", returncode=0)
 """
+SKIP = """
+import pytest
+
+
+def pytest_runtest_setup(item):
+    if item.nodeid == {match!r}:
+        pytest.skip("later")
+"""
 SETTINGS = "[tool.pytest.ini_options]\naddopts = '{options}'\n[tool.housekeeping]\nlint = false\n"
 
 
@@ -159,14 +167,20 @@ WAYS: dict[str, Way] = {
     ),
     "a conftest that skips a migration": conftest(
         MARK.format(match="0003_urgency", mark="skip(reason='later')"),
-        "blocked by sql/migrations/0003_urgency.sql::apply",
+        "No recorded pass: sql/migrations/0003_urgency.sql::apply (skipped: later)",
     ),
     "a conftest that skips a precheck": conftest(
         MARK.format(match="precheck::drift", mark="skip(reason='later')"),
-        "blocked by precheck::drift",
+        "No recorded pass: precheck::drift (skipped: later)",
     ),
     "a conftest that skips promote": conftest(
-        MARK.format(match="promote", mark="skip(reason='later')"), "later", code=0
+        SKIP.format(match="promote"), "No recorded pass: promote (skipped: later)"
+    ),
+    "a conftest that marks, and no plugin that looks at items": Way(
+        files={"conftest.py": MARK.format(match="objects.toml::table", mark="skip(reason='no')")},
+        arguments=("-p", "no:hypothesispytest"),
+        said=("checks/objects.toml::table desk.note (skipped)",),
+        code=1,
     ),
     "a conftest that xfails a step": conftest(
         MARK.format(match="objects.toml::table", mark="xfail(strict=False)"),
@@ -179,7 +193,7 @@ WAYS: dict[str, Way] = {
         "collect_ignore = ['checks/test_desk.py']\n", f"{TEST} (never reported)"
     ),
     "a conftest that leaves early": conftest(
-        EXIT.format(match="0003_urgency"), "enough", "rolled back", code=0
+        EXIT.format(match="0003_urgency"), "enough", "rolled back"
     ),
     "a fixture that fails in teardown": Way(
         files={"checks/conftest.py": TEARDOWN}, said=("the broom is broken",), code=1

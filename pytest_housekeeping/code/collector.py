@@ -68,7 +68,7 @@ class Collector:
         if sqltext.starts_like_fragment(text):
             names = sqltext.read_fragment(template)
             for spelt in names:
-                self.spelt(spelt, text, span, how=f"{how}, a part of a statement", certain=False)
+                self.spelt(spelt, span, how=f"{how}, a part of a statement", certain=False)
             if names:
                 return True
         return self.options(template, span)
@@ -80,14 +80,14 @@ class Collector:
             return False
         found, at_run_time = settings(template)
         for spelt in found:
-            self.spelt(spelt, text, span, how="connection options")
+            self.spelt(spelt, span, how="connection options")
         if at_run_time:
             self.undecided(span, "the connection options choose a role or schema at run time")
         return bool(found) or at_run_time
 
-    def spelt(self, spelt: Spelt, text: str, span: Span, *, how: str, certain: bool = True) -> None:
+    def spelt(self, spelt: Spelt, span: Span, *, how: str, certain: bool = True) -> None:
         """A name that stands at a known place of a text."""
-        line, column = self.place(self._inside(spelt, text, span))
+        line, column = self.place(self._inside(spelt, span))
         self._name(spelt.parts, spelt.kind, line, column, span, how, certain, ())
 
     def name(
@@ -137,7 +137,7 @@ class Collector:
         line, column = self.place(span.start)
         names = []
         for spelt in found.names:
-            at = self.place(self._inside(spelt, found.text, span))
+            at = self.place(self._inside(spelt, span))
             names.append(Name(parts=spelt.parts, kind=spelt.kind, line=at[0], column=at[1]))
         if found.text:
             self._found.setdefault(
@@ -187,7 +187,7 @@ class Collector:
             ),
         )
 
-    def _inside(self, spelt: Spelt, text: str, span: Span) -> int:
+    def _inside(self, spelt: Spelt, span: Span) -> int:
         """Where a name of the text stands in the file: the same one of its occurrences there."""
         piece = spelt.slice or spelt.parts[-1]
         before = spelt.before

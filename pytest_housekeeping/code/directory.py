@@ -43,7 +43,7 @@ class Directory:
 
     def relation(self, parts: Sequence[str], path: Sequence[str]) -> int | None:
         """The relation that a name means on a search_path."""
-        for schema in (parts[-2:-1] or ("pg_catalog", *path)):
+        for schema in parts[-2:-1] or ("pg_catalog", *path):
             if (oid := self.relations.get((schema, parts[-1]))) is not None:
                 return oid
         return None

@@ -1,4 +1,4 @@
-"""The files of an application: what its globs match, what of it can be read, what is passed over."""
+"""The files of an application: what its globs match, what can be read, what is passed over."""
 
 from __future__ import annotations
 

@@ -7,10 +7,15 @@ import re
 from pytest_housekeeping.code.collector import Collector, Span
 from pytest_housekeeping.code.facts import Kind, Reading
 
-_COMMENT = re.compile(r"//[^\n]*")
-_BLOCK = re.compile(r"^[ \t]*(model|view|datasource)\s+(\w+)\s*\{(.*?)^[ \t]*\}", re.M | re.S)
-_TYPES = re.compile(r"^[ \t]*(?:model|view|type)\s+(\w+)", re.M)
-_FIELD = re.compile(r"^[ \t]*(\w+)[ \t]+(\w+)(\[\])?\??([^\n]*)$", re.M)
+_COMMENT = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\n]*')
+_DECLARES = re.compile(
+    r"^\s*(?:model|view|type|datasource|generator|enum)\s+\w+\s*\{", re.MULTILINE
+)
+_BLOCK = re.compile(
+    r"^[ \t]*(model|view|datasource)\s+(\w+)\s*\{(.*?)^[ \t]*\}", re.MULTILINE | re.DOTALL
+)
+_TYPES = re.compile(r"^[ \t]*(?:model|view|type)\s+(\w+)", re.MULTILINE)
+_FIELD = re.compile(r"^[ \t]*(\w+)[ \t]+(\w+)(\[\])?\??([^\n]*)$", re.MULTILINE)
 _MAP = re.compile(r'@map\(\s*(?:name:\s*)?"([^"]+)"')
 _BLOCK_MAP = re.compile(r'@@map\(\s*(?:name:\s*)?"([^"]+)"')
 _SCHEMA = re.compile(r'@@schema\(\s*"([^"]+)"')
@@ -23,9 +28,7 @@ def read(text: str, file: str) -> Reading:
     plain = _COMMENT.sub(lambda found: _blank(found[0]), text)
     blocks = list(_BLOCK.finditer(plain))
     relations = set(_TYPES.findall(plain))
-    if plain.strip() and not re.search(
-        r"^\s*(?:model|view|datasource|generator|enum)\b", plain, re.M
-    ):
+    if plain.strip() and not _DECLARES.search(plain):
         raise ValueError("it declares no model")
     provider = next(
         (m[1] for b in blocks if b[1] == "datasource" for m in _PROVIDER.finditer(b[3])), ""
@@ -52,7 +55,8 @@ def _model(block: re.Match[str], relations: set[str], collector: Collector) -> N
         mapped = _MAP.search(field[4])
         if field[2] not in relations and "@ignore" not in field[4]:
             columns.append(mapped[1] if mapped else field[1])
-    at = block.start(3) + (schema or table).start(1) if schema or table else block.start(2)  # type: ignore[union-attr]
+    said = schema or table
+    at = block.start(3) + said.start(1) if said is not None else block.start(2)
     name = table[1] if table else block[2]
     collector.name(
         (schema[1], name) if schema else (name,),
@@ -65,4 +69,4 @@ def _model(block: re.Match[str], relations: set[str], collector: Collector) -> N
 
 def _blank(text: str) -> str:
     """As many blanks, so that every place stays; a URL in quotes is no comment."""
-    return " " * len(text)
+    return text if text.startswith('"') else " " * len(text)

@@ -10,6 +10,7 @@ from pytest_housekeeping.code.facts import Import, Kind
 from pytest_housekeeping.code.python_source import Site, Survey, span
 from pytest_housekeeping.code.python_text import Assigned, call_name, template
 from pytest_housekeeping.code.template import Hole, static
+from pytest_housekeeping.code.vocabulary import vocabulary
 
 # The position of the statement among the arguments.
 _SINKS = {
@@ -39,19 +40,34 @@ _SINKS = {
 }
 # Of these a text that is no SQL means nothing, unless what is called is plainly a database.
 _SHARED = frozenset(
-    "copy fetch stream prepare raw scalar scalars mogrify fetch_all fetch_one".split()
+    [
+        "copy",
+        "fetch",
+        "stream",
+        "prepare",
+        "raw",
+        "scalar",
+        "scalars",
+        "mogrify",
+        "fetch_all",
+        "fetch_one",
+    ]
 )
-_RECEIVERS = frozenset(
-    "cur cursor curs c conn connection con cnx db database session engine pool tx trx transaction"
-    " pg postgres client dbapi_connection dbapi_conn read_session write_session".split()
+_RECEIVERS = vocabulary(
+    """
+    cur cursor curs c conn connection con cnx db database session engine pool tx trx transaction
+    pg postgres client dbapi_connection dbapi_conn read_session write_session
+    """
 )
-_BUILDERS = frozenset(
-    "select insert update delete union union_all exists func where values returning join filter"
-    " order_by limit group_by on_conflict_do_nothing on_conflict_do_update create drop scalar"
-    " delete_stmt with_only_columns options filter_by offset having select_from distinct"
-    " CreateTable DropTable CreateSchema DDL".split()
+_BUILDERS = vocabulary(
+    """
+    select insert update delete union union_all exists func where values returning join filter
+    order_by limit group_by on_conflict_do_nothing on_conflict_do_update create drop scalar
+    delete_stmt with_only_columns options filter_by offset having select_from distinct
+    CreateTable DropTable CreateSchema DDL
+    """
 )
-_CONNECTORS = frozenset("connect create_pool ConnectionPool AsyncConnectionPool".split())
+_CONNECTORS = frozenset(["connect", "create_pool", "ConnectionPool", "AsyncConnectionPool"])
 
 
 def read(survey: Survey, collector: Collector, *, database: bool) -> set[int]:
@@ -185,7 +201,7 @@ def _is_sql(site: Site) -> bool:
 def _argument(node: ast.Call, position: int, names: Iterable[str]) -> ast.expr | None:
     if len(node.args) > position:
         return node.args[position]
-    return next((k.value for k in node.keywords if k.arg in names), None)
+    return next((k.value for k in node.keywords if k.arg and k.arg in names), None)
 
 
 def _receiver(node: ast.Call) -> str:
@@ -255,16 +271,17 @@ def _import_module(site: Site, node: ast.Call, collector: Collector) -> None:
 
 def _connect(site: Site, node: ast.Call, collector: Collector) -> None:
     """``connect(user="governance_officer")``, and asyncpg's server_settings."""
-    given = {keyword.arg: keyword.value for keyword in node.keywords}
+    given = {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
     settings = given.get("server_settings")
     if isinstance(settings, ast.Dict):
         for key, value in zip(settings.keys, settings.values, strict=True):
             if isinstance(key, ast.Constant):
                 given[str(key.value)] = value
-    for key, kind in (("user", Kind.ROLE), ("role", Kind.ROLE), ("search_path", Kind.SCHEMA)):
-        value = given.get(key)
-        text = static(template(value, site.scope)) if value is not None else None
-        if value is not None and text:
-            for part in text.split(","):
-                place = span(collector, value, site.symbol)
-                collector.name((part.strip(),), kind, place, how="connection options")
+    for option, kind in (("user", Kind.ROLE), ("role", Kind.ROLE), ("search_path", Kind.SCHEMA)):
+        chosen = given.get(option)
+        if chosen is None:
+            continue
+        text = static(template(chosen, site.scope)) or ""
+        for part in text.split(",") if text else ():
+            place = span(collector, chosen, site.symbol)
+            collector.name((part.strip(),), kind, place, how="connection options")

@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
-from pytest_housekeeping.code.collector import Collector
+from pytest_housekeeping.code.collector import Collector, Span
 from pytest_housekeeping.code.facts import Kind
 from pytest_housekeeping.code.python_source import Site, Survey, span
 from pytest_housekeeping.code.python_text import Scope, call_name, template
 from pytest_housekeeping.code.template import static
-from pytest_housekeeping.objects import split_name
 
 _COLUMNS = {"Column", "mapped_column"}
 
@@ -37,10 +36,10 @@ def _call(
             collector.undecided(place, "Table() of a name that is made at run time")
             return
         schema = _keyword(node, "schema", site.scope)
-        parts = (schema or _schema_of(node.args[1], site.scope) or default, first)
+        schema = schema or _schema_of(node.args[1], site.scope) or default
         columns = tuple(_columns(node.args[2:], site.scope))
         collector.name(
-            tuple(part for part in parts if part),
+            tuple(part for part in (schema, first) if part),
             Kind.RELATION,
             place,
             how="Table()",
@@ -62,15 +61,10 @@ def _call(
             collector.name(texts[:2], Kind.RELATION, place, how="Identifier()", certain=False)
 
 
-def _foreign_key(text: str, place: object, collector: Collector, default: str | None) -> None:
-    from pytest_housekeeping.code.collector import Span
-
-    if not isinstance(place, Span):
-        return
+def _foreign_key(text: str, place: Span, collector: Collector, default: str | None) -> None:
     *table, column = text.split(".")
-    parts = (default, *table) if len(table) == 1 and default else tuple(table)
     collector.name(
-        tuple(part for part in parts if part),
+        (default, *table) if len(table) == 1 and default else tuple(table),
         Kind.RELATION,
         place,
         how="ForeignKey()",
@@ -82,7 +76,7 @@ def _mapped(
     node: ast.ClassDef, scope: Scope, symbol: str, collector: Collector, default: str | None
 ) -> None:
     """``__tablename__`` and ``__table_args__`` of a mapped class."""
-    given = {target: value for target, value in _assignments(node.body)}
+    given = dict(_assignments(node.body))
     if "__tablename__" not in given:
         return
     value = given["__tablename__"]
@@ -109,7 +103,7 @@ def _model(node: ast.ClassDef, scope: Scope, symbol: str, collector: Collector) 
     )
     if meta is None:
         return
-    given = {target: value for target, value in _assignments(meta.body)}
+    given = dict(_assignments(meta.body))
     if "db_table" in given:
         place = span(collector, given["db_table"], symbol)
         text = static(template(given["db_table"], scope))
@@ -117,14 +111,8 @@ def _model(node: ast.ClassDef, scope: Scope, symbol: str, collector: Collector) 
             collector.undecided(place, "db_table is made at run time")
         else:
             # Django quotes the whole: the known way to a schema is a quoted dot in the name.
-            spelt = text if text.startswith('"') else text.replace('"."', '"."')
-            parts = split_name(f'"{spelt}"') if '"."' in spelt and spelt[0] != '"' else (text,)
-            collector.name(
-                split_name(spelt) if spelt.startswith('"') else tuple(parts),
-                Kind.RELATION,
-                place,
-                how="db_table",
-            )
+            parts = tuple(text.strip('"').split('"."'))
+            collector.name(parts, Kind.RELATION, place, how="db_table")
     elif "app_label" in given:
         label = static(template(given["app_label"], scope))
         if label:
@@ -139,9 +127,12 @@ def _assignments(body: Iterable[ast.stmt]) -> Iterator[tuple[str, ast.expr]]:
             for target in statement.targets:
                 if isinstance(target, ast.Name):
                     yield target.id, statement.value
-        elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
-            if isinstance(statement.target, ast.Name):
-                yield statement.target.id, statement.value
+        elif (
+            isinstance(statement, ast.AnnAssign)
+            and statement.value is not None
+            and isinstance(statement.target, ast.Name)
+        ):
+            yield statement.target.id, statement.value
 
 
 def _mapped_columns(body: Iterable[ast.stmt], scope: Scope) -> Iterator[str]:
@@ -154,8 +145,8 @@ def _mapped_columns(body: Iterable[ast.stmt], scope: Scope) -> Iterator[str]:
 def _columns(arguments: Iterable[ast.expr], scope: Scope) -> Iterator[str]:
     for argument in arguments:
         if isinstance(argument, ast.Call) and call_name(argument) == "Column" and argument.args:
-            if name := static(template(argument.args[0], scope)):
-                yield name
+            name = static(template(argument.args[0], scope))
+            yield from [name] if name else []
 
 
 def _argument_schema(value: ast.expr | None, scope: Scope) -> str | None:

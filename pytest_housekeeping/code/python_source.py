@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import ast
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pytest_housekeeping.code.collector import MODULE, Collector, Span
 from pytest_housekeeping.code.facts import Import, Reading
 from pytest_housekeeping.code.python_text import Assigned, Scope, call_name
+from pytest_housekeeping.code.vocabulary import vocabulary
 
-_SILENT_CALLS = frozenset(
-    "debug info warning warn error exception critical log print fatal echo secho fail skip"
-    " add_argument help _ gettext getLogger".split()
+_SILENT_CALLS = vocabulary(
+    """
+    debug info warning warn error exception critical log print fatal echo secho fail skip
+    add_argument help _ gettext getLogger
+    """
 )
 _SILENT_KEYWORDS = frozenset({"help", "description", "message", "msg", "detail", "reason", "title"})
-_POSTGRES = frozenset(
-    "psycopg psycopg2 asyncpg sqlalchemy django pg8000 aiopg databases sqlmodel peewee pandas"
-    " psycopg_pool alembic tortoise pony records polars".split()
+_POSTGRES = vocabulary(
+    """
+    psycopg psycopg2 asyncpg sqlalchemy django pg8000 aiopg databases sqlmodel peewee pandas
+    psycopg_pool alembic tortoise pony records polars
+    """
 )
-_OTHERS = frozenset(
-    "sqlite3 aiosqlite pymysql MySQLdb mysql aiomysql duckdb clickhouse_driver clickhouse_connect"
-    " snowflake cx_Oracle oracledb pyodbc pymssql cassandra trino pyspark bigquery".split()
+_OTHERS = vocabulary(
+    """
+    sqlite3 aiosqlite pymysql MySQLdb mysql aiomysql duckdb clickhouse_driver clickhouse_connect
+    snowflake cx_Oracle oracledb pyodbc pymssql cassandra trino pyspark bigquery
+    """
 )
 
 
@@ -290,7 +298,7 @@ def _nothing(walk: _Walk, node: ast.AST, scope: Scope, symbol: str, silent: bool
     """A leaf."""
 
 
-_HANDLERS = {
+_HANDLERS: dict[type, Callable[..., None]] = {
     ast.FunctionDef: _Walk.function,
     ast.AsyncFunctionDef: _Walk.function,
     ast.ClassDef: _Walk.klass,

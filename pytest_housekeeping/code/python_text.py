@@ -71,7 +71,7 @@ def part(node: ast.expr, scope: Scope, depth: int = _DEPTH) -> Template:
     return (Hole(expression=ast.unparse(node)[:60], value=_is_value(node)),)
 
 
-def _constant(node: ast.Constant, scope: Scope, depth: int) -> Template | None:
+def _constant(node: ast.Constant, *_: object) -> Template | None:
     if isinstance(node.value, str):
         return (node.value,)
     if isinstance(node.value, bytes):

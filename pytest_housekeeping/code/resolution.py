@@ -171,9 +171,7 @@ class _Resolver:
         for following, through in self._directory.behind(node, self._path):
             yield self._reached(following, through=through)
 
-    def _reached(
-        self, node: Node, *, columns: tuple[str, ...] = (), through: str = ""
-    ) -> Reached:
+    def _reached(self, node: Node, *, columns: tuple[str, ...] = (), through: str = "") -> Reached:
         schema, name = self._directory.names[node]
         kind = Kind.RELATION if node[0] else Kind.FUNCTION
         return Reached(kind=kind, schema=schema, name=name, columns=columns, through=through)

@@ -9,27 +9,34 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.code.facts import Kind
 from pytest_housekeeping.code.script_source import Source, is_database, receiver
 from pytest_housekeeping.code.script_tree import arguments, callee, pairs, tagged, unwrapped, words
+from pytest_housekeeping.code.vocabulary import vocabulary
 from pytest_housekeeping.objects import split_name
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
 _SCHEMA_METHODS = {"schema", "withSchema"}
-_TABLE_METHODS = frozenset(
-    "from table into selectFrom insertInto updateTable deleteFrom replaceInto mergeInto"
-    " createTable alterTable dropTable truncateTable using".split()
+_TABLE_METHODS = vocabulary(
+    """
+    from table into selectFrom insertInto updateTable deleteFrom replaceInto mergeInto
+    createTable alterTable dropTable truncateTable using
+    """
 )
-_JOINS = frozenset(
-    "join innerJoin leftJoin rightJoin fullJoin outerJoin crossJoin leftOuterJoin rightOuterJoin"
-    " fullOuterJoin innerJoinLateral leftJoinLateral".split()
+_JOINS = vocabulary(
+    """
+    join innerJoin leftJoin rightJoin fullJoin outerJoin crossJoin leftOuterJoin rightOuterJoin
+    fullOuterJoin innerJoinLateral leftJoinLateral
+    """
 )
 _KNEX = {"knex", "trx", "db", "tx", "kx"}
-_STRANGERS = frozenset(
-    "array buffer object set map uint8array int32array float64array readable observable promise"
-    " date string path typedarray stream rx of url moment dayjs".split()
+_STRANGERS = vocabulary(
+    """
+    array buffer object set map uint8array int32array float64array readable observable promise
+    date string path typedarray stream rx of url moment dayjs
+    """
 )
 _NAME = re.compile(
-    r'\s*((?:"[^"]+"|[\w$]+)(?:\.(?:"[^"]+"|[\w$]+))?)(?:\s+(?:as\s+)?\w+)?\s*', re.I
+    r'\s*((?:"[^"]+"|[\w$]+)(?:\.(?:"[^"]+"|[\w$]+))?)(?:\s+(?:as\s+)?\w+)?\s*', re.IGNORECASE
 )
 _DRIZZLE = {"pgTable", "pgView", "pgMaterializedView", "pgSequence"}
 _SCHEMA_MEMBERS = {"table", "view", "materializedView", "sequence"}

@@ -22,6 +22,7 @@ from pytest_housekeeping.code.script_tree import (
 )
 from pytest_housekeeping.code.settings import looks_like_settings
 from pytest_housekeeping.code.template import Hole, Template, static, visible
+from pytest_housekeeping.code.vocabulary import vocabulary
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -36,17 +37,23 @@ DIALECTS = {
     ".cjs": "js",
     ".jsx": "js",
 }
-_SINKS = frozenset(
-    "query execute raw unsafe $queryRawUnsafe $executeRawUnsafe literal any one none many"
-    " oneOrNone manyOrNone multi stream prepare queryRaw executeSql each map result".split()
+_SINKS = vocabulary(
+    """
+    query execute raw unsafe $queryRawUnsafe $executeRawUnsafe literal any one none many
+    oneOrNone manyOrNone multi stream prepare queryRaw executeSql each map result
+    """
 )
-_SHARED = frozenset("any one none many multi stream prepare each map result literal".split())
-RECEIVERS = frozenset(
-    "pool client db conn connection pg knex sequelize prisma sql tx trx session manager datasource"
-    " queryrunner entitymanager database supabase kysely sb cursor transaction t pgclient pgpool"
-    " pgp admin".split()
+_SHARED = frozenset(
+    ["any", "one", "none", "many", "multi", "stream", "prepare", "each", "map", "result", "literal"]
 )
-_SILENT_RECEIVERS = frozenset("console log logger winston pino".split())
+RECEIVERS = vocabulary(
+    """
+    pool client db conn connection pg knex sequelize prisma sql tx trx session manager
+    datasource queryrunner entitymanager database supabase kysely sb cursor transaction t
+    pgclient pgpool pgp admin
+    """
+)
+_SILENT_RECEIVERS = frozenset(["console", "log", "logger", "winston", "pino"])
 _SYMBOLS = {"function_declaration", "method_definition", "class_declaration", "function_expression"}
 _NO_TEXT = {
     "import_statement",
@@ -269,9 +276,9 @@ def _whole(node: Node) -> Node:
     parent = at.parent
     if parent is not None and parent.type == "array" and parent.parent is not None:
         join = parent.parent
-        if join.type == "member_expression" and join.parent is not None:
-            if callee(join.parent)[1] == "join":
-                return join.parent
+        call = join.parent if join.type == "member_expression" else None
+        if call is not None and callee(call)[1] == "join":
+            return call
     return at
 
 

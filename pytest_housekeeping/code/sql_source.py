@@ -38,7 +38,7 @@ def _by_scanner(text: str) -> Iterator[tuple[int, int]]:
     try:
         # Placeholders would stop the scanner; where they change no length, places stay exact.
         pieces = parser.split(raw, with_parser=False)
-    except parser.Error:
+    except (parser.ParseError, ValueError, IndexError):
         yield 0, len(text)
         return
     at = 0

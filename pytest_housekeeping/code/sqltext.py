@@ -11,6 +11,7 @@ from pytest_housekeeping.code.facts import Kind
 from pytest_housekeeping.code.placeholders import HOLE_BASE, Normal, filled, normalise, renumbered
 from pytest_housekeeping.code.statement import Named, Spelt, named
 from pytest_housekeeping.code.template import Template, visible
+from pytest_housekeeping.code.vocabulary import vocabulary
 from pytest_housekeeping.statements import Statement, SyntaxRefused, parse
 
 _VERB = re.compile(
@@ -28,10 +29,12 @@ _SHOUTED = re.compile(
     r"|TABLE|VALUES|CREATE|ALTER|DROP|GRANT|ON|TO|RETURNING|EXISTS|ROLE)\b"
 )
 _STRUCTURE = re.compile(r"[*=();<>]|\$\d|\w\.\w|::|'")
-_PROSE = frozenset(
-    "the an your this these those our my his their which what every each some another it them you"
-    " me us everything something anything nothing someone please is are was were be been has have"
-    " of to by at its there here later now then than too very".split()
+_PROSE = vocabulary(
+    """
+    the an your this these those our my his their which what every each some another it them you
+    me us everything something anything nothing someone please is are was were be been has have
+    of to by at its there here later now then than too very
+    """
 )
 _MAX_HOLES = 5
 _IDENTIFIER = "hk_run_time"

@@ -80,10 +80,10 @@ class _Reader:
         if special is not None:
             special(body)
         if name in _MAKERS:
-            self._made(name, body)
+            self._made(body)
         self._walk(name, body, loose=False)
 
-    def _made(self, name: str, body: Any) -> None:
+    def _made(self, body: Any) -> None:
         relation = body.get("relation") or body.get("view") or body.get("into", {}).get("rel")
         if not relation and "base" in body:
             relation = body["base"].get("relation")
@@ -142,7 +142,7 @@ class _Reader:
         for child, value in node.items():
             if not isinstance(value, (dict, list)):
                 continue
-            if child == "ParamRef":
+            if child == "ParamRef" and isinstance(value, dict):
                 if loose:
                     self._found.loose_parameters.add(value.get("number", 0))
                 continue
@@ -241,9 +241,9 @@ _SETTING_STATEMENTS = {"UpdateStmt", "onConflictClause", "MergeWhenClause"}
 
 
 def _constant(node: Any) -> str | None:
-    inner = node.get("TypeCast", {}).get("arg") if isinstance(node, dict) else None
-    constant = (inner or node).get("A_Const", {}) if isinstance(node, dict) else {}
-    value = constant.get("sval", {}).get("sval")
+    inner = node.get("TypeCast", {}).get("arg")
+    constant = inner or node
+    value = constant.get("A_Const", {}).get("sval", {}).get("sval")
     return str(value) if value is not None else None
 
 

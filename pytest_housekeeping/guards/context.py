@@ -19,7 +19,7 @@ from pytest_housekeeping.guards.openness import Openness, judge_openness
 from pytest_housekeeping.guards.probe import Answer, Attempt, attempt_all
 from pytest_housekeeping.guards.purity import read_purity
 from pytest_housekeeping.guards.rewriting import settings_in
-from pytest_housekeeping.guards.subjects import Rights, Subject, read_subjects
+from pytest_housekeeping.guards.subjects import Rights, Subject, read_subjects, read_touched
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.registry import Rule
 from pytest_housekeeping.rls import RlsContract
@@ -45,7 +45,6 @@ def prove_context(
     subjects = chosen_of(read_subjects(connection, scope), only, without)
     book = open_book(rule, scope)
     pairs = [(subject, rights) for subject in subjects for rights in subject.rights]
-    filled = _filled(connection, subjects)
     purity = read_purity(connection)
     texts = [text for subject in subjects for text in subject.expressions]
     context = tuple(dict.fromkeys((*contract.context, *settings_in(texts, purity))))
@@ -57,6 +56,16 @@ def prove_context(
     settings = tuple((name, "") for name in context)
     empty = read_any(connection, pairs, settings)
     open_empty = judge_openness(connection, purity, pairs, settings, "''")
+    touched = read_touched(connection) if scope.gentle else frozenset()
+    opaque = {
+        subject.object
+        for (subject, _), *states in zip(pairs, open_absent, open_empty, strict=True)
+        if any(state.opaque for state in states)
+    }
+    looked = [
+        subject for subject in subjects if not scope.gentle or subject.object in touched | opaque
+    ]
+    filled = _filled(connection, subjects, looked)
     for number, (subject, rights) in enumerate(pairs):
         case = _Case(
             subject=subject,
@@ -145,9 +154,11 @@ _DECIDES = (
 )
 
 
-def _filled(connection: Connection, subjects: Sequence[Subject]) -> dict[str, bool | None]:
-    """Whether there is a row to be seen, as the owner sees it; None: it cannot be told."""
-    owned = [subject for subject in subjects if subject.owned]
+def _filled(
+    connection: Connection, subjects: Sequence[Subject], looked: Sequence[Subject]
+) -> dict[str, bool | None]:
+    """Whether there is a row to be seen, as the owner sees it; None: it was not looked at."""
+    owned = [subject for subject in looked if subject.owned]
     answers = attempt_all(
         connection,
         [

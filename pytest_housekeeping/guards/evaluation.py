@@ -57,6 +57,7 @@ def scope_of_rls(
         context=contract.context,
         policies=contract.policies_json(),
         reachable_only=reachable_only,
+        gentle=gentle,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from pytest_housekeeping.database import Connection
@@ -22,9 +22,10 @@ from pytest_housekeeping.guards.canary import Canaries, canaries
 from pytest_housekeeping.guards.evaluation import Scope
 from pytest_housekeeping.guards.holdings import Holding, read_holdings
 from pytest_housekeeping.guards.identity import Identities, describe, find_identities
+from pytest_housekeeping.guards.invention import invent
 from pytest_housekeeping.guards.ownership import commands_of, prove_own_only
 from pytest_housekeeping.guards.planner import condition_of
-from pytest_housekeeping.guards.subjects import Rights, Subject, read_subjects
+from pytest_housekeeping.guards.subjects import Rights, Subject, read_subjects, read_touched
 from pytest_housekeeping.guards.trespass import Deeds, trespass
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.registry import Rule
@@ -49,15 +50,19 @@ def prove_isolation(
     subjects = chosen_of(known, only, without)
     book = open_book(rule, scope)
     _judge_unprivileged(connection, book, subjects)
-    asked = [(subject, rights) for subject in subjects for rights in subject.rights if rights.any]
-    found = find_identities(connection, contract.context, known)
-    missing = _prove(connection, contract.context, book, asked, found)
-    if missing:
-        chosen = tuple(dict.fromkeys(each.subject for each in missing))
-        with canaries(connection, contract.context, known, chosen) as laid:
-            made = [(each.subject, each.rights) for each in missing]
-            missing = _prove(connection, contract.context, book, made, laid.identities, laid)
-        _prove_by_plan(connection, contract.context, book, missing, laid)
+    asked = [
+        _Missing(subject=subject, rights=rights)
+        for subject in subjects
+        for rights in subject.rights
+        if rights.any
+    ]
+    context = contract.context
+    if scope.gentle:
+        asked = _prove_untouched(connection, context, book, known, asked)
+    elif asked:
+        found = find_identities(connection, context, known)
+        asked = _prove(connection, context, book, asked, found)
+    _prove_made_up(connection, context, book, known, asked, rows_too=scope.gentle)
     return verdict_of(book, subjects)
 
 
@@ -67,34 +72,81 @@ class _Missing:
 
     subject: Subject
     rights: Rights
-    reason: str
+    reason: str = ""
+
+
+def _prove_untouched(
+    connection: Connection,
+    context: Sequence[str],
+    book: Book,
+    known: Sequence[Subject],
+    asked: Sequence[_Missing],
+) -> list[_Missing]:
+    """Tables that others may be at work on: the planner's proof needs no lock on them."""
+    touched = read_touched(connection)
+    free = [each for each in asked if each.subject.object not in touched]
+    chosen = tuple(dict.fromkeys(each.subject for each in free))
+    if not chosen:
+        return list(asked)
+    identities = invent(connection, context, known, chosen).identities
+    proofs = prove_own_only(
+        connection,
+        context,
+        [(each.subject, each.rights, identities[each.subject.object]) for each in free],
+    )
+    proved = {each: proof for each, proof in zip(free, proofs, strict=True) if proof}
+    for each, proof in proved.items():
+        book.show(each.subject, each.rights, proof)
+    return [each for each in asked if each not in proved]
+
+
+def _prove_made_up(
+    connection: Connection,
+    context: Sequence[str],
+    book: Book,
+    known: Sequence[Subject],
+    missing: Sequence[_Missing],
+    *,
+    rows_too: bool,
+) -> None:
+    """With rows made up for two identities; where there can be none, by the planner."""
+    if not missing:
+        return
+    chosen = tuple(dict.fromkeys(each.subject for each in missing))
+    with canaries(connection, context, known, chosen) as laid:
+        left = _prove(connection, context, book, missing, laid.identities, laid)
+    if rows_too and left:
+        found = find_identities(connection, context, known)
+        left = _prove(connection, context, book, left, found)
+    _prove_by_plan(connection, context, book, left, laid)
 
 
 def _prove(
     connection: Connection,
     context: Sequence[str],
     book: Book,
-    asked: Sequence[tuple[Subject, Rights]],
+    asked: Sequence[_Missing],
     identities: Mapping[str, Identities],
     laid: Canaries | None = None,
 ) -> list[_Missing]:
     """Pit two identities against each other for each role; what lacks them is handed back."""
     wanted = [
-        Holding(subject=subject, rights=rights, identity=identity)
-        for subject, rights in asked
-        if subject.owned or laid
-        for identity in identities[subject.object].candidates
+        Holding(subject=each.subject, rights=each.rights, identity=identity)
+        for each in asked
+        if each.subject.owned or laid
+        for identity in identities[each.subject.object].candidates
     ]
     held: dict[tuple[str, str], list[Holding]] = {}
     for holding in read_holdings(connection, context, wanted):
         held.setdefault((holding.subject.object, holding.rights.role), []).append(holding)
     pairs: list[Pair] = []
     missing: list[_Missing] = []
-    for subject, rights in asked:
+    for each in asked:
+        subject, rights = each.subject, each.rights
         holdings = held.get((subject.object, rights.role), [])
         chosen = _choose(book, subject, rights, identities[subject.object], holdings, laid)
         if isinstance(chosen, str):
-            missing.append(_Missing(subject=subject, rights=rights, reason=chosen))
+            missing.append(replace(each, reason=each.reason or chosen))
         else:
             pairs += chosen
     for pair, deeds in zip(pairs, trespass(connection, context, pairs), strict=True):

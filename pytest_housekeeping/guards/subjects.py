@@ -87,6 +87,22 @@ def read_subjects(connection: Connection, scope: Scope) -> tuple[Subject, ...]:
     return tuple(_subject(item) for item in row[0])
 
 
+def read_touched(connection: Connection) -> frozenset[str]:
+    """The tables that this transaction has locked against everybody already."""
+    row = run_readonly(
+        connection,
+        b"SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.format('%I.%I', n.nspname, c.relname)),"
+        b" '[]') FROM pg_catalog.pg_locks AS l"
+        b" INNER JOIN pg_catalog.pg_class AS c ON l.relation = c.oid"
+        b" INNER JOIN pg_catalog.pg_namespace AS n ON c.relnamespace = n.oid"
+        b" WHERE l.pid = pg_catalog.pg_backend_pid() AND l.granted"
+        b" AND l.mode = 'AccessExclusiveLock' AND l.database = ("
+        b"SELECT d.oid FROM pg_catalog.pg_database AS d"
+        b" WHERE d.datname = pg_catalog.current_database())",
+    )
+    return frozenset(row[0])
+
+
 def _subject(item: Mapping[str, Any]) -> Subject:
     exempt = item["bypass"] or not item["forced"] or not item["owned"]
     return Subject(

@@ -63,7 +63,14 @@ prepared AS (
         ) AS text
     FROM clause AS c
     CROSS JOIN LATERAL (
-        SELECT pg_catalog.regexp_replace(c.expression, '''[^'']*[^[:alnum:]_'']+[^'']*''', '''?''', 'g') AS free
+        SELECT pg_catalog.string_agg(
+            CASE
+                WHEN p.place % 2 = 0 AND p.part ~ '\W' THEN pg_catalog.md5(p.part) ELSE p.part
+            END, '''' ORDER BY p.place
+        ) AS free
+        FROM pg_catalog.unnest(
+            pg_catalog.string_to_array(c.expression, '''')
+        ) WITH ORDINALITY AS p (part, place)
     ) AS literal
     CROSS JOIN LATERAL (
         SELECT pg_catalog.string_agg(
