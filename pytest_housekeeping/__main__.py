@@ -38,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (HousekeepingError, OSError) as error:
         _say(str(error))
         return 1
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -47,7 +47,12 @@ def apply(connection: Connection, file: SqlFile, text: str) -> tuple[str, ...]:
     try:
         connection.execute(text.encode())
     except psycopg.Error as error:
-        raise explain(file.path, text, error) from None
+        failed = explain(file.path, text, error)
+        left = () if connection.closed else sorted(_invalid(connection) - before)
+        if left:
+            failed.why = f"it left {', '.join(left)} behind, invalid"
+            failed.fix = "correct the cause and run again: what is invalid is dropped first"
+        raise failed from None
     broken = _invalid(connection) - before
     if broken:
         raise SqlFailed(

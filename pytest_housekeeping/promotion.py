@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from pytest_housekeeping import alone
 from pytest_housekeeping.database import BACK, Connection
@@ -93,6 +94,8 @@ class Promotion:
         """The connection for one check: inside a savepoint that is rolled back, then proved."""
         transaction = self.opened()
         self._judged_in.add(transaction.xid)
+        if transaction.connection.info.transaction_status is not TransactionStatus.INTRANS:
+            transaction.prove()
         transaction.connection.execute("SAVEPOINT hk_check")
         try:
             yield transaction.connection
@@ -127,7 +130,8 @@ class Promotion:
         if self.transaction is None:
             return
         self.locks_held_s = max(self.locks_held_s, self.transaction.locks_held_s)
-        connection, self.transaction = self.transaction.connection, None
+        connection, xid = self.transaction.connection, self.transaction.xid
+        self.transaction = None
         running = [each for each in self._ahead.values() if not (each.cancel() or each.done())]
         for future in running:
             connection.cancel_safe()
@@ -135,11 +139,16 @@ class Promotion:
         self._ahead.clear()
         if not keep_files:
             self._applied.clear()
-        if not connection.closed:
-            try:
-                connection.execute("ROLLBACK")
-            except psycopg.Error:
-                connection.close()
+        if connection.closed:
+            return
+        if connection.info.transaction_status is TransactionStatus.IDLE:
+            # Something has ended it behind our back: what is said of the run must be true then.
+            self.doubtful = self.around.status_of(xid) != "aborted"
+            return
+        try:
+            connection.execute("ROLLBACK")
+        except psycopg.Error:
+            connection.close()
 
     def outcome(self) -> RunOutcome:
         """What is true of the target now."""
@@ -264,6 +273,7 @@ class Promotion:
 
     def _apply_alone(self, file: SqlFile, text: str) -> Applied:
         """A file that no transaction can hold: in autocommit, and there until it is recorded."""
+        self._begun = True
         started = time.perf_counter()
         said = alone.apply(self.around.migrator(), file, text)
         self._alone.append(file.path)

@@ -43,7 +43,10 @@ def is_marked(item: StepItem) -> bool:
 
 
 def run(item: StepItem) -> tuple[pytest.TestReport, pytest.TestReport]:
-    """Call the item and make its reports of call and teardown. KeyboardInterrupt and pytest.exit() go through."""
+    """Call the item and make its reports of call and teardown.
+
+    KeyboardInterrupt and pytest.exit() go through.
+    """
     started, clock = time.time(), time.perf_counter()
     outcome: Literal["passed", "failed", "skipped"] = "passed"
     longrepr: Any = None

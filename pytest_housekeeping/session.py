@@ -73,7 +73,10 @@ def activate(config: pytest.Config) -> None:
     config.stash[PROMOTION] = promotion
     config.add_cleanup(surroundings.close)
     config.pluginmanager.register(fixtures, "housekeeping-fixtures")
-    run = ActiveRun(config, promotion)
+    try:
+        run = ActiveRun(config, promotion)
+    except HousekeepingError as error:
+        raise pytest.UsageError(str(error)) from None
     config.pluginmanager.register(run, "housekeeping-run")
     config.pluginmanager.register(HtmlHooks(run.evidence), "housekeeping-html")
     for name in (*Phase, *Kind):

@@ -174,7 +174,10 @@ class Surroundings:
         """In the fresh transaction, before anything is applied in it."""
 
     def before_commit(
-        self, connection: Connection, applied: Sequence[tuple[SqlFile, Applied]], segment: int
+        self,
+        connection: Connection,
+        applied: Sequence[tuple[SqlFile, Applied]],
+        segment: int,  # noqa: ARG002
     ) -> None:
         """In the transaction, when everything is proved: what it leaves on record in the target."""
         history.record(

@@ -185,6 +185,7 @@ def test_a_confirmed_run_promotes_and_opens_the_pull_request(
     changed = git(hosting.bare, "diff", "--name-only", "main", hosting.branch()).splitlines()
     assert {name.split("/")[0] for name in changed} == {"ops"}
     assert "ops/production.json" in changed
+    assert f"pushed: {hosting.branch()} to origin" in run.step(PROVE).output
     asked = hosting.pull_request()
     assert asked is not None
     assert asked[:6] == ["pr", "create", "--base", "main", "--head", hosting.branch()]

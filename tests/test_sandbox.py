@@ -228,6 +228,32 @@ def test_stop_ends_it_and_leaves_nothing(shell: Shell) -> None:
     assert shell("--stop").returncode == 0
 
 
+@pytest.mark.parametrize("after_s", [0.3, 0.5, 0.7])
+def test_a_start_that_is_interrupted_leaves_nothing(shell: Shell, after_s: float) -> None:
+    """Before, while and after the server's files are made, as far as time tells."""
+    place = shell.folder / "temporary"
+    place.mkdir()
+    place.chmod(0o711)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest_housekeeping", "sandbox"],
+        cwd=shell.folder,
+        env=shell.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(after_s)
+    made = server_folders()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+
+    if process.returncode == 0:
+        assert exported(out)["PGHOST_PROD"] == "127.0.0.1"
+    else:
+        assert (out, shell("--status").returncode) == ("", 3), err
+        assert all(gone(path) for path in made - server_folders())
+
+
 def test_a_sandbox_that_was_killed_is_cleared_and_made_anew(shell: Shell) -> None:
     shell.start()
     place = shell.place

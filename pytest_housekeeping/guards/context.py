@@ -117,16 +117,23 @@ def _judge_context(book: Book, case: _Case) -> None:
     elif not _planned(book, case, words):
         return
     elif not (rights.select or rights.select_some):
-        book.show(subject, rights, f"it may not read; {_PROVED}")
+        book.show(subject, rights, f"it may not read; {_proved(case)}")
     elif rights.policy is False and subject.row_security:
-        book.show(subject, rights, f"no policy lets it read: {', '.join(words)}; {_PROVED}")
+        book.show(subject, rights, f"no policy lets it read: {', '.join(words)}; {_proved(case)}")
     elif case.filled:
-        book.show(subject, rights, f"{', '.join(words)}; {_PROVED}")
+        book.show(subject, rights, f"{', '.join(words)}; {_proved(case)}")
     else:
-        book.show(subject, rights, f"no row to try it on; {_PROVED}")
+        book.show(subject, rights, f"no row to try it on; {_proved(case)}")
 
 
-_PROVED = "the planner: no row passes its policies"
+def _proved(case: _Case) -> str:
+    """An error is no row: it is said which one."""
+    raised = [
+        f"{state}: {each.raised.split()[0]}"
+        for state, each in zip(("absent", "''"), case.openness, strict=True)
+        if each.raised
+    ]
+    return "the planner: no row passes its policies" + (f" ({', '.join(raised)})" * bool(raised))
 
 
 def _planned(book: Book, case: _Case, words: Sequence[str]) -> bool:
@@ -149,8 +156,8 @@ def _planned(book: Book, case: _Case, words: Sequence[str]) -> bool:
 
 
 _DECIDES = (
-    "compare a column with nullif(current_setting('<the setting>', true), '') in every alternative,"
-    " or seed rows for which the condition can be seen to fail"
+    "compare a column with nullif(current_setting('<the setting>', true), '') in every alternative;"
+    " a function of your own that rows must decide about is decided by seed rows"
 )
 
 

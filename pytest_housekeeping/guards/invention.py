@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_housekeeping.database import Connection
 from pytest_housekeeping.guards.identity import Identities, Identity, attribute, own_columns
 from pytest_housekeeping.guards.policies import Comparison, Reading, read_policies
 from pytest_housekeeping.guards.shapes import Reference, Shape, read_shapes
-from pytest_housekeeping.guards.solver import NoRow, solve
+from pytest_housekeeping.guards.solver import NoRow, columns_in, solve
 from pytest_housekeeping.guards.subjects import Subject
 
 _Place = tuple[str, str]
@@ -111,6 +111,7 @@ def _two(
     shape = shapes.get(objects.get((item.schema, item.table), ""))
     if shape is None or shape.field(item.column) is None:
         return ()
+    shape = _only(shape, item.column)
     found: dict[str, None] = {}
     for turn in range(4):
         try:
@@ -122,6 +123,17 @@ def _two(
         if len(found) == 2:
             return tuple(found)
     return ()
+
+
+def _only(shape: Shape, column: str) -> Shape:
+    """The table with the constraints that name one column, and no others."""
+    return replace(
+        shape,
+        checks=tuple(text for text in shape.checks if column in columns_in(text, shape)),
+        fields=tuple(
+            each if each.name == column else replace(each, checks=()) for each in shape.fields
+        ),
+    )
 
 
 def _given(

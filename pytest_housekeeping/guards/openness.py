@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_housekeeping.database import Connection
@@ -53,7 +53,11 @@ def judge_openness(
     ]
     proofs = ask_planner(connection, purity, [question for _, question in questions])
     doubtful = [place for place, proof in enumerate(proofs) if proof.outcome is Outcome.UNDECIDED]
-    witnesses = _witnesses(connection, [questions[place][1] for place in doubtful])
+    witnesses = _witnesses(
+        connection,
+        [questions[place][1] for place in doubtful],
+        [proofs[place].setup for place in doubtful],
+    )
     seen = dict(zip(doubtful, witnesses, strict=True))
     found = [Openness() for _ in pairs]
     for place, ((number, question), proof) in enumerate(zip(questions, proofs, strict=True)):
@@ -68,13 +72,15 @@ def judge_openness(
     return found
 
 
-def _witnesses(connection: Connection, questions: Sequence[Question]) -> list[str]:
+def _witnesses(
+    connection: Connection, questions: Sequence[Question], setups: Sequence[str]
+) -> list[str]:
     if not questions:
         return []
     tables = dict.fromkeys((each.subject.schema, each.subject.name) for each in questions)
     shapes = read_shapes(connection, list(tables))
     try:
-        return find_witnesses(connection, shapes, questions, [""] * len(questions))
+        return find_witnesses(connection, shapes, questions, setups)
     except NoRow:
         return [""] * len(questions)
 
@@ -106,7 +112,3 @@ def _rests_on_functions(text: str) -> bool:
         return any(len(names) > 1 and names[0] != "pg_catalog" for names in calls_of(text))
     except Unreadable:
         return False
-
-
-def merge_raised(states: Mapping[str, Openness]) -> str:
-    return ", ".join(f"{state}: {each.raised}" for state, each in states.items() if each.raised)

@@ -55,13 +55,17 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Proof:
-    """The answer: what is left of the condition, the error that a part of it raises."""
+    """The answer: what is left of the condition, the error that a part of it raises.
+
+    ``setup`` is what lets the role find what its text names.
+    """
 
     outcome: Outcome
     condition: str = ""
     left: str = ""
     raised: str = ""
     reason: str = ""
+    setup: str = ""
 
 
 def condition_of(subject: Subject, rights: Rights, command: str) -> str | None:
@@ -136,6 +140,7 @@ class _Asked:
             left=" OR ".join(dict.fromkeys(left)),
             raised=self.raised[0] if self.raised else "",
             reason=self.reason,
+            setup=self.setup,
         )
 
 

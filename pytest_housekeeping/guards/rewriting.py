@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
+from math import prod
 from typing import Any
 
 from psycopg import sql
@@ -95,21 +96,39 @@ def _arms(node: Any) -> list[Any]:
     from pglast import ast
     from pglast.enums import BoolExprType
 
+    if isinstance(node, ast.CaseExpr) and node.arg is None:
+        return _cases(node)
     if not isinstance(node, ast.BoolExpr):
         return [node]
     if node.boolop == BoolExprType.OR_EXPR:
         return [arm for each in node.args or () for arm in _arms(each)]
     if node.boolop == BoolExprType.AND_EXPR:
         choices = [_arms(each) for each in node.args or ()]
-        count = 1
-        for each in choices:
-            count *= len(each)
-        if 1 < count <= _MOST_ARMS:
+        if 1 < prod(len(each) for each in choices) <= _MOST_ARMS:
             return [
                 ast.BoolExpr(boolop=BoolExprType.AND_EXPR, args=tuple(chosen))
                 for chosen in product(*choices)
             ]
     return [node]
+
+
+def _cases(node: Any) -> list[Any]:
+    """``CASE`` as alternatives: each result, where its condition holds and no earlier one does."""
+    from pglast import ast
+    from pglast.enums import BoolExprType, BoolTestType
+
+    found: list[Any] = []
+    before: list[Any] = []
+    for when in node.args or ():
+        found.append((*before, when.expr, when.result))
+        before.append(ast.BooleanTest(arg=when.expr, booltesttype=BoolTestType.IS_NOT_TRUE))
+    if node.defresult is not None:
+        found.append((*before, node.defresult))
+    return [
+        arm
+        for each in found
+        for arm in _arms(ast.BoolExpr(boolop=BoolExprType.AND_EXPR, args=each))
+    ]
 
 
 class _Rewriter:
@@ -120,7 +139,7 @@ class _Rewriter:
     ) -> None:
         self.purity = purity
         self.found = found
-        self.values = values or {}
+        self.values = values
 
     def rewrite(self, node: Any) -> Any:
         from pglast import ast
@@ -149,6 +168,8 @@ class _Rewriter:
             return None
         part = Part(text=print_node(node))
         self.found[part] = None
+        if self.values is None:
+            return node
         value = self.values.get(part)
         return _literal(value.type, value.text) if value else None
 
@@ -175,17 +196,36 @@ class _Rewriter:
             every = node.subLinkType == SubLinkType.ALL_SUBLINK
         else:
             return None
-        if isinstance(tested, ast.RowExpr) or not self._closed(source):
+        if isinstance(tested, ast.RowExpr):
             return None
+        if not self._closed(source):
+            return self._nothing_in(tested, source) if not every else None
         text = print_node(source)
         part = Part(
             text=f"ARRAY({text})" if isinstance(source, ast.SelectStmt) else text, many=True
         )
         self.found[part] = None
+        if self.values is None:
+            self.rewrite(tested)
+            return node
         value = self.values.get(part)
         if value is None or (value.elements and len(value.elements) > _MOST_ELEMENTS):
             return None
         return _compare(operator, self.rewrite(tested), value, every=every)
+
+    def _nothing_in(self, tested: Any, source: Any) -> Any:
+        """``NULL = ANY (column)``: NULL, or false where the array is empty."""
+        from pglast import ast
+
+        if isinstance(source, ast.SelectStmt) or not self._closed(tested):
+            return None
+        part = Part(text=print_node(tested))
+        value = (self.values or {}).get(part)
+        if value is None or value.text is not None:
+            return None
+        return _condition(
+            f"((pg_catalog.cardinality({print_node(source)}) = 0) IS FALSE AND NULL::boolean)"
+        )
 
 
 def _compare(operator: Any, tested: Any, value: Value, *, every: bool) -> Any:

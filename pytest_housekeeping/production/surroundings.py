@@ -28,9 +28,9 @@ from pytest_housekeeping.production.address import Address, lost, open_productio
 from pytest_housekeeping.production.prechecks import CHECKS, role_attributes_query
 from pytest_housekeeping.repository import open_repository
 from pytest_housekeeping.server import Server, ServerSettings, start
+from pytest_housekeeping.snapshot import Bench, open_bench
 from pytest_housekeeping.snapshot.difference import diff
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
-from pytest_housekeeping.snapshot import Bench, open_bench
 from pytest_housekeeping.sqlfile import SqlFile
 from pytest_housekeeping.surroundings import Source, Surroundings, source_of
 

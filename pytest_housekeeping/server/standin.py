@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import socket
 import subprocess
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 # With the 20 connections of the data folder: the room that PostgreSQL has as it is delivered.
 _MAX_LOCKS = 320
+_PATIENCE_S = 5.0
 # The socket lies in the data folder, which nobody but the server's account enters.
 _ACCESS = f"""\
 local all {SUPERUSER} trust
@@ -139,6 +142,11 @@ def _discard(folder: RunFolder, process: subprocess.Popen[bytes] | None) -> None
     clear_leftovers(folder.path.parent)
     if process is not None:
         process.wait()
+    # What an interrupted initdb has started may write for a moment longer.
+    deadline = time.monotonic() + _PATIENCE_S
+    while folder.path.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+        shutil.rmtree(folder.path, ignore_errors=True)
 
 
 def _served(
