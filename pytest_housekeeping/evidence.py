@@ -58,7 +58,11 @@ class Evidence:
 
         Raises EvidenceError when the folder cannot be written: no run without a record.
         """
+        own = f"{self.around.plan.mode}_" if self.around.plan.mode is Mode.STAGING else ""
         for leftover in journal.leftovers(self._folder):
+            # What a promotion left waits for a run that can ask its server.
+            if not leftover.name.startswith(own):
+                continue
             audit = journal.recover(leftover, ask=self.around.answer_of)
             stem = leftover.name.removesuffix(records.JOURNAL)
             self._recovered.append(_write(audit, self._folder, stem))

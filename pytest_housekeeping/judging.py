@@ -59,11 +59,18 @@ def _rls(connection: Connection, around: Surroundings, step: Step) -> Verdict:
             return guards.verify_exemption(
                 connection, contracts.rls, exemption, contracts.rules, today=today
             )
+    unfinished = not around.is_last(step.segment)
+    if step.segment not in around.looks:
+        # The schema stays as it is while a segment is verified: what checks write is rolled back.
+        around.looks[step.segment] = guards.look_at_rules(
+            connection, contracts.rls, contracts.rules, reachable_only=unfinished
+        )
     return guards.verify_rule(
         connection,
         contracts.rls,
         _rule(around, step.name),
-        reachable_only=not around.is_last(step.segment),
+        reachable_only=unfinished,
+        seen=around.looks[step.segment],
         gentle=around.plan.mode is not Mode.STAGING,
         today=today,
     )

@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
 import psycopg
@@ -56,6 +56,7 @@ class Promotion:
     _ahead: dict[str, Future[Applied]] = field(default_factory=dict)
     _worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=1))
     _test_scope: ExitStack | None = None
+    _in_doubt: tuple[Transaction, Step] | None = None
     _applied: list[tuple[SqlFile, Applied]] = field(default_factory=list)
     _alone: list[str] = field(default_factory=list)
     _judged_in: set[str] = field(default_factory=set)
@@ -127,6 +128,7 @@ class Promotion:
 
     def roll_back(self, *, keep_files: bool = False) -> None:
         """Undo what is not committed. Never raises: a lost connection has rolled back as well."""
+        self._resolve()
         if self.transaction is None:
             return
         self.locks_held_s = max(self.locks_held_s, self.transaction.locks_held_s)
@@ -326,6 +328,7 @@ class Promotion:
         if self.around.journal is not None:
             self.around.journal.committing(step.segment, transaction.xid)
         interrupted: BaseException | None = None
+        self._in_doubt = (transaction, step)
         try:
             transaction.connection.execute("COMMIT")
         except psycopg.Error as error:
@@ -359,7 +362,12 @@ class Promotion:
             )
 
     def _committed(self, transaction: Transaction, step: Step) -> None:
-        self.promoted.append(step.segment)
+        if step.segment not in self.promoted:
+            self.promoted.append(step.segment)
+        self._in_doubt = None
+        # An interrupted item makes no report, and that the batch is in has to be on record.
+        done = "COMMIT was answered"
+        self.record(StepResult(step=step, outcome=Outcome.PASSED, examined=1, message=done))
         self.locks_held_s = max(self.locks_held_s, transaction.locks_held_s)
         self.transaction = None
         self._applied.clear()
@@ -378,6 +386,7 @@ class Promotion:
         status = self.around.status_of(transaction.xid)
         if status == "committed":
             return
+        self._in_doubt = None
         if status == "aborted":
             if self.around.journal is not None:
                 self.around.journal.rolled_back(step.segment)
@@ -389,6 +398,15 @@ class Promotion:
             why="the batch may or may not be in the database",
             fix=f"ask the server: SELECT pg_xact_status('{transaction.xid}'::xid8)",
         )
+
+    def _resolve(self) -> None:
+        """Ctrl-C came between COMMIT and what follows it: ask which it was."""
+        if self._in_doubt is None:
+            return
+        transaction, step = self._in_doubt
+        with suppress(HousekeepingError):
+            self._settle(transaction, step, psycopg.OperationalError("interrupted"))
+            self._committed(transaction, step)
 
     def _seal(self) -> None:
         wait(self._ahead.values())

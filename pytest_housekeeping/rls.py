@@ -156,9 +156,13 @@ def _policies(document: Mapping[str, Any], problems: Problems) -> tuple[Declared
             check_expression=text_of(table, "check", where, problems) or None,
         )
         if policy.command not in _COMMANDS:
-            problems.add(f"{where} has the command {policy.command!r}{closest(policy.command, _COMMANDS)}")
+            problems.add(
+                f"{where} has the command {policy.command!r}{closest(policy.command, _COMMANDS)}"
+            )
         if not isinstance(policy.permissive, bool):
-            problems.add(f"'permissive' of {where} is {policy.permissive!r}, neither true nor false")
+            problems.add(
+                f"'permissive' of {where} is {policy.permissive!r}, neither true nor false"
+            )
         key = (policy.table_object, policy.name)
         if key in found:
             problems.add(f"{where} repeats the policy {key[1]} of {key[0]}")

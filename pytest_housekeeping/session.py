@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import os
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
@@ -22,7 +23,9 @@ from pytest_housekeeping.keys import PROMOTION
 from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, Step
 from pytest_housekeeping.outcomes import concluded
 from pytest_housekeeping.promotion import Promotion
+from pytest_housekeeping.redact import Secrets
 from pytest_housekeeping.registry import Rule
+from pytest_housekeeping.secrecy import conceal, conceal_terminal
 from pytest_housekeeping.selection import Selection
 from pytest_housekeeping.surroundings import Surroundings, prepare
 
@@ -65,10 +68,12 @@ def activate(config: pytest.Config) -> None:
             ways_round.refuse(config)
         surroundings = _prepare(config, mode, names, further)
     except (HousekeepingError, pytest.UsageError) as error:
+        # libpq's words may quote what was given to it.
+        said = Secrets([os.environ.get("PGPASSWORD_PROD", "")]).redact(str(error))
         if not config.option.collectonly:
             folder = config.rootpath / _settings(config.rootpath).audit
-            record_refusal(folder, mode, str(error))
-        raise pytest.UsageError(str(error)) from None
+            record_refusal(folder, mode, said)
+        raise pytest.UsageError(said) from None
     promotion = Promotion(around=surroundings)
     config.stash[PROMOTION] = promotion
     config.add_cleanup(surroundings.close)
@@ -158,7 +163,17 @@ class ActiveRun:
         if not config.option.collectonly:
             self.evidence.open()
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        conceal_terminal(self.config, self.evidence.secrets)
+
     # -- collect and order -----------------------------------------------------------------
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self) -> Generator[None, Any, pytest.CollectReport]:
+        report: pytest.CollectReport = yield
+        conceal(report, self.evidence.secrets)
+        return report
 
     def pytest_collect_file(
         self, file_path: Path, parent: pytest.Collector
@@ -251,6 +266,7 @@ class ActiveRun:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         step = self.selection.step_of(item)
+        conceal(report, self.evidence.secrets)
         if step is not None:
             if report.passed and call.excinfo is not None:
                 report.outcome = "failed"

@@ -7,7 +7,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -32,6 +32,7 @@ from pytest_housekeeping.sqlfile import SqlFile
 from pytest_housekeeping.statements import MOST_LOCKS
 
 if TYPE_CHECKING:
+    from pytest_housekeeping.guards.evaluation import Evaluation
     from pytest_housekeeping.objects import Objects
     from pytest_housekeeping.registry import Rule
     from pytest_housekeeping.verification import Catalog
@@ -86,6 +87,7 @@ class Surroundings:
     records_only: bool = False
     before: KeptFile | None = None
     after: KeptFile | None = None
+    looks: dict[int, Mapping[str, Evaluation]] = field(default_factory=dict)
     _files: dict[str, SqlFile] = field(default_factory=dict)
     _migrator: LentConnection | None = None
     _database: StagingDatabase | None = None

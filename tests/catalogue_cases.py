@@ -94,10 +94,18 @@ DEFECTS: tuple[tuple[str, str, str], ...] = (
         X,
         "CREATE POLICY x ON desk.note FOR INSERT TO desk_app WITH CHECK (true)",
     ),
-    ("policy-always-true", X, note_policy("owner = desk.me()", "").replace(
-        "USING (owner = desk.me())", "USING (owner = desk.me()) WITH CHECK (2 > 1)")),
-    ("policy-always-true", '"Ö ""x""" ON desk.note',
-     'CREATE POLICY "Ö ""x""" ON desk.note TO desk_app USING (true)'),
+    (
+        "policy-always-true",
+        X,
+        note_policy("owner = desk.me()", "").replace(
+            "USING (owner = desk.me())", "USING (owner = desk.me()) WITH CHECK (2 > 1)"
+        ),
+    ),
+    (
+        "policy-always-true",
+        '"Ö ""x""" ON desk.note',
+        'CREATE POLICY "Ö ""x""" ON desk.note TO desk_app USING (true)',
+    ),
     # policies of other kinds
     ("policy-insert-unchecked", X, "CREATE POLICY x ON desk.note FOR INSERT TO desk_app"),
     (
@@ -108,15 +116,19 @@ DEFECTS: tuple[tuple[str, str, str], ...] = (
     (
         "policy-check-looser",
         X,
-        "DROP POLICY own ON desk.note;"
-        "CREATE POLICY seen ON desk.note FOR SELECT TO desk_app USING (owner = desk.me());"
-        "CREATE POLICY x ON desk.note FOR INSERT TO desk_app WITH CHECK (length(title) < 80)",
+        (
+            "DROP POLICY own ON desk.note;"
+            "CREATE POLICY seen ON desk.note FOR SELECT TO desk_app USING (owner = desk.me());"
+            "CREATE POLICY x ON desk.note FOR INSERT TO desk_app WITH CHECK (length(title) < 80)"
+        ),
     ),
     (
         "policy-check-looser",
         X,
-        "CREATE POLICY x ON desk.note FOR UPDATE TO desk_app"
-        " USING (owner = desk.me()) WITH CHECK (NOT gone)",
+        (
+            "CREATE POLICY x ON desk.note FOR UPDATE TO desk_app"
+            " USING (owner = desk.me()) WITH CHECK (NOT gone)"
+        ),
     ),
     ("policy-for-public", X, "CREATE POLICY x ON desk.note USING (owner = desk.me())"),
     ("policy-without-column", X, note_policy("current_setting('desk.admin', true) = 'on'")),
@@ -185,8 +197,13 @@ DEFECTS: tuple[tuple[str, str, str], ...] = (
         " USING (person IN (SELECT n.owner FROM desk.note AS n))",
     ),
     ("policy-widens", X, note_policy("NOT gone")),
-    ("policy-widens", X, note_policy("title LIKE 'public%'", "FOR SELECT").replace(
-        "TO desk_app FOR SELECT", "FOR SELECT TO desk_app")),
+    (
+        "policy-widens",
+        X,
+        note_policy("title LIKE 'public%'", "FOR SELECT").replace(
+            "TO desk_app FOR SELECT", "FOR SELECT TO desk_app"
+        ),
+    ),
     # roles
     (
         "role-owns-table",
@@ -201,8 +218,10 @@ DEFECTS: tuple[tuple[str, str, str], ...] = (
     (
         "role-owns-function",
         "desk.v",
-        "CREATE VIEW desk.v AS SELECT 1 AS one;"
-        "GRANT CREATE ON SCHEMA desk TO desk_app; ALTER VIEW desk.v OWNER TO desk_app",
+        (
+            "CREATE VIEW desk.v AS SELECT 1 AS one;"
+            "GRANT CREATE ON SCHEMA desk TO desk_app; ALTER VIEW desk.v OWNER TO desk_app"
+        ),
     ),
     ("role-may-create", "desk", "GRANT CREATE ON SCHEMA desk TO PUBLIC"),
     ("role-may-create", "desk", "GRANT ALL ON SCHEMA desk TO desk_app"),
@@ -220,14 +239,18 @@ DEFECTS: tuple[tuple[str, str, str], ...] = (
     (
         "view-without-security-invoker",
         "desk.all_notes",
-        "CREATE VIEW desk.all_notes WITH (security_invoker = true) AS SELECT title FROM desk.note;"
-        "ALTER VIEW desk.all_notes RESET (security_invoker)",
+        (
+            "CREATE VIEW desk.all_notes WITH (security_invoker = true) AS SELECT title FROM desk.note;"
+            "ALTER VIEW desk.all_notes RESET (security_invoker)"
+        ),
     ),
     (
         "view-without-security-invoker",
         "public.outer_view",
-        "CREATE VIEW desk.inner_view WITH (security_invoker) AS SELECT title FROM desk.note;"
-        "CREATE VIEW public.outer_view AS SELECT * FROM desk.inner_view",
+        (
+            "CREATE VIEW desk.inner_view WITH (security_invoker) AS SELECT title FROM desk.note;"
+            "CREATE VIEW public.outer_view AS SELECT * FROM desk.inner_view"
+        ),
     ),
     (
         "view-without-security-invoker",
@@ -237,14 +260,18 @@ DEFECTS: tuple[tuple[str, str, str], ...] = (
     (
         "materialized-view-readable",
         "public.totals",
-        "CREATE MATERIALIZED VIEW public.totals AS SELECT owner, count(*) FROM desk.note"
-        " GROUP BY owner WITH NO DATA; GRANT SELECT ON public.totals TO desk_app",
+        (
+            "CREATE MATERIALIZED VIEW public.totals AS SELECT owner, count(*) FROM desk.note"
+            " GROUP BY owner WITH NO DATA; GRANT SELECT ON public.totals TO desk_app"
+        ),
     ),
     (
         "materialized-view-readable",
         "desk.totals",
-        "CREATE MATERIALIZED VIEW desk.totals AS SELECT owner FROM desk.note WITH NO DATA;"
-        "GRANT SELECT (owner) ON desk.totals TO PUBLIC",
+        (
+            "CREATE MATERIALIZED VIEW desk.totals AS SELECT owner FROM desk.note WITH NO DATA;"
+            "GRANT SELECT (owner) ON desk.totals TO PUBLIC"
+        ),
     ),
     (
         "definer-without-search-path",
@@ -254,13 +281,16 @@ DEFECTS: tuple[tuple[str, str, str], ...] = (
     (
         "definer-for-public",
         "desk.f(text, integer)",
-        "CREATE FUNCTION desk.f(text, integer) RETURNS int LANGUAGE sql SECURITY DEFINER"
-        " SET search_path = '' AS 'SELECT 1'",
+        (
+            "CREATE FUNCTION desk.f(text, integer) RETURNS int LANGUAGE sql SECURITY DEFINER"
+            " SET search_path = '' AS 'SELECT 1'"
+        ),
     ),
     (
         "rule-as-owner",
         "keep ON desk.note",
-        "CREATE TABLE desk.old (id int);" + SHUT.format("desk.old")
+        "CREATE TABLE desk.old (id int);"
+        + SHUT.format("desk.old")
         + "CREATE RULE keep AS ON DELETE TO desk.note DO ALSO INSERT INTO desk.old VALUES (old.id)",
     ),
     ("publication-of-rows", "PUBLICATION feed", "CREATE PUBLICATION feed FOR TABLE desk.note"),
@@ -385,10 +415,14 @@ SOUND: tuple[str, ...] = (
         "CREATE POLICY x ON desk.note FOR INSERT TO desk_app WITH CHECK (owner = desk.me()"
         " AND NOT EXISTS (SELECT FROM desk.note AS n WHERE n.owner = note.owner AND n.gone))"
     ),
-    "CREATE DOMAIN desk.who AS integer NOT NULL; ALTER TABLE desk.note ADD editor desk.who"
-    " DEFAULT 1; ALTER POLICY own ON desk.note USING (owner = desk.me() AND editor = desk.me())",
-    "ALTER TABLE desk.note ADD closed_at timestamptz;"
-    "ALTER POLICY own ON desk.note USING (owner = desk.me() AND closed_at IS NULL)",
+    (
+        "CREATE DOMAIN desk.who AS integer NOT NULL; ALTER TABLE desk.note ADD editor desk.who"
+        " DEFAULT 1; ALTER POLICY own ON desk.note USING (owner = desk.me() AND editor = desk.me())"
+    ),
+    (
+        "ALTER TABLE desk.note ADD closed_at timestamptz;"
+        "ALTER POLICY own ON desk.note USING (owner = desk.me() AND closed_at IS NULL)"
+    ),
     # roles and settings
     "CREATE ROLE desk_team; GRANT desk_team TO desk_app; GRANT SELECT ON desk.note TO desk_team",
     "GRANT CREATE ON SCHEMA desk TO CURRENT_USER",
@@ -424,9 +458,7 @@ SOUND: tuple[str, ...] = (
     "CREATE TABLE public.open (id int); CREATE PUBLICATION feed FOR TABLE public.open",
     # privileges
     "REVOKE SELECT ON desk.note FROM desk_app; GRANT SELECT (id, title) ON desk.note TO desk_app",
-    (
-        "CREATE SEQUENCE desk.counter; GRANT USAGE, SELECT ON SEQUENCE desk.counter TO desk_app"
-    ),
+    ("CREATE SEQUENCE desk.counter; GRANT USAGE, SELECT ON SEQUENCE desk.counter TO desk_app"),
     "SELECT lo_create(4111111112)",
     "ALTER DEFAULT PRIVILEGES IN SCHEMA desk GRANT USAGE ON SEQUENCES TO desk_app",
     "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO desk_app",

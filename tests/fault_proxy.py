@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
-How = Literal["before", "middle", "after", "terminate", "kill"]
+How = Literal["before", "middle", "after", "terminate", "kill", "interrupt"]
 _CANCEL, _SSL, _GSS = 80877102, 80877103, 80877104
 # A row among rows tells nobody anything new: a run of these from the server is one point.
 _RUNS = b"DdSN"
@@ -25,9 +25,9 @@ class Fault:
     """What goes wrong at message ``at``, counted from 1 over all connections.
 
     ``before``, ``middle``, ``after``: every connection is cut when so much of the message has
-    passed. ``terminate``: the backend is terminated, then the message passes. ``kill``: it
-    passes, then the runner is killed. ``later`` is how many messages each connection made
-    behind the cut may exchange: None for all of them, 0 for a server that is gone.
+    passed. ``terminate``: the backend is terminated, then the message passes. ``kill`` and
+    ``interrupt``: it passes, then the runner is told. ``later`` is how many messages each
+    connection made behind the cut may exchange: None for all of them, 0 for a server that is gone.
     """
 
     at: int
@@ -76,13 +76,13 @@ class FaultProxy:
         fault: Fault | None = None,
         *,
         terminate: Callable[[int], None] | None = None,
-        kill: Callable[[], None] | None = None,
+        tell: Callable[[How], None] | None = None,
     ) -> None:
         self.trace: list[Message] = []
         self.struck = False
         self.error: BaseException | None = None
         self._target, self._fault = target, fault
-        self._terminate, self._kill = terminate, kill
+        self._terminate, self._tell = terminate, tell
         self._pairs: list[_Pair] = []
         self._made = 0
         self._selector = selectors.DefaultSelector()
@@ -220,10 +220,10 @@ class FaultProxy:
                 self._terminate(pair.backend)
             self._send(pair, target, message)
             return
-        if fault.how == "kill":
+        if fault.how in ("kill", "interrupt"):
             self._send(pair, target, message)
-            if self._kill is not None:
-                self._kill()
+            if self._tell is not None:
+                self._tell(fault.how)
             return
         part = {"before": 0, "middle": len(message) // 2, "after": len(message)}[fault.how]
         if part:

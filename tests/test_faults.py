@@ -30,6 +30,7 @@ WAYS: dict[str, tuple[How, int | None]] = {
     "after": ("after", None),
     "terminated": ("terminate", None),
     "killed": ("kill", None),
+    "interrupted": ("interrupt", None),
     "after, and the server is gone": ("after", 0),
     "after, and the network stays bad": ("after", 9),
 }
@@ -112,19 +113,34 @@ def test_a_fault_leaves_all_or_nothing(
     tmp_path: Path,
     way: str,
 ) -> None:
-    """In the middle of the checks before, of the batch, and at every message of the commit."""
+    """On the way to the batch or in it, when COMMIT is sent, and when it is answered."""
     commit = whole.commit
-    begin = whole.begin
-    points = [begin // 2, (begin + commit) // 2, commit - 1, commit, commit + 1, commit + 2]
-    assert [str(whole.messages[at - 1]) for at in points[3:]] == [
+    halfway = whole.begin // 2 if list(WAYS).index(way) % 2 else (whole.begin + commit) // 2
+    points = [halfway, commit, commit + 1]
+    assert [str(whole.messages[at - 1]) for at in points[1:]] == [
         "1->Q 'COMMIT'",
         "1<-C 'COMMIT'",
-        "1<-Z 'I'",
     ]
-    campaign = Campaign(rehearsed=rehearsed, runs=runs, whole=whole, place=tmp_path, chain=1)
+    campaign = Campaign(rehearsed=rehearsed, runs=runs, whole=whole, place=tmp_path, chain=3)
     campaign.go([(at, way) for at in points], figures)
     assert figures.troubles == []
     assert (figures.tried, figures.not_reached) == (len(points), 0)
+
+
+def test_a_staging_run_leaves_a_killed_promotion_to_the_next_promotion(
+    rehearsed: Rehearsal, runs: ForkedRuns, whole: Whole, tmp_path: Path
+) -> None:
+    """Only a run against the same server can ask it what became of the COMMIT."""
+    production = rehearsed.fresh(tmp_path)
+    campaign = Campaign(rehearsed=rehearsed, runs=runs, whole=whole, place=tmp_path, chain=1)
+    campaign.strike(production, Fault(at=whole.commit, how="kill"))
+    (journal,) = (production.root / "ops" / "audit").glob("*.journal.jsonl")
+    assert production.stage().code == 0
+    assert journal.exists()
+    run = production.promote()
+    assert (run.code, journal.exists()) == (0, False), run.output
+    audit = json.loads((journal.parent / f"{journal.name.partition('.')[0]}.json").read_bytes())
+    assert (audit["run"]["outcome"] == "promoted") is (run.outcome == "nothing_to_promote")
 
 
 @pytest.mark.skipif(not FAULTS, reason="HK_FAULTS is not set: tox -e faults runs all of it")
@@ -175,21 +191,23 @@ class Campaign:
             done += 1
             how, later = WAYS[way]
             fault = Fault(at=at, how=how, later=later)
-            ended, struck = self._strike(production, fault)
+            ended, struck = self.strike(production, fault)
             if ledger.take(f"{way} {at}: {self.whole.messages[at - 1]}", fault, ended, struck):
                 break
         ended = _run(production, self.runs, None)
         ledger.close(ended)
         return done
 
-    def _strike(self, production: Production, fault: Fault) -> tuple[Ended, bool]:
+    def strike(self, production: Production, fault: Fault) -> tuple[Ended, bool]:
+        """A promotion that this happens to; how it ended, and whether it got so far."""
+
         def terminate(pid: int) -> None:
             with production.server.superuser("postgres") as connection:
                 connection.execute("SELECT pg_terminate_backend(%s, 2000)", (pid,))
 
         runner: list[int] = []
-        kill = partial(_kill, runner)
-        proxy = FaultProxy(production.server.port, fault, terminate=terminate, kill=kill)
+        tell = partial(_tell, runner)
+        proxy = FaultProxy(production.server.port, fault, terminate=terminate, tell=tell)
         with proxy:
             ended = _run(production, self.runs, proxy, runner)
         _wait_for_the_end(production)
@@ -294,9 +312,9 @@ def _run(
     return runs.wait()
 
 
-def _kill(runner: list[int]) -> None:
+def _tell(runner: list[int], how: How) -> None:
     with suppress(ProcessLookupError):
-        os.kill(runner[0], signal.SIGKILL)
+        os.kill(runner[0], signal.SIGKILL if how == "kill" else signal.SIGINT)
 
 
 def _wait_for_the_end(production: Production) -> None:

@@ -286,3 +286,37 @@ def test_no_secret_reaches_the_file(tmp_path: Path) -> None:
         written.finished(RunOutcome.REFUSED, 's3cr3t-pass-w0rd"')
     assert not secrets.find(written.path.read_text())
     assert journal.recover(written.path).steps[0].message == "FATAL: [secret]"
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        ("committed", RunOutcome.PROMOTED),
+        ("aborted", RunOutcome.ROLLED_BACK),
+        ("in progress", RunOutcome.UNKNOWN),
+        (None, RunOutcome.UNKNOWN),
+    ],
+)
+def test_the_server_that_was_to_commit_is_asked_for_its_answer(
+    tmp_path: Path, answer: str | None, outcome: RunOutcome
+) -> None:
+    asked = []
+
+    def ask(system_identifier: str, xid: str) -> str | None:
+        asked.append((system_identifier, xid))
+        return answer
+
+    left = killed(tmp_path, lambda j: j.committing(1, "777"))
+    assert journal.recover(left, ask=ask).run.outcome is outcome
+    assert asked == [(TARGET.system_identifier, "777")]
+
+
+def test_what_is_known_is_not_asked_for(tmp_path: Path) -> None:
+    def ask(system_identifier: str, xid: str) -> str | None:
+        raise AssertionError(f"{system_identifier}, {xid}")
+
+    def settled(written: Journal) -> None:
+        written.committing(1, "777")
+        written.rolled_back(1)
+
+    assert journal.recover(killed(tmp_path, settled), ask=ask).run.outcome is RunOutcome.ROLLED_BACK

@@ -69,6 +69,7 @@ def test_a_failing_test_that_prints_it(locked: Rehearsal, tmp_path: Path) -> Non
     assert run.code == 1, run.output
     assert run.outcome == "rolled_back"
     assert run.steps["checks/test_a.py::test_it"] == "failed"
+    assert "[secret]" in run.output
     nothing_shows_it(production, run)
 
 

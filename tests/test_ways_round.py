@@ -279,6 +279,34 @@ def test_ctrl_c_at_any_item(production: Production, item: str) -> None:
     assert "was interrupted" in run.audit["run"]["message"]
 
 
+JUST_BEHIND = """
+from pytest_housekeeping.promotion import Promotion
+
+committed, times = Promotion._committed, []
+
+
+def interrupted(self, *arguments):
+    times.append(1)
+    if len(times) == 1:
+        raise KeyboardInterrupt
+    committed(self, *arguments)
+
+
+Promotion._committed = interrupted
+"""
+
+
+def test_ctrl_c_between_the_commit_and_what_follows_it(production: Production) -> None:
+    """The batch is in, and nothing of the run has heard of it: what is said must be true."""
+    run = production.project.finish(_with_plugin(production, JUST_BEHIND))
+    assert run.code == 2, run.output
+    assert len(production.state.history) == 7
+    assert run.outcome == "promoted"
+    assert run.steps["promote"] == "passed"
+    again = production.promote()
+    assert (again.code, again.outcome) == (0, "nothing_to_promote"), again.output
+
+
 def interrupted(production: Production, item: str) -> Run:
     """A run that gets SIGINT when its output shows that the item has begun."""
     log = production.root.parent / "progress"
@@ -289,16 +317,19 @@ def interrupted(production: Production, item: str) -> Run:
         f"        open({str(log)!r}, 'w').close()\n"
         "        time.sleep(0.05)\n"
     )
-    (production.root.parent / "progress_watch.py").write_text(plugin, encoding="utf-8")
-    path = production.environment()["PYTHONPATH"]
-    process = production.start(
-        "-p", "progress_watch", PYTHONPATH=f"{production.root.parent}{os.pathsep}{path}"
-    )
+    process = _with_plugin(production, plugin)
     _wait_for(log, process)
     process.send_signal(signal.SIGINT)
     run = production.project.finish(process)
     assert production.project.leftovers() == [], run.output
     return run
+
+
+def _with_plugin(production: Production, text: str) -> subprocess.Popen[str]:
+    place = production.root.parent
+    (place / "run_watch.py").write_text(text, encoding="utf-8")
+    path = f"{place}{os.pathsep}{production.environment()['PYTHONPATH']}"
+    return production.start("-p", "run_watch", PYTHONPATH=path)
 
 
 def _wait_for(path: Path, process: subprocess.Popen[str]) -> None:

@@ -200,6 +200,8 @@ class Collector:
         if at >= span.start:
             return at
         last = self.text.find(spelt.parts[-1], span.start, span.end)
+        if last < 0:  # the text was put together further up
+            last = self.text.rfind(piece, 0, span.start)
         return last if last >= 0 else span.start
 
     def _hints(self) -> Iterator[tuple[set[int], list[Reference], Undecided | None]]:

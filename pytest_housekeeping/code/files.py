@@ -81,7 +81,8 @@ def decode(data: bytes, suffix: str) -> str:
         try:
             encoding = tokenize.detect_encoding(BytesIO(data[:500]).readline)[0]
         except SyntaxError:
-            raise ValueError("its encoding is unknown") from None
+            said = b"coding" in b"".join(data.splitlines()[:2])
+            raise ValueError("its encoding is unknown" if said else "it is not UTF-8") from None
     try:
         return data.decode("utf-8-sig" if encoding == "utf-8" else encoding)
     except (UnicodeDecodeError, LookupError):

@@ -93,7 +93,7 @@ def judge_code(
         files = {name: _files(each) for name, each in known.items()}
         findings += verdicts.unclaimed(exemptions, boundaries, files)
     if broken:
-        places = _places(root, ground)
+        places = refused_places(root, ground.references, ground.resolutions)
         refused = verdicts.broken(extraction.found, ground.resolutions, places)
         findings += tuple(breach.finding for breach in refused)
     statements = sum(each.kind is Kind.STATEMENT for each in ground.references)
@@ -208,11 +208,13 @@ def _said(extraction: Extraction, statements: int, named: int) -> list[str]:
     return lines
 
 
-def _places(root: Path, ground: AppCode) -> dict[Reference, tuple[int, int]]:
+def refused_places(
+    root: Path, references: Sequence[Reference], resolutions: Sequence[Resolution]
+) -> dict[Reference, tuple[int, int]]:
     """The line of the very word that the server stopped at."""
     places: dict[Reference, tuple[int, int]] = {}
-    for reference in ground.references:
-        refusal = _refusal(reference, ground.resolutions)
+    for reference in references:
+        refusal = _refusal(reference, resolutions)
         if refusal is not None and refusal.refused is not None and refusal.refused.word:
             place = _find(root, reference, refusal.refused.word, refusal.refused.occurrence)
             if place is not None:

@@ -99,7 +99,7 @@ def _call(
     site: Site, node: ast.Call, survey: Survey, collector: Collector, *, database: bool
 ) -> Iterator[int]:
     name = call_name(node)
-    if name == "text" and _is_sqlalchemy_text(node, survey):
+    if _is_sqlalchemy_text(node, survey):
         yield from _sink(site, node, 0, survey, collector, sure=True, how="text()")
     elif name in ("read_sql_table", "callproc", "copy_from", "copy_to"):
         yield from _named(site, node, name, collector)
@@ -110,7 +110,7 @@ def _call(
     elif name in _SINKS and not _is_orm(node):
         receiver = _receiver(node)
         known = receiver in _RECEIVERS or receiver.endswith(_ENDINGS)
-        sure = known or (database and name not in _SHARED)
+        sure = (known or database) if name not in _SHARED else (known and database)
         if name == "read_sql" and _is_table_name(site, node):
             yield from _named(site, node, "read_sql_table", collector)
         else:
@@ -149,6 +149,7 @@ def _sink(
             yield id(text)
             taken = True
         elif sure and not _is_orm_value(text, site):
+            taken = False
             break
     else:
         taken = taken or _is_orm_value(argument, site) or not sure
@@ -163,7 +164,7 @@ def _texts(argument: ast.expr, site: Site) -> Iterable[ast.expr]:
     """The expressions that the argument may be: of a name, what it was given."""
     if isinstance(argument, ast.IfExp):
         return [argument.body, argument.orelse]
-    if isinstance(argument, (ast.Name, ast.Attribute)):
+    if isinstance(argument, (ast.Name, ast.Attribute, ast.Subscript)):
         assigned = site.scope.resolve(argument)
         if assigned is None or not assigned.values:
             return [argument]
@@ -232,8 +233,13 @@ def _is_orm_value(node: ast.expr, site: Site) -> bool:
 
 def _is_sqlalchemy_text(node: ast.Call, survey: Survey) -> bool:
     if isinstance(node.func, ast.Name):
-        return survey.origins.get("text", "").startswith(("sqlalchemy", "sqlmodel"))
-    if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
+        origin = survey.origins.get(node.func.id, "")
+        return origin.startswith(("sqlalchemy", "sqlmodel")) and origin.endswith(".text")
+    if (
+        isinstance(node.func, ast.Attribute)
+        and node.func.attr == "text"
+        and isinstance(node.func.value, ast.Name)
+    ):
         return survey.origins.get(node.func.value.id, "").startswith("sqlalchemy")
     return False
 

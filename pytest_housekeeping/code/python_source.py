@@ -114,7 +114,7 @@ class _Walk:
 
     def function(self, node: ast.FunctionDef, scope: Scope, symbol: str, silent: bool) -> None:
         del silent
-        inner = Scope(outer=scope, attributes=self.survey.top.attributes)
+        inner = self._inner(scope)
         arguments = node.args
         for each in (
             *arguments.posonlyargs,
@@ -133,13 +133,18 @@ class _Walk:
         for statement in node.body:
             self.visit(statement, inner, name, False)
 
+    def _inner(self, scope: Scope) -> Scope:
+        top = self.survey.top
+        return Scope(outer=scope, attributes=top.attributes, owners=top.owners)
+
     def klass(self, node: ast.ClassDef, scope: Scope, symbol: str, silent: bool) -> None:
         del silent
         name = node.name if symbol == MODULE else f"{symbol}.{node.name}"
         self.survey.classes.append((node, scope, name))
+        self.survey.top.owners.add(node.name)
         for part in (*node.decorator_list, *node.bases, *(k.value for k in node.keywords)):
             self.visit(part, scope, symbol, False)
-        inner = Scope(outer=scope, attributes=self.survey.top.attributes)
+        inner = self._inner(scope)
         for statement in node.body:
             self.visit(statement, inner, name, False)
         # Seen through self or the class: an attribute of that name anywhere in the file.

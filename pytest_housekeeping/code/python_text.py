@@ -37,6 +37,7 @@ class Scope:
     names: dict[str, Assigned] = field(default_factory=dict)
     outer: Scope | None = None
     attributes: dict[str, Assigned] = field(default_factory=dict)
+    owners: set[str] = field(default_factory=lambda: {"self", "cls"})
 
     def find(self, name: str) -> Assigned | None:
         scope: Scope | None = self
@@ -50,8 +51,25 @@ class Scope:
         """What a name, or an attribute of this file's classes, was given."""
         if isinstance(node, ast.Name):
             return self.find(node.id)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        if (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id in self.owners
+        ):
             return self.attributes.get(node.attr)
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+            return self._entry(node.value, node.slice.value)
+        return None
+
+    def _entry(self, node: ast.expr, key: object) -> Assigned | None:
+        """The value under a key of a dictionary that is written out."""
+        assigned = self.resolve(node)
+        known = assigned.single if assigned is not None else None
+        if not isinstance(known, ast.Dict):
+            return None
+        for each, value in zip(known.keys, known.values, strict=True):
+            if isinstance(each, ast.Constant) and each.value == key:
+                return Assigned([("=", value)])
         return None
 
 
@@ -247,4 +265,5 @@ _READERS: dict[type, Callable[..., Template | None]] = {
     ast.Call: _call,
     ast.Name: _name,
     ast.Attribute: _name,
+    ast.Subscript: _name,
 }

@@ -127,7 +127,8 @@ class _Resolver:
         if told is None:
             return self._by_names(reference)
         if told["reached"] is not None:
-            return Answer(reached=tuple(self._followed(told["reached"])))
+            found = [*self._followed(told["reached"]), *self._chosen(reference)]
+            return Answer(reached=tuple(found))
         by_names = self._by_names(reference)
         state = str(told["state"])
         if told["prepared"] or state in _TYPES_UNKNOWN or not state.startswith(_FAULTS):
@@ -136,6 +137,12 @@ class _Resolver:
             return Answer(reached=by_names.reached)
         refusal = self._refusal(reference.text, state, str(told["message"]))
         return Answer(reached=by_names.reached, refused=refusal)
+
+    def _chosen(self, reference: Reference) -> Iterator[Reached]:
+        """Roles and schemas that a statement chooses: PostgreSQL keeps no dependencies of them."""
+        for name in reference.names:
+            if name.kind in (Kind.SCHEMA, Kind.ROLE):
+                yield from self._of_name(name)
 
     def _is_of_its_own(self, reference: Reference) -> bool:
         """It speaks of a table that the same code makes, such as a temporary one."""
@@ -180,7 +187,7 @@ class _Resolver:
         reached: list[Reached] = []
         missing: Refusal | None = None
         for name in reference.names:
-            found = list(self._of_name(name))
+            found = list(self._of_name(name)) or list(self._about_to_be(reference, name))
             reached += found
             if name.kind is Kind.RELATION:
                 missing = missing or self._missing(reference, name)
@@ -205,6 +212,13 @@ class _Resolver:
             if node in self._directory.names:
                 yield self._reached(node, columns=name.columns if node[0] else ())
                 yield from self._behind(node)
+
+    def _about_to_be(self, reference: Reference, name: Name) -> Iterator[Reached]:
+        """An object that the statement makes in a schema that is there."""
+        if len(name.parts) > 1 and name.parts[-1] in reference.makes:
+            schema = name.parts[-2]
+            if schema in self._directory.schemas:
+                yield Reached(kind=name.kind, schema=schema, name=name.parts[-1])
 
     def _missing(self, reference: Reference, name: Name) -> Refusal | None:
         """What is named and is not there, where the code cannot do without."""

@@ -11,6 +11,8 @@ from pytest_housekeeping.statements import SyntaxRefused, parse
 
 Names = list[tuple[tuple[str, ...], Kind]]
 _DYNAMIC = {"PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dynfors"}
+_RETURNS = ("void", "text", "SETOF record", "trigger")
+_TAG = "$hk_body$"
 _PARSE_MODES = {0: "{}", 2: "SELECT {}"}
 
 
@@ -20,28 +22,31 @@ def read_body(source: str, language: str) -> tuple[Names, bool]:
         return _read_sql(source)
     if language.lower() != "plpgsql":
         return [], bool(source)
-    from pglast import parser
-
-    tag = "$hk_body$"
-    try:
-        tree = json.loads(
-            parser.parse_plpgsql_json(
-                f"CREATE FUNCTION f() RETURNS SETOF record LANGUAGE plpgsql AS {tag}{source}{tag}"
-            )
-        )
-    except (parser.ParseError, ValueError):
+    tree = _parse_plpgsql(source)
+    if tree is None:
         return [], True
     names: Names = []
     dynamic = False
     for key, value in _nodes(tree):
         if key == "PLpgSQL_expr":
-            found, loose = _read_sql(
-                _PARSE_MODES.get(value.get("parseMode", 0), "").format(value.get("query", ""))
-            )
-            names += found
-            del loose  # an assignment is no statement, and names no table but in a subquery
+            # What is no statement, such as the target of an assignment, names no table.
+            mode = _PARSE_MODES.get(value.get("parseMode", 0), "")
+            names += _read_sql(mode.format(value.get("query", "")))[0]
         dynamic |= key in _DYNAMIC
     return names, dynamic
+
+
+def _parse_plpgsql(source: str) -> Any:
+    """Which RETURN is right depends on what the function returns: the first that fits."""
+    from pglast import parser
+
+    for returns in _RETURNS:
+        text = f"CREATE FUNCTION f() RETURNS {returns} LANGUAGE plpgsql AS {_TAG}{source}{_TAG}"
+        try:
+            return json.loads(parser.parse_plpgsql_json(text))
+        except (parser.ParseError, ValueError):
+            continue
+    return None
 
 
 def _read_sql(text: str) -> tuple[Names, bool]:

@@ -65,7 +65,7 @@ def _call(source: Source, call: Node) -> None:
     elif name == "rpc":
         _rpc(source, call, base, given[0])
     elif name in _SCHEMA_METHODS and (text := source.static(given[0])) is not None:
-        if name == "withSchema" or is_database(base):
+        if (name == "withSchema" or is_database(base)) and not _names_a_table(call, base):
             place = source.span(given[0])
             source.collector.name((text,), Kind.SCHEMA, place, how=f"{name}()", certain=False)
     elif name in _SCHEMA_METHODS and (name == "withSchema" or is_database(base)):
@@ -252,6 +252,16 @@ def _schema_around(source: Source, call: Node) -> str | None:
             return source.static(arguments(member.parent)[0])
         member = member.parent.parent
     return None
+
+
+def _names_a_table(call: Node, base: Node) -> bool:
+    """Whether the chain itself goes on to name a table, or has done so: that says it better."""
+    member = call.parent
+    if member is not None and member.type == "member_expression" and member.parent is not None:
+        following = callee(member.parent)[1]
+        if following in _TABLE_METHODS or following == "rpc":
+            return True
+    return _is_builder_chain(base)
 
 
 def _drizzle_schema(source: Source, base: Node) -> str | None:

@@ -201,7 +201,10 @@ def _sink(source: Source, call: Node) -> None:
     argument = given[0]
     if argument.type == "object":
         argument = next((v for k, v in pairs(argument) if k in ("text", "sql")), argument)
-    if argument.type == "call_expression" and tagged(argument) is not None:
+    if any(
+        each is not None and each.type == "call_expression" and tagged(each) is not None
+        for each in (argument, base)
+    ):
         return
     choices = _choices(source, argument)
     for node in choices:
@@ -211,7 +214,7 @@ def _sink(source: Source, call: Node) -> None:
         if source.take(node, how=f"{name}()", sink=sure):
             continue
         text = None
-    taken = any(node.id in source.done or _is_built(node) for node in choices)
+    taken = all(node.id in source.done or _is_built(node) for node in choices)
     if sure and not taken and argument.type not in ("object", "array", "arrow_function"):
         source.collector.undecided(
             source.span(argument),
@@ -308,6 +311,8 @@ def _unparsed(source: Source) -> None:
     stack = [source.tree.root_node]
     while stack:
         node = stack.pop()
+        if node.is_missing and node.type == "!":
+            continue  # how the grammar reads: await sql<Row[]>`...`
         if node.type == "ERROR" or node.is_missing:
             source.collector.undecided(source.span(node), "the file does not parse from here")
             return

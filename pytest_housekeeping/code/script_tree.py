@@ -33,6 +33,7 @@ _WRAPPERS = {
     "satisfies_expression",
     "non_null_expression",
     "await_expression",
+    "instantiation_expression",
 }
 IDENTIFIER_CALLS = {"identifier", "id", "table", "ref", "name"}
 TAGS = {"sql", "SQL", "$queryRaw", "$executeRaw", "PgSql", "pgsql"}

@@ -13,7 +13,9 @@ _RUN_TIME = "\ue000"
 _LIST = r"(?:[\w$\"\ue000]+(?:(?:\s*,\s*|%2C)[\w$\"\ue000]+)*)"
 _PATH = re.compile(rf"(?:-c\s*|--|[?&\s'\"]|^)search_path\s*(?:=|%3D)\s*({_LIST})", re.IGNORECASE)
 _ROLE = re.compile(r"-c\s*role(?:=|%3D)([\w\ue000]+)", re.IGNORECASE)
-_SCHEMA = re.compile(r"://[^\s]*[?&](?:schema|currentSchema)=([\w\ue000,]+)")
+_SCHEMA = re.compile(
+    r"postgres(?:ql)?(?:\+\w+)?://[^\s]*[?&](?:schema|currentSchema)=([\w\ue000,]+)"
+)
 _USER = re.compile(r"^(?:jdbc:)?postgres(?:ql)?(?:\+\w+)?://([A-Za-z_]\w*)(?::[^@/]*)?@")
 _KEYWORD_USER = re.compile(r"(?:^|\s)user\s*=\s*'?([A-Za-z_]\w*)")
 _KEYWORDS = re.compile(r"(?:^|\s)(?:dbname|host|port|password|sslmode|hostaddr|service)\s*=\s*\S")

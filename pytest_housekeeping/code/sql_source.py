@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from pytest_housekeeping.code.collector import Collector, Span
 from pytest_housekeeping.code.facts import Reading
-from pytest_housekeeping.code.placeholders import normalise
 from pytest_housekeeping.statements import SyntaxRefused, parse
 
 
@@ -31,23 +30,22 @@ def _split(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _by_scanner(text: str) -> Iterator[tuple[int, int]]:
-    """Statement by statement at the semicolons outside quotes and brackets."""
+    """At the semicolons outside quotes and comments, so that one bad statement stays alone."""
     from pglast import parser
 
-    raw = normalise((text,)).text
     try:
-        # Placeholders would stop the scanner; where they change no length, places stay exact.
-        pieces = parser.split(raw, with_parser=False)
-    except (parser.ParseError, ValueError, IndexError):
+        tokens = parser.scan(text)
+    except (parser.ParseError, ValueError):
         yield 0, len(text)
         return
-    at = 0
-    for piece in pieces:
-        words = piece.strip()
-        found = text.find(words, at) if words else -1
-        if found < 0:
-            found = at
-        end = min(len(text), found + max(len(words), 1))
-        if text[found:end].strip():
-            yield found, end
-        at = end
+    start = end = None
+    for token in tokens:
+        if text[token.start : token.end + 1] == ";":
+            if start is not None and end is not None:
+                yield start, end
+            start = None
+        elif "COMMENT" not in token.name:
+            start = token.start if start is None else start
+            end = token.end + 1
+    if start is not None and end is not None:
+        yield start, end

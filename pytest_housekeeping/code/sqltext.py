@@ -146,7 +146,7 @@ def _read_statements(
     *,
     sink: bool,
 ) -> Iterator[Found]:
-    ends = [statement.offset for statement in statements[1:]] + [len(text)]
+    ends = [*(statement.offset for statement in statements[1:]), len(text)][: len(statements)]
     # A list in the place of VALUES has as many columns as the table: the server cannot judge it.
     guessed = fillings in (("'",), (_IDENTIFIER,)) or (
         fillings == ("(",) and re.search(r"(?i)\bvalues\s*\(\$\d+\)", text) is not None
@@ -160,7 +160,8 @@ def _read_statements(
         if not sink:
             if found.identifiers & _PROSE or any(set(s.parts) & _PROSE for s in names):
                 continue
-            certain = _looks_meant(own)
+            # What fills a hole says nothing about the text around it.
+            certain = _looks_meant(re.sub(r"\$9\d{3}", " ", own))
             if not names and not (doubt and certain):
                 continue
         yield Found(

@@ -116,7 +116,10 @@ class _Reader:
             self._add((body["schemaname"],), Kind.SCHEMA, None)
 
     def _CreateFunctionStmt(self, body: Any) -> None:  # noqa: N802
-        self._found.makes.append(_strings(body.get("funcname", []))[-1])
+        name = _strings(body.get("funcname", []))
+        self._found.makes.append(name[-1])
+        if len(name) > 1:
+            self._add(name, Kind.FUNCTION, None)
         self._body(body)
 
     def _DoStmt(self, body: Any) -> None:  # noqa: N802

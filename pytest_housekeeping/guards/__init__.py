@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 
@@ -10,6 +10,7 @@ from pytest_housekeeping.database import Connection
 from pytest_housekeeping.guards.context import prove_context
 from pytest_housekeeping.guards.crossing import BOUNDARY, judge_boundary, verify_contract
 from pytest_housekeeping.guards.evaluation import (
+    Evaluation,
     evaluate,
     findings_of,
     scope_of_rls,
@@ -17,6 +18,7 @@ from pytest_housekeeping.guards.evaluation import (
 )
 from pytest_housekeeping.guards.isolation import prove_isolation
 from pytest_housekeeping.guards.scope import verify_scope
+from pytest_housekeeping.guards.together import evaluate_together
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.registry import Rule
 from pytest_housekeeping.rls import Exemption, RlsContract
@@ -26,6 +28,7 @@ __all__ = [
     "BOUNDARY",
     "judge",
     "judge_boundary",
+    "look_at_rules",
     "verify_contract",
     "verify_exemption",
     "verify_rule",
@@ -46,8 +49,11 @@ def verify_rule(
     today: date,
     reachable_only: bool = False,
     gentle: bool = False,
+    seen: Mapping[str, Evaluation] | None = None,
 ) -> Verdict:
     """Judge one rule over the protected schemas, without what is exempt from it.
+
+    ``seen`` is what ``look_at_rules`` has returned for the schema as it still is.
 
     ``reachable_only`` looks at tables on which an untrusted role holds a privilege, takes what
     is undecided there as a warning, and a schema without a table as one that was looked at: for
@@ -65,6 +71,7 @@ def verify_rule(
         rule,
         reachable_only=reachable_only,
         gentle=gentle,
+        seen=seen,
         without=_declared_open(contract, today) | exempt if rule.proof else frozenset(),
     )
     return replace(
@@ -82,6 +89,7 @@ def judge(
     gentle: bool = False,
     only: str = "",
     without: frozenset[str] = frozenset(),
+    seen: Mapping[str, Evaluation] | None = None,
 ) -> Verdict:
     """Judge one rule with no regard to exemptions; a proof tries ``only`` one table, or all
     but some."""
@@ -90,8 +98,23 @@ def judge(
         return _PROOFS[rule.proof](connection, contract, scope, rule, only=only, without=without)
     if rule.proof:
         raise unknown_proof(rule, _PROOFS)
-    evaluation = evaluate(connection, scope, rule)
+    evaluation = (seen or {}).get(rule.id) or evaluate(connection, scope, rule)
     return Verdict(examined=evaluation.examined, findings=findings_of(rule, evaluation.rows))
+
+
+def look_at_rules(
+    connection: Connection,
+    contract: RlsContract,
+    rules: Iterable[Rule],
+    *,
+    reachable_only: bool = False,
+) -> Mapping[str, Evaluation]:
+    """All rules that only read the catalog, in one look at it. It holds until the schema changes.
+
+    Nothing where one of them cannot run: judged alone, each says what is wrong with it.
+    """
+    scope = scope_of_rls(contract, reachable_only=reachable_only)
+    return evaluate_together(connection, scope, [rule for rule in rules if rule.family != BOUNDARY])
 
 
 def verify_exemption(

@@ -60,7 +60,7 @@ def prove_context(
     opaque = {
         subject.object
         for (subject, _), *states in zip(pairs, open_absent, open_empty, strict=True)
-        if any(state.opaque for state in states)
+        if any(state.silent and state.opaque for state in states)
     }
     looked = [
         subject for subject in subjects if not scope.gentle or subject.object in touched | opaque

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_housekeeping.database import Connection
+from pytest_housekeeping.guards.candidates import narrowness
 from pytest_housekeeping.guards.identity import Identities, Identity, attribute, own_columns
 from pytest_housekeeping.guards.policies import Comparison, Reading, read_policies
 from pytest_housekeeping.guards.shapes import Reference, Shape, read_shapes
@@ -99,7 +100,8 @@ def _demands(item: Comparison, shapes: Mapping[str, Shape], objects: Mapping[_Pl
     field = shape.field(item.column) if shape else None
     if shape is None or field is None:
         return -1
-    return len(field.checks) + sum(item.column in text for text in shape.checks)
+    checks = len(field.checks) + sum(item.column in text for text in shape.checks)
+    return 100 * checks + narrowness(field)
 
 
 def _two(

@@ -19,6 +19,7 @@ from pytest_housekeeping.guards.book import (
     verdict_of,
 )
 from pytest_housekeeping.guards.canary import Canaries, canaries
+from pytest_housekeeping.guards.copying import copy_out
 from pytest_housekeeping.guards.evaluation import Scope
 from pytest_housekeeping.guards.holdings import Holding, read_holdings
 from pytest_housekeeping.guards.identity import Identities, describe, find_identities
@@ -151,6 +152,7 @@ def _prove(
             pairs += chosen
     for pair, deeds in zip(pairs, trespass(connection, context, pairs), strict=True):
         _judge_deeds(book, pair, deeds, "rows made up: " if laid else "")
+    _judge_copies(connection, context, book, pairs)
     return missing
 
 
@@ -246,6 +248,18 @@ def _judge_deeds(book: Book, pair: Pair, deeds: Deeds, source: str) -> None:
             pair.rights,
             f"{source}{describe(pair.me.identity)}: {', '.join(deeds.shown)}",
         )
+
+
+def _judge_copies(
+    connection: Connection, context: Sequence[str], book: Book, pairs: Sequence[Pair]
+) -> None:
+    asked = list(dict.fromkeys((pair.subject, pair.rights) for pair in pairs if pair.rights.select))
+    answers = copy_out(connection, context, asked)
+    for (subject, rights), answer in zip(asked, answers, strict=True):
+        if answer:
+            book.show(subject, rights, f"COPY while the context is '': {answer}")
+        else:
+            book.leak(subject, f"{rights.role} copies rows out while the context is ''")
 
 
 def _judge_unprivileged(connection: Connection, book: Book, subjects: Sequence[Subject]) -> None:

@@ -85,8 +85,12 @@ class RowMaker:
                 self._refer(shape, who, reference, fixed)
         for reference in self.joins.get(shape.object, ()):
             self._refer(shape, who, reference, fixed)
-        earlier = sum((made.shape.object, made.who) == (shape.object, who) for made in self.rows)
-        return solve(self.connection, shape, fixed, required | keyed, who + 2 * earlier)
+        turn = self._turn(shape.object, who)
+        return solve(self.connection, shape, fixed, required | keyed, turn)
+
+    def _turn(self, object: str, who: int) -> int:
+        """Which of the choices to take, so that no two rows of a table have the same."""
+        return who + 2 * sum((made.shape.object, made.who) == (object, who) for made in self.rows)
 
     def _carried(self, shape: Shape, who: int) -> dict[str, str]:
         return {
@@ -104,8 +108,8 @@ class RowMaker:
                 itself = shape.field(named)
                 if itself is None or not itself.required:
                     continue
-                values = fresh(itself)
-                fixed.setdefault(named, values[0] if values else None)
+                values = fresh(itself) or (None,)
+                fixed.setdefault(named, values[self._turn(shape.object, who) % len(values)])
                 each = shape.field(column)
                 if each is not None and each.required:
                     fixed.setdefault(column, fixed[named])
@@ -129,4 +133,4 @@ class RowMaker:
         self.rows[:] = [
             made for made in self.rows if (made.shape.object, made.who) != (object, who)
         ]
-        return self.make(object, who, {**wanted, name: values[0]})
+        return self.make(object, who, {**wanted, name: values[who]})

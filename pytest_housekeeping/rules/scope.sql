@@ -242,8 +242,23 @@ hk_policy_reads AS (
     WHERE
         d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> d.table_oid
 ),
--- Columns of its own table that a policy compares with something asked at run time.
+-- Columns of its own table that a policy compares with something asked at run time. An
+-- expression is looked at once for each column, however many tables share it.
 hk_identity AS (
+    SELECT
+        c.policy_oid,
+        c.table_oid,
+        c.command,
+        c.permissive,
+        c.attnum,
+        c.name,
+        pg_catalog.bool_or(c.clause = 'u') AS in_using,
+        pg_catalog.bool_or(c.clause = 'c') AS in_check
+    FROM hk_compared AS c
+    INNER JOIN hk_comparison AS m ON c.expression = m.expression AND c.name = m.name
+    GROUP BY c.policy_oid, c.table_oid, c.command, c.permissive, c.attnum, c.name
+),
+hk_compared AS (
     SELECT
         p.oid AS policy_oid,
         p.table_oid,
@@ -251,23 +266,39 @@ hk_identity AS (
         p.permissive,
         a.attnum,
         a.attname AS name,
-        p.using_expression ~ w.pattern AS in_using,
-        p.check_expression ~ w.pattern AS in_check
+        e.clause,
+        e.expression
     FROM hk_policy AS p
     INNER JOIN hk_policy_column AS c ON p.oid = c.policy_oid
     INNER JOIN pg_catalog.pg_attribute AS a ON c.table_oid = a.attrelid AND c.attnum = a.attnum
     CROSS JOIN LATERAL (
-        SELECT pg_catalog.regexp_replace(
-            pg_catalog.format('%I', a.attname), '([^[:alnum:]_])', '\\\1', 'g'
-        ) AS name
-    ) AS e
+        VALUES ('u', p.using_expression), ('c', p.check_expression)
+    ) AS e (clause, expression)
+    WHERE
+        -- Below a sub-select the column carries the name of its table: that is no comparison
+        -- of this row alone.
+        pg_catalog.strpos(e.expression, '(' || pg_catalog.quote_ident(a.attname)) > 0
+        OR pg_catalog.strpos(e.expression, ' = ' || pg_catalog.quote_ident(a.attname)) > 0
+        OR pg_catalog.strpos(e.expression, ' = (' || pg_catalog.quote_ident(a.attname)) > 0
+),
+hk_comparison AS (
+    SELECT d.expression, d.name
+    FROM (SELECT DISTINCT c.expression, c.name FROM hk_compared AS c) AS d
+    INNER JOIN hk_pattern AS w ON d.name = w.name
+    WHERE d.expression ~ w.pattern
+),
+hk_pattern AS (
+    SELECT
+        n.name,
+        '\(\(*' || e.escaped || '\)?(::[a-z" .]+)?\)? (=|IS DISTINCT FROM) (?!\(*[''0-9-])'
+        || '(?!ANY \(\(*(ARRAY|''))(\(|[^ ()]+\(|CURRENT_|SESSION_|ANY )'
+        || '| = \(?' || e.escaped || '\)?(::[a-z" .]+)?\)' AS pattern
+    FROM (SELECT DISTINCT c.name FROM hk_compared AS c) AS n
     CROSS JOIN LATERAL (
-        SELECT
-            '\(\(*' || e.name || '\)?(::[a-z" .]+)?\)? (=|IS DISTINCT FROM) (?!\(*[''0-9-])'
-            || '(?!ANY \(\(*(ARRAY|''))(\(|[^ ()]+\(|CURRENT_|SESSION_|ANY )'
-            || '| = \(?' || e.name || '\)?(::[a-z" .]+)?\)' AS pattern
-    ) AS w
-    WHERE p.using_expression ~ w.pattern OR p.check_expression ~ w.pattern
+        SELECT pg_catalog.regexp_replace(
+            pg_catalog.quote_ident(n.name), '([^[:alnum:]_])', '\\\1', 'g'
+        ) AS escaped
+    ) AS e
 ),
 -- Settings that carry the identity.
 hk_context (name) AS (

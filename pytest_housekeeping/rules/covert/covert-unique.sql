@@ -4,8 +4,8 @@
 --   the index leaves out the identity, an attacker inserts guesses: an error 23505 says that
 --   somebody has this value.
 --   https://www.postgresql.org/docs/16/ddl-rowsecurity.html
--- fix: CREATE UNIQUE INDEX ON {table} ({identity}, {columns});
---   -- and drop {index}
+-- fix: {drop};
+--   CREATE UNIQUE INDEX ON {table} ({identity}, {columns}){condition};
 -- tripwire: CREATE TABLE {schema}.hk_tripwire (mail text, tenant text NOT NULL);
 --   CREATE UNIQUE INDEX hk_tripwire_key ON {schema}.hk_tripwire (mail);
 --   ALTER TABLE {schema}.hk_tripwire ENABLE ROW LEVEL SECURITY;
@@ -23,7 +23,15 @@ SELECT
     pg_catalog.format('%I.%I', n.nspname, c.relname) AS object,
     pg_catalog.format('%s may write %s, and learns which values are taken', w.roles, t.object) AS detail,
     t.object AS table,
-    pg_catalog.format('%I.%I', n.nspname, c.relname) AS index,
+    coalesce(
+        (
+            SELECT pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT %I', t.object, k.conname)
+            FROM pg_catalog.pg_constraint AS k
+            WHERE k.conindid = x.indexrelid AND k.conrelid = t.oid AND k.contype IN ('p', 'u', 'x')
+        ),
+        pg_catalog.format('DROP INDEX %I.%I', n.nspname, c.relname)
+    ) AS drop,
+    coalesce(' WHERE ' || pg_catalog.pg_get_expr(x.indpred, x.indrelid), '') AS condition,
     (
         SELECT pg_catalog.string_agg(DISTINCT pg_catalog.format('%I', i.name), ', ')
         FROM hk_identity AS i

@@ -36,8 +36,8 @@ SELECT
     c.oid::pg_catalog.regclass::text AS relation,
     CASE
         WHEN c.relkind IN ('m', 'f')
-            THEN pg_catalog.format('REVOKE ALL ON %s FROM PUBLIC;', c.oid::pg_catalog.regclass)
-                || E'\n-- and let the policy read a protected table'
+            THEN pg_catalog.format('DROP POLICY %s;', p.object)
+                || E'\n-- and write one that reads a protected table'
     END AS fix
 FROM hk_policy_reads AS r
 INNER JOIN hk_opening AS p ON r.policy_oid = p.oid

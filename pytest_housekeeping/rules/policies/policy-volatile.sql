@@ -18,9 +18,13 @@
 --   ALTER TABLE {schema}.hk_good FORCE ROW LEVEL SECURITY;
 --   CREATE POLICY own ON {schema}.hk_good TO {role} USING (tenant = {schema}.hk_good());
 WITH called AS (
-    SELECT DISTINCT t.tree, m.ids[1]::oid AS oid
+    -- funcid and opfuncid are followed by a number and a space.
+    SELECT DISTINCT t.tree, pg_catalog.split_part(m.rest, ' ', 1)::oid AS oid
     FROM hk_tree AS t
-    CROSS JOIN LATERAL pg_catalog.regexp_matches(t.tree, ':(?:op)?funcid (\d+)', 'g') AS m (ids)
+    CROSS JOIN LATERAL pg_catalog.unnest(
+        (pg_catalog.string_to_array(t.tree, 'funcid '))[2:]
+    ) AS m (rest)
+    WHERE m.rest ~ '^\d+ '
 )
 
 SELECT

@@ -1,0 +1,206 @@
+"""Bad input of the code readers: a right verdict or undecided, never a crash, nothing silent."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytest_housekeeping.code import files
+from pytest_housekeeping.code.extraction import MANY, Extraction, extract, references
+from pytest_housekeeping.code.facts import Reference, Undecided
+
+LEDGER = 'cur.execute("SELECT 1 FROM governance.ledger")\n'
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "app").mkdir()
+    return tmp_path
+
+
+def read(root: Path, name: str, data: bytes | str) -> Extraction:
+    (root / "app" / name).write_bytes(data if isinstance(data, bytes) else data.encode())
+    return extract(root, ["app/**"], cache_folder=root / "cache")
+
+
+def undecided(extraction: Extraction) -> list[tuple[int, str]]:
+    return [(e.line, e.reason) for e in extraction.found if isinstance(e, Undecided)]
+
+
+def named(extraction: Extraction) -> set[str]:
+    return {
+        ".".join(name.parts)
+        for each in extraction.found
+        if isinstance(each, Reference)
+        for name in each.names
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "line", "reason"),
+    [
+        ("a.py", "x = 1\ndef (:\n", 2, "it does not parse"),
+        ("a.py", "x = (" * 5000, 1, "it does not parse"),
+        ("a.py", b"x = '\xff'\n", 1, "it is not UTF-8"),
+        ("a.py", b"# coding: nonsense\nx = 1\n", 1, "its encoding is unknown"),
+        ("a.py", b"x = 1\0", 1, "it holds a NUL byte"),
+        ("a.ts", "const a = 1;\nconst = = ;\n", 2, "the file does not parse from here"),
+        ("a.ts", b"const a = '\xff';", 1, "it is not UTF-8"),
+        ("a.sql", "SELECT 1;\nSELEC 2;", 2, "PostgreSQL's parser does not understand"),
+        ("a.sql", b"SELECT '\xff'", 1, "it is not UTF-8"),
+        ("a.prisma", "nonsense", 1, "it declares no model"),
+    ],
+)
+def test_what_cannot_be_read_is_undecided(
+    root: Path, name: str, data: bytes | str, line: int, reason: str
+) -> None:
+    (found,) = undecided(read(root, name, data))
+    assert found[0] == line
+    assert reason in found[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.py", b"# -*- coding: latin-1 -*-\n# \xe9\n" + LEDGER.encode()),
+        ("a.py", b"\xef\xbb\xbf" + LEDGER.encode()),
+        ("a.py", ("# \u00e9\u4e2d\n" + LEDGER).replace("\n", "\r\n").encode()),
+        ("a.sql", "SELECT 1 FROM governance.ledger".encode("utf-16")),
+        ("a.TS", b"client.query('SELECT 1 FROM governance.ledger')"),
+    ],
+)
+def test_another_encoding_is_read(root: Path, name: str, data: bytes) -> None:
+    extraction = read(root, name, data)
+    assert named(extraction) == {"governance.ledger"}
+    assert undecided(extraction) == []
+
+
+def test_columns_count_characters(root: Path) -> None:
+    extraction = read(
+        root, "a.py", 'x = "\u00e9\u00e9"; cur.execute("SELECT 1 FROM governance.ledger")'
+    )
+    (found,) = [each for each in extraction.found if isinstance(each, Reference)]
+    assert (found.line, found.column) == (1, 23)
+    assert (found.names[0].line, found.names[0].column) == (1, 38)
+
+
+def test_a_large_bundle_is_passed_over_and_said(root: Path) -> None:
+    extraction = read(root, "bundle.js", b"var x=1;" * 2_500_000)
+    (passed,) = extraction.passed
+    assert passed.file == "app/bundle.js"
+    assert passed.reason == "generated, 20.0 MB"
+    assert extraction.readings == {}
+
+
+def test_minified_and_installed_code_is_passed_over_and_said(root: Path) -> None:
+    (root / "app/node_modules/x").mkdir(parents=True)
+    (root / "app/node_modules/x/index.js").write_text("client.query('SELECT 1 FROM a.b')")
+    extraction = read(root, "vendor.min.js", "client.query('SELECT 1 FROM a.b')")
+    assert [each.file for each in extraction.passed] == ["app/node_modules", "app/vendor.min.js"]
+    assert named(extraction) == set()
+
+
+def test_links_out_of_the_tree_are_undecided(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "x.py").write_text(LEDGER)
+    (root / "app/x.py").symlink_to(outside / "x.py")
+    (root / "app/folder").symlink_to(outside)
+    (root / "app/nowhere.py").symlink_to(outside / "nowhere.py")
+    extraction = extract(root, ["app/**"], cache_folder=root / "cache")
+    assert {each.file for each in extraction.undecided} == {
+        "app/x.py",
+        "app/folder",
+        "app/nowhere.py",
+    }
+    assert named(extraction) == set()
+
+
+def test_a_link_inside_the_tree_is_read(root: Path) -> None:
+    (root / "app/y.py").symlink_to(root / "app/x.py")
+    extraction = read(root, "x.py", LEDGER)
+    assert set(extraction.readings) == {"app/x.py", "app/y.py"}
+
+
+def test_globs(root: Path) -> None:
+    for name in ("a.py", "b.txt", "deep/c.py", "deep/d.sql", ".hidden/e.py"):
+        path = root / "app" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("")
+    assert files.match(root, ["app/**"]).files == (
+        "app/.hidden/e.py",
+        "app/a.py",
+        "app/deep/c.py",
+        "app/deep/d.sql",
+    )
+    assert files.match(root, ["app/**"]).others == 1
+    assert files.match(root, ["app/*.py"]).files == ("app/a.py",)
+    assert files.match(root, ["app/**/*.sql"]).files == ("app/deep/d.sql",)
+    assert files.match(root, ["**/c.py", "app/a.py"]).files == ("app/a.py", "app/deep/c.py")
+    assert files.match(root, ["app/[ab].py", "nowhere/**"]).unmatched == ("nowhere/**",)
+
+
+def test_the_cache_says_the_same_and_follows_the_text(root: Path) -> None:
+    first = read(root, "a.py", LEDGER)
+    assert read(root, "a.py", LEDGER).found == first.found
+    (moved,) = read(root, "b.py", LEDGER).readings["app/b.py"].found
+    assert moved.file == "app/b.py"
+    assert named(read(root, "a.py", "x = 1")) == {"governance.ledger"}
+    (root / "app/b.py").unlink()
+    assert named(read(root, "a.py", "x = 1")) == set()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"x": 1}', "null"])
+def test_a_broken_cache_costs_time_and_no_truth(root: Path, text: str) -> None:
+    first = read(root, "a.py", LEDGER)
+    for file in (root / "cache").iterdir():
+        file.write_text(text)
+    assert read(root, "a.py", LEDGER).found == first.found
+
+
+def test_entries_of_another_form_are_read_again(root: Path) -> None:
+    first = read(root, "a.py", LEDGER)
+    for file in (root / "cache").iterdir():
+        key = file.read_text().split('"')[1]
+        file.write_text(f'{{"{key}": [[[1]], 7]}}')
+    assert read(root, "a.py", LEDGER).found == first.found
+
+
+def test_many_files_are_read_by_processes_and_say_the_same(root: Path) -> None:
+    names = [f"app/m{number:03}.py" for number in range(MANY + 10)]
+    for number, name in enumerate(names):
+        (root / name).write_text(f'cur.execute("SELECT {number} FROM governance.t{number}")\n')
+    together = references(names, root=root, cache_folder=root / "one")
+    alone = [
+        each for name in names for each in references([name], root=root, cache_folder=root / "two")
+    ]
+    assert list(together) == alone
+    assert len(together) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "absent"),
+    [
+        ("a.py", "x = 1\n", ("tree_sitter", "grimp", "pglast")),
+        ("a.py", LEDGER, ("tree_sitter", "grimp")),
+        ("a.ts", "const x = 1;", ("grimp", "pglast", "ast")),
+        ("a.sql", "SELECT 1", ("tree_sitter", "grimp")),
+    ],
+)
+def test_heavy_parsers_are_loaded_for_their_files_only(
+    root: Path, name: str, text: str, absent: tuple[str, ...]
+) -> None:
+    (root / "app" / name).write_text(text)
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from pytest_housekeeping.code.extraction import extract\n"
+        "sys.modules.pop('ast', None)\n"
+        f"extract(Path({str(root)!r}), ['app/**'], cache_folder=Path({str(root)!r}) / 'c')\n"
+        f"print([m for m in {absent!r} if m in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
