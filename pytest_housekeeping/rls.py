@@ -146,11 +146,14 @@ def _policies(document: Mapping[str, Any], problems: Problems) -> tuple[Declared
     for number, table in enumerate(tables_of(document, "policy", problems), start=1):
         where = f"[[policy]] {number}"
         expect_keys(table, _POLICY_KEYS, where, problems)
+        permissive = table.get("permissive", True)
+        if not isinstance(permissive, bool):
+            problems.add(f"'permissive' of {where} is {permissive!r}, neither true nor false")
         policy = DeclaredPolicy(
             table_object=text_of(table, "table", where, problems),
             name=text_of(table, "name", where, problems),
             command=text_of(table, "command", where, problems) or "ALL",
-            permissive=table.get("permissive", True),
+            permissive=permissive is not False,
             roles=texts_of(table, "roles", where, problems, kind="role names") or ("public",),
             using_expression=text_of(table, "using", where, problems) or None,
             check_expression=text_of(table, "check", where, problems) or None,
@@ -158,10 +161,6 @@ def _policies(document: Mapping[str, Any], problems: Problems) -> tuple[Declared
         if policy.command not in _COMMANDS:
             problems.add(
                 f"{where} has the command {policy.command!r}{closest(policy.command, _COMMANDS)}"
-            )
-        if not isinstance(policy.permissive, bool):
-            problems.add(
-                f"'permissive' of {where} is {policy.permissive!r}, neither true nor false"
             )
         key = (policy.table_object, policy.name)
         if key in found:

@@ -240,7 +240,7 @@ DEFECTS: tuple[tuple[str, str, str], ...] = (
         "view-without-security-invoker",
         "desk.all_notes",
         (
-            "CREATE VIEW desk.all_notes WITH (security_invoker = true) AS SELECT title FROM desk.note;"
+            "CREATE VIEW desk.all_notes WITH (security_invoker) AS SELECT title FROM desk.note;"
             "ALTER VIEW desk.all_notes RESET (security_invoker)"
         ),
     ),

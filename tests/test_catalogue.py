@@ -12,6 +12,7 @@ from guarded import RULES, TODAY
 
 from pytest_housekeeping import guards
 from pytest_housekeeping.database import Connection
+from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.model import Finding, Level
 from pytest_housekeeping.registry import fill
 from pytest_housekeeping.rls import DeclaredPolicy, RlsContract
@@ -38,7 +39,35 @@ def judged(connection: Connection, rule: str, contract: RlsContract = CONTRACT) 
 
 
 def all_judged(connection: Connection, contract: RlsContract = CONTRACT) -> list[Finding]:
-    return [finding for rule in STATIC for finding in judged(connection, rule.id, contract)]
+    """Every rule, in one look at the catalog."""
+    seen = guards.look_at_rules(connection, contract, STATIC)
+    assert seen.keys() == {rule.id for rule in STATIC}
+    return [
+        finding
+        for rule in STATIC
+        for finding in guards.verify_rule(
+            connection, contract, rule, today=TODAY, seen=seen
+        ).findings
+    ]
+
+
+def test_looking_together_sees_what_each_rule_sees(desk: Connection) -> None:
+    for _, _, sql in DEFECTS[::7]:
+        desk.execute("SAVEPOINT story")
+        desk.execute(sql.encode())
+        alone = [finding for rule in STATIC for finding in judged(desk, rule.id)]
+        assert all_judged(desk) == alone
+        desk.execute("ROLLBACK TO SAVEPOINT story; RELEASE SAVEPOINT story")
+
+
+def test_a_broken_rule_is_named_and_the_others_still_judge(desk: Connection) -> None:
+    broken = replace(RULES["rls-not-forced"], query="SELECT nonsense")
+    seen = guards.look_at_rules(desk, CONTRACT, [RULES["rls-not-enabled"], broken])
+    assert seen == {}
+    rule = RULES["rls-not-enabled"]
+    assert guards.verify_rule(desk, CONTRACT, rule, today=TODAY, seen=seen).passed
+    with pytest.raises(RuleBroken, match="rls-not-forced"):
+        guards.verify_rule(desk, CONTRACT, broken, today=TODAY, seen=seen)
 
 
 def test_the_ground_is_sound(desk: Connection) -> None:
@@ -103,14 +132,14 @@ BY_SUPERUSER = {
 def test_a_repair_repairs(desk: Connection) -> None:
     """The fix of each finding, run as it is printed, takes the finding away."""
     kept = 0
-    for rule, object, sql in DEFECTS:
+    for rule, name, sql in DEFECTS:
         desk.execute("SAVEPOINT story")
         desk.execute(sql.encode())
-        fixes = {f.fix for f in judged(desk, rule) if f.object == object}
+        fixes = {f.fix for f in judged(desk, rule) if f.object == name}
         if not any("<" in fix for fix in fixes):
             for fix in sorted(fixes):
                 desk.execute(fix.encode())
-            assert object not in [f.object for f in judged(desk, rule)], (rule, fixes)
+            assert name not in [f.object for f in judged(desk, rule)], (rule, fixes)
             kept += 1
         desk.execute("ROLLBACK TO SAVEPOINT story; RELEASE SAVEPOINT story")
     assert kept >= 60
@@ -406,6 +435,14 @@ def test_five_thousand_roles(desk: Connection, superuser: Connection) -> None:
             "DO $$ BEGIN FOR i IN 1..5000 LOOP EXECUTE format('DROP ROLE desk_many_%s', i);"
             " IF i % 500 = 0 THEN COMMIT; END IF; END LOOP; END $$"
         )
+
+
+def test_maintain_is_caught_where_it_exists(desk: Connection) -> None:
+    if desk.info.server_version < 170000:
+        pytest.skip("MAINTAIN came with PostgreSQL 17")
+    desk.execute("GRANT MAINTAIN ON desk.note TO desk_app")
+    findings = judged(desk, "privilege-on-whole-table")
+    assert [finding.fix for finding in findings] == ["REVOKE MAINTAIN ON desk.note FROM desk_app;"]
 
 
 def test_levels_say_how_grave_it_is() -> None:

@@ -14,6 +14,7 @@ from pytest_housekeeping.code.facts import Reference
 from pytest_housekeeping.code.reading import read_source
 from pytest_housekeeping.code.resolution import Answer, resolve, search_path
 from pytest_housekeeping.database import Connection
+from pytest_housekeeping.errors import RuleBroken
 
 
 @pytest.fixture
@@ -171,3 +172,20 @@ def _state(connection: Connection) -> tuple[object, ...] | None:
         " (SELECT count(*) FROM pg_prepared_statements), (SELECT count(*) FROM pg_proc),"
         " (SELECT count(*) FROM pg_class WHERE relnamespace = 'venture'::regnamespace)"
     ).fetchone()
+
+
+def test_a_schema_that_the_migrator_may_not_enter_is_named_all_the_same(
+    ground: Connection, superuser: Connection
+) -> None:
+    superuser.execute("CREATE SCHEMA vault; CREATE TABLE vault.secret (id bigint)")
+    superuser.execute("REVOKE ALL ON SCHEMA vault FROM PUBLIC")
+    (answer,) = ask(ground, "SELECT id FROM vault.secret")
+    assert reached(answer) == {"vault.secret": ((), "")}
+    assert answer.refused is None
+
+
+def test_an_answer_needs_an_open_transaction_that_works(ground: Connection) -> None:
+    with pytest.raises(psycopg.Error):
+        ground.execute("SELECT 1 / 0")
+    with pytest.raises((RuleBroken, psycopg.Error)):
+        ask(ground, "SELECT id FROM venture.orders")

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from pytest_housekeeping.errors import MisuseError
-from pytest_housekeeping.rls import Exemption, parse_rls
+from pytest_housekeeping.rls import DeclaredPolicy, Exemption, parse_rls
 
 RULES = ("rls-not-enabled", "rls-not-forced")
 GOOD = """
@@ -20,6 +20,13 @@ EXEMPT = """
 rule = "rls-not-enabled"
 object = "venture.country"
 reason = "public"
+"""
+POLICY = """
+[[policy]]
+table = "venture.orders"
+name = "own"
+roles = ["venture_app"]
+using = "(tenant_id = 1)"
 """
 
 
@@ -72,6 +79,11 @@ def test_an_exemption_holds_on_its_last_day() -> None:
         (GOOD + EXEMPT + 'until = "2027"', "not a day"),
         (GOOD + EXEMPT + "until = 2027-06-30T00:00:00", "not a day"),
         (GOOD + EXEMPT + "til = 2027-06-30", "did you mean 'until'?"),
+        (GOOD + POLICY.replace('name = "own"', ""), "has no 'name'"),
+        (GOOD + POLICY + 'command = "SELECTS"', "did you mean 'SELECT'?"),
+        (GOOD + POLICY + "permissive = 1", "neither true nor false"),
+        (GOOD + POLICY + 'usign = "x"', "did you mean 'using'?"),
+        (GOOD + POLICY + POLICY, "repeats the policy"),
     ],
 )
 def test_what_is_wrong_is_said(text: str, message: str) -> None:
@@ -88,3 +100,19 @@ def test_every_problem_is_said_at_once_with_the_file() -> None:
 def test_a_star_inside_a_quoted_name_is_a_name() -> None:
     text = GOOD + EXEMPT.replace('"venture.country"', "'venture.\"five*\"'")
     assert parse_rls(text, known_rules=RULES).exemptions[0].object == 'venture."five*"'
+
+
+def test_a_declared_policy_is_read() -> None:
+    text = GOOD + POLICY + 'command = "SELECT"\npermissive = false\n'
+    contract = parse_rls(text, known_rules=RULES)
+    assert contract.policies == (
+        DeclaredPolicy(
+            table_object="venture.orders",
+            name="own",
+            command="SELECT",
+            permissive=False,
+            roles=("venture_app",),
+            using_expression="(tenant_id = 1)",
+        ),
+    )
+    assert "venture.orders" in contract.policies_json()

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from pytest_housekeeping.boundary import FORBIDDEN, App, Boundaries, Contract
-from pytest_housekeeping.code import verdicts
+from pytest_housekeeping.code import verdicts, weighing
 from pytest_housekeeping.code.exemptions import Baseline, CodeExemption, Instance
 from pytest_housekeeping.code.extraction import Extraction, extract, read_files
 from pytest_housekeeping.code.facts import Kind, Reference
@@ -82,16 +82,16 @@ def judge_code(
         )
     ground = resolved or resolve_code(connection, app, extraction)
     found = _breaches(boundaries, contract, root, known, ground, cache_folder)
-    findings = verdicts.weigh(
+    findings = weighing.weigh(
         found,
         contract,
-        exemptions=verdicts.about(exemptions, boundaries, contract, _files(extraction)),
+        exemptions=weighing.about(exemptions, boundaries, contract, _files(extraction)),
         baseline=baseline or Baseline(),
         today=today or datetime.now(UTC).date(),
     )
     if contract == next((c for c in boundaries.contracts if c.type == FORBIDDEN), None):
         files = {name: _files(each) for name, each in known.items()}
-        findings += verdicts.unclaimed(exemptions, boundaries, files)
+        findings += weighing.unclaimed(exemptions, boundaries, files)
     if broken:
         places = refused_places(root, ground.references, ground.resolutions)
         refused = verdicts.broken(extraction.found, ground.resolutions, places)

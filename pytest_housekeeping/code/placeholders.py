@@ -15,6 +15,8 @@ _TOKEN = re.compile(
     r"|(?P<hole>\ue000\d+\ue001)"
     r"|(?P<named>%\((?P<key>\w+)\)[sbt])"
     r"|(?P<colon>(?<![\w:\[]):(?P<name>[A-Za-z_]\w*))"
+    # pg-promise: a value without a modifier; with one, such as :name, it is no value.
+    r"|(?P<promise>\$(?:\{(?P<p1>\w+)\}|\((?P<p2>\w+)\)|<(?P<p3>\w+)>|\[(?P<p4>\w+)\]))"
     r"|(?P<format>%[sbt](?!\w))"
     r"|(?P<percent>%%)"
     r"|(?P<mark>(?<![?|&@#<>*/=~!-])\?(?![?|&@#<>*/=~!-]))"
@@ -66,7 +68,8 @@ def normalise(template: Template) -> Normal:
         if match["dollar"]:
             out.append(match[0])
             continue
-        key = match["key"] or match["name"] or f"\0{found}"
+        promised = match["p1"] or match["p2"] or match["p3"] or match["p4"]
+        key = match["key"] or match["name"] or promised or f"\0{found}"
         if key not in named:
             count += 1
             named[key] = count

@@ -9,7 +9,7 @@ from pytest_housekeeping.code.collector import Collector
 from pytest_housekeeping.code.facts import Import, Kind
 from pytest_housekeeping.code.python_source import Site, Survey, span
 from pytest_housekeeping.code.python_text import Assigned, call_name, template
-from pytest_housekeeping.code.template import Hole, static
+from pytest_housekeeping.code.template import Hole, static, visible
 from pytest_housekeeping.code.vocabulary import vocabulary
 
 # The position of the statement among the arguments.
@@ -115,7 +115,7 @@ def _call(
             yield from _named(site, node, "read_sql_table", collector)
         else:
             yield from _sink(
-                site, node, _SINKS[name], survey, collector, sure=sure, how=f"{name}()"
+                site, node, _SINKS[name], survey, collector, sure=sure, how=f"{name}()", known=known
             )
 
 
@@ -131,6 +131,7 @@ def _sink(
     *,
     sure: bool,
     how: str,
+    known: bool = False,
 ) -> Iterator[int]:
     argument = _argument(node, position, ("query", "sql", "statement", "operation", "command"))
     if argument is None or isinstance(argument, ast.Starred):
@@ -143,9 +144,10 @@ def _sink(
             taken = True  # it is a call of its own
             continue
         inner = Site(text, site.scope, survey.symbols.get(id(text), site.symbol))
-        if not sure and not _is_sql(inner):
+        asked = sure or (known and _starts_like_sql(inner))
+        if not asked and not _is_sql(inner):
             continue
-        if take(inner, collector, how=how, sink=sure):
+        if take(inner, collector, how=how, sink=asked):
             yield id(text)
             taken = True
         elif sure and not _is_orm_value(text, site):
@@ -190,6 +192,12 @@ def _given(assigned: Assigned, site: Site) -> Iterator[ast.expr]:
             yield (known.single if known else None) or value
         else:
             yield value
+
+
+def _starts_like_sql(site: Site) -> bool:
+    from pytest_housekeeping.code import sqltext
+
+    return sqltext.starts_like_sql(visible(template(site.node, site.scope) or ()))
 
 
 def _is_sql(site: Site) -> bool:

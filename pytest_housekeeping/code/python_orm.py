@@ -29,6 +29,7 @@ def _call(
     site: Site, node: ast.Call, survey: Survey, collector: Collector, default: str | None
 ) -> None:
     name = call_name(node)
+    _translated(site, node, collector)
     first = static(template(node.args[0], site.scope)) if node.args else None
     place = span(collector, node, site.symbol)
     if name == "Table" and len(node.args) > 1 and "sqlalchemy" in survey.roots:
@@ -59,6 +60,20 @@ def _call(
         if all(parts):
             texts = tuple(part for part in parts if part)
             collector.name(texts[:2], Kind.RELATION, place, how="Identifier()", certain=False)
+
+
+def _translated(site: Site, node: ast.Call, collector: Collector) -> None:
+    """``execution_options(schema_translate_map={None: "governance"})``."""
+    for keyword in node.keywords:
+        if keyword.arg == "schema_translate_map" and isinstance(keyword.value, ast.Dict):
+            for value in keyword.value.values:
+                place = span(collector, value, site.symbol)
+                if isinstance(value, ast.Constant) and value.value is None:
+                    continue
+                if schema := static(template(value, site.scope)):
+                    collector.name((schema,), Kind.SCHEMA, place, how="schema_translate_map")
+                else:
+                    collector.undecided(place, "the schema is chosen at run time")
 
 
 def _foreign_key(text: str, place: Span, collector: Collector, default: str | None) -> None:

@@ -186,6 +186,15 @@ class _Walk:
         for statement in (*node.body, *node.orelse):
             self.visit(statement, scope, symbol, silent)
 
+    def comprehension(
+        self, node: ast.comprehension, scope: Scope, symbol: str, silent: bool
+    ) -> None:
+        if isinstance(node.target, ast.Name):
+            assigned = scope.names.setdefault(node.target.id, Assigned())
+            assigned.values.append(("each", node.iter))
+        for part in (node.iter, *node.ifs):
+            self.visit(part, scope, symbol, silent)
+
     def expression(self, node: ast.Expr, scope: Scope, symbol: str, silent: bool) -> None:
         if not isinstance(node.value, ast.Constant):  # a docstring, or a text nobody uses
             self.visit(node.value, scope, symbol, silent)
@@ -313,6 +322,7 @@ _HANDLERS: dict[type, Callable[..., None]] = {
     ast.NamedExpr: _Walk.assign,
     ast.For: _Walk.loop,
     ast.AsyncFor: _Walk.loop,
+    ast.comprehension: _Walk.comprehension,
     ast.Expr: _Walk.expression,
     ast.Constant: _Walk.text,
     ast.JoinedStr: _Walk.joined,

@@ -209,11 +209,9 @@ def _sink(source: Source, call: Node) -> None:
     choices = _choices(source, argument)
     for node in choices:
         text = template(node, source.names)
-        if text is None or (not sure and not sqltext.read(text, sink=False)):
-            continue
-        if source.take(node, how=f"{name}()", sink=sure):
-            continue
-        text = None
+        asked = sure or (text is not None and sqltext.starts_like_sql(visible(text)))
+        if text is not None and (asked or sqltext.read(text, sink=False)):
+            source.take(node, how=f"{name}()", sink=asked)
     taken = all(node.id in source.done or _is_built(node) for node in choices)
     if sure and not taken and argument.type not in ("object", "array", "arrow_function"):
         source.collector.undecided(

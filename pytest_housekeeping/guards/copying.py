@@ -23,9 +23,10 @@ def copy_out(
         try:
             with as_role(connection, rights.role, empty):
                 connection.execute("SET LOCAL row_security = on")
-                found.append("" if _gives_a_row(connection, subject) else "no row")
+                answer = "" if _gives_a_row(connection, subject) else "no row"
         except psycopg.Error as error:
-            found.append(error.sqlstate or "an error")
+            answer = error.sqlstate or "an error"
+        found.append(answer)
     return found
 
 
@@ -35,4 +36,4 @@ def _gives_a_row(connection: Connection, subject: Subject) -> bool:
         sql.Identifier(subject.schema, subject.name)
     )
     with connection.cursor() as cursor, cursor.copy(table) as copy:
-        return any(True for _ in copy)
+        return len(list(copy)) > 0  # to its end: the connection is not free before

@@ -8,7 +8,7 @@ and no CHECK constraint or partition bound can prove what the policy does not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from psycopg import sql
 
 from pytest_housekeeping.database import Connection
-from pytest_housekeeping.guards.evaluation import run_readonly
+from pytest_housekeeping.guards.entrances import entrances
 from pytest_housekeeping.guards.parts import Settings, read_parts
 from pytest_housekeeping.guards.probe import Answer, Attempt, attempt_all
 from pytest_housekeeping.guards.purity import Purity
@@ -26,7 +26,6 @@ from pytest_housekeeping.guards.rewriting import (
     Value,
     arms_of,
     parts_of,
-    schemas_of,
 )
 from pytest_housekeeping.guards.subjects import Rights, Subject
 
@@ -100,7 +99,7 @@ def ask_planner(
         for question, condition in zip(questions, conditions, strict=True)
         if condition
     ]
-    _note_schemas(connection, asked)
+    _let_in(connection, asked)
     for _ in range(_ROUNDS):
         pending = [each for each in asked if each.texts and not each.reason]
         if not pending:
@@ -241,54 +240,12 @@ def row_source(subject: Subject) -> str:
     return f"pg_catalog.jsonb_to_recordset('[]') AS {name} ({columns or 'hk_none integer'})"
 
 
-def _note_schemas(connection: Connection, asked: Sequence[_Asked]) -> None:
-    """A policy finds its functions by number, its text by name: for that the role must be able
-    to enter their schemas. Where it cannot, it is let in for the moment of asking."""
-    needed: dict[int, frozenset[str]] = {}
-    for number, each in enumerate(asked):
-        try:
-            named = schemas_of(each.condition)
-        except Unreadable:
-            named = frozenset()
-        types = {column.type_schema for column in each.question.subject.columns}
-        needed[number] = (named | types) - {"pg_catalog"}
-    pairs = {
-        (each.question.rights.role, schema)
-        for number, each in enumerate(asked)
-        for schema in needed[number]
-    }
-    barred = _barred(connection, pairs)
-    for number, each in enumerate(asked):
-        for schema in sorted(needed[number]):
-            mine = barred.get((each.question.rights.role, schema))
-            if mine:
-                name, role = sql.Identifier(schema), sql.Identifier(each.question.rights.role)
-                grant = sql.SQL("GRANT USAGE ON SCHEMA {} TO {};").format(name, role)
-                each.setup += grant.as_string()
-            elif mine is not None:
-                each.reason = f"its condition names schema {schema}, which the role cannot enter"
-
-
-def _barred(
-    connection: Connection, pairs: Iterable[tuple[str, str]]
-) -> dict[tuple[str, str], bool]:
-    """The schemas that a role may not use, and whether we may change that."""
-    listed = sorted(pairs)
-    if not listed:
-        return {}
-    row = run_readonly(
+def _let_in(connection: Connection, asked: Sequence[_Asked]) -> None:
+    told = entrances(
         connection,
-        sql.SQL(
-            "SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array("
-            "p.role, p.schema, pg_catalog.pg_has_role(n.nspowner, 'USAGE'))), '[]')"
-            " FROM ROWS FROM (pg_catalog.unnest({}::text[]), pg_catalog.unnest({}::text[]))"
-            " AS p (role, schema)"
-            " INNER JOIN pg_catalog.pg_namespace AS n ON p.schema = n.nspname"
-            " WHERE NOT pg_catalog.has_schema_privilege(p.role, n.oid, 'USAGE')"
-        )
-        .format(
-            sql.Literal([role for role, _ in listed]), sql.Literal([each for _, each in listed])
-        )
-        .as_bytes(connection),
+        [(each.question.subject, each.question.rights.role, each.condition) for each in asked],
     )
-    return {(role, schema): mine for role, schema, mine in row[0]}
+    for each, (setup, shut) in zip(asked, told, strict=True):
+        each.setup = setup
+        if shut:
+            each.reason = f"its condition names schema {shut}, which the role cannot enter"

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import product
-from math import prod
 from typing import Any
 
 from psycopg import sql
 
+from pytest_housekeeping.guards.alternatives import alternatives
 from pytest_housekeeping.guards.purity import Purity, below, children, names_of
 
-_MOST_ARMS = 32
 _MOST_ELEMENTS = 100
 
 
@@ -54,7 +52,7 @@ def arms_of(expression: str, purity: Purity, values: Mapping[Part, Value]) -> tu
     key = (expression, tuple(used.items()))
     if key not in purity.arms:
         node = _Rewriter(purity, {}, used).rewrite(_parse(expression))
-        purity.arms[key] = tuple(print_node(arm) for arm in _arms(node))
+        purity.arms[key] = tuple(print_node(arm) for arm in alternatives(node))
     return purity.arms[key]
 
 
@@ -89,46 +87,6 @@ def _condition(text: str) -> Any:
 
     statement: Any = parse_sql(f"SELECT WHERE {text}")[0].stmt
     return statement.whereClause
-
-
-def _arms(node: Any) -> list[Any]:
-    """Alternatives, each to be judged alone: the planner folds more of what stands alone."""
-    from pglast import ast
-    from pglast.enums import BoolExprType
-
-    if isinstance(node, ast.CaseExpr) and node.arg is None:
-        return _cases(node)
-    if not isinstance(node, ast.BoolExpr):
-        return [node]
-    if node.boolop == BoolExprType.OR_EXPR:
-        return [arm for each in node.args or () for arm in _arms(each)]
-    if node.boolop == BoolExprType.AND_EXPR:
-        choices = [_arms(each) for each in node.args or ()]
-        if 1 < prod(len(each) for each in choices) <= _MOST_ARMS:
-            return [
-                ast.BoolExpr(boolop=BoolExprType.AND_EXPR, args=tuple(chosen))
-                for chosen in product(*choices)
-            ]
-    return [node]
-
-
-def _cases(node: Any) -> list[Any]:
-    """``CASE`` as alternatives: each result, where its condition holds and no earlier one does."""
-    from pglast import ast
-    from pglast.enums import BoolExprType, BoolTestType
-
-    found: list[Any] = []
-    before: list[Any] = []
-    for when in node.args or ():
-        found.append((*before, when.expr, when.result))
-        before.append(ast.BooleanTest(arg=when.expr, booltesttype=BoolTestType.IS_NOT_TRUE))
-    if node.defresult is not None:
-        found.append((*before, node.defresult))
-    return [
-        arm
-        for each in found
-        for arm in _arms(ast.BoolExpr(boolop=BoolExprType.AND_EXPR, args=each))
-    ]
 
 
 class _Rewriter:

@@ -1,0 +1,195 @@
+"""The query behind ``shapes``: tables, their constraints, and the tables that they refer to."""
+
+from __future__ import annotations
+
+# A function of a trigger that leaves the database, or speaks to other sessions, is not set off.
+_OUTWARD = r"\m(dblink\w*|http\w*|net\.http\w*|pg_notify|notify|lo_\w+|copy|pg_read_\w*file\w*)\M"
+
+SHAPES = (
+    """
+WITH RECURSIVE hk_needed (oid) AS (
+    SELECT c.oid
+    FROM ROWS FROM (
+        pg_catalog.unnest({schemas}::text[]), pg_catalog.unnest({names}::text[])
+    ) AS w (schema, name)
+    INNER JOIN pg_catalog.pg_namespace AS n ON w.schema = n.nspname
+    INNER JOIN pg_catalog.pg_class AS c ON n.oid = c.relnamespace AND w.name = c.relname
+    UNION
+    SELECT k.confrelid
+    FROM hk_needed AS h
+    INNER JOIN pg_catalog.pg_constraint AS k ON h.oid = k.conrelid AND k.contype = 'f'
+),
+hk_based (oid, typid, typmod, depth) AS (
+    SELECT t.oid, t.oid, -1, 0
+    FROM pg_catalog.pg_type AS t
+    WHERE t.oid IN (
+        SELECT a.atttypid FROM pg_catalog.pg_attribute AS a
+        INNER JOIN hk_needed AS h ON a.attrelid = h.oid
+    )
+    UNION ALL
+    SELECT b.oid, t.typbasetype, t.typtypmod, b.depth + 1
+    FROM hk_based AS b
+    INNER JOIN pg_catalog.pg_type AS t ON b.typid = t.oid
+    WHERE t.typtype = 'd'
+),
+hk_base AS (
+    SELECT DISTINCT ON (b.oid) b.oid, b.typid, b.typmod
+    FROM hk_based AS b
+    ORDER BY b.oid, b.depth DESC
+)
+SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+    'schema', n.nspname,
+    'name', c.relname,
+    'object', pg_catalog.format('%I.%I', n.nspname, c.relname),
+    'forced', c.relrowsecurity AND c.relforcerowsecurity,
+    'partitioned', c.relkind = 'p',
+    'bare', CASE
+        WHEN
+            c.relrowsecurity AND c.relforcerowsecurity
+            AND pg_catalog.pg_has_role(c.relowner, 'USAGE')
+            AND NOT (
+                SELECT r.rolsuper OR r.rolbypassrls FROM pg_catalog.pg_roles AS r
+                WHERE r.rolname = current_user
+            )
+            THEN pg_catalog.format(
+                'ALTER TABLE %I.%I NO FORCE ROW LEVEL SECURITY;', n.nspname, c.relname
+            )
+        ELSE ''
+    END,
+    'fields', (
+        SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+            'name', a.attname,
+            'quoted', pg_catalog.format('%I', a.attname),
+            'type', pg_catalog.format_type(a.atttypid, a.atttypmod),
+            'base', pg_catalog.format_type(
+                b.typid, CASE WHEN b.typid = a.atttypid THEN a.atttypmod ELSE b.typmod END
+            ),
+            'plain', t.typname,
+            'kind', t.typtype,
+            'category', t.typcategory,
+            'typmod', CASE WHEN b.typid = a.atttypid THEN a.atttypmod ELSE b.typmod END,
+            'element', coalesce(
+                (
+                    SELECT pg_catalog.format_type(r.rngsubtype, NULL)
+                    FROM pg_catalog.pg_range AS r
+                    WHERE b.typid IN (r.rngtypid, r.rngmultitypid)
+                ),
+                ''
+            ),
+            'arity', (
+                SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute AS f
+                WHERE f.attrelid = t.typrelid AND f.attnum > 0 AND NOT f.attisdropped
+            ),
+            'labels', (
+                SELECT coalesce(
+                    pg_catalog.jsonb_agg(e.enumlabel ORDER BY e.enumsortorder), '[]'
+                )
+                FROM pg_catalog.pg_enum AS e
+                WHERE e.enumtypid = b.typid
+            ),
+            'checks', (
+                SELECT coalesce(
+                    pg_catalog.jsonb_agg(pg_catalog.pg_get_expr(k.conbin, 0) ORDER BY k.conname),
+                    '[]'
+                )
+                FROM hk_based AS d
+                INNER JOIN pg_catalog.pg_constraint AS k ON d.typid = k.contypid
+                WHERE d.oid = a.atttypid AND k.contype = 'c'
+            ),
+            'required', a.attnotnull OR EXISTS (
+                SELECT FROM hk_based AS d
+                INNER JOIN pg_catalog.pg_type AS y ON d.typid = y.oid
+                WHERE d.oid = a.atttypid AND y.typnotnull
+            ),
+            'default', CASE
+                WHEN a.attgenerated = '' THEN coalesce(
+                    (
+                        SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid)
+                        FROM pg_catalog.pg_attrdef AS d
+                        WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum
+                    ),
+                    ''
+                )
+                ELSE ''
+            END,
+            'identity', a.attidentity,
+            'generated', a.attgenerated <> ''
+        ) ORDER BY a.attnum), '[]')
+        FROM pg_catalog.pg_attribute AS a
+        INNER JOIN hk_base AS b ON a.atttypid = b.oid
+        INNER JOIN pg_catalog.pg_type AS t ON b.typid = t.oid
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    ),
+    'checks', (
+        SELECT coalesce(
+            pg_catalog.jsonb_agg(pg_catalog.pg_get_expr(k.conbin, k.conrelid) ORDER BY k.conname),
+            '[]'
+        )
+        FROM pg_catalog.pg_constraint AS k
+        WHERE k.conrelid = c.oid AND k.contype = 'c'
+    ),
+    'bounds', CASE
+        WHEN c.relkind = 'p' THEN (
+            SELECT coalesce(
+                pg_catalog.jsonb_agg(pg_catalog.pg_get_partition_constraintdef(l.relid)), '[]'
+            )
+            FROM pg_catalog.pg_partition_tree(c.oid) AS l
+            WHERE l.isleaf AND l.relid <> c.oid
+        )
+        ELSE pg_catalog.jsonb_build_array(pg_catalog.pg_get_partition_constraintdef(c.oid))
+    END,
+    'keys', (
+        SELECT coalesce(pg_catalog.jsonb_agg((
+            SELECT pg_catalog.jsonb_agg(a.attname)
+            FROM pg_catalog.pg_attribute AS a
+            WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey::smallint[])
+        )), '[]')
+        FROM pg_catalog.pg_index AS i
+        WHERE i.indrelid = c.oid AND i.indisunique AND i.indkey::text <> '0'
+    ),
+    'references', (
+        SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+            'columns', (
+                SELECT pg_catalog.jsonb_agg(a.attname ORDER BY o.n)
+                FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY AS o (num, n)
+                INNER JOIN pg_catalog.pg_attribute AS a
+                    ON a.attrelid = k.conrelid AND o.num = a.attnum
+            ),
+            'parent', (
+                SELECT pg_catalog.format('%I.%I', pn.nspname, pc.relname)
+                FROM pg_catalog.pg_class AS pc
+                INNER JOIN pg_catalog.pg_namespace AS pn ON pc.relnamespace = pn.oid
+                WHERE pc.oid = k.confrelid
+            ),
+            'named', (
+                SELECT pg_catalog.jsonb_agg(a.attname ORDER BY o.n)
+                FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY AS o (num, n)
+                INNER JOIN pg_catalog.pg_attribute AS a
+                    ON a.attrelid = k.confrelid AND o.num = a.attnum
+            )
+        ) ORDER BY k.conname COLLATE "C"), '[]')
+        FROM pg_catalog.pg_constraint AS k
+        WHERE k.conrelid = c.oid AND k.contype = 'f'
+    ),
+    'outward', (
+        SELECT coalesce(pg_catalog.jsonb_agg(g.tgname ORDER BY g.tgname), '[]')
+        FROM pg_catalog.pg_trigger AS g
+        INNER JOIN pg_catalog.pg_proc AS f ON g.tgfoid = f.oid
+        INNER JOIN pg_catalog.pg_language AS l ON f.prolang = l.oid
+        WHERE
+            g.tgrelid = c.oid
+            AND NOT g.tgisinternal
+            AND g.tgenabled <> 'D'
+            AND (
+                f.prosrc ~* '"""
+    + _OUTWARD
+    + """'
+                OR NOT (l.lanpltrusted OR l.lanname = 'internal')
+            )
+    )
+) ORDER BY n.nspname, c.relname), '[]')
+FROM hk_needed AS h
+INNER JOIN pg_catalog.pg_class AS c ON h.oid = c.oid
+INNER JOIN pg_catalog.pg_namespace AS n ON c.relnamespace = n.oid
+"""
+)
