@@ -43,7 +43,7 @@ def test_values_are_read(root: Path) -> None:
         ('server = "docker"', ['neither "embedded" nor "system"']),
         ('lock_timeout = "5 parsecs"', ["no duration"]),
         ('lock_timeout = "5"', ["no duration"]),
-        ("migrator = \"x'; DROP\"", ["no plain lower-case identifier"]),
+        ('migrator = "x\'; DROP"', ["no plain lower-case identifier"]),
         ('sql = "../elsewhere"', ["does not lie under the rootdir"]),
         ('checks = "nowhere"', ["there is no such folder"]),
         ("max_locks_held = -1", ["below 0"]),

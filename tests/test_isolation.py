@@ -348,7 +348,7 @@ def test_names_that_need_quoting_are_no_obstacle(ground: Connection, superuser: 
         'ALTER TABLE "Sch""ema.1"."Tä.ble$hk0$" ENABLE ROW LEVEL SECURITY,'
         " FORCE ROW LEVEL SECURITY;"
         'CREATE POLICY "p""1" ON "Sch""ema.1"."Tä.ble$hk0$"'
-        ' USING ("Te""nant %s" = nullif(current_setting(\'app.tenant\', true), \'\'));'
+        " USING (\"Te\"\"nant %s\" = nullif(current_setting('app.tenant', true), ''));"
         f'GRANT USAGE ON SCHEMA "Sch""ema.1" TO {quoted};'
         f'GRANT SELECT, INSERT, UPDATE, DELETE ON "Sch""ema.1"."Tä.ble$hk0$" TO {quoted}'.encode()
     )

@@ -19,7 +19,9 @@ def read(folder: Path, text: str | bytes, kind: Kind = Kind.MIGRATION) -> SqlFil
 
 
 def test_a_sound_file(tmp_path: Path) -> None:
-    file = read(tmp_path, "-- hk: row-security=on\nCREATE TABLE a (); INSERT INTO a DEFAULT VALUES;")
+    file = read(
+        tmp_path, "-- hk: row-security=on\nCREATE TABLE a (); INSERT INTO a DEFAULT VALUES;"
+    )
     assert (file.number, file.statements, file.row_security) == (1, 2, True)
     assert (file.transaction, file.keeps_session, file.problems) == ("batch", True, ())
 
