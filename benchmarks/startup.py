@@ -24,9 +24,7 @@ def main() -> int:
         suite = empty_suite(folder / "empty")
         seconds = turn_by_turn(
             {
-                "without": pytest_command(
-                    suite, "-p", "no:housekeeping", code=NOTHING_COLLECTED
-                ),
+                "without": pytest_command(suite, "-p", "no:housekeeping", code=NOTHING_COLLECTED),
                 "with": pytest_command(suite, code=NOTHING_COLLECTED),
             },
             rounds,

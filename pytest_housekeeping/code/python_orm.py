@@ -11,6 +11,7 @@ from pytest_housekeeping.code.python_source import Site, Survey, span
 from pytest_housekeeping.code.python_text import Scope, call_name, template
 from pytest_housekeeping.code.template import static
 
+_NAMING = {"Table", "ForeignKey", "ForeignKeyConstraint", "MetaData", "Identifier"}
 _COLUMNS = {"Column", "mapped_column"}
 
 
@@ -29,7 +30,10 @@ def _call(
     site: Site, node: ast.Call, survey: Survey, collector: Collector, default: str | None
 ) -> None:
     name = call_name(node)
-    _translated(site, node, collector)
+    if node.keywords:
+        _translated(site, node, collector)
+    if name not in _NAMING:
+        return
     first = static(template(node.args[0], site.scope)) if node.args else None
     place = span(collector, node, site.symbol)
     if name == "Table" and len(node.args) > 1 and "sqlalchemy" in survey.roots:
@@ -49,17 +53,19 @@ def _call(
     elif name == "ForeignKey" and first and first.count(".") in (1, 2):
         _foreign_key(first, span(collector, node.args[0], site.symbol), collector, default)
     elif name == "ForeignKeyConstraint" and len(node.args) > 1:
-        for target in getattr(node.args[1], "elts", []):
-            text = static(template(target, site.scope))
-            if text and text.count(".") in (1, 2):
-                _foreign_key(text, span(collector, target, site.symbol), collector, default)
+        _foreign_keys(site, node.args[1], collector, default)
     elif name == "MetaData" and (schema := _keyword(node, "schema", site.scope)):
         collector.name((schema,), Kind.SCHEMA, place, how="MetaData(schema=)", certain=False)
     elif name == "Identifier" and len(node.args) > 1 and _is_psycopg(node, survey):
-        parts = tuple(static(template(each, site.scope)) for each in node.args)
-        if all(parts):
-            texts = tuple(part for part in parts if part)
-            collector.name(texts[:2], Kind.RELATION, place, how="Identifier()", certain=False)
+        parts = tuple(static(template(each, site.scope)) or "" for each in node.args)
+        collector.name(parts[:2], Kind.RELATION, place, how="Identifier()", certain=False)
+
+
+def _foreign_keys(site: Site, targets: ast.expr, collector: Collector, default: str | None) -> None:
+    for target in getattr(targets, "elts", []):
+        text = static(template(target, site.scope))
+        if text and text.count(".") in (1, 2):
+            _foreign_key(text, span(collector, target, site.symbol), collector, default)
 
 
 def _translated(site: Site, node: ast.Call, collector: Collector) -> None:

@@ -143,18 +143,14 @@ class _Reader:
         if "relname" in node:
             self._relation(node)
         for child, value in node.items():
-            if not isinstance(value, (dict, list)):
+            if child in _LEAVES or not isinstance(value, (dict, list)):
                 continue
-            if child == "ParamRef" and isinstance(value, dict):
-                if loose:
-                    self._found.loose_parameters.add(value.get("number", 0))
-                continue
-            visit = _VISITS.get(child)
-            if visit is not None and isinstance(value, dict):
-                visit(self, value)
-            sets = child == "targetList" and key in _SETTING_STATEMENTS
-            inner = (child in _LOOSE_KEYS and not sets) or (loose and child in _TRANSPARENT)
-            self._walk(child, value, loose=inner)
+            if child == "ParamRef" and loose:
+                self._found.loose_parameters.add(node[child].get("number", 0))
+            if child in _VISITS and isinstance(value, dict):
+                _VISITS[child](self, value)
+            if child not in _LAST:
+                self._walk(child, value, loose=_is_loose(key, child, loose=loose))
 
     def _relation(self, node: Any) -> None:
         parts = tuple(part for part in (node.get("schemaname"), node["relname"]) if part)
@@ -228,6 +224,8 @@ _VISITS: dict[str, Any] = {
     "ColumnRef": _Reader._column,
     "ResTarget": _Reader._target,
 }
+_LAST = {"ColumnRef", "ParamRef"}
+_LEAVES = {"A_Const", "String", "Integer", "typeName", "A_Star"}
 # Places where a parameter is no single value: a whole condition, a sort key, an output column.
 _LOOSE_KEYS = {
     "whereClause",
@@ -241,6 +239,12 @@ _LOOSE_KEYS = {
 }
 _TRANSPARENT = {"ResTarget", "SortBy", "node", "BoolExpr", "args", "val", "exprs"}
 _SETTING_STATEMENTS = {"UpdateStmt", "onConflictClause", "MergeWhenClause"}
+
+
+def _is_loose(key: str, child: str, *, loose: bool) -> bool:
+    if child == "targetList" and key in _SETTING_STATEMENTS:
+        return False
+    return child in _LOOSE_KEYS or (loose and child in _TRANSPARENT)
 
 
 def _constant(node: Any) -> str | None:

@@ -286,6 +286,8 @@ hk_comparison AS (
     FROM (SELECT DISTINCT c.expression, c.name FROM hk_compared AS c) AS d
     INNER JOIN hk_pattern AS w ON d.name = w.name
     WHERE d.expression ~ w.pattern
+    -- Kept apart from the join that uses it, so that nothing is matched more than once.
+    OFFSET 0
 ),
 hk_pattern AS (
     SELECT
@@ -299,6 +301,7 @@ hk_pattern AS (
             pg_catalog.quote_ident(n.name), '([^[:alnum:]_])', '\\\1', 'g'
         ) AS escaped
     ) AS e
+    OFFSET 0
 ),
 -- Settings that carry the identity.
 hk_context (name) AS (
