@@ -6,37 +6,89 @@ import os
 import re
 import shutil
 import threading
+import time
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 from production_project import Production, Rehearsal
 from staging_project import Project, Run
 
 ROUNDS = 20 if os.environ.get("HK_FAULTS") else 2
-SETTINGS = '[tool.housekeeping]\nlint = false\nlock_wait = "300ms"\n'
-# Long enough that the second is on its way while the first one holds the lock.
-SLOW = """
-
-def test_slowly(hk_connection):
-    hk_connection.execute("SELECT pg_sleep(2)")
+SETTINGS = '[tool.housekeeping]\nlint = false\nlock_wait = "300ms"\nlock_timeout = "60s"\n'
+# The first one stays in its transaction until the test lets it go on.
+GATE = 4711
+GATED = f"""
+def test_when_it_may(hk_connection):
+    hk_connection.execute("SELECT pg_advisory_xact_lock_shared({GATE})")
 """
 KEY = int.from_bytes(b"hkprmote")
 
 
 def test_one_wins_and_one_says_who_holds_the_lock(rehearsed: Rehearsal, tmp_path: Path) -> None:
     """Both have passed every precheck when they meet at the lock."""
-    first, second = _two(
-        rehearsed, tmp_path, {"pyproject.toml": SETTINGS, "checks/test_s.py": SLOW}
-    )
-    runs = _both(first, second)
-    codes = sorted(run.code for run in runs)
-    assert codes == [0, 1], "\n\n".join(run.output for run in runs)
-    winner, loser = sorted(runs, key=lambda run: run.code)
-    assert winner.outcome == "promoted"
-    assert loser.outcome in ("refused", "rolled_back")
+    files = {"pyproject.toml": SETTINGS, "checks/test_gate.py": GATED}
+    first, second = _two(rehearsed, tmp_path, files)
+    with first.server.superuser() as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", (GATE,))
+        winner = first.start()
+        _wait_for_a_waiter(connection)
+        loser = second.promote()
+        connection.execute("SELECT pg_advisory_unlock(%s)", (GATE,))
+    won = first.project.finish(winner)
+    assert (won.code, won.outcome) == (0, "promoted"), won.output
+    assert (loser.code, loser.outcome) == (1, "rolled_back"), loser.output
     holder = r"another promotion of this database holds it: promoter .*process \d+, since 20\d\d-"
     assert re.search(holder, loser.output), loser.output
     _all_of_it_once(first)
+
+
+OVERTAKEN = """
+import pathlib, time
+from pytest_housekeeping.production import ledger
+
+last_fingerprint = ledger.last_fingerprint
+
+
+def overtaken(*arguments):
+    pathlib.Path("{place}/here").touch()
+    while not pathlib.Path("{place}/go").exists():
+        time.sleep(0.02)
+    return last_fingerprint(*arguments)
+
+
+ledger.last_fingerprint = overtaken
+"""
+
+
+def test_a_promotion_that_goes_in_meanwhile_is_no_drift(
+    rehearsed: Rehearsal, tmp_path: Path
+) -> None:
+    """Between the reading of the schema and that of what the last promotion left."""
+    first, second = _two(rehearsed, tmp_path, {})
+    place = second.root.parent
+    (place / "run_watch.py").write_text(OVERTAKEN.format(place=place), encoding="utf-8")
+    path = f"{place}{os.pathsep}{second.environment()['PYTHONPATH']}"
+    slow = second.start("-p", "run_watch", PYTHONPATH=path)
+    while not (place / "here").exists():
+        assert slow.poll() is None, slow.communicate()[0]
+        time.sleep(0.02)
+    assert first.promote().outcome == "promoted"
+    (place / "go").touch()
+    run = second.project.finish(slow)
+    assert (run.code, run.outcome) == (1, "refused"), run.output
+    assert "another promotion went in after this plan was made" in run.output
+    assert "--hk-accept-drift" not in run.output
+    _all_of_it_once(first)
+
+
+def _wait_for_a_waiter(connection: psycopg.Connection[Any]) -> None:
+    deadline = time.monotonic() + 30
+    waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    while not connection.execute(waiting).fetchone():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_a_promotion_of_another_database_is_not_named(production: Production) -> None:

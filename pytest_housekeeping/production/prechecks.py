@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping import prechecks
+from pytest_housekeeping import history, prechecks
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Finding, Level, Mode, RunOutcome, Verdict
 from pytest_housekeeping.prechecks import Judgement
@@ -213,6 +213,7 @@ def _drift(around: Production) -> Judgement:
         return Verdict(examined=1, unit="fingerprint"), "no promotion on record yet"
     if recorded.digest == now.digest:
         return Verdict(examined=1, unit="fingerprint"), f"as recorded: {now.digest[:12]}"
+    _refuse_overtaken(around)
     differences = diff(recorded, now)
     if around.accepted_drift == now.digest:
         return (
@@ -231,6 +232,17 @@ def _drift(around: Production) -> Judgement:
     )
     verdict = Verdict(examined=max(1, len(differences)), unit="fingerprint", findings=findings)
     return verdict, f"{len(differences)} objects differ"
+
+
+def _refuse_overtaken(around: Production) -> None:
+    """A promotion that went in since the plan was made is no drift."""
+    rows = history.applied(around.migrator(), around.config.history_schema)
+    if [row.path for row in rows] != [past.path for past in around.plan.past]:
+        raise ProofFailed(
+            "another promotion went in after this plan was made",
+            why="the schema is not the one that this plan starts from",
+            fix="run again: what is applied by now is found in the history",
+        )
 
 
 def _evidence(around: Production) -> Judgement:

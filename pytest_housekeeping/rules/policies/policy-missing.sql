@@ -1,7 +1,9 @@
 -- title: A declared policy is missing
 -- level: error
 -- why: rls.toml declares the policy under [[policy]], and the table has none of that name. What
---   it kept from an attacker is open, or what it allowed no longer works.
+--   it kept from an attacker is open, or what it allowed no longer works. The keys of [[policy]]
+--   are table and name, and optional command ("ALL"), permissive (true), roles (["public"]),
+--   using and check, both as PostgreSQL prints them: the finding policy-differs shows the text.
 --   https://www.postgresql.org/docs/16/sql-createpolicy.html
 -- fix: CREATE POLICY {object} {definition};
 -- tripwire: CREATE TABLE {schema}.hk_tripwire_declared (id integer);
