@@ -218,9 +218,9 @@ def begin(connection: LentConnection, config: Config) -> Transaction:
         )
     except psycopg.errors.LockNotAvailable:
         connection.execute("ROLLBACK")
+        held = holder(connection) or "it has just ended"
         raise ProofFailed(
-            f"another promotion of this database holds it: {_holder(connection)}"
-            f" (waited {config.lock_wait})",
+            f"another promotion of this database holds it: {held} (waited {config.lock_wait})",
             why="two batches at once could each pass what the other breaks",
             fix="wait for it to end, or look it up in pg_stat_activity",
         ) from None
@@ -240,7 +240,7 @@ def begin(connection: LentConnection, config: Config) -> Transaction:
     )
 
 
-def _holder(connection: LentConnection) -> str:
+def holder(connection: LentConnection) -> str | None:
     """Who holds the promotion's lock, and since when, as far as the server tells this role."""
     row = connection.execute(
         "SELECT pg_catalog.concat_ws(' ', a.usename, 'in', nullif(a.application_name, ''), 'from',"
@@ -253,7 +253,7 @@ def _holder(connection: LentConnection) -> str:
         " AND (l.classid::int8 << 32 | l.objid::int8) = %s",
         (_ADVISORY_KEY,),
     ).fetchone()
-    return str(row[0]) if row else "it has just ended"
+    return str(row[0]) if row else None
 
 
 def local_settings(config: Config) -> str:

@@ -27,7 +27,7 @@ KEY = int.from_bytes(b"hkprmote")
 
 
 def test_one_wins_and_one_says_who_holds_the_lock(rehearsed: Rehearsal, tmp_path: Path) -> None:
-    """Both have passed every precheck when they meet at the lock."""
+    """The first one is in its transaction, with all its locks, when the second one comes."""
     files = {"pyproject.toml": SETTINGS, "checks/test_gate.py": GATED}
     first, second = _two(rehearsed, tmp_path, files)
     with first.server.superuser() as connection:
@@ -38,7 +38,7 @@ def test_one_wins_and_one_says_who_holds_the_lock(rehearsed: Rehearsal, tmp_path
         connection.execute("SELECT pg_advisory_unlock(%s)", (GATE,))
     won = first.project.finish(winner)
     assert (won.code, won.outcome) == (0, "promoted"), won.output
-    assert (loser.code, loser.outcome) == (1, "rolled_back"), loser.output
+    assert (loser.code, loser.outcome) == (1, "refused"), loser.output
     holder = r"another promotion of this database holds it: promoter .*process \d+, since 20\d\d-"
     assert re.search(holder, loser.output), loser.output
     _all_of_it_once(first)

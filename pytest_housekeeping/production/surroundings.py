@@ -18,7 +18,7 @@ from pytest_housekeeping import history, prechecks
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.contracts import TestNames
 from pytest_housekeeping.database import Connection, LentConnection, locate
-from pytest_housekeeping.errors import MisuseError, ProofFailed
+from pytest_housekeeping.errors import HousekeepingError, MisuseError, ProofFailed
 from pytest_housekeeping.lint import Linting
 from pytest_housekeeping.model import Applied, Kind, Mode, Verdict
 from pytest_housekeeping.pin import PIN_PATH, Pin, read_pin
@@ -33,6 +33,7 @@ from pytest_housekeeping.snapshot.difference import diff
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.sqlfile import SqlFile
 from pytest_housekeeping.surroundings import Source, Surroundings, source_of
+from pytest_housekeeping.transaction import holder
 
 if TYPE_CHECKING:
     from pytest_housekeeping.registry import Rule
@@ -72,8 +73,22 @@ class Production(Surroundings):
     def fingerprint(self) -> Fingerprint:
         """The schema before anything is applied, read once."""
         if self._fingerprint is None:
-            self._fingerprint = self.read_fingerprint(self.migrator())
+            try:
+                self._fingerprint = self.read_fingerprint(self.migrator())
+            except HousekeepingError as error:
+                raise self._named(error) from None
         return self._fingerprint
+
+    def _named(self, error: HousekeepingError) -> HousekeepingError:
+        """Where another promotion is in the way, who it is and since when."""
+        held = holder(self.migrator())
+        if held is None:
+            return error
+        return ProofFailed(
+            f"{error.found}; another promotion of this database holds it: {held}",
+            why="two batches at once could each pass what the other breaks",
+            fix="wait for it to end, and run again",
+        )
 
     def read_fingerprint(self, connection: Connection) -> Fingerprint:
         return read_fingerprint(connection, exclude_schemas=(self.config.history_schema,))
@@ -101,7 +116,10 @@ class Production(Surroundings):
 
     def back_up(self, name: str) -> tuple[Verdict, str]:
         """One step of the backup phase."""
-        return backup.STEPS[name](self)
+        try:
+            return backup.STEPS[name](self)
+        except HousekeepingError as error:
+            raise self._named(error) from None
 
     def finish(self, *, changed: bool) -> None:
         """The schema as it is after the promotion, beside the one before it."""

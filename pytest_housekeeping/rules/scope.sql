@@ -229,9 +229,9 @@ hk_policy_depends AS (
             'pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass
         )
 ),
--- The columns of its own table.
+-- The columns of its own table, which USING and WITH CHECK may name twice.
 hk_policy_column AS (
-    SELECT d.policy_oid, d.table_oid, d.refobjsubid AS attnum
+    SELECT DISTINCT d.policy_oid, d.table_oid, d.refobjsubid AS attnum
     FROM hk_policy_depends AS d
     WHERE d.refobjid = d.table_oid AND d.refobjsubid > 0
 ),
@@ -274,12 +274,14 @@ hk_compared AS (
     CROSS JOIN LATERAL (
         VALUES ('u', p.using_expression), ('c', p.check_expression)
     ) AS e (clause, expression)
+    CROSS JOIN LATERAL (SELECT pg_catalog.quote_ident(a.attname) AS name) AS q
     WHERE
         -- Below a sub-select the column carries the name of its table: that is no comparison
         -- of this row alone.
-        pg_catalog.strpos(e.expression, '(' || pg_catalog.quote_ident(a.attname)) > 0
-        OR pg_catalog.strpos(e.expression, ' = ' || pg_catalog.quote_ident(a.attname)) > 0
-        OR pg_catalog.strpos(e.expression, ' = (' || pg_catalog.quote_ident(a.attname)) > 0
+        pg_catalog.strpos(e.expression, '(' || q.name || ' = ') > 0
+        OR pg_catalog.strpos(e.expression, '(' || q.name || ' IS DISTINCT ') > 0
+        OR pg_catalog.strpos(e.expression, '(' || q.name || ')') > 0
+        OR pg_catalog.strpos(e.expression, ' = ' || q.name || ')') > 0
 ),
 hk_comparison AS (
     SELECT d.expression, d.name
