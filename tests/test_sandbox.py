@@ -18,6 +18,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from ordinary_user import become_ordinary
 from server_scripts import BECOME, gone, serving
 
 from pytest_housekeeping.server.account import server_account
@@ -325,7 +326,7 @@ def test_the_administrator_gets_in_by_the_command_that_status_shows(running: She
     assert done.stdout == "on\n", done.stderr
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@become_ordinary
 def test_an_ordinary_user_has_one_too() -> None:
     nobody = pwd.getpwnam("nobody")
     become = BECOME.format(uid=nobody.pw_uid, gid=nobody.pw_gid)

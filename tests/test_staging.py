@@ -19,6 +19,7 @@ import jsonschema
 import psycopg
 import pytest
 from fresh_copy import ROOT, git
+from ordinary_user import become_ordinary
 from postgres_service import postgres_service
 from staging_project import Project, Run
 
@@ -243,7 +244,7 @@ def test_a_wrong_password_is_told_without_it(tmp_path: Path) -> None:
     assert "wr0ngword" not in run.output + json.dumps(run.audit)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs to become another user")
+@become_ordinary
 def test_an_ordinary_user_runs_the_sample(open_folder: Path) -> None:
     python, packages = for_everybody()
     project = Project.sample(open_folder)
