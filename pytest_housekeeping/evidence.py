@@ -107,7 +107,9 @@ class Evidence:
         try:
             path = _write(self.audit, self._folder, records.stem(self._facts.run), self.secrets)
             html = self.around.html_path
-            self.secrets.scrub(html)
+            if self.secrets.scrub(html):
+                self.said.append("a secret had come into the report; it was taken out")
+                self.complete = False
             files = {each: each.read_bytes() for each in (path, html)}
             files |= {each: each.read_bytes() for each in self._recovered}
             files |= self.around.artifacts()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import subprocess
 import threading
 import time
@@ -93,6 +94,20 @@ def test_a_cut_connection_shows_nothing(locked: Rehearsal, tmp_path: Path) -> No
     production = locked.fresh(tmp_path)
     run = production.promote("--showlocals", "--tb=long", "--full-trace", PGPORT_PROD="1")
     assert run.code == 4, run.output
+    nothing_shows_it(production, run)
+
+
+def test_a_schema_that_holds_it(locked: Rehearsal, tmp_path: Path) -> None:
+    production = locked.fresh(tmp_path)
+    literal = PASSWORD.replace("'", "''")
+    production.execute(
+        f"CREATE FUNCTION public.leaky() RETURNS text LANGUAGE sql AS $f$ SELECT '{literal}' $f$"
+    )
+    drifted = re.search(r"--hk-accept-drift=\w+", production.promote().output)
+    assert drifted is not None
+    run = production.promote(drifted[0])
+    assert (run.code, run.steps["backup::snapshot"]) == (1, "failed"), run.output
+    assert "the schema holds the password of this run" in run.output
     nothing_shows_it(production, run)
 
 

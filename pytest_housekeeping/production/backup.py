@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.prechecks import Judgement
+from pytest_housekeeping.redact import Secrets
 from pytest_housekeeping.snapshot.dump import dump_schema, unified_diff
 from pytest_housekeeping.snapshot.proof import prove_backup
 from pytest_housekeeping.snapshot.roles import dump_roles
@@ -67,6 +69,12 @@ def take_after(around: Production) -> None:
 
 
 def _keep(around: Production, name: str, content: bytes, *, ending: str = "sql") -> KeptFile:
+    if Secrets(around.secrets).find(content.decode(errors="replace")):
+        raise EvidenceError(
+            f"{name}: the schema holds the password of this run, in a function's body, say",
+            why="the snapshot goes into git, and whoever reads the repository would have it",
+            fix="take it out of the schema and change the password",
+        )
     relative = f"{around.config.audit}/{name}_{around.started_at:%Y%m%dT%H%M%SZ}.{ending}"
     path = around.config.root / relative
     path.parent.mkdir(parents=True, exist_ok=True)
