@@ -256,6 +256,8 @@ class Promotion:
         Only as far as nothing else runs between them, and in this transaction; the outcome of
         each is looked at when its own item runs.
         """
+        if self.around.records_only:
+            return
         for upcoming in self.upcoming:
             if (
                 upcoming is None
