@@ -108,7 +108,10 @@ class Evidence:
             path = _write(self.audit, self._folder, records.stem(self._facts.run), self.secrets)
             html = self.around.html_path
             if self.secrets.scrub(html):
-                self.said.append("a secret had come into the report; it was taken out")
+                self.said.append(
+                    "a password had come into the report and was taken out, which fails the run: "
+                    "change it, also where it is merely a word that reports use"
+                )
                 self.complete = False
             files = {each: each.read_bytes() for each in (path, html)}
             files |= {each: each.read_bytes() for each in self._recovered}

@@ -14,7 +14,9 @@ from urllib.parse import quote, quote_plus
 MARK = "[secret]"
 _WINDOW = 8
 # Passwords that are words of every report: hiding them would hide the report, not the password.
-_ORDINARY = frozenset({"postgres", "password", "secret", "test", "admin", "root", "public"})
+_ORDINARY = frozenset(
+    {"postgres", "password", "secret", "test", "admin", "root", "public", "throwaway"}
+)
 
 
 class Secrets:
