@@ -73,6 +73,7 @@ def test_the_piece_behind_a_blank_that_an_error_quotes() -> None:
         ("app", "venture_app may not; the app"),
         ("orders", "venture.preorders, reorders and orders_2"),
         ("postgres", "postgres:16 on postgres"),
+        ("throwaway", "passed on a throwaway database"),
         ("correct horse battery staple", "a correct horse is no battery"),
         ("postgres-production", "the postgres-main host is in production"),
         ("venture-prod-01", "host venture-prod-01 is venture-prod"),
