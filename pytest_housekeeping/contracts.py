@@ -53,6 +53,14 @@ class Contracts:
             if (rule.contract in types if rule.family == "boundary" else self.rls is not None)
         )
 
+    def needs_canaries(self, step: Step) -> bool:
+        """Whether a step is nothing but rows written and rolled back; of a contract, a part is."""
+        if step.kind is not Kind.RLS or self.rls is None:
+            return False
+        names = {rule.id for rule in self.rules if rule.writes and rule.family != "boundary"}
+        exempt = {exemption_name(each) for each in self.rls.exemptions if each.rule in names}
+        return step.name in names | exempt
+
     @property
     def context(self) -> tuple[str, ...]:
         """The settings that carry the identity."""

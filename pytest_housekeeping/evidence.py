@@ -39,6 +39,10 @@ class Evidence:
         self.said: list[str] = []
         self.complete = True
         self._folder = self.around.config.root / self.around.config.audit
+        if not self.around.plan.canaries:
+            self.said.append(
+                "--hk-no-canary: what only rows written and rolled back show is left out"
+            )
         self._facts = records.Facts(
             run=run_facts(self.around.run_id, self.around.plan.mode, self.around.started_at),
             source=records.SourceFacts(

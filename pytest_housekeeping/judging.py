@@ -22,6 +22,14 @@ def judge(connection: Connection, around: Surroundings, step: Step) -> Verdict:
     return _JUDGES[step.kind](connection, around, step)
 
 
+def only_reads(around: Surroundings, step: Step) -> bool:
+    """Whether the check of a step is held to reading: in a watch, all that needs no canary is."""
+    plan = around.plan
+    return plan.mode is Mode.VERIFY and not (
+        step.kind is Kind.BOUNDARY or plan.contracts.needs_canaries(step)
+    )
+
+
 def _object(connection: Connection, around: Surroundings, step: Step) -> Verdict:
     from pytest_housekeeping import verification
 
@@ -89,6 +97,7 @@ def _boundary(connection: Connection, around: Surroundings, step: Step) -> Verdi
         contract,
         contracts.rules,
         behaviour=around.is_last(step.segment),
+        canaries=around.plan.canaries,
     )
 
 

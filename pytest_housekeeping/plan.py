@@ -34,6 +34,7 @@ _PRECHECKS = {
         "privileges",
         "drift",
     ),
+    Mode.VERIFY: ("worktree", "server", "identity", "history", "roles", "drift"),
 }
 
 
@@ -69,6 +70,8 @@ class Plan:
     past: tuple[Past, ...]
     contracts: Contracts
     digest: str
+    unapplied: tuple[str, ...] = ()
+    canaries: bool = True
 
     @property
     def files(self) -> tuple[SqlFile, ...]:
@@ -88,8 +91,9 @@ def build(
     rules: Iterable[Rule] = (),
     past: Sequence[Past] = (),
     baseline: int | None = None,
+    canaries: bool = True,
 ) -> Plan:
-    """Read every file once and lay the steps out.
+    """Read every file once and lay the steps out. Without ``canaries``, only what needs no row.
 
     Raises MisuseError, with all that is wrong at once, when no order can be made: a name that
     does not fit, two migrations with one number, an empty plan, contracts that cannot be read.
@@ -101,7 +105,8 @@ def build(
         raise MisuseError("\n".join(str(error) for error in errors))
     contracts = load(config, rules)
     pending = [file for kind in _ORDER for file in files[kind] if _is_pending(file, past)]
-    segments = tuple(_cut(pending))
+    # To verify is to look at what is there: nothing of it is applied.
+    segments = tuple(_cut([] if mode is Mode.VERIFY else pending))
     if baseline is not None:
         # Nothing of it runs, it is only recorded: no file needs a transaction of its own.
         there = [file for file in pending if file.number is None or file.number <= baseline]
@@ -109,7 +114,12 @@ def build(
         segments = (Segment(number=1, files=tuple(there)),)
     seeds = tuple(files[Kind.SEED]) if mode is Mode.STAGING else ()
     verify = check_steps(config, contracts, tests)
+    if not canaries:
+        verify = [step for step in verify if not contracts.needs_canaries(step)]
     steps = tuple(_lay_out(mode, config, segments, seeds, verify, contracts))
+    if mode is Mode.VERIFY:
+        gone = set() if past else {"precheck::history"}
+        steps = tuple(s for s in steps if s.kind is not Kind.PROMOTE and s.id not in gone)
     if baseline is not None:
         steps = tuple(_recorded(steps))
     if not verify:
@@ -127,6 +137,8 @@ def build(
         past=tuple(past),
         contracts=contracts,
         digest=_digest(segments, verify),
+        unapplied=tuple(file.path for file in pending),
+        canaries=canaries,
     )
 
 
@@ -255,7 +267,7 @@ def _lay_out(
     files = [file for segment in segments for file in segment.files]
     lint = list(_lint_steps(mode, [*files, *seeds])) if config.lint else []
     last = segments[-1].number
-    if mode is not Mode.STAGING:
+    if mode is Mode.PROD:
         # What needs no uncommitted schema is done before anybody has to wait for a lock.
         yield from lint
         for name in BACKUP:

@@ -13,9 +13,10 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     (
         "--hk-mode",
         {
-            "choices": ("staging", "prod"),
+            "choices": ("staging", "prod", "verify"),
             "help": "staging: try everything on a throwaway PostgreSQL and record the evidence;"
-            " prod: promote to the database of PG*_PROD, in one transaction, if all is proved",
+            " prod: promote to the database of PG*_PROD, in one transaction, if all is proved;"
+            " verify: every check on the database of PG*_PROD, and nothing is changed",
         },
     ),
     (
@@ -44,6 +45,14 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         {
             "metavar": "FINGERPRINT",
             "help": "prod: go on although the schema was changed past the files, to just this",
+        },
+    ),
+    (
+        "--hk-no-canary",
+        {
+            "action": "store_true",
+            "help": "verify: read only; what is shown by writing rows and rolling them back is left"
+            " out, and said to be",
         },
     ),
     (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -15,10 +15,11 @@ from psycopg.pq import TransactionStatus
 from pytest_housekeeping import alone
 from pytest_housekeeping.database import BACK, Connection
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed, SqlFailed
-from pytest_housekeeping.judging import judge
+from pytest_housekeeping.judging import judge, only_reads
 from pytest_housekeeping.model import (
     Applied,
     Kind,
+    Mode,
     Outcome,
     Phase,
     RunOutcome,
@@ -34,6 +35,8 @@ from pytest_housekeeping.transaction import Transaction, begin, explain
 RETRIED = ("55P03", "40P01", "40001")
 ATTEMPTS = 5
 _FATAL = (Phase.PRECHECK, Phase.BACKUP, Phase.APPLY, Phase.SEED)
+# A watch says all that is wrong: only what makes the database the wrong one ends it.
+_TOLD_IN_A_WATCH = ("history", "roles", "drift")
 
 
 @dataclass(kw_only=True)
@@ -70,6 +73,8 @@ class Promotion:
             fatal = _FATAL
         for result in self._troubles:
             earlier = result.step
+            if self.around.plan.mode is Mode.VERIFY and earlier.name in _TOLD_IN_A_WATCH:
+                continue
             if earlier.phase in fatal and earlier.segment <= step.segment:
                 return earlier.id
             if earlier.kind is Kind.PROMOTE and earlier.segment < step.segment:
@@ -122,7 +127,13 @@ class Promotion:
         """The open transaction of the present segment; begun when it is first asked for."""
         if self.transaction is None:
             self._begun = True
-            self.transaction = begin(self.around.migrator(), self.around.config)
+            plan = self.around.plan
+            self.transaction = begin(
+                self.around.migrator(),
+                self.around.config,
+                watching=plan.mode is Mode.VERIFY,
+                read_only=not plan.canaries,
+            )
             self.around.after_begin(self.transaction.connection, first=not self.promoted)
         return self.transaction
 
@@ -156,6 +167,8 @@ class Promotion:
         """What is true of the target now."""
         if self.doubtful:
             return RunOutcome.UNKNOWN
+        if self.around.plan.mode is Mode.VERIFY and not self._lacking(self.around.plan.steps):
+            return RunOutcome.NOTHING_TO_PROMOTE
         if len(self.promoted) == len(self.around.plan.segments):
             pending = any(segment.files for segment in self.around.plan.segments)
             return RunOutcome.PROMOTED if pending else RunOutcome.NOTHING_TO_PROMOTE
@@ -165,10 +178,15 @@ class Promotion:
 
     def unproved(self, promote: Step) -> list[str]:
         """The required steps up to this promote without a recorded pass, and how they stand."""
+        return self._lacking(
+            step
+            for step in self.around.plan.steps
+            if step.kind is not Kind.PROMOTE and step.segment <= promote.segment
+        )
+
+    def _lacking(self, steps: Iterable[Step]) -> list[str]:
         missing = []
-        for step in self.around.plan.steps:
-            if step.kind is Kind.PROMOTE or step.segment > promote.segment:
-                continue
+        for step in steps:
             result = self.results.get(step.id)
             if result is None:
                 missing.append(f"{step.id} (never reported)")
@@ -287,6 +305,8 @@ class Promotion:
     def _judge(self, step: Step) -> StepResult:
         self._seal()
         with self.checking() as connection:
+            if only_reads(self.around, step):
+                connection.execute("SET LOCAL transaction_read_only = on")
             verdict = judge(connection, self.around, step)
         return _judged(step, verdict, "")
 

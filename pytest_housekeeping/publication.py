@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from pytest_housekeeping.repository import Repository
     from pytest_housekeeping.surroundings import Surroundings
 
-LOG = "housekeeping/audit/staging"
+_LOGGED = (Mode.STAGING, Mode.VERIFY)
 REMOTE = "origin"
 
 
 def branch_of(audit: Audit) -> str:
-    """Staging keeps one log; what changes a real database is a branch of its own, to merge."""
-    if audit.run.mode is Mode.STAGING:
-        return LOG
+    """One log for what changes nothing real; what does is a branch of its own, to merge."""
+    if audit.run.mode in _LOGGED:
+        return f"housekeeping/audit/{audit.run.mode}"
     return f"housekeeping/audit/{stem(audit.run)}"
 
 
 def publish(
     around: Surroundings, audit: Audit, files: Mapping[Path, bytes], *, partial: bool
 ) -> Iterator[str]:
-    """Commit the files and, outside of staging, push them. Yields what to tell.
+    """Commit the files and, where they are no log, push them. Yields what to tell.
 
     Raises EvidenceError when the commit cannot be made. A push that fails is told with the
     command that repeats it: the files and the branch are there, and the outcome is what it is.
@@ -42,11 +42,12 @@ def publish(
         return
     branch = branch_of(audit)
     # The log has no ancestors: runs of branches that diverge meet on it and never merge.
-    attests = None if audit.run.mode is Mode.STAGING else commit
+    logged = audit.run.mode in _LOGGED
+    attests = None if logged else commit
     named = {repository.relative(path): content for path, content in files.items()}
     made = repository.commit_evidence(branch, named, _message(audit, commit), attests=attests)
     yield f"committed: {made[:12]} on {branch}, which attests {commit[:12]}"
-    if audit.run.mode is not Mode.STAGING:
+    if not logged:
         yield from _push(repository, branch)
 
 

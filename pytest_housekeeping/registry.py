@@ -18,6 +18,7 @@ _CONTINUATION = re.compile(r"--\s{2,}(?P<value>.*)|--(?P<blank>)")
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _RULE_ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _REQUIRED = ("title", "level", "why", "fix", "tripwire", "tripwire-object", "good")
+_WRITING_PROOFS = ("isolation", "reach")
 _OPTIONAL = ("examines", "proof", "contract", "tripwire-superuser", "tripwire-undo")
 
 
@@ -60,6 +61,11 @@ class Rule:
     examines: str = "hk_table"
     proof: str = ""
     contract: str = "forbidden"
+
+    @property
+    def writes(self) -> bool:
+        """Whether it is proved by writing rows and rolling them back."""
+        return self.proof in _WRITING_PROOFS
 
 
 def shipped_rules() -> tuple[Rule, ...]:

@@ -96,7 +96,7 @@ def _prepare(
 ) -> Surroundings:
     option = config.option
     commit = not option.hk_no_commit
-    if mode is Mode.PROD:
+    if mode is not Mode.STAGING:
         from pytest_housekeeping.production.surroundings import prepare_production
 
         return prepare_production(
@@ -107,6 +107,7 @@ def _prepare(
             segments=option.hk_segments,
             accepted_drift=option.hk_accept_drift,
             baseline=option.hk_baseline,
+            canaries=not option.hk_no_canary,
             commit=commit,
             look_only=option.collectonly,
         )
@@ -134,6 +135,12 @@ def _refuse_unusable(config: pytest.Config) -> None:
             "-n spreads the items over processes\n"
             "  why: a promotion is one transaction, and a transaction belongs to one process\n"
             "  fix: run it without -n"
+        )
+    if config.option.hk_no_canary and config.option.hk_mode != Mode.VERIFY:
+        raise pytest.UsageError(
+            f"--hk-no-canary with --hk-mode={config.option.hk_mode}\n"
+            "  why: what is promoted is proved in full, and a canary is rolled back in any case\n"
+            "  fix: leave it out; it belongs to --hk-mode=verify"
         )
     if not config.pluginmanager.hasplugin("html"):
         raise pytest.UsageError(

@@ -201,19 +201,24 @@ class Transaction:
 _ADVISORY_KEY = int.from_bytes(b"hkprmote")
 
 
-def begin(connection: LentConnection, config: Config) -> Transaction:
+def begin(
+    connection: LentConnection, config: Config, *, watching: bool = False, read_only: bool = False
+) -> Transaction:
     """BEGIN, the lock that admits one promotion at a time, limits, and the transaction's id.
 
     The lock belongs to the transaction, for a session lock outlives it behind a pooler:
     https://www.postgresql.org/docs/16/explicit-locking.html#ADVISORY-LOCKS
 
+    A run that is only ``watching`` shares the lock with its like: what it sees is between two
+    promotions, never in the middle of one.
+
     Raises ProofFailed when another promotion holds the lock for longer than ``lock_wait``.
     """
     try:
         connection.execute(
-            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
+            f"BEGIN ISOLATION LEVEL READ COMMITTED READ {'ONLY' if read_only else 'WRITE'};"
             f" SET LOCAL lock_timeout = '{config.lock_wait}';"
-            f" SELECT pg_catalog.pg_advisory_xact_lock({_ADVISORY_KEY});"
+            f" SELECT pg_catalog.pg_advisory_xact_lock{'_shared' * watching}({_ADVISORY_KEY});"
             f" {local_settings(config)}; {_PREPARE}"
         )
     except psycopg.errors.LockNotAvailable:

@@ -25,6 +25,7 @@ from pytest_housekeeping.sandbox import start as start_sandbox
 from pytest_housekeeping.sandbox import stop as stop_sandbox
 
 WORKFLOW = ROOT / ".github/workflows/housekeeping-prod-promotion.yml"
+WATCH = ROOT / ".github/workflows/housekeeping-verify.yml"
 PROVE = "Prove, then commit"
 TOKEN = "a-token-for-the-push"
 # What GitHub's own client is asked for, in files beside it.
@@ -51,18 +52,24 @@ class Hosting:
     pull_requests: Path = field(repr=False)
 
     def run(self, confirm: str) -> JobRun:
-        machine = Machine(
-            folder=self.folder / "run",
+        inputs = {"confirm": confirm, "segments": "", "baseline": "", "accept_drift": ""}
+        return run_job(WORKFLOW, "promote", self._machine("run", inputs=inputs), github=_GITHUB)
+
+    def verify(self, number: int) -> JobRun:
+        return run_job(WATCH, "verify", self._machine(f"verify{number}"), github=_GITHUB)
+
+    def _machine(self, name: str, **contexts: Any) -> Machine:
+        return Machine(
+            folder=self.folder / name,
             python_bin=self.python_bin,
             origin=self.url,
             contexts={
-                "inputs": {"confirm": confirm, "segments": "", "baseline": "", "accept_drift": ""},
                 "secrets": self.address,
                 "vars": {"PGSSLMODE_PROD": "", "PGSSLROOTCERT_PROD": ""},
+                **contexts,
             },
             programs=self.pull_requests.parent,
         )
-        return run_job(WORKFLOW, "promote", machine, github=_GITHUB)
 
     @property
     def address(self) -> dict[str, str]:
@@ -195,6 +202,36 @@ def test_a_confirmed_run_promotes_and_opens_the_pull_request(
     (artifact,) = run.artifacts.iterdir()
     assert {path.suffix for path in artifact.iterdir()} >= {".json", ".html"}
     assert_no_secret(run, hosting)
+
+
+def test_a_night_that_finds_something_opens_an_issue(hosting: Hosting, source: Path) -> None:
+    prove(source, hosting.bare)
+    assert hosting.run("PROMOTE").outcome == "success"
+    hosting.pull_requests.with_suffix(".arguments").unlink()
+
+    quiet = hosting.verify(1)
+    said_nothing = hosting.pull_request() is None
+    command, environment = hosting.production.psql("-c", _SLIP)
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    loud = hosting.verify(2)
+
+    assert [(s.name, s.output) for s in quiet.steps if s.outcome == "failure"] == []
+    assert said_nothing
+    assert "Verified" in quiet.summary
+    assert [s.name for s in loud.steps if s.outcome == "failure"] == ["Verify"]
+    asked = hosting.pull_request()
+    assert asked is not None
+    assert asked[:3] == ["issue", "create", "--title"]
+    assert asked[3].startswith("Production breaks a promise")
+    assert hosting.body() == loud.summary
+    assert "venture.orders" in hosting.body()
+    # Both nights stand in one log, which has no other ancestors.
+    assert git(hosting.bare, "rev-list", "--count", "housekeeping/audit/verify") == "2"
+    for run in (quiet, loud):
+        assert_no_secret(run, hosting)
+
+
+_SLIP = "ALTER TABLE venture.orders NO FORCE ROW LEVEL SECURITY"
 
 
 def test_a_failed_promotion_fails_the_job_and_opens_its_pull_request(

@@ -31,11 +31,13 @@ def verify_contract(
     rules: Iterable[Rule],
     *,
     behaviour: bool = True,
+    canaries: bool = True,
 ) -> Verdict:
     """Judge one contract by every boundary rule for its type.
 
     ``behaviour=False`` leaves out what is proved by acting as the source, and takes what is not
-    there yet as a notice: for a schema that is not finished.
+    there yet as a notice: for a schema that is not finished. ``canaries=False`` leaves out only
+    what is proved by writing.
     Raises RuleBroken when a rule could not run.
     """
     source, target = boundaries.source(contract), boundaries.target(contract)
@@ -60,7 +62,7 @@ def verify_contract(
     for rule in rules:
         if rule.family != BOUNDARY or rule.contract != contract.type:
             continue
-        if rule.proof and not behaviour:
+        if (rule.proof and not behaviour) or (rule.writes and not canaries):
             continue
         verdict = judge_boundary(connection, scope, source.roles, rule)
         examined = max(examined, verdict.examined)

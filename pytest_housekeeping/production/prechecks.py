@@ -141,7 +141,7 @@ def _history(around: Production) -> Judgement:
     """What is applied is on disk as it was applied, and nothing pending comes before it."""
     plan = around.plan
     findings = [*prechecks.edited(around), *prechecks.late(plan)]
-    pending = sum(len(segment.files) for segment in plan.segments)
+    pending = len(plan.unapplied)
     verdict = Verdict(examined=len(plan.past) + pending, findings=tuple(findings), unit="files")
     return verdict, f"{len(plan.past)} applied, {pending} pending"
 

@@ -177,10 +177,11 @@ def prepare_production(
     segments: int | None = None,
     accepted_drift: str | None = None,
     baseline: int | None = None,
+    canaries: bool = True,
     commit: bool = True,
     look_only: bool = False,
 ) -> Production:
-    """Connect, read what is applied, and make the plan of the rest.
+    """Connect, read what is applied, and make the plan of the rest, or of a look at it.
 
     Raises MisuseError for what is missing or uncommitted, ServerError and ProofFailed for a
     connection that cannot be had or trusted. Nothing is changed.
@@ -189,18 +190,28 @@ def prepare_production(
     address = read_address(os.environ)
     repository = open_repository(root)
     source = source_of(config, repository)
-    _refuse_unattested(source)
+    if mode is Mode.PROD:
+        _refuse_unattested(source)
     connection = open_production(address)
     server = linting = bench = None
     try:
         target = locate(connection)
         past = _past(connection, config)
         _refuse_late_baseline(past, baseline)
-        plan = build(config, mode, tests=tests, rules=rules, past=past, baseline=baseline)
+        plan = build(
+            config,
+            mode,
+            tests=tests,
+            rules=rules,
+            past=past,
+            baseline=baseline,
+            canaries=canaries,
+        )
         if not look_only:
             server = _replay_server(config, connection)
-            bench = open_bench(connection.info.server_version // 10000)
-            if config.lint:
+            if mode is Mode.PROD:
+                bench = open_bench(connection.info.server_version // 10000)
+            if config.lint and plan.files:
                 files = [config.root / file.path for file in plan.files]
                 linting = Linting.start(files, root=root)
     except psycopg.Error as error:
