@@ -21,7 +21,8 @@ FORBIDDEN = "forbidden"
 ALLOWED = "allowed"
 
 _WHY = "a contract that is misread guards another door than the one that was meant"
-_KEYS = {"apps": False, "zones": False, "contract": False}
+# [[exempt]] is about code: code_exemptions reads it.
+_KEYS = {"apps": False, "zones": False, "contract": False, "exempt": False}
 _APP_KEYS = {"roles": True, "schemas": True, "code": False}
 _ZONE_KEYS = {"schemas": False, "tables": False}
 _CONTRACT_KEYS = {"name": True, "type": True, "source": True, "target": True}
@@ -66,6 +67,11 @@ class Boundaries:
     zones: tuple[Zone, ...] = ()
     contracts: tuple[Contract, ...] = ()
 
+    @property
+    def on_code(self) -> tuple[Contract, ...]:
+        """The contracts that the code of their source has to keep as well."""
+        return tuple(each for each in self.contracts if self.source(each).code)
+
     def source(self, contract: Contract) -> App:
         return next(app for app in self.apps if app.name == contract.source)
 
@@ -93,6 +99,17 @@ def parse_boundaries(text: str, *, path: str = "checks/boundaries.toml") -> Boun
     _refuse_contradictions(contracts, problems)
     problems.raise_any(why=_WHY)
     return Boundaries(apps=apps, zones=zones, contracts=contracts)
+
+
+def undeclared_pairs(boundaries: Boundaries) -> list[tuple[str, str]]:
+    """An app and another part of which no contract says whether the app may reach it."""
+    declared = {(each.source, each.target) for each in boundaries.contracts}
+    return [
+        (app.name, part.name)
+        for app in boundaries.apps
+        for part in boundaries.parts
+        if part.name != app.name and (app.name, part.name) not in declared
+    ]
 
 
 def _apps(document: Mapping[str, Any], problems: Problems) -> Iterable[App]:

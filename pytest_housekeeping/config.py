@@ -37,6 +37,7 @@ class Config:
     max_locks_held: float = 0.0
     lint: bool = True
     require_staging_evidence: bool = True
+    mutation_score: float = 0.0
 
     def folder(self, name: str) -> Path:
         """``sql/<name>`` under the root."""
@@ -140,6 +141,8 @@ def _invalid(config: Config) -> list[str]:
     errors += [error for key in ("sql", "checks", "audit") for error in _misplaced(config, key)]
     if not config.max_locks_held >= 0:
         errors.append("max_locks_held is below 0, or no number")
+    if not 0 <= config.mutation_score <= 1:
+        errors.append(f"mutation_score = {config.mutation_score} is no share from 0 to 1")
     return errors
 
 

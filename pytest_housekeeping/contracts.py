@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pytest_housekeeping import boundary, objects, rls, sqlfile
-from pytest_housekeeping.boundary import Boundaries
+from pytest_housekeeping.boundary import Boundaries, Contract
+from pytest_housekeeping.code_exemptions import (
+    Baseline,
+    CodeExemption,
+    parse_baseline,
+    parse_exemptions,
+)
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.definedtests import TestNames as TestNames
 from pytest_housekeeping.definedtests import defined_tests
@@ -22,7 +29,8 @@ from pytest_housekeeping.rls import Exemption, RlsContract
 
 T = TypeVar("T")
 SCOPE = "scope"
-DECLARATIONS = ("objects.toml", "rls.toml", "boundaries.toml")
+BASELINE = "baseline.toml"
+DECLARATIONS = ("objects.toml", "rls.toml", "boundaries.toml", BASELINE)
 QUERIES = "queries"
 
 
@@ -34,6 +42,14 @@ class Contracts:
     rls: RlsContract | None
     boundaries: Boundaries | None
     rules: tuple[Rule, ...]
+    code_exemptions: tuple[CodeExemption, ...] = ()
+    code_baseline: Baseline = field(default_factory=Counter)
+
+    @property
+    def code_contracts(self) -> dict[str, Contract]:
+        """The contracts on code, by the name of their step."""
+        found = self.boundaries.on_code if self.boundaries else ()
+        return {code_name(each): each for each in found}
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -54,7 +70,9 @@ class Contracts:
         )
 
     def needs_canaries(self, step: Step) -> bool:
-        """Whether a step is nothing but rows written and rolled back; of a contract, a part is."""
+        """Whether a step has to write and roll back what it wrote; of a contract, a part does."""
+        if step.name in self.code_contracts:
+            return True  # a name is resolved by a function that is made and rolled back
         if step.kind is not Kind.RLS or self.rls is None:
             return False
         names = {rule.id for rule in self.rules if rule.writes and rule.family != "boundary"}
@@ -84,15 +102,36 @@ def load(config: Config, further_rules: Iterable[Rule] = ()) -> Contracts:
             errors.append(error)
             return None
 
+    boundaries = read("boundaries.toml", boundary.parse_boundaries)
     contracts = Contracts(
         objects=read("objects.toml", objects.parse),
         rls=read("rls.toml", rls.parse_rls, known_rules=known),
-        boundaries=read("boundaries.toml", boundary.parse_boundaries),
+        boundaries=boundaries,
         rules=rules,
+        code_exemptions=(boundaries and read("boundaries.toml", parse_exemptions)) or (),
+        code_baseline=read(
+            BASELINE,
+            parse_baseline,
+            contracts=[each.name for each in (boundaries.contracts if boundaries else ())],
+        )
+        or Counter(),
     )
+    if boundaries is not None:
+        errors += _silent_pairs(boundaries, f"{config.checks}/boundaries.toml")
     if errors:
         raise MisuseError("\n".join(str(error) for error in errors))
     return contracts
+
+
+def _silent_pairs(boundaries: Boundaries, path: str) -> Iterator[MisuseError]:
+    """A pair without a contract would be guarded by nobody, and would look as if it were."""
+    for source, target in boundary.undeclared_pairs(boundaries):
+        yield MisuseError(
+            f"{path}: no contract says whether {source!r} may reach {target!r}",
+            why="silence is no permission and no guard: the way between them is not looked at",
+            fix=f'add [[contract]] with source = "{source}", target = "{target}"'
+            ' and type = "forbidden" or "allowed"',
+        )
 
 
 def _unread(config: Config) -> Iterator[MisuseError]:
@@ -177,6 +216,16 @@ def _boundaries(config: Config, contracts: Contracts) -> Iterator[Step]:
         digest = _digest(config, path)
         for contract in contracts.boundaries.contracts:
             yield _step(Kind.BOUNDARY, path, contract.name, digest)
+        stands = config.root / config.checks / BASELINE
+        if stands.is_file():
+            digest = sqlfile.digest(f"{digest} {sqlfile.digest(stands.read_bytes())}".encode())
+        for name in contracts.code_contracts:
+            yield _step(Kind.BOUNDARY, path, name, digest)
+
+
+def code_name(contract: Contract) -> str:
+    """How the item is called that judges the code of a contract's source."""
+    return f"code: {contract.source} → {contract.target}"
 
 
 def _queries(config: Config, folder: Path) -> Iterator[Step]:

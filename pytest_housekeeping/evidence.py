@@ -139,6 +139,13 @@ class Evidence:
         lines += ["the database is kept:", *kept.splitlines()] if kept else []
         return [self.secrets.redact(line) for line in lines]
 
+    def annotations(self) -> list[str]:
+        """For a workflow's page: each finding about code, on its line."""
+        from pytest_housekeeping.summary import line_annotations
+
+        lines = line_annotations(self.audit) if self.audit else []
+        return [self.secrets.redact(line) for line in lines]
+
     def _make(self, outcome: RunOutcome, message: str) -> Audit:
         from pytest_housekeeping.audit import make_audit
 

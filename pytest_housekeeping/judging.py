@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping.contracts import SCOPE, exemption_name
+from pytest_housekeeping.code_exemptions import Baseline, write_baseline
+from pytest_housekeeping.contracts import BASELINE, SCOPE, exemption_name
 from pytest_housekeeping.database import Connection
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.model import Kind, Mode, Step, Verdict
+from pytest_housekeeping.plan import MUTANTS
 
 if TYPE_CHECKING:
+    from pytest_housekeeping.boundary import Boundaries, Contract
     from pytest_housekeeping.registry import Rule
     from pytest_housekeeping.surroundings import Surroundings
 
@@ -90,6 +94,8 @@ def _boundary(connection: Connection, around: Surroundings, step: Step) -> Verdi
     contracts = around.plan.contracts
     if contracts.boundaries is None:
         raise _vanished(step)
+    if step.name in contracts.code_contracts:
+        return _code(connection, around, contracts.boundaries, contracts.code_contracts[step.name])
     contract = next(each for each in contracts.boundaries.contracts if each.name == step.name)
     return guards.verify_contract(
         connection,
@@ -101,14 +107,85 @@ def _boundary(connection: Connection, around: Surroundings, step: Step) -> Verdi
     )
 
 
+def _code(
+    connection: Connection, around: Surroundings, boundaries: Boundaries, contract: Contract
+) -> Verdict:
+    from pytest_housekeeping.code import judge as code
+
+    contracts = around.plan.contracts
+    app = boundaries.source(contract)
+    known = around.code()
+    if app.name not in around.grounds:
+        around.grounds[app.name] = code.resolve_code(connection, app, known[app.name])
+    return code.judge_code(
+        connection,
+        boundaries,
+        contract,
+        around.config.root,
+        code=known,
+        resolved=around.grounds[app.name],
+        exemptions=contracts.code_exemptions,
+        baseline=_baseline(connection, around, boundaries),
+        # What the schema breaks is no matter of the contract: it is said with the first of the app.
+        broken=contract == next(each for each in boundaries.on_code if each.source == app.name),
+    )
+
+
+def _baseline(connection: Connection, around: Surroundings, boundaries: Boundaries) -> Baseline:
+    """What is let stand: as it is declared, or as this run writes it down, which it does once.
+
+    Where there is a baseline, what is new stays a finding: it can only shrink.
+    """
+    from pytest_housekeeping.code.judge import instances
+
+    contracts, config = around.plan.contracts, around.config
+    if not around.write_baseline:
+        return contracts.code_baseline
+    if around.written_baseline is None:
+        found = Counter(
+            instances(
+                connection,
+                boundaries,
+                config.root,
+                code=around.code(),
+                exemptions=contracts.code_exemptions,
+            )
+        )
+        path = config.root / config.checks / BASELINE
+        kept = found & contracts.code_baseline if path.is_file() else found
+        path.write_text(write_baseline(kept.elements()), encoding="utf-8")
+        around.written_baseline = kept
+    return around.written_baseline
+
+
 def _tripwire(connection: Connection, around: Surroundings, step: Step) -> Verdict:
     from pytest_housekeeping.tripwire import trip
 
     contracts = around.plan.contracts
+    if step.name in contracts.code_contracts and contracts.boundaries is not None:
+        from pytest_housekeeping.code.tripwire import trip_code
+
+        contract = contracts.code_contracts[step.name]
+        return trip_code(connection, contracts.boundaries, contract)
+    if step.name == MUTANTS:
+        return _mutants(connection, around)
     rule = _rule(around, step.name)
     planting = around.superuser() if rule.tripwire.superuser else nullcontext(None)
     with planting as superuser:
         return trip(connection, superuser, contracts.rls, contracts.boundaries, rule)
+
+
+def _mutants(connection: Connection, around: Surroundings) -> Verdict:
+    from pytest_housekeeping.mutation import Ground, score
+
+    config = around.config
+    queries = [step.path for step in around.plan.steps if step.kind is Kind.QUERY]
+    ground = Ground(
+        contracts=around.plan.contracts,
+        queries={path: (config.root / path).read_text(encoding="utf-8") for path in queries},
+        today=datetime.now(UTC).date(),
+    )
+    return score(connection, ground, required=config.mutation_score)
 
 
 def _rule(around: Surroundings, name: str) -> Rule:

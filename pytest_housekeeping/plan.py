@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_housekeeping import sqlfile
+from pytest_housekeeping.boundary import FORBIDDEN
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.contracts import Contracts, TestNames, check_steps, load
 from pytest_housekeeping.errors import MisuseError, SqlFileError
@@ -18,11 +19,22 @@ from pytest_housekeeping.sqlfile import Problem, SqlFile
 
 PROMOTE = "promote"
 BACKUP = ("snapshot", "proof")
+MUTANTS = "mutants"
 _FOLDERS = ("bootstrap", *sqlfile.FOLDERS.values(), "rollback")
 _PRECHECKS = {
-    Mode.STAGING: ("files", "worktree", "server", "capacity", "bootstrap", "history", "roles"),
+    Mode.STAGING: (
+        "files",
+        "code",
+        "worktree",
+        "server",
+        "capacity",
+        "bootstrap",
+        "history",
+        "roles",
+    ),
     Mode.PROD: (
         "files",
+        "code",
         "worktree",
         "server",
         "identity",
@@ -34,7 +46,7 @@ _PRECHECKS = {
         "privileges",
         "drift",
     ),
-    Mode.VERIFY: ("worktree", "server", "identity", "history", "roles", "drift"),
+    Mode.VERIFY: ("code", "worktree", "server", "identity", "history", "roles", "drift"),
 }
 
 
@@ -92,8 +104,10 @@ def build(
     past: Sequence[Past] = (),
     baseline: int | None = None,
     canaries: bool = True,
+    mutate: bool = False,
 ) -> Plan:
-    """Read every file once and lay the steps out. Without ``canaries``, only what needs no row.
+    """Read every file once and lay the steps out. Without ``canaries``, only what needs no row;
+    with ``mutate``, or where the settings ask for a score, the mutants as well.
 
     Raises MisuseError, with all that is wrong at once, when no order can be made: a name that
     does not fit, two migrations with one number, an empty plan, contracts that cannot be read.
@@ -117,6 +131,8 @@ def build(
     if not canaries:
         verify = [step for step in verify if not contracts.needs_canaries(step)]
     steps = tuple(_lay_out(mode, config, segments, seeds, verify, contracts))
+    if mode is Mode.STAGING and (mutate or config.mutation_score):
+        steps = (*steps[:-1], _tripwire(MUTANTS, segments[-1].number), steps[-1])
     if mode is Mode.VERIFY:
         gone = set() if past else {"precheck::history"}
         steps = tuple(s for s in steps if s.kind is not Kind.PROMOTE and s.id not in gone)
@@ -300,6 +316,8 @@ def _prechecks(mode: Mode, config: Config, contracts: Contracts) -> Iterable[str
             continue
         if name == "roles" and not contracts.roles:
             continue
+        if name == "code" and not contracts.code_contracts:
+            continue
         yield name
 
 
@@ -344,14 +362,19 @@ def _lint_steps(mode: Mode, files: Iterable[SqlFile]) -> Iterable[Step]:
 
 
 def _tripwires(contracts: Contracts, segment: int) -> Iterable[Step]:
-    for rule in contracts.rules_in_force:
-        yield Step(
-            id=f"tripwire::{rule.id}",
-            phase=Phase.TRIPWIRE,
-            kind=Kind.TRIPWIRE,
-            name=rule.id,
-            segment=segment,
-        )
+    code = [name for name, each in contracts.code_contracts.items() if each.type == FORBIDDEN]
+    for name in (*(rule.id for rule in contracts.rules_in_force), *code):
+        yield _tripwire(name, segment)
+
+
+def _tripwire(name: str, segment: int) -> Step:
+    return Step(
+        id=f"tripwire::{name}",
+        phase=Phase.TRIPWIRE,
+        kind=Kind.TRIPWIRE,
+        name=name,
+        segment=segment,
+    )
 
 
 def _digest(segments: Iterable[Segment], verify: Iterable[Step]) -> str:

@@ -68,6 +68,22 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         {"action": "store_true", "help": "leave the staging database up and say how to connect"},
     ),
     (
+        "--hk-mutate",
+        {
+            "action": "store_true",
+            "help": "staging: plant the classical slips in this very schema, one at a time, and"
+            " count how many of them a check catches",
+        },
+    ),
+    (
+        "--hk-write-baseline",
+        {
+            "action": "store_true",
+            "help": "staging: write checks/baseline.toml, which lets stand what the code does"
+            " against its contracts by now; where there is one, only what is gone is taken out",
+        },
+    ),
+    (
         "--hk-no-commit",
         {"action": "store_true", "help": "write the audit, but do not commit it"},
     ),

@@ -46,6 +46,15 @@ def _files(around: Surroundings) -> Judgement:
     return verdict, f"{pending} pending, {len(around.plan.past)} applied before"
 
 
+def _code(around: Surroundings) -> Judgement:
+    """What the applications' code names, read out of it: before anybody has to wait for a lock."""
+    readings = [each.readings for each in around.code().values()]
+    files = sum(len(each) for each in readings)
+    found = sum(len(reading.found) for each in readings for reading in each.values())
+    said = f"{files} files of {len(readings)} applications, {found} statements and references"
+    return Verdict(examined=files, unit="files of code"), said
+
+
 def _worktree(around: Surroundings) -> Judgement:
     """An audit attests a commit: uncommitted changes are said, and keep it from being committed."""
     source = around.source
@@ -301,6 +310,7 @@ def _error(rule: str, name: str, detail: str, fix: str) -> Finding:
 
 CHECKS: dict[str, Callable[[Surroundings], Judgement]] = {
     "files": _files,
+    "code": _code,
     "worktree": _worktree,
     "server": _server,
     "capacity": _capacity,

@@ -27,6 +27,7 @@ from pytest_housekeeping.model import (
     StepResult,
     Verdict,
 )
+from pytest_housekeeping.plan import MUTANTS
 from pytest_housekeeping.sqlfile import SqlFile
 from pytest_housekeeping.surroundings import Surroundings
 from pytest_housekeeping.transaction import Transaction, begin, explain
@@ -308,7 +309,8 @@ class Promotion:
             if only_reads(self.around, step):
                 connection.execute("SET LOCAL transaction_read_only = on")
             verdict = judge(connection, self.around, step)
-        return _judged(step, verdict, "")
+        said = "; ".join(verdict.evidence) if step.name == MUTANTS else ""
+        return _judged(step, verdict, said)
 
     def _lint(self, step: Step) -> StepResult:
         return _judged(step, *self.around.style(step))

@@ -101,6 +101,8 @@ def _message(audit: Audit, commit: str) -> str:
 def _why_not_committed(around: Surroundings, *, partial: bool) -> str:
     if not around.commit:
         return "--hk-no-commit"
+    if around.write_baseline:
+        return "checks/baseline.toml was written: look at it, commit it, and run again"
     if around.source.commit is None:
         return around.source.reason
     if around.source.dirty:

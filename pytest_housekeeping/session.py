@@ -29,6 +29,10 @@ from pytest_housekeeping.secrecy import conceal, conceal_terminal
 from pytest_housekeeping.selection import Selection
 from pytest_housekeeping.surroundings import Surroundings, prepare
 
+_STAGING_ONLY = {
+    "--hk-write-baseline": "what is let stand is decided on a throwaway database, and committed",
+    "--hk-mutate": "a slip is planted in a throwaway database and never in a real one",
+}
 # How many files the server may be ahead of their items.
 _AHEAD = 8
 
@@ -118,6 +122,8 @@ def _prepare(
         rules=rules,
         staging_url=option.hk_staging_url,
         keep=bool(option.hk_keep),
+        write_baseline=bool(option.hk_write_baseline),
+        mutate=bool(option.hk_mutate),
         commit=commit,
         look_only=option.collectonly,
     )
@@ -142,6 +148,14 @@ def _refuse_unusable(config: pytest.Config) -> None:
             "  why: what is promoted is proved in full, and a canary is rolled back in any case\n"
             "  fix: leave it out; it belongs to --hk-mode=verify"
         )
+    for option, why in _STAGING_ONLY.items():
+        given = getattr(config.option, option[2:].replace("-", "_"))
+        if given and config.option.hk_mode != Mode.STAGING:
+            raise pytest.UsageError(
+                f"{option} with --hk-mode={config.option.hk_mode}\n"
+                f"  why: {why}\n"
+                f"  fix: pytest --hk-mode=staging {option}"
+            )
     if not config.pluginmanager.hasplugin("html"):
         raise pytest.UsageError(
             "pytest-html is switched off or not installed\n"
@@ -316,6 +330,9 @@ class ActiveRun:
             terminalreporter.section("promotion", sep="=")
             for line in self.evidence.summary():
                 terminalreporter.write_line(line)
+            if os.environ.get("GITHUB_ACTIONS") == "true":
+                for line in self.evidence.annotations():
+                    terminalreporter.write_line(line)
 
 
 def _import_ahead() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping import wording
 from pytest_housekeeping.model import Level
+from pytest_housekeeping.plan import MUTANTS
 from pytest_housekeeping.records import stem
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 _MARK = {"good": "✅", "bad": "❌", "unsure": "⚠️"}
 _MOST = 25
 _PLAIN = " .,:-/()=;…"
+_PLACE = re.compile(r"(.+):(\d+):(\d+)(?: |$)")
 
 
 def step_summary(audit: Audit) -> str:
@@ -35,6 +38,9 @@ def terminal_summary(audit: Audit, folder: str = "ops/audit") -> list[str]:
         tally += f", {count.failed} failed" if count.failed else ""
         tally += f", {count.skipped} skipped" if count.skipped else ""
         lines.append(f"  {count.phase:<9} {tally} ({wording.duration(count.duration_s)})")
+    lines += [
+        f"  mutants: {step.message}" for step in audit.steps if step.id == f"tripwire::{MUTANTS}"
+    ]
     told = [f for f in wording.findings(audit) if f.level is not Level.NOTICE]
     for finding in told[:_MOST]:
         head = f"{finding.level}: {finding.rule}: {finding.object}: {finding.detail}"
@@ -52,6 +58,31 @@ def terminal_summary(audit: Audit, folder: str = "ops/audit") -> list[str]:
     files = wording.seen(f"{folder}/{stem(audit.run)}")
     lines.append(f"evidence: {files}.json and .html")
     return lines
+
+
+def line_annotations(audit: Audit) -> list[str]:
+    """GitHub's workflow commands for the findings that have a line of code.
+
+    https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+    """
+    lines = []
+    for finding in wording.findings(audit):
+        place = _PLACE.match(finding.object)
+        if place is None or not finding.rule.startswith("code-"):
+            continue
+        where = f"file={_property(place[1])},line={place[2]},col={place[3]}"
+        title = f"title={_property(finding.rule)}"
+        said = f"{finding.detail}\n{finding.fix}" if finding.fix else finding.detail
+        lines.append(f"::{finding.level} {where},{title}::{_escaped(wording.seen(said))}")
+    return lines
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _escaped(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def _markdown(audit: Audit, most: int) -> str:

@@ -18,6 +18,7 @@ import psycopg
 
 from pytest_housekeeping import config as configuration
 from pytest_housekeeping import database, history, sqlfile
+from pytest_housekeeping.code_exemptions import Baseline
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.contracts import TestNames
 from pytest_housekeeping.database import Connection, LentConnection
@@ -32,6 +33,8 @@ from pytest_housekeeping.sqlfile import SqlFile
 from pytest_housekeeping.statements import MOST_LOCKS
 
 if TYPE_CHECKING:
+    from pytest_housekeeping.code.extraction import Extraction
+    from pytest_housekeeping.code.judge import AppCode
     from pytest_housekeeping.guards.evaluation import Evaluation
     from pytest_housekeeping.objects import Objects
     from pytest_housekeeping.registry import Rule
@@ -88,6 +91,10 @@ class Surroundings:
     before: KeptFile | None = None
     after: KeptFile | None = None
     looks: dict[int, Mapping[str, Evaluation]] = field(default_factory=dict)
+    grounds: dict[str, AppCode] = field(default_factory=dict)
+    write_baseline: bool = False
+    written_baseline: Baseline | None = None
+    _code: dict[str, Extraction] | None = None
     _files: dict[str, SqlFile] = field(default_factory=dict)
     _migrator: LentConnection | None = None
     _database: StagingDatabase | None = None
@@ -189,6 +196,15 @@ class Surroundings:
             commit=self.source.commit or "",
             files=[(file, done) for file, done in applied if file.kind is not Kind.SEED],
         )
+
+    def code(self) -> dict[str, Extraction]:
+        """What the code of each application names, read once."""
+        if self._code is None:
+            from pytest_housekeeping.code.judge import read_code
+
+            boundaries = self.plan.contracts.boundaries
+            self._code = read_code(self.config.root, boundaries) if boundaries else {}
+        return self._code
 
     def catalog(self, connection: Connection, objects: Objects) -> Catalog:
         """What stands in the declared schemas, read once a segment."""
@@ -325,6 +341,8 @@ def prepare(
     rules: Iterable[Rule] = (),
     staging_url: str | None = None,
     keep: bool = False,
+    write_baseline: bool = False,
+    mutate: bool = False,
     commit: bool = True,
     look_only: bool = False,
 ) -> Surroundings:
@@ -350,7 +368,8 @@ def prepare(
         )
     try:
         repository = open_repository(root)
-        plan = build(config, mode, tests=tests, rules=rules, past=_past(config, repository))
+        past = _past(config, repository)
+        plan = build(config, mode, tests=tests, rules=rules, past=past, mutate=mutate)
         source = source_of(config, repository)
         if config.lint and not look_only:
             linting = Linting.start([config.root / file.path for file in plan.files], root=root)
@@ -366,6 +385,7 @@ def prepare(
         started_at=datetime.now(UTC),
         repository=repository,
         commit=commit,
+        write_baseline=write_baseline,
         server=server,
         secrets=_passwords(url),
         linting=linting,

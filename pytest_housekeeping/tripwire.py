@@ -70,9 +70,12 @@ def _guarded(
         if contract is None:
             raise _NotPlanted("there is no checks/rls.toml")
         return None
-    for candidate in boundaries.contracts if boundaries else ():
-        if candidate.type == rule.contract:
-            return candidate
+    if boundaries is not None:
+        fitting = [each for each in boundaries.contracts if each.type == rule.contract]
+        # In a target that is single tables there is no place of its own for a planted object.
+        fitting.sort(key=lambda each: not boundaries.target(each).schemas)
+        if fitting:
+            return fitting[0]
     raise _NotPlanted(f"no contract of the type {rule.contract!r} is declared")
 
 
@@ -212,6 +215,9 @@ _BOUNDARY_VALUES = """
 SELECT pg_catalog.jsonb_build_object(
     'migrator', pg_catalog.quote_ident(current_user),
     'source_role', (SELECT r.object FROM hk_source_role AS r ORDER BY r.object COLLATE "C" LIMIT 1),
+    'source_schema', (
+        SELECT s.object FROM hk_source_schema AS s ORDER BY s.object COLLATE "C" LIMIT 1
+    ),
     'target_schema', (
         SELECT s.object FROM hk_target_schema AS s ORDER BY s.object COLLATE "C" LIMIT 1
     ),

@@ -11,7 +11,9 @@ import pytest
 from snippet_ground import laid_schema
 
 from pytest_housekeeping.boundary import App, Boundaries, Contract, Zone
-from pytest_housekeeping.code.exemptions import (
+from pytest_housekeeping.code.judge import instances, judge_code, read_code
+from pytest_housekeeping.code.verdicts import owner
+from pytest_housekeeping.code_exemptions import (
     Baseline,
     CodeExemption,
     Instance,
@@ -19,8 +21,6 @@ from pytest_housekeeping.code.exemptions import (
     parse_exemptions,
     write_baseline,
 )
-from pytest_housekeeping.code.judge import instances, judge_code, read_code
-from pytest_housekeeping.code.verdicts import owner
 from pytest_housekeeping.database import Connection
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Finding, Verdict

@@ -127,28 +127,28 @@ def test_a_file_that_fails(production: Production, place: str) -> None:
 # -- what only the end of the transaction tells ---------------------------------------------------
 
 NEVER = """
-CREATE FUNCTION desk.refuse() RETURNS trigger LANGUAGE plpgsql SET search_path = ''
+CREATE FUNCTION vault.refuse() RETURNS trigger LANGUAGE plpgsql SET search_path = ''
 AS $$ BEGIN RAISE EXCEPTION 'the books do not balance'; END $$;
 """
 DEFERRED = f"""-- hk: row-security=on
 {NEVER}
 CREATE CONSTRAINT TRIGGER balance AFTER INSERT ON vault.secret
-DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION desk.refuse();
+DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION vault.refuse();
 INSERT INTO vault.secret VALUES (1, 'content');
 """
 # The history is written after everything was made immediate; this makes it deferred again.
 AT_COMMIT = f"""
 {NEVER}
 CREATE CONSTRAINT TRIGGER balance AFTER INSERT ON vault.secret
-DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION desk.refuse();
-CREATE FUNCTION desk.meddle() RETURNS trigger LANGUAGE plpgsql SET search_path = ''
+DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION vault.refuse();
+CREATE FUNCTION vault.meddle() RETURNS trigger LANGUAGE plpgsql SET search_path = ''
 AS $$ BEGIN
     SET CONSTRAINTS ALL DEFERRED;
     INSERT INTO vault.secret VALUES (1, 'content');
     RETURN NULL;
 END $$;
 CREATE TRIGGER meddle AFTER INSERT ON housekeeping.history
-FOR EACH STATEMENT EXECUTE FUNCTION desk.meddle();
+FOR EACH STATEMENT EXECUTE FUNCTION vault.meddle();
 """
 
 

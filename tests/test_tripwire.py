@@ -19,6 +19,7 @@ VALUES = {
     "schema": "shop",
     "role": "shop_app",
     "source_role": "shop_app",
+    "source_schema": "shop",
     "target_schema": "office",
     "target_relation": "office.paper",
     "good_role": "hk_test_good",

@@ -22,6 +22,13 @@ _COMMENT = re.compile(r"\s*(?:#|//|--|/\*|\*)")
 NOTHING = "nothing"
 
 
+def told(text: str) -> tuple[str, ...] | None:
+    """The names that the hints of a text say it reaches; None when it bears no hint."""
+    hints = [_REACHES.match(hint[1]) for hint in map(_HINT.search, text.split("\n")) if hint]
+    names = [name for hint in hints if hint for name in re.findall(_NAME, hint[1])]
+    return tuple(name for name in names if name != NOTHING) if names else None
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """Where something stands: characters from 0, and the symbol around it."""

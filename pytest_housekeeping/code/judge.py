@@ -10,12 +10,12 @@ from pathlib import Path
 
 from pytest_housekeeping.boundary import FORBIDDEN, App, Boundaries, Contract
 from pytest_housekeeping.code import verdicts, weighing
-from pytest_housekeeping.code.exemptions import Baseline, CodeExemption, Instance
 from pytest_housekeeping.code.extraction import Extraction, extract, read_files
 from pytest_housekeeping.code.facts import Kind, Reference
 from pytest_housekeeping.code.files import decode
 from pytest_housekeeping.code.imports import Crossing, crossings, package_names
 from pytest_housekeeping.code.resolution import Answer, Resolution, resolve
+from pytest_housekeeping.code_exemptions import Baseline, CodeExemption, Instance
 from pytest_housekeeping.database import Connection
 from pytest_housekeeping.model import Finding, Level, Verdict
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from pytest_housekeeping.boundary import FORBIDDEN, App, Boundaries, Contract, Zone
 from pytest_housekeeping.code.directory import Reached
-from pytest_housekeeping.code.exemptions import Instance
 from pytest_housekeeping.code.facts import Kind, Name, Reference, Undecided
 from pytest_housekeeping.code.imports import Crossing
 from pytest_housekeeping.code.resolution import Answer, Refusal
+from pytest_housekeeping.code_exemptions import Instance
 from pytest_housekeeping.model import Finding, Level
 from pytest_housekeeping.objects import split_name
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
 from pytest_housekeeping.boundary import FORBIDDEN, App, Boundaries, Contract, Zone
-from pytest_housekeeping.code.exemptions import Baseline, CodeExemption, Instance
 from pytest_housekeeping.code.verdicts import UNKNOWN, Breach, owner
+from pytest_housekeeping.code_exemptions import Baseline, CodeExemption, Instance
 from pytest_housekeeping.model import Finding, Level
 from pytest_housekeeping.objects import split_name
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from pytest_housekeeping.boundary import Boundaries, Contract
 from pytest_housekeeping.database import Connection
+from pytest_housekeeping.guards.bodies import prove_bodies
 from pytest_housekeeping.guards.evaluation import (
     Scope,
     evaluate,
@@ -21,7 +22,7 @@ from pytest_housekeeping.registry import Rule
 BOUNDARY = "boundary"
 BOUNDARY_SCOPE = "boundary-scope"
 
-_PROOFS = {"reach": prove_reach, "use": prove_use}
+_PROOFS = {"reach": prove_reach, "use": prove_use, "bodies": prove_bodies}
 
 
 def verify_contract(

@@ -39,6 +39,7 @@ class Scope:
     reachable_only: bool = False
     gentle: bool = False
     source_roles: tuple[str, ...] = ()
+    source_schemas: tuple[str, ...] = ()
     target_roles: tuple[str, ...] = ()
     target_schemas: tuple[str, ...] = ()
     target_tables: tuple[str, ...] = ()
@@ -70,6 +71,7 @@ def scope_of_contract(boundaries: Boundaries, contract: Contract) -> Scope:
     target = boundaries.target(contract)
     return Scope(
         source_roles=boundaries.source(contract).roles,
+        source_schemas=boundaries.source(contract).schemas,
         target_roles=target.roles,
         target_schemas=target.schemas,
         target_tables=target.tables,
@@ -119,6 +121,7 @@ def select(connection: Connection, scope: Scope, query: str, *, extra: str = "")
             ("policies", scope.policies),
             ("reachable_only", scope.reachable_only),
             ("source_roles", scope.source_roles),
+            ("source_schemas", scope.source_schemas),
             ("target_roles", scope.target_roles),
             ("target_schemas", scope.target_schemas),
             ("target_tables", scope.target_tables),

@@ -523,6 +523,11 @@ hk_grantee AS (
     UNION ALL
     SELECT 0::oid, 'PUBLIC'
 ),
+hk_source_schema AS (
+    SELECT n.oid, n.nspname AS name, pg_catalog.format('%I', n.nspname) AS object
+    FROM pg_catalog.pg_namespace AS n
+    WHERE n.nspname = ANY ({source_schemas}::text[])
+),
 hk_target_role AS (
     SELECT r.oid, r.rolname AS name, pg_catalog.format('%I', r.rolname) AS object
     FROM pg_catalog.pg_roles AS r
@@ -592,6 +597,74 @@ hk_target_function AS (
     FROM pg_catalog.pg_proc AS f
     INNER JOIN pg_catalog.pg_namespace AS n ON f.pronamespace = n.oid
     WHERE f.pronamespace IN (SELECT s.oid FROM hk_target_schema AS s)
+),
+-- Where an object is at home: the schema, and the relation that it is a part of (0: of none).
+hk_home (classid, objid, schema_oid, relation_oid) AS (
+    SELECT
+        'pg_catalog.pg_class'::pg_catalog.regclass::oid,
+        c.oid,
+        c.relnamespace,
+        coalesce(i.indrelid, c.oid)
+    FROM pg_catalog.pg_class AS c
+    LEFT JOIN pg_catalog.pg_index AS i ON c.oid = i.indexrelid
+    UNION ALL
+    SELECT 'pg_catalog.pg_rewrite'::pg_catalog.regclass::oid, w.oid, c.relnamespace, c.oid
+    FROM pg_catalog.pg_rewrite AS w INNER JOIN pg_catalog.pg_class AS c ON w.ev_class = c.oid
+    UNION ALL
+    SELECT 'pg_catalog.pg_attrdef'::pg_catalog.regclass::oid, d.oid, c.relnamespace, c.oid
+    FROM pg_catalog.pg_attrdef AS d INNER JOIN pg_catalog.pg_class AS c ON d.adrelid = c.oid
+    UNION ALL
+    SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass::oid, k.oid, k.connamespace, k.conrelid
+    FROM pg_catalog.pg_constraint AS k
+    UNION ALL
+    SELECT 'pg_catalog.pg_trigger'::pg_catalog.regclass::oid, g.oid, c.relnamespace, c.oid
+    FROM pg_catalog.pg_trigger AS g INNER JOIN pg_catalog.pg_class AS c ON g.tgrelid = c.oid
+    WHERE NOT g.tgisinternal
+    UNION ALL
+    SELECT 'pg_catalog.pg_policy'::pg_catalog.regclass::oid, p.oid, c.relnamespace, c.oid
+    FROM pg_catalog.pg_policy AS p INNER JOIN pg_catalog.pg_class AS c ON p.polrelid = c.oid
+    UNION ALL
+    SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass::oid, f.oid, f.pronamespace, 0::oid
+    FROM pg_catalog.pg_proc AS f
+    UNION ALL
+    SELECT 'pg_catalog.pg_type'::pg_catalog.regclass::oid, t.oid, t.typnamespace, t.typrelid
+    FROM pg_catalog.pg_type AS t
+),
+hk_target_object AS (
+    SELECT h.classid, h.objid
+    FROM hk_home AS h
+    WHERE
+        h.relation_oid IN (SELECT r.oid FROM hk_target_relation AS r)
+        OR (h.relation_oid = 0 AND h.schema_oid IN (SELECT s.oid FROM hk_target_schema AS s))
+),
+hk_source_object AS (
+    SELECT h.classid, h.objid
+    FROM hk_home AS h
+    WHERE
+        h.schema_oid IN (SELECT s.oid FROM hk_source_schema AS s)
+        AND h.relation_oid NOT IN (SELECT r.oid FROM hk_target_relation AS r)
+),
+-- Objects that cannot do without an object on the other side.
+hk_crossing AS (
+    SELECT d.classid, d.objid, d.objsubid, d.refclassid, d.refobjid, d.deptype, true AS outward
+    FROM pg_catalog.pg_depend AS d
+    INNER JOIN hk_source_object AS s ON d.classid = s.classid AND d.objid = s.objid
+    INNER JOIN hk_target_object AS t ON d.refclassid = t.classid AND d.refobjid = t.objid
+    UNION ALL
+    -- The other way round only what lets the source act inside the target: a key that refers to
+    -- the source, and a function of the source's that the target's tables call.
+    SELECT d.classid, d.objid, d.objsubid, d.refclassid, d.refobjid, d.deptype, false
+    FROM pg_catalog.pg_depend AS d
+    INNER JOIN hk_target_object AS t ON d.classid = t.classid AND d.objid = t.objid
+    INNER JOIN hk_source_object AS s ON d.refclassid = s.classid AND d.refobjid = s.objid
+    WHERE
+        d.classid NOT IN (
+            'pg_catalog.pg_rewrite'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass
+        )
+        AND (
+            d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+            OR d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
+        )
 ),
 hk_target_owner (oid, object) AS (
     SELECT s.owner, 'schema ' || s.object FROM hk_target_schema AS s

@@ -1,0 +1,1 @@
+"""Venture: the order desk and the catalogue of one tenant."""

@@ -1,0 +1,55 @@
+-- title: A function that the source sets off reaches into the target
+-- level: error
+-- why: PostgreSQL keeps no record of what the text of a function names, so no grant and no
+--   dependency shows the way. SECURITY DEFINER goes it with the owner's rights; without, the
+--   function fails with 42501 on the day it is first called. A trigger is set off by every write.
+--   Where a body builds its statements at run time and runs with other rights, only its author
+--   knows: a comment in it says what it reaches (-- hk: reaches venture.orders -- reason).
+--   https://www.postgresql.org/docs/16/sql-createfunction.html
+-- fix: -- let {object} do without what belongs to the target, or DROP ROUTINE {object};
+-- proof: bodies
+-- examines: hk_target_relation
+-- tripwire: CREATE FUNCTION {source_schema}.hk_tripwire() RETURNS bigint LANGUAGE plpgsql
+--   SECURITY DEFINER SET search_path = ''
+--   AS $$ BEGIN RETURN (SELECT count(*) FROM {target_relation}); END $$;
+--   GRANT EXECUTE ON FUNCTION {source_schema}.hk_tripwire() TO {source_role};
+-- tripwire-object: {source_schema}.hk_tripwire()
+-- good: CREATE FUNCTION {source_schema}.hk_good() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+--   GRANT EXECUTE ON FUNCTION {source_schema}.hk_good() TO {source_role};
+SELECT
+    f.oid,
+    f.oid::pg_catalog.regprocedure::text AS object,
+    f.prosecdef AS definer,
+    l.lanname AS language,
+    f.prosrc AS source,
+    false AS holds_target,
+    true AS holds_source
+FROM pg_catalog.pg_proc AS f
+INNER JOIN pg_catalog.pg_language AS l ON f.prolang = l.oid
+WHERE
+    f.pronamespace NOT IN (
+        SELECT n.oid FROM pg_catalog.pg_namespace AS n
+        WHERE n.nspname IN ('pg_catalog', 'information_schema')
+    )
+    AND f.oid NOT IN (SELECT t.oid FROM hk_target_function AS t)
+    AND f.oid NOT IN (
+        SELECT e.objid FROM hk_extension_member AS e
+        WHERE e.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+    )
+    AND (
+        EXISTS (
+            SELECT FROM hk_source_reach AS h
+            WHERE
+                pg_catalog.has_function_privilege(h.oid, f.oid, 'EXECUTE')
+                AND pg_catalog.has_schema_privilege(h.oid, f.pronamespace, 'USAGE')
+        )
+        OR EXISTS (
+            SELECT FROM pg_catalog.pg_trigger AS g
+            INNER JOIN pg_catalog.pg_class AS c ON g.tgrelid = c.oid
+            WHERE
+                g.tgfoid = f.oid
+                AND NOT g.tgisinternal
+                AND c.relnamespace IN (SELECT s.oid FROM hk_source_schema AS s)
+                AND c.oid NOT IN (SELECT t.oid FROM hk_target_relation AS t)
+        )
+    )
