@@ -103,6 +103,7 @@ class FindingRecord(_Part):
     object: str
     detail: str
     fix: str = ""
+    leak: str = Field("", description="SQL that shows what was found")
     step: str = ""
 
 

@@ -75,17 +75,21 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """One thing that a check saw: the rule, the object as one would type it, and the repair."""
+    """One thing that a check saw: the rule, the object as one would type it, SQL that repairs it
+    (``fix``), and SQL that shows it (``leak``)."""
 
     rule: str
     level: Level
     object: str
     detail: str
     fix: str = ""
+    leak: str = ""
 
     def __str__(self) -> str:
-        text = f"{self.rule} [{self.level}] {self.object}: {self.detail}"
-        return f"{text}\n  fix: {self.fix}" if self.fix else text
+        lines = [f"{self.rule} [{self.level}] {self.object}: {self.detail}"]
+        lines += [f"  fix: {self.fix}"] if self.fix else []
+        lines += [f"  see it: {self.leak}"] if self.leak else []
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -122,6 +122,7 @@ def found(finding: Finding, step: str) -> dict[str, Any]:
         "object": finding.object,
         "detail": finding.detail,
         "fix": finding.fix,
+        "leak": finding.leak,
         "step": step,
     }
 

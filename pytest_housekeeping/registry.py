@@ -19,7 +19,7 @@ _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _RULE_ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _REQUIRED = ("title", "level", "why", "fix", "tripwire", "tripwire-object", "good")
 _WRITING_PROOFS = ("isolation", "reach")
-_OPTIONAL = ("examines", "proof", "contract", "tripwire-superuser", "tripwire-undo")
+_OPTIONAL = ("leak", "examines", "proof", "contract", "tripwire-superuser", "tripwire-undo")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +46,8 @@ class Rule:
 
     ``proof`` names a proof by doing; the query then returns the objects to try. ``examines``
     is the part of the scope that the rule looks over, ``contract`` the kind of contract that
-    a boundary rule judges. The tripwire is the bad example.
+    a boundary rule judges. ``leak`` is SQL that shows a finding to whoever doubts it. The tripwire
+    is the bad example.
     """
 
     id: str
@@ -61,6 +62,7 @@ class Rule:
     examines: str = "hk_table"
     proof: str = ""
     contract: str = "forbidden"
+    leak: str = ""
 
     @property
     def writes(self) -> bool:
@@ -101,6 +103,7 @@ def parse_rule(text: str, id: str, family: str) -> Rule:
         examines=header.get("examines", "hk_table"),
         proof=header.get("proof", ""),
         contract=header.get("contract", "forbidden"),
+        leak=header.get("leak", ""),
     )
 
 

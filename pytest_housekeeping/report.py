@@ -94,7 +94,7 @@ def _findings(audit: Audit) -> str:
         f'<th scope="row"><code>{wording.html(finding.object)}</code></th>'
         f"<td>{wording.html(finding.detail)}"
         f'<div class="hk-rule">{wording.html(finding.rule)}</div></td>'
-        f"<td>{_fix(finding.fix)}</td></tr>"
+        f"<td>{_fix(finding.fix)}{_see(finding.leak)}</td></tr>"
         for finding in found[:_MOST_FINDINGS]
     )
     return (
@@ -209,6 +209,10 @@ def _more(count: int, most: int) -> str:
 
 def _fix(text: str) -> str:
     return f"<pre>{wording.html(text)}</pre>" if text else ""
+
+
+def _see(text: str) -> str:
+    return f"<details><summary>See it</summary>{_fix(text)}</details>" if text else ""
 
 
 def _link(url: str) -> str:

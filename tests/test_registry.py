@@ -136,3 +136,7 @@ def test_the_registry_knows_neither_pytest_nor_psycopg() -> None:
             for alias in node.names
         }
         assert not {"pytest", "psycopg", "pglast"} & {item.split(".")[0] for item in imported}
+
+
+def test_every_shipped_rule_shows_its_finding() -> None:
+    assert [rule.id for rule in shipped_rules() if not rule.leak] == []

@@ -9,8 +9,10 @@ import psycopg
 import pytest
 from guarded import BOUNDARIES, CONTRACT, RULES, STAY_OUT, crossed, found, laid_ground
 
-from pytest_housekeeping.database import Connection
+from pytest_housekeeping import tripwire
+from pytest_housekeeping.database import Connection, rolled_back
 from pytest_housekeeping.errors import RuleBroken
+from pytest_housekeeping.guards.evaluation import seen_as
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.registry import Rule, Tripwire, fill, shipped_rules
 from pytest_housekeeping.tripwire import trip
@@ -90,6 +92,34 @@ def test_a_rule_that_finds_nothing_does_not_fire(
     assert verdict.findings[0].rule == "tripwire"
     assert verdict.findings[0].object == rule.id
     assert "did not fire" in verdict.findings[0].detail
+
+
+@EVERY
+def test_what_shows_a_finding_runs_where_it_was_found(
+    ground: Connection, superuser: Connection, rule: Rule
+) -> None:
+    """Every name in it is there; that it is refused, or shows nothing here, is no matter."""
+    guarded = tripwire._guarded(CONTRACT, BOUNDARIES, rule)
+    values = tripwire._values(ground, CONTRACT, BOUNDARIES, rule, guarded)
+    planted = fill(rule.tripwire.object, values)
+    with tripwire._planted_by_superuser(superuser, rule, values), rolled_back(ground):
+        tripwire._plant(ground, rule, values)
+        fired = tripwire._judge(ground, CONTRACT, BOUNDARIES, rule, values, guarded)
+        seen = seen_as(fired.findings, "shop_app")
+        shown = [each.leak for each in seen if each.object == planted]
+        assert shown
+        for text in shown:
+            assert "{" not in text.replace("'{}'", "")
+            # The transaction that it opens and ends is this one.
+            inside = text.replace("BEGIN;", "").replace("ROLLBACK;", "")
+            assert inside.strip()
+            state = "00000"
+            try:
+                with rolled_back(ground):
+                    ground.execute(inside.encode())
+            except psycopg.Error as error:
+                state = error.sqlstate or ""
+            assert state in ("42501", "42P17") or not state.startswith("42"), f"{state}: {text}"
 
 
 def test_a_rule_that_fires_on_something_else_has_not_fired(ground: Connection) -> None:

@@ -14,6 +14,7 @@ from pytest_housekeeping.guards.evaluation import (
     evaluate,
     findings_of,
     scope_of_rls,
+    seen_as,
     unknown_proof,
 )
 from pytest_housekeeping.guards.isolation import prove_isolation
@@ -74,10 +75,8 @@ def verify_rule(
         seen=seen,
         without=_declared_open(contract, today) | exempt if rule.proof else frozenset(),
     )
-    return replace(
-        verdict,
-        findings=tuple(finding for finding in verdict.findings if finding.object not in exempt),
-    )
+    left = [finding for finding in verdict.findings if finding.object not in exempt]
+    return replace(verdict, findings=seen_as(left, contract.roles[0]))
 
 
 def judge(

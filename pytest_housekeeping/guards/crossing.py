@@ -12,6 +12,7 @@ from pytest_housekeeping.guards.evaluation import (
     evaluate,
     findings_of,
     scope_of_contract,
+    seen_as,
     unknown_proof,
 )
 from pytest_housekeeping.guards.reach import prove_reach, prove_use
@@ -67,7 +68,7 @@ def verify_contract(
             continue
         verdict = judge_boundary(connection, scope, source.roles, rule)
         examined = max(examined, verdict.examined)
-        findings += verdict.findings
+        findings += seen_as(verdict.findings, source.roles[0])
         evidence += verdict.evidence
     return Verdict(examined=examined, findings=tuple(findings), evidence=tuple(evidence))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -19,6 +19,7 @@ from pytest_housekeeping.registry import Rule, fill, scope_sql
 from pytest_housekeeping.rls import RlsContract
 
 _PART = re.compile(r"^(hk_\w+)[^\n]* AS \(\n.*?^\)", re.MULTILINE | re.DOTALL)
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 _NAME = re.compile(r"\bhk_\w+")
 _READ_ONLY = b"SET LOCAL transaction_read_only = on; SET LOCAL search_path = '';\n"
 
@@ -165,6 +166,12 @@ def run_readonly(connection: Connection, text: bytes, *, settings: str = "") -> 
     return row
 
 
+def seen_as(findings: Iterable[Finding], role: str) -> tuple[Finding, ...]:
+    """The findings, shown as an untrusted role where a rule does not say as which."""
+    quoted = '"' + role.replace('"', '""') + '"' if not _PLAIN.fullmatch(role) else role
+    return tuple(replace(each, leak=fill(each.leak, {"role": quoted})) for each in findings)
+
+
 def findings_of(rule: Rule, rows: Iterable[Mapping[str, Any]]) -> tuple[Finding, ...]:
     """The rows as findings; a row's own ``fix`` stands in for the rule's.
 
@@ -186,6 +193,8 @@ def findings_of(rule: Rule, rows: Iterable[Mapping[str, Any]]) -> tuple[Finding,
                 object=values["object"],
                 detail=values["detail"],
                 fix=fill(values.get("fix", rule.fix), values),
+                # A policy, rule or trigger is called by its table as well.
+                leak=fill(rule.leak, {"on": values["object"].rpartition(" ON ")[2], **values}),
             )
         )
     return tuple(found)

@@ -4,6 +4,9 @@
 --   schema cannot be entered, or whose policy calls a function that may not be executed.
 --   https://www.postgresql.org/docs/16/ddl-priv.html
 -- fix: GRANT USAGE ON SCHEMA {schema_of_object} TO {role};
+-- leak: BEGIN; SET LOCAL ROLE {role};
+--   SELECT * FROM {object} LIMIT 1; -- refused, and it should not be
+--   ROLLBACK;
 -- proof: use
 -- contract: allowed
 -- examines: hk_target_relation

@@ -4,6 +4,8 @@
 --   falls with the next migration.
 --   https://www.postgresql.org/docs/16/sql-alterdefaultprivileges.html
 -- fix: {alter} REVOKE ALL ON {what} FROM {grantee};
+-- leak: SELECT defaclrole::pg_catalog.regrole, defaclnamespace::pg_catalog.regnamespace,
+--   defaclobjtype, defaclacl FROM pg_catalog.pg_default_acl;
 -- examines: hk_target_relation
 -- tripwire: ALTER DEFAULT PRIVILEGES IN SCHEMA {target_schema}
 --   GRANT SELECT ON TABLES TO {source_role};

@@ -6,6 +6,9 @@
 --   rows. A migration of one side then breaks the other.
 --   https://www.postgresql.org/docs/16/ddl-depend.html
 -- fix: -- take out of {object} what it needs of the other side
+-- leak: SELECT pg_catalog.pg_describe_object(classid, objid, objsubid) AS object,
+--   pg_catalog.pg_describe_object(refclassid, refobjid, refobjsubid) AS needs
+--   FROM pg_catalog.pg_depend WHERE deptype = 'n' AND objid >= 16384 ORDER BY 1, 2;
 -- examines: hk_target_relation
 -- tripwire: CREATE TABLE {target_schema}.hk_tripwire (id integer PRIMARY KEY);
 --   CREATE TABLE {source_schema}.hk_tripwire (id integer);

@@ -7,6 +7,8 @@
 --   knows: a comment in it says what it reaches (-- hk: reaches venture.orders -- reason).
 --   https://www.postgresql.org/docs/16/sql-createfunction.html
 -- fix: -- let {object} do without what belongs to the target, or DROP ROUTINE {object};
+-- leak: SELECT prosecdef, prosrc FROM pg_catalog.pg_proc
+--   WHERE oid = $hk${object}$hk$::pg_catalog.regprocedure;
 -- proof: bodies
 -- examines: hk_target_relation
 -- tripwire: CREATE FUNCTION {source_schema}.hk_tripwire() RETURNS bigint LANGUAGE plpgsql

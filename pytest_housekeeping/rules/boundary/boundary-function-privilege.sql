@@ -4,6 +4,7 @@
 --   EXECUTE belongs to PUBLIC by default, so USAGE on the schema is enough.
 --   https://www.postgresql.org/docs/16/ddl-priv.html
 -- fix: REVOKE ALL ON ROUTINE {object} FROM {grantee};
+-- leak: SELECT pg_catalog.has_function_privilege($hk${role}$hk$, $hk${object}$hk$, 'EXECUTE');
 -- examines: hk_target_relation
 -- tripwire: CREATE FUNCTION {target_schema}.hk_tripwire() RETURNS integer
 --   LANGUAGE sql AS 'SELECT 1';

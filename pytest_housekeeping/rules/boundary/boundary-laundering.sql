@@ -5,6 +5,8 @@
 --   a function of anybody's that names both sides.
 --   https://www.postgresql.org/docs/16/sql-createtrigger.html
 -- fix: -- let {object} leave the source's relations alone, or DROP ROUTINE {object};
+-- leak: SELECT prosecdef, prosrc FROM pg_catalog.pg_proc
+--   WHERE oid = $hk${object}$hk$::pg_catalog.regprocedure;
 -- proof: bodies
 -- examines: hk_target_relation
 -- tripwire: CREATE TABLE {source_schema}.hk_tripwire_copy (held text);

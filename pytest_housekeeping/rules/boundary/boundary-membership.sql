@@ -4,6 +4,8 @@
 --   target's own roles, for the owners of its objects, and for the roles that may do anything.
 --   https://www.postgresql.org/docs/16/role-membership.html
 -- fix: REVOKE {via} FROM {object};
+-- leak: SELECT roleid::pg_catalog.regrole, member::pg_catalog.regrole
+--   FROM pg_catalog.pg_auth_members;
 -- examines: hk_target_relation
 -- tripwire: CREATE ROLE {tripwire_role};
 --   GRANT CREATE ON SCHEMA {target_schema} TO {tripwire_role};

@@ -3,6 +3,9 @@
 -- why: an owner may do anything with its object, and grants itself what was revoked.
 --   https://www.postgresql.org/docs/16/ddl-priv.html
 -- fix: -- ALTER ... OWNER TO <the migrator> on {object}
+-- leak: SELECT c.oid::pg_catalog.regclass, c.relowner::pg_catalog.regrole FROM pg_catalog.pg_class
+--   AS c
+--   WHERE c.relowner = $hk${role}$hk$::pg_catalog.regrole;
 -- examines: hk_target_relation
 -- tripwire: CREATE TABLE {target_schema}.hk_tripwire (id integer);
 --   GRANT CREATE ON SCHEMA {target_schema} TO {source_role};

@@ -3,6 +3,8 @@
 -- why: PUBLIC is every role, also the ones that will be made tomorrow: the source is among them.
 --   https://www.postgresql.org/docs/16/ddl-priv.html
 -- fix: REVOKE ALL ON {what} {object} FROM PUBLIC;
+-- leak: SELECT c.oid::pg_catalog.regclass, a.privilege_type FROM pg_catalog.pg_class AS c
+--   CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) AS a WHERE a.grantee = 0;
 -- examines: hk_target_relation
 -- tripwire: GRANT SELECT ON {target_relation} TO PUBLIC;
 -- tripwire-object: {target_relation}

@@ -5,6 +5,9 @@
 --   means that the door stood open.
 --   https://www.postgresql.org/docs/16/errcodes-appendix.html
 -- fix: REVOKE ALL ON {object} FROM {role}, PUBLIC;
+-- leak: BEGIN; SET LOCAL ROLE {role};
+--   SELECT * FROM {object} LIMIT 5; -- 42501 is the only right answer
+--   ROLLBACK;
 -- proof: reach
 -- examines: hk_target_relation
 -- tripwire: GRANT USAGE ON SCHEMA {target_schema} TO {source_role};

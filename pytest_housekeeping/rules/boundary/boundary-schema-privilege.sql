@@ -4,6 +4,9 @@
 --   PUBLIC may execute, which is the default; CREATE lets it put objects of its own there.
 --   https://www.postgresql.org/docs/16/ddl-priv.html
 -- fix: REVOKE ALL ON SCHEMA {object} FROM {grantee};
+-- leak: SELECT pg_catalog.has_schema_privilege($hk${role}$hk$, oid, 'USAGE') AS usage,
+--   pg_catalog.has_schema_privilege($hk${role}$hk$, oid, 'CREATE') AS create
+--   FROM pg_catalog.pg_namespace WHERE pg_catalog.quote_ident(nspname) = $hk${object}$hk$;
 -- examines: hk_target_relation
 -- tripwire: GRANT USAGE ON SCHEMA {target_schema} TO {source_role};
 -- tripwire-object: {target_schema}

@@ -3,6 +3,9 @@
 -- why: a sequence tells how much the target does, and whoever may use it can disturb it.
 --   https://www.postgresql.org/docs/16/ddl-priv.html
 -- fix: REVOKE ALL ON SEQUENCE {object} FROM {grantee};
+-- leak: BEGIN; SET LOCAL ROLE {role};
+--   SELECT last_value FROM {object};
+--   ROLLBACK;
 -- examines: hk_target_relation
 -- tripwire: CREATE SEQUENCE {target_schema}.hk_tripwire;
 --   GRANT USAGE ON SEQUENCE {target_schema}.hk_tripwire TO {source_role};

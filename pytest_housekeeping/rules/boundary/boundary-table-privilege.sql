@@ -4,6 +4,8 @@
 --   role that the source is a member of, opens the boundary like one on the table.
 --   https://www.postgresql.org/docs/16/ddl-priv.html
 -- fix: REVOKE ALL ON {object} FROM {grantee};
+-- leak: SELECT grantee, privilege_type FROM information_schema.role_table_grants
+--   WHERE pg_catalog.format('%I.%I', table_schema, table_name) = $hk${object}$hk$;
 -- examines: hk_target_relation
 -- tripwire: GRANT SELECT ON {target_relation} TO {source_role};
 -- tripwire-object: {target_relation}

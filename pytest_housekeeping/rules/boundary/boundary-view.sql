@@ -5,6 +5,9 @@
 --   through any number of views between.
 --   https://www.postgresql.org/docs/16/sql-createview.html
 -- fix: REVOKE ALL ON {object} FROM {grantees};
+-- leak: BEGIN; SET LOCAL ROLE {role};
+--   SELECT * FROM {object} LIMIT 5;
+--   ROLLBACK;
 -- examines: hk_target_relation
 -- tripwire: CREATE VIEW {source_schema}.hk_tripwire_inner AS SELECT 1 AS one FROM {target_relation};
 --   CREATE VIEW {source_schema}.hk_tripwire AS SELECT one FROM {source_schema}.hk_tripwire_inner;

@@ -5,6 +5,8 @@
 --   process may do. No grant of this database says what happens there.
 --   https://www.postgresql.org/docs/16/contrib-dblink-connect.html
 -- fix: {fix}
+-- leak: SELECT srvname, srvacl FROM pg_catalog.pg_foreign_server;
+--   SELECT lanname, lanacl FROM pg_catalog.pg_language WHERE NOT lanpltrusted;
 -- examines: hk_source_role
 -- tripwire-superuser: CREATE FOREIGN DATA WRAPPER {tripwire_role};
 --   GRANT USAGE ON FOREIGN DATA WRAPPER {tripwire_role} TO {migrator};

@@ -6,6 +6,8 @@
 --   https://www.postgresql.org/docs/16/ddl-constraints.html
 -- fix: ALTER TABLE {table} DROP CONSTRAINT {constraint};
 --   -- and add it again with the identity's column on both sides, or with NO ACTION
+-- leak: SELECT conname, pg_catalog.pg_get_constraintdef(oid) FROM pg_catalog.pg_constraint
+--   WHERE conrelid = $hk${table}$hk$::pg_catalog.regclass AND contype = 'f';
 -- tripwire: CREATE TABLE {schema}.hk_tripwire_parent (id integer PRIMARY KEY, tenant text NOT NULL);
 --   CREATE TABLE {schema}.hk_tripwire (parent integer, tenant text NOT NULL,
 --   CONSTRAINT hk_tripwire FOREIGN KEY (parent) REFERENCES {schema}.hk_tripwire_parent (id)

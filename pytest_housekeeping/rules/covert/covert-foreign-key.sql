@@ -6,6 +6,9 @@
 --   https://www.postgresql.org/docs/16/ddl-rowsecurity.html
 -- fix: ALTER TABLE {table} DROP CONSTRAINT {constraint};
 --   -- and add it again with the identity's column on both sides, over a unique key that has it
+-- leak: SELECT conname, pg_catalog.pg_get_constraintdef(oid) FROM pg_catalog.pg_constraint
+--   WHERE conrelid = $hk${table}$hk$::pg_catalog.regclass AND contype = 'f';
+--   -- an INSERT that names another's row succeeds, one that names none fails: the key has answered
 -- tripwire: CREATE TABLE {schema}.hk_tripwire_parent (id integer PRIMARY KEY, tenant text NOT NULL);
 --   CREATE TABLE {schema}.hk_tripwire (parent integer, tenant text NOT NULL,
 --   CONSTRAINT hk_tripwire FOREIGN KEY (parent) REFERENCES {schema}.hk_tripwire_parent (id));

@@ -6,6 +6,9 @@
 --   https://www.postgresql.org/docs/16/ddl-rowsecurity.html
 -- fix: {drop};
 --   CREATE UNIQUE INDEX ON {table} ({identity}, {columns}){condition};
+-- leak: SELECT indexdef FROM pg_catalog.pg_indexes
+--   WHERE pg_catalog.format('%I.%I', schemaname, tablename) = $hk${table}$hk$;
+--   -- an INSERT of a value that another holds fails with 23505: the index has answered
 -- tripwire: CREATE TABLE {schema}.hk_tripwire (mail text, tenant text NOT NULL);
 --   CREATE UNIQUE INDEX hk_tripwire_key ON {schema}.hk_tripwire (mail);
 --   ALTER TABLE {schema}.hk_tripwire ENABLE ROW LEVEL SECURITY;

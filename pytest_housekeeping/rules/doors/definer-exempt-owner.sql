@@ -5,6 +5,10 @@
 --   https://www.postgresql.org/docs/16/ddl-rowsecurity.html
 -- fix: REVOKE ALL ON ROUTINE {object} FROM {grantees};
 --   -- or ALTER ROUTINE {object} OWNER TO a role that obeys the policies
+-- leak: SELECT p.proowner::pg_catalog.regrole, r.rolsuper, r.rolbypassrls FROM pg_catalog.pg_proc
+--   AS p
+--   JOIN pg_catalog.pg_roles AS r ON r.oid = p.proowner
+--   WHERE p.oid = $hk${object}$hk$::pg_catalog.regprocedure;
 -- examines: hk_function
 -- tripwire-superuser: CREATE SCHEMA {tripwire_role};
 --   CREATE FUNCTION {tripwire_role}.hk_tripwire() RETURNS integer

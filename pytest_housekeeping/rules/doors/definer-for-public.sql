@@ -5,6 +5,9 @@
 --   attacker calls it with arguments of its own choice.
 --   https://www.postgresql.org/docs/16/sql-createfunction.html
 -- fix: REVOKE ALL ON ROUTINE {object} FROM PUBLIC;
+-- leak: SELECT prosecdef, proacl FROM pg_catalog.pg_proc
+--   WHERE oid = $hk${object}$hk$::pg_catalog.regprocedure;
+--   -- no ACL, or one that begins with =X: everybody may call it
 -- examines: hk_function
 -- tripwire: CREATE FUNCTION {schema}.hk_tripwire() RETURNS integer
 --   LANGUAGE sql SECURITY DEFINER SET search_path = '' AS 'SELECT 1';

@@ -6,6 +6,9 @@
 --   https://www.postgresql.org/docs/16/sql-createfunction.html
 -- fix: ALTER ROUTINE {object} SET search_path = '';
 --   -- and write every name with its schema
+-- leak: SELECT prosecdef, proconfig FROM pg_catalog.pg_proc
+--   WHERE oid = $hk${object}$hk$::pg_catalog.regprocedure;
+--   -- a caller who makes pg_temp.now() and calls it has its own code run as the owner
 -- examines: hk_function
 -- tripwire: CREATE FUNCTION {schema}.hk_tripwire() RETURNS integer
 --   LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';

@@ -4,6 +4,8 @@
 --   row that the mapped account of the other server may read, and writes likewise.
 --   https://www.postgresql.org/docs/16/sql-createforeigntable.html
 -- fix: REVOKE ALL ON {object} FROM {grantees};
+-- leak: SELECT grantee, privilege_type FROM information_schema.role_table_grants
+--   WHERE pg_catalog.format('%I.%I', table_schema, table_name) = $hk${object}$hk$;
 -- tripwire-superuser: CREATE FOREIGN DATA WRAPPER {tripwire_role};
 --   GRANT USAGE ON FOREIGN DATA WRAPPER {tripwire_role} TO {migrator};
 -- tripwire: CREATE SERVER {tripwire_role} FOREIGN DATA WRAPPER {tripwire_role};

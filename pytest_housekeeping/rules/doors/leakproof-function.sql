@@ -4,6 +4,8 @@
 --   or logs its argument shows an attacker the values of rows that the policy hides.
 --   https://www.postgresql.org/docs/16/rules-privileges.html
 -- fix: ALTER ROUTINE {object} NOT LEAKPROOF;
+-- leak: SELECT proleakproof, prosrc FROM pg_catalog.pg_proc
+--   WHERE oid = $hk${object}$hk$::pg_catalog.regprocedure;
 -- examines: hk_function
 -- tripwire-superuser: CREATE SCHEMA {tripwire_role};
 --   CREATE FUNCTION {tripwire_role}.hk_tripwire(text) RETURNS boolean

@@ -4,6 +4,9 @@
 --   row-level security of its own. Whoever may read it reads the rows of every tenant.
 --   https://www.postgresql.org/docs/16/rules-materializedviews.html
 -- fix: REVOKE ALL ON {object} FROM {grantees};
+-- leak: BEGIN; SET LOCAL ROLE {role};
+--   SELECT * FROM {object} LIMIT 5; -- rows of everybody
+--   ROLLBACK;
 -- examines: hk_view
 -- tripwire: CREATE TABLE {schema}.hk_tripwire (id integer);
 --   CREATE MATERIALIZED VIEW {schema}.hk_tripwire_view AS SELECT id FROM {schema}.hk_tripwire;

@@ -5,6 +5,7 @@
 --   https://www.postgresql.org/docs/16/logical-replication-security.html
 -- fix: DROP PUBLICATION {name};
 --   -- or exempt it, with the name of who receives the rows
+-- leak: SELECT * FROM pg_catalog.pg_publication_tables;
 -- tripwire: CREATE TABLE {schema}.hk_tripwire (id integer);
 --   CREATE PUBLICATION hk_tripwire FOR TABLE {schema}.hk_tripwire;
 -- tripwire-object: PUBLICATION hk_tripwire

@@ -5,6 +5,8 @@
 --   by the owner's policies.
 --   https://www.postgresql.org/docs/16/rules-privileges.html
 -- fix: DROP RULE {object};
+-- leak: SELECT definition FROM pg_catalog.pg_rules
+--   WHERE pg_catalog.format('%I.%I', schemaname, tablename) = $hk${on}$hk$;
 -- examines: hk_any_table
 -- tripwire: CREATE TABLE {schema}.hk_tripwire (id integer);
 --   CREATE TABLE {schema}.hk_tripwire_log (id integer);

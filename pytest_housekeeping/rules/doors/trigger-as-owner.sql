@@ -4,6 +4,8 @@
 --   row-level security, an INSERT by one tenant reads or changes the rows of the others.
 --   https://www.postgresql.org/docs/16/trigger-definition.html
 -- fix: ALTER FUNCTION {function} SECURITY INVOKER;
+-- leak: SELECT tgname, tgfoid::pg_catalog.regprocedure FROM pg_catalog.pg_trigger
+--   WHERE tgrelid = $hk${on}$hk$::pg_catalog.regclass AND NOT tgisinternal;
 -- tripwire-superuser: CREATE SCHEMA {tripwire_role};
 --   CREATE FUNCTION {tripwire_role}.hk_tripwire() RETURNS trigger
 --   LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS 'BEGIN RETURN NULL; END';

@@ -5,6 +5,7 @@
 --   mapping for PUBLIC lends the account to everybody.
 --   https://www.postgresql.org/docs/16/sql-createusermapping.html
 -- fix: DROP {object};
+-- leak: SELECT srvname, usename FROM pg_catalog.pg_user_mappings;
 -- examines: hk_role
 -- tripwire-superuser: CREATE FOREIGN DATA WRAPPER {tripwire_role};
 --   GRANT USAGE ON FOREIGN DATA WRAPPER {tripwire_role} TO {migrator};

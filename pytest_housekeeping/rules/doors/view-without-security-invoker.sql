@@ -5,6 +5,9 @@
 --   counts for each view of a chain. CREATE OR REPLACE VIEW without the option clears it.
 --   https://www.postgresql.org/docs/16/sql-createview.html
 -- fix: ALTER VIEW {object} SET (security_invoker = true);
+-- leak: BEGIN; SET LOCAL ROLE {role};
+--   SELECT * FROM {object} LIMIT 5; -- rows of everybody
+--   ROLLBACK;
 -- examines: hk_view
 -- tripwire: CREATE TABLE {schema}.hk_tripwire (id integer);
 --   CREATE VIEW {schema}.hk_tripwire_view AS SELECT id FROM {schema}.hk_tripwire;

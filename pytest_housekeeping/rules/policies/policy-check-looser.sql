@@ -5,6 +5,9 @@
 --   tenant, or hand rows over to one.
 --   https://www.postgresql.org/docs/16/sql-createpolicy.html
 -- fix: ALTER POLICY {object} WITH CHECK ({expression});
+-- leak: SELECT * FROM pg_catalog.pg_policies
+--   WHERE pg_catalog.format('%I.%I', schemaname, tablename) = $hk${on}$hk$;
+--   -- what WITH CHECK admits and USING hides can be written, and is then another's row
 -- examines: hk_policy_fact
 -- tripwire: CREATE TABLE {schema}.hk_tripwire (tenant text NOT NULL, note text);
 --   ALTER TABLE {schema}.hk_tripwire ENABLE ROW LEVEL SECURITY;

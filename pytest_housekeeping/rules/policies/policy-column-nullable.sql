@@ -4,6 +4,7 @@
 --   comparison with IS NOT DISTINCT FROM shows it to every session without context.
 --   https://www.postgresql.org/docs/16/ddl-constraints.html
 -- fix: ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL;
+-- leak: SELECT count(*) FROM {table} WHERE {column} IS NULL; -- rows of nobody
 -- examines: hk_policy_fact
 -- tripwire: CREATE TABLE {schema}.hk_tripwire (tenant text);
 --   ALTER TABLE {schema}.hk_tripwire ENABLE ROW LEVEL SECURITY;

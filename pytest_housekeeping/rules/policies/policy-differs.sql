@@ -6,6 +6,8 @@
 --   https://www.postgresql.org/docs/16/sql-alterpolicy.html
 -- fix: DROP POLICY {object};
 --   CREATE POLICY {object} {definition};
+-- leak: SELECT * FROM pg_catalog.pg_policies
+--   WHERE pg_catalog.format('%I.%I', schemaname, tablename) = $hk${on}$hk$;
 -- tripwire: CREATE TABLE {schema}.hk_tripwire_declared (id integer);
 --   ALTER TABLE {schema}.hk_tripwire_declared ENABLE ROW LEVEL SECURITY;
 --   CREATE POLICY declared ON {schema}.hk_tripwire_declared TO {role} USING (id = 7);

@@ -5,6 +5,9 @@
 --   and reads its rows.
 --   https://www.postgresql.org/docs/16/xfunc-volatility.html
 -- fix: ALTER FUNCTION {object} STABLE;
+-- leak: SELECT provolatile, prosrc FROM pg_catalog.pg_proc
+--   WHERE oid = $hk${object}$hk$::pg_catalog.regprocedure;
+--   -- i: a plan that is kept goes on with the identity of the session that made it
 -- examines: hk_policy_fact
 -- tripwire: CREATE TABLE {schema}.hk_tripwire (tenant text NOT NULL);
 --   CREATE FUNCTION {schema}.hk_tripwire() RETURNS text LANGUAGE sql IMMUTABLE

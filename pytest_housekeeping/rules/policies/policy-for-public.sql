@@ -4,6 +4,8 @@
 --   GRANT to a new role then opens the table by a policy that nobody wrote for it.
 --   https://www.postgresql.org/docs/16/sql-createpolicy.html
 -- fix: ALTER POLICY {object} TO {roles};
+-- leak: SELECT * FROM pg_catalog.pg_policies
+--   WHERE pg_catalog.format('%I.%I', schemaname, tablename) = $hk${on}$hk$;
 -- examines: hk_policy_fact
 -- tripwire: CREATE TABLE {schema}.hk_tripwire (tenant text NOT NULL);
 --   ALTER TABLE {schema}.hk_tripwire ENABLE ROW LEVEL SECURITY;

@@ -6,6 +6,9 @@
 --   https://www.postgresql.org/docs/16/sql-createpolicy.html
 -- fix: DROP POLICY {object};
 --   -- and write it again with WITH CHECK (<column> = <the identity>)
+-- leak: SELECT * FROM pg_catalog.pg_policies
+--   WHERE pg_catalog.format('%I.%I', schemaname, tablename) = $hk${on}$hk$;
+--   -- with_check is empty: a row of anybody's can be written
 -- examines: hk_policy_fact
 -- tripwire: CREATE TABLE {schema}.hk_tripwire (id integer);
 --   ALTER TABLE {schema}.hk_tripwire ENABLE ROW LEVEL SECURITY;

@@ -6,6 +6,8 @@
 --   using and check, both as PostgreSQL prints them: the finding policy-differs shows the text.
 --   https://www.postgresql.org/docs/16/sql-createpolicy.html
 -- fix: CREATE POLICY {object} {definition};
+-- leak: SELECT * FROM pg_catalog.pg_policies
+--   WHERE pg_catalog.format('%I.%I', schemaname, tablename) = $hk${on}$hk$;
 -- tripwire: CREATE TABLE {schema}.hk_tripwire_declared (id integer);
 --   ALTER TABLE {schema}.hk_tripwire_declared ENABLE ROW LEVEL SECURITY;
 -- tripwire-object: declared ON {schema}.hk_tripwire_declared

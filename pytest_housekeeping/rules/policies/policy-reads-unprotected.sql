@@ -6,6 +6,8 @@
 --   https://www.postgresql.org/docs/16/ddl-rowsecurity.html
 -- fix: ALTER TABLE {relation} ENABLE ROW LEVEL SECURITY;
 --   ALTER TABLE {relation} FORCE ROW LEVEL SECURITY;
+-- leak: SELECT relrowsecurity, relforcerowsecurity FROM pg_catalog.pg_class
+--   WHERE oid = $hk${relation}$hk$::pg_catalog.regclass;
 -- examines: hk_policy_fact
 -- tripwire: CREATE TABLE {schema}.hk_tripwire (tenant text NOT NULL);
 --   CREATE TABLE {schema}.hk_tripwire_member (tenant text NOT NULL, person text NOT NULL);

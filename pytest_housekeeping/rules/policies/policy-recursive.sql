@@ -6,6 +6,9 @@
 --   https://www.postgresql.org/docs/16/sql-createpolicy.html
 -- fix: DROP POLICY {object};
 --   -- and compare a column of the row itself, or keep the memberships in a table of their own
+-- leak: BEGIN; SET LOCAL ROLE {role};
+--   SELECT * FROM {on} LIMIT 1; -- 42P17, infinite recursion
+--   ROLLBACK;
 -- examines: hk_policy_fact
 -- tripwire: CREATE TABLE {schema}.hk_tripwire (tenant text NOT NULL, person text NOT NULL);
 --   ALTER TABLE {schema}.hk_tripwire ENABLE ROW LEVEL SECURITY;

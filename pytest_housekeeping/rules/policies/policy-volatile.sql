@@ -5,6 +5,8 @@
 --   policy beforehand, and it is asked again for every row.
 --   https://www.postgresql.org/docs/16/xfunc-volatility.html
 -- fix: ALTER FUNCTION {function} STABLE;
+-- leak: SELECT * FROM pg_catalog.pg_policies
+--   WHERE pg_catalog.format('%I.%I', schemaname, tablename) = $hk${on}$hk$;
 -- examines: hk_policy_fact
 -- tripwire: CREATE TABLE {schema}.hk_tripwire (tenant text NOT NULL);
 --   CREATE FUNCTION {schema}.hk_tripwire() RETURNS text LANGUAGE sql AS $$ SELECT 'a' $$;

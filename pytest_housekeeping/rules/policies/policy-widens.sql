@@ -6,6 +6,8 @@
 --   https://www.postgresql.org/docs/16/sql-createpolicy.html
 -- fix: DROP POLICY {object};
 --   CREATE POLICY {name} ON {table} AS RESTRICTIVE FOR {command} TO {roles} USING ({expression});
+-- leak: SELECT * FROM pg_catalog.pg_policies
+--   WHERE pg_catalog.format('%I.%I', schemaname, tablename) = $hk${on}$hk$;
 -- examines: hk_policy_fact
 -- tripwire: CREATE TABLE {schema}.hk_tripwire (tenant text NOT NULL, gone boolean NOT NULL);
 --   ALTER TABLE {schema}.hk_tripwire ENABLE ROW LEVEL SECURITY;

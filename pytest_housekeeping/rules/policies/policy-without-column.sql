@@ -5,6 +5,9 @@
 --   https://www.postgresql.org/docs/16/sql-createpolicy.html
 -- fix: DROP POLICY {object};
 --   -- and write one that compares a column with the identity, or make it AS RESTRICTIVE
+-- leak: BEGIN; SET LOCAL ROLE {role};
+--   SELECT * FROM {on} LIMIT 5; -- all rows or none, whose they are is not asked
+--   ROLLBACK;
 -- examines: hk_policy_fact
 -- tripwire: CREATE TABLE {schema}.hk_tripwire (tenant text NOT NULL);
 --   ALTER TABLE {schema}.hk_tripwire ENABLE ROW LEVEL SECURITY;

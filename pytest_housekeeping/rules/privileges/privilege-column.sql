@@ -5,6 +5,8 @@
 --   https://www.postgresql.org/docs/16/ddl-priv.html
 -- fix: REVOKE {privilege} ON {object} FROM {grantee};
 --   GRANT {privilege} ({columns}) ON {object} TO {grantee};
+-- leak: SELECT grantee, column_name, privilege_type FROM information_schema.column_privileges
+--   WHERE pg_catalog.format('%I.%I', table_schema, table_name) = $hk${object}$hk$;
 -- tripwire: CREATE TABLE {schema}.hk_tripwire (id integer, secret text);
 --   GRANT SELECT ON {schema}.hk_tripwire TO {role};
 --   GRANT SELECT (id) ON {schema}.hk_tripwire TO {role};

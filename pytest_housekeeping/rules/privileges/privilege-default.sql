@@ -4,6 +4,8 @@
 --   next table is read by an attacker from its first moment on, and nobody wrote the GRANT.
 --   https://www.postgresql.org/docs/16/sql-alterdefaultprivileges.html
 -- fix: {alter} REVOKE ALL ON {what} FROM {grantee};
+-- leak: SELECT defaclrole::pg_catalog.regrole, defaclnamespace::pg_catalog.regnamespace,
+--   defaclobjtype, defaclacl FROM pg_catalog.pg_default_acl;
 -- examines: hk_schema
 -- tripwire: ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT ON TABLES TO {role};
 -- tripwire-object: {schema}

@@ -4,6 +4,7 @@
 --   up: an attacker who may read one by a grant to all reads the documents of every tenant.
 --   https://www.postgresql.org/docs/16/lo-implementation.html
 -- fix: {repair}
+-- leak: SELECT oid, lomacl FROM pg_catalog.pg_largeobject_metadata;
 -- examines: hk_any_table
 -- tripwire: SELECT lo_create(4123456789);
 --   GRANT SELECT ON LARGE OBJECT 4123456789 TO {role};

@@ -4,6 +4,8 @@
 --   tenant. MAINTAIN, since PostgreSQL 17, locks and rewrites it whole.
 --   https://www.postgresql.org/docs/16/ddl-rowsecurity.html
 -- fix: REVOKE {privileges} ON {object} FROM {grantee};
+-- leak: SELECT grantee, privilege_type FROM information_schema.role_table_grants
+--   WHERE pg_catalog.format('%I.%I', table_schema, table_name) = $hk${object}$hk$;
 -- tripwire: CREATE TABLE {schema}.hk_tripwire (id integer);
 --   GRANT TRUNCATE ON {schema}.hk_tripwire TO {role};
 -- tripwire-object: {schema}.hk_tripwire

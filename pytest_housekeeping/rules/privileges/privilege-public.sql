@@ -4,6 +4,8 @@
 --   grant of its own, and REVOKE from one role takes nothing away.
 --   https://www.postgresql.org/docs/16/ddl-priv.html
 -- fix: REVOKE ALL ON {object} FROM PUBLIC;
+-- leak: SELECT grantee, privilege_type FROM information_schema.role_table_grants
+--   WHERE pg_catalog.format('%I.%I', table_schema, table_name) = $hk${object}$hk$;
 -- examines: hk_table
 -- tripwire: CREATE TABLE {schema}.hk_tripwire (id integer);
 --   GRANT SELECT (id) ON {schema}.hk_tripwire TO PUBLIC;

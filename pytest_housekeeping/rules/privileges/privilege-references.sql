@@ -5,6 +5,8 @@
 --   which keys of other tenants exist; and it keeps them from deleting their rows.
 --   https://www.postgresql.org/docs/16/ddl-priv.html
 -- fix: REVOKE REFERENCES ON {object} FROM {grantee};
+-- leak: SELECT grantee, privilege_type FROM information_schema.role_table_grants
+--   WHERE pg_catalog.format('%I.%I', table_schema, table_name) = $hk${object}$hk$;
 -- tripwire: CREATE TABLE {schema}.hk_tripwire (id integer);
 --   GRANT REFERENCES ON {schema}.hk_tripwire TO {role};
 -- tripwire-object: {schema}.hk_tripwire

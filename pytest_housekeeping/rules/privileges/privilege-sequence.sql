@@ -4,6 +4,8 @@
 --   makes every tenant's next INSERT clash; PUBLIC reads how much all of them do.
 --   https://www.postgresql.org/docs/16/functions-sequence.html
 -- fix: REVOKE {privileges} ON SEQUENCE {object} FROM {grantee};
+-- leak: SELECT c.relacl FROM pg_catalog.pg_class AS c
+--   WHERE c.oid = $hk${object}$hk$::pg_catalog.regclass;
 -- examines: hk_any_table
 -- tripwire: CREATE SEQUENCE {schema}.hk_tripwire;
 --   GRANT UPDATE ON SEQUENCE {schema}.hk_tripwire TO {role};

@@ -4,6 +4,8 @@
 --   function of its own, which then sees, changes and copies the rows that other roles write.
 --   https://www.postgresql.org/docs/16/ddl-priv.html
 -- fix: REVOKE TRIGGER ON {object} FROM {grantee};
+-- leak: SELECT grantee, privilege_type FROM information_schema.role_table_grants
+--   WHERE pg_catalog.format('%I.%I', table_schema, table_name) = $hk${object}$hk$;
 -- tripwire: CREATE TABLE {schema}.hk_tripwire (id integer);
 --   GRANT TRIGGER ON {schema}.hk_tripwire TO {role};
 -- tripwire-object: {schema}.hk_tripwire

@@ -6,6 +6,9 @@
 --   https://www.postgresql.org/docs/16/functions-admin.html
 -- fix: CREATE POLICY tenant_isolation ON {object}
 --   USING (tenant_id = nullif(current_setting('<the setting>', true), '')::<its type>);
+-- leak: BEGIN; SET LOCAL ROLE {role};
+--   SELECT * FROM {object} LIMIT 5; -- no context was set, and there are rows
+--   ROLLBACK;
 -- proof: context
 -- tripwire: CREATE POLICY hk_tripwire ON {table} USING (true);
 -- tripwire-object: {table}

@@ -7,6 +7,9 @@
 -- fix: CREATE POLICY tenant_isolation ON {object}
 --   USING (tenant_id = nullif(current_setting('<the setting>', true), '')::<its type>)
 --   WITH CHECK (tenant_id = nullif(current_setting('<the setting>', true), '')::<its type>);
+-- leak: BEGIN; SET LOCAL ROLE {role};
+--   SELECT * FROM {object} LIMIT 5; -- set the context to one identity first
+--   ROLLBACK;
 -- proof: isolation
 -- tripwire: CREATE POLICY hk_tripwire ON {table} USING (true);
 -- tripwire-object: {table}

@@ -5,6 +5,8 @@
 --   in; then it reads and writes the rows of every tenant.
 --   https://www.postgresql.org/docs/16/ddl-rowsecurity.html
 -- fix: ALTER ROLE {object} NOSUPERUSER NOBYPASSRLS;
+-- leak: SELECT rolname, rolsuper, rolbypassrls FROM pg_catalog.pg_roles
+--   WHERE pg_catalog.quote_ident(rolname) = $hk${object}$hk$;
 -- examines: hk_role
 -- tripwire-superuser: CREATE ROLE {tripwire_role} BYPASSRLS;
 --   GRANT {tripwire_role} TO {migrator} WITH ADMIN OPTION;

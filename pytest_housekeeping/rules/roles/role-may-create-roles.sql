@@ -4,6 +4,8 @@
 --   owner of the tables or pg_read_all_data, later still every role that it administers.
 --   https://www.postgresql.org/docs/16/role-attributes.html
 -- fix: ALTER ROLE {object} NOCREATEROLE;
+-- leak: SELECT rolname, rolcreaterole FROM pg_catalog.pg_roles
+--   WHERE pg_catalog.quote_ident(rolname) = $hk${object}$hk$;
 -- examines: hk_role
 -- tripwire-superuser: CREATE ROLE {tripwire_role} CREATEROLE;
 --   GRANT {tripwire_role} TO {migrator} WITH ADMIN OPTION;

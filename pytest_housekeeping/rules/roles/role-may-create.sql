@@ -5,6 +5,8 @@
 --   attacker owns has no policy but its own.
 --   https://www.postgresql.org/docs/16/ddl-schemas.html
 -- fix: REVOKE CREATE ON SCHEMA {object} FROM {grantee};
+-- leak: SELECT nspname, nspacl FROM pg_catalog.pg_namespace
+--   WHERE pg_catalog.quote_ident(nspname) = $hk${object}$hk$;
 -- examines: hk_schema
 -- tripwire: GRANT CREATE ON SCHEMA {schema} TO {role};
 -- tripwire-object: {schema}

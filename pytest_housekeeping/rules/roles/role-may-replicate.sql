@@ -4,6 +4,8 @@
 --   tables of every tenant, passwords included, past all policies.
 --   https://www.postgresql.org/docs/16/role-attributes.html
 -- fix: ALTER ROLE {object} NOREPLICATION;
+-- leak: SELECT rolname, rolreplication FROM pg_catalog.pg_roles
+--   WHERE pg_catalog.quote_ident(rolname) = $hk${object}$hk$;
 -- examines: hk_role
 -- tripwire-superuser: CREATE ROLE {tripwire_role} REPLICATION;
 --   GRANT {tripwire_role} TO {migrator} WITH ADMIN OPTION;

@@ -4,6 +4,8 @@
 --   attacker wants, and a view reads what its next reader may read.
 --   https://www.postgresql.org/docs/16/sql-createfunction.html
 -- fix: ALTER {kind} {object} OWNER TO {migrator};
+-- leak: SELECT oid::pg_catalog.regprocedure, proowner::pg_catalog.regrole FROM pg_catalog.pg_proc
+--   WHERE proowner = $hk${role}$hk$::pg_catalog.regrole;
 -- examines: hk_function
 -- tripwire: CREATE FUNCTION {schema}.hk_tripwire() RETURNS integer LANGUAGE sql AS 'SELECT 1';
 --   GRANT CREATE ON SCHEMA {schema} TO {role};

@@ -5,6 +5,7 @@
 --   the settings of every session.
 --   https://www.postgresql.org/docs/16/ddl-schemas.html
 -- fix: ALTER {kind} {name} OWNER TO {migrator};
+-- leak: SELECT nspname, nspowner::pg_catalog.regrole FROM pg_catalog.pg_namespace;
 -- examines: hk_schema
 -- tripwire: CREATE ROLE {tripwire_role};
 --   GRANT {tripwire_role} TO {migrator};

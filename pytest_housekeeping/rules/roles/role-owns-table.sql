@@ -4,6 +4,9 @@
 --   it is not forced. So may every role that can become the owner.
 --   https://www.postgresql.org/docs/16/ddl-rowsecurity.html
 -- fix: ALTER TABLE {object} OWNER TO {migrator};
+-- leak: BEGIN; SET LOCAL ROLE {role};
+--   ALTER TABLE {object} DISABLE ROW LEVEL SECURITY; -- an owner may
+--   ROLLBACK;
 -- tripwire: CREATE TABLE {schema}.hk_tripwire (id integer);
 --   GRANT CREATE ON SCHEMA {schema} TO {role};
 --   ALTER TABLE {schema}.hk_tripwire OWNER TO {role};

@@ -4,6 +4,8 @@
 --   the data directory and makes itself superuser: COPY ... FROM PROGRAM is a shell.
 --   https://www.postgresql.org/docs/16/predefined-roles.html
 -- fix: REVOKE pg_execute_server_program FROM {object};
+-- leak: SELECT roleid::pg_catalog.regrole, member::pg_catalog.regrole
+--   FROM pg_catalog.pg_auth_members;
 -- examines: hk_role
 -- tripwire-superuser: CREATE ROLE {tripwire_role} IN ROLE pg_read_server_files;
 --   GRANT {tripwire_role} TO {migrator} WITH ADMIN OPTION;

@@ -5,6 +5,8 @@
 --   pg_read_all_stats shows the statements of other sessions, with the values in them.
 --   https://www.postgresql.org/docs/16/predefined-roles.html
 -- fix: REVOKE pg_read_all_data FROM {object};
+-- leak: SELECT roleid::pg_catalog.regrole, member::pg_catalog.regrole
+--   FROM pg_catalog.pg_auth_members;
 -- examines: hk_role
 -- tripwire-superuser: CREATE ROLE {tripwire_role} IN ROLE pg_read_all_data;
 --   GRANT {tripwire_role} TO {migrator} WITH ADMIN OPTION;

@@ -4,6 +4,8 @@
 --   say whom it acts for reads and writes the rows of one tenant, and is not told.
 --   https://www.postgresql.org/docs/16/runtime-config-custom.html
 -- fix: ALTER DATABASE {database} RESET app.tenant_id;
+-- leak: SELECT setdatabase, setrole::pg_catalog.regrole, setconfig
+--   FROM pg_catalog.pg_db_role_setting;
 -- examines: hk_role
 -- tripwire-superuser: GRANT SET ON PARAMETER {tripwire_role}.identity TO {migrator};
 -- tripwire: ALTER DATABASE {database} SET {tripwire_role}.identity = '1';

@@ -4,6 +4,8 @@
 --   has the rights of another one, and nobody who reads the grants can see it.
 --   https://www.postgresql.org/docs/16/sql-set-role.html
 -- fix: ALTER DATABASE {database} RESET role;
+-- leak: SELECT setdatabase, setrole::pg_catalog.regrole, setconfig
+--   FROM pg_catalog.pg_db_role_setting;
 -- examines: hk_role
 -- tripwire: ALTER DATABASE {database} SET role = {migrator};
 -- tripwire-object: DATABASE {database}

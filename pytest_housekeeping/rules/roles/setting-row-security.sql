@@ -5,6 +5,8 @@
 --   rows of every tenant.
 --   https://www.postgresql.org/docs/16/runtime-config-client.html
 -- fix: ALTER DATABASE {database} RESET row_security;
+-- leak: SELECT setdatabase, setrole::pg_catalog.regrole, setconfig
+--   FROM pg_catalog.pg_db_role_setting;
 -- examines: hk_role
 -- tripwire: ALTER DATABASE {database} SET row_security = off;
 -- tripwire-object: DATABASE {database}

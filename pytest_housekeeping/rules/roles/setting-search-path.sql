@@ -5,6 +5,8 @@
 --   real one, and runs with their rights.
 --   https://www.postgresql.org/docs/16/ddl-schemas.html
 -- fix: ALTER DATABASE {database} RESET search_path;
+-- leak: SELECT setdatabase, setrole::pg_catalog.regrole, setconfig
+--   FROM pg_catalog.pg_db_role_setting;
 -- examines: hk_role
 -- tripwire: GRANT CREATE ON SCHEMA {schema} TO {role};
 --   ALTER DATABASE {database} SET search_path = {schema};

@@ -5,6 +5,9 @@
 --   https://www.postgresql.org/docs/16/ddl-rowsecurity.html
 -- fix: ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
 --   ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
+-- leak: BEGIN; SET LOCAL ROLE {role};
+--   SELECT * FROM {on} LIMIT 5; -- the policy is not asked
+--   ROLLBACK;
 -- examines: hk_policy_fact
 -- tripwire: CREATE TABLE {schema}.hk_tripwire (id integer);
 --   CREATE POLICY hk_tripwire ON {schema}.hk_tripwire TO {role} USING (id = 1);

@@ -7,6 +7,9 @@
 --   https://www.postgresql.org/docs/16/sql-createpolicy.html
 -- fix: REVOKE ALL ON {object} FROM {grantees};
 --   -- or, where they are meant to use it, a policy that compares a column with the identity
+-- leak: BEGIN; SET LOCAL ROLE {role};
+--   SELECT count(*) FROM {object}; -- none, whatever is in it
+--   ROLLBACK;
 -- tripwire: CREATE TABLE {schema}.hk_tripwire (id integer);
 --   ALTER TABLE {schema}.hk_tripwire ENABLE ROW LEVEL SECURITY;
 --   ALTER TABLE {schema}.hk_tripwire FORCE ROW LEVEL SECURITY;

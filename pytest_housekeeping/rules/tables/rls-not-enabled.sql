@@ -6,6 +6,9 @@
 --   https://www.postgresql.org/docs/16/ddl-rowsecurity.html
 -- fix: ALTER TABLE {object} ENABLE ROW LEVEL SECURITY;
 --   ALTER TABLE {object} FORCE ROW LEVEL SECURITY;
+-- leak: BEGIN; SET LOCAL ROLE {role};
+--   SELECT * FROM {object} LIMIT 5; -- rows of everybody
+--   ROLLBACK;
 -- tripwire: CREATE TABLE {schema}.hk_tripwire (id integer);
 -- tripwire-object: {schema}.hk_tripwire
 -- good: CREATE TABLE {schema}.hk_good (id integer);

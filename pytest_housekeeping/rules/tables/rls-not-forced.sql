@@ -4,6 +4,8 @@
 --   DEFINER function, view and migration of the owner then sees the rows of all tenants.
 --   https://www.postgresql.org/docs/16/sql-altertable.html
 -- fix: ALTER TABLE {object} FORCE ROW LEVEL SECURITY;
+-- leak: SELECT relforcerowsecurity, relowner::pg_catalog.regrole FROM pg_catalog.pg_class
+--   WHERE oid = $hk${object}$hk$::pg_catalog.regclass;
 -- tripwire: CREATE TABLE {schema}.hk_tripwire (id integer);
 --   ALTER TABLE {schema}.hk_tripwire ENABLE ROW LEVEL SECURITY;
 -- tripwire-object: {schema}.hk_tripwire
