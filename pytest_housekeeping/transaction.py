@@ -301,7 +301,21 @@ def explain(
         if value
     ]
     head = f"{where}: {message} (SQLSTATE {diag.sqlstate or 'none: the connection was lost'})"
-    return SqlFailed("\n".join([head, *shown]), sqlstate=diag.sqlstate or "")
+    found = "\n".join([head, *shown])
+    if diag.sqlstate == "42501" and "affected by row-level security" in message:
+        return SqlFailed(found, sqlstate="42501", why=_UNSEEN_WHY, fix=_UNSEEN_FIX)
+    return SqlFailed(found, sqlstate=diag.sqlstate or "")
+
+
+# The rewriter looks at row_security also when a function's body is only checked.
+_UNSEEN_WHY = (
+    "files run with row_security = off, so that a policy which hides rows from a change is an error"
+    " and no silent success; PostgreSQL says the same of a function's body that it only checks"
+)
+_UNSEEN_FIX = (
+    "where the policies are meant to count, or nothing but a function is made, begin the file"
+    " with: -- hk: row-security=on"
+)
 
 
 def send(connection: LentConnection, query: str) -> list[PGresult]:

@@ -315,6 +315,21 @@ def test_what_a_file_leaves_behind_is_put_back_and_said(tmp_path: Path) -> None:
         assert left in said, said
 
 
+def test_a_function_whose_body_reads_a_forced_table_is_told_what_to_write(tmp_path: Path) -> None:
+    body = "CREATE FUNCTION desk.all_of_it() RETURNS SETOF desk.ticket LANGUAGE sql"
+    body += " SET search_path = '' AS $$ SELECT * FROM desk.ticket $$;\n"
+    body += "REVOKE ALL ON FUNCTION desk.all_of_it() FROM PUBLIC;\n"
+    project = Project.make(tmp_path, "tenants", {"sql/migrations/0002_all.sql": body})
+    refused = project.run()
+    project.write({"sql/migrations/0002_all.sql": "-- hk: row-security=on\n" + body})
+    accepted = project.run()
+
+    assert refused.code == 1
+    assert "begin the file with: -- hk: row-security=on" in refused.output
+    assert accepted.steps["sql/migrations/0002_all.sql::apply"] == "passed", accepted.output
+    assert accepted.code == 0, accepted.output
+
+
 def test_a_seed_that_row_security_would_swallow_fails(tmp_path: Path) -> None:
     text = "INSERT INTO desk.ticket (tenant_id, subject) VALUES (gen_random_uuid(), 'x');\n"
     run = Project.make(tmp_path, "tenants", {"sql/seeds/more.sql": text}).run()
