@@ -23,20 +23,22 @@ ALLOWED = "allowed"
 _WHY = "a contract that is misread guards another door than the one that was meant"
 # [[exempt]] is about code: code_exemptions reads it.
 _KEYS = {"apps": False, "zones": False, "contract": False, "exempt": False}
-_APP_KEYS = {"roles": True, "schemas": True, "code": False}
+_APP_KEYS = {"roles": True, "schemas": True, "code": False, "tests": False}
 _ZONE_KEYS = {"schemas": False, "tables": False}
 _CONTRACT_KEYS = {"name": True, "type": True, "source": True, "target": True}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class App:
-    """An application: the roles that it connects as, the schemas that are its own, its code."""
+    """An application: the roles that it connects as, the schemas that are its own, its code, and
+    the paths of its own tests, which staging runs on the promoted database."""
 
     name: str
     roles: tuple[str, ...]
     schemas: tuple[str, ...]
     code: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,6 +123,7 @@ def _apps(document: Mapping[str, Any], problems: Problems) -> Iterable[App]:
             roles=texts_of(table, "roles", where, problems, kind="role names"),
             schemas=texts_of(table, "schemas", where, problems, kind="schema names"),
             code=texts_of(table, "code", where, problems, kind="file patterns", may_be_empty=True),
+            tests=texts_of(table, "tests", where, problems, kind="paths", may_be_empty=True),
         )
 
 

@@ -52,6 +52,16 @@ class Contracts:
         return {code_name(each): each for each in found}
 
     @property
+    def running_contracts(self) -> dict[str, Contract]:
+        """What the tests of an application must not be refused, by the name of the step."""
+        declared = self.boundaries
+        return {
+            f"running: {each.source} → {each.target}": each
+            for each in (declared.contracts if declared else ())
+            if declared and each.type == boundary.FORBIDDEN and declared.source(each).tests
+        }
+
+    @property
     def roles(self) -> tuple[str, ...]:
         """Every role that a contract speaks of, once."""
         named = [*(self.rls.roles if self.rls else ())]
@@ -223,6 +233,28 @@ def _boundaries(config: Config, contracts: Contracts) -> Iterator[Step]:
             yield _step(Kind.BOUNDARY, path, name, digest)
 
 
+def running_steps(config: Config, contracts: Contracts, tests: TestNames) -> list[Step]:
+    """The applications' own tests, and what the server has answered them, contract by contract.
+
+    Raises MisuseError for a path without a test: nothing of the application would have run.
+    """
+    steps = []
+    for app in contracts.boundaries.apps if contracts.boundaries else ():
+        for given in app.tests:
+            found = list(_tests(config, config.root / given, tests))
+            if not found:
+                raise MisuseError(
+                    f"[apps.{app.name}] of {config.checks}/boundaries.toml: no test in {given!r}",
+                    why="an application that did nothing was refused nothing",
+                    fix="correct the path; it is relative to the folder of pyproject.toml",
+                )
+            steps += found
+    path = f"{config.checks}/boundaries.toml"
+    for name in contracts.running_contracts:
+        steps.append(_step(Kind.BOUNDARY, path, name, _digest(config, path)))
+    return steps
+
+
 def code_name(contract: Contract) -> str:
     """How the item is called that judges the code of a contract's source."""
     return f"code: {contract.source} → {contract.target}"
@@ -235,7 +267,7 @@ def _queries(config: Config, folder: Path) -> Iterator[Step]:
 
 
 def _tests(config: Config, folder: Path, names: TestNames) -> Iterator[Step]:
-    for path in sorted(folder.rglob("*.py")):
+    for path in [folder] if folder.is_file() else sorted(folder.rglob("*.py")):
         if any(fnmatch(path.name, pattern) for pattern in names.files):
             relative = path.relative_to(config.root).as_posix()
             digest = _digest(config, relative)

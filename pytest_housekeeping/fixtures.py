@@ -59,6 +59,29 @@ def hk_plan(pytestconfig: pytest.Config) -> Plan:
     return pytestconfig.stash[PROMOTION].around.plan
 
 
+@pytest.fixture(scope="session")
+def hk_app_url(pytestconfig: pytest.Config) -> Callable[[str], str]:
+    """``hk_app_url("venture")``: a URL that logs in as the application's role on the promoted
+    staging database. What the server refuses over it (SQLSTATE 42501) is a finding of the
+    application's contracts, also when the application swallows it.
+
+    For tests under ``tests`` of ``[apps.venture]``: anywhere else nothing is promoted yet.
+    """
+    promotion = pytestconfig.stash[PROMOTION]
+
+    def url(app: str) -> str:
+        if not promotion.promoted:
+            raise MisuseError(
+                f"hk_app_url({app!r}): nothing is promoted yet",
+                why="an application sees what is committed, and no uncommitted schema",
+                fix="put the test under a path of `tests` in [apps.…] of boundaries.toml",
+            )
+        found: str = promotion.around.app_door(app).url
+        return found
+
+    return url
+
+
 def _full_name(name: str, context: tuple[str, ...]) -> str:
     if "." in name:
         return name

@@ -11,7 +11,13 @@ from pathlib import Path
 from pytest_housekeeping import sqlfile
 from pytest_housekeeping.boundary import FORBIDDEN
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.contracts import Contracts, TestNames, check_steps, load
+from pytest_housekeeping.contracts import (
+    Contracts,
+    TestNames,
+    check_steps,
+    load,
+    running_steps,
+)
 from pytest_housekeeping.errors import MisuseError, SqlFileError
 from pytest_housekeeping.model import Kind, Mode, Phase, Step
 from pytest_housekeeping.registry import Rule
@@ -131,8 +137,13 @@ def build(
     if not canaries:
         verify = [step for step in verify if not contracts.needs_canaries(step)]
     steps = tuple(_lay_out(mode, config, segments, seeds, verify, contracts))
-    if mode is Mode.STAGING and (mutate or config.mutation_score):
-        steps = (*steps[:-1], _tripwire(MUTANTS, segments[-1].number), steps[-1])
+    if mode is Mode.STAGING:
+        last = segments[-1].number
+        if mutate or config.mutation_score:
+            steps = (*steps[:-1], _tripwire(MUTANTS, last), steps[-1])
+        # Behind the COMMIT, where an application can see it; no promote waits for these.
+        running = running_steps(config, contracts, tests)
+        steps += tuple(replace(step, segment=last + 1) for step in running)
     if mode is Mode.VERIFY:
         gone = set() if past else {"precheck::history"}
         steps = tuple(s for s in steps if s.kind is not Kind.PROMOTE and s.id not in gone)

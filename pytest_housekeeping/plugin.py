@@ -108,7 +108,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
         from pytest_housekeeping.keys import DEFAULT_PATHS
         from pytest_housekeeping.session import default_paths
 
-        paths = default_paths(early_config.rootpath)
+        paths = default_paths(early_config.rootpath, known.hk_mode)
         args.extend(paths)
         known.file_or_dir = paths
         early_config.stash[DEFAULT_PATHS] = True

@@ -20,6 +20,8 @@ class Selection:
         self.steps = {step.id: step for step in plan.steps}
         self.order = {step.id: place for place, step in enumerate(plan.steps)}
         self.last = plan.segments[-1].number
+        promotes = [self.order[step.id] for step in plan.steps if step.kind is Kind.PROMOTE]
+        self.unplanned = (promotes or [len(self.order)])[-1] - 1
         self.known: dict[str, list[pytest.Item]] = {}
         self.expected: dict[str, set[str]] = {}
         self.passed: dict[str, set[str]] = {}
@@ -132,7 +134,7 @@ class Selection:
 
     def _place(self, identity: str) -> tuple[int, str]:
         """Unknown items, tests made at run time, come just before the last promote."""
-        return self.order.get(identity, len(self.order) - 2), identity
+        return self.order.get(identity, self.unplanned), identity
 
     def _closure(self, chosen: Iterable[str]) -> set[str]:
         wanted: set[str] = set()

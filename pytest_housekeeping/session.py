@@ -15,6 +15,7 @@ import pytest
 
 from pytest_housekeeping import config as configuration
 from pytest_housekeeping import fixtures, items, protocol, ways_round
+from pytest_housekeeping.boundary import parse_boundaries
 from pytest_housekeeping.contracts import TestNames
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.evidence import Evidence, record_refusal
@@ -37,11 +38,23 @@ _STAGING_ONLY = {
 _AHEAD = 8
 
 
-def default_paths(root: Path) -> list[str]:
-    """The configured folders, as far as they are there: what is wrong is said later."""
+def default_paths(root: Path, mode: str) -> list[str]:
+    """The configured folders, and in staging the applications' tests, as far as they are there:
+    what is wrong is said later."""
     settings = _settings(root)
     found = [root / settings.sql, root / settings.checks]
-    return [str(path) for path in found if path.is_dir()]
+    if mode == Mode.STAGING:
+        found += [root / path for path in _tests_of_applications(root, settings)]
+    return [str(path) for path in found if path.exists()]
+
+
+def _tests_of_applications(root: Path, settings: configuration.Config) -> list[str]:
+    declared = root / settings.checks / "boundaries.toml"
+    try:
+        boundaries = parse_boundaries(declared.read_text(encoding="utf-8"))
+    except (HousekeepingError, OSError, UnicodeDecodeError):
+        return []
+    return [path for app in boundaries.apps for path in app.tests]
 
 
 def _settings(root: Path) -> configuration.Config:
@@ -241,8 +254,13 @@ class ActiveRun:
             blocker = self.promotion.blocker(step)
             if blocker is not None:
                 pytest.skip(f"blocked by {blocker}")
-            self.promotion.enter_test()
+            if self._runs_inside(step):
+                self.promotion.enter_test()
         return (yield)
+
+    def _runs_inside(self, step: Step) -> bool:
+        """Whether it is a test in the promotion's transaction, and not one of an application's."""
+        return step.kind is Kind.TEST and step.segment <= self.selection.last
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Iterator[None]:
@@ -250,7 +268,7 @@ class ActiveRun:
             return (yield)
         finally:
             step = self.selection.step_of(item)
-            if step is not None and step.kind is Kind.TEST:
+            if step is not None and self._runs_inside(step):
                 self.promotion.leave_test()
 
     @pytest.hookimpl(tryfirst=True)

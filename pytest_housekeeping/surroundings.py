@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pytest_housekeeping.guards.evaluation import Evaluation
     from pytest_housekeeping.objects import Objects
     from pytest_housekeeping.registry import Rule
+    from pytest_housekeeping.running import AppDoor
     from pytest_housekeeping.verification import Catalog
 
 
@@ -95,6 +96,7 @@ class Surroundings:
     write_baseline: bool = False
     written_baseline: Baseline | None = None
     _code: dict[str, Extraction] | None = None
+    _doors: dict[str, AppDoor] = field(default_factory=dict)
     _files: dict[str, SqlFile] = field(default_factory=dict)
     _migrator: LentConnection | None = None
     _database: StagingDatabase | None = None
@@ -170,6 +172,8 @@ class Surroundings:
     def _end_server(self) -> None:
         """While the record is written; ``close`` waits for it, and tries again what failed."""
         with suppress(HousekeepingError, OSError):
+            for door in self._doors.values():
+                door.close()
             if self._migrator is not None:
                 self._migrator.close()
             if self.server is not None:
@@ -196,6 +200,18 @@ class Surroundings:
             commit=self.source.commit or "",
             files=[(file, done) for file, done in applied if file.kind is not Kind.SEED],
         )
+
+    def app_door(self, app: str) -> AppDoor:
+        """The way by which an application reaches the promoted staging database, as its role.
+
+        Raises MisuseError where there is no such application, or no throwaway database.
+        """
+        from pytest_housekeeping.running import open_door
+
+        if app not in self._doors:
+            boundaries = self.plan.contracts.boundaries
+            self._doors[app] = open_door(boundaries, app, self.plan.mode, self.database)
+        return self._doors[app]
 
     def code(self) -> dict[str, Extraction]:
         """What the code of each application names, read once."""
@@ -322,6 +338,8 @@ class Surroundings:
 
     def close(self) -> None:
         """End connections, style check and server; each even if the one before it fails."""
+        for door in self._doors.values():
+            door.close()
         for thing in (self._migrator, self.linting, self.server, self.repository):
             try:
                 if isinstance(thing, LentConnection | Repository):

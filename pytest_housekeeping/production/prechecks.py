@@ -264,7 +264,10 @@ def _evidence(around: Production) -> Judgement:
     for path, data in around.repository.evidence(Mode.STAGING, folder):
         seen += 1
         audit = json.loads(data)
-        if audit["plan"]["digest"] == digest and audit["run"]["outcome"] in _PROVED:
+        # What an application's own tests were refused is found behind the COMMIT of staging.
+        failed = any(step["outcome"] == "failed" for step in audit["steps"])
+        proves = audit["plan"]["digest"] == digest and audit["run"]["outcome"] in _PROVED
+        if proves and not failed:
             from pytest_housekeeping.audit import from_json
 
             proved = from_json(data, name=path, intact=True)

@@ -129,3 +129,44 @@ def _refuse_unfit(
         fix=f"drop it there (DROP ROLE {migrator}), or name another role: "
         "`migrator` in [tool.housekeeping]",
     )
+
+
+def lend_password(
+    superuser: psycopg.Connection[Any], cluster: Cluster, role: str
+) -> tuple[str, bool]:
+    """A password with which `role` can log in, and whether it has to be taken back.
+
+    "" where the server trusts whoever reaches it. Raises `ServerError` for a role that has a
+    password of its own: it is not changed.
+    """
+    from psycopg import sql
+
+    password = derived_password(cluster, role)
+    if not password:
+        return "", False
+    row = superuser.execute(
+        "SELECT rolpassword IS NULL FROM pg_catalog.pg_authid WHERE rolname = %s", (role,)
+    ).fetchone()
+    if row is None or not row[0]:
+        raise ServerError(
+            f"the role {role} of the given server "
+            + ("is not there" if row is None else "has a password of its own"),
+            why="an application's tests log in as it, and no password that is set is changed",
+            fix="use a server of its own for staging, or the embedded one",
+        )
+    # Only the verifier is sent, so that no log of the server holds the password.
+    verifier = superuser.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
+    superuser.execute(
+        sql.SQL("ALTER ROLE {} PASSWORD {}").format(
+            sql.Identifier(role), sql.Literal(verifier.decode())
+        )
+    )
+    return password, True
+
+
+def take_password_back(conninfo: str, role: str) -> None:
+    """The role is without a password again, as it was."""
+    from psycopg import OperationalError, sql
+
+    with suppress(OperationalError), connect(conninfo) as superuser:
+        superuser.execute(sql.SQL("ALTER ROLE {} PASSWORD NULL").format(sql.Identifier(role)))
