@@ -27,6 +27,7 @@ class Run(_Part):
     tool_version: str
     actor: str = ""
     ci_url: str = ""
+    reverts: str = Field("", description="the run that a rollback undoes, and what came after it")
     message: str = Field("", description="why it ended so, and what is true now")
     locks_held_s: float = Field(
         0.0, ge=0, description="seconds from the first strong lock to COMMIT"

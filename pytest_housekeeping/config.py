@@ -38,6 +38,8 @@ class Config:
     lint: bool = True
     require_staging_evidence: bool = True
     mutation_score: float = 0.0
+    require_rollback: bool = False
+    incident_on_failure: bool = False
 
     def folder(self, name: str) -> Path:
         """``sql/<name>`` under the root."""

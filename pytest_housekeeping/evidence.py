@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pytest_housekeeping import __version__, journal, records
 from pytest_housekeeping.errors import EvidenceError, HousekeepingError
+from pytest_housekeeping.incidents import write_incident
 from pytest_housekeeping.model import Mode, Outcome, RunOutcome, StepResult
 from pytest_housekeeping.promotion import Promotion
 from pytest_housekeeping.publication import publish, tell_github
@@ -44,7 +45,12 @@ class Evidence:
                 "--hk-no-canary: what only rows written and rolled back show is left out"
             )
         self._facts = records.Facts(
-            run=run_facts(self.around.run_id, self.around.plan.mode, self.around.started_at),
+            run=run_facts(
+                self.around.run_id,
+                self.around.plan.mode,
+                self.around.started_at,
+                reverts=self.around.reverts,
+            ),
             source=records.SourceFacts(
                 commit=self.around.source.commit,
                 branch=self.around.source.branch,
@@ -120,6 +126,9 @@ class Evidence:
             files = {each: each.read_bytes() for each in (path, html)}
             files |= {each: each.read_bytes() for each in self._recovered}
             files |= self.around.artifacts()
+            incident = write_incident(self.around, self.audit, self.secrets)
+            self.said += [f"incident: {self._named(path)}" for path in incident]
+            files |= incident
             self.said += publish(self.around, self.audit, files, partial=partial)
             tell_github(self.audit)
         except (HousekeepingError, OSError) as error:
@@ -128,6 +137,9 @@ class Evidence:
         if self._journal is not None:
             self._journal.remove()
         return self.complete
+
+    def _named(self, path: Path) -> str:
+        return path.relative_to(self.around.config.root).as_posix()
 
     def summary(self) -> list[str]:
         """For the terminal: outcome, findings, where the evidence lies."""
@@ -187,7 +199,7 @@ class Evidence:
         return latest_digest(repository, self.around.plan.mode, self._folder)
 
 
-def run_facts(run_id: str, mode: Mode, started_at: datetime) -> records.RunFacts:
+def run_facts(run_id: str, mode: Mode, started_at: datetime, reverts: str = "") -> records.RunFacts:
     return records.RunFacts(
         id=run_id,
         mode=mode,
@@ -195,6 +207,7 @@ def run_facts(run_id: str, mode: Mode, started_at: datetime) -> records.RunFacts
         tool_version=__version__,
         actor=os.environ.get("GITHUB_ACTOR") or _login(),
         ci_url=_ci_url(),
+        reverts=reverts,
     )
 
 

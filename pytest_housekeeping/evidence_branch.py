@@ -60,13 +60,9 @@ def commit(
 
 def find(git: Git, mode: str, folder: str) -> Iterator[tuple[str, bytes]]:
     """See Repository.evidence."""
-    patterns = (f"refs/heads/{BRANCHES}", f"refs/remotes/*/{BRANCHES}/**")
-    tips = git.run("for-each-ref", "--format=%(objectname)", *patterns).decode().split()
-    head = git.commit("HEAD")
-    places = dict.fromkeys(f"{tip}:{folder}" for tip in [*([head] if head else []), *tips])
     wanted = {
         (name, oid)
-        for tree_oid, data in _objects(git, places)
+        for tree_oid, data in _objects(git, _everywhere(git, folder))
         for name, oid in _entries(data, len(tree_oid) // 2)
         if name.startswith(f"{mode}_") and name.endswith(".json")
     }
@@ -75,6 +71,27 @@ def find(git: Git, mode: str, folder: str) -> Iterator[tuple[str, bytes]]:
     for name, oid in ordered:
         if oid in contents:
             yield f"{folder}/{name}", contents[oid]
+
+
+def contents(git: Git, path: str) -> tuple[bytes, ...]:
+    """See Repository.kept."""
+    return tuple(dict.fromkeys(data for _, data in _objects(git, _everywhere(git, path))))
+
+
+def files_in(git: Git, commit: str, folder: str) -> Iterator[tuple[str, bytes]]:
+    """See Repository.files_in."""
+    for tree_oid, tree in _objects(git, [f"{commit}:{folder}"]):
+        for name, oid in _entries(tree, len(tree_oid) // 2):
+            for _, data in _objects(git, [oid]):
+                yield name, data
+
+
+def _everywhere(git: Git, path: str) -> list[str]:
+    """A path in HEAD and in every branch with evidence, each commit once."""
+    patterns = (f"refs/heads/{BRANCHES}", f"refs/remotes/*/{BRANCHES}/**")
+    tips = git.run("for-each-ref", "--format=%(objectname)", *patterns).decode().split()
+    head = git.commit("HEAD")
+    return list(dict.fromkeys(f"{tip}:{path}" for tip in [*([head] if head else []), *tips]))
 
 
 def _refuse(git: Git, branch: str, ref: str, files: Mapping[str, bytes]) -> None:

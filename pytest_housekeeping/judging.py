@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.code_exemptions import Baseline, write_baseline
 from pytest_housekeeping.contracts import BASELINE, SCOPE, exemption_name
 from pytest_housekeeping.database import Connection
 from pytest_housekeeping.errors import RuleBroken
-from pytest_housekeeping.model import Kind, Mode, Step, Verdict
+from pytest_housekeeping.model import Finding, Kind, Level, Mode, Step, Verdict
 from pytest_housekeeping.plan import MUTANTS
+from pytest_housekeeping.rollback_files import rollback_of
 
 if TYPE_CHECKING:
     from pytest_housekeeping.boundary import Boundaries, Contract
@@ -65,7 +65,7 @@ def _rls(connection: Connection, around: Surroundings, step: Step) -> Verdict:
         raise _vanished(step)
     if step.name == SCOPE:
         return guards.verify_scope(connection, contracts.rls)
-    today = datetime.now(UTC).date()
+    today = around.today
     for exemption in contracts.rls.exemptions:
         if exemption_name(exemption) == step.name:
             return guards.verify_exemption(
@@ -180,6 +180,24 @@ def _tripwire(connection: Connection, around: Surroundings, step: Step) -> Verdi
         return trip(connection, superuser, contracts.rls, contracts.boundaries, rule)
 
 
+def _rollback(connection: Connection, around: Surroundings, step: Step) -> Verdict:
+    """The schema gone back to; in staging, a migration that nothing undoes and that says why."""
+    if around.plan.mode is Mode.ROLLBACK:
+        return around.judge_undone(connection)
+    file = around.file(step)
+    if file.irreversible:
+        said = (f"irreversible: {file.irreversible}",)
+        return Verdict(examined=1, unit="migrations", evidence=said)
+    finding = Finding(
+        rule="rollback-missing",
+        level=Level.ERROR,
+        object=file.path,
+        detail="has no rollback file, and require_rollback asks for one",
+        fix=f"write {rollback_of(file.path)}, or say in the migration: -- hk: irreversible, REASON",
+    )
+    return Verdict(examined=1, unit="migrations", findings=(finding,))
+
+
 def _mutants(connection: Connection, around: Surroundings) -> Verdict:
     from pytest_housekeeping.mutation import Ground, score
 
@@ -188,7 +206,7 @@ def _mutants(connection: Connection, around: Surroundings) -> Verdict:
     ground = Ground(
         contracts=around.plan.contracts,
         queries={path: (config.root / path).read_text(encoding="utf-8") for path in queries},
-        today=datetime.now(UTC).date(),
+        today=around.today,
     )
     return score(connection, ground, required=config.mutation_score)
 
@@ -207,4 +225,5 @@ _JUDGES: dict[Kind, Callable[[Connection, Surroundings, Step], Verdict]] = {
     Kind.RLS: _rls,
     Kind.BOUNDARY: _boundary,
     Kind.TRIPWIRE: _tripwire,
+    Kind.ROLLBACK: _rollback,
 }

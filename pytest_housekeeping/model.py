@@ -44,6 +44,7 @@ class Kind(StrEnum):
     LINT = "lint"
     TRIPWIRE = "tripwire"
     PROMOTE = "promote"
+    ROLLBACK = "rollback"
 
 
 class Outcome(StrEnum):

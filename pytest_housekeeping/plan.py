@@ -21,12 +21,19 @@ from pytest_housekeeping.contracts import (
 from pytest_housekeeping.errors import MisuseError, SqlFileError
 from pytest_housekeeping.model import Kind, Mode, Phase, Step
 from pytest_housekeeping.registry import Rule
+from pytest_housekeeping.rollback_files import (
+    NO_ROLLBACKS,
+    Proved,
+    Rollbacks,
+    misfits,
+    rollbacks_of,
+)
 from pytest_housekeeping.sqlfile import Problem, SqlFile
 
 PROMOTE = "promote"
 BACKUP = ("snapshot", "proof")
 MUTANTS = "mutants"
-_FOLDERS = ("bootstrap", *sqlfile.FOLDERS.values(), "rollback")
+_FOLDERS = ("bootstrap", *sqlfile.FOLDERS.values())
 _PRECHECKS = {
     Mode.STAGING: (
         "files",
@@ -53,6 +60,18 @@ _PRECHECKS = {
         "drift",
     ),
     Mode.VERIFY: ("code", "worktree", "server", "identity", "history", "roles", "drift"),
+    Mode.ROLLBACK: (
+        "files",
+        "worktree",
+        "server",
+        "identity",
+        "promotion",
+        "segments",
+        "history",
+        "evidence",
+        "privileges",
+        "drift",
+    ),
 }
 
 
@@ -90,10 +109,13 @@ class Plan:
     digest: str
     unapplied: tuple[str, ...] = ()
     canaries: bool = True
+    rollbacks: Rollbacks = NO_ROLLBACKS
+    repeatables: tuple[SqlFile, ...] = ()
 
     @property
     def files(self) -> tuple[SqlFile, ...]:
-        return tuple(file for segment in self.segments for file in segment.files) + self.seeds
+        applied = tuple(file for segment in self.segments for file in segment.files)
+        return applied + self.seeds + self.rollbacks.files
 
     def promote_step(self, segment: int) -> Step:
         return next(
@@ -111,9 +133,11 @@ def build(
     baseline: int | None = None,
     canaries: bool = True,
     mutate: bool = False,
+    proved: Proved = lambda _: (),
 ) -> Plan:
     """Read every file once and lay the steps out. Without ``canaries``, only what needs no row;
-    with ``mutate``, or where the settings ask for a score, the mutants as well.
+    with ``mutate``, or where the settings ask for a score, the mutants as well. ``proved`` tells
+    which rollback files of what is applied need no proof again.
 
     Raises MisuseError, with all that is wrong at once, when no order can be made: a name that
     does not fit, two migrations with one number, an empty plan, contracts that cannot be read.
@@ -121,6 +145,7 @@ def build(
     """
     files, errors = _read_all(config)
     errors += _clashes(files[Kind.MIGRATION])
+    errors += misfits(files[Kind.MIGRATION], files[Kind.ROLLBACK])
     if errors:
         raise MisuseError("\n".join(str(error) for error in errors))
     contracts = load(config, rules)
@@ -136,7 +161,16 @@ def build(
     verify = check_steps(config, contracts, tests)
     if not canaries:
         verify = [step for step in verify if not contracts.needs_canaries(step)]
-    steps = tuple(_lay_out(mode, config, segments, seeds, verify, contracts))
+    rollbacks = NO_ROLLBACKS
+    if mode is Mode.STAGING:
+        rollbacks = rollbacks_of(
+            files[Kind.MIGRATION],
+            files[Kind.ROLLBACK],
+            pending,
+            required=config.require_rollback,
+            proved=proved,
+        )
+    steps = tuple(_lay_out(mode, config, segments, seeds, verify, contracts, rollbacks))
     if mode is Mode.STAGING:
         last = segments[-1].number
         if mutate or config.mutation_score:
@@ -163,9 +197,11 @@ def build(
         bootstrap=_bootstrap(config),
         past=tuple(past),
         contracts=contracts,
-        digest=_digest(segments, verify),
+        digest=digest_of(segments, verify),
         unapplied=tuple(file.path for file in pending),
         canaries=canaries,
+        rollbacks=rollbacks,
+        repeatables=(*files[Kind.VIEW], *files[Kind.POLICY]),
     )
 
 
@@ -288,36 +324,55 @@ def _lay_out(
     seeds: tuple[SqlFile, ...],
     verify: Sequence[Step],
     contracts: Contracts,
+    rollbacks: Rollbacks,
 ) -> Iterable[Step]:
-    for name in _prechecks(mode, config, contracts):
-        yield Step(id=f"precheck::{name}", phase=Phase.PRECHECK, kind=Kind.PRECHECK, name=name)
+    yield from precheck_steps(mode, config, contracts)
     files = [file for segment in segments for file in segment.files]
-    lint = list(_lint_steps(mode, [*files, *seeds])) if config.lint else []
+    lint = []
+    if config.lint:
+        lint = list(_lint_steps(mode, [*files, *seeds, *rollbacks.files]))
     last = segments[-1].number
     if mode is Mode.PROD:
         # What needs no uncommitted schema is done before anybody has to wait for a lock.
         yield from lint
-        for name in BACKUP:
-            yield Step(id=f"backup::{name}", phase=Phase.BACKUP, kind=Kind.BACKUP, name=name)
+        yield from backup_steps()
     for segment in segments:
         for file in segment.files:
-            yield _file_step(file, Phase.APPLY, segment.number)
+            yield file_step(file, Phase.APPLY, segment.number)
         if segment.number == last:
-            yield from (_file_step(file, Phase.SEED, last) for file in seeds)
+            yield from (file_step(file, Phase.SEED, last) for file in seeds)
             yield from (replace(step, segment=last) for step in verify)
             if mode is Mode.STAGING:
+                yield from rollbacks.steps(last)
                 yield from (replace(step, segment=last) for step in lint)
                 yield from _tripwires(contracts, last)
         elif segment.transaction != "none":
-            yield from _between(contracts, verify, segment.number, last)
-        count = f"[{segment.number}/{last}]" if last > 1 else ""
-        yield Step(
-            id=f"{PROMOTE}{count}",
-            phase=Phase.PROMOTE,
-            kind=Kind.PROMOTE,
-            name=PROMOTE,
-            segment=segment.number,
-        )
+            yield from between_steps(contracts, verify, segment.number, last)
+        yield promote_step(segment.number, last)
+
+
+def backup_steps() -> Iterable[Step]:
+    """The schema as it is, kept and shown to restore."""
+    for name in BACKUP:
+        yield Step(id=f"backup::{name}", phase=Phase.BACKUP, kind=Kind.BACKUP, name=name)
+
+
+def promote_step(segment: int, last: int) -> Step:
+    """The COMMIT of a segment."""
+    count = f"[{segment}/{last}]" if last > 1 else ""
+    return Step(
+        id=f"{PROMOTE}{count}",
+        phase=Phase.PROMOTE,
+        kind=Kind.PROMOTE,
+        name=PROMOTE,
+        segment=segment,
+    )
+
+
+def precheck_steps(mode: Mode, config: Config, contracts: Contracts) -> Iterable[Step]:
+    """What has to be true before anything is applied."""
+    for name in _prechecks(mode, config, contracts):
+        yield Step(id=f"precheck::{name}", phase=Phase.PRECHECK, kind=Kind.PRECHECK, name=name)
 
 
 def _prechecks(mode: Mode, config: Config, contracts: Contracts) -> Iterable[str]:
@@ -332,7 +387,7 @@ def _prechecks(mode: Mode, config: Config, contracts: Contracts) -> Iterable[str
         yield name
 
 
-def _between(
+def between_steps(
     contracts: Contracts, verify: Sequence[Step], segment: int, last: int
 ) -> Iterable[Step]:
     """Between segments the schema is unfinished: what must hold is that nothing stands open."""
@@ -348,7 +403,8 @@ def _between(
             yield replace(step, id=f"{step.id}[{segment}/{last}]", segment=segment)
 
 
-def _file_step(file: SqlFile, phase: Phase, segment: int) -> Step:
+def file_step(file: SqlFile, phase: Phase, segment: int) -> Step:
+    """The step that applies a file."""
     return Step(
         id=f"{file.path}::apply",
         phase=phase,
@@ -388,7 +444,7 @@ def _tripwire(name: str, segment: int) -> Step:
     )
 
 
-def _digest(segments: Iterable[Segment], verify: Iterable[Step]) -> str:
+def digest_of(segments: Iterable[Segment], verify: Iterable[Step]) -> str:
     """What staging attests and production will run: the batch and its checks, in order."""
     lines = [
         f"{segment.number} {file.kind} {file.path} {file.sha256}"

@@ -13,22 +13,34 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     (
         "--hk-mode",
         {
-            "choices": ("staging", "prod", "verify"),
+            "choices": ("staging", "prod", "verify", "rollback"),
             "help": "staging: try everything on a throwaway PostgreSQL and record the evidence;"
             " prod: promote to the database of PG*_PROD, in one transaction, if all is proved;"
-            " verify: every check on the database of PG*_PROD, and nothing is changed",
+            " verify: every check on the database of PG*_PROD, and nothing is changed;"
+            " rollback: undo a promotion of it, in one transaction, if all is proved",
         },
     ),
     (
         "--hk-confirm",
-        {"metavar": "WORD", "help": "prod: PROMOTE, in exactly these letters"},
+        {
+            "metavar": "WORD",
+            "help": "prod: PROMOTE, rollback: ROLLBACK, in exactly these letters",
+        },
+    ),
+    (
+        "--hk-to",
+        {
+            "metavar": "RUN|NUMBER",
+            "help": "rollback: go back to the state before this promotion (the id of its run) or"
+            " this migration (its number): it is undone, and what was applied after it",
+        },
     ),
     (
         "--hk-segments",
         {
             "metavar": "N",
             "type": int,
-            "help": "prod: acknowledge that the batch is N transactions and not one",
+            "help": "prod, rollback: acknowledge that it takes N transactions and not one",
         },
     ),
     (
@@ -44,7 +56,8 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "--hk-accept-drift",
         {
             "metavar": "FINGERPRINT",
-            "help": "prod: go on although the schema was changed past the files, to just this",
+            "help": "prod: go on although the schema was changed past the files, to just this;"
+            " rollback: leave a schema that differs from the backup in just this",
         },
     ),
     (

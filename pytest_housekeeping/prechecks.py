@@ -43,7 +43,12 @@ def _files(around: Surroundings) -> Judgement:
     files = len(around.plan.files)
     pending = sum(len(segment.files) for segment in around.plan.segments)
     verdict = Verdict(examined=files + len(around.plan.past), findings=tuple(findings))
-    return verdict, f"{pending} pending, {len(around.plan.past)} applied before"
+    said = f"{pending} pending, {len(around.plan.past)} applied before"
+    rollbacks = around.plan.rollbacks
+    if rollbacks.unreachable and rollbacks.floor is not None:
+        names = ", ".join(file.path for file in rollbacks.unreachable)
+        said += f"; nothing leads back beyond {rollbacks.floor.path}: {names} cannot be tried"
+    return verdict, said
 
 
 def _code(around: Surroundings) -> Judgement:
@@ -125,6 +130,12 @@ def _history(around: Surroundings) -> Judgement:
     findings = [*edited(around), *late(plan)]
     if not findings:
         _replay(around)
+        if plan.rollbacks.whole_batch:
+            from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
+
+            around.base = read_fingerprint(
+                around.migrator(), exclude_schemas=(around.config.history_schema,)
+            )
     said = (
         f"replayed {len(plan.past)} files" if plan.past else "no promotion yet: everything pending"
     )
@@ -189,7 +200,7 @@ def late(plan: Plan) -> list[Finding]:
         )
         for segment in plan.segments
         for file in segment.files
-        if file.number is not None and file.number < highest
+        if file.kind is Kind.MIGRATION and (file.number or 0) < highest
     ]
 
 
@@ -210,6 +221,7 @@ def _replay(around: Surroundings) -> None:
         transaction = begin(connection, around.config)
         try:
             for file, text in loaded:
+                around.before_file(connection, file.path)
                 transaction.apply(file, text)
             transaction.seal()
             connection.execute("COMMIT")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -28,6 +28,8 @@ from pytest_housekeeping.model import (
     Verdict,
 )
 from pytest_housekeeping.plan import MUTANTS
+from pytest_housekeeping.rollback_files import NEEDED
+from pytest_housekeeping.roundtrip import out_of_reach, round_trips
 from pytest_housekeeping.sqlfile import SqlFile
 from pytest_housekeeping.surroundings import Surroundings
 from pytest_housekeeping.transaction import Transaction, begin, explain
@@ -64,6 +66,7 @@ class Promotion:
     _applied: list[tuple[SqlFile, Applied]] = field(default_factory=list)
     _alone: list[str] = field(default_factory=list)
     _judged_in: set[str] = field(default_factory=set)
+    _trips: tuple[str, Mapping[str, Verdict]] | None = None
     _begun: bool = False
 
     def blocker(self, step: Step) -> str | None:
@@ -135,7 +138,8 @@ class Promotion:
                 watching=plan.mode is Mode.VERIFY,
                 read_only=not plan.canaries,
             )
-            self.around.after_begin(self.transaction.connection, first=not self.promoted)
+            first = not (self.promoted or self._alone)
+            self.around.after_begin(self.transaction.connection, first=first)
         return self.transaction
 
     def roll_back(self, *, keep_files: bool = False) -> None:
@@ -204,7 +208,7 @@ class Promotion:
         return _judged(step, *self.around.back_up(step.name))
 
     def _apply(self, step: Step) -> StepResult:
-        file = self.around.file(step.path)
+        file = self.around.file(step)
         ahead = self._ahead.get(step.id)
         try:
             applied = ahead.result() if ahead else self._file(file)
@@ -238,7 +242,7 @@ class Promotion:
 
         Nothing was committed, so nothing is lost by beginning again. Raises the last refusal.
         """
-        file = self.around.file(step.path)
+        file = self.around.file(step)
         for attempt in range(2, ATTEMPTS + 1):
             self.attempts.append(f"attempt {attempt - 1}: {error.found.splitlines()[0]}")
             jitter = random.uniform(0.5, 1.5)  # noqa: S311
@@ -267,7 +271,9 @@ class Promotion:
             return Applied(statements=file.statements, rows=0, duration_s=0.0)
         if file.transaction == "none":
             return self._apply_alone(file, text)
-        return self.opened().apply(file, text)
+        transaction = self.opened()
+        self.around.before_file(transaction.connection, file.path)
+        return transaction.apply(file, text)
 
     def _run_ahead(self, step: Step) -> None:
         """Let the server work on the next files while pytest reports this one.
@@ -287,7 +293,9 @@ class Promotion:
                 return
             if upcoming.id in self._ahead:
                 continue
-            file = self.around.file(upcoming.path)
+            if upcoming.path in self.around.plan.rollbacks.ends:
+                return  # looked at before it is applied
+            file = self.around.file(upcoming)
             try:
                 text = self.around.text(file)
             except (HousekeepingError, OSError):
@@ -296,6 +304,8 @@ class Promotion:
 
     def _apply_alone(self, file: SqlFile, text: str) -> Applied:
         """A file that no transaction can hold: in autocommit, and there until it is recorded."""
+        if not self._begun:
+            self.around.after_begin(self.around.migrator(), first=True)
         self._begun = True
         started = time.perf_counter()
         said = alone.apply(self.around.migrator(), file, text)
@@ -309,8 +319,25 @@ class Promotion:
             if only_reads(self.around, step):
                 connection.execute("SET LOCAL transaction_read_only = on")
             verdict = judge(connection, self.around, step)
-        said = "; ".join(verdict.evidence) if step.name == MUTANTS else ""
+        tells = step.name == MUTANTS or step.kind is Kind.ROLLBACK
+        said = "; ".join(verdict.evidence) if tells else ""
         return _judged(step, verdict, said)
+
+    def _rollback(self, step: Step) -> StepResult:
+        """What undoes: applied in a rollback; in staging proved, for all of them at once."""
+        if step.phase is Phase.APPLY:
+            return self._apply(step)
+        if self.around.plan.mode is not Mode.STAGING or step.name == NEEDED:
+            return self._judge(step)
+        self._seal()
+        transaction = self.opened()
+        if self._trips is None or self._trips[0] != transaction.xid:
+            with self.checking():
+                verdicts = round_trips(transaction, self.around.rollback_ground())
+                self._trips = (transaction.xid, verdicts)
+        self._judged_in.add(transaction.xid)
+        verdict = self._trips[1].get(step.id) or out_of_reach(self.around.plan.rollbacks, step)
+        return _judged(step, verdict, "")
 
     def _lint(self, step: Step) -> StepResult:
         return _judged(step, *self.around.style(step))
@@ -457,6 +484,7 @@ _WORK: dict[Kind, Callable[[Promotion, Step], StepResult]] = {
     Kind.TRIPWIRE: Promotion._judge,
     Kind.LINT: Promotion._lint,
     Kind.PROMOTE: Promotion._promote,
+    Kind.ROLLBACK: Promotion._rollback,
 }
 
 

@@ -22,6 +22,7 @@ class RunFacts:
     tool_version: str
     actor: str = ""
     ci_url: str = ""
+    reverts: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +72,7 @@ def opening(facts: Facts) -> dict[str, Any]:
             "tool_version": run.tool_version,
             "actor": run.actor,
             "ci_url": run.ci_url,
+            "reverts": run.reverts,
         },
         "source": {
             "commit": source.commit,

@@ -110,6 +110,14 @@ class Repository:
         """
         return evidence_branch.find(self, mode, folder)
 
+    def kept(self, path: str) -> tuple[bytes, ...]:
+        """What HEAD and the branches with evidence hold under a path, each content once."""
+        return evidence_branch.contents(self, path)
+
+    def files_in(self, commit: str, folder: str) -> Iterator[tuple[str, bytes]]:
+        """Name and content of what lies directly in a folder, as a commit has it."""
+        return evidence_branch.files_in(self, commit, folder)
+
     def has_remote(self, name: str) -> bool:
         return self.attempt("remote", "get-url", name)[0] == 0
 

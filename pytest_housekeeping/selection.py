@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import pytest
 
 from pytest_housekeeping import items as nodes
+from pytest_housekeeping.keys import DEFAULT_PATHS
 from pytest_housekeeping.model import Kind, Phase, Step
 from pytest_housekeeping.plan import Plan
 
@@ -110,6 +111,8 @@ class Selection:
         if any(config.getoption(name, None) for name in _NARROWING):
             missing = self._missing(chosen) | (set(self.known) - set(chosen))
             return bool(missing) or not list(chosen)
+        if config.stash.get(DEFAULT_PATHS, False):
+            return False
         places = [config.invocation_params.dir / argument for argument in config.args]
         return any(
             not any((config.rootpath / self.steps[each].path).is_relative_to(p) for p in places)

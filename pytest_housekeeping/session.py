@@ -30,6 +30,7 @@ from pytest_housekeeping.secrecy import conceal, conceal_terminal
 from pytest_housekeeping.selection import Selection
 from pytest_housekeeping.surroundings import Surroundings, prepare
 
+_CHANGES_PRODUCTION = (Mode.PROD, Mode.ROLLBACK)
 _STAGING_ONLY = {
     "--hk-write-baseline": "what is let stand is decided on a throwaway database, and committed",
     "--hk-mutate": "a slip is planted in a throwaway database and never in a real one",
@@ -42,7 +43,10 @@ def default_paths(root: Path, mode: str) -> list[str]:
     """The configured folders, and in staging the applications' tests, as far as they are there:
     what is wrong is said later."""
     settings = _settings(root)
-    found = [root / settings.sql, root / settings.checks]
+    found = [root / settings.sql]
+    if mode != Mode.ROLLBACK:
+        # The checks on disk are those of the schema that is undone.
+        found.append(root / settings.checks)
     if mode == Mode.STAGING:
         found += [root / path for path in _tests_of_applications(root, settings)]
     return [str(path) for path in found if path.exists()]
@@ -81,7 +85,9 @@ def activate(config: pytest.Config) -> None:
     # What is there by now stays: looking through it again and again takes longer than the plan.
     gc.freeze()
     try:
-        if mode is Mode.PROD:
+        # To look at what would be undone takes no word.
+        only_looks = mode is Mode.ROLLBACK and config.option.collectonly
+        if mode in _CHANGES_PRODUCTION and not only_looks:
             ways_round.refuse(config)
         surroundings = _prepare(config, mode, names, further)
     except (HousekeepingError, pytest.UsageError) as error:
@@ -113,6 +119,19 @@ def _prepare(
 ) -> Surroundings:
     option = config.option
     commit = not option.hk_no_commit
+    if mode is Mode.ROLLBACK:
+        from pytest_housekeeping.production.rollback import prepare_rollback
+
+        return prepare_rollback(
+            config.rootpath,
+            to=option.hk_to,
+            tests=tests,
+            rules=rules,
+            segments=option.hk_segments,
+            accepted_drift=option.hk_accept_drift,
+            commit=commit,
+            look_only=option.collectonly,
+        )
     if mode is not Mode.STAGING:
         from pytest_housekeeping.production.surroundings import prepare_production
 
@@ -160,6 +179,14 @@ def _refuse_unusable(config: pytest.Config) -> None:
             f"--hk-no-canary with --hk-mode={config.option.hk_mode}\n"
             "  why: what is promoted is proved in full, and a canary is rolled back in any case\n"
             "  fix: leave it out; it belongs to --hk-mode=verify"
+        )
+    if bool(config.option.hk_to) != (config.option.hk_mode == Mode.ROLLBACK):
+        given = f"--hk-to={config.option.hk_to}" if config.option.hk_to else "no --hk-to"
+        raise pytest.UsageError(
+            f"{given} with --hk-mode={config.option.hk_mode}\n"
+            "  why: what is undone is named, and nothing else is undone\n"
+            "  fix: pytest --hk-mode=rollback --hk-to=RUN (the id of a promotion; its audit and the"
+            " head of its report bear it), or a migration's number; with --collect-only first"
         )
     for option, why in _STAGING_ONLY.items():
         given = getattr(config.option, option[2:].replace("-", "_"))
@@ -243,7 +270,7 @@ class ActiveRun:
             threading.Thread(target=_import_ahead, name="hk-imports", daemon=True).start()
 
     def pytest_report_collectionfinish(self) -> list[str]:
-        return self.selection.said()
+        return [*self.selection.said(), *self.promotion.around.announcement()]
 
     # -- run -------------------------------------------------------------------------------
 

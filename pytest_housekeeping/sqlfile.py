@@ -18,10 +18,13 @@ FOLDERS = {
     Kind.VIEW: "views",
     Kind.POLICY: "policies",
     Kind.SEED: "seeds",
+    Kind.ROLLBACK: "rollback",
 }
+_NUMBERED_KINDS = (Kind.MIGRATION, Kind.ROLLBACK)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\.sql")
 _NUMBERED = re.compile(r"(\d{3,})_[A-Za-z0-9_]+\.sql")
 _HEADER = re.compile(r"--\s*hk:\s*(.*)")
+_IRREVERSIBLE = re.compile(r"irreversible\s*,\s*(\S.*)")
 _OPTIONS = {"row-security": ("on", "off"), "transaction": ("batch", "own", "none")}
 _INLINE_COMMAND = re.compile(r"\\[A-Za-z!?]+")
 _META_COMMAND = re.compile(r"^[ \t]*\\[A-Za-z!?]+.*$", re.MULTILINE)
@@ -49,6 +52,7 @@ class SqlFile:
     statements: int = 0
     row_security: bool = False
     transaction: str = "batch"
+    irreversible: str = ""
     keeps_session: bool = True
     locks: int = 0
     enums_made: tuple[str, ...] = ()
@@ -67,12 +71,12 @@ def read(root: Path, path: str, kind: Kind) -> SqlFile:
     """
     name = path.rpartition("/")[2]
     numbered = _NUMBERED.fullmatch(name)
-    if (kind is Kind.MIGRATION and numbered is None) or not _NAME.fullmatch(name):
+    if (kind in _NUMBERED_KINDS and numbered is None) or not _NAME.fullmatch(name):
         raise SqlFileError(
             f"{path}: the name does not fit",
             why="the number at its start is its place in the order",
             fix="name it like 0007_add_customer_email.sql"
-            if kind is Kind.MIGRATION
+            if kind in _NUMBERED_KINDS
             else "use letters, digits, '_', '-' and '.', and the ending .sql",
         )
     try:
@@ -101,9 +105,9 @@ def examined(path: str, kind: Kind, text: str, sha256: str) -> SqlFile:
 
 
 def _number(path: str, kind: Kind) -> int | None:
-    """Its place in the order, which a migration has whatever it holds."""
+    """Its place in the order, which a migration has whatever it holds, and what undoes it."""
     numbered = _NUMBERED.fullmatch(path.rpartition("/")[2])
-    return int(numbered[1]) if numbered and kind is Kind.MIGRATION else None
+    return int(numbered[1]) if numbered and kind in _NUMBERED_KINDS else None
 
 
 def digest(data: bytes) -> str:
@@ -152,6 +156,7 @@ def _facts(text: str, kind: Kind) -> dict[str, Any]:
     known: dict[str, Any] = {
         "row_security": options.get("row-security") == "on",
         "transaction": options.get("transaction", "batch"),
+        "irreversible": options.get("irreversible", ""),
     }
     try:
         statements = parse(text)
@@ -173,7 +178,7 @@ def _facts(text: str, kind: Kind) -> dict[str, Any]:
 
 
 def _header(text: str) -> tuple[dict[str, str], list[Problem]]:
-    """The ``-- hk: key=value`` lines among the comments at the top."""
+    """The ``-- hk: key=value`` lines among the comments at the top, and ``irreversible, why``."""
     options: dict[str, str] = {}
     problems: list[Problem] = []
     for number, line in enumerate(text.splitlines(), start=1):
@@ -181,6 +186,9 @@ def _header(text: str) -> tuple[dict[str, str], list[Problem]]:
             break
         found = _HEADER.match(line.strip())
         if found is None:
+            continue
+        if reason := _IRREVERSIBLE.fullmatch(found[1].strip()):
+            options["irreversible"] = reason[1]
             continue
         key, _, value = (part.strip() for part in found[1].partition("="))
         if value in _OPTIONS.get(key, ()):
@@ -192,7 +200,9 @@ def _header(text: str) -> tuple[dict[str, str], list[Problem]]:
                 column=1,
                 found=f"unknown header {found[1].strip()!r}",
                 why="a header that is misread would change how the file runs",
-                fix="known: " + ", ".join(f"{k}={'|'.join(v)}" for k, v in _OPTIONS.items()),
+                fix="known: "
+                + ", ".join(f"{k}={'|'.join(v)}" for k, v in _OPTIONS.items())
+                + "; irreversible, REASON",
             )
         )
     return options, problems
@@ -235,7 +245,7 @@ def _misfits(
         ]
     elif statements != 1:
         problems.append(_problem(text, 0, f"transaction=none with {statements} statements", *_ONE))
-    if transaction != "batch" and kind is not Kind.MIGRATION:
+    if transaction != "batch" and kind not in _NUMBERED_KINDS:
         problems.append(_problem(text, 0, f"transaction={transaction} outside migrations", *_CUT))
     return problems
 

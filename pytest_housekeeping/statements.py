@@ -121,6 +121,24 @@ def same_meaning(one: str, other: str) -> bool:
     ]
 
 
+def without_concurrently(text: str) -> str:
+    """The one statement of a ``transaction=none`` file in the form that a transaction can hold.
+
+    The index is the same; what only maintains (VACUUM, REINDEX) becomes nothing.
+    """
+    from pglast import parse_sql
+    from pglast.stream import RawStream
+
+    (statement,) = parse_sql(text)
+    node: Any = statement.stmt
+    if type(node).__name__ in ("VacuumStmt", "ReindexStmt"):
+        return ""
+    if getattr(node, "concurrent", False):
+        node.concurrent = False
+    printed: str = RawStream()(node)
+    return printed
+
+
 def placeless(node: Any) -> Any:
     """A parse tree without where things stood in the text."""
     if isinstance(node, dict):

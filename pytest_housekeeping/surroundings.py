@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -33,12 +33,15 @@ from pytest_housekeeping.sqlfile import SqlFile
 from pytest_housekeeping.statements import MOST_LOCKS
 
 if TYPE_CHECKING:
+    from pytest_housekeeping.audit_model import Audit
     from pytest_housekeeping.code.extraction import Extraction
     from pytest_housekeeping.code.judge import AppCode
     from pytest_housekeeping.guards.evaluation import Evaluation
     from pytest_housekeeping.objects import Objects
     from pytest_housekeeping.registry import Rule
+    from pytest_housekeeping.roundtrip import Ground
     from pytest_housekeeping.running import AppDoor
+    from pytest_housekeeping.snapshot.fingerprint import Fingerprint
     from pytest_housekeeping.verification import Catalog
 
 
@@ -95,6 +98,10 @@ class Surroundings:
     grounds: dict[str, AppCode] = field(default_factory=dict)
     write_baseline: bool = False
     written_baseline: Baseline | None = None
+    base: Fingerprint | None = None
+    """The schema before the batch, where it is to be undone."""
+    reached: dict[str, Fingerprint] = field(default_factory=dict)
+    """The same before a migration at which the way back ends, by its path."""
     _code: dict[str, Extraction] | None = None
     _doors: dict[str, AppDoor] = field(default_factory=dict)
     _files: dict[str, SqlFile] = field(default_factory=dict)
@@ -105,6 +112,38 @@ class Surroundings:
 
     def __post_init__(self) -> None:
         self._files = {file.path: file for file in self.plan.files}
+
+    @property
+    def reverts(self) -> str:
+        """The run that this one undoes; "" where it undoes none."""
+        return ""
+
+    @property
+    def today(self) -> date:
+        """The day by which exemptions that end are judged."""
+        return datetime.now(UTC).date()
+
+    @property
+    def reverted_audits(self) -> tuple[Audit, ...]:
+        """The evidence of what is undone, the newest first."""
+        return ()
+
+    @property
+    def schema_changes(self) -> tuple[str, ...]:
+        """What has become of the schema, an object a line, as far as it was compared."""
+        return ()
+
+    def proposal(self) -> str:
+        """SQL for a person to complete, where what is to be undone has no file that does."""
+        return ""
+
+    def announcement(self) -> list[str]:
+        """What has to be said before anything is done."""
+        return []
+
+    def judge_undone(self, connection: Connection) -> Verdict:  # noqa: ARG002
+        """Whether the schema has come back to what it was."""
+        raise ProofFailed("this run undoes nothing", why="there is nothing to compare with")
 
     @property
     def server_kind(self) -> str:
@@ -184,7 +223,7 @@ class Surroundings:
         return {}
 
     def after_begin(self, connection: Connection, *, first: bool) -> None:
-        """In the fresh transaction, before anything is applied in it."""
+        """In the fresh transaction, before anything is applied in it; ``first``: in this run."""
 
     def before_commit(
         self,
@@ -193,13 +232,13 @@ class Surroundings:
         segment: int,  # noqa: ARG002
     ) -> None:
         """In the transaction, when everything is proved: what it leaves on record in the target."""
-        history.record(
-            connection,
-            self.config.history_schema,
-            run=self.run_id,
-            commit=self.source.commit or "",
-            files=[(file, done) for file, done in applied if file.kind is not Kind.SEED],
-        )
+        commit = self.source.commit or ""
+        rows = [
+            history.row_of(file, done, run=self.run_id, commit=commit)
+            for file, done in applied
+            if file.kind is not Kind.SEED
+        ]
+        history.record(connection, self.config.history_schema, rows)
 
     def app_door(self, app: str) -> AppDoor:
         """The way by which an application reaches the promoted staging database, as its role.
@@ -237,8 +276,9 @@ class Surroundings:
         """Whether the schema is finished in this segment."""
         return segment == self.plan.segments[-1].number
 
-    def file(self, path: str) -> SqlFile:
-        return self._files[path]
+    def file(self, step: Step) -> SqlFile:
+        """The file that a step applies."""
+        return self._files[step.path]
 
     def text(self, file: SqlFile) -> str:
         """The text of a file, which must still be the one that the plan was made from."""
@@ -265,6 +305,35 @@ class Surroundings:
             )
         relative = self.repository.relative(path)
         return sqlfile.decode(self.repository.show(past.commit, relative), past.path)
+
+    def rollback_ground(self) -> Ground:
+        """What the rollback files of the plan are proved on, once everything is applied."""
+        from pytest_housekeeping.roundtrip import Ground, Repeatable
+
+        waiting = {file.path for segment in self.plan.segments for file in segment.files}
+        before = {past.path: past for past in self.plan.past}
+        repeatables = []
+        for file in self.plan.repeatables:
+            older = before.get(file.path)
+            text = self.past_text(older) if older else ""
+            touched = text if file.path in waiting else None
+            repeatables.append(Repeatable(file=file, text=self.text(file), older=touched))
+        return Ground(
+            links=self.plan.rollbacks.links,
+            repeatables=repeatables,
+            text=self.text,
+            base=self.base,
+            excluded=(self.config.history_schema,),
+            reached=self.reached,
+        )
+
+    def before_file(self, connection: Connection, path: str) -> None:
+        """A file is about to be applied: where rollbacks will lead back to here, look at it."""
+        if path in self.plan.rollbacks.ends:
+            from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
+
+            excluded = (self.config.history_schema,)
+            self.reached[path] = read_fingerprint(connection, exclude_schemas=excluded)
 
     def past_file(self, past: Past) -> SqlFile:
         """A promoted file, parsed, so that it runs under the same headers as it did."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -103,6 +104,15 @@ class Transaction:
             locks=self._new_locks(file, text),
             put_back=put_back,
         )
+
+    @contextmanager
+    def rehearsing(self) -> Iterator[None]:
+        """What is applied meanwhile is rolled back by the caller, and counts for nothing."""
+        applied, held, since = list(self.applied), set(self.held), self.locked_since
+        try:
+            yield
+        finally:
+            self.applied, self.held, self.locked_since = applied, held, since
 
     def seal(self) -> None:
         """Let deferred constraints speak now and not at COMMIT, then look at it as users will.

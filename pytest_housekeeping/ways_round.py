@@ -10,7 +10,7 @@ import pytest
 
 from pytest_housekeeping.keys import DEFAULT_PATHS
 
-CONFIRM = "PROMOTE"
+CONFIRM = {"prod": "PROMOTE", "rollback": "ROLLBACK"}
 # Options that run less than everything, or otherwise than once in the plan's order.
 _OPTIONS: tuple[tuple[str, str], ...] = (
     ("keyword", "-k selects"),
@@ -58,20 +58,25 @@ def refuse(config: pytest.Config) -> None:
 
     Raises pytest.UsageError, exit code 4, that names everything found.
     """
-    confirm = config.option.hk_confirm
-    if confirm != CONFIRM:
+    confirm, mode = config.option.hk_confirm, config.option.hk_mode
+    command = f"pytest --hk-mode={mode} --hk-confirm={CONFIRM[mode]}"
+    if config.option.hk_to:
+        command += f" --hk-to={config.option.hk_to}"
+    if confirm != CONFIRM[mode]:
         given = f"--hk-confirm={confirm!r}" if confirm else "no --hk-confirm"
         raise pytest.UsageError(
             f"{given}: production is changed only on the exact word\n"
-            "  why: nobody promotes by accident\n"
-            f"  fix: pytest --hk-mode=prod --hk-confirm={CONFIRM}"
+            "  why: nobody changes it by accident\n"
+            f"  fix: {command}"
         )
     found = [*_options(config), *_plugins(config), *_interpreter()]
     if found:
         raise pytest.UsageError(
-            "production is not promoted with: " + "; ".join(found) + "\n"
+            f"production is not {'promoted' if mode == 'prod' else 'rolled back'} with: "
+            + "; ".join(found)
+            + "\n"
             "  why: the plan on disk says what is required, all of it and in its order\n"
-            "  fix: run exactly: pytest --hk-mode=prod --hk-confirm=PROMOTE (switch a plugin off"
+            f"  fix: run exactly: {command} (switch a plugin off"
             " with -p no:NAME, an option of addopts with -o addopts=)"
         )
 

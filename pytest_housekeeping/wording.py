@@ -164,13 +164,37 @@ _WORDS: dict[tuple[Mode, RunOutcome], tuple[str, str, str, tuple[str, ...]]] = {
     (Mode.ROLLBACK, RunOutcome.PROMOTED): (
         "good",
         "Undone",
-        "The rollback files of the promotion ran, every check passed, and it was committed.",
+        (
+            "The rollback files ran in one transaction, the schema was shown to be the one of "
+            "before the promotion, and it was committed."
+        ),
         ("Merge the audit and complete the incident report.",),
+    ),
+    (Mode.ROLLBACK, RunOutcome.PROMOTED_IN_PART): (
+        "bad",
+        "Undone in part",
+        (
+            "Some segments of the promotion are undone, the others are still in place. None is "
+            "half undone."
+        ),
+        (_REPAIR, "The same command goes on with what is still in place."),
+    ),
+    (Mode.ROLLBACK, RunOutcome.NOTHING_TO_PROMOTE): (
+        "good",
+        "Nothing to undo",
+        "What was named had changed nothing.",
+        (),
     ),
     (Mode.ROLLBACK, RunOutcome.ROLLED_BACK): (
         "bad",
         "Not undone",
         "A required step did not pass, so nothing was committed. The promotion is still in place.",
+        (_REPAIR,),
+    ),
+    (Mode.ROLLBACK, RunOutcome.REFUSED): (
+        "bad",
+        "Refused: nothing was undone",
+        "A condition for starting was not met. The promotion is still in place.",
         (_REPAIR,),
     ),
 }

@@ -122,6 +122,7 @@ class Production:
         confirm: str | None = "PROMOTE",
         python: Sequence[str] = (),
         without: Sequence[str] = OFF,
+        mode: str = "prod",
         **environment: str,
     ) -> subprocess.Popen[str]:
         """``pytest --hk-mode=prod`` in the background, ``without`` these plugins."""
@@ -131,7 +132,7 @@ class Production:
                 *python,
                 "-m",
                 "pytest",
-                *self.arguments(confirm, without),
+                *self.arguments(confirm, without, mode),
                 *arguments,
             ],
             cwd=self.root,
@@ -142,12 +143,14 @@ class Production:
             errors="replace",
         )
 
-    def arguments(self, confirm: str | None = "PROMOTE", without: Sequence[str] = OFF) -> list[str]:
-        """The command line of a promotion."""
+    def arguments(
+        self, confirm: str | None = "PROMOTE", without: Sequence[str] = OFF, mode: str = "prod"
+    ) -> list[str]:
+        """The command line of a promotion, or of a rollback."""
         confirmed = [] if confirm is None else [f"--hk-confirm={confirm}"]
         switched_off = [word for name in without for word in ("-p", f"no:{name}")]
-        mode = ["-p", "folder_watch", "--hk-mode=prod"]
-        return ["-W", "error", *switched_off, *mode, *confirmed]
+        watched = ["-p", "folder_watch", f"--hk-mode={mode}"]
+        return ["-W", "error", *switched_off, *watched, *confirmed]
 
     def environment(self, **changed: str) -> dict[str, str]:
         """The whole environment of a promotion."""
@@ -156,6 +159,13 @@ class Production:
     def promote(self, *arguments: str, **options: Any) -> Run:
         """``pytest --hk-mode=prod --hk-confirm=PROMOTE``; nothing of it is left running."""
         run = self.project.finish(self.start(*arguments, **options))
+        assert self.project.leftovers() == [], run.output
+        return run
+
+    def undo(self, to: str, *arguments: str, confirm: str | None = "ROLLBACK", **named: Any) -> Run:
+        """``pytest --hk-mode=rollback --hk-confirm=ROLLBACK --hk-to=...``."""
+        process = self.start(f"--hk-to={to}", *arguments, confirm=confirm, mode="rollback", **named)
+        run = self.project.finish(process)
         assert self.project.leftovers() == [], run.output
         return run
 
@@ -186,9 +196,9 @@ class Rehearsal:
     before: State
     empty: State
 
-    def fresh(self, place: Path, *, first: bool = False) -> Production:
+    def fresh(self, place: Path, *, first: bool = False, stem: str = "second") -> Production:
         """The second promotion, pending; with ``first``, the first one, on an empty database."""
-        stem = "first" if first else "second"
+        stem = "first" if first else stem
         for name in ("project", "remote.git"):
             shutil.copytree(self.place / stem / name, place / name, symlinks=True)
         scratch = place / "tmp"
@@ -200,8 +210,13 @@ class Rehearsal:
         return Production(
             server=self.server,
             project=project,
-            before=self.empty if first else self.before,
+            before=self.empty if first else self.server.state(),
         )
+
+    def keep(self, production: Production, stem: str) -> None:
+        """What has become of a project and its database, for ``fresh`` to copy."""
+        _keep(production.project, self.place / stem)
+        self.server.copy(DATABASE, f"{stem}_promotion")
 
 
 @contextmanager
@@ -225,7 +240,7 @@ def rehearsal(place: Path, password: str = PASSWORD) -> Iterator[Rehearsal]:
         run = production.promote()
         assert (run.code, run.outcome) == (0, "promoted"), run.output
         production.execute(_ROWS)
-        _merge_audit(project.root)
+        merge_audit(project.root)
         shutil.copytree(_OVERLAY, project.root, dirs_exist_ok=True)
         project.commit("the second promotion")
         run = project.run()
@@ -255,7 +270,7 @@ def _keep(project: Project, place: Path) -> None:
         shutil.copytree(project.root.parent / name, place / name, symlinks=True)
 
 
-def _merge_audit(root: Path) -> None:
+def merge_audit(root: Path) -> None:
     """What a reviewer does with the pull request of a promotion."""
     listed = git(root, "for-each-ref", "--format=%(refname:short)", "refs/heads/housekeeping/audit")
     for branch in listed.splitlines():

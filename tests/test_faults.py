@@ -22,6 +22,7 @@ from catalog_text import State
 from fault_proxy import Fault, FaultProxy, How, Message
 from forked_runs import Ended, ForkedRuns
 from production_project import Production, Rehearsal
+from rollback_project import STEM, promoted
 
 # How it strikes, and how many messages each later connection may exchange (None: all).
 WAYS: dict[str, tuple[How, int | None]] = {
@@ -43,10 +44,12 @@ FAULTS = os.environ.get("HK_FAULTS", "")
 
 @dataclass(frozen=True, kw_only=True)
 class Whole:
-    """An undisturbed promotion: its traffic, and the state that it leaves."""
+    """An undisturbed promotion or rollback: its traffic, and the state that it leaves."""
 
     messages: tuple[Message, ...]
     after: State
+    stem: str = "second"
+    undo: str = ""
 
     @property
     def begin(self) -> int:
@@ -90,11 +93,26 @@ def whole(
     rehearsed: Rehearsal, runs: ForkedRuns, tmp_path_factory: pytest.TempPathFactory
 ) -> Whole:
     place = tmp_path_factory.mktemp("whole")
-    production = rehearsed.fresh(place)
+    return undisturbed(rehearsed, runs, place)
+
+
+def undisturbed(
+    rehearsed: Rehearsal, runs: ForkedRuns, place: Path, stem: str = "second", undo: str = ""
+) -> Whole:
+    """Run it once as it should go; ``undo`` is the promotion that is taken back, if it is one."""
+    production = rehearsed.fresh(place, stem=stem)
     with FaultProxy(production.server.port) as proxy:
-        ended = _run(production, runs, proxy)
+        ended = _run(production, runs, proxy, undo=undo)
     assert ended.code == 0, ended.output
-    return Whole(messages=tuple(proxy.trace), after=production.state)
+    return Whole(messages=tuple(proxy.trace), after=production.state, stem=stem, undo=undo)
+
+
+@pytest.fixture(scope="session")
+def undoing(
+    rehearsed: Rehearsal, runs: ForkedRuns, tmp_path_factory: pytest.TempPathFactory
+) -> Whole:
+    run = promoted(rehearsed, tmp_path_factory.mktemp("promoted"))
+    return undisturbed(rehearsed, runs, tmp_path_factory.mktemp("undoing"), STEM, run)
 
 
 @pytest.fixture
@@ -127,6 +145,25 @@ def test_a_fault_leaves_all_or_nothing(
     assert (figures.tried, figures.not_reached) == (len(points), 0)
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_a_fault_leaves_a_rollback_done_or_not_begun(
+    rehearsed: Rehearsal,
+    runs: ForkedRuns,
+    undoing: Whole,
+    figures: Figures,
+    tmp_path: Path,
+    way: str,
+) -> None:
+    """The same promise, in the other direction: the promotion is in place, or it is not."""
+    commit = undoing.commit
+    halfway = undoing.begin // 2 if list(WAYS).index(way) % 2 else (undoing.begin + commit) // 2
+    points = [halfway, commit, commit + 1]
+    campaign = Campaign(rehearsed=rehearsed, runs=runs, whole=undoing, place=tmp_path, chain=3)
+    campaign.go([(at, way) for at in points], figures)
+    assert figures.troubles == []
+    assert (figures.tried, figures.not_reached) == (len(points), 0)
+
+
 def test_a_staging_run_leaves_a_killed_promotion_to_the_next_promotion(
     rehearsed: Rehearsal, runs: ForkedRuns, whole: Whole, tmp_path: Path
 ) -> None:
@@ -145,14 +182,17 @@ def test_a_staging_run_leaves_a_killed_promotion_to_the_next_promotion(
 
 @pytest.mark.skipif(not FAULTS, reason="HK_FAULTS is not set: tox -e faults runs all of it")
 @pytest.mark.parametrize("number", range(SLICES))
+@pytest.mark.parametrize("journey", ["whole", "undoing"])
 def test_every_message(
+    request: pytest.FixtureRequest,
     rehearsed: Rehearsal,
     runs: ForkedRuns,
-    whole: Whole,
+    journey: str,
     figures: Figures,
     tmp_path: Path,
     number: int,
 ) -> None:
+    whole: Whole = request.getfixturevalue(journey)
     cases = [(at, way) for at in range(1, len(whole.messages) + 1) for way in WAYS]
     step = 1.0 if FAULTS == "all" else max(1.0, len(cases) / int(FAULTS))
     chosen = [cases[int(place * step)] for place in range(int(len(cases) / step))]
@@ -180,7 +220,7 @@ class Campaign:
             self._made += 1
             folder = self.place / str(self._made)
             folder.mkdir()
-            production = self.rehearsed.fresh(folder)
+            production = self.rehearsed.fresh(folder, stem=self.whole.stem)
             cases = cases[self._some(production, cases, figures) :]
 
     def _some(self, production: Production, cases: list[tuple[int, str]], figures: Figures) -> int:
@@ -194,7 +234,10 @@ class Campaign:
             ended, struck = self.strike(production, fault)
             if ledger.take(f"{way} {at}: {self.whole.messages[at - 1]}", fault, ended, struck):
                 break
-        ended = _run(production, self.runs, None)
+        ended = _run(production, self.runs, None, undo=self.whole.undo)
+        if self.whole.undo:
+            # What killed rollbacks left is asked for by whatever meets the server next.
+            _run(production, self.runs, None, mode="verify")
         ledger.close(ended)
         return done
 
@@ -209,7 +252,7 @@ class Campaign:
         tell = partial(_tell, runner)
         proxy = FaultProxy(production.server.port, fault, terminate=terminate, tell=tell)
         with proxy:
-            ended = _run(production, self.runs, proxy, runner)
+            ended = _run(production, self.runs, proxy, runner, undo=self.whole.undo)
         _wait_for_the_end(production)
         return ended, proxy.struck
 
@@ -257,7 +300,8 @@ class Ledger:
     def close(self, ended: Ended) -> None:
         """A run without a fault: it completes, and says of killed ones what is true."""
         state = self.production.state
-        if ended.code != 0 or state != self.whole.after:
+        done = ended.code == 0 or "was undone already, by run" in ended.output
+        if not done or state != self.whole.after:
             self.figures.stuck.append(
                 "\n".join([*self.whole.after.differences(state), ended.output])
             )
@@ -301,12 +345,15 @@ def _run(
     runs: ForkedRuns,
     proxy: FaultProxy | None,
     runner: list[int] | None = None,
+    undo: str = "",
+    mode: str = "prod",
 ) -> Ended:
+    arguments = production.arguments("PROMOTE" if mode == "prod" else None, mode=mode)
+    if undo:
+        arguments = [*production.arguments("ROLLBACK", mode="rollback"), f"--hk-to={undo}"]
     port = {} if proxy is None else {"PGPORT_PROD": str(proxy.port)}
     output = production.project.scratch.parent / "output"
-    started = runs.start(
-        production.root, production.arguments(), production.environment(**port), output
-    )
+    started = runs.start(production.root, arguments, production.environment(**port), output)
     if runner is not None:
         runner.append(started)
     return runs.wait()

@@ -361,3 +361,24 @@ def test_a_lock_that_is_never_let_go(production: Production) -> None:
         run = production.promote()
     refused(production, run, "tried 5 times", "pg_stat_activity")
     assert run.outcome == "rolled_back"
+
+
+def test_a_batch_that_begins_outside_of_a_transaction(rehearsed: Rehearsal, tmp_path: Path) -> None:
+    """What the batch itself has done by then is no change behind its back."""
+    production = rehearsed.fresh(tmp_path)
+    index = "CREATE INDEX CONCURRENTLY ticket_subject ON desk.ticket (subject);\n"
+    git(production.root, "rm", "-rq", "--cached", "sql/policies/note.sql", "sql/views/pressing.sql")
+    production.change(
+        {
+            "sql/migrations/0002_notes.sql": "-- hk: transaction=none\n" + index,
+            "sql/migrations/0003_urgency.sql": None,
+            "sql/migrations/0004_words.sql": None,
+            "sql/policies/note.sql": None,
+            "sql/views/pressing.sql": None,
+            "sql/seeds/tickets_and_notes.sql": None,
+            "checks/objects.toml": 'schemas = ["desk"]\nindexes = ["desk.ticket_subject"]\n',
+        },
+        stage=True,
+    )
+    run = production.promote("--hk-segments=2")
+    assert (run.code, run.outcome) == (0, "promoted"), run.output

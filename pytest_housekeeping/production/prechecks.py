@@ -130,8 +130,8 @@ def _segments(around: Production) -> Judgement:
             if file.transaction != "batch"
         )
         raise ProofFailed(
-            f"the batch is {count} transactions, because of {files}",
-            why="a failure between them leaves the first ones promoted and the rest not",
+            f"the batch is {count} transactions, because of {files or 'how it was promoted'}",
+            why="a failure between them leaves the first ones committed and the rest not",
             fix=f"acknowledge it with --hk-segments={count}, or promote those files apart",
         )
     return Verdict(examined=count, unit="segments"), f"{count} transaction" + "s" * (count > 1)
@@ -220,12 +220,17 @@ def _drift(around: Production) -> Judgement:
             Verdict(examined=1, unit="fingerprint"),
             f"drift of {len(differences)} objects accepted by --hk-accept-drift",
         )
+    undoing = around.plan.mode is Mode.ROLLBACK
     findings = tuple(
-        _error(
-            "drift",
-            difference.name,
-            f"was {difference.change} since the last promotion, by no file",
-            "bring the change into a migration, or undo it; to accept all of it:"
+        Finding(
+            rule="drift",
+            # What a rollback leaves is compared with the backup, drift and all.
+            level=Level.NOTICE if undoing else Level.ERROR,
+            object=difference.name,
+            detail=f"was {difference.change} since the last promotion, by no file",
+            fix=""
+            if undoing
+            else "bring the change into a migration, or undo it; to accept all of it:"
             f" --hk-accept-drift={now.digest}",
         )
         for difference in differences

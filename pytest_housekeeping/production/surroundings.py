@@ -191,12 +191,12 @@ def prepare_production(
     repository = open_repository(root)
     source = source_of(config, repository)
     if mode is Mode.PROD:
-        _refuse_unattested(source)
+        refuse_unattested(source)
     connection = open_production(address)
     server = linting = bench = None
     try:
         target = locate(connection)
-        past = _past(connection, config)
+        past = past_of(history.applied(connection, config.history_schema))
         _refuse_late_baseline(past, baseline)
         plan = build(
             config,
@@ -241,8 +241,8 @@ def prepare_production(
     )
 
 
-def _refuse_unattested(source: Source) -> None:
-    """A promotion attests a commit, so everything that it runs has to be in one."""
+def refuse_unattested(source: Source) -> None:
+    """A promotion attests a commit. Raises MisuseError for what is in none."""
     if source.commit is None:
         raise MisuseError(
             f"nothing to attest: {source.reason}",
@@ -267,10 +267,11 @@ def _refuse_late_baseline(past: Sequence[Past], baseline: int | None) -> None:
         )
 
 
-def _past(connection: Connection, config: Config) -> tuple[Past, ...]:
+def past_of(rows: Iterable[history.Row]) -> tuple[Past, ...]:
+    """What stands, as a plan sees it."""
     return tuple(
         Past(path=row.path, sha256=row.sha256, kind=Kind(row.kind), commit=row.commit)
-        for row in history.applied(connection, config.history_schema)
+        for row in rows
     )
 
 

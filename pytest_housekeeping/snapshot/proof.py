@@ -44,13 +44,20 @@ def prove_backup(
         own = bench = open_bench(server_major, extensions)
     try:
         with restored(bench, schema, roles, expected) as copy:
-            return _compared(copy, expected)
+            faults, proof = compare(copy, expected)
+            if faults:
+                raise _not_equal(list(faults))
+            return proof
     finally:
         if own is not None:
             own.close()
 
 
-def _compared(copy: Copy, expected: Fingerprint) -> Proof:
+def compare(copy: Copy, expected: Fingerprint) -> tuple[tuple[Difference, ...], Proof]:
+    """In what the restored backup is not the expected schema, and what was shown apart from that.
+
+    What a schema dump cannot hold by its nature is no difference but a limit.
+    """
     found = read_fingerprint(copy.connection, exclude_schemas=expected.excluded)
     differences = diff(expected, found)
     parents = {entry.name: entry.parent for entry in expected.entries}
@@ -58,8 +65,7 @@ def _compared(copy: Copy, expected: Fingerprint) -> Proof:
     limits: dict[str, list[str]] = {}
     for each in differences:
         limits.setdefault(_limit(each, same), []).append(each.name)
-    if faults := limits.pop("", ()):
-        raise _not_equal([each for each in differences if each.name in faults])
+    faults = limits.pop("", [])
     said = [f"{limit}: {_some(names)}" for limit, names in limits.items()]
     if copy.stand_ins:
         said.append(f"this server lacks collations, C stood in for them: {_some(copy.stand_ins)}")
@@ -69,7 +75,9 @@ def _compared(copy: Copy, expected: Fingerprint) -> Proof:
             f"restored in PostgreSQL {found.server_major}, production is"
             f" {expected.server_major}: that it restores there as well is not shown",
         )
-    return Proof(objects=len(expected.entries), server_major=found.server_major, limits=tuple(said))
+    return tuple(each for each in differences if each.name in faults), Proof(
+        objects=len(expected.entries), server_major=found.server_major, limits=tuple(said)
+    )
 
 
 def _limit(difference: Difference, same: frozenset[str]) -> str:

@@ -1,0 +1,136 @@
+"""What undoing takes: rollback files, what views and policies made, texts and rules of before."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_housekeeping import sqlfile
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.contracts import Contracts, TestNames, check_steps, load
+from pytest_housekeeping.database import LentConnection
+from pytest_housekeeping.dependents import standing_upon
+from pytest_housekeeping.errors import MisuseError, ProofFailed
+from pytest_housekeeping.history import Row
+from pytest_housekeeping.model import Kind, Step
+from pytest_housekeeping.plan import sql_paths
+from pytest_housekeeping.production.reverting import Reverted
+from pytest_housekeeping.repeatables import take_down
+from pytest_housekeeping.repository import Repository
+from pytest_housekeeping.rollback_files import misfits, rollback_of
+from pytest_housekeeping.sqlfile import SqlFile
+from pytest_housekeeping.undo_plan import Undoing, Work
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.registry import Rule
+
+_REPEATABLE = (Kind.VIEW, Kind.POLICY)
+
+
+def gather_work(
+    config: Config, repository: Repository | None, connection: LentConnection, reverted: Reverted
+) -> tuple[Work, dict[str, str]]:
+    """What has to be dropped, undone and made again; and the texts that are on no disk, by digest.
+
+    Raises MisuseError for a rollback file that undoes nothing, ProofFailed for a text that was
+    applied and is nowhere to be found.
+    """
+    rollbacks = {
+        path: sqlfile.read(config.root, path, Kind.ROLLBACK)
+        for path in sql_paths(config, sqlfile.FOLDERS[Kind.ROLLBACK])
+    }
+    migrations = [
+        sqlfile.read(config.root, path, Kind.MIGRATION)
+        for path in sql_paths(config, sqlfile.FOLDERS[Kind.MIGRATION])
+    ]
+    if errors := misfits(migrations, rollbacks.values()):
+        raise MisuseError("\n".join(str(error) for error in errors))
+    undoing = tuple(
+        Undoing(
+            path=row.path, rollback=rollbacks.get(rollback_of(row.path)), place=reverted.place(row)
+        )
+        for row in reverted.rows
+        if row.kind == Kind.MIGRATION
+    )
+    newest = _last_by_path((*reverted.standing, *reversed(reverted.rows)))
+    older = _last_by_path(reverted.standing)
+    now = {path: _text(config, repository, row) for path, row in newest.items()}
+    touched = [row.path for row in reverted.rows if row.kind in _REPEATABLE]
+    paths = sorted(
+        standing_upon(connection, now, touched),
+        key=lambda path: (newest[path].kind != "view", path),
+    )
+    back = {path: _text(config, repository, older[path]) for path in paths if path in older}
+    drops = [(path, take_down(now[path], kept=back.get(path, ""))) for path in reversed(paths)]
+    texts = {sqlfile.digest(text.encode()): text for _, text in drops}
+    texts |= {older[path].sha256: text for path, text in back.items()}
+    work = Work(
+        drops=tuple(_made(path, text) for path, text in drops),
+        undoing=undoing,
+        restored=tuple(
+            sqlfile.examined(path, Kind(older[path].kind), back[path], older[path].sha256)
+            for path in paths
+            if path in back
+        ),
+    )
+    return work, texts
+
+
+def _made(path: str, text: str) -> SqlFile:
+    """A text that no file holds."""
+    digest = sqlfile.digest(text.encode())
+    return SqlFile(path=path, kind=Kind.ROLLBACK, sha256=digest, statements=text.count(";\n"))
+
+
+def _last_by_path(rows: Iterable[Row]) -> dict[str, Row]:
+    return {row.path: row for row in rows if row.kind in _REPEATABLE}
+
+
+def _text(config: Config, repository: Repository | None, row: Row) -> str:
+    """The text that was applied, from the disk where it is unchanged, else from its commit."""
+    path = config.root / row.path
+    data = path.read_bytes() if path.is_file() else b""
+    if sqlfile.digest(data) != row.sha256:
+        if repository is None:
+            raise ProofFailed(
+                f"the applied text of {row.path} is not on disk, and git is not there"
+            )
+        data = repository.show(row.commit, repository.relative(path))
+    if sqlfile.digest(data) != row.sha256:
+        raise ProofFailed(
+            f"{row.path} in commit {row.commit[:12]} is not the text that was applied",
+            why="what it has made could not be told",
+            fix=f"find the commit with that text (sha256 {row.sha256[:12]}...)",
+        )
+    return sqlfile.decode(data, row.path)
+
+
+def contracts_of(
+    config: Config,
+    repository: Repository | None,
+    reverted: Reverted,
+    tests: TestNames,
+    rules: Iterable[Rule],
+) -> tuple[Contracts, list[Step]]:
+    """The row-level security and the boundaries of the schema that is gone back to, as its commit
+    has them; none before the first promotion. What stands there is judged by the backup."""
+    commit = reverted.standing[-1].commit if reverted.standing else None
+    with tempfile.TemporaryDirectory(prefix="hk-") as folder:
+        there = replace(config, root=Path(folder))
+        place = there.root / config.checks
+        place.mkdir(parents=True)
+        if commit and repository is not None:
+            top = repository.relative(config.root / config.checks)
+            for name, data in repository.files_in(commit, top):
+                if name in ("rls.toml", "boundaries.toml"):
+                    (place / name).write_bytes(data)
+        contracts = load(there, rules)
+        verify = [
+            step
+            for step in check_steps(there, contracts, tests)
+            if step.kind in (Kind.RLS, Kind.BOUNDARY) and step.name not in contracts.code_contracts
+        ]
+    return contracts, verify

@@ -1,0 +1,126 @@
+"""A batch in the transaction of a fresh database, and the verdict on the files that undo it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pytest_housekeeping import database, sqlfile
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.database import LentConnection
+from pytest_housekeeping.model import Kind, Level, Verdict
+from pytest_housekeeping.rollback_files import Link
+from pytest_housekeeping.roundtrip import Ground, Repeatable, round_trips
+from pytest_housekeeping.server import StagingDatabase
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
+from pytest_housekeeping.sqlfile import SqlFile
+from pytest_housekeeping.transaction import Transaction, begin
+
+EXCLUDED = ("housekeeping",)
+BATCH = "rollback::batch"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Migrations with what undoes them; views and policies by name, as they are and as they were
+    (None: the batch has not touched them)."""
+
+    migrations: Sequence[tuple[str, str]] = ()
+    past: Sequence[tuple[str, str]] = ()
+    views: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
+    policies: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
+    seed: str = ""
+
+
+def prove(place: StagingDatabase, batch: Batch) -> Mapping[str, Verdict]:
+    """Apply all of it in one transaction that is rolled back, and go there and back in it."""
+    texts: dict[str, str] = {}
+
+    def known(path: str, kind: Kind, text: str) -> SqlFile:
+        file = sqlfile.examined(path, kind, text, sqlfile.digest(f"{path} {text}".encode()))
+        texts[file.sha256] = text
+        return file
+
+    def link(number: int, pair: tuple[str, str], *, pending: bool) -> Link:
+        up, down = pair
+        name = f"{number:04}_change.sql"
+        return Link(
+            migration=known(f"sql/migrations/{name}", Kind.MIGRATION, up),
+            rollback=known(f"sql/rollback/{name}", Kind.ROLLBACK, down),
+            pending=pending,
+        )
+
+    past = [link(n, pair, pending=False) for n, pair in enumerate(batch.past, 1)]
+    new = [
+        link(n, pair, pending=True) for n, pair in enumerate(batch.migrations, len(batch.past) + 1)
+    ]
+    repeatables = [
+        Repeatable(file=known(f"sql/{kind}s/{name}", kind, text), text=text, older=older)
+        for kind, files in ((Kind.VIEW, batch.views), (Kind.POLICY, batch.policies))
+        for name, (text, older) in files.items()
+    ]
+    with _begun(place) as transaction:
+        connection = transaction.connection
+        bottom = _fingerprint(connection)
+        _apply(transaction, [each.migration for each in past], texts)
+        for file in repeatables:
+            before = file.text if file.older is None else file.older
+            if before:
+                transaction.apply(file.file, before)
+        base = _fingerprint(connection)
+        _apply(transaction, [each.migration for each in new], texts)
+        _apply(transaction, [each.file for each in repeatables if each.older is not None], texts)
+        if batch.seed:
+            connection.execute(batch.seed)
+        transaction.seal()
+        connection.execute("SAVEPOINT there")
+        verdicts = round_trips(
+            transaction,
+            Ground(
+                links=[*reversed(new), *reversed(past)],
+                repeatables=repeatables,
+                text=lambda file: texts[file.sha256],
+                base=base,
+                excluded=EXCLUDED,
+                reached={each.migration.path: bottom for each in past[:1]},
+            ),
+        )
+        connection.execute("ROLLBACK TO SAVEPOINT there")
+        transaction.prove()
+    return verdicts
+
+
+def _apply(transaction: Transaction, files: Sequence[SqlFile], texts: Mapping[str, str]) -> None:
+    for file in files:
+        transaction.apply(file, texts[file.sha256])
+
+
+def _fingerprint(connection: LentConnection) -> Fingerprint:
+    return read_fingerprint(connection, exclude_schemas=EXCLUDED)
+
+
+@contextmanager
+def _begun(place: StagingDatabase) -> Iterator[Transaction]:
+    connection: LentConnection = database.connect(place.migrator_conninfo)
+    try:
+        yield begin(connection, Config(root=Path.cwd()))
+        connection.execute("ROLLBACK")
+    finally:
+        connection.close()
+
+
+def wrong(verdict: Verdict) -> list[str]:
+    """The objects that a verdict complains of."""
+    return [finding.object for finding in verdict.errors]
+
+
+def told(verdicts: Mapping[str, Verdict]) -> list[str]:
+    """What is destroyed, in the order in which it is."""
+    return [
+        f"{finding.object} {finding.detail}"
+        for verdict in verdicts.values()
+        for finding in verdict.findings
+        if finding.level is Level.NOTICE
+    ]
