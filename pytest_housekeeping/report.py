@@ -136,6 +136,7 @@ def _facts(audit: Audit) -> str:
             "Run",
             ("id", f"<code>{wording.html(run.id)}</code>"),
             ("mode", run.mode.value),
+            ("undoes", f"<code>{wording.html(run.reverts)}</code>" if run.reverts else ""),
             ("started", run.started_at.strftime("%Y-%m-%d %H:%M:%S UTC")),
             ("took", wording.duration(run.duration_s)),
             ("by", wording.html(run.actor)),

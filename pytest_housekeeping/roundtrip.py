@@ -89,6 +89,7 @@ class _Trip:
     examined: int = 0
     found: dict[str, list[Finding]] = field(default_factory=dict)
     undone: list[Link] = field(default_factory=list)
+    now: Fingerprint | None = None
 
     @property
     def connection(self) -> Connection:
@@ -196,7 +197,7 @@ class _Trip:
         """Apply, undo, apply: equal both times. Whether the way up can go on from here."""
         findings = self.found[link.rollback.path]
         up, down = link.migration, link.rollback
-        before = self._fingerprint()
+        before, self.now = self.now or self._fingerprint(), None
         if not self._applied(up, self.ground.text(up), findings, "applied after all rollbacks"):
             return False
         there = self._fingerprint()
@@ -204,11 +205,13 @@ class _Trip:
         if self._applied(down, self.ground.text(down), findings, "right after its migration"):
             findings += _differences(before, self._fingerprint(), "after its rollback it")
             if self._applied(up, self.ground.text(up), findings, "applied a second time"):
-                findings += _differences(there, self._fingerprint(), "applied again, it")
+                self.now = self._fingerprint()
+                findings += _differences(there, self.now, "applied again, it")
         if there.digest == before.digest:
             findings.append(_unseen(link))
         if _errors(findings):
             self.connection.execute("ROLLBACK TO SAVEPOINT hk_trip")
+            self.now = there
         self.connection.execute("RELEASE SAVEPOINT hk_trip")
         return True
 

@@ -17,7 +17,7 @@ from pytest_housekeeping.config import Config
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 # Its blocks follow on each other: tests/test_production_page.py runs them in one shell.
-STORIES = (ROOT / "docs/production.md",)
+STORIES = (ROOT / "docs/production.md", ROOT / "docs/recovery.md")
 BLOCKS = [
     block
     for document in DOCUMENTS

@@ -25,8 +25,10 @@ from pytest_housekeeping.sandbox import start as start_sandbox
 from pytest_housekeeping.sandbox import stop as stop_sandbox
 
 WORKFLOW = ROOT / ".github/workflows/housekeeping-prod-promotion.yml"
+ROLLBACK = ROOT / ".github/workflows/housekeeping-prod-rollback.yml"
 WATCH = ROOT / ".github/workflows/housekeeping-verify.yml"
 PROVE = "Prove, then commit"
+UNDO = "Show, prove, then commit"
 TOKEN = "a-token-for-the-push"
 # What GitHub's own client is asked for, in files beside it.
 _GH = """#!/usr/bin/env bash
@@ -55,6 +57,11 @@ class Hosting:
         inputs = {"confirm": confirm, "segments": "", "baseline": "", "accept_drift": ""}
         return run_job(WORKFLOW, "promote", self._machine("run", inputs=inputs), github=_GITHUB)
 
+    def roll_back(self, to: str, confirm: str = "ROLLBACK") -> JobRun:
+        inputs = {"confirm": confirm, "to": to, "segments": "", "accept_drift": ""}
+        machine = self._machine("rollback", inputs=inputs)
+        return run_job(ROLLBACK, "rollback", machine, github=_GITHUB)
+
     def verify(self, number: int) -> JobRun:
         return run_job(WATCH, "verify", self._machine(f"verify{number}"), github=_GITHUB)
 
@@ -79,16 +86,17 @@ class Hosting:
     def refs(self) -> str:
         return git(self.bare, "for-each-ref")
 
-    def branch(self) -> str:
-        """The one branch that a promotion has pushed."""
-        found = git(self.bare, "branch", "--list", "--format=%(refname:short)", "*/audit/prod_*")
+    def branch(self, mode: str = "prod") -> str:
+        """The one branch that a promotion, or a rollback, has pushed."""
+        found = git(self.bare, "branch", "--list", "--format=%(refname:short)", f"*/audit/{mode}_*")
         assert len(found.split()) == 1, found
         return found
 
-    def audit(self) -> dict[str, Any]:
-        names = git(self.bare, "ls-tree", "-r", "--name-only", self.branch(), "ops/audit")
-        (name,) = (name for name in names.splitlines() if "/prod_" in name and ".json" in name)
-        audit: dict[str, Any] = json.loads(git(self.bare, "show", f"{self.branch()}:{name}"))
+    def audit(self, mode: str = "prod") -> dict[str, Any]:
+        branch = self.branch(mode)
+        names = git(self.bare, "ls-tree", "-r", "--name-only", branch, "ops/audit")
+        (name,) = (name for name in names.splitlines() if f"/{mode}_" in name and ".json" in name)
+        audit: dict[str, Any] = json.loads(git(self.bare, "show", f"{branch}:{name}"))
         return audit
 
     def pull_request(self) -> list[str] | None:
@@ -204,6 +212,30 @@ def test_a_confirmed_run_promotes_and_opens_the_pull_request(
     assert_no_secret(run, hosting)
 
 
+def test_a_rollback_is_a_pull_request_too(hosting: Hosting, source: Path) -> None:
+    """The promotion's evidence is a branch that nobody has merged yet."""
+    prove(source, hosting.bare)
+    assert hosting.run("PROMOTE").outcome == "success"
+    promoted = hosting.audit()["run"]["id"]
+
+    run = hosting.roll_back(promoted)
+
+    assert [(s.name, s.outcome, s.output) for s in run.steps if s.outcome != "success"] == []
+    assert hosting.tables() == 2  # the two of the history
+    undone = hosting.audit("rollback")["run"]
+    assert (undone["outcome"], undone["reverts"]) == ("promoted", promoted)
+    changed = git(hosting.bare, "diff", "--name-only", "main", hosting.branch("rollback"))
+    assert any(name.startswith("ops/incidents/") for name in changed.splitlines())
+    asked = hosting.pull_request()
+    assert asked is not None
+    assert asked[:6] == ["pr", "create", "--base", "main", "--head", hosting.branch("rollback")]
+    assert asked[asked.index("--title") + 1].startswith("Undone")
+    assert "this rollback undoes, the newest first:" in run.step(UNDO).output
+    (artifact,) = run.artifacts.iterdir()
+    assert {path.suffix for path in artifact.rglob("*.*")} >= {".json", ".html", ".md"}
+    assert_no_secret(run, hosting)
+
+
 def test_a_night_that_finds_something_opens_an_issue(hosting: Hosting, source: Path) -> None:
     prove(source, hosting.bare)
     assert hosting.run("PROMOTE").outcome == "success"
@@ -267,6 +299,8 @@ def test_another_word_stops_at_the_first_step(hosting: Hosting) -> None:
         assert "nothing was touched" in run.steps[0].output
         assert list(run.workspace.iterdir()) == list(run.artifacts.iterdir()) == []
         shutil.rmtree(run.workspace.parent)
+    run = hosting.roll_back("1a2b3c4d", "PROMOTE")
+    assert [step.outcome for step in run.steps][:2] == ["failure", "skipped"]
     assert (hosting.tables(), hosting.refs(), hosting.pull_request()) == (0, refs, None)
 
 
@@ -281,29 +315,40 @@ def assert_no_secret(run: JobRun, hosting: Hosting) -> None:
     assert found.stdout == b""
 
 
-def test_the_secrets_reach_the_one_step_that_needs_them() -> None:
+@pytest.mark.parametrize(
+    ("workflow", "name", "prove"), [(WORKFLOW, "promote", PROVE), (ROLLBACK, "rollback", UNDO)]
+)
+def test_the_secrets_reach_the_one_step_that_needs_them(
+    workflow: Path, name: str, prove: str
+) -> None:
     """Through its environment: not the job's, not another step's, on no command line."""
-    job = load_job(WORKFLOW, "promote")
+    job = load_job(workflow, name)
     holders = [step["name"] for step in job["steps"] if "secrets." in json.dumps(step)]
-    assert holders == [PROVE]
+    assert holders == [prove]
     assert "secrets." not in json.dumps({k: v for k, v in job.items() if k != "steps"})
-    (step,) = (step for step in job["steps"] if step["name"] == PROVE)
+    (step,) = (step for step in job["steps"] if step["name"] == prove)
     assert {name: step["env"][name] for name in REQUIRED} == {
         name: f"${{{{ secrets.{name} }}}}" for name in REQUIRED
     }
     assert not any("${{" in step.get("run", "") for step in job["steps"])
 
 
-def test_a_promotion_is_asked_for_by_hand_alone_and_waits_for_another() -> None:
-    document = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))
+@pytest.mark.parametrize(("workflow", "name"), [(WORKFLOW, "promote"), (ROLLBACK, "rollback")])
+def test_production_is_changed_by_hand_alone_and_one_waits_for_another(
+    workflow: Path, name: str
+) -> None:
+    document = yaml.safe_load(workflow.read_text(encoding="utf-8"))
     # YAML 1.1 reads the key `on` as true.
     triggers = document[True]
 
     assert list(triggers) == ["workflow_dispatch"]
     assert triggers["workflow_dispatch"]["inputs"]["confirm"]["required"] is True
     assert "default" not in triggers["workflow_dispatch"]["inputs"]["confirm"]
-    assert document["concurrency"]["cancel-in-progress"] is False
-    job = document["jobs"]["promote"]
+    assert document["concurrency"] == {
+        "group": "housekeeping-database-production",
+        "cancel-in-progress": False,
+    }
+    job = document["jobs"][name]
     assert job["environment"] == "production"
     assert job["permissions"] == {"contents": "write", "pull-requests": "write"}
 
@@ -311,6 +356,7 @@ def test_a_promotion_is_asked_for_by_hand_alone_and_waits_for_another() -> None:
 def test_it_uses_the_actions_of_the_staging_workflow() -> None:
     """Two versions of one action would be two things to look after."""
     staging = load_job(WORKFLOW.with_name("housekeeping-staging-selfcontained.yml"), "staging")
-    used = {step["uses"] for step in load_job(WORKFLOW, "promote")["steps"] if "uses" in step}
+    jobs = (load_job(WORKFLOW, "promote"), load_job(ROLLBACK, "rollback"))
+    used = {step["uses"] for job in jobs for step in job["steps"] if "uses" in step}
 
     assert used <= {step["uses"] for step in staging["steps"] if "uses" in step}

@@ -1,4 +1,4 @@
-"""docs/production.md can be followed to the letter: its commands run here, in the page's order."""
+"""docs/production.md and docs/recovery.md can be followed to the letter, in the page's order."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 from console_blocks import blocks_of, missing_line
 from fresh_copy import ROOT, fresh_repository
 from production_project import OFF
+from test_docs import STORIES
 
 from pytest_housekeeping.sandbox import start as start_sandbox
 from pytest_housekeeping.sandbox import stop as stop_sandbox
@@ -40,11 +41,12 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dic
     stop_sandbox()
 
 
+@pytest.mark.parametrize("page", STORIES, ids=lambda page: page.name)
 def test_the_page_is_one_story_that_happens_as_told(
-    tmp_path: Path, environment: dict[str, str]
+    page: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     """One shell for the whole page. What a block shows as failed has to fail, the rest must not."""
-    blocks = [block for block in blocks_of(PAGE, ROOT) if block.no_run is None]
+    blocks = [block for block in blocks_of(page, ROOT) if block.no_run is None]
     told = "\n".join(f"{block.script}\necho '{_END}'" for block in blocks)
 
     done = subprocess.run(

@@ -150,7 +150,7 @@ def test_the_record_is_a_branch_with_an_incident_report(done: Done) -> None:
         f"| undoes | `{done.run}` |",
         "- removed table desk.note",
         "| `desk.ticket` | AccessExclusiveLock |",
-        "table desk.note goes",
+        "table desk.note is destroyed",
         "**What was the cause, and why did staging not show it?**",
         run.audit["snapshot"]["before"]["sha256"],
     ):

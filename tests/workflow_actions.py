@@ -55,7 +55,9 @@ def _setup_python(state: RunnerState, given: Mapping[str, str]) -> str:
 
 
 def _upload_artifact(state: RunnerState, given: Mapping[str, str]) -> str:
-    found = sorted(path for path in state.workspace.glob(given["path"]) if path.is_file())
+    patterns = given["path"].split()
+    places = {path for pattern in patterns for path in state.workspace.glob(pattern)}
+    found = sorted(path for path in places if path.is_file())
     if not found and given.get("if-no-files-found") == "error":
         raise FileNotFoundError(f"no file matches {given['path']}")
     folder = state.artifacts / given["name"]

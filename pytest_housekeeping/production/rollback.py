@@ -267,7 +267,7 @@ def _evidence(around: Rollback) -> Judgement:
         for file in unproved
     ]
     findings += [
-        Finding(rule=DESTROYS, level=Level.NOTICE, object=name, detail=f"goes{about}")
+        Finding(rule=DESTROYS, level=Level.NOTICE, object=name, detail=f"is destroyed{about}")
         for name, about in around.destroyed()
     ]
     audits = sorted({name for name, _ in around.proofs.values()})
