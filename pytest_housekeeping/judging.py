@@ -12,8 +12,8 @@ from pytest_housekeeping.contracts import BASELINE, SCOPE, exemption_name
 from pytest_housekeeping.database import Connection
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.model import Finding, Kind, Level, Mode, Step, Verdict
-from pytest_housekeeping.plan import MUTANTS
 from pytest_housekeeping.rollback_files import rollback_of
+from pytest_housekeeping.steps import MUTANTS
 
 if TYPE_CHECKING:
     from pytest_housekeeping.boundary import Boundaries, Contract

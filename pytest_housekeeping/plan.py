@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_housekeeping import sqlfile
-from pytest_housekeeping.boundary import FORBIDDEN
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.contracts import (
     Contracts,
@@ -18,7 +15,7 @@ from pytest_housekeeping.contracts import (
     load,
     running_steps,
 )
-from pytest_housekeeping.errors import MisuseError, SqlFileError
+from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind, Mode, Phase, Step
 from pytest_housekeeping.registry import Rule
 from pytest_housekeeping.rollback_files import (
@@ -29,50 +26,8 @@ from pytest_housekeeping.rollback_files import (
     rollbacks_of,
 )
 from pytest_housekeeping.sqlfile import Problem, SqlFile
-
-PROMOTE = "promote"
-BACKUP = ("snapshot", "proof")
-MUTANTS = "mutants"
-_FOLDERS = ("bootstrap", *sqlfile.FOLDERS.values())
-_PRECHECKS = {
-    Mode.STAGING: (
-        "files",
-        "code",
-        "worktree",
-        "server",
-        "capacity",
-        "bootstrap",
-        "history",
-        "roles",
-    ),
-    Mode.PROD: (
-        "files",
-        "code",
-        "worktree",
-        "server",
-        "identity",
-        "segments",
-        "history",
-        "evidence",
-        "capacity",
-        "roles",
-        "privileges",
-        "drift",
-    ),
-    Mode.VERIFY: ("code", "worktree", "server", "identity", "history", "roles", "drift"),
-    Mode.ROLLBACK: (
-        "files",
-        "worktree",
-        "server",
-        "identity",
-        "promotion",
-        "segments",
-        "history",
-        "evidence",
-        "privileges",
-        "drift",
-    ),
-}
+from pytest_housekeeping.sqlfolder import read_all, sql_paths
+from pytest_housekeeping.steps import BACKUP, MUTANTS, Segment, digest_of, lay_out, tripwire_step
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,15 +39,6 @@ class Past:
     kind: Kind
     commit: str
     segment: int = 1
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Segment:
-    """Files that share one transaction. ``transaction=none`` files stand alone and in none."""
-
-    number: int
-    files: tuple[SqlFile, ...]
-    transaction: str = "batch"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,8 +89,7 @@ def build(
     does not fit, two migrations with one number, an empty plan, contracts that cannot be read.
     What is wrong inside a single SQL file is kept in its ``problems`` and fails its precheck.
     """
-    files, errors = _read_all(config)
-    errors += _clashes(files[Kind.MIGRATION])
+    files, errors = read_all(config)
     errors += misfits(files[Kind.MIGRATION], files[Kind.ROLLBACK])
     if errors:
         raise MisuseError("\n".join(str(error) for error in errors))
@@ -170,11 +115,11 @@ def build(
             required=config.require_rollback,
             proved=proved,
         )
-    steps = tuple(_lay_out(mode, config, segments, seeds, verify, contracts, rollbacks))
+    steps = tuple(lay_out(mode, config, segments, seeds, verify, contracts, rollbacks))
     if mode is Mode.STAGING:
         last = segments[-1].number
         if mutate or config.mutation_score:
-            steps = (*steps[:-1], _tripwire(MUTANTS, last), steps[-1])
+            steps = (*steps[:-1], tripwire_step(MUTANTS, last), steps[-1])
         # Behind the COMMIT, where an application can see it; no promote waits for these.
         running = running_steps(config, contracts, tests)
         steps += tuple(replace(step, segment=last + 1) for step in running)
@@ -208,73 +153,8 @@ def build(
 _ORDER = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
 
 
-def _read_all(config: Config) -> tuple[dict[Kind, list[SqlFile]], list[SqlFileError]]:
-    files: dict[Kind, list[SqlFile]] = {kind: [] for kind in sqlfile.FOLDERS}
-    errors: list[SqlFileError] = list(_strangers(config))
-    for kind, folder in sqlfile.FOLDERS.items():
-        for path in sql_paths(config, folder):
-            if (config.root / path).is_dir():
-                continue
-            try:
-                files[kind].append(sqlfile.read(config.root, path, kind))
-            except SqlFileError as error:
-                errors.append(error)
-    files[Kind.MIGRATION].sort(key=lambda file: (file.number or 0, file.path))
-    return files, errors
-
-
-def sql_paths(config: Config, folder: str) -> list[str]:
-    """The .sql files of a folder under ``sql/``, relative to the root, in name order."""
-    top = config.folder(folder)
-    return sorted(f"{config.sql}/{folder}/{entry.name}" for entry in top.glob("*.sql"))
-
-
-def _strangers(config: Config) -> Iterable[SqlFileError]:
-    """What a person may take for a part of the plan, and the plan does not read."""
-    top = config.root / config.sql
-    for entry in sorted(top.iterdir()):
-        if entry.name in _FOLDERS and entry.is_dir():
-            strangers = [
-                each
-                for each in sorted(entry.iterdir())
-                if (each.is_dir() and _holds_sql(each))
-                or (each.suffix != ".sql" and each.suffix.lower() == ".sql")
-            ]
-        elif entry.is_dir():
-            strangers = [entry] * _holds_sql(entry)
-        else:
-            strangers = [entry] * (entry.suffix.lower() == ".sql")
-        for stranger in strangers:
-            near = difflib.get_close_matches(stranger.name.lower(), _FOLDERS, n=1)
-            yield SqlFileError(
-                f"{stranger.relative_to(config.root).as_posix()} is no part of the plan"
-                + (f" (did you mean {near[0]}?)" if near else ""),
-                why="only files that end in .sql, directly in one of the known folders, are",
-                fix=f"move or rename it; {config.sql}/ holds {', '.join(_FOLDERS)}",
-            )
-
-
-def _holds_sql(folder: Path) -> bool:
-    return folder.suffix.lower() == ".sql" or any(folder.rglob("*.[sS][qQ][lL]"))
-
-
 def _bootstrap(config: Config) -> tuple[str, ...]:
     return tuple(sql_paths(config, "bootstrap"))
-
-
-def _clashes(migrations: Iterable[SqlFile]) -> list[SqlFileError]:
-    by_number: dict[int, list[str]] = {}
-    for file in migrations:
-        by_number.setdefault(file.number or 0, []).append(file.path)
-    return [
-        SqlFileError(
-            f"number {number} is borne by {' and '.join(paths)}",
-            why="which of them runs first would depend on the rest of the name",
-            fix="give one of them the next free number",
-        )
-        for number, paths in by_number.items()
-        if len(paths) > 1
-    ]
 
 
 def _is_pending(file: SqlFile, past: Sequence[Past]) -> bool:
@@ -315,144 +195,6 @@ def _cut(pending: Sequence[SqlFile]) -> Iterable[Segment]:
         groups.append(("batch", []))
     for number, (transaction, members) in enumerate(groups, start=1):
         yield Segment(number=number, files=tuple(members), transaction=transaction)
-
-
-def _lay_out(
-    mode: Mode,
-    config: Config,
-    segments: tuple[Segment, ...],
-    seeds: tuple[SqlFile, ...],
-    verify: Sequence[Step],
-    contracts: Contracts,
-    rollbacks: Rollbacks,
-) -> Iterable[Step]:
-    yield from precheck_steps(mode, config, contracts)
-    files = [file for segment in segments for file in segment.files]
-    lint = []
-    if config.lint:
-        lint = list(_lint_steps(mode, [*files, *seeds, *rollbacks.files]))
-    last = segments[-1].number
-    if mode is Mode.PROD:
-        # What needs no uncommitted schema is done before anybody has to wait for a lock.
-        yield from lint
-        yield from backup_steps()
-    for segment in segments:
-        for file in segment.files:
-            yield file_step(file, Phase.APPLY, segment.number)
-        if segment.number == last:
-            yield from (file_step(file, Phase.SEED, last) for file in seeds)
-            yield from (replace(step, segment=last) for step in verify)
-            if mode is Mode.STAGING:
-                yield from rollbacks.steps(last)
-                yield from (replace(step, segment=last) for step in lint)
-                yield from _tripwires(contracts, last)
-        elif segment.transaction != "none":
-            yield from between_steps(contracts, verify, segment.number, last)
-        yield promote_step(segment.number, last)
-
-
-def backup_steps() -> Iterable[Step]:
-    """The schema as it is, kept and shown to restore."""
-    for name in BACKUP:
-        yield Step(id=f"backup::{name}", phase=Phase.BACKUP, kind=Kind.BACKUP, name=name)
-
-
-def promote_step(segment: int, last: int) -> Step:
-    """The COMMIT of a segment."""
-    count = f"[{segment}/{last}]" if last > 1 else ""
-    return Step(
-        id=f"{PROMOTE}{count}",
-        phase=Phase.PROMOTE,
-        kind=Kind.PROMOTE,
-        name=PROMOTE,
-        segment=segment,
-    )
-
-
-def precheck_steps(mode: Mode, config: Config, contracts: Contracts) -> Iterable[Step]:
-    """What has to be true before anything is applied."""
-    for name in _prechecks(mode, config, contracts):
-        yield Step(id=f"precheck::{name}", phase=Phase.PRECHECK, kind=Kind.PRECHECK, name=name)
-
-
-def _prechecks(mode: Mode, config: Config, contracts: Contracts) -> Iterable[str]:
-    """What there is nothing of has no step: nothing passes vacuously."""
-    for name in _PRECHECKS[mode]:
-        if name == "bootstrap" and not sql_paths(config, "bootstrap"):
-            continue
-        if name == "roles" and not contracts.roles:
-            continue
-        if name == "code" and not contracts.code_contracts:
-            continue
-        yield name
-
-
-def between_steps(
-    contracts: Contracts, verify: Sequence[Step], segment: int, last: int
-) -> Iterable[Step]:
-    """Between segments the schema is unfinished: what must hold is that nothing stands open."""
-    holding = {rule.id for rule in contracts.rules if rule.family != "boundary" and not rule.proof}
-    if contracts.boundaries is not None:
-        holding |= {
-            contract.name
-            for contract in contracts.boundaries.contracts
-            if contract.type == "forbidden"
-        }
-    for step in verify:
-        if step.kind in (Kind.RLS, Kind.BOUNDARY) and step.name in holding:
-            yield replace(step, id=f"{step.id}[{segment}/{last}]", segment=segment)
-
-
-def file_step(file: SqlFile, phase: Phase, segment: int) -> Step:
-    """The step that applies a file."""
-    return Step(
-        id=f"{file.path}::apply",
-        phase=phase,
-        kind=file.kind,
-        path=file.path,
-        name="apply",
-        sha256=file.sha256,
-        segment=segment,
-    )
-
-
-def _lint_steps(mode: Mode, files: Iterable[SqlFile]) -> Iterable[Step]:
-    for file in files:
-        yield Step(
-            id=f"{file.path}::lint",
-            phase=Phase.VERIFY if mode is Mode.STAGING else Phase.PRECHECK,
-            kind=Kind.LINT,
-            path=file.path,
-            name="lint",
-            sha256=file.sha256,
-        )
-
-
-def _tripwires(contracts: Contracts, segment: int) -> Iterable[Step]:
-    code = [name for name, each in contracts.code_contracts.items() if each.type == FORBIDDEN]
-    for name in (*(rule.id for rule in contracts.rules_in_force), *code):
-        yield _tripwire(name, segment)
-
-
-def _tripwire(name: str, segment: int) -> Step:
-    return Step(
-        id=f"tripwire::{name}",
-        phase=Phase.TRIPWIRE,
-        kind=Kind.TRIPWIRE,
-        name=name,
-        segment=segment,
-    )
-
-
-def digest_of(segments: Iterable[Segment], verify: Iterable[Step]) -> str:
-    """What staging attests and production will run: the batch and its checks, in order."""
-    lines = [
-        f"{segment.number} {file.kind} {file.path} {file.sha256}"
-        for segment in segments
-        for file in segment.files
-    ]
-    lines += [f"{step.kind} {step.id} {step.sha256}" for step in verify]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def problems_of(config: Config, plan: Plan) -> list[tuple[SqlFile, Problem]]:

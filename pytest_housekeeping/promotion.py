@@ -27,10 +27,10 @@ from pytest_housekeeping.model import (
     StepResult,
     Verdict,
 )
-from pytest_housekeeping.plan import MUTANTS
 from pytest_housekeeping.rollback_files import NEEDED
 from pytest_housekeeping.roundtrip import out_of_reach, round_trips
 from pytest_housekeeping.sqlfile import SqlFile
+from pytest_housekeeping.steps import MUTANTS
 from pytest_housekeeping.surroundings import Surroundings
 from pytest_housekeeping.transaction import Transaction, begin, explain
 

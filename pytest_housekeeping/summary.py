@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from pytest_housekeeping import wording
 from pytest_housekeeping.model import Level
-from pytest_housekeeping.plan import MUTANTS
 from pytest_housekeeping.records import stem
+from pytest_housekeeping.steps import MUTANTS
 
 if TYPE_CHECKING:
     from pytest_housekeeping.audit_model import Audit, FindingRecord, StepRecord

@@ -25,7 +25,7 @@ from pytest_housekeeping.database import Connection, LentConnection
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed, SqlFailed
 from pytest_housekeeping.lint import Linting
 from pytest_housekeeping.model import Applied, Finding, Kind, Level, Mode, Step, Target, Verdict
-from pytest_housekeeping.past import promoted_before
+from pytest_housekeeping.past import promoted_before, proved_rollbacks
 from pytest_housekeeping.plan import Past, Plan, build
 from pytest_housekeeping.repository import Repository, open_repository
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
@@ -456,7 +456,15 @@ def prepare(
     try:
         repository = open_repository(root)
         past = _past(config, repository)
-        plan = build(config, mode, tests=tests, rules=rules, past=past, mutate=mutate)
+        plan = build(
+            config,
+            mode,
+            tests=tests,
+            rules=rules,
+            past=past,
+            mutate=mutate,
+            proved=lambda files: proved_rollbacks(repository, root / config.audit, files),
+        )
         source = source_of(config, repository)
         if config.lint and not look_only:
             linting = Linting.start([config.root / file.path for file in plan.files], root=root)

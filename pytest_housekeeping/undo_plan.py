@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.contracts import Contracts
 from pytest_housekeeping.model import Kind, Mode, Phase, Step
-from pytest_housekeeping.plan import (
-    Past,
-    Plan,
+from pytest_housekeeping.plan import Past, Plan
+from pytest_housekeeping.sqlfile import SqlFile
+from pytest_housekeeping.steps import (
     Segment,
     backup_steps,
     between_steps,
@@ -19,7 +19,6 @@ from pytest_housekeeping.plan import (
     precheck_steps,
     promote_step,
 )
-from pytest_housekeeping.sqlfile import SqlFile
 
 BACKUP = "backup"
 DROP = "drop"

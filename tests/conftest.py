@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 from production_project import Production, Rehearsal, rehearsal
+from rollback_project import promoted
 from server_scripts import settings_from_environment
 
 from pytest_housekeeping.server import Server, StagingDatabase, start
@@ -49,6 +50,12 @@ def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
     """A production with a first promotion in it, and a second one that waits."""
     with rehearsal(tmp_path_factory.mktemp("rehearsal")) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def promoted_run(rehearsed: Rehearsal, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The second promotion done, with the files that undo it; the id of its run."""
+    return promoted(rehearsed, tmp_path_factory.mktemp("promoted"))
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from fault_proxy import Fault, FaultProxy, How
 from forked_runs import ForkedRuns
 from fresh_copy import ROOT, git
 from production_project import Production, Rehearsal, merge_audit
-from rollback_project import ROLLBACKS, STEM, promoted
+from rollback_project import ROLLBACKS, STEM
 from staging_project import Run
 from test_faults import Whole, undisturbed
 
@@ -54,14 +55,13 @@ def run_id(run: Run) -> str:
 
 
 @pytest.fixture(scope="module")
-def second(rehearsed: Rehearsal, tmp_path_factory: pytest.TempPathFactory) -> str:
-    return promoted(rehearsed, tmp_path_factory.mktemp("promoted"))
-
-
-@pytest.fixture(scope="module")
-def runs() -> object:
-    with ForkedRuns() as forked:
-        yield forked
+def undoing(
+    rehearsed: Rehearsal, promoted_run: str, tmp_path_factory: pytest.TempPathFactory
+) -> Whole:
+    """The traffic of a rollback to which nothing happens."""
+    place = tmp_path_factory.mktemp("undoing")
+    with ForkedRuns() as runs:
+        return undisturbed(rehearsed, runs, place, STEM, promoted_run)
 
 
 @pytest.mark.parametrize("way", ["forward", "back"])
@@ -101,15 +101,17 @@ def test_what_stopped_between_segments(production: Production, way: str) -> None
 
 @pytest.mark.parametrize("how", ["before", "after"])
 def test_the_answer_to_commit_was_lost(
-    rehearsed: Rehearsal, runs: ForkedRuns, second: str, tmp_path: Path, how: How
+    rehearsed: Rehearsal, undoing: Whole, tmp_path: Path, how: How
 ) -> None:
     """A rollback, whose server is gone when COMMIT is sent: asked later, it says what is true."""
-    undoing = _undoing(rehearsed, runs, second, tmp_path)
-    production = rehearsed.fresh(tmp_path / "fresh", stem=STEM)
+    production = rehearsed.fresh(tmp_path, stem=STEM)
     fault = Fault(at=undoing.commit, how=how, later=0)
     with FaultProxy(production.server.port, fault) as proxy:
         process = production.start(
-            f"--hk-to={second}", confirm="ROLLBACK", mode="rollback", PGPORT_PROD=str(proxy.port)
+            f"--hk-to={undoing.undo}",
+            confirm="ROLLBACK",
+            mode="rollback",
+            PGPORT_PROD=str(proxy.port),
         )
         run = production.project.finish(process)
     assert (run.code, run.outcome) == (1, "unknown"), run.output
@@ -118,7 +120,7 @@ def test_the_answer_to_commit_was_lost(
     with production.server.superuser() as connection:
         row = connection.execute("SELECT pg_xact_status(%s::xid8)", (told[1],)).fetchone()
 
-    again = production.undo(second)
+    again = production.undo(undoing.undo)
     if how == "before":
         assert (row, again.code, again.outcome) == (("aborted",), 0, "promoted"), again.output
     else:
@@ -126,18 +128,14 @@ def test_the_answer_to_commit_was_lost(
         assert "was undone already, by run" in again.output
 
 
-def _undoing(rehearsed: Rehearsal, runs: ForkedRuns, second: str, place: Path) -> Whole:
-    for name in ("whole", "fresh"):
-        (place / name).mkdir()
-    return undisturbed(rehearsed, runs, place / "whole", STEM, second)
+def _start(production: Production, to: str, proxy: FaultProxy) -> subprocess.Popen[str]:
+    port = str(proxy.port)
+    return production.start(f"--hk-to={to}", confirm="ROLLBACK", mode="rollback", PGPORT_PROD=port)
 
 
-def test_a_run_that_was_killed(
-    rehearsed: Rehearsal, runs: ForkedRuns, second: str, tmp_path: Path
-) -> None:
+def test_a_run_that_was_killed(rehearsed: Rehearsal, undoing: Whole, tmp_path: Path) -> None:
     """Its journal is what the next run that reaches the server makes an audit of."""
-    undoing = _undoing(rehearsed, runs, second, tmp_path)
-    production = rehearsed.fresh(tmp_path / "fresh", stem=STEM)
+    production = rehearsed.fresh(tmp_path, stem=STEM)
     runner: list[int] = []
 
     def tell(_: object) -> None:
@@ -146,18 +144,21 @@ def test_a_run_that_was_killed(
     fault = Fault(at=undoing.commit - 3, how="kill")
     with FaultProxy(production.server.port, fault, tell=tell) as proxy:
         process = production.start(
-            f"--hk-to={second}", confirm="ROLLBACK", mode="rollback", PGPORT_PROD=str(proxy.port)
+            f"--hk-to={undoing.undo}",
+            confirm="ROLLBACK",
+            mode="rollback",
+            PGPORT_PROD=str(proxy.port),
         )
         runner.append(process.pid)
         process.communicate(timeout=60)
     (journal,) = production.root.glob("ops/audit/rollback_*.journal.jsonl")
 
-    run = production.undo(second)
+    run = production.undo(undoing.undo)
     assert (run.code, run.outcome) == (0, "promoted"), run.output
     assert "a run that was killed is on record now" in run.output
     assert not journal.exists()
     audit = json.loads((journal.parent / f"{journal.name.partition('.')[0]}.json").read_bytes())
-    assert (audit["run"]["outcome"], audit["run"]["reverts"]) == ("rolled_back", second)
+    assert (audit["run"]["outcome"], audit["run"]["reverts"]) == ("rolled_back", undoing.undo)
 
 
 def test_the_evidence_did_not_arrive(production: Production) -> None:

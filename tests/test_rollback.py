@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 from fresh_copy import ROOT, git
 from production_project import PROMOTER, Production, Rehearsal, merge_audit
-from rollback_project import ROLLBACKS, STEM, promoted
+from rollback_project import ROLLBACKS, STEM
 from staging_project import Run
 
 from pytest_housekeeping.snapshot.difference import diff
@@ -45,14 +45,9 @@ def schema_of(production: Production) -> Fingerprint:
         return read_fingerprint(connection)
 
 
-@pytest.fixture(scope="module")
-def second(rehearsed: Rehearsal, tmp_path_factory: pytest.TempPathFactory) -> str:
-    return promoted(rehearsed, tmp_path_factory.mktemp("promoted"))
-
-
 @pytest.fixture
-def done(rehearsed: Rehearsal, second: str, tmp_path: Path) -> Done:
-    return Done(rehearsed.fresh(tmp_path, stem=STEM), second)
+def done(rehearsed: Rehearsal, promoted_run: str, tmp_path: Path) -> Done:
+    return Done(rehearsed.fresh(tmp_path, stem=STEM), promoted_run)
 
 
 @pytest.fixture(scope="module")
@@ -163,45 +158,31 @@ def test_the_record_is_a_branch_with_an_incident_report(done: Done) -> None:
     assert git(done.production.root, "status", "--porcelain", str(old)) == ""
 
 
-@pytest.mark.parametrize(
-    ("confirm", "arguments", "said"),
-    [
+def test_only_on_the_word_and_whole(done: Done) -> None:
+    for confirm, arguments, said in (
         (None, (), "no --hk-confirm: production is changed only on the exact word"),
         ("PROMOTE", (), "--hk-confirm='PROMOTE'"),
         ("rollback", (), "fix: pytest --hk-mode=rollback --hk-confirm=ROLLBACK --hk-to="),
         ("ROLLBACK", ("-k", "notes"), "-k selects"),
         ("ROLLBACK", ("--hk-mutate",), "--hk-mutate with --hk-mode=rollback"),
-    ],
-)
-def test_only_on_the_word_and_whole(
-    done: Done, confirm: str | None, arguments: tuple[str, ...], said: str
-) -> None:
-    refused(done, done.undo(*arguments, confirm=confirm), said, code=4)
+    ):
+        refused(done, done.undo(*arguments, confirm=confirm), said, code=4)
 
 
-@pytest.mark.parametrize(
-    ("to", "said"),
-    [
+def test_what_names_nothing_to_undo(done: Done) -> None:
+    done.production.project.write({"sql/migrations/0009_later.sql": "SELECT 1;\n"})
+    done.production.project.commit("pending")
+    staged = done.production.stage()
+    for to, said in (
         ("deadbeef", "names no promotion and no migration of this database"),
         ("0009", "--hk-to=0009 was never applied here"),
         ("0077", "names no promotion"),
         ("*", "names no promotion"),
         ("../../etc", "names no promotion"),
-    ],
-)
-def test_what_names_nothing_to_undo(done: Done, to: str, said: str) -> None:
-    done.production.project.write({"sql/migrations/0009_later.sql": "SELECT 1;\n"})
-    done.production.project.commit("pending")
-    run = done.undo(to=to)
-
-    refused(done, run, said, f"promotions that stand, the newest first: {done.run}, ", code=4)
-
-
-def test_a_run_that_left_nothing(done: Done) -> None:
-    staged = done.production.stage()
-    run = done.undo(to=staged.audit["run"]["id"])
-
-    refused(done, run, "is a run on another database", code=4)
+        (staged.audit["run"]["id"], "is a run on another database"),
+    ):
+        run = done.undo(to=to)
+        refused(done, run, said, f"promotions that stand, the newest first: {done.run}, ", code=4)
 
 
 def test_a_mode_that_undoes_nothing_takes_no_name(done: Done) -> None:
@@ -250,6 +231,23 @@ def test_a_rollback_file_that_staging_has_not_seen(done: Done) -> None:
     done.production.change({"sql/rollback/0004_words.sql": "DROP FUNCTION desk.words;\n"})
 
     refused(done, done.undo(), "no committed staging audit has seen it undo its migration")
+
+
+def test_what_was_proved_as_it_is_needs_no_proof_again(done: Done) -> None:
+    """Until it is edited: then it is walked to, through those above it, and proved."""
+
+    def tried(run: Run) -> list[str]:
+        assert run.code == 0, run.output
+        return [step for step in run.steps if step.endswith("::round-trip")]
+
+    assert tried(done.production.stage()) == []
+    text = "-- Values go.\n" + ROLLBACKS["sql/rollback/0003_urgency.sql"]
+    done.production.change({"sql/rollback/0003_urgency.sql": text})
+    assert tried(done.production.stage()) == ["sql/rollback/0003_urgency.sql::round-trip"]
+    done.production.change({"sql/rollback/0003_urgency.sql": text.replace("DROP TYPE", "-- DROP")})
+    run = done.production.stage()
+    assert (run.code, run.outcome) == (1, "rolled_back"), run.output
+    assert "type desk.urgency" in run.output
 
 
 def test_a_rollback_file_without_its_migration(done: Done) -> None:

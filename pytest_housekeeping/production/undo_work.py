@@ -16,12 +16,12 @@ from pytest_housekeeping.dependents import standing_upon
 from pytest_housekeeping.errors import MisuseError, ProofFailed
 from pytest_housekeeping.history import Row
 from pytest_housekeeping.model import Kind, Step
-from pytest_housekeeping.plan import sql_paths
 from pytest_housekeeping.production.reverting import Reverted
 from pytest_housekeeping.repeatables import take_down
 from pytest_housekeeping.repository import Repository
 from pytest_housekeeping.rollback_files import misfits, rollback_of
 from pytest_housekeeping.sqlfile import SqlFile
+from pytest_housekeeping.sqlfolder import sql_paths
 from pytest_housekeeping.undo_plan import Undoing, Work
 
 if TYPE_CHECKING:
