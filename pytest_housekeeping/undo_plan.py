@@ -74,7 +74,6 @@ def build_undo(
         *verify,
     ]
     steps = [*precheck_steps(Mode.ROLLBACK, config, contracts), *backup_steps()]
-    restored = {file.path for file in work.restored}
     for segment in segments:
         for file in segment.files:
             if file in work.drops:
@@ -96,7 +95,6 @@ def build_undo(
         past=tuple(past),
         contracts=contracts,
         digest=digest_of(segments, checks),
-        unapplied=tuple(sorted(restored)),
     )
 
 

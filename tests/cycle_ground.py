@@ -20,15 +20,18 @@ from pytest_housekeeping.transaction import Transaction, begin
 
 EXCLUDED = ("housekeeping",)
 BATCH = "rollback::batch"
+TRIP = "sql/rollback/{:04}_change.sql::round-trip"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Migrations with what undoes them; views and policies by name, as they are and as they were
-    (None: the batch has not touched them)."""
+    """Migrations with what undoes them; ``past`` ones were applied before, and what is ``below``
+    nothing undoes. Views and policies by name, as they are and as they were (None: the batch has
+    not touched them)."""
 
     migrations: Sequence[tuple[str, str]] = ()
     past: Sequence[tuple[str, str]] = ()
+    below: Sequence[str] = ()
     views: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
     policies: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
     seed: str = ""
@@ -63,6 +66,8 @@ def prove(place: StagingDatabase, batch: Batch) -> Mapping[str, Verdict]:
     ]
     with _begun(place) as transaction:
         connection = transaction.connection
+        for text in batch.below:
+            connection.execute(text.encode())
         bottom = _fingerprint(connection)
         _apply(transaction, [each.migration for each in past], texts)
         for file in repeatables:

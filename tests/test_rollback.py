@@ -312,6 +312,12 @@ def test_without_a_rollback_file_nothing_is_guessed(done: Done) -> None:
     refused(done, run, "sql/migrations/0003_urgency.sql", "has no sql/rollback/0003_urgency.sql")
     assert "NO ROLLBACK FILE, nothing will run" in run.output
     assert run.outcome == "refused"
+    (proposal,) = done.production.root.glob("ops/incidents/*_proposal.sql")
+    text = proposal.read_text(encoding="utf-8")
+    for said in ("destroys data", "DROP COLUMN", "DROP TYPE desk.urgency", "0003_urgency.sql"):
+        assert said in text, text
+    (report,) = done.production.root.glob("ops/incidents/*.md")
+    assert f"[A proposal]({proposal.name})" in report.read_text(encoding="utf-8")
 
 
 def test_a_number_goes_back_to_before_that_migration(done: Done, before: Fingerprint) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from cycle_ground import BATCH, Batch, prove, told, wrong
+from cycle_ground import BATCH, TRIP, Batch, prove, told, wrong
 
 from pytest_housekeeping.repeatables import take_down, views_of
 from pytest_housekeeping.server import StagingDatabase
@@ -17,7 +17,6 @@ OPEN_KIND = (
     "DROP VIEW IF EXISTS desk.open; CREATE VIEW desk.open AS SELECT id, kind FROM desk.ticket;"
 )
 UPON = "CREATE OR REPLACE VIEW desk.upon AS SELECT id FROM desk.open;"
-TRIP = "sql/rollback/{:04}_change.sql::round-trip"
 
 
 def test_what_undoes_its_migration_is_proved(database: StagingDatabase) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from pytest_housekeeping import config as configuration
-from pytest_housekeeping import history
+from pytest_housekeeping import history, sqlfile
 from pytest_housekeeping.contracts import TestNames
 from pytest_housekeeping.database import Connection, locate
 from pytest_housekeeping.errors import ProofFailed
@@ -31,7 +31,9 @@ from pytest_housekeeping.repository import open_repository
 from pytest_housekeeping.rollback_files import DESTROYS, migration_of, rollback_of
 from pytest_housekeeping.snapshot import open_bench
 from pytest_housekeeping.snapshot.difference import Change, Difference, diff
+from pytest_housekeeping.snapshot.dump import dump_schema
 from pytest_housekeeping.snapshot.proof import compare
+from pytest_housekeeping.snapshot.proposal import proposal_text, propose
 from pytest_housekeeping.snapshot.restore import Copy, restored
 from pytest_housekeeping.snapshot.roles import dump_roles
 from pytest_housekeeping.sqlfile import SqlFile
@@ -58,6 +60,7 @@ class Rollback(Production):
     _by_step: dict[str, SqlFile] = field(default_factory=dict)
     _open: ExitStack = field(default_factory=ExitStack)
     _copy: Copy | None = None
+    _before: bytes = b""
 
     def __post_init__(self) -> None:
         self._by_step = files_by_step(self.plan)
@@ -85,6 +88,19 @@ class Rollback(Production):
     @property
     def schema_changes(self) -> tuple[str, ...]:
         return tuple(f"{change.change} {change.name}" for change in self.changes)
+
+    def proposal(self) -> str:
+        """Made of the backup and of the schema as it is, where rollback files are missing."""
+        if not self.work.missing or not self._before:
+            return ""
+        now = dump_schema(self.address.conninfo(), server_major=self.major)
+        proposed = propose(self._before.decode(errors="replace"), now.decode(errors="replace"))
+        return proposal_text(
+            proposed,
+            run=self.reverted.run,
+            migrations=self.work.missing,
+            folder=f"{self.config.sql}/{sqlfile.FOLDERS[Kind.ROLLBACK]}",
+        )
 
     def close(self) -> None:
         self._open.close()
@@ -155,6 +171,7 @@ class Rollback(Production):
                 why="nobody could say whether the schema has come back to what it was",
             )
         schema, roles = backup_of(self.config, self.repository, kept)
+        self._before = schema
         now = self.fingerprint()
         extensions = frozenset(
             entry.name.removeprefix("extension ")

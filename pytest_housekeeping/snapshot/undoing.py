@@ -1,0 +1,251 @@
+"""The statement that takes back another one, as far as there is one: from PostgreSQL's parser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Mark(StrEnum):
+    """What a proposed statement does to what is there."""
+
+    SAFE = "safe"
+    DESTROYS_DATA = "destroys data"
+    CANNOT_BE_UNDONE = "cannot be undone"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Proposed:
+    """One statement to look at: what it does, and what is lost or to be decided."""
+
+    sql: str
+    mark: Mark
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Said:
+    """A statement of a dump: its text, its tree, and the object that it speaks of."""
+
+    text: str
+    node: Any
+    subject: str
+
+    @property
+    def makes(self) -> bool:
+        """Whether it makes its object, and does not only say something of it."""
+        name = type(self.node).__name__
+        return name.startswith("Create") or name in _MAKERS or _adds_constraint(self.node)
+
+
+_MAKERS = ("ViewStmt", "IndexStmt", "DefineStmt", "RuleStmt", "CompositeTypeStmt")
+_NAMELESS = ("VariableSetStmt", "SelectStmt", "TransactionStmt")
+_KINDS: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "CreateSchemaStmt": ("SCHEMA", lambda n: quoted(n.schemaname)),
+    "CreateExtensionStmt": ("EXTENSION", lambda n: quoted(n.extname)),
+    "CreateEnumStmt": ("TYPE", lambda n: dotted(n.typeName)),
+    "CreateRangeStmt": ("TYPE", lambda n: dotted(n.typeName)),
+    "CompositeTypeStmt": ("TYPE", lambda n: printed(n.typevar)),
+    "CreateDomainStmt": ("DOMAIN", lambda n: dotted(n.domainname)),
+    "CreateSeqStmt": ("SEQUENCE", lambda n: printed(n.sequence)),
+    "CreateStmt": ("TABLE", lambda n: printed(n.relation)),
+    "CreateForeignTableStmt": ("FOREIGN TABLE", lambda n: printed(n.base.relation)),
+    "ViewStmt": ("VIEW", lambda n: printed(n.view)),
+    "CreateTableAsStmt": ("MATERIALIZED VIEW", lambda n: printed(n.into.rel)),
+    "CreateStatsStmt": ("STATISTICS", lambda n: dotted(n.defnames)),
+    "CreatePublicationStmt": ("PUBLICATION", lambda n: quoted(n.pubname)),
+    "CreateEventTrigStmt": ("EVENT TRIGGER", lambda n: quoted(n.trigname)),
+    "CreatePolicyStmt": (
+        "POLICY",
+        lambda n: f"{quoted(n.policy_name)} ON {printed(n.table)}",
+    ),
+    "CreateTrigStmt": (
+        "TRIGGER",
+        lambda n: f"{quoted(n.trigname)} ON {printed(n.relation)}",
+    ),
+    "RuleStmt": ("RULE", lambda n: f"{quoted(n.rulename)} ON {printed(n.relation)}"),
+}
+_SUBTYPES: dict[str, tuple[str, Mark, str]] = {
+    "AT_EnableRowSecurity": (
+        "DISABLE ROW LEVEL SECURITY",
+        Mark.SAFE,
+        "row-level security is off again: see that nobody reaches the rows",
+    ),
+    "AT_ForceRowSecurity": (
+        "NO FORCE ROW LEVEL SECURITY",
+        Mark.SAFE,
+        "its owner is not bound by the policies again",
+    ),
+    "AT_DisableRowSecurity": ("ENABLE ROW LEVEL SECURITY", Mark.SAFE, ""),
+    "AT_NoForceRowSecurity": ("FORCE ROW LEVEL SECURITY", Mark.SAFE, ""),
+}
+
+
+def statements(dump: str) -> tuple[Said, ...]:
+    """The statements of a schema dump, in its order, which is that of their dependencies."""
+    from pglast import parse_sql, split
+
+    text = "\n".join(line for line in dump.splitlines() if not line.startswith("\\"))
+    found = []
+    for each in split(text):
+        node = parse_sql(each)[0].stmt
+        if type(node).__name__ not in _NAMELESS:
+            found.append(Said(text=_bare(each), node=node, subject=subject(node)))
+    return tuple(found)
+
+
+def _bare(text: str) -> str:
+    """Without the comments that pg_dump writes above a statement."""
+    lines = text.strip().splitlines()
+    while lines and (not lines[0].strip() or lines[0].startswith("--")):
+        lines.pop(0)
+    return "\n".join(lines)
+
+
+def subject(node: Any) -> str:
+    """The object that a statement makes, ``TABLE shop.item``, or the one that it is about."""
+    name = type(node).__name__
+    if name in _KINDS:
+        kind, named = _KINDS[name]
+        return f"{kind} {named(node)}"
+    if name == "IndexStmt":
+        return f"INDEX {_beside(node.relation, node.idxname)}"
+    if name == "CreateFunctionStmt":
+        return f"{'PROCEDURE' if node.is_procedure else 'FUNCTION'} {_signature(node)}"
+    if name == "AlterTableStmt":
+        if _adds_constraint(node):
+            constraint = node.cmds[0].def_.conname
+            return f"CONSTRAINT {quoted(constraint)} ON {printed(node.relation)}"
+        return f"TABLE {printed(node.relation)}"
+    return printed(node)
+
+
+def undo(said: Said) -> Proposed:
+    """What takes a statement back; a comment that says so, where nothing does."""
+    name = type(said.node).__name__
+    if name == "CreateStmt":
+        return Proposed(
+            sql=f"DROP {said.subject}", mark=Mark.DESTROYS_DATA, why="its rows go with it"
+        )
+    if name in _KINDS or name in ("IndexStmt", "CreateFunctionStmt"):
+        return Proposed(sql=f"DROP {said.subject}", mark=Mark.SAFE, why="")
+    work = _TAKEN_BACK.get(name)
+    taken = work(said.node) if work else None
+    return taken or unknown(said, "take back")
+
+
+def unknown(said: Said, verb: str) -> Proposed:
+    """A difference for which no statement is known: named, never left out."""
+    shown = "\n".join(f"--   {line}" for line in said.text.splitlines())
+    return Proposed(
+        sql=f"-- {verb} by hand:\n{shown}",
+        mark=Mark.CANNOT_BE_UNDONE,
+        why="no statement is known that does it",
+    )
+
+
+def _altered(node: Any) -> Proposed | None:
+    table = f"ALTER TABLE {printed(node.relation)}"
+    command = node.cmds[0]
+    kind, column = command.subtype.name, command.name
+    if _adds_constraint(node):
+        dropped = quoted(command.def_.conname)
+        return Proposed(sql=f"{table} DROP CONSTRAINT {dropped}", mark=Mark.SAFE, why="")
+    if kind in _SUBTYPES:
+        words, mark, why = _SUBTYPES[kind]
+        return Proposed(sql=f"{table} {words}", mark=mark, why=why)
+    if kind == "AT_ColumnDefault":
+        sql = f"{table} ALTER COLUMN {quoted(column)} DROP DEFAULT"
+        return Proposed(sql=sql, mark=Mark.SAFE, why="")
+    if kind == "AT_AddIdentity":
+        sql = f"{table} ALTER COLUMN {quoted(column)} DROP IDENTITY"
+        return Proposed(sql=sql, mark=Mark.SAFE, why="its values stay, and no new ones are made")
+    if kind == "AT_AttachPartition":
+        part = printed(command.def_.name)
+        return Proposed(sql=f"{table} DETACH PARTITION {part}", mark=Mark.SAFE, why="")
+    if kind == "AT_ChangeOwner":
+        return Proposed(sql="", mark=Mark.SAFE, why="")
+    return None
+
+
+def _granted(node: Any) -> Proposed:
+    """A grant is revoked, and what was revoked is granted again."""
+    grant = getattr(node, "action", node)
+    grant.is_grant = not grant.is_grant
+    if not grant.is_grant:
+        grant.grant_option = False
+    return Proposed(sql=printed(node), mark=Mark.SAFE, why="")
+
+
+def _commented(node: Any) -> Proposed:
+    node.comment = None
+    return Proposed(sql=printed(node), mark=Mark.SAFE, why="")
+
+
+def _defined(node: Any) -> Proposed | None:
+    """An aggregate, a collation …: what is made by a list of its properties."""
+    kind = node.kind.name.removeprefix("OBJECT_").replace("_", " ")
+    if kind not in ("COLLATION", "TYPE"):
+        return None
+    return Proposed(sql=f"DROP {kind} {dotted(node.defnames)}", mark=Mark.SAFE, why="")
+
+
+def _sequence(node: Any) -> Proposed:
+    sql = f"ALTER SEQUENCE {printed(node.sequence)} OWNED BY NONE"
+    return Proposed(sql=sql, mark=Mark.SAFE, why="")
+
+
+def _nothing(_: Any) -> Proposed:
+    """Whose owner changes with it: what is dropped has none, what stays keeps its own."""
+    return Proposed(sql="", mark=Mark.SAFE, why="")
+
+
+_TAKEN_BACK: dict[str, Callable[[Any], Proposed | None]] = {
+    "AlterTableStmt": _altered,
+    "GrantStmt": _granted,
+    "AlterDefaultPrivilegesStmt": _granted,
+    "CommentStmt": _commented,
+    "DefineStmt": _defined,
+    "AlterSeqStmt": _sequence,
+    "AlterOwnerStmt": _nothing,
+}
+
+
+def _adds_constraint(node: Any) -> bool:
+    commands: Any = getattr(node, "cmds", None) or ()
+    return bool(len(commands) == 1 and commands[0].subtype.name == "AT_AddConstraint")
+
+
+def _beside(relation: Any, name: str) -> str:
+    """An index lies in the schema of its table."""
+    schema = f"{quoted(relation.schemaname)}." if relation.schemaname else ""
+    return f"{schema}{quoted(name)}"
+
+
+def _signature(node: Any) -> str:
+    wanted = [p for p in node.parameters or () if p.mode.value not in ("o", "t")]
+    if node.is_procedure:
+        wanted = list(node.parameters or ())
+    return f"{dotted(node.funcname)}({', '.join(printed(p.argType) for p in wanted)})"
+
+
+def printed(node: Any) -> str:
+    """A tree as SQL."""
+    from pglast.stream import RawStream
+
+    text: str = RawStream()(node)
+    return text.rstrip("; ")
+
+
+def dotted(names: Any) -> str:
+    """A qualified name."""
+    return ".".join(quoted(name.sval) for name in names)
+
+
+def quoted(name: str) -> str:
+    """A name as one would type it."""
+    from pglast.stream import maybe_double_quote_name
+
+    return str(maybe_double_quote_name(name))
