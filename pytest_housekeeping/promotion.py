@@ -337,7 +337,7 @@ class Promotion:
                 self._trips = (transaction.xid, verdicts)
         self._judged_in.add(transaction.xid)
         verdict = self._trips[1].get(step.id) or out_of_reach(self.around.plan.rollbacks, step)
-        return _judged(step, verdict, "")
+        return _judged(step, verdict, "; ".join(verdict.evidence))
 
     def _lint(self, step: Step) -> StepResult:
         return _judged(step, *self.around.style(step))

@@ -60,13 +60,13 @@ class Rollbacks:
     def steps(self, segment: int) -> Iterator[Step]:
         """One for each file that is to be proved, for each migration that has none and needs one
         or says why not, and one for the batch as a whole."""
+        for file in (*self.lacking, *self.irreversible):
+            yield _step(file, NEEDED, segment)
         for link in self.links:
             if not link.proved:
                 yield _step(link.rollback, ROUND_TRIP, segment)
         for file in self.stranded:
             yield _step(file, ROUND_TRIP, segment)
-        for file in (*self.lacking, *self.irreversible):
-            yield _step(file, NEEDED, segment)
         if self.whole_batch:
             identity = f"rollback::{BATCH}"
             yield Step(

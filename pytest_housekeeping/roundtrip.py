@@ -27,6 +27,11 @@ from pytest_housekeeping.sqlfile import SqlFile
 from pytest_housekeeping.statements import without_concurrently
 from pytest_housekeeping.transaction import Transaction, explain
 
+_WORDS = {
+    Change.ADDED: "is left over",
+    Change.REMOVED: "is missing",
+    Change.CHANGED: "is not as it was",
+}
 _VIEWS = "taking down views and policies"
 _LEFT = "rollback-leaves"
 _FAILED = "rollback-fails"
@@ -110,7 +115,7 @@ class _Trip:
         for repeatable in self.ground.repeatables:
             if not self._applied(repeatable.file, repeatable.text, batch, "when applied again"):
                 return
-        batch += _differences(after, self._fingerprint(), "after going back and forth it")
+        batch += _differences(after, self._fingerprint(), "after going there and back")
 
     def _down(self, batch: list[Finding]) -> bool:
         """Undo the batch, look, and go on with what was applied before it, as far as asked for."""
@@ -124,7 +129,9 @@ class _Trip:
                 if each.older and not self._applied(each.file, each.older, batch, "as it was"):
                     return False
             if self.ground.base is not None:
-                batch += _differences(self.ground.base, self._fingerprint(), "after undoing it")
+                batch += _differences(
+                    self.ground.base, self._fingerprint(), "after the batch was undone"
+                )
             else:
                 self._look_for_leftovers(mine)
             standing = [
@@ -203,10 +210,10 @@ class _Trip:
         there = self._fingerprint()
         self.connection.execute("SAVEPOINT hk_trip")
         if self._applied(down, self.ground.text(down), findings, "right after its migration"):
-            findings += _differences(before, self._fingerprint(), "after its rollback it")
+            findings += _differences(before, self._fingerprint(), "after its rollback")
             if self._applied(up, self.ground.text(up), findings, "applied a second time"):
                 self.now = self._fingerprint()
-                findings += _differences(there, self.now, "applied again, it")
+                findings += _differences(there, self.now, "after its migration was applied again")
         if there.digest == before.digest:
             findings.append(_unseen(link))
         if _errors(findings):
@@ -237,7 +244,9 @@ class _Trip:
             work()
         except SqlFailed as error:
             self.connection.execute(f"ROLLBACK TO {_ATTEMPT}; RELEASE {_ATTEMPT}")
-            findings.append(_error(path, f"{when}: {error.found}", error.fix))
+            place = f"{path}:"
+            said = error.found.removeprefix(place)
+            findings.append(_error(path, f"fails {when}: {said.strip()}", error.fix))
             return False
         self.connection.execute(f"RELEASE {_ATTEMPT}")
         return True
@@ -259,10 +268,12 @@ class _Trip:
                 findings = [_error(path, f"was not tried: {blocker or _VIEWS} fails first")]
             elif link not in self.undone:
                 blocker = path
-            said[f"{path}::{ROUND_TRIP}"] = self._verdict(findings)
+            told = f"undone and applied again, {self.examined} objects equal each time"
+            said[f"{path}::{ROUND_TRIP}"] = self._verdict(findings, told)
         for name, findings in self.found.items():
             if name == f"rollback::{BATCH}":
-                said[name] = self._verdict(self._batch(findings))
+                told = "undone as a whole: the schema was the one of before the batch"
+                said[name] = self._verdict(self._batch(findings), told)
         return said
 
     def _batch(self, findings: list[Finding]) -> list[Finding]:
@@ -276,8 +287,9 @@ class _Trip:
             findings = [*findings, *(_error(path, "has failed") for path in broken)]
         return findings
 
-    def _verdict(self, findings: Sequence[Finding]) -> Verdict:
-        return Verdict(examined=self.examined, findings=tuple(findings))
+    def _verdict(self, findings: Sequence[Finding], told: str) -> Verdict:
+        evidence = () if _errors(findings) else (told,)
+        return Verdict(examined=self.examined, findings=tuple(findings), evidence=evidence)
 
 
 def _differences(expected: Fingerprint, found: Fingerprint, when: str) -> list[Finding]:
@@ -286,7 +298,7 @@ def _differences(expected: Fingerprint, found: Fingerprint, when: str) -> list[F
             rule=_LEFT,
             level=Level.ERROR,
             object=each.name,
-            detail="\n    ".join((f"{when} is {each.change}", *each.lines)),
+            detail="\n    ".join((f"{_WORDS[each.change]} {when}", *each.lines)),
             fix="let the rollback file undo this as well",
         )
         for each in diff(expected, found)

@@ -68,9 +68,9 @@ def test_without_rollback_files_nothing_is_asked_for(tmp_path: Path) -> None:
 def test_a_missing_one_in_the_batch_strands_those_below(tmp_path: Path) -> None:
     made = plan(tmp_path, {"sql/rollback/0002_m.sql": None}, required=True)
     assert steps(made) == [
+        "sql/migrations/0002_m.sql::rollback",
         "sql/rollback/0003_m.sql::round-trip",
         "sql/rollback/0001_m.sql::round-trip",
-        "sql/migrations/0002_m.sql::rollback",
     ]
     assert [file.path for file in made.rollbacks.stranded] == ["sql/rollback/0001_m.sql"]
 
@@ -82,8 +82,8 @@ def test_an_irreversible_one_is_the_floor_and_says_why(tmp_path: Path) -> None:
         required=True,
     )
     assert steps(made) == [
-        "sql/rollback/0003_m.sql::round-trip",
         "sql/migrations/0002_m.sql::rollback",
+        "sql/rollback/0003_m.sql::round-trip",
     ]
     assert made.rollbacks.floor is not None
     assert made.rollbacks.floor.irreversible == "the values were hashed"
