@@ -172,7 +172,7 @@ def test_tables_that_come_and_go_meanwhile_do_not_matter(
 
     def come_and_go() -> None:
         with psycopg.connect(base.superuser_conninfo, autocommit=True) as other:
-            while not going.is_set():
+            while not going.wait(0.01):
                 other.execute("CREATE TABLE shop.z (a int PRIMARY KEY, b text CHECK (b > 'a'))")
                 other.execute("CREATE VIEW shop.zv AS SELECT * FROM shop.z")
                 other.execute("DROP TABLE shop.z CASCADE")

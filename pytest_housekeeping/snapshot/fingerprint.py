@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from operator import attrgetter
+from time import monotonic
 from typing import Any
 
 import psycopg
@@ -24,7 +25,7 @@ from pytest_housekeeping.snapshot.problems import SnapshotError
 from pytest_housekeeping.snapshot.relation_queries import RELATION_QUERIES
 
 _FORMAT = 1
-_ATTEMPTS = 10
+_PATIENCE = 3.0  # seconds
 _PASSING = (
     psycopg.errors.InternalError_,
     psycopg.errors.UndefinedObject,
@@ -168,7 +169,7 @@ def _read_again(
     connection: Connection, excluded: tuple[str, ...]
 ) -> tuple[Mapping[str, str], str, list[tuple[Any, ...]]]:
     """Read again when somebody drops or holds what is just being read."""
-    attempt = 1
+    until = monotonic() + _PATIENCE
     while True:
         try:
             with _inside_transaction(connection), rolled_back(connection):
@@ -179,9 +180,8 @@ def _read_again(
                     list(_rows(connection, excluded)),
                 )
         except _PASSING:
-            if attempt == _ATTEMPTS:
+            if monotonic() > until:
                 raise
-            attempt += 1
 
 
 @contextmanager
