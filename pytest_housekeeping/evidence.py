@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pytest_housekeeping import __version__, journal, records
 from pytest_housekeeping.errors import EvidenceError, HousekeepingError
-from pytest_housekeeping.incidents import write_incident
+from pytest_housekeeping.incident_files import write_incident
 from pytest_housekeeping.model import Mode, Outcome, RunOutcome, StepResult
 from pytest_housekeeping.promotion import Promotion
 from pytest_housekeeping.publication import publish, tell_github

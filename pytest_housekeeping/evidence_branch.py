@@ -11,6 +11,7 @@ from typing import Protocol
 from pytest_housekeeping.errors import EvidenceError
 
 BRANCHES = "housekeeping/audit"
+FETCH = f"git fetch origin 'refs/heads/{BRANCHES}/*:refs/heads/{BRANCHES}/*'"
 _ATTEMPTS = 12
 # The pack is temporary: objects this few are stored one by one.
 _IMPORT = ("-c", "pack.compression=0", "fast-import", "--quiet", "--done", "--depth=0")

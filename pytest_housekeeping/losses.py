@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from psycopg import sql
 
 from pytest_housekeeping.database import Connection, rolled_back
+from pytest_housekeeping.statements import quoted
 
-_PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
 # The owner of a table is bound by its policies only where they are forced.
 _UNFORCED = """
 DO $$
@@ -71,11 +70,11 @@ def read_contents(connection: Connection, *, excluded: tuple[str, ...]) -> Conte
         counted = [row[0] for row in connection.execute(queries)] if tables else []
     return {
         oid: Table(
-            name=_name(schema, table),
+            name=f"{quoted(schema)}.{quoted(table)}",
             parent=parent,
             rows=rows,
             columns={
-                int(number): (_quoted(column), held)
+                int(number): (quoted(column), held)
                 for (number, column), held in zip(columns.items(), values, strict=True)
             },
         )
@@ -106,14 +105,6 @@ def losses(before: Contents, after: Contents) -> Iterator[tuple[str, str]]:
                 yield f"column {was.name}.{column}", f"is dropped, with {_count(values, 'value')}"
         if now.rows < was.rows:
             yield f"table {was.name}", f"loses {was.rows - now.rows} of {_count(was.rows, 'row')}"
-
-
-def _name(*parts: str) -> str:
-    return ".".join(_quoted(part) for part in parts)
-
-
-def _quoted(name: str) -> str:
-    return name if _PLAIN.fullmatch(name) else sql.Identifier(name).as_string(None)
 
 
 def _count(number: int, noun: str) -> str:

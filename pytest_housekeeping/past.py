@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_housekeeping import sqlfile
+from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Kind, Mode, Outcome, RunOutcome
 from pytest_housekeeping.plan import Past
 from pytest_housekeeping.repository import Repository
@@ -62,6 +64,30 @@ def promoted_before(repository: Repository, folder: Path) -> Sequence[Past]:
                 if step.kind in _FILES
             ]
     return tuple(past)
+
+
+def promoted_text(root: Path, repository: Repository | None, past: Past) -> str:
+    """The text that was promoted: from the disk where it is unchanged, else from its commit.
+
+    Raises ProofFailed where neither holds it byte for byte.
+    """
+    path = root / past.path
+    data = path.read_bytes() if path.is_file() else b""
+    if sqlfile.digest(data) != past.sha256:
+        if repository is None:
+            raise ProofFailed(
+                f"the promoted text of {past.path} is not on disk, and there is no repository",
+                why="staging has to start from what production has",
+            )
+        data = repository.show(past.commit, repository.relative(path))
+    if sqlfile.digest(data) != past.sha256:
+        raise ProofFailed(
+            f"{past.path} in commit {past.commit[:12]} is not the text that was promoted",
+            why="what is made of it would be something else than what production has",
+            fix=f"find the commit with the promoted text (sha256 {past.sha256[:12]}...),"
+            " and correct the evidence",
+        )
+    return sqlfile.decode(data, past.path)
 
 
 def committed_segments(audit: Audit) -> list[int]:

@@ -25,7 +25,7 @@ from pytest_housekeeping.rollback_files import (
     misfits,
     rollbacks_of,
 )
-from pytest_housekeeping.sqlfile import Problem, SqlFile
+from pytest_housekeeping.sqlfile import FOLDERS, Problem, SqlFile
 from pytest_housekeeping.sqlfolder import read_all, sql_paths
 from pytest_housekeeping.steps import BACKUP, MUTANTS, Segment, digest_of, lay_out, tripwire_step
 
@@ -89,8 +89,10 @@ def build(
     does not fit, two migrations with one number, an empty plan, contracts that cannot be read.
     What is wrong inside a single SQL file is kept in its ``problems`` and fails its precheck.
     """
-    files, errors = read_all(config)
-    errors += misfits(files[Kind.MIGRATION], files[Kind.ROLLBACK])
+    # Only staging runs rollback files; elsewhere it is enough that each has its migration.
+    kinds = [kind for kind in FOLDERS if mode is Mode.STAGING or kind is not Kind.ROLLBACK]
+    files, errors = read_all(config, kinds)
+    errors += misfits(files[Kind.MIGRATION], sql_paths(config, FOLDERS[Kind.ROLLBACK]))
     if errors:
         raise MisuseError("\n".join(str(error) for error in errors))
     contracts = load(config, rules)

@@ -13,6 +13,7 @@ from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.model import Finding, Kind, Level, Verdict
 from pytest_housekeeping.pin import PIN_PATH, read_pin
 from pytest_housekeeping.plan import Past, Plan, problems_of
+from pytest_housekeeping.sqlfile import SqlFile
 from pytest_housekeeping.statements import same_meaning
 from pytest_housekeeping.transaction import begin, explain
 
@@ -210,7 +211,7 @@ def _replay(around: Surroundings) -> None:
     past = around.plan.past
     for segment in sorted({entry.segment for entry in past}):
         members = [entry for entry in past if entry.segment == segment]
-        loaded = [(around.past_file(entry), _promoted_text(around, entry)) for entry in members]
+        loaded = [_loaded(around, entry) for entry in members]
         if any(file.transaction == "none" for file, _ in loaded):
             for file, text in loaded:
                 try:
@@ -232,17 +233,10 @@ def _replay(around: Surroundings) -> None:
             raise around.advised(error) from None
 
 
-def _promoted_text(around: Surroundings, past: Past) -> str:
-    """The text that the evidence attests, byte for byte, but for a mark of byte order."""
+def _loaded(around: Surroundings, past: Past) -> tuple[SqlFile, str]:
+    """A promoted file, parsed, so that it runs under the same headers as it did."""
     text = around.past_text(past)
-    if past.sha256 not in (sqlfile.digest(text.encode()), sqlfile.digest(text.encode("utf-8-sig"))):
-        raise ProofFailed(
-            f"{past.path} in commit {past.commit[:12]} is not the text that was promoted",
-            why="staging would start from something else than what production has",
-            fix=f"find the commit with the promoted text (sha256 {past.sha256[:12]}...),"
-            " and correct the evidence",
-        )
-    return text
+    return sqlfile.examined(past.path, past.kind, text, past.sha256), text
 
 
 def roles(around: Surroundings) -> Judgement:

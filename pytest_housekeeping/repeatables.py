@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-# Whatever a routine gives back is no part of its name: OUT parameters and columns of a table.
-_RESULTS = ("o", "t")
-_STAYING = ("DROP FUNCTION", "DROP PROCEDURE", "DO ")
+from pytest_housekeeping.made import made
+from pytest_housekeeping.statements import printed
+
+_VIEWS = ("VIEW", "MATERIALIZED VIEW")
+_TAKEN = (*_VIEWS, "POLICY", "TRIGGER", "RULE", "FUNCTION", "PROCEDURE")
+_GRANT = "GRANT"
+_STAYING = ("FUNCTION", "PROCEDURE", _GRANT)
 # REVOKE knows no IF EXISTS.
 _IF_EXISTS = (
     "DO $hk$ BEGIN {}; EXCEPTION WHEN undefined_table OR undefined_function OR undefined_object"
@@ -24,100 +28,46 @@ def take_down(text: str, *, kept: str = "") -> str:
     is never switched off. That all of it is gone is shown by the fingerprint and not by this.
     Raises pglast.parser.ParseError for a text that PostgreSQL would refuse.
     """
-    staying = set(_drops(kept))
-    statements = [
-        drop
-        for drop in dict.fromkeys(_drops(text))
-        if not (drop in staying and drop.startswith(_STAYING))
-    ]
-    return "".join(f"{drop};\n" for drop in reversed(statements))
+    staying = {each for each in _made(kept) if each[0] in _STAYING}
+    taken = [each for each in dict.fromkeys(_made(text)) if each not in staying]
+    return "".join(f"{_gone(*each)};\n" for each in reversed(taken))
 
 
 def views_of(text: str) -> tuple[str, ...]:
     """The views, materialized or not, that a file makes, as it names them."""
-    starts = ("DROP VIEW IF EXISTS ", "DROP MATERIALIZED VIEW IF EXISTS ")
-    return tuple(
-        drop.removeprefix(start)
-        for drop in dict.fromkeys(_drops(text))
-        for start in starts
-        if drop.startswith(start)
-    )
+    return tuple(dict.fromkeys(name for kind, name in _made(text) if kind in _VIEWS))
 
 
-def _drops(text: str) -> Iterator[str]:
+def _gone(kind: str, name: str) -> str:
+    return _IF_EXISTS.format(name) if kind == _GRANT else f"DROP {kind} IF EXISTS {name}"
+
+
+def _made(text: str) -> Iterator[tuple[str, str]]:
+    """Kind and name of what is taken down; of a grant, the REVOKE that does it."""
     from pglast import parse_sql
 
     for raw in parse_sql(text) or ():
-        node = raw.stmt
-        made = _KINDS.get(type(node).__name__)
-        if made is not None and (drop := made(node)):
-            yield drop
+        node: Any = raw.stmt
+        found = made(node, _always_quoted)
+        if found is not None and found[0] in _TAKEN:
+            yield found
+        elif _is_grant_by_name(node):
+            node.is_grant, node.grant_option = False, False
+            yield _GRANT, printed(node)
 
 
-def _view(node: Any) -> str:
-    return f"DROP VIEW IF EXISTS {_printed(node.view)}"
-
-
-def _materialized(node: Any) -> str:
-    from pglast.enums import ObjectType
-
-    if node.objtype is not ObjectType.OBJECT_MATVIEW:
-        return ""
-    return f"DROP MATERIALIZED VIEW IF EXISTS {_printed(node.into.rel)}"
-
-
-def _policy(node: Any) -> str:
-    return f"DROP POLICY IF EXISTS {_quoted(node.policy_name)} ON {_printed(node.table)}"
-
-
-def _trigger(node: Any) -> str:
-    return f"DROP TRIGGER IF EXISTS {_quoted(node.trigname)} ON {_printed(node.relation)}"
-
-
-def _rule(node: Any) -> str:
-    return f"DROP RULE IF EXISTS {_quoted(node.rulename)} ON {_printed(node.relation)}"
-
-
-def _routine(node: Any) -> str:
-    name = ".".join(_quoted(part.sval) for part in node.funcname)
-    types = [
-        _printed(each.argType)
-        for each in node.parameters or ()
-        if each.mode.value not in _RESULTS or node.is_procedure
-    ]
-    kind = "PROCEDURE" if node.is_procedure else "FUNCTION"
-    return f"DROP {kind} IF EXISTS {name}({', '.join(types)})"
-
-
-def _grant(node: Any) -> str:
-    """Of what is granted by name: ALL IN SCHEMA would take what other files have granted."""
+def _is_grant_by_name(node: Any) -> bool:
+    """ALL IN SCHEMA would take what other files have granted."""
     from pglast.enums import GrantTargetType
 
-    if not node.is_grant or node.targtype is not GrantTargetType.ACL_TARGET_OBJECT:
-        return ""
-    node.is_grant, node.grant_option = False, False
-    return _IF_EXISTS.format(_printed(node))
+    return (
+        type(node).__name__ == "GrantStmt"
+        and node.is_grant
+        and node.targtype is GrantTargetType.ACL_TARGET_OBJECT
+    )
 
 
-def _printed(node: Any) -> str:
-    from pglast.stream import RawStream
-
-    text: str = RawStream()(node)
-    return text
-
-
-def _quoted(name: str) -> str:
+def _always_quoted(name: str) -> str:
     from psycopg import sql
 
     return sql.Identifier(name).as_string(None)
-
-
-_KINDS: dict[str, Any] = {
-    "ViewStmt": _view,
-    "CreateTableAsStmt": _materialized,
-    "CreatePolicyStmt": _policy,
-    "CreateTrigStmt": _trigger,
-    "RuleStmt": _rule,
-    "CreateFunctionStmt": _routine,
-    "GrantStmt": _grant,
-}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.model import Kind, Phase, Step
-from pytest_housekeeping.sqlfile import FOLDERS, SqlFile
+from pytest_housekeeping.sqlfile import FOLDERS, SqlFile, step_of
 
 ROUND_TRIP = "round-trip"
 BATCH = "batch"
@@ -27,7 +28,7 @@ class Link:
     proved: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Rollbacks:
     """How far one can go back from the newest migration, link by link, and what ends the way.
 
@@ -43,7 +44,7 @@ class Rollbacks:
     irreversible: tuple[SqlFile, ...] = ()
     whole_batch: bool = False
 
-    @property
+    @cached_property
     def ends(self) -> frozenset[str]:
         """The migrations at which the way down ends: what is there before each of them counts."""
         return frozenset(
@@ -90,16 +91,16 @@ def rollback_of(path: str) -> str:
     return f"{folder.rpartition('/')[0]}/{FOLDERS[Kind.ROLLBACK]}/{name}"
 
 
-def misfits(migrations: Iterable[SqlFile], rollbacks: Iterable[SqlFile]) -> list[SqlFileError]:
-    """Rollback files that undo nothing, or what says of itself that nothing undoes it."""
+def misfits(migrations: Iterable[SqlFile], rollbacks: Iterable[str]) -> list[SqlFileError]:
+    """Rollback files, by path, that undo nothing, or what says that nothing undoes it."""
     by_path = {file.path: file for file in migrations}
     found = []
-    for file in rollbacks:
-        migration = by_path.get(migration_of(file.path))
+    for path in rollbacks:
+        migration = by_path.get(migration_of(path))
         if migration is None:
             found.append(
                 SqlFileError(
-                    f"{file.path} undoes nothing: there is no {migration_of(file.path)}",
+                    f"{path} undoes nothing: there is no {migration_of(path)}",
                     why="nobody could tell which migration it takes back, and it would never run",
                     fix="give it the name of its migration, or remove it",
                 )
@@ -107,7 +108,7 @@ def misfits(migrations: Iterable[SqlFile], rollbacks: Iterable[SqlFile]) -> list
         elif migration.irreversible:
             found.append(
                 SqlFileError(
-                    f"{file.path} undoes {migration.path}, which says that it is irreversible"
+                    f"{path} undoes {migration.path}, which says that it is irreversible"
                     f" ({migration.irreversible})",
                     why="only one of the two can be true",
                     fix="remove the rollback file, or the header of the migration",
@@ -133,22 +134,14 @@ def rollbacks_of(
     waiting = {file.path for file in pending}
     links, floor = _links(migrations, by_name, waiting)
     known = proved([link.rollback for link in links if not link.pending])
-    links = [
-        Link(
-            migration=link.migration,
-            rollback=link.rollback,
-            pending=link.pending,
-            proved=link.rollback.path in known,
-        )
-        for link in links
-    ]
+    links = [replace(link, proved=link.rollback.path in known) for link in links]
     while links and links[-1].proved:
         links.pop()
     below = _below(migrations, by_name, floor)
     missed = floor is not None and not floor.irreversible and floor.path in waiting
     stranded = [b for b in below if missed and migration_of(b.path) in waiting]
     new = [file for file in migrations if file.path in waiting]
-    whole = all(link_of in {link.migration.path for link in links} for link_of in map(_path, new))
+    undone = {link.migration.path for link in links}
     return Rollbacks(
         links=tuple(links),
         floor=floor,
@@ -159,13 +152,9 @@ def rollbacks_of(
         ),
         irreversible=tuple(file for file in new if file.irreversible),
         whole_batch=bool(by_name and waiting)
-        and whole
+        and undone >= {file.path for file in new}
         and not any(file.irreversible for file in pending),
     )
-
-
-def _path(file: SqlFile) -> str:
-    return file.path
 
 
 def _links(
@@ -192,12 +181,4 @@ def _below(
 
 
 def _step(file: SqlFile, name: str, segment: int) -> Step:
-    return Step(
-        id=f"{file.path}::{name}",
-        phase=Phase.VERIFY,
-        kind=Kind.ROLLBACK,
-        path=file.path,
-        name=name,
-        sha256=file.sha256,
-        segment=segment,
-    )
+    return step_of(file, name, Phase.VERIFY, kind=Kind.ROLLBACK, segment=segment)

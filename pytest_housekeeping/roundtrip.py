@@ -92,6 +92,7 @@ class _Trip:
     transaction: Transaction
     ground: Ground
     examined: int = 0
+    batch: list[Finding] = field(default_factory=list)
     found: dict[str, list[Finding]] = field(default_factory=dict)
     undone: list[Link] = field(default_factory=list)
     now: Fingerprint | None = None
@@ -103,8 +104,7 @@ class _Trip:
     def run(self) -> None:
         after = self._fingerprint()
         self.examined = len(after.entries)
-        batch = self.found[f"rollback::{BATCH}"] = []
-        if not self._down(batch):
+        if not self._down():
             return
         stopped = len(self.undone) < len(self.ground.links)
         for link in reversed(self.undone):
@@ -112,37 +112,36 @@ class _Trip:
                 return
         if stopped:
             return
-        for repeatable in self.ground.repeatables:
-            if not self._applied(repeatable.file, repeatable.text, batch, "when applied again"):
+        for each in self.ground.repeatables:
+            if not self._applied(each.file, each.text, self.batch, "when applied again"):
                 return
-        batch += _differences(after, self._fingerprint(), "after going there and back")
+        self.batch += _differences(after, self._fingerprint(), "after going there and back")
 
-    def _down(self, batch: list[Finding]) -> bool:
+    def _down(self) -> bool:
         """Undo the batch, look, and go on with what was applied before it, as far as asked for."""
         ours = self._touched()
         mine = [link for link in self.ground.links if link.pending]
         rest = [link for link in self.ground.links if not link.pending]
-        if not self._take_down(ours, batch):
+        if not self._take_down(ours):
             return False
-        if self._undo(mine):
-            for each in ours:
-                if each.older and not self._applied(each.file, each.older, batch, "as it was"):
-                    return False
-            if self.ground.base is not None:
-                batch += _differences(
-                    self.ground.base, self._fingerprint(), "after the batch was undone"
-                )
-            else:
-                self._look_for_leftovers(mine)
-            standing = [
-                each if each.older is None else replace(each, text=each.older, older=None)
-                for each in self.ground.repeatables
-            ]
-            if rest and self._take_down(standing, batch) and self._undo(rest):
-                self._look_for_leftovers(rest)
+        if not self._undo(mine):
+            failed = self.ground.links[len(self.undone)].rollback.path
+            self.batch.append(_error(failed, "fails, so the batch cannot be undone"))
+            return True
+        for each in ours:
+            if each.older and not self._applied(each.file, each.older, self.batch, "as it was"):
+                return False
+        if self.ground.base is not None:
+            now = self._fingerprint()
+            self.batch += _differences(self.ground.base, now, "after the batch was undone")
         else:
-            failed = self.ground.links[len(self.undone)]
-            batch.append(_error(failed.rollback.path, "fails, so the batch cannot be undone"))
+            self._look_for_leftovers(mine)
+        standing = [
+            each if each.older is None else replace(each, text=each.older, older=None)
+            for each in self.ground.repeatables
+        ]
+        if rest and self._take_down(standing) and self._undo(rest):
+            self._look_for_leftovers(rest)
         return True
 
     def _look_for_leftovers(self, links: Sequence[Link]) -> None:
@@ -176,10 +175,10 @@ class _Trip:
             if each.file.path in paths
         ]
 
-    def _take_down(self, repeatables: Sequence[Repeatable], batch: list[Finding]) -> bool:
+    def _take_down(self, repeatables: Sequence[Repeatable]) -> bool:
         for each in reversed(repeatables):
             text = take_down(each.text, kept=each.older or "")
-            if text and not self._executed(each.file.path, text, batch):
+            if text and not self._executed(each.file.path, text):
                 return False
         return True
 
@@ -227,14 +226,14 @@ class _Trip:
         shown = without_concurrently(text) if file.transaction == "none" else text
         return self._tried(file.path, lambda: self.transaction.apply(file, shown), findings, when)
 
-    def _executed(self, path: str, text: str, findings: list[Finding]) -> bool:
+    def _executed(self, path: str, text: str) -> bool:
         def execute() -> None:
             try:
                 self.connection.execute(text.encode())
             except psycopg.Error as error:
                 raise explain(path, text, error) from None
 
-        return self._tried(path, execute, findings, "taken down")
+        return self._tried(path, execute, self.batch, "taken down")
 
     def _tried(
         self, path: str, work: Callable[[], object], findings: list[Finding], when: str
@@ -244,9 +243,8 @@ class _Trip:
             work()
         except SqlFailed as error:
             self.connection.execute(f"ROLLBACK TO {_ATTEMPT}; RELEASE {_ATTEMPT}")
-            place = f"{path}:"
-            said = error.found.removeprefix(place)
-            findings.append(_error(path, f"fails {when}: {said.strip()}", error.fix))
+            said = error.found.removeprefix(f"{path}:").strip()
+            findings.append(_error(path, f"fails {when}: {said}", error.fix))
             return False
         self.connection.execute(f"RELEASE {_ATTEMPT}")
         return True
@@ -270,22 +268,20 @@ class _Trip:
                 blocker = path
             told = f"undone and applied again, {self.examined} objects equal each time"
             said[f"{path}::{ROUND_TRIP}"] = self._verdict(findings, told)
-        for name, findings in self.found.items():
-            if name == f"rollback::{BATCH}":
-                told = "undone as a whole: the schema was the one of before the batch"
-                said[name] = self._verdict(self._batch(findings), told)
+        told = "undone as a whole: the schema was the one of before the batch"
+        said[f"rollback::{BATCH}"] = self._verdict(self._of_batch(), told)
         return said
 
-    def _batch(self, findings: list[Finding]) -> list[Finding]:
+    def _of_batch(self) -> list[Finding]:
         """The batch as a whole is proved only where each of its links is."""
         broken = [
             link.rollback.path
             for link in self.ground.links
-            if link.pending and _errors(self.found.get(link.rollback.path, [_UNTRIED]))
+            if link.pending and (link not in self.undone or _errors(self.found[link.rollback.path]))
         ]
-        if broken and not _errors(findings):
-            findings = [*findings, *(_error(path, "has failed") for path in broken)]
-        return findings
+        if _errors(self.batch):
+            return self.batch
+        return [*self.batch, *(_error(path, "has failed") for path in broken)]
 
     def _verdict(self, findings: Sequence[Finding], told: str) -> Verdict:
         evidence = () if _errors(findings) else (told,)
@@ -322,6 +318,3 @@ def _unseen(link: Link) -> Finding:
 
 def _errors(findings: Sequence[Finding]) -> bool:
     return any(each.level is Level.ERROR for each in findings)
-
-
-_UNTRIED = Finding(rule=_FAILED, level=Level.ERROR, object="", detail="was not tried")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_housekeeping.errors import SqlFileError
-from pytest_housekeeping.model import Kind
+from pytest_housekeeping.model import Kind, Phase, Step
 from pytest_housekeeping.statements import Facts, SyntaxRefused, constants, examine, parse
 
 FOLDERS = {
@@ -62,6 +62,21 @@ class SqlFile:
     @property
     def name(self) -> str:
         return self.path.rpartition("/")[2]
+
+
+def step_of(
+    file: SqlFile, name: str, phase: Phase, *, kind: Kind | None = None, segment: int = 0
+) -> Step:
+    """What is done with a file: a step of its own kind, unless another one is given."""
+    return Step(
+        id=f"{file.path}::{name}",
+        phase=phase,
+        kind=kind or file.kind,
+        path=file.path,
+        name=name,
+        sha256=file.sha256,
+        segment=segment,
+    )
 
 
 def read(root: Path, path: str, kind: Kind) -> SqlFile:

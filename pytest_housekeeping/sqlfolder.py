@@ -15,20 +15,32 @@ from pytest_housekeeping.sqlfile import SqlFile
 _FOLDERS = ("bootstrap", *sqlfile.FOLDERS.values())
 
 
-def read_all(config: Config) -> tuple[dict[Kind, list[SqlFile]], list[SqlFileError]]:
-    """Every file by its kind, in its order, and all that keeps the order from being made."""
-    files: dict[Kind, list[SqlFile]] = {kind: [] for kind in sqlfile.FOLDERS}
+def read_all(
+    config: Config, kinds: Iterable[Kind]
+) -> tuple[dict[Kind, list[SqlFile]], list[SqlFileError]]:
+    """The files of these kinds, each kind in its order, and all that keeps it from being made."""
+    files: dict[Kind, list[SqlFile]] = {}
     errors: list[SqlFileError] = list(_strangers(config))
-    for kind, folder in sqlfile.FOLDERS.items():
-        for path in sql_paths(config, folder):
-            if (config.root / path).is_dir():
-                continue
-            try:
-                files[kind].append(sqlfile.read(config.root, path, kind))
-            except SqlFileError as error:
-                errors.append(error)
-    files[Kind.MIGRATION].sort(key=lambda file: (file.number or 0, file.path))
-    errors += _clashes(files[Kind.MIGRATION])
+    for kind in kinds:
+        files[kind], refused = read_kind(config, kind)
+        errors += refused
+    return files, errors
+
+
+def read_kind(config: Config, kind: Kind) -> tuple[list[SqlFile], list[SqlFileError]]:
+    """The files of one folder, in their order, and what has no place in it."""
+    files: list[SqlFile] = []
+    errors: list[SqlFileError] = []
+    for path in sql_paths(config, sqlfile.FOLDERS[kind]):
+        if (config.root / path).is_dir():
+            continue
+        try:
+            files.append(sqlfile.read(config.root, path, kind))
+        except SqlFileError as error:
+            errors.append(error)
+    if kind is Kind.MIGRATION:
+        files.sort(key=lambda file: (file.number or 0, file.path))
+        errors += _clashes(files)
     return files, errors
 
 

@@ -127,7 +127,6 @@ def without_concurrently(text: str) -> str:
     The index is the same; what only maintains (VACUUM, REINDEX) becomes nothing.
     """
     from pglast import parse_sql
-    from pglast.stream import RawStream
 
     (statement,) = parse_sql(text)
     node: Any = statement.stmt
@@ -135,8 +134,22 @@ def without_concurrently(text: str) -> str:
         return ""
     if getattr(node, "concurrent", False):
         node.concurrent = False
-    printed: str = RawStream()(node)
-    return printed
+    return printed(node)
+
+
+def printed(node: Any) -> str:
+    """A tree of pglast's as SQL."""
+    from pglast.stream import RawStream
+
+    text: str = RawStream()(node)
+    return text
+
+
+def quoted(name: str) -> str:
+    """A name as one would type it: in quotes where it needs them."""
+    from pglast.stream import maybe_double_quote_name
+
+    return str(maybe_double_quote_name(name))
 
 
 def placeless(node: Any) -> Any:

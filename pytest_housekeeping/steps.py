@@ -11,10 +11,11 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.contracts import Contracts
 from pytest_housekeeping.model import Kind, Mode, Phase, Step
 from pytest_housekeeping.rollback_files import Rollbacks
-from pytest_housekeeping.sqlfile import SqlFile
+from pytest_housekeeping.sqlfile import SqlFile, step_of
 from pytest_housekeeping.sqlfolder import sql_paths
 
 PROMOTE = "promote"
+APPLY = "apply"
 BACKUP = ("snapshot", "proof")
 MUTANTS = "mutants"
 _PRECHECKS = {
@@ -89,9 +90,9 @@ def lay_out(
         yield from backup_steps()
     for segment in segments:
         for file in segment.files:
-            yield file_step(file, Phase.APPLY, segment.number)
+            yield step_of(file, APPLY, Phase.APPLY, segment=segment.number)
         if segment.number == last:
-            yield from (file_step(file, Phase.SEED, last) for file in seeds)
+            yield from (step_of(file, APPLY, Phase.SEED, segment=last) for file in seeds)
             yield from (replace(step, segment=last) for step in verify)
             if mode is Mode.STAGING:
                 yield from rollbacks.steps(last)
@@ -154,29 +155,10 @@ def between_steps(
             yield replace(step, id=f"{step.id}[{segment}/{last}]", segment=segment)
 
 
-def file_step(file: SqlFile, phase: Phase, segment: int) -> Step:
-    """The step that applies a file."""
-    return Step(
-        id=f"{file.path}::apply",
-        phase=phase,
-        kind=file.kind,
-        path=file.path,
-        name="apply",
-        sha256=file.sha256,
-        segment=segment,
-    )
-
-
 def _lint_steps(mode: Mode, files: Iterable[SqlFile]) -> Iterable[Step]:
+    phase = Phase.VERIFY if mode is Mode.STAGING else Phase.PRECHECK
     for file in files:
-        yield Step(
-            id=f"{file.path}::lint",
-            phase=Phase.VERIFY if mode is Mode.STAGING else Phase.PRECHECK,
-            kind=Kind.LINT,
-            path=file.path,
-            name="lint",
-            sha256=file.sha256,
-        )
+        yield step_of(file, "lint", phase, kind=Kind.LINT)
 
 
 def _tripwires(contracts: Contracts, segment: int) -> Iterable[Step]:

@@ -25,7 +25,7 @@ from pytest_housekeeping.database import Connection, LentConnection
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed, SqlFailed
 from pytest_housekeeping.lint import Linting
 from pytest_housekeeping.model import Applied, Finding, Kind, Level, Mode, Step, Target, Verdict
-from pytest_housekeeping.past import promoted_before, proved_rollbacks
+from pytest_housekeeping.past import promoted_before, promoted_text, proved_rollbacks
 from pytest_housekeeping.plan import Past, Plan, build
 from pytest_housekeeping.repository import Repository, open_repository
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
@@ -292,19 +292,8 @@ class Surroundings:
         return sqlfile.decode(data, file.path)
 
     def past_text(self, past: Past) -> str:
-        """The text that was promoted: from the disk where it is unchanged, else from its commit."""
-        path = self.config.root / past.path
-        if path.is_file():
-            data = path.read_bytes()
-            if sqlfile.digest(data) == past.sha256:
-                return sqlfile.decode(data, past.path)
-        if self.repository is None:
-            raise ProofFailed(
-                f"the promoted text of {past.path} is not on disk, and there is no repository",
-                why="staging has to start from what production has",
-            )
-        relative = self.repository.relative(path)
-        return sqlfile.decode(self.repository.show(past.commit, relative), past.path)
+        """The text that was promoted. Raises ProofFailed where it is nowhere to be found."""
+        return promoted_text(self.config.root, self.repository, past)
 
     def rollback_ground(self) -> Ground:
         """What the rollback files of the plan are proved on, once everything is applied."""
@@ -334,10 +323,6 @@ class Surroundings:
 
             excluded = (self.config.history_schema,)
             self.reached[path] = read_fingerprint(connection, exclude_schemas=excluded)
-
-    def past_file(self, past: Past) -> SqlFile:
-        """A promoted file, parsed, so that it runs under the same headers as it did."""
-        return sqlfile.examined(past.path, past.kind, self.past_text(past), past.sha256)
 
     def style(self, step: Step) -> tuple[Verdict, str]:
         """What sqlfluff says of a file; one that its own settings ignore is said to be."""

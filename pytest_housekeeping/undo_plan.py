@@ -9,13 +9,13 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.contracts import Contracts
 from pytest_housekeeping.model import Kind, Mode, Phase, Step
 from pytest_housekeeping.plan import Past, Plan
-from pytest_housekeeping.sqlfile import SqlFile
+from pytest_housekeeping.sqlfile import SqlFile, step_of
 from pytest_housekeeping.steps import (
+    APPLY,
     Segment,
     backup_steps,
     between_steps,
     digest_of,
-    file_step,
     precheck_steps,
     promote_step,
 )
@@ -69,18 +69,12 @@ def build_undo(
     segments = tuple(_cut(work))
     last = segments[-1].number
     backup = f"rollback::{BACKUP}"
-    checks = [
-        Step(id=backup, phase=Phase.VERIFY, kind=Kind.ROLLBACK, name=BACKUP),
-        *verify,
-    ]
+    checks = [Step(id=backup, phase=Phase.VERIFY, kind=Kind.ROLLBACK, name=BACKUP), *verify]
     steps = [*precheck_steps(Mode.ROLLBACK, config, contracts), *backup_steps()]
     for segment in segments:
         for file in segment.files:
-            if file in work.drops:
-                step = file_step(file, Phase.APPLY, segment.number)
-                steps.append(replace(step, id=f"{file.path}::{DROP}", name=DROP))
-            else:
-                steps.append(file_step(file, Phase.APPLY, segment.number))
+            name = DROP if file in work.drops else APPLY
+            steps.append(step_of(file, name, Phase.APPLY, segment=segment.number))
         if segment.number == last:
             steps += [replace(step, segment=last) for step in checks]
         elif segment.transaction != "none":

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from production_project import Rehearsal, merge_audit
+from production_project import Production, Rehearsal, merge_audit
+
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 
 ROLLBACKS = {
     "sql/rollback/0001_tickets.sql": (
@@ -28,3 +30,9 @@ def promoted(rehearsed: Rehearsal, place: Path) -> str:
     merge_audit(production.root)
     rehearsed.keep(production, STEM)
     return str(run.audit["run"]["id"])
+
+
+def schema_of(production: Production) -> Fingerprint:
+    """The schema as it is, which counts no dropped column."""
+    with production.server.superuser() as connection:
+        return read_fingerprint(connection)

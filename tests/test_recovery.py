@@ -14,12 +14,11 @@ from fault_proxy import Fault, FaultProxy, How
 from forked_runs import ForkedRuns
 from fresh_copy import ROOT, git
 from production_project import Production, Rehearsal, merge_audit
-from rollback_project import ROLLBACKS, STEM
+from rollback_project import ROLLBACKS, STEM, schema_of
 from staging_project import Run
 from test_faults import Whole, undisturbed
 
 from pytest_housekeeping.snapshot.difference import diff
-from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 
 # The sections of the page, and the tests that walk them.
 PATHS = {
@@ -43,11 +42,6 @@ def test_every_path_of_the_page_is_walked() -> None:
     for place in PATHS.values():
         file, _, name = place.partition("::")
         assert f"\ndef {name}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), place
-
-
-def schema_of(production: Production) -> Fingerprint:
-    with production.server.superuser() as connection:
-        return read_fingerprint(connection)
 
 
 def run_id(run: Run) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 from fresh_copy import ROOT, git
 from production_project import PROMOTER, Production, Rehearsal, merge_audit
-from rollback_project import ROLLBACKS, STEM
+from rollback_project import ROLLBACKS, STEM, schema_of
 from staging_project import Run
 
 from pytest_housekeeping.snapshot.difference import diff
@@ -40,9 +40,9 @@ class Done:
         return self.production.undo(to or self.run, *arguments, **options)
 
 
-def schema_of(production: Production) -> Fingerprint:
-    with production.server.superuser() as connection:
-        return read_fingerprint(connection)
+def as_it_is(production: Production, run: str) -> Done:
+    """What is there now is what a refusal has to leave."""
+    return Done(replace(production, before=production.state), run)
 
 
 @pytest.fixture
@@ -273,14 +273,7 @@ def test_what_a_rollback_leaves_behind_is_refused_and_can_be_accepted(done: Done
 
 def test_what_changed_since_by_no_file(done: Done) -> None:
     done.production.execute("CREATE INDEX by_hand ON desk.ticket (subject)")
-    here = Done(
-        Production(
-            server=done.production.server,
-            project=done.production.project,
-            before=done.production.state,
-        ),
-        done.run,
-    )
+    here = as_it_is(done.production, done.run)
     run = here.undo()
 
     refused(here, run, "drift", "index desk.by_hand", "is there, and was not in the backup")
@@ -291,14 +284,7 @@ def test_row_level_security_has_to_hold_whatever_was_accepted(done: Done) -> Non
     done.production.execute("ALTER TABLE desk.ticket NO FORCE ROW LEVEL SECURITY")
     accepted = re.search(r"--hk-accept-drift=\w+", done.undo().output)
     assert accepted is not None
-    here = Done(
-        Production(
-            server=done.production.server,
-            project=done.production.project,
-            before=done.production.state,
-        ),
-        done.run,
-    )
+    here = as_it_is(done.production, done.run)
     run = here.undo(accepted[0])
 
     refused(here, run, "rls-not-forced")
@@ -364,10 +350,7 @@ def test_segments_are_undone_in_reverse_each_on_its_own(
     assert (run.code, run.outcome) == (0, "promoted"), run.output
     merge_audit(production.root)
     to = run.audit["run"]["id"]
-    done = Done(
-        Production(server=production.server, project=production.project, before=production.state),
-        to,
-    )
+    done = as_it_is(production, to)
     refused(done, done.undo(), "the batch is 3 transactions", "--hk-segments=3")
 
     # The second segment cannot be undone: the index is gone. The first one is, and stays so.

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_housekeeping.guards.subjects import Subject
+from pytest_housekeeping.statements import printed
 
 if TYPE_CHECKING:
     from pglast import ast
@@ -215,9 +216,8 @@ def _below(node: Any) -> Iterator[Any]:
 
 def _print(node: ast.Node) -> str:
     from pglast import ast
-    from pglast.stream import RawStream
 
-    text: str = RawStream()(node)
+    text = printed(node)
     return (
         f"(SELECT pg_catalog.array_agg(q) FROM ({text}) AS q)"
         if isinstance(node, ast.SelectStmt)

@@ -11,6 +11,7 @@ from psycopg import sql
 
 from pytest_housekeeping.guards.alternatives import alternatives
 from pytest_housekeeping.guards.purity import Purity, below, children, names_of
+from pytest_housekeeping.statements import printed
 
 _MOST_ELEMENTS = 100
 
@@ -52,15 +53,8 @@ def arms_of(expression: str, purity: Purity, values: Mapping[Part, Value]) -> tu
     key = (expression, tuple(used.items()))
     if key not in purity.arms:
         node = _Rewriter(purity, {}, used).rewrite(_parse(expression))
-        purity.arms[key] = tuple(print_node(arm) for arm in alternatives(node))
+        purity.arms[key] = tuple(printed(arm) for arm in alternatives(node))
     return purity.arms[key]
-
-
-def print_node(node: Any) -> str:
-    from pglast.stream import RawStream
-
-    text: str = RawStream()(node)
-    return text
 
 
 def _parse(expression: str) -> Any:
@@ -77,7 +71,7 @@ def _unreadable(expression: str) -> str:
 
     try:
         node = _condition(expression)
-        return "" if _condition(print_node(node)) == node else expression
+        return "" if _condition(printed(node)) == node else expression
     except (ParseError, NotImplementedError) as error:
         return str(error)
 
@@ -124,7 +118,7 @@ class _Rewriter:
     def _value(self, node: Any) -> Any:
         if not _is_expression(node) or self.purity.gives_rows(node) or not self._closed(node):
             return None
-        part = Part(text=print_node(node))
+        part = Part(text=printed(node))
         self.found[part] = None
         if self.values is None:
             return node
@@ -158,7 +152,7 @@ class _Rewriter:
             return None
         if not self._closed(source):
             return self._nothing_in(tested, source) if not every else None
-        text = print_node(source)
+        text = printed(source)
         part = Part(
             text=f"ARRAY({text})" if isinstance(source, ast.SelectStmt) else text, many=True
         )
@@ -177,12 +171,12 @@ class _Rewriter:
 
         if isinstance(source, ast.SelectStmt) or not self._closed(tested):
             return None
-        part = Part(text=print_node(tested))
+        part = Part(text=printed(tested))
         value = (self.values or {}).get(part)
         if value is None or value.text is not None:
             return None
         return _condition(
-            f"((pg_catalog.cardinality({print_node(source)}) = 0) IS FALSE AND NULL::boolean)"
+            f"((pg_catalog.cardinality({printed(source)}) = 0) IS FALSE AND NULL::boolean)"
         )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import psycopg
@@ -99,7 +100,7 @@ def open_production(address: Address) -> LentConnection:
     Raises ServerError when there is no connection, ProofFailed when it is not a safe one.
     """
     connection = connect(address.conninfo())
-    try:
+    with closed_on_failure(connection, address):
         if address.leaves_the_machine and not connection.pgconn.ssl_in_use:
             raise ProofFailed(
                 f"the connection to {address.host} is not encrypted",
@@ -107,16 +108,23 @@ def open_production(address: Address) -> LentConnection:
                 fix="enable TLS on the server",
             )
         _refuse_pooler(connection)
-    except psycopg.Error as error:
-        connection.close()
-        raise lost(address, error) from None
-    except BaseException:
-        connection.close()
-        raise
     return connection
 
 
-def lost(address: Address, error: psycopg.Error) -> ServerError:
+@contextmanager
+def closed_on_failure(connection: LentConnection, address: Address) -> Iterator[None]:
+    """What is prepared on a connection fails: it is closed, and a loss is told as a ServerError."""
+    try:
+        yield
+    except psycopg.Error as error:
+        connection.close()
+        raise _lost(address, error) from None
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _lost(address: Address, error: psycopg.Error) -> ServerError:
     """The server went away before the run had begun."""
     reason = error.diag.message_primary or str(error).strip() or type(error).__name__
     return ServerError(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_housekeeping import history, prechecks
 from pytest_housekeeping.errors import ProofFailed
+from pytest_housekeeping.evidence_branch import FETCH
 from pytest_housekeeping.model import Finding, Level, Mode, RunOutcome, Verdict
 from pytest_housekeeping.prechecks import Judgement
 from pytest_housekeeping.production import baseline, ledger
@@ -282,7 +283,7 @@ def _evidence(around: Production) -> Judgement:
         f"none of {seen} committed staging audits proves this plan ({digest[:12]})",
         why="what is promoted has to be exactly what was tried",
         fix="run pytest --hk-mode=staging on this commit; in a clone, fetch its branch first:"
-        " git fetch origin 'refs/heads/housekeeping/audit/*:refs/heads/housekeeping/audit/*'",
+        f" {FETCH}",
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping import sqlfile
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import EvidenceError, MisuseError
+from pytest_housekeeping.evidence_branch import FETCH
 from pytest_housekeeping.history import Row, in_effect
 from pytest_housekeeping.model import Kind, Mode, RunOutcome, Target
 from pytest_housekeeping.repository import Repository
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pytest_housekeeping.audit_model import Artifact, Audit
 
 _WHY = "what is undone has to be exactly what was meant"
-_FETCH = "git fetch origin 'refs/heads/housekeeping/audit/*:refs/heads/housekeeping/audit/*'"
 _SHOWN = 5
 
 
@@ -71,7 +70,7 @@ def find_reverted(
     if place is None:
         raise _nothing(config, repository, rows, standing, to, target)
     undone = standing[place:]
-    audits = {run: _audit(config, repository, run) for run in {row.run for row in undone}}
+    audits = _audits(config, repository, {row.run for row in undone})
     for run, audit in audits.items():
         _refuse_foreign(run, audit, target)
         if any(step.id == "precheck::baseline" for step in audit.plan.steps):
@@ -114,7 +113,7 @@ def _unedited(config: Config, repository: Repository, path: str, sha256: str) ->
         raise EvidenceError(
             f"{path} is not here: the backup of before that promotion",
             why="without it nobody could say whether the schema has come back to what it was",
-            fix=_FETCH,
+            fix=FETCH,
         )
     good = [data for data in (*here, *committed) if sqlfile.digest(data) == sha256]
     whole = good if sha256 else list(committed) or here
@@ -167,7 +166,8 @@ def _nothing(
     names = (path.name.partition("_")[0] for path in config.folder("migrations").glob("*.sql"))
     if number is not None and number in {int(name) for name in names if name.isdecimal()}:
         return _refusal(to, "was never applied here", known)
-    for _, data in _audits(config, repository, to):
+    for _, _, text in _texts(config, repository, {to}, tuple(Mode)):
+        data = json.loads(text)
         run, there = data["run"], data["target"] or {}
         if there and not _is(there["system_identifier"], there["database"], target):
             place = f"{there['host']}:{there['port']}/{there['database']}"
@@ -198,34 +198,38 @@ def _refuse_foreign(run: str, audit: Audit, target: Target) -> None:
         )
 
 
-def _audit(config: Config, repository: Repository | None, run: str) -> Audit:
+def _audits(config: Config, repository: Repository | None, runs: set[str]) -> dict[str, Audit]:
+    """The audit of each promotion. Raises EvidenceError for one that is missing or was edited."""
     from pytest_housekeeping.audit import from_json
 
-    for name, data in _texts(config, repository, run, (Mode.PROD,)):
-        return from_json(data, name=name, intact=True)
-    raise EvidenceError(
-        f"the audit of run {run} is not here",
-        why="it says which segments were promoted and which backup was taken before",
-        fix=_FETCH,
-    )
-
-
-def _audits(
-    config: Config, repository: Repository | None, run: str
-) -> Iterator[tuple[str, dict[str, dict[str, str]]]]:
-    for name, text in _texts(config, repository, run, tuple(Mode)):
-        yield name, json.loads(text)
+    found: dict[str, Audit] = {}
+    for run, name, data in _texts(config, repository, runs, (Mode.PROD,)):
+        if run not in found:
+            found[run] = from_json(data, name=name, intact=True)
+    for run in sorted(runs - found.keys()):
+        raise EvidenceError(
+            f"the audit of run {run} is not here",
+            why="it says which segments were promoted and which backup was taken before",
+            fix=FETCH,
+        )
+    return found
 
 
 def _texts(
-    config: Config, repository: Repository | None, run: str, modes: Sequence[Mode]
-) -> Iterator[tuple[str, bytes]]:
-    """The audits of a run: those of git, and those of a run whose commit did not succeed."""
+    config: Config, repository: Repository | None, runs: set[str], modes: Sequence[Mode]
+) -> Iterator[tuple[str, str, bytes]]:
+    """Run, name and text of their audits: those of git, then those whose commit did not succeed."""
     folder: Path = config.root / config.audit
     for mode in modes:
         if repository is not None:
             for name, data in repository.evidence(mode, repository.relative(folder)):
-                if name.endswith(f"_{run}.json"):
-                    yield name, data
-        for path in sorted(folder.glob(f"{mode}_*_{glob.escape(run)}.json")):
-            yield path.name, path.read_bytes()
+                if (run := _run_of(name)) in runs:
+                    yield run, name, data
+        for path in sorted(folder.glob(f"{mode}_*.json")):
+            if (run := _run_of(path.name)) in runs:
+                yield run, path.name, path.read_bytes()
+
+
+def _run_of(name: str) -> str:
+    """The run in the name of an audit, ``<mode>_<UTC>_<run>.json``."""
+    return name.rpartition("_")[2].removesuffix(".json")

@@ -11,8 +11,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psycopg
-
 from pytest_housekeeping import config as configuration
 from pytest_housekeeping import history, sqlfile
 from pytest_housekeeping.contracts import TestNames
@@ -22,8 +20,7 @@ from pytest_housekeeping.history import Row
 from pytest_housekeeping.model import Applied, Finding, Kind, Level, Step, Verdict
 from pytest_housekeeping.past import proved_rollbacks
 from pytest_housekeeping.prechecks import Judgement
-from pytest_housekeeping.production import ledger
-from pytest_housekeeping.production.address import lost, open_production, read_address
+from pytest_housekeeping.production.address import closed_on_failure, open_production, read_address
 from pytest_housekeeping.production.reverting import Reverted, backup_of, find_reverted
 from pytest_housekeeping.production.surroundings import Production, past_of, refuse_unattested
 from pytest_housekeeping.production.undo_work import contracts_of, gather_work
@@ -44,8 +41,8 @@ if TYPE_CHECKING:
     from pytest_housekeeping.audit_model import Audit
     from pytest_housekeeping.registry import Rule
 
-_REPEATABLE = (Kind.VIEW, Kind.POLICY)
-_WORDS = {Change.ADDED: "is there, and was not", Change.REMOVED: "is gone, and was there"}
+# The schema of now was expected, and the backup's was found.
+_WORDS = {Change.REMOVED: "is there, and was not", Change.ADDED: "is gone, and was there"}
 
 
 @dataclass(kw_only=True)
@@ -220,7 +217,7 @@ class Rollback(Production):
                 path=migration_of(file.path),
             )
             for file, done in applied
-            if file.path in {rollback.path for rollback in self.work.rollbacks}
+            if file in self.work.rollbacks
         ]
         dropped = {file.path for file, _ in applied}
         back = {file.path for file in self.work.restored}
@@ -231,16 +228,7 @@ class Rollback(Production):
             and (self.is_last(segment) if row.path in back else row.path in dropped)
         ]
         history.record(connection, self.config.history_schema, rows)
-        ledger.record(
-            connection,
-            self.config.history_schema,
-            run=self.run_id,
-            commit=commit,
-            digest=self.plan.digest,
-            segment=segment,
-            segments=len(self.plan.segments),
-            fingerprint=self.read_fingerprint(connection),
-        )
+        self.remember(connection, segment)
 
 
 # Neither reads a row: what ANALYZE has counted, else what the statistics of use add up to.
@@ -301,10 +289,8 @@ _CHECKS: dict[str, Callable[[Rollback], Judgement]] = {
 
 
 def _told(fault: Difference) -> str:
-    """A difference seen from the backup; it was taken from the other side."""
     if fault.change in _WORDS:
-        flipped = Change.REMOVED if fault.change is Change.ADDED else Change.ADDED
-        return f"{_WORDS[flipped]} in the backup of before the promotion"
+        return f"{_WORDS[fault.change]} in the backup of before the promotion"
     return "\n    ".join(("is not as in the backup (- now, + backup)", *fault.lines))
 
 
@@ -330,8 +316,7 @@ def prepare_rollback(
     source = source_of(config, repository)
     refuse_unattested(source)
     connection = open_production(address)
-    bench = None
-    try:
+    with closed_on_failure(connection, address):
         target = locate(connection)
         rows = history.recorded(connection, config.history_schema)
         reverted = find_reverted(config, repository, rows, to, target)
@@ -340,34 +325,27 @@ def prepare_rollback(
         plan = build_undo(
             config, work, past=past_of(history.in_effect(rows)), contracts=contracts, verify=verify
         )
-        if not look_only:
-            bench = open_bench(connection.info.server_version // 10000)
-        return Rollback(
-            config=config,
-            plan=plan,
-            source=source,
-            run_id=secrets.token_hex(4),
-            started_at=datetime.now(UTC),
-            repository=repository,
-            commit=commit,
-            server=None,
-            secrets=(address.password,),
-            bench=bench,
-            address=address,
-            acknowledged_segments=segments,
-            accepted_drift=accepted_drift,
-            reverted=reverted,
-            work=work,
-            texts=texts,
-            proofs=proved_rollbacks(repository, config.root / config.audit, work.rollbacks),
-            _migrator=connection,
-            _target=target,
-        )
-    except psycopg.Error as error:
-        connection.close()
-        raise lost(address, error) from None
-    except BaseException:
-        if bench is not None:
-            bench.close()
-        connection.close()
-        raise
+        proofs = proved_rollbacks(repository, config.root / config.audit, work.rollbacks)
+        major = connection.info.server_version // 10000
+        bench = None if look_only else open_bench(major)
+    return Rollback(
+        config=config,
+        plan=plan,
+        source=source,
+        run_id=secrets.token_hex(4),
+        started_at=datetime.now(UTC),
+        repository=repository,
+        commit=commit,
+        server=None,
+        secrets=(address.password,),
+        bench=bench,
+        address=address,
+        acknowledged_segments=segments,
+        accepted_drift=accepted_drift,
+        reverted=reverted,
+        work=work,
+        texts=texts,
+        proofs=proofs,
+        _migrator=connection,
+        _target=target,
+    )

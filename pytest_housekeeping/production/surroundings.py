@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psycopg
-
 from pytest_housekeeping import config as configuration
 from pytest_housekeeping import history, prechecks
 from pytest_housekeeping.config import Config
@@ -24,7 +22,12 @@ from pytest_housekeeping.model import Applied, Kind, Mode, Verdict
 from pytest_housekeeping.pin import PIN_PATH, Pin, read_pin
 from pytest_housekeeping.plan import Past, build
 from pytest_housekeeping.production import backup, ledger
-from pytest_housekeeping.production.address import Address, lost, open_production, read_address
+from pytest_housekeeping.production.address import (
+    Address,
+    closed_on_failure,
+    open_production,
+    read_address,
+)
 from pytest_housekeeping.production.prechecks import CHECKS, role_attributes_query
 from pytest_housekeeping.repository import open_repository
 from pytest_housekeeping.server import Server, ServerSettings, start
@@ -156,16 +159,20 @@ class Production(Surroundings):
     ) -> None:
         super().before_commit(connection, applied, segment)
         if any(segment.files for segment in self.plan.segments):
-            ledger.record(
-                connection,
-                self.config.history_schema,
-                run=self.run_id,
-                commit=self.source.commit or "",
-                digest=self.plan.digest,
-                segment=segment,
-                segments=len(self.plan.segments),
-                fingerprint=self.read_fingerprint(connection),
-            )
+            self.remember(connection, segment)
+
+    def remember(self, connection: Connection, segment: int) -> None:
+        """The schema that this segment leaves, on record in the database itself."""
+        ledger.record(
+            connection,
+            self.config.history_schema,
+            run=self.run_id,
+            commit=self.source.commit or "",
+            digest=self.plan.digest,
+            segment=segment,
+            segments=len(self.plan.segments),
+            fingerprint=self.read_fingerprint(connection),
+        )
 
 
 def prepare_production(
@@ -194,7 +201,7 @@ def prepare_production(
         refuse_unattested(source)
     connection = open_production(address)
     server = linting = bench = None
-    try:
+    with closed_on_failure(connection, address):
         target = locate(connection)
         past = past_of(history.applied(connection, config.history_schema))
         _refuse_late_baseline(past, baseline)
@@ -214,12 +221,6 @@ def prepare_production(
             if config.lint and plan.files:
                 files = [config.root / file.path for file in plan.files]
                 linting = Linting.start(files, root=root)
-    except psycopg.Error as error:
-        connection.close()
-        raise lost(address, error) from None
-    except BaseException:
-        connection.close()
-        raise
     return Production(
         config=config,
         plan=plan,

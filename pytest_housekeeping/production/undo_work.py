@@ -13,15 +13,17 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.contracts import Contracts, TestNames, check_steps, load
 from pytest_housekeeping.database import LentConnection
 from pytest_housekeeping.dependents import standing_upon
-from pytest_housekeeping.errors import MisuseError, ProofFailed
+from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.history import Row
 from pytest_housekeeping.model import Kind, Step
+from pytest_housekeeping.past import promoted_text
 from pytest_housekeeping.production.reverting import Reverted
+from pytest_housekeeping.production.surroundings import past_of
 from pytest_housekeeping.repeatables import take_down
 from pytest_housekeeping.repository import Repository
 from pytest_housekeeping.rollback_files import misfits, rollback_of
 from pytest_housekeeping.sqlfile import SqlFile
-from pytest_housekeeping.sqlfolder import sql_paths
+from pytest_housekeeping.sqlfolder import read_kind
 from pytest_housekeeping.undo_plan import Undoing, Work
 
 if TYPE_CHECKING:
@@ -38,16 +40,11 @@ def gather_work(
     Raises MisuseError for a rollback file that undoes nothing, ProofFailed for a text that was
     applied and is nowhere to be found.
     """
-    rollbacks = {
-        path: sqlfile.read(config.root, path, Kind.ROLLBACK)
-        for path in sql_paths(config, sqlfile.FOLDERS[Kind.ROLLBACK])
-    }
-    migrations = [
-        sqlfile.read(config.root, path, Kind.MIGRATION)
-        for path in sql_paths(config, sqlfile.FOLDERS[Kind.MIGRATION])
-    ]
-    if errors := misfits(migrations, rollbacks.values()):
-        raise MisuseError("\n".join(str(error) for error in errors))
+    migrations, errors = read_kind(config, Kind.MIGRATION)
+    files, refused = read_kind(config, Kind.ROLLBACK)
+    rollbacks = {file.path: file for file in files}
+    if wrong := [*errors, *refused, *misfits(migrations, rollbacks)]:
+        raise MisuseError("\n".join(str(error) for error in wrong))
     undoing = tuple(
         Undoing(
             path=row.path, rollback=rollbacks.get(rollback_of(row.path)), place=reverted.place(row)
@@ -57,13 +54,17 @@ def gather_work(
     )
     newest = _last_by_path((*reverted.standing, *reversed(reverted.rows)))
     older = _last_by_path(reverted.standing)
-    now = {path: _text(config, repository, row) for path, row in newest.items()}
+
+    def text_of(row: Row) -> str:
+        return promoted_text(config.root, repository, past_of([row])[0])
+
+    now = {path: text_of(row) for path, row in newest.items()}
     touched = [row.path for row in reverted.rows if row.kind in _REPEATABLE]
     paths = sorted(
         standing_upon(connection, now, touched),
         key=lambda path: (newest[path].kind != "view", path),
     )
-    back = {path: _text(config, repository, older[path]) for path in paths if path in older}
+    back = {path: text_of(older[path]) for path in paths if path in older}
     drops = [(path, take_down(now[path], kept=back.get(path, ""))) for path in reversed(paths)]
     texts = {sqlfile.digest(text.encode()): text for _, text in drops}
     texts |= {older[path].sha256: text for path, text in back.items()}
@@ -87,25 +88,6 @@ def _made(path: str, text: str) -> SqlFile:
 
 def _last_by_path(rows: Iterable[Row]) -> dict[str, Row]:
     return {row.path: row for row in rows if row.kind in _REPEATABLE}
-
-
-def _text(config: Config, repository: Repository | None, row: Row) -> str:
-    """The text that was applied, from the disk where it is unchanged, else from its commit."""
-    path = config.root / row.path
-    data = path.read_bytes() if path.is_file() else b""
-    if sqlfile.digest(data) != row.sha256:
-        if repository is None:
-            raise ProofFailed(
-                f"the applied text of {row.path} is not on disk, and git is not there"
-            )
-        data = repository.show(row.commit, repository.relative(path))
-    if sqlfile.digest(data) != row.sha256:
-        raise ProofFailed(
-            f"{row.path} in commit {row.commit[:12]} is not the text that was applied",
-            why="what it has made could not be told",
-            fix=f"find the commit with that text (sha256 {row.sha256[:12]}...)",
-        )
-    return sqlfile.decode(data, row.path)
 
 
 def contracts_of(

@@ -5,16 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from pytest_housekeeping.snapshot.undoing import (
-    Mark,
-    Proposed,
-    Said,
-    printed,
-    quoted,
-    statements,
-    undo,
-    unknown,
-)
+from pytest_housekeeping.snapshot.inverse import Mark, Proposed, Said, statements, undo, unknown
+from pytest_housekeeping.statements import printed, quoted
 
 _GONE = {
     "CreateStmt": "its rows are gone; they have to come out of a backup of the data",

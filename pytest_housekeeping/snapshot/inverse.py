@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from pytest_housekeeping.made import dotted, made
+from pytest_housekeeping.statements import printed, quoted
+
 
 class Mark(StrEnum):
     """What a proposed statement does to what is there."""
@@ -42,31 +45,6 @@ class Said:
 
 _MAKERS = ("ViewStmt", "IndexStmt", "DefineStmt", "RuleStmt", "CompositeTypeStmt")
 _NAMELESS = ("VariableSetStmt", "SelectStmt", "TransactionStmt")
-_KINDS: dict[str, tuple[str, Callable[[Any], str]]] = {
-    "CreateSchemaStmt": ("SCHEMA", lambda n: quoted(n.schemaname)),
-    "CreateExtensionStmt": ("EXTENSION", lambda n: quoted(n.extname)),
-    "CreateEnumStmt": ("TYPE", lambda n: dotted(n.typeName)),
-    "CreateRangeStmt": ("TYPE", lambda n: dotted(n.typeName)),
-    "CompositeTypeStmt": ("TYPE", lambda n: printed(n.typevar)),
-    "CreateDomainStmt": ("DOMAIN", lambda n: dotted(n.domainname)),
-    "CreateSeqStmt": ("SEQUENCE", lambda n: printed(n.sequence)),
-    "CreateStmt": ("TABLE", lambda n: printed(n.relation)),
-    "CreateForeignTableStmt": ("FOREIGN TABLE", lambda n: printed(n.base.relation)),
-    "ViewStmt": ("VIEW", lambda n: printed(n.view)),
-    "CreateTableAsStmt": ("MATERIALIZED VIEW", lambda n: printed(n.into.rel)),
-    "CreateStatsStmt": ("STATISTICS", lambda n: dotted(n.defnames)),
-    "CreatePublicationStmt": ("PUBLICATION", lambda n: quoted(n.pubname)),
-    "CreateEventTrigStmt": ("EVENT TRIGGER", lambda n: quoted(n.trigname)),
-    "CreatePolicyStmt": (
-        "POLICY",
-        lambda n: f"{quoted(n.policy_name)} ON {printed(n.table)}",
-    ),
-    "CreateTrigStmt": (
-        "TRIGGER",
-        lambda n: f"{quoted(n.trigname)} ON {printed(n.relation)}",
-    ),
-    "RuleStmt": ("RULE", lambda n: f"{quoted(n.rulename)} ON {printed(n.relation)}"),
-}
 _SUBTYPES: dict[str, tuple[str, Mark, str]] = {
     "AT_EnableRowSecurity": (
         "DISABLE ROW LEVEL SECURITY",
@@ -106,15 +84,9 @@ def _bare(text: str) -> str:
 
 def subject(node: Any) -> str:
     """The object that a statement makes, ``TABLE shop.item``, or the one that it is about."""
-    name = type(node).__name__
-    if name in _KINDS:
-        kind, named = _KINDS[name]
-        return f"{kind} {named(node)}"
-    if name == "IndexStmt":
-        return f"INDEX {_beside(node.relation, node.idxname)}"
-    if name == "CreateFunctionStmt":
-        return f"{'PROCEDURE' if node.is_procedure else 'FUNCTION'} {_signature(node)}"
-    if name == "AlterTableStmt":
+    if found := made(node):
+        return " ".join(found)
+    if type(node).__name__ == "AlterTableStmt":
         if _adds_constraint(node):
             constraint = node.cmds[0].def_.conname
             return f"CONSTRAINT {quoted(constraint)} ON {printed(node.relation)}"
@@ -129,7 +101,7 @@ def undo(said: Said) -> Proposed:
         return Proposed(
             sql=f"DROP {said.subject}", mark=Mark.DESTROYS_DATA, why="its rows go with it"
         )
-    if name in _KINDS or name in ("IndexStmt", "CreateFunctionStmt"):
+    if made(said.node):
         return Proposed(sql=f"DROP {said.subject}", mark=Mark.SAFE, why="")
     work = _TAKEN_BACK.get(name)
     taken = work(said.node) if work else None
@@ -216,36 +188,3 @@ _TAKEN_BACK: dict[str, Callable[[Any], Proposed | None]] = {
 def _adds_constraint(node: Any) -> bool:
     commands: Any = getattr(node, "cmds", None) or ()
     return bool(len(commands) == 1 and commands[0].subtype.name == "AT_AddConstraint")
-
-
-def _beside(relation: Any, name: str) -> str:
-    """An index lies in the schema of its table."""
-    schema = f"{quoted(relation.schemaname)}." if relation.schemaname else ""
-    return f"{schema}{quoted(name)}"
-
-
-def _signature(node: Any) -> str:
-    wanted = [p for p in node.parameters or () if p.mode.value not in ("o", "t")]
-    if node.is_procedure:
-        wanted = list(node.parameters or ())
-    return f"{dotted(node.funcname)}({', '.join(printed(p.argType) for p in wanted)})"
-
-
-def printed(node: Any) -> str:
-    """A tree as SQL."""
-    from pglast.stream import RawStream
-
-    text: str = RawStream()(node)
-    return text.rstrip("; ")
-
-
-def dotted(names: Any) -> str:
-    """A qualified name."""
-    return ".".join(quoted(name.sval) for name in names)
-
-
-def quoted(name: str) -> str:
-    """A name as one would type it."""
-    from pglast.stream import maybe_double_quote_name
-
-    return str(maybe_double_quote_name(name))
