@@ -352,6 +352,31 @@ def test_a_chain_of_fifty_views_is_followed(desk: Connection) -> None:
     ]
 
 
+def test_tables_that_share_a_policy_are_each_judged_by_their_own_columns(
+    desk: Connection,
+) -> None:
+    """One tree of nodes for all of them: in what it says they differ by the names of columns."""
+    for table, columns, compared in (
+        ("a", "team integer, mate integer", "team"),
+        ("b", "mate integer, team integer", "mate"),
+        ("c", "team integer, mate integer", "team"),
+        ("d", "team integer NOT NULL, mate integer", "team"),
+    ):
+        named = f"desk.{table}"
+        desk.execute(f"CREATE TABLE {named} ({columns}); {SHUT.format(named)}".encode())
+        policy = f"CREATE POLICY own ON {named} TO desk_app USING ({compared} = desk.me())"
+        desk.execute(policy.encode())
+    trees = desk.execute(
+        "SELECT DISTINCT polqual::text FROM pg_policy WHERE polrelid::regclass::text ~ '[.][abcd]$'"
+    ).fetchall()
+    assert len(trees) == 1
+    assert [(f.rule, f.object) for f in all_judged(desk)] == [
+        ("policy-column-nullable", "desk.a.team"),
+        ("policy-column-nullable", "desk.b.mate"),
+        ("policy-column-nullable", "desk.c.team"),
+    ]
+
+
 @pytest.mark.parametrize("using", ["owner = 1 / 0", "1 / 0 = 1", "title::int = desk.me()"])
 def test_a_policy_that_raises_an_error_breaks_no_rule(desk: Connection, using: str) -> None:
     desk.execute(f"CREATE POLICY x ON desk.note TO desk_app USING ({using})".encode())

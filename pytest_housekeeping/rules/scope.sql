@@ -215,7 +215,8 @@ hk_clause AS (
     WHERE p.polwithcheck IS NOT NULL
 ),
 hk_tree AS (
-    SELECT DISTINCT c.tree FROM hk_clause AS c
+    SELECT d.tree, pg_catalog.row_number() OVER () AS number
+    FROM (SELECT DISTINCT c.tree FROM hk_clause AS c) AS d
 ),
 -- What a policy looks at: pg_depend names what is not PostgreSQL's own.
 hk_policy_depends AS (
@@ -242,39 +243,56 @@ hk_policy_reads AS (
     WHERE
         d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> d.table_oid
 ),
--- Columns of its own table that a policy compares with something asked at run time. An
--- expression is looked at once for each column, however many tables share it.
+-- Columns of its own table that a policy compares with something asked at run time.
 hk_identity AS (
-    SELECT
-        c.policy_oid,
-        c.table_oid,
-        c.command,
-        c.permissive,
-        c.attnum,
-        c.name,
-        pg_catalog.bool_or(c.clause = 'u') AS in_using,
-        pg_catalog.bool_or(c.clause = 'c') AS in_check
-    FROM hk_compared AS c
-    INNER JOIN hk_comparison AS m ON c.expression = m.expression AND c.name = m.name
-    GROUP BY c.policy_oid, c.table_oid, c.command, c.permissive, c.attnum, c.name
-),
-hk_compared AS (
     SELECT
         p.oid AS policy_oid,
         p.table_oid,
         p.command,
         p.permissive,
-        a.attnum,
-        a.attname AS name,
-        e.clause,
-        e.expression
-    FROM hk_policy AS p
-    INNER JOIN hk_policy_column AS c ON p.oid = c.policy_oid
-    INNER JOIN pg_catalog.pg_attribute AS a ON c.table_oid = a.attrelid AND c.attnum = a.attnum
-    CROSS JOIN LATERAL (
-        VALUES ('u', p.using_expression), ('c', p.check_expression)
-    ) AS e (clause, expression)
-    CROSS JOIN LATERAL (SELECT pg_catalog.quote_ident(a.attname) AS name) AS q
+        m.attnum,
+        m.name,
+        pg_catalog.bool_or(s.clause = 'USING') AS in_using,
+        pg_catalog.bool_or(s.clause = 'WITH CHECK') AS in_check
+    FROM hk_shape AS s
+    INNER JOIN hk_comparison AS m ON s.tree_number = m.tree_number AND s.columns = m.columns
+    INNER JOIN hk_policy_fact AS p ON s.policy_oid = p.oid
+    GROUP BY p.oid, p.table_oid, p.command, p.permissive, m.attnum, m.name
+),
+-- What an expression says about its own columns, by its tree and the names that they have. To print
+-- one, PostgreSQL loads all that it knows of the table: 10,000 tables that share a policy have it
+-- printed for one of them.
+hk_shape AS (
+    SELECT k.policy_oid, k.name AS clause, t.number AS tree_number, c.columns
+    FROM hk_clause AS k
+    INNER JOIN hk_tree AS t ON k.tree = t.tree
+    INNER JOIN (
+        SELECT
+            o.policy_oid,
+            pg_catalog.jsonb_object_agg(o.attnum, a.attname) AS columns
+        FROM hk_policy_column AS o
+        INNER JOIN pg_catalog.pg_attribute AS a ON o.table_oid = a.attrelid AND o.attnum = a.attnum
+        GROUP BY o.policy_oid
+    ) AS c ON k.policy_oid = c.policy_oid
+),
+hk_compared AS (
+    SELECT e.tree_number, e.columns, n.attnum::smallint, n.name::name, e.expression
+    FROM (
+        SELECT
+            s.tree_number,
+            s.columns,
+            pg_catalog.pg_get_expr(
+                CASE WHEN s.clause = 'USING' THEN p.polqual ELSE p.polwithcheck END, p.table_oid
+            ) AS expression
+        FROM (
+            SELECT h.tree_number, h.columns, h.clause, pg_catalog.min(h.policy_oid) AS policy_oid
+            FROM hk_shape AS h
+            GROUP BY h.tree_number, h.columns, h.clause
+        ) AS s
+        INNER JOIN hk_policy_fact AS p ON s.policy_oid = p.oid
+    ) AS e
+    CROSS JOIN LATERAL pg_catalog.jsonb_each_text(e.columns) AS n (attnum, name)
+    CROSS JOIN LATERAL (SELECT pg_catalog.quote_ident(n.name) AS name) AS q
     WHERE
         -- Below a sub-select the column carries the name of its table: that is no comparison
         -- of this row alone.
@@ -284,10 +302,10 @@ hk_compared AS (
         OR pg_catalog.strpos(e.expression, ' = ' || q.name || ')') > 0
 ),
 hk_comparison AS (
-    SELECT d.expression, d.name
-    FROM (SELECT DISTINCT c.expression, c.name FROM hk_compared AS c) AS d
-    INNER JOIN hk_pattern AS w ON d.name = w.name
-    WHERE d.expression ~ w.pattern
+    SELECT c.tree_number, c.columns, c.attnum, c.name
+    FROM hk_compared AS c
+    INNER JOIN hk_pattern AS w ON c.name = w.name
+    WHERE c.expression ~ w.pattern
     -- Kept apart from the join that uses it, so that nothing is matched more than once.
     OFFSET 0
 ),
