@@ -1,21 +1,26 @@
-"""What the catalogue catches beside pgrls, on the same databases: a table by defect.
+"""What the catalogue catches beside pgrls and splinter, on the same databases: a table by defect.
 
-pgrls is a program of its own; its path is given with ``--pgrls``. Each defect of the tests is laid
-on the same sound schema in a fresh database. A tool has caught it when it reports an error or a
-warning that it did not report on the sound schema; advice on speed does not count. The sound
-variants are laid likewise, and what is reported on them is counted as an alarm.
+Both are programs of their own: ``--pgrls`` names the first (from PyPI), ``--splinter`` the Postgres
+language server (npm: @postgres-language-server/cli), which runs Supabase's lints with ``dblint``.
+Each defect of the tests is laid on the same sound schema in a fresh database. A tool has caught it
+when it reports an error or a warning that it did not report on the sound schema (for splinter, any
+of its lints on security); advice on speed does not count. The sound variants are laid likewise, and
+what is reported on them is counted as an alarm. Splinter judges what Supabase's API shows, so for
+it the database is laid out as Supabase does it, the untrusted role being ``authenticated``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from shutil import which
 
 import psycopg
 
@@ -28,40 +33,62 @@ from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from catalogue_cases import DEFECTS, GROUND, SOUND
 
-CONTRACT = RlsContract(schemas=("desk",), roles=("desk_app",), context=("desk.me",))
+UNTRUSTED = "desk_app"
+CONTRACT = RlsContract(schemas=("desk",), roles=(UNTRUSTED,), context=("desk.me",))
 RULES = [rule for rule in shipped_rules() if rule.family != "boundary" and not rule.proof]
-ROLE = (
-    "DROP ROLE IF EXISTS desk_app; CREATE ROLE desk_app NOLOGIN; GRANT desk_app TO hk_migrator;"
-    "DROP ROLE IF EXISTS desk_team"
-)
+# What splinter calls the untrusted role; it wants the two others of Supabase to be there as well.
+SUPABASE = "authenticated"
+ROLES = """
+DROP ROLE IF EXISTS desk_app;
+DROP ROLE IF EXISTS desk_team;
+DROP ROLE IF EXISTS authenticated;
+DROP ROLE IF EXISTS anon;
+DROP ROLE IF EXISTS service_role;
+CREATE ROLE anon NOLOGIN;
+CREATE ROLE service_role NOLOGIN;
+CREATE ROLE {role} NOLOGIN;
+GRANT {role} TO hk_migrator;
+"""
+# As Supabase lays a project out: what is made is granted, and the schema is shown.
+SUPABASE_GROUND = """
+ALTER DEFAULT PRIVILEGES FOR ROLE hk_migrator GRANT ALL ON TABLES TO anon, authenticated;
+ALTER DATABASE {database} SET pgrst.db_schemas = 'desk'
+"""
+SPLINTER_LINT = re.compile(r"^splinter/security/(\w+) ━+\n\n +. (.+)$", re.MULTILINE)
 Reports = set[tuple[str, str]]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pgrls", default="pgrls")
+    parser.add_argument("--splinter", default="postgres-language-server")
     arguments = parser.parse_args()
+    for option, program in vars(arguments).items():
+        if which(program) is None:
+            parser.error(f"there is no program {program}: install it, or name it with --{option}")
     tools: dict[str, Callable[[StagingDatabase], Reports]] = {
         "housekeeping": by_housekeeping,
         "pgrls": lambda database: by_pgrls(arguments.pgrls, database),
+        "splinter": lambda database: by_splinter(arguments.splinter, database),
     }
     server = start(ServerSettings())
+
+    def reports(tool: str, sql: str) -> Reports:
+        with laid(server, sql, SUPABASE if tool == "splinter" else UNTRUSTED) as database:
+            return tools[tool](database)
+
     try:
-        with laid(server, "SELECT 1") as database:
-            usual = {name: tool(database) for name, tool in tools.items()}
-        caught: dict[str, list[bool]] = {name: [] for name in tools}
-        print(f"{'defect':34} {'object':28} " + " ".join(f"{name:>13}" for name in tools))
+        usual = {tool: reports(tool, "SELECT 1") for tool in tools}
+        caught: dict[str, list[bool]] = {tool: [] for tool in tools}
+        print(f"{'defect':34} {'object':28} " + " ".join(f"{tool:>13}" for tool in tools))
         for rule, name, sql in DEFECTS:
-            with laid(server, sql) as database:
-                for tool, look in tools.items():
-                    caught[tool].append(bool(look(database) - usual[tool]))
+            for tool in tools:
+                caught[tool].append(bool(reports(tool, sql) - usual[tool]))
             shown = " ".join(f"{'caught' if caught[tool][-1] else '-':>13}" for tool in tools)
             print(f"{rule:34} {name[:28]:28} {shown}")
-        alarms = dict.fromkeys(tools, 0)
-        for sql in SOUND:
-            with laid(server, sql) as database:
-                for tool, look in tools.items():
-                    alarms[tool] += bool(look(database) - usual[tool])
+        alarms = {
+            tool: sum(bool(reports(tool, sql) - usual[tool]) for sql in SOUND) for tool in tools
+        }
     finally:
         server.stop()
     for tool in tools:
@@ -69,21 +96,26 @@ def main() -> int:
             f"{tool}: {sum(caught[tool])} of {len(DEFECTS)} defects caught,"
             f" an alarm on {alarms[tool]} of {len(SOUND)} sound variants"
         )
-    ours, theirs = caught["housekeeping"], caught["pgrls"]
-    missed = [DEFECTS[n][0] for n in range(len(ours)) if theirs[n] and not ours[n]]
-    print(f"caught by pgrls alone: {', '.join(missed) or 'none'}")
+    ours = caught["housekeeping"]
+    others = [name for name in tools if name != "housekeeping"]
+    for tool in others:
+        missed = [DEFECTS[n][0] for n, theirs in enumerate(caught[tool]) if theirs and not ours[n]]
+        print(f"caught by {tool} and not by housekeeping: {', '.join(missed) or 'none'}")
+    alone = sum(not any(caught[tool][n] for tool in others) for n in range(len(DEFECTS)) if ours[n])
+    print(f"caught by housekeeping alone: {alone}")
     return int(not all(ours) or alarms["housekeeping"] > 0)
 
 
 @contextmanager
-def laid(server: Server, sql: str) -> Iterator[StagingDatabase]:
+def laid(server: Server, sql: str, role: str) -> Iterator[StagingDatabase]:
     database = server.database()
     try:
         with psycopg.connect(database.superuser_conninfo, autocommit=True) as connection:
-            connection.execute(ROLE.encode())
+            ground = ROLES + (SUPABASE_GROUND if role == SUPABASE else "")
+            connection.execute(ground.format(role=role, database=database.name).encode())
         with psycopg.connect(database.migrator_conninfo, autocommit=True) as connection:
-            connection.execute(GROUND.encode())
-            connection.execute(sql.encode())
+            for text in (GROUND, sql):
+                connection.execute(text.replace(UNTRUSTED, role).encode())
         yield database
     finally:
         server.drop(database)
@@ -118,6 +150,19 @@ def by_pgrls(program: str, database: StagingDatabase) -> Reports:
         for found in json.loads(done.stdout)["violations"]
         if found["severity"] in ("error", "warning") and not found["rule_id"].startswith("PERF")
     }
+
+
+def by_splinter(program: str, database: StagingDatabase) -> Reports:
+    where = f"postgresql:///{database.name}?host={database.host}&port={database.port}&user=postgres"
+    done = subprocess.run(
+        [program, "dblint", "--connection-string", where, "--colors=off"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "Command completed" not in done.stdout or "not shown" in done.stdout:
+        sys.exit(f"{program} ended with {done.returncode}: {done.stdout}{done.stderr}")
+    return set(SPLINTER_LINT.findall(done.stdout + done.stderr))
 
 
 if __name__ == "__main__":
