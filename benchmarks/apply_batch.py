@@ -2,8 +2,9 @@
 
 psql runs on a server that was started the same way, as the same role. Two ratios are shown: of the
 whole process, with the start of Python, pytest and the server in it, and of what the files add to a
-run with one file. The first one decides. Then the memory of the pytest process is held against
-that of a run whose files are twenty times as large. Exits with 1 above a limit.
+run with one file. The first one decides; beside it stands what pytest takes for as many items that
+do nothing, one to apply a file and one for its style. Then the memory of the pytest process is held
+against that of a run whose files are twenty times as large. Exits with 1 above a limit.
 
 The lint cache is warm: entries of clean files are written, not linted (lint_cold.py measures that).
 """
@@ -19,6 +20,7 @@ from pathlib import Path
 import psycopg
 from side_by_side import (
     Command,
+    idle_command,
     measured,
     peak_memory_kb,
     pytest_command,
@@ -78,13 +80,15 @@ def main() -> int:
 
 def speed(folder: Path, files: int, rounds: int) -> int:
     many, one = project(folder / "many", files), project(folder / "one", 1)
+    idle = idle_command(folder / "idle", 2 * files)
     server = start(ServerSettings(max_locks=64 + files))
-    seconds: dict[str, list[float]] = {"psql": [], "many": [], "one": []}
+    seconds: dict[str, list[float]] = {"psql": [], "many": [], "one": [], "idle": []}
     try:
         turns: dict[str, Callable[[], float]] = {
             "psql": lambda: by_psql(server, folder / "many" / "all.sql"),
             "many": lambda: measured(many),
             "one": lambda: measured(one),
+            "idle": lambda: measured(idle),
         }
         for number in range(rounds + 1):
             for name, turn in turns.items():
@@ -97,6 +101,7 @@ def speed(folder: Path, files: int, rounds: int) -> int:
     psql = show("psql -1 -f, one file", seconds["psql"])
     whole = show("pytest --hk-mode=staging, as items", seconds["many"])
     alone = show("pytest --hk-mode=staging, one file", seconds["one"])
+    show(f"pytest, {2 * files} items that do nothing", seconds["idle"])
     verdict("what the files add / psql", (whole - alone) / psql, LIMIT)
     return verdict("whole process / psql", whole / psql, LIMIT)
 

@@ -123,6 +123,18 @@ def empty_suite(folder: Path) -> Path:
     return folder
 
 
+def idle_command(folder: Path, items: int) -> Command:
+    """pytest with so many items that do nothing, and pytest-html's report of them: the least that
+    a run of so many items takes."""
+    empty_suite(folder)
+    (folder / "test_idle.py").write_text(
+        f"import pytest\n\n@pytest.mark.parametrize('n', range({items}))\n"
+        "def test_idle(n: int) -> None:\n    pass\n",
+        encoding="utf-8",
+    )
+    return pytest_command(folder, "--html=report.html", "--self-contained-html")
+
+
 def show(name: str, seconds: Sequence[float]) -> float:
     """Print the median and the spread; return the median."""
     median = statistics.median(seconds)

@@ -1,8 +1,8 @@
 """The repository's own sample through the whole of staging, against an empty pytest run.
 
 The committed files, cloned into a new folder; server, lint and bytecode caches are warm, the
-evidence is committed. Both run turn by turn in one environment. Exits with 1 when the ratio of the
-medians is above the limit.
+evidence is committed. Beside them stands what pytest takes for as many items that do nothing. All
+run turn by turn in one environment. Exits with 1 when the ratio of the medians is above the limit.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from side_by_side import (
     empty_suite,
+    idle_command,
     plain_environment,
     pytest_command,
     scratch,
@@ -23,6 +24,7 @@ from side_by_side import (
 )
 
 LIMIT = 2.5
+ITEMS = 460
 NOTHING_COLLECTED = 5
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -41,11 +43,13 @@ def main() -> int:
         seconds = turn_by_turn(
             {
                 "empty": pytest_command(empty_suite(folder / "empty"), code=NOTHING_COLLECTED),
+                "idle": idle_command(folder / "idle", ITEMS),
                 "staging": pytest_command(clone, "--hk-mode=staging"),
             },
             rounds,
         )
     empty = show("empty pytest run", seconds["empty"])
+    show(f"pytest, {ITEMS} items that do nothing", seconds["idle"])
     staging = show("pytest --hk-mode=staging, the sample", seconds["staging"])
     return verdict("ratio", staging / empty, LIMIT)
 

@@ -250,7 +250,8 @@ class _Trip:
         return True
 
     def _fingerprint(self) -> Fingerprint:
-        return read_fingerprint(self.connection, exclude_schemas=self.ground.excluded)
+        excluded = self.ground.excluded
+        return read_fingerprint(self.connection, exclude_schemas=excluded, prepared=True)
 
     def _contents(self) -> Contents:
         return read_contents(self.connection, excluded=self.ground.excluded)

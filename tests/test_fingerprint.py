@@ -165,6 +165,18 @@ def test_a_table_that_somebody_holds_is_an_error_and_the_transaction_goes_on(
         assert inside.execute("SELECT 1").fetchone() == (1,)
 
 
+def test_prepared_it_reads_the_same_whatever_the_session_has_lost(
+    inside: Connection, before: Fingerprint
+) -> None:
+    for loss in ("SELECT 1", "DEALLOCATE ALL", "CREATE TABLE shop.later (id int)", "DISCARD PLANS"):
+        inside.execute(loss.encode())
+        assert read_fingerprint(inside, prepared=True) == read_fingerprint(inside)
+    (first,), *_ = inside.execute("SELECT name FROM pg_prepared_statements").fetchall()
+    inside.execute(f"DEALLOCATE {first}".encode())
+    found = read_fingerprint(inside, prepared=True)
+    assert "table shop.later" in {each.name for each in diff(before, found)}
+
+
 def test_tables_that_come_and_go_meanwhile_do_not_matter(
     session: Connection, base: StagingDatabase, before: Fingerprint
 ) -> None:

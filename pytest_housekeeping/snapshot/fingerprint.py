@@ -48,6 +48,7 @@ _POLITENESS = "SET LOCAL lock_timeout = '250ms'"
 _PLANNING = """
 SET LOCAL enable_nestloop = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off;
 SET LOCAL work_mem = '64MB'"""
+_BEFORE = f"{_SETTINGS};{_PLANNING};{_POLITENESS}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,17 +96,22 @@ class Fingerprint:
 
 
 def read_fingerprint(
-    connection: Connection, *, exclude_schemas: tuple[str, ...] = ("housekeeping",)
+    connection: Connection,
+    *,
+    exclude_schemas: tuple[str, ...] = ("housekeeping",),
+    prepared: bool = False,
 ) -> Fingerprint:
     """The fingerprint of the database, uncommitted changes of an open transaction included.
 
     Nothing stays changed, and any role may do it: it reads the catalog alone, in two round trips.
     Outside a transaction it is read in one of its own. Reading a view's text takes ACCESS SHARE
-    locks on its tables, which are given back. Raises SnapshotError when the catalog cannot be
-    read: somebody holds such a table for seconds, or goes on dropping what is just being read.
+    locks on its tables, which are given back. Who reads many times has the queries ``prepared``:
+    they stay so in the session, and PostgreSQL plans them once. Raises SnapshotError when the
+    catalog cannot be read: somebody holds such a table for seconds, or goes on dropping what is
+    just being read.
     """
     try:
-        every, superuser, rows = _read_again(connection, exclude_schemas)
+        every, superuser, rows = _read_again(connection, exclude_schemas, prepared)
     except psycopg.Error as error:
         raise SnapshotError(
             f"the schema could not be read: {error.diag.message_primary or error}",
@@ -166,19 +172,23 @@ def from_json(text: str) -> Fingerprint:
 
 
 def _read_again(
-    connection: Connection, excluded: tuple[str, ...]
+    connection: Connection, excluded: tuple[str, ...], prepared: bool
 ) -> tuple[Mapping[str, str], str, list[tuple[Any, ...]]]:
     """Read again when somebody drops or holds what is just being read."""
+    queries = _queries(connection, excluded)
+    asked = [f"EXECUTE {name}" for name in queries] if prepared else list(queries.values())
     until = monotonic() + _PATIENCE
     while True:
         try:
             with _inside_transaction(connection), rolled_back(connection):
-                connection.execute(f"{_SETTINGS};{_PLANNING};{_POLITENESS}")
+                connection.execute(_BEFORE)
                 return (
                     read_every_privilege(connection),
                     _superuser(connection),
-                    list(_rows(connection, excluded)),
+                    list(_rows(connection, asked)),
                 )
+        except psycopg.errors.InvalidSqlStatementName:
+            _prepare(connection, queries)
         except _PASSING:
             if monotonic() > until:
                 raise
@@ -202,11 +212,28 @@ def _superuser(connection: Connection) -> str:
     return str(row[0]) if row else "postgres"
 
 
-def _rows(connection: Connection, excluded: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
-    """All queries in one round trip: the simple protocol takes several statements at once."""
+def _queries(connection: Connection, excluded: tuple[str, ...]) -> Mapping[str, str]:
+    """The queries by the names that they are prepared under, which say what they are."""
     literal = sql.Literal(list(excluded)).as_string(connection)
-    text = ";\n".join((*RELATION_QUERIES, *OBJECT_QUERIES, *DATABASE_QUERIES))
-    cursor = connection.execute(text.replace(":excluded", literal).encode())
+    every = (*RELATION_QUERIES, *OBJECT_QUERIES, *DATABASE_QUERIES)
+    texts = [query.replace(":excluded", literal) for query in every]
+    return {f"hk_{sha256(text.encode()).hexdigest()[:24]}": text for text in texts}
+
+
+def _prepare(connection: Connection, queries: Mapping[str, str]) -> None:
+    """Those that the session does not have: it may have lost some, and DEALLOCATE is no crime."""
+    with _inside_transaction(connection), rolled_back(connection):
+        connection.execute(_BEFORE)
+        known = connection.execute("SELECT name FROM pg_prepared_statements").fetchall()
+        missing = queries.keys() - {name for (name,) in known}
+        connection.execute(
+            ";".join(f"PREPARE {name} AS {queries[name]}" for name in missing).encode()
+        )
+
+
+def _rows(connection: Connection, statements: Iterable[str]) -> Iterator[tuple[Any, ...]]:
+    """All queries in one round trip: the simple protocol takes several statements at once."""
+    cursor = connection.execute(";\n".join(statements).encode())
     while True:
         yield from cursor.fetchall()
         if not cursor.nextset():
