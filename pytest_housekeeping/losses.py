@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -39,6 +40,7 @@ AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 AND NOT n.nspname = ANY (%s)
 AND pg_catalog.pg_has_role(current_user, c.relowner, 'USAGE')
 ORDER BY 2, 3"""
+_LAST_NAME = re.compile(r'\.(?:"(?:[^"]|"")+"|[^".]+)$')
 _COUNT = sql.SQL("SELECT pg_catalog.json_build_array({counts}) FROM {table}")
 
 
@@ -105,6 +107,12 @@ def losses(before: Contents, after: Contents) -> Iterator[tuple[str, str]]:
                 yield f"column {was.name}.{column}", f"is dropped, with {_count(values, 'value')}"
         if now.rows < was.rows:
             yield f"table {was.name}", f"loses {was.rows - now.rows} of {_count(was.rows, 'row')}"
+
+
+def table_of(lost: str) -> str:
+    """The table that something is lost from, by the name that `losses` gives to what is lost."""
+    kind, _, name = lost.partition(" ")
+    return _LAST_NAME.sub("", name) if kind == "column" else name
 
 
 def _count(number: int, noun: str) -> str:

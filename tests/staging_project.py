@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from fresh_copy import ROOT, commit_all, fresh_repository, git
+from fresh_copy import commit_all, fresh_repository, git
 
 PROJECTS = Path(__file__).parent / "projects"
 _FOREIGN = ("HK_", "PG", "GITHUB_", "PYTEST_", "GIT_")
@@ -134,7 +134,7 @@ class Project:
     ) -> subprocess.Popen[str]:
         """pytest in this project, without the plugins that only a person at work wants."""
         command = [*prefix, sys.executable, "-m", "pytest", "-W", "error", "--color=no"]
-        command += ["-p", "no:cacheprovider", *arguments]
+        command += ["-p", "no:cacheprovider", "-p", "no:hypothesispytest", *arguments]
         if not any(argument.startswith("--randomly") for argument in arguments):
             command += ["-p", "no:randomly"]
         return subprocess.Popen(
@@ -152,7 +152,7 @@ class Project:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN) and k != "CI"}
         return kept | {
             "PATH": f"{os.environ['PATH']}:{self._mark}",
-            "PYTHONPATH": f"{Path(__file__).parent}:{ROOT}",
+            "PYTHONPATH": str(Path(__file__).parent),
             "TMPDIR": str(self.scratch),
             "HK_TEST_FOLDERS": str(self._list),
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from cycle_ground import BATCH, TRIP, Batch, prove, told, wrong
 
+from pytest_housekeeping.losses import table_of
 from pytest_housekeeping.repeatables import take_down, views_of
 from pytest_housekeeping.server import StagingDatabase
 
@@ -125,6 +126,20 @@ def test_what_is_destroyed_is_counted_also_where_policies_hide_it(
         "table desk.ticket is dropped, with 2 rows",
     ]
     assert all(verdict.passed for verdict in verdicts.values())
+
+
+@pytest.mark.parametrize(
+    ("lost", "table"),
+    [
+        ("table desk.ticket", "desk.ticket"),
+        ("column desk.ticket.kind", "desk.ticket"),
+        ('table "De.sk"."Tick.et"', '"De.sk"."Tick.et"'),
+        ('column "De.sk"."Tick.et"."a.b"', '"De.sk"."Tick.et"'),
+        ('column desk.ticket."say ""a.b"""', "desk.ticket"),
+    ],
+)
+def test_the_table_that_something_is_lost_from(lost: str, table: str) -> None:
+    assert table_of(lost) == table
 
 
 def test_a_rename_destroys_nothing_and_deleted_rows_are_told(database: StagingDatabase) -> None:

@@ -17,6 +17,7 @@ from pytest_housekeeping.contracts import TestNames
 from pytest_housekeeping.database import Connection, locate
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.history import Row
+from pytest_housekeeping.losses import table_of
 from pytest_housekeeping.model import Applied, Finding, Kind, Level, Step, Verdict
 from pytest_housekeeping.past import proved_rollbacks
 from pytest_housekeeping.prechecks import Judgement
@@ -137,11 +138,7 @@ class Rollback(Production):
     def destroyed(self) -> Iterator[tuple[str, str]]:
         """What goes, as staging has seen it, with how many rows production has in it now."""
         names = list(dict.fromkeys(n for _, lost in self.proofs.values() for n in lost))
-        tables = [name.partition(" ")[2] for name in names]
-        tables = [
-            table.rpartition(".")[0] if name.startswith("column ") else table
-            for name, table in zip(names, tables, strict=True)
-        ]
+        tables = [table_of(name) for name in names]
         rows = self.migrator().execute(_ROWS, (tables,)).fetchall()
         estimates = dict(rows)
         for name, table in zip(names, tables, strict=True):
