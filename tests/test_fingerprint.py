@@ -166,14 +166,19 @@ def test_a_table_that_somebody_holds_is_an_error_and_the_transaction_goes_on(
 
 
 def test_prepared_it_reads_the_same_whatever_the_session_has_lost(
-    inside: Connection, before: Fingerprint
+    base: StagingDatabase, before: Fingerprint
 ) -> None:
-    for loss in ("SELECT 1", "DEALLOCATE ALL", "CREATE TABLE shop.later (id int)", "DISCARD PLANS"):
-        inside.execute(loss.encode())
-        assert read_fingerprint(inside, prepared=True) == read_fingerprint(inside)
-    (first,), *_ = inside.execute("SELECT name FROM pg_prepared_statements").fetchall()
-    inside.execute(f"DEALLOCATE {first}".encode())
-    found = read_fingerprint(inside, prepared=True)
+    losses = ("SELECT 1", "DEALLOCATE ALL", "CREATE TABLE shop.later (id int)", "DISCARD PLANS")
+    # As the promotion's own connection: psycopg prepares nothing, and so deallocates nothing.
+    with psycopg.connect(base.superuser_conninfo, prepare_threshold=None) as connection:
+        for loss in losses:
+            connection.execute(loss.encode())
+            prepared = read_fingerprint(connection, prepared=True)
+            assert prepared == read_fingerprint(connection)
+        (first,), *_ = connection.execute("SELECT name FROM pg_prepared_statements").fetchall()
+        connection.execute(f"DEALLOCATE {first}".encode())
+        found = read_fingerprint(connection, prepared=True)
+        connection.rollback()
     assert "table shop.later" in {each.name for each in diff(before, found)}
 
 
