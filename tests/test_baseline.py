@@ -37,11 +37,17 @@ def test_what_is_there_is_recorded_and_nothing_is_pending_then(existing: Product
     run = existing.promote(f"--hk-baseline={last(existing)}")
     assert (run.code, run.outcome) == (0, "promoted"), run.output
     assert run.steps["precheck::baseline"] == "passed"
+    baseline = run.audit["run"]["id"]
     run = existing.promote()
     assert (run.code, run.outcome) == (0, "nothing_to_promote"), run.output
     run = existing.promote(f"--hk-baseline={last(existing)}")
     assert run.code == 4, run.output
     assert "on record already" in run.output
+    before = existing.state
+    run = existing.undo(str(baseline))
+    assert run.code == 4, run.output
+    assert f"run {baseline} recorded a baseline and applied nothing" in run.output
+    assert existing.state == before
 
 
 def test_a_difference_is_named_and_nothing_recorded(existing: Production) -> None:

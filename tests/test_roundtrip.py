@@ -128,6 +128,36 @@ def test_what_is_destroyed_is_counted_also_where_policies_hide_it(
     assert all(verdict.passed for verdict in verdicts.values())
 
 
+def test_a_migration_that_makes_something_else_the_second_time_is_told(
+    database: StagingDatabase,
+) -> None:
+    """What it makes hangs on the data, and the rollback leaves other data than it found."""
+    by_rows = (
+        (
+            "DO $$ BEGIN IF EXISTS (SELECT FROM desk.ticket)"
+            " THEN ALTER TABLE desk.ticket ADD a int;"
+            " ELSE ALTER TABLE desk.ticket ADD b int; END IF; END $$;"
+        ),
+        (
+            "ALTER TABLE desk.ticket DROP COLUMN IF EXISTS a, DROP COLUMN IF EXISTS b;"
+            " WITH gone AS (DELETE FROM desk.ticket RETURNING id)"
+            " INSERT INTO desk.ticket SELECT 2, 'x' WHERE NOT EXISTS (SELECT FROM gone);"
+        ),
+    )
+    verdicts = prove(database, Batch(migrations=[(DESK, NO_DESK), by_rows]))
+
+    assert wrong(verdicts[TRIP.format(2)]) == ["column desk.ticket.a", "column desk.ticket.b"]
+
+
+def test_what_no_file_made_is_missed_at_the_end(database: StagingDatabase) -> None:
+    by_hand = "GRANT SELECT ON desk.open TO PUBLIC"
+    batch = Batch(migrations=[(DESK, NO_DESK)], views={"open.sql": (OPEN, "")}, seed=by_hand)
+    verdicts = prove(database, batch)
+
+    assert wrong(verdicts[BATCH]) == ["view desk.open"]
+    assert "after going there and back" in verdicts[BATCH].errors[0].detail
+
+
 @pytest.mark.parametrize(
     ("lost", "table"),
     [
