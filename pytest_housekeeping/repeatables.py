@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pytest_housekeeping.made import made
+from pytest_housekeeping.made import dotted, made
 from pytest_housekeeping.statements import printed
 
 _VIEWS = ("VIEW", "MATERIALIZED VIEW")
@@ -36,6 +36,28 @@ def take_down(text: str, *, kept: str = "") -> str:
 def views_of(text: str) -> tuple[str, ...]:
     """The views, materialized or not, that a file makes, as it names them."""
     return tuple(dict.fromkeys(name for kind, name in _made(text) if kind in _VIEWS))
+
+
+def relations_in(text: str) -> tuple[str, ...]:
+    """The relations that a file names, as it names them: what it reads, grants on, comments."""
+    from pglast import ast, parse_sql
+    from pglast.visitors import Visitor
+
+    found: dict[str, None] = {}
+
+    class Relations(Visitor):
+        def visit_RangeVar(self, _: Any, node: Any) -> None:  # noqa: N802
+            names = (node.schemaname, node.relname)
+            found[".".join(_always_quoted(name) for name in names if name)] = None
+
+        def visit_CommentStmt(self, _: Any, node: Any) -> None:  # noqa: N802
+            if isinstance(node.object, tuple) and all(
+                isinstance(n, ast.String) for n in node.object
+            ):
+                found[dotted(node.object, _always_quoted)] = None
+
+    Relations()(parse_sql(text))
+    return tuple(found)
 
 
 def _gone(kind: str, name: str) -> str:

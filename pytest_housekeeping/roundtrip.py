@@ -282,7 +282,8 @@ class _Trip:
         ]
         if _errors(self.batch):
             return self.batch
-        return [*self.batch, *(_error(path, "has failed") for path in broken)]
+        fix = "its own item says what is wrong with it"
+        return [*self.batch, *(_error(path, "has failed", fix) for path in broken)]
 
     def _verdict(self, findings: Sequence[Finding], told: str) -> Verdict:
         evidence = () if _errors(findings) else (told,)

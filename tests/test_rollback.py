@@ -332,6 +332,36 @@ def test_back_to_before_the_first_promotion(done: Done, rehearsed: Rehearsal) ->
     assert [step for step in run.steps if step.startswith("promote")] == ["promote"]
 
 
+def test_views_and_policies_go_back_to_their_text_of_before(done: Done) -> None:
+    """Nothing but a view was promoted; a file that is as it was had granted on the old one."""
+    second = done.schema
+    done.production.change(
+        {
+            "sql/views/pressing.sql": (
+                "DROP VIEW IF EXISTS desk.pressing;\n"
+                "CREATE VIEW desk.pressing WITH (security_invoker = true) AS\n"
+                "SELECT urgency AS how, id FROM desk.ticket;\n"
+                "GRANT SELECT ON desk.pressing TO desk_app;\n"
+            )
+        },
+        stage=True,
+    )
+    run = done.production.promote()
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    assert [each.name for each in diff(second, done.schema)][-1] == "view desk.pressing"
+    merge_audit(done.production.root)
+    undone = done.undo(to=run.audit["run"]["id"])
+
+    assert (undone.code, undone.outcome) == (0, "promoted"), undone.output
+    assert [step for step in undone.steps if step.startswith("sql/")] == [
+        "sql/policies/note.sql::drop",
+        "sql/views/pressing.sql::drop",
+        "sql/views/pressing.sql::apply",
+        "sql/policies/note.sql::apply",
+    ]
+    assert diff(second, done.schema) == ()
+
+
 def test_segments_are_undone_in_reverse_each_on_its_own(
     production: Production, before: Fingerprint
 ) -> None:

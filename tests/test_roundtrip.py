@@ -17,6 +17,7 @@ OPEN = "CREATE OR REPLACE VIEW desk.open AS SELECT id, subject FROM desk.ticket;
 OPEN_KIND = (
     "DROP VIEW IF EXISTS desk.open; CREATE VIEW desk.open AS SELECT id, kind FROM desk.ticket;"
 )
+WIDER = "CREATE OR REPLACE VIEW desk.open AS SELECT id, subject, kind FROM desk.ticket;"
 UPON = "CREATE OR REPLACE VIEW desk.upon AS SELECT id FROM desk.open;"
 
 
@@ -147,6 +148,40 @@ def test_a_migration_that_makes_something_else_the_second_time_is_told(
     verdicts = prove(database, Batch(migrations=[(DESK, NO_DESK), by_rows]))
 
     assert wrong(verdicts[TRIP.format(2)]) == ["column desk.ticket.a", "column desk.ticket.b"]
+
+
+@pytest.mark.parametrize(
+    "upon",
+    [
+        "GRANT SELECT ON desk.open TO PUBLIC;",
+        "COMMENT ON VIEW desk.open IS 'what is to be done';",
+        (
+            "CREATE OR REPLACE RULE kept AS ON DELETE TO desk.open DO INSTEAD NOTHING;"
+            " ALTER VIEW desk.open ALTER COLUMN id SET DEFAULT 7;"
+        ),
+        (
+            "ALTER TABLE desk.ticket ENABLE ROW LEVEL SECURITY;"
+            " DROP POLICY IF EXISTS p ON desk.ticket; CREATE POLICY p ON desk.ticket"
+            " USING (EXISTS (SELECT FROM desk.upon AS o WHERE o.id = ticket.id));"
+        ),
+    ],
+    ids=["grant", "comment", "rule", "policy"],
+)
+def test_what_another_file_says_of_a_changed_view_comes_back_with_it(
+    database: StagingDatabase, upon: str
+) -> None:
+    verdicts = prove(
+        database,
+        Batch(
+            past=[(DESK, NO_DESK)],
+            migrations=[(KIND, NO_KIND)],
+            views={"open.sql": (WIDER, OPEN), "upon.sql": (UPON, None)},
+            policies={"upon.sql": (upon, None)},
+        ),
+    )
+
+    assert wrong(verdicts[BATCH]) == []
+    assert all(verdict.passed for verdict in verdicts.values())
 
 
 def test_what_no_file_made_is_missed_at_the_end(database: StagingDatabase) -> None:
