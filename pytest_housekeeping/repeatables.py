@@ -12,6 +12,9 @@ _VIEWS = ("VIEW", "MATERIALIZED VIEW")
 _TAKEN = (*_VIEWS, "POLICY", "TRIGGER", "RULE", "FUNCTION", "PROCEDURE")
 _GRANT = "GRANT"
 _STAYING = ("FUNCTION", "PROCEDURE", _GRANT)
+# What a comment is of: the relation itself, or what is called by its relation.
+_RELATIONS = ("VIEW", "MATVIEW", "TABLE", "FOREIGN_TABLE", "INDEX", "SEQUENCE")
+_OF_A_RELATION = ("COLUMN", "POLICY", "RULE", "TRIGGER", "TABCONSTRAINT")
 # REVOKE knows no IF EXISTS.
 _IF_EXISTS = (
     "DO $hk$ BEGIN {}; EXCEPTION WHEN undefined_table OR undefined_function OR undefined_object"
@@ -40,7 +43,7 @@ def views_of(text: str) -> tuple[str, ...]:
 
 def relations_in(text: str) -> tuple[str, ...]:
     """The relations that a file names, as it names them: what it reads, grants on, comments."""
-    from pglast import ast, parse_sql
+    from pglast import parse_sql
     from pglast.visitors import Visitor
 
     found: dict[str, None] = {}
@@ -51,9 +54,10 @@ def relations_in(text: str) -> tuple[str, ...]:
             found[".".join(_always_quoted(name) for name in names if name)] = None
 
         def visit_CommentStmt(self, _: Any, node: Any) -> None:  # noqa: N802
-            if isinstance(node.object, tuple) and all(
-                isinstance(n, ast.String) for n in node.object
-            ):
+            kind = node.objtype.name.removeprefix("OBJECT_")
+            if kind in _OF_A_RELATION:
+                found[dotted(node.object[:-1], _always_quoted)] = None
+            elif kind in _RELATIONS:
                 found[dotted(node.object, _always_quoted)] = None
 
     Relations()(parse_sql(text))

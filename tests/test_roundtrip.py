@@ -160,12 +160,19 @@ def test_a_migration_that_makes_something_else_the_second_time_is_told(
             " ALTER VIEW desk.open ALTER COLUMN id SET DEFAULT 7;"
         ),
         (
+            "COMMENT ON COLUMN desk.open.id IS 'whose';"
+            " DROP POLICY IF EXISTS p ON desk.ticket; CREATE POLICY p ON desk.ticket USING (true);"
+            " COMMENT ON POLICY p ON desk.ticket IS 'everybody';"
+            " COMMENT ON CONSTRAINT ticket_pkey ON desk.ticket IS 'one each';"
+            " COMMENT ON SCHEMA desk IS 'at which one sits';"
+        ),
+        (
             "ALTER TABLE desk.ticket ENABLE ROW LEVEL SECURITY;"
             " DROP POLICY IF EXISTS p ON desk.ticket; CREATE POLICY p ON desk.ticket"
             " USING (EXISTS (SELECT FROM desk.upon AS o WHERE o.id = ticket.id));"
         ),
     ],
-    ids=["grant", "comment", "rule", "policy"],
+    ids=["grant", "comment", "rule", "comments", "policy"],
 )
 def test_what_another_file_says_of_a_changed_view_comes_back_with_it(
     database: StagingDatabase, upon: str
