@@ -361,6 +361,13 @@ def test_views_and_policies_go_back_to_their_text_of_before(done: Done) -> None:
     ]
     assert diff(second, done.schema) == ()
 
+    merge_audit(done.production.root)
+    staged = done.production.stage()
+    assert (staged.code, staged.outcome) == (0, "promoted"), staged.output
+    assert staged.message("precheck::files").startswith("1 pending, ")
+    again = done.production.promote()
+    assert (again.code, again.outcome) == (0, "promoted"), again.output
+
 
 def test_segments_are_undone_in_reverse_each_on_its_own(
     production: Production, before: Fingerprint
