@@ -200,6 +200,31 @@ def test_what_no_file_made_is_missed_at_the_end(database: StagingDatabase) -> No
     assert "after going there and back" in verdicts[BATCH].errors[0].detail
 
 
+def test_partitions_are_counted_as_what_they_are_a_part_of(database: StagingDatabase) -> None:
+    parted = (
+        (
+            "CREATE TABLE desk.log (id int, line text) PARTITION BY LIST (id);"
+            " CREATE TABLE desk.log_1 PARTITION OF desk.log FOR VALUES IN (1);"
+        ),
+        "DROP TABLE desk.log;",
+    )
+    more = (
+        "CREATE TABLE desk.log_2 PARTITION OF desk.log FOR VALUES IN (2);",
+        "DROP TABLE desk.log_2; DELETE FROM desk.log WHERE line = 'b';",
+    )
+    wider = ("ALTER TABLE desk.log ADD who text;", "ALTER TABLE desk.log DROP who;")
+    seed = "INSERT INTO desk.log VALUES (1, 'a', 'me'), (1, 'b', NULL), (2, 'c', 'you');"
+    batch = Batch(migrations=[(DESK, NO_DESK), parted, more, wider], seed=seed)
+
+    assert told(prove(database, batch)) == [
+        "column desk.log.who is dropped, with 2 values",
+        "table desk.log loses 2 of 3 rows",
+        "table desk.log_2 is dropped, with 1 row",
+        "table desk.log is dropped, with 1 row",
+        "table desk.ticket is dropped, with 0 rows",
+    ]
+
+
 @pytest.mark.parametrize(
     ("lost", "table"),
     [
