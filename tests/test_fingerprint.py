@@ -17,6 +17,7 @@ from pytest_housekeeping.snapshot import (
     Fingerprint,
     SnapshotError,
     diff,
+    fingerprint,
     from_json,
     read_fingerprint,
     to_json,
@@ -180,6 +181,15 @@ def test_prepared_it_reads_the_same_whatever_the_session_has_lost(
         found = read_fingerprint(connection, prepared=True)
         connection.rollback()
     assert "table shop.later" in {each.name for each in diff(before, found)}
+
+
+def test_a_session_that_keeps_nothing_prepared_is_an_error(
+    session: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fingerprint, "_prepare", lambda *_: session.execute("DEALLOCATE ALL"))
+    monkeypatch.setattr(fingerprint, "_PATIENCE", 0.1)
+    with pytest.raises(SnapshotError, match=r"prepared statement .* does not exist"):
+        read_fingerprint(session, prepared=True)
 
 
 def test_tables_that_come_and_go_meanwhile_do_not_matter(

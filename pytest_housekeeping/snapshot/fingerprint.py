@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from operator import attrgetter
 from time import monotonic
@@ -175,7 +175,7 @@ def _read_again(
     connection: Connection, excluded: tuple[str, ...], prepared: bool
 ) -> tuple[Mapping[str, str], str, list[tuple[Any, ...]]]:
     """Read again when somebody drops or holds what is just being read."""
-    queries = _queries(connection, excluded)
+    queries = _queries(excluded)
     asked = [f"EXECUTE {name}" for name in queries] if prepared else list(queries.values())
     until = monotonic() + _PATIENCE
     while True:
@@ -187,11 +187,11 @@ def _read_again(
                     _superuser(connection),
                     list(_rows(connection, asked)),
                 )
-        except psycopg.errors.InvalidSqlStatementName:
-            _prepare(connection, queries)
-        except _PASSING:
+        except (*_PASSING, psycopg.errors.InvalidSqlStatementName):
             if monotonic() > until:
                 raise
+            if prepared:
+                _prepare(connection, queries)
 
 
 @contextmanager
@@ -212,9 +212,10 @@ def _superuser(connection: Connection) -> str:
     return str(row[0]) if row else "postgres"
 
 
-def _queries(connection: Connection, excluded: tuple[str, ...]) -> Mapping[str, str]:
+@lru_cache(maxsize=8)
+def _queries(excluded: tuple[str, ...]) -> Mapping[str, str]:
     """The queries by the names that they are prepared under, which say what they are."""
-    literal = sql.Literal(list(excluded)).as_string(connection)
+    literal = sql.Literal(list(excluded)).as_string()
     every = (*RELATION_QUERIES, *OBJECT_QUERIES, *DATABASE_QUERIES)
     texts = [query.replace(":excluded", literal) for query in every]
     return {f"hk_{sha256(text.encode()).hexdigest()[:24]}": text for text in texts}
