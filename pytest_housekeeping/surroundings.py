@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Protocol
 
 import psycopg
@@ -83,11 +83,11 @@ class Surroundings:
     config: Config
     plan: Plan
     source: Source
-    run_id: str
-    started_at: datetime
     repository: Repository | None
     commit: bool
-    server: Server | None
+    run_id: str = field(default_factory=lambda: token_hex(4))
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    server: Server | None = None
     secrets: tuple[str, ...] = ()
     linting: Linting | None = None
     journal: CommitLog | None = None
@@ -461,8 +461,6 @@ def prepare(
         config=config,
         plan=plan,
         source=source,
-        run_id=secrets.token_hex(4),
-        started_at=datetime.now(UTC),
         repository=repository,
         commit=commit,
         write_baseline=write_baseline,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -329,11 +328,8 @@ def prepare_rollback(
         config=config,
         plan=plan,
         source=source,
-        run_id=secrets.token_hex(4),
-        started_at=datetime.now(UTC),
         repository=repository,
         commit=commit,
-        server=None,
         secrets=(address.password,),
         bench=bench,
         address=address,

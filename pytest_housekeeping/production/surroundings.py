@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -225,8 +223,6 @@ def prepare_production(
         config=config,
         plan=plan,
         source=source,
-        run_id=secrets.token_hex(4),
-        started_at=datetime.now(UTC),
         repository=repository,
         commit=commit,
         server=server,
