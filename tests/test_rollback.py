@@ -262,6 +262,7 @@ def test_what_a_rollback_leaves_behind_is_refused_and_can_be_accepted(done: Done
 
     refused(done, run, "type desk.urgency", "is there, and was not in the backup")
     assert (run.outcome, run.steps["promote"]) == ("rolled_back", "skipped")
+    assert "as accepted" not in run.output
     accepted = re.search(r"--hk-accept-drift=([0-9a-f]{64})", run.output)
     assert accepted is not None
     refused(done, done.undo(f"--hk-accept-drift={'0' * 64}"), "type desk.urgency")

@@ -198,7 +198,7 @@ class Rollback(Production):
         )
         said = "the schema is the one of before the promotion"
         if findings:
-            said = f"{len(findings)} objects differ from the backup, as accepted"
+            said = f"{len(findings)} objects differ from the backup" + ", as accepted" * accepted
         evidence = (said, *(f"limit of the proof: {limit}" for limit in proof.limits))
         return Verdict(examined=max(1, proof.objects), findings=findings, evidence=evidence)
 
