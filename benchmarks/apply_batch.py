@@ -29,9 +29,9 @@ from side_by_side import (
     verdict,
 )
 
-from pytest_housekeeping import lint_cache
-from pytest_housekeeping.lint import OVERRIDES
-from pytest_housekeeping.lint_style import Style
+from pytest_housekeeping.checks.style import cache as lint_cache
+from pytest_housekeeping.checks.style.linter import OVERRIDES
+from pytest_housekeeping.checks.style.result import Style
 from pytest_housekeeping.server import Server, ServerSettings, start
 from pytest_housekeeping.server.extensions import find_programs
 

@@ -24,10 +24,10 @@ from shutil import which
 
 import psycopg
 
-from pytest_housekeeping import guards
+from pytest_housekeeping.checks.rls import verdict as guards
+from pytest_housekeeping.declarations.rls import RlsContract
+from pytest_housekeeping.declarations.rules import shipped_rules
 from pytest_housekeeping.model import Level
-from pytest_housekeeping.registry import shipped_rules
-from pytest_housekeeping.rls import RlsContract
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))

@@ -16,11 +16,11 @@ from datetime import date
 import psycopg
 from side_by_side import show, verdict
 
-from pytest_housekeeping import guards
-from pytest_housekeeping.guards.evaluation import scope_of_rls
-from pytest_housekeeping.guards.together import evaluate_together
-from pytest_housekeeping.registry import shipped_rules
-from pytest_housekeeping.rls import RlsContract
+from pytest_housekeeping.checks.rls import verdict as guards
+from pytest_housekeeping.checks.rules.batch import evaluate_together
+from pytest_housekeeping.checks.rules.evaluation import scope_of_rls
+from pytest_housekeeping.declarations.rls import RlsContract
+from pytest_housekeeping.declarations.rules import shipped_rules
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
 from pytest_housekeeping.server.extensions import find_programs
 

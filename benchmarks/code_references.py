@@ -15,8 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from pytest_housekeeping.code.extraction import extract
-from pytest_housekeeping.code.facts import Reference
+from pytest_housekeeping.checks.code.facts import Reference
+from pytest_housekeeping.checks.code.readers.extract import extract
 
 COLD, WARM_S, LINEAR = 3.0, 0.5, 2.6
 PYTHON = '''\

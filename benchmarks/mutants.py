@@ -12,10 +12,10 @@ from datetime import date
 
 import psycopg
 
-from pytest_housekeeping.contracts import Contracts
-from pytest_housekeeping.mutation import Ground, score
-from pytest_housekeeping.registry import shipped_rules
-from pytest_housekeeping.rls import RlsContract
+from pytest_housekeeping.checks.mutation.score import Ground, score
+from pytest_housekeeping.declarations.contracts import Contracts
+from pytest_housekeeping.declarations.rls import RlsContract
+from pytest_housekeeping.declarations.rules import shipped_rules
 from pytest_housekeeping.server import ServerSettings, start
 
 LIMIT_S = 60.0

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_housekeeping import config as configuration
-from pytest_housekeeping import sqlfile
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.server.account import cache_folder, own_folder
-from pytest_housekeeping.server.datafolder import SUPERUSER
-from pytest_housekeeping.server.standin import HOST, boot_stand_in, end_stand_in, serving_pid
+from pytest_housekeeping.server.data_folder import SUPERUSER
+from pytest_housekeeping.server.os_account import cache_folder, own_folder
+from pytest_housekeeping.server.stand_in import HOST, boot_stand_in, end_stand_in, serving_pid
+from pytest_housekeeping.sql import file as sqlfile
 
 if TYPE_CHECKING:
     import psycopg
@@ -135,7 +135,7 @@ def _bootstrap(connection: psycopg.Connection[Any], config: Config) -> None:
     """``sql/bootstrap/`` as the superuser: what an administrator has done in production."""
     import psycopg
 
-    from pytest_housekeeping.transaction import explain
+    from pytest_housekeeping.postgres.transaction import explain
 
     for path in sorted(config.folder("bootstrap").glob("*.sql")):
         name = path.relative_to(config.root).as_posix()

@@ -7,16 +7,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pytest_housekeeping import database, sqlfile
+from pytest_housekeeping.checks.rollbacks.round_trip import Ground, Repeatable, round_trips
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.database import LentConnection
 from pytest_housekeeping.model import Kind, Level, Verdict
-from pytest_housekeeping.rollback_files import Link
-from pytest_housekeeping.roundtrip import Ground, Repeatable, round_trips
+from pytest_housekeeping.plan.rollback_files import Link
+from pytest_housekeeping.postgres import connection as database
+from pytest_housekeeping.postgres.connection import LentConnection
+from pytest_housekeeping.postgres.transaction import Transaction, begin
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
-from pytest_housekeeping.sqlfile import SqlFile
-from pytest_housekeeping.transaction import Transaction, begin
+from pytest_housekeeping.sql import file as sqlfile
+from pytest_housekeeping.sql.file import SqlFile
 
 EXCLUDED = ("housekeeping",)
 BATCH = "rollback::batch"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pytest_housekeeping import audit, records
+from pytest_housekeeping.evidence import audit, records
 from pytest_housekeeping.model import (
     Finding,
     Kind,

@@ -8,12 +8,12 @@ from datetime import date
 
 from psycopg import sql
 
-from pytest_housekeeping import guards
-from pytest_housekeeping.boundary import App, Boundaries, Contract, Zone
-from pytest_housekeeping.database import Connection
+from pytest_housekeeping.checks.rls import verdict as guards
+from pytest_housekeeping.declarations.boundaries import App, Boundaries, Contract, Zone
+from pytest_housekeeping.declarations.rls import RlsContract
+from pytest_housekeeping.declarations.rules import Rule, shipped_rules
 from pytest_housekeeping.model import Finding, Verdict
-from pytest_housekeeping.registry import Rule, shipped_rules
-from pytest_housekeeping.rls import RlsContract
+from pytest_housekeeping.postgres.connection import Connection
 
 TODAY = date(2026, 6, 1)
 ROLES = ("shop_app", "office_app")

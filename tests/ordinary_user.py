@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_housekeeping.server.account import server_account
+from pytest_housekeeping.server.os_account import server_account
 
 
 def _why_not() -> str:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from psycopg import sql
 
-from pytest_housekeeping.boundary import App, Boundaries, Contract, Zone
-from pytest_housekeeping.database import Connection
+from pytest_housekeeping.declarations.boundaries import App, Boundaries, Contract, Zone
+from pytest_housekeeping.postgres.connection import Connection
 
 FOLDER = Path(__file__).parent / "snippets"
 SUFFIXES = {"python": ".py", "typescript": ".ts", "sql": ".sql", "prisma": ".prisma"}

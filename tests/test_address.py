@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_housekeeping.errors import MisuseError
-from pytest_housekeeping.production.address import REQUIRED, is_local, read_address
+from pytest_housekeeping.promotion.production.target_address import REQUIRED, is_local, read_address
 
 ENVIRONMENT = {
     "PGHOST_PROD": "db.example.org",

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from pytest_housekeeping import alone, sqlfile
-from pytest_housekeeping.database import LentConnection, connect
 from pytest_housekeeping.errors import SqlFailed
 from pytest_housekeeping.model import Kind
+from pytest_housekeeping.postgres.connection import LentConnection, connect
+from pytest_housekeeping.promotion import autocommit as alone
 from pytest_housekeeping.server import StagingDatabase
+from pytest_housekeeping.sql import file as sqlfile
 
 INDEX = "CREATE UNIQUE INDEX CONCURRENTLY orders_number ON orders (number)"
 

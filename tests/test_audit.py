@@ -13,10 +13,10 @@ import jsonschema
 import pytest
 from evidence_samples import RLS, START, facts, failed_sample, passed, sample
 
-from pytest_housekeeping import audit
 from pytest_housekeeping.errors import EvidenceError
+from pytest_housekeeping.evidence import audit
+from pytest_housekeeping.evidence.secrets import Secrets
 from pytest_housekeeping.model import Kind, Level, Mode, Outcome, Phase, RunOutcome, Step
-from pytest_housekeeping.redact import Secrets
 
 SCHEMA = Path(__file__).parent.parent / "docs" / "audit.schema.json"
 PINNED = "aad1059bff8190e1f52b1afeee663aa48a8ae622dc7817e781060e3a8c24ac43"
@@ -241,8 +241,8 @@ def test_a_large_run_is_recorded_in_little_time() -> None:
 def test_pydantic_is_imported_with_this_module_only() -> None:
     code = (
         "import sys\n"
-        "import pytest_housekeeping.journal, pytest_housekeeping.report\n"
-        "import pytest_housekeeping.repository, pytest_housekeeping.redact\n"
+        "import pytest_housekeeping.evidence.journal, pytest_housekeeping.evidence.report.html\n"
+        "import pytest_housekeeping.evidence.git, pytest_housekeeping.evidence.secrets\n"
         "print([name for name in ('pydantic', 'git', 'pytest') if name in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

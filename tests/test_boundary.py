@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_housekeeping.boundary import App, Contract, Zone, parse_boundaries
+from pytest_housekeeping.declarations.boundaries import App, Contract, Zone, parse_boundaries
 from pytest_housekeeping.errors import MisuseError
 
 GOOD = """

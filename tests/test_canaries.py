@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from guarded import CONTRACT, RULES, laid_ground
 
-from pytest_housekeeping import guards
-from pytest_housekeeping.database import Connection
+from pytest_housekeeping.checks.rls import verdict as guards
 from pytest_housekeeping.model import Verdict
+from pytest_housekeeping.postgres.connection import Connection
 
 OWN = "tenant = nullif(current_setting('app.tenant', true), '')"
 INTEGER = f"{OWN}::integer"

@@ -10,12 +10,12 @@ import pytest
 from catalogue_cases import DEFECTS, GROUND, SHUT, SOUND
 from guarded import RULES, TODAY
 
-from pytest_housekeeping import guards
-from pytest_housekeeping.database import Connection
+from pytest_housekeeping.checks.rls import verdict as guards
+from pytest_housekeeping.declarations.rls import DeclaredPolicy, RlsContract
+from pytest_housekeeping.declarations.rules import fill
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.model import Finding, Level
-from pytest_housekeeping.registry import fill
-from pytest_housekeeping.rls import DeclaredPolicy, RlsContract
+from pytest_housekeeping.postgres.connection import Connection
 
 CONTRACT = RlsContract(schemas=("desk",), roles=("desk_app",), context=("desk.me",))
 STATIC = [rule for rule in RULES.values() if rule.family != "boundary" and not rule.proof]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_housekeeping.code.extraction import extract, read_files
-from pytest_housekeeping.code.imports import Crossing, crossings, package_names
+from pytest_housekeeping.checks.code.readers.extract import extract, read_files
+from pytest_housekeeping.checks.code.verdict.imports import Crossing, crossings, package_names
 
 
 def found(root: Path, source: str = "venture", target: str = "engineering") -> list[Crossing]:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_housekeeping.code import files
-from pytest_housekeeping.code.extraction import MANY, Extraction, extract, references
-from pytest_housekeeping.code.facts import Reference, Undecided
+from pytest_housekeeping.checks.code.facts import Reference, Undecided
+from pytest_housekeeping.checks.code.readers import files
+from pytest_housekeeping.checks.code.readers.extract import MANY, Extraction, extract, references
 
 LEDGER = 'cur.execute("SELECT 1 FROM governance.ledger")\n'
 
@@ -197,7 +197,7 @@ def test_heavy_parsers_are_loaded_for_their_files_only(
     (root / "app" / name).write_text(text)
     script = (
         "import sys; from pathlib import Path\n"
-        "from pytest_housekeeping.code.extraction import extract\n"
+        "from pytest_housekeeping.checks.code.readers.extract import extract\n"
         "sys.modules.pop('ast', None)\n"
         f"extract(Path({str(root)!r}), ['app/**'], cache_folder=Path({str(root)!r}) / 'c')\n"
         f"print([m for m in {absent!r} if m in sys.modules])\n"

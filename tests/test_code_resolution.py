@@ -9,12 +9,12 @@ import pytest
 from psycopg import sql
 from snippet_ground import laid_schema
 
-from pytest_housekeeping.code.directory import split_path
-from pytest_housekeeping.code.facts import Reference
-from pytest_housekeeping.code.reading import read_source
-from pytest_housekeeping.code.resolution import Answer, resolve, search_path
-from pytest_housekeeping.database import Connection
+from pytest_housekeeping.checks.code.facts import Reference
+from pytest_housekeeping.checks.code.readers.read import read_source
+from pytest_housekeeping.checks.code.resolve.catalog import split_path
+from pytest_housekeeping.checks.code.resolve.resolve import Answer, resolve, search_path
 from pytest_housekeeping.errors import RuleBroken
+from pytest_housekeeping.postgres.connection import Connection
 
 
 @pytest.fixture

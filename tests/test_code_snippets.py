@@ -9,11 +9,11 @@ import psycopg
 import pytest
 from snippet_ground import EVERYTHING, SUFFIXES, Snippet, laid_schema, snippets
 
-from pytest_housekeeping.code.facts import Reference, Undecided
-from pytest_housekeeping.code.judge import refused_places
-from pytest_housekeeping.code.reading import read_source
-from pytest_housekeeping.code.resolution import Answer, resolve
-from pytest_housekeeping.code.verdicts import UNDECIDED, breaches, broken
+from pytest_housekeeping.checks.code.facts import Reference, Undecided
+from pytest_housekeeping.checks.code.readers.read import read_source
+from pytest_housekeeping.checks.code.resolve.resolve import Answer, resolve
+from pytest_housekeeping.checks.code.verdict.findings import UNDECIDED, breaches, broken
+from pytest_housekeeping.checks.code.verdict.judge import refused_places
 from pytest_housekeeping.server import Server
 
 ALL = list(snippets())

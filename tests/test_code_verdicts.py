@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from snippet_ground import laid_schema
 
-from pytest_housekeeping.boundary import App, Boundaries, Contract, Zone
-from pytest_housekeeping.code.judge import instances, judge_code, read_code
-from pytest_housekeeping.code.verdicts import owner
-from pytest_housekeeping.code_exemptions import (
+from pytest_housekeeping.checks.code.verdict.findings import owner
+from pytest_housekeeping.checks.code.verdict.judge import instances, judge_code, read_code
+from pytest_housekeeping.declarations.boundaries import App, Boundaries, Contract, Zone
+from pytest_housekeeping.declarations.code_exemptions import (
     Baseline,
     CodeExemption,
     Instance,
@@ -21,9 +21,9 @@ from pytest_housekeeping.code_exemptions import (
     parse_exemptions,
     write_baseline,
 )
-from pytest_housekeeping.database import Connection
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Finding, Verdict
+from pytest_housekeeping.postgres.connection import Connection
 
 OUT = Contract(name="out", type="forbidden", source="venture", target="governance")
 APART = Contract(name="apart", type="forbidden", source="venture", target="engineering")

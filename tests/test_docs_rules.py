@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pytest_housekeeping.docs_rules import render_pages
-from pytest_housekeeping.registry import shipped_rules
+from rule_pages import render_pages
+
+from pytest_housekeeping.declarations.rules import shipped_rules
 
 FOLDER = Path(__file__).parent.parent / "docs" / "rules"
 

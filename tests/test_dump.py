@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 from snapshot_schema import BASE, ROLES, drop_roles
 
 from pytest_housekeeping.server import Server, StagingDatabase
-from pytest_housekeeping.server.account import environment
+from pytest_housekeeping.server.os_account import environment
 from pytest_housekeeping.snapshot import (
     BackupFailed,
     dump_roles,

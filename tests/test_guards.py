@@ -21,13 +21,13 @@ from guarded import (
     verify,
 )
 
-from pytest_housekeeping import guards
-from pytest_housekeeping.boundary import App, Boundaries, Contract, Zone
-from pytest_housekeeping.database import Connection
+from pytest_housekeeping.checks.rls import verdict as guards
+from pytest_housekeeping.declarations.boundaries import App, Boundaries, Contract, Zone
+from pytest_housekeeping.declarations.rls import Exemption, RlsContract
+from pytest_housekeeping.declarations.rules import Rule, shipped_rules
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.model import Level, Verdict
-from pytest_housekeeping.registry import Rule, shipped_rules
-from pytest_housekeeping.rls import Exemption, RlsContract
+from pytest_housekeeping.postgres.connection import Connection
 
 RLS_RULES = [rule for rule in shipped_rules() if rule.family != "boundary"]
 

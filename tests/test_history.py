@@ -9,13 +9,14 @@ from pathlib import Path
 from fresh_copy import git
 from staging_project import Project
 
-from pytest_housekeeping import __version__, audit, records
+from pytest_housekeeping import __version__
 from pytest_housekeeping.config import load
-from pytest_housekeeping.contracts import TestNames
+from pytest_housekeeping.declarations.contracts import TestNames
+from pytest_housekeeping.evidence import audit, records
+from pytest_housekeeping.evidence.git import open_repository
 from pytest_housekeeping.model import Kind, Mode, Outcome, RunOutcome, StepResult
-from pytest_housekeeping.past import promoted_before
-from pytest_housekeeping.plan import build
-from pytest_housekeeping.repository import open_repository
+from pytest_housekeeping.plan.plan import build
+from pytest_housekeeping.promotion.applied import promoted_before
 
 FILES = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY, Kind.PROMOTE)
 INDEX = "-- hk: transaction=none\nCREATE INDEX CONCURRENTLY item_name_idx ON shop.item (name);\n"

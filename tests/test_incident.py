@@ -11,11 +11,11 @@ import pytest
 from evidence_samples import START, failed_sample, sample
 
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.incident import incident_report
-from pytest_housekeeping.incident_files import write_incident
+from pytest_housekeeping.evidence.report.incident import incident_report
+from pytest_housekeeping.evidence.secrets import Secrets
 from pytest_housekeeping.model import Mode, RunOutcome
-from pytest_housekeeping.production.rollback import Rollback
-from pytest_housekeeping.redact import Secrets
+from pytest_housekeeping.promotion.incident_files import write_incident
+from pytest_housekeeping.promotion.rollback.target import Rollback
 
 PASSWORD = "correct-horse-7-battery-STAPLE"
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 from guarded import CONTRACT, RULES, TODAY, found, laid_ground, verify
 
-from pytest_housekeeping import guards
-from pytest_housekeeping.database import Connection
+from pytest_housekeeping.checks.rls import verdict as guards
+from pytest_housekeeping.checks.rules.attempts import Attempt, attempt_all
 from pytest_housekeeping.errors import RuleBroken
-from pytest_housekeeping.guards.probe import Attempt, attempt_all
 from pytest_housekeeping.model import Finding, Level
+from pytest_housekeeping.postgres.connection import Connection
 
 
 @pytest.fixture

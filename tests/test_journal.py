@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from evidence_samples import NOTICE, TARGET, facts, passed
 
-from pytest_housekeeping import audit, journal, records
 from pytest_housekeeping.errors import EvidenceError
-from pytest_housekeeping.journal import Journal
+from pytest_housekeeping.evidence import audit, journal, records
+from pytest_housekeeping.evidence.journal import Journal
+from pytest_housekeeping.evidence.secrets import Secrets
 from pytest_housekeeping.model import Mode, Outcome, RunOutcome
-from pytest_housekeeping.redact import Secrets
 
 Play = Callable[[Journal], object]
 

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from pytest_housekeeping import lint, lint_cache
+from pytest_housekeeping.checks.style import cache as lint_cache
+from pytest_housekeeping.checks.style import linter as lint
+from pytest_housekeeping.checks.style.linter import Linting, Style, Violation
+from pytest_housekeeping.checks.style.result import decode, encode
 from pytest_housekeeping.errors import MisuseError, RuleBroken
-from pytest_housekeeping.lint import Linting, Style, Violation
-from pytest_housekeeping.lint_style import decode, encode
 
 GOOD = "SELECT a FROM b;\n"
 BAD = "select a from b;\n"
@@ -113,7 +114,8 @@ def test_sqlfluff_is_not_imported_when_every_file_is_known(
     first.result(path)
     first.stop()
     program = (
-        "import sys; from pathlib import Path; from pytest_housekeeping.lint import Linting\n"
+        "import sys; from pathlib import Path\n"
+        "from pytest_housekeeping.checks.style.linter import Linting\n"
         f"linting = Linting.start([Path('sql/good.sql')], root=Path({str(root)!r}),"
         f" cache_folder=Path({str(tmp_path / 'cache')!r}))\n"
         "assert linting.pending == 0 and linting.result(Path('sql/good.sql')) == ()\n"
@@ -298,7 +300,8 @@ def test_a_killed_run_leaves_no_process(root: Path, tmp_path: Path) -> None:
     names = [f"{number}.sql" for number in range(60)]
     files = [write(root, name, GOOD * 20) for name in names]
     program = (
-        "import os; from pathlib import Path; from pytest_housekeeping.lint import Linting\n"
+        "import os; from pathlib import Path\n"
+        "from pytest_housekeeping.checks.style.linter import Linting\n"
         f"linting = Linting.start([Path(p) for p in {[str(file) for file in files]}],"
         f" root=Path({str(root)!r}), cache_folder=Path({str(tmp_path / 'cache')!r}), processes=2)\n"
         "print(linting._process.pid, flush=True)\n"

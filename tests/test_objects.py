@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_housekeeping.errors import MisuseError
-from pytest_housekeeping.objects import (
+from pytest_housekeeping.declarations.objects import (
     DeclaredObject,
     ObjectKind,
     Objects,
@@ -13,6 +12,7 @@ from pytest_housekeeping.objects import (
     quote,
     split_name,
 )
+from pytest_housekeeping.errors import MisuseError
 
 PATH = "checks/objects.toml"
 WHOLE = """

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.contracts import TestNames
-from pytest_housekeeping.definedtests import defined_tests
+from pytest_housekeeping.declarations.contracts import TestNames
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind, Mode, Phase
-from pytest_housekeeping.plan import Past, Plan, build, problems_of
-from pytest_housekeeping.prechecks import locks_needed
+from pytest_housekeeping.plan.plan import Past, Plan, build, problems_of
+from pytest_housekeeping.plan.test_discovery import defined_tests
+from pytest_housekeeping.promotion.prechecks import locks_needed
 
 FILES = {
     "sql/migrations/0002_b.sql": "CREATE TABLE b (id int);",

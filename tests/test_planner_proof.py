@@ -8,12 +8,18 @@ from dataclasses import replace
 import pytest
 from guarded import CONTRACT, RULES, laid_ground
 
-from pytest_housekeeping import guards
-from pytest_housekeeping.database import Connection
-from pytest_housekeeping.guards.patterns import matching
-from pytest_housekeeping.guards.purity import read_purity
-from pytest_housekeeping.guards.rewriting import Part, Unreadable, Value, arms_of, parts_of
+from pytest_housekeeping.checks.rls import verdict as guards
+from pytest_housekeeping.checks.rls.expressions.context_only import read_purity
+from pytest_housekeeping.checks.rls.expressions.rewrite import (
+    Part,
+    Unreadable,
+    Value,
+    arms_of,
+    parts_of,
+)
+from pytest_housekeeping.checks.rls.rows.regex_samples import matching
 from pytest_housekeeping.model import Verdict
+from pytest_housekeeping.postgres.connection import Connection
 
 SETTING = "current_setting('app.tenant', true)"
 MEMBER = "SELECT FROM shop.member m WHERE m.tenant = doc.tenant"

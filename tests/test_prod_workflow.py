@@ -19,7 +19,7 @@ from fresh_copy import ROOT, fresh_repository, git
 from git_http_server import git_over_http
 from workflow_runner import JobRun, Machine, load_job, run_job
 
-from pytest_housekeeping.production.address import REQUIRED
+from pytest_housekeeping.promotion.production.target_address import REQUIRED
 from pytest_housekeeping.sandbox import DATABASE, Sandbox
 from pytest_housekeeping.sandbox import start as start_sandbox
 from pytest_housekeeping.sandbox import stop as stop_sandbox

@@ -123,7 +123,7 @@ def _sql(heading: str) -> list[str]:
 
 
 def _as_administrator(command: str, statements: str) -> None:
-    from pytest_housekeeping.server.account import server_account
+    from pytest_housekeeping.server.os_account import server_account
 
     done = subprocess.run(
         f"{command} -v ON_ERROR_STOP=1 -q -f -",

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_housekeeping.errors import RuleBroken
-from pytest_housekeeping.model import Level
-from pytest_housekeeping.registry import (
+from pytest_housekeeping.declarations.rules import (
     Rule,
     fill,
     parse_rule,
@@ -20,6 +18,8 @@ from pytest_housekeeping.registry import (
     shipped_rules,
     unique_rules,
 )
+from pytest_housekeeping.errors import RuleBroken
+from pytest_housekeeping.model import Level
 
 FAMILIES = ("boundary", "covert", "doors", "policies", "privileges", "rls", "roles", "tables")
 
@@ -127,8 +127,12 @@ def test_filling_leaves_what_has_no_value() -> None:
 
 
 def test_the_registry_knows_neither_pytest_nor_psycopg() -> None:
-    for name in ("registry", "rls", "boundary", "strict_toml"):
-        source = files("pytest_housekeeping").joinpath(f"{name}.py").read_text(encoding="utf-8")
+    for name in ("rules", "rls", "boundaries", "toml"):
+        source = (
+            files("pytest_housekeeping.declarations")
+            .joinpath(f"{name}.py")
+            .read_text(encoding="utf-8")
+        )
         imported = {
             (node.module or "") if isinstance(node, ast.ImportFrom) else alias.name
             for node in ast.walk(ast.parse(source))

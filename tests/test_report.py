@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from evidence_samples import NOTICE, RLS, facts, failed_sample, passed, sample, steps
 
-from pytest_housekeeping import records, report
-from pytest_housekeeping.audit import Audit
+from pytest_housekeeping.evidence import records
+from pytest_housekeeping.evidence.audit import Audit
+from pytest_housekeeping.evidence.report import html as report
 from pytest_housekeeping.model import (
     Finding,
     Kind,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.errors import EvidenceError
-from pytest_housekeeping.repository import Repository, open_repository
+from pytest_housekeeping.evidence.git import Repository, open_repository
 
 BRANCH = "housekeeping/audit/staging"
 AUDIT = "ops/audit/staging_20270101T000000Z_a.json"
@@ -102,7 +102,7 @@ def unsettle(folder: Path) -> None:
 def test_a_folder_outside_of_any_repository_is_none_and_git_is_not_imported(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"
-        "from pytest_housekeeping.repository import open_repository\n"
+        "from pytest_housekeeping.evidence.git import open_repository\n"
         "print(open_repository(Path('.')), 'git' in sys.modules)"
     )
     run = subprocess.run(
@@ -161,7 +161,7 @@ def test_no_git_program_names_the_remedy(tmp_path: Path) -> None:
     folder = project(tmp_path / "p")
     code = (
         "from pathlib import Path\n"
-        "from pytest_housekeeping.repository import open_repository\n"
+        "from pytest_housekeeping.evidence.git import open_repository\n"
         "from pytest_housekeeping.errors import EvidenceError\n"
         "try: open_repository(Path('.'))\n"
         "except EvidenceError as error: print(error.fix)"

@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
+from pytest_housekeeping.declarations.rls import DeclaredPolicy, Exemption, parse_rls
 from pytest_housekeeping.errors import MisuseError
-from pytest_housekeeping.rls import DeclaredPolicy, Exemption, parse_rls
 
 RULES = ("rls-not-enabled", "rls-not-forced")
 GOOD = """

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from cycle_ground import BATCH, TRIP, Batch, prove, told, wrong
 
-from pytest_housekeeping.losses import table_of
-from pytest_housekeeping.repeatables import take_down, views_of
+from pytest_housekeeping.checks.rollbacks.data_loss import table_of
 from pytest_housekeeping.server import StagingDatabase
+from pytest_housekeeping.sql.repeatable import take_down, views_of
 
 DESK = "CREATE SCHEMA desk; CREATE TABLE desk.ticket (id int PRIMARY KEY, subject text NOT NULL);"
 NO_DESK = "DROP TABLE desk.ticket; DROP SCHEMA desk;"

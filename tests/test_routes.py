@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 from guarded import BOUNDARIES, STAY_OUT, laid_ground
 
-from pytest_housekeeping import guards
-from pytest_housekeeping.boundary import App, Contract
-from pytest_housekeeping.database import Connection
+from pytest_housekeeping.checks.rls import verdict as guards
+from pytest_housekeeping.declarations.boundaries import App, Contract
+from pytest_housekeeping.declarations.rules import shipped_rules
 from pytest_housekeeping.model import Finding
-from pytest_housekeeping.registry import shipped_rules
+from pytest_housekeeping.postgres.connection import Connection
 
 BODY = "boundary-function-body"
 BUILT_ON = "boundary-dependency"

@@ -11,8 +11,8 @@ from postgres_service import postgres_service
 from production_project import Production
 from staging_project import PROJECTS, Project
 
-from pytest_housekeeping.server.givenroles import lend_password, take_password_back
-from pytest_housekeeping.server.stagingdb import Cluster
+from pytest_housekeeping.server.given_roles import lend_password, take_password_back
+from pytest_housekeeping.server.staging_database import Cluster
 
 DECLARED = (PROJECTS / "tenants/checks/boundaries.toml").read_text(encoding="utf-8")
 BOUNDARIES = DECLARED.replace('schemas = ["desk"]\n', 'schemas = ["desk"]\ntests = ["app"]\n', 1)

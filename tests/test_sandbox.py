@@ -21,8 +21,8 @@ import pytest
 from ordinary_user import become_ordinary
 from server_scripts import BECOME, gone, serving
 
-from pytest_housekeeping.server.account import server_account
-from pytest_housekeeping.server.runfolder import clear_leftovers
+from pytest_housekeeping.server.os_account import server_account
+from pytest_housekeeping.server.run_folder import clear_leftovers
 
 ROOT = Path(__file__).parent.parent
 VARIABLES = ["PGHOST_PROD", "PGPORT_PROD", "PGDATABASE_PROD", "PGUSER_PROD", "PGPASSWORD_PROD"]

@@ -20,8 +20,8 @@ from server_scripts import STOP, WAIT, asks, first_line, folder, gone, launch, r
 
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
-from pytest_housekeeping.server.account import server_account
-from pytest_housekeeping.server.runfolder import clear_leftovers
+from pytest_housekeeping.server.os_account import server_account
+from pytest_housekeeping.server.run_folder import clear_leftovers
 
 SHAPE = """
 SELECT r.rolsuper, r.rolbypassrls, r.rolcreaterole, r.rolcreatedb, r.rolcanlogin,

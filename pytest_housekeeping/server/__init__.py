@@ -14,7 +14,7 @@ from typing import Protocol
 
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server.extensions import extension_advice
-from pytest_housekeeping.server.stagingdb import StagingDatabase
+from pytest_housekeeping.server.staging_database import StagingDatabase
 
 __all__ = ["Server", "ServerSettings", "StagingDatabase", "extension_advice", "start"]
 

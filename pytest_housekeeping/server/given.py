@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_housekeeping.errors import ServerError
-from pytest_housekeeping.server.givenroles import (
+from pytest_housekeeping.server.given_roles import (
     derived_password,
     drop_marked,
     mark_roles,
@@ -19,8 +19,8 @@ from pytest_housekeeping.server.givenroles import (
     ready_migrator,
     roles_made,
 )
-from pytest_housekeeping.server.givenurl import open_url
-from pytest_housekeeping.server.stagingdb import (
+from pytest_housekeeping.server.given_url import open_url
+from pytest_housekeeping.server.staging_database import (
     PREFIX,
     Cluster,
     StagingDatabase,

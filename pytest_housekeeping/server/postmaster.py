@@ -11,23 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_housekeeping.errors import ServerError
-from pytest_housekeeping.server.account import Account, environment, server_account
 from pytest_housekeeping.server.binaries import WAYS_OUT, Programs, does_not_run
-from pytest_housekeeping.server.datafolder import (
+from pytest_housekeeping.server.data_folder import (
     MAINTENANCE,
     SUPERUSER,
     image_path,
     lay_data_folder,
 )
 from pytest_housekeeping.server.extensions import find_programs
-from pytest_housekeeping.server.runfolder import (
-    PORT,
-    RunFolder,
-    claim,
-    clear_leftovers,
-    storages,
-)
-from pytest_housekeeping.server.stagingdb import (
+from pytest_housekeeping.server.os_account import Account, environment, server_account
+from pytest_housekeeping.server.run_folder import PORT, RunFolder, claim, clear_leftovers, storages
+from pytest_housekeeping.server.staging_database import (
     Cluster,
     StagingDatabase,
     connect,

@@ -9,14 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from pytest_housekeeping.errors import ServerError
-from pytest_housekeeping.server.account import cache_folder
-from pytest_housekeeping.server.binaries import (
-    OLDEST,
-    Programs,
-    answer,
-    build_key,
-    share_folder,
-)
+from pytest_housekeeping.server.binaries import OLDEST, Programs, answer, build_key, share_folder
+from pytest_housekeeping.server.os_account import cache_folder
 
 USUAL_PLACES = (
     "/usr/lib/postgresql/*/bin",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pytest_housekeeping.snapshot.bench import Bench, open_bench
 from pytest_housekeeping.snapshot.difference import Change, Difference, diff
 from pytest_housekeeping.snapshot.dump import dump_schema, unified_diff
 from pytest_housekeeping.snapshot.fingerprint import (
@@ -15,6 +14,7 @@ from pytest_housekeeping.snapshot.fingerprint import (
 from pytest_housekeeping.snapshot.problems import BackupFailed, BackupNotProved, SnapshotError
 from pytest_housekeeping.snapshot.programs import find_pg_dump, pg_dump_version
 from pytest_housekeeping.snapshot.proof import Proof, prove_backup
+from pytest_housekeeping.snapshot.restore_server import Bench, open_bench
 from pytest_housekeeping.snapshot.roles import dump_roles, unreadable
 
 __all__ = [

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from pytest_housekeeping.server.account import environment
+from pytest_housekeeping.server.os_account import environment
 from pytest_housekeeping.snapshot.problems import BackupFailed
 from pytest_housekeeping.snapshot.programs import find_pg_dump
 

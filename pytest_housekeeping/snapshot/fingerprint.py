@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
-from pytest_housekeeping.database import Connection, rolled_back
+from pytest_housekeeping.postgres.connection import Connection, rolled_back
 from pytest_housekeeping.snapshot.canonical import canonical
 from pytest_housekeeping.snapshot.database_queries import DATABASE_QUERIES
 from pytest_housekeeping.snapshot.object_queries import OBJECT_QUERIES

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from pytest_housekeeping.made import dotted, made
-from pytest_housekeeping.statements import printed, quoted
+from pytest_housekeeping.sql.created_object import dotted, made
+from pytest_housekeeping.sql.parse import printed, quoted
 
 
 class Mark(StrEnum):

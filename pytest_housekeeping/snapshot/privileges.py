@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from pytest_housekeeping.database import Connection
+from pytest_housekeeping.postgres.connection import Connection
 
 _WORDS = {
     "r": "SELECT",

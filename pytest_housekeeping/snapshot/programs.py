@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 
 from pytest_housekeeping.errors import ServerError
-from pytest_housekeeping.server.account import environment
 from pytest_housekeeping.server.embedded import EMBEDDED, find_embedded
+from pytest_housekeeping.server.os_account import environment
 from pytest_housekeeping.server.system import USUAL_PLACES
 from pytest_housekeeping.snapshot.problems import BackupFailed
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pytest_housekeeping.snapshot.bench import WHY, Bench, open_bench
 from pytest_housekeeping.snapshot.difference import Change, Difference, diff
+from pytest_housekeeping.snapshot.equivalent_expression import same_when_restated
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved
-from pytest_housekeeping.snapshot.restated import same_when_restated
 from pytest_housekeeping.snapshot.restore import Copy, restored
+from pytest_housekeeping.snapshot.restore_server import WHY, Bench, open_bench
 
 _SHOWN = 20
 

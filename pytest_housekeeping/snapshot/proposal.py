@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pytest_housekeeping.snapshot.inverse import Mark, Proposed, Said, statements, undo, unknown
-from pytest_housekeeping.statements import printed, quoted
+from pytest_housekeeping.sql.parse import printed, quoted
 
 _GONE = {
     "CreateStmt": "its rows are gone; they have to come out of a backup of the data",

@@ -12,13 +12,13 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from pytest_housekeeping.database import Connection
+from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.server import StagingDatabase
-from pytest_housekeeping.server.account import environment
-from pytest_housekeeping.snapshot.bench import WHY, Bench
+from pytest_housekeeping.server.os_account import environment
 from pytest_housekeeping.snapshot.dump import without_restriction
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved
+from pytest_housekeeping.snapshot.restore_server import WHY, Bench
 
 _TIMEOUT_S = 900.0
 # Said by the session, so that settings of the restored database do not count: a read-only one, a

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from psycopg import sql
 
-from pytest_housekeeping.database import Connection
+from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.snapshot.database_queries import CONFIDENTIAL
 from pytest_housekeeping.snapshot.privileges import describe_acl, read_every_privilege
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pytest_housekeeping.code.extraction import extract
-from pytest_housekeeping.code.facts import Kind, Reference
+from pytest_housekeeping.checks.code.facts import Kind, Reference
+from pytest_housekeeping.checks.code.readers.extract import extract
 
 ROOT = Path(__file__).parents[3]
 DATA_TEAM = "cccccccc-cccc-4ccc-8ccc-cccccccccccc"

@@ -1,0 +1,1 @@
+"""What is asked of a schema: objects, queries, rules, boundaries, code, rollbacks, style."""

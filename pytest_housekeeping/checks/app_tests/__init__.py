@@ -1,0 +1,1 @@
+"""The applications' own tests, and what the server has refused them."""

@@ -1,0 +1,1 @@
+"""Boundaries between applications, judged in the database on every known route."""

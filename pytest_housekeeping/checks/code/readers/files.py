@@ -1,0 +1,154 @@
+"""The files of an application: what its globs match, what can be read, what is passed over."""
+
+from __future__ import annotations
+
+import os
+import re
+import tokenize
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+
+from pytest_housekeeping.checks.code.facts import Passed, Undecided
+from pytest_housekeeping.checks.code.readers.script.walk import DIALECTS
+
+SUFFIXES = frozenset({".py", ".sql", ".prisma", *DIALECTS})
+LARGEST = 1_000_000
+_NOT_OURS = frozenset(
+    {"node_modules", "__pycache__", ".git", ".venv", "venv", ".tox", ".mypy_cache"}
+)
+_MINIFIED = re.compile(r"\.(?:min|bundle)\.[cm]?js$")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Matched:
+    """What the globs of an application match. Paths are relative to the root, in name order.
+
+    ``others``: how many files are in no language that is read.
+    """
+
+    files: tuple[str, ...] = ()
+    passed: tuple[Passed, ...] = ()
+    undecided: tuple[Undecided, ...] = ()
+    others: int = 0
+    unmatched: tuple[str, ...] = ()
+
+
+def match(root: Path, patterns: Sequence[str]) -> Matched:
+    """Find the files. ``**`` stands for any number of folders, ``*`` for a part of one name.
+
+    A symbolic link that leads out of the tree is undecided: what it names is not of this commit.
+    Large and minified files are passed over and said.
+    """
+    files: dict[str, None] = {}
+    passed: dict[str, Passed] = {}
+    undecided: dict[str, Undecided] = {}
+    others: set[str] = set()
+    unmatched = []
+    for pattern in patterns:
+        hits = 0
+        for path, entry in _walk(root, pattern, undecided, passed):
+            hits += 1
+            if Path(path).suffix.lower() not in SUFFIXES:
+                others.add(path)
+            elif entry.is_symlink() and not _is_inside(root, path):
+                undecided[path] = _outside(path)
+            elif reason := _too_large(path, entry):
+                passed[path] = Passed(file=path, reason=reason)
+            else:
+                files[path] = None
+        if not hits:
+            unmatched.append(pattern)
+    return Matched(
+        files=tuple(sorted(files)),
+        passed=tuple(passed[path] for path in sorted(passed)),
+        undecided=tuple(undecided[path] for path in sorted(undecided)),
+        others=len(others),
+        unmatched=tuple(unmatched),
+    )
+
+
+def decode(data: bytes, suffix: str) -> str:
+    """The text of a source file. Raises ValueError that says why there is none."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16")
+    if b"\0" in data:
+        raise ValueError("it holds a NUL byte")
+    encoding = "utf-8-sig"
+    if suffix == ".py":
+        try:
+            encoding = tokenize.detect_encoding(BytesIO(data[:500]).readline)[0]
+        except SyntaxError:
+            said = b"coding" in b"".join(data.splitlines()[:2])
+            raise ValueError("its encoding is unknown" if said else "it is not UTF-8") from None
+    try:
+        return data.decode("utf-8-sig" if encoding == "utf-8" else encoding)
+    except (UnicodeDecodeError, LookupError):
+        raise ValueError(f"it is not {encoding.removesuffix('-sig').upper()}") from None
+
+
+def _walk(
+    root: Path, pattern: str, undecided: dict[str, Undecided], passed: dict[str, Passed]
+) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    expression = _expression(pattern)
+    fixed = re.split(r"[*?\[]", pattern)[0].rpartition("/")[0]
+    stack = [fixed]
+    while stack:
+        folder = stack.pop()
+        try:
+            entries = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
+        except OSError:
+            continue
+        for entry in entries:
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            if entry.is_dir(follow_symlinks=False):
+                if entry.name not in _NOT_OURS:
+                    stack.append(path)
+                elif entry.name == "node_modules":
+                    passed[path] = Passed(file=path, reason="installed packages")
+            elif entry.is_symlink() and entry.is_dir():
+                if expression.match(f"{path}/x"):
+                    undecided[path] = _outside(path)
+            elif expression.fullmatch(path):
+                yield path, entry
+
+
+@cache
+def _expression(pattern: str) -> re.Pattern[str]:
+    out = ""
+    for piece in re.findall(r"\*\*/|\*\*|\*|\?|\[[^]]*\]|[^*?\[]+|\[", pattern):
+        out += {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}.get(piece) or (
+            piece.replace("[!", "[^", 1)
+            if piece.startswith("[") and piece.endswith("]")
+            else re.escape(piece)
+        )
+    return re.compile(out, re.DOTALL)
+
+
+def _is_inside(root: Path, path: str) -> bool:
+    try:
+        return (root / path).resolve(strict=True).is_relative_to(root.resolve())
+    except (OSError, RuntimeError):
+        return False
+
+
+def _outside(path: str) -> Undecided:
+    return Undecided(
+        file=path,
+        line=1,
+        column=1,
+        symbol="<module>",
+        reason="a symbolic link that leads out of the tree, or to a folder: it was not read",
+    )
+
+
+def _too_large(path: str, entry: os.DirEntry[str]) -> str:
+    if _MINIFIED.search(path):
+        return "a minified bundle"
+    try:
+        size = entry.stat().st_size
+    except OSError:
+        return ""
+    return f"generated, {size / 1_000_000:.1f} MB" if size > LARGEST else ""

@@ -1,0 +1,1 @@
+"""Python source: calls, ORM models and the text that reaches a cursor."""

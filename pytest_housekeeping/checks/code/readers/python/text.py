@@ -1,0 +1,269 @@
+"""Text as Python code puts it together: constants, joins, formats, psycopg.sql, as a template."""
+
+from __future__ import annotations
+
+import ast
+import re
+import string
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from pytest_housekeeping.checks.code.sqltext.template import Hole, Template, join, static
+
+_KEEPERS = {"dedent", "cleandoc", "text", "SQL", "TextClause", "RawSQL", "Composed", "Query"}
+_KEEPING_METHODS = {"strip", "lstrip", "rstrip", "encode", "replace"}
+_VALUE_CALLS = {"Literal", "int", "float", "len", "Placeholder", "round"}
+_PERCENT = re.compile(r"%(?:\((\w+)\))?[-+ #0]*\d*(?:\.\d+)?([sdifrxq%])")
+_DEPTH = 12
+
+
+@dataclass(slots=True)
+class Assigned:
+    """What a name was given, in order: ``=`` or ``+=``, or ``each`` of the values of a loop."""
+
+    values: list[tuple[str, ast.expr]] = field(default_factory=list)
+
+    @property
+    def single(self) -> ast.expr | None:
+        if len(self.values) == 1 and self.values[0][0] == "=":
+            return self.values[0][1]
+        return None
+
+
+@dataclass(slots=True)
+class Scope:
+    """The names of one function or module, and of the one around it."""
+
+    names: dict[str, Assigned] = field(default_factory=dict)
+    outer: Scope | None = None
+    attributes: dict[str, Assigned] = field(default_factory=dict)
+    owners: set[str] = field(default_factory=lambda: {"self", "cls"})
+
+    def find(self, name: str) -> Assigned | None:
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.names:
+                return scope.names[name]
+            scope = scope.outer
+        return None
+
+    def resolve(self, node: ast.expr) -> Assigned | None:
+        """What a name, or an attribute of this file's classes, was given."""
+        if isinstance(node, ast.Name):
+            return self.find(node.id)
+        if (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id in self.owners
+        ):
+            return self.attributes.get(node.attr)
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+            return self._entry(node.value, node.slice.value)
+        return None
+
+    def _entry(self, node: ast.expr, key: object) -> Assigned | None:
+        """The value under a key of a dictionary that is written out."""
+        assigned = self.resolve(node)
+        known = assigned.single if assigned is not None else None
+        if not isinstance(known, ast.Dict):
+            return None
+        for each, value in zip(known.keys, known.values, strict=True):
+            if isinstance(each, ast.Constant) and each.value == key:
+                return Assigned([("=", value)])
+        return None
+
+
+def template(node: ast.expr, scope: Scope, depth: int = _DEPTH) -> Template | None:
+    """The text, or None when the expression is not made of text at all."""
+    if depth == 0:
+        return None
+    reader = _READERS.get(type(node))
+    return reader(node, scope, depth - 1) if reader is not None else None
+
+
+def part(node: ast.expr, scope: Scope, depth: int = _DEPTH) -> Template:
+    """The text, or a hole."""
+    found = template(node, scope, depth)
+    if found is not None:
+        return found
+    return (Hole(expression=ast.unparse(node)[:60], value=_is_value(node)),)
+
+
+def _constant(node: ast.Constant, *_: object) -> Template | None:
+    if isinstance(node.value, str):
+        return (node.value,)
+    if isinstance(node.value, bytes):
+        return (node.value.decode(errors="replace"),)
+    return None
+
+
+def _joined(node: ast.JoinedStr, scope: Scope, depth: int) -> Template:
+    return join(*(part(value, scope, depth) for value in node.values))
+
+
+def _formatted(node: ast.FormattedValue, scope: Scope, depth: int) -> Template:
+    if isinstance(node.value, ast.Constant) and not isinstance(node.value.value, str):
+        return (str(node.value.value),)
+    return part(node.value, scope, depth)
+
+
+def _binary(node: ast.BinOp, scope: Scope, depth: int) -> Template | None:
+    if isinstance(node.op, ast.Add):
+        left, right = template(node.left, scope, depth), template(node.right, scope, depth)
+        if left is None and right is None:
+            return None
+        return join(left or part(node.left, scope, 1), right or part(node.right, scope, 1))
+    if isinstance(node.op, ast.Mod):
+        left = template(node.left, scope, depth)
+        return None if left is None else _percent(left, node.right, scope, depth)
+    return None
+
+
+def _percent(left: Template, right: ast.expr, scope: Scope, depth: int) -> Template:
+    given = list(right.elts) if isinstance(right, ast.Tuple) else [right]
+    keyed = {}
+    if isinstance(right, ast.Dict):
+        keyed = {
+            key.value: value
+            for key, value in zip(right.keys, right.values, strict=True)
+            if isinstance(key, ast.Constant)
+        }
+    out: list[Template] = []
+    for piece in left:
+        if isinstance(piece, Hole):
+            out.append((piece,))
+            continue
+        end = 0
+        for match in _PERCENT.finditer(piece):
+            out.append((piece[end : match.start()],))
+            end = match.end()
+            if match[2] == "%":
+                out.append(("%",))
+                continue
+            node = keyed.get(match[1]) if match[1] else (given.pop(0) if given else None)
+            numeric = match[2] in "dif"
+            if node is None or numeric:
+                out.append((Hole(expression=match[0], value=numeric),))
+            else:
+                out.append(part(node, scope, depth))
+        out.append((piece[end:],))
+    return join(*out)
+
+
+def _call(node: ast.Call, scope: Scope, depth: int) -> Template | None:
+    name = call_name(node)
+    if name == "Identifier":
+        return _identifier(node, scope, depth)
+    if name == "Placeholder":
+        return ("%s",)
+    if name in _KEEPERS and node.args:
+        first = node.args[0]
+        if name == "Composed" and isinstance(first, (ast.List, ast.Tuple)):
+            return join(*(part(each, scope, depth) for each in first.elts))
+        return template(first, scope, depth)
+    if isinstance(node.func, ast.Attribute):
+        base = template(node.func.value, scope, depth)
+        if base is None:
+            return None
+        if name == "format":
+            return _format(base, node, scope, depth)
+        if name == "join" and node.args:
+            return _join(base, node.args[0], scope, depth)
+        if name in _KEEPING_METHODS:
+            return base
+    return None
+
+
+def _identifier(node: ast.Call, scope: Scope, depth: int) -> Template:
+    parts = [part(argument, scope, depth) for argument in node.args]
+    texts = [static(each) for each in parts]
+    if not texts or any(text is None for text in texts):
+        return (Hole(expression=ast.unparse(node)[:60]),)
+    return (".".join('"' + (text or "").replace('"', '""') + '"' for text in texts),)
+
+
+def _format(base: Template, node: ast.Call, scope: Scope, depth: int) -> Template:
+    given = {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
+    out: list[Template] = []
+    position = 0
+    for piece in base:
+        if isinstance(piece, Hole):
+            out.append((piece,))
+            continue
+        try:
+            fields = list(string.Formatter().parse(piece))
+        except ValueError:
+            return (*base, Hole(expression="format"))
+        for text, name, _, _ in fields:
+            out.append((text,))
+            if name is None:
+                continue
+            key = re.split(r"[.\[]", name)[0]
+            index = position if key == "" else int(key) if key.isdigit() else None
+            position += key == ""
+            value = given.get(key)
+            if index is not None and index < len(node.args):
+                value = node.args[index]
+            if value is None or isinstance(value, ast.Starred) or key != name:
+                out.append((Hole(expression="{" + name + "}"),))
+            else:
+                out.append(part(value, scope, depth))
+    return join(*out)
+
+
+def _join(base: Template, argument: ast.expr, scope: Scope, depth: int) -> Template | None:
+    assigned = scope.resolve(argument)
+    items = (assigned.single if assigned else None) or argument
+    if not isinstance(items, (ast.List, ast.Tuple)):
+        if static(base) is None or isinstance(argument, ast.Name):
+            return (Hole(expression=ast.unparse(argument)[:60]),)
+        return (Hole(expression=ast.unparse(argument)[:60]),)
+    out: list[Template] = []
+    for number, item in enumerate(items.elts):
+        out += [base] if number else []
+        out.append(part(item, scope, depth))
+    return join(*out)
+
+
+def _name(node: ast.expr, scope: Scope, depth: int) -> Template | None:
+    assigned = scope.resolve(node)
+    if assigned is None:
+        return None
+    if assigned.single is not None:
+        return template(assigned.single, scope, depth)
+    return _grown(assigned.values, scope, depth)
+
+
+def _grown(values: Sequence[tuple[str, ast.expr]], scope: Scope, depth: int) -> Template | None:
+    """``q = "..."`` and then only ``q += "..."``: everything that may be in it."""
+    operations = [operation for operation, _ in values]
+    if not operations or operations[0] != "=" or set(operations[1:]) != {"+="}:
+        return None
+    if template(values[0][1], scope, depth) is None:
+        return None
+    return join(*(part(value, scope, depth) for _, value in values))
+
+
+def call_name(node: ast.Call) -> str:
+    """The last name of what is called."""
+    if isinstance(node.func, ast.Attribute):
+        return node.func.attr
+    return node.func.id if isinstance(node.func, ast.Name) else ""
+
+
+def _is_value(node: ast.expr) -> bool:
+    if isinstance(node, ast.Constant):
+        return not isinstance(node.value, str)
+    return isinstance(node, ast.Call) and call_name(node) in _VALUE_CALLS
+
+
+_READERS: dict[type, Callable[..., Template | None]] = {
+    ast.Constant: _constant,
+    ast.JoinedStr: _joined,
+    ast.FormattedValue: _formatted,
+    ast.BinOp: _binary,
+    ast.Call: _call,
+    ast.Name: _name,
+    ast.Attribute: _name,
+    ast.Subscript: _name,
+}

@@ -1,0 +1,54 @@
+"""One file to what it names, whatever is in it: bad input is undecided and never an error."""
+
+from __future__ import annotations
+
+from pytest_housekeeping.checks.code.facts import Reading, Undecided
+from pytest_housekeeping.checks.code.readers.files import decode
+from pytest_housekeeping.checks.code.readers.script.walk import DIALECTS
+
+
+def read_source(data: bytes, file: str, suffix: str) -> Reading:
+    """What the file names. Each language's parser is imported with its first file."""
+    try:
+        return _read(decode(data, suffix), file, suffix)
+    except SyntaxError as error:
+        return _undecided(
+            file, error.lineno or 1, error.offset or 1, f"it does not parse: {error.msg}"
+        )
+    except ValueError as error:
+        return _undecided(file, 1, 1, str(error) or "it cannot be read")
+    except (RecursionError, MemoryError):
+        return _undecided(file, 1, 1, "it is nested too deeply to be read")
+
+
+def unreadable(file: str, error: OSError) -> Reading:
+    """A file that was there and could not be read."""
+    return _undecided(file, 1, 1, f"it cannot be read: {error.strerror}")
+
+
+def _read(text: str, file: str, suffix: str) -> Reading:
+    if suffix == ".py":
+        from pytest_housekeeping.checks.code.readers.python import walk as python_source
+
+        return python_source.read(text, file)
+    if suffix == ".sql":
+        from pytest_housekeeping.checks.code.readers import sql as sql_source
+
+        return sql_source.read(text, file)
+    if suffix == ".prisma":
+        from pytest_housekeeping.checks.code.readers import prisma as prisma_source
+
+        return prisma_source.read(text, file)
+    from pytest_housekeeping.checks.code.readers.script import walk as script_source
+
+    return script_source.read(text, file, DIALECTS[suffix])
+
+
+def _undecided(file: str, line: int, column: int, reason: str) -> Reading:
+    return Reading(
+        found=(
+            Undecided(
+                file=file, line=line, column=max(column, 1), symbol="<module>", reason=reason
+            ),
+        )
+    )

@@ -1,0 +1,1 @@
+"""JavaScript and TypeScript source: query builders and template strings."""

@@ -1,0 +1,35 @@
+"""A process that reads its share of the files; started by ``extraction`` when there are many."""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+from pathlib import Path
+
+from pytest_housekeeping.checks.code.readers import encoding
+from pytest_housekeeping.checks.code.readers import read as reading
+
+
+def main() -> int:
+    """Files as JSON on standard input, readings as JSON on standard output."""
+    request = json.load(sys.stdin)
+    root = Path(request["root"])
+    # Trees are freed by counting; collecting would only walk them again and again.
+    gc.disable()
+    answers = []
+    for number, (file, suffix) in enumerate(request["files"]):
+        try:
+            data = (root / file).read_bytes()
+        except OSError as error:
+            answers.append(encoding.encode(reading.unreadable(file, error)))
+            continue
+        answers.append(encoding.encode(reading.read_source(data, file, suffix)))
+        if number % 100 == 99:
+            gc.collect()
+    json.dump(answers, sys.stdout, separators=(",", ":"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""The objects of the database by name, and what views and functions read in their turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pytest_housekeeping.checks.code.facts import Kind
+from pytest_housekeeping.checks.code.sqltext.bodies import read_body
+from pytest_housekeeping.postgres.connection import Connection
+
+Node = tuple[bool, int]
+"""A relation (True) or a routine, and its OID."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reached:
+    """An object that code gets at: by naming it, or ``through`` a view or function."""
+
+    kind: Kind
+    schema: str
+    name: str = ""
+    columns: tuple[str, ...] = ()
+    through: str = ""
+
+    @property
+    def object(self) -> str:
+        return f"{self.schema}.{self.name}" if self.name else self.schema
+
+
+@dataclass(frozen=True, kw_only=True)
+class Directory:
+    """Read once for a schema; the search for what is behind a view needs no further query."""
+
+    names: Mapping[Node, tuple[str, str]]
+    relations: Mapping[tuple[str, str], int]
+    routines: Mapping[tuple[str, str], tuple[int, ...]]
+    edges: Mapping[Node, tuple[Node, ...]]
+    columns: Mapping[int, Mapping[int, str]]
+    schemas: frozenset[str]
+    bodies: Mapping[int, tuple[str, str, str | None]]
+    followed: dict[Node, tuple[Node, ...]] = field(default_factory=dict)
+
+    def relation(self, parts: Sequence[str], path: Sequence[str]) -> int | None:
+        """The relation that a name means on a search_path."""
+        for schema in parts[-2:-1] or ("pg_catalog", *path):
+            if (oid := self.relations.get((schema, parts[-1]))) is not None:
+                return oid
+        return None
+
+    def routine(self, parts: Sequence[str], path: Sequence[str]) -> tuple[int, ...]:
+        """The functions that a name may mean: which one, only the server knows."""
+        for schema in parts[-2:-1] or path:
+            if found := self.routines.get((schema, parts[-1])):
+                return found
+        return ()
+
+    def behind(self, start: Node, path: Sequence[str]) -> Iterator[tuple[Node, str]]:
+        """Everything that a view or function reads, each once, and the first step to it."""
+        seen = {start}
+        stack = [start]
+        while stack:
+            at = stack.pop()
+            for following in self._next(at, path):
+                if following not in seen:
+                    seen.add(following)
+                    stack.append(following)
+                    yield following, ".".join(self.names[start])
+
+    def _next(self, node: Node, path: Sequence[str]) -> tuple[Node, ...]:
+        if node not in self.followed:
+            found = [*self.edges.get(node, ()), *self._body(node, path)]
+            self.followed[node] = tuple(each for each in found if each in self.names)
+        return self.followed[node]
+
+    def _body(self, node: Node, path: Sequence[str]) -> Iterator[Node]:
+        """What the text of a function names: PostgreSQL keeps no dependencies of it."""
+        if node[0] or node[1] not in self.bodies:
+            return
+        source, language, own_path = self.bodies[node[1]]
+        names, _ = read_body(source, language)
+        schemas = split_path(own_path) if own_path is not None else path
+        for parts, kind in names:
+            if kind is Kind.RELATION and (oid := self.relation(parts, schemas)) is not None:
+                yield True, oid
+            elif kind is Kind.FUNCTION:
+                yield from ((False, oid) for oid in self.routine(parts, schemas))
+
+
+def read_directory(connection: Connection) -> Directory:
+    """Read the catalog: three queries, whatever the number of references."""
+    names: dict[Node, tuple[str, str]] = {}
+    relations: dict[tuple[str, str], int] = {}
+    columns: dict[int, dict[int, str]] = {}
+    schemas = {row[0] for row in connection.execute("SELECT nspname FROM pg_catalog.pg_namespace")}
+    for schema, name, oid, system, attributes, numbers in connection.execute(_RELATIONS):
+        relations[schema, name] = oid
+        if not system:
+            names[True, oid] = (schema, name)
+            columns[oid] = dict(zip(numbers, attributes, strict=True))
+    routines: dict[tuple[str, str], tuple[int, ...]] = {}
+    bodies: dict[int, tuple[str, str, str | None]] = {}
+    for schema, name, oid, source, language, path in connection.execute(_ROUTINES):
+        names[False, oid] = (schema, name)
+        routines[schema, name] = (*routines.get((schema, name), ()), oid)
+        if source:
+            bodies[oid] = (source, language, path)
+    edges: dict[Node, list[Node]] = {}
+    for from_relation, source_oid, to_relation, target_oid in connection.execute(_EDGES):
+        edges.setdefault((from_relation, source_oid), []).append((to_relation, target_oid))
+    return Directory(
+        names=names,
+        relations=relations,
+        routines=routines,
+        edges={node: tuple(each) for node, each in edges.items()},
+        columns=columns,
+        schemas=frozenset(schemas),
+        bodies=bodies,
+    )
+
+
+def split_path(value: str) -> tuple[str, ...]:
+    """The schemas of a search_path as it is stored."""
+    parts: Iterable[str] = (part.strip() for part in value.split(","))
+    return tuple(part.strip('"').replace('""', '"') for part in parts if part.strip('"'))
+
+
+_RELATIONS = """
+SELECT n.nspname, c.relname, c.oid::bigint,
+    n.nspname IN ('pg_catalog', 'information_schema'),
+    coalesce(a.names, '{}'), coalesce(a.numbers, '{}')
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN LATERAL (
+    SELECT pg_catalog.array_agg(attname::text) AS names, pg_catalog.array_agg(attnum) AS numbers
+    FROM pg_catalog.pg_attribute
+    WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped
+) AS a ON n.nspname NOT IN ('pg_catalog', 'information_schema')
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname <> 'pg_toast'
+ORDER BY c.oid
+"""
+_ROUTINES = """
+SELECT n.nspname, p.proname, p.oid::bigint,
+    CASE WHEN p.prosqlbody IS NULL AND l.lanname IN ('sql', 'plpgsql') THEN p.prosrc END,
+    l.lanname,
+    (SELECT pg_catalog.substr(c.setting, 13) FROM pg_catalog.unnest(p.proconfig) AS c (setting)
+     WHERE c.setting LIKE 'search_path=%')
+FROM pg_catalog.pg_proc AS p
+JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang
+WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
+    AND n.oid <> pg_catalog.pg_my_temp_schema()
+ORDER BY p.oid
+"""
+_EDGES = """
+SELECT r.ev_class IS NOT NULL, coalesce(r.ev_class, d.objid)::bigint,
+    d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass, d.refobjid::bigint
+FROM pg_catalog.pg_depend AS d
+LEFT JOIN pg_catalog.pg_rewrite AS r
+    ON r.oid = d.objid AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+WHERE d.deptype = 'n'
+    AND (r.oid IS NOT NULL OR d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass)
+    AND d.refclassid IN ('pg_catalog.pg_class'::pg_catalog.regclass,
+                         'pg_catalog.pg_proc'::pg_catalog.regclass)
+    AND d.refobjid >= 16384
+GROUP BY 1, 2, 3, 4
+ORDER BY 1, 2, 3, 4
+"""

@@ -1,0 +1,1 @@
+"""SQL that stands in code: found, completed, parsed, and what it names."""

@@ -1,0 +1,1 @@
+"""What the code does against its contracts, with exemptions and baseline."""

@@ -1,0 +1,210 @@
+"""Whether the declared objects exist as declared, and what exists that nobody declared."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+
+from pytest_housekeeping.checks.catalog import Catalog, Name, Relation, read_catalog
+from pytest_housekeeping.checks.queries import verify_query
+from pytest_housekeeping.declarations.objects import (
+    DeclaredObject,
+    ObjectKind,
+    Objects,
+    quote,
+    split_name,
+)
+from pytest_housekeeping.model import Finding, Level, Verdict
+
+__all__ = ["Catalog", "read_catalog", "undeclared", "verify_object", "verify_query"]
+
+_FILE = "checks/objects.toml"
+_RELKINDS = {
+    "r": "table",
+    "p": "table",
+    "f": "foreign table",
+    "v": "view",
+    "m": "materialized view",
+    "i": "index",
+    "I": "index",
+    "S": "sequence",
+    "c": "composite type",
+}
+_FITTING = {
+    ObjectKind.TABLE: ("table", "foreign table"),
+    ObjectKind.VIEW: ("view", "materialized view"),
+    ObjectKind.INDEX: ("index",),
+}
+_SERIAL = {"serial": "integer", "bigserial": "bigint", "smallserial": "smallint"}
+
+
+def verify_object(catalog: Catalog, declared: DeclaredObject) -> Verdict:
+    """Whether one declared object is there, of its kind, a table with exactly its columns.
+
+    Examined are the object and, of a table, each declared column.
+    """
+    findings = tuple(_findings(catalog, declared))
+    return Verdict(examined=1 + len(declared.columns), findings=findings)
+
+
+def undeclared(catalog: Catalog, objects: Objects) -> tuple[Finding, ...]:
+    """A notice for each object in the declared schemas that nobody declares.
+
+    Silent about what comes with another object: partitions, indexes behind constraints, cloned
+    triggers, sequences, members of extensions.
+    """
+    known = {(declared.kind, split_name(declared.name)) for declared in objects.declared}
+    signatures = set(catalog.signatures.values())
+    extras = [
+        (kind, _spell(relation.name))
+        for relation in catalog.relations.values()
+        for kind in _FITTING
+        if relation.counted
+        and _kind(relation) in _FITTING[kind]
+        and (kind, relation.name) not in known
+    ]
+    extras += [
+        (ObjectKind.FUNCTION, routine.signature)
+        for routine in catalog.routines.values()
+        if routine.counted and routine.signature not in signatures
+    ]
+    extras += [
+        (ObjectKind.TRIGGER, _spell(trigger.name))
+        for trigger in catalog.triggers.values()
+        if trigger.counted and (ObjectKind.TRIGGER, trigger.name) not in known
+    ]
+    return tuple(
+        Finding(
+            rule="object-undeclared",
+            level=Level.NOTICE,
+            object=name,
+            detail=f"this {kind} exists and is not declared",
+            fix=f"declare it in {_FILE}, or drop it in a migration",
+        )
+        for kind, name in sorted(extras)
+    )
+
+
+def _findings(catalog: Catalog, declared: DeclaredObject) -> Iterator[Finding]:
+    match declared.kind:
+        case ObjectKind.SCHEMA:
+            yield from _in(catalog.schemas, declared, f"CREATE SCHEMA {declared.name};")
+        case ObjectKind.ROLE:
+            fix = f"CREATE ROLE {declared.name}; in sql/bootstrap/, and on the real server"
+            yield from _in(catalog.roles, declared, fix)
+        case ObjectKind.FUNCTION:
+            yield from _function(catalog, declared)
+        case ObjectKind.TRIGGER:
+            if split_name(declared.name) not in catalog.triggers:
+                names = [_spell(name) for name in catalog.triggers]
+                yield _missing(declared, _closest(declared.name, names), "CREATE TRIGGER ...;")
+        case _:
+            yield from _relation(catalog, declared)
+
+
+def _in(names: Iterable[str], declared: DeclaredObject, fix: str) -> Iterator[Finding]:
+    if split_name(declared.name)[0] not in names:
+        yield _missing(declared, _closest(declared.name, sorted(names)), fix)
+
+
+def _function(catalog: Catalog, declared: DeclaredObject) -> Iterator[Finding]:
+    if catalog.signatures.get(declared.name) in catalog.routines:
+        return
+    name = split_name(declared.name)
+    others = [r.signature for r in catalog.routines.values() if r.name == name]
+    hint = _closest(declared.name, list(catalog.routines))
+    if others:
+        hint = f" (there is {', '.join(others)})"
+    elif declared.name in catalog.refused:
+        hint = f" ({catalog.refused[declared.name]})"
+    yield _missing(declared, hint, f"CREATE FUNCTION {declared.name} ...;")
+
+
+def _relation(catalog: Catalog, declared: DeclaredObject) -> Iterator[Finding]:
+    relation = catalog.relations.get(split_name(declared.name))
+    if relation is None:
+        fitting = _FITTING[declared.kind]
+        names = [_spell(r.name) for r in catalog.relations.values() if _kind(r) in fitting]
+        yield _missing(declared, _closest(declared.name, names), _create(declared))
+        return
+    if _kind(relation) not in _FITTING[declared.kind]:
+        yield _error(
+            "object-kind",
+            declared.name,
+            f"declared as a {declared.kind}, but it is a {_kind(relation)}",
+            f"move it to its own key in {_FILE}, or make it a {declared.kind} in a migration",
+        )
+    elif declared.kind is ObjectKind.TABLE:
+        yield from _columns(catalog, declared, relation)
+
+
+def _columns(catalog: Catalog, declared: DeclaredObject, relation: Relation) -> Iterator[Finding]:
+    there, wanted = dict(relation.columns), dict(declared.columns)
+    table = declared.name
+    for column, spelling in wanted.items():
+        name = f"{table}.{quote(column)}"
+        expected = catalog.types.get(spelling)
+        if expected is None:
+            yield _unknown_type(catalog, name, spelling, there.get(column))
+        elif column not in there:
+            hint = _closest(column, list(there.keys() - wanted.keys()))
+            fix = f"ALTER TABLE {table} ADD COLUMN {quote(column)} {expected};"
+            yield _error("column-missing", name, f"the column does not exist{hint}", fix)
+        elif there[column] != expected:
+            yield _error(
+                "column-type",
+                name,
+                f"declared as {expected}, but it is {there[column]}",
+                f"ALTER TABLE {table} ALTER COLUMN {quote(column)} TYPE {expected};"
+                f" or declare {there[column]!r} in {_FILE}",
+            )
+    for column in there.keys() - wanted.keys():
+        yield _error(
+            "column-undeclared",
+            f"{table}.{quote(column)}",
+            f"the column exists as {there[column]} and is not declared",
+            f'declare {column} = "{there[column]}" in {_FILE},'
+            f" or ALTER TABLE {table} DROP COLUMN {quote(column)};",
+        )
+
+
+def _unknown_type(catalog: Catalog, name: str, spelling: str, actual: str | None) -> Finding:
+    reason = catalog.refused.get(spelling, "PostgreSQL knows no type of this name")
+    known = _SERIAL.get(spelling.lower(), actual)
+    fix = f"declare {known!r} in {_FILE}" if known else f"correct the type in {_FILE}"
+    fix += ", a type outside pg_catalog with its schema"
+    return _error("type-unknown", name, f"declared as {spelling!r}: {reason}", fix)
+
+
+def _missing(declared: DeclaredObject, hint: str, fix: str) -> Finding:
+    return _error(
+        "object-missing",
+        declared.name,
+        f"the {declared.kind} does not exist{hint}",
+        f"{fix} or take it out of {_FILE}",
+    )
+
+
+def _create(declared: DeclaredObject) -> str:
+    if declared.kind is ObjectKind.TABLE:
+        columns = ", ".join(f"{quote(name)} {spelling}" for name, spelling in declared.columns)
+        return f"CREATE TABLE {declared.name} ({columns});"
+    return f"CREATE {declared.kind.upper()} {declared.name} ...;"
+
+
+def _error(rule: str, name: str, detail: str, fix: str) -> Finding:
+    return Finding(rule=rule, level=Level.ERROR, object=name, detail=detail, fix=fix)
+
+
+def _kind(relation: Relation) -> str:
+    return _RELKINDS.get(relation.kind, "relation")
+
+
+def _spell(name: Name) -> str:
+    return ".".join(quote(part) for part in name)
+
+
+def _closest(name: str, known: Iterable[str]) -> str:
+    """`` (did you mean ...?)`` for the nearest existing name, else nothing."""
+    near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
+    return f" (did you mean {near[0]}?)" if near else ""

@@ -1,0 +1,225 @@
+"""Read policy expressions with PostgreSQL's own parser: what is compared with the context."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from pytest_housekeeping.checks.rls.tables import Subject
+from pytest_housekeeping.sql.parse import printed
+
+if TYPE_CHECKING:
+    from pglast import ast
+
+_Relation: TypeAlias = tuple[str, str]
+_Names: TypeAlias = Mapping[str, _Relation]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comparison:
+    """A policy compares ``column`` with ``source``, an expression without any column."""
+
+    schema: str
+    table: str
+    column: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Link:
+    """A policy compares two columns: rows that belong together have the same value in both."""
+
+    one: tuple[_Relation, str]
+    other: tuple[_Relation, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """What a table's policies look at: comparisons, and every column of the table itself."""
+
+    comparisons: tuple[Comparison, ...]
+    columns: tuple[str, ...]
+    links: tuple[Link, ...] = ()
+    unread: tuple[str, ...] = ()
+
+
+def read_policies(subject: Subject) -> Reading:
+    """Parse a table's policy expressions with PostgreSQL's own parser."""
+    return _read(subject.schema, subject.name, subject.expressions)
+
+
+@lru_cache(maxsize=10_000)
+def _read(schema: str, name: str, expressions: tuple[str, ...]) -> Reading:
+    from pglast import parse_sql
+    from pglast.parser import ParseError
+
+    comparisons: dict[Comparison, None] = {}
+    columns: dict[str, None] = {}
+    links: dict[Link, None] = {}
+    unread = []
+    for expression in expressions:
+        try:
+            statement = parse_sql(f"SELECT WHERE {expression}")[0].stmt
+        except ParseError:
+            unread.append(expression)
+            continue
+        condition = getattr(statement, "whereClause", None)
+        for found in _walk(condition, {name: (schema, name)}):
+            if isinstance(found, Comparison):
+                comparisons[found] = None
+            elif isinstance(found, Link):
+                links[found] = None
+            elif found[0] == (schema, name):
+                columns[found[1]] = None
+    return Reading(
+        comparisons=tuple(comparisons),
+        columns=tuple(columns),
+        links=tuple(links),
+        unread=tuple(unread),
+    )
+
+
+def _walk(node: Any, names: _Names) -> Iterator[Comparison | Link | tuple[_Relation, str]]:
+    """Comparisons and columns below a node. A bare column belongs to the policy's own table,
+    one in a sub-select carries its alias: so pg_get_expr prints them."""
+    from pglast import ast
+
+    if isinstance(node, tuple):
+        for item in node:
+            yield from _walk(item, names)
+        return
+    if not isinstance(node, ast.Node):
+        return
+    if isinstance(node, ast.SelectStmt):
+        names = {**names, **dict(_aliases(node.fromClause))}
+    if isinstance(node, ast.ColumnRef):
+        resolved = _resolve(node, names)
+        if resolved:
+            yield resolved
+        return
+    yield from _comparisons(node, names)
+    for slot in node:
+        yield from _walk(getattr(node, slot), names)
+
+
+def _comparisons(node: ast.Node, names: _Names) -> Iterator[Comparison | Link]:
+    for column, other in _sides(node):
+        resolved = _resolve(column, names)
+        if resolved and not _has_column(other) and _is_dynamic(other):
+            (schema, table), name = resolved
+            yield Comparison(schema=schema, table=table, column=name, source=_print(other))
+    link = _link(node, names)
+    if link is not None:
+        yield link
+
+
+def _link(node: ast.Node, names: _Names) -> Link | None:
+    """``a.x = b.y``, or ``x IN (SELECT b.y FROM ...)``."""
+    from pglast import ast
+    from pglast.enums import A_Expr_Kind, SubLinkType
+
+    sides: tuple[Any, Any] = (None, None)
+    if isinstance(node, ast.A_Expr) and node.kind == A_Expr_Kind.AEXPR_OP:
+        if node.name and node.name[-1].sval == "=":
+            sides = (node.lexpr, node.rexpr)
+    elif isinstance(node, ast.SubLink) and node.subLinkType == SubLinkType.ANY_SUBLINK:
+        select = node.subselect
+        if isinstance(select, ast.SelectStmt) and select.targetList:
+            sides = (node.testexpr, select.targetList[0].val)
+            names = {**names, **dict(_aliases(select.fromClause))}
+    one, other = (_column(side) for side in sides)
+    if one is None or other is None:
+        return None
+    ends = _resolve(one, names), _resolve(other, names)
+    if ends[0] is None or ends[1] is None or ends[0] == ends[1]:
+        return None
+    return Link(one=ends[0], other=ends[1])
+
+
+def _sides(node: ast.Node) -> Iterator[tuple[ast.ColumnRef, Any]]:
+    from pglast import ast
+    from pglast.enums import A_Expr_Kind, SubLinkType
+
+    if isinstance(node, ast.A_Expr) and node.kind in (
+        A_Expr_Kind.AEXPR_OP,
+        A_Expr_Kind.AEXPR_OP_ANY,
+        A_Expr_Kind.AEXPR_NOT_DISTINCT,
+    ):
+        if not node.name or node.name[-1].sval != "=":
+            return
+        left, right = _column(node.lexpr), _column(node.rexpr)
+        if left is not None:
+            yield left, node.rexpr
+        if right is not None:
+            yield right, node.lexpr
+    elif isinstance(node, ast.SubLink) and node.subLinkType == SubLinkType.ANY_SUBLINK:
+        column = _column(node.testexpr)
+        if column is not None:
+            yield column, node.subselect
+
+
+def _column(node: Any) -> ast.ColumnRef | None:
+    from pglast import ast
+
+    while isinstance(node, ast.TypeCast):
+        node = node.arg
+    return node if isinstance(node, ast.ColumnRef) else None
+
+
+def _aliases(items: Any) -> Iterator[tuple[str, _Relation]]:
+    from pglast import ast
+
+    for item in items or ():
+        if isinstance(item, ast.RangeVar):
+            name = str(item.relname)
+            alias = str(item.alias.aliasname) if item.alias else name
+            yield alias, (item.schemaname or "", name)
+        elif isinstance(item, ast.JoinExpr):
+            yield from _aliases((item.larg, item.rarg))
+
+
+def _resolve(column: ast.ColumnRef, names: _Names) -> tuple[_Relation, str] | None:
+    parts = [getattr(field, "sval", None) for field in column.fields or ()]
+    if not parts or None in parts:
+        return None
+    if len(parts) == 1:
+        return next(iter(names.values())), str(parts[0])
+    relation = names.get(str(parts[-2]))
+    return (relation, str(parts[-1])) if relation else None
+
+
+def _has_column(node: Any) -> bool:
+    from pglast import ast
+
+    return any(isinstance(item, ast.ColumnRef) for item in _below(node))
+
+
+def _is_dynamic(node: Any) -> bool:
+    from pglast import ast
+
+    return any(isinstance(item, ast.FuncCall | ast.SQLValueFunction) for item in _below(node))
+
+
+def _below(node: Any) -> Iterator[Any]:
+    from pglast import ast
+
+    if isinstance(node, tuple):
+        for item in node:
+            yield from _below(item)
+    elif isinstance(node, ast.Node):
+        yield node
+        for slot in node:
+            yield from _below(getattr(node, slot))
+
+
+def _print(node: ast.Node) -> str:
+    from pglast import ast
+
+    text = printed(node)
+    return (
+        f"(SELECT pg_catalog.array_agg(q) FROM ({text}) AS q)"
+        if isinstance(node, ast.SelectStmt)
+        else text
+    )

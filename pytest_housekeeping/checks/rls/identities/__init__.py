@@ -1,0 +1,1 @@
+"""Who is who: identities found in the rows, and what each of them may see."""

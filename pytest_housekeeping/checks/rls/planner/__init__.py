@@ -1,0 +1,1 @@
+"""Proofs by the planner: EXPLAIN folds a condition, or a counterexample is found."""

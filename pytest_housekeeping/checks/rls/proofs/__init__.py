@@ -1,0 +1,1 @@
+"""The two proofs: nothing without a context, and nothing of another identity."""

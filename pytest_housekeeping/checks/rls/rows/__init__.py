@@ -1,0 +1,1 @@
+"""Rows made up for a table, so that its constraints accept them."""

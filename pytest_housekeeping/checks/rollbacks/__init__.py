@@ -1,0 +1,1 @@
+"""Rollback files: whether they undo their migration, and what they destroy."""

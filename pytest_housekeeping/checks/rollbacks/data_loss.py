@@ -1,0 +1,119 @@
+"""How much stands in the tables, and what of it is gone afterwards."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from pytest_housekeeping.postgres.connection import Connection, rolled_back
+from pytest_housekeeping.sql.parse import quoted
+
+# The owner of a table is bound by its policies only where they are forced.
+_UNFORCED = """
+DO $$
+DECLARE
+    forced record;
+BEGIN
+    FOR forced IN
+        SELECT c.oid::regclass AS name FROM pg_catalog.pg_class AS c
+        WHERE c.relforcerowsecurity
+        AND pg_catalog.pg_has_role(current_user, c.relowner, 'USAGE')
+    LOOP
+        EXECUTE pg_catalog.format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY', forced.name);
+    END LOOP;
+END
+$$"""
+_TABLES = """
+SELECT c.oid::int8, n.nspname, c.relname,
+       coalesce((SELECT i.inhparent FROM pg_catalog.pg_inherits AS i
+                 WHERE i.inhrelid = c.oid AND c.relispartition), 0)::int8,
+       (SELECT coalesce(pg_catalog.json_object_agg(a.attnum, a.attname), '{}')
+        FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
+AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+AND NOT n.nspname = ANY (%s)
+AND pg_catalog.pg_has_role(current_user, c.relowner, 'USAGE')
+ORDER BY 2, 3"""
+_LAST_NAME = re.compile(r'\.(?:"(?:[^"]|"")+"|[^".]+)$')
+_COUNT = sql.SQL("SELECT pg_catalog.json_build_array({counts}) FROM {table}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Table:
+    """A table as one would type it, its rows, and its columns by number with how many values each
+    has. A partition has the number of its parent, whose rows are its own."""
+
+    name: str
+    parent: int
+    rows: int
+    columns: Mapping[int, tuple[str, int]]
+
+
+Contents = Mapping[int, Table]
+"""By OID, so that what is renamed is the same."""
+
+
+def read_contents(connection: Connection, *, excluded: tuple[str, ...]) -> Contents:
+    """The tables that this role owns, with what is in them: all of it is read, so this is for a
+    throwaway database. Inside an open transaction; whatever it changes to look is rolled back."""
+    with rolled_back(connection):
+        connection.execute(_UNFORCED)
+        tables = connection.execute(_TABLES, (list(excluded),)).fetchall()
+        # One scan a table, all of them in one round trip.
+        queries = sql.SQL(" UNION ALL ").join(
+            _counting(schema, name, columns) for _, schema, name, _, columns in tables
+        )
+        counted = [row[0] for row in connection.execute(queries)] if tables else []
+    return {
+        oid: Table(
+            name=f"{quoted(schema)}.{quoted(table)}",
+            parent=parent,
+            rows=rows,
+            columns={
+                int(number): (quoted(column), held)
+                for (number, column), held in zip(columns.items(), values, strict=True)
+            },
+        )
+        for (oid, schema, table, parent, columns), (rows, *values) in zip(
+            tables, counted, strict=True
+        )
+    }
+
+
+def _counting(schema: str, table: str, columns: Mapping[str, str]) -> sql.Composed:
+    counts: list[sql.Composable] = [sql.SQL("pg_catalog.count(*)")]
+    counts += [sql.SQL("pg_catalog.count({})").format(sql.Identifier(c)) for c in columns.values()]
+    return _COUNT.format(counts=sql.SQL(", ").join(counts), table=sql.Identifier(schema, table))
+
+
+def losses(before: Contents, after: Contents) -> Iterator[tuple[str, str]]:
+    """What is gone: object as one would type it, and how much of it there was."""
+    for oid, was in before.items():
+        now = after.get(oid)
+        if now is None:
+            if was.parent not in before or was.parent in after:
+                yield f"table {was.name}", f"is dropped, with {_count(was.rows, 'row')}"
+            continue
+        if was.parent:
+            continue
+        for number, (column, values) in was.columns.items():
+            if number not in now.columns:
+                yield f"column {was.name}.{column}", f"is dropped, with {_count(values, 'value')}"
+        if now.rows < was.rows:
+            yield f"table {was.name}", f"loses {was.rows - now.rows} of {_count(was.rows, 'row')}"
+
+
+def table_of(lost: str) -> str:
+    """The table that something is lost from, by the name that `losses` gives to what is lost."""
+    kind, _, name = lost.partition(" ")
+    return _LAST_NAME.sub("", name) if kind == "column" else name
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + "s" * (number != 1)

@@ -1,0 +1,1 @@
+"""The style of SQL files, by sqlfluff."""

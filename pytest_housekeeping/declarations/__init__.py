@@ -1,0 +1,1 @@
+"""What checks/*.toml declares, and the rules that ship."""

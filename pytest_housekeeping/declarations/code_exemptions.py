@@ -1,0 +1,124 @@
+"""What is let stand: exemptions with a reason, and the baseline of the day a team began."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from pytest_housekeeping.declarations.toml import (
+    Problems,
+    closest,
+    expect_keys,
+    read_toml,
+    tables_of,
+    text_of,
+)
+
+_WHY = "an exemption that is misread would let something else stand than was meant"
+_EXEMPT = {"file": True, "symbol": True, "object": True, "reason": True, "until": False}
+_INSTANCE = {"contract": True, "rule": True, "file": True, "symbol": True, "object": True}
+_HEAD = """\
+# What stood when the boundaries of code began to be watched, instance by instance.
+# It can only shrink: a new one fails, and one that is gone fails until it is taken out here.
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CodeExemption:
+    """One object that one symbol of one file may name, with the reason, and perhaps an end."""
+
+    file: str
+    symbol: str
+    object: str
+    reason: str
+    until: date | None = None
+
+    def holds_on(self, today: date) -> bool:
+        """An exemption holds on its last day."""
+        return self.until is None or today <= self.until
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Instance:
+    """One finding that stood already. The line is left out: it moves."""
+
+    contract: str
+    rule: str
+    file: str
+    symbol: str
+    object: str
+
+
+Baseline = Counter[Instance]
+
+
+def parse_exemptions(text: str, *, path: str) -> tuple[CodeExemption, ...]:
+    """The ``[[exempt]]`` tables of ``checks/boundaries.toml``. Raises MisuseError."""
+    problems = Problems(path)
+    found: dict[tuple[str, str, str], CodeExemption] = {}
+    for number, table in enumerate(
+        tables_of(read_toml(text, problems), "exempt", problems), start=1
+    ):
+        where = f"[[exempt]] {number}"
+        expect_keys(table, _EXEMPT, where, problems)
+        given = {key: text_of(table, key, where, problems) for key in _EXEMPT if key != "until"}
+        exemption = CodeExemption(**given, until=_day(table, where, problems))
+        key = (exemption.file, exemption.symbol, exemption.object)
+        for name, value in zip(("file", "symbol", "object"), key, strict=True):
+            if "*" in value or "%" in value:
+                problems.add(f"{where} has a wildcard in {name} {value!r}: name one")
+        if all(key) and key in found:
+            problems.add(f"{where} repeats the exemption of {key[2]} in {key[0]}")
+        found[key] = exemption
+    problems.raise_any(why=_WHY)
+    return tuple(found.values())
+
+
+def parse_baseline(
+    text: str, *, contracts: Collection[str], path: str = "checks/baseline.toml"
+) -> Baseline:
+    """``checks/baseline.toml``. Raises MisuseError; a contract that is gone is a mistake too."""
+    problems = Problems(path)
+    document = read_toml(text, problems)
+    expect_keys(document, {"instance": False}, "the file", problems)
+    baseline: Baseline = Counter()
+    for number, table in enumerate(tables_of(document, "instance", problems), start=1):
+        where = f"[[instance]] {number}"
+        expect_keys(table, _INSTANCE, where, problems)
+        given = {key: text_of(table, key, where, problems) for key in _INSTANCE}
+        if given["contract"] and given["contract"] not in contracts:
+            problems.add(
+                f"{where} belongs to the contract {given['contract']!r}, which is not declared"
+                f"{closest(given['contract'], contracts)}"
+            )
+        baseline[Instance(**given)] += 1
+    problems.raise_any(why=_WHY)
+    return baseline
+
+
+def write_baseline(instances: Iterable[Instance]) -> str:
+    """The text of ``checks/baseline.toml`` that holds these instances."""
+    entries = sorted(instances, key=lambda i: (i.contract, i.file, i.object, i.symbol, i.rule))
+    tables = [
+        "[[instance]]\n"
+        + "".join(f"{key} = {_toml(getattr(instance, key))}\n" for key in _INSTANCE)
+        for instance in entries
+    ]
+    return "\n".join([_HEAD, *tables])
+
+
+def _toml(value: str) -> str:
+    """A basic string of TOML, which JSON's strings are."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _day(table: Mapping[str, Any], where: str, problems: Problems) -> date | None:
+    value = table.get("until")
+    if value is None or (isinstance(value, date) and not isinstance(value, datetime)):
+        return value
+    problems.add(f"'until' of {where} is {value!r}, not a day like 2027-06-30")
+    return None

@@ -1,0 +1,177 @@
+"""The row-level-security contract: what is protected, from whom, and what is exempt."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any
+
+from pytest_housekeeping.declarations.toml import (
+    Problems,
+    closest,
+    expect_keys,
+    read_toml,
+    tables_of,
+    text_of,
+    texts_of,
+)
+
+_WHY = "a contract that is misread would protect something else than was meant"
+_KEYS = {"schemas": True, "roles": True, "context": True, "exempt": False, "policy": False}
+_EXEMPT_KEYS = {"rule": True, "object": True, "reason": True, "until": False}
+_POLICY_KEYS = {
+    "table": True,
+    "name": True,
+    "command": False,
+    "permissive": False,
+    "roles": False,
+    "using": False,
+    "check": False,
+}
+_COMMANDS = ("ALL", "SELECT", "INSERT", "UPDATE", "DELETE")
+_SETTING = re.compile(r"[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*)+")
+# A star stands for itself inside a quoted name only.
+_WILDCARD = re.compile(r'^(?:[^"]|"[^"]*")*?[*%]')
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exemption:
+    """One object that one rule need not hold for, with the reason, and perhaps an end."""
+
+    rule: str
+    object: str
+    reason: str
+    until: date | None = None
+
+    def holds_on(self, today: date) -> bool:
+        """An exemption holds on its last day."""
+        return self.until is None or today <= self.until
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeclaredPolicy:
+    """A policy that must be there, its expressions as PostgreSQL prints them.
+
+    A table with one declared policy has no other than the declared ones.
+    """
+
+    table_object: str
+    name: str
+    command: str = "ALL"
+    permissive: bool = True
+    roles: tuple[str, ...] = ("public",)
+    using_expression: str | None = None
+    check_expression: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RlsContract:
+    """Every table in ``schemas`` is protected from ``roles``.
+
+    ``context`` names the settings that carry the identity of a session.
+    """
+
+    schemas: tuple[str, ...]
+    roles: tuple[str, ...]
+    context: tuple[str, ...] = ()
+    exemptions: tuple[Exemption, ...] = ()
+    policies: tuple[DeclaredPolicy, ...] = ()
+
+    def policies_json(self) -> str:
+        """The declared policies as the rules read them."""
+        return json.dumps([asdict(policy) for policy in self.policies])
+
+
+def parse_rls(
+    text: str, *, known_rules: Collection[str], path: str = "checks/rls.toml"
+) -> RlsContract:
+    """Read ``checks/rls.toml``. Raises MisuseError that names every problem of the file."""
+    problems = Problems(path)
+    document = read_toml(text, problems)
+    if document:
+        expect_keys(document, _KEYS, "the file", problems)
+    elif not text.strip():
+        problems.add("it is empty")
+    contract = RlsContract(
+        schemas=texts_of(document, "schemas", "the file", problems, kind="schema names"),
+        roles=texts_of(document, "roles", "the file", problems, kind="role names"),
+        context=texts_of(
+            document,
+            "context",
+            "the file",
+            problems,
+            valid=lambda value: bool(_SETTING.fullmatch(value)),
+            kind="settings, which are written 'app.tenant_id'",
+            may_be_empty=True,
+        ),
+        exemptions=_exemptions(document, known_rules, problems),
+        policies=_policies(document, problems),
+    )
+    problems.raise_any(why=_WHY)
+    return contract
+
+
+def _exemptions(
+    document: Mapping[str, Any], known_rules: Collection[str], problems: Problems
+) -> tuple[Exemption, ...]:
+    found: dict[tuple[str, str], Exemption] = {}
+    for number, table in enumerate(tables_of(document, "exempt", problems), start=1):
+        where = f"[[exempt]] {number}"
+        expect_keys(table, _EXEMPT_KEYS, where, problems)
+        exemption = Exemption(
+            rule=text_of(table, "rule", where, problems),
+            object=text_of(table, "object", where, problems),
+            reason=text_of(table, "reason", where, problems),
+            until=_day(table, where, problems),
+        )
+        if exemption.rule and exemption.rule not in known_rules:
+            problems.add(
+                f"{where} names an unknown rule {exemption.rule!r}"
+                f"{closest(exemption.rule, known_rules)}"
+            )
+        if _WILDCARD.match(exemption.object):
+            problems.add(f"{where} has a wildcard in {exemption.object!r}: name one object")
+        key = (exemption.rule, exemption.object)
+        if all(key) and key in found:
+            problems.add(f"{where} repeats the exemption of {key[1]} from {key[0]}")
+        found[key] = exemption
+    return tuple(found.values())
+
+
+def _policies(document: Mapping[str, Any], problems: Problems) -> tuple[DeclaredPolicy, ...]:
+    found: dict[tuple[str, str], DeclaredPolicy] = {}
+    for number, table in enumerate(tables_of(document, "policy", problems), start=1):
+        where = f"[[policy]] {number}"
+        expect_keys(table, _POLICY_KEYS, where, problems)
+        permissive = table.get("permissive", True)
+        if not isinstance(permissive, bool):
+            problems.add(f"'permissive' of {where} is {permissive!r}, neither true nor false")
+        policy = DeclaredPolicy(
+            table_object=text_of(table, "table", where, problems),
+            name=text_of(table, "name", where, problems),
+            command=text_of(table, "command", where, problems) or "ALL",
+            permissive=permissive is not False,
+            roles=texts_of(table, "roles", where, problems, kind="role names") or ("public",),
+            using_expression=text_of(table, "using", where, problems) or None,
+            check_expression=text_of(table, "check", where, problems) or None,
+        )
+        if policy.command not in _COMMANDS:
+            problems.add(
+                f"{where} has the command {policy.command!r}{closest(policy.command, _COMMANDS)}"
+            )
+        key = (policy.table_object, policy.name)
+        if key in found:
+            problems.add(f"{where} repeats the policy {key[1]} of {key[0]}")
+        found[key] = policy
+    return tuple(found.values())
+
+
+def _day(table: Mapping[str, Any], where: str, problems: Problems) -> date | None:
+    value = table.get("until")
+    if value is None or (isinstance(value, date) and not isinstance(value, datetime)):
+        return value
+    problems.add(f"'until' of {where} is {value!r}, not a day like 2027-06-30")
+    return None

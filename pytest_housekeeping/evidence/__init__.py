@@ -1,0 +1,1 @@
+"""The record of runs: audit, journal, reports, and git, which keeps them."""

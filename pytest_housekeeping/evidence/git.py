@@ -1,0 +1,238 @@
+"""Git: what is committed, what is not, and the evidence. The only module that imports git."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Self, cast
+
+from pytest_housekeeping.errors import EvidenceError
+from pytest_housekeeping.evidence import git_branch as evidence_branch
+
+if TYPE_CHECKING:
+    from git import Repo
+
+# Files that a plan reads: an ignored one is part of the plan, and of no commit.
+_PLANNED = (".sql", ".toml", ".py")
+
+
+class Repository:
+    """A work tree. Nothing here touches its index, its files, HEAD or the branch checked out."""
+
+    def __init__(self, repo: Repo, root: Path) -> None:
+        self.root = root
+        self._repo = repo
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the programs that GitPython keeps running."""
+        self._repo.close()
+
+    def head(self) -> str | None:
+        """The commit checked out; None before the first one."""
+        return self.commit("HEAD")
+
+    def branch(self) -> str | None:
+        """The branch checked out; None when HEAD is detached."""
+        status, out, _ = self.attempt("symbolic-ref", "--quiet", "--short", "HEAD")
+        return _shown(out).rstrip("\n") if status == 0 else None
+
+    def commit(self, name: str) -> str | None:
+        """The commit that a name stands for; None when there is none."""
+        status, out, _ = self.attempt("rev-parse", "--quiet", "--verify", f"{name}^{{commit}}")
+        return out.decode().strip() if status == 0 else None
+
+    def relative(self, path: Path) -> str:
+        """A path as git names it. Raises EvidenceError when it leads out of the work tree."""
+        real = Path(os.path.realpath(path))
+        if not real.is_relative_to(self.root):
+            raise EvidenceError(
+                f"{path} lies outside of the repository {self.root}",
+                why="no commit of the repository can attest or keep it",
+                fix="choose a folder of the repository",
+            )
+        return real.relative_to(self.root).as_posix()
+
+    def dirty(self, paths: Sequence[Path]) -> tuple[str, ...]:
+        """What below these paths no commit holds as it is: changed, staged, deleted, untracked.
+
+        Relative to the root, sorted. A .sql, .toml or .py file that git ignores counts, and so
+        does a path that leads out of the repository.
+        """
+        places = {Path(os.path.realpath(path)) for path in paths}
+        places |= {Path(os.path.realpath(path.parent)) / path.name for path in paths}
+        inside = {place for place in places if place.is_relative_to(self.root)}
+        changed = {str(place) for place in places - inside}
+        if inside:
+            options = (
+                "--porcelain",
+                "-z",
+                "--untracked-files=all",
+                "--ignored",
+                "--no-renames",
+            )
+            out = self.run("status", *options, "--", *sorted(map(str, inside)))
+            entries = [(entry[:2], _shown(entry[3:])) for entry in out.split(b"\0") if entry]
+            changed |= {
+                name for state, name in entries if state != b"!!" or name.endswith(_PLANNED)
+            }
+        return tuple(sorted(changed))
+
+    def show(self, commit: str, path: str) -> bytes:
+        """The bytes that a commit holds. Raises EvidenceError when it has no such file."""
+        return self.run("cat-file", "blob", f"{commit}:{path}")
+
+    def commit_evidence(
+        self, branch: str, files: Mapping[str, bytes], message: str, attests: str | None
+    ) -> str:
+        """Commit files onto ``refs/heads/<branch>``, byte for byte, and return the commit.
+
+        ``files`` are named from the root of the repository. With a commit that is attested, the
+        branch is one to merge: parents are its own last commit, if any, and the attested one; its
+        tree is that of the attested commit, what it holds already in the same folders, and the
+        files. Without, the branch is a log of its own, with no ancestor and nothing but evidence
+        in it. Runs no hook, signs nothing; several at once lose nothing. Raises EvidenceError,
+        with nothing changed.
+        """
+        return evidence_branch.commit(self, branch, files, message, attests)
+
+    def evidence(self, mode: str, folder: str = "ops/audit") -> Iterator[tuple[str, bytes]]:
+        """Every committed ``<mode>_*.json`` of the folder, each path and content once, by name.
+
+        Looked for in HEAD and in the tips of local and remote branches housekeeping/audit/*.
+        """
+        return evidence_branch.find(self, mode, folder)
+
+    def kept(self, path: str) -> tuple[bytes, ...]:
+        """What HEAD and the branches with evidence hold under a path, each content once."""
+        return evidence_branch.contents(self, path)
+
+    def files_in(self, commit: str, folder: str) -> Iterator[tuple[str, bytes]]:
+        """Name and content of what lies directly in a folder, as a commit has it."""
+        return evidence_branch.files_in(self, commit, folder)
+
+    def has_remote(self, name: str) -> bool:
+        return self.attempt("remote", "get-url", name)[0] == 0
+
+    def push(self, remote: str, branch: str) -> None:
+        """Push a branch, never by force. Raises EvidenceError with git's words."""
+        ref = f"refs/heads/{branch}"
+        self.run("push", "--quiet", "--no-verify", remote, f"{ref}:{ref}")
+
+    def run(self, *command: str, stdin: bytes | None = None) -> bytes:
+        """What a git command prints. Raises EvidenceError when it fails."""
+        status, out, complaint = self.attempt(*command, stdin=stdin)
+        if status != 0:
+            raise _failed(f"git {command[0]} failed in {self.root}", complaint)
+        return out
+
+    def attempt(self, *command: str, stdin: bytes | None = None) -> tuple[int, bytes, str]:
+        """Exit code, output and complaint of a git command."""
+        with tempfile.TemporaryFile() as file:
+            file.write(stdin or b"")
+            file.seek(0)
+            return _execute(self._repo, command, cast("BinaryIO", file))
+
+
+def open_repository(root: Path) -> Repository | None:
+    """The repository that the folder belongs to; None when it belongs to none.
+
+    Raises EvidenceError for a bare or broken one, one that git refuses to trust, and when there
+    is no git program.
+    """
+    top = _enclosing(root)
+    if top is None:
+        return None
+    if not os.path.lexists(top / ".git"):
+        raise EvidenceError(
+            f"{top} is a bare repository, or the inside of one",
+            why="it has no work tree whose files a commit could attest",
+            fix="run in a clone or a worktree of it",
+        )
+    try:
+        import git
+    except ImportError as error:
+        raise EvidenceError(
+            f"git cannot be used: {str(error).splitlines()[0]}",
+            why=f"{top} is a git repository, and the audit is to be committed to it",
+            fix="install the git program, or run with --hk-no-commit",
+        ) from None
+    try:
+        repo = git.Repo(root, search_parent_directories=True, expand_vars=False)
+    except (git.InvalidGitRepositoryError, git.NoSuchPathError):
+        raise _broken(top) from None
+    repo.git.update_environment(
+        GIT_OPTIONAL_LOCKS="0", GIT_LITERAL_PATHSPECS="1", GIT_TERMINAL_PROMPT="0"
+    )
+    try:
+        return Repository(repo, _work_tree(repo, top))
+    except BaseException:
+        repo.close()
+        raise
+
+
+def _enclosing(root: Path) -> Path | None:
+    """The nearest folder, upward, that is or claims to be a repository."""
+    start = Path(os.path.realpath(root))
+    for folder in (start, *start.parents):
+        bare = (folder / "HEAD").is_file() and (folder / "objects").is_dir()
+        if os.path.lexists(folder / ".git") or bare:
+            return folder
+    return None
+
+
+def _work_tree(repo: Repo, top: Path) -> Path:
+    status, out, complaint = _execute(repo, ("rev-parse", "--show-toplevel"))
+    if status != 0 and "not a git repository" not in complaint:
+        raise _failed(f"git cannot read the repository {top}", complaint)
+    if status != 0 or Path(os.path.realpath(out.decode(errors="surrogateescape")[:-1])) != top:
+        raise _broken(top)
+    return top
+
+
+def _execute(
+    repo: Repo, command: Sequence[str], stdin: BinaryIO | None = None
+) -> tuple[int, bytes, str]:
+    status, out, complaint = repo.git.execute(
+        ["git", *command],
+        istream=stdin,
+        with_extended_output=True,
+        with_exceptions=False,
+        stdout_as_string=False,
+        strip_newline_in_stdout=False,
+    )
+    return status, out, complaint
+
+
+def _shown(name: bytes) -> str:
+    return name.decode(errors="backslashreplace")
+
+
+def _broken(top: Path) -> EvidenceError:
+    return EvidenceError(
+        f"{top} has a .git that is no repository",
+        why="what is committed and what is not cannot be told",
+        fix="repair or remove it; `git status` there says more",
+    )
+
+
+def _failed(found: str, complaint: str) -> EvidenceError:
+    text = complaint.strip()
+    if "dubious ownership" in text:
+        return EvidenceError(
+            f"{found}: it belongs to another user, and git does not trust it",
+            why="its configuration could run programs of that user's choice",
+            fix="if you do: " + text.splitlines()[-1].strip(),
+        )
+    return EvidenceError(
+        f"{found}: {text}",
+        why="the evidence of the run depends on it",
+        fix="repeat the command by hand; the files of the audit are written in any case",
+    )

@@ -1,0 +1,142 @@
+"""What a run has done so far, line by line, so that a killed run leaves evidence as well."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from pytest_housekeeping.errors import EvidenceError
+from pytest_housekeeping.evidence import records
+from pytest_housekeeping.evidence.recovery import leftovers, recover
+from pytest_housekeeping.evidence.secrets import Secrets
+from pytest_housekeeping.model import Mode, RunOutcome, StepResult, Target
+
+__all__ = ["Journal", "leftovers", "recover", "start"]
+
+
+class Journal:
+    """An append-only file of one event a line, locked (flock) for as long as its run lives.
+
+    Each event has reached the kernel when its method returns; outside of staging, those about
+    a commit have reached the disk. Every method raises EvidenceError when the line could not be
+    written: before COMMIT that is a reason to stop, after it changes nothing about the database.
+    """
+
+    def __init__(self, path: Path, descriptor: int, *, durable: bool, secrets: Secrets) -> None:
+        self.path = path
+        self._descriptor = descriptor
+        self._durable = durable
+        self._secrets = secrets
+        self._torn = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def connected(self, target: Target) -> None:
+        self._write("connected", target=records.where(target))
+
+    def began(self, step_id: str) -> None:
+        self._write("began", step=step_id)
+
+    def ended(self, result: StepResult) -> None:
+        findings = [records.found(finding, result.step.id) for finding in result.findings]
+        self._write("ended", step=records.recorded(result), findings=findings)
+
+    def committing(self, segment: int, xid: str | None) -> None:
+        """To be called before COMMIT is sent; ``xid`` is None for a file outside of one."""
+        self._write("committing", sync=self._durable, segment=segment, xid=xid)
+
+    def committed(self, segment: int) -> None:
+        """COMMIT was answered, or ``pg_xact_status`` says so."""
+        self._write("committed", sync=self._durable, segment=segment)
+
+    def rolled_back(self, segment: int) -> None:
+        """COMMIT was refused, or ``pg_xact_status`` says that it did not happen."""
+        self._write("rolled_back", sync=self._durable, segment=segment)
+
+    def finished(self, outcome: RunOutcome, message: str = "") -> None:
+        self._write("finished", sync=self._durable, outcome=outcome.value, message=message)
+
+    def close(self) -> None:
+        """Let go of the file. What is not removed is a leftover from now on."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def remove(self) -> None:
+        """The audit is written: the journal has done its work."""
+        self.path.unlink(missing_ok=True)
+        self.close()
+
+    def _write(self, event: str, *, sync: bool = False, **facts: Any) -> None:
+        line: dict[str, Any] = {
+            "event": event,
+            "at": datetime.now(UTC).isoformat(),
+            **facts,
+        }
+        text = json.dumps(line, ensure_ascii=False)
+        if self._secrets.find(text):
+            text = json.dumps(self._secrets.redact_all(line), ensure_ascii=False)
+        data = text.encode(errors="replace") + b"\n"
+        try:
+            # A line that was cut short by a full disk must not swallow the next one.
+            written = os.write(self._descriptor, b"\n" + data if self._torn else data)
+            self._torn = written < len(data)
+            if sync:
+                os.fsync(self._descriptor)
+        except OSError as error:
+            raise _unwritable(self.path, error.strerror or "") from None
+        if self._torn:
+            raise _unwritable(self.path, "no space left")
+
+
+def start(folder: Path, facts: records.Facts, *, secrets: Secrets | None = None) -> Journal:
+    """Begin the journal of a run. It appears under its name only when it is locked and readable.
+
+    Raises EvidenceError when the folder cannot be written.
+    """
+    path = folder / f"{records.stem(facts.run)}{records.JOURNAL}"
+    hidden = folder / f".{path.name}.part"
+    durable = facts.run.mode is not Mode.STAGING
+    descriptor = -1
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        descriptor = os.open(hidden, flags, 0o644)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        journal = Journal(path, descriptor, durable=durable, secrets=secrets or Secrets())
+        journal._write("started", sync=durable, **records.opening(facts))
+        hidden.rename(path)
+        if durable:
+            _sync_folder(folder)
+    except (OSError, EvidenceError) as error:
+        if descriptor >= 0:
+            os.close(descriptor)
+            hidden.unlink(missing_ok=True)
+        if isinstance(error, EvidenceError):
+            raise
+        raise _unwritable(path, error.strerror or str(error)) from None
+    return journal
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _unwritable(path: Path, reason: str) -> EvidenceError:
+    return EvidenceError(
+        f"the journal {path} cannot be written: {reason}",
+        why="a run that is killed would leave no record of what it had done",
+        fix="make room on the disk, or the folder writable, and run again",
+    )

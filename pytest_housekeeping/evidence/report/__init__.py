@@ -1,0 +1,1 @@
+"""How a run is told: HTML, terminal, step summary, incident report."""

@@ -1,0 +1,1 @@
+"""The plan: which steps, in which order, from the files on disk."""

@@ -1,0 +1,136 @@
+"""The pytest entry point: options, and nothing else until ``--hk-mode`` is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pytest_housekeeping.plugin import hookspecs
+
+_OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
+    (
+        "--hk-mode",
+        {
+            "choices": ("staging", "prod", "verify", "rollback"),
+            "help": "staging: try everything on a throwaway PostgreSQL and record the evidence;"
+            " prod: promote to the database of PG*_PROD, in one transaction, if all is proved;"
+            " verify: every check on the database of PG*_PROD, and nothing is changed;"
+            " rollback: undo a promotion of it, in one transaction, if all is proved",
+        },
+    ),
+    (
+        "--hk-confirm",
+        {
+            "metavar": "WORD",
+            "help": "prod: PROMOTE, rollback: ROLLBACK, in exactly these letters",
+        },
+    ),
+    (
+        "--hk-to",
+        {
+            "metavar": "RUN|NUMBER",
+            "help": "rollback: go back to the state before this promotion (the id of its run) or"
+            " this migration (its number): it is undone, and what was applied after it",
+        },
+    ),
+    (
+        "--hk-segments",
+        {
+            "metavar": "N",
+            "type": int,
+            "help": "prod, rollback: acknowledge that it takes N transactions and not one",
+        },
+    ),
+    (
+        "--hk-baseline",
+        {
+            "metavar": "NUMBER",
+            "type": int,
+            "help": "prod: record the migrations up to this number as applied, after showing that"
+            " they are what is there",
+        },
+    ),
+    (
+        "--hk-accept-drift",
+        {
+            "metavar": "FINGERPRINT",
+            "help": "prod: go on although the schema was changed past the files, to just this;"
+            " rollback: leave a schema that differs from the backup in just this",
+        },
+    ),
+    (
+        "--hk-no-canary",
+        {
+            "action": "store_true",
+            "help": "verify: read only; what is shown by writing rows and rolling them back is left"
+            " out, and said to be",
+        },
+    ),
+    (
+        "--hk-staging-url",
+        {
+            "metavar": "URL",
+            "help": "use this server for staging instead of the embedded one (superuser; its"
+            " databases and roles are left as they were); also HK_STAGING_URL",
+        },
+    ),
+    (
+        "--hk-keep",
+        {"action": "store_true", "help": "leave the staging database up and say how to connect"},
+    ),
+    (
+        "--hk-mutate",
+        {
+            "action": "store_true",
+            "help": "staging: plant the classical slips in this very schema, one at a time, and"
+            " count how many of them a check catches",
+        },
+    ),
+    (
+        "--hk-write-baseline",
+        {
+            "action": "store_true",
+            "help": "staging: write checks/baseline.toml, which lets stand what the code does"
+            " against its contracts by now; where there is one, only what is gone is taken out",
+        },
+    ),
+    (
+        "--hk-no-commit",
+        {"action": "store_true", "help": "write the audit, but do not commit it"},
+    ),
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("housekeeping", "promotion of a PostgreSQL schema")
+    for name, attributes in _OPTIONS:
+        group.addoption(name, dest=name[2:].replace("-", "_"), default=None, **attributes)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> Iterator[None]:
+    """Without a path, an active run collects the configured folders, not ``testpaths``."""
+    known = early_config.known_args_namespace
+    if getattr(known, "hk_mode", None) and not known.file_or_dir:
+        from pytest_housekeeping.plugin.session import default_paths
+        from pytest_housekeeping.plugin.stash import DEFAULT_PATHS
+
+        paths = default_paths(early_config.rootpath, known.hk_mode)
+        args.extend(paths)
+        known.file_or_dir = paths
+        early_config.stash[DEFAULT_PATHS] = True
+    return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.hk_mode:
+        from pytest_housekeeping.plugin.session import activate
+
+        activate(config)

@@ -1,0 +1,90 @@
+"""Run a step's item without the machinery that only a test function needs.
+
+A step has no fixtures, captures nothing and warns of nothing, so its call and its two reports are
+all there is to it. As soon as anybody watches or steers items, pytest's own protocol runs it.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Literal
+
+import pytest
+
+from pytest_housekeeping.plugin.items import StepItem
+
+_WATCHED = (
+    "pytest_runtest_setup",
+    "pytest_runtest_call",
+    "pytest_runtest_teardown",
+    "pytest_runtest_makereport",
+    "pytest_pyfunc_call",
+)
+# pytest-html only looks for the extras of test functions.
+_PART_OF_IT = ("_pytest", "pytest_html")
+_MARKS = ("skip", "skipif", "xfail")
+_STEERING = ("usepdb", "setuponly", "setupshow", "setupplan", "runxfail")
+
+
+def is_unwatched(config: pytest.Config, ours: object) -> bool:
+    """Whether only pytest itself and this plugin see the phases of an item."""
+    if any(getattr(config.option, name, False) for name in _STEERING):
+        return False
+    return all(
+        implementation.plugin is ours or _package(implementation.plugin) in _PART_OF_IT
+        for name in _WATCHED
+        for implementation in getattr(config.hook, name).get_hookimpls()
+    )
+
+
+def is_marked(item: StepItem) -> bool:
+    """Whether somebody, a conftest say, wants the item skipped or expects it to fail."""
+    return any(mark.name in _MARKS for mark in item.iter_markers())
+
+
+def run(item: StepItem) -> tuple[pytest.TestReport, pytest.TestReport]:
+    """Call the item and make its reports of call and teardown.
+
+    KeyboardInterrupt and pytest.exit() go through.
+    """
+    started, clock = time.time(), time.perf_counter()
+    outcome: Literal["passed", "failed", "skipped"] = "passed"
+    longrepr: Any = None
+    try:
+        item.runtest()
+    except (KeyboardInterrupt, pytest.exit.Exception):
+        raise
+    except pytest.skip.Exception as skipped:
+        outcome, longrepr = "skipped", (str(item.path), 0, f"Skipped: {skipped}")
+    except BaseException:
+        outcome = "failed"
+        longrepr = item.repr_failure(pytest.ExceptionInfo.from_current())
+    duration = time.perf_counter() - clock
+    call = _report(item, "call", outcome, longrepr, started, duration)
+    return call, _report(item, "teardown", "passed", None, started + duration, 0.0)
+
+
+def _report(
+    item: StepItem,
+    when: Literal["call", "teardown"],
+    outcome: Literal["passed", "failed", "skipped"],
+    longrepr: Any,
+    start: float,
+    duration: float,
+) -> pytest.TestReport:
+    return pytest.TestReport(
+        nodeid=item.nodeid,
+        location=item.location,
+        keywords={},
+        outcome=outcome,
+        longrepr=longrepr,
+        when=when,
+        duration=duration,
+        start=start,
+        stop=start + duration,
+    )
+
+
+def _package(plugin: object) -> str:
+    module = getattr(plugin, "__name__", None) or type(plugin).__module__
+    return str(module).partition(".")[0]

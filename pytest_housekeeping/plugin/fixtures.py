@@ -1,0 +1,95 @@
+"""The ``hk_*`` fixtures of tests under ``checks/``; they exist only while a mode is set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+
+from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.plan.plan import Plan
+from pytest_housekeeping.plugin.stash import PROMOTION
+from pytest_housekeeping.postgres.connection import Connection, as_role
+
+RoleFactory = Callable[..., AbstractContextManager[Connection]]
+
+
+@pytest.fixture
+def hk_connection(request: pytest.FixtureRequest) -> Iterator[Connection]:
+    """The promotion's own connection, on the uncommitted schema, as the migrating role.
+
+    Whatever the test does with it is rolled back behind it. Ending the transaction is refused.
+    """
+    connection = request.config.stash[PROMOTION].opened().connection
+    connection.lent = True
+    try:
+        yield connection
+    finally:
+        connection.lent = False
+
+
+@pytest.fixture
+def hk_role(request: pytest.FixtureRequest, hk_connection: Connection) -> RoleFactory:
+    """``with hk_role("venture_app", tenant_id=...) as connection``: act as that role.
+
+    A setting without a dot is completed from ``context`` in rls.toml: ``tenant_id`` stands for
+    ``app.tenant_id``. Role and settings are gone at the end of the block.
+    """
+    context = request.config.stash[PROMOTION].around.plan.contracts.context
+
+    @contextmanager
+    def act(role: str, **settings: object) -> Iterator[Connection]:
+        full = {_full_name(name, context): str(value) for name, value in settings.items()}
+        with as_role(hk_connection, role, full):
+            yield hk_connection
+
+    return act
+
+
+@pytest.fixture(scope="session")
+def hk_mode(pytestconfig: pytest.Config) -> str:
+    """The mode of the run, as given to ``--hk-mode``."""
+    return str(pytestconfig.stash[PROMOTION].around.plan.mode)
+
+
+@pytest.fixture(scope="session")
+def hk_plan(pytestconfig: pytest.Config) -> Plan:
+    """The plan of the run: its steps, segments and digest."""
+    return pytestconfig.stash[PROMOTION].around.plan
+
+
+@pytest.fixture(scope="session")
+def hk_app_url(pytestconfig: pytest.Config) -> Callable[[str], str]:
+    """``hk_app_url("venture")``: a URL that logs in as the application's role on the promoted
+    staging database. What the server refuses over it (SQLSTATE 42501) is a finding of the
+    application's contracts, also when the application swallows it.
+
+    For tests under ``tests`` of ``[apps.venture]``: anywhere else nothing is promoted yet.
+    """
+    promotion = pytestconfig.stash[PROMOTION]
+
+    def url(app: str) -> str:
+        if not promotion.promoted:
+            raise MisuseError(
+                f"hk_app_url({app!r}): nothing is promoted yet",
+                why="an application sees what is committed, and no uncommitted schema",
+                fix="put the test under a path of `tests` in [apps.…] of boundaries.toml",
+            )
+        found: str = promotion.around.app_door(app).url
+        return found
+
+    return url
+
+
+def _full_name(name: str, context: tuple[str, ...]) -> str:
+    if "." in name:
+        return name
+    found = [setting for setting in context if setting.rpartition(".")[2] == name]
+    if len(found) != 1:
+        raise MisuseError(
+            f"hk_role: the setting {name!r} is {'ambiguous' if found else 'unknown'}",
+            why="a test under a wrong identity would prove nothing",
+            fix=f"context of rls.toml is {', '.join(context) or 'empty'}; or write it with its dot",
+        )
+    return found[0]

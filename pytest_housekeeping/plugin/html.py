@@ -1,0 +1,60 @@
+"""pytest-html's hooks of an active run: the table and summary, out of the steps and the audit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pytest_housekeeping.evidence.report import html_steps as report_table
+from pytest_housekeeping.model import Kind, StepResult
+from pytest_housekeeping.promotion.recorder import Evidence
+
+# Where a report carries the step's result from the run to these hooks.
+_RESULT = "hk_result"
+
+
+def attach(report: pytest.TestReport, result: StepResult) -> None:
+    """Let the report show what the step saw."""
+    setattr(report, _RESULT, result)
+
+
+class HtmlHooks:
+    """Registered beside the active run."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence = evidence
+        self._html: Any = None
+
+    def pytest_html_results_table_header(self, cells: list[str]) -> None:
+        cells[:] = report_table.table_header()
+
+    def pytest_html_results_table_row(self, report: Any, cells: list[str]) -> None:
+        """One row a step: what set up and tore down without trouble has none."""
+        if getattr(report, "when", "collect") in ("setup", "teardown") and report.passed:
+            cells.clear()
+            return
+        shown = "Error" if report.failed and report.when != "call" else report.outcome.capitalize()
+        result = getattr(report, _RESULT, None)
+        duration = result.duration_s if result else getattr(report, "duration", 0.0)
+        cells[:] = report_table.table_row(shown, report.nodeid, duration, result)
+
+    def pytest_html_results_table_html(self, report: Any, data: list[str]) -> None:
+        result = getattr(report, _RESULT, None)
+        # A test's own log says more than the message of its result; a step has no other.
+        log = data if result is None or result.step.kind is Kind.TEST else ()
+        data[:] = report_table.row_details(result, log)
+
+    def pytest_html_report_title(self, report: Any) -> None:
+        # The environment could hold what is secret, and the plan has an order of its own.
+        report.set_data("environment", {})
+        report.set_data("initialSort", "original")
+        self._html = report
+
+    def pytest_html_results_summary(self, prefix: list[str]) -> None:
+        if self.evidence.audit is not None:
+            from pytest_housekeeping.evidence.report.html import summary_html, title
+
+            # pytest-html reads the title only now, when the outcome is known.
+            self._html.title = title(self.evidence.audit)
+            prefix.extend(summary_html(self.evidence.audit))

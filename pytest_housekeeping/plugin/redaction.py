@@ -1,0 +1,43 @@
+"""Keep secrets out of what pytest itself shows: the reports of tests, and the terminal."""
+
+from __future__ import annotations
+
+from typing import Any, TextIO
+
+import pytest
+
+from pytest_housekeeping.evidence.secrets import Secrets
+
+
+def conceal(report: pytest.TestReport | pytest.CollectReport, secrets: Secrets) -> None:
+    """Redact traceback and captured output, before anybody writes them anywhere."""
+    if not secrets:
+        return
+    if isinstance(report.longrepr, tuple):
+        path, line, reason = report.longrepr
+        report.longrepr = path, line, secrets.redact(reason)
+    elif secrets.find(report.longreprtext):
+        report.longrepr = secrets.redact(report.longreprtext)
+    report.sections = [(name, secrets.redact(text)) for name, text in report.sections]
+
+
+def conceal_terminal(config: pytest.Config, secrets: Secrets) -> None:
+    """From now on, what the terminal reporter writes is redacted on its way."""
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    if secrets and reporter is not None:
+        writer = reporter._tw
+        writer._file = _Concealing(writer._file, secrets)
+
+
+class _Concealing:
+    """A text file that redacts what is written to it."""
+
+    def __init__(self, file: TextIO, secrets: Secrets) -> None:
+        self._file = file
+        self._secrets = secrets
+
+    def write(self, text: str) -> int:
+        return self._file.write(self._secrets.redact(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)

@@ -1,0 +1,104 @@
+"""What in pytest itself would be a way round a promotion: refused before production is touched."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pytest_housekeeping.plugin.stash import DEFAULT_PATHS
+
+CONFIRM = {"prod": "PROMOTE", "rollback": "ROLLBACK"}
+# Options that run less than everything, or otherwise than once in the plan's order.
+_OPTIONS: tuple[tuple[str, str], ...] = (
+    ("keyword", "-k selects"),
+    ("markexpr", "-m selects"),
+    ("deselect", "--deselect leaves out"),
+    ("ignore", "--ignore leaves out"),
+    ("ignore_glob", "--ignore-glob leaves out"),
+    ("lf", "--lf runs what failed last"),
+    ("failedfirst", "--ff reorders"),
+    ("newfirst", "--nf reorders"),
+    ("stepwise", "--sw stops and goes on elsewhere"),
+    ("stepwise_skip", "--sw-skip leaves out"),
+    ("maxfail", "-x and --maxfail stop before everything is known"),
+    ("setuponly", "--setup-only runs no call"),
+    ("setupplan", "--setup-plan runs nothing"),
+    ("runxfail", "--runxfail reads expected failures otherwise"),
+    ("continue_on_collection_errors", "--continue-on-collection-errors runs without a part"),
+    ("usepdb", "--pdb holds locks while somebody types"),
+    ("trace", "--trace holds locks while somebody types"),
+    ("numprocesses", "-n spreads the items over processes"),
+    ("reruns", "--reruns repeats what failed until it passes"),
+    ("count", "--count repeats"),
+    ("collectonly", "--collect-only runs nothing"),
+)
+_PLUGINS: dict[str, str] = {
+    "randomly": "pytest-randomly shuffles",
+    "random_order": "pytest-random-order shuffles",
+    "random-order": "pytest-random-order shuffles",
+    "pytest_order": "pytest-order reorders",
+    "orderingplugin": "pytest-order reorders",
+    "ordering": "pytest-ordering reorders",
+    "reverse": "pytest-reverse reorders",
+    "rerunfailures": "pytest-rerunfailures repeats what failed until it passes",
+    "flaky": "flaky repeats what failed until it passes",
+    "retry": "pytest-retry repeats what failed until it passes",
+    "pytest_repeat": "pytest-repeat repeats",
+    "repeat": "pytest-repeat repeats",
+    "forked": "pytest-forked runs each item in a process of its own",
+}
+_NEEDED = {"html": "pytest-html", "terminal": "the terminal reporter", "capture": "capturing"}
+
+
+def refuse(config: pytest.Config) -> None:
+    """Refuse a production run that would prove less, or prove it otherwise, than the plan asks.
+
+    Raises pytest.UsageError, exit code 4, that names everything found.
+    """
+    confirm, mode = config.option.hk_confirm, config.option.hk_mode
+    command = f"pytest --hk-mode={mode} --hk-confirm={CONFIRM[mode]}"
+    if config.option.hk_to:
+        command += f" --hk-to={config.option.hk_to}"
+    if confirm != CONFIRM[mode]:
+        given = f"--hk-confirm={confirm!r}" if confirm else "no --hk-confirm"
+        raise pytest.UsageError(
+            f"{given}: production is changed only on the exact word\n"
+            "  why: nobody changes it by accident\n"
+            f"  fix: {command}"
+        )
+    found = [*_options(config), *_plugins(config), *_interpreter()]
+    if found:
+        raise pytest.UsageError(
+            f"production is not {'promoted' if mode == 'prod' else 'rolled back'} with: "
+            + "; ".join(found)
+            + "\n"
+            "  why: the plan on disk says what is required, all of it and in its order\n"
+            f"  fix: run exactly: {command} (switch a plugin off"
+            " with -p no:NAME, an option of addopts with -o addopts=)"
+        )
+
+
+def _options(config: pytest.Config) -> Iterator[str]:
+    for name, meaning in _OPTIONS:
+        value: Any = getattr(config.option, name, None)
+        if value and not (name == "count" and value == 1):
+            yield meaning
+    if not config.stash.get(DEFAULT_PATHS, False):
+        yield "a path or node id selects"
+
+
+def _plugins(config: pytest.Config) -> Iterator[str]:
+    for name, plugin in config.pluginmanager.list_name_plugin():
+        if plugin is not None and name.lower() in _PLUGINS:
+            yield f"{_PLUGINS[name.lower()]} (-p no:{name})"
+    for name, label in _NEEDED.items():
+        if not config.pluginmanager.hasplugin(name):
+            yield f"{label} switched off"
+
+
+def _interpreter() -> Iterator[str]:
+    if sys.flags.optimize:
+        yield "python -O or PYTHONOPTIMIZE, which takes the assertions out of tests"

@@ -1,0 +1,166 @@
+"""Which items run: what was selected, what that needs to mean anything, in the plan's order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import pytest
+
+from pytest_housekeeping.model import Kind, Phase, Step
+from pytest_housekeeping.plan.plan import Plan
+from pytest_housekeeping.plugin import items as nodes
+from pytest_housekeeping.plugin.stash import DEFAULT_PATHS
+
+_NARROWING = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "stepwise")
+
+
+class Selection:
+    """From what pytest collected and left over to what the plan runs."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.steps = {step.id: step for step in plan.steps}
+        self.order = {step.id: place for place, step in enumerate(plan.steps)}
+        self.last = plan.segments[-1].number
+        promotes = [self.order[step.id] for step in plan.steps if step.kind is Kind.PROMOTE]
+        self.unplanned = (promotes or [len(self.order)])[-1] - 1
+        self.known: dict[str, list[pytest.Item]] = {}
+        self.expected: dict[str, set[str]] = {}
+        self.passed: dict[str, set[str]] = {}
+        self.partial = False
+        """Whether only a part of the plan was asked for."""
+        self.pulled_in = 0
+        self.left_out = 0
+
+    def step_of(self, item: pytest.Item) -> Step | None:
+        """The step that an item stands for; of a parametrised test, that of its function."""
+        if isinstance(item, nodes.StepItem):
+            return item.step
+        if not isinstance(item, pytest.Function):
+            return None
+        base = item.nodeid.partition("[")[0]
+        return self.steps.get(base) or Step(
+            id=item.nodeid,
+            phase=Phase.VERIFY,
+            kind=Kind.TEST,
+            path=item.nodeid.partition("::")[0],
+            name=item.name,
+            segment=self.last,
+        )
+
+    def collected(self, items: list[pytest.Item]) -> None:
+        """Before anything is deselected: remember every item, for all of a test must pass.
+
+        Where all files were collected, the steps that belong to none join them, so that ``-k``
+        and ``-m`` find those as well. Every item bears the marks of its phase and kind.
+        """
+        self._remember(items)
+        if items and not self._missing(self.known):
+            free = [s for s in self.steps.values() if not s.path and s.kind is not Kind.PROMOTE]
+            joined = [nodes.build(items[0].session, step) for step in free]
+            self._remember(joined)
+            items += joined
+            _report_collected(items[0].session, joined)
+
+    def completes(self, step: Step, item: pytest.Item) -> bool:
+        """Whether this pass was the last that the step was waiting for."""
+        done = self.passed.setdefault(step.id, set())
+        done.add(item.nodeid)
+        return self.expected.get(step.id, {item.nodeid}) <= done
+
+    def arrange(self, session: pytest.Session, items: list[pytest.Item]) -> list[pytest.Item]:
+        """The items to run, in the plan's order whatever order they came in."""
+        chosen: dict[str, list[pytest.Item]] = {}
+        for item in items:
+            step = self.step_of(item)
+            chosen.setdefault(step.id if step else item.nodeid, []).append(item)
+        self.partial = self._is_partial(chosen, session.config)
+        self._pull_in(chosen, session)
+        self.left_out = len(set(self.steps) - set(chosen))
+        return [item for identity in sorted(chosen, key=self._place) for item in chosen[identity]]
+
+    def said(self) -> list[str]:
+        if not self.partial:
+            return []
+        said = f"housekeeping: {self.left_out} steps of the plan left out, {self.pulled_in} pulled"
+        said += " in because the selected ones mean nothing without them; nothing will be promoted"
+        return [said]
+
+    def _remember(self, items: Iterable[pytest.Item]) -> None:
+        marks: dict[str, pytest.Mark] = {}
+        for item in items:
+            step = self.step_of(item)
+            if step is None:
+                continue
+            self.known.setdefault(step.id, []).append(item)
+            self.expected.setdefault(step.id, set()).add(item.nodeid)
+            for name in (step.phase.value, step.kind.value):
+                if name not in marks:
+                    marks[name] = getattr(pytest.mark, name).mark
+                item.own_markers.append(marks[name])
+
+    def _missing(self, chosen: Iterable[str]) -> set[str]:
+        """The steps that a path can name and that are not there."""
+        return {step.id for step in self.steps.values() if step.path} - set(chosen)
+
+    def _is_partial(self, chosen: Iterable[str], config: pytest.Config) -> bool:
+        """Whether somebody asked for less than the plan.
+
+        What is missing although nobody did was hidden by a conftest, a plugin or the test file
+        itself. The run is whole then, and ``promote`` says what has not passed.
+        """
+        if any(config.getoption(name, None) for name in _NARROWING):
+            missing = self._missing(chosen) | (set(self.known) - set(chosen))
+            return bool(missing) or not list(chosen)
+        if config.stash.get(DEFAULT_PATHS, False):
+            return False
+        places = [config.invocation_params.dir / argument for argument in config.args]
+        return any(
+            not any((config.rootpath / self.steps[each].path).is_relative_to(p) for p in places)
+            for each in self._missing(chosen)
+        )
+
+    def _pull_in(self, chosen: dict[str, list[pytest.Item]], session: pytest.Session) -> None:
+        """What the plan requires and nobody may hide; but of tests only those that Python knows."""
+        whole = set(self.steps) | set(self.known)
+        wanted = self._closure(chosen) if self.partial else whole
+        built: list[pytest.Item] = []
+        for identity in sorted(wanted - set(chosen), key=self._place):
+            step = self.steps.get(identity)
+            if step is not None and step.kind is Kind.TEST:
+                continue
+            if step is not None and identity not in self.known:
+                built.append(nodes.build(session, step))
+                self._remember(built[-1:])
+            chosen[identity] = self.known[identity]
+            self.pulled_in += 1
+        _report_collected(session, built)
+
+    def _place(self, identity: str) -> tuple[int, str]:
+        """Unknown items, tests made at run time, come just before the last promote."""
+        return self.order.get(identity, self.unplanned), identity
+
+    def _closure(self, chosen: Iterable[str]) -> set[str]:
+        wanted: set[str] = set()
+        for identity in chosen:
+            step = self.steps.get(identity)
+            kind = step.kind if step else Kind.TEST
+            segment = step.segment if step else self.last
+            if kind is not Kind.LINT:
+                wanted |= {other.id for other in self._before(segment, identity)}
+        return wanted
+
+    def _before(self, segment: int, identity: str) -> Iterable[Step]:
+        place = self._place(identity)[0]
+        for other in self.steps.values():
+            if self.order[other.id] >= place or other.kind is Kind.LINT:
+                continue
+            applies = other.phase in (Phase.PRECHECK, Phase.BACKUP, Phase.APPLY, Phase.SEED)
+            if applies or other.segment < segment:
+                yield other
+
+
+def _report_collected(session: pytest.Session, items: Sequence[pytest.Item]) -> None:
+    """Items that no file brought count as collected all the same."""
+    if items:
+        report = pytest.CollectReport("", "passed", None, list(items))
+        session.config.hook.pytest_collectreport(report=report)

@@ -1,0 +1,405 @@
+"""The hooks of an active run: collect and order the plan, record outcomes, report, finish."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_housekeeping import config as configuration
+from pytest_housekeeping.declarations.boundaries import parse_boundaries
+from pytest_housekeeping.declarations.contracts import TestNames
+from pytest_housekeeping.declarations.rules import Rule
+from pytest_housekeeping.errors import HousekeepingError
+from pytest_housekeeping.evidence.secrets import Secrets
+from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, Step
+from pytest_housekeeping.plugin import (
+    fast_runner as protocol,
+)
+from pytest_housekeeping.plugin import (
+    fixtures,
+    items,
+)
+from pytest_housekeeping.plugin import (
+    refusals as ways_round,
+)
+from pytest_housekeeping.plugin.html import HtmlHooks, attach
+from pytest_housekeeping.plugin.outcomes import concluded
+from pytest_housekeeping.plugin.redaction import conceal, conceal_terminal
+from pytest_housekeeping.plugin.selection import Selection
+from pytest_housekeeping.plugin.stash import PROMOTION
+from pytest_housekeeping.promotion.context import Surroundings, prepare
+from pytest_housekeeping.promotion.engine import Promotion
+from pytest_housekeeping.promotion.recorder import Evidence, record_refusal
+
+_CHANGES_PRODUCTION = (Mode.PROD, Mode.ROLLBACK)
+_STAGING_ONLY = {
+    "--hk-write-baseline": "what is let stand is decided on a throwaway database, and committed",
+    "--hk-mutate": "a slip is planted in a throwaway database and never in a real one",
+}
+# How many files the server may be ahead of their items.
+_AHEAD = 8
+
+
+def default_paths(root: Path, mode: str) -> list[str]:
+    """The configured folders, and in staging the applications' tests, as far as they are there:
+    what is wrong is said later."""
+    settings = _settings(root)
+    found = [root / settings.sql]
+    if mode != Mode.ROLLBACK:
+        # The checks on disk are those of the schema that is undone.
+        found.append(root / settings.checks)
+    if mode == Mode.STAGING:
+        found += [root / path for path in _tests_of_applications(root, settings)]
+    return [str(path) for path in found if path.exists()]
+
+
+def _tests_of_applications(root: Path, settings: configuration.Config) -> list[str]:
+    declared = root / settings.checks / "boundaries.toml"
+    try:
+        boundaries = parse_boundaries(declared.read_text(encoding="utf-8"))
+    except (HousekeepingError, OSError, UnicodeDecodeError):
+        return []
+    return [path for app in boundaries.apps for path in app.tests]
+
+
+def _settings(root: Path) -> configuration.Config:
+    """The settings, or the defaults where they cannot be read."""
+    try:
+        return configuration.load(root)
+    except HousekeepingError:
+        return configuration.Config(root=root)
+
+
+def activate(config: pytest.Config) -> None:
+    """Compute the plan, start what runs beside collection, and register the active hooks.
+
+    Raises pytest.UsageError (exit code 4) for whatever makes a plan impossible.
+    """
+    _refuse_unusable(config)
+    mode = Mode(config.option.hk_mode)
+    names = TestNames(
+        files=tuple(config.getini("python_files")),
+        functions=tuple(config.getini("python_functions")),
+        classes=tuple(config.getini("python_classes")),
+    )
+    further = [rule for rules in config.hook.pytest_housekeeping_rules() for rule in rules]
+    # What is there by now stays: looking through it again and again takes longer than the plan.
+    gc.freeze()
+    try:
+        # To look at what would be undone takes no word.
+        only_looks = mode is Mode.ROLLBACK and config.option.collectonly
+        if mode in _CHANGES_PRODUCTION and not only_looks:
+            ways_round.refuse(config)
+        surroundings = _prepare(config, mode, names, further)
+    except (HousekeepingError, pytest.UsageError) as error:
+        # libpq's words may quote what was given to it.
+        said = Secrets([os.environ.get("PGPASSWORD_PROD", "")]).redact(str(error))
+        if not config.option.collectonly:
+            folder = config.rootpath / _settings(config.rootpath).audit
+            record_refusal(folder, mode, said)
+        raise pytest.UsageError(said) from None
+    promotion = Promotion(around=surroundings)
+    config.stash[PROMOTION] = promotion
+    config.add_cleanup(surroundings.close)
+    config.pluginmanager.register(fixtures, "housekeeping-fixtures")
+    try:
+        run = ActiveRun(config, promotion)
+    except HousekeepingError as error:
+        raise pytest.UsageError(str(error)) from None
+    config.pluginmanager.register(run, "housekeeping-run")
+    config.pluginmanager.register(HtmlHooks(run.evidence), "housekeeping-html")
+    for name in (*Phase, *Kind):
+        config.addinivalue_line("markers", f"{name}: a step of the promotion's plan")
+    if not config.option.collectonly:
+        config.option.htmlpath = str(surroundings.html_path)
+        config.option.self_contained_html = True
+
+
+def _prepare(
+    config: pytest.Config, mode: Mode, tests: TestNames, rules: Sequence[Rule]
+) -> Surroundings:
+    option = config.option
+    commit = not option.hk_no_commit
+    if mode is Mode.ROLLBACK:
+        from pytest_housekeeping.promotion.rollback.target import prepare_rollback
+
+        return prepare_rollback(
+            config.rootpath,
+            to=option.hk_to,
+            tests=tests,
+            rules=rules,
+            segments=option.hk_segments,
+            accepted_drift=option.hk_accept_drift,
+            commit=commit,
+            look_only=option.collectonly,
+        )
+    if mode is not Mode.STAGING:
+        from pytest_housekeeping.promotion.production.target import prepare_production
+
+        return prepare_production(
+            config.rootpath,
+            mode,
+            tests=tests,
+            rules=rules,
+            segments=option.hk_segments,
+            accepted_drift=option.hk_accept_drift,
+            baseline=option.hk_baseline,
+            canaries=not option.hk_no_canary,
+            commit=commit,
+            look_only=option.collectonly,
+        )
+    return prepare(
+        config.rootpath,
+        mode,
+        tests=tests,
+        rules=rules,
+        staging_url=option.hk_staging_url,
+        keep=bool(option.hk_keep),
+        write_baseline=bool(option.hk_write_baseline),
+        mutate=bool(option.hk_mutate),
+        commit=commit,
+        look_only=option.collectonly,
+    )
+
+
+def _refuse_unusable(config: pytest.Config) -> None:
+    if not config.pluginmanager.hasplugin("python"):
+        raise pytest.UsageError(
+            "pytest's own python plugin is switched off\n"
+            "  why: the tests under checks/ could not be collected\n"
+            "  fix: remove -p no:python"
+        )
+    if getattr(config.option, "numprocesses", None) or getattr(config.option, "tx", None):
+        raise pytest.UsageError(
+            "-n spreads the items over processes\n"
+            "  why: a promotion is one transaction, and a transaction belongs to one process\n"
+            "  fix: run it without -n"
+        )
+    if config.option.hk_no_canary and config.option.hk_mode != Mode.VERIFY:
+        raise pytest.UsageError(
+            f"--hk-no-canary with --hk-mode={config.option.hk_mode}\n"
+            "  why: what is promoted is proved in full, and a canary is rolled back in any case\n"
+            "  fix: leave it out; it belongs to --hk-mode=verify"
+        )
+    if bool(config.option.hk_to) != (config.option.hk_mode == Mode.ROLLBACK):
+        given = f"--hk-to={config.option.hk_to}" if config.option.hk_to else "no --hk-to"
+        raise pytest.UsageError(
+            f"{given} with --hk-mode={config.option.hk_mode}\n"
+            "  why: what is undone is named, and nothing else is undone\n"
+            "  fix: pytest --hk-mode=rollback --hk-to=RUN (the id of a promotion; its audit and the"
+            " head of its report bear it), or a migration's number; with --collect-only first"
+        )
+    for option, why in _STAGING_ONLY.items():
+        given = getattr(config.option, option[2:].replace("-", "_"))
+        if given and config.option.hk_mode != Mode.STAGING:
+            raise pytest.UsageError(
+                f"{option} with --hk-mode={config.option.hk_mode}\n"
+                f"  why: {why}\n"
+                f"  fix: pytest --hk-mode=staging {option}"
+            )
+    if not config.pluginmanager.hasplugin("html"):
+        raise pytest.UsageError(
+            "pytest-html is switched off or not installed\n"
+            "  why: the report is part of the evidence of a run\n"
+            "  fix: remove -p no:html, or install pytest-html"
+        )
+
+
+class ActiveRun:
+    """Registered only while a mode is set; other suites never meet these hooks."""
+
+    def __init__(self, config: pytest.Config, promotion: Promotion) -> None:
+        self.config = config
+        self.promotion = promotion
+        self.plan = promotion.around.plan
+        self.by_id = {step.id: step for step in self.plan.steps}
+        self.by_path: dict[str, list[Step]] = {}
+        for step in self.plan.steps:
+            if step.path and step.kind is not Kind.TEST:
+                self.by_path.setdefault(step.path, []).append(step)
+        self.selection = Selection(self.plan)
+        self.places: dict[pytest.Item, int] = {}
+        self.phases: dict[str, list[pytest.TestReport]] = {}
+        self._unwatched: bool | None = None
+        self.evidence = Evidence(promotion)
+        if not config.option.collectonly:
+            self.evidence.open()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        conceal_terminal(self.config, self.evidence.secrets)
+
+    # -- collect and order -----------------------------------------------------------------
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self) -> Generator[None, Any, pytest.CollectReport]:
+        report: pytest.CollectReport = yield
+        conceal(report, self.evidence.secrets)
+        return report
+
+    def pytest_collect_file(
+        self, file_path: Path, parent: pytest.Collector
+    ) -> pytest.Collector | None:
+        try:
+            path = file_path.relative_to(self.config.rootpath).as_posix()
+        except ValueError:
+            return None
+        steps = self.by_path.get(path)
+        if not steps:
+            return None
+        node: pytest.Collector = items.StepFile.from_parent(
+            parent, path=file_path, steps=tuple(steps)
+        )
+        return node
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, items: list[pytest.Item]
+    ) -> Iterator[None]:
+        """Outermost: sees the items before anything is deselected, and has the last word."""
+        self.selection.collected(items)
+        result = yield
+        items[:] = self.selection.arrange(session, items)
+        return result
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """What is there now stays until the end, so the garbage collector need not look at it."""
+        self.places = {item: place for place, item in enumerate(session.items)}
+        if not self.config.option.collectonly:
+            gc.freeze()
+            threading.Thread(target=_import_ahead, name="hk-imports", daemon=True).start()
+
+    def pytest_report_collectionfinish(self) -> list[str]:
+        return [*self.selection.said(), *self.promotion.around.announcement()]
+
+    # -- run -------------------------------------------------------------------------------
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
+        step = self.selection.step_of(item)
+        if step is not None and step.kind is Kind.TEST:
+            blocker = self.promotion.blocker(step)
+            if blocker is not None:
+                pytest.skip(f"blocked by {blocker}")
+            if self._runs_inside(step):
+                self.promotion.enter_test()
+        return (yield)
+
+    def _runs_inside(self, step: Step) -> bool:
+        """Whether it is a test in the promotion's transaction, and not one of an application's."""
+        return step.kind is Kind.TEST and step.segment <= self.selection.last
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Iterator[None]:
+        try:
+            return (yield)
+        finally:
+            step = self.selection.step_of(item)
+            if step is not None and self._runs_inside(step):
+                self.promotion.leave_test()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> Any:
+        """Steps that nobody watches are run directly; everything else by pytest."""
+        if not isinstance(item, items.StepItem):
+            return None
+        if item.step.phase in (Phase.APPLY, Phase.SEED):
+            self.promotion.upcoming = self._upcoming(item, nextitem)
+        if self._unwatched is None:
+            self._unwatched = protocol.is_unwatched(self.config, self)
+        if not self._unwatched or protocol.is_marked(item):
+            return None
+        hook = item.ihook
+        hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        reports = protocol.run(item)
+        self._conclude(item, item.step, reports)
+        for report in reports:
+            hook.pytest_runtest_logreport(report=report)
+        hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return True
+
+    def _upcoming(self, item: pytest.Item, nextitem: pytest.Item | None) -> list[Step | None]:
+        """The steps of the items behind this one, as far as they may be begun with."""
+        place = self.places.get(item, 0) + 1
+        following = item.session.items[place : place + _AHEAD]
+        if not following or following[0] is not nextitem:
+            following = [nextitem] if nextitem is not None else []
+        return [getattr(each, "step", None) for each in following]
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        step = self.selection.step_of(item)
+        conceal(report, self.evidence.secrets)
+        if step is not None:
+            if report.passed and call.excinfo is not None:
+                report.outcome = "failed"
+                report.longrepr = f"it raised {call.excinfo.exconly()}, whatever its report says"
+            reports = self.phases.setdefault(item.nodeid, [])
+            reports.append(report)
+            if report.when == "teardown":
+                self._conclude(item, step, self.phases.pop(item.nodeid))
+        return report
+
+    def _conclude(
+        self, item: pytest.Item, step: Step, reports: Sequence[pytest.TestReport]
+    ) -> None:
+        """Take down how the item ended, and give pytest-html what it shows of it."""
+        result = concluded(step, getattr(item, "result", None), reports)
+        if result.outcome is not Outcome.PASSED or self.selection.completes(step, item):
+            self.promotion.record(result)
+            self.evidence.note(result)
+        for report in reports:
+            attach(report, result)
+
+    # -- finish ----------------------------------------------------------------------------
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
+        """Between the terminal, which reports behind this, and pytest-html, which writes in it."""
+        if self.config.option.collectonly:
+            return (yield)
+        self.evidence.settle(int(session.exitstatus), partial=self.selection.partial)
+        try:
+            return (yield)
+        finally:
+            kept = self.evidence.write(partial=self.selection.partial)
+            short = not self.evidence.done and not self.selection.partial
+            if (short or not kept) and session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if not self.config.option.collectonly:
+            terminalreporter.section("promotion", sep="=")
+            for line in self.evidence.summary():
+                terminalreporter.write_line(line)
+            if os.environ.get("GITHUB_ACTIONS") == "true":
+                for line in self.evidence.annotations():
+                    terminalreporter.write_line(line)
+
+
+_NEEDED_LATER = (
+    "checks.objects",
+    "checks.rls.verdict",
+    "checks.tripwires",
+    "evidence.audit",
+    "evidence.report.html",
+)
+
+
+def _import_ahead() -> None:
+    """What is needed later is imported while the main thread waits for the server."""
+    with suppress(ImportError):
+        for name in _NEEDED_LATER:
+            importlib.import_module(f"pytest_housekeeping.{name}")

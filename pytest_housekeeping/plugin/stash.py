@@ -1,0 +1,14 @@
+"""Where the parts of an active run find each other in pytest's stash."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.promotion.engine import Promotion
+
+PROMOTION: pytest.StashKey[Promotion] = pytest.StashKey()
+# Set when no path was given on the command line, and the configured folders are collected.
+DEFAULT_PATHS: pytest.StashKey[bool] = pytest.StashKey()

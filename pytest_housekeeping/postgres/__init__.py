@@ -1,0 +1,1 @@
+"""PostgreSQL: connections, the one transaction, the history in the target."""

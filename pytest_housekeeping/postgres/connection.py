@@ -1,0 +1,179 @@
+"""Talk to PostgreSQL: connect, know where one is, savepoints and roles that always end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import psycopg
+from psycopg import sql
+
+from pytest_housekeeping.errors import ProofFailed, ServerError
+from pytest_housekeeping.model import Target
+from pytest_housekeeping.sql.parse import SyntaxRefused, examine, parse
+
+Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+
+_CONNECT_TIMEOUT_S = 10
+_CONTROL_WORDS = re.compile(r"\b(abort|begin|commit|end|prepare|rollback|start)\b", re.IGNORECASE)
+
+
+class LentCursor(psycopg.Cursor[tuple[Any, ...]]):
+    """A cursor that refuses to end the transaction while its connection is lent to a test."""
+
+    def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+        self._refuse_control(query)
+        return super().execute(query, *args, **kwargs)
+
+    def executemany(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+        self._refuse_control(query)
+        return super().executemany(query, *args, **kwargs)
+
+    def _refuse_control(self, query: Any) -> None:
+        connection = self.connection
+        if not isinstance(connection, LentConnection) or not connection.lent:
+            return
+        text = query.as_string(connection) if isinstance(query, sql.Composable) else query
+        text = text.decode() if isinstance(text, bytes) else str(text)
+        if _CONTROL_WORDS.search(text) and (command := _control_in(text)):
+            raise _ends_the_transaction(command)
+
+
+class LentConnection(psycopg.Connection[tuple[Any, ...]]):
+    """The promotion's connection, which checks may borrow but neither end nor close."""
+
+    lent = False
+
+    def commit(self) -> None:
+        self._refuse("commit()")
+        super().commit()
+
+    def rollback(self) -> None:
+        self._refuse("rollback()")
+        super().rollback()
+
+    def close(self) -> None:
+        self._refuse("close()")
+        super().close()
+
+    def _refuse(self, what: str) -> None:
+        if self.lent:
+            raise _ends_the_transaction(what)
+
+
+@lru_cache(maxsize=200)
+def _control_in(text: str) -> str:
+    """The first command of a text that would end the transaction, or nothing."""
+    try:
+        found = examine(parse(text)).control
+    except SyntaxRefused:
+        return ""  # the server says what is wrong with it, or it holds %s placeholders
+    return found[0][1] if found else ""
+
+
+def _ends_the_transaction(what: str) -> ProofFailed:
+    return ProofFailed(
+        f"a check called {what} on the promotion's connection",
+        why="nothing may be committed before everything is proved",
+        fix="leave the transaction alone; what a check writes is rolled back behind it",
+    )
+
+
+def connect(conninfo: str, *, name: str = "pytest-housekeeping") -> LentConnection:
+    """Connect in autocommit, so that BEGIN and COMMIT are always written out.
+
+    Raises ServerError with libpq's words and without any part of a password.
+    """
+    try:
+        return LentConnection.connect(
+            conninfo,
+            connect_timeout=_CONNECT_TIMEOUT_S,
+            application_name=name,
+            autocommit=True,
+            prepare_threshold=None,
+            cursor_factory=LentCursor,
+        )
+    except psycopg.OperationalError as error:
+        known = psycopg.conninfo.conninfo_to_dict(conninfo)
+        raise ServerError(
+            f"no connection to database {known.get('dbname')!r} on {known.get('host')!r}:"
+            f" {str(error).strip()}",
+            why="nothing can be applied or proved without it",
+            fix="check that the server runs, the address and the credentials",
+        ) from None
+
+
+def locate(connection: Connection) -> Target:
+    """Where the connection leads, as the server itself says it."""
+    row = connection.execute(
+        "SELECT pg_catalog.current_database(), current_user,"
+        " pg_catalog.current_setting('server_version'), system_identifier::text"
+        " FROM pg_catalog.pg_control_system()"
+    ).fetchone()
+    if row is None:
+        raise ServerError("pg_control_system() returned no row", why="the target has no identity")
+    info = connection.info
+    return Target(
+        host=info.host,
+        port=info.port,
+        database=row[0],
+        user=row[1],
+        server_version=row[2],
+        system_identifier=row[3],
+    )
+
+
+BACK = "ROLLBACK TO SAVEPOINT hk_check; RELEASE SAVEPOINT hk_check"
+
+
+@contextmanager
+def rolled_back(connection: Connection) -> Iterator[None]:
+    """A savepoint that is always rolled back. Only inside an open transaction.
+
+    It works after an error inside as well: ROLLBACK TO SAVEPOINT is what an aborted
+    transaction still accepts.
+    """
+    connection.execute("SAVEPOINT hk_check")
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute(BACK)
+
+
+def tried(connection: Connection, query: bytes) -> psycopg.Cursor[tuple[Any, ...]]:
+    """Run statements as ``rolled_back`` would, in two round trips; theirs are the first results.
+
+    The savepoint goes on its own: a message that does not parse would not even set it.
+    """
+    connection.execute("SAVEPOINT hk_check")
+    try:
+        return connection.execute(query + f"\n; {BACK}".encode())
+    except BaseException:
+        if not connection.closed:
+            connection.execute(BACK)
+        raise
+
+
+@contextmanager
+def as_role(
+    connection: Connection, role: str, settings: Mapping[str, str] | None = None
+) -> Iterator[None]:
+    """Act as ``role`` with the given settings, inside a savepoint that is always rolled back.
+
+    Rolling back to the savepoint is what undoes SET LOCAL, also after an error:
+    https://www.postgresql.org/docs/16/sql-set.html
+    """
+    with rolled_back(connection):
+        statements = [
+            sql.SQL("SELECT pg_catalog.set_config({}, {}, true)").format(
+                sql.Literal(name), sql.Literal(value)
+            )
+            for name, value in (settings or {}).items()
+        ]
+        statements.append(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role)))
+        connection.execute(sql.SQL("; ").join(statements))
+        yield

@@ -1,1 +1,0 @@
-"""What only a promotion of the real database needs: its address, its prechecks, its backup."""

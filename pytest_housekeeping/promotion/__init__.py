@@ -1,0 +1,1 @@
+"""The use cases: what runs in which order, what blocks what, what differs by mode."""

@@ -1,0 +1,155 @@
+"""What production has applied already, as the committed evidence of its promotions says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_housekeeping.errors import ProofFailed
+from pytest_housekeeping.evidence.git import Repository
+from pytest_housekeeping.model import Kind, Mode, Outcome, RunOutcome
+from pytest_housekeeping.plan.plan import Past
+from pytest_housekeeping.plan.rollback_files import DESTROYS, ROUND_TRIP, migration_of
+from pytest_housekeeping.sql import file as sqlfile
+from pytest_housekeeping.sql.file import SqlFile
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.evidence.audit_model import Audit, PlannedStep, StepRecord
+
+_FILES = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
+_CHANGED = (RunOutcome.PROMOTED, RunOutcome.PROMOTED_IN_PART)
+
+
+def promoted_before(repository: Repository, folder: Path) -> Sequence[Past]:
+    """The files of every promotion on record that were not taken back, in the order of production.
+
+    Raises EvidenceError when an audit among them cannot be read or was altered: staging must not
+    start from a history that nobody can trust.
+    """
+    place = repository.relative(folder)
+    found = [*repository.evidence(Mode.PROD, place), *repository.evidence(Mode.ROLLBACK, place)]
+    if not found:
+        return ()
+    from pytest_housekeeping.evidence.audit import from_json
+
+    audits = [from_json(data, name=path, intact=True) for path, data in found]
+    audits.sort(key=lambda audit: audit.run.finished_at)
+    past: list[Past] = []
+    segment = 0
+    for audit in audits:
+        if audit.run.outcome not in _CHANGED or audit.source.commit is None:
+            continue
+        planned = {step.id: step for step in audit.plan.steps}
+        for number in committed_segments(audit):
+            done = [
+                (planned[step.id], step)
+                for step in audit.steps
+                if step.segment == number and step.outcome is Outcome.PASSED
+            ]
+            if audit.run.mode is Mode.ROLLBACK:
+                _take_back(past, done)
+                continue
+            segment += 1
+            past += [
+                Past(
+                    path=plan.path,
+                    sha256=plan.sha256,
+                    kind=step.kind,
+                    commit=audit.source.commit,
+                    segment=segment,
+                )
+                for plan, step in done
+                if step.kind in _FILES
+            ]
+    return tuple(past)
+
+
+def promoted_text(root: Path, repository: Repository | None, past: Past) -> str:
+    """The text that was promoted: from the disk where it is unchanged, else from its commit.
+
+    Raises ProofFailed where neither holds it byte for byte.
+    """
+    path = root / past.path
+    data = path.read_bytes() if path.is_file() else b""
+    if sqlfile.digest(data) != past.sha256:
+        if repository is None:
+            raise ProofFailed(
+                f"the promoted text of {past.path} is not on disk, and there is no repository",
+                why="staging has to start from what production has",
+            )
+        data = repository.show(past.commit, repository.relative(path))
+    if sqlfile.digest(data) != past.sha256:
+        raise ProofFailed(
+            f"{past.path} in commit {past.commit[:12]} is not the text that was promoted",
+            why="what is made of it would be something else than what production has",
+            fix=f"find the commit with the promoted text (sha256 {past.sha256[:12]}...),"
+            " and correct the evidence",
+        )
+    return sqlfile.decode(data, past.path)
+
+
+def committed_segments(audit: Audit) -> list[int]:
+    """The segments of a run whose COMMIT was answered."""
+    return sorted(
+        step.segment
+        for step in audit.steps
+        if step.kind is Kind.PROMOTE and step.outcome is Outcome.PASSED
+    )
+
+
+def _take_back(past: list[Past], done: Iterable[tuple[PlannedStep, StepRecord]]) -> None:
+    """What a rollback undid is no longer there; of a repeatable file, an older text may be."""
+    done = list(done)
+    older = {plan.path: plan.sha256 for plan, step in done if step.kind in _FILES}
+    for plan, step in done:
+        if step.kind is not Kind.ROLLBACK or not plan.path:
+            continue
+        undone = migration_of(plan.path)
+        for place in range(len(past) - 1, -1, -1):
+            if past[place].path != undone:
+                continue
+            if past[place].sha256 == older.get(undone):
+                break
+            del past[place]
+
+
+def proved_rollbacks(
+    repository: Repository | None, folder: Path, files: Iterable[SqlFile]
+) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """The rollback files that a committed staging audit has seen undo their migration, as they
+    are now: by path, the audit's name and what the rollback destroyed there. The newest counts.
+
+    Raises EvidenceError for an audit that would prove something and was edited.
+    """
+    wanted = {f"{file.path}::{ROUND_TRIP}": file for file in files}
+    found: dict[str, tuple[str, tuple[str, ...]]] = {}
+    if repository is None or not wanted:
+        return found
+    audits = list(repository.evidence(Mode.STAGING, repository.relative(folder)))
+    for name, data in reversed(audits):
+        if len(found) == len(wanted):
+            break
+        known = json.loads(data)
+        digests = {step["id"]: step["sha256"] for step in known["plan"]["steps"]}
+        passed = {step["id"] for step in known["steps"] if step["outcome"] == Outcome.PASSED}
+        proved = [
+            identity
+            for identity, file in wanted.items()
+            if file.path not in found
+            and digests.get(identity) == file.sha256
+            and identity in passed
+        ]
+        if proved and not known["source"]["dirty"]:
+            from pytest_housekeeping.evidence.audit import from_json
+
+            audit = from_json(data, name=name, intact=True)
+            for identity in proved:
+                destroyed = tuple(
+                    finding.object
+                    for finding in audit.findings
+                    if finding.step == identity and finding.rule == DESTROYS
+                )
+                found[wanted[identity].path] = (name, destroyed)
+    return found

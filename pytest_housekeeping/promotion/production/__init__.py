@@ -1,0 +1,1 @@
+"""Production as a target: its address, prechecks, backup, baseline and what it remembers."""

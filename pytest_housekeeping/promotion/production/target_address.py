@@ -1,0 +1,159 @@
+"""Where production is: the ``PG*_PROD`` variables, and a connection that nobody can listen to."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from pytest_housekeeping.errors import MisuseError, ProofFailed, ServerError
+from pytest_housekeeping.postgres.connection import LentConnection, connect
+
+REQUIRED = ("PGHOST_PROD", "PGPORT_PROD", "PGDATABASE_PROD", "PGUSER_PROD", "PGPASSWORD_PROD")
+# https://www.postgresql.org/docs/16/libpq-ssl.html#LIBPQ-SSL-PROTECTION
+_ENCRYPTED = ("require", "verify-ca", "verify-full")
+_MODES = ("disable", "allow", "prefer", *_ENCRYPTED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """Host, port, database and user of production; the password shows in no repr."""
+
+    host: str
+    port: int
+    database: str
+    user: str
+    sslmode: str
+    password: str = field(repr=False)
+    sslrootcert: str = ""
+
+    @property
+    def leaves_the_machine(self) -> bool:
+        return not is_local(self.host)
+
+    def conninfo(self) -> str:
+        """For libpq. It holds the password: never show it."""
+        certificate = {"sslrootcert": self.sslrootcert} if self.sslrootcert else {}
+        return make_conninfo(
+            "",
+            host=self.host,
+            port=self.port,
+            dbname=self.database,
+            user=self.user,
+            password=self.password,
+            sslmode=self.sslmode,
+            **certificate,
+        )
+
+
+def read_address(environment: Mapping[str, str]) -> Address:
+    """The address from the environment.
+
+    Raises MisuseError naming every variable that is missing or wrong, all at once.
+    """
+    missing = [name for name in REQUIRED if not environment.get(name)]
+    if missing:
+        raise MisuseError(
+            f"not set: {', '.join(missing)}",
+            why="production is reached through the environment alone, never through a file",
+            fix="export them; in a workflow, pass the secrets of the same names through env",
+        )
+    problems = []
+    port = environment["PGPORT_PROD"]
+    if not port.isdecimal() or not 0 < int(port) < 65536:
+        problems.append(f"PGPORT_PROD = {port!r} is no port")
+    host = environment["PGHOST_PROD"]
+    certificate = environment.get("PGSSLROOTCERT_PROD", "")
+    default = "verify-full" if certificate else "prefer" if is_local(host) else "require"
+    mode = environment.get("PGSSLMODE_PROD") or default
+    if mode not in _MODES:
+        problems.append(f"PGSSLMODE_PROD = {mode!r} is none of {', '.join(_MODES)}")
+    elif not is_local(host) and mode not in _ENCRYPTED:
+        problems.append(
+            f"PGSSLMODE_PROD = {mode!r}: {host} is not this machine, and a connection that leaves"
+            " it is encrypted or refused"
+        )
+    if problems:
+        raise MisuseError(
+            "; ".join(problems),
+            why="data and credentials could be read or changed on the way",
+            fix="sslmode require at least; verify-full with PGSSLROOTCERT_PROD is better",
+        )
+    return Address(
+        host=host,
+        port=int(port),
+        database=environment["PGDATABASE_PROD"],
+        user=environment["PGUSER_PROD"],
+        password=environment["PGPASSWORD_PROD"],
+        sslmode=mode,
+        sslrootcert=certificate,
+    )
+
+
+def open_production(address: Address) -> LentConnection:
+    """Connect, and refuse what is not the server itself or not encrypted on its way.
+
+    Raises ServerError when there is no connection, ProofFailed when it is not a safe one.
+    """
+    connection = connect(address.conninfo())
+    with closed_on_failure(connection, address):
+        if address.leaves_the_machine and not connection.pgconn.ssl_in_use:
+            raise ProofFailed(
+                f"the connection to {address.host} is not encrypted",
+                why="data and credentials could be read or changed on the way",
+                fix="enable TLS on the server",
+            )
+        _refuse_pooler(connection)
+    return connection
+
+
+@contextmanager
+def closed_on_failure(connection: LentConnection, address: Address) -> Iterator[None]:
+    """What is prepared on a connection fails: it is closed, and a loss is told as a ServerError."""
+    try:
+        yield
+    except psycopg.Error as error:
+        connection.close()
+        raise _lost(address, error) from None
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _lost(address: Address, error: psycopg.Error) -> ServerError:
+    """The server went away before the run had begun."""
+    reason = error.diag.message_primary or str(error).strip() or type(error).__name__
+    return ServerError(
+        f"database {address.database!r} on {address.host!r} does not answer: {reason}",
+        why="nothing was begun, and nothing was changed",
+        fix="check that the server stays up, and run again",
+    )
+
+
+def _refuse_pooler(connection: LentConnection) -> None:
+    """A pooler answers with a process id of its own, or moves the session between processes."""
+    claimed = connection.info.backend_pid
+    seen = set()
+    for _ in range(3):
+        row = connection.execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
+        seen.add(row[0] if row else None)
+    if seen != {claimed}:
+        raise ProofFailed(
+            "a transaction pooler stands in front of the server: the session's process id changes",
+            why="locks, settings and the outcome of COMMIT could belong to another session",
+            fix="give the server's own host and port, past the pooler",
+        )
+
+
+def is_local(host: str) -> bool:
+    """A socket folder, or a loopback address; a name is local only as ``localhost``."""
+    if host.startswith(("/", "@")) or host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,276 @@
+"""The record of an active run: journaled as it goes, then written, committed and told."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import secrets
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_housekeeping import __version__
+from pytest_housekeeping.errors import EvidenceError, HousekeepingError
+from pytest_housekeeping.evidence import journal, records
+from pytest_housekeeping.evidence.git import Repository
+from pytest_housekeeping.evidence.secrets import Secrets
+from pytest_housekeeping.model import Mode, Outcome, RunOutcome, StepResult
+from pytest_housekeeping.promotion.engine import Promotion
+from pytest_housekeeping.promotion.incident_files import write_incident
+from pytest_housekeeping.promotion.publication import publish, tell_github
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.evidence.audit_model import Artifact, Audit
+    from pytest_housekeeping.promotion.context import KeptFile
+
+# Of a selection: all that ran has passed, or nothing was selected.
+_WELL = (0, 5)
+_INTERRUPTED = 2
+
+
+class Evidence:
+    """What is kept of one run. Every failure to keep it is said, and fails the run."""
+
+    def __init__(self, promotion: Promotion) -> None:
+        self.promotion = promotion
+        self.around = promotion.around
+        self.secrets = Secrets(self.around.secrets)
+        self.audit: Audit | None = None
+        self.said: list[str] = []
+        self.complete = True
+        self._folder = self.around.config.root / self.around.config.audit
+        if not self.around.plan.canaries:
+            self.said.append(
+                "--hk-no-canary: what only rows written and rolled back show is left out"
+            )
+        self._facts = records.Facts(
+            run=run_facts(
+                self.around.run_id,
+                self.around.plan.mode,
+                self.around.started_at,
+                reverts=self.around.reverts,
+            ),
+            source=records.SourceFacts(
+                commit=self.around.source.commit,
+                branch=self.around.source.branch,
+                dirty=self.around.source.dirty,
+            ),
+            digest=self.around.plan.digest,
+            steps=self.around.plan.steps,
+            segments=len(self.around.plan.segments),
+        )
+        self._journal: journal.Journal | None = None
+        self._recovered: list[Path] = []
+
+    def open(self) -> None:
+        """Begin the journal, after what killed runs have left was turned into audits.
+
+        Raises EvidenceError when the folder cannot be written: no run without a record.
+        """
+        own = f"{self.around.plan.mode}_" if self.around.plan.mode is Mode.STAGING else ""
+        for leftover in journal.leftovers(self._folder):
+            # What a promotion left waits for a run that can ask its server.
+            if not leftover.name.startswith(own):
+                continue
+            audit = journal.recover(leftover, ask=self.around.answer_of)
+            stem = leftover.name.removesuffix(records.JOURNAL)
+            self._recovered.append(_write(audit, self._folder, stem))
+            leftover.unlink()
+            self.said.append(
+                f"a run that was killed is on record now: {audit.run.id}, {audit.run.outcome}"
+            )
+        self._journal = journal.start(self._folder, self._facts, secrets=self.secrets)
+        if self.around.known_target is not None:
+            self._journal.connected(self.around.known_target)
+        self.around.journal = self._journal
+
+    def note(self, result: StepResult) -> None:
+        """Journal how a step ended."""
+        if self._journal is not None:
+            self._journal.ended(result)
+
+    def settle(self, exitstatus: int, *, partial: bool) -> None:
+        """Nothing runs any more: roll back what is open and state what is true."""
+        self.promotion.roll_back()
+        outcome = self.promotion.outcome()
+        if outcome is RunOutcome.REFUSED and partial and exitstatus in _WELL:
+            outcome = RunOutcome.ROLLED_BACK
+        try:
+            self.around.finish(changed=bool(self.promotion.promoted))
+        except HousekeepingError as error:
+            self.said += ["", f"THE EVIDENCE IS NOT COMPLETE: {error}"]
+            self.complete = False
+        message = _message(outcome, exitstatus, partial=partial) or self._left_out(outcome)
+        self.audit = self._make(outcome, message)
+
+    @property
+    def done(self) -> bool:
+        """Whether everything that was to be promoted is in."""
+        done = (RunOutcome.PROMOTED, RunOutcome.NOTHING_TO_PROMOTE)
+        return self.audit is not None and self.audit.run.outcome in done
+
+    def write(self, *, partial: bool) -> bool:
+        """Write the JSON beside the HTML, commit, push. Returns whether everything was kept."""
+        if self.audit is None:
+            return False
+        try:
+            path = _write(self.audit, self._folder, records.stem(self._facts.run), self.secrets)
+            html = self.around.html_path
+            if self.secrets.scrub(html):
+                self.said.append(
+                    "a password had come into the report and was taken out, which fails the run: "
+                    "change it, also where it is merely a word that reports use"
+                )
+                self.complete = False
+            files = {each: each.read_bytes() for each in (path, html)}
+            files |= {each: each.read_bytes() for each in self._recovered}
+            files |= self.around.artifacts()
+            incident = write_incident(self.around, self.audit, self.secrets)
+            self.said += [f"incident: {self._named(path)}" for path in incident]
+            files |= incident
+            self.said += publish(self.around, self.audit, files, partial=partial)
+            tell_github(self.audit)
+        except (HousekeepingError, OSError) as error:
+            self.said += ["", f"THE EVIDENCE IS NOT COMPLETE: {error}"]
+            return False
+        if self._journal is not None:
+            self._journal.remove()
+        return self.complete
+
+    def _named(self, path: Path) -> str:
+        return path.relative_to(self.around.config.root).as_posix()
+
+    def summary(self) -> list[str]:
+        """For the terminal: outcome, findings, where the evidence lies."""
+        from pytest_housekeeping.evidence.report.html import terminal_summary
+
+        lines = terminal_summary(self.audit) if self.audit else []
+        kept = self.around.how_to_connect()
+        lines += self.said
+        lines += ["the database is kept:", *kept.splitlines()] if kept else []
+        return [self.secrets.redact(line) for line in lines]
+
+    def annotations(self) -> list[str]:
+        """For a workflow's page: each finding about code, on its line."""
+        from pytest_housekeeping.evidence.report.text import line_annotations
+
+        lines = line_annotations(self.audit) if self.audit else []
+        return [self.secrets.redact(line) for line in lines]
+
+    def _make(self, outcome: RunOutcome, message: str) -> Audit:
+        from pytest_housekeeping.evidence.audit import make_audit
+
+        order = {step.id: place for place, step in enumerate(self.around.plan.steps)}
+        results = sorted(
+            self.promotion.results.values(),
+            key=lambda result: order.get(result.step.id, len(order)),
+        )
+        return make_audit(
+            self._facts,
+            outcome=outcome,
+            finished_at=datetime.now(UTC),
+            results=results,
+            target=self.around.known_target,
+            message=message,
+            locks_held_s=self.promotion.locks_held_s,
+            before=_artifact(self.around.before),
+            after=_artifact(self.around.after),
+            previous=self._previous(),
+            secrets=self.secrets,
+        )
+
+    def _left_out(self, outcome: RunOutcome) -> str:
+        """What was skipped for a reason of its own: where nothing failed, it is the reason."""
+        if outcome not in (RunOutcome.ROLLED_BACK, RunOutcome.REFUSED):
+            return ""
+        skipped = [
+            f"{result.step.id} (skipped: {result.message})"
+            for result in self.promotion.results.values()
+            if result.outcome is Outcome.SKIPPED and not result.message.startswith("blocked by ")
+        ]
+        return f"No recorded pass: {', '.join(skipped[:10])}" if skipped else ""
+
+    def _previous(self) -> str | None:
+        """The digest of the audit before this one, on record in the repository."""
+        repository = self.around.repository
+        if repository is None:
+            return None
+        return latest_digest(repository, self.around.plan.mode, self._folder)
+
+
+def run_facts(run_id: str, mode: Mode, started_at: datetime, reverts: str = "") -> records.RunFacts:
+    return records.RunFacts(
+        id=run_id,
+        mode=mode,
+        started_at=started_at,
+        tool_version=__version__,
+        actor=os.environ.get("GITHUB_ACTOR") or _login(),
+        ci_url=_ci_url(),
+        reverts=reverts,
+    )
+
+
+def record_refusal(folder: Path, mode: Mode, reason: str) -> None:
+    """The audit of a run for which no plan could be made: it has no steps, only the reason.
+
+    A folder that cannot be written keeps nothing back: the error itself is what the user sees.
+    """
+    from pytest_housekeeping.evidence.audit import make_audit
+
+    now = datetime.now(UTC)
+    facts = records.Facts(
+        run=run_facts(secrets.token_hex(4), mode, now),
+        source=records.SourceFacts(),
+        digest="",
+        steps=(),
+        segments=0,
+    )
+    audit = make_audit(
+        facts, outcome=RunOutcome.REFUSED, finished_at=now, results=(), message=reason
+    )
+    with suppress(OSError, EvidenceError):
+        _write(audit, folder, records.stem(facts.run))
+
+
+def latest_digest(repository: Repository, mode: Mode, folder: Path) -> str | None:
+    """The digest of the newest committed audit of a mode, to which the next one is chained."""
+    newest = None
+    for _, data in repository.evidence(mode, repository.relative(folder)):
+        newest = data
+    return json.loads(newest)["chain"]["digest"] if newest else None
+
+
+def _artifact(kept: KeptFile | None) -> Artifact | None:
+    from pytest_housekeeping.evidence.audit import Artifact
+
+    return Artifact(path=kept.path, sha256=kept.sha256) if kept else None
+
+
+def _write(audit: Audit, folder: Path, stem: str, secrets: Secrets | None = None) -> Path:
+    from pytest_housekeeping.evidence.audit import write
+
+    return write(audit, folder, stem, secrets)
+
+
+def _message(outcome: RunOutcome, exitstatus: int, *, partial: bool) -> str:
+    """What the outcome alone does not say."""
+    if outcome is RunOutcome.ROLLED_BACK and partial and exitstatus in _WELL:
+        return "Only a selection was run, so nothing was to be promoted."
+    if exitstatus == _INTERRUPTED:
+        return "The run was interrupted."
+    return ""
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return ""
+
+
+def _ci_url() -> str:
+    server, repository = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_REPOSITORY")
+    run = os.environ.get("GITHUB_RUN_ID")
+    return f"{server}/{repository}/actions/runs/{run}" if server and repository and run else ""

@@ -1,0 +1,235 @@
+"""From what ``--hk-to`` names to what is to be undone, as history and the evidence say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.errors import EvidenceError, MisuseError
+from pytest_housekeeping.evidence.git import Repository
+from pytest_housekeeping.evidence.git_branch import FETCH
+from pytest_housekeeping.model import Kind, Mode, RunOutcome, Target
+from pytest_housekeeping.postgres.history import Row, in_effect
+from pytest_housekeeping.sql import file as sqlfile
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.evidence.audit_model import Artifact, Audit
+
+_WHY = "what is undone has to be exactly what was meant"
+_SHOWN = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reverted:
+    """What is to be undone: ``rows`` newest first, of the promotions ``runs``, newest first.
+
+    ``standing`` is what stays, in order; ``audit`` that of the oldest promotion undone, before
+    which the schema was the one to go back to.
+    """
+
+    run: str
+    rows: tuple[Row, ...]
+    standing: tuple[Row, ...]
+    audits: dict[str, Audit]
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(row.run for row in self.rows))
+
+    @property
+    def audit(self) -> Audit:
+        return self.audits[self.run]
+
+    def place(self, row: Row) -> tuple[str, int]:
+        """The promotion that applied a file, and the segment in which it did."""
+        steps = self.audits[row.run].steps
+        applied = f"{row.path}::apply"
+        return row.run, next((step.segment for step in steps if step.id == applied), 1)
+
+
+def find_reverted(
+    config: Config,
+    repository: Repository | None,
+    rows: Sequence[Row],
+    to: str,
+    target: Target,
+) -> Reverted:
+    """What going back to the state before ``to`` undoes: a promotion by its run, or a migration
+    by its number, and whatever was applied after it.
+
+    Raises MisuseError, and says which, for a name of nothing, of what was never applied or is
+    undone already, of a run on another database and of a baseline; EvidenceError for an audit
+    that is not here or was edited.
+    """
+    standing = in_effect(rows)
+    place = _place(standing, to)
+    if place is None:
+        raise _nothing(config, repository, rows, standing, to, target)
+    undone = standing[place:]
+    audits = _audits(config, repository, {row.run for row in undone})
+    for run, audit in audits.items():
+        _refuse_foreign(run, audit, target)
+        if any(step.id == "precheck::baseline" for step in audit.plan.steps):
+            raise MisuseError(
+                f"--hk-to={to}: run {run} recorded a baseline and applied nothing",
+                why="what was there before the first promotion is not this tool's to undo",
+                fix="name a promotion that came after it",
+            )
+    return Reverted(
+        run=undone[0].run,
+        rows=tuple(reversed(undone)),
+        standing=tuple(standing[:place]),
+        audits=audits,
+    )
+
+
+def backup_of(config: Config, repository: Repository, kept: Artifact) -> tuple[bytes, bytes | None]:
+    """The schema snapshot that an audit names, and the roles that were kept beside it.
+
+    Raises EvidenceError for one that is not here, and for one that was edited: it is not what the
+    audit attests, on disk or in git.
+    """
+    folder, _, name = kept.path.rpartition("/")
+    roles = f"{folder}/{name.replace('_schema_', '_roles_')}"
+    schema = _unedited(config, repository, kept.path, kept.sha256)
+    try:
+        return schema, _unedited(config, repository, roles, "")
+    except FileNotFoundError:
+        return schema, None
+
+
+def _unedited(config: Config, repository: Repository, path: str, sha256: str) -> bytes:
+    """A kept file as it was kept: with this digest, or, where none is known, as git has it."""
+    place = config.root / path
+    committed = repository.kept(repository.relative(place))
+    here = [place.read_bytes()] if place.is_file() else []
+    if not here and not committed:
+        if not sha256:
+            raise FileNotFoundError(path)
+        raise EvidenceError(
+            f"{path} is not here: the backup of before that promotion",
+            why="without it nobody could say whether the schema has come back to what it was",
+            fix=FETCH,
+        )
+    good = [data for data in (*here, *committed) if sqlfile.digest(data) == sha256]
+    whole = good if sha256 else list(committed) or here
+    if not whole or (here and here[0] not in whole):
+        raise EvidenceError(
+            f"{path} was edited: it is not the backup that was kept",
+            why="the schema would be compared with something that never was",
+            fix=f"git checkout -- {path}, or take it from the branch of that promotion's audit",
+        )
+    return whole[0]
+
+
+def _place(standing: Sequence[Row], to: str) -> int | None:
+    """Where what is to be undone begins. A run may be written in digits alone: it goes first."""
+    for place, row in enumerate(standing):
+        if row.run == to:
+            return place
+    for place, row in enumerate(standing):
+        if to.isdecimal() and _number(row) == int(to):
+            return place
+    return None
+
+
+def _number(row: Row) -> int | None:
+    name = row.path.rpartition("/")[2].partition("_")[0]
+    return int(name) if row.kind == Kind.MIGRATION and name.isdecimal() else None
+
+
+def _nothing(
+    config: Config,
+    repository: Repository | None,
+    rows: Sequence[Row],
+    standing: Sequence[Row],
+    to: str,
+    target: Target,
+) -> MisuseError:
+    """Why nothing can be undone by that name."""
+    runs = list(dict.fromkeys(row.run for row in standing))
+    known = f"promotions that stand, the newest first: {', '.join(runs[::-1][:_SHOWN]) or 'none'}"
+    undoing = [row for row in rows if row.kind == Kind.ROLLBACK]
+    number = int(to) if to.isdecimal() else None
+    paths = {
+        row.path for row in rows if row.run == to or (number is not None and _number(row) == number)
+    }
+    by = [row.run for row in undoing if row.path in paths]
+    if by and to not in {row.run for row in undoing}:
+        return _refusal(to, f"was undone already, by run {by[-1]}", known)
+    if to in {row.run for row in undoing}:
+        return _refusal(to, "is a rollback", f"what it undid is promoted again; {known}")
+    names = (path.name.partition("_")[0] for path in config.folder("migrations").glob("*.sql"))
+    if number is not None and number in {int(name) for name in names if name.isdecimal()}:
+        return _refusal(to, "was never applied here", known)
+    for _, _, text in _texts(config, repository, {to}, tuple(Mode)):
+        data = json.loads(text)
+        run, there = data["run"], data["target"] or {}
+        if there and not _is(there["system_identifier"], there["database"], target):
+            place = f"{there['host']}:{there['port']}/{there['database']}"
+            return _refusal(to, f"is a run on another database, {place}", known)
+        if run["mode"] != Mode.PROD or run["outcome"] != RunOutcome.PROMOTED:
+            said = f"is a {run['mode']} run that ended {run['outcome']}: it left nothing to undo"
+            return _refusal(to, said, known)
+    return _refusal(to, "names no promotion and no migration of this database", known)
+
+
+def _refusal(to: str, said: str, fix: str) -> MisuseError:
+    return MisuseError(f"--hk-to={to} {said}", why=_WHY, fix=fix)
+
+
+def _is(system_identifier: str, database: str, target: Target) -> bool:
+    return (system_identifier, database) == (target.system_identifier, target.database)
+
+
+def _refuse_foreign(run: str, audit: Audit, target: Target) -> None:
+    there = audit.target
+    if there is not None and not _is(there.system_identifier, there.database, target):
+        raise MisuseError(
+            f"run {run} went to {there.host}:{there.port}/{there.database}, and this is"
+            f" {target.host}:{target.port}/{target.database}",
+            why="the history of this database was copied from another one: its backups are not of"
+            " this one",
+            fix="check the PG*_PROD variables",
+        )
+
+
+def _audits(config: Config, repository: Repository | None, runs: set[str]) -> dict[str, Audit]:
+    """The audit of each promotion. Raises EvidenceError for one that is missing or was edited."""
+    from pytest_housekeeping.evidence.audit import from_json
+
+    found: dict[str, Audit] = {}
+    for run, name, data in _texts(config, repository, runs, (Mode.PROD,)):
+        if run not in found:
+            found[run] = from_json(data, name=name, intact=True)
+    for run in sorted(runs - found.keys()):
+        raise EvidenceError(
+            f"the audit of run {run} is not here",
+            why="it says which segments were promoted and which backup was taken before",
+            fix=FETCH,
+        )
+    return found
+
+
+def _texts(
+    config: Config, repository: Repository | None, runs: set[str], modes: Sequence[Mode]
+) -> Iterator[tuple[str, str, bytes]]:
+    """Run, name and text of their audits: those of git, then those whose commit did not succeed."""
+    folder: Path = config.root / config.audit
+    for mode in modes:
+        if repository is not None:
+            for name, data in repository.evidence(mode, repository.relative(folder)):
+                if (run := _run_of(name)) in runs:
+                    yield run, name, data
+        for path in sorted(folder.glob(f"{mode}_*.json")):
+            if (run := _run_of(path.name)) in runs:
+                yield run, path.name, path.read_bytes()
+
+
+def _run_of(name: str) -> str:
+    """The run in the name of an audit, ``<mode>_<UTC>_<run>.json``."""
+    return name.rpartition("_")[2].removesuffix(".json")

@@ -1,0 +1,118 @@
+"""What undoing takes: rollback files, what views and policies made, texts and rules of before."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.declarations.contracts import Contracts, TestNames, check_steps, load
+from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.evidence.git import Repository
+from pytest_housekeeping.model import Kind, Step
+from pytest_housekeeping.plan.rollback_files import misfits, rollback_of
+from pytest_housekeeping.plan.rollback_plan import Undoing, Work
+from pytest_housekeeping.postgres.connection import LentConnection
+from pytest_housekeeping.postgres.history import Row
+from pytest_housekeeping.postgres.view_dependents import standing_upon
+from pytest_housekeeping.promotion.applied import promoted_text
+from pytest_housekeeping.promotion.production.target import past_of
+from pytest_housekeeping.promotion.rollback.selection import Reverted
+from pytest_housekeeping.sql import file as sqlfile
+from pytest_housekeeping.sql.file import SqlFile
+from pytest_housekeeping.sql.folder import read_kind
+from pytest_housekeeping.sql.repeatable import take_down
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.declarations.rules import Rule
+
+_REPEATABLE = (Kind.VIEW, Kind.POLICY)
+
+
+def gather_work(
+    config: Config, repository: Repository | None, connection: LentConnection, reverted: Reverted
+) -> tuple[Work, dict[str, str]]:
+    """What has to be dropped, undone and made again; and the texts that are on no disk, by digest.
+
+    Raises MisuseError for a rollback file that undoes nothing, ProofFailed for a text that was
+    applied and is nowhere to be found.
+    """
+    migrations, errors = read_kind(config, Kind.MIGRATION)
+    files, refused = read_kind(config, Kind.ROLLBACK)
+    rollbacks = {file.path: file for file in files}
+    if wrong := [*errors, *refused, *misfits(migrations, rollbacks)]:
+        raise MisuseError("\n".join(str(error) for error in wrong))
+    undoing = tuple(
+        Undoing(
+            path=row.path, rollback=rollbacks.get(rollback_of(row.path)), place=reverted.place(row)
+        )
+        for row in reverted.rows
+        if row.kind == Kind.MIGRATION
+    )
+    newest = _last_by_path((*reverted.standing, *reversed(reverted.rows)))
+    older = _last_by_path(reverted.standing)
+
+    def text_of(row: Row) -> str:
+        return promoted_text(config.root, repository, past_of([row])[0])
+
+    now = {path: text_of(row) for path, row in newest.items()}
+    touched = [row.path for row in reverted.rows if row.kind in _REPEATABLE]
+    paths = sorted(
+        standing_upon(connection, now, touched),
+        key=lambda path: (newest[path].kind != "view", path),
+    )
+    back = {path: text_of(older[path]) for path in paths if path in older}
+    drops = [(path, take_down(now[path], kept=back.get(path, ""))) for path in reversed(paths)]
+    texts = {sqlfile.digest(text.encode()): text for _, text in drops}
+    texts |= {older[path].sha256: text for path, text in back.items()}
+    work = Work(
+        drops=tuple(_made(path, text) for path, text in drops),
+        undoing=undoing,
+        restored=tuple(
+            sqlfile.examined(path, Kind(older[path].kind), back[path], older[path].sha256)
+            for path in paths
+            if path in back
+        ),
+    )
+    return work, texts
+
+
+def _made(path: str, text: str) -> SqlFile:
+    """A text that no file holds."""
+    digest = sqlfile.digest(text.encode())
+    return SqlFile(path=path, kind=Kind.ROLLBACK, sha256=digest, statements=text.count(";\n"))
+
+
+def _last_by_path(rows: Iterable[Row]) -> dict[str, Row]:
+    return {row.path: row for row in rows if row.kind in _REPEATABLE}
+
+
+def contracts_of(
+    config: Config,
+    repository: Repository | None,
+    reverted: Reverted,
+    tests: TestNames,
+    rules: Iterable[Rule],
+) -> tuple[Contracts, list[Step]]:
+    """The row-level security and the boundaries of the schema that is gone back to, as its commit
+    has them; none before the first promotion. What stands there is judged by the backup."""
+    commit = reverted.standing[-1].commit if reverted.standing else None
+    with tempfile.TemporaryDirectory(prefix="hk-") as folder:
+        there = replace(config, root=Path(folder))
+        place = there.root / config.checks
+        place.mkdir(parents=True)
+        if commit and repository is not None:
+            top = repository.relative(config.root / config.checks)
+            for name, data in repository.files_in(commit, top):
+                if name in ("rls.toml", "boundaries.toml"):
+                    (place / name).write_bytes(data)
+        contracts = load(there, rules)
+        verify = [
+            step
+            for step in check_steps(there, contracts, tests)
+            if step.kind in (Kind.RLS, Kind.BOUNDARY) and step.name not in contracts.code_contracts
+        ]
+    return contracts, verify

@@ -1,0 +1,157 @@
+"""The folder of one run: locked while the run lives, cleared by the next one when it is dead."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_housekeeping.server.os_account import Account
+from pytest_housekeeping.server.staging_database import PREFIX, random_name
+
+PORT = 5432
+_SOCKET_PATH_BYTES = 103 if sys.platform == "darwin" else 107
+_MEMORY = Path("/dev/shm")  # noqa: S108 -- the folders in it have names of their own and are closed
+_MEMORY_ROOM = 256 * 1024 * 1024
+_STOP_S = 10.0
+_POLL_S = 0.002
+_YOUNG_S = 60.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunFolder:
+    """A folder of this run alone. `lock` is held by this process, however it ends."""
+
+    path: Path
+    lock: int
+
+    @property
+    def data(self) -> Path:
+        """The data folder; it holds the socket as well, closed to everybody else."""
+        return self.path / "data"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "server.log"
+
+    def keep(self) -> None:
+        """Leave it for a person: no later run clears it while its server runs."""
+        (self.path / "kept").touch()
+        os.close(self.lock)
+
+    def remove(self) -> None:
+        """Once; also after a first attempt that Ctrl-C interrupted."""
+        if self.path.exists():
+            shutil.rmtree(self.path, ignore_errors=True)
+            os.close(self.lock)
+
+
+def storages() -> Iterator[Path]:
+    """Where a run folder may go, best first: memory with enough room, then the temporary folder."""
+    with suppress(OSError):
+        room = os.statvfs(_MEMORY)
+        if _in_memory(_MEMORY) and room.f_bavail * room.f_frsize >= _MEMORY_ROOM:
+            yield _MEMORY
+    with suppress(OSError):
+        temporary = Path(tempfile.gettempdir()).resolve()
+        # The path of a socket is limited to about a hundred bytes.
+        yield temporary if _fits(temporary) else Path("/tmp")  # noqa: S108
+
+
+def claim(storage: Path, account: Account) -> RunFolder:
+    """A new folder in `storage`, which `account` may enter. Raises `OSError`."""
+    while True:
+        path = storage / random_name()
+        path.mkdir(mode=0o700)
+        if account.uid != os.geteuid():
+            path.chmod(0o711)
+        lock = os.open(path / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+        # Another run may have taken it for a leftover in the instant before the lock.
+        with suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if (path / "lock").stat().st_ino == os.fstat(lock).st_ino:
+                return RunFolder(path=path, lock=lock)
+        os.close(lock)
+
+
+def clear_leftovers(storage: Path) -> None:
+    """End the servers in `storage` whose run is dead, and remove their folders.
+
+    Only folders of this user. A process is ended only when its command line names the folder.
+    """
+    for path in sorted(storage.glob(f"{PREFIX}*")):
+        with suppress(OSError):
+            if path.lstat().st_uid == os.geteuid() and not path.is_symlink():
+                _clear(path)
+
+
+def _in_memory(path: Path) -> bool:
+    with Path("/proc/self/mounts").open() as mounts:
+        return any(line.split()[1:3] == [str(path), "tmpfs"] for line in mounts)
+
+
+def _fits(storage: Path) -> bool:
+    socket = storage / random_name() / "data" / f".s.PGSQL.{PORT}"
+    return len(os.fsencode(socket)) <= _SOCKET_PATH_BYTES
+
+
+def _clear(path: Path) -> None:
+    try:
+        lock = os.open(path / "lock", os.O_RDWR | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        if time.time() - path.stat().st_mtime > _YOUNG_S:
+            shutil.rmtree(path, ignore_errors=True)
+        return
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        pid = postmaster_pid(path / "data")
+        if pid and (path / "kept").exists():
+            return
+        if pid:
+            _end_stranger(pid, path / "data")
+        shutil.rmtree(path, ignore_errors=True)
+    except BlockingIOError:
+        pass
+    finally:
+        os.close(lock)
+
+
+def _end_stranger(pid: int, data: Path) -> None:
+    for sign, patience in ((signal.SIGQUIT, _STOP_S), (signal.SIGKILL, 1.0)):
+        with suppress(ProcessLookupError):
+            os.kill(pid, sign)
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            if not _runs(pid, data):
+                return
+            time.sleep(_POLL_S)
+
+
+def postmaster_pid(data: Path) -> int:
+    """The process that serves `data`; 0 when there is none (pids are used again)."""
+    try:
+        pid = int((data / "postmaster.pid").read_text().splitlines()[0])
+    except (OSError, ValueError, IndexError):
+        return 0
+    return pid if _runs(pid, data) else 0
+
+
+def _runs(pid: int, data: Path) -> bool:
+    """Whether `pid` is a ``postgres -D data``, by its command line."""
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        if Path("/proc/self").exists():
+            return False
+        ps = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
+        command = subprocess.run(ps, capture_output=True, check=False).stdout.split()
+    return os.fsencode(data) in command and b"postgres" in command[0]

@@ -1,0 +1,197 @@
+"""A server in the role of production: it asks for a password, and runs until it is ended."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_housekeeping.errors import ServerError
+from pytest_housekeeping.server.binaries import Programs
+from pytest_housekeeping.server.data_folder import MAINTENANCE, SUPERUSER, initialise
+from pytest_housekeeping.server.extensions import find_programs
+from pytest_housekeeping.server.os_account import server_account
+from pytest_housekeeping.server.postmaster import await_ready, spawn
+from pytest_housekeeping.server.run_folder import (
+    RunFolder,
+    claim,
+    clear_leftovers,
+    postmaster_pid,
+    storages,
+)
+from pytest_housekeeping.server.staging_database import Cluster, connect, create_database
+
+if TYPE_CHECKING:
+    import psycopg
+
+HOST = "127.0.0.1"
+# With the 20 connections of the data folder: the room that PostgreSQL has as it is delivered.
+_MAX_LOCKS = 320
+_PATIENCE_S = 5.0
+# The socket lies in the data folder, which nobody but the server's account enters.
+_ACCESS = f"""\
+local all {SUPERUSER} trust
+host all {SUPERUSER} {HOST}/32 reject
+host all all {HOST}/32 scram-sha-256
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StandIn:
+    """A server that has just been started; unless it is kept, it is a leftover like any other."""
+
+    folder: RunFolder
+    programs: Programs
+    process: subprocess.Popen[bytes]
+    port: int
+    database: str
+    promoter: str
+    password: str = field(repr=False)
+
+    def superuser(self) -> psycopg.Connection[Any]:
+        """A connection in autocommit, over the socket."""
+        return connect(_cluster(self.folder, self.port).conninfo(self.database))
+
+    def keep(self) -> None:
+        """Let it run on when this process has ended."""
+        self.folder.keep()
+        # Popen warns of a process that outlives it; this one is meant to.
+        self.process.returncode = 0
+
+    def discard(self) -> None:
+        """End it and remove all of it, where it has not been kept."""
+        _discard(self.folder, self.process)
+
+
+def boot_stand_in(*, kind: str, version: int, promoter: str, database: str) -> StandIn:
+    """Start a server on a free port of this machine; `promoter` owns its empty `database`.
+
+    Its data folder is made by an ``initdb`` of its own: copies of one folder would share their
+    system identifier, by which a production is known. Raises `ServerError`; nothing is left then.
+    """
+    programs = find_programs(kind, version)
+    account = server_account()
+    # In memory only if need be: it may stand for days, and such files can end with the login.
+    places = [place for place in reversed([*storages()]) if account.reaches(place)]
+    refusals = []
+    for storage in places:
+        clear_leftovers(storage)
+        try:
+            folder = claim(storage, account)
+            break
+        except OSError as error:
+            refusals.append(f"{storage}: {error.strerror}")
+    else:
+        raise ServerError(
+            "no place for a server: " + ("; ".join(refusals) or "no folder that it may enter"),
+            why="it needs about 64 MB in the temporary folder"
+            + (", as nobody: PostgreSQL does not run as root" if os.geteuid() == 0 else ""),
+            fix="make room, or set TMPDIR to a folder with room that it may enter",
+        )
+    process = None
+    try:
+        folder.data.mkdir(mode=0o700)
+        account.give(folder.data)
+        initialise(folder.data, programs, account)
+        (folder.data / "pg_hba.conf").write_text(_ACCESS, encoding="utf-8")
+        process, port = _served(folder, programs)
+        create_database(_cluster(folder, port), database, promoter)
+        password = secrets.token_urlsafe(18)
+        with connect(_cluster(folder, port).conninfo(database)) as connection:
+            _set_password(connection, promoter, password)
+    except BaseException:
+        _discard(folder, process)
+        raise
+    return StandIn(
+        folder=folder,
+        programs=programs,
+        process=process,
+        port=port,
+        database=database,
+        promoter=promoter,
+        password=password,
+    )
+
+
+def serving_pid(folder: Path) -> int:
+    """The process of the server in `folder`; 0 when none runs there."""
+    return postmaster_pid(folder / "data")
+
+
+def end_stand_in(folder: Path) -> None:
+    """End the kept server in `folder` and remove all of it. Raises `ServerError` if it stays."""
+    (folder / "kept").unlink(missing_ok=True)
+    clear_leftovers(folder.parent)
+    if pid := serving_pid(folder):
+        raise ServerError(
+            f"the server in {folder} does not end",
+            why="its process takes no signal",
+            fix=f"kill -KILL {pid}, and try again",
+        )
+
+
+def _discard(folder: RunFolder, process: subprocess.Popen[bytes] | None) -> None:
+    """Unlocked and not marked as kept, it is cleared like what a killed run left."""
+    os.close(folder.lock)
+    clear_leftovers(folder.path.parent)
+    if process is not None:
+        process.wait()
+    # What an interrupted initdb has started may write for a moment longer.
+    deadline = time.monotonic() + _PATIENCE_S
+    while folder.path.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+        shutil.rmtree(folder.path, ignore_errors=True)
+
+
+def _served(
+    folder: RunFolder, programs: Programs, attempts: int = 3
+) -> tuple[subprocess.Popen[bytes], int]:
+    """Start it on a free port; somebody else may take the port in the instant before."""
+    port = _free_port()
+    options = ("-p", str(port), "-c", f"listen_addresses={HOST}")
+    process = spawn(folder, programs, server_account(), _MAX_LOCKS, *options)
+    try:
+        await_ready(folder, process, programs)
+    except ServerError:
+        if attempts == 1 or process.poll() is None:
+            raise
+        return _served(folder, programs, attempts - 1)
+    return process, port
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _cluster(folder: RunFolder, port: int) -> Cluster:
+    return Cluster(
+        host=str(folder.data),
+        port=port,
+        superuser=SUPERUSER,
+        maintenance=MAINTENANCE,
+        # Said, so that PGOPTIONS and its like in the environment do not count.
+        parameters={"options": "", "gssencmode": "disable", "target_session_attrs": "any"},
+    )
+
+
+def _set_password(connection: psycopg.Connection[Any], role: str, password: str) -> None:
+    """Only the verifier is sent, so that no log of the server holds the password."""
+    from psycopg import sql
+
+    verifier = connection.pgconn.encrypt_password(
+        password.encode(), role.encode(), b"scram-sha-256"
+    )
+    connection.execute(
+        sql.SQL("ALTER ROLE {} PASSWORD {}").format(
+            sql.Identifier(role), sql.Literal(verifier.decode())
+        )
+    )

@@ -1,0 +1,1 @@
+"""SQL files, read by PostgreSQL's own parser."""

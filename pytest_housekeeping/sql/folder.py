@@ -1,0 +1,94 @@
+"""The files under ``sql/``: read once, each in its place, and what is no part of a plan."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.errors import SqlFileError
+from pytest_housekeeping.model import Kind
+from pytest_housekeeping.sql import file as sqlfile
+from pytest_housekeeping.sql.file import SqlFile
+
+_FOLDERS = ("bootstrap", *sqlfile.FOLDERS.values())
+
+
+def read_all(
+    config: Config, kinds: Iterable[Kind]
+) -> tuple[dict[Kind, list[SqlFile]], list[SqlFileError]]:
+    """The files of these kinds, each kind in its order, and all that keeps it from being made."""
+    files: dict[Kind, list[SqlFile]] = {}
+    errors: list[SqlFileError] = list(_strangers(config))
+    for kind in kinds:
+        files[kind], refused = read_kind(config, kind)
+        errors += refused
+    return files, errors
+
+
+def read_kind(config: Config, kind: Kind) -> tuple[list[SqlFile], list[SqlFileError]]:
+    """The files of one folder, in their order, and what has no place in it."""
+    files: list[SqlFile] = []
+    errors: list[SqlFileError] = []
+    for path in sql_paths(config, sqlfile.FOLDERS[kind]):
+        if (config.root / path).is_dir():
+            continue
+        try:
+            files.append(sqlfile.read(config.root, path, kind))
+        except SqlFileError as error:
+            errors.append(error)
+    if kind is Kind.MIGRATION:
+        files.sort(key=lambda file: (file.number or 0, file.path))
+        errors += _clashes(files)
+    return files, errors
+
+
+def sql_paths(config: Config, folder: str) -> list[str]:
+    """The .sql files of a folder under ``sql/``, relative to the root, in name order."""
+    top = config.folder(folder)
+    return sorted(f"{config.sql}/{folder}/{entry.name}" for entry in top.glob("*.sql"))
+
+
+def _strangers(config: Config) -> Iterable[SqlFileError]:
+    """What a person may take for a part of the plan, and the plan does not read."""
+    top = config.root / config.sql
+    for entry in sorted(top.iterdir()):
+        if entry.name in _FOLDERS and entry.is_dir():
+            strangers = [
+                each
+                for each in sorted(entry.iterdir())
+                if (each.is_dir() and _holds_sql(each))
+                or (each.suffix != ".sql" and each.suffix.lower() == ".sql")
+            ]
+        elif entry.is_dir():
+            strangers = [entry] * _holds_sql(entry)
+        else:
+            strangers = [entry] * (entry.suffix.lower() == ".sql")
+        for stranger in strangers:
+            near = difflib.get_close_matches(stranger.name.lower(), _FOLDERS, n=1)
+            yield SqlFileError(
+                f"{stranger.relative_to(config.root).as_posix()} is no part of the plan"
+                + (f" (did you mean {near[0]}?)" if near else ""),
+                why="only files that end in .sql, directly in one of the known folders, are",
+                fix=f"move or rename it; {config.sql}/ holds {', '.join(_FOLDERS)}",
+            )
+
+
+def _holds_sql(folder: Path) -> bool:
+    return folder.suffix.lower() == ".sql" or any(folder.rglob("*.[sS][qQ][lL]"))
+
+
+def _clashes(migrations: Iterable[SqlFile]) -> list[SqlFileError]:
+    by_number: dict[int, list[str]] = {}
+    for file in migrations:
+        by_number.setdefault(file.number or 0, []).append(file.path)
+    return [
+        SqlFileError(
+            f"number {number} is borne by {' and '.join(paths)}",
+            why="which of them runs first would depend on the rest of the name",
+            fix="give one of them the next free number",
+        )
+        for number, paths in by_number.items()
+        if len(paths) > 1
+    ]

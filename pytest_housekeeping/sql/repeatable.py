@@ -1,0 +1,99 @@
+"""What a repeatable file leaves in a database, and the statements that take it down again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pytest_housekeeping.sql.created_object import dotted, made
+from pytest_housekeeping.sql.parse import printed
+
+_VIEWS = ("VIEW", "MATERIALIZED VIEW")
+_TAKEN = (*_VIEWS, "POLICY", "TRIGGER", "RULE", "FUNCTION", "PROCEDURE")
+_GRANT = "GRANT"
+_STAYING = ("FUNCTION", "PROCEDURE", _GRANT)
+# What a comment is of: the relation itself, or what is called by its relation.
+_RELATIONS = ("VIEW", "MATVIEW", "TABLE", "FOREIGN_TABLE", "INDEX", "SEQUENCE")
+_OF_A_RELATION = ("COLUMN", "POLICY", "RULE", "TRIGGER", "TABCONSTRAINT")
+# REVOKE knows no IF EXISTS.
+_IF_EXISTS = (
+    "DO $hk$ BEGIN {}; EXCEPTION WHEN undefined_table OR undefined_function OR undefined_object"
+    " OR invalid_schema_name THEN NULL; END $hk$"
+)
+
+
+def take_down(text: str, *, kept: str = "") -> str:
+    """The statements that remove what a file makes, the last one first; "" where there are none.
+
+    Views and policies go in any case, for nothing below them can be changed while they stand. A
+    routine or a grant that ``kept``, the text that will be applied again, makes as well stays:
+    others may hold on to it, and CREATE OR REPLACE gives it its old body back. Row-level security
+    is never switched off. That all of it is gone is shown by the fingerprint and not by this.
+    Raises pglast.parser.ParseError for a text that PostgreSQL would refuse.
+    """
+    staying = {each for each in _made(kept) if each[0] in _STAYING}
+    taken = [each for each in dict.fromkeys(_made(text)) if each not in staying]
+    return "".join(f"{_gone(*each)};\n" for each in reversed(taken))
+
+
+def views_of(text: str) -> tuple[str, ...]:
+    """The views, materialized or not, that a file makes, as it names them."""
+    return tuple(dict.fromkeys(name for kind, name in _made(text) if kind in _VIEWS))
+
+
+def relations_in(text: str) -> tuple[str, ...]:
+    """The relations that a file names, as it names them: what it reads, grants on, comments."""
+    from pglast import parse_sql
+    from pglast.visitors import Visitor
+
+    found: dict[str, None] = {}
+
+    class Relations(Visitor):
+        def visit_RangeVar(self, _: Any, node: Any) -> None:  # noqa: N802
+            names = (node.schemaname, node.relname)
+            found[".".join(_always_quoted(name) for name in names if name)] = None
+
+        def visit_CommentStmt(self, _: Any, node: Any) -> None:  # noqa: N802
+            kind = node.objtype.name.removeprefix("OBJECT_")
+            if kind in _OF_A_RELATION:
+                found[dotted(node.object[:-1], _always_quoted)] = None
+            elif kind in _RELATIONS:
+                found[dotted(node.object, _always_quoted)] = None
+
+    Relations()(parse_sql(text))
+    return tuple(found)
+
+
+def _gone(kind: str, name: str) -> str:
+    return _IF_EXISTS.format(name) if kind == _GRANT else f"DROP {kind} IF EXISTS {name}"
+
+
+def _made(text: str) -> Iterator[tuple[str, str]]:
+    """Kind and name of what is taken down; of a grant, the REVOKE that does it."""
+    from pglast import parse_sql
+
+    for raw in parse_sql(text) or ():
+        node: Any = raw.stmt
+        found = made(node, _always_quoted)
+        if found is not None and found[0] in _TAKEN:
+            yield found
+        elif _is_grant_by_name(node):
+            node.is_grant, node.grant_option = False, False
+            yield _GRANT, printed(node)
+
+
+def _is_grant_by_name(node: Any) -> bool:
+    """ALL IN SCHEMA would take what other files have granted."""
+    from pglast.enums import GrantTargetType
+
+    return (
+        type(node).__name__ == "GrantStmt"
+        and node.is_grant
+        and node.targtype is GrantTargetType.ACL_TARGET_OBJECT
+    )
+
+
+def _always_quoted(name: str) -> str:
+    from psycopg import sql
+
+    return sql.Identifier(name).as_string(None)
