@@ -8,13 +8,13 @@ import pytest
 
 from pytest_housekeeping.evidence.report import html_steps as report_table
 from pytest_housekeeping.model import Kind, StepResult
-from pytest_housekeeping.promotion.recorder import Evidence
+from pytest_housekeeping.promotion.recorder import Recorder
 
 # Where a report carries the step's result from the run to these hooks.
 _RESULT = "hk_result"
 
 
-def attach(report: pytest.TestReport, result: StepResult) -> None:
+def attach_result(report: pytest.TestReport, result: StepResult) -> None:
     """Let the report show what the step saw."""
     setattr(report, _RESULT, result)
 
@@ -22,8 +22,8 @@ def attach(report: pytest.TestReport, result: StepResult) -> None:
 class HtmlHooks:
     """Registered beside the active run."""
 
-    def __init__(self, evidence: Evidence) -> None:
-        self.evidence = evidence
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
         self._html: Any = None
 
     def pytest_html_results_table_header(self, cells: list[str]) -> None:
@@ -52,9 +52,9 @@ class HtmlHooks:
         self._html = report
 
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
-        if self.evidence.audit is not None:
+        if self.recorder.audit is not None:
             from pytest_housekeeping.evidence.report.html import summary_html, title
 
             # pytest-html reads the title only now, when the outcome is known.
-            self._html.title = title(self.evidence.audit)
-            prefix.extend(summary_html(self.evidence.audit))
+            self._html.title = title(self.recorder.audit)
+            prefix.extend(summary_html(self.recorder.audit))

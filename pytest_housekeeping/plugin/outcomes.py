@@ -10,7 +10,7 @@ import pytest
 from pytest_housekeeping.model import Kind, Outcome, Step, StepResult
 
 
-def concluded(
+def outcome_of(
     step: Step, worked: StepResult | None, reports: Sequence[pytest.TestReport]
 ) -> StepResult:
     """Join what the step saw with what pytest says: passed means called and torn down, each phase

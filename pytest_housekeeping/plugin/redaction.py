@@ -9,7 +9,7 @@ import pytest
 from pytest_housekeeping.evidence.secrets import Secrets
 
 
-def conceal(report: pytest.TestReport | pytest.CollectReport, secrets: Secrets) -> None:
+def redact_report(report: pytest.TestReport | pytest.CollectReport, secrets: Secrets) -> None:
     """Redact traceback and captured output, before anybody writes them anywhere."""
     if not secrets:
         return
@@ -21,15 +21,15 @@ def conceal(report: pytest.TestReport | pytest.CollectReport, secrets: Secrets) 
     report.sections = [(name, secrets.redact(text)) for name, text in report.sections]
 
 
-def conceal_terminal(config: pytest.Config, secrets: Secrets) -> None:
+def redact_terminal(config: pytest.Config, secrets: Secrets) -> None:
     """From now on, what the terminal reporter writes is redacted on its way."""
     reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
     if secrets and reporter is not None:
         writer = reporter._tw
-        writer._file = _Concealing(writer._file, secrets)
+        writer._file = _RedactedFile(writer._file, secrets)
 
 
-class _Concealing:
+class _RedactedFile:
     """A text file that redacts what is written to it."""
 
     def __init__(self, file: TextIO, secrets: Secrets) -> None:

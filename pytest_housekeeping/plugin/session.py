@@ -30,14 +30,14 @@ from pytest_housekeeping.plugin import (
 from pytest_housekeeping.plugin import (
     refusals as ways_round,
 )
-from pytest_housekeeping.plugin.html import HtmlHooks, attach
-from pytest_housekeeping.plugin.outcomes import concluded
-from pytest_housekeeping.plugin.redaction import conceal, conceal_terminal
+from pytest_housekeeping.plugin.html import HtmlHooks, attach_result
+from pytest_housekeeping.plugin.outcomes import outcome_of
+from pytest_housekeeping.plugin.redaction import redact_report, redact_terminal
 from pytest_housekeeping.plugin.selection import Selection
 from pytest_housekeeping.plugin.stash import PROMOTION
 from pytest_housekeeping.promotion.context import Surroundings, prepare
 from pytest_housekeeping.promotion.engine import Promotion
-from pytest_housekeeping.promotion.recorder import Evidence, record_refusal
+from pytest_housekeeping.promotion.recorder import Recorder, record_refusal
 
 _CHANGES_PRODUCTION = (Mode.PROD, Mode.ROLLBACK)
 _STAGING_ONLY = {
@@ -115,7 +115,7 @@ def activate(config: pytest.Config) -> None:
     except HousekeepingError as error:
         raise pytest.UsageError(str(error)) from None
     config.pluginmanager.register(run, "housekeeping-run")
-    config.pluginmanager.register(HtmlHooks(run.evidence), "housekeeping-html")
+    config.pluginmanager.register(HtmlHooks(run.recorder), "housekeeping-html")
     for name in (*Phase, *Kind):
         config.addinivalue_line("markers", f"{name}: a step of the promotion's plan")
     if not config.option.collectonly:
@@ -229,20 +229,20 @@ class ActiveRun:
         self.places: dict[pytest.Item, int] = {}
         self.phases: dict[str, list[pytest.TestReport]] = {}
         self._unwatched: bool | None = None
-        self.evidence = Evidence(promotion)
+        self.recorder = Recorder(promotion)
         if not config.option.collectonly:
-            self.evidence.open()
+            self.recorder.open()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
-        conceal_terminal(self.config, self.evidence.secrets)
+        redact_terminal(self.config, self.recorder.secrets)
 
     # -- collect and order -----------------------------------------------------------------
 
     @pytest.hookimpl(wrapper=True)
     def pytest_make_collect_report(self) -> Generator[None, Any, pytest.CollectReport]:
         report: pytest.CollectReport = yield
-        conceal(report, self.evidence.secrets)
+        redact_report(report, self.recorder.secrets)
         return report
 
     def pytest_collect_file(
@@ -341,7 +341,7 @@ class ActiveRun:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         step = self.selection.step_of(item)
-        conceal(report, self.evidence.secrets)
+        redact_report(report, self.recorder.secrets)
         if step is not None:
             if report.passed and call.excinfo is not None:
                 report.outcome = "failed"
@@ -356,12 +356,12 @@ class ActiveRun:
         self, item: pytest.Item, step: Step, reports: Sequence[pytest.TestReport]
     ) -> None:
         """Take down how the item ended, and give pytest-html what it shows of it."""
-        result = concluded(step, getattr(item, "result", None), reports)
+        result = outcome_of(step, getattr(item, "result", None), reports)
         if result.outcome is not Outcome.PASSED or self.selection.completes(step, item):
             self.promotion.record(result)
-            self.evidence.note(result)
+            self.recorder.record_step(result)
         for report in reports:
-            attach(report, result)
+            attach_result(report, result)
 
     # -- finish ----------------------------------------------------------------------------
 
@@ -370,22 +370,22 @@ class ActiveRun:
         """Between the terminal, which reports behind this, and pytest-html, which writes in it."""
         if self.config.option.collectonly:
             return (yield)
-        self.evidence.settle(int(session.exitstatus), partial=self.selection.partial)
+        self.recorder.finish(int(session.exitstatus), partial=self.selection.partial)
         try:
             return (yield)
         finally:
-            kept = self.evidence.write(partial=self.selection.partial)
-            short = not self.evidence.done and not self.selection.partial
+            kept = self.recorder.write(partial=self.selection.partial)
+            short = not self.recorder.done and not self.selection.partial
             if (short or not kept) and session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if not self.config.option.collectonly:
             terminalreporter.section("promotion", sep="=")
-            for line in self.evidence.summary():
+            for line in self.recorder.summary():
                 terminalreporter.write_line(line)
             if os.environ.get("GITHUB_ACTIONS") == "true":
-                for line in self.evidence.annotations():
+                for line in self.recorder.annotations():
                     terminalreporter.write_line(line)
 
 

@@ -30,7 +30,7 @@ _WELL = (0, 5)
 _INTERRUPTED = 2
 
 
-class Evidence:
+class Recorder:
     """What is kept of one run. Every failure to keep it is said, and fails the run."""
 
     def __init__(self, promotion: Promotion) -> None:
@@ -86,12 +86,12 @@ class Evidence:
             self._journal.connected(self.around.known_target)
         self.around.journal = self._journal
 
-    def note(self, result: StepResult) -> None:
+    def record_step(self, result: StepResult) -> None:
         """Journal how a step ended."""
         if self._journal is not None:
             self._journal.ended(result)
 
-    def settle(self, exitstatus: int, *, partial: bool) -> None:
+    def finish(self, exitstatus: int, *, partial: bool) -> None:
         """Nothing runs any more: roll back what is open and state what is true."""
         self.promotion.roll_back()
         outcome = self.promotion.outcome()
