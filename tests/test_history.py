@@ -11,11 +11,11 @@ from staging_project import Project
 
 from pytest_housekeeping import __version__
 from pytest_housekeeping.config import load
-from pytest_housekeeping.declarations.contracts import TestNames
 from pytest_housekeeping.evidence import audit, records
 from pytest_housekeeping.evidence.git import open_repository
 from pytest_housekeeping.model import Kind, Mode, Outcome, RunOutcome, StepResult
 from pytest_housekeeping.plan.plan import build
+from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.promotion.applied import promoted_before
 
 FILES = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY, Kind.PROMOTE)

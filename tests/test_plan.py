@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.declarations.contracts import TestNames
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind, Mode, Phase
 from pytest_housekeeping.plan.plan import Past, Plan, build, problems_of
-from pytest_housekeeping.plan.test_discovery import defined_tests
+from pytest_housekeeping.plan.test_discovery import TestNames, defined_tests
 from pytest_housekeeping.promotion.prechecks import locks_needed
 
 FILES = {

@@ -8,10 +8,10 @@ import pytest
 from staging_project import Project
 
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.declarations.contracts import TestNames
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind, Mode
 from pytest_housekeeping.plan.plan import Past, Plan, build, problems_of
+from pytest_housekeeping.plan.test_discovery import TestNames
 
 FILES = {
     **{f"sql/migrations/000{n}_m.sql": f"CREATE TABLE t{n} (id int);" for n in (1, 2, 3)},

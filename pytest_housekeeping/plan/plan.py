@@ -7,16 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.declarations.contracts import (
-    Contracts,
-    TestNames,
-    check_steps,
-    load,
-    running_steps,
-)
+from pytest_housekeeping.declarations.contracts import Contracts, load_contracts
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind, Mode, Phase, Step
+from pytest_housekeeping.plan.check_steps import check_steps, needs_canaries, running_steps
 from pytest_housekeeping.plan.rollback_files import (
     NO_ROLLBACKS,
     Proved,
@@ -32,6 +27,7 @@ from pytest_housekeeping.plan.steps import (
     lay_out,
     tripwire_step,
 )
+from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.file import FOLDERS, Problem, SqlFile
 from pytest_housekeeping.sql.folder import read_all, sql_paths
@@ -102,7 +98,7 @@ def build(
     errors += misfits(files[Kind.MIGRATION], sql_paths(config, FOLDERS[Kind.ROLLBACK]))
     if errors:
         raise MisuseError("\n".join(str(error) for error in errors))
-    contracts = load(config, rules)
+    contracts = load_contracts(config, rules)
     pending = [file for kind in _ORDER for file in files[kind] if _is_pending(file, past)]
     # To verify is to look at what is there: nothing of it is applied.
     segments = tuple(_cut([] if mode is Mode.VERIFY else pending))
@@ -114,7 +110,7 @@ def build(
     seeds = tuple(files[Kind.SEED]) if mode is Mode.STAGING else ()
     verify = check_steps(config, contracts, tests)
     if not canaries:
-        verify = [step for step in verify if not contracts.needs_canaries(step)]
+        verify = [step for step in verify if not needs_canaries(contracts, step)]
     rollbacks = NO_ROLLBACKS
     if mode is Mode.STAGING:
         rollbacks = rollbacks_of(

@@ -15,11 +15,11 @@ import pytest
 
 from pytest_housekeeping import config as configuration
 from pytest_housekeeping.declarations.boundaries import parse_boundaries
-from pytest_housekeeping.declarations.contracts import TestNames
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.evidence.secrets import Secrets
 from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, Step
+from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.plugin import (
     fast_runner as protocol,
 )

@@ -20,11 +20,11 @@ from pytest_housekeeping import config as configuration
 from pytest_housekeeping.checks.style.linter import Linting
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.code_exemptions import Baseline
-from pytest_housekeeping.declarations.contracts import TestNames
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed, SqlFailed
 from pytest_housekeeping.evidence.git import Repository, open_repository
 from pytest_housekeeping.model import Applied, Finding, Kind, Level, Mode, Step, Target, Verdict
 from pytest_housekeeping.plan.plan import Past, Plan, build
+from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.postgres import connection as database
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection, LentConnection

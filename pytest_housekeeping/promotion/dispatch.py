@@ -8,9 +8,10 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.declarations.code_exemptions import Baseline, write_baseline
-from pytest_housekeeping.declarations.contracts import BASELINE, SCOPE, exemption_name
+from pytest_housekeeping.declarations.contracts import BASELINE
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.model import Finding, Kind, Level, Mode, Step, Verdict
+from pytest_housekeeping.plan.check_steps import SCOPE, exemption_name, needs_canaries
 from pytest_housekeeping.plan.rollback_files import rollback_of
 from pytest_housekeeping.plan.steps import MUTANTS
 from pytest_housekeeping.postgres.connection import Connection
@@ -30,7 +31,7 @@ def only_reads(around: Surroundings, step: Step) -> bool:
     """Whether the check of a step is held to reading: in a watch, all that needs no canary is."""
     plan = around.plan
     return plan.mode is Mode.VERIFY and not (
-        step.kind is Kind.BOUNDARY or plan.contracts.needs_canaries(step)
+        step.kind is Kind.BOUNDARY or needs_canaries(plan.contracts, step)
     )
 
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping import config as configuration
 from pytest_housekeeping.checks.style.linter import Linting
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.declarations.contracts import TestNames
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, ProofFailed
 from pytest_housekeeping.evidence.git import open_repository
 from pytest_housekeeping.model import Applied, Kind, Mode, Verdict
 from pytest_housekeeping.plan.plan import Past, build
+from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection, LentConnection, locate
 from pytest_housekeeping.postgres.transaction import holder

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from pytest_housekeeping import config as configuration
 from pytest_housekeeping.checks.rollbacks.data_loss import table_of
-from pytest_housekeeping.declarations.contracts import TestNames
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.evidence.git import open_repository
 from pytest_housekeeping.model import Applied, Finding, Kind, Level, Step, Verdict
 from pytest_housekeeping.plan.rollback_files import DESTROYS, migration_of, rollback_of
 from pytest_housekeeping.plan.rollback_plan import Work, build_undo, files_by_step
+from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection, locate
 from pytest_housekeeping.postgres.history import Row

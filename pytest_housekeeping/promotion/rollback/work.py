@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.declarations.contracts import Contracts, TestNames, check_steps, load
+from pytest_housekeeping.declarations.contracts import Contracts, load_contracts
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.evidence.git import Repository
 from pytest_housekeeping.model import Kind, Step
+from pytest_housekeeping.plan.check_steps import check_steps
 from pytest_housekeeping.plan.rollback_files import misfits, rollback_of
 from pytest_housekeeping.plan.rollback_plan import Undoing, Work
+from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.history import Row
 from pytest_housekeeping.postgres.view_dependents import standing_upon
@@ -109,7 +111,7 @@ def contracts_of(
             for name, data in repository.files_in(commit, top):
                 if name in ("rls.toml", "boundaries.toml"):
                     (place / name).write_bytes(data)
-        contracts = load(there, rules)
+        contracts = load_contracts(there, rules)
         verify = [
             step
             for step in check_steps(there, contracts, tests)
