@@ -10,7 +10,7 @@ import pytest
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind, Mode, Phase
-from pytest_housekeeping.plan.plan import Past, Plan, build, problems_of
+from pytest_housekeeping.plan.plan import AppliedFile, Plan, build, problems_of
 from pytest_housekeeping.plan.test_discovery import TestNames, defined_tests
 from pytest_housekeeping.promotion.prechecks import locks_needed
 
@@ -37,13 +37,13 @@ def write(root: Path, files: dict[str, str]) -> None:
         (root / name).write_text(text, encoding="utf-8")
 
 
-def plan(config: Config, past: tuple[Past, ...] = ()) -> Plan:
+def plan(config: Config, past: tuple[AppliedFile, ...] = ()) -> Plan:
     return build(config, Mode.STAGING, tests=TestNames(), past=past)
 
 
-def past(config: Config, path: str, kind: Kind = Kind.MIGRATION, sha256: str = "") -> Past:
+def past(config: Config, path: str, kind: Kind = Kind.MIGRATION, sha256: str = "") -> AppliedFile:
     file = next(each for each in plan(config).files if each.path == path)
-    return Past(path=path, sha256=sha256 or file.sha256, kind=kind, commit="c" * 40)
+    return AppliedFile(path=path, sha256=sha256 or file.sha256, kind=kind, commit="c" * 40)
 
 
 def test_phases_and_files_in_their_order(config: Config) -> None:

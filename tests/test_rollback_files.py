@@ -10,7 +10,7 @@ from staging_project import Project
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind, Mode
-from pytest_housekeeping.plan.plan import Past, Plan, build, problems_of
+from pytest_housekeeping.plan.plan import AppliedFile, Plan, build, problems_of
 from pytest_housekeeping.plan.test_discovery import TestNames
 
 FILES = {
@@ -38,7 +38,7 @@ def plan(
     config = Config(root=root, lint=False, require_rollback=required)
     known = build(config, Mode.STAGING, tests=TestNames()).files
     applied = [
-        Past(path=file.path, sha256=file.sha256, kind=Kind.MIGRATION, commit="c" * 40)
+        AppliedFile(path=file.path, sha256=file.sha256, kind=Kind.MIGRATION, commit="c" * 40)
         for file in known
         if file.kind is Kind.MIGRATION and (file.number or 0) <= past
     ]

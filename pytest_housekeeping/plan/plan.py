@@ -34,7 +34,7 @@ from pytest_housekeeping.sql.folder import read_all, sql_paths
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Past:
+class AppliedFile:
     """A file that the target has applied already, and the commit that holds its text."""
 
     path: str
@@ -53,7 +53,7 @@ class Plan:
     segments: tuple[Segment, ...]
     seeds: tuple[SqlFile, ...]
     bootstrap: tuple[str, ...]
-    past: tuple[Past, ...]
+    past: tuple[AppliedFile, ...]
     contracts: Contracts
     digest: str
     unapplied: tuple[str, ...] = ()
@@ -78,7 +78,7 @@ def build(
     *,
     tests: TestNames,
     rules: Iterable[Rule] = (),
-    past: Sequence[Past] = (),
+    past: Sequence[AppliedFile] = (),
     baseline: int | None = None,
     canaries: bool = True,
     mutate: bool = False,
@@ -162,7 +162,7 @@ def _bootstrap(config: Config) -> tuple[str, ...]:
     return tuple(sql_paths(config, "bootstrap"))
 
 
-def _is_pending(file: SqlFile, past: Sequence[Past]) -> bool:
+def _is_pending(file: SqlFile, past: Sequence[AppliedFile]) -> bool:
     """Versioned: not applied yet. Repeatable: its text is not the one applied last."""
     digest = next((entry.sha256 for entry in reversed(past) if entry.path == file.path), None)
     if file.kind is Kind.MIGRATION:

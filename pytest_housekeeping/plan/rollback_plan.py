@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import Contracts
 from pytest_housekeeping.model import Kind, Mode, Phase, Step
-from pytest_housekeeping.plan.plan import Past, Plan
+from pytest_housekeeping.plan.plan import AppliedFile, Plan
 from pytest_housekeeping.plan.steps import (
     APPLY,
     Segment,
@@ -57,7 +57,7 @@ def build_undo(
     config: Config,
     work: Work,
     *,
-    past: Sequence[Past],
+    past: Sequence[AppliedFile],
     contracts: Contracts,
     verify: Sequence[Step],
 ) -> Plan:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.evidence.git import Repository
 from pytest_housekeeping.model import Kind, Mode, Outcome, RunOutcome
-from pytest_housekeeping.plan.plan import Past
+from pytest_housekeeping.plan.plan import AppliedFile
 from pytest_housekeeping.plan.rollback_files import DESTROYS, ROUND_TRIP, migration_of
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.file import SqlFile
@@ -22,7 +22,7 @@ _FILES = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
 _CHANGED = (RunOutcome.PROMOTED, RunOutcome.PROMOTED_IN_PART)
 
 
-def promoted_before(repository: Repository, folder: Path) -> Sequence[Past]:
+def promoted_before(repository: Repository, folder: Path) -> Sequence[AppliedFile]:
     """The files of every promotion on record that were not taken back, in the order of production.
 
     Raises EvidenceError when an audit among them cannot be read or was altered: staging must not
@@ -36,7 +36,7 @@ def promoted_before(repository: Repository, folder: Path) -> Sequence[Past]:
 
     audits = [from_json(data, name=path, intact=True) for path, data in found]
     audits.sort(key=lambda audit: audit.run.finished_at)
-    past: list[Past] = []
+    past: list[AppliedFile] = []
     segment = 0
     for audit in audits:
         if audit.run.outcome not in _CHANGED or audit.source.commit is None:
@@ -53,7 +53,7 @@ def promoted_before(repository: Repository, folder: Path) -> Sequence[Past]:
                 continue
             segment += 1
             past += [
-                Past(
+                AppliedFile(
                     path=plan.path,
                     sha256=plan.sha256,
                     kind=step.kind,
@@ -66,7 +66,7 @@ def promoted_before(repository: Repository, folder: Path) -> Sequence[Past]:
     return tuple(past)
 
 
-def promoted_text(root: Path, repository: Repository | None, past: Past) -> str:
+def promoted_text(root: Path, repository: Repository | None, past: AppliedFile) -> str:
     """The text that was promoted: from the disk where it is unchanged, else from its commit.
 
     Raises ProofFailed where neither holds it byte for byte.
@@ -99,7 +99,7 @@ def committed_segments(audit: Audit) -> list[int]:
     )
 
 
-def _take_back(past: list[Past], done: Iterable[tuple[PlannedStep, StepRecord]]) -> None:
+def _take_back(past: list[AppliedFile], done: Iterable[tuple[PlannedStep, StepRecord]]) -> None:
     """What a rollback undid is no longer there; of a repeatable file, an older text may be."""
     done = list(done)
     older = {plan.path: plan.sha256 for plan, step in done if step.kind in _FILES}

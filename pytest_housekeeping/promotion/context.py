@@ -23,7 +23,7 @@ from pytest_housekeeping.declarations.code_exemptions import Baseline
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed, SqlFailed
 from pytest_housekeeping.evidence.git import Repository, open_repository
 from pytest_housekeeping.model import Applied, Finding, Kind, Level, Mode, Step, Target, Verdict
-from pytest_housekeeping.plan.plan import Past, Plan, build
+from pytest_housekeeping.plan.plan import AppliedFile, Plan, build
 from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.postgres import connection as database
 from pytest_housekeeping.postgres import history
@@ -293,7 +293,7 @@ class Surroundings:
             )
         return sqlfile.decode(data, file.path)
 
-    def past_text(self, past: Past) -> str:
+    def past_text(self, past: AppliedFile) -> str:
         """The text that was promoted. Raises ProofFailed where it is nowhere to be found."""
         return promoted_text(self.config.root, self.repository, past)
 
@@ -486,7 +486,7 @@ def _passwords(url: str | None) -> tuple[str, ...]:
     return tuple(str(known[key]) for key in ("password", "sslpassword") if known.get(key))
 
 
-def _past(config: Config, repository: Repository | None) -> Sequence[Past]:
+def _past(config: Config, repository: Repository | None) -> Sequence[AppliedFile]:
     return promoted_before(repository, config.root / config.audit) if repository else ()
 
 

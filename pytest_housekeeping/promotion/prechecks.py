@@ -10,7 +10,7 @@ import psycopg
 
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.model import Finding, Kind, Level, Verdict
-from pytest_housekeeping.plan.plan import Past, Plan, problems_of
+from pytest_housekeeping.plan.plan import AppliedFile, Plan, problems_of
 from pytest_housekeeping.postgres.transaction import begin, explain
 from pytest_housekeeping.promotion.target_pin import PIN_PATH, read_pin
 from pytest_housekeeping.sql import file as sqlfile
@@ -173,7 +173,7 @@ def edited(around: Surroundings) -> list[Finding]:
     return findings
 
 
-def _how_far(around: Surroundings, past: Past) -> str:
+def _how_far(around: Surroundings, past: AppliedFile) -> str:
     """Whether the edit changed anything that PostgreSQL would see."""
     path = around.config.root / past.path
     try:
@@ -233,7 +233,7 @@ def _replay(around: Surroundings) -> None:
             raise around.advised(error) from None
 
 
-def _loaded(around: Surroundings, past: Past) -> tuple[SqlFile, str]:
+def _loaded(around: Surroundings, past: AppliedFile) -> tuple[SqlFile, str]:
     """A promoted file, parsed, so that it runs under the same headers as it did."""
     text = around.past_text(past)
     return sqlfile.examined(past.path, past.kind, text, past.sha256), text

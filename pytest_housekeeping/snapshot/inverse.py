@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from pytest_housekeeping.sql.created_object import dotted, made
+from pytest_housekeeping.sql.created_object import created_object, dotted
 from pytest_housekeeping.sql.parse import printed, quoted
 
 
@@ -84,7 +84,7 @@ def _bare(text: str) -> str:
 
 def subject(node: Any) -> str:
     """The object that a statement makes, ``TABLE shop.item``, or the one that it is about."""
-    if found := made(node):
+    if found := created_object(node):
         return " ".join(found)
     if type(node).__name__ == "AlterTableStmt":
         if _adds_constraint(node):
@@ -101,7 +101,7 @@ def undo(said: Said) -> Proposed:
         return Proposed(
             sql=f"DROP {said.subject}", mark=Mark.DESTROYS_DATA, why="its rows go with it"
         )
-    if made(said.node):
+    if created_object(said.node):
         return Proposed(sql=f"DROP {said.subject}", mark=Mark.SAFE, why="")
     work = _TAKEN_BACK.get(name)
     taken = work(said.node) if work else None

@@ -12,7 +12,7 @@ Quote = Callable[[str], str]
 _RESULTS = ("o", "t")
 
 
-def made(node: Any, quote: Quote = quoted) -> tuple[str, str] | None:
+def created_object(node: Any, quote: Quote = quoted) -> tuple[str, str] | None:
     """Kind and name, ``("POLICY", "own ON shop.item")``; None where a statement makes nothing that
     has a DROP of its own."""
     known = _KINDS.get(type(node).__name__)

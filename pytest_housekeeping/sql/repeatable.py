@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pytest_housekeeping.sql.created_object import dotted, made
+from pytest_housekeeping.sql.created_object import created_object, dotted
 from pytest_housekeeping.sql.parse import printed
 
 _VIEWS = ("VIEW", "MATERIALIZED VIEW")
@@ -74,7 +74,7 @@ def _made(text: str) -> Iterator[tuple[str, str]]:
 
     for raw in parse_sql(text) or ():
         node: Any = raw.stmt
-        found = made(node, _always_quoted)
+        found = created_object(node, _always_quoted)
         if found is not None and found[0] in _TAKEN:
             yield found
         elif _is_grant_by_name(node):

@@ -15,7 +15,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, ProofFailed
 from pytest_housekeeping.evidence.git import open_repository
 from pytest_housekeeping.model import Applied, Kind, Mode, Verdict
-from pytest_housekeeping.plan.plan import Past, build
+from pytest_housekeeping.plan.plan import AppliedFile, build
 from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection, LentConnection, locate
@@ -257,7 +257,7 @@ def refuse_unattested(source: Source) -> None:
         )
 
 
-def _refuse_late_baseline(past: Sequence[Past], baseline: int | None) -> None:
+def _refuse_late_baseline(past: Sequence[AppliedFile], baseline: int | None) -> None:
     if past and baseline is not None:
         raise MisuseError(
             f"--hk-baseline={baseline:04}, and {len(past)} files are on record already",
@@ -266,10 +266,10 @@ def _refuse_late_baseline(past: Sequence[Past], baseline: int | None) -> None:
         )
 
 
-def past_of(rows: Iterable[history.Row]) -> tuple[Past, ...]:
+def past_of(rows: Iterable[history.Row]) -> tuple[AppliedFile, ...]:
     """What stands, as a plan sees it."""
     return tuple(
-        Past(path=row.path, sha256=row.sha256, kind=Kind(row.kind), commit=row.commit)
+        AppliedFile(path=row.path, sha256=row.sha256, kind=Kind(row.kind), commit=row.commit)
         for row in rows
     )
 
