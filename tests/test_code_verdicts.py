@@ -13,14 +13,13 @@ from snippet_ground import laid_schema
 from pytest_housekeeping.checks.code.verdict.findings import owner
 from pytest_housekeeping.checks.code.verdict.judge import instances, judge_code, read_code
 from pytest_housekeeping.declarations.boundaries import App, Boundaries, Contract, Zone
-from pytest_housekeeping.declarations.code_exemptions import (
+from pytest_housekeeping.declarations.code_baseline import (
     Baseline,
-    CodeExemption,
     Instance,
     parse_baseline,
-    parse_exemptions,
     write_baseline,
 )
+from pytest_housekeeping.declarations.exemptions import CodeExemption, parse_code_exemptions
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Finding, Verdict
 from pytest_housekeeping.postgres.connection import Connection
@@ -257,10 +256,10 @@ reason = "until March"
 
 
 def test_exemptions_are_read() -> None:
-    assert parse_exemptions(EXEMPT_TEXT, path="b.toml") == (EXEMPT,)
-    (ending,) = parse_exemptions(EXEMPT_TEXT + "until = 2026-05-31", path="b.toml")
+    assert parse_code_exemptions(EXEMPT_TEXT, path="b.toml") == (EXEMPT,)
+    (ending,) = parse_code_exemptions(EXEMPT_TEXT + "until = 2026-05-31", path="b.toml")
     assert ending.until == date(2026, 5, 31)
-    assert parse_exemptions("[apps.x]", path="b.toml") == ()
+    assert parse_code_exemptions("[apps.x]", path="b.toml") == ()
 
 
 @pytest.mark.parametrize(
@@ -277,7 +276,7 @@ def test_exemptions_are_read() -> None:
 )
 def test_what_is_wrong_with_an_exemption_is_said(text: str, message: str) -> None:
     with pytest.raises(MisuseError) as caught:
-        parse_exemptions(text, path="checks/boundaries.toml")
+        parse_code_exemptions(text, path="checks/boundaries.toml")
     assert message in str(caught.value)
 
 

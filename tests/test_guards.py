@@ -23,7 +23,8 @@ from guarded import (
 
 from pytest_housekeeping.checks.rls import verdict as guards
 from pytest_housekeeping.declarations.boundaries import App, Boundaries, Contract, Zone
-from pytest_housekeeping.declarations.rls import Exemption, RlsContract
+from pytest_housekeeping.declarations.exemptions import RuleExemption
+from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.declarations.rules import Rule, shipped_rules
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.model import Level, Verdict
@@ -336,8 +337,10 @@ def test_a_query_may_hold_percent_signs_and_braces(ground: Connection) -> None:
     assert verify(ground, rule).findings[0].detail == "{schemas} 100%"
 
 
-def exempting(rule: str, object: str, until: date | None = None) -> tuple[RlsContract, Exemption]:
-    exemption = Exemption(rule=rule, object=object, reason="because", until=until)
+def exempting(
+    rule: str, object: str, until: date | None = None
+) -> tuple[RlsContract, RuleExemption]:
+    exemption = RuleExemption(rule=rule, object=object, reason="because", until=until)
     return replace(CONTRACT, exemptions=(exemption,)), exemption
 
 

@@ -6,7 +6,8 @@ from datetime import date
 
 import pytest
 
-from pytest_housekeeping.declarations.rls import DeclaredPolicy, Exemption, parse_rls
+from pytest_housekeeping.declarations.exemptions import RuleExemption
+from pytest_housekeeping.declarations.rls import DeclaredPolicy, parse_rls
 from pytest_housekeeping.errors import MisuseError
 
 RULES = ("rls-not-enabled", "rls-not-forced")
@@ -42,7 +43,7 @@ def test_a_contract_is_read() -> None:
     assert contract.roles == ("venture_app",)
     assert contract.context == ("app.tenant_id",)
     assert contract.exemptions == (
-        Exemption(
+        RuleExemption(
             rule="rls-not-enabled",
             object="venture.country",
             reason="public",
@@ -52,10 +53,10 @@ def test_a_contract_is_read() -> None:
 
 
 def test_an_exemption_holds_on_its_last_day() -> None:
-    exemption = Exemption(rule="r", object="o", reason="x", until=date(2026, 6, 30))
+    exemption = RuleExemption(rule="r", object="o", reason="x", until=date(2026, 6, 30))
     assert exemption.holds_on(date(2026, 6, 30))
     assert not exemption.holds_on(date(2026, 7, 1))
-    assert Exemption(rule="r", object="o", reason="x").holds_on(date.max)
+    assert RuleExemption(rule="r", object="o", reason="x").holds_on(date.max)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ FORBIDDEN = "forbidden"
 ALLOWED = "allowed"
 
 _WHY = "a contract that is misread guards another door than the one that was meant"
-# [[exempt]] is about code: code_exemptions reads it.
+# [[exempt]] is about code: exemptions reads it.
 _KEYS = {"apps": False, "zones": False, "contract": False, "exempt": False}
 _APP_KEYS = {"roles": True, "schemas": True, "code": False, "tests": False}
 _ZONE_KEYS = {"schemas": False, "tables": False}

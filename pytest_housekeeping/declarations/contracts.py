@@ -13,11 +13,10 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations import boundaries as boundary
 from pytest_housekeeping.declarations import objects, rls
 from pytest_housekeeping.declarations.boundaries import Boundaries, Contract
-from pytest_housekeeping.declarations.code_exemptions import (
-    Baseline,
+from pytest_housekeeping.declarations.code_baseline import Baseline, parse_baseline
+from pytest_housekeeping.declarations.exemptions import (
     CodeExemption,
-    parse_baseline,
-    parse_exemptions,
+    parse_code_exemptions,
 )
 from pytest_housekeeping.declarations.objects import Objects
 from pytest_housekeeping.declarations.rls import RlsContract
@@ -105,7 +104,7 @@ def load_contracts(config: Config, further_rules: Iterable[Rule] = ()) -> Contra
         rls=read("rls.toml", rls.parse_rls, known_rules=known),
         boundaries=boundaries,
         rules=rules,
-        code_exemptions=(boundaries and read("boundaries.toml", parse_exemptions)) or (),
+        code_exemptions=(boundaries and read("boundaries.toml", parse_code_exemptions)) or (),
         code_baseline=read(
             BASELINE,
             parse_baseline,

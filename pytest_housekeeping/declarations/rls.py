@@ -6,9 +6,9 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
 from typing import Any
 
+from pytest_housekeeping.declarations.exemptions import RuleExemption, rule_exemptions
 from pytest_housekeeping.declarations.toml import (
     Problems,
     closest,
@@ -21,7 +21,6 @@ from pytest_housekeeping.declarations.toml import (
 
 _WHY = "a contract that is misread would protect something else than was meant"
 _KEYS = {"schemas": True, "roles": True, "context": True, "exempt": False, "policy": False}
-_EXEMPT_KEYS = {"rule": True, "object": True, "reason": True, "until": False}
 _POLICY_KEYS = {
     "table": True,
     "name": True,
@@ -33,22 +32,6 @@ _POLICY_KEYS = {
 }
 _COMMANDS = ("ALL", "SELECT", "INSERT", "UPDATE", "DELETE")
 _SETTING = re.compile(r"[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*)+")
-# A star stands for itself inside a quoted name only.
-_WILDCARD = re.compile(r'^(?:[^"]|"[^"]*")*?[*%]')
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Exemption:
-    """One object that one rule need not hold for, with the reason, and perhaps an end."""
-
-    rule: str
-    object: str
-    reason: str
-    until: date | None = None
-
-    def holds_on(self, today: date) -> bool:
-        """An exemption holds on its last day."""
-        return self.until is None or today <= self.until
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,7 +60,7 @@ class RlsContract:
     schemas: tuple[str, ...]
     roles: tuple[str, ...]
     context: tuple[str, ...] = ()
-    exemptions: tuple[Exemption, ...] = ()
+    exemptions: tuple[RuleExemption, ...] = ()
     policies: tuple[DeclaredPolicy, ...] = ()
 
     def policies_json(self) -> str:
@@ -107,38 +90,11 @@ def parse_rls(
             kind="settings, which are written 'app.tenant_id'",
             may_be_empty=True,
         ),
-        exemptions=_exemptions(document, known_rules, problems),
+        exemptions=rule_exemptions(document, known_rules, problems),
         policies=_policies(document, problems),
     )
     problems.raise_any(why=_WHY)
     return contract
-
-
-def _exemptions(
-    document: Mapping[str, Any], known_rules: Collection[str], problems: Problems
-) -> tuple[Exemption, ...]:
-    found: dict[tuple[str, str], Exemption] = {}
-    for number, table in enumerate(tables_of(document, "exempt", problems), start=1):
-        where = f"[[exempt]] {number}"
-        expect_keys(table, _EXEMPT_KEYS, where, problems)
-        exemption = Exemption(
-            rule=text_of(table, "rule", where, problems),
-            object=text_of(table, "object", where, problems),
-            reason=text_of(table, "reason", where, problems),
-            until=_day(table, where, problems),
-        )
-        if exemption.rule and exemption.rule not in known_rules:
-            problems.add(
-                f"{where} names an unknown rule {exemption.rule!r}"
-                f"{closest(exemption.rule, known_rules)}"
-            )
-        if _WILDCARD.match(exemption.object):
-            problems.add(f"{where} has a wildcard in {exemption.object!r}: name one object")
-        key = (exemption.rule, exemption.object)
-        if all(key) and key in found:
-            problems.add(f"{where} repeats the exemption of {key[1]} from {key[0]}")
-        found[key] = exemption
-    return tuple(found.values())
 
 
 def _policies(document: Mapping[str, Any], problems: Problems) -> tuple[DeclaredPolicy, ...]:
@@ -167,11 +123,3 @@ def _policies(document: Mapping[str, Any], problems: Problems) -> tuple[Declared
             problems.add(f"{where} repeats the policy {key[1]} of {key[0]}")
         found[key] = policy
     return tuple(found.values())
-
-
-def _day(table: Mapping[str, Any], where: str, problems: Problems) -> date | None:
-    value = table.get("until")
-    if value is None or (isinstance(value, date) and not isinstance(value, datetime)):
-        return value
-    problems.add(f"'until' of {where} is {value!r}, not a day like 2027-06-30")
-    return None

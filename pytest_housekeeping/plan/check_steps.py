@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import BASELINE, QUERIES, Contracts
-from pytest_housekeeping.declarations.rls import Exemption
+from pytest_housekeeping.declarations.exemptions import RuleExemption
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind, Phase, Step
 from pytest_housekeeping.plan.test_discovery import TestNames, defined_tests
@@ -65,7 +65,7 @@ def needs_canaries(contracts: Contracts, step: Step) -> bool:
     return step.name in names | exempt
 
 
-def exemption_name(exemption: Exemption) -> str:
+def exemption_name(exemption: RuleExemption) -> str:
     """How the item of an exemption is called."""
     return f"exempt {exemption.rule} {exemption.object}"
 

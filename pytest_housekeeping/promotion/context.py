@@ -19,7 +19,7 @@ import psycopg
 from pytest_housekeeping import config as configuration
 from pytest_housekeeping.checks.style.linter import Linting
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.declarations.code_exemptions import Baseline
+from pytest_housekeeping.declarations.code_baseline import Baseline
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed, SqlFailed
 from pytest_housekeeping.evidence.git import Repository, open_repository
 from pytest_housekeeping.model import Applied, Finding, Kind, Level, Mode, Step, Target, Verdict

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping.declarations.code_exemptions import Baseline, write_baseline
+from pytest_housekeeping.declarations.code_baseline import Baseline, write_baseline
 from pytest_housekeeping.declarations.contracts import BASELINE
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.model import Finding, Kind, Level, Mode, Step, Verdict

@@ -19,7 +19,8 @@ from pytest_housekeeping.checks.rules.evaluation import (
     unknown_proof,
 )
 from pytest_housekeeping.checks.rules.scope import verify_scope
-from pytest_housekeeping.declarations.rls import Exemption, RlsContract
+from pytest_housekeeping.declarations.exemptions import RuleExemption
+from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.declarations.toml import closest
 from pytest_housekeeping.model import Finding, Level, Verdict
@@ -119,7 +120,7 @@ def look_at_rules(
 def verify_exemption(
     connection: Connection,
     contract: RlsContract,
-    exemption: Exemption,
+    exemption: RuleExemption,
     rules: Iterable[Rule],
     *,
     today: date,
@@ -161,7 +162,7 @@ def _declared_open(contract: RlsContract, today: date) -> frozenset[str]:
     )
 
 
-def _failed(exemption: Exemption, detail: str, fix: str) -> Verdict:
+def _failed(exemption: RuleExemption, detail: str, fix: str) -> Verdict:
     return Verdict(
         examined=1,
         unit="exemptions",

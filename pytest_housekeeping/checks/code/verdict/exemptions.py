@@ -8,7 +8,8 @@ from datetime import date
 
 from pytest_housekeeping.checks.code.verdict.findings import UNKNOWN, Breach, owner
 from pytest_housekeeping.declarations.boundaries import FORBIDDEN, App, Boundaries, Contract, Zone
-from pytest_housekeeping.declarations.code_exemptions import Baseline, CodeExemption, Instance
+from pytest_housekeeping.declarations.code_baseline import Baseline, Instance
+from pytest_housekeeping.declarations.exemptions import CodeExemption
 from pytest_housekeeping.declarations.objects import split_name
 from pytest_housekeeping.model import Finding, Level
 

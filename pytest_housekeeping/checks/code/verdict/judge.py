@@ -16,7 +16,8 @@ from pytest_housekeeping.checks.code.verdict import exemptions as weighing
 from pytest_housekeeping.checks.code.verdict import findings as verdicts
 from pytest_housekeeping.checks.code.verdict.imports import Crossing, crossings, package_names
 from pytest_housekeeping.declarations.boundaries import FORBIDDEN, App, Boundaries, Contract
-from pytest_housekeeping.declarations.code_exemptions import Baseline, CodeExemption, Instance
+from pytest_housekeeping.declarations.code_baseline import Baseline, Instance
+from pytest_housekeeping.declarations.exemptions import CodeExemption
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection
 

@@ -1,13 +1,11 @@
-"""What is let stand: exemptions with a reason, and the baseline of the day a team began."""
+"""The findings in code that stood already on the day a team began to watch its boundaries."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
 
 from pytest_housekeeping.declarations.toml import (
     Problems,
@@ -19,27 +17,11 @@ from pytest_housekeeping.declarations.toml import (
 )
 
 _WHY = "an exemption that is misread would let something else stand than was meant"
-_EXEMPT = {"file": True, "symbol": True, "object": True, "reason": True, "until": False}
 _INSTANCE = {"contract": True, "rule": True, "file": True, "symbol": True, "object": True}
 _HEAD = """\
 # What stood when the boundaries of code began to be watched, instance by instance.
 # It can only shrink: a new one fails, and one that is gone fails until it is taken out here.
 """
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CodeExemption:
-    """One object that one symbol of one file may name, with the reason, and perhaps an end."""
-
-    file: str
-    symbol: str
-    object: str
-    reason: str
-    until: date | None = None
-
-    def holds_on(self, today: date) -> bool:
-        """An exemption holds on its last day."""
-        return self.until is None or today <= self.until
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,28 +36,6 @@ class Instance:
 
 
 Baseline = Counter[Instance]
-
-
-def parse_exemptions(text: str, *, path: str) -> tuple[CodeExemption, ...]:
-    """The ``[[exempt]]`` tables of ``checks/boundaries.toml``. Raises MisuseError."""
-    problems = Problems(path)
-    found: dict[tuple[str, str, str], CodeExemption] = {}
-    for number, table in enumerate(
-        tables_of(read_toml(text, problems), "exempt", problems), start=1
-    ):
-        where = f"[[exempt]] {number}"
-        expect_keys(table, _EXEMPT, where, problems)
-        given = {key: text_of(table, key, where, problems) for key in _EXEMPT if key != "until"}
-        exemption = CodeExemption(**given, until=_day(table, where, problems))
-        key = (exemption.file, exemption.symbol, exemption.object)
-        for name, value in zip(("file", "symbol", "object"), key, strict=True):
-            if "*" in value or "%" in value:
-                problems.add(f"{where} has a wildcard in {name} {value!r}: name one")
-        if all(key) and key in found:
-            problems.add(f"{where} repeats the exemption of {key[2]} in {key[0]}")
-        found[key] = exemption
-    problems.raise_any(why=_WHY)
-    return tuple(found.values())
 
 
 def parse_baseline(
@@ -114,11 +74,3 @@ def write_baseline(instances: Iterable[Instance]) -> str:
 def _toml(value: str) -> str:
     """A basic string of TOML, which JSON's strings are."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _day(table: Mapping[str, Any], where: str, problems: Problems) -> date | None:
-    value = table.get("until")
-    if value is None or (isinstance(value, date) and not isinstance(value, datetime)):
-        return value
-    problems.add(f"'until' of {where} is {value!r}, not a day like 2027-06-30")
-    return None
