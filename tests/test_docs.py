@@ -18,10 +18,12 @@ from pytest_housekeeping.config import Config
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 # Its blocks follow on each other: tests/test_production_page.py runs them in one shell.
 STORIES = (ROOT / "docs/production.md", ROOT / "docs/recovery.md")
+# Its blocks run in the project that it shows: tests/test_checks_page.py.
+PROJECTS = (ROOT / "docs/checks.md",)
 BLOCKS = [
     block
     for document in DOCUMENTS
-    if document not in STORIES
+    if document not in (*STORIES, *PROJECTS)
     for block in blocks_of(document, ROOT)
 ]
 STAGING = (
