@@ -7,15 +7,26 @@ from __future__ import annotations
 
 import selectors
 import socket
-import struct
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
+from pytest_housekeeping.postgres.wire_messages import (
+    CANCEL_REQUEST,
+    ENCRYPTION_REQUESTS,
+    GSSENC_REQUEST,
+    SSL_REQUEST,
+    backend_pid,
+    kind_and_body,
+    message_end,
+    startup_code,
+    text_at_start,
+)
+
 How = Literal["before", "middle", "after", "terminate", "kill", "interrupt"]
-_CANCEL, _SSL, _GSS = 80877102, 80877103, 80877104
+_REQUESTS = {SSL_REQUEST: "ssl", GSSENC_REQUEST: "gss", CANCEL_REQUEST: "cancel"}
 # A row among rows tells nobody anything new: a run of these from the server is one point.
 _RUNS = b"DdSN"
 
@@ -167,11 +178,7 @@ class FaultProxy:
         pending = pair.pending[from_client]
         if not from_client and pair.asked_for_tls:
             return min(len(pending), 1)
-        head = 0 if from_client and not pair.started else 1
-        if len(pending) < head + 4:
-            return 0
-        length = head + int(struct.unpack_from("!I", pending, head)[0])
-        return length if len(pending) >= length else 0
+        return message_end(pending, first=from_client and not pair.started)
 
     def _pass(self, pair: _Pair, from_client: bool, message: bytes) -> None:
         kind = self._kind(pair, from_client, message)
@@ -179,7 +186,7 @@ class FaultProxy:
         pair.last = "" if from_client else kind
         strikes = False
         if not run:
-            text = message[5:165].split(b"\0")[0].decode(errors="replace")
+            text = text_at_start(kind_and_body(message)[1][:160])
             # An answer to a password is nobody's business.
             said = "" if kind in ("p", "R", "startup", "ssl", "gss", "cancel") else text
             self.trace.append(
@@ -204,14 +211,14 @@ class FaultProxy:
                 pair.asked_for_tls = False
                 return "tls refused"
             if message[:1] == b"K":
-                pair.backend = int(struct.unpack_from("!I", message, 5)[0])
+                pair.backend = backend_pid(message)
             return message[:1].decode()
         if pair.started:
             return message[:1].decode()
-        (code,) = struct.unpack_from("!I", message, 4)
-        pair.asked_for_tls = code in (_SSL, _GSS)
-        pair.started = code not in (_SSL, _GSS, _CANCEL)
-        return {_SSL: "ssl", _GSS: "gss", _CANCEL: "cancel"}.get(code, "startup")
+        code = startup_code(message)
+        pair.asked_for_tls = code in ENCRYPTION_REQUESTS
+        pair.started = code not in _REQUESTS
+        return _REQUESTS.get(code, "startup")
 
     def _strike(self, fault: Fault, pair: _Pair, target: socket.socket, message: bytes) -> None:
         self.struck = True

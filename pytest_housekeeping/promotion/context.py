@@ -35,7 +35,7 @@ from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.parse import MOST_LOCKS
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.checks.app_tests.verdict import AppDoor
+    from pytest_housekeeping.checks.app_tests import AppConnection
     from pytest_housekeeping.checks.code.readers.extract import Extraction
     from pytest_housekeeping.checks.code.verdict.judge import AppCode
     from pytest_housekeeping.checks.objects import Catalog
@@ -105,7 +105,7 @@ class Surroundings:
     reached: dict[str, Fingerprint] = field(default_factory=dict)
     """The same before a migration at which the way back ends, by its path."""
     _code: dict[str, Extraction] | None = None
-    _doors: dict[str, AppDoor] = field(default_factory=dict)
+    _doors: dict[str, AppConnection] = field(default_factory=dict)
     _files: dict[str, SqlFile] = field(default_factory=dict)
     _migrator: LentConnection | None = None
     _database: StagingDatabase | None = None
@@ -242,16 +242,16 @@ class Surroundings:
         ]
         history.record(connection, self.config.history_schema, rows)
 
-    def app_door(self, app: str) -> AppDoor:
+    def app_door(self, app: str) -> AppConnection:
         """The way by which an application reaches the promoted staging database, as its role.
 
         Raises MisuseError where there is no such application, or no throwaway database.
         """
-        from pytest_housekeeping.checks.app_tests.verdict import open_door
+        from pytest_housekeeping.checks.app_tests import open_app_connection
 
         if app not in self._doors:
             boundaries = self.plan.contracts.boundaries
-            self._doors[app] = open_door(boundaries, app, self.plan.mode, self.database)
+            self._doors[app] = open_app_connection(boundaries, app, self.plan.mode, self.database)
         return self._doors[app]
 
     def code(self) -> dict[str, Extraction]:

@@ -96,10 +96,10 @@ def _boundary(connection: Connection, around: Surroundings, step: Step) -> Verdi
     if contracts.boundaries is None:
         raise _vanished(step)
     if step.name in contracts.running_contracts:
-        from pytest_housekeeping.checks.app_tests.verdict import judge_running
+        from pytest_housekeeping.checks.app_tests import judge_app_tests
 
         contract = contracts.running_contracts[step.name]
-        return judge_running(connection, contracts.boundaries, contract, around.app_door)
+        return judge_app_tests(connection, contracts.boundaries, contract, around.app_door)
     if step.name in contracts.code_contracts:
         return _code(connection, around, contracts.boundaries, contracts.code_contracts[step.name])
     contract = next(each for each in contracts.boundaries.contracts if each.name == step.name)

@@ -1,37 +1,49 @@
-"""A loopback port that leads to the staging server, and notes each refusal that the server answers.
+"""A loopback port that leads to the staging server and records each refusal that it answers.
 
-What the server says is seen here before the application sees it, so a refusal that the application
-swallows is on record all the same. It speaks just enough of the protocol to follow its messages:
-https://www.postgresql.org/docs/16/protocol-message-formats.html
+Why the record is complete: every error that reaches a client is an ErrorResponse with its SQLSTATE
+(https://www.postgresql.org/docs/16/protocol-error-fields.html), and each whole message is looked
+at before its bytes are handed on. So it is recorded before the application can swallow it. The
+traffic is plain text, since a request for encryption is answered with no
+(https://www.postgresql.org/docs/16/protocol-flow.html#PROTOCOL-FLOW-SSL). Not seen is an error
+that a function catches on the server: it is never sent.
+
+Which statement was refused is a hint only: a client may send the next one before the answer.
 """
 
 from __future__ import annotations
 
 import socket
-import struct
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-REFUSED = "42501"
+from pytest_housekeeping.postgres.wire_messages import (
+    ENCRYPTION_REQUESTS,
+    FIRST_HEAD_BYTES,
+    error_fields,
+    first_length,
+    kind_and_body,
+    message_end,
+    startup_code,
+    text_at_start,
+)
+
+INSUFFICIENT_PRIVILEGE = "42501"
 _HOST = "127.0.0.1"
-# Requests for encryption come before the startup message and are answered with no.
-_SSL, _GSS = 80877103, 80877104
-_CHUNK = 65536
-_HEADER = 5
+_CHUNK_BYTES = 65536
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Refusal:
-    """One answer 42501, insufficient_privilege, and the statement before it."""
+    """One answer 42501, insufficient_privilege, and the statement that was sent before it."""
 
     message: str
     statement: str
 
 
-class Wire:
+class RefusalProxy:
     """One listening port. ``close`` ends it with every connection that is still open."""
 
     def __init__(self, host: str, port: int) -> None:
@@ -42,10 +54,11 @@ class Wire:
         self._open: set[socket.socket] = set()
         self._listener = socket.create_server((_HOST, 0))
         self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, name="hk-wire", daemon=True).start()
+        threading.Thread(target=self._accept, name="hk-refusal-proxy", daemon=True).start()
 
     @property
     def refusals(self) -> tuple[Refusal, ...]:
+        """What the server has refused so far, in the order of its answers."""
         with self._lock:
             return tuple(self._refusals)
 
@@ -54,10 +67,18 @@ class Wire:
         """How many statements went through."""
         return self._statements
 
-    def forget_last(self) -> None:
-        """The last refusal was planted."""
+    def add_refusal(self, refusal: Refusal) -> None:
+        with self._lock:
+            self._refusals.append(refusal)
+
+    def drop_last_refusal(self) -> None:
+        """The last one was provoked on purpose, to see that it is recorded."""
         with self._lock:
             self._refusals.pop()
+
+    def count_statement(self) -> None:
+        with self._lock:
+            self._statements += 1
 
     def close(self) -> None:
         self._listener.close()
@@ -86,56 +107,45 @@ class Wire:
                     self._open |= pair
                 try:
                     server.sendall(first)
-                    talk = _Talk(self)
+                    session = _Session(self)
                     back = threading.Thread(
-                        target=_pump, args=(server, client, talk.answered), daemon=True
+                        target=_forward, args=(server, client, session.on_response), daemon=True
                     )
                     back.start()
-                    _pump(client, server, talk.asked)
+                    _forward(client, server, session.on_request)
                     back.join()
                 finally:
                     with self._lock:
                         self._open -= pair
 
-    def note(self, message: str, statement: str) -> None:
-        with self._lock:
-            self._refusals.append(Refusal(message=message, statement=statement))
 
-    def count(self) -> None:
-        with self._lock:
-            self._statements += 1
+class _Session:
+    """What one connection says: keeps the last statement until the server has answered."""
 
-
-class _Talk:
-    """One connection: the statement that was asked last, and what came back."""
-
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, proxy: RefusalProxy) -> None:
+        self._proxy = proxy
         self._statement = ""
 
-    def asked(self, kind: bytes, body: bytes) -> None:
-        if kind == b"Q":
-            self._statement = _text(body)
-        elif kind == b"P":  # name of the prepared statement, then its text
-            self._statement = _text(body.partition(b"\0")[2])
+    def on_request(self, kind: bytes, body: bytes) -> None:
+        if kind == b"Q":  # a simple query: its text
+            self._statement = text_at_start(body)
+        elif kind == b"P":  # Parse: the name of the prepared statement, then its text
+            self._statement = text_at_start(body.partition(b"\0")[2])
         else:
             return
-        self._wire.count()
+        self._proxy.count_statement()
 
-    def answered(self, kind: bytes, body: bytes) -> None:
+    def on_response(self, kind: bytes, body: bytes) -> None:
         if kind != b"E":
             return
-        fields = {part[:1]: part[1:].decode(errors="replace") for part in body.split(b"\0") if part}
-        if fields.get(b"C") == REFUSED:
-            self._wire.note(fields.get(b"M", ""), self._statement)
-
-
-def _text(body: bytes) -> str:
-    return body.partition(b"\0")[0].decode(errors="replace")
+        fields = error_fields(body)
+        if fields.get("C") == INSUFFICIENT_PRIVILEGE:
+            refusal = Refusal(message=fields.get("M", ""), statement=self._statement)
+            self._proxy.add_refusal(refusal)
 
 
 def _connect(host: str, port: int) -> socket.socket:
-    if host.startswith(("/", "@")):
+    if host.startswith(("/", "@")):  # a folder of sockets, or Linux' abstract name space
         server = socket.socket(socket.AF_UNIX)
         name = str(Path(host) / f".s.PGSQL.{port}") if host.startswith("/") else f"\0{host[1:]}"
         server.connect(name)
@@ -144,14 +154,13 @@ def _connect(host: str, port: int) -> socket.socket:
 
 
 def _first_message(client: socket.socket) -> bytes:
-    """The startup or cancel request; encryption is answered with no, as the DSN asks for none."""
+    """The startup message or a cancel request; requests for encryption are refused until then."""
     while True:
-        head = _exactly(client, 8)
+        head = _exactly(client, FIRST_HEAD_BYTES)
         if not head:
             return b""
-        length, code = struct.unpack("!II", head)
-        if code not in (_SSL, _GSS):
-            return head + _exactly(client, length - 8)
+        if startup_code(head) not in ENCRYPTION_REQUESTS:
+            return head + _exactly(client, first_length(head) - len(head))
         client.sendall(b"N")
 
 
@@ -165,27 +174,23 @@ def _exactly(source: socket.socket, size: int) -> bytes:
     return data
 
 
-def _pump(
-    source: socket.socket, target: socket.socket, seen: Callable[[bytes, bytes], None]
+def _forward(
+    source: socket.socket, target: socket.socket, on_message: Callable[[bytes, bytes], None]
 ) -> None:
     """Show each whole message, then hand on what came, until one side ends."""
     rest = b""
     with suppress(OSError):
-        while data := source.recv(_CHUNK):
-            rest = _show(rest + data, seen)
+        while data := source.recv(_CHUNK_BYTES):
+            rest = _show(rest + data, on_message)
             target.sendall(data)
     with suppress(OSError):
         target.shutdown(socket.SHUT_WR)
 
 
-def _show(data: bytes, seen: Callable[[bytes, bytes], None]) -> bytes:
+def _show(data: bytes, on_message: Callable[[bytes, bytes], None]) -> bytes:
     """Show the whole messages in it; what is left is the beginning of the next one."""
-    at = 0
-    while len(data) - at >= _HEADER:
-        (length,) = struct.unpack_from("!I", data, at + 1)
-        end = at + 1 + length
-        if end > len(data):
-            break
-        seen(data[at : at + 1], data[at + _HEADER : end])
-        at = end
-    return data[at:]
+    start = 0
+    while end := message_end(data, start):
+        on_message(*kind_and_body(data[start:end]))
+        start = end
+    return data[start:]

@@ -1,118 +1,56 @@
-"""Applications at work on the promoted staging database, and what the server has refused them."""
+"""From the refusals of an application's own tests to findings: those about the target's objects."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
 
-from pytest_housekeeping.checks.app_tests.proxy import REFUSED, Refusal, Wire
+from pytest_housekeeping.checks.app_tests.connection import AppConnection
+from pytest_housekeeping.checks.app_tests.proxy import INSUFFICIENT_PRIVILEGE, Refusal
 from pytest_housekeeping.declarations.boundaries import App, Boundaries, Contract, Zone
 from pytest_housekeeping.declarations.objects import split_name
-from pytest_housekeeping.errors import MisuseError, RuleBroken
-from pytest_housekeeping.model import Finding, Level, Mode, Verdict
-from pytest_housekeeping.postgres import connection as database
+from pytest_housekeeping.errors import RuleBroken
+from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.server import StagingDatabase
-from pytest_housekeeping.server.given_roles import lend_password, take_password_back
 
 RULE = "running-boundary"
 _WORD = re.compile(r'"((?:[^"]|"")+)"|([\w$]+)')
 
 
-@dataclass(kw_only=True)
-class AppDoor:
-    """A URL for one application, and the wire behind it. ``close`` ends both."""
-
-    role: str
-    url: str = field(repr=False)
-    wire: Wire
-    shut: Callable[[], None] = lambda: None
-
-    def close(self) -> None:
-        self.wire.close()
-        self.shut()
-        self.shut = lambda: None
-
-
-def open_door(
-    boundaries: Boundaries | None,
-    app: str,
-    mode: Mode,
-    made: Callable[[], StagingDatabase],
-) -> AppDoor:
-    """Let an application in, as the first of its roles. Raises MisuseError when it cannot be."""
-    if mode is not Mode.STAGING:
-        raise MisuseError(
-            f"hk_app_url({app!r}) in the mode {mode}",
-            why="the tests of an application write, and run on a throwaway database only",
-            fix="run them with --hk-mode=staging",
-        )
-    found = [each for each in (boundaries.apps if boundaries else ()) if each.name == app]
-    if not found:
-        names = ", ".join(each.name for each in boundaries.apps) if boundaries else "none"
-        raise MisuseError(
-            f"hk_app_url({app!r}): boundaries.toml declares no such application",
-            why="without one there is no role to log in as",
-            fix=f"declared: {names}",
-        )
-    return _open(made(), found[0].roles[0])
-
-
-def _open(staging: StagingDatabase, role: str) -> AppDoor:
-    superuser = database.connect(staging.superuser_conninfo)
-    try:
-        password, lent = lend_password(superuser, staging.cluster, role)
-    finally:
-        superuser.close()
-    wire = Wire(staging.host, staging.port)
-    secret = f":{quote(password, safe='')}" if password else ""
-    url = (
-        f"postgresql://{quote(role, safe='')}{secret}@127.0.0.1:{wire.port}"
-        f"/{quote(staging.name, safe='')}?sslmode=disable&gssencmode=disable"
-    )
-
-    def shut() -> None:
-        if lent:
-            take_password_back(staging.superuser_conninfo, role)
-
-    return AppDoor(role=role, url=url, wire=wire, shut=shut)
-
-
-def judge_running(
+def judge_app_tests(
     connection: Connection,
     boundaries: Boundaries,
     contract: Contract,
-    door_of: Callable[[str], AppDoor],
+    connection_of: Callable[[str], AppConnection],
 ) -> Verdict:
-    """What the server refused the source's role while its tests ran, as far as it is the target's.
+    """Each statement of the source's tests that was refused because it names what is the target's.
 
-    A refused query is planted at the end and has to be on record, or nothing could have been seen.
-    Raises RuleBroken when it is not.
+    ``connection_of`` gives the connection that the tests of an application used. At the end a query
+    that must be refused is sent through it: raises RuleBroken when that refusal is not recorded,
+    since those of the tests may be missing then as well.
     """
-    door = door_of(contract.source)
-    refusals, statements = door.wire.refusals, door.wire.statements
-    names = _names(connection, boundaries.target(contract))
+    app = connection_of(contract.source)
+    refusals, statements = app.proxy.refusals, app.proxy.statements
+    target = _names(connection, boundaries.target(contract))
     own = _names(connection, boundaries.source(contract))
-    _plant(connection, boundaries.target(contract), door)
+    _provoke_refusal(connection, boundaries.target(contract), app)
     findings = tuple(
-        _finding(contract, door.role, refusal)
+        _finding(contract, app.role, refusal)
         for refusal in dict.fromkeys(refusals)
-        if _is_about(refusal, names, own)
+        if _names_target(refusal, target, own)
     )
     return Verdict(
         examined=statements,
         unit="statements of the application's tests",
         findings=findings,
-        evidence=(f"{len(refusals)} refusals of {door.role}; a planted one was seen",),
+        evidence=(f"{len(refusals)} refusals of {app.role}; a planted one was seen",),
     )
 
 
-def _plant(connection: Connection, target: App | Zone, door: AppDoor) -> None:
+def _provoke_refusal(connection: Connection, target: App | Zone, app: AppConnection) -> None:
     relation = next(iter(_relations(connection, target)), None)
     if relation is None:
         raise RuleBroken(
@@ -120,23 +58,23 @@ def _plant(connection: Connection, target: App | Zone, door: AppDoor) -> None:
             why="a record in which nothing can appear proves nothing",
             fix="take the contract out until there is something to guard",
         )
-    before = len(door.wire.refusals)
+    before = len(app.proxy.refusals)
     statement = sql.SQL("SELECT 1 FROM {} LIMIT 0").format(sql.Identifier(*split_name(relation)))
     try:
-        with psycopg.connect(door.url) as planted:
+        with psycopg.connect(app.url) as planted:
             planted.execute(statement)
     except psycopg.errors.InsufficientPrivilege:
         pass
     except psycopg.Error as error:
-        raise _deaf(relation, str(error).strip()) from None
+        raise _not_recorded(relation, str(error).strip()) from None
     else:
-        raise _deaf(relation, f"{door.role} was let in")
-    if len(door.wire.refusals) != before + 1:
-        raise _deaf(relation, f"{REFUSED} was answered and is not on record")
-    door.wire.forget_last()
+        raise _not_recorded(relation, f"{app.role} was let in")
+    if len(app.proxy.refusals) != before + 1:
+        raise _not_recorded(relation, f"{INSUFFICIENT_PRIVILEGE} was answered and is not on record")
+    app.proxy.drop_last_refusal()
 
 
-def _deaf(relation: str, found: str) -> RuleBroken:
+def _not_recorded(relation: str, found: str) -> RuleBroken:
     return RuleBroken(
         f"the planted query of {relation} did not show up: {found}",
         why="what the applications were refused may be missing in the record as well",
@@ -144,12 +82,16 @@ def _deaf(relation: str, found: str) -> RuleBroken:
     )
 
 
-def _is_about(refusal: Refusal, target: frozenset[str], own: frozenset[str]) -> bool:
-    """Whether it names what is the target's; where it names nothing known, nobody can tell."""
-    said = _words(refusal.message)
-    if said & target:
+def _names_target(refusal: Refusal, target: frozenset[str], own: frozenset[str]) -> bool:
+    """Whether it was refused for what is the target's.
+
+    The message names the object that was refused. Where it names nothing of either side, the
+    statement decides; without a statement it counts, since nobody can tell.
+    """
+    named = _words(refusal.message)
+    if named & target:
         return True
-    return not said & own and (bool(_words(refusal.statement) & target) or not refusal.statement)
+    return not named & own and (bool(_words(refusal.statement) & target) or not refusal.statement)
 
 
 def _words(text: str) -> frozenset[str]:
@@ -172,12 +114,13 @@ def _relations(connection: Connection, part: App | Zone) -> list[str]:
 
 def _finding(contract: Contract, role: str, refusal: Refusal) -> Finding:
     statement = " ".join(refusal.statement.split())
+    by = f" by {statement[:200]}" if statement else ""
     return Finding(
         rule=RULE,
         level=Level.ERROR,
         object=contract.name,
         detail=f"{role} was refused while the tests of {contract.source} ran:"
-        f" {refusal.message} ({REFUSED})" + (f" by {statement[:200]}" if statement else ""),
+        f" {refusal.message} ({INSUFFICIENT_PRIVILEGE}){by}",
         fix=f"take it out of the code of {contract.source}, or change the contract",
     )
 
