@@ -29,9 +29,10 @@ from side_by_side import (
     verdict,
 )
 
-from pytest_housekeeping.checks.style import cache as lint_cache
+from pytest_housekeeping.checks.json_cache import default_folder, write_entries
+from pytest_housekeeping.checks.style.cache import find_linted
 from pytest_housekeeping.checks.style.linter import OVERRIDES
-from pytest_housekeeping.checks.style.result import Style
+from pytest_housekeeping.checks.style.result import Style, encode
 from pytest_housekeeping.server import Server, ServerSettings, start
 from pytest_housekeeping.server.extensions import find_programs
 
@@ -157,18 +158,18 @@ def project(root: Path, count: int, *, comment: str = "") -> Command:
 
 
 def fill_lint_cache(root: Path, files: list[Path]) -> None:
-    entries = lint_cache.find(
+    entries = find_linted(
         files,
         root=root,
-        folder=lint_cache.default_folder(),
+        folder=default_folder("lint"),
         overrides=OVERRIDES,
         contents={},
     )
-    styles: dict[Path, dict[str, Style]] = {}
+    styles: dict[Path, dict[str, list[object]]] = {}
     for entry in entries:
-        styles.setdefault(entry.cache_file, {})[entry.key] = Style()
+        styles.setdefault(entry.cache_file, {})[entry.key] = encode(Style())
     for cache_file, known in styles.items():
-        lint_cache.write(cache_file, known)
+        write_entries(cache_file, {}, known)
 
 
 if __name__ == "__main__":

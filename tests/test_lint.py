@@ -6,13 +6,13 @@ import contextlib
 import json
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from pytest_housekeeping.checks.json_cache import FORMAT, write_entries
 from pytest_housekeeping.checks.style import cache as lint_cache
 from pytest_housekeeping.checks.style import linter as lint
 from pytest_housekeeping.checks.style.linter import Linting, Style, Violation
@@ -359,7 +359,7 @@ def test_a_broken_cache_is_ignored_and_made_anew(root: Path, start: Start, text:
     assert second.pending == 1
     assert second.result(path) == expected
     second.stop()
-    assert json.loads(file.read_text())["format"] == lint_cache.FORMAT
+    assert json.loads(file.read_text())["format"] == FORMAT
 
 
 @pytest.mark.parametrize("stored", [None, 1, {}, [1], [[], []], [[[1, 2]], [], ""], [[], [], 3]])
@@ -378,36 +378,6 @@ def test_a_style_is_kept_as_it_was() -> None:
         assert decode(json.loads(json.dumps(encode(style)))) == style
 
 
-def test_the_cache_does_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lint_cache, "KEPT_ENTRIES", 3)
-    monkeypatch.setattr(lint_cache, "KEPT_CONFIGURATIONS", 2)
-    file = tmp_path / "c.json"
-    lint_cache.write(file, {key: Style() for key in "abc"})
-    lint_cache.write(file, {key: Style() for key in "ad"})
-    assert list(lint_cache.read(file)) == ["c", "a", "d"]
-    lint_cache.write(file, {key: Style() for key in "vwxyz"})
-    assert list(lint_cache.read(file)) == list("vwxyz")
-    for number in range(4):
-        lint_cache.write(tmp_path / f"{number}.json", {"a": Style()})
-    assert len(list(tmp_path.glob("*.json"))) == 2
-
-
-def test_writing_at_once_leaves_a_whole_file(tmp_path: Path) -> None:
-    file = tmp_path / "c.json"
-
-    def work(name: str) -> None:
-        for number in range(50):
-            lint_cache.write(file, {f"{name}{number}": Style()})
-
-    threads = [threading.Thread(target=work, args=(name,)) for name in "abc"]
-    for thread in threads:
-        thread.start()
-    while any(thread.is_alive() for thread in threads):
-        if file.exists():
-            json.loads(file.read_text())
-    assert [entry.name for entry in tmp_path.iterdir()] == ["c.json"]
-
-
 def test_a_folder_that_cannot_be_written_is_no_failure(
     root: Path, start: Start, tmp_path: Path
 ) -> None:
@@ -420,14 +390,15 @@ def test_a_folder_that_cannot_be_written_is_no_failure(
 def test_thousands_of_known_files_cost_little(root: Path, start: Start, tmp_path: Path) -> None:
     names = [f"{number:05d}.sql" for number in range(5000)]
     contents = {Path("sql") / name: f"-- {name}\n{GOOD}".encode() for name in names}
-    entries = lint_cache.find(
+    entries = lint_cache.find_linted(
         list(contents),
         root=root,
         folder=tmp_path / "cache",
         overrides=lint.OVERRIDES,
         contents=contents,
     )
-    lint_cache.write(entries[0].cache_file, {entry.key: Style() for entry in entries})
+    clean = {entry.key: encode(Style()) for entry in entries}
+    write_entries(entries[0].cache_file, {}, clean)
     started = time.perf_counter()
     linting = start(*names, contents=contents)
     assert linting.pending == 0

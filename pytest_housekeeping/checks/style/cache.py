@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,12 +16,9 @@ from pathlib import Path
 
 import platformdirs
 
-from pytest_housekeeping.checks.style.result import Style, encode
+from pytest_housekeeping.checks.json_cache import FORMAT
 from pytest_housekeeping.errors import MisuseError
 
-FORMAT = 1
-KEPT_ENTRIES = 20_000
-KEPT_CONFIGURATIONS = 20
 CONFIG_FILES = (
     ".sqlfluff",
     ".sqlfluffignore",
@@ -34,7 +30,7 @@ CONFIG_FILES = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
+class LintedFile:
     """One file: where its style is kept, and the text that it is about."""
 
     path: Path
@@ -44,18 +40,14 @@ class Entry:
     sha256: str
 
 
-def default_folder() -> Path:
-    return platformdirs.user_cache_path("pytest-housekeeping") / "lint"
-
-
-def find(
+def find_linted(
     files: Sequence[Path],
     *,
     root: Path,
     folder: Path,
     overrides: Mapping[str, str],
     contents: Mapping[Path, bytes],
-) -> list[Entry]:
+) -> list[LintedFile]:
     """Where the style of each file is kept. Raises MisuseError for a file that cannot be read."""
     configurations: dict[Path, str] = {}
     known: dict[Path, list[tuple[str, str]]] = {}
@@ -68,7 +60,7 @@ def find(
         relative = os.path.relpath(absolute, root)
         sha256 = hashlib.sha256(_content(path, absolute, contents)).hexdigest()
         entries.append(
-            Entry(
+            LintedFile(
                 path=path,
                 relative=relative,
                 cache_file=folder / f"{configurations[place]}.json",
@@ -106,36 +98,6 @@ def configuration(
 def content_key(relative: str, sha256: str) -> str:
     """The name of an entry: the path counts too, since ignore patterns look at it."""
     return hashlib.sha256(f"{relative}\0{sha256}".encode()).hexdigest()
-
-
-def read(file: Path) -> dict[str, object]:
-    """The entries of one cache file; none when it is missing, broken or of another format."""
-    try:
-        stored = json.loads(file.read_bytes())
-        if stored["format"] != FORMAT:
-            return {}
-        entries = dict(stored["entries"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-    with contextlib.suppress(OSError):
-        os.utime(file)
-    return entries
-
-
-def write(file: Path, used: Mapping[str, Style]) -> None:
-    """Add entries to one cache file, atomically; ``used`` outlives what was not seen for long.
-
-    Two runs that write at once both leave a whole file; the later one may drop entries of the
-    earlier, which costs a lint and no truth. A folder that cannot be written is no failure.
-    """
-    entries = {key: stored for key, stored in read(file).items() if key not in used}
-    entries |= {key: encode(style) for key, style in used.items()}
-    kept = dict(list(entries.items())[-max(KEPT_ENTRIES, len(used)) :])
-    text = json.dumps({"format": FORMAT, "entries": kept}, separators=(",", ":"))
-    with contextlib.suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        _replace(file, text)
-        _prune(file.parent)
 
 
 def _content(path: Path, absolute: Path, contents: Mapping[Path, bytes]) -> bytes:
@@ -189,20 +151,3 @@ def _setting(file: Path) -> str:
             tool = tomllib.loads(content.decode()).get("tool", {})
             return json.dumps(tool.get("sqlfluff"), sort_keys=True, default=str)
     return hashlib.sha256(content).hexdigest()
-
-
-def _replace(file: Path, text: str) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=".lint-")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        Path(temporary).replace(file)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _prune(folder: Path) -> None:
-    files = sorted(folder.glob("*.json"), key=lambda file: file.stat().st_mtime, reverse=True)
-    for old in files[KEPT_CONFIGURATIONS:]:
-        old.unlink(missing_ok=True)

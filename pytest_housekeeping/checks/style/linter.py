@@ -19,9 +19,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from pytest_housekeeping.checks.style import cache as lint_cache
-from pytest_housekeeping.checks.style.cache import Entry
-from pytest_housekeeping.checks.style.result import Style, Violation, decode, from_answer
+from pytest_housekeeping.checks.json_cache import default_folder, read_entries, write_entries
+from pytest_housekeeping.checks.style.cache import LintedFile, find_linted
+from pytest_housekeeping.checks.style.result import (
+    Style,
+    Violation,
+    decode,
+    encode,
+    from_answer,
+)
 from pytest_housekeeping.errors import RuleBroken
 
 __all__ = ["Linting", "Style", "Violation"]
@@ -35,7 +41,7 @@ WHY = "a file whose style could not be examined has not passed"
 class Linting:
     """The lint of a set of files: under way from ``start`` until ``stop``."""
 
-    def __init__(self, entries: Sequence[Entry], root: Path, patience_s: float) -> None:
+    def __init__(self, entries: Sequence[LintedFile], root: Path, patience_s: float) -> None:
         self._entries = {entry.path: entry for entry in entries}
         self._root = root
         self._patience_s = patience_s
@@ -65,9 +71,9 @@ class Linting:
         ``patience_s``: seconds without any answer after which sqlfluff counts as stuck.
         Raises MisuseError for a file that cannot be read.
         """
-        folder = cache_folder or lint_cache.default_folder()
+        folder = cache_folder or default_folder("lint")
         root = root.absolute()
-        entries = lint_cache.find(
+        entries = find_linted(
             files, root=root, folder=folder, overrides=OVERRIDES, contents=contents or {}
         )
         linting = cls(entries, root, patience_s)
@@ -120,16 +126,16 @@ class Linting:
         if self._reader is not None:
             self._reader.join(timeout=10)
 
-    def _look_up(self) -> list[Entry]:
+    def _look_up(self) -> list[LintedFile]:
         files = {entry.cache_file for entry in self._entries.values()}
-        known = {file: lint_cache.read(file) for file in files}
+        known = {file: read_entries(file) for file in files}
         for entry in self._entries.values():
             style = decode(known[entry.cache_file].get(entry.key))
             if style is not None:
                 self._styles[entry.path] = style
         return [entry for entry in self._entries.values() if entry.path not in self._styles]
 
-    def _launch(self, missing: Sequence[Entry], processes: int) -> None:
+    def _launch(self, missing: Sequence[LintedFile], processes: int) -> None:
         request = {
             "root": str(self._root),
             "processes": processes,
@@ -161,7 +167,7 @@ class Linting:
         process: subprocess.Popen[bytes],
         request: bytes,
         complaints: IO[bytes],
-        missing: Sequence[Entry],
+        missing: Sequence[LintedFile],
     ) -> None:
         by_relative = {entry.relative: entry for entry in missing}
         done = False
@@ -180,7 +186,7 @@ class Linting:
             self._over = self._over or ("it gave no answer for this file" if done else ending)
             self._arrived.notify_all()
 
-    def _take(self, line: bytes, by_relative: Mapping[str, Entry]) -> bool:
+    def _take(self, line: bytes, by_relative: Mapping[str, LintedFile]) -> bool:
         """Note one answer; True for the last line of a process that came to its end."""
         try:
             answer = json.loads(line)
@@ -201,12 +207,14 @@ class Linting:
         return False
 
     def _save(self) -> None:
-        used: dict[Path, dict[str, Style]] = {}
+        used: dict[Path, dict[str, list[object]]] = {}
         for entry in self._entries.values():
             if entry.path in self._styles:
-                used.setdefault(entry.cache_file, {})[entry.key] = self._styles[entry.path]
+                stored = encode(self._styles[entry.path])
+                used.setdefault(entry.cache_file, {})[entry.key] = stored
         for file, styles in used.items():
-            lint_cache.write(file, styles)
+            # Read anew: another run may have added to it meanwhile.
+            write_entries(file, read_entries(file), styles)
 
     def _kill(self) -> None:
         if self._process is not None and self._process.poll() is None and self._over:

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from pytest_housekeeping.checks.code.facts import Passed, Reading, Reference, Undecided
-from pytest_housekeeping.checks.code.readers import cache, encoding, files
+from pytest_housekeeping.checks.code.readers import encoding, files
+from pytest_housekeeping.checks.code.readers.cache import cache_file, content_key
 from pytest_housekeeping.checks.code.readers.read import read_source, unreadable
+from pytest_housekeeping.checks.json_cache import default_folder, read_entries, write_entries
 
 MANY = 80
 PROCESSES = 2
@@ -66,8 +68,8 @@ def read_files(
 
 
 def _read_files(paths: Sequence[str], root: Path, cache_folder: Path | None) -> dict[str, Reading]:
-    store = cache.cache_file(cache_folder or cache.default_folder(), root)
-    known = cache.read(store) if paths else {}
+    store = cache_file(cache_folder or default_folder("code"), root)
+    known = read_entries(store) if paths else {}
     readings: dict[str, Reading] = {}
     fresh: dict[str, tuple[str, str, bytes]] = {}
     used: dict[str, Any] = {}
@@ -78,7 +80,7 @@ def _read_files(paths: Sequence[str], root: Path, cache_folder: Path | None) -> 
         except OSError as error:
             readings[path] = unreadable(path, error)
             continue
-        key = cache.content_key(data, suffix)
+        key = content_key(data, suffix)
         stored = known.get(key)
         try:
             if stored is not None:
@@ -92,7 +94,7 @@ def _read_files(paths: Sequence[str], root: Path, cache_folder: Path | None) -> 
         for path, stored in _read_fresh(root, fresh).items():
             readings[path] = encoding.decode(stored, path)
             used[fresh[path][0]] = stored
-        cache.write(store, known, used)
+        write_entries(store, known, used)
     return {path: readings[path] for path in paths}
 
 

@@ -1,0 +1,93 @@
+"""What is kept between runs: bounded, whole after any end, and never a reason to fail."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from pytest_housekeeping.checks import json_cache
+from pytest_housekeeping.checks.json_cache import FORMAT, read_entries, write_entries
+
+
+def add(file: Path, used: dict[str, object]) -> None:
+    write_entries(file, read_entries(file), used)
+
+
+def test_what_was_written_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "folder" / "c.json"
+    assert read_entries(file) == {}
+    add(file, {"a": [1, "x"], "b": None})
+    assert read_entries(file) == {"a": [1, "x"], "b": None}
+    assert json.loads(file.read_text())["format"] == FORMAT
+
+
+def test_the_cache_does_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_cache, "KEPT_ENTRIES", 3)
+    monkeypatch.setattr(json_cache, "KEPT_FILES", 2)
+    file = tmp_path / "c.json"
+    add(file, dict.fromkeys("abc"))
+    add(file, dict.fromkeys("ad"))
+    assert list(read_entries(file)) == ["c", "a", "d"]
+    add(file, dict.fromkeys("vwxyz"))
+    assert list(read_entries(file)) == list("vwxyz")
+    for number in range(4):
+        add(tmp_path / f"{number}.json", {"a": []})
+    assert len(list(tmp_path.glob("*.json"))) == 2
+
+
+def test_a_file_that_is_read_outlives_one_that_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_cache, "KEPT_FILES", 2)
+    for age, name in enumerate("cb"):
+        add(tmp_path / f"{name}.json", {"a": 1})
+        os.utime(tmp_path / f"{name}.json", (age, age))
+    read_entries(tmp_path / "c.json")
+    add(tmp_path / "d.json", {"a": 1})
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["c.json", "d.json"]
+
+
+def test_writing_at_once_leaves_a_whole_file(tmp_path: Path) -> None:
+    file = tmp_path / "c.json"
+
+    def work(name: str) -> None:
+        for number in range(50):
+            add(file, {f"{name}{number}": []})
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "abc"]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        if file.exists():
+            json.loads(file.read_text())
+    assert [entry.name for entry in tmp_path.iterdir()] == ["c.json"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"format":0,"entries":{}}',
+        '{"format":1}',
+        '{"format":1,"entries":7}',
+    ],
+)
+def test_a_broken_file_has_no_entries_and_is_made_anew(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "c.json"
+    file.write_text(text)
+    assert read_entries(file) == {}
+    add(file, {"a": 1})
+    assert read_entries(file) == {"a": 1}
+
+
+def test_a_folder_that_cannot_be_written_is_no_failure(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    add(tmp_path / "file" / "c.json", {"a": 1})
+    assert (tmp_path / "file").read_text() == ""
