@@ -31,7 +31,7 @@ from pytest_housekeeping.model import Level
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from catalogue_cases import DEFECTS, GROUND, SOUND
+from support.catalogue_cases import DEFECTS, GROUND, SOUND
 
 UNTRUSTED = "desk_app"
 CONTRACT = RlsContract(schemas=("desk",), roles=(UNTRUSTED,), context=("desk.me",))

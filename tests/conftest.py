@@ -8,11 +8,11 @@ from typing import Any
 
 import psycopg
 import pytest
-from production_project import Production, Rehearsal, rehearsal
-from rollback_project import promoted
-from server_scripts import settings_from_environment
 
 from pytest_housekeeping.server import Server, StagingDatabase, start
+from support.production_project import Production, Rehearsal, rehearsal
+from support.rollback_project import promoted
+from support.server_scripts import settings_from_environment
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,8 @@ _FAMILIES = {
     "boundary": "Boundaries",
 }
 _NOTE = (
-    "<!-- Rendered from the header of the rule; HK_WRITE_DOCS=1 pytest tests/test_docs_rules.py -->"
+    "<!-- Rendered from the header of the rule; "
+    "HK_WRITE_DOCS=1 pytest tests/unit/test_rule_pages.py -->"
 )
 
 

@@ -1,0 +1,298 @@
+"""From code on disk and a real schema to the verdict on a contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_housekeeping.checks.code.verdict.findings import owner
+from pytest_housekeeping.checks.code.verdict.judge import instances, judge_code, read_code
+from pytest_housekeeping.declarations.boundaries import App, Boundaries, Contract, Zone
+from pytest_housekeeping.declarations.code_baseline import (
+    Baseline,
+    Instance,
+    parse_baseline,
+    write_baseline,
+)
+from pytest_housekeeping.declarations.exemptions import CodeExemption, parse_code_exemptions
+from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.model import Finding, Verdict
+from pytest_housekeeping.postgres.connection import Connection
+from support.snippet_ground import laid_schema
+
+OUT = Contract(name="out", type="forbidden", source="venture", target="governance")
+APART = Contract(name="apart", type="forbidden", source="venture", target="engineering")
+WORK = Contract(name="work", type="allowed", source="venture", target="venture")
+BOUNDARIES = Boundaries(
+    apps=(
+        App(name="venture", roles=("venture_app",), schemas=("venture",), code=("app/**",)),
+        App(
+            name="engineering",
+            roles=("governance_officer",),
+            schemas=("engineering",),
+            code=("other/**",),
+        ),
+    ),
+    zones=(Zone(name="governance", schemas=("governance",), tables=("venture.shop_item",)),),
+    contracts=(OUT, APART, WORK),
+)
+CODE = """\
+class Orders:
+    def load(self, cur):
+        cur.execute("SELECT id FROM venture.orders")
+        cur.execute("SELECT entry FROM governance.ledger")
+"""
+TODAY = date(2026, 6, 1)
+EXEMPT = CodeExemption(
+    file="app/orders.py", symbol="Orders.load", object="governance.ledger", reason="until March"
+)
+
+
+@pytest.fixture
+def ground(connection: Connection, superuser: Connection) -> Iterator[Connection]:
+    with laid_schema(connection, superuser) as laid:
+        yield laid
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "app/orders.py").write_text(CODE)
+    (tmp_path / "other/flags.py").write_text("on = True\n")
+    return tmp_path
+
+
+def judge(connection: Connection, root: Path, contract: Contract = OUT, **more: Any) -> Verdict:
+    return judge_code(
+        connection,
+        more.pop("boundaries", BOUNDARIES),
+        contract,
+        root,
+        cache_folder=root / "cache",
+        today=TODAY,
+        **more,
+    )
+
+
+def only(verdict: Verdict) -> Finding:
+    (finding,) = verdict.findings
+    assert finding.fix
+    assert not verdict.passed
+    return finding
+
+
+def test_a_forbidden_line_is_a_finding(ground: Connection, root: Path) -> None:
+    verdict = judge(ground, root)
+    finding = only(verdict)
+    assert finding.rule == "code-boundary"
+    assert finding.object == "app/orders.py:4:40 governance.ledger"
+    assert "'out' forbids" in finding.detail
+    assert verdict.examined == 3
+    assert verdict.evidence == ("1 files, 2 statements, 0 references",)
+
+
+def test_what_is_allowed_passes(ground: Connection, root: Path) -> None:
+    assert judge(ground, root, WORK).passed
+    assert judge(ground, root, APART).passed
+
+
+def test_a_table_of_a_zone_is_the_zones_whatever_its_schema(ground: Connection, root: Path) -> None:
+    (root / "app/orders.py").write_text('cur.execute("SELECT id FROM shop_item")')
+    assert only(judge(ground, root)).object == "app/orders.py:1:29 venture.shop_item"
+    part = owner(BOUNDARIES, "venture", "orders")
+    assert part is not None
+    assert part.name == "venture"
+
+
+def test_a_view_leads_to_what_it_reads(ground: Connection, root: Path) -> None:
+    ground.execute("CREATE VIEW venture.seen AS SELECT entry FROM governance.ledger")
+    (root / "app/orders.py").write_text('cur.execute("SELECT entry FROM seen")')
+    finding = only(judge(ground, root))
+    assert finding.object == "app/orders.py:1:32 governance.ledger"
+    assert "through venture.seen" in finding.detail
+
+
+def test_an_import_of_the_other_application(ground: Connection, root: Path) -> None:
+    (root / "app/orders.py").write_text("import os\nfrom other import flags\n")
+    assert only(judge(ground, root, APART)).object == "app/orders.py:2:1 other/flags.py"
+
+
+def test_the_role_of_another_application(ground: Connection, root: Path) -> None:
+    (root / "app/orders.py").write_text('cur.execute("SET ROLE governance_officer")')
+    assert "governance_officer" in only(judge(ground, root, APART)).object
+    assert only(judge(ground, root)).object.endswith(" governance")
+    (root / "app/orders.py").write_text('cur.execute("SET ROLE venture_app")')
+    assert judge(ground, root).passed
+
+
+def test_undecided_is_a_finding_of_every_forbidden_contract(ground: Connection, root: Path) -> None:
+    (root / "app/orders.py").write_text("def f(cur, q):\n    cur.execute(q)\n")
+    for contract in (OUT, APART):
+        finding = only(judge(ground, root, contract))
+        assert finding.rule == "code-undecided"
+        assert finding.object == "app/orders.py:2:17"
+        assert "hk: reaches" in finding.fix
+    assert judge(ground, root, WORK).passed
+
+
+def test_code_that_the_schema_would_break(ground: Connection, root: Path) -> None:
+    (root / "app/orders.py").write_text('cur.execute("""SELECT id\n  , total FROM orders""")')
+    assert judge(ground, root).passed
+    ground.execute("ALTER TABLE venture.orders DROP COLUMN total")
+    finding = only(judge(ground, root))
+    assert finding.rule == "code-broken"
+    assert finding.object == "app/orders.py:2:5 total"
+    assert 'column "total" does not exist' in finding.detail
+    assert judge(ground, root, broken=False).passed
+
+
+@pytest.mark.parametrize("code", [("nowhere/**",), ("app/**", "ap/**"), (), ("docs/**",)])
+def test_code_that_nobody_sees_is_a_failure(
+    ground: Connection, root: Path, code: tuple[str, ...]
+) -> None:
+    (root / "docs").mkdir()
+    (root / "docs/a.md").write_text("x")
+    app = App(name="venture", roles=("venture_app",), schemas=("venture",), code=code)
+    boundaries = Boundaries(
+        apps=(app, BOUNDARIES.apps[1]), zones=BOUNDARIES.zones, contracts=BOUNDARIES.contracts
+    )
+    verdict = judge(ground, root, boundaries=boundaries)
+    assert verdict.examined == 0
+    assert {finding.rule for finding in verdict.findings} == {"code-unseen"}
+    assert not verdict.passed
+
+
+def test_what_is_passed_over_is_said(ground: Connection, root: Path) -> None:
+    (root / "app/bundle.js").write_bytes(b"x;" * 600_000)
+    (root / "app/notes.md").write_text("x")
+    evidence = judge(ground, root).evidence
+    assert evidence[1:] == (
+        "1 passed over",
+        "  app/bundle.js: generated, 1.2 MB",
+        "1 files in languages that are not read",
+    )
+
+
+def test_an_exemption_lets_one_thing_stand(ground: Connection, root: Path) -> None:
+    assert judge(ground, root, exemptions=(EXEMPT,)).passed
+    (root / "app/orders.py").write_text(
+        CODE + '        cur.execute("DELETE FROM governance.policy")'
+    )
+    found = only(judge(ground, root, exemptions=(EXEMPT,)))
+    assert found.object.endswith(" governance.policy")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("symbol", "Orders.save"),
+        ("object", "governance.policy"),
+        ("object", "undecided"),
+        ("file", "app/other.py"),
+        ("object", "venture.orders"),
+    ],
+)
+def test_an_exemption_without_cause_fails(
+    ground: Connection, root: Path, field: str, value: str
+) -> None:
+    given: dict[str, Any] = {
+        "file": EXEMPT.file,
+        "symbol": EXEMPT.symbol,
+        "object": EXEMPT.object,
+        field: value,
+    }
+    verdict = judge(ground, root, exemptions=(CodeExemption(**given, reason="x"),))
+    assert {"code-boundary", "code-exemption"} == {each.rule for each in verdict.findings}
+    assert "matches nothing any more" in verdict.findings[-1].detail
+
+
+def test_an_exemption_ends(ground: Connection, root: Path) -> None:
+    last = CodeExemption(**_fields(EXEMPT), until=TODAY)
+    assert judge(ground, root, exemptions=(last,)).passed
+    over = CodeExemption(**_fields(EXEMPT), until=date(2026, 5, 31))
+    rules = [each.rule for each in judge(ground, root, exemptions=(over,)).findings]
+    assert rules == ["code-boundary", "code-exemption"]
+
+
+def test_the_baseline_only_shrinks(ground: Connection, root: Path) -> None:
+    code = read_code(root, BOUNDARIES, cache_folder=root / "cache")
+    stood = instances(ground, BOUNDARIES, root, code=code, cache_folder=root / "cache")
+    names = {contract.name for contract in BOUNDARIES.contracts}
+    baseline = parse_baseline(write_baseline(stood), contracts=names)
+    assert baseline == Baseline(
+        [
+            Instance(
+                contract="out",
+                rule="code-boundary",
+                file="app/orders.py",
+                symbol="Orders.load",
+                object="governance.ledger",
+            )
+        ]
+    )
+    assert judge(ground, root, baseline=baseline).passed
+    (root / "app/orders.py").write_text("# moved\n" + CODE)
+    assert judge(ground, root, baseline=baseline).passed
+    (root / "app/orders.py").write_text(CODE + CODE.splitlines()[3])
+    assert only(judge(ground, root, baseline=baseline)).object.startswith("app/orders.py:5:")
+    (root / "app/orders.py").write_text("\n".join(CODE.splitlines()[:3]))
+    finding = only(judge(ground, root, baseline=baseline))
+    assert finding.rule == "code-baseline"
+    assert "no longer does" in finding.detail
+
+
+EXEMPT_TEXT = """
+[[exempt]]
+file = "app/orders.py"
+symbol = "Orders.load"
+object = "governance.ledger"
+reason = "until March"
+"""
+
+
+def test_exemptions_are_read() -> None:
+    assert parse_code_exemptions(EXEMPT_TEXT, path="b.toml") == (EXEMPT,)
+    (ending,) = parse_code_exemptions(EXEMPT_TEXT + "until = 2026-05-31", path="b.toml")
+    assert ending.until == date(2026, 5, 31)
+    assert parse_code_exemptions("[apps.x]", path="b.toml") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (EXEMPT_TEXT.replace("symbol", "symbl"), "did you mean 'symbol'?"),
+        (EXEMPT_TEXT.replace("until March", ""), "'reason'"),
+        (EXEMPT_TEXT.replace("app/orders.py", "app/*.py"), "wildcard"),
+        (EXEMPT_TEXT * 2, "repeats"),
+        (EXEMPT_TEXT + "until = 'soon'", "not a day"),
+        ("exempt = 1", "a list of tables"),
+        ("[[exempt", "not TOML"),
+    ],
+)
+def test_what_is_wrong_with_an_exemption_is_said(text: str, message: str) -> None:
+    with pytest.raises(MisuseError) as caught:
+        parse_code_exemptions(text, path="checks/boundaries.toml")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[[instance]]\ncontract = 'ot'", "did you mean 'out'?"),
+        ("[[instance]]\ncontract = 'out'", "has no 'file'"),
+        ("[[instances]]", "unknown key 'instances'"),
+    ],
+)
+def test_what_is_wrong_with_a_baseline_is_said(text: str, message: str) -> None:
+    with pytest.raises(MisuseError) as caught:
+        parse_baseline(text, contracts={"out"})
+    assert message in str(caught.value)
+
+
+def _fields(exemption: CodeExemption) -> dict[str, Any]:
+    return {name: getattr(exemption, name) for name in ("file", "symbol", "object", "reason")}

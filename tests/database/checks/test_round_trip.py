@@ -1,0 +1,372 @@
+"""Rollback files there and back: equal fingerprints, or the difference by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_housekeeping.checks.rollbacks.data_loss import table_of
+from pytest_housekeeping.server import StagingDatabase
+from pytest_housekeeping.sql.repeatable import take_down, views_of
+from support.cycle_ground import BATCH, TRIP, Batch, prove, told, wrong
+
+DESK = "CREATE SCHEMA desk; CREATE TABLE desk.ticket (id int PRIMARY KEY, subject text NOT NULL);"
+NO_DESK = "DROP TABLE desk.ticket; DROP SCHEMA desk;"
+KIND = "CREATE TYPE desk.kind AS ENUM ('a'); ALTER TABLE desk.ticket ADD kind desk.kind;"
+NO_KIND = "ALTER TABLE desk.ticket DROP kind; DROP TYPE desk.kind;"
+OPEN = "CREATE OR REPLACE VIEW desk.open AS SELECT id, subject FROM desk.ticket;"
+OPEN_KIND = (
+    "DROP VIEW IF EXISTS desk.open; CREATE VIEW desk.open AS SELECT id, kind FROM desk.ticket;"
+)
+WIDER = "CREATE OR REPLACE VIEW desk.open AS SELECT id, subject, kind FROM desk.ticket;"
+UPON = "CREATE OR REPLACE VIEW desk.upon AS SELECT id FROM desk.open;"
+
+
+def test_what_undoes_its_migration_is_proved(database: StagingDatabase) -> None:
+    verdicts = prove(database, Batch(migrations=[(DESK, NO_DESK), (KIND, NO_KIND)]))
+
+    assert list(verdicts) == [TRIP.format(2), TRIP.format(1), BATCH]
+    assert all(verdict.passed and verdict.examined > 3 for verdict in verdicts.values())
+
+
+def test_what_is_left_behind_has_a_name(database: StagingDatabase) -> None:
+    half = "ALTER TABLE desk.ticket DROP kind;"
+    verdicts = prove(database, Batch(migrations=[(DESK, NO_DESK), (KIND, half)]))
+
+    (again,) = {finding.detail for finding in verdicts[TRIP.format(2)].errors}
+    assert 'type "kind" already exists (SQLSTATE 42710)' in again
+    (stopped,) = verdicts[TRIP.format(1)].errors
+    assert "2BP01" in stopped.detail
+    assert not verdicts[BATCH].passed
+
+
+def test_what_is_left_behind_and_taken_for_made_has_a_name(database: StagingDatabase) -> None:
+    """IF NOT EXISTS makes the migration run again over what its rollback has left."""
+    made = ("CREATE TABLE IF NOT EXISTS desk.note (id int);", "SELECT 1;")
+    pending = prove(database, Batch(past=[(DESK, NO_DESK)], migrations=[made]))
+    early = ("CREATE SCHEMA IF NOT EXISTS a; CREATE TABLE a.note (id int);", "DROP TABLE a.note;")
+    below = prove(database, Batch(past=[early], migrations=[(DESK, NO_DESK)]))
+
+    assert "table desk.note" in wrong(pending[BATCH])
+    assert wrong(below[TRIP.format(1)]) == ["schema a"]
+
+
+def test_data_alone_is_not_called_proved(database: StagingDatabase) -> None:
+    moved = ("UPDATE desk.ticket SET subject = upper(subject);", "SELECT 1;")
+    verdicts = prove(database, Batch(migrations=[(DESK, NO_DESK), moved]))
+
+    (finding,) = verdicts[TRIP.format(2)].findings
+    assert (finding.rule, finding.level) == ("rollback-unseen", "warning")
+
+
+def test_what_comes_back_otherwise_is_named(database: StagingDatabase) -> None:
+    change = (
+        "ALTER TABLE desk.ticket DROP subject;",
+        "ALTER TABLE desk.ticket ADD subject text;",
+    )
+    verdicts = prove(database, Batch(migrations=[(DESK, NO_DESK), change]))
+
+    (finding,) = verdicts[TRIP.format(2)].errors
+    assert finding.object == "column desk.ticket.subject"
+    assert "not null" in finding.detail
+    assert verdicts[TRIP.format(1)].passed
+    assert wrong(verdicts[BATCH]) == ["sql/rollback/0002_change.sql"]
+
+
+def test_what_fails_says_where_and_blocks_what_is_below(database: StagingDatabase) -> None:
+    verdicts = prove(
+        database, Batch(migrations=[(DESK, NO_DESK), (KIND, "DROP TYPE desk.kind;\n")])
+    )
+
+    (failed,) = verdicts[TRIP.format(2)].errors
+    assert failed.detail.startswith("fails on the data of the seeds: 1:1: cannot drop type")
+    assert "2BP01" in failed.detail
+    (blocked,) = verdicts[TRIP.format(1)].errors
+    assert "was not tried: sql/rollback/0002_change.sql fails first" in blocked.detail
+    assert not verdicts[BATCH].passed
+
+
+def test_a_migration_that_cannot_be_applied_again_is_told(database: StagingDatabase) -> None:
+    """The rows that the rollback leaves keep the migration from coming back."""
+    unique = (
+        "ALTER TABLE desk.ticket ADD CONSTRAINT one UNIQUE (subject);",
+        (
+            "ALTER TABLE desk.ticket DROP CONSTRAINT one;"
+            " INSERT INTO desk.ticket SELECT id + 100, subject FROM desk.ticket;"
+        ),
+    )
+    verdicts = prove(
+        database,
+        Batch(
+            past=[(DESK, "SELECT 1 / 0;")],
+            migrations=[unique],
+            seed="INSERT INTO desk.ticket VALUES (1, 'a');",
+        ),
+    )
+
+    assert "23505" in verdicts[TRIP.format(2)].errors[0].detail
+
+
+def test_what_is_destroyed_is_counted_also_where_policies_hide_it(
+    database: StagingDatabase,
+) -> None:
+    force = "ALTER TABLE desk.ticket ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;"
+    verdicts = prove(
+        database,
+        Batch(
+            migrations=[(DESK, NO_DESK), (KIND, NO_KIND)],
+            policies={"t.sql": (force, "")},
+            seed="SET LOCAL row_security = on;"
+            "ALTER TABLE desk.ticket NO FORCE ROW LEVEL SECURITY;"
+            "INSERT INTO desk.ticket VALUES (1, 'a', 'a'), (2, 'b', NULL);"
+            "ALTER TABLE desk.ticket FORCE ROW LEVEL SECURITY;",
+        ),
+    )
+
+    assert told(verdicts) == [
+        "column desk.ticket.kind is dropped, with 1 value",
+        "table desk.ticket is dropped, with 2 rows",
+    ]
+    assert all(verdict.passed for verdict in verdicts.values())
+
+
+def test_a_migration_that_makes_something_else_the_second_time_is_told(
+    database: StagingDatabase,
+) -> None:
+    """What it makes hangs on the data, and the rollback leaves other data than it found."""
+    by_rows = (
+        (
+            "DO $$ BEGIN IF EXISTS (SELECT FROM desk.ticket)"
+            " THEN ALTER TABLE desk.ticket ADD a int;"
+            " ELSE ALTER TABLE desk.ticket ADD b int; END IF; END $$;"
+        ),
+        (
+            "ALTER TABLE desk.ticket DROP COLUMN IF EXISTS a, DROP COLUMN IF EXISTS b;"
+            " WITH gone AS (DELETE FROM desk.ticket RETURNING id)"
+            " INSERT INTO desk.ticket SELECT 2, 'x' WHERE NOT EXISTS (SELECT FROM gone);"
+        ),
+    )
+    verdicts = prove(database, Batch(migrations=[(DESK, NO_DESK), by_rows]))
+
+    assert wrong(verdicts[TRIP.format(2)]) == ["column desk.ticket.a", "column desk.ticket.b"]
+
+
+@pytest.mark.parametrize(
+    "upon",
+    [
+        "GRANT SELECT ON desk.open TO PUBLIC;",
+        "COMMENT ON VIEW desk.open IS 'what is to be done';",
+        (
+            "CREATE OR REPLACE RULE kept AS ON DELETE TO desk.open DO INSTEAD NOTHING;"
+            " ALTER VIEW desk.open ALTER COLUMN id SET DEFAULT 7;"
+        ),
+        (
+            "COMMENT ON COLUMN desk.open.id IS 'whose';"
+            " DROP POLICY IF EXISTS p ON desk.ticket; CREATE POLICY p ON desk.ticket USING (true);"
+            " COMMENT ON POLICY p ON desk.ticket IS 'everybody';"
+            " COMMENT ON CONSTRAINT ticket_pkey ON desk.ticket IS 'one each';"
+            " COMMENT ON SCHEMA desk IS 'at which one sits';"
+        ),
+        (
+            "ALTER TABLE desk.ticket ENABLE ROW LEVEL SECURITY;"
+            " DROP POLICY IF EXISTS p ON desk.ticket; CREATE POLICY p ON desk.ticket"
+            " USING (EXISTS (SELECT FROM desk.upon AS o WHERE o.id = ticket.id));"
+        ),
+    ],
+    ids=["grant", "comment", "rule", "comments", "policy"],
+)
+def test_what_another_file_says_of_a_changed_view_comes_back_with_it(
+    database: StagingDatabase, upon: str
+) -> None:
+    verdicts = prove(
+        database,
+        Batch(
+            past=[(DESK, NO_DESK)],
+            migrations=[(KIND, NO_KIND)],
+            views={"open.sql": (WIDER, OPEN), "upon.sql": (UPON, None)},
+            policies={"upon.sql": (upon, None)},
+        ),
+    )
+
+    assert wrong(verdicts[BATCH]) == []
+    assert all(verdict.passed for verdict in verdicts.values())
+
+
+def test_what_no_file_made_is_missed_at_the_end(database: StagingDatabase) -> None:
+    by_hand = "GRANT SELECT ON desk.open TO PUBLIC"
+    batch = Batch(migrations=[(DESK, NO_DESK)], views={"open.sql": (OPEN, "")}, seed=by_hand)
+    verdicts = prove(database, batch)
+
+    assert wrong(verdicts[BATCH]) == ["view desk.open"]
+    assert "after going there and back" in verdicts[BATCH].errors[0].detail
+
+
+def test_partitions_are_counted_as_what_they_are_a_part_of(database: StagingDatabase) -> None:
+    parted = (
+        (
+            "CREATE TABLE desk.log (id int, line text) PARTITION BY LIST (id);"
+            " CREATE TABLE desk.log_1 PARTITION OF desk.log FOR VALUES IN (1);"
+        ),
+        "DROP TABLE desk.log;",
+    )
+    more = (
+        "CREATE TABLE desk.log_2 PARTITION OF desk.log FOR VALUES IN (2);",
+        "DROP TABLE desk.log_2; DELETE FROM desk.log WHERE line = 'b';",
+    )
+    wider = ("ALTER TABLE desk.log ADD who text;", "ALTER TABLE desk.log DROP who;")
+    seed = "INSERT INTO desk.log VALUES (1, 'a', 'me'), (1, 'b', NULL), (2, 'c', 'you');"
+    batch = Batch(migrations=[(DESK, NO_DESK), parted, more, wider], seed=seed)
+
+    assert told(prove(database, batch)) == [
+        "column desk.log.who is dropped, with 2 values",
+        "table desk.log loses 2 of 3 rows",
+        "table desk.log_2 is dropped, with 1 row",
+        "table desk.log is dropped, with 1 row",
+        "table desk.ticket is dropped, with 0 rows",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lost", "table"),
+    [
+        ("table desk.ticket", "desk.ticket"),
+        ("column desk.ticket.kind", "desk.ticket"),
+        ('table "De.sk"."Tick.et"', '"De.sk"."Tick.et"'),
+        ('column "De.sk"."Tick.et"."a.b"', '"De.sk"."Tick.et"'),
+        ('column desk.ticket."say ""a.b"""', "desk.ticket"),
+    ],
+)
+def test_the_table_that_something_is_lost_from(lost: str, table: str) -> None:
+    assert table_of(lost) == table
+
+
+def test_a_rename_destroys_nothing_and_deleted_rows_are_told(database: StagingDatabase) -> None:
+    rename = (
+        (
+            'ALTER TABLE desk.ticket RENAME TO "Ticket No"; ALTER TABLE desk."Ticket No"'
+            " RENAME subject TO title; INSERT INTO desk.\"Ticket No\" VALUES (7, 'x');"
+        ),
+        (
+            'DELETE FROM desk."Ticket No" WHERE id = 7;'
+            ' ALTER TABLE desk."Ticket No" RENAME title TO subject;'
+            ' ALTER TABLE desk."Ticket No" RENAME TO ticket;'
+        ),
+    )
+    verdicts = prove(database, Batch(migrations=[(DESK, NO_DESK), rename]))
+
+    assert told(verdicts) == [
+        'table desk."Ticket No" loses 1 of 1 row',
+        "table desk.ticket is dropped, with 0 rows",
+    ]
+    assert all(verdict.passed for verdict in verdicts.values())
+
+
+def test_views_go_and_come_back_as_they_were(database: StagingDatabase) -> None:
+    """The batch changes a view that another one, which it leaves alone, stands upon."""
+    batch = Batch(
+        past=[(DESK, NO_DESK)],
+        migrations=[(KIND, NO_KIND)],
+        views={
+            "open.sql": (OPEN + " COMMENT ON VIEW desk.open IS 'new';", OPEN),
+            "upon.sql": (UPON, None),
+        },
+    )
+    verdicts = prove(database, batch)
+    # A comment that the older text does not take back is a difference like any other.
+    assert verdicts[TRIP.format(2)].passed
+    assert verdicts[BATCH].passed, wrong(verdicts[BATCH])
+
+
+def test_a_new_view_upon_what_the_migration_made(database: StagingDatabase) -> None:
+    batch = Batch(
+        past=[(DESK, NO_DESK)], migrations=[(KIND, NO_KIND)], views={"o.sql": (OPEN_KIND, OPEN)}
+    )
+
+    assert all(verdict.passed for verdict in prove(database, batch).values())
+
+
+def test_a_grant_goes_with_the_text_that_made_it(database: StagingDatabase) -> None:
+    granted = "GRANT SELECT ON desk.ticket TO PUBLIC;"
+    new = Batch(past=[(DESK, NO_DESK)], policies={"t.sql": (granted, "")})
+    twice = Batch(
+        past=[(DESK + granted, NO_DESK)], policies={"t.sql": (granted + " SELECT 1;", granted)}
+    )
+
+    assert prove(database, new)[BATCH].passed
+    assert prove(database, twice)[BATCH].passed
+
+
+def test_what_no_text_takes_back_is_named(database: StagingDatabase) -> None:
+    """Row-level security is not switched off because it was on in the newer text alone."""
+    batch = Batch(
+        past=[(DESK, NO_DESK)],
+        policies={"t.sql": ("ALTER TABLE desk.ticket ENABLE ROW LEVEL SECURITY;", "SELECT 1;")},
+    )
+    verdicts = prove(database, batch)
+
+    assert wrong(verdicts[BATCH]) == ["table desk.ticket"]
+    assert "after the batch was undone" in verdicts[BATCH].errors[0].detail
+
+
+def test_files_that_no_transaction_holds_are_proved_in_one(database: StagingDatabase) -> None:
+    alone = "-- hk: transaction=none\n"
+    index = (
+        f"{alone}CREATE INDEX CONCURRENTLY by_subject ON desk.ticket (subject);",
+        f"{alone}DROP INDEX CONCURRENTLY desk.by_subject;",
+    )
+    # What stands is what the first way made: CONCURRENTLY would not run in this transaction.
+    plain = (index[0].replace("CONCURRENTLY ", "").replace(alone, ""), index[1])
+    verdicts = prove(database, Batch(migrations=[(DESK, NO_DESK), plain]))
+
+    assert all(verdict.passed for verdict in verdicts.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "drops"),
+    [
+        (
+            'CREATE FUNCTION a."F"(x int, OUT y text) LANGUAGE sql AS $$SELECT 1$$;',
+            'DROP FUNCTION IF EXISTS "a"."F"(integer);\n',
+        ),
+        (
+            "CREATE VIEW a.v AS SELECT 1; CREATE MATERIALIZED VIEW m AS SELECT 1;",
+            "DROP MATERIALIZED VIEW IF EXISTS m;\nDROP VIEW IF EXISTS a.v;\n",
+        ),
+        (
+            'DROP POLICY IF EXISTS p ON "T"; CREATE POLICY p ON "T" USING (true);',
+            'DROP POLICY IF EXISTS "p" ON "T";\n',
+        ),
+        (
+            (
+                "CREATE TRIGGER t BEFORE INSERT ON a.b EXECUTE FUNCTION f();"
+                "CREATE RULE r AS ON INSERT TO a.b DO INSTEAD NOTHING;"
+            ),
+            'DROP RULE IF EXISTS "r" ON a.b;\nDROP TRIGGER IF EXISTS "t" ON a.b;\n',
+        ),
+        (
+            (
+                "GRANT SELECT (x), INSERT ON a.b TO c, PUBLIC WITH GRANT OPTION;"
+                "GRANT EXECUTE ON FUNCTION f(int) TO c; GRANT USAGE ON SCHEMA s TO c;"
+            ),
+            "".join(
+                f"DO $hk$ BEGIN {revoke}; EXCEPTION WHEN undefined_table OR undefined_function OR"
+                " undefined_object OR invalid_schema_name THEN NULL; END $hk$;\n"
+                for revoke in (
+                    "REVOKE USAGE ON SCHEMA s FROM c",
+                    "REVOKE EXECUTE ON FUNCTION f (integer) FROM c",
+                    "REVOKE SELECT (x), INSERT ON TABLE a.b FROM c, PUBLIC",
+                )
+            ),
+        ),
+        ("REVOKE SELECT ON a.b FROM c; CREATE TABLE x AS SELECT 1;", ""),
+        ("GRANT SELECT ON ALL TABLES IN SCHEMA a TO c; GRANT a TO b;", ""),
+    ],
+)
+def test_what_a_repeatable_file_makes_is_taken_down(text: str, drops: str) -> None:
+    assert take_down(text) == drops
+
+
+def test_a_function_that_the_older_text_makes_too_stays() -> None:
+    made = "CREATE OR REPLACE FUNCTION f(x int) RETURNS int LANGUAGE sql AS $$SELECT {}$$;"
+
+    assert take_down(made.format(2), kept=made.format(1)) == ""
+    assert views_of("CREATE VIEW a.v AS SELECT 1; " + made.format(1)) == ("a.v",)

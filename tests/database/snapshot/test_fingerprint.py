@@ -1,0 +1,276 @@
+"""Tests of snapshot/fingerprint.py: every change is seen and named, and nothing else is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+import pytest
+
+from pytest_housekeeping.server import Server, StagingDatabase
+from pytest_housekeeping.snapshot import (
+    Change,
+    Fingerprint,
+    SnapshotError,
+    diff,
+    fingerprint,
+    from_json,
+    read_fingerprint,
+    to_json,
+)
+from pytest_housekeeping.snapshot.canonical import canonical
+from support.snapshot_schema import BASE, MUTATIONS, ROLES, Mutation, drop_roles
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+@pytest.fixture(scope="module")
+def base(server: Server) -> Iterator[StagingDatabase]:
+    """A database with one object of every kind."""
+    database = server.database()
+    with psycopg.connect(database.superuser_conninfo, autocommit=True) as connection:
+        connection.execute(ROLES)
+        connection.execute(BASE)
+    yield database
+    server.drop(database)
+    drop_roles(database)
+
+
+@pytest.fixture(scope="module")
+def session(base: StagingDatabase) -> Iterator[Connection]:
+    with psycopg.connect(base.superuser_conninfo, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def before(session: Connection) -> Fingerprint:
+    return read_fingerprint(session)
+
+
+@pytest.fixture
+def inside(session: Connection) -> Iterator[Connection]:
+    """The same session in a transaction that is rolled back."""
+    session.execute("BEGIN")
+    yield session
+    session.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda each: each.sql.replace("\n", " ")[:70])
+def test_a_change_is_seen_and_names_its_object_alone(
+    inside: Connection, before: Fingerprint, mutation: Mutation
+) -> None:
+    if inside.info.server_version < mutation.since * 10000:
+        pytest.skip(f"PostgreSQL {mutation.since} has it first")
+    inside.execute(mutation.sql.encode())
+    found = diff(before, read_fingerprint(inside))
+    assert sorted(str(each).splitlines()[0] for each in found) == sorted(mutation.expected)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO shop.customers (name) VALUES ('n')",
+        "SELECT nextval('shop.counter')",
+        "ANALYZE shop.orders",
+        "ALTER TABLE shop.orders ADD COLUMN gone int; ALTER TABLE shop.orders DROP COLUMN gone",
+        "GRANT SELECT ON shop.orders TO fp_app; GRANT SELECT ON shop.orders TO fp_app",
+        "REVOKE INSERT ON shop.orders FROM fp_app; GRANT INSERT ON shop.orders TO fp_app",
+        "GRANT ALL ON shop.customers TO postgres",
+        "CREATE TEMPORARY TABLE orders (id int); CREATE TEMPORARY VIEW pg_class AS SELECT 1",
+        "CREATE SCHEMA housekeeping CREATE TABLE history (id int)",
+        "SET LOCAL search_path = shop; SET LOCAL TimeZone = 'Asia/Tokyo'",
+        "SET LOCAL DateStyle = 'German'; SET LOCAL IntervalStyle = iso_8601",
+        "SET LOCAL quote_all_identifiers = on; SET LOCAL bytea_output = escape",
+    ],
+)
+def test_what_is_no_change_is_none(inside: Connection, before: Fingerprint, statement: str) -> None:
+    inside.execute(statement.encode())
+    after = read_fingerprint(inside)
+    assert [str(each) for each in diff(before, after)] == []
+    assert after.digest == before.digest
+
+
+def test_reading_leaves_the_session_and_the_locks_as_they_were(inside: Connection) -> None:
+    inside.execute("SET LOCAL search_path = shop; SET LOCAL TimeZone = 'Asia/Tokyo'")
+    asked = (
+        "SELECT current_setting('search_path'), current_setting('TimeZone'), (SELECT count(*)"
+        " FROM pg_locks WHERE pid = pg_backend_pid() AND relation >= 16384)"
+    )
+    held = inside.execute(asked.encode()).fetchone()
+    read_fingerprint(inside)
+    assert inside.execute(asked.encode()).fetchone() == held
+
+
+def test_the_order_in_which_a_schema_was_made_does_not_count(
+    server: Server, base: StagingDatabase
+) -> None:
+    one = """
+        CREATE TABLE a (x int NOT NULL, y varchar(9) CHECK (y IN ('p', 'q')), UNIQUE (x));
+        ALTER TABLE a ENABLE ROW LEVEL SECURITY;
+        CREATE TABLE b (z int REFERENCES a (x));
+        CREATE POLICY p ON a TO fp_app, fp_owner USING (x > 1);
+        GRANT SELECT ON a TO fp_app; GRANT INSERT, UPDATE ON a TO fp_owner;
+        CREATE INDEX i ON a (y); CREATE INDEX j ON b (z);
+        ALTER TABLE a SET (fillfactor = 70, autovacuum_enabled = off);"""
+    other = """
+        CREATE TABLE b (z int);
+        CREATE TABLE a (y varchar(9) CONSTRAINT a_y_check CHECK (y IN ('p', 'q')));
+        CREATE INDEX j ON b (z); CREATE INDEX i ON a (y);
+        ALTER TABLE a SET (autovacuum_enabled = off, fillfactor = 70);
+        GRANT UPDATE ON a TO fp_owner; GRANT INSERT ON a TO fp_owner; GRANT SELECT ON a TO fp_app;
+        ALTER TABLE a ADD COLUMN x int NOT NULL, ADD CONSTRAINT a_x_key UNIQUE (x);
+        CREATE POLICY p ON a TO fp_owner, fp_app USING (x > 1);
+        ALTER TABLE b ADD CONSTRAINT b_z_fkey FOREIGN KEY (z) REFERENCES a (x);
+        ALTER TABLE a ENABLE ROW LEVEL SECURITY;"""
+    digests = set()
+    for text in (one, other):
+        database = server.database()
+        with psycopg.connect(database.migrator_conninfo, autocommit=True) as connection:
+            connection.execute(text)
+            digests.add(read_fingerprint(connection).digest)
+        server.drop(database)
+    assert len(digests) == 1
+
+
+def test_it_reads_as_a_role_without_any_privilege(inside: Connection, before: Fingerprint) -> None:
+    inside.execute("SET LOCAL ROLE fp_app")
+    assert read_fingerprint(inside) == before
+
+
+def test_it_reads_an_uncommitted_schema_and_others_do_not_see_it(
+    inside: Connection, base: StagingDatabase, before: Fingerprint
+) -> None:
+    inside.execute("CREATE TABLE shop.secret_plan (id int)")
+    assert diff(before, read_fingerprint(inside))[0].name == "table shop.secret_plan"
+    with psycopg.connect(base.superuser_conninfo, autocommit=True) as other:
+        assert read_fingerprint(other) == before
+
+
+def test_outside_a_transaction_it_reads_in_one_of_its_own(
+    session: Connection, before: Fingerprint
+) -> None:
+    assert read_fingerprint(session) == before
+    assert session.info.transaction_status is psycopg.pq.TransactionStatus.IDLE
+
+
+def test_a_table_that_somebody_holds_is_an_error_and_the_transaction_goes_on(
+    inside: Connection, base: StagingDatabase
+) -> None:
+    with psycopg.connect(base.superuser_conninfo, autocommit=True) as other:
+        other.execute("BEGIN; LOCK TABLE shop.orders IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(SnapshotError, match="lock timeout"):
+            read_fingerprint(inside)
+        assert inside.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_prepared_it_reads_the_same_whatever_the_session_has_lost(
+    base: StagingDatabase, before: Fingerprint
+) -> None:
+    losses = ("SELECT 1", "DEALLOCATE ALL", "CREATE TABLE shop.later (id int)", "DISCARD PLANS")
+    # As the promotion's own connection: psycopg prepares nothing, and so deallocates nothing.
+    with psycopg.connect(base.superuser_conninfo, prepare_threshold=None) as connection:
+        for loss in losses:
+            connection.execute(loss.encode())
+            prepared = read_fingerprint(connection, prepared=True)
+            assert prepared == read_fingerprint(connection)
+        (first,), *_ = connection.execute("SELECT name FROM pg_prepared_statements").fetchall()
+        connection.execute(f"DEALLOCATE {first}".encode())
+        found = read_fingerprint(connection, prepared=True)
+        connection.rollback()
+    assert "table shop.later" in {each.name for each in diff(before, found)}
+
+
+def test_a_session_that_keeps_nothing_prepared_is_an_error(
+    session: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fingerprint, "_prepare", lambda *_: session.execute("DEALLOCATE ALL"))
+    monkeypatch.setattr(fingerprint, "_PATIENCE", 0.1)
+    with pytest.raises(SnapshotError, match=r"prepared statement .* does not exist"):
+        read_fingerprint(session, prepared=True)
+
+
+def test_tables_that_come_and_go_meanwhile_do_not_matter(
+    session: Connection, base: StagingDatabase, before: Fingerprint
+) -> None:
+    going = threading.Event()
+
+    def come_and_go() -> None:
+        with psycopg.connect(base.superuser_conninfo, autocommit=True) as other:
+            while not going.wait(0.01):
+                other.execute("CREATE TABLE shop.z (a int PRIMARY KEY, b text CHECK (b > 'a'))")
+                other.execute("CREATE VIEW shop.zv AS SELECT * FROM shop.z")
+                other.execute("DROP TABLE shop.z CASCADE")
+
+    thread = threading.Thread(target=come_and_go)
+    thread.start()
+    try:
+        for _ in range(10):
+            found = diff(before, read_fingerprint(session))
+            assert {each.name for each in found} <= {"table shop.z", "view shop.zv"}
+    finally:
+        going.set()
+        thread.join()
+
+
+def test_it_survives_its_json(before: Fingerprint) -> None:
+    text = to_json(before)
+    assert from_json(text) == before
+    assert from_json(text).digest == before.digest
+    assert to_json(from_json(text)) == text
+    assert max(text.count("\n") - len(before.entries), 0) < 12
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", '{"format": 2}', "null"])
+def test_a_record_that_is_none_is_an_error(damage: str) -> None:
+    with pytest.raises(SnapshotError, match="no fingerprint"):
+        from_json(damage)
+
+
+def test_a_record_that_somebody_edited_is_an_error(before: Fingerprint) -> None:
+    with pytest.raises(SnapshotError, match="does not add up"):
+        from_json(to_json(before).replace("row security: forced", "row security: absent"))
+
+
+def test_a_difference_shows_its_lines(before: Fingerprint) -> None:
+    entries = tuple(
+        replace(entry, text=entry.text.replace("bigint", "integer"))
+        if entry.name == "column shop.orders.total"
+        else entry
+        for entry in before.entries
+    )
+    (found,) = diff(before, replace(before, entries=entries))
+    assert found.change is Change.CHANGED
+    assert found.lines == ("- type: bigint", "+ type: integer")
+    assert "column shop.orders.total" in str(found)
+
+
+def test_kinds_can_be_left_out(before: Fingerprint) -> None:
+    names = {entry.name for entry in before.without("database", "extension").entries}
+    assert "database" not in names
+    assert "extension plpgsql" not in names
+    assert "table shop.orders" in names
+
+
+@pytest.mark.parametrize(
+    ("printed", "wanted"),
+    [
+        (
+            "((s)::text = ANY ((ARRAY['a'::character varying, 'b,]'::character varying])::text[]))",
+            (
+                "((s)::text = ANY (ARRAY[('a'::character varying)::text,"
+                " ('b,]'::character varying)::text]))"
+            ),
+        ),
+        (
+            "(ARRAY[f(1, 2), 3])::numeric(9,2)[]",
+            "ARRAY[(f(1, 2))::numeric(9,2), (3)::numeric(9,2)]",
+        ),
+        ("(ARRAY[1, 2])", "(ARRAY[1, 2])"),
+        ("'(ARRAY[' || x", "'(ARRAY[' || x"),
+    ],
+)
+def test_a_cast_of_an_array_has_one_spelling(printed: str, wanted: str) -> None:
+    assert canonical(printed) == wanted

@@ -1,0 +1,184 @@
+"""Whatever the password is and whatever goes wrong: it works, and nothing ever shows it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from support.production_project import Production, Rehearsal, rehearsal
+from support.staging_project import Run
+
+PASSWORD = 'it\'s a "pass\\word" 100%41 $HOME $(id) ünïcödé-Ж9 :@/?#&=+'
+# A test that shows all that it can get hold of, and then fails.
+TELLTALE = """
+import os
+
+
+def test_it(hk_connection, request):
+    password = os.environ["PGPASSWORD_PROD"]
+    shown = f"postgresql://promoter:{password}@127.0.0.1/production"
+    environment = dict(os.environ)
+    dsn = hk_connection.info.dsn
+    print(password, shown, dsn, environment, hk_connection, request.config.option)
+    hk_connection.execute("SELECT nothing", ())
+    assert not password
+"""
+DUMPED = """
+import os
+
+
+def pytest_report_header(config):
+    return [f"{name}={value}" for name, value in os.environ.items()]
+
+
+def pytest_metadata(metadata):
+    metadata.update(os.environ)
+"""
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
+    """A production of its own, behind a password that needs quoting everywhere."""
+    with rehearsal(tmp_path_factory.mktemp("locked"), PASSWORD) as made:
+        yield made
+
+
+def test_it_works_and_nothing_shows_it(locked: Rehearsal, tmp_path: Path) -> None:
+    production = locked.fresh(tmp_path)
+    with watched_processes(production) as commands:
+        run = production.promote("--showlocals", "--tb=long", "-v")
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    assert any("pg_dump" in command for command in commands)
+    assert shown_in("\n".join(commands)) == []
+    nothing_shows_it(production, run)
+
+
+def test_a_failing_test_that_prints_it(locked: Rehearsal, tmp_path: Path) -> None:
+    production = locked.fresh(tmp_path)
+    settings = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
+    production.change({"pyproject.toml": settings, "checks/test_a.py": TELLTALE})
+    run = production.promote("--showlocals", "--tb=long", "-rA")
+    assert run.code == 1, run.output
+    assert run.outcome == "rolled_back"
+    assert run.steps["checks/test_a.py::test_it"] == "failed"
+    assert "[secret]" in run.output
+    nothing_shows_it(production, run)
+
+
+def test_a_report_that_dumps_the_environment(locked: Rehearsal, tmp_path: Path) -> None:
+    production = locked.fresh(tmp_path)
+    production.change({"conftest.py": DUMPED})
+    run = production.promote()
+    nothing_shows_it(production, run)
+
+
+def test_a_password_that_is_refused(locked: Rehearsal, tmp_path: Path) -> None:
+    """libpq quotes what it was given in some of its errors."""
+    production = locked.fresh(tmp_path)
+    for changed in ({"PGDATABASE_PROD": PASSWORD}, {"PGUSER_PROD": PASSWORD}, {"PGHOST_PROD": ""}):
+        run = production.promote("--showlocals", "--tb=long", **changed)
+        assert run.code == 4, run.output
+        nothing_shows_it(production, run)
+
+
+def test_a_cut_connection_shows_nothing(locked: Rehearsal, tmp_path: Path) -> None:
+    production = locked.fresh(tmp_path)
+    run = production.promote("--showlocals", "--tb=long", "--full-trace", PGPORT_PROD="1")
+    assert run.code == 4, run.output
+    nothing_shows_it(production, run)
+
+
+def test_a_schema_that_holds_it(locked: Rehearsal, tmp_path: Path) -> None:
+    production = locked.fresh(tmp_path)
+    literal = PASSWORD.replace("'", "''")
+    production.execute(
+        f"CREATE FUNCTION public.leaky() RETURNS text LANGUAGE sql AS $f$ SELECT '{literal}' $f$"
+    )
+    drifted = re.search(r"--hk-accept-drift=\w+", production.promote().output)
+    assert drifted is not None
+    run = production.promote(drifted[0])
+    assert (run.code, run.steps["backup::snapshot"]) == (1, "failed"), run.output
+    assert "the schema holds the password of this run" in run.output
+    nothing_shows_it(production, run)
+
+
+# -- where it could be ----------------------------------------------------------------------------
+
+
+def nothing_shows_it(production: Production, run: Run) -> None:
+    """Output, every file of the project and around it, every object of both repositories."""
+    place = production.root.parent
+    found = {"output": shown_in(run.output)}
+    for path in place.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            found[str(path)] = shown_in(path.read_bytes().decode(errors="replace"))
+    for repository in (production.root, place / "remote.git"):
+        found[f"objects of {repository}"] = shown_in(_objects(repository))
+    assert {name: forms for name, forms in found.items() if forms} == {}
+
+
+def shown_in(text: str) -> list[str]:
+    """Which writings of the password, or of eight characters of it, stand in a text."""
+    return [form for form in FORMS if form in text]
+
+
+def _objects(repository: Path) -> str:
+    command = ["git", "cat-file", "--batch-all-objects", "--batch"]
+    done = subprocess.run(command, cwd=repository, check=True, capture_output=True)
+    return done.stdout.decode(errors="replace")
+
+
+def _forms() -> Iterator[str]:
+    pieces = [PASSWORD[at : at + 8] for at in range(len(PASSWORD) - 7)]
+    for piece in (PASSWORD, *pieces):
+        yield piece
+        yield quote(piece, safe="")
+        yield quote_plus(piece)
+        yield json.dumps(piece)[1:-1]
+        yield repr(piece)[1:-1]
+    for offset in range(3):
+        whole = base64.b64encode(b"\0" * offset + PASSWORD.encode()).decode()
+        yield from (whole[at : at + 16] for at in range(4, len(whole) - 18))
+    yield PASSWORD.encode().hex()
+
+
+FORMS = sorted({form for form in _forms() if len(form) >= 8})
+
+
+class watched_processes:  # noqa: N801
+    """The command lines of all processes that a run starts, as everybody on the machine sees."""
+
+    def __init__(self, production: Production) -> None:
+        self._mark = os.fsencode(production.root.parent / "mark")
+        self._seen: set[str] = set()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> set[str]:
+        self._thread.start()
+        return self._seen
+
+    def __exit__(self, *exc: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.is_set():
+            for entry in Path("/proc").glob("[0-9]*"):
+                try:
+                    if self._mark in (entry / "environ").read_bytes():
+                        line = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
+                        self._seen.add(line.decode(errors="replace"))
+                except OSError:
+                    continue
+            time.sleep(0.005)

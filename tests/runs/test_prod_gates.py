@@ -1,0 +1,385 @@
+"""Every gate of a production run, one refusal each: nothing changes, and the run says why."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from support.fresh_copy import git
+from support.production_project import Production, Rehearsal
+from support.staging_project import Run
+
+UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
+IMPATIENT = '[tool.housekeeping]\nlint = false\nlock_timeout = "200ms"\n'
+OPEN_TABLE = "CREATE TABLE desk.open (tenant_id uuid NOT NULL);\n"
+OBJECTS = "checks/objects.toml"
+
+
+def refused(production: Production, run: Run, *said: str, code: int = 1) -> None:
+    """Nothing has changed, and the run says so and why."""
+    assert production.before.differences(production.state) == []
+    assert run.code == code, run.output
+    assert "Traceback" not in run.output, run.output
+    for words in said:
+        assert words in run.output, run.output
+    if run.audit_path is not None:
+        assert run.outcome in ("refused", "rolled_back")
+
+
+# -- a check of each kind, a migration at each place ----------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("files", "failed", "said"),
+    [
+        pytest.param(
+            {"sql/migrations/0005_drop.sql": "ALTER TABLE desk.note DROP COLUMN body;\n"},
+            f"{OBJECTS}::table desk.note",
+            "body",
+            id="an object that is not as declared",
+        ),
+        pytest.param(
+            {"sql/migrations/0005_bad.sql": "INSERT INTO vault.secret VALUES (1, '');\n"},
+            "checks/queries/no_empty_secret.sql::query",
+            "no_empty_secret",
+            id="a query that finds something",
+        ),
+        pytest.param(
+            {"sql/migrations/0005_open.sql": OPEN_TABLE},
+            "checks/rls.toml::rls-not-enabled",
+            "desk.open",
+            id="a table without row-level security",
+        ),
+        pytest.param(
+            {
+                "sql/policies/vault.sql": "GRANT USAGE ON SCHEMA vault TO desk_app;\n"
+                "GRANT SELECT ON vault.secret TO desk_app;\n"
+            },
+            "checks/boundaries.toml::desk stays out of the vault",
+            "vault.secret",
+            id="a boundary that is crossed",
+        ),
+        pytest.param(
+            {"checks/test_no.py": "def test_it(): assert 1 == 2\n"},
+            "checks/test_no.py::test_it",
+            "assert 1 == 2",
+            id="a test that fails",
+        ),
+        pytest.param(
+            {"sql/migrations/0005_drop.sql": "DROP TABLE vault.secret;\n"},
+            "checks/queries/no_empty_secret.sql::query",
+            "vault.secret",
+            id="a query whose table is dropped",
+        ),
+        pytest.param(
+            {
+                "sql/migrations/0005_drop.sql": "DROP VIEW IF EXISTS desk.pressing;\n"
+                "DROP TABLE desk.ticket CASCADE;\n",
+                "sql/views/pressing.sql": None,
+                "sql/policies/note.sql": None,
+            },
+            "checks/test_desk.py::test_a_tenant_sees_its_own",
+            "desk.ticket",
+            id="a table that a test needs is dropped",
+        ),
+    ],
+)
+def test_a_check_that_fails(
+    production: Production, files: dict[str, str | None], failed: str, said: str
+) -> None:
+    production.change({"pyproject.toml": UNPROVED, **files})
+    run = production.promote()
+    refused(production, run, "Not promoted: rolled back", said)
+    assert run.outcome == "rolled_back"
+    assert run.steps[failed] == "failed"
+    assert run.steps["promote"] == "skipped"
+
+
+PLACES = [
+    "sql/migrations/0002_notes.sql",
+    "sql/migrations/0003_urgency.sql",
+    "sql/migrations/0004_words.sql",
+    "sql/views/pressing.sql",
+    "sql/policies/note.sql",
+]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_file_that_fails(production: Production, place: str) -> None:
+    text = (production.root / place).read_text(encoding="utf-8")
+    broken = text + "INSERT INTO desk.ticket (tenant_id, subject) VALUES (NULL, 'nobody');\n"
+    production.change({"pyproject.toml": UNPROVED, place: f"-- hk: row-security=on\n{broken}"})
+    run = production.promote()
+    refused(production, run, f"{place}:", "SQLSTATE")
+    assert run.outcome == "rolled_back"
+    assert run.steps[f"{place}::apply"] == "failed"
+    after = PLACES[PLACES.index(place) + 1 :]
+    assert {run.steps[f"{each}::apply"] for each in after} <= {"skipped"}
+    assert run.steps["promote"] == "skipped"
+
+
+# -- what only the end of the transaction tells ---------------------------------------------------
+
+NEVER = """
+CREATE FUNCTION vault.refuse() RETURNS trigger LANGUAGE plpgsql SET search_path = ''
+AS $$ BEGIN RAISE EXCEPTION 'the books do not balance'; END $$;
+"""
+DEFERRED = f"""-- hk: row-security=on
+{NEVER}
+CREATE CONSTRAINT TRIGGER balance AFTER INSERT ON vault.secret
+DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION vault.refuse();
+INSERT INTO vault.secret VALUES (1, 'content');
+"""
+# The history is written after everything was made immediate; this makes it deferred again.
+AT_COMMIT = f"""
+{NEVER}
+CREATE CONSTRAINT TRIGGER balance AFTER INSERT ON vault.secret
+DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION vault.refuse();
+CREATE FUNCTION vault.meddle() RETURNS trigger LANGUAGE plpgsql SET search_path = ''
+AS $$ BEGIN
+    SET CONSTRAINTS ALL DEFERRED;
+    INSERT INTO vault.secret VALUES (1, 'content');
+    RETURN NULL;
+END $$;
+CREATE TRIGGER meddle AFTER INSERT ON housekeeping.history
+FOR EACH STATEMENT EXECUTE FUNCTION vault.meddle();
+"""
+
+
+@pytest.mark.parametrize(
+    "text", [pytest.param(DEFERRED, id="seen"), pytest.param(AT_COMMIT, id="only at COMMIT")]
+)
+def test_a_deferred_constraint(production: Production, text: str) -> None:
+    production.change({"pyproject.toml": UNPROVED, "sql/migrations/0005_balance.sql": text})
+    run = production.promote()
+    refused(production, run, "the books do not balance")
+    assert run.outcome == "rolled_back"
+    if text == AT_COMMIT:
+        assert "COMMIT: the books do not balance" in run.output
+        assert run.steps["promote"] == "failed"
+
+
+# -- before anything is touched -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("word", [None, "promote", "PROMOTE ", "yes", ""])
+def test_only_the_exact_word(production: Production, word: str | None) -> None:
+    run = production.promote(confirm=word)
+    refused(production, run, "--hk-mode=prod --hk-confirm=PROMOTE", code=4)
+
+
+def test_every_missing_variable_is_named_at_once(production: Production) -> None:
+    run = production.promote(PGHOST_PROD="", PGUSER_PROD="", PGPASSWORD_PROD="")
+    refused(production, run, "not set: PGHOST_PROD, PGUSER_PROD, PGPASSWORD_PROD", code=4)
+
+
+@pytest.mark.parametrize("mode", ["disable", "allow", "prefer"])
+def test_what_leaves_the_machine_is_encrypted(production: Production, mode: str) -> None:
+    run = production.promote(PGHOST_PROD="db.example.invalid", PGSSLMODE_PROD=mode)
+    refused(production, run, f"PGSSLMODE_PROD = '{mode}'", "encrypted or refused", code=4)
+
+
+def test_a_wrong_password_is_no_secret_to_tell(production: Production) -> None:
+    run = production.promote(PGPASSWORD_PROD="not-the-Passw0rd-at-all")
+    refused(production, run, "password authentication failed", code=4)
+    assert "not-the-Passw0rd" not in run.output
+
+
+@pytest.mark.parametrize(
+    "name", ["sql/migrations/0009_new.sql", "checks/new.txt", "pyproject.toml"]
+)
+def test_uncommitted_changes(production: Production, name: str) -> None:
+    path = production.root / name
+    text = path.read_text(encoding="utf-8") if path.exists() else "SELECT 1;"
+    path.write_text(f"{text}\n", encoding="utf-8")
+    refused(production, production.promote(), "uncommitted changes", name, code=4)
+
+
+def test_no_repository(production: Production) -> None:
+    shutil.rmtree(production.root / ".git")
+    refused(production, production.promote(), "nothing to attest", "git repository", code=4)
+
+
+# -- history, drift, identity, evidence -----------------------------------------------------------
+
+FIRST = "sql/migrations/0001_tickets.sql"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        pytest.param(lambda text: text.replace("text NOT NULL", "text"), "was edited", id="edited"),
+        pytest.param(lambda _: None, "no longer there", id="removed"),
+        pytest.param(lambda text: f"-- a remark\n{text}", "comments", id="only a comment"),
+    ],
+)
+def test_an_applied_file(
+    production: Production, change: Callable[[str], str | None], said: str
+) -> None:
+    text = (production.root / FIRST).read_text(encoding="utf-8")
+    production.change({"pyproject.toml": UNPROVED, FIRST: change(text)})
+    refused(production, production.promote(), FIRST, said)
+
+
+def test_a_file_out_of_order(production: Production) -> None:
+    production.change({"pyproject.toml": UNPROVED, "sql/migrations/0000_late.sql": "SELECT 1;\n"})
+    refused(production, production.promote(), "sql/migrations/0000_late.sql")
+
+
+def test_drift_is_named_and_may_be_accepted(production: Production) -> None:
+    production.execute("ALTER TABLE desk.ticket ADD COLUMN smuggled text")
+    drifted = production.state
+    run = production.promote()
+    assert (run.code, run.outcome) == (1, "refused"), run.output
+    assert production.state == drifted
+    assert run.steps["precheck::drift"] == "failed"
+    assert "smuggled" in run.output
+    found = re.search(r"--hk-accept-drift=(\w+)", run.output)
+    assert found is not None
+    wrong = production.promote("--hk-accept-drift=0123456789abcdef")
+    assert (wrong.code, wrong.outcome) == (1, "refused"), wrong.output
+    assert production.state == drifted
+    accepted = production.promote(found[0])
+    assert (accepted.code, accepted.outcome) == (0, "promoted"), accepted.output
+
+
+def test_another_server_than_the_one_promoted_before(production: Production) -> None:
+    pin = '{"system_identifier": "7000000000000000000", "database": "production"}\n'
+    production.change({"ops/production.json": pin})
+    refused(production, production.promote(), "wrong-target", "7000000000000000000")
+
+
+def test_another_database_than_the_one_promoted_before(production: Production) -> None:
+    production.server.copy("second_promotion", "elsewhere")
+    run = production.promote(PGDATABASE_PROD="elsewhere")
+    refused(production, run, "wrong-target", "elsewhere")
+    assert production.server.state("elsewhere") == production.before
+
+
+def test_what_no_staging_run_has_proved(production: Production) -> None:
+    git(production.root, "branch", "--quiet", "-D", "housekeeping/audit/staging")
+    refused(production, production.promote(), "prove", "pytest --hk-mode=staging")
+
+
+def test_what_a_staging_run_has_proved_otherwise(production: Production) -> None:
+    production.change({"sql/migrations/0005_more.sql": "CREATE TABLE vault.more (id bigint);\n"})
+    refused(production, production.promote(), "prove", "pytest --hk-mode=staging")
+
+
+def test_a_privilege_that_the_promoter_lacks(production: Production) -> None:
+    production.execute("CREATE TABLE vault.foreign_land (id bigint)")
+    production.execute("ALTER TABLE vault.foreign_land OWNER TO postgres")
+    before = production.state
+    run = production.promote()
+    assert (run.code, run.outcome) == (1, "refused"), run.output
+    assert production.state == before
+    assert "GRANT SELECT ON vault.foreign_land TO promoter;" in run.output
+
+
+def test_segments_are_acknowledged(production: Production) -> None:
+    text = "-- hk: transaction=own\nALTER TYPE desk.urgency ADD VALUE 'never';\n"
+    production.change({"sql/migrations/0005_never.sql": text}, stage=True)
+    run = production.promote()
+    found = re.search(r"--hk-segments=\d", run.output)
+    assert found is not None, run.output
+    refused(production, run, "sql/migrations/0005_never.sql")
+    run = production.promote(found[0])
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+
+
+def test_nothing_pending(production: Production) -> None:
+    assert production.promote().outcome == "promoted"
+    after = production.state
+    run = production.promote()
+    assert (run.code, run.outcome) == (0, "nothing_to_promote"), run.output
+    assert production.state == after
+    assert run.steps[f"{OBJECTS}::table desk.note"] == "passed"
+
+
+def test_the_first_promotion(rehearsed: Rehearsal, tmp_path: Path) -> None:
+    production = rehearsed.fresh(tmp_path, first=True)
+    run = production.promote()
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    assert [row[0] for row in production.state.history] == [FIRST, "sql/policies/desk.sql"]
+
+
+# -- somebody else holds a lock -------------------------------------------------------------------
+
+
+@contextmanager
+def held(production: Production, seconds: float) -> Iterator[None]:
+    """A reader's lock on desk.ticket, until so long after the promotion first waits for it."""
+    done = threading.Event()
+    ready = threading.Event()
+
+    def hold() -> None:
+        with production.server.superuser() as connection, connection.transaction():
+            connection.execute("LOCK TABLE desk.ticket IN ACCESS SHARE MODE")
+            ready.set()
+            _wait_for_a_waiter(production, done)
+            done.wait(seconds)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        assert ready.wait(10)
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _wait_for_a_waiter(production: Production, done: threading.Event) -> None:
+    with production.server.superuser() as connection:
+        while not done.is_set():
+            found = connection.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone()
+            if found:
+                return
+            time.sleep(0.01)
+
+
+def test_a_lock_is_waited_for_and_the_batch_tried_again(production: Production) -> None:
+    production.change({"pyproject.toml": IMPATIENT})
+    with held(production, 0.4):
+        run = production.promote()
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    message = run.message("sql/migrations/0003_urgency.sql::apply")
+    assert "attempt 1: sql/migrations/0003_urgency.sql" in message
+    assert "55P03" in message
+    assert len(production.state.history) == 7
+
+
+def test_a_lock_that_is_never_let_go(production: Production) -> None:
+    production.change({"pyproject.toml": IMPATIENT})
+    with held(production, 60):
+        run = production.promote()
+    refused(production, run, "tried 5 times", "pg_stat_activity")
+    assert run.outcome == "rolled_back"
+
+
+def test_a_batch_that_begins_outside_of_a_transaction(rehearsed: Rehearsal, tmp_path: Path) -> None:
+    """What the batch itself has done by then is no change behind its back."""
+    production = rehearsed.fresh(tmp_path)
+    index = "CREATE INDEX CONCURRENTLY ticket_subject ON desk.ticket (subject);\n"
+    git(production.root, "rm", "-rq", "--cached", "sql/policies/note.sql", "sql/views/pressing.sql")
+    production.change(
+        {
+            "sql/migrations/0002_notes.sql": "-- hk: transaction=none\n" + index,
+            "sql/migrations/0003_urgency.sql": None,
+            "sql/migrations/0004_words.sql": None,
+            "sql/policies/note.sql": None,
+            "sql/views/pressing.sql": None,
+            "sql/seeds/tickets_and_notes.sql": None,
+            "checks/objects.toml": 'schemas = ["desk"]\nindexes = ["desk.ticket_subject"]\n',
+        },
+        stage=True,
+    )
+    run = production.promote("--hk-segments=2")
+    assert (run.code, run.outcome) == (0, "promoted"), run.output

@@ -1,0 +1,362 @@
+"""The production workflow does what it says: its steps run here against a sandbox and a remote."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import yaml
+
+from pytest_housekeeping.promotion.production.target_address import REQUIRED
+from pytest_housekeeping.sandbox import DATABASE, Sandbox
+from pytest_housekeeping.sandbox import start as start_sandbox
+from pytest_housekeeping.sandbox import stop as stop_sandbox
+from support.fresh_copy import ROOT, fresh_repository, git
+from support.git_http_server import git_over_http
+from support.workflow_runner import JobRun, Machine, load_job, run_job
+
+WORKFLOW = ROOT / ".github/workflows/housekeeping-prod-promotion.yml"
+ROLLBACK = ROOT / ".github/workflows/housekeeping-prod-rollback.yml"
+WATCH = ROOT / ".github/workflows/housekeeping-verify.yml"
+PROVE = "Prove, then commit"
+UNDO = "Show, prove, then commit"
+TOKEN = "a-token-for-the-push"
+# What GitHub's own client is asked for, in files beside it.
+_GH = """#!/usr/bin/env bash
+set -eu
+printf '%s\\0' "$@" >"$0.arguments"
+printf '%s' "$GH_TOKEN" >"$0.token"
+while [ "$1" != --body-file ]; do shift; done
+cp "$2" "$0.body"
+"""
+
+pytestmark = pytest.mark.xdist_group("workflows")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hosting:
+    """A bare repository in the place of the hosted one, a sandbox in that of production."""
+
+    folder: Path
+    bare: Path
+    url: str
+    production: Sandbox
+    python_bin: Path
+    pull_requests: Path = field(repr=False)
+
+    def run(self, confirm: str) -> JobRun:
+        inputs = {"confirm": confirm, "segments": "", "baseline": "", "accept_drift": ""}
+        return run_job(WORKFLOW, "promote", self._machine("run", inputs=inputs), github=_GITHUB)
+
+    def roll_back(self, to: str, confirm: str = "ROLLBACK") -> JobRun:
+        inputs = {"confirm": confirm, "to": to, "segments": "", "accept_drift": ""}
+        machine = self._machine("rollback", inputs=inputs)
+        return run_job(ROLLBACK, "rollback", machine, github=_GITHUB)
+
+    def verify(self, number: int) -> JobRun:
+        return run_job(WATCH, "verify", self._machine(f"verify{number}"), github=_GITHUB)
+
+    def _machine(self, name: str, **contexts: Any) -> Machine:
+        return Machine(
+            folder=self.folder / name,
+            python_bin=self.python_bin,
+            origin=self.url,
+            contexts={
+                "secrets": self.address,
+                "vars": {"PGSSLMODE_PROD": "", "PGSSLROOTCERT_PROD": ""},
+                **contexts,
+            },
+            programs=self.pull_requests.parent,
+        )
+
+    @property
+    def address(self) -> dict[str, str]:
+        lines = self.production.exports().splitlines()
+        return dict(line.removeprefix("export ").split("=", 1) for line in lines)
+
+    def refs(self) -> str:
+        return git(self.bare, "for-each-ref")
+
+    def branch(self, mode: str = "prod") -> str:
+        """The one branch that a promotion, or a rollback, has pushed."""
+        found = git(self.bare, "branch", "--list", "--format=%(refname:short)", f"*/audit/{mode}_*")
+        assert len(found.split()) == 1, found
+        return found
+
+    def audit(self, mode: str = "prod") -> dict[str, Any]:
+        branch = self.branch(mode)
+        names = git(self.bare, "ls-tree", "-r", "--name-only", branch, "ops/audit")
+        (name,) = (name for name in names.splitlines() if f"/{mode}_" in name and ".json" in name)
+        audit: dict[str, Any] = json.loads(git(self.bare, "show", f"{branch}:{name}"))
+        return audit
+
+    def pull_request(self) -> list[str] | None:
+        """The words after ``gh``, with which it was asked for."""
+        path = self.pull_requests.with_suffix(".arguments")
+        return path.read_text().split("\0")[:-1] if path.exists() else None
+
+    def body(self) -> str:
+        return self.pull_requests.with_suffix(".body").read_text(encoding="utf-8")
+
+    def tables(self) -> int:
+        """How many tables production has."""
+        host, port, database, user, password = self.address.values()
+        with psycopg.connect(
+            host=host, port=int(port), dbname=database, user=user, password=password
+        ) as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM pg_tables WHERE schemaname !~ '^(pg_|information_schema)'"
+            ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+_GITHUB = {
+    "event_name": "workflow_dispatch",
+    "event": {},
+    "repository": "somebody/somewhere",
+    "server_url": "https://github.example.invalid",
+    "ref": "refs/heads/main",
+    "ref_name": "main",
+    "actor": "somebody",
+    "run_id": "101",
+    "run_attempt": "1",
+}
+
+
+@pytest.fixture(scope="module")
+def clean_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python with nothing installed, as a runner has one."""
+    folder = tmp_path_factory.mktemp("python")
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    return folder / "bin"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return fresh_repository(tmp_path / "source")
+
+
+@pytest.fixture
+def hosting(
+    tmp_path: Path, source: Path, clean_python: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Hosting]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    bare = tmp_path / "origin.git"
+    git(tmp_path, "clone", "--quiet", "--bare", str(source), str(bare))
+    git(bare, "config", "http.receivepack", "true")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "gh").write_text(_GH)
+    (programs / "gh").chmod(0o755)
+    with ExitStack() as stack:
+        production, _ = start_sandbox(source)
+        stack.callback(stop_sandbox)
+        yield Hosting(
+            folder=tmp_path,
+            bare=bare,
+            url=stack.enter_context(git_over_http(bare, user="x-access-token", token=TOKEN)),
+            production=production,
+            python_bin=clean_python,
+            pull_requests=programs / "gh",
+        )
+
+
+def prove(source: Path, bare: Path) -> None:
+    """What the staging workflow has done with this commit: the proof is on the remote."""
+    subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "--hk-mode=staging"],
+        cwd=source,
+        check=True,
+        capture_output=True,
+    )
+    git(source, "push", "--quiet", str(bare), "main", "housekeeping/audit/staging")
+
+
+def test_a_confirmed_run_promotes_and_opens_the_pull_request(
+    hosting: Hosting, source: Path
+) -> None:
+    prove(source, hosting.bare)
+    head = git(hosting.bare, "rev-parse", "main")
+
+    run = hosting.run("PROMOTE")
+
+    assert [(s.name, s.outcome, s.output) for s in run.steps if s.outcome != "success"] == []
+    assert hosting.tables() > 20
+    audit = hosting.audit()
+    assert (audit["run"]["outcome"], audit["source"]["commit"]) == ("promoted", head)
+    assert audit["target"]["database"] == DATABASE
+    # The branch adds evidence to the commit that it attests, and main is as it was.
+    assert git(hosting.bare, "rev-parse", "main", f"{hosting.branch()}^") == f"{head}\n{head}"
+    changed = git(hosting.bare, "diff", "--name-only", "main", hosting.branch()).splitlines()
+    assert {name.split("/")[0] for name in changed} == {"ops"}
+    assert "ops/production.json" in changed
+    assert f"pushed: {hosting.branch()} to origin" in run.step(PROVE).output
+    asked = hosting.pull_request()
+    assert asked is not None
+    assert asked[:6] == ["pr", "create", "--base", "main", "--head", hosting.branch()]
+    assert asked[asked.index("--title") + 1].startswith("Promoted")
+    assert hosting.body() == run.summary != ""
+    assert "Promoted" in run.summary
+    (artifact,) = run.artifacts.iterdir()
+    assert {path.suffix for path in artifact.iterdir()} >= {".json", ".html"}
+    assert_no_secret(run, hosting)
+
+
+def test_a_rollback_is_a_pull_request_too(hosting: Hosting, source: Path) -> None:
+    """The promotion's evidence is a branch that nobody has merged yet."""
+    prove(source, hosting.bare)
+    assert hosting.run("PROMOTE").outcome == "success"
+    promoted = hosting.audit()["run"]["id"]
+
+    run = hosting.roll_back(promoted)
+
+    assert [(s.name, s.outcome, s.output) for s in run.steps if s.outcome != "success"] == []
+    assert hosting.tables() == 2  # the two of the history
+    undone = hosting.audit("rollback")["run"]
+    assert (undone["outcome"], undone["reverts"]) == ("promoted", promoted)
+    changed = git(hosting.bare, "diff", "--name-only", "main", hosting.branch("rollback"))
+    assert any(name.startswith("ops/incidents/") for name in changed.splitlines())
+    asked = hosting.pull_request()
+    assert asked is not None
+    assert asked[:6] == ["pr", "create", "--base", "main", "--head", hosting.branch("rollback")]
+    assert asked[asked.index("--title") + 1].startswith("Undone")
+    assert "this rollback undoes, the newest first:" in run.step(UNDO).output
+    (artifact,) = run.artifacts.iterdir()
+    assert {path.suffix for path in artifact.rglob("*.*")} >= {".json", ".html", ".md"}
+    assert_no_secret(run, hosting)
+
+
+def test_a_night_that_finds_something_opens_an_issue(hosting: Hosting, source: Path) -> None:
+    prove(source, hosting.bare)
+    assert hosting.run("PROMOTE").outcome == "success"
+    hosting.pull_requests.with_suffix(".arguments").unlink()
+
+    quiet = hosting.verify(1)
+    said_nothing = hosting.pull_request() is None
+    command, environment = hosting.production.psql("-c", _SLIP)
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    loud = hosting.verify(2)
+
+    assert [(s.name, s.output) for s in quiet.steps if s.outcome == "failure"] == []
+    assert said_nothing
+    assert "Verified" in quiet.summary
+    assert [s.name for s in loud.steps if s.outcome == "failure"] == ["Verify"]
+    asked = hosting.pull_request()
+    assert asked is not None
+    assert asked[:3] == ["issue", "create", "--title"]
+    assert asked[3].startswith("Production breaks a promise")
+    assert hosting.body() == loud.summary
+    assert "venture.orders" in hosting.body()
+    # Both nights stand in one log, which has no other ancestors.
+    assert git(hosting.bare, "rev-list", "--count", "housekeeping/audit/verify") == "2"
+    for run in (quiet, loud):
+        assert_no_secret(run, hosting)
+
+
+_SLIP = "ALTER TABLE venture.orders NO FORCE ROW LEVEL SECURITY"
+
+
+def test_a_failed_promotion_fails_the_job_and_opens_its_pull_request(
+    hosting: Hosting, source: Path
+) -> None:
+    """What staging cannot know: production has a schema of that name, made by hand."""
+    prove(source, hosting.bare)
+    command, environment = hosting.production.psql("-c", "CREATE SCHEMA venture")
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+
+    run = hosting.run("PROMOTE")
+
+    assert run.outcome == "failure"
+    assert [s.name for s in run.steps if s.outcome == "failure"] == [PROVE]
+    assert hosting.tables() == 0
+    assert hosting.audit()["run"]["outcome"] in ("rolled_back", "refused")
+    asked = hosting.pull_request()
+    assert asked is not None
+    assert asked[asked.index("--title") + 1].startswith("Not promoted")
+    assert hosting.body() == run.summary != ""
+    assert any(run.artifacts.iterdir())
+    assert_no_secret(run, hosting)
+
+
+def test_another_word_stops_at_the_first_step(hosting: Hosting) -> None:
+    refs = hosting.refs()
+
+    for word in ("promote", "", "PROMOTE ", "Promote", '" ] || true; [ "'):
+        run = hosting.run(word)
+
+        outcomes = [step.outcome for step in run.steps]
+        assert outcomes == ["failure", *["skipped"] * (len(outcomes) - 1)], word
+        assert "nothing was touched" in run.steps[0].output
+        assert list(run.workspace.iterdir()) == list(run.artifacts.iterdir()) == []
+        shutil.rmtree(run.workspace.parent)
+    run = hosting.roll_back("1a2b3c4d", "PROMOTE")
+    assert [step.outcome for step in run.steps][:2] == ["failure", "skipped"]
+    assert (hosting.tables(), hosting.refs(), hosting.pull_request()) == (0, refs, None)
+
+
+def assert_no_secret(run: JobRun, hosting: Hosting) -> None:
+    texts = [step.output for step in run.steps] + [run.summary]
+    texts += [path.read_text(encoding="utf-8") for path in run.artifacts.glob("*/*")]
+    texts += [(run.workspace / ".git/config").read_text(encoding="utf-8")]
+    for secret in (hosting.production.password, TOKEN):
+        assert not any(secret in text for text in texts)
+    password = hosting.production.password
+    found = subprocess.run(["grep", "-rlF", "--", password, run.workspace], capture_output=True)
+    assert found.stdout == b""
+
+
+@pytest.mark.parametrize(
+    ("workflow", "name", "prove"), [(WORKFLOW, "promote", PROVE), (ROLLBACK, "rollback", UNDO)]
+)
+def test_the_secrets_reach_the_one_step_that_needs_them(
+    workflow: Path, name: str, prove: str
+) -> None:
+    """Through its environment: not the job's, not another step's, on no command line."""
+    job = load_job(workflow, name)
+    holders = [step["name"] for step in job["steps"] if "secrets." in json.dumps(step)]
+    assert holders == [prove]
+    assert "secrets." not in json.dumps({k: v for k, v in job.items() if k != "steps"})
+    (step,) = (step for step in job["steps"] if step["name"] == prove)
+    assert {name: step["env"][name] for name in REQUIRED} == {
+        name: f"${{{{ secrets.{name} }}}}" for name in REQUIRED
+    }
+    assert not any("${{" in step.get("run", "") for step in job["steps"])
+
+
+@pytest.mark.parametrize(("workflow", "name"), [(WORKFLOW, "promote"), (ROLLBACK, "rollback")])
+def test_production_is_changed_by_hand_alone_and_one_waits_for_another(
+    workflow: Path, name: str
+) -> None:
+    document = yaml.safe_load(workflow.read_text(encoding="utf-8"))
+    # YAML 1.1 reads the key `on` as true.
+    triggers = document[True]
+
+    assert list(triggers) == ["workflow_dispatch"]
+    assert triggers["workflow_dispatch"]["inputs"]["confirm"]["required"] is True
+    assert "default" not in triggers["workflow_dispatch"]["inputs"]["confirm"]
+    assert document["concurrency"] == {
+        "group": "housekeeping-database-production",
+        "cancel-in-progress": False,
+    }
+    job = document["jobs"][name]
+    assert job["environment"] == "production"
+    assert job["permissions"] == {"contents": "write", "pull-requests": "write"}
+
+
+def test_it_uses_the_actions_of_the_staging_workflow() -> None:
+    """Two versions of one action would be two things to look after."""
+    staging = load_job(WORKFLOW.with_name("housekeeping-staging-selfcontained.yml"), "staging")
+    jobs = (load_job(WORKFLOW, "promote"), load_job(ROLLBACK, "rollback"))
+    used = {step["uses"] for job in jobs for step in job["steps"] if "uses" in step}
+
+    assert used <= {step["uses"] for step in staging["steps"] if "uses" in step}

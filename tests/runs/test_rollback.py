@@ -1,0 +1,420 @@
+"""A promotion undone: back to the very schema of before, in one transaction, or not at all."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from pytest_housekeeping.snapshot.difference import diff
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
+from support.fresh_copy import ROOT, git
+from support.production_project import PROMOTER, Production, Rehearsal, merge_audit
+from support.rollback_project import ROLLBACKS, STEM, schema_of
+from support.staging_project import Run
+
+HALF = {"sql/rollback/0003_urgency.sql": "ALTER TABLE desk.ticket DROP COLUMN urgency;\n"}
+UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
+INDEX = (
+    "-- hk: transaction=none\nCREATE INDEX CONCURRENTLY ticket_subject ON desk.ticket (subject);\n"
+)
+
+
+@dataclass(frozen=True)
+class Done:
+    """A second promotion that is in, and the id of its run."""
+
+    production: Production
+    run: str
+
+    @property
+    def schema(self) -> Fingerprint:
+        return schema_of(self.production)
+
+    def undo(self, *arguments: str, to: str | None = None, **options: Any) -> Run:
+        return self.production.undo(to or self.run, *arguments, **options)
+
+
+def as_it_is(production: Production, run: str) -> Done:
+    """What is there now is what a refusal has to leave."""
+    return Done(replace(production, before=production.state), run)
+
+
+@pytest.fixture
+def done(rehearsed: Rehearsal, promoted_run: str, tmp_path: Path) -> Done:
+    return Done(rehearsed.fresh(tmp_path, stem=STEM), promoted_run)
+
+
+@pytest.fixture(scope="module")
+def before(rehearsed: Rehearsal) -> Fingerprint:
+    """The schema that the first promotion left."""
+    with rehearsed.server.superuser("second_promotion") as connection:
+        return read_fingerprint(connection)
+
+
+def refused(done: Done, run: Run, *said: str, code: int = 1) -> None:
+    """Nothing has changed, and the run says so and why."""
+    assert done.production.unchanged
+    assert run.code == code, run.output
+    assert "Traceback" not in run.output, run.output
+    for words in said:
+        assert words in run.output, run.output
+
+
+def test_a_promotion_is_undone_and_promoted_again(done: Done, before: Fingerprint) -> None:
+    after = done.schema
+    done.production.execute(
+        "INSERT INTO desk.note (tenant_id, ticket_id, body)"
+        " SELECT tenant_id, id, 'of a user' FROM desk.ticket"
+    )
+    run = done.undo()
+
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    assert diff(before, done.schema) == ()
+    assert "Undone." in run.output
+    assert run.audit["run"]["mode"] == "rollback"
+    assert run.audit["run"]["reverts"] == done.run
+    jsonschema.validate(run.audit, json.loads((ROOT / "docs/audit.schema.json").read_text()))
+    assert [step["id"] for step in run.audit["steps"] if step["phase"] == "apply"] == [
+        "sql/policies/note.sql::drop",
+        "sql/views/pressing.sql::drop",
+        "sql/rollback/0004_words.sql::apply",
+        "sql/rollback/0003_urgency.sql::apply",
+        "sql/rollback/0002_notes.sql::apply",
+    ]
+    with done.production.server.superuser() as connection:
+        tickets = connection.execute("SELECT count(*) FROM desk.ticket").fetchone()
+        rows = connection.execute(
+            "SELECT kind, path FROM housekeeping.history WHERE run = %s ORDER BY id",
+            (run.audit["run"]["id"],),
+        ).fetchall()
+    assert tickets == (2,)
+    # History keeps both: what was applied, and that it was taken back.
+    assert rows == [
+        ("rollback", "sql/migrations/0004_words.sql"),
+        ("rollback", "sql/migrations/0003_urgency.sql"),
+        ("rollback", "sql/migrations/0002_notes.sql"),
+        ("rollback", "sql/policies/note.sql"),
+        ("rollback", "sql/views/pressing.sql"),
+    ]
+
+    merge_audit(done.production.root)
+    staged = done.production.stage()
+    assert (staged.code, staged.outcome) == (0, "promoted"), staged.output
+    assert staged.message("precheck::files").startswith("5 pending, ")
+    again = done.production.promote()
+    assert (again.code, again.outcome) == (0, "promoted"), again.output
+    assert diff(after, done.schema) == ()
+    refused_again = done.undo()
+    assert refused_again.code == 4
+    assert "was undone already, by run" in refused_again.output
+
+
+def test_it_shows_first_what_it_would_do(done: Done) -> None:
+    done.production.execute("ANALYZE desk.ticket")
+    run = done.undo("--collect-only", "-q", confirm=None)
+
+    assert (run.code, done.production.unchanged) == (0, True), run.output
+    shown = run.output[run.output.index("this rollback undoes") :]
+    order = ["note.sql", "pressing.sql", "0004_words", "0003_urgency", "0002_notes"]
+    places = [shown.index(name) for name in order]
+    assert places == sorted(places)
+    assert f"promotion {done.run} of 20" in shown
+    destroyed = shown[shown.index("and destroys:") :]
+    assert "column desk.ticket.urgency (about 2 rows in its table)" in destroyed
+    assert "table desk.note (nobody has counted the rows in its table)" in destroyed
+    assert run.audit_path is None
+
+
+def test_the_record_is_a_branch_with_an_incident_report(done: Done) -> None:
+    run = done.undo()
+    assert run.code == 0, run.output
+    name = re.search(r"incident: (ops/incidents/\S+\.md)", run.output)
+    assert name is not None, run.output
+    assert run.audit_path is not None
+    branch = f"housekeeping/audit/{run.audit_path.stem}"
+    committed = git(done.production.root, "show", "--name-only", "--format=", f"origin/{branch}")
+    assert name[1] in committed.splitlines()
+    report = (done.production.root / name[1]).read_text(encoding="utf-8")
+    for said in (
+        f"| undoes | `{done.run}` |",
+        "- removed table desk.note",
+        "| `desk.ticket` | AccessExclusiveLock |",
+        "table desk.note is destroyed",
+        "**What was the cause, and why did staging not show it?**",
+        run.audit["snapshot"]["before"]["sha256"],
+    ):
+        assert said in report, report
+    assert done.production.server.password not in report
+    for link in re.findall(r"\]\((\.\./[^)]+)\)", report):
+        assert (done.production.root / "ops/incidents" / link).resolve().is_file(), link
+    # The old evidence is as it was.
+    old = next(done.production.root.glob(f"ops/audit/prod_*_{done.run}.json"))
+    assert git(done.production.root, "status", "--porcelain", str(old)) == ""
+
+
+def test_only_on_the_word_and_whole(done: Done) -> None:
+    for confirm, arguments, said in (
+        (None, (), "no --hk-confirm: production is changed only on the exact word"),
+        ("PROMOTE", (), "--hk-confirm='PROMOTE'"),
+        ("rollback", (), "fix: pytest --hk-mode=rollback --hk-confirm=ROLLBACK --hk-to="),
+        ("ROLLBACK", ("-k", "notes"), "-k selects"),
+        ("ROLLBACK", ("--hk-mutate",), "--hk-mutate with --hk-mode=rollback"),
+    ):
+        refused(done, done.undo(*arguments, confirm=confirm), said, code=4)
+
+
+def test_what_names_nothing_to_undo(done: Done) -> None:
+    done.production.project.write({"sql/migrations/0009_later.sql": "SELECT 1;\n"})
+    done.production.project.commit("pending")
+    staged = done.production.stage()
+    for to, said in (
+        ("deadbeef", "names no promotion and no migration of this database"),
+        ("0009", "--hk-to=0009 was never applied here"),
+        ("0077", "names no promotion"),
+        ("*", "names no promotion"),
+        ("../../etc", "names no promotion"),
+        (staged.audit["run"]["id"], "is a run on another database"),
+    ):
+        run = done.undo(to=to)
+        refused(done, run, said, f"promotions that stand, the newest first: {done.run}, ", code=4)
+
+
+def test_a_mode_that_undoes_nothing_takes_no_name(done: Done) -> None:
+    run = done.production.promote(f"--hk-to={done.run}")
+    refused(done, run, "with --hk-mode=prod", "what is undone is named", code=4)
+    process = done.production.start(mode="rollback", confirm="ROLLBACK")
+    refused(done, done.production.project.finish(process), "no --hk-to", code=4)
+
+
+def test_a_history_that_was_copied_from_another_database(done: Done) -> None:
+    """The history says that the run went here; its audit says that it went elsewhere."""
+    server = done.production.server
+    server.copy("production", "elsewhere")
+    run = done.undo(PGDATABASE_PROD="elsewhere")
+
+    refused(done, run, f"run {done.run} went to ", "/production, and this is", code=4)
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_a_backup_that_was_edited(done: Done, committed: bool) -> None:
+    audit = next(done.production.root.glob(f"ops/audit/prod_*_{done.run}.json"))
+    path = json.loads(audit.read_text())["snapshot"]["before"]["path"]
+    with (done.production.root / path).open("a") as file:
+        file.write("CREATE TABLE public.planted ();\n")
+    if committed:
+        git(done.production.root, "commit", "-qam", "nobody will notice")
+
+    refused(done, done.undo(), "was edited: it is not the backup that was kept")
+
+
+def test_an_audit_that_was_edited(done: Done) -> None:
+    audit = next(done.production.root.glob(f"ops/audit/prod_*_{done.run}.json"))
+    audit.write_text(audit.read_text().replace('"actor": "', '"actor": "not '))
+    git(done.production.root, "commit", "-qam", "nobody will notice")
+    for branch in ("refs/heads/housekeeping/audit", "refs/remotes/origin/housekeeping/audit"):
+        for name in git(
+            done.production.root, "for-each-ref", "--format=%(refname)", branch
+        ).split():
+            if done.run in name:
+                git(done.production.root, "update-ref", "-d", name)
+
+    refused(done, done.undo(), "was edited: it does not have its digest", code=4)
+
+
+def test_a_rollback_file_that_staging_has_not_seen(done: Done) -> None:
+    done.production.change({"sql/rollback/0004_words.sql": "DROP FUNCTION desk.words;\n"})
+
+    refused(done, done.undo(), "no committed staging audit has seen it undo its migration")
+
+
+def test_what_was_proved_as_it_is_needs_no_proof_again(done: Done) -> None:
+    """Until it is edited: then it is walked to, through those above it, and proved."""
+
+    def tried(run: Run) -> list[str]:
+        assert run.code == 0, run.output
+        return [step for step in run.steps if step.endswith("::round-trip")]
+
+    assert tried(done.production.stage()) == []
+    text = "-- Values go.\n" + ROLLBACKS["sql/rollback/0003_urgency.sql"]
+    done.production.change({"sql/rollback/0003_urgency.sql": text})
+    assert tried(done.production.stage()) == ["sql/rollback/0003_urgency.sql::round-trip"]
+    done.production.change({"sql/rollback/0003_urgency.sql": text.replace("DROP TYPE", "-- DROP")})
+    run = done.production.stage()
+    assert (run.code, run.outcome) == (1, "rolled_back"), run.output
+    assert "type desk.urgency" in run.output
+
+
+def test_a_rollback_file_without_its_migration(done: Done) -> None:
+    done.production.change({"sql/rollback/0005_nothing.sql": "SELECT 1;\n"})
+
+    refused(done, done.undo(), "sql/rollback/0005_nothing.sql undoes nothing", code=4)
+
+
+def test_what_a_rollback_leaves_behind_is_refused_and_can_be_accepted(done: Done) -> None:
+    done.production.change({**HALF, "pyproject.toml": UNPROVED})
+    run = done.undo()
+
+    refused(done, run, "type desk.urgency", "is there, and was not in the backup")
+    assert (run.outcome, run.steps["promote"]) == ("rolled_back", "skipped")
+    assert "as accepted" not in run.output
+    accepted = re.search(r"--hk-accept-drift=([0-9a-f]{64})", run.output)
+    assert accepted is not None
+    refused(done, done.undo(f"--hk-accept-drift={'0' * 64}"), "type desk.urgency")
+    run = done.undo(accepted[0])
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    assert "1 objects differ from the backup, as accepted" in run.message("rollback::backup")
+    assert "type desk.urgency" in [entry.name for entry in done.schema.entries]
+
+
+def test_what_changed_since_by_no_file(done: Done) -> None:
+    done.production.execute("CREATE INDEX by_hand ON desk.ticket (subject)")
+    here = as_it_is(done.production, done.run)
+    run = here.undo()
+
+    refused(here, run, "drift", "index desk.by_hand", "is there, and was not in the backup")
+    assert run.steps["precheck::drift"] == "passed"
+
+
+def test_row_level_security_has_to_hold_whatever_was_accepted(done: Done) -> None:
+    done.production.execute("ALTER TABLE desk.ticket NO FORCE ROW LEVEL SECURITY")
+    accepted = re.search(r"--hk-accept-drift=\w+", done.undo().output)
+    assert accepted is not None
+    here = as_it_is(done.production, done.run)
+    run = here.undo(accepted[0])
+
+    refused(here, run, "rls-not-forced")
+    assert run.steps["rollback::backup"] == "passed"
+
+
+def test_without_a_rollback_file_nothing_is_guessed(done: Done) -> None:
+    done.production.change({"sql/rollback/0003_urgency.sql": None})
+    run = done.undo()
+
+    refused(done, run, "sql/migrations/0003_urgency.sql", "has no sql/rollback/0003_urgency.sql")
+    assert "NO ROLLBACK FILE, nothing will run" in run.output
+    assert run.outcome == "refused"
+    (proposal,) = done.production.root.glob("ops/incidents/*_proposal.sql")
+    text = proposal.read_text(encoding="utf-8")
+    for said in ("destroys data", "DROP COLUMN", "DROP TYPE desk.urgency", "0003_urgency.sql"):
+        assert said in text, text
+    (report,) = done.production.root.glob("ops/incidents/*.md")
+    assert f"[A proposal]({proposal.name})" in report.read_text(encoding="utf-8")
+
+
+def test_a_number_goes_back_to_before_that_migration(done: Done, before: Fingerprint) -> None:
+    run = done.undo("--collect-only", "-q", to="0004", confirm=None)
+    assert "0004_words" in run.output
+    assert "0003_urgency.sql: undoes" not in run.output
+    run = done.undo(to="0004")
+    refused(done, run, "desk.note", "is there, and was not in the backup")
+    assert run.audit["run"]["reverts"] == done.run
+
+    run = done.undo(to="0002")
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    assert diff(before, done.schema) == ()
+
+
+def test_back_to_before_the_first_promotion(done: Done, rehearsed: Rehearsal) -> None:
+    """Two promotions in one transaction; nothing of the project is left but its history."""
+    with rehearsed.server.superuser("first_promotion") as connection:
+        empty = read_fingerprint(connection)
+    staged = done.production.stage()
+    assert staged.code == 0, staged.output
+    run = done.undo(to="0001")
+
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    assert diff(empty, done.schema) == ()
+    assert [step for step in run.steps if step.startswith("promote")] == ["promote"]
+
+
+def test_views_and_policies_go_back_to_their_text_of_before(done: Done) -> None:
+    """Nothing but a view was promoted; a file that is as it was had granted on the old one."""
+    second = done.schema
+    done.production.change(
+        {
+            "sql/views/pressing.sql": (
+                "DROP VIEW IF EXISTS desk.pressing;\n"
+                "CREATE VIEW desk.pressing WITH (security_invoker = true) AS\n"
+                "SELECT urgency AS how, id FROM desk.ticket;\n"
+                "GRANT SELECT ON desk.pressing TO desk_app;\n"
+            )
+        },
+        stage=True,
+    )
+    run = done.production.promote()
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    assert [each.name for each in diff(second, done.schema)][-1] == "view desk.pressing"
+    merge_audit(done.production.root)
+    undone = done.undo(to=run.audit["run"]["id"])
+
+    assert (undone.code, undone.outcome) == (0, "promoted"), undone.output
+    assert [step for step in undone.steps if step.startswith("sql/")] == [
+        "sql/policies/note.sql::drop",
+        "sql/views/pressing.sql::drop",
+        "sql/views/pressing.sql::apply",
+        "sql/policies/note.sql::apply",
+    ]
+    assert diff(second, done.schema) == ()
+
+    merge_audit(done.production.root)
+    staged = done.production.stage()
+    assert (staged.code, staged.outcome) == (0, "promoted"), staged.output
+    assert staged.message("precheck::files").startswith("1 pending, ")
+    again = done.production.promote()
+    assert (again.code, again.outcome) == (0, "promoted"), again.output
+
+
+def test_segments_are_undone_in_reverse_each_on_its_own(
+    production: Production, before: Fingerprint
+) -> None:
+    away = "-- hk: transaction=none\nDROP INDEX CONCURRENTLY desk.ticket_subject;\n"
+    production.change(
+        {
+            **ROLLBACKS,
+            "sql/migrations/0005_subject.sql": INDEX,
+            "sql/rollback/0005_subject.sql": away,
+            "sql/migrations/0006_mark.sql": "ALTER TABLE desk.ticket ADD mark int;\n",
+            "sql/rollback/0006_mark.sql": "ALTER TABLE desk.ticket DROP mark;\n",
+        },
+        stage=True,
+    )
+    run = production.promote("--hk-segments=3")
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    merge_audit(production.root)
+    to = run.audit["run"]["id"]
+    done = as_it_is(production, to)
+    refused(done, done.undo(), "the batch is 3 transactions", "--hk-segments=3")
+
+    # The second segment cannot be undone: the index is gone. The first one is, and stays so.
+    production.execute("ALTER INDEX desk.ticket_subject RENAME TO elsewhere")
+    run = done.undo("--hk-segments=3")
+    assert (run.code, run.outcome) == (1, "promoted_in_part"), run.output
+    assert "Undone in part" in run.output
+    assert run.steps["promote[1/3]"] == "passed"
+    production.execute("ALTER INDEX desk.elsewhere RENAME TO ticket_subject")
+
+    run = done.undo("--hk-segments=2")
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    assert diff(before, schema_of(production)) == ()
+
+
+def test_a_promotion_that_its_gates_rolled_back_is_an_incident_where_asked_for(
+    production: Production,
+) -> None:
+    settings = "[tool.housekeeping]\nlint = false\nincident_on_failure = true\n"
+    production.change({"pyproject.toml": settings}, stage=True)
+    production.execute("INSERT INTO vault.secret VALUES (1, '')")
+    run = production.promote()
+
+    assert (run.code, run.outcome) == (1, "rolled_back"), run.output
+    (report,) = production.root.glob("ops/incidents/*.md")
+    text = report.read_text(encoding="utf-8")
+    assert "`checks/queries/no_empty_secret.sql::query` failed" in text
+    assert "None of it was committed" in text
+    assert f"as `{PROMOTER}`" in text

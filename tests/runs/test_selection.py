@@ -1,0 +1,438 @@
+"""What runs, in which order, and what counts as a pass: evidence, never absence of failure."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from support.fresh_copy import git
+from support.staging_project import Project
+
+PLAN = [
+    "precheck::files",
+    "precheck::worktree",
+    "precheck::server",
+    "precheck::capacity",
+    "precheck::history",
+    "sql/migrations/0001_items.sql::apply",
+    "sql/migrations/0002_prices.sql::apply",
+    "sql/views/cheap.sql::apply",
+    "checks/objects.toml::schema shop",
+    "checks/objects.toml::table shop.item",
+    "checks/objects.toml::view shop.cheap",
+    "checks/queries/prices.sql::query",
+    "checks/test_shop.py::test_the_lamp_is_cheap",
+    "checks/test_shop.py::test_two_items",
+    "promote",
+]
+BEFORE = PLAN[:8]
+REVERSED = """
+import pytest
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    items.reverse()
+"""
+
+
+# -- order -------------------------------------------------------------------------------------
+
+
+def test_the_plan_is_what_is_collected_and_nothing_is_started(tmp_path: Path) -> None:
+    project = Project.make(tmp_path, files={"conftest.py": REVERSED})
+    run = project.run("--collect-only", "-q")
+    assert run.code == 0
+    assert run.output.split("\n\n")[0].splitlines() == PLAN
+    assert "hk_staging" not in (tmp_path / "folders").read_text(encoding="utf-8")
+    assert not (project.root / "ops").exists()
+
+
+def test_no_plugin_and_no_command_line_changes_the_order(tmp_path: Path) -> None:
+    project = Project.make(tmp_path, files={"conftest.py": REVERSED})
+    for arguments in (("-v",), ("-v", "checks", "sql/views", "sql/migrations")):
+        run = project.run(*arguments)
+        assert (run.code, run.outcome, run.ran) == (0, "promoted", PLAN), run.output
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("pytest_randomly"), reason="not installed")
+def test_random_order_is_no_order_of_a_plan(tmp_path: Path) -> None:
+    run = Project.make(tmp_path).run("-v", "--randomly-seed=7")
+    assert (run.code, run.ran) == (0, PLAN), run.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found", "fix"),
+    [
+        (("-n", "2"), "-n spreads the items over processes", "run it without -n"),
+        (("--dist", "each", "--tx", "popen"), "over processes", "run it without -n"),
+        (("-p", "no:html"), "pytest-html is switched off", "install pytest-html"),
+    ],
+)
+def test_what_would_break_the_run_is_refused(
+    tmp_path: Path, arguments: tuple[str, ...], found: str, fix: str
+) -> None:
+    run = Project.make(tmp_path).run(*arguments)
+    assert run.code == 4, run.output
+    assert found in run.output
+    assert "why: " in run.output
+    assert fix in run.output
+    assert "Traceback" not in run.output
+
+
+# -- a part of the plan ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ran", "pulled_in"),
+    [
+        pytest.param(("-k", "lamp"), [*BEFORE, PLAN[12]], 8, id="keyword"),
+        pytest.param(("-m", "query"), [*BEFORE, PLAN[11]], 8, id="kind"),
+        pytest.param(("-m", "verify and not object"), [*BEFORE, *PLAN[11:14]], 8, id="phase"),
+        pytest.param(("checks/test_shop.py",), [*BEFORE, *PLAN[12:14]], 8, id="path"),
+        pytest.param((PLAN[10],), [*BEFORE, PLAN[10]], 8, id="node id"),
+        pytest.param(("sql/migrations/0002_prices.sql",), PLAN[:7], 6, id="migration"),
+        pytest.param(("-m", "precheck"), PLAN[:5], 0, id="what belongs to no file"),
+        pytest.param(("-k", "promote"), [], 0, id="promote cannot be selected"),
+    ],
+)
+def test_a_selection_brings_what_it_needs(
+    tmp_path: Path, arguments: tuple[str, ...], ran: list[str], pulled_in: int
+) -> None:
+    project = Project.make(tmp_path, repository=True)
+    run = project.run("-v", *arguments)
+    assert run.ran == ran, run.output
+    assert (run.code, run.outcome) == ((0 if ran else 5), "rolled_back")
+    left_out = len(PLAN) - len(ran)
+    assert f"{left_out} steps of the plan left out, {pulled_in} pulled in" in run.output
+    assert run.steps["promote"] == "skipped"
+    assert "not committed: only part of the plan was run" in run.output
+    assert git(project.root, "branch", "--list", "housekeeping/*") == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--deselect", "checks/test_shop.py::test_two_items"),
+        ("--ignore", "checks/queries"),
+        ("--ignore-glob", "*.toml"),
+        ("-k", "not two"),
+    ],
+)
+def test_leaving_one_check_out_promotes_nothing(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    run = Project.make(tmp_path).run("-v", *arguments)
+    assert (run.code, run.outcome) == (0, "rolled_back"), run.output
+    assert "promote" not in run.ran
+    assert run.steps["promote"] == "skipped"
+
+
+def test_an_option_that_leaves_nothing_out_is_no_selection(tmp_path: Path) -> None:
+    run = Project.make(tmp_path).run("-v", "-k", "not elsewhere")
+    assert (run.code, run.outcome, run.ran) == (0, "promoted", PLAN), run.output
+
+
+# -- only evidence of passing counts -------------------------------------------------------------
+
+MARK = """
+import pytest
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if {match!r} in item.nodeid:
+            item.add_marker(pytest.mark.{mark})
+"""
+HIDE = """
+import pytest
+
+
+def pytest_collection_modifyitems(items):
+    items[:] = [item for item in items if {match!r} not in item.nodeid]
+"""
+TWO = PLAN[13]
+
+
+@pytest.mark.parametrize(
+    ("files", "missing"),
+    [
+        pytest.param(
+            {"conftest.py": MARK.format(match="prices.sql::query", mark="skip")},
+            "checks/queries/prices.sql::query (skipped)",
+            id="a step marked skip",
+        ),
+        pytest.param(
+            {"conftest.py": MARK.format(match="table shop.item", mark="xfail")},
+            "checks/objects.toml::table shop.item (skipped)",
+            id="a step marked xfail",
+        ),
+        pytest.param(
+            {"conftest.py": MARK.format(match="test_two", mark="xfail(strict=False)")},
+            f"{TWO} (skipped)",
+            id="a test marked xfail that passes",
+        ),
+        pytest.param(
+            {"conftest.py": HIDE.format(match="view shop.cheap")},
+            "",
+            id="a step hidden by a conftest",
+        ),
+        pytest.param(
+            {"conftest.py": HIDE.format(match="test_two")},
+            f"{TWO} (never reported)",
+            id="a test hidden by a conftest",
+        ),
+        pytest.param(
+            {"checks/conftest.py": "collect_ignore = ['test_shop.py']\n"},
+            f"{TWO} (never reported)",
+            id="a file that a conftest ignores",
+        ),
+        pytest.param(
+            {"checks/test_no.py": "if False:\n    def test_it() -> None: ...\n"},
+            "checks/test_no.py::test_it (never reported)",
+            id="a test behind a condition",
+        ),
+        pytest.param(
+            {"checks/test_no.py": "def test_it() -> None: ...\n\n\ndel test_it\n"},
+            "checks/test_no.py::test_it (never reported)",
+            id="a test that is deleted",
+        ),
+        pytest.param(
+            {
+                "checks/test_no.py": "class TestIt:\n    __test__ = False\n\n"
+                "    class TestInner:\n        def test_it(self) -> None: ...\n"
+            },
+            "checks/test_no.py::TestIt::TestInner::test_it (never reported)",
+            id="a class that is no test",
+        ),
+        pytest.param(
+            {"checks/test_no.py": "import pytest\n\n\ndef test_it(): pytest.skip('later')\n"},
+            "checks/test_no.py::test_it (skipped)",
+            id="a test that skips",
+        ),
+        pytest.param(
+            {"checks/test_no.py": "import pytest\n\n\ndef test_it(): pytest.xfail('known')\n"},
+            "checks/test_no.py::test_it (skipped)",
+            id="a test that is expected to fail",
+        ),
+        pytest.param(
+            {
+                "checks/test_no.py": "import pytest\n\n\n"
+                "@pytest.mark.parametrize('n', [1, pytest.param(2, marks=pytest.mark.skip)])\n"
+                "def test_it(n): ...\n"
+            },
+            "checks/test_no.py::test_it (skipped)",
+            id="one case of a test",
+        ),
+        pytest.param(
+            {
+                "checks/test_no.py": "import pytest\n\n\n"
+                "@pytest.mark.parametrize('n', [])\ndef test_it(n): ...\n"
+            },
+            "checks/test_no.py::test_it (skipped)",
+            id="a test without a case",
+        ),
+    ],
+)
+def test_what_has_not_passed_stops_the_promotion(
+    tmp_path: Path, files: dict[str, str], missing: str
+) -> None:
+    run = Project.make(tmp_path, files=files).run()
+    if not missing:
+        assert (run.code, run.outcome) == (0, "promoted"), run.output
+        return
+    assert (run.code, run.outcome) == (1, "rolled_back"), run.output
+    assert missing in run.output
+    assert missing in run.message("promote")
+    assert run.steps["promote"] == "failed"
+    assert "Traceback" not in run.output
+
+
+@pytest.mark.parametrize("mark", ["skip", "xfail", "xfail(strict=False, raises=Exception)"])
+def test_promote_itself_is_not_waved_through(tmp_path: Path, mark: str) -> None:
+    """Whoever marks it may have it, but no run that promotes nothing ends well."""
+    files = {
+        "conftest.py": MARK.format(match="promote", mark=mark),
+        "checks/test_no.py": "if False:\n    def test_it() -> None: ...\n",
+    }
+    run = Project.make(tmp_path, files=files).run()
+    assert (run.code, run.outcome) == (1, "rolled_back"), run.output
+
+
+@pytest.mark.parametrize(
+    ("text", "failed", "said"),
+    [
+        pytest.param("def test_it(): assert 1 == 2\n", "test_it", "assert 1 == 2", id="it fails"),
+        pytest.param(
+            "import pytest\n\n\n@pytest.fixture\ndef it():\n    yield\n    raise OSError('late')\n"
+            "\n\ndef test_it(it): ...\n",
+            "test_it",
+            "late",
+            id="its teardown fails",
+        ),
+        pytest.param(
+            "import pytest\n\n\n@pytest.fixture\ndef it():\n    raise OSError('early')\n\n\n"
+            "def test_it(it): ...\n",
+            "test_it",
+            "early",
+            id="its fixture fails",
+        ),
+        pytest.param("async def test_it(): ...\n", "test_it", "async", id="nobody awaits it"),
+    ],
+)
+def test_a_test_that_fails_blocks_the_promotion(
+    tmp_path: Path, text: str, failed: str, said: str
+) -> None:
+    run = Project.make(tmp_path, files={"checks/test_no.py": text}).run("-v")
+    step = f"checks/test_no.py::{failed}"
+    assert (run.code, run.outcome) == (1, "rolled_back"), run.output
+    assert run.steps[step] == "failed"
+    assert said in run.message(step)
+    assert run.message("promote") == f"blocked by {step}"
+    assert run.steps[PLAN[13]] == "passed"
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("pytest_rerunfailures"), reason="not installed")
+def test_a_test_that_passes_at_the_second_try_has_failed_at_the_first(tmp_path: Path) -> None:
+    text = (
+        "import pytest\n\ntries = []\n\n\n@pytest.mark.flaky(reruns=2)\ndef test_it():\n"
+        "    tries.append(1)\n    assert len(tries) > 1\n"
+    )
+    run = Project.make(tmp_path, files={"checks/test_no.py": text}).run("-v")
+    assert (run.code, run.outcome) == (1, "rolled_back"), run.output
+    assert run.steps["checks/test_no.py::test_it"] == "failed"
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("pytest_order"), reason="not installed")
+def test_a_test_that_wants_to_be_last_is_before_promote(tmp_path: Path) -> None:
+    text = "import pytest\n\n\n@pytest.mark.order(-1)\ndef test_it(): ...\n"
+    text += "\n\n@pytest.mark.order(1)\ndef test_first(): ...\n"
+    run = Project.make(tmp_path, files={"checks/test_z.py": text}).run("-v")
+    more = ["checks/test_z.py::test_it", "checks/test_z.py::test_first"]
+    assert (run.code, run.ran) == (0, [*PLAN[:-1], *more, PLAN[-1]]), run.output
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("pytest_repeat"), reason="not installed")
+def test_what_is_repeated_has_to_pass_every_time(tmp_path: Path) -> None:
+    text = "tries = []\n\n\ndef test_it():\n    tries.append(1)\n    assert len(tries) < 2\n"
+    run = Project.make(tmp_path, files={"checks/test_no.py": text}).run("-v", "--count=2")
+    assert (run.code, run.outcome) == (1, "rolled_back"), run.output
+    assert run.steps["checks/test_no.py::test_it"] == "failed"
+
+
+def test_a_file_that_cannot_be_imported_promotes_nothing(tmp_path: Path) -> None:
+    text = "import no_such_module\n\n\ndef test_it(): ...\n"
+    run = Project.make(tmp_path, files={"checks/test_no.py": text}).run()
+    assert run.code == 2, run.output
+    assert "no_such_module" in run.output
+    assert run.audit["run"]["outcome"] in ("refused", "rolled_back")
+    assert run.steps["promote"] == "skipped"
+
+
+def test_tests_that_only_python_knows_count_as_well(tmp_path: Path) -> None:
+    """Inherited, imported or generated: no syntax tree tells of them, and they must pass too."""
+    text = (
+        "import unittest\n\n\nclass TestOne:\n    value = 1\n\n"
+        "    def test_it(self):\n        assert self.value == 1\n\n\n"
+        "class TestTwo(TestOne):\n    value = 2\n\n\n"
+        "class Old(unittest.TestCase):\n    def test_old(self):\n        pass\n"
+    )
+    run = Project.make(tmp_path, files={"checks/test_more.py": text}).run("-v")
+    assert (run.code, run.outcome) == (1, "rolled_back"), run.output
+    assert run.steps["checks/test_more.py::TestTwo::test_it"] == "failed"
+    assert run.steps["checks/test_more.py::Old::test_old"] == "passed"
+
+
+# -- a test may do what it likes -----------------------------------------------------------------
+
+ENDS = "def test_it(hk_connection):\n    {0}\n"
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("hk_connection.commit()", "a check called commit()"),
+        ("hk_connection.rollback()", "a check called rollback()"),
+        ("hk_connection.close()", "a check called close()"),
+        ("hk_connection.execute('COMMIT')", "a check called COMMIT"),
+        ("hk_connection.execute('SELECT 1; ROLLBACK; SELECT 2')", "a check called ROLLBACK"),
+        ("hk_connection.cursor().execute('/* */ end')", "a check called COMMIT"),
+    ],
+)
+def test_no_test_ends_the_transaction(tmp_path: Path, statement: str, said: str) -> None:
+    run = Project.make(tmp_path, files={"checks/test_a.py": ENDS.format(statement)}).run()
+    assert (run.code, run.outcome) == (1, "rolled_back"), run.output
+    assert said in run.message("checks/test_a.py::test_it")
+    assert run.steps[TWO] == "passed"
+
+
+def test_a_commit_behind_our_back_is_not_called_rolled_back(tmp_path: Path) -> None:
+    """The level below psycopg cannot be guarded; what is said of the run must be true then."""
+    text = "def test_it(hk_connection):\n    hk_connection.pgconn.exec_(b'COMMIT')\n"
+    run = Project.make(tmp_path, files={"checks/test_a.py": text}).run()
+    assert run.code == 1, run.output
+    assert run.outcome not in ("rolled_back", "promoted")
+    assert "nothing was changed" not in run.output
+
+
+DIRTY = """
+import pytest
+
+
+def test_a(hk_connection):
+    hk_connection.execute("INSERT INTO shop.item (id, name) VALUES (3, 'sofa')")
+    hk_connection.execute("CREATE TEMPORARY TABLE mine ()")
+    hk_connection.execute("SET ROLE somebody")
+    hk_connection.execute("SET search_path = nowhere")
+    with hk_connection.transaction(force_rollback=True):
+        hk_connection.execute("RESET ROLE")
+
+
+def test_b(hk_connection):
+    with pytest.raises(Exception, match="nothing"):
+        hk_connection.execute("SELECT * FROM nothing")
+
+
+def test_c(hk_connection):
+    row = hk_connection.execute(
+        "SELECT (SELECT count(*) FROM shop.item), current_user::text,"
+        " current_setting('search_path'), to_regclass('pg_temp.mine')"
+    ).fetchone()
+    assert row == (2, "hk_migrator", '"$user", public', None)
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_d(hk_connection, n):
+    with hk_connection.transaction():
+        hk_connection.execute("INSERT INTO shop.item (id, name) VALUES (9, 'desk')")
+
+
+def test_e(hk_mode, hk_plan):
+    assert hk_mode == "staging"
+    assert [file.name for file in hk_plan.files][0] == "0001_items.sql"
+"""
+
+
+def test_a_test_leaves_nothing_to_the_next_one(tmp_path: Path) -> None:
+    role = "CREATE ROLE somebody;\nGRANT somebody TO hk_migrator;\n"
+    files = {"checks/test_a.py": DIRTY, "sql/bootstrap/role.sql": role}
+    run = Project.make(tmp_path, files=files).run()
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+
+
+def test_a_test_that_loses_the_connection_is_named(tmp_path: Path) -> None:
+    text = "hk_connection.execute('SELECT pg_terminate_backend(pg_backend_pid())')"
+    run = Project.make(tmp_path, files={"checks/test_a.py": ENDS.format(text)}).run()
+    assert (run.code, run.outcome) == (1, "rolled_back"), run.output
+    assert run.steps["checks/test_a.py::test_it"] == "failed"
+    assert run.steps["promote"] == "skipped"
+    assert "pytest_housekeeping/" not in run.output.partition("short test summary")[2]
+
+
+def test_an_unknown_setting_of_a_role_is_named(tmp_path: Path) -> None:
+    text = "def test_it(hk_role):\n    with hk_role('desk_app', team_id=1): ...\n"
+    run = Project.make(tmp_path, "tenants", {"checks/test_a.py": text}).run()
+    assert (run.code, run.outcome) == (1, "rolled_back"), run.output
+    message = run.message("checks/test_a.py::test_it")
+    assert "hk_role: the setting 'team_id' is unknown" in message
+    assert "context of rls.toml is app.tenant_id" in message

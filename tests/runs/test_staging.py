@@ -1,0 +1,397 @@
+"""A whole staging run: the plan in order, the evidence, its commit, and nothing left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import jsonschema
+import psycopg
+import pytest
+
+from support.fresh_copy import ROOT, git
+from support.ordinary_user import become_ordinary
+from support.postgres_service import postgres_service
+from support.staging_project import Project, Run
+
+BRANCH = "housekeeping/audit/staging"
+PHASES = ["precheck", "apply", "seed", "verify", "tripwire", "promote"]
+SLOW = {"sql/migrations/0003_slow.sql": "SELECT pg_sleep(60);\n"}
+
+
+def evidence(project: Project) -> list[str]:
+    """The files of evidence that the tip of its branch holds."""
+    names = git(project.root, "ls-tree", "-r", "--name-only", BRANCH, "ops/audit/")
+    return names.splitlines()
+
+
+def test_the_sample_is_proved_as_it_reads(tmp_path: Path) -> None:
+    project = Project.sample(tmp_path)
+    read = project.run("--collect-only", "-q").output.split("\n\n")[0].splitlines()
+    run = project.run("-v")
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    assert run.ran == read
+    behind = read[read.index("promote") + 1 :]
+    assert behind, "the applications' own tests see what is committed"
+    assert all(each.startswith("examples/") or "::running: " in each for each in behind)
+    planned = [step["id"] for step in run.audit["plan"]["steps"]]
+    assert list(dict.fromkeys(each.partition("[")[0] for each in read)) == planned
+    assert list(run.steps) == planned
+    assert set(run.steps.values()) == {"passed"}
+    assert all(step["examined"] > 0 for step in run.audit["steps"])
+    assert list(dict.fromkeys(step["phase"] for step in run.audit["steps"])) == PHASES
+
+
+def test_the_record_is_what_is_published(tmp_path: Path) -> None:
+    run = Project.make(tmp_path, "tenants").run()
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    schema = json.loads((ROOT / "docs" / "audit.schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(run.audit, schema)
+    assert run.audit["target"]["user"] == "hk_migrator"
+    assert run.audit["target"]["server_version"].startswith("16.")
+    assert run.audit["source"] == {
+        "commit": None,
+        "branch": None,
+        "dirty": False,
+        "dirty_paths": [],
+    }
+    assert "not committed: not in a git repository" in run.output
+    assert run.audit_path is not None
+    page = run.audit_path.with_suffix(".html").read_text(encoding="utf-8")
+    assert "checks/rls.toml::rls-not-forced" in page
+    loaded = r"<(?:script|img|link|iframe|source)\b[^>]*?(?:src|href)\s*=\s*[\"']?(?:https?:)?//"
+    assert re.findall(loaded, page) == []
+    assert re.findall(r"url\(\s*[\"']?https?:|@import", page) == []
+
+
+def test_the_evidence_is_committed_and_nothing_else_is_touched(tmp_path: Path) -> None:
+    project = Project.make(tmp_path, files={"notes.txt": "one\n"}, repository=True)
+    project.write({"notes.txt": "staged\n"})
+    git(project.root, "add", "notes.txt")
+    project.write({"notes.txt": "in work\n"})
+    head, index = git(project.root, "rev-parse", "HEAD"), project.root / ".git" / "index"
+    before = index.read_bytes()
+    run = project.run()
+    assert (run.code, run.audit["source"]["commit"]) == (0, head), run.output
+    assert run.audit_path is not None
+    json_name = run.audit_path.relative_to(project.root).as_posix()
+    assert evidence(project) == [json_name.replace(".json", ".html"), json_name]
+    shown = git(project.root, "show", f"{BRANCH}:{json_name}")
+    assert shown == run.audit_path.read_text(encoding="utf-8").rstrip("\n")
+    assert head[:12] in git(project.root, "log", "-1", "--format=%B", BRANCH)
+    assert index.read_bytes() == before
+    assert git(project.root, "symbolic-ref", "HEAD") == "refs/heads/main"
+    assert git(project.root, "rev-parse", "HEAD") == head
+    assert (project.root / "notes.txt").read_text(encoding="utf-8") == "in work\n"
+
+    second = project.run()
+    assert second.audit["chain"]["previous"] == run.audit["chain"]["digest"]
+    assert run.audit["chain"]["previous"] is None
+    assert len(evidence(project)) == 4
+
+
+def test_what_no_commit_holds_is_not_attested(tmp_path: Path) -> None:
+    project = Project.make(tmp_path, repository=True)
+    project.write({"checks/queries/names.sql": "SELECT id FROM shop.item WHERE name = ''\n"})
+    run = project.run()
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    assert run.audit["source"]["dirty"] is True
+    assert run.audit["source"]["dirty_paths"] == ["checks/queries/names.sql"]
+    assert "not committed: uncommitted changes" in run.output
+    assert git(project.root, "branch", "--list", BRANCH) == ""
+
+
+def test_evidence_that_nobody_wants_committed_is_written(tmp_path: Path) -> None:
+    project = Project.make(tmp_path, repository=True)
+    run = project.run("--hk-no-commit")
+    assert (run.code, run.outcome, run.audit["source"]["dirty"]) == (0, "promoted", False)
+    assert "not committed: --hk-no-commit" in run.output
+    assert git(project.root, "branch", "--list", BRANCH) == ""
+
+
+def test_a_repository_without_a_commit(tmp_path: Path) -> None:
+    project = Project.make(tmp_path)
+    git(project.root, "init", "--quiet")
+    run = project.run()
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    assert "not committed: no commit yet" in run.output
+
+
+def test_a_failed_run_is_evidence_too(tmp_path: Path) -> None:
+    broken = {"sql/migrations/0003_broken.sql": "SELECT 1 / 0;\n"}
+    project = Project.make(tmp_path, files=broken, repository=True)
+    run = project.run()
+    assert (run.code, run.outcome) == (1, "rolled_back"), run.output
+    assert len(evidence(project)) == 2
+    assert run.steps["sql/migrations/0003_broken.sql::apply"] == "failed"
+
+
+# -- whatever way it ends --------------------------------------------------------------------
+
+
+def started(project: Project) -> subprocess.Popen[str]:
+    """A run that is in the middle of its slow file."""
+    process = project.start("-v")
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and process.poll() is None:
+        journals = list(project.root.glob("ops/audit/*.journal.jsonl"))
+        if journals and "0002_prices.sql" in journals[0].read_text().partition("\n")[2]:
+            time.sleep(0.2)
+            return process
+        time.sleep(0.02)
+    raise AssertionError(project.finish(process).output)
+
+
+def test_ctrl_c_leaves_a_record_and_nothing_else(tmp_path: Path) -> None:
+    project = Project.make(tmp_path, files=SLOW)
+    process = started(project)
+    process.send_signal(signal.SIGINT)
+    run = project.finish(process, patience_s=10)
+    assert project.leftovers() == []
+    assert run.code == 2
+    assert run.outcome == "rolled_back"
+    assert run.steps["sql/migrations/0002_prices.sql::apply"] == "passed"
+    assert run.steps["sql/migrations/0003_slow.sql::apply"] == "skipped"
+    assert run.steps["promote"] == "skipped"
+    assert "everything that was required has passed" not in run.output
+    assert list(project.root.glob("ops/audit/*.journal.jsonl")) == []
+
+
+def test_what_a_kill_leaves_is_cleared_and_put_on_record_by_the_next_run(tmp_path: Path) -> None:
+    project = Project.make(tmp_path, files=SLOW)
+    process = started(project)
+    process.kill()
+    dead = project.finish(process)
+    assert dead.audit_path is None
+    assert project._processes() != []
+    project.write({"sql/migrations/0003_slow.sql": None})
+    run = project.run()
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    assert "a run that was killed is on record now" in run.output
+    (record,) = [path for path in project.audits() if path != run.audit_path]
+    audit = json.loads(record.read_text(encoding="utf-8"))
+    assert audit["run"]["outcome"] == "rolled_back"
+    outcomes = {step["id"]: step["outcome"] for step in audit["steps"]}
+    assert outcomes["sql/migrations/0002_prices.sql::apply"] == "passed"
+    assert outcomes["promote"] == "skipped"
+
+
+def test_keep_leaves_the_database_and_says_how_to_connect(tmp_path: Path) -> None:
+    project = Project.make(tmp_path)
+    run = project.finish(project.start("--hk-keep"))
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    data = Path(run.audit["target"]["host"])
+    try:
+        host = re.search(r"host=(\S+)", run.output) or re.search(r"-h (\S+)", run.output)
+        assert host is not None, run.output
+        assert host[1] == str(data)
+        name = run.audit["target"]["database"]
+        assert name in run.output
+        with psycopg.connect(host=str(data), dbname=name, user="hk_migrator") as connection:
+            assert connection.execute("SELECT count(*) FROM shop.item").fetchone() == (2,)
+        removal = re.search(r"remove it: (.*)", run.output)
+        assert removal is not None
+        subprocess.run(["sh", "-c", removal[1]], check=True)
+    finally:
+        pid = data / "postmaster.pid"
+        if pid.exists():
+            os.kill(int(pid.read_text().splitlines()[0]), signal.SIGQUIT)
+    assert project.leftovers() == []
+
+
+# -- where it runs ---------------------------------------------------------------------------
+
+
+def test_a_given_server_is_used_and_its_password_told_to_nobody(tmp_path: Path) -> None:
+    password = "s3cret&word"
+    with postgres_service(password) as port:
+        url = f"postgresql://postgres:s3cret%26word@127.0.0.1:{port}/postgres"
+        project = Project.make(tmp_path, "tenants")
+        runs = [
+            project.run("-v", f"--hk-staging-url={url}"),
+            project.run("-vv", HK_STAGING_URL=url),
+        ]
+        admin = psycopg.connect(url, autocommit=True)
+        databases = admin.execute("SELECT datname FROM pg_database ORDER BY 1").fetchall()
+        roles = admin.execute("SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_'").fetchall()
+        admin.close()
+    assert databases == [("postgres",), ("template0",), ("template1",)]
+    assert roles == [("postgres",)]
+    for run in runs:
+        assert (run.code, run.outcome) == (0, "promoted"), run.output
+        assert (run.audit["target"]["host"], run.audit["target"]["port"]) == ("127.0.0.1", port)
+        assert run.audit_path is not None
+        page = run.audit_path.with_suffix(".html").read_text(encoding="utf-8")
+        texts = [run.output, run.audit_path.read_text(encoding="utf-8"), page]
+        for secret in (password, "s3cret%26word", "s3cret&amp;word"):
+            assert [text for text in texts if secret in text] == []
+
+
+def test_a_wrong_password_is_told_without_it(tmp_path: Path) -> None:
+    with postgres_service("right") as port:
+        url = f"postgresql://postgres:wr0ngword@127.0.0.1:{port}/postgres"
+        run = Project.make(tmp_path).run(f"--hk-staging-url={url}")
+    assert run.code == 1
+    assert run.outcome == "refused"
+    assert "password authentication failed" in run.output
+    assert "wr0ngword" not in run.output + json.dumps(run.audit)
+
+
+@become_ordinary
+def test_an_ordinary_user_runs_the_sample(open_folder: Path) -> None:
+    python, packages = for_everybody()
+    project = Project.sample(open_folder)
+    (open_folder / "home").mkdir()
+    subprocess.run(["chown", "-R", "nobody", str(open_folder)], check=True)
+    environment = project.environment() | {
+        "HOME": str(open_folder / "home"),
+        "PYTHONPATH": f"{project.root}:{packages}",
+    }
+    process = subprocess.run(
+        [python, "-m", "pytest", "-p", "no:cacheprovider", "--hk-mode=staging", "-q"],
+        cwd=project.root,
+        env=environment,
+        user="nobody",
+        group="nogroup",
+        extra_groups=[],
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == 0, process.stdout + process.stderr
+    (audit,) = project.audits()
+    assert json.loads(audit.read_text(encoding="utf-8"))["run"]["outcome"] == "promoted"
+    assert project.leftovers() == []
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user can enter; pytest's own are closed to others."""
+    path = Path(tempfile.mkdtemp())
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+def for_everybody() -> tuple[str, str]:
+    """An interpreter that another user can start, and the packages for it; else a skip."""
+    packages = str(Path(pytest.__file__).parents[1])
+    version = ".".join(map(str, sys.version_info[:2]))
+    for python in (sys.executable, f"/usr/bin/python{version}"):
+        command = [python, "-c", "import pytest, psycopg, pglast, pydantic_core, sqlfluff"]
+        with contextlib.suppress(OSError):
+            tried = subprocess.run(
+                command,
+                cwd="/",
+                env={"PYTHONPATH": packages},
+                user="nobody",
+                group="nogroup",
+                extra_groups=[],
+                capture_output=True,
+            )
+            if tried.returncode == 0:
+                return python, packages
+    pytest.skip("no interpreter here can be started by another user")
+
+
+def test_it_may_be_started_from_a_folder_of_the_project(tmp_path: Path) -> None:
+    project = Project.make(tmp_path)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--hk-mode=staging", "-v"]
+    for paths in ((), ("../sql", ".")):
+        process = subprocess.run(
+            [*command, *paths],
+            cwd=project.root / "checks",
+            env=project.environment(),
+            capture_output=True,
+            text=True,
+        )
+        assert process.returncode == 0, process.stdout + process.stderr
+        assert "promote PASSED" in process.stdout
+    assert len(project.audits()) == 2
+    assert project.leftovers() == []
+
+
+def test_two_runs_side_by_side_do_not_meet(tmp_path: Path) -> None:
+    project = Project.make(tmp_path)
+    both = [project.start(), project.start()]
+    assert [project.finish(each).code for each in both] == [0, 0]
+    assert len(project.audits()) == 2
+    assert project.leftovers() == []
+
+
+# -- without a mode ----------------------------------------------------------------------------
+
+HEAVY = ("psycopg", "pglast", "pydantic", "git", "sqlfluff", "pytest_postgresql.janitor")
+
+
+def imported(project: Project, *arguments: str) -> tuple[Run, set[str]]:
+    """A run of plain pytest, and every module that it has imported."""
+    tell = "\nimport atexit, sys; atexit.register(lambda: print('HAS', *sorted(sys.modules)))\n"
+    project.write({"conftest.py": tell, "test_plain.py": "def test_it() -> None:\n    pass\n"})
+    run = project.finish(project.spawn("test_plain.py", *arguments))
+    return run, set(run.output.rpartition("HAS ")[2].split())
+
+
+def test_without_a_mode_nothing_is_imported_or_changed(tmp_path: Path) -> None:
+    project = Project.make(tmp_path)
+    # pytest-postgresql imports psycopg in every suite, and would hide that we do.
+    quiet = ("-p", "no:pytest_postgresql")
+    run, with_us = imported(project, *quiet)
+    other, without = imported(project, *quiet, "-p", "no:housekeeping")
+    assert (run.code, other.code) == (0, 0), run.output + other.output
+    ours = {name for name in with_us - without if not name.startswith("pytest_housekeeping")}
+    assert [name for name in ours if name.split(".")[0] in HEAVY] == []
+    package = {name for name in with_us if name.startswith("pytest_housekeeping.")}
+    assert package == {"pytest_housekeeping.plugin", "pytest_housekeeping.plugin.hookspecs"}
+    assert "1 passed" in run.output
+    assert not (project.root / "ops").exists()
+
+
+def test_without_a_mode_a_schema_is_not_collected(tmp_path: Path) -> None:
+    project = Project.make(tmp_path, files={"checks/test_shop.py": "def test_it():\n    pass\n"})
+    run = project.finish(project.spawn("-v"))
+    assert run.code == 0
+    assert run.ran == ["checks/test_shop.py::test_it"]
+
+
+def test_the_wheel_works_in_a_foreign_project(tmp_path: Path) -> None:
+    """Installed from the wheel alone; its dependencies are those of this environment."""
+    dist, venv = tmp_path / "dist", tmp_path / "venv"
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(dist)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = dist.glob("*.whl")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
+    (packages,) = venv.glob("lib/python*/site-packages")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
+    subprocess.run([*pip, "--target", str(packages), str(wheel)], check=True, capture_output=True)
+    here = [path for path in sys.path if path.endswith("site-packages")]
+    (packages / "zz_dependencies.pth").write_text("\n".join(here), encoding="utf-8")
+    project = Project.make(tmp_path, "tenants")
+    process = subprocess.run(
+        [venv / "bin" / "python", "-m", "pytest", "-p", "no:cacheprovider", "--hk-mode=staging"],
+        cwd=project.root,
+        env=project.environment() | {"PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == 0, process.stdout + process.stderr
+    (audit,) = project.audits()
+    assert json.loads(audit.read_text(encoding="utf-8"))["run"]["outcome"] == "promoted"
+    where = "import pytest_housekeeping as p; print(p.__file__)"
+    found = subprocess.run(
+        [venv / "bin" / "python", "-c", where],
+        cwd=project.root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert Path(found.stdout.strip()).is_relative_to(venv)

@@ -1,0 +1,158 @@
+"""Two promotions of one database at once: one wins, the other refuses and says who holds it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from support.production_project import Production, Rehearsal
+from support.staging_project import Project, Run
+
+ROUNDS = 20 if os.environ.get("HK_FAULTS") else 2
+SETTINGS = '[tool.housekeeping]\nlint = false\nlock_wait = "300ms"\nlock_timeout = "60s"\n'
+# The first one stays in its transaction until the test lets it go on.
+GATE = 4711
+GATED = f"""
+def test_when_it_may(hk_connection):
+    hk_connection.execute("SELECT pg_advisory_xact_lock_shared({GATE})")
+"""
+KEY = int.from_bytes(b"hkprmote")
+
+
+def test_one_wins_and_one_says_who_holds_the_lock(rehearsed: Rehearsal, tmp_path: Path) -> None:
+    """The first one is in its transaction, with all its locks, when the second one comes."""
+    files = {"pyproject.toml": SETTINGS, "checks/test_gate.py": GATED}
+    first, second = _two(rehearsed, tmp_path, files)
+    with first.server.superuser() as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", (GATE,))
+        winner = first.start()
+        _wait_for_a_waiter(connection)
+        loser = second.promote()
+        connection.execute("SELECT pg_advisory_unlock(%s)", (GATE,))
+    won = first.project.finish(winner)
+    assert (won.code, won.outcome) == (0, "promoted"), won.output
+    assert (loser.code, loser.outcome) == (1, "refused"), loser.output
+    holder = r"another promotion of this database holds it: promoter .*process \d+, since 20\d\d-"
+    assert re.search(holder, loser.output), loser.output
+    _all_of_it_once(first)
+
+
+OVERTAKEN = """
+import pathlib, time
+from pytest_housekeeping.production import ledger
+
+last_fingerprint = ledger.last_fingerprint
+
+
+def overtaken(*arguments):
+    pathlib.Path("{place}/here").touch()
+    while not pathlib.Path("{place}/go").exists():
+        time.sleep(0.02)
+    return last_fingerprint(*arguments)
+
+
+ledger.last_fingerprint = overtaken
+"""
+
+
+def test_a_promotion_that_goes_in_meanwhile_is_no_drift(
+    rehearsed: Rehearsal, tmp_path: Path
+) -> None:
+    """Between the reading of the schema and that of what the last promotion left."""
+    first, second = _two(rehearsed, tmp_path, {})
+    place = second.root.parent
+    (place / "run_watch.py").write_text(OVERTAKEN.format(place=place), encoding="utf-8")
+    path = f"{place}{os.pathsep}{second.environment()['PYTHONPATH']}"
+    slow = second.start("-p", "run_watch", PYTHONPATH=path)
+    while not (place / "here").exists():
+        assert slow.poll() is None, slow.communicate()[0]
+        time.sleep(0.02)
+    assert first.promote().outcome == "promoted"
+    (place / "go").touch()
+    run = second.project.finish(slow)
+    assert (run.code, run.outcome) == (1, "refused"), run.output
+    assert "another promotion went in after this plan was made" in run.output
+    assert "--hk-accept-drift" not in run.output
+    _all_of_it_once(first)
+
+
+def _wait_for_a_waiter(connection: psycopg.Connection[Any]) -> None:
+    deadline = time.monotonic() + 30
+    waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    while not connection.execute(waiting).fetchone():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_promotion_of_another_database_is_not_named(production: Production) -> None:
+    production.change({"pyproject.toml": SETTINGS})
+    server = production.server
+    with server.superuser("postgres") as there, server.superuser() as here:
+        for connection in (there, here):
+            connection.execute("SELECT pg_advisory_lock(%s)", (KEY,))
+        run = production.promote()
+        assert run.code == 1, run.output
+        assert f"process {here.info.backend_pid}, since" in run.output, run.output
+    assert production.unchanged
+
+
+@pytest.mark.parametrize("number", range(ROUNDS))
+def test_never_both_and_never_half(rehearsed: Rehearsal, tmp_path: Path, number: int) -> None:
+    """However they meet: at the lock, behind it, or one after the other."""
+    first, second = _two(rehearsed, tmp_path, {})
+    runs = _both(first, second, delay_s=number % 10 * 0.1)
+    outcomes = sorted(run.outcome for run in runs)
+    assert outcomes.count("promoted") == 1, "\n\n".join(run.output for run in runs)
+    (other,) = (outcome for outcome in outcomes if outcome != "promoted")
+    assert other in ("refused", "rolled_back", "nothing_to_promote")
+    _all_of_it_once(first)
+    again = second.promote()
+    assert (again.code, again.outcome) == (0, "nothing_to_promote"), again.output
+
+
+def _two(rehearsed: Rehearsal, place: Path, files: dict[str, str]) -> tuple[Production, Production]:
+    """Two clones of one project, as two people have them, before one database."""
+    place = place / "first"
+    place.mkdir()
+    first = rehearsed.fresh(place)
+    if files:
+        first.change(files, stage=True)
+    other = place.parent / "second"
+    shutil.copytree(place, other, symlinks=True)
+    project = Project(root=other / "project", scratch=other / "tmp")
+    audits = "".join(f"{path}\n" for path in project.audits())
+    (other / "seen").write_text(audits, encoding="utf-8")
+    return first, Production(server=first.server, project=project, before=first.before)
+
+
+def _both(first: Production, second: Production, delay_s: float = 0.0) -> list[Run]:
+    runs: list[Run] = []
+
+    def promote(production: Production) -> None:
+        runs.append(production.promote())
+
+    threads = [
+        threading.Thread(target=promote, args=(first,)),
+        threading.Timer(delay_s, promote, args=(second,)),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(runs) == 2
+    return runs
+
+
+def _all_of_it_once(production: Production) -> None:
+    state = production.state
+    paths = [row[0] for row in state.history]
+    assert len(paths) == len(set(paths)) == 7
+    assert [row[:2] for row in state.promotions] == [(1, 1), (1, 1)]

@@ -1,0 +1,161 @@
+"""``--hk-mode=verify``: every check on production, in a transaction that is always rolled back."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from support.fresh_copy import git
+from support.production_project import Production
+from support.staging_project import Run
+
+LOG = "housekeeping/audit/verify"
+
+
+@pytest.fixture
+def watched(production: Production) -> Production:
+    """The first promotion as it stands in production, and the commit that it came from."""
+    git(production.root, "reset", "--quiet", "--hard", "HEAD~1")
+    return production
+
+
+def verify(production: Production, *arguments: str) -> Run:
+    # What stands last on a command line is what counts.
+    return production.promote("--hk-mode=verify", *arguments, confirm=None)
+
+
+def test_a_sound_production_is_verified_and_left_alone(watched: Production) -> None:
+    run = verify(watched)
+
+    assert (run.code, run.outcome) == (0, "nothing_to_promote"), run.output
+    assert "Production keeps every promise that was checked" in run.output
+    assert watched.unchanged
+    assert set(run.steps.values()) == {"passed"}
+    assert "checks/rls.toml::identity-isolated" in run.steps
+    assert "checks/boundaries.toml::desk stays out of the vault" in run.steps
+    assert "checks/test_desk.py::test_a_tenant_sees_its_own" in run.steps
+    assert not [s for s in run.steps if s.startswith(("promote", "backup", "tripwire", "sql/"))]
+
+
+def test_its_evidence_is_a_log_of_its_own(watched: Production) -> None:
+    runs = [verify(watched), verify(watched)]
+
+    assert [run.code for run in runs] == [0, 0], runs[1].output
+    names = git(watched.root, "ls-tree", "-r", "--name-only", LOG).split()
+    audits = [json.loads(git(watched.root, "show", f"{LOG}:{n}")) for n in names if "json" in n]
+    assert {audit["run"]["mode"] for audit in audits} == {"verify"}
+    assert len(audits) == 2
+    assert git(watched.root, "rev-list", "--count", LOG) == "2"
+    assert git(watched.root, "status", "--porcelain", "--untracked-files=no") == ""
+
+
+@pytest.mark.parametrize(
+    ("defect", "failed", "said"),
+    [
+        pytest.param(
+            "ALTER TABLE desk.ticket NO FORCE ROW LEVEL SECURITY",
+            "checks/rls.toml::rls-not-forced",
+            "ALTER TABLE desk.ticket FORCE ROW LEVEL SECURITY",
+            id="not forced any more",
+        ),
+        pytest.param(
+            "GRANT USAGE ON SCHEMA vault TO desk_app; GRANT SELECT ON vault.secret TO desk_app",
+            "checks/boundaries.toml::desk stays out of the vault",
+            "vault.secret",
+            id="a boundary opened by hand",
+        ),
+        pytest.param(
+            "CREATE POLICY all_of_it ON desk.ticket TO desk_app USING (true)",
+            "checks/rls.toml::policy-always-true",
+            "desk.ticket",
+            id="a policy that lets everything through",
+        ),
+        pytest.param(
+            "ALTER ROLE desk_app BYPASSRLS",
+            "checks/rls.toml::role-bypasses-rls",
+            "desk_app",
+            id="a role that is exempt",
+        ),
+    ],
+)
+@pytest.mark.parametrize("arguments", [(), ("--hk-no-canary",)], ids=["canaries", "read only"])
+def test_what_was_changed_by_hand_turns_it_red(
+    watched: Production, defect: str, failed: str, said: str, arguments: tuple[str, ...]
+) -> None:
+    try:
+        watched.execute(defect)
+        before = watched.state
+        run = verify(watched, *arguments)
+        after = watched.state
+    finally:
+        watched.execute("ALTER ROLE desk_app NOBYPASSRLS")
+
+    assert (run.code, run.outcome) == (1, "rolled_back"), run.output
+    # That it was changed past the files is told too, and keeps no check from speaking.
+    told = run.findings("drift") + run.findings("role-attributes")
+    assert told, run.output
+    assert run.steps[failed] == "failed", run.output
+    assert "skipped" not in run.steps.values(), run.output
+    assert said in run.output
+    assert "Production breaks a promise" in run.output
+    assert before.differences(after) == []
+
+
+def test_without_canaries_the_session_can_not_write(watched: Production) -> None:
+    watched.change({"checks/test_write.py": _WRITES})
+
+    run = verify(watched, "--hk-no-canary")
+
+    assert run.code == 1
+    assert run.steps["checks/test_write.py::test_it"] == "failed"
+    assert "cannot execute INSERT in a read-only transaction" in run.output
+    assert "checks/rls.toml::identity-isolated" not in run.steps
+    assert "what only rows written and rolled back show is left out" in run.output
+    assert watched.unchanged
+
+
+_WRITES = """def test_it(hk_connection):
+    hk_connection.execute("INSERT INTO vault.secret VALUES (99, 'x')")
+"""
+
+
+def test_a_check_that_needs_no_canary_can_not_write_either(watched: Production) -> None:
+    query = "SELECT * FROM (SELECT nextval('desk.seen')) AS s WHERE false OR s IS NOT NULL\n"
+    watched.execute("CREATE SEQUENCE desk.seen OWNED BY NONE")
+    watched.execute("ALTER SEQUENCE desk.seen OWNER TO promoter")
+    watched.change({"checks/queries/writes.sql": query})
+
+    run = verify(watched)
+
+    assert run.code == 1
+    assert run.steps["checks/queries/writes.sql::query"] == "failed"
+    assert "read-only transaction" in run.output
+
+
+def test_a_dirty_tree_is_verified_and_not_committed(watched: Production) -> None:
+    watched.project.write({"checks/queries/none.sql": "SELECT 1 WHERE false\n"})
+
+    run = verify(watched)
+
+    assert run.audit["source"]["dirty"]
+    assert "not committed: uncommitted changes" in run.output
+    assert watched.unchanged
+
+
+@pytest.mark.parametrize("mode", ["staging", "prod"])
+def test_what_is_promoted_is_proved_with_canaries(production: Production, mode: str) -> None:
+    run = production.promote(f"--hk-mode={mode}", "--hk-no-canary")
+
+    assert run.code == 4
+    assert "--hk-no-canary" in run.output
+    assert "it belongs to --hk-mode=verify" in run.output
+    assert production.unchanged
+
+
+def test_a_part_of_it_can_be_asked_for(watched: Production) -> None:
+    run = verify(watched, "-k", "rls-not-forced")
+
+    assert run.code == 0, run.output
+    assert run.steps["checks/rls.toml::rls-not-forced"] == "passed"
+    assert "not committed: only part of the plan was run" in run.output

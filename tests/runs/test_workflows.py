@@ -1,0 +1,223 @@
+"""The workflows do what they say: their own steps run here, in order, in a fresh clone."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from support.fresh_copy import ROOT, commit_all, fresh_repository, git
+from support.git_http_server import git_over_http
+from support.postgres_service import postgres_service
+from support.workflow_expressions import interpolate
+from support.workflow_runner import JobRun, Machine, load_job, run_job
+
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+STAGING = ROOT / ".github/workflows/housekeeping-staging-selfcontained.yml"
+EVIDENCE = "housekeeping/audit/staging"
+
+pytestmark = pytest.mark.xdist_group("workflows")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hosting:
+    """A bare repository in the place of the hosted one, and a server in that of the service."""
+
+    folder: Path
+    source: Path
+    bare: Path
+    port: int
+    python_bin: Path
+
+    def push(self) -> str:
+        head = git(self.source, "rev-parse", "HEAD")
+        git(self.source, "push", "--quiet", str(self.bare), "main")
+        return head
+
+    def run(self, number: int) -> JobRun:
+        machine = Machine(
+            folder=self.folder / f"run{number}",
+            python_bin=self.python_bin,
+            origin=self.bare.as_uri(),
+            ports={"postgres": {"5432": str(self.port)}},
+        )
+        return run_job(STAGING, "staging", machine, github=_github(number))
+
+    def audits(self) -> list[dict[str, Any]]:
+        """What the branch adds to main: the audits of this test's runs."""
+        before = set(git(self.bare, "ls-tree", "-r", "--name-only", "main").splitlines())
+        names = set(git(self.bare, "ls-tree", "-r", "--name-only", EVIDENCE).splitlines()) - before
+        assert all(name.startswith("ops/audit/staging_") for name in names)
+        return [
+            json.loads(git(self.bare, "show", f"{EVIDENCE}:{name}"))
+            for name in sorted(names)
+            if name.endswith(".json")
+        ]
+
+
+def _github(number: int = 1, **event: Any) -> dict[str, Any]:
+    return {
+        "event_name": "pull_request" if event else "workflow_dispatch",
+        "event": event,
+        "repository": "somebody/somewhere",
+        "server_url": "https://github.example.invalid",
+        "ref": "refs/heads/main",
+        "ref_name": "main",
+        "actor": "somebody",
+        "run_id": str(100 + number),
+        "run_attempt": "1",
+    }
+
+
+@pytest.fixture(scope="session")
+def python_bin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("python")
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    return folder / "bin"
+
+
+@pytest.fixture(scope="session")
+def service_port() -> Iterator[int]:
+    service = load_job(STAGING, "staging")["services"]["postgres"]
+    assert service["image"] == "postgres:16"
+    with postgres_service(service["env"]["POSTGRES_PASSWORD"]) as port:
+        yield port
+
+
+@pytest.fixture
+def hosting(tmp_path: Path, python_bin: Path, service_port: int) -> Hosting:
+    source = fresh_repository(tmp_path / "source")
+    bare = tmp_path / "origin.git"
+    git(tmp_path, "clone", "--quiet", "--bare", str(source), str(bare))
+    return Hosting(
+        folder=tmp_path, source=source, bare=bare, port=service_port, python_bin=python_bin
+    )
+
+
+def test_the_staging_job_promotes_and_pushes_its_evidence(hosting: Hosting) -> None:
+    head = hosting.push()
+
+    first = hosting.run(1)
+    first_tip = git(hosting.bare, "rev-parse", EVIDENCE)
+    second = hosting.run(2)
+
+    for run in (first, second):
+        assert [(s.name, s.outcome, s.output) for s in run.steps if s.outcome != "success"] == []
+        assert "Proved in staging" in run.summary
+        (artifact,) = run.artifacts.iterdir()
+        assert {path.suffix for path in artifact.iterdir()} >= {".json", ".html"}
+        _assert_no_secret(run)
+        assert git(run.workspace, "status", "--porcelain", "--untracked-files=no") == ""
+        assert git(run.workspace, "rev-parse", "HEAD", "main") == f"{head}\n{head}"
+    audits = hosting.audits()
+    assert [audit["run"]["outcome"] for audit in audits] == ["promoted", "promoted"]
+    assert {audit["source"]["commit"] for audit in audits} == {head}
+    assert {audit["target"]["port"] for audit in audits} == {hosting.port}
+    # One line of evidence without other ancestors; its audits name the commit that they attest.
+    parents = git(hosting.bare, "rev-parse", f"{EVIDENCE}^@")
+    assert parents == first_tip
+    assert git(hosting.bare, "rev-parse", "main") == head
+
+
+def test_a_broken_migration_fails_the_job_and_leaves_its_evidence(hosting: Hosting) -> None:
+    broken = hosting.source / "sql/migrations/9999_broken.sql"
+    broken.write_text("ALTER TABLE venture.no_such_table ADD COLUMN broken integer;\n")
+    commit_all(hosting.source, "break a migration")
+    hosting.push()
+
+    run = hosting.run(1)
+
+    assert run.outcome == "failure"
+    assert [s.name for s in run.steps if s.outcome == "failure"] == ["Prove, then commit"]
+    assert "9999_broken.sql" in run.step("Prove, then commit").output
+    assert "9999_broken.sql" in run.summary
+    (artifact,) = run.artifacts.iterdir()
+    assert {path.suffix for path in artifact.iterdir()} >= {".json", ".html"}
+    (audit,) = hosting.audits()
+    assert audit["run"]["outcome"] == "rolled_back"
+    _assert_no_secret(run)
+
+
+def _assert_no_secret(run: JobRun) -> None:
+    texts = [step.output for step in run.steps] + [run.summary]
+    texts += [path.read_text(encoding="utf-8") for path in run.artifacts.glob("*/*.[jh]*")]
+    password = load_job(STAGING, "staging")["services"]["postgres"]["env"]["POSTGRES_PASSWORD"]
+    for secret in (f":{password}@", "a-token-for-the-push"):
+        assert not any(secret in text for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("repository", "user", "pushed"),
+    [
+        ("somebody/somewhere", "somebody", "true"),
+        ("a-fork/somewhere", "somebody", "false"),
+        ("somebody/somewhere", "dependabot[bot]", "false"),
+    ],
+)
+def test_only_a_token_that_may_write_pushes(repository: str, user: str, pushed: str) -> None:
+    request = {"head": {"repo": {"full_name": repository}}, "user": {"login": user}}
+    may_push = load_job(STAGING, "staging")["env"]["MAY_PUSH"]
+
+    assert interpolate(may_push, {"github": _github(pull_request=request)}) == pushed
+    assert interpolate(may_push, {"github": _github()}) == "true"
+
+
+@pytest.mark.parametrize(("token", "accepted"), [("right", True), ("wrong", False)])
+def test_the_push_step_hands_the_token_to_git_alone(
+    tmp_path: Path, token: str, accepted: bool
+) -> None:
+    step = load_job(STAGING, "staging")["steps"][-1]
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "file").write_text("evidence\n")
+    git(source, "init", "--quiet", f"--initial-branch={EVIDENCE}")
+    commit_all(source, "evidence")
+    bare = tmp_path / "origin.git"
+    git(tmp_path, "init", "--quiet", "--bare", str(bare))
+    git(bare, "config", "http.receivepack", "true")
+    context = {"github": {"token": token}}
+    environment = {key: interpolate(str(value), context) for key, value in step["env"].items()}
+
+    with git_over_http(bare, user="x-access-token", token="right") as url:
+        git(source, "remote", "add", "origin", url)
+        done = subprocess.run(
+            ["bash", "-ec", step["run"]],
+            cwd=source,
+            env={**os.environ, **environment, "GIT_TERMINAL_PROMPT": "0", "HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert (done.returncode == 0) is accepted, done.stderr
+    assert (git(bare, "branch", "--list", EVIDENCE) != "") is accepted
+    assert token not in step["run"] + done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_is_pinned_bounded_and_unprivileged(workflow: Path) -> None:
+    text = workflow.read_text(encoding="utf-8")
+    document = yaml.safe_load(text)
+
+    for used in re.findall(r"uses: (.*)", text):
+        assert re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", used)
+    assert document["permissions"] == {}
+    assert "concurrency" in document
+    for job in document["jobs"].values():
+        assert job["timeout-minutes"] <= 20
+        assert all("${{" not in step.get("run", "") for step in job["steps"])
+
+
+def test_the_job_runs_the_command_of_a_laptop() -> None:
+    steps = load_job(STAGING, "staging")["steps"]
+
+    assert "pytest --hk-mode=staging" in [step.get("run") for step in steps]

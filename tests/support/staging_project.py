@@ -1,0 +1,231 @@
+"""One staging run of a small project, in a process of its own, and the proof that nothing is left.
+
+``Project.make(tmp_path, "shop", {...}).run()`` is a whole end-to-end test but for its assertions.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+from support.fresh_copy import TESTS, commit_all, fresh_repository, git
+
+PROJECTS = Path(__file__).parent / "projects"
+_FOREIGN = ("HK_", "PG", "GITHUB_", "PYTEST_", "GIT_")
+_PATIENCE_S = 2.0
+_RAN = re.compile(r"^(\S.*?) (?:PASSED|FAILED|SKIPPED|XFAIL|XPASS|ERROR)\b", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """How a run ended: exit code, what it printed, and the audit that it wrote, if it did."""
+
+    code: int
+    output: str
+    audit_path: Path | None
+
+    @cached_property
+    def audit(self) -> dict[str, Any]:
+        assert self.audit_path is not None, f"no audit was written\n{self.output}"
+        audit: dict[str, Any] = json.loads(self.audit_path.read_text(encoding="utf-8"))
+        return audit
+
+    @property
+    def outcome(self) -> str:
+        """How the run ended, as its audit says."""
+        return str(self.audit["run"]["outcome"])
+
+    @property
+    def steps(self) -> dict[str, str]:
+        """The outcome of each step by its id, in the order of the audit."""
+        return {step["id"]: step["outcome"] for step in self.audit["steps"]}
+
+    @property
+    def ran(self) -> list[str]:
+        """The ids of the items in the order in which they ran; of a run with ``-v``."""
+        return _RAN.findall(self.output)
+
+    def message(self, step: str) -> str:
+        """What the audit says of a step."""
+        return str(next(each["message"] for each in self.audit["steps"] if each["id"] == step))
+
+    def findings(self, rule: str) -> list[str]:
+        """The objects of which a rule complained."""
+        return [each["object"] for each in self.audit["findings"] if each["rule"] == rule]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """A project of its own in a temporary folder."""
+
+    root: Path
+    scratch: Path
+
+    @classmethod
+    def make(
+        cls,
+        place: Path,
+        template: str = "shop",
+        files: Mapping[str, str | bytes | None] | None = None,
+        *,
+        repository: bool = False,
+    ) -> Self:
+        """A copy of ``projects/<template>`` with ``files`` written over it (None removes)."""
+        root = place / "project"
+        shutil.copytree(PROJECTS / template, root, ignore=shutil.ignore_patterns("__pycache__"))
+        project = cls(root=root, scratch=place / "tmp")
+        project.scratch.mkdir()
+        project.write(files or {})
+        if repository:
+            git(root, "init", "--quiet", "--initial-branch=main")
+            project.commit()
+        return project
+
+    @classmethod
+    def sample(cls, place: Path) -> Self:
+        """This repository's own schema, committed, in a folder of its own."""
+        scratch = place / "tmp"
+        scratch.mkdir()
+        return cls(root=fresh_repository(place / "project"), scratch=scratch)
+
+    def write(self, files: Mapping[str, str | bytes | None]) -> None:
+        for name, content in files.items():
+            path = self.root / name
+            if content is None:
+                path.unlink()
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    def commit(self, message: str = "as it is") -> str:
+        """Commit everything but the records of staging; the name of HEAD then."""
+        ignored = "__pycache__/\n/ops/audit/staging_*\n"
+        (self.root / ".gitignore").write_text(ignored, encoding="utf-8")
+        if not git(self.root, "status", "--porcelain"):
+            return git(self.root, "rev-parse", "HEAD")
+        return commit_all(self.root, message)
+
+    def run(self, *arguments: str, prefix: Sequence[str] = (), **environment: str) -> Run:
+        """``pytest --hk-mode=staging`` with further arguments; nothing of it is left afterwards."""
+        run = self.finish(self.start(*arguments, prefix=prefix, **environment))
+        assert self.leftovers() == [], run.output
+        return run
+
+    def start(
+        self, *arguments: str, prefix: Sequence[str] = (), **environment: str
+    ) -> subprocess.Popen[str]:
+        """The same, and not waited for; ``prefix`` is a program that starts it."""
+        return self.spawn(
+            "-p",
+            "support.folder_watch",
+            "--hk-mode=staging",
+            *arguments,
+            prefix=prefix,
+            **environment,
+        )
+
+    def spawn(
+        self, *arguments: str, prefix: Sequence[str] = (), **environment: str
+    ) -> subprocess.Popen[str]:
+        """pytest in this project, without the plugins that only a person at work wants."""
+        command = [*prefix, sys.executable, "-m", "pytest", "-W", "error", "--color=no"]
+        command += ["-p", "no:cacheprovider", "-p", "no:hypothesispytest", *arguments]
+        if not any(argument.startswith("--randomly") for argument in arguments):
+            command += ["-p", "no:randomly"]
+        return subprocess.Popen(
+            command,
+            cwd=self.root,
+            env=self.environment() | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+
+    def environment(self) -> dict[str, str]:
+        """That of the tests, without what would change a run; PATH names the run's processes."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN) and k != "CI"}
+        return kept | {
+            "PATH": f"{os.environ['PATH']}:{self._mark}",
+            "PYTHONPATH": str(TESTS),
+            "TMPDIR": str(self.scratch),
+            "HK_TEST_FOLDERS": str(self._list),
+        }
+
+    def finish(self, process: subprocess.Popen[str], patience_s: float = 60.0) -> Run:
+        """Wait for the end of a run and read what it has left."""
+        try:
+            output, _ = process.communicate(timeout=patience_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise
+        audits = sorted(self.audits(), key=lambda path: path.stat().st_mtime_ns)
+        new = [path for path in audits if str(path) not in self._seen]
+        self._note_seen(new)
+        return Run(code=process.returncode, output=output, audit_path=new[-1] if new else None)
+
+    def audits(self) -> list[Path]:
+        return sorted((self.root / "ops" / "audit").glob("*.json"))
+
+    def leftovers(self) -> list[str]:
+        """Folders outside of the project and processes of its runs that are still there.
+
+        What was there at once counts, for any other run clears what a dead one has left. Only a
+        process that was killed may take a moment.
+        """
+        folders, processes = self._folders(), self._processes()
+        deadline = time.monotonic() + _PATIENCE_S
+        while processes and "postgres" not in str(processes) and time.monotonic() < deadline:
+            time.sleep(0.02)
+            processes = self._processes()
+        return [*folders, *processes]
+
+    def _folders(self) -> list[str]:
+        made = self._list.read_text(encoding="utf-8").splitlines() if self._list.exists() else []
+        outside = (Path("/dev/shm"), Path("/tmp"), self.scratch)
+        return [
+            name
+            for name in made
+            if Path(name).exists()
+            and not Path(name).is_relative_to(self.root)
+            and any(Path(name).parent == place for place in outside)
+        ] + [str(path) for path in self.scratch.iterdir()]
+
+    def _processes(self) -> list[str]:
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                if str(self._mark).encode() in (entry / "environ").read_bytes():
+                    command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                    found.append(f"{entry.name}: {command}")
+            except (OSError, UnicodeDecodeError):
+                continue
+        return found
+
+    @property
+    def _mark(self) -> Path:
+        return self.root.parent / "mark"
+
+    @property
+    def _list(self) -> Path:
+        return self.root.parent / "folders"
+
+    @property
+    def _seen(self) -> list[str]:
+        path = self.root.parent / "seen"
+        return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+    def _note_seen(self, paths: list[Path]) -> None:
+        with (self.root.parent / "seen").open("a", encoding="utf-8") as file:
+            file.writelines(f"{path}\n" for path in paths)

@@ -1,0 +1,322 @@
+"""What a killed run leaves behind, and that the audit made of it claims no more than is known."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pytest_housekeeping.errors import EvidenceError
+from pytest_housekeeping.evidence import audit, journal, records
+from pytest_housekeeping.evidence.journal import Journal
+from pytest_housekeeping.evidence.secrets import Secrets
+from pytest_housekeeping.model import Mode, Outcome, RunOutcome
+from support.evidence_samples import NOTICE, TARGET, facts, passed
+
+Play = Callable[[Journal], object]
+
+
+def killed(folder: Path, play: Play, *, segments: int = 1, mode: Mode = Mode.PROD) -> Path:
+    """The journal of a run that plays a while and then is gone."""
+    written = journal.start(folder, facts(mode, segments))
+    written.connected(TARGET)
+    play(written)
+    written.close()
+    return written.path
+
+
+def nothing(_: Journal) -> None:
+    pass
+
+
+def test_the_name_is_that_of_the_audit(tmp_path: Path) -> None:
+    path = killed(tmp_path / "ops/audit", nothing)
+    assert path.name == "prod_20270102T030405Z_r1.journal.jsonl"
+    assert records.stem(facts().run) == "prod_20270102T030405Z_r1"
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+def test_each_event_is_in_the_file_when_its_method_returns(tmp_path: Path) -> None:
+    acts: tuple[Play, ...] = (
+        lambda j: j.connected(TARGET),
+        lambda j: j.began("precheck::server"),
+        lambda j: j.ended(passed(facts().steps[0], findings=(NOTICE,))),
+        lambda j: j.committing(1, "777"),
+        lambda j: j.committed(1),
+        lambda j: j.finished(RunOutcome.PROMOTED),
+    )
+    with journal.start(tmp_path, facts()) as written:
+        for count, act in enumerate(acts, start=2):
+            act(written)
+            lines = written.path.read_text().splitlines()
+            assert len(lines) == count
+            assert all({"event", "at"} <= json.loads(line).keys() for line in lines)
+        written.remove()
+        assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("play", "segments", "outcome", "said"),
+    [
+        (nothing, 1, "rolled_back", "Nothing was committed"),
+        (lambda j: j.began("precheck::server"), 1, "rolled_back", "during precheck::server"),
+        (lambda j: j.committing(1, "777"), 1, "unknown", "pg_xact_status('777')"),
+        (lambda j: j.committing(1, None), 1, "unknown", "outside of a transaction"),
+        (lambda j: (j.committing(1, "7"), j.committed(1)), 1, "promoted", "was committed"),
+        (lambda j: (j.committing(1, "7"), j.rolled_back(1)), 1, "rolled_back", "as it was"),
+        (
+            lambda j: (j.committing(1, "7"), j.rolled_back(1), j.committing(1, "8")),
+            1,
+            "unknown",
+            "pg_xact_status('8')",
+        ),
+        (
+            lambda j: (j.committing(1, "7"), j.committed(1)),
+            3,
+            "promoted_in_part",
+            "Committed: segment 1 of 3; nothing else",
+        ),
+        (
+            lambda j: (j.committing(1, "7"), j.committed(1), j.committing(2, "8")),
+            2,
+            "unknown",
+            "Segments [1] are in",
+        ),
+        (
+            lambda j: (j.committing(1, "7"), j.committed(1), j.committing(2, "8"), j.committed(2)),
+            2,
+            "promoted",
+            "was committed",
+        ),
+        (lambda j: j.finished(RunOutcome.REFUSED, "no confirm"), 1, "refused", "no confirm"),
+        (lambda j: j.finished(RunOutcome.NOTHING_TO_PROMOTE), 1, "nothing_to_promote", ""),
+    ],
+)
+def test_the_recovered_audit_is_true(
+    tmp_path: Path, play: Play, segments: int, outcome: str, said: str
+) -> None:
+    record = journal.recover(killed(tmp_path, play, segments=segments))
+    assert record.run.outcome == outcome
+    assert said in record.run.message
+    assert record.run.message.startswith("The run ended without writing its record")
+    assert audit.digest(record) == record.chain.digest
+    assert audit.from_json(audit.to_json(record)) == record
+
+
+def test_what_was_recorded_is_kept_and_the_rest_is_skipped(tmp_path: Path) -> None:
+    known = facts()
+
+    def play(written: Journal) -> None:
+        written.ended(passed(known.steps[0], findings=(NOTICE,), message="ä"))
+        written.began(known.steps[1].id)
+
+    record = journal.recover(killed(tmp_path, play))
+    assert [step.outcome for step in record.steps] == [Outcome.PASSED] + [Outcome.SKIPPED] * 3
+    assert record.steps[0].message == "ä"
+    assert record.findings[0].object == NOTICE.object
+    assert record.target is not None
+    assert record.target.system_identifier == TARGET.system_identifier
+    assert (record.plan.digest, record.source.commit) == (known.digest, known.source.commit)
+    assert f"during {known.steps[1].id}" in record.run.message
+
+
+def test_a_commit_that_was_answered_is_a_promote_step_that_passed(tmp_path: Path) -> None:
+    """Later runs read from the promote steps what production has."""
+
+    def play(written: Journal) -> None:
+        for step in facts(segments=2).steps[:2]:
+            written.ended(passed(step))
+        written.committing(2, "777")
+        written.committed(2)
+
+    promote = journal.recover(killed(tmp_path, play, segments=2)).steps[-1]
+    assert (promote.kind, promote.outcome) == ("promote", Outcome.PASSED)
+    open_ = journal.recover(killed(tmp_path, lambda j: j.committing(1, "777")))
+    assert open_.steps[-1].outcome is Outcome.SKIPPED
+
+
+def test_at_every_byte_the_journal_is_torn_off_the_audit_stays_true(tmp_path: Path) -> None:
+    def play(written: Journal) -> None:
+        written.ended(passed(facts().steps[0]))
+        written.committing(1, "777")
+        written.committed(1)
+
+    path = killed(tmp_path, play)
+    whole = path.read_bytes()
+    ends = [at + 1 for at, byte in enumerate(whole) if byte == 10]
+    begun, answered = ends[-2], ends[-1]
+    for cut in [*range(ends[0], ends[1], 7), *range(ends[1], len(whole) + 1)]:
+        path.write_bytes(whole[:cut])
+        outcome = journal.recover(path).run.outcome
+        # The line is whole one byte before its line feed.
+        if cut >= answered - 1:
+            assert outcome is RunOutcome.PROMOTED
+        elif cut >= begun - 1:
+            assert outcome is RunOutcome.UNKNOWN
+        else:
+            assert outcome is RunOutcome.ROLLED_BACK
+
+
+def test_damage_in_the_middle_makes_it_unknown(tmp_path: Path) -> None:
+    path = killed(tmp_path, lambda j: j.ended(passed(facts().steps[0])))
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([lines[0], b"\x00" * 80 + b"\n", *lines[1:]]))
+    record = journal.recover(path)
+    assert record.run.outcome is RunOutcome.UNKNOWN
+    assert "damaged" in record.run.message
+    assert record.steps[0].outcome is Outcome.PASSED
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"{}\n", b'{"event": "ended", "at": ""}\n', b"\xff"]
+)
+def test_a_file_that_is_no_journal_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "prod_1.journal.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(EvidenceError, match="no beginning of a run") as caught:
+        journal.recover(path)
+    assert str(path) in caught.value.found
+    assert caught.value.fix
+
+
+def test_a_live_run_is_no_leftover_and_a_dead_one_is(tmp_path: Path) -> None:
+    assert journal.leftovers(tmp_path / "none") == ()
+    with journal.start(tmp_path, facts(run="live")) as live:
+        dead = killed(tmp_path, nothing, mode=Mode.STAGING)
+        assert journal.leftovers(tmp_path) == (dead,)
+        assert live.path.exists()
+    assert journal.leftovers(tmp_path) == (live.path, dead)
+
+
+def test_a_child_that_outlives_its_run_does_not_keep_it_alive(tmp_path: Path) -> None:
+    with journal.start(tmp_path, facts()) as written:
+        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        assert journal.leftovers(tmp_path) == (written.path,)
+    finally:
+        child.communicate(b"\n")
+
+
+def test_after_sigkill_the_next_run_finds_the_truth(tmp_path: Path) -> None:
+    code = (
+        "import sys, time, pathlib\n"
+        "from evidence_samples import facts, passed, TARGET\n"
+        "from pytest_housekeeping import journal\n"
+        "j = journal.start(pathlib.Path(sys.argv[1]), facts())\n"
+        "j.connected(TARGET); j.ended(passed(facts().steps[0])); j.committing(1, '777')\n"
+        "print('ready', flush=True); time.sleep(60)"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, env=environment
+    ) as run:
+        assert run.stdout is not None
+        run.stdout.readline()
+        assert journal.leftovers(tmp_path) == ()
+        run.send_signal(signal.SIGKILL)
+    (left,) = journal.leftovers(tmp_path)
+    record = journal.recover(left)
+    assert record.run.outcome is RunOutcome.UNKNOWN
+    assert "777" in record.run.message
+
+
+@pytest.mark.parametrize(("mode", "synced"), [(Mode.STAGING, False), (Mode.PROD, True)])
+def test_what_is_said_of_a_commit_reaches_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: Mode, synced: bool
+) -> None:
+    calls: list[int] = []
+    monkeypatch.setattr(os, "fsync", calls.append)
+    with journal.start(tmp_path, facts(mode)) as written:
+        calls.clear()
+        written.ended(passed(facts().steps[0]))
+        assert not calls
+        written.committing(1, "777")
+        written.committed(1)
+        assert len(calls) == (2 if synced else 0)
+
+
+def test_a_full_disk_stops_the_run_and_spoils_no_line(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    written = journal.start(tmp_path, facts())
+    kept = os.dup(written._descriptor)
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, written._descriptor)
+    os.close(full)
+    with pytest.raises(EvidenceError, match="No space left") as caught:
+        written.committing(1, "777")
+    assert "make room" in caught.value.fix
+    os.dup2(kept, written._descriptor)
+    os.close(kept)
+    written.committing(1, "778")
+    written.close()
+    assert "778" in journal.recover(written.path).run.message
+
+
+def test_a_line_cut_short_does_not_swallow_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = journal.start(tmp_path, facts())
+    write = os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda fd, data: write(fd, data[:10]))
+        with pytest.raises(EvidenceError, match="no space left"):
+            written.began("precheck::server")
+    written.committing(1, "777")
+    written.close()
+    assert "777" in journal.recover(written.path).run.message
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(EvidenceError, match="cannot be written"):
+        journal.start(tmp_path / "file", facts())
+
+
+def test_no_secret_reaches_the_file(tmp_path: Path) -> None:
+    secrets = Secrets(['s3cr3t-pass-w0rd"'])
+    with journal.start(tmp_path, facts(), secrets=secrets) as written:
+        written.ended(passed(facts().steps[0], message='FATAL: s3cr3t-pass-w0rd"'))
+        written.finished(RunOutcome.REFUSED, 's3cr3t-pass-w0rd"')
+    assert not secrets.find(written.path.read_text())
+    assert journal.recover(written.path).steps[0].message == "FATAL: [secret]"
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        ("committed", RunOutcome.PROMOTED),
+        ("aborted", RunOutcome.ROLLED_BACK),
+        ("in progress", RunOutcome.UNKNOWN),
+        (None, RunOutcome.UNKNOWN),
+    ],
+)
+def test_the_server_that_was_to_commit_is_asked_for_its_answer(
+    tmp_path: Path, answer: str | None, outcome: RunOutcome
+) -> None:
+    asked = []
+
+    def ask(system_identifier: str, xid: str) -> str | None:
+        asked.append((system_identifier, xid))
+        return answer
+
+    left = killed(tmp_path, lambda j: j.committing(1, "777"))
+    assert journal.recover(left, ask=ask).run.outcome is outcome
+    assert asked == [(TARGET.system_identifier, "777")]
+
+
+def test_what_is_known_is_not_asked_for(tmp_path: Path) -> None:
+    def ask(system_identifier: str, xid: str) -> str | None:
+        raise AssertionError(f"{system_identifier}, {xid}")
+
+    def settled(written: Journal) -> None:
+        written.committing(1, "777")
+        written.rolled_back(1)
+
+    assert journal.recover(killed(tmp_path, settled), ask=ask).run.outcome is RunOutcome.ROLLED_BACK

@@ -1,0 +1,331 @@
+"""What a person is shown of a run: in words, in order, and with nothing that a page would obey."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pytest_housekeeping.evidence import records
+from pytest_housekeeping.evidence.audit import Audit
+from pytest_housekeeping.evidence.report import html as report
+from pytest_housekeeping.model import (
+    Finding,
+    Kind,
+    Level,
+    Lock,
+    Mode,
+    Outcome,
+    Phase,
+    RunOutcome,
+    Step,
+    StepResult,
+)
+from support.evidence_samples import NOTICE, RLS, facts, failed_sample, passed, sample, steps
+
+EVIL = (
+    "<script>alert(1)</script><img src=x onerror=alert(2)>"
+    "\"' | `x` ``` @team #1 *b* [a](b)\x1b[31m\u202e"
+)
+ALLOWED = {
+    *("style", "main", "section", "div", "h2", "h3", "p", "pre", "ol", "li", "table", "caption"),
+    *("thead", "tbody", "tr", "th", "td", "span", "code", "details", "summary", "i", "b", "dl"),
+    *("dt", "dd", "a"),
+}
+
+
+class Page(html.parser.HTMLParser):
+    """The elements, their attributes and the text that a browser would see."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open[-1:] != ["style"]:
+            self.text += data
+
+
+def page(record: Audit) -> Page:
+    shown = Page("".join(report.summary_html(record)))
+    assert shown.open == []
+    return shown
+
+
+def evil() -> Audit:
+    """Everything that a project, a server or an environment may name, named badly."""
+    step = Step(id=EVIL, phase=Phase.VERIFY, kind=Kind.TEST, path=EVIL, segment=1)
+    finding = Finding(rule=EVIL, level=Level.ERROR, object=EVIL, detail=EVIL, fix=EVIL)
+    result = passed(
+        step,
+        outcome=Outcome.FAILED,
+        message=EVIL,
+        findings=(finding,),
+        locks=(Lock(relation=EVIL, mode=EVIL),),
+    )
+    record = sample(RunOutcome.UNKNOWN, results=(result,), message=EVIL)
+    run = record.run.model_copy(update={"actor": EVIL, "ci_url": f"javascript:{EVIL}", "id": EVIL})
+    source = record.source.model_copy(
+        update={"branch": EVIL, "dirty": True, "dirty_paths": (EVIL,), "commit": EVIL}
+    )
+    assert record.target is not None
+    target = record.target.model_copy(update={"host": EVIL, "database": EVIL, "user": EVIL})
+    return record.model_copy(update={"run": run, "source": source, "target": target})
+
+
+OUTCOMES = [(mode, outcome) for mode in Mode for outcome in RunOutcome]
+
+
+@pytest.mark.parametrize(("mode", "outcome"), OUTCOMES, ids=str)
+def test_every_outcome_has_words_everywhere(mode: Mode, outcome: RunOutcome) -> None:
+    record = sample(outcome, mode)
+    headline = report.title(record).partition(" · ")[0]
+    assert len(headline) > 4
+    assert headline in page(record).text
+    assert headline in report.step_summary(record)
+    assert headline in report.terminal_summary(record)[0]
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_only_what_is_well_looks_well(mode: Mode) -> None:
+    good = {RunOutcome.PROMOTED, RunOutcome.NOTHING_TO_PROMOTE}
+    for outcome in RunOutcome:
+        expected = outcome in good or (mode is Mode.VERIFY and outcome is RunOutcome.ROLLED_BACK)
+        record = sample(outcome, mode)
+        assert ('class="hk-verdict hk-good"' in "".join(report.summary_html(record))) is expected
+        assert ("✅" in report.step_summary(record)) is expected
+
+
+def test_verify_is_judged_by_its_failures() -> None:
+    assert report.title(sample(RunOutcome.ROLLED_BACK, Mode.VERIFY)).startswith("Verified")
+    assert report.title(failed_sample(Mode.VERIFY)).startswith("Production breaks a promise")
+
+
+def test_staging_never_sounds_as_if_production_had_changed() -> None:
+    for outcome in RunOutcome:
+        text = page(sample(outcome, Mode.STAGING)).text
+        assert "Promoted" not in text.partition("Phases")[0]
+
+
+def test_a_failure_shows_what_failed_why_and_the_repair() -> None:
+    record = failed_sample()
+    shown = page(record).text
+    for text in (
+        "1 step failed",
+        "checks/rls.toml::rls-not-forced",
+        "1 of 14 tables breaks rls-not-forced",
+        "2 findings",
+        RLS.object,
+        RLS.detail,
+        RLS.fix,
+        NOTICE.object,
+    ):
+        assert text in shown
+    lines = report.terminal_summary(record)
+    assert f"    fix: {RLS.fix}" in lines
+    assert "  verify    0 passed, 1 failed (200 ms)" in lines
+    assert "  1 notice in the report" in lines
+    assert lines[-1] == "evidence: ops/audit/prod_20270102T030405Z_r1.json and .html"
+    assert "### 1 step failed" in report.step_summary(record)
+
+
+def test_a_failed_step_without_findings_is_told_with_its_message() -> None:
+    step = steps()[1]
+    result = passed(step, outcome=Outcome.FAILED, message="0001_x.sql:3:7\nERROR: no\n::error::x")
+    lines = report.terminal_summary(sample(RunOutcome.ROLLED_BACK, results=(result,)))
+    at = lines.index(f"  failed: {step.id}")
+    assert lines[at + 1 : at + 4] == ["  | 0001_x.sql:3:7", "  | ERROR: no", "  | ::error::x"]
+
+
+def test_the_gravest_finding_comes_first() -> None:
+    warning = replace(NOTICE, level=Level.WARNING, object="second")
+    findings = (replace(NOTICE, object="third"), warning, replace(RLS, object="first"))
+    record = sample(results=(passed(steps()[0], findings=findings),))
+    shown = page(record).text
+    assert shown.index("first") < shown.index("second") < shown.index("third")
+
+
+def test_facts_and_locks_are_shown() -> None:
+    shown = page(sample(locks_held_s=1.25, previous="f" * 64))
+    for text in ("db.example.org:5432", "PostgreSQL 16.4", "c" * 40, "1.2 s", "f" * 64, "ada"):
+        assert text in shown.text
+    assert "AccessExclusiveLock" in shown.text
+    links = [attributes["href"] for tag, attributes in shown.tags if tag == "a"]
+    assert links == ["https://ci.example.org/runs/1"]
+    assert "no connection was made" in page(sample(target=None)).text
+
+
+def test_uncommitted_changes_are_said() -> None:
+    record = sample()
+    dirty = record.source.model_copy(update={"dirty": True, "dirty_paths": ("sql/a b.sql",)})
+    record = record.model_copy(update={"source": dirty})
+    assert "uncommitted changes" in page(record).text
+    assert "sql/a b.sql" in page(record).text
+    assert "uncommitted changes" in report.step_summary(record)
+    assert any("attests no commit" in line for line in report.terminal_summary(record))
+
+
+# --- nothing that a page, a renderer or a terminal would obey
+
+
+def test_html_holds_no_element_of_the_projects_and_loads_nothing() -> None:
+    record = evil()
+    shown = page(record)
+    assert {tag for tag, _ in shown.tags} <= ALLOWED
+    names = {name for _, attributes in shown.tags for name in attributes}
+    assert names <= {"class", "style", "scope", "open", "href", "rel", "aria-hidden", "id"}
+    assert not [attributes for tag, attributes in shown.tags if tag == "a"]
+    assert "<script>alert(1)</script>" in shown.text
+    assert "\\x1b[31m\\u202e" in shown.text
+    whole = "".join(report.summary_html(record))
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", whole)
+    assert not re.search(r"url\(|@import|<link|src=", whole.partition("</style>")[0])
+
+
+def test_rows_hold_no_element_of_the_projects() -> None:
+    step = Step(id=EVIL, phase=Phase.VERIFY, kind=Kind.TEST)
+    finding = Finding(rule=EVIL, level=Level.ERROR, object=EVIL, detail=EVIL, fix=EVIL)
+    result = StepResult(
+        step=step,
+        outcome=Outcome.FAILED,
+        message=EVIL,
+        findings=(finding,),
+        locks=(Lock(relation=EVIL, mode=EVIL),),
+    )
+    cells = report.table_row("Failed", EVIL, 0.1, result)
+    assert len(cells) == len(report.table_header())
+    for text in [*cells, *report.table_row("Error", EVIL, 0.1, None), *report.row_details(result)]:
+        assert {tag for tag, _ in Page(text).tags} <= {"td", "div"}
+        assert "<script>" in Page(text).text or "alert" not in text
+
+
+def test_markdown_holds_the_projects_text_in_code_only() -> None:
+    text = report.step_summary(evil())
+    fenced = re.compile(r"^(`{3,})text\n.*?^\1$", re.MULTILINE | re.DOTALL)
+    rest = fenced.sub("", text)
+    bare = re.sub(r"<code>[^<>|`@*\[\]]*</code>", "", rest)
+    for trap in ("<", "@team", "`", "[a]", "*b*", "\x1b", "\u202e"):
+        assert trap not in bare
+    for line in rest.splitlines():
+        if line.startswith("|") and "level" not in line:
+            assert line.count("|") in (3, 6, 7)
+
+
+def test_a_message_full_of_fences_stays_in_its_block() -> None:
+    text = report.step_summary(sample(message="```\n````\n# out\n`````"))
+    assert "``````text\n```\n````\n# out\n`````\n``````" in text
+
+
+def test_terminal_lines_are_lines_without_commands() -> None:
+    record = sample(message="::error::first\n::set-output::x\n##[group]y\x1b[2J")
+    lines = report.terminal_summary(record)
+    assert not any("\n" in line or "\x1b" in line or "##[" in line for line in lines)
+    assert not any(line.lstrip().startswith("::") for line in lines)
+    assert not any("\x1b" in line for line in report.terminal_summary(evil()))
+
+
+# --- the table of pytest-html
+
+
+def test_the_table_has_the_columns_that_pytest_html_sorts_by() -> None:
+    result = passed(steps()[1], rows=1200)
+    header, row = report.table_header(), report.table_row("Passed", "x", 0.0123, result)
+    for head, cell in zip(header, row, strict=True):
+        name = re.findall(r'data-column-type="(\w+)"', head)
+        assert re.findall(r"col-(\w+)", cell)[:1] == name
+        assert 'scope="col"' in head
+    assert row[0] == '<td class="col-result">Passed</td>'
+    assert ">1,200</td>" in row[4]
+    assert ">12 ms</td>" in row[5]
+
+
+def test_a_passed_row_unfolds_to_nothing() -> None:
+    quiet = passed(steps()[0])
+    assert report.row_details(quiet, ["No log output captured."]) == []
+    assert report.row_details(None, ["E  boom", ""]) == ["E  boom"]
+    assert report.row_details(replace(quiet, message="a < b"), []) == ["a &lt; b"]
+    skipped = replace(quiet, outcome=Outcome.SKIPPED, message="blocked by <x>\nmore")
+    assert "blocked by &lt;x&gt;</div>" in report.table_row("Skipped", "x", 0, skipped)[2]
+
+
+# --- size
+
+
+def many(count: int) -> Audit:
+    planned = tuple(
+        Step(id=f"sql/{n:05}_x.sql::apply", phase=Phase.APPLY, kind=Kind.MIGRATION, segment=1)
+        for n in range(count)
+    )
+    wide = replace(RLS, detail="<" * 3000, fix="`" * 3000)
+    results = [
+        passed(step, outcome=Outcome.FAILED, message="<`" * 3000, findings=(wide,))
+        for step in planned
+    ]
+    known: records.Facts = replace(facts(), steps=planned)
+    assert known.steps
+    return sample(RunOutcome.ROLLED_BACK, results=tuple(results))
+
+
+def test_five_thousand_failures_stay_readable() -> None:
+    record = many(5000)
+    text = report.step_summary(record)
+    assert 1000 < len(text) < 65_536
+    assert "5,000 steps failed" in text
+    assert "more, in the report" in text
+    shown = "".join(report.summary_html(record))
+    assert len(shown) < 12_000_000
+    assert "more, in the JSON" in shown
+    assert len(report.terminal_summary(record)) < 120
+
+
+def test_a_large_good_run_makes_a_small_summary() -> None:
+    planned = tuple(
+        Step(id=f"sql/{n:05}_x.sql::apply", phase=Phase.APPLY, kind=Kind.MIGRATION, segment=1)
+        for n in range(5000)
+    )
+    record = sample(results=tuple(passed(step) for step in planned))
+    assert len("".join(report.summary_html(record))) < 30_000
+    assert (
+        len(json.dumps([report.table_row("Passed", "", 0, passed(s)) for s in planned])) < 2_500_000
+    )
+
+
+# --- light and dark
+
+
+def _luminance(colour: str) -> float:
+    digits = colour.lstrip("#")
+    digits = "".join(2 * digit for digit in digits) if len(digits) == 3 else digits
+    parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_contrast(scheme: str) -> None:
+    """WCAG 2.1 AA, 4.5 to 1: https://www.w3.org/TR/WCAG21/#contrast-minimum"""
+    css = Path(report.__file__).with_name("report.css").read_text(encoding="utf-8")
+    blocks = re.findall(r":root \{([^}]*)\}", css)
+    colours = dict(re.findall(r"--([\w-]+): (#\w+)", blocks[["light", "dark"].index(scheme)]))
+    pairs = [(text, back) for text in ("fg", "soft", "link") for back in ("bg", "card")]
+    pairs += [(tone, "bg") for tone in ("good", "bad", "unsure")]
+    pairs += [(tone, f"{tone}-bg") for tone in ("good", "bad", "unsure")]
+    pairs += [("fg", f"{tone}-bg") for tone in ("good", "bad", "unsure")]
+    for text, back in pairs:
+        bright, dim = sorted((_luminance(colours[text]), _luminance(colours[back])), reverse=True)
+        assert (bright + 0.05) / (dim + 0.05) >= 4.5, (text, back)

@@ -1,0 +1,77 @@
+"""The settings: everything wrong is named at once, nothing wrong is let through."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from pytest_housekeeping.config import Config, load
+from pytest_housekeeping.errors import MisuseError
+from support.fresh_copy import ROOT
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "sql").mkdir()
+    (tmp_path / "checks").mkdir()
+    return tmp_path
+
+
+def write(root: Path, table: str) -> None:
+    (root / "pyproject.toml").write_text(f"[tool.housekeeping]\n{table}\n", encoding="utf-8")
+
+
+def test_defaults_without_a_file(root: Path) -> None:
+    assert load(root) == Config(root=root)
+
+
+def test_values_are_read(root: Path) -> None:
+    write(root, 'server = "system"\nmax_locks_held = 2\nlint = false')
+    settings = load(root)
+    assert (settings.server, settings.max_locks_held, settings.lint) == ("system", 2, False)
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ('serwer = "system"', ["unknown key 'serwer'", "did you mean 'server'"]),
+        ("zzz = 1", ["unknown key 'zzz'", "known: sql, checks"]),
+        ('lint = "false"', ["lint = 'false' is a string, not true or false"]),
+        ("server_version = true", ["server_version = True is true or false, not a whole number"]),
+        ("server_version = 17", ["the embedded server is 16 or 18"]),
+        ('server = "docker"', ['neither "embedded" nor "system"']),
+        ('lock_timeout = "5 parsecs"', ["no duration"]),
+        ('lock_timeout = "5"', ["no duration"]),
+        ('migrator = "x\'; DROP"', ["no plain lower-case identifier"]),
+        ('sql = "../elsewhere"', ["does not lie under the rootdir"]),
+        ('checks = "nowhere"', ["there is no such folder"]),
+        ("max_locks_held = -1", ["below 0"]),
+        ('serwer = 1\nlint = 1\nchecks = "nowhere"', ["serwer", "lint", "nowhere"]),
+    ],
+)
+def test_what_is_wrong_is_named(root: Path, table: str, words: list[str]) -> None:
+    write(root, table)
+    with pytest.raises(MisuseError) as caught:
+        load(root)
+    for word in [*words, "why:", "fix:"]:
+        assert word in str(caught.value)
+
+
+def test_a_file_that_is_no_toml(root: Path) -> None:
+    (root / "pyproject.toml").write_text("[tool", encoding="utf-8")
+    with pytest.raises(MisuseError, match="cannot be read"):
+        load(root)
+
+
+def test_a_table_that_is_no_table(root: Path) -> None:
+    (root / "pyproject.toml").write_text("[tool]\nhousekeeping = 1\n", encoding="utf-8")
+    with pytest.raises(MisuseError, match="is no table"):
+        load(root)
+
+
+def test_the_page_lists_every_key() -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    missing = [f.name for f in fields(Config) if f.name != "root" and f"`{f.name}`" not in page]
+    assert missing == []
