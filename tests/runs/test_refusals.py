@@ -281,7 +281,7 @@ def test_ctrl_c_at_any_item(production: Production, item: str) -> None:
 
 
 JUST_BEHIND = """
-from pytest_housekeeping.promotion import Promotion
+from pytest_housekeeping.promotion.engine import Promotion
 
 committed, times = Promotion._committed, []
 

@@ -28,7 +28,7 @@ from support.server_scripts import BECOME, gone, serving
 VARIABLES = ["PGHOST_PROD", "PGPORT_PROD", "PGDATABASE_PROD", "PGUSER_PROD", "PGPASSWORD_PROD"]
 # Imports first, as in server_scripts: the interpreter may lie where only root can read.
 _AS_SOMEBODY = """
-import pytest_housekeeping.sandbox, pytest_housekeeping.transaction
+import pytest_housekeeping.sandbox, pytest_housekeeping.postgres.transaction
 from pytest_housekeeping.__main__ import main
 """
 

@@ -47,9 +47,9 @@ def test_one_wins_and_one_says_who_holds_the_lock(rehearsed: Rehearsal, tmp_path
 
 OVERTAKEN = """
 import pathlib, time
-from pytest_housekeeping.production import ledger
+from pytest_housekeeping.promotion.production import promotion_table
 
-last_fingerprint = ledger.last_fingerprint
+last_fingerprint = promotion_table.last_fingerprint
 
 
 def overtaken(*arguments):
@@ -59,7 +59,7 @@ def overtaken(*arguments):
     return last_fingerprint(*arguments)
 
 
-ledger.last_fingerprint = overtaken
+promotion_table.last_fingerprint = overtaken
 """
 
 

@@ -234,9 +234,9 @@ def test_ctrl_c_while_it_boots_leaves_nothing(delay_s: float) -> None:
     storage = Path(tempfile.mkdtemp())
     before = f"""
 from pathlib import Path
-from pytest_housekeeping.server import runfolder
+from pytest_housekeeping.server import run_folder
 import psycopg, pytest_postgresql.janitor, tempfile
-runfolder._MEMORY, tempfile.tempdir = Path("/nonexistent"), {str(storage)!r}
+run_folder._MEMORY, tempfile.tempdir = Path("/nonexistent"), {str(storage)!r}
 print('"about to start"', flush=True)
 """
     process = launch(before=before)

@@ -188,8 +188,8 @@ def test_a_temporary_folder_that_is_closed_is_told(open_folder: Path) -> None:
 def test_a_long_temporary_path_does_not_break_the_socket(tmp_path: Path) -> None:
     long = tmp_path / ("long" * 20)
     long.mkdir()
-    before = "from pathlib import Path; from pytest_housekeeping.server import runfolder"
-    before += "; runfolder._MEMORY = Path('/nonexistent')"
+    before = "from pathlib import Path; from pytest_housekeeping.server import run_folder"
+    before += "; run_folder._MEMORY = Path('/nonexistent')"
     said = run(environment={"TMPDIR": str(long)}, before=before)
     assert said["status"] == 0, said
 

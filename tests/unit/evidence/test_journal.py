@@ -206,8 +206,8 @@ def test_a_child_that_outlives_its_run_does_not_keep_it_alive(tmp_path: Path) ->
 def test_after_sigkill_the_next_run_finds_the_truth(tmp_path: Path) -> None:
     code = (
         "import sys, time, pathlib\n"
-        "from evidence_samples import facts, passed, TARGET\n"
-        "from pytest_housekeeping import journal\n"
+        "from support.evidence_samples import facts, passed, TARGET\n"
+        "from pytest_housekeeping.evidence import journal\n"
         "j = journal.start(pathlib.Path(sys.argv[1]), facts())\n"
         "j.connected(TARGET); j.ended(passed(facts().steps[0])); j.committing(1, '777')\n"
         "print('ready', flush=True); time.sleep(60)"
