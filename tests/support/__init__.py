@@ -11,6 +11,7 @@ Repositories and documents
     ``fresh_copy``: this repository as somebody else would get it; ``git``.
     ``git_http_server``: a bare repository, served over HTTP with a token.
     ``console_blocks``: the commands in a Markdown file, and what they show.
+    ``reference_pages``: the tables and files that a page of docs/ shows.
     ``workflow_runner``, ``workflow_actions``, ``workflow_expressions``: GitHub's runner.
 Servers
     ``postgres_service``: a PostgreSQL on TCP that asks for a password.

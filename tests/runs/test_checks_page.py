@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from console_blocks import Block, blocks_of, missing_line
-from fresh_copy import ROOT, commit_all, git
-from reference_pages import files_of, rows, section
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import load_contracts
 from pytest_housekeeping.errors import MisuseError
+from support.console_blocks import Block, blocks_of, missing_line
+from support.fresh_copy import ROOT, commit_all, git
+from support.reference_pages import files_of, rows, section
 
 PAGE = ROOT / "docs/checks.md"
 FILES = files_of(PAGE)
