@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 
 class HousekeepingError(Exception):
     """A refusal or failure that a person has to read.
@@ -54,3 +56,12 @@ class RuleBroken(HousekeepingError):
 
 class EvidenceError(HousekeepingError):
     """The record of the run could not be written or committed."""
+
+
+def did_you_mean(name: str, known: Iterable[str], *, spell: Callable[[str], str] = str) -> str:
+    """`` (did you mean ...?)`` for the known name that is closest to a mistyped one; "" when none
+    is close. ``spell`` says how the name is written in the message."""
+    import difflib
+
+    near = difflib.get_close_matches(name, sorted(known), n=1)
+    return f" (did you mean {spell(near[0])}?)" if near else ""

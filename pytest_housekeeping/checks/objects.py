@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator
 
-from pytest_housekeeping.checks.catalog import Catalog, Name, Relation, read_catalog
+from pytest_housekeeping.checks.catalog import Catalog, Relation, read_catalog
 from pytest_housekeeping.checks.queries import verify_query
-from pytest_housekeeping.declarations.objects import (
-    DeclaredObject,
-    ObjectKind,
-    Objects,
-    quote,
-    split_name,
-)
+from pytest_housekeeping.declarations.objects import DeclaredObject, ObjectKind, Objects
+from pytest_housekeeping.declarations.toml import toml_key, toml_string
+from pytest_housekeeping.errors import did_you_mean
 from pytest_housekeeping.model import Finding, Level, Verdict
+from pytest_housekeeping.sql.identifiers import quoted, spelt, split_name
 
 __all__ = ["Catalog", "read_catalog", "undeclared", "verify_object", "verify_query"]
 
@@ -56,7 +52,7 @@ def undeclared(catalog: Catalog, objects: Objects) -> tuple[Finding, ...]:
     known = {(declared.kind, split_name(declared.name)) for declared in objects.declared}
     signatures = set(catalog.signatures.values())
     extras = [
-        (kind, _spell(relation.name))
+        (kind, spelt(*relation.name))
         for relation in catalog.relations.values()
         for kind in _FITTING
         if relation.counted
@@ -69,7 +65,7 @@ def undeclared(catalog: Catalog, objects: Objects) -> tuple[Finding, ...]:
         if routine.counted and routine.signature not in signatures
     ]
     extras += [
-        (ObjectKind.TRIGGER, _spell(trigger.name))
+        (ObjectKind.TRIGGER, spelt(*trigger.name))
         for trigger in catalog.triggers.values()
         if trigger.counted and (ObjectKind.TRIGGER, trigger.name) not in known
     ]
@@ -88,23 +84,23 @@ def undeclared(catalog: Catalog, objects: Objects) -> tuple[Finding, ...]:
 def _findings(catalog: Catalog, declared: DeclaredObject) -> Iterator[Finding]:
     match declared.kind:
         case ObjectKind.SCHEMA:
-            yield from _in(catalog.schemas, declared, f"CREATE SCHEMA {declared.name};")
+            yield from _in(catalog.schemas, declared, f"CREATE SCHEMA {declared.sql};")
         case ObjectKind.ROLE:
-            fix = f"CREATE ROLE {declared.name}; in sql/bootstrap/, and on the real server"
+            fix = f"CREATE ROLE {declared.sql}; in sql/bootstrap/, and on the real server"
             yield from _in(catalog.roles, declared, fix)
         case ObjectKind.FUNCTION:
             yield from _function(catalog, declared)
         case ObjectKind.TRIGGER:
             if split_name(declared.name) not in catalog.triggers:
-                names = [_spell(name) for name in catalog.triggers]
-                yield _missing(declared, _closest(declared.name, names), "CREATE TRIGGER ...;")
+                names = [spelt(*name) for name in catalog.triggers]
+                yield _missing(declared, did_you_mean(declared.name, names), "CREATE TRIGGER ...;")
         case _:
             yield from _relation(catalog, declared)
 
 
 def _in(names: Iterable[str], declared: DeclaredObject, fix: str) -> Iterator[Finding]:
     if split_name(declared.name)[0] not in names:
-        yield _missing(declared, _closest(declared.name, sorted(names)), fix)
+        yield _missing(declared, did_you_mean(declared.name, names), fix)
 
 
 def _function(catalog: Catalog, declared: DeclaredObject) -> Iterator[Finding]:
@@ -112,20 +108,20 @@ def _function(catalog: Catalog, declared: DeclaredObject) -> Iterator[Finding]:
         return
     name = split_name(declared.name)
     others = [r.signature for r in catalog.routines.values() if r.name == name]
-    hint = _closest(declared.name, list(catalog.routines))
+    hint = did_you_mean(declared.name, catalog.routines)
     if others:
         hint = f" (there is {', '.join(others)})"
     elif declared.name in catalog.refused:
         hint = f" ({catalog.refused[declared.name]})"
-    yield _missing(declared, hint, f"CREATE FUNCTION {declared.name} ...;")
+    yield _missing(declared, hint, f"CREATE FUNCTION {declared.sql} ...;")
 
 
 def _relation(catalog: Catalog, declared: DeclaredObject) -> Iterator[Finding]:
     relation = catalog.relations.get(split_name(declared.name))
     if relation is None:
         fitting = _FITTING[declared.kind]
-        names = [_spell(r.name) for r in catalog.relations.values() if _kind(r) in fitting]
-        yield _missing(declared, _closest(declared.name, names), _create(declared))
+        names = [spelt(*r.name) for r in catalog.relations.values() if _kind(r) in fitting]
+        yield _missing(declared, did_you_mean(declared.name, names), _create(declared))
         return
     if _kind(relation) not in _FITTING[declared.kind]:
         yield _error(
@@ -140,31 +136,31 @@ def _relation(catalog: Catalog, declared: DeclaredObject) -> Iterator[Finding]:
 
 def _columns(catalog: Catalog, declared: DeclaredObject, relation: Relation) -> Iterator[Finding]:
     there, wanted = dict(relation.columns), dict(declared.columns)
-    table = declared.name
+    table = declared.sql
     for column, spelling in wanted.items():
-        name = f"{table}.{quote(column)}"
+        name = f"{declared.name}.{spelt(column)}"
         expected = catalog.types.get(spelling)
         if expected is None:
             yield _unknown_type(catalog, name, spelling, there.get(column))
         elif column not in there:
-            hint = _closest(column, list(there.keys() - wanted.keys()))
-            fix = f"ALTER TABLE {table} ADD COLUMN {quote(column)} {expected};"
+            hint = did_you_mean(column, there.keys() - wanted.keys())
+            fix = f"ALTER TABLE {table} ADD COLUMN {quoted(column)} {expected};"
             yield _error("column-missing", name, f"the column does not exist{hint}", fix)
         elif there[column] != expected:
             yield _error(
                 "column-type",
                 name,
                 f"declared as {expected}, but it is {there[column]}",
-                f"ALTER TABLE {table} ALTER COLUMN {quote(column)} TYPE {expected};"
+                f"ALTER TABLE {table} ALTER COLUMN {quoted(column)} TYPE {expected};"
                 f" or declare {there[column]!r} in {_FILE}",
             )
     for column in there.keys() - wanted.keys():
         yield _error(
             "column-undeclared",
-            f"{table}.{quote(column)}",
+            f"{declared.name}.{spelt(column)}",
             f"the column exists as {there[column]} and is not declared",
-            f'declare {column} = "{there[column]}" in {_FILE},'
-            f" or ALTER TABLE {table} DROP COLUMN {quote(column)};",
+            f"declare {toml_key(column)} = {toml_string(there[column])} in {_FILE},"
+            f" or ALTER TABLE {table} DROP COLUMN {quoted(column)};",
         )
 
 
@@ -187,9 +183,12 @@ def _missing(declared: DeclaredObject, hint: str, fix: str) -> Finding:
 
 def _create(declared: DeclaredObject) -> str:
     if declared.kind is ObjectKind.TABLE:
-        columns = ", ".join(f"{quote(name)} {spelling}" for name, spelling in declared.columns)
-        return f"CREATE TABLE {declared.name} ({columns});"
-    return f"CREATE {declared.kind.upper()} {declared.name} ...;"
+        columns = ", ".join(f"{quoted(name)} {spelling}" for name, spelling in declared.columns)
+        return f"CREATE TABLE {declared.sql} ({columns});"
+    if declared.kind is ObjectKind.INDEX:
+        # It lies in the schema of its table and is made under its own name alone.
+        return f"CREATE INDEX {quoted(split_name(declared.name)[-1])} ON ...;"
+    return f"CREATE {declared.kind.upper()} {declared.sql} ...;"
 
 
 def _error(rule: str, name: str, detail: str, fix: str) -> Finding:
@@ -198,13 +197,3 @@ def _error(rule: str, name: str, detail: str, fix: str) -> Finding:
 
 def _kind(relation: Relation) -> str:
     return _RELKINDS.get(relation.kind, "relation")
-
-
-def _spell(name: Name) -> str:
-    return ".".join(quote(part) for part in name)
-
-
-def _closest(name: str, known: Iterable[str]) -> str:
-    """`` (did you mean ...?)`` for the nearest existing name, else nothing."""
-    near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
-    return f" (did you mean {near[0]}?)" if near else ""

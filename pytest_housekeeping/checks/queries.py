@@ -12,6 +12,7 @@ from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
 from pytest_housekeeping.sql.file import place
+from pytest_housekeeping.sql.identifiers import in_quotes
 from pytest_housekeeping.sql.parse import Statement, SyntaxRefused, parse
 
 SHOWN_ROWS = 20
@@ -44,7 +45,7 @@ def verify_query(connection: Connection, name: str, text: str) -> Verdict:
             # Read only holds for the subtransaction, and rolling back to the savepoint ends it.
             connection.execute("SET LOCAL transaction_read_only = on")
             answer = _ask(connection, text)
-            read = connection.execute(_READ, {"named": [_regclass(entry) for entry in named]})
+            read = connection.execute(_READ, {"named": [in_quotes(*entry) for entry in named]})
             relations = [(str(relation), bool(hidden)) for relation, hidden in read]
     except psycopg.Error as error:
         raise _failed(name, text, error) from error
@@ -179,10 +180,6 @@ def _relations(node: Any, common: frozenset[str]) -> set[tuple[str, ...]]:
         return found if own else found | {tuple(part for part in parts if part)}
     rest = (value for key, value in node.items() if key != "withClause")
     return found.union(*(_relations(value, common) for value in rest))
-
-
-def _regclass(name: tuple[str, ...]) -> str:
-    return ".".join('"' + part.replace('"', '""') + '"' for part in name)
 
 
 # Who reads: the current user, and behind a view its owner, unless it is a security_invoker view.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pytest_housekeeping.declarations.toml import (
     read_toml,
     tables_of,
     text_of,
+    toml_string,
 )
 
 _WHY = "an exemption that is misread would let something else stand than was meant"
@@ -65,12 +65,7 @@ def write_baseline(instances: Iterable[Instance]) -> str:
     entries = sorted(instances, key=lambda i: (i.contract, i.file, i.object, i.symbol, i.rule))
     tables = [
         "[[instance]]\n"
-        + "".join(f"{key} = {_toml(getattr(instance, key))}\n" for key in _INSTANCE)
+        + "".join(f"{key} = {toml_string(getattr(instance, key))}\n" for key in _INSTANCE)
         for instance in entries
     ]
     return "\n".join([_HEAD, *tables])
-
-
-def _toml(value: str) -> str:
-    """A basic string of TOML, which JSON's strings are."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

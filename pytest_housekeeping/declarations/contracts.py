@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from pytest_housekeeping.declarations.exemptions import (
 from pytest_housekeeping.declarations.objects import Objects
 from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.declarations.rules import Rule, shipped_rules, unique_rules
-from pytest_housekeeping.errors import HousekeepingError, MisuseError
+from pytest_housekeeping.errors import HousekeepingError, MisuseError, did_you_mean
 from pytest_housekeeping.sql import file as sqlfile
 
 T = TypeVar("T")
@@ -135,7 +134,7 @@ def _unread(config: Config) -> Iterator[MisuseError]:
     top = config.root / config.checks
     for entry in sorted(top.iterdir()):
         if entry.is_dir() and entry.name != QUERIES:
-            near = difflib.get_close_matches(entry.name.lower(), [QUERIES])
+            near = did_you_mean(entry.name.lower(), [QUERIES])
             strangers = [entry] if near and any(entry.rglob("*.[sS][qQ][lL]")) else []
         elif entry.is_dir():
             strangers = [each for each in sorted(entry.iterdir()) if not _is_query(each)]
@@ -143,10 +142,9 @@ def _unread(config: Config) -> Iterator[MisuseError]:
             known = entry.suffix.lower() not in (".toml", ".sql") or entry.name in DECLARATIONS
             strangers = [] if known else [entry]
         for stranger in strangers:
-            near = difflib.get_close_matches(stranger.name.lower(), [*DECLARATIONS, QUERIES], n=1)
             yield MisuseError(
                 f"{stranger.relative_to(config.root).as_posix()} is read by nobody"
-                + (f" (did you mean {near[0]}?)" if near else ""),
+                + did_you_mean(stranger.name.lower(), [*DECLARATIONS, QUERIES]),
                 why="a check under a name that is not looked for would prove nothing",
                 fix=f"{config.checks}/ holds {', '.join(DECLARATIONS)}, {QUERIES}/*.sql, test_*.py",
             )

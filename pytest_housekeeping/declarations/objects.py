@@ -10,13 +10,16 @@ from functools import partial
 from typing import Any
 
 from pytest_housekeeping.declarations.toml import Problems, expect_keys, read_toml
+from pytest_housekeeping.sql.identifiers import (
+    FUNCTION,
+    PART,
+    quoted,
+    spelt,
+    split_name,
+    stored_name,
+)
 
-# Said by what of ASCII is left out: to compile a class of all the rest takes 30 ms.
-_FIRST, _FURTHER = r"[^\x00-@\[-^`{-\x7f]", r"[^\x00-#%-/:-@\[-^`{-\x7f]"
-_PART = rf'(?:{_FIRST}{_FURTHER}*|"(?:[^"]|"")+")'
-_DOTTED = {parts: re.compile(rf"{_PART}(?:\.{_PART}){{{parts - 1}}}") for parts in (1, 2, 3)}
-_FUNCTION = re.compile(rf"({_PART}\.{_PART})\s*\((.*)\)", re.DOTALL)
-_EVERY_PART = re.compile(_PART)
+_DOTTED = {parts: re.compile(rf"{PART}(?:\.{PART}){{{parts - 1}}}") for parts in (1, 2, 3)}
 
 
 class ObjectKind(StrEnum):
@@ -33,7 +36,8 @@ class ObjectKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeclaredObject:
-    """One object that must exist. ``name`` is spelt as PostgreSQL prints it, quotes where needed.
+    """One object that must exist. ``name`` is a part of its step's id, so it does not depend on
+    what is a key word in which version; ``sql`` is the name to put into a statement.
 
     ``columns``: of a table, every column with its type as it was declared.
     """
@@ -41,6 +45,11 @@ class DeclaredObject:
     kind: ObjectKind
     name: str
     columns: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def sql(self) -> str:
+        function = FUNCTION.fullmatch(self.name)
+        return quoted(*split_name(self.name)) + (f"({function[2]})" if function else "")
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
@@ -91,23 +100,6 @@ def parse(text: str, *, path: str) -> Objects:
     return Objects(declared=tuple(declared.values()))
 
 
-def split_name(name: str) -> tuple[str, ...]:
-    """The identifiers of a dotted name as PostgreSQL stores them: ``a."B c"`` is a and B c.
-
-    A part without quotes is folded to lower case. Of a function only the name's parts count.
-    """
-    function = _FUNCTION.fullmatch(name)
-    parts = _EVERY_PART.findall(function[1] if function else name)
-    return tuple(_identifier(part) for part in parts)
-
-
-def quote(identifier: str) -> str:
-    """An identifier in quotes where it needs them by its letters alone."""
-    if re.fullmatch(r"[a-z_][a-z0-9_$]*", identifier):
-        return identifier
-    return '"' + identifier.replace('"', '""') + '"'
-
-
 def _of_key(key: str, value: Any, problems: Problems) -> Iterator[DeclaredObject]:
     if value is None:
         return
@@ -156,15 +148,15 @@ def _tables(value: Any, problems: Problems) -> Iterator[DeclaredObject]:
 def _dotted(name: str, *, parts: int) -> str | None:
     if not _DOTTED[parts].fullmatch(name.strip()):
         return None
-    return ".".join(quote(part) for part in split_name(name.strip()))
+    return spelt(*split_name(name.strip()))
 
 
 def _function(name: str) -> str | None:
-    found = _FUNCTION.fullmatch(name.strip())
+    found = FUNCTION.fullmatch(name.strip())
     if found is None:
         return None
     arguments = ",".join(part.strip() for part in _split_arguments(found[2]))
-    return ".".join(quote(part) for part in split_name(name.strip())) + f"({arguments})"
+    return spelt(*split_name(name.strip())) + f"({arguments})"
 
 
 def _split_arguments(text: str) -> list[str]:
@@ -182,8 +174,4 @@ def _split_arguments(text: str) -> list[str]:
 
 def _column(name: str) -> str:
     """A key of TOML is the column's name as stored, or an identifier in SQL's own quotes."""
-    return _identifier(name) if name.startswith('"') else name
-
-
-def _identifier(part: str) -> str:
-    return part[1:-1].replace('""', '"') if part.startswith('"') else part.lower()
+    return stored_name(name) if name.startswith('"') else name

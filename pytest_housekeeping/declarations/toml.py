@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
+import json
+import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any
 
-from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.errors import MisuseError, did_you_mean
 
 
 class Problems:
@@ -41,10 +42,9 @@ def read_toml(text: str, problems: Problems) -> Mapping[str, Any]:
 
 def closest(name: str, known: Iterable[str]) -> str:
     """`` (did you mean 'x'?)`` for the closest known name, or the names that there are."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    if near:
-        return f" (did you mean {near[0]!r}?)"
+    if near := did_you_mean(name, known, spell=repr):
+        return near
+    names = sorted(known) if isinstance(known, Set) else list(known)
     return f" (known: {', '.join(names)})" if names else ""
 
 
@@ -123,3 +123,13 @@ def named_tables_of(
         if name not in good:
             problems.add(f"{key}.{name} is not a table: write [{key}.{name}]")
     return good
+
+
+def toml_key(name: str) -> str:
+    """A name as a key of TOML: in quotes unless it is all letters, digits, ``_`` and ``-``."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else toml_string(name)
+
+
+def toml_string(value: str) -> str:
+    """A basic string of TOML, which JSON's strings are."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -15,7 +15,7 @@ from pytest_housekeeping.snapshot.problems import BackupFailed, BackupNotProved,
 from pytest_housekeeping.snapshot.programs import find_pg_dump, pg_dump_version
 from pytest_housekeeping.snapshot.proof import Proof, prove_backup
 from pytest_housekeeping.snapshot.restore_server import Bench, open_bench
-from pytest_housekeeping.snapshot.roles import dump_roles, unreadable
+from pytest_housekeeping.snapshot.roles import dump_roles
 
 __all__ = [
     "BackupFailed",
@@ -38,5 +38,4 @@ __all__ = [
     "read_fingerprint",
     "to_json",
     "unified_diff",
-    "unreadable",
 ]

@@ -8,7 +8,8 @@ from enum import StrEnum
 from typing import Any
 
 from pytest_housekeeping.sql.created_object import created_object, dotted
-from pytest_housekeeping.sql.parse import printed, quoted
+from pytest_housekeeping.sql.identifiers import quoted
+from pytest_housekeeping.sql.parse import printed
 
 
 class Mark(StrEnum):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.sql.identifiers import spelt, unquoted
 
+# The letters of an ACL: https://www.postgresql.org/docs/18/ddl-priv.html#PRIVILEGE-ABBREVS-TABLE
 _WORDS = {
     "r": "SELECT",
     "a": "INSERT",
@@ -26,35 +29,50 @@ _WORDS = {
     "A": "ALTER SYSTEM",
 }
 _ITEM = re.compile(r'("(?:[^"]|"")*"|[^="]*)=([A-Za-z*]*)/(.*)', re.DOTALL)
-_PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
 
 
-def quote_name(name: str) -> str:
-    """A name as one types it; a role that nobody is, is PUBLIC."""
-    if not name:
-        return "PUBLIC"
-    return name if _PLAIN.fullmatch(name) else '"' + name.replace('"', '""') + '"'
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grant:
+    """What one role was granted by another. The grantee "" is PUBLIC.
 
-
-@lru_cache(maxsize=4096)
-def describe_acl(items: tuple[str, ...], every: str, owner: str = "") -> tuple[str, ...]:
-    """The items of one ACL, sorted. ``every`` are the letters of all privileges of such an object.
-
-    ``owner`` is told as "its owner", where it does not matter who that is. Who holds them all holds
-    ALL: a major version that knows one more (17: MAINTAIN) is no change.
+    ``privileges`` is a sorted list of words, or ALL. ``grantable`` is WITH GRANT OPTION.
     """
-    lines = []
+
+    privileges: str
+    grantee: str
+    grantor: str
+    grantable: bool
+
+
+def grants_of(items: Sequence[str], every: str) -> Iterator[Grant]:
+    """The grants in one ACL. ``every`` are the letters of all privileges of such an object.
+
+    Who holds them all holds ALL: a major version that knows one more (17: MAINTAIN) is no change.
+    """
     for item in items:
         grantee, letters, grantor = _parsed(item)
         grants = re.findall(r"([A-Za-z])(\*?)", letters)
         for star in ("", "*"):
-            held = "".join(letter for letter, option in grants if option == star)
-            if held:
-                option = " with grant option" if star else ""
-                lines.append(
-                    f"grant {_named(held, every)} to {_told(grantee, owner)}"
-                    f" by {_told(grantor, owner)}{option}"
+            if held := "".join(letter for letter, option in grants if option == star):
+                yield Grant(
+                    privileges=_named(held, every),
+                    grantee=grantee,
+                    grantor=grantor,
+                    grantable=bool(star),
                 )
+
+
+@lru_cache(maxsize=4096)
+def describe_acl(items: tuple[str, ...], every: str, owner: str = "") -> tuple[str, ...]:
+    """The grants of one ACL as sorted lines. ``every``: see `grants_of`.
+
+    ``owner`` is told as "its owner", where it does not matter who that is.
+    """
+    lines = (
+        f"grant {grant.privileges} to {_told(grant.grantee, owner)}"
+        f" by {_told(grant.grantor, owner)}{' with grant option' * grant.grantable}"
+        for grant in grants_of(items, every)
+    )
     return tuple(sorted(lines)) or ("nothing granted",)
 
 
@@ -71,7 +89,10 @@ def read_every_privilege(connection: Connection) -> Mapping[str, str]:
 
 
 def _told(name: str, owner: str) -> str:
-    return "its owner" if name and name == owner else quote_name(name)
+    """A role in a fingerprint; the role "" is PUBLIC."""
+    if name and name == owner:
+        return "its owner"
+    return spelt(name) if name else "PUBLIC"
 
 
 def _named(held: str, every: str) -> str:
@@ -84,8 +105,4 @@ def _parsed(item: str) -> tuple[str, str, str]:
     match = _ITEM.fullmatch(item)
     if match is None:
         return item, "", ""
-    return _bare(match[1]), match[2], _bare(match[3])
-
-
-def _bare(name: str) -> str:
-    return name[1:-1].replace('""', '"') if name.startswith('"') else name
+    return unquoted(match[1]), match[2], unquoted(match[3])

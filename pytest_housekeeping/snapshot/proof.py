@@ -11,6 +11,7 @@ from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerpri
 from pytest_housekeeping.snapshot.problems import BackupNotProved
 from pytest_housekeeping.snapshot.restore import Copy, restored
 from pytest_housekeeping.snapshot.restore_server import WHY, Bench, open_bench
+from pytest_housekeeping.sql.identifiers import unquoted
 
 _SHOWN = 20
 
@@ -128,4 +129,4 @@ def _some(names: Sequence[str]) -> str:
 def _extension_names(expected: Fingerprint) -> Iterator[str]:
     for entry in expected.entries:
         if entry.name.startswith("extension "):
-            yield entry.name.removeprefix("extension ").strip('"')
+            yield unquoted(entry.name.removeprefix("extension "))

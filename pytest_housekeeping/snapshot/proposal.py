@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pytest_housekeeping.snapshot.inverse import Mark, Proposed, Said, statements, undo, unknown
-from pytest_housekeeping.sql.parse import printed, quoted
+from pytest_housekeeping.sql.identifiers import quoted
+from pytest_housekeeping.sql.parse import printed
 
 _GONE = {
     "CreateStmt": "its rows are gone; they have to come out of a backup of the data",

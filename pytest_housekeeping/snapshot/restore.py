@@ -19,6 +19,7 @@ from pytest_housekeeping.snapshot.dump import without_restriction
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved
 from pytest_housekeeping.snapshot.restore_server import WHY, Bench
+from pytest_housekeeping.sql.identifiers import unquoted
 
 _TIMEOUT_S = 900.0
 # Said by the session, so that settings of the restored database do not count: a read-only one, a
@@ -98,13 +99,13 @@ def _prepare(conninfo: str, expected: Fingerprint, schema: str) -> tuple[str, ..
     with psycopg.connect(conninfo, autocommit=True) as connection:
         if "schema public" not in names and "public" not in expected.excluded:
             connection.execute("DROP SCHEMA public CASCADE")
-        for space in sorted(_unquoted(space) for space in spaces):
+        for space in sorted(unquoted(space) for space in spaces):
             if not _exists(connection, "pg_tablespace", "spcname", space):
                 connection.execute("SET allow_in_place_tablespaces = on")
                 connection.execute(
                     sql.SQL("CREATE TABLESPACE {} LOCATION ''").format(sql.Identifier(space))
                 )
-        return tuple(_stood_in(connection, {_unquoted(n) for n in _COLLATION.findall(schema)}))
+        return tuple(_stood_in(connection, {unquoted(n) for n in _COLLATION.findall(schema)}))
 
 
 def _stood_in(connection: Connection, collations: set[str]) -> Iterator[str]:
@@ -165,7 +166,3 @@ def _exists(connection: Connection, catalog: str, column: str, name: str) -> boo
         sql.Identifier(catalog), sql.Identifier(column)
     )
     return connection.execute(query, [name]).rowcount > 0
-
-
-def _unquoted(name: str) -> str:
-    return name[1:-1].replace('""', '"') if name.startswith('"') else name

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pytest_housekeeping.sql.parse import printed, quoted
+from pytest_housekeeping.sql.identifiers import quoted
+from pytest_housekeeping.sql.parse import printed
 
-Quote = Callable[[str], str]
+Quote = Callable[..., str]
 # Whatever a function gives back is no part of its name: OUT parameters and columns of a table.
 _RESULTS = ("o", "t")
 
@@ -21,7 +22,7 @@ def created_object(node: Any, quote: Quote = quoted) -> tuple[str, str] | None:
 
 def dotted(names: Any, quote: Quote = quoted) -> str:
     """A qualified name."""
-    return ".".join(quote(name.sval) for name in names)
+    return quote(*(name.sval for name in names))
 
 
 def _qualified(kind: str, field: str) -> Callable[[Any, Quote], tuple[str, str]]:
@@ -52,8 +53,8 @@ def _table_as(node: Any, _: Quote) -> tuple[str, str] | None:
 
 def _index(node: Any, quote: Quote) -> tuple[str, str]:
     """It lies in the schema of its table."""
-    schema = f"{quote(node.relation.schemaname)}." if node.relation.schemaname else ""
-    return "INDEX", f"{schema}{quote(node.idxname)}"
+    names = (node.relation.schemaname, node.idxname)
+    return "INDEX", quote(*(name for name in names if name))
 
 
 def _routine(node: Any, quote: Quote) -> tuple[str, str]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.errors import SqlFileError
+from pytest_housekeeping.errors import SqlFileError, did_you_mean
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.file import SqlFile
@@ -66,10 +65,9 @@ def _strangers(config: Config) -> Iterable[SqlFileError]:
         else:
             strangers = [entry] * (entry.suffix.lower() == ".sql")
         for stranger in strangers:
-            near = difflib.get_close_matches(stranger.name.lower(), _FOLDERS, n=1)
             yield SqlFileError(
                 f"{stranger.relative_to(config.root).as_posix()} is no part of the plan"
-                + (f" (did you mean {near[0]}?)" if near else ""),
+                + did_you_mean(stranger.name.lower(), _FOLDERS),
                 why="only files that end in .sql, directly in one of the known folders, are",
                 fix=f"move or rename it; {config.sql}/ holds {', '.join(_FOLDERS)}",
             )

@@ -145,13 +145,6 @@ def printed(node: Any) -> str:
     return text
 
 
-def quoted(name: str) -> str:
-    """A name as one would type it: in quotes where it needs them."""
-    from pglast.stream import maybe_double_quote_name
-
-    return str(maybe_double_quote_name(name))
-
-
 def placeless(node: Any) -> Any:
     """A parse tree without where things stood in the text."""
     if isinstance(node, dict):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pytest_housekeeping.sql.created_object import created_object, dotted
+from pytest_housekeeping.sql.identifiers import in_quotes
 from pytest_housekeeping.sql.parse import printed
 
 _VIEWS = ("VIEW", "MATERIALIZED VIEW")
@@ -51,14 +52,14 @@ def relations_in(text: str) -> tuple[str, ...]:
     class Relations(Visitor):
         def visit_RangeVar(self, _: Any, node: Any) -> None:  # noqa: N802
             names = (node.schemaname, node.relname)
-            found[".".join(_always_quoted(name) for name in names if name)] = None
+            found[in_quotes(*(name for name in names if name))] = None
 
         def visit_CommentStmt(self, _: Any, node: Any) -> None:  # noqa: N802
             kind = node.objtype.name.removeprefix("OBJECT_")
             if kind in _OF_A_RELATION:
-                found[dotted(node.object[:-1], _always_quoted)] = None
+                found[dotted(node.object[:-1], in_quotes)] = None
             elif kind in _RELATIONS:
-                found[dotted(node.object, _always_quoted)] = None
+                found[dotted(node.object, in_quotes)] = None
 
     Relations()(parse_sql(text))
     return tuple(found)
@@ -74,7 +75,7 @@ def _made(text: str) -> Iterator[tuple[str, str]]:
 
     for raw in parse_sql(text) or ():
         node: Any = raw.stmt
-        found = created_object(node, _always_quoted)
+        found = created_object(node, in_quotes)
         if found is not None and found[0] in _TAKEN:
             yield found
         elif _is_grant_by_name(node):
@@ -91,9 +92,3 @@ def _is_grant_by_name(node: Any) -> bool:
         and node.is_grant
         and node.targtype is GrantTargetType.ACL_TARGET_OBJECT
     )
-
-
-def _always_quoted(name: str) -> str:
-    from psycopg import sql
-
-    return sql.Identifier(name).as_string(None)

@@ -11,10 +11,10 @@ from psycopg import sql
 from pytest_housekeeping.checks.app_tests.connection import AppConnection
 from pytest_housekeeping.checks.app_tests.proxy import INSUFFICIENT_PRIVILEGE, Refusal
 from pytest_housekeeping.declarations.boundaries import App, Boundaries, Contract, Zone
-from pytest_housekeeping.declarations.objects import split_name
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.sql.identifiers import split_name
 
 RULE = "running-boundary"
 _WORD = re.compile(r'"((?:[^"]|"")+)"|([\w$]+)')

@@ -11,10 +11,10 @@ from pytest_housekeeping.checks.code.resolve.resolve import search_path
 from pytest_housekeeping.checks.code.sqltext.bodies import read_body
 from pytest_housekeeping.checks.code.sqltext.collector import told
 from pytest_housekeeping.checks.rules.evaluation import Scope, findings_of, run_readonly, select
-from pytest_housekeeping.declarations.objects import split_name
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.sql.identifiers import split_name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from pytest_housekeeping.declarations.boundaries import FORBIDDEN, Boundaries, Contract
-from pytest_housekeeping.declarations.objects import split_name
 from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
+from pytest_housekeeping.sql.identifiers import split_name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

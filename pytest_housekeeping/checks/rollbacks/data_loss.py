@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
-from pytest_housekeeping.sql.parse import quoted
+from pytest_housekeeping.sql.identifiers import quoted
 
 # The owner of a table is bound by its policies only where they are forced.
 _UNFORCED = """
@@ -72,7 +72,7 @@ def read_contents(connection: Connection, *, excluded: tuple[str, ...]) -> Conte
         counted = [row[0] for row in connection.execute(queries)] if tables else []
     return {
         oid: Table(
-            name=f"{quoted(schema)}.{quoted(table)}",
+            name=quoted(schema, table),
             parent=parent,
             rows=rows,
             columns={

@@ -17,9 +17,9 @@ from pytest_housekeeping.declarations.rules import Rule, fill, scope_sql
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.model import Finding
 from pytest_housekeeping.postgres.connection import Connection, tried
+from pytest_housekeeping.sql.identifiers import quoted
 
 _PART = re.compile(r"^(hk_\w+)[^\n]* AS \(\n.*?^\)", re.MULTILINE | re.DOTALL)
-_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 _NAME = re.compile(r"\bhk_\w+")
 _READ_ONLY = b"SET LOCAL transaction_read_only = on; SET LOCAL search_path = '';\n"
 
@@ -168,8 +168,7 @@ def run_readonly(connection: Connection, text: bytes, *, settings: str = "") -> 
 
 def seen_as(findings: Iterable[Finding], role: str) -> tuple[Finding, ...]:
     """The findings, shown as an untrusted role where a rule does not say as which."""
-    quoted = '"' + role.replace('"', '""') + '"' if not _PLAIN.fullmatch(role) else role
-    return tuple(replace(each, leak=fill(each.leak, {"role": quoted})) for each in findings)
+    return tuple(replace(each, leak=fill(each.leak, {"role": quoted(role)})) for each in findings)
 
 
 def findings_of(rule: Rule, rows: Iterable[Mapping[str, Any]]) -> tuple[Finding, ...]:

@@ -9,10 +9,9 @@ from pytest_housekeeping.declarations.objects import (
     ObjectKind,
     Objects,
     parse,
-    quote,
-    split_name,
 )
 from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.sql.identifiers import in_quotes, quoted, spelt, split_name
 
 PATH = "checks/objects.toml"
 WHOLE = """
@@ -76,7 +75,8 @@ def test_names_are_sql_identifiers(name: str, parts: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("identifier", ["plain", "With Space", 'q"uote', "ümlaut", "1st", "a.b"])
 def test_quoting_is_undone_by_splitting(identifier: str) -> None:
-    assert split_name(quote(identifier)) == (identifier,)
+    for spelling in (quoted, in_quotes, spelt):
+        assert split_name(spelling(identifier)) == (identifier,)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from pytest_housekeeping.checks.code.resolve.catalog import (
 )
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
+from pytest_housekeeping.sql.identifiers import in_quotes
 from pytest_housekeeping.sql.parse import SyntaxRefused, parse
 
 _PREPARABLE = {"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"}
@@ -67,7 +68,7 @@ def resolve(connection: Connection, references: Sequence[Reference], role: str) 
             directory = read_directory(connection)
             connection.execute(
                 sql.SQL("SELECT pg_catalog.set_config('search_path', {}, true)").format(
-                    sql.Literal(", ".join('"' + each.replace('"', '""') + '"' for each in path))
+                    sql.Literal(", ".join(in_quotes(each) for each in path))
                 )
             )
             return _Resolver(connection, directory, path, references).resolve()

@@ -12,7 +12,7 @@ from pytest_housekeeping.checks.code.sqltext import parse as sqltext
 from pytest_housekeeping.checks.code.sqltext.connection_options import looks_like_settings, settings
 from pytest_housekeeping.checks.code.sqltext.names import Spelt
 from pytest_housekeeping.checks.code.sqltext.template import Template, visible
-from pytest_housekeeping.declarations.objects import split_name
+from pytest_housekeeping.sql.identifiers import split_name
 
 MODULE = "<module>"
 _HINT = re.compile(r"(?:#|//|--|/\*)\s*hk:\s*reaches\b[ \t]*(.*)$")

@@ -261,7 +261,7 @@ def _strings(nodes: Any) -> tuple[str, ...]:
 
 
 def _identifiers(text: str) -> tuple[str, ...]:
-    from pytest_housekeeping.declarations.objects import split_name
+    from pytest_housekeeping.sql.identifiers import split_name
 
     return split_name(text)
 

@@ -215,7 +215,7 @@ _AFTER = re.compile(
 
 def _unreadable(template: Template) -> Found:
     """Handed to a database and no SQL that PostgreSQL knows: its qualified names are kept."""
-    from pytest_housekeeping.declarations.objects import split_name
+    from pytest_housekeeping.sql.identifiers import split_name
 
     text = visible(template)
     names = tuple(

@@ -10,8 +10,8 @@ from pytest_housekeeping.checks.code.verdict.findings import UNKNOWN, Breach, ow
 from pytest_housekeeping.declarations.boundaries import FORBIDDEN, App, Boundaries, Contract, Zone
 from pytest_housekeeping.declarations.code_baseline import Baseline, Instance
 from pytest_housekeeping.declarations.exemptions import CodeExemption
-from pytest_housekeeping.declarations.objects import split_name
 from pytest_housekeeping.model import Finding, Level
+from pytest_housekeeping.sql.identifiers import split_name
 
 EXEMPTION = "code-exemption"
 BASELINE = "code-baseline"

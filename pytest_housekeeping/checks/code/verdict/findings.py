@@ -11,8 +11,8 @@ from pytest_housekeeping.checks.code.resolve.resolve import Answer, Refusal
 from pytest_housekeeping.checks.code.verdict.imports import Crossing
 from pytest_housekeeping.declarations.boundaries import FORBIDDEN, App, Boundaries, Contract, Zone
 from pytest_housekeeping.declarations.code_baseline import Instance
-from pytest_housekeeping.declarations.objects import split_name
 from pytest_housekeeping.model import Finding, Level
+from pytest_housekeeping.sql.identifiers import split_name
 
 BOUNDARY = "code-boundary"
 UNDECIDED = "code-undecided"

@@ -12,9 +12,9 @@ from psycopg import sql
 from pytest_housekeeping.checks.code.verdict.findings import BOUNDARY
 from pytest_housekeeping.checks.code.verdict.judge import judge_code
 from pytest_housekeeping.declarations.boundaries import App, Boundaries, Contract, Zone
-from pytest_housekeeping.declarations.objects import split_name
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.sql.identifiers import split_name
 
 _FOLDER = "planted"
 # One file in each of the languages that people write by hand.

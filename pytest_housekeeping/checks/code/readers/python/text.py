@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from pytest_housekeeping.checks.code.sqltext.template import Hole, Template, join, static
+from pytest_housekeeping.sql.identifiers import in_quotes
 
 _KEEPERS = {"dedent", "cleandoc", "text", "SQL", "TextClause", "RawSQL", "Composed", "Query"}
 _KEEPING_METHODS = {"strip", "lstrip", "rstrip", "encode", "replace"}
@@ -179,7 +180,7 @@ def _identifier(node: ast.Call, scope: Scope, depth: int) -> Template:
     texts = [static(each) for each in parts]
     if not texts or any(text is None for text in texts):
         return (Hole(expression=ast.unparse(node)[:60]),)
-    return (".".join('"' + (text or "").replace('"', '""') + '"' for text in texts),)
+    return (in_quotes(*(text or "" for text in texts)),)
 
 
 def _format(base: Template, node: ast.Call, scope: Scope, depth: int) -> Template:

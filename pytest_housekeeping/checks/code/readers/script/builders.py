@@ -17,7 +17,7 @@ from pytest_housekeeping.checks.code.readers.script.tree import (
 )
 from pytest_housekeeping.checks.code.readers.script.walk import Source, is_database, receiver
 from pytest_housekeeping.checks.code.vocabulary import vocabulary
-from pytest_housekeeping.declarations.objects import split_name
+from pytest_housekeeping.sql.identifiers import split_name
 
 if TYPE_CHECKING:
     from tree_sitter import Node

@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pytest_housekeeping.checks.code.sqltext.template import Hole, Template, join, static
+from pytest_housekeeping.sql.identifiers import in_quotes
 
 if TYPE_CHECKING:
     from tree_sitter import Language, Node, Query, Tree
@@ -247,7 +248,7 @@ def _identifier(items: list[Node], names: Names, depth: int) -> Template | None:
     if not texts or any(text is None for text in texts):
         return None
     parts = [piece for text in texts for piece in (text or "").split(".")]
-    return (".".join('"' + piece.replace('"', '""') + '"' for piece in parts),)
+    return (in_quotes(*parts),)
 
 
 def _given(node: Node, names: Names, depth: int) -> Template | None:
