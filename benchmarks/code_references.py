@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from pytest_housekeeping.checks.code.facts import Reference
+from pytest_housekeeping.checks.code.facts import CodeReference
 from pytest_housekeeping.checks.code.readers.extract import extract
 
 COLD, WARM_S, LINEAR = 3.0, 0.5, 2.6
@@ -192,7 +192,7 @@ def read(root: Path, patterns: list[str], cache: Path, expected: int) -> float:
     started = time.perf_counter()
     extraction = extract(root, patterns, cache_folder=cache)
     seconds = time.perf_counter() - started
-    found = [each for each in extraction.found if isinstance(each, Reference)]
+    found = [each for each in extraction.found if isinstance(each, CodeReference)]
     if len(extraction.readings) != expected or len(found) < 3 * expected:
         raise SystemExit(f"{len(extraction.readings)} files, {len(found)} references")
     return seconds

@@ -6,10 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_housekeeping.checks.code.resolve.catalog import Directory, Node, read_directory
+from pytest_housekeeping.checks.code.resolve.catalog import (
+    DependencyGraph,
+    Node,
+    read_dependency_graph,
+)
 from pytest_housekeeping.checks.code.resolve.resolve import search_path
 from pytest_housekeeping.checks.code.sqltext.bodies import read_body
-from pytest_housekeeping.checks.code.sqltext.collector import told
+from pytest_housekeeping.checks.code.sqltext.collector import hinted_names
 from pytest_housekeeping.checks.rules.evaluation import Scope, findings_of, run_readonly, select
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.model import Verdict
@@ -34,7 +38,7 @@ def prove_bodies(connection: Connection, scope: Scope, roles: Sequence[str], rul
     builds a statement at run time, or is in a language that is not read, is undecided.
     """
     functions, sides = _ask(connection, scope, rule)
-    directory = read_directory(connection)
+    directory = read_dependency_graph(connection)
     path = search_path(connection, roles[0])
     found = [
         {"object": function["object"], "detail": detail}
@@ -50,12 +54,12 @@ def prove_bodies(connection: Connection, scope: Scope, roles: Sequence[str], rul
 
 
 def _crossed(
-    directory: Directory, function: Mapping[str, Any], path: Sequence[str], sides: _Sides
+    directory: DependencyGraph, function: Mapping[str, Any], path: Sequence[str], sides: _Sides
 ) -> Iterator[str]:
     start: Node = (False, function["oid"])
     reached = {start: "", **dict(directory.behind(start, path))}
     relations = {oid for is_relation, oid in reached if is_relation}
-    hints = told(function["source"])
+    hints = hinted_names(function["source"])
     for name in hints or ():
         oid = directory.relation(split_name(name), path)
         relations |= {oid} if oid is not None else set()
@@ -72,12 +76,12 @@ def _crossed(
         )
 
 
-def _also(directory: Directory, out: set[int], function: Mapping[str, Any]) -> str:
+def _also(directory: DependencyGraph, out: set[int], function: Mapping[str, Any]) -> str:
     return "" if function["holds_source"] else f" as well as {_names(directory, out)}"
 
 
 def _is_unread(
-    directory: Directory, function: Mapping[str, Any], reached: Mapping[Node, str]
+    directory: DependencyGraph, function: Mapping[str, Any], reached: Mapping[Node, str]
 ) -> bool:
     """Whether something on the way is built at run time, or cannot be read."""
     if function["source"] and read_body(function["source"], function["language"])[1]:
@@ -90,7 +94,7 @@ def _is_unread(
     return any(read_body(source, language)[1] for source, language, _ in behind)
 
 
-def _names(directory: Directory, relations: set[int]) -> str:
+def _names(directory: DependencyGraph, relations: set[int]) -> str:
     return ", ".join(sorted(".".join(directory.names[True, oid]) for oid in relations))
 
 

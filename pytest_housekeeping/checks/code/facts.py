@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class ReferenceKind(StrEnum):
     """What a reference names."""
 
     STATEMENT = "statement"
@@ -14,7 +14,6 @@ class Kind(StrEnum):
     FUNCTION = "function"
     SCHEMA = "schema"
     ROLE = "role"
-    IMPORT = "import"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,14 +21,14 @@ class Name:
     """One name as it is spelt: its identifiers as PostgreSQL would store them, and its place."""
 
     parts: tuple[str, ...]
-    kind: Kind
+    kind: ReferenceKind
     line: int
     column: int
     columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reference:
+class CodeReference:
     """A place where code names something of the database, or imports another module.
 
     ``line`` and ``column`` count from 1. ``symbol`` is the function or class around it. ``text``:
@@ -42,7 +41,7 @@ class Reference:
     line: int
     column: int
     symbol: str
-    kind: Kind
+    kind: ReferenceKind
     how: str
     names: tuple[Name, ...] = ()
     text: str = ""
@@ -76,15 +75,15 @@ class Import:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reading:
+class FileFacts:
     """All that one file told."""
 
-    found: tuple[Reference | Undecided, ...] = ()
+    found: tuple[CodeReference | Undecided, ...] = ()
     imports: tuple[Import, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Passed:
+class SkippedFile:
     """A file that was not read, and why."""
 
     file: str

@@ -8,10 +8,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from pytest_housekeeping.checks.code.facts import Reference
+from pytest_housekeeping.checks.code.facts import CodeReference
 from pytest_housekeeping.checks.code.readers.read import read_source
 from pytest_housekeeping.checks.code.resolve.catalog import split_path
-from pytest_housekeeping.checks.code.resolve.resolve import Answer, resolve, search_path
+from pytest_housekeeping.checks.code.resolve.resolve import Resolution, resolve, search_path
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.postgres.connection import Connection
 from support.snippet_ground import laid_schema
@@ -23,18 +23,18 @@ def ground(connection: Connection, superuser: Connection) -> Iterator[Connection
         yield laid
 
 
-def ask(connection: Connection, *statements: str) -> list[Answer]:
+def ask(connection: Connection, *statements: str) -> list[Resolution]:
     text = "".join(f"cur.execute({statement!r})\n" for statement in statements)
     found = [
         each
         for each in read_source(text.encode(), "a.py", ".py").found
-        if isinstance(each, Reference)
+        if isinstance(each, CodeReference)
     ]
     answers = resolve(connection, found, "venture_app")
     return [answers[each] for each in found]
 
 
-def reached(answer: Answer) -> dict[str, tuple[tuple[str, ...], str]]:
+def reached(answer: Resolution) -> dict[str, tuple[tuple[str, ...], str]]:
     return {each.object: (each.columns, each.through) for each in answer.reached}
 
 

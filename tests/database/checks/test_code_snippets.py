@@ -8,9 +8,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pytest_housekeeping.checks.code.facts import Reference, Undecided
+from pytest_housekeeping.checks.code.facts import CodeReference, Undecided
 from pytest_housekeeping.checks.code.readers.read import read_source
-from pytest_housekeeping.checks.code.resolve.resolve import Answer, resolve
+from pytest_housekeeping.checks.code.resolve.resolve import Resolution, resolve
 from pytest_housekeeping.checks.code.verdict.findings import UNDECIDED, breaches, broken
 from pytest_housekeeping.checks.code.verdict.judge import refused_places
 from pytest_housekeeping.server import Server
@@ -31,14 +31,14 @@ def found(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Found:
         laid_schema(connection, superuser) as laid,
     ):
         read = {each.file: _read(each, root) for each in ALL}
-        references = [e for each in read.values() for e in each if isinstance(e, Reference)]
+        references = [e for each in read.values() for e in each if isinstance(e, CodeReference)]
         answers = resolve(laid, references, "venture_app")
         told = {file: frozenset(_told(each, answers, root)) for file, each in read.items()}
     server.drop(fresh)
     return told
 
 
-def _read(snippet: Snippet, root: Path) -> tuple[Reference | Undecided, ...]:
+def _read(snippet: Snippet, root: Path) -> tuple[CodeReference | Undecided, ...]:
     data = snippet.code.encode()
     (root / snippet.file).parent.mkdir(parents=True, exist_ok=True)
     (root / snippet.file).write_bytes(data)
@@ -46,12 +46,14 @@ def _read(snippet: Snippet, root: Path) -> tuple[Reference | Undecided, ...]:
 
 
 def _told(
-    found: tuple[Reference | Undecided, ...], answers: Mapping[Reference, Answer], root: Path
+    found: tuple[CodeReference | Undecided, ...],
+    answers: Mapping[CodeReference, Resolution],
+    root: Path,
 ) -> Iterator[str]:
     contract = EVERYTHING.contracts[0]
     for breach in breaches(EVERYTHING, contract, found, [answers], ()):
         yield f"{breach.line} {'undecided' if breach.rule == UNDECIDED else breach.object}"
-    references = [each for each in found if isinstance(each, Reference)]
+    references = [each for each in found if isinstance(each, CodeReference)]
     places = refused_places(root, references, [answers])
     for breach in broken(found, [answers], places):
         yield f"{breach.line} broken"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_housekeeping.checks.code.facts import Reference, Undecided
+from pytest_housekeeping.checks.code.facts import CodeReference, Undecided
 from pytest_housekeeping.checks.code.readers import files
 from pytest_housekeeping.checks.code.readers.extract import MANY, Extraction, extract, references
 
@@ -35,7 +35,7 @@ def named(extraction: Extraction) -> set[str]:
     return {
         ".".join(name.parts)
         for each in extraction.found
-        if isinstance(each, Reference)
+        if isinstance(each, CodeReference)
         for name in each.names
     }
 
@@ -83,7 +83,7 @@ def test_columns_count_characters(root: Path) -> None:
     extraction = read(
         root, "a.py", 'x = "\u00e9\u00e9"; cur.execute("SELECT 1 FROM governance.ledger")'
     )
-    (found,) = [each for each in extraction.found if isinstance(each, Reference)]
+    (found,) = [each for each in extraction.found if isinstance(each, CodeReference)]
     assert (found.line, found.column) == (1, 23)
     assert (found.names[0].line, found.names[0].column) == (1, 38)
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_housekeeping.checks.code.facts import Import, Kind, Name, Reading, Reference, Undecided
+from pytest_housekeeping.checks.code.facts import (
+    CodeReference,
+    FileFacts,
+    Import,
+    Name,
+    ReferenceKind,
+    Undecided,
+)
 
-_KINDS = {kind.value: kind for kind in Kind}
+_KINDS = {kind.value: kind for kind in ReferenceKind}
 
 
-def encode(reading: Reading) -> list[Any]:
+def encode(reading: FileFacts) -> list[Any]:
     """The file's own name is left out: the same text under another name is the same reading."""
     return [
         [_encode(each) for each in reading.found],
@@ -20,9 +27,9 @@ def encode(reading: Reading) -> list[Any]:
     ]
 
 
-def decode(stored: list[Any], file: str) -> Reading:
+def decode(stored: list[Any], file: str) -> FileFacts:
     """Raises ValueError, TypeError, KeyError or IndexError for what was not encoded here."""
-    return Reading(
+    return FileFacts(
         found=tuple(_decode(each, file) for each in stored[0]),
         imports=tuple(
             Import(line=i[0], column=i[1], symbol=i[2], module=i[3], names=tuple(i[4]), level=i[5])
@@ -31,7 +38,7 @@ def decode(stored: list[Any], file: str) -> Reading:
     )
 
 
-def _encode(each: Reference | Undecided) -> list[Any]:
+def _encode(each: CodeReference | Undecided) -> list[Any]:
     if isinstance(each, Undecided):
         return [each.line, each.column, each.symbol, each.reason]
     names = [[n.parts, n.kind.value, n.line, n.column, n.columns] for n in each.names]
@@ -49,13 +56,13 @@ def _encode(each: Reference | Undecided) -> list[Any]:
     ]
 
 
-def _decode(stored: list[Any], file: str) -> Reference | Undecided:
+def _decode(stored: list[Any], file: str) -> CodeReference | Undecided:
     if len(stored) == 4:
         return Undecided(
             file=file, line=stored[0], column=stored[1], symbol=stored[2], reason=stored[3]
         )
     line, column, symbol, kind, how, names, text, flags, makes = stored
-    return Reference(
+    return CodeReference(
         file=file,
         line=line,
         column=column,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pytest_housekeeping.checks.code.facts import Passed, Reading, Reference, Undecided
+from pytest_housekeeping.checks.code.facts import CodeReference, FileFacts, SkippedFile, Undecided
 from pytest_housekeeping.checks.code.readers import encoding, files
 from pytest_housekeeping.checks.code.readers.cache import cache_file, content_key
 from pytest_housekeeping.checks.code.readers.read import read_source, unreadable
@@ -28,20 +28,20 @@ _PACKAGES = Path(__file__).resolve().parents[4]
 class Extraction:
     """What the code of one application names. ``unmatched``: globs that match no file."""
 
-    readings: Mapping[str, Reading] = field(default_factory=dict)
-    passed: tuple[Passed, ...] = ()
+    readings: Mapping[str, FileFacts] = field(default_factory=dict)
+    passed: tuple[SkippedFile, ...] = ()
     undecided: tuple[Undecided, ...] = ()
     others: int = 0
     unmatched: tuple[str, ...] = ()
 
     @property
-    def found(self) -> tuple[Reference | Undecided, ...]:
+    def found(self) -> tuple[CodeReference | Undecided, ...]:
         return (*self.undecided, *(each for r in self.readings.values() for each in r.found))
 
 
 def references(
     paths: Iterable[str], *, root: Path, cache_folder: Path | None = None
-) -> tuple[Reference | Undecided, ...]:
+) -> tuple[CodeReference | Undecided, ...]:
     """Every place where the files name something of the database, in the order of the files."""
     readings = read_files(list(paths), root=root, cache_folder=cache_folder)
     return tuple(each for reading in readings.values() for each in reading.found)
@@ -61,16 +61,18 @@ def extract(root: Path, patterns: Sequence[str], *, cache_folder: Path | None = 
 
 def read_files(
     paths: Sequence[str], *, root: Path, cache_folder: Path | None = None
-) -> dict[str, Reading]:
+) -> dict[str, FileFacts]:
     """The reading of each file. Known texts come from the cache."""
     with _without_collecting():
         return _read_files(paths, root, cache_folder)
 
 
-def _read_files(paths: Sequence[str], root: Path, cache_folder: Path | None) -> dict[str, Reading]:
+def _read_files(
+    paths: Sequence[str], root: Path, cache_folder: Path | None
+) -> dict[str, FileFacts]:
     store = cache_file(cache_folder or default_folder("code"), root)
     known = read_entries(store) if paths else {}
-    readings: dict[str, Reading] = {}
+    readings: dict[str, FileFacts] = {}
     fresh: dict[str, tuple[str, str, bytes]] = {}
     used: dict[str, Any] = {}
     for path in paths:

@@ -11,7 +11,7 @@ from functools import cache
 from io import BytesIO
 from pathlib import Path
 
-from pytest_housekeeping.checks.code.facts import Passed, Undecided
+from pytest_housekeeping.checks.code.facts import SkippedFile, Undecided
 from pytest_housekeeping.checks.code.readers.script.walk import DIALECTS
 
 SUFFIXES = frozenset({".py", ".sql", ".prisma", *DIALECTS})
@@ -30,7 +30,7 @@ class Matched:
     """
 
     files: tuple[str, ...] = ()
-    passed: tuple[Passed, ...] = ()
+    passed: tuple[SkippedFile, ...] = ()
     undecided: tuple[Undecided, ...] = ()
     others: int = 0
     unmatched: tuple[str, ...] = ()
@@ -43,7 +43,7 @@ def match(root: Path, patterns: Sequence[str]) -> Matched:
     Large and minified files are passed over and said.
     """
     files: dict[str, None] = {}
-    passed: dict[str, Passed] = {}
+    passed: dict[str, SkippedFile] = {}
     undecided: dict[str, Undecided] = {}
     others: set[str] = set()
     unmatched = []
@@ -56,7 +56,7 @@ def match(root: Path, patterns: Sequence[str]) -> Matched:
             elif entry.is_symlink() and not _is_inside(root, path):
                 undecided[path] = _outside(path)
             elif reason := _too_large(path, entry):
-                passed[path] = Passed(file=path, reason=reason)
+                passed[path] = SkippedFile(file=path, reason=reason)
             else:
                 files[path] = None
         if not hits:
@@ -90,7 +90,7 @@ def decode(data: bytes, suffix: str) -> str:
 
 
 def _walk(
-    root: Path, pattern: str, undecided: dict[str, Undecided], passed: dict[str, Passed]
+    root: Path, pattern: str, undecided: dict[str, Undecided], passed: dict[str, SkippedFile]
 ) -> Iterator[tuple[str, os.DirEntry[str]]]:
     expression = _expression(pattern)
     fixed = re.split(r"[*?\[]", pattern)[0].rpartition("/")[0]
@@ -107,7 +107,7 @@ def _walk(
                 if entry.name not in _NOT_OURS:
                     stack.append(path)
                 elif entry.name == "node_modules":
-                    passed[path] = Passed(file=path, reason="installed packages")
+                    passed[path] = SkippedFile(file=path, reason="installed packages")
             elif entry.is_symlink() and entry.is_dir():
                 if expression.match(f"{path}/x"):
                     undecided[path] = _outside(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pytest_housekeeping.checks.code.facts import Kind, Reading
+from pytest_housekeeping.checks.code.facts import FileFacts, ReferenceKind
 from pytest_housekeeping.checks.code.sqltext.collector import Collector, Span
 
 _COMMENT = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\n]*')
@@ -23,7 +23,7 @@ _PROVIDER = re.compile(r'provider\s*=\s*"(\w+)"')
 _URL = re.compile(r'url\s*=\s*"([^"]+)"')
 
 
-def read(text: str, file: str) -> Reading:
+def read(text: str, file: str) -> FileFacts:
     """Raises ValueError when it declares nothing: it is then no Prisma schema."""
     plain = _COMMENT.sub(lambda found: _blank(found[0]), text)
     blocks = list(_BLOCK.finditer(plain))
@@ -60,7 +60,7 @@ def _model(block: re.Match[str], relations: set[str], collector: Collector) -> N
     name = table[1] if table else block[2]
     collector.name(
         (schema[1], name) if schema else (name,),
-        Kind.RELATION,
+        ReferenceKind.RELATION,
         Span(at, at, block[2]),
         how="@@schema" if schema else "@@map" if table else "model",
         columns=tuple(columns),

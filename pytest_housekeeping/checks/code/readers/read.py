@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pytest_housekeeping.checks.code.facts import Reading, Undecided
+from pytest_housekeeping.checks.code.facts import FileFacts, Undecided
 from pytest_housekeeping.checks.code.readers.files import decode
 from pytest_housekeeping.checks.code.readers.script.walk import DIALECTS
 
 
-def read_source(data: bytes, file: str, suffix: str) -> Reading:
+def read_source(data: bytes, file: str, suffix: str) -> FileFacts:
     """What the file names. Each language's parser is imported with its first file."""
     try:
         return _read(decode(data, suffix), file, suffix)
@@ -21,12 +21,12 @@ def read_source(data: bytes, file: str, suffix: str) -> Reading:
         return _undecided(file, 1, 1, "it is nested too deeply to be read")
 
 
-def unreadable(file: str, error: OSError) -> Reading:
+def unreadable(file: str, error: OSError) -> FileFacts:
     """A file that was there and could not be read."""
     return _undecided(file, 1, 1, f"it cannot be read: {error.strerror}")
 
 
-def _read(text: str, file: str, suffix: str) -> Reading:
+def _read(text: str, file: str, suffix: str) -> FileFacts:
     if suffix == ".py":
         from pytest_housekeeping.checks.code.readers.python import walk as python_source
 
@@ -44,8 +44,8 @@ def _read(text: str, file: str, suffix: str) -> Reading:
     return script_source.read(text, file, DIALECTS[suffix])
 
 
-def _undecided(file: str, line: int, column: int, reason: str) -> Reading:
-    return Reading(
+def _undecided(file: str, line: int, column: int, reason: str) -> FileFacts:
+    return FileFacts(
         found=(
             Undecided(
                 file=file, line=line, column=max(column, 1), symbol="<module>", reason=reason

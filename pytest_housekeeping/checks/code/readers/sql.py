@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pytest_housekeeping.checks.code.facts import Reading
+from pytest_housekeeping.checks.code.facts import FileFacts
 from pytest_housekeeping.checks.code.sqltext.collector import Collector, Span
 from pytest_housekeeping.sql.parse import SyntaxRefused, parse
 
 
-def read(text: str, file: str) -> Reading:
+def read(text: str, file: str) -> FileFacts:
     """Every statement; one that PostgreSQL does not understand is undecided at its line."""
     collector = Collector(file, text)
     for start, end in _split(text):

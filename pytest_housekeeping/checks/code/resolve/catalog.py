@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pytest_housekeeping.checks.code.facts import Kind
+from pytest_housekeeping.checks.code.facts import ReferenceKind
 from pytest_housekeeping.checks.code.sqltext.bodies import read_body
 from pytest_housekeeping.postgres.connection import Connection
 
@@ -14,10 +14,10 @@ Node = tuple[bool, int]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reached:
+class ReachedObject:
     """An object that code gets at: by naming it, or ``through`` a view or function."""
 
-    kind: Kind
+    kind: ReferenceKind
     schema: str
     name: str = ""
     columns: tuple[str, ...] = ()
@@ -29,7 +29,7 @@ class Reached:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Directory:
+class DependencyGraph:
     """Read once for a schema; the search for what is behind a view needs no further query."""
 
     names: Mapping[Node, tuple[str, str]]
@@ -81,13 +81,16 @@ class Directory:
         names, _ = read_body(source, language)
         schemas = split_path(own_path) if own_path is not None else path
         for parts, kind in names:
-            if kind is Kind.RELATION and (oid := self.relation(parts, schemas)) is not None:
+            if (
+                kind is ReferenceKind.RELATION
+                and (oid := self.relation(parts, schemas)) is not None
+            ):
                 yield True, oid
-            elif kind is Kind.FUNCTION:
+            elif kind is ReferenceKind.FUNCTION:
                 yield from ((False, oid) for oid in self.routine(parts, schemas))
 
 
-def read_directory(connection: Connection) -> Directory:
+def read_dependency_graph(connection: Connection) -> DependencyGraph:
     """Read the catalog: three queries, whatever the number of references."""
     names: dict[Node, tuple[str, str]] = {}
     relations: dict[tuple[str, str], int] = {}
@@ -108,7 +111,7 @@ def read_directory(connection: Connection) -> Directory:
     edges: dict[Node, list[Node]] = {}
     for from_relation, source_oid, to_relation, target_oid in connection.execute(_EDGES):
         edges.setdefault((from_relation, source_oid), []).append((to_relation, target_oid))
-    return Directory(
+    return DependencyGraph(
         names=names,
         relations=relations,
         routines=routines,

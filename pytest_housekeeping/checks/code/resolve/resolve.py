@@ -12,12 +12,12 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from pytest_housekeeping.checks.code.facts import Kind, Name, Reference
+from pytest_housekeeping.checks.code.facts import CodeReference, Name, ReferenceKind
 from pytest_housekeeping.checks.code.resolve.catalog import (
-    Directory,
+    DependencyGraph,
     Node,
-    Reached,
-    read_directory,
+    ReachedObject,
+    read_dependency_graph,
     split_path,
 )
 from pytest_housekeeping.errors import RuleBroken
@@ -36,7 +36,7 @@ BATCH = 500
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Refusal:
+class Rejection:
     """Why PostgreSQL would refuse the code, and the word that it stopped at, if it told."""
 
     sqlstate: str
@@ -46,17 +46,17 @@ class Refusal:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class Resolution:
     """What a reference reaches. ``refused``: PostgreSQL would not run it as it is."""
 
-    reached: tuple[Reached, ...] = ()
-    refused: Refusal | None = None
+    reached: tuple[ReachedObject, ...] = ()
+    refused: Rejection | None = None
 
 
-Resolution = Mapping[Reference, Answer]
+Resolutions = Mapping[CodeReference, Resolution]
 
 
-def resolve(connection: Connection, references: Sequence[Reference], role: str) -> Resolution:
+def resolve(connection: Connection, references: Sequence[CodeReference], role: str) -> Resolutions:
     """Let the server say what the references reach. Only inside an open transaction.
 
     Names without a schema go through the search_path that ``role`` would log in with. Nothing of
@@ -65,7 +65,7 @@ def resolve(connection: Connection, references: Sequence[Reference], role: str) 
     try:
         with rolled_back(connection):
             path = search_path(connection, role)
-            directory = read_directory(connection)
+            directory = read_dependency_graph(connection)
             connection.execute(
                 sql.SQL("SELECT pg_catalog.set_config('search_path', {}, true)").format(
                     sql.Literal(", ".join(in_quotes(each) for each in path))
@@ -96,9 +96,9 @@ class _Resolver:
     def __init__(
         self,
         connection: Connection,
-        directory: Directory,
+        directory: DependencyGraph,
         path: Sequence[str],
-        references: Sequence[Reference],
+        references: Sequence[CodeReference],
     ) -> None:
         self._connection = connection
         self._directory = directory
@@ -106,11 +106,11 @@ class _Resolver:
         self._references = references
         self._made = frozenset(name for each in references for name in each.makes)
 
-    def resolve(self) -> Resolution:
+    def resolve(self) -> Resolutions:
         texts = {
             each.text: None
             for each in self._references
-            if each.kind is Kind.STATEMENT and each.exact and _is_preparable(each.text)
+            if each.kind is ReferenceKind.STATEMENT and each.exact and _is_preparable(each.text)
         }
         told = self._ask(list(texts))
         return {each: self._answer(each, told.get(each.text)) for each in self._references}
@@ -130,32 +130,32 @@ class _Resolver:
                 told[batch[row["id"]]] = row
         return told
 
-    def _answer(self, reference: Reference, told: Any) -> Answer:
+    def _answer(self, reference: CodeReference, told: Any) -> Resolution:
         if told is None:
             return self._by_names(reference)
         if told["reached"] is not None:
             found = [*self._followed(told["reached"]), *self._chosen(reference)]
-            return Answer(reached=tuple(found))
+            return Resolution(reached=tuple(found))
         by_names = self._by_names(reference)
         state = str(told["state"])
         if told["prepared"] or state in _TYPES_UNKNOWN or not state.startswith(_FAULTS):
-            return Answer(reached=by_names.reached)
+            return Resolution(reached=by_names.reached)
         if state == "42501" or self._is_of_its_own(reference):
-            return Answer(reached=by_names.reached)
+            return Resolution(reached=by_names.reached)
         refusal = self._refusal(reference.text, state, str(told["message"]))
-        return Answer(reached=by_names.reached, refused=refusal)
+        return Resolution(reached=by_names.reached, refused=refusal)
 
-    def _chosen(self, reference: Reference) -> Iterator[Reached]:
+    def _chosen(self, reference: CodeReference) -> Iterator[ReachedObject]:
         """Roles and schemas that a statement chooses: PostgreSQL keeps no dependencies of them."""
         for name in reference.names:
-            if name.kind in (Kind.SCHEMA, Kind.ROLE):
+            if name.kind in (ReferenceKind.SCHEMA, ReferenceKind.ROLE):
                 yield from self._of_name(name)
 
-    def _is_of_its_own(self, reference: Reference) -> bool:
+    def _is_of_its_own(self, reference: CodeReference) -> bool:
         """It speaks of a table that the same code makes, such as a temporary one."""
         return any(name.parts[-1] in self._made for name in reference.names)
 
-    def _refusal(self, text: str, state: str, message: str) -> Refusal:
+    def _refusal(self, text: str, state: str, message: str) -> Rejection:
         """Asked once more, alone: inside a function PostgreSQL does not tell the position."""
         prefix = "PREPARE hk_code_reference AS "
         position = 0
@@ -165,12 +165,12 @@ class _Resolver:
             except psycopg.Error as error:
                 position = int(error.diag.statement_position or 0) - len(prefix)
         if position < 1:
-            return Refusal(sqlstate=state, message=message)
+            return Rejection(sqlstate=state, message=message)
         word = _word(text, position - 1)
         before = text.count(word, 0, position - 1) if word else 0
-        return Refusal(sqlstate=state, message=message, word=word, occurrence=before)
+        return Rejection(sqlstate=state, message=message, word=word, occurrence=before)
 
-    def _followed(self, dependencies: Iterable[Sequence[Any]]) -> Iterator[Reached]:
+    def _followed(self, dependencies: Iterable[Sequence[Any]]) -> Iterator[ReachedObject]:
         columns: dict[Node, list[str]] = {}
         for is_relation, oid, column in dependencies:
             named = columns.setdefault((is_relation, oid), [])
@@ -181,65 +181,72 @@ class _Resolver:
                 yield self._reached(node, columns=tuple(sorted(names)))
                 yield from self._behind(node)
 
-    def _behind(self, node: Node) -> Iterator[Reached]:
+    def _behind(self, node: Node) -> Iterator[ReachedObject]:
         for following, through in self._directory.behind(node, self._path):
             yield self._reached(following, through=through)
 
-    def _reached(self, node: Node, *, columns: tuple[str, ...] = (), through: str = "") -> Reached:
+    def _reached(
+        self, node: Node, *, columns: tuple[str, ...] = (), through: str = ""
+    ) -> ReachedObject:
         schema, name = self._directory.names[node]
-        kind = Kind.RELATION if node[0] else Kind.FUNCTION
-        return Reached(kind=kind, schema=schema, name=name, columns=columns, through=through)
+        kind = ReferenceKind.RELATION if node[0] else ReferenceKind.FUNCTION
+        return ReachedObject(kind=kind, schema=schema, name=name, columns=columns, through=through)
 
-    def _by_names(self, reference: Reference) -> Answer:
-        reached: list[Reached] = []
-        missing: Refusal | None = None
+    def _by_names(self, reference: CodeReference) -> Resolution:
+        reached: list[ReachedObject] = []
+        missing: Rejection | None = None
         for name in reference.names:
             found = list(self._of_name(name)) or list(self._about_to_be(reference, name))
             reached += found
-            if name.kind is Kind.RELATION:
+            if name.kind is ReferenceKind.RELATION:
                 missing = missing or self._missing(reference, name)
         unique = tuple(dict.fromkeys(reached))
-        return Answer(reached=unique, refused=missing)
+        return Resolution(reached=unique, refused=missing)
 
-    def _of_name(self, name: Name) -> Iterator[Reached]:
-        if name.kind is Kind.SCHEMA and name.parts[0] in self._directory.schemas:
-            yield Reached(kind=Kind.SCHEMA, schema=name.parts[0])
-        elif name.kind is Kind.ROLE and name.parts[0] not in _NOBODY:
-            yield Reached(kind=Kind.ROLE, schema="", name=name.parts[0])
+    def _of_name(self, name: Name) -> Iterator[ReachedObject]:
+        if name.kind is ReferenceKind.SCHEMA and name.parts[0] in self._directory.schemas:
+            yield ReachedObject(kind=ReferenceKind.SCHEMA, schema=name.parts[0])
+        elif name.kind is ReferenceKind.ROLE and name.parts[0] not in _NOBODY:
+            yield ReachedObject(kind=ReferenceKind.ROLE, schema="", name=name.parts[0])
             rows = self._connection.execute(_OF_ROLE, {"role": name.parts[0]})
             for (schema,) in rows.fetchall():
-                yield Reached(kind=Kind.SCHEMA, schema=schema, through=f"role {name.parts[0]}")
+                yield ReachedObject(
+                    kind=ReferenceKind.SCHEMA, schema=schema, through=f"role {name.parts[0]}"
+                )
         nodes: list[Node] = []
-        if name.kind is Kind.RELATION:
+        if name.kind is ReferenceKind.RELATION:
             oid = self._directory.relation(name.parts, self._path)
             nodes = [(True, oid)] if oid is not None else []
-        elif name.kind is Kind.FUNCTION:
+        elif name.kind is ReferenceKind.FUNCTION:
             nodes = [(False, each) for each in self._directory.routine(name.parts, self._path)]
         for node in nodes:
             if node in self._directory.names:
                 yield self._reached(node, columns=name.columns if node[0] else ())
                 yield from self._behind(node)
 
-    def _about_to_be(self, reference: Reference, name: Name) -> Iterator[Reached]:
+    def _about_to_be(self, reference: CodeReference, name: Name) -> Iterator[ReachedObject]:
         """An object that the statement makes in a schema that is there."""
         if len(name.parts) > 1 and name.parts[-1] in reference.makes:
             schema = name.parts[-2]
             if schema in self._directory.schemas:
-                yield Reached(kind=name.kind, schema=schema, name=name.parts[-1])
+                yield ReachedObject(kind=name.kind, schema=schema, name=name.parts[-1])
 
-    def _missing(self, reference: Reference, name: Name) -> Refusal | None:
+    def _missing(self, reference: CodeReference, name: Name) -> Rejection | None:
         """What is named and is not there, where the code cannot do without."""
-        needed = reference.kind is not Kind.STATEMENT or _name_of(reference.text) in _NEEDS_NAMES
+        needed = (
+            reference.kind is not ReferenceKind.STATEMENT
+            or _name_of(reference.text) in _NEEDS_NAMES
+        )
         if not needed or name.parts[-1] in self._made:
             return None
         oid = self._directory.relation(name.parts, self._path)
         spelt = ".".join(name.parts)
         if oid is None:
-            return Refusal(sqlstate="42P01", message=f'relation "{spelt}" does not exist')
+            return Rejection(sqlstate="42P01", message=f'relation "{spelt}" does not exist')
         there = set(self._directory.columns.get(oid, {}).values())
         for column in name.columns:
             if there and column not in there:
-                return Refusal(
+                return Rejection(
                     sqlstate="42703",
                     message=f'column "{column}" of relation "{spelt}" does not exist',
                 )

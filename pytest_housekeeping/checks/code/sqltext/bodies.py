@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from pytest_housekeeping.checks.code.facts import Kind
+from pytest_housekeeping.checks.code.facts import ReferenceKind
 from pytest_housekeeping.sql.parse import SyntaxRefused, parse
 
-Names = list[tuple[tuple[str, ...], Kind]]
+Names = list[tuple[tuple[str, ...], ReferenceKind]]
 _DYNAMIC = {"PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dynfors"}
 _RETURNS = ("void", "text", "SETOF record", "trigger")
 _TAG = "$hk_body$"

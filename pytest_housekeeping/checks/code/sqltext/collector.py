@@ -7,10 +7,17 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from pytest_housekeeping.checks.code.facts import Import, Kind, Name, Reading, Reference, Undecided
+from pytest_housekeeping.checks.code.facts import (
+    CodeReference,
+    FileFacts,
+    Import,
+    Name,
+    ReferenceKind,
+    Undecided,
+)
 from pytest_housekeeping.checks.code.sqltext import parse as sqltext
 from pytest_housekeeping.checks.code.sqltext.connection_options import looks_like_settings, settings
-from pytest_housekeeping.checks.code.sqltext.names import Spelt
+from pytest_housekeeping.checks.code.sqltext.names import WrittenName
 from pytest_housekeeping.checks.code.sqltext.template import Template, visible
 from pytest_housekeeping.sql.identifiers import split_name
 
@@ -22,7 +29,7 @@ _COMMENT = re.compile(r"\s*(?:#|//|--|/\*|\*)")
 NOTHING = "nothing"
 
 
-def told(text: str) -> tuple[str, ...] | None:
+def hinted_names(text: str) -> tuple[str, ...] | None:
     """The names that the hints of a text say it reaches; None when it bears no hint."""
     hints = [_REACHES.match(hint[1]) for hint in map(_HINT.search, text.split("\n")) if hint]
     names = [name for hint in hints if hint for name in re.findall(_NAME, hint[1])]
@@ -47,7 +54,7 @@ class Collector:
         self.foreign = foreign
         self.imports: list[Import] = []
         self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
-        self._found: dict[object, Reference | Undecided] = {}
+        self._found: dict[object, CodeReference | Undecided] = {}
 
     def place(self, offset: int) -> tuple[int, int]:
         """Line and column, both from 1."""
@@ -92,7 +99,7 @@ class Collector:
             self.undecided(span, "the connection options choose a role or schema at run time")
         return bool(found) or at_run_time
 
-    def spelt(self, spelt: Spelt, span: Span, *, how: str, certain: bool = True) -> None:
+    def spelt(self, spelt: WrittenName, span: Span, *, how: str, certain: bool = True) -> None:
         """A name that stands at a known place of a text."""
         line, column = self.place(self._inside(spelt, span))
         self._name(spelt.parts, spelt.kind, line, column, span, how, certain, ())
@@ -100,7 +107,7 @@ class Collector:
     def name(
         self,
         parts: tuple[str, ...],
-        kind: Kind,
+        kind: ReferenceKind,
         span: Span,
         *,
         how: str,
@@ -112,7 +119,9 @@ class Collector:
             line, column = self.place(span.start)
             self._name(parts, kind, line, column, span, how, certain, columns)
 
-    def dotted(self, text: str, kind: Kind, span: Span, *, how: str, certain: bool = True) -> None:
+    def dotted(
+        self, text: str, kind: ReferenceKind, span: Span, *, how: str, certain: bool = True
+    ) -> None:
         """A name that is written in one text, with a dot between schema and object."""
         self.name(split_name(text), kind, span, how=how, certain=certain)
 
@@ -124,7 +133,7 @@ class Collector:
             Undecided(file=self.file, line=line, column=column, symbol=span.symbol, reason=reason),
         )
 
-    def reading(self) -> Reading:
+    def reading(self) -> FileFacts:
         """Everything, in the order of the file, with the hints applied."""
         hints = list(self._hints()) if "hk:" in self.text else []
         covered = {line for lines, _, _ in hints for line in lines}
@@ -138,9 +147,9 @@ class Collector:
             if problem is not None:
                 found.append(problem)
         found.sort(key=lambda each: (each.line, each.column))
-        return Reading(found=tuple(found), imports=tuple(self.imports))
+        return FileFacts(found=tuple(found), imports=tuple(self.imports))
 
-    def _statement(self, found: sqltext.Found, span: Span, how: str, number: int) -> None:
+    def _statement(self, found: sqltext.ParsedStatement, span: Span, how: str, number: int) -> None:
         line, column = self.place(span.start)
         names = []
         for spelt in found.names:
@@ -149,12 +158,12 @@ class Collector:
         if found.text:
             self._found.setdefault(
                 (line, column, found.text, number),
-                Reference(
+                CodeReference(
                     file=self.file,
                     line=line,
                     column=column,
                     symbol=span.symbol,
-                    kind=Kind.STATEMENT,
+                    kind=ReferenceKind.STATEMENT,
                     how=how,
                     names=tuple(names),
                     text=found.text,
@@ -170,7 +179,7 @@ class Collector:
     def _name(
         self,
         parts: tuple[str, ...],
-        kind: Kind,
+        kind: ReferenceKind,
         line: int,
         column: int,
         span: Span,
@@ -181,7 +190,7 @@ class Collector:
         name = Name(parts=parts, kind=kind, line=line, column=column, columns=columns)
         self._found.setdefault(
             (line, column, parts, kind),
-            Reference(
+            CodeReference(
                 file=self.file,
                 line=line,
                 column=column,
@@ -194,7 +203,7 @@ class Collector:
             ),
         )
 
-    def _inside(self, spelt: Spelt, span: Span) -> int:
+    def _inside(self, spelt: WrittenName, span: Span) -> int:
         """Where a name of the text stands in the file: the same one of its occurrences there."""
         piece = spelt.slice or spelt.parts[-1]
         before = spelt.before
@@ -211,14 +220,14 @@ class Collector:
             last = self.text.rfind(piece, 0, span.start)
         return last if last >= 0 else span.start
 
-    def _hints(self) -> Iterator[tuple[set[int], list[Reference], Undecided | None]]:
+    def _hints(self) -> Iterator[tuple[set[int], list[CodeReference], Undecided | None]]:
         for number, row in enumerate(self.text.split("\n"), start=1):
             hint = _HINT.search(row)
             if hint is None:
                 continue
             lines = {number, number + 1} if _COMMENT.match(row) else {number}
-            told = _REACHES.match(hint[1])
-            if told is None:
+            reaches = _REACHES.match(hint[1])
+            if reaches is None:
                 yield (
                     set(),
                     [],
@@ -231,15 +240,15 @@ class Collector:
                     ),
                 )
                 continue
-            yield lines, list(self._told(told[1], number, hint.start() + 1)), None
+            yield lines, list(self._hinted(reaches[1], number, hint.start() + 1)), None
 
-    def _told(self, names: str, line: int, column: int) -> Iterable[Reference]:
+    def _hinted(self, names: str, line: int, column: int) -> Iterable[CodeReference]:
         for text in re.findall(_NAME, names):
             if text == NOTHING:
                 continue
-            kind = Kind.FUNCTION if text.endswith("()") else Kind.RELATION
+            kind = ReferenceKind.FUNCTION if text.endswith("()") else ReferenceKind.RELATION
             parts = split_name(text.removesuffix("()"))
-            yield Reference(
+            yield CodeReference(
                 file=self.file,
                 line=line,
                 column=column,

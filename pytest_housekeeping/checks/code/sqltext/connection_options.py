@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pytest_housekeeping.checks.code.facts import Kind
-from pytest_housekeeping.checks.code.sqltext.names import Spelt
+from pytest_housekeeping.checks.code.facts import ReferenceKind
+from pytest_housekeeping.checks.code.sqltext.names import WrittenName
 from pytest_housekeeping.checks.code.sqltext.template import Hole, Template
 
 _RUN_TIME = "\ue000"
@@ -26,7 +26,7 @@ def looks_like_settings(text: str) -> bool:
     return "search_path" in text or "://" in text or "role" in text or "user=" in text
 
 
-def settings(template: Template) -> tuple[tuple[Spelt, ...], bool]:
+def settings(template: Template) -> tuple[tuple[WrittenName, ...], bool]:
     """Roles and schemas that the options choose, and whether one is chosen at run time."""
     text = "".join(_RUN_TIME if isinstance(part, Hole) else part for part in template)
     found = list(_names(text))
@@ -36,14 +36,22 @@ def settings(template: Template) -> tuple[tuple[Spelt, ...], bool]:
     )
 
 
-def _names(text: str) -> Iterator[Spelt]:
-    for pattern, kind in ((_PATH, Kind.SCHEMA), (_SCHEMA, Kind.SCHEMA), (_ROLE, Kind.ROLE)):
+def _names(text: str) -> Iterator[WrittenName]:
+    for pattern, kind in (
+        (_PATH, ReferenceKind.SCHEMA),
+        (_SCHEMA, ReferenceKind.SCHEMA),
+        (_ROLE, ReferenceKind.ROLE),
+    ):
         for match in pattern.finditer(text):
             for part in re.finditer(r"[\w$\ue000]+", match[1].replace("%2C", ",,,")):
                 if part[0] not in ("$user", "user"):
-                    yield Spelt((part[0],), kind, part[0], text.count(part[0], 0, match.start(1)))
+                    yield WrittenName(
+                        (part[0],), kind, part[0], text.count(part[0], 0, match.start(1))
+                    )
     user = _USER.search(text)
     if user is None and _KEYWORDS.search(text):
         user = _KEYWORD_USER.search(text)
     if user is not None and _RUN_TIME not in user[1]:
-        yield Spelt((user[1],), Kind.ROLE, user[1], text.count(user[1], 0, user.start(1)))
+        yield WrittenName(
+            (user[1],), ReferenceKind.ROLE, user[1], text.count(user[1], 0, user.start(1))
+        )

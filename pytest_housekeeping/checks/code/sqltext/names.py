@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_housekeeping.checks.code.facts import Kind
+from pytest_housekeeping.checks.code.facts import ReferenceKind
 
 _NO_NAMES = {
     "TransactionStmt",
@@ -31,20 +31,20 @@ _NAMING_TYPES = {"regclass"}
 
 
 @dataclass(frozen=True, slots=True)
-class Spelt:
+class WrittenName:
     """A name: its identifiers, how it is written, how often the same stands ``before`` it."""
 
     parts: tuple[str, ...]
-    kind: Kind
+    kind: ReferenceKind
     slice: str = ""
     before: int = 0
 
 
 @dataclass(slots=True)
-class Named:
+class StatementNames:
     """What a statement names, makes, and where in it parameters stand in the place of a value."""
 
-    names: list[Spelt] = field(default_factory=list)
+    names: list[WrittenName] = field(default_factory=list)
     makes: list[str] = field(default_factory=list)
     ctes: set[str] = field(default_factory=set)
     identifiers: set[str] = field(default_factory=set)
@@ -52,9 +52,9 @@ class Named:
     dynamic: bool = False
 
 
-def named(name: str, body: Any, text: str) -> Named:
+def named(name: str, body: Any, text: str) -> StatementNames:
     """All that the statement names. Names of its own CTEs are left out."""
-    found = Named()
+    found = StatementNames()
     if name in _NO_NAMES:
         return found
     reader = _Reader(text, found)
@@ -63,14 +63,16 @@ def named(name: str, body: Any, text: str) -> Named:
         spelt
         for spelt in found.names
         if not (
-            spelt.kind is Kind.RELATION and len(spelt.parts) == 1 and spelt.parts[0] in found.ctes
+            spelt.kind is ReferenceKind.RELATION
+            and len(spelt.parts) == 1
+            and spelt.parts[0] in found.ctes
         )
     ]
     return found
 
 
 class _Reader:
-    def __init__(self, text: str, found: Named) -> None:
+    def __init__(self, text: str, found: StatementNames) -> None:
         self._text = text
         self._raw = None if text.isascii() else text.encode()
         self._found = found
@@ -92,14 +94,14 @@ class _Reader:
 
     def _VariableSetStmt(self, body: Any) -> None:  # noqa: N802
         if body.get("name") in ("search_path", "role", "session_authorization"):
-            kind = Kind.SCHEMA if body["name"] == "search_path" else Kind.ROLE
+            kind = ReferenceKind.SCHEMA if body["name"] == "search_path" else ReferenceKind.ROLE
             for argument in body.get("args", []):
                 constant = argument.get("A_Const", {})
                 value = constant.get("sval", {}).get("sval", "")
                 if not value and "ParamRef" in str(argument):
                     self._found.dynamic = True
                 at = self._offset(constant.get("location", 0))
-                for part in value.split(",") if kind is Kind.SCHEMA else [value]:
+                for part in value.split(",") if kind is ReferenceKind.SCHEMA else [value]:
                     if part.strip() and part.strip() != "$user":
                         self._add((part.strip().strip('"'),), kind, at)
 
@@ -107,19 +109,21 @@ class _Reader:
         kinds = {"OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_INDEX", "OBJECT_SEQUENCE"}
         for entry in body.get("objects", []):
             if body.get("removeType") in kinds:
-                self._add(_strings(entry.get("List", {}).get("items", [])), Kind.RELATION, None)
+                self._add(
+                    _strings(entry.get("List", {}).get("items", [])), ReferenceKind.RELATION, None
+                )
             elif body.get("removeType") == "OBJECT_SCHEMA":
-                self._add(_strings([entry]), Kind.SCHEMA, None)
+                self._add(_strings([entry]), ReferenceKind.SCHEMA, None)
 
     def _CreateSchemaStmt(self, body: Any) -> None:  # noqa: N802
         if "schemaname" in body:
-            self._add((body["schemaname"],), Kind.SCHEMA, None)
+            self._add((body["schemaname"],), ReferenceKind.SCHEMA, None)
 
     def _CreateFunctionStmt(self, body: Any) -> None:  # noqa: N802
         name = _strings(body.get("funcname", []))
         self._found.makes.append(name[-1])
         if len(name) > 1:
-            self._add(name, Kind.FUNCTION, None)
+            self._add(name, ReferenceKind.FUNCTION, None)
         self._body(body)
 
     def _DoStmt(self, body: Any) -> None:  # noqa: N802
@@ -154,7 +158,7 @@ class _Reader:
 
     def _relation(self, node: Any) -> None:
         parts = tuple(part for part in (node.get("schemaname"), node["relname"]) if part)
-        self._add(parts, Kind.RELATION, self._offset(node.get("location", 0)))
+        self._add(parts, ReferenceKind.RELATION, self._offset(node.get("location", 0)))
         if alias := node.get("alias", {}).get("aliasname"):
             self._found.identifiers.add(alias)
 
@@ -167,9 +171,9 @@ class _Reader:
         if parts[-1] in _SETTING_FUNCTIONS:
             self._set_config(arguments, at)
         elif parts[-1] in _NAMING_FUNCTIONS and arguments and arguments[0]:
-            self._add(_identifiers(arguments[0]), Kind.RELATION, None)
+            self._add(_identifiers(arguments[0]), ReferenceKind.RELATION, None)
         if parts[0] != "pg_catalog":
-            self._add(parts, Kind.FUNCTION, at)
+            self._add(parts, ReferenceKind.FUNCTION, at)
 
     def _set_config(self, arguments: list[str | None], at: int) -> None:
         if not arguments or arguments[0] not in ("search_path", "role"):
@@ -177,7 +181,7 @@ class _Reader:
         if len(arguments) < 2 or arguments[1] is None:
             self._found.dynamic = True
             return
-        kind = Kind.SCHEMA if arguments[0] == "search_path" else Kind.ROLE
+        kind = ReferenceKind.SCHEMA if arguments[0] == "search_path" else ReferenceKind.ROLE
         for part in arguments[1].split(","):
             if part.strip() and part.strip() != "$user":
                 self._add((part.strip().strip('"'),), kind, at)
@@ -186,7 +190,7 @@ class _Reader:
         kind = _strings(node.get("typeName", {}).get("names", []))
         value = _constant(node.get("arg", {}))
         if kind and kind[-1] in _NAMING_TYPES and value and not value.isdigit():
-            self._add(_identifiers(value), Kind.RELATION, None)
+            self._add(_identifiers(value), ReferenceKind.RELATION, None)
 
     def _cte(self, node: Any) -> None:
         self._found.ctes.add(node.get("ctename", ""))
@@ -198,7 +202,7 @@ class _Reader:
         if "name" in node:
             self._found.identifiers.add(node["name"])
 
-    def _add(self, parts: tuple[str, ...], kind: Kind, at: int | None) -> None:
+    def _add(self, parts: tuple[str, ...], kind: ReferenceKind, at: int | None) -> None:
         if not parts or not all(parts):
             return
         parts = parts[-2:] if len(parts) > 2 else parts
@@ -210,7 +214,7 @@ class _Reader:
             match = _DOTTED.match(self._text, at)
             written = match[0] if match else ""
         before = self._text.count(written, 0, at) if written else 0
-        self._found.names.append(Spelt(parts, kind, written, before))
+        self._found.names.append(WrittenName(parts, kind, written, before))
 
     def _offset(self, location: int) -> int:
         return location if self._raw is None else len(self._raw[:location].decode(errors="ignore"))

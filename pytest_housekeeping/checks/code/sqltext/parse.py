@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from pytest_housekeeping.checks.code.facts import Kind
-from pytest_housekeeping.checks.code.sqltext.names import Named, Spelt, named
+from pytest_housekeeping.checks.code.facts import ReferenceKind
+from pytest_housekeeping.checks.code.sqltext.names import StatementNames, WrittenName, named
 from pytest_housekeeping.checks.code.sqltext.placeholders import (
     HOLE_BASE,
-    Normal,
+    NormalizedText,
     filled,
-    normalise,
+    normalize,
     renumbered,
 )
 from pytest_housekeeping.checks.code.sqltext.template import Template, visible
@@ -47,11 +47,11 @@ _IDENTIFIER = "hk_run_time"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ParsedStatement:
     """One statement of a text. ``doubt``: why it may name more than ``names``."""
 
     text: str
-    names: tuple[Spelt, ...]
+    names: tuple[WrittenName, ...]
     makes: tuple[str, ...] = ()
     certain: bool = True
     exact: bool = True
@@ -68,13 +68,13 @@ def starts_like_fragment(text: str) -> bool:
     return _FRAGMENT.match(text) is not None
 
 
-def read(template: Template, *, sink: bool) -> tuple[Found, ...] | None:
+def read(template: Template, *, sink: bool) -> tuple[ParsedStatement, ...] | None:
     """The statements of a text, None when it is no SQL.
 
     ``sink``: the text is handed to a database, so it is SQL whatever it looks like; what then
     cannot be parsed is one statement in doubt.
     """
-    normal = normalise(template)
+    normal = normalize(template)
     for text, fillings in _trials(normal):
         try:
             statements = parse(text)
@@ -89,9 +89,9 @@ def read(template: Template, *, sink: bool) -> tuple[Found, ...] | None:
     return None
 
 
-def read_fragment(template: Template) -> tuple[Spelt, ...]:
+def read_fragment(template: Template) -> tuple[WrittenName, ...]:
     """The names in a part of a statement, or nothing when it is none."""
-    normal = normalise(template)
+    normal = normalize(template)
     text = filled(normal.text, [_IDENTIFIER] * len(normal.holes))
     word = text.split(None, 1)[0].upper().rstrip(",") if text.split() else ","
     prefix = {
@@ -119,7 +119,7 @@ def read_fragment(template: Template) -> tuple[Spelt, ...]:
     return ()
 
 
-def _trials(normal: Normal) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _trials(normal: NormalizedText) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The text with its holes as values, as names, as nothing, whichever PostgreSQL can parse."""
     base = normal.text
     choices: list[tuple[str, ...]] = []
@@ -147,11 +147,11 @@ def _trials(normal: Normal) -> Iterator[tuple[str, tuple[str, ...]]]:
 def _read_statements(
     text: str,
     statements: list[Statement],
-    normal: Normal,
+    normal: NormalizedText,
     fillings: tuple[str, ...],
     *,
     sink: bool,
-) -> Iterator[Found]:
+) -> Iterator[ParsedStatement]:
     ends = [*(statement.offset for statement in statements[1:]), len(text)][: len(statements)]
     # A list in the place of VALUES has as many columns as the table: the server cannot judge it.
     guessed = fillings in (("'",), (_IDENTIFIER,)) or (
@@ -170,7 +170,7 @@ def _read_statements(
             certain = _looks_meant(re.sub(r"\$9\d{3}", " ", own))
             if not names and not (doubt and certain):
                 continue
-        yield Found(
+        yield ParsedStatement(
             text=renumbered(own.rstrip().rstrip(";").rstrip()),
             names=tuple(names),
             makes=tuple(found.makes),
@@ -180,7 +180,9 @@ def _read_statements(
         )
 
 
-def _doubt(found: Named, own: str, normal: Normal, fillings: tuple[str, ...]) -> str:
+def _doubt(
+    found: StatementNames, own: str, normal: NormalizedText, fillings: tuple[str, ...]
+) -> str:
     if found.dynamic:
         return "what it names is put together by the server at run time"
     if any(filling == _IDENTIFIER for filling in fillings) and _IDENTIFIER in own:
@@ -213,16 +215,16 @@ _AFTER = re.compile(
 )
 
 
-def _unreadable(template: Template) -> Found:
+def _unreadable(template: Template) -> ParsedStatement:
     """Handed to a database and no SQL that PostgreSQL knows: its qualified names are kept."""
     from pytest_housekeeping.sql.identifiers import split_name
 
     text = visible(template)
     names = tuple(
-        Spelt(split_name(m[1]), Kind.RELATION, m[1], text.count(m[1], 0, m.start(1)))
+        WrittenName(split_name(m[1]), ReferenceKind.RELATION, m[1], text.count(m[1], 0, m.start(1)))
         for m in _AFTER.finditer(text)
     )
-    return Found(
+    return ParsedStatement(
         text=text.strip(),
         names=names,
         exact=False,

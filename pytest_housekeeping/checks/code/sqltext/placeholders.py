@@ -33,7 +33,7 @@ _AFTER_OPERAND = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Normal:
+class NormalizedText:
     """A text with ``$n`` for placeholders, and marks where the holes are."""
 
     text: str
@@ -41,7 +41,7 @@ class Normal:
     placeholders: int
 
 
-def normalise(template: Template) -> Normal:
+def normalize(template: Template) -> NormalizedText:
     """Write every placeholder as a parameter; holes inside quotes become a plain character."""
     text, holes = _marked(template)
     named: dict[str, int] = {}
@@ -75,7 +75,7 @@ def normalise(template: Template) -> Normal:
             named[key] = count
         out.append(f"${named[key]}")
     out.append(text[end:])
-    return Normal(text="".join(out), holes=holes, placeholders=found)
+    return NormalizedText(text="".join(out), holes=holes, placeholders=found)
 
 
 def filled(text: str, fillings: Sequence[str]) -> str:

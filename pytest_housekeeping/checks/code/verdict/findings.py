@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_housekeeping.checks.code.facts import Kind, Name, Reference, Undecided
-from pytest_housekeeping.checks.code.resolve.catalog import Reached
-from pytest_housekeeping.checks.code.resolve.resolve import Answer, Refusal
+from pytest_housekeeping.checks.code.facts import CodeReference, Name, ReferenceKind, Undecided
+from pytest_housekeeping.checks.code.resolve.catalog import ReachedObject
+from pytest_housekeeping.checks.code.resolve.resolve import Rejection, Resolution
 from pytest_housekeeping.checks.code.verdict.imports import Crossing
 from pytest_housekeeping.declarations.boundaries import FORBIDDEN, App, Boundaries, Contract, Zone
 from pytest_housekeeping.declarations.code_baseline import Instance
@@ -58,8 +58,8 @@ class Breach:
 def breaches(
     boundaries: Boundaries,
     contract: Contract,
-    found: Sequence[Reference | Undecided],
-    answers: Sequence[Mapping[Reference, Answer]],
+    found: Sequence[CodeReference | Undecided],
+    answers: Sequence[Mapping[CodeReference, Resolution]],
     crossings: Sequence[Crossing],
 ) -> tuple[Breach, ...]:
     """What the contract forbids and cannot decide, one for each line and object.
@@ -85,9 +85,9 @@ def breaches(
 
 
 def broken(
-    found: Sequence[Reference | Undecided],
-    answers: Sequence[Mapping[Reference, Answer]],
-    places: Mapping[Reference, tuple[int, int]] | None = None,
+    found: Sequence[CodeReference | Undecided],
+    answers: Sequence[Mapping[CodeReference, Resolution]],
+    places: Mapping[CodeReference, tuple[int, int]] | None = None,
 ) -> tuple[Breach, ...]:
     """Code that this schema would break: refused for every role of the application."""
     result = []
@@ -126,19 +126,19 @@ def owner(boundaries: Boundaries, schema: str, name: str) -> App | Zone | None:
 def _forbidden(
     boundaries: Boundaries,
     contract: Contract,
-    found: Sequence[Reference | Undecided],
-    answers: Sequence[Mapping[Reference, Answer]],
+    found: Sequence[CodeReference | Undecided],
+    answers: Sequence[Mapping[CodeReference, Resolution]],
 ) -> Iterator[Breach]:
     target = boundaries.target(contract)
     own_roles = set(boundaries.source(contract).roles)
     for reference in _references(found):
-        loose = not reference.certain and reference.kind is Kind.STATEMENT
+        loose = not reference.certain and reference.kind is ReferenceKind.STATEMENT
         if loose and _refused(reference, answers) is not None:
             continue  # it reads like SQL and means nothing here: prose
         for reached in _reached(reference, answers):
             if reached.through in {f"role {role}" for role in own_roles}:
                 continue
-            if reached.kind is Kind.ROLE:
+            if reached.kind is ReferenceKind.ROLE:
                 is_target = reached.name in target.roles
                 name = reached.name
             else:
@@ -149,7 +149,9 @@ def _forbidden(
                 yield _crossed(reference, reached, name, contract)
 
 
-def _crossed(reference: Reference, reached: Reached, name: str, contract: Contract) -> Breach:
+def _crossed(
+    reference: CodeReference, reached: ReachedObject, name: str, contract: Contract
+) -> Breach:
     line, column = _place(reference, reached)
     through = f" through {reached.through}" if reached.through else ""
     columns = f" ({', '.join(reached.columns)})" if reached.columns else ""
@@ -167,8 +169,8 @@ def _crossed(reference: Reference, reached: Reached, name: str, contract: Contra
 
 
 def _unclear(
-    found: Sequence[Reference | Undecided],
-    answers: Sequence[Mapping[Reference, Answer]],
+    found: Sequence[CodeReference | Undecided],
+    answers: Sequence[Mapping[CodeReference, Resolution]],
     undecided: set[tuple[str, int]],
 ) -> Iterator[Breach]:
     for each in found:
@@ -223,14 +225,14 @@ def _is_said_better(breach: Breach, all_breaches: Iterable[Breach]) -> bool:
     )
 
 
-def _references(found: Iterable[Reference | Undecided]) -> Iterator[Reference]:
-    return (each for each in found if isinstance(each, Reference))
+def _references(found: Iterable[CodeReference | Undecided]) -> Iterator[CodeReference]:
+    return (each for each in found if isinstance(each, CodeReference))
 
 
 def _reached(
-    reference: Reference, answers: Sequence[Mapping[Reference, Answer]]
-) -> Iterable[Reached]:
-    unique: dict[tuple[str, str], Reached] = {}
+    reference: CodeReference, answers: Sequence[Mapping[CodeReference, Resolution]]
+) -> Iterable[ReachedObject]:
+    unique: dict[tuple[str, str], ReachedObject] = {}
     for answer in answers:
         for reached in answer[reference].reached if reference in answer else ():
             key = (reached.schema, reached.name)
@@ -239,12 +241,14 @@ def _reached(
     return unique.values()
 
 
-def _refused(reference: Reference, answers: Sequence[Mapping[Reference, Answer]]) -> Refusal | None:
+def _refused(
+    reference: CodeReference, answers: Sequence[Mapping[CodeReference, Resolution]]
+) -> Rejection | None:
     refusals = [answer[reference].refused for answer in answers if reference in answer]
     return refusals[0] if refusals and None not in refusals else None
 
 
-def _place(reference: Reference, reached: Reached | None = None) -> tuple[int, int]:
+def _place(reference: CodeReference, reached: ReachedObject | None = None) -> tuple[int, int]:
     """The line of the name that says it, or of the first name, or of the statement."""
     wanted = reached.name or reached.schema if reached is not None else ""
     named: Name | None = None

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping.checks.code.facts import Import, Reading
+from pytest_housekeeping.checks.code.facts import FileFacts, Import
 from pytest_housekeeping.checks.code.readers.script.walk import DIALECTS
 
 if TYPE_CHECKING:
     from grimp import ImportGraph
 
-Read = Callable[[list[str]], Mapping[str, Reading]]
+Read = Callable[[list[str]], Mapping[str, FileFacts]]
 _SCRIPTS = tuple(DIALECTS)
 
 
@@ -33,7 +33,7 @@ class Crossing:
 
 def crossings(
     root: Path,
-    source: Mapping[str, Reading],
+    source: Mapping[str, FileFacts],
     target: Iterable[str],
     *,
     read: Read,
@@ -73,7 +73,7 @@ def package_names(root: Path, folders: Iterable[str]) -> dict[str, str]:
 
 def _crossings(
     direct: Mapping[tuple[str, Import], tuple[str, ...]],
-    source: Mapping[str, Reading],
+    source: Mapping[str, FileFacts],
     targets: frozenset[str],
     graph: ImportGraph | None,
 ) -> Iterator[Crossing]:
@@ -99,7 +99,7 @@ def _crossings(
 def _follow(
     outward: Iterable[str],
     targets: frozenset[str],
-    source: Mapping[str, Reading],
+    source: Mapping[str, FileFacts],
     finder: _Finder,
     read: Read,
 ) -> ImportGraph:

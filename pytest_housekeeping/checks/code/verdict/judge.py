@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from pytest_housekeeping.checks.code.facts import Kind, Reference
+from pytest_housekeeping.checks.code.facts import CodeReference, ReferenceKind
 from pytest_housekeeping.checks.code.readers.extract import Extraction, extract, read_files
 from pytest_housekeeping.checks.code.readers.files import decode
-from pytest_housekeeping.checks.code.resolve.resolve import Answer, Resolution, resolve
+from pytest_housekeeping.checks.code.resolve.resolve import Resolution, Resolutions, resolve
 from pytest_housekeeping.checks.code.verdict import exemptions as weighing
 from pytest_housekeeping.checks.code.verdict import findings as verdicts
 from pytest_housekeeping.checks.code.verdict.imports import Crossing, crossings, package_names
@@ -30,11 +30,11 @@ class AppCode:
 
     app: App
     extraction: Extraction
-    resolutions: tuple[Resolution, ...]
+    resolutions: tuple[Resolutions, ...]
 
     @property
-    def references(self) -> tuple[Reference, ...]:
-        return tuple(e for e in self.extraction.found if isinstance(e, Reference))
+    def references(self) -> tuple[CodeReference, ...]:
+        return tuple(e for e in self.extraction.found if isinstance(e, CodeReference))
 
 
 def read_code(
@@ -50,7 +50,7 @@ def read_code(
 
 def resolve_code(connection: Connection, app: App, extraction: Extraction) -> AppCode:
     """Let the server resolve it for each role of the application. In an open transaction."""
-    references = [each for each in extraction.found if isinstance(each, Reference)]
+    references = [each for each in extraction.found if isinstance(each, CodeReference)]
     resolutions = tuple(resolve(connection, references, role) for role in app.roles)
     return AppCode(app=app, extraction=extraction, resolutions=resolutions)
 
@@ -98,7 +98,7 @@ def judge_code(
         places = refused_places(root, ground.references, ground.resolutions)
         refused = verdicts.broken(extraction.found, ground.resolutions, places)
         findings += tuple(breach.finding for breach in refused)
-    statements = sum(each.kind is Kind.STATEMENT for each in ground.references)
+    statements = sum(each.kind is ReferenceKind.STATEMENT for each in ground.references)
     named = len(ground.references) - statements
     examined = len(ground.references) + len(extraction.readings)
     return Verdict(
@@ -211,10 +211,10 @@ def _said(extraction: Extraction, statements: int, named: int) -> list[str]:
 
 
 def refused_places(
-    root: Path, references: Sequence[Reference], resolutions: Sequence[Resolution]
-) -> dict[Reference, tuple[int, int]]:
+    root: Path, references: Sequence[CodeReference], resolutions: Sequence[Resolutions]
+) -> dict[CodeReference, tuple[int, int]]:
     """The line of the very word that the server stopped at."""
-    places: dict[Reference, tuple[int, int]] = {}
+    places: dict[CodeReference, tuple[int, int]] = {}
     for reference in references:
         refusal = _refusal(reference, resolutions)
         if refusal is not None and refusal.refused is not None and refusal.refused.word:
@@ -224,11 +224,13 @@ def refused_places(
     return places
 
 
-def _refusal(reference: Reference, resolutions: Sequence[Resolution]) -> Answer | None:
+def _refusal(reference: CodeReference, resolutions: Sequence[Resolutions]) -> Resolution | None:
     return next((r[reference] for r in resolutions if reference in r), None)
 
 
-def _find(root: Path, reference: Reference, word: str, occurrence: int) -> tuple[int, int] | None:
+def _find(
+    root: Path, reference: CodeReference, word: str, occurrence: int
+) -> tuple[int, int] | None:
     suffix = Path(reference.file).suffix.lower()
     try:
         lines = decode((root / reference.file).read_bytes(), suffix).split("\n")

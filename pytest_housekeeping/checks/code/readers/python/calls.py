@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
-from pytest_housekeeping.checks.code.facts import Import, Kind
-from pytest_housekeeping.checks.code.readers.python.text import Assigned, call_name, template
+from pytest_housekeeping.checks.code.facts import Import, ReferenceKind
+from pytest_housekeeping.checks.code.readers.python.text import Assignments, call_name, template
 from pytest_housekeeping.checks.code.readers.python.walk import Site, Survey, span
 from pytest_housekeeping.checks.code.sqltext.collector import Collector
 from pytest_housekeeping.checks.code.sqltext.template import Hole, static, visible
@@ -176,7 +176,7 @@ def _texts(argument: ast.expr, site: Site) -> Iterable[ast.expr]:
     return [argument]
 
 
-def _given(assigned: Assigned, site: Site) -> Iterator[ast.expr]:
+def _given(assigned: Assignments, site: Site) -> Iterator[ast.expr]:
     for operation, value in assigned.values:
         if operation == "each":
             known = site.scope.resolve(value)
@@ -270,7 +270,7 @@ def _named(site: Site, node: ast.Call, name: str, collector: Collector) -> Itera
         return
     schema = next((k.value for k in node.keywords if k.arg == "schema"), None)
     prefix = static(template(schema, site.scope)) if schema is not None else None
-    kind = Kind.FUNCTION if name == "callproc" else Kind.RELATION
+    kind = ReferenceKind.FUNCTION if name == "callproc" else ReferenceKind.RELATION
     collector.dotted(f"{prefix}.{text}" if prefix else text, kind, place, how=f"{name}()")
     yield id(argument)
 
@@ -291,7 +291,11 @@ def _connect(site: Site, node: ast.Call, collector: Collector) -> None:
         for key, value in zip(settings.keys, settings.values, strict=True):
             if isinstance(key, ast.Constant):
                 given[str(key.value)] = value
-    for option, kind in (("user", Kind.ROLE), ("role", Kind.ROLE), ("search_path", Kind.SCHEMA)):
+    for option, kind in (
+        ("user", ReferenceKind.ROLE),
+        ("role", ReferenceKind.ROLE),
+        ("search_path", ReferenceKind.SCHEMA),
+    ):
         chosen = given.get(option)
         if chosen is None:
             continue

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
-from pytest_housekeeping.checks.code.facts import Kind
-from pytest_housekeeping.checks.code.readers.python.text import Scope, call_name, template
+from pytest_housekeeping.checks.code.facts import ReferenceKind
+from pytest_housekeeping.checks.code.readers.python.text import NameScope, call_name, template
 from pytest_housekeeping.checks.code.readers.python.walk import Site, Survey, span
 from pytest_housekeeping.checks.code.sqltext.collector import Collector, Span
 from pytest_housekeeping.checks.code.sqltext.template import static
@@ -45,7 +45,7 @@ def _call(
         columns = tuple(_columns(node.args[2:], site.scope))
         collector.name(
             tuple(part for part in (schema, first) if part),
-            Kind.RELATION,
+            ReferenceKind.RELATION,
             place,
             how="Table()",
             columns=columns,
@@ -55,10 +55,12 @@ def _call(
     elif name == "ForeignKeyConstraint" and len(node.args) > 1:
         _foreign_keys(site, node.args[1], collector, default)
     elif name == "MetaData" and (schema := _keyword(node, "schema", site.scope)):
-        collector.name((schema,), Kind.SCHEMA, place, how="MetaData(schema=)", certain=False)
+        collector.name(
+            (schema,), ReferenceKind.SCHEMA, place, how="MetaData(schema=)", certain=False
+        )
     elif name == "Identifier" and len(node.args) > 1 and _is_psycopg(node, survey):
         parts = tuple(static(template(each, site.scope)) or "" for each in node.args)
-        collector.name(parts[:2], Kind.RELATION, place, how="Identifier()", certain=False)
+        collector.name(parts[:2], ReferenceKind.RELATION, place, how="Identifier()", certain=False)
 
 
 def _foreign_keys(site: Site, targets: ast.expr, collector: Collector, default: str | None) -> None:
@@ -77,7 +79,9 @@ def _translated(site: Site, node: ast.Call, collector: Collector) -> None:
                 if isinstance(value, ast.Constant) and value.value is None:
                     continue
                 if schema := static(template(value, site.scope)):
-                    collector.name((schema,), Kind.SCHEMA, place, how="schema_translate_map")
+                    collector.name(
+                        (schema,), ReferenceKind.SCHEMA, place, how="schema_translate_map"
+                    )
                 else:
                     collector.undecided(place, "the schema is chosen at run time")
 
@@ -86,7 +90,7 @@ def _foreign_key(text: str, place: Span, collector: Collector, default: str | No
     *table, column = text.split(".")
     collector.name(
         (default, *table) if len(table) == 1 and default else tuple(table),
-        Kind.RELATION,
+        ReferenceKind.RELATION,
         place,
         how="ForeignKey()",
         columns=(column,),
@@ -94,7 +98,7 @@ def _foreign_key(text: str, place: Span, collector: Collector, default: str | No
 
 
 def _mapped(
-    node: ast.ClassDef, scope: Scope, symbol: str, collector: Collector, default: str | None
+    node: ast.ClassDef, scope: NameScope, symbol: str, collector: Collector, default: str | None
 ) -> None:
     """``__tablename__`` and ``__table_args__`` of a mapped class."""
     given = dict(_assignments(node.body))
@@ -110,14 +114,14 @@ def _mapped(
     columns = tuple(_mapped_columns(node.body, scope))
     collector.name(
         tuple(part for part in (schema, table) if part),
-        Kind.RELATION,
+        ReferenceKind.RELATION,
         place,
         how="__tablename__",
         columns=columns,
     )
 
 
-def _model(node: ast.ClassDef, scope: Scope, symbol: str, collector: Collector) -> None:
+def _model(node: ast.ClassDef, scope: NameScope, symbol: str, collector: Collector) -> None:
     """``db_table`` and ``app_label`` in the Meta of a Django model."""
     meta = next(
         (each for each in node.body if isinstance(each, ast.ClassDef) and each.name == "Meta"), None
@@ -133,13 +137,13 @@ def _model(node: ast.ClassDef, scope: Scope, symbol: str, collector: Collector) 
         else:
             # Django quotes the whole: the known way to a schema is a quoted dot in the name.
             parts = tuple(text.strip('"').split('"."'))
-            collector.name(parts, Kind.RELATION, place, how="db_table")
+            collector.name(parts, ReferenceKind.RELATION, place, how="db_table")
     elif "app_label" in given:
         label = static(template(given["app_label"], scope))
         if label:
             place = span(collector, given["app_label"], symbol)
             name = f"{label}_{node.name.lower()}"
-            collector.name((name,), Kind.RELATION, place, how="app_label", certain=False)
+            collector.name((name,), ReferenceKind.RELATION, place, how="app_label", certain=False)
 
 
 def _assignments(body: Iterable[ast.stmt]) -> Iterator[tuple[str, ast.expr]]:
@@ -156,21 +160,21 @@ def _assignments(body: Iterable[ast.stmt]) -> Iterator[tuple[str, ast.expr]]:
             yield statement.target.id, statement.value
 
 
-def _mapped_columns(body: Iterable[ast.stmt], scope: Scope) -> Iterator[str]:
+def _mapped_columns(body: Iterable[ast.stmt], scope: NameScope) -> Iterator[str]:
     for target, value in _assignments(body):
         if isinstance(value, ast.Call) and call_name(value) in _COLUMNS:
             first = static(template(value.args[0], scope)) if value.args else None
             yield first or target
 
 
-def _columns(arguments: Iterable[ast.expr], scope: Scope) -> Iterator[str]:
+def _columns(arguments: Iterable[ast.expr], scope: NameScope) -> Iterator[str]:
     for argument in arguments:
         if isinstance(argument, ast.Call) and call_name(argument) == "Column" and argument.args:
             name = static(template(argument.args[0], scope))
             yield from [name] if name else []
 
 
-def _argument_schema(value: ast.expr | None, scope: Scope) -> str | None:
+def _argument_schema(value: ast.expr | None, scope: NameScope) -> str | None:
     if isinstance(value, ast.Tuple) and value.elts:
         value = value.elts[-1]
     if isinstance(value, ast.Dict):
@@ -191,7 +195,7 @@ def _metadata_schema(survey: Survey) -> str | None:
     return schemas.pop() if len(schemas) == 1 else None
 
 
-def _schema_of(metadata: ast.expr, scope: Scope) -> str | None:
+def _schema_of(metadata: ast.expr, scope: NameScope) -> str | None:
     assigned = scope.resolve(metadata)
     value = assigned.single if assigned else metadata
     if isinstance(value, ast.Call) and call_name(value) == "MetaData":
@@ -199,7 +203,7 @@ def _schema_of(metadata: ast.expr, scope: Scope) -> str | None:
     return None
 
 
-def _keyword(node: ast.Call, name: str, scope: Scope) -> str | None:
+def _keyword(node: ast.Call, name: str, scope: NameScope) -> str | None:
     value = next((keyword.value for keyword in node.keywords if keyword.arg == name), None)
     return static(template(value, scope)) if value is not None else None
 

@@ -19,7 +19,7 @@ _DEPTH = 12
 
 
 @dataclass(slots=True)
-class Assigned:
+class Assignments:
     """What a name was given, in order: ``=`` or ``+=``, or ``each`` of the values of a loop."""
 
     values: list[tuple[str, ast.expr]] = field(default_factory=list)
@@ -32,23 +32,23 @@ class Assigned:
 
 
 @dataclass(slots=True)
-class Scope:
+class NameScope:
     """The names of one function or module, and of the one around it."""
 
-    names: dict[str, Assigned] = field(default_factory=dict)
-    outer: Scope | None = None
-    attributes: dict[str, Assigned] = field(default_factory=dict)
+    names: dict[str, Assignments] = field(default_factory=dict)
+    outer: NameScope | None = None
+    attributes: dict[str, Assignments] = field(default_factory=dict)
     owners: set[str] = field(default_factory=lambda: {"self", "cls"})
 
-    def find(self, name: str) -> Assigned | None:
-        scope: Scope | None = self
+    def find(self, name: str) -> Assignments | None:
+        scope: NameScope | None = self
         while scope is not None:
             if name in scope.names:
                 return scope.names[name]
             scope = scope.outer
         return None
 
-    def resolve(self, node: ast.expr) -> Assigned | None:
+    def resolve(self, node: ast.expr) -> Assignments | None:
         """What a name, or an attribute of this file's classes, was given."""
         if isinstance(node, ast.Name):
             return self.find(node.id)
@@ -62,7 +62,7 @@ class Scope:
             return self._entry(node.value, node.slice.value)
         return None
 
-    def _entry(self, node: ast.expr, key: object) -> Assigned | None:
+    def _entry(self, node: ast.expr, key: object) -> Assignments | None:
         """The value under a key of a dictionary that is written out."""
         assigned = self.resolve(node)
         known = assigned.single if assigned is not None else None
@@ -70,11 +70,11 @@ class Scope:
             return None
         for each, value in zip(known.keys, known.values, strict=True):
             if isinstance(each, ast.Constant) and each.value == key:
-                return Assigned([("=", value)])
+                return Assignments([("=", value)])
         return None
 
 
-def template(node: ast.expr, scope: Scope, depth: int = _DEPTH) -> Template | None:
+def template(node: ast.expr, scope: NameScope, depth: int = _DEPTH) -> Template | None:
     """The text, or None when the expression is not made of text at all."""
     if depth == 0:
         return None
@@ -82,7 +82,7 @@ def template(node: ast.expr, scope: Scope, depth: int = _DEPTH) -> Template | No
     return reader(node, scope, depth - 1) if reader is not None else None
 
 
-def part(node: ast.expr, scope: Scope, depth: int = _DEPTH) -> Template:
+def part(node: ast.expr, scope: NameScope, depth: int = _DEPTH) -> Template:
     """The text, or a hole."""
     found = template(node, scope, depth)
     if found is not None:
@@ -98,17 +98,17 @@ def _constant(node: ast.Constant, *_: object) -> Template | None:
     return None
 
 
-def _joined(node: ast.JoinedStr, scope: Scope, depth: int) -> Template:
+def _joined(node: ast.JoinedStr, scope: NameScope, depth: int) -> Template:
     return join(*(part(value, scope, depth) for value in node.values))
 
 
-def _formatted(node: ast.FormattedValue, scope: Scope, depth: int) -> Template:
+def _formatted(node: ast.FormattedValue, scope: NameScope, depth: int) -> Template:
     if isinstance(node.value, ast.Constant) and not isinstance(node.value.value, str):
         return (str(node.value.value),)
     return part(node.value, scope, depth)
 
 
-def _binary(node: ast.BinOp, scope: Scope, depth: int) -> Template | None:
+def _binary(node: ast.BinOp, scope: NameScope, depth: int) -> Template | None:
     if isinstance(node.op, ast.Add):
         left, right = template(node.left, scope, depth), template(node.right, scope, depth)
         if left is None and right is None:
@@ -120,7 +120,7 @@ def _binary(node: ast.BinOp, scope: Scope, depth: int) -> Template | None:
     return None
 
 
-def _percent(left: Template, right: ast.expr, scope: Scope, depth: int) -> Template:
+def _percent(left: Template, right: ast.expr, scope: NameScope, depth: int) -> Template:
     given = list(right.elts) if isinstance(right, ast.Tuple) else [right]
     keyed = {}
     if isinstance(right, ast.Dict):
@@ -151,7 +151,7 @@ def _percent(left: Template, right: ast.expr, scope: Scope, depth: int) -> Templ
     return join(*out)
 
 
-def _call(node: ast.Call, scope: Scope, depth: int) -> Template | None:
+def _call(node: ast.Call, scope: NameScope, depth: int) -> Template | None:
     name = call_name(node)
     if name == "Identifier":
         return _identifier(node, scope, depth)
@@ -175,7 +175,7 @@ def _call(node: ast.Call, scope: Scope, depth: int) -> Template | None:
     return None
 
 
-def _identifier(node: ast.Call, scope: Scope, depth: int) -> Template:
+def _identifier(node: ast.Call, scope: NameScope, depth: int) -> Template:
     parts = [part(argument, scope, depth) for argument in node.args]
     texts = [static(each) for each in parts]
     if not texts or any(text is None for text in texts):
@@ -183,7 +183,7 @@ def _identifier(node: ast.Call, scope: Scope, depth: int) -> Template:
     return (in_quotes(*(text or "" for text in texts)),)
 
 
-def _format(base: Template, node: ast.Call, scope: Scope, depth: int) -> Template:
+def _format(base: Template, node: ast.Call, scope: NameScope, depth: int) -> Template:
     given = {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
     out: list[Template] = []
     position = 0
@@ -212,7 +212,7 @@ def _format(base: Template, node: ast.Call, scope: Scope, depth: int) -> Templat
     return join(*out)
 
 
-def _join(base: Template, argument: ast.expr, scope: Scope, depth: int) -> Template | None:
+def _join(base: Template, argument: ast.expr, scope: NameScope, depth: int) -> Template | None:
     assigned = scope.resolve(argument)
     items = (assigned.single if assigned else None) or argument
     if not isinstance(items, (ast.List, ast.Tuple)):
@@ -226,7 +226,7 @@ def _join(base: Template, argument: ast.expr, scope: Scope, depth: int) -> Templ
     return join(*out)
 
 
-def _name(node: ast.expr, scope: Scope, depth: int) -> Template | None:
+def _name(node: ast.expr, scope: NameScope, depth: int) -> Template | None:
     assigned = scope.resolve(node)
     if assigned is None:
         return None
@@ -235,7 +235,7 @@ def _name(node: ast.expr, scope: Scope, depth: int) -> Template | None:
     return _grown(assigned.values, scope, depth)
 
 
-def _grown(values: Sequence[tuple[str, ast.expr]], scope: Scope, depth: int) -> Template | None:
+def _grown(values: Sequence[tuple[str, ast.expr]], scope: NameScope, depth: int) -> Template | None:
     """``q = "..."`` and then only ``q += "..."``: everything that may be in it."""
     operations = [operation for operation, _ in values]
     if not operations or operations[0] != "=" or set(operations[1:]) != {"+="}:

@@ -7,8 +7,8 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pytest_housekeeping.checks.code.facts import Import, Reading
-from pytest_housekeeping.checks.code.readers.python.text import Assigned, Scope, call_name
+from pytest_housekeeping.checks.code.facts import FileFacts, Import
+from pytest_housekeeping.checks.code.readers.python.text import Assignments, NameScope, call_name
 from pytest_housekeeping.checks.code.sqltext.collector import MODULE, Collector, Span
 from pytest_housekeeping.checks.code.vocabulary import vocabulary
 
@@ -38,7 +38,7 @@ class Site:
     """A node worth looking at, with the scope and the symbol around it."""
 
     node: ast.expr
-    scope: Scope
+    scope: NameScope
     symbol: str
     silent: bool = False
 
@@ -49,15 +49,15 @@ class Survey:
 
     calls: list[Site] = field(default_factory=list)
     texts: list[Site] = field(default_factory=list)
-    classes: list[tuple[ast.ClassDef, Scope, str]] = field(default_factory=list)
-    top: Scope = field(default_factory=Scope)
+    classes: list[tuple[ast.ClassDef, NameScope, str]] = field(default_factory=list)
+    top: NameScope = field(default_factory=NameScope)
     imports: list[Import] = field(default_factory=list)
     origins: dict[str, str] = field(default_factory=dict)
     roots: set[str] = field(default_factory=set)
     symbols: dict[int, str] = field(default_factory=dict)
 
 
-def read(text: str, file: str) -> Reading:
+def read(text: str, file: str) -> FileFacts:
     """Raises SyntaxError or ValueError for what is no Python."""
     from pytest_housekeeping.checks.code.readers.python import (
         calls as python_calls,
@@ -99,11 +99,11 @@ class _Walk:
     def __init__(self) -> None:
         self.survey = Survey()
 
-    def body(self, node: ast.AST, scope: Scope, symbol: str) -> None:
+    def body(self, node: ast.AST, scope: NameScope, symbol: str) -> None:
         for child in ast.iter_child_nodes(node):
             self.visit(child, scope, symbol, False)
 
-    def visit(self, node: ast.AST, scope: Scope, symbol: str, silent: bool) -> None:
+    def visit(self, node: ast.AST, scope: NameScope, symbol: str, silent: bool) -> None:
         handler = _HANDLERS.get(type(node))
         if handler is not None:
             handler(self, node, scope, symbol, silent)
@@ -117,7 +117,7 @@ class _Walk:
                     if isinstance(item, ast.AST):
                         self.visit(item, scope, symbol, silent)
 
-    def function(self, node: ast.FunctionDef, scope: Scope, symbol: str, silent: bool) -> None:
+    def function(self, node: ast.FunctionDef, scope: NameScope, symbol: str, silent: bool) -> None:
         del silent
         inner = self._inner(scope)
         arguments = node.args
@@ -127,7 +127,7 @@ class _Walk:
             *arguments.kwonlyargs,
             *filter(None, (arguments.vararg, arguments.kwarg)),
         ):
-            inner.names[each.arg] = Assigned()
+            inner.names[each.arg] = Assignments()
         for part in (
             *node.decorator_list,
             *arguments.defaults,
@@ -138,11 +138,11 @@ class _Walk:
         for statement in node.body:
             self.visit(statement, inner, name, False)
 
-    def _inner(self, scope: Scope) -> Scope:
+    def _inner(self, scope: NameScope) -> NameScope:
         top = self.survey.top
-        return Scope(outer=scope, attributes=top.attributes, owners=top.owners)
+        return NameScope(outer=scope, attributes=top.attributes, owners=top.owners)
 
-    def klass(self, node: ast.ClassDef, scope: Scope, symbol: str, silent: bool) -> None:
+    def klass(self, node: ast.ClassDef, scope: NameScope, symbol: str, silent: bool) -> None:
         del silent
         name = node.name if symbol == MODULE else f"{symbol}.{node.name}"
         self.survey.classes.append((node, scope, name))
@@ -154,10 +154,10 @@ class _Walk:
             self.visit(statement, inner, name, False)
         # Seen through self or the class: an attribute of that name anywhere in the file.
         for attribute, assigned in inner.names.items():
-            known = self.survey.top.attributes.setdefault(attribute, Assigned())
+            known = self.survey.top.attributes.setdefault(attribute, Assignments())
             known.values += assigned.values
 
-    def assign(self, node: ast.AST, scope: Scope, symbol: str, silent: bool) -> None:
+    def assign(self, node: ast.AST, scope: NameScope, symbol: str, silent: bool) -> None:
         value = getattr(node, "value", None)
         targets = getattr(node, "targets", None) or [getattr(node, "target", None)]
         operation = "+=" if isinstance(node, ast.AugAssign) else "="
@@ -169,11 +169,13 @@ class _Walk:
             if not isinstance(target, ast.Name):
                 self.visit(target, scope, symbol, silent)
 
-    def _give(self, target: ast.AST | None, operation: str, value: ast.expr, scope: Scope) -> None:
+    def _give(
+        self, target: ast.AST | None, operation: str, value: ast.expr, scope: NameScope
+    ) -> None:
         if isinstance(target, ast.Name):
-            scope.names.setdefault(target.id, Assigned()).values.append((operation, value))
+            scope.names.setdefault(target.id, Assignments()).values.append((operation, value))
         elif isinstance(target, ast.Attribute):
-            known = self.survey.top.attributes.setdefault(target.attr, Assigned())
+            known = self.survey.top.attributes.setdefault(target.attr, Assignments())
             known.values.append((operation, value))
         elif isinstance(target, (ast.Tuple, ast.List)):
             values = value.elts if isinstance(value, (ast.Tuple, ast.List)) else []
@@ -181,9 +183,9 @@ class _Walk:
                 given = values[number] if number < len(values) else value
                 self._give(each, operation if values else "?", given, scope)
 
-    def loop(self, node: ast.For, scope: Scope, symbol: str, silent: bool) -> None:
+    def loop(self, node: ast.For, scope: NameScope, symbol: str, silent: bool) -> None:
         if isinstance(node.target, ast.Name):
-            assigned = scope.names.setdefault(node.target.id, Assigned())
+            assigned = scope.names.setdefault(node.target.id, Assignments())
             assigned.values.append(("each", node.iter))
         else:
             self._give(node.target, "?", node.iter, scope)
@@ -192,29 +194,29 @@ class _Walk:
             self.visit(statement, scope, symbol, silent)
 
     def comprehension(
-        self, node: ast.comprehension, scope: Scope, symbol: str, silent: bool
+        self, node: ast.comprehension, scope: NameScope, symbol: str, silent: bool
     ) -> None:
         if isinstance(node.target, ast.Name):
-            assigned = scope.names.setdefault(node.target.id, Assigned())
+            assigned = scope.names.setdefault(node.target.id, Assignments())
             assigned.values.append(("each", node.iter))
         for part in (node.iter, *node.ifs):
             self.visit(part, scope, symbol, silent)
 
-    def expression(self, node: ast.Expr, scope: Scope, symbol: str, silent: bool) -> None:
+    def expression(self, node: ast.Expr, scope: NameScope, symbol: str, silent: bool) -> None:
         if not isinstance(node.value, ast.Constant):  # a docstring, or a text nobody uses
             self.visit(node.value, scope, symbol, silent)
 
-    def text(self, node: ast.expr, scope: Scope, symbol: str, silent: bool) -> None:
+    def text(self, node: ast.expr, scope: NameScope, symbol: str, silent: bool) -> None:
         if not isinstance(node, ast.Constant) or isinstance(node.value, (str, bytes)):
             self.survey.texts.append(Site(node, scope, symbol, silent))
 
-    def joined(self, node: ast.JoinedStr, scope: Scope, symbol: str, silent: bool) -> None:
+    def joined(self, node: ast.JoinedStr, scope: NameScope, symbol: str, silent: bool) -> None:
         self.survey.texts.append(Site(node, scope, symbol, silent))
         for value in node.values:
             if isinstance(value, ast.FormattedValue) and not isinstance(value.value, ast.Name):
                 self.visit(value.value, scope, symbol, silent)
 
-    def binary(self, node: ast.BinOp, scope: Scope, symbol: str, silent: bool) -> None:
+    def binary(self, node: ast.BinOp, scope: NameScope, symbol: str, silent: bool) -> None:
         if not isinstance(node.op, (ast.Add, ast.Mod)) or not _holds_text(node):
             self.visit(node.left, scope, symbol, silent)
             self.visit(node.right, scope, symbol, silent)
@@ -226,7 +228,7 @@ class _Walk:
         else:
             self.visit(node.right, scope, symbol, silent)
 
-    def _parts(self, node: ast.expr, scope: Scope, symbol: str, silent: bool) -> None:
+    def _parts(self, node: ast.expr, scope: NameScope, symbol: str, silent: bool) -> None:
         """Of a text that was noted as a whole, only what is no text itself."""
         if isinstance(node, ast.BinOp):
             self._parts(node.left, scope, symbol, silent)
@@ -238,7 +240,7 @@ class _Walk:
         elif not isinstance(node, ast.Constant):
             self.visit(node, scope, symbol, silent)
 
-    def call(self, node: ast.Call, scope: Scope, symbol: str, silent: bool) -> None:
+    def call(self, node: ast.Call, scope: NameScope, symbol: str, silent: bool) -> None:
         name = call_name(node)
         self.survey.calls.append(Site(node, scope, symbol, silent))
         quiet = silent or name in _SILENT_CALLS or name.endswith(("Error", "Exception", "Warning"))
@@ -254,25 +256,25 @@ class _Walk:
                 keyword.value, scope, symbol, quiet or (keyword.arg or "") in _SILENT_KEYWORDS
             )
 
-    def _base(self, node: ast.expr, scope: Scope, symbol: str, silent: bool) -> None:
+    def _base(self, node: ast.expr, scope: NameScope, symbol: str, silent: bool) -> None:
         if isinstance(node, ast.Call) and node.args and call_name(node) in ("SQL", "text"):
             self._parts(node.args[0], scope, symbol, silent)
         else:
             self._parts(node, scope, symbol, silent)
 
-    def dictionary(self, node: ast.Dict, scope: Scope, symbol: str, silent: bool) -> None:
+    def dictionary(self, node: ast.Dict, scope: NameScope, symbol: str, silent: bool) -> None:
         for key, value in zip(node.keys, node.values, strict=True):
             if key is not None and not isinstance(key, ast.Constant):
                 self.visit(key, scope, symbol, silent)
             named = isinstance(key, ast.Constant) and key.value in _SILENT_KEYWORDS
             self.visit(value, scope, symbol, silent or named)
 
-    def subscript(self, node: ast.Subscript, scope: Scope, symbol: str, silent: bool) -> None:
+    def subscript(self, node: ast.Subscript, scope: NameScope, symbol: str, silent: bool) -> None:
         self.visit(node.value, scope, symbol, silent)
         if not isinstance(node.slice, ast.Constant):
             self.visit(node.slice, scope, symbol, silent)
 
-    def importing(self, node: ast.Import, scope: Scope, symbol: str, silent: bool) -> None:
+    def importing(self, node: ast.Import, scope: NameScope, symbol: str, silent: bool) -> None:
         del scope, silent
         for alias in node.names:
             self.survey.roots.add(alias.name.partition(".")[0])
@@ -283,7 +285,9 @@ class _Walk:
                 )
             )
 
-    def importing_from(self, node: ast.ImportFrom, scope: Scope, symbol: str, silent: bool) -> None:
+    def importing_from(
+        self, node: ast.ImportFrom, scope: NameScope, symbol: str, silent: bool
+    ) -> None:
         del scope, silent
         module = node.module or ""
         if not node.level:
@@ -313,7 +317,7 @@ def _holds_text(node: ast.expr) -> bool:
     )
 
 
-def _nothing(walk: _Walk, node: ast.AST, scope: Scope, symbol: str, silent: bool) -> None:
+def _nothing(walk: _Walk, node: ast.AST, scope: NameScope, symbol: str, silent: bool) -> None:
     """A leaf."""
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping.checks.code.facts import Kind
+from pytest_housekeeping.checks.code.facts import ReferenceKind
 from pytest_housekeeping.checks.code.readers.script.tree import (
     arguments,
     callee,
@@ -15,7 +15,7 @@ from pytest_housekeeping.checks.code.readers.script.tree import (
     unwrapped,
     words,
 )
-from pytest_housekeeping.checks.code.readers.script.walk import Source, is_database, receiver
+from pytest_housekeeping.checks.code.readers.script.walk import ScriptFile, is_database, receiver
 from pytest_housekeeping.checks.code.vocabulary import vocabulary
 from pytest_housekeeping.sql.identifiers import split_name
 
@@ -49,7 +49,7 @@ _DRIZZLE = {"pgTable", "pgView", "pgMaterializedView", "pgSequence"}
 _SCHEMA_MEMBERS = {"table", "view", "materializedView", "sequence"}
 
 
-def read(source: Source) -> None:
+def read(source: ScriptFile) -> None:
     """Take in every call that names a table, a schema or a function."""
     for call in source.nodes.get("call", ()):
         if tagged(call) is None:
@@ -60,7 +60,7 @@ def read(source: Source) -> None:
         _object(source, node)
 
 
-def _call(source: Source, call: Node) -> None:
+def _call(source: ScriptFile, call: Node) -> None:
     base, name = callee(call)
     given = arguments(call)
     if not given:
@@ -74,7 +74,9 @@ def _call(source: Source, call: Node) -> None:
     elif name in _SCHEMA_METHODS and (text := source.static(given[0])) is not None:
         if (name == "withSchema" or is_database(base)) and not _names_a_table(call, base):
             place = source.span(given[0])
-            source.collector.name((text,), Kind.SCHEMA, place, how=f"{name}()", certain=False)
+            source.collector.name(
+                (text,), ReferenceKind.SCHEMA, place, how=f"{name}()", certain=False
+            )
     elif name in _SCHEMA_METHODS and (name == "withSchema" or is_database(base)):
         if not arguments(call)[0].type.endswith("function"):
             reason = f"{name}() of a schema that is chosen at run time"
@@ -83,12 +85,12 @@ def _call(source: Source, call: Node) -> None:
         _method(source, call, base, name, given[0])
 
 
-def _function(source: Source, call: Node, name: str, given: list[Node]) -> None:
+def _function(source: ScriptFile, call: Node, name: str, given: list[Node]) -> None:
     if name in _DRIZZLE:
         _table(source, given[0], None, how=f"{name}()", certain=True, columns=given)
     elif name == "pgSchema" and (text := source.static(given[0])) is not None:
         place = source.span(given[0])
-        source.collector.name((text,), Kind.SCHEMA, place, how="pgSchema()", certain=False)
+        source.collector.name((text,), ReferenceKind.SCHEMA, place, how="pgSchema()", certain=False)
     elif name in _KNEX and given[0].type not in ("object", "arrow_function"):
         schema = _schema_around(source, call)
         if source.static(given[0]) is not None:
@@ -103,13 +105,13 @@ def _function(source: Source, call: Node, name: str, given: list[Node]) -> None:
         _entity(source, given)
 
 
-def _alias(source: Source, call: Node, value: Node, name: str) -> None:
+def _alias(source: ScriptFile, call: Node, value: Node, name: str) -> None:
     """``knex({ l: "governance.ledger" })``, but not the options of ``knex({ client: "pg" })``."""
     if "." in (source.static(value) or "") or _schema_around(source, call):
         _table(source, value, _schema_around(source, call), how=f"{name}()", certain=False)
 
 
-def _entity(source: Source, given: list[Node]) -> None:
+def _entity(source: ScriptFile, given: list[Node]) -> None:
     options = dict(pairs(given[-1]))
     name = given[0] if given[0].type == "string" else options.get("name")
     schema = source.static(options["schema"]) if "schema" in options else None
@@ -117,7 +119,7 @@ def _entity(source: Source, given: list[Node]) -> None:
         _table(source, name, schema, how="@Entity()", certain=True)
 
 
-def _method(source: Source, call: Node, base: Node, name: str, argument: Node) -> None:
+def _method(source: ScriptFile, call: Node, base: Node, name: str, argument: Node) -> None:
     if receiver(_root(base)) in _STRANGERS or argument.type.endswith("function"):
         return
     schema = _schema_around(source, call)
@@ -143,21 +145,25 @@ def _method(source: Source, call: Node, base: Node, name: str, argument: Node) -
             _at_run_time(source, item, name)
 
 
-def _rpc(source: Source, call: Node, base: Node, argument: Node) -> None:
+def _rpc(source: ScriptFile, call: Node, base: Node, argument: Node) -> None:
     schema = _schema_around(source, call)
     text = source.static(argument)
     if text is not None and _NAME.fullmatch(text):
         if is_database(_root(base)) or schema is not None or "." in text:
             parts = split_name(f"{schema}.{text}" if schema else text)
             source.collector.name(
-                parts, Kind.FUNCTION, source.span(argument), how="rpc()", certain=schema is not None
+                parts,
+                ReferenceKind.FUNCTION,
+                source.span(argument),
+                how="rpc()",
+                certain=schema is not None,
             )
     elif text is None and (schema is not None or is_database(_root(base))):
         _at_run_time(source, argument, "rpc")
 
 
 def _table(
-    source: Source,
+    source: ScriptFile,
     node: Node,
     schema: str | None,
     *,
@@ -178,10 +184,12 @@ def _table(
     named = tuple(_columns(source, columns[1])) if columns and len(columns) > 1 else ()
     place = source.span(node)
     source.done.add(node.id)
-    source.collector.name(parts, Kind.RELATION, place, how=how, certain=certain, columns=named)
+    source.collector.name(
+        parts, ReferenceKind.RELATION, place, how=how, certain=certain, columns=named
+    )
 
 
-def _columns(source: Source, node: Node) -> Iterator[str]:
+def _columns(source: ScriptFile, node: Node) -> Iterator[str]:
     """``id: integer("id").primaryKey()`` names its column, ``id: integer()`` by its key."""
     for key, value in pairs(node):
         at = unwrapped(value)
@@ -194,7 +202,7 @@ def _columns(source: Source, node: Node) -> Iterator[str]:
             at = base if base is not None else source.tree.root_node
 
 
-def _options(source: Source, call: Node) -> None:
+def _options(source: ScriptFile, call: Node) -> None:
     """Roles and schemas among the options of a connection."""
     base, name = callee(call)
     if name not in (
@@ -215,9 +223,11 @@ def _options(source: Source, call: Node) -> None:
                 continue
             place = source.span(value)
             if path[-1] == "user":
-                source.collector.name((text,), Kind.ROLE, place, how="connection options")
+                source.collector.name((text,), ReferenceKind.ROLE, place, how="connection options")
             elif path[-1] in ("searchPath", "search_path") or path == ("db", "schema"):
-                source.collector.name((text,), Kind.SCHEMA, place, how="connection options")
+                source.collector.name(
+                    (text,), ReferenceKind.SCHEMA, place, how="connection options"
+                )
 
 
 def _leaves(node: Node, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Node]]:
@@ -230,7 +240,7 @@ def _leaves(node: Node, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
             yield (*path, key), value
 
 
-def _object(source: Source, node: Node) -> None:
+def _object(source: ScriptFile, node: Node) -> None:
     """Sequelize: ``{ tableName: "ledger", schema: "governance" }``."""
     options = dict(pairs(node))
     if "tableName" in options:
@@ -238,7 +248,7 @@ def _object(source: Source, node: Node) -> None:
         _table(source, options["tableName"], schema, how="tableName", certain=schema is not None)
 
 
-def _schema_around(source: Source, call: Node) -> str | None:
+def _schema_around(source: ScriptFile, call: Node) -> str | None:
     """The schema that the chain chooses, before or behind the call."""
     at: Node | None = call
     while at is not None and at.type == "call_expression":
@@ -271,7 +281,7 @@ def _names_a_table(call: Node, base: Node) -> bool:
     return _is_builder_chain(base)
 
 
-def _drizzle_schema(source: Source, base: Node) -> str | None:
+def _drizzle_schema(source: ScriptFile, base: Node) -> str | None:
     value = source.names.single(base) if base.type == "identifier" else unwrapped(base)
     if value is None or value.type != "call_expression" or callee(value)[1] != "pgSchema":
         return None
@@ -303,7 +313,7 @@ def _is_builder_chain(base: Node) -> bool:
     return False
 
 
-def _is_table_object(source: Source, item: Node, base: Node) -> bool:
+def _is_table_object(source: ScriptFile, item: Node, base: Node) -> bool:
     """Drizzle: ``db.select().from(orders)`` names a table that is declared as an object."""
     value = source.names.single(item)
     if value is not None and value.type == "call_expression":
@@ -311,7 +321,7 @@ def _is_table_object(source: Source, item: Node, base: Node) -> bool:
     return any(name in words(base) for name in (".select(", ".selectDistinct(", ".with("))
 
 
-def _at_run_time(source: Source, node: Node, how: str) -> None:
+def _at_run_time(source: ScriptFile, node: Node, how: str) -> None:
     name = " ".join(words(node).split())[:60]
     source.collector.undecided(
         source.span(node), f"{how.removesuffix('()')}() of a name that is made at run time: {name}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping.checks.code.facts import Import, Kind, Reading
+from pytest_housekeeping.checks.code.facts import FileFacts, Import, ReferenceKind
 from pytest_housekeeping.checks.code.readers.script.tree import (
     TAGS,
     Names,
@@ -64,7 +64,7 @@ _NO_TEXT = {
 }
 
 
-class Source:
+class ScriptFile:
     """One file under examination."""
 
     def __init__(self, text: str, file: str, dialect: str) -> None:
@@ -118,11 +118,11 @@ class Source:
             )
 
 
-def read(text: str, file: str, dialect: str) -> Reading:
+def read(text: str, file: str, dialect: str) -> FileFacts:
     """What the file names. Raises SyntaxError when it is not of its language."""
     from pytest_housekeeping.checks.code.readers.script import builders as script_builders
 
-    source = Source(text, file, dialect)
+    source = ScriptFile(text, file, dialect)
     source.read_imports()
     for call in source.nodes.get("call", ()):
         if (inner := tagged(call)) is not None:
@@ -171,7 +171,7 @@ def is_database(base: Node | None) -> bool:
     return name in RECEIVERS or name.endswith(("client", "pool", "connection", "conn", "db"))
 
 
-def _tagged(source: Source, call: Node, inner: Node) -> None:
+def _tagged(source: ScriptFile, call: Node, inner: Node) -> None:
     _, name = callee(call)
     if name not in TAGS:
         return
@@ -188,7 +188,7 @@ def _is_nested(call: Node) -> bool:
     return parent is not None and parent.type == "template_substitution"
 
 
-def _sink(source: Source, call: Node) -> None:
+def _sink(source: ScriptFile, call: Node) -> None:
     base, name = callee(call)
     if name not in _SINKS or (base is None and name != "query"):
         return
@@ -221,7 +221,7 @@ def _sink(source: Source, call: Node) -> None:
         )
 
 
-def _choices(source: Source, argument: Node) -> list[Node]:
+def _choices(source: ScriptFile, argument: Node) -> list[Node]:
     if argument.type == "ternary_expression":
         return [unwrapped(each) for each in argument.named_children[1:]]
     given = source.names.given(argument)
@@ -242,7 +242,7 @@ def _is_built(node: Node) -> bool:
     )
 
 
-def _loose(source: Source, node: Node) -> None:
+def _loose(source: ScriptFile, node: Node) -> None:
     if node.id in source.done:
         return
     text = template(node, source.names)
@@ -304,7 +304,7 @@ def _is_silent(node: Node) -> bool:
     return False
 
 
-def _unparsed(source: Source) -> None:
+def _unparsed(source: ScriptFile) -> None:
     """tree-sitter recovers; what it had to leave out may have named anything."""
     stack = [source.tree.root_node]
     while stack:
@@ -317,4 +317,4 @@ def _unparsed(source: Source) -> None:
         stack += [child for child in reversed(node.children) if child.has_error or child.is_missing]
 
 
-__all__ = ["DIALECTS", "Kind", "Source", "is_database", "read", "receiver"]
+__all__ = ["DIALECTS", "ReferenceKind", "ScriptFile", "is_database", "read", "receiver"]
