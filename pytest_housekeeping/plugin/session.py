@@ -90,7 +90,6 @@ def activate(config: pytest.Config) -> None:
         functions=tuple(config.getini("python_functions")),
         classes=tuple(config.getini("python_classes")),
     )
-    further = [rule for rules in config.hook.pytest_housekeeping_rules() for rule in rules]
     # What is there by now stays: looking through it again and again takes longer than the plan.
     gc.freeze()
     try:
@@ -98,6 +97,7 @@ def activate(config: pytest.Config) -> None:
         only_looks = mode is Mode.ROLLBACK and config.option.collectonly
         if mode in _CHANGES_PRODUCTION and not only_looks:
             ways_round.refuse(config)
+        further = [rule for rules in config.hook.pytest_housekeeping_rules() for rule in rules]
         surroundings = _prepare(config, mode, names, further)
     except (HousekeepingError, pytest.UsageError) as error:
         # libpq's words may quote what was given to it.

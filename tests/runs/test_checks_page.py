@@ -1,39 +1,21 @@
-"""docs/checks.md is true: its project passes at the first run, its tables are what is parsed."""
+"""docs/checks.md is true: its project passes at the first run."""
 
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from pytest_housekeeping.config import Config
-from pytest_housekeeping.declarations.contracts import load_contracts
-from pytest_housekeeping.errors import MisuseError
 from support.console_blocks import Block, blocks_of, missing_line
 from support.fresh_copy import ROOT, commit_all, git
-from support.reference_pages import files_of, rows, section
+from support.reference_pages import files_of
 
 PAGE = ROOT / "docs/checks.md"
 FILES = files_of(PAGE)
 STAGING, WRITE_BASELINE = blocks_of(PAGE, ROOT)
-# Each level of each file: the file, the headings of its section, and what opens it in TOML.
-LEVELS = [
-    ("objects.toml", ("## `objects.toml`",), ""),
-    ("rls.toml", ("## `rls.toml`",), ""),
-    ("rls.toml", ("## `rls.toml`", "### `[[policy]]`"), "[[policy]]"),
-    ("rls.toml", ("## `rls.toml`", "### `[[exempt]]`"), "[[exempt]]"),
-    ("boundaries.toml", ("## `boundaries.toml`",), ""),
-    ("boundaries.toml", ("## `boundaries.toml`", "### `[apps.NAME]`"), "[apps.x]"),
-    ("boundaries.toml", ("## `boundaries.toml`", "### `[zones.NAME]`"), "[zones.x]"),
-    ("boundaries.toml", ("## `boundaries.toml`", "### `[[contract]]`"), "[[contract]]"),
-    ("boundaries.toml", ("## `boundaries.toml`", "### `[[exempt]]`"), "[[exempt]]"),
-    ("baseline.toml", ("## `baseline.toml`",), ""),
-    ("baseline.toml", ("## `baseline.toml`", "### `[[instance]]`"), "[[instance]]"),
-]
 _FOREIGN = ("HK_", "PG", "GITHUB_", "PYTEST_", "GIT_", "CI")
 
 
@@ -86,61 +68,3 @@ def test_the_baseline_of_the_page_is_what_is_written(project: Path) -> None:
     written = (project / "checks/baseline.toml").read_text(encoding="utf-8")
     assert written.partition("[[instance]]")[2] in PAGE.read_text(encoding="utf-8")
     assert written.count("[[instance]]") == 1
-
-
-def refusal(folder: Path, name: str, text: str) -> str:
-    """What is said of a declaration that cannot be used."""
-    (folder / "checks").mkdir()
-    (folder / "checks" / name).write_text(text, encoding="utf-8")
-    with pytest.raises(MisuseError) as caught:
-        load_contracts(Config(root=folder))
-    return str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("name", "headings", "opening"), LEVELS, ids=[f"{n}-{o or 'top'}" for n, _, o in LEVELS]
-)
-def test_the_keys_of_a_table_are_those_that_are_read(
-    name: str, headings: tuple[str, ...], opening: str, tmp_path: Path
-) -> None:
-    """The reader itself says which keys there are, and which one misses."""
-    documented = {key.strip("`"): needed for key, needed, _ in rows(section(PAGE, *headings))}
-
-    said = refusal(tmp_path, name, f"{opening}\nqqqqqqqq = 1\n")
-
-    where = r"\[.*\]{1,2}(?: \d+)?" if opening else "the file"
-    known = re.search(rf"- {where} has an unknown key 'qqqqqqqq' \(known: (.*)\)", said)
-    assert known is not None, said
-    assert set(documented) == set(known[1].split(", "))
-    missing = (
-        set(re.findall(rf"- {where} has no '(\w+)'", said)) if opening or documented else set()
-    )
-    assert {key for key, needed in documented.items() if needed == "yes"} == missing
-    assert set(documented.values()) <= {"yes", "no"}
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "headings", "key"),
-    [
-        (
-            "rls.toml",
-            "[[policy]]\ncommand = 'q'\n",
-            ("## `rls.toml`", "### `[[policy]]`"),
-            "command",
-        ),
-        (
-            "boundaries.toml",
-            "[[contract]]\ntype = 'q'\n",
-            ("## `boundaries.toml`", "### `[[contract]]`"),
-            "type",
-        ),
-    ],
-)
-def test_the_values_of_a_key_are_those_that_are_read(
-    name: str, text: str, headings: tuple[str, ...], key: str, tmp_path: Path
-) -> None:
-    (meaning,) = (m for k, _, m in rows(section(PAGE, *headings)) if k == f"`{key}`")
-    known = re.search(r"'q' \(known: (.*)\)", refusal(tmp_path, name, text))
-
-    assert known is not None
-    assert set(re.findall(r'`"(\w+)"`', meaning)) == set(known[1].split(", "))

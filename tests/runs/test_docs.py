@@ -18,8 +18,8 @@ from support.fresh_copy import ROOT, fresh_repository
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 # Its blocks follow on each other: tests/runs/test_production_page.py runs them in one shell.
 STORIES = (ROOT / "docs/production.md", ROOT / "docs/recovery.md")
-# Its blocks run in the project that it shows: tests/runs/test_checks_page.py.
-PROJECTS = (ROOT / "docs/checks.md",)
+# Their blocks run in the projects that they show: test_checks_page.py and test_python_page.py.
+PROJECTS = (ROOT / "docs/checks.md", ROOT / "docs/python.md")
 BLOCKS = [
     block
     for document in DOCUMENTS
