@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_housekeeping import config as configuration
 from pytest_housekeeping.config import Config
+from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.server.data_folder import SUPERUSER
 from pytest_housekeeping.server.os_account import cache_folder, own_folder
 from pytest_housekeeping.server.stand_in import HOST, boot_stand_in, end_stand_in, serving_pid
@@ -87,7 +87,7 @@ def start(folder: Path) -> tuple[Sandbox, bool]:
         if (sandbox := running()) is not None:
             return sandbox, False
         root = _project(folder)
-        config = configuration.load(root) if _is_project(root) else Config(root=root)
+        config = load_config(root) if _is_project(root) else Config(root=root)
         return _started(config), True
 
 

@@ -21,13 +21,13 @@ class Problems:
     def add(self, text: str) -> None:
         self._found.append(text)
 
-    def raise_any(self, *, why: str) -> None:
+    def raise_any(self, *, why: str, fix: str = "") -> None:
         """Raise MisuseError when anything was added."""
         if self._found:
             raise MisuseError(
                 f"{self.path} cannot be used:\n" + "\n".join(f"  - {text}" for text in self._found),
                 why=why,
-                fix=f"correct {self.path}; nothing was run",
+                fix=fix or f"correct {self.path}; nothing was run",
             )
 
 

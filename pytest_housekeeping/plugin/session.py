@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from pytest_housekeeping import config as configuration
+from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.boundaries import parse_boundaries
 from pytest_housekeeping.declarations.rules import Rule
+from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.evidence.secrets import Secrets
 from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, Step
@@ -61,7 +62,7 @@ def default_paths(root: Path, mode: str) -> list[str]:
     return [str(path) for path in found if path.exists()]
 
 
-def _tests_of_applications(root: Path, settings: configuration.Config) -> list[str]:
+def _tests_of_applications(root: Path, settings: Config) -> list[str]:
     declared = root / settings.checks / "boundaries.toml"
     try:
         boundaries = parse_boundaries(declared.read_text(encoding="utf-8"))
@@ -70,12 +71,12 @@ def _tests_of_applications(root: Path, settings: configuration.Config) -> list[s
     return [path for app in boundaries.apps for path in app.tests]
 
 
-def _settings(root: Path) -> configuration.Config:
+def _settings(root: Path) -> Config:
     """The settings, or the defaults where they cannot be read."""
     try:
-        return configuration.load(root)
+        return load_config(root)
     except HousekeepingError:
-        return configuration.Config(root=root)
+        return Config(root=root)
 
 
 def activate(config: pytest.Config) -> None:

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import psycopg
 
-from pytest_housekeeping import config as configuration
 from pytest_housekeeping.checks.style.linter import Linting
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.code_baseline import Baseline
+from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed, SqlFailed
 from pytest_housekeeping.evidence.git import Repository, open_repository
 from pytest_housekeeping.model import Applied, Finding, Kind, Level, Mode, Step, Target, Verdict
@@ -425,7 +425,7 @@ def prepare(
     Raises MisuseError for what makes a plan impossible and ServerError for a server that cannot
     be started; nothing is left running then. With ``look_only`` nothing is started at all.
     """
-    config = configuration.load(root)
+    config = load_config(root)
     url = staging_url or os.environ.get("HK_STAGING_URL")
     server = linting = None
     if not look_only:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pytest_housekeeping import __version__
-from pytest_housekeeping.config import load
+from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.evidence import audit, records
 from pytest_housekeeping.evidence.git import open_repository
 from pytest_housekeeping.model import Kind, Mode, Outcome, RunOutcome, StepResult
@@ -45,7 +45,7 @@ def promote(
     assert repository is not None
     with repository:
         past = promoted_before(repository, project.root / "ops" / "audit")
-        plan = build(load(project.root), Mode.STAGING, tests=TestNames(), past=past)
+        plan = build(load_config(project.root), Mode.STAGING, tests=TestNames(), past=past)
     steps = tuple(step for step in plan.steps if step.kind in FILES)
     done = set(segments) or {segment.number for segment in plan.segments}
     now = datetime.now(UTC)

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping import config as configuration
 from pytest_housekeeping.checks.style.linter import Linting
 from pytest_housekeeping.config import Config
+from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, ProofFailed
 from pytest_housekeeping.evidence.git import open_repository
 from pytest_housekeeping.model import Applied, Kind, Mode, Verdict
@@ -193,7 +193,7 @@ def prepare_production(
     Raises MisuseError for what is missing or uncommitted, ServerError and ProofFailed for a
     connection that cannot be had or trusted. Nothing is changed.
     """
-    config = configuration.load(root)
+    config = load_config(root)
     address = read_address(os.environ)
     repository = open_repository(root)
     source = source_of(config, repository)

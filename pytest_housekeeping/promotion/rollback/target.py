@@ -10,8 +10,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping import config as configuration
 from pytest_housekeeping.checks.rollbacks.data_loss import table_of
+from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.evidence.git import open_repository
 from pytest_housekeeping.model import Applied, Finding, Kind, Level, Step, Verdict
@@ -311,7 +311,7 @@ def prepare_rollback(
     Raises MisuseError, and says why, where ``to`` names nothing that could be undone, and for what
     is uncommitted; EvidenceError for an audit or a backup that cannot be trusted.
     """
-    config = configuration.load(root)
+    config = load_config(root)
     address = read_address(os.environ)
     repository = open_repository(root)
     source = source_of(config, repository)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_housekeeping.config import Config, load
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import MisuseError
 from support.fresh_copy import ROOT
 
@@ -24,12 +25,12 @@ def write(root: Path, table: str) -> None:
 
 
 def test_defaults_without_a_file(root: Path) -> None:
-    assert load(root) == Config(root=root)
+    assert load_config(root) == Config(root=root)
 
 
 def test_values_are_read(root: Path) -> None:
     write(root, 'server = "system"\nmax_locks_held = 2\nlint = false')
-    settings = load(root)
+    settings = load_config(root)
     assert (settings.server, settings.max_locks_held, settings.lint) == ("system", 2, False)
 
 
@@ -54,7 +55,7 @@ def test_values_are_read(root: Path) -> None:
 def test_what_is_wrong_is_named(root: Path, table: str, words: list[str]) -> None:
     write(root, table)
     with pytest.raises(MisuseError) as caught:
-        load(root)
+        load_config(root)
     for word in [*words, "why:", "fix:"]:
         assert word in str(caught.value)
 
@@ -62,13 +63,13 @@ def test_what_is_wrong_is_named(root: Path, table: str, words: list[str]) -> Non
 def test_a_file_that_is_no_toml(root: Path) -> None:
     (root / "pyproject.toml").write_text("[tool", encoding="utf-8")
     with pytest.raises(MisuseError, match="cannot be read"):
-        load(root)
+        load_config(root)
 
 
 def test_a_table_that_is_no_table(root: Path) -> None:
     (root / "pyproject.toml").write_text("[tool]\nhousekeeping = 1\n", encoding="utf-8")
     with pytest.raises(MisuseError, match="is no table"):
-        load(root)
+        load_config(root)
 
 
 def test_the_page_lists_every_key() -> None:

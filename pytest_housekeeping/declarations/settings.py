@@ -1,0 +1,112 @@
+"""The settings: ``[tool.housekeeping]`` of the rootdir's pyproject.toml, checked as a whole."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.declarations.toml import Problems, expect_keys
+from pytest_housekeeping.errors import MisuseError
+
+_DURATION = re.compile(r"[1-9]\d*(ms|s|min|h)")
+_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_TYPES = {field.name: str(field.type) for field in fields(Config) if field.name != "root"}
+_FITTING: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "bool": (bool,),
+    "float": (int, float),
+}
+_CALLED = {
+    "str": "a string",
+    "int": "a whole number",
+    "bool": "true or false",
+    "float": "a number",
+}
+
+
+def load_config(root: Path) -> Config:
+    """Read and check the settings. Raises MisuseError that names every error at once."""
+    path = root / "pyproject.toml"
+    problems = Problems(f"[tool.housekeeping] in {path.name}")
+    table = _table(path)
+    expect_keys(table, dict.fromkeys(_TYPES, False), "the table", problems)
+    values: dict[str, Any] = {}
+    for key in (key for key in table if key in _TYPES):
+        if _fits(table[key], _TYPES[key]):
+            values[key] = table[key]
+        else:
+            actual = _called(table[key])
+            problems.add(f"{key} = {table[key]!r} is {actual}, not {_CALLED[_TYPES[key]]}")
+    config = Config(root=root, **values)
+    for error in _invalid(config):
+        problems.add(error)
+    problems.raise_any(
+        why="a setting that is misread could let a check pass that never ran",
+        fix="correct the keys named; docs/configuration.md lists them all",
+    )
+    return config
+
+
+def _table(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise MisuseError(
+            f"{path.name} cannot be read: {error}",
+            why="the settings of the promotion stand in it",
+            fix="correct the file",
+        ) from None
+    table = document.get("tool", {}).get("housekeeping", {})
+    if not isinstance(table, dict):
+        raise MisuseError(
+            f"tool.housekeeping in {path.name} is no table", fix="write [tool.housekeeping]"
+        )
+    return table
+
+
+def _fits(value: object, kind: str) -> bool:
+    # For Python True is an int, for TOML it is none.
+    if isinstance(value, bool):
+        return kind == "bool"
+    return isinstance(value, _FITTING[kind])
+
+
+def _called(value: object) -> str:
+    kind = type(value).__name__
+    return _CALLED.get(kind, f"a {kind}")
+
+
+def _invalid(config: Config) -> Iterator[str]:
+    if config.server not in ("embedded", "system"):
+        yield f'server = {config.server!r} is neither "embedded" nor "system"'
+    if config.server == "embedded" and config.server_version not in (16, 18):
+        yield f"server_version = {config.server_version}: the embedded server is 16 or 18"
+    for key in ("lock_timeout", "statement_timeout", "idle_timeout", "lock_wait"):
+        if not _DURATION.fullmatch(getattr(config, key)):
+            yield f'{key} = {getattr(config, key)!r} is no duration above zero, such as "5s"'
+    for key in ("migrator", "history_schema"):
+        if not _IDENTIFIER.fullmatch(getattr(config, key)):
+            yield f"{key} = {getattr(config, key)!r} is no plain lower-case identifier"
+    for key in ("sql", "checks", "audit"):
+        yield from _misplaced(config, key)
+    # A number that is none (nan) compares as false with everything.
+    if not config.max_locks_held >= 0:
+        yield "max_locks_held is below 0, or no number"
+    if not 0 <= config.mutation_score <= 1:
+        yield f"mutation_score = {config.mutation_score} is no share from 0 to 1"
+
+
+def _misplaced(config: Config, key: str) -> Iterator[str]:
+    value = Path(getattr(config, key))
+    if value.is_absolute() or ".." in value.parts:
+        yield f"{key} = {getattr(config, key)!r} does not lie under the rootdir"
+    elif key != "audit" and not (config.root / value).is_dir():
+        yield f"{key} = {getattr(config, key)!r}: there is no such folder"
