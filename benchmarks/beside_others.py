@@ -24,7 +24,7 @@ from shutil import which
 
 import psycopg
 
-from pytest_housekeeping.checks.rls import verdict as guards
+from pytest_housekeeping.checks.rls import evaluate_rules, verify_rule
 from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.declarations.rules import shipped_rules
 from pytest_housekeeping.model import Level
@@ -124,12 +124,12 @@ def laid(server: Server, sql: str, role: str) -> Iterator[StagingDatabase]:
 def by_housekeeping(database: StagingDatabase) -> Reports:
     with psycopg.connect(database.migrator_conninfo, autocommit=True) as connection:
         connection.execute("BEGIN")
-        seen = guards.look_at_rules(connection, CONTRACT, RULES)
+        seen = evaluate_rules(connection, CONTRACT, RULES)
         return {
             (finding.rule, finding.object)
             for rule in RULES
-            for finding in guards.verify_rule(
-                connection, CONTRACT, rule, today=date(2026, 6, 1), seen=seen
+            for finding in verify_rule(
+                connection, CONTRACT, rule, today=date(2026, 6, 1), evaluations=seen
             ).findings
             if finding.level is not Level.NOTICE
         }

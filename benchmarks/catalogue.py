@@ -16,9 +16,8 @@ from datetime import date
 import psycopg
 from side_by_side import show, verdict
 
-from pytest_housekeeping.checks.rls import verdict as guards
-from pytest_housekeeping.checks.rules.batch import evaluate_together
-from pytest_housekeeping.checks.rules.evaluation import scope_of_rls
+from pytest_housekeeping.checks.rls import verify_rule
+from pytest_housekeeping.checks.rules import evaluate_batch, rls_scope
 from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.declarations.rules import shipped_rules
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
@@ -119,14 +118,14 @@ def the_catalogue(database: StagingDatabase, *, each: bool) -> float:
     with psycopg.connect(database.migrator_conninfo, autocommit=True) as connection:
         connection.execute("BEGIN")
         began = time.perf_counter()
-        seen = evaluate_together(connection, scope_of_rls(CONTRACT), RULES)
+        seen = evaluate_batch(connection, rls_scope(CONTRACT), RULES)
         taken = time.perf_counter() - began
         for rule in RULES:
             if seen[rule.id].rows or not seen[rule.id].examined:
                 sys.exit(f"{rule.id}: {seen[rule.id].rows[:3]}")
             if each:
                 started = time.perf_counter()
-                guards.verify_rule(connection, CONTRACT, rule, today=TODAY)
+                verify_rule(connection, CONTRACT, rule, today=TODAY)
                 print(f"    {rule.id:40} {time.perf_counter() - started:8.3f} s alone")
         return taken
 

@@ -8,16 +8,17 @@ from contextlib import contextmanager
 
 import psycopg
 
-from pytest_housekeeping.checks.rls.verdict import BOUNDARY, judge, judge_boundary
-from pytest_housekeeping.checks.rules.evaluation import (
+from pytest_housekeeping.checks.boundaries import judge_boundary
+from pytest_housekeeping.checks.rls import judge_rule
+from pytest_housekeeping.checks.rules import (
+    boundary_scope,
+    rls_scope,
     run_readonly,
-    scope_of_contract,
-    scope_of_rls,
-    select,
+    scoped_query,
 )
 from pytest_housekeeping.declarations.boundaries import Boundaries, Contract
 from pytest_housekeeping.declarations.rls import RlsContract
-from pytest_housekeeping.declarations.rules import Rule, fill, placeholders
+from pytest_housekeeping.declarations.rules import BOUNDARY, Rule, fill, placeholders
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
@@ -92,11 +93,11 @@ def _values(
         "good_role": f"hk_good_{secrets.token_hex(6)}",
     }
     if guarded is not None and boundaries is not None:
-        scope = scope_of_contract(boundaries, guarded)
-        values |= _asked(connection, select(connection, scope, _BOUNDARY_VALUES))
+        scope = boundary_scope(boundaries, guarded)
+        values |= _asked(connection, scoped_query(connection, scope, _BOUNDARY_VALUES))
     elif contract is not None:
-        scope = scope_of_rls(contract)
-        values |= _asked(connection, select(connection, scope, _RLS_VALUES))
+        scope = rls_scope(contract)
+        values |= _asked(connection, scoped_query(connection, scope, _RLS_VALUES))
         if "table" in placeholders(rule.tripwire.sql):
             values["table"] = _proven_table(connection, contract, rule)
     tripwire = rule.tripwire
@@ -116,9 +117,9 @@ def _proven_table(connection: Connection, contract: RlsContract, rule: Rule) -> 
     """The first table for which the rule has proved something by reading."""
     readable = run_readonly(
         connection,
-        select(
+        scoped_query(
             connection,
-            scope_of_rls(contract),
+            rls_scope(contract),
             "SELECT coalesce(pg_catalog.jsonb_agg("
             "t.object ORDER BY t.object COLLATE \"C\"), '[]') FROM hk_table AS t"
             " WHERE t.row_security AND EXISTS (SELECT FROM hk_policy_role AS a"
@@ -128,7 +129,7 @@ def _proven_table(connection: Connection, contract: RlsContract, rule: Rule) -> 
         ),
     )[0]
     for name in readable:
-        verdict = judge(connection, contract, rule, only=name)
+        verdict = judge_rule(connection, contract, rule, only=name)
         if not any(finding.object == name for finding in verdict.findings):
             return str(name)
     raise _NotPlanted("no table has been proved yet on which the defect would make a difference")
@@ -169,12 +170,12 @@ def _judge(
     guarded: Contract | None,
 ) -> Verdict:
     if guarded is not None and boundaries is not None:
-        scope = scope_of_contract(boundaries, guarded)
+        scope = boundary_scope(boundaries, guarded)
         return judge_boundary(connection, scope, boundaries.source(guarded).roles, rule)
     if contract is None:
         raise RuleBroken(f"rule {rule.id!r} has no contract to be judged by")
     only = fill(rule.tripwire.object, values) if rule.proof else ""
-    return judge(connection, contract, rule, only=only)
+    return judge_rule(connection, contract, rule, only=only)
 
 
 def _words(error: psycopg.Error) -> str:

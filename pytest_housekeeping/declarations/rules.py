@@ -12,6 +12,8 @@ from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.model import Level
 
 SCOPE_FILE = "scope.sql"
+# The family of the rules about boundaries; a rule's family is the folder that its file stands in.
+BOUNDARY = "boundary"
 
 _HEADER_LINE = re.compile(r"--\s(?P<key>[a-z][a-z-]*):\s?(?P<value>.*)")
 _CONTINUATION = re.compile(r"--\s{2,}(?P<value>.*)|--(?P<blank>)")

@@ -392,7 +392,7 @@ class ActiveRun:
 
 _NEEDED_LATER = (
     "checks.objects",
-    "checks.rls.verdict",
+    "checks.rls",
     "checks.tripwires",
     "evidence.audit",
     "evidence.report.html",

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from pytest_housekeeping.checks.code.readers.extract import Extraction
     from pytest_housekeeping.checks.code.verdict.judge import AppCode
     from pytest_housekeeping.checks.objects import Catalog
-    from pytest_housekeeping.checks.rollbacks.round_trip import Ground
-    from pytest_housekeeping.checks.rules.evaluation import Evaluation
+    from pytest_housekeeping.checks.rollbacks import RoundTripInput
+    from pytest_housekeeping.checks.rules import Evaluation
     from pytest_housekeeping.declarations.objects import Objects
     from pytest_housekeeping.declarations.rules import Rule
     from pytest_housekeeping.evidence.audit_model import Audit
@@ -297,9 +297,9 @@ class Surroundings:
         """The text that was promoted. Raises ProofFailed where it is nowhere to be found."""
         return promoted_text(self.config.root, self.repository, past)
 
-    def rollback_ground(self) -> Ground:
+    def rollback_ground(self) -> RoundTripInput:
         """What the rollback files of the plan are proved on, once everything is applied."""
-        from pytest_housekeeping.checks.rollbacks.round_trip import Ground, Repeatable
+        from pytest_housekeeping.checks.rollbacks import AppliedRepeatable, RoundTripInput
 
         waiting = {file.path for segment in self.plan.segments for file in segment.files}
         before = {past.path: past for past in self.plan.past}
@@ -308,14 +308,14 @@ class Surroundings:
             older = before.get(file.path)
             text = self.past_text(older) if older else ""
             touched = text if file.path in waiting else None
-            repeatables.append(Repeatable(file=file, text=self.text(file), older=touched))
-        return Ground(
+            repeatables.append(AppliedRepeatable(file=file, text=self.text(file), older=touched))
+        return RoundTripInput(
             links=self.plan.rollbacks.links,
             repeatables=repeatables,
-            text=self.text,
-            base=self.base,
-            excluded=(self.config.history_schema,),
-            reached=self.reached,
+            read_text=self.text,
+            schema_before_batch=self.base,
+            excluded_schemas=(self.config.history_schema,),
+            schema_before_migration=self.reached,
         )
 
     def before_file(self, connection: Connection, path: str) -> None:

@@ -59,38 +59,38 @@ def _query(connection: Connection, around: Surroundings, step: Step) -> Verdict:
 
 
 def _rls(connection: Connection, around: Surroundings, step: Step) -> Verdict:
-    from pytest_housekeeping.checks.rls import verdict as guards
+    from pytest_housekeeping.checks import rls
 
     contracts = around.plan.contracts
     if contracts.rls is None:
         raise _vanished(step)
     if step.name == SCOPE:
-        return guards.verify_scope(connection, contracts.rls)
+        return rls.verify_scope(connection, contracts.rls)
     today = around.today
     for exemption in contracts.rls.exemptions:
         if exemption_name(exemption) == step.name:
-            return guards.verify_exemption(
+            return rls.verify_exemption(
                 connection, contracts.rls, exemption, contracts.rules, today=today
             )
     unfinished = not around.is_last(step.segment)
     if step.segment not in around.looks:
         # The schema stays as it is while a segment is verified: what checks write is rolled back.
-        around.looks[step.segment] = guards.look_at_rules(
-            connection, contracts.rls, contracts.rules, reachable_only=unfinished
+        around.looks[step.segment] = rls.evaluate_rules(
+            connection, contracts.rls, contracts.rules, unfinished=unfinished
         )
-    return guards.verify_rule(
+    return rls.verify_rule(
         connection,
         contracts.rls,
         _rule(around, step.name),
-        reachable_only=unfinished,
-        seen=around.looks[step.segment],
-        gentle=around.plan.mode is not Mode.STAGING,
+        unfinished=unfinished,
+        evaluations=around.looks[step.segment],
+        avoid_locks=around.plan.mode is not Mode.STAGING,
         today=today,
     )
 
 
 def _boundary(connection: Connection, around: Surroundings, step: Step) -> Verdict:
-    from pytest_housekeeping.checks.rls import verdict as guards
+    from pytest_housekeeping.checks.boundaries import verify_contract
 
     contracts = around.plan.contracts
     if contracts.boundaries is None:
@@ -103,7 +103,7 @@ def _boundary(connection: Connection, around: Surroundings, step: Step) -> Verdi
     if step.name in contracts.code_contracts:
         return _code(connection, around, contracts.boundaries, contracts.code_contracts[step.name])
     contract = next(each for each in contracts.boundaries.contracts if each.name == step.name)
-    return guards.verify_contract(
+    return verify_contract(
         connection,
         contracts.boundaries,
         contract,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from pytest_housekeeping.checks.rollbacks.round_trip import out_of_reach, round_trips
+from pytest_housekeeping.checks.rollbacks import prove_round_trips, unprovable_rollback
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed, SqlFailed
 from pytest_housekeeping.model import (
     Applied,
@@ -333,10 +333,12 @@ class Promotion:
         transaction = self.opened()
         if self._trips is None or self._trips[0] != transaction.xid:
             with self.checking():
-                verdicts = round_trips(transaction, self.around.rollback_ground())
+                verdicts = prove_round_trips(transaction, self.around.rollback_ground())
                 self._trips = (transaction.xid, verdicts)
         self._judged_in.add(transaction.xid)
-        verdict = self._trips[1].get(step.id) or out_of_reach(self.around.plan.rollbacks, step)
+        verdict = self._trips[1].get(step.id) or unprovable_rollback(
+            self.around.plan.rollbacks, step
+        )
         return _judged(step, verdict, "; ".join(verdict.evidence))
 
     def _lint(self, step: Step) -> StepResult:

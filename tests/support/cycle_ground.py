@@ -7,7 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pytest_housekeeping.checks.rollbacks.round_trip import Ground, Repeatable, round_trips
+from pytest_housekeeping.checks.rollbacks import (
+    AppliedRepeatable,
+    RoundTripInput,
+    prove_round_trips,
+)
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.model import Kind, Level, Verdict
 from pytest_housekeeping.plan.rollback_files import Link
@@ -61,7 +65,7 @@ def prove(place: StagingDatabase, batch: Batch) -> Mapping[str, Verdict]:
         link(n, pair, pending=True) for n, pair in enumerate(batch.migrations, len(batch.past) + 1)
     ]
     repeatables = [
-        Repeatable(file=known(f"sql/{kind}s/{name}", kind, text), text=text, older=older)
+        AppliedRepeatable(file=known(f"sql/{kind}s/{name}", kind, text), text=text, older=older)
         for kind, files in ((Kind.VIEW, batch.views), (Kind.POLICY, batch.policies))
         for name, (text, older) in files.items()
     ]
@@ -82,15 +86,15 @@ def prove(place: StagingDatabase, batch: Batch) -> Mapping[str, Verdict]:
             connection.execute(batch.seed)
         transaction.seal()
         connection.execute("SAVEPOINT there")
-        verdicts = round_trips(
+        verdicts = prove_round_trips(
             transaction,
-            Ground(
+            RoundTripInput(
                 links=[*reversed(new), *reversed(past)],
                 repeatables=repeatables,
-                text=lambda file: texts[file.sha256],
-                base=base,
-                excluded=EXCLUDED,
-                reached={each.migration.path: bottom for each in past[:1]},
+                read_text=lambda file: texts[file.sha256],
+                schema_before_batch=base,
+                excluded_schemas=EXCLUDED,
+                schema_before_migration={each.migration.path: bottom for each in past[:1]},
             ),
         )
         connection.execute("ROLLBACK TO SAVEPOINT there")

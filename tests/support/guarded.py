@@ -8,7 +8,8 @@ from datetime import date
 
 from psycopg import sql
 
-from pytest_housekeeping.checks.rls import verdict as guards
+from pytest_housekeeping.checks.boundaries import verify_contract
+from pytest_housekeeping.checks.rls import verify_rule
 from pytest_housekeeping.declarations.boundaries import App, Boundaries, Contract, Zone
 from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.declarations.rules import Rule, shipped_rules
@@ -92,7 +93,7 @@ def laid_ground(connection: Connection, superuser: Connection) -> Iterator[Conne
 
 
 def verify(connection: Connection, rule: str | Rule, contract: RlsContract = CONTRACT) -> Verdict:
-    return guards.verify_rule(
+    return verify_rule(
         connection, contract, RULES[rule] if isinstance(rule, str) else rule, today=TODAY
     )
 
@@ -104,5 +105,5 @@ def found(connection: Connection, rule: str) -> list[str]:
 
 def crossed(connection: Connection, contract: Contract = STAY_OUT) -> list[Finding]:
     """What the boundary rules find for one contract."""
-    verdict = guards.verify_contract(connection, BOUNDARIES, contract, shipped_rules())
+    verdict = verify_contract(connection, BOUNDARIES, contract, shipped_rules())
     return list(verdict.findings)

@@ -1,20 +1,26 @@
-"""Boundaries by doing: what the roles of a contract's source can reach, and can use."""
+"""Boundaries proved by acting as the roles of a contract's source: what is refused, what works.
+
+PostgreSQL checks the privileges on every relation that a statement names before it runs the
+statement, so each attempt is refused (42501) or let in without a row being read or changed first:
+https://www.postgresql.org/docs/16/ddl-priv.html. What is let in is rolled back.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_housekeeping.checks.rules.attempts import Answer, Attempt, attempt_all
-from pytest_housekeeping.checks.rules.evaluation import Scope, findings_of, run_readonly, select
+from pytest_housekeeping.checks.rules.attempts import Attempt, attempt_all
+from pytest_housekeeping.checks.rules.evaluation import findings_of
+from pytest_housekeeping.checks.rules.scope import RuleScope, run_readonly, scoped_query
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.model import Finding, Verdict
 from pytest_housekeeping.postgres.connection import Connection
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Relation:
-    """A relation of the target, and the source's roles that were granted SELECT on it."""
+class TargetRelation:
+    """A relation of the target; ``readers`` are the source's roles that were granted SELECT."""
 
     object: str
     schema: str
@@ -22,106 +28,101 @@ class Relation:
     readers: tuple[str, ...]
 
 
-def prove_reach(connection: Connection, scope: Scope, roles: Sequence[str], rule: Rule) -> Verdict:
-    """As each role of the source, every relation of the target answers 42501."""
-    relations = read_relations(connection, scope)
+def prove_out_of_reach(
+    connection: Connection, scope: RuleScope, roles: Sequence[str], rule: Rule
+) -> Verdict:
+    """Every relation of the target refuses each role of the source with 42501."""
+    relations = read_target_relations(connection, scope)
     trials = [
-        (role, relation, verb, statement)
+        (role, relation, command, statement)
         for role in roles
         for relation in relations
-        for verb, statement in _entries(relation)
+        for command, statement in _statements(relation)
     ]
-    answers = attempt_all(
+    results = attempt_all(
         connection,
         [Attempt(role=role, statement=statement, query=False) for role, _, _, statement in trials],
     )
-    found: dict[tuple[str, str], list[str]] = {}
-    for (role, relation, verb, _), answer in zip(trials, answers, strict=True):
-        if not answer.refused:
-            found.setdefault((relation.object, role), []).append(f"{verb}: {_came(answer)}")
-    findings = findings_of(
-        rule,
-        [
-            {"object": name, "role": role, "detail": f"acting as {role}: {'; '.join(words)}"}
-            for (name, role), words in found.items()
-        ],
-    )
+    let_in: dict[tuple[str, str], list[str]] = {}
+    for (role, relation, command, _), result in zip(trials, results, strict=True):
+        if not result.refused:
+            words = f"let in, then {result}" if result.sqlstate else "let in"
+            let_in.setdefault((relation.object, role), []).append(f"{command}: {words}")
     return Verdict(
         examined=len(relations) * len(roles),
-        findings=findings,
+        findings=findings_of(
+            rule,
+            [
+                {"object": name, "role": role, "detail": f"acting as {role}: {'; '.join(words)}"}
+                for (name, role), words in let_in.items()
+            ],
+        ),
         unit="relations",
         evidence=tuple(
-            f"{role}: {sum((r.object, role) not in found for r in relations)}"
+            f"{role}: {sum((each.object, role) not in let_in for each in relations)}"
             f" of {len(relations)} relations answered 42501"
             for role in roles
         ),
     )
 
 
-def prove_use(connection: Connection, scope: Scope, roles: Sequence[str], rule: Rule) -> Verdict:
-    """As each role of the source, what the catalog grants can be read; at least one relation."""
-    relations = read_relations(connection, scope)
+def prove_allowed(
+    connection: Connection, scope: RuleScope, roles: Sequence[str], rule: Rule
+) -> Verdict:
+    """Each role of the source can read what it was granted, and there is something to read."""
+    relations = read_target_relations(connection, scope)
     trials = [(role, relation) for relation in relations for role in relation.readers]
-    answers = attempt_all(
+    results = attempt_all(
         connection,
         [
             Attempt(role=role, statement=f"SELECT FROM {relation.object} LIMIT 1", query=False)
             for role, relation in trials
         ],
     )
-    rows: list[Mapping[str, str]] = []
-    usable = dict.fromkeys(roles, 0)
-    for (role, relation), answer in zip(trials, answers, strict=True):
-        if answer.refused:
-            rows.append(
+    refused: list[Mapping[str, str]] = []
+    read_by = dict.fromkeys(roles, 0)
+    for (role, relation), result in zip(trials, results, strict=True):
+        if result.refused:
+            refused.append(
                 {
                     "object": relation.object,
                     "schema_of_object": relation.schema,
                     "role": role,
-                    "detail": f"{role} was granted SELECT, and is told: {answer}",
+                    "detail": f"{role} was granted SELECT, and is told: {result}",
                 }
             )
         else:
-            usable[role] += 1
-    findings: tuple[Finding, ...] = findings_of(rule, rows)
-    if trials and any(usable.values()):
-        return _used(relations, usable, findings)
-    nothing = {
-        "object": ", ".join(roles),
-        "detail": "no relation of the target can be read: the contract allows what is not there",
-        "fix": "GRANT SELECT on what the contract is about",
-    }
-    return _used(relations, usable, (*findings, *findings_of(rule, [nothing])))
-
-
-def read_relations(connection: Connection, scope: Scope) -> tuple[Relation, ...]:
-    """The relations of the target, by name."""
-    row = run_readonly(connection, select(connection, scope, _QUERY))
-    return tuple(Relation(**{**item, "readers": tuple(item["readers"])}) for item in row[0])
-
-
-def _used(
-    relations: Sequence[Relation], usable: Mapping[str, int], findings: tuple[Finding, ...]
-) -> Verdict:
+            read_by[role] += 1
+    findings: tuple[Finding, ...] = findings_of(rule, refused)
+    if not any(read_by.values()):
+        nothing = {
+            "object": ", ".join(roles),
+            "detail": "no relation of the target can be read:"
+            " the contract allows what is not there",
+            "fix": "GRANT SELECT on what the contract is about",
+        }
+        findings += findings_of(rule, [nothing])
     return Verdict(
         examined=len(relations),
         findings=findings,
         unit="relations",
-        evidence=tuple(f"{role}: {count} relations were read" for role, count in usable.items()),
+        evidence=tuple(f"{role}: {count} relations were read" for role, count in read_by.items()),
     )
 
 
-def _entries(relation: Relation) -> tuple[tuple[str, str], ...]:
-    """Each is refused before the statement does anything: privileges are checked first."""
-    ways = [("SELECT", f"SELECT FROM {relation.object} LIMIT 1")]
+def read_target_relations(connection: Connection, scope: RuleScope) -> tuple[TargetRelation, ...]:
+    """The relations of the target, by name."""
+    (items,) = run_readonly(connection, scoped_query(connection, scope, _QUERY))
+    return tuple(TargetRelation(**{**item, "readers": tuple(item["readers"])}) for item in items)
+
+
+def _statements(relation: TargetRelation) -> tuple[tuple[str, str], ...]:
+    """Commands that need a privilege, each with a statement that would do no harm."""
+    found = [("SELECT", f"SELECT FROM {relation.object} LIMIT 1")]
     if relation.kind in ("r", "p"):
-        ways.append(("INSERT", f"INSERT INTO {relation.object} DEFAULT VALUES"))
-        ways.append(("DELETE", f"DELETE FROM {relation.object} WHERE false"))
-    return tuple(ways)
-
-
-def _came(answer: Answer) -> str:
-    return f"let in, then {answer}" if answer.sqlstate else "let in"
+        found.append(("INSERT", f"INSERT INTO {relation.object} DEFAULT VALUES"))
+        found.append(("DELETE", f"DELETE FROM {relation.object} WHERE false"))
+    return tuple(found)
 
 
 _QUERY = """

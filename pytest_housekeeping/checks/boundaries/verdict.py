@@ -1,29 +1,27 @@
-"""Boundaries: judge one contract between two parts of the database."""
+"""The verdict on one contract between two parts of the database, and on one boundary rule."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from pytest_housekeeping.checks.boundaries.function_bodies import prove_bodies
-from pytest_housekeeping.checks.boundaries.reach import prove_reach, prove_use
+from pytest_housekeeping.checks.boundaries.reach import prove_allowed, prove_out_of_reach
+from pytest_housekeeping.checks.rules.declared_names import missing_names, roles_out_of_reach
 from pytest_housekeeping.checks.rules.evaluation import (
-    Scope,
     evaluate,
     findings_of,
-    scope_of_contract,
-    seen_as,
     unknown_proof,
+    with_role_in_leak,
 )
-from pytest_housekeeping.checks.rules.scope import cannot_act, missing_names
+from pytest_housekeeping.checks.rules.scope import RuleScope, boundary_scope
 from pytest_housekeeping.declarations.boundaries import Boundaries, Contract
-from pytest_housekeeping.declarations.rules import Rule
-from pytest_housekeeping.model import Finding, Level, Verdict
+from pytest_housekeeping.declarations.rules import BOUNDARY, Rule
+from pytest_housekeeping.model import Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection
 
-BOUNDARY = "boundary"
 BOUNDARY_SCOPE = "boundary-scope"
 
-_PROOFS = {"reach": prove_reach, "use": prove_use, "bodies": prove_bodies}
+_PROOFS = {"reach": prove_out_of_reach, "use": prove_allowed, "bodies": prove_bodies}
 
 
 def verify_contract(
@@ -37,28 +35,19 @@ def verify_contract(
 ) -> Verdict:
     """Judge one contract by every boundary rule for its type.
 
-    ``behaviour=False`` leaves out what is proved by acting as the source, and takes what is not
-    there yet as a notice: for a schema that is not finished. ``canaries=False`` leaves out only
-    what is proved by writing.
-    Raises RuleBroken when a rule could not run.
+    ``behaviour=False`` is for a schema that is still being built: what is declared and not there
+    yet is a notice, and rules that are proved by acting as a role are left out. ``canaries=False``
+    leaves out only those that are proved by writing. Raises RuleBroken when a rule could not run.
     """
     source, target = boundaries.source(contract), boundaries.target(contract)
-    scope = scope_of_contract(boundaries, contract)
-    missing = tuple(
-        Finding(
-            rule=BOUNDARY_SCOPE,
-            level=Level.ERROR if behaviour else Level.NOTICE,
-            object=name,
-            detail=f"the {kind} is declared in boundaries.toml and not there{hint}",
-            fix=fix,
-        )
-        for kind, name, hint, fix in missing_names(
-            connection, target.schemas, (*source.roles, *target.roles), target.tables
-        )
+    scope = boundary_scope(boundaries, contract)
+    missing = missing_names(
+        connection, target.schemas, (*source.roles, *target.roles), target.tables
     )
+    level = Level.ERROR if behaviour else Level.NOTICE
+    findings = [each.finding(BOUNDARY_SCOPE, "boundaries.toml", level) for each in missing]
     if missing and behaviour:
-        return Verdict(examined=0, findings=missing)
-    findings = [*missing]
+        return Verdict(examined=0, findings=tuple(findings))
     evidence: list[str] = []
     examined = 0 if behaviour else len(target.schemas) + len(target.tables)
     for rule in rules:
@@ -68,19 +57,22 @@ def verify_contract(
             continue
         verdict = judge_boundary(connection, scope, source.roles, rule)
         examined = max(examined, verdict.examined)
-        findings += seen_as(verdict.findings, source.roles[0])
+        findings += with_role_in_leak(verdict.findings, source.roles[0])
         evidence += verdict.evidence
     return Verdict(examined=examined, findings=tuple(findings), evidence=tuple(evidence))
 
 
 def judge_boundary(
-    connection: Connection, scope: Scope, roles: Sequence[str], rule: Rule
+    connection: Connection, scope: RuleScope, roles: Sequence[str], rule: Rule
 ) -> Verdict:
-    """Judge one boundary rule."""
+    """Judge one boundary rule; ``roles`` are those of the contract's source.
+
+    Raises RuleBroken when the rule could not run.
+    """
     if rule.proof in _PROOFS:
-        cannot = cannot_act(connection, rule.id, roles)
-        if cannot:
-            return Verdict(examined=0, findings=tuple(cannot))
+        out_of_reach = roles_out_of_reach(connection, rule.id, roles)
+        if out_of_reach:
+            return Verdict(examined=0, findings=tuple(out_of_reach))
         return _PROOFS[rule.proof](connection, scope, roles, rule)
     if rule.proof:
         raise unknown_proof(rule, _PROOFS)

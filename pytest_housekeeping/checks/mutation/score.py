@@ -8,12 +8,13 @@ from datetime import date
 
 import psycopg
 
+from pytest_housekeeping.checks.boundaries import verify_contract
 from pytest_housekeeping.checks.mutation.mutants import Mutant, boundary_mutants, rls_mutants
 from pytest_housekeeping.checks.queries import verify_query
-from pytest_housekeeping.checks.rls import verdict as guards
+from pytest_housekeeping.checks.rls import evaluate_rules, judge_rule, verify_rule
 from pytest_housekeeping.declarations.boundaries import FORBIDDEN
 from pytest_housekeeping.declarations.contracts import Contracts
-from pytest_housekeeping.declarations.rules import Rule
+from pytest_housekeeping.declarations.rules import BOUNDARY, Rule
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
@@ -90,7 +91,7 @@ def _every(ground: Ground) -> Iterable[str]:
     contracts = ground.contracts
     yield _RULES
     if contracts.rls is not None:
-        yield from (rule.id for rule in contracts.rules if rule.proof and rule.family != "boundary")
+        yield from (rule.id for rule in contracts.rules if rule.proof and rule.family != BOUNDARY)
     for contract in contracts.boundaries.contracts if contracts.boundaries else ():
         if contract.type == FORBIDDEN:
             yield f"{_CONTRACT}{contract.name}"
@@ -115,7 +116,7 @@ def _catalog(contracts: Contracts) -> list[Rule]:
     """The rules that only read the catalog."""
     if contracts.rls is None:
         return []
-    return [rule for rule in contracts.rules if not rule.proof and rule.family != "boundary"]
+    return [rule for rule in contracts.rules if not rule.proof and rule.family != BOUNDARY]
 
 
 def _is_as_before(connection: Connection, ground: Ground, check: str, before: _Seen) -> bool:
@@ -151,21 +152,21 @@ def _findings(connection: Connection, ground: Ground, check: str) -> Iterable[Fi
             for each in contracts.boundaries.contracts
             if each.name == check.removeprefix(_CONTRACT)
         )
-        return guards.verify_contract(
-            connection, contracts.boundaries, contract, contracts.rules
-        ).findings
+        return verify_contract(connection, contracts.boundaries, contract, contracts.rules).findings
     if contracts.rls is None:
         return ()
     static = _catalog(contracts)
     if check == _RULES:
-        seen = guards.look_at_rules(connection, contracts.rls, static)
-        judged = [guards.judge(connection, contracts.rls, rule, seen=seen) for rule in static]
+        evaluations = evaluate_rules(connection, contracts.rls, static)
+        judged = [
+            judge_rule(connection, contracts.rls, rule, evaluations=evaluations) for rule in static
+        ]
         return [finding for verdict in judged for finding in verdict.findings]
     if check.startswith(_RULE):
         rule = next(each for each in static if each.id == check.removeprefix(_RULE))
-        return guards.judge(connection, contracts.rls, rule).findings
+        return judge_rule(connection, contracts.rls, rule).findings
     rule = next(each for each in contracts.rules if each.id == check)
-    return guards.verify_rule(connection, contracts.rls, rule, today=ground.today).findings
+    return verify_rule(connection, contracts.rls, rule, today=ground.today).findings
 
 
 def _survived(mutant: Mutant) -> Finding:

@@ -1,1 +1,12 @@
-"""Row-level security: rules, proofs and exemptions, judged on the schema as it stands."""
+"""Row-level security: the rules, proofs and exemptions of ``rls.toml``, judged on the schema as it
+stands."""
+
+from pytest_housekeeping.checks.rls.scope import verify_scope
+from pytest_housekeeping.checks.rls.verdict import (
+    evaluate_rules,
+    judge_rule,
+    verify_exemption,
+    verify_rule,
+)
+
+__all__ = ["evaluate_rules", "judge_rule", "verify_exemption", "verify_rule", "verify_scope"]

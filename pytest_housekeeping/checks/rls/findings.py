@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pytest_housekeeping.checks.rls.tables import Rights, Subject
-from pytest_housekeeping.checks.rules.attempts import Answer, Attempt, attempt_all
-from pytest_housekeeping.checks.rules.evaluation import Scope, findings_of
+from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult, attempt_all
+from pytest_housekeeping.checks.rules.evaluation import findings_of
+from pytest_housekeeping.checks.rules.scope import RuleScope
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection
@@ -58,7 +59,7 @@ def read_any(
     connection: Connection,
     pairs: Sequence[tuple[Subject, Rights]],
     settings: Sequence[tuple[str, str]],
-) -> list[Answer]:
+) -> list[AttemptResult]:
     """As each role: is there any row to be read?"""
     return attempt_all(
         connection,
@@ -73,8 +74,8 @@ def read_any(
     )
 
 
-def open_book(rule: Rule, scope: Scope) -> Book:
-    return Book(rule=rule, undecided_level=Level.WARNING if scope.reachable_only else rule.level)
+def open_book(rule: Rule, scope: RuleScope) -> Book:
+    return Book(rule=rule, undecided_level=Level.WARNING if scope.unfinished else rule.level)
 
 
 def verdict_of(book: Book, subjects: Sequence[Subject]) -> Verdict:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_housekeeping.checks.rules.evaluation import Scope, run_readonly, select
+from pytest_housekeeping.checks.rules.scope import RuleScope, run_readonly, scoped_query
 from pytest_housekeeping.postgres.connection import Connection
 
 
@@ -81,9 +81,9 @@ class Subject:
         return next((column for column in self.columns if column.name == name), None)
 
 
-def read_subjects(connection: Connection, scope: Scope) -> tuple[Subject, ...]:
+def read_subjects(connection: Connection, scope: RuleScope) -> tuple[Subject, ...]:
     """Every table in scope, in one query, by name."""
-    row = run_readonly(connection, select(connection, scope, _QUERY))
+    row = run_readonly(connection, scoped_query(connection, scope, _QUERY))
     return tuple(_subject(item) for item in row[0])
 
 

@@ -1,4 +1,4 @@
-"""The guards: judge one rule, one contract, one exemption, or what the contracts name."""
+"""The verdict on one rule of row-level security, and on one exemption from a rule."""
 
 from __future__ import annotations
 
@@ -6,41 +6,29 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 
-from pytest_housekeeping.checks.boundaries.verdict import BOUNDARY, judge_boundary, verify_contract
 from pytest_housekeeping.checks.rls.proofs.isolation import prove_isolation
-from pytest_housekeeping.checks.rls.proofs.no_context import prove_context
-from pytest_housekeeping.checks.rules.batch import evaluate_together
+from pytest_housekeeping.checks.rls.proofs.no_context import prove_no_context
+from pytest_housekeeping.checks.rules.batch import evaluate_batch
 from pytest_housekeeping.checks.rules.evaluation import (
     Evaluation,
     evaluate,
     findings_of,
-    scope_of_rls,
-    seen_as,
     unknown_proof,
+    with_role_in_leak,
 )
-from pytest_housekeeping.checks.rules.scope import verify_scope
+from pytest_housekeeping.checks.rules.scope import rls_scope
 from pytest_housekeeping.declarations.exemptions import RuleExemption
 from pytest_housekeeping.declarations.rls import RlsContract
-from pytest_housekeeping.declarations.rules import Rule
+from pytest_housekeeping.declarations.rules import BOUNDARY, Rule
 from pytest_housekeeping.declarations.toml import closest
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection
 
-__all__ = [
-    "BOUNDARY",
-    "judge",
-    "judge_boundary",
-    "look_at_rules",
-    "verify_contract",
-    "verify_exemption",
-    "verify_rule",
-    "verify_scope",
-]
-
 EXEMPTION = "exemption"
 
-# A table without row-level security has been declared open: there is no isolation to prove.
-_DECLARED_OPEN = "rls-not-enabled"
+# A table that is exempt from this rule is open by declaration: there is no isolation to prove.
+_NOT_ENABLED = "rls-not-enabled"
+_PROOFS = {"context": prove_no_context, "isolation": prove_isolation}
 
 
 def verify_rule(
@@ -49,72 +37,68 @@ def verify_rule(
     rule: Rule,
     *,
     today: date,
-    reachable_only: bool = False,
-    gentle: bool = False,
-    seen: Mapping[str, Evaluation] | None = None,
+    unfinished: bool = False,
+    avoid_locks: bool = False,
+    evaluations: Mapping[str, Evaluation] | None = None,
 ) -> Verdict:
-    """Judge one rule over the protected schemas, without what is exempt from it.
+    """Judge one rule over the protected schemas, without what is exempt from it today.
 
-    ``seen`` is what ``look_at_rules`` has returned for the schema as it still is.
-
-    ``reachable_only`` looks at tables on which an untrusted role holds a privilege, takes what
-    is undecided there as a warning, and a schema without a table as one that was looked at: for
-    a database that is not finished yet.
+    ``evaluations`` is what ``evaluate_rules`` returned for the schema as it still is; without
+    them the rule's query runs here. For ``unfinished`` and ``avoid_locks`` see ``RuleScope``.
     Raises RuleBroken when the rule could not run.
     """
-    exempt = {
-        exemption.object
-        for exemption in contract.exemptions
-        if exemption.rule == rule.id and exemption.holds_on(today)
-    }
-    verdict = judge(
+    exempt = _exempt_from(contract, rule.id, today)
+    verdict = judge_rule(
         connection,
         contract,
         rule,
-        reachable_only=reachable_only,
-        gentle=gentle,
-        seen=seen,
-        without=_declared_open(contract, today) | exempt if rule.proof else frozenset(),
+        unfinished=unfinished,
+        avoid_locks=avoid_locks,
+        evaluations=evaluations,
+        without=_exempt_from(contract, _NOT_ENABLED, today) | exempt if rule.proof else frozenset(),
     )
     left = [finding for finding in verdict.findings if finding.object not in exempt]
-    return replace(verdict, findings=seen_as(left, contract.roles[0]))
+    return replace(verdict, findings=with_role_in_leak(left, contract.roles[0]))
 
 
-def judge(
+def judge_rule(
     connection: Connection,
     contract: RlsContract,
     rule: Rule,
     *,
-    reachable_only: bool = False,
-    gentle: bool = False,
+    unfinished: bool = False,
+    avoid_locks: bool = False,
     only: str = "",
     without: frozenset[str] = frozenset(),
-    seen: Mapping[str, Evaluation] | None = None,
+    evaluations: Mapping[str, Evaluation] | None = None,
 ) -> Verdict:
-    """Judge one rule with no regard to exemptions; a proof tries ``only`` one table, or all
-    but some."""
-    scope = scope_of_rls(contract, reachable_only=reachable_only, gentle=gentle)
+    """Judge one rule and apply no exemption.
+
+    ``only`` and ``without`` choose the tables that a proof is made for; a rule without a proof
+    looks at all of them. Raises RuleBroken when the rule could not run.
+    """
+    scope = rls_scope(contract, unfinished=unfinished, avoid_locks=avoid_locks)
     if rule.proof in _PROOFS:
         return _PROOFS[rule.proof](connection, contract, scope, rule, only=only, without=without)
     if rule.proof:
         raise unknown_proof(rule, _PROOFS)
-    evaluation = (seen or {}).get(rule.id) or evaluate(connection, scope, rule)
+    evaluation = (evaluations or {}).get(rule.id) or evaluate(connection, scope, rule)
     return Verdict(examined=evaluation.examined, findings=findings_of(rule, evaluation.rows))
 
 
-def look_at_rules(
+def evaluate_rules(
     connection: Connection,
     contract: RlsContract,
     rules: Iterable[Rule],
     *,
-    reachable_only: bool = False,
+    unfinished: bool = False,
 ) -> Mapping[str, Evaluation]:
-    """All rules that only read the catalog, in one look at it. It holds until the schema changes.
+    """Evaluate in one query all rules that only read the catalog; valid until the schema changes.
 
-    Nothing where one of them cannot run: judged alone, each says what is wrong with it.
+    Empty where one of them cannot run: judged one by one, the broken one says what is wrong.
     """
-    scope = scope_of_rls(contract, reachable_only=reachable_only)
-    return evaluate_together(connection, scope, [rule for rule in rules if rule.family != BOUNDARY])
+    scope = rls_scope(contract, unfinished=unfinished)
+    return evaluate_batch(connection, scope, [rule for rule in rules if rule.family != BOUNDARY])
 
 
 def verify_exemption(
@@ -125,7 +109,7 @@ def verify_exemption(
     *,
     today: date,
 ) -> Verdict:
-    """An exemption must not have ended, and must still keep a finding away."""
+    """An exemption fails once it has ended, and once there is no finding that it would exempt."""
     rule = next(rule for rule in rules if rule.id == exemption.rule)
     if rule.family == BOUNDARY:
         return _failed(
@@ -139,7 +123,7 @@ def verify_exemption(
             f"its exemption from {exemption.rule} ended on {exemption.until} ({exemption.reason})",
             "repair the object, or give the exemption a new end and say why",
         )
-    verdict = judge(connection, contract, rule, only=exemption.object if rule.proof else "")
+    verdict = judge_rule(connection, contract, rule, only=exemption.object if rule.proof else "")
     if any(finding.object == exemption.object for finding in verdict.findings):
         return Verdict(examined=1, unit="exemptions", evidence=(exemption.reason,))
     others = [finding.object for finding in verdict.findings]
@@ -151,14 +135,12 @@ def verify_exemption(
     )
 
 
-_PROOFS = {"context": prove_context, "isolation": prove_isolation}
-
-
-def _declared_open(contract: RlsContract, today: date) -> frozenset[str]:
+def _exempt_from(contract: RlsContract, rule: str, today: date) -> frozenset[str]:
+    """The objects that are exempt from a rule today."""
     return frozenset(
         exemption.object
         for exemption in contract.exemptions
-        if exemption.rule == _DECLARED_OPEN and exemption.holds_on(today)
+        if exemption.rule == rule and exemption.holds_on(today)
     )
 
 

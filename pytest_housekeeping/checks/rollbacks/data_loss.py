@@ -1,18 +1,20 @@
-"""How much stands in the tables, and what of it is gone afterwards."""
+"""How many rows and values the tables hold, and which of them a rollback file has destroyed."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from psycopg import sql
 
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
 from pytest_housekeeping.sql.identifiers import quoted
 
-# The owner of a table is bound by its policies only where they are forced.
-_UNFORCED = """
+# Policies bind the owner of a table only where they are forced: without FORCE it counts all rows.
+# https://www.postgresql.org/docs/16/ddl-rowsecurity.html
+_NO_FORCE = """
 DO $$
 DECLARE
     forced record;
@@ -45,9 +47,10 @@ _COUNT = sql.SQL("SELECT pg_catalog.json_build_array({counts}) FROM {table}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Table:
-    """A table as one would type it, its rows, and its columns by number with how many values each
-    has. A partition has the number of its parent, whose rows are its own."""
+class TableContents:
+    """A table by the name that one would type, its number of rows, and by attribute number each
+    column's name and number of values that are not NULL. ``parent`` is the OID of the table that
+    it is a partition of, or 0; the rows of a partition count as its parent's too."""
 
     name: str
     parent: int
@@ -55,23 +58,26 @@ class Table:
     columns: Mapping[int, tuple[str, int]]
 
 
-Contents = Mapping[int, Table]
-"""By OID, so that what is renamed is the same."""
+# By OID, so that a renamed table is still the same one.
+Contents: TypeAlias = Mapping[int, TableContents]
 
 
 def read_contents(connection: Connection, *, excluded: tuple[str, ...]) -> Contents:
-    """The tables that this role owns, with what is in them: all of it is read, so this is for a
-    throwaway database. Inside an open transaction; whatever it changes to look is rolled back."""
+    """The tables that this role owns, and how much is in them.
+
+    Every row is read, so this is for a throwaway database. Only inside an open transaction: FORCE
+    ROW LEVEL SECURITY is lifted in a savepoint that is rolled back.
+    """
     with rolled_back(connection):
-        connection.execute(_UNFORCED)
+        connection.execute(_NO_FORCE)
         tables = connection.execute(_TABLES, (list(excluded),)).fetchall()
-        # One scan a table, all of them in one round trip.
+        # One scan for each table, and one round trip for all of them.
         queries = sql.SQL(" UNION ALL ").join(
-            _counting(schema, name, columns) for _, schema, name, _, columns in tables
+            _count_query(schema, name, columns) for _, schema, name, _, columns in tables
         )
         counted = [row[0] for row in connection.execute(queries)] if tables else []
     return {
-        oid: Table(
+        oid: TableContents(
             name=quoted(schema, table),
             parent=parent,
             rows=rows,
@@ -86,14 +92,17 @@ def read_contents(connection: Connection, *, excluded: tuple[str, ...]) -> Conte
     }
 
 
-def _counting(schema: str, table: str, columns: Mapping[str, str]) -> sql.Composed:
+def _count_query(schema: str, table: str, columns: Mapping[str, str]) -> sql.Composed:
     counts: list[sql.Composable] = [sql.SQL("pg_catalog.count(*)")]
     counts += [sql.SQL("pg_catalog.count({})").format(sql.Identifier(c)) for c in columns.values()]
     return _COUNT.format(counts=sql.SQL(", ").join(counts), table=sql.Identifier(schema, table))
 
 
 def losses(before: Contents, after: Contents) -> Iterator[tuple[str, str]]:
-    """What is gone: object as one would type it, and how much of it there was."""
+    """What is gone: the object as one would type it, and how much of it there was.
+
+    Of a table that is dropped with its partitions, only the table is told.
+    """
     for oid, was in before.items():
         now = after.get(oid)
         if now is None:
@@ -110,7 +119,7 @@ def losses(before: Contents, after: Contents) -> Iterator[tuple[str, str]]:
 
 
 def table_of(lost: str) -> str:
-    """The table that something is lost from, by the name that `losses` gives to what is lost."""
+    """The table that was lost, or that a column was lost from; ``losses`` gave the name."""
     kind, _, name = lost.partition(" ")
     return _LAST_NAME.sub("", name) if kind == "column" else name
 

@@ -1,4 +1,11 @@
-"""Rollback files proved by going there and back: down from where the batch ends, and up again."""
+"""Rollback files proved by a round trip: down from where the batch ends, and up again.
+
+A rollback file is proved where the schema has the same fingerprint before its migration and after
+its rollback, and again after its migration is applied a second time. PostgreSQL's DDL is
+transactional, so all of it happens in one savepoint and leaves nothing behind:
+https://www.postgresql.org/docs/16/sql-savepoint.html. Fingerprints see the schema and no rows: what
+a rollback file destroys is told as a notice, and a migration of nothing but data as unproved.
+"""
 
 from __future__ import annotations
 
@@ -8,40 +15,34 @@ from dataclasses import dataclass, field, replace
 import psycopg
 
 from pytest_housekeeping.checks.rollbacks.data_loss import Contents, losses, read_contents
-from pytest_housekeeping.errors import SqlFailed
-from pytest_housekeeping.model import Finding, Level, Step, Verdict
-from pytest_housekeeping.plan.rollback_files import (
-    BATCH,
-    DESTROYS,
-    ROUND_TRIP,
-    Link,
-    Rollbacks,
-    rollback_of,
+from pytest_housekeeping.checks.rollbacks.round_trip_verdicts import (
+    RoundTripLog,
+    destroyed,
+    differences,
+    failure,
+    has_errors,
+    left_over,
+    only_data,
+    verdicts_of,
 )
+from pytest_housekeeping.errors import SqlFailed
+from pytest_housekeeping.model import Finding, Verdict
+from pytest_housekeeping.plan.rollback_files import Link
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.transaction import Transaction, explain
 from pytest_housekeeping.postgres.view_dependents import standing_upon
-from pytest_housekeeping.snapshot.difference import Change, diff
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.parse import without_concurrently
 from pytest_housekeeping.sql.repeatable import take_down
 
-_WORDS = {
-    Change.ADDED: "is left over",
-    Change.REMOVED: "is missing",
-    Change.CHANGED: "is not as it was",
-}
-_VIEWS = "taking down views and policies"
-_LEFT = "rollback-leaves"
-_FAILED = "rollback-fails"
 _ATTEMPT = "SAVEPOINT hk_attempt"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Repeatable:
-    """A view or policy file that stands. ``older`` is the text of before this batch, "" where the
-    batch is the first to have it; None where the batch does not touch it."""
+class AppliedRepeatable:
+    """A view or policy file as it is applied. ``older`` is the text that it had before this batch,
+    "" where it is new in this batch; None where this batch does not touch it."""
 
     file: SqlFile
     text: str
@@ -49,52 +50,43 @@ class Repeatable:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ground:
-    """What there is to go down through: links from the newest on, repeatables as they are applied,
-    and the schema as it was before the batch. Where the way ends elsewhere, ``reached`` holds the
-    schema as it was before that migration, by its path."""
+class RoundTripInput:
+    """What a round trip needs to know of the plan.
+
+    ``links`` are migrations with their rollback files, newest first; ``repeatables`` stand in the
+    order in which they are applied. ``schema_before_migration`` holds, by the migration's path,
+    the schema before a migration at which the way down ends.
+    """
 
     links: Sequence[Link]
-    repeatables: Sequence[Repeatable]
-    text: Callable[[SqlFile], str]
-    base: Fingerprint | None
-    excluded: tuple[str, ...]
-    reached: Mapping[str, Fingerprint] = field(default_factory=dict)
+    repeatables: Sequence[AppliedRepeatable]
+    read_text: Callable[[SqlFile], str]
+    schema_before_batch: Fingerprint | None
+    excluded_schemas: tuple[str, ...]
+    schema_before_migration: Mapping[str, Fingerprint] = field(default_factory=dict)
 
 
-def round_trips(transaction: Transaction, ground: Ground) -> Mapping[str, Verdict]:
+def prove_round_trips(transaction: Transaction, given: RoundTripInput) -> Mapping[str, Verdict]:
     """The verdict on each rollback file and on the batch, by the id of its step.
 
-    From the seeded schema all rollback files run in order, the newest first, so that what they
-    destroy can be told; the schema must be then what it was before the batch. From there each
-    migration is applied, undone and applied again, with equal fingerprints. At the end everything
-    must be as it was. It all happens inside a savepoint of the caller, who rolls it back.
+    From the seeded schema all rollback files run, newest first, so that what they destroy can be
+    told; the schema must then be what it was before the batch. From there each migration is
+    applied, undone and applied again, with equal fingerprints. At the end everything must be as it
+    was at the start. The caller sets a savepoint before, and rolls back to it afterwards.
     """
     with transaction.rehearsing():
-        trip = _Trip(transaction=transaction, ground=ground)
+        trip = RoundTrip(transaction=transaction, given=given)
         trip.run()
-    return trip.verdicts()
-
-
-def out_of_reach(rollbacks: Rollbacks, step: Step) -> Verdict:
-    """The verdict on a rollback file below a migration that has none: it cannot be proved."""
-    floor = rollbacks.floor.path if rollbacks.floor else "a migration"
-    finding = _error(
-        step.path,
-        f"cannot be tried: {floor} comes after its migration and has no rollback file",
-        f"write {rollback_of(floor)}, or say in the migration: -- hk: irreversible, REASON",
-    )
-    return Verdict(examined=1, unit="rollback files", findings=(finding,))
+    return verdicts_of(trip.log, given.links)
 
 
 @dataclass(kw_only=True)
-class _Trip:
+class RoundTrip:
+    """The way down and up again; ``now`` is the schema's fingerprint where it is known."""
+
     transaction: Transaction
-    ground: Ground
-    examined: int = 0
-    batch: list[Finding] = field(default_factory=list)
-    found: dict[str, list[Finding]] = field(default_factory=dict)
-    undone: list[Link] = field(default_factory=list)
+    given: RoundTripInput
+    log: RoundTripLog = field(default_factory=RoundTripLog)
     now: Fingerprint | None = None
 
     @property
@@ -102,80 +94,73 @@ class _Trip:
         return self.transaction.connection
 
     def run(self) -> None:
-        after = self._fingerprint()
-        self.examined = len(after.entries)
+        start = self._fingerprint()
+        self.log.examined = len(start.entries)
         if not self._down():
             return
-        stopped = len(self.undone) < len(self.ground.links)
-        for link in reversed(self.undone):
+        stopped = len(self.log.undone) < len(self.given.links)
+        for link in reversed(self.log.undone):
             if not self._there_and_back(link):
                 return
         if stopped:
             return
-        for each in self.ground.repeatables:
-            if not self._applied(each.file, each.text, self.batch, "when applied again"):
+        for each in self.given.repeatables:
+            if not self._applied(each.file, each.text, self.log.batch, "when applied again"):
                 return
-        self.batch += _differences(after, self._fingerprint(), "after going there and back")
+        self.log.batch += differences(start, self._fingerprint(), "after going there and back")
 
     def _down(self) -> bool:
-        """Undo the batch, look, and go on with what was applied before it, as far as asked for."""
-        ours = self._touched()
-        mine = [link for link in self.ground.links if link.pending]
-        rest = [link for link in self.ground.links if not link.pending]
-        if not self._take_down(ours):
+        """Undo the batch, compare, and undo what was applied before it, as far as asked for.
+
+        False where the way up would have nothing to stand on.
+        """
+        touched = self._touched_repeatables()
+        pending = [link for link in self.given.links if link.pending]
+        applied_before = [link for link in self.given.links if not link.pending]
+        if not self._take_down(touched):
             return False
-        if not self._undo(mine):
-            failed = self.ground.links[len(self.undone)].rollback.path
-            self.batch.append(_error(failed, "fails, so the batch cannot be undone"))
+        if not self._undo(pending):
+            failed = self.given.links[len(self.log.undone)].rollback.path
+            self.log.batch.append(failure(failed, "fails, so the batch cannot be undone"))
             return True
-        for each in ours:
-            if each.older and not self._applied(each.file, each.older, self.batch, "as it was"):
+        for each in touched:
+            if each.older and not self._applied(each.file, each.older, self.log.batch, "as it was"):
                 return False
-        if self.ground.base is not None:
+        expected = self.given.schema_before_batch
+        if expected is not None:
             now = self._fingerprint()
-            self.batch += _differences(self.ground.base, now, "after the batch was undone")
+            self.log.batch += differences(expected, now, "after the batch was undone")
         else:
-            self._look_for_leftovers(mine)
+            self._look_for_leftovers(pending)
         standing = [
             each if each.older is None else replace(each, text=each.older, older=None)
-            for each in self.ground.repeatables
+            for each in self.given.repeatables
         ]
-        if rest and self._take_down(standing) and self._undo(rest):
-            self._look_for_leftovers(rest)
+        if applied_before and self._take_down(standing) and self._undo(applied_before):
+            self._look_for_leftovers(applied_before)
         return True
 
     def _look_for_leftovers(self, links: Sequence[Link]) -> None:
-        """At the end of the way: nothing stands that was not there when the lowest was applied.
+        """At the end of the way down: nothing stands that did not before the oldest migration."""
+        before = self.given.schema_before_migration
+        expected = before.get(links[-1].migration.path) if links else None
+        if expected is not None:
+            findings = self.log.by_file[links[-1].rollback.path]
+            findings += left_over(expected, self._fingerprint(), links[-1])
 
-        Only what stands is compared: the policies of tables below have left their marks on them.
-        """
-        expected = self.ground.reached.get(links[-1].migration.path) if links else None
-        if expected is None:
-            return
-        self.found[links[-1].rollback.path] += [
-            Finding(
-                rule=_LEFT,
-                level=Level.ERROR,
-                object=each.name,
-                detail=f"stands after all rollbacks, and did not before {links[-1].migration.path}",
-                fix="let the rollback file of what made it drop it",
-            )
-            for each in diff(expected, self._fingerprint())
-            if each.change is Change.ADDED
-        ]
-
-    def _touched(self) -> list[Repeatable]:
-        """The repeatable files of the batch, and those of before whose views stand upon theirs."""
-        texts = {each.file.path: each.text for each in self.ground.repeatables}
-        mine = [each.file.path for each in self.ground.repeatables if each.older is not None]
-        paths = standing_upon(self.connection, texts, mine)
+    def _touched_repeatables(self) -> list[AppliedRepeatable]:
+        """Those of the batch, and older ones whose views depend on theirs."""
+        repeatables = self.given.repeatables
+        texts = {each.file.path: each.text for each in repeatables}
+        in_batch = [each.file.path for each in repeatables if each.older is not None]
+        paths = standing_upon(self.connection, texts, in_batch)
         return [
             each if each.older is not None else replace(each, older=each.text)
-            for each in self.ground.repeatables
+            for each in repeatables
             if each.file.path in paths
         ]
 
-    def _take_down(self, repeatables: Sequence[Repeatable]) -> bool:
+    def _take_down(self, repeatables: Sequence[AppliedRepeatable]) -> bool:
         for each in reversed(repeatables):
             text = take_down(each.text, kept=each.older or "")
             if text and not self._executed(each.file.path, text):
@@ -183,48 +168,49 @@ class _Trip:
         return True
 
     def _undo(self, links: Sequence[Link]) -> bool:
-        """Run rollback files, the newest first, until one fails; what is gone then is told."""
+        """Run rollback files, newest first, until one fails; what each destroys is noted."""
         before = self._contents()
         for link in links:
-            findings = self.found.setdefault(link.rollback.path, [])
-            text = self.ground.text(link.rollback)
+            findings = self.log.by_file.setdefault(link.rollback.path, [])
+            text = self.given.read_text(link.rollback)
             if not self._applied(link.rollback, text, findings, "on the data of the seeds"):
                 return False
-            self.undone.append(link)
+            self.log.undone.append(link)
             now = self._contents()
-            findings += [
-                Finding(rule=DESTROYS, level=Level.NOTICE, object=name, detail=detail)
-                for name, detail in losses(before, now)
-            ]
+            findings += destroyed(losses(before, now))
             before = now
         return True
 
     def _there_and_back(self, link: Link) -> bool:
-        """Apply, undo, apply: equal both times. Whether the way up can go on from here."""
-        findings = self.found[link.rollback.path]
+        """Apply, undo, apply: equal both times. False where the way up cannot go on from here."""
+        findings = self.log.by_file[link.rollback.path]
         up, down = link.migration, link.rollback
+        up_text = self.given.read_text(up)
         before, self.now = self.now or self._fingerprint(), None
-        if not self._applied(up, self.ground.text(up), findings, "applied after all rollbacks"):
+        if not self._applied(up, up_text, findings, "applied after all rollbacks"):
             return False
         there = self._fingerprint()
         self.connection.execute("SAVEPOINT hk_trip")
-        if self._applied(down, self.ground.text(down), findings, "right after its migration"):
-            findings += _differences(before, self._fingerprint(), "after its rollback")
-            if self._applied(up, self.ground.text(up), findings, "applied a second time"):
+        down_text = self.given.read_text(down)
+        if self._applied(down, down_text, findings, "right after its migration"):
+            findings += differences(before, self._fingerprint(), "after its rollback")
+            if self._applied(up, up_text, findings, "applied a second time"):
                 self.now = self._fingerprint()
-                findings += _differences(there, self.now, "after its migration was applied again")
+                findings += differences(there, self.now, "after its migration was applied again")
         if there.digest == before.digest:
-            findings.append(_unseen(link))
-        if _errors(findings):
+            findings.append(only_data(link))
+        if has_errors(findings):
             self.connection.execute("ROLLBACK TO SAVEPOINT hk_trip")
             self.now = there
         self.connection.execute("RELEASE SAVEPOINT hk_trip")
         return True
 
     def _applied(self, file: SqlFile, text: str, findings: list[Finding], when: str) -> bool:
-        """Apply a file in a savepoint of its own; a refusal is a finding, and undone."""
-        shown = without_concurrently(text) if file.transaction == "none" else text
-        return self._tried(file.path, lambda: self.transaction.apply(file, shown), findings, when)
+        """Whether a file could be applied; in a savepoint, where CONCURRENTLY is not allowed."""
+        runnable = without_concurrently(text) if file.transaction == "none" else text
+        return self._succeeds(
+            file.path, lambda: self.transaction.apply(file, runnable), findings, when
+        )
 
     def _executed(self, path: str, text: str) -> bool:
         def execute() -> None:
@@ -233,90 +219,26 @@ class _Trip:
             except psycopg.Error as error:
                 raise explain(path, text, error) from None
 
-        return self._tried(path, execute, self.batch, "taken down")
+        return self._succeeds(path, execute, self.log.batch, "taken down")
 
-    def _tried(
+    def _succeeds(
         self, path: str, work: Callable[[], object], findings: list[Finding], when: str
     ) -> bool:
+        """Do something in a savepoint; where it fails, undo it and add a finding."""
         self.connection.execute(_ATTEMPT)
         try:
             work()
         except SqlFailed as error:
             self.connection.execute(f"ROLLBACK TO {_ATTEMPT}; RELEASE {_ATTEMPT}")
-            said = error.found.removeprefix(f"{path}:").strip()
-            findings.append(_error(path, f"fails {when}: {said}", error.fix))
+            words = error.found.removeprefix(f"{path}:").strip()
+            findings.append(failure(path, f"fails {when}: {words}", error.fix))
             return False
         self.connection.execute(f"RELEASE {_ATTEMPT}")
         return True
 
     def _fingerprint(self) -> Fingerprint:
-        excluded = self.ground.excluded
+        excluded = self.given.excluded_schemas
         return read_fingerprint(self.connection, exclude_schemas=excluded, prepared=True)
 
     def _contents(self) -> Contents:
-        return read_contents(self.connection, excluded=self.ground.excluded)
-
-    def verdicts(self) -> Mapping[str, Verdict]:
-        """Of each link; one that was never reached has failed with the one that was in the way."""
-        said: dict[str, Verdict] = {}
-        blocker = ""
-        for link in self.ground.links:
-            path = link.rollback.path
-            findings = list(self.found.get(path, ()))
-            if path not in self.found:
-                findings = [_error(path, f"was not tried: {blocker or _VIEWS} fails first")]
-            elif link not in self.undone:
-                blocker = path
-            told = f"undone and applied again, {self.examined} objects equal each time"
-            said[f"{path}::{ROUND_TRIP}"] = self._verdict(findings, told)
-        told = "undone as a whole: the schema was the one of before the batch"
-        said[f"rollback::{BATCH}"] = self._verdict(self._of_batch(), told)
-        return said
-
-    def _of_batch(self) -> list[Finding]:
-        """The batch as a whole is proved only where each of its links is."""
-        broken = [
-            link.rollback.path
-            for link in self.ground.links
-            if link.pending and (link not in self.undone or _errors(self.found[link.rollback.path]))
-        ]
-        if _errors(self.batch):
-            return self.batch
-        fix = "its own item says what is wrong with it"
-        return [*self.batch, *(_error(path, "has failed", fix) for path in broken)]
-
-    def _verdict(self, findings: Sequence[Finding], told: str) -> Verdict:
-        evidence = () if _errors(findings) else (told,)
-        return Verdict(examined=self.examined, findings=tuple(findings), evidence=evidence)
-
-
-def _differences(expected: Fingerprint, found: Fingerprint, when: str) -> list[Finding]:
-    return [
-        Finding(
-            rule=_LEFT,
-            level=Level.ERROR,
-            object=each.name,
-            detail="\n    ".join((f"{_WORDS[each.change]} {when}", *each.lines)),
-            fix="let the rollback file undo this as well",
-        )
-        for each in diff(expected, found)
-    ]
-
-
-def _error(path: str, detail: str, fix: str = "") -> Finding:
-    return Finding(rule=_FAILED, level=Level.ERROR, object=path, detail=detail, fix=fix)
-
-
-def _unseen(link: Link) -> Finding:
-    return Finding(
-        rule="rollback-unseen",
-        level=Level.WARNING,
-        object=link.rollback.path,
-        detail=f"{link.migration.path} changes no schema, so nothing here shows that its data came"
-        " back",
-        fix="look at what a query in checks/queries/ could show",
-    )
-
-
-def _errors(findings: Sequence[Finding]) -> bool:
-    return any(each.level is Level.ERROR for each in findings)
+        return read_contents(self.connection, excluded=self.given.excluded_schemas)

@@ -1,11 +1,16 @@
-"""Statements tried as a role, many in one round trip, each undone whatever it did."""
+"""Statements tried as a role, many in one round trip; whatever they did is rolled back.
+
+Each statement runs in a PL/pgSQL block that always ends in an exception, because that is what
+rolls back the block's subtransaction, while the variables that hold the answer keep their values:
+https://www.postgresql.org/docs/16/plpgsql-control-structures.html#PLPGSQL-ERROR-TRAPPING
+"""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import psycopg
@@ -17,17 +22,21 @@ from pytest_housekeeping.postgres.connection import Connection, tried
 INSUFFICIENT_PRIVILEGE = "42501"
 
 _BATCH = 250
-_UNDONE = "HK000"
+_DONE = "HK000"
+_FIXES = {
+    "role": "GRANT the role to the migrator, so that it may SET ROLE to it",
+    "setup": "the migrator must own the protected tables, or be a member of their owner",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Attempt:
     """One statement to try.
 
-    ``setup`` runs before it as the migrator; ``role`` (none: the migrator) and ``settings`` are
-    set for ``statement`` alone. A query returns one value; of a change, the rows are counted.
-    ``measure`` is a query of the migrator that returns a number, asked before and after.
-    ``plan``: the statement is an EXPLAIN in JSON, whose plan is the value.
+    ``setup`` runs before it as the migrator. ``role`` (empty: the migrator) and ``settings`` hold
+    for ``statement`` alone. A ``query`` returns one value; of another statement the rows are
+    counted. ``measure`` is a query for a number, asked as the migrator before and after.
+    ``plan``: the statement is an EXPLAIN in JSON, and its plan is the value.
     """
 
     statement: str
@@ -40,17 +49,19 @@ class Attempt:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
-    """What PostgreSQL said. ``sqlstate`` is empty when the statement ran."""
+class AttemptResult:
+    """What PostgreSQL answered. ``sqlstate`` is empty when the statement ran; ``row_delta`` is by
+    how much ``measure`` has grown."""
 
     sqlstate: str = ""
     message: str = ""
     rows: int = 0
     value: Any = None
-    grown: int = 0
+    row_delta: int = 0
 
     @property
     def refused(self) -> bool:
+        """The role lacked a privilege, or a policy did not let the row pass."""
         return self.sqlstate == INSUFFICIENT_PRIVILEGE
 
     def __str__(self) -> str:
@@ -59,62 +70,34 @@ class Answer:
         return f"{self.rows} rows"
 
 
-def attempt_all(connection: Connection, attempts: Sequence[Attempt]) -> list[Answer]:
-    """Try every statement in a subtransaction of its own that is always rolled back.
+def attempt_all(connection: Connection, attempts: Sequence[Attempt]) -> list[AttemptResult]:
+    """Try every statement in a subtransaction of its own, which is always rolled back.
 
-    Raises RuleBroken when a statement could not even be tried: the role could not be taken on or
-    the set-up failed. Such a refusal must never be mistaken for one by the statement.
+    Raises RuleBroken when a statement was not reached, because its role could not be taken on or
+    its set-up failed: that must not be mistaken for a refusal of the statement itself.
     """
-    answers: list[Answer] = []
-    for batch in _batches(attempts):
+    results: list[AttemptResult] = []
+    for start in range(0, len(attempts), _BATCH):
         try:
-            answers += _run(connection, batch)
+            results += _run(connection, attempts[start : start + _BATCH])
         except psycopg.Error as error:
+            words = error.diag.message_primary or str(error).strip()
             raise RuleBroken(
-                f"statements could not be tried: {error.sqlstate} {_words(error)}",
+                f"statements could not be tried: {error.sqlstate} {words}",
                 why="what was not tried has not been proved",
                 fix="the migrator needs the language plpgsql and membership in the roles",
             ) from None
-    return answers
-
-
-def _batches(attempts: Sequence[Attempt]) -> Iterator[Sequence[Attempt]]:
-    for start in range(0, len(attempts), _BATCH):
-        yield attempts[start : start + _BATCH]
-
-
-def _words(error: psycopg.Error) -> str:
-    return error.diag.message_primary or str(error).strip()
-
-
-def _run(connection: Connection, attempts: Sequence[Attempt]) -> Iterator[Answer]:
-    request = sql.Literal(json.dumps([_request(attempt) for attempt in attempts]))
-    body = _BODY.replace("%request%", request.as_string(connection))
-    raw: list[dict[str, Any]] = run_block(connection, body)
-    for attempt, item in zip(attempts, raw, strict=True):
-        if item["stage"] not in ("run", "done"):
-            raise RuleBroken(
-                f"a statement could not be tried ({item['stage']}"
-                f"{' as ' + attempt.role if attempt.role else ''}):"
-                f" {item['sqlstate']} {item['message']}",
-                why="what was not tried has not been proved",
-                fix=_FIXES.get(item["stage"], ""),
-            )
-        yield Answer(
-            sqlstate=item["sqlstate"] or "",
-            message=item["message"] or "",
-            rows=item["rows"] or 0,
-            value=item["value"],
-            grown=item["grown"] or 0,
-        )
+    return results
 
 
 def run_block(connection: Connection, body: str, *, keep: bool = False) -> list[Any]:
-    """Run a PL/pgSQL block that leaves its answers, as JSON, in a setting; what it did is undone
-    unless it is to be kept."""
-    tag = _free_tag(body)
-    told = "SELECT pg_catalog.current_setting('hk.answers')"
-    text = f"DO ${tag}${body}${tag}$;\n{told}".encode()
+    """Run a PL/pgSQL block that leaves its answers, a JSON array, in the setting ``hk.answers``.
+
+    What the block did is rolled back, unless ``keep`` is set.
+    """
+    tag = _unused_tag(body)
+    answers_query = "SELECT pg_catalog.current_setting('hk.answers')"
+    text = f"DO ${tag}${body}${tag}$;\n{answers_query}".encode()
     cursor = connection.execute(text) if keep else tried(connection, text)
     cursor.nextset()
     row = cursor.fetchone()
@@ -122,34 +105,43 @@ def run_block(connection: Connection, body: str, *, keep: bool = False) -> list[
     return answers
 
 
-_FIXES = {
-    "role": "GRANT the role to the migrator, so that it may SET ROLE to it",
-    "setup": "the migrator must own the protected tables, or be a member of their owner",
-}
+def _run(connection: Connection, attempts: Sequence[Attempt]) -> Iterator[AttemptResult]:
+    names = [each.name for each in fields(Attempt)]
+    requests = [{name: getattr(attempt, name) for name in names} for attempt in attempts]
+    literal = sql.Literal(json.dumps(requests)).as_string(connection)
+    body = _BLOCK.replace("%requests%", literal)
+    answers: list[dict[str, Any]] = run_block(connection, body)
+    for attempt, answer in zip(attempts, answers, strict=True):
+        if answer["stage"] not in ("run", "done"):
+            raise _not_reached(attempt, answer)
+        yield AttemptResult(
+            sqlstate=answer["sqlstate"] or "",
+            message=answer["message"] or "",
+            rows=answer["rows"] or 0,
+            value=answer["value"],
+            row_delta=answer["row_delta"] or 0,
+        )
 
 
-def _request(attempt: Attempt) -> dict[str, Any]:
-    return {
-        "role": attempt.role,
-        "settings": [list(setting) for setting in attempt.settings],
-        "setup": attempt.setup,
-        "statement": attempt.statement,
-        "measure": attempt.measure,
-        "query": attempt.query,
-        "plan": attempt.plan,
-    }
+def _not_reached(attempt: Attempt, answer: dict[str, Any]) -> RuleBroken:
+    stage = answer["stage"]
+    return RuleBroken(
+        f"a statement could not be tried ({stage}{' as ' + attempt.role if attempt.role else ''}):"
+        f" {answer['sqlstate']} {answer['message']}",
+        why="what was not tried has not been proved",
+        fix=_FIXES.get(stage, ""),
+    )
 
 
-def _free_tag(body: str) -> str:
+def _unused_tag(body: str) -> str:
+    """A dollar-quoting tag that the body does not contain."""
     number = 0
     while re.search(rf"\$hk{number}\$", body):
         number += 1
     return f"hk{number}"
 
 
-# An exception is what undoes the subtransaction of a PL/pgSQL block; variables outlive it.
-# https://www.postgresql.org/docs/16/plpgsql-control-structures.html#PLPGSQL-ERROR-TRAPPING
-_BODY = f"""
+_BLOCK = f"""
 DECLARE
     request jsonb;
     setting jsonb;
@@ -164,7 +156,7 @@ DECLARE
     myself text := current_user;
 BEGIN
     PERFORM pg_catalog.set_config('row_security', 'on', true);
-    FOR request IN SELECT value FROM pg_catalog.jsonb_array_elements(%request%::jsonb) LOOP
+    FOR request IN SELECT value FROM pg_catalog.jsonb_array_elements(%requests%::jsonb) LOOP
         answer := NULL; found := 0; earlier := NULL; later := NULL; result := NULL;
         stage := 'setup';
         BEGIN
@@ -203,7 +195,7 @@ BEGIN
                 EXECUTE request ->> 'measure' INTO later;
             END IF;
             stage := 'done';
-            RAISE EXCEPTION USING ERRCODE = '{_UNDONE}';
+            RAISE EXCEPTION USING ERRCODE = '{_DONE}';
         EXCEPTION WHEN OTHERS THEN
             answer := pg_catalog.jsonb_build_object(
                 'stage', stage,
@@ -211,7 +203,7 @@ BEGIN
                 'message', CASE WHEN stage <> 'done' THEN SQLERRM END,
                 'rows', found,
                 'value', result,
-                'grown', later - earlier
+                'row_delta', later - earlier
             );
         END;
         answers := answers || answer::text;

@@ -1,4 +1,5 @@
-"""All rules that only read the catalog, in one look at it: what they share is read once."""
+"""Evaluate all rules that only read the catalog in one query, so that PostgreSQL reads once what
+they share."""
 
 from __future__ import annotations
 
@@ -9,56 +10,53 @@ import psycopg
 from pytest_housekeeping.checks.rules.evaluation import (
     PLANNING,
     Evaluation,
-    Scope,
-    run_readonly,
-    select,
+    count_examined,
+    rows_as_json,
 )
+from pytest_housekeeping.checks.rules.scope import RuleScope, run_readonly, scoped_query
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.postgres.connection import Connection
 
 
-def evaluate_together(
-    connection: Connection, scope: Scope, rules: Iterable[Rule]
+def evaluate_batch(
+    connection: Connection, scope: RuleScope, rules: Iterable[Rule]
 ) -> Mapping[str, Evaluation]:
-    """What each rule's query returns, by the rule's id; a rule with a proof is left out.
+    """What each rule's query returns, by the rule's id; rules with a proof are left out.
 
-    Nothing where they cannot run together: run alone, the one that is broken is named.
+    Empty where the query of one of them fails: run alone by ``evaluate``, the broken one is named.
     """
     static = [rule for rule in rules if not rule.proof]
     if not static:
         return {}
     try:
-        text = _text(connection, scope, static)
-        (found,) = run_readonly(connection, text, settings=PLANNING)
+        (found,) = run_readonly(
+            connection, _batch_query(connection, scope, static), settings=PLANNING
+        )
     except psycopg.Error:
         return {}
     return {
         rule.id: Evaluation(
-            examined=_examined(scope, rule, found["tables"], counted),
+            examined=count_examined(
+                scope,
+                tables=found["tables"],
+                others=0 if rule.examines in ("hk_table", "hk_any_table") else counted,
+            ),
             rows=tuple(rows),
         )
         for rule, counted, rows in zip(static, found["counted"], found["rows"], strict=True)
     }
 
 
-def _examined(scope: Scope, rule: Rule, tables: int, counted: int) -> int:
-    if not tables:
-        return len(scope.schemas) if scope.reachable_only else 0
-    return tables if rule.examines in ("hk_table", "hk_any_table") else tables + counted
-
-
-def _text(connection: Connection, scope: Scope, rules: list[Rule]) -> bytes:
+def _batch_query(connection: Connection, scope: RuleScope, rules: list[Rule]) -> bytes:
     queries = ",\n".join(
         f"hk_finding_{number} AS (\n{rule.query}\n)" for number, rule in enumerate(rules)
     )
     rows = "\nUNION ALL\n".join(
         f"SELECT {number} AS number, (SELECT pg_catalog.count(*) FROM {rule.examines}) AS counted,"
-        " (SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(f)"
-        ' ORDER BY f.object::text COLLATE "C", pg_catalog.to_jsonb(f)::text COLLATE "C"), \'[]\')'
-        f" FROM hk_finding_{number} AS f) AS found"
+        f" ({rows_as_json(f'hk_finding_{number}')}) AS found"
         for number, rule in enumerate(rules)
     )
-    return select(
+    return scoped_query(
         connection,
         scope,
         "SELECT pg_catalog.jsonb_build_object("

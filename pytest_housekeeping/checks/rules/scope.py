@@ -1,114 +1,143 @@
-"""What the contracts name must be there, and the roles must be ones that can be acted as."""
+"""What a rule looks over: the declared part of the catalog, as common table expressions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from pytest_housekeeping.checks.rules.attempts import Attempt, attempt_all
-from pytest_housekeeping.checks.rules.evaluation import run_readonly, scope_of_rls, select
+from psycopg import sql
+
+from pytest_housekeeping.declarations.boundaries import Boundaries, Contract
 from pytest_housekeeping.declarations.rls import RlsContract
-from pytest_housekeeping.declarations.toml import closest
+from pytest_housekeeping.declarations.rules import fill, scope_sql
 from pytest_housekeeping.errors import RuleBroken
-from pytest_housekeeping.model import Finding, Level, Verdict
-from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.postgres.connection import Connection, tried
 
-RLS_SCOPE = "rls-scope"
+_EXPRESSION = re.compile(r"^(hk_\w+)[^\n]* AS \(\n.*?^\)", re.MULTILINE | re.DOTALL)
+_NAME = re.compile(r"\bhk_\w+")
+_READ_ONLY = b"SET LOCAL transaction_read_only = on; SET LOCAL search_path = '';\n"
 
 
-def verify_scope(connection: Connection, contract: RlsContract) -> Verdict:
-    """Every schema and role that the contract names is there, and the roles can be acted as."""
-    missing = missing_names(connection, contract.schemas, contract.roles)
-    findings = [
-        error_finding(
-            RLS_SCOPE, name, f"the {kind} is declared in rls.toml and not there{hint}", fix
-        )
-        for kind, name, hint, fix in missing
-    ]
-    absent = {name for kind, name, _, _ in missing if kind == "role"}
-    findings += cannot_act(connection, RLS_SCOPE, [r for r in contract.roles if r not in absent])
-    row = run_readonly(
-        connection,
-        select(
-            connection,
-            scope_of_rls(contract),
-            "SELECT coalesce(pg_catalog.jsonb_agg(s.name ORDER BY s.name), '[]')"
-            " FROM hk_schema AS s"
-            " WHERE NOT EXISTS (SELECT FROM hk_any_table AS t WHERE t.schema_oid = s.oid)",
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RuleScope:
+    """The row-level-security contract, or one boundary contract, as the rules' queries need it.
+
+    ``unfinished``: the schema is still being built. Rules then look only at tables on which an
+    untrusted role holds a privilege, what is undecided there is a warning, and a schema without
+    any table counts as examined. ``avoid_locks``: other sessions are at work in this database, so
+    a proof locks no table that this transaction has not locked already.
+    """
+
+    schemas: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    context: tuple[str, ...] = ()
+    policies: str = "[]"
+    unfinished: bool = False
+    avoid_locks: bool = False
+    source_roles: tuple[str, ...] = ()
+    source_schemas: tuple[str, ...] = ()
+    target_roles: tuple[str, ...] = ()
+    target_schemas: tuple[str, ...] = ()
+    target_tables: tuple[str, ...] = ()
+    claimed_tables: tuple[str, ...] = ()
+
+
+def rls_scope(
+    contract: RlsContract, *, unfinished: bool = False, avoid_locks: bool = False
+) -> RuleScope:
+    """The scope of a rule about row-level security: what ``rls.toml`` declares."""
+    return RuleScope(
+        schemas=contract.schemas,
+        roles=contract.roles,
+        context=contract.context,
+        policies=contract.policies_json(),
+        unfinished=unfinished,
+        avoid_locks=avoid_locks,
+    )
+
+
+def boundary_scope(boundaries: Boundaries, contract: Contract) -> RuleScope:
+    """The scope of a rule about boundaries: the source and the target of one contract."""
+    source, target = boundaries.source(contract), boundaries.target(contract)
+    return RuleScope(
+        source_roles=source.roles,
+        source_schemas=source.schemas,
+        target_roles=target.roles,
+        target_schemas=target.schemas,
+        target_tables=target.tables,
+        claimed_tables=tuple(
+            table for part in boundaries.parts if part.name != target.name for table in part.tables
         ),
     )
-    findings += [
-        Finding(
-            rule=RLS_SCOPE,
-            level=Level.NOTICE,
-            object=name,
-            detail="no table stands in this schema: nothing is protected there",
+
+
+def scoped_query(connection: Connection, scope: RuleScope, query: str, *, extra: str = "") -> bytes:
+    """The query behind the common table expressions of ``scope.sql`` that it names.
+
+    The scope's values stand in it as literals. ``extra`` is one more common table expression, or
+    several, that may name those of ``scope.sql``.
+    """
+    values = {
+        name: sql.Literal(list(value) if isinstance(value, tuple) else value).as_string(connection)
+        for name, value in (
+            ("schemas", scope.schemas),
+            ("roles", scope.roles),
+            ("context", scope.context),
+            ("policies", scope.policies),
+            ("reachable_only", scope.unfinished),
+            ("source_roles", scope.source_roles),
+            ("source_schemas", scope.source_schemas),
+            ("target_roles", scope.target_roles),
+            ("target_schemas", scope.target_schemas),
+            ("target_tables", scope.target_tables),
+            ("claimed_tables", scope.claimed_tables),
         )
-        for name in row[0]
-    ]
-    return Verdict(
-        examined=len(contract.schemas) + len(contract.roles),
-        findings=tuple(findings),
-        unit="schemas and roles",
-    )
+    }
+    needed = _needed_expressions(f"{extra}\n{query}")
+    expressions = [*(fill(text, values) for text in needed), *([extra] if extra else [])]
+    return ("WITH RECURSIVE\n" + ",\n".join(expressions) + "\n" + query).encode()
 
 
-def missing_names(
-    connection: Connection,
-    schemas: Sequence[str],
-    roles: Sequence[str],
-    tables: Sequence[str] = (),
-) -> list[tuple[str, str, str, str]]:
-    """Kind, name, hint and repair of what is declared and not there."""
-    row = run_readonly(
-        connection,
-        b"SELECT (SELECT pg_catalog.array_agg(nspname::text) FROM pg_catalog.pg_namespace),"
-        b" (SELECT pg_catalog.array_agg(rolname::text) FROM pg_catalog.pg_roles)",
-    )
-    there = {"schema": set(row[0]), "role": set(row[1])}
-    found = [
-        (
-            kind,
-            name,
-            closest(name, _theirs(names)),
-            f"create the {kind}, or correct its name",
-        )
-        for kind, names, wanted in (
-            ("schema", there["schema"], schemas),
-            ("role", there["role"], roles),
-        )
-        for name in wanted
-        if name not in names
-    ]
-    for table in tables:
-        with_name = connection.execute(
-            "SELECT pg_catalog.to_regclass(%s) IS NOT NULL", (table,)
-        ).fetchone()
-        if with_name is None or not with_name[0]:
-            found.append(("table", table, "", "create the table, or correct its name"))
-    return found
+def run_readonly(connection: Connection, text: bytes, *, settings: str = "") -> tuple[Any, ...]:
+    """The one row of a query that may not write. Raises RuleBroken where there is none.
+
+    With an empty search_path PostgreSQL prints every name with its schema, so that what it prints
+    is the same in each session. ``settings`` are SET LOCAL statements, undone afterwards.
+    https://www.postgresql.org/docs/16/ddl-schemas.html#DDL-SCHEMAS-PATH
+    """
+    before = _READ_ONLY + settings.encode()
+    cursor = tried(connection, before + text)
+    for _ in range(before.count(b";")):
+        cursor.nextset()
+    row = cursor.fetchone()
+    if row is None:
+        raise RuleBroken("a query that must return one row returned none")
+    return row
 
 
-def _theirs(names: Iterable[str]) -> set[str]:
-    return {name for name in names if not name.startswith("pg_")}
+@cache
+def _scope_expressions() -> Mapping[str, str]:
+    """The common table expressions of ``scope.sql`` by name, in their order."""
+    return {match[1]: match[0] for match in _EXPRESSION.finditer(scope_sql())}
 
 
-def cannot_act(connection: Connection, rule: str, roles: Sequence[str]) -> list[Finding]:
-    """Roles that the migrator may not take on: whatever they answer would prove nothing."""
-    findings = []
-    for role in roles:
-        try:
-            attempt_all(connection, [Attempt(role=role, statement="SELECT 1")])
-        except RuleBroken as error:
-            findings.append(
-                error_finding(
-                    rule,
-                    role,
-                    f"the migrator cannot act as this role: {error.found}",
-                    "GRANT the role to the migrator",
-                )
-            )
-    return findings
+def _needed_expressions(text: str) -> list[str]:
+    """Those that a text names, and those that they name in turn.
 
-
-def error_finding(rule: str, object: str, detail: str, fix: str) -> Finding:
-    return Finding(rule=rule, level=Level.ERROR, object=object, detail=detail, fix=fix)
+    PostgreSQL parses and analyses every one that it is given, whether it is used or not.
+    """
+    expressions = _scope_expressions()
+    needed: set[str] = set()
+    named = set(_NAME.findall(text)) & expressions.keys()
+    while named:
+        needed |= named
+        named = {
+            name
+            for each in named
+            for name in _NAME.findall(expressions[each])
+            if name in expressions
+        } - needed
+    return [text for name, text in expressions.items() if name in needed]

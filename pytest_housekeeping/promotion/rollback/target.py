@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping.checks.rollbacks.data_loss import table_of
+from pytest_housekeeping.checks.rollbacks import table_of
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.evidence.git import open_repository

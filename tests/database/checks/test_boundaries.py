@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pytest_housekeeping.checks.rls import verdict as guards
+from pytest_housekeeping.checks.boundaries import verify_contract
 from pytest_housekeeping.declarations.boundaries import App, Contract
 from pytest_housekeeping.declarations.rules import shipped_rules
 from pytest_housekeeping.model import Finding
@@ -26,7 +26,7 @@ def ground(connection: Connection, superuser: Connection) -> Iterator[Connection
 
 
 def crossed(connection: Connection) -> list[Finding]:
-    verdict = guards.verify_contract(connection, BOUNDARIES, STAY_OUT, shipped_rules())
+    verdict = verify_contract(connection, BOUNDARIES, STAY_OUT, shipped_rules())
     return list(verdict.findings)
 
 
@@ -341,6 +341,6 @@ def test_an_app_without_a_schema_of_that_name_crosses_nothing(ground: Connection
     ground.execute("ALTER TABLE office.paper ADD line integer REFERENCES shop.line (id)")
     boundaries = type(BOUNDARIES)(apps=(BOUNDARIES.apps[0], third), zones=(), contracts=(contract,))
 
-    verdict = guards.verify_contract(ground, boundaries, contract, shipped_rules())
+    verdict = verify_contract(ground, boundaries, contract, shipped_rules())
 
     assert BUILT_ON not in {finding.rule for finding in verdict.findings}

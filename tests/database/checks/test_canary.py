@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_housekeeping.checks.rls import verdict as guards
+from pytest_housekeeping.checks.rls import judge_rule
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import Connection
 from support.guarded import CONTRACT, RULES, laid_ground
@@ -118,7 +118,7 @@ def make(
 
 def judged(ground: Connection, rule: str = "identity-isolated") -> Verdict:
     contract = replace(CONTRACT, context=("app.tenant", "app.person"))
-    return guards.judge(ground, contract, RULES[rule], only="shop.doc")
+    return judge_rule(ground, contract, RULES[rule], only="shop.doc")
 
 
 def said(verdict: Verdict) -> str:
@@ -286,7 +286,7 @@ def test_permissive_turned_restrictive_is_caught(ground: Connection) -> None:
         "DROP POLICY own ON shop.doc;"
         f"CREATE POLICY own ON shop.doc AS RESTRICTIVE TO shop_app USING ({INTEGER})".encode()
     )
-    verdict = guards.judge(ground, CONTRACT, RULES["rls-no-policy"])
+    verdict = judge_rule(ground, CONTRACT, RULES["rls-no-policy"])
     assert "shop.doc" in [finding.object for finding in verdict.findings]
 
 

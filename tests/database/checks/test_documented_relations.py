@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import psycopg
 
-from pytest_housekeeping.checks.rules.evaluation import Scope, evaluate
+from pytest_housekeeping.checks.rules import RuleScope, evaluate
 from pytest_housekeeping.declarations import parse_rule
 from support.fresh_copy import ROOT
 from support.reference_pages import files_of, rows, section
@@ -20,7 +20,7 @@ Database = psycopg.Connection[tuple[object, ...]]
 def test_every_relation_of_the_page_has_its_columns(connection: Database) -> None:
     """Read on an empty schema: PostgreSQL names a column that is not there."""
     rule = parse_rule(files_of(PAGE)[RULE], "acme-no-primary-key", "acme")
-    scope = Scope(schemas=("acme",), roles=("pg_monitor",), context=("app.tenant_id",))
+    scope = RuleScope(schemas=("acme",), roles=("pg_monitor",), context=("app.tenant_id",))
     connection.execute("CREATE SCHEMA acme; CREATE TABLE acme.one (); BEGIN")
     relations = list(rows(section(PAGE, "## Rules of your own", "### The query")))
     assert len(relations) == 8

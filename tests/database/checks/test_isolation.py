@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_housekeeping.checks.rls import verdict as guards
-from pytest_housekeeping.checks.rules.attempts import Attempt, attempt_all
+from pytest_housekeeping.checks.rls import verify_rule
+from pytest_housekeeping.checks.rules import Attempt, attempt_all
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.model import Finding, Level
 from pytest_housekeeping.postgres.connection import Connection
@@ -192,7 +192,7 @@ def test_what_is_undecided_warns_between_segments(ground: Connection) -> None:
     assert finding.detail.startswith("undecided")
     assert "seed rows for two identities" in finding.fix
     assert not verify(ground, rule).passed
-    between = guards.verify_rule(ground, CONTRACT, rule, today=TODAY, reachable_only=True)
+    between = verify_rule(ground, CONTRACT, rule, today=TODAY, unfinished=True)
     assert [item.level for item in between.findings] == [Level.WARNING]
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_housekeeping.checks.rls import verdict as guards
+from pytest_housekeeping.checks.rls import judge_rule
 from pytest_housekeeping.checks.rls.expressions.context_only import read_purity
 from pytest_housekeeping.checks.rls.expressions.rewrite import (
     Part,
@@ -158,7 +158,7 @@ def ground(connection: Connection, superuser: Connection) -> Iterator[Connection
 
 
 def judged(ground: Connection, rule: str = "context-required") -> Verdict:
-    return guards.judge(ground, CONTRACT, RULES[rule], only="shop.doc")
+    return judge_rule(ground, CONTRACT, RULES[rule], only="shop.doc")
 
 
 def said(verdict: Verdict) -> str:
@@ -275,7 +275,7 @@ def test_in_use_tables_are_proved_without_a_lock(
         try:
             before = "SELECT pg_current_xact_id_if_assigned() IS NULL"
             for rule in ("context-required", "identity-isolated"):
-                verdict = guards.judge(laid, CONTRACT, RULES[rule], gentle=True)
+                verdict = judge_rule(laid, CONTRACT, RULES[rule], avoid_locks=True)
                 assert verdict.findings == ()
                 assert "the planner" in "\n".join(verdict.evidence)
                 assert laid.execute(before).fetchone() == (True,)
@@ -340,5 +340,5 @@ def test_texts_are_made_to_match(pattern: str, expected: str) -> None:
 def test_a_contract_without_context_is_judged(ground: Connection) -> None:
     own(ground, "owned_by = current_user")
     contract = replace(CONTRACT, context=())
-    verdict = guards.judge(ground, contract, RULES["context-required"], only="shop.doc")
+    verdict = judge_rule(ground, contract, RULES["context-required"], only="shop.doc")
     assert "owned_by = " in said(verdict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_housekeeping.checks.rollbacks.data_loss import table_of
+from pytest_housekeeping.checks.rollbacks import table_of
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.sql.repeatable import take_down, views_of
 from support.cycle_ground import BATCH, TRIP, Batch, prove, told, wrong

@@ -8,7 +8,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from pytest_housekeeping.checks.rls import verdict as guards
+from pytest_housekeeping.checks.rls import evaluate_rules, verify_rule
 from pytest_housekeeping.declarations.rls import DeclaredPolicy, RlsContract
 from pytest_housekeeping.declarations.rules import fill
 from pytest_housekeeping.errors import RuleBroken
@@ -35,18 +35,18 @@ def desk(connection: Connection, superuser: Connection) -> Iterator[Connection]:
 
 
 def judged(connection: Connection, rule: str, contract: RlsContract = CONTRACT) -> list[Finding]:
-    return list(guards.verify_rule(connection, contract, RULES[rule], today=TODAY).findings)
+    return list(verify_rule(connection, contract, RULES[rule], today=TODAY).findings)
 
 
 def all_judged(connection: Connection, contract: RlsContract = CONTRACT) -> list[Finding]:
     """Every rule, in one look at the catalog."""
-    seen = guards.look_at_rules(connection, contract, STATIC)
+    seen = evaluate_rules(connection, contract, STATIC)
     assert seen.keys() == {rule.id for rule in STATIC}
     return [
         finding
         for rule in STATIC
-        for finding in guards.verify_rule(
-            connection, contract, rule, today=TODAY, seen=seen
+        for finding in verify_rule(
+            connection, contract, rule, today=TODAY, evaluations=seen
         ).findings
     ]
 
@@ -62,12 +62,12 @@ def test_looking_together_sees_what_each_rule_sees(desk: Connection) -> None:
 
 def test_a_broken_rule_is_named_and_the_others_still_judge(desk: Connection) -> None:
     broken = replace(RULES["rls-not-forced"], query="SELECT nonsense")
-    seen = guards.look_at_rules(desk, CONTRACT, [RULES["rls-not-enabled"], broken])
+    seen = evaluate_rules(desk, CONTRACT, [RULES["rls-not-enabled"], broken])
     assert seen == {}
     rule = RULES["rls-not-enabled"]
-    assert guards.verify_rule(desk, CONTRACT, rule, today=TODAY, seen=seen).passed
+    assert verify_rule(desk, CONTRACT, rule, today=TODAY, evaluations=seen).passed
     with pytest.raises(RuleBroken, match="rls-not-forced"):
-        guards.verify_rule(desk, CONTRACT, broken, today=TODAY, seen=seen)
+        verify_rule(desk, CONTRACT, broken, today=TODAY, evaluations=seen)
 
 
 def test_the_ground_is_sound(desk: Connection) -> None:

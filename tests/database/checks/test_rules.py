@@ -9,7 +9,8 @@ from datetime import date
 import psycopg
 import pytest
 
-from pytest_housekeeping.checks.rls import verdict as guards
+from pytest_housekeeping.checks.boundaries import verify_contract
+from pytest_housekeeping.checks.rls import verify_exemption, verify_rule, verify_scope
 from pytest_housekeeping.declarations.boundaries import App, Boundaries, Contract, Zone
 from pytest_housekeeping.declarations.exemptions import RuleExemption
 from pytest_housekeeping.declarations.rls import RlsContract
@@ -261,12 +262,10 @@ def test_an_untrusted_role_with_bypassrls_is_found(
     assert finding.fix == "ALTER ROLE shop_app NOSUPERUSER NOBYPASSRLS;"
 
 
-def test_reachable_only_looks_at_tables_that_a_role_may_use(ground: Connection) -> None:
+def test_an_unfinished_schema_is_judged_on_tables_that_a_role_may_use(ground: Connection) -> None:
     ground.execute("CREATE TABLE shop.hidden (id int); CREATE TABLE shop.seen (id int)")
     ground.execute("GRANT SELECT (id) ON shop.seen TO shop_app")
-    verdict = guards.verify_rule(
-        ground, CONTRACT, RULES["rls-not-enabled"], today=TODAY, reachable_only=True
-    )
+    verdict = verify_rule(ground, CONTRACT, RULES["rls-not-enabled"], today=TODAY, unfinished=True)
     assert [finding.object for finding in verdict.findings] == ["shop.seen"]
 
 
@@ -274,16 +273,14 @@ def test_an_unfinished_schema_may_still_be_empty(ground: Connection) -> None:
     contract = replace(CONTRACT, schemas=("not_yet",))
     for rule in RLS_RULES:
         if not rule.proof:
-            verdict = guards.verify_rule(ground, contract, rule, today=TODAY, reachable_only=True)
+            verdict = verify_rule(ground, contract, rule, today=TODAY, unfinished=True)
             assert verdict.passed
             assert not verify(ground, rule, contract).passed
     boundaries = replace(
         BOUNDARIES, apps=(BOUNDARIES.apps[0], replace(BOUNDARIES.apps[1], schemas=("not_yet",)))
     )
-    assert guards.verify_contract(
-        ground, boundaries, STAY_OUT, shipped_rules(), behaviour=False
-    ).passed
-    assert not guards.verify_contract(ground, boundaries, STAY_OUT, shipped_rules()).passed
+    assert verify_contract(ground, boundaries, STAY_OUT, shipped_rules(), behaviour=False).passed
+    assert not verify_contract(ground, boundaries, STAY_OUT, shipped_rules()).passed
 
 
 def test_a_finding_names_its_repair(ground: Connection) -> None:
@@ -345,9 +342,7 @@ def exempting(
 
 
 def judged(ground: Connection, contract: RlsContract) -> Verdict:
-    return guards.verify_exemption(
-        ground, contract, contract.exemptions[0], shipped_rules(), today=TODAY
-    )
+    return verify_exemption(ground, contract, contract.exemptions[0], shipped_rules(), today=TODAY)
 
 
 def test_an_exemption_keeps_one_finding_away(ground: Connection) -> None:
@@ -392,11 +387,11 @@ def test_an_exemption_from_a_proof_is_judged_by_the_proof(ground: Connection) ->
 
 def test_what_the_contract_names_must_be_there(ground: Connection) -> None:
     contract = replace(CONTRACT, schemas=("shop", "shpo"), roles=("shop_app", "shop_ap"))
-    verdict = guards.verify_scope(ground, contract)
+    verdict = verify_scope(ground, contract)
     assert [finding.object for finding in verdict.errors] == ["shpo", "shop_ap"]
     assert "did you mean 'shop'?" in verdict.errors[0].detail
     assert "did you mean 'shop_app'?" in verdict.errors[1].detail
-    assert guards.verify_scope(ground, CONTRACT).passed
+    assert verify_scope(ground, CONTRACT).passed
 
 
 def test_a_role_that_the_migrator_may_not_become_is_said(
@@ -405,7 +400,7 @@ def test_a_role_that_the_migrator_may_not_become_is_said(
     superuser.execute("CREATE ROLE hk_test_stranger")
     try:
         contract = replace(CONTRACT, roles=("hk_test_stranger",))
-        verdict = guards.verify_scope(ground, contract)
+        verdict = verify_scope(ground, contract)
         assert verdict.errors[0].object == "hk_test_stranger"
         assert "cannot act as" in verdict.errors[0].detail
         with pytest.raises(RuleBroken, match="hk_test_stranger"):
@@ -416,7 +411,7 @@ def test_a_role_that_the_migrator_may_not_become_is_said(
 
 def test_a_schema_without_a_table_is_a_notice(ground: Connection) -> None:
     ground.execute("CREATE SCHEMA later")
-    verdict = guards.verify_scope(ground, replace(CONTRACT, schemas=("shop", "later")))
+    verdict = verify_scope(ground, replace(CONTRACT, schemas=("shop", "later")))
     assert verdict.passed
     assert [(f.object, f.level) for f in verdict.findings] == [("later", Level.NOTICE)]
 
@@ -424,7 +419,7 @@ def test_a_schema_without_a_table_is_a_notice(ground: Connection) -> None:
 @pytest.mark.parametrize("contract", [STAY_OUT, WORK], ids=lambda contract: contract.name)
 def test_sound_boundaries_have_no_finding(ground: Connection, contract: Contract) -> None:
     assert crossed(ground, contract) == []
-    verdict = guards.verify_contract(ground, BOUNDARIES, contract, shipped_rules())
+    verdict = verify_contract(ground, BOUNDARIES, contract, shipped_rules())
     assert verdict.passed
     assert verdict.evidence
 
@@ -554,7 +549,7 @@ def test_a_table_that_a_zone_claims_is_no_part_of_the_app_around_it(ground: Conn
         contracts=tuple(out_of),
     )
     verdicts = [
-        guards.verify_contract(ground, boundaries, contract, shipped_rules(), behaviour=False)
+        verify_contract(ground, boundaries, contract, shipped_rules(), behaviour=False)
         for contract in out_of
     ]
     assert verdicts[0].findings == ()
@@ -583,7 +578,7 @@ def test_an_allowed_contract_with_nothing_to_use_fails(ground: Connection) -> No
 
 def test_a_contract_about_a_target_that_is_empty_fails(ground: Connection) -> None:
     ground.execute("DROP SCHEMA office CASCADE; CREATE SCHEMA office")
-    verdict = guards.verify_contract(ground, BOUNDARIES, STAY_OUT, shipped_rules())
+    verdict = verify_contract(ground, BOUNDARIES, STAY_OUT, shipped_rules())
     assert not verdict.passed
 
 
@@ -595,7 +590,7 @@ def test_what_boundaries_name_must_be_there(ground: Connection) -> None:
             replace(BOUNDARIES.apps[1], schemas=("offices",)),
         ),
     )
-    verdict = guards.verify_contract(ground, boundaries, STAY_OUT, shipped_rules())
+    verdict = verify_contract(ground, boundaries, STAY_OUT, shipped_rules())
     assert [finding.object for finding in verdict.findings] == ["offices", "shop_ap"]
     assert "did you mean 'office'?" in verdict.findings[0].detail
 
@@ -604,6 +599,6 @@ def test_behaviour_may_be_left_out(ground: Connection) -> None:
     ground.execute(
         "GRANT USAGE ON SCHEMA office TO shop_app; GRANT SELECT ON office.paper TO PUBLIC"
     )
-    verdict = guards.verify_contract(ground, BOUNDARIES, STAY_OUT, shipped_rules(), behaviour=False)
+    verdict = verify_contract(ground, BOUNDARIES, STAY_OUT, shipped_rules(), behaviour=False)
     assert "boundary-reached" not in {finding.rule for finding in verdict.findings}
     assert "boundary-public-grant" in {finding.rule for finding in verdict.findings}

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from pytest_housekeeping.checks import tripwires as tripwire
-from pytest_housekeeping.checks.rules.evaluation import seen_as
+from pytest_housekeeping.checks.rules.evaluation import with_role_in_leak
 from pytest_housekeeping.checks.tripwires import trip
 from pytest_housekeeping.declarations.rules import Rule, Tripwire, fill, shipped_rules
 from pytest_housekeeping.errors import RuleBroken
@@ -105,7 +105,7 @@ def test_what_shows_a_finding_runs_where_it_was_found(
     with tripwire._planted_by_superuser(superuser, rule, values), rolled_back(ground):
         tripwire._plant(ground, rule, values)
         fired = tripwire._judge(ground, CONTRACT, BOUNDARIES, rule, values, guarded)
-        seen = seen_as(fired.findings, "shop_app")
+        seen = with_role_in_leak(fired.findings, "shop_app")
         shown = [each.leak for each in seen if each.object == planted]
         assert shown
         for text in shown:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from pytest_housekeeping.checks.rls.expressions.context_only import Purity
 from pytest_housekeeping.checks.rls.expressions.rewrite import Part, Unreadable, Value, parts_of
-from pytest_housekeeping.checks.rules.attempts import Answer, Attempt, attempt_all
+from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult, attempt_all
 from pytest_housekeeping.postgres.connection import Connection
 
 Settings: TypeAlias = tuple[tuple[str, str], ...]
@@ -73,7 +73,7 @@ def _type(part: Part) -> str:
     )
 
 
-def _read(part: Part, value: Answer, type: Answer, purity: Purity) -> Value | None:
+def _read(part: Part, value: AttemptResult, type: AttemptResult, purity: Purity) -> Value | None:
     if value.sqlstate:
         if not _is_refusal(value, purity) or type.sqlstate or type.value in _NAMELESS:
             return None
@@ -93,7 +93,7 @@ def _element(part: Part, type: str) -> str:
     return type.removesuffix("[]") if part.many else type
 
 
-def _is_refusal(answer: Answer, purity: Purity) -> bool:
+def _is_refusal(answer: AttemptResult, purity: Purity) -> bool:
     """An error that a session with this context would meet too."""
     if answer.refused:
         return True

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from pytest_housekeeping.checks.rules.evaluation import run_readonly
+from pytest_housekeeping.checks.rules.scope import run_readonly
 from pytest_housekeeping.postgres.connection import Connection
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from psycopg import sql
 
 from pytest_housekeeping.checks.rls.expressions.rewrite import Unreadable, schemas_of
 from pytest_housekeeping.checks.rls.tables import Subject
-from pytest_housekeeping.checks.rules.evaluation import run_readonly
+from pytest_housekeeping.checks.rules.scope import run_readonly
 from pytest_housekeeping.postgres.connection import Connection
 
 

@@ -26,7 +26,7 @@ from pytest_housekeeping.checks.rls.expressions.rewrite import (
 )
 from pytest_housekeeping.checks.rls.expressions.schema_usage import entrances
 from pytest_housekeeping.checks.rls.tables import Rights, Subject
-from pytest_housekeeping.checks.rules.attempts import Answer, Attempt, attempt_all
+from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult, attempt_all
 from pytest_housekeeping.postgres.connection import Connection
 
 _COMMANDS = {"SELECT": "r", "INSERT": "a", "UPDATE": "w", "DELETE": "d"}
@@ -92,7 +92,7 @@ def condition_of(subject: Subject, rights: Rights, command: str) -> str | None:
 def ask_planner(
     connection: Connection, purity: Purity, questions: Sequence[Question]
 ) -> list[Proof]:
-    """Answer all questions in a few round trips."""
+    """AttemptResult all questions in a few round trips."""
     conditions = [condition_of(each.subject, each.rights, each.command) for each in questions]
     asked = [
         _Asked(question=question, condition=condition, texts=(condition,))
@@ -186,7 +186,7 @@ def _arms(
     return arms_of(text, purity, known)
 
 
-def _judge_plan(asked: _Asked, text: str, arm: str, answer: Answer) -> None:
+def _judge_plan(asked: _Asked, text: str, arm: str, answer: AttemptResult) -> None:
     plan: dict[str, Any] = answer.value or {}
     if answer.sqlstate == "42501":
         asked.raised.append(str(answer))  # permissions are checked before the first row
@@ -210,7 +210,7 @@ def _left(plan: Mapping[str, Any]) -> str:
     return str(plan.get("Filter") or plan.get("One-Time Filter") or "")
 
 
-def _explain(connection: Connection, arms: Sequence[tuple[_Asked, str]]) -> list[Answer]:
+def _explain(connection: Connection, arms: Sequence[tuple[_Asked, str]]) -> list[AttemptResult]:
     attempts = [
         Attempt(
             role=each.question.rights.role,

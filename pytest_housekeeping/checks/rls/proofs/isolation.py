@@ -30,7 +30,7 @@ from pytest_housekeeping.checks.rls.proofs.isolation_run import Deeds, trespass
 from pytest_housekeeping.checks.rls.rows.canary import Canaries, canaries
 from pytest_housekeeping.checks.rls.rows.made_up_identities import invent
 from pytest_housekeeping.checks.rls.tables import Rights, Subject, read_subjects, read_touched
-from pytest_housekeeping.checks.rules.evaluation import Scope
+from pytest_housekeeping.checks.rules.scope import RuleScope
 from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.model import Verdict
@@ -40,7 +40,7 @@ from pytest_housekeeping.postgres.connection import Connection
 def prove_isolation(
     connection: Connection,
     contract: RlsContract,
-    scope: Scope,
+    scope: RuleScope,
     rule: Rule,
     *,
     only: str = "",
@@ -62,12 +62,12 @@ def prove_isolation(
         if rights.any
     ]
     context = contract.context
-    if scope.gentle:
+    if scope.avoid_locks:
         asked = _prove_untouched(connection, context, book, known, asked)
     elif asked:
         found = find_identities(connection, context, known)
         asked = _prove(connection, context, book, asked, found)
-    _prove_made_up(connection, context, book, known, asked, rows_too=scope.gentle)
+    _prove_made_up(connection, context, book, known, asked, rows_too=scope.avoid_locks)
     return verdict_of(book, subjects)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pytest_housekeeping.checks.rls.identities.identities import describe
 from pytest_housekeeping.checks.rls.identities.visible_rows import read_samples
 from pytest_housekeeping.checks.rls.proofs.isolation_attempts import LOST, Pair, attempts
-from pytest_housekeeping.checks.rules.attempts import Answer, Attempt, attempt_all
+from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult, attempt_all
 from pytest_housekeeping.postgres.connection import Connection
 
 
@@ -41,7 +41,7 @@ def trespass(connection: Connection, context: Sequence[str], pairs: Sequence[Pai
     return deeds
 
 
-def _judge(deeds: Deeds, name: str, other: str, attempt: Attempt, answer: Answer) -> None:
+def _judge(deeds: Deeds, name: str, other: str, attempt: Attempt, answer: AttemptResult) -> None:
     if name in _READINGS:
         _judge_reading(deeds, name, other, answer)
     elif answer.refused:
@@ -57,13 +57,13 @@ def _judge(deeds: Deeds, name: str, other: str, attempt: Attempt, answer: Answer
         deeds.shown.append(f"{name} refused ({answer.sqlstate})")
     elif answer.rows == 0:
         deeds.shown.append(f"{name}: no row of it")
-    elif attempt.measure and answer.grown == 0:
+    elif attempt.measure and answer.row_delta == 0:
         deeds.shown.append(f"{name}: turned into its own by a trigger")
     else:
         deeds.leaks.append(_LEAKS[name].format(other=other))
 
 
-def _judge_reading(deeds: Deeds, name: str, other: str, answer: Answer) -> None:
+def _judge_reading(deeds: Deeds, name: str, other: str, answer: AttemptResult) -> None:
     if answer.value:
         deeds.leaks.append(_READINGS[name].format(other=other))
     elif name in LOST:

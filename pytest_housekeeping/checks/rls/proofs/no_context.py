@@ -11,8 +11,8 @@ from pytest_housekeeping.checks.rls.findings import Book, chosen_of, open_book, 
 from pytest_housekeeping.checks.rls.planner.no_context import Openness, judge_openness
 from pytest_housekeeping.checks.rls.proofs.unset_setting import context_absent
 from pytest_housekeeping.checks.rls.tables import Rights, Subject, read_subjects, read_touched
-from pytest_housekeeping.checks.rules.attempts import Answer, Attempt, attempt_all
-from pytest_housekeeping.checks.rules.evaluation import Scope
+from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult, attempt_all
+from pytest_housekeeping.checks.rules.scope import RuleScope
 from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.model import Finding, Level, Verdict
@@ -22,10 +22,10 @@ from pytest_housekeeping.postgres.connection import Connection
 _OUR_FAULT = ("42601", "42P01", "42703")
 
 
-def prove_context(
+def prove_no_context(
     connection: Connection,
     contract: RlsContract,
-    scope: Scope,
+    scope: RuleScope,
     rule: Rule,
     *,
     only: str = "",
@@ -50,14 +50,16 @@ def prove_context(
     settings = tuple((name, "") for name in context)
     empty = read_any(connection, pairs, settings)
     open_empty = judge_openness(connection, purity, pairs, settings, "''")
-    touched = read_touched(connection) if scope.gentle else frozenset()
+    touched = read_touched(connection) if scope.avoid_locks else frozenset()
     opaque = {
         subject.object
         for (subject, _), *states in zip(pairs, open_absent, open_empty, strict=True)
         if any(state.silent and state.opaque for state in states)
     }
     looked = [
-        subject for subject in subjects if not scope.gentle or subject.object in touched | opaque
+        subject
+        for subject in subjects
+        if not scope.avoid_locks or subject.object in touched | opaque
     ]
     filled = _filled(connection, subjects, looked)
     for number, (subject, rights) in enumerate(pairs):
@@ -89,7 +91,7 @@ class _Case:
     subject: Subject
     rights: Rights
     filled: bool | None
-    answers: tuple[Answer, Answer]
+    answers: tuple[AttemptResult, AttemptResult]
     openness: tuple[Openness, Openness]
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from pytest_housekeeping.checks.rules.evaluation import Scope, run_readonly, select
+from pytest_housekeeping.checks.rules.scope import RuleScope, run_readonly, scoped_query
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
 
 
 @contextmanager
 def context_absent(
-    connection: Connection, context: Sequence[str], scope: Scope
+    connection: Connection, context: Sequence[str], scope: RuleScope
 ) -> Iterator[tuple[str, ...]]:
     """Inside, no setting of the context has ever been set, as far as policies can tell.
 
@@ -39,9 +39,9 @@ def context_absent(
         yield tuple(_rewrite(connection, used, scope)) if used else ()
 
 
-def _rewrite(connection: Connection, used: Sequence[str], scope: Scope) -> Iterator[str]:
+def _rewrite(connection: Connection, used: Sequence[str], scope: RuleScope) -> Iterator[str]:
     names = re.compile("|".join(f"'{re.escape(name)}'" for name in used), re.IGNORECASE)
-    text = select(connection, scope, _QUERY)
+    text = scoped_query(connection, scope, _QUERY)
     (items,) = run_readonly(
         connection,
         text.replace(b"%names%", sql.Literal([f"%{name}%" for name in used]).as_bytes(connection)),

@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import sql
 
 from pytest_housekeeping.checks.rls.rows.shape_query import SHAPES
-from pytest_housekeeping.checks.rules.evaluation import run_readonly
+from pytest_housekeeping.checks.rules.scope import run_readonly
 from pytest_housekeeping.postgres.connection import Connection
 
 
