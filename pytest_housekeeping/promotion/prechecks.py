@@ -15,6 +15,7 @@ from pytest_housekeeping.postgres.transaction import begin, explain
 from pytest_housekeeping.promotion.target_pin import PIN_PATH, read_pin
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.file import SqlFile
+from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.parse import same_meaning
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def _server(around: Surroundings) -> Judgement:
                 "migrator-shape",
                 target.user,
                 "is superuser or BYPASSRLS, so no row-level security would be seen to hold",
-                f"ALTER ROLE {target.user} NOSUPERUSER NOBYPASSRLS;",
+                f"ALTER ROLE {quoted(target.user)} NOSUPERUSER NOBYPASSRLS;",
             ),
         )
     said = f"PostgreSQL {target.server_version}, {target.database} as {target.user}"
@@ -267,7 +268,7 @@ def roles(around: Surroundings) -> Judgement:
                     "role-out-of-reach",
                     name,
                     f"cannot be taken on by {migrator}, so nothing can be shown as that role",
-                    f"GRANT {name} TO {migrator};",
+                    f"GRANT {quoted(name)} TO {quoted(migrator)};",
                 )
             )
     verdict = Verdict(examined=len(names), unit="roles", findings=tuple(findings))

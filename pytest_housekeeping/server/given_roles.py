@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server.staging_database import Cluster, connect, drop_roles, ensure_role
+from pytest_housekeeping.sql.identifiers import quoted
 
 if TYPE_CHECKING:
     import psycopg
@@ -126,7 +127,7 @@ def _refuse_unfit(
         found,
         why="migrations run as a role that is shaped like production's and logs in by itself; "
         "this one was not made by a staging run with these credentials",
-        fix=f"drop it there (DROP ROLE {migrator}), or name another role: "
+        fix=f"drop it there (DROP ROLE {quoted(migrator)}), or name another role: "
         "`migrator` in [tool.housekeeping]",
     )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server.binaries import OLDEST
 from pytest_housekeeping.server.staging_database import Cluster, connect
+from pytest_housekeeping.sql.identifiers import quoted
 
 if TYPE_CHECKING:
     import psycopg
@@ -136,5 +137,5 @@ def _refuse_weak(guard: psycopg.Connection[Any]) -> None:
         raise ServerError(
             f"the role {user} of --hk-staging-url lacks {' and '.join(lacks)}",
             why="staging makes a database of its own and the role that migrations run as",
-            fix=f"give the superuser of the server, or there: ALTER ROLE {user} {' '.join(lacks)}",
+            fix=f"give the superuser of the server, or there: ALTER ROLE {quoted(user)} {' '.join(lacks)}",
         )

@@ -14,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pytest_housekeeping.server.os_account import environment
 from pytest_housekeeping.snapshot.problems import BackupFailed
 from pytest_housekeeping.snapshot.programs import find_pg_dump
+from pytest_housekeeping.sql.identifiers import quoted
 
 _TIMEOUT_S = 600.0
 _LOCK_WAIT_S = 30.0
@@ -129,14 +130,15 @@ def _without_secret(option: re.Match[bytes]) -> bytes:
 
 
 def _failure(said: str, known: Mapping[str, object], lock_wait_s: float) -> BackupFailed:
-    user = known.get("user") or "the promoting role"
+    user = str(known.get("user") or "the promoting role")
+    grantee = quoted(user) if known.get("user") else "<the promoting role>"
     why = "without a whole backup nothing is promoted"
     denied = re.search(r"permission denied for (\w+(?: \w+)?) (\S+)", said)
     if denied:
         return BackupFailed(
             f"{user} may not read {denied[1]} {denied[2]}, so pg_dump cannot lock it",
             why=why,
-            fix=f"GRANT pg_read_all_data TO {user}; (or USAGE on each schema and SELECT on each"
+            fix=f"GRANT pg_read_all_data TO {grantee}; (or USAGE on each schema and SELECT on each"
             " table)",
         )
     if "lock timeout" in said or "statement timeout" in said:

@@ -17,6 +17,7 @@ from pytest_housekeeping.promotion.production import baseline
 from pytest_housekeeping.promotion.production import promotion_table as ledger
 from pytest_housekeeping.snapshot.difference import diff
 from pytest_housekeeping.snapshot.programs import find_pg_dump
+from pytest_housekeeping.sql.identifiers import quoted
 
 if TYPE_CHECKING:
     from pytest_housekeeping.promotion.production.target import Production
@@ -73,7 +74,9 @@ def _privileges(around: Production) -> Judgement:
     rows = around.migrator().execute(_PRIVILEGES, {"roles": roles, "schemas": schemas}).fetchall()
     user = around.target().user
     findings = [
-        _error("privilege", name, detail.format(user=user), fix.format(user=user, name=name))
+        _error(
+            "privilege", name, detail.format(user=user), fix.format(user=quoted(user), name=name)
+        )
         for kind, name, held in rows
         if not held
         for detail, fix in (_LACKING[kind],)
@@ -164,7 +167,7 @@ def _roles(around: Production) -> Judgement:
                     "role-missing",
                     name,
                     "is made by sql/bootstrap/ in staging and is no role of this server",
-                    f"CREATE ROLE {name} {' '.join(sorted(attributes - {''}))};",
+                    f"CREATE ROLE {quoted(name)} {' '.join(sorted(attributes - {''}))};",
                 )
             )
         elif actual[name] != attributes:
@@ -175,7 +178,7 @@ def _roles(around: Production) -> Judgement:
                     name,
                     f"is {' '.join(sorted(actual[name]))}; staging proved it as"
                     f" {' '.join(sorted(attributes))}",
-                    f"ALTER ROLE {name} {lacks};",
+                    f"ALTER ROLE {quoted(name)} {lacks};",
                 )
             )
     declared, said = prechecks.roles(around)
