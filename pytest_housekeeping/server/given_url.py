@@ -137,5 +137,6 @@ def _refuse_weak(guard: psycopg.Connection[Any]) -> None:
         raise ServerError(
             f"the role {user} of --hk-staging-url lacks {' and '.join(lacks)}",
             why="staging makes a database of its own and the role that migrations run as",
-            fix=f"give the superuser of the server, or there: ALTER ROLE {quoted(user)} {' '.join(lacks)}",
+            fix="give the superuser of the server, or there:"
+            f" ALTER ROLE {quoted(user)} {' '.join(lacks)}",
         )
