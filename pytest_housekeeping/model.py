@@ -163,7 +163,7 @@ class StepResult:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Target:
+class TargetIdentity:
     """Where a connection leads, as PostgreSQL itself says it; without secrets."""
 
     host: str

@@ -17,7 +17,14 @@ from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence import records
 from pytest_housekeeping.evidence.audit_model import SCHEMA_VERSION, Artifact, Audit, Chain
 from pytest_housekeeping.evidence.secrets import Secrets
-from pytest_housekeeping.model import Finding, Level, RunOutcome, StepResult, Target, Verdict
+from pytest_housekeeping.model import (
+    Finding,
+    Level,
+    RunOutcome,
+    StepResult,
+    TargetIdentity,
+    Verdict,
+)
 
 __all__ = [
     "Artifact",
@@ -39,7 +46,7 @@ def make_audit(
     outcome: RunOutcome,
     finished_at: datetime,
     results: Sequence[StepResult],
-    target: Target | None = None,
+    target: TargetIdentity | None = None,
     message: str = "",
     locks_held_s: float = 0.0,
     before: Artifact | None = None,

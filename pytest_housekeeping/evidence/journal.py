@@ -13,7 +13,8 @@ from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence import records
 from pytest_housekeeping.evidence.recovery import leftovers, recover
 from pytest_housekeeping.evidence.secrets import Secrets
-from pytest_housekeeping.model import Mode, RunOutcome, StepResult, Target
+from pytest_housekeeping.model import RunOutcome, StepResult, TargetIdentity
+from pytest_housekeeping.plan.modes import rules_of
 
 __all__ = ["Journal", "leftovers", "recover", "start"]
 
@@ -39,7 +40,7 @@ class Journal:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def connected(self, target: Target) -> None:
+    def connected(self, target: TargetIdentity) -> None:
         self._write("connected", target=records.where(target))
 
     def began(self, step_id: str) -> None:
@@ -104,7 +105,7 @@ def start(folder: Path, facts: records.Facts, *, secrets: Secrets | None = None)
     """
     path = folder / f"{records.stem(facts.run)}{records.JOURNAL}"
     hidden = folder / f".{path.name}.part"
-    durable = facts.run.mode is not Mode.STAGING
+    durable = not rules_of(facts.run.mode).throwaway
     descriptor = -1
     try:
         folder.mkdir(parents=True, exist_ok=True)

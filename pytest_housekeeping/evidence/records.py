@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from pytest_housekeeping.model import Finding, Mode, Outcome, Step, StepResult, Target
+from pytest_housekeeping.model import Finding, Mode, Outcome, Step, StepResult, TargetIdentity
 
 JOURNAL = ".journal.jsonl"
 
@@ -27,11 +27,13 @@ class RunFacts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceFacts:
-    """The commit that is promoted, and the paths below ``sql/`` and ``checks/`` that differ."""
+    """The commit that is promoted, or the ``reason`` why there is none, and the paths below
+    ``sql/`` and ``checks/`` that differ from it."""
 
     commit: str | None = None
     branch: str | None = None
     dirty: tuple[str, ...] = ()
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,7 +131,7 @@ def found(finding: Finding, step: str) -> dict[str, Any]:
     }
 
 
-def where(target: Target) -> dict[str, Any]:
+def where(target: TargetIdentity) -> dict[str, Any]:
     return {
         "host": target.host,
         "port": target.port,

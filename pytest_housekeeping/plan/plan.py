@@ -12,6 +12,7 @@ from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind, Mode, Phase, Step
 from pytest_housekeeping.plan.check_steps import check_steps, needs_canaries, running_steps
+from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.rollback_files import (
     NO_ROLLBACKS,
     Proved,
@@ -93,7 +94,8 @@ def build(
     What is wrong inside a single SQL file is kept in its ``problems`` and fails its precheck.
     """
     # Only staging runs rollback files; elsewhere it is enough that each has its migration.
-    kinds = [kind for kind in FOLDERS if mode is Mode.STAGING or kind is not Kind.ROLLBACK]
+    mode_rules = rules_of(mode)
+    kinds = [kind for kind in FOLDERS if mode_rules.throwaway or kind is not Kind.ROLLBACK]
     files, errors = read_all(config, kinds)
     errors += misfits(files[Kind.MIGRATION], sql_paths(config, FOLDERS[Kind.ROLLBACK]))
     if errors:
@@ -101,18 +103,18 @@ def build(
     contracts = load_contracts(config, rules)
     pending = [file for kind in _ORDER for file in files[kind] if _is_pending(file, past)]
     # To verify is to look at what is there: nothing of it is applied.
-    segments = tuple(_cut([] if mode is Mode.VERIFY else pending))
+    segments = tuple(_cut([] if mode_rules.watches else pending))
     if baseline is not None:
         # Nothing of it runs, it is only recorded: no file needs a transaction of its own.
         there = [file for file in pending if file.number is None or file.number <= baseline]
         _refuse_empty_baseline(there, baseline)
         segments = (Segment(number=1, files=tuple(there)),)
-    seeds = tuple(files[Kind.SEED]) if mode is Mode.STAGING else ()
+    seeds = tuple(files[Kind.SEED]) if mode_rules.throwaway else ()
     verify = check_steps(config, contracts, tests)
     if not canaries:
         verify = [step for step in verify if not needs_canaries(contracts, step)]
     rollbacks = NO_ROLLBACKS
-    if mode is Mode.STAGING:
+    if mode_rules.throwaway:
         rollbacks = rollbacks_of(
             files[Kind.MIGRATION],
             files[Kind.ROLLBACK],
@@ -121,14 +123,14 @@ def build(
             proved=proved,
         )
     steps = tuple(lay_out(mode, config, segments, seeds, verify, contracts, rollbacks))
-    if mode is Mode.STAGING:
+    if mode_rules.throwaway:
         last = segments[-1].number
         if mutate or config.mutation_score:
             steps = (*steps[:-1], tripwire_step(MUTANTS, last), steps[-1])
         # Behind the COMMIT, where an application can see it; no promote waits for these.
         running = running_steps(config, contracts, tests)
         steps += tuple(replace(step, segment=last + 1) for step in running)
-    if mode is Mode.VERIFY:
+    if mode_rules.watches:
         gone = set() if past else {"precheck::history"}
         steps = tuple(s for s in steps if s.kind is not Kind.PROMOTE and s.id not in gone)
     if baseline is not None:

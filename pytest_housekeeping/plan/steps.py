@@ -10,6 +10,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.boundaries import FORBIDDEN
 from pytest_housekeeping.declarations.contracts import Contracts
 from pytest_housekeeping.model import Kind, Mode, Phase, Step
+from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.rollback_files import Rollbacks
 from pytest_housekeeping.sql.file import SqlFile, step_of
 from pytest_housekeeping.sql.folder import sql_paths
@@ -18,45 +19,6 @@ PROMOTE = "promote"
 APPLY = "apply"
 BACKUP = ("snapshot", "proof")
 MUTANTS = "mutants"
-_PRECHECKS = {
-    Mode.STAGING: (
-        "files",
-        "code",
-        "worktree",
-        "server",
-        "capacity",
-        "bootstrap",
-        "history",
-        "roles",
-    ),
-    Mode.PROD: (
-        "files",
-        "code",
-        "worktree",
-        "server",
-        "identity",
-        "segments",
-        "history",
-        "evidence",
-        "capacity",
-        "roles",
-        "privileges",
-        "drift",
-    ),
-    Mode.VERIFY: ("code", "worktree", "server", "identity", "history", "roles", "drift"),
-    Mode.ROLLBACK: (
-        "files",
-        "worktree",
-        "server",
-        "identity",
-        "promotion",
-        "segments",
-        "history",
-        "evidence",
-        "privileges",
-        "drift",
-    ),
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +46,8 @@ def lay_out(
     if config.lint:
         lint = list(_lint_steps(mode, [*files, *seeds, *rollbacks.files]))
     last = segments[-1].number
-    if mode is Mode.PROD:
+    rules = rules_of(mode)
+    if rules.backs_up:
         # What needs no uncommitted schema is done before anybody has to wait for a lock.
         yield from lint
         yield from backup_steps()
@@ -94,7 +57,7 @@ def lay_out(
         if segment.number == last:
             yield from (step_of(file, APPLY, Phase.SEED, segment=last) for file in seeds)
             yield from (replace(step, segment=last) for step in verify)
-            if mode is Mode.STAGING:
+            if rules.throwaway:
                 yield from rollbacks.steps(last)
                 yield from (replace(step, segment=last) for step in lint)
                 yield from _tripwires(contracts, last)
@@ -129,7 +92,7 @@ def precheck_steps(mode: Mode, config: Config, contracts: Contracts) -> Iterable
 
 def _prechecks(mode: Mode, config: Config, contracts: Contracts) -> Iterable[str]:
     """What there is nothing of has no step: nothing passes vacuously."""
-    for name in _PRECHECKS[mode]:
+    for name in rules_of(mode).prechecks:
         if name == "bootstrap" and not sql_paths(config, "bootstrap"):
             continue
         if name == "roles" and not contracts.roles:
@@ -156,7 +119,7 @@ def between_steps(
 
 
 def _lint_steps(mode: Mode, files: Iterable[SqlFile]) -> Iterable[Step]:
-    phase = Phase.VERIFY if mode is Mode.STAGING else Phase.PRECHECK
+    phase = Phase.VERIFY if rules_of(mode).throwaway else Phase.PRECHECK
     for file in files:
         yield step_of(file, "lint", phase, kind=Kind.LINT)
 

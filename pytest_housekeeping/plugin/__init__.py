@@ -118,7 +118,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
     """Without a path, an active run collects the configured folders, not ``testpaths``."""
     known = early_config.known_args_namespace
     if getattr(known, "hk_mode", None) and not known.file_or_dir:
-        from pytest_housekeeping.plugin.session import default_paths
+        from pytest_housekeeping.plugin.options import default_paths
         from pytest_housekeeping.plugin.stash import DEFAULT_PATHS
 
         paths = default_paths(early_config.rootpath, known.hk_mode)

@@ -36,7 +36,7 @@ def hk_role(request: pytest.FixtureRequest, hk_connection: Connection) -> RoleFa
     A setting without a dot is completed from ``context`` in rls.toml: ``tenant_id`` stands for
     ``app.tenant_id``. Role and settings are gone at the end of the block.
     """
-    context = request.config.stash[PROMOTION].around.plan.contracts.context
+    context = request.config.stash[PROMOTION].run.context.plan.contracts.context
 
     @contextmanager
     def act(role: str, **settings: object) -> Iterator[Connection]:
@@ -50,13 +50,13 @@ def hk_role(request: pytest.FixtureRequest, hk_connection: Connection) -> RoleFa
 @pytest.fixture(scope="session")
 def hk_mode(pytestconfig: pytest.Config) -> str:
     """The mode of the run, as given to ``--hk-mode``."""
-    return str(pytestconfig.stash[PROMOTION].around.plan.mode)
+    return str(pytestconfig.stash[PROMOTION].run.context.mode)
 
 
 @pytest.fixture(scope="session")
 def hk_plan(pytestconfig: pytest.Config) -> Plan:
     """The plan of the run: its steps, segments and digest."""
-    return pytestconfig.stash[PROMOTION].around.plan
+    return pytestconfig.stash[PROMOTION].run.context.plan
 
 
 @pytest.fixture(scope="session")
@@ -70,13 +70,13 @@ def hk_app_url(pytestconfig: pytest.Config) -> Callable[[str], str]:
     promotion = pytestconfig.stash[PROMOTION]
 
     def url(app: str) -> str:
-        if not promotion.promoted:
+        if not promotion.commits.segments:
             raise MisuseError(
                 f"hk_app_url({app!r}): nothing is promoted yet",
                 why="an application sees what is committed, and no uncommitted schema",
                 fix="put the test under a path of `tests` in [apps.…] of boundaries.toml",
             )
-        found: str = promotion.around.app_door(app).url
+        found: str = promotion.run.apps.of(app).url
         return found
 
     return url

@@ -46,7 +46,7 @@ class StepItem(pytest.Item):
         blocker = promotion.blocker(self.step)
         if blocker is not None:
             pytest.skip(f"blocked by {blocker}")
-        self.result = promotion.run(self.step)
+        self.result = promotion.run_step(self.step)
         if self.result.outcome is Outcome.FAILED:
             raise GateFailed(self.result)
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.model import Mode
+from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plugin.stash import DEFAULT_PATHS
 
-CONFIRM = {"prod": "PROMOTE", "rollback": "ROLLBACK"}
 # Options that run less than everything, or otherwise than once in the plan's order.
 _OPTIONS: tuple[tuple[str, str], ...] = (
     ("keyword", "-k selects"),
@@ -53,31 +55,36 @@ _PLUGINS: dict[str, str] = {
 _NEEDED = {"html": "pytest-html", "terminal": "the terminal reporter", "capture": "capturing"}
 
 
+def misuse(found: str, *, why: str, fix: str) -> pytest.UsageError:
+    """What ends a run before it begins, with exit code 4."""
+    return pytest.UsageError(str(MisuseError(found, why=why, fix=fix)))
+
+
 def refuse(config: pytest.Config) -> None:
     """Refuse a production run that would prove less, or prove it otherwise, than the plan asks.
 
     Raises pytest.UsageError, exit code 4, that names everything found.
     """
-    confirm, mode = config.option.hk_confirm, config.option.hk_mode
-    command = f"pytest --hk-mode={mode} --hk-confirm={CONFIRM[mode]}"
+    confirm, mode = config.option.hk_confirm, Mode(config.option.hk_mode)
+    rules = rules_of(mode)
+    command = f"pytest --hk-mode={mode} --hk-confirm={rules.confirm}"
     if config.option.hk_to:
         command += f" --hk-to={config.option.hk_to}"
-    if confirm != CONFIRM[mode]:
+    if confirm != rules.confirm:
         given = f"--hk-confirm={confirm!r}" if confirm else "no --hk-confirm"
-        raise pytest.UsageError(
-            f"{given}: production is changed only on the exact word\n"
-            "  why: nobody changes it by accident\n"
-            f"  fix: {command}"
+        raise misuse(
+            f"{given}: production is changed only on the exact word",
+            why="nobody changes it by accident",
+            fix=command,
         )
     found = [*_options(config), *_plugins(config), *_interpreter()]
     if found:
-        raise pytest.UsageError(
-            f"production is not {'promoted' if mode == 'prod' else 'rolled back'} with: "
-            + "; ".join(found)
-            + "\n"
-            "  why: the plan on disk says what is required, all of it and in its order\n"
-            f"  fix: run exactly: {command} (switch a plugin off"
-            " with -p no:NAME, an option of addopts with -o addopts=)"
+        done = "rolled back" if rules.undoes else "promoted"
+        raise misuse(
+            f"production is not {done} with: {'; '.join(found)}",
+            why="the plan on disk says what is required, all of it and in its order",
+            fix=f"run exactly: {command} (switch a plugin off with -p no:NAME, an option of"
+            " addopts with -o addopts=)",
         )
 
 

@@ -13,70 +13,26 @@ from typing import Any
 
 import pytest
 
-from pytest_housekeeping.config import Config
-from pytest_housekeeping.declarations.boundaries import parse_boundaries
-from pytest_housekeeping.declarations.rules import Rule
-from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.evidence.secrets import Secrets
-from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, Step
-from pytest_housekeeping.plan.test_discovery import TestNames
-from pytest_housekeeping.plugin import (
-    fast_runner as protocol,
-)
-from pytest_housekeeping.plugin import (
-    fixtures,
-    items,
-)
-from pytest_housekeeping.plugin import (
-    refusals as ways_round,
-)
+from pytest_housekeeping.model import Kind, Outcome, Phase, Step
+from pytest_housekeeping.plan.modes import rules_of
+from pytest_housekeeping.plugin import fast_runner, fixtures, items
 from pytest_housekeeping.plugin.html import HtmlHooks, attach_result
+from pytest_housekeeping.plugin.options import refuse_unusable, run_options, settings_of
 from pytest_housekeeping.plugin.outcomes import outcome_of
 from pytest_housekeeping.plugin.redaction import redact_report, redact_terminal
+from pytest_housekeeping.plugin.refusals import refuse
 from pytest_housekeeping.plugin.selection import Selection
 from pytest_housekeeping.plugin.stash import PROMOTION
-from pytest_housekeeping.promotion.context import Surroundings, prepare
 from pytest_housekeeping.promotion.engine import Promotion
+from pytest_housekeeping.promotion.options import RunOptions
 from pytest_housekeeping.promotion.recorder import Recorder, record_refusal
+from pytest_housekeeping.promotion.run import Run
+from pytest_housekeeping.promotion.start import start_run
 
-_CHANGES_PRODUCTION = (Mode.PROD, Mode.ROLLBACK)
-_STAGING_ONLY = {
-    "--hk-write-baseline": "what is let stand is decided on a throwaway database, and committed",
-    "--hk-mutate": "a slip is planted in a throwaway database and never in a real one",
-}
 # How many files the server may be ahead of their items.
 _AHEAD = 8
-
-
-def default_paths(root: Path, mode: str) -> list[str]:
-    """The configured folders, and in staging the applications' tests, as far as they are there:
-    what is wrong is said later."""
-    settings = _settings(root)
-    found = [root / settings.sql]
-    if mode != Mode.ROLLBACK:
-        # The checks on disk are those of the schema that is undone.
-        found.append(root / settings.checks)
-    if mode == Mode.STAGING:
-        found += [root / path for path in _tests_of_applications(root, settings)]
-    return [str(path) for path in found if path.exists()]
-
-
-def _tests_of_applications(root: Path, settings: Config) -> list[str]:
-    declared = root / settings.checks / "boundaries.toml"
-    try:
-        boundaries = parse_boundaries(declared.read_text(encoding="utf-8"))
-    except (HousekeepingError, OSError, UnicodeDecodeError):
-        return []
-    return [path for app in boundaries.apps for path in app.tests]
-
-
-def _settings(root: Path) -> Config:
-    """The settings, or the defaults where they cannot be read."""
-    try:
-        return load_config(root)
-    except HousekeepingError:
-        return Config(root=root)
 
 
 def activate(config: pytest.Config) -> None:
@@ -84,134 +40,44 @@ def activate(config: pytest.Config) -> None:
 
     Raises pytest.UsageError (exit code 4) for whatever makes a plan impossible.
     """
-    _refuse_unusable(config)
-    mode = Mode(config.option.hk_mode)
-    names = TestNames(
-        files=tuple(config.getini("python_files")),
-        functions=tuple(config.getini("python_functions")),
-        classes=tuple(config.getini("python_classes")),
-    )
+    refuse_unusable(config)
+    options = run_options(config)
     # What is there by now stays: looking through it again and again takes longer than the plan.
     gc.freeze()
-    try:
-        # To look at what would be undone takes no word.
-        only_looks = mode is Mode.ROLLBACK and config.option.collectonly
-        if mode in _CHANGES_PRODUCTION and not only_looks:
-            ways_round.refuse(config)
-        further = [rule for rules in config.hook.pytest_housekeeping_rules() for rule in rules]
-        surroundings = _prepare(config, mode, names, further)
-    except (HousekeepingError, pytest.UsageError) as error:
-        # libpq's words may quote what was given to it.
-        said = Secrets([os.environ.get("PGPASSWORD_PROD", "")]).redact(str(error))
-        if not config.option.collectonly:
-            folder = config.rootpath / _settings(config.rootpath).audit
-            record_refusal(folder, mode, said)
-        raise pytest.UsageError(said) from None
-    promotion = Promotion(around=surroundings)
+    run = _started(config, options)
+    promotion = Promotion(run=run)
     config.stash[PROMOTION] = promotion
-    config.add_cleanup(surroundings.close)
+    config.add_cleanup(run.close)
     config.pluginmanager.register(fixtures, "housekeeping-fixtures")
     try:
-        run = ActiveRun(config, promotion)
+        active = ActiveRun(config, promotion)
     except HousekeepingError as error:
         raise pytest.UsageError(str(error)) from None
-    config.pluginmanager.register(run, "housekeeping-run")
-    config.pluginmanager.register(HtmlHooks(run.recorder), "housekeeping-html")
+    config.pluginmanager.register(active, "housekeeping-run")
+    config.pluginmanager.register(HtmlHooks(active.recorder), "housekeeping-html")
     for name in (*Phase, *Kind):
         config.addinivalue_line("markers", f"{name}: a step of the promotion's plan")
-    if not config.option.collectonly:
-        config.option.htmlpath = str(surroundings.html_path)
+    if not options.look_only:
+        config.option.htmlpath = str(run.context.html_path)
         config.option.self_contained_html = True
 
 
-def _prepare(
-    config: pytest.Config, mode: Mode, tests: TestNames, rules: Sequence[Rule]
-) -> Surroundings:
-    option = config.option
-    commit = not option.hk_no_commit
-    if mode is Mode.ROLLBACK:
-        from pytest_housekeeping.promotion.rollback.target import prepare_rollback
-
-        return prepare_rollback(
-            config.rootpath,
-            to=option.hk_to,
-            tests=tests,
-            rules=rules,
-            segments=option.hk_segments,
-            accepted_drift=option.hk_accept_drift,
-            commit=commit,
-            look_only=option.collectonly,
-        )
-    if mode is not Mode.STAGING:
-        from pytest_housekeeping.promotion.production.target import prepare_production
-
-        return prepare_production(
-            config.rootpath,
-            mode,
-            tests=tests,
-            rules=rules,
-            segments=option.hk_segments,
-            accepted_drift=option.hk_accept_drift,
-            baseline=option.hk_baseline,
-            canaries=not option.hk_no_canary,
-            commit=commit,
-            look_only=option.collectonly,
-        )
-    return prepare(
-        config.rootpath,
-        mode,
-        tests=tests,
-        rules=rules,
-        staging_url=option.hk_staging_url,
-        keep=bool(option.hk_keep),
-        write_baseline=bool(option.hk_write_baseline),
-        mutate=bool(option.hk_mutate),
-        commit=commit,
-        look_only=option.collectonly,
-    )
-
-
-def _refuse_unusable(config: pytest.Config) -> None:
-    if not config.pluginmanager.hasplugin("python"):
-        raise pytest.UsageError(
-            "pytest's own python plugin is switched off\n"
-            "  why: the tests under checks/ could not be collected\n"
-            "  fix: remove -p no:python"
-        )
-    if getattr(config.option, "numprocesses", None) or getattr(config.option, "tx", None):
-        raise pytest.UsageError(
-            "-n spreads the items over processes\n"
-            "  why: a promotion is one transaction, and a transaction belongs to one process\n"
-            "  fix: run it without -n"
-        )
-    if config.option.hk_no_canary and config.option.hk_mode != Mode.VERIFY:
-        raise pytest.UsageError(
-            f"--hk-no-canary with --hk-mode={config.option.hk_mode}\n"
-            "  why: what is promoted is proved in full, and a canary is rolled back in any case\n"
-            "  fix: leave it out; it belongs to --hk-mode=verify"
-        )
-    if bool(config.option.hk_to) != (config.option.hk_mode == Mode.ROLLBACK):
-        given = f"--hk-to={config.option.hk_to}" if config.option.hk_to else "no --hk-to"
-        raise pytest.UsageError(
-            f"{given} with --hk-mode={config.option.hk_mode}\n"
-            "  why: what is undone is named, and nothing else is undone\n"
-            "  fix: pytest --hk-mode=rollback --hk-to=RUN (the id of a promotion; its audit and the"
-            " head of its report bear it), or a migration's number; with --collect-only first"
-        )
-    for option, why in _STAGING_ONLY.items():
-        given = getattr(config.option, option[2:].replace("-", "_"))
-        if given and config.option.hk_mode != Mode.STAGING:
-            raise pytest.UsageError(
-                f"{option} with --hk-mode={config.option.hk_mode}\n"
-                f"  why: {why}\n"
-                f"  fix: pytest --hk-mode=staging {option}"
-            )
-    if not config.pluginmanager.hasplugin("html"):
-        raise pytest.UsageError(
-            "pytest-html is switched off or not installed\n"
-            "  why: the report is part of the evidence of a run\n"
-            "  fix: remove -p no:html, or install pytest-html"
-        )
+def _started(config: pytest.Config, options: RunOptions) -> Run:
+    """The parts of the run. What makes it impossible is on record before it is told."""
+    try:
+        rules = rules_of(options.mode)
+        # --collect-only of a rollback shows what would be undone, and needs no --hk-confirm.
+        only_looks = rules.undoes and options.look_only
+        if rules.changes_production and not only_looks:
+            refuse(config)
+        return start_run(options)
+    except (HousekeepingError, pytest.UsageError) as error:
+        # libpq's words may quote what was given to it.
+        said = Secrets([os.environ.get("PGPASSWORD_PROD", "")]).redact(str(error))
+        if not options.look_only:
+            folder = config.rootpath / settings_of(config.rootpath).audit
+            record_refusal(folder, options.mode, said)
+        raise pytest.UsageError(said) from None
 
 
 class ActiveRun:
@@ -220,7 +86,7 @@ class ActiveRun:
     def __init__(self, config: pytest.Config, promotion: Promotion) -> None:
         self.config = config
         self.promotion = promotion
-        self.plan = promotion.around.plan
+        self.plan = promotion.run.context.plan
         self.by_id = {step.id: step for step in self.plan.steps}
         self.by_path: dict[str, list[Step]] = {}
         for step in self.plan.steps:
@@ -280,7 +146,7 @@ class ActiveRun:
             threading.Thread(target=_import_ahead, name="hk-imports", daemon=True).start()
 
     def pytest_report_collectionfinish(self) -> list[str]:
-        return [*self.selection.said(), *self.promotion.around.announcement()]
+        return [*self.selection.said(), *self.promotion.run.target.announcement()]
 
     # -- run -------------------------------------------------------------------------------
 
@@ -314,14 +180,14 @@ class ActiveRun:
         if not isinstance(item, items.StepItem):
             return None
         if item.step.phase in (Phase.APPLY, Phase.SEED):
-            self.promotion.upcoming = self._upcoming(item, nextitem)
+            self.promotion.batch.upcoming = self._upcoming(item, nextitem)
         if self._unwatched is None:
-            self._unwatched = protocol.is_unwatched(self.config, self)
-        if not self._unwatched or protocol.is_marked(item):
+            self._unwatched = fast_runner.is_unwatched(self.config, self)
+        if not self._unwatched or fast_runner.is_marked(item):
             return None
         hook = item.ihook
         hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        reports = protocol.run(item)
+        reports = fast_runner.run(item)
         self._conclude(item, item.step, reports)
         for report in reports:
             hook.pytest_runtest_logreport(report=report)

@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from pytest_housekeeping.errors import ProofFailed, ServerError
-from pytest_housekeeping.model import Target
+from pytest_housekeeping.model import TargetIdentity
 from pytest_housekeeping.sql.parse import SyntaxRefused, examine, parse
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
@@ -106,7 +106,7 @@ def connect(conninfo: str, *, name: str = "pytest-housekeeping") -> LentConnecti
         ) from None
 
 
-def locate(connection: Connection) -> Target:
+def locate(connection: Connection) -> TargetIdentity:
     """Where the connection leads, as the server itself says it."""
     row = connection.execute(
         "SELECT pg_catalog.current_database(), current_user,"
@@ -116,7 +116,7 @@ def locate(connection: Connection) -> Target:
     if row is None:
         raise ServerError("pg_control_system() returned no row", why="the target has no identity")
     info = connection.info
-    return Target(
+    return TargetIdentity(
         host=info.host,
         port=info.port,
         database=row[0],

@@ -12,6 +12,7 @@ from pytest_housekeeping.evidence.git import Repository
 from pytest_housekeeping.model import Kind, Mode, Outcome, RunOutcome
 from pytest_housekeeping.plan.plan import AppliedFile
 from pytest_housekeeping.plan.rollback_files import DESTROYS, ROUND_TRIP, migration_of
+from pytest_housekeeping.postgres import history
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.file import SqlFile
 
@@ -64,6 +65,14 @@ def promoted_before(repository: Repository, folder: Path) -> Sequence[AppliedFil
                 if step.kind in _FILES
             ]
     return tuple(past)
+
+
+def applied_files(rows: Iterable[history.Row]) -> tuple[AppliedFile, ...]:
+    """The files of the history table that stand, as a plan sees them."""
+    return tuple(
+        AppliedFile(path=row.path, sha256=row.sha256, kind=Kind(row.kind), commit=row.commit)
+        for row in rows
+    )
 
 
 def promoted_text(root: Path, repository: Repository | None, past: AppliedFile) -> str:

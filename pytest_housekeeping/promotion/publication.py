@@ -9,40 +9,39 @@ from typing import TYPE_CHECKING
 
 from pytest_housekeeping.errors import EvidenceError, HousekeepingError
 from pytest_housekeeping.evidence.records import stem
-from pytest_housekeeping.model import Mode
+from pytest_housekeeping.plan.modes import rules_of
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit
     from pytest_housekeeping.evidence.git import Repository
-    from pytest_housekeeping.promotion.context import Surroundings
+    from pytest_housekeeping.promotion.context import RunContext
 
-_LOGGED = (Mode.STAGING, Mode.VERIFY)
 REMOTE = "origin"
 
 
 def branch_of(audit: Audit) -> str:
     """One log for what changes nothing real; what does is a branch of its own, to merge."""
-    if audit.run.mode in _LOGGED:
+    if rules_of(audit.run.mode).logged:
         return f"housekeeping/audit/{audit.run.mode}"
     return f"housekeeping/audit/{stem(audit.run)}"
 
 
 def publish(
-    around: Surroundings, audit: Audit, files: Mapping[Path, bytes], *, partial: bool
+    context: RunContext, audit: Audit, files: Mapping[Path, bytes], *, partial: bool
 ) -> Iterator[str]:
     """Commit the files and, where they are no log, push them. Yields what to tell.
 
     Raises EvidenceError when the commit cannot be made. A push that fails is told with the
     command that repeats it: the files and the branch are there, and the outcome is what it is.
     """
-    repository, commit = around.repository, around.source.commit
-    why_not = _why_not_committed(around, partial=partial)
+    repository, commit = context.repository, context.source.commit
+    why_not = _why_not_committed(context, partial=partial)
     if why_not or repository is None or commit is None:
         yield f"not committed: {why_not}"
         return
     branch = branch_of(audit)
     # The log has no ancestors: runs of branches that diverge meet on it and never merge.
-    logged = audit.run.mode in _LOGGED
+    logged = rules_of(audit.run.mode).logged
     attests = None if logged else commit
     named = {repository.relative(path): content for path, content in files.items()}
     made = repository.commit_evidence(branch, named, _message(audit, commit), attests=attests)
@@ -98,15 +97,15 @@ def _message(audit: Audit, commit: str) -> str:
     )
 
 
-def _why_not_committed(around: Surroundings, *, partial: bool) -> str:
-    if not around.commit:
+def _why_not_committed(context: RunContext, *, partial: bool) -> str:
+    if not context.options.commit:
         return "--hk-no-commit"
-    if around.write_baseline:
+    if context.options.write_baseline:
         return "checks/baseline.toml was written: look at it, commit it, and run again"
-    if around.source.commit is None:
-        return around.source.reason
-    if around.source.dirty:
-        dirty = ", ".join(around.source.dirty[:5])
+    if context.source.commit is None:
+        return context.source.reason
+    if context.source.dirty:
+        dirty = ", ".join(context.source.dirty[:5])
         return f"uncommitted changes, and an audit attests a commit: {dirty}"
     if partial:
         return "only part of the plan was run"

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import os
-import secrets
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping import __version__
 from pytest_housekeeping.errors import EvidenceError, HousekeepingError
 from pytest_housekeeping.evidence import journal, records
 from pytest_housekeeping.evidence.git import Repository
@@ -20,10 +16,11 @@ from pytest_housekeeping.model import Mode, Outcome, RunOutcome, StepResult
 from pytest_housekeeping.promotion.engine import Promotion
 from pytest_housekeeping.promotion.incident_files import write_incident
 from pytest_housekeeping.promotion.publication import publish, tell_github
+from pytest_housekeeping.promotion.run_facts import new_run
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Artifact, Audit
-    from pytest_housekeeping.promotion.context import KeptFile
+    from pytest_housekeeping.promotion.target import KeptFile
 
 # Of a selection: all that ran has passed, or nothing was selected.
 _WELL = (0, 5)
@@ -35,31 +32,23 @@ class Recorder:
 
     def __init__(self, promotion: Promotion) -> None:
         self.promotion = promotion
-        self.around = promotion.around
-        self.secrets = Secrets(self.around.secrets)
+        self.run = promotion.run
+        self.context = context = promotion.run.context
+        self.secrets = Secrets(self.run.secrets)
         self.audit: Audit | None = None
         self.said: list[str] = []
         self.complete = True
-        self._folder = self.around.config.root / self.around.config.audit
-        if not self.around.plan.canaries:
+        self._folder = context.config.root / context.config.audit
+        if not context.plan.canaries:
             self.said.append(
                 "--hk-no-canary: what only rows written and rolled back show is left out"
             )
         self._facts = records.Facts(
-            run=run_facts(
-                self.around.run_id,
-                self.around.plan.mode,
-                self.around.started_at,
-                reverts=self.around.reverts,
-            ),
-            source=records.SourceFacts(
-                commit=self.around.source.commit,
-                branch=self.around.source.branch,
-                dirty=self.around.source.dirty,
-            ),
-            digest=self.around.plan.digest,
-            steps=self.around.plan.steps,
-            segments=len(self.around.plan.segments),
+            run=context.run,
+            source=context.source,
+            digest=context.plan.digest,
+            steps=context.plan.steps,
+            segments=len(context.plan.segments),
         )
         self._journal: journal.Journal | None = None
         self._recovered: list[Path] = []
@@ -69,12 +58,12 @@ class Recorder:
 
         Raises EvidenceError when the folder cannot be written: no run without a record.
         """
-        own = f"{self.around.plan.mode}_" if self.around.plan.mode is Mode.STAGING else ""
+        own = f"{self.context.mode}_" if self.context.rules.throwaway else ""
         for leftover in journal.leftovers(self._folder):
             # What a promotion left waits for a run that can ask its server.
             if not leftover.name.startswith(own):
                 continue
-            audit = journal.recover(leftover, ask=self.around.answer_of)
+            audit = journal.recover(leftover, ask=self.run.target.connection.status_on)
             stem = leftover.name.removesuffix(records.JOURNAL)
             self._recovered.append(_write(audit, self._folder, stem))
             leftover.unlink()
@@ -82,9 +71,10 @@ class Recorder:
                 f"a run that was killed is on record now: {audit.run.id}, {audit.run.outcome}"
             )
         self._journal = journal.start(self._folder, self._facts, secrets=self.secrets)
-        if self.around.known_target is not None:
-            self._journal.connected(self.around.known_target)
-        self.around.journal = self._journal
+        identity = self.run.target.connection.known_identity
+        if identity is not None:
+            self._journal.connected(identity)
+        self.promotion.commits.log_to(self._journal)
 
     def record_step(self, result: StepResult) -> None:
         """Journal how a step ended."""
@@ -98,7 +88,7 @@ class Recorder:
         if outcome is RunOutcome.REFUSED and partial and exitstatus in _WELL:
             outcome = RunOutcome.ROLLED_BACK
         try:
-            self.around.finish(changed=bool(self.promotion.promoted))
+            self.run.finish(changed=bool(self.promotion.commits.segments))
         except HousekeepingError as error:
             self.said += ["", f"THE EVIDENCE IS NOT COMPLETE: {error}"]
             self.complete = False
@@ -117,7 +107,7 @@ class Recorder:
             return False
         try:
             path = _write(self.audit, self._folder, records.stem(self._facts.run), self.secrets)
-            html = self.around.html_path
+            html = self.context.html_path
             if self.secrets.scrub(html):
                 self.said.append(
                     "a password had come into the report and was taken out, which fails the run: "
@@ -126,11 +116,11 @@ class Recorder:
                 self.complete = False
             files = {each: each.read_bytes() for each in (path, html)}
             files |= {each: each.read_bytes() for each in self._recovered}
-            files |= self.around.artifacts()
-            incident = write_incident(self.around, self.audit, self.secrets)
+            files |= self.run.target.kept.files
+            incident = write_incident(self.context, self.run.target, self.audit, self.secrets)
             self.said += [f"incident: {self._named(path)}" for path in incident]
             files |= incident
-            self.said += publish(self.around, self.audit, files, partial=partial)
+            self.said += publish(self.context, self.audit, files, partial=partial)
             tell_github(self.audit)
         except (HousekeepingError, OSError) as error:
             self.said += ["", f"THE EVIDENCE IS NOT COMPLETE: {error}"]
@@ -140,14 +130,14 @@ class Recorder:
         return self.complete
 
     def _named(self, path: Path) -> str:
-        return path.relative_to(self.around.config.root).as_posix()
+        return path.relative_to(self.context.config.root).as_posix()
 
     def summary(self) -> list[str]:
         """For the terminal: outcome, findings, where the evidence lies."""
         from pytest_housekeeping.evidence.report.html import terminal_summary
 
         lines = terminal_summary(self.audit) if self.audit else []
-        kept = self.around.how_to_connect()
+        kept = self.run.how_to_connect()
         lines += self.said
         lines += ["the database is kept:", *kept.splitlines()] if kept else []
         return [self.secrets.redact(line) for line in lines]
@@ -162,7 +152,8 @@ class Recorder:
     def _make(self, outcome: RunOutcome, message: str) -> Audit:
         from pytest_housekeeping.evidence.audit import make_audit
 
-        order = {step.id: place for place, step in enumerate(self.around.plan.steps)}
+        kept = self.run.target.kept
+        order = {step.id: place for place, step in enumerate(self.context.plan.steps)}
         results = sorted(
             self.promotion.results.values(),
             key=lambda result: order.get(result.step.id, len(order)),
@@ -172,11 +163,11 @@ class Recorder:
             outcome=outcome,
             finished_at=datetime.now(UTC),
             results=results,
-            target=self.around.known_target,
+            target=self.run.target.connection.known_identity,
             message=message,
-            locks_held_s=self.promotion.locks_held_s,
-            before=_artifact(self.around.before),
-            after=_artifact(self.around.after),
+            locks_held_s=self.promotion.batch.locks_held_s,
+            before=_artifact(kept.before),
+            after=_artifact(kept.after),
             previous=self._previous(),
             secrets=self.secrets,
         )
@@ -194,22 +185,10 @@ class Recorder:
 
     def _previous(self) -> str | None:
         """The digest of the audit before this one, on record in the repository."""
-        repository = self.around.repository
+        repository = self.context.repository
         if repository is None:
             return None
-        return latest_digest(repository, self.around.plan.mode, self._folder)
-
-
-def run_facts(run_id: str, mode: Mode, started_at: datetime, reverts: str = "") -> records.RunFacts:
-    return records.RunFacts(
-        id=run_id,
-        mode=mode,
-        started_at=started_at,
-        tool_version=__version__,
-        actor=os.environ.get("GITHUB_ACTOR") or _login(),
-        ci_url=_ci_url(),
-        reverts=reverts,
-    )
+        return latest_digest(repository, self.context.mode, self._folder)
 
 
 def record_refusal(folder: Path, mode: Mode, reason: str) -> None:
@@ -219,16 +198,16 @@ def record_refusal(folder: Path, mode: Mode, reason: str) -> None:
     """
     from pytest_housekeeping.evidence.audit import make_audit
 
-    now = datetime.now(UTC)
+    run = new_run(mode)
     facts = records.Facts(
-        run=run_facts(secrets.token_hex(4), mode, now),
+        run=run,
         source=records.SourceFacts(),
         digest="",
         steps=(),
         segments=0,
     )
     audit = make_audit(
-        facts, outcome=RunOutcome.REFUSED, finished_at=now, results=(), message=reason
+        facts, outcome=RunOutcome.REFUSED, finished_at=run.started_at, results=(), message=reason
     )
     with suppress(OSError, EvidenceError):
         _write(audit, folder, records.stem(facts.run))
@@ -261,16 +240,3 @@ def _message(outcome: RunOutcome, exitstatus: int, *, partial: bool) -> str:
     if exitstatus == _INTERRUPTED:
         return "The run was interrupted."
     return ""
-
-
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return ""
-
-
-def _ci_url() -> str:
-    server, repository = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_REPOSITORY")
-    run = os.environ.get("GITHUB_RUN_ID")
-    return f"{server}/{repository}/actions/runs/{run}" if server and repository and run else ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.evidence.git import Repository
-from pytest_housekeeping.model import Mode
+from pytest_housekeeping.model import Mode, TargetIdentity
 
 PIN_PATH = "ops/production.json"
 
@@ -46,3 +46,9 @@ def read_pin(config: Config, repository: Repository | None) -> Pin | None:
             target = audit["target"]
             pin = Pin(system_identifier=target["system_identifier"], database=target["database"])
     return pin
+
+
+def pin_content(identity: TargetIdentity) -> bytes:
+    """The committed file that says which database is production."""
+    content = {"system_identifier": identity.system_identifier, "database": identity.database}
+    return (json.dumps(content, indent=2) + "\n").encode()

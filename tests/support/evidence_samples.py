@@ -18,11 +18,11 @@ from pytest_housekeeping.model import (
     RunOutcome,
     Step,
     StepResult,
-    Target,
+    TargetIdentity,
 )
 
 START = datetime(2027, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
-TARGET = Target(
+TARGET = TargetIdentity(
     host="db.example.org",
     port=5432,
     database="venture",

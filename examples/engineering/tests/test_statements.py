@@ -8,17 +8,17 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pytest_housekeeping.checks.code.facts import Kind, Reference
+from pytest_housekeeping.checks.code.facts import CodeReference, ReferenceKind
 from pytest_housekeeping.checks.code.readers.extract import extract
 
 ROOT = Path(__file__).parents[3]
 DATA_TEAM = "cccccccc-cccc-4ccc-8ccc-cccccccccccc"
 
 
-def statements() -> list[Reference]:
+def statements() -> list[CodeReference]:
     found = extract(ROOT, ["examples/engineering/src/**"]).found
-    texts = {each.text: each for each in found if isinstance(each, Reference) and each.text}
-    return [each for each in texts.values() if each.kind is Kind.STATEMENT]
+    texts = {each.text: each for each in found if isinstance(each, CodeReference) and each.text}
+    return [each for each in texts.values() if each.kind is ReferenceKind.STATEMENT]
 
 
 def test_there_are_statements() -> None:

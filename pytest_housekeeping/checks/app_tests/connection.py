@@ -10,6 +10,7 @@ from pytest_housekeeping.checks.app_tests.proxy import RefusalProxy
 from pytest_housekeeping.declarations.boundaries import Boundaries
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Mode
+from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.postgres.connection import connect
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.server.given_roles import lend_password, take_password_back
@@ -42,7 +43,7 @@ def open_app_connection(
     ``staging`` gives the promoted database. Raises MisuseError for an application that is not
     declared, and in a mode without a throwaway database.
     """
-    if mode is not Mode.STAGING:
+    if not rules_of(mode).throwaway:
         raise MisuseError(
             f"hk_app_url({app!r}) in the mode {mode}",
             why="the tests of an application write, and run on a throwaway database only",

@@ -28,7 +28,8 @@ from pytest_housekeeping.checks.style.result import (
     encode,
     from_answer,
 )
-from pytest_housekeeping.errors import RuleBroken
+from pytest_housekeeping.errors import ProofFailed, RuleBroken
+from pytest_housekeeping.model import Finding, Level, Verdict
 
 __all__ = ["Linting", "Style", "Violation"]
 
@@ -232,3 +233,26 @@ def _environment(root: Path) -> dict[str, str]:
     """The environment without what leads to a database; sqlfluff needs a home that exists."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     return kept if Path("~").expanduser().is_dir() else kept | {"HOME": str(root)}
+
+
+def style_verdict(linting: Linting | None, root: Path, path: str) -> tuple[Verdict, str]:
+    """What sqlfluff says of a file; one that its own settings ignore is said to be.
+
+    Raises ProofFailed when the style check was not started.
+    """
+    if linting is None:
+        raise ProofFailed("the style check was not started", why="nothing was looked at")
+    style = linting.style(root / path)
+    findings = tuple(
+        Finding(
+            rule=f"sqlfluff {violation.code}",
+            level=level,
+            object=f"{path}:{violation.line}:{violation.column}",
+            detail=violation.description,
+            fix=f"sqlfluff fix {path}",
+        )
+        for level, group in ((Level.ERROR, style.violations), (Level.WARNING, style.warnings))
+        for violation in group
+    )
+    said = f"not examined: {style.unexamined}" if style.unexamined else ""
+    return Verdict(examined=1, unit="files", findings=findings), said

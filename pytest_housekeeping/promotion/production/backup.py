@@ -3,84 +3,88 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence.secrets import Secrets
 from pytest_housekeeping.model import Verdict
-from pytest_housekeeping.promotion.context import KeptFile
+from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.target import KeptFile
+from pytest_housekeeping.snapshot import Bench
 from pytest_housekeeping.snapshot.dump import dump_schema, unified_diff
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.proof import prove_backup
 from pytest_housekeeping.snapshot.roles import dump_roles
-
-if TYPE_CHECKING:
-    from pytest_housekeeping.promotion.production.target import Production
 
 
 @dataclass(kw_only=True)
 class Backup:
-    """What was written: the schema before, and the roles that a dump leaves out."""
+    """The schema of before, the roles that a dump leaves out, and the schema of after.
 
-    schema: bytes = b""
-    roles: bytes = b""
-    diff: str = ""
+    The files go into ``folder`` (``audit`` from ``root``), named after ``started_at``; the
+    ``bench`` is the server that the backup is restored on.
+    """
+
+    root: Path
+    audit: str
+    started_at: datetime
+    secrets: Secrets
+    bench: Bench | None = None
     files: dict[Path, bytes] = field(default_factory=dict, repr=False)
+    before: KeptFile | None = None
+    after: KeptFile | None = None
+    _schema: bytes = field(default=b"", repr=False)
+    _roles: bytes = field(default=b"", repr=False)
 
+    def snapshot(
+        self, connection: Connection, conninfo: str, fingerprint: Fingerprint, server_major: int
+    ) -> Judgement:
+        """pg_dump of the whole schema, and the roles beside it, into the audit folder."""
+        self._schema = dump_schema(conninfo, server_major=server_major)
+        self._roles = dump_roles(connection)
+        self.before = self._keep("prod_schema_before", self._schema)
+        self._keep("prod_roles_before", self._roles)
+        said = f"{self.before.path}, {len(self._schema):,} bytes"
+        return Verdict(examined=max(1, len(fingerprint.entries)), unit="objects"), said
 
-def _snapshot(around: Production) -> Judgement:
-    """pg_dump of the whole schema, and the roles beside it, into the audit folder."""
-    fingerprint = around.fingerprint()
-    saved = around.backup
-    saved.schema = dump_schema(around.address.conninfo(), server_major=around.major)
-    saved.roles = dump_roles(around.migrator())
-    around.before = _keep(around, "prod_schema_before", saved.schema)
-    _keep(around, "prod_roles_before", saved.roles)
-    said = f"{around.before.path}, {len(saved.schema):,} bytes"
-    return Verdict(examined=max(1, len(fingerprint.entries)), unit="objects"), said
-
-
-def _proof(around: Production) -> Judgement:
-    """The backup restores to the very schema that it was taken from."""
-    fingerprint = around.fingerprint()
-    proof = prove_backup(
-        around.backup.schema,
-        around.backup.roles,
-        fingerprint,
-        server_major=around.major,
-        bench=around.bench,
-    )
-    said = f"restored on {proof.server_major}, with the fingerprint of production"
-    limits = [f"limit of the proof: {limit}" for limit in proof.limits]
-    return Verdict(examined=max(1, proof.objects), unit="objects"), "; ".join([said, *limits])
-
-
-def take_after(around: Production) -> None:
-    """After the commit: the schema as it is now, and the difference. Raises HousekeepingError."""
-    saved = around.backup
-    schema = dump_schema(around.address.conninfo(), server_major=around.major)
-    around.after = _keep(around, "prod_schema_after", schema)
-    before = around.before.path if around.before else "before"
-    saved.diff = unified_diff(saved.schema, schema, before, around.after.path)
-    _keep(around, "prod_schema_diff", saved.diff.encode(), ending="diff")
-
-
-def _keep(around: Production, name: str, content: bytes, *, ending: str = "sql") -> KeptFile:
-    if Secrets(around.secrets).find(content.decode(errors="replace")):
-        raise EvidenceError(
-            f"{name}: the schema holds the password of this run, in a function's body, say",
-            why="the snapshot goes into git, and whoever reads the repository would have it",
-            fix="take it out of the schema and change the password",
+    def proof(self, fingerprint: Fingerprint, server_major: int) -> Judgement:
+        """The backup restores to the very schema that it was taken from."""
+        proof = prove_backup(
+            self._schema, self._roles, fingerprint, server_major=server_major, bench=self.bench
         )
-    relative = f"{around.config.audit}/{name}_{around.started_at:%Y%m%dT%H%M%SZ}.{ending}"
-    path = around.config.root / relative
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    around.backup.files[path] = content
-    return KeptFile(path=relative, sha256=hashlib.sha256(content).hexdigest())
+        said = f"restored on {proof.server_major}, with the fingerprint of production"
+        limits = [f"limit of the proof: {limit}" for limit in proof.limits]
+        verdict = Verdict(examined=max(1, proof.objects), unit="objects")
+        return verdict, "; ".join([said, *limits])
 
+    def take_after(self, conninfo: str, *, server_major: int) -> None:
+        """After the commit: the schema as it is now, and the difference to before.
 
-STEPS: dict[str, Callable[[Production], Judgement]] = {"snapshot": _snapshot, "proof": _proof}
+        Raises BackupFailed and EvidenceError.
+        """
+        schema = dump_schema(conninfo, server_major=server_major)
+        self.after = self._keep("prod_schema_after", schema)
+        before = self.before.path if self.before else "before"
+        difference = unified_diff(self._schema, schema, before, self.after.path)
+        self._keep("prod_schema_diff", difference.encode(), ending="diff")
+
+    def close(self) -> None:
+        if self.bench is not None:
+            self.bench.close()
+
+    def _keep(self, name: str, content: bytes, *, ending: str = "sql") -> KeptFile:
+        if self.secrets.find(content.decode(errors="replace")):
+            raise EvidenceError(
+                f"{name}: the schema holds the password of this run, in a function's body, say",
+                why="the snapshot goes into git, and whoever reads the repository would have it",
+                fix="take it out of the schema and change the password",
+            )
+        relative = f"{self.audit}/{name}_{self.started_at:%Y%m%dT%H%M%SZ}.{ending}"
+        path = self.root / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        self.files[path] = content
+        return KeptFile(path=relative, sha256=hashlib.sha256(content).hexdigest())

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import psycopg
 from psycopg import sql
 
 from pytest_housekeeping.model import Finding, Level, Verdict
-from pytest_housekeeping.postgres import connection as database
-from pytest_housekeeping.postgres.connection import LentConnection
-from pytest_housekeeping.postgres.transaction import begin, explain
-from pytest_housekeeping.promotion import prechecks
+from pytest_housekeeping.postgres.connection import connect
+from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.production.target import ProductionTarget
+from pytest_housekeeping.promotion.replay import apply_segment, run_bootstrap, segments_of
+from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.snapshot.difference import diff
-
-if TYPE_CHECKING:
-    from pytest_housekeeping.promotion.production.target import Production
-    from pytest_housekeeping.sql.file import SqlFile
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 
 
-def verify(around: Production) -> Judgement:
+def verify(context: RunContext, target: ProductionTarget, throwaway: Throwaway) -> Judgement:
     """Replay the files on an empty server, and compare: the fingerprints must be equal."""
-    prechecks.CHECKS["bootstrap"](around)
-    _replay(around)
-    _name_alike(around)
-    connection = database.connect(around.database().superuser_conninfo)
-    try:
-        replayed = around.read_fingerprint(connection)
-    finally:
-        connection.close()
-    actual = around.fingerprint()
+    run_bootstrap(context, throwaway)
+    replayed, actual = _replayed(context, target, throwaway), target.fingerprint()
     findings = tuple(
         Finding(
             rule="baseline",
@@ -41,50 +29,34 @@ def verify(around: Production) -> Judgement:
         )
         for difference in diff(replayed.without("database"), actual.without("database"))
     )
-    files = sum(len(segment.files) for segment in around.plan.segments)
+    files = sum(len(segment.files) for segment in context.plan.segments)
     verdict = Verdict(examined=files, unit="files", findings=findings)
     return verdict, f"{files} files replayed, {len(findings)} objects differ"
 
 
-def _replay(around: Production) -> None:
-    connection = database.connect(around.database().migrator_conninfo)
+def _replayed(context: RunContext, target: ProductionTarget, throwaway: Throwaway) -> Fingerprint:
+    """The schema that the files make of an empty database."""
+    files = (file for segment in context.plan.segments for file in segment.files)
+    connection = throwaway.migrator()
     try:
-        batch: list[SqlFile] = []
-        for file in (file for segment in around.plan.segments for file in segment.files):
-            if file.transaction == "batch":
-                batch.append(file)
-                continue
-            _together(around, connection, batch)
-            batch = []
-            _together(around, connection, [file])
-        _together(around, connection, batch)
+        for segment in segments_of((file, context.files.text(file)) for file in files):
+            apply_segment(context.config, connection, segment, throwaway)
+    finally:
+        connection.close()
+    _rename_migrator(context, target, throwaway)
+    connection = connect(throwaway.database().superuser_conninfo)
+    try:
+        return target.read_fingerprint(connection)
     finally:
         connection.close()
 
 
-def _together(around: Production, connection: LentConnection, files: list[SqlFile]) -> None:
-    if not files:
-        return
-    if files[0].transaction == "none":
-        text = around.text(files[0])
-        try:
-            connection.execute(text.encode())
-        except psycopg.Error as error:
-            raise around.advised(explain(files[0].path, text, error)) from None
-        return
-    transaction = begin(connection, around.config)
-    for file in files:
-        transaction.apply(file, around.text(file))
-    transaction.seal()
-    connection.execute("COMMIT")
-
-
-def _name_alike(around: Production) -> None:
+def _rename_migrator(context: RunContext, target: ProductionTarget, throwaway: Throwaway) -> None:
     """Who promotes in production may be called otherwise than who migrates in staging."""
-    theirs, ours = around.address.user, around.config.migrator
+    theirs, ours = target.address.user, context.config.migrator
     if theirs == ours:
         return
-    with around.superuser() as connection:
+    with throwaway.superuser() as connection:
         connection.execute(
             sql.SQL("ALTER ROLE {} RENAME TO {}").format(
                 sql.Identifier(ours), sql.Identifier(theirs)

@@ -4,134 +4,111 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
 
-from pytest_housekeeping.errors import ProofFailed
+from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.evidence.git_branch import FETCH
 from pytest_housekeeping.model import Finding, Level, Mode, RunOutcome, Verdict
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.promotion import prechecks
+from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.dispatch import Checks
 from pytest_housekeeping.promotion.prechecks import Judgement
-from pytest_housekeeping.promotion.production import baseline
-from pytest_housekeeping.promotion.production import promotion_table as ledger
+from pytest_housekeeping.promotion.production import baseline, promotion_table
+from pytest_housekeeping.promotion.production.roles import check_privileges, check_roles
+from pytest_housekeeping.promotion.production.target import ProductionTarget
+from pytest_housekeeping.promotion.target_pin import PIN_PATH, read_pin
+from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.snapshot.difference import diff
 from pytest_housekeeping.snapshot.programs import find_pg_dump
-from pytest_housekeeping.sql.identifiers import quoted
-
-if TYPE_CHECKING:
-    from pytest_housekeeping.promotion.production.target import Production
 
 _PROVED = (RunOutcome.PROMOTED, RunOutcome.NOTHING_TO_PROMOTE)
 
 
-def _server(around: Production) -> Judgement:
+def production_prechecks(
+    context: RunContext, target: ProductionTarget, throwaway: Throwaway, checks: Checks
+) -> Mapping[str, Callable[[], Judgement]]:
+    """The prechecks of a run on production, by name."""
+    return {
+        "files": lambda: prechecks.files(context),
+        "code": lambda: prechecks.code(checks.code()),
+        "worktree": lambda: prechecks.worktree(context.source),
+        "server": lambda: _server(target),
+        "identity": lambda: _identity(context, target),
+        "segments": lambda: _segments(context),
+        "history": lambda: _history(context),
+        "evidence": lambda: _evidence(context),
+        "capacity": lambda: prechecks.capacity(context.plan, target.connection.get()),
+        "roles": lambda: check_roles(context, target, throwaway),
+        "privileges": lambda: check_privileges(context, target),
+        "drift": lambda: _drift(context, target),
+        "baseline": lambda: baseline.verify(context, target, throwaway),
+    }
+
+
+def production_backup(target: ProductionTarget) -> Mapping[str, Callable[[], Judgement]]:
+    """The steps of the backup phase, by name."""
+
+    def snapshot() -> Judgement:
+        fingerprint, connection = target.fingerprint(), target.connection.get()
+        conninfo = target.address.conninfo()
+        return target.backup.snapshot(connection, conninfo, fingerprint, target.major)
+
+    def proof() -> Judgement:
+        return target.backup.proof(target.fingerprint(), target.major)
+
+    def named(step: Callable[[], Judgement]) -> Judgement:
+        try:
+            return step()
+        except HousekeepingError as error:
+            raise target.named(error) from None
+
+    return {"snapshot": lambda: named(snapshot), "proof": lambda: named(proof)}
+
+
+def _server(target: ProductionTarget) -> Judgement:
     """The server answers, how fast, which version; and there is a pg_dump that can read it."""
-    connection = around.migrator()
+    connection, identity = target.connection.get(), target.connection.identity()
     started = time.perf_counter()
     connection.execute("SELECT 1")
     latency = (time.perf_counter() - started) * 1000
-    target = around.target()
-    if connection.info.server_version < prechecks.OLDEST_SERVER:
-        raise ProofFailed(
-            f"the server is PostgreSQL {target.server_version}",
-            why="security_invoker views and other guards exist since 15",
-            fix="upgrade the server to 15 or later",
-        )
-    find_pg_dump(connection.info.server_version // 10000)
-    said = f"PostgreSQL {target.server_version}, {target.database} as {target.user}"
+    prechecks.refuse_old_server(connection, identity, "upgrade the server to 15 or later")
+    find_pg_dump(target.major)
+    said = f"PostgreSQL {identity.server_version}, {identity.database} as {identity.user}"
     return Verdict(examined=1, unit="server"), f"{said}, {latency:.1f} ms away"
 
 
-def _identity(around: Production) -> Judgement:
+def _identity(context: RunContext, target: ProductionTarget) -> Judgement:
     """The target is the one that was promoted before, as the committed pin says."""
-    target, pin = around.target(), around.pin
+    identity, pin = target.connection.identity(), read_pin(context.config, context.repository)
     if pin is None:
         return Verdict(examined=1, unit="identity"), "no pin yet: it is written by this promotion"
     findings = [
-        _error(
+        prechecks.error(
             "wrong-target",
-            f"{target.host}:{target.port}/{target.database}",
+            f"{identity.host}:{identity.port}/{identity.database}",
             f"{name} is {actual}, and the last promotion went to {pinned}",
-            f"check the PG*_PROD variables; if production has moved, change {around.pin_path}"
+            f"check the PG*_PROD variables; if production has moved, change {PIN_PATH}"
             " in a reviewed commit",
         )
         for name, actual, pinned in (
-            ("the system identifier", target.system_identifier, pin.system_identifier),
-            ("the database", target.database, pin.database),
+            ("the system identifier", identity.system_identifier, pin.system_identifier),
+            ("the database", identity.database, pin.database),
         )
         if actual != pinned
     ]
     verdict = Verdict(examined=1, unit="identity", findings=tuple(findings))
-    return verdict, f"system identifier {target.system_identifier}"
+    return verdict, f"system identifier {identity.system_identifier}"
 
 
-def _privileges(around: Production) -> Judgement:
-    """The promoter may lock and dump every table, act as each role, and create where it must."""
-    roles = list(around.plan.contracts.roles)
-    objects = around.plan.contracts.objects
-    schemas = list(objects.schemas) if objects else []
-    rows = around.migrator().execute(_PRIVILEGES, {"roles": roles, "schemas": schemas}).fetchall()
-    user = around.target().user
-    findings = [
-        _error(
-            "privilege", name, detail.format(user=user), fix.format(user=quoted(user), name=name)
-        )
-        for kind, name, held in rows
-        if not held
-        for detail, fix in (_LACKING[kind],)
-    ]
-    verdict = Verdict(examined=len(rows), unit="privileges", findings=tuple(findings))
-    return verdict, f"{len(rows)} privileges of {user}"
-
-
-_LACKING = {
-    "dump": (
-        "{user} may not read it, and pg_dump locks every table it dumps",
-        "GRANT SELECT ON {name} TO {user};",
-    ),
-    "role": (
-        "{user} cannot act as it, so nothing could be shown as that role",
-        "GRANT {name} TO {user};",
-    ),
-    "create": (
-        "{user} may not create in it",
-        "GRANT CREATE ON SCHEMA {name} TO {user};",
-    ),
-    "database": (
-        "{user} may not create schemas in it, and the batch or its history needs one",
-        "GRANT CREATE ON DATABASE {name} TO {user};",
-    ),
-}
-_PRIVILEGES = """
-SELECT 'database', pg_catalog.quote_ident(pg_catalog.current_database()),
-       pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')
-UNION ALL
-SELECT 'role', pg_catalog.quote_ident(r.rolname),
-       pg_catalog.pg_has_role(current_user, r.oid, 'MEMBER')
-FROM pg_catalog.pg_roles AS r WHERE r.rolname = ANY (%(roles)s)
-UNION ALL
-SELECT 'create', pg_catalog.quote_ident(n.nspname),
-       pg_catalog.has_schema_privilege(n.oid, 'CREATE')
-FROM pg_catalog.pg_namespace AS n WHERE n.nspname = ANY (%(schemas)s)
-UNION ALL
-SELECT 'dump', pg_catalog.format('%%I.%%I', n.nspname, c.relname),
-       pg_catalog.has_table_privilege(c.oid, 'SELECT')
-FROM pg_catalog.pg_class AS c
-JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
-AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-ORDER BY 1, 2
-"""
-
-
-def _segments(around: Production) -> Judgement:
+def _segments(context: RunContext) -> Judgement:
     """A batch of several transactions is not all or nothing, so it has to be acknowledged."""
-    count = len(around.plan.segments)
-    if count > 1 and around.acknowledged_segments != count:
+    plan = context.plan
+    count = len(plan.segments)
+    if count > 1 and context.options.segments != count:
         files = ", ".join(
             file.path
-            for segment in around.plan.segments
+            for segment in plan.segments
             for file in segment.files
             if file.transaction != "batch"
         )
@@ -143,90 +120,29 @@ def _segments(around: Production) -> Judgement:
     return Verdict(examined=count, unit="segments"), f"{count} transaction" + "s" * (count > 1)
 
 
-def _history(around: Production) -> Judgement:
+def _history(context: RunContext) -> Judgement:
     """What is applied is on disk as it was applied, and nothing pending comes before it."""
-    plan = around.plan
-    findings = [*prechecks.edited(around), *prechecks.late(plan)]
+    plan = context.plan
+    findings = tuple(prechecks.history_findings(context))
     pending = len(plan.unapplied)
-    verdict = Verdict(examined=len(plan.past) + pending, findings=tuple(findings), unit="files")
+    verdict = Verdict(examined=len(plan.past) + pending, findings=findings, unit="files")
     return verdict, f"{len(plan.past)} applied, {pending} pending"
 
 
-def _roles(around: Production) -> Judgement:
-    """The roles that sql/bootstrap/ promises are there, with the attributes it gives them."""
-    promised = around.promised_roles()
-    rows = around.migrator().execute(
-        f"SELECT rolname, {_ATTRIBUTES} FROM pg_catalog.pg_roles ORDER BY 1"
-    )
-    actual = {name: set(attributes) for name, *attributes in rows.fetchall()}
-    findings = []
-    for name, attributes in promised.items():
-        if name not in actual:
-            findings.append(
-                _error(
-                    "role-missing",
-                    name,
-                    "is made by sql/bootstrap/ in staging and is no role of this server",
-                    f"CREATE ROLE {quoted(name)} {' '.join(sorted(attributes - {''}))};",
-                )
-            )
-        elif actual[name] != attributes:
-            lacks = " ".join(sorted(attributes - actual[name]))
-            findings.append(
-                _error(
-                    "role-attributes",
-                    name,
-                    f"is {' '.join(sorted(actual[name]))}; staging proved it as"
-                    f" {' '.join(sorted(attributes))}",
-                    f"ALTER ROLE {quoted(name)} {lacks};",
-                )
-            )
-    declared, said = prechecks.roles(around)
-    verdict = Verdict(
-        examined=len(promised) + declared.examined,
-        unit="roles",
-        findings=(*findings, *declared.findings),
-    )
-    return verdict, ", ".join(sorted({*promised, *said.split(", ")}))
-
-
-_ATTRIBUTES = ", ".join(
-    f"CASE WHEN {column} THEN '{word}' ELSE 'NO{word}' END"
-    for column, word in (
-        ("rolsuper", "SUPERUSER"),
-        ("rolbypassrls", "BYPASSRLS"),
-        ("rolcreaterole", "CREATEROLE"),
-        ("rolcreatedb", "CREATEDB"),
-        ("rolreplication", "REPLICATION"),
-        ("rolcanlogin", "LOGIN"),
-        ("rolinherit", "INHERIT"),
-    )
-)
-
-
-def role_attributes_query() -> str:
-    """Name and attributes of every role that is not PostgreSQL's own."""
-    return (
-        f"SELECT rolname, {_ATTRIBUTES} FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_' ORDER BY 1"
-    )
-
-
-def _drift(around: Production) -> Judgement:
+def _drift(context: RunContext, target: ProductionTarget) -> Judgement:
     """The schema is as the last promotion left it: nobody has changed it past the files."""
-    now = around.fingerprint()
-    recorded = ledger.last_fingerprint(around.migrator(), around.config.history_schema)
+    now, connection = target.fingerprint(), target.connection.get()
+    recorded = promotion_table.last_fingerprint(connection, context.config.history_schema)
     if recorded is None:
         return Verdict(examined=1, unit="fingerprint"), "no promotion on record yet"
     if recorded.digest == now.digest:
         return Verdict(examined=1, unit="fingerprint"), f"as recorded: {now.digest[:12]}"
-    _refuse_overtaken(around)
+    _refuse_overtaken(context, target)
     differences = diff(recorded, now)
-    if around.accepted_drift == now.digest:
-        return (
-            Verdict(examined=1, unit="fingerprint"),
-            f"drift of {len(differences)} objects accepted by --hk-accept-drift",
-        )
-    undoing = around.plan.mode is Mode.ROLLBACK
+    if context.options.accepted_drift == now.digest:
+        said = f"drift of {len(differences)} objects accepted by --hk-accept-drift"
+        return Verdict(examined=1, unit="fingerprint"), said
+    undoing = context.rules.undoes
     findings = tuple(
         Finding(
             rule="drift",
@@ -245,10 +161,10 @@ def _drift(around: Production) -> Judgement:
     return verdict, f"{len(differences)} objects differ"
 
 
-def _refuse_overtaken(around: Production) -> None:
+def _refuse_overtaken(context: RunContext, target: ProductionTarget) -> None:
     """A promotion that went in since the plan was made is no drift."""
-    rows = history.applied(around.migrator(), around.config.history_schema)
-    if [row.path for row in rows] != [past.path for past in around.plan.past]:
+    rows = history.applied(target.connection.get(), context.config.history_schema)
+    if [row.path for row in rows] != [past.path for past in context.plan.past]:
         raise ProofFailed(
             "another promotion went in after this plan was made",
             why="the schema is not the one that this plan starts from",
@@ -256,34 +172,25 @@ def _refuse_overtaken(around: Production) -> None:
         )
 
 
-def _evidence(around: Production) -> Judgement:
+def _evidence(context: RunContext) -> Judgement:
     """A committed staging audit says that this very plan was proved."""
-    if not around.config.require_staging_evidence:
-        return Verdict(
-            examined=1, unit="settings"
-        ), "not required: require_staging_evidence = false"
-    if around.records_only:
-        return Verdict(examined=1, unit="plan"), "a baseline runs nothing: it is shown to be there"
-    pending = sum(len(segment.files) for segment in around.plan.segments)
-    if not pending:
-        return Verdict(examined=1, unit="plan"), "nothing is pending, so nothing is to be proved"
-    if around.repository is None:
+    one = Verdict(examined=1, unit="plan")
+    if not context.config.require_staging_evidence:
+        settings = Verdict(examined=1, unit="settings")
+        return settings, "not required: require_staging_evidence = false"
+    if context.options.records_only:
+        return one, "a baseline runs nothing: it is shown to be there"
+    if not any(segment.files for segment in context.plan.segments):
+        return one, "nothing is pending, so nothing is to be proved"
+    repository, digest = context.repository, context.plan.digest
+    if repository is None:
         raise ProofFailed("there is no repository to look for evidence in")
-    digest = around.plan.digest
-    folder = around.repository.relative(around.config.root / around.config.audit)
+    folder = repository.relative(context.config.root / context.config.audit)
     seen = 0
-    for path, data in around.repository.evidence(Mode.STAGING, folder):
+    for path, data in repository.evidence(Mode.STAGING, folder):
         seen += 1
-        audit = json.loads(data)
-        # What an application's own tests were refused is found behind the COMMIT of staging.
-        failed = any(step["outcome"] == "failed" for step in audit["steps"])
-        proves = audit["plan"]["digest"] == digest and audit["run"]["outcome"] in _PROVED
-        if proves and not failed:
-            from pytest_housekeeping.evidence.audit import from_json
-
-            proved = from_json(data, name=path, intact=True)
-            if not proved.source.dirty:
-                return Verdict(examined=seen, unit="staging audits"), f"proved by {path}"
+        if _proves(data, path, digest):
+            return Verdict(examined=seen, unit="staging audits"), f"proved by {path}"
     raise ProofFailed(
         f"none of {seen} committed staging audits proves this plan ({digest[:12]})",
         why="what is promoted has to be exactly what was tried",
@@ -292,19 +199,16 @@ def _evidence(around: Production) -> Judgement:
     )
 
 
-def _error(rule: str, name: str, detail: str, fix: str) -> Finding:
-    return Finding(rule=rule, level=Level.ERROR, object=name, detail=detail, fix=fix)
+def _proves(data: bytes, path: str, digest: str) -> bool:
+    """Whether a staging audit says that all of this plan passed, on a clean work tree.
 
+    Raises EvidenceError for one that says so and was edited.
+    """
+    audit = json.loads(data)
+    # What an application's own tests were refused is found behind the COMMIT of staging.
+    failed = any(step["outcome"] == "failed" for step in audit["steps"])
+    if failed or audit["plan"]["digest"] != digest or audit["run"]["outcome"] not in _PROVED:
+        return False
+    from pytest_housekeeping.evidence.audit import from_json
 
-CHECKS: dict[str, Callable[[Production], Judgement]] = {
-    "server": _server,
-    "identity": _identity,
-    "privileges": _privileges,
-    "segments": _segments,
-    "history": _history,
-    "roles": _roles,
-    "drift": _drift,
-    "evidence": _evidence,
-    "baseline": baseline.verify,
-}
-__all__ = ["CHECKS", "role_attributes_query"]
+    return not from_json(data, name=path, intact=True).source.dirty

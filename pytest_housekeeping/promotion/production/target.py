@@ -1,90 +1,70 @@
-"""Production as a promotion meets it: the real database, its pin, its backup and what is proved."""
+"""The real database as a promotion's target: its schema before, and what it remembers after."""
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from functools import partial
 
-from pytest_housekeeping.checks.style.linter import Linting
-from pytest_housekeeping.config import Config
-from pytest_housekeeping.declarations.settings import load_config
-from pytest_housekeeping.errors import HousekeepingError, MisuseError, ProofFailed
-from pytest_housekeeping.evidence.git import open_repository
-from pytest_housekeeping.model import Applied, Kind, Mode, Verdict
-from pytest_housekeeping.plan.plan import AppliedFile, build
-from pytest_housekeeping.plan.test_discovery import TestNames
+from pytest_housekeeping.errors import HousekeepingError, ProofFailed
+from pytest_housekeeping.model import Applied, Step, TargetIdentity, Verdict
 from pytest_housekeeping.postgres import history
-from pytest_housekeeping.postgres.connection import Connection, LentConnection, locate
-from pytest_housekeeping.postgres.transaction import holder
-from pytest_housekeeping.promotion import prechecks
-from pytest_housekeeping.promotion.context import Source, Surroundings, source_of
-from pytest_housekeeping.promotion.production import backup
-from pytest_housekeeping.promotion.production import promotion_table as ledger
-from pytest_housekeeping.promotion.production.prechecks import CHECKS, role_attributes_query
-from pytest_housekeeping.promotion.production.target_address import (
-    Address,
-    closed_on_failure,
-    open_production,
-    read_address,
-)
-from pytest_housekeeping.promotion.target_pin import PIN_PATH, Pin, read_pin
-from pytest_housekeeping.server import Server, ServerSettings, start
-from pytest_housekeeping.snapshot import Bench, open_bench
+from pytest_housekeeping.postgres.connection import Connection, LentConnection
+from pytest_housekeeping.postgres.transaction import Transaction, holder
+from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.production import promotion_table
+from pytest_housekeeping.promotion.production.backup import Backup
+from pytest_housekeeping.promotion.production.target_address import Address, open_production
+from pytest_housekeeping.promotion.target import KeptFiles, record_applied
+from pytest_housekeeping.promotion.target_connection import TargetConnection
+from pytest_housekeeping.promotion.target_pin import PIN_PATH, pin_content
 from pytest_housekeeping.snapshot.difference import diff
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.sql.file import SqlFile
 
-if TYPE_CHECKING:
-    from pytest_housekeeping.declarations.rules import Rule
 
+class ProductionTarget:
+    """The database of the ``PG*_PROD`` variables, connected when the plan was made."""
 
-@dataclass(kw_only=True)
-class Production(Surroundings):
-    """The surroundings of a promotion: ``server`` is a throwaway one for what sql/ makes of an
-    empty server, ``bench`` the one that the backup is restored in."""
+    schema_changes: tuple[str, ...] = ()
 
-    address: Address
-    acknowledged_segments: int | None = None
-    accepted_drift: str | None = None
-    backup: backup.Backup = field(default_factory=backup.Backup)
-    bench: Bench | None = None
-    _fingerprint: Fingerprint | None = None
-
-    def migrator(self) -> LentConnection:
-        """The one connection to production."""
-        if self._migrator is None or self._migrator.closed:
-            self._migrator = open_production(self.address)
-        return self._migrator
+    def __init__(
+        self,
+        context: RunContext,
+        address: Address,
+        connection: LentConnection,
+        identity: TargetIdentity,
+        backup: Backup,
+    ) -> None:
+        self.address = address
+        self.backup = backup
+        self.connection = TargetConnection(
+            partial(open_production, address), opened=connection, identity=identity
+        )
+        self._context = context
+        self._fingerprint: Fingerprint | None = None
 
     @property
     def major(self) -> int:
-        """The major version of production's server."""
-        return self.migrator().info.server_version // 10000
-
-    @property
-    def pin(self) -> Pin | None:
-        return read_pin(self.config, self.repository)
-
-    @property
-    def pin_path(self) -> str:
-        return PIN_PATH
+        """The major version of the server."""
+        return self.connection.get().info.server_version // 10000
 
     def fingerprint(self) -> Fingerprint:
-        """The schema before anything is applied, read once."""
+        """The schema before anything is applied, read once. Raises ProofFailed."""
         if self._fingerprint is None:
             try:
-                self._fingerprint = self.read_fingerprint(self.migrator())
+                self._fingerprint = self.read_fingerprint(self.connection.get())
             except HousekeepingError as error:
-                raise self._named(error) from None
+                raise self.named(error) from None
         return self._fingerprint
 
-    def _named(self, error: HousekeepingError) -> HousekeepingError:
-        """Where another promotion is in the way, who it is and since when."""
-        held = holder(self.migrator())
+    def read_fingerprint(self, connection: Connection) -> Fingerprint:
+        """The schema as a connection sees it now."""
+        excluded = (self._context.config.history_schema,)
+        return read_fingerprint(connection, exclude_schemas=excluded)
+
+    def named(self, error: HousekeepingError) -> HousekeepingError:
+        """The error; where another promotion is in the way, who it is and since when."""
+        held = holder(self.connection.get())
         if held is None:
             return error
         return ProofFailed(
@@ -93,49 +73,8 @@ class Production(Surroundings):
             fix="wait for it to end, and run again",
         )
 
-    def read_fingerprint(self, connection: Connection) -> Fingerprint:
-        return read_fingerprint(connection, exclude_schemas=(self.config.history_schema,))
-
-    def precheck(self, name: str) -> tuple[Verdict, str]:
-        check = CHECKS.get(name)
-        return check(self) if check else prechecks.CHECKS[name](self)
-
-    def close(self) -> None:
-        if self.bench is not None:
-            self.bench.close()
-        super().close()
-
-    def promised_roles(self) -> dict[str, set[str]]:
-        """What sql/bootstrap/ makes of an empty server: each role with its attributes."""
-        before = self._bootstrap_roles()
-        prechecks.CHECKS["bootstrap"](self)
-        after = self._bootstrap_roles()
-        return {name: attributes for name, attributes in after.items() if name not in before}
-
-    def _bootstrap_roles(self) -> dict[str, set[str]]:
-        with self.superuser() as connection:
-            rows = connection.execute(role_attributes_query()).fetchall()
-        return {name: set(attributes) for name, *attributes in rows}
-
-    def back_up(self, name: str) -> tuple[Verdict, str]:
-        """One step of the backup phase."""
-        try:
-            return backup.STEPS[name](self)
-        except HousekeepingError as error:
-            raise self._named(error) from None
-
-    def finish(self, *, changed: bool) -> None:
-        """The schema as it is after the promotion, beside the one before it."""
-        if changed:
-            backup.take_after(self)
-
-    def artifacts(self) -> dict[Path, bytes]:
-        """The snapshots, and the pin where there is none yet."""
-        files = dict(self.backup.files)
-        pin = self.config.root / PIN_PATH
-        if self.after is not None and not pin.is_file():
-            files[pin] = pin_content(self)
-        return files
+    def announcement(self) -> Sequence[str]:
+        return ()
 
     def after_begin(self, connection: Connection, *, first: bool) -> None:
         """The schema and the history are still what was backed up and planned.
@@ -146,143 +85,59 @@ class Production(Surroundings):
             return
         now = self.read_fingerprint(connection)
         moved = [each.name for each in diff(self.fingerprint(), now)]
-        rows = history.applied(connection, self.config.history_schema)
-        if moved or [row.path for row in rows] != [past.path for past in self.plan.past]:
+        rows = history.applied(connection, self._context.config.history_schema)
+        if moved or [row.path for row in rows] != [past.path for past in self._context.plan.past]:
             raise ProofFailed(
                 f"the target changed after its backup: {', '.join(moved) or 'its history'}",
                 why="the backup would not be the state before this promotion",
                 fix="find out who else changes it, and run again",
             )
 
+    def before_file(self, connection: Connection, path: str) -> None:
+        """No rollback file is tried here."""
+
+    def judge_rollback(self, transaction: Transaction, step: Step) -> Verdict:  # noqa: ARG002
+        """A promotion undoes nothing. Raises ProofFailed."""
+        raise ProofFailed(f"{step.id}: this run undoes nothing", why="there is nothing to compare")
+
     def before_commit(
         self, connection: Connection, applied: Sequence[tuple[SqlFile, Applied]], segment: int
     ) -> None:
-        super().before_commit(connection, applied, segment)
-        if any(segment.files for segment in self.plan.segments):
+        record_applied(connection, self._context, applied)
+        if any(segment.files for segment in self._context.plan.segments):
             self.remember(connection, segment)
 
     def remember(self, connection: Connection, segment: int) -> None:
         """The schema that this segment leaves, on record in the database itself."""
-        ledger.record(
+        context = self._context
+        promotion_table.record(
             connection,
-            self.config.history_schema,
-            run=self.run_id,
-            commit=self.source.commit or "",
-            digest=self.plan.digest,
+            context.config.history_schema,
+            run=context.run.id,
+            commit=context.source.commit or "",
+            digest=context.plan.digest,
             segment=segment,
-            segments=len(self.plan.segments),
+            segments=len(context.plan.segments),
             fingerprint=self.read_fingerprint(connection),
         )
 
+    def after_run(self, *, changed: bool) -> None:
+        """The schema as it is after the promotion, beside the one before it."""
+        if changed:
+            self.backup.take_after(self.address.conninfo(), server_major=self.major)
 
-def prepare_production(
-    root: Path,
-    mode: Mode,
-    *,
-    tests: TestNames,
-    rules: Iterable[Rule] = (),
-    segments: int | None = None,
-    accepted_drift: str | None = None,
-    baseline: int | None = None,
-    canaries: bool = True,
-    commit: bool = True,
-    look_only: bool = False,
-) -> Production:
-    """Connect, read what is applied, and make the plan of the rest, or of a look at it.
+    @property
+    def kept(self) -> KeptFiles:
+        """The snapshots, and the pin where there is none yet."""
+        files = dict(self.backup.files)
+        pin = self._context.config.root / PIN_PATH
+        if self.backup.after is not None and not pin.is_file():
+            files[pin] = pin_content(self.connection.identity())
+        return KeptFiles(before=self.backup.before, after=self.backup.after, files=files)
 
-    Raises MisuseError for what is missing or uncommitted, ServerError and ProofFailed for a
-    connection that cannot be had or trusted. Nothing is changed.
-    """
-    config = load_config(root)
-    address = read_address(os.environ)
-    repository = open_repository(root)
-    source = source_of(config, repository)
-    if mode is Mode.PROD:
-        refuse_unattested(source)
-    connection = open_production(address)
-    server = linting = bench = None
-    with closed_on_failure(connection, address):
-        target = locate(connection)
-        past = past_of(history.applied(connection, config.history_schema))
-        _refuse_late_baseline(past, baseline)
-        plan = build(
-            config,
-            mode,
-            tests=tests,
-            rules=rules,
-            past=past,
-            baseline=baseline,
-            canaries=canaries,
-        )
-        if not look_only:
-            server = _replay_server(config, connection)
-            if mode is Mode.PROD:
-                bench = open_bench(connection.info.server_version // 10000)
-            if config.lint and plan.files:
-                files = [config.root / file.path for file in plan.files]
-                linting = Linting.start(files, root=root)
-    return Production(
-        config=config,
-        plan=plan,
-        source=source,
-        repository=repository,
-        commit=commit,
-        server=server,
-        secrets=(address.password,),
-        linting=linting,
-        bench=bench,
-        address=address,
-        acknowledged_segments=segments,
-        accepted_drift=accepted_drift,
-        records_only=baseline is not None,
-        _migrator=connection,
-        _target=target,
-    )
+    def proposal(self) -> str:
+        return ""
 
-
-def refuse_unattested(source: Source) -> None:
-    """A promotion attests a commit. Raises MisuseError for what is in none."""
-    if source.commit is None:
-        raise MisuseError(
-            f"nothing to attest: {source.reason}",
-            why="nobody could tell later what was promoted",
-            fix="commit the project to a git repository",
-        )
-    if source.dirty:
-        shown = ", ".join(source.dirty[:10])
-        raise MisuseError(
-            f"uncommitted changes: {shown}",
-            why="what would be promoted is in no commit, so nobody has reviewed it",
-            fix="commit or stash them",
-        )
-
-
-def _refuse_late_baseline(past: Sequence[AppliedFile], baseline: int | None) -> None:
-    if past and baseline is not None:
-        raise MisuseError(
-            f"--hk-baseline={baseline:04}, and {len(past)} files are on record already",
-            why="a baseline is the beginning of a history, and this database has one",
-            fix="promote without it",
-        )
-
-
-def past_of(rows: Iterable[history.Row]) -> tuple[AppliedFile, ...]:
-    """What stands, as a plan sees it."""
-    return tuple(
-        AppliedFile(path=row.path, sha256=row.sha256, kind=Kind(row.kind), commit=row.commit)
-        for row in rows
-    )
-
-
-def _replay_server(config: Config, connection: LentConnection) -> Server:
-    """As old as production where there is such a server, else the oldest that is newer."""
-    major = connection.info.server_version // 10000
-    version = 16 if major <= 16 else 18
-    return start(ServerSettings(kind=config.server, version=version, migrator=config.migrator))
-
-
-def pin_content(around: Production) -> bytes:
-    """The committed file that says which database is production."""
-    target = around.target()
-    content = {"system_identifier": target.system_identifier, "database": target.database}
-    return (json.dumps(content, indent=2) + "\n").encode()
+    def close(self) -> None:
+        self.backup.close()
+        self.connection.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import EvidenceError, MisuseError
 from pytest_housekeeping.evidence.git import Repository
 from pytest_housekeeping.evidence.git_branch import FETCH
-from pytest_housekeeping.model import Kind, Mode, RunOutcome, Target
+from pytest_housekeeping.model import Kind, Mode, RunOutcome, TargetIdentity
 from pytest_housekeeping.postgres.history import Row, in_effect
 from pytest_housekeeping.sql import file as sqlfile
 
@@ -41,6 +42,11 @@ class Reverted:
         return tuple(dict.fromkeys(row.run for row in self.rows))
 
     @property
+    def promoted_on(self) -> date:
+        """The day on which that schema still stood: exemptions that held then hold for it."""
+        return self.audit.run.started_at.date()
+
+    @property
     def audit(self) -> Audit:
         return self.audits[self.run]
 
@@ -56,7 +62,7 @@ def find_reverted(
     repository: Repository | None,
     rows: Sequence[Row],
     to: str,
-    target: Target,
+    target: TargetIdentity,
 ) -> Reverted:
     """What going back to the state before ``to`` undoes: a promotion by its run, or a migration
     by its number, and whatever was applied after it.
@@ -148,7 +154,7 @@ def _nothing(
     rows: Sequence[Row],
     standing: Sequence[Row],
     to: str,
-    target: Target,
+    target: TargetIdentity,
 ) -> MisuseError:
     """Why nothing can be undone by that name."""
     runs = list(dict.fromkeys(row.run for row in standing))
@@ -182,11 +188,11 @@ def _refusal(to: str, said: str, fix: str) -> MisuseError:
     return MisuseError(f"--hk-to={to} {said}", why=_WHY, fix=fix)
 
 
-def _is(system_identifier: str, database: str, target: Target) -> bool:
+def _is(system_identifier: str, database: str, target: TargetIdentity) -> bool:
     return (system_identifier, database) == (target.system_identifier, target.database)
 
 
-def _refuse_foreign(run: str, audit: Audit, target: Target) -> None:
+def _refuse_foreign(run: str, audit: Audit, target: TargetIdentity) -> None:
     there = audit.target
     if there is not None and not _is(there.system_identifier, there.database, target):
         raise MisuseError(

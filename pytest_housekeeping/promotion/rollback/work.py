@@ -20,8 +20,7 @@ from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.history import Row
 from pytest_housekeeping.postgres.view_dependents import standing_upon
-from pytest_housekeeping.promotion.applied import promoted_text
-from pytest_housekeeping.promotion.production.target import past_of
+from pytest_housekeeping.promotion.applied import applied_files, promoted_text
 from pytest_housekeeping.promotion.rollback.selection import Reverted
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.file import SqlFile
@@ -58,7 +57,7 @@ def gather_work(
     older = _last_by_path(reverted.standing)
 
     def text_of(row: Row) -> str:
-        return promoted_text(config.root, repository, past_of([row])[0])
+        return promoted_text(config.root, repository, applied_files([row])[0])
 
     now = {path: text_of(row) for path, row in newest.items()}
     touched = [row.path for row in reverted.rows if row.kind in _REPEATABLE]

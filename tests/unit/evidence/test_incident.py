@@ -13,24 +13,27 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.evidence.report.incident import incident_report
 from pytest_housekeeping.evidence.secrets import Secrets
 from pytest_housekeeping.model import Mode, RunOutcome
+from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.promotion.incident_files import write_incident
-from pytest_housekeeping.promotion.rollback.target import Rollback
+from pytest_housekeeping.promotion.rollback.selection import Reverted
 from support.evidence_samples import START, failed_sample, sample
 
 PASSWORD = "correct-horse-7-battery-STAPLE"
 
 
-def surroundings(root: Path, mode: Mode, *, asked: bool = False, proposal: str = "") -> Any:
+def context(root: Path, mode: Mode, *, asked: bool = False) -> Any:
     """What is asked of a run when its incident is written."""
     return SimpleNamespace(
         config=Config(root=root, incident_on_failure=asked),
-        plan=SimpleNamespace(mode=mode),
-        started_at=START,
-        run_id="r1",
+        rules=rules_of(mode),
+        run=SimpleNamespace(id="r1", started_at=START),
         reverted_audits=(),
-        schema_changes=(),
-        proposal=lambda: proposal,
     )
+
+
+def target(proposal: str = "") -> Any:
+    """What is asked of the database that was changed."""
+    return SimpleNamespace(schema_changes=(), proposal=lambda: proposal)
 
 
 @pytest.mark.parametrize("outcome", RunOutcome)
@@ -38,29 +41,30 @@ def test_a_promotion_has_one_where_it_is_asked_for_and_it_did_not_go_through(
     tmp_path: Path, outcome: RunOutcome
 ) -> None:
     audit = sample(outcome)
-    asked = surroundings(tmp_path, Mode.PROD, asked=True)
-    silent = surroundings(tmp_path, Mode.PROD)
+    asked = context(tmp_path, Mode.PROD, asked=True)
+    silent = context(tmp_path, Mode.PROD)
     went_wrong = outcome in ("rolled_back", "promoted_in_part", "unknown")
 
-    assert write_incident(silent, audit, Secrets()) == {}
-    assert bool(write_incident(asked, audit, Secrets())) is went_wrong
+    assert write_incident(silent, target(), audit, Secrets()) == {}
+    assert bool(write_incident(asked, target(), audit, Secrets())) is went_wrong
     assert (tmp_path / "ops/incidents").exists() is went_wrong
 
 
 def test_a_rollback_always_has_one_and_staging_and_a_watch_never(tmp_path: Path) -> None:
     for mode, written in ((Mode.ROLLBACK, True), (Mode.STAGING, False), (Mode.VERIFY, False)):
-        around = surroundings(tmp_path, mode, asked=True)
-        files = write_incident(around, sample(RunOutcome.ROLLED_BACK, mode), Secrets())
+        run = context(tmp_path, mode, asked=True)
+        files = write_incident(run, target(), sample(RunOutcome.ROLLED_BACK, mode), Secrets())
         assert bool(files) is written
         assert all(path.read_bytes() == content for path, content in files.items())
 
 
 def test_a_password_is_in_neither_file(tmp_path: Path) -> None:
     """It may stand in a message of the server, or in a function's body of the proposal."""
-    around = surroundings(tmp_path, Mode.ROLLBACK, proposal=f"SELECT '{PASSWORD}';\n")
+    there = target(f"SELECT '{PASSWORD}';\n")
     audit = failed_sample(Mode.ROLLBACK)
     run = audit.run.model_copy(update={"message": f"refused with {PASSWORD}"})
-    files = write_incident(around, audit.model_copy(update={"run": run}), Secrets([PASSWORD]))
+    audit = audit.model_copy(update={"run": run})
+    files = write_incident(context(tmp_path, Mode.ROLLBACK), there, audit, Secrets([PASSWORD]))
 
     assert sorted(path.suffix for path in files) == [".md", ".sql"]
     for path in files:
@@ -82,7 +86,6 @@ def test_a_failed_check_is_told_with_its_repair_and_markup_is_text() -> None:
 
 def test_exemptions_are_judged_by_the_day_on_which_that_schema_was_promoted() -> None:
     """One that has ended since must not keep a schema from coming back."""
-    around: Any = SimpleNamespace(reverted=SimpleNamespace(audit=sample()))
-    day = Rollback.today.fget  # type: ignore[attr-defined]
+    reverted = Reverted(run="r1", rows=(), standing=(), audits={"r1": sample()})
 
-    assert day(around) == date(2027, 1, 2)
+    assert reverted.promoted_on == date(2027, 1, 2)

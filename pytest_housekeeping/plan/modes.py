@@ -1,0 +1,102 @@
+"""What differs by mode, in one table: what a run may do, must show first, and leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pytest_housekeeping.model import Mode
+
+ALWAYS, ON_FAILURE, NEVER = "always", "on_failure", "never"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModeRules:
+    """The rules of one mode.
+
+    ``prechecks`` are the names of its prechecks, in order; ``confirm`` the word that
+    ``--hk-confirm`` has to hold, "" where nothing real is changed. The database of a ``throwaway``
+    mode is made for the run: seeds, tripwires, mutants, round trips and the applications' own
+    tests belong to it. A mode that ``watches`` applies nothing and reports everything that is
+    wrong instead of stopping at the first. One that ``backs_up`` proves a backup before it changes
+    anything. The evidence of a ``logged`` mode is appended to one branch; otherwise each run has a
+    branch of its own, to be merged.
+    """
+
+    prechecks: tuple[str, ...]
+    confirm: str = ""
+    throwaway: bool = False
+    watches: bool = False
+    backs_up: bool = False
+    logged: bool = False
+    undoes: bool = False
+    incident: str = NEVER
+
+    @property
+    def changes_production(self) -> bool:
+        return bool(self.confirm)
+
+
+_RULES: Mapping[Mode, ModeRules] = {
+    Mode.STAGING: ModeRules(
+        prechecks=(
+            "files",
+            "code",
+            "worktree",
+            "server",
+            "capacity",
+            "bootstrap",
+            "history",
+            "roles",
+        ),
+        throwaway=True,
+        logged=True,
+    ),
+    Mode.PROD: ModeRules(
+        prechecks=(
+            "files",
+            "code",
+            "worktree",
+            "server",
+            "identity",
+            "segments",
+            "history",
+            "evidence",
+            "capacity",
+            "roles",
+            "privileges",
+            "drift",
+        ),
+        confirm="PROMOTE",
+        backs_up=True,
+        incident=ON_FAILURE,
+    ),
+    Mode.VERIFY: ModeRules(
+        prechecks=("code", "worktree", "server", "identity", "history", "roles", "drift"),
+        watches=True,
+        logged=True,
+    ),
+    Mode.ROLLBACK: ModeRules(
+        prechecks=(
+            "files",
+            "worktree",
+            "server",
+            "identity",
+            "promotion",
+            "segments",
+            "history",
+            "evidence",
+            "privileges",
+            "drift",
+        ),
+        confirm="ROLLBACK",
+        backs_up=True,
+        undoes=True,
+        incident=ALWAYS,
+    ),
+}
+
+
+def rules_of(mode: Mode) -> ModeRules:
+    """The rules of a mode; every mode has its own."""
+    return _RULES[mode]

@@ -1,0 +1,149 @@
+"""The command line, checked: which options go with which mode, and what the run is asked to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.declarations.boundaries import parse_boundaries
+from pytest_housekeeping.declarations.settings import load_config
+from pytest_housekeeping.errors import HousekeepingError
+from pytest_housekeeping.model import Mode
+from pytest_housekeeping.plan.modes import ModeRules, rules_of
+from pytest_housekeeping.plan.test_discovery import TestNames
+from pytest_housekeeping.plugin.refusals import misuse
+from pytest_housekeeping.promotion.options import RunOptions
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _OnlyIn:
+    """An option that is refused in the modes that it does not belong to."""
+
+    option: str
+    belongs: Callable[[ModeRules], bool]
+    why: str
+    fix: str
+
+
+_ONLY_IN = (
+    _OnlyIn(
+        option="--hk-no-canary",
+        belongs=lambda rules: rules.watches,
+        why="what is promoted is proved in full, and a canary is rolled back in any case",
+        fix="leave it out; it belongs to --hk-mode=verify",
+    ),
+    _OnlyIn(
+        option="--hk-write-baseline",
+        belongs=lambda rules: rules.throwaway,
+        why="what is let stand is decided on a throwaway database, and committed",
+        fix="pytest --hk-mode=staging --hk-write-baseline",
+    ),
+    _OnlyIn(
+        option="--hk-mutate",
+        belongs=lambda rules: rules.throwaway,
+        why="a slip is planted in a throwaway database and never in a real one",
+        fix="pytest --hk-mode=staging --hk-mutate",
+    ),
+)
+
+
+def run_options(config: pytest.Config) -> RunOptions:
+    """What the command line asks for, and how pytest finds tests."""
+    option = config.option
+    return RunOptions(
+        root=config.rootpath,
+        mode=Mode(option.hk_mode),
+        tests=TestNames(
+            files=tuple(config.getini("python_files")),
+            functions=tuple(config.getini("python_functions")),
+            classes=tuple(config.getini("python_classes")),
+        ),
+        rules=tuple(r for rules in config.hook.pytest_housekeeping_rules() for r in rules),
+        commit=not option.hk_no_commit,
+        look_only=option.collectonly,
+        staging_url=option.hk_staging_url,
+        keep=bool(option.hk_keep),
+        write_baseline=bool(option.hk_write_baseline),
+        mutate=bool(option.hk_mutate),
+        segments=option.hk_segments,
+        accepted_drift=option.hk_accept_drift,
+        baseline=option.hk_baseline,
+        canaries=not option.hk_no_canary,
+        to=option.hk_to or "",
+    )
+
+
+def default_paths(root: Path, mode: str) -> list[str]:
+    """What an active run collects when no path is given: the configured folders that are there.
+
+    In staging the applications' tests as well. What is wrong with the settings is said later.
+    """
+    settings, rules = settings_of(root), rules_of(Mode(mode))
+    found = [root / settings.sql]
+    if not rules.undoes:
+        # In a rollback, the checks on disk are those of the schema that is undone.
+        found.append(root / settings.checks)
+    if rules.throwaway:
+        found += [root / path for path in _tests_of_applications(root, settings)]
+    return [str(path) for path in found if path.exists()]
+
+
+def settings_of(root: Path) -> Config:
+    """The settings, or the defaults where they cannot be read."""
+    try:
+        return load_config(root)
+    except HousekeepingError:
+        return Config(root=root)
+
+
+def refuse_unusable(config: pytest.Config) -> None:
+    """Raises pytest.UsageError for options and plugins with which no mode can run."""
+    option, rules = config.option, rules_of(Mode(config.option.hk_mode))
+    if not config.pluginmanager.hasplugin("python"):
+        raise misuse(
+            "pytest's own python plugin is switched off",
+            why="the tests under checks/ could not be collected",
+            fix="remove -p no:python",
+        )
+    if getattr(option, "numprocesses", None) or getattr(option, "tx", None):
+        raise misuse(
+            "-n spreads the items over processes",
+            why="a promotion is one transaction, and a transaction belongs to one process",
+            fix="run it without -n",
+        )
+    _refuse_target_of_rollback(option.hk_to, option.hk_mode, rules)
+    for each in _ONLY_IN:
+        given = getattr(option, each.option[2:].replace("-", "_"))
+        if given and not each.belongs(rules):
+            found = f"{each.option} with --hk-mode={option.hk_mode}"
+            raise misuse(found, why=each.why, fix=each.fix)
+    if not config.pluginmanager.hasplugin("html"):
+        raise misuse(
+            "pytest-html is switched off or not installed",
+            why="the report is part of the evidence of a run",
+            fix="remove -p no:html, or install pytest-html",
+        )
+
+
+def _refuse_target_of_rollback(to: str | None, mode: str, rules: ModeRules) -> None:
+    if bool(to) != rules.undoes:
+        given = f"--hk-to={to}" if to else "no --hk-to"
+        raise misuse(
+            f"{given} with --hk-mode={mode}",
+            why="what is undone is named, and nothing else is undone",
+            fix="pytest --hk-mode=rollback --hk-to=RUN (the id of a promotion; its audit and the"
+            " head of its report bear it), or a migration's number; with --collect-only first",
+        )
+
+
+def _tests_of_applications(root: Path, settings: Config) -> list[str]:
+    declared = root / settings.checks / "boundaries.toml"
+    try:
+        boundaries = parse_boundaries(declared.read_text(encoding="utf-8"))
+    except (HousekeepingError, OSError, UnicodeDecodeError):
+        return []
+    return [path for app in boundaries.apps for path in app.tests]

@@ -1,0 +1,237 @@
+"""The batch of a segment: its open transaction, the files applied in it, and the way back.
+
+Nothing of a batch is in the database before its COMMIT. A file that met somebody else's lock is
+therefore tried again with everything before it, in a new transaction, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from pytest_housekeeping.errors import HousekeepingError, SqlFailed
+from pytest_housekeeping.model import Applied, Phase, Step
+from pytest_housekeeping.postgres.connection import BACK, Connection
+from pytest_housekeeping.postgres.transaction import Transaction, begin
+from pytest_housekeeping.promotion import autocommit
+from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.target import Target
+from pytest_housekeeping.sql.file import SqlFile
+
+# lock_not_available, deadlock_detected, serialization_failure: another attempt may succeed.
+RETRIED = ("55P03", "40P01", "40001")
+ATTEMPTS = 5
+
+
+@dataclass(kw_only=True)
+class Batch:
+    """The files of the present segment, in its transaction.
+
+    ``applied`` are those in the open transaction, ``outside`` those that no transaction can hold
+    and that were run by themselves since the last COMMIT; ``checked_in`` the transactions that
+    checks ran in. ``ended_unseen`` is set when something ended the transaction behind our back
+    and the server does not say that it was rolled back.
+    """
+
+    context: RunContext
+    target: Target
+    transaction: Transaction | None = None
+    upcoming: Sequence[Step | None] = ()
+    begun: bool = False
+    committed_before: bool = False
+    ended_unseen: bool = False
+    locks_held_s: float = 0.0
+    attempts: list[str] = field(default_factory=list)
+    applied: list[tuple[SqlFile, Applied]] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+    checked_in: set[str] = field(default_factory=set)
+    _ahead: dict[str, Future[Applied]] = field(default_factory=dict)
+    _worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=1))
+
+    def opened(self) -> Transaction:
+        """The open transaction; begun when it is first asked for."""
+        if self.transaction is None:
+            self.begun = True
+            self.transaction = begin(
+                self.target.connection.get(),
+                self.context.config,
+                watching=self.context.rules.watches,
+                read_only=not self.context.plan.canaries,
+            )
+            first = not (self.committed_before or self.outside)
+            self.target.after_begin(self.transaction.connection, first=first)
+        return self.transaction
+
+    def apply(self, step: Step) -> Applied:
+        """Apply the file of a step, and let the server go on with what runs next.
+
+        Raises SqlFailed when PostgreSQL refuses it, also after the last of several attempts; the
+        batch is rolled back then.
+        """
+        file = self.context.files.of(step)
+        ahead = self._ahead.get(step.id)
+        try:
+            applied = ahead.result() if ahead else self._file(file)
+        except SqlFailed as error:
+            self.roll_back(keep_files=True)
+            if error.sqlstate not in RETRIED or file.transaction == "none":
+                raise
+            applied = self._apply_again(file, error)
+        except HousekeepingError:
+            self.roll_back()
+            raise
+        self._ahead.pop(step.id, None)
+        self.applied.append((file, applied))
+        self._run_ahead(step)
+        return applied
+
+    @contextmanager
+    def check_savepoint(self) -> Iterator[Connection]:
+        """The connection for one check: in a savepoint that is rolled back whatever happens.
+
+        Raises ProofFailed when the transaction is not the one that it was before the check.
+        """
+        transaction = self.opened()
+        self.checked_in.add(transaction.xid)
+        if transaction.connection.info.transaction_status is not TransactionStatus.INTRANS:
+            transaction.prove()
+        transaction.connection.execute("SAVEPOINT hk_check")
+        try:
+            yield transaction.connection
+        except BaseException:
+            if not transaction.connection.closed:
+                transaction.connection.execute(BACK)
+            raise
+        transaction.prove(first=BACK)
+
+    def seal(self) -> None:
+        """Nothing more is applied: deferred constraints are checked. Raises SqlFailed."""
+        wait(self._ahead.values())
+        transaction = self.opened()
+        if not transaction.sealed:
+            try:
+                transaction.seal()
+            except SqlFailed:
+                self.roll_back()
+                raise
+
+    def detach(self) -> None:
+        """The transaction has ended, or nobody knows: nothing more is done in it."""
+        if self.transaction is not None:
+            self.locks_held_s = max(self.locks_held_s, self.transaction.locks_held_s)
+        self.transaction = None
+
+    def committed(self) -> None:
+        """What was applied is in the database: the next segment begins with nothing."""
+        self.detach()
+        self.committed_before = True
+        self.applied.clear()
+        self.outside.clear()
+        self.checked_in.clear()
+
+    def roll_back(self, *, keep_files: bool = False) -> None:
+        """Undo what is not committed. Never raises: a lost connection has rolled back as well."""
+        if self.transaction is None:
+            return
+        connection, xid = self.transaction.connection, self.transaction.xid
+        self.detach()
+        running = [each for each in self._ahead.values() if not (each.cancel() or each.done())]
+        for future in running:
+            connection.cancel_safe()
+            future.exception()
+        self._ahead.clear()
+        if not keep_files:
+            self.applied.clear()
+        if connection.closed:
+            return
+        if connection.info.transaction_status is TransactionStatus.IDLE:
+            # Something has ended it behind our back: what is said of the run must be true then.
+            self.ended_unseen = self.target.connection.status_of(xid) != "aborted"
+            return
+        try:
+            connection.execute("ROLLBACK")
+        except psycopg.Error:
+            connection.close()
+
+    def _apply_again(self, file: SqlFile, error: SqlFailed) -> Applied:
+        """The whole batch once more, up to and with this file: somebody else held a lock.
+
+        Nothing was committed, so nothing is lost by beginning again. Raises the last refusal.
+        """
+        for attempt in range(2, ATTEMPTS + 1):
+            self.attempts.append(f"attempt {attempt - 1}: {error.found.splitlines()[0]}")
+            jitter = random.uniform(0.5, 1.5)  # noqa: S311
+            time.sleep(jitter * 0.1 * 2**attempt)
+            try:
+                again = [(earlier, self._file(earlier)) for earlier, _ in self.applied]
+                applied = self._file(file)
+            except SqlFailed as failure:
+                self.roll_back(keep_files=True)
+                if failure.sqlstate not in RETRIED:
+                    raise
+                error = failure
+                continue
+            self.applied[:] = again
+            return applied
+        raise SqlFailed(
+            f"{error.found}\nthe batch was tried {ATTEMPTS} times",
+            why="somebody else holds what the batch needs",
+            fix="look at pg_stat_activity for long transactions, and promote at a quieter time",
+        )
+
+    def _file(self, file: SqlFile) -> Applied:
+        text = self.context.files.text(file)
+        if self.context.options.records_only:
+            self.opened()
+            return Applied(statements=file.statements, rows=0, duration_s=0.0)
+        if file.transaction == "none":
+            return self._apply_outside(file, text)
+        transaction = self.opened()
+        self.target.before_file(transaction.connection, file.path)
+        return transaction.apply(file, text)
+
+    def _apply_outside(self, file: SqlFile, text: str) -> Applied:
+        """A file that no transaction can hold: in autocommit, and there until it is recorded."""
+        connection = self.target.connection.get()
+        if not self.begun:
+            self.target.after_begin(connection, first=True)
+        self.begun = True
+        started = time.perf_counter()
+        resumed = autocommit.apply(connection, file, text)
+        self.outside.append(file.path)
+        duration = time.perf_counter() - started
+        return Applied(statements=1, rows=0, duration_s=duration, put_back=resumed)
+
+    def _run_ahead(self, step: Step) -> None:
+        """Let the server work on the next files while pytest reports this one.
+
+        Only as far as nothing else runs between them, and in this transaction; the outcome of
+        each is looked at when its own item runs.
+        """
+        if self.context.options.records_only:
+            return
+        for upcoming in self.upcoming:
+            if (
+                upcoming is None
+                or upcoming.phase not in (Phase.APPLY, Phase.SEED)
+                or upcoming.segment != step.segment
+                or self.transaction is None
+            ):
+                return
+            if upcoming.id in self._ahead:
+                continue
+            if upcoming.path in self.context.plan.rollbacks.ends:
+                return  # its schema is read before it is applied
+            file = self.context.files.of(upcoming)
+            try:
+                text = self.context.files.text(file)
+            except (HousekeepingError, OSError):
+                return  # its own item says so
+            self._ahead[upcoming.id] = self._worker.submit(self.transaction.apply, file, text)

@@ -1,0 +1,148 @@
+"""Production's roles: whether they are those of staging, and whether they suffice to promote."""
+
+from __future__ import annotations
+
+from pytest_housekeeping.model import Verdict
+from pytest_housekeeping.promotion import prechecks
+from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.prechecks import Judgement, error
+from pytest_housekeeping.promotion.production.target import ProductionTarget
+from pytest_housekeeping.promotion.replay import run_bootstrap
+from pytest_housekeeping.promotion.throwaway import Throwaway
+from pytest_housekeeping.sql.identifiers import quoted
+
+
+def check_privileges(context: RunContext, target: ProductionTarget) -> Judgement:
+    """The promoter may lock and dump every table, act as each role, and create where it must."""
+    roles = list(context.plan.contracts.roles)
+    objects = context.plan.contracts.objects
+    schemas = list(objects.schemas) if objects else []
+    rows = (
+        target.connection.get()
+        .execute(_PRIVILEGES, {"roles": roles, "schemas": schemas})
+        .fetchall()
+    )
+    user = target.connection.identity().user
+    findings = [
+        error("privilege", name, detail.format(user=user), fix.format(user=quoted(user), name=name))
+        for kind, name, held in rows
+        if not held
+        for detail, fix in (_LACKING[kind],)
+    ]
+    verdict = Verdict(examined=len(rows), unit="privileges", findings=tuple(findings))
+    return verdict, f"{len(rows)} privileges of {user}"
+
+
+_LACKING = {
+    "dump": (
+        "{user} may not read it, and pg_dump locks every table it dumps",
+        "GRANT SELECT ON {name} TO {user};",
+    ),
+    "role": (
+        "{user} cannot act as it, so nothing could be shown as that role",
+        "GRANT {name} TO {user};",
+    ),
+    "create": (
+        "{user} may not create in it",
+        "GRANT CREATE ON SCHEMA {name} TO {user};",
+    ),
+    "database": (
+        "{user} may not create schemas in it, and the batch or its history needs one",
+        "GRANT CREATE ON DATABASE {name} TO {user};",
+    ),
+}
+_PRIVILEGES = """
+SELECT 'database', pg_catalog.quote_ident(pg_catalog.current_database()),
+       pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')
+UNION ALL
+SELECT 'role', pg_catalog.quote_ident(r.rolname),
+       pg_catalog.pg_has_role(current_user, r.oid, 'MEMBER')
+FROM pg_catalog.pg_roles AS r WHERE r.rolname = ANY (%(roles)s)
+UNION ALL
+SELECT 'create', pg_catalog.quote_ident(n.nspname),
+       pg_catalog.has_schema_privilege(n.oid, 'CREATE')
+FROM pg_catalog.pg_namespace AS n WHERE n.nspname = ANY (%(schemas)s)
+UNION ALL
+SELECT 'dump', pg_catalog.format('%%I.%%I', n.nspname, c.relname),
+       pg_catalog.has_table_privilege(c.oid, 'SELECT')
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
+AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+ORDER BY 1, 2
+"""
+
+
+def check_roles(context: RunContext, target: ProductionTarget, throwaway: Throwaway) -> Judgement:
+    """The roles that sql/bootstrap/ promises are there, with the attributes it gives them."""
+    promised = _promised_roles(context, throwaway)
+    rows = target.connection.get().execute(
+        f"SELECT rolname, {_ATTRIBUTES} FROM pg_catalog.pg_roles ORDER BY 1"
+    )
+    actual = {name: set(attributes) for name, *attributes in rows.fetchall()}
+    findings = []
+    for name, attributes in promised.items():
+        if name not in actual:
+            findings.append(
+                error(
+                    "role-missing",
+                    name,
+                    "is made by sql/bootstrap/ in staging and is no role of this server",
+                    f"CREATE ROLE {quoted(name)} {' '.join(sorted(attributes - {''}))};",
+                )
+            )
+        elif actual[name] != attributes:
+            lacks = " ".join(sorted(attributes - actual[name]))
+            findings.append(
+                error(
+                    "role-attributes",
+                    name,
+                    f"is {' '.join(sorted(actual[name]))}; staging proved it as"
+                    f" {' '.join(sorted(attributes))}",
+                    f"ALTER ROLE {quoted(name)} {lacks};",
+                )
+            )
+    declared, said = prechecks.roles(
+        context, target.connection.get(), target.connection.identity().user
+    )
+    verdict = Verdict(
+        examined=len(promised) + declared.examined,
+        unit="roles",
+        findings=(*findings, *declared.findings),
+    )
+    return verdict, ", ".join(sorted({*promised, *said.split(", ")}))
+
+
+_ATTRIBUTES = ", ".join(
+    f"CASE WHEN {column} THEN '{word}' ELSE 'NO{word}' END"
+    for column, word in (
+        ("rolsuper", "SUPERUSER"),
+        ("rolbypassrls", "BYPASSRLS"),
+        ("rolcreaterole", "CREATEROLE"),
+        ("rolcreatedb", "CREATEDB"),
+        ("rolreplication", "REPLICATION"),
+        ("rolcanlogin", "LOGIN"),
+        ("rolinherit", "INHERIT"),
+    )
+)
+
+
+def _attributes_query() -> str:
+    """Name and attributes of every role that is not PostgreSQL's own."""
+    return (
+        f"SELECT rolname, {_ATTRIBUTES} FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_' ORDER BY 1"
+    )
+
+
+def _promised_roles(context: RunContext, throwaway: Throwaway) -> dict[str, set[str]]:
+    """What sql/bootstrap/ makes of an empty server: each role with its attributes."""
+    before = _attributes_by_role(throwaway)
+    run_bootstrap(context, throwaway)
+    after = _attributes_by_role(throwaway)
+    return {name: attributes for name, attributes in after.items() if name not in before}
+
+
+def _attributes_by_role(throwaway: Throwaway) -> dict[str, set[str]]:
+    with throwaway.superuser() as connection:
+        rows = connection.execute(_attributes_query()).fetchall()
+    return {name: set(attributes) for name, *attributes in rows}

@@ -1,0 +1,149 @@
+"""A run on production, put together: connected, what is applied read, the rest planned."""
+
+from __future__ import annotations
+
+import os
+
+from pytest_housekeeping.checks.style.linter import Linting
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.declarations.settings import load_config
+from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.evidence.git import open_repository
+from pytest_housekeeping.evidence.records import SourceFacts
+from pytest_housekeeping.evidence.secrets import Secrets
+from pytest_housekeeping.plan.modes import rules_of
+from pytest_housekeeping.plan.plan import Plan, build
+from pytest_housekeeping.postgres import history
+from pytest_housekeeping.postgres.connection import LentConnection, locate
+from pytest_housekeeping.promotion.app_connections import AppConnections
+from pytest_housekeeping.promotion.applied import applied_files
+from pytest_housekeeping.promotion.context import RunContext, planned_files, source_of
+from pytest_housekeeping.promotion.dispatch import Checks
+from pytest_housekeeping.promotion.options import RunOptions
+from pytest_housekeeping.promotion.production.backup import Backup
+from pytest_housekeeping.promotion.production.prechecks import (
+    production_backup,
+    production_prechecks,
+)
+from pytest_housekeeping.promotion.production.target import ProductionTarget
+from pytest_housekeeping.promotion.production.target_address import (
+    Address,
+    closed_on_failure,
+    open_production,
+    read_address,
+)
+from pytest_housekeeping.promotion.run import Run
+from pytest_housekeeping.promotion.run_facts import new_run
+from pytest_housekeeping.promotion.throwaway import Throwaway
+from pytest_housekeeping.server import Server, ServerSettings, start
+from pytest_housekeeping.snapshot import Bench, open_bench
+
+
+def start_production(options: RunOptions) -> Run:
+    """Connect, read what is applied, and make the plan of the rest, or of a look at it.
+
+    Raises MisuseError for what is missing or uncommitted, ServerError and ProofFailed for a
+    connection that cannot be had or trusted. Nothing is changed.
+    """
+    config = load_config(options.root)
+    rules = rules_of(options.mode)
+    address = read_address(os.environ)
+    repository = open_repository(options.root)
+    source = source_of(config, repository)
+    if rules.changes_production:
+        refuse_unattested(source)
+    connection = open_production(address)
+    server = linting = bench = None
+    with closed_on_failure(connection, address):
+        identity = locate(connection)
+        plan = _plan(config, options, connection)
+        if not options.look_only:
+            server = _replay_server(config, connection)
+            if rules.backs_up:
+                bench = open_bench(major_of(connection))
+            if config.lint and plan.files:
+                files = [config.root / file.path for file in plan.files]
+                linting = Linting.start(files, root=config.root)
+    context = RunContext(
+        run=new_run(options.mode),
+        options=options,
+        config=config,
+        plan=plan,
+        source=source,
+        repository=repository,
+        files=planned_files(config, plan),
+    )
+    backup = new_backup(context, address, bench)
+    target = ProductionTarget(context, address, connection, identity, backup)
+    throwaway = Throwaway(server, config)
+    apps = AppConnections(plan, throwaway.database)
+    checks = Checks(context, apps, throwaway.superuser)
+    return Run(
+        context=context,
+        target=target,
+        checks=checks,
+        apps=apps,
+        prechecks=production_prechecks(context, target, throwaway, checks),
+        backup=production_backup(target),
+        throwaway=throwaway,
+        linting=linting,
+        secrets=(address.password,),
+    )
+
+
+def refuse_unattested(source: SourceFacts) -> None:
+    """A promotion attests a commit. Raises MisuseError for what is in none."""
+    if source.commit is None:
+        raise MisuseError(
+            f"nothing to attest: {source.reason}",
+            why="nobody could tell later what was promoted",
+            fix="commit the project to a git repository",
+        )
+    if source.dirty:
+        shown = ", ".join(source.dirty[:10])
+        raise MisuseError(
+            f"uncommitted changes: {shown}",
+            why="what would be promoted is in no commit, so nobody has reviewed it",
+            fix="commit or stash them",
+        )
+
+
+def new_backup(context: RunContext, address: Address, bench: Bench | None) -> Backup:
+    """A backup that nothing was put into yet."""
+    return Backup(
+        root=context.config.root,
+        audit=context.config.audit,
+        started_at=context.run.started_at,
+        secrets=Secrets([address.password]),
+        bench=bench,
+    )
+
+
+def major_of(connection: LentConnection) -> int:
+    """The major version of the server behind a connection."""
+    return connection.info.server_version // 10000
+
+
+def _plan(config: Config, options: RunOptions, connection: LentConnection) -> Plan:
+    applied = applied_files(history.applied(connection, config.history_schema))
+    if applied and options.baseline is not None:
+        raise MisuseError(
+            f"--hk-baseline={options.baseline:04}, and {len(applied)} files are on record already",
+            why="a baseline is the beginning of a history, and this database has one",
+            fix="promote without it",
+        )
+    return build(
+        config,
+        options.mode,
+        tests=options.tests,
+        rules=options.rules,
+        past=applied,
+        baseline=options.baseline,
+        canaries=options.canaries,
+    )
+
+
+def _replay_server(config: Config, connection: LentConnection) -> Server:
+    """As old as production where there is such a server, else the oldest that is newer."""
+    version = 16 if major_of(connection) <= 16 else 18
+    return start(ServerSettings(kind=config.server, version=version, migrator=config.migrator))

@@ -1,0 +1,99 @@
+"""Files applied outside of a promotion: history replayed, bootstrap, a baseline compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+
+import psycopg
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.errors import HousekeepingError
+from pytest_housekeeping.model import Verdict
+from pytest_housekeeping.postgres.connection import Connection, LentConnection
+from pytest_housekeeping.postgres.transaction import begin, explain
+from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.throwaway import Throwaway
+from pytest_housekeeping.sql import file as sqlfile
+from pytest_housekeeping.sql.file import SqlFile
+
+File = tuple[SqlFile, str]
+
+
+def run_bootstrap(context: RunContext, throwaway: Throwaway) -> Judgement:
+    """sql/bootstrap/ makes, as superuser, what the real server already has."""
+    paths = context.plan.bootstrap
+    with throwaway.superuser() as connection:
+        for path in paths:
+            text = sqlfile.decode((context.config.root / path).read_bytes(), path)
+            _run_plain(connection, path, text, throwaway)
+    return Verdict(examined=len(paths), unit="bootstrap files"), f"{len(paths)} files"
+
+
+def replay_applied(
+    context: RunContext,
+    connection: LentConnection,
+    throwaway: Throwaway,
+    before_file: Callable[[Connection, str], None],
+) -> None:
+    """What was promoted before, segment by segment and unverified: it was proved when it was made.
+
+    Raises what PostgreSQL refuses, and ProofFailed for a text that is nowhere to be found.
+    """
+    past = context.plan.past
+    for segment in sorted({entry.segment for entry in past}):
+        files: list[File] = []
+        for entry in (entry for entry in past if entry.segment == segment):
+            text = context.applied_text(entry)
+            # Parsed, so that it runs under the same headers as it did.
+            files.append((sqlfile.examined(entry.path, entry.kind, text, entry.sha256), text))
+        apply_segment(context.config, connection, files, throwaway, before_file)
+
+
+def apply_segment(
+    config: Config,
+    connection: LentConnection,
+    files: Sequence[File],
+    throwaway: Throwaway,
+    before_file: Callable[[Connection, str], None] = lambda *_: None,
+) -> None:
+    """Files that share a transaction, or the one that no transaction can hold; committed."""
+    if any(file.transaction == "none" for file, _ in files):
+        for file, text in files:
+            _run_plain(connection, file.path, text, throwaway)
+        return
+    transaction = begin(connection, config)
+    try:
+        for file, text in files:
+            before_file(connection, file.path)
+            transaction.apply(file, text)
+        transaction.seal()
+        connection.execute("COMMIT")
+    except HousekeepingError as error:
+        # A connection that was lost has rolled back as well.
+        with suppress(psycopg.Error):
+            connection.execute("ROLLBACK")
+        raise throwaway.advised(error) from None
+
+
+def segments_of(files: Iterable[File]) -> Iterable[list[File]]:
+    """Files in order, cut where one has a transaction of its own or can be in none."""
+    batch: list[File] = []
+    for file, text in files:
+        if file.transaction == "batch":
+            batch.append((file, text))
+            continue
+        if batch:
+            yield batch
+        yield [(file, text)]
+        batch = []
+    if batch:
+        yield batch
+
+
+def _run_plain(connection: Connection, path: str, text: str, throwaway: Throwaway) -> None:
+    try:
+        connection.execute(text.encode())
+    except psycopg.Error as error:
+        raise throwaway.advised(explain(path, text, error)) from None

@@ -1,0 +1,91 @@
+"""A rollback, put together: what is to be undone found, gathered and planned."""
+
+from __future__ import annotations
+
+import os
+
+from pytest_housekeeping.declarations.settings import load_config
+from pytest_housekeeping.evidence.git import open_repository
+from pytest_housekeeping.plan.rollback_plan import build_undo, files_by_step
+from pytest_housekeeping.postgres import history
+from pytest_housekeeping.postgres.connection import locate
+from pytest_housekeeping.promotion.app_connections import AppConnections
+from pytest_housekeeping.promotion.applied import applied_files, proved_rollbacks
+from pytest_housekeeping.promotion.context import PlannedFiles, RunContext, source_of
+from pytest_housekeeping.promotion.dispatch import Checks
+from pytest_housekeeping.promotion.options import RunOptions
+from pytest_housekeeping.promotion.production.prechecks import (
+    production_backup,
+    production_prechecks,
+)
+from pytest_housekeeping.promotion.production.start import (
+    major_of,
+    new_backup,
+    refuse_unattested,
+)
+from pytest_housekeeping.promotion.production.target import ProductionTarget
+from pytest_housekeeping.promotion.production.target_address import (
+    closed_on_failure,
+    open_production,
+    read_address,
+)
+from pytest_housekeeping.promotion.rollback.prechecks import rollback_prechecks
+from pytest_housekeeping.promotion.rollback.selection import find_reverted
+from pytest_housekeeping.promotion.rollback.target import RollbackTarget
+from pytest_housekeeping.promotion.rollback.work import contracts_of, gather_work
+from pytest_housekeeping.promotion.run import Run
+from pytest_housekeeping.promotion.run_facts import new_run
+from pytest_housekeeping.promotion.throwaway import Throwaway
+from pytest_housekeeping.snapshot import open_bench
+
+
+def start_rollback(options: RunOptions) -> Run:
+    """Connect, find what is to be undone, and plan it. Nothing is changed.
+
+    Raises MisuseError, and says why, where ``options.to`` names nothing that could be undone, and
+    for what is uncommitted; EvidenceError for an audit or a backup that cannot be trusted.
+    """
+    config = load_config(options.root)
+    address = read_address(os.environ)
+    repository = open_repository(options.root)
+    source = source_of(config, repository)
+    refuse_unattested(source)
+    connection = open_production(address)
+    with closed_on_failure(connection, address):
+        identity = locate(connection)
+        rows = history.recorded(connection, config.history_schema)
+        reverted = find_reverted(config, repository, rows, options.to, identity)
+        work, texts = gather_work(config, repository, connection, reverted)
+        contracts, verify = contracts_of(config, repository, reverted, options.tests, options.rules)
+        past = applied_files(history.in_effect(rows))
+        plan = build_undo(config, work, past=past, contracts=contracts, verify=verify)
+        proofs = proved_rollbacks(repository, config.root / config.audit, work.rollbacks)
+        bench = None if options.look_only else open_bench(major_of(connection))
+    context = RunContext(
+        run=new_run(options.mode, reverts=reverted.run),
+        options=options,
+        config=config,
+        plan=plan,
+        source=source,
+        repository=repository,
+        files=PlannedFiles(root=config.root, by_path={}, by_step=files_by_step(plan), texts=texts),
+        today=reverted.promoted_on,
+        reverted_audits=tuple(reverted.audits[run] for run in reverted.runs),
+    )
+    backup = new_backup(context, address, bench)
+    production = ProductionTarget(context, address, connection, identity, backup)
+    target = RollbackTarget(context, production, reverted, work, proofs)
+    throwaway = Throwaway(None, config)
+    apps = AppConnections(plan, throwaway.database)
+    checks = Checks(context, apps, throwaway.superuser)
+    general = production_prechecks(context, production, throwaway, checks)
+    return Run(
+        context=context,
+        target=target,
+        checks=checks,
+        apps=apps,
+        prechecks=rollback_prechecks(context, target, general),
+        backup=production_backup(production),
+        throwaway=throwaway,
+        secrets=(address.password,),
+    )

@@ -1,0 +1,70 @@
+"""One run, put together: context, target, checks and what runs beside them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from pytest_housekeeping.checks.style.linter import Linting
+from pytest_housekeeping.errors import HousekeepingError
+from pytest_housekeeping.model import Verdict
+from pytest_housekeeping.promotion.app_connections import AppConnections
+from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.dispatch import Checks
+from pytest_housekeeping.promotion.target import Target
+from pytest_housekeeping.promotion.throwaway import Throwaway
+
+Judgement = tuple[Verdict, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """The parts of a run. ``prechecks`` and ``backup`` hold the work of those steps by name.
+
+    ``secrets`` are the passwords that must appear nowhere. ``close`` ends what was started, in
+    any state.
+    """
+
+    context: RunContext
+    target: Target
+    checks: Checks
+    apps: AppConnections
+    throwaway: Throwaway
+    prechecks: Mapping[str, Callable[[], Judgement]]
+    backup: Mapping[str, Callable[[], Judgement]] = field(default_factory=dict)
+    linting: Linting | None = None
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    def advised(self, error: HousekeepingError) -> HousekeepingError:
+        """The error; where the server lacks an extension, with the one that would have it."""
+        return self.throwaway.advised(error)
+
+    def finish(self, *, changed: bool) -> None:
+        """After the last commit or rollback: keep what is to be kept, end what can end by now."""
+        self.target.after_run(changed=changed)
+        if self.context.rules.throwaway and not self.throwaway.keeps:
+            # While the record is written; `close` waits for it, and tries again what failed.
+            threading.Thread(target=self._end_server, name="hk-end").start()
+
+    def how_to_connect(self) -> str:
+        """For ``--hk-keep``: the command that opens the database, and the one that removes it."""
+        return self.throwaway.how_to_connect()
+
+    def close(self) -> None:
+        """End connections, style check, servers; each even if the one before it fails."""
+        repository = self.context.repository
+        ends: list[Callable[[], None]] = [self.apps.close, self.target.close]
+        ends += [self.linting.stop] if self.linting is not None else []
+        ends += [self.throwaway.stop]
+        ends += [repository.close] if repository is not None else []
+        for end in ends:
+            with suppress(HousekeepingError, OSError):
+                end()
+
+    def _end_server(self) -> None:
+        with suppress(HousekeepingError, OSError):
+            self.apps.close()
+            self.target.connection.close()
+            self.throwaway.stop()

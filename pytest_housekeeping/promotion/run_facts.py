@@ -1,0 +1,38 @@
+"""Which run this is: its id and beginning, who asked for it, and where that can be looked up."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from datetime import UTC, datetime
+from secrets import token_hex
+
+from pytest_housekeeping import __version__
+from pytest_housekeeping.evidence.records import RunFacts
+from pytest_housekeeping.model import Mode
+
+
+def new_run(mode: Mode, *, reverts: str = "") -> RunFacts:
+    """A run that begins now; ``reverts`` is the run that it undoes, "" for none."""
+    return RunFacts(
+        id=token_hex(4),
+        mode=mode,
+        started_at=datetime.now(UTC),
+        tool_version=__version__,
+        actor=os.environ.get("GITHUB_ACTOR") or _login(),
+        ci_url=_ci_url(),
+        reverts=reverts,
+    )
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return ""
+
+
+def _ci_url() -> str:
+    server, repository = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_REPOSITORY")
+    run = os.environ.get("GITHUB_RUN_ID")
+    return f"{server}/{repository}/actions/runs/{run}" if server and repository and run else ""

@@ -1,0 +1,81 @@
+"""What has to be true of the throwaway database, and what production already has made in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from pytest_housekeeping.errors import ProofFailed
+from pytest_housekeeping.model import Finding, Verdict
+from pytest_housekeeping.promotion import prechecks
+from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.dispatch import Checks
+from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.replay import replay_applied, run_bootstrap
+from pytest_housekeeping.promotion.staging.target import StagingTarget
+from pytest_housekeeping.promotion.target_pin import PIN_PATH, read_pin
+from pytest_housekeeping.promotion.throwaway import Throwaway
+from pytest_housekeeping.sql.identifiers import quoted
+
+
+def staging_prechecks(
+    context: RunContext, target: StagingTarget, throwaway: Throwaway, checks: Checks
+) -> Mapping[str, Callable[[], Judgement]]:
+    """The prechecks of a staging run, by name."""
+    connection = target.connection
+    return {
+        "files": lambda: prechecks.files(context),
+        "code": lambda: prechecks.code(checks.code()),
+        "worktree": lambda: prechecks.worktree(context.source),
+        "server": lambda: _server(context, target, throwaway),
+        "capacity": lambda: prechecks.capacity(context.plan, connection.get()),
+        "bootstrap": lambda: run_bootstrap(context, throwaway),
+        "history": lambda: _history(context, target, throwaway),
+        "roles": lambda: prechecks.roles(context, connection.get(), connection.identity().user),
+    }
+
+
+def _server(context: RunContext, target: StagingTarget, throwaway: Throwaway) -> Judgement:
+    """The server answers, is recent enough, and the migrating role is shaped like a real one."""
+    connection, identity = target.connection.get(), target.connection.identity()
+    prechecks.refuse_old_server(connection, identity, "use PostgreSQL 15 or later")
+    _refuse_production(context, target, throwaway)
+    row = connection.execute(
+        "SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user"
+    ).fetchone()
+    findings: tuple[Finding, ...] = ()
+    if row is None or row[0]:
+        findings = (
+            prechecks.error(
+                "migrator-shape",
+                identity.user,
+                "is superuser or BYPASSRLS, so no row-level security would be seen to hold",
+                f"ALTER ROLE {quoted(identity.user)} NOSUPERUSER NOBYPASSRLS;",
+            ),
+        )
+    said = f"PostgreSQL {identity.server_version}, {identity.database} as {identity.user}"
+    return Verdict(examined=1, unit="server", findings=findings), said
+
+
+def _refuse_production(context: RunContext, target: StagingTarget, throwaway: Throwaway) -> None:
+    """A given server must not be the pinned production: staging makes roles and databases on it."""
+    pin, identity = read_pin(context.config, context.repository), target.connection.identity()
+    if throwaway.kind == "given" and pin and pin.system_identifier == identity.system_identifier:
+        raise ProofFailed(
+            f"{identity.host}:{identity.port} is the server that {PIN_PATH} names as production",
+            why="staging makes and drops databases and roles there",
+            fix="give --hk-staging-url another server",
+        )
+
+
+def _history(context: RunContext, target: StagingTarget, throwaway: Throwaway) -> Judgement:
+    """What was promoted before is as it was, and is replayed, so that the batch runs as in prod."""
+    plan = context.plan
+    findings = prechecks.history_findings(context)
+    if not findings:
+        replay_applied(context, target.connection.get(), throwaway, target.before_file)
+        target.before_batch()
+    said = (
+        f"replayed {len(plan.past)} files" if plan.past else "no promotion yet: everything pending"
+    )
+    verdict = Verdict(examined=len(plan.files) + len(plan.past), findings=tuple(findings))
+    return verdict, said

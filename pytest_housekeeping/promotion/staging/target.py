@@ -1,0 +1,126 @@
+"""The throwaway database as a promotion's target, and the rollback files proved on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from pytest_housekeeping.model import Applied, Finding, Level, Step, Verdict
+from pytest_housekeeping.plan.rollback_files import NEEDED, rollback_of
+from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.postgres.transaction import Transaction
+from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.target import KeptFiles, record_applied
+from pytest_housekeeping.promotion.target_connection import TargetConnection
+from pytest_housekeeping.promotion.throwaway import Throwaway
+from pytest_housekeeping.sql.file import SqlFile
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.checks.rollbacks import RoundTripInput
+    from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+
+
+class StagingTarget:
+    """The database that a staging run makes and drops.
+
+    Where rollback files have to lead back to a schema, it is read at that moment: before the
+    batch, and before each migration at which the way back ends.
+    """
+
+    kept = KeptFiles()
+    schema_changes: tuple[str, ...] = ()
+
+    def __init__(self, context: RunContext, throwaway: Throwaway) -> None:
+        self.connection = TargetConnection(throwaway.migrator)
+        self._context = context
+        self._schema_before_batch: Fingerprint | None = None
+        self._schema_before_migration: dict[str, Fingerprint] = {}
+        self._round_trips: tuple[str, Mapping[str, Verdict]] | None = None
+
+    def announcement(self) -> Sequence[str]:
+        return ()
+
+    def after_begin(self, connection: Connection, *, first: bool) -> None:
+        """Nobody else changes this database."""
+
+    def before_batch(self) -> None:
+        """History was replayed: what the rollback files of the whole batch must lead back to."""
+        if self._context.plan.rollbacks.whole_batch:
+            self._schema_before_batch = self._read(self.connection.get())
+
+    def before_file(self, connection: Connection, path: str) -> None:
+        if path in self._context.plan.rollbacks.ends:
+            self._schema_before_migration[path] = self._read(connection)
+
+    def judge_rollback(self, transaction: Transaction, step: Step) -> Verdict:
+        """Whether a rollback file undoes its migration, tried for all of them at once."""
+        if step.name == NEEDED:
+            return _without_rollback(self._context.files.of(step))
+        from pytest_housekeeping.checks.rollbacks import prove_round_trips, unprovable_rollback
+
+        if self._round_trips is None or self._round_trips[0] != transaction.xid:
+            verdicts = prove_round_trips(transaction, self._round_trip_input())
+            self._round_trips = (transaction.xid, verdicts)
+        verdict = self._round_trips[1].get(step.id)
+        return verdict or unprovable_rollback(self._context.plan.rollbacks, step)
+
+    def before_commit(
+        self,
+        connection: Connection,
+        applied: Sequence[tuple[SqlFile, Applied]],
+        segment: int,  # noqa: ARG002 - a rollback's history needs it
+    ) -> None:
+        record_applied(connection, self._context, applied)
+
+    def after_run(self, *, changed: bool) -> None:
+        """Nothing of a database that is dropped has to be kept."""
+
+    def proposal(self) -> str:
+        return ""
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def _read(self, connection: Connection) -> Fingerprint:
+        from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
+
+        excluded = (self._context.config.history_schema,)
+        return read_fingerprint(connection, exclude_schemas=excluded)
+
+    def _round_trip_input(self) -> RoundTripInput:
+        from pytest_housekeeping.checks.rollbacks import AppliedRepeatable, RoundTripInput
+
+        context, plan = self._context, self._context.plan
+        pending = {file.path for segment in plan.segments for file in segment.files}
+        before = {past.path: past for past in plan.past}
+        repeatables = []
+        for file in plan.repeatables:
+            older = before.get(file.path)
+            text = context.applied_text(older) if older else ""
+            touched = text if file.path in pending else None
+            repeatables.append(
+                AppliedRepeatable(file=file, text=context.files.text(file), older=touched)
+            )
+        return RoundTripInput(
+            links=plan.rollbacks.links,
+            repeatables=repeatables,
+            read_text=context.files.text,
+            schema_before_batch=self._schema_before_batch,
+            excluded_schemas=(context.config.history_schema,),
+            schema_before_migration=self._schema_before_migration,
+        )
+
+
+def _without_rollback(file: SqlFile) -> Verdict:
+    """The verdict on a migration that has no rollback file where the settings ask for one."""
+    if file.irreversible:
+        said = (f"irreversible: {file.irreversible}",)
+        return Verdict(examined=1, unit="migrations", evidence=said)
+    finding = Finding(
+        rule="rollback-missing",
+        level=Level.ERROR,
+        object=file.path,
+        detail="has no rollback file, and require_rollback asks for one",
+        fix=f"write {rollback_of(file.path)}, or say in the migration: -- hk: irreversible, REASON",
+    )
+    return Verdict(examined=1, unit="migrations", findings=(finding,))

@@ -1,0 +1,27 @@
+"""From the options of a run to its parts: each mode puts its own together."""
+
+from __future__ import annotations
+
+from pytest_housekeeping.plan.modes import rules_of
+from pytest_housekeeping.promotion.options import RunOptions
+from pytest_housekeeping.promotion.run import Run
+
+
+def start_run(options: RunOptions) -> Run:
+    """Read the settings, make the plan, connect, and start what runs beside the collection.
+
+    Raises MisuseError for what makes a plan impossible, ServerError and ProofFailed for a server
+    that cannot be had or trusted; nothing is changed, and nothing is left running then.
+    """
+    rules = rules_of(options.mode)
+    if rules.throwaway:
+        from pytest_housekeeping.promotion.staging.start import start_staging
+
+        return start_staging(options)
+    if rules.undoes:
+        from pytest_housekeeping.promotion.rollback.start import start_rollback
+
+        return start_rollback(options)
+    from pytest_housekeeping.promotion.production.start import start_production
+
+    return start_production(options)

@@ -1,0 +1,92 @@
+"""What a promotion asks of the database that it changes: staging, production, or a rollback."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from pytest_housekeeping.model import Applied, Kind, Step, Verdict
+from pytest_housekeeping.postgres import history
+from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.postgres.transaction import Transaction
+from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.target_connection import TargetConnection
+from pytest_housekeeping.sql.file import SqlFile
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptFile:
+    """A snapshot beside the audit, by its name from the root."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptFiles:
+    """What a target leaves beside the audit: snapshots before and after, and all files of it."""
+
+    before: KeptFile | None = None
+    after: KeptFile | None = None
+    files: Mapping[Path, bytes] = field(default_factory=dict, repr=False)
+
+
+class Target(Protocol):
+    """One database that a run changes or looks at. Each mode has its own.
+
+    The engine calls these in the order in which they stand here; none of them calls back.
+    """
+
+    connection: TargetConnection
+
+    def announcement(self) -> Sequence[str]:
+        """Lines for the terminal, before anything is done."""
+
+    def after_begin(self, connection: Connection, *, first: bool) -> None:
+        """In the fresh transaction, before anything is applied in it; ``first``: in this run.
+
+        Raises ProofFailed when the database is not as it was when the plan was made.
+        """
+
+    def before_file(self, connection: Connection, path: str) -> None:
+        """In the transaction, before a file is applied."""
+
+    def judge_rollback(self, transaction: Transaction, step: Step) -> Verdict:
+        """The verdict of a step of kind ``rollback``, inside a savepoint that is rolled back."""
+
+    def before_commit(
+        self, connection: Connection, applied: Sequence[tuple[SqlFile, Applied]], segment: int
+    ) -> None:
+        """In the transaction, when everything is proved: leave it on record in the database."""
+
+    def after_run(self, *, changed: bool) -> None:
+        """After the last commit or rollback: keep what the evidence needs of the outcome."""
+
+    @property
+    def kept(self) -> KeptFiles:
+        """The files that belong to the evidence besides audit and report."""
+
+    @property
+    def schema_changes(self) -> tuple[str, ...]:
+        """What has become of the schema, an object a line, as far as it was compared."""
+
+    def proposal(self) -> str:
+        """SQL for a person to complete where what is to be undone has no rollback file, or ""."""
+
+    def close(self) -> None:
+        """End what belongs to the target, in any state. Never raises."""
+
+
+def record_applied(
+    connection: Connection, context: RunContext, applied: Sequence[tuple[SqlFile, Applied]]
+) -> None:
+    """Write the history rows of a segment's files; seeds are no history."""
+    commit = context.source.commit or ""
+    rows = [
+        history.row_of(file, done, run=context.run.id, commit=commit)
+        for file, done in applied
+        if file.kind is not Kind.SEED
+    ]
+    history.record(connection, context.config.history_schema, rows)

@@ -1,0 +1,82 @@
+"""The one connection on which a batch runs, and the questions that outlive it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import psycopg
+
+from pytest_housekeeping.errors import HousekeepingError
+from pytest_housekeeping.model import TargetIdentity
+from pytest_housekeeping.postgres.connection import LentConnection, locate
+
+# From 0.1 s on, doubled each time: 6 s in all.
+STATUS_ATTEMPTS = 6
+
+
+class TargetConnection:
+    """A connection that is opened when it is first asked for, and again after it was lost."""
+
+    def __init__(
+        self,
+        connect: Callable[[], LentConnection],
+        *,
+        opened: LentConnection | None = None,
+        identity: TargetIdentity | None = None,
+    ) -> None:
+        self._connect = connect
+        self._connection = opened
+        self._identity = identity
+
+    def get(self) -> LentConnection:
+        """The connection, as the role that migrations run as. Raises ServerError."""
+        if self._connection is None or self._connection.closed:
+            self._connection = self._connect()
+        return self._connection
+
+    def identity(self) -> TargetIdentity:
+        """Where the connection leads, as the server says it."""
+        if self._identity is None:
+            self._identity = locate(self.get())
+        return self._identity
+
+    @property
+    def known_identity(self) -> TargetIdentity | None:
+        """The same as far as the run has come to know it; asks nobody."""
+        return self._identity
+
+    def status_of(self, xid: str) -> str | None:
+        """What the server says of a transaction, over a new connection; None when it is silent.
+
+        A server that is starting again, and a transaction that is still ending, are waited for.
+        https://www.postgresql.org/docs/16/functions-info.html#FUNCTIONS-INFO-SNAPSHOT
+        """
+        if self._connection is not None:
+            self._connection.close()
+        status = None
+        for attempt in range(STATUS_ATTEMPTS):
+            try:
+                found = self.get().execute("SELECT pg_catalog.pg_xact_status(%s::xid8)", (xid,))
+                row = found.fetchone()
+                status = row[0] if row else None
+                if status in ("committed", "aborted"):
+                    return str(status)
+            except (HousekeepingError, psycopg.Error, OSError):
+                status = None
+            time.sleep(0.1 * 2**attempt)
+        return status
+
+    def status_on(self, system_identifier: str, xid: str) -> str | None:
+        """The same for an earlier run's transaction, if it was sent to this very server."""
+        known = self._identity
+        if known is None or known.system_identifier != system_identifier:
+            return None
+        return self.status_of(xid)
+
+    def close(self) -> None:
+        """End it; it can be asked for again."""
+        with suppress(HousekeepingError, psycopg.Error, OSError):
+            if self._connection is not None:
+                self._connection.close()

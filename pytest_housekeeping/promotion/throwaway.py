@@ -1,0 +1,77 @@
+"""The throwaway database of a run: staging's target, and where production's files are replayed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.errors import HousekeepingError, ProofFailed, SqlFailed
+from pytest_housekeeping.postgres.connection import LentConnection, connect
+from pytest_housekeeping.server import Server, StagingDatabase, extension_advice
+
+_EXTENSION = re.compile(r'extension "([^"]+)" is not available')
+
+
+class Throwaway:
+    """A server that ends with the run, and the one database of it that the run works in."""
+
+    def __init__(self, server: Server | None, config: Config) -> None:
+        """Without a server where the run only looks at the plan."""
+        self._booting = server
+        self._config = config
+        self._database: StagingDatabase | None = None
+
+    @property
+    def _server(self) -> Server:
+        if self._booting is None:
+            raise ProofFailed("no server was started", why="the run only looks at the plan")
+        return self._booting
+
+    @property
+    def kind(self) -> str:
+        """embedded, system, or given by a URL."""
+        return "given" if self._server.settings.url else self._config.server
+
+    @property
+    def keeps(self) -> bool:
+        """Whether it outlives the run: ``--hk-keep``."""
+        return self._booting is not None and self._booting.settings.keep
+
+    def database(self) -> StagingDatabase:
+        """The database; the first call waits until the server is ready. Raises ServerError."""
+        if self._database is None:
+            self._database = self._server.database()
+        return self._database
+
+    def migrator(self) -> LentConnection:
+        """A connection as the role that migrations run as."""
+        return connect(self.database().migrator_conninfo)
+
+    @contextmanager
+    def superuser(self) -> Iterator[LentConnection]:
+        """A connection for ``sql/bootstrap/`` and for defects that only a superuser can plant."""
+        with self._server.bootstrap_lock():
+            connection = connect(self.database().superuser_conninfo)
+            try:
+                yield connection
+            finally:
+                connection.close()
+
+    def advised(self, error: HousekeepingError) -> HousekeepingError:
+        """The error; where an extension is missing, with the server that would have it."""
+        missing = _EXTENSION.search(error.found)
+        if missing is None or self._booting is None:
+            return error
+        advice = extension_advice(missing[1], kind=self.kind, version=self._config.server_version)
+        return SqlFailed(error.found, why="this server cannot make it", fix=advice)
+
+    def how_to_connect(self) -> str:
+        """For ``--hk-keep``: the command that opens the database, and the one that removes it."""
+        return self._server.describe() if self.keeps and self._database is not None else ""
+
+    def stop(self) -> None:
+        """End the server. May be called again. Raises ServerError for what it had to leave."""
+        if self._booting is not None:
+            self._booting.stop()
