@@ -1,64 +1,7 @@
-"""Fixtures of all tests: one throwaway server for the session, a fresh database for each test."""
+"""What tests share is asserted in their helpers too: pytest shows there what was compared."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
-import psycopg
 import pytest
 
-from pytest_housekeeping.server import Server, StagingDatabase, start
-from support.production_project import Production, Rehearsal, rehearsal
-from support.rollback_project import promoted
-from support.server_scripts import settings_from_environment
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    """The throwaway server of this session; ``HK_TEST_SERVER`` says which."""
-    running = start(settings_from_environment())
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def database(server: Server) -> Iterator[StagingDatabase]:
-    """A fresh database owned by the migrator; it and the roles made beside it go afterwards."""
-    fresh = server.database()
-    yield fresh
-    server.drop(fresh)
-
-
-@pytest.fixture
-def connection(database: StagingDatabase) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-    """The migrator's connection to the fresh database, in autocommit: BEGIN is explicit."""
-    with psycopg.connect(database.migrator_conninfo, autocommit=True) as opened:
-        yield opened
-
-
-@pytest.fixture
-def superuser(database: StagingDatabase) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-    """The superuser's connection to the fresh database, in autocommit."""
-    with psycopg.connect(database.superuser_conninfo, autocommit=True) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="session")
-def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
-    """A production with a first promotion in it, and a second one that waits."""
-    with rehearsal(tmp_path_factory.mktemp("rehearsal")) as made:
-        yield made
-
-
-@pytest.fixture(scope="session")
-def promoted_run(rehearsed: Rehearsal, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The second promotion done, with the files that undo it; the id of its run."""
-    return promoted(rehearsed, tmp_path_factory.mktemp("promoted"))
-
-
-@pytest.fixture
-def production(rehearsed: Rehearsal, tmp_path: Path) -> Production:
-    """A copy of it for one test: project, remote and database."""
-    return rehearsed.fresh(tmp_path)
+pytest.register_assert_rewrite("support")

@@ -14,15 +14,13 @@ from typing import Any
 
 import psycopg
 import pytest
-import yaml
 
-from pytest_housekeeping.promotion.production.target_address import REQUIRED
 from pytest_housekeeping.sandbox import DATABASE, Sandbox
 from pytest_housekeeping.sandbox import start as start_sandbox
 from pytest_housekeeping.sandbox import stop as stop_sandbox
 from support.fresh_copy import ROOT, fresh_repository, git
 from support.git_http_server import git_over_http
-from support.workflow_runner import JobRun, Machine, load_job, run_job
+from support.workflow_runner import JobRun, Machine, run_job
 
 WORKFLOW = ROOT / ".github/workflows/housekeeping-prod-promotion.yml"
 ROLLBACK = ROOT / ".github/workflows/housekeeping-prod-rollback.yml"
@@ -313,50 +311,3 @@ def assert_no_secret(run: JobRun, hosting: Hosting) -> None:
     password = hosting.production.password
     found = subprocess.run(["grep", "-rlF", "--", password, run.workspace], capture_output=True)
     assert found.stdout == b""
-
-
-@pytest.mark.parametrize(
-    ("workflow", "name", "prove"), [(WORKFLOW, "promote", PROVE), (ROLLBACK, "rollback", UNDO)]
-)
-def test_the_secrets_reach_the_one_step_that_needs_them(
-    workflow: Path, name: str, prove: str
-) -> None:
-    """Through its environment: not the job's, not another step's, on no command line."""
-    job = load_job(workflow, name)
-    holders = [step["name"] for step in job["steps"] if "secrets." in json.dumps(step)]
-    assert holders == [prove]
-    assert "secrets." not in json.dumps({k: v for k, v in job.items() if k != "steps"})
-    (step,) = (step for step in job["steps"] if step["name"] == prove)
-    assert {name: step["env"][name] for name in REQUIRED} == {
-        name: f"${{{{ secrets.{name} }}}}" for name in REQUIRED
-    }
-    assert not any("${{" in step.get("run", "") for step in job["steps"])
-
-
-@pytest.mark.parametrize(("workflow", "name"), [(WORKFLOW, "promote"), (ROLLBACK, "rollback")])
-def test_production_is_changed_by_hand_alone_and_one_waits_for_another(
-    workflow: Path, name: str
-) -> None:
-    document = yaml.safe_load(workflow.read_text(encoding="utf-8"))
-    # YAML 1.1 reads the key `on` as true.
-    triggers = document[True]
-
-    assert list(triggers) == ["workflow_dispatch"]
-    assert triggers["workflow_dispatch"]["inputs"]["confirm"]["required"] is True
-    assert "default" not in triggers["workflow_dispatch"]["inputs"]["confirm"]
-    assert document["concurrency"] == {
-        "group": "housekeeping-database-production",
-        "cancel-in-progress": False,
-    }
-    job = document["jobs"][name]
-    assert job["environment"] == "production"
-    assert job["permissions"] == {"contents": "write", "pull-requests": "write"}
-
-
-def test_it_uses_the_actions_of_the_staging_workflow() -> None:
-    """Two versions of one action would be two things to look after."""
-    staging = load_job(WORKFLOW.with_name("housekeeping-staging-selfcontained.yml"), "staging")
-    jobs = (load_job(WORKFLOW, "promote"), load_job(ROLLBACK, "rollback"))
-    used = {step["uses"] for job in jobs for step in job["steps"] if "uses" in step}
-
-    assert used <= {step["uses"] for step in staging["steps"] if "uses" in step}

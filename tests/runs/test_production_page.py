@@ -14,8 +14,8 @@ import pytest
 
 from pytest_housekeeping.sandbox import start as start_sandbox
 from pytest_housekeeping.sandbox import stop as stop_sandbox
-from runs.test_docs import STORIES
 from support.console_blocks import blocks_of, missing_line
+from support.documents import STORIES
 from support.fresh_copy import ROOT, fresh_repository
 from support.production_project import OFF
 

@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.snapshot.difference import diff
-from runs.test_faults import Whole, undisturbed
+from support.fault_campaign import Whole
 from support.fault_proxy import Fault, FaultProxy, How
-from support.forked_runs import ForkedRuns
 from support.fresh_copy import ROOT, git
 from support.production_project import Production, Rehearsal, merge_audit
 from support.rollback_project import ROLLBACKS, STEM, schema_of
@@ -46,16 +45,6 @@ def test_every_path_of_the_page_is_walked() -> None:
 
 def run_id(run: Run) -> str:
     return str(run.audit["run"]["id"])
-
-
-@pytest.fixture(scope="module")
-def undoing(
-    rehearsed: Rehearsal, promoted_run: str, tmp_path_factory: pytest.TempPathFactory
-) -> Whole:
-    """The traffic of a rollback to which nothing happens."""
-    place = tmp_path_factory.mktemp("undoing")
-    with ForkedRuns() as runs:
-        return undisturbed(rehearsed, runs, place, STEM, promoted_run)
 
 
 @pytest.mark.parametrize("way", ["forward", "back"])

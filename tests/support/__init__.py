@@ -11,13 +11,15 @@ Repositories and documents
     ``fresh_copy``: this repository as somebody else would get it; ``git``.
     ``git_http_server``: a bare repository, served over HTTP with a token.
     ``console_blocks``: the commands in a Markdown file, and what they show.
+    ``documents``: the documents of this repository, and their blocks.
     ``reference_pages``: the tables and files that a page of docs/ shows.
     ``workflow_runner``, ``workflow_actions``, ``workflow_expressions``: GitHub's runner.
 Servers
     ``postgres_service``: a PostgreSQL on TCP that asks for a password.
     ``server_scripts``: the throwaway server in a process of its own, to be killed.
     ``ordinary_user``: whether a test can become a user without privileges.
-    ``fault_proxy``, ``fault_figures``: a connection that breaks at the k-th message; its figures.
+    ``fault_proxy``: a connection that breaks at the k-th message.
+    ``fault_campaign``, ``fault_figures``: many such faults in turn, what they left, the figures.
 Schemas
     ``guarded``: a small sound schema with row-level security, for the rules.
     ``catalogue_cases``: what a team might have written, sound and not, for every rule.

@@ -18,8 +18,7 @@ from pytest_housekeeping.declarations.code_baseline import (
     parse_baseline,
     write_baseline,
 )
-from pytest_housekeeping.declarations.exemptions import CodeExemption, parse_code_exemptions
-from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.declarations.exemptions import CodeExemption
 from pytest_housekeeping.model import Finding, Verdict
 from pytest_housekeeping.postgres.connection import Connection
 from support.snippet_ground import laid_schema
@@ -244,54 +243,6 @@ def test_the_baseline_only_shrinks(ground: Connection, root: Path) -> None:
     finding = only(judge(ground, root, baseline=baseline))
     assert finding.rule == "code-baseline"
     assert "no longer does" in finding.detail
-
-
-EXEMPT_TEXT = """
-[[exempt]]
-file = "app/orders.py"
-symbol = "Orders.load"
-object = "governance.ledger"
-reason = "until March"
-"""
-
-
-def test_exemptions_are_read() -> None:
-    assert parse_code_exemptions(EXEMPT_TEXT, path="b.toml") == (EXEMPT,)
-    (ending,) = parse_code_exemptions(EXEMPT_TEXT + "until = 2026-05-31", path="b.toml")
-    assert ending.until == date(2026, 5, 31)
-    assert parse_code_exemptions("[apps.x]", path="b.toml") == ()
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (EXEMPT_TEXT.replace("symbol", "symbl"), "did you mean 'symbol'?"),
-        (EXEMPT_TEXT.replace("until March", ""), "'reason'"),
-        (EXEMPT_TEXT.replace("app/orders.py", "app/*.py"), "wildcard"),
-        (EXEMPT_TEXT * 2, "repeats"),
-        (EXEMPT_TEXT + "until = 'soon'", "not a day"),
-        ("exempt = 1", "a list of tables"),
-        ("[[exempt", "not TOML"),
-    ],
-)
-def test_what_is_wrong_with_an_exemption_is_said(text: str, message: str) -> None:
-    with pytest.raises(MisuseError) as caught:
-        parse_code_exemptions(text, path="checks/boundaries.toml")
-    assert message in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("[[instance]]\ncontract = 'ot'", "did you mean 'out'?"),
-        ("[[instance]]\ncontract = 'out'", "has no 'file'"),
-        ("[[instances]]", "unknown key 'instances'"),
-    ],
-)
-def test_what_is_wrong_with_a_baseline_is_said(text: str, message: str) -> None:
-    with pytest.raises(MisuseError) as caught:
-        parse_baseline(text, contracts={"out"})
-    assert message in str(caught.value)
 
 
 def _fields(exemption: CodeExemption) -> dict[str, Any]:

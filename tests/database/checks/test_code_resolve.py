@@ -10,7 +10,6 @@ from psycopg import sql
 
 from pytest_housekeeping.checks.code.facts import CodeReference
 from pytest_housekeeping.checks.code.readers.read import read_source
-from pytest_housekeeping.checks.code.resolve.catalog import split_path
 from pytest_housekeeping.checks.code.resolve.resolve import Resolution, resolve, search_path
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.postgres.connection import Connection
@@ -157,12 +156,6 @@ def test_a_thousand_statements_take_few_round_trips(ground: Connection) -> None:
     assert len(answers) == 1000
     assert all("venture.orders" in reached(answer) for answer in answers)
     assert sent == []
-
-
-def test_a_stored_search_path_is_split() -> None:
-    assert split_path('"$user", public') == ("$user", "public")
-    assert split_path('a, "B c"') == ("a", "B c")
-    assert split_path('""') == ()
 
 
 def _state(connection: Connection) -> tuple[object, ...] | None:

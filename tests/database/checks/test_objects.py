@@ -10,7 +10,6 @@ import psycopg
 import pytest
 
 from pytest_housekeeping.checks.objects import read_catalog, undeclared, verify_object, verify_query
-from pytest_housekeeping.checks.queries import describe
 from pytest_housekeeping.declarations.objects import Objects, parse
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.model import Finding, Level, Verdict
@@ -427,15 +426,3 @@ def test_a_superuser_is_not_blinded_but_behind_a_view_its_owner_is(
     superuser.execute("ROLLBACK")
     shop.execute("BEGIN")
     assert not query(shop, "SELECT id FROM shop.mine").passed
-
-
-@pytest.mark.parametrize(
-    ("text", "described"),
-    [
-        ("-- One.\n-- Two.\nSELECT 1\n-- no", "One. Two."),
-        ("\ufeff-- One.\n-- hk: x=y\n--\nSELECT 1", "One."),
-        ("SELECT 1", ""),
-    ],
-)
-def test_the_comment_at_the_top_describes_a_query(text: str, described: str) -> None:
-    assert describe(text) == described

@@ -16,7 +16,6 @@ from pytest_housekeeping.checks.rls.expressions.rewrite import (
     arms_of,
     parts_of,
 )
-from pytest_housekeeping.checks.rls.rows.regex_samples import matching
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import Connection
 from support.guarded import CONTRACT, RULES, laid_ground
@@ -321,20 +320,6 @@ def test_parts_are_the_largest_ones_without_a_column(ground: Connection) -> None
     assert Part(text="x") != Part(text="x", many=True)
     with pytest.raises(Unreadable):
         parts_of("(a = ", purity)
-
-
-@pytest.mark.parametrize(
-    ("pattern", "expected"),
-    [
-        ("^[A-Z]{2}$", "AA"),
-        (r"^\d{3}-\d+$", "000-00"),
-        ("^(ab|cd)$", "ab"),
-        ("^[^@\\s]+@x$", "aa@x"),
-    ],
-)
-def test_texts_are_made_to_match(pattern: str, expected: str) -> None:
-    assert expected in matching(pattern)
-    assert matching("(?=x)") == ()
 
 
 def test_a_contract_without_context_is_judged(ground: Connection) -> None:

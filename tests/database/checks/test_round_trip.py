@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_housekeeping.checks.rollbacks import table_of
 from pytest_housekeeping.server import StagingDatabase
-from pytest_housekeeping.sql.repeatable import take_down, views_of
 from support.cycle_ground import BATCH, TRIP, Batch, prove, told, wrong
 
 DESK = "CREATE SCHEMA desk; CREATE TABLE desk.ticket (id int PRIMARY KEY, subject text NOT NULL);"
@@ -225,20 +223,6 @@ def test_partitions_are_counted_as_what_they_are_a_part_of(database: StagingData
     ]
 
 
-@pytest.mark.parametrize(
-    ("lost", "table"),
-    [
-        ("table desk.ticket", "desk.ticket"),
-        ("column desk.ticket.kind", "desk.ticket"),
-        ('table "De.sk"."Tick.et"', '"De.sk"."Tick.et"'),
-        ('column "De.sk"."Tick.et"."a.b"', '"De.sk"."Tick.et"'),
-        ('column desk.ticket."say ""a.b"""', "desk.ticket"),
-    ],
-)
-def test_the_table_that_something_is_lost_from(lost: str, table: str) -> None:
-    assert table_of(lost) == table
-
-
 def test_a_rename_destroys_nothing_and_deleted_rows_are_told(database: StagingDatabase) -> None:
     rename = (
         (
@@ -318,55 +302,3 @@ def test_files_that_no_transaction_holds_are_proved_in_one(database: StagingData
     verdicts = prove(database, Batch(migrations=[(DESK, NO_DESK), plain]))
 
     assert all(verdict.passed for verdict in verdicts.values())
-
-
-@pytest.mark.parametrize(
-    ("text", "drops"),
-    [
-        (
-            'CREATE FUNCTION a."F"(x int, OUT y text) LANGUAGE sql AS $$SELECT 1$$;',
-            'DROP FUNCTION IF EXISTS "a"."F"(integer);\n',
-        ),
-        (
-            "CREATE VIEW a.v AS SELECT 1; CREATE MATERIALIZED VIEW m AS SELECT 1;",
-            "DROP MATERIALIZED VIEW IF EXISTS m;\nDROP VIEW IF EXISTS a.v;\n",
-        ),
-        (
-            'DROP POLICY IF EXISTS p ON "T"; CREATE POLICY p ON "T" USING (true);',
-            'DROP POLICY IF EXISTS "p" ON "T";\n',
-        ),
-        (
-            (
-                "CREATE TRIGGER t BEFORE INSERT ON a.b EXECUTE FUNCTION f();"
-                "CREATE RULE r AS ON INSERT TO a.b DO INSTEAD NOTHING;"
-            ),
-            'DROP RULE IF EXISTS "r" ON a.b;\nDROP TRIGGER IF EXISTS "t" ON a.b;\n',
-        ),
-        (
-            (
-                "GRANT SELECT (x), INSERT ON a.b TO c, PUBLIC WITH GRANT OPTION;"
-                "GRANT EXECUTE ON FUNCTION f(int) TO c; GRANT USAGE ON SCHEMA s TO c;"
-            ),
-            "".join(
-                f"DO $hk$ BEGIN {revoke}; EXCEPTION WHEN undefined_table OR undefined_function OR"
-                " undefined_object OR invalid_schema_name THEN NULL; END $hk$;\n"
-                for revoke in (
-                    "REVOKE USAGE ON SCHEMA s FROM c",
-                    "REVOKE EXECUTE ON FUNCTION f (integer) FROM c",
-                    "REVOKE SELECT (x), INSERT ON TABLE a.b FROM c, PUBLIC",
-                )
-            ),
-        ),
-        ("REVOKE SELECT ON a.b FROM c; CREATE TABLE x AS SELECT 1;", ""),
-        ("GRANT SELECT ON ALL TABLES IN SCHEMA a TO c; GRANT a TO b;", ""),
-    ],
-)
-def test_what_a_repeatable_file_makes_is_taken_down(text: str, drops: str) -> None:
-    assert take_down(text) == drops
-
-
-def test_a_function_that_the_older_text_makes_too_stays() -> None:
-    made = "CREATE OR REPLACE FUNCTION f(x int) RETURNS int LANGUAGE sql AS $$SELECT {}$$;"
-
-    assert take_down(made.format(2), kept=made.format(1)) == ""
-    assert views_of("CREATE VIEW a.v AS SELECT 1; " + made.format(1)) == ("a.v",)

@@ -15,7 +15,6 @@ from psycopg import sql
 
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server import ServerSettings, start
-from pytest_housekeeping.server.given_url import open_url, refuse_old
 from support.postgres_service import postgres_service
 from support.server_scripts import STOP, asks, first_line, launch, run, settings_from_environment
 
@@ -215,16 +214,3 @@ def test_a_port_taken_by_something_else_is_told() -> None:
         error = refused(f"postgresql://u:{PASSWORD}@127.0.0.1:{listening.getsockname()[1]}/d")
         thread.join()
     assert "does not speak PostgreSQL" in error.why
-
-
-def test_a_connection_that_leaves_the_machine_is_encrypted() -> None:
-    with pytest.raises(ServerError, match="asks for sslmode=prefer to 8") as caught:
-        open_url(f"postgresql://u:{PASSWORD}@8.8.8.8/d?sslmode=prefer")
-    assert "encrypted or refused" in caught.value.why
-
-
-@pytest.mark.parametrize("version", [140019, 130000, 90600])
-def test_a_server_that_is_too_old_is_refused(version: int) -> None:
-    with pytest.raises(ServerError, match=f"the given server is PostgreSQL {version // 10000}"):
-        refuse_old(version)
-    refuse_old(150000)

@@ -21,7 +21,6 @@ from pytest_housekeeping.snapshot import (
     dump_schema,
     find_pg_dump,
     pg_dump_version,
-    unified_diff,
 )
 from pytest_housekeeping.snapshot.dump import normalised, without_restriction
 from support.snapshot_schema import BASE, ROLES, drop_roles
@@ -107,13 +106,6 @@ def test_a_restriction_has_a_key_made_of_the_content_and_psql_takes_it(
     assert b"invalid command" not in done.stderr
 
 
-def test_the_key_of_another_restriction_inside_is_no_key() -> None:
-    dump = b"\\restrict abc\n\nCOMMENT '\n\\restrict xyz\n';\n\n\\unrestrict abc\n"
-    assert without_restriction(dump) == b"\nCOMMENT '\n\\restrict xyz\n';\n\n"
-    assert b"\\restrict xyz" in normalised(dump)
-    assert b"abc" not in normalised(dump)
-
-
 def test_the_password_is_on_no_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,11 +189,3 @@ def test_roles_are_told_to_anybody_in_order_and_without_secrets(
     assert 'GRANT "pg_monitor" TO "fp_owner"' in text
     assert text.index('"Fp Ünïcode"') < text.index('CREATE ROLE "fp_app"')
     assert 'CREATE ROLE "pg_' not in text
-
-
-def test_a_difference_of_two_dumps_reads_as_a_patch() -> None:
-    patch = unified_diff(b"a\nb\n", b"a\nc", "before.sql", "after.sql")
-    assert patch == (
-        "--- before.sql\n+++ after.sql\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n\\ No newline at end of file\n"
-    )
-    assert unified_diff(b"a\n", b"a\n", "x", "y") == ""

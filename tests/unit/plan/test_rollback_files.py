@@ -11,7 +11,6 @@ from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind, Mode
 from pytest_housekeeping.plan.plan import AppliedFile, Plan, build, problems_of
 from pytest_housekeeping.plan.test_discovery import TestNames
-from support.staging_project import Project
 
 FILES = {
     **{f"sql/migrations/000{n}_m.sql": f"CREATE TABLE t{n} (id int);" for n in (1, 2, 3)},
@@ -132,25 +131,3 @@ def test_a_rollback_that_commits_is_found_before_anything_runs(tmp_path: Path) -
     made = plan(tmp_path, {"sql/rollback/0003_m.sql": "DROP TABLE t3; COMMIT;"})
     (found,) = problems_of(Config(root=tmp_path), made)
     assert (found[0].path, found[1].found) == ("sql/rollback/0003_m.sql", "COMMIT in the file")
-
-
-def test_a_required_one_that_is_missing_fails_staging(tmp_path: Path) -> None:
-    settings = "[tool.housekeeping]\nlint = false\nrequire_rollback = true\n"
-    late = "-- hk: irreversible, names cannot be told apart again\n"
-    project = Project.make(
-        tmp_path,
-        files={
-            "pyproject.toml": settings,
-            "sql/migrations/0003_late.sql": late + "UPDATE shop.item SET name = lower(name);\n",
-        },
-    )
-    run = project.run()
-    assert (run.code, run.outcome) == (1, "rolled_back"), run.output
-    failed = [step for step, outcome in run.steps.items() if outcome == "failed"]
-    assert failed == [
-        "sql/migrations/0001_items.sql::rollback",
-        "sql/migrations/0002_prices.sql::rollback",
-    ]
-    assert "write sql/rollback/0001_items.sql, or say in the migration: -- hk: irr" in run.output
-    said = run.message("sql/migrations/0003_late.sql::rollback")
-    assert said == "irreversible: names cannot be told apart again"

@@ -1,0 +1,50 @@
+"""A production that every test gets a copy of, and what is made of it once for many tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.fault_campaign import Whole, undisturbed
+from support.forked_runs import ForkedRuns
+from support.production_project import Production, Rehearsal, rehearsal
+from support.rollback_project import STEM, promoted
+
+
+@pytest.fixture(scope="session")
+def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
+    """A production with a first promotion in it, and a second one that waits."""
+    with rehearsal(tmp_path_factory.mktemp("rehearsal")) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def promoted_run(rehearsed: Rehearsal, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The second promotion done, with the files that undo it; the id of its run."""
+    return promoted(rehearsed, tmp_path_factory.mktemp("promoted"))
+
+
+@pytest.fixture
+def production(rehearsed: Rehearsal, tmp_path: Path) -> Production:
+    """A copy of it for one test: project, remote and database."""
+    return rehearsed.fresh(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def runs() -> Iterator[ForkedRuns]:
+    """Runs of pytest in forks of one process."""
+    with ForkedRuns() as forked:
+        yield forked
+
+
+@pytest.fixture(scope="session")
+def undoing(
+    rehearsed: Rehearsal,
+    runs: ForkedRuns,
+    promoted_run: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Whole:
+    """The traffic of a rollback to which nothing happens."""
+    return undisturbed(rehearsed, runs, tmp_path_factory.mktemp("undoing"), STEM, promoted_run)

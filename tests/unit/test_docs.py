@@ -1,0 +1,70 @@
+"""What the documents say is so: their tables agree with the code, their links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from pytest_housekeeping.config import Config
+from support.documents import BLOCKS, DOCUMENTS
+from support.fresh_copy import ROOT
+
+STAGING = (
+    "python3 -m venv .venv && .venv/bin/pip install -q -e . && .venv/bin/pytest --hk-mode=staging"
+)
+
+SUITE = "python3 -m venv .venv && .venv/bin/pip install -q tox && .venv/bin/tox"
+
+
+def test_the_two_commands_of_the_readme_are_those_of_everything_else() -> None:
+    """What the README promises is what the contributor reads, CI runs and this suite has run."""
+    scripts = {Path(block.place.split(":")[0]).name: set[str]() for block in BLOCKS}
+    for block in BLOCKS:
+        scripts[Path(block.place.split(":")[0]).name].add(block.script)
+    ci = (ROOT / ".ci/run").read_text(encoding="utf-8")
+
+    for document in ("README.md", "CONTRIBUTING.md"):
+        assert {STAGING, SUITE} <= scripts.get(document, set()), document
+    for part in SUITE.split(" && "):
+        assert part.removeprefix("python3 ") in ci
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    documented = dict(re.findall(r"^\| `(\w+)` \| `([^`]*)` \|", _configuration(), re.MULTILINE))
+    settings = {f.name: _toml(f.default) for f in fields(Config) if f.name != "root"}
+
+    assert documented == settings
+
+
+def test_every_option_is_documented() -> None:
+    helped = subprocess.run(
+        [sys.executable, "-m", "pytest", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    offered = set(re.findall(r"^\s+(--hk-[a-z-]+)", helped, re.MULTILINE))
+    documented = set(re.findall(r"^\| `(--hk-[a-z-]+)", _configuration(), re.MULTILINE))
+
+    assert documented == offered != set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_a_link_leads_to_a_file(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!https?://|#|mailto:)([^)#]+)", text):
+        assert (document.parent / target).exists(), target
+
+
+def _configuration() -> str:
+    return (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
+
+
+def _toml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else repr(value).replace("'", '"')

@@ -1,0 +1,94 @@
+"""What the workflows say in their YAML: who may start them, what is pinned, where secrets go."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pytest_housekeeping.promotion.production.target_address import REQUIRED
+from support.fresh_copy import ROOT
+from support.workflow_runner import load_job
+
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+
+STAGING = ROOT / ".github/workflows/housekeeping-staging-selfcontained.yml"
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_is_pinned_bounded_and_unprivileged(workflow: Path) -> None:
+    text = workflow.read_text(encoding="utf-8")
+    document = yaml.safe_load(text)
+
+    for used in re.findall(r"uses: (.*)", text):
+        assert re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", used)
+    assert document["permissions"] == {}
+    assert "concurrency" in document
+    for job in document["jobs"].values():
+        assert job["timeout-minutes"] <= 20
+        assert all("${{" not in step.get("run", "") for step in job["steps"])
+
+
+def test_the_job_runs_the_command_of_a_laptop() -> None:
+    steps = load_job(STAGING, "staging")["steps"]
+
+    assert "pytest --hk-mode=staging" in [step.get("run") for step in steps]
+
+
+WORKFLOW = ROOT / ".github/workflows/housekeeping-prod-promotion.yml"
+
+ROLLBACK = ROOT / ".github/workflows/housekeeping-prod-rollback.yml"
+
+PROVE = "Prove, then commit"
+
+UNDO = "Show, prove, then commit"
+
+
+@pytest.mark.parametrize(
+    ("workflow", "name", "prove"), [(WORKFLOW, "promote", PROVE), (ROLLBACK, "rollback", UNDO)]
+)
+def test_the_secrets_reach_the_one_step_that_needs_them(
+    workflow: Path, name: str, prove: str
+) -> None:
+    """Through its environment: not the job's, not another step's, on no command line."""
+    job = load_job(workflow, name)
+    holders = [step["name"] for step in job["steps"] if "secrets." in json.dumps(step)]
+    assert holders == [prove]
+    assert "secrets." not in json.dumps({k: v for k, v in job.items() if k != "steps"})
+    (step,) = (step for step in job["steps"] if step["name"] == prove)
+    assert {name: step["env"][name] for name in REQUIRED} == {
+        name: f"${{{{ secrets.{name} }}}}" for name in REQUIRED
+    }
+    assert not any("${{" in step.get("run", "") for step in job["steps"])
+
+
+@pytest.mark.parametrize(("workflow", "name"), [(WORKFLOW, "promote"), (ROLLBACK, "rollback")])
+def test_production_is_changed_by_hand_alone_and_one_waits_for_another(
+    workflow: Path, name: str
+) -> None:
+    document = yaml.safe_load(workflow.read_text(encoding="utf-8"))
+    # YAML 1.1 reads the key `on` as true.
+    triggers = document[True]
+
+    assert list(triggers) == ["workflow_dispatch"]
+    assert triggers["workflow_dispatch"]["inputs"]["confirm"]["required"] is True
+    assert "default" not in triggers["workflow_dispatch"]["inputs"]["confirm"]
+    assert document["concurrency"] == {
+        "group": "housekeeping-database-production",
+        "cancel-in-progress": False,
+    }
+    job = document["jobs"][name]
+    assert job["environment"] == "production"
+    assert job["permissions"] == {"contents": "write", "pull-requests": "write"}
+
+
+def test_it_uses_the_actions_of_the_staging_workflow() -> None:
+    """Two versions of one action would be two things to look after."""
+    staging = load_job(WORKFLOW.with_name("housekeeping-staging-selfcontained.yml"), "staging")
+    jobs = (load_job(WORKFLOW, "promote"), load_job(ROLLBACK, "rollback"))
+    used = {step["uses"] for job in jobs for step in job["steps"] if "uses" in step}
+
+    assert used <= {step["uses"] for step in staging["steps"] if "uses" in step}
