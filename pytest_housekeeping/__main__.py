@@ -1,17 +1,20 @@
-"""``python -m pytest_housekeeping sandbox``: a production to try a promotion on."""
+"""``python -m pytest_housekeeping``: a production to try a promotion on, and the documentation."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_housekeeping import sandbox
-from pytest_housekeeping.errors import HousekeepingError
+from pytest_housekeeping.errors import HousekeepingError, MisuseError, did_you_mean
 
 _NONE_RUNS = 3
+_MISUSE = 4
+_INDEX = "README"
 _EPILOG = """\
 in a shell:
   eval "$(python -m pytest_housekeeping sandbox)"
@@ -28,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; the exit code."""
     given = _parser().parse_args(arguments)
     try:
+        if given.command == "docs":
+            return _docs(given.page)
         if given.stop:
             return _stop()
         if given.status:
@@ -35,6 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.psql is not None:
             return _psql(given.psql)
         return _start()
+    except MisuseError as error:
+        _say(str(error))
+        return _MISUSE
+    except BrokenPipeError:
+        # `docs checks | head`: what the reader does not want is not written at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (HousekeepingError, OSError) as error:
         _say(str(error))
         return 1
@@ -48,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m pytest_housekeeping",
         description="What goes with the pytest plugin: pytest --help lists the options of that.",
     )
-    commands = parser.add_subparsers(metavar="command", required=True)
+    commands = parser.add_subparsers(metavar="command", dest="command", required=True)
     command = commands.add_parser(
         "sandbox",
         help="a PostgreSQL in the role of production, to try a promotion on",
@@ -67,6 +79,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="...",
         help="open psql on it as the promoter; what follows are arguments of psql",
     )
+    pages = commands.add_parser(
+        "docs",
+        help="the documentation of this version",
+        description="Print a page of the documentation; without one, list them all.",
+        epilog="exit codes: 0 done; 4 there is no such page",
+    )
+    pages.add_argument("page", nargs="?", help="the name of a page, or the id of a rule")
     return parser
 
 
@@ -101,6 +120,42 @@ def _psql(arguments: list[str]) -> int:
         return _NONE_RUNS
     command, environment = running.psql(*arguments)
     return subprocess.run(command, env=environment, check=False).returncode
+
+
+def _docs(name: str | None) -> int:
+    """Print the page, as Markdown. Raises MisuseError with the closest name where there is none."""
+    folder = _docs_folder()
+    rules = _pages(folder / "rules")
+    pages = _pages(folder) | {"rules": rules.pop(_INDEX)}
+    index = pages.pop(_INDEX)
+    if name is None:
+        lines = [f"  {each:<{max(map(len, pages))}}  {_title(pages[each])}" for each in pages]
+        _out("\n".join([*lines, f"and a page for each of the {len(rules)} rules, by its id", ""]))
+        return 0
+    wanted = name.removesuffix(".md").rpartition("/")[2]
+    page = {**rules, **pages, _INDEX: index}.get(wanted)
+    if page is None:
+        raise MisuseError(
+            f"there is no page {name!r}{did_you_mean(wanted, [*pages, *rules], spell=repr)}",
+            fix="list them: python -m pytest_housekeeping docs",
+        )
+    _out(page.read_text(encoding="utf-8"))
+    return 0
+
+
+def _docs_folder() -> Path:
+    """Beside the modules in a wheel, beside the package in a clone that is installed editable."""
+    package = Path(__file__).parent
+    carried = package / "docs"
+    return carried if carried.is_dir() else package.parent / "docs"
+
+
+def _pages(folder: Path) -> dict[str, Path]:
+    return {path.stem: path for path in sorted(folder.glob("*.md"))}
+
+
+def _title(page: Path) -> str:
+    return page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
 
 
 def _described(running: sandbox.Sandbox, verb: str) -> str:

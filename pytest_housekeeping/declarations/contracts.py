@@ -146,7 +146,8 @@ def _unread(config: Config) -> Iterator[MisuseError]:
                 f"{stranger.relative_to(config.root).as_posix()} is read by nobody"
                 + did_you_mean(stranger.name.lower(), [*DECLARATIONS, QUERIES]),
                 why="a check under a name that is not looked for would prove nothing",
-                fix=f"{config.checks}/ holds {', '.join(DECLARATIONS)}, {QUERIES}/*.sql, test_*.py",
+                fix=f"{config.checks}/ holds {', '.join(DECLARATIONS)}, {QUERIES}/*.sql, test_*.py;"
+                " how each is written: python -m pytest_housekeeping docs checks",
             )
 
 

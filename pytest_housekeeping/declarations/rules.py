@@ -85,7 +85,8 @@ def parse_rule(text: str, id: str, family: str) -> Rule:
         raise RuleBroken(
             f"rule {id!r} cannot be used: {'; '.join(problems)}",
             why="a rule that is half written would pass for one that found nothing",
-            fix=f"complete the header of {family}/{id}.sql",
+            fix=f"complete the header of {family}/{id}.sql; its keys:"
+            " python -m pytest_housekeeping docs python",
         )
     return Rule(
         id=id,

@@ -48,7 +48,7 @@ def load_config(root: Path) -> Config:
         problems.add(error)
     problems.raise_any(
         why="a setting that is misread could let a check pass that never ran",
-        fix="correct the keys named; docs/configuration.md lists them all",
+        fix="correct the keys named; all of them: python -m pytest_housekeeping docs configuration",
     )
     return config
 

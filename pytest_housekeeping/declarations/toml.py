@@ -27,7 +27,9 @@ class Problems:
             raise MisuseError(
                 f"{self.path} cannot be used:\n" + "\n".join(f"  - {text}" for text in self._found),
                 why=why,
-                fix=fix or f"correct {self.path}; nothing was run",
+                fix=fix
+                or f"correct {self.path}; nothing was run. All keys, with examples:"
+                " python -m pytest_housekeeping docs checks",
             )
 
 

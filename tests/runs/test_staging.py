@@ -361,37 +361,3 @@ def test_without_a_mode_a_schema_is_not_collected(tmp_path: Path) -> None:
     run = project.finish(project.spawn("-v"))
     assert run.code == 0
     assert run.ran == ["checks/test_shop.py::test_it"]
-
-
-def test_the_wheel_works_in_a_foreign_project(tmp_path: Path) -> None:
-    """Installed from the wheel alone; its dependencies are those of this environment."""
-    dist, venv = tmp_path / "dist", tmp_path / "venv"
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(dist)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = dist.glob("*.whl")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
-    (packages,) = venv.glob("lib/python*/site-packages")
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
-    subprocess.run([*pip, "--target", str(packages), str(wheel)], check=True, capture_output=True)
-    here = [path for path in sys.path if path.endswith("site-packages")]
-    (packages / "zz_dependencies.pth").write_text("\n".join(here), encoding="utf-8")
-    project = Project.make(tmp_path, "tenants")
-    process = subprocess.run(
-        [venv / "bin" / "python", "-m", "pytest", "-p", "no:cacheprovider", "--hk-mode=staging"],
-        cwd=project.root,
-        env=project.environment() | {"PYTHONPATH": ""},
-        capture_output=True,
-        text=True,
-    )
-    assert process.returncode == 0, process.stdout + process.stderr
-    (audit,) = project.audits()
-    assert json.loads(audit.read_text(encoding="utf-8"))["run"]["outcome"] == "promoted"
-    where = "import pytest_housekeeping as p; print(p.__file__)"
-    found = subprocess.run(
-        [venv / "bin" / "python", "-c", where],
-        cwd=project.root,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert Path(found.stdout.strip()).is_relative_to(venv)

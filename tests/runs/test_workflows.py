@@ -13,9 +13,12 @@ from typing import Any
 
 import pytest
 
+from support.console_blocks import blocks_of
 from support.fresh_copy import ROOT, commit_all, fresh_repository, git
 from support.git_http_server import git_over_http
 from support.postgres_service import postgres_service
+from support.reference_pages import files_of
+from support.wheel import build_wheel
 from support.workflow_expressions import interpolate
 from support.workflow_runner import JobRun, Machine, load_job, run_job
 
@@ -142,6 +145,41 @@ def test_a_broken_migration_fails_the_job_and_leaves_its_evidence(hosting: Hosti
     (audit,) = hosting.audits()
     assert audit["run"]["outcome"] == "rolled_back"
     _assert_no_secret(run)
+
+
+def test_the_staging_job_of_another_repository_promotes(
+    tmp_path: Path, python_bin: Path, service_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As docs/ci.md says: the files copied, one step changed; the tool comes as a wheel."""
+    page = ROOT / "docs/ci.md"
+    (adapt,) = blocks_of(page, ROOT)
+    dist = build_wheel(tmp_path / "wheel").file.parent
+    monkeypatch.setenv("PIP_FIND_LINKS", str(dist))
+    source = tmp_path / "source"
+    files = files_of(ROOT / "docs/checks.md") | files_of(page)
+    copied = STAGING.parent.glob("housekeeping-*.yml")
+    files |= {f".github/workflows/{each.name}": each.read_text() for each in copied}
+    for name, text in files.items():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text(text, encoding="utf-8")
+    subprocess.run(["bash", "-euc", adapt.script], cwd=source, check=True)
+    git(source, "init", "--quiet", "--initial-branch=main")
+    head = commit_all(source, "a project of its own")
+    bare = tmp_path / "origin.git"
+    git(tmp_path, "clone", "--quiet", "--bare", str(source), str(bare))
+    machine = Machine(
+        folder=tmp_path / "run",
+        python_bin=python_bin,
+        origin=bare.as_uri(),
+        ports={"postgres": {"5432": str(service_port)}},
+    )
+
+    run = run_job(source / STAGING.relative_to(ROOT), "staging", machine, github=_github())
+
+    assert [(s.name, s.outcome, s.output) for s in run.steps if s.outcome != "success"] == []
+    assert "Proved in staging" in run.summary
+    assert f"which attests {head[:12]}" in run.step("Prove, then commit").output
+    assert git(bare, "rev-list", "--count", EVIDENCE) == "1"
 
 
 def _assert_no_secret(run: JobRun) -> None:

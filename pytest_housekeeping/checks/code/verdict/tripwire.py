@@ -88,6 +88,7 @@ def _failed(contract: Contract, detail: str, seen: tuple[Finding, ...] = ()) -> 
         level=Level.ERROR,
         object=contract.name,
         detail=f"the contract on code can not be seen to fire: {detail}{others}",
-        fix="see docs/architecture.md; a contract that never fires guards nothing",
+        fix="a contract that never fires guards nothing; what is read:"
+        " python -m pytest_housekeeping docs code",
     )
     return Verdict(examined=1, unit="planted lines", findings=(finding,))

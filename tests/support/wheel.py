@@ -1,0 +1,37 @@
+"""The wheel that would be shipped, and a Python that has it and nothing of this clone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.fresh_copy import ROOT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wheel:
+    """``file`` is the wheel, ``venv`` an environment in which it is installed."""
+
+    file: Path
+    venv: Path
+
+    @property
+    def python(self) -> Path:
+        return self.venv / "bin/python"
+
+
+def build_wheel(folder: Path) -> Wheel:
+    """Build the wheel and install it alone; its dependencies are those of this environment."""
+    dist, venv = folder / "dist", folder / "venv"
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(dist)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (file,) = dist.glob("*.whl")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
+    (packages,) = venv.glob("lib/python*/site-packages")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
+    subprocess.run([*pip, "--target", str(packages), str(file)], check=True, capture_output=True)
+    here = [path for path in sys.path if path.endswith("site-packages")]
+    (packages / "zz_dependencies.pth").write_text("\n".join(here), encoding="utf-8")
+    return Wheel(file=file, venv=venv)
