@@ -1,10 +1,13 @@
-"""The audit as a pydantic model: stable names, published as docs/audit.schema.json."""
+"""The audit as a pydantic model: stable names, published as docs/audit.schema.json.
+
+A field's default may never change: fields that hold it are left out of the digest (chain.py).
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from pytest_housekeeping.model import Kind, Level, Mode, Outcome, Phase, RunOutcome
 
@@ -15,7 +18,7 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Run(_Part):
+class RunRecord(_Part):
     """Which run it was and how it ended."""
 
     id: str
@@ -34,7 +37,7 @@ class Run(_Part):
     )
 
 
-class Source(_Part):
+class SourceRecord(_Part):
     """The commit that the run attests. ``dirty``: it ran on files that are not in it."""
 
     commit: str | None
@@ -65,7 +68,7 @@ class PlannedStep(_Part):
     segment: int = Field(0, ge=0, description="counts from 1; 0: belongs to no transaction")
 
 
-class Plan(_Part):
+class PlanRecord(_Part):
     """What the files on disk required."""
 
     digest: str
@@ -115,7 +118,7 @@ class Artifact(_Part):
     sha256: str
 
 
-class Snapshot(_Part):
+class SnapshotRecord(_Part):
     """The schema before and after, where one was taken."""
 
     before: Artifact | None = None
@@ -130,14 +133,27 @@ class Chain(_Part):
 
 
 class Audit(_Part):
-    """The evidence of one run of pytest-housekeeping."""
+    """The record of one run of pytest-housekeeping."""
 
     schema_version: Literal[1]
-    run: Run
-    source: Source
+    run: RunRecord
+    source: SourceRecord
     target: TargetRecord | None = Field(description="null: no connection was made")
-    plan: Plan
+    plan: PlanRecord
     steps: tuple[StepRecord, ...]
     findings: tuple[FindingRecord, ...] = ()
-    snapshot: Snapshot = Snapshot()
+    snapshot: SnapshotRecord = SnapshotRecord()
     chain: Chain = Chain()
+
+
+def json_schema() -> dict[str, Any]:
+    """The published JSON Schema of the file; docs/audit.schema.json holds the same."""
+    schema = Audit.model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def first_fault(error: ValidationError) -> str:
+    """Where a document first departs from the model, and how, without quoting its content."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place}: {first['msg']}" if place else first["msg"]

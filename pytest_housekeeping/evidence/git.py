@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self, cast
 
 from pytest_housekeeping.errors import EvidenceError
-from pytest_housekeeping.evidence import git_branch as evidence_branch
+from pytest_housekeeping.evidence.git_branch import commit_files
+from pytest_housekeeping.evidence.git_objects import audits_of_mode, contents_of, files_in
 
 if TYPE_CHECKING:
     from git import Repo
@@ -101,22 +102,22 @@ class Repository:
         in it. Runs no hook, signs nothing; several at once lose nothing. Raises EvidenceError,
         with nothing changed.
         """
-        return evidence_branch.commit(self, branch, files, message, attests)
+        return commit_files(self, branch, files, message, attests)
 
     def evidence(self, mode: str, folder: str = "ops/audit") -> Iterator[tuple[str, bytes]]:
         """Every committed ``<mode>_*.json`` of the folder, each path and content once, by name.
 
         Looked for in HEAD and in the tips of local and remote branches housekeeping/audit/*.
         """
-        return evidence_branch.find(self, mode, folder)
+        return audits_of_mode(self, mode, folder)
 
     def kept(self, path: str) -> tuple[bytes, ...]:
         """What HEAD and the branches with evidence hold under a path, each content once."""
-        return evidence_branch.contents(self, path)
+        return contents_of(self, path)
 
     def files_in(self, commit: str, folder: str) -> Iterator[tuple[str, bytes]]:
         """Name and content of what lies directly in a folder, as a commit has it."""
-        return evidence_branch.files_in(self, commit, folder)
+        return files_in(self, commit, folder)
 
     def has_remote(self, name: str) -> bool:
         return self.attempt("remote", "get-url", name)[0] == 0

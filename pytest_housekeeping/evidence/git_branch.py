@@ -1,40 +1,34 @@
-"""The evidence in git: how it is committed without an index of the user's, and found again."""
+"""Commit evidence onto a branch that is only ever added to, beside whatever the user is doing.
+
+Why nothing is lost or slipped in: ``git fast-import`` builds the commit from its own stream, with
+an index of its own and without the user's index, files, filters, hooks or signatures. What the
+branch held in the folders of the evidence is in the new tree as well, and each run's files have
+names of their own. Without ``--force`` git moves the branch only to a commit that descends from its
+tip, so what several runs commit at once all stays; the push is never forced either.
+https://git-scm.com/docs/git-fast-import
+"""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
-from typing import Protocol
 
 from pytest_housekeeping.errors import EvidenceError
+from pytest_housekeeping.evidence.git_objects import GitCommands
 
-BRANCHES = "housekeeping/audit"
-FETCH = f"git fetch origin 'refs/heads/{BRANCHES}/*:refs/heads/{BRANCHES}/*'"
 _ATTEMPTS = 12
 # The pack is temporary: objects this few are stored one by one.
 _IMPORT = ("-c", "pack.compression=0", "fast-import", "--quiet", "--done", "--depth=0")
 
 
-class Git(Protocol):
-    """What is needed of a repository."""
-
-    def commit(self, name: str) -> str | None: ...
-    def run(self, *command: str, stdin: bytes | None = None) -> bytes: ...
-    def attempt(self, *command: str, stdin: bytes | None = None) -> tuple[int, bytes, str]: ...
-
-
-def commit(
-    git: Git, branch: str, files: Mapping[str, bytes], message: str, attests: str | None
+def commit_files(
+    git: GitCommands, branch: str, files: Mapping[str, bytes], message: str, attests: str | None
 ) -> str:
-    """See Repository.commit_evidence.
-
-    ``git fast-import`` has an index of its own, knows no filters, hooks or signatures, and moves
-    the branch only if nobody else has: https://git-scm.com/docs/git-fast-import
-    """
+    """See Repository.commit_evidence."""
     ref = f"refs/heads/{branch}"
-    _refuse(git, branch, ref, files)
+    _refuse_unusable(git, branch, ref, files)
     author = _identity(git)
     tree = ""
     if attests is not None:
@@ -43,7 +37,7 @@ def commit(
     for attempt in range(_ATTEMPTS):
         tip = git.commit(ref)
         parents = dict.fromkeys(parent for parent in (tip, attests) if parent)
-        kept = _kept(git, tip, attests, files) if tip else []
+        kept = _earlier_evidence(git, tip, attests, files) if tip else []
         stream = _stream(ref, author, message, list(parents), tree, kept, files)
         status, out, complaint = git.attempt(*_IMPORT, stdin=stream)
         if status == 0:
@@ -59,43 +53,7 @@ def commit(
     )
 
 
-def find(git: Git, mode: str, folder: str) -> Iterator[tuple[str, bytes]]:
-    """See Repository.evidence."""
-    wanted = {
-        (name, oid)
-        for tree_oid, data in _objects(git, _everywhere(git, folder))
-        for name, oid in _entries(data, len(tree_oid) // 2)
-        if name.startswith(f"{mode}_") and name.endswith(".json")
-    }
-    ordered = sorted(wanted)
-    contents = dict(_objects(git, dict.fromkeys(oid for _, oid in ordered)))
-    for name, oid in ordered:
-        if oid in contents:
-            yield f"{folder}/{name}", contents[oid]
-
-
-def contents(git: Git, path: str) -> tuple[bytes, ...]:
-    """See Repository.kept."""
-    return tuple(dict.fromkeys(data for _, data in _objects(git, _everywhere(git, path))))
-
-
-def files_in(git: Git, commit: str, folder: str) -> Iterator[tuple[str, bytes]]:
-    """See Repository.files_in."""
-    for tree_oid, tree in _objects(git, [f"{commit}:{folder}"]):
-        for name, oid in _entries(tree, len(tree_oid) // 2):
-            for _, data in _objects(git, [oid]):
-                yield name, data
-
-
-def _everywhere(git: Git, path: str) -> list[str]:
-    """A path in HEAD and in every branch with evidence, each commit once."""
-    patterns = (f"refs/heads/{BRANCHES}", f"refs/remotes/*/{BRANCHES}/**")
-    tips = git.run("for-each-ref", "--format=%(objectname)", *patterns).decode().split()
-    head = git.commit("HEAD")
-    return list(dict.fromkeys(f"{tip}:{path}" for tip in [*([head] if head else []), *tips]))
-
-
-def _refuse(git: Git, branch: str, ref: str, files: Mapping[str, bytes]) -> None:
+def _refuse_unusable(git: GitCommands, branch: str, ref: str, files: Mapping[str, bytes]) -> None:
     if git.attempt("check-ref-format", ref)[0] != 0:
         raise EvidenceError(
             f"{branch!r} is no name for a branch",
@@ -121,8 +79,10 @@ def _refuse(git: Git, branch: str, ref: str, files: Mapping[str, bytes]) -> None
             )
 
 
-def _kept(git: Git, tip: str, attests: str | None, files: Mapping[str, bytes]) -> list[bytes]:
-    """Earlier evidence that the attested commit lacks, as ``mode type oid<tab>path`` lines."""
+def _earlier_evidence(
+    git: GitCommands, tip: str, attests: str | None, files: Mapping[str, bytes]
+) -> list[bytes]:
+    """What the attested commit lacks of the evidence, as ``mode type oid<tab>path`` lines."""
     folders = sorted({str(PurePosixPath(path).parent) for path in files} - {"."})
     if not folders:
         return []
@@ -135,7 +95,7 @@ def _kept(git: Git, tip: str, attests: str | None, files: Mapping[str, bytes]) -
     return [line for line in earlier if line and line.partition(b"\t")[2] not in names]
 
 
-def _identity(git: Git) -> str:
+def _identity(git: GitCommands) -> str:
     """The user's, as far as git is configured; a name of our own where it is not."""
     _, out, _ = git.attempt("config", "-z", "--get-regexp", r"^(user|author)\.(name|email)$")
     entries = [entry.decode(errors="replace").partition("\n") for entry in out.split(b"\0")]
@@ -159,6 +119,7 @@ def _stream(
     kept: Iterable[bytes],
     files: Mapping[str, bytes],
 ) -> bytes:
+    """The commands of git fast-import that make the commit."""
     lines = [
         b"feature done",
         f"commit {ref}".encode(),
@@ -186,28 +147,3 @@ def _quoted(path: bytes) -> bytes:
     """A path in git's C style, in which every byte may be written as three octal digits."""
     plain = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./"
     return b'"' + b"".join(bytes([b]) if b in plain else b"\\%03o" % b for b in path) + b'"'
-
-
-def _objects(git: Git, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-    """Id and content of each object that is there."""
-    request = "".join(f"{name}\n" for name in names).encode()
-    answer = git.run("cat-file", "--batch", stdin=request) if request else b""
-    at = 0
-    while at < len(answer):
-        end = answer.index(b"\n", at)
-        words = answer[at:end].decode().split()
-        at = end + 1
-        if words[-1].isdigit() and len(words) == 3:
-            size = int(words[2])
-            yield words[0], answer[at : at + size]
-            at += size + 1
-
-
-def _entries(tree: bytes, width: int) -> Iterator[tuple[str, str]]:
-    """Name and object id of each entry of a tree object: ``mode name NUL id``."""
-    at = 0
-    while at < len(tree):
-        end = tree.index(b"\0", at)
-        name = tree[at:end].partition(b" ")[2].decode(errors="replace")
-        yield name, tree[end + 1 : end + 1 + width].hex()
-        at = end + 1 + width

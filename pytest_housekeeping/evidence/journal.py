@@ -1,4 +1,4 @@
-"""What a run has done so far, line by line, so that a killed run leaves evidence as well."""
+"""The journal of a running run, line by line, so that a run that is killed leaves a record too."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from pytest_housekeeping.errors import EvidenceError
-from pytest_housekeeping.evidence import records
-from pytest_housekeeping.evidence.recovery import leftovers, recover
+from pytest_housekeeping.evidence import fields
+from pytest_housekeeping.evidence.run_facts import StartFacts, stem
 from pytest_housekeeping.evidence.secrets import Secrets
 from pytest_housekeeping.model import RunOutcome, StepResult, TargetIdentity
 from pytest_housekeeping.plan.modes import rules_of
 
-__all__ = ["Journal", "leftovers", "recover", "start"]
+SUFFIX = ".journal.jsonl"
 
 
 class Journal:
@@ -41,17 +41,24 @@ class Journal:
         self.close()
 
     def connected(self, target: TargetIdentity) -> None:
-        self._write("connected", target=records.where(target))
+        """Which server and database the run works on."""
+        self._write("connected", target=fields.target_fields(target))
 
     def began(self, step_id: str) -> None:
+        """A step begins: if it is the last thing written, the run was killed during it."""
         self._write("began", step=step_id)
 
     def ended(self, result: StepResult) -> None:
-        findings = [records.found(finding, result.step.id) for finding in result.findings]
-        self._write("ended", step=records.recorded(result), findings=findings)
+        """How a step ended, with what it has found."""
+        findings = [fields.finding_fields(finding, result.step.id) for finding in result.findings]
+        self._write("ended", step=fields.step_fields(result), findings=findings)
 
     def committing(self, segment: int, xid: str | None) -> None:
-        """To be called before COMMIT is sent; ``xid`` is None for a file outside of one."""
+        """To be called before COMMIT is sent; ``xid`` is None for a file outside of a transaction.
+
+        With the xid the server can be asked later what became of the COMMIT:
+        https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-SNAPSHOT
+        """
         self._write("committing", sync=self._durable, segment=segment, xid=xid)
 
     def committed(self, segment: int) -> None:
@@ -63,10 +70,11 @@ class Journal:
         self._write("rolled_back", sync=self._durable, segment=segment)
 
     def finished(self, outcome: RunOutcome, message: str = "") -> None:
+        """Nothing runs any more: what is left is to write the audit and to publish it."""
         self._write("finished", sync=self._durable, outcome=outcome.value, message=message)
 
     def close(self) -> None:
-        """Let go of the file. What is not removed is a leftover from now on."""
+        """Let go of the file. From now on it counts as left behind by a dead run."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -98,12 +106,12 @@ class Journal:
             raise _unwritable(self.path, "no space left")
 
 
-def start(folder: Path, facts: records.Facts, *, secrets: Secrets | None = None) -> Journal:
+def start_journal(folder: Path, facts: StartFacts, *, secrets: Secrets | None = None) -> Journal:
     """Begin the journal of a run. It appears under its name only when it is locked and readable.
 
     Raises EvidenceError when the folder cannot be written.
     """
-    path = folder / f"{records.stem(facts.run)}{records.JOURNAL}"
+    path = folder / f"{stem(facts.run)}{SUFFIX}"
     hidden = folder / f".{path.name}.part"
     durable = not rules_of(facts.run.mode).throwaway
     descriptor = -1
@@ -113,7 +121,7 @@ def start(folder: Path, facts: records.Facts, *, secrets: Secrets | None = None)
         descriptor = os.open(hidden, flags, 0o644)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         journal = Journal(path, descriptor, durable=durable, secrets=secrets or Secrets())
-        journal._write("started", sync=durable, **records.opening(facts))
+        journal._write("started", sync=durable, **fields.start_fields(facts))
         hidden.rename(path)
         if durable:
             _sync_folder(folder)
@@ -128,6 +136,7 @@ def start(folder: Path, facts: records.Facts, *, secrets: Secrets | None = None)
 
 
 def _sync_folder(folder: Path) -> None:
+    """The new name itself reaches the disk only with its folder."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -57,4 +57,4 @@ class HtmlHooks:
 
             # pytest-html reads the title only now, when the outcome is known.
             self._html.title = title(self.recorder.audit)
-            prefix.extend(summary_html(self.recorder.audit))
+            prefix.append(summary_html(self.recorder.audit))

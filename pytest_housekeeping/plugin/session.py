@@ -177,6 +177,9 @@ class ActiveRun:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> Any:
         """Steps that nobody watches are run directly; everything else by pytest."""
+        step = self.selection.step_of(item)
+        if step is not None:
+            self.recorder.begin_step(step)
         if not isinstance(item, items.StepItem):
             return None
         if item.step.phase in (Phase.APPLY, Phase.SEED):

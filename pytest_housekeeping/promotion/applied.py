@@ -33,7 +33,7 @@ def promoted_before(repository: Repository, folder: Path) -> Sequence[AppliedFil
     found = [*repository.evidence(Mode.PROD, place), *repository.evidence(Mode.ROLLBACK, place)]
     if not found:
         return ()
-    from pytest_housekeeping.evidence.audit import from_json
+    from pytest_housekeeping.evidence.audit_file import from_json
 
     audits = [from_json(data, name=path, intact=True) for path, data in found]
     audits.sort(key=lambda audit: audit.run.finished_at)
@@ -151,7 +151,7 @@ def proved_rollbacks(
             and identity in passed
         ]
         if proved and not known["source"]["dirty"]:
-            from pytest_housekeeping.evidence.audit import from_json
+            from pytest_housekeeping.evidence.audit_file import from_json
 
             audit = from_json(data, name=name, intact=True)
             for identity in proved:

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.evidence.report.incident import incident_report
+from pytest_housekeeping.evidence.run_facts import utc_stamp
 from pytest_housekeeping.model import RunOutcome
 from pytest_housekeeping.plan.modes import ALWAYS, ON_FAILURE
 from pytest_housekeeping.promotion.context import RunContext
@@ -22,15 +23,16 @@ _INCIDENTS = (RunOutcome.ROLLED_BACK, RunOutcome.PROMOTED_IN_PART, RunOutcome.UN
 def write_incident(
     context: RunContext, target: Target, audit: Audit, secrets: Secrets
 ) -> dict[Path, bytes]:
-    """The report and, where rollback files are missing, the proposal beside it, written and named.
+    """Write the report and, where rollback files are missing, the proposed ones beside it.
 
-    Every rollback has a report; a promotion has one where the settings ask for it and it did not
-    go through. Raises OSError when the folder cannot be written.
+    Every rollback has a report; a promotion has one where the settings ask for it and it did not go
+    through. Returns the redacted content of each file. Raises OSError when the folder cannot be
+    written.
     """
     if not _is_incident(context, audit):
         return {}
     folder = context.config.root / incident_folder(context.config.audit)
-    name = f"{context.run.started_at:%Y%m%dT%H%M%SZ}_{context.run.id}"
+    name = f"{utc_stamp(audit.run.started_at)}_{audit.run.id}"
     files: dict[Path, bytes] = {}
     proposal = target.proposal()
     if proposal:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from pytest_housekeeping import __version__
 from pytest_housekeeping.declarations.settings import load_config
-from pytest_housekeeping.evidence import audit, records
+from pytest_housekeeping.evidence.audit import make_audit
+from pytest_housekeeping.evidence.audit_file import write_audit
 from pytest_housekeeping.evidence.git import open_repository
+from pytest_housekeeping.evidence.run_facts import RunFacts, SourceFacts, StartFacts, stem
 from pytest_housekeeping.model import Kind, Mode, Outcome, RunOutcome, StepResult
 from pytest_housekeeping.plan.plan import build
 from pytest_housekeeping.plan.test_discovery import TestNames
@@ -49,16 +51,16 @@ def promote(
     steps = tuple(step for step in plan.steps if step.kind in FILES)
     done = set(segments) or {segment.number for segment in plan.segments}
     now = datetime.now(UTC)
-    facts = records.Facts(
-        run=records.RunFacts(id=run, mode=Mode.PROD, started_at=now, tool_version=__version__),
-        source=records.SourceFacts(commit=attested, branch="main"),
+    facts = StartFacts(
+        run=RunFacts(id=run, mode=Mode.PROD, started_at=now, tool_version=__version__),
+        source=SourceFacts(commit=attested, branch="main"),
         digest=plan.digest,
         steps=steps,
         segments=len(plan.segments),
     )
     results = [StepResult(step=s, outcome=Outcome.PASSED) for s in steps if s.segment in done]
-    made = audit.make_audit(facts, outcome=outcome, finished_at=now, results=results)
-    path = audit.write(made, project.root / "ops" / "audit", records.stem(facts.run))
+    made = make_audit(facts, outcome=outcome, finished_at=now, results=results)
+    path = write_audit(made, project.root / "ops" / "audit", stem(facts.run))
     project.commit(f"evidence of {run}")
     return path
 

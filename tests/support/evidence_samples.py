@@ -6,7 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pytest_housekeeping.evidence import audit, records
+from pytest_housekeeping.evidence.audit import make_audit
+from pytest_housekeeping.evidence.audit_model import Audit
+from pytest_housekeeping.evidence.run_facts import RunFacts, SourceFacts, StartFacts
 from pytest_housekeeping.model import (
     Finding,
     Kind,
@@ -67,9 +69,9 @@ def steps(segments: int = 1) -> tuple[Step, ...]:
     )
 
 
-def facts(mode: Mode = Mode.PROD, segments: int = 1, run: str = "r1") -> records.Facts:
-    return records.Facts(
-        run=records.RunFacts(
+def facts(mode: Mode = Mode.PROD, segments: int = 1, run: str = "r1") -> StartFacts:
+    return StartFacts(
+        run=RunFacts(
             id=run,
             mode=mode,
             started_at=START,
@@ -77,7 +79,7 @@ def facts(mode: Mode = Mode.PROD, segments: int = 1, run: str = "r1") -> records
             actor="ada",
             ci_url="https://ci.example.org/runs/1",
         ),
-        source=records.SourceFacts(commit="c" * 40, branch="main"),
+        source=SourceFacts(commit="c" * 40, branch="main"),
         digest="d" * 64,
         steps=steps(segments),
         segments=segments,
@@ -94,7 +96,7 @@ def sample(
     mode: Mode = Mode.PROD,
     results: tuple[StepResult, ...] | None = None,
     **changes: Any,
-) -> audit.Audit:
+) -> Audit:
     known = facts(mode, run=changes.pop("run", "r1"))
     if results is None:
         lock = Lock(relation="venture.orders", mode="AccessExclusiveLock")
@@ -110,10 +112,10 @@ def sample(
         "results": results,
         "target": TARGET,
     }
-    return audit.make_audit(known, **{**options, **changes})
+    return make_audit(known, **{**options, **changes})
 
 
-def failed_sample(mode: Mode = Mode.PROD, **changes: Any) -> audit.Audit:
+def failed_sample(mode: Mode = Mode.PROD, **changes: Any) -> Audit:
     """Nothing passed vacuously: the rule fired, so promote never ran."""
     known = facts(mode)
     precheck, apply, check, _ = known.steps

@@ -6,16 +6,10 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping.evidence.records import stem
-from pytest_housekeeping.evidence.report.wording import (
-    by_phase,
-    duration,
-    failures,
-    findings,
-    plural,
-    seen,
-    verdict,
-)
+from pytest_housekeeping.evidence.report.display import duration, one_line, plural, visible
+from pytest_housekeeping.evidence.report.tally import by_phase, failures, findings
+from pytest_housekeeping.evidence.report.wording import outcome_text
+from pytest_housekeeping.evidence.run_facts import stem
 from pytest_housekeeping.model import Mode, Phase, RunOutcome
 from pytest_housekeeping.plan.rollback_files import DESTROYS
 
@@ -58,15 +52,15 @@ def incident_report(
 
 
 def _head(audit: Audit, reverted: Sequence[Audit]) -> Iterator[str]:
-    run, said = audit.run, verdict(audit)
-    yield f"# Incident of {_day(run.started_at)}: {_line(said.headline)}"
+    run, text = audit.run, outcome_text(audit)
+    yield f"# Incident of {_day(run.started_at)}: {_line(text.headline)}"
     yield ""
     yield (
         "Filled in from the evidence of the run. What no evidence can know is asked at the end:"
         " complete it, and merge."
     )
     yield ""
-    yield f"{_line(said.meaning)} {_line(run.message)}".rstrip()
+    yield f"{_line(text.meaning)} {_line(run.message)}".rstrip()
     yield ""
     yield "| | |"
     yield "| --- | --- |"
@@ -166,7 +160,7 @@ def _failed(step: StepRecord, audit: Audit) -> Iterator[str]:
 
 def _indented(text: str) -> Iterator[str]:
     yield ""
-    yield from (f"      {line}" for line in seen(text).splitlines())
+    yield from (f"      {line}" for line in visible(text).splitlines())
     yield ""
 
 
@@ -228,8 +222,7 @@ def _asked() -> Iterator[str]:
 
 def _line(text: str) -> str:
     """The text on one line of a table; what would be read as a new cell or as HTML is written."""
-    flat = " ".join(seen(text).split())
-    return flat.replace("|", "\\|").replace("<", "&lt;")
+    return one_line(text).replace("|", "\\|").replace("<", "&lt;")
 
 
 def _day(moment: datetime) -> str:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
-from pytest_housekeeping.evidence.git_branch import FETCH
+from pytest_housekeeping.evidence.git_objects import FETCH
 from pytest_housekeeping.model import Finding, Level, Mode, RunOutcome, Verdict
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.promotion import prechecks
@@ -209,6 +209,6 @@ def _proves(data: bytes, path: str, digest: str) -> bool:
     failed = any(step["outcome"] == "failed" for step in audit["steps"])
     if failed or audit["plan"]["digest"] != digest or audit["run"]["outcome"] not in _PROVED:
         return False
-    from pytest_housekeeping.evidence.audit import from_json
+    from pytest_housekeeping.evidence.audit_file import from_json
 
     return not from_json(data, name=path, intact=True).source.dirty

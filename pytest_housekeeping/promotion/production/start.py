@@ -9,7 +9,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.evidence.git import open_repository
-from pytest_housekeeping.evidence.records import SourceFacts
+from pytest_housekeeping.evidence.run_facts import SourceFacts
 from pytest_housekeeping.evidence.secrets import Secrets
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.plan import Plan, build

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import EvidenceError, MisuseError
 from pytest_housekeeping.evidence.git import Repository
-from pytest_housekeeping.evidence.git_branch import FETCH
+from pytest_housekeeping.evidence.git_objects import FETCH
 from pytest_housekeeping.model import Kind, Mode, RunOutcome, TargetIdentity
 from pytest_housekeeping.postgres.history import Row, in_effect
 from pytest_housekeeping.sql import file as sqlfile
@@ -206,7 +206,7 @@ def _refuse_foreign(run: str, audit: Audit, target: TargetIdentity) -> None:
 
 def _audits(config: Config, repository: Repository | None, runs: set[str]) -> dict[str, Audit]:
     """The audit of each promotion. Raises EvidenceError for one that is missing or was edited."""
-    from pytest_housekeeping.evidence.audit import from_json
+    from pytest_housekeeping.evidence.audit_file import from_json
 
     found: dict[str, Audit] = {}
     for run, name, data in _texts(config, repository, runs, (Mode.PROD,)):

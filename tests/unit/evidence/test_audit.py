@@ -13,7 +13,10 @@ import jsonschema
 import pytest
 
 from pytest_housekeeping.errors import EvidenceError
-from pytest_housekeeping.evidence import audit
+from pytest_housekeeping.evidence.audit import make_audit
+from pytest_housekeeping.evidence.audit_file import from_json, to_json, write_audit
+from pytest_housekeeping.evidence.audit_model import Audit, json_schema
+from pytest_housekeeping.evidence.chain import digest, verify_chain
 from pytest_housekeeping.evidence.secrets import Secrets
 from pytest_housekeeping.model import Kind, Level, Mode, Outcome, Phase, RunOutcome, Step
 from support.evidence_samples import RLS, START, facts, failed_sample, passed, sample
@@ -36,7 +39,7 @@ NAMES = {
 
 
 def test_the_names_are_the_published_ones() -> None:
-    document = json.loads(audit.to_json(failed_sample()))
+    document = json.loads(to_json(failed_sample()))
     assert list(document) == list(NAMES)
     for part, names in NAMES.items():
         value = document[part][0] if part in ("steps", "findings") else document[part]
@@ -46,20 +49,20 @@ def test_the_names_are_the_published_ones() -> None:
 
 
 def test_the_published_schema_is_the_models_and_fits_the_file() -> None:
-    assert json.loads(SCHEMA.read_text(encoding="utf-8")) == audit.json_schema()
-    validator = jsonschema.Draft202012Validator(audit.json_schema())
+    assert json.loads(SCHEMA.read_text(encoding="utf-8")) == json_schema()
+    validator = jsonschema.Draft202012Validator(json_schema())
     for record in (sample(), failed_sample(), sample(target=None), sample(results=())):
-        validator.validate(json.loads(audit.to_json(record)))
+        validator.validate(json.loads(to_json(record)))
 
 
 def test_json_comes_back_as_it_was() -> None:
     for record in (sample(), failed_sample(previous="p"), sample(message="ä\n\x00\u202e<&>'\"")):
-        assert audit.from_json(audit.to_json(record)) == record
-        assert audit.digest(audit.from_json(audit.to_json(record))) == record.chain.digest
+        assert from_json(to_json(record)) == record
+        assert digest(from_json(to_json(record))) == record.chain.digest
 
 
 def test_a_step_and_a_finding_are_one_line_each() -> None:
-    lines = audit.to_json(failed_sample()).splitlines()
+    lines = to_json(failed_sample()).splitlines()
     assert sum('"outcome": "failed"' in line and '"locks"' in line for line in lines) == 1
     assert sum('"rule": "rls-not-forced"' in line for line in lines) == 1
 
@@ -79,9 +82,9 @@ def test_findings_name_the_step_that_saw_them() -> None:
 
 def test_the_digest_covers_everything_but_itself() -> None:
     record = sample()
-    document = json.loads(audit.to_json(record))
+    document = json.loads(to_json(record))
     document["chain"]["digest"] = "something else"
-    assert audit.digest(audit.from_json(json.dumps(document))) == record.chain.digest
+    assert digest(from_json(json.dumps(document))) == record.chain.digest
     for path, value in [
         (("run", "actor"), "eve"),
         (("run", "message"), "x"),
@@ -94,12 +97,12 @@ def test_the_digest_covers_everything_but_itself() -> None:
         (("chain", "previous"), "0"),
         (("snapshot", "before"), {"path": "x", "sha256": "y"}),
     ]:
-        changed = json.loads(audit.to_json(record))
+        changed = json.loads(to_json(record))
         part = changed
         for key in path[:-1]:
             part = part[key]
         part[path[-1]] = value
-        assert audit.digest(audit.from_json(json.dumps(changed))) != record.chain.digest, path
+        assert digest(from_json(json.dumps(changed))) != record.chain.digest, path
 
 
 def test_the_digest_of_an_audit_is_for_ever() -> None:
@@ -111,12 +114,12 @@ def test_an_intact_chain_passes_in_any_order() -> None:
     first = sample(run="a")
     second = sample(run="b", previous=first.chain.digest)
     third = sample(run="c", previous=second.chain.digest)
-    verdict = audit.verify_chain([third, first, second])
+    verdict = verify_chain([third, first, second])
     assert (verdict.passed, verdict.examined, verdict.findings) == (True, 3, ())
 
 
 def test_no_audit_is_no_proof() -> None:
-    assert not audit.verify_chain([]).passed
+    assert not verify_chain([]).passed
 
 
 def test_an_edited_a_missing_and_a_forked_audit_are_told_apart() -> None:
@@ -126,13 +129,13 @@ def test_an_edited_a_missing_and_a_forked_audit_are_told_apart() -> None:
     beside = sample(run="d", previous=first.chain.digest)
     edited = second.model_copy(update={"run": second.run.model_copy(update={"actor": "eve"})})
 
-    def faults(*audits: audit.Audit) -> list[tuple[str, str]]:
-        return [(finding.rule, finding.object) for finding in audit.verify_chain(audits).findings]
+    def faults(*audits: Audit) -> list[tuple[str, str]]:
+        return [(finding.rule, finding.object) for finding in verify_chain(audits).findings]
 
     assert faults(first, edited, third) == [("audit-edited", "run b")]
     assert faults(first, third) == [("audit-missing", "run c")]
     assert faults(second, third) == [("audit-missing", "run b")]
-    forked = audit.verify_chain([first, second, third, beside])
+    forked = verify_chain([first, second, third, beside])
     assert {finding.object for finding in forked.findings} == {"run b", "run d"}
     assert {finding.level for finding in forked.findings} == {Level.WARNING}
     assert all(finding.fix for finding in forked.findings)
@@ -151,26 +154,26 @@ def test_an_edited_a_missing_and_a_forked_audit_are_told_apart() -> None:
 )
 def test_a_file_that_is_no_audit_is_named(text: bytes, message: str) -> None:
     with pytest.raises(EvidenceError, match=message) as caught:
-        audit.from_json(text, name="ops/audit/prod_1.json")
+        from_json(text, name="ops/audit/prod_1.json")
     assert caught.value.found.startswith("ops/audit/prod_1.json is no audit")
     assert "proves nothing" in caught.value.why
     assert "git" in caught.value.fix
 
 
 def test_an_edited_audit_is_refused_where_it_must_be_intact() -> None:
-    text = audit.to_json(sample())
-    assert audit.from_json(text, intact=True) == sample()
+    text = to_json(sample())
+    assert from_json(text, intact=True) == sample()
     edited = text.replace('"rows": 12', '"rows": 13')
-    assert audit.from_json(edited).steps[1].rows == 13
+    assert from_json(edited).steps[1].rows == 13
     with pytest.raises(EvidenceError, match=r"prod_1\.json was edited"):
-        audit.from_json(edited, name="prod_1.json", intact=True)
+        from_json(edited, name="prod_1.json", intact=True)
 
 
 def test_unknown_names_are_refused_and_parts_are_frozen() -> None:
-    document = json.loads(audit.to_json(sample()))
+    document = json.loads(to_json(sample()))
     document["run"]["extra"] = 1
     with pytest.raises(EvidenceError, match=r"run\.extra"):
-        audit.from_json(json.dumps(document))
+        from_json(json.dumps(document))
     with pytest.raises(ValueError, match="frozen"):
         sample().run.actor = "eve"
 
@@ -180,29 +183,29 @@ def test_secrets_are_taken_out_before_the_digest() -> None:
     step = Step(id="x s3cr3t-pass-w0rd", phase=Phase.VERIFY, kind=Kind.TEST)
     result = passed(step, message="connection to s3cr3t-pass-w0rd failed")
     record = sample(results=(result,), message="s3cr3t-pass-w0rd", secrets=secrets)
-    assert not secrets.find(audit.to_json(record))
+    assert not secrets.find(to_json(record))
     assert record.run.message == "[secret]"
-    assert audit.digest(record) == record.chain.digest
+    assert digest(record) == record.chain.digest
 
 
 def test_lone_surrogates_do_not_stop_the_record() -> None:
     record = sample(message="name \udcff here")
     assert record.run.message == "name ? here"
-    audit.to_json(record).encode()
+    to_json(record).encode()
 
 
 def test_writing_is_whole_or_not_at_all(tmp_path: Path) -> None:
     record = sample()
-    path = audit.write(record, tmp_path / "ops/audit", "prod_1")
+    path = write_audit(record, tmp_path / "ops/audit", "prod_1")
     assert path == tmp_path / "ops/audit/prod_1.json"
-    assert audit.from_json(path.read_bytes()) == record
+    assert from_json(path.read_bytes()) == record
     assert [entry.name for entry in path.parent.iterdir()] == ["prod_1.json"]
     with pytest.raises(EvidenceError, match="would hold a password"):
-        audit.write(sample(message="hunter2-x"), tmp_path, "x", Secrets(["hunter2-x"]))
+        write_audit(sample(message="hunter2-x"), tmp_path, "x", Secrets(["hunter2-x"]))
     assert not list(tmp_path.glob("*.json"))
     (tmp_path / "file").touch()
     with pytest.raises(EvidenceError, match="cannot be written"):
-        audit.write(record, tmp_path / "file", "x")
+        write_audit(record, tmp_path / "file", "x")
 
 
 def test_a_large_run_is_recorded_in_little_time() -> None:
@@ -220,7 +223,7 @@ def test_a_large_run_is_recorded_in_little_time() -> None:
     )
     results = [passed(step, statements=7, rows=1) for step in steps]
     started = time.process_time()
-    record = audit.make_audit(
+    record = make_audit(
         replace(known, steps=steps),
         outcome=RunOutcome.PROMOTED,
         finished_at=START,
@@ -228,9 +231,9 @@ def test_a_large_run_is_recorded_in_little_time() -> None:
         secrets=Secrets(["kT4vQz9LmX2rWc7YbN5h"]),
     )
     made = time.process_time()
-    text = audit.to_json(record)
+    text = to_json(record)
     written = time.process_time()
-    audit.from_json(text)
+    from_json(text)
     read = time.process_time()
     # Far above what it takes (about 0.25, 0.1 and 0.03 s), far below what a person would notice.
     assert made - started < 1.0

@@ -13,8 +13,12 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.errors import EvidenceError
-from pytest_housekeeping.evidence import audit, journal, records
-from pytest_housekeeping.evidence.journal import Journal
+from pytest_housekeeping.evidence.audit_file import from_json, to_json
+from pytest_housekeeping.evidence.chain import digest
+from pytest_housekeeping.evidence.journal import Journal, start_journal
+from pytest_housekeeping.evidence.leftovers import leftovers
+from pytest_housekeeping.evidence.recovery import recover
+from pytest_housekeeping.evidence.run_facts import stem
 from pytest_housekeeping.evidence.secrets import Secrets
 from pytest_housekeeping.model import Mode, Outcome, RunOutcome
 from support.evidence_samples import NOTICE, TARGET, facts, passed
@@ -24,7 +28,7 @@ Play = Callable[[Journal], object]
 
 def killed(folder: Path, play: Play, *, segments: int = 1, mode: Mode = Mode.PROD) -> Path:
     """The journal of a run that plays a while and then is gone."""
-    written = journal.start(folder, facts(mode, segments))
+    written = start_journal(folder, facts(mode, segments))
     written.connected(TARGET)
     play(written)
     written.close()
@@ -38,7 +42,7 @@ def nothing(_: Journal) -> None:
 def test_the_name_is_that_of_the_audit(tmp_path: Path) -> None:
     path = killed(tmp_path / "ops/audit", nothing)
     assert path.name == "prod_20270102T030405Z_r1.journal.jsonl"
-    assert records.stem(facts().run) == "prod_20270102T030405Z_r1"
+    assert stem(facts().run) == "prod_20270102T030405Z_r1"
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
 
@@ -51,7 +55,7 @@ def test_each_event_is_in_the_file_when_its_method_returns(tmp_path: Path) -> No
         lambda j: j.committed(1),
         lambda j: j.finished(RunOutcome.PROMOTED),
     )
-    with journal.start(tmp_path, facts()) as written:
+    with start_journal(tmp_path, facts()) as written:
         for count, act in enumerate(acts, start=2):
             act(written)
             lines = written.path.read_text().splitlines()
@@ -101,12 +105,12 @@ def test_each_event_is_in_the_file_when_its_method_returns(tmp_path: Path) -> No
 def test_the_recovered_audit_is_true(
     tmp_path: Path, play: Play, segments: int, outcome: str, said: str
 ) -> None:
-    record = journal.recover(killed(tmp_path, play, segments=segments))
+    record = recover(killed(tmp_path, play, segments=segments))
     assert record.run.outcome == outcome
     assert said in record.run.message
     assert record.run.message.startswith("The run ended without writing its record")
-    assert audit.digest(record) == record.chain.digest
-    assert audit.from_json(audit.to_json(record)) == record
+    assert digest(record) == record.chain.digest
+    assert from_json(to_json(record)) == record
 
 
 def test_what_was_recorded_is_kept_and_the_rest_is_skipped(tmp_path: Path) -> None:
@@ -116,7 +120,7 @@ def test_what_was_recorded_is_kept_and_the_rest_is_skipped(tmp_path: Path) -> No
         written.ended(passed(known.steps[0], findings=(NOTICE,), message="ä"))
         written.began(known.steps[1].id)
 
-    record = journal.recover(killed(tmp_path, play))
+    record = recover(killed(tmp_path, play))
     assert [step.outcome for step in record.steps] == [Outcome.PASSED] + [Outcome.SKIPPED] * 3
     assert record.steps[0].message == "ä"
     assert record.findings[0].object == NOTICE.object
@@ -135,9 +139,9 @@ def test_a_commit_that_was_answered_is_a_promote_step_that_passed(tmp_path: Path
         written.committing(2, "777")
         written.committed(2)
 
-    promote = journal.recover(killed(tmp_path, play, segments=2)).steps[-1]
+    promote = recover(killed(tmp_path, play, segments=2)).steps[-1]
     assert (promote.kind, promote.outcome) == ("promote", Outcome.PASSED)
-    open_ = journal.recover(killed(tmp_path, lambda j: j.committing(1, "777")))
+    open_ = recover(killed(tmp_path, lambda j: j.committing(1, "777")))
     assert open_.steps[-1].outcome is Outcome.SKIPPED
 
 
@@ -153,7 +157,7 @@ def test_at_every_byte_the_journal_is_torn_off_the_audit_stays_true(tmp_path: Pa
     begun, answered = ends[-2], ends[-1]
     for cut in [*range(ends[0], ends[1], 7), *range(ends[1], len(whole) + 1)]:
         path.write_bytes(whole[:cut])
-        outcome = journal.recover(path).run.outcome
+        outcome = recover(path).run.outcome
         # The line is whole one byte before its line feed.
         if cut >= answered - 1:
             assert outcome is RunOutcome.PROMOTED
@@ -167,7 +171,7 @@ def test_damage_in_the_middle_makes_it_unknown(tmp_path: Path) -> None:
     path = killed(tmp_path, lambda j: j.ended(passed(facts().steps[0])))
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([lines[0], b"\x00" * 80 + b"\n", *lines[1:]]))
-    record = journal.recover(path)
+    record = recover(path)
     assert record.run.outcome is RunOutcome.UNKNOWN
     assert "damaged" in record.run.message
     assert record.steps[0].outcome is Outcome.PASSED
@@ -180,25 +184,25 @@ def test_a_file_that_is_no_journal_is_named(tmp_path: Path, content: bytes) -> N
     path = tmp_path / "prod_1.journal.jsonl"
     path.write_bytes(content)
     with pytest.raises(EvidenceError, match="no beginning of a run") as caught:
-        journal.recover(path)
+        recover(path)
     assert str(path) in caught.value.found
     assert caught.value.fix
 
 
 def test_a_live_run_is_no_leftover_and_a_dead_one_is(tmp_path: Path) -> None:
-    assert journal.leftovers(tmp_path / "none") == ()
-    with journal.start(tmp_path, facts(run="live")) as live:
+    assert leftovers(tmp_path / "none") == ()
+    with start_journal(tmp_path, facts(run="live")) as live:
         dead = killed(tmp_path, nothing, mode=Mode.STAGING)
-        assert journal.leftovers(tmp_path) == (dead,)
+        assert leftovers(tmp_path) == (dead,)
         assert live.path.exists()
-    assert journal.leftovers(tmp_path) == (live.path, dead)
+    assert leftovers(tmp_path) == (live.path, dead)
 
 
 def test_a_child_that_outlives_its_run_does_not_keep_it_alive(tmp_path: Path) -> None:
-    with journal.start(tmp_path, facts()) as written:
+    with start_journal(tmp_path, facts()) as written:
         child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
-        assert journal.leftovers(tmp_path) == (written.path,)
+        assert leftovers(tmp_path) == (written.path,)
     finally:
         child.communicate(b"\n")
 
@@ -207,8 +211,8 @@ def test_after_sigkill_the_next_run_finds_the_truth(tmp_path: Path) -> None:
     code = (
         "import sys, time, pathlib\n"
         "from support.evidence_samples import facts, passed, TARGET\n"
-        "from pytest_housekeeping.evidence import journal\n"
-        "j = journal.start(pathlib.Path(sys.argv[1]), facts())\n"
+        "from pytest_housekeeping.evidence.journal import start_journal\n"
+        "j = start_journal(pathlib.Path(sys.argv[1]), facts())\n"
         "j.connected(TARGET); j.ended(passed(facts().steps[0])); j.committing(1, '777')\n"
         "print('ready', flush=True); time.sleep(60)"
     )
@@ -218,10 +222,10 @@ def test_after_sigkill_the_next_run_finds_the_truth(tmp_path: Path) -> None:
     ) as run:
         assert run.stdout is not None
         run.stdout.readline()
-        assert journal.leftovers(tmp_path) == ()
+        assert leftovers(tmp_path) == ()
         run.send_signal(signal.SIGKILL)
-    (left,) = journal.leftovers(tmp_path)
-    record = journal.recover(left)
+    (left,) = leftovers(tmp_path)
+    record = recover(left)
     assert record.run.outcome is RunOutcome.UNKNOWN
     assert "777" in record.run.message
 
@@ -232,7 +236,7 @@ def test_what_is_said_of_a_commit_reaches_the_disk(
 ) -> None:
     calls: list[int] = []
     monkeypatch.setattr(os, "fsync", calls.append)
-    with journal.start(tmp_path, facts(mode)) as written:
+    with start_journal(tmp_path, facts(mode)) as written:
         calls.clear()
         written.ended(passed(facts().steps[0]))
         assert not calls
@@ -244,7 +248,7 @@ def test_what_is_said_of_a_commit_reaches_the_disk(
 def test_a_full_disk_stops_the_run_and_spoils_no_line(tmp_path: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("needs /dev/full")
-    written = journal.start(tmp_path, facts())
+    written = start_journal(tmp_path, facts())
     kept = os.dup(written._descriptor)
     full = os.open("/dev/full", os.O_WRONLY)
     os.dup2(full, written._descriptor)
@@ -256,13 +260,13 @@ def test_a_full_disk_stops_the_run_and_spoils_no_line(tmp_path: Path) -> None:
     os.close(kept)
     written.committing(1, "778")
     written.close()
-    assert "778" in journal.recover(written.path).run.message
+    assert "778" in recover(written.path).run.message
 
 
 def test_a_line_cut_short_does_not_swallow_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written = journal.start(tmp_path, facts())
+    written = start_journal(tmp_path, facts())
     write = os.write
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", lambda fd, data: write(fd, data[:10]))
@@ -270,22 +274,22 @@ def test_a_line_cut_short_does_not_swallow_the_next(
             written.began("precheck::server")
     written.committing(1, "777")
     written.close()
-    assert "777" in journal.recover(written.path).run.message
+    assert "777" in recover(written.path).run.message
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(EvidenceError, match="cannot be written"):
-        journal.start(tmp_path / "file", facts())
+        start_journal(tmp_path / "file", facts())
 
 
 def test_no_secret_reaches_the_file(tmp_path: Path) -> None:
     secrets = Secrets(['s3cr3t-pass-w0rd"'])
-    with journal.start(tmp_path, facts(), secrets=secrets) as written:
+    with start_journal(tmp_path, facts(), secrets=secrets) as written:
         written.ended(passed(facts().steps[0], message='FATAL: s3cr3t-pass-w0rd"'))
         written.finished(RunOutcome.REFUSED, 's3cr3t-pass-w0rd"')
     assert not secrets.find(written.path.read_text())
-    assert journal.recover(written.path).steps[0].message == "FATAL: [secret]"
+    assert recover(written.path).steps[0].message == "FATAL: [secret]"
 
 
 @pytest.mark.parametrize(
@@ -307,7 +311,7 @@ def test_the_server_that_was_to_commit_is_asked_for_its_answer(
         return answer
 
     left = killed(tmp_path, lambda j: j.committing(1, "777"))
-    assert journal.recover(left, ask=ask).run.outcome is outcome
+    assert recover(left, ask=ask).run.outcome is outcome
     assert asked == [(TARGET.system_identifier, "777")]
 
 
@@ -319,4 +323,4 @@ def test_what_is_known_is_not_asked_for(tmp_path: Path) -> None:
         written.committing(1, "777")
         written.rolled_back(1)
 
-    assert journal.recover(killed(tmp_path, settled), ask=ask).run.outcome is RunOutcome.ROLLED_BACK
+    assert recover(killed(tmp_path, settled), ask=ask).run.outcome is RunOutcome.ROLLED_BACK

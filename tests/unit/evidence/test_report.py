@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import html.parser
 import json
 import re
 from dataclasses import replace
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
-from pytest_housekeeping.evidence import records
-from pytest_housekeeping.evidence.audit import Audit
-from pytest_housekeeping.evidence.report import html as report
+from pytest_housekeeping.evidence.audit_model import Audit
+from pytest_housekeeping.evidence.report import html
+from pytest_housekeeping.evidence.report.github import step_summary
+from pytest_housekeeping.evidence.report.html_steps import row_details, table_header, table_row
+from pytest_housekeeping.evidence.report.terminal import terminal_summary
 from pytest_housekeeping.model import (
     Finding,
     Kind,
@@ -38,7 +40,7 @@ ALLOWED = {
 }
 
 
-class Page(html.parser.HTMLParser):
+class Page(HTMLParser):
     """The elements, their attributes and the text that a browser would see."""
 
     def __init__(self, text: str) -> None:
@@ -62,7 +64,7 @@ class Page(html.parser.HTMLParser):
 
 
 def page(record: Audit) -> Page:
-    shown = Page("".join(report.summary_html(record)))
+    shown = Page(html.summary_html(record))
     assert shown.open == []
     return shown
 
@@ -94,11 +96,11 @@ OUTCOMES = [(mode, outcome) for mode in Mode for outcome in RunOutcome]
 @pytest.mark.parametrize(("mode", "outcome"), OUTCOMES, ids=str)
 def test_every_outcome_has_words_everywhere(mode: Mode, outcome: RunOutcome) -> None:
     record = sample(outcome, mode)
-    headline = report.title(record).partition(" · ")[0]
+    headline = html.title(record).partition(" · ")[0]
     assert len(headline) > 4
     assert headline in page(record).text
-    assert headline in report.step_summary(record)
-    assert headline in report.terminal_summary(record)[0]
+    assert headline in step_summary(record)
+    assert headline in terminal_summary(record)[0]
 
 
 @pytest.mark.parametrize("mode", list(Mode))
@@ -107,13 +109,13 @@ def test_only_what_is_well_looks_well(mode: Mode) -> None:
     for outcome in RunOutcome:
         expected = outcome in good or (mode is Mode.VERIFY and outcome is RunOutcome.ROLLED_BACK)
         record = sample(outcome, mode)
-        assert ('class="hk-verdict hk-good"' in "".join(report.summary_html(record))) is expected
-        assert ("✅" in report.step_summary(record)) is expected
+        assert ('class="hk-verdict hk-good"' in html.summary_html(record)) is expected
+        assert ("✅" in step_summary(record)) is expected
 
 
 def test_verify_is_judged_by_its_failures() -> None:
-    assert report.title(sample(RunOutcome.ROLLED_BACK, Mode.VERIFY)).startswith("Verified")
-    assert report.title(failed_sample(Mode.VERIFY)).startswith("Production breaks a promise")
+    assert html.title(sample(RunOutcome.ROLLED_BACK, Mode.VERIFY)).startswith("Verified")
+    assert html.title(failed_sample(Mode.VERIFY)).startswith("Production breaks a promise")
 
 
 def test_staging_never_sounds_as_if_production_had_changed() -> None:
@@ -136,18 +138,18 @@ def test_a_failure_shows_what_failed_why_and_the_repair() -> None:
         NOTICE.object,
     ):
         assert text in shown
-    lines = report.terminal_summary(record)
+    lines = terminal_summary(record)
     assert f"    fix: {RLS.fix}" in lines
     assert "  verify    0 passed, 1 failed (200 ms)" in lines
     assert "  1 notice in the report" in lines
     assert lines[-1] == "evidence: ops/audit/prod_20270102T030405Z_r1.json and .html"
-    assert "### 1 step failed" in report.step_summary(record)
+    assert "### 1 step failed" in step_summary(record)
 
 
 def test_a_failed_step_without_findings_is_told_with_its_message() -> None:
     step = steps()[1]
     result = passed(step, outcome=Outcome.FAILED, message="0001_x.sql:3:7\nERROR: no\n::error::x")
-    lines = report.terminal_summary(sample(RunOutcome.ROLLED_BACK, results=(result,)))
+    lines = terminal_summary(sample(RunOutcome.ROLLED_BACK, results=(result,)))
     at = lines.index(f"  failed: {step.id}")
     assert lines[at + 1 : at + 4] == ["  | 0001_x.sql:3:7", "  | ERROR: no", "  | ::error::x"]
 
@@ -176,8 +178,8 @@ def test_uncommitted_changes_are_said() -> None:
     record = record.model_copy(update={"source": dirty})
     assert "uncommitted changes" in page(record).text
     assert "sql/a b.sql" in page(record).text
-    assert "uncommitted changes" in report.step_summary(record)
-    assert any("attests no commit" in line for line in report.terminal_summary(record))
+    assert "uncommitted changes" in step_summary(record)
+    assert any("attests no commit" in line for line in terminal_summary(record))
 
 
 # --- nothing that a page, a renderer or a terminal would obey
@@ -192,7 +194,7 @@ def test_html_holds_no_element_of_the_projects_and_loads_nothing() -> None:
     assert not [attributes for tag, attributes in shown.tags if tag == "a"]
     assert "<script>alert(1)</script>" in shown.text
     assert "\\x1b[31m\\u202e" in shown.text
-    whole = "".join(report.summary_html(record))
+    whole = html.summary_html(record)
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", whole)
     assert not re.search(r"url\(|@import|<link|src=", whole.partition("</style>")[0])
 
@@ -207,15 +209,19 @@ def test_rows_hold_no_element_of_the_projects() -> None:
         findings=(finding,),
         locks=(Lock(relation=EVIL, mode=EVIL),),
     )
-    cells = report.table_row("Failed", EVIL, 0.1, result)
-    assert len(cells) == len(report.table_header())
-    for text in [*cells, *report.table_row("Error", EVIL, 0.1, None), *report.row_details(result)]:
+    cells = table_row("Failed", EVIL, 0.1, result)
+    assert len(cells) == len(table_header())
+    for text in [
+        *cells,
+        *table_row("Error", EVIL, 0.1, None),
+        *row_details(result),
+    ]:
         assert {tag for tag, _ in Page(text).tags} <= {"td", "div"}
         assert "<script>" in Page(text).text or "alert" not in text
 
 
 def test_markdown_holds_the_projects_text_in_code_only() -> None:
-    text = report.step_summary(evil())
+    text = step_summary(evil())
     fenced = re.compile(r"^(`{3,})text\n.*?^\1$", re.MULTILINE | re.DOTALL)
     rest = fenced.sub("", text)
     bare = re.sub(r"<code>[^<>|`@*\[\]]*</code>", "", rest)
@@ -227,16 +233,16 @@ def test_markdown_holds_the_projects_text_in_code_only() -> None:
 
 
 def test_a_message_full_of_fences_stays_in_its_block() -> None:
-    text = report.step_summary(sample(message="```\n````\n# out\n`````"))
+    text = step_summary(sample(message="```\n````\n# out\n`````"))
     assert "``````text\n```\n````\n# out\n`````\n``````" in text
 
 
 def test_terminal_lines_are_lines_without_commands() -> None:
     record = sample(message="::error::first\n::set-output::x\n##[group]y\x1b[2J")
-    lines = report.terminal_summary(record)
+    lines = terminal_summary(record)
     assert not any("\n" in line or "\x1b" in line or "##[" in line for line in lines)
     assert not any(line.lstrip().startswith("::") for line in lines)
-    assert not any("\x1b" in line for line in report.terminal_summary(evil()))
+    assert not any("\x1b" in line for line in terminal_summary(evil()))
 
 
 # --- the table of pytest-html
@@ -244,7 +250,7 @@ def test_terminal_lines_are_lines_without_commands() -> None:
 
 def test_the_table_has_the_columns_that_pytest_html_sorts_by() -> None:
     result = passed(steps()[1], rows=1200)
-    header, row = report.table_header(), report.table_row("Passed", "x", 0.0123, result)
+    header, row = table_header(), table_row("Passed", "x", 0.0123, result)
     for head, cell in zip(header, row, strict=True):
         name = re.findall(r'data-column-type="(\w+)"', head)
         assert re.findall(r"col-(\w+)", cell)[:1] == name
@@ -256,11 +262,11 @@ def test_the_table_has_the_columns_that_pytest_html_sorts_by() -> None:
 
 def test_a_passed_row_unfolds_to_nothing() -> None:
     quiet = passed(steps()[0])
-    assert report.row_details(quiet, ["No log output captured."]) == []
-    assert report.row_details(None, ["E  boom", ""]) == ["E  boom"]
-    assert report.row_details(replace(quiet, message="a < b"), []) == ["a &lt; b"]
+    assert row_details(quiet, ["No log output captured."]) == []
+    assert row_details(None, ["E  boom", ""]) == ["E  boom"]
+    assert row_details(replace(quiet, message="a < b"), []) == ["a &lt; b"]
     skipped = replace(quiet, outcome=Outcome.SKIPPED, message="blocked by <x>\nmore")
-    assert "blocked by &lt;x&gt;</div>" in report.table_row("Skipped", "x", 0, skipped)[2]
+    assert "blocked by &lt;x&gt;</div>" in table_row("Skipped", "x", 0, skipped)[2]
 
 
 # --- size
@@ -276,21 +282,21 @@ def many(count: int) -> Audit:
         passed(step, outcome=Outcome.FAILED, message="<`" * 3000, findings=(wide,))
         for step in planned
     ]
-    known: records.Facts = replace(facts(), steps=planned)
+    known = replace(facts(), steps=planned)
     assert known.steps
     return sample(RunOutcome.ROLLED_BACK, results=tuple(results))
 
 
 def test_five_thousand_failures_stay_readable() -> None:
     record = many(5000)
-    text = report.step_summary(record)
+    text = step_summary(record)
     assert 1000 < len(text) < 65_536
     assert "5,000 steps failed" in text
     assert "more, in the report" in text
-    shown = "".join(report.summary_html(record))
+    shown = html.summary_html(record)
     assert len(shown) < 12_000_000
     assert "more, in the JSON" in shown
-    assert len(report.terminal_summary(record)) < 120
+    assert len(terminal_summary(record)) < 120
 
 
 def test_a_large_good_run_makes_a_small_summary() -> None:
@@ -299,10 +305,8 @@ def test_a_large_good_run_makes_a_small_summary() -> None:
         for n in range(5000)
     )
     record = sample(results=tuple(passed(step) for step in planned))
-    assert len("".join(report.summary_html(record))) < 30_000
-    assert (
-        len(json.dumps([report.table_row("Passed", "", 0, passed(s)) for s in planned])) < 2_500_000
-    )
+    assert len(html.summary_html(record)) < 30_000
+    assert len(json.dumps([table_row("Passed", "", 0, passed(s)) for s in planned])) < 2_500_000
 
 
 # --- light and dark
@@ -319,7 +323,7 @@ def _luminance(colour: str) -> float:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_has_contrast(scheme: str) -> None:
     """WCAG 2.1 AA, 4.5 to 1: https://www.w3.org/TR/WCAG21/#contrast-minimum"""
-    css = Path(report.__file__).with_name("report.css").read_text(encoding="utf-8")
+    css = Path(html.__file__).with_name("report.css").read_text(encoding="utf-8")
     blocks = re.findall(r":root \{([^}]*)\}", css)
     colours = dict(re.findall(r"--([\w-]+): (#\w+)", blocks[["light", "dark"].index(scheme)]))
     pairs = [(text, back) for text in ("fg", "soft", "link") for back in ("bg", "card")]

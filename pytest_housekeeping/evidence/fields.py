@@ -1,69 +1,16 @@
-"""What a run says of itself, in the names that the journal and the audit share."""
+"""The JSON fields that the journal and the audit share, each written in one place."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Protocol
+from datetime import UTC
+from typing import Any
 
-from pytest_housekeeping.model import Finding, Mode, Outcome, Step, StepResult, TargetIdentity
-
-JOURNAL = ".journal.jsonl"
+from pytest_housekeeping.evidence.run_facts import StartFacts
+from pytest_housekeeping.model import Finding, Outcome, Step, StepResult, TargetIdentity
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunFacts:
-    """Which run this is; ``started_at`` is aware, ``actor`` and ``ci_url`` may be unknown."""
-
-    id: str
-    mode: Mode
-    started_at: datetime
-    tool_version: str
-    actor: str = ""
-    ci_url: str = ""
-    reverts: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SourceFacts:
-    """The commit that is promoted, or the ``reason`` why there is none, and the paths below
-    ``sql/`` and ``checks/`` that differ from it."""
-
-    commit: str | None = None
-    branch: str | None = None
-    dirty: tuple[str, ...] = ()
-    reason: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Facts:
-    """All that is known before the first step runs. ``digest`` is the plan's."""
-
-    run: RunFacts
-    source: SourceFacts
-    digest: str
-    steps: tuple[Step, ...]
-    segments: int = 1
-
-
-class Named(Protocol):
-    """A run, as the facts or the audit describe it."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def mode(self) -> Mode: ...
-    @property
-    def started_at(self) -> datetime: ...
-
-
-def stem(run: Named) -> str:
-    """What the names of a run's files begin with: ``<mode>_<UTC>_<run>``."""
-    return f"{run.mode}_{run.started_at.astimezone(UTC):%Y%m%dT%H%M%SZ}_{run.id}"
-
-
-def opening(facts: Facts) -> dict[str, Any]:
+def start_fields(facts: StartFacts) -> dict[str, Any]:
     """The parts ``run``, ``source`` and ``plan`` of an audit, as far as they are known."""
     run, source = facts.run, facts.source
     return {
@@ -85,12 +32,13 @@ def opening(facts: Facts) -> dict[str, Any]:
         "plan": {
             "digest": facts.digest,
             "segments": facts.segments,
-            "steps": [planned(step) for step in facts.steps],
+            "steps": [planned_step_fields(step) for step in facts.steps],
         },
     }
 
 
-def planned(step: Step) -> dict[str, Any]:
+def planned_step_fields(step: Step) -> dict[str, Any]:
+    """One entry of ``plan.steps``."""
     return {
         "id": step.id,
         "phase": step.phase.value,
@@ -101,7 +49,7 @@ def planned(step: Step) -> dict[str, Any]:
     }
 
 
-def recorded(result: StepResult) -> dict[str, Any]:
+def step_fields(result: StepResult) -> dict[str, Any]:
     """One entry of ``steps``; its findings are listed apart."""
     step = result.step
     return {
@@ -110,7 +58,7 @@ def recorded(result: StepResult) -> dict[str, Any]:
         "kind": step.kind.value,
         "segment": step.segment,
         "outcome": result.outcome.value,
-        "duration_s": seconds(result.duration_s),
+        "duration_s": rounded_s(result.duration_s),
         "examined": result.examined,
         "message": result.message,
         "statements": result.statements,
@@ -119,7 +67,8 @@ def recorded(result: StepResult) -> dict[str, Any]:
     }
 
 
-def found(finding: Finding, step: str) -> dict[str, Any]:
+def finding_fields(finding: Finding, step: str) -> dict[str, Any]:
+    """One entry of ``findings``, with the id of the step that saw it."""
     return {
         "rule": finding.rule,
         "level": finding.level.value,
@@ -131,7 +80,8 @@ def found(finding: Finding, step: str) -> dict[str, Any]:
     }
 
 
-def where(target: TargetIdentity) -> dict[str, Any]:
+def target_fields(target: TargetIdentity) -> dict[str, Any]:
+    """The ``target``."""
     return {
         "host": target.host,
         "port": target.port,
@@ -142,7 +92,7 @@ def where(target: TargetIdentity) -> dict[str, Any]:
     }
 
 
-def with_gaps(
+def with_skipped_steps(
     plan: Sequence[dict[str, Any]], steps: Sequence[dict[str, Any]], reason: str
 ) -> list[dict[str, Any]]:
     """The recorded steps in the order of the plan; a planned one without a record is skipped."""
@@ -164,6 +114,6 @@ def with_gaps(
     return sorted([*steps, *missing], key=lambda step: position.get(step["id"], len(plan)))
 
 
-def seconds(duration: float) -> float:
-    """To the tenth of a millisecond: shorter, and never in exponential notation."""
-    return round(duration, 4)
+def rounded_s(seconds: float) -> float:
+    """Seconds to the tenth of a millisecond: shorter, and never in exponential notation."""
+    return round(seconds, 4)

@@ -1,0 +1,40 @@
+"""Text made fit to be shown to a person: on a page, in a terminal, in Markdown."""
+
+from __future__ import annotations
+
+import re
+
+# Control characters, those that reorder text, and lone surrogates: shown as what they are.
+_UNSEEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def visible(text: str) -> str:
+    """The text with what a screen would not show, or would obey, written out: ``\\x1b[31m``."""
+    return _UNSEEN.sub(lambda char: ascii(char[0])[1:-1], text.replace("\r\n", "\n"))
+
+
+def one_line(text: str) -> str:
+    """The same on a single line, with single blanks."""
+    return " ".join(visible(text).split())
+
+
+def shortened(text: str, length: int) -> str:
+    """The text, or its beginning and an ellipsis: never more than ``length`` characters."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 step``, ``1,200 steps``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """``250 ms``, ``12.3 s``, ``4 min 5 s``."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"

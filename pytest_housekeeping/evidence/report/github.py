@@ -1,0 +1,152 @@
+"""A run on GitHub: the step summary (also a pull request's body), and a line for each finding.
+
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pytest_housekeeping.evidence.report import tally
+from pytest_housekeeping.evidence.report.display import (
+    duration,
+    one_line,
+    plural,
+    shortened,
+    visible,
+)
+from pytest_housekeeping.evidence.report.wording import outcome_text
+from pytest_housekeeping.evidence.run_facts import stem
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.evidence.audit_model import Audit, FindingRecord, StepRecord
+
+_MARK = {"good": "✅", "bad": "❌", "unsure": "⚠️"}
+# How many steps and findings are shown: less and less, until the text is short enough.
+_MOST = (25, 10, 3, 0)
+_LONGEST = 65_000
+_PLAIN = " .,:-/()=;…"
+_PLACE = re.compile(r"(.+):(\d+):(\d+)(?: |$)")
+
+
+def step_summary(audit: Audit) -> str:
+    """GitHub Markdown of fewer than 65,536 characters, the most that a pull request takes.
+
+    What a project named stands in code only, where it is no markup, mention or link.
+    """
+    texts = (_markdown(audit, most) for most in _MOST)
+    return next((text for text in texts if len(text) < _LONGEST), "")
+
+
+def line_annotations(audit: Audit) -> list[str]:
+    """GitHub's workflow commands for the findings that have a line of code."""
+    lines = []
+    for finding in tally.findings(audit):
+        place = _PLACE.match(finding.object)
+        if place is None or not finding.rule.startswith("code-"):
+            continue
+        where = f"file={_command_property(place[1])},line={place[2]},col={place[3]}"
+        title = f"title={_command_property(finding.rule)}"
+        said = f"{finding.detail}\n{finding.fix}" if finding.fix else finding.detail
+        lines.append(f"::{finding.level} {where},{title}::{_command_data(visible(said))}")
+    return lines
+
+
+def _markdown(audit: Audit, most: int) -> str:
+    text = outcome_text(audit)
+    parts = [f"## {_MARK[text.tone]} {text.headline}", text.meaning]
+    if audit.run.message:
+        parts.append(_block(audit.run.message))
+    parts.append(_facts(audit))
+    parts.append(_phases(audit))
+    parts += _failed(tally.failures(audit), most)
+    parts += _findings(tally.findings(audit), most)
+    if text.next_steps:
+        parts.append("### What to do now\n\n" + "\n".join(f"- {step}" for step in text.next_steps))
+    parts.append(f"Evidence: {_code(stem(audit.run))}, digest {_code(audit.chain.digest)}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _facts(audit: Audit) -> str:
+    run, source, target = audit.run, audit.source, audit.target
+    rows = [
+        ("run", f"{_code(run.id)} {run.mode}, {duration(run.duration_s)}"),
+        ("by", _code(run.actor) if run.actor else "unknown"),
+        (
+            "source",
+            _code(source.commit or "no commit") + (" **and uncommitted changes**" * source.dirty),
+        ),
+        ("branch", _code(source.branch) if source.branch else "detached"),
+    ]
+    if target:
+        place = f"{target.host}:{target.port}/{target.database}"
+        rows.append(("target", f"{_code(place)} PostgreSQL {_code(target.server_version)}"))
+    rows.append(("plan", f"{_code(audit.plan.digest[:12])} {len(audit.plan.steps):,} steps"))
+    if run.locks_held_s:
+        rows.append(("locks held", duration(run.locks_held_s)))
+    body = "\n".join(f"| {name} | {value} |" for name, value in rows)
+    return f"| | |\n| --- | --- |\n{body}"
+
+
+def _phases(audit: Audit) -> str:
+    rows = [
+        f"| {c.phase} | {c.passed:,} | {c.failed:,} | {c.skipped:,} | {c.examined:,} "
+        f"| {duration(c.duration_s)} |"
+        for c in tally.by_phase(audit)
+    ]
+    head = "| phase | passed | failed | skipped | examined | time |"
+    line = "| --- | ---: | ---: | ---: | ---: | ---: |"
+    return "\n".join([head, line, *rows])
+
+
+def _failed(steps: list[StepRecord], most: int) -> list[str]:
+    if not steps:
+        return []
+    return [
+        f"### {plural(len(steps), 'step')} failed",
+        *(f"{_code(step.id)}\n\n{_block(step.message or 'no message')}" for step in steps[:most]),
+        *_more(len(steps), most),
+    ]
+
+
+def _findings(findings: list[FindingRecord], most: int) -> list[str]:
+    if not findings:
+        return []
+    rows = [
+        f"| {f.level} | {_code(f.rule)} | {_code(f.object)} | {_code(f.detail)} | {_code(f.fix)} |"
+        for f in findings[:most]
+    ]
+    head = "| level | rule | object | detail | fix |\n| --- | --- | --- | --- | --- |"
+    title = f"### {plural(len(findings), 'finding')}"
+    return [title, "\n".join([head, *rows]), *_more(len(findings), most)]
+
+
+def _more(count: int, most: int) -> list[str]:
+    return [f"… and {count - most:,} more, in the report."] if count > most else []
+
+
+def _code(text: str) -> str:
+    """Inline code whose every special character is an entity: it ends no cell and no code."""
+    if not text:
+        return ""
+    flat = shortened(one_line(text), 300)
+    safe = "".join(c if c.isalnum() or c in _PLAIN else f"&#{ord(c)};" for c in flat)
+    return f"<code>{safe}</code>"
+
+
+def _block(text: str) -> str:
+    """A fenced block that the text cannot close."""
+    shown = shortened(visible(text), 1500)
+    fence = "```"
+    while fence in shown:
+        fence += "`"
+    return f"{fence}text\n{shown}\n{fence}"
+
+
+def _command_data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _command_property(text: str) -> str:
+    return _command_data(text).replace(":", "%3A").replace(",", "%2C")

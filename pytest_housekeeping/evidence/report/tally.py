@@ -1,0 +1,57 @@
+"""What an audit holds, counted and put in the order in which a person reads it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_housekeeping.model import Level, Outcome, Phase
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.evidence.audit_model import Audit, FindingRecord, StepRecord
+
+_GRAVITY = {Level.ERROR: 0, Level.WARNING: 1, Level.NOTICE: 2}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PhaseCount:
+    """The steps of a phase, by how they ended."""
+
+    phase: Phase
+    passed: int
+    failed: int
+    skipped: int
+    examined: int
+    duration_s: float
+
+    @property
+    def steps(self) -> int:
+        return self.passed + self.failed + self.skipped
+
+
+def failures(audit: Audit) -> list[StepRecord]:
+    """The steps that failed, in the order in which they ran: the first is the one to read."""
+    return [step for step in audit.steps if step.outcome is Outcome.FAILED]
+
+
+def findings(audit: Audit) -> list[FindingRecord]:
+    """The gravest first, otherwise as they were seen."""
+    return sorted(audit.findings, key=lambda finding: _GRAVITY[finding.level])
+
+
+def by_phase(audit: Audit) -> list[PhaseCount]:
+    """One entry for every phase that has steps, in the order in which phases run."""
+    return [
+        PhaseCount(
+            phase=phase,
+            passed=count[Outcome.PASSED],
+            failed=count[Outcome.FAILED],
+            skipped=count[Outcome.SKIPPED],
+            examined=sum(step.examined for step in steps),
+            duration_s=sum(step.duration_s for step in steps),
+        )
+        for phase in Phase
+        if (steps := [step for step in audit.steps if step.phase is phase])
+        for count in [Counter(step.outcome for step in steps)]
+    ]

@@ -1,0 +1,70 @@
+"""A run in the terminal: a few lines at the end of the session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_housekeeping.evidence.report import tally
+from pytest_housekeeping.evidence.report.display import duration, plural, shortened, visible
+from pytest_housekeeping.evidence.report.wording import outcome_text
+from pytest_housekeeping.evidence.run_facts import stem
+from pytest_housekeeping.model import Level
+from pytest_housekeeping.plan.steps import MUTANTS
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.evidence.audit_model import Audit
+
+_MOST = 25
+
+
+def terminal_summary(audit: Audit, folder: str = "ops/audit") -> list[str]:
+    """The outcome, the phases, what failed and how to repair it, and where the record is kept."""
+    text = outcome_text(audit)
+    files = visible(f"{folder}/{stem(audit.run)}")
+    return [
+        f"{text.headline}. {text.meaning}",
+        *_indented(audit.run.message),
+        *(_phase_line(count) for count in tally.by_phase(audit)),
+        *(
+            f"  mutants: {each.message}"
+            for each in audit.steps
+            if each.id == f"tripwire::{MUTANTS}"
+        ),
+        *_what_failed(audit),
+        *(f"next: {step}" for step in text.next_steps),
+        f"evidence: {files}.json and .html",
+    ]
+
+
+def _phase_line(count: tally.PhaseCount) -> str:
+    counts = f"{count.passed} passed"
+    counts += f", {count.failed} failed" if count.failed else ""
+    counts += f", {count.skipped} skipped" if count.skipped else ""
+    return f"  {count.phase:<9} {counts} ({duration(count.duration_s)})"
+
+
+def _what_failed(audit: Audit) -> list[str]:
+    """Errors and warnings, then the failed steps that have none to tell why they failed."""
+    lines: list[str] = []
+    findings = [each for each in tally.findings(audit) if each.level is not Level.NOTICE]
+    for finding in findings[:_MOST]:
+        head = f"{finding.level}: {finding.rule}: {finding.object}: {finding.detail}"
+        lines += _indented(head)
+        lines += _indented(f"fix: {finding.fix}", "    ") if finding.fix else []
+    explained = {finding.step for finding in findings}
+    unexplained = [step for step in tally.failures(audit) if step.id not in explained]
+    for step in unexplained[:_MOST]:
+        lines += _indented(f"failed: {step.id}\n{step.message}")
+    more = max(0, len(findings) - _MOST) + max(0, len(unexplained) - _MOST)
+    lines += [f"  … and {more:,} more, in the report"] if more else []
+    notices = len(audit.findings) - len(findings)
+    lines += [f"  {plural(notices, 'notice')} in the report"] if notices else []
+    return lines
+
+
+def _indented(text: str, indent: str = "  ") -> list[str]:
+    """Lines of which none begins with ``::``, which GitHub would take for a command."""
+    shown = shortened(visible(text), 2000).replace("##[", "# #[")
+    first, *rest = shown.splitlines() or [""]
+    mark = "| " if first.lstrip().startswith("::") else ""
+    return [f"{indent}{mark}{first}"] * bool(first) + [f"{indent}| {line}" for line in rest]

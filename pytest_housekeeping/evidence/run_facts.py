@@ -1,0 +1,68 @@
+"""What is known of a run before its first step, and how its files are named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from pytest_housekeeping.model import Mode, Step
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunFacts:
+    """Which run this is. ``started_at`` has a time zone; ``actor`` and ``ci_url`` may be unknown.
+
+    ``reverts`` is the id of the run that a rollback undoes.
+    """
+
+    id: str
+    mode: Mode
+    started_at: datetime
+    tool_version: str
+    actor: str = ""
+    ci_url: str = ""
+    reverts: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceFacts:
+    """The commit that is promoted, or the ``reason`` why there is none, and the paths below
+    ``sql/`` and ``checks/`` that differ from it."""
+
+    commit: str | None = None
+    branch: str | None = None
+    dirty: tuple[str, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StartFacts:
+    """The run, its source and its plan. ``digest`` is the plan's."""
+
+    run: RunFacts
+    source: SourceFacts
+    digest: str
+    steps: tuple[Step, ...]
+    segments: int = 1
+
+
+class RunIdentity(Protocol):
+    """What names a run: RunFacts have it, and so does the ``run`` of an audit."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def mode(self) -> Mode: ...
+    @property
+    def started_at(self) -> datetime: ...
+
+
+def stem(run: RunIdentity) -> str:
+    """What the names of a run's files begin with: ``<mode>_<UTC>_<run>``."""
+    return f"{run.mode}_{utc_stamp(run.started_at)}_{run.id}"
+
+
+def utc_stamp(moment: datetime) -> str:
+    """A moment in a file's name, to the second: ``20270102T030405Z``."""
+    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}"

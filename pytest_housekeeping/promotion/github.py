@@ -1,0 +1,43 @@
+"""What a run tells GitHub Actions: the page of the workflow run, and outputs for later steps.
+
+https://docs.github.com/en/actions/reference/workflows-and-actions/variables
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_housekeeping.errors import EvidenceError
+from pytest_housekeeping.promotion.publication import branch_of
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.evidence.audit_model import Audit
+
+
+def tell_github(audit: Audit) -> None:
+    """The step summary and the outputs, where a workflow runs. Raises EvidenceError."""
+    from pytest_housekeeping.evidence.report.github import step_summary
+    from pytest_housekeeping.evidence.report.html import title
+
+    outputs = {
+        "run": audit.run.id,
+        "outcome": audit.run.outcome.value,
+        "branch": branch_of(audit),
+        "title": " ".join(title(audit).split()),
+    }
+    for variable, text in (
+        ("GITHUB_STEP_SUMMARY", step_summary(audit)),
+        ("GITHUB_OUTPUT", "".join(f"{name}={value}\n" for name, value in outputs.items())),
+    ):
+        path = os.environ.get(variable)
+        if path:
+            try:
+                with Path(path).open("a", encoding="utf-8") as file:
+                    file.write(text)
+            except OSError as error:
+                raise EvidenceError(
+                    f"the file of {variable} cannot be written: {error.strerror}",
+                    why="the page of the workflow run would say nothing of the outcome",
+                ) from None
