@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pytest_housekeeping.promotion import publication
+from pytest_housekeeping.promotion.github import tell_github
 from support.evidence_samples import sample
 from support.fresh_copy import ROOT
 from support.reference_pages import files_of, rows, section
@@ -102,7 +102,7 @@ def test_the_outputs_are_those_that_are_written(
     monkeypatch.setenv("GITHUB_OUTPUT", str(written))
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
 
-    publication.tell_github(sample())
+    tell_github(sample())
 
     names = [line.partition("=")[0] for line in written.read_text(encoding="utf-8").splitlines()]
     documented = rows(section(PAGE, "## What all of them do"))
