@@ -16,7 +16,7 @@ from pytest_housekeeping.checks.code.resolve.catalog import (
 )
 from pytest_housekeeping.checks.code.resolve.resolve import search_path
 from pytest_housekeeping.checks.code.sqltext.bodies import read_body
-from pytest_housekeeping.checks.code.sqltext.collector import hinted_names
+from pytest_housekeeping.checks.code.sqltext.hints import hinted_names
 from pytest_housekeeping.checks.rules.evaluation import findings_of, rows_as_json
 from pytest_housekeeping.checks.rules.scope import RuleScope, run_readonly, scoped_query
 from pytest_housekeeping.declarations.rules import Rule
@@ -99,12 +99,12 @@ def _crossings(
 
 def _is_unread(graph: DependencyGraph, function: _Function, reached: Mapping[Node, str]) -> bool:
     """Whether it, or a function that it calls, builds SQL at run time or cannot be read."""
-    if function.source and read_body(function.source, function.language)[1]:
+    if function.source and read_body(function.source, function.language).dynamic:
         return True
     bodies = [
         graph.bodies[oid] for is_relation, oid in reached if not is_relation and oid in graph.bodies
     ]
-    return any(read_body(source, language)[1] for source, language, _ in bodies)
+    return any(read_body(source, language).dynamic for source, language, _ in bodies)
 
 
 def _names(graph: DependencyGraph, relations: set[int]) -> str:

@@ -1,9 +1,12 @@
-"""What was read out of source: references, places that stay undecided, files passed over."""
+"""What the readers tell of source files: references, undecided places, imports, skipped files."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+
+MODULE = "<module>"
+"""The symbol of what stands in no function and no class."""
 
 
 class ReferenceKind(StrEnum):
@@ -18,7 +21,7 @@ class ReferenceKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Name:
-    """One name as it is spelt: its identifiers as PostgreSQL would store them, and its place."""
+    """One name: its identifiers as PostgreSQL would store them, and its place in the file."""
 
     parts: tuple[str, ...]
     kind: ReferenceKind
@@ -29,12 +32,13 @@ class Name:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CodeReference:
-    """A place where code names something of the database, or imports another module.
+    """A place where code names something of the database.
 
     ``line`` and ``column`` count from 1. ``symbol`` is the function or class around it. ``text``:
-    of a statement, its SQL with placeholders as ``$1``. ``certain``: that it is no prose, so what
-    the server refuses is broken code. ``exact``: the text is what will be sent, but for values.
-    ``makes``: relations that the statement itself creates.
+    of a statement, its SQL with placeholders as ``$1``. ``certain``: it is no prose, so what the
+    server refuses is broken code. ``exact``: the text is what will be sent, but for values.
+    ``makes``: relations that the statement itself creates. ``foreign``: the file speaks to another
+    database than PostgreSQL.
     """
 
     file: str
@@ -53,7 +57,7 @@ class CodeReference:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Undecided:
-    """A place that may name anything: what it names is made at run time, or cannot be read."""
+    """A place that may name anything: the name is made at run time, or it cannot be read."""
 
     file: str
     line: int
@@ -64,7 +68,7 @@ class Undecided:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Import:
-    """A module, as it is written, that a file imports. ``level``: the dots of a relative one."""
+    """A module that a file imports, as it is written. ``level``: the dots of a relative import."""
 
     line: int
     column: int

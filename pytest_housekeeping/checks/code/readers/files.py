@@ -12,9 +12,8 @@ from io import BytesIO
 from pathlib import Path
 
 from pytest_housekeeping.checks.code.facts import SkippedFile, Undecided
-from pytest_housekeeping.checks.code.readers.script.walk import DIALECTS
+from pytest_housekeeping.checks.code.readers.languages import SUFFIXES
 
-SUFFIXES = frozenset({".py", ".sql", ".prisma", *DIALECTS})
 LARGEST = 1_000_000
 _NOT_OURS = frozenset(
     {"node_modules", "__pycache__", ".git", ".venv", "venv", ".tox", ".mypy_cache"}

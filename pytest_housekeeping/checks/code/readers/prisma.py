@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pytest_housekeeping.checks.code.facts import FileFacts, ReferenceKind
+from pytest_housekeeping.checks.code.facts import FileFacts
 from pytest_housekeeping.checks.code.sqltext.collector import Collector, Span
 
 _COMMENT = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\n]*')
@@ -35,15 +35,15 @@ def read(text: str, file: str) -> FileFacts:
     )
     collector = Collector(file, text, foreign=provider not in ("", "postgresql", "postgres"))
     if collector.foreign:
-        return collector.reading()
+        return collector.facts()
     for block in blocks:
         if block[1] == "datasource":
             for url in _URL.finditer(block[3]):
                 at = block.start(3) + url.start(1)
-                collector.options((url[1],), Span(at, at + len(url[1]), block[2]))
+                collector.add_options((url[1],), Span(at, at + len(url[1]), block[2]))
             continue
         _model(block, relations, collector)
-    return collector.reading()
+    return collector.facts()
 
 
 def _model(block: re.Match[str], relations: set[str], collector: Collector) -> None:
@@ -58,9 +58,9 @@ def _model(block: re.Match[str], relations: set[str], collector: Collector) -> N
     said = schema or table
     at = block.start(3) + said.start(1) if said is not None else block.start(2)
     name = table[1] if table else block[2]
-    collector.name(
-        (schema[1], name) if schema else (name,),
-        ReferenceKind.RELATION,
+    collector.add_relation(
+        schema[1] if schema else None,
+        name,
         Span(at, at, block[2]),
         how="@@schema" if schema else "@@map" if table else "model",
         columns=tuple(columns),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytest_housekeeping.checks.code.facts import FileFacts, Undecided
 from pytest_housekeeping.checks.code.readers.files import decode
-from pytest_housekeeping.checks.code.readers.script.walk import DIALECTS
+from pytest_housekeeping.checks.code.readers.languages import SCRIPT_DIALECTS
 
 
 def read_source(data: bytes, file: str, suffix: str) -> FileFacts:
@@ -28,20 +28,20 @@ def unreadable(file: str, error: OSError) -> FileFacts:
 
 def _read(text: str, file: str, suffix: str) -> FileFacts:
     if suffix == ".py":
-        from pytest_housekeeping.checks.code.readers.python import walk as python_source
+        from pytest_housekeeping.checks.code.readers.python import read as python
 
-        return python_source.read(text, file)
+        return python.read(text, file)
     if suffix == ".sql":
-        from pytest_housekeeping.checks.code.readers import sql as sql_source
+        from pytest_housekeeping.checks.code.readers import sql
 
-        return sql_source.read(text, file)
+        return sql.read(text, file)
     if suffix == ".prisma":
-        from pytest_housekeeping.checks.code.readers import prisma as prisma_source
+        from pytest_housekeeping.checks.code.readers import prisma
 
-        return prisma_source.read(text, file)
-    from pytest_housekeeping.checks.code.readers.script import walk as script_source
+        return prisma.read(text, file)
+    from pytest_housekeeping.checks.code.readers.script import read as script
 
-    return script_source.read(text, file, DIALECTS[suffix])
+    return script.read(text, file, SCRIPT_DIALECTS[suffix])
 
 
 def _undecided(file: str, line: int, column: int, reason: str) -> FileFacts:

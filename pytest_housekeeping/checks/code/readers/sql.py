@@ -14,8 +14,8 @@ def read(text: str, file: str) -> FileFacts:
     collector = Collector(file, text)
     for start, end in _split(text):
         piece = text[start:end]
-        collector.sql((piece,), Span(start, end), how=".sql", sink=True)
-    return collector.reading()
+        collector.add_text((piece,), Span(start, end), how=".sql", sink=True)
+    return collector.facts()
 
 
 def _split(text: str) -> Iterator[tuple[int, int]]:

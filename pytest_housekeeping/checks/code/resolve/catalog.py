@@ -78,9 +78,8 @@ class DependencyGraph:
         if node[0] or node[1] not in self.bodies:
             return
         source, language, own_path = self.bodies[node[1]]
-        names, _ = read_body(source, language)
         schemas = split_path(own_path) if own_path is not None else path
-        for parts, kind in names:
+        for parts, kind in read_body(source, language).names:
             if (
                 kind is ReferenceKind.RELATION
                 and (oid := self.relation(parts, schemas)) is not None

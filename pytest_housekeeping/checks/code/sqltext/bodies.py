@@ -4,36 +4,57 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from pytest_housekeeping.checks.code.facts import ReferenceKind
-from pytest_housekeeping.sql.parse import SyntaxRefused, parse
+from pytest_housekeeping.checks.code.sqltext.names import StatementNames, names_in
+from pytest_housekeeping.checks.code.sqltext.written import find_name
+from pytest_housekeeping.sql.parse import Statement, SyntaxRefused, parse
 
-Names = list[tuple[tuple[str, ...], ReferenceKind]]
 _DYNAMIC = {"PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dynfors"}
 _RETURNS = ("void", "text", "SETOF record", "trigger")
 _TAG = "$hk_body$"
+# How PL/pgSQL parses an expression: a whole statement, or what stands behind SELECT.
 _PARSE_MODES = {0: "{}", 2: "SELECT {}"}
 
 
-def read_body(source: str, language: str) -> tuple[Names, bool]:
-    """The names, and whether there is something in it that is known at run time only."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BodyNames:
+    """The names in a routine's body. ``dynamic``: it names more that is known at run time only."""
+
+    names: tuple[tuple[tuple[str, ...], ReferenceKind], ...] = ()
+    dynamic: bool = False
+
+
+def read_body(source: str, language: str) -> BodyNames:
+    """What the text of a body names. In a language that is not read anything may be named."""
     if language.lower() == "sql":
         return _read_sql(source)
     if language.lower() != "plpgsql":
-        return [], bool(source)
+        return BodyNames(dynamic=bool(source))
     tree = _parse_plpgsql(source)
     if tree is None:
-        return [], True
-    names: Names = []
+        return BodyNames(dynamic=True)
+    names: list[tuple[tuple[str, ...], ReferenceKind]] = []
     dynamic = False
     for key, value in _nodes(tree):
         if key == "PLpgSQL_expr":
             # What is no statement, such as the target of an assignment, names no table.
             mode = _PARSE_MODES.get(value.get("parseMode", 0), "")
-            names += _read_sql(mode.format(value.get("query", "")))[0]
+            names += _read_sql(mode.format(value.get("query", ""))).names
         dynamic |= key in _DYNAMIC
-    return names, dynamic
+    return BodyNames(names=tuple(names), dynamic=dynamic)
+
+
+def statement_names(statement: Statement, text: str) -> StatementNames:
+    """All that a statement names, with what stands in the bodies of its routines."""
+    found = names_in(statement.name, statement.body, text)
+    for source, language in found.bodies:
+        body = read_body(source, language)
+        found.names += [find_name(text, parts, kind) for parts, kind in body.names]
+        found.dynamic |= body.dynamic
+    return found
 
 
 def _parse_plpgsql(source: str) -> Any:
@@ -49,20 +70,16 @@ def _parse_plpgsql(source: str) -> Any:
     return None
 
 
-def _read_sql(text: str) -> tuple[Names, bool]:
-    from pytest_housekeeping.checks.code.sqltext.names import named
-
+def _read_sql(text: str) -> BodyNames:
     try:
         statements = parse(text) if text else []
     except SyntaxRefused:
-        return [], True
-    names: Names = []
-    dynamic = False
-    for statement in statements:
-        found = named(statement.name, statement.body, text)
-        names += [(spelt.parts, spelt.kind) for spelt in found.names]
-        dynamic |= found.dynamic
-    return names, dynamic
+        return BodyNames(dynamic=True)
+    found = [statement_names(statement, text) for statement in statements]
+    return BodyNames(
+        names=tuple((name.parts, name.kind) for each in found for name in each.names),
+        dynamic=any(each.dynamic for each in found),
+    )
 
 
 def _nodes(node: Any) -> Iterator[tuple[str, Any]]:

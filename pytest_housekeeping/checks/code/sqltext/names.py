@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_housekeeping.checks.code.facts import ReferenceKind
+from pytest_housekeeping.checks.code.sqltext.written import WrittenName, find_name
+from pytest_housekeeping.sql.identifiers import split_name
 
-_NO_NAMES = {
+_NAMELESS = {
     "TransactionStmt",
     "VariableShowStmt",
     "ListenStmt",
@@ -23,67 +24,68 @@ _NO_NAMES = {
     "LoadStmt",
     "ConstraintsSetStmt",
 }
-_DOTTED = re.compile(r'(?:"(?:[^"]|"")+"|[\w$]+)(?:\s*\.\s*(?:"(?:[^"]|"")+"|[\w$]+))*')
 _MAKERS = {"CreateStmt", "CreateTableAsStmt", "ViewStmt", "CreateForeignTableStmt"}
-_SETTING_FUNCTIONS = {"set_config"}
+_DROPPED_RELATIONS = {
+    "OBJECT_TABLE",
+    "OBJECT_VIEW",
+    "OBJECT_MATVIEW",
+    "OBJECT_INDEX",
+    "OBJECT_SEQUENCE",
+}
+_CHOOSING_SETTINGS = {"search_path", "role", "session_authorization"}
+# Functions and types that take the name of a relation as text.
 _NAMING_FUNCTIONS = {"nextval", "currval", "setval", "to_regclass", "pg_get_serial_sequence"}
 _NAMING_TYPES = {"regclass"}
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenName:
-    """A name: its identifiers, how it is written, how often the same stands ``before`` it."""
-
-    parts: tuple[str, ...]
-    kind: ReferenceKind
-    slice: str = ""
-    before: int = 0
-
-
 @dataclass(slots=True)
 class StatementNames:
-    """What a statement names, makes, and where in it parameters stand in the place of a value."""
+    """What a statement names and makes. Names of its own WITH queries are left out.
+
+    ``bodies``: source and language of the routine bodies in it, which are not read here.
+    ``identifiers``: columns, aliases and output names. ``loose_parameters``: the numbers of those
+    that would stand for a whole clause and not for one value. ``dynamic``: it chooses a schema or
+    role that is known at run time only.
+    """
 
     names: list[WrittenName] = field(default_factory=list)
     makes: list[str] = field(default_factory=list)
+    bodies: list[tuple[str, str]] = field(default_factory=list)
     ctes: set[str] = field(default_factory=set)
     identifiers: set[str] = field(default_factory=set)
     loose_parameters: set[int] = field(default_factory=set)
     dynamic: bool = False
 
 
-def named(name: str, body: Any, text: str) -> StatementNames:
-    """All that the statement names. Names of its own CTEs are left out."""
+def names_in(node_name: str, body: Any, text: str) -> StatementNames:
+    """All that one statement names. ``text`` is the whole text that it was parsed from."""
     found = StatementNames()
-    if name in _NO_NAMES:
+    if node_name in _NAMELESS:
         return found
-    reader = _Reader(text, found)
-    reader.statement(name, body)
-    found.names = [
-        spelt
-        for spelt in found.names
-        if not (
-            spelt.kind is ReferenceKind.RELATION
-            and len(spelt.parts) == 1
-            and spelt.parts[0] in found.ctes
-        )
-    ]
+    _StatementReader(text, found).read(node_name, body)
+    found.names = [name for name in found.names if not _is_cte(name, found.ctes)]
     return found
 
 
-class _Reader:
+def _is_cte(name: WrittenName, ctes: set[str]) -> bool:
+    return name.kind is ReferenceKind.RELATION and len(name.parts) == 1 and name.parts[0] in ctes
+
+
+class _StatementReader:
+    """One walk through a parse tree; methods that are called like a node read it first."""
+
     def __init__(self, text: str, found: StatementNames) -> None:
         self._text = text
-        self._raw = None if text.isascii() else text.encode()
+        self._bytes = None if text.isascii() else text.encode()
         self._found = found
 
-    def statement(self, name: str, body: Any) -> None:
-        special = getattr(self, f"_{name}", None)
+    def read(self, node_name: str, body: Any) -> None:
+        special = getattr(self, f"_{node_name}", None)
         if special is not None:
             special(body)
-        if name in _MAKERS:
+        if node_name in _MAKERS:
             self._made(body)
-        self._walk(name, body, loose=False)
+        self._walk(node_name, body, loose=False)
 
     def _made(self, body: Any) -> None:
         relation = body.get("relation") or body.get("view") or body.get("into", {}).get("rel")
@@ -93,50 +95,37 @@ class _Reader:
             self._found.makes.append(relation["relname"])
 
     def _VariableSetStmt(self, body: Any) -> None:  # noqa: N802
-        if body.get("name") in ("search_path", "role", "session_authorization"):
-            kind = ReferenceKind.SCHEMA if body["name"] == "search_path" else ReferenceKind.ROLE
-            for argument in body.get("args", []):
-                constant = argument.get("A_Const", {})
-                value = constant.get("sval", {}).get("sval", "")
-                if not value and "ParamRef" in str(argument):
-                    self._found.dynamic = True
-                at = self._offset(constant.get("location", 0))
-                for part in value.split(",") if kind is ReferenceKind.SCHEMA else [value]:
-                    if part.strip() and part.strip() != "$user":
-                        self._add((part.strip().strip('"'),), kind, at)
+        setting = body.get("name")
+        if setting not in _CHOOSING_SETTINGS:
+            return
+        for argument in body.get("args", []):
+            constant = argument.get("A_Const", {})
+            value = constant.get("sval", {}).get("sval", "")
+            if not value and "ParamRef" in str(argument):
+                self._found.dynamic = True
+            self._chosen(setting, value, self._offset(constant.get("location", 0)))
 
     def _DropStmt(self, body: Any) -> None:  # noqa: N802
-        kinds = {"OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_INDEX", "OBJECT_SEQUENCE"}
         for entry in body.get("objects", []):
-            if body.get("removeType") in kinds:
-                self._add(
-                    _strings(entry.get("List", {}).get("items", [])), ReferenceKind.RELATION, None
-                )
+            if body.get("removeType") in _DROPPED_RELATIONS:
+                items = entry.get("List", {}).get("items", [])
+                self._add(_strings(items), ReferenceKind.RELATION)
             elif body.get("removeType") == "OBJECT_SCHEMA":
-                self._add(_strings([entry]), ReferenceKind.SCHEMA, None)
+                self._add(_strings([entry]), ReferenceKind.SCHEMA)
 
     def _CreateSchemaStmt(self, body: Any) -> None:  # noqa: N802
         if "schemaname" in body:
-            self._add((body["schemaname"],), ReferenceKind.SCHEMA, None)
+            self._add((body["schemaname"],), ReferenceKind.SCHEMA)
 
     def _CreateFunctionStmt(self, body: Any) -> None:  # noqa: N802
         name = _strings(body.get("funcname", []))
         self._found.makes.append(name[-1])
         if len(name) > 1:
-            self._add(name, ReferenceKind.FUNCTION, None)
-        self._body(body)
+            self._add(name, ReferenceKind.FUNCTION)
+        self._found.bodies.append(_routine_body(body))
 
     def _DoStmt(self, body: Any) -> None:  # noqa: N802
-        self._body(body)
-
-    def _body(self, body: Any) -> None:
-        from pytest_housekeeping.checks.code.sqltext.bodies import read_body
-
-        source, language = _routine_source(body)
-        names, dynamic = read_body(source, language)
-        for parts, kind in names:
-            self._add(parts, kind, None)
-        self._found.dynamic |= dynamic
+        self._found.bodies.append(_routine_body(body))
 
     def _walk(self, key: str, node: Any, *, loose: bool) -> None:
         """``loose``: a parameter here would stand for a whole clause and not for one value."""
@@ -168,29 +157,36 @@ class _Reader:
             return
         at = self._offset(node.get("location", 0))
         arguments = [_constant(argument) for argument in node.get("args", [])]
-        if parts[-1] in _SETTING_FUNCTIONS:
+        if parts[-1] == "set_config":
             self._set_config(arguments, at)
         elif parts[-1] in _NAMING_FUNCTIONS and arguments and arguments[0]:
-            self._add(_identifiers(arguments[0]), ReferenceKind.RELATION, None)
+            self._add(split_name(arguments[0]), ReferenceKind.RELATION)
         if parts[0] != "pg_catalog":
             self._add(parts, ReferenceKind.FUNCTION, at)
 
     def _set_config(self, arguments: list[str | None], at: int) -> None:
-        if not arguments or arguments[0] not in ("search_path", "role"):
+        setting = arguments[0] if arguments else None
+        if setting not in ("search_path", "role"):
             return
-        if len(arguments) < 2 or arguments[1] is None:
+        value = arguments[1] if len(arguments) > 1 else None
+        if value is None:
             self._found.dynamic = True
-            return
-        kind = ReferenceKind.SCHEMA if arguments[0] == "search_path" else ReferenceKind.ROLE
-        for part in arguments[1].split(","):
+        else:
+            self._chosen(setting, value, at)
+
+    def _chosen(self, setting: str, value: str, at: int) -> None:
+        """The schemas of a search_path, or a role."""
+        is_path = setting == "search_path"
+        kind = ReferenceKind.SCHEMA if is_path else ReferenceKind.ROLE
+        for part in value.split(",") if is_path else [value]:
             if part.strip() and part.strip() != "$user":
                 self._add((part.strip().strip('"'),), kind, at)
 
     def _cast(self, node: Any) -> None:
-        kind = _strings(node.get("typeName", {}).get("names", []))
+        type_name = _strings(node.get("typeName", {}).get("names", []))
         value = _constant(node.get("arg", {}))
-        if kind and kind[-1] in _NAMING_TYPES and value and not value.isdigit():
-            self._add(_identifiers(value), ReferenceKind.RELATION, None)
+        if type_name and type_name[-1] in _NAMING_TYPES and value and not value.isdigit():
+            self._add(split_name(value), ReferenceKind.RELATION)
 
     def _cte(self, node: Any) -> None:
         self._found.ctes.add(node.get("ctename", ""))
@@ -202,31 +198,25 @@ class _Reader:
         if "name" in node:
             self._found.identifiers.add(node["name"])
 
-    def _add(self, parts: tuple[str, ...], kind: ReferenceKind, at: int | None) -> None:
-        if not parts or not all(parts):
-            return
-        parts = parts[-2:] if len(parts) > 2 else parts
-        if at is None:
-            spot = re.search(r"\W*".join(map(re.escape, parts)), self._text)
-            at = spot.start() if spot else 0
-            written = spot[0] if spot else ""
-        else:
-            match = _DOTTED.match(self._text, at)
-            written = match[0] if match else ""
-        before = self._text.count(written, 0, at) if written else 0
-        self._found.names.append(WrittenName(parts, kind, written, before))
+    def _add(self, parts: tuple[str, ...], kind: ReferenceKind, at: int | None = None) -> None:
+        if parts and all(parts):
+            # A name of three parts begins with the database.
+            self._found.names.append(find_name(self._text, parts[-2:], kind, at))
 
     def _offset(self, location: int) -> int:
-        return location if self._raw is None else len(self._raw[:location].decode(errors="ignore"))
+        """The parser counts bytes; a text counts characters."""
+        if self._bytes is None:
+            return location
+        return len(self._bytes[:location].decode(errors="ignore"))
 
 
 _VISITS: dict[str, Any] = {
-    "FuncCall": _Reader._function,
-    "funccall": _Reader._function,
-    "TypeCast": _Reader._cast,
-    "CommonTableExpr": _Reader._cte,
-    "ColumnRef": _Reader._column,
-    "ResTarget": _Reader._target,
+    "FuncCall": _StatementReader._function,
+    "funccall": _StatementReader._function,
+    "TypeCast": _StatementReader._cast,
+    "CommonTableExpr": _StatementReader._cte,
+    "ColumnRef": _StatementReader._column,
+    "ResTarget": _StatementReader._target,
 }
 _LAST = {"ColumnRef", "ParamRef"}
 _LEAVES = {"A_Const", "String", "Integer", "typeName", "A_Star"}
@@ -242,6 +232,7 @@ _LOOSE_KEYS = {
     "returningClause",
 }
 _TRANSPARENT = {"ResTarget", "SortBy", "node", "BoolExpr", "args", "val", "exprs"}
+# In SET a parameter of the target list is the value of a column.
 _SETTING_STATEMENTS = {"UpdateStmt", "onConflictClause", "MergeWhenClause"}
 
 
@@ -264,13 +255,8 @@ def _strings(nodes: Any) -> tuple[str, ...]:
     )
 
 
-def _identifiers(text: str) -> tuple[str, ...]:
-    from pytest_housekeeping.sql.identifiers import split_name
-
-    return split_name(text)
-
-
-def _routine_source(body: Any) -> tuple[str, str]:
+def _routine_body(body: Any) -> tuple[str, str]:
+    """Source and language of CREATE FUNCTION or DO; DO without a language is PL/pgSQL."""
     source, language = "", "plpgsql"
     for option in [*body.get("args", []), *body.get("options", [])]:
         element = option.get("DefElem", {})

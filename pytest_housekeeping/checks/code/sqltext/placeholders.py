@@ -23,7 +23,10 @@ _TOKEN = re.compile(
     r"|(?P<dollar>\$\d+)",
     re.DOTALL,
 )
+# Holes are parameters too, numbered from here so that they are told from the code's own.
 HOLE_BASE = 9000
+# What stands for a name that is known at run time only.
+RUN_TIME_NAME = "hk_run_time"
 # A question mark between two operands is an operator of jsonb and not a placeholder.
 _OPERAND = re.compile(r"[\w)'\"\]]\s*$")
 _AFTER_OPERAND = re.compile(
@@ -34,7 +37,11 @@ _AFTER_OPERAND = re.compile(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NormalizedText:
-    """A text with ``$n`` for placeholders, and marks where the holes are."""
+    """A text with ``$n`` for placeholders, and a mark where each hole is.
+
+    The mark is the hole's number between two characters of Unicode's private use area.
+    ``placeholders``: how many stand in the text.
+    """
 
     text: str
     holes: tuple[Hole, ...]
@@ -54,26 +61,17 @@ def normalize(template: Template) -> NormalizedText:
         end = match.end()
         if match["skip"] is not None:
             out.append(re.sub("\ue000\\d+\ue001", "0", match[0]).replace("%%", "%"))
-            continue
-        if match["hole"]:
-            out.append(match[0])
-            continue
-        if match["percent"]:
+        elif match["percent"]:
             out.append("%")
-            continue
-        if match["mark"] and _is_operator(text, match.start()):
+        elif match["hole"] or (match["mark"] and _is_operator(text, match.start())):
             out.append(match[0])
-            continue
-        found += 1
-        if match["dollar"]:
-            out.append(match[0])
-            continue
-        promised = match["p1"] or match["p2"] or match["p3"] or match["p4"]
-        key = match["key"] or match["name"] or promised or f"\0{found}"
-        if key not in named:
-            count += 1
-            named[key] = count
-        out.append(f"${named[key]}")
+        else:
+            found += 1
+            key = _key(match) or f"\0{found}"
+            if not match["dollar"] and key not in named:
+                count += 1
+                named[key] = count
+            out.append(match[0] if match["dollar"] else f"${named[key]}")
     out.append(text[end:])
     return NormalizedText(text="".join(out), holes=holes, placeholders=found)
 
@@ -95,6 +93,12 @@ def renumbered(text: str) -> str:
     return _TOKEN.sub(again, text) if "$" in text else text
 
 
+def _key(match: re.Match[str]) -> str:
+    """The name of a placeholder that has one: the same name is the same parameter."""
+    groups = ("key", "name", "p1", "p2", "p3", "p4")
+    return next((match[group] for group in groups if match[group]), "")
+
+
 def _marked(template: Template) -> tuple[str, tuple[Hole, ...]]:
     out: list[str] = []
     holes: list[Hole] = []
@@ -108,6 +112,7 @@ def _marked(template: Template) -> tuple[str, tuple[Hole, ...]]:
 
 
 def _is_operator(text: str, at: int) -> bool:
+    """Whether a question mark asks jsonb for a key: it has an operand on either side."""
     before = text[:at]
     after = text[at + 1 :].lstrip()
     if not _OPERAND.search(before) or _AFTER_OPERAND.search(before):

@@ -1,4 +1,4 @@
-"""Text that is put together in code: static parts, and holes that are filled at run time."""
+"""Text that is put together in code: fixed parts, and holes that are filled at run time."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def join(*templates: Sequence[str | Hole]) -> Template:
     return tuple(parts)
 
 
-def static(template: Template | None) -> str | None:
-    """The text, when there is no hole in it."""
+def static_text(template: Template | None) -> str | None:
+    """The text, when there is no hole in it; else None."""
     if template is None or any(isinstance(part, Hole) for part in template):
         return None
     return "".join(part for part in template if isinstance(part, str))
 
 
-def visible(template: Template) -> str:
-    """The static text; a blank where a hole is."""
+def visible_text(template: Template) -> str:
+    """The fixed text; a blank where a hole is."""
     return "".join(part if isinstance(part, str) else " " for part in template)

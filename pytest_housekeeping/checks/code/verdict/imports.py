@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.checks.code.facts import FileFacts, Import
-from pytest_housekeeping.checks.code.readers.script.walk import DIALECTS
+from pytest_housekeeping.checks.code.readers.languages import SCRIPT_DIALECTS
 
 if TYPE_CHECKING:
     from grimp import ImportGraph
 
 Read = Callable[[list[str]], Mapping[str, FileFacts]]
-_SCRIPTS = tuple(DIALECTS)
+_SCRIPTS = tuple(SCRIPT_DIALECTS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

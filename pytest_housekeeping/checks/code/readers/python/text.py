@@ -1,77 +1,23 @@
-"""Text as Python code puts it together: constants, joins, formats, psycopg.sql, as a template."""
+"""Text as Python code puts it together: constants, joins, formats and psycopg.sql."""
 
 from __future__ import annotations
 
 import ast
 import re
 import string
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
-from pytest_housekeeping.checks.code.sqltext.template import Hole, Template, join, static
+from pytest_housekeeping.checks.code.readers.python.scope import Assignments, NameScope
+from pytest_housekeeping.checks.code.readers.python.survey import call_name
+from pytest_housekeeping.checks.code.sqltext.template import Hole, Template, join, static_text
 from pytest_housekeeping.sql.identifiers import in_quotes
 
 _KEEPERS = {"dedent", "cleandoc", "text", "SQL", "TextClause", "RawSQL", "Composed", "Query"}
 _KEEPING_METHODS = {"strip", "lstrip", "rstrip", "encode", "replace"}
 _VALUE_CALLS = {"Literal", "int", "float", "len", "Placeholder", "round"}
 _PERCENT = re.compile(r"%(?:\((\w+)\))?[-+ #0]*\d*(?:\.\d+)?([sdifrxq%])")
+# How many names and calls deep a text is followed: a name may lead back to itself.
 _DEPTH = 12
-
-
-@dataclass(slots=True)
-class Assignments:
-    """What a name was given, in order: ``=`` or ``+=``, or ``each`` of the values of a loop."""
-
-    values: list[tuple[str, ast.expr]] = field(default_factory=list)
-
-    @property
-    def single(self) -> ast.expr | None:
-        if len(self.values) == 1 and self.values[0][0] == "=":
-            return self.values[0][1]
-        return None
-
-
-@dataclass(slots=True)
-class NameScope:
-    """The names of one function or module, and of the one around it."""
-
-    names: dict[str, Assignments] = field(default_factory=dict)
-    outer: NameScope | None = None
-    attributes: dict[str, Assignments] = field(default_factory=dict)
-    owners: set[str] = field(default_factory=lambda: {"self", "cls"})
-
-    def find(self, name: str) -> Assignments | None:
-        scope: NameScope | None = self
-        while scope is not None:
-            if name in scope.names:
-                return scope.names[name]
-            scope = scope.outer
-        return None
-
-    def resolve(self, node: ast.expr) -> Assignments | None:
-        """What a name, or an attribute of this file's classes, was given."""
-        if isinstance(node, ast.Name):
-            return self.find(node.id)
-        if (
-            isinstance(node, ast.Attribute)
-            and isinstance(node.value, ast.Name)
-            and node.value.id in self.owners
-        ):
-            return self.attributes.get(node.attr)
-        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
-            return self._entry(node.value, node.slice.value)
-        return None
-
-    def _entry(self, node: ast.expr, key: object) -> Assignments | None:
-        """The value under a key of a dictionary that is written out."""
-        assigned = self.resolve(node)
-        known = assigned.single if assigned is not None else None
-        if not isinstance(known, ast.Dict):
-            return None
-        for each, value in zip(known.keys, known.values, strict=True):
-            if isinstance(each, ast.Constant) and each.value == key:
-                return Assignments([("=", value)])
-        return None
 
 
 def template(node: ast.expr, scope: NameScope, depth: int = _DEPTH) -> Template | None:
@@ -80,6 +26,11 @@ def template(node: ast.expr, scope: NameScope, depth: int = _DEPTH) -> Template 
         return None
     reader = _READERS.get(type(node))
     return reader(node, scope, depth - 1) if reader is not None else None
+
+
+def static_value(node: ast.expr, scope: NameScope) -> str | None:
+    """The text, when it is all known from the file; else None."""
+    return static_text(template(node, scope))
 
 
 def part(node: ast.expr, scope: NameScope, depth: int = _DEPTH) -> Template:
@@ -177,7 +128,7 @@ def _call(node: ast.Call, scope: NameScope, depth: int) -> Template | None:
 
 def _identifier(node: ast.Call, scope: NameScope, depth: int) -> Template:
     parts = [part(argument, scope, depth) for argument in node.args]
-    texts = [static(each) for each in parts]
+    texts = [static_text(each) for each in parts]
     if not texts or any(text is None for text in texts):
         return (Hole(expression=ast.unparse(node)[:60]),)
     return (in_quotes(*(text or "" for text in texts)),)
@@ -212,12 +163,9 @@ def _format(base: Template, node: ast.Call, scope: NameScope, depth: int) -> Tem
     return join(*out)
 
 
-def _join(base: Template, argument: ast.expr, scope: NameScope, depth: int) -> Template | None:
-    assigned = scope.resolve(argument)
-    items = (assigned.single if assigned else None) or argument
+def _join(base: Template, argument: ast.expr, scope: NameScope, depth: int) -> Template:
+    items = scope.single(argument) or argument
     if not isinstance(items, (ast.List, ast.Tuple)):
-        if static(base) is None or isinstance(argument, ast.Name):
-            return (Hole(expression=ast.unparse(argument)[:60]),)
         return (Hole(expression=ast.unparse(argument)[:60]),)
     out: list[Template] = []
     for number, item in enumerate(items.elts):
@@ -227,29 +175,23 @@ def _join(base: Template, argument: ast.expr, scope: NameScope, depth: int) -> T
 
 
 def _name(node: ast.expr, scope: NameScope, depth: int) -> Template | None:
-    assigned = scope.resolve(node)
-    if assigned is None:
+    assignments = scope.resolve(node)
+    if assignments is None:
         return None
-    if assigned.single is not None:
-        return template(assigned.single, scope, depth)
-    return _grown(assigned.values, scope, depth)
+    if assignments.single is not None:
+        return template(assignments.single, scope, depth)
+    return _grown(assignments, scope, depth)
 
 
-def _grown(values: Sequence[tuple[str, ast.expr]], scope: NameScope, depth: int) -> Template | None:
+def _grown(assignments: Assignments, scope: NameScope, depth: int) -> Template | None:
     """``q = "..."`` and then only ``q += "..."``: everything that may be in it."""
+    values = assignments.values
     operations = [operation for operation, _ in values]
     if not operations or operations[0] != "=" or set(operations[1:]) != {"+="}:
         return None
     if template(values[0][1], scope, depth) is None:
         return None
     return join(*(part(value, scope, depth) for _, value in values))
-
-
-def call_name(node: ast.Call) -> str:
-    """The last name of what is called."""
-    if isinstance(node.func, ast.Attribute):
-        return node.func.attr
-    return node.func.id if isinstance(node.func, ast.Name) else ""
 
 
 def _is_value(node: ast.expr) -> bool:

@@ -1,0 +1,45 @@
+"""References out of a Python file: the walk notes what there is, the readers say what it names."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+
+from pytest_housekeeping.checks.code.facts import FileFacts
+from pytest_housekeeping.checks.code.readers.python import calls, models, orm
+from pytest_housekeeping.checks.code.readers.python.sinks import add_text
+from pytest_housekeeping.checks.code.readers.python.walk import survey_of
+from pytest_housekeeping.checks.code.sqltext.collector import Collector
+from pytest_housekeeping.checks.code.vocabulary import vocabulary
+
+_POSTGRES_PACKAGES = vocabulary(
+    """
+    psycopg psycopg2 asyncpg sqlalchemy django pg8000 aiopg databases sqlmodel peewee pandas
+    psycopg_pool alembic tortoise pony records polars
+    """
+)
+_OTHER_PACKAGES = vocabulary(
+    """
+    sqlite3 aiosqlite pymysql MySQLdb mysql aiomysql duckdb clickhouse_driver clickhouse_connect
+    snowflake cx_Oracle oracledb pyodbc pymssql cassandra trino pyspark bigquery
+    """
+)
+
+
+def read(text: str, file: str) -> FileFacts:
+    """What the file names. Raises SyntaxError or ValueError for what is no Python."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tree = ast.parse(text)
+    survey = survey_of(tree)
+    others = bool(survey.packages & _OTHER_PACKAGES)
+    postgres = bool(survey.packages & _POSTGRES_PACKAGES)
+    collector = Collector(file, text, foreign=others and not postgres)
+    collector.imports = survey.imports
+    orm.read(survey, collector)
+    models.read(survey, collector)
+    done = calls.read(survey, collector, imports_a_database=postgres or others)
+    for site in survey.texts:
+        if id(site.node) not in done and not site.is_message:
+            add_text(site, collector, how="python text", sink=False)
+    return collector.facts()

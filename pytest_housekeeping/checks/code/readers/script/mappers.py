@@ -1,0 +1,82 @@
+"""Tables that mappers declare as objects: Drizzle, TypeORM and Sequelize."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_housekeeping.checks.code.facts import ReferenceKind
+from pytest_housekeeping.checks.code.readers.script.script_file import ScriptFile
+from pytest_housekeeping.checks.code.readers.script.tables import add_table
+from pytest_housekeeping.checks.code.readers.script.tree import (
+    arguments,
+    callee,
+    pairs,
+    tagged,
+    unwrapped,
+)
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+_DRIZZLE_TABLES = {"pgTable", "pgView", "pgMaterializedView", "pgSequence"}
+_DRIZZLE_MEMBERS = {"table", "view", "materializedView", "sequence"}
+
+
+def read(file: ScriptFile) -> None:
+    """Take in every declaration of a table or schema. What it declares is ``done``."""
+    for call in file.nodes.get("call", ()):
+        given = arguments(call)
+        if given and tagged(call) is None:
+            _declaration(file, call, given)
+    for node in file.nodes.get("object", ()):
+        _sequelize(file, node)
+
+
+def is_drizzle_member(file: ScriptFile, base: Node, name: str) -> bool:
+    """Whether ``name`` declares something in a schema of Drizzle's."""
+    return name in _DRIZZLE_MEMBERS and _drizzle_schema(file, base) is not None
+
+
+def _declaration(file: ScriptFile, call: Node, given: list[Node]) -> None:
+    base, name = callee(call)
+    columns = given[1] if len(given) > 1 else None
+    if base is not None:
+        if name in _DRIZZLE_MEMBERS and (schema := _drizzle_schema(file, base)) is not None:
+            how = f"pgSchema().{name}()"
+            add_table(file, given[0], schema, how=how, certain=True, columns=columns)
+    elif name in _DRIZZLE_TABLES:
+        add_table(file, given[0], None, how=f"{name}()", certain=True, columns=columns)
+    elif name == "pgSchema" and (text := file.static_value(given[0])) is not None:
+        place = file.span(given[0])
+        file.collector.add_name(
+            (text,), ReferenceKind.SCHEMA, place, how="pgSchema()", certain=False
+        )
+    elif name == "Entity":
+        _entity(file, given)
+
+
+def _drizzle_schema(file: ScriptFile, base: Node) -> str | None:
+    """The schema of ``pgSchema("governance")``, also by way of a name."""
+    value = file.names.single(base) if base.type == "identifier" else unwrapped(base)
+    if value is None or value.type != "call_expression" or callee(value)[1] != "pgSchema":
+        return None
+    given = arguments(value)
+    return file.static_value(given[0]) if given else None
+
+
+def _entity(file: ScriptFile, given: list[Node]) -> None:
+    """TypeORM: ``@Entity("ledger", { schema: "governance" })``."""
+    options = dict(pairs(given[-1]))
+    name = given[0] if given[0].type == "string" else options.get("name")
+    schema = file.static_value(options["schema"]) if "schema" in options else None
+    if name is not None:
+        add_table(file, name, schema, how="@Entity()", certain=True)
+
+
+def _sequelize(file: ScriptFile, node: Node) -> None:
+    """Sequelize: ``{ tableName: "ledger", schema: "governance" }``."""
+    options = dict(pairs(node))
+    if "tableName" in options:
+        schema = file.static_value(options["schema"]) if "schema" in options else None
+        certain = schema is not None
+        add_table(file, options["tableName"], schema, how="tableName", certain=certain)
