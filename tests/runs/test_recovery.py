@@ -142,6 +142,7 @@ def test_a_run_that_was_killed(rehearsed: Rehearsal, undoing: Whole, tmp_path: P
     assert not journal.exists()
     audit = json.loads((journal.parent / f"{journal.name.partition('.')[0]}.json").read_bytes())
     assert (audit["run"]["outcome"], audit["run"]["reverts"]) == ("rolled_back", undoing.undo)
+    assert re.search(r"record, during \S+; this", audit["run"]["message"])
 
 
 def test_the_evidence_did_not_arrive(production: Production) -> None:

@@ -145,7 +145,7 @@ def started(project: Project) -> subprocess.Popen[str]:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and process.poll() is None:
         journals = list(project.root.glob("ops/audit/*.journal.jsonl"))
-        if journals and "0002_prices.sql" in journals[0].read_text().partition("\n")[2]:
+        if journals and "0003_slow.sql::apply" in journals[0].read_text().partition("\n")[2]:
             time.sleep(0.2)
             return process
         time.sleep(0.02)
@@ -181,6 +181,7 @@ def test_what_a_kill_leaves_is_cleared_and_put_on_record_by_the_next_run(tmp_pat
     (record,) = [path for path in project.audits() if path != run.audit_path]
     audit = json.loads(record.read_text(encoding="utf-8"))
     assert audit["run"]["outcome"] == "rolled_back"
+    assert "during sql/migrations/0003_slow.sql::apply" in audit["run"]["message"]
     outcomes = {step["id"]: step["outcome"] for step in audit["steps"]}
     assert outcomes["sql/migrations/0002_prices.sql::apply"] == "passed"
     assert outcomes["promote"] == "skipped"

@@ -100,6 +100,18 @@ def test_each_event_is_in_the_file_when_its_method_returns(tmp_path: Path) -> No
         ),
         (lambda j: j.finished(RunOutcome.REFUSED, "no confirm"), 1, "refused", "no confirm"),
         (lambda j: j.finished(RunOutcome.NOTHING_TO_PROMOTE), 1, "nothing_to_promote", ""),
+        (
+            lambda j: (j.committing(1, "7"), j.committed(1), j.finished(RunOutcome.PROMOTED)),
+            1,
+            "promoted",
+            "",
+        ),
+        (
+            lambda j: (j.committing(1, "7"), j.finished(RunOutcome.UNKNOWN)),
+            1,
+            "unknown",
+            "pg_xact_status('7')",
+        ),
     ],
 )
 def test_the_recovered_audit_is_true(
@@ -128,6 +140,26 @@ def test_what_was_recorded_is_kept_and_the_rest_is_skipped(tmp_path: Path) -> No
     assert record.target.system_identifier == TARGET.system_identifier
     assert (record.plan.digest, record.source.commit) == (known.digest, known.source.commit)
     assert f"during {known.steps[1].id}" in record.run.message
+
+
+def test_only_what_had_begun_and_not_ended_was_running(tmp_path: Path) -> None:
+    first, second, *_ = facts().steps
+
+    def over(written: Journal) -> None:
+        written.began(first.id)
+        written.ended(passed(first))
+
+    def one_of_its_items(written: Journal) -> None:
+        """A step of two items, of which the run knew no end, and then another step."""
+        written.began(second.id)
+        over(written)
+
+    def at_the_end(written: Journal) -> None:
+        written.began(first.id)
+        written.finished(RunOutcome.ROLLED_BACK, "The run was interrupted.")
+
+    for play in (nothing, over, one_of_its_items, at_the_end):
+        assert "during" not in recover(killed(tmp_path, play)).run.message, play
 
 
 def test_a_commit_that_was_answered_is_a_promote_step_that_passed(tmp_path: Path) -> None:
@@ -313,6 +345,15 @@ def test_the_server_that_was_to_commit_is_asked_for_its_answer(
     left = killed(tmp_path, lambda j: j.committing(1, "777"))
     assert recover(left, ask=ask).run.outcome is outcome
     assert asked == [(TARGET.system_identifier, "777")]
+
+
+def test_an_answer_that_comes_late_overrules_what_the_run_could_not_know(tmp_path: Path) -> None:
+    def unknown(written: Journal) -> None:
+        written.committing(1, "777")
+        written.finished(RunOutcome.UNKNOWN, "The connection was lost.")
+
+    record = recover(killed(tmp_path, unknown), ask=lambda *_: "committed")
+    assert record.run.outcome is RunOutcome.PROMOTED
 
 
 def test_what_is_known_is_not_asked_for(tmp_path: Path) -> None:
