@@ -23,6 +23,7 @@ from support.workflow_expressions import interpolate
 from support.workflow_runner import JobRun, Machine, load_job, run_job
 
 STAGING = ROOT / ".github/workflows/housekeeping-staging-selfcontained.yml"
+RELEASE = ROOT / ".github/workflows/release.yml"
 EVIDENCE = "housekeeping/audit/staging"
 
 pytestmark = pytest.mark.xdist_group("workflows")
@@ -180,6 +181,28 @@ def test_the_staging_job_of_another_repository_promotes(
     assert "Proved in staging" in run.summary
     assert f"which attests {head[:12]}" in run.step("Prove, then commit").output
     assert git(bare, "rev-list", "--count", EVIDENCE) == "1"
+
+
+@pytest.mark.parametrize(("tag", "outcome"), [("v0.1.0", "success"), ("v0.0.9", "failure")])
+def test_the_release_is_built_for_a_tag_that_agrees(
+    tag: str, outcome: str, tmp_path: Path, python_bin: Path
+) -> None:
+    source = fresh_repository(tmp_path / "source")
+    bare = tmp_path / "origin.git"
+    git(tmp_path, "clone", "--quiet", "--bare", str(source), str(bare))
+    machine = Machine(folder=tmp_path / "run", python_bin=python_bin, origin=bare.as_uri())
+
+    run = run_job(RELEASE, "build", machine, github=_github() | {"ref_name": tag})
+
+    assert run.outcome == outcome, [(step.name, step.output) for step in run.steps]
+    if outcome == "success":
+        (artifact,) = run.artifacts.iterdir()
+        assert {path.suffix for path in artifact.iterdir()} == {".whl", ".gz"}
+        assert "### Added" in run.summary
+    else:
+        (failed,) = (step for step in run.steps if step.outcome == "failure")
+        assert failed.name == "Check the tag"
+        assert list(run.artifacts.iterdir()) == []
 
 
 def _assert_no_secret(run: JobRun) -> None:
