@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +184,9 @@ def test_the_staging_job_of_another_repository_promotes(
     assert git(bare, "rev-list", "--count", EVIDENCE) == "1"
 
 
-@pytest.mark.parametrize(("tag", "outcome"), [("v0.1.0", "success"), ("v0.0.9", "failure")])
+@pytest.mark.parametrize(
+    ("tag", "outcome"), [(f"v{version('pytest-housekeeping')}", "success"), ("v0.0.9", "failure")]
+)
 def test_the_release_is_built_for_a_tag_that_agrees(
     tag: str, outcome: str, tmp_path: Path, python_bin: Path
 ) -> None:
