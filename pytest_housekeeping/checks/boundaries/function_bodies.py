@@ -14,7 +14,7 @@ from pytest_housekeeping.checks.code.resolve.catalog import (
     Node,
     read_dependency_graph,
 )
-from pytest_housekeeping.checks.code.resolve.resolve import search_path
+from pytest_housekeeping.checks.code.resolve.search_path import search_path
 from pytest_housekeeping.checks.code.sqltext.bodies import read_body
 from pytest_housekeeping.checks.code.sqltext.hints import hinted_names
 from pytest_housekeeping.checks.rules.evaluation import findings_of, rows_as_json

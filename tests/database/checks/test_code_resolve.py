@@ -10,7 +10,9 @@ from psycopg import sql
 
 from pytest_housekeeping.checks.code.facts import CodeReference
 from pytest_housekeeping.checks.code.readers.read import read_source
-from pytest_housekeeping.checks.code.resolve.resolve import Resolution, resolve, search_path
+from pytest_housekeeping.checks.code.resolve.resolution import Resolution
+from pytest_housekeeping.checks.code.resolve.resolve import resolve
+from pytest_housekeeping.checks.code.resolve.search_path import search_path
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.postgres.connection import Connection
 from support.snippet_ground import laid_schema
@@ -41,7 +43,7 @@ def test_columns_are_exact(ground: Connection) -> None:
     statement = "SELECT o.id FROM venture.orders AS o WHERE o.note = %s ORDER BY total"
     (answer,) = ask(ground, statement)
     assert reached(answer) == {"venture.orders": (("id", "note", "total"), "")}
-    assert answer.refused is None
+    assert answer.rejected is None
 
 
 def test_columns_that_are_written_count(ground: Connection) -> None:
@@ -109,9 +111,9 @@ def test_what_the_server_refuses_is_told(
     ground: Connection, statement: str, sqlstate: str, word: str
 ) -> None:
     (answer,) = ask(ground, statement)
-    assert answer.refused is not None
-    assert answer.refused.sqlstate == sqlstate
-    assert word in answer.refused.word
+    assert answer.rejected is not None
+    assert answer.rejected.sqlstate == sqlstate
+    assert word in answer.rejected.word
 
 
 @pytest.mark.parametrize(
@@ -130,7 +132,7 @@ def test_what_the_server_refuses_is_told(
     ],
 )
 def test_sound_statements_are_refused_nowhere(ground: Connection, statement: str) -> None:
-    assert all(answer.refused is None for answer in ask(ground, statement))
+    assert all(answer.rejected is None for answer in ask(ground, statement))
 
 
 def test_nothing_is_run_and_nothing_stays(ground: Connection) -> None:
@@ -174,7 +176,7 @@ def test_a_schema_that_the_migrator_may_not_enter_is_named_all_the_same(
     superuser.execute("REVOKE ALL ON SCHEMA vault FROM PUBLIC")
     (answer,) = ask(ground, "SELECT id FROM vault.secret")
     assert reached(answer) == {"vault.secret": ((), "")}
-    assert answer.refused is None
+    assert answer.rejected is None
 
 
 def test_an_answer_needs_an_open_transaction_that_works(ground: Connection) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from pytest_housekeeping.checks.code.facts import CodeReference, Undecided
 from pytest_housekeeping.checks.code.readers.read import read_source
-from pytest_housekeeping.checks.code.resolve.resolve import Resolution, resolve
+from pytest_housekeeping.checks.code.resolve.resolution import Resolution
+from pytest_housekeeping.checks.code.resolve.resolve import resolve
 from pytest_housekeeping.checks.code.verdict.findings import UNDECIDED, breaches, broken
 from pytest_housekeeping.checks.code.verdict.judge import refused_places
 from pytest_housekeeping.server import Server

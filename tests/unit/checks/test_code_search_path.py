@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_housekeeping.checks.code.resolve.catalog import split_path
+from pytest_housekeeping.checks.code.resolve.search_path import split_path
 
 
 def test_a_stored_search_path_is_split() -> None:

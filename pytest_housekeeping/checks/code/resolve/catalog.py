@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pytest_housekeeping.checks.code.facts import ReferenceKind
+from pytest_housekeeping.checks.code.resolve.resolution import ReachedObject
+from pytest_housekeeping.checks.code.resolve.search_path import split_path
 from pytest_housekeeping.checks.code.sqltext.bodies import read_body
 from pytest_housekeeping.postgres.connection import Connection
 
@@ -13,24 +15,14 @@ Node = tuple[bool, int]
 """A relation (True) or a routine, and its OID."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReachedObject:
-    """An object that code gets at: by naming it, or ``through`` a view or function."""
-
-    kind: ReferenceKind
-    schema: str
-    name: str = ""
-    columns: tuple[str, ...] = ()
-    through: str = ""
-
-    @property
-    def object(self) -> str:
-        return f"{self.schema}.{self.name}" if self.name else self.schema
-
-
 @dataclass(frozen=True, kw_only=True)
 class DependencyGraph:
-    """Read once for a schema; the search for what is behind a view needs no further query."""
+    """Read once for a schema; the search for what is behind a view needs no further query.
+
+    ``names``: of objects outside PostgreSQL's own schemas. ``edges``: what a view or function
+    depends on. ``bodies``: source, language and own search_path of the functions that are kept as
+    text, of which PostgreSQL keeps no dependencies.
+    """
 
     names: Mapping[Node, tuple[str, str]]
     relations: Mapping[tuple[str, str], int]
@@ -39,7 +31,7 @@ class DependencyGraph:
     columns: Mapping[int, Mapping[int, str]]
     schemas: frozenset[str]
     bodies: Mapping[int, tuple[str, str, str | None]]
-    followed: dict[Node, tuple[Node, ...]] = field(default_factory=dict)
+    _followed: dict[Node, tuple[Node, ...]] = field(default_factory=dict)
 
     def relation(self, parts: Sequence[str], path: Sequence[str]) -> int | None:
         """The relation that a name means on a search_path."""
@@ -55,6 +47,19 @@ class DependencyGraph:
                 return found
         return ()
 
+    def reached(
+        self, node: Node, *, columns: tuple[str, ...] = (), through: str = ""
+    ) -> ReachedObject:
+        """The object behind a node."""
+        schema, name = self.names[node]
+        kind = ReferenceKind.RELATION if node[0] else ReferenceKind.FUNCTION
+        return ReachedObject(kind=kind, schema=schema, name=name, columns=columns, through=through)
+
+    def reached_behind(self, node: Node, path: Sequence[str]) -> Iterator[ReachedObject]:
+        """The objects that a view or function reads in its turn."""
+        for following, through in self.behind(node, path):
+            yield self.reached(following, through=through)
+
     def behind(self, start: Node, path: Sequence[str]) -> Iterator[tuple[Node, str]]:
         """Everything that a view or function reads, each once, and the first step to it."""
         seen = {start}
@@ -68,29 +73,27 @@ class DependencyGraph:
                     yield following, ".".join(self.names[start])
 
     def _next(self, node: Node, path: Sequence[str]) -> tuple[Node, ...]:
-        if node not in self.followed:
+        if node not in self._followed:
             found = [*self.edges.get(node, ()), *self._body(node, path)]
-            self.followed[node] = tuple(each for each in found if each in self.names)
-        return self.followed[node]
+            self._followed[node] = tuple(each for each in found if each in self.names)
+        return self._followed[node]
 
     def _body(self, node: Node, path: Sequence[str]) -> Iterator[Node]:
-        """What the text of a function names: PostgreSQL keeps no dependencies of it."""
+        """What the text of a function names, by its own search_path where it sets one."""
         if node[0] or node[1] not in self.bodies:
             return
         source, language, own_path = self.bodies[node[1]]
         schemas = split_path(own_path) if own_path is not None else path
         for parts, kind in read_body(source, language).names:
-            if (
-                kind is ReferenceKind.RELATION
-                and (oid := self.relation(parts, schemas)) is not None
-            ):
-                yield True, oid
+            if kind is ReferenceKind.RELATION:
+                oid = self.relation(parts, schemas)
+                yield from [(True, oid)] if oid is not None else []
             elif kind is ReferenceKind.FUNCTION:
                 yield from ((False, oid) for oid in self.routine(parts, schemas))
 
 
 def read_dependency_graph(connection: Connection) -> DependencyGraph:
-    """Read the catalog: three queries, whatever the number of references."""
+    """Read the catalog: four queries, whatever the number of references."""
     names: dict[Node, tuple[str, str]] = {}
     relations: dict[tuple[str, str], int] = {}
     columns: dict[int, dict[int, str]] = {}
@@ -119,12 +122,6 @@ def read_dependency_graph(connection: Connection) -> DependencyGraph:
         schemas=frozenset(schemas),
         bodies=bodies,
     )
-
-
-def split_path(value: str) -> tuple[str, ...]:
-    """The schemas of a search_path as it is stored."""
-    parts: Iterable[str] = (part.strip() for part in value.split(","))
-    return tuple(part.strip('"').replace('""', '"') for part in parts if part.strip('"'))
 
 
 _RELATIONS = """

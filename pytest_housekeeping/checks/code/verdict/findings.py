@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_housekeeping.checks.code.facts import CodeReference, Name, ReferenceKind, Undecided
-from pytest_housekeeping.checks.code.resolve.catalog import ReachedObject
-from pytest_housekeeping.checks.code.resolve.resolve import Rejection, Resolution
+from pytest_housekeeping.checks.code.resolve.resolution import ReachedObject, Rejection, Resolution
 from pytest_housekeeping.checks.code.verdict.imports import Crossing
 from pytest_housekeeping.declarations.boundaries import FORBIDDEN, App, Boundaries, Contract, Zone
 from pytest_housekeeping.declarations.code_baseline import Instance
@@ -244,7 +243,7 @@ def _reached(
 def _refused(
     reference: CodeReference, answers: Sequence[Mapping[CodeReference, Resolution]]
 ) -> Rejection | None:
-    refusals = [answer[reference].refused for answer in answers if reference in answer]
+    refusals = [answer[reference].rejected for answer in answers if reference in answer]
     return refusals[0] if refusals and None not in refusals else None
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from pytest_housekeeping.checks.code.facts import CodeReference, ReferenceKind
 from pytest_housekeeping.checks.code.readers.extract import Extraction, extract, read_files
 from pytest_housekeeping.checks.code.readers.files import decode
-from pytest_housekeeping.checks.code.resolve.resolve import Resolution, Resolutions, resolve
+from pytest_housekeeping.checks.code.resolve.resolution import Resolution, Resolutions
+from pytest_housekeeping.checks.code.resolve.resolve import resolve
 from pytest_housekeeping.checks.code.verdict import exemptions as weighing
 from pytest_housekeeping.checks.code.verdict import findings as verdicts
 from pytest_housekeeping.checks.code.verdict.imports import Crossing, crossings, package_names
@@ -217,8 +218,8 @@ def refused_places(
     places: dict[CodeReference, tuple[int, int]] = {}
     for reference in references:
         refusal = _refusal(reference, resolutions)
-        if refusal is not None and refusal.refused is not None and refusal.refused.word:
-            place = _find(root, reference, refusal.refused.word, refusal.refused.occurrence)
+        if refusal is not None and refusal.rejected is not None and refusal.rejected.word:
+            place = _find(root, reference, refusal.rejected.word, refusal.rejected.occurrence)
             if place is not None:
                 places[reference] = place
     return places
