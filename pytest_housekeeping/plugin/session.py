@@ -264,7 +264,7 @@ _NEEDED_LATER = (
     "checks.rls",
     "checks.tripwires",
     "evidence.audit",
-    "evidence.report.html",
+    "evidence.report.terminal",
 )
 
 
@@ -273,3 +273,6 @@ def _import_ahead() -> None:
     with suppress(ImportError):
         for name in _NEEDED_LATER:
             importlib.import_module(f"pytest_housekeeping.{name}")
+        from pytest_housekeeping.evidence.report.html import compile_ahead
+
+        compile_ahead()

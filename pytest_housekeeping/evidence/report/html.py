@@ -16,6 +16,7 @@ from pytest_housekeeping.evidence.run_facts import stem
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit
 
+_TEMPLATE = "summary.html.jinja"
 _MARK = {"good": "✓", "bad": "✗", "unsure": "?"}
 _MOST_STEPS = 50
 _MOST_ROWS = 500
@@ -28,10 +29,15 @@ def title(audit: Audit) -> str:
     return visible(f"{outcome_text(audit).headline} · {audit.run.mode}{place} · {when}")
 
 
+def compile_ahead() -> None:
+    """Compile the template before it is needed: that takes longer than to fill it in."""
+    template(_TEMPLATE)
+
+
 def summary_html(audit: Audit) -> str:
     """For the prefix of pytest_html_results_summary: the styles, and the run at a glance."""
     text = outcome_text(audit)
-    return template("summary.html.jinja").render(
+    return template(_TEMPLATE).render(
         css=stylesheet(),
         text=text,
         mark=_MARK[text.tone],

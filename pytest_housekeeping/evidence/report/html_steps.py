@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_housekeeping.evidence.report.display import shortened
-from pytest_housekeeping.evidence.report.templates import escaped, macro
+from pytest_housekeeping.evidence.report.templates import escaped, render_macro
 from pytest_housekeeping.model import Outcome, StepResult
 
 _TEMPLATE = "steps.html.jinja"
@@ -20,8 +20,10 @@ _NO_LOG = "No log output captured."
 
 def table_header() -> list[str]:
     """The cells of pytest_html_results_table_header; sorting is by click on them."""
-    heading = macro(_TEMPLATE, "heading")
-    return [heading(name, " ".join(_classes(name))).strip() for name in _COLUMNS]
+    return [
+        render_macro(_TEMPLATE, "heading", name, " ".join(_classes(name))).strip()
+        for name in _COLUMNS
+    ]
 
 
 def table_row(outcome: str, name: str, seconds: float, result: StepResult | None) -> list[str]:
@@ -30,14 +32,16 @@ def table_row(outcome: str, name: str, seconds: float, result: StepResult | None
     ``outcome``: pytest-html's own word for it (``Passed``, ``Failed``, ``Error``, ``Skipped``).
     ``name``: the node id, for a report that belongs to no step; ``result`` is None then.
     """
-    row = macro(_TEMPLATE, "row")(
-        outcome=outcome,
-        phase=result.step.phase if result else "",
-        step=result.step.id if result else name,
-        note=_first_line(result) if result else "",
-        examined=_count(result.examined if result else 0),
-        rows=_count(result.rows if result else 0),
-        duration=_milliseconds(seconds),
+    row = render_macro(
+        _TEMPLATE,
+        "row",
+        outcome,
+        result.step.phase if result else "",
+        result.step.id if result else name,
+        _first_line(result) if result else "",
+        _count(result.examined if result else 0),
+        _count(result.rows if result else 0),
+        _milliseconds(seconds),
     )
     # One call for a row takes a fifth of the time of one for each cell. No text holds "</td>".
     return [f"{cell.strip()}</td>" for cell in row.split("</td>")[:-1]]
