@@ -141,13 +141,16 @@ class Recorder:
         for leftover in leftovers(self._folder):
             if not leftover.name.startswith(own):
                 continue
-            audit = recover(leftover, ask=self.run.target.connection.status_on)
-            name = leftover.name.removesuffix(SUFFIX)
-            self._recovered.append(_write_audit(audit, self._folder, name))
+            path = leftover.with_name(f"{leftover.name.removesuffix(SUFFIX)}.json")
+            audit = _intact_audit(path)
+            said = "the evidence of an earlier run, which was not published, is added now"
+            if audit is None:
+                audit = recover(leftover, ask=self.run.target.connection.status_on)
+                _write_audit(audit, self._folder, path.stem)
+                said = "a run that was killed is on record now"
+            self._recovered.append(path)
             leftover.unlink()
-            self.messages.append(
-                f"a run that was killed is on record now: {audit.run.id}, {audit.run.outcome}"
-            )
+            self.messages.append(f"{said}: {audit.run.id}, {audit.run.outcome}")
 
     def _make_audit(self, outcome: RunOutcome, message: str) -> Audit:
         from pytest_housekeeping.evidence.audit import make_audit
@@ -259,6 +262,16 @@ def _artifact(kept: KeptFile | None) -> Artifact | None:
     from pytest_housekeeping.evidence.audit_model import Artifact
 
     return Artifact(path=kept.path, sha256=kept.sha256) if kept else None
+
+
+def _intact_audit(path: Path) -> Audit | None:
+    """The audit that a run had written before it failed to publish it: its journal knows less."""
+    from pytest_housekeeping.evidence.audit_file import from_json
+
+    try:
+        return from_json(path.read_bytes(), name=path.name, intact=True)
+    except (EvidenceError, OSError):
+        return None
 
 
 def _write_audit(audit: Audit, folder: Path, name: str, secrets: Secrets | None = None) -> Path:

@@ -167,6 +167,26 @@ def test_ctrl_c_leaves_a_record_and_nothing_else(tmp_path: Path) -> None:
     assert list(project.root.glob("ops/audit/*.journal.jsonl")) == []
 
 
+def test_an_audit_that_could_not_be_published_is_kept_as_it_is(tmp_path: Path) -> None:
+    """The journal of its run, which knows less, must not take its place."""
+    project = Project.make(tmp_path, repository=True)
+    project.run()
+    git(project.root, "worktree", "add", "-q", "../elsewhere", BRANCH)
+    run = project.run()
+    assert (run.code, run.outcome) == (1, "promoted"), run.output
+    assert "THE EVIDENCE IS NOT COMPLETE" in run.output
+    assert run.audit_path is not None
+    written = run.audit_path.read_bytes()
+
+    git(project.root, "worktree", "remove", "../elsewhere")
+    again = project.run()
+    assert again.code == 0, again.output
+    assert "which was not published, is added now" in again.output
+    assert run.audit_path.read_bytes() == written
+    assert f"ops/audit/{run.audit_path.name}" in evidence(project)
+    assert list(project.root.glob("ops/audit/*.journal.jsonl")) == []
+
+
 def test_what_a_kill_leaves_is_cleared_and_put_on_record_by_the_next_run(tmp_path: Path) -> None:
     project = Project.make(tmp_path, files=SLOW)
     process = started(project)

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pytest_housekeeping.errors import EvidenceError
+from pytest_housekeeping.evidence.run_facts import utc_stamp
 from pytest_housekeeping.evidence.secrets import Secrets
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import Connection
@@ -82,7 +83,7 @@ class Backup:
                 why="the snapshot goes into git, and whoever reads the repository would have it",
                 fix="take it out of the schema and change the password",
             )
-        relative = f"{self.audit}/{name}_{self.started_at:%Y%m%dT%H%M%SZ}.{ending}"
+        relative = f"{self.audit}/{name}_{utc_stamp(self.started_at)}.{ending}"
         path = self.root / relative
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
