@@ -193,8 +193,8 @@ def read(root: Path, patterns: list[str], cache: Path, expected: int) -> float:
     extraction = extract(root, patterns, cache_folder=cache)
     seconds = time.perf_counter() - started
     found = [each for each in extraction.found if isinstance(each, CodeReference)]
-    if len(extraction.readings) != expected or len(found) < 3 * expected:
-        raise SystemExit(f"{len(extraction.readings)} files, {len(found)} references")
+    if len(extraction.files) != expected or len(found) < 3 * expected:
+        raise SystemExit(f"{len(extraction.files)} files, {len(found)} references")
     return seconds
 
 

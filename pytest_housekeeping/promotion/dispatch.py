@@ -20,7 +20,7 @@ from pytest_housekeeping.promotion.context import RunContext
 if TYPE_CHECKING:
     from pytest_housekeeping.checks.catalog import Catalog
     from pytest_housekeeping.checks.code.readers.extract import Extraction
-    from pytest_housekeeping.checks.code.verdict.judge import AppCode
+    from pytest_housekeeping.checks.code.verdict import AppCode
     from pytest_housekeeping.checks.rules import Evaluation
     from pytest_housekeeping.declarations.boundaries import Boundaries, Contract
     from pytest_housekeeping.declarations.objects import Objects
@@ -59,7 +59,7 @@ class Checks:
     def code(self) -> dict[str, Extraction]:
         """What the code of each application names, read once."""
         if self._code is None:
-            from pytest_housekeeping.checks.code.verdict.judge import read_code
+            from pytest_housekeeping.checks.code.verdict import read_code
 
             boundaries = self._contracts.boundaries
             root = self._context.config.root
@@ -155,7 +155,7 @@ class Checks:
     def _code_contract(
         self, connection: Connection, boundaries: Boundaries, contract: Contract
     ) -> Verdict:
-        from pytest_housekeeping.checks.code.verdict.judge import judge_code, resolve_code
+        from pytest_housekeeping.checks.code.verdict import judge_code, resolve_code
 
         app, known = boundaries.source(contract), self.code()
         if app.name not in self._code_results:
@@ -178,14 +178,14 @@ class Checks:
 
         Where there is a baseline, what is new stays a finding: it can only shrink.
         """
-        from pytest_housekeeping.checks.code.verdict.judge import instances
+        from pytest_housekeeping.checks.code.verdict import baseline_instances
 
         contracts, config = self._contracts, self._context.config
         if not self._context.options.write_baseline:
             return contracts.code_baseline
         if self._written_baseline is None:
             found = Counter(
-                instances(
+                baseline_instances(
                     connection,
                     boundaries,
                     config.root,
@@ -204,7 +204,7 @@ class Checks:
 
         contracts = self._contracts
         if step.name in contracts.code_contracts and contracts.boundaries is not None:
-            from pytest_housekeeping.checks.code.verdict.tripwire import trip_code
+            from pytest_housekeeping.checks.code.verdict import trip_code
 
             contract = contracts.code_contracts[step.name]
             return trip_code(connection, contracts.boundaries, contract)

@@ -53,10 +53,10 @@ def files(context: RunContext) -> Judgement:
 
 def code(extractions: Mapping[str, Extraction]) -> Judgement:
     """What the applications' code names, read out of it: before anybody has to wait for a lock."""
-    readings = [each.readings for each in extractions.values()]
-    number = sum(len(each) for each in readings)
-    found = sum(len(reading.found) for each in readings for reading in each.values())
-    said = f"{number} files of {len(readings)} applications, {found} statements and references"
+    files = [each.files for each in extractions.values()]
+    number = sum(len(each) for each in files)
+    found = sum(len(facts.found) for each in files for facts in each.values())
+    said = f"{number} files of {len(files)} applications, {found} statements and references"
     return Verdict(examined=number, unit="files of code"), said
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from pytest_housekeeping.checks.code.verdict.findings import owner
-from pytest_housekeeping.checks.code.verdict.judge import instances, judge_code, read_code
+from pytest_housekeeping.checks.code.verdict.app_code import read_code
+from pytest_housekeeping.checks.code.verdict.breach import owner
+from pytest_housekeeping.checks.code.verdict.judge import baseline_instances, judge_code
 from pytest_housekeeping.declarations.boundaries import App, Boundaries, Contract, Zone
 from pytest_housekeeping.declarations.code_baseline import (
     Baseline,
@@ -220,7 +221,7 @@ def test_an_exemption_ends(ground: Connection, root: Path) -> None:
 
 def test_the_baseline_only_shrinks(ground: Connection, root: Path) -> None:
     code = read_code(root, BOUNDARIES, cache_folder=root / "cache")
-    stood = instances(ground, BOUNDARIES, root, code=code, cache_folder=root / "cache")
+    stood = baseline_instances(ground, BOUNDARIES, root, code=code, cache_folder=root / "cache")
     names = {contract.name for contract in BOUNDARIES.contracts}
     baseline = parse_baseline(write_baseline(stood), contracts=names)
     assert baseline == Baseline(

@@ -12,8 +12,9 @@ from pytest_housekeeping.checks.code.facts import CodeReference, Undecided
 from pytest_housekeeping.checks.code.readers.read import read_source
 from pytest_housekeeping.checks.code.resolve.resolution import Resolution
 from pytest_housekeeping.checks.code.resolve.resolve import resolve
-from pytest_housekeeping.checks.code.verdict.findings import UNDECIDED, breaches, broken
-from pytest_housekeeping.checks.code.verdict.judge import refused_places
+from pytest_housekeeping.checks.code.verdict.breach import UNDECIDED
+from pytest_housekeeping.checks.code.verdict.breaches import breaches
+from pytest_housekeeping.checks.code.verdict.broken import broken_code
 from pytest_housekeeping.server import Server
 from support.snippet_ground import EVERYTHING, SUFFIXES, Snippet, laid_schema, snippets
 
@@ -55,8 +56,7 @@ def _told(
     for breach in breaches(EVERYTHING, contract, found, [answers], ()):
         yield f"{breach.line} {'undecided' if breach.rule == UNDECIDED else breach.object}"
     references = [each for each in found if isinstance(each, CodeReference)]
-    places = refused_places(root, references, [answers])
-    for breach in broken(found, [answers], places):
+    for breach in broken_code(root, references, [answers]):
         yield f"{breach.line} broken"
 
 

@@ -15,8 +15,8 @@ def found(root: Path, source: str = "venture", target: str = "engineering") -> l
     return list(
         crossings(
             root,
-            extract(root, [f"{source}/**"], cache_folder=cache).readings,
-            extract(root, [f"{target}/**"], cache_folder=cache).readings,
+            extract(root, [f"{source}/**"], cache_folder=cache).files,
+            extract(root, [f"{target}/**"], cache_folder=cache).files,
             read=lambda paths: read_files(paths, root=root, cache_folder=cache),
             packages=package_names(root, [target]),
         )

@@ -11,7 +11,8 @@ import pytest
 
 from pytest_housekeeping.checks.code.facts import CodeReference, Undecided
 from pytest_housekeeping.checks.code.readers import files
-from pytest_housekeeping.checks.code.readers.extract import MANY, Extraction, extract, references
+from pytest_housekeeping.checks.code.readers.extract import Extraction, extract, references
+from pytest_housekeeping.checks.code.readers.processes import MANY
 
 LEDGER = 'cur.execute("SELECT 1 FROM governance.ledger")\n'
 
@@ -90,17 +91,17 @@ def test_columns_count_characters(root: Path) -> None:
 
 def test_a_large_bundle_is_passed_over_and_said(root: Path) -> None:
     extraction = read(root, "bundle.js", b"var x=1;" * 2_500_000)
-    (passed,) = extraction.passed
+    (passed,) = extraction.skipped
     assert passed.file == "app/bundle.js"
     assert passed.reason == "generated, 20.0 MB"
-    assert extraction.readings == {}
+    assert extraction.files == {}
 
 
 def test_minified_and_installed_code_is_passed_over_and_said(root: Path) -> None:
     (root / "app/node_modules/x").mkdir(parents=True)
     (root / "app/node_modules/x/index.js").write_text("client.query('SELECT 1 FROM a.b')")
     extraction = read(root, "vendor.min.js", "client.query('SELECT 1 FROM a.b')")
-    assert [each.file for each in extraction.passed] == ["app/node_modules", "app/vendor.min.js"]
+    assert [each.file for each in extraction.skipped] == ["app/node_modules", "app/vendor.min.js"]
     assert named(extraction) == set()
 
 
@@ -124,7 +125,7 @@ def test_links_out_of_the_tree_are_undecided(
 def test_a_link_inside_the_tree_is_read(root: Path) -> None:
     (root / "app/y.py").symlink_to(root / "app/x.py")
     extraction = read(root, "x.py", LEDGER)
-    assert set(extraction.readings) == {"app/x.py", "app/y.py"}
+    assert set(extraction.files) == {"app/x.py", "app/y.py"}
 
 
 def test_globs(root: Path) -> None:
@@ -148,7 +149,7 @@ def test_globs(root: Path) -> None:
 def test_the_cache_says_the_same_and_follows_the_text(root: Path) -> None:
     first = read(root, "a.py", LEDGER)
     assert read(root, "a.py", LEDGER).found == first.found
-    (moved,) = read(root, "b.py", LEDGER).readings["app/b.py"].found
+    (moved,) = read(root, "b.py", LEDGER).files["app/b.py"].found
     assert moved.file == "app/b.py"
     assert named(read(root, "a.py", "x = 1")) == {"governance.ledger"}
     (root / "app/b.py").unlink()

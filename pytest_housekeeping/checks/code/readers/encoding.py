@@ -1,4 +1,4 @@
-"""Readings as plain lists, for the cache and for the pipe between processes."""
+"""The facts of a file as plain lists, for the cache and for the pipe between processes."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from pytest_housekeeping.checks.code.facts import (
 _KINDS = {kind.value: kind for kind in ReferenceKind}
 
 
-def encode(reading: FileFacts) -> list[Any]:
-    """The file's own name is left out: the same text under another name is the same reading."""
+def encode_facts(facts: FileFacts) -> list[Any]:
+    """The file's own name is left out: the same text under another name tells the same."""
     return [
-        [_encode(each) for each in reading.found],
+        [_encode(each) for each in facts.found],
         [
             [each.line, each.column, each.symbol, each.module, each.names, each.level]
-            for each in reading.imports
+            for each in facts.imports
         ],
     ]
 
 
-def decode(stored: list[Any], file: str) -> FileFacts:
+def decode_facts(stored: list[Any], file: str) -> FileFacts:
     """Raises ValueError, TypeError, KeyError or IndexError for what was not encoded here."""
     return FileFacts(
         found=tuple(_decode(each, file) for each in stored[0]),

@@ -29,7 +29,7 @@ class Matched:
     """
 
     files: tuple[str, ...] = ()
-    passed: tuple[SkippedFile, ...] = ()
+    skipped: tuple[SkippedFile, ...] = ()
     undecided: tuple[Undecided, ...] = ()
     others: int = 0
     unmatched: tuple[str, ...] = ()
@@ -42,27 +42,27 @@ def match(root: Path, patterns: Sequence[str]) -> Matched:
     Large and minified files are passed over and said.
     """
     files: dict[str, None] = {}
-    passed: dict[str, SkippedFile] = {}
+    skipped: dict[str, SkippedFile] = {}
     undecided: dict[str, Undecided] = {}
     others: set[str] = set()
     unmatched = []
     for pattern in patterns:
         hits = 0
-        for path, entry in _walk(root, pattern, undecided, passed):
+        for path, entry in _walk(root, pattern, undecided, skipped):
             hits += 1
             if Path(path).suffix.lower() not in SUFFIXES:
                 others.add(path)
             elif entry.is_symlink() and not _is_inside(root, path):
                 undecided[path] = _outside(path)
             elif reason := _too_large(path, entry):
-                passed[path] = SkippedFile(file=path, reason=reason)
+                skipped[path] = SkippedFile(file=path, reason=reason)
             else:
                 files[path] = None
         if not hits:
             unmatched.append(pattern)
     return Matched(
         files=tuple(sorted(files)),
-        passed=tuple(passed[path] for path in sorted(passed)),
+        skipped=tuple(skipped[path] for path in sorted(skipped)),
         undecided=tuple(undecided[path] for path in sorted(undecided)),
         others=len(others),
         unmatched=tuple(unmatched),
@@ -89,7 +89,7 @@ def decode(data: bytes, suffix: str) -> str:
 
 
 def _walk(
-    root: Path, pattern: str, undecided: dict[str, Undecided], passed: dict[str, SkippedFile]
+    root: Path, pattern: str, undecided: dict[str, Undecided], skipped: dict[str, SkippedFile]
 ) -> Iterator[tuple[str, os.DirEntry[str]]]:
     expression = _expression(pattern)
     fixed = re.split(r"[*?\[]", pattern)[0].rpartition("/")[0]
@@ -106,7 +106,7 @@ def _walk(
                 if entry.name not in _NOT_OURS:
                     stack.append(path)
                 elif entry.name == "node_modules":
-                    passed[path] = SkippedFile(file=path, reason="installed packages")
+                    skipped[path] = SkippedFile(file=path, reason="installed packages")
             elif entry.is_symlink() and entry.is_dir():
                 if expression.match(f"{path}/x"):
                     undecided[path] = _outside(path)

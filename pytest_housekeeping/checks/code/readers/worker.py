@@ -1,4 +1,4 @@
-"""A process that reads its share of the files; started by ``extraction`` when there are many."""
+"""A process that reads its share of the files; started by ``processes`` when there are many."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import json
 import sys
 from pathlib import Path
 
-from pytest_housekeeping.checks.code.readers import encoding
-from pytest_housekeeping.checks.code.readers import read as reading
+from pytest_housekeeping.checks.code.readers.encoding import encode_facts
+from pytest_housekeeping.checks.code.readers.read import read_source, unreadable
 
 
 def main() -> int:
-    """Files as JSON on standard input, readings as JSON on standard output."""
+    """Files as JSON on standard input, their facts as JSON on standard output."""
     request = json.load(sys.stdin)
     root = Path(request["root"])
     # Trees are freed by counting; collecting would only walk them again and again.
@@ -22,9 +22,9 @@ def main() -> int:
         try:
             data = (root / file).read_bytes()
         except OSError as error:
-            answers.append(encoding.encode(reading.unreadable(file, error)))
+            answers.append(encode_facts(unreadable(file, error)))
             continue
-        answers.append(encoding.encode(reading.read_source(data, file, suffix)))
+        answers.append(encode_facts(read_source(data, file, suffix)))
         if number % 100 == 99:
             gc.collect()
     json.dump(answers, sys.stdout, separators=(",", ":"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_housekeeping.checks.code.facts import CodeReference, ReferenceKind
@@ -45,3 +45,27 @@ class Resolution:
 
 
 Resolutions = Mapping[CodeReference, Resolution]
+
+
+def reached_by_any(
+    reference: CodeReference, resolutions: Sequence[Resolutions]
+) -> Collection[ReachedObject]:
+    """What any of an application's roles reaches; named directly counts before by way of a view.
+
+    ``resolutions``: one for each role.
+    """
+    unique: dict[tuple[str, str], ReachedObject] = {}
+    for each in resolutions:
+        for reached in each[reference].reached if reference in each else ():
+            key = (reached.schema, reached.name)
+            if key not in unique or (unique[key].through and not reached.through):
+                unique[key] = reached
+    return unique.values()
+
+
+def rejected_for_all(
+    reference: CodeReference, resolutions: Sequence[Resolutions]
+) -> Rejection | None:
+    """Why every role of an application would be refused; None when it works for one of them."""
+    rejections = [each[reference].rejected for each in resolutions if reference in each]
+    return rejections[0] if rejections and None not in rejections else None

@@ -1,4 +1,4 @@
-"""Findings weighed against what is let stand: exemptions with a reason, and the baseline."""
+"""Breaches that are let stand, by exemption or baseline; and those of both without a cause."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
-from pytest_housekeeping.checks.code.verdict.findings import UNKNOWN, Breach, owner
+from pytest_housekeeping.checks.code.verdict.breach import UNKNOWN, Breach, owner
 from pytest_housekeeping.declarations.boundaries import FORBIDDEN, App, Boundaries, Contract, Zone
 from pytest_housekeeping.declarations.code_baseline import Baseline, Instance
 from pytest_housekeeping.declarations.exemptions import CodeExemption
@@ -17,7 +17,7 @@ EXEMPTION = "code-exemption"
 BASELINE = "code-baseline"
 
 
-def weigh(
+def standing_findings(
     found: Sequence[Breach],
     contract: Contract,
     *,
@@ -25,10 +25,10 @@ def weigh(
     baseline: Baseline,
     today: date,
 ) -> tuple[Finding, ...]:
-    """The findings that remain: not exempt, not in the baseline; and what there is no cause for.
+    """The breaches that are neither exempt nor in the baseline, as findings.
 
-    ``exemptions``: those that are about this contract. A baseline entry of this contract that is
-    no longer there is a finding.
+    ``exemptions``: those that are about this contract. A finding too is one of them that has ended
+    or that matches no breach, and a baseline entry of this contract that is no longer there.
     """
     left: list[Breach] = []
     used: set[CodeExemption] = set()
@@ -40,6 +40,7 @@ def weigh(
         if exemption is None or not exemption.holds_on(today):
             left.append(breach)
     findings = []
+    # The same instance may stand several times: each entry lets one of them stand.
     remaining = Counter({i: n for i, n in baseline.items() if i.contract == contract.name})
     for breach in left:
         instance = breach.instance(contract.name)
@@ -47,19 +48,19 @@ def weigh(
             remaining[instance] -= 1
         else:
             findings.append(breach.finding)
-    findings += [_expired(each) for each in exemptions if not each.holds_on(today)]
-    findings += [_without_cause(each) for each in exemptions if each not in used]
+    findings += [_ended(each) for each in exemptions if not each.holds_on(today)]
+    findings += [_unmatched(each) for each in exemptions if each not in used]
     findings += [_vanished(instance) for instance in remaining.elements()]
     return tuple(findings)
 
 
-def about(
-    exemptions: Iterable[CodeExemption],
-    boundaries: Boundaries,
+def exemptions_for(
     contract: Contract,
+    boundaries: Boundaries,
+    exemptions: Iterable[CodeExemption],
     files: Iterable[str],
 ) -> tuple[CodeExemption, ...]:
-    """The exemptions that a contract has to answer for."""
+    """The exemptions that a contract answers for. ``files``: those of its source."""
     own = frozenset(files)
     target = boundaries.target(contract)
     return tuple(
@@ -71,23 +72,23 @@ def about(
     )
 
 
-def unclaimed(
+def unclaimed_exemptions(
     exemptions: Iterable[CodeExemption],
     boundaries: Boundaries,
     files: Mapping[str, Iterable[str]],
 ) -> tuple[Finding, ...]:
-    """Exemptions that no contract answers for. ``files``: of each application."""
+    """A finding for each exemption that no contract answers for. ``files``: by application."""
     everything = tuple(exemptions)
     claimed = {
         each
         for contract in boundaries.contracts
-        for each in about(everything, boundaries, contract, files.get(contract.source, ()))
+        for each in exemptions_for(contract, boundaries, everything, files.get(contract.source, ()))
     }
-    return tuple(_without_cause(each) for each in everything if each not in claimed)
+    return tuple(_unmatched(each) for each in everything if each not in claimed)
 
 
 def _is_in(name: str, part: App | Zone, boundaries: Boundaries) -> bool:
-    """Whether an object, a schema or a file belongs to a part."""
+    """Whether an object, a schema, a role or a file belongs to a part."""
     if "/" in name:
         return True
     pieces = split_name(name)
@@ -97,32 +98,26 @@ def _is_in(name: str, part: App | Zone, boundaries: Boundaries) -> bool:
     return found is not None and found.name == part.name
 
 
-def _expired(exemption: CodeExemption) -> Finding:
-    return Finding(
-        rule=EXEMPTION,
-        level=Level.ERROR,
-        object=f"{exemption.file} {exemption.object}",
-        detail=f"the exemption of {exemption.symbol} ended on {exemption.until}:"
-        f" {exemption.reason}",
-        fix="repair what it was for, or give it a new end in checks/boundaries.toml",
+def _ended(exemption: CodeExemption) -> Finding:
+    return _finding(
+        EXEMPTION,
+        exemption,
+        f"the exemption of {exemption.symbol} ended on {exemption.until}: {exemption.reason}",
+        "repair what it was for, or give it a new end in checks/boundaries.toml",
     )
 
 
-def _without_cause(exemption: CodeExemption) -> Finding:
-    return Finding(
-        rule=EXEMPTION,
-        level=Level.ERROR,
-        object=f"{exemption.file} {exemption.object}",
-        detail=f"the exemption of {exemption.symbol} matches nothing any more",
-        fix="take it out of checks/boundaries.toml",
-    )
+def _unmatched(exemption: CodeExemption) -> Finding:
+    detail = f"the exemption of {exemption.symbol} matches nothing any more"
+    return _finding(EXEMPTION, exemption, detail, "take it out of checks/boundaries.toml")
 
 
 def _vanished(instance: Instance) -> Finding:
-    return Finding(
-        rule=BASELINE,
-        level=Level.ERROR,
-        object=f"{instance.file} {instance.object}",
-        detail=f"{instance.symbol} no longer does what the baseline lets stand",
-        fix="take the instance out of checks/baseline.toml: it only shrinks",
-    )
+    detail = f"{instance.symbol} no longer does what the baseline lets stand"
+    fix = "take the instance out of checks/baseline.toml: it only shrinks"
+    return _finding(BASELINE, instance, detail, fix)
+
+
+def _finding(rule: str, about: CodeExemption | Instance, detail: str, fix: str) -> Finding:
+    name = f"{about.file} {about.object}"
+    return Finding(rule=rule, level=Level.ERROR, object=name, detail=detail, fix=fix)

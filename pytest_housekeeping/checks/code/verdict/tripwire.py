@@ -9,7 +9,7 @@ from pathlib import Path
 
 from psycopg import sql
 
-from pytest_housekeeping.checks.code.verdict.findings import BOUNDARY
+from pytest_housekeeping.checks.code.verdict.breach import BOUNDARY
 from pytest_housekeeping.checks.code.verdict.judge import judge_code
 from pytest_housekeeping.declarations.boundaries import App, Boundaries, Contract, Zone
 from pytest_housekeeping.model import Finding, Level, Verdict

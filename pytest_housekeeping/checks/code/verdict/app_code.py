@@ -1,0 +1,95 @@
+"""The code of an application: read before the transaction, resolved inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_housekeeping.checks.code.facts import CodeReference, ReferenceKind
+from pytest_housekeeping.checks.code.readers.extract import Extraction, extract
+from pytest_housekeeping.checks.code.resolve.resolution import Resolutions
+from pytest_housekeeping.checks.code.resolve.resolve import resolve
+from pytest_housekeeping.declarations.boundaries import App, Boundaries
+from pytest_housekeeping.model import Finding, Level
+from pytest_housekeeping.postgres.connection import Connection
+
+_MOST_SKIPPED = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppCode:
+    """The code of one application, resolved for each of its roles: what its contracts judge."""
+
+    app: App
+    extraction: Extraction
+    resolutions: tuple[Resolutions, ...]
+
+    @property
+    def references(self) -> tuple[CodeReference, ...]:
+        return references_of(self.extraction)
+
+
+def read_code(
+    root: Path, boundaries: Boundaries, *, cache_folder: Path | None = None
+) -> dict[str, Extraction]:
+    """What the code of every application names. Needs no database: do it before BEGIN."""
+    return {
+        app.name: extract(root, app.code, cache_folder=cache_folder)
+        for app in boundaries.apps
+        if app.code
+    }
+
+
+def resolve_code(connection: Connection, app: App, extraction: Extraction) -> AppCode:
+    """Let the server resolve it for each role of the application. In an open transaction."""
+    references = references_of(extraction)
+    resolutions = tuple(resolve(connection, references, role) for role in app.roles)
+    return AppCode(app=app, extraction=extraction, resolutions=resolutions)
+
+
+def references_of(extraction: Extraction) -> tuple[CodeReference, ...]:
+    """The references in it, without the undecided places."""
+    return tuple(each for each in extraction.found if isinstance(each, CodeReference))
+
+
+def files_of(extraction: Extraction) -> tuple[str, ...]:
+    """Every file of an application that was read, or should have been."""
+    return (*extraction.files, *(each.file for each in extraction.undecided))
+
+
+def unread_code(app: App, extraction: Extraction) -> tuple[Finding, ...]:
+    """Globs that match nothing, and code in which there is no file to read."""
+    where = f"[apps.{app.name}] of checks/boundaries.toml"
+    findings = [
+        _unread(pattern, f"the pattern of {where} matches no file")
+        for pattern in extraction.unmatched
+    ]
+    if not app.code:
+        findings.append(_unread(app.name, f"{where} names no code"))
+    elif not extraction.files and not extraction.undecided and not findings:
+        findings.append(_unread(app.name, f"{where} matches no file in a language that is read"))
+    return tuple(findings)
+
+
+def describe_code(extraction: Extraction, references: Sequence[CodeReference]) -> tuple[str, ...]:
+    """How many files, statements and references were examined, and what was passed over."""
+    statements = sum(each.kind is ReferenceKind.STATEMENT for each in references)
+    named = len(references) - statements
+    lines = [f"{len(extraction.files)} files, {statements} statements, {named} references"]
+    if extraction.skipped:
+        lines.append(f"{len(extraction.skipped)} passed over")
+        lines += [f"  {each.file}: {each.reason}" for each in extraction.skipped[:_MOST_SKIPPED]]
+    if extraction.others:
+        lines.append(f"{extraction.others} files in languages that are not read")
+    return tuple(lines)
+
+
+def _unread(name: str, detail: str) -> Finding:
+    return Finding(
+        rule="code-unseen",
+        level=Level.ERROR,
+        object=name,
+        detail=f"{detail}: nothing of it was examined",
+        fix="correct the pattern; paths are relative to the folder of pyproject.toml",
+    )

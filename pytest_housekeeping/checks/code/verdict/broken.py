@@ -1,0 +1,61 @@
+"""Code that the schema would break: what PostgreSQL would refuse, and at which word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from pytest_housekeeping.checks.code.facts import CodeReference
+from pytest_housekeeping.checks.code.readers.files import decode
+from pytest_housekeeping.checks.code.resolve.resolution import (
+    Rejection,
+    Resolutions,
+    rejected_for_all,
+)
+from pytest_housekeeping.checks.code.verdict.breach import BROKEN, Breach, breach_at
+
+# A statement may be longer in the file than it is as a text: so many lines more are looked at.
+_MORE_LINES = 20
+
+
+def broken_code(
+    root: Path, references: Sequence[CodeReference], resolutions: Sequence[Resolutions]
+) -> tuple[Breach, ...]:
+    """What would be refused for every role of the application. Prose cannot break."""
+    result = []
+    for reference in references:
+        rejection = rejected_for_all(reference, resolutions)
+        if rejection is not None and reference.certain and not reference.foreign:
+            result.append(
+                breach_at(
+                    reference,
+                    place=_place(root, reference, rejection),
+                    rule=BROKEN,
+                    object=rejection.word,
+                    detail=f"code that this schema would break: {rejection.message}"
+                    f" (SQLSTATE {rejection.sqlstate})",
+                    fix="change the code before the schema, or keep what it needs",
+                )
+            )
+    return tuple(result)
+
+
+def _place(root: Path, reference: CodeReference, rejection: Rejection) -> tuple[int, int] | None:
+    """Line and column of the very word that the server stopped at, in the file as it is."""
+    if not rejection.word:
+        return None
+    suffix = Path(reference.file).suffix.lower()
+    try:
+        lines = decode((root / reference.file).read_bytes(), suffix).split("\n")
+    except (OSError, ValueError):
+        return None
+    end = reference.line + reference.text.count("\n") + _MORE_LINES
+    left = rejection.occurrence
+    for number in range(reference.line, min(end, len(lines)) + 1):
+        start = reference.column - 1 if number == reference.line else 0
+        for match in re.finditer(re.escape(rejection.word), lines[number - 1][start:]):
+            if left == 0:
+                return number, start + match.start() + 1
+            left -= 1
+    return None
