@@ -19,7 +19,7 @@ from pytest_housekeeping.promotion.context import RunContext
 
 if TYPE_CHECKING:
     from pytest_housekeeping.checks.catalog import Catalog
-    from pytest_housekeeping.checks.code.readers.extract import Extraction
+    from pytest_housekeeping.checks.code.readers import Extraction
     from pytest_housekeeping.checks.code.verdict import AppCode
     from pytest_housekeeping.checks.rules import Evaluation
     from pytest_housekeeping.declarations.boundaries import Boundaries, Contract

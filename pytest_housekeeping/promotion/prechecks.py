@@ -16,7 +16,7 @@ from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.parse import same_meaning
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.checks.code.readers.extract import Extraction
+    from pytest_housekeeping.checks.code.readers import Extraction
 
 Judgement = tuple[Verdict, str]
 # security_invoker views and other guards exist since 15.

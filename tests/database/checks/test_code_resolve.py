@@ -10,8 +10,8 @@ from psycopg import sql
 
 from pytest_housekeeping.checks.code.facts import CodeReference
 from pytest_housekeeping.checks.code.readers.read import read_source
+from pytest_housekeeping.checks.code.resolve.references import resolve
 from pytest_housekeeping.checks.code.resolve.resolution import Resolution
-from pytest_housekeeping.checks.code.resolve.resolve import resolve
 from pytest_housekeeping.checks.code.resolve.search_path import search_path
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.postgres.connection import Connection

@@ -10,8 +10,8 @@ import pytest
 
 from pytest_housekeeping.checks.code.facts import CodeReference, Undecided
 from pytest_housekeeping.checks.code.readers.read import read_source
+from pytest_housekeeping.checks.code.resolve.references import resolve
 from pytest_housekeeping.checks.code.resolve.resolution import Resolution
-from pytest_housekeeping.checks.code.resolve.resolve import resolve
 from pytest_housekeeping.checks.code.verdict.breach import UNDECIDED
 from pytest_housekeeping.checks.code.verdict.breaches import breaches
 from pytest_housekeeping.checks.code.verdict.broken import broken_code

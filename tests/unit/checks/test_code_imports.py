@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.checks.code.readers.extract import extract, read_files
-from pytest_housekeeping.checks.code.verdict.imports import Crossing, crossings, package_names
+from pytest_housekeeping.checks.code.verdict.import_finder import package_names
+from pytest_housekeeping.checks.code.verdict.imports import Crossing, crossings
 
 
 def found(root: Path, source: str = "venture", target: str = "engineering") -> list[Crossing]:

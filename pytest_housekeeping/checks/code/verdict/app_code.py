@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pytest_housekeeping.checks.code.facts import CodeReference, ReferenceKind
 from pytest_housekeeping.checks.code.readers.extract import Extraction, extract
+from pytest_housekeeping.checks.code.resolve.references import resolve
 from pytest_housekeeping.checks.code.resolve.resolution import Resolutions
-from pytest_housekeeping.checks.code.resolve.resolve import resolve
 from pytest_housekeeping.declarations.boundaries import App, Boundaries
 from pytest_housekeeping.model import Finding, Level
 from pytest_housekeeping.postgres.connection import Connection

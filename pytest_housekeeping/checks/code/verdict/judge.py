@@ -24,7 +24,8 @@ from pytest_housekeeping.checks.code.verdict.exemptions import (
     standing_findings,
     unclaimed_exemptions,
 )
-from pytest_housekeeping.checks.code.verdict.imports import Crossing, crossings, package_names
+from pytest_housekeeping.checks.code.verdict.import_finder import package_names
+from pytest_housekeeping.checks.code.verdict.imports import Crossing, crossings
 from pytest_housekeeping.declarations.boundaries import FORBIDDEN, App, Boundaries, Contract
 from pytest_housekeeping.declarations.code_baseline import Baseline, Instance
 from pytest_housekeeping.declarations.exemptions import CodeExemption
