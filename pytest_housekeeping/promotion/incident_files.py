@@ -43,6 +43,7 @@ def write_incident(
         reverted=context.reverted_audits,
         changes=target.schema_changes,
         proposal=f"{name}_proposal.sql" if proposal else "",
+        audit_folder=PurePosixPath(context.config.audit).name,
     )
     files[folder / f"{name}.md"] = secrets.redact(report).encode()
     folder.mkdir(parents=True, exist_ok=True)

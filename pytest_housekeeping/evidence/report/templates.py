@@ -1,17 +1,19 @@
-"""The Jinja templates of the report: every value they show is text, and can be nothing else.
+"""The Jinja templates of the reports: every value they show is text, and can be nothing else.
 
-Autoescape turns what HTML would read as markup into text, and ``finalize`` writes out what a
-screen would obey (``display.visible``), for every ``{{ value }}`` of every template. Only what a
-template wrote itself is Markup already and passes unchanged.
+``finalize`` and, for HTML, autoescape take every ``{{ value }}`` of every template: they write out
+what a screen would obey (``display.visible``) and turn what HTML or Markdown would read as markup
+into text. Only what a template wrote itself (Markup) and lines of a code block pass as they are.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_housekeeping.evidence.report import display
+from pytest_housekeeping.evidence.run_facts import stem
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
@@ -22,7 +24,8 @@ _FOLDER = Path(__file__).parent
 @cache
 def template(name: str) -> Template:
     """A template beside this module, compiled once. The first call imports jinja2."""
-    return _environment().get_template(name)
+    environment = _markdown() if name.endswith(".md.jinja") else _html()
+    return environment.get_template(name)
 
 
 def render_macro(name: str, macro: str, *arguments: object) -> str:
@@ -45,25 +48,60 @@ def stylesheet() -> str:
     return Markup((_FOLDER / "report.css").read_text(encoding="utf-8"))  # noqa: S704
 
 
-@cache
-def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+class _CodeLine(str):
+    """A line of a code block, which is shown without being read as Markdown."""
+
+    __slots__ = ()
+
+
+def _html() -> Environment:
     from markupsafe import Markup
 
     def finalize(value: Any) -> Any:
         return value if isinstance(value, Markup) else display.visible(str(value))
 
+    environment = _environment(autoescape=True)
+    environment.finalize = finalize
+    return environment
+
+
+def _markdown() -> Environment:
+    def finalize(value: Any) -> str:
+        if isinstance(value, _CodeLine):
+            return value
+        return display.one_line(str(value)).replace("|", "\\|").replace("<", "&lt;")
+
+    environment = _environment(autoescape=False)
+    environment.finalize = finalize
+    return environment
+
+
+def _environment(*, autoescape: bool) -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        finalize=finalize,
+        autoescape=autoescape,  # noqa: S701 - Markdown has an escape of its own
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.filters |= {
         "duration": display.duration,
         "plural": display.plural,
         "number": "{:,}".format,
+        "day": _day,
+        "moment": _moment,
+        "stem": stem,
+        "lines": lambda text: [_CodeLine(line) for line in display.visible(text).splitlines()],
     }
     return environment
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d}"
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"

@@ -84,6 +84,24 @@ def test_a_failed_check_is_told_with_its_repair_and_markup_is_text() -> None:
     assert "None of it was committed: the database is as it was before this run." in report
 
 
+def test_no_value_ends_a_row_or_becomes_markup() -> None:
+    evil = "a | <b>\n| c\x1b[2J"
+    audit = sample()
+    assert audit.target is not None
+    target = audit.target.model_copy(update={"host": evil, "database": evil, "user": evil})
+    run = audit.run.model_copy(update={"id": evil, "ci_url": evil, "actor": evil})
+    audit = audit.model_copy(update={"run": run, "target": target})
+    plain, report = incident_report(sample()), incident_report(audit, reverted=[audit])
+
+    assert "<b>" not in report
+    assert "\x1b" not in report
+    rows = {row.partition("`")[0]: row for row in plain.splitlines() if row.startswith("| ")}
+    for row in report.splitlines():
+        if row.partition("`")[0] in rows:
+            like = rows[row.partition("`")[0]]
+            assert row.replace("\\|", "").count("|") == like.count("|")
+
+
 def test_exemptions_are_judged_by_the_day_on_which_that_schema_was_promoted() -> None:
     """One that has ended since must not keep a schema from coming back."""
     reverted = Reverted(run="r1", rows=(), standing=(), audits={"r1": sample()})
