@@ -91,15 +91,18 @@ def test_no_value_ends_a_row_or_becomes_markup() -> None:
     target = audit.target.model_copy(update={"host": evil, "database": evil, "user": evil})
     run = audit.run.model_copy(update={"id": evil, "ci_url": evil, "actor": evil})
     audit = audit.model_copy(update={"run": run, "target": target})
-    plain, report = incident_report(sample()), incident_report(audit, reverted=[audit])
+    report = incident_report(audit, reverted=[audit])
 
     assert "<b>" not in report
     assert "\x1b" not in report
-    rows = {row.partition("`")[0]: row for row in plain.splitlines() if row.startswith("| ")}
-    for row in report.splitlines():
-        if row.partition("`")[0] in rows:
-            like = rows[row.partition("`")[0]]
-            assert row.replace("\\|", "").count("|") == like.count("|")
+    columns = 0
+    for line in report.splitlines():
+        if line.startswith("| ---"):
+            columns = line.count("|")
+        elif not line:
+            columns = 0
+        elif columns:
+            assert line.replace("\\|", "").count("|") == columns, line
 
 
 def test_exemptions_are_judged_by_the_day_on_which_that_schema_was_promoted() -> None:
