@@ -60,6 +60,7 @@ class RunOutcome(StrEnum):
 
     PROMOTED = "promoted"
     PROMOTED_IN_PART = "promoted_in_part"
+    PROMOTED_UNPROVED = "promoted_unproved"
     NOTHING_TO_PROMOTE = "nothing_to_promote"
     ROLLED_BACK = "rolled_back"
     REFUSED = "refused"

@@ -158,7 +158,7 @@ class ActiveRun:
             if blocker is not None:
                 pytest.skip(f"blocked by {blocker}")
             if self._runs_inside(step):
-                self.promotion.enter_test()
+                self.promotion.enter_test(step)
         return (yield)
 
     def _runs_inside(self, step: Step) -> bool:

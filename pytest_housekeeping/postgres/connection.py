@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import lru_cache
+from secrets import token_hex
 from typing import Any, TypeAlias
 
 import psycopg
@@ -126,22 +128,32 @@ def locate(connection: Connection) -> TargetIdentity:
     )
 
 
-BACK = "ROLLBACK TO SAVEPOINT hk_check; RELEASE SAVEPOINT hk_check"
+@dataclass(frozen=True, slots=True)
+class Savepoint:
+    """A savepoint under a name that nobody can guess: what runs inside cannot release it."""
+
+    name: str = field(default_factory=lambda: f"hk_{token_hex(8)}")
+
+    @property
+    def begin(self) -> str:
+        return f"SAVEPOINT {self.name}"
+
+    @property
+    def back(self) -> str:
+        """To where it was begun, also from an error: an aborted transaction accepts no more."""
+        return f"ROLLBACK TO SAVEPOINT {self.name}; RELEASE SAVEPOINT {self.name}"
 
 
 @contextmanager
 def rolled_back(connection: Connection) -> Iterator[None]:
-    """A savepoint that is always rolled back. Only inside an open transaction.
-
-    It works after an error inside as well: ROLLBACK TO SAVEPOINT is what an aborted
-    transaction still accepts.
-    """
-    connection.execute("SAVEPOINT hk_check")
+    """A savepoint that is always rolled back. Only inside an open transaction."""
+    savepoint = Savepoint()
+    connection.execute(savepoint.begin)
     try:
         yield
     finally:
         if not connection.closed:
-            connection.execute(BACK)
+            connection.execute(savepoint.back)
 
 
 def tried(connection: Connection, query: bytes) -> psycopg.Cursor[tuple[Any, ...]]:
@@ -149,12 +161,13 @@ def tried(connection: Connection, query: bytes) -> psycopg.Cursor[tuple[Any, ...
 
     The savepoint goes on its own: a message that does not parse would not even set it.
     """
-    connection.execute("SAVEPOINT hk_check")
+    savepoint = Savepoint()
+    connection.execute(savepoint.begin)
     try:
-        return connection.execute(query + f"\n; {BACK}".encode())
+        return connection.execute(query + f"\n; {savepoint.back}".encode())
     except BaseException:
         if not connection.closed:
-            connection.execute(BACK)
+            connection.execute(savepoint.back)
         raise
 
 

@@ -19,6 +19,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import ProofFailed, SqlFailed
 from pytest_housekeeping.model import Applied, Lock
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
+from pytest_housekeeping.postgres.deferred import run_deferred
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.parse import parse
@@ -114,16 +115,30 @@ class Transaction:
         finally:
             self.applied, self.held, self.locked_since = applied, held, since
 
-    def seal(self) -> None:
-        """Let deferred constraints speak now and not at COMMIT, then look at it as users will.
+    def seal(self) -> tuple[str, ...]:
+        """Run now what would run at COMMIT, then look at the schema as users will.
 
-        Raises SqlFailed when a deferred constraint does not hold.
+        The session is put back afterwards, for a trigger may have changed it; what had to be is
+        returned. Raises SqlFailed when a deferred constraint does not hold, and ProofFailed when
+        something waits for COMMIT whatever is done.
         """
+        before = self._settings()
         try:
-            self.connection.execute("SET CONSTRAINTS ALL IMMEDIATE; SET LOCAL row_security = on")
+            run_deferred(self.connection)
+            row = self.connection.execute(f"{_STATE}, {_SETTINGS}").fetchone()
         except psycopg.Error as error:
             raise explain("SET CONSTRAINTS ALL IMMEDIATE", "", error) from None
+        if row is None or row[0] != self.xid:
+            raise ProofFailed("the state after the constraints is unknown", why="nothing is proved")
+        temporary, settings = (json.dumps(value or []) for value in row[4:])
+        put_back = self._left_behind([*row[:4], temporary, settings], before)
+        if row[4] is not None:
+            self.connection.execute("DISCARD TEMP")
+        self.connection.execute(
+            f"{_PUT_BACK}; {local_settings(self.config)}; SET LOCAL row_security = on"
+        )
         self.sealed = True
+        return put_back
 
     def prove(self, *, first: str = "") -> None:
         """The transaction is still the one that was begun. Raises ProofFailed.

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit, PlannedStep, StepRecord
 
 _FILES = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
-_CHANGED = (RunOutcome.PROMOTED, RunOutcome.PROMOTED_IN_PART)
+_CHANGED = (
+    RunOutcome.PROMOTED,
+    RunOutcome.PROMOTED_IN_PART,
+    RunOutcome.PROMOTED_UNPROVED,
+)
 
 
 def promoted_before(repository: Repository, folder: Path) -> Sequence[AppliedFile]:

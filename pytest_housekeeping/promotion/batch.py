@@ -18,11 +18,12 @@ from psycopg.pq import TransactionStatus
 
 from pytest_housekeeping.errors import HousekeepingError, SqlFailed
 from pytest_housekeeping.model import Applied, Phase, Step
-from pytest_housekeeping.postgres.connection import BACK, Connection
+from pytest_housekeeping.postgres.connection import Connection, Savepoint
 from pytest_housekeeping.postgres.transaction import Transaction, begin
 from pytest_housekeeping.promotion import autocommit
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.target import Target
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.sql.file import SqlFile
 
 # lock_not_available, deadlock_detected, serialization_failure: another attempt may succeed.
@@ -36,8 +37,10 @@ class Batch:
 
     ``applied`` are those in the open transaction, ``outside`` those that no transaction can hold
     and that were run by themselves since the last COMMIT; ``checked_in`` the transactions that
-    checks ran in. ``ended_unseen`` is set when something ended the transaction behind our back
-    and the server does not say that it was rolled back.
+    checks ran in. ``sealed_schema`` is the schema that is being verified; ``put_back`` what
+    deferred triggers had changed of the session. Where a check has ended the transaction by force,
+    the server is asked what became of it: ``escaped`` if it was committed, ``ended_unseen`` if
+    nobody can tell.
     """
 
     context: RunContext
@@ -47,7 +50,11 @@ class Batch:
     begun: bool = False
     committed_before: bool = False
     ended_unseen: bool = False
+    suspect: bool = False
+    escaped: bool = False
     locks_held_s: float = 0.0
+    put_back: tuple[str, ...] = ()
+    sealed_schema: Fingerprint | None = None
     attempts: list[str] = field(default_factory=list)
     applied: list[tuple[SqlFile, Applied]] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
@@ -93,34 +100,50 @@ class Batch:
         return applied
 
     @contextmanager
-    def check_savepoint(self) -> Iterator[Connection]:
+    def check_savepoint(self, *, of_a_test: bool = False) -> Iterator[Connection]:
         """The connection for one check: in a savepoint that is rolled back whatever happens.
 
+        A test of the project's own may do anything with the connection; until it is proved that
+        it did not end the transaction, the transaction is ``suspect``.
         Raises ProofFailed when the transaction is not the one that it was before the check.
         """
         transaction = self.opened()
+        self.suspect = self.suspect or of_a_test
         self.checked_in.add(transaction.xid)
         if transaction.connection.info.transaction_status is not TransactionStatus.INTRANS:
             transaction.prove()
-        transaction.connection.execute("SAVEPOINT hk_check")
+        savepoint = Savepoint()
+        transaction.connection.execute(savepoint.begin)
         try:
             yield transaction.connection
         except BaseException:
             if not transaction.connection.closed:
-                transaction.connection.execute(BACK)
+                transaction.connection.execute(savepoint.back)
             raise
-        transaction.prove(first=BACK)
+        transaction.prove(first=savepoint.back)
+        self.suspect = False
 
-    def seal(self) -> None:
-        """Nothing more is applied: deferred constraints are checked. Raises SqlFailed."""
+    def seal(self, segment: int) -> None:
+        """Nothing more is applied: put it on record, and run what would run at COMMIT.
+
+        The schema is read then. It is what the checks verify, and what has to be there at COMMIT.
+        Raises SqlFailed when a deferred constraint does not hold; the batch is rolled back then.
+        """
         wait(self._ahead.values())
         transaction = self.opened()
-        if not transaction.sealed:
-            try:
-                transaction.seal()
-            except SqlFailed:
-                self.roll_back()
-                raise
+        if transaction.sealed:
+            return
+        connection = transaction.connection
+        try:
+            if not self.context.rules.watches:
+                self.target.record_history(connection, self.applied, segment)
+            self.put_back = transaction.seal()
+            if not self.context.rules.watches:
+                self.sealed_schema = self.target.read_schema(connection)
+                self.target.record_schema(connection, self.sealed_schema, segment)
+        except HousekeepingError:
+            self.roll_back()
+            raise
 
     def detach(self) -> None:
         """The transaction has ended, or nobody knows: nothing more is done in it."""
@@ -131,6 +154,7 @@ class Batch:
     def committed(self) -> None:
         """What was applied is in the database: the next segment begins with nothing."""
         self.detach()
+        self.sealed_schema = None
         self.committed_before = True
         self.applied.clear()
         self.outside.clear()
@@ -149,16 +173,23 @@ class Batch:
         self._ahead.clear()
         if not keep_files:
             self.applied.clear()
-        if connection.closed:
-            return
-        if connection.info.transaction_status is TransactionStatus.IDLE:
-            # Something has ended it behind our back: what is said of the run must be true then.
-            self.ended_unseen = self.target.connection.status_of(xid) != "aborted"
-            return
-        try:
-            connection.execute("ROLLBACK")
-        except psycopg.Error:
-            connection.close()
+        ended = connection.closed or connection.info.transaction_status is TransactionStatus.IDLE
+        if not ended:
+            try:
+                connection.execute("ROLLBACK")
+            except psycopg.Error:
+                connection.close()
+        if self.suspect or (ended and not connection.closed):
+            self._ask_what_became_of(xid)
+
+    def _ask_what_became_of(self, xid: str) -> None:
+        """A test may have committed by force, and gone on: what is said of the run must be true.
+
+        Nothing else commits behind our back: a connection that is lost elsewhere has rolled back.
+        """
+        status = self.target.connection.status_now(xid)
+        self.escaped = self.escaped or status == "committed"
+        self.ended_unseen = status not in ("committed", "aborted")
 
     def _apply_again(self, file: SqlFile, error: SqlFailed) -> Applied:
         """The whole batch once more, up to and with this file: somebody else held a lock.

@@ -8,6 +8,7 @@ So a run ends with what is true, or says that nobody knows; it never guesses.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -18,6 +19,8 @@ from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.model import Step
 from pytest_housekeeping.postgres.transaction import Transaction, explain
 from pytest_housekeeping.promotion.batch import Batch
+from pytest_housekeeping.snapshot.difference import Difference, diff
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 
 
 class CommitLog(Protocol):
@@ -30,11 +33,15 @@ class CommitLog(Protocol):
 
 @dataclass(kw_only=True)
 class Commits:
-    """The COMMITs of a run. ``segments`` are in the database; ``doubtful``: of one nobody knows."""
+    """The COMMITs of a run. ``segments`` are in the database; ``doubtful``: of one nobody knows.
+
+    ``unproved`` names what differs behind a COMMIT from what was proved before it, "" for nothing.
+    """
 
     batch: Batch
     segments: list[int] = field(default_factory=list)
     doubtful: bool = False
+    unproved: str = ""
     _log: CommitLog | None = None
     _in_doubt: tuple[Transaction, Step] | None = None
 
@@ -49,11 +56,11 @@ class Commits:
         can say whether it was committed; SqlFailed when PostgreSQL refused it.
         """
         batch = self.batch
-        batch.seal()
+        batch.seal(step.segment)
         transaction = batch.opened()
         transaction.prove()
         self._prove_evidence(transaction, step)
-        batch.target.before_commit(transaction.connection, batch.applied, step.segment)
+        proved = self._prove_schema(transaction)
         if self._log is not None:
             self._log.committing(step.segment, transaction.xid)
         interrupted: BaseException | None = None
@@ -69,6 +76,7 @@ class Commits:
         self._done(step)
         if interrupted is not None:
             raise interrupted
+        self._look_again(proved)
 
     def resolve(self) -> Step | None:
         """After Ctrl-C between COMMIT and what follows it: the step, if it did commit."""
@@ -101,6 +109,41 @@ class Commits:
                 fix="run again",
             )
 
+    def _prove_schema(self, transaction: Transaction) -> Fingerprint:
+        """The last statement before COMMIT: the schema is the one that was verified.
+
+        Raises ProofFailed with what differs.
+        """
+        proved = self.batch.sealed_schema
+        now = self.batch.target.read_schema(transaction.connection)
+        changed = diff(proved, now) if proved is not None else ()
+        if proved is None or changed:
+            self.batch.roll_back()
+            raise ProofFailed(
+                f"after it was verified, the schema was changed: {_named(changed)}",
+                why="what would be committed is not what the checks have seen",
+                fix="look for a check that changes the schema and whose change was not rolled back",
+            )
+        return now
+
+    def _look_again(self, proved: Fingerprint) -> None:
+        """After COMMIT the first thing: nothing ran inside it that changed the schema."""
+        target = self.batch.target
+        try:
+            changed = diff(proved, target.read_schema(target.connection.get()))
+        except (HousekeepingError, psycopg.Error) as error:
+            self.unproved = f"the schema could not be read after COMMIT: {error}"
+        else:
+            self.unproved = _named(changed)
+        if self.unproved:
+            raise ProofFailed(
+                f"committed, and behind COMMIT the schema is another one: {self.unproved}",
+                why="something ran inside COMMIT, where no check can see it, or somebody changed"
+                " the schema in the same moment",
+                fix="look at what differs, find the file or trigger that does it, and bring the"
+                " schema back: pytest --hk-mode=rollback",
+            )
+
     def _done(self, step: Step) -> None:
         if step.segment not in self.segments:
             self.segments.append(step.segment)
@@ -127,3 +170,8 @@ class Commits:
             why="the batch may or may not be in the database",
             fix=f"ask the server: SELECT pg_xact_status('{transaction.xid}'::xid8)",
         )
+
+
+def _named(changed: Sequence[Difference]) -> str:
+    shown = [f"{each.name} {each.change}" for each in changed[:10]]
+    return ", ".join(shown + [f"and {len(changed) - 10} more"] * (len(changed) > 10))

@@ -86,11 +86,11 @@ class Promotion:
         """The open transaction of the present segment; begun when it is first asked for."""
         return self.batch.opened()
 
-    def enter_test(self) -> None:
+    def enter_test(self, step: Step) -> None:
         """Before a test under ``checks/`` is set up: a savepoint, so that nothing of it stays."""
-        self.batch.seal()
+        self.batch.seal(step.segment)
         self._test_scope = ExitStack()
-        self._test_scope.enter_context(self.batch.check_savepoint())
+        self._test_scope.enter_context(self.batch.check_savepoint(of_a_test=True))
 
     def leave_test(self) -> None:
         """After its teardown. Raises ProofFailed when the test ended the transaction."""
@@ -110,6 +110,8 @@ class Promotion:
         plan, promoted = self.run.context.plan, self.commits.segments
         if self.commits.doubtful or self.batch.ended_unseen:
             return RunOutcome.UNKNOWN
+        if self.commits.unproved or self.batch.escaped:
+            return RunOutcome.PROMOTED_UNPROVED
         if self.run.context.rules.watches and not self._lacking(plan.steps):
             return RunOutcome.NOTHING_TO_PROMOTE
         if len(promoted) == len(plan.segments):
@@ -170,7 +172,7 @@ class Promotion:
         )
 
     def _judge(self, step: Step) -> StepResult:
-        self.batch.seal()
+        self.batch.seal(step.segment)
         checks = self.run.checks
         with self.batch.check_savepoint() as connection:
             if checks.only_reads(step):
@@ -182,7 +184,7 @@ class Promotion:
         """A file that undoes is applied like any other; what it has to show, its target judges."""
         if step.phase is Phase.APPLY:
             return self._apply(step)
-        self.batch.seal()
+        self.batch.seal(step.segment)
         with self.batch.check_savepoint():
             verdict = self.run.target.judge_rollback(self.batch.opened(), step)
         return _judged(step, verdict, "; ".join(verdict.evidence))
@@ -199,16 +201,18 @@ class Promotion:
             )
         self._refuse_long_locks()
         files = sum(1 for file, _ in self.batch.applied if file.kind is not Kind.SEED)
+        committed = f"committed {files} files" if files else "nothing pending; nothing to commit"
         try:
             self.commits.commit(step)
         finally:
             if step.segment in self.commits.segments:
                 self._record_commit(step)
+        put_back = [f"put back after deferred triggers: {each}" for each in self.batch.put_back]
         return StepResult(
             step=step,
             outcome=Outcome.PASSED,
             examined=sum(1 for s in self.run.context.plan.steps if s.segment <= step.segment),
-            message=f"committed {files} files" if files else "nothing pending; nothing to commit",
+            message="; ".join((committed, *put_back)),
         )
 
     def _refuse_long_locks(self) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit
     from pytest_housekeeping.evidence.secrets import Secrets
 
-# Of a promotion: its own gates, a loss on the way, an answer that did not come.
+# Of a promotion, where the settings ask for it: its own gates, a loss on the way, no answer.
 _INCIDENTS = (RunOutcome.ROLLED_BACK, RunOutcome.PROMOTED_IN_PART, RunOutcome.UNKNOWN)
 
 
@@ -25,16 +25,16 @@ def write_incident(
 ) -> dict[Path, bytes]:
     """Write the report and, where rollback files are missing, the proposed ones beside it.
 
-    Every rollback has a report; a promotion has one where the settings ask for it and it did not go
-    through. Returns the redacted content of each file. Raises OSError when the folder cannot be
-    written.
+    Every rollback has a report, and every promotion that committed what was not proved; any other
+    that did not go through has one where the settings ask for it. Returns the redacted content of
+    each file. Raises OSError when the folder cannot be written.
     """
     if not _is_incident(context, audit):
         return {}
     folder = context.config.root / incident_folder(context.config.audit)
     name = f"{utc_stamp(audit.run.started_at)}_{audit.run.id}"
     files: dict[Path, bytes] = {}
-    proposal = target.proposal()
+    proposal = target.proposal(audit.run.outcome)
     if proposal:
         path = folder / f"{name}_proposal.sql"
         files[path] = secrets.redact(proposal).encode()
@@ -60,5 +60,7 @@ def incident_folder(audit_folder: str) -> str:
 def _is_incident(context: RunContext, audit: Audit) -> bool:
     asked = context.rules.incident
     if asked == ON_FAILURE:
+        if audit.run.outcome is RunOutcome.PROMOTED_UNPROVED:
+            return True
         return context.config.incident_on_failure and audit.run.outcome in _INCIDENTS
     return asked == ALWAYS

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from pytest_housekeeping.model import Applied, Kind, Step, Verdict
+from pytest_housekeeping.model import Applied, Kind, RunOutcome, Step, Verdict
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.target_connection import TargetConnection
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.sql.file import SqlFile
 
 
@@ -53,13 +54,19 @@ class Target(Protocol):
     def before_file(self, connection: Connection, path: str) -> None:
         """In the transaction, before a file is applied."""
 
-    def judge_rollback(self, transaction: Transaction, step: Step) -> Verdict:
-        """The verdict of a step of kind ``rollback``, inside a savepoint that is rolled back."""
-
-    def before_commit(
+    def record_history(
         self, connection: Connection, applied: Sequence[tuple[SqlFile, Applied]], segment: int
     ) -> None:
-        """In the transaction, when everything is proved: leave it on record in the database."""
+        """In the transaction, before anything is verified: what was applied, on record."""
+
+    def record_schema(self, connection: Connection, fingerprint: Fingerprint, segment: int) -> None:
+        """The same for the schema that is about to be verified."""
+
+    def read_schema(self, connection: Connection) -> Fingerprint:
+        """The schema as a connection sees it now."""
+
+    def judge_rollback(self, transaction: Transaction, step: Step) -> Verdict:
+        """The verdict of a step of kind ``rollback``, inside a savepoint that is rolled back."""
 
     def after_run(self, *, changed: bool) -> None:
         """After the last commit or rollback: keep what the evidence needs of the outcome."""
@@ -72,8 +79,8 @@ class Target(Protocol):
     def schema_changes(self) -> tuple[str, ...]:
         """What has become of the schema, an object a line, as far as it was compared."""
 
-    def proposal(self) -> str:
-        """SQL for a person to complete where what is to be undone has no rollback file, or ""."""
+    def proposal(self, outcome: RunOutcome) -> str:
+        """SQL for a person to complete, "" for none: a way back that no rollback file describes."""
 
     def close(self) -> None:
         """End what belongs to the target, in any state. Never raises."""

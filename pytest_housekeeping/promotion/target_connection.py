@@ -14,6 +14,7 @@ from pytest_housekeeping.postgres.connection import LentConnection, locate
 
 # From 0.1 s on, doubled each time: 6 s in all.
 STATUS_ATTEMPTS = 6
+_STATUS = "SELECT pg_catalog.pg_xact_status(%s::xid8)"
 
 
 class TargetConnection:
@@ -58,7 +59,7 @@ class TargetConnection:
         status = None
         for attempt in range(STATUS_ATTEMPTS):
             try:
-                found = self.get().execute("SELECT pg_catalog.pg_xact_status(%s::xid8)", (xid,))
+                found = self.get().execute(_STATUS, (xid,))
                 row = found.fetchone()
                 status = row[0] if row else None
                 if status in ("committed", "aborted"):
@@ -67,6 +68,15 @@ class TargetConnection:
                 status = None
             time.sleep(0.1 * 2**attempt)
         return status
+
+    def status_now(self, xid: str) -> str | None:
+        """The same on the connection that is open, if it is; else over a new one."""
+        if self._connection is not None and not self._connection.closed:
+            with suppress(psycopg.Error):
+                found = self._connection.execute(_STATUS, (xid,)).fetchone()
+                if found is not None:
+                    return str(found[0])
+        return self.status_of(xid)
 
     def status_on(self, system_identifier: str, xid: str) -> str | None:
         """The same for an earlier run's transaction, if it was sent to this very server."""

@@ -11,6 +11,7 @@ from pytest_housekeeping.evidence.git import Repository
 from pytest_housekeeping.model import Mode, TargetIdentity
 
 PIN_PATH = "ops/production.json"
+_CHANGED = ("promoted", "promoted_in_part", "promoted_unproved")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,7 +43,7 @@ def read_pin(config: Config, repository: Repository | None) -> Pin | None:
     pin = None
     for _, data in repository.evidence(Mode.PROD, repository.relative(config.root / config.audit)):
         audit = json.loads(data)
-        if audit["run"]["outcome"] in ("promoted", "promoted_in_part") and audit["target"]:
+        if audit["run"]["outcome"] in _CHANGED and audit["target"]:
             target = audit["target"]
             pin = Pin(system_identifier=target["system_identifier"], database=target["database"])
     return pin

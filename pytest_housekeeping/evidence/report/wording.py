@@ -67,6 +67,14 @@ _IN_ANY_MODE: dict[RunOutcome, OutcomeText] = {
         _REPAIR,
         "The next run goes on with the first segment that is missing.",
     ),
+    RunOutcome.PROMOTED_UNPROVED: _unsure(
+        "Committed, and not what was proved",
+        "The batch is in the database, and what stands there is not what the checks have seen:"
+        " something ran inside COMMIT, or a check committed by force.",
+        "Look at what differs, find what did it, and decide: the incident report has a proposal"
+        " for the way back.",
+        "Then look at everything: pytest --hk-mode=verify",
+    ),
     RunOutcome.NOTHING_TO_PROMOTE: _good(
         "Nothing to promote",
         "Everything is applied already, and every check passed.",
@@ -111,6 +119,13 @@ _STAGING: dict[RunOutcome, OutcomeText] = {
         " touched, and will refuse this plan.",
         _REPAIR,
     ),
+    RunOutcome.PROMOTED_UNPROVED: _bad(
+        "Not proved: something runs inside COMMIT",
+        "On the throwaway database the schema behind COMMIT was another than the one that was"
+        " proved, or a check committed by force. Production was not touched, and will refuse this"
+        " plan.",
+        _REPAIR,
+    ),
     RunOutcome.UNKNOWN: _bad(
         "Not proved",
         "The run ended before it had an answer. The throwaway database is gone; production was not"
@@ -142,6 +157,12 @@ _ROLLBACK: dict[RunOutcome, OutcomeText] = {
         " undone.",
         _REPAIR,
         "The same command goes on with what is still in place.",
+    ),
+    RunOutcome.PROMOTED_UNPROVED: _unsure(
+        "Undone, and not to what was proved",
+        "The rollback is in the database, and behind COMMIT the schema is not the one that was"
+        " compared with the backup.",
+        "Look at what differs, find what did it, and run: pytest --hk-mode=verify",
     ),
     RunOutcome.NOTHING_TO_PROMOTE: _good("Nothing to undo", "What was named had changed nothing."),
     RunOutcome.ROLLED_BACK: _bad(

@@ -39,6 +39,7 @@ class Backup:
     after: KeptFile | None = None
     _schema: bytes = field(default=b"", repr=False)
     _roles: bytes = field(default=b"", repr=False)
+    _schema_after: bytes = field(default=b"", repr=False)
 
     def snapshot(
         self, connection: Connection, conninfo: str, fingerprint: Fingerprint, server_major: int
@@ -66,11 +67,16 @@ class Backup:
 
         Raises BackupFailed and EvidenceError.
         """
-        schema = dump_schema(conninfo, server_major=server_major)
+        schema = self._schema_after = dump_schema(conninfo, server_major=server_major)
         self.after = self._keep("prod_schema_after", schema)
         before = self.before.path if self.before else "before"
         difference = unified_diff(self._schema, schema, before, self.after.path)
         self._keep("prod_schema_diff", difference.encode(), ending="diff")
+
+    @property
+    def schemas(self) -> tuple[bytes, bytes]:
+        """The dumps of before and after, as far as they were taken."""
+        return self._schema, self._schema_after
 
     def close(self) -> None:
         if self.bench is not None:

@@ -46,7 +46,7 @@ def _replayed(context: RunContext, target: ProductionTarget, throwaway: Throwawa
     _rename_migrator(context, target, throwaway)
     connection = connect(throwaway.database().superuser_conninfo)
     try:
-        return target.read_fingerprint(connection)
+        return target.read_schema(connection)
     finally:
         connection.close()
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
-from pytest_housekeeping.model import Applied, Step, TargetIdentity, Verdict
+from pytest_housekeeping.model import Applied, Kind, RunOutcome, Step, TargetIdentity, Verdict
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
 from pytest_housekeeping.postgres.transaction import Transaction, holder
@@ -19,7 +19,8 @@ from pytest_housekeeping.promotion.target_connection import TargetConnection
 from pytest_housekeeping.promotion.target_pin import PIN_PATH, pin_content
 from pytest_housekeeping.snapshot.difference import diff
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
-from pytest_housekeeping.sql.file import SqlFile
+from pytest_housekeeping.snapshot.proposal import proposal_text, propose
+from pytest_housekeeping.sql.file import FOLDERS, SqlFile
 
 
 class ProductionTarget:
@@ -52,12 +53,12 @@ class ProductionTarget:
         """The schema before anything is applied, read once. Raises ProofFailed."""
         if self._fingerprint is None:
             try:
-                self._fingerprint = self.read_fingerprint(self.connection.get())
+                self._fingerprint = self.read_schema(self.connection.get())
             except HousekeepingError as error:
                 raise self.named(error) from None
         return self._fingerprint
 
-    def read_fingerprint(self, connection: Connection) -> Fingerprint:
+    def read_schema(self, connection: Connection) -> Fingerprint:
         """The schema as a connection sees it now."""
         excluded = (self._context.config.history_schema,)
         return read_fingerprint(connection, exclude_schemas=excluded)
@@ -83,7 +84,7 @@ class ProductionTarget:
         """
         if not first:
             return
-        now = self.read_fingerprint(connection)
+        now = self.read_schema(connection)
         moved = [each.name for each in diff(self.fingerprint(), now)]
         rows = history.applied(connection, self._context.config.history_schema)
         if moved or [row.path for row in rows] != [past.path for past in self._context.plan.past]:
@@ -100,16 +101,19 @@ class ProductionTarget:
         """A promotion undoes nothing. Raises ProofFailed."""
         raise ProofFailed(f"{step.id}: this run undoes nothing", why="there is nothing to compare")
 
-    def before_commit(
-        self, connection: Connection, applied: Sequence[tuple[SqlFile, Applied]], segment: int
+    def record_history(
+        self,
+        connection: Connection,
+        applied: Sequence[tuple[SqlFile, Applied]],
+        segment: int,  # noqa: ARG002 - a rollback's history needs it
     ) -> None:
         record_applied(connection, self._context, applied)
-        if any(segment.files for segment in self._context.plan.segments):
-            self.remember(connection, segment)
 
-    def remember(self, connection: Connection, segment: int) -> None:
+    def record_schema(self, connection: Connection, fingerprint: Fingerprint, segment: int) -> None:
         """The schema that this segment leaves, on record in the database itself."""
         context = self._context
+        if not context.rules.undoes and not any(each.files for each in context.plan.segments):
+            return
         promotion_table.record(
             connection,
             context.config.history_schema,
@@ -118,7 +122,7 @@ class ProductionTarget:
             digest=context.plan.digest,
             segment=segment,
             segments=len(context.plan.segments),
-            fingerprint=self.read_fingerprint(connection),
+            fingerprint=fingerprint,
         )
 
     def after_run(self, *, changed: bool) -> None:
@@ -135,8 +139,19 @@ class ProductionTarget:
             files[pin] = pin_content(self.connection.identity())
         return KeptFiles(before=self.backup.before, after=self.backup.after, files=files)
 
-    def proposal(self) -> str:
-        return ""
+    def proposal(self, outcome: RunOutcome) -> str:
+        """After a COMMIT of what was not proved: from the schema of after to that of before."""
+        before, after = self.backup.schemas
+        if outcome is not RunOutcome.PROMOTED_UNPROVED or not before or not after:
+            return ""
+        context = self._context
+        files = (file for segment in context.plan.segments for file in segment.files)
+        return proposal_text(
+            propose(before.decode(errors="replace"), after.decode(errors="replace")),
+            run=context.run.id,
+            migrations=[file.path for file in files if file.kind is Kind.MIGRATION],
+            folder=f"{context.config.sql}/{FOLDERS[Kind.ROLLBACK]}",
+        )
 
     def close(self) -> None:
         self.backup.close()

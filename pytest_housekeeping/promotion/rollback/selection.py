@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _WHY = "what is undone has to be exactly what was meant"
 _SHOWN = 5
+_IN_FORCE = (RunOutcome.PROMOTED, RunOutcome.PROMOTED_UNPROVED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +179,7 @@ def _nothing(
         if there and not _is(there["system_identifier"], there["database"], target):
             place = f"{there['host']}:{there['port']}/{there['database']}"
             return _refusal(to, f"is a run on another database, {place}", known)
-        if run["mode"] != Mode.PROD or run["outcome"] != RunOutcome.PROMOTED:
+        if run["mode"] != Mode.PROD or run["outcome"] not in _IN_FORCE:
             said = f"is a {run['mode']} run that ended {run['outcome']}: it left nothing to undo"
             return _refusal(to, said, known)
     return _refusal(to, "names no promotion and no migration of this database", known)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from pytest_housekeeping.checks.rollbacks import table_of
 from pytest_housekeeping.errors import ProofFailed
-from pytest_housekeeping.model import Applied, Finding, Kind, Level, Step, Verdict
+from pytest_housekeeping.model import Applied, Finding, Kind, Level, RunOutcome, Step, Verdict
 from pytest_housekeeping.plan.rollback_files import migration_of
 from pytest_housekeeping.plan.rollback_plan import Work
 from pytest_housekeeping.postgres import history
@@ -22,6 +22,7 @@ from pytest_housekeeping.promotion.target import KeptFiles
 from pytest_housekeeping.snapshot import open_bench
 from pytest_housekeeping.snapshot.difference import Change, Difference, diff
 from pytest_housekeeping.snapshot.dump import dump_schema
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.proof import compare
 from pytest_housekeeping.snapshot.proposal import proposal_text, propose
 from pytest_housekeeping.snapshot.restore import Copy, restored
@@ -92,7 +93,7 @@ class RollbackTarget:
         """Inside the transaction: the schema is the backup's, or differs as it was accepted to."""
         if self._copy is None:
             raise ProofFailed("the backup was not restored", why="there is nothing to compare with")
-        now = self.production.read_fingerprint(transaction.connection)
+        now = self.read_schema(transaction.connection)
         faults, proof = compare(self._copy, now)
         self._changes = diff(self.production.fingerprint(), now)
         accepted = self._context.options.accepted_drift == now.digest
@@ -113,7 +114,7 @@ class RollbackTarget:
         evidence = (said, *(f"limit of the proof: {limit}" for limit in proof.limits))
         return Verdict(examined=max(1, proof.objects), findings=findings, evidence=evidence)
 
-    def before_commit(
+    def record_history(
         self, connection: Connection, applied: Sequence[tuple[SqlFile, Applied]], segment: int
     ) -> None:
         """What was taken back, on record: of views and policies, when their older text is back."""
@@ -136,12 +137,17 @@ class RollbackTarget:
             and (context.is_last(segment) if row.path in back else row.path in dropped)
         ]
         history.record(connection, context.config.history_schema, rows)
-        self.production.remember(connection, segment)
+
+    def record_schema(self, connection: Connection, fingerprint: Fingerprint, segment: int) -> None:
+        self.production.record_schema(connection, fingerprint, segment)
+
+    def read_schema(self, connection: Connection) -> Fingerprint:
+        return self.production.read_schema(connection)
 
     def after_run(self, *, changed: bool) -> None:
         self.production.after_run(changed=changed)
 
-    def proposal(self) -> str:
+    def proposal(self, outcome: RunOutcome) -> str:  # noqa: ARG002
         """Made of the backup and of the schema as it is, where rollback files are missing."""
         if not self.work.missing or not self._schema_before:
             return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping.model import Applied, Finding, Level, Step, Verdict
+from pytest_housekeeping.model import Applied, Finding, Level, RunOutcome, Step, Verdict
 from pytest_housekeeping.plan.rollback_files import NEEDED, rollback_of
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.transaction import Transaction
@@ -46,11 +46,11 @@ class StagingTarget:
     def before_batch(self) -> None:
         """History was replayed: what the rollback files of the whole batch must lead back to."""
         if self._context.plan.rollbacks.whole_batch:
-            self._schema_before_batch = self._read(self.connection.get())
+            self._schema_before_batch = self.read_schema(self.connection.get())
 
     def before_file(self, connection: Connection, path: str) -> None:
         if path in self._context.plan.rollbacks.ends:
-            self._schema_before_migration[path] = self._read(connection)
+            self._schema_before_migration[path] = self.read_schema(connection)
 
     def judge_rollback(self, transaction: Transaction, step: Step) -> Verdict:
         """Whether a rollback file undoes its migration, tried for all of them at once."""
@@ -64,7 +64,7 @@ class StagingTarget:
         verdict = self._round_trips[1].get(step.id)
         return verdict or unprovable_rollback(self._context.plan.rollbacks, step)
 
-    def before_commit(
+    def record_history(
         self,
         connection: Connection,
         applied: Sequence[tuple[SqlFile, Applied]],
@@ -72,16 +72,19 @@ class StagingTarget:
     ) -> None:
         record_applied(connection, self._context, applied)
 
+    def record_schema(self, connection: Connection, fingerprint: Fingerprint, segment: int) -> None:
+        """Nobody compares the next run with a database that is dropped."""
+
     def after_run(self, *, changed: bool) -> None:
         """Nothing of a database that is dropped has to be kept."""
 
-    def proposal(self) -> str:
+    def proposal(self, outcome: RunOutcome) -> str:  # noqa: ARG002
         return ""
 
     def close(self) -> None:
         self.connection.close()
 
-    def _read(self, connection: Connection) -> Fingerprint:
+    def read_schema(self, connection: Connection) -> Fingerprint:
         from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
 
         excluded = (self._context.config.history_schema,)
