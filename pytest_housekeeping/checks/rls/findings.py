@@ -1,11 +1,11 @@
-"""What a proof saw, as it sees it: leaks, open questions, and evidence."""
+"""What a proof finds as it goes on: leaks, what it could not decide, and evidence."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from pytest_housekeeping.checks.rls.tables import Rights, Subject
+from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
 from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult, attempt_all
 from pytest_housekeeping.checks.rules.evaluation import findings_of
 from pytest_housekeeping.checks.rules.scope import RuleScope
@@ -13,75 +13,74 @@ from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection
 
-SEED = "seed rows for two identities, as the application would write them"
-OWNER = "let the migrator own the table, or be a member of its owner"
-NOT_OWNER = "the migrator is not its owner, and cannot tell whether there are rows at all"
-
 
 @dataclass(kw_only=True)
-class Book:
-    """What was seen, as it is seen: leaks, open questions and evidence."""
+class FindingCollector:
+    """Collects what one rule's proof finds; ``undecided_level`` is for what stays undecided."""
 
     rule: Rule
     undecided_level: Level
     findings: list[Finding] = field(default_factory=list)
     evidence: list[str] = field(default_factory=list)
 
-    def leak(self, subject: Subject, detail: str) -> None:
-        self.findings += findings_of(self.rule, [{"object": subject.object, "detail": detail}])
+    def add_leak(self, table: ProtectedTable, detail: str) -> None:
+        self.findings += findings_of(self.rule, [{"object": table.object, "detail": detail}])
 
-    def undecided(self, subject: Subject, reason: str, decides: str) -> None:
+    def add_undecided(self, table: ProtectedTable, reason: str, fix: str) -> None:
+        """Something was neither proved nor refuted; ``fix`` says what would decide it."""
         self.findings.append(
             Finding(
                 rule=self.rule.id,
                 level=self.undecided_level,
-                object=subject.object,
+                object=table.object,
                 detail=f"undecided: {reason}",
-                fix=decides,
+                fix=fix,
             )
         )
 
-    def show(self, subject: Subject, rights: Rights, text: str) -> None:
-        self.evidence.append(f"{subject.object}: {rights.role}: {text}")
+    def add_evidence(self, table: ProtectedTable, role: str, text: str) -> None:
+        self.evidence.append(f"{table.object}: {role}: {text}")
+
+    def verdict(self, tables: Sequence[ProtectedTable]) -> Verdict:
+        """The verdict on the tables that were looked at; the same finding twice counts once."""
+        return Verdict(
+            examined=len(tables),
+            findings=tuple(dict.fromkeys(self.findings)),
+            unit="tables",
+            evidence=tuple(self.evidence),
+        )
 
 
-def chosen_of(
-    subjects: Iterable[Subject], only: str, without: frozenset[str]
-) -> tuple[Subject, ...]:
-    return tuple(
-        subject
-        for subject in subjects
-        if subject.object not in without and only in ("", subject.object)
+def collector_for(rule: Rule, scope: RuleScope) -> FindingCollector:
+    """In a schema that is not finished yet, what is undecided is no more than a warning."""
+    return FindingCollector(
+        rule=rule, undecided_level=Level.WARNING if scope.unfinished else rule.level
     )
 
 
-def read_any(
+def chosen_tables(
+    tables: Iterable[ProtectedTable], only: str, without: frozenset[str]
+) -> tuple[ProtectedTable, ...]:
+    """All tables but those in ``without``; where ``only`` is given, that one alone."""
+    return tuple(
+        table for table in tables if table.object not in without and only in ("", table.object)
+    )
+
+
+def read_any_row(
     connection: Connection,
-    pairs: Sequence[tuple[Subject, Rights]],
+    pairs: Sequence[tuple[ProtectedTable, RolePrivileges]],
     settings: Sequence[tuple[str, str]],
 ) -> list[AttemptResult]:
-    """As each role: is there any row to be read?"""
+    """Ask as each role, with these settings, whether the table has any row to be read."""
     return attempt_all(
         connection,
         [
             Attempt(
-                role=rights.role,
+                role=privileges.role,
                 settings=tuple(settings),
-                statement=f"SELECT EXISTS (SELECT FROM {subject.object})",
+                statement=f"SELECT EXISTS (SELECT FROM {table.object})",
             )
-            for subject, rights in pairs
+            for table, privileges in pairs
         ],
-    )
-
-
-def open_book(rule: Rule, scope: RuleScope) -> Book:
-    return Book(rule=rule, undecided_level=Level.WARNING if scope.unfinished else rule.level)
-
-
-def verdict_of(book: Book, subjects: Sequence[Subject]) -> Verdict:
-    return Verdict(
-        examined=len(subjects),
-        findings=tuple(dict.fromkeys(book.findings)),
-        unit="tables",
-        evidence=tuple(book.evidence),
     )

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 
 from pytest_housekeeping.checks.rls import judge_rule
-from pytest_housekeeping.checks.rls.expressions.context_only import read_purity
+from pytest_housekeeping.checks.rls.expressions.context_only import read_context_only
+from pytest_housekeeping.checks.rls.expressions.readable import UnreadableExpression
 from pytest_housekeeping.checks.rls.expressions.rewrite import (
-    Part,
-    Unreadable,
-    Value,
-    arms_of,
+    ContextPart,
+    PartValue,
+    disjuncts_of,
     parts_of,
 )
 from pytest_housekeeping.model import Verdict
@@ -303,23 +303,20 @@ def test_settings_that_are_not_declared_are_absent_too(ground: Connection) -> No
 
 
 def test_parts_are_the_largest_ones_without_a_column(ground: Connection) -> None:
-    purity = read_purity(ground)
-    parts = parts_of(
-        "(tenant = (NULLIF(current_setting('a.b'::text, true), ''::text))::integer)", purity
-    )
+    context_only = read_context_only(ground)
+    own = "(tenant = (NULLIF(current_setting('a.b'::text, true), ''::text))::integer)"
+    parts = parts_of(own, context_only)
     assert len(parts) == 1
-    value = {parts[0]: Value(type="integer", text=None)}
-    (arm,) = arms_of(
-        "(tenant = (NULLIF(current_setting('a.b'::text, true), ''::text))::integer)", purity, value
-    )
-    assert "current_setting" not in arm
-    assert parts_of("(a = random())", purity) == ()
-    assert parts_of("(a > now())", purity) == ()
-    assert parts_of("(a = (SESSION_USER)::text)", purity) == ()
-    assert [part.many for part in parts_of("(a = ANY (shop.tenants()))", purity)] == [True]
-    assert Part(text="x") != Part(text="x", many=True)
-    with pytest.raises(Unreadable):
-        parts_of("(a = ", purity)
+    value = {parts[0]: PartValue(type="integer", text=None)}
+    (disjunct,) = disjuncts_of(own, context_only, value)
+    assert "current_setting" not in disjunct
+    assert parts_of("(a = random())", context_only) == ()
+    assert parts_of("(a > now())", context_only) == ()
+    assert parts_of("(a = (SESSION_USER)::text)", context_only) == ()
+    assert [part.many for part in parts_of("(a = ANY (shop.tenants()))", context_only)] == [True]
+    assert ContextPart(text="x") != ContextPart(text="x", many=True)
+    with pytest.raises(UnreadableExpression):
+        parts_of("(a = ", context_only)
 
 
 def test_a_contract_without_context_is_judged(ground: Connection) -> None:

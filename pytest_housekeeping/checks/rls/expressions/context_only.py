@@ -1,19 +1,29 @@
-"""What depends on nothing but the context: functions and expressions read before they are asked.
+"""Whether an expression depends on nothing but the context: the settings and the current role.
 
-A value may stand in for an expression only if it is the same in every session that has the same
-context: not one that reads a table, the clock, chance, or who has logged in.
+Why a value may then stand in for the expression: it is the same in every session that acts as this
+role with these settings. So nothing is accepted that reads a table, the clock, chance or who has
+logged in. PostgreSQL's volatility classes do not say this: a STABLE function may read tables
+(https://www.postgresql.org/docs/16/xfunc-volatility.html). Built-in functions are accepted where
+they are IMMUTABLE or named below, functions of the project where all that their bodies call is
+accepted in turn; what is not understood is not accepted. Values are read per role, so CURRENT_USER
+is, and SESSION_USER is not.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from pytest_housekeeping.checks.rls.expressions.function_bodies import (
+    BodyUnread,
+    ProjectFunction,
+    queries_of,
+)
+from pytest_housekeeping.checks.rls.expressions.syntax_tree import below, children, names_of
 from pytest_housekeeping.checks.rules.scope import run_readonly
 from pytest_housekeeping.postgres.connection import Connection
 
@@ -22,8 +32,8 @@ if TYPE_CHECKING:
 
 _SETTING = re.compile(r"[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*)+")
 
-# Marked STABLE for the sake of rare arguments, or because of catalogs that a policy relies on.
-_HARMLESS = frozenset(
+# STABLE for the sake of rare arguments, or because they read catalogs that a policy relies on.
+_ACCEPTED = frozenset(
     {
         "array_to_json",
         "array_to_string",
@@ -43,38 +53,28 @@ _HARMLESS = frozenset(
 _CATALOG = "pg_catalog"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Routine:
-    """A function of the project: its language and its text, a body as SQL prints it."""
-
-    schema: str
-    name: str
-    language: str
-    source: str
-    definition: str
-
-
 @dataclass(kw_only=True)
-class Purity:
+class ContextOnly:
     """Answers for one database whether an expression depends on the context alone.
 
-    ``parts`` and ``arms`` remember what was read and written of each expression.
+    ``settings`` are those that the expressions asked about have read. ``parts`` and ``disjuncts``
+    remember what was made of each expression.
     """
 
-    immutable: frozenset[str]
-    sets: frozenset[str]
-    routines: Mapping[str, Sequence[Routine]]
+    immutable_builtins: frozenset[str]
+    set_returning: frozenset[str]
+    functions: Mapping[str, Sequence[ProjectFunction]]
     settings: set[str] = field(default_factory=set)
     parts: dict[str, tuple[Any, ...]] = field(default_factory=dict)
-    arms: dict[Any, tuple[str, ...]] = field(default_factory=dict)
+    disjuncts: dict[Any, tuple[str, ...]] = field(default_factory=dict)
     _known: dict[tuple[str, str], bool] = field(default_factory=dict)
 
-    def pure(self, node: Any) -> bool:
-        """No table is read, and every function is one that can be answered for."""
+    def holds(self, node: Any) -> bool:
+        """Below the node no table is read, and each function gives the same in every session."""
         from pglast import ast
         from pglast.enums import SQLValueFunctionOp
 
-        whoami = (
+        current_role = (
             SQLValueFunctionOp.SVFOP_CURRENT_ROLE,
             SQLValueFunctionOp.SVFOP_CURRENT_USER,
             SQLValueFunctionOp.SVFOP_USER,
@@ -82,23 +82,23 @@ class Purity:
         for item in below(node):
             if isinstance(item, ast.RangeVar):
                 return False
-            if isinstance(item, ast.SQLValueFunction) and item.op not in whoami:
+            if isinstance(item, ast.SQLValueFunction) and item.op not in current_role:
                 return False
-            if isinstance(item, ast.FuncCall) and not self._pure_call(item):
+            if isinstance(item, ast.FuncCall) and not self._holds_for_call(item):
                 return False
         return True
 
-    def gives_rows(self, node: Any) -> bool:
-        """A set-returning function stands in it, outside of any sub-select."""
+    def returns_rows(self, node: Any) -> bool:
+        """A set-returning function is called in it, outside of any sub-select."""
         from pglast import ast
 
         if isinstance(node, ast.SubLink):
             return False
-        if isinstance(node, ast.FuncCall) and names_of(node.funcname)[-1] in self.sets:
+        if isinstance(node, ast.FuncCall) and names_of(node.funcname)[-1] in self.set_returning:
             return True
-        return any(self.gives_rows(child) for child in children(node))
+        return any(self.returns_rows(child) for child in children(node))
 
-    def _pure_call(self, call: ast.FuncCall) -> bool:
+    def _holds_for_call(self, call: ast.FuncCall) -> bool:
         from pglast import ast
 
         *schema, name = names_of(call.funcname)
@@ -113,125 +113,40 @@ class Purity:
                 return False
             self.settings.add(text.lower())
             return True
-        if schema in ([], [_CATALOG]) and (name in self.immutable or name in _HARMLESS):
+        if schema in ([], [_CATALOG]) and (name in self.immutable_builtins or name in _ACCEPTED):
             return True
-        return self._pure_name(schema[-1] if schema else "", name)
+        return self._holds_for_name(schema[-1] if schema else "", name)
 
-    def _pure_name(self, schema: str, name: str) -> bool:
+    def _holds_for_name(self, schema: str, name: str) -> bool:
         key = (schema, name)
         if key not in self._known:
-            self._known[key] = False  # a function that calls itself is not answered for
-            called = [
-                routine for routine in self.routines.get(name, ()) if schema in ("", routine.schema)
+            self._known[key] = False  # the answer for a function that calls itself
+            overloads = [
+                each for each in self.functions.get(name, ()) if schema in ("", each.schema)
             ]
-            self._known[key] = bool(called) and all(self._pure_routine(each) for each in called)
+            self._known[key] = bool(overloads) and all(
+                self._holds_for_function(each) for each in overloads
+            )
         return self._known[key]
 
-    def _pure_routine(self, routine: Routine) -> bool:
-        from pglast import parse_sql
-        from pglast.parser import ParseError
-
+    def _holds_for_function(self, function: ProjectFunction) -> bool:
         try:
-            if routine.language == "plpgsql":
-                return all(self.pure(node) for node in _plpgsql(routine))
-            if routine.language != "sql":
-                return False
-            statements = parse_sql(routine.source or routine.definition)
-            return all(self.pure(_body(each.stmt)) for each in statements)
-        except (ParseError, _Unread):
+            return all(self.holds(node) for node in queries_of(function))
+        except BodyUnread:
             return False
 
 
-class _Unread(Exception):
-    """A body that cannot be answered for."""
-
-
-def read_purity(connection: Connection) -> Purity:
+def read_context_only(connection: Connection) -> ContextOnly:
     """Read the functions that expressions may call, in one query."""
-    row = run_readonly(connection, sql.SQL(_QUERY).as_bytes(connection))
-    routines: dict[str, list[Routine]] = {}
-    for item in row[2]:
-        routines.setdefault(item["name"], []).append(Routine(**item))
-    return Purity(immutable=frozenset(row[0]), sets=frozenset(row[1]), routines=routines)
-
-
-def names_of(parts: Any) -> tuple[str, ...]:
-    return tuple(str(part.sval) for part in parts or ())
-
-
-def children(node: Any) -> Iterator[Any]:
-    from pglast import ast
-
-    if isinstance(node, tuple):
-        yield from node
-    elif isinstance(node, ast.Node):
-        for slot in node:
-            child = getattr(node, slot)
-            if isinstance(child, tuple | ast.Node):
-                yield child
-
-
-def below(node: Any) -> Iterator[Any]:
-    """The node and every node below it."""
-    from pglast import ast
-
-    if isinstance(node, ast.Node):
-        yield node
-    for child in children(node):
-        yield from below(child)
-
-
-def _body(statement: Any) -> Any:
-    """What a SQL function runs: its one SELECT, or the RETURN that its definition shows."""
-    from pglast import ast
-
-    if isinstance(statement, ast.SelectStmt | ast.ReturnStmt):
-        return statement
-    if isinstance(statement, ast.CreateFunctionStmt) and statement.sql_body is not None:
-        return statement.sql_body
-    raise _Unread
-
-
-def _plpgsql(routine: Routine) -> Iterator[Any]:
-    from pglast import parse_plpgsql
-    from pglast.parser import ParseError
-
-    tree = parse_plpgsql(routine.definition)
-    text = json.dumps(tree)
-    if "PLpgSQL_stmt_dyn" in text:
-        raise _Unread  # EXECUTE of a built string
-    for query in _queries(tree):
-        for attempt in (query, f"SELECT {query}", f"SELECT {query.partition(':=')[2]}"):
-            try:
-                yield from _from_text(attempt)
-                break
-            except ParseError:
-                continue
-        else:
-            raise _Unread
-
-
-def _from_text(text: str) -> list[Any]:
-    from pglast import ast, parse_sql
-
-    statements = [each.stmt for each in parse_sql(text)]
-    if not statements or not all(isinstance(each, ast.SelectStmt) for each in statements):
-        raise _Unread
-    return statements
-
-
-def _queries(tree: Any) -> Iterator[str]:
-    stack: list[Any] = [tree]
-    take: Callable[[], Any] = stack.pop
-    while stack:
-        item = take()
-        if isinstance(item, Mapping):
-            expression = item.get("PLpgSQL_expr")
-            if isinstance(expression, Mapping):
-                yield str(expression["query"])
-            stack.extend(item.values())
-        elif isinstance(item, list):
-            stack.extend(item)
+    immutable, set_returning, items = run_readonly(connection, sql.SQL(_QUERY).as_bytes(connection))
+    functions: dict[str, list[ProjectFunction]] = {}
+    for item in items:
+        functions.setdefault(item["name"], []).append(ProjectFunction(**item))
+    return ContextOnly(
+        immutable_builtins=frozenset(immutable),
+        set_returning=frozenset(set_returning),
+        functions=functions,
+    )
 
 
 _QUERY = """

@@ -1,4 +1,4 @@
-"""Alternatives of a condition, each to be judged alone: more folds of what stands alone."""
+"""A condition as disjuncts, to be judged one by one: the planner folds more of each alone."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from itertools import product
 from math import prod
 from typing import Any
 
-_MOST_ARMS = 32
+_MOST_DISJUNCTS = 32
 
 
-def alternatives(node: Any) -> list[Any]:
-    """Alternatives, each to be judged alone: the planner folds more of what stands alone."""
+def disjuncts(node: Any) -> list[Any]:
+    """Conditions of which one is true wherever the given one is; itself where there are none."""
     from pglast import ast
     from pglast.enums import BoolExprType
 
@@ -19,10 +19,10 @@ def alternatives(node: Any) -> list[Any]:
     if not isinstance(node, ast.BoolExpr):
         return [node]
     if node.boolop == BoolExprType.OR_EXPR:
-        return [arm for each in node.args or () for arm in alternatives(each)]
+        return [disjunct for each in node.args or () for disjunct in disjuncts(each)]
     if node.boolop == BoolExprType.AND_EXPR:
-        choices = [alternatives(each) for each in node.args or ()]
-        if 1 < prod(len(each) for each in choices) <= _MOST_ARMS:
+        choices = [disjuncts(each) for each in node.args or ()]
+        if 1 < prod(len(each) for each in choices) <= _MOST_DISJUNCTS:
             return [
                 ast.BoolExpr(boolop=BoolExprType.AND_EXPR, args=tuple(chosen))
                 for chosen in product(*choices)
@@ -31,7 +31,7 @@ def alternatives(node: Any) -> list[Any]:
 
 
 def _cases(node: Any) -> list[Any]:
-    """``CASE`` as alternatives: each result, where its condition holds and no earlier one does."""
+    """``CASE`` as disjuncts: each result, where its condition is true and no earlier one is."""
     from pglast import ast
     from pglast.enums import BoolExprType, BoolTestType
 
@@ -43,7 +43,7 @@ def _cases(node: Any) -> list[Any]:
     if node.defresult is not None:
         found.append((*before, node.defresult))
     return [
-        arm
+        disjunct
         for each in found
-        for arm in alternatives(ast.BoolExpr(boolop=BoolExprType.AND_EXPR, args=each))
+        for disjunct in disjuncts(ast.BoolExpr(boolop=BoolExprType.AND_EXPR, args=each))
     ]

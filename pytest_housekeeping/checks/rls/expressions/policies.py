@@ -1,4 +1,4 @@
-"""Read policy expressions with PostgreSQL's own parser: what is compared with the context."""
+"""What a table's policies compare with the context, read with PostgreSQL's own parser."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pytest_housekeeping.checks.rls.tables import Subject
+from pytest_housekeeping.checks.rls.expressions.syntax_tree import below
+from pytest_housekeeping.checks.rls.tables import ProtectedTable
 from pytest_housekeeping.sql.parse import printed
 
 if TYPE_CHECKING:
@@ -18,17 +19,18 @@ _Names: TypeAlias = Mapping[str, _Relation]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Comparison:
-    """A policy compares ``column`` with ``source``, an expression without any column."""
+class ContextComparison:
+    """A policy compares a column with ``expression``, which names no column and is computed at run
+    time, as ``current_setting(...)`` is."""
 
     schema: str
     table: str
     column: str
-    source: str
+    expression: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Link:
+class ColumnLink:
     """A policy compares two columns: rows that belong together have the same value in both."""
 
     one: tuple[_Relation, str]
@@ -36,28 +38,29 @@ class Link:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reading:
-    """What a table's policies look at: comparisons, and every column of the table itself."""
+class PolicyReading:
+    """What a table's policies look at: comparisons with the context and with other columns, and
+    every column of the table itself; ``unread`` are expressions that could not be parsed."""
 
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[ContextComparison, ...]
     columns: tuple[str, ...]
-    links: tuple[Link, ...] = ()
+    links: tuple[ColumnLink, ...] = ()
     unread: tuple[str, ...] = ()
 
 
-def read_policies(subject: Subject) -> Reading:
-    """Parse a table's policy expressions with PostgreSQL's own parser."""
-    return _read(subject.schema, subject.name, subject.expressions)
+def read_policies(table: ProtectedTable) -> PolicyReading:
+    """Parse the expressions of a table's policies; the same ones are parsed once."""
+    return _read(table.schema, table.name, table.expressions)
 
 
 @lru_cache(maxsize=10_000)
-def _read(schema: str, name: str, expressions: tuple[str, ...]) -> Reading:
+def _read(schema: str, name: str, expressions: tuple[str, ...]) -> PolicyReading:
     from pglast import parse_sql
     from pglast.parser import ParseError
 
-    comparisons: dict[Comparison, None] = {}
+    comparisons: dict[ContextComparison, None] = {}
     columns: dict[str, None] = {}
-    links: dict[Link, None] = {}
+    links: dict[ColumnLink, None] = {}
     unread = []
     for expression in expressions:
         try:
@@ -67,13 +70,13 @@ def _read(schema: str, name: str, expressions: tuple[str, ...]) -> Reading:
             continue
         condition = getattr(statement, "whereClause", None)
         for found in _walk(condition, {name: (schema, name)}):
-            if isinstance(found, Comparison):
+            if isinstance(found, ContextComparison):
                 comparisons[found] = None
-            elif isinstance(found, Link):
+            elif isinstance(found, ColumnLink):
                 links[found] = None
             elif found[0] == (schema, name):
                 columns[found[1]] = None
-    return Reading(
+    return PolicyReading(
         comparisons=tuple(comparisons),
         columns=tuple(columns),
         links=tuple(links),
@@ -81,9 +84,15 @@ def _read(schema: str, name: str, expressions: tuple[str, ...]) -> Reading:
     )
 
 
-def _walk(node: Any, names: _Names) -> Iterator[Comparison | Link | tuple[_Relation, str]]:
-    """Comparisons and columns below a node. A bare column belongs to the policy's own table,
-    one in a sub-select carries its alias: so pg_get_expr prints them."""
+def _walk(
+    node: Any, names: _Names
+) -> Iterator[ContextComparison | ColumnLink | tuple[_Relation, str]]:
+    """Comparisons and columns below a node; ``names`` are the relations in sight, the policy's own
+    table first.
+
+    pg_get_expr prints a column of that table without the table's name, and one of a sub-select with
+    its alias.
+    """
     from pglast import ast
 
     if isinstance(node, tuple):
@@ -104,18 +113,20 @@ def _walk(node: Any, names: _Names) -> Iterator[Comparison | Link | tuple[_Relat
         yield from _walk(getattr(node, slot), names)
 
 
-def _comparisons(node: ast.Node, names: _Names) -> Iterator[Comparison | Link]:
+def _comparisons(node: ast.Node, names: _Names) -> Iterator[ContextComparison | ColumnLink]:
     for column, other in _sides(node):
         resolved = _resolve(column, names)
-        if resolved and not _has_column(other) and _is_dynamic(other):
+        if resolved and not _has_column(other) and _is_computed(other):
             (schema, table), name = resolved
-            yield Comparison(schema=schema, table=table, column=name, source=_print(other))
+            yield ContextComparison(
+                schema=schema, table=table, column=name, expression=_print(other)
+            )
     link = _link(node, names)
     if link is not None:
         yield link
 
 
-def _link(node: ast.Node, names: _Names) -> Link | None:
+def _link(node: ast.Node, names: _Names) -> ColumnLink | None:
     """``a.x = b.y``, or ``x IN (SELECT b.y FROM ...)``."""
     from pglast import ast
     from pglast.enums import A_Expr_Kind, SubLinkType
@@ -135,10 +146,11 @@ def _link(node: ast.Node, names: _Names) -> Link | None:
     ends = _resolve(one, names), _resolve(other, names)
     if ends[0] is None or ends[1] is None or ends[0] == ends[1]:
         return None
-    return Link(one=ends[0], other=ends[1])
+    return ColumnLink(one=ends[0], other=ends[1])
 
 
 def _sides(node: ast.Node) -> Iterator[tuple[ast.ColumnRef, Any]]:
+    """Columns that a node compares by equality, each with what it is compared with."""
     from pglast import ast
     from pglast.enums import A_Expr_Kind, SubLinkType
 
@@ -161,6 +173,7 @@ def _sides(node: ast.Node) -> Iterator[tuple[ast.ColumnRef, Any]]:
 
 
 def _column(node: Any) -> ast.ColumnRef | None:
+    """The column that a node is, below any casts."""
     from pglast import ast
 
     while isinstance(node, ast.TypeCast):
@@ -193,28 +206,17 @@ def _resolve(column: ast.ColumnRef, names: _Names) -> tuple[_Relation, str] | No
 def _has_column(node: Any) -> bool:
     from pglast import ast
 
-    return any(isinstance(item, ast.ColumnRef) for item in _below(node))
+    return any(isinstance(item, ast.ColumnRef) for item in below(node))
 
 
-def _is_dynamic(node: Any) -> bool:
+def _is_computed(node: Any) -> bool:
     from pglast import ast
 
-    return any(isinstance(item, ast.FuncCall | ast.SQLValueFunction) for item in _below(node))
-
-
-def _below(node: Any) -> Iterator[Any]:
-    from pglast import ast
-
-    if isinstance(node, tuple):
-        for item in node:
-            yield from _below(item)
-    elif isinstance(node, ast.Node):
-        yield node
-        for slot in node:
-            yield from _below(getattr(node, slot))
+    return any(isinstance(item, ast.FuncCall | ast.SQLValueFunction) for item in below(node))
 
 
 def _print(node: ast.Node) -> str:
+    """The node as an expression; a sub-select as the array of what it returns."""
     from pglast import ast
 
     text = printed(node)

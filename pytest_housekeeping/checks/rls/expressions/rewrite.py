@@ -1,32 +1,31 @@
-"""Policy expressions with values in the place of what depends on the context alone."""
+"""Policy expressions with values in the place of the parts that depend on the context alone.
+
+Why the rewritten expression may be judged instead: a part that is replaced has the same value for
+every row (see ``context_only``), so both expressions are true for the same rows. A part that raised
+an error is replaced by NULL. A row for which PostgreSQL evaluates the part ends the statement; for
+any other row its value makes no difference. So the rewritten expression is true at least for the
+rows that pass, which is enough to prove that none does, and not that every row does. Rows pass only
+where a policy is true, not NULL: https://www.postgresql.org/docs/16/sql-createpolicy.html
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-from psycopg import sql
-
-from pytest_housekeeping.checks.rls.expressions.context_only import (
-    Purity,
-    below,
-    children,
-    names_of,
-)
-from pytest_housekeeping.checks.rls.expressions.disjuncts import alternatives
+from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly
+from pytest_housekeeping.checks.rls.expressions.disjuncts import disjuncts
+from pytest_housekeeping.checks.rls.expressions.readable import parse_condition, parse_expression
+from pytest_housekeeping.checks.rls.expressions.syntax_tree import below
+from pytest_housekeeping.checks.rls.literals import literal
 from pytest_housekeeping.sql.parse import printed
 
 _MOST_ELEMENTS = 100
 
 
-class Unreadable(Exception):
-    """An expression that the parser does not give back as it was."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
+class ContextPart:
     """A part of an expression that depends on no column; ``many``: the elements of ``x IN ...``."""
 
     text: str
@@ -34,7 +33,7 @@ class Part:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Value:
+class PartValue:
     """What a part is in one session: a text of ``type``, or several, or NULL, or an error."""
 
     type: str
@@ -43,58 +42,41 @@ class Value:
     raised: str = ""
 
 
-def parts_of(expression: str, purity: Purity) -> tuple[Part, ...]:
-    """The largest parts that depend on the context alone. Raises Unreadable."""
-    if expression not in purity.parts:
-        found: dict[Part, None] = {}
-        _Rewriter(purity, found, None).rewrite(_parse(expression))
-        purity.parts[expression] = tuple(found)
-    return purity.parts[expression]
+def parts_of(expression: str, context_only: ContextOnly) -> tuple[ContextPart, ...]:
+    """The largest parts that depend on the context alone. Raises UnreadableExpression."""
+    if expression not in context_only.parts:
+        found: dict[ContextPart, None] = {}
+        _Rewriter(context_only, found, None).rewrite(parse_expression(expression))
+        context_only.parts[expression] = tuple(found)
+    return context_only.parts[expression]
 
 
-def arms_of(expression: str, purity: Purity, values: Mapping[Part, Value]) -> tuple[str, ...]:
-    """The expression with the values put in, as alternatives: it is true if one of them is."""
-    used = {part: values[part] for part in parts_of(expression, purity) if part in values}
+def disjuncts_of(
+    expression: str, context_only: ContextOnly, values: Mapping[ContextPart, PartValue]
+) -> tuple[str, ...]:
+    """The expression with the values put in, as disjuncts: it is true where one of them is.
+
+    Raises UnreadableExpression.
+    """
+    used = {part: values[part] for part in parts_of(expression, context_only) if part in values}
     key = (expression, tuple(used.items()))
-    if key not in purity.arms:
-        node = _Rewriter(purity, {}, used).rewrite(_parse(expression))
-        purity.arms[key] = tuple(printed(arm) for arm in alternatives(node))
-    return purity.arms[key]
-
-
-def _parse(expression: str) -> Any:
-    reason = _unreadable(expression)
-    if reason:
-        raise Unreadable(reason)
-    return _condition(expression)
-
-
-@lru_cache(maxsize=4096)
-def _unreadable(expression: str) -> str:
-    """Why an expression cannot be relied on: what is printed must read as what was parsed."""
-    from pglast.parser import ParseError
-
-    try:
-        node = _condition(expression)
-        return "" if _condition(printed(node)) == node else expression
-    except (ParseError, NotImplementedError) as error:
-        return str(error)
-
-
-def _condition(text: str) -> Any:
-    from pglast import parse_sql
-
-    statement: Any = parse_sql(f"SELECT WHERE {text}")[0].stmt
-    return statement.whereClause
+    if key not in context_only.disjuncts:
+        node = _Rewriter(context_only, {}, used).rewrite(parse_expression(expression))
+        context_only.disjuncts[key] = tuple(printed(each) for each in disjuncts(node))
+    return context_only.disjuncts[key]
 
 
 class _Rewriter:
-    """Walks an expression once: notes its parts, and puts in those whose values are known."""
+    """Walks an expression once. Adds its parts to ``found`` and puts in the ``values`` that are
+    known; without any, the expression stays as it is."""
 
     def __init__(
-        self, purity: Purity, found: dict[Part, None], values: Mapping[Part, Value] | None
+        self,
+        context_only: ContextOnly,
+        found: dict[ContextPart, None],
+        values: Mapping[ContextPart, PartValue] | None,
     ) -> None:
-        self.purity = purity
+        self.context_only = context_only
         self.found = found
         self.values = values
 
@@ -109,9 +91,9 @@ class _Rewriter:
             for call in [each for each in below(node.functions) if isinstance(each, ast.FuncCall)]:
                 call.args = self.rewrite(call.args)
             return node
-        replaced = self._membership(node)
+        replaced = self._compared_with_elements(node)
         if replaced is None:
-            replaced = self._value(node)
+            replaced = self._replaced(node)
         if replaced is not None:
             return replaced
         for slot in node:
@@ -120,21 +102,25 @@ class _Rewriter:
                 setattr(node, slot, self.rewrite(child))
         return node
 
-    def _value(self, node: Any) -> Any:
-        if not _is_expression(node) or self.purity.gives_rows(node) or not self._closed(node):
+    def _replaced(self, node: Any) -> Any:
+        """The value of a part as a node; None where the node is no part, or its value not known."""
+        if not _is_expression(node) or self.context_only.returns_rows(node):
             return None
-        part = Part(text=printed(node))
+        if not self._is_context_only(node):
+            return None
+        part = ContextPart(text=printed(node))
         self.found[part] = None
         if self.values is None:
             return node
         value = self.values.get(part)
-        return _literal(value.type, value.text) if value else None
+        return _literal_node(value.type, value.text) if value else None
 
-    def _closed(self, node: Any) -> bool:
-        return _is_dynamic(node) and not _has_outer_column(node) and self.purity.pure(node)
+    def _is_context_only(self, node: Any) -> bool:
+        """The node is computed at run time, and the same for every row of the policy's table."""
+        return _is_computed(node) and not _has_outer_column(node) and self.context_only.holds(node)
 
-    def _membership(self, node: Any) -> Any:
-        """``x = ANY (array)``: PostgreSQL does not fold it, its comparisons one by one it does."""
+    def _compared_with_elements(self, node: Any) -> Any:
+        """``x = ANY (array)`` as one comparison for each element: PostgreSQL folds only these."""
         from pglast import ast
         from pglast.enums import A_Expr_Kind, SubLinkType
 
@@ -155,10 +141,10 @@ class _Rewriter:
             return None
         if isinstance(tested, ast.RowExpr):
             return None
-        if not self._closed(source):
-            return self._nothing_in(tested, source) if not every else None
+        if not self._is_context_only(source):
+            return self._null_in_array(tested, source) if not every else None
         text = printed(source)
-        part = Part(
+        part = ContextPart(
             text=f"ARRAY({text})" if isinstance(source, ast.SelectStmt) else text, many=True
         )
         self.found[part] = None
@@ -170,35 +156,35 @@ class _Rewriter:
             return None
         return _compare(operator, self.rewrite(tested), value, every=every)
 
-    def _nothing_in(self, tested: Any, source: Any) -> Any:
+    def _null_in_array(self, tested: Any, source: Any) -> Any:
         """``NULL = ANY (column)``: NULL, or false where the array is empty."""
         from pglast import ast
 
-        if isinstance(source, ast.SelectStmt) or not self._closed(tested):
+        if isinstance(source, ast.SelectStmt) or not self._is_context_only(tested):
             return None
-        part = Part(text=printed(tested))
+        part = ContextPart(text=printed(tested))
         value = (self.values or {}).get(part)
         if value is None or value.text is not None:
             return None
-        return _condition(
+        return parse_condition(
             f"((pg_catalog.cardinality({printed(source)}) = 0) IS FALSE AND NULL::boolean)"
         )
 
 
-def _compare(operator: Any, tested: Any, value: Value, *, every: bool) -> Any:
+def _compare(operator: Any, tested: Any, value: PartValue, *, every: bool) -> Any:
     from pglast import ast
     from pglast.enums import A_Expr_Kind, BoolExprType
 
     if value.elements is None:
-        return _literal("boolean", None)
+        return _literal_node("boolean", None)
     if not value.elements:
-        return _literal("boolean", "true" if every else "false")
+        return _literal_node("boolean", "true" if every else "false")
     compared = tuple(
         ast.A_Expr(
             kind=A_Expr_Kind.AEXPR_OP,
             name=operator,
             lexpr=tested,
-            rexpr=_literal(value.type, element),
+            rexpr=_literal_node(value.type, element),
         )
         for element in value.elements
     )
@@ -208,8 +194,8 @@ def _compare(operator: Any, tested: Any, value: Value, *, every: bool) -> Any:
     return ast.BoolExpr(boolop=operation, args=compared)
 
 
-def _literal(type: str, text: str | None) -> Any:
-    return _condition(f"({sql.Literal(text).as_string().strip()})::{type}")
+def _literal_node(type: str, text: str | None) -> Any:
+    return parse_condition(f"({literal(text)})::{type}")
 
 
 def _is_expression(node: Any) -> bool:
@@ -240,7 +226,7 @@ def _is_expression(node: Any) -> bool:
     )
 
 
-def _is_dynamic(node: Any) -> bool:
+def _is_computed(node: Any) -> bool:
     from pglast import ast
 
     return any(
@@ -249,8 +235,8 @@ def _is_dynamic(node: Any) -> bool:
 
 
 def _has_outer_column(node: Any) -> bool:
-    """A column of the policy's table stands bare, one of a sub-select carries its alias: so
-    pg_get_expr prints them."""
+    """pg_get_expr prints a column of the policy's own table without the table's name, and one of a
+    sub-select with its alias."""
     from pglast import ast
 
     inner = {
@@ -265,45 +251,3 @@ def _has_outer_column(node: Any) -> bool:
             if len(names) < 2 or names[0] not in inner:
                 return True
     return False
-
-
-def settings_in(texts: Sequence[str], purity: Purity) -> Iterator[str]:
-    """The custom settings that expressions and the functions below them look at."""
-    for text in texts:
-        try:
-            parts_of(text, purity)
-        except Unreadable:
-            continue
-    yield from sorted(purity.settings)
-
-
-def calls_of(expression: str) -> tuple[tuple[str, ...], ...]:
-    """The functions that stand in an expression, by name."""
-    from pglast import ast
-
-    return tuple(
-        names_of(item.funcname)
-        for item in below(_parse(expression))
-        if isinstance(item, ast.FuncCall)
-    )
-
-
-@lru_cache(maxsize=4096)
-def schemas_of(expression: str) -> frozenset[str]:
-    """The schemas that an expression names, as it is written out."""
-    from pglast import ast
-
-    found: set[str] = set()
-    stack: list[Any] = [_parse(expression)]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, ast.RangeVar) and item.schemaname:
-            found.add(str(item.schemaname))
-        elif isinstance(item, ast.FuncCall | ast.TypeName):
-            names = names_of(item.funcname if isinstance(item, ast.FuncCall) else item.names)
-            if len(names) > 1:
-                found.add(names[0])
-        elif isinstance(item, ast.A_Expr) and item.name and len(item.name) > 1:
-            found.add(names_of(item.name)[0])
-        stack.extend(children(item))
-    return frozenset(found - {"pg_catalog"})

@@ -1,4 +1,9 @@
-"""Let a role into the schemas that a policy's text names, for the moment of asking."""
+"""Grants of USAGE on the schemas that a policy's text names, for the moment of asking.
+
+A policy stores its functions by OID, so whoever queries the table needs no USAGE on their schemas.
+To try its text as the role, names have to be looked up, and for that the role needs it:
+https://www.postgresql.org/docs/16/ddl-priv.html
+"""
 
 from __future__ import annotations
 
@@ -6,55 +11,56 @@ from collections.abc import Iterable, Sequence
 
 from psycopg import sql
 
-from pytest_housekeeping.checks.rls.expressions.rewrite import Unreadable, schemas_of
-from pytest_housekeeping.checks.rls.tables import Subject
+from pytest_housekeeping.checks.rls.expressions.names import schemas_in
+from pytest_housekeeping.checks.rls.expressions.readable import UnreadableExpression
+from pytest_housekeeping.checks.rls.tables import ProtectedTable
 from pytest_housekeeping.checks.rules.scope import run_readonly
 from pytest_housekeeping.postgres.connection import Connection
 
 
-def entrances(
-    connection: Connection, asked: Sequence[tuple[Subject, str, str]]
+def usage_grants(
+    connection: Connection, asked: Sequence[tuple[ProtectedTable, str, str]]
 ) -> list[tuple[str, str]]:
-    """For each table, role and condition: what lets the role in, and the schema it cannot enter.
-
-    A policy finds its functions by number, its text by name: for that the role must be able to
-    enter their schemas.
-    """
-    needed = [_named(subject, condition) for subject, _, condition in asked]
+    """For each table, role and condition: the GRANT statements that the role needs, and a schema
+    on which the migrator may not grant USAGE, '' where there is none."""
+    needed = [_schemas(table, condition) for table, _, condition in asked]
     pairs = {
-        (role, each) for (_, role, _), names in zip(asked, needed, strict=True) for each in names
+        (role, schema)
+        for (_, role, _), schemas in zip(asked, needed, strict=True)
+        for schema in schemas
     }
-    barred = _barred(connection, pairs)
+    grantable = _without_usage(connection, pairs)
     found = []
-    for (_, role, _), names in zip(asked, needed, strict=True):
-        setup, shut = "", ""
-        for schema in sorted(names):
-            mine = barred.get((role, schema))
-            if mine:
+    for (_, role, _), schemas in zip(asked, needed, strict=True):
+        grants, closed_schema = "", ""
+        for schema in sorted(schemas):
+            may_grant = grantable.get((role, schema))
+            if may_grant:
                 grant = sql.SQL("GRANT USAGE ON SCHEMA {} TO {};")
-                setup += grant.format(sql.Identifier(schema), sql.Identifier(role)).as_string()
-            elif mine is not None:
-                shut = schema
-        found.append((setup, shut))
+                grants += grant.format(sql.Identifier(schema), sql.Identifier(role)).as_string()
+            elif may_grant is not None:
+                closed_schema = schema
+        found.append((grants, closed_schema))
     return found
 
 
-def _named(subject: Subject, condition: str) -> frozenset[str]:
+def _schemas(table: ProtectedTable, condition: str) -> frozenset[str]:
+    """The schemas of what the condition names, and of the types of the table's columns."""
     try:
-        named = schemas_of(condition)
-    except Unreadable:
+        named = schemas_in(condition)
+    except UnreadableExpression:
         named = frozenset()
-    return (named | {column.type_schema for column in subject.columns}) - {"pg_catalog"}
+    return (named | {column.type_schema for column in table.columns}) - {"pg_catalog"}
 
 
-def _barred(
+def _without_usage(
     connection: Connection, pairs: Iterable[tuple[str, str]]
 ) -> dict[tuple[str, str], bool]:
-    """The schemas that a role may not use, and whether we may change that."""
+    """The schemas on which a role has no USAGE, and whether the migrator may grant it."""
     listed = sorted(pairs)
     if not listed:
         return {}
-    row = run_readonly(
+    (rows,) = run_readonly(
         connection,
         sql.SQL(
             "SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array("
@@ -69,4 +75,4 @@ def _barred(
         )
         .as_bytes(connection),
     )
-    return {(role, schema): mine for role, schema, mine in row[0]}
+    return {(role, schema): may_grant for role, schema, may_grant in rows}

@@ -1,4 +1,4 @@
-"""Find identities: which settings carry them, and which values the rows belong to."""
+"""Identities to act for: the settings that carry them, and the values that the rows belong to."""
 
 from __future__ import annotations
 
@@ -9,66 +9,72 @@ from typing import TypeAlias
 
 from psycopg import sql
 
-from pytest_housekeeping.checks.rls.expressions.policies import Comparison, Reading, read_policies
-from pytest_housekeeping.checks.rls.tables import Subject
+from pytest_housekeeping.checks.rls.expressions.policies import (
+    ContextComparison,
+    PolicyReading,
+    read_policies,
+)
+from pytest_housekeeping.checks.rls.tables import ProtectedTable
 from pytest_housekeeping.checks.rules.attempts import Attempt, attempt_all
 from pytest_housekeeping.postgres.connection import Connection
 
+# The settings of the context that make up one identity, each with its value.
 Identity: TypeAlias = tuple[tuple[str, str], ...]
 
+# Rows that are looked at, and distinct values that are taken from them.
 _SAMPLE = 10_000
 _DISTINCT = 8
+# Identities that are tried on a table: from its own rows, or from those of other tables.
 _OWN = 3
 _ELSEWHERE = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Identities:
-    """Whom to act for on one table.
+class TableIdentities:
+    """The identities to act for on one table.
 
-    ``own`` pairs the table's identity columns with their settings; without any, the candidates
-    come from the other tables and the rows decide. ``bearing`` are all columns of the table
-    that its policies look at.
+    ``identity_columns`` pairs columns of the table with the setting that each is compared with;
+    without any, the ``candidates`` come from other tables, and the rows that they see decide.
+    ``policy_columns`` are all columns of the table that its policies name.
     """
 
-    own: tuple[tuple[str, str], ...]
-    bearing: tuple[str, ...]
-    unread: tuple[str, ...]
+    identity_columns: tuple[tuple[str, str], ...]
+    policy_columns: tuple[str, ...]
+    unread_expressions: tuple[str, ...]
     candidates: tuple[Identity, ...]
 
 
 def find_identities(
-    connection: Connection, context: Sequence[str], subjects: Sequence[Subject]
-) -> Mapping[str, Identities]:
-    """For each table, by its name, the identities to act for, the likeliest first."""
-    readings = {subject.object: read_policies(subject) for subject in subjects}
+    connection: Connection, context: Sequence[str], tables: Sequence[ProtectedTable]
+) -> Mapping[str, TableIdentities]:
+    """The identities to act for on each table, by its name, the likeliest first."""
+    readings = {table.object: read_policies(table) for table in tables}
     compared = sorted(
         {item for reading in readings.values() for item in reading.comparisons},
-        key=lambda item: (item.schema, item.table, item.column, item.source),
+        key=lambda item: (item.schema, item.table, item.column, item.expression),
     )
-    values = _read_values(connection, subjects, compared)
-    settings = attribute(connection, context, subjects, compared, values)
+    values = _read_values(connection, tables, compared)
+    settings = match_settings(connection, context, tables, compared, values)
     popular: Counter[Identity] = Counter(
-        ((settings[item.source], value),)
+        ((settings[item.expression], value),)
         for item in compared
-        if item.source in settings
+        if item.expression in settings
         for value in values[item.schema, item.table, item.column]
     )
-    own = {
-        subject.object: own_columns(subject, readings[subject.object], settings)
-        for subject in subjects
+    columns = {
+        table.object: identity_columns(table, readings[table.object], settings) for table in tables
     }
-    combined = _read_combinations(connection, subjects, own)
+    combined = _read_combinations(connection, tables, columns)
     return {
-        subject.object: Identities(
-            own=own[subject.object],
-            bearing=readings[subject.object].columns,
-            unread=readings[subject.object].unread,
-            candidates=_rank(combined[subject.object], popular, _OWN)
-            if own[subject.object]
-            else _rank(popular, popular, _ELSEWHERE),
+        table.object: TableIdentities(
+            identity_columns=columns[table.object],
+            policy_columns=readings[table.object].columns,
+            unread_expressions=readings[table.object].unread,
+            candidates=_most_popular(combined[table.object], popular, _OWN)
+            if columns[table.object]
+            else _most_popular(popular, popular, _ELSEWHERE),
         )
-        for subject in subjects
+        for table in tables
     }
 
 
@@ -77,29 +83,120 @@ def describe(identity: Identity) -> str:
     return ", ".join(f"{setting} = {value}" for setting, value in identity)
 
 
-def _read_values(
-    connection: Connection, subjects: Sequence[Subject], compared: Sequence[Comparison]
-) -> Mapping[tuple[str, str, str], tuple[str, ...]]:
-    """Some distinct values of every column that is compared, read as the owner."""
-    bare = {(subject.schema, subject.name): subject.bare for subject in subjects}
-    keys = list(dict.fromkeys((item.schema, item.table, item.column) for item in compared))
-    answers = attempt_all(
+def settings_of(context: Sequence[str], identity: Identity) -> tuple[tuple[str, str], ...]:
+    """All settings of the context: those of the identity, and '' for the others."""
+    given = dict(identity)
+    return tuple((name, given.get(name, "")) for name in context)
+
+
+def match_settings(
+    connection: Connection,
+    context: Sequence[str],
+    tables: Sequence[ProtectedTable],
+    compared: Sequence[ContextComparison],
+    values: Mapping[tuple[str, str, str], tuple[str, ...]],
+) -> Mapping[str, str]:
+    """The setting that each compared expression reads: the one whose value it returns.
+
+    Each expression is evaluated once for each setting and role, with that setting alone set to a
+    value of the compared column.
+    """
+    roles = sorted({privileges.role for table in tables for privileges in table.privileges})
+    samples = {
+        item.expression: values[item.schema, item.table, item.column][0]
+        for item in reversed(compared)
+        if values[item.schema, item.table, item.column]
+    }
+    trials = [
+        (expression, setting, role)
+        for expression in samples
+        for setting in context
+        for role in roles
+    ]
+    results = attempt_all(
         connection,
         [
             Attempt(
-                setup=bare.get((schema, table), ""),
-                statement=_distinct(sql.Identifier(schema, table), (column,)).as_string(connection),
+                role=role,
+                settings=tuple(
+                    (name, samples[expression] if name == setting else "") for name in context
+                ),
+                statement=f"SELECT ({expression})::text",
+            )
+            for expression, setting, role in trials
+        ],
+    )
+    found: dict[str, str] = {}
+    for (expression, setting, _), result in zip(trials, results, strict=True):
+        if result.value is not None and samples[expression] in str(result.value):
+            found.setdefault(expression, setting)
+    return found
+
+
+def identity_columns(
+    table: ProtectedTable, reading: PolicyReading, settings: Mapping[str, str]
+) -> tuple[tuple[str, str], ...]:
+    """The table's own columns that are compared with a setting, each with that setting."""
+    pairs = {
+        item.column: settings[item.expression]
+        for item in reading.comparisons
+        if (item.schema, item.table) == (table.schema, table.name) and item.expression in settings
+    }
+    return tuple(sorted(pairs.items()))
+
+
+def _read_values(
+    connection: Connection, tables: Sequence[ProtectedTable], compared: Sequence[ContextComparison]
+) -> Mapping[tuple[str, str, str], tuple[str, ...]]:
+    """Some distinct values of every column that is compared, read past the policies."""
+    no_force = {(table.schema, table.name): table.no_force for table in tables}
+    keys = list(dict.fromkeys((item.schema, item.table, item.column) for item in compared))
+    results = attempt_all(
+        connection,
+        [
+            Attempt(
+                setup=no_force.get((schema, table), ""),
+                statement=_distinct_query(schema, table, (column,)).as_string(connection),
             )
             for schema, table, column in keys
         ],
     )
     return {
-        key: tuple(item[0] for item in answer.value or ())
-        for key, answer in zip(keys, answers, strict=True)
+        key: tuple(item[0] for item in result.value or ())
+        for key, result in zip(keys, results, strict=True)
     }
 
 
-def _distinct(relation: sql.Composable, columns: Sequence[str]) -> sql.Composed:
+def _read_combinations(
+    connection: Connection,
+    tables: Sequence[ProtectedTable],
+    columns: Mapping[str, tuple[tuple[str, str], ...]],
+) -> Mapping[str, tuple[Identity, ...]]:
+    """Identities as they occur together in the rows of each table that has identity columns."""
+    asked = [table for table in tables if columns[table.object]]
+    results = attempt_all(
+        connection,
+        [
+            Attempt(
+                setup=table.no_force,
+                statement=_distinct_query(
+                    table.schema, table.name, [column for column, _ in columns[table.object]]
+                ).as_string(connection),
+            )
+            for table in asked
+        ],
+    )
+    found: dict[str, tuple[Identity, ...]] = {table.object: () for table in tables}
+    for table, result in zip(asked, results, strict=True):
+        settings = [setting for _, setting in columns[table.object]]
+        found[table.object] = tuple(
+            tuple(dict(zip(settings, item, strict=True)).items()) for item in result.value or ()
+        )
+    return found
+
+
+def _distinct_query(schema: str, table: str, columns: Sequence[str]) -> sql.Composed:
+    """Distinct values of the columns, as arrays of texts, among the first rows of the table."""
     names = [sql.Identifier(column) for column in columns]
     return sql.SQL(
         "SELECT pg_catalog.jsonb_agg(v.value ORDER BY v.value) FROM ("
@@ -109,95 +206,18 @@ def _distinct(relation: sql.Composable, columns: Sequence[str]) -> sql.Composed:
     ).format(
         texts=sql.SQL(", ").join(sql.SQL("s.{}::text").format(name) for name in names),
         columns=sql.SQL(", ").join(names),
-        relation=relation,
+        relation=sql.Identifier(schema, table),
         known=sql.SQL(" AND ").join(sql.SQL("{} IS NOT NULL").format(name) for name in names),
         sample=sql.Literal(_SAMPLE),
         distinct=sql.Literal(_DISTINCT),
     )
 
 
-def attribute(
-    connection: Connection,
-    context: Sequence[str],
-    subjects: Sequence[Subject],
-    compared: Sequence[Comparison],
-    values: Mapping[tuple[str, str, str], tuple[str, ...]],
-) -> Mapping[str, str]:
-    """Which setting drives each compared expression: the one that it repeats when it is set."""
-    roles = sorted({rights.role for subject in subjects for rights in subject.rights})
-    samples = {
-        item.source: values[item.schema, item.table, item.column][0]
-        for item in reversed(compared)
-        if values[item.schema, item.table, item.column]
-    }
-    trials = [
-        (source, setting, role) for source in samples for setting in context for role in roles
-    ]
-    answers = attempt_all(
-        connection,
-        [
-            Attempt(
-                role=role,
-                settings=tuple(
-                    (name, samples[source] if name == setting else "") for name in context
-                ),
-                statement=f"SELECT ({source})::text",
-            )
-            for source, setting, role in trials
-        ],
-    )
-    found: dict[str, str] = {}
-    for (source, setting, _), answer in zip(trials, answers, strict=True):
-        if answer.value is not None and samples[source] in str(answer.value):
-            found.setdefault(source, setting)
-    return found
-
-
-def own_columns(
-    subject: Subject, reading: Reading, settings: Mapping[str, str]
-) -> tuple[tuple[str, str], ...]:
-    pairs = {
-        item.column: settings[item.source]
-        for item in reading.comparisons
-        if (item.schema, item.table) == (subject.schema, subject.name) and item.source in settings
-    }
-    return tuple(sorted(pairs.items()))
-
-
-def _read_combinations(
-    connection: Connection,
-    subjects: Sequence[Subject],
-    own: Mapping[str, tuple[tuple[str, str], ...]],
-) -> Mapping[str, tuple[Identity, ...]]:
-    """Identities as they occur together in the rows of a table."""
-    asked = [subject for subject in subjects if own[subject.object]]
-    answers = attempt_all(
-        connection,
-        [
-            Attempt(
-                setup=subject.bare,
-                statement=_distinct(
-                    sql.Identifier(subject.schema, subject.name),
-                    [column for column, _ in own[subject.object]],
-                ).as_string(connection),
-            )
-            for subject in asked
-        ],
-    )
-    found: dict[str, tuple[Identity, ...]] = {subject.object: () for subject in subjects}
-    for subject, answer in zip(asked, answers, strict=True):
-        settings = [setting for _, setting in own[subject.object]]
-        found[subject.object] = tuple(
-            tuple(dict(zip(settings, item, strict=True)).items()) for item in answer.value or ()
-        )
-    return found
-
-
-def _rank(
+def _most_popular(
     candidates: Iterable[Identity], popular: Counter[Identity], most: int
 ) -> tuple[Identity, ...]:
-    """The identities that most tables know, so that few sessions read them all; a few for each
-    set of settings."""
+    """At most so many identities for each set of settings; first those that most tables know, so
+    that few sessions read them all."""
     ranked = sorted(
         set(candidates), key=lambda item: (-sum(popular[(pair,)] for pair in item), item)
     )

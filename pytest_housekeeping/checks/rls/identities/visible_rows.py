@@ -1,156 +1,152 @@
-"""Which rows an identity sees, and which rows belong to it as the owner sees them."""
+"""The rows that a role sees while it acts for an identity, and the rows that belong to it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from psycopg import sql
-
-from pytest_housekeeping.checks.rls.identities.identities import Identities, Identity
-from pytest_housekeeping.checks.rls.tables import Rights, Subject
+from pytest_housekeeping.checks.rls.identities.identities import (
+    Identity,
+    TableIdentities,
+    settings_of,
+)
+from pytest_housekeeping.checks.rls.literals import literal
+from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
 from pytest_housekeeping.checks.rules.attempts import Attempt, attempt_all
 from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.sql.identifiers import in_quotes
 
+# A row by its tableoid and ctid, which stay as they are while nobody changes the row:
+# https://www.postgresql.org/docs/16/ddl-system-columns.html
 Row: TypeAlias = tuple[int, str]
 
 _SEEN = 20
-_OTHERS = 5
+_OWNED = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Holding:
-    """The rows (table, ctid) that a role sees of a table while it acts for an identity."""
+class VisibleRows:
+    """The rows of a table that a role sees while it acts for an identity, or why it sees none."""
 
-    subject: Subject
-    rights: Rights
+    table: ProtectedTable
+    privileges: RolePrivileges
     identity: Identity
     rows: tuple[Row, ...] = ()
     error: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sample:
-    """Rows of an identity, read past the policies, and the first one's values as text."""
+class OwnedRows:
+    """Rows that belong to an identity, and the values of the first one as texts, by column."""
 
     rows: tuple[Row, ...]
     values: Mapping[str, str | None]
 
 
-def read_holdings(
-    connection: Connection, context: Sequence[str], asked: Sequence[Holding]
-) -> list[Holding]:
-    """Fill in the rows that each sees, at most a handful."""
-    answers = attempt_all(
+def read_visible_rows(
+    connection: Connection, context: Sequence[str], asked: Sequence[VisibleRows]
+) -> list[VisibleRows]:
+    """The same with the rows that each role sees, at most a handful."""
+    results = attempt_all(
         connection,
         [
             Attempt(
-                role=item.rights.role,
-                settings=settings_of(context, item.identity),
-                setup=grant_of(item.subject, item.rights),
+                role=each.privileges.role,
+                settings=settings_of(context, each.identity),
+                setup=grant_select(each.table, each.privileges),
                 statement="SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array("
                 "s.tableoid::bigint, s.ctid::text)) FROM"
-                f" (SELECT tableoid, ctid FROM {item.subject.object} LIMIT {_SEEN}) AS s",
+                f" (SELECT tableoid, ctid FROM {each.table.object} LIMIT {_SEEN}) AS s",
             )
-            for item in asked
+            for each in asked
         ],
     )
     return [
-        Holding(
-            subject=item.subject,
-            rights=item.rights,
-            identity=item.identity,
-            rows=tuple((table, place) for table, place in answer.value or ()),
-            error=str(answer) if answer.sqlstate else "",
+        replace(
+            each,
+            rows=tuple((table_oid, ctid) for table_oid, ctid in result.value or ()),
+            error=str(result) if result.sqlstate else "",
         )
-        for item, answer in zip(asked, answers, strict=True)
+        for each, result in zip(asked, results, strict=True)
     ]
 
 
-def read_samples(
-    connection: Connection, asked: Sequence[tuple[Identities, Holding]]
-) -> list[Sample]:
-    """Rows that belong to an identity, as the owner sees them: by the identity columns, or else
-    the ones that the identity sees."""
-    statements = []
-    for identities, holding in asked:
-        texts = ", ".join(f"t.{column.quoted}::text" for column in holding.subject.columns)
-        where = "false"
-        if identities.own:
-            where = belonging(identities, holding.identity, "=")
-        elif holding.rows:
-            where = at_rows(holding.rows)
-        statements.append(
-            "SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array("
-            f"s.tableoid::bigint, s.ctid::text, s.hk_values)) FROM (SELECT t.tableoid, t.ctid,"
-            f" ARRAY[{texts}]::text[] AS hk_values FROM {holding.subject.object} AS t"
-            f" WHERE {where} LIMIT {_OTHERS if identities.own else _SEEN}) AS s"
-        )
-    answers = attempt_all(
+def read_owned_rows(
+    connection: Connection, asked: Sequence[tuple[TableIdentities, VisibleRows]]
+) -> list[OwnedRows]:
+    """Rows that belong to each identity, read past the policies.
+
+    These are the rows whose identity columns have its values; in a table without such columns, the
+    rows that the identity sees.
+    """
+    results = attempt_all(
         connection,
         [
-            Attempt(setup=holding.subject.bare, statement=statement)
-            for (_, holding), statement in zip(asked, statements, strict=True)
+            Attempt(setup=visible.table.no_force, statement=_owned_rows_query(identities, visible))
+            for identities, visible in asked
         ],
     )
     return [
-        Sample(
-            rows=tuple((item[0], item[1]) for item in answer.value or ()),
+        OwnedRows(
+            rows=tuple((table_oid, ctid) for table_oid, ctid, _ in result.value or ()),
             values=dict(
                 zip(
-                    (column.name for column in holding.subject.columns),
-                    answer.value[0][2] if answer.value else (),
+                    (column.name for column in visible.table.columns),
+                    result.value[0][2] if result.value else (),
                     strict=False,
                 )
             ),
         )
-        for (_, holding), answer in zip(asked, answers, strict=True)
+        for (_, visible), result in zip(asked, results, strict=True)
     ]
 
 
-def settings_of(context: Sequence[str], identity: Identity) -> tuple[tuple[str, str], ...]:
-    """The identity, and nothing else of the context."""
-    given = dict(identity)
-    return tuple((name, given.get(name, "")) for name in context)
-
-
-def grant_of(subject: Subject, rights: Rights) -> str:
-    """What policies show does not depend on the privilege: lend it where a column is granted."""
-    if rights.select:
-        return ""
-    return f"GRANT SELECT ON {subject.object} TO {quoted(rights.role)};"
-
-
-def belonging(identities: Identities, identity: Identity, operator: str) -> str:
-    values = dict(identity)
-    return " AND ".join(
-        f"{quoted(column)}::text {operator} {literal(values[setting])}"
-        for column, setting in identities.own
+def _owned_rows_query(identities: TableIdentities, visible: VisibleRows) -> str:
+    texts = ", ".join(f"t.{column.quoted}::text" for column in visible.table.columns)
+    where = "false"
+    if identities.identity_columns:
+        where = identity_condition(identities, visible.identity, "=")
+    elif visible.rows:
+        where = rows_condition(visible.rows)
+    return (
+        "SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array("
+        f"s.tableoid::bigint, s.ctid::text, s.hk_values)) FROM (SELECT t.tableoid, t.ctid,"
+        f" ARRAY[{texts}]::text[] AS hk_values FROM {visible.table.object} AS t"
+        f" WHERE {where} LIMIT {_OWNED if identities.identity_columns else _SEEN}) AS s"
     )
 
 
-def at_rows(rows: Sequence[Row]) -> str:
-    tables: dict[int, list[str]] = {}
-    for table, place in rows:
-        tables.setdefault(table, []).append(place)
+def grant_select(table: ProtectedTable, privileges: RolePrivileges) -> str:
+    """The GRANT that a role needs to read whole rows; which rows it sees, only policies decide."""
+    if privileges.select:
+        return ""
+    return f"GRANT SELECT ON {table.object} TO {in_quotes(privileges.role)};"
+
+
+def identity_condition(identities: TableIdentities, identity: Identity, operator: str) -> str:
+    """Each identity column, compared with the value that the identity has for it."""
+    values = dict(identity)
+    return " AND ".join(
+        f"{in_quotes(column)}::text {operator} {literal(values[setting])}"
+        for column, setting in identities.identity_columns
+    )
+
+
+def rows_condition(rows: Sequence[Row]) -> str:
+    """A row is one of these."""
+    places: dict[int, list[str]] = {}
+    for table_oid, ctid in rows:
+        places.setdefault(table_oid, []).append(ctid)
     return (
         "("
         + " OR ".join(
-            f"(tableoid = {table} AND ctid = ANY ({literal(_array(places))}::pg_catalog.tid[]))"
-            for table, places in sorted(tables.items())
+            f"(tableoid = {table_oid} AND ctid = ANY ({literal(_array(ctids))}::pg_catalog.tid[]))"
+            for table_oid, ctids in sorted(places.items())
         )
         + ")"
     )
 
 
-def _array(places: Sequence[str]) -> str:
-    return "{" + ",".join(f'"{place}"' for place in places) + "}"
-
-
-def quoted(name: str) -> str:
-    return sql.Identifier(name).as_string()
-
-
-def literal(value: str | None) -> str:
-    return sql.Literal(value).as_string()
+def _array(ctids: Sequence[str]) -> str:
+    return "{" + ",".join(f'"{ctid}"' for ctid in ctids) + "}"

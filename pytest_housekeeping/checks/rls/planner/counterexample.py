@@ -1,84 +1,87 @@
-"""Look for a row that would pass: values tried on the policies themselves, no table is touched."""
+"""Look for a row that would pass the policies, by trying values on them; no table is touched."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pytest_housekeeping.checks.rls.planner.prove import Question, condition_of
+from pytest_housekeeping.checks.rls.planner.condition import policy_condition
+from pytest_housekeeping.checks.rls.planner.prove import PlannerQuestion
 from pytest_housekeeping.checks.rls.rows.candidate_values import candidates_of
 from pytest_housekeeping.checks.rls.rows.constraint_values import (
     NoRow,
-    chosen_rows,
     columns_in,
+    combinations_query,
+    limited,
     typed,
 )
-from pytest_housekeeping.checks.rls.rows.table_shape import Field, Shape
+from pytest_housekeeping.checks.rls.rows.table_shape import ColumnShape, TableShape
 from pytest_housekeeping.checks.rules.attempts import Attempt, attempt_all
 from pytest_housekeeping.postgres.connection import Connection
 
 _MOST_ROWS = 20_000
 _MOST_COLUMNS = 8
+_NULL_AFTER = 12
 
 
-def find_witnesses(
+def find_counterexamples(
     connection: Connection,
-    shapes: Mapping[str, Shape],
-    questions: Sequence[Question],
+    shapes: Mapping[str, TableShape],
+    questions: Sequence[PlannerQuestion],
     setups: Sequence[str],
 ) -> list[str]:
-    """For each question a row that passes, as ``column = value``; '' where none was found."""
+    """For each question a row that passes, as ``column = value``; '' where none was found.
+
+    ``setups`` are the grants that each question needs. Raises NoRow where a constraint of a table
+    cannot be read.
+    """
     attempts: list[Attempt] = []
-    placed: list[tuple[int, list[Field]]] = []
+    tried: list[tuple[int, list[ColumnShape]]] = []
     for number, (question, setup) in enumerate(zip(questions, setups, strict=True)):
-        shape = shapes.get(question.subject.object)
-        condition = condition_of(question.subject, question.rights, question.command)
+        shape = shapes.get(question.table.object)
+        condition = policy_condition(question.table, question.privileges, question.command)
         if shape is None or not condition:
             continue
         try:
-            fields, statement = _search(shape, condition)
+            columns, statement = _search(shape, condition)
         except NoRow:
             continue
-        placed.append((number, fields))
+        tried.append((number, columns))
         attempts.append(
             Attempt(
-                role=question.rights.role,
+                role=question.privileges.role,
                 settings=question.settings,
                 setup=setup,
                 statement=statement,
             )
         )
     found = [""] * len(questions)
-    for (number, fields), answer in zip(placed, attempt_all(connection, attempts), strict=True):
-        if not answer.sqlstate and answer.value:
+    for (number, columns), result in zip(tried, attempt_all(connection, attempts), strict=True):
+        if not result.sqlstate and result.value:
             found[number] = ", ".join(
-                f"{field.quoted} {'IS NULL' if value is None else f'= {value!r}'}"
-                for field, value in zip(fields, answer.value[0], strict=True)
+                f"{column.quoted} {'IS NULL' if value is None else f'= {value!r}'}"
+                for column, value in zip(columns, result.value[0], strict=True)
             )
     return found
 
 
-def _search(shape: Shape, condition: str) -> tuple[list[Field], str]:
-    """Candidates for the columns that the policies name, within the table's own constraints."""
+def _search(shape: TableShape, condition: str) -> tuple[list[ColumnShape], str]:
+    """A query over candidates for the columns that the condition names; the row must also meet the
+    table's own constraints on these columns."""
     named = set(columns_in(condition, shape))
     checks = [text for text in shape.checks if set(columns_in(text, shape)) <= named]
-    fields = [field for field in shape.fields if field.name in named]
-    if not fields or len(fields) > _MOST_COLUMNS:
+    columns = [column for column in shape.columns if column.name in named]
+    if not columns or len(columns) > _MOST_COLUMNS:
         raise NoRow("too many columns")
-    choices = {field.name: _choices(field, (condition, *checks)) for field in fields}
-    while _size(choices) > _MOST_ROWS:
-        longest = max(choices, key=lambda name: len(choices[name]))
-        choices[longest] = choices[longest][:-1]
+    choices = {column.name: _choices(column, (condition, *checks)) for column in columns}
     conditions = [*checks, f"({condition}) IS TRUE"]
-    return fields, chosen_rows(shape.name, fields, choices, conditions, 1)
+    statement = combinations_query(
+        shape.name, columns, limited(choices, _MOST_ROWS), conditions, most=1
+    )
+    return columns, statement
 
 
-def _choices(field: Field, texts: Sequence[str]) -> list[str]:
-    found = [typed(field, text) for text in candidates_of(field, texts)]
-    return found if field.required else [*found[:12], typed(field, None), *found[12:]]
-
-
-def _size(choices: Mapping[str, Sequence[str]]) -> int:
-    size = 1
-    for each in choices.values():
-        size *= max(len(each), 1)
-    return size
+def _choices(column: ColumnShape, texts: Sequence[str]) -> list[str]:
+    found = [typed(column, text) for text in candidates_of(column, texts)]
+    if column.required:
+        return found
+    return [*found[:_NULL_AFTER], typed(column, None), *found[_NULL_AFTER:]]

@@ -1,79 +1,90 @@
-"""Prove with the planner that acting for an identity only rows that carry it pass the policies."""
+"""Prove with the planner that only rows of the identity that a role acts for pass the policies.
+
+The question is whether a row passes of which an identity column is NULL or has another value. Where
+the condition of the policies together with this one folds to false, no such row can pass, whatever
+the table holds: the argument of ``prove``. Without the control a policy that lets nothing pass
+would be proved to isolate as well.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_housekeeping.checks.rls.expressions.context_only import read_purity
-from pytest_housekeeping.checks.rls.identities.identities import Identities, Identity, describe
-from pytest_housekeeping.checks.rls.identities.visible_rows import literal, settings_of
-from pytest_housekeeping.checks.rls.planner.prove import Outcome, Question, ask_planner
-from pytest_housekeeping.checks.rls.tables import Rights, Subject
+from pytest_housekeeping.checks.rls.expressions.context_only import read_context_only
+from pytest_housekeeping.checks.rls.identities.identities import (
+    Identity,
+    TableIdentities,
+    describe,
+    settings_of,
+)
+from pytest_housekeeping.checks.rls.literals import literal
+from pytest_housekeeping.checks.rls.planner.prove import (
+    PlannerOutcome,
+    PlannerQuestion,
+    ask_planner,
+)
+from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
 from pytest_housekeeping.postgres.connection import Connection
 
 
-def commands_of(rights: Rights) -> tuple[str, ...]:
-    """The commands for which the role has a privilege."""
-    held = {
-        "SELECT": rights.select or rights.select_some,
-        "INSERT": bool(rights.insert),
-        "UPDATE": bool(rights.update),
-        "DELETE": rights.delete,
-    }
-    return tuple(command for command, there in held.items() if there)
-
-
-def prove_own_only(
+def prove_own_rows(
     connection: Connection,
     context: Sequence[str],
-    asked: Sequence[tuple[Subject, Rights, Identities]],
+    asked: Sequence[tuple[ProtectedTable, RolePrivileges, TableIdentities]],
 ) -> list[str]:
-    """For each: the evidence that no other row passes for any command; '' when it is not shown.
+    """For each: the evidence that no row of others passes for any command; '' without a proof.
 
-    The control is the same question without the condition: rows of its own must be able to pass.
+    The control is the same question about all rows: some row must be able to pass.
     """
     if not asked:
         return []
-    questions: list[tuple[int, bool, Question]] = []
-    for number, (subject, rights, identities) in enumerate(asked):
-        if not identities.own or not identities.candidates:
+    questions: list[tuple[int, bool, PlannerQuestion]] = []
+    for number, (table, privileges, identities) in enumerate(asked):
+        if not identities.identity_columns or not identities.candidates:
             continue
         identity = identities.candidates[0]
-        where = _foreign(subject, identities, identity)
-        for command in commands_of(rights):
-            for control in (False, True):
-                question = Question(
-                    subject=subject,
-                    rights=rights,
+        foreign = _foreign_rows(table, identities, identity)
+        questions += [
+            (
+                number,
+                is_control,
+                PlannerQuestion(
+                    table=table,
+                    privileges=privileges,
                     command=command,
                     settings=settings_of(context, identity),
-                    where="" if control else where,
-                )
-                questions.append((number, control, question))
+                    where="" if is_control else foreign,
+                ),
+            )
+            for command in privileges.commands
+            for is_control in (False, True)
+        ]
     proofs = ask_planner(
-        connection, read_purity(connection), [question for _, _, question in questions]
+        connection, read_context_only(connection), [question for _, _, question in questions]
     )
-    closed: dict[int, list[bool]] = {number: [] for number in range(len(asked))}
-    alive: dict[int, list[bool]] = {number: [] for number in range(len(asked))}
-    for (number, control, _), proof in zip(questions, proofs, strict=True):
-        if control:
-            alive[number].append(proof.outcome is not Outcome.CLOSED)
+    foreign_closed: dict[int, list[bool]] = {number: [] for number in range(len(asked))}
+    own_may_pass: dict[int, list[bool]] = {number: [] for number in range(len(asked))}
+    for (number, is_control, _), proof in zip(questions, proofs, strict=True):
+        closed = proof.outcome is PlannerOutcome.CLOSED
+        if is_control:
+            own_may_pass[number].append(not closed)
         else:
-            closed[number].append(proof.outcome is Outcome.CLOSED)
+            foreign_closed[number].append(closed)
     return [
         f"the planner: acting for {describe(identities.candidates[0])} no row passes but its own"
-        f" ({', '.join(commands_of(rights))})"
-        if closed[number] and all(closed[number]) and any(alive[number])
+        f" ({', '.join(privileges.commands)})"
+        if foreign_closed[number] and all(foreign_closed[number]) and any(own_may_pass[number])
         else ""
-        for number, (_, rights, identities) in enumerate(asked)
+        for number, (_, privileges, identities) in enumerate(asked)
     ]
 
 
-def _foreign(subject: Subject, identities: Identities, identity: Identity) -> str:
+def _foreign_rows(table: ProtectedTable, identities: TableIdentities, identity: Identity) -> str:
+    """The condition that a row does not belong to the identity."""
     values = dict(identity)
     parts = []
-    for name, setting in identities.own:
-        column = subject.column(name)
+    for name, setting in identities.identity_columns:
+        column = table.column(name)
         if column is not None:
             value = f"{literal(values[setting])}::{column.type}"
             parts.append(f"{column.quoted} IS NULL OR {column.quoted} <> {value}")

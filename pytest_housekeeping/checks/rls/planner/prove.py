@@ -1,9 +1,15 @@
-"""Ask PostgreSQL's own planner whether any row can pass the policies: no row is read or needed.
+"""Ask PostgreSQL's own planner whether any row can pass the policies; no row is read or needed.
 
-Every part of a policy that depends on no column is replaced by the value that it has in a session
-with the given context; a condition that the planner then folds to false passes no row of any
-table. It is asked over a row source of the table's shape, not over the table: no lock is taken,
-and no CHECK constraint or partition bound can prove what the policy does not.
+Why this is a proof: the planner simplifies a condition only in ways that hold for every row, since
+it would return wrong rows otherwise. Each part of a policy that depends on no column is replaced by
+the value that it has in a session with the given context. A condition that then folds to false
+leaves the plan ``Result`` with ``One-Time Filter: false``, so no row of any table passes; one that
+disappears from the plan lets every row pass. What is left over is neither, and stays undecided.
+EXPLAIN does not run the statement: https://www.postgresql.org/docs/16/sql-explain.html
+
+The question is asked over a row source of the table's shape instead of the table: no lock is taken,
+and no CHECK constraint or partition bound can prove what the policy does not
+(https://www.postgresql.org/docs/16/ddl-partitioning.html#DDL-PARTITIONING-CONSTRAINT-EXCLUSION).
 """
 
 from __future__ import annotations
@@ -13,27 +19,25 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from psycopg import sql
-
-from pytest_housekeeping.checks.rls.expressions.constants import Settings, read_parts
-from pytest_housekeeping.checks.rls.expressions.context_only import Purity
+from pytest_housekeeping.checks.rls.expressions.constants import Settings, read_part_values
+from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly
+from pytest_housekeeping.checks.rls.expressions.readable import UnreadableExpression
 from pytest_housekeeping.checks.rls.expressions.rewrite import (
-    Part,
-    Unreadable,
-    Value,
-    arms_of,
+    ContextPart,
+    PartValue,
+    disjuncts_of,
     parts_of,
 )
-from pytest_housekeeping.checks.rls.expressions.schema_usage import entrances
-from pytest_housekeeping.checks.rls.tables import Rights, Subject
+from pytest_housekeeping.checks.rls.expressions.schema_usage import usage_grants
+from pytest_housekeeping.checks.rls.planner.condition import policy_condition, row_source
+from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
 from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult, attempt_all
 from pytest_housekeeping.postgres.connection import Connection
 
-_COMMANDS = {"SELECT": "r", "INSERT": "a", "UPDATE": "w", "DELETE": "d"}
 _ROUNDS = 3
 
 
-class Outcome(Enum):
+class PlannerOutcome(Enum):
     """What the planner has shown: no row passes, every row passes, or neither."""
 
     CLOSED = "closed"
@@ -42,24 +46,26 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Question:
+class PlannerQuestion:
     """Does any row that meets ``where`` pass the policies for a command?"""
 
-    subject: Subject
-    rights: Rights
+    table: ProtectedTable
+    privileges: RolePrivileges
     command: str
     settings: Settings
     where: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Proof:
-    """The answer: what is left of the condition, the error that a part of it raises.
+class PlannerProof:
+    """The answer to a question.
 
-    ``setup`` is what lets the role find what its text names.
+    ``left`` is what the planner has left of the ``condition``, ``raised`` the error that a part
+    of it raises, ``reason`` why a text could not be tried. ``setup`` holds the grants without
+    which the role would not find what the condition names.
     """
 
-    outcome: Outcome
+    outcome: PlannerOutcome
     condition: str = ""
     left: str = ""
     raised: str = ""
@@ -67,58 +73,39 @@ class Proof:
     setup: str = ""
 
 
-def condition_of(subject: Subject, rights: Rights, command: str) -> str | None:
-    """The policies of one command as PostgreSQL joins them: permissive ones by OR, restrictive
-    ones by AND. ``''``: no policy binds the role; None: no policy lets it pass.
-
-    https://www.postgresql.org/docs/16/ddl-rowsecurity.html
-    """
-    unbound = rights.exempt or (rights.owner and not subject.forced)
-    if not subject.row_security or unbound:
-        return ""
-    texts: dict[bool, list[str]] = {True: [], False: []}
-    for policy in subject.policies:
-        if policy.command not in ("*", _COMMANDS[command]) or rights.role not in policy.roles:
-            continue
-        text = (policy.check or policy.using) if command == "INSERT" else policy.using
-        if text:
-            texts[policy.permissive].append(text)
-    if not texts[True]:
-        return None
-    alternatives = " OR ".join(f"({text})" for text in dict.fromkeys(texts[True]))
-    return " AND ".join([f"({alternatives})", *(f"({text})" for text in texts[False])])
-
-
 def ask_planner(
-    connection: Connection, purity: Purity, questions: Sequence[Question]
-) -> list[Proof]:
-    """AttemptResult all questions in a few round trips."""
-    conditions = [condition_of(each.subject, each.rights, each.command) for each in questions]
-    asked = [
-        _Asked(question=question, condition=condition, texts=(condition,))
+    connection: Connection, context_only: ContextOnly, questions: Sequence[PlannerQuestion]
+) -> list[PlannerProof]:
+    """Answer all questions, in a few round trips; one proof for each, in their order."""
+    conditions = [policy_condition(each.table, each.privileges, each.command) for each in questions]
+    searches = [
+        _Search(question=question, condition=condition, texts=(condition,))
         for question, condition in zip(questions, conditions, strict=True)
         if condition
     ]
-    _let_in(connection, asked)
+    _grant_usage(connection, searches)
     for _ in range(_ROUNDS):
-        pending = [each for each in asked if each.texts and not each.reason]
+        pending = [each for each in searches if each.texts and not each.reason]
         if not pending:
             break
-        _fold(connection, purity, pending)
-    proofs = iter([each.proof() for each in asked])
+        _fold(connection, context_only, pending)
+    proofs = iter([each.proof() for each in searches])
     return [
         next(proofs)
         if condition
-        else Proof(outcome=Outcome.CLOSED if condition is None else Outcome.OPEN)
+        else PlannerProof(
+            outcome=PlannerOutcome.CLOSED if condition is None else PlannerOutcome.OPEN
+        )
         for condition in conditions
     ]
 
 
 @dataclass(kw_only=True)
-class _Asked:
-    """A question under way: the texts still to fold, what is left of those that are done."""
+class _Search:
+    """A question under way: the ``texts`` still to fold, and what is ``left`` of those that are
+    done."""
 
-    question: Question
+    question: PlannerQuestion
     condition: str
     texts: tuple[str, ...]
     setup: str = ""
@@ -127,13 +114,13 @@ class _Asked:
     left: list[str] = field(default_factory=list)
     open: bool = False
 
-    def proof(self) -> Proof:
+    def proof(self) -> PlannerProof:
         left = self.left + list(self.texts)
-        outcome = Outcome.UNDECIDED if left or self.reason else Outcome.CLOSED
+        outcome = PlannerOutcome.UNDECIDED if left or self.reason else PlannerOutcome.CLOSED
         if self.open:
-            # A part that raises an error was taken as NULL, which may only be trusted to close.
-            outcome = Outcome.UNDECIDED if self.raised else Outcome.OPEN
-        return Proof(
+            # A part that raises an error was taken as NULL, which is sound only for CLOSED.
+            outcome = PlannerOutcome.UNDECIDED if self.raised else PlannerOutcome.OPEN
+        return PlannerProof(
             outcome=outcome,
             condition=self.condition,
             left=" OR ".join(dict.fromkeys(left)),
@@ -143,109 +130,110 @@ class _Asked:
         )
 
 
-def _fold(connection: Connection, purity: Purity, asked: Sequence[_Asked]) -> None:
-    """Put values in, ask the planner, and keep what it leaves for the next round."""
-    values: dict[tuple[str, Settings], dict[Part, Value]] = {}
-    answered = read_parts(
+def _grant_usage(connection: Connection, searches: Sequence[_Search]) -> None:
+    grants = usage_grants(
         connection,
-        purity,
+        [(each.question.table, each.question.privileges.role, each.condition) for each in searches],
+    )
+    for search, (setup, closed_schema) in zip(searches, grants, strict=True):
+        search.setup = setup
+        if closed_schema:
+            search.reason = (
+                f"its condition names schema {closed_schema}, which the role cannot enter"
+            )
+
+
+def _fold(connection: Connection, context_only: ContextOnly, searches: Sequence[_Search]) -> None:
+    """Put the values in, ask the planner, and keep what it leaves for the next round."""
+    values: dict[tuple[str, Settings], dict[ContextPart, PartValue]] = {}
+    answered = read_part_values(
+        connection,
+        context_only,
         [
-            (each.question.rights.role, each.question.settings, each.setup, text)
-            for each in asked
+            (each.question.privileges.role, each.question.settings, each.setup, text)
+            for each in searches
             for text in each.texts
         ],
     )
     for (role, settings, part), value in answered.items():
         values.setdefault((role, settings), {})[part] = value
-    arms: list[tuple[_Asked, str, str]] = []
-    for each in asked:
-        texts, each.texts = each.texts, ()
+    disjuncts: list[tuple[_Search, str, str]] = []
+    for search in searches:
+        texts, search.texts = search.texts, ()
         for text in texts:
             try:
-                arms += [(each, text, arm) for arm in _arms(each, text, purity, values)]
-            except Unreadable:
-                each.left.append(text)
-                each.reason = each.reason or "the parser does not read the expression"
-    plans = _explain(connection, [(each, arm) for each, _, arm in arms])
-    for (each, text, arm), answer in zip(arms, plans, strict=True):
-        _judge_plan(each, text, arm, answer)
+                found = _disjuncts(search, text, context_only, values)
+            except UnreadableExpression:
+                search.left.append(text)
+                search.reason = search.reason or "the parser does not read the expression"
+            else:
+                disjuncts += [(search, text, disjunct) for disjunct in found]
+    plans = _explain(connection, [(search, disjunct) for search, _, disjunct in disjuncts])
+    for (search, text, disjunct), plan in zip(disjuncts, plans, strict=True):
+        _judge_plan(search, text, disjunct, plan)
 
 
-def _arms(
-    asked: _Asked,
+def _disjuncts(
+    search: _Search,
     text: str,
-    purity: Purity,
-    values: Mapping[tuple[str, Settings], Mapping[Part, Value]],
+    context_only: ContextOnly,
+    values: Mapping[tuple[str, Settings], Mapping[ContextPart, PartValue]],
 ) -> tuple[str, ...]:
-    known = values.get((asked.question.rights.role, asked.question.settings), {})
-    asked.raised += [
+    known = values.get((search.question.privileges.role, search.question.settings), {})
+    search.raised += [
         known[part].raised
-        for part in parts_of(text, purity)
+        for part in parts_of(text, context_only)
         if part in known and known[part].raised
     ]
-    return arms_of(text, purity, known)
+    return disjuncts_of(text, context_only, known)
 
 
-def _judge_plan(asked: _Asked, text: str, arm: str, answer: AttemptResult) -> None:
-    plan: dict[str, Any] = answer.value or {}
-    if answer.sqlstate == "42501":
-        asked.raised.append(str(answer))  # permissions are checked before the first row
-    elif answer.sqlstate:
-        asked.left.append(arm)
-        asked.reason = asked.reason or f"its condition could not be planned: {answer}"
+def _judge_plan(search: _Search, text: str, disjunct: str, result: AttemptResult) -> None:
+    plan: dict[str, Any] = result.value or {}
+    if result.refused:
+        # Privileges are checked before the first row: every session of the role would be refused.
+        search.raised.append(str(result))
+    elif result.sqlstate:
+        search.left.append(disjunct)
+        search.reason = search.reason or f"its condition could not be planned: {result}"
     elif plan.get("Node Type") == "Result" and plan.get("One-Time Filter") == "false":
         return
     elif "Plans" not in plan and "Filter" not in plan and "One-Time Filter" not in plan:
-        asked.open = True
+        search.open = True
     else:
-        left = _left(plan)
-        again = "Plans" not in plan and not asked.question.where and left not in (text, arm)
-        if again:
-            asked.texts = (*asked.texts, left)  # functions have been inlined: look once more
+        has_subplans = "Plans" in plan
+        left = str(plan.get("Filter") or plan.get("One-Time Filter") or "")
+        if has_subplans or search.question.where:
+            # The plan then does not print the policy's condition alone, and in full.
+            search.left.append(disjunct)
+        elif left in (text, disjunct):
+            search.left.append(left)
         else:
-            asked.left.append(arm if "Plans" in plan or asked.question.where else left)
+            # The planner has inlined functions, and what they return can be folded further.
+            search.texts = (*search.texts, left)
 
 
-def _left(plan: Mapping[str, Any]) -> str:
-    return str(plan.get("Filter") or plan.get("One-Time Filter") or "")
-
-
-def _explain(connection: Connection, arms: Sequence[tuple[_Asked, str]]) -> list[AttemptResult]:
+def _explain(
+    connection: Connection, disjuncts: Sequence[tuple[_Search, str]]
+) -> list[AttemptResult]:
     attempts = [
         Attempt(
-            role=each.question.rights.role,
-            # Of its constraints a row source has none, so "on" finds contradictions only.
+            role=search.question.privileges.role,
             settings=(
-                *each.question.settings,
-                ("constraint_exclusion", "on" if each.question.where else "off"),
+                *search.question.settings,
+                # A row source has no constraints: "on" only lets the planner find out that
+                # the condition contradicts ``where``.
+                ("constraint_exclusion", "on" if search.question.where else "off"),
                 ("enable_partition_pruning", "off"),
             ),
-            setup=each.setup,
+            setup=search.setup,
             statement="EXPLAIN (COSTS OFF, FORMAT JSON) SELECT FROM"
-            f" {row_source(each.question.subject)} WHERE ({arm})"
-            + (f" AND ({each.question.where})" if each.question.where else ""),
+            f" {row_source(search.question.table)} WHERE ({disjunct})"
+            + (f" AND ({search.question.where})" if search.question.where else ""),
             plan=True,
         )
-        for each, arm in arms
+        for search, disjunct in disjuncts
     ]
     unique = list(dict.fromkeys(attempts))
-    answers = dict(zip(unique, attempt_all(connection, unique), strict=True))
-    return [answers[attempt] for attempt in attempts]
-
-
-def row_source(subject: Subject) -> str:
-    """A relation of the table's name and shape, with no row, that no policy or lock guards."""
-    columns = ", ".join(f"{column.quoted} {column.type}" for column in subject.columns)
-    name = sql.Identifier(subject.name).as_string()
-    return f"pg_catalog.jsonb_to_recordset('[]') AS {name} ({columns or 'hk_none integer'})"
-
-
-def _let_in(connection: Connection, asked: Sequence[_Asked]) -> None:
-    told = entrances(
-        connection,
-        [(each.question.subject, each.question.rights.role, each.condition) for each in asked],
-    )
-    for each, (setup, shut) in zip(asked, told, strict=True):
-        each.setup = setup
-        if shut:
-            each.reason = f"its condition names schema {shut}, which the role cannot enter"
+    results = dict(zip(unique, attempt_all(connection, unique), strict=True))
+    return [results[attempt] for attempt in attempts]

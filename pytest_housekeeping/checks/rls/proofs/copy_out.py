@@ -1,4 +1,4 @@
-"""COPY is a way to read of its own: it too must find no row when the session acts for nobody."""
+"""COPY reads by a way of its own: it too must find no row when the session acts for nobody."""
 
 from __future__ import annotations
 
@@ -7,33 +7,34 @@ from collections.abc import Sequence
 import psycopg
 from psycopg import sql
 
-from pytest_housekeeping.checks.rls.tables import Rights, Subject
+from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
 from pytest_housekeeping.postgres.connection import Connection, as_role
 
 
 def copy_out(
     connection: Connection,
     context: Sequence[str],
-    asked: Sequence[tuple[Subject, Rights]],
+    asked: Sequence[tuple[ProtectedTable, RolePrivileges]],
 ) -> list[str]:
-    """For each: ``'no row'`` or the error that COPY met; ``''`` when it gave a row away."""
+    """For each: ``'no row'``, or the error that COPY met; ``''`` when it returned a row."""
     empty = dict.fromkeys(context, "")
     found = []
-    for subject, rights in asked:
+    for table, privileges in asked:
         try:
-            with as_role(connection, rights.role, empty):
+            with as_role(connection, privileges.role, empty):
                 connection.execute("SET LOCAL row_security = on")
-                answer = "" if _gives_a_row(connection, subject) else "no row"
+                answer = "" if _returns_a_row(connection, table) else "no row"
         except psycopg.Error as error:
             answer = error.sqlstate or "an error"
         found.append(answer)
     return found
 
 
-def _gives_a_row(connection: Connection, subject: Subject) -> bool:
-    """The form with a query works for partitioned tables as well."""
-    table = sql.SQL("COPY (SELECT * FROM {} LIMIT 1) TO STDOUT").format(
-        sql.Identifier(subject.schema, subject.name)
+def _returns_a_row(connection: Connection, table: ProtectedTable) -> bool:
+    # COPY of a query works for partitioned tables as well, COPY of the table does not:
+    # https://www.postgresql.org/docs/16/sql-copy.html
+    statement = sql.SQL("COPY (SELECT * FROM {} LIMIT 1) TO STDOUT").format(
+        sql.Identifier(table.schema, table.name)
     )
-    with connection.cursor() as cursor, cursor.copy(table) as copy:
-        return len(list(copy)) > 0  # to its end: the connection is not free before
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        return len(list(copy)) > 0  # read to its end: the connection is not free before

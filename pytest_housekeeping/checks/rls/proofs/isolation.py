@@ -1,40 +1,60 @@
-"""Row-level security by doing: acting for one identity never reaches another's rows."""
+"""Isolation proved by doing: acting for one identity a role never reaches the rows of another.
+
+Why this is sound: for two identities A and B that a role can act for, the rows of B are read past
+the policies, and the role then tries on these very rows all that it has a privilege for, acting for
+A. PostgreSQL itself decides each statement, in a subtransaction that is rolled back. The control is
+that A and B each see a row of their own: a role that reaches nothing at all proves no isolation.
+Where the data has no such pair, rows are made up (see ``rows.canary``), and where no row can be,
+the planner may prove it (see ``planner.own_rows``). What none of them shows is undecided: an error.
+https://www.postgresql.org/docs/16/ddl-rowsecurity.html
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 
 from pytest_housekeeping.checks.rls.findings import (
-    NOT_OWNER,
-    OWNER,
-    SEED,
-    Book,
-    chosen_of,
-    open_book,
-    read_any,
-    verdict_of,
+    FindingCollector,
+    chosen_tables,
+    collector_for,
+    read_any_row,
 )
 from pytest_housekeeping.checks.rls.identities.identities import (
-    Identities,
+    TableIdentities,
     describe,
     find_identities,
 )
-from pytest_housekeeping.checks.rls.identities.visible_rows import Holding, read_holdings
-from pytest_housekeeping.checks.rls.planner.own_rows import commands_of, prove_own_only
-from pytest_housekeeping.checks.rls.planner.prove import condition_of
+from pytest_housekeeping.checks.rls.identities.visible_rows import VisibleRows, read_visible_rows
+from pytest_housekeeping.checks.rls.planner.condition import policy_condition
+from pytest_housekeeping.checks.rls.planner.own_rows import prove_own_rows
 from pytest_housekeeping.checks.rls.proofs.copy_out import copy_out
-from pytest_housekeeping.checks.rls.proofs.isolation_attempts import Pair
-from pytest_housekeeping.checks.rls.proofs.isolation_run import Deeds, trespass
+from pytest_housekeeping.checks.rls.proofs.isolation_pairs import (
+    IdentityPair,
+    both_ways,
+    furthest_apart,
+    why_no_pair,
+)
+from pytest_housekeeping.checks.rls.proofs.isolation_run import IsolationResult, try_isolation
 from pytest_housekeeping.checks.rls.rows.canary import Canaries, canaries
-from pytest_housekeeping.checks.rls.rows.made_up_identities import invent
-from pytest_housekeeping.checks.rls.tables import Rights, Subject, read_subjects, read_touched
+from pytest_housekeeping.checks.rls.rows.made_up_identities import make_up_identities
+from pytest_housekeeping.checks.rls.tables import (
+    ProtectedTable,
+    RolePrivileges,
+    read_locked_tables,
+    read_tables,
+)
 from pytest_housekeeping.checks.rules.scope import RuleScope
 from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import Connection
+
+_FIX_UNDECIDED = "seed rows for two identities, as the application would write them"
+_NOT_OWNER = (
+    "the migrator is not its owner, and cannot tell whether there are rows at all;"
+    " let the migrator own the table, or be a member of its owner"
+)
 
 
 def prove_isolation(
@@ -49,232 +69,210 @@ def prove_isolation(
     """Acting for one identity, a role never sees, changes, deletes, writes or takes over what
     belongs to another, and does see its own.
 
-    A table for which that control is missing is undecided, which is an error.
+    A table for which that control is missing is undecided, which is an error. Raises RuleBroken
+    when a role cannot be acted as.
     """
-    known = read_subjects(connection, scope)
-    subjects = chosen_of(known, only, without)
-    book = open_book(rule, scope)
-    _judge_unprivileged(connection, book, subjects)
+    known = read_tables(connection, scope)
+    tables = chosen_tables(known, only, without)
+    proof = _IsolationProof(
+        connection=connection,
+        context=contract.context,
+        known=known,
+        collector=collector_for(rule, scope),
+    )
+    proof.try_without_privilege(tables)
     asked = [
-        _Missing(subject=subject, rights=rights)
-        for subject in subjects
-        for rights in subject.rights
-        if rights.any
+        _Unproved(table=table, privileges=privileges)
+        for table in tables
+        for privileges in table.privileges
+        if privileges.any
     ]
-    context = contract.context
     if scope.avoid_locks:
-        asked = _prove_untouched(connection, context, book, known, asked)
-    elif asked:
-        found = find_identities(connection, context, known)
-        asked = _prove(connection, context, book, asked, found)
-    _prove_made_up(connection, context, book, known, asked, rows_too=scope.avoid_locks)
-    return verdict_of(book, subjects)
+        left = proof.try_made_up_rows(proof.try_planner_where_not_locked(asked), data_too=True)
+    else:
+        left = proof.try_made_up_rows(proof.try_data(asked), data_too=False)
+    proof.collect_undecided(left)
+    return proof.collector.verdict(tables)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Missing:
-    """A role for which no two identities were found on a table, and why."""
+class _Unproved:
+    """A role and a table for which isolation is not proved yet, and why. ``no_row`` is why no row
+    could be made up."""
 
-    subject: Subject
-    rights: Rights
+    table: ProtectedTable
+    privileges: RolePrivileges
     reason: str = ""
+    no_row: str = ""
 
 
-def _prove_untouched(
-    connection: Connection,
-    context: Sequence[str],
-    book: Book,
-    known: Sequence[Subject],
-    asked: Sequence[_Missing],
-) -> list[_Missing]:
-    """Tables that others may be at work on: the planner's proof needs no lock on them."""
-    touched = read_touched(connection)
-    free = [each for each in asked if each.subject.object not in touched]
-    chosen = tuple(dict.fromkeys(each.subject for each in free))
-    if not chosen:
-        return list(asked)
-    identities = invent(connection, context, known, chosen).identities
-    proofs = prove_own_only(
-        connection,
-        context,
-        [(each.subject, each.rights, identities[each.subject.object]) for each in free],
-    )
-    proved = {each: proof for each, proof in zip(free, proofs, strict=True) if proof}
-    for each, proof in proved.items():
-        book.show(each.subject, each.rights, proof)
-    return [each for each in asked if each not in proved]
+@dataclass(frozen=True, kw_only=True)
+class _IsolationProof:
+    """The ways to prove isolation. Each takes what is unproved, collects what it finds, and returns
+    what is still unproved; ``known`` are all protected tables."""
 
+    connection: Connection
+    context: Sequence[str]
+    known: Sequence[ProtectedTable]
+    collector: FindingCollector
 
-def _prove_made_up(
-    connection: Connection,
-    context: Sequence[str],
-    book: Book,
-    known: Sequence[Subject],
-    missing: Sequence[_Missing],
-    *,
-    rows_too: bool,
-) -> None:
-    """With rows made up for two identities; where there can be none, by the planner."""
-    if not missing:
-        return
-    chosen = tuple(dict.fromkeys(each.subject for each in missing))
-    with canaries(connection, context, known, chosen) as laid:
-        left = _prove(connection, context, book, missing, laid.identities, laid)
-    if rows_too and left:
-        found = find_identities(connection, context, known)
-        left = _prove(connection, context, book, left, found)
-    _prove_by_plan(connection, context, book, left, laid)
+    def try_without_privilege(self, tables: Sequence[ProtectedTable]) -> None:
+        """A role that holds no privilege on a table is refused when it reads."""
+        pairs = [
+            (table, privileges)
+            for table in tables
+            for privileges in table.privileges
+            if not privileges.any
+        ]
+        results = read_any_row(self.connection, pairs, ())
+        for (table, privileges), result in zip(pairs, results, strict=True):
+            if result.refused:
+                self.collector.add_evidence(table, privileges.role, "no privilege, 42501")
+            else:
+                self.collector.add_leak(
+                    table, f"{privileges.role} holds no privilege, and yet SELECT answers: {result}"
+                )
 
+    def try_planner_where_not_locked(self, asked: Sequence[_Unproved]) -> list[_Unproved]:
+        """The planner's proof needs no lock, so other sessions may be at work on these tables."""
+        locked = read_locked_tables(self.connection)
+        free = [each for each in asked if each.table.object not in locked]
+        chosen = tuple(dict.fromkeys(each.table for each in free))
+        if not chosen:
+            return list(asked)
+        made_up = make_up_identities(self.connection, self.context, self.known, chosen)
+        proved = self._proved_by_planner(free, made_up.by_table)
+        return [each for each in asked if each not in proved]
 
-def _prove(
-    connection: Connection,
-    context: Sequence[str],
-    book: Book,
-    asked: Sequence[_Missing],
-    identities: Mapping[str, Identities],
-    laid: Canaries | None = None,
-) -> list[_Missing]:
-    """Pit two identities against each other for each role; what lacks them is handed back."""
-    wanted = [
-        Holding(subject=each.subject, rights=each.rights, identity=identity)
-        for each in asked
-        if each.subject.owned or laid
-        for identity in identities[each.subject.object].candidates
-    ]
-    held: dict[tuple[str, str], list[Holding]] = {}
-    for holding in read_holdings(connection, context, wanted):
-        held.setdefault((holding.subject.object, holding.rights.role), []).append(holding)
-    pairs: list[Pair] = []
-    missing: list[_Missing] = []
-    for each in asked:
-        subject, rights = each.subject, each.rights
-        holdings = held.get((subject.object, rights.role), [])
-        chosen = _choose(book, subject, rights, identities[subject.object], holdings, laid)
-        if isinstance(chosen, str):
-            missing.append(replace(each, reason=each.reason or chosen))
-        else:
-            pairs += chosen
-    for pair, deeds in zip(pairs, trespass(connection, context, pairs), strict=True):
-        _judge_deeds(book, pair, deeds, "rows made up: " if laid else "")
-    _judge_copies(connection, context, book, pairs)
-    return missing
+    def try_data(self, asked: Sequence[_Unproved]) -> list[_Unproved]:
+        """With the identities and rows that the tables hold."""
+        if not asked:
+            return []
+        found = find_identities(self.connection, self.context, self.known)
+        return self._try(asked, found, None)
 
+    def try_made_up_rows(self, asked: Sequence[_Unproved], *, data_too: bool) -> list[_Unproved]:
+        """With rows made up for two identities, then with the data if asked to, and at last by the
+        planner with the made-up identities."""
+        if not asked:
+            return []
+        chosen = tuple(dict.fromkeys(each.table for each in asked))
+        with canaries(self.connection, self.context, self.known, chosen) as made_up:
+            left = self._try(asked, made_up.identities, made_up)
+        if data_too:
+            left = self.try_data(left)
+        proved = self._proved_by_planner(left, made_up.identities)
+        return [
+            replace(each, no_row=made_up.reasons.get(each.table.object, ""))
+            for each in left
+            if each not in proved
+        ]
 
-def _prove_by_plan(
-    connection: Connection,
-    context: Sequence[str],
-    book: Book,
-    missing: Sequence[_Missing],
-    laid: Canaries,
-) -> None:
-    """Where no row can be made, the planner may show that nobody's rows pass but one's own."""
-    asked = [(each.subject, each.rights, laid.identities[each.subject.object]) for each in missing]
-    for each, proof in zip(missing, prove_own_only(connection, context, asked), strict=True):
-        if proof:
-            book.show(each.subject, each.rights, proof)
-            continue
-        reason = laid.reasons.get(each.subject.object, "")
-        book.undecided(
-            each.subject,
-            f"{each.rights.role}: {each.reason}"
-            + (f"; no row was made up: {reason}" * bool(reason)),
-            SEED,
+    def collect_undecided(self, left: Sequence[_Unproved]) -> None:
+        for each in left:
+            reason = f"{each.privileges.role}: {each.reason}"
+            reason += f"; no row was made up: {each.no_row}" if each.no_row else ""
+            self.collector.add_undecided(each.table, reason, _FIX_UNDECIDED)
+
+    def _proved_by_planner(
+        self, asked: Sequence[_Unproved], identities: Mapping[str, TableIdentities]
+    ) -> set[_Unproved]:
+        proofs = prove_own_rows(
+            self.connection,
+            self.context,
+            [(each.table, each.privileges, identities[each.table.object]) for each in asked],
         )
+        proved = {each: proof for each, proof in zip(asked, proofs, strict=True) if proof}
+        for each, proof in proved.items():
+            self.collector.add_evidence(each.table, each.privileges.role, proof)
+        return set(proved)
 
+    def _try(
+        self,
+        asked: Sequence[_Unproved],
+        identities: Mapping[str, TableIdentities],
+        made_up: Canaries | None,
+    ) -> list[_Unproved]:
+        """Try two identities against each other for each role; what has no two is returned."""
+        candidates = [
+            VisibleRows(table=each.table, privileges=each.privileges, identity=identity)
+            for each in asked
+            if each.table.owned or made_up
+            for identity in identities[each.table.object].candidates
+        ]
+        rows_by_identity: dict[tuple[str, str], list[VisibleRows]] = {}
+        for visible in read_visible_rows(self.connection, self.context, candidates):
+            key = (visible.table.object, visible.privileges.role)
+            rows_by_identity.setdefault(key, []).append(visible)
+        pairs: list[IdentityPair] = []
+        left: list[_Unproved] = []
+        for each in asked:
+            visible_rows = rows_by_identity.get((each.table.object, each.privileges.role), [])
+            chosen = self._choose(each, identities[each.table.object], visible_rows, made_up)
+            if isinstance(chosen, str):
+                left.append(replace(each, reason=each.reason or chosen))
+            else:
+                pairs += chosen
+        results = try_isolation(self.connection, self.context, pairs)
+        for pair, result in zip(pairs, results, strict=True):
+            self._judge(pair, result, "rows made up: " if made_up else "")
+        self._judge_copies(pairs)
+        return left
 
-def _choose(
-    book: Book,
-    subject: Subject,
-    rights: Rights,
-    identities: Identities,
-    holdings: Sequence[Holding],
-    laid: Canaries | None,
-) -> tuple[Pair, ...] | str:
-    """Two identities, each against the other; or why there are none."""
-    if not subject.owned and not laid:
-        return f"{NOT_OWNER}; {OWNER}"
-    seeing = [holding for holding in holdings if holding.rows]
-    pair = _apart(seeing)
-    if pair is None and not seeing and not rights.policy and subject.row_security:
-        pair = _apart(holdings) if identities.own else None
-        closed = all(condition_of(subject, rights, each) is None for each in commands_of(rights))
-        if pair is not None or closed:
-            book.show(subject, rights, "no policy lets it read, and it sees no row")
-        if pair is None and closed:
-            return ()
-    if pair is None:
-        return _obstacle(identities, holdings)
-    one, other = pair
-    return (
-        Pair(subject=subject, rights=rights, identities=identities, me=one, other=other),
-        Pair(subject=subject, rights=rights, identities=identities, me=other, other=one),
-    )
-
-
-def _apart(holdings: Sequence[Holding]) -> tuple[Holding, Holding] | None:
-    """Two that carry the same settings, differ in each, and share the fewest rows."""
-    pairs = [
-        (len(set(one.rows) & set(other.rows)), number, one, other)
-        for number, (one, other) in enumerate(combinations(holdings, 2))
-        if [setting for setting, _ in one.identity] == [setting for setting, _ in other.identity]
-        and not set(one.identity) & set(other.identity)
-    ]
-    if not pairs:
-        return None
-    _, _, one, other = min(pairs, key=lambda pair: pair[:2])
-    return one, other
-
-
-def _obstacle(identities: Identities, holdings: Sequence[Holding]) -> str:
-    if identities.unread:
-        return f"a policy could not be read: {identities.unread[0]}"
-    if not holdings:
-        return "no identity is known: no row tells which values the context may have"
-    errors = [holding.error for holding in holdings if holding.error]
-    seeing = [holding for holding in holdings if holding.rows]
-    tried = "; ".join(describe(holding.identity) for holding in holdings)
-    if len(seeing) == 1:
-        return f"of the identities tried ({tried}) only one sees a row of its own"
-    if errors:
-        return f"reading failed for every identity tried ({tried}): {errors[0]}"
-    return f"the control fails: acting for {tried} it sees no row, not even its own"
-
-
-def _judge_deeds(book: Book, pair: Pair, deeds: Deeds, source: str) -> None:
-    who = f"{pair.rights.role} acting for {describe(pair.me.identity)}"
-    for leak in deeds.leaks:
-        book.leak(pair.subject, f"{who} {leak}")
-    for reason in deeds.undecided:
-        book.undecided(pair.subject, f"{who}: {reason}", SEED)
-    if not deeds.leaks and not deeds.undecided:
-        book.show(
-            pair.subject,
-            pair.rights,
-            f"{source}{describe(pair.me.identity)}: {', '.join(deeds.shown)}",
-        )
-
-
-def _judge_copies(
-    connection: Connection, context: Sequence[str], book: Book, pairs: Sequence[Pair]
-) -> None:
-    asked = list(dict.fromkeys((pair.subject, pair.rights) for pair in pairs if pair.rights.select))
-    answers = copy_out(connection, context, asked)
-    for (subject, rights), answer in zip(asked, answers, strict=True):
-        if answer:
-            book.show(subject, rights, f"COPY while the context is '': {answer}")
-        else:
-            book.leak(subject, f"{rights.role} copies rows out while the context is ''")
-
-
-def _judge_unprivileged(connection: Connection, book: Book, subjects: Sequence[Subject]) -> None:
-    """A role without any privilege is told so when it tries."""
-    pairs = [
-        (subject, rights) for subject in subjects for rights in subject.rights if not rights.any
-    ]
-    for (subject, rights), answer in zip(pairs, read_any(connection, pairs, ()), strict=True):
-        if answer.refused:
-            book.show(subject, rights, "no privilege, 42501")
-        else:
-            book.leak(
-                subject, f"{rights.role} holds no privilege, and yet SELECT answers: {answer}"
+    def _choose(
+        self,
+        asked: _Unproved,
+        identities: TableIdentities,
+        rows_by_identity: Sequence[VisibleRows],
+        made_up: Canaries | None,
+    ) -> tuple[IdentityPair, ...] | str:
+        """Two identities, each against the other, or why there are none; no pair where no policy
+        lets the role do anything."""
+        table, privileges = asked.table, asked.privileges
+        if not table.owned and not made_up:
+            return _NOT_OWNER
+        seeing = [each for each in rows_by_identity if each.rows]
+        two = furthest_apart(seeing)
+        if two is None and not seeing and not privileges.read_policy and table.row_security:
+            # Without a policy for SELECT it may still write: any two identities will do.
+            two = furthest_apart(rows_by_identity) if identities.identity_columns else None
+            closed = all(
+                policy_condition(table, privileges, command) is None
+                for command in privileges.commands
             )
+            if two is not None or closed:
+                self.collector.add_evidence(
+                    table, privileges.role, "no policy lets it read, and it sees no row"
+                )
+            if two is None and closed:
+                return ()
+        if two is None:
+            return why_no_pair(identities, rows_by_identity)
+        return both_ways(table, privileges, identities, two)
+
+    def _judge(self, pair: IdentityPair, result: IsolationResult, source: str) -> None:
+        me = describe(pair.me.identity)
+        role = pair.privileges.role
+        for leak in result.leaks:
+            self.collector.add_leak(pair.table, f"{role} acting for {me} {leak}")
+        for reason in result.undecided:
+            self.collector.add_undecided(
+                pair.table, f"{role} acting for {me}: {reason}", _FIX_UNDECIDED
+            )
+        if not result.leaks and not result.undecided:
+            self.collector.add_evidence(
+                pair.table, role, f"{source}{me}: {', '.join(result.shown)}"
+            )
+
+    def _judge_copies(self, pairs: Sequence[IdentityPair]) -> None:
+        asked = list(
+            dict.fromkeys((pair.table, pair.privileges) for pair in pairs if pair.privileges.select)
+        )
+        answers = copy_out(self.connection, self.context, asked)
+        for (table, privileges), answer in zip(asked, answers, strict=True):
+            if answer:
+                text = f"COPY while the context is '': {answer}"
+                self.collector.add_evidence(table, privileges.role, text)
+            else:
+                text = f"{privileges.role} copies rows out while the context is ''"
+                self.collector.add_leak(table, text)

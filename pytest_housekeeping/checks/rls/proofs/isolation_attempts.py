@@ -1,74 +1,66 @@
-"""What one identity can try against another's rows, as statements of the role itself."""
+"""What a role can try, acting for one identity, against the rows of another: as statements."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
-from pytest_housekeeping.checks.rls.identities.identities import Identities
+from pytest_housekeeping.checks.rls.identities.identities import settings_of
 from pytest_housekeeping.checks.rls.identities.visible_rows import (
-    Holding,
-    Sample,
-    at_rows,
-    belonging,
-    grant_of,
-    literal,
-    quoted,
-    settings_of,
+    OwnedRows,
+    grant_select,
+    identity_condition,
+    rows_condition,
 )
-from pytest_housekeeping.checks.rls.tables import Rights, Subject
+from pytest_housekeeping.checks.rls.literals import literal
+from pytest_housekeeping.checks.rls.proofs.isolation_pairs import IdentityPair
+from pytest_housekeeping.checks.rls.tables import Column, ProtectedTable, RolePrivileges
 from pytest_housekeeping.checks.rules.attempts import Attempt
+from pytest_housekeeping.sql.identifiers import in_quotes
 
-# Sessions that have lost their identity, or carry none that could be one.
-LOST = {"context ''": "", "context malformed": "hk' malformed\\\""}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Pair:
-    """One identity, and another whose rows it must not reach."""
-
-    subject: Subject
-    rights: Rights
-    identities: Identities
-    me: Holding
-    other: Holding
+# The context of sessions that have lost their identity, or carry none that could be one.
+LOST_CONTEXT = {"context ''": "", "context malformed": "hk' malformed\\\""}
 
 
-def attempts(
-    context: Sequence[str], pair: Pair, me: Sample, other: Sample
+def attempts_of(
+    context: Sequence[str], pair: IdentityPair, mine: OwnedRows, others: OwnedRows
 ) -> Iterator[tuple[str, Attempt]]:
-    """Everything that the role has a privilege for, by name."""
-    for name, statement in _readings(pair, other):
-        yield name, _attempt(context, pair, statement, setup=_grant(pair), query=True)
-    yield from _lost(context, pair, me, other)
-    change = _harmless_column(pair)
-    opened = _open(pair.subject, pair.rights)
-    theirs = at_rows(other.rows)
-    if change:
-        statement = f"UPDATE {pair.subject.object} SET {change} = {change} WHERE {theirs}"
-        yield "change", _attempt(context, pair, statement, setup=opened)
-    if pair.rights.delete:
-        statement = f"DELETE FROM {pair.subject.object} WHERE {theirs}"
-        yield "delete", _attempt(context, pair, statement, setup=opened)
+    """Everything that the role holds a privilege for, each with its name."""
+    table, privileges = pair.table, pair.privileges
+    for name, statement in _reads(pair, others):
+        setup = grant_select(table, privileges)
+        yield name, _attempt(context, pair, statement, setup=setup, query=True)
+    yield from _reads_without_identity(context, pair, mine, others)
+    assignment = _harmless_assignment(pair)
+    without_read_policies = _lift_read_policies(table, privileges)
+    theirs = rows_condition(others.rows)
+    if assignment:
+        statement = f"UPDATE {table.object} SET {assignment} = {assignment} WHERE {theirs}"
+        yield "change", _attempt(context, pair, statement, setup=without_read_policies)
+    if privileges.delete:
+        statement = f"DELETE FROM {table.object} WHERE {theirs}"
+        yield "delete", _attempt(context, pair, statement, setup=without_read_policies)
     measure = ""
-    if pair.identities.own:
+    if pair.identities.identity_columns:
         measure = (
-            f"SELECT pg_catalog.count(*) FROM {pair.subject.object}"
-            f" WHERE {belonging(pair.identities, pair.other.identity, '=')}"
+            f"SELECT pg_catalog.count(*) FROM {table.object}"
+            f" WHERE {identity_condition(pair.identities, pair.other.identity, '=')}"
         )
-    write = _insert(pair, other)
+    write = _insert_as_other(pair, others)
     if write:
-        yield "write", _attempt(context, pair, write, setup=pair.subject.bare, measure=measure)
-    for statement in _conflicts(pair, me, other, change):
+        yield "write", _attempt(context, pair, write, setup=table.no_force, measure=measure)
+    for statement in _take_over(pair, mine, others, assignment):
         yield "take over", _attempt(context, pair, statement)
-    move = _move(pair, me, other)
+    move = _move_to_other(pair, mine, others)
     if move:
-        yield "move", _attempt(context, pair, move, setup=opened, measure=measure)
+        yield (
+            "move",
+            _attempt(context, pair, move, setup=without_read_policies, measure=measure),
+        )
 
 
 def _attempt(
     context: Sequence[str],
-    pair: Pair,
+    pair: IdentityPair,
     statement: str,
     *,
     setup: str = "",
@@ -76,7 +68,7 @@ def _attempt(
     query: bool = False,
 ) -> Attempt:
     return Attempt(
-        role=pair.rights.role,
+        role=pair.privileges.role,
         settings=settings_of(context, pair.me.identity),
         setup=setup,
         statement=statement,
@@ -85,122 +77,125 @@ def _attempt(
     )
 
 
-def _grant(pair: Pair) -> str:
-    return grant_of(pair.subject, pair.rights)
-
-
-def _may_read(pair: Pair) -> bool:
-    return pair.rights.select or pair.rights.select_some
-
-
-def _readings(pair: Pair, other: Sample) -> Iterator[tuple[str, str]]:
-    if not _may_read(pair):
+def _reads(pair: IdentityPair, others: OwnedRows) -> Iterator[tuple[str, str]]:
+    """Read the rows of the other, and any row that does not carry the own identity."""
+    if not pair.privileges.may_read:
         return
-    name = pair.subject.object
-    yield "see", f"SELECT pg_catalog.count(*) FROM {name} WHERE {at_rows(other.rows)}"
-    if pair.identities.own:
-        foreign = belonging(pair.identities, pair.me.identity, "IS DISTINCT FROM")
+    name = pair.table.object
+    yield "see", f"SELECT pg_catalog.count(*) FROM {name} WHERE {rows_condition(others.rows)}"
+    if pair.identities.identity_columns:
+        foreign = identity_condition(pair.identities, pair.me.identity, "IS DISTINCT FROM")
         yield (
             "see foreign",
             f"SELECT pg_catalog.count(*) FROM (SELECT FROM {name} WHERE {foreign} LIMIT 1) AS s",
         )
 
 
-def _lost(
-    context: Sequence[str], pair: Pair, me: Sample, other: Sample
+def _reads_without_identity(
+    context: Sequence[str], pair: IdentityPair, mine: OwnedRows, others: OwnedRows
 ) -> Iterator[tuple[str, Attempt]]:
-    """Rows that are known to be there, read by a session that acts for nobody."""
-    if not _may_read(pair):
+    """Read rows that are known to be there, in a session that acts for nobody."""
+    if not pair.privileges.may_read:
         return
-    rows = at_rows((*me.rows, *other.rows))
-    for name, value in LOST.items():
+    rows = rows_condition((*mine.rows, *others.rows))
+    for name, value in LOST_CONTEXT.items():
         yield (
             name,
             Attempt(
-                role=pair.rights.role,
+                role=pair.privileges.role,
                 settings=tuple((setting, value) for setting in context),
-                setup=_grant(pair),
-                statement=f"SELECT pg_catalog.count(*) FROM {pair.subject.object} WHERE {rows}",
+                setup=grant_select(pair.table, pair.privileges),
+                statement=f"SELECT pg_catalog.count(*) FROM {pair.table.object} WHERE {rows}",
             ),
         )
 
 
-def _open(subject: Subject, rights: Rights) -> str:
-    """A row that is named in WHERE must pass the policies for SELECT too. With these out of the
-    way, what is left are the policies for the command itself: the ones that a statement without
-    WHERE meets. https://www.postgresql.org/docs/16/sql-createpolicy.html"""
+def _lift_read_policies(table: ProtectedTable, privileges: RolePrivileges) -> str:
+    """A set-up that leaves the policies for the command itself as the only ones.
+
+    An UPDATE or DELETE whose WHERE names columns needs its rows to pass the policies for SELECT as
+    well; one without WHERE does not, and meets only its own policies.
+    https://www.postgresql.org/docs/16/sql-createpolicy.html
+    """
     return (
-        f"{subject.bare}{grant_of(subject, rights)} CREATE POLICY hk_open ON {subject.object}"
-        f" FOR SELECT TO {quoted(rights.role)} USING (true);"
+        f"{table.no_force}{grant_select(table, privileges)} CREATE POLICY hk_open"
+        f" ON {table.object} FOR SELECT TO {in_quotes(privileges.role)} USING (true);"
     )
 
 
-def _harmless_column(pair: Pair) -> str:
-    """A column that the role may update and that no policy looks at, or else any."""
+def _harmless_assignment(pair: IdentityPair) -> str:
+    """A column that may be set to itself: one that no policy looks at, or else any."""
     columns = [
         column
-        for column in pair.subject.columns
-        if column.updatable and column.name in pair.rights.update
+        for column in pair.table.columns
+        if column.updatable and column.name in pair.privileges.update
     ]
-    columns.sort(key=lambda column: column.name in pair.identities.bearing)
+    columns.sort(key=lambda column: column.name in pair.identities.policy_columns)
     return columns[0].quoted if columns else ""
 
 
-def _insert(pair: Pair, other: Sample) -> str:
-    """The other's row once more, with what the table fills in by itself left to it."""
-    bearing = pair.identities.bearing
-    if not bearing or not set(bearing) <= pair.rights.insert:
+def _insertable(pair: IdentityPair) -> list[Column]:
+    return [
+        column
+        for column in pair.table.columns
+        if column.writable and column.name in pair.privileges.insert
+    ]
+
+
+def _insert_as_other(pair: IdentityPair, others: OwnedRows) -> str:
+    """The other's row once more; columns that fill themselves are left to the table."""
+    named = pair.identities.policy_columns
+    if not named or not set(named) <= pair.privileges.insert:
         return ""
     columns = [
-        column
-        for column in pair.subject.columns
-        if column.writable
-        and column.name in pair.rights.insert
-        and (not column.filled or column.name in bearing)
+        column for column in _insertable(pair) if not column.has_default or column.name in named
     ]
-    names = ", ".join(column.quoted for column in columns)
-    values = ", ".join(literal(other.values[column.name]) for column in columns)
-    return f"INSERT INTO {pair.subject.object} ({names}) OVERRIDING SYSTEM VALUE VALUES ({values})"
+    return _insert(pair.table, columns, [others.values[column.name] for column in columns])
 
 
-def _conflicts(pair: Pair, me: Sample, other: Sample, change: str) -> Iterator[str]:
-    """Its own row once more, with the key of the other's row: keys without an identity column."""
-    identity = {column for column, _ in pair.identities.own}
-    columns = [
-        column
-        for column in pair.subject.columns
-        if column.writable and column.name in pair.rights.insert
-    ]
-    if not change or not identity or not pair.rights.select:
+def _take_over(
+    pair: IdentityPair, mine: OwnedRows, others: OwnedRows, assignment: str
+) -> Iterator[str]:
+    """The own row once more with the key of the other's, ON CONFLICT DO UPDATE: for each unique
+    key without an identity column."""
+    identity = {column for column, _ in pair.identities.identity_columns}
+    columns = _insertable(pair)
+    if not assignment or not identity or not pair.privileges.select:
         return
-    for key in pair.subject.keys:
+    for key in pair.table.keys:
         if set(key) & identity or not set(key) <= {column.name for column in columns}:
             continue
-        names = ", ".join(column.quoted for column in columns)
-        values = ", ".join(
-            literal((other if column.name in key else me).values[column.name]) for column in columns
-        )
-        target = ", ".join(quoted(name) for name in key)
+        values = [
+            (others if column.name in key else mine).values[column.name] for column in columns
+        ]
+        target = ", ".join(in_quotes(name) for name in key)
         yield (
-            f"INSERT INTO {pair.subject.object} ({names}) OVERRIDING SYSTEM VALUE"
-            f" VALUES ({values}) ON CONFLICT ({target}) DO UPDATE SET {change} = excluded.{change}"
+            f"{_insert(pair.table, columns, values)}"
+            f" ON CONFLICT ({target}) DO UPDATE SET {assignment} = excluded.{assignment}"
         )
 
 
-def _move(pair: Pair, me: Sample, other: Sample) -> str:
-    """One row of its own, with the columns that policies look at set to the other's."""
-    names = [column for column, _ in pair.identities.own] or list(pair.identities.bearing)
+def _insert(table: ProtectedTable, columns: Sequence[Column], values: Sequence[str | None]) -> str:
+    names = ", ".join(column.quoted for column in columns)
+    literals = ", ".join(literal(value) for value in values)
+    return f"INSERT INTO {table.object} ({names}) OVERRIDING SYSTEM VALUE VALUES ({literals})"
+
+
+def _move_to_other(pair: IdentityPair, mine: OwnedRows, others: OwnedRows) -> str:
+    """One row of its own, with the columns that policies look at set to the other's values."""
+    names = [column for column, _ in pair.identities.identity_columns]
+    names = names or list(pair.identities.policy_columns)
     columns = [
         column
-        for column in pair.subject.columns
+        for column in pair.table.columns
         if column.name in names
         and column.updatable
-        and column.name in pair.rights.update
-        and me.values[column.name] != other.values[column.name]
+        and column.name in pair.privileges.update
+        and mine.values[column.name] != others.values[column.name]
     ]
     if not columns:
         return ""
     changes = ", ".join(
-        f"{column.quoted} = {literal(other.values[column.name])}" for column in columns
+        f"{column.quoted} = {literal(others.values[column.name])}" for column in columns
     )
-    return f"UPDATE {pair.subject.object} SET {changes} WHERE {at_rows(me.rows[:1])}"
+    return f"UPDATE {pair.table.object} SET {changes} WHERE {rows_condition(mine.rows[:1])}"

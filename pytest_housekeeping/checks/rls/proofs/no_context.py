@@ -1,16 +1,34 @@
-"""Without context no row is read: proved by reading as each untrusted role, and by the planner."""
+"""Without a context no row can be read, inserted, changed or deleted: proved for each role.
+
+Why this is sound: the session is tried in both states in which a setting carries nobody's identity,
+never set and '' (https://www.postgresql.org/docs/16/functions-admin.html). Reading as the role
+finds leaks in the rows that are there; it shows nothing about an empty table. So only the planner's
+proof counts that no row of any kind passes (see ``planner.prove``), or, where a condition calls
+functions of the project, that rows are there and none is seen.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_housekeeping.checks.rls.expressions.context_only import read_purity
-from pytest_housekeeping.checks.rls.expressions.rewrite import settings_in
-from pytest_housekeeping.checks.rls.findings import Book, chosen_of, open_book, read_any, verdict_of
-from pytest_housekeeping.checks.rls.planner.no_context import Openness, judge_openness
-from pytest_housekeeping.checks.rls.proofs.unset_setting import context_absent
-from pytest_housekeeping.checks.rls.tables import Rights, Subject, read_subjects, read_touched
+from pytest_housekeeping.checks.rls.expressions.constants import Settings
+from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly, read_context_only
+from pytest_housekeeping.checks.rls.expressions.names import settings_in
+from pytest_housekeeping.checks.rls.findings import (
+    FindingCollector,
+    chosen_tables,
+    collector_for,
+    read_any_row,
+)
+from pytest_housekeeping.checks.rls.planner.exposure import Exposure, find_exposures
+from pytest_housekeeping.checks.rls.proofs.unset_setting import settings_never_set
+from pytest_housekeeping.checks.rls.tables import (
+    ProtectedTable,
+    RolePrivileges,
+    read_locked_tables,
+    read_tables,
+)
 from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult, attempt_all
 from pytest_housekeeping.checks.rules.scope import RuleScope
 from pytest_housekeeping.declarations.rls import RlsContract
@@ -20,6 +38,30 @@ from pytest_housekeeping.postgres.connection import Connection
 
 # What our own statement would raise if it were wrong: it says nothing about a policy.
 _OUR_FAULT = ("42601", "42P01", "42703")
+
+_FIX_UNDECIDED = (
+    "compare a column with nullif(current_setting('<the setting>', true), '') in every alternative;"
+    " a function of your own that rows must decide about is decided by seed rows"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Observation:
+    """One role on one table in one state of the context: what reading and the planner say."""
+
+    state: str
+    result: AttemptResult
+    exposure: Exposure
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Case:
+    """One role on one table. ``has_rows`` is None where nobody has looked whether it has any."""
+
+    table: ProtectedTable
+    privileges: RolePrivileges
+    has_rows: bool | None
+    observations: tuple[_Observation, ...]
 
 
 def prove_no_context(
@@ -31,145 +73,147 @@ def prove_no_context(
     only: str = "",
     without: frozenset[str] = frozenset(),
 ) -> Verdict:
-    """Without context an untrusted role reads no row, or is told an error.
+    """Without a context an untrusted role reaches no row, or is told an error.
 
-    Tried with the settings absent and with ``''``. An empty table shows nothing by reading; the
-    planner proves for rows of any kind that none passes the policies, or finds one that does.
+    Tried with the settings never set, and with ''. Raises RuleBroken when the migrator cannot act
+    as a role.
     """
-    subjects = chosen_of(read_subjects(connection, scope), only, without)
-    book = open_book(rule, scope)
-    pairs = [(subject, rights) for subject in subjects for rights in subject.rights]
-    purity = read_purity(connection)
-    texts = [text for subject in subjects for text in subject.expressions]
-    context = tuple(dict.fromkeys((*contract.context, *settings_in(texts, purity))))
-    with context_absent(connection, context, scope) as unproved:
-        absent = read_any(connection, pairs, ())
-        now = {each.object: each for each in read_subjects(connection, scope)}
-        rewritten = [(now[subject.object], rights) for subject, rights in pairs]
-        open_absent = judge_openness(connection, purity, rewritten, (), "absent")
-    settings = tuple((name, "") for name in context)
-    empty = read_any(connection, pairs, settings)
-    open_empty = judge_openness(connection, purity, pairs, settings, "''")
-    touched = read_touched(connection) if scope.avoid_locks else frozenset()
-    opaque = {
-        subject.object
-        for (subject, _), *states in zip(pairs, open_absent, open_empty, strict=True)
-        if any(state.silent and state.opaque for state in states)
-    }
-    looked = [
-        subject
-        for subject in subjects
-        if not scope.avoid_locks or subject.object in touched | opaque
-    ]
-    filled = _filled(connection, subjects, looked)
-    for number, (subject, rights) in enumerate(pairs):
+    tables = chosen_tables(read_tables(connection, scope), only, without)
+    collector = collector_for(rule, scope)
+    pairs = [(table, privileges) for table in tables for privileges in table.privileges]
+    context_only = read_context_only(connection)
+    texts = [text for table in tables for text in table.expressions]
+    context = tuple(dict.fromkeys((*contract.context, *settings_in(texts, context_only))))
+    with settings_never_set(connection, context, scope) as not_rewritten:
+        now = {table.object: table for table in read_tables(connection, scope)}
+        rewritten = [(now[table.object], privileges) for table, privileges in pairs]
+        absent = _observe(connection, context_only, rewritten, (), "absent")
+    empty = _observe(connection, context_only, pairs, tuple((name, "") for name in context), "''")
+    readable = _readable_tables(connection, scope, tables, pairs, [*absent, *empty])
+    has_rows = _has_rows(connection, readable)
+    for (table, privileges), *observations in zip(pairs, absent, empty, strict=True):
         case = _Case(
-            subject=subject,
-            rights=rights,
-            filled=filled[subject.object],
-            answers=(absent[number], empty[number]),
-            openness=(open_absent[number], open_empty[number]),
+            table=table,
+            privileges=privileges,
+            has_rows=has_rows.get(table.object),
+            observations=tuple(observations),
         )
-        _judge_context(book, case)
-    book.findings += [
-        Finding(
-            rule=rule.id,
-            level=Level.WARNING,
-            object=name,
-            detail="a setting that was never set could not be tried here: another role owns it",
-            fix="make the migrator its owner, or a member of its owner",
-        )
-        for name in unproved
+        _judge(collector, case)
+    collector.findings += [_untried(rule, name) for name in not_rewritten]
+    return collector.verdict(tables)
+
+
+def _observe(
+    connection: Connection,
+    context_only: ContextOnly,
+    pairs: Sequence[tuple[ProtectedTable, RolePrivileges]],
+    settings: Settings,
+    state: str,
+) -> list[_Observation]:
+    results = read_any_row(connection, pairs, settings)
+    exposures = find_exposures(connection, context_only, pairs, settings, state)
+    return [
+        _Observation(state=state, result=result, exposure=exposure)
+        for result, exposure in zip(results, exposures, strict=True)
     ]
-    return verdict_of(book, subjects)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Case:
-    """One role on one table: what reading said, and what the planner says, '' after absent."""
+def _readable_tables(
+    connection: Connection,
+    scope: RuleScope,
+    tables: Sequence[ProtectedTable],
+    pairs: Sequence[tuple[ProtectedTable, RolePrivileges]],
+    observations: Sequence[_Observation],
+) -> list[ProtectedTable]:
+    """The tables that may be read past their policies, which can lock them.
 
-    subject: Subject
-    rights: Rights
-    filled: bool | None
-    answers: tuple[AttemptResult, AttemptResult]
-    openness: tuple[Openness, Openness]
+    Where locks are to be avoided, these are the ones that are locked already, and the ones that
+    only their rows can decide.
+    """
+    if not scope.avoid_locks:
+        return list(tables)
+    locked = read_locked_tables(connection)
+    rows_decide = {
+        table.object
+        for (table, _), observation in zip([*pairs, *pairs], observations, strict=True)
+        if observation.exposure.undecided and observation.exposure.depends_on_functions
+    }
+    return [table for table in tables if table.object in locked | rows_decide]
 
 
-def _judge_context(book: Book, case: _Case) -> None:
-    subject, rights = case.subject, case.rights
-    words = []
-    for state, answer in zip(("absent", "''"), case.answers, strict=True):
-        if answer.value:
-            book.leak(subject, f"{rights.role} reads rows while the context is {state}")
-            return
-        if answer.sqlstate in _OUR_FAULT:
-            book.undecided(
-                subject, f"{rights.role}: reading failed: {answer}", "repair its policies"
+def _has_rows(connection: Connection, tables: Sequence[ProtectedTable]) -> dict[str, bool]:
+    """Whether each table has any row, read past the policies; only those that the migrator owns."""
+    owned = [table for table in tables if table.owned]
+    results = attempt_all(
+        connection,
+        [
+            Attempt(setup=table.no_force, statement=f"SELECT EXISTS (SELECT FROM {table.object})")
+            for table in owned
+        ],
+    )
+    return {table.object: bool(result.value) for table, result in zip(owned, results, strict=True)}
+
+
+def _judge(collector: FindingCollector, case: _Case) -> None:
+    table, privileges = case.table, case.privileges
+    seen = []
+    for each in case.observations:
+        if each.result.value:
+            collector.add_leak(
+                table, f"{privileges.role} reads rows while the context is {each.state}"
             )
             return
-        words.append(f"{state}: {answer.sqlstate or 'no row'}")
-    if not rights.any and all(answer.refused for answer in case.answers):
-        book.show(subject, rights, "no privilege, 42501")
-    elif not _planned(book, case, words):
-        return
-    elif not (rights.select or rights.select_some):
-        book.show(subject, rights, f"it may not read; {_proved(case)}")
-    elif rights.policy is False and subject.row_security:
-        book.show(subject, rights, f"no policy lets it read: {', '.join(words)}; {_proved(case)}")
-    elif case.filled:
-        book.show(subject, rights, f"{', '.join(words)}; {_proved(case)}")
-    else:
-        book.show(subject, rights, f"no row to try it on; {_proved(case)}")
+        if each.result.sqlstate in _OUR_FAULT:
+            reason = f"{privileges.role}: reading failed: {each.result}"
+            collector.add_undecided(table, reason, "repair its policies")
+            return
+        seen.append(f"{each.state}: {each.result.sqlstate or 'no row'}")
+    what_was_seen = ", ".join(seen)
+    if not privileges.any and all(each.result.refused for each in case.observations):
+        collector.add_evidence(table, privileges.role, "no privilege, 42501")
+    elif _planner_closes(collector, case, what_was_seen):
+        collector.add_evidence(table, privileges.role, _evidence(case, what_was_seen))
 
 
-def _proved(case: _Case) -> str:
-    """An error is no row: it is said which one."""
-    raised = [
-        f"{state}: {each.raised.split()[0]}"
-        for state, each in zip(("absent", "''"), case.openness, strict=True)
-        if each.raised
-    ]
-    return "the planner: no row passes its policies" + (f" ({', '.join(raised)})" * bool(raised))
-
-
-def _planned(book: Book, case: _Case, words: Sequence[str]) -> bool:
-    """Whether the planner has proved the table closed; what it has not, is said."""
-    subject, rights = case.subject, case.rights
-    for each in case.openness:
-        if each.leak:
-            book.leak(subject, each.leak)
-            return False
-    silent = [each for each in case.openness if each.silent]
-    if not silent:
+def _planner_closes(collector: FindingCollector, case: _Case, what_was_seen: str) -> bool:
+    """Whether the planner has proved the table closed; what it has not is a finding or evidence."""
+    exposures = [each.exposure for each in case.observations]
+    leak = next((each.leak for each in exposures if each.leak), "")
+    if leak:
+        collector.add_leak(case.table, leak)
+        return False
+    undecided = [each for each in exposures if each.undecided]
+    if not undecided:
         return True
-    if case.filled and all(each.opaque for each in silent):
-        book.show(
-            subject, rights, f"{', '.join(words)}; the planner is not told: {silent[0].silent}"
-        )
+    first = undecided[0].undecided
+    if case.has_rows and all(each.depends_on_functions for each in undecided):
+        text = f"{what_was_seen}; the planner is not told: {first}"
+        collector.add_evidence(case.table, case.privileges.role, text)
     else:
-        book.undecided(subject, " ".join(silent[0].silent.split()), _DECIDES)
+        collector.add_undecided(case.table, " ".join(first.split()), _FIX_UNDECIDED)
     return False
 
 
-_DECIDES = (
-    "compare a column with nullif(current_setting('<the setting>', true), '') in every alternative;"
-    " a function of your own that rows must decide about is decided by seed rows"
-)
+def _evidence(case: _Case, what_was_seen: str) -> str:
+    raised = [
+        f"{each.state}: {each.exposure.raised.split()[0]}"
+        for each in case.observations
+        if each.exposure.raised
+    ]
+    proof = "the planner: no row passes its policies"
+    proof += f" ({', '.join(raised)})" if raised else ""
+    if not case.privileges.may_read:
+        return f"it may not read; {proof}"
+    if not case.privileges.read_policy and case.table.row_security:
+        return f"no policy lets it read: {what_was_seen}; {proof}"
+    return f"{what_was_seen if case.has_rows else 'no row to try it on'}; {proof}"
 
 
-def _filled(
-    connection: Connection, subjects: Sequence[Subject], looked: Sequence[Subject]
-) -> dict[str, bool | None]:
-    """Whether there is a row to be seen, as the owner sees it; None: it was not looked at."""
-    owned = [subject for subject in looked if subject.owned]
-    answers = attempt_all(
-        connection,
-        [
-            Attempt(setup=subject.bare, statement=f"SELECT EXISTS (SELECT FROM {subject.object})")
-            for subject in owned
-        ],
+def _untried(rule: Rule, name: str) -> Finding:
+    return Finding(
+        rule=rule.id,
+        level=Level.WARNING,
+        object=name,
+        detail="a setting that was never set could not be tried here: another role owns it",
+        fix="make the migrator its owner, or a member of its owner",
     )
-    found: dict[str, bool | None] = {subject.object: None for subject in subjects}
-    for subject, answer in zip(owned, answers, strict=True):
-        found[subject.object] = bool(answer.value)
-    return found

@@ -1,4 +1,10 @@
-"""Make a setting absent again: PostgreSQL forgets no custom setting until the session ends."""
+"""Settings as if they had never been set: PostgreSQL forgets none until the session ends.
+
+Once set, a custom setting reads '' for the rest of the session, also after RESET and after the
+transaction that set it is rolled back, and never NULL again. So where a setting of the context has
+been set already, the policies and functions that name it are made to name one that never was, in a
+savepoint that is rolled back. https://www.postgresql.org/docs/16/functions-admin.html
+"""
 
 from __future__ import annotations
 
@@ -15,15 +21,12 @@ from pytest_housekeeping.postgres.connection import Connection, rolled_back
 
 
 @contextmanager
-def context_absent(
+def settings_never_set(
     connection: Connection, context: Sequence[str], scope: RuleScope
 ) -> Iterator[tuple[str, ...]]:
     """Inside, no setting of the context has ever been set, as far as policies can tell.
 
-    Once set, a custom setting reads '' for the rest of the session, never NULL again:
-    https://www.postgresql.org/docs/16/functions-admin.html. So where one has been set already,
-    the policies and functions that name it are made to name one that never was; all of it is
-    rolled back. Yields what could not be rewritten: it still reads ''.
+    Yields the policies and functions that could not be rewritten: for them it still reads ''.
     """
     row = run_readonly(
         connection,
@@ -34,31 +37,30 @@ def context_absent(
         .format(sql.Literal(list(context)))
         .as_bytes(connection),
     )
-    used: list[str] = row[0]
+    already_set: list[str] = row[0]
     with rolled_back(connection):
-        yield tuple(_rewrite(connection, used, scope)) if used else ()
+        yield tuple(_rewrite(connection, already_set, scope)) if already_set else ()
 
 
-def _rewrite(connection: Connection, used: Sequence[str], scope: RuleScope) -> Iterator[str]:
-    names = re.compile("|".join(f"'{re.escape(name)}'" for name in used), re.IGNORECASE)
-    text = scoped_query(connection, scope, _QUERY)
-    (items,) = run_readonly(
-        connection,
-        text.replace(b"%names%", sql.Literal([f"%{name}%" for name in used]).as_bytes(connection)),
-    )
+def _rewrite(connection: Connection, already_set: Sequence[str], scope: RuleScope) -> Iterator[str]:
+    """Rewrite what names one of the settings; yields what could not be, by its name."""
+    names = re.compile("|".join(f"'{re.escape(name)}'" for name in already_set), re.IGNORECASE)
+    patterns = sql.Literal([f"%{name}%" for name in already_set]).as_bytes(connection)
+    text = scoped_query(connection, scope, _QUERY).replace(b"%names%", patterns)
+    (items,) = run_readonly(connection, text)
     for item in items:
         statement = _statement(item, names)
         if not statement:
             continue
         try:
-            with connection_savepoint(connection):
+            with _savepoint(connection):
                 connection.execute(statement.encode())
         except psycopg.Error:
             yield item["object"]
 
 
 @contextmanager
-def connection_savepoint(connection: Connection) -> Iterator[None]:
+def _savepoint(connection: Connection) -> Iterator[None]:
     """A savepoint that is kept, unless an error leaves it."""
     connection.execute("SAVEPOINT hk_rewrite")
     try:
@@ -71,18 +73,22 @@ def connection_savepoint(connection: Connection) -> Iterator[None]:
 
 
 def _statement(item: dict[str, Any], names: re.Pattern[str]) -> str:
+    """The statement that makes a function or policy name another setting, '' if there is nothing
+    to change."""
+
     def never_set(match: re.Match[str]) -> str:
-        return f"'hk_absent.{re.sub(r'[^a-z0-9_]', '_', match[0].strip(chr(39)).lower())}'"
+        name = re.sub(r"[^a-z0-9_]", "_", match[0].strip("'").lower())
+        return f"'hk_absent.{name}'"
 
     if item["definition"]:
         changed = names.sub(never_set, item["definition"])
         return changed if changed != item["definition"] else ""
-    parts = [
+    clauses = [
         f"{word} ({names.sub(never_set, item[key])})"
         for word, key in (("USING", "using"), ("WITH CHECK", "check"))
         if item[key] and names.search(item[key])
     ]
-    return f"ALTER POLICY {item['object']} {' '.join(parts)}" if parts else ""
+    return f"ALTER POLICY {item['object']} {' '.join(clauses)}" if clauses else ""
 
 
 _QUERY = """,

@@ -1,9 +1,16 @@
-"""Rows made up for two identities, laid in a savepoint: proofs by doing that need no data.
+"""Rows made up for two identities and inserted in a savepoint: proofs by doing then need no data.
 
-A row is inserted as an untrusted role that may, acting for its identity: the weakest lock that an
-INSERT can take, and triggers fire as they do in use. Only where no role gets it in does the owner
-insert it, past the policies: ALTER TABLE ... NO FORCE is an ACCESS EXCLUSIVE lock, held until the
-savepoint is rolled back.
+Why they may stand for real data: a leak that they show is real, for the statement has run as the
+role. That none is seen holds for rows like these: accepted by all constraints and triggers of the
+table, and carrying each of two identities in the columns that the policies compare. They are never
+committed, and their locks end with the savepoint:
+https://www.postgresql.org/docs/16/sql-rollback-to.html,
+https://www.postgresql.org/docs/16/explicit-locking.html
+
+A row is inserted by an untrusted role that may, acting for its identity: the weakest lock that an
+INSERT can take, and triggers fire as they do in use. Only where no role gets it in does the
+migrator insert it, past the policies: ALTER TABLE ... NO FORCE is an ACCESS EXCLUSIVE lock, held
+until the savepoint is rolled back.
 """
 
 from __future__ import annotations
@@ -16,21 +23,26 @@ from typing import Any
 
 from psycopg import sql
 
-from pytest_housekeeping.checks.rls.identities.identities import Identities, Identity
-from pytest_housekeeping.checks.rls.identities.visible_rows import literal
+from pytest_housekeeping.checks.rls.identities.identities import (
+    Identity,
+    TableIdentities,
+    settings_of,
+)
+from pytest_housekeeping.checks.rls.literals import literal
 from pytest_housekeeping.checks.rls.rows.constraint_values import NoRow
-from pytest_housekeeping.checks.rls.rows.made_up_identities import invent
-from pytest_housekeeping.checks.rls.rows.rows import Made, RowMaker
-from pytest_housekeeping.checks.rls.tables import Subject
+from pytest_housekeeping.checks.rls.rows.made_up_identities import make_up_identities
+from pytest_housekeeping.checks.rls.rows.row_maker import MadeUpRow, RowMaker
+from pytest_housekeeping.checks.rls.tables import ProtectedTable
 from pytest_housekeeping.checks.rules.attempts import run_block
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
+from pytest_housekeeping.sql.identifiers import in_quotes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Canaries:
-    """Whom to act for on each table that has a row for both, and why others have none."""
+    """Whom to act for on each table, and why a table has no row for both identities."""
 
-    identities: Mapping[str, Identities]
+    identities: Mapping[str, TableIdentities]
     reasons: Mapping[str, str]
 
 
@@ -38,97 +50,88 @@ class Canaries:
 def canaries(
     connection: Connection,
     context: Sequence[str],
-    known: Sequence[Subject],
-    chosen: Sequence[Subject],
+    known: Sequence[ProtectedTable],
+    chosen: Sequence[ProtectedTable],
 ) -> Iterator[Canaries]:
-    """Inside, each chosen table holds a row for each of two made up identities, if possible."""
-    invention = invent(connection, context, known, chosen)
+    """Inside, each chosen table holds a row for each of two made-up identities, where possible."""
+    made_up = make_up_identities(connection, context, known, chosen)
     maker = RowMaker(
         connection=connection,
-        shapes=invention.shapes,
-        carried=invention.carried,
-        joins=invention.joins,
+        shapes=made_up.shapes,
+        carried=made_up.carried,
+        joins=made_up.joins,
     )
     reasons: dict[str, str] = {}
-    for subject in chosen:
-        if not invention.identities[subject.object].candidates:
-            reasons[subject.object] = "its policies compare no column with the context"
+    for table in chosen:
+        if not made_up.by_table[table.object].candidates:
+            reasons[table.object] = "its policies compare no column with the context"
             continue
         try:
             for who in (0, 1):
-                maker.make(subject.object, who)
+                maker.make(table.object, who)
         except NoRow as error:
-            reasons[subject.object] = str(error)
-    with planted(connection, context, known, maker.rows, invention.everything) as refused:
+            reasons[table.object] = str(error)
+    with rolled_back(connection):
+        refused = _insert(connection, context, known, maker.rows, made_up.settings)
         for (name, _), reason in refused.items():
             reasons.setdefault(name, f"the row was not taken in: {reason}")
-        yield Canaries(identities=invention.identities, reasons=reasons)
-
-
-@contextmanager
-def planted(
-    connection: Connection,
-    context: Sequence[str],
-    subjects: Sequence[Subject],
-    rows: Sequence[Made],
-    identities: Sequence[Identity],
-) -> Iterator[Mapping[tuple[str, int], str]]:
-    """Inside, the rows stand in their tables. Yields why a table's row could not be inserted."""
-    with rolled_back(connection):
-        yield _insert(connection, context, subjects, rows, identities) if rows else {}
+        yield Canaries(identities=made_up.by_table, reasons=reasons)
 
 
 def _insert(
     connection: Connection,
     context: Sequence[str],
-    subjects: Sequence[Subject],
-    rows: Sequence[Made],
+    known: Sequence[ProtectedTable],
+    rows: Sequence[MadeUpRow],
     identities: Sequence[Identity],
 ) -> dict[tuple[str, int], str]:
-    known = {subject.object: subject for subject in subjects}
-    requests = []
-    for row in rows:
-        given = dict(identities[row.who])
-        requests.append(
-            {
-                "settings": [[name, given.get(name, "")] for name in context],
-                "roles": _roles(known.get(row.shape.object), row),
-                "before": row.shape.bare,
-                "after": row.shape.bare.replace(" NO FORCE ", " FORCE "),
-                "statement": _statement(row),
-            }
-        )
+    """Insert the rows. Returns why one could not be inserted, by its table and identity."""
+    if not rows:
+        return {}
+    tables = {table.object: table for table in known}
+    requests = [
+        {
+            "settings": settings_of(context, identities[row.who]),
+            "roles": _inserting_roles(tables.get(row.shape.object), row),
+            "before": row.shape.no_force,
+            "after": row.shape.no_force.replace(" NO FORCE ", " FORCE "),
+            "statement": _insert_statement(row),
+        }
+        for row in rows
+    ]
+    # A deferred constraint would otherwise be checked at a COMMIT that never comes.
     connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
-    body = _BODY.replace("%request%", sql.Literal(json.dumps(requests)).as_string(connection))
-    answers: list[Any] = run_block(connection, body, keep=True)
+    body = _BLOCK.replace("%requests%", sql.Literal(json.dumps(requests)).as_string(connection))
+    reasons: list[Any] = run_block(connection, body, keep=True)
     return {
-        (row.shape.object, row.who): str(answer)
-        for row, answer in zip(rows, answers, strict=True)
-        if answer
+        (row.shape.object, row.who): str(reason)
+        for row, reason in zip(rows, reasons, strict=True)
+        if reason
     }
 
 
-def _roles(subject: Subject | None, row: Made) -> list[str]:
-    if subject is None:
+def _inserting_roles(table: ProtectedTable | None, row: MadeUpRow) -> list[str]:
+    """The untrusted roles that hold INSERT on all columns of the row."""
+    if table is None or not row.values:
         return []
     return [
-        rights.role for rights in subject.rights if row.values and set(row.values) <= rights.insert
+        privileges.role for privileges in table.privileges if set(row.values) <= privileges.insert
     ]
 
 
-def _statement(row: Made) -> str:
+def _insert_statement(row: MadeUpRow) -> str:
     if not row.values:
         return f"INSERT INTO {row.shape.object} DEFAULT VALUES"
-    names = ", ".join(sql.Identifier(name).as_string() for name in row.values)
+    names = ", ".join(in_quotes(name) for name in row.values)
     values = ", ".join(literal(value) for value in row.values.values())
     return f"INSERT INTO {row.shape.object} ({names}) OVERRIDING SYSTEM VALUE VALUES ({values})"
 
 
-_BODY = """
+_BLOCK = """
 DECLARE
     request jsonb;
     setting jsonb;
-    way text;
+    inserting_role text;
     done boolean;
     reason text;
     placed bigint;
@@ -136,20 +139,20 @@ DECLARE
     myself text := current_user;
 BEGIN
     PERFORM pg_catalog.set_config('row_security', 'on', true);
-    FOR request IN SELECT value FROM pg_catalog.jsonb_array_elements(%request%::jsonb) LOOP
+    FOR request IN SELECT value FROM pg_catalog.jsonb_array_elements(%requests%::jsonb) LOOP
         done := false; reason := NULL;
         FOR setting IN SELECT value FROM pg_catalog.jsonb_array_elements(request -> 'settings')
         LOOP
             PERFORM pg_catalog.set_config(setting ->> 0, setting ->> 1, true);
         END LOOP;
-        FOR way IN
+        FOR inserting_role IN
             SELECT value FROM pg_catalog.jsonb_array_elements_text(request -> 'roles')
             UNION ALL SELECT ''
         LOOP
             CONTINUE WHEN done;
             BEGIN
-                IF way <> '' THEN
-                    EXECUTE pg_catalog.format('SET LOCAL ROLE %I', way);
+                IF inserting_role <> '' THEN
+                    EXECUTE pg_catalog.format('SET LOCAL ROLE %I', inserting_role);
                 ELSIF request ->> 'before' <> '' THEN
                     EXECUTE request ->> 'before';
                 END IF;
@@ -159,7 +162,7 @@ BEGIN
                     RAISE EXCEPTION 'a trigger let the row vanish';
                 END IF;
                 EXECUTE pg_catalog.format('SET LOCAL ROLE %I', myself);
-                IF way = '' AND request ->> 'after' <> '' THEN
+                IF inserting_role = '' AND request ->> 'after' <> '' THEN
                     EXECUTE request ->> 'after';
                 END IF;
                 done := true;

@@ -1,4 +1,9 @@
-"""Values that satisfy a table's constraints: candidates are made here, PostgreSQL chooses."""
+"""Values that satisfy a table's constraints: candidates are made here, PostgreSQL chooses.
+
+No constraint is interpreted here. Those that tie the same columns together go into the WHERE of one
+query over all combinations of candidates, so whatever comes back satisfies them: a constraint holds
+where it is true or NULL, https://www.postgresql.org/docs/16/ddl-constraints.html
+"""
 
 from __future__ import annotations
 
@@ -7,16 +12,17 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from psycopg import sql
-
-from pytest_housekeeping.checks.rls.expressions.context_only import below
+from pytest_housekeeping.checks.rls.expressions.syntax_tree import below
+from pytest_housekeeping.checks.rls.literals import literal
 from pytest_housekeeping.checks.rls.rows.candidate_values import candidates_of
-from pytest_housekeeping.checks.rls.rows.table_shape import Field, Shape
+from pytest_housekeeping.checks.rls.rows.table_shape import ColumnShape, TableShape
 from pytest_housekeeping.checks.rules.attempts import Attempt, attempt_all
 from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.sql.identifiers import in_quotes
 
 _MOST_ROWS = 40_000
 _SOLUTIONS = 6
+# How a CHECK of a domain names the value.
 _VALUE = re.compile(r"\bVALUE\b")
 
 
@@ -34,54 +40,106 @@ class _Group:
 
 def solve(
     connection: Connection,
-    shape: Shape,
+    shape: TableShape,
     fixed: Mapping[str, str | None],
     wanted: Collection[str],
     turn: int,
     novel: Collection[str] = (),
 ) -> dict[str, str | None]:
-    """Values for the wanted columns and for all that a constraint ties to them; those of novel
-    columns are ones that no row is likely to have.
+    """The ``fixed`` values, with values for the wanted columns and for all that a constraint ties
+    to them.
 
-    ``turn`` chooses among the solutions, so that two rows differ. Raises NoRow.
+    Those of ``novel`` columns and of keys are ones that no row is likely to have. ``turn`` chooses
+    among the solutions, so that two rows differ. Raises NoRow.
     """
     keys = {column for key in shape.keys for column in key} | set(novel)
-    groups = [
-        group
-        for group in _groups(shape, [*wanted, *fixed])
-        if set(group.columns) - set(fixed) or group.conditions
-    ]
     values: dict[str, str | None] = dict(fixed)
-    hard = []
-    for group in groups:
+    constrained = []
+    for group in _groups(shape, [*wanted, *fixed]):
         if group.conditions:
-            hard.append(group)
+            constrained.append(group)
             continue
         for name in group.columns:
             if name not in fixed:
-                field = _field(shape, name)
-                choices = candidates_of(field, (), unique=name in keys)
+                choices = candidates_of(_column(shape, name), (), unique=name in keys)
                 values[name] = choices[turn % len(choices)] if choices else None
-    attempts = [Attempt(statement=_search(shape, group, fixed, keys, wanted)) for group in hard]
-    for group, answer in zip(hard, attempt_all(connection, attempts), strict=True):
-        if answer.sqlstate:
-            raise NoRow(f"constraints of {shape.object} could not be tried: {answer}")
-        if not answer.value:
+    attempts = [
+        Attempt(statement=_search(shape, group, fixed, keys, wanted)) for group in constrained
+    ]
+    for group, result in zip(constrained, attempt_all(connection, attempts), strict=True):
+        if result.sqlstate:
+            raise NoRow(f"constraints of {shape.object} could not be tried: {result}")
+        if not result.value:
             raise NoRow(f"no value was found that satisfies {' AND '.join(group.conditions)}")
-        solution = answer.value[turn % len(answer.value)]
+        solution = result.value[turn % len(result.value)]
         values.update(zip(group.columns, solution, strict=True))
     return values
 
 
-def _field(shape: Shape, name: str) -> Field:
-    field = shape.field(name)
-    if field is None:
-        raise NoRow(f"{shape.object} has no column {name}")
-    return field
+def columns_in(text: str, shape: TableShape) -> tuple[str, ...]:
+    """The columns of the table that an expression names. Raises NoRow where it does not parse."""
+    from pglast import ast, parse_sql
+    from pglast.parser import ParseError
+
+    names = {column.name for column in shape.columns}
+    try:
+        tree = parse_sql(f"SELECT WHERE {text}")
+    except ParseError:
+        raise NoRow(f"a constraint of {shape.object} is not read: {text}") from None
+    found: dict[str, None] = {}
+    for item in below(tree[0].stmt):
+        if isinstance(item, ast.ColumnRef):
+            last = getattr((item.fields or (None,))[-1], "sval", None)
+            if last in names:
+                found[str(last)] = None
+    return tuple(found)
 
 
-def _groups(shape: Shape, columns: Iterable[str]) -> list[_Group]:
-    """Connected columns, found by joining the ones that stand in one constraint."""
+def combinations_query(
+    relation: str,
+    columns: Sequence[ColumnShape],
+    choices: Mapping[str, Sequence[str]],
+    conditions: Sequence[str],
+    *,
+    most: int,
+) -> str:
+    """A query for combinations of values that meet all conditions, the likeliest first.
+
+    It returns them as one JSON array of arrays of texts. Columns and ``relation`` have the names
+    that the conditions know them by; ``choices`` are expressions.
+    """
+    sources = []
+    for number, column in enumerate(columns):
+        listed = ", ".join(
+            f"({place}, {expression})" for place, expression in enumerate(choices[column.name])
+        )
+        sources.append(f"(VALUES {listed}) AS hk_v{number} (hk_n{number}, {column.quoted})")
+    ranks = " + ".join(f"hk_n{number}" for number in range(len(columns)))
+    texts = ", ".join(f"s.{column.quoted}::text" for column in columns)
+    names = ", ".join(column.quoted for column in columns)
+    where = " AND ".join(f"(({text}) IS NOT FALSE)" for text in conditions) or "true"
+    return (
+        f"SELECT pg_catalog.jsonb_agg(ARRAY[{texts}]) FROM (SELECT {names} FROM"
+        f" (SELECT {names}, {ranks} AS hk_rank FROM {' CROSS JOIN '.join(sources)})"
+        f" AS {in_quotes(relation)} WHERE {where} ORDER BY hk_rank LIMIT {most}) AS s"
+    )
+
+
+def limited(choices: Mapping[str, Sequence[str]], most: int) -> dict[str, list[str]]:
+    """The choices, the longest ones cut until there are at most so many combinations."""
+    kept = {name: list(each) for name, each in choices.items()}
+    while prod(max(len(each), 1) for each in kept.values()) > most:
+        max(kept.values(), key=len).pop()
+    return kept
+
+
+def typed(column: ColumnShape, text: str | None) -> str:
+    """The value as an expression of the column's type, below any domain."""
+    return f"({literal(text)})::{column.base}"
+
+
+def _groups(shape: TableShape, columns: Iterable[str]) -> list[_Group]:
+    """The columns, and all that stand in a constraint, in groups that no constraint connects."""
     conditions = list(_conditions(shape))
     named = dict.fromkeys(columns)
     for _, touched in conditions:
@@ -101,100 +159,55 @@ def _groups(shape: Shape, columns: Iterable[str]) -> list[_Group]:
     ]
 
 
-def _conditions(shape: Shape) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _conditions(shape: TableShape) -> Iterator[tuple[str, tuple[str, ...]]]:
     """CHECK constraints of the table and of its domains, with the columns that they name."""
     for text in shape.checks:
         touched = columns_in(text, shape)
-        fields = [_field(shape, name) for name in touched]
-        if touched and not any(field.generated for field in fields):
+        columns = [_column(shape, name) for name in touched]
+        if touched and not any(column.generated for column in columns):
             yield text, touched
-    for field in shape.fields:
-        for text in field.checks:
-            quoted = field.quoted.replace("\\", "\\\\")
-            yield _VALUE.sub(quoted, text), (field.name,)
+    for column in shape.columns:
+        for text in column.checks:
+            quoted = column.quoted.replace("\\", "\\\\")
+            yield _VALUE.sub(quoted, text), (column.name,)
 
 
-def columns_in(text: str, shape: Shape) -> tuple[str, ...]:
-    """The columns of the table that an expression names."""
-    from pglast import ast, parse_sql
-    from pglast.parser import ParseError
-
-    names = {field.name for field in shape.fields}
-    try:
-        tree = parse_sql(f"SELECT WHERE {text}")
-    except ParseError:
-        raise NoRow(f"a constraint of {shape.object} is not read: {text}") from None
-    found: dict[str, None] = {}
-    for item in below(tree[0].stmt):
-        if isinstance(item, ast.ColumnRef):
-            last = getattr((item.fields or (None,))[-1], "sval", None)
-            if last in names:
-                found[str(last)] = None
-    return tuple(found)
+def _column(shape: TableShape, name: str) -> ColumnShape:
+    column = shape.column(name)
+    if column is None:
+        raise NoRow(f"{shape.object} has no column {name}")
+    return column
 
 
 def _search(
-    shape: Shape,
+    shape: TableShape,
     group: _Group,
     fixed: Mapping[str, str | None],
     keys: Collection[str],
     wanted: Collection[str],
 ) -> str:
-    """One query over all combinations of candidates, the likeliest first."""
+    columns = [_column(shape, name) for name in group.columns]
     choices = {
-        name: _choices(_field(shape, name), group.conditions, fixed, keys, wanted)
-        for name in group.columns
+        column.name: _choices(column, group.conditions, fixed, keys, wanted) for column in columns
     }
-    while prod(len(each) for each in choices.values()) > _MOST_ROWS:
-        longest = max(choices, key=lambda name: len(choices[name]))
-        choices[longest] = choices[longest][:-1]
-    fields = [_field(shape, name) for name in group.columns]
-    return chosen_rows(shape.name, fields, choices, group.conditions, _SOLUTIONS)
-
-
-def chosen_rows(
-    relation: str,
-    fields: Sequence[Field],
-    choices: Mapping[str, Sequence[str]],
-    conditions: Sequence[str],
-    most: int,
-) -> str:
-    """A query for combinations that meet all conditions, each an array of texts."""
-    sources = []
-    for number, field in enumerate(fields):
-        listed = ", ".join(
-            f"({place}, {expression})" for place, expression in enumerate(choices[field.name])
-        )
-        sources.append(f"(VALUES {listed}) AS hk_v{number} (hk_n{number}, {field.quoted})")
-    ranks = " + ".join(f"hk_n{number}" for number in range(len(fields)))
-    texts = ", ".join(f"s.{field.quoted}::text" for field in fields)
-    names = ", ".join(field.quoted for field in fields)
-    where = " AND ".join(f"(({text}) IS NOT FALSE)" for text in conditions) or "true"
-    alias = sql.Identifier(relation).as_string()
-    return (
-        f"SELECT pg_catalog.jsonb_agg(ARRAY[{texts}]) FROM (SELECT {names} FROM"
-        f" (SELECT {names}, {ranks} AS hk_rank FROM {' CROSS JOIN '.join(sources)}) AS {alias}"
-        f" WHERE {where} ORDER BY hk_rank LIMIT {most}) AS s"
+    return combinations_query(
+        shape.name, columns, limited(choices, _MOST_ROWS), group.conditions, most=_SOLUTIONS
     )
 
 
-def typed(field: Field, text: str | None) -> str:
-    return f"({sql.Literal(text).as_string().strip()})::{field.base}"
-
-
 def _choices(
-    field: Field,
+    column: ColumnShape,
     conditions: Sequence[str],
     fixed: Mapping[str, str | None],
     keys: Collection[str],
     wanted: Collection[str],
 ) -> list[str]:
-    if field.name in fixed:
-        return [typed(field, fixed[field.name])]
+    if column.name in fixed:
+        return [typed(column, fixed[column.name])]
     found = []
-    if field.default and field.name not in keys:
-        found.append(f"({field.default})::{field.base}")
-    if not field.required and field.name not in wanted:
-        found.append(typed(field, None))
-    texts = candidates_of(field, conditions, unique=field.name in keys)
-    return found + [typed(field, text) for text in texts]
+    if column.default and column.name not in keys:
+        found.append(f"({column.default})::{column.base}")
+    if not column.required and column.name not in wanted:
+        found.append(typed(column, None))
+    texts = candidates_of(column, conditions, unique=column.name in keys)
+    return found + [typed(column, text) for text in texts]

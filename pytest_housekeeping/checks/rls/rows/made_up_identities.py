@@ -4,125 +4,153 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
-from pytest_housekeeping.checks.rls.expressions.policies import Comparison, Reading, read_policies
-from pytest_housekeeping.checks.rls.identities.identities import (
-    Identities,
-    Identity,
-    attribute,
-    own_columns,
+from pytest_housekeeping.checks.rls.expressions.policies import (
+    ContextComparison,
+    PolicyReading,
+    read_policies,
 )
-from pytest_housekeeping.checks.rls.rows.candidate_values import narrowness
+from pytest_housekeeping.checks.rls.identities.identities import (
+    Identity,
+    TableIdentities,
+    identity_columns,
+    match_settings,
+)
 from pytest_housekeeping.checks.rls.rows.constraint_values import NoRow, columns_in, solve
-from pytest_housekeeping.checks.rls.rows.table_shape import Reference, Shape, read_shapes
-from pytest_housekeeping.checks.rls.tables import Subject
+from pytest_housekeeping.checks.rls.rows.table_shape import (
+    ParentReference,
+    TableShape,
+    read_shapes,
+)
+from pytest_housekeeping.checks.rls.rows.type_values import narrowness
+from pytest_housekeeping.checks.rls.tables import ProtectedTable
 from pytest_housekeeping.postgres.connection import Connection
 
-_Place = tuple[str, str]
+# Schema and table, or table and column.
+_Pair: TypeAlias = tuple[str, str]
+
+_TURNS = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Invention:
-    """What rows for two identities must carry.
+class MadeUpIdentities:
+    """What rows for the two identities must carry.
 
-    ``identities`` says whom to act for on each table, ``everything`` holds all settings of each
-    of the two; ``carried`` the values of the columns, ``joins`` what must exist beside a row.
+    ``by_table`` says whom to act for on each table, ``settings`` holds all settings of each of the
+    two; ``carried`` the values of the columns, by table and column, ``joins`` the rows of other
+    tables that must exist beside a row of a table.
     """
 
-    shapes: Mapping[str, Shape]
-    identities: Mapping[str, Identities]
-    everything: tuple[Identity, Identity]
-    carried: tuple[Mapping[_Place, str], Mapping[_Place, str]]
-    joins: Mapping[str, Sequence[Reference]]
+    shapes: Mapping[str, TableShape]
+    by_table: Mapping[str, TableIdentities]
+    settings: tuple[Identity, Identity]
+    carried: tuple[Mapping[_Pair, str], Mapping[_Pair, str]]
+    joins: Mapping[str, Sequence[ParentReference]]
 
 
-def invent(
+def make_up_identities(
     connection: Connection,
     context: Sequence[str],
-    known: Sequence[Subject],
-    chosen: Sequence[Subject],
-) -> Invention:
-    """Make up values for every setting of the context that a policy compares with a column."""
-    readings = {subject.object: read_policies(subject) for subject in known}
+    known: Sequence[ProtectedTable],
+    chosen: Sequence[ProtectedTable],
+) -> MadeUpIdentities:
+    """Two values for every setting of the context that a policy compares with a column.
+
+    ``known`` are all protected tables, whose policies are read; ``chosen`` those to act on.
+    """
+    readings = {table.object: read_policies(table) for table in known}
     compared = list(
         dict.fromkeys(item for reading in readings.values() for item in reading.comparisons)
     )
-    places = [(item.schema, item.table) for item in compared]
-    places += [
-        relation
-        for reading in readings.values()
-        for link in reading.links
-        for relation, _ in (link.one, link.other)
-    ]
-    places += [(subject.schema, subject.name) for subject in chosen]
-    shapes = read_shapes(connection, list(dict.fromkeys(places)))
-    objects = {(shape.schema, shape.name): name for name, shape in shapes.items()}
-    values = _values(connection, compared, shapes, objects)
-    settings = attribute(connection, context, known, compared, values)
-    given = _given(compared, settings, values, shapes, objects)
-    return Invention(
-        shapes=shapes,
-        identities={
-            subject.object: _identities(subject, readings[subject.object], settings, given)
-            for subject in chosen
+    shapes = _Shapes(_read_shapes(connection, compared, readings, chosen))
+    values = _values(connection, compared, shapes)
+    settings = match_settings(connection, context, known, compared, values)
+    given = _values_of_settings(compared, settings, values, shapes)
+    return MadeUpIdentities(
+        shapes=shapes.by_object,
+        by_table={
+            table.object: _table_identities(table, readings[table.object], settings, given)
+            for table in chosen
         },
-        everything=(_everything(given, 0), _everything(given, 1)),
+        settings=(_all_settings(given, 0), _all_settings(given, 1)),
         carried=(
-            _carried(compared, settings, given, objects, 0),
-            _carried(compared, settings, given, objects, 1),
+            _carried(compared, settings, given, shapes, 0),
+            _carried(compared, settings, given, shapes, 1),
         ),
         joins={
-            subject.object: _joins(subject, readings[subject.object], objects)
-            for subject in known
-            if subject.object in shapes
+            table.object: _joins(table, readings[table.object], shapes)
+            for table in known
+            if table.object in shapes.by_object
         },
     )
 
 
-def _values(
+class _Shapes:
+    """Shapes by the table's name for SQL, and these names by schema and table."""
+
+    def __init__(self, by_object: Mapping[str, TableShape]) -> None:
+        self.by_object = by_object
+        self.objects = {(shape.schema, shape.name): name for name, shape in by_object.items()}
+
+    def of(self, item: ContextComparison) -> TableShape | None:
+        return self.by_object.get(self.objects.get((item.schema, item.table), ""))
+
+    def demands(self, item: ContextComparison) -> int:
+        """How much is asked of a value of the column: the more, the fewer values would do."""
+        shape = self.of(item)
+        column = shape.column(item.column) if shape else None
+        if shape is None or column is None:
+            return -1
+        checks = len(column.checks) + sum(item.column in text for text in shape.checks)
+        return 100 * checks + narrowness(column)
+
+
+def _read_shapes(
     connection: Connection,
-    compared: Sequence[Comparison],
-    shapes: Mapping[str, Shape],
-    objects: Mapping[_Place, str],
+    compared: Sequence[ContextComparison],
+    readings: Mapping[str, PolicyReading],
+    chosen: Sequence[ProtectedTable],
+) -> Mapping[str, TableShape]:
+    """The shapes of all tables whose columns a policy compares, and of the chosen ones."""
+    tables = [(item.schema, item.table) for item in compared]
+    tables += [
+        table
+        for reading in readings.values()
+        for link in reading.links
+        for table, _ in (link.one, link.other)
+    ]
+    tables += [(table.schema, table.name) for table in chosen]
+    return read_shapes(connection, list(dict.fromkeys(tables)))
+
+
+def _values(
+    connection: Connection, compared: Sequence[ContextComparison], shapes: _Shapes
 ) -> dict[tuple[str, str, str], tuple[str, ...]]:
-    """Two values for every compared expression, fit for the most demanding of its columns."""
+    """Two values for every compared expression, made for the most demanding of its columns."""
     found: dict[tuple[str, str, str], tuple[str, ...]] = {
         (item.schema, item.table, item.column): () for item in compared
     }
-    for source in dict.fromkeys(item.source for item in compared):
-        items = [item for item in compared if item.source == source]
-        items.sort(key=lambda item: -_demands(item, shapes, objects))
+    for expression in dict.fromkeys(item.expression for item in compared):
+        items = [item for item in compared if item.expression == expression]
+        items.sort(key=lambda item: -shapes.demands(item))
         pair: tuple[str, ...] = ()
         for item in items:
-            pair = pair or _two(connection, item, shapes, objects)
+            pair = pair or _two_values(connection, shapes.of(item), item.column)
         for item in items:
             found[item.schema, item.table, item.column] = pair
     return found
 
 
-def _demands(item: Comparison, shapes: Mapping[str, Shape], objects: Mapping[_Place, str]) -> int:
-    shape = shapes.get(objects.get((item.schema, item.table), ""))
-    field = shape.field(item.column) if shape else None
-    if shape is None or field is None:
-        return -1
-    checks = len(field.checks) + sum(item.column in text for text in shape.checks)
-    return 100 * checks + narrowness(field)
-
-
-def _two(
-    connection: Connection,
-    item: Comparison,
-    shapes: Mapping[str, Shape],
-    objects: Mapping[_Place, str],
-) -> tuple[str, ...]:
-    shape = shapes.get(objects.get((item.schema, item.table), ""))
-    if shape is None or shape.field(item.column) is None:
+def _two_values(connection: Connection, shape: TableShape | None, column: str) -> tuple[str, ...]:
+    """Two different values that the constraints of the column allow; none where there are none."""
+    if shape is None or shape.column(column) is None:
         return ()
-    shape = _only(shape, item.column)
+    shape = _constrained_on(shape, column)
     found: dict[str, None] = {}
-    for turn in range(4):
+    for turn in range(_TURNS):
         try:
-            value = solve(connection, shape, {}, {item.column}, turn, {item.column})[item.column]
+            value = solve(connection, shape, {}, {column}, turn, {column})[column]
         except NoRow:
             return ()
         if value:
@@ -132,91 +160,94 @@ def _two(
     return ()
 
 
-def _only(shape: Shape, column: str) -> Shape:
-    """The table with the constraints that name one column, and no others."""
+def _constrained_on(shape: TableShape, column: str) -> TableShape:
+    """The table with only those constraints that name this column."""
     return replace(
         shape,
         checks=tuple(text for text in shape.checks if column in columns_in(text, shape)),
-        fields=tuple(
-            each if each.name == column else replace(each, checks=()) for each in shape.fields
+        columns=tuple(
+            each if each.name == column else replace(each, checks=()) for each in shape.columns
         ),
     )
 
 
-def _given(
-    compared: Sequence[Comparison],
+def _values_of_settings(
+    compared: Sequence[ContextComparison],
     settings: Mapping[str, str],
     values: Mapping[tuple[str, str, str], tuple[str, ...]],
-    shapes: Mapping[str, Shape],
-    objects: Mapping[_Place, str],
+    shapes: _Shapes,
 ) -> dict[str, tuple[str, ...]]:
-    """One pair of values for each setting."""
+    """A pair of values for each setting, from the most demanding column compared with it."""
     found: dict[str, tuple[str, ...]] = {}
-    ranked = sorted(compared, key=lambda item: -_demands(item, shapes, objects))
-    for item in ranked:
+    for item in sorted(compared, key=lambda item: -shapes.demands(item)):
         pair = values[item.schema, item.table, item.column]
-        if item.source in settings and len(pair) == 2:
-            found.setdefault(settings[item.source], pair)
+        if item.expression in settings and len(pair) == 2:
+            found.setdefault(settings[item.expression], pair)
     return found
 
 
-def _everything(given: Mapping[str, tuple[str, ...]], who: int) -> Identity:
+def _all_settings(given: Mapping[str, tuple[str, ...]], who: int) -> Identity:
     return tuple((setting, pair[who]) for setting, pair in sorted(given.items()))
 
 
-def _identities(
-    subject: Subject,
-    reading: Reading,
+def _table_identities(
+    table: ProtectedTable,
+    reading: PolicyReading,
     settings: Mapping[str, str],
     given: Mapping[str, tuple[str, ...]],
-) -> Identities:
-    used = sorted(
-        {settings[item.source] for item in reading.comparisons if item.source in settings}
-    )
-    used = [setting for setting in used if setting in given]
-    return Identities(
-        own=own_columns(subject, reading, settings),
-        bearing=reading.columns,
-        unread=reading.unread,
+) -> TableIdentities:
+    used = {
+        settings[item.expression] for item in reading.comparisons if item.expression in settings
+    }
+    used_and_given = [setting for setting in sorted(used) if setting in given]
+    return TableIdentities(
+        identity_columns=identity_columns(table, reading, settings),
+        policy_columns=reading.columns,
+        unread_expressions=reading.unread,
         candidates=tuple(
-            tuple((setting, given[setting][who]) for setting in used) for who in (0, 1) if used
+            tuple((setting, given[setting][who]) for setting in used_and_given)
+            for who in (0, 1)
+            if used_and_given
         ),
     )
 
 
 def _carried(
-    compared: Sequence[Comparison],
+    compared: Sequence[ContextComparison],
     settings: Mapping[str, str],
     given: Mapping[str, tuple[str, ...]],
-    objects: Mapping[_Place, str],
+    shapes: _Shapes,
     who: int,
-) -> dict[_Place, str]:
+) -> dict[_Pair, str]:
+    """The value of one identity for every column that is compared with a setting."""
     return {
-        (objects[item.schema, item.table], item.column): given[settings[item.source]][who]
+        (shapes.objects[item.schema, item.table], item.column): given[settings[item.expression]][
+            who
+        ]
         for item in compared
-        if settings.get(item.source) in given and (item.schema, item.table) in objects
+        if settings.get(item.expression) in given and (item.schema, item.table) in shapes.objects
     }
 
 
 def _joins(
-    subject: Subject, reading: Reading, objects: Mapping[_Place, str]
-) -> tuple[Reference, ...]:
+    table: ProtectedTable, reading: PolicyReading, shapes: _Shapes
+) -> tuple[ParentReference, ...]:
     """The columns of other tables that must have the value of a column of this one."""
-    itself = (subject.schema, subject.name)
-    classes: list[set[tuple[_Place, str]]] = []
+    itself = (table.schema, table.name)
+    equal: list[set[tuple[_Pair, str]]] = []
     for link in reading.links:
         merged = {link.one, link.other}
-        for each in [each for each in classes if each & merged]:
-            classes.remove(each)
+        for each in [each for each in equal if each & merged]:
+            equal.remove(each)
             merged |= each
-        classes.append(merged)
+        equal.append(merged)
     found: dict[str, dict[str, str]] = {}
-    for each in classes:
-        own = sorted(column for relation, column in each if relation == itself)
-        for relation, column in sorted(each):
-            if own and relation != itself and relation in objects:
-                found.setdefault(objects[relation], {})[column] = own[0]
+    for columns in equal:
+        own = sorted(column for relation, column in columns if relation == itself)
+        for relation, column in sorted(columns):
+            if own and relation != itself and relation in shapes.objects:
+                found.setdefault(shapes.objects[relation], {})[column] = own[0]
     return tuple(
-        Reference(columns=tuple(pairs.values()), parent=parent, named=tuple(pairs))
+        ParentReference(columns=tuple(pairs.values()), parent=parent, parent_columns=tuple(pairs))
         for parent, pairs in sorted(found.items())
     )

@@ -1,4 +1,4 @@
-"""Texts that match a regular expression: enough of them to satisfy the CHECKs that people write."""
+"""Texts that match a regular expression, as far as the CHECK constraints that people write need."""
 
 from __future__ import annotations
 
@@ -22,11 +22,14 @@ _PRINTABLE = "abcxyzABCXYZ0123456789-_.@:/ +"
 
 
 class _Unknown(Exception):
-    """A construct that is not read."""
+    """A construct of regular expressions that is not understood."""
 
 
-def matching(pattern: str, most: int = 3) -> tuple[str, ...]:
-    """Some texts that a pattern is likely to match; none when it is not understood."""
+def samples_of(pattern: str, most: int = 3) -> tuple[str, ...]:
+    """A few texts that are likely to match a pattern; none where it is not understood.
+
+    PostgreSQL decides whether they do: https://www.postgresql.org/docs/16/functions-matching.html
+    """
     found: dict[str, None] = {}
     for turn in range(most):
         try:
@@ -38,7 +41,10 @@ def matching(pattern: str, most: int = 3) -> tuple[str, ...]:
 
 @dataclass
 class _Sampler:
-    """Reads a pattern from left to right and writes one text for it; ``turn`` varies choices."""
+    """Reads a pattern from left to right and writes one text that matches it.
+
+    ``turn`` chooses among the alternatives, ``at`` is the place in the pattern.
+    """
 
     pattern: str
     turn: int

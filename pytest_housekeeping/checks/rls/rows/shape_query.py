@@ -1,8 +1,8 @@
-"""The query behind ``shapes``: tables, their constraints, and the tables that they refer to."""
+"""The query behind ``read_shapes``: tables, their constraints, and the tables they refer to."""
 
 from __future__ import annotations
 
-# A function of a trigger that leaves the database, or speaks to other sessions, is not set off.
+# Words in a trigger function that reach what a rollback does not undo, or other sessions.
 _OUTWARD = r"\m(dblink\w*|http\w*|net\.http\w*|pg_notify|notify|lo_\w+|copy|pg_read_\w*file\w*)\M"
 
 SHAPES = (
@@ -41,9 +41,7 @@ SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
     'schema', n.nspname,
     'name', c.relname,
     'object', pg_catalog.format('%I.%I', n.nspname, c.relname),
-    'forced', c.relrowsecurity AND c.relforcerowsecurity,
-    'partitioned', c.relkind = 'p',
-    'bare', CASE
+    'no_force', CASE
         WHEN
             c.relrowsecurity AND c.relforcerowsecurity
             AND pg_catalog.pg_has_role(c.relowner, 'USAGE')
@@ -56,7 +54,7 @@ SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
             )
         ELSE ''
     END,
-    'fields', (
+    'columns', (
         SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
             'name', a.attname,
             'quoted', pg_catalog.format('%I', a.attname),
@@ -161,7 +159,7 @@ SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
                 INNER JOIN pg_catalog.pg_namespace AS pn ON pc.relnamespace = pn.oid
                 WHERE pc.oid = k.confrelid
             ),
-            'named', (
+            'parent_columns', (
                 SELECT pg_catalog.jsonb_agg(a.attname ORDER BY o.n)
                 FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY AS o (num, n)
                 INNER JOIN pg_catalog.pg_attribute AS a
@@ -171,7 +169,7 @@ SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
         FROM pg_catalog.pg_constraint AS k
         WHERE k.conrelid = c.oid AND k.contype = 'f'
     ),
-    'outward', (
+    'outward_triggers', (
         SELECT coalesce(pg_catalog.jsonb_agg(g.tgname ORDER BY g.tgname), '[]')
         FROM pg_catalog.pg_trigger AS g
         INNER JOIN pg_catalog.pg_proc AS f ON g.tgfoid = f.oid

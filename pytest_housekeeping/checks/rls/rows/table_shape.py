@@ -1,4 +1,4 @@
-"""The shape of tables as one needs it to make a row: types, constraints, keys, parents."""
+"""The shape of a table as one needs it to make a row: types, constraints, keys and parents."""
 
 from __future__ import annotations
 
@@ -14,8 +14,13 @@ from pytest_housekeeping.postgres.connection import Connection
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Field:
-    """A column. ``base`` is its type below any domain, ``checks`` are those of its domains."""
+class ColumnShape:
+    """A column; ``quoted`` is its name for SQL. ``checks`` are the constraints of its domains.
+
+    ``base`` is its type below any domain as SQL, ``plain`` that type's name, ``kind``, ``category``
+    and ``typmod`` what the catalog says; ``labels`` belong to an enum, ``element`` to a range,
+    ``arity`` to a composite type. https://www.postgresql.org/docs/16/catalog-pg-type.html
+    """
 
     name: str
     quoted: str
@@ -36,37 +41,43 @@ class Field:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reference:
-    """A foreign key: columns of the table, and those that they name in another."""
+class ParentReference:
+    """Columns that must have the values of columns in a row of another table: by a foreign key, or
+    because a policy compares them."""
 
     columns: tuple[str, ...]
     parent: str
-    named: tuple[str, ...]
+    parent_columns: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Shape:
-    """One table: what a row of it must be like to be taken in."""
+class TableShape:
+    """What a row of one table must be like to be accepted.
+
+    ``checks`` are its constraints and partition bounds, ``keys`` the columns of its unique indexes,
+    ``outward_triggers`` those that would reach outside of the transaction. ``no_force`` is the
+    statement after which the policies bind the migrator no longer, empty where none is needed.
+    """
 
     schema: str
     name: str
     object: str
-    bare: str
-    forced: bool
-    fields: tuple[Field, ...]
+    no_force: str
+    columns: tuple[ColumnShape, ...]
     checks: tuple[str, ...]
     keys: tuple[tuple[str, ...], ...]
-    references: tuple[Reference, ...]
-    outward: tuple[str, ...]
-    partitioned: bool
+    references: tuple[ParentReference, ...]
+    outward_triggers: tuple[str, ...]
 
-    def field(self, name: str) -> Field | None:
-        return next((each for each in self.fields if each.name == name), None)
+    def column(self, name: str) -> ColumnShape | None:
+        return next((each for each in self.columns if each.name == name), None)
 
 
-def read_shapes(connection: Connection, tables: Sequence[tuple[str, str]]) -> Mapping[str, Shape]:
-    """The tables and everything that their rows must refer to, by name as one types it."""
-    row = run_readonly(
+def read_shapes(
+    connection: Connection, tables: Sequence[tuple[str, str]]
+) -> Mapping[str, TableShape]:
+    """The shapes of these (schema, table) and of all tables that they refer to, by name for SQL."""
+    (items,) = run_readonly(
         connection,
         sql.SQL(SHAPES)
         .format(
@@ -75,26 +86,25 @@ def read_shapes(connection: Connection, tables: Sequence[tuple[str, str]]) -> Ma
         )
         .as_bytes(connection),
     )
-    return {item["object"]: _shape(item) for item in row[0]}
+    return {item["object"]: _shape(item) for item in items}
 
 
-def _shape(item: Mapping[str, Any]) -> Shape:
+def _shape(item: Mapping[str, Any]) -> TableShape:
     bounds = [text for text in item["bounds"] if text]
-    return Shape(
+    return TableShape(
         schema=item["schema"],
         name=item["name"],
         object=item["object"],
-        bare=item["bare"],
-        forced=item["forced"],
-        fields=tuple(
-            Field(
+        no_force=item["no_force"],
+        columns=tuple(
+            ColumnShape(
                 **{
-                    **field,
-                    "labels": tuple(field["labels"]),
-                    "checks": tuple(field["checks"]),
+                    **column,
+                    "labels": tuple(column["labels"]),
+                    "checks": tuple(column["checks"]),
                 }
             )
-            for field in item["fields"]
+            for column in item["columns"]
         ),
         checks=(
             *item["checks"],
@@ -102,13 +112,12 @@ def _shape(item: Mapping[str, Any]) -> Shape:
         ),
         keys=tuple(tuple(key) for key in item["keys"]),
         references=tuple(
-            Reference(
+            ParentReference(
                 columns=tuple(each["columns"]),
                 parent=each["parent"],
-                named=tuple(each["named"]),
+                parent_columns=tuple(each["parent_columns"]),
             )
             for each in item["references"]
         ),
-        outward=tuple(item["outward"]),
-        partitioned=item["partitioned"],
+        outward_triggers=tuple(item["outward_triggers"]),
     )

@@ -1,0 +1,99 @@
+"""The queries in the bodies of the project's own functions, read with PostgreSQL's parser."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+class BodyUnread(Exception):
+    """A body that cannot be read, or that runs more than queries known beforehand."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProjectFunction:
+    """A function of the project. ``source`` is the body as it was written, empty where it is
+    stored parsed; ``definition`` is the statement that creates the function."""
+
+    schema: str
+    name: str
+    language: str
+    source: str
+    definition: str
+
+
+def queries_of(function: ProjectFunction) -> Iterator[Any]:
+    """The syntax trees of all queries that a function may run, one after the other.
+
+    Raises BodyUnread for another language than SQL and PL/pgSQL, for a text that does not parse,
+    for a statement that is no query, and for EXECUTE.
+    """
+    from pglast import parse_sql
+    from pglast.parser import ParseError
+
+    try:
+        if function.language == "plpgsql":
+            yield from _plpgsql_queries(function)
+        elif function.language == "sql":
+            for each in parse_sql(function.source or function.definition):
+                yield _select_of(each.stmt)
+        else:
+            raise BodyUnread
+    except ParseError:
+        raise BodyUnread from None
+
+
+def _select_of(statement: Any) -> Any:
+    """The SELECT of an SQL function, or the RETURN or BEGIN ATOMIC that its definition shows."""
+    from pglast import ast
+
+    if isinstance(statement, ast.SelectStmt | ast.ReturnStmt):
+        return statement
+    if isinstance(statement, ast.CreateFunctionStmt) and statement.sql_body is not None:
+        return statement.sql_body
+    raise BodyUnread
+
+
+def _plpgsql_queries(function: ProjectFunction) -> Iterator[Any]:
+    """Every query and expression in a PL/pgSQL body; an assignment is read for its right side."""
+    from pglast import parse_plpgsql
+    from pglast.parser import ParseError
+
+    tree = parse_plpgsql(function.definition)
+    text = json.dumps(tree)
+    if "PLpgSQL_stmt_dyn" in text:
+        raise BodyUnread  # EXECUTE of a built string
+    for query in _query_texts(tree):
+        for attempt in (query, f"SELECT {query}", f"SELECT {query.partition(':=')[2]}"):
+            try:
+                yield from _selects_in(attempt)
+                break
+            except ParseError:
+                continue
+        else:
+            raise BodyUnread
+
+
+def _selects_in(text: str) -> list[Any]:
+    from pglast import ast, parse_sql
+
+    statements = [each.stmt for each in parse_sql(text)]
+    if not statements or not all(isinstance(each, ast.SelectStmt) for each in statements):
+        raise BodyUnread
+    return statements
+
+
+def _query_texts(tree: Any) -> Iterator[str]:
+    stack: list[Any] = [tree]
+    take: Callable[[], Any] = stack.pop
+    while stack:
+        item = take()
+        if isinstance(item, Mapping):
+            expression = item.get("PLpgSQL_expr")
+            if isinstance(expression, Mapping):
+                yield str(expression["query"])
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item)

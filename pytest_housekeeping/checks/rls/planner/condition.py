@@ -1,0 +1,45 @@
+"""The condition that a row must meet to pass the policies, and a row source to try it on."""
+
+from __future__ import annotations
+
+from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
+from pytest_housekeeping.sql.identifiers import in_quotes
+
+_POLICY_COMMANDS = {"SELECT": "r", "INSERT": "a", "UPDATE": "w", "DELETE": "d"}
+
+
+def policy_condition(table: ProtectedTable, privileges: RolePrivileges, command: str) -> str | None:
+    """The policies of one command as PostgreSQL joins them: permissive ones by OR, restrictive
+    ones by AND. ``''``: no policy binds the role; None: no policy lets any row pass.
+
+    https://www.postgresql.org/docs/16/ddl-rowsecurity.html
+    """
+    not_bound = privileges.exempt or (privileges.owner and not table.forced)
+    if not table.row_security or not_bound:
+        return ""
+    permissive: list[str] = []
+    restrictive: list[str] = []
+    for policy in table.policies:
+        if policy.command not in ("*", _POLICY_COMMANDS[command]):
+            continue
+        if privileges.role not in policy.roles:
+            continue
+        # Without WITH CHECK, USING is checked for new rows as well.
+        text = (policy.check or policy.using) if command == "INSERT" else policy.using
+        if text:
+            (permissive if policy.permissive else restrictive).append(text)
+    if not permissive:
+        return None
+    alternatives = " OR ".join(f"({text})" for text in dict.fromkeys(permissive))
+    return " AND ".join([f"({alternatives})", *(f"({text})" for text in restrictive)])
+
+
+def row_source(table: ProtectedTable) -> str:
+    """A relation of the table's name and columns that holds no row.
+
+    No lock and no privilege on the table is needed to query it, and none of the table's policies,
+    constraints and partition bounds hold for it.
+    """
+    columns = ", ".join(f"{column.quoted} {column.type}" for column in table.columns)
+    name = in_quotes(table.name)
+    return f"pg_catalog.jsonb_to_recordset('[]') AS {name} ({columns or 'hk_none integer'})"

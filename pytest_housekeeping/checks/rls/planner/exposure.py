@@ -1,0 +1,139 @@
+"""What a role can do with a table in one state of the context, as far as the planner can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pytest_housekeeping.checks.rls.expressions.constants import Settings
+from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly
+from pytest_housekeeping.checks.rls.expressions.names import functions_in
+from pytest_housekeeping.checks.rls.expressions.readable import UnreadableExpression
+from pytest_housekeeping.checks.rls.planner.counterexample import find_counterexamples
+from pytest_housekeeping.checks.rls.planner.prove import (
+    PlannerOutcome,
+    PlannerProof,
+    PlannerQuestion,
+    ask_planner,
+)
+from pytest_housekeeping.checks.rls.rows.constraint_values import NoRow
+from pytest_housekeeping.checks.rls.rows.table_shape import read_shapes
+from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
+from pytest_housekeeping.postgres.connection import Connection
+
+_DOES = {
+    "SELECT": "reads",
+    "INSERT": "inserts",
+    "UPDATE": "changes",
+    "DELETE": "deletes",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exposure:
+    """What is open to one role on one table, over all commands that it has a privilege for.
+
+    ``leak`` says what it can do, ``undecided`` under which condition it could: one that was
+    neither proved to be false nor refuted by a counterexample. ``depends_on_functions``: such a
+    condition calls functions of the project, which only real rows can decide. ``raised`` is the
+    error that a policy raises in this context.
+    """
+
+    leak: str = ""
+    undecided: str = ""
+    depends_on_functions: bool = False
+    raised: str = ""
+
+    def joined(self, other: Exposure) -> Exposure:
+        """Both together: the first of each text; what is undecided depends on functions only
+        where all of it does."""
+        undecided = [each for each in (self, other) if each.undecided]
+        return Exposure(
+            leak=self.leak or other.leak,
+            undecided=self.undecided or other.undecided,
+            depends_on_functions=all(each.depends_on_functions for each in undecided),
+            raised=self.raised or other.raised,
+        )
+
+
+def find_exposures(
+    connection: Connection,
+    context_only: ContextOnly,
+    pairs: Sequence[tuple[ProtectedTable, RolePrivileges]],
+    settings: Settings,
+    state: str,
+) -> list[Exposure]:
+    """The exposure of each table to each role; ``state`` names the settings for the reader."""
+    questions = [
+        (
+            number,
+            PlannerQuestion(table=table, privileges=privileges, command=command, settings=settings),
+        )
+        for number, (table, privileges) in enumerate(pairs)
+        for command in privileges.commands
+    ]
+    proofs = ask_planner(connection, context_only, [question for _, question in questions])
+    counterexamples = _counterexamples(connection, [each for _, each in questions], proofs)
+    exposures = [Exposure() for _ in pairs]
+    for (number, question), proof, counterexample in zip(
+        questions, proofs, counterexamples, strict=True
+    ):
+        one = _exposure(question, proof, counterexample, state)
+        exposures[number] = exposures[number].joined(one)
+    return exposures
+
+
+def _counterexamples(
+    connection: Connection, questions: Sequence[PlannerQuestion], proofs: Sequence[PlannerProof]
+) -> list[str]:
+    """A row that passes, for each question that the planner has left undecided; '' elsewhere."""
+    found = [""] * len(questions)
+    undecided = [
+        place for place, proof in enumerate(proofs) if proof.outcome is PlannerOutcome.UNDECIDED
+    ]
+    if not undecided:
+        return found
+    asked = [questions[place] for place in undecided]
+    tables = dict.fromkeys((each.table.schema, each.table.name) for each in asked)
+    shapes = read_shapes(connection, list(tables))
+    try:
+        rows = find_counterexamples(
+            connection, shapes, asked, [proofs[place].setup for place in undecided]
+        )
+    except NoRow:
+        return found
+    for place, row in zip(undecided, rows, strict=True):
+        found[place] = row
+    return found
+
+
+def _exposure(
+    question: PlannerQuestion, proof: PlannerProof, counterexample: str, state: str
+) -> Exposure:
+    does = f"{question.privileges.role} {_DOES[question.command]} rows while the context is {state}"
+    if proof.outcome is PlannerOutcome.CLOSED:
+        return Exposure(raised=proof.raised)
+    if proof.outcome is PlannerOutcome.OPEN:
+        why = (
+            "every row passes its policies"
+            if proof.condition
+            else "no policy binds it"
+            if question.table.row_security
+            else "row-level security is off"
+        )
+        return Exposure(leak=f"{does}: {why}")
+    if counterexample:
+        return Exposure(leak=f"{does}: one with {counterexample}")
+    condition = proof.left or proof.condition
+    reason = f" ({proof.reason})" if proof.reason else ""
+    return Exposure(
+        undecided=f"{does} if {condition}{reason}",
+        depends_on_functions=_calls_project_functions(condition),
+    )
+
+
+def _calls_project_functions(condition: str) -> bool:
+    try:
+        return any(len(names) > 1 and names[0] != "pg_catalog" for names in functions_in(condition))
+    except UnreadableExpression:
+        return False

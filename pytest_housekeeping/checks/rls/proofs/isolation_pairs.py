@@ -1,0 +1,72 @@
+"""Which two identities are tried against each other on a table, or why none can be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from pytest_housekeeping.checks.rls.identities.identities import TableIdentities, describe
+from pytest_housekeeping.checks.rls.identities.visible_rows import VisibleRows
+from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IdentityPair:
+    """One identity, and another whose rows it must not reach."""
+
+    table: ProtectedTable
+    privileges: RolePrivileges
+    identities: TableIdentities
+    me: VisibleRows
+    other: VisibleRows
+
+
+def both_ways(
+    table: ProtectedTable,
+    privileges: RolePrivileges,
+    identities: TableIdentities,
+    two: tuple[VisibleRows, VisibleRows],
+) -> tuple[IdentityPair, IdentityPair]:
+    """Each of two identities against the other."""
+    one, other = two
+    return (
+        IdentityPair(
+            table=table, privileges=privileges, identities=identities, me=one, other=other
+        ),
+        IdentityPair(
+            table=table, privileges=privileges, identities=identities, me=other, other=one
+        ),
+    )
+
+
+def furthest_apart(
+    rows_by_identity: Sequence[VisibleRows],
+) -> tuple[VisibleRows, VisibleRows] | None:
+    """Two identities of the same settings that differ in each, with the fewest rows in common."""
+    pairs = [
+        (len(set(one.rows) & set(other.rows)), number, one, other)
+        for number, (one, other) in enumerate(combinations(rows_by_identity, 2))
+        if [setting for setting, _ in one.identity] == [setting for setting, _ in other.identity]
+        and not set(one.identity) & set(other.identity)
+    ]
+    if not pairs:
+        return None
+    _, _, one, other = min(pairs, key=lambda pair: pair[:2])
+    return one, other
+
+
+def why_no_pair(identities: TableIdentities, rows_by_identity: Sequence[VisibleRows]) -> str:
+    """What is missing for a pair of identities that see rows of their own."""
+    if identities.unread_expressions:
+        return f"a policy could not be read: {identities.unread_expressions[0]}"
+    if not rows_by_identity:
+        return "no identity is known: no row tells which values the context may have"
+    errors = [each.error for each in rows_by_identity if each.error]
+    seeing = [each for each in rows_by_identity if each.rows]
+    tried = "; ".join(describe(each.identity) for each in rows_by_identity)
+    if len(seeing) == 1:
+        return f"of the identities tried ({tried}) only one sees a row of its own"
+    if errors:
+        return f"reading failed for every identity tried ({tried}): {errors[0]}"
+    return f"the control fails: acting for {tried} it sees no row, not even its own"

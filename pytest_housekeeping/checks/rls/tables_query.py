@@ -1,0 +1,115 @@
+"""The query behind ``read_tables``: the tables in scope, and what each role may do with them."""
+
+from __future__ import annotations
+
+# Asking whether any column is granted first spares most tables the question about each of them.
+_GRANTED_COLUMNS = """CASE
+                WHEN pg_catalog.has_any_column_privilege(r.oid, t.oid, '{privilege}') THEN (
+                    SELECT coalesce(pg_catalog.jsonb_agg(a.attname), '[]')
+                    FROM pg_catalog.pg_attribute AS a
+                    WHERE
+                        a.attrelid = t.oid
+                        AND a.attnum > 0
+                        AND NOT a.attisdropped
+                        AND pg_catalog.has_column_privilege(r.oid, t.oid, a.attnum, '{privilege}')
+                )
+                ELSE '[]'
+            END"""
+
+TABLES = f"""
+SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+    'schema', t.schema,
+    'name', t.name,
+    'object', t.object,
+    'row_security', t.row_security,
+    'forced', t.row_security AND t.forced,
+    'owned', pg_catalog.pg_has_role(t.owner, 'USAGE'),
+    'migrator_exempt', (
+        SELECT r.rolsuper OR r.rolbypassrls FROM pg_catalog.pg_roles AS r
+        WHERE r.rolname = current_user
+    ),
+    'columns', (
+        SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+            'name', a.attname,
+            'quoted', pg_catalog.format('%I', a.attname),
+            'type', pg_catalog.format_type(a.atttypid, a.atttypmod),
+            'type_schema', (
+                SELECT n.nspname FROM pg_catalog.pg_type AS y
+                INNER JOIN pg_catalog.pg_namespace AS n ON y.typnamespace = n.oid
+                WHERE y.oid = a.atttypid
+            ),
+            'writable', a.attgenerated = '',
+            'updatable', a.attgenerated = '' AND a.attidentity <> 'a',
+            'has_default', a.atthasdef OR a.attidentity <> ''
+        ) ORDER BY a.attnum), '[]')
+        FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+    ),
+    'policies', (
+        SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+            'name', p.name,
+            'command', p.command,
+            'permissive', p.permissive,
+            'using', coalesce(p.using_expression, ''),
+            'check', coalesce(p.check_expression, ''),
+            'roles', (
+                SELECT coalesce(pg_catalog.jsonb_agg(r.name), '[]')
+                FROM hk_role AS r
+                WHERE EXISTS (
+                    SELECT FROM pg_catalog.unnest(p.roles) AS o (oid)
+                    WHERE o.oid = 0 OR pg_catalog.pg_has_role(r.oid, o.oid, 'USAGE')
+                )
+            )
+        ) ORDER BY p.name COLLATE "C"), '[]')
+        FROM hk_policy AS p
+        WHERE p.table_oid = t.oid
+    ),
+    'expressions', (
+        SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT e.text) FILTER (WHERE e.text <> ''), '[]')
+        FROM hk_policy AS p
+        CROSS JOIN LATERAL (VALUES (p.using_expression), (p.check_expression)) AS e (text)
+        WHERE p.table_oid = t.oid
+    ),
+    'keys', (
+        SELECT coalesce(pg_catalog.jsonb_agg((
+            SELECT pg_catalog.jsonb_agg(a.attname ORDER BY a.attnum)
+            FROM pg_catalog.pg_attribute AS a
+            WHERE a.attrelid = t.oid AND a.attnum = ANY (i.indkey::smallint[])
+        ) ORDER BY i.indexrelid), '[]')
+        FROM pg_catalog.pg_index AS i
+        WHERE
+            i.indrelid = t.oid
+            AND i.indisunique
+            AND i.indimmediate
+            AND i.indpred IS NULL
+            AND i.indexprs IS NULL
+            AND i.indnkeyatts = i.indnatts
+    ),
+    'privileges', (
+        SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+            'role', r.name,
+            'select', pg_catalog.has_table_privilege(r.oid, t.oid, 'SELECT'),
+            'select_some', pg_catalog.has_any_column_privilege(r.oid, t.oid, 'SELECT'),
+            'insert', {_GRANTED_COLUMNS.format(privilege="INSERT")},
+            'update', {_GRANTED_COLUMNS.format(privilege="UPDATE")},
+            'delete', pg_catalog.has_table_privilege(r.oid, t.oid, 'DELETE'),
+            'read_policy', EXISTS (
+                SELECT FROM hk_policy AS p
+                INNER JOIN hk_policy_role AS a ON p.oid = a.policy_oid
+                WHERE
+                    p.table_oid = t.oid
+                    AND a.role = r.oid
+                    AND p.permissive
+                    AND p.command IN ('*', 'r')
+            ),
+            'owner', pg_catalog.pg_has_role(r.oid, t.owner, 'USAGE'),
+            'exempt', (
+                SELECT x.rolsuper OR x.rolbypassrls FROM pg_catalog.pg_roles AS x
+                WHERE x.oid = r.oid
+            )
+        ) ORDER BY r.name COLLATE "C"), '[]')
+        FROM hk_role AS r
+    )
+) ORDER BY t.object COLLATE "C"), '[]')
+FROM hk_table AS t
+"""
