@@ -12,6 +12,8 @@ those tables are asked, in a savepoint that is rolled back, until none of them r
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import psycopg
 from psycopg import sql
 
@@ -21,15 +23,17 @@ from pytest_housekeeping.postgres.connection import Connection, rolled_back
 MOST_ROUNDS = 8
 
 
-def run_deferred(connection: Connection) -> None:
+def run_deferred(connection: Connection, put_back: Callable[[], None]) -> None:
     """Close what is held, and check deferred constraints until nothing waits for COMMIT.
 
+    ``put_back`` restores the session after each round, for a trigger may have changed it.
     Raises psycopg.Error for a constraint that does not hold, and ProofFailed, with the names of
     table and triggers, where something waits again each time or cannot be seen.
     """
     waiting = ""
     for _ in range(MOST_ROUNDS):
         connection.execute("CLOSE ALL; SET CONSTRAINTS ALL IMMEDIATE")
+        put_back()
         waiting = _waiting(connection)
         if not waiting:
             return

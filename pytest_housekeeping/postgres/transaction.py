@@ -122,23 +122,30 @@ class Transaction:
         returned. Raises SqlFailed when a deferred constraint does not hold, and ProofFailed when
         something waits for COMMIT whatever is done.
         """
-        before = self._settings()
+        before, left = self._settings(), list[str]()
         try:
-            run_deferred(self.connection)
-            row = self.connection.execute(f"{_STATE}, {_SETTINGS}").fetchone()
+            run_deferred(self.connection, lambda: left.extend(self._put_back(before)))
+            self.connection.execute("SET LOCAL row_security = on")
         except psycopg.Error as error:
             raise explain("SET CONSTRAINTS ALL IMMEDIATE", "", error) from None
+        self.sealed = True
+        return tuple(dict.fromkeys(left))
+
+    def _put_back(self, before: tuple[str, ...]) -> tuple[str, ...]:
+        """The session as each file finds it; what had to be put back. Raises ProofFailed."""
+        row = self.connection.execute(f"{_STATE}, {_SETTINGS}").fetchone()
         if row is None or row[0] != self.xid:
-            raise ProofFailed("the state after the constraints is unknown", why="nothing is proved")
+            raise ProofFailed(
+                "the transaction is not the one that was begun",
+                why="what was proved before may not be what would be committed",
+                fix="look for a deferred trigger that ends it",
+            )
         temporary, settings = (json.dumps(value or []) for value in row[4:])
-        put_back = self._left_behind([*row[:4], temporary, settings], before)
+        left = self._left_behind([*row[:4], temporary, settings], before)
         if row[4] is not None:
             self.connection.execute("DISCARD TEMP")
-        self.connection.execute(
-            f"{_PUT_BACK}; {local_settings(self.config)}; SET LOCAL row_security = on"
-        )
-        self.sealed = True
-        return put_back
+        self.connection.execute(f"{_PUT_BACK}; {local_settings(self.config)}")
+        return left
 
     def prove(self, *, first: str = "") -> None:
         """The transaction is still the one that was begun. Raises ProofFailed.
