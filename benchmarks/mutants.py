@@ -12,7 +12,7 @@ from datetime import date
 
 import psycopg
 
-from pytest_housekeeping.checks.mutation.score import Ground, score
+from pytest_housekeeping.checks.mutation import MutationInput, mutation_score
 from pytest_housekeeping.declarations.contracts import Contracts
 from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.declarations.rules import shipped_rules
@@ -50,7 +50,7 @@ $do$;
 def main() -> int:
     rls = RlsContract(schemas=("many",), roles=("hk_bench_app",), context=("app.tenant_id",))
     contracts = Contracts(objects=None, rls=rls, boundaries=None, rules=shipped_rules())
-    ground = Ground(contracts=contracts, queries={}, today=date(2026, 6, 1))
+    given = MutationInput(contracts=contracts, queries={}, today=date(2026, 6, 1))
     server = start(ServerSettings())
     try:
         database = server.database()
@@ -59,7 +59,7 @@ def main() -> int:
         with psycopg.connect(database.migrator_conninfo) as connection:
             connection.execute((GROUND % POLICIES).encode())
             started = time.perf_counter()
-            judged = score(connection, ground, required=1.0)
+            judged = mutation_score(connection, given, required=1.0)
             seconds = time.perf_counter() - started
     finally:
         server.stop()

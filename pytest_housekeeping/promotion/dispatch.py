@@ -216,16 +216,16 @@ class Checks:
             return trip(connection, superuser, contracts.rls, contracts.boundaries, rule)
 
     def _mutants(self, connection: Connection) -> Verdict:
-        from pytest_housekeeping.checks.mutation.score import Ground, score
+        from pytest_housekeeping.checks.mutation import MutationInput, mutation_score
 
         config = self._context.config
         queries = [step.path for step in self._context.plan.steps if step.kind is Kind.QUERY]
-        ground = Ground(
+        given = MutationInput(
             contracts=self._contracts,
             queries={path: (config.root / path).read_text(encoding="utf-8") for path in queries},
             today=self._context.today,
         )
-        return score(connection, ground, required=config.mutation_score)
+        return mutation_score(connection, given, required=config.mutation_score)
 
     def _rule(self, name: str) -> Rule:
         return next(rule for rule in self._contracts.rules if rule.id == name)
