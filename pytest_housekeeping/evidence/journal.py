@@ -57,7 +57,7 @@ class Journal:
         """To be called before COMMIT is sent; ``xid`` is None for a file outside of a transaction.
 
         With the xid the server can be asked later what became of the COMMIT:
-        https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-SNAPSHOT
+        https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SNAPSHOT
         """
         self._write("committing", sync=self._durable, segment=segment, xid=xid)
 

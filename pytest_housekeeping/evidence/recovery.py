@@ -3,7 +3,7 @@
 The audit claims no more than is known. A COMMIT is journaled before it is sent and after it is
 answered, so a run that was killed in between has an open question, which only the server can
 answer: pg_xact_status says of a transaction whether it was committed, as long as the server still
-remembers it. https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-SNAPSHOT
+remembers it. https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SNAPSHOT
 """
 
 from __future__ import annotations

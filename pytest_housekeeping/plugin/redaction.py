@@ -6,7 +6,7 @@ from typing import Any, TextIO
 
 import pytest
 
-from pytest_housekeeping.evidence.secrets import Secrets
+from pytest_housekeeping.evidence import Secrets
 
 
 def redact_report(report: pytest.TestReport | pytest.CollectReport, secrets: Secrets) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pytest_housekeeping.errors import HousekeepingError
-from pytest_housekeeping.evidence.secrets import Secrets
+from pytest_housekeeping.evidence import Secrets
 from pytest_housekeeping.model import Kind, Outcome, Phase, Step
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plugin import fast_runner, fixtures, items

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import ProofFailed
-from pytest_housekeeping.evidence.git import Repository
-from pytest_housekeeping.evidence.run_facts import RunFacts, SourceFacts, stem
+from pytest_housekeeping.evidence import Repository, RunFacts, SourceFacts, stem
 from pytest_housekeeping.model import Mode, Step
 from pytest_housekeeping.plan.modes import ModeRules, rules_of
 from pytest_housekeeping.plan.plan import AppliedFile, Plan

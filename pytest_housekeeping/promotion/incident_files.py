@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from pytest_housekeeping.evidence import utc_stamp
 from pytest_housekeeping.evidence.report.incident import incident_report
-from pytest_housekeeping.evidence.run_facts import utc_stamp
 from pytest_housekeeping.model import RunOutcome
 from pytest_housekeeping.plan.modes import ALWAYS, ON_FAILURE
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.target import Target
 
 if TYPE_CHECKING:
+    from pytest_housekeeping.evidence import Secrets
     from pytest_housekeeping.evidence.audit_model import Audit
-    from pytest_housekeeping.evidence.secrets import Secrets
 
 # Of a promotion, where the settings ask for it: its own gates, a loss on the way, no answer.
 _INCIDENTS = (RunOutcome.ROLLED_BACK, RunOutcome.PROMOTED_IN_PART, RunOutcome.UNKNOWN)

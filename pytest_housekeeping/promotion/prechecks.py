@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
-from pytest_housekeeping.evidence.run_facts import SourceFacts
+from pytest_housekeeping.evidence import SourceFacts
 from pytest_housekeeping.model import Finding, Kind, Level, TargetIdentity, Verdict
 from pytest_housekeeping.plan.plan import AppliedFile, Plan, problems_of
 from pytest_housekeeping.postgres.connection import Connection, LentConnection

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.errors import HousekeepingError
-from pytest_housekeeping.evidence.git_objects import BRANCHES
-from pytest_housekeeping.evidence.run_facts import stem
+from pytest_housekeeping.evidence import BRANCHES, stem
 from pytest_housekeeping.plan.modes import rules_of
 
 if TYPE_CHECKING:
+    from pytest_housekeeping.evidence import Repository
     from pytest_housekeeping.evidence.audit_model import Audit
-    from pytest_housekeeping.evidence.git import Repository
     from pytest_housekeeping.promotion.context import RunContext
 
 REMOTE = "origin"

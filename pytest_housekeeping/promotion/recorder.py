@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.errors import EvidenceError, HousekeepingError
+from pytest_housekeeping.evidence import Secrets, SourceFacts, StartFacts, stem
 from pytest_housekeeping.evidence.journal import SUFFIX, Journal, start_journal
 from pytest_housekeeping.evidence.leftovers import leftovers
-from pytest_housekeeping.evidence.run_facts import SourceFacts, StartFacts, stem
-from pytest_housekeeping.evidence.secrets import Secrets
 from pytest_housekeeping.model import Mode, Outcome, RunOutcome, Step, StepResult
 from pytest_housekeeping.promotion.engine import Promotion
 from pytest_housekeeping.promotion.github import tell_github

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from secrets import token_hex
 
 from pytest_housekeeping import __version__
-from pytest_housekeeping.evidence.run_facts import RunFacts
+from pytest_housekeeping.evidence import RunFacts
 from pytest_housekeeping.model import Mode
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import MisuseError
-from pytest_housekeeping.evidence.git import Repository
+from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.model import Mode, TargetIdentity
 
 PIN_PATH = "ops/production.json"

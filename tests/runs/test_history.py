@@ -8,10 +8,9 @@ from pathlib import Path
 
 from pytest_housekeeping import __version__
 from pytest_housekeeping.declarations.settings import load_config
+from pytest_housekeeping.evidence import RunFacts, SourceFacts, StartFacts, open_repository, stem
 from pytest_housekeeping.evidence.audit import make_audit
 from pytest_housekeeping.evidence.audit_file import write_audit
-from pytest_housekeeping.evidence.git import open_repository
-from pytest_housekeeping.evidence.run_facts import RunFacts, SourceFacts, StartFacts, stem
 from pytest_housekeeping.model import Kind, Mode, Outcome, RunOutcome, StepResult
 from pytest_housekeeping.plan.plan import build
 from pytest_housekeeping.plan.test_discovery import TestNames

@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pytest_housekeeping.evidence import RunFacts, SourceFacts, StartFacts
 from pytest_housekeeping.evidence.audit import make_audit
 from pytest_housekeeping.evidence.audit_model import Audit
-from pytest_housekeeping.evidence.run_facts import RunFacts, SourceFacts, StartFacts
 from pytest_housekeeping.model import (
     Finding,
     Kind,

@@ -8,8 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pytest_housekeeping.errors import EvidenceError
-from pytest_housekeeping.evidence.run_facts import utc_stamp
-from pytest_housekeeping.evidence.secrets import Secrets
+from pytest_housekeeping.evidence import Secrets, utc_stamp
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.promotion.prechecks import Judgement

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
-from pytest_housekeeping.evidence.git_objects import FETCH
+from pytest_housekeeping.evidence import FETCH
 from pytest_housekeeping.model import Finding, Level, Mode, RunOutcome, Verdict
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.promotion import prechecks

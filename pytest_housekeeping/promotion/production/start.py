@@ -8,9 +8,7 @@ from pytest_housekeeping.checks.style.linter import Linting
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import MisuseError
-from pytest_housekeeping.evidence.git import open_repository
-from pytest_housekeeping.evidence.run_facts import SourceFacts
-from pytest_housekeeping.evidence.secrets import Secrets
+from pytest_housekeeping.evidence import Secrets, SourceFacts, open_repository
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.plan import Plan, build
 from pytest_housekeeping.postgres import history

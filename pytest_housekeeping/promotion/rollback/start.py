@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pytest_housekeeping.declarations.settings import load_config
-from pytest_housekeeping.evidence.git import open_repository
+from pytest_housekeeping.evidence import open_repository
 from pytest_housekeeping.plan.rollback_plan import build_undo, files_by_step
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import locate

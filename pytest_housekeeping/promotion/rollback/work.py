@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import Contracts, load_contracts
 from pytest_housekeeping.errors import MisuseError
-from pytest_housekeeping.evidence.git import Repository
+from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.model import Kind, Step
 from pytest_housekeeping.plan.check_steps import check_steps
 from pytest_housekeeping.plan.rollback_files import misfits, rollback_of

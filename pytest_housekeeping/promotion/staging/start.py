@@ -7,7 +7,7 @@ import os
 from pytest_housekeeping.checks.style.linter import Linting
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import load_config
-from pytest_housekeeping.evidence.git import Repository, open_repository
+from pytest_housekeeping.evidence import Repository, open_repository
 from pytest_housekeeping.plan.plan import Plan, build
 from pytest_housekeeping.promotion.app_connections import AppConnections
 from pytest_housekeeping.promotion.applied import promoted_before, proved_rollbacks

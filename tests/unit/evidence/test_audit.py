@@ -13,11 +13,11 @@ import jsonschema
 import pytest
 
 from pytest_housekeeping.errors import EvidenceError
+from pytest_housekeeping.evidence import Secrets
 from pytest_housekeeping.evidence.audit import make_audit
 from pytest_housekeeping.evidence.audit_file import from_json, to_json, write_audit
 from pytest_housekeeping.evidence.audit_model import Audit, json_schema
 from pytest_housekeeping.evidence.chain import digest, verify_chain
-from pytest_housekeeping.evidence.secrets import Secrets
 from pytest_housekeeping.model import Kind, Level, Mode, Outcome, Phase, RunOutcome, Step
 from support.evidence_samples import RLS, START, facts, failed_sample, passed, sample
 from support.fresh_copy import ROOT

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.errors import EvidenceError
-from pytest_housekeeping.evidence.git import Repository, open_repository
+from pytest_housekeeping.evidence import Repository, open_repository
 
 BRANCH = "housekeeping/audit/staging"
 AUDIT = "ops/audit/staging_20270101T000000Z_a.json"

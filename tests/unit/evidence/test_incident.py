@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from pytest_housekeeping.config import Config
+from pytest_housekeeping.evidence import Secrets
 from pytest_housekeeping.evidence.report.incident import incident_report
-from pytest_housekeeping.evidence.secrets import Secrets
 from pytest_housekeeping.model import Mode, RunOutcome
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.promotion.incident_files import write_incident

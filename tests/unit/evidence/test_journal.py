@@ -13,13 +13,12 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.errors import EvidenceError
+from pytest_housekeeping.evidence import Secrets, stem
 from pytest_housekeeping.evidence.audit_file import from_json, to_json
 from pytest_housekeeping.evidence.chain import digest
 from pytest_housekeeping.evidence.journal import Journal, start_journal
 from pytest_housekeeping.evidence.leftovers import leftovers
 from pytest_housekeeping.evidence.recovery import recover
-from pytest_housekeeping.evidence.run_facts import stem
-from pytest_housekeeping.evidence.secrets import Secrets
 from pytest_housekeeping.model import Mode, Outcome, RunOutcome
 from support.evidence_samples import NOTICE, TARGET, facts, passed
 

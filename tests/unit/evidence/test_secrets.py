@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_housekeeping.evidence.secrets import Secrets
+from pytest_housekeeping.evidence import Secrets
 
 NASTY = "p'ä \"ß%40$w\\0rd:x/y?z&#"
 
