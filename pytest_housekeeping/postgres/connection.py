@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,7 +25,10 @@ _CONTROL_WORDS = re.compile(r"\b(abort|begin|commit|end|prepare|rollback|start)\
 
 
 class LentCursor(psycopg.Cursor[tuple[Any, ...]]):
-    """A cursor that refuses to end the transaction while its connection is lent to a test."""
+    """A cursor that refuses to end the transaction while its connection is lent to a test.
+
+    A thread that a test has left behind is refused at any time.
+    """
 
     def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
         self._refuse_control(query)
@@ -34,9 +38,20 @@ class LentCursor(psycopg.Cursor[tuple[Any, ...]]):
         self._refuse_control(query)
         return super().executemany(query, *args, **kwargs)
 
+    def stream(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+        self._refuse_control(query)
+        return super().stream(query, *args, **kwargs)
+
+    def copy(self, statement: Any, *args: Any, **kwargs: Any) -> Any:
+        self._refuse_control(statement)
+        return super().copy(statement, *args, **kwargs)
+
     def _refuse_control(self, query: Any) -> None:
         connection = self.connection
-        if not isinstance(connection, LentConnection) or not connection.lent:
+        if not isinstance(connection, LentConnection):
+            return
+        connection.refuse_strangers()
+        if not connection.lent:
             return
         text = query.as_string(connection) if isinstance(query, sql.Composable) else query
         text = text.decode() if isinstance(text, bytes) else str(text)
@@ -48,6 +63,23 @@ class LentConnection(psycopg.Connection[tuple[Any, ...]]):
     """The promotion's connection, which checks may borrow but neither end nor close."""
 
     lent = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._admitted = {threading.get_ident()}
+
+    def admit(self) -> None:
+        """Let the present thread use the connection too; who opened it may without asking."""
+        self._admitted.add(threading.get_ident())
+
+    def refuse_strangers(self) -> None:
+        """Raises ProofFailed in a thread that was not admitted."""
+        if threading.get_ident() not in self._admitted:
+            raise ProofFailed(
+                f"the thread {threading.current_thread().name!r} uses the promotion's connection",
+                why="what it does comes at any time, also after everything was proved",
+                fix="use the connection in the test's own thread, and end the threads of a test",
+            )
 
     def commit(self) -> None:
         self._refuse("commit()")

@@ -265,4 +265,11 @@ class Batch:
                 text = self.context.files.text(file)
             except (HousekeepingError, OSError):
                 return  # its own item says so
-            self._ahead[upcoming.id] = self._worker.submit(self.transaction.apply, file, text)
+            self._ahead[upcoming.id] = self._worker.submit(
+                _apply_ahead, self.transaction, file, text
+            )
+
+
+def _apply_ahead(transaction: Transaction, file: SqlFile, text: str) -> Applied:
+    transaction.connection.admit()
+    return transaction.apply(file, text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -24,6 +26,8 @@ from pytest_housekeeping.promotion.batch import Batch
 from pytest_housekeeping.promotion.commit import Commits
 from pytest_housekeeping.promotion.run import Run
 
+# How long a thread of a test may take to end by itself.
+THREAD_PATIENCE_S = 1.0
 _FATAL = (Phase.PRECHECK, Phase.BACKUP, Phase.APPLY, Phase.SEED)
 # A watch reports all that is wrong: only what makes the database the wrong one ends it.
 _REPORTED_IN_A_WATCH = ("history", "roles", "drift")
@@ -41,6 +45,7 @@ class Promotion:
     results: dict[str, StepResult] = field(default_factory=dict)
     _troubles: list[StepResult] = field(default_factory=list)
     _test_scope: ExitStack | None = None
+    _threads: frozenset[threading.Thread] = frozenset()
 
     @cached_property
     def batch(self) -> Batch:
@@ -89,14 +94,19 @@ class Promotion:
     def enter_test(self, step: Step) -> None:
         """Before a test under ``checks/`` is set up: a savepoint, so that nothing of it stays."""
         self.batch.seal(step.segment)
+        self._threads = frozenset(threading.enumerate())
         self._test_scope = ExitStack()
         self._test_scope.enter_context(self.batch.check_savepoint(of_a_test=True))
 
     def leave_test(self) -> None:
-        """After its teardown. Raises ProofFailed when the test ended the transaction."""
+        """After its teardown.
+
+        Raises ProofFailed when the test ended the transaction, or has left a thread running.
+        """
         scope, self._test_scope = self._test_scope, None
         if scope is not None:
             scope.close()
+            refuse_threads_since(self._threads)
 
     def roll_back(self) -> None:
         """Undo what is not committed. Never raises: a lost connection has rolled back as well."""
@@ -264,3 +274,18 @@ def _judged(step: Step, verdict: Verdict, message: str) -> StepResult:
         message=said,
         findings=verdict.findings,
     )
+
+
+def refuse_threads_since(before: frozenset[threading.Thread]) -> None:
+    """Raises ProofFailed for a thread that was not there before, and does not end by itself."""
+    deadline = time.monotonic() + THREAD_PATIENCE_S
+    left = [each for each in threading.enumerate() if each not in before]
+    for thread in left:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    names = ", ".join(repr(thread.name) for thread in left if thread.is_alive())
+    if names:
+        raise ProofFailed(
+            f"a test has left a thread running: {names}",
+            why="it could still use the promotion's connection, also after everything was proved",
+            fix="end it in the test, or in the fixture that starts it",
+        )

@@ -366,13 +366,63 @@ def test_no_test_ends_the_transaction(tmp_path: Path, statement: str, said: str)
     assert run.steps[TWO] == "passed"
 
 
-def test_a_commit_behind_our_back_is_not_called_rolled_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "goes_on",
+    [
+        "",
+        "BEGIN",
+        "BEGIN; SELECT 1/0",
+        "BEGIN; SAVEPOINT hk_check; CREATE TABLE shop.more (id int)",
+    ],
+)
+def test_a_commit_by_force_is_called_what_it_is(tmp_path: Path, goes_on: str) -> None:
     """The level below psycopg cannot be guarded; what is said of the run must be true then."""
     text = "def test_it(hk_connection):\n    hk_connection.pgconn.exec_(b'COMMIT')\n"
+    text += f"    hk_connection.pgconn.exec_(b'{goes_on}')\n" if goes_on else ""
     run = Project.make(tmp_path, files={"checks/test_a.py": text}).run()
-    assert run.code == 1, run.output
-    assert run.outcome not in ("rolled_back", "promoted")
+    assert (run.code, run.outcome) == (1, "promoted_unproved"), run.output
     assert "nothing was changed" not in run.output
+
+
+LEFT = """
+import threading
+import time
+
+
+def work(connection):
+    time.sleep(0.2)
+    while True:
+        try:
+            connection.execute("CREATE TABLE shop.behind (id int)")
+        except Exception:
+            time.sleep(0.2)
+
+
+def test_it(hk_connection):
+    thread = threading.Thread(target=work, args=[hk_connection], name="left", daemon=True)
+    thread.start()
+
+
+def test_ends(hk_connection):
+    thread = threading.Thread(target=time.sleep, args=[0.1])
+    thread.start()
+"""
+
+
+def test_a_thread_that_a_test_leaves_stops_the_promotion_and_cannot_use_the_connection(
+    tmp_path: Path,
+) -> None:
+    run = Project.make(tmp_path, files={"checks/test_a.py": LEFT}).run()
+    assert (run.code, run.outcome) == (1, "rolled_back"), run.output
+    assert "has left a thread running: 'left'" in run.message("checks/test_a.py::test_it")
+    assert run.steps["checks/test_a.py::test_ends"] == "passed"
+
+
+def test_the_savepoint_around_a_test_has_a_name_that_nobody_guesses(tmp_path: Path) -> None:
+    text = "def test_it(hk_connection):\n    hk_connection.execute('RELEASE SAVEPOINT hk_check')\n"
+    run = Project.make(tmp_path, files={"checks/test_a.py": text}).run()
+    assert (run.code, run.outcome) == (1, "rolled_back"), run.output
+    assert 'savepoint "hk_check" does not exist' in run.message("checks/test_a.py::test_it")
 
 
 DIRTY = """
