@@ -2,48 +2,48 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, LiteralString
+from typing import LiteralString
 
 import psycopg
 
-from pytest_housekeeping.declarations.objects import ObjectKind, Objects
+from pytest_housekeeping.checks.declared_spellings import spelled_functions, spelled_types
+from pytest_housekeeping.declarations.objects import Objects
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
-from pytest_housekeeping.sql.parse import SyntaxRefused, parse
 
-Name = tuple[str, ...]
+QualifiedName = tuple[str, ...]
+"""Schema and name; of a trigger its table between them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Relation:
+class CatalogRelation:
     """A table, view, index or sequence. ``counted``: worth a notice when nobody declares it.
 
     Not counted are partitions, indexes behind constraints, and what belongs to an extension.
     """
 
-    name: Name
+    name: QualifiedName
     kind: str
     columns: tuple[tuple[str, str], ...] = ()
     counted: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Routine:
+class CatalogRoutine:
     """A function or procedure; ``signature`` is what regprocedure prints."""
 
-    name: Name
+    name: QualifiedName
     signature: str
     counted: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Trigger:
+class CatalogTrigger:
     """A trigger that somebody wrote: schema, table and name."""
 
-    name: Name
+    name: QualifiedName
     counted: bool = True
 
 
@@ -57,9 +57,9 @@ class Catalog:
 
     schemas: frozenset[str]
     roles: frozenset[str]
-    relations: Mapping[Name, Relation]
-    routines: Mapping[str, Routine]
-    triggers: Mapping[Name, Trigger]
+    relations: Mapping[QualifiedName, CatalogRelation]
+    routines: Mapping[str, CatalogRoutine]
+    triggers: Mapping[QualifiedName, CatalogTrigger]
     types: Mapping[str, str] = field(default_factory=dict)
     signatures: Mapping[str, str] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
@@ -87,120 +87,35 @@ def read_catalog(connection: Connection, objects: Objects) -> Catalog:
 def _read(connection: Connection, objects: Objects) -> Catalog:
     schemas = {"schemas": list(objects.schemas)}
     relations = [
-        Relation(
+        CatalogRelation(
             name=(schema, name), kind=kind, columns=tuple(zip(cs, ts, strict=True)), counted=counted
         )
         for schema, name, kind, cs, ts, counted in connection.execute(_RELATIONS, schemas)
     ]
     routines = [
-        Routine(name=(schema, name), signature=signature, counted=counted)
+        CatalogRoutine(name=(schema, name), signature=signature, counted=counted)
         for schema, name, signature, counted in connection.execute(_ROUTINES, schemas)
     ]
     triggers = [
-        Trigger(name=(schema, table, name), counted=counted)
+        CatalogTrigger(name=(schema, table, name), counted=counted)
         for schema, table, name, counted in connection.execute(_TRIGGERS, schemas)
     ]
-    types, types_refused = _types(connection, objects)
-    signatures, functions_refused = _signatures(connection, objects)
+    types, functions = spelled_types(connection, objects), spelled_functions(connection, objects)
     return Catalog(
         schemas=_names(connection, "SELECT nspname FROM pg_catalog.pg_namespace"),
         roles=_names(connection, "SELECT rolname FROM pg_catalog.pg_roles"),
         relations={relation.name: relation for relation in relations},
         routines={routine.signature: routine for routine in routines},
         triggers={trigger.name: trigger for trigger in triggers},
-        types=types,
-        signatures=signatures,
-        refused=types_refused | functions_refused,
+        types=types.known,
+        signatures=functions.known,
+        refused={**types.refused, **functions.refused},
     )
 
 
 def _names(connection: Connection, query: LiteralString) -> frozenset[str]:
     return frozenset(row[0] for row in connection.execute(query))
 
-
-def _types(connection: Connection, objects: Objects) -> tuple[dict[str, str], dict[str, str]]:
-    tables = objects.of_kind(ObjectKind.TABLE)
-    spellings = sorted({spelling for table in tables for _, spelling in table.columns})
-    refused = {s: "this is not how a type is written" for s in spellings if not _is_type(s)}
-    usable = [spelling for spelling in spellings if spelling not in refused]
-    return _resolve(connection, usable, _format_types, refused)
-
-
-def _signatures(connection: Connection, objects: Objects) -> tuple[dict[str, str], dict[str, str]]:
-    names = [declared.name for declared in objects.of_kind(ObjectKind.FUNCTION)]
-    return _resolve(connection, names, _format_functions, {})
-
-
-def _resolve(
-    connection: Connection, spellings: Sequence[str], resolve: Any, refused: dict[str, str]
-) -> tuple[dict[str, str], dict[str, str]]:
-    """All at once; where PostgreSQL refuses one, one by one, to know which."""
-    if not spellings:
-        return {}, refused
-    try:
-        with rolled_back(connection):
-            return resolve(connection, spellings), refused
-    except psycopg.Error as error:
-        if len(spellings) == 1:
-            return {}, refused | {spellings[0]: str(error.diag.message_primary or error)}
-    known: dict[str, str] = {}
-    for spelling in spellings:
-        found, refused = _resolve(connection, [spelling], resolve, refused)
-        known |= found
-    return known, refused
-
-
-def _format_types(connection: Connection, spellings: Sequence[str]) -> dict[str, str]:
-    """``numeric(12,2)`` as PostgreSQL prints it.
-
-    to_regtype() drops the modifier, which the row description of a cast still tells. Of a domain
-    that description tells the base type, and a domain takes no modifier.
-    """
-    casts = ", ".join(f"NULL::{spelling}" for spelling in spellings)
-    described = connection.execute(f"SELECT {casts} WHERE false".encode()).pgresult
-    modifiers = [described.fmod(n) if described else -1 for n in range(len(spellings))]
-    rows = connection.execute(_FORMAT_TYPES, {"spellings": spellings, "modifiers": modifiers})
-    return {spelling: printed for spelling, printed in rows if printed is not None}
-
-
-def _format_functions(connection: Connection, names: Sequence[str]) -> dict[str, str]:
-    rows = connection.execute(
-        "SELECT name, pg_catalog.to_regprocedure(name)::text"
-        " FROM pg_catalog.unnest(%s::text[]) AS declared (name)",
-        [list(names)],
-    )
-    return {name: printed for name, printed in rows if printed is not None}
-
-
-def _is_type(spelling: str) -> bool:
-    """Whether the text is one type and nothing else, as it becomes part of a statement."""
-    if "--" in spelling or "/*" in spelling:
-        return False
-    try:
-        statements = parse(f"SELECT NULL::{spelling}")
-    except SyntaxRefused:
-        return False
-    if len(statements) != 1 or statements[0].name != "SelectStmt":
-        return False
-    body = dict(statements[0].body)
-    target = body.pop("targetList", [])
-    if len(target) != 1 or body.keys() - {"limitOption", "op"}:
-        return False
-    result = target[0]["ResTarget"]
-    cast = result.get("val", {}).get("TypeCast", {})
-    null = cast.get("arg", {}).get("A_Const", {}).get("isnull", False)
-    return "name" not in result and bool(null) and "SubLink" not in json.dumps(cast)
-
-
-_FORMAT_TYPES = """
-SELECT declared.spelling, pg_catalog.format_type(
-    pg_catalog.to_regtype(declared.spelling)::oid,
-    CASE WHEN t.typtype = 'd' THEN NULL ELSE declared.modifier END)
-FROM ROWS FROM (
-    pg_catalog.unnest(%(spellings)s::text[]), pg_catalog.unnest(%(modifiers)s::integer[])
-) AS declared (spelling, modifier)
-JOIN pg_catalog.pg_type AS t ON t.oid = pg_catalog.to_regtype(declared.spelling)
-"""
 
 _RELATIONS = """
 SELECT n.nspname, c.relname, c.relkind::text,

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pytest_housekeeping.checks.catalog import Catalog, Relation, read_catalog
-from pytest_housekeeping.checks.queries import verify_query
+from pytest_housekeeping.checks.catalog import Catalog, CatalogRelation
 from pytest_housekeeping.declarations.objects import DeclaredObject, ObjectKind, Objects
 from pytest_housekeeping.declarations.toml import toml_key, toml_string
 from pytest_housekeeping.errors import did_you_mean
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.sql.identifiers import quoted, spelt, split_name
-
-__all__ = ["Catalog", "read_catalog", "undeclared", "verify_object", "verify_query"]
 
 _FILE = "checks/objects.toml"
 _RELKINDS = {
@@ -84,10 +81,10 @@ def undeclared(catalog: Catalog, objects: Objects) -> tuple[Finding, ...]:
 def _findings(catalog: Catalog, declared: DeclaredObject) -> Iterator[Finding]:
     match declared.kind:
         case ObjectKind.SCHEMA:
-            yield from _in(catalog.schemas, declared, f"CREATE SCHEMA {declared.sql};")
+            yield from _named(catalog.schemas, declared, f"CREATE SCHEMA {declared.sql};")
         case ObjectKind.ROLE:
             fix = f"CREATE ROLE {declared.sql}; in sql/bootstrap/, and on the real server"
-            yield from _in(catalog.roles, declared, fix)
+            yield from _named(catalog.roles, declared, fix)
         case ObjectKind.FUNCTION:
             yield from _function(catalog, declared)
         case ObjectKind.TRIGGER:
@@ -98,7 +95,7 @@ def _findings(catalog: Catalog, declared: DeclaredObject) -> Iterator[Finding]:
             yield from _relation(catalog, declared)
 
 
-def _in(names: Iterable[str], declared: DeclaredObject, fix: str) -> Iterator[Finding]:
+def _named(names: Iterable[str], declared: DeclaredObject, fix: str) -> Iterator[Finding]:
     if split_name(declared.name)[0] not in names:
         yield _missing(declared, did_you_mean(declared.name, names), fix)
 
@@ -134,7 +131,9 @@ def _relation(catalog: Catalog, declared: DeclaredObject) -> Iterator[Finding]:
         yield from _columns(catalog, declared, relation)
 
 
-def _columns(catalog: Catalog, declared: DeclaredObject, relation: Relation) -> Iterator[Finding]:
+def _columns(
+    catalog: Catalog, declared: DeclaredObject, relation: CatalogRelation
+) -> Iterator[Finding]:
     there, wanted = dict(relation.columns), dict(declared.columns)
     table = declared.sql
     for column, spelling in wanted.items():
@@ -195,5 +194,5 @@ def _error(rule: str, name: str, detail: str, fix: str) -> Finding:
     return Finding(rule=rule, level=Level.ERROR, object=name, detail=detail, fix=fix)
 
 
-def _kind(relation: Relation) -> str:
+def _kind(relation: CatalogRelation) -> str:
     return _RELKINDS.get(relation.kind, "relation")

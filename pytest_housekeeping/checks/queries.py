@@ -1,4 +1,4 @@
-"""One verification query of ``checks/queries/``: it must be able to see, and must find no row."""
+"""One verification query of ``checks/queries/``: it must see every row, and must return none."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ _DECLARE = "DECLARE hk_query NO SCROLL CURSOR FOR "
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Answer:
+class _QueryRows:
+    """The first rows as text, and how many there are in all."""
+
     rows: tuple[str, ...]
     count: int
 
@@ -44,12 +46,12 @@ def verify_query(connection: Connection, name: str, text: str) -> Verdict:
         with rolled_back(connection):
             # Read only holds for the subtransaction, and rolling back to the savepoint ends it.
             connection.execute("SET LOCAL transaction_read_only = on")
-            answer = _ask(connection, text)
+            found = _run_query(connection, text)
             read = connection.execute(_READ, {"named": [in_quotes(*entry) for entry in named]})
             relations = [(str(relation), bool(hidden)) for relation, hidden in read]
     except psycopg.Error as error:
-        raise _failed(name, text, error) from error
-    findings = [*_rows(name, text, answer), *_blind(name, relations)]
+        raise _broken(name, text, error) from error
+    findings = [*_rows(name, text, found), *_hidden_rows(name, relations)]
     if not relations:
         findings.append(_examines_nothing(name))
     return Verdict(
@@ -87,14 +89,14 @@ def _single_select(name: str, text: str) -> Statement:
     return statement
 
 
-def _ask(connection: Connection, text: str) -> _Answer:
+def _run_query(connection: Connection, text: str) -> _QueryRows:
     """The first rows, and how many there are; the others never leave the server."""
     connection.execute((_DECLARE + text).encode())
     cursor = connection.execute(f"FETCH {SHOWN_ROWS} FROM hk_query".encode())
     rows = tuple(_shown(cursor))
     more = connection.execute("MOVE ALL FROM hk_query").rowcount
     connection.execute("CLOSE hk_query")
-    return _Answer(rows=rows, count=len(rows) + more)
+    return _QueryRows(rows=rows, count=len(rows) + more)
 
 
 def _shown(cursor: psycopg.Cursor[tuple[Any, ...]]) -> Iterator[str]:
@@ -110,17 +112,17 @@ def _shown(cursor: psycopg.Cursor[tuple[Any, ...]]) -> Iterator[str]:
         yield shown if len(shown) <= SHOWN_CHARACTERS else shown[:SHOWN_CHARACTERS] + "…"
 
 
-def _rows(name: str, text: str, answer: _Answer) -> Iterator[Finding]:
+def _rows(name: str, text: str, found: _QueryRows) -> Iterator[Finding]:
     fix = describe(text) or "see the query"
-    for number, row in enumerate(answer.rows, start=1):
-        detail = f"row {number} of {answer.count}: {row}"
+    for number, row in enumerate(found.rows, start=1):
+        detail = f"row {number} of {found.count}: {row}"
         yield Finding(rule="query-rows", level=Level.ERROR, object=name, detail=detail, fix=fix)
-    if answer.count > len(answer.rows):
-        detail = f"{answer.count} rows in all, the first {len(answer.rows)} are shown"
+    if found.count > len(found.rows):
+        detail = f"{found.count} rows in all, the first {len(found.rows)} are shown"
         yield Finding(rule="query-rows", level=Level.NOTICE, object=name, detail=detail)
 
 
-def _blind(name: str, relations: list[tuple[str, bool]]) -> Iterator[Finding]:
+def _hidden_rows(name: str, relations: list[tuple[str, bool]]) -> Iterator[Finding]:
     for relation, hidden in relations:
         if hidden:
             yield Finding(
@@ -144,7 +146,7 @@ def _examines_nothing(name: str) -> Finding:
     )
 
 
-def _failed(name: str, text: str, error: psycopg.Error) -> RuleBroken:
+def _broken(name: str, text: str, error: psycopg.Error) -> RuleBroken:
     where, position = name, error.diag.statement_position
     if position is not None and int(position) > len(_DECLARE):
         line, column = place(text, int(position) - len(_DECLARE) - 1)

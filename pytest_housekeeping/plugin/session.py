@@ -261,6 +261,7 @@ class ActiveRun:
 
 _NEEDED_LATER = (
     "checks.objects",
+    "checks.queries",
     "checks.rls",
     "checks.tripwires",
     "evidence.audit",

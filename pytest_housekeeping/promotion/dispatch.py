@@ -89,13 +89,13 @@ class Checks:
 
     def _read_catalog(self, connection: Connection, objects: Objects) -> Catalog:
         if self._catalog is None:
-            from pytest_housekeeping.checks.objects import read_catalog
+            from pytest_housekeeping.checks.catalog import read_catalog
 
             self._catalog = read_catalog(connection, objects)
         return self._catalog
 
     def _query(self, connection: Connection, step: Step) -> Verdict:
-        from pytest_housekeeping.checks.objects import verify_query
+        from pytest_housekeeping.checks.queries import verify_query
 
         text = (self._context.config.root / step.path).read_text(encoding="utf-8")
         return verify_query(connection, step.path, text)
@@ -200,7 +200,7 @@ class Checks:
         return self._written_baseline
 
     def _tripwire(self, connection: Connection, step: Step) -> Verdict:
-        from pytest_housekeeping.checks.tripwires import trip
+        from pytest_housekeeping.checks.tripwires import trip_rule
 
         contracts = self._contracts
         if step.name in contracts.code_contracts and contracts.boundaries is not None:
@@ -213,7 +213,7 @@ class Checks:
         rule = self._rule(step.name)
         planting = self._superuser() if rule.tripwire.superuser else nullcontext(None)
         with planting as superuser:
-            return trip(connection, superuser, contracts.rls, contracts.boundaries, rule)
+            return trip_rule(connection, superuser, contracts.rls, contracts.boundaries, rule)
 
     def _mutants(self, connection: Connection) -> Verdict:
         from pytest_housekeeping.checks.mutation import MutationInput, mutation_score

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from pytest_housekeeping.checks.style.linter import style_verdict
+from pytest_housekeeping.checks.style import style_verdict
 from pytest_housekeeping.errors import ProofFailed, SqlFailed
 from pytest_housekeeping.model import (
     Kind,

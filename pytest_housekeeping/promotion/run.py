@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from pytest_housekeeping.checks.style.linter import Linting
+from pytest_housekeeping.checks.style import Linting
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.promotion.app_connections import AppConnections

@@ -1,4 +1,4 @@
-"""What sqlfluff said earlier: per configuration one JSON file, in it one entry per file content."""
+"""Where the style of a file is kept: a cache file per configuration, an entry per path and text."""
 
 from __future__ import annotations
 

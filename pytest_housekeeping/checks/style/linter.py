@@ -28,19 +28,21 @@ from pytest_housekeeping.checks.style.result import (
     encode,
     from_answer,
 )
-from pytest_housekeeping.errors import ProofFailed, RuleBroken
-from pytest_housekeeping.model import Finding, Level, Verdict
-
-__all__ = ["Linting", "Style", "Violation"]
+from pytest_housekeeping.errors import RuleBroken
 
 OVERRIDES = {"dialect": "postgres", "templater": "raw"}
+# Seconds without any answer after which sqlfluff counts as stuck.
 PATIENCE_S = 180.0
 WORKER = Path(__file__).with_name("worker.py")
-WHY = "a file whose style could not be examined has not passed"
+_WHY = "a file whose style could not be examined has not passed"
 
 
 class Linting:
-    """The lint of a set of files: under way from ``start`` until ``stop``."""
+    """The lint of a set of files: under way from ``start`` until ``stop``.
+
+    A thread reads what the background process answers; whoever asks for a style waits for it.
+    ``_ending`` is why no further answer comes, empty while one may.
+    """
 
     def __init__(self, entries: Sequence[LintedFile], root: Path, patience_s: float) -> None:
         self._entries = {entry.path: entry for entry in entries}
@@ -50,7 +52,7 @@ class Linting:
         self._errors: dict[Path, str] = {}
         self._arrived = threading.Condition()
         self._answers = 0
-        self._over = ""
+        self._ending = ""
         self._process: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
 
@@ -100,21 +102,21 @@ class Linting:
         answer in time, a file that was changed meanwhile.
         """
         if path not in self._entries:
-            raise RuleBroken(f"{path} was not given to the lint", why=WHY)
+            raise RuleBroken(f"{path} was not given to the lint", why=_WHY)
         with self._arrived:
-            while path not in self._styles and path not in self._errors and not self._over:
+            while path not in self._styles and path not in self._errors and not self._ending:
                 before = self._answers
                 answered = self._arrived.wait(self._patience_s)
-                if not answered and before == self._answers and not self._over:
-                    self._over = f"sqlfluff gave no answer for {self._patience_s:g} s"
+                if not answered and before == self._answers and not self._ending:
+                    self._ending = f"sqlfluff gave no answer for {self._patience_s:g} s"
         if path in self._styles:
             return self._styles[path]
         self._kill()
         relative = self._entries[path].relative
-        reason = self._errors.get(path) or self._over
+        reason = self._errors.get(path) or self._ending
         raise RuleBroken(
             f"{relative}: sqlfluff could not examine it: {reason}",
-            why=WHY,
+            why=_WHY,
             fix=f"run: sqlfluff lint --dialect postgres --templater raw {relative}",
         )
 
@@ -122,7 +124,7 @@ class Linting:
         """End the background process and its workers, and keep what they found. Idempotent."""
         atexit.unregister(self.stop)
         with self._arrived:
-            self._over = self._over or "the lint was stopped"
+            self._ending = self._ending or "the lint was stopped"
         self._kill()
         if self._reader is not None:
             self._reader.join(timeout=10)
@@ -177,17 +179,17 @@ class Linting:
                 with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
                     stdin.write(request)
                 for line in process.stdout:
-                    done = self._take(line, by_relative) or done
+                    done = self._add_answer(line, by_relative) or done
             process.wait()
             complaints.seek(0)
             said = complaints.read().decode(errors="replace").strip()
         self._save()
         with self._arrived:
             ending = f"it ended with code {process.returncode}: {said[-2000:] or 'no message'}"
-            self._over = self._over or ("it gave no answer for this file" if done else ending)
+            self._ending = self._ending or ("it gave no answer for this file" if done else ending)
             self._arrived.notify_all()
 
-    def _take(self, line: bytes, by_relative: Mapping[str, LintedFile]) -> bool:
+    def _add_answer(self, line: bytes, by_relative: Mapping[str, LintedFile]) -> bool:
         """Note one answer; True for the last line of a process that came to its end."""
         try:
             answer = json.loads(line)
@@ -218,7 +220,7 @@ class Linting:
             write_entries(file, read_entries(file), styles)
 
     def _kill(self) -> None:
-        if self._process is not None and self._process.poll() is None and self._over:
+        if self._process is not None and self._process.poll() is None and self._ending:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
@@ -233,26 +235,3 @@ def _environment(root: Path) -> dict[str, str]:
     """The environment without what leads to a database; sqlfluff needs a home that exists."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     return kept if Path("~").expanduser().is_dir() else kept | {"HOME": str(root)}
-
-
-def style_verdict(linting: Linting | None, root: Path, path: str) -> tuple[Verdict, str]:
-    """What sqlfluff says of a file; one that its own settings ignore is said to be.
-
-    Raises ProofFailed when the style check was not started.
-    """
-    if linting is None:
-        raise ProofFailed("the style check was not started", why="nothing was looked at")
-    style = linting.style(root / path)
-    findings = tuple(
-        Finding(
-            rule=f"sqlfluff {violation.code}",
-            level=level,
-            object=f"{path}:{violation.line}:{violation.column}",
-            detail=violation.description,
-            fix=f"sqlfluff fix {path}",
-        )
-        for level, group in ((Level.ERROR, style.violations), (Level.WARNING, style.warnings))
-        for violation in group
-    )
-    said = f"not examined: {style.unexamined}" if style.unexamined else ""
-    return Verdict(examined=1, unit="files", findings=findings), said

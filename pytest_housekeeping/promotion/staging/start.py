@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pytest_housekeeping.checks.style.linter import Linting
+from pytest_housekeeping.checks.style import Linting
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.evidence import Repository, open_repository

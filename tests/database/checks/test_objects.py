@@ -9,7 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from pytest_housekeeping.checks.objects import read_catalog, undeclared, verify_object, verify_query
+from pytest_housekeeping.checks.catalog import read_catalog
+from pytest_housekeeping.checks.objects import undeclared, verify_object
+from pytest_housekeeping.checks.queries import verify_query
 from pytest_housekeeping.declarations.objects import Objects, parse
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.model import Finding, Level, Verdict

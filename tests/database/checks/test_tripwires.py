@@ -10,7 +10,8 @@ import pytest
 
 from pytest_housekeeping.checks import tripwires as tripwire
 from pytest_housekeeping.checks.rules.evaluation import with_role_in_leak
-from pytest_housekeeping.checks.tripwires import trip
+from pytest_housekeeping.checks.tripwire_target import guarded_by, placeholder_values
+from pytest_housekeeping.checks.tripwires import trip_rule
 from pytest_housekeeping.declarations.rules import Rule, Tripwire, fill, shipped_rules
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.model import Verdict
@@ -36,7 +37,7 @@ def ground(connection: Connection, superuser: Connection) -> Iterator[Connection
 
 
 def tripped(ground: Connection, superuser: Connection | None, rule: Rule) -> Verdict:
-    return trip(ground, superuser, CONTRACT, BOUNDARIES, rule)
+    return trip_rule(ground, superuser, CONTRACT, BOUNDARIES, rule)
 
 
 def catalog(connection: Connection) -> list[tuple[object, ...]]:
@@ -99,12 +100,12 @@ def test_what_shows_a_finding_runs_where_it_was_found(
     ground: Connection, superuser: Connection, rule: Rule
 ) -> None:
     """Every name in it is there; that it is refused, or shows nothing here, is no matter."""
-    guarded = tripwire._guarded(CONTRACT, BOUNDARIES, rule)
-    values = tripwire._values(ground, CONTRACT, BOUNDARIES, rule, guarded)
+    guarded = guarded_by(rule, CONTRACT, BOUNDARIES)
+    values = placeholder_values(ground, guarded, rule)
     planted = fill(rule.tripwire.object, values)
     with tripwire._planted_by_superuser(superuser, rule, values), rolled_back(ground):
         tripwire._plant(ground, rule, values)
-        fired = tripwire._judge(ground, CONTRACT, BOUNDARIES, rule, values, guarded)
+        fired = tripwire._judge(ground, guarded, rule, values)
         seen = with_role_in_leak(fired.findings, "shop_app")
         shown = [each.leak for each in seen if each.object == planted]
         assert shown
@@ -165,9 +166,9 @@ def test_a_defect_that_cannot_be_planted_fails(ground: Connection) -> None:
 
 
 def test_a_rule_without_anything_to_judge_fails(ground: Connection) -> None:
-    verdict = trip(ground, None, None, BOUNDARIES, RULES["rls-not-enabled"])
+    verdict = trip_rule(ground, None, None, BOUNDARIES, RULES["rls-not-enabled"])
     assert not verdict.passed
-    verdict = trip(ground, None, CONTRACT, None, RULES["boundary-table-privilege"])
+    verdict = trip_rule(ground, None, CONTRACT, None, RULES["boundary-table-privilege"])
     assert "no contract of the type 'forbidden'" in verdict.findings[0].detail
 
 
@@ -189,7 +190,7 @@ def test_tripping_works_with_awkward_names(connection: Connection, superuser: Co
         connection.execute('BEGIN; CREATE SCHEMA "We""ird.ä"; CREATE TABLE "We""ird.ä".t ()')
         for rule in shipped_rules():
             if rule.family != "boundary" and not rule.proof:
-                assert trip(connection, superuser, contract, None, rule).passed
+                assert trip_rule(connection, superuser, contract, None, rule).passed
     finally:
         connection.execute("ROLLBACK")
         superuser.execute('DROP ROLE "Ap""p x"')

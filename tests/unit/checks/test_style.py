@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.checks.json_cache import FORMAT, write_entries
+from pytest_housekeeping.checks.style import Linting, Style, Violation
 from pytest_housekeeping.checks.style import cache as lint_cache
 from pytest_housekeeping.checks.style import linter as lint
-from pytest_housekeeping.checks.style.linter import Linting, Style, Violation
 from pytest_housekeeping.checks.style.result import decode, encode
 from pytest_housekeeping.errors import MisuseError, RuleBroken
 
