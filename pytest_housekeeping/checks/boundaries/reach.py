@@ -8,7 +8,7 @@ https://www.postgresql.org/docs/16/ddl-priv.html. What is let in is rolled back.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_housekeeping.checks.rules.attempts import Attempt, attempt_all
 from pytest_housekeeping.checks.rules.evaluation import findings_of
@@ -16,6 +16,7 @@ from pytest_housekeeping.checks.rules.scope import RuleScope, run_readonly, scop
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.model import Finding, Verdict
 from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.sql.identifiers import quoted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +54,11 @@ def prove_out_of_reach(
         findings=findings_of(
             rule,
             [
-                {"object": name, "role": role, "detail": f"acting as {role}: {'; '.join(words)}"}
+                {
+                    "object": name,
+                    "role": quoted(role),
+                    "detail": f"acting as {role}: {'; '.join(words)}",
+                }
                 for (name, role), words in let_in.items()
             ],
         ),
@@ -87,7 +92,7 @@ def prove_allowed(
                 {
                     "object": relation.object,
                     "schema_of_object": relation.schema,
-                    "role": role,
+                    "role": quoted(role),
                     "detail": f"{role} was granted SELECT, and is told: {result}",
                 }
             )
@@ -101,7 +106,8 @@ def prove_allowed(
             " the contract allows what is not there",
             "fix": "GRANT SELECT on what the contract is about",
         }
-        findings += findings_of(rule, [nothing])
+        # It is about the roles: there is no relation to show it on.
+        findings += tuple(replace(each, leak="") for each in findings_of(rule, [nothing]))
     return Verdict(
         examined=len(relations),
         findings=findings,

@@ -1,0 +1,104 @@
+"""Identifiers are quoted in one place, and nothing else in the package quotes by hand."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import pytest_housekeeping
+from pytest_housekeeping.sql.identifiers import in_quotes, quoted, spelt, split_name, unquoted
+
+PACKAGE = Path(pytest_housekeeping.__file__).parent
+# A word of SQL behind which an identifier stands.
+_BEFORE_A_NAME = re.compile(
+    r"\b(?:COLUMN|CONSTRAINT|DATABASE|EXISTS|FROM|INTO|ON|POLICY|ROLE|SCHEMA|TABLE|TO|TYPE|VIEW) $"
+)
+_BARE = {"column", "member", "migrator", "name", "owner", "role", "schema", "user"}
+# Local names that hold what was quoted a few lines above.
+_QUOTED_ABOVE = {
+    ("checks/mutation/mutants.py", "role"),
+    ("checks/mutation/mutants.py", "schema"),
+    ("checks/rls/proofs/isolation_attempts.py", "name"),
+    ("snapshot/roles.py", "owner"),
+    ("sql/repeatable.py", "name"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "for_sql", "for_records"),
+    [
+        ("plain", "plain", "plain"),
+        ("order", '"order"', "order"),
+        ("user", '"user"', "user"),
+        ("position", '"position"', "position"),
+        ("Select", '"Select"', '"Select"'),
+        ('a"b', '"a""b"', '"a""b"'),
+        ("x.y", '"x.y"', '"x.y"'),
+        ("a$b", '"a$b"', "a$b"),
+        ("über", '"über"', '"über"'),
+    ],
+)
+def test_a_name_is_quoted_for_sql_and_for_records(
+    name: str, for_sql: str, for_records: str
+) -> None:
+    assert quoted(name) == for_sql
+    assert spelt(name) == for_records
+    assert in_quotes(name).startswith('"')
+    for spelling in (quoted, in_quotes, spelt):
+        assert split_name(spelling(name)) == (name,)
+        assert split_name(spelling(name, "b", name)) == (name, "b", name)
+    assert unquoted(in_quotes(name)) == name
+
+
+def trees() -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield path.relative_to(PACKAGE).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def test_nothing_doubles_quotes_by_hand() -> None:
+    found = [
+        f"{name}:{node.lineno}"
+        for name, tree in trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "replace"
+        and [each.value for each in node.args if isinstance(each, ast.Constant)][:2] == ['"', '""']
+    ]
+    assert [each for each in found if not each.startswith("sql/identifiers.py:")] == []
+
+
+def test_a_name_behind_a_word_of_sql_is_quoted() -> None:
+    """In an f-string: ``{quoted(role)}`` may stand behind TO, ``{role}`` and ``{target.user}`` not.
+
+    ``.object`` and ``.sql`` hold what the catalog, or a declaration, has quoted already.
+    """
+    found = [
+        f"{name}: {{{ast.unparse(expression)}}}"
+        for name, tree in trees()
+        for expression in _names_in_sql(tree)
+        if (name, ast.unparse(expression)) not in _QUOTED_ABOVE and not _is_quoted(expression)
+    ]
+    assert found == []
+
+
+def _names_in_sql(tree: ast.Module) -> Iterator[ast.expr]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            for before, value in zip(node.values, node.values[1:], strict=False):
+                if (
+                    isinstance(value, ast.FormattedValue)
+                    and isinstance(before, ast.Constant)
+                    and _BEFORE_A_NAME.search(str(before.value))
+                ):
+                    yield value.value
+
+
+def _is_quoted(expression: ast.expr) -> bool:
+    if isinstance(expression, ast.Attribute):
+        return expression.attr in ("object", "sql", "examines")
+    return not (isinstance(expression, ast.Name) and expression.id in _BARE)
