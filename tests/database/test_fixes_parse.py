@@ -11,7 +11,8 @@ import pytest
 from psycopg import sql
 
 from pytest_housekeeping.checks.boundaries import judge_boundary
-from pytest_housekeeping.checks.objects import read_catalog, undeclared, verify_object
+from pytest_housekeeping.checks.catalog import read_catalog
+from pytest_housekeeping.checks.objects import undeclared, verify_object
 from pytest_housekeeping.checks.rls import judge_rule
 from pytest_housekeeping.checks.rules import boundary_scope
 from pytest_housekeeping.checks.rules.evaluation import with_role_in_leak
