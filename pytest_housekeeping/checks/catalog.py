@@ -117,6 +117,8 @@ def _names(connection: Connection, query: LiteralString) -> frozenset[str]:
     return frozenset(row[0] for row in connection.execute(query))
 
 
+# Nobody declares a TOAST table (relkind t). A dependency of the type e is membership in an
+# extension: https://www.postgresql.org/docs/16/catalog-pg-depend.html
 _RELATIONS = """
 SELECT n.nspname, c.relname, c.relkind::text,
     coalesce(a.names, '{}'), coalesce(a.types, '{}'),
@@ -148,6 +150,7 @@ WHERE n.nspname = ANY (%(schemas)s)
 ORDER BY 3
 """
 
+# A trigger with a parent is the clone that a partition gets; internal ones are foreign keys.
 _TRIGGERS = """
 SELECT n.nspname, c.relname, t.tgname, t.tgparentid = 0
 FROM pg_catalog.pg_trigger AS t

@@ -12,6 +12,7 @@ from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.sql.identifiers import quoted, spelt, split_name
 
 _FILE = "checks/objects.toml"
+# https://www.postgresql.org/docs/16/catalog-pg-class.html
 _RELKINDS = {
     "r": "table",
     "p": "table",
@@ -28,6 +29,7 @@ _FITTING = {
     ObjectKind.VIEW: ("view", "materialized view"),
     ObjectKind.INDEX: ("index",),
 }
+# No types: PostgreSQL makes an integer column with a sequence of them.
 _SERIAL = {"serial": "integer", "bigserial": "bigint", "smallserial": "smallint"}
 
 

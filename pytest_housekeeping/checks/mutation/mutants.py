@@ -52,6 +52,8 @@ def rls_mutants(connection: Connection, contract: RlsContract) -> list[Mutant]:
             found.append(
                 _on(table, f"TRUNCATE granted to {role}", whole, "privilege-on-whole-table")
             )
+    # Without it a view reads its tables with the rights of its owner:
+    # https://www.postgresql.org/docs/16/sql-createview.html
     for (view,) in views:
         reset = f"ALTER VIEW {view} RESET (security_invoker)"
         found.append(_on(view, "security_invoker cleared", reset, "view-without-security-invoker"))
@@ -170,6 +172,7 @@ FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.rel
 WHERE n.nspname = ANY (%(schemas)s) AND c.relkind IN ('r', 'p') AND c.relrowsecurity
 ORDER BY 1
 """
+# reloptions keeps a boolean as it was written.
 _VIEWS = """
 SELECT pg_catalog.format('%%I.%%I', n.nspname, c.relname)
 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace

@@ -87,6 +87,8 @@ def configuration(
     known = {} if known is None else known
     parts: list[object] = [FORMAT, _versions(tuple(sys.path)), sorted(overrides.items())]
     inside = [folder, *folder.parents]
+    # Where sqlfluff looks for settings:
+    # https://docs.sqlfluff.com/en/stable/configuration/setting_configuration.html
     for place in (*inside, Path.home(), *_user_places()):
         label = os.path.relpath(place, root) if place.is_relative_to(root) else str(place)
         if place not in known:

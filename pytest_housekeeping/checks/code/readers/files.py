@@ -14,7 +14,9 @@ from pathlib import Path
 from pytest_housekeeping.checks.code.facts import SkippedFile, Undecided
 from pytest_housekeeping.checks.code.readers.languages import SUFFIXES
 
+# In bytes: what is larger was generated, and nobody wrote it by hand.
 LARGEST = 1_000_000
+# Folders of tools and of installed packages.
 _NOT_OURS = frozenset(
     {"node_modules", "__pycache__", ".git", ".venv", "venv", ".tox", ".mypy_cache"}
 )
@@ -38,8 +40,8 @@ class Matched:
 def match(root: Path, patterns: Sequence[str]) -> Matched:
     """Find the files. ``**`` stands for any number of folders, ``*`` for a part of one name.
 
-    A symbolic link that leads out of the tree is undecided: what it names is not of this commit.
-    Large and minified files are passed over and said.
+    A symbolic link that leads out of the tree is undecided: what it names is not part of this
+    commit. Large and minified files are skipped, with the reason.
     """
     files: dict[str, None] = {}
     skipped: dict[str, SkippedFile] = {}
@@ -71,13 +73,14 @@ def match(root: Path, patterns: Sequence[str]) -> Matched:
 
 def decode(data: bytes, suffix: str) -> str:
     """The text of a source file. Raises ValueError that says why there is none."""
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):  # a byte order mark
         return data.decode("utf-16")
     if b"\0" in data:
         raise ValueError("it holds a NUL byte")
     encoding = "utf-8-sig"
     if suffix == ".py":
         try:
+            # PEP 263: a comment in one of the first two lines says it.
             encoding = tokenize.detect_encoding(BytesIO(data[:500]).readline)[0]
         except SyntaxError:
             said = b"coding" in b"".join(data.splitlines()[:2])
@@ -92,6 +95,7 @@ def _walk(
     root: Path, pattern: str, undecided: dict[str, Undecided], skipped: dict[str, SkippedFile]
 ) -> Iterator[tuple[str, os.DirEntry[str]]]:
     expression = _expression(pattern)
+    # The folders before the first wildcard need no search.
     fixed = re.split(r"[*?\[]", pattern)[0].rpartition("/")[0]
     stack = [fixed]
     while stack:
@@ -102,6 +106,7 @@ def _walk(
             continue
         for entry in entries:
             path = f"{folder}/{entry.name}" if folder else entry.name
+            # A link to a folder is not followed: it may lead around in a circle.
             if entry.is_dir(follow_symlinks=False):
                 if entry.name not in _NOT_OURS:
                     stack.append(path)

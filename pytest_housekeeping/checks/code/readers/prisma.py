@@ -7,6 +7,7 @@ import re
 from pytest_housekeeping.checks.code.facts import FileFacts
 from pytest_housekeeping.checks.code.sqltext.collector import Collector, Span
 
+# A text first, so that a URL in it is not taken for a comment.
 _COMMENT = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\n]*')
 _DECLARES = re.compile(
     r"^\s*(?:model|view|type|datasource|generator|enum)\s+\w+\s*\{", re.MULTILINE
@@ -14,6 +15,7 @@ _DECLARES = re.compile(
 _BLOCK = re.compile(
     r"^[ \t]*(model|view|datasource)\s+(\w+)\s*\{(.*?)^[ \t]*\}", re.MULTILINE | re.DOTALL
 )
+# A field of one of these types is a relation between models and no column.
 _TYPES = re.compile(r"^[ \t]*(?:model|view|type)\s+(\w+)", re.MULTILINE)
 _FIELD = re.compile(r"^[ \t]*(\w+)[ \t]+(\w+)(\[\])?\??([^\n]*)$", re.MULTILINE)
 _MAP = re.compile(r'@map\(\s*(?:name:\s*)?"([^"]+)"')
@@ -47,6 +49,7 @@ def read(text: str, file: str) -> FileFacts:
 
 
 def _model(block: re.Match[str], relations: set[str], collector: Collector) -> None:
+    """``@@map`` and ``@map`` give the names in the database, where the model has others."""
     body = block[3]
     table = _BLOCK_MAP.search(body)
     schema = _SCHEMA.search(body)

@@ -124,6 +124,7 @@ def read_dependency_graph(connection: Connection) -> DependencyGraph:
     )
 
 
+# PostgreSQL's own relations are known by name only: they are nobody's.
 _RELATIONS = """
 SELECT n.nspname, c.relname, c.oid::bigint,
     n.nspname IN ('pg_catalog', 'information_schema'),
@@ -138,6 +139,8 @@ LEFT JOIN LATERAL (
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname <> 'pg_toast'
 ORDER BY c.oid
 """
+# A body that is not text (prosqlbody) has dependencies and need not be read. The temporary schema
+# holds the function that asks the server.
 _ROUTINES = """
 SELECT n.nspname, p.proname, p.oid::bigint,
     CASE WHEN p.prosqlbody IS NULL AND l.lanname IN ('sql', 'plpgsql') THEN p.prosrc END,
@@ -151,6 +154,8 @@ WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
     AND n.oid <> pg_catalog.pg_my_temp_schema()
 ORDER BY p.oid
 """
+# What views (by their rule) and functions depend on. OIDs from 16384 on are not PostgreSQL's own:
+# https://www.postgresql.org/docs/16/system-catalog-initial-data.html
 _EDGES = """
 SELECT r.ev_class IS NOT NULL, coalesce(r.ev_class, d.objid)::bigint,
     d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass, d.refobjid::bigint

@@ -142,6 +142,7 @@ class Collector:
 
     def facts(self) -> FileFacts:
         """Everything, in the order of the file. What a hint says decides its lines."""
+        # A hint speaks for a person who knows: what is undecided on its lines is decided by it.
         hints = list(read_hints(self.file, self.text))
         decided = frozenset().union(*(hint.lines for hint in hints))
         found = [
@@ -211,6 +212,6 @@ class Collector:
         if at >= span.start:
             return at
         last = self.text.find(name.parts[-1], span.start, span.end)
-        if last < 0:  # the text was put together further up
+        if last < 0:  # it stands in a constant further up
             last = self.text.rfind(spelling, 0, span.start)
         return last if last >= 0 else span.start

@@ -59,6 +59,7 @@ def _forbidden(
     resolutions: Sequence[Resolutions],
 ) -> Iterator[Breach]:
     target = boundaries.target(contract)
+    # A role of its own may well reach what is the target's: the rules on privileges judge that.
     by_own_role = {f"role {role}" for role in boundaries.source(contract).roles}
     for reference in found:
         if not isinstance(reference, CodeReference) or _is_prose(reference, resolutions):

@@ -29,7 +29,7 @@ from pytest_housekeeping.checks.code.verdict.imports import Crossing, crossings
 from pytest_housekeeping.declarations.boundaries import FORBIDDEN, App, Boundaries, Contract
 from pytest_housekeeping.declarations.code_baseline import Baseline, Instance
 from pytest_housekeeping.declarations.exemptions import CodeExemption
-from pytest_housekeeping.model import Verdict
+from pytest_housekeeping.model import Finding, Verdict
 from pytest_housekeeping.postgres.connection import Connection
 
 
@@ -63,17 +63,8 @@ def judge_code(
         )
     app_code = resolved or resolve_code(connection, app, extraction)
     found = _breaches(boundaries, contract, root, known, app_code, cache_folder)
-    findings = standing_findings(
-        found,
-        contract,
-        exemptions=exemptions_for(contract, boundaries, exemptions, files_of(extraction)),
-        baseline=baseline or Baseline(),
-        today=today or datetime.now(UTC).date(),
-    )
-    if contract == next((c for c in boundaries.contracts if c.type == FORBIDDEN), None):
-        # Said once, with the first contract that could have claimed them.
-        files = {name: files_of(each) for name, each in known.items()}
-        findings += unclaimed_exemptions(exemptions, boundaries, files)
+    day = today or datetime.now(UTC).date()
+    findings = _standing(found, boundaries, contract, known, exemptions, baseline, day)
     if broken:
         refused = broken_code(root, app_code.references, app_code.resolutions)
         findings += tuple(breach.finding for breach in refused)
@@ -107,6 +98,32 @@ def baseline_instances(
                 if (breach.file, breach.symbol, breach.object) not in exempt
             ]
     return tuple(found)
+
+
+def _standing(
+    found: Sequence[Breach],
+    boundaries: Boundaries,
+    contract: Contract,
+    code: Mapping[str, Extraction],
+    exemptions: Sequence[CodeExemption],
+    baseline: Baseline | None,
+    today: date,
+) -> tuple[Finding, ...]:
+    """What exemptions and baseline leave of the breaches, and exemptions without a cause."""
+    files = {name: files_of(extraction) for name, extraction in code.items()}
+    own = files[contract.source]
+    findings = standing_findings(
+        found,
+        contract,
+        exemptions=exemptions_for(contract, boundaries, exemptions, own),
+        baseline=baseline or Baseline(),
+        today=today,
+    )
+    forbidden = (each for each in boundaries.contracts if each.type == FORBIDDEN)
+    if contract == next(forbidden, None):
+        # Said once, with the first contract that could have claimed them.
+        findings += unclaimed_exemptions(exemptions, boundaries, files)
+    return findings
 
 
 def _breaches(

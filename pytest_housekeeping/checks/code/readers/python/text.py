@@ -12,8 +12,10 @@ from pytest_housekeeping.checks.code.readers.python.survey import call_name
 from pytest_housekeeping.checks.code.sqltext.template import Hole, Template, join, static_text
 from pytest_housekeeping.sql.identifiers import in_quotes
 
+# Calls and methods whose result is the text that they are given.
 _KEEPERS = {"dedent", "cleandoc", "text", "SQL", "TextClause", "RawSQL", "Composed", "Query"}
 _KEEPING_METHODS = {"strip", "lstrip", "rstrip", "encode", "replace"}
+# Calls whose result is surely a value in a statement, and never a part of it.
 _VALUE_CALLS = {"Literal", "int", "float", "len", "Placeholder", "round"}
 _PERCENT = re.compile(r"%(?:\((\w+)\))?[-+ #0]*\d*(?:\.\d+)?([sdifrxq%])")
 # How many names and calls deep a text is followed: a name may lead back to itself.
@@ -93,6 +95,7 @@ def _percent(left: Template, right: ast.expr, scope: NameScope, depth: int) -> T
                 out.append(("%",))
                 continue
             node = keyed.get(match[1]) if match[1] else (given.pop(0) if given else None)
+            # %d can be nothing but a number.
             numeric = match[2] in "dif"
             if node is None or numeric:
                 out.append((Hole(expression=match[0], value=numeric),))
@@ -150,6 +153,7 @@ def _format(base: Template, node: ast.Call, scope: NameScope, depth: int) -> Tem
             out.append((text,))
             if name is None:
                 continue
+            # {a.b} and {a[0]} are followed no further than to a.
             key = re.split(r"[.\[]", name)[0]
             index = position if key == "" else int(key) if key.isdigit() else None
             position += key == ""
