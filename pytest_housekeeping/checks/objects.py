@@ -34,7 +34,7 @@ _SERIAL = {"serial": "integer", "bigserial": "bigint", "smallserial": "smallint"
 
 
 def verify_object(catalog: Catalog, declared: DeclaredObject) -> Verdict:
-    """Whether one declared object is there, of its kind, a table with exactly its columns.
+    """Whether a declared object is there and of its kind; of a table, with exactly its columns.
 
     Examined are the object and, of a table, each declared column.
     """

@@ -100,7 +100,7 @@ def _run_query(connection: Connection, text: str) -> _QueryRows:
 
 
 def _shown(cursor: psycopg.Cursor[tuple[Any, ...]]) -> Iterator[str]:
-    """Values as PostgreSQL writes them: not every one has a counterpart in Python."""
+    """Rows as text, with values as PostgreSQL writes them: not all have a counterpart in Python."""
     result, columns = cursor.pgresult, cursor.description or ()
     if result is None:
         return

@@ -82,7 +82,7 @@ def _values(connection: Connection, query: bytes) -> dict[str, str]:
 
 
 def _proven_table(connection: Connection, contract: RlsContract, rule: Rule) -> str:
-    """The first table for which the rule has proved something by reading."""
+    """The first table on which the rule finds nothing, and so would notice the defect."""
     (readable,) = run_readonly(
         connection, scoped_query(connection, rls_scope(contract), _READABLE_TABLES)
     )

@@ -72,7 +72,7 @@ class RefusalProxy:
             self._refusals.append(refusal)
 
     def drop_last_refusal(self) -> None:
-        """The last one was provoked on purpose, to see that it is recorded."""
+        """Forget the last one, which was provoked to see that refusals are recorded."""
         with self._lock:
             self._refusals.pop()
 
@@ -120,7 +120,7 @@ class RefusalProxy:
 
 
 class _Session:
-    """What one connection says: keeps the last statement until the server has answered."""
+    """One connection: the statement that was sent last, for the answer that refuses it."""
 
     def __init__(self, proxy: RefusalProxy) -> None:
         self._proxy = proxy
@@ -177,18 +177,18 @@ def _exactly(source: socket.socket, size: int) -> bytes:
 def _forward(
     source: socket.socket, target: socket.socket, on_message: Callable[[bytes, bytes], None]
 ) -> None:
-    """Show each whole message, then hand on what came, until one side ends."""
+    """Pass on what one side sends until it ends, each whole message to ``on_message`` first."""
     rest = b""
     with suppress(OSError):
         while data := source.recv(_CHUNK_BYTES):
-            rest = _show(rest + data, on_message)
+            rest = _read_messages(rest + data, on_message)
             target.sendall(data)
     with suppress(OSError):
         target.shutdown(socket.SHUT_WR)
 
 
-def _show(data: bytes, on_message: Callable[[bytes, bytes], None]) -> bytes:
-    """Show the whole messages in it; what is left is the beginning of the next one."""
+def _read_messages(data: bytes, on_message: Callable[[bytes, bytes], None]) -> bytes:
+    """Call ``on_message`` for each whole message; returns the beginning of the next one."""
     start = 0
     while end := message_end(data, start):
         on_message(*kind_and_body(data[start:end]))

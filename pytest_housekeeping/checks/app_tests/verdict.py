@@ -26,7 +26,7 @@ def judge_app_tests(
     contract: Contract,
     connection_of: Callable[[str], AppConnection],
 ) -> Verdict:
-    """Each statement of the source's tests that was refused because it names what is the target's.
+    """A finding for each refusal of the source's tests that is about an object of the target.
 
     ``connection_of`` gives the connection that the tests of an application used. At the end a query
     that must be refused is sent through it: raises RuleBroken when that refusal is not recorded,

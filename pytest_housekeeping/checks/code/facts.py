@@ -80,7 +80,7 @@ class Import:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileFacts:
-    """All that one file told."""
+    """What was read out of one file: references and undecided places, and what it imports."""
 
     found: tuple[CodeReference | Undecided, ...] = ()
     imports: tuple[Import, ...] = ()

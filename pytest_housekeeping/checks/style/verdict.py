@@ -10,7 +10,7 @@ from pytest_housekeeping.model import Finding, Level, Verdict
 
 
 def style_verdict(linting: Linting | None, root: Path, path: str) -> tuple[Verdict, str]:
-    """What sqlfluff says of a file; one that its own settings ignore is said to be.
+    """The verdict on a file's style, and a remark when sqlfluff's own settings ignore it.
 
     Raises ProofFailed when the style check was not started.
     """

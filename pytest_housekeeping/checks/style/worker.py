@@ -40,6 +40,7 @@ Answer = dict[str, Any]
 
 
 def main() -> int:
+    """Examine the files that standard input lists, until done or until nobody listens."""
     request = json.load(sys.stdin)
     overrides = tuple(request["overrides"].items())
     os.chdir(request["root"])
@@ -66,7 +67,7 @@ def _say(answer: Answer) -> None:
 
 @cache
 def _linter(overrides: Overrides) -> Linter:
-    """Made once, before the pool forks: its workers find it made."""
+    """Made once, before the pool forks, so that its workers inherit it."""
     return Linter(config=FluffConfig.from_root(overrides=dict(overrides)))
 
 

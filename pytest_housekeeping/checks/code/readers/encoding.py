@@ -17,7 +17,7 @@ _KINDS = {kind.value: kind for kind in ReferenceKind}
 
 
 def encode_facts(facts: FileFacts) -> list[Any]:
-    """The file's own name is left out: the same text under another name tells the same."""
+    """Without the name of the file: the same text under another name has the same facts."""
     return [
         [_encode(each) for each in facts.found],
         [

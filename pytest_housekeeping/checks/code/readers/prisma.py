@@ -26,7 +26,7 @@ _URL = re.compile(r'url\s*=\s*"([^"]+)"')
 
 
 def read(text: str, file: str) -> FileFacts:
-    """Raises ValueError when it declares nothing: it is then no Prisma schema."""
+    """What the file names. Raises ValueError when it declares nothing: it is no Prisma schema."""
     plain = _COMMENT.sub(lambda found: _blank(found[0]), text)
     blocks = list(_BLOCK.finditer(plain))
     relations = set(_TYPES.findall(plain))
@@ -71,5 +71,5 @@ def _model(block: re.Match[str], relations: set[str], collector: Collector) -> N
 
 
 def _blank(text: str) -> str:
-    """As many blanks, so that every place stays; a URL in quotes is no comment."""
+    """Blanks in the place of a comment, so that what follows stays where it is."""
     return text if text.startswith('"') else " " * len(text)

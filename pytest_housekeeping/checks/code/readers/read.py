@@ -1,4 +1,4 @@
-"""One file to what it names, whatever is in it: bad input is undecided and never an error."""
+"""What one file names, whatever is in it: bad input is undecided, and never an error."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read_source(data: bytes, file: str, suffix: str) -> FileFacts:
 
 
 def unreadable(file: str, error: OSError) -> FileFacts:
-    """A file that was there and could not be read."""
+    """The facts of a file that is there and cannot be read: it is undecided."""
     return _undecided(file, 1, 1, f"it cannot be read: {error.strerror}")
 
 

@@ -30,7 +30,7 @@ def _split(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _by_scanner(text: str) -> Iterator[tuple[int, int]]:
-    """At the semicolons outside quotes and comments, so that one bad statement stays alone."""
+    """Cut at the semicolons outside quotes and comments: one bad statement hides no other."""
     from pglast import parser
 
     try:

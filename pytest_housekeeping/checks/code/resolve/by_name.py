@@ -85,14 +85,14 @@ class NameLookup:
         return []
 
     def _about_to_be(self, reference: CodeReference, name: Name) -> Iterator[ReachedObject]:
-        """An object that the statement makes in a schema that is there."""
+        """An object that the statement itself makes, in a schema that exists."""
         if len(name.parts) > 1 and name.parts[-1] in reference.makes:
             schema = name.parts[-2]
             if schema in self._graph.schemas:
                 yield ReachedObject(kind=name.kind, schema=schema, name=name.parts[-1])
 
     def _missing(self, reference: CodeReference, name: Name) -> Rejection | None:
-        """What is named and is not there, where the code cannot do without."""
+        """Why a name is a fault: it is not there, and the code cannot work without it."""
         is_statement = reference.kind is ReferenceKind.STATEMENT
         if is_statement and statement_node(reference.text) not in _NEEDS_NAMES:
             return None

@@ -17,7 +17,7 @@ Node = tuple[bool, int]
 
 @dataclass(frozen=True, kw_only=True)
 class DependencyGraph:
-    """Read once for a schema; the search for what is behind a view needs no further query.
+    """Read once for a state of the schema; what is behind a view is found without a query.
 
     ``names``: of objects outside PostgreSQL's own schemas. ``edges``: what a view or function
     depends on. ``bodies``: source, language and own search_path of the functions that are kept as
@@ -61,7 +61,7 @@ class DependencyGraph:
             yield self.reached(following, through=through)
 
     def behind(self, start: Node, path: Sequence[str]) -> Iterator[tuple[Node, str]]:
-        """Everything that a view or function reads, each once, and the first step to it."""
+        """All that ``start`` reads, directly or not, each once, with the name of ``start``."""
         seen = {start}
         stack = [start]
         while stack:

@@ -50,7 +50,7 @@ Resolutions = Mapping[CodeReference, Resolution]
 def reached_by_any(
     reference: CodeReference, resolutions: Sequence[Resolutions]
 ) -> Collection[ReachedObject]:
-    """What any of an application's roles reaches; named directly counts before by way of a view.
+    """What any of an application's roles reaches, each object once, if possible by name.
 
     ``resolutions``: one for each role.
     """

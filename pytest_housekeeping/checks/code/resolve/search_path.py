@@ -26,7 +26,7 @@ def search_path(connection: Connection, role: str) -> tuple[str, ...]:
 
 
 def set_search_path(connection: Connection, path: Sequence[str]) -> None:
-    """Until the transaction or savepoint ends."""
+    """Set it until the transaction or savepoint ends."""
     connection.execute(
         sql.SQL("SELECT pg_catalog.set_config('search_path', {}, true)").format(
             sql.Literal(", ".join(in_quotes(each) for each in path))

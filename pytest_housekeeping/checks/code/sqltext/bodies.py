@@ -58,7 +58,7 @@ def statement_names(statement: Statement, text: str) -> StatementNames:
 
 
 def _parse_plpgsql(source: str) -> Any:
-    """Which RETURN is right depends on what the function returns: the first that fits."""
+    """The parse tree, or None. A body fits only some return types, which are tried in turn."""
     from pglast import parser
 
     for returns in _RETURNS:

@@ -38,7 +38,7 @@ class Span:
 
 
 class Collector:
-    """What one file names, place by place; the first that is said of a place counts.
+    """What one file names, place by place; of two facts about one place the first is kept.
 
     ``foreign``: the file speaks to another database, so a name unknown here may be its own.
     """
@@ -141,7 +141,7 @@ class Collector:
         )
 
     def facts(self) -> FileFacts:
-        """Everything, in the order of the file. What a hint says decides its lines."""
+        """All facts, in the order of the file. A hint replaces what is undecided on its lines."""
         # A hint speaks for a person who knows: what is undecided on its lines is decided by it.
         hints = list(read_hints(self.file, self.text))
         decided = frozenset().union(*(hint.lines for hint in hints))
@@ -201,7 +201,7 @@ class Collector:
         return Name(parts=name.parts, kind=name.kind, line=line, column=column)
 
     def _inside(self, name: WrittenName, span: Span) -> int:
-        """Where a name of the text stands in the file: the same one of its occurrences there."""
+        """Where a name of the text stands in the file: at the same occurrence within the span."""
         spelling = name.spelling or name.parts[-1]
         at = span.start - 1
         for _ in range(name.occurrence + 1):

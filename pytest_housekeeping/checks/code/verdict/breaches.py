@@ -70,7 +70,7 @@ def _forbidden(
 
 
 def _is_prose(reference: CodeReference, resolutions: Sequence[Resolutions]) -> bool:
-    """It reads like SQL and means nothing here."""
+    """Whether it only reads like SQL: the server knows nothing of what it names."""
     uncertain = not reference.certain and reference.kind is ReferenceKind.STATEMENT
     return uncertain and rejected_for_all(reference, resolutions) is not None
 
@@ -98,7 +98,7 @@ def _crossed(reference: CodeReference, reached: ReachedObject, contract: Contrac
 
 
 def _place(reference: CodeReference, reached: ReachedObject) -> tuple[int, int]:
-    """Where the name stands that says it; the name of the view or function; or the reference."""
+    """Where the object is named; else the view or function that leads to it; else the reference."""
     wanted = reached.name or reached.schema
     named: Name | None = None
     for name in reference.names:
@@ -146,7 +146,7 @@ def _imports(contract: Contract, crossings: Sequence[Crossing]) -> Iterator[Brea
 
 
 def _is_said_better(breach: Breach, all_breaches: Iterable[Breach]) -> bool:
-    """A schema alone, where the same line is said to reach a table of it."""
+    """Whether it names only a schema, and another breach of the line a table in that schema."""
     return breach.rule == BOUNDARY and any(
         other.file == breach.file
         and other.line == breach.line

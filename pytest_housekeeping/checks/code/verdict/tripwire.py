@@ -1,4 +1,4 @@
-"""Plant a forbidden line in code of its own, and see the contract catch it on this very schema."""
+"""Plant a forbidden line in files of its own, and see the contract catch it on this schema."""
 
 from __future__ import annotations
 
@@ -27,8 +27,11 @@ _QUIET = "SELECT 1;\n"
 
 
 def trip_code(connection: Connection, boundaries: Boundaries, contract: Contract) -> Verdict:
-    """A line that names a relation of the target fires in each language, and one that does not is
-    quiet. The project's own files are not touched. Raises RuleBroken when nothing can be asked."""
+    """Whether a line that names a relation of the target is found in each language.
+
+    Before it a line that names nothing must find nothing. The files lie in a temporary folder; the
+    project's own are not touched. Raises RuleBroken when the server cannot be asked.
+    """
     relation = next(_relations(connection, boundaries.target(contract)), None)
     if relation is None:
         return _failed(contract, f"{contract.target} has no relation that a line could name")
@@ -55,6 +58,7 @@ def trip_code(connection: Connection, boundaries: Boundaries, contract: Contract
 def _found(
     connection: Connection, boundaries: Boundaries, contract: Contract, root: Path
 ) -> tuple[Finding, ...]:
+    # The contract is judged as always, but for the code: the source's is what was planted.
     source = boundaries.source(contract)
     apps = tuple(
         replace(app, code=(f"{_FOLDER}/**",) if app == source else ()) for app in boundaries.apps
@@ -67,7 +71,7 @@ def _found(
 
 
 def _relations(connection: Connection, target: App | Zone) -> Iterator[str]:
-    """A relation of the target, as one would type it: a declared one first."""
+    """Relations of the target, quoted where they have to be: declared ones first."""
     yield from (sql.Identifier(*split_name(each)).as_string(connection) for each in target.tables)
     rows = connection.execute(_FIRST, {"schemas": list(target.schemas)}).fetchall()
     yield from (name for (name,) in rows)

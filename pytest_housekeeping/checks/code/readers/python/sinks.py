@@ -135,7 +135,7 @@ def read_statement(
 
 
 def add_text(site: TextSite, collector: Collector, *, how: str, sink: bool) -> bool:
-    """Take in one text. False when it is not made of text at all."""
+    """Add one text to the facts. False when the node makes no text."""
     if isinstance(site.node, ast.Constant) and not sink and len(str(site.node.value)) < _SHORTEST:
         return False
     text = template(site.node, site.scope)
@@ -173,7 +173,7 @@ def is_sqlalchemy_text(node: ast.Call, survey: Survey) -> bool:
 
 
 def _texts(argument: ast.expr, site: CallSite) -> Iterable[ast.expr]:
-    """The expressions that the argument may be: of a name, what it was given."""
+    """The expressions that the argument may be; for a name, the values that it was given."""
     if isinstance(argument, ast.IfExp):
         return [argument.body, argument.orelse]
     if isinstance(argument, (ast.Name, ast.Attribute, ast.Subscript)):
@@ -212,7 +212,7 @@ def _is_sql(site: TextSite) -> bool:
 
 
 def _receiver(node: ast.Call) -> str:
-    """``cur`` of ``self.cur.execute`` and of ``conn.cursor().execute``, the last name before."""
+    """The last name before the call: ``cur`` of ``self.cur.execute``, in lower case."""
     value = node.func.value if isinstance(node.func, ast.Attribute) else None
     if isinstance(value, ast.Call):
         return call_name(value).lower()

@@ -23,7 +23,7 @@ _DEPTH = 12
 
 
 def template(node: ast.expr, scope: NameScope, depth: int = _DEPTH) -> Template | None:
-    """The text, or None when the expression is not made of text at all."""
+    """The text that an expression makes, or None when it makes none."""
     if depth == 0:
         return None
     reader = _READERS.get(type(node))
@@ -31,12 +31,12 @@ def template(node: ast.expr, scope: NameScope, depth: int = _DEPTH) -> Template 
 
 
 def static_value(node: ast.expr, scope: NameScope) -> str | None:
-    """The text, when it is all known from the file; else None."""
+    """The text, when the file tells all of it; else None."""
     return static_text(template(node, scope))
 
 
 def part(node: ast.expr, scope: NameScope, depth: int = _DEPTH) -> Template:
-    """The text, or a hole."""
+    """The text that an expression makes, or a hole in its place."""
     found = template(node, scope, depth)
     if found is not None:
         return found
@@ -188,7 +188,7 @@ def _name(node: ast.expr, scope: NameScope, depth: int) -> Template | None:
 
 
 def _grown(assignments: Assignments, scope: NameScope, depth: int) -> Template | None:
-    """``q = "..."`` and then only ``q += "..."``: everything that may be in it."""
+    """``q = "..."`` and then only ``q += "..."``: all of it, although some may be skipped."""
     values = assignments.values
     operations = [operation for operation, _ in values]
     if not operations or operations[0] != "=" or set(operations[1:]) != {"+="}:

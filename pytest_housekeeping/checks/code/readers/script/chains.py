@@ -36,7 +36,7 @@ _DATABASE_ENDINGS = ("client", "pool", "connection", "conn", "db")
 
 
 def receiver(base: Node | None) -> str:
-    """The last name of what a method is called on, in small letters."""
+    """The last name of what a method is called on, in lower case."""
     if base is None:
         return ""
     base = unwrapped(base)
@@ -78,7 +78,7 @@ def is_builder_chain(base: Node) -> bool:
 
 
 def names_a_table(call: Node, base: Node) -> bool:
-    """Whether the chain itself goes on to name a table, or has done so: that says it better."""
+    """Whether the chain names a table as well: its finding says more than the schema's."""
     member = call.parent
     if member is not None and member.type == "member_expression" and member.parent is not None:
         following = callee(member.parent)[1]

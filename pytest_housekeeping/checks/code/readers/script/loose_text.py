@@ -1,4 +1,4 @@
-"""Texts that are handed to no database in sight, and may be SQL all the same."""
+"""Texts that are passed to no known database call, and may be SQL all the same."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _whole(node: Node) -> Node:
 
 
 def _is_message(node: Node) -> bool:
-    """In a log message, an error, a key, a type: nobody sends it to a database."""
+    """Whether it is part of a log message, an error, a key or a type: no database gets it."""
     at: Node | None = node
     while at is not None:
         parent = at.parent

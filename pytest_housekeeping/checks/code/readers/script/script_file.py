@@ -21,7 +21,11 @@ _SYMBOLS = {"function_declaration", "method_definition", "class_declaration", "f
 
 
 class ScriptFile:
-    """``nodes``: those of interest by what they are. ``done``: texts that have been dealt with."""
+    """The file while its readers work on it.
+
+    ``nodes``: those of interest, by what they are. ``done``: the ids of the texts that a reader has
+    dealt with, so that no other reads them again.
+    """
 
     def __init__(self, text: str, file: str, dialect: str) -> None:
         data = text.encode()
@@ -38,15 +42,15 @@ class ScriptFile:
         return Span(self._offset(node.start_byte), self._offset(node.end_byte), _symbol(node))
 
     def template(self, node: Node) -> Template | None:
-        """The text that a node makes, or None when it is not made of text at all."""
+        """The text that a node makes, or None when it makes none."""
         return template(node, self.names)
 
     def static_value(self, node: Node) -> str | None:
-        """The text, when it is all known from the file; else None."""
+        """The text, when the file tells all of it; else None."""
         return static_text(template(node, self.names))
 
     def add_text(self, node: Node, *, how: str, sink: bool) -> bool:
-        """Take in one text. False when it is not made of text at all."""
+        """Add one text to the facts. False when the node makes no text."""
         text = self.template(node)
         if text is None or all(isinstance(part, Hole) for part in text):
             return False

@@ -92,7 +92,7 @@ def _is_tagged(node: Node) -> bool:
 
 
 def _choices(file: ScriptFile, argument: Node) -> list[Node]:
-    """The expressions that an argument may be: of a name, what it was given."""
+    """The expressions that an argument may be; for a name, the values that it was given."""
     if argument.type == "ternary_expression":
         return [unwrapped(each) for each in argument.named_children[1:]]
     given = file.names.given(argument)

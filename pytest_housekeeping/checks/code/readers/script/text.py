@@ -31,7 +31,7 @@ _DEPTH = 12
 
 
 def template(node: Node, names: ScriptNames, depth: int = _DEPTH) -> Template | None:
-    """The text, or None when the expression is not made of text at all."""
+    """The text that an expression makes, or None when it makes none."""
     node = unwrapped(node)
     if depth == 0:
         return None
@@ -49,7 +49,7 @@ def template(node: Node, names: ScriptNames, depth: int = _DEPTH) -> Template | 
 
 
 def part(node: Node, names: ScriptNames, depth: int) -> Template:
-    """The text, or a hole."""
+    """The text that an expression makes, or a hole in its place."""
     found = template(node, names, depth)
     if found is not None:
         return found
