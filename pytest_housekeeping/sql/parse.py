@@ -87,13 +87,14 @@ def parse(text: str) -> list[Statement]:
     done = offset = 0
     for entry in tree:
         # The parser counts bytes, and starts where the statement before it ended.
-        location = entry.get("stmt_location", 0)
+        location, length = entry.get("stmt_location", 0), entry.get("stmt_len")
         offset += len(raw[done:location].decode())
         done = location
+        statement = raw[location : location + length if length else None].decode()
         name, body = next(iter(entry["stmt"].items()))
         found.append(
             Statement(
-                offset=_past_comments(text, offset),
+                offset=offset + _before_first_token(statement),
                 name=name,
                 body=body,
                 sets=sets and "set_config" in repr(body),
@@ -223,29 +224,10 @@ def _type_name(body: Node) -> str:
     return ".".join(part["String"]["sval"] for part in body["typeName"])
 
 
-def _past_comments(text: str, offset: int) -> int:
-    """Past white space and comments; block comments nest in PostgreSQL."""
-    end = len(text)
-    while offset < end:
-        if text[offset].isspace():
-            offset += 1
-        elif text.startswith("--", offset):
-            line_end = text.find("\n", offset)
-            offset = end if line_end < 0 else line_end
-        elif text.startswith("/*", offset):
-            offset = _past_block(text, offset)
-        else:
-            break
-    return offset
-
-
-def _past_block(text: str, offset: int) -> int:
-    depth, offset = 1, offset + 2
-    while depth and offset < len(text):
-        if text.startswith("/*", offset):
-            depth, offset = depth + 1, offset + 2
-        elif text.startswith("*/", offset):
-            depth, offset = depth - 1, offset + 2
-        else:
-            offset += 1
-    return offset
+def _before_first_token(statement: str) -> int:
+    """How many characters of white space and comments stand at the beginning of a statement."""
+    blank = len(statement) - len(statement.lstrip())
+    if not statement.startswith(("--", "/*"), blank):
+        return blank  # nearly all of them: a scan of the statement is saved
+    tokens = _parser().scan(statement)
+    return int(next(each.start for each in tokens if not each.name.endswith("_COMMENT")))
