@@ -17,7 +17,7 @@ from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.server.data_folder import SUPERUSER
 from pytest_housekeeping.server.os_account import cache_folder, own_folder
 from pytest_housekeeping.server.stand_in import HOST, boot_stand_in, end_stand_in, serving_pid
-from pytest_housekeeping.sql import file as sqlfile
+from pytest_housekeeping.sql.text import decode
 
 if TYPE_CHECKING:
     import psycopg
@@ -139,7 +139,7 @@ def _bootstrap(connection: psycopg.Connection[Any], config: Config) -> None:
 
     for path in sorted(config.folder("bootstrap").glob("*.sql")):
         name = path.relative_to(config.root).as_posix()
-        text = sqlfile.decode(path.read_bytes(), name)
+        text = decode(path.read_bytes(), name)
         try:
             connection.execute(text.encode())
         except psycopg.Error as error:

@@ -11,9 +11,9 @@ import psycopg
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
-from pytest_housekeeping.sql.file import place
 from pytest_housekeeping.sql.identifiers import in_quotes
 from pytest_housekeeping.sql.parse import Statement, SyntaxRefused, parse
+from pytest_housekeeping.sql.text import place
 
 SHOWN_ROWS = 20
 SHOWN_CHARACTERS = 200

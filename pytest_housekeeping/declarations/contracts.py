@@ -21,7 +21,7 @@ from pytest_housekeeping.declarations.objects import Objects
 from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.declarations.rules import Rule, shipped_rules, unique_rules
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, did_you_mean
-from pytest_housekeeping.sql import file as sqlfile
+from pytest_housekeeping.sql.text import decode
 
 T = TypeVar("T")
 BASELINE = "baseline.toml"
@@ -92,7 +92,7 @@ def load_contracts(config: Config, further_rules: Iterable[Rule] = ()) -> Contra
         if not path.is_file():
             return None
         try:
-            return parse(sqlfile.decode(path.read_bytes(), label), path=label, **options)
+            return parse(decode(path.read_bytes(), label), path=label, **options)
         except HousekeepingError as error:
             errors.append(error)
             return None

@@ -12,7 +12,7 @@ from pytest_housekeeping.declarations.exemptions import RuleExemption
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind, Phase, Step
 from pytest_housekeeping.plan.test_discovery import TestNames, defined_tests
-from pytest_housekeeping.sql import file as sqlfile
+from pytest_housekeeping.sql.text import digest
 
 SCOPE = "scope"
 
@@ -73,9 +73,9 @@ def exemption_name(exemption: RuleExemption) -> str:
 def _objects(config: Config, contracts: Contracts) -> Iterator[Step]:
     if contracts.objects is not None:
         path = f"{config.checks}/objects.toml"
-        digest = _digest(config, path)
+        sha256 = _digest(config, path)
         for declared in contracts.objects.declared:
-            yield _step(Kind.OBJECT, path, str(declared), digest)
+            yield _step(Kind.OBJECT, path, str(declared), sha256)
 
 
 def _queries(config: Config, folder: Path) -> Iterator[Step]:
@@ -87,35 +87,35 @@ def _queries(config: Config, folder: Path) -> Iterator[Step]:
 def _rls(config: Config, contracts: Contracts) -> Iterator[Step]:
     if contracts.rls is not None:
         path = f"{config.checks}/rls.toml"
-        digest = _digest(config, path)
-        yield _step(Kind.RLS, path, SCOPE, digest)
+        sha256 = _digest(config, path)
+        yield _step(Kind.RLS, path, SCOPE, sha256)
         for rule in contracts.rules:
             if rule.family != "boundary":
-                yield _step(Kind.RLS, path, rule.id, digest)
+                yield _step(Kind.RLS, path, rule.id, sha256)
         for exemption in contracts.rls.exemptions:
-            yield _step(Kind.RLS, path, exemption_name(exemption), digest)
+            yield _step(Kind.RLS, path, exemption_name(exemption), sha256)
 
 
 def _boundaries(config: Config, contracts: Contracts) -> Iterator[Step]:
     if contracts.boundaries is not None:
         path = f"{config.checks}/boundaries.toml"
-        digest = _digest(config, path)
+        sha256 = _digest(config, path)
         for contract in contracts.boundaries.contracts:
-            yield _step(Kind.BOUNDARY, path, contract.name, digest)
+            yield _step(Kind.BOUNDARY, path, contract.name, sha256)
         stands = config.root / config.checks / BASELINE
         if stands.is_file():
-            digest = sqlfile.digest(f"{digest} {sqlfile.digest(stands.read_bytes())}".encode())
+            sha256 = digest(f"{sha256} {digest(stands.read_bytes())}".encode())
         for name in contracts.code_contracts:
-            yield _step(Kind.BOUNDARY, path, name, digest)
+            yield _step(Kind.BOUNDARY, path, name, sha256)
 
 
 def _tests(config: Config, folder: Path, names: TestNames) -> Iterator[Step]:
     for path in [folder] if folder.is_file() else sorted(folder.rglob("*.py")):
         if any(fnmatch(path.name, pattern) for pattern in names.files):
             relative = path.relative_to(config.root).as_posix()
-            digest = _digest(config, relative)
+            sha256 = _digest(config, relative)
             for name in defined_tests(path, relative, names):
-                yield _step(Kind.TEST, relative, name, digest)
+                yield _step(Kind.TEST, relative, name, sha256)
 
 
 def _step(kind: Kind, path: str, name: str, sha256: str) -> Step:
@@ -125,4 +125,4 @@ def _step(kind: Kind, path: str, name: str, sha256: str) -> Step:
 
 
 def _digest(config: Config, path: str) -> str:
-    return sqlfile.digest((config.root / path).read_bytes())
+    return digest((config.root / path).read_bytes())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import Contracts, load_contracts
@@ -29,8 +28,7 @@ from pytest_housekeeping.plan.steps import (
     tripwire_step,
 )
 from pytest_housekeeping.plan.test_discovery import TestNames
-from pytest_housekeeping.sql import file as sqlfile
-from pytest_housekeeping.sql.file import FOLDERS, Problem, SqlFile
+from pytest_housekeeping.sql.file import FOLDERS, SqlFile
 from pytest_housekeeping.sql.folder import read_all, sql_paths
 
 
@@ -202,41 +200,3 @@ def _cut(pending: Sequence[SqlFile]) -> Iterable[Segment]:
         groups.append(("batch", []))
     for number, (transaction, members) in enumerate(groups, start=1):
         yield Segment(number=number, files=tuple(members), transaction=transaction)
-
-
-def problems_of(config: Config, plan: Plan) -> list[tuple[SqlFile, Problem]]:
-    """All that is wrong inside the files, and enum values used in the batch that adds them."""
-    found = [(file, problem) for file in plan.files for problem in file.problems]
-    for segment in plan.segments:
-        seeds = plan.seeds if segment is plan.segments[-1] else ()
-        found += _early_values(config.root, segment, seeds)
-    return found
-
-
-def _early_values(
-    root: Path, segment: Segment, seeds: tuple[SqlFile, ...]
-) -> Iterable[tuple[SqlFile, Problem]]:
-    """SQLSTATE 55P04: a new enum value cannot be used in the transaction that adds it, unless
-    the type was made in it: https://www.postgresql.org/docs/16/sql-altertype.html"""
-    made = {name for file in segment.files for name in file.enums_made}
-    for position, file in enumerate(segment.files):
-        added = [value for name, value in file.values_added if name not in made]
-        users = [
-            (value, later.path)
-            for value in added
-            for later in (*segment.files[position:], *seeds)
-            if sqlfile.uses_constant(root, later.path, value)
-        ]
-        for value, user in users:
-            line, column = sqlfile.value_added_at(root, file.path, value)
-            problem = Problem(
-                line=line,
-                column=column,
-                found=f"the enum value {value!r} is added here and used by {user}",
-                why="PostgreSQL refuses a new value in the transaction that adds it (55P04)",
-                fix="begin this file with: -- hk: transaction=own"
-                if user != file.path
-                else "move the statements that use it into a later file,"
-                " and begin this one with: -- hk: transaction=own",
-            )
-            yield file, problem

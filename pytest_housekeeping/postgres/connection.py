@@ -16,7 +16,8 @@ from psycopg import sql
 
 from pytest_housekeeping.errors import ProofFailed, ServerError
 from pytest_housekeeping.model import TargetIdentity
-from pytest_housekeeping.sql.parse import SyntaxRefused, examine, parse
+from pytest_housekeeping.sql.effects import effects_of
+from pytest_housekeeping.sql.parse import SyntaxRefused, parse
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
@@ -102,7 +103,7 @@ class LentConnection(psycopg.Connection[tuple[Any, ...]]):
 def _control_in(text: str) -> str:
     """The first command of a text that would end the transaction, or nothing."""
     try:
-        found = examine(parse(text)).control
+        found = effects_of(parse(text)).control
     except SyntaxRefused:
         return ""  # the server says what is wrong with it, or it holds %s placeholders
     return found[0][1] if found else ""

@@ -20,9 +20,9 @@ from pytest_housekeeping.errors import ProofFailed, SqlFailed
 from pytest_housekeeping.model import Applied, Lock
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
 from pytest_housekeeping.postgres.deferred import run_deferred
-from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.parse import parse
+from pytest_housekeeping.sql.text import excerpt, place
 
 _STATE = """
 SELECT pg_catalog.pg_current_xact_id()::text, current_user::text, session_user::text,
@@ -320,9 +320,9 @@ def explain(
     if diag.statement_position is None and statement is not None:
         position = statement + 1
     if 0 < position <= len(text) + 1:
-        line, column = sqlfile.place(text, position - 1)
+        line, column = place(text, position - 1)
         where = f"{path}:{line}:{column}"
-        shown.append(sqlfile.excerpt(text, line, column))
+        shown.append(excerpt(text, line, column))
     shown += [
         f"  {label}: {value}"
         for label, value in (

@@ -13,8 +13,8 @@ from pytest_housekeeping.model import Kind, Mode, Outcome, RunOutcome
 from pytest_housekeeping.plan.plan import AppliedFile
 from pytest_housekeeping.plan.rollback_files import DESTROYS, ROUND_TRIP, migration_of
 from pytest_housekeeping.postgres import history
-from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.file import SqlFile
+from pytest_housekeeping.sql.text import decode, digest
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit, PlannedStep, StepRecord
@@ -86,21 +86,21 @@ def promoted_text(root: Path, repository: Repository | None, past: AppliedFile) 
     """
     path = root / past.path
     data = path.read_bytes() if path.is_file() else b""
-    if sqlfile.digest(data) != past.sha256:
+    if digest(data) != past.sha256:
         if repository is None:
             raise ProofFailed(
                 f"the promoted text of {past.path} is not on disk, and there is no repository",
                 why="staging has to start from what production has",
             )
         data = repository.show(past.commit, repository.relative(path))
-    if sqlfile.digest(data) != past.sha256:
+    if digest(data) != past.sha256:
         raise ProofFailed(
             f"{past.path} in commit {past.commit[:12]} is not the text that was promoted",
             why="what is made of it would be something else than what production has",
             fix=f"find the commit with the promoted text (sha256 {past.sha256[:12]}...),"
             " and correct the evidence",
         )
-    return sqlfile.decode(data, past.path)
+    return decode(data, past.path)
 
 
 def committed_segments(audit: Audit) -> list[int]:

@@ -16,8 +16,8 @@ from pytest_housekeeping.plan.modes import ModeRules, rules_of
 from pytest_housekeeping.plan.plan import AppliedFile, Plan
 from pytest_housekeeping.promotion.applied import promoted_text
 from pytest_housekeeping.promotion.options import RunOptions
-from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.file import SqlFile
+from pytest_housekeeping.sql.text import decode, digest
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit
@@ -50,13 +50,13 @@ class PlannedFiles:
         if known is not None:
             return known
         data = (self.root / file.path).read_bytes()
-        if sqlfile.digest(data) != file.sha256:
+        if digest(data) != file.sha256:
             raise ProofFailed(
                 f"{file.path} has changed since the plan was made",
                 why="what would run is not what was checked",
                 fix="run again",
             )
-        return sqlfile.decode(data, file.path)
+        return decode(data, file.path)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.evidence import SourceFacts
 from pytest_housekeeping.model import Finding, Kind, Level, TargetIdentity, Verdict
-from pytest_housekeeping.plan.plan import AppliedFile, Plan, problems_of
+from pytest_housekeeping.plan.plan import AppliedFile, Plan
+from pytest_housekeeping.plan.problems import problems_of
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.parse import same_meaning
+from pytest_housekeeping.sql.text import decode, digest, excerpt
 
 if TYPE_CHECKING:
     from pytest_housekeeping.checks.code.readers import Extraction
@@ -30,7 +31,7 @@ def files(context: RunContext) -> Judgement:
     for file, problem in problems_of(context.config, plan):
         try:
             text = context.files.text(file)
-            shown = "\n" + sqlfile.excerpt(text, problem.line, problem.column)
+            shown = "\n" + excerpt(text, problem.line, problem.column)
         except HousekeepingError:
             shown = ""
         findings.append(
@@ -95,7 +96,7 @@ def _edited(context: RunContext) -> Iterable[Finding]:
         if not path.is_file():
             said = "was promoted and is no longer there"
             yield error("history-removed", applied.path, said, back)
-        elif sqlfile.digest(path.read_bytes()) != applied.sha256:
+        elif digest(path.read_bytes()) != applied.sha256:
             yield error(
                 "history-edited",
                 applied.path,
@@ -110,7 +111,7 @@ def _how_far(context: RunContext, applied: AppliedFile) -> str:
     path = context.config.root / applied.path
     try:
         promoted = context.applied_text(applied)
-        now = sqlfile.decode(path.read_bytes(), applied.path)
+        now = decode(path.read_bytes(), applied.path)
     except HousekeepingError:
         return ""
     return " (white space or comments only)" if same_meaning(promoted, now) else ""

@@ -17,6 +17,7 @@ from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.file import SqlFile
+from pytest_housekeeping.sql.text import decode
 
 File = tuple[SqlFile, str]
 
@@ -26,7 +27,7 @@ def run_bootstrap(context: RunContext, throwaway: Throwaway) -> Judgement:
     paths = context.plan.bootstrap
     with throwaway.superuser() as connection:
         for path in paths:
-            text = sqlfile.decode((context.config.root / path).read_bytes(), path)
+            text = decode((context.config.root / path).read_bytes(), path)
             _run_plain(connection, path, text, throwaway)
     return Verdict(examined=len(paths), unit="bootstrap files"), f"{len(paths)} files"
 
@@ -47,7 +48,7 @@ def replay_applied(
         for entry in (entry for entry in past if entry.segment == segment):
             text = context.applied_text(entry)
             # Parsed, so that it runs under the same headers as it did.
-            files.append((sqlfile.examined(entry.path, entry.kind, text, entry.sha256), text))
+            files.append((sqlfile.from_text(entry.path, entry.kind, text, entry.sha256), text))
         apply_segment(context.config, connection, files, throwaway, before_file)
 
 

@@ -1,40 +1,14 @@
-"""What the statements of a file mean for the transaction, from PostgreSQL's own parse tree."""
+"""SQL as PostgreSQL's own parser reads it: statements and their trees, and trees as SQL."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 Node = Mapping[str, Any]
-
-_LOCK_FREE = {"TRANS_STMT_SAVEPOINT", "TRANS_STMT_RELEASE", "TRANS_STMT_ROLLBACK_TO"}
-_TOUCH_SESSION = {
-    "VariableSetStmt",
-    "DoStmt",
-    "CallStmt",
-    "SelectStmt",
-    "DiscardStmt",
-    "ExecuteStmt",
-    "PrepareStmt",
-    "DeallocateStmt",
-    "LoadStmt",
-}
-_OWN_TRANSACTION = {
-    "CreatedbStmt": "CREATE DATABASE",
-    "DropdbStmt": "DROP DATABASE",
-    "CreateTableSpaceStmt": "CREATE TABLESPACE",
-    "DropTableSpaceStmt": "DROP TABLESPACE",
-    "AlterSystemStmt": "ALTER SYSTEM",
-    "CreateSubscriptionStmt": "CREATE SUBSCRIPTION",
-    "DropSubscriptionStmt": "DROP SUBSCRIPTION",
-}
-# Locks that one statement leaves in the lock table: the relation, its TOAST table and that
-# table's index, an index for each key, a sequence for each identity column.
-_LOCKS = {"CreateStmt": 5, "IndexStmt": 2, "ViewStmt": 2, "CreateSeqStmt": 2, "CreateTrigStmt": 2}
-MOST_LOCKS = max(_LOCKS.values())
 
 
 class SyntaxRefused(Exception):
@@ -57,19 +31,6 @@ class Statement:
     name: str
     body: Node
     sets: bool = False
-
-
-@dataclass(kw_only=True, slots=True)
-class Facts:
-    """What the statements of one file have in common with the session around them."""
-
-    touches_session: bool = False
-    locks: int = 0
-    enums_made: list[str] = field(default_factory=list)
-    values_added: list[tuple[str, str]] = field(default_factory=list)
-    alone: list[tuple[Statement, str]] = field(default_factory=list)
-    control: list[tuple[Statement, str]] = field(default_factory=list)
-    client_copy: list[Statement] = field(default_factory=list)
 
 
 def parse(text: str) -> list[Statement]:
@@ -101,14 +62,6 @@ def parse(text: str) -> list[Statement]:
             )
         )
     return found
-
-
-def examine(statements: list[Statement]) -> Facts:
-    """Gather what decides how the file has to run."""
-    facts = Facts()
-    for statement in statements:
-        _examine(statement, facts)
-    return facts
 
 
 def same_meaning(one: str, other: str) -> bool:
@@ -153,75 +106,11 @@ def placeless(node: Any) -> Any:
     return [placeless(each) for each in node] if isinstance(node, list) else node
 
 
-def constants(statements: list[Statement]) -> str:
-    """The statements as JSON text, in which string constants and bodies can be looked for."""
-    return json.dumps([statement.body for statement in statements], ensure_ascii=False)
-
-
 @cache
 def _parser() -> Any:
     from pglast import parser
 
     return parser
-
-
-def _examine(statement: Statement, facts: Facts) -> None:
-    name, body = statement.name, statement.body
-    facts.locks += _LOCKS.get(name, 0)
-    if name in _TOUCH_SESSION or statement.sets or _makes_temporary(body):
-        facts.touches_session = True
-    if name == "TransactionStmt" and body.get("kind") not in _LOCK_FREE:
-        facts.control.append((statement, _command(body)))
-    elif name == "AlterEnumStmt" and "newVal" in body and "oldVal" not in body:
-        facts.values_added.append((_type_name(body), body["newVal"]))
-    elif name == "CreateEnumStmt":
-        facts.enums_made.append(_type_name(body))
-    elif name == "CopyStmt" and "filename" not in body and "is_program" not in body:
-        facts.client_copy.append(statement)
-    elif (what := _alone(name, body)) is not None:
-        facts.alone.append((statement, what))
-
-
-def _command(body: Node) -> str:
-    kind = str(body.get("kind", "TRANS_STMT_BEGIN")).removeprefix("TRANS_STMT_")
-    return {"START": "START TRANSACTION", "PREPARE": "PREPARE TRANSACTION"}.get(
-        kind, kind.replace("_", " ")
-    )
-
-
-def _alone(name: str, body: Node) -> str | None:
-    """The command, when PostgreSQL refuses it inside a transaction block."""
-    if name in _OWN_TRANSACTION:
-        return _OWN_TRANSACTION[name]
-    if name == "IndexStmt" and body.get("concurrent"):
-        return "CREATE INDEX CONCURRENTLY"
-    if name == "DropStmt" and body.get("concurrent"):
-        return "DROP INDEX CONCURRENTLY"
-    if name == "VacuumStmt" and body.get("is_vacuumcmd"):
-        return "VACUUM"
-    if name == "ReindexStmt" and '"concurrently"' in json.dumps(body.get("params", [])):
-        return "REINDEX CONCURRENTLY"
-    if name == "AlterTableStmt" and _detaches_concurrently(body):
-        return "ALTER TABLE ... DETACH PARTITION CONCURRENTLY"
-    return None
-
-
-def _detaches_concurrently(body: Node) -> bool:
-    commands = (entry.get("AlterTableCmd", {}) for entry in body.get("cmds", []))
-    return any(
-        command.get("subtype") == "AT_DetachPartition"
-        and command.get("def", {}).get("PartitionCmd", {}).get("concurrent")
-        for command in commands
-    )
-
-
-def _makes_temporary(body: Node) -> bool:
-    relation = body.get("relation") or body.get("into", {}).get("rel") or body.get("view") or {}
-    return bool(relation.get("relpersistence") == "t")
-
-
-def _type_name(body: Node) -> str:
-    return ".".join(part["String"]["sval"] for part in body["typeName"])
 
 
 def _before_first_token(statement: str) -> int:

@@ -22,6 +22,7 @@ from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.file import SqlFile
+from pytest_housekeeping.sql.text import digest
 
 EXCLUDED = ("housekeeping",)
 BATCH = "rollback::batch"
@@ -47,7 +48,7 @@ def prove(place: StagingDatabase, batch: Batch) -> Mapping[str, Verdict]:
     texts: dict[str, str] = {}
 
     def known(path: str, kind: Kind, text: str) -> SqlFile:
-        file = sqlfile.examined(path, kind, text, sqlfile.digest(f"{path} {text}".encode()))
+        file = sqlfile.from_text(path, kind, text, digest(f"{path} {text}".encode()))
         texts[file.sha256] = text
         return file
 

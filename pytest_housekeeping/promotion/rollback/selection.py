@@ -14,7 +14,7 @@ from pytest_housekeeping.errors import EvidenceError, MisuseError
 from pytest_housekeeping.evidence import FETCH, Repository
 from pytest_housekeeping.model import Kind, Mode, RunOutcome, TargetIdentity
 from pytest_housekeeping.postgres.history import Row, in_effect
-from pytest_housekeeping.sql import file as sqlfile
+from pytest_housekeeping.sql.text import digest
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Artifact, Audit
@@ -121,7 +121,7 @@ def _unedited(config: Config, repository: Repository, path: str, sha256: str) ->
             why="without it nobody could say whether the schema has come back to what it was",
             fix=FETCH,
         )
-    good = [data for data in (*here, *committed) if sqlfile.digest(data) == sha256]
+    good = [data for data in (*here, *committed) if digest(data) == sha256]
     whole = good if sha256 else list(committed) or here
     if not whole or (here and here[0] not in whole):
         raise EvidenceError(

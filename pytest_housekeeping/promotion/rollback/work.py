@@ -26,6 +26,7 @@ from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.folder import read_kind
 from pytest_housekeeping.sql.repeatable import take_down
+from pytest_housekeeping.sql.text import digest
 
 if TYPE_CHECKING:
     from pytest_housekeeping.declarations.rules import Rule
@@ -67,13 +68,13 @@ def gather_work(
     )
     back = {path: text_of(older[path]) for path in paths if path in older}
     drops = [(path, take_down(now[path], kept=back.get(path, ""))) for path in reversed(paths)]
-    texts = {sqlfile.digest(text.encode()): text for _, text in drops}
+    texts = {digest(text.encode()): text for _, text in drops}
     texts |= {older[path].sha256: text for path, text in back.items()}
     work = Work(
         drops=tuple(_made(path, text) for path, text in drops),
         undoing=undoing,
         restored=tuple(
-            sqlfile.examined(path, Kind(older[path].kind), back[path], older[path].sha256)
+            sqlfile.from_text(path, Kind(older[path].kind), back[path], older[path].sha256)
             for path in paths
             if path in back
         ),
@@ -83,8 +84,12 @@ def gather_work(
 
 def _made(path: str, text: str) -> SqlFile:
     """A text that no file holds."""
-    digest = sqlfile.digest(text.encode())
-    return SqlFile(path=path, kind=Kind.ROLLBACK, sha256=digest, statements=text.count(";\n"))
+    return SqlFile(
+        path=path,
+        kind=Kind.ROLLBACK,
+        sha256=digest(text.encode()),
+        statements=text.count(";\n"),
+    )
 
 
 def _last_by_path(rows: Iterable[Row]) -> dict[str, Row]:

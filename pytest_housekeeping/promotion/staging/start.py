@@ -21,7 +21,7 @@ from pytest_housekeeping.promotion.staging.target import StagingTarget
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import ServerSettings, start
 from pytest_housekeeping.sql import file as sqlfile
-from pytest_housekeeping.sql.parse import MOST_LOCKS
+from pytest_housekeeping.sql.effects import MOST_LOCKS
 
 
 def start_staging(options: RunOptions) -> Run:

@@ -50,7 +50,7 @@ def batch(database: StagingDatabase, tmp_path: Path) -> Iterator[Transaction]:
 
 
 def apply(batch: Transaction, text: str) -> None:
-    batch.apply(sqlfile.examined("0001_it.sql", Kind.MIGRATION, text, ""), text)
+    batch.apply(sqlfile.from_text("0001_it.sql", Kind.MIGRATION, text, ""), text)
 
 
 def traces(connection: LentConnection) -> list[str]:

@@ -23,7 +23,7 @@ def settings(tmp_path: Path) -> Config:
 
 
 def apply(transaction: Transaction, text: str, path: str = "0001_it.sql") -> Applied:
-    file = sqlfile.examined(path, Kind.MIGRATION, text, "")
+    file = sqlfile.from_text(path, Kind.MIGRATION, text, "")
     return transaction.apply(file, text)
 
 

@@ -25,7 +25,7 @@ def connection(database: StagingDatabase) -> Iterator[LentConnection]:
 
 
 def apply(connection: LentConnection, text: str) -> tuple[str, ...]:
-    return alone.apply(connection, sqlfile.examined("0001_it.sql", Kind.MIGRATION, text, ""), text)
+    return alone.apply(connection, sqlfile.from_text("0001_it.sql", Kind.MIGRATION, text, ""), text)
 
 
 def valid(connection: LentConnection) -> list[bool]:

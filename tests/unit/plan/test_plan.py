@@ -10,7 +10,8 @@ import pytest
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind, Mode, Phase
-from pytest_housekeeping.plan.plan import AppliedFile, Plan, build, problems_of
+from pytest_housekeeping.plan.plan import AppliedFile, Plan, build
+from pytest_housekeeping.plan.problems import problems_of
 from pytest_housekeeping.plan.test_discovery import TestNames, defined_tests
 from pytest_housekeeping.promotion.prechecks import locks_needed
 

@@ -9,7 +9,9 @@ import pytest
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.sql import file as sqlfile
+from pytest_housekeeping.sql.enum_values import uses_constant
 from pytest_housekeeping.sql.file import SqlFile
+from pytest_housekeeping.sql.text import excerpt, place
 
 
 def read(folder: Path, text: str | bytes, kind: Kind = Kind.MIGRATION) -> SqlFile:
@@ -115,7 +117,7 @@ def test_enum_values(tmp_path: Path) -> None:
 )
 def test_uses_of_a_constant(tmp_path: Path, text: str, used: bool) -> None:
     (tmp_path / "a.sql").write_text(text, encoding="utf-8")
-    assert sqlfile.uses_constant(tmp_path, "a.sql", "y") is used
+    assert uses_constant(tmp_path, "a.sql", "y") is used
 
 
 @pytest.mark.parametrize("name", ["1_a.sql", "a.sql", "0001-a.sql", "0001_a b.sql", "0001_ä.sql"])
@@ -132,8 +134,8 @@ def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
 
 def test_excerpt_points_at_the_place() -> None:
     text = "one\ntwo\nthree\nfour\nfive\n"
-    assert sqlfile.place(text, text.index("three") + 2) == (3, 3)
-    assert sqlfile.excerpt(text, 3, 3, around=1).splitlines() == [
+    assert place(text, text.index("three") + 2) == (3, 3)
+    assert excerpt(text, 3, 3, around=1).splitlines() == [
         "     2 | two",
         ">    3 | three",
         "       |   ^",

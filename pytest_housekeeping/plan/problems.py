@@ -1,0 +1,51 @@
+"""What is wrong with the files of a plan: each one by itself, and in the segment that it is in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.plan.plan import Plan
+from pytest_housekeeping.plan.steps import Segment
+from pytest_housekeeping.sql.enum_values import uses_constant, value_added_at
+from pytest_housekeeping.sql.file import SqlFile
+from pytest_housekeeping.sql.problems import Problem
+
+
+def problems_of(config: Config, plan: Plan) -> list[tuple[SqlFile, Problem]]:
+    """All that is wrong inside the files, and enum values used in the batch that adds them."""
+    found = [(file, problem) for file in plan.files for problem in file.problems]
+    for segment in plan.segments:
+        seeds = plan.seeds if segment is plan.segments[-1] else ()
+        found += _early_values(config.root, segment, seeds)
+    return found
+
+
+def _early_values(
+    root: Path, segment: Segment, seeds: tuple[SqlFile, ...]
+) -> Iterable[tuple[SqlFile, Problem]]:
+    """SQLSTATE 55P04: a new enum value cannot be used in the transaction that adds it, unless
+    the type was made in it: https://www.postgresql.org/docs/16/sql-altertype.html"""
+    made = {name for file in segment.files for name in file.enums_made}
+    for position, file in enumerate(segment.files):
+        added = [value for name, value in file.values_added if name not in made]
+        users = [
+            (value, later.path)
+            for value in added
+            for later in (*segment.files[position:], *seeds)
+            if uses_constant(root, later.path, value)
+        ]
+        for value, user in users:
+            line, column = value_added_at(root, file.path, value)
+            problem = Problem(
+                line=line,
+                column=column,
+                found=f"the enum value {value!r} is added here and used by {user}",
+                why="PostgreSQL refuses a new value in the transaction that adds it (55P04)",
+                fix="begin this file with: -- hk: transaction=own"
+                if user != file.path
+                else "move the statements that use it into a later file,"
+                " and begin this one with: -- hk: transaction=own",
+            )
+            yield file, problem

@@ -1,0 +1,123 @@
+"""What the statements of a file do to the transaction and the session around them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from pytest_housekeeping.sql.parse import Node, Statement
+
+_SAVEPOINTS = {"TRANS_STMT_SAVEPOINT", "TRANS_STMT_RELEASE", "TRANS_STMT_ROLLBACK_TO"}
+# Statements that may leave something in the session: nobody knows what a DO block, or a function
+# in a SELECT, does.
+_TOUCH_SESSION = {
+    "VariableSetStmt",
+    "DoStmt",
+    "CallStmt",
+    "SelectStmt",
+    "DiscardStmt",
+    "ExecuteStmt",
+    "PrepareStmt",
+    "DeallocateStmt",
+    "LoadStmt",
+}
+# Commands that refuse to run inside a transaction block, whatever they are given.
+_OWN_TRANSACTION = {
+    "CreatedbStmt": "CREATE DATABASE",
+    "DropdbStmt": "DROP DATABASE",
+    "CreateTableSpaceStmt": "CREATE TABLESPACE",
+    "DropTableSpaceStmt": "DROP TABLESPACE",
+    "AlterSystemStmt": "ALTER SYSTEM",
+    "CreateSubscriptionStmt": "CREATE SUBSCRIPTION",
+    "DropSubscriptionStmt": "DROP SUBSCRIPTION",
+}
+# Locks that one statement leaves in the lock table: the relation, its TOAST table and that
+# table's index, an index for each key, a sequence for each identity column.
+_LOCKS = {"CreateStmt": 5, "IndexStmt": 2, "ViewStmt": 2, "CreateSeqStmt": 2, "CreateTrigStmt": 2}
+MOST_LOCKS = max(_LOCKS.values())
+
+
+@dataclass(kw_only=True, slots=True)
+class Effects:
+    """What the statements of one file, of which there are so many, do together.
+
+    ``control`` would begin or end a transaction, ``alone`` refuses to run in one, ``client_copy``
+    reads rows from a client. ``values_added`` are a type and a value that an enum got.
+    """
+
+    statements: int
+    touches_session: bool = False
+    locks: int = 0
+    enums_made: list[str] = field(default_factory=list)
+    values_added: list[tuple[str, str]] = field(default_factory=list)
+    alone: list[tuple[Statement, str]] = field(default_factory=list)
+    control: list[tuple[Statement, str]] = field(default_factory=list)
+    client_copy: list[Statement] = field(default_factory=list)
+
+
+def effects_of(statements: list[Statement]) -> Effects:
+    """Gather what decides how a file has to run."""
+    effects = Effects(statements=len(statements))
+    for statement in statements:
+        _add(effects, statement)
+    return effects
+
+
+def _add(effects: Effects, statement: Statement) -> None:
+    name, body = statement.name, statement.body
+    effects.locks += _LOCKS.get(name, 0)
+    if name in _TOUCH_SESSION or statement.sets or _makes_temporary(body):
+        effects.touches_session = True
+    if name == "TransactionStmt" and body.get("kind") not in _SAVEPOINTS:
+        effects.control.append((statement, _command(body)))
+    elif name == "AlterEnumStmt" and "newVal" in body and "oldVal" not in body:
+        effects.values_added.append((_type_name(body), body["newVal"]))
+    elif name == "CreateEnumStmt":
+        effects.enums_made.append(_type_name(body))
+    elif name == "CopyStmt" and "filename" not in body and "is_program" not in body:
+        effects.client_copy.append(statement)
+    elif (what := _alone(name, body)) is not None:
+        effects.alone.append((statement, what))
+
+
+def _command(body: Node) -> str:
+    """A kind that the tree leaves out is the first one: BEGIN."""
+    kind = str(body.get("kind", "TRANS_STMT_BEGIN")).removeprefix("TRANS_STMT_")
+    return {"START": "START TRANSACTION", "PREPARE": "PREPARE TRANSACTION"}.get(
+        kind, kind.replace("_", " ")
+    )
+
+
+def _alone(name: str, body: Node) -> str | None:
+    """The command, when PostgreSQL refuses it inside a transaction block."""
+    if name in _OWN_TRANSACTION:
+        return _OWN_TRANSACTION[name]
+    if name == "IndexStmt" and body.get("concurrent"):
+        return "CREATE INDEX CONCURRENTLY"
+    if name == "DropStmt" and body.get("concurrent"):
+        return "DROP INDEX CONCURRENTLY"
+    if name == "VacuumStmt" and body.get("is_vacuumcmd"):
+        return "VACUUM"
+    if name == "ReindexStmt" and '"concurrently"' in json.dumps(body.get("params", [])):
+        return "REINDEX CONCURRENTLY"
+    if name == "AlterTableStmt" and _detaches_concurrently(body):
+        return "ALTER TABLE ... DETACH PARTITION CONCURRENTLY"
+    return None
+
+
+def _detaches_concurrently(body: Node) -> bool:
+    commands = (entry.get("AlterTableCmd", {}) for entry in body.get("cmds", []))
+    return any(
+        command.get("subtype") == "AT_DetachPartition"
+        and command.get("def", {}).get("PartitionCmd", {}).get("concurrent")
+        for command in commands
+    )
+
+
+def _makes_temporary(body: Node) -> bool:
+    relation = body.get("relation") or body.get("into", {}).get("rel") or body.get("view") or {}
+    return bool(relation.get("relpersistence") == "t")
+
+
+def _type_name(body: Node) -> str:
+    return ".".join(part["String"]["sval"] for part in body["typeName"])

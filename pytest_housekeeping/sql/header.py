@@ -1,0 +1,60 @@
+"""The header of a SQL file: ``-- hk: key=value`` among the comments at its top."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pytest_housekeeping.sql.problems import Problem
+
+_LINE = re.compile(r"--\s*hk:\s*(.*)")
+_IRREVERSIBLE = re.compile(r"irreversible\s*,\s*(\S.*)")
+_OPTIONS = {"row-security": ("on", "off"), "transaction": ("batch", "own", "none")}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Header:
+    """What a file says of how it runs. ``irreversible`` is the reason why nothing can undo it."""
+
+    row_security: bool
+    transaction: str
+    irreversible: str
+    problems: tuple[Problem, ...]
+
+
+def read_header(text: str) -> Header:
+    """The ``-- hk:`` lines among the comments at the top: options, and ``irreversible, REASON``."""
+    options: dict[str, str] = {}
+    irreversible = ""
+    problems = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip() and not line.lstrip().startswith("--"):
+            break
+        found = _LINE.match(line.strip())
+        if found is None:
+            continue
+        said = found[1].strip()
+        key, _, value = (part.strip() for part in said.partition("="))
+        if reason := _IRREVERSIBLE.fullmatch(said):
+            irreversible = reason[1]
+        elif value in _OPTIONS.get(key, ()):
+            options[key] = value
+        else:
+            problems.append(_unknown(number, said))
+    return Header(
+        row_security=options.get("row-security") == "on",
+        transaction=options.get("transaction", "batch"),
+        irreversible=irreversible,
+        problems=tuple(problems),
+    )
+
+
+def _unknown(line: int, said: str) -> Problem:
+    known = ", ".join(f"{key}={'|'.join(values)}" for key, values in _OPTIONS.items())
+    return Problem(
+        line=line,
+        column=1,
+        found=f"unknown header {said!r}",
+        why="a header that is misread would change how the file runs",
+        fix=f"known: {known}; irreversible, REASON",
+    )

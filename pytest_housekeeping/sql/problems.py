@@ -1,0 +1,101 @@
+"""What keeps a SQL file out of a plan: each problem with its place, the reason and what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pytest_housekeeping.sql.effects import Effects
+from pytest_housekeeping.sql.parse import SyntaxRefused
+from pytest_housekeeping.sql.text import place
+
+_INLINE_COMMAND = re.compile(r"\\[A-Za-z!?]+")
+_META_COMMAND = re.compile(r"^[ \t]*\\[A-Za-z!?]+.*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """Why a file cannot be part of a plan, and where: line and column count from 1."""
+
+    line: int
+    column: int
+    found: str
+    why: str
+    fix: str
+
+
+def syntax_problem(text: str, error: SyntaxRefused) -> Problem:
+    """What PostgreSQL's parser refuses; a command of psql's own is told as one."""
+    meta = _INLINE_COMMAND.match(text, error.offset) or _META_COMMAND.search(text)
+    if meta is not None:
+        return _problem(
+            text,
+            meta.end() - len(meta[0].lstrip()),
+            f"the psql command {meta[0].split()[0]}",
+            "files go to the server as they are, and it does not know psql's own commands",
+            "write it in SQL, or move it out of the file",
+        )
+    return _problem(
+        text,
+        error.offset,
+        f"{error.message} (SQLSTATE 42601)",
+        "PostgreSQL's parser refuses the file, so nothing of the batch was started",
+        "correct the statement at the caret",
+    )
+
+
+def transaction_problems(
+    text: str, effects: Effects, *, transaction: str, may_cut: bool
+) -> Iterator[Problem]:
+    """What does not fit the transaction that the file runs in: ``batch``, ``own`` or ``none``.
+
+    ``may_cut`` says that the file may have another transaction than the batch.
+    """
+    if not effects.statements:
+        yield _problem(text, 0, "the file holds no statement", *_EMPTY)
+    for statement, command in effects.control:
+        yield _problem(text, statement.offset, f"{command} in the file", *_CONTROL)
+    for statement in effects.client_copy:
+        yield _problem(text, statement.offset, "COPY through the client", *_COPY)
+    if transaction != "none":
+        for statement, command in effects.alone:
+            found = f"{command} cannot run in a transaction"
+            yield _problem(text, statement.offset, found, *_ALONE)
+    elif effects.statements != 1:
+        found = f"transaction=none with {effects.statements} statements"
+        yield _problem(text, 0, found, *_ONE)
+    if transaction != "batch" and not may_cut:
+        yield _problem(text, 0, f"transaction={transaction} outside migrations", *_CUT)
+
+
+# Why, and what to do.
+_EMPTY = (
+    "it would be recorded as applied although it did nothing",
+    "write the statements, or remove the file",
+)
+_CONTROL = (
+    "the whole batch is one transaction; this would end it before anything was proved",
+    "remove the statement; the promotion begins and commits",
+)
+_COPY = (
+    "the data would have to come from a client, and there is none",
+    "write the rows as INSERT ... VALUES",
+)
+_ALONE = (
+    "PostgreSQL refuses it inside a transaction block, and the batch is one",
+    "give it a file of its own whose first line is: -- hk: transaction=none",
+)
+_ONE = (
+    "without a transaction a failure in the middle would leave half of the file behind",
+    "one statement a file",
+)
+_CUT = (
+    "only a migration can cut the batch into segments",
+    "remove the header, or make the file a migration",
+)
+
+
+def _problem(text: str, offset: int, found: str, why: str, fix: str) -> Problem:
+    line, column = place(text, offset)
+    return Problem(line=line, column=column, found=found, why=why, fix=fix)

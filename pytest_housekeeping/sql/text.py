@@ -1,0 +1,48 @@
+"""The text of a file: its digest, its characters, and the places in it."""
+
+from __future__ import annotations
+
+import hashlib
+
+from pytest_housekeeping.errors import SqlFileError
+
+
+def digest(data: bytes) -> str:
+    """sha256 of the bytes, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def decode(data: bytes, path: str) -> str:
+    """The text of a file. Raises SqlFileError when it is not UTF-8, or holds a NUL byte."""
+    if (at := data.find(b"\0")) >= 0:
+        raise SqlFileError(
+            f"{path} holds a NUL byte (byte {at + 1})",
+            why="for PostgreSQL the text ends there: what follows would be left out and not said",
+            fix="remove it; a file of two bytes a character has to be saved as UTF-8",
+        )
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SqlFileError(
+            f"{path} is not UTF-8 (byte {error.start + 1})",
+            why="PostgreSQL would store something else than what was reviewed",
+            fix="save the file as UTF-8",
+        ) from None
+
+
+def place(text: str, offset: int) -> tuple[int, int]:
+    """Line and column, both from 1, of a character offset that counts from 0."""
+    before = text[:offset]
+    return before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1
+
+
+def excerpt(text: str, line: int, column: int, *, around: int = 2) -> str:
+    """The lines around a place, numbered, with a caret under the column."""
+    lines = text.splitlines() or [""]
+    shown = []
+    for number in range(max(1, line - around), min(len(lines), line + around) + 1):
+        mark = ">" if number == line else " "
+        shown.append(f"{mark} {number:4} | {lines[number - 1]}")
+        if number == line:
+            shown.append(f"       | {' ' * (column - 1)}^")
+    return "\n".join(shown)
