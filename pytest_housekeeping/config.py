@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -31,6 +32,7 @@ class Config:
     mutation_score: float = 0.0
     require_rollback: bool = False
     incident_on_failure: bool = False
+    session: Mapping[str, str] = field(default_factory=dict)
 
     def folder(self, name: str) -> Path:
         """``sql/<name>`` under the root."""

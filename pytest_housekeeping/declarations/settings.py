@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.declarations.toml import Problems, expect_keys
+from pytest_housekeeping.declarations.session_settings import names_to_choose
+from pytest_housekeeping.declarations.toml import Problems, closest, expect_keys
 from pytest_housekeeping.errors import MisuseError
 
 _DURATION = re.compile(r"[1-9]\d*(ms|s|min|h)")
@@ -21,12 +22,15 @@ _FITTING: dict[str, tuple[type, ...]] = {
     "int": (int,),
     "bool": (bool,),
     "float": (int, float),
+    "Mapping[str, str]": (dict,),
 }
 _CALLED = {
     "str": "a string",
     "int": "a whole number",
     "bool": "true or false",
     "float": "a number",
+    "Mapping[str, str]": "a table of settings and their values",
+    "dict": "a table",
 }
 
 
@@ -97,11 +101,23 @@ def _invalid(config: Config) -> Iterator[str]:
             yield f"{key} = {getattr(config, key)!r} is no plain lower-case identifier"
     for key in ("sql", "checks", "audit"):
         yield from _misplaced(config, key)
+    yield from _session(config)
     # A number that is none (nan) compares as false with everything.
     if not config.max_locks_held >= 0:
         yield "max_locks_held is below 0, or no number"
     if not 0 <= config.mutation_score <= 1:
         yield f"mutation_score = {config.mutation_score} is no share from 0 to 1"
+
+
+def _session(config: Config) -> Iterator[str]:
+    known = names_to_choose()
+    given: dict[str, object] = dict(config.session)  # as TOML has it
+    for name, value in given.items():
+        if name not in known:
+            near = closest(name, known)
+            yield f"session.{name} is no setting of a session that a project may choose{near}"
+        elif not isinstance(value, str):
+            yield f"session.{name} = {value!r} is {_called(value)}, not a string"
 
 
 def _misplaced(config: Config, key: str) -> Iterator[str]:

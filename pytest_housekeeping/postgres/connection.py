@@ -13,9 +13,13 @@ from typing import Any, TypeAlias
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
+from pytest_housekeeping.declarations.session_settings import pinned
 from pytest_housekeeping.errors import ProofFailed, ServerError
 from pytest_housekeeping.model import TargetIdentity
+from pytest_housekeeping.postgres.session import startup_options
+from pytest_housekeeping.server.libpq import without_libpq_variables
 from pytest_housekeeping.sql.effects import effects_of
 from pytest_housekeeping.sql.parse import SyntaxRefused, parse
 
@@ -117,22 +121,51 @@ def _ends_the_transaction(what: str) -> ProofFailed:
     )
 
 
-def connect(conninfo: str, *, name: str = "pytest-housekeeping") -> LentConnection:
+def connect(
+    conninfo: str,
+    *,
+    name: str = "pytest-housekeeping",
+    settings: Mapping[str, str] | None = None,
+) -> LentConnection:
     """Connect in autocommit, so that BEGIN and COMMIT are always written out.
+
+    The session is pinned (``postgres.session``), with the project's own ``settings`` in the place
+    of some; nothing of libpq's environment reaches it. Some settings are known since a version
+    only: the first connection to a server asks which it is.
 
     Raises ServerError with libpq's words and without any part of a password.
     """
+    place = tuple(conninfo_to_dict(conninfo).get(key) for key in ("host", "hostaddr", "port"))
+    expected = _MAJORS.get(place, 0)
+    connection = _open(conninfo, name, pinned(expected, settings))
+    major = _MAJORS[place] = connection.info.server_version // 10000
+    if pinned(major) != pinned(expected):
+        connection.close()
+        connection = _open(conninfo, name, pinned(major, settings))
+    return connection
+
+
+# The major version of each server that was connected to, by its place.
+_MAJORS: dict[tuple[object, ...], int] = {}
+
+
+def _open(conninfo: str, name: str, settings: Mapping[str, str]) -> LentConnection:
+    # Options of the connection string come first: what is pinned has the last word.
+    given = conninfo_to_dict(conninfo).get("options") or ""
     try:
-        return LentConnection.connect(
-            conninfo,
-            connect_timeout=_CONNECT_TIMEOUT_S,
-            application_name=name,
-            autocommit=True,
-            prepare_threshold=None,
-            cursor_factory=LentCursor,
-        )
+        with without_libpq_variables():
+            return LentConnection.connect(
+                conninfo,
+                connect_timeout=_CONNECT_TIMEOUT_S,
+                application_name=name,
+                client_encoding="UTF8",
+                options=f"{given} {startup_options(settings)}",
+                autocommit=True,
+                prepare_threshold=None,
+                cursor_factory=LentCursor,
+            )
     except psycopg.OperationalError as error:
-        known = psycopg.conninfo.conninfo_to_dict(conninfo)
+        known = conninfo_to_dict(conninfo)
         raise ServerError(
             f"no connection to database {known.get('dbname')!r} on {known.get('host')!r}:"
             f" {str(error).strip()}",

@@ -11,7 +11,9 @@ from pytest_housekeeping.model import Finding, Kind, Level, TargetIdentity, Verd
 from pytest_housekeeping.plan.plan import AppliedFile, Plan
 from pytest_housekeeping.plan.problems import problems_of
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
+from pytest_housekeeping.postgres.session import overridden, replication_role
 from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.server.libpq import libpq_variables
 from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.parse import same_meaning
 from pytest_housekeeping.sql.text import decode, digest, excerpt
@@ -80,6 +82,32 @@ def refuse_old_server(connection: LentConnection, identity: TargetIdentity, fix:
             why="security_invoker views and other guards exist since 15",
             fix=fix,
         )
+
+
+def session_findings(connection: LentConnection) -> tuple[Finding, ...]:
+    """What role, database and environment would have set otherwise in the run's own sessions.
+
+    Raises ProofFailed where triggers and foreign keys do not work in them.
+    """
+    role = replication_role(connection)
+    if role != "origin":
+        raise ProofFailed(
+            f"session_replication_role is {role!r} in this session",
+            why="no trigger and no foreign key works, so what is written would not be checked",
+            fix="ALTER ROLE … RESET session_replication_role; as a superuser, for the role that"
+            " promotes, or for its database",
+        )
+    names = (*overridden(connection), *(f"{name} (environment)" for name in libpq_variables()))
+    return tuple(
+        Finding(
+            rule="session-pinned",
+            level=Level.NOTICE,
+            object=name,
+            detail="does not count here: the files run with the settings that staging has proved",
+            fix="where the files need it, set it in them, or under [tool.housekeeping.session]",
+        )
+        for name in names
+    )
 
 
 def history_findings(context: RunContext) -> list[Finding]:

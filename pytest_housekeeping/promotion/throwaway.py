@@ -47,13 +47,13 @@ class Throwaway:
 
     def migrator(self) -> LentConnection:
         """A connection as the role that migrations run as."""
-        return connect(self.database().migrator_conninfo)
+        return connect(self.database().migrator_conninfo, settings=self._config.session)
 
     @contextmanager
     def superuser(self) -> Iterator[LentConnection]:
         """A connection for ``sql/bootstrap/`` and for defects that only a superuser can plant."""
         with self._server.bootstrap_lock():
-            connection = connect(self.database().superuser_conninfo)
+            connection = connect(self.database().superuser_conninfo, settings=self._config.session)
             try:
                 yield connection
             finally:

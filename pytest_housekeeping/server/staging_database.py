@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pytest_housekeeping.server.libpq import without_libpq_variables
+
 if TYPE_CHECKING:
     import psycopg
 
@@ -86,9 +88,11 @@ def random_name() -> str:
 
 
 def connect(conninfo: str) -> psycopg.Connection[tuple[Any, ...]]:
+    """A superuser's connection in autocommit. Raises psycopg.OperationalError."""
     import psycopg
 
-    return psycopg.connect(conninfo, autocommit=True)
+    with without_libpq_variables():
+        return psycopg.connect(conninfo, autocommit=True)
 
 
 def create_database(

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from pytest_housekeeping.declarations.session_settings import pinned
+from pytest_housekeeping.postgres.session import startup_options
 from pytest_housekeeping.server.os_account import environment
 from pytest_housekeeping.snapshot.problems import BackupFailed
 from pytest_housekeeping.snapshot.programs import find_pg_dump
@@ -57,7 +59,9 @@ def dump_schema(
             capture_output=True,
             check=False,
             timeout=timeout_s,
-            env=environment() | {"PGTZ": "UTC"} | ({"PGPASSWORD": password} if password else {}),
+            env=environment()
+            | {"PGTZ": "UTC", "PGOPTIONS": startup_options(pinned(server_major))}
+            | ({"PGPASSWORD": password} if password else {}),
         )
     except subprocess.TimeoutExpired:
         raise BackupFailed(

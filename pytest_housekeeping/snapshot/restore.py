@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.postgres.connection import Connection, connect
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.server.os_account import environment
 from pytest_housekeeping.snapshot.dump import without_restriction
@@ -58,7 +57,7 @@ def restored(bench: Bench, schema: bytes, roles: bytes, expected: Fingerprint) -
             stand_ins = _prepare(conninfo, expected, schema.decode(errors="replace"))
             _run(database, conninfo, roles, "roles")
             _run(database, conninfo, without_restriction(schema), "schema")
-            with psycopg.connect(conninfo, autocommit=True) as connection:
+            with connect(conninfo) as connection:
                 yield Copy(connection=connection, stand_ins=stand_ins)
     finally:
         bench.server.drop(database)
@@ -67,7 +66,7 @@ def restored(bench: Bench, schema: bytes, roles: bytes, expected: Fingerprint) -
 @contextmanager
 def _named(database: StagingDatabase, conninfo: str, superuser: str) -> Iterator[None]:
     """The role that made the server bears its name of production, so that owners are equal."""
-    with psycopg.connect(database.superuser_conninfo, autocommit=True) as connection:
+    with connect(database.superuser_conninfo) as connection:
         connection.execute(
             sql.SQL("ALTER ROLE {} SUPERUSER").format(sql.Identifier(database.migrator))
         )
@@ -76,12 +75,12 @@ def _named(database: StagingDatabase, conninfo: str, superuser: str) -> Iterator
         return
     made, given = sql.Identifier(database.superuser), sql.Identifier(superuser)
     renaming = sql.SQL("ALTER ROLE {} RENAME TO {}")
-    with psycopg.connect(conninfo, autocommit=True) as connection:
+    with connect(conninfo) as connection:
         connection.execute(renaming.format(made, given))
     try:
         yield
     finally:
-        with psycopg.connect(conninfo, autocommit=True) as connection:
+        with connect(conninfo) as connection:
             # A role of the backup may bear the server's name; it has to go before that one.
             if _exists(connection, "pg_roles", "rolname", database.superuser):
                 connection.execute(renaming.format(made, sql.Identifier("hk_proof_renamed")))
@@ -96,7 +95,7 @@ def _prepare(conninfo: str, expected: Fingerprint, schema: str) -> tuple[str, ..
         for entry in expected.entries
         for match in re.finditer(r"^tablespace: (.+)$", entry.text, re.MULTILINE)
     }
-    with psycopg.connect(conninfo, autocommit=True) as connection:
+    with connect(conninfo) as connection:
         if "schema public" not in names and "public" not in expected.excluded:
             connection.execute("DROP SCHEMA public CASCADE")
         for space in sorted(unquoted(space) for space in spaces):

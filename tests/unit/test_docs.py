@@ -36,7 +36,8 @@ def test_the_two_commands_of_the_readme_are_those_of_everything_else() -> None:
 
 def test_every_setting_is_documented_with_its_default() -> None:
     documented = dict(re.findall(r"^\| `(\w+)` \| `([^`]*)` \|", _configuration(), re.MULTILINE))
-    settings = {f.name: _toml(f.default) for f in fields(Config) if f.name != "root"}
+    config = Config(root=ROOT)
+    settings = {f.name: _toml(getattr(config, f.name)) for f in fields(Config) if f.name != "root"}
 
     assert documented == settings
 

@@ -75,7 +75,9 @@ def _server(target: ProductionTarget) -> Judgement:
     prechecks.refuse_old_server(connection, identity, "upgrade the server to 15 or later")
     find_pg_dump(target.major)
     said = f"PostgreSQL {identity.server_version}, {identity.database} as {identity.user}"
-    return Verdict(examined=1, unit="server"), f"{said}, {latency:.1f} ms away"
+    findings = prechecks.session_findings(connection)
+    verdict = Verdict(examined=1, unit="server", findings=findings)
+    return verdict, f"{said}, {latency:.1f} ms away"
 
 
 def _identity(context: RunContext, target: ProductionTarget) -> Judgement:

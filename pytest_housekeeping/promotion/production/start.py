@@ -50,7 +50,7 @@ def start_production(options: RunOptions) -> Run:
     source = source_of(config, repository)
     if rules.changes_production:
         refuse_unattested(source)
-    connection = open_production(address)
+    connection = open_production(address, config.session)
     server = linting = bench = None
     with closed_on_failure(connection, address):
         identity = locate(connection)

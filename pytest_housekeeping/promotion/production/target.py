@@ -39,7 +39,9 @@ class ProductionTarget:
         self.address = address
         self.backup = backup
         self.connection = TargetConnection(
-            partial(open_production, address), opened=connection, identity=identity
+            partial(open_production, address, context.config.session),
+            opened=connection,
+            identity=identity,
         )
         self._context = context
         self._fingerprint: Fingerprint | None = None

@@ -94,12 +94,14 @@ def read_address(environment: Mapping[str, str]) -> Address:
     )
 
 
-def open_production(address: Address) -> LentConnection:
+def open_production(address: Address, settings: Mapping[str, str] | None = None) -> LentConnection:
     """Connect, and refuse what is not the server itself or not encrypted on its way.
+
+    ``settings`` are those of the session that the project has chosen.
 
     Raises ServerError when there is no connection, ProofFailed when it is not a safe one.
     """
-    connection = connect(address.conninfo())
+    connection = connect(address.conninfo(), settings=settings)
     with closed_on_failure(connection, address):
         if address.leaves_the_machine and not connection.pgconn.ssl_in_use:
             raise ProofFailed(

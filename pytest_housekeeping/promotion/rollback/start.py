@@ -50,7 +50,7 @@ def start_rollback(options: RunOptions) -> Run:
     repository = open_repository(options.root)
     source = source_of(config, repository)
     refuse_unattested(source)
-    connection = open_production(address)
+    connection = open_production(address, config.session)
     with closed_on_failure(connection, address):
         identity = locate(connection)
         rows = history.recorded(connection, config.history_schema)

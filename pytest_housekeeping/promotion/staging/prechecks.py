@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Finding, Verdict
+from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.promotion import prechecks
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.dispatch import Checks
@@ -28,7 +30,7 @@ def staging_prechecks(
         "worktree": lambda: prechecks.worktree(context.source),
         "server": lambda: _server(context, target, throwaway),
         "capacity": lambda: prechecks.capacity(context.plan, connection.get()),
-        "bootstrap": lambda: run_bootstrap(context, throwaway),
+        "bootstrap": lambda: _bootstrap(context, target, throwaway),
         "history": lambda: _history(context, target, throwaway),
         "roles": lambda: prechecks.roles(context, connection.get(), connection.identity().user),
     }
@@ -39,21 +41,38 @@ def _server(context: RunContext, target: StagingTarget, throwaway: Throwaway) ->
     connection, identity = target.connection.get(), target.connection.identity()
     prechecks.refuse_old_server(connection, identity, "use PostgreSQL 15 or later")
     _refuse_production(context, target, throwaway)
+    said = f"PostgreSQL {identity.server_version}, {identity.database} as {identity.user}"
+    findings = (*_shape(connection, identity.user), *prechecks.session_findings(connection))
+    return Verdict(examined=1, unit="server", findings=findings), said
+
+
+def _bootstrap(context: RunContext, target: StagingTarget, throwaway: Throwaway) -> Judgement:
+    """What the real server already has; what it may have made of the migrating role is looked at.
+
+    The batch gets a session that is opened afterwards, as it does in production.
+    """
+    verdict, said = run_bootstrap(context, throwaway)
+    target.connection.close()
+    connection, user = target.connection.get(), target.connection.identity().user
+    findings = (*_shape(connection, user), *prechecks.session_findings(connection))
+    return replace(verdict, findings=(*verdict.findings, *findings)), said
+
+
+def _shape(connection: Connection, user: str) -> tuple[Finding, ...]:
+    """The migrating role is no superuser and obeys row-level security, as in production."""
     row = connection.execute(
         "SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user"
     ).fetchone()
-    findings: tuple[Finding, ...] = ()
-    if row is None or row[0]:
-        findings = (
-            prechecks.error(
-                "migrator-shape",
-                identity.user,
-                "is superuser or BYPASSRLS, so no row-level security would be seen to hold",
-                f"ALTER ROLE {quoted(identity.user)} NOSUPERUSER NOBYPASSRLS;",
-            ),
-        )
-    said = f"PostgreSQL {identity.server_version}, {identity.database} as {identity.user}"
-    return Verdict(examined=1, unit="server", findings=findings), said
+    if row is not None and not row[0]:
+        return ()
+    return (
+        prechecks.error(
+            "migrator-shape",
+            user,
+            "is superuser or BYPASSRLS, so no row-level security would be seen to hold",
+            f"ALTER ROLE {quoted(user)} NOSUPERUSER NOBYPASSRLS;",
+        ),
+    )
 
 
 def _refuse_production(context: RunContext, target: StagingTarget, throwaway: Throwaway) -> None:
