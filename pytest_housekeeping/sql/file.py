@@ -9,6 +9,7 @@ from pathlib import Path
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.model import Kind, Phase, Step
 from pytest_housekeeping.sql.effects import effects_of
+from pytest_housekeeping.sql.foreign_marks import foreign_marks
 from pytest_housekeeping.sql.header import read_header
 from pytest_housekeeping.sql.parse import SyntaxRefused, parse
 from pytest_housekeeping.sql.problems import Problem, syntax_problem, transaction_problems
@@ -108,7 +109,7 @@ def from_text(path: str, kind: Kind, text: str, sha256: str) -> SqlFile:
         row_security=header.row_security,
         transaction=header.transaction,
         irreversible=header.irreversible,
-        problems=header.problems,
+        problems=(*header.problems, *foreign_marks(text, plain=header.plain)),
     )
     try:
         effects = effects_of(parse(text))

@@ -9,16 +9,22 @@ from pytest_housekeeping.sql.problems import Problem
 
 _LINE = re.compile(r"--\s*hk:\s*(.*)")
 _IRREVERSIBLE = re.compile(r"irreversible\s*,\s*(\S.*)")
-_OPTIONS = {"row-security": ("on", "off"), "transaction": ("batch", "own", "none")}
+_OPTIONS = {
+    "row-security": ("on", "off"),
+    "transaction": ("batch", "own", "none"),
+    "placeholders": ("none",),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Header:
-    """What a file says of how it runs. ``irreversible`` is the reason why nothing can undo it."""
+    """What a file says of how it runs. ``irreversible`` is the reason why nothing can undo it;
+    ``plain``, that what looks like a placeholder is meant as it stands."""
 
     row_security: bool
     transaction: str
     irreversible: str
+    plain: bool
     problems: tuple[Problem, ...]
 
 
@@ -45,6 +51,7 @@ def read_header(text: str) -> Header:
         row_security=options.get("row-security") == "on",
         transaction=options.get("transaction", "batch"),
         irreversible=irreversible,
+        plain="placeholders" in options,
         problems=tuple(problems),
     )
 

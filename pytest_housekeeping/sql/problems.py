@@ -11,6 +11,7 @@ from pytest_housekeeping.sql.parse import SyntaxRefused
 from pytest_housekeeping.sql.text import place
 
 _INLINE_COMMAND = re.compile(r"\\[A-Za-z!?]+")
+_VARIABLE = re.compile(r""":(?:'\w+'|"\w+"|\w+|\{\?\w+\})""")
 _META_COMMAND = re.compile(r"^[ \t]*\\[A-Za-z!?]+.*$", re.MULTILINE)
 
 
@@ -35,6 +36,16 @@ def syntax_problem(text: str, error: SyntaxRefused) -> Problem:
             f"the psql command {meta[0].split()[0]}",
             "files go to the server as they are, and it does not know psql's own commands",
             "write it in SQL, or move it out of the file",
+        )
+    variable = _VARIABLE.match(text, error.offset)
+    if variable is not None:
+        return _problem(
+            text,
+            error.offset,
+            f"the psql variable {variable[0]}",
+            "psql would replace it before it asks the server; here the server gets the file as it"
+            " is",
+            "write the value itself",
         )
     return _problem(
         text,
