@@ -30,8 +30,6 @@ _HALVES = (
 _OUTSIDE = (
     "take the mark out; for a statement that no transaction can hold: -- hk: transaction=none"
 )
-    "take the mark out; for a statement that no transaction can hold: -- hk: transaction=none"
-)
 
 
 def _mark(tool: str, pattern: str, fix: str = _HALVES) -> _Mark:
