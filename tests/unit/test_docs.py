@@ -13,6 +13,7 @@ import pytest
 from pytest_housekeeping.config import Config
 from support.documents import BLOCKS, DOCUMENTS
 from support.fresh_copy import ROOT
+from support.reference_pages import rows, section
 
 STAGING = (
     "python3 -m venv .venv && .venv/bin/pip install -q -e . && .venv/bin/pytest --hk-mode=staging"
@@ -61,6 +62,33 @@ def test_a_link_leads_to_a_file(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?://|#|mailto:)([^)#]+)", text):
         assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_a_link_leads_to_a_heading(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    for target, fragment in re.findall(r"\]\((?!https?://)([^)#]*)#([^)]+)\)", text):
+        page = document.parent / target if target else document
+        assert fragment in _anchors(page), f"{target}#{fragment}"
+
+
+def test_the_index_names_every_page_once() -> None:
+    index = (ROOT / "docs/README.md").read_text(encoding="utf-8").partition("The pages come")[0]
+
+    for page in sorted({*(ROOT / "docs").glob("*.*")} - {ROOT / "docs/README.md"}):
+        assert index.count(f"]({page.name})") == 1, page.name
+
+
+def test_a_place_where_the_next_thing_goes_is_there() -> None:
+    for _, where in rows(section(ROOT / "CONTRIBUTING.md", "## Where the next thing goes")):
+        for path in re.findall(r"`((?:pytest_housekeeping|docs|tests|\.github)/[^`<*]*)`", where):
+            assert (ROOT / path).exists(), path
+
+
+def _anchors(page: Path) -> set[str]:
+    """The names by which a hosting service links to the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
 
 
 def _configuration() -> str:
