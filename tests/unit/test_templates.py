@@ -1,4 +1,4 @@
-"""The forms of issues can be filled in: a hosting service shows nothing of one that is malformed."""
+"""The forms of issues are well-formed: of one that is not, a hosting service shows nothing."""
 
 from __future__ import annotations
 
