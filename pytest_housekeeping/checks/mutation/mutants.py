@@ -1,4 +1,8 @@
-"""The classical slips, made out of the user's own schema: one small change each, with its name."""
+"""The classical slips, made out of the user's own schema: one small change each, with its name.
+
+A slip is what a tired person writes: a policy dropped or always true, row-level security off, one
+grant too many. Each is SQL made from what the catalog holds, with every name quoted by PostgreSQL.
+"""
 
 from __future__ import annotations
 
@@ -39,25 +43,9 @@ def rls_mutants(connection: Connection, contract: RlsContract) -> list[Mutant]:
         policies = connection.execute(_POLICIES, parameters).fetchall()
         tables = connection.execute(_TABLES, parameters).fetchall()
         views = connection.execute(_VIEWS, parameters).fetchall()
-    found = [mutant for row in policies for mutant in _of_policy(*row)]
-    for table, forced, role in tables:
-        alter = f"ALTER TABLE {table}"
-        off = f"{alter} DISABLE ROW LEVEL SECURITY"
-        found.append(_on(table, "row-level security off", off, "rls-not-enabled"))
-        if forced:
-            lax = f"{alter} NO FORCE ROW LEVEL SECURITY"
-            found.append(_on(table, "not forced", lax, "rls-not-forced"))
-        if role:
-            whole = f"GRANT TRUNCATE ON {table} TO {role}"
-            found.append(
-                _on(table, f"TRUNCATE granted to {role}", whole, "privilege-on-whole-table")
-            )
-    # Without it a view reads its tables with the rights of its owner:
-    # https://www.postgresql.org/docs/16/sql-createview.html
-    for (view,) in views:
-        reset = f"ALTER VIEW {view} RESET (security_invoker)"
-        found.append(_on(view, "security_invoker cleared", reset, "view-without-security-invoker"))
-    return found
+    found = [mutant for row in policies for mutant in _policy_mutants(*row)]
+    found += [mutant for row in tables for mutant in _table_mutants(*row)]
+    return [*found, *(_view_mutant(view) for (view,) in views)]
 
 
 def boundary_mutants(connection: Connection, boundaries: Boundaries) -> list[Mutant]:
@@ -65,15 +53,40 @@ def boundary_mutants(connection: Connection, boundaries: Boundaries) -> list[Mut
     found: list[Mutant] = []
     for contract in boundaries.contracts:
         if contract.type == FORBIDDEN:
-            found += _of_contract(connection, boundaries, contract)
+            found += _contract_mutants(connection, boundaries, contract)
     return found
 
 
-def _on(name: str, slip: str, statement: str, *caught_by: str) -> Mutant:
-    return Mutant(slip=slip, object=name, sql=statement, caught_by=caught_by, table=name)
+def _table_mutants(table: str, forced: bool, role: str | None) -> Iterator[Mutant]:
+    """``role``: one of the contract's that may read the table."""
+
+    def slip(name: str, statement: str, caught_by: str) -> Mutant:
+        return Mutant(slip=name, object=table, sql=statement, caught_by=(caught_by,), table=table)
+
+    alter = f"ALTER TABLE {table}"
+    yield slip("row-level security off", f"{alter} DISABLE ROW LEVEL SECURITY", "rls-not-enabled")
+    if forced:
+        yield slip("not forced", f"{alter} NO FORCE ROW LEVEL SECURITY", "rls-not-forced")
+    if role:
+        # Policies say nothing about TRUNCATE: it takes the rows of everybody.
+        # https://www.postgresql.org/docs/16/ddl-rowsecurity.html
+        grant = f"GRANT TRUNCATE ON {table} TO {role}"
+        yield slip(f"TRUNCATE granted to {role}", grant, "privilege-on-whole-table")
 
 
-def _of_policy(
+def _view_mutant(view: str) -> Mutant:
+    # Without security_invoker a view reads its tables with the rights of its owner:
+    # https://www.postgresql.org/docs/16/sql-createview.html
+    return Mutant(
+        slip="security_invoker cleared",
+        object=view,
+        sql=f"ALTER VIEW {view} RESET (security_invoker)",
+        caught_by=("view-without-security-invoker",),
+        table=view,
+    )
+
+
+def _policy_mutants(
     policy: str,
     table: str,
     command: str,
@@ -107,7 +120,7 @@ def _of_policy(
     )
 
 
-def _of_contract(
+def _contract_mutants(
     connection: Connection, boundaries: Boundaries, contract: Contract
 ) -> Iterator[Mutant]:
     source, target = boundaries.source(contract), boundaries.target(contract)
