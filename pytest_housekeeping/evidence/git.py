@@ -15,12 +15,15 @@ from pytest_housekeeping.evidence.git_objects import audits_of_mode, contents_of
 if TYPE_CHECKING:
     from git import Repo
 
-# Files that a plan reads: an ignored one is part of the plan, and of no commit.
+# Endings of files that a plan reads: git ignores some of them, and the plan does not.
 _PLANNED = (".sql", ".toml", ".py")
 
 
 class Repository:
-    """A work tree. Nothing here touches its index, its files, HEAD or the branch checked out."""
+    """A work tree, read; evidence is all that is ever committed, to branches of its own.
+
+    Nothing here touches the index, the files, HEAD or the branch checked out.
+    """
 
     def __init__(self, repo: Repo, root: Path) -> None:
         self.root = root
@@ -62,7 +65,7 @@ class Repository:
         return real.relative_to(self.root).as_posix()
 
     def dirty(self, paths: Sequence[Path]) -> tuple[str, ...]:
-        """What below these paths no commit holds as it is: changed, staged, deleted, untracked.
+        """What differs below these paths from the commit: changed, staged, deleted, untracked.
 
         Relative to the root, sorted. A .sql, .toml or .py file that git ignores counts, and so
         does a path that leads out of the repository.
@@ -95,12 +98,12 @@ class Repository:
     ) -> str:
         """Commit files onto ``refs/heads/<branch>``, byte for byte, and return the commit.
 
-        ``files`` are named from the root of the repository. With a commit that is attested, the
-        branch is one to merge: parents are its own last commit, if any, and the attested one; its
-        tree is that of the attested commit, what it holds already in the same folders, and the
-        files. Without, the branch is a log of its own, with no ancestor and nothing but evidence
-        in it. Runs no hook, signs nothing; several at once lose nothing. Raises EvidenceError,
-        with nothing changed.
+        ``files`` are named from the root of the repository. With a commit in ``attests`` the
+        branch is one to merge: its parents are its own last commit, if any, and that commit; its
+        tree is that commit's, plus what the branch holds already in the same folders, plus the
+        files. Without one the branch is a log: it has no ancestor and holds nothing but evidence.
+        No hook is run and nothing is signed; runs that commit at once lose nothing. Raises
+        EvidenceError, with nothing changed.
         """
         return commit_files(self, branch, files, message, attests)
 
@@ -120,6 +123,7 @@ class Repository:
         return files_in(self, commit, folder)
 
     def has_remote(self, name: str) -> bool:
+        """Whether a remote of that name is configured."""
         return self.attempt("remote", "get-url", name)[0] == 0
 
     def push(self, remote: str, branch: str) -> None:
@@ -135,7 +139,7 @@ class Repository:
         return out
 
     def attempt(self, *command: str, stdin: bytes | None = None) -> tuple[int, bytes, str]:
-        """Exit code, output and complaint of a git command."""
+        """Exit code, output and error text of a git command; ``stdin`` is given to it as a file."""
         with tempfile.TemporaryFile() as file:
             file.write(stdin or b"")
             file.seek(0)
@@ -169,6 +173,8 @@ def open_repository(root: Path) -> Repository | None:
         repo = git.Repo(root, search_parent_directories=True, expand_vars=False)
     except (git.InvalidGitRepositoryError, git.NoSuchPathError):
         raise _broken(top) from None
+    # `git status` would refresh the user's index, a `*` in a path would match other files, and a
+    # push could wait for somebody to type a password: https://git-scm.com/docs/git#_environment_variables
     repo.git.update_environment(
         GIT_OPTIONAL_LOCKS="0", GIT_LITERAL_PATHSPECS="1", GIT_TERMINAL_PROMPT="0"
     )
@@ -190,6 +196,7 @@ def _enclosing(root: Path) -> Path | None:
 
 
 def _work_tree(repo: Repo, top: Path) -> Path:
+    """The root that git itself names: it must be the folder that was found without it."""
     status, out, complaint = _execute(repo, ("rev-parse", "--show-toplevel"))
     if status != 0 and "not a git repository" not in complaint:
         raise _failed(f"git cannot read the repository {top}", complaint)

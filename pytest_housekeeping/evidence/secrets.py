@@ -1,4 +1,9 @@
-"""Keep passwords out of everything that is written down."""
+"""Keep passwords out of everything that is written down: reports, audits, journals, terminal.
+
+A password seldom stands in a text as it was given: an error quotes a URL or an escaped string, a
+dump encodes it. Every such writing is looked for, and parts of a long password too; what is too
+short or too common to be told from ordinary words is left alone (see Secrets).
+"""
 
 from __future__ import annotations
 
@@ -20,12 +25,13 @@ _ORDINARY = frozenset(
 
 
 class Secrets:
-    """The values that must appear in no artifact.
+    """The values that must stand in nothing that is written.
 
     Recognised in a text: the value itself, URL-encoded, base64 (alone or inside a longer text),
-    escaped for SQL, libpq, JSON or HTML, and telling parts of a value of 12 or more characters.
-    A value of fewer than 8 characters counts only as a whole word, one of fewer than 4, or one
-    that is equal to a public fact (``public``: host, user, database), not at all.
+    escaped for SQL, libpq, JSON or HTML, and parts of a value of 12 or more characters that look
+    like no word. A value of fewer than 8 characters counts only as a whole word; one of fewer than
+    4 does not count at all, nor does one that is equal to a public fact (``public``: host, user,
+    database). They are never shown by repr and cannot be pickled.
     """
 
     __slots__ = ("_parts", "_words")
@@ -33,7 +39,7 @@ class Secrets:
     def __init__(self, values: Iterable[str] = (), *, public: Iterable[str] = ()) -> None:
         known = _ORDINARY.union(public)
         values = {value for value in values if len(value) >= 4 and value not in known}
-        parts = {part for value in values for part in _needles(value)} - known
+        parts = {part for value in values for part in _forms(value)} - known
         self._parts = tuple(sorted((p for p in parts if len(p) >= _WINDOW), key=len, reverse=True))
         short = sorted(part for part in parts if len(part) < _WINDOW)
         words = "|".join(re.escape(part) for part in short)
@@ -65,7 +71,7 @@ class Secrets:
         return "".join([*pieces, text[at:]])
 
     def redact_all(self, value: Any) -> Any:
-        """The same for every string in a JSON document."""
+        """``redact`` for every string in a JSON document, keys included."""
         if isinstance(value, str):
             return self.redact(value)
         if isinstance(value, list):
@@ -102,16 +108,16 @@ def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
-def _needles(value: str) -> Iterator[str]:
-    """Every writing of a secret that a program between here and a file is known to make."""
+def _forms(value: str) -> Iterator[str]:
+    """Every form of a secret that a program between here and a file is known to write."""
     yield from _escaped(value)
     yield from _base64_cores(value.encode())
     yield value.encode().hex()
     # An error about a malformed URL or conninfo quotes what stands behind a blank, quote or ':'.
-    yield from (part for part in re.split(r"[\s'\"@:/?#&=%\\]+", value) if _is_telling(part))
+    yield from (part for part in re.split(r"[\s'\"@:/?#&=%\\]+", value) if _is_no_word(part))
     if len(value) >= 12:
         windows = [value[at : at + _WINDOW] for at in range(len(value) - _WINDOW + 1)]
-        yield from (part for part in windows if _is_telling(part))
+        yield from (part for part in windows if _is_no_word(part))
         most = max(_WINDOW, -(-2 * len(value) // 3))
         yield from (value[at : at + most] for at in range(len(value) - most + 1))
 
@@ -137,7 +143,11 @@ def _escaped(value: str) -> Iterator[str]:
 
 
 def _base64_cores(value: bytes) -> Iterator[str]:
-    """What is constant in the base64 of any text that holds the value, for its three alignments."""
+    """What is the same in the base64 of every text that holds the value.
+
+    Base64 writes three bytes as four characters, so the value can begin at three offsets; the
+    characters at both ends depend on its neighbours and are cut off.
+    """
     yield base64.b64encode(value).decode()
     yield base64.urlsafe_b64encode(value).decode()
     for offset, cut in ((0, 0), (1, 2), (2, 3)):
@@ -148,8 +158,8 @@ def _base64_cores(value: bytes) -> Iterator[str]:
                 yield core
 
 
-def _is_telling(part: str) -> bool:
-    """Unlike a word: letters mixed with digits, or three kinds of characters."""
+def _is_no_word(part: str) -> bool:
+    """Whether it looks like no word: letters mixed with digits, or three kinds of characters."""
     kinds = (str.islower, str.isupper, str.isdigit, lambda c: not c.isalnum())
     lower, upper, digit, other = (any(kind(char) for char in part) for kind in kinds)
     mixed = (digit and (lower or upper)) or sum((lower, upper, digit, other)) >= 3

@@ -1,4 +1,7 @@
-"""pytest-html's hooks of an active run: the table and summary, out of the steps and the audit."""
+"""pytest-html's hooks: its table shows the steps of the plan, and its head shows the audit.
+
+https://pytest-html.readthedocs.io/en/latest/api_reference.html#hooks
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from pytest_housekeeping.evidence.report import html_steps as report_table
+from pytest_housekeeping.evidence.report.html_steps import row_details, table_header, table_row
 from pytest_housekeeping.model import Kind, StepResult
 from pytest_housekeeping.promotion.recorder import Recorder
 
-# Where a report carries the step's result from the run to these hooks.
+# The attribute by which a report carries the result of its step to these hooks.
 _RESULT = "hk_result"
 
 
 def attach_result(report: pytest.TestReport, result: StepResult) -> None:
-    """Let the report show what the step saw."""
+    """Let the row of a report show the result of its step."""
     setattr(report, _RESULT, result)
 
 
@@ -27,23 +30,23 @@ class HtmlHooks:
         self._html: Any = None
 
     def pytest_html_results_table_header(self, cells: list[str]) -> None:
-        cells[:] = report_table.table_header()
+        cells[:] = table_header()
 
     def pytest_html_results_table_row(self, report: Any, cells: list[str]) -> None:
-        """One row a step: what set up and tore down without trouble has none."""
+        """One row a step: a setup or teardown that passed has none."""
         if getattr(report, "when", "collect") in ("setup", "teardown") and report.passed:
             cells.clear()
             return
         shown = "Error" if report.failed and report.when != "call" else report.outcome.capitalize()
         result = getattr(report, _RESULT, None)
         duration = result.duration_s if result else getattr(report, "duration", 0.0)
-        cells[:] = report_table.table_row(shown, report.nodeid, duration, result)
+        cells[:] = table_row(shown, report.nodeid, duration, result)
 
     def pytest_html_results_table_html(self, report: Any, data: list[str]) -> None:
         result = getattr(report, _RESULT, None)
         # A test's own log says more than the message of its result; a step has no other.
         log = data if result is None or result.step.kind is Kind.TEST else ()
-        data[:] = report_table.row_details(result, log)
+        data[:] = row_details(result, log)
 
     def pytest_html_report_title(self, report: Any) -> None:
         # The environment could hold what is secret, and the plan has an order of its own.

@@ -1,4 +1,4 @@
-"""How an item ended: what its step saw, joined with what pytest says of its phases."""
+"""How an item ended: the result of its step, joined with pytest's reports of its phases."""
 
 from __future__ import annotations
 
@@ -11,43 +11,41 @@ from pytest_housekeeping.model import Kind, Outcome, Step, StepResult
 
 
 def outcome_of(
-    step: Step, worked: StepResult | None, reports: Sequence[pytest.TestReport]
+    step: Step, result: StepResult | None, reports: Sequence[pytest.TestReport]
 ) -> StepResult:
-    """Join what the step saw with what pytest says: passed means called and torn down, each phase
-    passed, none of it expected to fail.
+    """Join the step's own ``result`` with the reports of its item.
 
-    A step that is no test has a result of its own, and no report can say better of it.
+    Passed means: called and torn down, every phase passed, and none of them expected to fail. A
+    step that is no test must also have a result that passed; no report can make up for that.
     """
     duration = sum(report.duration for report in reports)
-    told = {"call", "teardown"} <= {report.when for report in reports} and all(
-        report.passed and not hasattr(report, "wasxfail") for report in reports
+    reports_pass = {"call", "teardown"} <= {report.when for report in reports} and not any(
+        _is_no_pass(report) for report in reports
     )
-    saw = worked.outcome is Outcome.PASSED if worked else step.kind is Kind.TEST
-    passed = told and saw
-    if passed and worked is not None:
-        # What ran ahead of its item took the time that it says, and not that of the item.
-        duration = worked.duration_s or duration
-        return replace(worked, outcome=Outcome.PASSED, duration_s=duration)
-    if passed:
+    step_passes = result.outcome is Outcome.PASSED if result else step.kind is Kind.TEST
+    if reports_pass and step_passes:
+        if result is not None:
+            # A file that was applied ahead of its item took the time that it says.
+            return replace(result, duration_s=result.duration_s or duration)
         return StepResult(step=step, outcome=Outcome.PASSED, duration_s=duration, examined=1)
-    failed = told or any(report.failed for report in reports)
-    seen = worked.message if worked else "it came to no result, whatever its report says"
-    message = next((_reason(report) for report in reports if _tells(report)), seen)
-    blank = worked or StepResult(step=step, outcome=Outcome.FAILED)
+    failed = reports_pass or any(report.failed for report in reports)
+    own = result.message if result else "it came to no result, whatever its report says"
+    message = next((_reason(report) for report in reports if _is_no_pass(report)), own)
     return replace(
-        blank,
+        result or StepResult(step=step, outcome=Outcome.FAILED),
         outcome=Outcome.FAILED if failed else Outcome.SKIPPED,
         duration_s=duration,
         message=message,
     )
 
 
-def _tells(report: pytest.TestReport) -> bool:
+def _is_no_pass(report: pytest.TestReport) -> bool:
+    """Whether the phase failed, was skipped, or is marked as expected to fail (xfail)."""
     return not report.passed or hasattr(report, "wasxfail")
 
 
 def _reason(report: pytest.TestReport) -> str:
-    """Why a report is no pass, in a line where there is one."""
+    """Why a report is no pass, in one line where pytest has one."""
     if hasattr(report, "wasxfail"):
         return f"expected to fail: {report.wasxfail or 'no reason given'}"
     if isinstance(report.longrepr, tuple):

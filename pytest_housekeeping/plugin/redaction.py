@@ -1,4 +1,4 @@
-"""Keep secrets out of what pytest itself shows: the reports of tests, and the terminal."""
+"""Keep secrets out of what pytest itself shows: the reports of items, and the terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pytest_housekeeping.evidence import Secrets
 
 
 def redact_report(report: pytest.TestReport | pytest.CollectReport, secrets: Secrets) -> None:
-    """Redact traceback and captured output, before anybody writes them anywhere."""
+    """Redact traceback and captured output of a report, before any plugin writes them."""
     if not secrets:
         return
     if isinstance(report.longrepr, tuple):
@@ -22,7 +22,7 @@ def redact_report(report: pytest.TestReport | pytest.CollectReport, secrets: Sec
 
 
 def redact_terminal(config: pytest.Config, secrets: Secrets) -> None:
-    """From now on, what the terminal reporter writes is redacted on its way."""
+    """Redact whatever the terminal reporter writes from now on."""
     reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
     if secrets and reporter is not None:
         writer = reporter._tw

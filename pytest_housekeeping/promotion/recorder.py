@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from pytest_housekeeping.errors import EvidenceError, HousekeepingError
 from pytest_housekeeping.evidence import Secrets, SourceFacts, StartFacts, stem
-from pytest_housekeeping.evidence.journal import SUFFIX, Journal, start_journal
-from pytest_housekeeping.evidence.leftovers import leftovers
+from pytest_housekeeping.evidence.journal import Journal, start_journal
 from pytest_housekeeping.model import Mode, Outcome, RunOutcome, Step, StepResult
 from pytest_housekeeping.promotion.engine import Promotion
 from pytest_housekeeping.promotion.github import tell_github
 from pytest_housekeeping.promotion.incident_files import write_incident
+from pytest_housekeeping.promotion.killed_runs import record_killed_runs
 from pytest_housekeeping.promotion.publication import publish
 from pytest_housekeeping.promotion.run_facts import new_run
 
@@ -58,7 +58,12 @@ class Recorder:
 
         Raises EvidenceError when the folder cannot be written: no run without a record.
         """
-        self._recover_leftovers()
+        # What a promotion left waits for a run that can ask its server.
+        prefix = f"{self.context.mode}_" if self.context.rules.throwaway else ""
+        ask = self.run.target.connection.status_on
+        for path, message in record_killed_runs(self._folder, prefix=prefix, ask=ask):
+            self._recovered.append(path)
+            self.messages.append(message)
         self._journal = start_journal(self._folder, self._facts, secrets=self.secrets)
         identity = self.run.target.connection.known_identity
         if identity is not None:
@@ -131,25 +136,6 @@ class Recorder:
 
         lines = line_annotations(self.audit) if self.audit else []
         return [self.secrets.redact(line) for line in lines]
-
-    def _recover_leftovers(self) -> None:
-        from pytest_housekeeping.evidence.recovery import recover
-
-        # What a promotion left waits for a run that can ask its server.
-        own = f"{self.context.mode}_" if self.context.rules.throwaway else ""
-        for leftover in leftovers(self._folder):
-            if not leftover.name.startswith(own):
-                continue
-            path = leftover.with_name(f"{leftover.name.removesuffix(SUFFIX)}.json")
-            audit = _intact_audit(path)
-            said = "the evidence of an earlier run, which was not published, is added now"
-            if audit is None:
-                audit = recover(leftover, ask=self.run.target.connection.status_on)
-                _write_audit(audit, self._folder, path.stem)
-                said = "a run that was killed is on record now"
-            self._recovered.append(path)
-            leftover.unlink()
-            self.messages.append(f"{said}: {audit.run.id}, {audit.run.outcome}")
 
     def _make_audit(self, outcome: RunOutcome, message: str) -> Audit:
         from pytest_housekeeping.evidence.audit import make_audit
@@ -261,16 +247,6 @@ def _artifact(kept: KeptFile | None) -> Artifact | None:
     from pytest_housekeeping.evidence.audit_model import Artifact
 
     return Artifact(path=kept.path, sha256=kept.sha256) if kept else None
-
-
-def _intact_audit(path: Path) -> Audit | None:
-    """The audit that a run had written before it failed to publish it: its journal knows less."""
-    from pytest_housekeeping.evidence.audit_file import from_json
-
-    try:
-        return from_json(path.read_bytes(), name=path.name, intact=True)
-    except (EvidenceError, OSError):
-        return None
 
 
 def _write_audit(audit: Audit, folder: Path, name: str, secrets: Secrets | None = None) -> Path:

@@ -1,0 +1,50 @@
+"""Put on record what runs have left behind that were killed, or could not publish their audit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_housekeeping.errors import EvidenceError
+from pytest_housekeeping.evidence.journal import SUFFIX
+from pytest_housekeeping.evidence.leftovers import leftovers
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.evidence.audit_model import Audit
+
+
+def record_killed_runs(
+    folder: Path, *, prefix: str, ask: Callable[[str, str], str | None]
+) -> Iterator[tuple[Path, str]]:
+    """Turn each journal of a dead run into the file of its audit, and remove it.
+
+    Only journals whose name begins with ``prefix`` are taken. ``ask`` says what became of a COMMIT
+    on the server of this run, as for ``recover``. Yields each audit's file and what to tell of it.
+    Raises EvidenceError when a journal cannot be read or an audit cannot be written.
+    """
+    from pytest_housekeeping.evidence.audit_file import write_audit
+    from pytest_housekeeping.evidence.recovery import recover
+
+    for journal in leftovers(folder):
+        if not journal.name.startswith(prefix):
+            continue
+        path = journal.with_name(f"{journal.name.removesuffix(SUFFIX)}.json")
+        audit = _intact_audit(path)
+        message = "the evidence of an earlier run, which was not published, is added now"
+        if audit is None:
+            audit = recover(journal, ask=ask)
+            write_audit(audit, folder, path.stem)
+            message = "a run that was killed is on record now"
+        journal.unlink()
+        yield path, f"{message}: {audit.run.id}, {audit.run.outcome}"
+
+
+def _intact_audit(path: Path) -> Audit | None:
+    """The audit that a run had written before it failed to publish it: its journal knows less."""
+    from pytest_housekeeping.evidence.audit_file import from_json
+
+    try:
+        return from_json(path.read_bytes(), name=path.name, intact=True)
+    except (EvidenceError, OSError):
+        return None
