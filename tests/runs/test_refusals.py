@@ -281,19 +281,19 @@ def test_ctrl_c_at_any_item(production: Production, item: str) -> None:
 
 
 JUST_BEHIND = """
-from pytest_housekeeping.promotion.engine import Promotion
+from pytest_housekeeping.promotion.commit import Commits
 
-committed, times = Promotion._committed, []
+done, times = Commits._done, []
 
 
 def interrupted(self, *arguments):
     times.append(1)
     if len(times) == 1:
         raise KeyboardInterrupt
-    committed(self, *arguments)
+    done(self, *arguments)
 
 
-Promotion._committed = interrupted
+Commits._done = interrupted
 """
 
 
