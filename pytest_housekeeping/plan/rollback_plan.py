@@ -77,7 +77,7 @@ def build_undo(
             steps.append(step_of(file, name, Phase.APPLY, segment=segment.number))
         if segment.number == last:
             steps += [replace(step, segment=last) for step in checks]
-        elif segment.transaction != "none":
+        else:
             steps += between_steps(contracts, verify, segment.number, last)
         steps.append(promote_step(segment.number, last))
     return Plan(

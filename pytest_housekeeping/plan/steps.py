@@ -61,7 +61,7 @@ def lay_out(
                 yield from rollbacks.steps(last)
                 yield from (replace(step, segment=last) for step in lint)
                 yield from _tripwires(contracts, last)
-        elif segment.transaction != "none":
+        else:
             yield from between_steps(contracts, verify, segment.number, last)
         yield promote_step(segment.number, last)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 
+from pytest_housekeeping.sql.own_transaction import (
+    REFUSED_IF_PARTITIONED,
+    refused_in_transaction,
+)
 from pytest_housekeeping.sql.parse import Node, Statement
 
 _SAVEPOINTS = {"TRANS_STMT_SAVEPOINT", "TRANS_STMT_RELEASE", "TRANS_STMT_ROLLBACK_TO"}
@@ -21,16 +24,6 @@ _TOUCH_SESSION = {
     "DeallocateStmt",
     "LoadStmt",
 }
-# Commands that refuse to run inside a transaction block, whatever they are given.
-_OWN_TRANSACTION = {
-    "CreatedbStmt": "CREATE DATABASE",
-    "DropdbStmt": "DROP DATABASE",
-    "CreateTableSpaceStmt": "CREATE TABLESPACE",
-    "DropTableSpaceStmt": "DROP TABLESPACE",
-    "AlterSystemStmt": "ALTER SYSTEM",
-    "CreateSubscriptionStmt": "CREATE SUBSCRIPTION",
-    "DropSubscriptionStmt": "DROP SUBSCRIPTION",
-}
 # Locks that one statement leaves in the lock table: the relation, its TOAST table and that
 # table's index, an index for each key, a sequence for each identity column.
 _LOCKS = {"CreateStmt": 5, "IndexStmt": 2, "ViewStmt": 2, "CreateSeqStmt": 2, "CreateTrigStmt": 2}
@@ -41,8 +34,9 @@ MOST_LOCKS = max(_LOCKS.values())
 class Effects:
     """What the statements of one file, of which there are so many, do together.
 
-    ``control`` would begin or end a transaction, ``alone`` refuses to run in one, ``client_copy``
-    reads rows from a client. ``values_added`` are a type and a value that an enum got.
+    ``control`` would begin or end a transaction, ``alone`` refuses to run in one, ``may_be_alone``
+    does so for some objects, ``client_copy`` reads rows from a client. ``values_added`` are a type
+    and a value that an enum got.
     """
 
     statements: int
@@ -51,6 +45,7 @@ class Effects:
     enums_made: list[str] = field(default_factory=list)
     values_added: list[tuple[str, str]] = field(default_factory=list)
     alone: list[tuple[Statement, str]] = field(default_factory=list)
+    may_be_alone: bool = False
     control: list[tuple[Statement, str]] = field(default_factory=list)
     client_copy: list[Statement] = field(default_factory=list)
 
@@ -76,8 +71,10 @@ def _add(effects: Effects, statement: Statement) -> None:
         effects.enums_made.append(_type_name(body))
     elif name == "CopyStmt" and "filename" not in body and "is_program" not in body:
         effects.client_copy.append(statement)
-    elif (what := _alone(name, body)) is not None:
+    elif (what := refused_in_transaction(name, body)) is not None:
         effects.alone.append((statement, what))
+    elif name in REFUSED_IF_PARTITIONED:
+        effects.may_be_alone = True
 
 
 def _command(body: Node) -> str:
@@ -85,32 +82,6 @@ def _command(body: Node) -> str:
     kind = str(body.get("kind", "TRANS_STMT_BEGIN")).removeprefix("TRANS_STMT_")
     return {"START": "START TRANSACTION", "PREPARE": "PREPARE TRANSACTION"}.get(
         kind, kind.replace("_", " ")
-    )
-
-
-def _alone(name: str, body: Node) -> str | None:
-    """The command, when PostgreSQL refuses it inside a transaction block."""
-    if name in _OWN_TRANSACTION:
-        return _OWN_TRANSACTION[name]
-    if name == "IndexStmt" and body.get("concurrent"):
-        return "CREATE INDEX CONCURRENTLY"
-    if name == "DropStmt" and body.get("concurrent"):
-        return "DROP INDEX CONCURRENTLY"
-    if name == "VacuumStmt" and body.get("is_vacuumcmd"):
-        return "VACUUM"
-    if name == "ReindexStmt" and '"concurrently"' in json.dumps(body.get("params", [])):
-        return "REINDEX CONCURRENTLY"
-    if name == "AlterTableStmt" and _detaches_concurrently(body):
-        return "ALTER TABLE ... DETACH PARTITION CONCURRENTLY"
-    return None
-
-
-def _detaches_concurrently(body: Node) -> bool:
-    commands = (entry.get("AlterTableCmd", {}) for entry in body.get("cmds", []))
-    return any(
-        command.get("subtype") == "AT_DetachPartition"
-        and command.get("def", {}).get("PartitionCmd", {}).get("concurrent")
-        for command in commands
     )
 
 

@@ -76,6 +76,9 @@ def transaction_problems(
     elif effects.statements != 1:
         found = f"transaction=none with {effects.statements} statements"
         yield _problem(text, 0, found, *_ONE)
+    elif not effects.alone and not effects.may_be_alone and not effects.control:
+        found = "transaction=none with a statement that a transaction can hold"
+        yield _problem(text, 0, found, *_NOT_ALONE)
     if transaction != "batch" and not may_cut:
         yield _problem(text, 0, f"transaction={transaction} outside migrations", *_CUT)
 
@@ -100,6 +103,10 @@ _ALONE = (
 _ONE = (
     "without a transaction a failure in the middle would leave half of the file behind",
     "one statement a file",
+)
+_NOT_ALONE = (
+    "outside of the transaction it would be in the database before anything was proved",
+    "remove the header; it is for what PostgreSQL refuses inside a transaction, as VACUUM",
 )
 _CUT = (
     "only a migration can cut the batch into segments",

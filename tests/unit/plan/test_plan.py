@@ -150,6 +150,16 @@ def test_headers_cut_the_plan(tmp_path: Path, texts: list[str], expected: list[s
     assert made.promote_step(len(expected)) is promotes[-1]
 
 
+def test_the_rules_are_asked_behind_a_file_that_no_transaction_holds(tmp_path: Path) -> None:
+    contract = 'schemas = ["app"]\nroles = ["app_user"]\ncontext = ["app.tenant"]\n'
+    files = {"sql/migrations/0001_a.sql": "SELECT 1;", "sql/migrations/0002_b.sql": NONE}
+    write(tmp_path, files | {"checks/rls.toml": contract})
+    made = plan(Config(root=tmp_path, lint=False))
+    behind = {step.id for step in made.steps if step.segment == 2}
+    assert "checks/rls.toml::rls-not-enabled[2/3]" in behind
+    assert "promote[2/3]" in behind
+
+
 ADD = "SELECT 1;\nALTER TYPE t ADD VALUE 'x';"
 
 

@@ -10,7 +10,7 @@ from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.enum_values import uses_constant
-from pytest_housekeeping.sql.file import SqlFile
+from pytest_housekeeping.sql.file import SqlFile, from_text
 from pytest_housekeeping.sql.text import excerpt, place
 
 
@@ -141,3 +141,52 @@ def test_excerpt_points_at_the_place() -> None:
         "       |   ^",
         "     4 | four",
     ]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE INDEX CONCURRENTLY i ON t (id)",
+        "DROP INDEX CONCURRENTLY i",
+        "REINDEX INDEX CONCURRENTLY i",
+        "REINDEX TABLE partitioned",
+        "REINDEX SCHEMA s",
+        "REINDEX DATABASE d",
+        "CLUSTER",
+        "CLUSTER partitioned",
+        "VACUUM t",
+        "ALTER TABLE t DETACH PARTITION p CONCURRENTLY",
+        "ALTER DATABASE d SET TABLESPACE s",
+        "ALTER SUBSCRIPTION s REFRESH PUBLICATION",
+        "ALTER SUBSCRIPTION s SET PUBLICATION p",
+        "ALTER SYSTEM SET work_mem = '1MB'",
+        "CREATE DATABASE d",
+    ],
+)
+def test_transaction_none_takes_what_no_transaction_holds(statement: str) -> None:
+    text = f"-- hk: transaction=none\n{statement};\n"
+    assert from_text("sql/migrations/0001_a.sql", Kind.MIGRATION, text, "").problems == ()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE t DISABLE ROW LEVEL SECURITY",
+        "DO $$ BEGIN EXECUTE 'DROP TABLE t'; END $$",
+        "CREATE INDEX i ON t (id)",
+        "ALTER TABLE t DETACH PARTITION p",
+        "ALTER SUBSCRIPTION s SET PUBLICATION p WITH (refresh = false)",
+        "ALTER DATABASE d CONNECTION LIMIT 3",
+        "GRANT ALL ON t TO PUBLIC",
+        "CALL fill()",
+        "SELECT f()",
+        "TRUNCATE t",
+        "REFRESH MATERIALIZED VIEW CONCURRENTLY m",
+        "ALTER TYPE e ADD VALUE 'v'",
+        "ANALYZE t",
+    ],
+)
+def test_transaction_none_takes_nothing_that_a_transaction_can_hold(statement: str) -> None:
+    text = f"-- hk: transaction=none\n{statement};\n"
+    (problem,) = from_text("sql/migrations/0001_a.sql", Kind.MIGRATION, text, "").problems
+    assert problem.found == "transaction=none with a statement that a transaction can hold"
