@@ -82,6 +82,10 @@ def test_a_failed_check_is_told_with_its_repair_and_markup_is_text() -> None:
     assert "fix: ALTER TABLE venture.orders FORCE ROW LEVEL SECURITY;" in report
     assert "| by | a \\| &lt;b> |" in report
     assert "two lines" in report
+    assert "](../audit/rollback_20270102T030405Z_r1.html)" in report
+    assert "](../log/rollback_20270102T030405Z_r1.html)" in incident_report(
+        audit, audit_folder="log"
+    )
     assert "None of it was committed: the database is as it was before this run." in report
 
 

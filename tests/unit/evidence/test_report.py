@@ -143,6 +143,7 @@ def test_a_failure_shows_what_failed_why_and_the_repair() -> None:
     assert "  verify    0 passed, 1 failed (200 ms)" in lines
     assert "  1 notice in the report" in lines
     assert lines[-1] == "evidence: ops/audit/prod_20270102T030405Z_r1.json and .html"
+    assert terminal_summary(record, "log")[-1].startswith("evidence: log/prod_")
     assert "### 1 step failed" in step_summary(record)
 
 
