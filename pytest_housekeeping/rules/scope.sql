@@ -3,17 +3,27 @@
 hk_declared (schemas, roles, reachable_only) AS (
     SELECT {schemas}::text[], {roles}::text[], {reachable_only}::boolean
 ),
+-- Every schema and every role; `object` is here and below the name as one would type it.
+hk_any_schema AS (
+    SELECT
+        n.oid,
+        n.nspname AS name,
+        n.nspowner AS owner,
+        n.nspacl AS acl,
+        pg_catalog.format('%I', n.nspname) AS object
+    FROM pg_catalog.pg_namespace AS n
+),
+hk_any_role AS (
+    SELECT r.oid, r.rolname AS name, pg_catalog.format('%I', r.rolname) AS object
+    FROM pg_catalog.pg_roles AS r
+),
 -- The protected schemas.
 hk_schema AS (
-    SELECT n.oid, n.nspname AS name, n.nspowner AS owner, pg_catalog.format('%I', n.nspname) AS object
-    FROM pg_catalog.pg_namespace AS n
-    WHERE n.nspname = ANY ({schemas}::text[])
+    SELECT s.* FROM hk_any_schema AS s WHERE s.name = ANY ({schemas}::text[])
 ),
 -- The untrusted roles.
 hk_role AS (
-    SELECT r.oid, r.rolname AS name, pg_catalog.format('%I', r.rolname) AS object
-    FROM pg_catalog.pg_roles AS r
-    WHERE r.rolname = ANY ({roles}::text[])
+    SELECT r.* FROM hk_any_role AS r WHERE r.name = ANY ({roles}::text[])
 ),
 -- Memberships that give anything. The three options stand in the catalog since PostgreSQL 16;
 -- before, every member may SET ROLE, and inherits as its own attribute says.
@@ -24,6 +34,7 @@ hk_edge AS (
         o.inherits,
         o.sets,
         m.admin_option AS admins,
+        g.rolname AS role_name,
         pg_catalog.format('%I', g.rolname) AS role_object,
         pg_catalog.format('%I', r.rolname) AS member_object,
         pg_catalog.format('REVOKE %I FROM %I', g.rolname, r.rolname)
@@ -67,6 +78,7 @@ hk_way AS (
         h.role,
         h.role_object,
         e.roleid AS oid,
+        e.role_name AS name,
         pg_catalog.format('it reaches %s', e.role_object) || pg_catalog.string_agg(
             pg_catalog.format(
                 CASE WHEN h.oid = h.role THEN ' (by %2$s)' ELSE ' (through %s, by %s)' END,
@@ -83,7 +95,31 @@ hk_way AS (
     FROM hk_reach AS h
     INNER JOIN hk_edge AS e ON h.oid = e.member
     WHERE e.roleid <> h.role
-    GROUP BY h.role, h.role_object, e.roleid, e.role_object
+    GROUP BY h.role, h.role_object, e.roleid, e.role_name, e.role_object
+),
+-- The roles that an untrusted one can become, as the subject of a sentence about them.
+hk_become_subject AS (
+    SELECT
+        h.role_object,
+        h.oid,
+        CASE WHEN h.oid = h.role THEN 'it' ELSE w.words || ', which' END AS subject,
+        w.fix
+    FROM hk_become AS h
+    LEFT JOIN hk_way AS w ON h.role = w.role AND h.oid = w.oid
+),
+-- Whom an untrusted role has the rights of as an owner, in words.
+hk_owner AS (
+    SELECT
+        h.role_object,
+        h.oid,
+        CASE
+            WHEN h.oid = h.role THEN pg_catalog.format('its owner is %s', h.role_object)
+            ELSE pg_catalog.format('its owner is %s; for %s, %s', r.object, h.role_object, w.words)
+        END AS words,
+        w.fix
+    FROM hk_reach AS h
+    INNER JOIN hk_any_role AS r ON h.oid = r.oid
+    LEFT JOIN hk_way AS w ON h.role = w.role AND h.oid = w.oid
 ),
 -- What belongs to an extension is not the project's to change.
 hk_extension_member AS (
@@ -135,6 +171,26 @@ hk_access AS (
     FROM hk_table_grant AS g
     CROSS JOIN hk_role AS r
     WHERE g.grantee = 0
+),
+-- The same for the tables in scope, with the grantee as one would type it.
+hk_table_privilege AS (
+    SELECT DISTINCT
+        t.object,
+        a.privilege,
+        coalesce(pg_catalog.quote_ident(r.rolname), 'PUBLIC') AS grantee
+    FROM hk_access AS a
+    INNER JOIN hk_table AS t ON a.oid = t.oid
+    LEFT JOIN pg_catalog.pg_roles AS r ON a.grantee = r.oid
+),
+-- Who of the untrusted may write to a table, and to which columns (0: to all of them).
+hk_writer AS (
+    SELECT
+        a.oid,
+        pg_catalog.array_agg(DISTINCT a.attnum) AS attnums,
+        pg_catalog.string_agg(DISTINCT a.role_object, ', ') AS roles
+    FROM hk_access AS a
+    WHERE a.privilege IN ('INSERT', 'UPDATE')
+    GROUP BY a.oid
 ),
 -- Tables that an untrusted role can use in any way.
 hk_reachable_table AS (
@@ -259,6 +315,38 @@ hk_identity AS (
     INNER JOIN hk_policy_fact AS p ON s.policy_oid = p.oid
     GROUP BY p.oid, p.table_oid, p.command, p.permissive, m.attnum, m.name
 ),
+-- Foreign keys of protected tables, to tables of the protected schemas, that leave the identity out.
+-- Where a policy of the table reads the other one, it looks at the identity there: a row without an
+-- identity of its own belongs to whoever its parent belongs to.
+hk_foreign_key AS (
+    SELECT
+        pg_catalog.format('%I ON %s', k.conname, t.object) AS object,
+        pg_catalog.format('%I', k.conname) AS name,
+        k.conkey,
+        k.confkey,
+        k.confdeltype,
+        k.confupdtype,
+        t.oid AS table_oid,
+        t.object AS table_object,
+        p.oid AS parent_oid,
+        p.object AS parent_object,
+        p.row_security AS parent_row_security
+    FROM pg_catalog.pg_constraint AS k
+    INNER JOIN hk_table AS t ON k.conrelid = t.oid
+    INNER JOIN hk_any_table AS p ON k.confrelid = p.oid
+    WHERE
+        k.contype = 'f'
+        AND k.conparentid = 0
+        AND t.row_security
+        AND NOT EXISTS (
+            SELECT FROM hk_identity AS i
+            WHERE i.table_oid = t.oid AND i.attnum = ANY (k.conkey)
+        )
+        AND NOT EXISTS (
+            SELECT FROM hk_policy_reads AS r
+            WHERE r.table_oid = t.oid AND r.relation_oid = p.oid
+        )
+),
 -- What an expression says about its own columns, by its tree and the names that they have. To print
 -- one, PostgreSQL loads all that it knows of the table: 10,000 tables that share a policy have it
 -- printed for one of them.
@@ -376,25 +464,34 @@ hk_preset AS (
 -- The policies that rls.toml declares; a table of the tripwires has always declared one.
 hk_declared_policy AS (
     SELECT
-        d.table_object,
-        d.name,
-        d.command,
-        d.permissive,
-        d.roles,
-        d.using_expression,
-        d.check_expression,
+        d.*,
         pg_catalog.to_regclass(d.table_object)::oid AS table_oid,
-        pg_catalog.format('%I ON %s', d.name, d.table_object) AS object
-    FROM pg_catalog.jsonb_to_recordset({policies}::jsonb) AS d (
-        table_object text, name text, command text, permissive boolean, roles text[],
-        using_expression text, check_expression text
-    )
-    UNION ALL
-    SELECT
-        t.object, 'declared', 'ALL', true, ARRAY['public'], 'false', NULL, t.oid,
-        'declared ON ' || t.object
-    FROM hk_any_table AS t
-    WHERE t.name = 'hk_tripwire_declared'
+        pg_catalog.format('%I ON %s', d.name, d.table_object) AS object,
+        pg_catalog.concat_ws(
+            ' ',
+            CASE WHEN NOT d.permissive THEN 'AS RESTRICTIVE' END,
+            'FOR ' || d.command,
+            'TO ' || (
+                SELECT pg_catalog.string_agg(
+                    CASE WHEN r.name = 'public' THEN 'PUBLIC' ELSE pg_catalog.format('%I', r.name) END,
+                    ', '
+                )
+                FROM pg_catalog.unnest(d.roles) AS r (name)
+            ),
+            'USING (' || d.using_expression || ')',
+            'WITH CHECK (' || d.check_expression || ')'
+        ) AS definition
+    FROM (
+        SELECT d.*
+        FROM pg_catalog.jsonb_to_recordset({policies}::jsonb) AS d (
+            table_object text, name text, command text, permissive boolean, roles text[],
+            using_expression text, check_expression text
+        )
+        UNION ALL
+        SELECT t.object, 'declared', 'ALL', true, ARRAY['public'], 'false', NULL
+        FROM hk_any_table AS t
+        WHERE t.name = 'hk_tripwire_declared'
+    ) AS d
 ),
 -- Views, wherever they stand, that read a protected table, directly or through other views.
 hk_view_reads (view_oid, relation_oid) AS (
@@ -532,9 +629,7 @@ hk_exempt_role AS (
 ),
 -- Boundaries: the roles of the contract's source, and what they are or can become.
 hk_source_role AS (
-    SELECT r.oid, r.rolname AS name, pg_catalog.format('%I', r.rolname) AS object
-    FROM pg_catalog.pg_roles AS r
-    WHERE r.rolname = ANY ({source_roles}::text[])
+    SELECT r.* FROM hk_any_role AS r WHERE r.name = ANY ({source_roles}::text[])
 ),
 hk_source_reach (role, role_object, oid) AS (
     SELECT r.oid, r.object, r.oid FROM hk_source_role AS r
@@ -552,24 +647,13 @@ hk_grantee AS (
     SELECT 0::oid, 'PUBLIC'
 ),
 hk_source_schema AS (
-    SELECT n.oid, n.nspname AS name, pg_catalog.format('%I', n.nspname) AS object
-    FROM pg_catalog.pg_namespace AS n
-    WHERE n.nspname = ANY ({source_schemas}::text[])
+    SELECT s.* FROM hk_any_schema AS s WHERE s.name = ANY ({source_schemas}::text[])
 ),
 hk_target_role AS (
-    SELECT r.oid, r.rolname AS name, pg_catalog.format('%I', r.rolname) AS object
-    FROM pg_catalog.pg_roles AS r
-    WHERE r.rolname = ANY ({target_roles}::text[])
+    SELECT r.* FROM hk_any_role AS r WHERE r.name = ANY ({target_roles}::text[])
 ),
 hk_target_schema AS (
-    SELECT
-        n.oid,
-        n.nspname AS name,
-        n.nspowner AS owner,
-        n.nspacl AS acl,
-        pg_catalog.format('%I', n.nspname) AS object
-    FROM pg_catalog.pg_namespace AS n
-    WHERE n.nspname = ANY ({target_schemas}::text[])
+    SELECT s.* FROM hk_any_schema AS s WHERE s.name = ANY ({target_schemas}::text[])
 ),
 -- A table that another app or zone declares by name belongs to that one.
 hk_claimed AS (
@@ -625,6 +709,27 @@ hk_target_function AS (
     FROM pg_catalog.pg_proc AS f
     INNER JOIN pg_catalog.pg_namespace AS n ON f.pronamespace = n.oid
     WHERE f.pronamespace IN (SELECT s.oid FROM hk_target_schema AS s)
+),
+-- The text of every function that belongs neither to PostgreSQL nor to an extension.
+hk_function_body AS (
+    SELECT
+        f.oid,
+        f.pronamespace AS schema_oid,
+        f.oid::pg_catalog.regprocedure::text AS object,
+        f.prosecdef AS definer,
+        l.lanname AS language,
+        f.prosrc AS source
+    FROM pg_catalog.pg_proc AS f
+    INNER JOIN pg_catalog.pg_language AS l ON f.prolang = l.oid
+    WHERE
+        f.pronamespace NOT IN (
+            SELECT n.oid FROM pg_catalog.pg_namespace AS n
+            WHERE n.nspname IN ('pg_catalog', 'information_schema')
+        )
+        AND f.oid NOT IN (
+            SELECT e.objid FROM hk_extension_member AS e
+            WHERE e.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+        )
 ),
 -- Where an object is at home: the schema, and the relation that it is a part of (0: of none).
 hk_home (classid, objid, schema_oid, relation_oid) AS (
@@ -721,4 +826,15 @@ hk_target_grant AS (
     CROSS JOIN LATERAL pg_catalog.aclexplode(a.attacl) AS g
     INNER JOIN hk_grantee AS e ON g.grantee = e.oid
     WHERE a.attacl IS NOT NULL AND NOT a.attisdropped AND g.grantee <> r.owner
+),
+-- The same, all that one grantee holds on one relation together.
+hk_target_privilege AS (
+    SELECT
+        g.object,
+        g.relkind,
+        g.grantee,
+        g.grantee_object,
+        pg_catalog.string_agg(g.privilege, ', ' ORDER BY g.privilege) AS privileges
+    FROM hk_target_grant AS g
+    GROUP BY g.object, g.relkind, g.grantee, g.grantee_object
 )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
 from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult, attempt_all
 from pytest_housekeeping.checks.rules.evaluation import findings_of
-from pytest_housekeeping.checks.rules.scope import RuleScope
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection
@@ -49,22 +48,6 @@ class FindingCollector:
             unit="tables",
             evidence=tuple(self.evidence),
         )
-
-
-def collector_for(rule: Rule, scope: RuleScope) -> FindingCollector:
-    """In a schema that is not finished yet, what is undecided is no more than a warning."""
-    return FindingCollector(
-        rule=rule, undecided_level=Level.WARNING if scope.unfinished else rule.level
-    )
-
-
-def chosen_tables(
-    tables: Iterable[ProtectedTable], only: str, without: frozenset[str]
-) -> tuple[ProtectedTable, ...]:
-    """All tables but those in ``without``; where ``only`` is given, that one alone."""
-    return tuple(
-        table for table in tables if table.object not in without and only in ("", table.object)
-    )
 
 
 def read_any_row(

@@ -8,6 +8,7 @@ from datetime import date
 
 from pytest_housekeeping.checks.rls.proofs.isolation import prove_isolation
 from pytest_housekeeping.checks.rls.proofs.no_context import prove_no_context
+from pytest_housekeeping.checks.rls.proofs.request import ProofRequest
 from pytest_housekeeping.checks.rules.batch import evaluate_batch
 from pytest_housekeeping.checks.rules.evaluation import (
     Evaluation,
@@ -79,7 +80,10 @@ def judge_rule(
     """
     scope = rls_scope(contract, unfinished=unfinished, avoid_locks=avoid_locks)
     if rule.proof in _PROOFS:
-        return _PROOFS[rule.proof](connection, contract, scope, rule, only=only, without=without)
+        request = ProofRequest(
+            contract=contract, scope=scope, rule=rule, only=only, without=without
+        )
+        return _PROOFS[rule.proof](connection, request)
     if rule.proof:
         raise unknown_proof(rule, _PROOFS)
     evaluation = (evaluations or {}).get(rule.id) or evaluate(connection, scope, rule)

@@ -20,30 +20,21 @@
 --   GRANT EXECUTE ON FUNCTION {source_schema}.hk_good() TO {source_role};
 SELECT
     f.oid,
-    f.oid::pg_catalog.regprocedure::text AS object,
-    f.prosecdef AS definer,
-    l.lanname AS language,
-    f.prosrc AS source,
+    f.object,
+    f.definer,
+    f.language,
+    f.source,
     false AS holds_target,
     true AS holds_source
-FROM pg_catalog.pg_proc AS f
-INNER JOIN pg_catalog.pg_language AS l ON f.prolang = l.oid
+FROM hk_function_body AS f
 WHERE
-    f.pronamespace NOT IN (
-        SELECT n.oid FROM pg_catalog.pg_namespace AS n
-        WHERE n.nspname IN ('pg_catalog', 'information_schema')
-    )
-    AND f.oid NOT IN (SELECT t.oid FROM hk_target_function AS t)
-    AND f.oid NOT IN (
-        SELECT e.objid FROM hk_extension_member AS e
-        WHERE e.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
-    )
+    f.oid NOT IN (SELECT t.oid FROM hk_target_function AS t)
     AND (
         EXISTS (
             SELECT FROM hk_source_reach AS h
             WHERE
                 pg_catalog.has_function_privilege(h.oid, f.oid, 'EXECUTE')
-                AND pg_catalog.has_schema_privilege(h.oid, f.pronamespace, 'USAGE')
+                AND pg_catalog.has_schema_privilege(h.oid, f.schema_oid, 'USAGE')
         )
         OR EXISTS (
             SELECT FROM pg_catalog.pg_trigger AS g

@@ -19,10 +19,10 @@
 --   AS 'SELECT count(*) FROM {target_relation}';
 SELECT
     f.oid,
-    f.oid::pg_catalog.regprocedure::text AS object,
+    f.object,
     false AS definer,
-    l.lanname AS language,
-    f.prosrc AS source,
+    f.language,
+    f.source,
     EXISTS (
         SELECT FROM pg_catalog.pg_trigger AS g
         WHERE
@@ -31,14 +31,4 @@ SELECT
             AND g.tgrelid IN (SELECT t.oid FROM hk_target_relation AS t)
     ) AS holds_target,
     false AS holds_source
-FROM pg_catalog.pg_proc AS f
-INNER JOIN pg_catalog.pg_language AS l ON f.prolang = l.oid
-WHERE
-    f.pronamespace NOT IN (
-        SELECT n.oid FROM pg_catalog.pg_namespace AS n
-        WHERE n.nspname IN ('pg_catalog', 'information_schema')
-    )
-    AND f.oid NOT IN (
-        SELECT e.objid FROM hk_extension_member AS e
-        WHERE e.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
-    )
+FROM hk_function_body AS f

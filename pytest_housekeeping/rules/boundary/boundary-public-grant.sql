@@ -11,13 +11,10 @@
 -- good: GRANT SELECT ON {target_relation} TO CURRENT_USER;
 SELECT
     g.object,
-    pg_catalog.format(
-        'PUBLIC may %s', pg_catalog.string_agg(g.privilege, ', ' ORDER BY g.privilege)
-    ) AS detail,
+    pg_catalog.format('PUBLIC may %s', g.privileges) AS detail,
     CASE WHEN g.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS what
-FROM hk_target_grant AS g
+FROM hk_target_privilege AS g
 WHERE g.grantee = 0
-GROUP BY g.object, g.relkind
 UNION ALL
 SELECT
     s.object,

@@ -13,10 +13,7 @@
 -- good: CREATE SEQUENCE {target_schema}.hk_good;
 SELECT
     g.object,
-    pg_catalog.format(
-        '%s may %s', g.grantee_object, pg_catalog.string_agg(g.privilege, ', ' ORDER BY g.privilege)
-    ) AS detail,
+    pg_catalog.format('%s may %s', g.grantee_object, g.privileges) AS detail,
     g.grantee_object AS grantee
-FROM hk_target_grant AS g
+FROM hk_target_privilege AS g
 WHERE g.grantee <> 0 AND g.relkind = 'S'
-GROUP BY g.object, g.grantee_object

@@ -12,10 +12,7 @@
 -- good: GRANT SELECT ON {target_relation} TO CURRENT_USER;
 SELECT
     g.object,
-    pg_catalog.format(
-        '%s may %s', g.grantee_object, pg_catalog.string_agg(g.privilege, ', ' ORDER BY g.privilege)
-    ) AS detail,
+    pg_catalog.format('%s may %s', g.grantee_object, g.privileges) AS detail,
     g.grantee_object AS grantee
-FROM hk_target_grant AS g
+FROM hk_target_privilege AS g
 WHERE g.grantee <> 0 AND g.relkind <> 'S'
-GROUP BY g.object, g.grantee_object

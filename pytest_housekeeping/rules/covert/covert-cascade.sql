@@ -33,11 +33,11 @@
 --   USING (tenant = current_setting('hk.tenant', true));
 --   GRANT SELECT, DELETE ON {schema}.hk_good_parent TO {role};
 SELECT
-    pg_catalog.format('%I ON %s', k.conname, t.object) AS object,
+    k.object,
     pg_catalog.format(
         '%s may change %s, and with it rows of others here (%s)',
         pg_catalog.string_agg(DISTINCT a.role_object, ', '),
-        f.object,
+        k.parent_object,
         pg_catalog.concat_ws(
             ', ',
             CASE k.confdeltype
@@ -50,31 +50,15 @@ SELECT
             END
         )
     ) AS detail,
-    t.object AS table,
-    pg_catalog.format('%I', k.conname) AS constraint
-FROM pg_catalog.pg_constraint AS k
-INNER JOIN hk_table AS t ON k.conrelid = t.oid
-INNER JOIN hk_any_table AS f ON k.confrelid = f.oid
-INNER JOIN hk_access AS a ON f.oid = a.oid
+    k.table_object AS table,
+    k.name AS constraint
+FROM hk_foreign_key AS k
+INNER JOIN hk_access AS a ON k.parent_oid = a.oid
 WHERE
-    k.contype = 'f'
-    AND k.conparentid = 0
-    AND t.row_security
-    AND (
-        (a.privilege = 'DELETE' AND k.confdeltype IN ('c', 'n', 'd'))
-        OR (
-            a.privilege = 'UPDATE'
-            AND k.confupdtype IN ('c', 'n', 'd')
-            AND (a.attnum = 0 OR a.attnum = ANY (k.confkey))
-        )
+    (a.privilege = 'DELETE' AND k.confdeltype IN ('c', 'n', 'd'))
+    OR (
+        a.privilege = 'UPDATE'
+        AND k.confupdtype IN ('c', 'n', 'd')
+        AND (a.attnum = 0 OR a.attnum = ANY (k.confkey))
     )
-    AND NOT EXISTS (
-        SELECT FROM hk_identity AS i
-        WHERE i.table_oid = t.oid AND i.attnum = ANY (k.conkey)
-    )
-    -- A row without an identity of its own belongs to whoever its parent belongs to.
-    AND NOT EXISTS (
-        SELECT FROM hk_policy_reads AS r
-        WHERE r.table_oid = t.oid AND r.relation_oid = f.oid
-    )
-GROUP BY k.conname, t.object, f.object, k.confdeltype, k.confupdtype
+GROUP BY k.object, k.name, k.table_object, k.parent_object, k.confdeltype, k.confupdtype

@@ -33,46 +33,22 @@
 --   USING (tenant = current_setting('hk.tenant', true));
 --   GRANT SELECT, INSERT ON {schema}.hk_good TO {role};
 SELECT
-    pg_catalog.format('%I ON %s', k.conname, t.object) AS object,
+    k.object,
     pg_catalog.format(
-        '%s may write it, and learns which rows of %s exist',
-        w.roles,
-        f.object
+        '%s may write it, and learns which rows of %s exist', w.roles, k.parent_object
     ) AS detail,
-    t.object AS table,
-    pg_catalog.format('%I', k.conname) AS constraint
-FROM pg_catalog.pg_constraint AS k
-INNER JOIN hk_table AS t ON k.conrelid = t.oid
-INNER JOIN hk_any_table AS f ON k.confrelid = f.oid
-INNER JOIN (
-    SELECT
-        a.oid,
-        pg_catalog.array_agg(DISTINCT a.attnum) AS attnums,
-        pg_catalog.string_agg(DISTINCT a.role_object, ', ') AS roles
-    FROM hk_access AS a
-    WHERE a.privilege IN ('INSERT', 'UPDATE')
-    GROUP BY a.oid
-) AS w ON t.oid = w.oid
+    k.table_object AS table,
+    k.name AS constraint
+FROM hk_foreign_key AS k
+INNER JOIN hk_writer AS w ON k.table_oid = w.oid
 WHERE
-    k.contype = 'f'
-    AND k.conparentid = 0
-    AND f.row_security
-    AND t.row_security
+    k.parent_row_security
     AND (0 = ANY (w.attnums) OR w.attnums && k.conkey)
-    -- The identity is part of the key, or the policy has looked at the other table already.
-    AND NOT EXISTS (
-        SELECT FROM hk_identity AS i
-        WHERE i.table_oid = t.oid AND i.attnum = ANY (k.conkey)
-    )
-    AND NOT EXISTS (
-        SELECT FROM hk_policy_reads AS r
-        WHERE r.table_oid = t.oid AND r.relation_oid = f.oid
-    )
     -- A random key cannot be guessed.
     AND EXISTS (
         SELECT FROM pg_catalog.pg_attribute AS a
         WHERE
-            a.attrelid = t.oid
+            a.attrelid = k.table_oid
             AND a.attnum = ANY (k.conkey)
             AND a.atttypid <> 'pg_catalog.uuid'::pg_catalog.regtype
     )

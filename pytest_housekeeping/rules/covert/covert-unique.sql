@@ -50,15 +50,7 @@ FROM pg_catalog.pg_index AS x
 INNER JOIN hk_table AS t ON x.indrelid = t.oid
 INNER JOIN pg_catalog.pg_class AS c ON x.indexrelid = c.oid
 INNER JOIN pg_catalog.pg_namespace AS n ON c.relnamespace = n.oid
-INNER JOIN (
-    SELECT
-        a.oid,
-        pg_catalog.array_agg(DISTINCT a.attnum) AS attnums,
-        pg_catalog.string_agg(DISTINCT a.role_object, ', ') AS roles
-    FROM hk_access AS a
-    WHERE a.privilege IN ('INSERT', 'UPDATE')
-    GROUP BY a.oid
-) AS w ON t.oid = w.oid
+INNER JOIN hk_writer AS w ON t.oid = w.oid
 WHERE
     x.indisunique
     AND NOT c.relispartition

@@ -62,19 +62,7 @@ SELECT
         CASE WHEN c.other_using THEN 'using = ' || coalesce(c.its_using, '(none)') END,
         CASE WHEN c.other_check THEN 'check = ' || coalesce(c.its_check, '(none)') END
     ) AS detail,
-    pg_catalog.concat_ws(
-        ' ',
-        CASE WHEN NOT c.permissive THEN 'AS RESTRICTIVE' END,
-        'FOR ' || c.command,
-        'TO ' || (
-            SELECT pg_catalog.string_agg(
-                CASE WHEN r.name = 'public' THEN 'PUBLIC' ELSE pg_catalog.format('%I', r.name) END, ', '
-            )
-            FROM pg_catalog.unnest(c.roles) AS r (name)
-        ),
-        'USING (' || c.using_expression || ')',
-        'WITH CHECK (' || c.check_expression || ')'
-    ) AS definition
+    c.definition
 FROM compared AS c
 WHERE
     c.its_command <> c.command

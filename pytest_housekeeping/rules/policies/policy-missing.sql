@@ -21,19 +21,7 @@ SELECT
         WHEN d.table_oid IS NULL THEN 'it is declared, and there is no such table'
         ELSE 'it is declared, and the table has no policy of this name'
     END AS detail,
-    pg_catalog.concat_ws(
-        ' ',
-        CASE WHEN NOT d.permissive THEN 'AS RESTRICTIVE' END,
-        'FOR ' || d.command,
-        'TO ' || (
-            SELECT pg_catalog.string_agg(
-                CASE WHEN r.name = 'public' THEN 'PUBLIC' ELSE pg_catalog.format('%I', r.name) END, ', '
-            )
-            FROM pg_catalog.unnest(d.roles) AS r (name)
-        ),
-        'USING (' || d.using_expression || ')',
-        'WITH CHECK (' || d.check_expression || ')'
-    ) AS definition
+    d.definition
 FROM hk_declared_policy AS d
 WHERE NOT EXISTS (
     SELECT FROM pg_catalog.pg_policy AS p

@@ -22,12 +22,10 @@ SELECT
     g.grantee
 FROM (
     SELECT
-        t.object,
-        coalesce(pg_catalog.quote_ident(r.rolname), 'PUBLIC') AS grantee,
-        pg_catalog.string_agg(DISTINCT a.privilege, ', ') AS privileges
-    FROM hk_access AS a
-    INNER JOIN hk_table AS t ON a.oid = t.oid
-    LEFT JOIN pg_catalog.pg_roles AS r ON a.grantee = r.oid
-    WHERE a.privilege IN ('TRUNCATE', 'MAINTAIN')
-    GROUP BY t.object, r.rolname
+        p.object,
+        p.grantee,
+        pg_catalog.string_agg(p.privilege, ', ' ORDER BY p.privilege) AS privileges
+    FROM hk_table_privilege AS p
+    WHERE p.privilege IN ('TRUNCATE', 'MAINTAIN')
+    GROUP BY p.object, p.grantee
 ) AS g

@@ -16,13 +16,9 @@
 --   CREATE POLICY own ON {schema}.hk_good TO {role}
 --   USING (tenant = current_setting('hk.tenant', true));
 --   GRANT SELECT, INSERT, UPDATE, DELETE ON {schema}.hk_good TO {role};
-SELECT DISTINCT
-    t.object,
-    pg_catalog.format(
-        '%s holds REFERENCES on it', coalesce(pg_catalog.quote_ident(r.rolname), 'PUBLIC')
-    ) AS detail,
-    coalesce(pg_catalog.quote_ident(r.rolname), 'PUBLIC') AS grantee
-FROM hk_access AS a
-INNER JOIN hk_table AS t ON a.oid = t.oid
-LEFT JOIN pg_catalog.pg_roles AS r ON a.grantee = r.oid
-WHERE a.privilege = 'REFERENCES'
+SELECT
+    p.object,
+    pg_catalog.format('%s holds REFERENCES on it', p.grantee) AS detail,
+    p.grantee
+FROM hk_table_privilege AS p
+WHERE p.privilege = 'REFERENCES'

@@ -17,8 +17,7 @@
 --   GRANT {good_role} TO {role};
 SELECT
     h.role_object AS object,
-    CASE WHEN h.oid = h.role THEN 'it is ' ELSE w.words || ', which is ' END || x.words AS detail,
-    w.fix
-FROM hk_become AS h
+    h.subject || ' is ' || x.words AS detail,
+    h.fix
+FROM hk_become_subject AS h
 INNER JOIN hk_exempt_role AS x ON h.oid = x.oid
-LEFT JOIN hk_way AS w ON h.role = w.role AND h.oid = w.oid

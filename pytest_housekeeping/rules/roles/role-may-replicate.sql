@@ -16,9 +16,8 @@
 --   GRANT {good_role} TO {role};
 SELECT
     h.role_object AS object,
-    CASE WHEN h.oid = h.role THEN 'it has REPLICATION' ELSE w.words || ', which has REPLICATION' END AS detail,
-    w.fix
-FROM hk_become AS h
+    h.subject || ' has REPLICATION' AS detail,
+    h.fix
+FROM hk_become_subject AS h
 INNER JOIN pg_catalog.pg_roles AS r ON h.oid = r.oid
-LEFT JOIN hk_way AS w ON h.role = w.role AND h.oid = w.oid
 WHERE r.rolreplication

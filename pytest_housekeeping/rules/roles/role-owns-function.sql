@@ -14,13 +14,10 @@
 -- good: CREATE FUNCTION {schema}.hk_good() RETURNS integer LANGUAGE sql AS 'SELECT 1';
 SELECT
     o.object,
-    CASE
-        WHEN h.oid = h.role THEN pg_catalog.format('its owner is %s', h.role_object)
-        ELSE pg_catalog.format('its owner is %I; for %s, %s', r.rolname, h.role_object, w.words)
-    END AS detail,
+    h.words AS detail,
     o.kind,
     pg_catalog.format('%I', current_user) AS migrator,
-    w.fix
+    h.fix
 FROM (
     SELECT 'ROUTINE' AS kind, f.object, f.owner
     FROM hk_function AS f
@@ -49,6 +46,4 @@ FROM (
             )
         )
 ) AS o
-INNER JOIN hk_reach AS h ON o.owner = h.oid
-INNER JOIN pg_catalog.pg_roles AS r ON h.oid = r.oid
-LEFT JOIN hk_way AS w ON h.role = w.role AND h.oid = w.oid
+INNER JOIN hk_owner AS h ON o.owner = h.oid

@@ -17,14 +17,11 @@
 --   GRANT {good_role} TO {role};
 SELECT
     o.kind || ' ' || o.name AS object,
-    CASE
-        WHEN h.oid = h.role THEN pg_catalog.format('its owner is %s', h.role_object)
-        ELSE pg_catalog.format('its owner is %I; for %s, %s', r.rolname, h.role_object, w.words)
-    END AS detail,
+    h.words AS detail,
     o.kind,
     o.name,
     pg_catalog.format('%I', current_user) AS migrator,
-    w.fix
+    h.fix
 FROM (
     SELECT 'SCHEMA' AS kind, s.object AS name, s.owner FROM hk_schema AS s
     UNION ALL
@@ -32,6 +29,4 @@ FROM (
     FROM pg_catalog.pg_database AS d
     WHERE d.datname = pg_catalog.current_database()
 ) AS o
-INNER JOIN hk_reach AS h ON o.owner = h.oid
-INNER JOIN pg_catalog.pg_roles AS r ON h.oid = r.oid
-LEFT JOIN hk_way AS w ON h.role = w.role AND h.oid = w.oid
+INNER JOIN hk_owner AS h ON o.owner = h.oid

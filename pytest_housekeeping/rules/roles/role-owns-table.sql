@@ -16,13 +16,8 @@
 --   ALTER TABLE {schema}.hk_good FORCE ROW LEVEL SECURITY;
 SELECT
     t.object,
-    CASE
-        WHEN h.oid = h.role THEN pg_catalog.format('its owner is %s', h.role_object)
-        ELSE pg_catalog.format('its owner is %I; for %s, %s', r.rolname, h.role_object, w.words)
-    END AS detail,
+    h.words AS detail,
     pg_catalog.format('%I', current_user) AS migrator,
-    w.fix
+    h.fix
 FROM hk_table AS t
-INNER JOIN hk_reach AS h ON t.owner = h.oid
-INNER JOIN pg_catalog.pg_roles AS r ON h.oid = r.oid
-LEFT JOIN hk_way AS w ON h.role = w.role AND h.oid = w.oid
+INNER JOIN hk_owner AS h ON t.owner = h.oid

@@ -19,8 +19,7 @@ SELECT
     w.words AS detail,
     w.fix
 FROM hk_way AS w
-INNER JOIN pg_catalog.pg_roles AS r ON w.oid = r.oid
-WHERE r.rolname IN (
+WHERE w.name IN (
     'pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program',
     'pg_create_subscription', 'pg_signal_backend'
 )

@@ -20,7 +20,6 @@ SELECT
     w.words AS detail,
     w.fix
 FROM hk_way AS w
-INNER JOIN pg_catalog.pg_roles AS r ON w.oid = r.oid
-WHERE r.rolname IN (
+WHERE w.name IN (
     'pg_read_all_data', 'pg_write_all_data', 'pg_maintain', 'pg_read_all_stats', 'pg_monitor'
 )

@@ -1,5 +1,6 @@
 """The two proofs by doing: nothing without a context, and nothing of another identity.
 
+- ``request``: what a proof is asked for
 - ``no_context``, ``unset_setting``: what a session without a context can do
 - ``isolation``: what a role that acts for one identity can do to the rows of another
 - ``isolation_pairs``, ``isolation_attempts``, ``isolation_run``: who is tried, with what, and how

@@ -14,12 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pytest_housekeeping.checks.rls.findings import (
-    FindingCollector,
-    chosen_tables,
-    collector_for,
-    read_any_row,
-)
+from pytest_housekeeping.checks.rls.findings import FindingCollector, read_any_row
 from pytest_housekeeping.checks.rls.identities.identities import (
     TableIdentities,
     describe,
@@ -36,6 +31,7 @@ from pytest_housekeeping.checks.rls.proofs.isolation_pairs import (
     why_no_pair,
 )
 from pytest_housekeeping.checks.rls.proofs.isolation_run import IsolationResult, try_isolation
+from pytest_housekeeping.checks.rls.proofs.request import ProofRequest
 from pytest_housekeeping.checks.rls.rows.canary import Canaries, canaries
 from pytest_housekeeping.checks.rls.rows.made_up_identities import make_up_identities
 from pytest_housekeeping.checks.rls.tables import (
@@ -44,9 +40,6 @@ from pytest_housekeeping.checks.rls.tables import (
     read_locked_tables,
     read_tables,
 )
-from pytest_housekeeping.checks.rules.scope import RuleScope
-from pytest_housekeeping.declarations.rls import RlsContract
-from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import Connection
 
@@ -57,28 +50,20 @@ _NOT_OWNER = (
 )
 
 
-def prove_isolation(
-    connection: Connection,
-    contract: RlsContract,
-    scope: RuleScope,
-    rule: Rule,
-    *,
-    only: str = "",
-    without: frozenset[str] = frozenset(),
-) -> Verdict:
+def prove_isolation(connection: Connection, request: ProofRequest) -> Verdict:
     """Acting for one identity, a role never sees, changes, deletes, writes or takes over what
     belongs to another, and does see its own.
 
     A table for which that control is missing is undecided, which is an error. Raises RuleBroken
     when a role cannot be acted as.
     """
-    known = read_tables(connection, scope)
-    tables = chosen_tables(known, only, without)
+    known = read_tables(connection, request.scope)
+    tables = request.chosen(known)
     proof = _IsolationProof(
         connection=connection,
-        context=contract.context,
+        context=request.contract.context,
         known=known,
-        collector=collector_for(rule, scope),
+        collector=request.collector(),
     )
     proof.try_without_privilege(tables)
     asked = [
@@ -87,7 +72,7 @@ def prove_isolation(
         for privileges in table.privileges
         if privileges.any
     ]
-    if scope.avoid_locks:
+    if request.scope.avoid_locks:
         left = proof.try_made_up_rows(proof.try_planner_where_not_locked(asked), data_too=True)
     else:
         left = proof.try_made_up_rows(proof.try_data(asked), data_too=False)

@@ -15,13 +15,9 @@ from dataclasses import dataclass
 from pytest_housekeeping.checks.rls.expressions.constants import Settings
 from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly, read_context_only
 from pytest_housekeeping.checks.rls.expressions.names import settings_in
-from pytest_housekeeping.checks.rls.findings import (
-    FindingCollector,
-    chosen_tables,
-    collector_for,
-    read_any_row,
-)
+from pytest_housekeeping.checks.rls.findings import FindingCollector, read_any_row
 from pytest_housekeeping.checks.rls.planner.exposure import Exposure, find_exposures
+from pytest_housekeeping.checks.rls.proofs.request import ProofRequest
 from pytest_housekeeping.checks.rls.proofs.unset_setting import settings_never_set
 from pytest_housekeeping.checks.rls.tables import (
     ProtectedTable,
@@ -31,7 +27,6 @@ from pytest_housekeeping.checks.rls.tables import (
 )
 from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult, attempt_all
 from pytest_housekeeping.checks.rules.scope import RuleScope
-from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection
@@ -64,26 +59,19 @@ class _Case:
     observations: tuple[_Observation, ...]
 
 
-def prove_no_context(
-    connection: Connection,
-    contract: RlsContract,
-    scope: RuleScope,
-    rule: Rule,
-    *,
-    only: str = "",
-    without: frozenset[str] = frozenset(),
-) -> Verdict:
+def prove_no_context(connection: Connection, request: ProofRequest) -> Verdict:
     """Without a context an untrusted role reaches no row, or is told an error.
 
     Tried with the settings never set, and with ''. Raises RuleBroken when the migrator cannot act
     as a role.
     """
-    tables = chosen_tables(read_tables(connection, scope), only, without)
-    collector = collector_for(rule, scope)
+    scope = request.scope
+    tables = request.chosen(read_tables(connection, scope))
+    collector = request.collector()
     pairs = [(table, privileges) for table in tables for privileges in table.privileges]
     context_only = read_context_only(connection)
     texts = [text for table in tables for text in table.expressions]
-    context = tuple(dict.fromkeys((*contract.context, *settings_in(texts, context_only))))
+    context = tuple(dict.fromkeys((*request.contract.context, *settings_in(texts, context_only))))
     with settings_never_set(connection, context, scope) as not_rewritten:
         now = {table.object: table for table in read_tables(connection, scope)}
         rewritten = [(now[table.object], privileges) for table, privileges in pairs]
@@ -99,7 +87,7 @@ def prove_no_context(
             observations=tuple(observations),
         )
         _judge(collector, case)
-    collector.findings += [_untried(rule, name) for name in not_rewritten]
+    collector.findings += [_untried(request.rule, name) for name in not_rewritten]
     return collector.verdict(tables)
 
 

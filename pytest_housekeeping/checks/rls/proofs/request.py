@@ -1,0 +1,39 @@
+"""What a proof is asked for: the rule, what it looks over, and the tables to try."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pytest_housekeeping.checks.rls.findings import FindingCollector
+from pytest_housekeeping.checks.rls.tables import ProtectedTable
+from pytest_housekeeping.checks.rules.scope import RuleScope
+from pytest_housekeeping.declarations.rls import RlsContract
+from pytest_housekeeping.declarations.rules import Rule
+from pytest_housekeeping.model import Level
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProofRequest:
+    """A proof of one rule, for all tables but those in ``without``; where ``only`` is given, for
+    that table alone."""
+
+    contract: RlsContract
+    scope: RuleScope
+    rule: Rule
+    only: str = ""
+    without: frozenset[str] = frozenset()
+
+    def chosen(self, tables: Iterable[ProtectedTable]) -> tuple[ProtectedTable, ...]:
+        return tuple(
+            table
+            for table in tables
+            if table.object not in self.without and self.only in ("", table.object)
+        )
+
+    def collector(self) -> FindingCollector:
+        """In a schema that is not finished yet, what is undecided is no more than a warning."""
+        return FindingCollector(
+            rule=self.rule,
+            undecided_level=Level.WARNING if self.scope.unfinished else self.rule.level,
+        )
