@@ -9,12 +9,11 @@ from typing import LiteralString
 import psycopg
 
 from pytest_housekeeping.checks.declared_spellings import spelled_functions, spelled_types
-from pytest_housekeeping.declarations.objects import Objects
+from pytest_housekeeping.checks.out_of_force import OutOfForce, QualifiedName, read_out_of_force
+from pytest_housekeeping.declarations.objects import ObjectKind, Objects
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
-
-QualifiedName = tuple[str, ...]
-"""Schema and name; of a trigger its table between them."""
+from pytest_housekeeping.sql.identifiers import split_name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,8 +50,10 @@ class CatalogTrigger:
 class Catalog:
     """The objects of some schemas, and what declared types and functions mean to PostgreSQL.
 
-    ``types`` and ``signatures`` lead from a declared spelling to PostgreSQL's own. A spelling that
-    means nothing is absent; why, stands in ``refused`` where PostgreSQL gave a reason.
+    ``out_of_force`` is what is there and does no work, ``may_be_not_valid`` the constraints that
+    are declared to wait for their validation. ``types`` and ``signatures`` lead from a declared
+    spelling to PostgreSQL's own. A spelling that means nothing is absent; why, stands in
+    ``refused`` where PostgreSQL gave a reason.
     """
 
     schemas: frozenset[str]
@@ -60,6 +61,8 @@ class Catalog:
     relations: Mapping[QualifiedName, CatalogRelation]
     routines: Mapping[str, CatalogRoutine]
     triggers: Mapping[QualifiedName, CatalogTrigger]
+    out_of_force: tuple[OutOfForce, ...] = ()
+    may_be_not_valid: frozenset[QualifiedName] = frozenset()
     types: Mapping[str, str] = field(default_factory=dict)
     signatures: Mapping[str, str] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
@@ -107,6 +110,10 @@ def _read(connection: Connection, objects: Objects) -> Catalog:
         relations={relation.name: relation for relation in relations},
         routines={routine.signature: routine for routine in routines},
         triggers={trigger.name: trigger for trigger in triggers},
+        out_of_force=read_out_of_force(connection, objects.schemas),
+        may_be_not_valid=frozenset(
+            split_name(each.name) for each in objects.of_kind(ObjectKind.NOT_VALID)
+        ),
         types=types.known,
         signatures=functions.known,
         refused={**types.refused, **functions.refused},

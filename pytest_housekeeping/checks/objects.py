@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pytest_housekeeping.checks.catalog import Catalog, CatalogRelation
+from pytest_housekeeping.checks.out_of_force import Fault, QualifiedName
 from pytest_housekeeping.declarations.objects import DeclaredObject, ObjectKind, Objects
 from pytest_housekeeping.declarations.toml import toml_key, toml_string
 from pytest_housekeeping.errors import did_you_mean
@@ -93,6 +94,9 @@ def _findings(catalog: Catalog, declared: DeclaredObject) -> Iterator[Finding]:
             if split_name(declared.name) not in catalog.triggers:
                 names = [spelt(*name) for name in catalog.triggers]
                 yield _missing(declared, did_you_mean(declared.name, names), "CREATE TRIGGER ...;")
+            yield from _out_of_force(catalog, name=split_name(declared.name))
+        case ObjectKind.NOT_VALID:
+            yield from _not_valid(catalog, declared)
         case _:
             yield from _relation(catalog, declared)
 
@@ -131,6 +135,34 @@ def _relation(catalog: Catalog, declared: DeclaredObject) -> Iterator[Finding]:
         )
     elif declared.kind is ObjectKind.TABLE:
         yield from _columns(catalog, declared, relation)
+        yield from _out_of_force(catalog, table=relation.name)
+    elif declared.kind is ObjectKind.INDEX:
+        yield from _out_of_force(catalog, name=relation.name)
+
+
+def _out_of_force(
+    catalog: Catalog, *, table: QualifiedName = (), name: QualifiedName = ()
+) -> Iterator[Finding]:
+    """What guards nothing although it is there: on a table, or one thing by its name."""
+    for each in catalog.out_of_force:
+        declared_so = each.fault is Fault.CONSTRAINT and each.name in catalog.may_be_not_valid
+        if (each.table == table or each.name == name) and not declared_so:
+            fix = each.repair
+            if each.fault is Fault.CONSTRAINT:
+                fix += f" or, until a later migration does: not_valid in {_FILE}"
+            yield _error(each.fault, spelt(*each.name), each.detail, fix)
+
+
+def _not_valid(catalog: Catalog, declared: DeclaredObject) -> Iterator[Finding]:
+    """A constraint that is declared not to be valid yet must be there, and still be so."""
+    waiting = {each.name for each in catalog.out_of_force if each.fault is Fault.CONSTRAINT}
+    if split_name(declared.name) not in waiting:
+        yield _error(
+            "object-not-waiting",
+            declared.name,
+            "is declared not to be valid yet, and no constraint of this name waits for that",
+            f"take it out of not_valid in {_FILE}, so that the table's check guards it",
+        )
 
 
 def _columns(

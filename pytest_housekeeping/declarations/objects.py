@@ -32,6 +32,7 @@ class ObjectKind(StrEnum):
     FUNCTION = "function"
     INDEX = "index"
     TRIGGER = "trigger"
+    NOT_VALID = "constraint not yet valid"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,8 +80,9 @@ _LISTS = {
     "functions": (ObjectKind.FUNCTION, 2, "venture.order_total(bigint)"),
     "indexes": (ObjectKind.INDEX, 2, "venture.orders_customer_idx"),
     "triggers": (ObjectKind.TRIGGER, 3, "venture.orders.orders_touch"),
+    "not_valid": (ObjectKind.NOT_VALID, 3, "venture.orders.orders_total_check"),
 }
-_KEYS = ("schemas", "roles", "tables", "views", "functions", "indexes", "triggers")
+_KEYS = ("schemas", "roles", "tables", "views", "functions", "indexes", "triggers", "not_valid")
 
 
 def parse(text: str, *, path: str) -> Objects:

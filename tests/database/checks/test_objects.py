@@ -220,6 +220,114 @@ def test_another_kind(shop: Connection, text: str, actual: str) -> None:
     assert finding.detail.endswith(f"it is a {actual}")
 
 
+GUARDED = """
+CREATE TABLE shop.guarded (id int PRIMARY KEY, order_id bigint, price int);
+CREATE INDEX guarded_price ON shop.guarded (price);
+ALTER TABLE shop.guarded ADD CONSTRAINT positive CHECK (price > 0);
+ALTER TABLE shop.guarded ADD CONSTRAINT parent
+    FOREIGN KEY (order_id) REFERENCES shop.guarded_parent (id);
+CREATE TRIGGER looks BEFORE UPDATE ON shop.guarded
+    FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+"""
+TABLE = "[tables]\n'shop.guarded' = { id = 'int', order_id = 'bigint', price = 'int' }\n"
+
+
+@pytest.fixture
+def guarded(superuser: Connection) -> Iterator[Connection]:
+    """A table with everything in force; a superuser may switch off what its owner may not."""
+    superuser.execute("BEGIN; CREATE SCHEMA shop")
+    superuser.execute("CREATE TABLE shop.guarded_parent (id bigint PRIMARY KEY)")
+    superuser.execute(GUARDED.encode())
+    yield superuser
+    superuser.execute("ROLLBACK")
+
+
+INVALID = "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'shop.guarded_price'::regclass"
+UNREADY = INVALID.replace("indisvalid", "indisready")
+WAITING = "ALTER TABLE shop.guarded DROP CONSTRAINT positive, ADD CONSTRAINT positive"
+WAITING += " CHECK (price > 0) NOT VALID"
+KEY_WAITS = "ALTER TABLE shop.guarded DROP CONSTRAINT parent, ADD CONSTRAINT parent"
+KEY_WAITS += " FOREIGN KEY (order_id) REFERENCES shop.guarded_parent (id) NOT VALID"
+
+
+@pytest.mark.parametrize(
+    ("change", "declared", "rule", "name"),
+    [
+        (INVALID, TABLE, "index-invalid", "shop.guarded_price"),
+        (UNREADY, TABLE, "index-invalid", "shop.guarded_price"),
+        (INVALID, "indexes = ['shop.guarded_price']", "index-invalid", "shop.guarded_price"),
+        (WAITING, TABLE, "constraint-not-valid", "shop.guarded.positive"),
+        (KEY_WAITS, TABLE, "constraint-not-valid", "shop.guarded.parent"),
+        (
+            "ALTER TABLE shop.guarded DISABLE TRIGGER looks",
+            TABLE,
+            "trigger-disabled",
+            "shop.guarded.looks",
+        ),
+        (
+            "ALTER TABLE shop.guarded DISABLE TRIGGER USER",
+            "triggers = ['shop.guarded.looks']",
+            "trigger-disabled",
+            "shop.guarded.looks",
+        ),
+        (
+            "ALTER TABLE shop.guarded ENABLE REPLICA TRIGGER looks",
+            TABLE,
+            "trigger-disabled",
+            "shop.guarded.looks",
+        ),
+        (
+            (
+                "UPDATE pg_trigger SET tgenabled = 'D' WHERE tgisinternal AND tgconstraint ="
+                " (SELECT oid FROM pg_constraint WHERE conname = 'parent')"
+                " AND tgrelid = 'shop.guarded'::regclass"
+            ),
+            TABLE,
+            "foreign-key-disabled",
+            "shop.guarded.parent",
+        ),
+    ],
+)
+def test_what_is_there_and_does_no_work_does_not_pass(
+    guarded: Connection, change: str, declared: str, rule: str, name: str
+) -> None:
+    assert verify(guarded, declared).findings == ()
+    guarded.execute(change.encode())
+    finding = only(verify(guarded, declared))
+    assert (finding.rule, finding.object) == (rule, name)
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        "ALTER TABLE shop.guarded ENABLE ALWAYS TRIGGER looks",
+        "CREATE UNIQUE INDEX more ON shop.guarded (price) WHERE price > 3",
+        "ALTER TABLE shop.guarded ADD CONSTRAINT d UNIQUE (price) DEFERRABLE INITIALLY DEFERRED",
+    ],
+)
+def test_what_works_in_another_way_passes(guarded: Connection, harmless: str) -> None:
+    guarded.execute(harmless.encode())
+    assert verify(guarded, TABLE).findings == ()
+
+
+def test_a_constraint_may_wait_for_its_validation_where_that_is_declared(
+    guarded: Connection,
+) -> None:
+    declared = "not_valid = ['shop.guarded.positive']\n" + TABLE
+    (finding,) = [
+        each
+        for one in parse(declared, path="objects.toml").declared
+        for each in verify_object(
+            read_catalog(guarded, parse(declared, path="objects.toml")), one
+        ).findings
+    ]
+    assert (finding.rule, finding.object) == ("object-not-waiting", "shop.guarded.positive")
+    guarded.execute(WAITING.encode())
+    objects = parse(declared, path="objects.toml")
+    catalog = read_catalog(guarded, objects)
+    assert [verify_object(catalog, one).findings for one in objects.declared] == [(), ()]
+
+
 def test_undeclared_extras_are_noticed(shop: Connection) -> None:
     objects = parse("schemas = ['shop']\nviews = ['shop.open_orders']", path="objects.toml")
     findings = undeclared(read_catalog(shop, objects), objects)
