@@ -4,6 +4,8 @@ The audit claims no more than is known. A COMMIT is journaled before it is sent 
 answered, so a run that was killed in between has an open question, which only the server can
 answer: pg_xact_status says of a transaction whether it was committed, as long as the server still
 remembers it. https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SNAPSHOT
+A run reads the schema again behind its COMMIT, in the promote step: where that step failed, what is
+committed is not what was proved, and where it had no end, nobody has looked.
 """
 
 from __future__ import annotations
@@ -32,16 +34,17 @@ def recover(path: Path, *, ask: AskServer | None = None, secrets: Secrets | None
 
     The outcome is what the run itself had recorded when it had finished. Otherwise ``rolled_back``
     when no commit had begun or the last one is known not to have happened; ``promoted`` or
-    ``promoted_in_part`` when commits were answered; ``unknown`` when one had begun and its answer
-    is neither recorded nor known to ``ask``, or when a line in the middle cannot be read. Raises
-    EvidenceError when not even the first line can be read.
+    ``promoted_in_part`` when commits were answered, ``promoted_unproved`` when the schema behind
+    one was found to be another; ``unknown`` when one had begun and its answer is neither recorded
+    nor known to ``ask``, or when a line in the middle cannot be read. Raises EvidenceError when not
+    even the first line can be read.
     """
     from pytest_housekeeping.evidence.audit import seal
 
     (start, *events), damaged = read_events(path)
     events += _late_answer(events, ask)
     plan = start["plan"]
-    outcome, message = _outcome(events, plan["segments"], damaged=damaged)
+    outcome, message = _outcome(events, plan, damaged=damaged)
     last = events[-1]["at"] if events else start["at"]
     begun = datetime.fromisoformat(start["run"]["started_at"])
     run = {
@@ -82,7 +85,9 @@ def _late_answer(events: Sequence[Event], ask: AskServer | None) -> list[Event]:
     return [{**commits[-1], "event": answer, "at": events[-1]["at"]}] if answer else []
 
 
-def _outcome(events: Sequence[Event], segments: int, *, damaged: bool) -> tuple[RunOutcome, str]:
+def _outcome(
+    events: Sequence[Event], plan: dict[str, Any], *, damaged: bool
+) -> tuple[RunOutcome, str]:
     commits = _named(events, *_COMMIT_EVENTS)
     committed = {event["segment"] for event in _named(commits, "committed")}
     if commits and commits[-1]["event"] == "committing":
@@ -95,13 +100,37 @@ def _outcome(events: Sequence[Event], segments: int, *, damaged: bool) -> tuple[
         return RunOutcome(finished[0]["outcome"]), finished[0]["message"]
     if not committed:
         return RunOutcome.ROLLED_BACK, "Nothing was committed: the database is as it was."
-    if len(committed) >= segments:
-        return RunOutcome.PROMOTED, "The batch was committed."
-    names = ", ".join(str(segment) for segment in sorted(committed))
-    return (
-        RunOutcome.PROMOTED_IN_PART,
-        f"Committed: segment {names} of {segments}; nothing else. The next run goes on from there.",
-    )
+    return _outcome_of_commits(events, plan, committed)
+
+
+def _outcome_of_commits(
+    events: Sequence[Event], plan: dict[str, Any], committed: set[int]
+) -> tuple[RunOutcome, str]:
+    """The outcome of commits that were answered, by what the run has seen behind them."""
+    ended = {event["step"]["id"]: event["step"]["outcome"] for event in _named(events, "ended")}
+    looks = [ended.get(step["id"]) for step in _promote_steps(plan, committed)]
+    if Outcome.FAILED in looks:
+        return RunOutcome.PROMOTED_UNPROVED, "Committed, and behind COMMIT something is not right."
+    segments = plan["segments"]
+    if len(committed) < segments:
+        names = ", ".join(str(segment) for segment in sorted(committed))
+        said = f"Committed: segment {names} of {segments}; nothing else."
+        return RunOutcome.PROMOTED_IN_PART, f"{said} The next run goes on from there."
+    said = "The batch was committed."
+    if None in looks:
+        said += (
+            " That the schema was read again behind COMMIT is not recorded:"
+            " pytest --hk-mode=verify says what stands there."
+        )
+    return RunOutcome.PROMOTED, said
+
+
+def _promote_steps(plan: dict[str, Any], committed: set[int]) -> list[dict[str, Any]]:
+    return [
+        step
+        for step in plan["steps"]
+        if step["kind"] == Kind.PROMOTE and step["segment"] in committed
+    ]
 
 
 def _open_question(commit: Event, committed: set[int]) -> str:
@@ -139,6 +168,6 @@ def _committed_steps(plan: dict[str, Any], events: Sequence[Event]) -> list[dict
             "examined": 1,
             "message": "COMMIT was answered, as the journal says",
         }
-        for step in plan["steps"]
-        if step["kind"] == Kind.PROMOTE and step["segment"] in committed and step["id"] not in ended
+        for step in _promote_steps(plan, committed)
+        if step["id"] not in ended
     ]

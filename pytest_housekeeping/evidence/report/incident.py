@@ -47,7 +47,7 @@ def incident_report(
         undoes=run.mode is Mode.ROLLBACK,
         applied=[step for step in audit.steps if step.phase is Phase.APPLY],
         nothing_committed=run.outcome in (RunOutcome.ROLLED_BACK, RunOutcome.REFUSED),
-        promoted=run.outcome is RunOutcome.PROMOTED,
+        all_committed=run.outcome in (RunOutcome.PROMOTED, RunOutcome.PROMOTED_UNPROVED),
         failed=[(step, _findings_of(step, audit)) for step in failures(audit)],
         proposal=proposal,
         changes=changes,

@@ -89,6 +89,15 @@ def test_a_failed_check_is_told_with_its_repair_and_markup_is_text() -> None:
     assert "None of it was committed: the database is as it was before this run." in report
 
 
+def test_a_proposal_is_told_by_what_the_run_did() -> None:
+    undone = incident_report(sample(mode=Mode.ROLLBACK), proposal="x.sql")
+    committed = incident_report(sample(RunOutcome.PROMOTED_UNPROVED), proposal="x.sql")
+
+    assert "Nothing was run where a rollback file is missing. [A proposal](x.sql)" in undone
+    assert "Nothing was run" not in committed
+    assert "[A proposal](x.sql) for the way back" in committed
+
+
 def test_no_value_ends_a_row_or_becomes_markup() -> None:
     evil = "a | <b>\n| c\x1b[2J"
     audit = sample()

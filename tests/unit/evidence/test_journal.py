@@ -141,6 +141,29 @@ def test_what_was_recorded_is_kept_and_the_rest_is_skipped(tmp_path: Path) -> No
     assert f"during {known.steps[1].id}" in record.run.message
 
 
+@pytest.mark.parametrize(
+    ("looked", "outcome", "said"),
+    [
+        (None, RunOutcome.PROMOTED, "is not recorded: pytest --hk-mode=verify"),
+        (Outcome.PASSED, RunOutcome.PROMOTED, "The batch was committed."),
+        (Outcome.FAILED, RunOutcome.PROMOTED_UNPROVED, "is not right"),
+    ],
+)
+def test_what_was_seen_behind_a_commit_counts(
+    tmp_path: Path, looked: Outcome | None, outcome: RunOutcome, said: str
+) -> None:
+    def play(written: Journal) -> None:
+        written.committing(1, "777")
+        written.committed(1)
+        if looked is not None:
+            written.ended(passed(facts().steps[-1], outcome=looked))
+
+    record = recover(killed(tmp_path, play))
+    assert record.run.outcome is outcome
+    assert said in record.run.message
+    assert ("not recorded" in record.run.message) is (looked is None)
+
+
 def test_only_what_had_begun_and_not_ended_was_running(tmp_path: Path) -> None:
     first, second, *_ = facts().steps
 
