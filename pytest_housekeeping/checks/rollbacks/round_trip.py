@@ -98,6 +98,7 @@ class RoundTrip:
         self.log.examined = len(start.entries)
         if not self._down():
             return
+        # Where a rollback file has failed, those that ran are still tried, and the batch is not.
         stopped = len(self.log.undone) < len(self.given.links)
         for link in reversed(self.log.undone):
             if not self._there_and_back(link):
@@ -112,7 +113,7 @@ class RoundTrip:
     def _down(self) -> bool:
         """Undo the batch, compare, and undo what was applied before it, as far as asked for.
 
-        False where the way up would have nothing to stand on.
+        False where a view or policy file is in the way, so that nothing more can be tried.
         """
         touched = self._touched_repeatables()
         pending = [link for link in self.given.links if link.pending]
@@ -186,6 +187,7 @@ class RoundTrip:
         findings = self.log.by_file[link.rollback.path]
         up, down = link.migration, link.rollback
         up_text = self.given.read_text(up)
+        # How the link before has left the schema is known; for the first one it is read.
         before, self.now = self.now or self._fingerprint(), None
         if not self._applied(up, up_text, findings, "applied after all rollbacks"):
             return False
@@ -200,6 +202,7 @@ class RoundTrip:
         if there.digest == before.digest:
             findings.append(only_data(link))
         if has_errors(findings):
+            # The way up goes on from right after the migration, as if nothing had been undone.
             self.connection.execute("ROLLBACK TO SAVEPOINT hk_trip")
             self.now = there
         self.connection.execute("RELEASE SAVEPOINT hk_trip")
@@ -207,6 +210,7 @@ class RoundTrip:
 
     def _applied(self, file: SqlFile, text: str, findings: list[Finding], when: str) -> bool:
         """Whether a file could be applied; in a savepoint, where CONCURRENTLY is not allowed."""
+        # CREATE INDEX CONCURRENTLY is not allowed inside a transaction.
         runnable = without_concurrently(text) if file.transaction == "none" else text
         return self._succeeds(
             file.path, lambda: self.transaction.apply(file, runnable), findings, when

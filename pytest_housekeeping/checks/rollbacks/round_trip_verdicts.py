@@ -51,6 +51,7 @@ def verdicts_of(log: RoundTripLog, links: Sequence[Link]) -> Mapping[str, Verdic
         findings = list(log.by_file.get(path, ()))
         if path not in log.by_file:
             findings = [failure(path, f"was not tried: {failed_before} fails first")]
+        # It was tried and not undone: it failed, and what comes after it was not tried.
         elif link not in log.undone:
             failed_before = path
         evidence = f"undone and applied again, {log.examined} objects equal each time"

@@ -21,6 +21,7 @@ from pytest_housekeeping.postgres.connection import Connection, tried
 
 INSUFFICIENT_PRIVILEGE = "42501"
 
+# Statements in one round trip; all their requests and answers are held in memory at once.
 _BATCH = 250
 _DONE = "HK000"
 _FIXES = {
@@ -141,6 +142,8 @@ def _unused_tag(body: str) -> str:
     return f"hk{number}"
 
 
+# With row_security off, PostgreSQL raises an error where a policy would leave rows out:
+# https://www.postgresql.org/docs/16/runtime-config-client.html
 _BLOCK = f"""
 DECLARE
     request jsonb;

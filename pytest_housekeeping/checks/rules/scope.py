@@ -109,6 +109,7 @@ def run_readonly(connection: Connection, text: bytes, *, settings: str = "") -> 
     https://www.postgresql.org/docs/16/ddl-schemas.html#DDL-SCHEMAS-PATH
     """
     before = _READ_ONLY + settings.encode()
+    # The results of the SET statements come first, one each.
     cursor = tried(connection, before + text)
     for _ in range(before.count(b";")):
         cursor.nextset()

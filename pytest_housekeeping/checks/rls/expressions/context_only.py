@@ -102,6 +102,7 @@ class ContextOnly:
         from pglast import ast
 
         *schema, name = names_of(call.funcname)
+        # A window function or count(*) looks at other rows.
         if call.over is not None or call.agg_star:
             return False
         if name == "current_setting" and schema in ([], [_CATALOG]):
@@ -121,6 +122,7 @@ class ContextOnly:
         key = (schema, name)
         if key not in self._known:
             self._known[key] = False  # the answer for a function that calls itself
+            # The types of the arguments are not known here, so each overload may be the one called.
             overloads = [
                 each for each in self.functions.get(name, ()) if schema in ("", each.schema)
             ]

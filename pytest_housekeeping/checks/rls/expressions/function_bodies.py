@@ -66,6 +66,7 @@ def _plpgsql_queries(function: ProjectFunction) -> Iterator[Any]:
     if "PLpgSQL_stmt_dyn" in text:
         raise BodyUnread  # EXECUTE of a built string
     for query in _query_texts(tree):
+        # The parser gives the text of a statement, an expression or an assignment alike.
         for attempt in (query, f"SELECT {query}", f"SELECT {query.partition(':=')[2]}"):
             try:
                 yield from _selects_in(attempt)

@@ -137,6 +137,7 @@ def _link(node: ast.Node, names: _Names) -> ColumnLink | None:
             sides = (node.lexpr, node.rexpr)
     elif isinstance(node, ast.SubLink) and node.subLinkType == SubLinkType.ANY_SUBLINK:
         select = node.subselect
+        # IN compares with the first, and only, column that the sub-select returns.
         if isinstance(select, ast.SelectStmt) and select.targetList:
             sides = (node.testexpr, select.targetList[0].val)
             names = {**names, **dict(_aliases(select.fromClause))}
@@ -184,6 +185,7 @@ def _column(node: Any) -> ast.ColumnRef | None:
 def _aliases(items: Any) -> Iterator[tuple[str, _Relation]]:
     from pglast import ast
 
+    # Functions and sub-selects in FROM are left out: their columns belong to no table.
     for item in items or ():
         if isinstance(item, ast.RangeVar):
             name = str(item.relname)
@@ -198,6 +200,7 @@ def _resolve(column: ast.ColumnRef, names: _Names) -> tuple[_Relation, str] | No
     if not parts or None in parts:
         return None
     if len(parts) == 1:
+        # Without a qualifier it belongs to the policy's own table, which was put in first.
         return next(iter(names.values())), str(parts[0])
     relation = names.get(str(parts[-2]))
     return (relation, str(parts[-1])) if relation else None

@@ -88,6 +88,7 @@ class _Rewriter:
         if not isinstance(node, ast.Node):
             return node
         if isinstance(node, ast.RangeFunction):
+            # FROM takes a call and no literal in its place, so only the arguments are rewritten.
             for call in [each for each in below(node.functions) if isinstance(each, ast.FuncCall)]:
                 call.args = self.rewrite(call.args)
             return node
@@ -139,6 +140,7 @@ class _Rewriter:
             every = node.subLinkType == SubLinkType.ALL_SUBLINK
         else:
             return None
+        # (a, b) IN (...): the elements would be rows, whose texts do not tell their types.
         if isinstance(tested, ast.RowExpr):
             return None
         if not self._is_context_only(source):
@@ -149,6 +151,7 @@ class _Rewriter:
         )
         self.found[part] = None
         if self.values is None:
+            # Only parts are looked for: those of the left side have to be found as well.
             self.rewrite(tested)
             return node
         value = self.values.get(part)
@@ -175,6 +178,8 @@ def _compare(operator: Any, tested: Any, value: PartValue, *, every: bool) -> An
     from pglast import ast
     from pglast.enums import A_Expr_Kind, BoolExprType
 
+    # NULL for an array that is NULL; of no elements ANY is false and ALL is true:
+    # https://www.postgresql.org/docs/16/functions-comparisons.html
     if value.elements is None:
         return _literal_node("boolean", None)
     if not value.elements:

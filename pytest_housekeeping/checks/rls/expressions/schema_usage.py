@@ -50,6 +50,7 @@ def _schemas(table: ProtectedTable, condition: str) -> frozenset[str]:
         named = schemas_in(condition)
     except UnreadableExpression:
         named = frozenset()
+    # The columns of the row source on which the condition is tried name their types.
     return (named | {column.type_schema for column in table.columns}) - {"pg_catalog"}
 
 

@@ -96,6 +96,7 @@ def _counterexamples(
     asked = [questions[place] for place in undecided]
     tables = dict.fromkeys((each.table.schema, each.table.name) for each in asked)
     shapes = read_shapes(connection, list(tables))
+    # Where a constraint cannot be read it is not known which rows the table takes.
     try:
         rows = find_counterexamples(
             connection, shapes, asked, [proofs[place].setup for place in undecided]

@@ -87,5 +87,6 @@ def _foreign_rows(table: ProtectedTable, identities: TableIdentities, identity: 
         column = table.column(name)
         if column is not None:
             value = f"{literal(values[setting])}::{column.type}"
+            # NULL is not the identity's value either, and a plain <> would not be true for it.
             parts.append(f"{column.quoted} IS NULL OR {column.quoted} <> {value}")
     return " OR ".join(parts) or "true"

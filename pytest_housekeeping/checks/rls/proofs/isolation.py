@@ -72,6 +72,7 @@ def prove_isolation(connection: Connection, request: ProofRequest) -> Verdict:
         for privileges in table.privileges
         if privileges.any
     ]
+    # Data and made-up rows are read past the policies, which locks a table where they are forced.
     if request.scope.avoid_locks:
         left = proof.try_made_up_rows(proof.try_planner_where_not_locked(asked), data_too=True)
     else:
@@ -182,6 +183,7 @@ class _IsolationProof:
         candidates = [
             VisibleRows(table=each.table, privileges=each.privileges, identity=identity)
             for each in asked
+            # Without the owner's rights, only rows that were made up are known.
             if each.table.owned or made_up
             for identity in identities[each.table.object].candidates
         ]

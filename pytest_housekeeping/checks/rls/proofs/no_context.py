@@ -71,8 +71,10 @@ def prove_no_context(connection: Connection, request: ProofRequest) -> Verdict:
     pairs = [(table, privileges) for table in tables for privileges in table.privileges]
     context_only = read_context_only(connection)
     texts = [text for table in tables for text in table.expressions]
+    # A setting that a policy reads carries an identity as well, whether it is declared or not.
     context = tuple(dict.fromkeys((*request.contract.context, *settings_in(texts, context_only))))
     with settings_never_set(connection, context, scope) as not_rewritten:
+        # The policies have been rewritten: their new texts are what the planner is asked about.
         now = {table.object: table for table in read_tables(connection, scope)}
         rewritten = [(now[table.object], privileges) for table, privileges in pairs]
         absent = _observe(connection, context_only, rewritten, (), "absent")

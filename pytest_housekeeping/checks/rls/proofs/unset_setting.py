@@ -44,6 +44,7 @@ def settings_never_set(
 
 def _rewrite(connection: Connection, already_set: Sequence[str], scope: RuleScope) -> Iterator[str]:
     """Rewrite what names one of the settings; yields what could not be, by its name."""
+    # Names of settings are not case-sensitive, and stand in functions and policies as literals.
     names = re.compile("|".join(f"'{re.escape(name)}'" for name in already_set), re.IGNORECASE)
     patterns = sql.Literal([f"%{name}%" for name in already_set]).as_bytes(connection)
     text = scoped_query(connection, scope, _QUERY).replace(b"%names%", patterns)
@@ -52,6 +53,7 @@ def _rewrite(connection: Connection, already_set: Sequence[str], scope: RuleScop
         statement = _statement(item, names)
         if not statement:
             continue
+        # What belongs to another role cannot be rewritten, which must not undo the others.
         try:
             with _savepoint(connection):
                 connection.execute(statement.encode())

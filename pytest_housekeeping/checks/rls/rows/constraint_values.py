@@ -144,6 +144,7 @@ def _groups(shape: TableShape, columns: Iterable[str]) -> list[_Group]:
     named = dict.fromkeys(columns)
     for _, touched in conditions:
         named.update(dict.fromkeys(touched))
+    # All members of a group share one set, so that a set is a group and its identity tells it.
     group_of = {name: {name} for name in named}
     for _, touched in conditions:
         merged = set().union(*(group_of[name] for name in touched))
@@ -164,6 +165,7 @@ def _conditions(shape: TableShape) -> Iterator[tuple[str, tuple[str, ...]]]:
     for text in shape.checks:
         touched = columns_in(text, shape)
         columns = [_column(shape, name) for name in touched]
+        # The value of a generated column follows from others, and is not to be chosen.
         if touched and not any(column.generated for column in columns):
             yield text, touched
     for column in shape.columns:
@@ -205,6 +207,7 @@ def _choices(
     if column.name in fixed:
         return [typed(column, fixed[column.name])]
     found = []
+    # The likeliest first: what the table itself would put in.
     if column.default and column.name not in keys:
         found.append(f"({column.default})::{column.base}")
     if not column.required and column.name not in wanted:

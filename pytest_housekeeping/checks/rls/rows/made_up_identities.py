@@ -179,6 +179,7 @@ def _values_of_settings(
 ) -> dict[str, tuple[str, ...]]:
     """A pair of values for each setting, from the most demanding column compared with it."""
     found: dict[str, tuple[str, ...]] = {}
+    # A value for the most demanding column is likely to fit the others too.
     for item in sorted(compared, key=lambda item: -shapes.demands(item)):
         pair = values[item.schema, item.table, item.column]
         if item.expression in settings and len(pair) == 2:
@@ -234,6 +235,7 @@ def _joins(
 ) -> tuple[ParentReference, ...]:
     """The columns of other tables that must have the value of a column of this one."""
     itself = (table.schema, table.name)
+    # Columns that are equal to each other, over any number of comparisons.
     equal: list[set[tuple[_Pair, str]]] = []
     for link in reading.links:
         merged = {link.one, link.other}

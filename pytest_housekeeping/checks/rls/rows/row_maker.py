@@ -50,6 +50,7 @@ class RowMaker:
             raise NoRow(f"{table} cannot be read")
         if (table, who) in self._under_way or len(self._under_way) > _DEEPEST:
             raise NoRow(f"{table} refers to itself in a circle")
+        # What such a trigger sends or writes would not be rolled back.
         if shape.outward_triggers:
             raise NoRow(f"the trigger {shape.outward_triggers[0]} of {table} reaches outside")
         self._under_way.append((table, who))
@@ -82,6 +83,7 @@ class RowMaker:
             for each in [shape.column(name)]
             if each is not None and each.required and not each.generated
         }
+        # A reference that may stay NULL needs no parent.
         for reference in shape.references:
             if set(reference.columns) & (required | fixed.keys()):
                 self._add_reference(shape, who, reference, fixed)
@@ -92,6 +94,7 @@ class RowMaker:
 
     def _turn(self, table: str, who: int) -> int:
         """A number that no other row of the table has, to choose among the solutions."""
+        # Even numbers for the one identity, odd ones for the other.
         return who + 2 * len(self._rows_of(table, who))
 
     def _add_reference(
