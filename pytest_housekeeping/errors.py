@@ -46,6 +46,10 @@ class SqlFailed(HousekeepingError):
         self.sqlstate = sqlstate
 
 
+class LeftBehind(SqlFailed):
+    """PostgreSQL refused a statement outside of any transaction, and part of it may stand."""
+
+
 class ProofFailed(HousekeepingError):
     """A guarantee of the transaction did not hold, or a required step has no recorded pass."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from pytest_housekeeping.errors import SqlFailed
+from pytest_housekeeping.errors import LeftBehind, SqlFailed
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.transaction import explain
 from pytest_housekeeping.sql.file import SqlFile
@@ -38,7 +38,8 @@ def apply(connection: Connection, file: SqlFile, text: str) -> tuple[str, ...]:
     first; one that was finished and not recorded any more is recognised:
     https://www.postgresql.org/docs/16/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY
 
-    Raises SqlFailed when PostgreSQL refuses it or it leaves an invalid index.
+    Raises LeftBehind when an invalid index stands afterwards, or nobody can say because the
+    connection is lost, and SqlFailed when PostgreSQL refuses the statement and nothing stands.
     """
     said = _resume(connection, text)
     if said == _FINISHED:
@@ -47,20 +48,37 @@ def apply(connection: Connection, file: SqlFile, text: str) -> tuple[str, ...]:
     try:
         connection.execute(text.encode())
     except psycopg.Error as error:
-        failed = explain(file.path, text, error)
-        left = () if connection.closed else sorted(_invalid(connection) - before)
-        if left:
-            failed.why = f"it left {', '.join(left)} behind, invalid"
-            failed.fix = "correct the cause and run again: what is invalid is dropped first"
-        raise failed from None
+        raise _failed(connection, explain(file.path, text, error), before) from None
     broken = _invalid(connection) - before
     if broken:
-        raise SqlFailed(
+        raise LeftBehind(
             f"{file.path} left invalid: {', '.join(sorted(broken))}",
             why="an invalid index is kept up to date at every write and used by no query",
             fix="run again: what is invalid is dropped first",
         )
     return (said,) if said else ()
+
+
+def unfinished_indexes(files: Iterable[str]) -> frozenset[str]:
+    """The names of the indexes that files outside of a transaction make, without their schema.
+
+    An interrupted run may have left them behind, invalid; theirs is no change past the files.
+    """
+    bodies = (_index_statement(text) for text in files)
+    return frozenset(str(body["idxname"]) for body in bodies if body and "idxname" in body)
+
+
+def _failed(connection: Connection, failed: SqlFailed, before: set[str]) -> SqlFailed:
+    """The refusal, with what stands of it: a build that was begun is not undone by failing."""
+    if connection.closed:
+        why = "the connection was lost: an invalid index may stand"
+    else:
+        left = sorted(_invalid(connection) - before)
+        if not left:
+            return failed
+        why = f"it left {', '.join(left)} behind, invalid"
+    fix = "correct the cause and run again: what is invalid is dropped first"
+    return LeftBehind(failed.found, why=why, fix=fix, sqlstate=failed.sqlstate)
 
 
 _FINISHED = "an earlier run had finished it without recording it"

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from pytest_housekeeping.errors import HousekeepingError, SqlFailed
+from pytest_housekeeping.errors import HousekeepingError, LeftBehind, SqlFailed
 from pytest_housekeeping.model import Applied, Phase, Step
 from pytest_housekeeping.postgres.connection import Connection, Savepoint
 from pytest_housekeeping.postgres.transaction import Transaction, begin
@@ -235,7 +235,11 @@ class Batch:
             self.target.after_begin(connection, first=True)
         self.begun = True
         started = time.perf_counter()
-        resumed = autocommit.apply(connection, file, text)
+        try:
+            resumed = autocommit.apply(connection, file, text)
+        except LeftBehind:
+            self.outside.append(file.path)
+            raise
         self.outside.append(file.path)
         duration = time.perf_counter() - started
         return Applied(statements=1, rows=0, duration_s=duration, put_back=resumed)

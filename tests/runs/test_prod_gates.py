@@ -383,3 +383,42 @@ def test_a_batch_that_begins_outside_of_a_transaction(rehearsed: Rehearsal, tmp_
     )
     run = production.promote("--hk-segments=2")
     assert (run.code, run.outcome) == (0, "promoted"), run.output
+
+
+def test_a_concurrent_build_that_failed_is_repaired_as_the_message_says(
+    rehearsed: Rehearsal, tmp_path: Path
+) -> None:
+    """Duplicates that only production has: what is left is said, and is no drift afterwards."""
+    production = rehearsed.fresh(tmp_path)
+    index = "CREATE UNIQUE INDEX CONCURRENTLY ticket_once ON desk.ticket (subject);\n"
+    git(production.root, "rm", "-rq", "--cached", "sql/policies/note.sql", "sql/views/pressing.sql")
+    production.change(
+        {
+            "sql/migrations/0002_notes.sql": "-- hk: transaction=none\n" + index,
+            "sql/migrations/0003_urgency.sql": None,
+            "sql/migrations/0004_words.sql": None,
+            "sql/policies/note.sql": None,
+            "sql/views/pressing.sql": None,
+            "sql/seeds/tickets_and_notes.sql": None,
+            "checks/objects.toml": 'schemas = ["desk"]\nindexes = ["desk.ticket_once"]\n',
+        },
+        stage=True,
+    )
+    twice = (
+        "INSERT INTO desk.ticket (tenant_id, subject) SELECT tenant_id, subject FROM desk.ticket"
+    )
+    with production.server.superuser() as superuser:
+        superuser.execute(twice)
+    failed = production.promote("--hk-segments=2")
+    assert (failed.code, failed.outcome) == (1, "promoted_in_part"), failed.output
+    assert "it left desk.ticket_once behind, invalid" in failed.output
+    with production.server.superuser() as superuser:
+        superuser.execute(
+            "DELETE FROM desk.ticket AS a USING desk.ticket AS b"
+            " WHERE a.ctid > b.ctid AND a.subject = b.subject"
+        )
+    run = production.promote("--hk-segments=2")
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    assert "dropped the invalid index desk.ticket_once" in run.message(
+        "sql/migrations/0002_notes.sql::apply"
+    )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.evidence import FETCH
 from pytest_housekeeping.model import Finding, Level, Mode, RunOutcome, Verdict
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.promotion import prechecks
+from pytest_housekeeping.promotion.autocommit import unfinished_indexes
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.dispatch import Checks
 from pytest_housekeeping.promotion.prechecks import Judgement
@@ -19,8 +20,9 @@ from pytest_housekeeping.promotion.production.roles import check_privileges, che
 from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.target_pin import PIN_PATH, read_pin
 from pytest_housekeeping.promotion.throwaway import Throwaway
-from pytest_housekeeping.snapshot.difference import diff
+from pytest_housekeeping.snapshot.difference import Difference, diff
 from pytest_housekeeping.snapshot.programs import find_pg_dump
+from pytest_housekeeping.sql.identifiers import split_name
 
 _PROVED = (RunOutcome.PROMOTED, RunOutcome.NOTHING_TO_PROMOTE)
 
@@ -140,7 +142,11 @@ def _drift(context: RunContext, target: ProductionTarget) -> Judgement:
     if recorded.digest == now.digest:
         return Verdict(examined=1, unit="fingerprint"), f"as recorded: {now.digest[:12]}"
     _refuse_overtaken(context, target)
-    differences = diff(recorded, now)
+    unfinished, differences = _without_unfinished(context, diff(recorded, now))
+    if not differences:
+        names = ", ".join(each.name for each in unfinished)
+        said = f"as recorded, but for what an interrupted run has left, invalid: {names}"
+        return Verdict(examined=1, unit="fingerprint"), said
     if context.options.accepted_drift == now.digest:
         said = f"drift of {len(differences)} objects accepted by --hk-accept-drift"
         return Verdict(examined=1, unit="fingerprint"), said
@@ -161,6 +167,25 @@ def _drift(context: RunContext, target: ProductionTarget) -> Judgement:
     )
     verdict = Verdict(examined=max(1, len(differences)), unit="fingerprint", findings=findings)
     return verdict, f"{len(differences)} objects differ"
+
+
+def _without_unfinished(
+    context: RunContext, differences: Sequence[Difference]
+) -> tuple[list[Difference], list[Difference]]:
+    """Invalid indexes that a pending file makes outside of a transaction, and what else differs.
+
+    Such a file drops what an interrupted build has left before it builds again.
+    """
+    pending = (file for segment in context.plan.segments for file in segment.files)
+    texts = (context.files.text(file) for file in pending if file.transaction == "none")
+    names = unfinished_indexes(texts)
+    unfinished: list[Difference] = []
+    others: list[Difference] = []
+    for each in differences:
+        index = each.name.startswith("index ") and "\ninvalid" in each.after
+        ours = split_name(each.name.removeprefix("index "))[-1] in names if index else False
+        (unfinished if ours else others).append(each)
+    return unfinished, others
 
 
 def _refuse_overtaken(context: RunContext, target: ProductionTarget) -> None:
