@@ -19,7 +19,7 @@ from pytest_housekeeping.declarations.exemptions import (
 )
 from pytest_housekeeping.declarations.objects import Objects
 from pytest_housekeeping.declarations.rls import RlsContract
-from pytest_housekeeping.declarations.rules import Rule, shipped_rules, unique_rules
+from pytest_housekeeping.declarations.rules import BOUNDARY, Rule, shipped_rules, unique_rules
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, did_you_mean
 from pytest_housekeeping.sql.text import decode
 
@@ -71,7 +71,7 @@ class Contracts:
         return tuple(
             rule
             for rule in self.rules
-            if (rule.contract in types if rule.family == "boundary" else self.rls is not None)
+            if (rule.contract in types if rule.family == BOUNDARY else self.rls is not None)
         )
 
     @property

@@ -9,6 +9,7 @@ from pathlib import Path
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import BASELINE, QUERIES, Contracts
 from pytest_housekeeping.declarations.exemptions import RuleExemption
+from pytest_housekeeping.declarations.rules import BOUNDARY
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind, Phase, Step
 from pytest_housekeeping.plan.test_discovery import TestNames, defined_tests
@@ -60,7 +61,7 @@ def needs_canaries(contracts: Contracts, step: Step) -> bool:
         return True  # a name is resolved by a function that is made and rolled back
     if step.kind is not Kind.RLS or contracts.rls is None:
         return False
-    names = {rule.id for rule in contracts.rules if rule.writes and rule.family != "boundary"}
+    names = {rule.id for rule in contracts.rules if rule.writes and rule.family != BOUNDARY}
     exempt = {exemption_name(each) for each in contracts.rls.exemptions if each.rule in names}
     return step.name in names | exempt
 
@@ -90,7 +91,7 @@ def _rls(config: Config, contracts: Contracts) -> Iterator[Step]:
         sha256 = _digest(config, path)
         yield _step(Kind.RLS, path, SCOPE, sha256)
         for rule in contracts.rules:
-            if rule.family != "boundary":
+            if rule.family != BOUNDARY:
                 yield _step(Kind.RLS, path, rule.id, sha256)
         for exemption in contracts.rls.exemptions:
             yield _step(Kind.RLS, path, exemption_name(exemption), sha256)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.boundaries import FORBIDDEN
 from pytest_housekeeping.declarations.contracts import Contracts
+from pytest_housekeeping.declarations.rules import BOUNDARY
 from pytest_housekeeping.model import Kind, Mode, Phase, Step
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.rollback_files import Rollbacks
@@ -106,7 +107,7 @@ def between_steps(
     contracts: Contracts, verify: Sequence[Step], segment: int, last: int
 ) -> Iterable[Step]:
     """Between segments the schema is unfinished: what must hold is that nothing stands open."""
-    holding = {rule.id for rule in contracts.rules if rule.family != "boundary" and not rule.proof}
+    holding = {rule.id for rule in contracts.rules if rule.family != BOUNDARY and not rule.proof}
     if contracts.boundaries is not None:
         holding |= {
             contract.name
