@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import Contracts, load_contracts
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.errors import MisuseError
-from pytest_housekeeping.model import Kind, Mode, Phase, Step
+from pytest_housekeeping.model import Kind, Mode, Step
 from pytest_housekeeping.plan.check_steps import check_steps, needs_canaries, running_steps
+from pytest_housekeeping.plan.layout import Parts, lay_out
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.rollback_files import (
     NO_ROLLBACKS,
@@ -19,14 +20,8 @@ from pytest_housekeeping.plan.rollback_files import (
     misfits,
     rollbacks_of,
 )
-from pytest_housekeeping.plan.steps import (
-    BACKUP,
-    MUTANTS,
-    Segment,
-    digest_of,
-    lay_out,
-    tripwire_step,
-)
+from pytest_housekeeping.plan.segments import Segment, cut_into_segments
+from pytest_housekeeping.plan.steps import digest_of
 from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.sql.file import FOLDERS, SqlFile
 from pytest_housekeeping.sql.folder import read_all, sql_paths
@@ -91,66 +86,37 @@ def build(
     does not fit, two migrations with one number, an empty plan, contracts that cannot be read.
     What is wrong inside a single SQL file is kept in its ``problems`` and fails its precheck.
     """
-    # Only staging runs rollback files; elsewhere it is enough that each has its migration.
-    mode_rules = rules_of(mode)
-    kinds = [kind for kind in FOLDERS if mode_rules.throwaway or kind is not Kind.ROLLBACK]
-    files, errors = read_all(config, kinds)
-    errors += misfits(files[Kind.MIGRATION], sql_paths(config, FOLDERS[Kind.ROLLBACK]))
-    if errors:
-        raise MisuseError("\n".join(str(error) for error in errors))
+    throwaway = rules_of(mode).throwaway
+    files = _files(config, mode)
     contracts = load_contracts(config, rules)
     pending = [file for kind in _ORDER for file in files[kind] if _is_pending(file, past)]
-    # To verify is to look at what is there: nothing of it is applied.
-    segments = tuple(_cut([] if mode_rules.watches else pending))
-    if baseline is not None:
-        # Nothing of it runs, it is only recorded: no file needs a transaction of its own.
-        there = [file for file in pending if file.number is None or file.number <= baseline]
-        _refuse_empty_baseline(there, baseline)
-        segments = (Segment(number=1, files=tuple(there)),)
-    seeds = tuple(files[Kind.SEED]) if mode_rules.throwaway else ()
-    verify = check_steps(config, contracts, tests)
-    if not canaries:
-        verify = [step for step in verify if not needs_canaries(contracts, step)]
-    rollbacks = NO_ROLLBACKS
-    if mode_rules.throwaway:
-        rollbacks = rollbacks_of(
-            files[Kind.MIGRATION],
-            files[Kind.ROLLBACK],
-            pending,
-            required=config.require_rollback,
-            proved=proved,
-        )
-    steps = tuple(lay_out(mode, config, segments, seeds, verify, contracts, rollbacks))
-    if mode_rules.throwaway:
-        last = segments[-1].number
-        if mutate or config.mutation_score:
-            steps = (*steps[:-1], tripwire_step(MUTANTS, last), steps[-1])
-        # Behind the COMMIT, where an application can see it; no promote waits for these.
-        running = running_steps(config, contracts, tests)
-        steps += tuple(replace(step, segment=last + 1) for step in running)
-    if mode_rules.watches:
-        gone = set() if past else {"precheck::history"}
-        steps = tuple(s for s in steps if s.kind is not Kind.PROMOTE and s.id not in gone)
-    if baseline is not None:
-        steps = tuple(_recorded(steps))
-    if not verify:
-        raise MisuseError(
-            f"{config.checks}/ declares nothing to verify",
-            why="a promotion that proves nothing would commit anything",
-            fix=f"declare at least {config.checks}/objects.toml",
-        )
+    segments = _segments(mode, pending, baseline)
+    verify = _verify_steps(config, contracts, tests, canaries=canaries)
+    parts = Parts(
+        mode=mode,
+        config=config,
+        contracts=contracts,
+        segments=segments,
+        seeds=tuple(files[Kind.SEED]) if throwaway else (),
+        verify=tuple(verify),
+        rollbacks=_rollbacks(config, files, pending, proved) if throwaway else NO_ROLLBACKS,
+        app_tests=tuple(running_steps(config, contracts, tests)) if throwaway else (),
+        has_mutants=mutate or config.mutation_score > 0,
+        has_history=bool(past),
+        records_only=baseline is not None,
+    )
     return Plan(
         mode=mode,
-        steps=steps,
+        steps=tuple(lay_out(parts)),
         segments=segments,
-        seeds=seeds,
-        bootstrap=_bootstrap(config),
+        seeds=parts.seeds,
+        bootstrap=tuple(sql_paths(config, "bootstrap")),
         past=tuple(past),
         contracts=contracts,
         digest=digest_of(segments, verify),
         unapplied=tuple(file.path for file in pending),
         canaries=canaries,
-        rollbacks=rollbacks,
+        rollbacks=parts.rollbacks,
         repeatables=(*files[Kind.VIEW], *files[Kind.POLICY]),
     )
 
@@ -158,8 +124,16 @@ def build(
 _ORDER = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
 
 
-def _bootstrap(config: Config) -> tuple[str, ...]:
-    return tuple(sql_paths(config, "bootstrap"))
+def _files(config: Config, mode: Mode) -> Mapping[Kind, list[SqlFile]]:
+    """Every file under ``sql/``, by kind. Raises MisuseError for what has no place in the order."""
+    # Only staging runs rollback files; elsewhere it is enough that each has its migration.
+    throwaway = rules_of(mode).throwaway
+    kinds = [kind for kind in FOLDERS if throwaway or kind is not Kind.ROLLBACK]
+    files, errors = read_all(config, kinds)
+    errors += misfits(files[Kind.MIGRATION], sql_paths(config, FOLDERS[Kind.ROLLBACK]))
+    if errors:
+        raise MisuseError("\n".join(str(error) for error in errors))
+    return files
 
 
 def _is_pending(file: SqlFile, past: Sequence[AppliedFile]) -> bool:
@@ -168,6 +142,16 @@ def _is_pending(file: SqlFile, past: Sequence[AppliedFile]) -> bool:
     if file.kind is Kind.MIGRATION:
         return digest is None
     return digest != file.sha256
+
+
+def _segments(mode: Mode, pending: Sequence[SqlFile], baseline: int | None) -> tuple[Segment, ...]:
+    if baseline is not None:
+        # Nothing of it runs, it is only recorded: no file needs a transaction of its own.
+        there = [file for file in pending if file.number is None or file.number <= baseline]
+        _refuse_empty_baseline(there, baseline)
+        return (Segment(number=1, files=tuple(there)),)
+    # A mode that watches applies nothing.
+    return cut_into_segments([] if rules_of(mode).watches else pending)
 
 
 def _refuse_empty_baseline(there: Sequence[SqlFile], baseline: int) -> None:
@@ -179,24 +163,31 @@ def _refuse_empty_baseline(there: Sequence[SqlFile], baseline: int) -> None:
         )
 
 
-def _recorded(steps: Iterable[Step]) -> Iterable[Step]:
-    """The steps of a baseline: files are recorded, after they were shown to be there."""
-    for step in steps:
-        if step.phase is Phase.BACKUP and step.name == BACKUP[0]:
-            name = "baseline"
-            yield Step(id=f"precheck::{name}", phase=Phase.PRECHECK, kind=Kind.PRECHECK, name=name)
-        yield step
+def _verify_steps(
+    config: Config, contracts: Contracts, tests: TestNames, *, canaries: bool
+) -> list[Step]:
+    steps = check_steps(config, contracts, tests)
+    if not canaries:
+        steps = [step for step in steps if not needs_canaries(contracts, step)]
+    if not steps:
+        raise MisuseError(
+            f"{config.checks}/ declares nothing to verify",
+            why="a promotion that proves nothing would commit anything",
+            fix=f"declare at least {config.checks}/objects.toml",
+        )
+    return steps
 
 
-def _cut(pending: Sequence[SqlFile]) -> Iterable[Segment]:
-    """Segments in order. The last one is never ``none``: in it everything is verified."""
-    groups: list[tuple[str, list[SqlFile]]] = []
-    for file in pending:
-        if file.transaction == "batch" and groups and groups[-1][0] == "batch":
-            groups[-1][1].append(file)
-        else:
-            groups.append((file.transaction, [file]))
-    if not groups or groups[-1][0] == "none":
-        groups.append(("batch", []))
-    for number, (transaction, members) in enumerate(groups, start=1):
-        yield Segment(number=number, files=tuple(members), transaction=transaction)
+def _rollbacks(
+    config: Config,
+    files: Mapping[Kind, list[SqlFile]],
+    pending: Sequence[SqlFile],
+    proved: Proved,
+) -> Rollbacks:
+    return rollbacks_of(
+        files[Kind.MIGRATION],
+        files[Kind.ROLLBACK],
+        pending,
+        required=config.require_rollback,
+        proved=proved,
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.plan.plan import Plan
-from pytest_housekeeping.plan.steps import Segment
+from pytest_housekeeping.plan.segments import Segment
 from pytest_housekeeping.sql.enum_values import uses_constant, value_added_at
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.problems import Problem

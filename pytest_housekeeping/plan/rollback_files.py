@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.model import Kind, Phase, Step
-from pytest_housekeeping.sql.file import FOLDERS, SqlFile, step_of
+from pytest_housekeeping.plan.steps import file_step
+from pytest_housekeeping.sql.file import FOLDERS, SqlFile
 
 ROUND_TRIP = "round-trip"
 BATCH = "batch"
@@ -19,7 +20,7 @@ Proved = Callable[[Sequence[SqlFile]], Collection[str]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Link:
+class RollbackLink:
     """A migration and the file that undoes it. ``proved``: an earlier run has seen it do so."""
 
     migration: SqlFile
@@ -36,7 +37,7 @@ class Rollbacks:
     ``stranded`` are rollback files of this batch below a migration that should have one.
     """
 
-    links: tuple[Link, ...] = ()
+    links: tuple[RollbackLink, ...] = ()
     floor: SqlFile | None = None
     stranded: tuple[SqlFile, ...] = ()
     unreachable: tuple[SqlFile, ...] = ()
@@ -128,57 +129,70 @@ def rollbacks_of(
     """How far back the rollback files lead, from the newest of ``migrations`` (in order) on.
 
     ``pending`` are all files of the batch. What was applied before and was proved as it is needs
-    no proof again; it is walked through where something below it does.
+    no proof again; it is walked through where something below it does. ``required`` says that
+    each migration of the batch needs a rollback file, or a reason why it has none.
     """
     by_name = {file.name: file for file in rollbacks}
-    waiting = {file.path for file in pending}
-    links, floor = _links(migrations, by_name, waiting)
-    known = proved([link.rollback for link in links if not link.pending])
-    links = [replace(link, proved=link.rollback.path in known) for link in links]
-    while links and links[-1].proved:
-        links.pop()
-    below = _below(migrations, by_name, floor)
-    missed = floor is not None and not floor.irreversible and floor.path in waiting
-    stranded = [b for b in below if missed and migration_of(b.path) in waiting]
+    waiting = frozenset(file.path for file in pending)
     new = [file for file in migrations if file.path in waiting]
-    undone = {link.migration.path for link in links}
+    way, floor = _way_down(migrations, by_name, waiting)
+    stranded, unreachable = _beyond(migrations, by_name, floor, waiting)
     return Rollbacks(
-        links=tuple(links),
+        links=_to_prove(way, proved),
         floor=floor,
-        stranded=tuple(stranded),
-        unreachable=tuple(each for each in below if each not in stranded),
+        stranded=stranded,
+        unreachable=unreachable,
         lacking=tuple(
             file for file in new if required and file.name not in by_name and not file.irreversible
         ),
         irreversible=tuple(file for file in new if file.irreversible),
         whole_batch=bool(by_name and waiting)
-        and undone >= {file.path for file in new}
+        and {link.migration.path for link in way} >= {file.path for file in new}
         and not any(file.irreversible for file in pending),
     )
 
 
-def _links(
-    migrations: Sequence[SqlFile], by_name: dict[str, SqlFile], waiting: set[str]
-) -> tuple[list[Link], SqlFile | None]:
-    links: list[Link] = []
+def _way_down(
+    migrations: Sequence[SqlFile], by_name: Mapping[str, SqlFile], waiting: Collection[str]
+) -> tuple[list[RollbackLink], SqlFile | None]:
+    """From the newest migration down to the first that cannot be undone, which is the floor."""
+    way: list[RollbackLink] = []
     for migration in reversed(migrations):
         rollback = by_name.get(migration.name)
         if rollback is None or migration.irreversible:
-            return links, migration
-        links.append(
-            Link(migration=migration, rollback=rollback, pending=migration.path in waiting)
-        )
-    return links, None
+            return way, migration
+        pending = migration.path in waiting
+        way.append(RollbackLink(migration=migration, rollback=rollback, pending=pending))
+    return way, None
 
 
-def _below(
-    migrations: Sequence[SqlFile], by_name: dict[str, SqlFile], floor: SqlFile | None
-) -> list[SqlFile]:
+def _to_prove(way: Sequence[RollbackLink], proved: Proved) -> tuple[RollbackLink, ...]:
+    """The way as far down as something has still to be proved."""
+    known = proved([link.rollback for link in way if not link.pending])
+    links = [replace(link, proved=link.rollback.path in known) for link in way]
+    while links and links[-1].proved:
+        links.pop()
+    return tuple(links)
+
+
+def _beyond(
+    migrations: Sequence[SqlFile],
+    by_name: Mapping[str, SqlFile],
+    floor: SqlFile | None,
+    waiting: Collection[str],
+) -> tuple[tuple[SqlFile, ...], tuple[SqlFile, ...]]:
+    """The rollback files below the floor that should have been reached, and those that cannot be.
+
+    A floor of this batch that merely lacks a file strands what the batch has below it.
+    """
     if floor is None:
-        return []
+        return (), ()
     place = next(i for i, file in enumerate(migrations) if file.path == floor.path)
-    return [by_name[file.name] for file in migrations[:place] if file.name in by_name]
+    below = [by_name[file.name] for file in migrations[:place] if file.name in by_name]
+    missed = floor.path in waiting and not floor.irreversible
+    stranded = tuple(each for each in below if missed and migration_of(each.path) in waiting)
+    return stranded, tuple(each for each in below if each not in stranded)
 
 
 def _step(file: SqlFile, name: str, segment: int) -> Step:
-    return step_of(file, name, Phase.VERIFY, kind=Kind.ROLLBACK, segment=segment)
+    return file_step(file, name, Phase.VERIFY, kind=Kind.ROLLBACK, segment=segment)

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import Contracts
 from pytest_housekeeping.model import Kind, Mode, Phase, Step
+from pytest_housekeeping.plan.layout import prechecks
 from pytest_housekeeping.plan.plan import AppliedFile, Plan
+from pytest_housekeeping.plan.segments import cut_into_segments
 from pytest_housekeeping.plan.steps import (
     APPLY,
-    Segment,
     backup_steps,
-    between_steps,
     digest_of,
-    precheck_steps,
+    file_step,
+    precheck_step,
     promote_step,
+    steps_between,
 )
-from pytest_housekeeping.sql.file import SqlFile, step_of
+from pytest_housekeeping.sql.file import SqlFile
 
 BACKUP = "backup"
 DROP = "drop"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Undoing:
+class UndoneMigration:
     """A migration that is to be undone, and its rollback file; ``place`` is the promotion that
     applied it and the segment in which it did."""
 
@@ -35,27 +37,27 @@ class Undoing:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Work:
-    """What is to be done: ``drops`` take down what the views and policies made, ``undoing`` goes
+class RollbackWork:
+    """What is to be done: ``drops`` take down what the views and policies made, ``undone`` goes
     from the newest migration to the oldest, ``restored`` are older texts in their order."""
 
     drops: tuple[SqlFile, ...]
-    undoing: tuple[Undoing, ...]
+    undone: tuple[UndoneMigration, ...]
     restored: tuple[SqlFile, ...]
 
     @property
     def missing(self) -> tuple[str, ...]:
         """The migrations that have no rollback file."""
-        return tuple(each.path for each in self.undoing if each.rollback is None)
+        return tuple(each.path for each in self.undone if each.rollback is None)
 
     @property
     def rollbacks(self) -> tuple[SqlFile, ...]:
-        return tuple(each.rollback for each in self.undoing if each.rollback is not None)
+        return tuple(each.rollback for each in self.undone if each.rollback is not None)
 
 
-def build_undo(
+def build_rollback(
     config: Config,
-    work: Work,
+    work: RollbackWork,
     *,
     past: Sequence[AppliedFile],
     contracts: Contracts,
@@ -66,19 +68,24 @@ def build_undo(
     A promotion that was cut into segments is undone in as many; several promotions that were not
     are undone in one transaction.
     """
-    segments = tuple(_cut(work))
-    last = segments[-1].number
+    segments = cut_into_segments(
+        work.rollbacks, first=work.drops, last=work.restored, apart=frozenset(_parted(work.undone))
+    )
     backup = f"rollback::{BACKUP}"
     checks = [Step(id=backup, phase=Phase.VERIFY, kind=Kind.ROLLBACK, name=BACKUP), *verify]
-    steps = [*precheck_steps(Mode.ROLLBACK, config, contracts), *backup_steps()]
+    last = segments[-1].number
+    steps = [
+        *(precheck_step(name) for name in prechecks(Mode.ROLLBACK, config, contracts)),
+        *backup_steps(),
+    ]
     for segment in segments:
         for file in segment.files:
             name = DROP if file in work.drops else APPLY
-            steps.append(step_of(file, name, Phase.APPLY, segment=segment.number))
+            steps.append(file_step(file, name, Phase.APPLY, segment=segment.number))
         if segment.number == last:
             steps += [replace(step, segment=last) for step in checks]
         else:
-            steps += between_steps(contracts, verify, segment.number, last)
+            steps += steps_between(contracts, verify, segment.number, last)
         steps.append(promote_step(segment.number, last))
     return Plan(
         mode=Mode.ROLLBACK,
@@ -92,30 +99,20 @@ def build_undo(
     )
 
 
-def _cut(work: Work) -> Iterator[Segment]:
-    """Segments in order; the first and the last are never ``none``: in them views come and go."""
-    groups: list[tuple[str, list[SqlFile]]] = [("batch", list(work.drops))]
+def _parted(undone: Sequence[UndoneMigration]) -> Iterator[str]:
+    """The rollback files that begin a segment: the one before belongs to another segment of the
+    same promotion."""
     place: tuple[str, int] | None = None
-    for each in work.undoing:
+    for each in undone:
         if each.rollback is None:
             continue
-        header = each.rollback.transaction
-        parted = place is not None and place[0] == each.place[0] and place[1] != each.place[1]
-        if header == "batch" and groups[-1][0] == "batch" and not parted:
-            groups[-1][1].append(each.rollback)
-        else:
-            groups.append((header, [each.rollback]))
+        if place is not None and place[0] == each.place[0] and place[1] != each.place[1]:
+            yield each.rollback.path
         place = each.place
-    if groups[-1][0] == "none":
-        groups.append(("batch", []))
-    groups[-1][1].extend(work.restored)
-    kept = [group for group in groups if group[1] or group is groups[-1]]
-    for number, (transaction, files) in enumerate(kept, start=1):
-        yield Segment(number=number, files=tuple(files), transaction=transaction)
 
 
 def files_by_step(plan: Plan) -> dict[str, SqlFile]:
     """The file that each step applies: a path may be dropped and applied in one run."""
-    files: Iterable[SqlFile] = (file for segment in plan.segments for file in segment.files)
+    files = (file for segment in plan.segments for file in segment.files)
     steps = (step for step in plan.steps if step.phase is Phase.APPLY)
     return {step.id: file for step, file in zip(steps, files, strict=True)}

@@ -1,75 +1,47 @@
-"""The steps of a plan, laid out in the order in which they run."""
+"""The single steps of a plan, and what they are called: each id is stable."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.boundaries import FORBIDDEN
 from pytest_housekeeping.declarations.contracts import Contracts
 from pytest_housekeeping.declarations.rules import BOUNDARY
-from pytest_housekeeping.model import Kind, Mode, Phase, Step
-from pytest_housekeeping.plan.modes import rules_of
-from pytest_housekeeping.plan.rollback_files import Rollbacks
-from pytest_housekeeping.sql.file import SqlFile, step_of
-from pytest_housekeeping.sql.folder import sql_paths
+from pytest_housekeeping.model import Kind, Phase, Step
+from pytest_housekeeping.plan.segments import Segment
+from pytest_housekeeping.sql.file import SqlFile
 
 PROMOTE = "promote"
 APPLY = "apply"
-BACKUP = ("snapshot", "proof")
+BACKUP_STEPS = ("snapshot", "proof")
 MUTANTS = "mutants"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Segment:
-    """Files that share one transaction. ``transaction=none`` files stand alone and in none."""
-
-    number: int
-    files: tuple[SqlFile, ...]
-    transaction: str = "batch"
-
-
-def lay_out(
-    mode: Mode,
-    config: Config,
-    segments: tuple[Segment, ...],
-    seeds: tuple[SqlFile, ...],
-    verify: Sequence[Step],
-    contracts: Contracts,
-    rollbacks: Rollbacks,
-) -> Iterable[Step]:
-    """All steps of a promotion, or of a look at what one has left."""
-    yield from precheck_steps(mode, config, contracts)
-    files = [file for segment in segments for file in segment.files]
-    lint = []
-    if config.lint:
-        lint = list(_lint_steps(mode, [*files, *seeds, *rollbacks.files]))
-    last = segments[-1].number
-    rules = rules_of(mode)
-    if rules.backs_up:
-        # What needs no uncommitted schema is done before anybody has to wait for a lock.
-        yield from lint
-        yield from backup_steps()
-    for segment in segments:
-        for file in segment.files:
-            yield step_of(file, APPLY, Phase.APPLY, segment=segment.number)
-        if segment.number == last:
-            yield from (step_of(file, APPLY, Phase.SEED, segment=last) for file in seeds)
-            yield from (replace(step, segment=last) for step in verify)
-            if rules.throwaway:
-                yield from rollbacks.steps(last)
-                yield from (replace(step, segment=last) for step in lint)
-                yield from _tripwires(contracts, last)
-        else:
-            yield from between_steps(contracts, verify, segment.number, last)
-        yield promote_step(segment.number, last)
+def file_step(
+    file: SqlFile, name: str, phase: Phase, *, kind: Kind | None = None, segment: int = 0
+) -> Step:
+    """What is done with a file: a step of its own kind, unless another one is given."""
+    return Step(
+        id=f"{file.path}::{name}",
+        phase=phase,
+        kind=kind or file.kind,
+        path=file.path,
+        name=name,
+        sha256=file.sha256,
+        segment=segment,
+    )
 
 
-def backup_steps() -> Iterable[Step]:
+def precheck_step(name: str) -> Step:
+    """Something that has to be true before anything is applied."""
+    return Step(id=f"precheck::{name}", phase=Phase.PRECHECK, kind=Kind.PRECHECK, name=name)
+
+
+def backup_steps() -> Iterator[Step]:
     """The schema as it is, kept and shown to restore."""
-    for name in BACKUP:
+    for name in BACKUP_STEPS:
         yield Step(id=f"backup::{name}", phase=Phase.BACKUP, kind=Kind.BACKUP, name=name)
 
 
@@ -85,52 +57,6 @@ def promote_step(segment: int, last: int) -> Step:
     )
 
 
-def precheck_steps(mode: Mode, config: Config, contracts: Contracts) -> Iterable[Step]:
-    """What has to be true before anything is applied."""
-    for name in _prechecks(mode, config, contracts):
-        yield Step(id=f"precheck::{name}", phase=Phase.PRECHECK, kind=Kind.PRECHECK, name=name)
-
-
-def _prechecks(mode: Mode, config: Config, contracts: Contracts) -> Iterable[str]:
-    """What there is nothing of has no step: nothing passes vacuously."""
-    for name in rules_of(mode).prechecks:
-        if name == "bootstrap" and not sql_paths(config, "bootstrap"):
-            continue
-        if name == "roles" and not contracts.roles:
-            continue
-        if name == "code" and not contracts.code_contracts:
-            continue
-        yield name
-
-
-def between_steps(
-    contracts: Contracts, verify: Sequence[Step], segment: int, last: int
-) -> Iterable[Step]:
-    """Between segments the schema is unfinished: what must hold is that nothing stands open."""
-    holding = {rule.id for rule in contracts.rules if rule.family != BOUNDARY and not rule.proof}
-    if contracts.boundaries is not None:
-        holding |= {
-            contract.name
-            for contract in contracts.boundaries.contracts
-            if contract.type == "forbidden"
-        }
-    for step in verify:
-        if step.kind in (Kind.RLS, Kind.BOUNDARY) and step.name in holding:
-            yield replace(step, id=f"{step.id}[{segment}/{last}]", segment=segment)
-
-
-def _lint_steps(mode: Mode, files: Iterable[SqlFile]) -> Iterable[Step]:
-    phase = Phase.VERIFY if rules_of(mode).throwaway else Phase.PRECHECK
-    for file in files:
-        yield step_of(file, "lint", phase, kind=Kind.LINT)
-
-
-def _tripwires(contracts: Contracts, segment: int) -> Iterable[Step]:
-    code = [name for name, each in contracts.code_contracts.items() if each.type == FORBIDDEN]
-    for name in (*(rule.id for rule in contracts.rules_in_force), *code):
-        yield tripwire_step(name, segment)
-
-
 def tripwire_step(name: str, segment: int) -> Step:
     """A defect planted, and seen."""
     return Step(
@@ -140,6 +66,26 @@ def tripwire_step(name: str, segment: int) -> Step:
         name=name,
         segment=segment,
     )
+
+
+def steps_between(
+    contracts: Contracts, verify: Sequence[Step], segment: int, last: int
+) -> Iterator[Step]:
+    """What is verified before a segment that is not the last is committed.
+
+    The schema is unfinished then, so that only what must hold at every moment is judged: that
+    nothing stands open.
+    """
+    holding = {rule.id for rule in contracts.rules if rule.family != BOUNDARY and not rule.proof}
+    if contracts.boundaries is not None:
+        holding |= {
+            contract.name
+            for contract in contracts.boundaries.contracts
+            if contract.type == FORBIDDEN
+        }
+    for step in verify:
+        if step.kind in (Kind.RLS, Kind.BOUNDARY) and step.name in holding:
+            yield replace(step, id=f"{step.id}[{segment}/{last}]", segment=segment)
 
 
 def digest_of(segments: Iterable[Segment], verify: Iterable[Step]) -> str:

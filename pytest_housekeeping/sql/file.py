@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_housekeeping.errors import SqlFileError
-from pytest_housekeeping.model import Kind, Phase, Step
+from pytest_housekeeping.model import Kind
 from pytest_housekeeping.sql.effects import effects_of
 from pytest_housekeeping.sql.foreign_marks import foreign_marks
 from pytest_housekeeping.sql.header import read_header
@@ -52,21 +52,6 @@ class SqlFile:
     @property
     def name(self) -> str:
         return self.path.rpartition("/")[2]
-
-
-def step_of(
-    file: SqlFile, name: str, phase: Phase, *, kind: Kind | None = None, segment: int = 0
-) -> Step:
-    """What is done with a file: a step of its own kind, unless another one is given."""
-    return Step(
-        id=f"{file.path}::{name}",
-        phase=phase,
-        kind=kind or file.kind,
-        path=file.path,
-        name=name,
-        sha256=file.sha256,
-        segment=segment,
-    )
 
 
 def read(root: Path, path: str, kind: Kind) -> SqlFile:

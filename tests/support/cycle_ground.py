@@ -14,7 +14,7 @@ from pytest_housekeeping.checks.rollbacks import (
 )
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.model import Kind, Level, Verdict
-from pytest_housekeeping.plan.rollback_files import Link
+from pytest_housekeeping.plan.rollback_files import RollbackLink
 from pytest_housekeeping.postgres import connection as database
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.transaction import Transaction, begin
@@ -52,10 +52,10 @@ def prove(place: StagingDatabase, batch: Batch) -> Mapping[str, Verdict]:
         texts[file.sha256] = text
         return file
 
-    def link(number: int, pair: tuple[str, str], *, pending: bool) -> Link:
+    def link(number: int, pair: tuple[str, str], *, pending: bool) -> RollbackLink:
         up, down = pair
         name = f"{number:04}_change.sql"
-        return Link(
+        return RollbackLink(
             migration=known(f"sql/migrations/{name}", Kind.MIGRATION, up),
             rollback=known(f"sql/rollback/{name}", Kind.ROLLBACK, down),
             pending=pending,

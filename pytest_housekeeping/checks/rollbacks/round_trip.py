@@ -27,7 +27,7 @@ from pytest_housekeeping.checks.rollbacks.round_trip_verdicts import (
 )
 from pytest_housekeeping.errors import SqlFailed
 from pytest_housekeeping.model import Finding, Verdict
-from pytest_housekeeping.plan.rollback_files import Link
+from pytest_housekeeping.plan.rollback_files import RollbackLink
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.transaction import Transaction, explain
 from pytest_housekeeping.postgres.view_dependents import standing_upon
@@ -58,7 +58,7 @@ class RoundTripInput:
     the schema before a migration at which the way down ends.
     """
 
-    links: Sequence[Link]
+    links: Sequence[RollbackLink]
     repeatables: Sequence[AppliedRepeatable]
     read_text: Callable[[SqlFile], str]
     schema_before_batch: Fingerprint | None
@@ -141,7 +141,7 @@ class RoundTrip:
             self._look_for_leftovers(applied_before)
         return True
 
-    def _look_for_leftovers(self, links: Sequence[Link]) -> None:
+    def _look_for_leftovers(self, links: Sequence[RollbackLink]) -> None:
         """At the end of the way down: nothing stands that did not before the oldest migration."""
         before = self.given.schema_before_migration
         expected = before.get(links[-1].migration.path) if links else None
@@ -168,7 +168,7 @@ class RoundTrip:
                 return False
         return True
 
-    def _undo(self, links: Sequence[Link]) -> bool:
+    def _undo(self, links: Sequence[RollbackLink]) -> bool:
         """Run rollback files, newest first, until one fails; what each destroys is noted."""
         before = self._contents()
         for link in links:
@@ -182,7 +182,7 @@ class RoundTrip:
             before = now
         return True
 
-    def _there_and_back(self, link: Link) -> bool:
+    def _there_and_back(self, link: RollbackLink) -> bool:
         """Apply, undo, apply: equal both times. False where the way up cannot go on from here."""
         findings = self.log.by_file[link.rollback.path]
         up, down = link.migration, link.rollback

@@ -10,7 +10,7 @@ from pytest_housekeeping.plan.rollback_files import (
     BATCH,
     DESTROYS,
     ROUND_TRIP,
-    Link,
+    RollbackLink,
     Rollbacks,
     rollback_of,
 )
@@ -36,10 +36,10 @@ class RoundTripLog:
     examined: int = 0
     batch: list[Finding] = field(default_factory=list)
     by_file: dict[str, list[Finding]] = field(default_factory=dict)
-    undone: list[Link] = field(default_factory=list)
+    undone: list[RollbackLink] = field(default_factory=list)
 
 
-def verdicts_of(log: RoundTripLog, links: Sequence[Link]) -> Mapping[str, Verdict]:
+def verdicts_of(log: RoundTripLog, links: Sequence[RollbackLink]) -> Mapping[str, Verdict]:
     """The verdict on each rollback file and on the batch, by the id of the step.
 
     A file that was never tried has failed with the one that failed before it.
@@ -86,7 +86,7 @@ def differences(expected: Fingerprint, found: Fingerprint, when: str) -> list[Fi
     ]
 
 
-def left_over(expected: Fingerprint, found: Fingerprint, lowest: Link) -> list[Finding]:
+def left_over(expected: Fingerprint, found: Fingerprint, lowest: RollbackLink) -> list[Finding]:
     """A finding for each object that stands after the oldest rollback file and did not before its
     migration.
 
@@ -119,7 +119,7 @@ def failure(path: str, detail: str, fix: str = "") -> Finding:
     return Finding(rule=_FAILS, level=Level.ERROR, object=path, detail=detail, fix=fix)
 
 
-def only_data(link: Link) -> Finding:
+def only_data(link: RollbackLink) -> Finding:
     """Fingerprints see no rows: a migration of nothing but data could come back wrong, unseen."""
     return Finding(
         rule=_UNSEEN,
@@ -135,7 +135,7 @@ def has_errors(findings: Sequence[Finding]) -> bool:
     return any(each.level is Level.ERROR for each in findings)
 
 
-def _batch_findings(log: RoundTripLog, links: Sequence[Link]) -> list[Finding]:
+def _batch_findings(log: RoundTripLog, links: Sequence[RollbackLink]) -> list[Finding]:
     """The batch as a whole is proved only where each of its links is."""
     if has_errors(log.batch):
         return log.batch

@@ -6,7 +6,7 @@ import os
 
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.evidence import open_repository
-from pytest_housekeeping.plan.rollback_plan import build_undo, files_by_step
+from pytest_housekeeping.plan.rollback_plan import build_rollback, files_by_step
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import locate
 from pytest_housekeeping.promotion.app_connections import AppConnections
@@ -58,7 +58,7 @@ def start_rollback(options: RunOptions) -> Run:
         work, texts = gather_work(config, repository, connection, reverted)
         contracts, verify = contracts_of(config, repository, reverted, options.tests, options.rules)
         past = applied_files(history.in_effect(rows))
-        plan = build_undo(config, work, past=past, contracts=contracts, verify=verify)
+        plan = build_rollback(config, work, past=past, contracts=contracts, verify=verify)
         proofs = proved_rollbacks(repository, config.root / config.audit, work.rollbacks)
         bench = None if options.look_only else open_bench(major_of(connection))
     context = RunContext(

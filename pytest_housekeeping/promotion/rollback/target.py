@@ -10,7 +10,7 @@ from pytest_housekeeping.checks.rollbacks import table_of
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Applied, Finding, Kind, Level, RunOutcome, Step, Verdict
 from pytest_housekeeping.plan.rollback_files import migration_of
-from pytest_housekeeping.plan.rollback_plan import Work
+from pytest_housekeeping.plan.rollback_plan import RollbackWork
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.history import Row
@@ -47,7 +47,7 @@ class RollbackTarget:
         context: RunContext,
         production: ProductionTarget,
         reverted: Reverted,
-        work: Work,
+        work: RollbackWork,
         proofs: Proofs,
     ) -> None:
         self.production = production

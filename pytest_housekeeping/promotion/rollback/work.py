@@ -15,7 +15,7 @@ from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.model import Kind, Step
 from pytest_housekeeping.plan.check_steps import check_steps
 from pytest_housekeeping.plan.rollback_files import misfits, rollback_of
-from pytest_housekeeping.plan.rollback_plan import Undoing, Work
+from pytest_housekeeping.plan.rollback_plan import RollbackWork, UndoneMigration
 from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.history import Row
@@ -36,7 +36,7 @@ _REPEATABLE = (Kind.VIEW, Kind.POLICY)
 
 def gather_work(
     config: Config, repository: Repository | None, connection: LentConnection, reverted: Reverted
-) -> tuple[Work, dict[str, str]]:
+) -> tuple[RollbackWork, dict[str, str]]:
     """What has to be dropped, undone and made again; and the texts that are on no disk, by digest.
 
     Raises MisuseError for a rollback file that undoes nothing, ProofFailed for a text that was
@@ -48,7 +48,7 @@ def gather_work(
     if wrong := [*errors, *refused, *misfits(migrations, rollbacks)]:
         raise MisuseError("\n".join(str(error) for error in wrong))
     undoing = tuple(
-        Undoing(
+        UndoneMigration(
             path=row.path, rollback=rollbacks.get(rollback_of(row.path)), place=reverted.place(row)
         )
         for row in reverted.rows
@@ -70,9 +70,9 @@ def gather_work(
     drops = [(path, take_down(now[path], kept=back.get(path, ""))) for path in reversed(paths)]
     texts = {digest(text.encode()): text for _, text in drops}
     texts |= {older[path].sha256: text for path, text in back.items()}
-    work = Work(
+    work = RollbackWork(
         drops=tuple(_made(path, text) for path, text in drops),
-        undoing=undoing,
+        undone=undoing,
         restored=tuple(
             sqlfile.from_text(path, Kind(older[path].kind), back[path], older[path].sha256)
             for path in paths

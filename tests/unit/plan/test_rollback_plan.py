@@ -9,7 +9,7 @@ import pytest
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import Contracts
 from pytest_housekeeping.model import Kind
-from pytest_housekeeping.plan.rollback_plan import Undoing, Work, build_undo
+from pytest_housekeeping.plan.rollback_plan import RollbackWork, UndoneMigration, build_rollback
 from pytest_housekeeping.sql.file import SqlFile
 
 NOTHING = Contracts(objects=None, rls=None, boundaries=None, rules=())
@@ -21,8 +21,8 @@ def file(name: str, kind: Kind = Kind.ROLLBACK, transaction: str = "batch") -> S
     )
 
 
-def undoing(name: str, run: str, segment: int, transaction: str = "batch") -> Undoing:
-    return Undoing(
+def undoing(name: str, run: str, segment: int, transaction: str = "batch") -> UndoneMigration:
+    return UndoneMigration(
         path=f"sql/migrations/{name}.sql",
         rollback=file(name, transaction=transaction),
         place=(run, segment),
@@ -53,14 +53,14 @@ GONE = file("gone")
             [undoing("b", "one", 2), undoing("a", "one", 1, "none")],
             ["gone b", "a", "view"],
         ),
-        ([Undoing(path="m", rollback=None, place=("one", 1))], ["gone view"]),
+        ([UndoneMigration(path="m", rollback=None, place=("one", 1))], ["gone view"]),
     ],
 )
 def test_a_rollback_has_the_segments_of_what_it_undoes(
-    undone: list[Undoing], segments: list[str]
+    undone: list[UndoneMigration], segments: list[str]
 ) -> None:
-    work = Work(drops=(GONE,), undoing=tuple(undone), restored=(VIEW,))
-    plan = build_undo(Config(root=Path.cwd()), work, past=(), contracts=NOTHING, verify=())
+    work = RollbackWork(drops=(GONE,), undone=tuple(undone), restored=(VIEW,))
+    plan = build_rollback(Config(root=Path.cwd()), work, past=(), contracts=NOTHING, verify=())
 
     assert [
         " ".join(each.path.removeprefix("sql/").removesuffix(".sql") for each in segment.files)

@@ -1,0 +1,122 @@
+"""The steps of a promotion, or of a look at what one has left, in the order in which they run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.declarations.boundaries import FORBIDDEN
+from pytest_housekeeping.declarations.contracts import Contracts
+from pytest_housekeeping.model import Kind, Mode, Phase, Step
+from pytest_housekeeping.plan.modes import rules_of
+from pytest_housekeeping.plan.rollback_files import Rollbacks
+from pytest_housekeeping.plan.segments import Segment
+from pytest_housekeeping.plan.steps import (
+    APPLY,
+    MUTANTS,
+    backup_steps,
+    file_step,
+    precheck_step,
+    promote_step,
+    steps_between,
+    tripwire_step,
+)
+from pytest_housekeeping.sql.file import SqlFile
+from pytest_housekeeping.sql.folder import sql_paths
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What the steps are laid out from.
+
+    ``verify`` are the steps of the checks, ``app_tests`` those of the applications' own tests.
+    ``records_only`` is a baseline: its files are recorded and not run. ``has_history`` says that
+    something was promoted before.
+    """
+
+    mode: Mode
+    config: Config
+    contracts: Contracts
+    segments: tuple[Segment, ...]
+    seeds: tuple[SqlFile, ...]
+    verify: tuple[Step, ...]
+    rollbacks: Rollbacks
+    app_tests: tuple[Step, ...]
+    has_mutants: bool
+    has_history: bool
+    records_only: bool
+
+    @property
+    def last(self) -> int:
+        """The number of the last segment, in which everything is verified."""
+        return self.segments[-1].number
+
+
+def lay_out(parts: Parts) -> Iterator[Step]:
+    """All steps of a promotion, or of a look at what one has left."""
+    rules = rules_of(parts.mode)
+    for name in prechecks(parts.mode, parts.config, parts.contracts):
+        if name != "history" or parts.has_history or not rules.watches:
+            yield precheck_step(name)
+    if rules.backs_up:
+        # What needs no uncommitted schema is done before anybody has to wait for a lock.
+        yield from _lint_steps(parts, Phase.PRECHECK)
+        if parts.records_only:
+            yield precheck_step("baseline")
+        yield from backup_steps()
+    for segment in parts.segments:
+        for file in segment.files:
+            yield file_step(file, APPLY, Phase.APPLY, segment=segment.number)
+        if segment.number == parts.last:
+            yield from _last_steps(parts)
+        else:
+            yield from steps_between(parts.contracts, parts.verify, segment.number, parts.last)
+        if not rules.watches:
+            yield promote_step(segment.number, parts.last)
+    # Behind the COMMIT, where an application can see it; no promote waits for these.
+    yield from (replace(step, segment=parts.last + 1) for step in parts.app_tests)
+
+
+def prechecks(mode: Mode, config: Config, contracts: Contracts) -> Iterator[str]:
+    """The prechecks of a mode. What there is nothing of has none: nothing passes vacuously."""
+    needless = {
+        "bootstrap": not sql_paths(config, "bootstrap"),
+        "roles": not contracts.roles,
+        "code": not contracts.code_contracts,
+    }
+    yield from (name for name in rules_of(mode).prechecks if not needless.get(name))
+
+
+def _last_steps(parts: Parts) -> Iterator[Step]:
+    """What is done with the whole schema before it is committed."""
+    last = parts.last
+    for file in parts.seeds:
+        yield file_step(file, APPLY, Phase.SEED, segment=last)
+    for step in parts.verify:
+        yield replace(step, segment=last)
+    if not rules_of(parts.mode).throwaway:
+        return
+    yield from parts.rollbacks.steps(last)
+    for step in _lint_steps(parts, Phase.VERIFY):
+        yield replace(step, segment=last)
+    for name in _tripwires(parts.contracts):
+        yield tripwire_step(name, last)
+    if parts.has_mutants:
+        yield tripwire_step(MUTANTS, last)
+
+
+def _lint_steps(parts: Parts, phase: Phase) -> Iterator[Step]:
+    if parts.config.lint:
+        files = [file for segment in parts.segments for file in segment.files]
+        for file in (*files, *parts.seeds, *parts.rollbacks.files):
+            yield file_step(file, "lint", phase, kind=Kind.LINT)
+
+
+def _tripwires(contracts: Contracts) -> Iterator[str]:
+    """The rules that must be seen firing: those in force, and the contracts on code."""
+    for rule in contracts.rules_in_force:
+        yield rule.id
+    for name, contract in contracts.code_contracts.items():
+        if contract.type == FORBIDDEN:
+            yield name
