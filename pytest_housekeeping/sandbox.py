@@ -135,7 +135,7 @@ def _bootstrap(connection: psycopg.Connection[Any], config: Config) -> None:
     """``sql/bootstrap/`` as the superuser: what an administrator has done in production."""
     import psycopg
 
-    from pytest_housekeeping.postgres.transaction import explain
+    from pytest_housekeeping.postgres.statement_errors import explain
 
     for path in sorted(config.folder("bootstrap").glob("*.sql")):
         name = path.relative_to(config.root).as_posix()

@@ -11,7 +11,7 @@ from psycopg import sql
 
 from pytest_housekeeping.errors import LeftBehind, SqlFailed
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.postgres.transaction import explain
+from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.parse import SyntaxRefused, parse, placeless
 

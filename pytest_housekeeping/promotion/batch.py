@@ -148,7 +148,7 @@ class Batch:
     def detach(self) -> None:
         """The transaction has ended, or nobody knows: nothing more is done in it."""
         if self.transaction is not None:
-            self.locks_held_s = max(self.locks_held_s, self.transaction.locks_held_s)
+            self.locks_held_s = max(self.locks_held_s, self.transaction.locks.held_s)
         self.transaction = None
 
     def committed(self) -> None:

@@ -17,7 +17,8 @@ import psycopg
 
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.model import Step
-from pytest_housekeeping.postgres.transaction import Transaction, explain
+from pytest_housekeeping.postgres.statement_errors import explain
+from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.batch import Batch
 from pytest_housekeeping.snapshot.difference import Difference, diff
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint

@@ -228,7 +228,7 @@ class Promotion:
     def _refuse_long_locks(self) -> None:
         """Raises ProofFailed when others have been waiting for longer than they may."""
         limit, transaction = self.run.context.config.max_locks_held, self.batch.transaction
-        held = transaction.locks_held_s if transaction else 0.0
+        held = transaction.locks.held_s if transaction else 0.0
         if limit and held > limit:
             self.roll_back()
             raise ProofFailed(

@@ -11,7 +11,8 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
-from pytest_housekeeping.postgres.transaction import begin, explain
+from pytest_housekeeping.postgres.statement_errors import explain
+from pytest_housekeeping.postgres.transaction import begin
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.throwaway import Throwaway

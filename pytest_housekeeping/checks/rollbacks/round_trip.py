@@ -29,7 +29,8 @@ from pytest_housekeeping.errors import SqlFailed
 from pytest_housekeeping.model import Finding, Verdict
 from pytest_housekeeping.plan.rollback_files import RollbackLink
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.postgres.transaction import Transaction, explain
+from pytest_housekeeping.postgres.statement_errors import explain
+from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.postgres.view_dependents import standing_upon
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.sql.file import SqlFile

@@ -146,12 +146,12 @@ def test_locks_on_what_stood_before(connection: LentConnection, settings: Config
     connection.execute("CREATE TABLE old (a int)")
     transaction = begin(connection, settings)
     assert apply(transaction, "CREATE TABLE young (a int)").locks == ()
-    assert transaction.locks_held_s == 0
+    assert transaction.locks.held_s == 0
     done = apply(transaction, "ALTER TABLE old ADD COLUMN b int")
     assert [(lock.relation, lock.mode) for lock in done.locks] == [
         ("public.old", "AccessExclusiveLock")
     ]
-    assert transaction.locks_held_s > 0
+    assert transaction.locks.held_s > 0
     assert apply(transaction, "ALTER TABLE old ADD COLUMN c int").locks == ()
 
 

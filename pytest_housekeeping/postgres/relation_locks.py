@@ -1,0 +1,92 @@
+"""Locks on relations that stood before the batch: for others, these are the ones to wait for."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from pytest_housekeeping.model import Lock
+from pytest_housekeeping.postgres.connection import Connection
+
+_WORD = re.compile(r"\w+")
+# The modes that conflict with ROW EXCLUSIVE, which every INSERT, UPDATE and DELETE takes:
+# https://www.postgresql.org/docs/16/explicit-locking.html#LOCKING-TABLES
+_STRONG = {
+    "ShareLock",
+    "ShareRowExclusiveLock",
+    "ExclusiveLock",
+    "AccessExclusiveLock",
+}
+_RELATIONS = r"""
+SELECT c.oid::int8, pg_catalog.format('%I.%I', n.nspname, c.relname)
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+AND n.nspname NOT LIKE 'pg\_temp\_%' AND n.nspname NOT LIKE 'pg\_toast\_temp\_%'
+AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+"""
+_HELD = """
+SELECT relation::int8, mode FROM pg_catalog.pg_locks
+WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'relation' AND granted
+AND database = (SELECT oid FROM pg_catalog.pg_database
+                WHERE datname = pg_catalog.current_database())
+"""
+
+
+@dataclass(kw_only=True)
+class RelationLocks:
+    """The locks that this transaction took on ``relations``, by OID, since it began."""
+
+    relations: dict[int, str]
+    _held: set[tuple[int, str]] = field(default_factory=set)
+    _strong_since: float | None = None
+
+    @cached_property
+    def _words(self) -> frozenset[str]:
+        """The words by which a text could name one of the relations."""
+        return frozenset(
+            word for name in self.relations.values() for word in _WORD.findall(name.lower())
+        )
+
+    @property
+    def held_s(self) -> float:
+        """For how many seconds a lock that writers wait for has been held."""
+        return 0.0 if self._strong_since is None else time.perf_counter() - self._strong_since
+
+    def may_be_named_in(self, text: str) -> bool:
+        """Whether a text could lock one of the relations by naming it.
+
+        Reading the lock table costs as much as all the locks that the batch holds: where a text
+        names no relation that stood before, and runs no code that may, it need not be read.
+        """
+        return not self._words.isdisjoint(_WORD.findall(text.lower()))
+
+    def take_new(self, connection: Connection) -> tuple[Lock, ...]:
+        """The locks that came since they were last read, by name."""
+        rows = connection.execute(_HELD).fetchall()
+        new = {(oid, mode) for oid, mode in rows if oid in self.relations} - self._held
+        self._held |= new
+        if self._strong_since is None and any(mode in _STRONG for _, mode in new):
+            self._strong_since = time.perf_counter()
+        return tuple(
+            Lock(relation=self.relations[oid], mode=mode)
+            for oid, mode in sorted(new, key=lambda lock: (self.relations[lock[0]], lock[1]))
+        )
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """What is taken meanwhile is given back by the caller, who rolls back."""
+        held, since = set(self._held), self._strong_since
+        try:
+            yield
+        finally:
+            self._held, self._strong_since = held, since
+
+
+def read_relations(connection: Connection) -> RelationLocks:
+    """The relations that stand when the transaction begins; no lock counts yet."""
+    return RelationLocks(relations=dict(connection.execute(_RELATIONS).fetchall()))

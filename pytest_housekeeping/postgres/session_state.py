@@ -1,0 +1,89 @@
+"""What a file can leave behind in the session that it runs in: read behind each, and put back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.postgres.connection import Connection
+
+STATE = """
+SELECT pg_catalog.pg_current_xact_id()::text, current_user::text, session_user::text,
+       pg_catalog.current_setting('search_path'),
+       CASE WHEN pg_catalog.pg_my_temp_schema() <> 0 THEN pg_catalog.to_json(ARRAY(
+           SELECT c.relname::text FROM pg_catalog.pg_class AS c
+           WHERE c.relnamespace = pg_catalog.pg_my_temp_schema() AND c.relkind <> 'i'
+           ORDER BY 1))::text END"""
+_SETTINGS = """
+       pg_catalog.to_json(ARRAY(
+           SELECT s.name || ' = ' || s.setting FROM pg_catalog.pg_settings AS s
+           WHERE s.source = 'session' ORDER BY 1))::text"""
+STATE_WITH_SETTINGS = f"{STATE}, {_SETTINGS}"
+# Prepared, the state costs a third: it is asked for behind each of thousands of files.
+PREPARE_STATE = f"DEALLOCATE ALL; PREPARE hk_state AS {STATE}"
+PREPARED_STATE = "EXECUTE hk_state"
+# RESET ALL leaves role and session_authorization alone: they are marked GUC_NO_RESET_ALL.
+PUT_BACK = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SessionState:
+    """The session at one moment. ``settings`` are those that were set in it, where they were asked
+    for; ``temporary`` are its temporary objects, None where it never had one."""
+
+    xid: str
+    user: str
+    session_user: str
+    search_path: str
+    temporary: tuple[str, ...] | None
+    settings: tuple[str, ...] = ()
+
+    @classmethod
+    def of_row(cls, row: Sequence[str | None]) -> SessionState:
+        """From the one row of ``STATE`` or ``STATE_WITH_SETTINGS``, as texts."""
+        xid, user, session_user, search_path, temporary, *settings = row
+        return cls(
+            xid=xid or "",
+            user=user or "",
+            session_user=session_user or "",
+            search_path=search_path or "",
+            temporary=tuple(json.loads(temporary)) if temporary else None,
+            settings=tuple(json.loads(settings[0] or "[]")) if settings else (),
+        )
+
+    def changes(self, user: str, search_path: str, settings: Sequence[str]) -> tuple[str, ...]:
+        """What is not as it was at BEGIN, in words; ``settings`` were set before."""
+        changed = []
+        if self.user != user:
+            changed.append(f"role {self.user}")
+        if self.session_user != user:
+            changed.append(f"session authorization {self.session_user}")
+        if self.search_path != search_path:
+            changed.append(f"search_path = {self.search_path or repr('')}")
+        changed += [f"temporary table {name}" for name in self.temporary or ()]
+        changed += [
+            setting
+            for setting in self.settings
+            if setting not in settings and not setting.startswith(("role =", "search_path ="))
+        ]
+        return tuple(changed)
+
+
+def read_settings(connection: Connection) -> tuple[str, ...]:
+    """The settings that were set in this session."""
+    row = connection.execute(f"SELECT {_SETTINGS}").fetchone()
+    return tuple(json.loads(row[0])) if row else ()
+
+
+def local_settings(config: Config) -> str:
+    """SET LOCAL of the limits; ``row_security = off`` makes a silent "0 rows" an error."""
+    limits = {
+        "row_security": "off",
+        "lock_timeout": config.lock_timeout,
+        "statement_timeout": config.statement_timeout,
+        "idle_in_transaction_session_timeout": config.idle_timeout,
+        "client_min_messages": "warning",
+    }
+    return "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in limits.items())

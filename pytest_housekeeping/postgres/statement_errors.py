@@ -1,0 +1,53 @@
+"""PostgreSQL's refusal of a statement, as a person wants to read it."""
+
+from __future__ import annotations
+
+import psycopg
+
+from pytest_housekeeping.errors import SqlFailed
+from pytest_housekeeping.sql.text import excerpt, place
+
+# The rewriter looks at row_security also when a function's body is only checked.
+_UNSEEN_WHY = (
+    "files run with row_security = off, so that a policy which hides rows from a change is an error"
+    " and no silent success; PostgreSQL says the same of a function's body that it only checks"
+)
+_UNSEEN_FIX = (
+    "where the policies are meant to count, or nothing but a function is made, begin the file"
+    " with: -- hk: row-security=on"
+)
+
+
+def explain(
+    path: str, text: str, error: psycopg.Error, shift: int = 0, *, statement: int | None = None
+) -> SqlFailed:
+    """The error with its place, the lines around it, detail, hint, context and SQLSTATE.
+
+    ``shift`` characters were sent before ``text``. Where PostgreSQL gives no place, it is the
+    offset of the ``statement`` that was refused.
+    """
+    diag = error.diag
+    message = diag.message_primary or str(error).strip() or type(error).__name__
+    where = path
+    lines = []
+    position = int(diag.statement_position or 0) - shift
+    if diag.statement_position is None and statement is not None:
+        position = statement + 1
+    if 0 < position <= len(text) + 1:
+        line, column = place(text, position - 1)
+        where = f"{path}:{line}:{column}"
+        lines.append(excerpt(text, line, column))
+    lines += [
+        f"  {label}: {value}"
+        for label, value in (
+            ("detail", diag.message_detail),
+            ("hint", diag.message_hint),
+            ("context", diag.context),
+        )
+        if value
+    ]
+    head = f"{where}: {message} (SQLSTATE {diag.sqlstate or 'none: the connection was lost'})"
+    found = "\n".join([head, *lines])
+    if diag.sqlstate == "42501" and "affected by row-level security" in message:
+        return SqlFailed(found, sqlstate="42501", why=_UNSEEN_WHY, fix=_UNSEEN_FIX)
+    return SqlFailed(found, sqlstate=diag.sqlstate or "")
