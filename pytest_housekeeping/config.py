@@ -31,6 +31,7 @@ class Config:
     require_staging_evidence: bool = True
     mutation_score: float = 0.0
     require_rollback: bool = False
+    require_rls_contract: bool = False
     incident_on_failure: bool = False
     session: Mapping[str, str] = field(default_factory=dict)
 

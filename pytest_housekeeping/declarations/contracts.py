@@ -113,6 +113,7 @@ def load_contracts(config: Config, further_rules: Iterable[Rule] = ()) -> Contra
     )
     if boundaries is not None:
         errors += _silent_pairs(boundaries, f"{config.checks}/boundaries.toml")
+        errors += _unread_keys(boundaries, f"{config.checks}/boundaries.toml")
     if errors:
         raise MisuseError("\n".join(str(error) for error in errors))
     return contracts
@@ -127,6 +128,23 @@ def _silent_pairs(boundaries: Boundaries, path: str) -> Iterator[MisuseError]:
             fix=f'add [[contract]] with source = "{source}", target = "{target}"'
             ' and type = "forbidden" or "allowed"',
         )
+
+
+def _unread_keys(boundaries: Boundaries, path: str) -> Iterator[MisuseError]:
+    """Code and tests of an application that no contract is judged by: they would look guarded."""
+    sources = {each.source for each in boundaries.contracts}
+    refusing = {each.source for each in boundaries.contracts if each.type == boundary.FORBIDDEN}
+    for app in boundaries.apps:
+        for key, given, known, wanted in (
+            ("code", app.code, sources, "a contract"),
+            ("tests", app.tests, refusing, "a forbidden contract"),
+        ):
+            if given and app.name not in known:
+                yield MisuseError(
+                    f"{path}: {key} of [apps.{app.name}] is read by no contract",
+                    why="it would look as if it were held to something, and nothing looks at it",
+                    fix=f'add {wanted}, [[contract]] with source = "{app.name}", or take {key} out',
+                )
 
 
 def _unread(config: Config) -> Iterator[MisuseError]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.declarations.code_baseline import Baseline, write_baseline
 from pytest_housekeeping.declarations.contracts import BASELINE
 from pytest_housekeeping.errors import RuleBroken
-from pytest_housekeeping.model import Kind, Step, Verdict
+from pytest_housekeeping.model import Finding, Kind, Level, Step, Verdict
 from pytest_housekeeping.plan.check_steps import SCOPE, exemption_name, needs_canaries
 from pytest_housekeeping.plan.steps import MUTANTS
 from pytest_housekeeping.postgres.connection import Connection
@@ -65,6 +65,16 @@ class Checks:
             root = self._context.config.root
             self._code = read_code(root, boundaries) if boundaries else {}
         return self._code
+
+    def unjudged(self, connection: Connection) -> tuple[Finding, ...]:
+        """What is protected or granted and judged by no contract; an error where that is asked."""
+        from pytest_housekeeping.checks.unjudged import find_unjudged
+
+        config = self._context.config
+        level = Level.ERROR if config.require_rls_contract else Level.WARNING
+        return find_unjudged(
+            connection, self._contracts.rls, level=level, ours=config.history_schema
+        )
 
     def schema_changed(self) -> None:
         """A segment was committed: what was read of the schema before holds no longer."""

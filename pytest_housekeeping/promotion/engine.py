@@ -13,6 +13,7 @@ from pytest_housekeeping.checks.style import style_verdict
 from pytest_housekeeping.errors import ProofFailed, SqlFailed
 from pytest_housekeeping.model import (
     Kind,
+    Level,
     Outcome,
     Phase,
     RunOutcome,
@@ -210,6 +211,11 @@ class Promotion:
                 fix="run the whole plan; nothing of it may be deselected, skipped or xfailed",
             )
         self._refuse_long_locks()
+        self.batch.seal(step.segment)
+        unjudged = self.run.checks.unjudged(self.batch.opened().connection)
+        if any(each.level is Level.ERROR for each in unjudged):
+            self.roll_back()
+            return _judged(step, Verdict(examined=1, findings=unjudged), "not committed")
         files = sum(1 for file, _ in self.batch.applied if file.kind is not Kind.SEED)
         committed = f"committed {files} files" if files else "nothing pending; nothing to commit"
         try:
@@ -223,6 +229,7 @@ class Promotion:
             outcome=Outcome.PASSED,
             examined=sum(1 for s in self.run.context.plan.steps if s.segment <= step.segment),
             message="; ".join((committed, *put_back)),
+            findings=unjudged if self.run.context.is_last(step.segment) else (),
         )
 
     def _refuse_long_locks(self) -> None:

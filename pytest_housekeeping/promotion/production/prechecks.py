@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.evidence import FETCH
@@ -43,7 +44,7 @@ def production_prechecks(
         "capacity": lambda: prechecks.capacity(context.plan, target.connection.get()),
         "roles": lambda: check_roles(context, target, throwaway),
         "privileges": lambda: check_privileges(context, target),
-        "drift": lambda: _drift(context, target),
+        "drift": lambda: _watched(context, checks, target, _drift(context, target)),
         "baseline": lambda: baseline.verify(context, target, throwaway),
     }
 
@@ -167,6 +168,17 @@ def _drift(context: RunContext, target: ProductionTarget) -> Judgement:
     )
     verdict = Verdict(examined=max(1, len(differences)), unit="fingerprint", findings=findings)
     return verdict, f"{len(differences)} objects differ"
+
+
+def _watched(
+    context: RunContext, checks: Checks, target: ProductionTarget, drift: Judgement
+) -> Judgement:
+    """In a watch, which has no promote, what no contract judges is told with the drift."""
+    if not context.rules.watches:
+        return drift
+    verdict, said = drift
+    unjudged = checks.unjudged(target.connection.get())
+    return replace(verdict, findings=(*verdict.findings, *unjudged)), said
 
 
 def _without_unfinished(
