@@ -22,6 +22,7 @@ _BARE = {"column", "member", "migrator", "name", "owner", "role", "schema", "use
 _QUOTING = {"as_string", "in_quotes", "quoted"}
 # Local names that hold what was quoted elsewhere: the last part of a name, an object by kind.
 _QUOTED_BEFORE = {
+    ("checks/mutation/mutants.py", "schema"),
     ("checks/rls/proofs/isolation_attempts.py", "name"),
     ("sql/repeatable.py", "name"),
 }
