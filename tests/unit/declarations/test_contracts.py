@@ -12,7 +12,7 @@ from pytest_housekeeping.errors import MisuseError
 
 APP = '[apps.shop]\nroles = ["shop_app"]\nschemas = ["shop"]\n'
 ZONE = '[zones.vault]\nschemas = ["vault"]\n'
-CONTRACT = '[[contract]]\nsource = "shop"\ntarget = "vault"\ntype = "{}"\n'
+CONTRACT = '[[contract]]\nname = "one"\nsource = "shop"\ntarget = "vault"\ntype = "{}"\n'
 
 
 def loaded(root: Path, text: str) -> str:
