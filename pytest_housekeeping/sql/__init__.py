@@ -1,0 +1,1 @@
+"""What is known of SQL as a language, whatever the database."""
