@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
+
+from pytest_housekeeping.sql import parser
 
 Node = Mapping[str, Any]
 
@@ -74,13 +75,11 @@ class Facts:
 
 def parse(text: str) -> list[Statement]:
     """The statements of a text, in order. Raises SyntaxRefused."""
-    parser = _parser()
     try:
-        printed = parser.parse_sql_json(text)
-        tree = json.loads(printed).get("stmts", [])
+        printed = parser.parse_json(text)
+        tree = parser.read_json(printed)
     except parser.ParseError as error:
-        message, offset = (*error.args, 0)[:2]
-        raise SyntaxRefused(str(message), offset if isinstance(offset, int) else 0) from None
+        raise SyntaxRefused(error.message, error.location or 0) from None
     raw = text.encode()
     sets = "set_config" in printed
     found = []
@@ -126,30 +125,23 @@ def without_concurrently(text: str) -> str:
 
     The index is the same; what only maintains (VACUUM, REINDEX) becomes nothing.
     """
-    from pglast import parse_sql
-
-    (statement,) = parse_sql(text)
-    node: Any = statement.stmt
-    if type(node).__name__ in ("VacuumStmt", "ReindexStmt"):
+    (statement,) = parser.parse(text)
+    node = statement.stmt
+    if node.tag in ("VacuumStmt", "ReindexStmt"):
         return ""
     if getattr(node, "concurrent", False):
-        node.concurrent = False
+        node = parser.changed(node, concurrent=False)
     return printed(node)
 
 
-def printed(node: Any) -> str:
-    """A tree of pglast's as SQL."""
-    from pglast.stream import RawStream
-
-    text: str = RawStream()(node)
-    return text
+def printed(node: parser.Node) -> str:
+    """A node of a parse tree as SQL."""
+    return parser.deparse(node)
 
 
 def quoted(name: str) -> str:
     """A name as one would type it: in quotes where it needs them."""
-    from pglast.stream import maybe_double_quote_name
-
-    return str(maybe_double_quote_name(name))
+    return parser.quote_identifier(name)
 
 
 def placeless(node: Any) -> Any:
@@ -162,13 +154,6 @@ def placeless(node: Any) -> Any:
 def constants(statements: list[Statement]) -> str:
     """The statements as JSON text, in which string constants and bodies can be looked for."""
     return json.dumps([statement.body for statement in statements], ensure_ascii=False)
-
-
-@cache
-def _parser() -> Any:
-    from pglast import parser
-
-    return parser
 
 
 def _examine(statement: Statement, facts: Facts) -> None:
