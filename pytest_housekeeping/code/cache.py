@@ -17,7 +17,7 @@ import platformdirs
 
 KEPT_ENTRIES = 20_000
 KEPT_FILES = 20
-_PARSERS = ("pglast", "tree-sitter", "tree-sitter-javascript", "tree-sitter-typescript")
+_PARSERS = ("postgast", "tree-sitter", "tree-sitter-javascript", "tree-sitter-typescript")
 
 
 def default_folder() -> Path:

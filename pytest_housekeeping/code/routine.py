@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from pytest_housekeeping.code.facts import Kind
+from pytest_housekeeping.sql.parser import ParseError, parse_plpgsql
 from pytest_housekeeping.statements import SyntaxRefused, parse
 
 Names = list[tuple[tuple[str, ...], Kind]]
@@ -38,13 +38,11 @@ def read_body(source: str, language: str) -> tuple[Names, bool]:
 
 def _parse_plpgsql(source: str) -> Any:
     """Which RETURN is right depends on what the function returns: the first that fits."""
-    from pglast import parser
-
     for returns in _RETURNS:
         text = f"CREATE FUNCTION f() RETURNS {returns} LANGUAGE plpgsql AS {_TAG}{source}{_TAG}"
         try:
-            return json.loads(parser.parse_plpgsql_json(text))
-        except (parser.ParseError, ValueError):
+            return parse_plpgsql(text)
+        except (ParseError, ValueError):
             continue
     return None
 
