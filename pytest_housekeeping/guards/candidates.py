@@ -8,8 +8,8 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_housekeeping.guards.patterns import matching
-from pytest_housekeeping.guards.purity import below
 from pytest_housekeeping.guards.shapes import Field
+from pytest_housekeeping.sql.parser import ParseError, is_a, parse, walk
 
 _MOST = 24
 _FRESH = 8
@@ -197,20 +197,17 @@ def _fitting(field: Field, hints: Sequence[str]) -> list[str]:
 
 def _hints(text: str) -> Iterator[str]:
     """Literals of an expression, texts of their length, texts that match its patterns."""
-    from pglast import ast, parse_sql
-    from pglast.parser import ParseError
-
     try:
-        tree = parse_sql(f"SELECT WHERE {text}")
+        tree = parse(f"SELECT WHERE {text}")
     except ParseError:
         return
-    for item in below(tree[0].stmt):
-        operator = item.name[-1].sval if isinstance(item, ast.A_Expr) and item.name else ""
+    for item in walk(tree[0].stmt):
+        operator = item.name[-1].sval if item.tag == "A_Expr" and item.name else ""
         if operator in (*_REGEX, *_LIKE):
             literal = _literal(item.rexpr)
             if literal is not None:
                 yield from matching(literal) if operator in _REGEX else _like(literal)
-        elif isinstance(item, ast.A_Const) and item.val is not None:
+        elif item.tag == "A_Const" and item.val is not None:
             value = getattr(item.val, "sval", None)
             number = getattr(item.val, "ival", None)
             if value is None and number is None:
@@ -221,9 +218,7 @@ def _hints(text: str) -> Iterator[str]:
 
 
 def _literal(node: object) -> str | None:
-    from pglast import ast
-
-    while isinstance(node, ast.TypeCast):
+    while is_a(node, "TypeCast"):
         node = node.arg
     value = getattr(getattr(node, "val", None), "sval", None)
     return value if isinstance(value, str) else None

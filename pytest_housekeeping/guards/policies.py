@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from pytest_housekeeping.guards.subjects import Subject
+from pytest_housekeeping.sql.parser import (
+    Node,
+    ParseError,
+    Unprintable,
+    children,
+    is_a,
+    parse,
+    walk,
+)
 from pytest_housekeeping.statements import printed
-
-if TYPE_CHECKING:
-    from pglast import ast
 
 _Relation: TypeAlias = tuple[str, str]
 _Names: TypeAlias = Mapping[str, _Relation]
@@ -52,21 +58,18 @@ def read_policies(subject: Subject) -> Reading:
 
 @lru_cache(maxsize=10_000)
 def _read(schema: str, name: str, expressions: tuple[str, ...]) -> Reading:
-    from pglast import parse_sql
-    from pglast.parser import ParseError
-
     comparisons: dict[Comparison, None] = {}
     columns: dict[str, None] = {}
     links: dict[Link, None] = {}
     unread = []
     for expression in expressions:
         try:
-            statement = parse_sql(f"SELECT WHERE {expression}")[0].stmt
-        except ParseError:
+            statement = parse(f"SELECT WHERE {expression}")[0].stmt
+            read = tuple(_walk(statement.whereClause, {name: (schema, name)}))
+        except (ParseError, Unprintable):
             unread.append(expression)
             continue
-        condition = getattr(statement, "whereClause", None)
-        for found in _walk(condition, {name: (schema, name)}):
+        for found in read:
             if isinstance(found, Comparison):
                 comparisons[found] = None
             elif isinstance(found, Link):
@@ -84,27 +87,19 @@ def _read(schema: str, name: str, expressions: tuple[str, ...]) -> Reading:
 def _walk(node: Any, names: _Names) -> Iterator[Comparison | Link | tuple[_Relation, str]]:
     """Comparisons and columns below a node. A bare column belongs to the policy's own table,
     one in a sub-select carries its alias: so pg_get_expr prints them."""
-    from pglast import ast
-
-    if isinstance(node, tuple):
-        for item in node:
-            yield from _walk(item, names)
-        return
-    if not isinstance(node, ast.Node):
-        return
-    if isinstance(node, ast.SelectStmt):
+    if is_a(node, "SelectStmt"):
         names = {**names, **dict(_aliases(node.fromClause))}
-    if isinstance(node, ast.ColumnRef):
+    if is_a(node, "ColumnRef"):
         resolved = _resolve(node, names)
         if resolved:
             yield resolved
         return
     yield from _comparisons(node, names)
-    for slot in node:
-        yield from _walk(getattr(node, slot), names)
+    for child in children(node):
+        yield from _walk(child, names)
 
 
-def _comparisons(node: ast.Node, names: _Names) -> Iterator[Comparison | Link]:
+def _comparisons(node: Node, names: _Names) -> Iterator[Comparison | Link]:
     for column, other in _sides(node):
         resolved = _resolve(column, names)
         if resolved and not _has_column(other) and _is_dynamic(other):
@@ -115,18 +110,16 @@ def _comparisons(node: ast.Node, names: _Names) -> Iterator[Comparison | Link]:
         yield link
 
 
-def _link(node: ast.Node, names: _Names) -> Link | None:
+def _link(node: Node, names: _Names) -> Link | None:
     """``a.x = b.y``, or ``x IN (SELECT b.y FROM ...)``."""
-    from pglast import ast
-    from pglast.enums import A_Expr_Kind, SubLinkType
 
     sides: tuple[Any, Any] = (None, None)
-    if isinstance(node, ast.A_Expr) and node.kind == A_Expr_Kind.AEXPR_OP:
+    if is_a(node, "A_Expr") and node.kind == "AEXPR_OP":
         if node.name and node.name[-1].sval == "=":
             sides = (node.lexpr, node.rexpr)
-    elif isinstance(node, ast.SubLink) and node.subLinkType == SubLinkType.ANY_SUBLINK:
+    elif is_a(node, "SubLink") and node.subLinkType == "ANY_SUBLINK":
         select = node.subselect
-        if isinstance(select, ast.SelectStmt) and select.targetList:
+        if is_a(select, "SelectStmt") and select.targetList:
             sides = (node.testexpr, select.targetList[0].val)
             names = {**names, **dict(_aliases(select.fromClause))}
     one, other = (_column(side) for side in sides)
@@ -138,14 +131,11 @@ def _link(node: ast.Node, names: _Names) -> Link | None:
     return Link(one=ends[0], other=ends[1])
 
 
-def _sides(node: ast.Node) -> Iterator[tuple[ast.ColumnRef, Any]]:
-    from pglast import ast
-    from pglast.enums import A_Expr_Kind, SubLinkType
-
-    if isinstance(node, ast.A_Expr) and node.kind in (
-        A_Expr_Kind.AEXPR_OP,
-        A_Expr_Kind.AEXPR_OP_ANY,
-        A_Expr_Kind.AEXPR_NOT_DISTINCT,
+def _sides(node: Node) -> Iterator[tuple[Node, Any]]:
+    if is_a(node, "A_Expr") and node.kind in (
+        "AEXPR_OP",
+        "AEXPR_OP_ANY",
+        "AEXPR_NOT_DISTINCT",
     ):
         if not node.name or node.name[-1].sval != "=":
             return
@@ -154,33 +144,29 @@ def _sides(node: ast.Node) -> Iterator[tuple[ast.ColumnRef, Any]]:
             yield left, node.rexpr
         if right is not None:
             yield right, node.lexpr
-    elif isinstance(node, ast.SubLink) and node.subLinkType == SubLinkType.ANY_SUBLINK:
+    elif is_a(node, "SubLink") and node.subLinkType == "ANY_SUBLINK":
         column = _column(node.testexpr)
         if column is not None:
             yield column, node.subselect
 
 
-def _column(node: Any) -> ast.ColumnRef | None:
-    from pglast import ast
-
-    while isinstance(node, ast.TypeCast):
+def _column(node: Any) -> Node | None:
+    while is_a(node, "TypeCast"):
         node = node.arg
-    return node if isinstance(node, ast.ColumnRef) else None
+    return node if is_a(node, "ColumnRef") else None
 
 
 def _aliases(items: Any) -> Iterator[tuple[str, _Relation]]:
-    from pglast import ast
-
     for item in items or ():
-        if isinstance(item, ast.RangeVar):
+        if is_a(item, "RangeVar"):
             name = str(item.relname)
             alias = str(item.alias.aliasname) if item.alias else name
             yield alias, (item.schemaname or "", name)
-        elif isinstance(item, ast.JoinExpr):
+        elif is_a(item, "JoinExpr"):
             yield from _aliases((item.larg, item.rarg))
 
 
-def _resolve(column: ast.ColumnRef, names: _Names) -> tuple[_Relation, str] | None:
+def _resolve(column: Node, names: _Names) -> tuple[_Relation, str] | None:
     parts = [getattr(field, "sval", None) for field in column.fields or ()]
     if not parts or None in parts:
         return None
@@ -191,35 +177,15 @@ def _resolve(column: ast.ColumnRef, names: _Names) -> tuple[_Relation, str] | No
 
 
 def _has_column(node: Any) -> bool:
-    from pglast import ast
-
-    return any(isinstance(item, ast.ColumnRef) for item in _below(node))
+    return any(is_a(item, "ColumnRef") for item in walk(node))
 
 
 def _is_dynamic(node: Any) -> bool:
-    from pglast import ast
-
-    return any(isinstance(item, ast.FuncCall | ast.SQLValueFunction) for item in _below(node))
+    return any(is_a(item, "FuncCall", "SQLValueFunction") for item in walk(node))
 
 
-def _below(node: Any) -> Iterator[Any]:
-    from pglast import ast
-
-    if isinstance(node, tuple):
-        for item in node:
-            yield from _below(item)
-    elif isinstance(node, ast.Node):
-        yield node
-        for slot in node:
-            yield from _below(getattr(node, slot))
-
-
-def _print(node: ast.Node) -> str:
-    from pglast import ast
-
+def _print(node: Node) -> str:
     text = printed(node)
     return (
-        f"(SELECT pg_catalog.array_agg(q) FROM ({text}) AS q)"
-        if isinstance(node, ast.SelectStmt)
-        else text
+        f"(SELECT pg_catalog.array_agg(q) FROM ({text}) AS q)" if is_a(node, "SelectStmt") else text
     )

@@ -10,15 +10,21 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from psycopg import sql
 
 from pytest_housekeeping.database import Connection
 from pytest_housekeeping.guards.evaluation import run_readonly
-
-if TYPE_CHECKING:
-    from pglast import ast
+from pytest_housekeeping.sql.parser import (
+    Node,
+    ParseError,
+    children,
+    is_a,
+    parse,
+    parse_plpgsql,
+    walk,
+)
 
 _SETTING = re.compile(r"[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*)+")
 
@@ -71,42 +77,36 @@ class Purity:
 
     def pure(self, node: Any) -> bool:
         """No table is read, and every function is one that can be answered for."""
-        from pglast import ast
-        from pglast.enums import SQLValueFunctionOp
 
         whoami = (
-            SQLValueFunctionOp.SVFOP_CURRENT_ROLE,
-            SQLValueFunctionOp.SVFOP_CURRENT_USER,
-            SQLValueFunctionOp.SVFOP_USER,
+            "SVFOP_CURRENT_ROLE",
+            "SVFOP_CURRENT_USER",
+            "SVFOP_USER",
         )
-        for item in below(node):
-            if isinstance(item, ast.RangeVar):
+        for item in walk(node):
+            if is_a(item, "RangeVar"):
                 return False
-            if isinstance(item, ast.SQLValueFunction) and item.op not in whoami:
+            if is_a(item, "SQLValueFunction") and item.op not in whoami:
                 return False
-            if isinstance(item, ast.FuncCall) and not self._pure_call(item):
+            if is_a(item, "FuncCall") and not self._pure_call(item):
                 return False
         return True
 
     def gives_rows(self, node: Any) -> bool:
         """A set-returning function stands in it, outside of any sub-select."""
-        from pglast import ast
-
-        if isinstance(node, ast.SubLink):
+        if is_a(node, "SubLink"):
             return False
-        if isinstance(node, ast.FuncCall) and names_of(node.funcname)[-1] in self.sets:
+        if is_a(node, "FuncCall") and names_of(node.funcname)[-1] in self.sets:
             return True
         return any(self.gives_rows(child) for child in children(node))
 
-    def _pure_call(self, call: ast.FuncCall) -> bool:
-        from pglast import ast
-
+    def _pure_call(self, call: Node) -> bool:
         *schema, name = names_of(call.funcname)
         if call.over is not None or call.agg_star:
             return False
         if name == "current_setting" and schema in ([], [_CATALOG]):
             first = call.args[0] if call.args else None
-            while isinstance(first, ast.TypeCast):
+            while is_a(first, "TypeCast"):
                 first = first.arg
             text = getattr(getattr(first, "val", None), "sval", None)
             if not isinstance(text, str) or not _SETTING.fullmatch(text):
@@ -128,15 +128,12 @@ class Purity:
         return self._known[key]
 
     def _pure_routine(self, routine: Routine) -> bool:
-        from pglast import parse_sql
-        from pglast.parser import ParseError
-
         try:
             if routine.language == "plpgsql":
                 return all(self.pure(node) for node in _plpgsql(routine))
             if routine.language != "sql":
                 return False
-            statements = parse_sql(routine.source or routine.definition)
+            statements = parse(routine.source or routine.definition)
             return all(self.pure(_body(each.stmt)) for each in statements)
         except (ParseError, _Unread):
             return False
@@ -159,43 +156,16 @@ def names_of(parts: Any) -> tuple[str, ...]:
     return tuple(str(part.sval) for part in parts or ())
 
 
-def children(node: Any) -> Iterator[Any]:
-    from pglast import ast
-
-    if isinstance(node, tuple):
-        yield from node
-    elif isinstance(node, ast.Node):
-        for slot in node:
-            child = getattr(node, slot)
-            if isinstance(child, tuple | ast.Node):
-                yield child
-
-
-def below(node: Any) -> Iterator[Any]:
-    """The node and every node below it."""
-    from pglast import ast
-
-    if isinstance(node, ast.Node):
-        yield node
-    for child in children(node):
-        yield from below(child)
-
-
 def _body(statement: Any) -> Any:
     """What a SQL function runs: its one SELECT, or the RETURN that its definition shows."""
-    from pglast import ast
-
-    if isinstance(statement, ast.SelectStmt | ast.ReturnStmt):
+    if is_a(statement, "SelectStmt", "ReturnStmt"):
         return statement
-    if isinstance(statement, ast.CreateFunctionStmt) and statement.sql_body is not None:
+    if is_a(statement, "CreateFunctionStmt") and statement.sql_body is not None:
         return statement.sql_body
     raise _Unread
 
 
 def _plpgsql(routine: Routine) -> Iterator[Any]:
-    from pglast import parse_plpgsql
-    from pglast.parser import ParseError
-
     tree = parse_plpgsql(routine.definition)
     text = json.dumps(tree)
     if "PLpgSQL_stmt_dyn" in text:
@@ -212,10 +182,8 @@ def _plpgsql(routine: Routine) -> Iterator[Any]:
 
 
 def _from_text(text: str) -> list[Any]:
-    from pglast import ast, parse_sql
-
-    statements = [each.stmt for each in parse_sql(text)]
-    if not statements or not all(isinstance(each, ast.SelectStmt) for each in statements):
+    statements = [each.stmt for each in parse(text)]
+    if not statements or not all(is_a(each, "SelectStmt") for each in statements):
         raise _Unread
     return statements
 

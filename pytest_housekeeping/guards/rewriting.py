@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -10,7 +11,18 @@ from typing import Any
 from psycopg import sql
 
 from pytest_housekeeping.guards.alternatives import alternatives
-from pytest_housekeeping.guards.purity import Purity, below, children, names_of
+from pytest_housekeeping.guards.purity import Purity, names_of
+from pytest_housekeeping.sql.parser import (
+    Node,
+    ParseError,
+    Unprintable,
+    changed,
+    children,
+    is_a,
+    mapped,
+    parse,
+    walk,
+)
 from pytest_housekeeping.statements import printed
 
 _MOST_ELEMENTS = 100
@@ -42,7 +54,8 @@ def parts_of(expression: str, purity: Purity) -> tuple[Part, ...]:
     """The largest parts that depend on the context alone. Raises Unreadable."""
     if expression not in purity.parts:
         found: dict[Part, None] = {}
-        _Rewriter(purity, found, None).rewrite(_parse(expression))
+        with _all_printable():
+            _Rewriter(purity, found, None).rewrite(_parse(expression))
         purity.parts[expression] = tuple(found)
     return purity.parts[expression]
 
@@ -52,9 +65,18 @@ def arms_of(expression: str, purity: Purity, values: Mapping[Part, Value]) -> tu
     used = {part: values[part] for part in parts_of(expression, purity) if part in values}
     key = (expression, tuple(used.items()))
     if key not in purity.arms:
-        node = _Rewriter(purity, {}, used).rewrite(_parse(expression))
-        purity.arms[key] = tuple(printed(arm) for arm in alternatives(node))
+        with _all_printable():
+            node = _Rewriter(purity, {}, used).rewrite(_parse(expression))
+            purity.arms[key] = tuple(printed(arm) for arm in alternatives(node))
     return purity.arms[key]
+
+
+@contextmanager
+def _all_printable() -> Iterator[None]:
+    try:
+        yield
+    except Unprintable as error:
+        raise Unreadable(str(error)) from None
 
 
 def _parse(expression: str) -> Any:
@@ -67,19 +89,15 @@ def _parse(expression: str) -> Any:
 @lru_cache(maxsize=4096)
 def _unreadable(expression: str) -> str:
     """Why an expression cannot be relied on: what is printed must read as what was parsed."""
-    from pglast.parser import ParseError
-
     try:
-        node = _condition(expression)
-        return "" if _condition(printed(node)) == node else expression
-    except (ParseError, NotImplementedError) as error:
+        printed(_condition(expression))
+    except (ParseError, Unprintable) as error:
         return str(error)
+    return ""
 
 
 def _condition(text: str) -> Any:
-    from pglast import parse_sql
-
-    statement: Any = parse_sql(f"SELECT WHERE {text}")[0].stmt
+    statement: Any = parse(f"SELECT WHERE {text}")[0].stmt
     return statement.whereClause
 
 
@@ -94,26 +112,24 @@ class _Rewriter:
         self.values = values
 
     def rewrite(self, node: Any) -> Any:
-        from pglast import ast
-
         if isinstance(node, tuple):
             return tuple(self.rewrite(item) for item in node)
-        if not isinstance(node, ast.Node):
+        if not isinstance(node, Node):
             return node
-        if isinstance(node, ast.RangeFunction):
-            for call in [each for each in below(node.functions) if isinstance(each, ast.FuncCall)]:
-                call.args = self.rewrite(call.args)
-            return node
+        if is_a(node, "RangeFunction"):
+            return changed(node, functions=mapped(node.functions, self._arguments))
         replaced = self._membership(node)
         if replaced is None:
             replaced = self._value(node)
         if replaced is not None:
             return replaced
-        for slot in node:
-            child = getattr(node, slot)
-            if isinstance(child, tuple | ast.Node):
-                setattr(node, slot, self.rewrite(child))
-        return node
+        return mapped(node, self.rewrite)
+
+    def _arguments(self, node: Node) -> Node:
+        """A function in FROM stays, and what it is called with may be put in."""
+        if is_a(node, "FuncCall"):
+            return changed(node, args=self.rewrite(node.args))
+        return mapped(node, self._arguments)
 
     def _value(self, node: Any) -> Any:
         if not _is_expression(node) or self.purity.gives_rows(node) or not self._closed(node):
@@ -130,32 +146,28 @@ class _Rewriter:
 
     def _membership(self, node: Any) -> Any:
         """``x = ANY (array)``: PostgreSQL does not fold it, its comparisons one by one it does."""
-        from pglast import ast
-        from pglast.enums import A_Expr_Kind, SubLinkType
 
-        if isinstance(node, ast.A_Expr) and node.kind in (
-            A_Expr_Kind.AEXPR_OP_ANY,
-            A_Expr_Kind.AEXPR_OP_ALL,
+        if is_a(node, "A_Expr") and node.kind in (
+            "AEXPR_OP_ANY",
+            "AEXPR_OP_ALL",
         ):
             operator, tested, source = node.name, node.lexpr, node.rexpr
-            every = node.kind == A_Expr_Kind.AEXPR_OP_ALL
-        elif isinstance(node, ast.SubLink) and node.subLinkType in (
-            SubLinkType.ANY_SUBLINK,
-            SubLinkType.ALL_SUBLINK,
+            every = node.kind == "AEXPR_OP_ALL"
+        elif is_a(node, "SubLink") and node.subLinkType in (
+            "ANY_SUBLINK",
+            "ALL_SUBLINK",
         ):
-            operator = node.operName or (ast.String(sval="="),)
+            operator = node.operName or (Node("String", sval="="),)
             tested, source = node.testexpr, node.subselect
-            every = node.subLinkType == SubLinkType.ALL_SUBLINK
+            every = node.subLinkType == "ALL_SUBLINK"
         else:
             return None
-        if isinstance(tested, ast.RowExpr):
+        if is_a(tested, "RowExpr"):
             return None
         if not self._closed(source):
             return self._nothing_in(tested, source) if not every else None
         text = printed(source)
-        part = Part(
-            text=f"ARRAY({text})" if isinstance(source, ast.SelectStmt) else text, many=True
-        )
+        part = Part(text=f"ARRAY({text})" if is_a(source, "SelectStmt") else text, many=True)
         self.found[part] = None
         if self.values is None:
             self.rewrite(tested)
@@ -167,9 +179,7 @@ class _Rewriter:
 
     def _nothing_in(self, tested: Any, source: Any) -> Any:
         """``NULL = ANY (column)``: NULL, or false where the array is empty."""
-        from pglast import ast
-
-        if isinstance(source, ast.SelectStmt) or not self._closed(tested):
+        if is_a(source, "SelectStmt") or not self._closed(tested):
             return None
         part = Part(text=printed(tested))
         value = (self.values or {}).get(part)
@@ -181,16 +191,14 @@ class _Rewriter:
 
 
 def _compare(operator: Any, tested: Any, value: Value, *, every: bool) -> Any:
-    from pglast import ast
-    from pglast.enums import A_Expr_Kind, BoolExprType
-
     if value.elements is None:
         return _literal("boolean", None)
     if not value.elements:
         return _literal("boolean", "true" if every else "false")
     compared = tuple(
-        ast.A_Expr(
-            kind=A_Expr_Kind.AEXPR_OP,
+        Node(
+            "A_Expr",
+            kind="AEXPR_OP",
             name=operator,
             lexpr=tested,
             rexpr=_literal(value.type, element),
@@ -199,8 +207,8 @@ def _compare(operator: Any, tested: Any, value: Value, *, every: bool) -> Any:
     )
     if len(compared) == 1:
         return compared[0]
-    operation = BoolExprType.AND_EXPR if every else BoolExprType.OR_EXPR
-    return ast.BoolExpr(boolop=operation, args=compared)
+    operation = "AND_EXPR" if every else "OR_EXPR"
+    return Node("BoolExpr", boolop=operation, args=compared)
 
 
 def _literal(type: str, text: str | None) -> Any:
@@ -208,53 +216,44 @@ def _literal(type: str, text: str | None) -> Any:
 
 
 def _is_expression(node: Any) -> bool:
-    from pglast import ast
-    from pglast.enums import SubLinkType
-
-    if isinstance(node, ast.SubLink):
+    if is_a(node, "SubLink"):
         return node.subLinkType in (
-            SubLinkType.EXPR_SUBLINK,
-            SubLinkType.ARRAY_SUBLINK,
-            SubLinkType.EXISTS_SUBLINK,
+            "EXPR_SUBLINK",
+            "ARRAY_SUBLINK",
+            "EXISTS_SUBLINK",
         )
-    return isinstance(
+    return is_a(
         node,
-        ast.A_ArrayExpr
-        | ast.A_Expr
-        | ast.A_Indirection
-        | ast.BoolExpr
-        | ast.BooleanTest
-        | ast.CaseExpr
-        | ast.CoalesceExpr
-        | ast.CollateClause
-        | ast.FuncCall
-        | ast.MinMaxExpr
-        | ast.NullTest
-        | ast.SQLValueFunction
-        | ast.TypeCast,
+        "A_ArrayExpr",
+        "A_Expr",
+        "A_Indirection",
+        "BoolExpr",
+        "BooleanTest",
+        "CaseExpr",
+        "CoalesceExpr",
+        "CollateClause",
+        "FuncCall",
+        "MinMaxExpr",
+        "NullTest",
+        "SQLValueFunction",
+        "TypeCast",
     )
 
 
 def _is_dynamic(node: Any) -> bool:
-    from pglast import ast
-
-    return any(
-        isinstance(item, ast.FuncCall | ast.SQLValueFunction | ast.SubLink) for item in below(node)
-    )
+    return any(is_a(item, "FuncCall", "SQLValueFunction", "SubLink") for item in walk(node))
 
 
 def _has_outer_column(node: Any) -> bool:
     """A column of the policy's table stands bare, one of a sub-select carries its alias: so
     pg_get_expr prints them."""
-    from pglast import ast
-
     inner = {
         str(item.alias.aliasname)
-        for item in below(node)
-        if isinstance(item, ast.RangeFunction | ast.RangeSubselect) and item.alias
+        for item in walk(node)
+        if is_a(item, "RangeFunction", "RangeSubselect") and item.alias
     }
-    for item in below(node):
-        if isinstance(item, ast.ColumnRef):
+    for item in walk(node):
+        if is_a(item, "ColumnRef"):
             fields = item.fields or ()
             names = [getattr(field, "sval", None) for field in fields]
             if len(names) < 2 or names[0] not in inner:
@@ -274,31 +273,25 @@ def settings_in(texts: Sequence[str], purity: Purity) -> Iterator[str]:
 
 def calls_of(expression: str) -> tuple[tuple[str, ...], ...]:
     """The functions that stand in an expression, by name."""
-    from pglast import ast
-
     return tuple(
-        names_of(item.funcname)
-        for item in below(_parse(expression))
-        if isinstance(item, ast.FuncCall)
+        names_of(item.funcname) for item in walk(_parse(expression)) if is_a(item, "FuncCall")
     )
 
 
 @lru_cache(maxsize=4096)
 def schemas_of(expression: str) -> frozenset[str]:
     """The schemas that an expression names, as it is written out."""
-    from pglast import ast
-
     found: set[str] = set()
     stack: list[Any] = [_parse(expression)]
     while stack:
         item = stack.pop()
-        if isinstance(item, ast.RangeVar) and item.schemaname:
+        if is_a(item, "RangeVar") and item.schemaname:
             found.add(str(item.schemaname))
-        elif isinstance(item, ast.FuncCall | ast.TypeName):
-            names = names_of(item.funcname if isinstance(item, ast.FuncCall) else item.names)
+        elif is_a(item, "FuncCall", "TypeName"):
+            names = names_of(item.funcname if is_a(item, "FuncCall") else item.names)
             if len(names) > 1:
                 found.add(names[0])
-        elif isinstance(item, ast.A_Expr) and item.name and len(item.name) > 1:
+        elif is_a(item, "A_Expr") and item.name and len(item.name) > 1:
             found.add(names_of(item.name)[0])
         stack.extend(children(item))
     return frozenset(found - {"pg_catalog"})

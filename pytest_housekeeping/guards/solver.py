@@ -12,8 +12,8 @@ from psycopg import sql
 from pytest_housekeeping.database import Connection
 from pytest_housekeeping.guards.candidates import candidates_of
 from pytest_housekeeping.guards.probe import Attempt, attempt_all
-from pytest_housekeeping.guards.purity import below
 from pytest_housekeeping.guards.shapes import Field, Shape
+from pytest_housekeeping.sql.parser import ParseError, parse, walk
 
 _MOST_ROWS = 40_000
 _SOLUTIONS = 6
@@ -116,17 +116,14 @@ def _conditions(shape: Shape) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def columns_in(text: str, shape: Shape) -> tuple[str, ...]:
     """The columns of the table that an expression names."""
-    from pglast import ast, parse_sql
-    from pglast.parser import ParseError
-
     names = {field.name for field in shape.fields}
     try:
-        tree = parse_sql(f"SELECT WHERE {text}")
+        tree = parse(f"SELECT WHERE {text}")
     except ParseError:
         raise NoRow(f"a constraint of {shape.object} is not read: {text}") from None
     found: dict[str, None] = {}
-    for item in below(tree[0].stmt):
-        if isinstance(item, ast.ColumnRef):
+    for item in walk(tree[0].stmt):
+        if item.tag == "ColumnRef":
             last = getattr((item.fields or (None,))[-1], "sval", None)
             if last in names:
                 found[str(last)] = None
