@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from pytest_housekeeping.sql.created_object import created_object, dotted
 from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.parse import printed
+from pytest_housekeeping.sql.parser import Node, changed, parse, split
 
 
 class Mark(StrEnum):
@@ -34,13 +34,13 @@ class Said:
     """A statement of a dump: its text, its tree, and the object that it speaks of."""
 
     text: str
-    node: Any
+    node: Node
     subject: str
 
     @property
     def makes(self) -> bool:
         """Whether it makes its object, and does not only say something of it."""
-        name = type(self.node).__name__
+        name = self.node.tag
         return name.startswith("Create") or name in _MAKERS or _adds_constraint(self.node)
 
 
@@ -64,13 +64,11 @@ _SUBTYPES: dict[str, tuple[str, Mark, str]] = {
 
 def statements(dump: str) -> tuple[Said, ...]:
     """The statements of a schema dump, in its order, which is that of their dependencies."""
-    from pglast import parse_sql, split
-
     text = "\n".join(line for line in dump.splitlines() if not line.startswith("\\"))
     found = []
     for each in split(text):
-        node = parse_sql(each)[0].stmt
-        if type(node).__name__ not in _NAMELESS:
+        node = parse(each)[0].stmt
+        if node.tag not in _NAMELESS:
             found.append(Said(text=_bare(each), node=node, subject=subject(node)))
     return tuple(found)
 
@@ -83,11 +81,11 @@ def _bare(text: str) -> str:
     return "\n".join(lines)
 
 
-def subject(node: Any) -> str:
+def subject(node: Node) -> str:
     """The object that a statement makes, ``TABLE shop.item``, or the one that it is about."""
     if found := created_object(node):
         return " ".join(found)
-    if type(node).__name__ == "AlterTableStmt":
+    if node.tag == "AlterTableStmt":
         if _adds_constraint(node):
             constraint = node.cmds[0].def_.conname
             return f"CONSTRAINT {quoted(constraint)} ON {printed(node.relation)}"
@@ -97,7 +95,7 @@ def subject(node: Any) -> str:
 
 def undo(said: Said) -> Proposed:
     """What takes a statement back; a comment that says so, where nothing does."""
-    name = type(said.node).__name__
+    name = said.node.tag
     if name == "CreateStmt":
         return Proposed(
             sql=f"DROP {said.subject}", mark=Mark.DESTROYS_DATA, why="its rows go with it"
@@ -119,10 +117,10 @@ def unknown(said: Said, verb: str) -> Proposed:
     )
 
 
-def _altered(node: Any) -> Proposed | None:
+def _altered(node: Node) -> Proposed | None:
     table = f"ALTER TABLE {printed(node.relation)}"
     command = node.cmds[0]
-    kind, column = command.subtype.name, command.name
+    kind, column = command.subtype, command.name
     if _adds_constraint(node):
         dropped = quoted(command.def_.conname)
         return Proposed(sql=f"{table} DROP CONSTRAINT {dropped}", mark=Mark.SAFE, why="")
@@ -143,39 +141,41 @@ def _altered(node: Any) -> Proposed | None:
     return None
 
 
-def _granted(node: Any) -> Proposed:
+def _granted(node: Node) -> Proposed:
     """A grant is revoked, and what was revoked is granted again."""
     grant = getattr(node, "action", node)
-    grant.is_grant = not grant.is_grant
-    if not grant.is_grant:
-        grant.grant_option = False
-    return Proposed(sql=printed(node), mark=Mark.SAFE, why="")
+    grant = changed(
+        grant,
+        is_grant=not grant.is_grant,
+        grant_option=grant.grant_option and not grant.is_grant,
+    )
+    whole = grant if node.tag == "GrantStmt" else changed(node, action=grant)
+    return Proposed(sql=printed(whole), mark=Mark.SAFE, why="")
 
 
-def _commented(node: Any) -> Proposed:
-    node.comment = None
-    return Proposed(sql=printed(node), mark=Mark.SAFE, why="")
+def _commented(node: Node) -> Proposed:
+    return Proposed(sql=printed(changed(node, comment=None)), mark=Mark.SAFE, why="")
 
 
-def _defined(node: Any) -> Proposed | None:
+def _defined(node: Node) -> Proposed | None:
     """An aggregate, a collation …: what is made by a list of its properties."""
-    kind = node.kind.name.removeprefix("OBJECT_").replace("_", " ")
+    kind = node.kind.removeprefix("OBJECT_").replace("_", " ")
     if kind not in ("COLLATION", "TYPE"):
         return None
     return Proposed(sql=f"DROP {kind} {dotted(node.defnames)}", mark=Mark.SAFE, why="")
 
 
-def _sequence(node: Any) -> Proposed:
+def _sequence(node: Node) -> Proposed:
     sql = f"ALTER SEQUENCE {printed(node.sequence)} OWNED BY NONE"
     return Proposed(sql=sql, mark=Mark.SAFE, why="")
 
 
-def _nothing(_: Any) -> Proposed:
+def _nothing(_: Node) -> Proposed:
     """Whose owner changes with it: what is dropped has none, what stays keeps its own."""
     return Proposed(sql="", mark=Mark.SAFE, why="")
 
 
-_TAKEN_BACK: dict[str, Callable[[Any], Proposed | None]] = {
+_TAKEN_BACK: dict[str, Callable[[Node], Proposed | None]] = {
     "AlterTableStmt": _altered,
     "GrantStmt": _granted,
     "AlterDefaultPrivilegesStmt": _granted,
@@ -186,6 +186,6 @@ _TAKEN_BACK: dict[str, Callable[[Any], Proposed | None]] = {
 }
 
 
-def _adds_constraint(node: Any) -> bool:
-    commands: Any = getattr(node, "cmds", None) or ()
-    return bool(len(commands) == 1 and commands[0].subtype.name == "AT_AddConstraint")
+def _adds_constraint(node: Node) -> bool:
+    commands: tuple[Node, ...] = getattr(node, "cmds", ())
+    return [each.subtype for each in commands] == ["AT_AddConstraint"]

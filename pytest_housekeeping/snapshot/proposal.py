@@ -8,6 +8,7 @@ from typing import Any
 from pytest_housekeeping.snapshot.inverse import Mark, Proposed, Said, statements, undo, unknown
 from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.parse import printed
+from pytest_housekeeping.sql.parser import Node
 
 _GONE = {
     "CreateStmt": "its rows are gone; they have to come out of a backup of the data",
@@ -21,7 +22,7 @@ def propose(before: str, after: str) -> tuple[Proposed, ...]:
 
     What came is dropped, the last one first, for pg_dump writes in the order of dependencies; what
     went is made again in the order of ``before``. A difference for which no statement is known is
-    named in a comment. Raises pglast.parser.ParseError for a text that is no dump.
+    named in a comment. Raises ParseError for a text that is no dump.
     """
     old, new = statements(before), statements(after)
     old_texts, new_texts = {said.text for said in old}, {said.text for said in new}
@@ -60,22 +61,22 @@ def _forward(
         if said.subject in changed and said.makes:
             yield from _grown(said, there[said.subject])
             continue
-        why = _GONE.get(type(said.node).__name__, "")
-        mark = Mark.CANNOT_BE_UNDONE if type(said.node).__name__ == "CreateStmt" else Mark.SAFE
+        why = _GONE.get(said.node.tag, "")
+        mark = Mark.CANNOT_BE_UNDONE if said.node.tag == "CreateStmt" else Mark.SAFE
         yield Proposed(sql=said.text, mark=mark, why=why)
 
 
 def _goes_along(said: Said) -> bool:
     """What goes with the object that it is about. A foreign key goes first, for it holds two
     tables, and so does a default that calls a sequence."""
-    if type(said.node).__name__ == "AlterTableStmt":
-        return bool(said.node.cmds[0].subtype.name.endswith("RowSecurity"))
-    return type(said.node).__name__ in _ATTACHED
+    if said.node.tag == "AlterTableStmt":
+        return bool(said.node.cmds[0].subtype.endswith("RowSecurity"))
+    return said.node.tag in _ATTACHED
 
 
 def _in_place(said: Said) -> bool:
     """What is changed where it stands: it holds rows, or others hold on to it."""
-    return type(said.node).__name__ in ("CreateStmt", "CreateEnumStmt", "CreateFunctionStmt")
+    return said.node.tag in ("CreateStmt", "CreateEnumStmt", "CreateFunctionStmt")
 
 
 def _about(said: Said) -> set[str]:
@@ -96,7 +97,7 @@ def _about(said: Said) -> set[str]:
 
 def _shrunk(old: Said, new: Said) -> Iterator[Proposed]:
     """What a changed object has too much of, or otherwise."""
-    name = type(old.node).__name__
+    name = old.node.tag
     if name == "CreateStmt":
         yield from _columns_dropped(old, new)
     elif name == "CreateEnumStmt":
@@ -113,7 +114,7 @@ def _shrunk(old: Said, new: Said) -> Iterator[Proposed]:
 
 def _grown(old: Said, new: Said) -> Iterator[Proposed]:
     """What a changed object lacks."""
-    name = type(old.node).__name__
+    name = old.node.tag
     if name == "CreateStmt":
         yield from _columns_made(old, new)
     elif name == "CreateFunctionStmt":
@@ -158,7 +159,7 @@ def _columns_made(old: Said, new: Said) -> Iterator[Proposed]:
         )
 
 
-def _column_back(table: str, name: str, was: Any, now: Any) -> Iterator[Proposed]:
+def _column_back(table: str, name: str, was: Node, now: Node) -> Iterator[Proposed]:
     """Type, default and NOT NULL of a column that is in both."""
     column = f"{table} ALTER COLUMN {quoted(name)}"
     kind = printed(was.typeName)
@@ -185,43 +186,38 @@ def _column_back(table: str, name: str, was: Any, now: Any) -> Iterator[Proposed
         )
 
 
-def _columns(node: Any) -> dict[str, Any]:
-    return {e.colname: e for e in node.tableElts or () if type(e).__name__ == "ColumnDef"}
+def _columns(node: Node) -> dict[str, Node]:
+    return {e.colname: e for e in node.tableElts if e.tag == "ColumnDef"}
 
 
-def _missing(node: Any, other: Any) -> list[Any]:
+def _missing(node: Node, other: Node) -> list[Node]:
     """The constraints of a table that the other text of it does not have."""
-    known = {printed(e) for e in other.tableElts or () if type(e).__name__ == "Constraint"}
-    return [
-        e
-        for e in node.tableElts or ()
-        if type(e).__name__ == "Constraint" and printed(e) not in known
-    ]
+    known = {printed(e) for e in other.tableElts if e.tag == "Constraint"}
+    return [e for e in node.tableElts if e.tag == "Constraint" and printed(e) not in known]
 
 
-def _constraint(column: Any, kind: str) -> Iterable[Any]:
-    return (each for each in column.constraints or () if each.contype.name == kind)
+def _constraint(column: Node, kind: str) -> Iterable[Node]:
+    return (each for each in column.constraints if each.contype == kind)
 
 
-def _default(column: Any) -> str:
+def _default(column: Node) -> str:
     return "".join(printed(each.raw_expr) for each in _constraint(column, "CONSTR_DEFAULT"))
 
 
-def _not_null(column: Any) -> bool:
+def _not_null(column: Node) -> bool:
     return any(True for _ in _constraint(column, "CONSTR_NOTNULL"))
 
 
-def _others(column: Any) -> list[str]:
+def _others(column: Node) -> list[Node | None]:
     """All of a column but its type, default and NOT NULL: how it is generated, its collation."""
     plain = ("CONSTR_DEFAULT", "CONSTR_NOTNULL")
-    said = [printed(e) for e in column.constraints or () if e.contype.name not in plain]
-    return [*said, printed(column.collClause) if column.collClause else ""]
+    return [*(e for e in column.constraints if e.contype not in plain), column.collClause]
 
 
-def _rest(node: Any) -> list[str]:
+def _rest(node: Node) -> list[Any]:
     """What is neither column nor constraint: partitioning, inheritance, storage parameters."""
-    parts = [node.partspec, node.partbound, *(node.inhRelations or ()), *(node.options or ())]
-    return [printed(part) for part in parts if part is not None] + [node.relation.relpersistence]
+    parts = [node.partspec, node.partbound, node.inhRelations, node.options]
+    return [*parts, node.relation.relpersistence]
 
 
 def proposal_text(

@@ -10,13 +10,13 @@ from pytest_housekeeping.sql.parse import printed
 
 Quote = Callable[..., str]
 # Whatever a function gives back is no part of its name: OUT parameters and columns of a table.
-_RESULTS = ("o", "t")
+_RESULTS = ("FUNC_PARAM_OUT", "FUNC_PARAM_TABLE")
 
 
 def created_object(node: Any, quote: Quote = quoted) -> tuple[str, str] | None:
     """Kind and name, ``("POLICY", "own ON shop.item")``; None where a statement makes nothing that
     has a DROP of its own."""
-    known = _KINDS.get(type(node).__name__)
+    known = _KINDS.get(node.tag)
     return known(node, quote) if known else None
 
 
@@ -45,9 +45,7 @@ def _on_table(kind: str, field: str, table: str) -> Callable[[Any, Quote], tuple
 
 
 def _table_as(node: Any, _: Quote) -> tuple[str, str] | None:
-    from pglast.enums import ObjectType
-
-    kinds = {ObjectType.OBJECT_MATVIEW: "MATERIALIZED VIEW"}
+    kinds = {"OBJECT_MATVIEW": "MATERIALIZED VIEW"}
     return (kinds[node.objtype], printed(node.into.rel)) if node.objtype in kinds else None
 
 
@@ -60,8 +58,8 @@ def _index(node: Any, quote: Quote) -> tuple[str, str]:
 def _routine(node: Any, quote: Quote) -> tuple[str, str]:
     types = [
         printed(each.argType)
-        for each in node.parameters or ()
-        if each.mode.value not in _RESULTS or node.is_procedure
+        for each in node.parameters
+        if each.mode not in _RESULTS or node.is_procedure
     ]
     kind = "PROCEDURE" if node.is_procedure else "FUNCTION"
     return kind, f"{dotted(node.funcname, quote)}({', '.join(types)})"

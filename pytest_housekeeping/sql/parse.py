@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
+
+from pytest_housekeeping.sql import parser
 
 Node = Mapping[str, Any]
 
@@ -35,13 +35,11 @@ class Statement:
 
 def parse(text: str) -> list[Statement]:
     """The statements of a text, in order. Raises SyntaxRefused."""
-    parser = _parser()
     try:
-        printed = parser.parse_sql_json(text)
-        tree = json.loads(printed).get("stmts", [])
+        printed = parser.parse_json(text)
+        tree = parser.read_json(printed)
     except parser.ParseError as error:
-        message, offset = (*error.args, 0)[:2]
-        raise SyntaxRefused(str(message), offset if isinstance(offset, int) else 0) from None
+        raise SyntaxRefused(error.message, error.location or 0) from None
     raw = text.encode()
     sets = "set_config" in printed
     found = []
@@ -80,23 +78,18 @@ def without_concurrently(text: str) -> str:
 
     The index is the same; what only maintains (VACUUM, REINDEX) becomes nothing.
     """
-    from pglast import parse_sql
-
-    (statement,) = parse_sql(text)
-    node: Any = statement.stmt
-    if type(node).__name__ in ("VacuumStmt", "ReindexStmt"):
+    (statement,) = parser.parse(text)
+    node = statement.stmt
+    if node.tag in ("VacuumStmt", "ReindexStmt"):
         return ""
     if getattr(node, "concurrent", False):
-        node.concurrent = False
+        node = parser.changed(node, concurrent=False)
     return printed(node)
 
 
-def printed(node: Any) -> str:
-    """A tree of pglast's as SQL."""
-    from pglast.stream import RawStream
-
-    text: str = RawStream()(node)
-    return text
+def printed(node: parser.Node) -> str:
+    """A node of a parse tree as SQL."""
+    return parser.deparse(node)
 
 
 def placeless(node: Any) -> Any:
@@ -106,17 +99,10 @@ def placeless(node: Any) -> Any:
     return [placeless(each) for each in node] if isinstance(node, list) else node
 
 
-@cache
-def _parser() -> Any:
-    from pglast import parser
-
-    return parser
-
-
 def _before_first_token(statement: str) -> int:
     """How many characters of white space and comments stand at the beginning of a statement."""
     blank = len(statement) - len(statement.lstrip())
     if not statement.startswith(("--", "/*"), blank):
         return blank  # nearly all of them: a scan of the statement is saved
-    tokens = _parser().scan(statement)
-    return int(next(each.start for each in tokens if not each.name.endswith("_COMMENT")))
+    tokens = parser.scan(statement)
+    return next(each.start for each in tokens if not each.name.endswith("_COMMENT"))

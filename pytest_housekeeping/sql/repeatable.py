@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from pytest_housekeeping.sql.created_object import created_object, dotted
 from pytest_housekeeping.sql.identifiers import in_quotes
 from pytest_housekeeping.sql.parse import printed
+from pytest_housekeeping.sql.parser import Node, changed, parse, walk
 
 _VIEWS = ("VIEW", "MATERIALIZED VIEW")
 _TAKEN = (*_VIEWS, "POLICY", "TRIGGER", "RULE", "FUNCTION", "PROCEDURE")
@@ -30,7 +30,7 @@ def take_down(text: str, *, kept: str = "") -> str:
     routine or a grant that ``kept``, the text that will be applied again, makes as well stays:
     others may hold on to it, and CREATE OR REPLACE gives it its old body back. Row-level security
     is never switched off. That all of it is gone is shown by the fingerprint and not by this.
-    Raises pglast.parser.ParseError for a text that PostgreSQL would refuse.
+    Raises ParseError for a text that PostgreSQL would refuse.
     """
     staying = {each for each in _made(kept) if each[0] in _STAYING}
     taken = [each for each in dict.fromkeys(_made(text)) if each not in staying]
@@ -44,24 +44,17 @@ def views_of(text: str) -> tuple[str, ...]:
 
 def relations_in(text: str) -> tuple[str, ...]:
     """The relations that a file names, as it names them: what it reads, grants on, comments."""
-    from pglast import parse_sql
-    from pglast.visitors import Visitor
-
     found: dict[str, None] = {}
-
-    class Relations(Visitor):
-        def visit_RangeVar(self, _: Any, node: Any) -> None:  # noqa: N802
+    for node in walk(parse(text)):
+        if node.tag == "RangeVar":
             names = (node.schemaname, node.relname)
             found[in_quotes(*(name for name in names if name))] = None
-
-        def visit_CommentStmt(self, _: Any, node: Any) -> None:  # noqa: N802
-            kind = node.objtype.name.removeprefix("OBJECT_")
+        elif node.tag == "CommentStmt":
+            kind = node.objtype.removeprefix("OBJECT_")
             if kind in _OF_A_RELATION:
                 found[dotted(node.object[:-1], in_quotes)] = None
             elif kind in _RELATIONS:
                 found[dotted(node.object, in_quotes)] = None
-
-    Relations()(parse_sql(text))
     return tuple(found)
 
 
@@ -71,24 +64,15 @@ def _gone(kind: str, name: str) -> str:
 
 def _made(text: str) -> Iterator[tuple[str, str]]:
     """Kind and name of what is taken down; of a grant, the REVOKE that does it."""
-    from pglast import parse_sql
-
-    for raw in parse_sql(text) or ():
-        node: Any = raw.stmt
+    for raw in parse(text):
+        node = raw.stmt
         found = created_object(node, in_quotes)
         if found is not None and found[0] in _TAKEN:
             yield found
         elif _is_grant_by_name(node):
-            node.is_grant, node.grant_option = False, False
-            yield _GRANT, printed(node)
+            yield _GRANT, printed(changed(node, is_grant=False, grant_option=False))
 
 
-def _is_grant_by_name(node: Any) -> bool:
+def _is_grant_by_name(node: Node) -> bool:
     """ALL IN SCHEMA would take what other files have granted."""
-    from pglast.enums import GrantTargetType
-
-    return (
-        type(node).__name__ == "GrantStmt"
-        and node.is_grant
-        and node.targtype is GrantTargetType.ACL_TARGET_OBJECT
-    )
+    return node.tag == "GrantStmt" and node.is_grant and node.targtype == "ACL_TARGET_OBJECT"

@@ -308,7 +308,7 @@ def for_everybody() -> tuple[str, str]:
     packages = str(Path(pytest.__file__).parents[1])
     version = ".".join(map(str, sys.version_info[:2]))
     for python in (sys.executable, f"/usr/bin/python{version}"):
-        command = [python, "-c", "import pytest, psycopg, pglast, pydantic_core, sqlfluff"]
+        command = [python, "-c", "import pytest, psycopg, postgast, pydantic_core, sqlfluff"]
         with contextlib.suppress(OSError):
             tried = subprocess.run(
                 command,
@@ -351,7 +351,7 @@ def test_two_runs_side_by_side_do_not_meet(tmp_path: Path) -> None:
 
 # -- without a mode ----------------------------------------------------------------------------
 
-HEAVY = ("psycopg", "pglast", "pydantic", "git", "sqlfluff", "pytest_postgresql.janitor")
+HEAVY = ("psycopg", "pydantic", "git", "sqlfluff", "pytest_postgresql.janitor")
 
 
 def imported(project: Project, *arguments: str) -> tuple[Run, set[str]]:

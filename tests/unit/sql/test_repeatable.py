@@ -12,7 +12,7 @@ from pytest_housekeeping.sql.repeatable import take_down, views_of
     [
         (
             'CREATE FUNCTION a."F"(x int, OUT y text) LANGUAGE sql AS $$SELECT 1$$;',
-            'DROP FUNCTION IF EXISTS "a"."F"(integer);\n',
+            'DROP FUNCTION IF EXISTS "a"."F"(int);\n',
         ),
         (
             "CREATE VIEW a.v AS SELECT 1; CREATE MATERIALIZED VIEW m AS SELECT 1;",
@@ -38,9 +38,9 @@ from pytest_housekeeping.sql.repeatable import take_down, views_of
                 f"DO $hk$ BEGIN {revoke}; EXCEPTION WHEN undefined_table OR undefined_function OR"
                 " undefined_object OR invalid_schema_name THEN NULL; END $hk$;\n"
                 for revoke in (
-                    "REVOKE USAGE ON SCHEMA s FROM c",
-                    "REVOKE EXECUTE ON FUNCTION f (integer) FROM c",
-                    "REVOKE SELECT (x), INSERT ON TABLE a.b FROM c, PUBLIC",
+                    "REVOKE usage ON SCHEMA s FROM c",
+                    "REVOKE execute ON FUNCTION f(int) FROM c",
+                    "REVOKE select (x), insert ON a.b FROM c, public",
                 )
             ),
         ),

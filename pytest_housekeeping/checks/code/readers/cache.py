@@ -9,7 +9,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-_PARSERS = ("pglast", "tree-sitter", "tree-sitter-javascript", "tree-sitter-typescript")
+_PARSERS = ("postgast", "tree-sitter", "tree-sitter-javascript", "tree-sitter-typescript")
 
 
 def cache_file(folder: Path, root: Path) -> Path:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pytest_housekeeping.checks.code.facts import FileFacts
 from pytest_housekeeping.checks.code.sqltext.collector import Collector, Span
 from pytest_housekeeping.sql.parse import SyntaxRefused, parse
+from pytest_housekeeping.sql.parser import ParseError, scan
 
 
 def read(text: str, file: str) -> FileFacts:
@@ -21,7 +22,7 @@ def read(text: str, file: str) -> FileFacts:
 def _split(text: str) -> Iterator[tuple[int, int]]:
     try:
         statements = parse(text)
-    except (SyntaxRefused, ValueError):
+    except SyntaxRefused:
         yield from _by_scanner(text)
         return
     ends = [statement.offset for statement in statements[1:]] + [len(text)]
@@ -31,21 +32,19 @@ def _split(text: str) -> Iterator[tuple[int, int]]:
 
 def _by_scanner(text: str) -> Iterator[tuple[int, int]]:
     """Cut at the semicolons outside quotes and comments: one bad statement hides no other."""
-    from pglast import parser
-
     try:
-        tokens = parser.scan(text)
-    except (parser.ParseError, ValueError):
+        tokens = scan(text)
+    except ParseError:
         yield 0, len(text)
         return
     start = end = None
     for token in tokens:
-        if text[token.start : token.end + 1] == ";":
+        if text[token.start : token.end] == ";":
             if start is not None and end is not None:
                 yield start, end
             start = None
         elif "COMMENT" not in token.name:
             start = token.start if start is None else start
-            end = token.end + 1
+            end = token.end
     if start is not None and end is not None:
         yield start, end

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from pytest_housekeeping.checks.code.facts import ReferenceKind
 from pytest_housekeeping.checks.code.sqltext.names import StatementNames, names_in
 from pytest_housekeeping.checks.code.sqltext.written import find_name
 from pytest_housekeeping.sql.parse import Statement, SyntaxRefused, parse
+from pytest_housekeeping.sql.parser import ParseError, parse_plpgsql
 
 _DYNAMIC = {"PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dynfors"}
 _RETURNS = ("void", "text", "SETOF record", "trigger")
@@ -59,13 +59,11 @@ def statement_names(statement: Statement, text: str) -> StatementNames:
 
 def _parse_plpgsql(source: str) -> Any:
     """The parse tree, or None. A body fits only some return types, which are tried in turn."""
-    from pglast import parser
-
     for returns in _RETURNS:
         text = f"CREATE FUNCTION f() RETURNS {returns} LANGUAGE plpgsql AS {_TAG}{source}{_TAG}"
         try:
-            return json.loads(parser.parse_plpgsql_json(text))
-        except (parser.ParseError, ValueError):
+            return parse_plpgsql(text)
+        except (ParseError, ValueError):
             continue
     return None
 

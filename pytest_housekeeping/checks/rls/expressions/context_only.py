@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from psycopg import sql
 
@@ -23,12 +23,10 @@ from pytest_housekeeping.checks.rls.expressions.function_bodies import (
     ProjectFunction,
     queries_of,
 )
-from pytest_housekeeping.checks.rls.expressions.syntax_tree import below, children, names_of
+from pytest_housekeeping.checks.rls.expressions.syntax_tree import names_of
 from pytest_housekeeping.checks.rules.scope import run_readonly
 from pytest_housekeeping.postgres.connection import Connection
-
-if TYPE_CHECKING:
-    from pglast import ast
+from pytest_housekeeping.sql.parser import Node, children, is_a, walk
 
 _SETTING = re.compile(r"[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*)+")
 
@@ -71,35 +69,31 @@ class ContextOnly:
 
     def holds(self, node: Any) -> bool:
         """Below the node no table is read, and each function gives the same in every session."""
-        from pglast import ast
-        from pglast.enums import SQLValueFunctionOp
 
         current_role = (
-            SQLValueFunctionOp.SVFOP_CURRENT_ROLE,
-            SQLValueFunctionOp.SVFOP_CURRENT_USER,
-            SQLValueFunctionOp.SVFOP_USER,
+            "SVFOP_CURRENT_ROLE",
+            "SVFOP_CURRENT_USER",
+            "SVFOP_USER",
         )
-        for item in below(node):
-            if isinstance(item, ast.RangeVar):
+        for item in walk(node):
+            if is_a(item, "RangeVar"):
                 return False
-            if isinstance(item, ast.SQLValueFunction) and item.op not in current_role:
+            if is_a(item, "SQLValueFunction") and item.op not in current_role:
                 return False
-            if isinstance(item, ast.FuncCall) and not self._holds_for_call(item):
+            if is_a(item, "FuncCall") and not self._holds_for_call(item):
                 return False
         return True
 
     def returns_rows(self, node: Any) -> bool:
         """A set-returning function is called in it, outside of any sub-select."""
-        from pglast import ast
 
-        if isinstance(node, ast.SubLink):
+        if is_a(node, "SubLink"):
             return False
-        if isinstance(node, ast.FuncCall) and names_of(node.funcname)[-1] in self.set_returning:
+        if is_a(node, "FuncCall") and names_of(node.funcname)[-1] in self.set_returning:
             return True
         return any(self.returns_rows(child) for child in children(node))
 
-    def _holds_for_call(self, call: ast.FuncCall) -> bool:
-        from pglast import ast
+    def _holds_for_call(self, call: Node) -> bool:
 
         *schema, name = names_of(call.funcname)
         # A window function or count(*) looks at other rows.
@@ -107,7 +101,7 @@ class ContextOnly:
             return False
         if name == "current_setting" and schema in ([], [_CATALOG]):
             first = call.args[0] if call.args else None
-            while isinstance(first, ast.TypeCast):
+            while is_a(first, "TypeCast"):
                 first = first.arg
             text = getattr(getattr(first, "val", None), "sval", None)
             if not isinstance(text, str) or not _SETTING.fullmatch(text):

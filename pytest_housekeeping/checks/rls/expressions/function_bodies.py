@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_housekeeping.sql.parser import ParseError, is_a, parse, parse_plpgsql
+
 
 class BodyUnread(Exception):
     """A body that cannot be read, or that runs more than queries known beforehand."""
@@ -30,14 +32,12 @@ def queries_of(function: ProjectFunction) -> Iterator[Any]:
     Raises BodyUnread for another language than SQL and PL/pgSQL, for a text that does not parse,
     for a statement that is no query, and for EXECUTE.
     """
-    from pglast import parse_sql
-    from pglast.parser import ParseError
 
     try:
         if function.language == "plpgsql":
             yield from _plpgsql_queries(function)
         elif function.language == "sql":
-            for each in parse_sql(function.source or function.definition):
+            for each in parse(function.source or function.definition):
                 yield _select_of(each.stmt)
         else:
             raise BodyUnread
@@ -47,19 +47,16 @@ def queries_of(function: ProjectFunction) -> Iterator[Any]:
 
 def _select_of(statement: Any) -> Any:
     """The SELECT of an SQL function, or the RETURN or BEGIN ATOMIC that its definition shows."""
-    from pglast import ast
 
-    if isinstance(statement, ast.SelectStmt | ast.ReturnStmt):
+    if is_a(statement, "SelectStmt", "ReturnStmt"):
         return statement
-    if isinstance(statement, ast.CreateFunctionStmt) and statement.sql_body is not None:
+    if is_a(statement, "CreateFunctionStmt") and statement.sql_body is not None:
         return statement.sql_body
     raise BodyUnread
 
 
 def _plpgsql_queries(function: ProjectFunction) -> Iterator[Any]:
     """Every query and expression in a PL/pgSQL body; an assignment is read for its right side."""
-    from pglast import parse_plpgsql
-    from pglast.parser import ParseError
 
     tree = parse_plpgsql(function.definition)
     text = json.dumps(tree)
@@ -78,10 +75,9 @@ def _plpgsql_queries(function: ProjectFunction) -> Iterator[Any]:
 
 
 def _selects_in(text: str) -> list[Any]:
-    from pglast import ast, parse_sql
 
-    statements = [each.stmt for each in parse_sql(text)]
-    if not statements or not all(isinstance(each, ast.SelectStmt) for each in statements):
+    statements = [each.stmt for each in parse(text)]
+    if not statements or not all(is_a(each, "SelectStmt") for each in statements):
         raise BodyUnread
     return statements
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
-from pytest_housekeeping.checks.rls.expressions.syntax_tree import below
 from pytest_housekeeping.checks.rls.tables import ProtectedTable
 from pytest_housekeeping.sql.parse import printed
-
-if TYPE_CHECKING:
-    from pglast import ast
+from pytest_housekeeping.sql.parser import Node, ParseError, children, is_a, parse, walk
 
 _Relation: TypeAlias = tuple[str, str]
 _Names: TypeAlias = Mapping[str, _Relation]
@@ -55,8 +52,6 @@ def read_policies(table: ProtectedTable) -> PolicyReading:
 
 @lru_cache(maxsize=10_000)
 def _read(schema: str, name: str, expressions: tuple[str, ...]) -> PolicyReading:
-    from pglast import parse_sql
-    from pglast.parser import ParseError
 
     comparisons: dict[ContextComparison, None] = {}
     columns: dict[str, None] = {}
@@ -64,7 +59,7 @@ def _read(schema: str, name: str, expressions: tuple[str, ...]) -> PolicyReading
     unread = []
     for expression in expressions:
         try:
-            statement = parse_sql(f"SELECT WHERE {expression}")[0].stmt
+            statement = parse(f"SELECT WHERE {expression}")[0].stmt
         except ParseError:
             unread.append(expression)
             continue
@@ -93,27 +88,26 @@ def _walk(
     pg_get_expr prints a column of that table without the table's name, and one of a sub-select with
     its alias.
     """
-    from pglast import ast
 
     if isinstance(node, tuple):
         for item in node:
             yield from _walk(item, names)
         return
-    if not isinstance(node, ast.Node):
+    if not isinstance(node, Node):
         return
-    if isinstance(node, ast.SelectStmt):
+    if is_a(node, "SelectStmt"):
         names = {**names, **dict(_aliases(node.fromClause))}
-    if isinstance(node, ast.ColumnRef):
+    if is_a(node, "ColumnRef"):
         resolved = _resolve(node, names)
         if resolved:
             yield resolved
         return
     yield from _comparisons(node, names)
-    for slot in node:
-        yield from _walk(getattr(node, slot), names)
+    for child in children(node):
+        yield from _walk(child, names)
 
 
-def _comparisons(node: ast.Node, names: _Names) -> Iterator[ContextComparison | ColumnLink]:
+def _comparisons(node: Node, names: _Names) -> Iterator[ContextComparison | ColumnLink]:
     for column, other in _sides(node):
         resolved = _resolve(column, names)
         if resolved and not _has_column(other) and _is_computed(other):
@@ -126,19 +120,17 @@ def _comparisons(node: ast.Node, names: _Names) -> Iterator[ContextComparison | 
         yield link
 
 
-def _link(node: ast.Node, names: _Names) -> ColumnLink | None:
+def _link(node: Node, names: _Names) -> ColumnLink | None:
     """``a.x = b.y``, or ``x IN (SELECT b.y FROM ...)``."""
-    from pglast import ast
-    from pglast.enums import A_Expr_Kind, SubLinkType
 
     sides: tuple[Any, Any] = (None, None)
-    if isinstance(node, ast.A_Expr) and node.kind == A_Expr_Kind.AEXPR_OP:
+    if is_a(node, "A_Expr") and node.kind == "AEXPR_OP":
         if node.name and node.name[-1].sval == "=":
             sides = (node.lexpr, node.rexpr)
-    elif isinstance(node, ast.SubLink) and node.subLinkType == SubLinkType.ANY_SUBLINK:
+    elif is_a(node, "SubLink") and node.subLinkType == "ANY_SUBLINK":
         select = node.subselect
         # IN compares with the first, and only, column that the sub-select returns.
-        if isinstance(select, ast.SelectStmt) and select.targetList:
+        if is_a(select, "SelectStmt") and select.targetList:
             sides = (node.testexpr, select.targetList[0].val)
             names = {**names, **dict(_aliases(select.fromClause))}
     one, other = (_column(side) for side in sides)
@@ -150,15 +142,13 @@ def _link(node: ast.Node, names: _Names) -> ColumnLink | None:
     return ColumnLink(one=ends[0], other=ends[1])
 
 
-def _sides(node: ast.Node) -> Iterator[tuple[ast.ColumnRef, Any]]:
+def _sides(node: Node) -> Iterator[tuple[Node, Any]]:
     """Columns that a node compares by equality, each with what it is compared with."""
-    from pglast import ast
-    from pglast.enums import A_Expr_Kind, SubLinkType
 
-    if isinstance(node, ast.A_Expr) and node.kind in (
-        A_Expr_Kind.AEXPR_OP,
-        A_Expr_Kind.AEXPR_OP_ANY,
-        A_Expr_Kind.AEXPR_NOT_DISTINCT,
+    if is_a(node, "A_Expr") and node.kind in (
+        "AEXPR_OP",
+        "AEXPR_OP_ANY",
+        "AEXPR_NOT_DISTINCT",
     ):
         if not node.name or node.name[-1].sval != "=":
             return
@@ -167,35 +157,33 @@ def _sides(node: ast.Node) -> Iterator[tuple[ast.ColumnRef, Any]]:
             yield left, node.rexpr
         if right is not None:
             yield right, node.lexpr
-    elif isinstance(node, ast.SubLink) and node.subLinkType == SubLinkType.ANY_SUBLINK:
+    elif is_a(node, "SubLink") and node.subLinkType == "ANY_SUBLINK":
         column = _column(node.testexpr)
         if column is not None:
             yield column, node.subselect
 
 
-def _column(node: Any) -> ast.ColumnRef | None:
+def _column(node: Any) -> Node | None:
     """The column that a node is, below any casts."""
-    from pglast import ast
 
-    while isinstance(node, ast.TypeCast):
+    while is_a(node, "TypeCast"):
         node = node.arg
-    return node if isinstance(node, ast.ColumnRef) else None
+    return node if is_a(node, "ColumnRef") else None
 
 
 def _aliases(items: Any) -> Iterator[tuple[str, _Relation]]:
-    from pglast import ast
 
     # Functions and sub-selects in FROM are left out: their columns belong to no table.
     for item in items or ():
-        if isinstance(item, ast.RangeVar):
+        if is_a(item, "RangeVar"):
             name = str(item.relname)
             alias = str(item.alias.aliasname) if item.alias else name
             yield alias, (item.schemaname or "", name)
-        elif isinstance(item, ast.JoinExpr):
+        elif is_a(item, "JoinExpr"):
             yield from _aliases((item.larg, item.rarg))
 
 
-def _resolve(column: ast.ColumnRef, names: _Names) -> tuple[_Relation, str] | None:
+def _resolve(column: Node, names: _Names) -> tuple[_Relation, str] | None:
     parts = [getattr(field, "sval", None) for field in column.fields or ()]
     if not parts or None in parts:
         return None
@@ -207,24 +195,19 @@ def _resolve(column: ast.ColumnRef, names: _Names) -> tuple[_Relation, str] | No
 
 
 def _has_column(node: Any) -> bool:
-    from pglast import ast
 
-    return any(isinstance(item, ast.ColumnRef) for item in below(node))
+    return any(is_a(item, "ColumnRef") for item in walk(node))
 
 
 def _is_computed(node: Any) -> bool:
-    from pglast import ast
 
-    return any(isinstance(item, ast.FuncCall | ast.SQLValueFunction) for item in below(node))
+    return any(is_a(item, "FuncCall", "SQLValueFunction") for item in walk(node))
 
 
-def _print(node: ast.Node) -> str:
+def _print(node: Node) -> str:
     """The node as an expression; a sub-select as the array of what it returns."""
-    from pglast import ast
 
     text = printed(node)
     return (
-        f"(SELECT pg_catalog.array_agg(q) FROM ({text}) AS q)"
-        if isinstance(node, ast.SelectStmt)
-        else text
+        f"(SELECT pg_catalog.array_agg(q) FROM ({text}) AS q)" if is_a(node, "SelectStmt") else text
     )

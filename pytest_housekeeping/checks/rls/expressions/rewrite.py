@@ -16,10 +16,14 @@ from typing import Any
 
 from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly
 from pytest_housekeeping.checks.rls.expressions.disjuncts import disjuncts
-from pytest_housekeeping.checks.rls.expressions.readable import parse_condition, parse_expression
-from pytest_housekeeping.checks.rls.expressions.syntax_tree import below
+from pytest_housekeeping.checks.rls.expressions.readable import (
+    only_readable,
+    parse_condition,
+    parse_expression,
+)
 from pytest_housekeeping.checks.rls.literals import literal
 from pytest_housekeeping.sql.parse import printed
+from pytest_housekeeping.sql.parser import Node, changed, is_a, mapped, walk
 
 _MOST_ELEMENTS = 100
 
@@ -46,7 +50,8 @@ def parts_of(expression: str, context_only: ContextOnly) -> tuple[ContextPart, .
     """The largest parts that depend on the context alone. Raises UnreadableExpression."""
     if expression not in context_only.parts:
         found: dict[ContextPart, None] = {}
-        _Rewriter(context_only, found, None).rewrite(parse_expression(expression))
+        with only_readable():
+            _Rewriter(context_only, found, None).rewrite(parse_expression(expression))
         context_only.parts[expression] = tuple(found)
     return context_only.parts[expression]
 
@@ -61,8 +66,9 @@ def disjuncts_of(
     used = {part: values[part] for part in parts_of(expression, context_only) if part in values}
     key = (expression, tuple(used.items()))
     if key not in context_only.disjuncts:
-        node = _Rewriter(context_only, {}, used).rewrite(parse_expression(expression))
-        context_only.disjuncts[key] = tuple(printed(each) for each in disjuncts(node))
+        with only_readable():
+            node = _Rewriter(context_only, {}, used).rewrite(parse_expression(expression))
+            context_only.disjuncts[key] = tuple(printed(each) for each in disjuncts(node))
     return context_only.disjuncts[key]
 
 
@@ -81,27 +87,25 @@ class _Rewriter:
         self.values = values
 
     def rewrite(self, node: Any) -> Any:
-        from pglast import ast
 
         if isinstance(node, tuple):
             return tuple(self.rewrite(item) for item in node)
-        if not isinstance(node, ast.Node):
+        if not isinstance(node, Node):
             return node
-        if isinstance(node, ast.RangeFunction):
-            # FROM takes a call and no literal in its place, so only the arguments are rewritten.
-            for call in [each for each in below(node.functions) if isinstance(each, ast.FuncCall)]:
-                call.args = self.rewrite(call.args)
-            return node
+        if is_a(node, "RangeFunction"):
+            return changed(node, functions=mapped(node.functions, self._arguments))
         replaced = self._compared_with_elements(node)
         if replaced is None:
             replaced = self._replaced(node)
         if replaced is not None:
             return replaced
-        for slot in node:
-            child = getattr(node, slot)
-            if isinstance(child, tuple | ast.Node):
-                setattr(node, slot, self.rewrite(child))
-        return node
+        return mapped(node, self.rewrite)
+
+    def _arguments(self, node: Node) -> Node:
+        """FROM takes a call and no literal in its place, so only its arguments are rewritten."""
+        if is_a(node, "FuncCall"):
+            return changed(node, args=self.rewrite(node.args))
+        return mapped(node, self._arguments)
 
     def _replaced(self, node: Any) -> Any:
         """The value of a part as a node; None where the node is no part, or its value not known."""
@@ -122,33 +126,29 @@ class _Rewriter:
 
     def _compared_with_elements(self, node: Any) -> Any:
         """``x = ANY (array)`` as one comparison for each element: PostgreSQL folds only these."""
-        from pglast import ast
-        from pglast.enums import A_Expr_Kind, SubLinkType
 
-        if isinstance(node, ast.A_Expr) and node.kind in (
-            A_Expr_Kind.AEXPR_OP_ANY,
-            A_Expr_Kind.AEXPR_OP_ALL,
+        if is_a(node, "A_Expr") and node.kind in (
+            "AEXPR_OP_ANY",
+            "AEXPR_OP_ALL",
         ):
             operator, tested, source = node.name, node.lexpr, node.rexpr
-            every = node.kind == A_Expr_Kind.AEXPR_OP_ALL
-        elif isinstance(node, ast.SubLink) and node.subLinkType in (
-            SubLinkType.ANY_SUBLINK,
-            SubLinkType.ALL_SUBLINK,
+            every = node.kind == "AEXPR_OP_ALL"
+        elif is_a(node, "SubLink") and node.subLinkType in (
+            "ANY_SUBLINK",
+            "ALL_SUBLINK",
         ):
-            operator = node.operName or (ast.String(sval="="),)
+            operator = node.operName or (Node("String", sval="="),)
             tested, source = node.testexpr, node.subselect
-            every = node.subLinkType == SubLinkType.ALL_SUBLINK
+            every = node.subLinkType == "ALL_SUBLINK"
         else:
             return None
         # (a, b) IN (...): the elements would be rows, whose texts do not tell their types.
-        if isinstance(tested, ast.RowExpr):
+        if is_a(tested, "RowExpr"):
             return None
         if not self._is_context_only(source):
             return self._null_in_array(tested, source) if not every else None
         text = printed(source)
-        part = ContextPart(
-            text=f"ARRAY({text})" if isinstance(source, ast.SelectStmt) else text, many=True
-        )
+        part = ContextPart(text=f"ARRAY({text})" if is_a(source, "SelectStmt") else text, many=True)
         self.found[part] = None
         if self.values is None:
             # Only parts are looked for: those of the left side have to be found as well.
@@ -161,9 +161,8 @@ class _Rewriter:
 
     def _null_in_array(self, tested: Any, source: Any) -> Any:
         """``NULL = ANY (column)``: NULL, or false where the array is empty."""
-        from pglast import ast
 
-        if isinstance(source, ast.SelectStmt) or not self._is_context_only(tested):
+        if is_a(source, "SelectStmt") or not self._is_context_only(tested):
             return None
         part = ContextPart(text=printed(tested))
         value = (self.values or {}).get(part)
@@ -175,8 +174,6 @@ class _Rewriter:
 
 
 def _compare(operator: Any, tested: Any, value: PartValue, *, every: bool) -> Any:
-    from pglast import ast
-    from pglast.enums import A_Expr_Kind, BoolExprType
 
     # NULL for an array that is NULL; of no elements ANY is false and ALL is true:
     # https://www.postgresql.org/docs/16/functions-comparisons.html
@@ -185,8 +182,9 @@ def _compare(operator: Any, tested: Any, value: PartValue, *, every: bool) -> An
     if not value.elements:
         return _literal_node("boolean", "true" if every else "false")
     compared = tuple(
-        ast.A_Expr(
-            kind=A_Expr_Kind.AEXPR_OP,
+        Node(
+            "A_Expr",
+            kind="AEXPR_OP",
             name=operator,
             lexpr=tested,
             rexpr=_literal_node(value.type, element),
@@ -195,8 +193,8 @@ def _compare(operator: Any, tested: Any, value: PartValue, *, every: bool) -> An
     )
     if len(compared) == 1:
         return compared[0]
-    operation = BoolExprType.AND_EXPR if every else BoolExprType.OR_EXPR
-    return ast.BoolExpr(boolop=operation, args=compared)
+    operation = "AND_EXPR" if every else "OR_EXPR"
+    return Node("BoolExpr", boolop=operation, args=compared)
 
 
 def _literal_node(type: str, text: str | None) -> Any:
@@ -204,53 +202,47 @@ def _literal_node(type: str, text: str | None) -> Any:
 
 
 def _is_expression(node: Any) -> bool:
-    from pglast import ast
-    from pglast.enums import SubLinkType
 
-    if isinstance(node, ast.SubLink):
+    if is_a(node, "SubLink"):
         return node.subLinkType in (
-            SubLinkType.EXPR_SUBLINK,
-            SubLinkType.ARRAY_SUBLINK,
-            SubLinkType.EXISTS_SUBLINK,
+            "EXPR_SUBLINK",
+            "ARRAY_SUBLINK",
+            "EXISTS_SUBLINK",
         )
-    return isinstance(
+    return is_a(
         node,
-        ast.A_ArrayExpr
-        | ast.A_Expr
-        | ast.A_Indirection
-        | ast.BoolExpr
-        | ast.BooleanTest
-        | ast.CaseExpr
-        | ast.CoalesceExpr
-        | ast.CollateClause
-        | ast.FuncCall
-        | ast.MinMaxExpr
-        | ast.NullTest
-        | ast.SQLValueFunction
-        | ast.TypeCast,
+        "A_ArrayExpr",
+        "A_Expr",
+        "A_Indirection",
+        "BoolExpr",
+        "BooleanTest",
+        "CaseExpr",
+        "CoalesceExpr",
+        "CollateClause",
+        "FuncCall",
+        "MinMaxExpr",
+        "NullTest",
+        "SQLValueFunction",
+        "TypeCast",
     )
 
 
 def _is_computed(node: Any) -> bool:
-    from pglast import ast
 
-    return any(
-        isinstance(item, ast.FuncCall | ast.SQLValueFunction | ast.SubLink) for item in below(node)
-    )
+    return any(is_a(item, "FuncCall", "SQLValueFunction", "SubLink") for item in walk(node))
 
 
 def _has_outer_column(node: Any) -> bool:
     """pg_get_expr prints a column of the policy's own table without the table's name, and one of a
     sub-select with its alias."""
-    from pglast import ast
 
     inner = {
         str(item.alias.aliasname)
-        for item in below(node)
-        if isinstance(item, ast.RangeFunction | ast.RangeSubselect) and item.alias
+        for item in walk(node)
+        if is_a(item, "RangeFunction", "RangeSubselect") and item.alias
     }
-    for item in below(node):
-        if isinstance(item, ast.ColumnRef):
+    for item in walk(node):
+        if is_a(item, "ColumnRef"):
             fields = item.fields or ()
             names = [getattr(field, "sval", None) for field in fields]
             if len(names) < 2 or names[0] not in inner:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from pytest_housekeeping.checks.rls.expressions.syntax_tree import below
 from pytest_housekeeping.checks.rls.rows.regex_samples import samples_of
 from pytest_housekeeping.checks.rls.rows.table_shape import ColumnShape
 from pytest_housekeeping.checks.rls.rows.type_values import (
@@ -16,6 +15,7 @@ from pytest_housekeeping.checks.rls.rows.type_values import (
     length_of,
     typical,
 )
+from pytest_housekeeping.sql.parser import ParseError, is_a, parse, walk
 
 _MOST = 24
 _INT2_MAX = 32_767
@@ -65,20 +65,18 @@ def _fitting(column: ColumnShape, suggested: Sequence[str]) -> list[str]:
 def _suggestions(text: str) -> Iterator[str]:
     """Values that an expression suggests: its literals, texts as long as its numbers, and texts
     that match its patterns."""
-    from pglast import ast, parse_sql
-    from pglast.parser import ParseError
 
     try:
-        tree = parse_sql(f"SELECT WHERE {text}")
+        tree = parse(f"SELECT WHERE {text}")
     except ParseError:
         return
-    for item in below(tree[0].stmt):
-        operator = item.name[-1].sval if isinstance(item, ast.A_Expr) and item.name else ""
+    for item in walk(tree[0].stmt):
+        operator = item.name[-1].sval if is_a(item, "A_Expr") and item.name else ""
         if operator in (*_REGEX, *_LIKE):
             literal = _literal(item.rexpr)
             if literal is not None:
                 yield from samples_of(literal) if operator in _REGEX else _like(literal)
-        elif isinstance(item, ast.A_Const) and item.val is not None:
+        elif is_a(item, "A_Const") and item.val is not None:
             value = getattr(item.val, "sval", None)
             number = getattr(item.val, "ival", None)
             if value is None and number is None:
@@ -89,9 +87,8 @@ def _suggestions(text: str) -> Iterator[str]:
 
 
 def _literal(node: object) -> str | None:
-    from pglast import ast
 
-    while isinstance(node, ast.TypeCast):
+    while is_a(node, "TypeCast"):
         node = node.arg
     value = getattr(getattr(node, "val", None), "sval", None)
     return value if isinstance(value, str) else None

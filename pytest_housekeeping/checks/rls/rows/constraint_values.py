@@ -12,13 +12,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from pytest_housekeeping.checks.rls.expressions.syntax_tree import below
 from pytest_housekeeping.checks.rls.literals import literal
 from pytest_housekeeping.checks.rls.rows.candidate_values import candidates_of
 from pytest_housekeeping.checks.rls.rows.table_shape import ColumnShape, TableShape
 from pytest_housekeeping.checks.rules.attempts import Attempt, attempt_all
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.sql.identifiers import in_quotes
+from pytest_housekeeping.sql.parser import ParseError, is_a, parse, walk
 
 _MOST_ROWS = 40_000
 _SOLUTIONS = 6
@@ -78,17 +78,15 @@ def solve(
 
 def columns_in(text: str, shape: TableShape) -> tuple[str, ...]:
     """The columns of the table that an expression names. Raises NoRow where it does not parse."""
-    from pglast import ast, parse_sql
-    from pglast.parser import ParseError
 
     names = {column.name for column in shape.columns}
     try:
-        tree = parse_sql(f"SELECT WHERE {text}")
+        tree = parse(f"SELECT WHERE {text}")
     except ParseError:
         raise NoRow(f"a constraint of {shape.object} is not read: {text}") from None
     found: dict[str, None] = {}
-    for item in below(tree[0].stmt):
-        if isinstance(item, ast.ColumnRef):
+    for item in walk(tree[0].stmt):
+        if is_a(item, "ColumnRef"):
             last = getattr((item.fields or (None,))[-1], "sval", None)
             if last in names:
                 found[str(last)] = None
