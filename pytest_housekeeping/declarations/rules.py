@@ -37,10 +37,6 @@ class Tripwire:
     superuser: str = ""
     undo: str = ""
 
-    @property
-    def planted_by(self) -> str:
-        return "superuser" if self.superuser else "migrator"
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:

@@ -64,7 +64,7 @@ def run_options(config: pytest.Config) -> RunOptions:
         ),
         rules=tuple(r for rules in config.hook.pytest_housekeeping_rules() for r in rules),
         commit=not option.hk_no_commit,
-        look_only=option.collectonly,
+        look_only=lists_only(config),
         staging_url=option.hk_staging_url,
         keep=bool(option.hk_keep),
         write_baseline=bool(option.hk_write_baseline),
@@ -74,6 +74,14 @@ def run_options(config: pytest.Config) -> RunOptions:
         baseline=option.hk_baseline,
         canaries=not option.hk_no_canary,
         to=option.hk_to or "",
+    )
+
+
+def lists_only(config: pytest.Config) -> bool:
+    """Whether pytest is asked for a list and runs no item: nothing is started or recorded then."""
+    option = config.option
+    return bool(
+        option.collectonly or option.markers or option.showfixtures or option.show_fixtures_per_test
     )
 
 

@@ -15,18 +15,22 @@ import pytest
 
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.evidence import Secrets
-from pytest_housekeeping.model import Kind, Outcome, Phase, Step
+from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, Step
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plugin import fast_runner, fixtures, items
 from pytest_housekeeping.plugin.html import HtmlHooks, attach_result
-from pytest_housekeeping.plugin.options import refuse_unusable, run_options, settings_of
+from pytest_housekeeping.plugin.options import (
+    lists_only,
+    refuse_unusable,
+    run_options,
+    settings_of,
+)
 from pytest_housekeeping.plugin.outcomes import outcome_of
 from pytest_housekeeping.plugin.redaction import redact_report, redact_terminal
 from pytest_housekeeping.plugin.refusals import refuse
 from pytest_housekeeping.plugin.selection import Selection
 from pytest_housekeeping.plugin.stash import PROMOTION
 from pytest_housekeeping.promotion.engine import Promotion
-from pytest_housekeeping.promotion.options import RunOptions
 from pytest_housekeeping.promotion.recorder import Recorder, record_refusal
 from pytest_housekeeping.promotion.run import Run
 from pytest_housekeeping.promotion.start import start_run
@@ -41,10 +45,9 @@ def activate(config: pytest.Config) -> None:
     Raises pytest.UsageError (exit code 4) for whatever makes a plan impossible.
     """
     refuse_unusable(config)
-    options = run_options(config)
     # What is there by now stays: looking through it again and again takes longer than the plan.
     gc.freeze()
-    run = _started(config, options)
+    run = _started(config)
     promotion = Promotion(run=run)
     config.stash[PROMOTION] = promotion
     config.add_cleanup(run.close)
@@ -55,17 +58,19 @@ def activate(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
     config.pluginmanager.register(active, "housekeeping-run")
     config.pluginmanager.register(HtmlHooks(active.recorder), "housekeeping-html")
-    for name in (*Phase, *Kind):
+    for name in dict.fromkeys(map(str, (*Phase, *Kind))):
         config.addinivalue_line("markers", f"{name}: a step of the promotion's plan")
-    if not options.look_only:
+    if not lists_only(config):
         config.option.htmlpath = str(run.context.html_path)
         config.option.self_contained_html = True
 
 
-def _started(config: pytest.Config, options: RunOptions) -> Run:
+def _started(config: pytest.Config) -> Run:
     """The parts of the run. What makes it impossible is on record before it is told."""
+    mode = Mode(config.option.hk_mode)
     try:
-        rules = rules_of(options.mode)
+        options = run_options(config)
+        rules = rules_of(mode)
         # --collect-only of a rollback shows what would be undone, and needs no --hk-confirm.
         only_looks = rules.undoes and options.look_only
         if rules.changes_production and not only_looks:
@@ -74,9 +79,9 @@ def _started(config: pytest.Config, options: RunOptions) -> Run:
     except (HousekeepingError, pytest.UsageError) as error:
         # libpq's words may quote what was given to it.
         said = Secrets([os.environ.get("PGPASSWORD_PROD", "")]).redact(str(error))
-        if not options.look_only:
+        if not lists_only(config):
             folder = config.rootpath / settings_of(config.rootpath).audit
-            record_refusal(folder, options.mode, said)
+            record_refusal(folder, mode, said)
         raise pytest.UsageError(said) from None
 
 
@@ -97,7 +102,8 @@ class ActiveRun:
         self.phases: dict[str, list[pytest.TestReport]] = {}
         self._unwatched: bool | None = None
         self.recorder = Recorder(promotion)
-        if not config.option.collectonly:
+        self.lists_only = lists_only(config)
+        if not self.lists_only:
             self.recorder.open()
 
     @pytest.hookimpl(tryfirst=True)
@@ -141,7 +147,7 @@ class ActiveRun:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """What is there now stays until the end, so the garbage collector need not look at it."""
         self.places = {item: place for place, item in enumerate(session.items)}
-        if not self.config.option.collectonly:
+        if not self.lists_only:
             gc.freeze()
             threading.Thread(target=_import_ahead, name="hk-imports", daemon=True).start()
 
@@ -238,7 +244,7 @@ class ActiveRun:
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
         """Between the terminal, which reports behind this, and pytest-html, which writes in it."""
-        if self.config.option.collectonly:
+        if self.lists_only:
             return (yield)
         self.recorder.finish(int(session.exitstatus), partial=self.selection.partial)
         try:
@@ -250,7 +256,7 @@ class ActiveRun:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        if not self.config.option.collectonly:
+        if not self.lists_only:
             terminalreporter.section("promotion", sep="=")
             for line in self.recorder.summary():
                 terminalreporter.write_line(line)

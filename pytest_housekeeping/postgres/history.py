@@ -4,32 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import LiteralString
 
 from psycopg import sql
 
 from pytest_housekeeping.model import Applied, Kind
 from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.postgres.own_tables import is_there, make_table, table_name
 from pytest_housekeeping.sql.file import SqlFile
 
-_TABLE = sql.SQL(
-    """
-    CREATE SCHEMA IF NOT EXISTS {schema};
-    CREATE TABLE IF NOT EXISTS {schema}.history (
-        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-        run text NOT NULL,
-        source_commit text NOT NULL,
-        kind text NOT NULL,
-        path text NOT NULL,
-        sha256 text NOT NULL,
-        statements integer NOT NULL,
-        duration_s double precision NOT NULL,
-        applied_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
-        applied_by text NOT NULL DEFAULT current_user
-    )
-    """
-)
+_TABLE = "history"
+_COLUMNS: LiteralString = """
+    run text NOT NULL,
+    source_commit text NOT NULL,
+    kind text NOT NULL,
+    path text NOT NULL,
+    sha256 text NOT NULL,
+    statements integer NOT NULL,
+    duration_s double precision NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    applied_by text NOT NULL DEFAULT current_user
+"""
 _INSERT = sql.SQL(
-    "INSERT INTO {schema}.history (run, source_commit, kind, path, sha256, statements, duration_s)"
+    "INSERT INTO {table} (run, source_commit, kind, path, sha256, statements, duration_s)"
     " SELECT {run}, batch.* FROM ROWS FROM (unnest({commits}::text[]),"
     "unnest({kinds}::text[]), unnest({paths}::text[]), unnest({digests}::text[]),"
     " unnest({statements}::integer[]), unnest({durations}::double precision[])) AS batch"
@@ -66,11 +63,9 @@ def record(connection: Connection, schema: str, rows: Sequence[Row]) -> None:
     """Write the rows of one run, all of them in one round trip, in the open transaction."""
     if not rows:
         return
-    name = sql.Identifier(schema)
-    connection.execute(_TABLE.format(schema=name))
     connection.execute(
         _INSERT.format(
-            schema=name,
+            table=make_table(connection, schema, _TABLE, _COLUMNS),
             run=sql.Literal(rows[0].run),
             commits=sql.Literal([row.commit for row in rows]),
             kinds=sql.Literal([row.kind for row in rows]),
@@ -84,16 +79,13 @@ def record(connection: Connection, schema: str, rows: Sequence[Row]) -> None:
 
 def recorded(connection: Connection, schema: str) -> tuple[Row, ...]:
     """All that was ever applied and taken back, in that order; none without a table."""
-    row = connection.execute(
-        "SELECT pg_catalog.to_regclass(pg_catalog.quote_ident(%s) || '.history')", (schema,)
-    ).fetchone()
-    if row is None or row[0] is None:
+    if not is_there(connection, schema, _TABLE):
         return ()
     rows = connection.execute(
         sql.SQL(
             "SELECT run, path, kind, sha256, source_commit, statements, duration_s"
-            " FROM {}.history ORDER BY id"
-        ).format(sql.Identifier(schema))
+            " FROM {} ORDER BY id"
+        ).format(table_name(schema, _TABLE))
     ).fetchall()
     return tuple(
         Row(

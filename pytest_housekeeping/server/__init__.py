@@ -87,13 +87,6 @@ class Server:
         """The server's own log, with SQLSTATE in each line; none of a given server."""
         return self._running().log_path
 
-    def log_tail(self, lines: int = 10) -> str:
-        """The last lines of the server's log: why a connection was lost, say."""
-        path = self.log_path
-        if path is None or not path.exists():
-            return ""
-        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
-
     def describe(self) -> str:
         """For ``--hk-keep``, before `stop`: how to connect, and how to remove it. No password."""
         running = self._running()

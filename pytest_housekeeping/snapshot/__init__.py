@@ -5,37 +5,37 @@ from __future__ import annotations
 from pytest_housekeeping.snapshot.difference import Change, Difference, diff
 from pytest_housekeeping.snapshot.dump import dump_schema, unified_diff
 from pytest_housekeeping.snapshot.fingerprint import (
-    Entry,
     Fingerprint,
+    SchemaObject,
     from_json,
     read_fingerprint,
     to_json,
 )
 from pytest_housekeeping.snapshot.problems import BackupFailed, BackupNotProved, SnapshotError
 from pytest_housekeeping.snapshot.programs import find_pg_dump, pg_dump_version
-from pytest_housekeeping.snapshot.proof import Proof, prove_backup
-from pytest_housekeeping.snapshot.restore_server import Bench, open_bench
+from pytest_housekeeping.snapshot.proof import BackupProof, prove_backup
+from pytest_housekeeping.snapshot.restore_server import RestoreServer, start_restore_server
 from pytest_housekeeping.snapshot.roles import dump_roles
 
 __all__ = [
     "BackupFailed",
     "BackupNotProved",
-    "Bench",
+    "BackupProof",
     "Change",
     "Difference",
-    "Entry",
     "Fingerprint",
-    "Proof",
+    "RestoreServer",
+    "SchemaObject",
     "SnapshotError",
     "diff",
     "dump_roles",
     "dump_schema",
     "find_pg_dump",
     "from_json",
-    "open_bench",
     "pg_dump_version",
     "prove_backup",
     "read_fingerprint",
+    "start_restore_server",
     "to_json",
     "unified_diff",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pytest_housekeeping.snapshot.fingerprint import Entry, Fingerprint
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
 
 
 class Change(StrEnum):
@@ -67,9 +67,9 @@ def diff(before: Fingerprint, after: Fingerprint) -> tuple[Difference, ...]:
     return tuple(sorted(found, key=lambda each: (each.name, each.change)))
 
 
-def _by_name(fingerprint: Fingerprint) -> dict[str, Entry]:
+def _by_name(fingerprint: Fingerprint) -> dict[str, SchemaObject]:
     return {entry.name: entry for entry in fingerprint.entries}
 
 
-def _tops(names: set[str], entries: dict[str, Entry]) -> Iterable[str]:
+def _tops(names: set[str], entries: dict[str, SchemaObject]) -> Iterable[str]:
     return (name for name in names if entries[name].parent not in names)

@@ -13,7 +13,7 @@ import psycopg
 
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.snapshot.difference import Change, Difference
-from pytest_housekeeping.snapshot.fingerprint import Entry, read_fingerprint
+from pytest_housekeeping.snapshot.fingerprint import SchemaObject, read_fingerprint
 
 _EXPRESSIONS = ("definition", "using", "with check", "default")
 _SCHEMA = "hk_proof_said"
@@ -52,7 +52,7 @@ def same_when_restated(
     )
 
 
-def _equal(difference: Difference, said: Entry | None) -> bool:
+def _equal(difference: Difference, said: SchemaObject | None) -> bool:
     if said is None:
         return False
     wanted, found = _fields(difference.after), _fields(said.text)

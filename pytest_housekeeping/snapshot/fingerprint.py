@@ -1,4 +1,14 @@
-"""What a schema consists of, object by object, in a form in which equal schemas are equal."""
+"""What a schema consists of, object by object, in a form in which equal schemas are equal.
+
+Why equal digests mean equal schemas: each text is printed by PostgreSQL itself, by the functions
+from which pg_dump makes its SQL
+(https://www.postgresql.org/docs/16/functions-info.html#FUNCTIONS-INFO-CATALOG), with every setting
+that could change it pinned, names in full and no OID. So two texts differ where what they would
+make differs. Outside of a transaction all queries read one snapshot
+(https://www.postgresql.org/docs/16/transaction-iso.html#XACT-REPEATABLE-READ); inside the
+promotion's own, what it has not committed yet is read as well. Rows, statistics and how a table
+lies on disk are no part of a schema and are not read.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +62,7 @@ _BEFORE = f"{_SETTINGS};{_PLANNING};{_POLITENESS}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
+class SchemaObject:
     """One object: its kind and name as one would type it, what it goes with, and its text."""
 
     name: str
@@ -72,7 +82,7 @@ class Fingerprint:
     counts for the digest.
     """
 
-    entries: tuple[Entry, ...]
+    entries: tuple[SchemaObject, ...]
     server_major: int
     superuser: str = "postgres"
     excluded: tuple[str, ...] = ()
@@ -150,7 +160,7 @@ def from_json(text: str) -> Fingerprint:
         if known["format"] != _FORMAT:
             raise ValueError(f"format {known['format']}")
         fingerprint = Fingerprint(
-            entries=tuple(Entry(name=n, parent=p, text=t) for n, p, t in known["objects"]),
+            entries=tuple(SchemaObject(name=n, parent=p, text=t) for n, p, t in known["objects"]),
             server_major=int(known["server_major"]),
             superuser=str(known["superuser"]),
             excluded=tuple(known["excluded"]),
@@ -241,7 +251,7 @@ def _rows(connection: Connection, statements: Iterable[str]) -> Iterator[tuple[A
             return
 
 
-def _entries(rows: Iterable[tuple[Any, ...]], every: Mapping[str, str]) -> Iterator[Entry]:
+def _entries(rows: Iterable[tuple[Any, ...]], every: Mapping[str, str]) -> Iterator[SchemaObject]:
     for kind, name, parent, printed, letter, acl, *first in rows:
         text = canonical(printed) if "(ARRAY[" in printed else printed
         if letter is not None:
@@ -251,4 +261,4 @@ def _entries(rows: Iterable[tuple[Any, ...]], every: Mapping[str, str]) -> Itera
             if was is not None and granted == describe_acl(tuple(was), letters, owner):
                 continue
             text = "\n".join((text, *granted) if text else granted)
-        yield Entry(name=f"{kind} {name}" if name else kind, parent=parent, text=text)
+        yield SchemaObject(name=f"{kind} {name}" if name else kind, parent=parent, text=text)

@@ -1,4 +1,12 @@
-"""Prove a backup: restored into a server of its own, it is the schema that it was taken from."""
+"""Prove a backup: restored into a server of its own, it is the schema that it was taken from.
+
+That pg_dump ended without an error says that it wrote something; that the result is the schema is
+shown by having PostgreSQL read all of it again, with psql and ON_ERROR_STOP, in an empty database,
+and by comparing the fingerprints. Every object that differs is a fault, but for the few kinds of
+difference that a schema dump cannot hold (https://www.postgresql.org/docs/16/app-pgdump.html):
+those are told as limits of the proof. An expression that is printed otherwise after a restore
+counts as the same only where PostgreSQL reads both as one (`equivalent_expression`).
+"""
 
 from __future__ import annotations
 
@@ -10,14 +18,14 @@ from pytest_housekeeping.snapshot.equivalent_expression import same_when_restate
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved
 from pytest_housekeeping.snapshot.restore import Copy, restored
-from pytest_housekeeping.snapshot.restore_server import WHY, Bench, open_bench
+from pytest_housekeeping.snapshot.restore_server import WHY, RestoreServer, start_restore_server
 from pytest_housekeeping.sql.identifiers import unquoted
 
 _SHOWN = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Proof:
+class BackupProof:
     """What was proved: how many objects are as they were, in which version, with what limits."""
 
     objects: int
@@ -31,20 +39,20 @@ def prove_backup(
     expected: Fingerprint,
     *,
     server_major: int,
-    bench: Bench | None = None,
-) -> Proof:
+    restore_server: RestoreServer | None = None,
+) -> BackupProof:
     """Restore the roles and the schema, and compare the fingerprint with the expected one.
 
-    ``bench`` is a server opened ahead, which stays open; without it one is made for the purpose.
+    ``restore_server`` was started ahead and stays up; without it one is made for the purpose.
     Raises BackupNotProved, naming the objects that differ or the statement that failed. What a
     schema dump cannot hold by its nature is no difference but a limit of the proof.
     """
     extensions = frozenset(_extension_names(expected))
     own = None
-    if bench is None or not bench.has(extensions):
-        own = bench = open_bench(server_major, extensions)
+    if restore_server is None or not restore_server.has(extensions):
+        own = restore_server = start_restore_server(server_major, extensions)
     try:
-        with restored(bench, schema, roles, expected) as copy:
+        with restored(restore_server, schema, roles, expected) as copy:
             faults, proof = compare(copy, expected)
             if faults:
                 raise _not_equal(list(faults))
@@ -54,7 +62,7 @@ def prove_backup(
             own.close()
 
 
-def compare(copy: Copy, expected: Fingerprint) -> tuple[tuple[Difference, ...], Proof]:
+def compare(copy: Copy, expected: Fingerprint) -> tuple[tuple[Difference, ...], BackupProof]:
     """In what the restored backup is not the expected schema, and what was shown apart from that.
 
     What a schema dump cannot hold by its nature is no difference but a limit.
@@ -76,7 +84,7 @@ def compare(copy: Copy, expected: Fingerprint) -> tuple[tuple[Difference, ...], 
             f"restored in PostgreSQL {found.server_major}, production is"
             f" {expected.server_major}: that it restores there as well is not shown",
         )
-    return tuple(each for each in differences if each.name in faults), Proof(
+    return tuple(each for each in differences if each.name in faults), BackupProof(
         objects=len(expected.entries), server_major=found.server_major, limits=tuple(said)
     )
 

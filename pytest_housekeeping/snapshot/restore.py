@@ -17,7 +17,7 @@ from pytest_housekeeping.server.os_account import environment
 from pytest_housekeeping.snapshot.dump import without_restriction
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved
-from pytest_housekeeping.snapshot.restore_server import WHY, Bench
+from pytest_housekeeping.snapshot.restore_server import WHY, RestoreServer
 from pytest_housekeeping.sql.identifiers import unquoted
 
 _TIMEOUT_S = 900.0
@@ -42,15 +42,17 @@ class Copy:
 
 
 @contextmanager
-def restored(bench: Bench, schema: bytes, roles: bytes, expected: Fingerprint) -> Iterator[Copy]:
-    """A database of the bench in which the backup was restored; it is dropped afterwards.
+def restored(
+    restore_server: RestoreServer, schema: bytes, roles: bytes, expected: Fingerprint
+) -> Iterator[Copy]:
+    """A database of that server in which the backup was restored; it is dropped afterwards.
 
     Raises BackupNotProved with the first statement that fails.
     """
-    database = bench.server.database()
+    database = restore_server.server.database()
     conninfo = make_conninfo(
         database.migrator_conninfo,
-        options=_OPTIONS + (" -c event_triggers=off" if bench.major >= 17 else ""),
+        options=_OPTIONS + (" -c event_triggers=off" if restore_server.major >= 17 else ""),
     )
     try:
         with _named(database, conninfo, expected.superuser):
@@ -60,7 +62,7 @@ def restored(bench: Bench, schema: bytes, roles: bytes, expected: Fingerprint) -
             with connect(conninfo) as connection:
                 yield Copy(connection=connection, stand_ins=stand_ins)
     finally:
-        bench.server.drop(database)
+        restore_server.server.drop(database)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ WHY = "a backup that does not restore is none, so nothing is promoted"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bench:
+class RestoreServer:
     """A server that boots in the background, to restore a backup in. `close` ends it."""
 
     server: Server
@@ -31,7 +31,9 @@ class Bench:
         self.server.stop()
 
 
-def open_bench(server_major: int, extensions: frozenset[str] = frozenset()) -> Bench:
+def start_restore_server(
+    server_major: int, extensions: frozenset[str] = frozenset()
+) -> RestoreServer:
     """Start a server for `prove_backup` and return at once: it boots while pg_dump still runs.
 
     It is the oldest one that is at least as new as production and has its extensions. Raises
@@ -44,7 +46,7 @@ def open_bench(server_major: int, extensions: frozenset[str] = frozenset()) -> B
     for major, kind in fit:
         if extensions <= _extensions(kind, major):
             settings = ServerSettings(kind=kind, version=major, migrator=RESTORER, max_locks=1024)
-            return Bench(server=start(settings), kind=kind, major=major)
+            return RestoreServer(server=start(settings), kind=kind, major=major)
     raise _no_server(server_major, extensions, fit)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.config import Config
+from pytest_housekeeping.model import RunOutcome
 from support.documents import BLOCKS, DOCUMENTS
 from support.fresh_copy import ROOT
 from support.reference_pages import rows, section
@@ -70,6 +71,12 @@ def test_a_link_leads_to_a_heading(document: Path) -> None:
     for target, fragment in re.findall(r"\]\((?!https?://)([^)#]*)#([^)]+)\)", text):
         page = document.parent / target if target else document
         assert fragment in _anchors(page), f"{target}#{fragment}"
+
+
+def test_every_outcome_of_a_run_is_documented() -> None:
+    table = rows(section(ROOT / "docs/production.md", "## The outcomes"))
+
+    assert {row[0].strip("`") for row in table} == {str(outcome) for outcome in RunOutcome}
 
 
 def test_the_index_names_every_page_once() -> None:

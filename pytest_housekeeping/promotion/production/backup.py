@@ -13,7 +13,7 @@ from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.target import KeptFile
-from pytest_housekeeping.snapshot import Bench
+from pytest_housekeeping.snapshot import RestoreServer
 from pytest_housekeeping.snapshot.dump import dump_schema, unified_diff
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.proof import prove_backup
@@ -25,14 +25,14 @@ class Backup:
     """The schema of before, the roles that a dump leaves out, and the schema of after.
 
     The files go into ``folder`` (``audit`` from ``root``), named after ``started_at``; the
-    ``bench`` is the server that the backup is restored on.
+    ``restore_server`` is the server that the backup is restored on.
     """
 
     root: Path
     audit: str
     started_at: datetime
     secrets: Secrets
-    bench: Bench | None = None
+    restore_server: RestoreServer | None = None
     files: dict[Path, bytes] = field(default_factory=dict, repr=False)
     before: KeptFile | None = None
     after: KeptFile | None = None
@@ -54,7 +54,11 @@ class Backup:
     def proof(self, fingerprint: Fingerprint, server_major: int) -> Judgement:
         """The backup restores to the very schema that it was taken from."""
         proof = prove_backup(
-            self._schema, self._roles, fingerprint, server_major=server_major, bench=self.bench
+            self._schema,
+            self._roles,
+            fingerprint,
+            server_major=server_major,
+            restore_server=self.restore_server,
         )
         said = f"restored on {proof.server_major}, with the fingerprint of production"
         limits = [f"limit of the proof: {limit}" for limit in proof.limits]
@@ -78,8 +82,8 @@ class Backup:
         return self._schema, self._schema_after
 
     def close(self) -> None:
-        if self.bench is not None:
-            self.bench.close()
+        if self.restore_server is not None:
+            self.restore_server.close()
 
     def _keep(self, name: str, content: bytes, *, ending: str = "sql") -> KeptFile:
         if self.secrets.find(content.decode(errors="replace")):

@@ -34,7 +34,7 @@ from pytest_housekeeping.promotion.run import Run
 from pytest_housekeeping.promotion.run_facts import new_run
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import Server, ServerSettings, start
-from pytest_housekeeping.snapshot import Bench, open_bench
+from pytest_housekeeping.snapshot import RestoreServer, start_restore_server
 
 
 def start_production(options: RunOptions) -> Run:
@@ -51,14 +51,14 @@ def start_production(options: RunOptions) -> Run:
     if rules.changes_production:
         refuse_unattested(source)
     connection = open_production(address, config.session)
-    server = linting = bench = None
+    server = linting = restore_server = None
     with closed_on_failure(connection, address):
         identity = locate(connection)
         plan = _plan(config, options, connection)
         if not options.look_only:
             server = _replay_server(config, connection)
             if rules.backs_up:
-                bench = open_bench(major_of(connection))
+                restore_server = start_restore_server(major_of(connection))
             if config.lint and plan.files:
                 files = [config.root / file.path for file in plan.files]
                 linting = Linting.start(files, root=config.root)
@@ -71,7 +71,7 @@ def start_production(options: RunOptions) -> Run:
         repository=repository,
         files=planned_files(config, plan),
     )
-    backup = new_backup(context, address, bench)
+    backup = new_backup(context, address, restore_server)
     target = ProductionTarget(context, address, connection, identity, backup)
     throwaway = Throwaway(server, config)
     apps = AppConnections(plan, throwaway.database)
@@ -106,14 +106,16 @@ def refuse_unattested(source: SourceFacts) -> None:
         )
 
 
-def new_backup(context: RunContext, address: Address, bench: Bench | None) -> Backup:
+def new_backup(
+    context: RunContext, address: Address, restore_server: RestoreServer | None
+) -> Backup:
     """A backup that nothing was put into yet."""
     return Backup(
         root=context.config.root,
         audit=context.config.audit,
         started_at=context.run.started_at,
         secrets=Secrets([address.password]),
-        bench=bench,
+        restore_server=restore_server,
     )
 
 

@@ -36,7 +36,7 @@ from pytest_housekeeping.promotion.rollback.work import contracts_of, gather_wor
 from pytest_housekeeping.promotion.run import Run
 from pytest_housekeeping.promotion.run_facts import new_run
 from pytest_housekeeping.promotion.throwaway import Throwaway
-from pytest_housekeeping.snapshot import open_bench
+from pytest_housekeeping.snapshot import start_restore_server
 
 
 def start_rollback(options: RunOptions) -> Run:
@@ -60,7 +60,7 @@ def start_rollback(options: RunOptions) -> Run:
         past = applied_files(history.in_effect(rows))
         plan = build_rollback(config, work, past=past, contracts=contracts, verify=verify)
         proofs = proved_rollbacks(repository, config.root / config.audit, work.rollbacks)
-        bench = None if options.look_only else open_bench(major_of(connection))
+        restore_server = None if options.look_only else start_restore_server(major_of(connection))
     context = RunContext(
         run=new_run(options.mode, reverts=reverted.run),
         options=options,
@@ -72,7 +72,7 @@ def start_rollback(options: RunOptions) -> Run:
         today=reverted.promoted_on,
         reverted_audits=tuple(reverted.audits[run] for run in reverted.runs),
     )
-    backup = new_backup(context, address, bench)
+    backup = new_backup(context, address, restore_server)
     production = ProductionTarget(context, address, connection, identity, backup)
     target = RollbackTarget(context, production, reverted, work, proofs)
     throwaway = Throwaway(None, config)

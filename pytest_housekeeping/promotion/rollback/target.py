@@ -19,7 +19,7 @@ from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.rollback.selection import Reverted, backup_of
 from pytest_housekeeping.promotion.target import KeptFiles
-from pytest_housekeeping.snapshot import open_bench
+from pytest_housekeeping.snapshot import start_restore_server
 from pytest_housekeeping.snapshot.difference import Change, Difference, diff
 from pytest_housekeeping.snapshot.dump import dump_schema
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
@@ -187,10 +187,10 @@ class RollbackTarget:
             for entry in now.entries
             if entry.name.startswith("extension ")
         )
-        bench = open_bench(self.production.major, extensions)
-        self._ends.callback(bench.close)
+        restore_server = start_restore_server(self.production.major, extensions)
+        self._ends.callback(restore_server.close)
         roles = dump_roles(self.connection.get()) if roles is None else roles
-        self._copy = self._ends.enter_context(restored(bench, schema, roles, now))
+        self._copy = self._ends.enter_context(restored(restore_server, schema, roles, now))
         return f"{kept.path} is as the audit attests, and restores"
 
     def destroyed(self) -> Iterator[tuple[str, str]]:

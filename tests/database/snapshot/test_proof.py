@@ -13,15 +13,15 @@ from psycopg.conninfo import make_conninfo
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
 from pytest_housekeeping.snapshot import (
     BackupNotProved,
-    Bench,
+    BackupProof,
     Fingerprint,
-    Proof,
+    RestoreServer,
     diff,
     dump_roles,
     dump_schema,
-    open_bench,
     prove_backup,
     read_fingerprint,
+    start_restore_server,
 )
 from support.fresh_copy import ROOT
 from support.snapshot_schema import BASE, ROLES, drop_roles
@@ -41,9 +41,13 @@ class Backup:
     def major(self) -> int:
         return self.fingerprint.server_major
 
-    def prove(self, bench: Bench | None = None) -> Proof:
+    def prove(self, restore_server: RestoreServer | None = None) -> BackupProof:
         return prove_backup(
-            self.schema, self.roles, self.fingerprint, server_major=self.major, bench=bench
+            self.schema,
+            self.roles,
+            self.fingerprint,
+            server_major=self.major,
+            restore_server=restore_server,
         )
 
 
@@ -97,16 +101,20 @@ def backup(server: Server) -> Iterator[Backup]:
 
 
 @pytest.fixture(scope="module")
-def bench(backup: Backup) -> Iterator[Bench]:
-    opened = open_bench(backup.major)
+def restore_server(backup: Backup) -> Iterator[RestoreServer]:
+    opened = start_restore_server(backup.major)
     yield opened
     opened.close()
 
 
-def test_a_whole_backup_is_proved_again_and_again(backup: Backup, bench: Bench) -> None:
+def test_a_whole_backup_is_proved_again_and_again(
+    backup: Backup, restore_server: RestoreServer
+) -> None:
     for _ in range(2):
-        proof = backup.prove(bench)
-        assert proof == Proof(objects=len(backup.fingerprint.entries), server_major=backup.major)
+        proof = backup.prove(restore_server)
+        assert proof == BackupProof(
+            objects=len(backup.fingerprint.entries), server_major=backup.major
+        )
 
 
 def test_without_a_bench_one_is_opened_and_closed(backup: Backup) -> None:
@@ -134,14 +142,14 @@ def test_without_a_bench_one_is_opened_and_closed(backup: Backup) -> None:
     ],
 )
 def test_a_backup_that_lacks_something_is_refused_with_its_name(
-    backup: Backup, bench: Bench, text: str, instead: str, named: str
+    backup: Backup, restore_server: RestoreServer, text: str, instead: str, named: str
 ) -> None:
     damaged = backup.schema.replace(text.encode(), instead.encode())
     if damaged == backup.schema:
         damaged = backup.schema.replace(text.replace("'", "").encode(), instead.encode())
     assert damaged != backup.schema
     with pytest.raises(BackupNotProved) as caught:
-        replace(backup, schema=damaged).prove(bench)
+        replace(backup, schema=damaged).prove(restore_server)
     assert named in caught.value.found
 
 
@@ -156,23 +164,25 @@ def test_a_backup_that_lacks_something_is_refused_with_its_name(
     ],
 )
 def test_roles_that_lack_something_are_refused(
-    backup: Backup, bench: Bench, text: bytes, named: str
+    backup: Backup, restore_server: RestoreServer, text: bytes, named: str
 ) -> None:
     lines = [line for line in backup.roles.splitlines() if not line.startswith(text)]
     with pytest.raises(BackupNotProved) as caught:
-        replace(backup, roles=b"\n".join(lines) + b"\n").prove(bench)
+        replace(backup, roles=b"\n".join(lines) + b"\n").prove(restore_server)
     assert named in caught.value.found
 
 
 def test_a_schema_that_moved_on_while_it_was_dumped_is_refused(
-    backup: Backup, bench: Bench
+    backup: Backup, restore_server: RestoreServer
 ) -> None:
     later = backup.fingerprint.without("sequence")
     with pytest.raises(BackupNotProved, match=r"sequence shop\.counter is there and should not be"):
-        replace(backup, fingerprint=later).prove(bench)
+        replace(backup, fingerprint=later).prove(restore_server)
 
 
-def test_the_sample_of_this_repository_is_proved(server: Server, bench: Bench) -> None:
+def test_the_sample_of_this_repository_is_proved(
+    server: Server, restore_server: RestoreServer
+) -> None:
     database = server.database()
     with psycopg.connect(database.superuser_conninfo, autocommit=True) as connection:
         for path in sorted((ROOT / "sql" / "bootstrap").glob("*.sql")):
@@ -184,7 +194,7 @@ def test_the_sample_of_this_repository_is_proved(server: Server, bench: Bench) -
         taken = _backup(connection, database)
         as_migrator = dump_schema(database.migrator_conninfo, server_major=taken.major)
         assert as_migrator == taken.schema
-        proof = taken.prove(bench)
+        proof = taken.prove(restore_server)
     with psycopg.connect(database.superuser_conninfo, autocommit=True) as connection:
         connection.execute("DROP SCHEMA venture, engineering, governance CASCADE")
     server.drop(database)
@@ -205,12 +215,12 @@ def test_another_version_is_a_limit_that_is_told(production: int | str, restored
         own.stop()
     if taken.major > restored:
         pytest.skip("a newer schema need not restore in an older server")
-    bench = open_bench(restored)
+    restore_server = start_restore_server(restored)
     try:
-        proof = taken.prove(bench)
+        proof = taken.prove(restore_server)
     finally:
-        bench.close()
-    assert proof.server_major == bench.major == restored
+        restore_server.close()
+    assert proof.server_major == restore_server.major == restored
     version, *reprinted = proof.limits
     assert version.startswith(f"restored in PostgreSQL {restored}, production is {taken.major}")
     # 16 is the first that prints columns of a single table without its name.
@@ -245,13 +255,15 @@ def test_the_role_that_made_the_server_may_have_another_name() -> None:
             fingerprint = read_fingerprint(connection)
             dump = dump_schema(as_helper, server_major=16)
             roles = dump_roles(connection)
-            bench = open_bench(16)
+            restore_server = start_restore_server(16)
             for _ in range(2):
                 assert (
-                    prove_backup(dump, roles, fingerprint, server_major=16, bench=bench).limits
+                    prove_backup(
+                        dump, roles, fingerprint, server_major=16, restore_server=restore_server
+                    ).limits
                     == ()
                 )
-            bench.close()
+            restore_server.close()
             connection.execute("ALTER ROLE postgres RENAME TO old")
             connection.execute('ALTER ROLE "Cloud admin" RENAME TO postgres')
     finally:
@@ -287,18 +299,20 @@ _GRANTED: dict[str, tuple[str, ...]] = {
 
 @pytest.mark.parametrize("statements", _GRANTED.values(), ids=_GRANTED.keys())
 def test_what_a_dump_takes_for_granted_or_says_in_other_words(
-    server: Server, bench: Bench, statements: tuple[str, ...]
+    server: Server, restore_server: RestoreServer, statements: tuple[str, ...]
 ) -> None:
     name, function = (
         ("vector", "l2_distance(vector, vector)")
-        if bench.has(frozenset({"vector"}))
+        if restore_server.has(frozenset({"vector"}))
         else ("citext", "citext_eq(citext, citext)")
     )
     taken = _backup_of(server, *(each.format(extension=name, fn=function) for each in statements))
-    assert taken.prove(bench).limits == ()
+    assert taken.prove(restore_server).limits == ()
 
 
-def test_settings_of_the_database_do_not_hinder_the_restore(server: Server, bench: Bench) -> None:
+def test_settings_of_the_database_do_not_hinder_the_restore(
+    server: Server, restore_server: RestoreServer
+) -> None:
     settings = (
         "default_transaction_read_only = on",
         "session_preload_libraries = 'hk_nowhere'",
@@ -316,24 +330,24 @@ def test_settings_of_the_database_do_not_hinder_the_restore(server: Server, benc
                     database.superuser_conninfo,
                     options="-c statement_timeout=0 -c session_preload_libraries=",
                 ),
-                server_major=bench.major,
+                server_major=restore_server.major,
             ),
             roles=dump_roles(connection),
             fingerprint=read_fingerprint(connection),
         )
     server.drop(database)
     assert b"hk_nowhere" in taken.roles
-    assert taken.prove(bench).limits == ()
+    assert taken.prove(restore_server).limits == ()
 
 
 def test_disabled_foreign_keys_are_seen_and_are_a_limit_of_a_dump(
-    server: Server, bench: Bench
+    server: Server, restore_server: RestoreServer
 ) -> None:
     taken = _backup_of(
         server,
         "CREATE TABLE t (a int PRIMARY KEY REFERENCES t); ALTER TABLE t DISABLE TRIGGER ALL",
     )
-    (limit,) = taken.prove(bench).limits
+    (limit,) = taken.prove(restore_server).limits
     assert "triggers of a constraint are disabled: constraint t_a_fkey on public.t" in limit
 
 
@@ -347,7 +361,7 @@ def test_collations_that_the_server_lacks_are_stood_in_for() -> None:
         )
     finally:
         own.stop()
-    opened = open_bench(16)
+    opened = start_restore_server(16)
     try:
         limits = taken.prove(opened).limits
     finally:
@@ -355,18 +369,22 @@ def test_collations_that_the_server_lacks_are_stood_in_for() -> None:
     assert any("C stood in for them: de-x-icu, fr-x-icu" in limit for limit in limits)
 
 
-def test_an_invalid_index_is_a_limit_of_a_dump(server: Server, bench: Bench) -> None:
+def test_an_invalid_index_is_a_limit_of_a_dump(
+    server: Server, restore_server: RestoreServer
+) -> None:
     taken = _backup_of(
         server,
         "CREATE TABLE t (a int); CREATE INDEX bad ON t (a)",
         "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'bad'::regclass",
     )
-    assert taken.prove(bench).limits == ("pg_dump leaves out an invalid index: index public.bad",)
+    assert taken.prove(restore_server).limits == (
+        "pg_dump leaves out an invalid index: index public.bad",
+    )
 
 
 def test_a_server_that_nobody_has_is_named_with_the_way_out() -> None:
     with pytest.raises(BackupNotProved, match=r"no PostgreSQL 99 or newer") as caught:
-        open_bench(99)
+        start_restore_server(99)
     assert "install the server package of PostgreSQL 99" in caught.value.fix
 
 
@@ -374,10 +392,10 @@ def test_an_extension_that_no_server_has_is_named_with_the_way_out() -> None:
     with pytest.raises(
         BackupNotProved, match=r"extensions that no server here has: hk_nowhere"
     ) as e:
-        open_bench(16, frozenset({"plpgsql", "hk_nowhere"}))
+        start_restore_server(16, frozenset({"plpgsql", "hk_nowhere"}))
     assert "--hk-staging-url" in e.value.fix
 
 
-def test_a_bench_for_other_extensions_is_not_used(bench: Bench) -> None:
-    assert bench.has(frozenset({"plpgsql"}))
-    assert not bench.has(frozenset({"hk_nowhere"}))
+def test_a_bench_for_other_extensions_is_not_used(restore_server: RestoreServer) -> None:
+    assert restore_server.has(frozenset({"plpgsql"}))
+    assert not restore_server.has(frozenset({"hk_nowhere"}))

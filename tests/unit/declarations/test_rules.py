@@ -48,7 +48,7 @@ def test_a_rule_is_read_from_its_file() -> None:
     assert rule.why == "red tables hurt\nthe eye\n\nand the mind"
     assert rule.tripwire.sql == "CREATE TABLE {schema}.red (id integer);"
     assert rule.tripwire.object == "{schema}.red"
-    assert rule.tripwire.planted_by == "migrator"
+    assert rule.tripwire.superuser == ""
     assert rule.query.startswith("-- A remark")
     assert rule.query.endswith("FROM hk_table AS t")
 
