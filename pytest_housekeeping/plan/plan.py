@@ -90,38 +90,47 @@ def build(
     files = _files(config, mode)
     contracts = load_contracts(config, rules)
     pending = [file for kind in _ORDER for file in files[kind] if _is_pending(file, past)]
-    segments = _segments(mode, pending, baseline)
-    verify = _verify_steps(config, contracts, tests, canaries=canaries)
     parts = Parts(
         mode=mode,
         config=config,
         contracts=contracts,
-        segments=segments,
+        segments=_segments(mode, pending, baseline),
         seeds=tuple(files[Kind.SEED]) if throwaway else (),
-        verify=tuple(verify),
+        verify=_verify_steps(config, contracts, tests, canaries=canaries),
         rollbacks=_rollbacks(config, files, pending, proved) if throwaway else NO_ROLLBACKS,
         app_tests=tuple(running_steps(config, contracts, tests)) if throwaway else (),
         has_mutants=mutate or config.mutation_score > 0,
         has_history=bool(past),
         records_only=baseline is not None,
     )
+    return _plan_of(parts, files, pending, past, canaries=canaries)
+
+
+_ORDER = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
+
+
+def _plan_of(
+    parts: Parts,
+    files: Mapping[Kind, list[SqlFile]],
+    pending: Sequence[SqlFile],
+    past: Sequence[AppliedFile],
+    *,
+    canaries: bool,
+) -> Plan:
     return Plan(
-        mode=mode,
+        mode=parts.mode,
         steps=tuple(lay_out(parts)),
-        segments=segments,
+        segments=parts.segments,
         seeds=parts.seeds,
-        bootstrap=tuple(sql_paths(config, "bootstrap")),
+        bootstrap=tuple(sql_paths(parts.config, "bootstrap")),
         past=tuple(past),
-        contracts=contracts,
-        digest=digest_of(segments, verify),
+        contracts=parts.contracts,
+        digest=digest_of(parts.segments, parts.verify),
         unapplied=tuple(file.path for file in pending),
         canaries=canaries,
         rollbacks=parts.rollbacks,
         repeatables=(*files[Kind.VIEW], *files[Kind.POLICY]),
     )
-
-
-_ORDER = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
 
 
 def _files(config: Config, mode: Mode) -> Mapping[Kind, list[SqlFile]]:
@@ -165,7 +174,7 @@ def _refuse_empty_baseline(there: Sequence[SqlFile], baseline: int) -> None:
 
 def _verify_steps(
     config: Config, contracts: Contracts, tests: TestNames, *, canaries: bool
-) -> list[Step]:
+) -> tuple[Step, ...]:
     steps = check_steps(config, contracts, tests)
     if not canaries:
         steps = [step for step in steps if not needs_canaries(contracts, step)]
@@ -175,7 +184,7 @@ def _verify_steps(
             why="a promotion that proves nothing would commit anything",
             fix=f"declare at least {config.checks}/objects.toml",
         )
-    return steps
+    return tuple(steps)
 
 
 def _rollbacks(

@@ -1,0 +1,181 @@
+"""The throwaway server as a run sees it: it boots in the background, and gives databases."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from pytest_housekeeping.errors import ServerError
+from pytest_housekeeping.server.staging_database import StagingDatabase
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSettings:
+    """Which server, and what the plan needs of it. `url` holds credentials and wins over `kind`."""
+
+    kind: str = "embedded"
+    version: int = 16
+    url: str | None = field(default=None, repr=False)
+    migrator: str = "hk_migrator"
+    max_locks: int = 64
+    keep: bool = False
+
+
+class _Running(Protocol):
+    """What a server of this run alone and a given one have in common."""
+
+    databases: list[StagingDatabase]
+
+    @property
+    def log_path(self) -> Path | None: ...
+    def create(self) -> StagingDatabase: ...
+    def drop(self, database: StagingDatabase) -> None: ...
+    def bootstrap_lock(self) -> AbstractContextManager[None]: ...
+    def close(self, *, keep: bool) -> None: ...
+    def removal(self) -> str: ...
+
+
+class Server:
+    """A server that boots in the background; see `start`."""
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self.settings = settings
+        self._owner = os.getpid()
+        self._stopping = threading.RLock()
+        self._stopped = False
+        self._turn = threading.Lock()
+        self._begun = self._cancelled = False
+        self._done = threading.Event()
+        self._failure: BaseException | None = None
+        self._booted: _Running | None = None
+        self._first: StagingDatabase | None = None
+        # Ctrl-C may come between any two lines: whatever the thread starts has to be ended.
+        atexit.register(self._stop_at_exit)
+        threading.Thread(target=self._boot, name="hk-server").start()
+
+    def database(self) -> StagingDatabase:
+        """A fresh database, owned by the migrator; waits until the server is ready.
+
+        Raises `ServerError` when the server could not be started or reached.
+        """
+        running = self._running()
+        first, self._first = self._first, None
+        return first or running.create()
+
+    def drop(self, database: StagingDatabase) -> None:
+        """Drop `database` before the run ends. `stop` drops those that are left."""
+        self._running().drop(database)
+
+    @contextmanager
+    def bootstrap_lock(self) -> Iterator[None]:
+        """Hold this around ``sql/bootstrap/``: runs that share a given server take turns."""
+        with self._running().bootstrap_lock():
+            yield
+
+    @property
+    def log_path(self) -> Path | None:
+        """The server's own log, with SQLSTATE in each line; none of a given server."""
+        return self._running().log_path
+
+    def describe(self) -> str:
+        """For ``--hk-keep``, before `stop`: how to connect, and how to remove it. No password."""
+        running = self._running()
+        lines = [database.describe() for database in running.databases]
+        return "\n".join((*lines, f"remove it: {running.removal()}"))
+
+    def stop(self) -> None:
+        """Drop the databases, end the server, remove its files; with `keep`, leave all of it.
+
+        May be called again, from a signal handler, and while the server still boots. Raises
+        `ServerError` when something had to be left behind on a given server.
+        """
+        with self._stopping:
+            if self._stopped or os.getpid() != self._owner:
+                return
+            with self._turn:
+                self._cancelled = True
+                if not self._begun:
+                    self._done.set()
+            self._done.wait()
+            if self._booted is not None:
+                self._close(self._booted)
+            self._stopped = True
+            atexit.unregister(self._stop_at_exit)
+
+    def _boot(self) -> None:
+        with self._turn:
+            if self._cancelled:
+                return
+            self._begun = True
+        try:
+            self._booted = _boot(self.settings)
+            self._first = self._booted.create()
+        except BaseException as error:
+            self._failure = error
+        finally:
+            self._done.set()
+
+    def _running(self) -> _Running:
+        self._done.wait()
+        if self._failure is not None:
+            raise self._failure
+        if self._booted is None:
+            raise ServerError(
+                "the throwaway server was stopped before it started",
+                why="nothing more can be done with it",
+                fix="start the run again",
+            )
+        return self._booted
+
+    def _close(self, running: _Running) -> None:
+        import psycopg
+
+        names = ", ".join(database.name for database in running.databases)
+        try:
+            running.close(keep=self.settings.keep)
+        except psycopg.Error as error:
+            raise ServerError(
+                f"the given server still has {names}: {error}",
+                why="it could not be dropped",
+                fix="nothing: the next run on that server clears it",
+            ) from None
+
+    def _stop_at_exit(self) -> None:
+        try:
+            self.stop()
+        except ServerError as error:
+            sys.stderr.write(f"{error}\n")
+
+
+def start(settings: ServerSettings) -> Server:
+    """Start the server in the background and return at once; it and a database boot meanwhile.
+
+    What goes wrong is raised by `Server.database`. `Server.stop` is called at exit if nobody did.
+    """
+    # Imported here rather than in the thread: two threads that import one package can meet.
+    import psycopg  # noqa: F401
+    import pytest_postgresql.janitor  # noqa: F401
+
+    return Server(settings)
+
+
+def _boot(settings: ServerSettings) -> _Running:
+    if settings.url:
+        from pytest_housekeeping.server.given import open_given
+
+        return open_given(settings.url, migrator=settings.migrator)
+    from pytest_housekeeping.server.postmaster import boot
+
+    return boot(
+        kind=settings.kind,
+        version=settings.version,
+        migrator=settings.migrator,
+        max_locks=settings.max_locks,
+    )
