@@ -11,7 +11,7 @@ from pytest_housekeeping.declarations.toml import (
     closest,
     expect_keys,
     named_tables_of,
-    read_toml,
+    read_declaration,
     tables_of,
     text_of,
     texts_of,
@@ -88,11 +88,7 @@ class Boundaries:
 def parse_boundaries(text: str, *, path: str = "checks/boundaries.toml") -> Boundaries:
     """Read ``checks/boundaries.toml``. Raises MisuseError that names every problem of the file."""
     problems = Problems(path)
-    document = read_toml(text, problems)
-    if document:
-        expect_keys(document, _KEYS, "the file", problems)
-    elif not text.strip():
-        problems.add("it is empty")
+    document = read_declaration(text, _KEYS, problems)
     apps = tuple(_apps(document, problems))
     zones = tuple(_zones(document, problems))
     _refuse_shared(apps, zones, problems)

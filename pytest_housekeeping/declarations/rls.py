@@ -13,7 +13,7 @@ from pytest_housekeeping.declarations.toml import (
     Problems,
     closest,
     expect_keys,
-    read_toml,
+    read_declaration,
     tables_of,
     text_of,
     texts_of,
@@ -73,11 +73,7 @@ def parse_rls(
 ) -> RlsContract:
     """Read ``checks/rls.toml``. Raises MisuseError that names every problem of the file."""
     problems = Problems(path)
-    document = read_toml(text, problems)
-    if document:
-        expect_keys(document, _KEYS, "the file", problems)
-    elif not text.strip():
-        problems.add("it is empty")
+    document = read_declaration(text, _KEYS, problems)
     contract = RlsContract(
         schemas=texts_of(document, "schemas", "the file", problems, kind="schema names"),
         roles=texts_of(document, "roles", "the file", problems, kind="role names"),

@@ -42,6 +42,16 @@ def read_toml(text: str, problems: Problems) -> Mapping[str, Any]:
         return {}
 
 
+def read_declaration(text: str, keys: Mapping[str, bool], problems: Problems) -> Mapping[str, Any]:
+    """The tables of a file that has to say something, and whose keys are known."""
+    document = read_toml(text, problems)
+    if document:
+        expect_keys(document, keys, "the file", problems)
+    elif not text.strip():
+        problems.add("it is empty")
+    return document
+
+
 def closest(name: str, known: Iterable[str]) -> str:
     """`` (did you mean 'x'?)`` for the closest known name, or the names that there are."""
     if near := did_you_mean(name, known, spell=repr):

@@ -8,7 +8,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pytest_housekeeping.errors import ServerError
-from pytest_housekeeping.server.staging_database import Cluster, connect, drop_roles, ensure_role
+from pytest_housekeeping.server.staging_database import (
+    Cluster,
+    connect,
+    drop_roles,
+    ensure_role,
+    set_password,
+)
 from pytest_housekeeping.sql.identifiers import quoted
 
 if TYPE_CHECKING:
@@ -66,13 +72,7 @@ def ready_migrator(
     if ensure_role(guard, migrator):
         mark_roles(guard, frozenset({migrator}))
     if password and not shared and migrator in marked_roles(guard):
-        # Only the verifier is sent, so that no log of the server holds the password.
-        verifier = guard.pgconn.encrypt_password(
-            password.encode(), migrator.encode(), b"scram-sha-256"
-        )
-        guard.execute(
-            sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, sql.Literal(verifier.decode()))
-        )
+        set_password(guard, migrator, password)
     _refuse_unfit(guard, cluster, migrator, password)
     if guard.execute("SELECT NOT pg_catalog.current_setting('is_superuser')::bool").fetchone() == (
         True,
@@ -140,7 +140,6 @@ def lend_password(
     "" where the server trusts whoever reaches it. Raises `ServerError` for a role that has a
     password of its own: it is not changed.
     """
-    from psycopg import sql
 
     password = derived_password(cluster, role)
     if not password:
@@ -155,13 +154,7 @@ def lend_password(
             why="an application's tests log in as it, and no password that is set is changed",
             fix="use a server of its own for staging, or the embedded one",
         )
-    # Only the verifier is sent, so that no log of the server holds the password.
-    verifier = superuser.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
-    superuser.execute(
-        sql.SQL("ALTER ROLE {} PASSWORD {}").format(
-            sql.Identifier(role), sql.Literal(verifier.decode())
-        )
-    )
+    set_password(superuser, role, password)
     return password, True
 
 

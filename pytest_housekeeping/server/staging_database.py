@@ -145,6 +145,20 @@ def ensure_role(connection: psycopg.Connection[Any], migrator: str) -> bool:
     return False
 
 
+def set_password(connection: psycopg.Connection[Any], role: str, password: str) -> None:
+    """Only the verifier is sent, so that no log of the server holds the password."""
+    from psycopg import sql
+
+    verifier = connection.pgconn.encrypt_password(
+        password.encode(), role.encode(), b"scram-sha-256"
+    )
+    connection.execute(
+        sql.SQL("ALTER ROLE {} PASSWORD {}").format(
+            sql.Identifier(role), sql.Literal(verifier.decode())
+        )
+    )
+
+
 def roles(connection: psycopg.Connection[Any]) -> frozenset[str]:
     """The roles of the server, without PostgreSQL's own."""
     rows = connection.execute(

@@ -25,7 +25,12 @@ from pytest_housekeeping.server.run_folder import (
     postmaster_pid,
     storages,
 )
-from pytest_housekeeping.server.staging_database import Cluster, connect, create_database
+from pytest_housekeeping.server.staging_database import (
+    Cluster,
+    connect,
+    create_database,
+    set_password,
+)
 
 if TYPE_CHECKING:
     import psycopg
@@ -104,7 +109,7 @@ def boot_stand_in(*, kind: str, version: int, promoter: str, database: str) -> S
         create_database(_cluster(folder, port), database, promoter)
         password = secrets.token_urlsafe(18)
         with connect(_cluster(folder, port).conninfo(database)) as connection:
-            _set_password(connection, promoter, password)
+            set_password(connection, promoter, password)
     except BaseException:
         _discard(folder, process)
         raise
@@ -180,18 +185,4 @@ def _cluster(folder: RunFolder, port: int) -> Cluster:
         maintenance=MAINTENANCE,
         # Said, so that PGOPTIONS and its like in the environment do not count.
         parameters={"options": "", "gssencmode": "disable", "target_session_attrs": "any"},
-    )
-
-
-def _set_password(connection: psycopg.Connection[Any], role: str, password: str) -> None:
-    """Only the verifier is sent, so that no log of the server holds the password."""
-    from psycopg import sql
-
-    verifier = connection.pgconn.encrypt_password(
-        password.encode(), role.encode(), b"scram-sha-256"
-    )
-    connection.execute(
-        sql.SQL("ALTER ROLE {} PASSWORD {}").format(
-            sql.Identifier(role), sql.Literal(verifier.decode())
-        )
     )
