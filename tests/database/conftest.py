@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from pytest_housekeeping.server import Server, StagingDatabase, start
+from support.lent_database import LentDatabase
 from support.server_scripts import settings_from_environment
 
 
@@ -20,12 +21,19 @@ def server() -> Iterator[Server]:
     running.stop()
 
 
+@pytest.fixture(scope="session")
+def lent(server: Server) -> Iterator[LentDatabase]:
+    """The database that one test after the other gets, if nothing is left in it."""
+    lent = LentDatabase(server)
+    yield lent
+    lent.close()
+
+
 @pytest.fixture
-def database(server: Server) -> Iterator[StagingDatabase]:
-    """A fresh database owned by the migrator; it and the roles made beside it go afterwards."""
-    fresh = server.database()
-    yield fresh
-    server.drop(fresh)
+def database(lent: LentDatabase) -> Iterator[StagingDatabase]:
+    """An empty database owned by the migrator; what a test leaves in it or beside it goes."""
+    with lent.lend() as found:
+        yield found
 
 
 @pytest.fixture

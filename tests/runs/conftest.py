@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.fault_campaign import Whole, undisturbed
-from support.forked_runs import ForkedRuns
+from support.forked_runs import ForkedRuns, shared_runs
 from support.production_project import Production, Rehearsal, rehearsal
 from support.rollback_project import STEM, promoted
 
@@ -32,10 +32,10 @@ def production(rehearsed: Rehearsal, tmp_path: Path) -> Production:
     return rehearsed.fresh(tmp_path)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def runs() -> Iterator[ForkedRuns]:
     """Runs of pytest in forks of one process."""
-    with ForkedRuns() as forked:
+    with shared_runs() as forked:
         yield forked
 
 

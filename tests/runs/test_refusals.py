@@ -177,10 +177,14 @@ WAYS: dict[str, Way] = {
     "a conftest that skips promote": conftest(
         SKIP.format(match="promote"), "No recorded pass: promote (skipped: later)"
     ),
-    "a conftest that marks, and no plugin that looks at items": Way(
+    "a conftest that marks": conftest(
+        MARK.format(match="objects.toml::table", mark="skip(reason='no')"),
+        "checks/objects.toml::table desk.note (skipped)",
+    ),
+    "a conftest that marks, and a plugin that looks at items": Way(
         files={"conftest.py": MARK.format(match="objects.toml::table", mark="skip(reason='no')")},
-        arguments=("-p", "no:hypothesispytest"),
-        said=("checks/objects.toml::table desk.note (skipped)",),
+        on=("hypothesispytest",),
+        said=("checks/objects.toml::table desk.note",),
         code=1,
     ),
     "a conftest that xfails a step": conftest(

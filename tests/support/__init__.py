@@ -4,7 +4,7 @@ Projects and runs
     ``staging_project``: a small project, one staging run of it, and what the run left behind.
     ``production_project``: a production with one promotion in it and another that waits.
     ``rollback_project``: the second promotion done, with the files that undo it.
-    ``forked_runs``: runs of pytest in forks of one process, for sweeps of thousands.
+    ``forked_runs``: runs of pytest in forks of one process, at a third of the price.
     ``folder_watch``: a plugin for such a run, which notes the folders that it makes.
     ``projects/``: the projects themselves.
 Repositories and documents
@@ -24,6 +24,7 @@ Schemas
     ``guarded``: a small sound schema with row-level security, for the rules.
     ``catalogue_cases``: what a team might have written, sound and not, for every rule.
     ``snapshot_schema``: one object of every kind, and small changes of each.
+    ``lent_database``: one database for many tests, as long as they leave nothing in it.
     ``catalog_text``: what stands in a database, as text, read without the project's own code.
     ``cycle_ground``: a batch of migrations, and the verdict on the files that undo it.
     ``ddl_chains``: random chains of migrations with their rollbacks (and the ``ddl_*`` beside it).

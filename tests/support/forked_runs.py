@@ -1,4 +1,10 @@
-"""Runs of pytest in forks of a process that has imported everything: a sweep has thousands."""
+"""Runs of pytest in forks of a process that has imported everything: a third of the time.
+
+A fork differs from ``python -m pytest`` in this alone: the modules that a run would import are
+imported already. What a run imports, how its interpreter was started and what is typed in a shell
+is tested in interpreters of their own: ``Project.start``, and whatever the documents and the
+workflows say.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +12,15 @@ import importlib
 import json
 import os
 import pkgutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from select import select
 from typing import IO, Any, Self
 
 _WARM = """
@@ -38,6 +47,7 @@ class ForkedRuns:
             [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         self._output: Path | None = None
+        self._run = 0
 
     def __enter__(self) -> Self:
         return self
@@ -63,11 +73,20 @@ class ForkedRuns:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
-        return self._answer()
+        self._run = self._answer()
+        return self._run
 
-    def wait(self) -> Ended:
-        """Exit code (negative: the signal) and output of the run that was started."""
+    def wait(self, patience_s: float | None = None) -> Ended:
+        """Exit code (negative: the signal) and output of the run that was started.
+
+        One that takes longer than ``patience_s`` is killed, which raises `TimeoutError`.
+        """
         assert self._output is not None
+        assert self._process.stdout is not None
+        if not select([self._process.stdout], [], [], patience_s)[0]:
+            os.killpg(self._run, signal.SIGKILL)
+            self._answer()
+            raise TimeoutError(self._output.read_text(encoding="utf-8", errors="replace"))
         code = self._answer()
         return Ended(code=code, output=self._output.read_text(encoding="utf-8", errors="replace"))
 
@@ -76,6 +95,12 @@ class ForkedRuns:
         line = self._process.stdout.readline()
         assert line, "the process that forks the runs is gone"
         return int(line)
+
+
+@cache
+def shared_runs() -> ForkedRuns:
+    """Those of this process of tests; whoever starts one waits for it before the next."""
+    return ForkedRuns()
 
 
 def _serve(jobs: IO[str]) -> None:

@@ -29,8 +29,12 @@ DATABASE = "production"
 PROMOTER = "promoter"
 PASSWORD = "correct-horse-7-battery-STAPLE"
 TENANT = "11111111-1111-1111-1111-111111111111"
-# What only a person at work wants, and what a promotion refuses to run with.
-OFF = ("cacheprovider", "randomly", "rerunfailures", "repeat", "pytest_repeat", "pytest_order")
+# What only a person at work wants (hypothesis takes a second for its summary), and what a promotion
+# refuses to run with.
+OFF = (
+    *("cacheprovider", "hypothesispytest", "randomly", "rerunfailures"),
+    *("repeat", "pytest_repeat", "pytest_order"),
+)
 _OVERLAY = Path(__file__).parent / "projects" / "second_promotion"
 _ROLES = """
 CREATE ROLE desk_app LOGIN NOSUPERUSER NOBYPASSRLS;
@@ -127,17 +131,16 @@ class Production:
         **environment: str,
     ) -> subprocess.Popen[str]:
         """``pytest --hk-mode=prod`` in the background, ``without`` these plugins."""
+        said = [*self.arguments(confirm, without, mode), *arguments]
+        return self._spawn(said, python, self.environment(**environment))
+
+    def _spawn(
+        self, arguments: Sequence[str], python: Sequence[str], environment: Mapping[str, str]
+    ) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [
-                sys.executable,
-                *python,
-                "-m",
-                "pytest",
-                *self.arguments(confirm, without, mode),
-                *arguments,
-            ],
+            [sys.executable, *python, "-m", "pytest", *arguments],
             cwd=self.root,
-            env=self.environment(**environment),
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -157,18 +160,31 @@ class Production:
         """The whole environment of a promotion."""
         return self.project.environment() | {"NO_COLOR": "1"} | self.server.environment(**changed)
 
-    def promote(self, *arguments: str, **options: Any) -> Run:
-        """``pytest --hk-mode=prod --hk-confirm=PROMOTE``; nothing of it is left running."""
-        run = self.project.finish(self.start(*arguments, **options))
+    def promote(
+        self,
+        *arguments: str,
+        confirm: str | None = "PROMOTE",
+        python: Sequence[str] = (),
+        without: Sequence[str] = OFF,
+        mode: str = "prod",
+        **environment: str,
+    ) -> Run:
+        """``pytest --hk-mode=prod --hk-confirm=PROMOTE``; nothing of it is left running.
+
+        In a fork, if nothing is said of the interpreter: see `forked_runs`.
+        """
+        said = [*self.arguments(confirm, without, mode), *arguments]
+        whole = self.environment(**environment)
+        if python or any(name.startswith("PYTHON") for name in environment):
+            run = self.project.finish(self._spawn(said, python, whole))
+        else:
+            run = self.project.fork(said, whole)
         assert self.project.leftovers() == [], run.output
         return run
 
     def undo(self, to: str, *arguments: str, confirm: str | None = "ROLLBACK", **named: Any) -> Run:
         """``pytest --hk-mode=rollback --hk-confirm=ROLLBACK --hk-to=...``."""
-        process = self.start(f"--hk-to={to}", *arguments, confirm=confirm, mode="rollback", **named)
-        run = self.project.finish(process)
-        assert self.project.leftovers() == [], run.output
-        return run
+        return self.promote(f"--hk-to={to}", *arguments, confirm=confirm, mode="rollback", **named)
 
     def stage(self, *arguments: str) -> Run:
         """Prove the project as it is now; its evidence is committed by the run itself."""

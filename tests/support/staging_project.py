@@ -18,11 +18,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+from support.forked_runs import shared_runs
 from support.fresh_copy import TESTS, commit_all, fresh_repository, git
 
 PROJECTS = Path(__file__).parent / "projects"
 _FOREIGN = ("HK_", "PG", "GITHUB_", "PYTEST_", "GIT_")
-_PATIENCE_S = 2.0
+STAGING = ("-p", "support.folder_watch", "--hk-mode=staging")
+PATIENCE_S = 60.0
+_END_S = 2.0
 _RAN = re.compile(r"^(\S.*?) (?:PASSED|FAILED|SKIPPED|XFAIL|XPASS|ERROR)\b", re.MULTILINE)
 
 
@@ -116,34 +119,38 @@ class Project:
         return commit_all(self.root, message)
 
     def run(self, *arguments: str, prefix: Sequence[str] = (), **environment: str) -> Run:
-        """``pytest --hk-mode=staging`` with further arguments; nothing of it is left afterwards."""
-        run = self.finish(self.start(*arguments, prefix=prefix, **environment))
+        """``pytest --hk-mode=staging`` with further arguments; nothing of it is left afterwards.
+
+        In a fork, if nothing is said of the interpreter: see `forked_runs`.
+        """
+        if prefix or any(name.startswith("PYTHON") for name in environment):
+            run = self.finish(self.start(*arguments, prefix=prefix, **environment))
+        else:
+            run = self.fork(self._arguments(*STAGING, *arguments), environment)
         assert self.leftovers() == [], run.output
         return run
+
+    def fork(self, arguments: Sequence[str], environment: Mapping[str, str]) -> Run:
+        """pytest in this project, in a fork of a process that has imported everything."""
+        runs, output = shared_runs(), self.root.parent / "output"
+        group = runs.start(self.root, [*arguments], {**self.environment(), **environment}, output)
+        with self._groups.open("a", encoding="utf-8") as file:
+            file.write(f"{group}\n")
+        ended = runs.wait(PATIENCE_S)
+        return Run(code=ended.code, output=ended.output, audit_path=self._new_audit())
 
     def start(
         self, *arguments: str, prefix: Sequence[str] = (), **environment: str
     ) -> subprocess.Popen[str]:
         """The same, and not waited for; ``prefix`` is a program that starts it."""
-        return self.spawn(
-            "-p",
-            "support.folder_watch",
-            "--hk-mode=staging",
-            *arguments,
-            prefix=prefix,
-            **environment,
-        )
+        return self.spawn(*STAGING, *arguments, prefix=prefix, **environment)
 
     def spawn(
         self, *arguments: str, prefix: Sequence[str] = (), **environment: str
     ) -> subprocess.Popen[str]:
         """pytest in this project, without the plugins that only a person at work wants."""
-        command = [*prefix, sys.executable, "-m", "pytest", "-W", "error", "--color=no"]
-        command += ["-p", "no:cacheprovider", "-p", "no:hypothesispytest", *arguments]
-        if not any(argument.startswith("--randomly") for argument in arguments):
-            command += ["-p", "no:randomly"]
         return subprocess.Popen(
-            command,
+            [*prefix, sys.executable, "-m", "pytest", *self._arguments(*arguments)],
             cwd=self.root,
             env=self.environment() | environment,
             stdout=subprocess.PIPE,
@@ -151,6 +158,12 @@ class Project:
             text=True,
             errors="replace",
         )
+
+    def _arguments(self, *arguments: str) -> list[str]:
+        made = ["-W", "error", "--color=no", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
+        if not any(argument.startswith("--randomly") for argument in arguments):
+            made += ["-p", "no:randomly"]
+        return [*made, *arguments]
 
     def environment(self) -> dict[str, str]:
         """That of the tests, without what would change a run; PATH names the run's processes."""
@@ -162,7 +175,7 @@ class Project:
             "HK_TEST_FOLDERS": str(self._list),
         }
 
-    def finish(self, process: subprocess.Popen[str], patience_s: float = 60.0) -> Run:
+    def finish(self, process: subprocess.Popen[str], patience_s: float = PATIENCE_S) -> Run:
         """Wait for the end of a run and read what it has left."""
         try:
             output, _ = process.communicate(timeout=patience_s)
@@ -170,10 +183,13 @@ class Project:
             process.kill()
             process.communicate()
             raise
+        return Run(code=process.returncode, output=output, audit_path=self._new_audit())
+
+    def _new_audit(self) -> Path | None:
         audits = sorted(self.audits(), key=lambda path: path.stat().st_mtime_ns)
         new = [path for path in audits if str(path) not in self._seen]
         self._note_seen(new)
-        return Run(code=process.returncode, output=output, audit_path=new[-1] if new else None)
+        return new[-1] if new else None
 
     def audits(self) -> list[Path]:
         return sorted((self.root / "ops" / "audit").glob("*.json"))
@@ -185,7 +201,7 @@ class Project:
         process that was killed may take a moment.
         """
         folders, processes = self._folders(), self._processes()
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + _END_S
         while processes and "postgres" not in str(processes) and time.monotonic() < deadline:
             time.sleep(0.02)
             processes = self._processes()
@@ -203,10 +219,13 @@ class Project:
         ] + [str(path) for path in self.scratch.iterdir()]
 
     def _processes(self) -> list[str]:
+        """Those that bear the mark of a run, and those of its group: a fork bears no mark."""
+        groups = self._groups.read_text(encoding="utf-8").split() if self._groups.exists() else []
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
             try:
-                if str(self._mark).encode() in (entry / "environ").read_bytes():
+                marked = str(self._mark).encode() in (entry / "environ").read_bytes()
+                if marked or _group(entry) in groups:
                     command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
                     found.append(f"{entry.name}: {command}")
             except (OSError, UnicodeDecodeError):
@@ -216,6 +235,10 @@ class Project:
     @property
     def _mark(self) -> Path:
         return self.root.parent / "mark"
+
+    @property
+    def _groups(self) -> Path:
+        return self.root.parent / "groups"
 
     @property
     def _list(self) -> Path:
@@ -229,3 +252,8 @@ class Project:
     def _note_seen(self, paths: list[Path]) -> None:
         with (self.root.parent / "seen").open("a", encoding="utf-8") as file:
             file.writelines(f"{path}\n" for path in paths)
+
+
+def _group(process: Path) -> str:
+    """The process group; the name before it, in brackets, may hold anything."""
+    return (process / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[2]
