@@ -104,12 +104,17 @@ def promoted_text(root: Path, repository: Repository | None, past: AppliedFile) 
 
 
 def committed_segments(audit: Audit) -> list[int]:
-    """The segments of a run whose COMMIT was answered."""
-    return sorted(
-        step.segment
-        for step in audit.steps
-        if step.kind is Kind.PROMOTE and step.outcome is Outcome.PASSED
+    """The segments of a run that are in the database.
+
+    Of one that committed what was not proved, the first promote that did not pass is the one.
+    """
+    promotes = sorted(
+        (step.segment, step.outcome) for step in audit.steps if step.kind is Kind.PROMOTE
     )
+    passed = [segment for segment, outcome in promotes if outcome is Outcome.PASSED]
+    if audit.run.outcome is not RunOutcome.PROMOTED_UNPROVED:
+        return passed
+    return passed + [segment for segment, _ in promotes if segment not in passed][:1]
 
 
 def _take_back(past: list[AppliedFile], done: Iterable[tuple[PlannedStep, StepRecord]]) -> None:

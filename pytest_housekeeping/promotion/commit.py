@@ -130,12 +130,15 @@ class Commits:
     def _look_again(self, proved: Fingerprint) -> None:
         """After COMMIT the first thing: nothing ran inside it that changed the schema."""
         target = self.batch.target
-        try:
-            changed = diff(proved, target.read_schema(target.connection.get()))
-        except (HousekeepingError, psycopg.Error) as error:
-            self.unproved = f"the schema could not be read after COMMIT: {error}"
-        else:
-            self.unproved = _named(changed)
+        for _ in range(2):  # a connection that was lost meanwhile is opened again
+            try:
+                changed = diff(proved, target.read_schema(target.connection.get()))
+            except (HousekeepingError, psycopg.Error) as error:
+                self.unproved = f"the schema could not be read after COMMIT: {error}"
+                target.connection.close()
+            else:
+                self.unproved = _named(changed)
+                break
         if self.unproved:
             raise ProofFailed(
                 f"committed, and behind COMMIT the schema is another one: {self.unproved}",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -25,10 +24,9 @@ from pytest_housekeeping.plan.steps import MUTANTS
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.batch import Batch
 from pytest_housekeeping.promotion.commit import Commits
+from pytest_housekeeping.promotion.left_threads import refuse_threads_since
 from pytest_housekeeping.promotion.run import Run
 
-# How long a thread of a test may take to end by itself.
-THREAD_PATIENCE_S = 1.0
 _FATAL = (Phase.PRECHECK, Phase.BACKUP, Phase.APPLY, Phase.SEED)
 # A watch reports all that is wrong: only what makes the database the wrong one ends it.
 _REPORTED_IN_A_WATCH = ("history", "roles", "drift")
@@ -115,6 +113,11 @@ class Promotion:
         if committed is not None:
             self._record_commit(committed)
         self.batch.roll_back()
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything of the batch is in the database, by a COMMIT of ours or by force."""
+        return bool(self.commits.segments) or self.batch.escaped
 
     def outcome(self) -> RunOutcome:
         """What is true of the target now."""
@@ -281,18 +284,3 @@ def _judged(step: Step, verdict: Verdict, message: str) -> StepResult:
         message=said,
         findings=verdict.findings,
     )
-
-
-def refuse_threads_since(before: frozenset[threading.Thread]) -> None:
-    """Raises ProofFailed for a thread that was not there before, and does not end by itself."""
-    deadline = time.monotonic() + THREAD_PATIENCE_S
-    left = [each for each in threading.enumerate() if each not in before]
-    for thread in left:
-        thread.join(max(0.0, deadline - time.monotonic()))
-    names = ", ".join(repr(thread.name) for thread in left if thread.is_alive())
-    if names:
-        raise ProofFailed(
-            f"a test has left a thread running: {names}",
-            why="it could still use the promotion's connection, also after everything was proved",
-            fix="end it in the test, or in the fixture that starts it",
-        )

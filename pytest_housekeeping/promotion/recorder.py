@@ -96,7 +96,7 @@ class Recorder:
             if self._journal is not None:
                 self._journal.finished(outcome, message)
         with self._told_where_incomplete():
-            self.run.finish(changed=bool(self.promotion.commits.segments))
+            self.run.finish(changed=self.promotion.changed)
         self.audit = self._make_audit(outcome, message)
 
     @property

@@ -27,6 +27,8 @@ PATHS = {
     "The run was rolled back": "test_rollback.py::"
     "test_a_promotion_that_its_gates_rolled_back_is_an_incident_where_asked_for",
     "It stopped between segments": "test_recovery.py::test_what_stopped_between_segments",
+    "It is in, and it is not what was proved": "test_recovery.py::"
+    "test_what_was_not_proved_is_in_and_goes_back",
     "The answer to COMMIT was lost": "test_recovery.py::test_the_answer_to_commit_was_lost",
     "The run left no record": "test_recovery.py::test_a_run_that_was_killed",
     "The evidence did not arrive": "test_recovery.py::test_the_evidence_did_not_arrive",
@@ -80,6 +82,33 @@ def test_what_stopped_between_segments(production: Production, way: str) -> None
         run = production.undo(run_id(run), "--hk-segments=2")
         assert (run.code, run.outcome) == (0, "promoted"), run.output
         assert diff(before, schema_of(production)) == ()
+
+
+FORCED = """
+def test_it(hk_connection, hk_mode):
+    if hk_mode == "prod":
+        hk_connection.pgconn.exec_(b"COMMIT")
+        hk_connection.pgconn.exec_(b"BEGIN")
+"""
+
+
+def test_what_was_not_proved_is_in_and_goes_back(production: Production) -> None:
+    """A test of production alone commits by force and goes on: it is said, and can be undone."""
+    before = schema_of(production)
+    production.change({**ROLLBACKS, "checks/test_forced.py": FORCED}, stage=True)
+    run = production.promote()
+    assert (run.code, run.outcome) == (1, "promoted_unproved"), run.output
+    assert "Committed, and not what was proved" in run.output
+    merge_audit(production.root)
+    assert schema_of(production) != before
+    reports = {path.suffix: path for path in (production.root / "ops/incidents").iterdir()}
+    assert set(reports) == {".md", ".sql"}
+    assert "promoted_unproved" in reports[".md"].read_text(encoding="utf-8")
+    assert "DROP TABLE desk.note" in reports[".sql"].read_text(encoding="utf-8")
+
+    undone = production.undo(run_id(run))
+    assert (undone.code, undone.outcome) == (0, "promoted"), undone.output
+    assert schema_of(production) == before
 
 
 @pytest.mark.parametrize("how", ["before", "after"])
