@@ -120,7 +120,7 @@ def load_contracts(config: Config, further_rules: Iterable[Rule] = ()) -> Contra
 
 
 def _silent_pairs(boundaries: Boundaries, path: str) -> Iterator[MisuseError]:
-    """A pair without a contract would be guarded by nobody, and would look as if it were."""
+    """Pairs of which no contract says anything: nobody would notice that nothing guards them."""
     for source, target in boundary.undeclared_pairs(boundaries):
         yield MisuseError(
             f"{path}: no contract says whether {source!r} may reach {target!r}",
@@ -148,7 +148,7 @@ def _unread_keys(boundaries: Boundaries, path: str) -> Iterator[MisuseError]:
 
 
 def _unread(config: Config) -> Iterator[MisuseError]:
-    """Declarations under a name that nobody reads, which would protect nothing and say nothing."""
+    """Files under ``checks/`` whose names are not read: what they declare is not checked."""
     top = config.root / config.checks
     for entry in sorted(top.iterdir()):
         if entry.is_dir() and entry.name != QUERIES:
@@ -170,7 +170,7 @@ def _unread(config: Config) -> Iterator[MisuseError]:
 
 
 def _is_query(entry: Path) -> bool:
-    """A query, or a file that nobody would take for one."""
+    """Whether it is a query, or a file that nobody would take for one."""
     if entry.is_dir():
         return not any(entry.rglob("*.[sS][qQ][lL]"))
     return entry.suffix == ".sql" or entry.suffix.lower() != ".sql"

@@ -1,4 +1,4 @@
-"""Which files go with a view that is taken down: upon it, as the catalog knows, or naming it."""
+"""Which files have to go when views are taken down: views on top of them, and what names these."""
 
 from __future__ import annotations
 

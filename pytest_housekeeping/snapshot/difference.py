@@ -50,11 +50,11 @@ def diff(before: Fingerprint, after: Fingerprint) -> tuple[Difference, ...]:
     found = [
         *(
             Difference(name=name, change=Change.REMOVED, before=old[name].text)
-            for name in _tops(removed, old)
+            for name in _without_parts(removed, old)
         ),
         *(
             Difference(name=name, change=Change.ADDED, after=new[name].text)
-            for name in _tops(added, new)
+            for name in _without_parts(added, new)
         ),
         *(
             Difference(
@@ -71,5 +71,6 @@ def _by_name(fingerprint: Fingerprint) -> dict[str, SchemaObject]:
     return {entry.name: entry for entry in fingerprint.entries}
 
 
-def _tops(names: set[str], entries: dict[str, SchemaObject]) -> Iterable[str]:
+def _without_parts(names: set[str], entries: dict[str, SchemaObject]) -> Iterable[str]:
+    """Those that do not belong to an object which is among them."""
     return (name for name in names if entries[name].parent not in names)

@@ -1,7 +1,7 @@
 """Whether an expression that is printed differently after a restore still means the same.
 
-PostgreSQL is asked: production's own text is said again in the restored database, in a transaction
-that is rolled back, and has to be read as what the restore made.
+PostgreSQL is asked: production's own text is executed in the restored database, in a transaction
+that is rolled back, and has to be printed as what the restore made.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ def _executed(connection: Connection, statements: str) -> bool:
 
 
 def _statements(difference: Difference, parent: str, number: int) -> tuple[str, str]:
-    """Where production's text can be read afterwards, and what says it; "" where nothing can."""
+    """The object under which production's text can be read afterwards, and the statements that make
+    it; no statements where none can."""
     fields, name = _fields(difference.before), difference.name
     definition = fields.get("definition", "").rstrip("; \n")
     kind, table, own = _own_name(name, parent)

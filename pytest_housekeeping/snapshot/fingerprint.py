@@ -184,7 +184,7 @@ def from_json(text: str) -> Fingerprint:
 def _read_again(
     connection: Connection, excluded: tuple[str, ...], prepared: bool
 ) -> tuple[Mapping[str, str], str, list[tuple[Any, ...]]]:
-    """Read again when somebody drops or holds what is just being read."""
+    """Read, and try again for some seconds when somebody drops or holds what is being read."""
     queries = _queries(excluded)
     asked = [f"EXECUTE {name}" for name in queries] if prepared else list(queries.values())
     until = monotonic() + _PATIENCE
@@ -232,7 +232,7 @@ def _queries(excluded: tuple[str, ...]) -> Mapping[str, str]:
 
 
 def _prepare(connection: Connection, queries: Mapping[str, str]) -> None:
-    """Those that the session does not have: it may have lost some, and DEALLOCATE is no crime."""
+    """Prepare the queries that the session lacks: a file may have said DEALLOCATE ALL."""
     with _inside_transaction(connection), rolled_back(connection):
         connection.execute(_BEFORE)
         known = connection.execute("SELECT name FROM pg_prepared_statements").fetchall()

@@ -1,4 +1,7 @@
-"""The statement that takes back another one, as far as there is one: from PostgreSQL's parser."""
+"""Which statement takes back another one: CREATE by DROP, GRANT by REVOKE, and so on.
+
+Statements are read by PostgreSQL's parser. Where there is none that does it, a comment says so.
+"""
 
 from __future__ import annotations
 
@@ -108,7 +111,7 @@ def undo(said: Said) -> Proposed:
 
 
 def unknown(said: Said, verb: str) -> Proposed:
-    """A difference for which no statement is known: named, never left out."""
+    """A comment that names a difference for which no statement is known; none is left out."""
     shown = "\n".join(f"--   {line}" for line in said.text.splitlines())
     return Proposed(
         sql=f"-- {verb} by hand:\n{shown}",
@@ -171,7 +174,7 @@ def _sequence(node: Node) -> Proposed:
 
 
 def _nothing(_: Node) -> Proposed:
-    """Whose owner changes with it: what is dropped has none, what stays keeps its own."""
+    """A change of owner is not taken back: what is dropped has none, what stays keeps its own."""
     return Proposed(sql="", mark=Mark.SAFE, why="")
 
 

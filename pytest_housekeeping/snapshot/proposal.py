@@ -1,4 +1,7 @@
-"""From two schema dumps, what would lead back from the later one: for a person to complete."""
+"""From two schema dumps, a proposal of SQL that leads from the later back to the earlier schema.
+
+A person reviews and completes it: dumps know nothing of the data. It is never run by the tool.
+"""
 
 from __future__ import annotations
 
@@ -75,12 +78,12 @@ def _goes_along(said: Said) -> bool:
 
 
 def _in_place(said: Said) -> bool:
-    """What is changed where it stands: it holds rows, or others hold on to it."""
+    """Whether an object is changed in place: it holds rows, or others depend on it."""
     return said.node.tag in ("CreateStmt", "CreateEnumStmt", "CreateFunctionStmt")
 
 
 def _about(said: Said) -> set[str]:
-    """The objects that a statement speaks of, under every name by which they could be made."""
+    """The objects that a statement is about, under each kind that they could be of."""
     node = said.node
     relation = getattr(node, "relation", None) or getattr(node, "table", None)
     if relation is None:
@@ -96,7 +99,7 @@ def _about(said: Said) -> set[str]:
 
 
 def _shrunk(old: Said, new: Said) -> Iterator[Proposed]:
-    """What a changed object has too much of, or otherwise."""
+    """First part of changing an object back in place: what it has got since is taken away."""
     name = old.node.tag
     if name == "CreateStmt":
         yield from _columns_dropped(old, new)
@@ -113,7 +116,7 @@ def _shrunk(old: Said, new: Said) -> Iterator[Proposed]:
 
 
 def _grown(old: Said, new: Said) -> Iterator[Proposed]:
-    """What a changed object lacks."""
+    """Second part of changing an object back in place: what it has lost since is made again."""
     name = old.node.tag
     if name == "CreateStmt":
         yield from _columns_made(old, new)

@@ -50,7 +50,7 @@ def sql_paths(config: Config, folder: str) -> list[str]:
 
 
 def _strangers(config: Config) -> Iterable[SqlFileError]:
-    """What a person may take for a part of the plan, and the plan does not read."""
+    """SQL files in places that are not read: a person may take them for a part of the plan."""
     top = config.root / config.sql
     for entry in sorted(top.iterdir()):
         if entry.name in _FOLDERS and entry.is_dir():

@@ -6,9 +6,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.parser import schema, wire
 from pytest_housekeeping.sql.parser.errors import ParseError, Unprintable
-from pytest_housekeeping.sql.parser.node import Node, changed, fields, node_of
+from pytest_housekeeping.sql.parser.node import Node, changed, fields, mapped, node_of
 from pytest_housekeeping.sql.parser.operands import enclosed, flat
 from pytest_housekeeping.sql.parser.schema import CONSTANT, CONSTANTS, NODE, Field
 
@@ -27,7 +28,7 @@ def deparse(node: Node) -> str:
     try:
         text = _printed(statement)
         if not _reads_as(text, statement):
-            text = enclosed(statement, _printed)
+            text = enclosed(_with_quoted_parameters(statement), _printed)
             if not _reads_as(text, statement):
                 raise Unprintable(f"this would be read as something else: {text}")
     except RecursionError:
@@ -47,6 +48,14 @@ def _reads_as(text: str, statement: Node) -> bool:
     ((tag, body),) = again["stmt"].items()
     read = node_of(tag, body, None)
     return bool(read == statement) or bool(flat(read) == flat(statement))
+
+
+def _with_quoted_parameters(node: Node) -> Node:
+    """The printer forgets the quotes around the name of a routine's parameter."""
+    below = mapped(node, _with_quoted_parameters)
+    if node.tag != "FunctionParameter" or not node.name:
+        return below
+    return changed(below, name=quoted(node.name))
 
 
 def _printed(node: Node) -> str:
