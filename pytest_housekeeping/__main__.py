@@ -13,7 +13,7 @@ from pytest_housekeeping import sandbox
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, did_you_mean
 
 _NONE_RUNS = 3
-_MISUSE = 4
+_NO_PAGE = 4
 _INDEX = "README"
 _EPILOG = """\
 in a shell:
@@ -40,9 +40,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.psql is not None:
             return _psql(given.psql)
         return _start()
-    except MisuseError as error:
-        _say(str(error))
-        return _MISUSE
     except BrokenPipeError:
         # `docs checks | head`: what the reader does not want is not written at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -123,7 +120,7 @@ def _psql(arguments: list[str]) -> int:
 
 
 def _docs(name: str | None) -> int:
-    """Print the page, as Markdown. Raises MisuseError with the closest name where there is none."""
+    """Print the page, as Markdown; where there is none, the closest name."""
     folder = _docs_folder()
     rules = _pages(folder / "rules")
     pages = _pages(folder) | {"rules": rules.pop(_INDEX)}
@@ -135,10 +132,10 @@ def _docs(name: str | None) -> int:
     wanted = name.removesuffix(".md").rpartition("/")[2]
     page = {**rules, **pages, _INDEX: index}.get(wanted)
     if page is None:
-        raise MisuseError(
-            f"there is no page {name!r}{did_you_mean(wanted, [*pages, *rules], spell=repr)}",
-            fix="list them: python -m pytest_housekeeping docs",
-        )
+        near = did_you_mean(wanted, [*pages, *rules], spell=repr)
+        fix = "list them: python -m pytest_housekeeping docs"
+        _say(str(MisuseError(f"there is no page {name!r}{near}", fix=fix)))
+        return _NO_PAGE
     _out(page.read_text(encoding="utf-8"))
     return 0
 

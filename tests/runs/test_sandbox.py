@@ -19,11 +19,12 @@ from typing import Any
 import psycopg
 import pytest
 
+from pytest_housekeeping.server import start
 from pytest_housekeeping.server.os_account import server_account
 from pytest_housekeeping.server.run_folder import clear_leftovers
 from support.fresh_copy import ROOT
 from support.ordinary_user import become_ordinary
-from support.server_scripts import BECOME, gone, serving
+from support.server_scripts import BECOME, gone, serving, settings_from_environment
 
 VARIABLES = ["PGHOST_PROD", "PGPORT_PROD", "PGDATABASE_PROD", "PGUSER_PROD", "PGPASSWORD_PROD"]
 # Imports first, as in server_scripts: the interpreter may lie where only root can read.
@@ -275,14 +276,19 @@ def test_a_staging_run_leaves_it_alone(running: Shell) -> None:
     assert ask(exports, "SELECT 1") == 1
 
 
-def test_it_is_known_from_every_other_server(
-    running: Shell, shell: Shell, connection: psycopg.Connection[Any]
-) -> None:
+def test_it_is_known_from_every_other_server(running: Shell, shell: Shell) -> None:
     """A production is pinned by its identifier, which copies of one data folder would share."""
     query = "SELECT system_identifier::text FROM pg_control_system()"
     one, other = (ask(each.start(), query) for each in (running, shell))
+    throwaway = start(settings_from_environment())
+    try:
+        with psycopg.connect(throwaway.database().superuser_conninfo) as connection:
+            staging = connection.execute(query).fetchone()
+    finally:
+        throwaway.stop()
 
-    assert len({one, other, (connection.execute(query).fetchone() or ("",))[0]}) == 3
+    assert staging is not None
+    assert len({one, other, staging[0]}) == 3
 
 
 def test_the_password_is_for_the_user_alone(running: Shell) -> None:
