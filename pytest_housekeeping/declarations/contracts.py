@@ -9,9 +9,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.declarations import boundaries as boundary
 from pytest_housekeeping.declarations import objects, rls
-from pytest_housekeeping.declarations.boundaries import Boundaries, Contract
+from pytest_housekeeping.declarations.boundaries import (
+    FORBIDDEN,
+    Boundaries,
+    Contract,
+    parse_boundaries,
+    undeclared_pairs,
+)
 from pytest_housekeeping.declarations.code_baseline import Baseline, parse_baseline
 from pytest_housekeeping.declarations.exemptions import (
     CodeExemption,
@@ -53,7 +58,7 @@ class Contracts:
         return {
             f"running: {each.source} → {each.target}": each
             for each in (declared.contracts if declared else ())
-            if declared and each.type == boundary.FORBIDDEN and declared.source(each).tests
+            if declared and each.type == FORBIDDEN and declared.source(each).tests
         }
 
     @property
@@ -97,7 +102,7 @@ def load_contracts(config: Config, further_rules: Iterable[Rule] = ()) -> Contra
             errors.append(error)
             return None
 
-    boundaries = read("boundaries.toml", boundary.parse_boundaries)
+    boundaries = read("boundaries.toml", parse_boundaries)
     contracts = Contracts(
         objects=read("objects.toml", objects.parse),
         rls=read("rls.toml", rls.parse_rls, known_rules=known),
@@ -121,7 +126,7 @@ def load_contracts(config: Config, further_rules: Iterable[Rule] = ()) -> Contra
 
 def _silent_pairs(boundaries: Boundaries, path: str) -> Iterator[MisuseError]:
     """Pairs of which no contract says anything: nobody would notice that nothing guards them."""
-    for source, target in boundary.undeclared_pairs(boundaries):
+    for source, target in undeclared_pairs(boundaries):
         yield MisuseError(
             f"{path}: no contract says whether {source!r} may reach {target!r}",
             why="silence is no permission and no guard: the way between them is not looked at",
@@ -133,7 +138,7 @@ def _silent_pairs(boundaries: Boundaries, path: str) -> Iterator[MisuseError]:
 def _unread_keys(boundaries: Boundaries, path: str) -> Iterator[MisuseError]:
     """Code and tests of an application that no contract is judged by: they would look guarded."""
     sources = {each.source for each in boundaries.contracts}
-    refusing = {each.source for each in boundaries.contracts if each.type == boundary.FORBIDDEN}
+    refusing = {each.source for each in boundaries.contracts if each.type == FORBIDDEN}
     for app in boundaries.apps:
         for key, given, known, wanted in (
             ("code", app.code, sources, "a contract"),
