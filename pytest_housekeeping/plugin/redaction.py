@@ -1,12 +1,15 @@
-"""Keep secrets out of what pytest itself shows: the reports of items, and the terminal."""
+"""Keep secrets and commands out of what pytest itself shows: reports of items, the terminal."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any, TextIO
 
 import pytest
 
 from pytest_housekeeping.evidence import Secrets
+from pytest_housekeeping.evidence.report.display import visible
 
 
 def redact_report(report: pytest.TestReport | pytest.CollectReport, secrets: Secrets) -> None:
@@ -21,23 +24,69 @@ def redact_report(report: pytest.TestReport | pytest.CollectReport, secrets: Sec
     report.sections = [(name, secrets.redact(text)) for name, text in report.sections]
 
 
-def redact_terminal(config: pytest.Config, secrets: Secrets) -> None:
-    """Redact whatever the terminal reporter writes from now on."""
+def guard_terminal(config: pytest.Config, secrets: Secrets) -> None:
+    """Let the terminal reporter write no secret, and nothing that a terminal or a CI would obey.
+
+    What a row or an assertion holds comes from the database and from tests: a control character
+    would be obeyed by the terminal, and a line that begins with ``::`` by GitHub's runner
+    (https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions).
+    """
     reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
-    if secrets and reporter is not None:
+    if reporter is not None:
         writer = reporter._tw
-        writer._file = _RedactedFile(writer._file, secrets)
+        writer._file = GuardedFile(writer._file, secrets, colours=bool(writer.hasmarkup))
 
 
-class _RedactedFile:
-    """A text file that redacts what is written to it."""
+def write_commands(config: pytest.Config, lines: Iterable[str]) -> None:
+    """Write lines that the runner is meant to obey, past the guard."""
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    file: Any = getattr(reporter, "_tw", None) and reporter._tw._file
+    for line in lines if file is not None else ():
+        getattr(file, "obeyed", file.write)(f"{line}\n")
 
-    def __init__(self, file: TextIO, secrets: Secrets) -> None:
+
+class GuardedFile:
+    """A text file in which secrets are redacted and nothing can be taken for a command.
+
+    With ``colours`` the sequences that colour a text are let through, and the carriage return.
+    """
+
+    def __init__(self, file: TextIO, secrets: Secrets, *, colours: bool) -> None:
         self._file = file
         self._secrets = secrets
+        self._harmless = _COLOURS if colours else _NOTHING
+        self._line_is_blank = True
 
     def write(self, text: str) -> int:
+        return self._file.write(self._without_commands(self._seen(self._secrets.redact(text))))
+
+    def obeyed(self, text: str) -> int:
+        """Write a line that a CI is meant to obey; it holds no secret either."""
         return self._file.write(self._secrets.redact(text))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
+
+    def _seen(self, text: str) -> str:
+        """Control characters written out, but for what pytest itself colours with."""
+        if text.isascii() and text.isprintable():
+            return text
+        pieces, at = [], 0
+        for found in self._harmless.finditer(text):
+            pieces += [visible(text[at : found.start()]), found[0]]
+            at = found.end()
+        return "".join([*pieces, visible(text[at:])])
+
+    def _without_commands(self, text: str) -> str:
+        """No line begins with ``::``, and none holds ``##[``, the older form."""
+        lines = text.replace("##[", "## [").split("\n")
+        for number, line in enumerate(lines):
+            blank_before = self._line_is_blank if number == 0 else True
+            if blank_before and line.lstrip().startswith("::"):
+                lines[number] = line.replace("::", ": :", 1)
+            self._line_is_blank = blank_before and not line.strip()
+        return "\n".join(lines)
+
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m|\r(?!\n)")
+_NOTHING = re.compile(r"(?!)")

@@ -26,7 +26,7 @@ from pytest_housekeeping.plugin.options import (
     settings_of,
 )
 from pytest_housekeeping.plugin.outcomes import outcome_of
-from pytest_housekeeping.plugin.redaction import redact_report, redact_terminal
+from pytest_housekeeping.plugin.redaction import guard_terminal, redact_report, write_commands
 from pytest_housekeeping.plugin.refusals import refuse
 from pytest_housekeeping.plugin.selection import Selection
 from pytest_housekeeping.plugin.stash import PROMOTION
@@ -108,7 +108,7 @@ class ActiveRun:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
-        redact_terminal(self.config, self.recorder.secrets)
+        guard_terminal(self.config, self.recorder.secrets)
 
     # -- collect and order -----------------------------------------------------------------
 
@@ -261,8 +261,7 @@ class ActiveRun:
             for line in self.recorder.summary():
                 terminalreporter.write_line(line)
             if os.environ.get("GITHUB_ACTIONS") == "true":
-                for line in self.recorder.annotations():
-                    terminalreporter.write_line(line)
+                write_commands(self.config, self.recorder.annotations())
 
 
 _NEEDED_LATER = (
