@@ -26,6 +26,7 @@ from pytest_housekeeping.declarations.objects import Objects
 from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.declarations.rules import BOUNDARY, Rule, shipped_rules, unique_rules
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, did_you_mean
+from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import decode
 
 T = TypeVar("T")
@@ -85,19 +86,20 @@ class Contracts:
         return self.rls.context if self.rls else ()
 
 
-def load_contracts(config: Config, further_rules: Iterable[Rule] = ()) -> Contracts:
+def load_contracts(
+    config: Config, files: ProjectFiles, further_rules: Iterable[Rule] = ()
+) -> Contracts:
     """Read the three declarations. Raises MisuseError with the errors of all of them at once."""
     rules = unique_rules([*shipped_rules(), *further_rules])
     known = frozenset(rule.id for rule in rules)
     errors: list[HousekeepingError] = list(_unread(config))
 
     def read(name: str, parse: Callable[..., T], **options: Any) -> T | None:
-        path = config.root / config.checks / name
         label = f"{config.checks}/{name}"
-        if not path.is_file():
+        if not files.has(label):
             return None
         try:
-            return parse(decode(path.read_bytes(), label), path=label, **options)
+            return parse(decode(files.read(label), label), path=label, **options)
         except HousekeepingError as error:
             errors.append(error)
             return None

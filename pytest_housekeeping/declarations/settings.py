@@ -13,6 +13,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.session_settings import names_to_choose
 from pytest_housekeeping.declarations.toml import Problems, closest, expect_keys
 from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.project_files import ProjectFiles
 
 _DURATION = re.compile(r"[1-9]\d*(ms|s|min|h)")
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
@@ -33,12 +34,14 @@ _CALLED = {
     "dict": "a table",
 }
 
+# The file in the root that holds [tool.housekeeping].
+SETTINGS = "pyproject.toml"
 
-def load_config(root: Path) -> Config:
+
+def load_config(root: Path, files: ProjectFiles | None = None) -> Config:
     """Read and check the settings. Raises MisuseError that names every error at once."""
-    path = root / "pyproject.toml"
-    problems = Problems(f"[tool.housekeeping] in {path.name}")
-    table = _table(path)
+    problems = Problems(f"[tool.housekeeping] in {SETTINGS}")
+    table = _table(files or ProjectFiles(root))
     expect_keys(table, dict.fromkeys(_TYPES, False), "the table", problems)
     values: dict[str, Any] = {}
     for key in (key for key in table if key in _TYPES):
@@ -57,21 +60,21 @@ def load_config(root: Path) -> Config:
     return config
 
 
-def _table(path: Path) -> dict[str, Any]:
-    if not path.is_file():
+def _table(files: ProjectFiles) -> dict[str, Any]:
+    if not files.has(SETTINGS):
         return {}
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(files.read(SETTINGS).decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise MisuseError(
-            f"{path.name} cannot be read: {error}",
+            f"{SETTINGS} cannot be read: {error}",
             why="the settings of the promotion stand in it",
             fix="correct the file",
         ) from None
     table = document.get("tool", {}).get("housekeeping", {})
     if not isinstance(table, dict):
         raise MisuseError(
-            f"tool.housekeeping in {path.name} is no table", fix="write [tool.housekeeping]"
+            f"tool.housekeeping in {SETTINGS} is no table", fix="write [tool.housekeeping]"
         )
     return table
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fnmatch import fnmatch
-from pathlib import Path
+from pathlib import PurePosixPath
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import BASELINE, QUERIES, Contracts
@@ -13,24 +13,28 @@ from pytest_housekeeping.declarations.rules import BOUNDARY
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind, Phase, Step
 from pytest_housekeeping.plan.test_discovery import TestNames, defined_tests
+from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import digest
 
 SCOPE = "scope"
 
 
-def check_steps(config: Config, contracts: Contracts, tests: TestNames) -> list[Step]:
+def check_steps(
+    config: Config, files: ProjectFiles, contracts: Contracts, tests: TestNames
+) -> list[Step]:
     """One step per declared object, query, rule, exemption, contract and test function."""
-    folder = config.root / config.checks
     return [
-        *_objects(config, contracts),
-        *_queries(config, folder),
-        *_rls(config, contracts),
-        *_boundaries(config, contracts),
-        *_tests(config, folder, tests),
+        *_objects(config, files, contracts),
+        *_queries(config, files),
+        *_rls(config, files, contracts),
+        *_boundaries(config, files, contracts),
+        *_tests(files, config.checks, tests),
     ]
 
 
-def running_steps(config: Config, contracts: Contracts, tests: TestNames) -> list[Step]:
+def running_steps(
+    config: Config, files: ProjectFiles, contracts: Contracts, tests: TestNames
+) -> list[Step]:
     """The applications' own tests, and what the server has answered them, contract by contract.
 
     Raises MisuseError for a path without a test: nothing of the application would have run.
@@ -38,7 +42,7 @@ def running_steps(config: Config, contracts: Contracts, tests: TestNames) -> lis
     steps = []
     for app in contracts.boundaries.apps if contracts.boundaries else ():
         for given in app.tests:
-            found = list(_tests(config, config.root / given, tests))
+            found = list(_tests(files, given, tests))
             if not found:
                 raise MisuseError(
                     f"[apps.{app.name}] of {config.checks}/boundaries.toml: no test in {given!r}",
@@ -48,7 +52,7 @@ def running_steps(config: Config, contracts: Contracts, tests: TestNames) -> lis
             steps += found
     path = f"{config.checks}/boundaries.toml"
     for name in contracts.running_contracts:
-        steps.append(_step(Kind.BOUNDARY, path, name, _digest(config, path)))
+        steps.append(_step(Kind.BOUNDARY, path, name, _digest(files, path)))
     return steps
 
 
@@ -71,24 +75,23 @@ def exemption_name(exemption: RuleExemption) -> str:
     return f"exempt {exemption.rule} {exemption.object}"
 
 
-def _objects(config: Config, contracts: Contracts) -> Iterator[Step]:
+def _objects(config: Config, files: ProjectFiles, contracts: Contracts) -> Iterator[Step]:
     if contracts.objects is not None:
         path = f"{config.checks}/objects.toml"
-        sha256 = _digest(config, path)
+        sha256 = _digest(files, path)
         for declared in contracts.objects.declared:
             yield _step(Kind.OBJECT, path, str(declared), sha256)
 
 
-def _queries(config: Config, folder: Path) -> Iterator[Step]:
-    for path in sorted((folder / QUERIES).glob("*.sql")):
-        relative = path.relative_to(config.root).as_posix()
-        yield _step(Kind.QUERY, relative, "query", _digest(config, relative))
+def _queries(config: Config, files: ProjectFiles) -> Iterator[Step]:
+    for path in files.find(f"{config.checks}/{QUERIES}", "*.sql"):
+        yield _step(Kind.QUERY, path, "query", _digest(files, path))
 
 
-def _rls(config: Config, contracts: Contracts) -> Iterator[Step]:
+def _rls(config: Config, files: ProjectFiles, contracts: Contracts) -> Iterator[Step]:
     if contracts.rls is not None:
         path = f"{config.checks}/rls.toml"
-        sha256 = _digest(config, path)
+        sha256 = _digest(files, path)
         yield _step(Kind.RLS, path, SCOPE, sha256)
         for rule in contracts.rules:
             if rule.family != BOUNDARY:
@@ -97,26 +100,27 @@ def _rls(config: Config, contracts: Contracts) -> Iterator[Step]:
             yield _step(Kind.RLS, path, exemption_name(exemption), sha256)
 
 
-def _boundaries(config: Config, contracts: Contracts) -> Iterator[Step]:
+def _boundaries(config: Config, files: ProjectFiles, contracts: Contracts) -> Iterator[Step]:
     if contracts.boundaries is not None:
         path = f"{config.checks}/boundaries.toml"
-        sha256 = _digest(config, path)
+        sha256 = _digest(files, path)
         for contract in contracts.boundaries.contracts:
             yield _step(Kind.BOUNDARY, path, contract.name, sha256)
-        stands = config.root / config.checks / BASELINE
-        if stands.is_file():
-            sha256 = digest(f"{sha256} {digest(stands.read_bytes())}".encode())
+        baseline = f"{config.checks}/{BASELINE}"
+        if files.has(baseline):
+            sha256 = digest(f"{sha256} {_digest(files, baseline)}".encode())
         for name in contracts.code_contracts:
             yield _step(Kind.BOUNDARY, path, name, sha256)
 
 
-def _tests(config: Config, folder: Path, names: TestNames) -> Iterator[Step]:
-    for path in [folder] if folder.is_file() else sorted(folder.rglob("*.py")):
-        if any(fnmatch(path.name, pattern) for pattern in names.files):
-            relative = path.relative_to(config.root).as_posix()
-            sha256 = _digest(config, relative)
-            for name in defined_tests(path, relative, names):
-                yield _step(Kind.TEST, relative, name, sha256)
+def _tests(files: ProjectFiles, given: str, names: TestNames) -> Iterator[Step]:
+    """Of a file, or of all files below a folder."""
+    one = (PurePosixPath(given).as_posix(),)
+    for path in one if files.has(given) else files.find(given, "*.py", below=True):
+        if any(fnmatch(path.rpartition("/")[2], pattern) for pattern in names.files):
+            sha256 = _digest(files, path)
+            for name in defined_tests(files.read(path), path, names):
+                yield _step(Kind.TEST, path, name, sha256)
 
 
 def _step(kind: Kind, path: str, name: str, sha256: str) -> Step:
@@ -125,5 +129,5 @@ def _step(kind: Kind, path: str, name: str, sha256: str) -> Step:
     )
 
 
-def _digest(config: Config, path: str) -> str:
-    return digest((config.root / path).read_bytes())
+def _digest(files: ProjectFiles, path: str) -> str:
+    return digest(files.read(path))

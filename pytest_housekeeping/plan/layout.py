@@ -22,6 +22,7 @@ from pytest_housekeeping.plan.steps import (
     steps_between,
     tripwire_step,
 )
+from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.folder import sql_paths
 
@@ -37,6 +38,7 @@ class Parts:
 
     mode: Mode
     config: Config
+    sources: ProjectFiles
     contracts: Contracts
     segments: tuple[Segment, ...]
     seeds: tuple[SqlFile, ...]
@@ -56,7 +58,7 @@ class Parts:
 def lay_out(parts: Parts) -> Iterator[Step]:
     """All steps of a promotion, or of a look at what one has left."""
     rules = rules_of(parts.mode)
-    for name in prechecks(parts.mode, parts.config, parts.contracts):
+    for name in prechecks(parts.mode, parts.config, parts.sources, parts.contracts):
         if name != "history" or parts.has_history or not rules.watches:
             yield precheck_step(name)
     if rules.backs_up:
@@ -78,10 +80,12 @@ def lay_out(parts: Parts) -> Iterator[Step]:
     yield from (replace(step, segment=parts.last + 1) for step in parts.app_tests)
 
 
-def prechecks(mode: Mode, config: Config, contracts: Contracts) -> Iterator[str]:
+def prechecks(
+    mode: Mode, config: Config, sources: ProjectFiles, contracts: Contracts
+) -> Iterator[str]:
     """The prechecks of a mode. What there is nothing of has none: nothing passes vacuously."""
     needless = {
-        "bootstrap": not sql_paths(config, "bootstrap"),
+        "bootstrap": not sql_paths(config, sources, "bootstrap"),
         "roles": not contracts.roles,
         "code": not contracts.code_contracts,
     }

@@ -23,6 +23,7 @@ from pytest_housekeeping.plan.rollback_files import (
 from pytest_housekeeping.plan.segments import Segment, cut_into_segments
 from pytest_housekeeping.plan.steps import digest_of
 from pytest_housekeeping.plan.test_discovery import TestNames
+from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.sql.file import FOLDERS, SqlFile
 from pytest_housekeeping.sql.folder import read_all, sql_paths
 
@@ -40,7 +41,10 @@ class AppliedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The whole promotion: every step that is required, in the order in which they run."""
+    """The whole promotion: every step that is required, in the order in which they run.
+
+    ``sources`` holds the very bytes that the digests are of: what runs is taken from there.
+    """
 
     mode: Mode
     steps: tuple[Step, ...]
@@ -50,6 +54,7 @@ class Plan:
     past: tuple[AppliedFile, ...]
     contracts: Contracts
     digest: str
+    sources: ProjectFiles
     unapplied: tuple[str, ...] = ()
     canaries: bool = True
     rollbacks: Rollbacks = NO_ROLLBACKS
@@ -71,6 +76,7 @@ def build(
     mode: Mode,
     *,
     tests: TestNames,
+    sources: ProjectFiles,
     rules: Iterable[Rule] = (),
     past: Sequence[AppliedFile] = (),
     baseline: int | None = None,
@@ -87,23 +93,26 @@ def build(
     What is wrong inside a single SQL file is kept in its ``problems`` and fails its precheck.
     """
     throwaway = rules_of(mode).throwaway
-    files = _files(config, mode)
-    contracts = load_contracts(config, rules)
+    files = _files(config, sources, mode)
+    contracts = load_contracts(config, sources, rules)
     pending = [file for kind in _ORDER for file in files[kind] if _is_pending(file, past)]
     parts = Parts(
         mode=mode,
         config=config,
+        sources=sources,
         contracts=contracts,
         segments=_segments(mode, pending, baseline),
         seeds=tuple(files[Kind.SEED]) if throwaway else (),
-        verify=_verify_steps(config, contracts, tests, canaries=canaries),
+        verify=_verify_steps(config, sources, contracts, tests, canaries=canaries),
         rollbacks=_rollbacks(config, files, pending, proved) if throwaway else NO_ROLLBACKS,
-        app_tests=tuple(running_steps(config, contracts, tests)) if throwaway else (),
+        app_tests=tuple(running_steps(config, sources, contracts, tests)) if throwaway else (),
         has_mutants=mutate or config.mutation_score > 0,
         has_history=bool(past),
         records_only=baseline is not None,
     )
-    return _plan_of(parts, files, pending, past, canaries=canaries)
+    plan = _plan_of(parts, files, pending, past, canaries=canaries)
+    sources.seal()
+    return plan
 
 
 _ORDER = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
@@ -122,9 +131,10 @@ def _plan_of(
         steps=tuple(lay_out(parts)),
         segments=parts.segments,
         seeds=parts.seeds,
-        bootstrap=tuple(sql_paths(parts.config, "bootstrap")),
+        bootstrap=_bootstrap(parts.config, parts.sources),
         past=tuple(past),
         contracts=parts.contracts,
+        sources=parts.sources,
         digest=digest_of(parts.segments, parts.verify),
         unapplied=tuple(file.path for file in pending),
         canaries=canaries,
@@ -133,13 +143,28 @@ def _plan_of(
     )
 
 
-def _files(config: Config, mode: Mode) -> Mapping[Kind, list[SqlFile]]:
+def _bootstrap(config: Config, sources: ProjectFiles) -> tuple[str, ...]:
+    """Their paths; the bytes are held from now on. Raises MisuseError for one without any."""
+    paths = sql_paths(config, sources, "bootstrap")
+    for path in paths:
+        try:
+            sources.read(path)
+        except OSError as error:
+            raise MisuseError(
+                f"{path} cannot be read: {error.strerror}",
+                why="it makes what the real server already has",
+                fix="make it readable, or remove it",
+            ) from None
+    return paths
+
+
+def _files(config: Config, sources: ProjectFiles, mode: Mode) -> Mapping[Kind, list[SqlFile]]:
     """Every file under ``sql/``, by kind. Raises MisuseError for what has no place in the order."""
     # Only staging runs rollback files; elsewhere it is enough that each has its migration.
     throwaway = rules_of(mode).throwaway
     kinds = [kind for kind in FOLDERS if throwaway or kind is not Kind.ROLLBACK]
-    files, errors = read_all(config, kinds)
-    errors += misfits(files[Kind.MIGRATION], sql_paths(config, FOLDERS[Kind.ROLLBACK]))
+    files, errors = read_all(config, sources, kinds)
+    errors += misfits(files[Kind.MIGRATION], sql_paths(config, sources, FOLDERS[Kind.ROLLBACK]))
     if errors:
         raise MisuseError("\n".join(str(error) for error in errors))
     return files
@@ -173,9 +198,14 @@ def _refuse_empty_baseline(there: Sequence[SqlFile], baseline: int) -> None:
 
 
 def _verify_steps(
-    config: Config, contracts: Contracts, tests: TestNames, *, canaries: bool
+    config: Config,
+    sources: ProjectFiles,
+    contracts: Contracts,
+    tests: TestNames,
+    *,
+    canaries: bool,
 ) -> tuple[Step, ...]:
-    steps = check_steps(config, contracts, tests)
+    steps = check_steps(config, sources, contracts, tests)
     if not canaries:
         steps = [step for step in steps if not needs_canaries(contracts, step)]
     if not steps:

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
-from pytest_housekeeping.config import Config
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.plan.segments import Segment
+from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.sql.enum_values import uses_constant, value_added_at
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.problems import Problem
 
 
-def problems_of(config: Config, plan: Plan) -> list[tuple[SqlFile, Problem]]:
+def problems_of(plan: Plan) -> list[tuple[SqlFile, Problem]]:
     """All that is wrong inside the files, and enum values used in the batch that adds them."""
     found = [(file, problem) for file in plan.files for problem in file.problems]
     for segment in plan.segments:
         seeds = plan.seeds if segment is plan.segments[-1] else ()
-        found += _early_values(config.root, segment, seeds)
+        found += _early_values(plan.sources, segment, seeds)
     return found
 
 
 def _early_values(
-    root: Path, segment: Segment, seeds: tuple[SqlFile, ...]
+    sources: ProjectFiles, segment: Segment, seeds: tuple[SqlFile, ...]
 ) -> Iterable[tuple[SqlFile, Problem]]:
     """SQLSTATE 55P04: a new enum value cannot be used in the transaction that adds it, unless
     the type was made in it: https://www.postgresql.org/docs/16/sql-altertype.html"""
@@ -34,10 +33,10 @@ def _early_values(
             (value, later.path)
             for value in added
             for later in (*segment.files[position:], *seeds)
-            if uses_constant(root, later.path, value)
+            if uses_constant(sources, later.path, value)
         ]
         for value, user in users:
-            line, column = value_added_at(root, file.path, value)
+            line, column = value_added_at(sources, file.path, value)
             problem = Problem(
                 line=line,
                 column=column,

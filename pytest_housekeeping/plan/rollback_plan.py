@@ -20,6 +20,7 @@ from pytest_housekeeping.plan.steps import (
     promote_step,
     steps_between,
 )
+from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.sql.file import SqlFile
 
 BACKUP = "backup"
@@ -59,6 +60,7 @@ def build_rollback(
     config: Config,
     work: RollbackWork,
     *,
+    sources: ProjectFiles,
     past: Sequence[AppliedFile],
     contracts: Contracts,
     verify: Sequence[Step],
@@ -75,7 +77,7 @@ def build_rollback(
     checks = [Step(id=backup, phase=Phase.VERIFY, kind=Kind.ROLLBACK, name=BACKUP), *verify]
     last = segments[-1].number
     steps = [
-        *(precheck_step(name) for name in prechecks(Mode.ROLLBACK, config, contracts)),
+        *(precheck_step(name) for name in prechecks(Mode.ROLLBACK, config, sources, contracts)),
         *backup_steps(),
     ]
     for segment in segments:
@@ -95,6 +97,7 @@ def build_rollback(
         bootstrap=(),
         past=tuple(past),
         contracts=contracts,
+        sources=sources,
         digest=digest_of(segments, checks),
     )
 

@@ -6,7 +6,6 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from pathlib import Path
 
 from pytest_housekeeping.errors import MisuseError
 
@@ -24,20 +23,20 @@ class TestNames:
     classes: tuple[str, ...] = ("Test",)
 
 
-def defined_tests(path: Path, relative: str, names: TestNames) -> Iterator[str]:
+def defined_tests(data: bytes, path: str, names: TestNames) -> Iterator[str]:
     """The tests that a file defines, by its syntax tree: pytest may be told not to collect them.
 
     Raises MisuseError for a file that does not parse, or that defines a test twice.
     """
     try:
-        tree = ast.parse(path.read_bytes(), filename=relative)
+        tree = ast.parse(data, filename=path)
     except (SyntaxError, ValueError) as error:
         raise MisuseError(
-            f"{relative} is no Python file: {error}",
+            f"{path} is no Python file: {error}",
             why="the tests in it are required, and nobody knows which they are",
             fix="correct the file",
         ) from None
-    return iter(dict.fromkeys(_defined(tree, relative, names, names.functions)))
+    return iter(dict.fromkeys(_defined(tree, path, names, names.functions)))
 
 
 def _defined(

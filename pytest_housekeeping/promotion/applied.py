@@ -13,6 +13,7 @@ from pytest_housekeeping.model import Kind, Mode, Outcome, RunOutcome
 from pytest_housekeeping.plan.plan import AppliedFile
 from pytest_housekeeping.plan.rollback_files import DESTROYS, ROUND_TRIP, migration_of
 from pytest_housekeeping.postgres import history
+from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.text import decode, digest
 
@@ -79,20 +80,19 @@ def applied_files(rows: Iterable[history.Row]) -> tuple[AppliedFile, ...]:
     )
 
 
-def promoted_text(root: Path, repository: Repository | None, past: AppliedFile) -> str:
-    """The text that was promoted: from the disk where it is unchanged, else from its commit.
+def promoted_text(sources: ProjectFiles, repository: Repository | None, past: AppliedFile) -> str:
+    """The text that was promoted: from the files read where it is unchanged, else from its commit.
 
     Raises ProofFailed where neither holds it byte for byte.
     """
-    path = root / past.path
-    data = path.read_bytes() if path.is_file() else b""
+    data = sources.read(past.path) if sources.has(past.path) else b""
     if digest(data) != past.sha256:
         if repository is None:
             raise ProofFailed(
                 f"the promoted text of {past.path} is not on disk, and there is no repository",
                 why="staging has to start from what production has",
             )
-        data = repository.show(past.commit, repository.relative(path))
+        data = repository.show(past.commit, repository.relative(sources.root / past.path))
     if digest(data) != past.sha256:
         raise ProofFailed(
             f"{past.path} in commit {past.commit[:12]} is not the text that was promoted",

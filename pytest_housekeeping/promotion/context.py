@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.evidence import Repository, RunFacts, SourceFacts, stem
 from pytest_housekeeping.model import Mode, Step
 from pytest_housekeeping.plan.modes import ModeRules, rules_of
 from pytest_housekeeping.plan.plan import AppliedFile, Plan
+from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.promotion.applied import promoted_text
 from pytest_housekeeping.promotion.options import RunOptions
 from pytest_housekeeping.sql.file import SqlFile
-from pytest_housekeeping.sql.text import decode, digest
+from pytest_housekeeping.sql.text import decode
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedFiles:
-    """The SQL files of a plan and their texts.
+    """The SQL files of a plan and their texts, as they were when the plan was made.
 
     ``by_step`` names the file of a step where its path does not (a rollback drops what a view
     file made and applies the file's older text in one run); ``texts`` holds, by digest, the texts
     that are on no disk.
     """
 
-    root: Path
+    sources: ProjectFiles
     by_path: Mapping[str, SqlFile]
     by_step: Mapping[str, SqlFile] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -42,21 +42,12 @@ class PlannedFiles:
         return self.by_step.get(step.id) or self.by_path[step.path]
 
     def text(self, file: SqlFile) -> str:
-        """The text of a file, which must still be the one that the plan was made from.
+        """The text of a file, of which the plan holds the digest.
 
-        Raises ProofFailed when it has changed since then.
+        Raises SqlFileError for what is no text.
         """
         known = self.texts.get(file.sha256)
-        if known is not None:
-            return known
-        data = (self.root / file.path).read_bytes()
-        if digest(data) != file.sha256:
-            raise ProofFailed(
-                f"{file.path} has changed since the plan was made",
-                why="what would run is not what was checked",
-                fix="run again",
-            )
-        return decode(data, file.path)
+        return known if known is not None else decode(self.sources.read(file.path), file.path)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +89,7 @@ class RunContext:
 
     def applied_text(self, applied: AppliedFile) -> str:
         """The text of a file as it was promoted. Raises ProofFailed where no copy is left."""
-        return promoted_text(self.config.root, self.repository, applied)
+        return promoted_text(self.plan.sources, self.repository, applied)
 
 
 def source_of(config: Config, repository: Repository | None) -> SourceFacts:
@@ -112,6 +103,7 @@ def source_of(config: Config, repository: Repository | None) -> SourceFacts:
     return SourceFacts(commit=head, branch=repository.branch(), dirty=repository.dirty(paths))
 
 
-def planned_files(config: Config, plan: Plan) -> PlannedFiles:
+def planned_files(plan: Plan) -> PlannedFiles:
     """The files of a plan that are all on disk, one a path."""
-    return PlannedFiles(root=config.root, by_path={file.path: file for file in plan.files})
+    by_path = {file.path: file for file in plan.files}
+    return PlannedFiles(sources=plan.sources, by_path=by_path)

@@ -16,6 +16,7 @@ from pytest_housekeeping.plan.steps import MUTANTS
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.promotion.app_connections import AppConnections
 from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.sql.text import decode
 
 if TYPE_CHECKING:
     from pytest_housekeeping.checks.catalog import Catalog
@@ -107,7 +108,7 @@ class Checks:
     def _query(self, connection: Connection, step: Step) -> Verdict:
         from pytest_housekeeping.checks.queries import verify_query
 
-        text = (self._context.config.root / step.path).read_text(encoding="utf-8")
+        text = decode(self._context.plan.sources.read(step.path), step.path)
         return verify_query(connection, step.path, text)
 
     def _rls(self, connection: Connection, step: Step) -> Verdict:
@@ -203,9 +204,10 @@ class Checks:
                     exemptions=contracts.code_exemptions,
                 )
             )
-            path = config.root / config.checks / BASELINE
-            kept = found & contracts.code_baseline if path.is_file() else found
-            path.write_text(write_baseline(kept.elements()), encoding="utf-8")
+            path = f"{config.checks}/{BASELINE}"
+            known = self._context.plan.sources.has(path)
+            kept = found & contracts.code_baseline if known else found
+            (config.root / path).write_text(write_baseline(kept.elements()), encoding="utf-8")
             self._written_baseline = kept
         return self._written_baseline
 
@@ -228,11 +230,11 @@ class Checks:
     def _mutants(self, connection: Connection) -> Verdict:
         from pytest_housekeeping.checks.mutation import MutationInput, mutation_score
 
-        config = self._context.config
-        queries = [step.path for step in self._context.plan.steps if step.kind is Kind.QUERY]
+        config, plan = self._context.config, self._context.plan
+        queries = [step.path for step in plan.steps if step.kind is Kind.QUERY]
         given = MutationInput(
             contracts=self._contracts,
-            queries={path: (config.root / path).read_text(encoding="utf-8") for path in queries},
+            queries={path: decode(plan.sources.read(path), path) for path in queries},
             today=self._context.today,
         )
         return mutation_score(connection, given, required=config.mutation_score)

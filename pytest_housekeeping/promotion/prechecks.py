@@ -30,7 +30,7 @@ def files(context: RunContext) -> Judgement:
     """Every file can be part of one transaction, as far as PostgreSQL's parser sees."""
     plan = context.plan
     findings = []
-    for file, problem in problems_of(context.config, plan):
+    for file, problem in problems_of(plan):
         try:
             text = context.files.text(file)
             shown = "\n" + excerpt(text, problem.line, problem.column)
@@ -119,12 +119,12 @@ def _edited(context: RunContext) -> Iterable[Finding]:
     for applied in context.plan.past:
         if applied.kind is not Kind.MIGRATION:
             continue
-        path = context.config.root / applied.path
+        sources = context.plan.sources
         back = f"git checkout {applied.commit[:12]} -- {applied.path}"
-        if not path.is_file():
+        if not sources.has(applied.path):
             said = "was promoted and is no longer there"
             yield error("history-removed", applied.path, said, back)
-        elif digest(path.read_bytes()) != applied.sha256:
+        elif digest(sources.read(applied.path)) != applied.sha256:
             yield error(
                 "history-edited",
                 applied.path,
@@ -136,10 +136,9 @@ def _edited(context: RunContext) -> Iterable[Finding]:
 
 def _how_far(context: RunContext, applied: AppliedFile) -> str:
     """Whether the edit changed anything that PostgreSQL would see."""
-    path = context.config.root / applied.path
     try:
         promoted = context.applied_text(applied)
-        now = decode(path.read_bytes(), applied.path)
+        now = decode(context.plan.sources.read(applied.path), applied.path)
     except HousekeepingError:
         return ""
     return " (white space or comments only)" if same_meaning(promoted, now) else ""

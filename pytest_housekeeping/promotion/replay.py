@@ -28,7 +28,7 @@ def run_bootstrap(context: RunContext, throwaway: Throwaway) -> Judgement:
     paths = context.plan.bootstrap
     with throwaway.superuser() as connection:
         for path in paths:
-            text = decode((context.config.root / path).read_bytes(), path)
+            text = decode(context.plan.sources.read(path), path)
             _run_plain(connection, path, text, throwaway)
     return Verdict(examined=len(paths), unit="bootstrap files"), f"{len(paths)} files"
 

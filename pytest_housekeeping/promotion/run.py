@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pytest_housekeeping.checks.style import Linting
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.model import Verdict
+from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.promotion.app_connections import AppConnections
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.dispatch import Checks
@@ -68,3 +69,10 @@ class Run:
             self.apps.close()
             self.target.connection.close()
             self.throwaway.stop()
+
+
+def start_linting(plan: Plan) -> Linting:
+    """Begin the style check of the files of a plan, on the bytes that the plan holds."""
+    root = plan.sources.root
+    contents = {root / file.path: plan.sources.read(file.path) for file in plan.files}
+    return Linting.start(list(contents), root=root, contents=contents)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from pytest_housekeeping.errors import SqlFileError
+from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.sql.parse import SyntaxRefused, parse
 from pytest_housekeeping.sql.text import decode, place
 
 
-def uses_constant(root: Path, path: str, value: str) -> bool:
+def uses_constant(files: ProjectFiles, path: str, value: str) -> bool:
     """Whether a string constant of the file, or a text inside a function body, is ``value``."""
     try:
-        statements = parse(decode((root / path).read_bytes(), path))
+        statements = parse(decode(files.read(path), path))
     except (SqlFileError, SyntaxRefused):
         return False
     bodies = [statement.body for statement in statements if statement.name != "AlterEnumStmt"]
@@ -22,9 +22,9 @@ def uses_constant(root: Path, path: str, value: str) -> bool:
     return f'"sval": {literal}' in text or f"'{literal[1:-1]}'" in text
 
 
-def value_added_at(root: Path, path: str, value: str) -> tuple[int, int]:
+def value_added_at(files: ProjectFiles, path: str, value: str) -> tuple[int, int]:
     """Line and column of the statement that adds an enum value."""
-    text = decode((root / path).read_bytes(), path)
+    text = decode(files.read(path), path)
     for statement in parse(text):
         if statement.name == "AlterEnumStmt" and statement.body.get("newVal") == value:
             return place(text, statement.offset)

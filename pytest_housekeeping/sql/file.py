@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.model import Kind
+from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.sql.effects import effects_of
 from pytest_housekeeping.sql.foreign_marks import foreign_marks
 from pytest_housekeeping.sql.header import read_header
@@ -29,7 +29,7 @@ _NUMBERED = re.compile(r"(\d{3,})_[A-Za-z0-9_]+\.sql")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SqlFile:
-    """What is known of a file without running it. Its text is read again when it is applied.
+    """What is known of a file without running it. The plan holds its bytes.
 
     ``locks`` is how many locks it leaves in the lock table at the least. ``keeps_session`` says
     that no statement can change the session: no role, setting or temporary table is left behind.
@@ -54,7 +54,7 @@ class SqlFile:
         return self.path.rpartition("/")[2]
 
 
-def read(root: Path, path: str, kind: Kind) -> SqlFile:
+def read(files: ProjectFiles, path: str, kind: Kind) -> SqlFile:
     """Read and parse one file. What is wrong inside it becomes ``problems``.
 
     Raises SqlFileError when its name does not fit, for then it has no place in the order, and when
@@ -62,7 +62,7 @@ def read(root: Path, path: str, kind: Kind) -> SqlFile:
     """
     _refuse_name(path, kind)
     try:
-        data = (root / path).read_bytes()
+        data = files.read(path)
     except OSError as error:
         raise SqlFileError(
             f"{path} cannot be read: {error.strerror}",

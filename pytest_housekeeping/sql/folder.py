@@ -8,6 +8,7 @@ from pathlib import Path
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import SqlFileError, did_you_mean
 from pytest_housekeeping.model import Kind
+from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.file import SqlFile
 
@@ -15,38 +16,37 @@ _FOLDERS = ("bootstrap", *sqlfile.FOLDERS.values())
 
 
 def read_all(
-    config: Config, kinds: Iterable[Kind]
+    config: Config, files: ProjectFiles, kinds: Iterable[Kind]
 ) -> tuple[dict[Kind, list[SqlFile]], list[SqlFileError]]:
     """The files of these kinds, each kind in its order, and all that keeps it from being made."""
-    files: dict[Kind, list[SqlFile]] = {}
+    found: dict[Kind, list[SqlFile]] = {}
     errors: list[SqlFileError] = list(_strangers(config))
     for kind in kinds:
-        files[kind], refused = read_kind(config, kind)
+        found[kind], refused = read_kind(config, files, kind)
         errors += refused
-    return files, errors
+    return found, errors
 
 
-def read_kind(config: Config, kind: Kind) -> tuple[list[SqlFile], list[SqlFileError]]:
+def read_kind(
+    config: Config, files: ProjectFiles, kind: Kind
+) -> tuple[list[SqlFile], list[SqlFileError]]:
     """The files of one folder, in their order, and what has no place in it."""
-    files: list[SqlFile] = []
+    found: list[SqlFile] = []
     errors: list[SqlFileError] = []
-    for path in sql_paths(config, sqlfile.FOLDERS[kind]):
-        if (config.root / path).is_dir():
-            continue
+    for path in sql_paths(config, files, sqlfile.FOLDERS[kind]):
         try:
-            files.append(sqlfile.read(config.root, path, kind))
+            found.append(sqlfile.read(files, path, kind))
         except SqlFileError as error:
             errors.append(error)
     if kind is Kind.MIGRATION:
-        files.sort(key=lambda file: (file.number or 0, file.path))
-        errors += _clashes(files)
-    return files, errors
+        found.sort(key=lambda file: (file.number or 0, file.path))
+        errors += _clashes(found)
+    return found, errors
 
 
-def sql_paths(config: Config, folder: str) -> list[str]:
+def sql_paths(config: Config, files: ProjectFiles, folder: str) -> tuple[str, ...]:
     """The .sql files of a folder under ``sql/``, relative to the root, in name order."""
-    top = config.folder(folder)
-    return sorted(f"{config.sql}/{folder}/{entry.name}" for entry in top.glob("*.sql"))
+    return files.find(f"{config.sql}/{folder}", "*.sql")
 
 
 def _strangers(config: Config) -> Iterable[SqlFileError]:

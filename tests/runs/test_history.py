@@ -14,6 +14,7 @@ from pytest_housekeeping.evidence.audit_file import write_audit
 from pytest_housekeeping.model import Kind, Mode, Outcome, RunOutcome, StepResult
 from pytest_housekeeping.plan.plan import build
 from pytest_housekeeping.plan.test_discovery import TestNames
+from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.promotion.applied import promoted_before
 from support.fresh_copy import git
 from support.staging_project import Project
@@ -46,7 +47,13 @@ def promote(
     assert repository is not None
     with repository:
         past = promoted_before(repository, project.root / "ops" / "audit")
-        plan = build(load_config(project.root), Mode.STAGING, tests=TestNames(), past=past)
+        plan = build(
+            load_config(project.root),
+            Mode.STAGING,
+            tests=TestNames(),
+            sources=ProjectFiles(project.root),
+            past=past,
+        )
     steps = tuple(step for step in plan.steps if step.kind in FILES)
     done = set(segments) or {segment.number for segment in plan.segments}
     now = datetime.now(UTC)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from pytest_housekeeping.checks.style import Linting
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import MisuseError
@@ -13,6 +12,7 @@ from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.plan import Plan, build
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection, locate
+from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.promotion.app_connections import AppConnections
 from pytest_housekeeping.promotion.applied import applied_files
 from pytest_housekeeping.promotion.context import RunContext, planned_files, source_of
@@ -30,7 +30,7 @@ from pytest_housekeeping.promotion.production.target_address import (
     open_production,
     read_address,
 )
-from pytest_housekeeping.promotion.run import Run
+from pytest_housekeeping.promotion.run import Run, start_linting
 from pytest_housekeeping.promotion.run_facts import new_run
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import Server, ServerSettings, start
@@ -43,7 +43,8 @@ def start_production(options: RunOptions) -> Run:
     Raises MisuseError for what is missing or uncommitted, ServerError and ProofFailed for a
     connection that cannot be had or trusted. Nothing is changed.
     """
-    config = load_config(options.root)
+    sources = ProjectFiles(options.root)
+    config = load_config(options.root, sources)
     rules = rules_of(options.mode)
     address = read_address(os.environ)
     repository = open_repository(options.root)
@@ -54,14 +55,13 @@ def start_production(options: RunOptions) -> Run:
     server = linting = restore_server = None
     with closed_on_failure(connection, address):
         identity = locate(connection)
-        plan = _plan(config, options, connection)
+        plan = _plan(config, options, sources, connection)
         if not options.look_only:
             server = _replay_server(config, connection)
             if rules.backs_up:
                 restore_server = start_restore_server(major_of(connection))
             if config.lint and plan.files:
-                files = [config.root / file.path for file in plan.files]
-                linting = Linting.start(files, root=config.root)
+                linting = start_linting(plan)
     context = RunContext(
         run=new_run(options.mode),
         options=options,
@@ -69,7 +69,7 @@ def start_production(options: RunOptions) -> Run:
         plan=plan,
         source=source,
         repository=repository,
-        files=planned_files(config, plan),
+        files=planned_files(plan),
     )
     backup = new_backup(context, address, restore_server)
     target = ProductionTarget(context, address, connection, identity, backup)
@@ -124,7 +124,9 @@ def major_of(connection: LentConnection) -> int:
     return connection.info.server_version // 10000
 
 
-def _plan(config: Config, options: RunOptions, connection: LentConnection) -> Plan:
+def _plan(
+    config: Config, options: RunOptions, sources: ProjectFiles, connection: LentConnection
+) -> Plan:
     applied = applied_files(history.applied(connection, config.history_schema))
     if applied and options.baseline is not None:
         raise MisuseError(
@@ -136,6 +138,7 @@ def _plan(config: Config, options: RunOptions, connection: LentConnection) -> Pl
         config,
         options.mode,
         tests=options.tests,
+        sources=sources,
         rules=options.rules,
         past=applied,
         baseline=options.baseline,

@@ -9,6 +9,7 @@ from pytest_housekeeping.evidence import open_repository
 from pytest_housekeeping.plan.rollback_plan import build_rollback, files_by_step
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import locate
+from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.promotion.app_connections import AppConnections
 from pytest_housekeeping.promotion.applied import applied_files, proved_rollbacks
 from pytest_housekeeping.promotion.context import PlannedFiles, RunContext, source_of
@@ -45,7 +46,8 @@ def start_rollback(options: RunOptions) -> Run:
     Raises MisuseError, and says why, where ``options.to`` names nothing that could be undone, and
     for what is uncommitted; EvidenceError for an audit or a backup that cannot be trusted.
     """
-    config = load_config(options.root)
+    sources = ProjectFiles(options.root)
+    config = load_config(options.root, sources)
     address = read_address(os.environ)
     repository = open_repository(options.root)
     source = source_of(config, repository)
@@ -55,10 +57,12 @@ def start_rollback(options: RunOptions) -> Run:
         identity = locate(connection)
         rows = history.recorded(connection, config.history_schema)
         reverted = find_reverted(config, repository, rows, options.to, identity)
-        work, texts = gather_work(config, repository, connection, reverted)
+        work, texts = gather_work(config, sources, repository, connection, reverted)
         contracts, verify = contracts_of(config, repository, reverted, options.tests, options.rules)
         past = applied_files(history.in_effect(rows))
-        plan = build_rollback(config, work, past=past, contracts=contracts, verify=verify)
+        plan = build_rollback(
+            config, work, sources=sources, past=past, contracts=contracts, verify=verify
+        )
         proofs = proved_rollbacks(repository, config.root / config.audit, work.rollbacks)
         restore_server = None if options.look_only else start_restore_server(major_of(connection))
     context = RunContext(
@@ -68,7 +72,7 @@ def start_rollback(options: RunOptions) -> Run:
         plan=plan,
         source=source,
         repository=repository,
-        files=PlannedFiles(root=config.root, by_path={}, by_step=files_by_step(plan), texts=texts),
+        files=PlannedFiles(sources=sources, by_path={}, by_step=files_by_step(plan), texts=texts),
         today=reverted.promoted_on,
         reverted_audits=tuple(reverted.audits[run] for run in reverted.runs),
     )

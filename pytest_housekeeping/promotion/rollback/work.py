@@ -20,6 +20,7 @@ from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.history import Row
 from pytest_housekeeping.postgres.view_dependents import standing_upon
+from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.promotion.applied import applied_files, promoted_text
 from pytest_housekeeping.promotion.rollback.selection import Reverted
 from pytest_housekeeping.sql import file as sqlfile
@@ -35,15 +36,19 @@ _REPEATABLE = (Kind.VIEW, Kind.POLICY)
 
 
 def gather_work(
-    config: Config, repository: Repository | None, connection: LentConnection, reverted: Reverted
+    config: Config,
+    sources: ProjectFiles,
+    repository: Repository | None,
+    connection: LentConnection,
+    reverted: Reverted,
 ) -> tuple[RollbackWork, dict[str, str]]:
     """What has to be dropped, undone and made again; and the texts that are on no disk, by digest.
 
     Raises MisuseError for a rollback file that undoes nothing, ProofFailed for a text that was
     applied and is nowhere to be found.
     """
-    migrations, errors = read_kind(config, Kind.MIGRATION)
-    files, refused = read_kind(config, Kind.ROLLBACK)
+    migrations, errors = read_kind(config, sources, Kind.MIGRATION)
+    files, refused = read_kind(config, sources, Kind.ROLLBACK)
     rollbacks = {file.path: file for file in files}
     if wrong := [*errors, *refused, *misfits(migrations, rollbacks)]:
         raise MisuseError("\n".join(str(error) for error in wrong))
@@ -58,7 +63,7 @@ def gather_work(
     older = _last_by_path(reverted.standing)
 
     def text_of(row: Row) -> str:
-        return promoted_text(config.root, repository, applied_files([row])[0])
+        return promoted_text(sources, repository, applied_files([row])[0])
 
     now = {path: text_of(row) for path, row in newest.items()}
     touched = [row.path for row in reverted.rows if row.kind in _REPEATABLE]
@@ -115,10 +120,11 @@ def contracts_of(
             for name, data in repository.files_in(commit, top):
                 if name in ("rls.toml", "boundaries.toml"):
                     (place / name).write_bytes(data)
-        contracts = load_contracts(there, rules)
+        files = ProjectFiles(there.root)
+        contracts = load_contracts(there, files, rules)
         verify = [
             step
-            for step in check_steps(there, contracts, tests)
+            for step in check_steps(there, files, contracts, tests)
             if step.kind in (Kind.RLS, Kind.BOUNDARY) and step.name not in contracts.code_contracts
         ]
     return contracts, verify

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
-from pytest_housekeeping.checks.style import Linting
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.evidence import Repository, open_repository
 from pytest_housekeeping.plan.plan import Plan, build
+from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.promotion.app_connections import AppConnections
 from pytest_housekeeping.promotion.applied import promoted_before, proved_rollbacks
 from pytest_housekeeping.promotion.context import RunContext, planned_files, source_of
 from pytest_housekeeping.promotion.dispatch import Checks
 from pytest_housekeeping.promotion.options import RunOptions
-from pytest_housekeeping.promotion.run import Run
+from pytest_housekeeping.promotion.run import Run, start_linting
 from pytest_housekeeping.promotion.run_facts import new_run
 from pytest_housekeeping.promotion.staging.prechecks import staging_prechecks
 from pytest_housekeeping.promotion.staging.target import StagingTarget
@@ -22,6 +23,7 @@ from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import ServerSettings, start
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.effects import MOST_LOCKS
+from pytest_housekeeping.sql.folder import sql_paths
 
 
 def start_staging(options: RunOptions) -> Run:
@@ -30,15 +32,16 @@ def start_staging(options: RunOptions) -> Run:
     Raises MisuseError for what makes a plan impossible and ServerError for a server that cannot
     be started; nothing is left running then. With ``look_only`` nothing is started at all.
     """
-    config = load_config(options.root)
+    sources = ProjectFiles(options.root)
+    config = load_config(options.root, sources)
     url = options.staging_url or os.environ.get("HK_STAGING_URL")
     server = linting = None
     if not options.look_only:
         # It boots while the files are parsed.
-        server = start(_server_settings(config, options, url))
+        server = start(_server_settings(config, options, sources, url))
     try:
         repository = open_repository(config.root)
-        plan = _plan(config, options, repository)
+        plan = _plan(config, options, sources, repository)
         context = RunContext(
             run=new_run(options.mode),
             options=options,
@@ -46,11 +49,10 @@ def start_staging(options: RunOptions) -> Run:
             plan=plan,
             source=source_of(config, repository),
             repository=repository,
-            files=planned_files(config, plan),
+            files=planned_files(plan),
         )
         if config.lint and not options.look_only:
-            files = [config.root / file.path for file in plan.files]
-            linting = Linting.start(files, root=config.root)
+            linting = start_linting(plan)
     except BaseException:
         if server is not None:
             server.stop()
@@ -71,12 +73,15 @@ def start_staging(options: RunOptions) -> Run:
     )
 
 
-def _plan(config: Config, options: RunOptions, repository: Repository | None) -> Plan:
+def _plan(
+    config: Config, options: RunOptions, sources: ProjectFiles, repository: Repository | None
+) -> Plan:
     folder = config.root / config.audit
     return build(
         config,
         options.mode,
         tests=options.tests,
+        sources=sources,
         rules=options.rules,
         past=promoted_before(repository, folder) if repository else (),
         mutate=options.mutate,
@@ -84,28 +89,30 @@ def _plan(config: Config, options: RunOptions, repository: Repository | None) ->
     )
 
 
-def _server_settings(config: Config, options: RunOptions, url: str | None) -> ServerSettings:
+def _server_settings(
+    config: Config, options: RunOptions, sources: ProjectFiles, url: str | None
+) -> ServerSettings:
     return ServerSettings(
         kind=config.server,
         version=config.server_version,
         url=url,
         migrator=config.migrator,
-        max_locks=_locks_per_transaction(config),
+        max_locks=_locks_per_transaction(config, sources),
         keep=options.keep,
     )
 
 
-def _locks_per_transaction(config: Config) -> int:
+def _locks_per_transaction(config: Config, sources: ProjectFiles) -> int:
     """max_locks_per_transaction for a server of our own, whose lock table is shared by few.
 
     Estimated before anything is parsed: each CREATE leaves few locks, a table the most.
     """
-    created = sum(
-        path.read_bytes().lower().count(b"create")
-        for folder in sqlfile.FOLDERS.values()
-        for path in config.folder(folder).glob("*.sql")
-        if path.is_file() and os.access(path, os.R_OK)
-    )
+    created = 0
+    for folder in sqlfile.FOLDERS.values():
+        for path in sql_paths(config, sources, folder):
+            # What cannot be read is said when the plan is made.
+            with suppress(OSError):
+                created += sources.read(path).lower().count(b"create")
     return 64 + created * MOST_LOCKS // 20
 
 

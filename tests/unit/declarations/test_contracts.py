@@ -9,6 +9,7 @@ import pytest
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import load_contracts
 from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.project_files import ProjectFiles
 
 APP = '[apps.shop]\nroles = ["shop_app"]\nschemas = ["shop"]\n'
 ZONE = '[zones.vault]\nschemas = ["vault"]\n'
@@ -19,7 +20,7 @@ def loaded(root: Path, text: str) -> str:
     (root / "checks").mkdir()
     (root / "checks" / "boundaries.toml").write_text(text, encoding="utf-8")
     try:
-        load_contracts(Config(root=root))
+        load_contracts(Config(root=root), ProjectFiles(root))
     except MisuseError as error:
         return str(error)
     return ""

@@ -12,6 +12,7 @@ from pytest_housekeeping.declarations import Rule, parse_rule, rules
 from pytest_housekeeping.declarations.contracts import load_contracts
 from pytest_housekeeping.errors import MisuseError, RuleBroken
 from pytest_housekeeping.model import Level
+from pytest_housekeeping.project_files import ProjectFiles
 from support.fresh_copy import ROOT
 from support.reference_pages import files_of, rows, section
 
@@ -39,7 +40,7 @@ def refusal(folder: Path, name: str, text: str) -> str:
     (folder / "checks").mkdir()
     (folder / "checks" / name).write_text(text, encoding="utf-8")
     with pytest.raises(MisuseError) as caught:
-        load_contracts(Config(root=folder))
+        load_contracts(Config(root=folder), ProjectFiles(folder))
     return str(caught.value)
 
 

@@ -13,6 +13,7 @@ from pytest_housekeeping.model import Kind, Mode, Phase
 from pytest_housekeeping.plan.plan import AppliedFile, Plan, build
 from pytest_housekeeping.plan.problems import problems_of
 from pytest_housekeeping.plan.test_discovery import TestNames, defined_tests
+from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.promotion.prechecks import locks_needed
 
 FILES = {
@@ -39,7 +40,9 @@ def write(root: Path, files: dict[str, str]) -> None:
 
 
 def plan(config: Config, past: tuple[AppliedFile, ...] = ()) -> Plan:
-    return build(config, Mode.STAGING, tests=TestNames(), past=past)
+    return build(
+        config, Mode.STAGING, tests=TestNames(), sources=ProjectFiles(config.root), past=past
+    )
 
 
 def past(config: Config, path: str, kind: Kind = Kind.MIGRATION, sha256: str = "") -> AppliedFile:
@@ -189,7 +192,7 @@ def test_an_enum_value_that_is_used_too_early(
     config: Config, files: dict[str, str], found: list[str]
 ) -> None:
     write(config.root, {"sql/migrations/0003_add.sql": ADD, **files})
-    problems = problems_of(config, plan(config))
+    problems = problems_of(plan(config))
     assert [problem.found.rpartition(" ")[2] for _, problem in problems] == found
     assert all((problem.line, problem.column) == (2, 1) for _, problem in problems)
 
@@ -257,14 +260,17 @@ def test_tests_are_found_where_python_may_define_them(
 ) -> None:
     path = tmp_path / "test_it.py"
     path.write_text(text, encoding="utf-8")
-    assert list(defined_tests(path, "checks/test_it.py", TestNames())) == expected
+    assert list(defined_tests(path.read_bytes(), "checks/test_it.py", TestNames())) == expected
 
 
 def test_names_are_those_that_pytest_looks_for(tmp_path: Path) -> None:
     path = tmp_path / "check_it.py"
     path.write_text("def check_a(): ...\ndef test_b(): ...\ndef it_c(): ...\n", encoding="utf-8")
     names = TestNames(functions=("check", "*_c"))
-    assert list(defined_tests(path, "checks/check_it.py", names)) == ["check_a", "it_c"]
+    assert list(defined_tests(path.read_bytes(), "checks/check_it.py", names)) == [
+        "check_a",
+        "it_c",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -284,6 +290,6 @@ def test_a_file_whose_tests_nobody_can_know(tmp_path: Path, text: str, found: st
     path = tmp_path / "test_it.py"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(MisuseError) as caught:
-        list(defined_tests(path, "checks/test_it.py", TestNames()))
+        list(defined_tests(path.read_bytes(), "checks/test_it.py", TestNames()))
     assert found in str(caught.value)
     assert caught.value.fix

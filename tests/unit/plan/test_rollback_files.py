@@ -12,6 +12,7 @@ from pytest_housekeeping.model import Kind, Mode
 from pytest_housekeeping.plan.plan import AppliedFile, Plan, build
 from pytest_housekeeping.plan.problems import problems_of
 from pytest_housekeeping.plan.test_discovery import TestNames
+from pytest_housekeeping.project_files import ProjectFiles
 
 FILES = {
     **{f"sql/migrations/000{n}_m.sql": f"CREATE TABLE t{n} (id int);" for n in (1, 2, 3)},
@@ -36,13 +37,20 @@ def plan(
         else:
             (root / name).write_text(text, encoding="utf-8")
     config = Config(root=root, lint=False, require_rollback=required)
-    known = build(config, Mode.STAGING, tests=TestNames()).files
+    known = build(config, Mode.STAGING, tests=TestNames(), sources=ProjectFiles(config.root)).files
     applied = [
         AppliedFile(path=file.path, sha256=file.sha256, kind=Kind.MIGRATION, commit="c" * 40)
         for file in known
         if file.kind is Kind.MIGRATION and (file.number or 0) <= past
     ]
-    return build(config, Mode.STAGING, tests=TestNames(), past=applied, proved=lambda _: proved)
+    return build(
+        config,
+        Mode.STAGING,
+        tests=TestNames(),
+        sources=ProjectFiles(config.root),
+        past=applied,
+        proved=lambda _: proved,
+    )
 
 
 def steps(made: Plan) -> list[str]:
@@ -123,12 +131,12 @@ def test_what_is_no_rollback_file(tmp_path: Path, files: dict[str, str | None], 
 @pytest.mark.parametrize("header", ["irreversible", "irreversible,", "irreversible = yes"])
 def test_irreversible_takes_a_reason(tmp_path: Path, header: str) -> None:
     made = plan(tmp_path, {"sql/migrations/0003_m.sql": f"-- hk: {header}\nCREATE TABLE t3 ();"})
-    (problem,) = (problem for _, problem in problems_of(Config(root=tmp_path), made))
+    (problem,) = (problem for _, problem in problems_of(made))
     assert problem.found.startswith("unknown header 'irreversible")
     assert "irreversible, REASON" in problem.fix
 
 
 def test_a_rollback_that_commits_is_found_before_anything_runs(tmp_path: Path) -> None:
     made = plan(tmp_path, {"sql/rollback/0003_m.sql": "DROP TABLE t3; COMMIT;"})
-    (found,) = problems_of(Config(root=tmp_path), made)
+    (found,) = problems_of(made)
     assert (found[0].path, found[1].found) == ("sql/rollback/0003_m.sql", "COMMIT in the file")

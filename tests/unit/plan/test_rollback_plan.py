@@ -10,6 +10,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import Contracts
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.plan.rollback_plan import RollbackWork, UndoneMigration, build_rollback
+from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.sql.file import SqlFile
 
 NOTHING = Contracts(objects=None, rls=None, boundaries=None, rules=())
@@ -60,7 +61,14 @@ def test_a_rollback_has_the_segments_of_what_it_undoes(
     undone: list[UndoneMigration], segments: list[str]
 ) -> None:
     work = RollbackWork(drops=(GONE,), undone=tuple(undone), restored=(VIEW,))
-    plan = build_rollback(Config(root=Path.cwd()), work, past=(), contracts=NOTHING, verify=())
+    plan = build_rollback(
+        Config(root=Path.cwd()),
+        work,
+        sources=ProjectFiles(Path()),
+        past=(),
+        contracts=NOTHING,
+        verify=(),
+    )
 
     assert [
         " ".join(each.path.removeprefix("sql/").removesuffix(".sql") for each in segment.files)

@@ -8,6 +8,7 @@ import pytest
 
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.model import Kind
+from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.enum_values import uses_constant
 from pytest_housekeeping.sql.file import SqlFile, from_text
@@ -17,7 +18,7 @@ from pytest_housekeeping.sql.text import excerpt, place
 def read(folder: Path, text: str | bytes, kind: Kind = Kind.MIGRATION) -> SqlFile:
     data = text if isinstance(text, bytes) else text.encode()
     (folder / "0001_it.sql").write_bytes(data)
-    return sqlfile.read(folder, "0001_it.sql", kind)
+    return sqlfile.read(ProjectFiles(folder), "0001_it.sql", kind)
 
 
 def test_a_sound_file(tmp_path: Path) -> None:
@@ -117,14 +118,14 @@ def test_enum_values(tmp_path: Path) -> None:
 )
 def test_uses_of_a_constant(tmp_path: Path, text: str, used: bool) -> None:
     (tmp_path / "a.sql").write_text(text, encoding="utf-8")
-    assert uses_constant(tmp_path, "a.sql", "y") is used
+    assert uses_constant(ProjectFiles(tmp_path), "a.sql", "y") is used
 
 
 @pytest.mark.parametrize("name", ["1_a.sql", "a.sql", "0001-a.sql", "0001_a b.sql", "0001_ä.sql"])
 def test_names_that_do_not_fit(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("SELECT 1", encoding="utf-8")
     with pytest.raises(SqlFileError) as caught:
-        sqlfile.read(tmp_path, name, Kind.MIGRATION)
+        sqlfile.read(ProjectFiles(tmp_path), name, Kind.MIGRATION)
     assert "0007_add_customer_email.sql" in str(caught.value)
 
 
