@@ -32,8 +32,7 @@ class Parts:
     """What the steps are laid out from.
 
     ``verify`` are the steps of the checks, ``app_tests`` those of the applications' own tests.
-    ``records_only`` is a baseline: its files are recorded and not run. ``has_history`` says that
-    something was promoted before.
+    ``records_only`` is a baseline: its files are recorded and not run.
     """
 
     mode: Mode
@@ -46,7 +45,6 @@ class Parts:
     rollbacks: Rollbacks
     app_tests: tuple[Step, ...]
     has_mutants: bool
-    has_history: bool
     records_only: bool
 
     @property
@@ -59,8 +57,7 @@ def lay_out(parts: Parts) -> Iterator[Step]:
     """All steps of a promotion, or of a look at what one has left."""
     rules = rules_of(parts.mode)
     for name in prechecks(parts.mode, parts.config, parts.sources, parts.contracts):
-        if name != "history" or parts.has_history or not rules.watches:
-            yield precheck_step(name)
+        yield precheck_step(name)
     if rules.backs_up:
         # What needs no uncommitted schema is done before anybody has to wait for a lock.
         yield from _lint_steps(parts, Phase.PRECHECK)

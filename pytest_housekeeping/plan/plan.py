@@ -107,7 +107,6 @@ def build(
         rollbacks=_rollbacks(config, files, pending, proved) if throwaway else NO_ROLLBACKS,
         app_tests=tuple(running_steps(config, sources, contracts, tests)) if throwaway else (),
         has_mutants=mutate or config.mutation_score > 0,
-        has_history=bool(past),
         records_only=baseline is not None,
     )
     plan = _plan_of(parts, files, pending, past, canaries=canaries)

@@ -4,32 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import LiteralString
 
 from psycopg import sql
 
 from pytest_housekeeping.model import Applied, Kind
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.postgres.own_tables import is_there, make_table, table_name
+from pytest_housekeeping.postgres.history_chain import float_field, link
+from pytest_housekeeping.postgres.history_rows import (
+    Place,
+    chain_old_rows,
+    last_chain,
+    next_places,
+)
+from pytest_housekeeping.postgres.history_tables import has_columns, make_tables
 from pytest_housekeeping.sql.file import SqlFile
 
-_TABLE = "history"
-_COLUMNS: LiteralString = """
-    run text NOT NULL,
-    source_commit text NOT NULL,
-    kind text NOT NULL,
-    path text NOT NULL,
-    sha256 text NOT NULL,
-    statements integer NOT NULL,
-    duration_s double precision NOT NULL,
-    applied_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
-    applied_by text NOT NULL DEFAULT current_user
-"""
 _INSERT = sql.SQL(
-    "INSERT INTO {table} (run, source_commit, kind, path, sha256, statements, duration_s)"
-    " SELECT {run}, batch.* FROM ROWS FROM (unnest({commits}::text[]),"
-    "unnest({kinds}::text[]), unnest({paths}::text[]), unnest({digests}::text[]),"
-    " unnest({statements}::integer[]), unnest({durations}::double precision[])) AS batch"
+    "INSERT INTO {table} (id, run, source_commit, kind, path, sha256, statements, duration_s,"
+    " applied_at, applied_by, chain) OVERRIDING SYSTEM VALUE"
+    " SELECT batch.id, {run}, batch.source_commit, batch.kind, batch.path, batch.sha256,"
+    " batch.statements, batch.duration_s, batch.applied_at, batch.applied_by, batch.chain"
+    " FROM unnest({ids}::bigint[], {commits}::text[], {kinds}::text[], {paths}::text[],"
+    " {digests}::text[], {statements}::integer[], {durations}::double precision[],"
+    " {times}::timestamptz[], {roles}::text[], {chains}::text[]) AS batch"
+    " (id, source_commit, kind, path, sha256, statements, duration_s, applied_at, applied_by,"
+    " chain)"
 )
 
 
@@ -60,32 +59,68 @@ def row_of(file: SqlFile, applied: Applied, *, run: str, commit: str) -> Row:
 
 
 def record(connection: Connection, schema: str, rows: Sequence[Row]) -> None:
-    """Write the rows of one run, all of them in one round trip, in the open transaction."""
+    """Write the rows of one run in the open transaction, each with its place in the chain.
+
+    The tables are made, and closed to everybody else, where they are not there yet; those of an
+    earlier version get the chain.
+    """
     if not rows:
+        chain_old_rows(connection, schema)
         return
+    make_tables(connection, schema)
+    chain_old_rows(connection, schema)
+    places = next_places(connection, schema, "history", len(rows))
+    chains = []
+    previous = last_chain(connection, schema, "history")
+    for row, place in zip(rows, places, strict=True):
+        previous = link(previous, "history", _fields(row, place))
+        chains.append(previous)
     connection.execute(
         _INSERT.format(
-            table=make_table(connection, schema, _TABLE, _COLUMNS),
+            table=sql.Identifier(schema, "history"),
             run=sql.Literal(rows[0].run),
+            ids=sql.Literal([place.id for place in places]),
             commits=sql.Literal([row.commit for row in rows]),
             kinds=sql.Literal([row.kind for row in rows]),
             paths=sql.Literal([row.path for row in rows]),
             digests=sql.Literal([row.sha256 for row in rows]),
             statements=sql.Literal([row.statements for row in rows]),
             durations=sql.Literal([row.duration_s for row in rows]),
+            times=sql.Literal([place.at for place in places]),
+            roles=sql.Literal([place.by for place in places]),
+            chains=sql.Literal(chains),
         )
     )
 
 
+def _fields(row: Row, place: Place) -> tuple[str, ...]:
+    """The fields in the order of the table's columns, as the chain reads them."""
+    return (
+        str(place.id),
+        row.run,
+        row.commit,
+        row.kind,
+        row.path,
+        row.sha256,
+        str(row.statements),
+        float_field(row.duration_s),
+        place.at,
+        place.by,
+    )
+
+
 def recorded(connection: Connection, schema: str) -> tuple[Row, ...]:
-    """All that was ever applied and taken back, in that order; none without a table."""
-    if not is_there(connection, schema, _TABLE):
+    """All that was ever applied and taken back, in that order; none without a table.
+
+    None as well where something else bears its name: the precheck of the history says so.
+    """
+    if not has_columns(connection, schema, "history"):
         return ()
     rows = connection.execute(
         sql.SQL(
             "SELECT run, path, kind, sha256, source_commit, statements, duration_s"
-            " FROM {} ORDER BY id"
-        ).format(table_name(schema, _TABLE))
+            " FROM ONLY {}.history ORDER BY id"
+        ).format(sql.Identifier(schema))
     ).fetchall()
     return tuple(
         Row(

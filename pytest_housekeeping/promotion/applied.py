@@ -20,8 +20,8 @@ from pytest_housekeeping.sql.text import decode, digest
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit, PlannedStep, StepRecord
 
-_FILES = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
-_CHANGED = (
+FILES = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
+CHANGED = (
     RunOutcome.PROMOTED,
     RunOutcome.PROMOTED_IN_PART,
     RunOutcome.PROMOTED_UNPROVED,
@@ -45,7 +45,7 @@ def promoted_before(repository: Repository, folder: Path) -> Sequence[AppliedFil
     past: list[AppliedFile] = []
     segment = 0
     for audit in audits:
-        if audit.run.outcome not in _CHANGED or audit.source.commit is None:
+        if audit.run.outcome not in CHANGED or audit.source.commit is None:
             continue
         planned = {step.id: step for step in audit.plan.steps}
         for number in committed_segments(audit):
@@ -67,7 +67,7 @@ def promoted_before(repository: Repository, folder: Path) -> Sequence[AppliedFil
                     segment=segment,
                 )
                 for plan, step in done
-                if step.kind in _FILES
+                if step.kind in FILES
             ]
     return tuple(past)
 
@@ -120,7 +120,7 @@ def committed_segments(audit: Audit) -> list[int]:
 def _take_back(past: list[AppliedFile], done: Iterable[tuple[PlannedStep, StepRecord]]) -> None:
     """What a rollback undid is no longer there; of a repeatable file, an older text may be."""
     done = list(done)
-    older = {plan.path: plan.sha256 for plan, step in done if step.kind in _FILES}
+    older = {plan.path: plan.sha256 for plan, step in done if step.kind in FILES}
     for plan, step in done:
         if step.kind is not Kind.ROLLBACK or not plan.path:
             continue

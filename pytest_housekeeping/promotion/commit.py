@@ -116,6 +116,11 @@ class Commits:
         Raises ProofFailed with what differs.
         """
         proved = self.batch.sealed_schema
+        try:
+            self.batch.target.prove_history(transaction.connection)
+        except HousekeepingError:
+            self.batch.roll_back()
+            raise
         now = self.batch.target.read_schema(transaction.connection)
         changed = diff(proved, now) if proved is not None else ()
         if proved is None or changed:
@@ -133,6 +138,7 @@ class Commits:
         for _ in range(2):  # a connection that was lost meanwhile is opened again
             try:
                 changed = diff(proved, target.read_schema(target.connection.get()))
+                target.prove_history_kept(target.connection.get())
             except (HousekeepingError, psycopg.Error) as error:
                 self.unproved = f"the schema could not be read after COMMIT: {error}"
                 target.connection.close()

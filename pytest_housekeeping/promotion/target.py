@@ -63,7 +63,16 @@ class Target(Protocol):
         """The same for the schema that is about to be verified."""
 
     def read_schema(self, connection: Connection) -> Fingerprint:
-        """The schema as a connection sees it now."""
+        """The schema as a connection sees it now, that of the tool's own tables included."""
+
+    def prove_history(self, connection: Connection) -> None:
+        """Before the last reading of the schema: the tool's own tables are as it left them.
+
+        Raises ProofFailed when anything else has written to them or altered them.
+        """
+
+    def prove_history_kept(self, connection: Connection) -> None:
+        """The same after COMMIT, of the rows that this run has written."""
 
     def judge_rollback(self, transaction: Transaction, step: Step) -> Verdict:
         """The verdict of a step of kind ``rollback``, inside a savepoint that is rolled back."""
@@ -86,14 +95,13 @@ class Target(Protocol):
         """End what belongs to the target, in any state. Never raises."""
 
 
-def record_applied(
-    connection: Connection, context: RunContext, applied: Sequence[tuple[SqlFile, Applied]]
-) -> None:
-    """Write the history rows of a segment's files; seeds are no history."""
+def applied_rows(
+    context: RunContext, applied: Sequence[tuple[SqlFile, Applied]]
+) -> list[history.Row]:
+    """The history rows of a segment's files; seeds are no history."""
     commit = context.source.commit or ""
-    rows = [
+    return [
         history.row_of(file, done, run=context.run.id, commit=commit)
         for file, done in applied
         if file.kind is not Kind.SEED
     ]
-    history.record(connection, context.config.history_schema, rows)

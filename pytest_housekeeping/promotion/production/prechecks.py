@@ -15,6 +15,7 @@ from pytest_housekeeping.promotion import prechecks
 from pytest_housekeeping.promotion.autocommit import unfinished_indexes
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.dispatch import Checks
+from pytest_housekeeping.promotion.own_tables import own_table_findings
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.production import baseline, promotion_table
 from pytest_housekeeping.promotion.production.roles import check_privileges, check_roles
@@ -39,7 +40,7 @@ def production_prechecks(
         "server": lambda: _server(target),
         "identity": lambda: _identity(context, target),
         "segments": lambda: _segments(context),
-        "history": lambda: _history(context),
+        "history": lambda: _history(context, target),
         "evidence": lambda: _evidence(context),
         "capacity": lambda: prechecks.capacity(context.plan, target.connection.get()),
         "roles": lambda: check_roles(context, target, throwaway),
@@ -125,21 +126,29 @@ def _segments(context: RunContext) -> Judgement:
     return Verdict(examined=count, unit="segments"), f"{count} transaction" + "s" * (count > 1)
 
 
-def _history(context: RunContext) -> Judgement:
-    """What is applied is on disk as it was applied, and nothing pending comes before it."""
-    plan = context.plan
-    findings = tuple(prechecks.history_findings(context))
+def _history(context: RunContext, target: ProductionTarget) -> Judgement:
+    """What is applied is on disk as it was applied, and nothing pending comes before it.
+
+    The tables that say so are this tool's alone, whole, and agree with the evidence.
+    """
+    plan, connection = context.plan, target.connection.get()
+    findings = prechecks.history_findings(context)
+    findings += own_table_findings(context, connection, target.connection.identity())
     pending = len(plan.unapplied)
-    verdict = Verdict(examined=len(plan.past) + pending, findings=findings, unit="files")
+    examined = max(1, len(plan.past) + pending)
+    verdict = Verdict(examined=examined, findings=tuple(findings), unit="files")
     return verdict, f"{len(plan.past)} applied, {pending} pending"
 
 
 def _drift(context: RunContext, target: ProductionTarget) -> Judgement:
     """The schema is as the last promotion left it: nobody has changed it past the files."""
-    now, connection = target.fingerprint(), target.connection.get()
-    recorded = promotion_table.last_fingerprint(connection, context.config.history_schema)
+    connection, schema = target.connection.get(), context.config.history_schema
+    recorded = promotion_table.last_fingerprint(connection, schema)
     if recorded is None:
         return Verdict(examined=1, unit="fingerprint"), "no promotion on record yet"
+    # An earlier version recorded the schema without that of its own tables.
+    without = schema in recorded.excluded
+    now = target.read_without_history(connection) if without else target.fingerprint()
     if recorded.digest == now.digest:
         return Verdict(examined=1, unit="fingerprint"), f"as recorded: {now.digest[:12]}"
     _refuse_overtaken(context, target)

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from typing import LiteralString
-
 from psycopg import sql
 
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.postgres.own_tables import is_there, make_table, table_name
+from pytest_housekeeping.postgres.history_chain import link, text_digest
+from pytest_housekeeping.postgres.history_rows import last_chain, next_places
+from pytest_housekeeping.postgres.history_tables import has_columns
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, from_json, to_json
 
-_TABLE = "promotion"
-_COLUMNS: LiteralString = """
-    run text NOT NULL,
-    source_commit text NOT NULL,
-    plan_digest text NOT NULL,
-    segment integer NOT NULL,
-    segments integer NOT NULL,
-    fingerprint text NOT NULL,
-    objects text NOT NULL,
-    promoted_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
-    promoted_by text NOT NULL DEFAULT current_user
-"""
 _INSERT = sql.SQL(
-    "INSERT INTO {table}"
-    " (run, source_commit, plan_digest, segment, segments, fingerprint, objects)"
-    " VALUES ({run}, {commit}, {digest}, {segment}, {segments}, {fingerprint}, {objects})"
+    "INSERT INTO {table} (id, run, source_commit, plan_digest, segment, segments, fingerprint,"
+    " objects, promoted_at, promoted_by, history_chain, chain) OVERRIDING SYSTEM VALUE VALUES"
+    " ({id}, {run}, {commit}, {digest}, {segment}, {segments}, {fingerprint}, {objects},"
+    " {at}::timestamptz, {by}, {history_chain}, {chain})"
 )
 
 
@@ -40,28 +29,53 @@ def record(
     segments: int,
     fingerprint: Fingerprint,
 ) -> None:
-    """Write the row of a promotion in its own transaction: it is there exactly if that is."""
+    """Write the row of a promotion in its own transaction: it is there exactly if that is.
+
+    It closes over the history rows written before it, whose tables have been made by then.
+    """
+    (place,) = next_places(connection, schema, "promotion", 1)
+    objects = to_json(fingerprint)
+    head = last_chain(connection, schema, "history")
+    fields = (
+        str(place.id),
+        run,
+        commit,
+        digest,
+        str(segment),
+        str(segments),
+        fingerprint.digest,
+        text_digest(objects),
+        place.at,
+        place.by,
+        head,
+    )
+    chain = link(last_chain(connection, schema, "promotion"), "promotion", fields)
     connection.execute(
         _INSERT.format(
-            table=make_table(connection, schema, _TABLE, _COLUMNS),
+            table=sql.Identifier(schema, "promotion"),
+            id=sql.Literal(place.id),
             run=sql.Literal(run),
             commit=sql.Literal(commit),
             digest=sql.Literal(digest),
             segment=sql.Literal(segment),
             segments=sql.Literal(segments),
             fingerprint=sql.Literal(fingerprint.digest),
-            objects=sql.Literal(to_json(fingerprint)),
+            objects=sql.Literal(objects),
+            at=sql.Literal(place.at),
+            by=sql.Literal(place.by),
+            history_chain=sql.Literal(head),
+            chain=sql.Literal(chain),
         )
     )
 
 
 def last_fingerprint(connection: Connection, schema: str) -> Fingerprint | None:
     """The schema as the last promotion left it; None before the first."""
-    if not is_there(connection, schema, _TABLE):
+    if not has_columns(connection, schema, "promotion"):
         return None
     found = connection.execute(
-        sql.SQL("SELECT objects FROM {} ORDER BY id DESC LIMIT 1").format(
-            table_name(schema, _TABLE)
+        sql.SQL("SELECT objects FROM ONLY {}.promotion ORDER BY id DESC LIMIT 1").format(
+            sql.Identifier(schema)
         )
     ).fetchone()
     return from_json(found[0]) if found else None

@@ -9,13 +9,14 @@ from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.model import Applied, Kind, RunOutcome, Step, TargetIdentity, Verdict
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
+from pytest_housekeeping.postgres.history_guard import HistoryGuard
 from pytest_housekeeping.postgres.promotion_lock import holder
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.production import promotion_table
 from pytest_housekeeping.promotion.production.backup import Backup
 from pytest_housekeeping.promotion.production.target_address import Address, open_production
-from pytest_housekeeping.promotion.target import KeptFiles, record_applied
+from pytest_housekeeping.promotion.target import KeptFiles, applied_rows
 from pytest_housekeeping.promotion.target_connection import TargetConnection
 from pytest_housekeeping.promotion.target_pin import PIN_PATH, pin_content
 from pytest_housekeeping.snapshot.difference import diff
@@ -44,6 +45,9 @@ class ProductionTarget:
             opened=connection,
             identity=identity,
         )
+        self.guard = HistoryGuard(
+            schema=context.config.history_schema, applications=context.plan.contracts.roles
+        )
         self._context = context
         self._fingerprint: Fingerprint | None = None
 
@@ -62,7 +66,11 @@ class ProductionTarget:
         return self._fingerprint
 
     def read_schema(self, connection: Connection) -> Fingerprint:
-        """The schema as a connection sees it now."""
+        """The schema as a connection sees it now, that of the tool's own tables included."""
+        return read_fingerprint(connection, exclude_schemas=())
+
+    def read_without_history(self, connection: Connection) -> Fingerprint:
+        """The same without the tool's own tables: to compare with a schema that has none."""
         excluded = (self._context.config.history_schema,)
         return read_fingerprint(connection, exclude_schemas=excluded)
 
@@ -83,8 +91,10 @@ class ProductionTarget:
     def after_begin(self, connection: Connection, *, first: bool) -> None:
         """The schema and the history are still what was backed up and planned.
 
-        Raises ProofFailed when somebody changed them in between.
+        Raises ProofFailed when somebody changed them in between. A watch has told it already.
         """
+        if not self._context.rules.watches:
+            self.guard.begin(connection, first=first)
         if not first:
             return
         now = self.read_schema(connection)
@@ -110,23 +120,38 @@ class ProductionTarget:
         applied: Sequence[tuple[SqlFile, Applied]],
         segment: int,  # noqa: ARG002 - a rollback's history needs it
     ) -> None:
-        record_applied(connection, self._context, applied)
+        """Where nothing is pending the tables stay as they are, those of an old version too."""
+        if self._promotes:
+            self.guard.write(connection, applied_rows(self._context, applied))
 
     def record_schema(self, connection: Connection, fingerprint: Fingerprint, segment: int) -> None:
         """The schema that this segment leaves, on record in the database itself."""
-        context = self._context
-        if not context.rules.undoes and not any(each.files for each in context.plan.segments):
-            return
-        promotion_table.record(
-            connection,
-            context.config.history_schema,
-            run=context.run.id,
-            commit=context.source.commit or "",
-            digest=context.plan.digest,
-            segment=segment,
-            segments=len(context.plan.segments),
-            fingerprint=fingerprint,
-        )
+        if self._promotes:
+            context = self._context
+            record = partial(
+                promotion_table.record,
+                connection,
+                context.config.history_schema,
+                run=context.run.id,
+                commit=context.source.commit or "",
+                digest=context.plan.digest,
+                segment=segment,
+                segments=len(context.plan.segments),
+                fingerprint=fingerprint,
+            )
+            self.guard.note(connection, record)
+
+    @property
+    def _promotes(self) -> bool:
+        """Whether this run has something to put on record."""
+        rules, plan = self._context.rules, self._context.plan
+        return rules.undoes or any(segment.files for segment in plan.segments)
+
+    def prove_history(self, connection: Connection) -> None:
+        self.guard.prove(connection)
+
+    def prove_history_kept(self, connection: Connection) -> None:
+        self.guard.prove_kept(connection)
 
     def after_run(self, *, changed: bool) -> None:
         """The schema as it is after the promotion, beside the one before it."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 
+from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import load_config
+from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.evidence import open_repository
 from pytest_housekeeping.plan.rollback_plan import build_rollback, files_by_step
 from pytest_housekeeping.postgres import history
-from pytest_housekeeping.postgres.connection import locate
+from pytest_housekeeping.postgres.connection import LentConnection, locate
+from pytest_housekeeping.postgres.history_shape import SHAPE, misfits
 from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.promotion.app_connections import AppConnections
 from pytest_housekeeping.promotion.applied import applied_files, proved_rollbacks
@@ -55,6 +58,7 @@ def start_rollback(options: RunOptions) -> Run:
     connection = open_production(address, config.session)
     with closed_on_failure(connection, address):
         identity = locate(connection)
+        _refuse_unreadable(config, connection)
         rows = history.recorded(connection, config.history_schema)
         reverted = find_reverted(config, repository, rows, options.to, identity)
         work, texts = gather_work(config, sources, repository, connection, reverted)
@@ -93,3 +97,14 @@ def start_rollback(options: RunOptions) -> Run:
         throwaway=throwaway,
         secrets=(address.password,),
     )
+
+
+def _refuse_unreadable(config: Config, connection: LentConnection) -> None:
+    """What is to be undone is read from the history: it has to be there as it was made."""
+    wrong = [each for each in misfits(connection, config.history_schema) if each.rule == SHAPE]
+    if wrong:
+        raise ProofFailed(
+            f"{wrong[0].object} {wrong[0].said}",
+            why="what is to be undone is read from the history",
+            fix=wrong[0].fix,
+        )

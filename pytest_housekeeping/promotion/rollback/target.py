@@ -93,9 +93,12 @@ class RollbackTarget:
         """Inside the transaction: the schema is the backup's, or differs as it was accepted to."""
         if self._copy is None:
             raise ProofFailed("the backup was not restored", why="there is nothing to compare with")
-        now = self.read_schema(transaction.connection)
+        # The backup may be of before the history, or hold what an earlier version made of it.
+        now = self.production.read_without_history(transaction.connection)
         faults, proof = compare(self._copy, now)
-        self._changes = diff(self.production.fingerprint(), now)
+        self._changes = diff(
+            self.production.fingerprint(), self.read_schema(transaction.connection)
+        )
         accepted = self._context.options.accepted_drift == now.digest
         findings = tuple(
             Finding(
@@ -136,13 +139,19 @@ class RollbackTarget:
             if row.kind != Kind.MIGRATION
             and (context.is_last(segment) if row.path in back else row.path in dropped)
         ]
-        history.record(connection, context.config.history_schema, rows)
+        self.production.guard.write(connection, rows)
 
     def record_schema(self, connection: Connection, fingerprint: Fingerprint, segment: int) -> None:
         self.production.record_schema(connection, fingerprint, segment)
 
     def read_schema(self, connection: Connection) -> Fingerprint:
         return self.production.read_schema(connection)
+
+    def prove_history(self, connection: Connection) -> None:
+        self.production.prove_history(connection)
+
+    def prove_history_kept(self, connection: Connection) -> None:
+        self.production.prove_history_kept(connection)
 
     def after_run(self, *, changed: bool) -> None:
         self.production.after_run(changed=changed)

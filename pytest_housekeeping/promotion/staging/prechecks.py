@@ -11,6 +11,7 @@ from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.promotion import prechecks
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.dispatch import Checks
+from pytest_housekeeping.promotion.own_tables import shape_findings
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.replay import replay_applied, run_bootstrap
 from pytest_housekeeping.promotion.staging.target import StagingTarget
@@ -90,8 +91,10 @@ def _history(context: RunContext, target: StagingTarget, throwaway: Throwaway) -
     """What was promoted before is as it was, and is replayed, so that the batch runs as in prod."""
     plan = context.plan
     findings = prechecks.history_findings(context)
+    findings += shape_findings(context, target.connection.get())
     if not findings:
         replay_applied(context, target.connection.get(), throwaway, target.before_file)
+        findings += shape_findings(context, target.connection.get())
         target.before_batch()
     said = (
         f"replayed {len(plan.past)} files" if plan.past else "no promotion yet: everything pending"

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.model import Applied, Finding, Level, RunOutcome, Step, Verdict
 from pytest_housekeeping.plan.rollback_files import NEEDED, rollback_of
 from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.postgres.history_guard import HistoryGuard
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.target import KeptFiles, record_applied
+from pytest_housekeeping.promotion.target import KeptFiles, applied_rows
 from pytest_housekeeping.promotion.target_connection import TargetConnection
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.sql.file import SqlFile
@@ -32,6 +33,11 @@ class StagingTarget:
 
     def __init__(self, context: RunContext, throwaway: Throwaway) -> None:
         self.connection = TargetConnection(throwaway.migrator)
+        self.guard = HistoryGuard(
+            schema=context.config.history_schema,
+            applications=context.plan.contracts.roles,
+            promotes=False,
+        )
         self._context = context
         self._schema_before_batch: Fingerprint | None = None
         self._schema_before_migration: dict[str, Fingerprint] = {}
@@ -41,16 +47,17 @@ class StagingTarget:
         return ()
 
     def after_begin(self, connection: Connection, *, first: bool) -> None:
-        """Nobody else changes this database."""
+        """Nobody else changes this database; a file may have put something beside the history."""
+        self.guard.begin(connection, first=first)
 
     def before_batch(self) -> None:
         """History was replayed: what the rollback files of the whole batch must lead back to."""
         if self._context.plan.rollbacks.whole_batch:
-            self._schema_before_batch = self.read_schema(self.connection.get())
+            self._schema_before_batch = self._without_history(self.connection.get())
 
     def before_file(self, connection: Connection, path: str) -> None:
         if path in self._context.plan.rollbacks.ends:
-            self._schema_before_migration[path] = self.read_schema(connection)
+            self._schema_before_migration[path] = self._without_history(connection)
 
     def judge_rollback(self, transaction: Transaction, step: Step) -> Verdict:
         """Whether a rollback file undoes its migration, tried for all of them at once."""
@@ -70,10 +77,16 @@ class StagingTarget:
         applied: Sequence[tuple[SqlFile, Applied]],
         segment: int,  # noqa: ARG002 - a rollback's history needs it
     ) -> None:
-        record_applied(connection, self._context, applied)
+        self.guard.write(connection, applied_rows(self._context, applied))
 
     def record_schema(self, connection: Connection, fingerprint: Fingerprint, segment: int) -> None:
         """Nobody compares the next run with a database that is dropped."""
+
+    def prove_history(self, connection: Connection) -> None:
+        self.guard.prove(connection)
+
+    def prove_history_kept(self, connection: Connection) -> None:
+        self.guard.prove_kept(connection)
 
     def after_run(self, *, changed: bool) -> None:
         """Nothing of a database that is dropped has to be kept."""
@@ -85,9 +98,15 @@ class StagingTarget:
         self.connection.close()
 
     def read_schema(self, connection: Connection) -> Fingerprint:
+        return self._read(connection, ())
+
+    def _without_history(self, connection: Connection) -> Fingerprint:
+        """What a rollback file leads back to: what was recorded in between stays."""
+        return self._read(connection, (self._context.config.history_schema,))
+
+    def _read(self, connection: Connection, excluded: tuple[str, ...]) -> Fingerprint:
         from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
 
-        excluded = (self._context.config.history_schema,)
         return read_fingerprint(connection, exclude_schemas=excluded)
 
     def _round_trip_input(self) -> RoundTripInput:

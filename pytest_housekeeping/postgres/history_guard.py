@@ -1,0 +1,137 @@
+"""The tool's own tables during one run: only the tool writes to them, and what it wrote stays.
+
+Which version of a row is there is a fact of PostgreSQL's (``xmin`` and ``ctid``): an UPDATE, or a
+DELETE with the same row inserted again, makes another one. So no digest has to be believed inside
+the transaction, and a statement that was put together at run time is seen as well.
+https://www.postgresql.org/docs/16/ddl-system-columns.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from pytest_housekeeping.errors import ProofFailed
+from pytest_housekeeping.postgres import history
+from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.postgres.history_chain import (
+    Fault,
+    Version,
+    faults,
+    read_rows,
+    read_versions,
+    unchained_faults,
+)
+from pytest_housekeeping.postgres.history_shape import misfits
+from pytest_housekeeping.postgres.history_tables import TABLES, columns_of, has_chain, has_columns
+
+_WHY = "the history says what is applied: nobody but this tool writes to its tables"
+_SHOWN = 5
+
+
+def content_faults(connection: Connection, schema: str) -> tuple[Fault, ...]:
+    """Rows that do not fit to each other; none where columns are missing: the shape says that."""
+    there = columns_of(connection, schema)
+    if not all(has_columns(connection, schema, table) for table in there):
+        return ()
+    rows = read_rows(connection, schema, "history")
+    promotions = read_rows(connection, schema, "promotion")
+    if not has_chain(connection, schema):
+        return tuple(unchained_faults(rows, promotions))
+    return tuple(faults(rows, promotions))
+
+
+@dataclass(kw_only=True)
+class HistoryGuard:
+    """The own tables in ``schema``, watched from BEGIN on. Each method raises ProofFailed.
+
+    ``applications`` are roles that may not write there by any membership; where nothing
+    ``promotes`` (in staging), history rows stand without the row of a promotion.
+    """
+
+    schema: str
+    applications: Sequence[str] = ()
+    promotes: bool = True
+    _known: tuple[Version, ...] = ()
+
+    def begin(self, connection: Connection, *, first: bool) -> None:
+        """At the beginning of a transaction: shape and rows are whole; what an earlier
+        transaction of this run has written (not ``first``) is there."""
+        self._prove_shape(connection)
+        found = content_faults(connection, self.schema)
+        if wrong := [fault for fault in found if self.promotes or not fault.stray]:
+            raise _changed([f"{each.row} {each.said}" for each in wrong])
+        if not first:
+            self.prove_kept(connection)
+        self._known = read_versions(connection, self.schema)
+
+    def write(self, connection: Connection, rows: Sequence[history.Row]) -> None:
+        """Before anything is verified: what was applied, on record.
+
+        From here to the end of the transaction nobody else can write to the tables or alter them;
+        and nobody has since BEGIN, the files of this transaction included.
+        """
+        self._lock(connection)
+        self.prove(connection)
+        self.note(connection, lambda: history.record(connection, self.schema, rows))
+
+    def note(self, connection: Connection, writing: Callable[[], None]) -> None:
+        """Let the tool write, behind ``write``, and take down what is there then."""
+        writing()
+        self._known = read_versions(connection, self.schema)
+
+    def prove(self, connection: Connection) -> None:
+        """The tables are as they have to be, and hold the very rows that are known of."""
+        self._prove_shape(connection)
+        now = read_versions(connection, self.schema)
+        if now != self._known:
+            raise _changed(_moves(self._known, now))
+
+    def prove_kept(self, connection: Connection) -> None:
+        """What was written is there; another promotion may have come behind it."""
+        now = frozenset(read_versions(connection, self.schema))
+        if lost := [each for each in self._known if each not in now]:
+            raise _changed(_moves(lost, ()))
+
+    def _prove_shape(self, connection: Connection) -> None:
+        wrong = misfits(connection, self.schema, applications=self.applications)
+        if wrong:
+            shown = "".join(f"\n  {each.object} {each.said}: {each.fix}" for each in wrong[:_SHOWN])
+            raise ProofFailed(
+                f"the tables of this tool's own are not as they have to be:{shown}",
+                why=_WHY,
+                fix="look for the file, or the person, that does it; no file may touch them",
+            )
+
+    def _lock(self, connection: Connection) -> None:
+        """Readers go on; who writes or alters waits."""
+        tables = [each for each in TABLES if each in columns_of(connection, self.schema)]
+        if tables:
+            names = sql.SQL(", ").join(sql.Identifier(self.schema, table) for table in tables)
+            connection.execute(sql.SQL("LOCK TABLE ONLY {} IN EXCLUSIVE MODE").format(names))
+
+
+def _changed(said: Sequence[str]) -> ProofFailed:
+    more = [f"and {len(said) - _SHOWN} more"] * (len(said) > _SHOWN)
+    shown = "".join(f"\n  {each}" for each in [*said[:_SHOWN], *more])
+    return ProofFailed(
+        f"the history was changed, and not by this tool:{shown}",
+        why=_WHY,
+        fix="look for the file, or the person, that does it; no file may touch the history",
+    )
+
+
+def _moves(before: Sequence[Version], after: Sequence[Version]) -> list[str]:
+    old, new = ({(row.table, row.id): row for row in rows} for rows in (before, after))
+    found = [f"{table} row {number} is gone" for table, number in sorted(old.keys() - new.keys())]
+    found += [
+        f"{table} row {number} was put in" for table, number in sorted(new.keys() - old.keys())
+    ]
+    found += [
+        f"{table} row {number} was written again"
+        for table, number in sorted(old.keys() & new.keys())
+        if old[table, number] != new[table, number]
+    ]
+    return found or ["its rows are in another order"]

@@ -1,0 +1,154 @@
+"""The precheck of the tool's own tables: their shape, their rows, and what the evidence attests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_housekeeping.evidence import Repository
+from pytest_housekeeping.evidence.git_objects import FETCH
+from pytest_housekeeping.model import Finding, Kind, Level, Mode, Outcome, Phase, TargetIdentity
+from pytest_housekeeping.plan.rollback_files import migration_of
+from pytest_housekeeping.postgres import history
+from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.postgres.history_guard import content_faults
+from pytest_housekeeping.postgres.history_shape import misfits
+from pytest_housekeeping.promotion.applied import CHANGED, FILES, committed_segments
+from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.prechecks import error
+from pytest_housekeeping.sql.file import FOLDERS
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.evidence.audit_model import Audit
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attested:
+    """A file that an audit says was applied to this database, or taken back from it."""
+
+    run: str
+    path: str
+    sha256: str
+
+
+def shape_findings(context: RunContext, connection: Connection) -> list[Finding]:
+    """What is not as the tool has made it, with the SQL that repairs it."""
+    return [
+        error(each.rule, each.object, each.said, each.fix)
+        for each in misfits(
+            connection,
+            context.config.history_schema,
+            applications=context.plan.contracts.roles,
+        )
+    ]
+
+
+def own_table_findings(
+    context: RunContext, connection: Connection, identity: TargetIdentity
+) -> list[Finding]:
+    """All that is wrong with shape and rows, and what the evidence says and the history does not.
+
+    A run that no audit here knows is only said: its pull request may not be merged yet. Raises
+    EvidenceError for an audit of this database that was altered.
+    """
+    schema = context.config.history_schema
+    found = shape_findings(context, connection)
+    rows = history.recorded(connection, schema)
+    found += (
+        error(
+            "history-chain",
+            fault.row,
+            fault.said,
+            f"find out who has changed {schema}.history and {schema}.promotion, and bring their"
+            " rows back from a backup",
+        )
+        for fault in content_faults(connection, schema)
+    )
+    if context.repository is not None:
+        place = context.repository.relative(context.config.root / context.config.audit)
+        audits, runs = audits_of(context.repository, place, identity)
+        found += _missing(schema, audits, rows)
+        found += _unattested(rows, runs)
+    return found
+
+
+def audits_of(
+    repository: Repository, folder: str, identity: TargetIdentity
+) -> tuple[list[Audit], frozenset[str]]:
+    """The audits of what changed this database, and the runs of all that tried to."""
+    found = [*repository.evidence(Mode.PROD, folder), *repository.evidence(Mode.ROLLBACK, folder)]
+    runs: set[str] = set()
+    audits = []
+    for name, data in found:
+        known = json.loads(data)
+        there = known.get("target") or {}
+        if (there.get("system_identifier"), there.get("database")) != (
+            identity.system_identifier,
+            identity.database,
+        ):
+            continue
+        runs.add(known["run"]["id"])
+        if known["run"]["outcome"] in CHANGED:
+            from pytest_housekeeping.evidence.audit_file import from_json
+
+            audits.append(from_json(data, name=name, intact=True))
+    return audits, frozenset(runs)
+
+
+def attested_by(audit: Audit) -> Iterator[Attested]:
+    """The files that a run has applied, or taken back, in segments whose COMMIT was answered."""
+    planned = {step.id: step for step in audit.plan.steps}
+    segments = committed_segments(audit)
+    for step in audit.steps:
+        plan = planned.get(step.id)
+        if (
+            plan is None
+            or step.segment not in segments
+            or step.outcome is not Outcome.PASSED
+            or step.phase is not Phase.APPLY
+        ):
+            continue
+        folder = plan.path.rpartition("/")[0]
+        if audit.run.mode is not Mode.ROLLBACK:
+            if step.kind in FILES:
+                yield Attested(run=audit.run.id, path=plan.path, sha256=plan.sha256)
+        elif step.kind is Kind.ROLLBACK and folder.endswith(f"/{FOLDERS[Kind.ROLLBACK]}"):
+            yield Attested(run=audit.run.id, path=migration_of(plan.path), sha256=plan.sha256)
+
+
+def _missing(
+    schema: str, audits: Sequence[Audit], rows: Sequence[history.Row]
+) -> Iterator[Finding]:
+    """A run whose files are not in the history, by its name."""
+    there = {(row.run, row.path, row.sha256) for row in rows}
+    for audit in audits:
+        lost = [
+            each.path
+            for each in attested_by(audit)
+            if (each.run, each.path, each.sha256) not in there
+        ]
+        if lost:
+            more = f" and {len(lost) - _SHOWN} more" * (len(lost) > _SHOWN)
+            yield error(
+                "history-missing",
+                f"run {audit.run.id}",
+                f"the evidence of {audit.run.finished_at:%Y-%m-%d %H:%M} UTC says that it applied"
+                f" or took back {', '.join(lost[:_SHOWN])}{more} here, and the history has no such"
+                " row with that sha256",
+                f"bring schema {schema} back from a backup; it may bear another name now",
+            )
+
+
+def _unattested(rows: Sequence[history.Row], runs: frozenset[str]) -> Iterator[Finding]:
+    for run in dict.fromkeys(row.run for row in rows if row.run not in runs):
+        yield Finding(
+            rule="history-unattested",
+            level=Level.NOTICE,
+            object=f"run {run}",
+            detail="has rows in the history, and no audit here tells of it",
+            fix=f"merge the pull request of its audit, or fetch it: {FETCH}",
+        )
