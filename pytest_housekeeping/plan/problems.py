@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.plan.segments import Segment
 from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.sql.enum_values import uses_constant, value_added_at
 from pytest_housekeeping.sql.file import SqlFile
+from pytest_housekeeping.sql.own_schema import own_schema_problems
 from pytest_housekeeping.sql.problems import Problem
+from pytest_housekeeping.sql.text import decode, digest
 
 
 def problems_of(plan: Plan) -> list[tuple[SqlFile, Problem]]:
@@ -19,6 +24,18 @@ def problems_of(plan: Plan) -> list[tuple[SqlFile, Problem]]:
         seeds = plan.seeds if segment is plan.segments[-1] else ()
         found += _early_values(plan.sources, segment, seeds)
     return found
+
+
+def own_schema_named(config: Config, plan: Plan) -> Iterable[tuple[SqlFile, Problem]]:
+    """Where a file names the schema of this tool's own tables."""
+    for file in plan.files:
+        # What is unreadable is told as such; a text that is in no file was made by this tool.
+        with suppress(SqlFileError, OSError):
+            data = plan.sources.read(file.path)
+            text = decode(data, file.path) if digest(data) == file.sha256 else ""
+            schema, migrator = config.history_schema, config.migrator
+            for problem in own_schema_problems(text, schema=schema, migrator=migrator):
+                yield file, problem
 
 
 def _early_values(

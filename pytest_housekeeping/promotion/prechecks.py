@@ -9,7 +9,7 @@ from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.evidence import SourceFacts
 from pytest_housekeeping.model import Finding, Kind, Level, TargetIdentity, Verdict
 from pytest_housekeeping.plan.plan import AppliedFile, Plan
-from pytest_housekeeping.plan.problems import problems_of
+from pytest_housekeeping.plan.problems import own_schema_named, problems_of
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
 from pytest_housekeeping.postgres.session import overridden, replication_role
 from pytest_housekeeping.promotion.context import RunContext
@@ -30,7 +30,7 @@ def files(context: RunContext) -> Judgement:
     """Every file can be part of one transaction, as far as PostgreSQL's parser sees."""
     plan = context.plan
     findings = []
-    for file, problem in problems_of(plan):
+    for file, problem in [*problems_of(plan), *own_schema_named(context.config, plan)]:
         try:
             text = context.files.text(file)
             shown = "\n" + excerpt(text, problem.line, problem.column)

@@ -11,7 +11,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind, Mode, Phase
 from pytest_housekeeping.plan.plan import AppliedFile, Plan, build
-from pytest_housekeeping.plan.problems import problems_of
+from pytest_housekeeping.plan.problems import own_schema_named, problems_of
 from pytest_housekeeping.plan.test_discovery import TestNames, defined_tests
 from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.promotion.prechecks import locks_needed
@@ -195,6 +195,18 @@ def test_an_enum_value_that_is_used_too_early(
     problems = problems_of(plan(config))
     assert [problem.found.rpartition(" ")[2] for _, problem in problems] == found
     assert all((problem.line, problem.column) == (2, 1) for _, problem in problems)
+
+
+@pytest.mark.parametrize(
+    "name", ["migrations/0003_c.sql", "views/w.sql", "policies/w.sql", "seeds/w.sql"]
+)
+def test_the_tools_own_schema_is_named_by_no_file(config: Config, name: str) -> None:
+    write(config.root, {f"sql/{name}": "SELECT 1;\n\nDELETE FROM housekeeping.history;\n"})
+    ((file, problem),) = own_schema_named(config, plan(config))
+    assert (file.path, problem.line, problem.column) == (f"sql/{name}", 3, 13)
+    assert "history_schema" in problem.fix
+    elsewhere = replace(config, history_schema="hk")
+    assert list(own_schema_named(elsewhere, plan(elsewhere))) == []
 
 
 def test_the_locks_are_those_of_the_largest_segment_and_the_seeds(config: Config) -> None:
