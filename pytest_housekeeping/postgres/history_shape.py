@@ -60,13 +60,13 @@ def misfits(
     return tuple(found)
 
 
-def _owner(kind: str, name: str, owner: str, is_ours: bool, user: str) -> Iterator[Misfit]:
+def _owner(kind: str, full: str, owner: str, is_ours: bool, promoter: str) -> Iterator[Misfit]:
     if not is_ours:
         yield Misfit(
             rule=OPEN,
-            object=f"{kind} {name}",
-            said=f"belongs to {owner}, and the migrating role {user} is not that role",
-            fix=f"ALTER {kind.upper()} {name} OWNER TO {user};",
+            object=f"{kind} {full}",
+            said=f"belongs to {owner}, and the migrating role {promoter} is not that role",
+            fix=f"ALTER {kind.upper()} {full} OWNER TO {promoter};",
         )
 
 
@@ -125,13 +125,14 @@ def _columns(table: str, expected: Sequence[Column], known: Rows) -> Iterator[Mi
             yield _column(table, column.name, "is gone", NO_SQL)
             continue
         kind, not_null, default, identity, generated, collated = there[column.name]
-        change = f"{alter} ALTER COLUMN {column.name}"
-        if kind != column.type or collated or generated:
+        change = f"{alter} ALTER COLUMN {quoted(column.name)}"
+        wanted = column.type
+        if kind != wanted or collated or generated:
             yield _column(
                 table,
                 column.name,
                 f"is {kind}{', generated' * bool(generated)}{', collated' * collated}",
-                f"{change} TYPE {column.type};",
+                f"{change} SET DATA TYPE {wanted};",
             )
         if not not_null:
             yield _column(table, column.name, "may be NULL", f"{change} SET NOT NULL;")
@@ -195,25 +196,25 @@ def _belongs(identity: str, table: str) -> bool:
 
 
 def _changed(schema: str, kind: str, identity: str, is_now: str | None, wanted: str) -> Misfit:
-    name, _, table = identity.partition(" on ")
+    key, _, table = identity.partition(" on ")
     if kind == "sequence":
         fix = f"{NO_SQL}={schema}"
     else:
-        drop = f"DROP CONSTRAINT {name}, " if is_now is not None else ""
-        fix = f"ALTER TABLE {table} {drop}ADD CONSTRAINT {name} {wanted};"
+        drop = f"DROP CONSTRAINT {key}, " if is_now is not None else ""
+        fix = f"ALTER TABLE {table} {drop}ADD CONSTRAINT {key} {wanted};"
     said = f"is {is_now}" if is_now else "is gone"
     return Misfit(rule=SHAPE, object=f"{kind} {identity}", said=said, fix=fix)
 
 
 def removal(kind: str, identity: str, definition: str = "") -> str:
     """The statement that takes away an object, as pg_identify_object() names it."""
-    name, _, table = identity.partition(" on ")
+    own, _, table = identity.partition(" on ")
     if kind == "table" and definition.startswith("inherits "):
         return f"ALTER TABLE {identity} NO INHERIT {definition.removeprefix('inherits ')};"
     if kind == "table constraint":
-        return f"ALTER TABLE {table} DROP CONSTRAINT {name};"
+        return f"ALTER TABLE {table} DROP CONSTRAINT {own};"
     if kind == "domain constraint":
-        return f"ALTER DOMAIN {table} DROP CONSTRAINT {name};"
+        return f"ALTER DOMAIN {table} DROP CONSTRAINT {own};"
     if kind.endswith(" column"):
         relation, column = in_quotes(*split_name(identity)[:2]), split_name(identity)[2]
         kinds = {"foreign table column": "FOREIGN TABLE", "view column": "VIEW"}
@@ -221,8 +222,8 @@ def removal(kind: str, identity: str, definition: str = "") -> str:
     if kind == "extension":
         return f"ALTER EXTENSION {identity} SET SCHEMA public;"
     if kind == "member of an extension":
-        member, _, extension = identity.rpartition(" of ")
-        return f"ALTER EXTENSION {extension} DROP TABLE {member};"
+        relation, _, extension = identity.rpartition(" of ")
+        return f"ALTER EXTENSION {extension} DROP TABLE {relation};"
     if kind == "publication relation":
         relation, _, publication = identity.rpartition(" in publication ")
         return f"ALTER PUBLICATION {publication} DROP TABLE {relation};"
