@@ -139,6 +139,9 @@ class Commits:
             try:
                 changed = diff(proved, target.read_schema(target.connection.get()))
                 target.prove_history_kept(target.connection.get())
+            except ProofFailed as error:
+                self.unproved = error.found
+                break
             except (HousekeepingError, psycopg.Error) as error:
                 self.unproved = f"the schema could not be read after COMMIT: {error}"
                 target.connection.close()
