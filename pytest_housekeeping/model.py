@@ -133,6 +133,14 @@ class Applied:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CodeFile:
+    """A file that ran as Python or steered the run; ``path`` is relative to the rootdir."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
     """One thing that the plan requires. Its id is stable and is the node id of its item.
 

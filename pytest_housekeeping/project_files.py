@@ -47,6 +47,8 @@ class ProjectFiles:
     def find(self, folder: str, pattern: str, *, below: bool = False) -> tuple[str, ...]:
         """The files directly in a folder, or anywhere ``below`` it, that fit, in name order."""
         asked = (folder, pattern, below)
+        if asked not in self._listings and self._sealed:
+            return ()
         if asked not in self._listings:
             top = self.root / folder
             entries = top.rglob(pattern) if below else top.glob(pattern)

@@ -37,6 +37,14 @@ class RunRecord(_Part):
     )
 
 
+class CodeRecord(_Part):
+    """A file of the repository that ran as Python or steered the run; its path is relative to the
+    folder of pyproject.toml."""
+
+    path: str
+    sha256: str
+
+
 class SourceRecord(_Part):
     """The commit that the run attests. ``dirty``: it ran on files that are not in it."""
 
@@ -44,6 +52,9 @@ class SourceRecord(_Part):
     branch: str | None
     dirty: bool
     dirty_paths: tuple[str, ...] = ()
+    code: tuple[CodeRecord, ...] = Field(
+        (), description="what ran as Python, the settings of pytest, and the pin of production"
+    )
 
 
 class TargetRecord(_Part):

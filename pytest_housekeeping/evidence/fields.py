@@ -28,6 +28,7 @@ def start_fields(facts: StartFacts) -> dict[str, Any]:
             "branch": source.branch,
             "dirty": bool(source.dirty),
             "dirty_paths": list(source.dirty),
+            "code": [{"path": file.path, "sha256": file.sha256} for file in source.code],
         },
         "plan": {
             "digest": facts.digest,

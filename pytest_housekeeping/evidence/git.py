@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self, cast
 
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence.git_branch import commit_files
+from pytest_housekeeping.evidence.git_compare import Differences, compare
 from pytest_housekeeping.evidence.git_objects import audits_of_mode, contents_of, files_in
 
 if TYPE_CHECKING:
@@ -88,6 +89,15 @@ class Repository:
                 name for state, name in entries if state != b"!!" or name.endswith(_PLANNED)
             }
         return tuple(sorted(changed))
+
+    def compare(
+        self, commit: str, *, folders: Sequence[Path], read: Mapping[Path, bytes]
+    ) -> Differences:
+        """What differs from a commit of what it holds below ``folders`` and of what was ``read``.
+
+        By content: what the index, a filter or a conversion of line endings hides is found.
+        """
+        return compare(self, self.root, commit, folders=folders, read=read)
 
     def show(self, commit: str, path: str) -> bytes:
         """The bytes that a commit holds. Raises EvidenceError when it has no such file."""
@@ -173,10 +183,14 @@ def open_repository(root: Path) -> Repository | None:
         repo = git.Repo(root, search_parent_directories=True, expand_vars=False)
     except (git.InvalidGitRepositoryError, git.NoSuchPathError):
         raise _broken(top) from None
-    # `git status` would refresh the user's index, a `*` in a path would match other files, and a
-    # push could wait for somebody to type a password: https://git-scm.com/docs/git#_environment_variables
+    # `git status` would refresh the user's index, a `*` in a path would match other files, a push
+    # could wait for somebody to type a password, and `git replace` shows a commit as another one:
+    # https://git-scm.com/docs/git#_environment_variables
     repo.git.update_environment(
-        GIT_OPTIONAL_LOCKS="0", GIT_LITERAL_PATHSPECS="1", GIT_TERMINAL_PROMPT="0"
+        GIT_OPTIONAL_LOCKS="0",
+        GIT_LITERAL_PATHSPECS="1",
+        GIT_TERMINAL_PROMPT="0",
+        GIT_NO_REPLACE_OBJECTS="1",
     )
     try:
         return Repository(repo, _work_tree(repo, top))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from pytest_housekeeping.model import Mode, Step
+from pytest_housekeeping.model import CodeFile, Mode, Step
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,13 +27,20 @@ class RunFacts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceFacts:
-    """The commit that is promoted, or the ``reason`` why there is none, and the paths below
-    ``sql/`` and ``checks/`` that differ from it."""
+    """The commit that is promoted, or the ``reason`` why there is none.
+
+    ``dirty`` are the paths, from the root of the repository, of what was read or ran and is not in
+    that commit; git itself has ``rewritten`` some of them when it checked them out. ``code`` is
+    what ran as Python or steered the run, by paths from the rootdir.
+    """
 
     commit: str | None = None
     branch: str | None = None
     dirty: tuple[str, ...] = ()
     reason: str = ""
+    rewritten: tuple[str, ...] = ()
+    by_attribute: bool = False
+    code: tuple[CodeFile, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

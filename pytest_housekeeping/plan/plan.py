@@ -9,8 +9,9 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import Contracts, load_contracts
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.errors import MisuseError
-from pytest_housekeeping.model import Kind, Mode, Step
+from pytest_housekeeping.model import CodeFile, Kind, Mode, Step
 from pytest_housekeeping.plan.check_steps import check_steps, needs_canaries, running_steps
+from pytest_housekeeping.plan.code_files import code_files, settings_files
 from pytest_housekeeping.plan.layout import Parts, lay_out
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.rollback_files import (
@@ -44,6 +45,7 @@ class Plan:
     """The whole promotion: every step that is required, in the order in which they run.
 
     ``sources`` holds the very bytes that the digests are of: what runs is taken from there.
+    ``code`` is the Python that runs as far as it is known beforehand; ``settings`` steer pytest.
     """
 
     mode: Mode
@@ -55,6 +57,8 @@ class Plan:
     contracts: Contracts
     digest: str
     sources: ProjectFiles
+    code: tuple[CodeFile, ...] = ()
+    settings: tuple[CodeFile, ...] = ()
     unapplied: tuple[str, ...] = ()
     canaries: bool = True
     rollbacks: Rollbacks = NO_ROLLBACKS
@@ -77,6 +81,7 @@ def build(
     *,
     tests: TestNames,
     sources: ProjectFiles,
+    inifile: str = "",
     rules: Iterable[Rule] = (),
     past: Sequence[AppliedFile] = (),
     baseline: int | None = None,
@@ -86,7 +91,7 @@ def build(
 ) -> Plan:
     """Read every file once and lay the steps out. Without ``canaries``, only what needs no row;
     with ``mutate``, or where the settings ask for a score, the mutants as well. ``proved`` tells
-    which rollback files of what is applied need no proof again.
+    which rollback files of what is applied need no proof again; ``inifile`` steers pytest.
 
     Raises MisuseError, with all that is wrong at once, when no order can be made: a name that
     does not fit, two migrations with one number, an empty plan, contracts that cannot be read.
@@ -109,7 +114,7 @@ def build(
         has_mutants=mutate or config.mutation_score > 0,
         records_only=baseline is not None,
     )
-    plan = _plan_of(parts, files, pending, past, canaries=canaries)
+    plan = _plan_of(parts, files, pending, past, inifile, canaries=canaries)
     sources.seal()
     return plan
 
@@ -122,9 +127,11 @@ def _plan_of(
     files: Mapping[Kind, list[SqlFile]],
     pending: Sequence[SqlFile],
     past: Sequence[AppliedFile],
+    inifile: str,
     *,
     canaries: bool,
 ) -> Plan:
+    code = code_files(parts.config, parts.sources)
     return Plan(
         mode=parts.mode,
         steps=tuple(lay_out(parts)),
@@ -134,7 +141,9 @@ def _plan_of(
         past=tuple(past),
         contracts=parts.contracts,
         sources=parts.sources,
-        digest=digest_of(parts.segments, parts.verify),
+        digest=digest_of(parts.segments, parts.verify, code),
+        code=code,
+        settings=settings_files(parts.sources, inifile),
         unapplied=tuple(file.path for file in pending),
         canaries=canaries,
         rollbacks=parts.rollbacks,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import Contracts
 from pytest_housekeeping.model import Kind, Mode, Phase, Step
+from pytest_housekeeping.plan.code_files import code_files, settings_files
 from pytest_housekeeping.plan.layout import prechecks
 from pytest_housekeeping.plan.plan import AppliedFile, Plan
 from pytest_housekeeping.plan.segments import cut_into_segments
@@ -61,6 +62,7 @@ def build_rollback(
     work: RollbackWork,
     *,
     sources: ProjectFiles,
+    inifile: str = "",
     past: Sequence[AppliedFile],
     contracts: Contracts,
     verify: Sequence[Step],
@@ -74,6 +76,7 @@ def build_rollback(
         work.rollbacks, first=work.drops, last=work.restored, apart=frozenset(_parted(work.undone))
     )
     backup = f"rollback::{BACKUP}"
+    code = code_files(config, sources, checks=False)
     checks = [Step(id=backup, phase=Phase.VERIFY, kind=Kind.ROLLBACK, name=BACKUP), *verify]
     last = segments[-1].number
     steps = [
@@ -98,7 +101,9 @@ def build_rollback(
         past=tuple(past),
         contracts=contracts,
         sources=sources,
-        digest=digest_of(segments, checks),
+        digest=digest_of(segments, checks, code),
+        code=code,
+        settings=settings_files(sources, inifile),
     )
 
 

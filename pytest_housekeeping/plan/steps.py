@@ -9,7 +9,7 @@ from dataclasses import replace
 from pytest_housekeeping.declarations.boundaries import FORBIDDEN
 from pytest_housekeeping.declarations.contracts import Contracts
 from pytest_housekeeping.declarations.rules import BOUNDARY
-from pytest_housekeeping.model import Kind, Phase, Step
+from pytest_housekeeping.model import CodeFile, Kind, Phase, Step
 from pytest_housekeeping.plan.segments import Segment
 from pytest_housekeeping.sql.file import SqlFile
 
@@ -88,12 +88,13 @@ def steps_between(
             yield replace(step, id=f"{step.id}[{segment}/{last}]", segment=segment)
 
 
-def digest_of(segments: Iterable[Segment], verify: Iterable[Step]) -> str:
-    """What staging attests and production will run: the batch and its checks, in order."""
+def digest_of(segments: Iterable[Segment], verify: Iterable[Step], code: Iterable[CodeFile]) -> str:
+    """What staging attests and production will run: the batch, its checks, the code they are."""
     lines = [
         f"{segment.number} {file.kind} {file.path} {file.sha256}"
         for segment in segments
         for file in segment.files
     ]
     lines += [f"{step.kind} {step.id} {step.sha256}" for step in verify]
+    lines += [f"code {file.path} {file.sha256}" for file in code]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

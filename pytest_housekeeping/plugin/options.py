@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,7 @@ def run_options(config: pytest.Config) -> RunOptions:
     return RunOptions(
         root=config.rootpath,
         mode=Mode(option.hk_mode),
+        inifile=os.path.relpath(config.inipath, config.rootpath) if config.inipath else "",
         tests=TestNames(
             files=tuple(config.getini("python_files")),
             functions=tuple(config.getini("python_functions")),

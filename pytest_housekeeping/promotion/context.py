@@ -15,7 +15,9 @@ from pytest_housekeeping.plan.modes import ModeRules, rules_of
 from pytest_housekeeping.plan.plan import AppliedFile, Plan
 from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.promotion.applied import promoted_text
+from pytest_housekeeping.promotion.attestation import Attestation
 from pytest_housekeeping.promotion.options import RunOptions
+from pytest_housekeeping.promotion.target_pin import Pin, read_pin
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.text import decode
 
@@ -63,7 +65,7 @@ class RunContext:
     options: RunOptions
     config: Config
     plan: Plan
-    source: SourceFacts
+    attestation: Attestation
     repository: Repository | None
     files: PlannedFiles
     today: date = field(default_factory=lambda: datetime.now(UTC).date())
@@ -72,6 +74,15 @@ class RunContext:
     @property
     def mode(self) -> Mode:
         return self.plan.mode
+
+    @property
+    def source(self) -> SourceFacts:
+        """The commit that the run attests, and what ran that is not in it, as far as it ran."""
+        return self.attestation.facts
+
+    def read_pin(self) -> Pin | None:
+        """Which database is production. Raises MisuseError for a pin that nobody can read."""
+        return read_pin(self.config, self.plan.sources, self.repository)
 
     @property
     def rules(self) -> ModeRules:
@@ -90,17 +101,6 @@ class RunContext:
     def applied_text(self, applied: AppliedFile) -> str:
         """The text of a file as it was promoted. Raises ProofFailed where no copy is left."""
         return promoted_text(self.plan.sources, self.repository, applied)
-
-
-def source_of(config: Config, repository: Repository | None) -> SourceFacts:
-    """The commit in the work tree, and what under ``sql/`` and ``checks/`` differs from it."""
-    if repository is None:
-        return SourceFacts(reason="not in a git repository")
-    head = repository.head()
-    if head is None:
-        return SourceFacts(reason="no commit yet")
-    paths = [config.root / config.sql, config.root / config.checks, config.root / "pyproject.toml"]
-    return SourceFacts(commit=head, branch=repository.branch(), dirty=repository.dirty(paths))
 
 
 def planned_files(plan: Plan) -> PlannedFiles:

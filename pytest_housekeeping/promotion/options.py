@@ -14,14 +14,16 @@ from pytest_housekeeping.plan.test_discovery import TestNames
 class RunOptions:
     """The options of one run; those that a mode does not know have their default there.
 
-    ``root`` is pytest's rootdir, ``tests`` how pytest finds test functions, ``rules`` those of
-    other packages. With ``look_only`` (``--collect-only``) nothing is started or changed.
+    ``root`` is pytest's rootdir, ``tests`` how pytest finds test functions, ``inifile`` its
+    settings, by their path from the root; ``rules`` are those of other packages. With
+    ``look_only`` (``--collect-only``) nothing is started or changed.
     """
 
     root: Path
     mode: Mode
     tests: TestNames
     rules: tuple[Rule, ...] = ()
+    inifile: str = ""
     commit: bool = True
     look_only: bool = False
     staging_url: str | None = field(default=None, repr=False)

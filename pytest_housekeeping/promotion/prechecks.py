@@ -12,6 +12,7 @@ from pytest_housekeeping.plan.plan import AppliedFile, Plan
 from pytest_housekeeping.plan.problems import own_schema_named, problems_of
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
 from pytest_housekeeping.postgres.session import overridden, replication_role
+from pytest_housekeeping.promotion.attestation import checkout_fix
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.server.libpq import libpq_variables
 from pytest_housekeeping.sql.identifiers import quoted
@@ -67,6 +68,9 @@ def worktree(source: SourceFacts) -> Judgement:
     """An audit attests a commit: uncommitted changes are said, and keep it from being committed."""
     if source.commit is None:
         said = source.reason
+    elif source.dirty and set(source.dirty) <= set(source.rewritten):
+        said = f"{source.commit[:12]}, rewritten by git when it was checked out:"
+        said += f" {', '.join(source.dirty[:5])}; the bytes of the commit: {checkout_fix(source)}"
     elif source.dirty:
         said = f"{source.commit[:12]} with uncommitted changes: {', '.join(source.dirty[:5])}"
     else:
@@ -124,6 +128,14 @@ def _edited(context: RunContext) -> Iterable[Finding]:
         if not sources.has(applied.path):
             said = "was promoted and is no longer there"
             yield error("history-removed", applied.path, said, back)
+        elif digest(sources.read(applied.path)) != applied.sha256 and _rewritten(context, applied):
+            yield error(
+                "history-edited",
+                applied.path,
+                "is not the text that was promoted: git has rewritten it when it checked it out"
+                " (line endings, or a filter)",
+                checkout_fix(context.source),
+            )
         elif digest(sources.read(applied.path)) != applied.sha256:
             yield error(
                 "history-edited",
@@ -132,6 +144,14 @@ def _edited(context: RunContext) -> Iterable[Finding]:
                 " production keeps the old text",
                 f"{back}; put the change in a new migration",
             )
+
+
+def _rewritten(context: RunContext, applied: AppliedFile) -> bool:
+    """Whether the commit holds it as it was promoted, and git has made another text of it."""
+    repository = context.repository
+    if repository is None:
+        return False
+    return repository.relative(context.config.root / applied.path) in context.source.rewritten
 
 
 def _how_far(context: RunContext, applied: AppliedFile) -> str:

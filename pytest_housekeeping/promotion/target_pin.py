@@ -9,8 +9,9 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.model import Mode, TargetIdentity
+from pytest_housekeeping.plan.code_files import PIN_PATH
+from pytest_housekeeping.project_files import ProjectFiles
 
-PIN_PATH = "ops/production.json"
 _CHANGED = ("promoted", "promoted_in_part", "promoted_unproved")
 
 
@@ -22,15 +23,14 @@ class Pin:
     database: str
 
 
-def read_pin(config: Config, repository: Repository | None) -> Pin | None:
+def read_pin(config: Config, sources: ProjectFiles, repository: Repository | None) -> Pin | None:
     """The pin in the work tree; until its pull request is merged, that of the last audit.
 
     Raises MisuseError when the file is there and cannot be understood.
     """
-    path = config.root / PIN_PATH
-    if path.is_file():
+    if sources.has(PIN_PATH):
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(sources.read(PIN_PATH))
             return Pin(system_identifier=content["system_identifier"], database=content["database"])
         except (ValueError, KeyError, TypeError):
             raise MisuseError(

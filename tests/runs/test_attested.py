@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
+from collections.abc import Callable
+from pathlib import Path
 
+import pytest
+
+from support.fresh_copy import git
 from support.production_project import Production
 
 # Run as Python, committed and reviewed: it stands for somebody who edits while the run goes on.
@@ -47,3 +53,117 @@ def test_files_edited_while_production_is_promoted(production: Production) -> No
     for step in run.audit["plan"]["steps"]:
         if step["sha256"] and step["kind"] != "boundary":
             assert step["sha256"] == committed(production, step["path"]), step["id"]
+
+
+# -- what git does not show ------------------------------------------------------------------------
+
+FIX = r"git config core\.autocrlf false; git rm .*; git checkout HEAD [^;\n]*"
+QUERY, TEST, FIRST = (
+    "checks/queries/no_empty_secret.sql",
+    "checks/test_desk.py",
+    "sql/migrations/0001_tickets.sql",
+)
+
+
+def assume_unchanged(root: Path) -> str:
+    git(root, "update-index", "--assume-unchanged", QUERY)
+    (root / QUERY).write_text("SELECT 1 WHERE false\n", encoding="utf-8")
+    return QUERY
+
+
+def skip_worktree(root: Path) -> str:
+    git(root, "update-index", "--skip-worktree", "ops/production.json")
+    text = (root / "ops/production.json").read_text(encoding="utf-8")
+    (root / "ops/production.json").write_text(text.replace("7", "8"), encoding="utf-8")
+    return "ops/production.json"
+
+
+def excluded_conftest(root: Path) -> str:
+    (root / ".git/info/exclude").write_text("conftest.py\n", encoding="utf-8")
+    (root / "conftest.py").write_text("weaker = True\n", encoding="utf-8")
+    return "conftest.py"
+
+
+def excluded_helper(root: Path) -> str:
+    (root / ".git/info/exclude").write_text("helper.py\n", encoding="utf-8")
+    (root / "checks/helper.py").write_text("weaker = True\n", encoding="utf-8")
+    return "checks/helper.py"
+
+
+def excluded_settings(root: Path) -> str:
+    """pytest.ini comes before pyproject.toml, for pytest."""
+    (root / ".git/info/exclude").write_text("pytest.ini\n", encoding="utf-8")
+    (root / "pytest.ini").write_text("[pytest]\npython_functions = none\n", encoding="utf-8")
+    return "pytest.ini"
+
+
+def replaced_commit(root: Path) -> str:
+    head = git(root, "rev-parse", "HEAD")
+    (root / QUERY).write_text("SELECT 1 WHERE false\n", encoding="utf-8")
+    git(root, "commit", "-qam", "weaker")
+    weaker = git(root, "rev-parse", "HEAD")
+    git(root, "reset", "-q", "--soft", head)
+    git(root, "replace", head, weaker)
+    return QUERY
+
+
+@pytest.mark.parametrize(
+    "hide",
+    [
+        assume_unchanged,
+        skip_worktree,
+        excluded_conftest,
+        excluded_helper,
+        excluded_settings,
+        replaced_commit,
+    ],
+)
+def test_what_is_hidden_from_git_is_not_promoted(
+    production: Production, hide: Callable[[Path], str]
+) -> None:
+    path = hide(production.root)
+    assert git(production.root, "status", "--porcelain") == ""
+    run = production.promote()
+    assert run.code == 4, run.output
+    assert f"uncommitted changes: {path}\n" in run.output, run.output
+    assert (run.outcome, production.unchanged) == ("refused", True)
+
+
+def test_line_endings_of_a_checkout_and_the_way_out(production: Production) -> None:
+    """core.autocrlf: git shows nothing, the fix is followed to the letter, and it helps."""
+    root = production.root
+    git(root, "config", "core.autocrlf", "true")
+    git(root, "rm", "-q", "--cached", "--", QUERY, FIRST)
+    git(root, "checkout", "HEAD", "--", QUERY, FIRST)
+    assert git(root, "status", "--porcelain") == ""
+    assert b"\r\n" in (root / FIRST).read_bytes()
+
+    staged = production.stage()
+    assert f"{FIRST}: is not the text that was promoted: git has rewritten" in staged.output
+    run = production.promote()
+    assert (run.code, production.unchanged) == (4, True)
+    assert "git has rewritten files when it checked them out" in run.output
+    fixes = {fix for output in (staged.output, run.output) for fix in re.findall(FIX, output)}
+    (fix,) = fixes
+    assert fix.endswith(f"{QUERY} {FIRST}")
+    subprocess.run(fix, shell=True, cwd=root, check=True)
+    run = production.promote()
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+
+
+def test_the_audit_names_the_code_that_ran(production: Production) -> None:
+    production.change({"checks/helper.py": "half = 1\n", "conftest.py": "x = 1\n"}, stage=True)
+    run = production.promote()
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    named = {file["path"]: file["sha256"] for file in run.audit["source"]["code"]}
+    ran = ["checks/helper.py", TEST, "conftest.py", "ops/production.json", "pyproject.toml"]
+    assert named == {path: committed(production, path) for path in ran}
+
+
+def test_another_helper_is_another_plan(production: Production) -> None:
+    """What staging has proved was proved with the code that it ran."""
+    production.change({"checks/helper.py": "half = 1\n"}, stage=True)
+    production.change({"checks/helper.py": "half = 2\n"})
+    run = production.promote()
+    assert (run.code, run.steps["precheck::evidence"]) == (1, "failed"), run.output
+    assert production.unchanged

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.evidence import FETCH
 from pytest_housekeeping.model import Finding, Level, Mode, RunOutcome, Verdict
+from pytest_housekeeping.plan.code_files import PIN_PATH
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.promotion import prechecks
 from pytest_housekeeping.promotion.autocommit import unfinished_indexes
@@ -20,7 +21,6 @@ from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.production import baseline, promotion_table
 from pytest_housekeeping.promotion.production.roles import check_privileges, check_roles
 from pytest_housekeeping.promotion.production.target import ProductionTarget
-from pytest_housekeeping.promotion.target_pin import PIN_PATH, read_pin
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.snapshot.difference import Difference, diff
 from pytest_housekeeping.snapshot.programs import find_pg_dump
@@ -86,7 +86,7 @@ def _server(target: ProductionTarget) -> Judgement:
 
 def _identity(context: RunContext, target: ProductionTarget) -> Judgement:
     """The target is the one that was promoted before, as the committed pin says."""
-    identity, pin = target.connection.identity(), read_pin(context.config, context.repository)
+    identity, pin = target.connection.identity(), context.read_pin()
     if pin is None:
         return Verdict(examined=1, unit="identity"), "no pin yet: it is written by this promotion"
     findings = [

@@ -7,7 +7,8 @@ import os
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import MisuseError
-from pytest_housekeeping.evidence import Secrets, SourceFacts, open_repository
+from pytest_housekeeping.evidence import Secrets, open_repository
+from pytest_housekeeping.plan.code_files import hold_all
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.plan import Plan, build
 from pytest_housekeeping.postgres import history
@@ -15,7 +16,13 @@ from pytest_housekeeping.postgres.connection import LentConnection, locate
 from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.promotion.app_connections import AppConnections
 from pytest_housekeeping.promotion.applied import applied_files
-from pytest_housekeeping.promotion.context import RunContext, planned_files, source_of
+from pytest_housekeeping.promotion.attestation import (
+    Attestation,
+    attested,
+    refuse_unattested,
+    source_of,
+)
+from pytest_housekeeping.promotion.context import RunContext, planned_files
 from pytest_housekeeping.promotion.dispatch import Checks
 from pytest_housekeeping.promotion.options import RunOptions
 from pytest_housekeeping.promotion.production.backup import Backup
@@ -48,7 +55,9 @@ def start_production(options: RunOptions) -> Run:
     rules = rules_of(options.mode)
     address = read_address(os.environ)
     repository = open_repository(options.root)
-    source = source_of(config, repository)
+    hold_all(config, sources, options.inifile)
+    sources.seal()
+    source = source_of(config, sources, repository)
     if rules.changes_production:
         refuse_unattested(source)
     connection = open_production(address, config.session)
@@ -67,7 +76,7 @@ def start_production(options: RunOptions) -> Run:
         options=options,
         config=config,
         plan=plan,
-        source=source,
+        attestation=Attestation(config.root, repository, attested(source, plan)),
         repository=repository,
         files=planned_files(plan),
     )
@@ -87,23 +96,6 @@ def start_production(options: RunOptions) -> Run:
         linting=linting,
         secrets=(address.password,),
     )
-
-
-def refuse_unattested(source: SourceFacts) -> None:
-    """A promotion attests a commit. Raises MisuseError for what is in none."""
-    if source.commit is None:
-        raise MisuseError(
-            f"nothing to attest: {source.reason}",
-            why="nobody could tell later what was promoted",
-            fix="commit the project to a git repository",
-        )
-    if source.dirty:
-        shown = ", ".join(source.dirty[:10])
-        raise MisuseError(
-            f"uncommitted changes: {shown}",
-            why="what would be promoted is in no commit, so nobody has reviewed it",
-            fix="commit or stash them",
-        )
 
 
 def new_backup(
@@ -139,6 +131,7 @@ def _plan(
         options.mode,
         tests=options.tests,
         sources=sources,
+        inifile=options.inifile,
         rules=options.rules,
         past=applied,
         baseline=options.baseline,

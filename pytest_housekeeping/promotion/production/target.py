@@ -7,6 +7,7 @@ from functools import partial
 
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.model import Applied, Kind, RunOutcome, Step, TargetIdentity, Verdict
+from pytest_housekeeping.plan.code_files import PIN_PATH
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
 from pytest_housekeeping.postgres.history_guard import HistoryGuard
@@ -18,7 +19,7 @@ from pytest_housekeeping.promotion.production.backup import Backup
 from pytest_housekeeping.promotion.production.target_address import Address, open_production
 from pytest_housekeeping.promotion.target import KeptFiles, applied_rows
 from pytest_housekeeping.promotion.target_connection import TargetConnection
-from pytest_housekeeping.promotion.target_pin import PIN_PATH, pin_content
+from pytest_housekeeping.promotion.target_pin import pin_content
 from pytest_housekeeping.snapshot.difference import diff
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.snapshot.proposal import proposal_text, propose

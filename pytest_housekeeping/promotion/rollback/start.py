@@ -8,6 +8,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.evidence import open_repository
+from pytest_housekeeping.plan.code_files import hold_all
 from pytest_housekeeping.plan.rollback_plan import build_rollback, files_by_step
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection, locate
@@ -15,7 +16,13 @@ from pytest_housekeeping.postgres.history_shape import SHAPE, misfits
 from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.promotion.app_connections import AppConnections
 from pytest_housekeeping.promotion.applied import applied_files, proved_rollbacks
-from pytest_housekeeping.promotion.context import PlannedFiles, RunContext, source_of
+from pytest_housekeeping.promotion.attestation import (
+    Attestation,
+    attested,
+    refuse_unattested,
+    source_of,
+)
+from pytest_housekeeping.promotion.context import PlannedFiles, RunContext
 from pytest_housekeeping.promotion.dispatch import Checks
 from pytest_housekeeping.promotion.options import RunOptions
 from pytest_housekeeping.promotion.production.prechecks import (
@@ -25,7 +32,6 @@ from pytest_housekeeping.promotion.production.prechecks import (
 from pytest_housekeeping.promotion.production.start import (
     major_of,
     new_backup,
-    refuse_unattested,
 )
 from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.production.target_address import (
@@ -53,7 +59,9 @@ def start_rollback(options: RunOptions) -> Run:
     config = load_config(options.root, sources)
     address = read_address(os.environ)
     repository = open_repository(options.root)
-    source = source_of(config, repository)
+    hold_all(config, sources, options.inifile)
+    sources.seal()
+    source = source_of(config, sources, repository)
     refuse_unattested(source)
     connection = open_production(address, config.session)
     with closed_on_failure(connection, address):
@@ -65,7 +73,13 @@ def start_rollback(options: RunOptions) -> Run:
         contracts, verify = contracts_of(config, repository, reverted, options.tests, options.rules)
         past = applied_files(history.in_effect(rows))
         plan = build_rollback(
-            config, work, sources=sources, past=past, contracts=contracts, verify=verify
+            config,
+            work,
+            sources=sources,
+            inifile=options.inifile,
+            past=past,
+            contracts=contracts,
+            verify=verify,
         )
         proofs = proved_rollbacks(repository, config.root / config.audit, work.rollbacks)
         restore_server = None if options.look_only else start_restore_server(major_of(connection))
@@ -74,7 +88,7 @@ def start_rollback(options: RunOptions) -> Run:
         options=options,
         config=config,
         plan=plan,
-        source=source,
+        attestation=Attestation(config.root, repository, attested(source, plan)),
         repository=repository,
         files=PlannedFiles(sources=sources, by_path={}, by_step=files_by_step(plan), texts=texts),
         today=reverted.promoted_on,

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Finding, Verdict
+from pytest_housekeeping.plan.code_files import PIN_PATH
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.promotion import prechecks
 from pytest_housekeeping.promotion.context import RunContext
@@ -15,7 +16,6 @@ from pytest_housekeeping.promotion.own_tables import shape_findings
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.replay import replay_applied, run_bootstrap
 from pytest_housekeeping.promotion.staging.target import StagingTarget
-from pytest_housekeeping.promotion.target_pin import PIN_PATH, read_pin
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.sql.identifiers import quoted
 
@@ -78,7 +78,7 @@ def _shape(connection: Connection, user: str) -> tuple[Finding, ...]:
 
 def _refuse_production(context: RunContext, target: StagingTarget, throwaway: Throwaway) -> None:
     """A given server must not be the pinned production: staging makes roles and databases on it."""
-    pin, identity = read_pin(context.config, context.repository), target.connection.identity()
+    pin, identity = context.read_pin(), target.connection.identity()
     if throwaway.kind == "given" and pin and pin.system_identifier == identity.system_identifier:
         raise ProofFailed(
             f"{identity.host}:{identity.port} is the server that {PIN_PATH} names as production",

@@ -12,7 +12,8 @@ from pytest_housekeeping.plan.plan import Plan, build
 from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.promotion.app_connections import AppConnections
 from pytest_housekeeping.promotion.applied import promoted_before, proved_rollbacks
-from pytest_housekeeping.promotion.context import RunContext, planned_files, source_of
+from pytest_housekeeping.promotion.attestation import Attestation, attested, source_of
+from pytest_housekeeping.promotion.context import RunContext, planned_files
 from pytest_housekeeping.promotion.dispatch import Checks
 from pytest_housekeeping.promotion.options import RunOptions
 from pytest_housekeeping.promotion.run import Run, start_linting
@@ -47,7 +48,11 @@ def start_staging(options: RunOptions) -> Run:
             options=options,
             config=config,
             plan=plan,
-            source=source_of(config, repository),
+            attestation=Attestation(
+                config.root,
+                repository,
+                attested(source_of(config, sources, repository), plan),
+            ),
             repository=repository,
             files=planned_files(plan),
         )
@@ -82,6 +87,7 @@ def _plan(
         options.mode,
         tests=options.tests,
         sources=sources,
+        inifile=options.inifile,
         rules=options.rules,
         past=promoted_before(repository, folder) if repository else (),
         mutate=options.mutate,

@@ -1,0 +1,136 @@
+"""What was read from a work tree, compared with a commit: by content, whatever git's index says.
+
+``git status`` believes the index: a file marked assume-unchanged or skip-worktree is never looked
+at, and one that a filter or a conversion of line endings has rewritten counts as unchanged.
+https://git-scm.com/docs/git-update-index#_using_assume_unchanged_bit
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_housekeeping.evidence.git_objects import GitCommands
+
+# How many paths are given to one git command.
+_AT_ONCE = 200
+_CONVERTING = ("text", "eol", "crlf", "ident", "filter", "working-tree-encoding")
+_LINK = b"120000"
+_SUBMODULE = b"160000"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Differences:
+    """The paths, from the root of the repository, whose content is not that of the commit.
+
+    Of these, git itself has ``rewritten`` some when it checked them out (line endings, a filter);
+    ``by_attribute``: because ``.gitattributes`` says so, and not ``core.autocrlf`` alone.
+    """
+
+    paths: tuple[str, ...] = ()
+    rewritten: tuple[str, ...] = ()
+    by_attribute: bool = False
+
+
+def compare(
+    git: GitCommands,
+    root: Path,
+    commit: str,
+    *,
+    folders: Sequence[Path],
+    read: Mapping[Path, bytes],
+) -> Differences:
+    """Compare all that a commit holds below ``folders``, and what was ``read``, with the commit.
+
+    ``read`` is by absolute path; those bytes count, not what the disk holds by now. A path that
+    leads out of the repository differs.
+    """
+    places = {Path(os.path.realpath(folder)) for folder in folders}
+    places |= {Path(os.path.realpath(folder.parent)) / folder.name for folder in folders}
+    held = {Path(os.path.realpath(path)): data for path, data in read.items()}
+    outside = {str(path) for path in held if not path.is_relative_to(root)}
+    inside = {path: data for path, data in held.items() if path.is_relative_to(root)}
+    wanted = {place for place in places if place.is_relative_to(root)}
+    wanted |= {path for path in inside if not any(path.is_relative_to(each) for each in wanted)}
+    known = dict(_blobs(git, commit, sorted(path.relative_to(root) for path in wanted)))
+    differing = set()
+    for name, (mode, oid) in known.items():
+        path = root / name
+        data = inside.get(path)
+        if mode != _SUBMODULE and not _is_blob(_content(path, mode) if data is None else data, oid):
+            differing.add(name)
+    read_names = {path.relative_to(root).as_posix() for path in inside}
+    differing |= read_names - known.keys()
+    rewritten = tuple(_rewritten(git, root, sorted(differing & known.keys()), known))
+    return Differences(
+        paths=tuple(sorted(differing | outside)),
+        rewritten=rewritten,
+        by_attribute=any(_attributes(git, rewritten)),
+    )
+
+
+def blob_id(data: bytes, like: str) -> str:
+    """The name that git gives to a blob, by the algorithm that another name was made with."""
+    algorithm = "sha256" if len(like) == hashlib.sha256().digest_size * 2 else "sha1"
+    made = hashlib.new(algorithm, usedforsecurity=False)
+    made.update(b"blob %d\0" % len(data))
+    made.update(data)
+    return made.hexdigest()
+
+
+def _blobs(
+    git: GitCommands, commit: str, paths: Sequence[Path]
+) -> Iterator[tuple[str, tuple[bytes, str]]]:
+    """Mode and id of everything that a commit holds at or below these paths."""
+    if not paths:
+        return
+    names = [path.as_posix() for path in paths if path.parts]
+    if len(names) < len(paths):
+        names = []
+    out = git.run("ls-tree", "-r", "-z", "--full-tree", commit, "--", *names)
+    for entry in filter(None, out.split(b"\0")):
+        facts, _, name = entry.partition(b"\t")
+        mode, _, oid = facts.split(b" ")
+        yield os.fsdecode(name), (mode, oid.decode())
+
+
+def _content(path: Path, mode: bytes) -> bytes | None:
+    """What the work tree holds at a path, None for nothing, or for something of another kind."""
+    try:
+        if path.is_symlink() or mode == _LINK:
+            return os.fsencode(path.readlink()) if mode == _LINK else None
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+def _is_blob(data: bytes | None, oid: str) -> bool:
+    return data is not None and blob_id(data, oid) == oid
+
+
+def _rewritten(
+    git: GitCommands, root: Path, names: Sequence[str], known: Mapping[str, tuple[bytes, str]]
+) -> Iterator[str]:
+    """The files that git would take for those of the commit, after its own conversions."""
+    for start in range(0, len(names), _AT_ONCE):
+        chunk = names[start : start + _AT_ONCE]
+        there = [name for name in chunk if _is_plain_file(root / name)]
+        if there:
+            made = git.run("hash-object", "--", *there).decode().split()
+            yield from (
+                name for name, oid in zip(there, made, strict=True) if oid == known[name][1]
+            )
+
+
+def _attributes(git: GitCommands, names: Sequence[str]) -> Iterator[bool]:
+    """Whether an attribute of each file changes what is checked out."""
+    if names:
+        out = git.run("check-attr", "-z", *_CONVERTING, "--", *names[:_AT_ONCE])
+        yield from (value not in (b"unspecified", b"unset") for value in out.split(b"\0")[2::3])
+
+
+def _is_plain_file(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()

@@ -1,0 +1,156 @@
+"""What a run can attest: a commit, and that what was read and what ran is in it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.evidence import Differences, Repository, SourceFacts
+from pytest_housekeeping.model import CodeFile
+from pytest_housekeeping.plan.code_files import may_be_there
+from pytest_housekeeping.plan.plan import Plan
+from pytest_housekeeping.project_files import ProjectFiles
+from pytest_housekeeping.sql.text import digest
+
+_SHOWN = 10
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RanFile:
+    """A file of the repository that ran as Python, and the bytes that ran.
+
+    ``data`` is None where Python ran a cached form (``__pycache__``) of some other text.
+    """
+
+    path: Path
+    data: bytes | None
+
+
+class Attestation:
+    """What the run attests; it grows while Python files are seen running.
+
+    ``facts`` is what is known now. ``untrue`` says what ran otherwise than it was read, "" for
+    nothing: a run of which that is so must not go on.
+    """
+
+    def __init__(self, root: Path, repository: Repository | None, facts: SourceFacts) -> None:
+        self.facts = facts
+        self.untrue = ""
+        self._root = root
+        self._repository = repository
+        self._known: dict[str, str] = {file.path: file.sha256 for file in facts.code}
+
+    def add(self, ran: Iterable[RanFile]) -> tuple[str, ...]:
+        """Take down what has run. Returns the paths, from the root of the repository, of what is
+        not in the commit and was not known to be missing there."""
+        new: dict[Path, bytes] = {}
+        for file in ran:
+            path = Path(os.path.relpath(file.path, self._root)).as_posix()
+            sha256 = "" if file.data is None else digest(file.data)
+            if self._known.get(path, sha256) != sha256 or file.data is None:
+                how = "from an older __pycache__" if file.data is None else "with another text"
+                self.untrue = f"{path} ran {how} than the plan was made from"
+            if path not in self._known and file.data is not None:
+                self._known[path] = sha256
+                new[file.path] = file.data
+        if not new:
+            return ()
+        code = tuple(CodeFile(path=path, sha256=self._known[path]) for path in sorted(self._known))
+        self.facts = replace(self.facts, code=code)
+        return self._compare(new)
+
+    def _compare(self, new: Mapping[Path, bytes]) -> tuple[str, ...]:
+        if self._repository is None or self.facts.commit is None:
+            return ()
+        found = self._repository.compare(self.facts.commit, folders=[], read=new)
+        missing = tuple(path for path in found.paths if path not in self.facts.dirty)
+        self.facts = _with(self.facts, found)
+        return missing
+
+
+def source_of(
+    config: Config,
+    sources: ProjectFiles,
+    repository: Repository | None,
+) -> SourceFacts:
+    """The commit in the work tree, and what differs from it of all that is below ``sql/`` and
+    ``checks/``, of what was read for the plan, and of the files that steer it."""
+    if repository is None:
+        return SourceFacts(reason="not in a git repository")
+    head = repository.head()
+    if head is None:
+        return SourceFacts(reason="no commit yet")
+    folders = [config.root / config.sql, config.root / config.checks]
+    single = [config.root / path for path in may_be_there(config)]
+    read = {config.root / path: data for path, data in sources.held.items()}
+    found = repository.compare(head, folders=[*folders, *single], read=read)
+    facts = SourceFacts(
+        commit=head,
+        branch=repository.branch(),
+        dirty=repository.dirty([*folders, *single]),
+    )
+    return _with(facts, found)
+
+
+def attested(source: SourceFacts, plan: Plan) -> SourceFacts:
+    """The same with the code and the settings that a plan names."""
+    files = {file.path: file for file in (*plan.code, *plan.settings)}
+    return replace(source, code=tuple(files[path] for path in sorted(files)))
+
+
+def refuse_unattested(source: SourceFacts) -> None:
+    """A promotion attests a commit. Raises MisuseError for what is in none."""
+    if source.commit is None:
+        raise MisuseError(
+            f"nothing to attest: {source.reason}",
+            why="nobody could tell later what was promoted",
+            fix="commit the project to a git repository",
+        )
+    edited = [path for path in source.dirty if path not in source.rewritten]
+    if edited:
+        raise MisuseError(
+            f"uncommitted changes: {shown(edited)}",
+            why="what would be promoted is in no commit, so nobody has reviewed it",
+            fix="commit or stash them; one that `git status` does not show was hidden from git, and"
+            f" is shown after: git update-index --no-assume-unchanged -- {edited[0]};"
+            f" git update-index --no-skip-worktree -- {edited[0]}",
+        )
+    if source.rewritten:
+        raise MisuseError(
+            f"git has rewritten files when it checked them out: {shown(source.rewritten)}",
+            why="line endings or a filter make another text of them than the commit holds, and"
+            " PostgreSQL would store that text",
+            fix=checkout_fix(source),
+        )
+
+
+def checkout_fix(source: SourceFacts) -> str:
+    """The commands that bring the bytes of the commit into the work tree."""
+    paths = " ".join(shlex.quote(path) for path in source.rewritten)
+    cause = (
+        "in .gitattributes, let these files be taken as they are: <pattern> -text -ident !eol"
+        " !filter !working-tree-encoding; commit it; "
+        if source.by_attribute
+        else "git config core.autocrlf false; "
+    )
+    return f"{cause}git rm -q --cached -- {paths}; git checkout HEAD -- {paths}"
+
+
+def shown(paths: Sequence[str]) -> str:
+    """The first of them, and how many there are besides."""
+    more = [f"and {len(paths) - _SHOWN} more"] if len(paths) > _SHOWN else []
+    return ", ".join([*paths[:_SHOWN], *more])
+
+
+def _with(facts: SourceFacts, found: Differences) -> SourceFacts:
+    return replace(
+        facts,
+        dirty=tuple(sorted({*facts.dirty, *found.paths})),
+        rewritten=tuple(sorted({*facts.rewritten, *found.rewritten})),
+        by_attribute=facts.by_attribute or found.by_attribute,
+    )
