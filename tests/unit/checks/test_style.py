@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -387,6 +388,7 @@ def test_a_folder_that_cannot_be_written_is_no_failure(
     assert linting.result(path) == ()
 
 
+@pytest.mark.skipif("COVERAGE_RUN" in os.environ, reason="a measured interpreter is a slow one")
 def test_thousands_of_known_files_cost_little(root: Path, start: Start, tmp_path: Path) -> None:
     names = [f"{number:05d}.sql" for number in range(5000)]
     contents = {Path("sql") / name: f"-- {name}\n{GOOD}".encode() for name in names}
