@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -139,28 +139,32 @@ def clean_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin"
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    return fresh_repository(tmp_path / "source")
+@pytest.fixture(scope="module")
+def proved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone for which the staging workflow has done its work: the proof is on a branch."""
+    source = fresh_repository(tmp_path_factory.mktemp("proved") / "source")
+    command = [sys.executable, "-m", "pytest", "-q", "--hk-mode=staging"]
+    subprocess.run(command, cwd=source, check=True, capture_output=True)
+    return source
 
 
-@pytest.fixture
-def hosting(
-    tmp_path: Path, source: Path, clean_python: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Hosting]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    bare = tmp_path / "origin.git"
-    git(tmp_path, "clone", "--quiet", "--bare", str(source), str(bare))
+@contextmanager
+def hosted(folder: Path, source: Path, clean_python: Path) -> Iterator[Hosting]:
+    """A remote with the branches of ``source``, and a sandbox with nothing in it."""
+    bare = folder / "origin.git"
+    git(folder, "clone", "--quiet", "--bare", str(source), str(bare))
     git(bare, "config", "http.receivepack", "true")
-    programs = tmp_path / "programs"
+    programs = folder / "programs"
     programs.mkdir()
     (programs / "gh").write_text(_GH)
     (programs / "gh").chmod(0o755)
     with ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setenv("XDG_STATE_HOME", str(folder / "state"))
         production, _ = start_sandbox(source)
         stack.callback(stop_sandbox)
         yield Hosting(
-            folder=tmp_path,
+            folder=folder,
             bare=bare,
             url=stack.enter_context(git_over_http(bare, user="x-access-token", token=TOKEN)),
             production=production,
@@ -169,62 +173,104 @@ def hosting(
         )
 
 
-def prove(source: Path, bare: Path) -> None:
-    """What the staging workflow has done with this commit: the proof is on the remote."""
-    subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "--hk-mode=staging"],
-        cwd=source,
-        check=True,
-        capture_output=True,
-    )
-    git(source, "push", "--quiet", str(bare), "main", "housekeeping/audit/staging")
+@pytest.fixture
+def hosting(tmp_path: Path, proved: Path, clean_python: Path) -> Iterator[Hosting]:
+    with hosted(tmp_path, proved, clean_python) as made:
+        yield made
 
 
-def test_a_confirmed_run_promotes_and_opens_the_pull_request(
-    hosting: Hosting, source: Path
-) -> None:
-    prove(source, hosting.bare)
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """A job that has run, and what was true behind it: later jobs change all of it."""
+
+    hosting: Hosting
+    run: JobRun
+    tables: int
+    asked: list[str] | None
+    body: str
+
+
+def done(hosting: Hosting, run: JobRun) -> Done:
+    """What is to be seen now; what the next job asks GitHub for is a question of its own."""
+    asked = hosting.pull_request()
+    body = hosting.body() if asked is not None else ""
+    hosting.pull_requests.with_suffix(".arguments").unlink(missing_ok=True)
+    return Done(hosting=hosting, run=run, tables=hosting.tables(), asked=asked, body=body)
+
+
+@pytest.fixture(scope="module")
+def promoted(
+    tmp_path_factory: pytest.TempPathFactory, proved: Path, clean_python: Path
+) -> Iterator[Done]:
+    """A promotion whose evidence nobody has merged yet: nights and a rollback follow it."""
+    with hosted(tmp_path_factory.mktemp("promoted"), proved, clean_python) as hosting:
+        yield done(hosting, hosting.run("PROMOTE"))
+
+
+@pytest.fixture(scope="module")
+def nights(promoted: Done) -> tuple[Done, Done]:
+    """Two nights: one on which all is well, and one behind a slip, which is then made good."""
+    hosting = promoted.hosting
+    quiet = done(hosting, hosting.verify(1))
+    by_hand(hosting, _SLIP)
+    loud = done(hosting, hosting.verify(2))
+    by_hand(hosting, _SLIP.replace("NO FORCE", "FORCE"))
+    return quiet, loud
+
+
+@pytest.fixture(scope="module")
+def undone(promoted: Done, nights: tuple[Done, Done]) -> Done:
+    """The promotion, taken back; behind the nights, which need it."""
+    hosting = promoted.hosting
+    return done(hosting, hosting.roll_back(hosting.audit()["run"]["id"]))
+
+
+def by_hand(hosting: Hosting, statement: str) -> None:
+    command, environment = hosting.production.psql("-c", statement)
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+
+
+def test_a_confirmed_run_promotes_and_opens_the_pull_request(promoted: Done) -> None:
+    hosting, run, asked = promoted.hosting, promoted.run, promoted.asked
     head = git(hosting.bare, "rev-parse", "main")
 
-    run = hosting.run("PROMOTE")
-
     assert [(s.name, s.outcome, s.output) for s in run.steps if s.outcome != "success"] == []
-    assert hosting.tables() > 20
+    assert promoted.tables > 20
     audit = hosting.audit()
     assert (audit["run"]["outcome"], audit["source"]["commit"]) == ("promoted", head)
     assert audit["target"]["database"] == DATABASE
     # The branch adds evidence to the commit that it attests, and main is as it was.
-    assert git(hosting.bare, "rev-parse", "main", f"{hosting.branch()}^") == f"{head}\n{head}"
+    assert git(hosting.bare, "rev-parse", f"{hosting.branch()}^") == head
     changed = git(hosting.bare, "diff", "--name-only", "main", hosting.branch()).splitlines()
     assert {name.split("/")[0] for name in changed} == {"ops"}
     assert "ops/production.json" in changed
     assert f"pushed: {hosting.branch()} to origin" in run.step(PROVE).output
-    asked = hosting.pull_request()
     assert asked is not None
     assert asked[:6] == ["pr", "create", "--base", "main", "--head", hosting.branch()]
     assert asked[asked.index("--title") + 1].startswith("Promoted")
-    assert hosting.body() == run.summary != ""
+    assert promoted.body == run.summary != ""
     assert "Promoted" in run.summary
     (artifact,) = run.artifacts.iterdir()
     assert {path.suffix for path in artifact.iterdir()} >= {".json", ".html"}
     assert_no_secret(run, hosting)
 
 
-def test_a_rollback_is_a_pull_request_too(hosting: Hosting, source: Path) -> None:
+def test_no_job_moves_main(proved: Path, promoted: Done, undone: Done) -> None:
+    head = git(proved, "rev-parse", "main")
+    assert git(promoted.hosting.bare, "rev-parse", "main") == head
+
+
+def test_a_rollback_is_a_pull_request_too(promoted: Done, undone: Done) -> None:
     """The promotion's evidence is a branch that nobody has merged yet."""
-    prove(source, hosting.bare)
-    assert hosting.run("PROMOTE").outcome == "success"
-    promoted = hosting.audit()["run"]["id"]
+    hosting, run, asked = undone.hosting, undone.run, undone.asked
 
-    run = hosting.roll_back(promoted)
-
+    assert promoted.run.outcome == "success"
     assert [(s.name, s.outcome, s.output) for s in run.steps if s.outcome != "success"] == []
-    assert hosting.tables() == 2  # the two of the history
-    undone = hosting.audit("rollback")["run"]
-    assert (undone["outcome"], undone["reverts"]) == ("promoted", promoted)
+    assert undone.tables == 2  # the two of the history
+    audit = hosting.audit("rollback")["run"]
+    assert (audit["outcome"], audit["reverts"]) == ("promoted", hosting.audit()["run"]["id"])
     changed = git(hosting.bare, "diff", "--name-only", "main", hosting.branch("rollback"))
     assert any(name.startswith("ops/incidents/") for name in changed.splitlines())
-    asked = hosting.pull_request()
     assert asked is not None
     assert asked[:6] == ["pr", "create", "--base", "main", "--head", hosting.branch("rollback")]
     assert asked[asked.index("--title") + 1].startswith("Undone")
@@ -234,43 +280,33 @@ def test_a_rollback_is_a_pull_request_too(hosting: Hosting, source: Path) -> Non
     assert_no_secret(run, hosting)
 
 
-def test_a_night_that_finds_something_opens_an_issue(hosting: Hosting, source: Path) -> None:
-    prove(source, hosting.bare)
-    assert hosting.run("PROMOTE").outcome == "success"
-    hosting.pull_requests.with_suffix(".arguments").unlink()
+def test_a_night_that_finds_something_opens_an_issue(
+    promoted: Done, nights: tuple[Done, Done]
+) -> None:
+    quiet, loud = nights
 
-    quiet = hosting.verify(1)
-    said_nothing = hosting.pull_request() is None
-    command, environment = hosting.production.psql("-c", _SLIP)
-    subprocess.run(command, env=environment, check=True, capture_output=True)
-    loud = hosting.verify(2)
-
-    assert [(s.name, s.output) for s in quiet.steps if s.outcome == "failure"] == []
-    assert said_nothing
-    assert "Verified" in quiet.summary
-    assert [s.name for s in loud.steps if s.outcome == "failure"] == ["Verify"]
-    asked = hosting.pull_request()
-    assert asked is not None
-    assert asked[:3] == ["issue", "create", "--title"]
-    assert asked[3].startswith("Production breaks a promise")
-    assert hosting.body() == loud.summary
-    assert "venture.orders" in hosting.body()
+    assert promoted.run.outcome == "success"
+    assert [(s.name, s.output) for s in quiet.run.steps if s.outcome == "failure"] == []
+    assert quiet.asked is None
+    assert "Verified" in quiet.run.summary
+    assert [s.name for s in loud.run.steps if s.outcome == "failure"] == ["Verify"]
+    assert loud.asked is not None
+    assert loud.asked[:3] == ["issue", "create", "--title"]
+    assert loud.asked[3].startswith("Production breaks a promise")
+    assert loud.body == loud.run.summary
+    assert "venture.orders" in loud.body
     # Both nights stand in one log, which has no other ancestors.
-    assert git(hosting.bare, "rev-list", "--count", "housekeeping/audit/verify") == "2"
-    for run in (quiet, loud):
-        assert_no_secret(run, hosting)
+    assert git(promoted.hosting.bare, "rev-list", "--count", "housekeeping/audit/verify") == "2"
+    for night in nights:
+        assert_no_secret(night.run, promoted.hosting)
 
 
 _SLIP = "ALTER TABLE venture.orders NO FORCE ROW LEVEL SECURITY"
 
 
-def test_a_failed_promotion_fails_the_job_and_opens_its_pull_request(
-    hosting: Hosting, source: Path
-) -> None:
+def test_a_failed_promotion_fails_the_job_and_opens_its_pull_request(hosting: Hosting) -> None:
     """What staging cannot know: production has a schema of that name, made by hand."""
-    prove(source, hosting.bare)
-    command, environment = hosting.production.psql("-c", "CREATE SCHEMA venture")
-    subprocess.run(command, env=environment, check=True, capture_output=True)
+    by_hand(hosting, "CREATE SCHEMA venture")
 
     run = hosting.run("PROMOTE")
 
