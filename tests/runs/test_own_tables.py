@@ -27,6 +27,20 @@ BEGIN
 END
 $$;
 """
+# What would run when the history is written, planted by a statement that no parser can read.
+TRIGGER_BY_A_FILE = """
+CREATE FUNCTION vault.meddle() RETURNS trigger LANGUAGE plpgsql SET search_path = ''
+AS $$ BEGIN
+    SET CONSTRAINTS ALL DEFERRED;
+    INSERT INTO vault.secret VALUES (1, 'content');
+    RETURN NULL;
+END $$;
+DO $$ BEGIN
+    EXECUTE 'CREATE TRIGGER meddle AFTER INSERT ON house' || 'keeping.history'
+    || ' FOR EACH STATEMENT EXECUTE FUNCTION vault.meddle()';
+END $$;
+"""
+UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
 
 
 def refused(run: Run, *objects: str) -> None:
@@ -93,4 +107,15 @@ def test_a_file_that_deletes_from_it_by_dynamic_sql_is_rolled_back(
     run = production.promote()
     assert (run.code, run.outcome) == (1, "rolled_back"), run.output
     assert "history row 1 is gone" in run.output
+    assert production.unchanged
+
+
+def test_a_trigger_on_it_by_dynamic_sql_is_found_before_anything_is_written(
+    production: Production,
+) -> None:
+    files = {"pyproject.toml": UNPROVED, "sql/migrations/0005_meddle.sql": TRIGGER_BY_A_FILE}
+    production.change(files)
+    run = production.promote()
+    assert (run.code, run.outcome) == (1, "rolled_back"), run.output
+    assert "trigger meddle on housekeeping.history" in run.output
     assert production.unchanged

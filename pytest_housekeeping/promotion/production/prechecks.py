@@ -143,12 +143,13 @@ def _history(context: RunContext, target: ProductionTarget) -> Judgement:
 def _drift(context: RunContext, target: ProductionTarget) -> Judgement:
     """The schema is as the last promotion left it: nobody has changed it past the files."""
     connection, schema = target.connection.get(), context.config.history_schema
+    now = target.fingerprint()
     recorded = promotion_table.last_fingerprint(connection, schema)
     if recorded is None:
         return Verdict(examined=1, unit="fingerprint"), "no promotion on record yet"
     # An earlier version recorded the schema without that of its own tables.
-    without = schema in recorded.excluded
-    now = target.read_without_history(connection) if without else target.fingerprint()
+    if schema in recorded.excluded:
+        now = target.read_without_history(connection)
     if recorded.digest == now.digest:
         return Verdict(examined=1, unit="fingerprint"), f"as recorded: {now.digest[:12]}"
     _refuse_overtaken(context, target)
