@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pytest_housekeeping.checks.catalog import Catalog, CatalogRelation
-from pytest_housekeeping.checks.out_of_force import Fault, QualifiedName
+from pytest_housekeeping.checks.out_of_force import Lapse, QualifiedName
 from pytest_housekeeping.declarations.objects import DeclaredObject, ObjectKind, Objects
 from pytest_housekeeping.declarations.toml import toml_key, toml_string
 from pytest_housekeeping.errors import did_you_mean
@@ -145,17 +145,17 @@ def _out_of_force(
 ) -> Iterator[Finding]:
     """What guards nothing although it is there: on a table, or one thing by its name."""
     for each in catalog.out_of_force:
-        declared_so = each.fault is Fault.CONSTRAINT and each.name in catalog.may_be_not_valid
+        declared_so = each.lapse is Lapse.CONSTRAINT and each.name in catalog.may_be_not_valid
         if (each.table == table or each.name == name) and not declared_so:
             fix = each.repair
-            if each.fault is Fault.CONSTRAINT:
+            if each.lapse is Lapse.CONSTRAINT:
                 fix += f" or, until a later migration does: not_valid in {_FILE}"
-            yield _error(each.fault, spelt(*each.name), each.detail, fix)
+            yield _error(each.lapse, spelt(*each.name), each.detail, fix)
 
 
 def _not_valid(catalog: Catalog, declared: DeclaredObject) -> Iterator[Finding]:
     """A constraint that is declared not to be valid yet must be there, and still be so."""
-    waiting = {each.name for each in catalog.out_of_force if each.fault is Fault.CONSTRAINT}
+    waiting = {each.name for each in catalog.out_of_force if each.lapse is Lapse.CONSTRAINT}
     if split_name(declared.name) not in waiting:
         yield _error(
             "object-not-waiting",

@@ -19,7 +19,7 @@ QualifiedName = tuple[str, ...]
 """Schema and name; of a trigger or constraint its table between them."""
 
 
-class Fault(StrEnum):
+class Lapse(StrEnum):
     """Why it does no work. The value is the rule of the finding."""
 
     INDEX = "index-invalid"
@@ -32,32 +32,32 @@ class Fault(StrEnum):
 class OutOfForce:
     """An index by schema and name, or a constraint or trigger with its table between them."""
 
-    fault: Fault
+    lapse: Lapse
     name: QualifiedName
     table: QualifiedName
 
     @property
     def detail(self) -> str:
         """What that means."""
-        return _DETAILS[self.fault]
+        return _DETAILS[self.lapse]
 
     @property
     def repair(self) -> str:
         """The statement that puts it in force."""
         table, name = quoted(*self.table), quoted(self.name[-1])
         return {
-            Fault.INDEX: f"REINDEX INDEX {quoted(*self.name)};",
-            Fault.CONSTRAINT: f"ALTER TABLE {table} VALIDATE CONSTRAINT {name};",
-            Fault.TRIGGER: f"ALTER TABLE {table} ENABLE TRIGGER {name};",
-            Fault.FOREIGN_KEY: f"ALTER TABLE {table} ENABLE TRIGGER ALL; as a superuser",
-        }[self.fault]
+            Lapse.INDEX: f"REINDEX INDEX {quoted(*self.name)};",
+            Lapse.CONSTRAINT: f"ALTER TABLE {table} VALIDATE CONSTRAINT {name};",
+            Lapse.TRIGGER: f"ALTER TABLE {table} ENABLE TRIGGER {name};",
+            Lapse.FOREIGN_KEY: f"ALTER TABLE {table} ENABLE TRIGGER ALL; as a superuser",
+        }[self.lapse]
 
 
 _DETAILS = {
-    Fault.INDEX: "the index is invalid: no query uses it, and a unique one guards nothing",
-    Fault.CONSTRAINT: "the constraint is NOT VALID: rows that were there before may break it",
-    Fault.TRIGGER: "the trigger is disabled, or fires in replication only",
-    Fault.FOREIGN_KEY: "the foreign key is not enforced: its triggers are disabled",
+    Lapse.INDEX: "the index is invalid: no query uses it, and a unique one guards nothing",
+    Lapse.CONSTRAINT: "the constraint is NOT VALID: rows that were there before may break it",
+    Lapse.TRIGGER: "the trigger is disabled, or fires in replication only",
+    Lapse.FOREIGN_KEY: "the foreign key is not enforced: its triggers are disabled",
 }
 
 
@@ -66,8 +66,8 @@ def read_out_of_force(connection: Connection, schemas: Sequence[str]) -> tuple[O
     rows = connection.execute(_OUT_OF_FORCE, {"schemas": list(schemas)}).fetchall()
     return tuple(
         OutOfForce(
-            fault=Fault(fault),
-            name=(schema, name) if fault == Fault.INDEX else (schema, table, name),
+            lapse=Lapse(fault),
+            name=(schema, name) if fault == Lapse.INDEX else (schema, table, name),
             table=(schema, table),
         )
         for fault, schema, table, name in rows

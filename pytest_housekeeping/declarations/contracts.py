@@ -26,7 +26,7 @@ from pytest_housekeeping.declarations.objects import Objects
 from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.declarations.rules import BOUNDARY, Rule, shipped_rules, unique_rules
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, did_you_mean
-from pytest_housekeeping.project_files import ProjectFiles
+from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import decode
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.session_settings import names_to_choose
 from pytest_housekeeping.declarations.toml import Problems, closest, expect_keys
 from pytest_housekeeping.errors import MisuseError
-from pytest_housekeeping.project_files import ProjectFiles
+from pytest_housekeeping.sql.project_files import ProjectFiles
 
 _DURATION = re.compile(r"[1-9]\d*(ms|s|min|h)")
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")

@@ -13,7 +13,7 @@ from pytest_housekeeping.declarations.rules import BOUNDARY
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind, Phase, Step
 from pytest_housekeeping.plan.test_discovery import TestNames, defined_tests
-from pytest_housekeeping.project_files import ProjectFiles
+from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import digest
 
 SCOPE = "scope"

@@ -9,9 +9,9 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import DECLARATIONS, QUERIES
 from pytest_housekeeping.declarations.settings import SETTINGS
 from pytest_housekeeping.model import CodeFile
-from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.sql.file import FOLDERS
 from pytest_housekeeping.sql.folder import sql_paths
+from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import digest
 
 # Which database is production; the first promotion writes it.

@@ -22,9 +22,9 @@ from pytest_housekeeping.plan.steps import (
     steps_between,
     tripwire_step,
 )
-from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.folder import sql_paths
+from pytest_housekeeping.sql.project_files import ProjectFiles
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,9 +24,9 @@ from pytest_housekeeping.plan.rollback_files import (
 from pytest_housekeeping.plan.segments import Segment, cut_into_segments
 from pytest_housekeeping.plan.steps import digest_of
 from pytest_housekeeping.plan.test_discovery import TestNames
-from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.sql.file import FOLDERS, SqlFile
 from pytest_housekeeping.sql.folder import read_all, sql_paths
+from pytest_housekeeping.sql.project_files import ProjectFiles
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

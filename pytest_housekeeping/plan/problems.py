@@ -9,11 +9,11 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.plan.segments import Segment
-from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.sql.enum_values import uses_constant, value_added_at
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.own_schema import own_schema_problems
 from pytest_housekeeping.sql.problems import Problem
+from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import decode, digest
 
 

@@ -21,8 +21,8 @@ from pytest_housekeeping.plan.steps import (
     promote_step,
     steps_between,
 )
-from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.sql.file import SqlFile
+from pytest_housekeeping.sql.project_files import ProjectFiles
 
 BACKUP = "backup"
 DROP = "drop"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.history_catalog import Rows, ask
-from pytest_housekeeping.postgres.history_tables import TABLES, Column
+from pytest_housekeeping.postgres.history_tables import TABLES, ExpectedColumn
 from pytest_housekeeping.sql.identifiers import in_quotes, quoted, split_name
 
 SHAPE, OPEN = "history-shape", "history-open"
@@ -114,7 +114,7 @@ def _missing(schema: str, relations: Rows) -> Iterator[Misfit]:
         )
 
 
-def _columns(table: str, expected: Sequence[Column], known: Rows) -> Iterator[Misfit]:
+def _columns(table: str, expected: Sequence[ExpectedColumn], known: Rows) -> Iterator[Misfit]:
     there = {row[0]: row[1:] for row in known}
     names = {column.name for column in expected}
     alter = f"ALTER TABLE {table}"

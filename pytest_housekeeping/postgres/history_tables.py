@@ -14,7 +14,7 @@ from pytest_housekeeping.postgres.connection import Connection
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Column:
+class ExpectedColumn:
     """A column that is NOT NULL; ``default`` as PostgreSQL prints it, ``since`` the chain: it
     lacks in a table that an earlier version has made."""
 
@@ -35,33 +35,33 @@ class Column:
 _NOW, _WHO = "clock_timestamp()", "CURRENT_USER"  # as pg_get_expr() prints them
 _TIME = "timestamp with time zone"
 
-TABLES: Mapping[str, tuple[Column, ...]] = {
+TABLES: Mapping[str, tuple[ExpectedColumn, ...]] = {
     "history": (
-        Column(name="id", type="bigint", identity=True),
-        Column(name="run"),
-        Column(name="source_commit"),
-        Column(name="kind"),
-        Column(name="path"),
-        Column(name="sha256"),
-        Column(name="statements", type="integer"),
-        Column(name="duration_s", type="double precision"),
-        Column(name="applied_at", type=_TIME, default=_NOW),
-        Column(name="applied_by", default=_WHO),
-        Column(name="chain", since_chain=True),
+        ExpectedColumn(name="id", type="bigint", identity=True),
+        ExpectedColumn(name="run"),
+        ExpectedColumn(name="source_commit"),
+        ExpectedColumn(name="kind"),
+        ExpectedColumn(name="path"),
+        ExpectedColumn(name="sha256"),
+        ExpectedColumn(name="statements", type="integer"),
+        ExpectedColumn(name="duration_s", type="double precision"),
+        ExpectedColumn(name="applied_at", type=_TIME, default=_NOW),
+        ExpectedColumn(name="applied_by", default=_WHO),
+        ExpectedColumn(name="chain", since_chain=True),
     ),
     "promotion": (
-        Column(name="id", type="bigint", identity=True),
-        Column(name="run"),
-        Column(name="source_commit"),
-        Column(name="plan_digest"),
-        Column(name="segment", type="integer"),
-        Column(name="segments", type="integer"),
-        Column(name="fingerprint"),
-        Column(name="objects"),
-        Column(name="promoted_at", type=_TIME, default=_NOW),
-        Column(name="promoted_by", default=_WHO),
-        Column(name="history_chain", since_chain=True),
-        Column(name="chain", since_chain=True),
+        ExpectedColumn(name="id", type="bigint", identity=True),
+        ExpectedColumn(name="run"),
+        ExpectedColumn(name="source_commit"),
+        ExpectedColumn(name="plan_digest"),
+        ExpectedColumn(name="segment", type="integer"),
+        ExpectedColumn(name="segments", type="integer"),
+        ExpectedColumn(name="fingerprint"),
+        ExpectedColumn(name="objects"),
+        ExpectedColumn(name="promoted_at", type=_TIME, default=_NOW),
+        ExpectedColumn(name="promoted_by", default=_WHO),
+        ExpectedColumn(name="history_chain", since_chain=True),
+        ExpectedColumn(name="chain", since_chain=True),
     ),
 }
 

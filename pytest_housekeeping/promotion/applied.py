@@ -13,8 +13,8 @@ from pytest_housekeeping.model import Kind, Mode, Outcome, RunOutcome
 from pytest_housekeeping.plan.plan import AppliedFile
 from pytest_housekeeping.plan.rollback_files import DESTROYS, ROUND_TRIP, migration_of
 from pytest_housekeeping.postgres import history
-from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.sql.file import SqlFile
+from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import decode, digest
 
 if TYPE_CHECKING:

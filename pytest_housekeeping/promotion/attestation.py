@@ -14,7 +14,7 @@ from pytest_housekeeping.evidence import Differences, Repository, SourceFacts
 from pytest_housekeeping.model import CodeFile
 from pytest_housekeeping.plan.code_files import may_be_there
 from pytest_housekeeping.plan.plan import Plan
-from pytest_housekeeping.project_files import ProjectFiles
+from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import digest
 
 _SHOWN = 10

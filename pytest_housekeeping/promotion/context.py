@@ -13,12 +13,12 @@ from pytest_housekeeping.evidence import Repository, RunFacts, SourceFacts, stem
 from pytest_housekeeping.model import Mode, Step
 from pytest_housekeeping.plan.modes import ModeRules, rules_of
 from pytest_housekeeping.plan.plan import AppliedFile, Plan
-from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.promotion.applied import promoted_text
 from pytest_housekeeping.promotion.attestation import Attestation
 from pytest_housekeeping.promotion.options import RunOptions
 from pytest_housekeeping.promotion.target_pin import Pin, read_pin
 from pytest_housekeeping.sql.file import SqlFile
+from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import decode
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.model import Mode, TargetIdentity
 from pytest_housekeeping.plan.code_files import PIN_PATH
-from pytest_housekeeping.project_files import ProjectFiles
+from pytest_housekeeping.sql.project_files import ProjectFiles
 
 _CHANGED = ("promoted", "promoted_in_part", "promoted_unproved")
 

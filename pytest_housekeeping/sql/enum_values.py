@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from pytest_housekeeping.errors import SqlFileError
-from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.sql.parse import SyntaxRefused, parse
+from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import decode, place
 
 

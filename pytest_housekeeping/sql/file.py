@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.model import Kind
-from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.sql.effects import effects_of
 from pytest_housekeeping.sql.foreign_marks import foreign_marks
 from pytest_housekeeping.sql.header import read_header
 from pytest_housekeeping.sql.parse import SyntaxRefused, parse
 from pytest_housekeeping.sql.problems import Problem, syntax_problem, transaction_problems
+from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import decode, digest
 
 FOLDERS = {

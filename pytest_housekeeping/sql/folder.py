@@ -8,9 +8,9 @@ from pathlib import Path
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import SqlFileError, did_you_mean
 from pytest_housekeeping.model import Kind
-from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.file import SqlFile
+from pytest_housekeeping.sql.project_files import ProjectFiles
 
 _FOLDERS = ("bootstrap", *sqlfile.FOLDERS.values())
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import MisuseError
-from pytest_housekeeping.evidence import Secrets, open_repository
+from pytest_housekeeping.evidence import Secrets, SourceFacts, open_repository
+from pytest_housekeeping.evidence.git import Repository
 from pytest_housekeeping.plan.code_files import hold_all
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.plan import Plan, build
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection, locate
-from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.promotion.app_connections import AppConnections
 from pytest_housekeeping.promotion.applied import applied_files
 from pytest_housekeeping.promotion.attestation import (
@@ -42,6 +43,42 @@ from pytest_housekeeping.promotion.run_facts import new_run
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import Server, ServerSettings, start
 from pytest_housekeeping.snapshot import RestoreServer, start_restore_server
+from pytest_housekeeping.sql.project_files import ProjectFiles
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadProject:
+    """The project as it was read, all of it once, and where production is."""
+
+    config: Config
+    sources: ProjectFiles
+    repository: Repository | None
+    source: SourceFacts
+    address: Address
+
+    def attestation(self, plan: Plan) -> Attestation:
+        """What the run attests, once its plan is known."""
+        return Attestation(self.config.root, self.repository, attested(self.source, plan))
+
+
+def read_project(options: RunOptions) -> ReadProject:
+    """Read settings, files and the environment; nothing is read from the disk after that.
+
+    Raises MisuseError for what is missing, and for what is in no commit where the run changes
+    production.
+    """
+    sources = ProjectFiles(options.root)
+    config = load_config(options.root, sources)
+    address = read_address(os.environ)
+    repository = open_repository(options.root)
+    hold_all(config, sources, options.inifile)
+    sources.seal()
+    source = source_of(config, sources, repository)
+    if rules_of(options.mode).changes_production:
+        refuse_unattested(source)
+    return ReadProject(
+        config=config, sources=sources, repository=repository, source=source, address=address
+    )
 
 
 def start_production(options: RunOptions) -> Run:
@@ -50,24 +87,16 @@ def start_production(options: RunOptions) -> Run:
     Raises MisuseError for what is missing or uncommitted, ServerError and ProofFailed for a
     connection that cannot be had or trusted. Nothing is changed.
     """
-    sources = ProjectFiles(options.root)
-    config = load_config(options.root, sources)
-    rules = rules_of(options.mode)
-    address = read_address(os.environ)
-    repository = open_repository(options.root)
-    hold_all(config, sources, options.inifile)
-    sources.seal()
-    source = source_of(config, sources, repository)
-    if rules.changes_production:
-        refuse_unattested(source)
+    project = read_project(options)
+    config, address = project.config, project.address
     connection = open_production(address, config.session)
     server = linting = restore_server = None
     with closed_on_failure(connection, address):
         identity = locate(connection)
-        plan = _plan(config, options, sources, connection)
+        plan = _plan(config, options, project.sources, connection)
         if not options.look_only:
             server = _replay_server(config, connection)
-            if rules.backs_up:
+            if rules_of(options.mode).backs_up:
                 restore_server = start_restore_server(major_of(connection))
             if config.lint and plan.files:
                 linting = start_linting(plan)
@@ -76,8 +105,8 @@ def start_production(options: RunOptions) -> Run:
         options=options,
         config=config,
         plan=plan,
-        attestation=Attestation(config.root, repository, attested(source, plan)),
-        repository=repository,
+        attestation=project.attestation(plan),
+        repository=project.repository,
         files=planned_files(plan),
     )
     backup = new_backup(context, address, restore_server)

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import os
-
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import ProofFailed
-from pytest_housekeeping.evidence import open_repository
-from pytest_housekeeping.plan.code_files import hold_all
-from pytest_housekeeping.plan.rollback_plan import build_rollback, files_by_step
+from pytest_housekeeping.model import TargetIdentity
+from pytest_housekeeping.plan.plan import Plan
+from pytest_housekeeping.plan.rollback_plan import RollbackWork, build_rollback, files_by_step
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection, locate
 from pytest_housekeeping.postgres.history_shape import SHAPE, misfits
-from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.promotion.app_connections import AppConnections
 from pytest_housekeeping.promotion.applied import applied_files, proved_rollbacks
-from pytest_housekeeping.promotion.attestation import (
-    Attestation,
-    attested,
-    refuse_unattested,
-    source_of,
-)
 from pytest_housekeeping.promotion.context import PlannedFiles, RunContext
 from pytest_housekeeping.promotion.dispatch import Checks
 from pytest_housekeeping.promotion.options import RunOptions
@@ -30,17 +20,18 @@ from pytest_housekeeping.promotion.production.prechecks import (
     production_prechecks,
 )
 from pytest_housekeeping.promotion.production.start import (
+    ReadProject,
     major_of,
     new_backup,
+    read_project,
 )
 from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.production.target_address import (
     closed_on_failure,
     open_production,
-    read_address,
 )
 from pytest_housekeeping.promotion.rollback.prechecks import rollback_prechecks
-from pytest_housekeeping.promotion.rollback.selection import find_reverted
+from pytest_housekeeping.promotion.rollback.selection import Reverted, find_reverted
 from pytest_housekeeping.promotion.rollback.target import RollbackTarget
 from pytest_housekeeping.promotion.rollback.work import contracts_of, gather_work
 from pytest_housekeeping.promotion.run import Run
@@ -55,32 +46,12 @@ def start_rollback(options: RunOptions) -> Run:
     Raises MisuseError, and says why, where ``options.to`` names nothing that could be undone, and
     for what is uncommitted; EvidenceError for an audit or a backup that cannot be trusted.
     """
-    sources = ProjectFiles(options.root)
-    config = load_config(options.root, sources)
-    address = read_address(os.environ)
-    repository = open_repository(options.root)
-    hold_all(config, sources, options.inifile)
-    sources.seal()
-    source = source_of(config, sources, repository)
-    refuse_unattested(source)
+    project = read_project(options)
+    config, address, repository = project.config, project.address, project.repository
     connection = open_production(address, config.session)
     with closed_on_failure(connection, address):
         identity = locate(connection)
-        _refuse_unreadable(config, connection)
-        rows = history.recorded(connection, config.history_schema)
-        reverted = find_reverted(config, repository, rows, options.to, identity)
-        work, texts = gather_work(config, sources, repository, connection, reverted)
-        contracts, verify = contracts_of(config, repository, reverted, options.tests, options.rules)
-        past = applied_files(history.in_effect(rows))
-        plan = build_rollback(
-            config,
-            work,
-            sources=sources,
-            inifile=options.inifile,
-            past=past,
-            contracts=contracts,
-            verify=verify,
-        )
+        reverted, work, texts, plan = _planned(project, options, connection, identity)
         proofs = proved_rollbacks(repository, config.root / config.audit, work.rollbacks)
         restore_server = None if options.look_only else start_restore_server(major_of(connection))
     context = RunContext(
@@ -88,9 +59,11 @@ def start_rollback(options: RunOptions) -> Run:
         options=options,
         config=config,
         plan=plan,
-        attestation=Attestation(config.root, repository, attested(source, plan)),
+        attestation=project.attestation(plan),
         repository=repository,
-        files=PlannedFiles(sources=sources, by_path={}, by_step=files_by_step(plan), texts=texts),
+        files=PlannedFiles(
+            sources=project.sources, by_path={}, by_step=files_by_step(plan), texts=texts
+        ),
         today=reverted.promoted_on,
         reverted_audits=tuple(reverted.audits[run] for run in reverted.runs),
     )
@@ -111,6 +84,31 @@ def start_rollback(options: RunOptions) -> Run:
         throwaway=throwaway,
         secrets=(address.password,),
     )
+
+
+def _planned(
+    project: ReadProject,
+    options: RunOptions,
+    connection: LentConnection,
+    identity: TargetIdentity,
+) -> tuple[Reverted, RollbackWork, dict[str, str], Plan]:
+    """What is to be undone, the work that this is, texts that are on no disk, and the plan."""
+    config, repository = project.config, project.repository
+    _refuse_unreadable(config, connection)
+    rows = history.recorded(connection, config.history_schema)
+    reverted = find_reverted(config, repository, rows, options.to, identity)
+    work, texts = gather_work(config, project.sources, repository, connection, reverted)
+    contracts, verify = contracts_of(config, repository, reverted, options.tests, options.rules)
+    plan = build_rollback(
+        config,
+        work,
+        sources=project.sources,
+        inifile=options.inifile,
+        past=applied_files(history.in_effect(rows)),
+        contracts=contracts,
+        verify=verify,
+    )
+    return reverted, work, texts, plan
 
 
 def _refuse_unreadable(config: Config, connection: LentConnection) -> None:

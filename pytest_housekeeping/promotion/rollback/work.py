@@ -20,12 +20,12 @@ from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.history import Row
 from pytest_housekeeping.postgres.view_dependents import standing_upon
-from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.promotion.applied import applied_files, promoted_text
 from pytest_housekeeping.promotion.rollback.selection import Reverted
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.folder import read_kind
+from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.repeatable import take_down
 from pytest_housekeeping.sql.text import digest
 

@@ -9,7 +9,6 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.evidence import Repository, open_repository
 from pytest_housekeeping.plan.plan import Plan, build
-from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.promotion.app_connections import AppConnections
 from pytest_housekeeping.promotion.applied import promoted_before, proved_rollbacks
 from pytest_housekeeping.promotion.attestation import Attestation, attested, source_of
@@ -25,6 +24,7 @@ from pytest_housekeeping.server import ServerSettings, start
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.effects import MOST_LOCKS
 from pytest_housekeeping.sql.folder import sql_paths
+from pytest_housekeeping.sql.project_files import ProjectFiles
 
 
 def start_staging(options: RunOptions) -> Run:

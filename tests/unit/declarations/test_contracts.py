@@ -9,7 +9,7 @@ import pytest
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import load_contracts
 from pytest_housekeeping.errors import MisuseError
-from pytest_housekeeping.project_files import ProjectFiles
+from pytest_housekeeping.sql.project_files import ProjectFiles
 
 APP = '[apps.shop]\nroles = ["shop_app"]\nschemas = ["shop"]\n'
 ZONE = '[zones.vault]\nschemas = ["vault"]\n'

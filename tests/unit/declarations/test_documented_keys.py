@@ -12,7 +12,7 @@ from pytest_housekeeping.declarations import Rule, parse_rule, rules
 from pytest_housekeeping.declarations.contracts import load_contracts
 from pytest_housekeeping.errors import MisuseError, RuleBroken
 from pytest_housekeeping.model import Level
-from pytest_housekeeping.project_files import ProjectFiles
+from pytest_housekeeping.sql.project_files import ProjectFiles
 from support.fresh_copy import ROOT
 from support.reference_pages import files_of, rows, section
 

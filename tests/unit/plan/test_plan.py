@@ -13,8 +13,8 @@ from pytest_housekeeping.model import Kind, Mode, Phase
 from pytest_housekeeping.plan.plan import AppliedFile, Plan, build
 from pytest_housekeeping.plan.problems import own_schema_named, problems_of
 from pytest_housekeeping.plan.test_discovery import TestNames, defined_tests
-from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.promotion.prechecks import locks_needed
+from pytest_housekeeping.sql.project_files import ProjectFiles
 
 FILES = {
     "sql/migrations/0002_b.sql": "CREATE TABLE b (id int);",

@@ -12,7 +12,7 @@ from pytest_housekeeping.model import Kind, Mode
 from pytest_housekeeping.plan.plan import AppliedFile, Plan, build
 from pytest_housekeeping.plan.problems import problems_of
 from pytest_housekeeping.plan.test_discovery import TestNames
-from pytest_housekeeping.project_files import ProjectFiles
+from pytest_housekeeping.sql.project_files import ProjectFiles
 
 FILES = {
     **{f"sql/migrations/000{n}_m.sql": f"CREATE TABLE t{n} (id int);" for n in (1, 2, 3)},

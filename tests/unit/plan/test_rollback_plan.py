@@ -10,8 +10,8 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import Contracts
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.plan.rollback_plan import RollbackWork, UndoneMigration, build_rollback
-from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.sql.file import SqlFile
+from pytest_housekeeping.sql.project_files import ProjectFiles
 
 NOTHING = Contracts(objects=None, rls=None, boundaries=None, rules=())
 

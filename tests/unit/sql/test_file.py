@@ -8,10 +8,10 @@ import pytest
 
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.model import Kind
-from pytest_housekeeping.project_files import ProjectFiles
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.enum_values import uses_constant
 from pytest_housekeeping.sql.file import SqlFile, from_text
+from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import excerpt, place
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_housekeeping.project_files import ProjectFiles
+from pytest_housekeeping.sql.project_files import ProjectFiles
 
 
 def test_what_was_read_stays_as_it_was(tmp_path: Path) -> None:
