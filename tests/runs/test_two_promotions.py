@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -134,20 +133,14 @@ def _two(rehearsed: Rehearsal, place: Path, files: dict[str, str]) -> tuple[Prod
 
 
 def _both(first: Production, second: Production, delay_s: float = 0.0) -> list[Run]:
-    runs: list[Run] = []
-
-    def promote(production: Production) -> None:
-        runs.append(production.promote())
-
-    threads = [
-        threading.Thread(target=promote, args=(first,)),
-        threading.Timer(delay_s, promote, args=(second,)),
+    """Both at once, each in an interpreter of its own; the second begins a moment later."""
+    started = [first.start()]
+    time.sleep(delay_s)
+    started.append(second.start())
+    runs = [
+        each.project.finish(process) for each, process in zip((first, second), started, strict=True)
     ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(runs) == 2
+    assert first.project.leftovers() == second.project.leftovers() == []
     return runs
 
 
