@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_housekeeping.sql.identifiers import stored_name
+from pytest_housekeeping.sql.parser import ParseError, scan
 
 OWN_TABLES = ("history", "promotion")
 """The tables that this tool makes in its schema."""
@@ -98,16 +99,14 @@ def _words(text: str) -> list[_Word]:
 
 
 def _scanned(text: str) -> Iterator[_Word]:
-    from pglast import parser
-
     try:
-        tokens = parser.scan(text)
-    except parser.ParseError:
+        tokens = scan(text)
+    except ParseError:
         yield from _roughly(text)
         return
     for token in tokens:
-        raw = text[token.start : token.end + 1]
-        spaced = text[token.end + 1 : token.end + 2].isspace()
+        raw = text[token.start : token.end]
+        spaced = text[token.end : token.end + 1].isspace()
         if token.name == "SCONST":
             quoted = _QUOTED.fullmatch(raw)
             inner = (quoted[1] or quoted[2] or "") if quoted else raw

@@ -52,8 +52,8 @@ def test_a_fault_leaves_all_or_nothing(
     halfway = whole.begin // 2 if list(WAYS).index(way) % 2 else (whole.begin + commit) // 2
     points = [halfway, commit, commit + 1]
     assert [str(whole.messages[at - 1]) for at in points[1:]] == [
-        "1->Q 'COMMIT'",
-        "1<-C 'COMMIT'",
+        "2->Q 'COMMIT'",
+        "2<-C 'COMMIT'",
     ]
     campaign = Campaign(rehearsed=rehearsed, runs=runs, whole=whole, place=tmp_path, chain=3)
     campaign.go([(at, way) for at in points], figures)

@@ -19,6 +19,7 @@ import jsonschema
 import psycopg
 import pytest
 
+from pytest_housekeeping.sql.text import digest
 from support.fresh_copy import ROOT, git
 from support.ordinary_user import become_ordinary
 from support.postgres_service import postgres_service
@@ -53,7 +54,8 @@ def test_the_sample_is_proved_as_it_reads(tmp_path: Path) -> None:
 
 
 def test_the_record_is_what_is_published(tmp_path: Path) -> None:
-    run = Project.make(tmp_path, "tenants").run()
+    project = Project.make(tmp_path, "tenants")
+    run = project.run()
     assert (run.code, run.outcome) == (0, "promoted"), run.output
     schema = json.loads((ROOT / "docs" / "audit.schema.json").read_text(encoding="utf-8"))
     jsonschema.validate(run.audit, schema)
@@ -64,6 +66,10 @@ def test_the_record_is_what_is_published(tmp_path: Path) -> None:
         "branch": None,
         "dirty": False,
         "dirty_paths": [],
+        "code": [
+            {"path": path, "sha256": digest((project.root / path).read_bytes())}
+            for path in ("checks/test_desk.py", "pyproject.toml")
+        ],
     }
     assert "not committed: not in a git repository" in run.output
     assert run.audit_path is not None
