@@ -23,21 +23,8 @@ from pytest_housekeeping.snapshot import (
     pg_dump_version,
 )
 from pytest_housekeeping.snapshot.dump import normalised, without_restriction
-from support.snapshot_schema import BASE, ROLES, drop_roles
 
 Connection = psycopg.Connection[tuple[Any, ...]]
-
-
-@pytest.fixture(scope="module")
-def base(server: Server) -> Iterator[StagingDatabase]:
-    """A database with one object of every kind."""
-    database = server.database()
-    with psycopg.connect(database.superuser_conninfo, autocommit=True) as connection:
-        connection.execute(ROLES)
-        connection.execute(BASE)
-    yield database
-    server.drop(database)
-    drop_roles(database)
 
 
 @pytest.fixture

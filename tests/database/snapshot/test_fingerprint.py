@@ -21,21 +21,9 @@ from pytest_housekeeping.snapshot import (
     read_fingerprint,
     to_json,
 )
-from support.snapshot_schema import BASE, MUTATIONS, ROLES, Mutation, drop_roles
+from support.snapshot_schema import MUTATIONS, Mutation
 
 Connection = psycopg.Connection[tuple[Any, ...]]
-
-
-@pytest.fixture(scope="module")
-def base(server: Server) -> Iterator[StagingDatabase]:
-    """A database with one object of every kind."""
-    database = server.database()
-    with psycopg.connect(database.superuser_conninfo, autocommit=True) as connection:
-        connection.execute(ROLES)
-        connection.execute(BASE)
-    yield database
-    server.drop(database)
-    drop_roles(database)
 
 
 @pytest.fixture(scope="module")
