@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_housekeeping import sandbox
+from pytest_housekeeping.child_environment import usual_environment
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, did_you_mean
 
 _NONE_RUNS = 3
@@ -115,8 +116,8 @@ def _psql(arguments: list[str]) -> int:
     if running is None:
         _say("no sandbox runs\n  fix: python -m pytest_housekeeping sandbox")
         return _NONE_RUNS
-    command, environment = running.psql(*arguments)
-    return subprocess.run(command, env=environment, check=False).returncode
+    command, login = running.psql(*arguments)
+    return subprocess.run(command, env=usual_environment() | login, check=False).returncode
 
 
 def _docs(name: str | None) -> int:

@@ -47,9 +47,9 @@ class Sandbox:
         return "".join(f"export {name}={shlex.quote(v)}\n" for name, v in self._address().items())
 
     def psql(self, *arguments: str) -> tuple[list[str], dict[str, str]]:
-        """The command as the promoter, and its environment, which holds the password."""
+        """The command as the promoter, and the variables for it, which hold the password."""
         variables = {name.removesuffix("_PROD"): v for name, v in self._address().items()}
-        return [self._program("psql"), *arguments], {**os.environ, **variables}
+        return [self._program("psql"), *arguments], variables
 
     def superuser(self) -> str:
         """The command for what only a server's administrator may do. No password is in it."""

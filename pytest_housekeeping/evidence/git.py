@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Self, cast
+from typing import TYPE_CHECKING, Self
 
+from pytest_housekeeping.child_environment import (
+    usual_environment,
+    without_ways_to_a_database,
+)
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence.git_branch import commit_files
 from pytest_housekeeping.evidence.git_compare import Differences, compare
@@ -149,11 +153,8 @@ class Repository:
         return out
 
     def attempt(self, *command: str, stdin: bytes | None = None) -> tuple[int, bytes, str]:
-        """Exit code, output and error text of a git command; ``stdin`` is given to it as a file."""
-        with tempfile.TemporaryFile() as file:
-            file.write(stdin or b"")
-            file.seek(0)
-            return _execute(self._repo, command, cast("BinaryIO", file))
+        """Exit code, output and error text of a git command that gets ``stdin`` to read."""
+        return _execute(self._repo, command, stdin)
 
 
 def open_repository(root: Path) -> Repository | None:
@@ -172,7 +173,9 @@ def open_repository(root: Path) -> Repository | None:
             fix="run in a clone or a worktree of it",
         )
     try:
-        import git
+        # When it is imported it asks for git's version.
+        with without_ways_to_a_database():
+            import git
     except ImportError as error:
         raise EvidenceError(
             f"git cannot be used: {str(error).splitlines()[0]}",
@@ -184,13 +187,15 @@ def open_repository(root: Path) -> Repository | None:
     except (git.InvalidGitRepositoryError, git.NoSuchPathError):
         raise _broken(top) from None
     # `git status` would refresh the user's index, a `*` in a path would match other files, a push
-    # could wait for somebody to type a password, and `git replace` shows a commit as another one:
-    # https://git-scm.com/docs/git#_environment_variables
+    # could wait for somebody to type a password, `git replace` shows a commit as another one, and
+    # what git says is read: https://git-scm.com/docs/git#_environment_variables
     repo.git.update_environment(
         GIT_OPTIONAL_LOCKS="0",
         GIT_LITERAL_PATHSPECS="1",
         GIT_TERMINAL_PROMPT="0",
         GIT_NO_REPLACE_OBJECTS="1",
+        LANGUAGE="C",
+        LC_ALL="C",
     )
     try:
         return Repository(repo, _work_tree(repo, top))
@@ -220,17 +225,22 @@ def _work_tree(repo: Repo, top: Path) -> Path:
 
 
 def _execute(
-    repo: Repo, command: Sequence[str], stdin: BinaryIO | None = None
+    repo: Repo, command: Sequence[str], stdin: bytes | None = None
 ) -> tuple[int, bytes, str]:
-    status, out, complaint = repo.git.execute(
-        ["git", *command],
-        istream=stdin,
-        with_extended_output=True,
-        with_exceptions=False,
-        stdout_as_string=False,
-        strip_newline_in_stdout=False,
-    )
-    return status, out, complaint
+    # Not by GitPython: a program that it starts inherits the whole environment, password and all.
+    try:
+        whole = ["git", *command]
+        done = subprocess.run(
+            whole,
+            input=stdin or b"",
+            capture_output=True,
+            check=False,
+            cwd=repo.working_dir,
+            env=usual_environment() | repo.git.environment(),
+        )
+    except OSError as error:
+        raise _failed(f"git {command[0]} cannot be run", str(error)) from None
+    return done.returncode, done.stdout, done.stderr.decode(errors="replace").rstrip("\n")
 
 
 def _shown(name: bytes) -> str:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from pytest_housekeeping.child_environment import TURN
+
 _VARIABLE = re.compile(r"PG[A-Z0-9]+|PGCONNECT_TIMEOUT")
-_TURN = threading.RLock()
 
 
 def libpq_variables() -> tuple[str, ...]:
@@ -29,7 +29,7 @@ def without_libpq_variables() -> Iterator[None]:
 
     libpq reads the environment of the process, so it has to be taken out of there.
     """
-    with _TURN:
+    with TURN:
         taken = {name: os.environ.pop(name) for name in libpq_variables()}
         try:
             yield

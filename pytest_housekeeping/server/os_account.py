@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pytest_housekeeping.child_environment import bare_environment
 from pytest_housekeeping.errors import ServerError
 
 
@@ -61,18 +62,9 @@ def run(
         errors="replace",
         check=False,
         cwd="/",
-        env=environment(),
+        env=bare_environment(),
         **account.switch(),
     )
-
-
-def environment() -> dict[str, str]:
-    """What PostgreSQL's programs see of the environment: nothing that changes what they do."""
-    kept = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-    return {name: os.environ[name] for name in kept if name in os.environ} | {
-        "LC_ALL": "C",
-        "TZ": "UTC",
-    }
 
 
 def cache_folder(*, for_account: Account | None = None) -> Path:

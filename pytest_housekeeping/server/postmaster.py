@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pytest_housekeeping.child_environment import bare_environment
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server.binaries import WAYS_OUT, Programs, does_not_run
 from pytest_housekeeping.server.data_folder import (
@@ -19,7 +20,7 @@ from pytest_housekeeping.server.data_folder import (
     lay_data_folder,
 )
 from pytest_housekeeping.server.extensions import find_programs
-from pytest_housekeeping.server.os_account import Account, environment, server_account
+from pytest_housekeeping.server.os_account import Account, server_account
 from pytest_housekeeping.server.run_folder import PORT, RunFolder, claim, clear_leftovers, storages
 from pytest_housekeeping.server.staging_database import (
     Cluster,
@@ -172,7 +173,7 @@ def spawn(
                 stdout=log,
                 stderr=log,
                 cwd="/",
-                env=environment(),
+                env=bare_environment(),
                 # Ctrl-C reaches the whole foreground group; the server ends when we say so.
                 start_new_session=True,
                 **account.switch(),

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_housekeeping.child_environment import bare_environment
 from pytest_housekeeping.server.os_account import Account
 from pytest_housekeeping.server.staging_database import PREFIX, random_name
 
@@ -153,5 +154,7 @@ def _runs(pid: int, data: Path) -> bool:
         if Path("/proc/self").exists():
             return False
         ps = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
-        command = subprocess.run(ps, capture_output=True, check=False).stdout.split()
+        command = subprocess.run(
+            ps, capture_output=True, check=False, env=bare_environment()
+        ).stdout.split()
     return os.fsencode(data) in command and b"postgres" in command[0]

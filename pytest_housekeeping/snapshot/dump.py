@@ -11,9 +11,9 @@ from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from pytest_housekeeping.child_environment import bare_environment
 from pytest_housekeeping.declarations.session_settings import pinned
 from pytest_housekeeping.postgres.session import startup_options
-from pytest_housekeeping.server.os_account import environment
 from pytest_housekeeping.snapshot.problems import BackupFailed
 from pytest_housekeeping.snapshot.programs import find_pg_dump
 from pytest_housekeeping.sql.identifiers import quoted
@@ -59,7 +59,7 @@ def dump_schema(
             capture_output=True,
             check=False,
             timeout=timeout_s,
-            env=environment()
+            env=bare_environment()
             | {"PGTZ": "UTC", "PGOPTIONS": startup_options(pinned(server_major))}
             | ({"PGPASSWORD": password} if password else {}),
         )

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from pytest_housekeeping.child_environment import bare_environment
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server.embedded import EMBEDDED, find_embedded
-from pytest_housekeeping.server.os_account import environment
 from pytest_housekeeping.server.system import USUAL_PLACES
 from pytest_housekeeping.snapshot.problems import BackupFailed
 
@@ -44,7 +44,7 @@ def pg_dump_version(path: Path) -> int:
     """The major version of a pg_dump; 0 when it does not run."""
     try:
         done = subprocess.run(
-            [path, "--version"], capture_output=True, text=True, check=False, env=environment()
+            [path, "--version"], capture_output=True, text=True, check=False, env=bare_environment()
         )
     except OSError:
         return 0

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from pytest_housekeeping.child_environment import bare_environment
 from pytest_housekeeping.postgres.connection import Connection, connect
 from pytest_housekeeping.server import StagingDatabase
-from pytest_housekeeping.server.os_account import environment
 from pytest_housekeeping.snapshot.dump import without_restriction
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved
@@ -132,7 +132,7 @@ def _run(database: StagingDatabase, conninfo: str, text: bytes, what: str) -> No
             capture_output=True,
             check=False,
             timeout=_TIMEOUT_S,
-            env=environment() | {"PGCLIENTENCODING": "UTF8", "PGTZ": "UTC"},
+            env=bare_environment() | {"PGCLIENTENCODING": "UTF8", "PGTZ": "UTC"},
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BackupNotProved(

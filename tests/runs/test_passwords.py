@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import subprocess
 import threading
 import time
@@ -55,10 +56,24 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
 
 def test_it_works_and_nothing_shows_it(locked: Rehearsal, tmp_path: Path) -> None:
     production = locked.fresh(tmp_path)
+    known = {"PATH": _recording(production, "git"), "HK_TEST_CHILDREN": str(tmp_path / "children")}
+    watched = ("-p", "support.child_watch", "--showlocals", "--tb=long", "-v")
+    staged = production.project.run(*watched, **locked.server.environment(**known))
+    assert (staged.code, staged.outcome) == (0, "promoted"), staged.output
     with watched_processes(production) as commands:
-        run = production.promote("--showlocals", "--tb=long", "-v")
+        run = production.promote(*watched, **known)
     assert (run.code, run.outcome) == (0, "promoted"), run.output
     assert any("pg_dump" in command for command in commands)
+    # pg_dump alone is given the password, by the variable that it reads. uname is started by
+    # Python's platform module, of which pytest-metadata asks what machine this is.
+    started = [json.loads(line) for line in (tmp_path / "children").read_text().splitlines()]
+    assert {"git", "postgres", "pg_dump", "psql"} <= {program for program, _ in started}
+    assert {(program, *holding) for program, holding in started if holding} - _UNAME == {
+        ("pg_dump", "PGPASSWORD")
+    }
+    recorded = (tmp_path / "recorded").read_text()
+    assert "GIT_OPTIONAL_LOCKS=0" in recorded
+    assert "PG" not in {name[:2] for name in recorded.splitlines()}
     assert shown_in("\n".join(commands)) == []
     nothing_shows_it(production, run)
 
@@ -112,6 +127,17 @@ def test_a_schema_that_holds_it(locked: Rehearsal, tmp_path: Path) -> None:
     nothing_shows_it(production, run)
 
 
+def _recording(production: Production, program: str) -> str:
+    """A PATH on which a program first writes its environment to a file."""
+    real = shutil.which(program)
+    recorded, folder = production.root.parent / "recorded", production.root.parent / "bin"
+    folder.mkdir()
+    script = f'#!/bin/sh\nenv >> "{recorded}"\nexec {real} "$@"\n'
+    (folder / program).write_text(script, encoding="utf-8")
+    (folder / program).chmod(0o755)
+    return f"{folder}:{production.environment()['PATH']}"
+
+
 # -- where it could be ----------------------------------------------------------------------------
 
 
@@ -153,6 +179,9 @@ def _forms() -> Iterator[str]:
 
 
 FORMS = sorted({form for form in _forms() if len(form) >= 8})
+
+
+_UNAME = {("uname", "PGPASSWORD_PROD")}
 
 
 class watched_processes:  # noqa: N801

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -226,8 +227,8 @@ def undone(promoted: Done, nights: tuple[Done, Done]) -> Done:
 
 
 def by_hand(hosting: Hosting, statement: str) -> None:
-    command, environment = hosting.production.psql("-c", statement)
-    subprocess.run(command, env=environment, check=True, capture_output=True)
+    command, login = hosting.production.psql("-c", statement)
+    subprocess.run(command, env=os.environ | login, check=True, capture_output=True)
 
 
 def test_a_confirmed_run_promotes_and_opens_the_pull_request(promoted: Done) -> None:

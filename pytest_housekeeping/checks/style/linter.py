@@ -28,6 +28,7 @@ from pytest_housekeeping.checks.style.result import (
     encode,
     from_answer,
 )
+from pytest_housekeeping.child_environment import usual_environment
 from pytest_housekeeping.errors import RuleBroken
 
 OVERRIDES = {"dialect": "postgres", "templater": "raw"}
@@ -153,7 +154,7 @@ class Linting:
             stdout=subprocess.PIPE,
             stderr=complaints,
             cwd=self._root,
-            env=_environment(self._root),
+            env=usual_environment() | _home(self._root),
             start_new_session=True,
         )
         atexit.register(self.stop)
@@ -231,7 +232,6 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _environment(root: Path) -> dict[str, str]:
-    """The environment without what leads to a database; sqlfluff needs a home that exists."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    return kept if Path("~").expanduser().is_dir() else kept | {"HOME": str(root)}
+def _home(root: Path) -> dict[str, str]:
+    """sqlfluff needs a home that exists."""
+    return {} if Path("~").expanduser().is_dir() else {"HOME": str(root)}

@@ -13,8 +13,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from pytest_housekeeping.child_environment import bare_environment
 from pytest_housekeeping.server import Server, StagingDatabase
-from pytest_housekeeping.server.os_account import environment
 from pytest_housekeeping.snapshot import (
     BackupFailed,
     dump_roles,
@@ -86,7 +86,7 @@ def test_a_restriction_has_a_key_made_of_the_content_and_psql_takes_it(
         [psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", fresh.superuser_conninfo],
         input=dump,
         capture_output=True,
-        env=environment() | {"PGCLIENTENCODING": "UTF8"},
+        env=bare_environment() | {"PGCLIENTENCODING": "UTF8"},
     )
     server.drop(fresh)
     assert done.returncode == 0, done.stderr

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pytest_housekeeping.child_environment import usual_environment
+
 # Below this a process takes longer to start than it saves.
 MANY = 80
 PROCESSES = 2
@@ -44,7 +46,7 @@ def _start(root: Path, share: Sequence[tuple[str, str]]) -> subprocess.Popen[byt
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(_PACKAGES), *inherited])},
+        env=usual_environment() | {"PYTHONPATH": os.pathsep.join([str(_PACKAGES), *inherited])},
     )
     if process.stdin is not None:
         process.stdin.write(json.dumps({"root": str(root), "files": share}).encode())

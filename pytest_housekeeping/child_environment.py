@@ -1,0 +1,48 @@
+"""What the programs that a run starts see of its environment: never the way into a database.
+
+Every program is started with one of these environments; a test reads the source for what is not.
+The environment of the run itself stays as it is: project's tests and conftests run in the same
+process, could find the password there in any case, and may have reasons of their own to look.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# libpq's variables, those that name a target (PGPASSWORD_PROD …), and staging's URL.
+_TO_A_DATABASE = ("PG", "HK_STAGING_URL")
+_BARE = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+# Whoever takes something out of the process's environment for a moment holds this meanwhile.
+TURN = threading.RLock()
+
+
+def usual_environment() -> dict[str, str]:
+    """The user's, as git and Python need it, without what leads to a database."""
+    return {name: value for name, value in os.environ.items() if not _leads_there(name)}
+
+
+def bare_environment() -> dict[str, str]:
+    """For PostgreSQL's programs: nothing that changes what they do."""
+    kept = {name: os.environ[name] for name in _BARE if name in os.environ}
+    return kept | {"LC_ALL": "C", "TZ": "UTC"}
+
+
+@contextmanager
+def without_ways_to_a_database() -> Iterator[None]:
+    """For an import that starts a program by itself: the process's environment is the usual one.
+
+    What was taken out is back afterwards; no connection is made meanwhile by another thread.
+    """
+    with TURN:
+        taken = {name: os.environ.pop(name) for name in list(os.environ) if _leads_there(name)}
+        try:
+            yield
+        finally:
+            os.environ.update(taken)
+
+
+def _leads_there(name: str) -> bool:
+    return name.startswith(_TO_A_DATABASE)
