@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
@@ -117,6 +117,11 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> Iterator[None]:
     """Without a path, an active run collects the configured folders, not ``testpaths``."""
     known = early_config.known_args_namespace
+    if getattr(known, "hk_mode", None):
+        from pytest_housekeeping.plugin.ran_code import watch
+        from pytest_housekeeping.plugin.stash import CODE_WATCH
+
+        early_config.stash[CODE_WATCH] = watch(early_config.rootpath, early_config)
     if getattr(known, "hk_mode", None) and not known.file_or_dir:
         from pytest_housekeeping.plugin.options import default_paths
         from pytest_housekeeping.plugin.stash import DEFAULT_PATHS
@@ -134,3 +139,28 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_housekeeping.plugin.session import activate
 
         activate(config)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
+    """With a mode, exit code 0 means that there was a run and that it came to its end."""
+    status = yield
+    option = config.option
+    if option.hk_mode and status == 0 and not any(getattr(option, each, 0) for each in _NO_RUN):
+        from pytest_housekeeping.plugin.refusals import misuse
+        from pytest_housekeeping.plugin.stash import ENDED
+
+        if not config.stash.get(ENDED, False):
+            raise misuse(
+                f"--hk-mode={option.hk_mode} was given, and the run did not come to its end",
+                why="something has switched it off, and nothing of the plan is known to have run",
+                fix="look for a conftest.py or a plugin that unregisters housekeeping-run",
+            )
+    return status
+
+
+# Options with which pytest runs nothing and says something instead.
+_NO_RUN = (
+    *("collectonly", "help", "version", "markers", "cacheshow"),
+    *("showfixtures", "show_fixtures_per_test"),
+)

@@ -52,6 +52,10 @@ _ONLY_IN = (
 )
 
 
+# The plugins that an active run registers.
+PARTS = ("housekeeping-run", "housekeeping-html", "housekeeping-fixtures")
+
+
 def run_options(config: pytest.Config) -> RunOptions:
     """What the command line asks for, and how pytest finds tests."""
     option = config.option
@@ -119,6 +123,13 @@ def refuse_unusable(config: pytest.Config) -> None:
             why="the tests under checks/ could not be collected",
             fix="remove -p no:python",
         )
+    for name in PARTS:
+        if config.pluginmanager.is_blocked(name):
+            raise misuse(
+                f"-p no:{name} switches a part of the run off",
+                why="it would end well, with nothing done, or without its report",
+                fix=f"remove -p no:{name} (it may stand in addopts, or in PYTEST_ADDOPTS)",
+            )
     if getattr(option, "numprocesses", None) or getattr(option, "tx", None):
         raise misuse(
             "-n spreads the items over processes",

@@ -29,7 +29,8 @@ from pytest_housekeeping.plugin.outcomes import outcome_of
 from pytest_housekeeping.plugin.redaction import guard_terminal, redact_report, write_commands
 from pytest_housekeeping.plugin.refusals import refuse
 from pytest_housekeeping.plugin.selection import Selection
-from pytest_housekeeping.plugin.stash import PROMOTION
+from pytest_housekeeping.plugin.stash import CODE_WATCH, ENDED, PROMOTION
+from pytest_housekeeping.promotion.attestation import refusal_of
 from pytest_housekeeping.promotion.engine import Promotion
 from pytest_housekeeping.promotion.recorder import Recorder, record_refusal
 from pytest_housekeeping.promotion.run import Run
@@ -148,6 +149,10 @@ class ActiveRun:
         """What is there now stays until the end, so the garbage collector need not look at it."""
         self.places = {item: place for place, item in enumerate(session.items)}
         if not self.lists_only:
+            self._attest_code()
+            if self.promotion.refusal is not None:
+                self.recorder.messages.append(str(self.promotion.refusal))
+                raise pytest.UsageError(str(self.promotion.refusal))
             gc.freeze()
             threading.Thread(target=_import_ahead, name="hk-imports", daemon=True).start()
 
@@ -188,6 +193,8 @@ class ActiveRun:
             self.recorder.begin_step(step)
         if not isinstance(item, items.StepItem):
             return None
+        if item.step.kind is Kind.PROMOTE:
+            self._attest_code()
         if item.step.phase in (Phase.APPLY, Phase.SEED):
             self.promotion.batch.upcoming = self._upcoming(item, nextitem)
         if self._unwatched is None:
@@ -202,6 +209,13 @@ class ActiveRun:
             hook.pytest_runtest_logreport(report=report)
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
+
+    def _attest_code(self) -> None:
+        """Take down what has run as Python by now; what is in no commit is not promoted."""
+        context = self.promotion.run.context
+        missing = context.attestation.add(self.config.stash[CODE_WATCH].files())
+        refusal = refusal_of(context.attestation.untrue, missing, context.rules)
+        self.promotion.refusal = self.promotion.refusal or refusal
 
     def _upcoming(self, item: pytest.Item, nextitem: pytest.Item | None) -> list[Step | None]:
         """The steps of the items behind this one, as far as they may be begun with."""
@@ -246,10 +260,12 @@ class ActiveRun:
         """Between the terminal, which reports behind this, and pytest-html, which writes in it."""
         if self.lists_only:
             return (yield)
+        self._attest_code()
         self.recorder.finish(int(session.exitstatus), partial=self.selection.partial)
         try:
             return (yield)
         finally:
+            self.config.stash[ENDED] = self.recorder.audit is not None
             kept = self.recorder.write(partial=self.selection.partial)
             short = not self.recorder.done and not self.selection.partial
             if (short or not kept) and session.exitstatus == pytest.ExitCode.OK:

@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from pytest_housekeeping.plugin.ran_code import CodeWatch
     from pytest_housekeeping.promotion.engine import Promotion
 
 PROMOTION: pytest.StashKey[Promotion] = pytest.StashKey()
+# What runs as Python, from before the first conftest.py on.
+CODE_WATCH: pytest.StashKey[CodeWatch] = pytest.StashKey()
+# Set when the run has come to an end of which there is an audit.
+ENDED: pytest.StashKey[bool] = pytest.StashKey()
 # Set when no path was given on the command line, and the configured folders are collected.
 DEFAULT_PATHS: pytest.StashKey[bool] = pytest.StashKey()

@@ -13,6 +13,7 @@ from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.evidence import Differences, Repository, SourceFacts
 from pytest_housekeeping.model import CodeFile
 from pytest_housekeeping.plan.code_files import may_be_there
+from pytest_housekeeping.plan.modes import ModeRules
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import digest
@@ -53,8 +54,7 @@ class Attestation:
             path = Path(os.path.relpath(file.path, self._root)).as_posix()
             sha256 = "" if file.data is None else digest(file.data)
             if self._known.get(path, sha256) != sha256 or file.data is None:
-                how = "from an older __pycache__" if file.data is None else "with another text"
-                self.untrue = f"{path} ran {how} than the plan was made from"
+                self.untrue = f"{path} ran as another text than the plan was made from"
             if path not in self._known and file.data is not None:
                 self._known[path] = sha256
                 new[file.path] = file.data
@@ -127,6 +127,27 @@ def refuse_unattested(source: SourceFacts) -> None:
             " PostgreSQL would store that text",
             fix=checkout_fix(source),
         )
+
+
+def refusal_of(untrue: str, missing: Sequence[str], rules: ModeRules) -> MisuseError | None:
+    """Why a run does not go on with the code that ran.
+
+    What is ``missing`` from the commit matters where production is changed; a staging run is only
+    not committed as evidence.
+    """
+    if untrue:
+        return MisuseError(
+            untrue,
+            why="the audit would name a text that did not run",
+            fix="run again; where it stays, remove the folders __pycache__",
+        )
+    if missing and rules.changes_production:
+        return MisuseError(
+            f"ran as Python and is not in the commit: {shown(missing)}",
+            why="it can change what is proved, and nobody has reviewed it",
+            fix="commit it, or install it outside of the repository",
+        )
+    return None
 
 
 def checkout_fix(source: SourceFacts) -> str:

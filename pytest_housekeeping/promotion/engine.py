@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from pytest_housekeeping.checks.style import style_verdict
-from pytest_housekeeping.errors import ProofFailed, SqlFailed
+from pytest_housekeeping.errors import HousekeepingError, ProofFailed, SqlFailed
 from pytest_housekeeping.model import (
     Kind,
     Level,
@@ -42,6 +42,8 @@ class Promotion:
 
     run: Run
     results: dict[str, StepResult] = field(default_factory=dict)
+    refusal: HousekeepingError | None = None
+    """Why nothing may be committed, whatever has passed."""
     _troubles: list[StepResult] = field(default_factory=list)
     _test_scope: ExitStack | None = None
     _threads: frozenset[threading.Thread] = frozenset()
@@ -204,6 +206,9 @@ class Promotion:
         return _judged(step, verdict, "; ".join(verdict.evidence))
 
     def _promote(self, step: Step) -> StepResult:
+        if self.refusal is not None:
+            self.roll_back()
+            raise self.refusal
         missing = self.unproved(step)
         if missing:
             self.roll_back()

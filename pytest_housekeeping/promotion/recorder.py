@@ -149,7 +149,7 @@ class Recorder:
         )
         repository = self.context.repository
         return make_audit(
-            self._facts,
+            _start_facts(self.context),
             outcome=outcome,
             finished_at=datetime.now(UTC),
             results=results,

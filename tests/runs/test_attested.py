@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import py_compile
 import re
 import subprocess
 from collections.abc import Callable
@@ -10,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from support.fresh_copy import git
+from support.fresh_copy import TESTS, git
 from support.production_project import Production
+from support.staging_project import Project
 
 # Run as Python, committed and reviewed: it stands for somebody who edits while the run goes on.
 EDITS_WHAT_IT_CAN = """
@@ -167,3 +170,106 @@ def test_another_helper_is_another_plan(production: Production) -> None:
     run = production.promote()
     assert (run.code, run.steps["precheck::evidence"]) == (1, "failed"), run.output
     assert production.unchanged
+
+
+# -- what ran as Python ----------------------------------------------------------------------------
+
+UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
+HELPED = "{imported}\n\ndef test_it():\n    {within}\n    assert helper.half == 1\n"
+
+
+@pytest.mark.parametrize("place", ["collection", "test"])
+def test_a_module_in_no_commit_that_a_test_imports(production: Production, place: str) -> None:
+    """Before production is touched where the import stands at the top; else before COMMIT."""
+    inside = place == "test"
+    text = HELPED.format(
+        imported="" if inside else "import helper", within="import helper" if inside else ""
+    )
+    production.change({"checks/test_half.py": text, "pyproject.toml": UNPROVED})
+    (production.root / ".git/info/exclude").write_text("helper.py\nlib/\n", encoding="utf-8")
+    production.project.write({"lib/helper.py": "half = 1\n"})
+    run = production.promote(PYTHONPATH=f"lib{os.pathsep}{TESTS}")
+    assert "ran as Python and is not in the commit: lib/helper.py" in run.output, run.output
+    assert production.unchanged
+    assert "Traceback" not in run.output
+    if inside:
+        assert (run.code, run.outcome) == (1, "rolled_back"), run.output
+    else:
+        assert (run.code, run.outcome) == (4, "refused"), run.output
+        assert not [each for each in run.steps.values() if each == "passed"]
+    assert run.audit["source"]["dirty_paths"] == ["lib/helper.py"]
+
+
+def test_a_test_that_was_edited_after_the_plan_was_made(tmp_path: Path) -> None:
+    """Also in staging: the record would name a text that did not run."""
+    edit = """
+from pathlib import Path
+
+def pytest_collection(session):
+    path = Path("checks/test_desk.py")
+    path.write_text(path.read_text(encoding="utf-8") + "\\n", encoding="utf-8")
+"""
+    run = Project.make(tmp_path, "tenants", {"conftest.py": edit}, repository=True).run()
+    assert (run.code, run.outcome) == (4, "refused"), run.output
+    assert "checks/test_desk.py ran as another text than the plan was made from" in run.output
+
+
+def test_a_module_of_the_repository_is_named_and_one_of_no_commit_keeps_evidence_away(
+    tmp_path: Path,
+) -> None:
+    """Modules, plugins, and what takes itself out of sys.modules: all ran."""
+    files = {
+        "conftest.py": "import sys\nimport seen\nimport gone\ndel sys.modules['gone']\n",
+        "seen.py": "",
+        "gone.py": "",
+    }
+    project = Project.make(tmp_path, "tenants", files, repository=True)
+    run = project.run(PYTHONPATH=f".{os.pathsep}{TESTS}")
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    named = [file["path"] for file in run.audit["source"]["code"]]
+    assert {"conftest.py", "seen.py", "gone.py", "checks/test_desk.py"} <= set(named)
+    assert not run.audit["source"]["dirty"]
+
+    project.write({"plugged.py": "", ".git/info/exclude": "plugged.py\n"})
+    run = project.run("-p", "plugged", PYTHONPATH=f".{os.pathsep}{TESTS}")
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    assert run.audit["source"]["dirty_paths"] == ["plugged.py"]
+    assert "not committed: uncommitted changes" in run.output
+
+
+def test_a_cached_form_of_another_text_is_refused(tmp_path: Path) -> None:
+    """Python believes __pycache__ by the size and the time of a file."""
+    files = {"conftest.py": "import half\n", "half.py": "half = 1\n"}
+    project = Project.make(tmp_path, "tenants", files, repository=True)
+    place = project.root / "half.py"
+    py_compile.compile(str(place))
+    before = place.stat()
+    place.write_text("half = 2\n", encoding="utf-8")
+    os.utime(place, ns=(before.st_atime_ns, before.st_mtime_ns))
+    project.commit("the other half")
+    run = project.run(PYTHONPATH=f".{os.pathsep}{TESTS}")
+    assert (run.code, run.outcome) == (4, "refused"), run.output
+    assert "half.py ran as another text" in run.output
+
+
+# -- what would end well with nothing done ---------------------------------------------------------
+
+UNREGISTERS = """
+def pytest_collection(session):
+    session.config.pluginmanager.unregister(name="housekeeping-run")
+"""
+
+
+@pytest.mark.parametrize("part", ["housekeeping-run", "housekeeping-html", "housekeeping-fixtures"])
+def test_a_part_of_the_run_cannot_be_switched_off(tmp_path: Path, part: str) -> None:
+    run = Project.make(tmp_path, "tenants").run("-p", f"no:{part}")
+    assert run.code == 4, run.output
+    assert f"-p no:{part} switches a part of the run off" in run.output
+
+
+def test_a_run_that_a_conftest_takes_away_does_not_end_well(tmp_path: Path) -> None:
+    files = {"conftest.py": UNREGISTERS, "checks/test_desk.py": "def test_it():\n    pass\n"}
+    run = Project.make(tmp_path, "tenants", files).run()
+    assert "1 passed" in run.output, run.output
+    assert run.code == 4, run.output
+    assert "the run did not come to its end" in run.output

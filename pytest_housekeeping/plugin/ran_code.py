@@ -1,0 +1,122 @@
+"""Which files of the repository run as Python, and the very bytes that do.
+
+Python itself says what it compiles and what it runs (audit events ``compile`` and ``exec``), also
+for a module that takes itself out of ``sys.modules`` again, and for pytest's rewritten modules:
+https://docs.python.org/3/library/audit_events.html
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import site
+import sys
+import sysconfig
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+from _pytest.assertion.rewrite import rewrite_asserts
+
+from pytest_housekeeping.promotion.attestation import RanFile
+
+
+class CodeWatch:
+    """What ran below ``top`` since ``watch``; the interpreter's own packages are left out."""
+
+    def __init__(self, top: Path, config: Any) -> None:
+        self.top = f"{top}{os.sep}"
+        self.config = config
+        self.installed = tuple(f"{os.path.realpath(each)}{os.sep}" for each in _packages())
+        self.folders: dict[str, str] = {}
+        self.compiled: dict[str, bytes] = {}
+        self.ran: dict[str, bytes | None] = {}
+
+    def heard(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """An audit event: the bytes of a file are compiled, or a module's code is run."""
+        if event == "compile" and isinstance(arguments[0], bytes):
+            path = self._path(arguments[1])
+            if path:
+                self.compiled[path] = arguments[0]
+        elif event == "exec" and isinstance(arguments[0], CodeType):
+            path = self._path(arguments[0].co_filename)
+            if path.endswith(".py") and arguments[0].co_name == "<module>":
+                self._take(path, arguments[0])
+
+    def files(self) -> Iterator[RanFile]:
+        """All that ran so far, and what was imported before anybody watched."""
+        for module in list(sys.modules.values()):
+            path = self._path(getattr(module, "__dict__", {}).get("__file__"))
+            if path and path not in self.ran:
+                with suppress(OSError):
+                    self.ran[path] = Path(path).read_bytes()
+        yield from (RanFile(path=Path(path), data=data) for path, data in sorted(self.ran.items()))
+
+    def _take(self, path: str, code: CodeType) -> None:
+        data = self.compiled.pop(path, None)
+        if data is None:
+            # From __pycache__, which Python and pytest trust by a file's size and time alone.
+            with suppress(OSError):
+                data = Path(path).read_bytes()
+            if data is not None and not _is_made_of(data, code, self.config):
+                data = None
+            self.compiled.pop(path, None)
+        # Twice, and of two texts: neither can be attested.
+        self.ran[path] = data if self.ran.get(path, data) == data else None
+
+    def _path(self, name: object) -> str:
+        """The real path of a file below ``top``; "" for any other."""
+        if not isinstance(name, str | bytes) or not name or name[:1] in ("<", b"<"):
+            return ""
+        folder, _, file = os.fsdecode(name).rpartition(os.sep)
+        if folder not in self.folders:
+            self.folders[folder] = os.path.realpath(folder or os.curdir)
+        path = f"{self.folders[folder]}{os.sep}{file}"
+        if not path.startswith(self.top) or path.startswith(self.installed):
+            return ""
+        return path if Path(path).is_file() else ""
+
+
+_watching: list[CodeWatch] = []
+
+
+def watch(root: Path, config: Any) -> CodeWatch:
+    """Begin to watch the repository that ``root`` is in, or ``root`` itself."""
+    top = Path(os.path.realpath(root))
+    for folder in (top, *top.parents):
+        if (folder / ".git").exists():
+            top = folder
+            break
+    if not _watching:
+        # A hook stays until the process ends; it is there once, for the newest run.
+        sys.addaudithook(_hook)
+    _watching[:] = [CodeWatch(top, config)]
+    return _watching[0]
+
+
+def _hook(event: str, arguments: tuple[Any, ...]) -> None:
+    if event in ("compile", "exec"):
+        _watching[0].heard(event, arguments)
+
+
+def _packages() -> Iterator[str]:
+    """Where the packages of this interpreter are installed."""
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    yield from (sysconfig.get_paths()[name] for name in names)
+    yield from site.getsitepackages()
+    yield site.getusersitepackages()
+
+
+def _is_made_of(data: bytes, code: CodeType, config: Any) -> bool:
+    """Whether the code of a module is what Python, or pytest, makes of these bytes."""
+    name = code.co_filename
+    try:
+        if compile(data, name, "exec", dont_inherit=True) == code:
+            return True
+        tree = ast.parse(data, filename=name)
+        rewrite_asserts(tree, data, name, config)
+        return bool(compile(tree, name, "exec", dont_inherit=True) == code)
+    except (SyntaxError, ValueError):
+        return False
