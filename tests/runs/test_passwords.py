@@ -92,7 +92,8 @@ def test_a_failing_test_that_prints_it(locked: Rehearsal, tmp_path: Path) -> Non
 
 def test_a_report_that_dumps_the_environment(locked: Rehearsal, tmp_path: Path) -> None:
     production = locked.fresh(tmp_path)
-    production.change({"conftest.py": DUMPED})
+    settings = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
+    production.change({"pyproject.toml": settings, "conftest.py": DUMPED})
     run = production.promote()
     nothing_shows_it(production, run)
 
