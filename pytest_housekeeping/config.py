@@ -33,6 +33,7 @@ class Config:
     require_rollback: bool = False
     require_rls_contract: bool = False
     incident_on_failure: bool = False
+    generated_code: tuple[str, ...] = ()
     session: Mapping[str, str] = field(default_factory=dict)
 
     def folder(self, name: str) -> Path:

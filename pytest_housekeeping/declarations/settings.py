@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pytest_housekeeping.config import Config
@@ -24,6 +24,7 @@ _FITTING: dict[str, tuple[type, ...]] = {
     "bool": (bool,),
     "float": (int, float),
     "Mapping[str, str]": (dict,),
+    "tuple[str, ...]": (list,),
 }
 _CALLED = {
     "str": "a string",
@@ -31,6 +32,8 @@ _CALLED = {
     "bool": "true or false",
     "float": "a number",
     "Mapping[str, str]": "a table of settings and their values",
+    "tuple[str, ...]": "an array of strings",
+    "list": "an array",
     "dict": "a table",
 }
 
@@ -46,7 +49,7 @@ def load_config(root: Path, files: ProjectFiles | None = None) -> Config:
     values: dict[str, Any] = {}
     for key in (key for key in table if key in _TYPES):
         if _fits(table[key], _TYPES[key]):
-            values[key] = table[key]
+            values[key] = tuple(table[key]) if isinstance(table[key], list) else table[key]
         else:
             actual = _called(table[key])
             problems.add(f"{key} = {table[key]!r} is {actual}, not {_CALLED[_TYPES[key]]}")
@@ -83,6 +86,8 @@ def _fits(value: object, kind: str) -> bool:
     # For Python True is an int, for TOML it is none.
     if isinstance(value, bool):
         return kind == "bool"
+    if isinstance(value, list) and not all(isinstance(each, str) for each in value):
+        return False
     return isinstance(value, _FITTING[kind])
 
 
@@ -105,11 +110,22 @@ def _invalid(config: Config) -> Iterator[str]:
     for key in ("sql", "checks", "audit"):
         yield from _misplaced(config, key)
     yield from _session(config)
+    yield from _generated_code(config)
     # A number that is none (nan) compares as false with everything.
     if not config.max_locks_held >= 0:
         yield "max_locks_held is below 0, or no number"
     if not 0 <= config.mutation_score <= 1:
         yield f"mutation_score = {config.mutation_score} is no share from 0 to 1"
+
+
+def _generated_code(config: Config) -> Iterator[str]:
+    for path in config.generated_code:
+        given = PurePosixPath(path)
+        below = [key for key in ("sql", "checks") if given.is_relative_to(getattr(config, key))]
+        if given.is_absolute() or ".." in given.parts or set(path) & set("*?["):
+            yield f"generated_code: {path!r} is no path from the rootdir, of one file"
+        elif below or given.name == "conftest.py":
+            yield f"generated_code: {path!r} belongs to what proves the plan, and is committed"
 
 
 def _session(config: Config) -> Iterator[str]:

@@ -90,11 +90,14 @@ def _blobs(
     names = [path.as_posix() for path in paths if path.parts]
     if len(names) < len(paths):
         names = []
-    out = git.run("ls-tree", "-r", "-z", "--full-tree", commit, "--", *names)
-    for entry in filter(None, out.split(b"\0")):
-        facts, _, name = entry.partition(b"\t")
-        mode, _, oid = facts.split(b" ")
-        yield os.fsdecode(name), (mode, oid.decode())
+    # An application has thousands of modules, and a command line has an end.
+    for start in range(0, max(1, len(names)), _AT_ONCE):
+        chunk = names[start : start + _AT_ONCE]
+        out = git.run("ls-tree", "-r", "-z", "--full-tree", commit, "--", *chunk)
+        for entry in filter(None, out.split(b"\0")):
+            facts, _, name = entry.partition(b"\t")
+            mode, _, oid = facts.split(b" ")
+            yield os.fsdecode(name), (mode, oid.decode())
 
 
 def _content(path: Path, mode: bytes) -> bytes | None:

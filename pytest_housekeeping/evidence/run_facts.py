@@ -30,8 +30,9 @@ class SourceFacts:
     """The commit that is promoted, or the ``reason`` why there is none.
 
     ``dirty`` are the paths, from the root of the repository, of what was read or ran and is not in
-    that commit; git itself has ``rewritten`` some of them when it checked them out. ``code`` is
-    what ran as Python or steered the run, by paths from the rootdir.
+    that commit; git itself has ``rewritten`` some of them when it checked them out, and some were
+    known only when they ``ran``. ``code`` is what ran as Python or steered the run, by paths from
+    the rootdir.
     """
 
     commit: str | None = None
@@ -40,6 +41,7 @@ class SourceFacts:
     reason: str = ""
     rewritten: tuple[str, ...] = ()
     by_attribute: bool = False
+    ran: tuple[str, ...] = ()
     code: tuple[CodeFile, ...] = ()
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-from _pytest.assertion.rewrite import rewrite_asserts
+from _pytest.assertion.rewrite import AssertionRewritingHook, rewrite_asserts
 
 from pytest_housekeeping.promotion.attestation import RanFile
 
@@ -29,30 +29,50 @@ class CodeWatch:
     def __init__(self, top: Path, config: Any) -> None:
         self.top = f"{top}{os.sep}"
         self.config = config
-        self.installed = tuple(f"{os.path.realpath(each)}{os.sep}" for each in _packages())
+        installed = (f"{os.path.realpath(each)}{os.sep}" for each in _installed())
+        # A folder around the repository must not take all of it for installed.
+        self.installed = tuple(each for each in installed if len(each) > len(self.top))
         self.folders: dict[str, str] = {}
         self.compiled: dict[str, bytes] = {}
         self.ran: dict[str, bytes | None] = {}
+        self.before = frozenset(sys.modules)
 
     def heard(self, event: str, arguments: tuple[Any, ...]) -> None:
         """An audit event: the bytes of a file are compiled, or a module's code is run."""
         if event == "compile" and isinstance(arguments[0], bytes):
             path = self._path(arguments[1])
-            if path:
+            if path.endswith(".py"):
                 self.compiled[path] = arguments[0]
         elif event == "exec" and isinstance(arguments[0], CodeType):
-            path = self._path(arguments[0].co_filename)
-            if path.endswith(".py") and arguments[0].co_name == "<module>":
-                self._take(path, arguments[0])
+            code = arguments[0]
+            if code.co_name == "<module>" and code.co_filename.endswith(".py"):
+                path = self._path(code.co_filename)
+                if path.endswith(".py"):
+                    self._take(path, code)
+                elif path:
+                    self._take_whole(path)
 
     def files(self) -> Iterator[RanFile]:
         """All that ran so far, and what was imported before anybody watched."""
-        for module in list(sys.modules.values()):
-            path = self._path(getattr(module, "__dict__", {}).get("__file__"))
-            if path and path not in self.ran:
-                with suppress(OSError):
-                    self.ran[path] = Path(path).read_bytes()
+        for name, module in list(sys.modules.items()):
+            facts = _facts_of(module)
+            path = self._path(facts.get("__file__"))
+            if not path or path in self.ran:
+                continue
+            if name not in self.before and isinstance(
+                facts.get("__loader__"), AssertionRewritingHook
+            ):
+                # Its code bore another name: a __pycache__ that came from elsewhere.
+                self.ran[path] = None
+            else:
+                self._take_whole(path)
         yield from (RanFile(path=Path(path), data=data) for path, data in sorted(self.ran.items()))
+
+    def _take_whole(self, path: str) -> None:
+        """A file of which only its presence is known: read as it is now, and once."""
+        if path not in self.ran:
+            with suppress(OSError):
+                self.ran[path] = Path(path).read_bytes()
 
     def _take(self, path: str, code: CodeType) -> None:
         data = self.compiled.pop(path, None)
@@ -76,7 +96,14 @@ class CodeWatch:
         path = f"{self.folders[folder]}{os.sep}{file}"
         if not path.startswith(self.top) or path.startswith(self.installed):
             return ""
-        return path if Path(path).is_file() else ""
+        return path if Path(path).is_file() else self._holder(path)
+
+    def _holder(self, path: str) -> str:
+        """The file that holds a module that is no file: a .pyc without its source, or an archive
+        on ``sys.path`` (https://docs.python.org/3/library/zipimport.html)."""
+        compiled = f"{path}c"
+        archives = (str(each) for each in Path(path).parents if str(each).startswith(self.top))
+        return next((each for each in (compiled, *archives) if Path(each).is_file()), "")
 
 
 _watching: list[CodeWatch] = []
@@ -89,10 +116,11 @@ def watch(root: Path, config: Any) -> CodeWatch:
         if (folder / ".git").exists():
             top = folder
             break
-    if not _watching:
+    is_first = not _watching
+    _watching[:] = [CodeWatch(top, config)]
+    if is_first:
         # A hook stays until the process ends; it is there once, for the newest run.
         sys.addaudithook(_hook)
-    _watching[:] = [CodeWatch(top, config)]
     return _watching[0]
 
 
@@ -101,12 +129,23 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
         _watching[0].heard(event, arguments)
 
 
-def _packages() -> Iterator[str]:
-    """Where the packages of this interpreter are installed."""
-    names = ("stdlib", "platstdlib", "purelib", "platlib")
+def _installed() -> Iterator[str]:
+    """Where the packages and programs of this interpreter are installed."""
+    names = ("stdlib", "platstdlib", "purelib", "platlib", "scripts")
     yield from (sysconfig.get_paths()[name] for name in names)
     yield from site.getsitepackages()
     yield site.getusersitepackages()
+    if (Path(sys.prefix) / "pyvenv.cfg").is_file():
+        yield sys.prefix
+
+
+def _facts_of(module: object) -> dict[str, Any]:
+    """What a module holds; a lazy one is not loaded by being asked."""
+    try:
+        facts = object.__getattribute__(module, "__dict__")
+    except AttributeError:
+        return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 def _is_made_of(data: bytes, code: CodeType, config: Any) -> bool:

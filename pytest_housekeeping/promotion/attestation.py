@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import digest
 
 _SHOWN = 10
+# What to do about a file that ran as Python and is in no commit.
+RAN_FIX = "commit it; one that a build makes is named in generated_code of [tool.housekeeping]"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,10 +41,11 @@ class Attestation:
     nothing: a run of which that is so must not go on.
     """
 
-    def __init__(self, root: Path, repository: Repository | None, facts: SourceFacts) -> None:
+    def __init__(self, config: Config, repository: Repository | None, facts: SourceFacts) -> None:
         self.facts = facts
         self.untrue = ""
-        self._root = root
+        self._root = config.root
+        self._generated = config.generated_code
         self._repository = repository
         self._known: dict[str, str] = {file.path: file.sha256 for file in facts.code}
 
@@ -65,12 +68,22 @@ class Attestation:
         return self._compare(new)
 
     def _compare(self, new: Mapping[Path, bytes]) -> tuple[str, ...]:
-        if self._repository is None or self.facts.commit is None:
+        commit = self.facts.commit
+        if self._repository is None or commit is None:
             return ()
-        found = self._repository.compare(self.facts.commit, folders=[], read=new)
+        found = self._repository.compare(commit, folders=[], read=new)
+        generated = set(self._generated_ones(self._repository, commit))
+        found = replace(found, paths=tuple(each for each in found.paths if each not in generated))
         missing = tuple(path for path in found.paths if path not in self.facts.dirty)
-        self.facts = _with(self.facts, found)
+        self.facts = replace(_with(self.facts, found), ran=(*self.facts.ran, *missing))
         return missing
+
+    def _generated_ones(self, repository: Repository, commit: str) -> Iterator[str]:
+        """What ``generated_code`` names and the commit does not hold."""
+        for name in self._generated:
+            path = repository.relative(self._root / name)
+            if repository.attempt("cat-file", "-e", f"{commit}:{path}")[0] != 0:
+                yield path
 
 
 def source_of(
@@ -139,13 +152,15 @@ def refusal_of(untrue: str, missing: Sequence[str], rules: ModeRules) -> MisuseE
         return MisuseError(
             untrue,
             why="the audit would name a text that did not run",
-            fix="run again; where it stays, remove the folders __pycache__",
+            fix="remove the folders __pycache__ and run again, with PYTHONDONTWRITEBYTECODE=1 where"
+            " something compiles modules in its own way",
         )
     if missing and rules.changes_production:
         return MisuseError(
             f"ran as Python and is not in the commit: {shown(missing)}",
             why="it can change what is proved, and nobody has reviewed it",
-            fix="commit it, or install it outside of the repository",
+            fix=f"{RAN_FIX}; or let it run from outside of the repository: pip install . puts it"
+            " among the installed packages, pip install -e . does not",
         )
     return None
 

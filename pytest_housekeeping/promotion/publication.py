@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.evidence import BRANCHES, stem
 from pytest_housekeeping.plan.modes import rules_of
+from pytest_housekeeping.promotion.attestation import RAN_FIX
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence import Repository
@@ -82,7 +83,8 @@ def _why_not_committed(context: RunContext, *, partial: bool) -> str:
         return context.source.reason
     if context.source.dirty:
         dirty = ", ".join(context.source.dirty[:5])
-        return f"uncommitted changes, and an audit attests a commit: {dirty}"
+        ran = f"; {context.source.ran[0]} ran as Python: {RAN_FIX}" if context.source.ran else ""
+        return f"uncommitted changes, and an audit attests a commit: {dirty}{ran}"
     if partial:
         return "only part of the plan was run"
     return ""

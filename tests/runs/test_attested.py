@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from support.fresh_copy import TESTS, git
+from support.fresh_copy import TESTS, commit_all, git
 from support.production_project import Production
 from support.staging_project import Project
 
@@ -198,6 +198,33 @@ def test_a_module_in_no_commit_that_a_test_imports(production: Production, place
         assert (run.code, run.outcome) == (4, "refused"), run.output
         assert not [each for each in run.steps.values() if each == "passed"]
     assert run.audit["source"]["dirty_paths"] == ["lib/helper.py"]
+
+
+def test_a_generated_file_that_the_settings_name_may_run(production: Production) -> None:
+    """The way out, to the letter: named in a reviewed commit, and in the audit with its sha256."""
+    generated = '[tool.housekeeping]\nlint = false\ngenerated_code = ["lib/helper.py"]\n'
+    production.project.write({".gitignore": "__pycache__/\n/ops/audit/staging_*\nlib/\n"})
+    production.project.write(
+        {"lib/helper.py": "half = 1\n", "pyproject.toml": "[tool.housekeeping]\nlint = false\n"}
+    )
+    production.project.write(
+        {"checks/test_half.py": HELPED.format(imported="import helper", within="pass")}
+    )
+    commit_all(production.root, "a module that a build makes")
+    path = f"lib{os.pathsep}{TESTS}"
+    run = production.project.run(PYTHONPATH=path)
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    assert "lib/helper.py ran as Python: commit it; one that a build makes is named" in run.output
+
+    production.project.write({"pyproject.toml": generated})
+    commit_all(production.root, "it is generated, and may run")
+    run = production.project.run(PYTHONPATH=path)
+    assert "committed: " in run.output, run.output
+    run = production.promote(PYTHONPATH=path)
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    named = {file["path"]: file["sha256"] for file in run.audit["source"]["code"]}
+    assert named["lib/helper.py"] == hashlib.sha256(b"half = 1\n").hexdigest()
+    assert not run.audit["source"]["dirty"]
 
 
 def test_a_test_that_was_edited_after_the_plan_was_made(tmp_path: Path) -> None:

@@ -103,4 +103,5 @@ def _configuration() -> str:
 
 
 def _toml(value: object) -> str:
+    value = list(value) if isinstance(value, tuple) else value
     return str(value).lower() if isinstance(value, bool) else repr(value).replace("'", '"')

@@ -58,7 +58,7 @@ class ReadProject:
 
     def attestation(self, plan: Plan) -> Attestation:
         """What the run attests, once its plan is known."""
-        return Attestation(self.config.root, self.repository, attested(self.source, plan))
+        return Attestation(self.config, self.repository, attested(self.source, plan))
 
 
 def read_project(options: RunOptions) -> ReadProject:

@@ -49,7 +49,7 @@ def start_staging(options: RunOptions) -> Run:
             config=config,
             plan=plan,
             attestation=Attestation(
-                config.root,
+                config,
                 repository,
                 attested(source_of(config, sources, repository), plan),
             ),

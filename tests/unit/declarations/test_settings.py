@@ -29,8 +29,9 @@ def test_defaults_without_a_file(root: Path) -> None:
 
 
 def test_values_are_read(root: Path) -> None:
-    write(root, 'server = "system"\nmax_locks_held = 2\nlint = false')
+    write(root, 'server = "system"\nmax_locks_held = 2\nlint = false\ngenerated_code = ["v.py"]')
     settings = load_config(root)
+    assert settings.generated_code == ("v.py",)
     assert (settings.server, settings.max_locks_held, settings.lint) == ("system", 2, False)
 
 
@@ -49,6 +50,12 @@ def test_values_are_read(root: Path) -> None:
         ('sql = "../elsewhere"', ["does not lie under the rootdir"]),
         ('checks = "nowhere"', ["there is no such folder"]),
         ("max_locks_held = -1", ["below 0"]),
+        ("generated_code = [1]", ["generated_code = [1] is an array, not an array of strings"]),
+        ('generated_code = ["src/*.py"]', ["'src/*.py' is no path from the rootdir"]),
+        ('generated_code = ["../v.py"]', ["'../v.py' is no path from the rootdir"]),
+        ('generated_code = ["/v.py"]', ["'/v.py' is no path from the rootdir"]),
+        ('generated_code = ["checks/v.py"]', ["'checks/v.py' belongs to what proves the plan"]),
+        ('generated_code = ["src/conftest.py"]', ["'src/conftest.py' belongs to what proves"]),
         ('serwer = 1\nlint = 1\nchecks = "nowhere"', ["serwer", "lint", "nowhere"]),
     ],
 )
