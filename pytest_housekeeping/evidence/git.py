@@ -114,8 +114,9 @@ class Repository:
 
         ``files`` are named from the root of the repository. With a commit in ``attests`` the
         branch is one to merge: its parents are its own last commit, if any, and that commit; its
-        tree is that commit's, plus what the branch holds already in the same folders, plus the
-        files. Without one the branch is a log: it has no ancestor and holds nothing but evidence.
+        tree is that commit's, plus all evidence that the branch has ever held, plus the files.
+        Without one the branch is a log: it has no ancestor and holds nothing but evidence, all of
+        which stays.
         No hook is run and nothing is signed; runs that commit at once lose nothing. Raises
         EvidenceError, with nothing changed.
         """

@@ -1,10 +1,11 @@
 """Commit evidence onto a branch that is only ever added to, beside whatever the user is doing.
 
 Why nothing is lost or slipped in: ``git fast-import`` builds the commit from its own stream, with
-an index of its own and without the user's index, files, filters, hooks or signatures. What the
-branch held in the folders of the evidence is in the new tree as well, and each run's files have
-names of their own. Without ``--force`` git moves the branch only to a commit that descends from its
-tip, so what several runs commit at once all stays; the push is never forced either.
+an index of its own and without the user's index, files, filters, hooks or signatures. All
+evidence that the branch has ever held is in the new tree as well, in whatever folder and of
+whichever project, and each run's files have names of their own. Without ``--force`` git moves the
+branch only to a commit that descends from its tip, so what several runs commit at once all stays;
+the push is never forced either.
 https://git-scm.com/docs/git-fast-import
 """
 
@@ -12,13 +13,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence.git_objects import GitCommands
 
 _ATTEMPTS = 12
+_ATTESTS = "Attests: "
 # The pack is temporary: objects this few are stored one by one.
 _IMPORT = ("-c", "pack.compression=0", "fast-import", "--quiet", "--done", "--depth=0")
 
@@ -30,14 +32,17 @@ def commit_files(
     ref = f"refs/heads/{branch}"
     _refuse_unusable(git, branch, ref, files)
     author = _identity(git)
-    tree = ""
     if attests is not None:
-        tree = git.run("rev-parse", "--verify", f"{attests}^{{tree}}").decode().strip()
+        attests = git.run("rev-parse", "--verify", f"{attests}^{{commit}}").decode().strip()
+        message = f"{message.rstrip()}\n\n{_ATTESTS}{attests}\n"
     complaint = ""
     for attempt in range(_ATTEMPTS):
         tip = git.commit(ref)
         parents = dict.fromkeys(parent for parent in (tip, attests) if parent)
-        kept = _earlier_evidence(git, tip, attests, files) if tip else []
+        # A log holds nothing but evidence: everything of its tip stays.
+        base = attests or tip
+        tree = git.run("rev-parse", f"{base}^{{tree}}").decode().strip() if base else ""
+        kept = _earlier_evidence(git, tip, attests) if tip and attests else {}
         stream = _stream(ref, author, message, list(parents), tree, kept, files)
         status, out, complaint = git.attempt(*_IMPORT, stdin=stream)
         if status == 0:
@@ -79,20 +84,40 @@ def _refuse_unusable(git: GitCommands, branch: str, ref: str, files: Mapping[str
             )
 
 
-def _earlier_evidence(
-    git: GitCommands, tip: str, attests: str | None, files: Mapping[str, bytes]
-) -> list[bytes]:
-    """What the attested commit lacks of the evidence, as ``mode type oid<tab>path`` lines."""
-    folders = sorted({str(PurePosixPath(path).parent) for path in files} - {"."})
-    if not folders:
-        return []
-    listing = ("ls-tree", "-r", "-z", "--full-tree")
-    names: set[bytes] = set()
-    if attests is not None:
-        held = git.run(*listing, attests, "--", *folders).split(b"\0")
-        names = {line.partition(b"\t")[2] for line in held}
-    earlier = git.run(*listing, tip, "--", *folders).split(b"\0")
-    return [line for line in earlier if line and line.partition(b"\t")[2] not in names]
+def _earlier_evidence(git: GitCommands, tip: str, attests: str) -> dict[bytes, bytes]:
+    """What the attested commit lacks of the branch's evidence: ``mode oid`` by path.
+
+    The evidence is what the commits of the branch have added, each to the commit that it attests.
+    """
+    listed = git.run("ls-tree", "-r", "-z", "--name-only", "--full-tree", attests)
+    held, kept = set(listed.split(b"\0")), dict[bytes, bytes]()
+    for commit, attested in _evidence_commits(git, tip):
+        names = ("diff-tree", "-r", "-z", "--no-renames", "--diff-filter=d", attested, commit)
+        fields = git.run(*names).split(b"\0")
+        for facts, path in zip(fields[::2], fields[1::2], strict=False):
+            _, mode, _, oid, _ = facts.split(b" ")
+            if path not in held:
+                kept.setdefault(path, mode + b" " + oid)
+    return kept
+
+
+def _evidence_commits(git: GitCommands, tip: str) -> Iterator[tuple[str, str]]:
+    """The commits of a branch to merge, the newest first, each with the one that it attests.
+
+    Of a commit made before its message named that one, it is the last parent.
+    """
+    commit = tip
+    while True:
+        text = git.run("cat-file", "commit", commit).decode(errors="replace")
+        header, _, message = text.partition("\n\n")
+        parents = [line[7:] for line in header.splitlines() if line.startswith("parent ")]
+        named = [each for each in parents if f"\n{_ATTESTS}{each}" in f"\n{message}"]
+        if not named and commit == tip:
+            named = parents[-1:]
+        if not named:
+            return
+        yield commit, named[0]
+        commit = parents[0]
 
 
 def _identity(git: GitCommands) -> str:
@@ -116,7 +141,7 @@ def _stream(
     message: str,
     parents: list[str],
     tree: str,
-    kept: Iterable[bytes],
+    kept: Mapping[bytes, bytes],
     files: Mapping[str, bytes],
 ) -> bytes:
     """The commands of git fast-import that make the commit."""
@@ -130,10 +155,8 @@ def _stream(
         *(f"merge {parent}".encode() for parent in parents[1:]),
         f'M 040000 {tree} ""'.encode() if tree else b"deleteall",
     ]
-    for line in kept:
-        meta, _, path = line.partition(b"\t")
-        mode, _, oid = meta.split(b" ")
-        lines.append(b"M " + mode + b" " + oid + b" " + _quoted(path))
+    for path, entry in kept.items():
+        lines.append(b"M " + entry + b" " + _quoted(path))
     for name, content in sorted(files.items()):
         lines += [b"M 100644 inline " + _quoted(os.fsencode(name)), _data(content)]
     return b"\n".join([*lines, b"get-mark :1", b"done", b""])
