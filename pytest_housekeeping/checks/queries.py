@@ -13,6 +13,7 @@ from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
 from pytest_housekeeping.sql.identifiers import in_quotes
 from pytest_housekeeping.sql.parse import Statement, SyntaxRefused, parse
+from pytest_housekeeping.sql.password_literals import UNSHOWN, holds_password
 from pytest_housekeeping.sql.text import place
 
 SHOWN_ROWS = 20
@@ -78,7 +79,8 @@ def _single_select(name: str, text: str) -> Statement:
         statements = parse(text)
     except SyntaxRefused as error:
         line, column = place(text, error.offset)
-        found = f"{name}:{line}:{column}: {error.message}"
+        said = UNSHOWN if holds_password(text) else error.message
+        found = f"{name}:{line}:{column}: {said}"
         raise RuleBroken(found, why=WHY, fix="correct the query") from None
     if len(statements) != 1:
         raise RuleBroken(f"{name} holds {len(statements)} statements, not one", why=WHY, fix=fix)
@@ -152,6 +154,8 @@ def _broken(name: str, text: str, error: psycopg.Error) -> RuleBroken:
         line, column = place(text, int(position) - len(_DECLARE) - 1)
         where = f"{name}:{line}:{column}"
     told = (error.diag.message_primary or str(error), error.diag.message_detail)
+    if any(holds_password(said) for said in (text, *filter(None, told))):
+        told = (UNSHOWN, None)
     found = ": ".join(part for part in (where, *told) if part)
     if error.sqlstate:
         found += f" (SQLSTATE {error.sqlstate})"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import psycopg
 
 from pytest_housekeeping.errors import SqlFailed
+from pytest_housekeeping.sql.password_literals import UNSHOWN, holds_password
 from pytest_housekeeping.sql.text import excerpt, place
 
 # The rewriter looks at row_security also when a function's body is only checked.
@@ -24,7 +27,8 @@ def explain(
     """The error with its place, the lines around it, detail, hint, context and SQLSTATE.
 
     ``shift`` characters were sent before ``text``. Where PostgreSQL gives no place, it is the
-    offset of the ``statement`` that was refused.
+    offset of the ``statement`` that was refused. Of a text that holds a password nothing is shown
+    but the place, nor anything of what the server says of it.
     """
     diag = error.diag
     message = diag.message_primary or str(error).strip() or type(error).__name__
@@ -37,6 +41,9 @@ def explain(
         line, column = place(text, position - 1)
         where = f"{path}:{line}:{column}"
         lines.append(excerpt(text, line, column))
+    told = [message, diag.message_detail, diag.message_hint, diag.context, diag.internal_query]
+    if any(holds_password(said) for said in (text, *filter(None, told))):
+        return _without_words(where, error)
     lines += [
         f"  {label}: {value}"
         for label, value in (
@@ -51,3 +58,16 @@ def explain(
     if diag.sqlstate == "42501" and "affected by row-level security" in message:
         return SqlFailed(found, sqlstate="42501", why=_UNSEEN_WHY, fix=_UNSEEN_FIX)
     return SqlFailed(found, sqlstate=diag.sqlstate or "")
+
+
+def _without_words(where: str, error: psycopg.Error) -> SqlFailed:
+    """The place, and what kind of error it is, by the name that PostgreSQL's manual gives it."""
+    kind = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).lower()
+    state = error.diag.sqlstate
+    return SqlFailed(
+        f"{where}: {kind} (SQLSTATE {state or 'none: the connection was lost'})",
+        sqlstate=state or "",
+        why=f"{UNSHOWN}, nor what the server says of it",
+        fix="run the file by hand to see the rest; better, take the password out of it: \\password"
+        " in psql sends a verifier",
+    )

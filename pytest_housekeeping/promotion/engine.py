@@ -26,6 +26,7 @@ from pytest_housekeeping.promotion.batch import Batch
 from pytest_housekeeping.promotion.commit import Commits
 from pytest_housekeeping.promotion.left_threads import refuse_threads_since
 from pytest_housekeeping.promotion.run import Run
+from pytest_housekeeping.sql.password_literals import holds_password
 
 _FATAL = (Phase.PRECHECK, Phase.BACKUP, Phase.APPLY, Phase.SEED)
 # A watch reports all that is wrong: only what makes the database the wrong one ends it.
@@ -164,8 +165,10 @@ class Promotion:
         return _judged(step, *self.run.backup[step.name]())
 
     def _lint(self, step: Step) -> StepResult:
+        context = self.run.context
+        quiet = holds_password(context.plan.sources.read(step.path).decode(errors="replace"))
         return _judged(
-            step, *style_verdict(self.run.linting, self.run.context.config.root, step.path)
+            step, *style_verdict(self.run.linting, context.config.root, step.path, quiet=quiet)
         )
 
     def _apply(self, step: Step) -> StepResult:

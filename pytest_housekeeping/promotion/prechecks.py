@@ -17,6 +17,7 @@ from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.server.libpq import libpq_variables
 from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.parse import same_meaning
+from pytest_housekeeping.sql.password_literals import holds_password
 from pytest_housekeeping.sql.text import decode, digest, excerpt
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def files(context: RunContext) -> Judgement:
         try:
             text = context.files.text(file)
             shown = "\n" + excerpt(text, problem.line, problem.column)
+            shown = "" if holds_password(text) else shown
         except HousekeepingError:
             shown = ""
         findings.append(

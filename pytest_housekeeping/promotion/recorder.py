@@ -18,6 +18,7 @@ from pytest_housekeeping.promotion.incident_files import write_incident
 from pytest_housekeeping.promotion.killed_runs import record_killed_runs
 from pytest_housekeeping.promotion.publication import publish
 from pytest_housekeeping.promotion.run_facts import new_run
+from pytest_housekeeping.sql.password_literals import seen_passwords
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Artifact, Audit
@@ -40,7 +41,9 @@ class Recorder:
         self.promotion = promotion
         self.run = promotion.run
         self.context = promotion.run.context
-        self.secrets = Secrets(self.run.secrets)
+        # What every trace of fails the run, and what besides is shown nowhere.
+        self._given = Secrets(self.run.secrets)
+        self.secrets = Secrets((*self.run.secrets, *_of_the_files(self.context)))
         self.audit: Audit | None = None
         self.messages: list[str] = []
         self.complete = True
@@ -168,7 +171,9 @@ class Recorder:
         """All files of the evidence, on disk, with their content."""
         path = _write_audit(audit, self._folder, stem(audit.run), self.secrets)
         html = self.context.html_path
-        if self.secrets.scrub(html):
+        given = self._given.scrub(html)
+        self.secrets.scrub(html)
+        if given:
             self.messages.append(
                 "a password had come into the report and was taken out, which fails the run: "
                 "change it, also where it is merely a word that reports use"
@@ -220,6 +225,15 @@ def _start_facts(context: RunContext) -> StartFacts:
         steps=context.plan.steps,
         segments=len(context.plan.segments),
     )
+
+
+def _of_the_files(context: RunContext) -> Iterator[str]:
+    """The passwords that stand in the project's SQL files, but for what names a step as well."""
+    plan = context.plan
+    held = plan.sources.held
+    texts = (held[path].decode(errors="replace") for path in held if path.endswith(".sql"))
+    names = "\n".join(step.id for step in plan.steps)
+    yield from (value for value in seen_passwords(texts) if value not in names)
 
 
 def _why_it_ended(outcome: RunOutcome, exitstatus: int, *, partial: bool) -> str:

@@ -11,6 +11,7 @@ from pytest_housekeeping.sql.effects import effects_of
 from pytest_housekeeping.sql.foreign_marks import foreign_marks
 from pytest_housekeeping.sql.header import read_header
 from pytest_housekeeping.sql.parse import SyntaxRefused, parse
+from pytest_housekeeping.sql.password_literals import UNSHOWN, holds_password
 from pytest_housekeeping.sql.problems import Problem, syntax_problem, transaction_problems
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import decode, digest
@@ -94,12 +95,12 @@ def from_text(path: str, kind: Kind, text: str, sha256: str) -> SqlFile:
         row_security=header.row_security,
         transaction=header.transaction,
         irreversible=header.irreversible,
-        problems=(*header.problems, *foreign_marks(text, plain=header.plain)),
+        problems=_told(text, *header.problems, *foreign_marks(text, plain=header.plain)),
     )
     try:
         effects = effects_of(parse(text))
     except SyntaxRefused as error:
-        return replace(file, problems=(*file.problems, syntax_problem(text, error)))
+        return replace(file, problems=(*file.problems, *_told(text, syntax_problem(text, error))))
     misfits = transaction_problems(
         text, effects, transaction=file.transaction, may_cut=kind in _NUMBERED_KINDS
     )
@@ -112,6 +113,15 @@ def from_text(path: str, kind: Kind, text: str, sha256: str) -> SqlFile:
         values_added=tuple(effects.values_added),
         problems=(*file.problems, *misfits),
     )
+
+
+def _told(text: str, *problems: Problem) -> tuple[Problem, ...]:
+    """Problems whose words quote the file; of one that holds a password, without the words."""
+    if problems and holds_password(text):
+        return tuple(
+            replace(each, found=f"something is wrong here; {UNSHOWN}") for each in problems
+        )
+    return problems
 
 
 def _refuse_name(path: str, kind: Kind) -> None:

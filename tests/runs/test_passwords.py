@@ -17,7 +17,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from support.production_project import Production, Rehearsal, rehearsal
-from support.staging_project import Run
+from support.staging_project import Project, Run
 
 PASSWORD = 'it\'s a "pass\\word" 100%41 $HOME $(id) ünïcödé-Ж9 :@/?#&=+'
 # A test that shows all that it can get hold of, and then fails.
@@ -126,6 +126,29 @@ def test_a_schema_that_holds_it(locked: Rehearsal, tmp_path: Path) -> None:
     assert (run.code, run.steps["backup::snapshot"]) == (1, "failed"), run.output
     assert "the schema holds the password of this run" in run.output
     nothing_shows_it(production, run)
+
+
+def test_one_that_stands_in_a_failing_file(tmp_path: Path) -> None:
+    """By the server's message, by its context, and by an excerpt."""
+    project = Project.make(tmp_path, files={"sql/migrations/0003_role.sql": _LITERAL})
+    run = project.run("--showlocals", "--tb=long", "-v")
+    assert run.code == 1, run.output
+    assert run.steps["sql/migrations/0003_role.sql::apply"] == "failed"
+    assert "0003_role.sql:2" in run.message("sql/migrations/0003_role.sql::apply")
+    assert "SQLSTATE 22007" in run.message("sql/migrations/0003_role.sql::apply")
+    written = [path for path in (project.root / "ops").rglob("*") if path.is_file()]
+    assert {path.suffix for path in written} == {".json", ".html"}
+    for text in (run.output, *(path.read_text(encoding="utf-8") for path in written)):
+        assert "q7z" not in text
+
+
+_LITERAL = """CREATE ROLE  app PASSWORD 'q7z';
+DO $$
+BEGIN
+    EXECUTE format('ALTER ROLE app PASSWORD %L VALID UNTIL %L', 'q7z', 'no moment: q7z');
+END
+$$;
+"""
 
 
 def _recording(production: Production, program: str) -> str:

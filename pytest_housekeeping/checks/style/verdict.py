@@ -9,9 +9,12 @@ from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Finding, Level, Verdict
 
 
-def style_verdict(linting: Linting | None, root: Path, path: str) -> tuple[Verdict, str]:
+def style_verdict(
+    linting: Linting | None, root: Path, path: str, *, quiet: bool = False
+) -> tuple[Verdict, str]:
     """The verdict on a file's style, and a remark when sqlfluff's own settings ignore it.
 
+    What sqlfluff says may quote the file; ``quiet`` names the rule that is broken, and no more.
     Raises ProofFailed when the style check was not started.
     """
     if linting is None:
@@ -22,7 +25,7 @@ def style_verdict(linting: Linting | None, root: Path, path: str) -> tuple[Verdi
             rule=f"sqlfluff {violation.code}",
             level=level,
             object=f"{path}:{violation.line}:{violation.column}",
-            detail=violation.description,
+            detail=violation.name if quiet else violation.description,
             fix=f"sqlfluff fix {path}",
         )
         for level, group in ((Level.ERROR, style.violations), (Level.WARNING, style.warnings))

@@ -18,6 +18,7 @@ from pytest_housekeeping.checks.style import Linting, Style, Violation
 from pytest_housekeeping.checks.style import cache as lint_cache
 from pytest_housekeeping.checks.style import linter as lint
 from pytest_housekeeping.checks.style.result import decode, encode
+from pytest_housekeeping.checks.style.verdict import style_verdict
 from pytest_housekeeping.errors import MisuseError, RuleBroken
 
 GOOD = "SELECT a FROM b;\n"
@@ -336,6 +337,17 @@ def test_a_file_that_was_not_given_is_no_pass(root: Path, start: Start) -> None:
 def test_a_file_that_cannot_be_read_is_told(start: Start) -> None:
     with pytest.raises(MisuseError, match=r"sql/none\.sql cannot be read"):
         start("none.sql")
+
+
+def test_of_a_file_with_a_password_the_rule_is_named_and_no_more(root: Path, start: Start) -> None:
+    path = write(root, "a.sql", "SELECT  'q7z' AS q7z FRM q7z;;\n")
+    linting = start("a.sql")
+    loud, _ = style_verdict(linting, path.parent, "a.sql")
+    quiet, _ = style_verdict(linting, path.parent, "a.sql", quiet=True)
+    assert "q7z" in str(loud.findings)
+    assert len(quiet.findings) == len(loud.findings)
+    assert "q7z" not in str(quiet.findings)
+    assert all(found.object.startswith("a.sql:1:") for found in quiet.findings)
 
 
 def test_the_child_has_a_home_that_exists(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
