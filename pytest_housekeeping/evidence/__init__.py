@@ -5,6 +5,7 @@ its own module where it is needed:
 
 - ``audit``: make the audit of a run; ``audit_model``: its fields; ``audit_file``: its JSON file
 - ``chain``: digests, and why an audit that was edited or taken away is noticed
+- ``own_plan``: whether an audit fits its own plan; ``signatures``: who signed a commit of evidence
 - ``journal``: line by line while a run lives; ``leftovers``, ``recovery``: what a killed run left
 - ``git_branch``: how evidence is committed, and why nothing is lost; ``git_objects``: its reader
 - ``report``: an audit told to people, as HTML, in the terminal, on GitHub, after an incident

@@ -60,10 +60,21 @@ def recover(path: Path, *, ask: AskServer | None = None, secrets: Secrets | None
         "source": start["source"],
         "target": _target(events),
         "plan": plan,
-        "steps": [*(event["step"] for event in ended), *_committed_steps(plan, events)],
+        "steps": [*_ended_steps(ended), *_committed_steps(plan, events)],
         "findings": [finding for event in ended for finding in event["findings"]],
     }
     return seal(document, secrets=secrets, reason="not run, or cut off: the run ended before")
+
+
+def _ended_steps(ended: Sequence[Event]) -> list[dict[str, Any]]:
+    """One record a step, as the run itself keeps them: of several, the first that did not pass."""
+    steps: dict[str, dict[str, Any]] = {}
+    for event in ended:
+        step = event["step"]
+        before = steps.get(step["id"])
+        if before is None or before["outcome"] == Outcome.PASSED:
+            steps[step["id"]] = step
+    return list(steps.values())
 
 
 def _named(events: Sequence[Event], *names: str) -> list[Event]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pytest_housekeeping.evidence import RunFacts, SourceFacts, StartFacts
 from pytest_housekeeping.evidence.audit import make_audit
+from pytest_housekeeping.evidence.audit_file import to_json
 from pytest_housekeeping.evidence.audit_model import Audit
+from pytest_housekeeping.evidence.chain import digest
 from pytest_housekeeping.model import (
     Finding,
     Kind,
@@ -132,3 +136,12 @@ def failed_sample(mode: Mode = Mode.PROD, **changes: Any) -> Audit:
         ),
     )
     return sample(RunOutcome.ROLLED_BACK, mode, results, **changes)
+
+
+def forged(audit: Audit, edit: Callable[[dict[str, Any]], None]) -> Audit:
+    """The audit as somebody has edited it, with the digest of what it says now."""
+    document = json.loads(to_json(audit))
+    edit(document)
+    edited = Audit.model_validate_json(json.dumps(document))
+    chain = edited.chain.model_copy(update={"digest": digest(edited)})
+    return edited.model_copy(update={"chain": chain})

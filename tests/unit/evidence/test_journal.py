@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from pytest_housekeeping.evidence.audit_file import from_json, to_json
 from pytest_housekeeping.evidence.chain import digest
 from pytest_housekeeping.evidence.journal import Journal, start_journal
 from pytest_housekeeping.evidence.leftovers import leftovers
+from pytest_housekeeping.evidence.own_plan import own_plan_faults
 from pytest_housekeeping.evidence.recovery import recover
 from pytest_housekeeping.model import Mode, Outcome, RunOutcome
 from support.evidence_samples import NOTICE, TARGET, facts, passed
@@ -43,6 +45,21 @@ def test_the_name_is_that_of_the_audit(tmp_path: Path) -> None:
     assert path.name == "prod_20270102T030405Z_r1.journal.jsonl"
     assert stem(facts().run) == "prod_20270102T030405Z_r1"
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+def test_a_test_of_many_cases_has_one_record(tmp_path: Path) -> None:
+    """Each case that did not pass was journaled; the first of them stands for the step."""
+    step = facts().steps[0]
+    failed = replace(passed(step), outcome=Outcome.FAILED)
+
+    def play(journal: Journal) -> None:
+        for message in ("one", "two"):
+            journal.ended(replace(failed, message=message))
+        journal.ended(passed(step))
+
+    record = recover(killed(tmp_path, play))
+    assert [each.message for each in record.steps if each.id == step.id] == ["one"]
+    assert not [fault for fault in own_plan_faults(record) if "records" in fault.detail]
 
 
 def test_each_event_is_in_the_file_when_its_method_returns(tmp_path: Path) -> None:

@@ -1,0 +1,131 @@
+"""Who has signed a commit of evidence: git's SSH signatures, against a file of allowed signers.
+
+https://git-scm.com/docs/git-config#Documentation/git-config.txt-gpgsshallowedSignersFile
+https://man.openbsd.org/ssh-keygen#ALLOWED_SIGNERS
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+
+from pytest_housekeeping.errors import EvidenceError, MisuseError
+from pytest_housekeeping.evidence.git_objects import GitCommands
+
+PROGRAM = "ssh-keygen"
+_HEADERS = (b"gpgsig ", b"gpgsig-sha256 ")
+_ARMOUR = b"-----BEGIN SSH SIGNATURE-----"
+_GOOD = re.compile(r'^Good "git" signature for (.+) with \S+ key SHA256:\S+$', re.MULTILINE)
+_OPTION = (
+    r'(?:cert-authority|namespaces="[^"]+"|valid-(?:after|before)="?\d{8}(?:\d{4}(?:\d\d)?)?Z?"?)'
+)
+_SIGNER = re.compile(
+    rf'(?:"[^"]+"|\S+)[ \t]+(?:{_OPTION}(?:,{_OPTION})*[ \t]+)?'
+    r"(?P<type>[a-z0-9@.-]+)[ \t]+(?P<key>[A-Za-z0-9+/]+=*)(?:[ \t].*)?",
+    re.IGNORECASE,
+)
+
+
+def signer_of(git: GitCommands, commit: str, allowed_signers: bytes) -> str:
+    """The principal in whose name a commit is signed, by a key that the file allows.
+
+    ``allowed_signers`` is the content of the file. A key that had expired at the commit's own date
+    does not count, nor does one that is allowed for other namespaces than ``git``. Nothing that
+    git is configured with is believed but its list of revoked keys. Raises EvidenceError that says
+    what is wrong with the signature, or that there is no ``ssh-keygen`` to ask.
+    """
+    name = git.commit(commit)
+    if name is None:
+        raise _unsigned(commit, "there is no such commit")
+    signatures = list(_signatures(git.run("cat-file", "commit", name)))
+    if not signatures:
+        raise _unsigned(name, "it is not signed")
+    # Git would ask gpg about one of another kind, whose keyring is not this file.
+    if len(signatures) > 1 or not signatures[0].startswith(_ARMOUR):
+        raise _unsigned(name, "its signature is none that was made with an SSH key")
+    require_program()
+    with tempfile.NamedTemporaryFile(prefix="hk-signers-") as file:
+        file.write(allowed_signers)
+        file.flush()
+        status, out, complaint = git.attempt(
+            *("-c", "gpg.format=ssh", "-c", f"gpg.ssh.program={PROGRAM}"),
+            *("-c", f"gpg.ssh.allowedSignersFile={file.name}"),
+            *("verify-commit", "--raw", name),
+        )
+    said = f"{out.decode(errors='replace')}\n{complaint}"
+    found = _GOOD.search(said)
+    if status != 0 or found is None:
+        raise _unsigned(name, _reason(said))
+    return found[1]
+
+
+def require_program() -> None:
+    """Raises EvidenceError where the program that proves and makes signatures is missing."""
+    if shutil.which(PROGRAM) is None:
+        raise EvidenceError(
+            f"there is no {PROGRAM} on PATH",
+            why="git makes and proves SSH signatures with it, and evidence_signers asks for them",
+            fix="install OpenSSH's client (Debian, Ubuntu: apt-get install openssh-client)",
+        )
+
+
+def refuse_unusable_signers(data: bytes, path: str) -> None:
+    """Raises MisuseError for a file of allowed signers that names nobody, or not in its format."""
+    lines = [
+        (number, line.strip())
+        for number, line in enumerate(data.decode(errors="replace").splitlines(), start=1)
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
+    wrong = [str(number) for number, line in lines if not _is_signer(line)]
+    if not lines or wrong:
+        found = f"line {', '.join(wrong)} names no signer" if wrong else "it names nobody"
+        raise MisuseError(
+            f"evidence_signers = {path!r}: {found}",
+            why="no evidence could be told from one that anybody made",
+            fix="write a line for each: <name> ssh-ed25519 <key>, the latter two as they stand in"
+            " the signer's .pub file (man ssh-keygen, ALLOWED SIGNERS)",
+        )
+
+
+def _signatures(commit: bytes) -> Iterator[bytes]:
+    """The values of the headers of a commit object that hold signatures."""
+    header = commit.partition(b"\n\n")[0]
+    for line in header.split(b"\n"):
+        for name in _HEADERS:
+            if line.startswith(name):
+                yield line.removeprefix(name)
+
+
+def _is_signer(line: str) -> bool:
+    found = _SIGNER.fullmatch(line)
+    if found is None:
+        return False
+    try:
+        blob = base64.b64decode(found["key"], validate=True)
+    except binascii.Error:
+        return False
+    # A public key begins with its own type: https://www.rfc-editor.org/rfc/rfc4253#section-6.6
+    kind = found["type"].encode()
+    return blob.startswith(len(kind).to_bytes(4, "big") + kind) and len(blob) > 4 + len(kind)
+
+
+def _reason(said: str) -> str:
+    if "No principal matched" in said or "no principal" in said.lower():
+        key = re.search(r"key (SHA256:\S+)", said)
+        by = f" {key[1]}" if key else ""
+        return f"its key{by} is none of a signer, or was not valid at the commit's date"
+    words = " ".join(line.strip() for line in said.splitlines() if line.strip())
+    return f"its signature does not fit it: {words}"
+
+
+def _unsigned(commit: str, reason: str) -> EvidenceError:
+    return EvidenceError(
+        f"commit {commit[:12]} is signed by none of the signers: {reason}",
+        why="evidence that anybody could have made proves nothing to who trusts the signers alone",
+        fix="let a signer run staging on this commit, with git configured to sign:"
+        " git config gpg.format ssh; git config user.signingkey <path of the .pub file>",
+    )
