@@ -76,7 +76,7 @@ def hk_app_url(pytestconfig: pytest.Config) -> Callable[[str], str]:
                 why="an application sees what is committed, and no uncommitted schema",
                 fix="put the test under a path of `tests` in [apps.…] of boundaries.toml",
             )
-        found: str = promotion.run.apps.of(app).url
+        found: str = promotion.run.checks.apps.of(app).url
         return found
 
     return url

@@ -14,8 +14,9 @@ from pytest_housekeeping.model import Mode, Step
 from pytest_housekeeping.plan.modes import ModeRules, rules_of
 from pytest_housekeeping.plan.plan import AppliedFile, Plan
 from pytest_housekeeping.promotion.applied import promoted_text
-from pytest_housekeeping.promotion.attestation import Attestation
+from pytest_housekeeping.promotion.attestation import Attestation, attested
 from pytest_housekeeping.promotion.options import RunOptions
+from pytest_housekeeping.promotion.run_facts import new_run
 from pytest_housekeeping.promotion.target_pin import Pin, read_pin
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.project_files import ProjectFiles
@@ -103,7 +104,21 @@ class RunContext:
         return promoted_text(self.plan.sources, self.repository, applied)
 
 
-def planned_files(plan: Plan) -> PlannedFiles:
-    """The files of a plan that are all on disk, one a path."""
+def new_context(
+    options: RunOptions,
+    config: Config,
+    plan: Plan,
+    repository: Repository | None,
+    source: SourceFacts,
+) -> RunContext:
+    """The facts of a run that begins now and whose files are all on disk, one a path."""
     by_path = {file.path: file for file in plan.files}
-    return PlannedFiles(sources=plan.sources, by_path=by_path)
+    return RunContext(
+        run=new_run(options.mode),
+        options=options,
+        config=config,
+        plan=plan,
+        attestation=Attestation(config, repository, attested(source, plan)),
+        repository=repository,
+        files=PlannedFiles(sources=plan.sources, by_path=by_path),
+    )

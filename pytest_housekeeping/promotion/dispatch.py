@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.declarations.code_baseline import Baseline, write_baseline
@@ -16,6 +16,7 @@ from pytest_housekeeping.plan.steps import MUTANTS
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.promotion.app_connections import AppConnections
 from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.sql.text import decode
 
 if TYPE_CHECKING:
@@ -27,20 +28,19 @@ if TYPE_CHECKING:
     from pytest_housekeeping.declarations.objects import Objects
     from pytest_housekeeping.declarations.rules import Rule
 
-Superuser = Callable[[], AbstractContextManager[Connection]]
-
 
 class Checks:
     """The checks of one run. What several of them need is read once, while the schema stands.
 
-    ``superuser`` lends a connection for defects that only a superuser can plant.
+    ``throwaway`` lends a connection for defects that only a superuser can plant; ``apps`` connects
+    the applications' own tests to it.
     """
 
-    def __init__(self, context: RunContext, apps: AppConnections, superuser: Superuser) -> None:
+    def __init__(self, context: RunContext, throwaway: Throwaway) -> None:
+        self.apps = AppConnections(context.plan, throwaway.database)
         self._context = context
         self._contracts = context.plan.contracts
-        self._apps = apps
-        self._superuser = superuser
+        self._superuser = throwaway.superuser
         self._code: dict[str, Extraction] | None = None
         self._catalog: Catalog | None = None
         self._rule_results: dict[int, Mapping[str, Evaluation]] = {}
@@ -149,7 +149,7 @@ class Checks:
             from pytest_housekeeping.checks.app_tests import judge_app_tests
 
             contract = contracts.running_contracts[step.name]
-            return judge_app_tests(connection, contracts.boundaries, contract, self._apps.of)
+            return judge_app_tests(connection, contracts.boundaries, contract, self.apps.of)
         if step.name in contracts.code_contracts:
             contract = contracts.code_contracts[step.name]
             return self._code_contract(connection, contracts.boundaries, contract)

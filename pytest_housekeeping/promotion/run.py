@@ -11,7 +11,6 @@ from pytest_housekeeping.checks.style import Linting
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.plan.plan import Plan
-from pytest_housekeeping.promotion.app_connections import AppConnections
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.dispatch import Checks
 from pytest_housekeeping.promotion.target import Target
@@ -31,7 +30,6 @@ class Run:
     context: RunContext
     target: Target
     checks: Checks
-    apps: AppConnections
     throwaway: Throwaway
     prechecks: Mapping[str, Callable[[], Judgement]]
     backup: Mapping[str, Callable[[], Judgement]] = field(default_factory=dict)
@@ -56,7 +54,7 @@ class Run:
     def close(self) -> None:
         """End connections, style check, servers; each even if the one before it fails."""
         repository = self.context.repository
-        ends: list[Callable[[], None]] = [self.apps.close, self.target.close]
+        ends: list[Callable[[], None]] = [self.checks.apps.close, self.target.close]
         ends += [self.linting.stop] if self.linting is not None else []
         ends += [self.throwaway.stop]
         ends += [repository.close] if repository is not None else []
@@ -66,7 +64,7 @@ class Run:
 
     def _end_server(self) -> None:
         with suppress(HousekeepingError, OSError):
-            self.apps.close()
+            self.checks.apps.close()
             self.target.connection.close()
             self.throwaway.stop()
 

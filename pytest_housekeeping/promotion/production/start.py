@@ -15,15 +15,9 @@ from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.plan import Plan, build
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection, locate
-from pytest_housekeeping.promotion.app_connections import AppConnections
 from pytest_housekeeping.promotion.applied import applied_files
-from pytest_housekeeping.promotion.attestation import (
-    Attestation,
-    attested,
-    refuse_unattested,
-    source_of,
-)
-from pytest_housekeeping.promotion.context import RunContext, planned_files
+from pytest_housekeeping.promotion.attestation import refuse_unattested, source_of
+from pytest_housekeeping.promotion.context import RunContext, new_context
 from pytest_housekeeping.promotion.dispatch import Checks
 from pytest_housekeeping.promotion.options import RunOptions
 from pytest_housekeeping.promotion.production.backup import Backup
@@ -39,7 +33,6 @@ from pytest_housekeeping.promotion.production.target_address import (
     read_address,
 )
 from pytest_housekeeping.promotion.run import Run, start_linting
-from pytest_housekeeping.promotion.run_facts import new_run
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import Server, ServerSettings, start
 from pytest_housekeeping.snapshot import RestoreServer, start_restore_server
@@ -56,9 +49,9 @@ class ReadProject:
     source: SourceFacts
     address: Address
 
-    def attestation(self, plan: Plan) -> Attestation:
-        """What the run attests, once its plan is known."""
-        return Attestation(self.config, self.repository, attested(self.source, plan))
+    def context(self, options: RunOptions, plan: Plan) -> RunContext:
+        """The facts of a run on it, once its plan is known."""
+        return new_context(options, self.config, plan, self.repository, self.source)
 
 
 def read_project(options: RunOptions) -> ReadProject:
@@ -100,25 +93,15 @@ def start_production(options: RunOptions) -> Run:
                 restore_server = start_restore_server(major_of(connection))
             if config.lint and plan.files:
                 linting = start_linting(plan)
-    context = RunContext(
-        run=new_run(options.mode),
-        options=options,
-        config=config,
-        plan=plan,
-        attestation=project.attestation(plan),
-        repository=project.repository,
-        files=planned_files(plan),
-    )
+    context = project.context(options, plan)
     backup = new_backup(context, address, restore_server)
     target = ProductionTarget(context, address, connection, identity, backup)
     throwaway = Throwaway(server, config)
-    apps = AppConnections(plan, throwaway.database)
-    checks = Checks(context, apps, throwaway.superuser)
+    checks = Checks(context, throwaway)
     return Run(
         context=context,
         target=target,
         checks=checks,
-        apps=apps,
         prechecks=production_prechecks(context, target, throwaway, checks),
         backup=production_backup(target),
         throwaway=throwaway,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import TargetIdentity
@@ -10,9 +12,8 @@ from pytest_housekeeping.plan.rollback_plan import RollbackWork, build_rollback,
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection, locate
 from pytest_housekeeping.postgres.history_shape import SHAPE, misfits
-from pytest_housekeeping.promotion.app_connections import AppConnections
 from pytest_housekeeping.promotion.applied import applied_files, proved_rollbacks
-from pytest_housekeeping.promotion.context import PlannedFiles, RunContext
+from pytest_housekeeping.promotion.context import PlannedFiles
 from pytest_housekeeping.promotion.dispatch import Checks
 from pytest_housekeeping.promotion.options import RunOptions
 from pytest_housekeeping.promotion.production.prechecks import (
@@ -54,13 +55,9 @@ def start_rollback(options: RunOptions) -> Run:
         reverted, work, texts, plan = _planned(project, options, connection, identity)
         proofs = proved_rollbacks(repository, config.root / config.audit, work.rollbacks)
         restore_server = None if options.look_only else start_restore_server(major_of(connection))
-    context = RunContext(
+    context = replace(
+        project.context(options, plan),
         run=new_run(options.mode, reverts=reverted.run),
-        options=options,
-        config=config,
-        plan=plan,
-        attestation=project.attestation(plan),
-        repository=repository,
         files=PlannedFiles(
             sources=project.sources, by_path={}, by_step=files_by_step(plan), texts=texts
         ),
@@ -71,14 +68,12 @@ def start_rollback(options: RunOptions) -> Run:
     production = ProductionTarget(context, address, connection, identity, backup)
     target = RollbackTarget(context, production, reverted, work, proofs)
     throwaway = Throwaway(None, config)
-    apps = AppConnections(plan, throwaway.database)
-    checks = Checks(context, apps, throwaway.superuser)
+    checks = Checks(context, throwaway)
     general = production_prechecks(context, production, throwaway, checks)
     return Run(
         context=context,
         target=target,
         checks=checks,
-        apps=apps,
         prechecks=rollback_prechecks(context, target, general),
         backup=production_backup(production),
         throwaway=throwaway,

@@ -9,14 +9,12 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.evidence import Repository, open_repository
 from pytest_housekeeping.plan.plan import Plan, build
-from pytest_housekeeping.promotion.app_connections import AppConnections
 from pytest_housekeeping.promotion.applied import promoted_before, proved_rollbacks
-from pytest_housekeeping.promotion.attestation import Attestation, attested, source_of
-from pytest_housekeeping.promotion.context import RunContext, planned_files
+from pytest_housekeeping.promotion.attestation import source_of
+from pytest_housekeeping.promotion.context import new_context
 from pytest_housekeeping.promotion.dispatch import Checks
 from pytest_housekeeping.promotion.options import RunOptions
 from pytest_housekeeping.promotion.run import Run, start_linting
-from pytest_housekeeping.promotion.run_facts import new_run
 from pytest_housekeeping.promotion.staging.prechecks import staging_prechecks
 from pytest_housekeeping.promotion.staging.target import StagingTarget
 from pytest_housekeeping.promotion.throwaway import Throwaway
@@ -43,19 +41,8 @@ def start_staging(options: RunOptions) -> Run:
     try:
         repository = open_repository(config.root)
         plan = _plan(config, options, sources, repository)
-        context = RunContext(
-            run=new_run(options.mode),
-            options=options,
-            config=config,
-            plan=plan,
-            attestation=Attestation(
-                config,
-                repository,
-                attested(source_of(config, sources, repository), plan),
-            ),
-            repository=repository,
-            files=planned_files(plan),
-        )
+        source = source_of(config, sources, repository)
+        context = new_context(options, config, plan, repository, source)
         if config.lint and not options.look_only:
             linting = start_linting(plan)
     except BaseException:
@@ -64,13 +51,11 @@ def start_staging(options: RunOptions) -> Run:
         raise
     throwaway = Throwaway(server, config)
     target = StagingTarget(context, throwaway)
-    apps = AppConnections(plan, throwaway.database)
-    checks = Checks(context, apps, throwaway.superuser)
+    checks = Checks(context, throwaway)
     return Run(
         context=context,
         target=target,
         checks=checks,
-        apps=apps,
         prechecks=staging_prechecks(context, target, throwaway, checks),
         throwaway=throwaway,
         linting=linting,
