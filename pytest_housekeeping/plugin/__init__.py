@@ -24,7 +24,7 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "--hk-confirm",
         {
             "metavar": "WORD",
-            "help": "prod: PROMOTE, rollback: ROLLBACK, in exactly these letters",
+            "help": "prod: PROMOTE; rollback: ROLLBACK; in exactly these letters",
         },
     ),
     (
@@ -72,13 +72,16 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "--hk-staging-url",
         {
             "metavar": "URL",
-            "help": "use this server for staging instead of the embedded one (superuser; its"
+            "help": "staging: use this server instead of the embedded one (superuser; its"
             " databases and roles are left as they were); also HK_STAGING_URL",
         },
     ),
     (
         "--hk-keep",
-        {"action": "store_true", "help": "leave the staging database up and say how to connect"},
+        {
+            "action": "store_true",
+            "help": "staging: leave the database up and say how to connect",
+        },
     ),
     (
         "--hk-mutate",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,42 @@ class _OnlyIn:
 
 
 _ONLY_IN = (
+    _OnlyIn(
+        option="--hk-confirm",
+        belongs=lambda rules: rules.changes_production,
+        why="nothing real is changed in this mode, and whoever types the word expects that it is",
+        fix="leave it out; to promote: --hk-mode=prod --hk-confirm=PROMOTE",
+    ),
+    _OnlyIn(
+        option="--hk-segments",
+        belongs=lambda rules: rules.changes_production,
+        why="what is acknowledged is that a failure leaves production changed in part",
+        fix="leave it out; it belongs to --hk-mode=prod and --hk-mode=rollback",
+    ),
+    _OnlyIn(
+        option="--hk-accept-drift",
+        belongs=lambda rules: rules.changes_production,
+        why="what is accepted is the schema of production that is about to be changed",
+        fix="leave it out; it belongs to --hk-mode=prod and --hk-mode=rollback",
+    ),
+    _OnlyIn(
+        option="--hk-baseline",
+        belongs=lambda rules: rules.changes_production and not rules.undoes,
+        why="files would be recorded as applied that were never run here",
+        fix="leave it out; it belongs to --hk-mode=prod",
+    ),
+    _OnlyIn(
+        option="--hk-staging-url",
+        belongs=lambda rules: rules.throwaway,
+        why="the database of this mode is that of PG*_PROD",
+        fix="leave it out; it belongs to --hk-mode=staging",
+    ),
+    _OnlyIn(
+        option="--hk-keep",
+        belongs=lambda rules: rules.throwaway,
+        why="there is no staging database that could be left up",
+        fix="leave it out; it belongs to --hk-mode=staging",
+    ),
     _OnlyIn(
         option="--hk-no-canary",
         belongs=lambda rules: rules.watches,
@@ -116,7 +153,7 @@ def settings_of(root: Path) -> Config:
 
 def refuse_unusable(config: pytest.Config) -> None:
     """Raises pytest.UsageError for options and plugins with which no mode can run."""
-    option, rules = config.option, rules_of(Mode(config.option.hk_mode))
+    option = config.option
     if not config.pluginmanager.hasplugin("python"):
         raise misuse(
             "pytest's own python plugin is switched off",
@@ -136,18 +173,27 @@ def refuse_unusable(config: pytest.Config) -> None:
             why="a promotion is one transaction, and a transaction belongs to one process",
             fix="run it without -n",
         )
-    _refuse_target_of_rollback(option.hk_to, option.hk_mode, rules)
-    for each in _ONLY_IN:
-        given = getattr(option, each.option[2:].replace("-", "_"))
-        if given and not each.belongs(rules):
-            found = f"{each.option} with --hk-mode={option.hk_mode}"
-            raise misuse(found, why=each.why, fix=each.fix)
+    refuse_misplaced(option)
     if not config.pluginmanager.hasplugin("html"):
         raise misuse(
             "pytest-html is switched off or not installed",
             why="the report is part of the evidence of a run",
             fix="remove -p no:html, or install pytest-html",
         )
+
+
+def refuse_misplaced(option: Namespace) -> None:
+    """Raises pytest.UsageError for an option that the mode does not know.
+
+    It would be ignored, and whoever gives it expects that it is not.
+    """
+    rules = rules_of(Mode(option.hk_mode))
+    _refuse_target_of_rollback(option.hk_to, option.hk_mode, rules)
+    for each in _ONLY_IN:
+        given = getattr(option, each.option[2:].replace("-", "_"))
+        if given is not None and not each.belongs(rules):
+            found = f"{each.option} with --hk-mode={option.hk_mode}"
+            raise misuse(found, why=each.why, fix=each.fix)
 
 
 def _refuse_target_of_rollback(to: str | None, mode: str, rules: ModeRules) -> None:

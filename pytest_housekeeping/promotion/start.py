@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_housekeeping.plan.modes import rules_of
+from pytest_housekeeping.model import Mode
 from pytest_housekeeping.promotion.options import RunOptions
 from pytest_housekeeping.promotion.run import Run
 
@@ -13,15 +13,16 @@ def start_run(options: RunOptions) -> Run:
     Raises MisuseError for what makes a plan impossible, ServerError and ProofFailed for a server
     that cannot be had or trusted; nothing is changed, and nothing is left running then.
     """
-    rules = rules_of(options.mode)
-    if rules.throwaway:
-        from pytest_housekeeping.promotion.staging.start import start_staging
+    match options.mode:
+        case Mode.STAGING:
+            from pytest_housekeeping.promotion.staging.start import start_staging
 
-        return start_staging(options)
-    if rules.undoes:
-        from pytest_housekeeping.promotion.rollback.start import start_rollback
+            return start_staging(options)
+        case Mode.ROLLBACK:
+            from pytest_housekeeping.promotion.rollback.start import start_rollback
 
-        return start_rollback(options)
-    from pytest_housekeeping.promotion.production.start import start_production
+            return start_rollback(options)
+        case Mode.PROD | Mode.VERIFY:
+            from pytest_housekeeping.promotion.production.start import start_production
 
-    return start_production(options)
+            return start_production(options)

@@ -145,7 +145,8 @@ def test_a_dirty_tree_is_verified_and_not_committed(watched: Production) -> None
 
 @pytest.mark.parametrize("mode", ["staging", "prod"])
 def test_what_is_promoted_is_proved_with_canaries(production: Production, mode: str) -> None:
-    run = production.promote(f"--hk-mode={mode}", "--hk-no-canary")
+    confirm = "PROMOTE" if mode == "prod" else None
+    run = production.promote(f"--hk-mode={mode}", "--hk-no-canary", confirm=confirm)
 
     assert run.code == 4
     assert "--hk-no-canary" in run.output

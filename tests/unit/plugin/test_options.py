@@ -1,0 +1,65 @@
+"""Which options go with which mode: as the help says, and everywhere else refused by name."""
+
+from __future__ import annotations
+
+import argparse
+from itertools import product
+
+import pytest
+
+from pytest_housekeeping.model import Mode
+from pytest_housekeeping.plugin import _OPTIONS
+from pytest_housekeeping.plugin.options import refuse_misplaced
+
+IN_EVERY_MODE = {"--hk-mode", "--hk-no-commit"}
+VALUES = {"--hk-to": "4711", "--hk-segments": "0", "--hk-baseline": "0"}
+ATTRIBUTES = dict(_OPTIONS)
+ONLY_IN_SOME = sorted(set(ATTRIBUTES) - IN_EVERY_MODE)
+
+
+def command_line(mode: Mode, *arguments: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    for name, attributes in _OPTIONS:
+        parser.add_argument(name, default=None, **attributes)
+    needed = ["--hk-to=4711"] if mode is Mode.ROLLBACK else []
+    return parser.parse_args([f"--hk-mode={mode}", *needed, *arguments])
+
+
+def modes_of(option: str) -> set[Mode]:
+    """The modes that the help names: before a colon, at its beginning and behind semicolons."""
+    parts = [part.partition(":")[0] for part in ATTRIBUTES[option]["help"].split("; ")]
+    named = {word for part in parts for word in part.replace(",", " ").split()}
+    return {mode for mode in Mode if mode.value in named}
+
+
+@pytest.mark.parametrize("option", ONLY_IN_SOME)
+def test_the_help_of_an_option_names_its_modes(option: str) -> None:
+    assert modes_of(option)
+    assert modes_of(option) < set(Mode)
+
+
+@pytest.mark.parametrize(("option", "mode"), list(product(ONLY_IN_SOME, Mode)))
+def test_an_option_is_taken_in_its_modes_and_refused_by_name_in_the_others(
+    option: str, mode: Mode
+) -> None:
+    flag = ATTRIBUTES[option].get("action") == "store_true"
+    given = option if flag else f"{option}={VALUES.get(option, 'x')}"
+    if mode in modes_of(option):
+        refuse_misplaced(command_line(mode, given))
+        return
+    with pytest.raises(pytest.UsageError, match=f"{option}.* with --hk-mode={mode}") as e:
+        refuse_misplaced(command_line(mode, given))
+    assert "why: " in str(e.value)
+    assert "fix: " in str(e.value)
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_every_mode_takes_what_belongs_to_all(mode: Mode) -> None:
+    refuse_misplaced(command_line(mode, "--hk-no-commit"))
+
+
+def test_a_rollback_names_what_it_undoes() -> None:
+    option = command_line(Mode.ROLLBACK)
+    option.hk_to = None
+    with pytest.raises(pytest.UsageError, match="no --hk-to with --hk-mode=rollback"):
+        refuse_misplaced(option)
