@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import SqlFileError
+from pytest_housekeeping.model import Step
 from pytest_housekeeping.plan.plan import Plan
-from pytest_housekeeping.plan.segments import Segment
-from pytest_housekeeping.sql.enum_values import uses_constant, value_added_at
+from pytest_housekeeping.sql.enums import EarlyUse, EnumReader
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.own_schema import own_schema_problems
 from pytest_housekeeping.sql.problems import Problem
-from pytest_housekeeping.sql.project_files import ProjectFiles
-from pytest_housekeeping.sql.text import decode, digest
+from pytest_housekeeping.sql.text import decode, digest, place
+
+_OWN_HEADER = "-- hk: transaction=own"
+_UNSAFE_VALUE = re.compile(r'unsafe use of new value "(.*?)" of enum type')
 
 
-def problems_of(plan: Plan) -> list[tuple[SqlFile, Problem]]:
+def problems_of(config: Config, plan: Plan) -> list[tuple[SqlFile, Problem]]:
     """All that is wrong inside the files, and enum values used in the batch that adds them."""
     found = [(file, problem) for file in plan.files for problem in file.problems]
-    for segment in plan.segments:
-        seeds = plan.seeds if segment is plan.segments[-1] else ()
-        found += _early_values(plan.sources, segment, seeds)
-    return found
+    return found + list(_early_values(config, plan))
 
 
 def own_schema_named(config: Config, plan: Plan) -> Iterable[tuple[SqlFile, Problem]]:
@@ -38,30 +38,59 @@ def own_schema_named(config: Config, plan: Plan) -> Iterable[tuple[SqlFile, Prob
                 yield file, problem
 
 
-def _early_values(
-    sources: ProjectFiles, segment: Segment, seeds: tuple[SqlFile, ...]
-) -> Iterable[tuple[SqlFile, Problem]]:
-    """SQLSTATE 55P04: a new enum value cannot be used in the transaction that adds it, unless
-    the type was made in it: https://www.postgresql.org/docs/16/sql-altertype.html"""
-    made = {name for file in segment.files for name in file.enums_made}
-    for position, file in enumerate(segment.files):
-        added = [value for name, value in file.values_added if name not in made]
-        users = [
-            (value, later.path)
-            for value in added
-            for later in (*segment.files[position:], *seeds)
-            if uses_constant(sources, later.path, value)
-        ]
-        for value, user in users:
-            line, column = value_added_at(sources, file.path, value)
-            problem = Problem(
-                line=line,
-                column=column,
-                found=f"the enum value {value!r} is added here and used by {user}",
-                why="PostgreSQL refuses a new value in the transaction that adds it (55P04)",
-                fix="begin this file with: -- hk: transaction=own"
-                if user != file.path
-                else "move the statements that use it into a later file,"
-                " and begin this one with: -- hk: transaction=own",
-            )
-            yield file, problem
+def _early_values(config: Config, plan: Plan) -> Iterable[tuple[SqlFile, Problem]]:
+    """Values of enums that are used in the transaction that adds them."""
+    if not any(file.values_added for segment in plan.segments for file in segment.files):
+        return
+    reader = EnumReader(server_version=config.server_version)
+    for path in (*plan.bootstrap, *(file.path for file in plan.past)):
+        list(reader.read(path, _text(plan, path)))
+    for segment in plan.segments:
+        reader.committed()
+        adding = {file.path: file for file in segment.files}
+        seeds = plan.seeds if segment is plan.segments[-1] else ()
+        for file in (*segment.files, *seeds):
+            for use in reader.read(file.path, _text(plan, file.path)):
+                if not adding[use.added_by].insists_on_batch:
+                    yield adding[use.added_by], _early_use(use, _text(plan, use.added_by))
+
+
+def header_for_new_value(plan: Plan, step: Step, found: str) -> str:
+    """What to do where a step met a new enum value too early: "" if it failed of another cause.
+
+    The server gives the value and not the file that adds it.
+    """
+    refused = _UNSAFE_VALUE.search(found)
+    if refused is None:
+        return ""
+    own = [segment for segment in plan.segments if segment.number == step.segment]
+    adding = [file.path for each in own for file in each.files if refused[1] in file.values_added]
+    if not adding:
+        return f"begin the file that adds the value {refused[1]!r} with: {_OWN_HEADER}"
+    if step.path in adding:
+        return (
+            f"move what uses the value behind {step.path}, and begin that file with: {_OWN_HEADER}"
+        )
+    return f"begin {' and '.join(adding)} with: {_OWN_HEADER}"
+
+
+def _text(plan: Plan, path: str) -> str:
+    """The text of a file as it runs; "" of one that is told elsewhere to be unreadable."""
+    with suppress(SqlFileError, OSError):
+        return decode(plan.sources.read(path), path)
+    return ""
+
+
+def _early_use(use: EarlyUse, text: str) -> Problem:
+    line, column = place(text, use.added_at)
+    return Problem(
+        line=line,
+        column=column,
+        found=f"the enum value {use.value!r} is added here and used by {use.used_by},"
+        f" line {use.used_in_line}",
+        why="PostgreSQL refuses a new value in the transaction that adds it (55P04)",
+        fix=f"begin this file with: {_OWN_HEADER}"
+        if use.used_by != use.added_by
+        else "move the statements that use it into a later file,"
+        f" and begin this one with: {_OWN_HEADER}",
+    )

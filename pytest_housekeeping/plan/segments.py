@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from pytest_housekeeping.sql.file import SqlFile
 
-BATCH, NONE = "batch", "none"
-"""What a header may say of the file's transaction, besides ``own``."""
+BATCH, OWN, NONE = "batch", "own", "none"
+"""What a header may say of the file's transaction."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +30,8 @@ def cut_into_segments(
     """The segments in order: a file that asks for it begins one, and so do those whose paths are
     in ``apart``. ``first`` and ``last`` go into the first and the last segment.
 
-    The last one is never ``none``: in it everything is verified.
+    In the last one everything is verified. It is never ``none``, nor one that adds values to an
+    enum in a transaction of its own: seeds and checks may use them.
     """
     groups: list[tuple[str, list[SqlFile]]] = []
     if beginning := list(first):
@@ -41,10 +42,14 @@ def cut_into_segments(
             groups[-1][1].append(file)
         else:
             groups.append((file.transaction, [file]))
-    if not groups or groups[-1][0] == NONE:
+    if not groups or groups[-1][0] == NONE or _adds_for_later(*groups[-1]):
         groups.append((BATCH, []))
     groups[-1][1].extend(last)
     return tuple(
         Segment(number=number, files=tuple(members), transaction=transaction)
         for number, (transaction, members) in enumerate(groups, start=1)
     )
+
+
+def _adds_for_later(transaction: str, files: list[SqlFile]) -> bool:
+    return transaction == OWN and any(file.values_added for file in files)

@@ -20,6 +20,7 @@ from pytest_housekeeping.model import (
     StepResult,
     Verdict,
 )
+from pytest_housekeeping.plan.problems import header_for_new_value
 from pytest_housekeeping.plan.steps import MUTANTS
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.batch import Batch
@@ -79,7 +80,11 @@ class Promotion:
 
     def run_step(self, step: Step) -> StepResult:
         """Work one step. Raises HousekeepingError when it fails."""
-        return _WORK[step.kind](self, step)
+        try:
+            return _WORK[step.kind](self, step)
+        except HousekeepingError as error:
+            error.fix = header_for_new_value(self.run.context.plan, step, error.found) or error.fix
+            raise
 
     def record(self, result: StepResult) -> None:
         """Take down how the item of a step ended, once and for all."""

@@ -32,7 +32,10 @@ def files(context: RunContext) -> Judgement:
     """Every file can be part of one transaction, as far as PostgreSQL's parser sees."""
     plan = context.plan
     findings = []
-    for file, problem in [*problems_of(plan), *own_schema_named(context.config, plan)]:
+    for file, problem in [
+        *problems_of(context.config, plan),
+        *own_schema_named(context.config, plan),
+    ]:
         try:
             text = context.files.text(file)
             shown = "\n" + excerpt(text, problem.line, problem.column)

@@ -35,15 +35,14 @@ class Effects:
     """What the statements of one file, of which there are so many, do together.
 
     ``control`` would begin or end a transaction, ``alone`` refuses to run in one, ``may_be_alone``
-    does so for some objects, ``client_copy`` reads rows from a client. ``values_added`` are a type
-    and a value that an enum got.
+    does so for some objects, ``client_copy`` reads rows from a client. ``values_added`` are those
+    that enums get.
     """
 
     statements: int
     touches_session: bool = False
     locks: int = 0
-    enums_made: list[str] = field(default_factory=list)
-    values_added: list[tuple[str, str]] = field(default_factory=list)
+    values_added: list[str] = field(default_factory=list)
     alone: list[tuple[Statement, str]] = field(default_factory=list)
     may_be_alone: bool = False
     control: list[tuple[Statement, str]] = field(default_factory=list)
@@ -66,9 +65,7 @@ def _add(effects: Effects, statement: Statement) -> None:
     if name == "TransactionStmt" and body.get("kind") not in _SAVEPOINTS:
         effects.control.append((statement, _command(body)))
     elif name == "AlterEnumStmt" and "newVal" in body and "oldVal" not in body:
-        effects.values_added.append((_type_name(body), body["newVal"]))
-    elif name == "CreateEnumStmt":
-        effects.enums_made.append(_type_name(body))
+        effects.values_added.append(body["newVal"])
     elif name == "CopyStmt" and "filename" not in body and "is_program" not in body:
         effects.client_copy.append(statement)
     elif (what := refused_in_transaction(name, body)) is not None:
@@ -88,7 +85,3 @@ def _command(body: Node) -> str:
 def _makes_temporary(body: Node) -> bool:
     relation = body.get("relation") or body.get("into", {}).get("rel") or body.get("view") or {}
     return bool(relation.get("relpersistence") == "t")
-
-
-def _type_name(body: Node) -> str:
-    return ".".join(part["String"]["sval"] for part in body["typeName"])

@@ -34,6 +34,7 @@ class SqlFile:
 
     ``locks`` is how many locks it leaves in the lock table at the least. ``keeps_session`` says
     that no statement can change the session: no role, setting or temporary table is left behind.
+    ``values_added`` are the values that enums get in it.
     """
 
     path: str
@@ -46,8 +47,8 @@ class SqlFile:
     irreversible: str = ""
     keeps_session: bool = True
     locks: int = 0
-    enums_made: tuple[str, ...] = ()
-    values_added: tuple[tuple[str, str], ...] = ()
+    insists_on_batch: bool = False
+    values_added: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
 
     @property
@@ -94,6 +95,7 @@ def from_text(path: str, kind: Kind, text: str, sha256: str) -> SqlFile:
         number=_number(path, kind),
         row_security=header.row_security,
         transaction=header.transaction,
+        insists_on_batch=header.insists,
         irreversible=header.irreversible,
         problems=_told(text, *header.problems, *foreign_marks(text, plain=header.plain)),
     )
@@ -109,7 +111,6 @@ def from_text(path: str, kind: Kind, text: str, sha256: str) -> SqlFile:
         statements=effects.statements,
         keeps_session=not effects.touches_session,
         locks=effects.locks,
-        enums_made=tuple(effects.enums_made),
         values_added=tuple(effects.values_added),
         problems=(*file.problems, *misfits),
     )

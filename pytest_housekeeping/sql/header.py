@@ -19,10 +19,12 @@ _OPTIONS = {
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Header:
     """What a file says of how it runs. ``irreversible`` is the reason why nothing can undo it;
-    ``plain``, that what looks like a placeholder is meant as it stands."""
+    ``plain``, that what looks like a placeholder is meant as it stands; ``insists``, that
+    ``transaction=batch`` is written there, which is the default."""
 
     row_security: bool
     transaction: str
+    insists: bool
     irreversible: str
     plain: bool
     problems: tuple[Problem, ...]
@@ -50,6 +52,7 @@ def read_header(text: str) -> Header:
     return Header(
         row_security=options.get("row-security") == "on",
         transaction=options.get("transaction", "batch"),
+        insists=options.get("transaction") == "batch",
         irreversible=irreversible,
         plain="placeholders" in options,
         problems=tuple(problems),

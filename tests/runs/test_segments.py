@@ -10,6 +10,8 @@ INDEX = "-- hk: transaction=none\nCREATE INDEX CONCURRENTLY {name} ON shop.item 
 VALUE = "-- hk: transaction=own\nALTER TYPE shop.state ADD VALUE 'sold';\n"
 STATE = "CREATE TYPE shop.state AS ENUM ('new', 'used');\n"
 USE = "ALTER TABLE shop.item ADD COLUMN state shop.state NOT NULL DEFAULT 'sold';\n"
+# No parser sees what type the value has here: the server does.
+IN_A_BLOCK = "DO $$ BEGIN EXECUTE 'SELECT ' || quote_literal('sold') || '::shop.state'; END $$;\n"
 COLUMN = '[tables."shop.item"]\nid = "bigint"\nname = "text"\nprice = "numeric(10,2)"\n'
 OBJECTS = f'schemas = ["shop"]\nviews = ["shop.cheap"]\n\n{COLUMN}state = "shop.state"\n'
 
@@ -59,8 +61,10 @@ def test_a_failure_in_the_second_segment_leaves_the_first_and_says_so(tmp_path: 
     project = Project.make(
         tmp_path,
         files={
-            "sql/migrations/0003_index.sql": INDEX.format(name="item_name_idx"),
-            "sql/migrations/0004_broken.sql": "SELECT 1 / 0;\n",
+            "sql/migrations/0003_state.sql": STATE,
+            "sql/migrations/0004_index.sql": INDEX.format(name="item_name_idx"),
+            "sql/migrations/0005_sold.sql": "ALTER TYPE shop.state ADD VALUE 'sold';\n",
+            "sql/migrations/0006_broken.sql": IN_A_BLOCK,
         },
     )
     run = project.run("-v")
@@ -68,7 +72,9 @@ def test_a_failure_in_the_second_segment_leaves_the_first_and_says_so(tmp_path: 
     assert {step for step in run.ran if run.steps[step] == "passed" and "::apply" in step} == {
         "sql/migrations/0001_items.sql::apply",
         "sql/migrations/0002_prices.sql::apply",
-        "sql/migrations/0003_index.sql::apply",
+        "sql/migrations/0003_state.sql::apply",
+        "sql/migrations/0004_index.sql::apply",
+        "sql/migrations/0005_sold.sql::apply",
     }
     outcomes = {step: run.steps[step] for step in run.steps if step.startswith("promote")}
     assert outcomes == {
@@ -76,9 +82,11 @@ def test_a_failure_in_the_second_segment_leaves_the_first_and_says_so(tmp_path: 
         "promote[2/3]": "passed",
         "promote[3/3]": "skipped",
     }
-    blocked = "blocked by sql/migrations/0004_broken.sql::apply"
+    blocked = "blocked by sql/migrations/0006_broken.sql::apply"
     assert run.message("promote[3/3]") == blocked
     assert run.message("checks/test_shop.py::test_two_items") == blocked
+    assert "55P04" in run.message("sql/migrations/0006_broken.sql::apply")
+    assert "begin sql/migrations/0005_sold.sql with: -- hk: transaction=own" in run.output
     assert "nothing was changed" not in run.output
 
 

@@ -11,7 +11,11 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind, Mode, Phase
 from pytest_housekeeping.plan.plan import AppliedFile, Plan, build
-from pytest_housekeeping.plan.problems import own_schema_named, problems_of
+from pytest_housekeeping.plan.problems import (
+    header_for_new_value,
+    own_schema_named,
+    problems_of,
+)
 from pytest_housekeeping.plan.test_discovery import TestNames, defined_tests
 from pytest_housekeeping.promotion.prechecks import locks_needed
 from pytest_housekeeping.sql.project_files import ProjectFiles
@@ -163,38 +167,94 @@ def test_the_rules_are_asked_behind_a_file_that_no_transaction_holds(tmp_path: P
     assert "promote[2/3]" in behind
 
 
+MADE = "CREATE TYPE t AS ENUM ('y');\nCREATE TABLE of_t (t t, note text);"
 ADD = "SELECT 1;\nALTER TYPE t ADD VALUE 'x';"
+USE = "INSERT INTO of_t (t) VALUES ('x');"
 
 
 @pytest.mark.parametrize(
     ("files", "found"),
     [
-        pytest.param({"sql/seeds/s.sql": "SELECT 'x'::t;"}, ["sql/seeds/s.sql"], id="by a seed"),
-        pytest.param({"sql/views/v.sql": "SELECT 'x'::t;"}, ["sql/views/v.sql"], id="by a view"),
-        pytest.param({"sql/migrations/0001_a.sql": "SELECT 'x';"}, [], id="before it is added"),
+        pytest.param({"sql/seeds/s.sql": USE}, ["sql/seeds/s.sql"], id="by a seed"),
+        pytest.param({"sql/views/v.sql": USE}, ["sql/views/v.sql"], id="by a view"),
+        pytest.param(
+            {"sql/migrations/0004_a.sql": USE, "sql/policies/p.sql": USE, "sql/seeds/s.sql": USE},
+            ["sql/migrations/0004_a.sql", "sql/policies/p.sql", "sql/seeds/s.sql"],
+            id="by all of them",
+        ),
+        pytest.param({"sql/migrations/0001_a.sql": MADE + USE}, [], id="before it is added"),
         pytest.param({"sql/migrations/0004_a.sql": NONE}, [], id="by nobody"),
         pytest.param(
-            {"sql/migrations/0004_n.sql": NONE, "sql/views/v.sql": "SELECT 'x'::t;"},
+            {"sql/views/v.sql": "INSERT INTO of_t (t, note) VALUES ('y', 'x');"},
+            [],
+            id="the same word in a text",
+        ),
+        pytest.param(
+            {"sql/migrations/0004_n.sql": NONE, "sql/views/v.sql": USE},
             [],
             id="after the next cut",
         ),
         pytest.param(
             {
-                "sql/migrations/0001_a.sql": "CREATE TYPE t AS ENUM ('y');",
-                "sql/views/v.sql": "SELECT 'x'::t;",
+                "sql/migrations/0003_add.sql": f"-- hk: transaction=own\n{ADD}",
+                "sql/seeds/s.sql": USE,
             },
             [],
-            id="of a type that is new itself",
+            id="committed before the seeds, although no file follows",
+        ),
+        pytest.param(
+            {
+                "sql/migrations/0003_add.sql": f"-- hk: transaction=batch\n{ADD}",
+                "sql/views/v.sql": USE,
+            },
+            [],
+            id="overridden by the header",
         ),
     ],
 )
 def test_an_enum_value_that_is_used_too_early(
     config: Config, files: dict[str, str], found: list[str]
 ) -> None:
-    write(config.root, {"sql/migrations/0003_add.sql": ADD, **files})
-    problems = problems_of(plan(config))
-    assert [problem.found.rpartition(" ")[2] for _, problem in problems] == found
-    assert all((problem.line, problem.column) == (2, 1) for _, problem in problems)
+    write(config.root, {"sql/migrations/0002_b.sql": MADE, "sql/migrations/0003_add.sql": ADD})
+    write(config.root, files)
+    problems = problems_of(config, plan(config))
+    assert [problem.found.split()[-3] for _, problem in problems] == [f"{path}," for path in found]
+    for file, problem in problems:
+        assert (file.path, problem.line, problem.column) == ("sql/migrations/0003_add.sql", 2, 1)
+        assert problem.fix == "begin this file with: -- hk: transaction=own"
+
+
+@pytest.mark.parametrize(("version", "number"), [(15, 1), (16, 1), (17, 0), (18, 0)])
+def test_the_type_is_as_new_as_the_value(config: Config, version: int, number: int) -> None:
+    """15 and 16 refuse it all the same."""
+    write(config.root, {"sql/migrations/0002_b.sql": MADE, "sql/migrations/0003_add.sql": ADD})
+    write(config.root, {"sql/views/v.sql": USE})
+    config = replace(config, server_version=version)
+    assert len(problems_of(config, plan(config))) == number
+
+
+def test_the_type_was_applied_before(config: Config) -> None:
+    """What is known of it stands in a file that is not pending any more."""
+    write(config.root, {"sql/migrations/0002_b.sql": MADE, "sql/migrations/0003_add.sql": ADD})
+    write(config.root, {"sql/views/v.sql": USE})
+    config = replace(config, server_version=18)
+    applied = tuple(past(config, f"sql/migrations/{name}.sql") for name in ("0001_a", "0002_b"))
+    assert len(problems_of(config, plan(config, applied))) == 1
+
+
+def test_what_the_server_refuses_is_told_with_the_header(config: Config) -> None:
+    write(
+        config.root, {"sql/migrations/0003_add.sql": ADD, "sql/migrations/0004_do.sql": "SELECT 1"}
+    )
+    made = plan(config)
+    found = 'unsafe use of new value "x" of enum type t (SQLSTATE 55P04)'
+    steps = {step.path: step for step in made.steps if step.phase in (Phase.APPLY, Phase.VERIFY)}
+    use = header_for_new_value(made, steps["sql/migrations/0004_do.sql"], found)
+    assert use == "begin sql/migrations/0003_add.sql with: -- hk: transaction=own"
+    same = header_for_new_value(made, steps["sql/migrations/0003_add.sql"], found)
+    assert same.startswith("move what uses the value behind sql/migrations/0003_add.sql, and begin")
+    assert header_for_new_value(made, made.steps[0], found.replace('"x"', '"z"')).endswith("own")
+    assert header_for_new_value(made, made.steps[0], "no such table") == ""
 
 
 @pytest.mark.parametrize(

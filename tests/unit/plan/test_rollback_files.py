@@ -131,12 +131,12 @@ def test_what_is_no_rollback_file(tmp_path: Path, files: dict[str, str | None], 
 @pytest.mark.parametrize("header", ["irreversible", "irreversible,", "irreversible = yes"])
 def test_irreversible_takes_a_reason(tmp_path: Path, header: str) -> None:
     made = plan(tmp_path, {"sql/migrations/0003_m.sql": f"-- hk: {header}\nCREATE TABLE t3 ();"})
-    (problem,) = (problem for _, problem in problems_of(made))
+    (problem,) = (problem for _, problem in problems_of(Config(root=tmp_path), made))
     assert problem.found.startswith("unknown header 'irreversible")
     assert "irreversible, REASON" in problem.fix
 
 
 def test_a_rollback_that_commits_is_found_before_anything_runs(tmp_path: Path) -> None:
     made = plan(tmp_path, {"sql/rollback/0003_m.sql": "DROP TABLE t3; COMMIT;"})
-    (found,) = problems_of(made)
+    (found,) = problems_of(Config(root=tmp_path), made)
     assert (found[0].path, found[1].found) == ("sql/rollback/0003_m.sql", "COMMIT in the file")
