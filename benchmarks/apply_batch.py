@@ -35,7 +35,7 @@ from pytest_housekeeping.checks.style.cache import find_linted
 from pytest_housekeeping.checks.style.linter import OVERRIDES
 from pytest_housekeeping.checks.style.result import Style, encode
 from pytest_housekeeping.server import Server, ServerSettings, start
-from pytest_housekeeping.server.extensions import find_programs
+from pytest_housekeeping.server.sources import find_programs
 
 LIMIT = 1.0
 GROWTH_LIMIT = 1.2

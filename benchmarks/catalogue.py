@@ -21,7 +21,7 @@ from pytest_housekeeping.checks.rules import evaluate_batch, rls_scope
 from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.declarations.rules import shipped_rules
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
-from pytest_housekeeping.server.extensions import find_programs
+from pytest_housekeeping.server.sources import find_programs
 
 LIMIT = 0.8
 GROWTH_LIMIT = 12.0

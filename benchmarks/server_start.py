@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable
 
 from pytest_housekeeping.server.data_folder import lay_data_folder
-from pytest_housekeeping.server.extensions import find_programs
 from pytest_housekeeping.server.os_account import server_account
 from pytest_housekeeping.server.postmaster import await_ready, boot, spawn
 from pytest_housekeeping.server.run_folder import claim, storages
+from pytest_housekeeping.server.sources import find_programs
 
 ROUNDS = 25
 LIMIT = 2.0

@@ -1,27 +1,11 @@
-"""Which installation is meant, and which one has an extension."""
+"""Which server has an extension."""
 
 from __future__ import annotations
 
 from pytest_housekeeping.errors import ServerError
-from pytest_housekeeping.server.binaries import Programs, share_folder
-from pytest_housekeeping.server.embedded import find_embedded
+from pytest_housekeeping.server.binaries import share_folder
+from pytest_housekeeping.server.sources import find_programs
 from pytest_housekeeping.server.system import find_system
-
-
-def find_programs(kind: str, version: int) -> Programs:
-    """The programs that `kind` stands for: "embedded", of `version`, or "system".
-
-    Raises `ServerError` naming what was looked at and the three ways out.
-    """
-    if kind == "embedded":
-        return find_embedded(version)
-    if kind == "system":
-        return find_system()
-    raise ServerError(
-        f"server = {kind!r} is no kind of server",
-        why="staging has to know which PostgreSQL to run",
-        fix='server = "embedded" or server = "system" in [tool.housekeeping]',
-    )
 
 
 def extension_advice(name: str, *, kind: str = "embedded", version: int = 16) -> str:

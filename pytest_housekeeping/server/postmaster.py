@@ -19,9 +19,9 @@ from pytest_housekeeping.server.data_folder import (
     image_path,
     lay_data_folder,
 )
-from pytest_housekeeping.server.extensions import find_programs
 from pytest_housekeeping.server.os_account import Account, server_account
 from pytest_housekeeping.server.run_folder import PORT, RunFolder, claim, clear_leftovers, storages
+from pytest_housekeeping.server.sources import find_programs
 from pytest_housekeeping.server.staging_database import (
     Cluster,
     StagingDatabase,

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server.binaries import Programs
 from pytest_housekeeping.server.data_folder import MAINTENANCE, SUPERUSER, initialise
-from pytest_housekeeping.server.extensions import find_programs
 from pytest_housekeeping.server.os_account import server_account
 from pytest_housekeeping.server.postmaster import await_ready, spawn
 from pytest_housekeeping.server.run_folder import (
@@ -25,6 +24,7 @@ from pytest_housekeeping.server.run_folder import (
     postmaster_pid,
     storages,
 )
+from pytest_housekeeping.server.sources import find_programs
 from pytest_housekeeping.server.staging_database import (
     Cluster,
     connect,

@@ -9,7 +9,7 @@ from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server import Server, ServerSettings, extension_advice, start
 from pytest_housekeeping.server.binaries import share_folder
 from pytest_housekeeping.server.embedded import EMBEDDED
-from pytest_housekeeping.server.extensions import find_programs
+from pytest_housekeeping.server.sources import find_programs
 from pytest_housekeeping.snapshot.problems import BackupNotProved
 
 RESTORER = "hk_proof_restorer"

@@ -9,13 +9,13 @@ from pytest_housekeeping.checks.rls.expressions.constants import Settings
 from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly
 from pytest_housekeeping.checks.rls.expressions.names import functions_in
 from pytest_housekeeping.checks.rls.expressions.readable import UnreadableExpression
-from pytest_housekeeping.checks.rls.planner.counterexample import find_counterexamples
-from pytest_housekeeping.checks.rls.planner.prove import (
+from pytest_housekeeping.checks.rls.planner.ask import (
     PlannerOutcome,
     PlannerProof,
     PlannerQuestion,
     ask_planner,
 )
+from pytest_housekeeping.checks.rls.planner.counterexample import find_counterexamples
 from pytest_housekeeping.checks.rls.rows.constraint_values import NoRow
 from pytest_housekeeping.checks.rls.rows.table_shape import read_shapes
 from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges

@@ -18,7 +18,7 @@ from pytest_housekeeping.checks.rls.identities.identities import (
     settings_of,
 )
 from pytest_housekeeping.checks.rls.literals import literal
-from pytest_housekeeping.checks.rls.planner.prove import (
+from pytest_housekeeping.checks.rls.planner.ask import (
     PlannerOutcome,
     PlannerQuestion,
     ask_planner,

@@ -3,7 +3,7 @@
 Why this is sound: the session is tried in both states in which a setting carries nobody's identity,
 never set and '' (https://www.postgresql.org/docs/16/functions-admin.html). Reading as the role
 finds leaks in the rows that are there; it shows nothing about an empty table. So only the planner's
-proof counts that no row of any kind passes (see ``planner.prove``), or, where a condition calls
+proof counts that no row of any kind passes (see ``planner.ask``), or, where a condition calls
 functions of the project, that rows are there and none is seen.
 """
 
