@@ -35,6 +35,7 @@ class Config:
     incident_on_failure: bool = False
     generated_code: tuple[str, ...] = ()
     session: Mapping[str, str] = field(default_factory=dict)
+    may_move: Mapping[str, str] = field(default_factory=dict)
 
     def folder(self, name: str) -> Path:
         """``sql/<name>`` under the root."""

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pytest_housekeeping.config import Config
+from pytest_housekeeping.declarations.may_move import wrongly_declared
 from pytest_housekeeping.declarations.session_settings import names_to_choose
 from pytest_housekeeping.declarations.toml import Problems, closest, expect_keys
 from pytest_housekeeping.errors import MisuseError
@@ -31,9 +32,9 @@ _CALLED = {
     "int": "a whole number",
     "bool": "true or false",
     "float": "a number",
-    "Mapping[str, str]": "a table of settings and their values",
     "tuple[str, ...]": "an array of strings",
     "list": "an array",
+    "Mapping[str, str]": "a table of names and strings",
     "dict": "a table",
 }
 
@@ -111,6 +112,7 @@ def _invalid(config: Config) -> Iterator[str]:
         yield from _misplaced(config, key)
     yield from _session(config)
     yield from _generated_code(config)
+    yield from wrongly_declared(config.may_move)
     # A number that is none (nan) compares as false with everything.
     if not config.max_locks_held >= 0:
         yield "max_locks_held is below 0, or no number"

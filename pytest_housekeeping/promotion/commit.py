@@ -20,7 +20,8 @@ from pytest_housekeeping.model import Step
 from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.batch import Batch
-from pytest_housekeeping.snapshot.difference import Difference, diff
+from pytest_housekeeping.snapshot.declared_moves import split_declared
+from pytest_housekeeping.snapshot.difference import Difference, listed
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 
 
@@ -122,11 +123,11 @@ class Commits:
             self.batch.roll_back()
             raise
         now = self.batch.target.read_schema(transaction.connection)
-        changed = diff(proved, now) if proved is not None else ()
+        changed = self._moved(proved, now) if proved is not None else ()
         if proved is None or changed:
             self.batch.roll_back()
             raise ProofFailed(
-                f"after it was verified, the schema was changed: {_named(changed)}",
+                f"after it was verified, the schema was changed: {listed(changed)}",
                 why="what would be committed is not what the checks have seen",
                 fix="look for a check that changes the schema and whose change was not rolled back",
             )
@@ -137,7 +138,7 @@ class Commits:
         target = self.batch.target
         for _ in range(2):  # a connection that was lost meanwhile is opened again
             try:
-                changed = diff(proved, target.read_schema(target.connection.get()))
+                changed = self._moved(proved, target.read_schema(target.connection.get()))
                 target.prove_history_kept(target.connection.get())
             except ProofFailed as error:
                 self.unproved = error.found
@@ -146,7 +147,7 @@ class Commits:
                 self.unproved = f"the schema could not be read after COMMIT: {error}"
                 target.connection.close()
             else:
-                self.unproved = _named(changed)
+                self.unproved = listed(changed)
                 break
         if self.unproved:
             raise ProofFailed(
@@ -156,6 +157,10 @@ class Commits:
                 fix="look at what differs, find the file or trigger that does it, and bring the"
                 " schema back: pytest --hk-mode=rollback",
             )
+
+    def _moved(self, before: Fingerprint, after: Fingerprint) -> Sequence[Difference]:
+        """What differs, but for what the settings declare as moving by itself."""
+        return split_declared(before, after, self.batch.context.config.may_move).others
 
     def _done(self, step: Step) -> None:
         if step.segment not in self.segments:
@@ -183,8 +188,3 @@ class Commits:
             why="the batch may or may not be in the database",
             fix=f"ask the server: SELECT pg_xact_status('{transaction.xid}'::xid8)",
         )
-
-
-def _named(changed: Sequence[Difference]) -> str:
-    shown = [f"{each.name} {each.change}" for each in changed[:10]]
-    return ", ".join(shown + [f"and {len(changed) - 10} more"] * (len(changed) > 10))

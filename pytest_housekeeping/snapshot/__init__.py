@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.difference import Change, Difference, diff
 from pytest_housekeeping.snapshot.dump import dump_schema, unified_diff
 from pytest_housekeeping.snapshot.fingerprint import (
     Fingerprint,
     SchemaObject,
-    from_json,
     read_fingerprint,
-    to_json,
 )
+from pytest_housekeeping.snapshot.fingerprint_record import from_json, to_json
 from pytest_housekeeping.snapshot.problems import BackupFailed, BackupNotProved, SnapshotError
 from pytest_housekeeping.snapshot.programs import find_pg_dump, pg_dump_version
 from pytest_housekeeping.snapshot.proof import BackupProof, prove_backup
@@ -18,6 +18,7 @@ from pytest_housekeeping.snapshot.restore_server import RestoreServer, start_res
 from pytest_housekeeping.snapshot.roles import dump_roles
 
 __all__ = [
+    "Around",
     "BackupFailed",
     "BackupNotProved",
     "BackupProof",

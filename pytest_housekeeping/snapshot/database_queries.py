@@ -32,6 +32,14 @@ SELECT 'extension', quote_ident(e.extname), '', concat_ws(E'\\n', 'version: ' ||
     NULL, NULL::text[]
 FROM pg_catalog.pg_extension AS e"""
 
+DEPENDENCES: LiteralString = """
+SELECT 'dependence of', i.type || ' ' || i.identity, '', 'on extension ' || quote_ident(e.extname),
+    NULL, NULL::text[]
+FROM pg_catalog.pg_depend AS d JOIN pg_catalog.pg_extension AS e ON e.oid = d.refobjid
+CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) AS i
+WHERE d.deptype = 'x' AND d.refclassid = 'pg_catalog.pg_extension'::regclass
+    AND coalesce(i.schema, '') <> ALL (:excluded)"""
+
 LANGUAGES: LiteralString = f"""
 SELECT 'language', quote_ident(l.lanname), '', concat_ws(E'\\n',
     'owner: ' || quote_ident(pg_get_userbyid(l.lanowner)),
@@ -170,6 +178,7 @@ CHANGED_PRIVILEGES = tuple(
 DATABASE_QUERIES = (
     DATABASE,
     EXTENSIONS,
+    DEPENDENCES,
     LANGUAGES,
     CASTS,
     FOREIGN,

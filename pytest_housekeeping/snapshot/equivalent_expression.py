@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 import psycopg
 
 from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.difference import Change, Difference
 from pytest_housekeeping.snapshot.fingerprint import SchemaObject, read_fingerprint
 
@@ -41,7 +42,7 @@ def same_when_restated(
             name, statements = _statements(each, parents.get(each.name, ""), number)
             if statements and _executed(connection, statements):
                 said[each.name] = name
-        read = read_fingerprint(connection, exclude_schemas=excluded)
+        read = read_fingerprint(connection, exclude_schemas=excluded, around=Around.NOTHING)
     finally:
         connection.execute("ROLLBACK")
     texts = {entry.name: entry for entry in read.entries}

@@ -12,10 +12,9 @@ lies on disk are no part of a schema and are not read.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from hashlib import sha256
 from operator import attrgetter
@@ -27,14 +26,17 @@ from psycopg import sql
 from psycopg.pq import TransactionStatus
 
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
+from pytest_housekeeping.snapshot.around_queries import AROUND_QUERIES
 from pytest_housekeeping.snapshot.canonical import canonical
+from pytest_housekeeping.snapshot.coverage import VERSION, Around, beyond
 from pytest_housekeeping.snapshot.database_queries import DATABASE_QUERIES
 from pytest_housekeeping.snapshot.object_queries import OBJECT_QUERIES
 from pytest_housekeeping.snapshot.privileges import describe_acl, read_every_privilege
 from pytest_housekeeping.snapshot.problems import SnapshotError
 from pytest_housekeeping.snapshot.relation_queries import RELATION_QUERIES
+from pytest_housekeeping.snapshot.server_queries import SERVER_QUERIES
+from pytest_housekeeping.snapshot.system_queries import SYSTEM_QUERIES
 
-_FORMAT = 1
 _PATIENCE = 3.0  # seconds
 _PASSING = (
     psycopg.errors.InternalError_,
@@ -58,16 +60,27 @@ _POLITENESS = "SET LOCAL lock_timeout = '250ms'"
 _PLANNING = """
 SET LOCAL enable_nestloop = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off;
 SET LOCAL work_mem = '64MB'"""
+_QUERIES = (
+    (Around.NOTHING, (*RELATION_QUERIES, *OBJECT_QUERIES, *DATABASE_QUERIES)),
+    (Around.DATABASE, AROUND_QUERIES),
+    (Around.SYSTEM, SYSTEM_QUERIES),
+    (Around.SERVER, SERVER_QUERIES),
+)
 _BEFORE = f"{_SETTINGS};{_PLANNING};{_POLITENESS}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SchemaObject:
-    """One object: its kind and name as one would type it, what it goes with, and its text."""
+    """One object: its kind and name as one would type it, what it goes with, and its text.
+
+    Where the text is a digest of many, ``parts`` helps to name the one that differs. It does not
+    count: it may hold some that are as they were.
+    """
 
     name: str
     parent: str
     text: str
+    parts: str = field(default="", compare=False)
 
     @property
     def sha256(self) -> str:
@@ -76,16 +89,17 @@ class SchemaObject:
 
 @dataclass(frozen=True, kw_only=True)
 class Fingerprint:
-    """A schema as sorted entries. Two are equal when their digests are.
+    """A schema, and what is around it, as sorted entries. Two are equal when their digests are.
 
-    ``server_major`` is where it was read, and ``superuser`` the role that made that server; neither
-    counts for the digest.
+    ``server_major`` is where it was read, ``superuser`` the role that made that server, and
+    ``version`` that of the reading; none of them counts for the digest.
     """
 
     entries: tuple[SchemaObject, ...]
     server_major: int
     superuser: str = "postgres"
     excluded: tuple[str, ...] = ()
+    version: int = VERSION
 
     @cached_property
     def digest(self) -> str:
@@ -97,12 +111,11 @@ class Fingerprint:
         """The same without the objects of these kinds: ``without("database")``, say."""
         starts = tuple(f"{kind} " for kind in kinds)
         kept = (e for e in self.entries if not f"{e.name} ".startswith(starts))
-        return Fingerprint(
-            entries=tuple(kept),
-            server_major=self.server_major,
-            superuser=self.superuser,
-            excluded=self.excluded,
-        )
+        return replace(self, entries=tuple(kept))
+
+    def with_no_more(self, around: Around) -> Fingerprint:
+        """The same with no more than that around the schema."""
+        return self.without(*beyond(around))
 
 
 def read_fingerprint(
@@ -110,6 +123,7 @@ def read_fingerprint(
     *,
     exclude_schemas: tuple[str, ...] = ("housekeeping",),
     prepared: bool = False,
+    around: Around = Around.ALL,
 ) -> Fingerprint:
     """The fingerprint of the database, uncommitted changes of an open transaction included.
 
@@ -121,7 +135,8 @@ def read_fingerprint(
     just being read.
     """
     try:
-        every, superuser, rows = _read_again(connection, exclude_schemas, prepared)
+        queries = _queries(exclude_schemas, around)
+        every, superuser, rows = _read_again(connection, queries, prepared)
     except psycopg.Error as error:
         raise SnapshotError(
             f"the schema could not be read: {error.diag.message_primary or error}",
@@ -137,55 +152,10 @@ def read_fingerprint(
     )
 
 
-def to_json(fingerprint: Fingerprint) -> str:
-    """A stable text: one line an object, so that git shows what changed."""
-    lines = [
-        json.dumps([e.name, e.parent, e.text], ensure_ascii=False) for e in fingerprint.entries
-    ]
-    head = {
-        "format": _FORMAT,
-        "digest": fingerprint.digest,
-        "server_major": fingerprint.server_major,
-        "superuser": fingerprint.superuser,
-        "excluded": list(fingerprint.excluded),
-    }
-    fields = "".join(f"{json.dumps(k)}: {json.dumps(v)},\n" for k, v in head.items())
-    return "{\n" + fields + '"objects": [\n' + ",\n".join(lines) + "\n]\n}\n"
-
-
-def from_json(text: str) -> Fingerprint:
-    """What `to_json` wrote. Raises SnapshotError when it was changed or is of another format."""
-    try:
-        known: Any = json.loads(text)
-        if known["format"] != _FORMAT:
-            raise ValueError(f"format {known['format']}")
-        fingerprint = Fingerprint(
-            entries=tuple(SchemaObject(name=n, parent=p, text=t) for n, p, t in known["objects"]),
-            server_major=int(known["server_major"]),
-            superuser=str(known["superuser"]),
-            excluded=tuple(known["excluded"]),
-        )
-        whole = known["digest"] == fingerprint.digest
-    except (KeyError, TypeError, ValueError) as error:
-        raise SnapshotError(
-            f"this is no fingerprint that can be read: {error}",
-            why="the schema cannot be compared with it",
-            fix="restore the file from git",
-        ) from None
-    if not whole:
-        raise SnapshotError(
-            "the recorded fingerprint does not add up to its digest",
-            why="somebody has changed the record of the schema",
-            fix="restore the file from git",
-        )
-    return fingerprint
-
-
 def _read_again(
-    connection: Connection, excluded: tuple[str, ...], prepared: bool
+    connection: Connection, queries: Mapping[str, str], prepared: bool
 ) -> tuple[Mapping[str, str], str, list[tuple[Any, ...]]]:
     """Read, and try again for some seconds when somebody drops or holds what is being read."""
-    queries = _queries(excluded)
     asked = [f"EXECUTE {name}" for name in queries] if prepared else list(queries.values())
     until = monotonic() + _PATIENCE
     while True:
@@ -223,11 +193,15 @@ def _superuser(connection: Connection) -> str:
 
 
 @lru_cache(maxsize=8)
-def _queries(excluded: tuple[str, ...]) -> Mapping[str, str]:
+def _queries(excluded: tuple[str, ...], around: Around) -> Mapping[str, str]:
     """The queries by the names that they are prepared under, which say what they are."""
     literal = sql.Literal(list(excluded)).as_string()
-    every = (*RELATION_QUERIES, *OBJECT_QUERIES, *DATABASE_QUERIES)
-    texts = [query.replace(":excluded", literal) for query in every]
+    texts = [
+        query.replace(":excluded", literal)
+        for each, queries in _QUERIES
+        if each in around
+        for query in queries
+    ]
     return {f"hk_{sha256(text.encode()).hexdigest()[:24]}": text for text in texts}
 
 
@@ -261,4 +235,8 @@ def _entries(rows: Iterable[tuple[Any, ...]], every: Mapping[str, str]) -> Itera
             if was is not None and granted == describe_acl(tuple(was), letters, owner):
                 continue
             text = "\n".join((text, *granted) if text else granted)
-        yield SchemaObject(name=f"{kind} {name}" if name else kind, parent=parent, text=text)
+        told, parts = text, ""
+        if kind == "digest of system":
+            told, _, parts = text.partition("\n")
+        whole = f"{kind} {name}" if name else kind
+        yield SchemaObject(name=whole, parent=parent, text=told, parts=parts)

@@ -45,11 +45,10 @@ _COMMENT: LiteralString = "'comment: ' || quote_literal(about.description)"
 SCHEMAS: LiteralString = """
 s AS MATERIALIZED (
     SELECT oid, quote_ident(nspname) AS name FROM pg_catalog.pg_namespace
-    WHERE nspname NOT IN ('pg_catalog', 'information_schema')
-        AND nspname !~ '^pg_(toast|temp)' AND nspname <> ALL (:excluded)
+    WHERE nspname <> 'information_schema' AND nspname !~ '^pg_' AND nspname <> ALL (:excluded)
 )"""
 
-_RELATION: LiteralString = f"""
+RELATION: LiteralString = f"""
 WITH {SCHEMAS},
 r AS MATERIALIZED (
     SELECT c.oid, s.name || '.' || quote_ident(c.relname) AS name, c.relkind, c.relispartition,
@@ -60,7 +59,7 @@ r AS MATERIALIZED (
         AND {not_of_extension("pg_catalog.pg_class", "c.oid")}
 )"""
 
-TABLES: LiteralString = f"""{_RELATION}
+TABLES: LiteralString = f"""{RELATION}
 SELECT r.kind, r.name, 'schema ' || c.relnamespace::regnamespace, concat_ws(E'\\n',
     'owner: ' || quote_ident(pg_get_userbyid(c.relowner)),
     CASE WHEN c.relpersistence = 'u' THEN 'unlogged' END,
@@ -96,7 +95,7 @@ LEFT JOIN (
     FROM pg_catalog.pg_inherits GROUP BY inhrelid
 ) AS inh ON inh.inhrelid = c.oid"""
 
-COLUMNS: LiteralString = f"""{_RELATION}
+COLUMNS: LiteralString = f"""{RELATION}
 SELECT 'column', r.name || '.' || quote_ident(a.attname), r.kind || ' ' || r.name, concat_ws(E'\\n',
     'type: ' || format_type(a.atttypid, a.atttypmod),
     'collation: ' || CASE WHEN a.attcollation <> t.typcollation
@@ -127,9 +126,18 @@ WHERE r.relkind IN ('r', 'p', 'f') OR d.adbin IS NOT NULL OR a.attacl IS NOT NUL
     OR a.attstorage <> t.typstorage OR a.attcompression <> '' OR a.attstattarget >= 0
     OR a.attoptions IS NOT NULL OR about.description IS NOT NULL"""
 
+# INSERT without a list, COPY, SELECT * and LIKE go by it.
+COLUMN_ORDER: LiteralString = f"""{RELATION}
+SELECT 'order of columns', 'in ' || r.kind || ' ' || r.name, r.kind || ' ' || r.name,
+    string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), NULL, NULL::text[]
+FROM r
+JOIN pg_catalog.pg_attribute AS a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE r.relkind IN ('r', 'p', 'f')
+GROUP BY r.kind, r.name"""
+
 # Not-null constraints are told by their columns: only 18 gives them names. A partition's foreign
 # keys follow from its parent's, and those to a partitioned table are named in order of creation.
-CONSTRAINTS: LiteralString = f"""{_RELATION}
+CONSTRAINTS: LiteralString = f"""{RELATION}
 SELECT 'constraint', quote_ident(c.conname) || ' on ' || r.name, r.kind || ' ' || r.name,
     concat_ws(E'\\n', 'definition: ' || pg_get_constraintdef(c.oid),
         CASE WHEN c.contype = 'c' AND NOT c.conislocal THEN 'inherited' END,
@@ -144,7 +152,7 @@ LEFT JOIN (
 WHERE c.contype IN ('c', 'f', 'p', 'u', 'x') AND (c.contype <> 'f' OR c.conparentid = 0)"""
 
 # The index of a constraint is what the constraint says, but for its options.
-INDEXES: LiteralString = f"""{_RELATION}
+INDEXES: LiteralString = f"""{RELATION}
 SELECT 'index', i.indexrelid::regclass::text,
     coalesce('constraint ' || quote_ident(con.conname) || ' on ' || r.name,
         r.kind || ' ' || r.name),
@@ -171,7 +179,7 @@ LEFT JOIN pg_catalog.pg_constraint AS con ON con.conindid = i.indexrelid
 {_described("pg_class", "i.indexrelid")}"""
 
 # A partition's copy of its parent's trigger counts when it is switched on or off differently.
-TRIGGERS: LiteralString = f"""{_RELATION}
+TRIGGERS: LiteralString = f"""{RELATION}
 SELECT 'trigger', quote_ident(t.tgname) || ' on ' || r.name, r.kind || ' ' || r.name,
     concat_ws(E'\\n', 'definition: ' || pg_get_triggerdef(t.oid),
         CASE t.tgenabled WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'enabled on replicas'
@@ -182,7 +190,7 @@ JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = r.oid AND NOT t.tgisinternal
 LEFT JOIN pg_catalog.pg_trigger AS parent ON parent.oid = t.tgparentid
 WHERE parent.oid IS NULL OR parent.tgenabled <> t.tgenabled"""
 
-RULES: LiteralString = f"""{_RELATION}
+RULES: LiteralString = f"""{RELATION}
 SELECT 'rule', quote_ident(w.rulename) || ' on ' || r.name, r.kind || ' ' || r.name,
     concat_ws(E'\\n', 'definition: ' || pg_get_ruledef(w.oid),
         CASE w.ev_enabled WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'enabled on replicas'
@@ -190,7 +198,7 @@ SELECT 'rule', quote_ident(w.rulename) || ' on ' || r.name, r.kind || ' ' || r.n
         {comment("pg_rewrite", "w.oid")}), NULL, NULL::text[]
 FROM r JOIN pg_catalog.pg_rewrite AS w ON w.ev_class = r.oid AND w.rulename <> '_RETURN'"""
 
-POLICIES: LiteralString = f"""{_RELATION}
+POLICIES: LiteralString = f"""{RELATION}
 SELECT 'policy', quote_ident(p.polname) || ' on ' || r.name, r.kind || ' ' || r.name,
     concat_ws(E'\\n',
         'for: ' || CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT'
@@ -240,6 +248,7 @@ FROM s JOIN pg_catalog.pg_statistic_ext AS x ON x.stxnamespace = s.oid"""
 RELATION_QUERIES = (
     TABLES,
     COLUMNS,
+    COLUMN_ORDER,
     CONSTRAINTS,
     INDEXES,
     TRIGGERS,

@@ -19,12 +19,14 @@ from pytest_housekeeping.postgres import connection as database
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.transaction import Transaction, begin
 from pytest_housekeeping.server import StagingDatabase
+from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.text import digest
 
 EXCLUDED = ("housekeeping",)
+_UNDONE = Around.DATABASE | Around.SERVER
 BATCH = "rollback::batch"
 TRIP = "sql/rollback/{:04}_change.sql::round-trip"
 
@@ -95,6 +97,7 @@ def prove(place: StagingDatabase, batch: Batch) -> Mapping[str, Verdict]:
                 read_text=lambda file: texts[file.sha256],
                 schema_before_batch=base,
                 excluded_schemas=EXCLUDED,
+                around=_UNDONE,
                 schema_before_migration={each.migration.path: bottom for each in past[:1]},
             ),
         )
@@ -109,7 +112,7 @@ def _apply(transaction: Transaction, files: Sequence[SqlFile], texts: Mapping[st
 
 
 def _fingerprint(connection: LentConnection) -> Fingerprint:
-    return read_fingerprint(connection, exclude_schemas=EXCLUDED)
+    return read_fingerprint(connection, exclude_schemas=EXCLUDED, around=_UNDONE)
 
 
 @contextmanager

@@ -70,6 +70,8 @@ CREATE TABLE shop.parent (a int, CONSTRAINT a_check CHECK (a > 0));
 CREATE TABLE shop.child (b int) INHERITS (shop.parent);
 CREATE TABLE shop.lone (a int, b text);
 CREATE TABLE "Odd.Näme ""x"."Tab.le ""y" ("Col.umn ""z" int PRIMARY KEY, "select" text);
+CREATE TABLE shop.dues (id int REFERENCES "Odd.Näme ""x"."Tab.le ""y") PARTITION BY LIST (id);
+CREATE TABLE shop.dues_1 PARTITION OF shop.dues FOR VALUES IN (1);
 CREATE POLICY "Pöl ""i" ON "Odd.Näme ""x"."Tab.le ""y" TO "Fp Ünïcode" USING (true);
 GRANT INSERT, SELECT ON shop.orders TO fp_app; GRANT UPDATE (note) ON shop.orders TO fp_app;
 GRANT SELECT ON "Odd.Näme ""x"."Tab.le ""y" TO "Fp Ünïcode";
@@ -96,11 +98,11 @@ class Mutation:
     since: int = 15
 
 
-def _changed(sql: str, *names: str, since: int = 15) -> Mutation:
+def changed(sql: str, *names: str, since: int = 15) -> Mutation:
     return Mutation(sql=sql, expected=tuple(f"changed {name}" for name in names), since=since)
 
 
-def _added(sql: str, *names: str) -> Mutation:
+def added(sql: str, *names: str) -> Mutation:
     return Mutation(sql=sql, expected=tuple(f"added {name}" for name in names))
 
 
@@ -112,26 +114,26 @@ _T = "ALTER TABLE shop.orders"
 _ODD = '"Odd.Näme ""x"."Tab.le ""y"'
 MUTATIONS = (
     # tables
-    _added("CREATE TABLE shop.new (id serial PRIMARY KEY, x int CHECK (x > 1))", "table shop.new"),
+    added("CREATE TABLE shop.new (id serial PRIMARY KEY, x int CHECK (x > 1))", "table shop.new"),
     Mutation(
         sql="DROP TABLE shop.lone CASCADE",
         expected=("removed table shop.lone", "changed publication feed"),
     ),
-    _changed("ALTER TABLE shop.lone OWNER TO fp_owner", "table shop.lone"),
-    _changed("ALTER TABLE shop.child SET UNLOGGED", "table shop.child"),
-    _changed("ALTER TABLE shop.lone SET (fillfactor = 70)", "table shop.lone"),
-    _changed("ALTER TABLE shop.lone SET (toast.autovacuum_enabled = off)", "table shop.lone"),
-    _changed("ALTER TABLE shop.lone ENABLE ROW LEVEL SECURITY", "table shop.lone"),
-    _changed(f"{_T} DISABLE ROW LEVEL SECURITY", "table shop.orders"),
-    _changed(f"{_T} NO FORCE ROW LEVEL SECURITY", "table shop.orders"),
-    _changed("ALTER TABLE shop.lone REPLICA IDENTITY FULL", "table shop.lone"),
-    _changed("COMMENT ON TABLE shop.orders IS NULL", "table shop.orders"),
-    _changed("GRANT DELETE ON shop.orders TO fp_app", "table shop.orders"),
-    _changed("GRANT SELECT ON shop.orders TO PUBLIC", "table shop.orders"),
-    _changed("REVOKE INSERT ON shop.orders FROM fp_app", "table shop.orders"),
-    _changed("GRANT SELECT ON shop.orders TO fp_app WITH GRANT OPTION", "table shop.orders"),
-    _changed("REVOKE TRUNCATE ON shop.customers FROM postgres", "table shop.customers"),
-    _changed(
+    changed("ALTER TABLE shop.lone OWNER TO fp_owner", "table shop.lone"),
+    changed("ALTER TABLE shop.child SET UNLOGGED", "table shop.child"),
+    changed("ALTER TABLE shop.lone SET (fillfactor = 70)", "table shop.lone"),
+    changed("ALTER TABLE shop.lone SET (toast.autovacuum_enabled = off)", "table shop.lone"),
+    changed("ALTER TABLE shop.lone ENABLE ROW LEVEL SECURITY", "table shop.lone"),
+    changed(f"{_T} DISABLE ROW LEVEL SECURITY", "table shop.orders"),
+    changed(f"{_T} NO FORCE ROW LEVEL SECURITY", "table shop.orders"),
+    changed("ALTER TABLE shop.lone REPLICA IDENTITY FULL", "table shop.lone"),
+    changed("COMMENT ON TABLE shop.orders IS NULL", "table shop.orders"),
+    changed("GRANT DELETE ON shop.orders TO fp_app", "table shop.orders"),
+    changed("GRANT SELECT ON shop.orders TO PUBLIC", "table shop.orders"),
+    changed("REVOKE INSERT ON shop.orders FROM fp_app", "table shop.orders"),
+    changed("GRANT SELECT ON shop.orders TO fp_app WITH GRANT OPTION", "table shop.orders"),
+    changed("REVOKE TRUNCATE ON shop.customers FROM postgres", "table shop.customers"),
+    changed(
         "ALTER TABLE shop.child NO INHERIT shop.parent",
         "table shop.child",
         "column shop.child.a",
@@ -152,216 +154,212 @@ MUTATIONS = (
         ),
     ),
     # columns
-    _added(f"{_T} ADD COLUMN x int", "column shop.orders.x"),
+    added(f"{_T} ADD COLUMN x int", "column shop.orders.x"),
     _removed(f"{_T} DROP COLUMN note", "column shop.orders.note", "index shop.orders_lower"),
-    _changed("ALTER TABLE shop.child ALTER b TYPE numeric(9, 2)", "column shop.child.b"),
-    _changed(
-        "ALTER TABLE shop.customers ALTER kind TYPE varchar(10)", "column shop.customers.kind"
-    ),
+    changed("ALTER TABLE shop.child ALTER b TYPE numeric(9, 2)", "column shop.child.b"),
+    changed("ALTER TABLE shop.customers ALTER kind TYPE varchar(10)", "column shop.customers.kind"),
     Mutation(
         sql=f'{_T} ALTER note TYPE text COLLATE "C"', expected=("changed column shop.orders.note",)
     ),
-    _changed(f"{_T} ALTER total SET NOT NULL", "column shop.orders.total"),
-    _changed(f"{_T} ALTER customer DROP NOT NULL", "column shop.orders.customer"),
-    _changed(f"{_T} ALTER total SET DEFAULT 1", "column shop.orders.total"),
-    _changed(f"{_T} ALTER total DROP DEFAULT", "column shop.orders.total"),
-    _changed(
+    changed(f"{_T} ALTER total SET NOT NULL", "column shop.orders.total"),
+    changed(f"{_T} ALTER customer DROP NOT NULL", "column shop.orders.customer"),
+    changed(f"{_T} ALTER total SET DEFAULT 1", "column shop.orders.total"),
+    changed(f"{_T} ALTER total DROP DEFAULT", "column shop.orders.total"),
+    changed(
         "ALTER TABLE shop.customers ALTER initials DROP EXPRESSION",
         "column shop.customers.initials",
     ),
-    _changed(
+    changed(
         "ALTER TABLE shop.customers ALTER id SET GENERATED BY DEFAULT", "column shop.customers.id"
     ),
-    _changed(f"{_T} ALTER note SET STORAGE EXTERNAL", "column shop.orders.note"),
-    _changed(f"{_T} ALTER note SET COMPRESSION pglz", "column shop.orders.note"),
-    _changed(f"{_T} ALTER note SET STATISTICS 500", "column shop.orders.note"),
-    _changed(f"{_T} ALTER note SET (n_distinct = 5)", "column shop.orders.note"),
-    _changed("COMMENT ON COLUMN shop.orders.note IS 'other'", "column shop.orders.note"),
-    _changed("REVOKE UPDATE (note) ON shop.orders FROM fp_app", "column shop.orders.note"),
+    changed(f"{_T} ALTER note SET STORAGE EXTERNAL", "column shop.orders.note"),
+    changed(f"{_T} ALTER note SET COMPRESSION pglz", "column shop.orders.note"),
+    changed(f"{_T} ALTER note SET STATISTICS 500", "column shop.orders.note"),
+    changed(f"{_T} ALTER note SET (n_distinct = 5)", "column shop.orders.note"),
+    changed("COMMENT ON COLUMN shop.orders.note IS 'other'", "column shop.orders.note"),
+    changed("REVOKE UPDATE (note) ON shop.orders FROM fp_app", "column shop.orders.note"),
     Mutation(
         sql="GRANT SELECT (id) ON shop.paid TO fp_app", expected=("added column shop.paid.id",)
     ),
     # constraints and indexes
-    _added(f"{_T} ADD CONSTRAINT c CHECK (total < 9)", "constraint c on shop.orders"),
-    _added(f"{_T} ADD CONSTRAINT u UNIQUE (total)", "constraint u on shop.orders"),
+    added(f"{_T} ADD CONSTRAINT c CHECK (total < 9)", "constraint c on shop.orders"),
+    added(f"{_T} ADD CONSTRAINT u UNIQUE (total)", "constraint u on shop.orders"),
     _removed(f"{_T} DROP CONSTRAINT positive", "constraint positive on shop.orders"),
-    _changed(f"{_T} VALIDATE CONSTRAINT later", "constraint later on shop.orders"),
-    _changed(
+    changed(f"{_T} VALIDATE CONSTRAINT later", "constraint later on shop.orders"),
+    changed(
         f"{_T} ALTER CONSTRAINT orders_customer_fkey DEFERRABLE INITIALLY DEFERRED",
         "constraint orders_customer_fkey on shop.orders",
     ),
-    _changed(
+    changed(
         f"{_T} DROP CONSTRAINT orders_customer_fkey, ADD CONSTRAINT orders_customer_fkey"
         " FOREIGN KEY (customer) REFERENCES shop.customers ON DELETE CASCADE",
         "constraint orders_customer_fkey on shop.orders",
     ),
-    _changed(
+    changed(
         "ALTER TABLE shop.customers DISABLE TRIGGER ALL",
         "constraint orders_customer_fkey on shop.orders",
     ),
-    _changed(
+    changed(
         "COMMENT ON CONSTRAINT positive ON shop.orders IS 'x'", "constraint positive on shop.orders"
     ),
-    _changed("ALTER INDEX shop.orders_pkey SET (fillfactor = 50)", "index shop.orders_pkey"),
-    _changed(
+    changed("ALTER INDEX shop.orders_pkey SET (fillfactor = 50)", "index shop.orders_pkey"),
+    changed(
         "DROP INDEX shop.orders_state; CREATE INDEX orders_state ON shop.orders (state)",
         "index shop.orders_state",
     ),
-    _added("CREATE INDEX i ON shop.orders (total DESC)", "index shop.i"),
+    added("CREATE INDEX i ON shop.orders (total DESC)", "index shop.i"),
     _removed("DROP INDEX shop.orders_state", "index shop.orders_state"),
-    _changed(f"{_T} CLUSTER ON orders_pkey", "index shop.orders_pkey"),
-    _changed(f"{_T} REPLICA IDENTITY USING INDEX orders_pkey", "index shop.orders_pkey"),
-    _changed("ALTER INDEX shop.orders_lower ALTER 1 SET STATISTICS 9", "index shop.orders_lower"),
-    _changed(
+    changed(f"{_T} CLUSTER ON orders_pkey", "index shop.orders_pkey"),
+    changed(f"{_T} REPLICA IDENTITY USING INDEX orders_pkey", "index shop.orders_pkey"),
+    changed("ALTER INDEX shop.orders_lower ALTER 1 SET STATISTICS 9", "index shop.orders_lower"),
+    changed(
         "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'shop.orders_state'::regclass",
         "index shop.orders_state",
     ),
-    _changed("ALTER STATISTICS shop.together SET STATISTICS 5", "statistics shop.together"),
+    changed("ALTER STATISTICS shop.together SET STATISTICS 5", "statistics shop.together"),
     _removed("DROP STATISTICS shop.together", "statistics shop.together"),
     # views, sequences
-    _changed(
+    changed(
         "CREATE OR REPLACE VIEW shop.paid WITH (security_invoker = true) AS SELECT o.id, c.name"
         " FROM shop.orders o JOIN shop.customers c ON c.id = o.customer",
         "view shop.paid",
     ),
-    _changed("ALTER VIEW shop.paid SET (security_invoker = false)", "view shop.paid"),
-    _changed("ALTER VIEW shop.paid SET (security_barrier)", "view shop.paid"),
-    _changed("ALTER VIEW shop.paid OWNER TO fp_owner", "view shop.paid"),
-    _added("ALTER VIEW shop.paid ALTER name SET DEFAULT 'x'", "column shop.paid.name"),
+    changed("ALTER VIEW shop.paid SET (security_invoker = false)", "view shop.paid"),
+    changed("ALTER VIEW shop.paid SET (security_barrier)", "view shop.paid"),
+    changed("ALTER VIEW shop.paid OWNER TO fp_owner", "view shop.paid"),
+    added("ALTER VIEW shop.paid ALTER name SET DEFAULT 'x'", "column shop.paid.name"),
     _removed("DROP MATERIALIZED VIEW shop.summary", "materialized view shop.summary"),
-    _changed("GRANT SELECT ON shop.summary TO fp_app", "materialized view shop.summary"),
-    _changed("ALTER SEQUENCE shop.counter INCREMENT 3", "sequence shop.counter"),
-    _changed("ALTER SEQUENCE shop.counter CYCLE", "sequence shop.counter"),
-    _changed("ALTER SEQUENCE shop.counter AS integer", "sequence shop.counter"),
-    _changed("ALTER SEQUENCE shop.counter OWNED BY shop.lone.a", "sequence shop.counter"),
-    _changed("ALTER SEQUENCE shop.orders_id_seq OWNED BY NONE", "sequence shop.orders_id_seq"),
-    _changed("GRANT USAGE ON SEQUENCE shop.counter TO fp_app", "sequence shop.counter"),
+    changed("GRANT SELECT ON shop.summary TO fp_app", "materialized view shop.summary"),
+    changed("ALTER SEQUENCE shop.counter INCREMENT 3", "sequence shop.counter"),
+    changed("ALTER SEQUENCE shop.counter CYCLE", "sequence shop.counter"),
+    changed("ALTER SEQUENCE shop.counter AS integer", "sequence shop.counter"),
+    changed("ALTER SEQUENCE shop.counter OWNED BY shop.lone.a", "sequence shop.counter"),
+    changed("ALTER SEQUENCE shop.orders_id_seq OWNED BY NONE", "sequence shop.orders_id_seq"),
+    changed("GRANT USAGE ON SEQUENCE shop.counter TO fp_app", "sequence shop.counter"),
     # functions and what calls them
-    _changed(
+    changed(
         "CREATE OR REPLACE FUNCTION shop.add(a int, b int DEFAULT 1) RETURNS int LANGUAGE sql"
         " IMMUTABLE AS 'SELECT a - b'",
         "function shop.add(integer,integer)",
     ),
-    _changed("ALTER FUNCTION shop.add SECURITY DEFINER", "function shop.add(integer,integer)"),
-    _changed("ALTER FUNCTION shop.add STABLE", "function shop.add(integer,integer)"),
-    _changed("ALTER FUNCTION shop.add LEAKPROOF", "function shop.add(integer,integer)"),
-    _changed("ALTER FUNCTION shop.add PARALLEL SAFE", "function shop.add(integer,integer)"),
-    _changed("ALTER FUNCTION shop.add COST 7", "function shop.add(integer,integer)"),
-    _changed("ALTER FUNCTION shop.touch RESET search_path", "function shop.touch()"),
-    _changed("GRANT EXECUTE ON FUNCTION shop.add TO PUBLIC", "function shop.add(integer,integer)"),
-    _changed("REVOKE EXECUTE ON FUNCTION shop.touch FROM PUBLIC", "function shop.touch()"),
-    _changed("ALTER FUNCTION shop.touch OWNER TO fp_owner", "function shop.touch()"),
-    _changed("COMMENT ON FUNCTION shop.touch() IS 'x'", "function shop.touch()"),
-    _changed(
+    changed("ALTER FUNCTION shop.add SECURITY DEFINER", "function shop.add(integer,integer)"),
+    changed("ALTER FUNCTION shop.add STABLE", "function shop.add(integer,integer)"),
+    changed("ALTER FUNCTION shop.add LEAKPROOF", "function shop.add(integer,integer)"),
+    changed("ALTER FUNCTION shop.add PARALLEL SAFE", "function shop.add(integer,integer)"),
+    changed("ALTER FUNCTION shop.add COST 7", "function shop.add(integer,integer)"),
+    changed("ALTER FUNCTION shop.touch RESET search_path", "function shop.touch()"),
+    changed("GRANT EXECUTE ON FUNCTION shop.add TO PUBLIC", "function shop.add(integer,integer)"),
+    changed("REVOKE EXECUTE ON FUNCTION shop.touch FROM PUBLIC", "function shop.touch()"),
+    changed("ALTER FUNCTION shop.touch OWNER TO fp_owner", "function shop.touch()"),
+    changed("COMMENT ON FUNCTION shop.touch() IS 'x'", "function shop.touch()"),
+    changed(
         "CREATE OR REPLACE FUNCTION shop.modern(a int) RETURNS int LANGUAGE sql IMMUTABLE"
         " RETURN a + 2",
         "function shop.modern(integer)",
     ),
-    _added(
+    added(
         "CREATE FUNCTION shop.add(text) RETURNS int LANGUAGE sql AS 'SELECT 1'",
         "function shop.add(text)",
     ),
-    _changed(
+    changed(
         "CREATE OR REPLACE PROCEDURE shop.tidy() LANGUAGE sql AS 'SELECT 2'",
         "procedure shop.tidy()",
     ),
-    _changed(
+    changed(
         "DROP AGGREGATE shop.total(int); CREATE AGGREGATE shop.total(int)"
         " (SFUNC = int4pl, STYPE = int, INITCOND = '1')",
         "aggregate shop.total(integer)",
     ),
-    _changed(
+    changed(
         "ALTER OPERATOR shop.#+# (int, int) OWNER TO fp_owner", "operator shop.#+#(integer,integer)"
     ),
-    _changed(
+    changed(
         "ALTER OPERATOR FAMILY shop.odd USING btree ADD FUNCTION 1 (int, int) btint4cmp(int, int)",
         "operator family shop.odd using btree",
     ),
-    _changed(f"{_T} DISABLE TRIGGER touch", "trigger touch on shop.orders"),
-    _changed(f"{_T} ENABLE ALWAYS TRIGGER touch", "trigger touch on shop.orders"),
-    _changed(
+    changed(f"{_T} DISABLE TRIGGER touch", "trigger touch on shop.orders"),
+    changed(f"{_T} ENABLE ALWAYS TRIGGER touch", "trigger touch on shop.orders"),
+    changed(
         "CREATE OR REPLACE TRIGGER touch BEFORE INSERT ON shop.orders FOR EACH ROW"
         " EXECUTE FUNCTION shop.touch()",
         "trigger touch on shop.orders",
     ),
-    _added("ALTER TABLE shop.events_1 DISABLE TRIGGER touch", "trigger touch on shop.events_1"),
+    added("ALTER TABLE shop.events_1 DISABLE TRIGGER touch", "trigger touch on shop.events_1"),
     _removed("DROP RULE quiet ON shop.customers", "rule quiet on shop.customers"),
-    _changed("ALTER TABLE shop.customers DISABLE RULE quiet", "rule quiet on shop.customers"),
-    _changed("ALTER EVENT TRIGGER watch DISABLE", "event trigger watch"),
+    changed("ALTER TABLE shop.customers DISABLE RULE quiet", "rule quiet on shop.customers"),
+    changed("ALTER EVENT TRIGGER watch DISABLE", "event trigger watch"),
     # policies
-    _changed("ALTER POLICY mine ON shop.orders TO PUBLIC", "policy mine on shop.orders"),
-    _changed("ALTER POLICY mine ON shop.orders USING (true)", "policy mine on shop.orders"),
-    _changed(
-        "ALTER POLICY strict ON shop.orders WITH CHECK (true)", "policy strict on shop.orders"
-    ),
-    _changed(
+    changed("ALTER POLICY mine ON shop.orders TO PUBLIC", "policy mine on shop.orders"),
+    changed("ALTER POLICY mine ON shop.orders USING (true)", "policy mine on shop.orders"),
+    changed("ALTER POLICY strict ON shop.orders WITH CHECK (true)", "policy strict on shop.orders"),
+    changed(
         "DROP POLICY strict ON shop.orders; CREATE POLICY strict ON shop.orders"
         " USING (true) WITH CHECK (total < 100)",
         "policy strict on shop.orders",
     ),
-    _changed(
+    changed(
         "DROP POLICY mine ON shop.orders; CREATE POLICY mine ON shop.orders FOR DELETE"
         " TO fp_app USING (customer = 1)",
         "policy mine on shop.orders",
     ),
     _removed("DROP POLICY mine ON shop.orders", "policy mine on shop.orders"),
     # types
-    _changed("ALTER TYPE shop.state ADD VALUE 'late' AFTER 'new'", "type shop.state"),
-    _changed(
+    changed("ALTER TYPE shop.state ADD VALUE 'late' AFTER 'new'", "type shop.state"),
+    changed(
         "ALTER TYPE shop.state RENAME VALUE 'new' TO 'fresh'",
         "type shop.state",
         "index shop.orders_state",
         "view shop.paid",
     ),
-    _changed("ALTER TYPE shop.place ADD ATTRIBUTE city text", "type shop.place"),
-    _changed("ALTER TYPE shop.place OWNER TO fp_owner", "type shop.place"),
-    _changed("ALTER DOMAIN shop.email SET NOT NULL", "domain shop.email"),
-    _changed("ALTER DOMAIN shop.email SET DEFAULT 'c@d'", "domain shop.email"),
+    changed("ALTER TYPE shop.place ADD ATTRIBUTE city text", "type shop.place"),
+    changed("ALTER TYPE shop.place OWNER TO fp_owner", "type shop.place"),
+    changed("ALTER DOMAIN shop.email SET NOT NULL", "domain shop.email"),
+    changed("ALTER DOMAIN shop.email SET DEFAULT 'c@d'", "domain shop.email"),
     _removed("ALTER DOMAIN shop.email DROP CONSTRAINT has_at", "constraint has_at on shop.email"),
-    _changed("REVOKE USAGE ON TYPE shop.state FROM PUBLIC", "type shop.state"),
-    _changed(
+    changed("REVOKE USAGE ON TYPE shop.state FROM PUBLIC", "type shop.state"),
+    changed(
         "DROP TYPE shop.span; CREATE TYPE shop.span AS RANGE (subtype = numeric)", "type shop.span"
     ),
-    _changed(
+    changed(
         'DROP COLLATION shop.plain; CREATE COLLATION shop.plain FROM "POSIX"',
         "collation shop.plain",
     ),
     # the rest
-    _changed("GRANT CREATE ON SCHEMA shop TO fp_app", "schema shop"),
-    _changed("ALTER SCHEMA shop OWNER TO fp_app", "schema shop"),
-    _changed("COMMENT ON SCHEMA shop IS 'x'", "schema shop"),
-    _added("CREATE SCHEMA other CREATE TABLE t (a int)", "schema other"),
-    _changed("GRANT CREATE ON SCHEMA public TO PUBLIC", "schema public"),
-    _changed(
+    changed("GRANT CREATE ON SCHEMA shop TO fp_app", "schema shop"),
+    changed("ALTER SCHEMA shop OWNER TO fp_app", "schema shop"),
+    changed("COMMENT ON SCHEMA shop IS 'x'", "schema shop"),
+    added("CREATE SCHEMA other CREATE TABLE t (a int)", "schema other"),
+    changed("GRANT CREATE ON SCHEMA public TO PUBLIC", "schema public"),
+    changed(
         "ALTER DEFAULT PRIVILEGES FOR ROLE fp_owner IN SCHEMA shop GRANT INSERT ON TABLES"
         " TO fp_app",
         "default privileges for fp_owner in shop on tables",
     ),
-    _added(
+    added(
         "ALTER DEFAULT PRIVILEGES FOR ROLE fp_owner REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC",
         "default privileges for fp_owner on functions",
     ),
-    _changed("ALTER PUBLICATION feed SET TABLE shop.lone (a) WHERE (a > 2)", "publication feed"),
-    _changed("ALTER PUBLICATION feed SET TABLE shop.lone", "publication feed"),
-    _changed("ALTER PUBLICATION feed SET (publish = 'insert')", "publication feed"),
-    _changed(
+    changed("ALTER PUBLICATION feed SET TABLE shop.lone (a) WHERE (a > 2)", "publication feed"),
+    changed("ALTER PUBLICATION feed SET TABLE shop.lone", "publication feed"),
+    changed("ALTER PUBLICATION feed SET (publish = 'insert')", "publication feed"),
+    changed(
         "ALTER TEXT SEARCH CONFIGURATION shop.english DROP MAPPING FOR word",
         "text search configuration shop.english",
     ),
-    _changed(
+    changed(
         "ALTER TEXT SEARCH DICTIONARY shop.plain (accept = false)",
         "text search dictionary shop.plain",
     ),
-    _changed(
+    changed(
         "DROP CAST (shop.place AS text); CREATE CAST (shop.place AS text) WITH INOUT AS ASSIGNMENT",
         "cast (shop.place AS text)",
     ),
-    _changed("ALTER SERVER away OPTIONS (SET host 'i')", "server away"),
-    _changed("GRANT USAGE ON FOREIGN SERVER away TO fp_app", "server away"),
+    changed("ALTER SERVER away OPTIONS (SET host 'i')", "server away"),
+    changed("GRANT USAGE ON FOREIGN SERVER away TO fp_app", "server away"),
     _removed("DROP USER MAPPING FOR fp_app SERVER away", "user mapping for fp_app server away"),
-    _changed("ALTER FOREIGN TABLE shop.remote OPTIONS (SET t 'y')", "foreign table shop.remote"),
-    _changed("ALTER FOREIGN TABLE shop.remote ALTER a OPTIONS (SET c 'e')", "column shop.remote.a"),
-    _added(
+    changed("ALTER FOREIGN TABLE shop.remote OPTIONS (SET t 'y')", "foreign table shop.remote"),
+    changed("ALTER FOREIGN TABLE shop.remote ALTER a OPTIONS (SET c 'e')", "column shop.remote.a"),
+    added(
         "REVOKE EXECUTE ON FUNCTION pg_catalog.pg_sleep(float8) FROM PUBLIC",
         "privileges of function pg_catalog.pg_sleep(double precision)",
     ),
@@ -374,23 +372,25 @@ MUTATIONS = (
             "removed trigger touch on shop.orders",
             "removed trigger touch on shop.events",
             "removed event trigger watch",
+            "removed system language plpgsql",
+            "changed digest of system functions",
         ),
     ),
-    _changed(
+    changed(
         "DO $$ BEGIN EXECUTE format('REVOKE CONNECT ON DATABASE %I FROM PUBLIC',"
         " current_database()); END $$",
         "database",
     ),
-    _changed(
+    changed(
         "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET row_security = off',"
         " current_database()); END $$",
         "database",
     ),
     # awkward names
-    _changed(f"ALTER TABLE {_ODD} FORCE ROW LEVEL SECURITY", f"table {_ODD}"),
-    _changed(f"ALTER TABLE {_ODD} ALTER \"select\" SET DEFAULT 'x'", f'column {_ODD}."select"'),
-    _changed(f'REVOKE SELECT ON {_ODD} FROM "Fp Ünïcode"', f"table {_ODD}"),
-    _changed(f'ALTER POLICY "Pöl ""i" ON {_ODD} TO fp_app', f'policy "Pöl ""i" on {_ODD}'),
+    changed(f"ALTER TABLE {_ODD} FORCE ROW LEVEL SECURITY", f"table {_ODD}"),
+    changed(f"ALTER TABLE {_ODD} ALTER \"select\" SET DEFAULT 'x'", f'column {_ODD}."select"'),
+    changed(f'REVOKE SELECT ON {_ODD} FROM "Fp Ünïcode"', f"table {_ODD}"),
+    changed(f'ALTER POLICY "Pöl ""i" ON {_ODD} TO fp_app', f'policy "Pöl ""i" on {_ODD}'),
 )
 
 

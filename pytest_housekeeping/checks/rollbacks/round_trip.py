@@ -32,6 +32,7 @@ from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.postgres.view_dependents import standing_upon
+from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.parse import without_concurrently
@@ -56,7 +57,8 @@ class RoundTripInput:
 
     ``links`` are migrations with their rollback files, newest first; ``repeatables`` stand in the
     order in which they are applied. ``schema_before_migration`` holds, by the migration's path,
-    the schema before a migration at which the way down ends.
+    the schema before a migration at which the way down ends. ``around`` is what is compared beside
+    the schema.
     """
 
     links: Sequence[RollbackLink]
@@ -64,6 +66,7 @@ class RoundTripInput:
     read_text: Callable[[SqlFile], str]
     schema_before_batch: Fingerprint | None
     excluded_schemas: tuple[str, ...]
+    around: Around
     schema_before_migration: Mapping[str, Fingerprint] = field(default_factory=dict)
 
 
@@ -243,7 +246,9 @@ class RoundTrip:
 
     def _fingerprint(self) -> Fingerprint:
         excluded = self.given.excluded_schemas
-        return read_fingerprint(self.connection, exclude_schemas=excluded, prepared=True)
+        return read_fingerprint(
+            self.connection, exclude_schemas=excluded, prepared=True, around=self.given.around
+        )
 
     def _contents(self) -> Contents:
         return read_contents(self.connection, excluded=self.given.excluded_schemas)

@@ -79,7 +79,7 @@ def differences(expected: Fingerprint, found: Fingerprint, when: str) -> list[Fi
             rule=_LEAVES,
             level=Level.ERROR,
             object=each.name,
-            detail="\n    ".join((f"{_WORDS[each.change]} {when}", *each.lines)),
+            detail=f"{_WORDS[each.change]} {when}" + f": {each.told}" * bool(each.told),
             fix="let the rollback file undo this as well",
         )
         for each in diff(expected, found)

@@ -22,7 +22,8 @@ from pytest_housekeeping.promotion.production import baseline, promotion_table
 from pytest_housekeeping.promotion.production.roles import check_privileges, check_roles
 from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.throwaway import Throwaway
-from pytest_housekeeping.snapshot.difference import Difference, diff
+from pytest_housekeeping.snapshot.declared_moves import split_declared
+from pytest_housekeeping.snapshot.difference import Difference, in_common
 from pytest_housekeeping.snapshot.programs import find_pg_dump
 from pytest_housekeeping.sql.identifiers import split_name
 
@@ -150,13 +151,17 @@ def _drift(context: RunContext, target: ProductionTarget) -> Judgement:
     # An earlier version recorded the schema without that of its own tables.
     if schema in recorded.excluded:
         now = target.read_without_history(connection)
+    recorded, now, uncovered = in_common(recorded, now)
+    unread = f"; not compared: {uncovered}" * bool(uncovered)
     if recorded.digest == now.digest:
-        return Verdict(examined=1, unit="fingerprint"), f"as recorded: {now.digest[:12]}"
+        return Verdict(examined=1, unit="fingerprint"), f"as recorded: {now.digest[:12]}{unread}"
     _refuse_overtaken(context, target)
-    unfinished, differences = _without_unfinished(context, diff(recorded, now))
+    moves = split_declared(recorded, now, context.config.may_move)
+    unfinished, differences = _without_unfinished(context, moves.others)
     if not differences:
         names = ", ".join(each.name for each in unfinished)
-        said = f"as recorded, but for what an interrupted run has left, invalid: {names}"
+        left = f"; what an interrupted run has left, invalid: {names}" * bool(unfinished)
+        said = f"as recorded, but for what may move{moves.told}{left}{unread}"
         return Verdict(examined=1, unit="fingerprint"), said
     if context.options.accepted_drift == now.digest:
         said = f"drift of {len(differences)} objects accepted by --hk-accept-drift"
@@ -168,7 +173,8 @@ def _drift(context: RunContext, target: ProductionTarget) -> Judgement:
             # What a rollback leaves is compared with the backup, drift and all.
             level=Level.NOTICE if undoing else Level.ERROR,
             object=difference.name,
-            detail=f"was {difference.change} since the last promotion, by no file",
+            detail=f"was {difference.change} since the last promotion, by no file"
+            + f": {difference.told}" * bool(difference.told),
             fix=""
             if undoing
             else "bring the change into a migration, or undo it; to accept all of it:"
@@ -177,7 +183,7 @@ def _drift(context: RunContext, target: ProductionTarget) -> Judgement:
         for difference in differences
     )
     verdict = Verdict(examined=max(1, len(differences)), unit="fingerprint", findings=findings)
-    return verdict, f"{len(differences)} objects differ"
+    return verdict, f"{len(differences)} objects differ{moves.told}{unread}"
 
 
 def _watched(

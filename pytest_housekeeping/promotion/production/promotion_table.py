@@ -8,7 +8,8 @@ from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.history_chain import link, text_digest
 from pytest_housekeeping.postgres.history_rows import last_chain, next_places
 from pytest_housekeeping.postgres.history_tables import has_columns
-from pytest_housekeeping.snapshot.fingerprint import Fingerprint, from_json, to_json
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+from pytest_housekeeping.snapshot.fingerprint_record import from_json, to_json
 
 _INSERT = sql.SQL(
     "INSERT INTO {table} (id, run, source_commit, plan_digest, segment, segments, fingerprint,"

@@ -20,7 +20,8 @@ from pytest_housekeeping.promotion.production.target_address import Address, ope
 from pytest_housekeeping.promotion.target import KeptFiles, applied_rows
 from pytest_housekeeping.promotion.target_connection import TargetConnection
 from pytest_housekeeping.promotion.target_pin import pin_content
-from pytest_housekeeping.snapshot.difference import diff
+from pytest_housekeeping.snapshot.declared_moves import split_declared
+from pytest_housekeeping.snapshot.difference import listed
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.snapshot.proposal import proposal_text, propose
 from pytest_housekeeping.sql.file import FOLDERS, SqlFile
@@ -99,11 +100,12 @@ class ProductionTarget:
         if not first:
             return
         now = self.read_schema(connection)
-        moved = [each.name for each in diff(self.fingerprint(), now)]
+        declared = self._context.config.may_move
+        moved = split_declared(self.fingerprint(), now, declared).others
         rows = history.applied(connection, self._context.config.history_schema)
         if moved or [row.path for row in rows] != [past.path for past in self._context.plan.past]:
             raise ProofFailed(
-                f"the target changed after its backup: {', '.join(moved) or 'its history'}",
+                f"the target changed after its backup: {listed(moved) or 'its history'}",
                 why="the backup would not be the state before this promotion",
                 fix="find out who else changes it, and run again",
             )

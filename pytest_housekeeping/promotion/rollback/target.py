@@ -240,4 +240,4 @@ JOIN pg_catalog.pg_class AS c ON c.oid = pg_catalog.to_regclass(t.name)"""
 def _told(fault: Difference) -> str:
     if fault.change in _WORDS:
         return f"{_WORDS[fault.change]} in the backup of before the promotion"
-    return "\n    ".join(("is not as in the backup (- now, + backup)", *fault.lines))
+    return f"is not as in the backup: now → backup: {fault.told}"

@@ -18,6 +18,7 @@ from pytest_housekeeping.sql.file import SqlFile
 
 if TYPE_CHECKING:
     from pytest_housekeeping.checks.rollbacks import RoundTripInput
+    from pytest_housekeeping.snapshot.coverage import Around
     from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 
 
@@ -39,6 +40,7 @@ class StagingTarget:
             promotes=False,
         )
         self._context = context
+        self._throwaway = throwaway
         self._schema_before_batch: Fingerprint | None = None
         self._schema_before_migration: dict[str, Fingerprint] = {}
         self._round_trips: tuple[str, Mapping[str, Verdict]] | None = None
@@ -102,12 +104,27 @@ class StagingTarget:
 
     def _without_history(self, connection: Connection) -> Fingerprint:
         """What a rollback file leads back to: what was recorded in between stays."""
-        return self._read(connection, (self._context.config.history_schema,))
+        excluded = (self._context.config.history_schema,)
+        return self._read(connection, excluded).with_no_more(self._undone)
 
     def _read(self, connection: Connection, excluded: tuple[str, ...]) -> Fingerprint:
         from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
 
-        return read_fingerprint(connection, exclude_schemas=excluded)
+        return read_fingerprint(connection, exclude_schemas=excluded, around=self._around)
+
+    @property
+    def _around(self) -> Around:
+        """Roles of a server that was given are made by other runs at the same time."""
+        from pytest_housekeeping.snapshot.coverage import Around
+
+        return Around.ALL & ~Around.SERVER if self._throwaway.kind == "given" else Around.ALL
+
+    @property
+    def _undone(self) -> Around:
+        """What a rollback file has to undo; nobody but a superuser changes PostgreSQL's own."""
+        from pytest_housekeeping.snapshot.coverage import Around
+
+        return self._around & ~Around.SYSTEM
 
     def _round_trip_input(self) -> RoundTripInput:
         from pytest_housekeeping.checks.rollbacks import AppliedRepeatable, RoundTripInput
@@ -129,6 +146,7 @@ class StagingTarget:
             read_text=context.files.text,
             schema_before_batch=self._schema_before_batch,
             excluded_schemas=(context.config.history_schema,),
+            around=self._undone,
             schema_before_migration=self._schema_before_migration,
         )
 

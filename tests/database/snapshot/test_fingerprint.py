@@ -21,6 +21,7 @@ from pytest_housekeeping.snapshot import (
     read_fingerprint,
     to_json,
 )
+from support.around_mutations import AROUND_MUTATIONS
 from support.snapshot_schema import MUTATIONS, Mutation
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -28,7 +29,10 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 @pytest.fixture(scope="module")
 def session(base: StagingDatabase) -> Iterator[Connection]:
-    with psycopg.connect(base.superuser_conninfo, autocommit=True) as connection:
+    # As the promotion's own connection: psycopg prepares nothing, and so deallocates nothing.
+    with psycopg.connect(
+        base.superuser_conninfo, autocommit=True, prepare_threshold=None
+    ) as connection:
         yield connection
 
 
@@ -45,15 +49,19 @@ def inside(session: Connection) -> Iterator[Connection]:
     session.execute("ROLLBACK")
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda each: each.sql.replace("\n", " ")[:70])
+@pytest.mark.parametrize(
+    "mutation",
+    [*MUTATIONS, *AROUND_MUTATIONS],
+    ids=lambda each: each.sql.replace("\n", " ").removeprefix("SET LOCAL allow_system_table_")[:70],
+)
 def test_a_change_is_seen_and_names_its_object_alone(
     inside: Connection, before: Fingerprint, mutation: Mutation
 ) -> None:
     if inside.info.server_version < mutation.since * 10000:
         pytest.skip(f"PostgreSQL {mutation.since} has it first")
     inside.execute(mutation.sql.encode())
-    found = diff(before, read_fingerprint(inside))
-    assert sorted(str(each).splitlines()[0] for each in found) == sorted(mutation.expected)
+    found = diff(before, read_fingerprint(inside, prepared=True))
+    assert sorted(f"{each.change} {each.name}" for each in found) == sorted(mutation.expected)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +79,17 @@ def test_a_change_is_seen_and_names_its_object_alone(
         "SET LOCAL search_path = shop; SET LOCAL TimeZone = 'Asia/Tokyo'",
         "SET LOCAL DateStyle = 'German'; SET LOCAL IntervalStyle = iso_8601",
         "SET LOCAL quote_all_identifiers = on; SET LOCAL bytea_output = escape",
+        (
+            "GRANT EXECUTE ON FUNCTION pg_catalog.lower(text) TO fp_app;"
+            " REVOKE EXECUTE ON FUNCTION pg_catalog.lower(text) FROM fp_app"
+        ),
+        "GRANT fp_owner TO fp_app; REVOKE fp_owner FROM fp_app",
+        "CREATE ROLE fp_gone; DROP ROLE fp_gone; ALTER ROLE fp_app PASSWORD 'x'",
+        (
+            "REVOKE SELECT ON information_schema.tables FROM PUBLIC;"
+            " GRANT SELECT ON information_schema.tables TO PUBLIC"
+        ),
+        "ANALYZE pg_catalog.pg_class",
     ],
 )
 def test_what_is_no_change_is_none(inside: Connection, before: Fingerprint, statement: str) -> None:
@@ -104,11 +123,12 @@ def test_the_order_in_which_a_schema_was_made_does_not_count(
         ALTER TABLE a SET (fillfactor = 70, autovacuum_enabled = off);"""
     other = """
         CREATE TABLE b (z int);
-        CREATE TABLE a (y varchar(9) CONSTRAINT a_y_check CHECK (y IN ('p', 'q')));
+        CREATE TABLE a (x int);
+        ALTER TABLE a ADD COLUMN y varchar(9) CONSTRAINT a_y_check CHECK (y IN ('p', 'q'));
         CREATE INDEX j ON b (z); CREATE INDEX i ON a (y);
         ALTER TABLE a SET (autovacuum_enabled = off, fillfactor = 70);
         GRANT UPDATE ON a TO fp_owner; GRANT INSERT ON a TO fp_owner; GRANT SELECT ON a TO fp_app;
-        ALTER TABLE a ADD COLUMN x int NOT NULL, ADD CONSTRAINT a_x_key UNIQUE (x);
+        ALTER TABLE a ALTER x SET NOT NULL, ADD CONSTRAINT a_x_key UNIQUE (x);
         CREATE POLICY p ON a TO fp_owner, fp_app USING (x > 1);
         ALTER TABLE b ADD CONSTRAINT b_z_fkey FOREIGN KEY (z) REFERENCES a (x);
         ALTER TABLE a ENABLE ROW LEVEL SECURITY;"""
@@ -173,6 +193,7 @@ def test_prepared_it_reads_the_same_whatever_the_session_has_lost(
 def test_a_session_that_keeps_nothing_prepared_is_an_error(
     session: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    session.execute("DEALLOCATE ALL")
     monkeypatch.setattr(fingerprint, "_prepare", lambda *_: session.execute("DEALLOCATE ALL"))
     monkeypatch.setattr(fingerprint, "_PATIENCE", 0.1)
     with pytest.raises(SnapshotError, match=r"prepared statement .* does not exist"):
@@ -225,7 +246,7 @@ def test_a_difference_shows_its_lines(before: Fingerprint) -> None:
     (found,) = diff(before, replace(before, entries=entries))
     assert found.change is Change.CHANGED
     assert found.lines == ("- type: bigint", "+ type: integer")
-    assert "column shop.orders.total" in str(found)
+    assert str(found) == "column shop.orders.total: type: bigint → integer"
 
 
 def test_kinds_can_be_left_out(before: Fingerprint) -> None:

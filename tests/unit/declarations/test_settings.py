@@ -56,6 +56,13 @@ def test_values_are_read(root: Path) -> None:
         ('generated_code = ["/v.py"]', ["'/v.py' is no path from the rootdir"]),
         ('generated_code = ["checks/v.py"]', ["'checks/v.py' belongs to what proves the plan"]),
         ('generated_code = ["src/conftest.py"]', ["'src/conftest.py' belongs to what proves"]),
+        (
+            'may_move = {"policy p on a.b" = "why"}',
+            ['may_move."policy p on a.b" is nothing that operating a server changes', "logins in"],
+        ),
+        ('may_move = {"extension vector" = " "}', ["is no reason: say who moves it"]),
+        ('may_move = {"extension vector" = 1}', ["is no reason: say who moves it"]),
+        ('may_move = ["extension vector"]', ["is an array, not a table of names and strings"]),
         ('serwer = 1\nlint = 1\nchecks = "nowhere"', ["serwer", "lint", "nowhere"]),
     ],
 )

@@ -10,7 +10,7 @@ from pytest_housekeeping.snapshot import (
 )
 
 
-@pytest.mark.parametrize("damage", ["{", "[]", '{"format": 2}', "null"])
+@pytest.mark.parametrize("damage", ["{", "[]", '{"format": 3}', "null"])
 def test_a_record_that_is_none_is_an_error(damage: str) -> None:
     with pytest.raises(SnapshotError, match="no fingerprint"):
         from_json(damage)

@@ -1,0 +1,228 @@
+"""Tests of snapshot/difference.py and declared_moves.py: what differs, in words, and what may."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pytest_housekeeping.snapshot import Fingerprint, SchemaObject, diff, from_json, to_json
+from pytest_housekeeping.snapshot.coverage import KINDS, Around, beyond, since
+from pytest_housekeeping.snapshot.declared_moves import split_declared
+from pytest_housekeeping.snapshot.difference import in_common, listed
+
+
+def _read(
+    *objects: tuple[str, str] | tuple[str, str, str], version: int = 2, major: int = 16
+) -> Fingerprint:
+    """A fingerprint of objects by name, text and, where it matters, what they go with."""
+    entries = (
+        SchemaObject(name=name, text=text, parent="".join(parent))
+        for name, text, *parent in objects
+    )
+    return Fingerprint(
+        entries=tuple(sorted(entries, key=lambda each: each.name)),
+        server_major=major,
+        version=version,
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("type: text\nnot null", "type: text", "not null → null"),
+        ("type: text", "type: text\nnot null", "null → not null"),
+        ("type: bigint\ndefault: 0", "type: integer", "type: bigint → integer; default: 0 → none"),
+        ("NOSUPERUSER\nLOGIN", "SUPERUSER\nLOGIN", "NOSUPERUSER → SUPERUSER"),
+        ("row security: enabled", "", "row security: enabled → none"),
+        (
+            "grant SELECT to app by owner",
+            "grant INSERT to app by owner",
+            "revoked SELECT from app by owner; granted INSERT to app by owner",
+        ),
+        ("by a, NO ADMIN, SET", "by a, ADMIN, SET", "by a, NO ADMIN, SET → by a, ADMIN, SET"),
+        ("a, b", "b, a", "a, b → b, a"),
+        ("for: ALL\nrestrictive", "for: SELECT", "for: ALL → SELECT; restrictive → permissive"),
+        (
+            "definition: CREATE FUNCTION f()\n BEGIN\n  RETURN 1;\n END",
+            "definition: CREATE FUNCTION f()\n BEGIN\n  RETURN 2;\n END",
+            "- before, + after\n-   RETURN 1;\n+   RETURN 2;",
+        ),
+    ],
+)
+def test_a_change_is_told_before_and_after(before: str, after: str, told: str) -> None:
+    (found,) = diff(_read(("column a.b.c", before)), _read(("column a.b.c", after)))
+    assert found.told == told
+    assert str(found) == f"column a.b.c: {told}"
+
+
+def test_what_came_or_went_is_told_with_what_it_is_and_many_are_counted() -> None:
+    one = _read(("role evil", "SUPERUSER\nLOGIN"))
+    (found,) = diff(_read(), one)
+    assert str(found) == "added role evil (SUPERUSER; LOGIN)"
+    many = _read(*((f"role r{number:02}", "LOGIN") for number in range(12)))
+    assert listed(diff(many, _read())).endswith("removed role r09 (LOGIN); and 2 more")
+    long = _read(("view a.b", "definition: SELECT " + "x, " * 100))
+    assert len(str(diff(_read(), long)[0])) < 200
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "seen"),
+    [
+        ("a, b", "a, b, c", False),
+        ("a, b, c", "a, c", False),
+        ("a, b", "z, b", False),
+        ("a, b", "b, a", True),
+        ('a, "x, y", b', 'a, b, "x, y"', True),
+    ],
+)
+def test_the_order_of_columns_counts_where_columns_changed_places(
+    before: str, after: str, seen: bool
+) -> None:
+    name = "order of columns in table a.b"
+    assert bool(diff(_read((name, before)), _read((name, after)))) is seen
+
+
+def test_a_record_of_an_earlier_version_is_compared_in_what_it_read() -> None:
+    now = _read(
+        ("table a.b", "owner: me"),
+        ("role app", "SUPERUSER"),
+        ("digest of system functions", "sum: 1"),
+        ("order of columns in table a.b", "c, d"),
+        ("dependence of function a.f()", "on extension x"),
+    )
+    earlier = _read(("table a.b", "owner: me"), version=1)
+    recorded = from_json(to_json(earlier))
+    assert recorded.version == 1
+    before, after, said = in_common(recorded, now)
+    assert before.digest == after.digest == earlier.digest
+    assert said.startswith("what an earlier version did not read: order of columns, ")
+    assert "role, " in said
+    changed = _read(("table a.b", "owner: you"), ("role app", "LOGIN"))
+    assert listed(diff(*in_common(recorded, changed)[:2])) == "table a.b: owner: me → you"
+    assert in_common(now, now)[2] == ""
+
+
+def test_a_record_of_a_later_version_is_none_that_can_be_read() -> None:
+    known = json.loads(to_json(_read())) | {"format": 3}
+    with pytest.raises(Exception, match="format 3"):
+        from_json(json.dumps(known))
+
+
+def test_what_is_written_beside_a_digest_survives_and_does_not_count() -> None:
+    name, text = "digest of system functions", "sum: 1"
+    touched = Fingerprint(
+        entries=(SchemaObject(name=name, parent="", text=text, parts="written: f(), 1a"),),
+        server_major=16,
+    )
+    assert touched.digest == _read((name, text)).digest
+    assert diff(_read((name, text)), touched) == ()
+    assert from_json(to_json(touched)).entries[0].parts == "written: f(), 1a"
+    (found,) = diff(_read((name, "sum: 2")), touched)
+    assert found.told == "sum: 2 → 1; written: none → f(), 1a"
+
+
+def test_another_major_version_has_other_objects_of_its_own() -> None:
+    older = _read(("system language c", "owner: a"), ("table a.b", "x"), major=16)
+    newer = _read(("system language c", "owner: b"), ("table a.b", "x"), major=17)
+    before, after, said = in_common(older, newer)
+    assert diff(before, after) == ()
+    assert said == "PostgreSQL's own objects, of 16 and 17"
+
+
+def test_no_kind_is_the_beginning_of_another_s_name() -> None:
+    kinds = since(1)
+    assert set(beyond(Around.NOTHING)) == {kind for each in KINDS.values() for kind in each}
+    assert beyond(Around.ALL) == ()
+    assert not [
+        (one, other)
+        for one in kinds
+        for other in kinds
+        if one != other and f"{other} ".startswith(f"{one} ")
+    ]
+
+
+_PARTITION = "owner: a\ninherits: app.events\nbound: FOR VALUES IN (1)"
+
+
+@pytest.mark.parametrize(
+    ("declared", "before", "after", "left"),
+    [
+        ("extension vector", [("extension vector", "version: 1")], [("extension vector", "2")], 0),
+        (
+            "extension vector",
+            [("members of extension vector", "function a 1", "extension vector")],
+            [("members of extension vector", "function a 2", "extension vector")],
+            0,
+        ),
+        ("extension vector", [("extension vector", "version: 1")], [], 0),
+        ("extension vector", [("extension citext", "version: 1")], [("extension citext", "2")], 1),
+        ("limits of role app", [], [("limits of role app", "connection limit: 3")], 0),
+        ("limits of role app", [], [("role app", "SUPERUSER")], 1),
+        ("partitions of app.events", [], [("table app.events_7", _PARTITION)], 0),
+        (
+            "partitions of app.events",
+            [("table app.events_7", _PARTITION), ("index app.i", "x", "table app.events_7")],
+            [],
+            0,
+        ),
+        ("partitions of app.other", [], [("table app.events_7", _PARTITION)], 1),
+        ("partitions of app.events", [], [("table app.x", "owner: a\ninherits: app.events")], 1),
+        (
+            "partitions of app.events",
+            [("table app.events_7", _PARTITION)],
+            [("table app.events_7", f"{_PARTITION}\nrow security: enabled")],
+            1,
+        ),
+        (
+            "logins in app",
+            [],
+            [
+                ("role v_1", "NOSUPERUSER\nLOGIN"),
+                ("membership of v_1 in app", "by a", "role v_1"),
+                ("settings of role v_1", "role=app", "role v_1"),
+            ],
+            0,
+        ),
+        (
+            "logins in app",
+            [],
+            [("role v_1", "SUPERUSER"), ("membership of v_1 in app", "by a", "role v_1")],
+            1,
+        ),
+        (
+            "logins in app",
+            [],
+            [
+                ("role v_1", "NOSUPERUSER"),
+                ("membership of v_1 in app", "by a", "role v_1"),
+                ("membership of v_1 in owner", "by a", "role v_1"),
+            ],
+            1,
+        ),
+        ("logins in app", [], [("role v_1", "NOSUPERUSER")], 1),
+    ],
+)
+def test_what_is_declared_may_move_and_nothing_else(
+    declared: str,
+    before: list[tuple[str, str]],
+    after: list[tuple[str, str]],
+    left: int,
+) -> None:
+    moves = split_declared(_read(*before), _read(*after), {declared: "the provider does"})
+    assert len(moves.others) == left
+    assert len(moves.declared) == 1 - left
+    assert bool(moves.told) is not bool(left)
+    assert not moves.declared or moves.told.endswith("(the provider does)")
+    assert len(split_declared(_read(*before), _read(*after), {}).others) == 1
+
+
+def test_partitions_of_partitions_may_move_with_them() -> None:
+    deep = _read(
+        ("table app.events_7", _PARTITION),
+        ("table app.events_7_a", _PARTITION.replace("app.events", "app.events_7")),
+    )
+    only = _read(("table app.events_7", _PARTITION))
+    moves = split_declared(only, deep, {"partitions of app.events": "pg_partman makes them"})
+    assert moves.others == ()
+    assert len(moves.declared) == 1
