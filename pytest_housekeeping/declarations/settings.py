@@ -64,6 +64,15 @@ def load_config(root: Path, files: ProjectFiles | None = None) -> Config:
     return config
 
 
+def has_settings(folder: Path) -> bool:
+    """Whether the pyproject.toml of a folder has ``[tool.housekeeping]``, right or wrong."""
+    try:
+        table = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+        return "housekeeping" in table["tool"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def _table(files: ProjectFiles) -> dict[str, Any]:
     if not files.has(SETTINGS):
         return {}

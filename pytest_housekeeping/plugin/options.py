@@ -12,7 +12,7 @@ import pytest
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.boundaries import parse_boundaries
-from pytest_housekeeping.declarations.settings import load_config
+from pytest_housekeeping.declarations.settings import has_settings, load_config
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plan.modes import ModeRules, rules_of
@@ -174,6 +174,7 @@ def refuse_unusable(config: pytest.Config) -> None:
             fix="run it without -n",
         )
     refuse_misplaced(option)
+    refuse_outer_project(config.invocation_params.dir, config.rootpath)
     if not config.pluginmanager.hasplugin("html"):
         raise misuse(
             "pytest-html is switched off or not installed",
@@ -194,6 +195,23 @@ def refuse_misplaced(option: Namespace) -> None:
         if given is not None and not each.belongs(rules):
             found = f"{each.option} with --hk-mode={option.hk_mode}"
             raise misuse(found, why=each.why, fix=each.fix)
+
+
+def refuse_outer_project(here: Path, root: Path) -> None:
+    """Raises pytest.UsageError inside a project that pytest takes for a part of an outer one.
+
+    pytest looks upwards for a file with settings of its own, and goes past a pyproject.toml that
+    has none (https://docs.pytest.org/en/stable/reference/customize.html#finding-the-rootdir).
+    """
+    inside = [folder for folder in (here, *here.parents) if root in folder.parents]
+    for folder in filter(has_settings, inside):
+        raise misuse(
+            f"the settings of {folder / 'pyproject.toml'} would not be read: pytest's rootdir is"
+            f" {root}",
+            why="the files of another project would be run on the database that is meant for this",
+            fix="add an empty table [tool.pytest.ini_options] to it; to run the outer project,"
+            f" cd {root}",
+        )
 
 
 def _refuse_target_of_rollback(to: str | None, mode: str, rules: ModeRules) -> None:
