@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import LiteralString
 
-from pytest_housekeeping.snapshot.relation_queries import RELATION
+from pytest_housekeeping.snapshot.relation_queries import SCHEMAS
 
 DATABASE_LIMITS: LiteralString = """
 SELECT 'limits of database', '', 'database', concat_ws(E'\\n',
@@ -16,36 +16,44 @@ SELECT 'limits of database', '', 'database', concat_ws(E'\\n',
 FROM pg_catalog.pg_database AS d WHERE d.datname = current_database()
     AND (d.datconnlimit <> -1 OR NOT d.datallowconn OR d.datistemplate)"""
 
+# There are few of these, so each catalog is searched for them before it is joined with others.
+_NAMED: LiteralString = f"""WITH {SCHEMAS},
+n AS (
+    SELECT c.oid, c.relkind, c.relname, s.name || '.' || quote_ident(c.relname) AS name,
+        CASE c.relkind WHEN 'v' THEN 'view ' WHEN 'm' THEN 'materialized view '
+            WHEN 'f' THEN 'foreign table ' ELSE 'table ' END
+            || s.name || '.' || quote_ident(c.relname) AS object
+    FROM s JOIN pg_catalog.pg_class AS c ON c.relnamespace = s.oid
+)"""
+
 # The triggers of a partition's foreign key, whose names are OIDs; what is out of the ordinary of an
-# index; what is read of a materialized view.
-STATES: LiteralString = f"""{RELATION}
-SELECT 'state of', 'constraint ' || quote_ident(c.conname) || ' on ' || r.name,
-    r.kind || ' ' || r.name, 'not enforced: its triggers are ' || off.states, NULL, NULL::text[]
-FROM r JOIN pg_catalog.pg_constraint AS c
-    ON c.conrelid = r.oid AND c.contype = 'f' AND c.conparentid <> 0
-JOIN (
-    SELECT tgconstraint, string_agg(DISTINCT tgenabled::text, ', ') AS states
-    FROM pg_catalog.pg_trigger WHERE tgisinternal AND tgenabled <> 'O' GROUP BY 1
-) AS off ON off.tgconstraint = c.oid
+# index; what is read of a materialized view. Who else may declare columns of a table's row type.
+STATES: LiteralString = f"""{_NAMED}
+SELECT 'state of', 'constraint ' || quote_ident(c.conname) || ' on ' || n.name, n.object,
+    'not enforced: its triggers are ' || string_agg(DISTINCT t.tgenabled::text, ', '),
+    NULL, NULL::text[]
+FROM pg_catalog.pg_trigger AS t
+JOIN pg_catalog.pg_constraint AS c
+    ON c.oid = t.tgconstraint AND c.contype = 'f' AND c.conparentid <> 0
+JOIN n ON n.oid = c.conrelid
+WHERE t.tgisinternal AND t.tgenabled <> 'O'
+GROUP BY c.conname, n.name, n.object
 UNION ALL
-SELECT 'state of', 'index ' || i.indexrelid::regclass, 'index ' || i.indexrelid::regclass,
-    concat_ws(E'\\n', CASE WHEN NOT i.indisready THEN 'not ready' END,
-        CASE WHEN NOT i.indislive THEN 'being dropped' END,
-        CASE WHEN i.indimmediate = (c.condeferrable IS TRUE) THEN
-            CASE WHEN i.indimmediate THEN 'checked at once, whatever its constraint says'
-            ELSE 'not checked at once, whatever its constraint says' END END), NULL, NULL
-FROM r JOIN pg_catalog.pg_index AS i ON i.indrelid = r.oid
-LEFT JOIN pg_catalog.pg_constraint AS c ON c.conindid = i.indexrelid AND c.conrelid = i.indrelid
-    AND c.contype IN ('p', 'u', 'x')
-WHERE NOT i.indisready OR NOT i.indislive OR i.indimmediate = (c.condeferrable IS TRUE)
+SELECT 'state of', 'index ' || n.name, 'index ' || n.name, concat_ws(E'\\n',
+    CASE WHEN NOT i.indisready THEN 'not ready' END,
+    CASE WHEN NOT i.indislive THEN 'being dropped' END,
+    CASE WHEN NOT i.indimmediate THEN 'not checked at once' END), NULL, NULL
+FROM pg_catalog.pg_index AS i JOIN n ON n.oid = i.indexrelid
+WHERE NOT i.indisready OR NOT i.indislive OR NOT i.indimmediate
 UNION ALL
-SELECT 'state of', r.kind || ' ' || r.name, r.kind || ' ' || r.name, 'not populated', NULL, NULL
-FROM r JOIN pg_catalog.pg_class AS c ON c.oid = r.oid WHERE NOT c.relispopulated
+SELECT 'state of', n.object, n.object, 'not populated', NULL, NULL
+FROM n JOIN pg_catalog.pg_class AS c ON c.oid = n.oid
+WHERE c.relkind = 'm' AND NOT c.relispopulated
 UNION ALL
-SELECT 'row type', 'of ' || r.kind || ' ' || r.name, r.kind || ' ' || r.name,
+SELECT 'row type', 'of ' || n.object, n.object,
     'owner: ' || quote_ident(pg_get_userbyid(t.typowner)), 'T', t.typacl::text[]
-FROM r JOIN pg_catalog.pg_type AS t ON t.typrelid = r.oid AND t.typtype = 'c'
-WHERE t.typacl IS NOT NULL"""
+FROM pg_catalog.pg_type AS t JOIN n ON n.oid = t.typrelid AND n.relkind <> 'c'
+WHERE t.typacl IS NOT NULL AND t.typtype = 'c'"""
 
 # Of an extension the dump tells no more than the name, and of what it has made nothing.
 EXTENSION_MEMBERS: LiteralString = """

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from pytest_housekeeping.snapshot.changed_lines import before_and_after, shortened
+from pytest_housekeeping.snapshot.column_order import NAME as COLUMN_ORDER
+from pytest_housekeeping.snapshot.column_order import same_order
 from pytest_housekeeping.snapshot.coverage import OF_THE_MAJOR, since
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
-
-_ORDER = "order of columns "
-_COLUMN = re.compile(r'"(?:[^"]|"")*"|[^,\s]+')
 
 
 class Change(StrEnum):
@@ -114,11 +112,8 @@ def _whole(entry: SchemaObject) -> str:
 
 
 def _follows(before: SchemaObject, after: SchemaObject) -> bool:
-    """The columns that are there still have their old order: which came or went is told of them."""
-    if not before.name.startswith(_ORDER):
-        return False
-    old, new = _COLUMN.findall(before.text), _COLUMN.findall(after.text)
-    return [each for each in old if each in new] == [each for each in new if each in old]
+    """An order of columns that has changed by the columns alone that came or went."""
+    return before.name.startswith(COLUMN_ORDER) and same_order(before.text, after.text)
 
 
 def _without_parts(names: set[str], entries: dict[str, SchemaObject]) -> Iterable[str]:

@@ -12,7 +12,7 @@ lies on disk are no part of a schema and are not read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
@@ -28,6 +28,7 @@ from psycopg.pq import TransactionStatus
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
 from pytest_housekeeping.snapshot.around_queries import AROUND_QUERIES
 from pytest_housekeeping.snapshot.canonical import canonical
+from pytest_housekeeping.snapshot.column_order import column_orders
 from pytest_housekeeping.snapshot.coverage import VERSION, Around, beyond
 from pytest_housekeeping.snapshot.database_queries import DATABASE_QUERIES
 from pytest_housekeeping.snapshot.object_queries import OBJECT_QUERIES
@@ -225,12 +226,14 @@ def _rows(connection: Connection, statements: Iterable[str]) -> Iterator[tuple[A
             return
 
 
-def _entries(rows: Iterable[tuple[Any, ...]], every: Mapping[str, str]) -> Iterator[SchemaObject]:
+def _entries(rows: Sequence[tuple[Any, ...]], every: Mapping[str, str]) -> Iterator[SchemaObject]:
+    for name, parent, text in column_orders(rows):
+        yield SchemaObject(name=name, parent=parent, text=text)
     for kind, name, parent, printed, letter, acl, *first in rows:
         text = canonical(printed) if "(ARRAY[" in printed else printed
         if letter is not None:
             letters = every.get(letter, "")
-            was, owner = first or (None, "")
+            was, owner = first if len(first) == 2 else (None, "")
             granted = describe_acl(tuple(acl or ()), letters, owner)
             if was is not None and granted == describe_acl(tuple(was), letters, owner):
                 continue

@@ -12,13 +12,21 @@ from typing import LiteralString
 def not_of_extension(catalog: LiteralString, oid: LiteralString) -> LiteralString:
     """What an extension brings is described by the extension and its version.
 
-    What comes with a type, as the constructors of a range do, is described by the type.
+    What comes with a type, as the constructors of a range do, is described by the type. Each half
+    has an index of pg_depend: reading all of it, query by query, costs more than the queries do.
     """
-    return (
-        f"{oid} NOT IN (SELECT objid FROM pg_catalog.pg_depend"
-        f" WHERE classid = '{catalog}'::regclass AND (deptype = 'e'"
-        " OR deptype = 'i' AND classid = 'pg_catalog.pg_proc'::regclass))"
+    members: LiteralString = (
+        "SELECT objid FROM pg_catalog.pg_depend WHERE deptype = 'e'"
+        " AND refclassid = 'pg_catalog.pg_extension'::regclass"
+        f" AND classid = '{catalog}'::regclass"
     )
+    of_types: LiteralString = (
+        "SELECT objid FROM pg_catalog.pg_depend WHERE deptype = 'i'"
+        " AND classid = 'pg_catalog.pg_proc'::regclass"
+    )
+    if catalog == "pg_catalog.pg_proc":
+        return f"{oid} NOT IN ({members} UNION ALL {of_types})"
+    return f"{oid} NOT IN ({members})"
 
 
 def comment(catalog: LiteralString, oid: LiteralString) -> LiteralString:
@@ -95,6 +103,7 @@ LEFT JOIN (
     FROM pg_catalog.pg_inherits GROUP BY inhrelid
 ) AS inh ON inh.inhrelid = c.oid"""
 
+# Behind the ACL stands the place of the column.
 COLUMNS: LiteralString = f"""{RELATION}
 SELECT 'column', r.name || '.' || quote_ident(a.attname), r.kind || ' ' || r.name, concat_ws(E'\\n',
     'type: ' || format_type(a.atttypid, a.atttypmod),
@@ -113,7 +122,7 @@ SELECT 'column', r.name || '.' || quote_ident(a.attname), r.kind || ' ' || r.nam
     'foreign options: ' || {_sorted("a.attfdwoptions")},
     CASE WHEN NOT a.attislocal THEN 'inherited' END,
     {_COMMENT}
-), CASE WHEN a.attacl IS NOT NULL THEN 'c' END, a.attacl::text[]
+), CASE WHEN a.attacl IS NOT NULL THEN 'c' END, a.attacl::text[], a.attnum
 FROM r
 JOIN pg_catalog.pg_attribute AS a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
 JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
@@ -125,15 +134,6 @@ LEFT JOIN pg_catalog.pg_description AS about ON about.objoid = a.attrelid
 WHERE r.relkind IN ('r', 'p', 'f') OR d.adbin IS NOT NULL OR a.attacl IS NOT NULL
     OR a.attstorage <> t.typstorage OR a.attcompression <> '' OR a.attstattarget >= 0
     OR a.attoptions IS NOT NULL OR about.description IS NOT NULL"""
-
-# INSERT without a list, COPY, SELECT * and LIKE go by it.
-COLUMN_ORDER: LiteralString = f"""{RELATION}
-SELECT 'order of columns', 'in ' || r.kind || ' ' || r.name, r.kind || ' ' || r.name,
-    string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), NULL, NULL::text[]
-FROM r
-JOIN pg_catalog.pg_attribute AS a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
-WHERE r.relkind IN ('r', 'p', 'f')
-GROUP BY r.kind, r.name"""
 
 # Not-null constraints are told by their columns: only 18 gives them names. A partition's foreign
 # keys follow from its parent's, and those to a partitioned table are named in order of creation.
@@ -248,7 +248,6 @@ FROM s JOIN pg_catalog.pg_statistic_ext AS x ON x.stxnamespace = s.oid"""
 RELATION_QUERIES = (
     TABLES,
     COLUMNS,
-    COLUMN_ORDER,
     CONSTRAINTS,
     INDEXES,
     TRIGGERS,

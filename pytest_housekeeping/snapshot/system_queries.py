@@ -136,44 +136,59 @@ SELECT 'digest of system', '{words}', '', concat_ws(E'\\n', 'sum: ' || sum(o.has
         E'\\n' ORDER BY o.name COLLATE "C")),
     NULL, NULL::text[]
 FROM (
-    SELECT hashtextextended({row}, 0) AS hash, CASE WHEN o.xmin::text::bigint > (
-        SELECT max(xmin::text::bigint) FROM pg_catalog.pg_language WHERE oid < 16384)
-        THEN {name} END AS name
-    FROM pg_catalog.{catalog} AS o WHERE {builtin}
+    SELECT hash_record_extended(ROW({columns}), 0) AS hash,
+        CASE WHEN {written} THEN {name} END AS name
+    FROM pg_catalog.{catalog} AS o WHERE {which}
 ) AS o"""
-_NAME = "pg_describe_object('pg_catalog.{}'::regclass, o.oid, 0)"
-_FUNCTION = """ROW(o.proname, o.proowner, o.prolang, o.procost, o.prorows, o.provariadic,
-    o.prosupport, o.prokind, o.prosecdef, o.proleakproof, o.proisstrict, o.proretset,
-    o.provolatile, o.proparallel, o.pronargdefaults, o.prorettype, o.proargtypes,
-    o.proallargtypes, o.proargmodes, o.prosrc, o.probin, o.proconfig, o.prosqlbody)::text"""
-_TYPE = """ROW(o.typname, o.typowner, o.typlen, o.typbyval, o.typtype, o.typcategory,
-    o.typispreferred, o.typisdefined, o.typrelid, o.typelem, o.typinput, o.typoutput,
-    o.typreceive, o.typsend,
-    o.typstorage, o.typnotnull, o.typbasetype, o.typcollation, o.typdefault)::text"""
+# initdb makes the functions and views of pg_catalog first, then the dictionaries of text search,
+# then information_schema, and the languages last.
+_WRITTEN_SINCE = """o.xmin::text::bigint > (
+            SELECT max(xmin::text::bigint) FROM pg_catalog.{} WHERE oid < 16384)"""
+_FUNCTION = """o.proname, o.proowner, o.prolang, o.procost, o.prorows, o.provariadic,
+        o.prosupport::oid, o.prokind, o.prosecdef, o.proleakproof, o.proisstrict, o.proretset,
+        o.provolatile, o.proparallel, o.pronargdefaults, o.prorettype, o.proargtypes,
+        o.proallargtypes, o.proargmodes, o.prosrc, o.probin, o.proconfig, o.prosqlbody::text"""
+_TYPE = """o.typname, o.typowner, o.typlen, o.typbyval, o.typtype, o.typcategory,
+        o.typispreferred, o.typisdefined, o.typrelid, o.typelem, o.typinput::oid,
+        o.typoutput::oid, o.typreceive::oid, o.typsend::oid, o.typstorage, o.typnotnull,
+        o.typbasetype, o.typcollation, o.typdefault"""
+_OPERATOR = """o.oprname, o.oprowner, o.oprkind, o.oprcanmerge, o.oprcanhash, o.oprresult,
+        o.oprcom, o.oprnegate, o.oprcode::oid, o.oprrest::oid, o.oprjoin::oid"""
+# A view is written when it is replaced and for nothing else, so most of their long texts need not
+# be read.
+_VIEW = f"""o.ev_enabled, o.ev_class,
+        CASE WHEN {_WRITTEN_SINCE.format("pg_ts_dict")} THEN o.ev_action::text END"""
+_NAMELESS = {"pg_ts_config_map": "o.mapcfg::regconfig::text"}
 _OWN = "o.oid < 16384"
 _DIGESTS = tuple(
     _DIGEST.format(
         words=words,
         catalog=catalog,
-        row=row,
-        builtin=builtin,
-        name=_NAME.format(catalog) if builtin == _OWN else "NULL",
+        columns=columns,
+        which=which,
+        name=_NAMELESS.get(
+            catalog, f"pg_describe_object('pg_catalog.{catalog}'::regclass, o.oid, 0)"
+        ),
+        written=_WRITTEN_SINCE.format("pg_language"),
     )
-    for catalog, words, row, builtin in (
+    for catalog, words, columns, which in (
         ("pg_proc", "functions", _FUNCTION, _OWN),
         ("pg_type", "types", _TYPE, _OWN),
-        ("pg_rewrite", "views", "concat(o.ev_enabled, o.ev_action)", _OWN),
-        ("pg_operator", "operators", "o::text", _OWN),
+        ("pg_rewrite", "views", _VIEW, _OWN),
+        ("pg_operator", "operators", _OPERATOR, _OWN),
         ("pg_opclass", "operator classes", "o::text", _OWN),
         ("pg_opfamily", "operator families", "o::text", _OWN),
-        # What was added to a family of PostgreSQL's has another OID and the family's.
-        ("pg_amop", "operators of operator families", "o::text", "o.amopfamily < 16384"),
-        ("pg_amproc", "functions of operator families", "o::text", "o.amprocfamily < 16384"),
+        # What is added to a family of PostgreSQL's has an OID of its own; none is ever altered.
+        ("pg_amop", "operators of operator families", "o.oid", "o.amopfamily < 16384"),
+        ("pg_amproc", "functions of operator families", "o.oid", "o.amprocfamily < 16384"),
         ("pg_cast", "casts", "o::text", _OWN),
         ("pg_collation", "collations", "o::text", _OWN),
         ("pg_conversion", "conversions", "o::text", _OWN),
         ("pg_ts_config", "text search configurations", "o::text", _OWN),
-        ("pg_ts_config_map", "text search mappings", "o::text", "o.mapcfg < 16384"),
+        (
+            *("pg_ts_config_map", "text search mappings"),
+            *("o.mapcfg, o.maptokentype, o.mapseqno, o.mapdict", "o.mapcfg < 16384"),
+        ),
         ("pg_ts_dict", "text search dictionaries", "o::text", _OWN),
     )
 )

@@ -142,9 +142,52 @@ def test_the_order_in_which_a_schema_was_made_does_not_count(
     assert len(digests) == 1
 
 
-def test_it_reads_as_a_role_without_any_privilege(inside: Connection, before: Fingerprint) -> None:
+_AROUND = """
+SELECT lo_create(4711); GRANT SELECT ON LARGE OBJECT 4711 TO PUBLIC;
+CREATE SUBSCRIPTION s CONNECTION 'dbname=x password=geheim' PUBLICATION p WITH (connect = false);
+GRANT SET ON PARAMETER log_statement TO fp_owner; ALTER ROLE fp_owner SET app.token = 'geheim';
+ALTER ROLE fp_owner CONNECTION LIMIT 3 VALID UNTIL '2030-01-01' PASSWORD 'geheim';
+GRANT fp_owner TO fp_app; ALTER TABLE shop.dues_1 DISABLE TRIGGER ALL;
+REVOKE USAGE ON TYPE shop.lone FROM PUBLIC; ALTER DATABASE {database} CONNECTION LIMIT 9;
+GRANT SELECT (rolpassword) ON pg_authid TO fp_owner; CREATE EXTENSION {extension};
+CREATE FUNCTION information_schema.new() RETURNS int LANGUAGE sql AS 'SELECT 1';
+"""
+
+
+def test_it_reads_as_a_role_without_any_privilege(
+    inside: Connection, base: StagingDatabase
+) -> None:
+    """The same as a superuser reads, and no secret."""
+    extension = "vector" if _has(inside, "vector") else "citext"
+    inside.execute(_AROUND.format(database=base.name, extension=extension).encode())
+    read = read_fingerprint(inside)
     inside.execute("SET LOCAL ROLE fp_app")
-    assert read_fingerprint(inside) == before
+    assert read_fingerprint(inside) == read
+    assert "geheim" not in to_json(read)
+    texts = {entry.name: entry.text for entry in read.entries}
+    assert texts["settings of role fp_owner"] == "app.token=[secret]"
+    assert texts["limits of role fp_owner"].startswith("connection limit: 3\nvalid until: 2030")
+    assert texts["subscription s"].startswith("owner: postgres\ndisabled\npublications: p")
+    assert "function " in texts[f"members of extension {extension}"]
+
+
+def test_a_changed_member_of_an_extension_is_seen(inside: Connection) -> None:
+    extension, function = (
+        ("vector", "l2_distance(vector, vector)")
+        if _has(inside, "vector")
+        else ("citext", "citext_eq(citext, citext)")
+    )
+    inside.execute(f"CREATE EXTENSION {extension}".encode())
+    read = read_fingerprint(inside)
+    inside.execute(f"ALTER FUNCTION {function} SECURITY DEFINER".encode())
+    (found,) = diff(read, read_fingerprint(inside))
+    assert found.name == f"members of extension {extension}"
+    assert function.partition("(")[0] in found.told
+
+
+def _has(connection: Connection, extension: str) -> bool:
+    query = "SELECT FROM pg_available_extensions WHERE name = %s"
+    return connection.execute(query, (extension,)).rowcount > 0
 
 
 def test_it_reads_an_uncommitted_schema_and_others_do_not_see_it(
