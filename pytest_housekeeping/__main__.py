@@ -1,4 +1,4 @@
-"""``python -m pytest_housekeeping``: a production to try a promotion on, and the documentation."""
+"""``python -m pytest_housekeeping``: the evidence proved, a sandbox, and the documentation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pytest_housekeeping.child_environment import usual_environment
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, did_you_mean
 
 _NONE_RUNS = 3
-_NO_PAGE = 4
+_NO_PAGE = _MISUSE = 4
 _INDEX = "README"
 _EPILOG = """\
 in a shell:
@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.command == "docs":
             return _docs(given.page)
+        if given.command == "audit":
+            return _audit(target=given.target)
         if given.stop:
             return _stop()
         if given.status:
@@ -45,6 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # `docs checks | head`: what the reader does not want is not written at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except MisuseError as error:
+        _say(str(error))
+        return _MISUSE if given.command == "audit" else 1
     except (HousekeepingError, OSError) as error:
         _say(str(error))
         return 1
@@ -76,6 +81,20 @@ def _parser() -> argparse.ArgumentParser:
         nargs=argparse.REMAINDER,
         metavar="...",
         help="open psql on it as the promoter; what follows are arguments of psql",
+    )
+    proof = commands.add_parser(
+        "audit",
+        help="prove all evidence that this clone holds",
+        description="Prove every audit of this clone, every file that one names, their chain, and"
+        " that nothing was ever taken away: on HEAD and on all branches housekeeping/audit/*, local"
+        " and of remotes. Nothing is written, and no network is asked.",
+        epilog="exit codes: 0 all proved; 1 faults, or no evidence at all; 4 no repository",
+    )
+    proof.add_argument(
+        "--target",
+        action="store_true",
+        help="connect to production (PG*_PROD) as well: each promotion in its history has its"
+        " audit, and each audit its rows",
     )
     pages = commands.add_parser(
         "docs",
@@ -118,6 +137,15 @@ def _psql(arguments: list[str]) -> int:
         return _NONE_RUNS
     command, login = running.psql(*arguments)
     return subprocess.run(command, env=usual_environment() | login, check=False).returncode
+
+
+def _audit(*, target: bool) -> int:
+    """What it takes to read evidence is imported here: the other commands need none of it."""
+    from pytest_housekeeping.promotion.audit_command import audit
+
+    report = audit(Path.cwd(), target=target)
+    _out("".join(f"{line}\n" for line in report.lines))
+    return 0 if report.proved else 1
 
 
 def _docs(name: str | None) -> int:

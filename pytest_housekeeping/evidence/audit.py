@@ -66,6 +66,16 @@ def make_audit(
     return seal(document, secrets=secrets)
 
 
+def with_artifacts(audit: Audit, artifacts: Sequence[Artifact]) -> Audit:
+    """The audit with the files that were written for its run, sealed again.
+
+    The report is made from the audit, so what the audit says of it comes last.
+    """
+    named = audit.model_copy(update={"artifacts": tuple(artifacts)})
+    chain = Chain(previous=audit.chain.previous, digest=digest(named))
+    return named.model_copy(update={"chain": chain})
+
+
 def seal(
     document: dict[str, Any],
     *,

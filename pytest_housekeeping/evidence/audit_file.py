@@ -15,9 +15,12 @@ from pytest_housekeeping.evidence.chain import digest
 from pytest_housekeeping.evidence.secrets import Secrets
 
 
-def to_json(audit: Audit) -> str:
-    """The file's text: every field, one step or finding a line, so that a diff can be read."""
-    document = audit.model_dump(mode="json")
+def to_json(audit: Audit, *, as_read: bool = False) -> str:
+    """The file's text: every field, one step or finding a line, so that a diff can be read.
+
+    ``as_read``: only the fields that the file had, which an earlier version may have written.
+    """
+    document = audit.model_dump(mode="json", exclude_unset=as_read)
     parts = [f" {json.dumps(key)}: {_lines(value)}" for key, value in document.items()]
     return "{\n" + ",\n".join(parts) + "\n}\n"
 

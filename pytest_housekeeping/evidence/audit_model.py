@@ -154,6 +154,9 @@ class Audit(_Part):
     steps: tuple[StepRecord, ...]
     findings: tuple[FindingRecord, ...] = ()
     snapshot: SnapshotRecord = SnapshotRecord()
+    artifacts: tuple[Artifact, ...] = Field(
+        (), description="the other files that the run wrote: its HTML report, roles, a diff"
+    )
     chain: Chain = Chain()
 
 

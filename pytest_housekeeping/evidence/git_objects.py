@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 BRANCHES = "housekeeping/audit"
 FETCH = f"git fetch origin 'refs/heads/{BRANCHES}/*:refs/heads/{BRANCHES}/*'"
+_A_TREE = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64}) tree \d+")
+_FOLDER, _SUBMODULE = "40000", "160000"
 
 
 class GitCommands(Protocol):
@@ -21,12 +25,12 @@ def audits_of_mode(git: GitCommands, mode: str, folder: str) -> Iterator[tuple[s
     """See Repository.evidence."""
     wanted = {
         (name, oid)
-        for tree_oid, data in _objects(git, _everywhere(git, folder))
-        for name, oid in _entries(data, len(tree_oid) // 2)
+        for tree_oid, data in objects(git, _everywhere(git, folder))
+        for _, name, oid in _entries(data, len(tree_oid) // 2)
         if name.startswith(f"{mode}_") and name.endswith(".json")
     }
     ordered = sorted(wanted)
-    contents = dict(_objects(git, dict.fromkeys(oid for _, oid in ordered)))
+    contents = dict(objects(git, dict.fromkeys(oid for _, oid in ordered)))
     for name, oid in ordered:
         if oid in contents:
             yield f"{folder}/{name}", contents[oid]
@@ -34,15 +38,43 @@ def audits_of_mode(git: GitCommands, mode: str, folder: str) -> Iterator[tuple[s
 
 def contents_of(git: GitCommands, path: str) -> tuple[bytes, ...]:
     """See Repository.kept."""
-    return tuple(dict.fromkeys(data for _, data in _objects(git, _everywhere(git, path))))
+    return tuple(dict.fromkeys(data for _, data in objects(git, _everywhere(git, path))))
 
 
 def files_in(git: GitCommands, commit: str, folder: str) -> Iterator[tuple[str, bytes]]:
     """See Repository.files_in."""
-    for tree_oid, tree in _objects(git, [f"{commit}:{folder}"]):
-        for name, oid in _entries(tree, len(tree_oid) // 2):
-            for _, data in _objects(git, [oid]):
+    for tree_oid, tree in objects(git, [f"{commit}:{folder}"]):
+        for _, name, oid in _entries(tree, len(tree_oid) // 2):
+            for _, data in objects(git, [oid]):
                 yield name, data
+
+
+def files_below(git: GitCommands, places: Sequence[str]) -> list[dict[str, str]]:
+    """Of each ``commit:folder`` the files in and below it: their objects by path from there.
+
+    Every tree is read once, however many commits hold it. A folder that is not there has none.
+    """
+    request = os.fsencode("".join(f"{place}\n" for place in places))
+    answer = git.run("cat-file", "--batch-check", stdin=request).splitlines() if places else []
+    roots = [match[1].decode() if (match := _A_TREE.fullmatch(line)) else "" for line in answer]
+    trees: dict[str, list[tuple[str, str, str]]] = {}
+    unread = set(filter(None, roots))
+    while unread:
+        read = {oid: list(_entries(data, len(oid) // 2)) for oid, data in objects(git, unread)}
+        trees |= read
+        inner = {oid for each in read.values() for mode, _, oid in each if mode == _FOLDER}
+        unread = inner - trees.keys()
+    return [dict(_below(trees, root, "")) for root in roots]
+
+
+def _below(
+    trees: Mapping[str, list[tuple[str, str, str]]], root: str, prefix: str
+) -> Iterator[tuple[str, str]]:
+    for mode, name, oid in trees.get(root, ()):
+        if mode == _FOLDER:
+            yield from _below(trees, oid, f"{prefix}{name}/")
+        elif mode != _SUBMODULE:
+            yield f"{prefix}{name}", oid
 
 
 def _everywhere(git: GitCommands, path: str) -> list[str]:
@@ -53,8 +85,8 @@ def _everywhere(git: GitCommands, path: str) -> list[str]:
     return list(dict.fromkeys(f"{tip}:{path}" for tip in [*([head] if head else []), *tips]))
 
 
-def _objects(git: GitCommands, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-    """Id and content of each object that is there, all read by one process.
+def objects(git: GitCommands, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """Id and content of each object that is there; one process reads them all.
 
     https://git-scm.com/docs/git-cat-file#_batch_output
     """
@@ -72,11 +104,8 @@ def _objects(git: GitCommands, names: Iterable[str]) -> Iterator[tuple[str, byte
             at += size + 1
 
 
-def _entries(tree: bytes, width: int) -> Iterator[tuple[str, str]]:
-    """Name and object id of each entry of a tree object: ``mode name NUL id``."""
-    at = 0
-    while at < len(tree):
-        end = tree.index(b"\0", at)
-        name = tree[at:end].partition(b" ")[2].decode(errors="replace")
-        yield name, tree[end + 1 : end + 1 + width].hex()
-        at = end + 1 + width
+def _entries(tree: bytes, width: int) -> Iterator[tuple[str, str, str]]:
+    """Mode, name and object id of each entry of a tree object: ``mode name NUL id``."""
+    for entry in re.finditer(rb"(\d+) ([^\0]+)\0(.{%d})" % width, tree, re.DOTALL):
+        mode, name, oid = entry.groups()
+        yield mode.decode(), os.fsdecode(name), oid.hex()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,13 @@ if TYPE_CHECKING:
 
 def record_killed_runs(
     folder: Path, *, prefix: str, ask: Callable[[str, str], str | None]
-) -> Iterator[tuple[Path, str]]:
+) -> Iterator[tuple[Sequence[Path], str]]:
     """Turn each journal of a dead run into the file of its audit, and remove it.
 
     Only journals whose name begins with ``prefix`` are taken. ``ask`` says what became of a COMMIT
-    on the server of this run, as for ``recover``. Yields each audit's file and what to tell of it.
-    Raises EvidenceError when a journal cannot be read or an audit cannot be written.
+    on the server of this run, as for ``recover``. Yields each audit's file, with those that it
+    names, and what to tell of it. Raises EvidenceError when a journal cannot be read or an audit
+    cannot be written.
     """
     from pytest_housekeeping.evidence.audit_file import write_audit
     from pytest_housekeeping.evidence.recovery import recover
@@ -37,7 +39,7 @@ def record_killed_runs(
             write_audit(audit, folder, path.stem)
             message = "a run that was killed is on record now"
         journal.unlink()
-        yield path, f"{message}: {audit.run.id}, {audit.run.outcome}"
+        yield [path, *_named(audit, folder)], f"{message}: {audit.run.id}, {audit.run.outcome}"
 
 
 def _intact_audit(path: Path) -> Audit | None:
@@ -48,3 +50,13 @@ def _intact_audit(path: Path) -> Audit | None:
         return from_json(path.read_bytes(), name=path.name, intact=True)
     except (EvidenceError, OSError):
         return None
+
+
+def _named(audit: Audit, folder: Path) -> Iterator[Path]:
+    """The files that an audit names, as far as they are here as they were."""
+    snapshots = [each for each in (audit.snapshot.before, audit.snapshot.after) if each]
+    for artifact in (*snapshots, *audit.artifacts):
+        name = artifact.path.rpartition("/")[2]
+        for path in (folder / name, folder.parent / "incidents" / name):
+            if path.is_file() and sha256(path.read_bytes()).hexdigest() == artifact.sha256:
+                yield path

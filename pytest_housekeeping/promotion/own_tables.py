@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_housekeeping.config import Config
 from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.git_objects import FETCH
 from pytest_housekeeping.model import Finding, Kind, Level, Mode, Outcome, Phase, TargetIdentity
@@ -57,7 +58,6 @@ def own_table_findings(
     """
     schema = context.config.history_schema
     found = shape_findings(context, connection)
-    rows = history.recorded(connection, schema)
     found += (
         error(
             "history-chain",
@@ -69,11 +69,22 @@ def own_table_findings(
         for fault in content_faults(connection, schema)
     )
     if context.repository is not None:
-        place = context.repository.relative(context.config.root / context.config.audit)
-        audits, runs = audits_of(context.repository, place, identity)
-        found += _missing(schema, audits, rows)
-        found += _unattested(rows, runs)
+        found += evidence_findings(context.config, context.repository, connection, identity)
     return found
+
+
+def evidence_findings(
+    config: Config, repository: Repository, connection: Connection, identity: TargetIdentity
+) -> list[Finding]:
+    """What the evidence says of this database and its history does not, and the other way round.
+
+    Raises EvidenceError for an audit of this database that was altered.
+    """
+    schema = config.history_schema
+    rows = history.recorded(connection, schema)
+    place = repository.relative(config.root / config.audit)
+    audits, runs = audits_of(repository, place, identity)
+    return [*_missing(schema, audits, rows), *_unattested(rows, runs)]
 
 
 def audits_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from pytest_housekeeping.errors import EvidenceError, HousekeepingError
 from pytest_housekeeping.evidence import Secrets, SourceFacts, StartFacts, stem
 from pytest_housekeeping.evidence.journal import Journal, start_journal
 from pytest_housekeeping.model import Mode, Outcome, RunOutcome, Step, StepResult
+from pytest_housekeeping.plan.code_files import PIN_PATH
 from pytest_housekeeping.promotion.engine import Promotion
 from pytest_housekeeping.promotion.github import tell_github
 from pytest_housekeeping.promotion.incident_files import write_incident
@@ -64,8 +66,8 @@ class Recorder:
         # What a promotion left waits for a run that can ask its server.
         prefix = f"{self.context.mode}_" if self.context.rules.throwaway else ""
         ask = self.run.target.connection.status_on
-        for path, message in record_killed_runs(self._folder, prefix=prefix, ask=ask):
-            self._recovered.append(path)
+        for paths, message in record_killed_runs(self._folder, prefix=prefix, ask=ask):
+            self._recovered += paths
             self.messages.append(message)
         self._journal = start_journal(self._folder, self._facts, secrets=self.secrets)
         identity = self.run.target.connection.known_identity
@@ -168,23 +170,21 @@ class Recorder:
         )
 
     def _write_files(self, audit: Audit) -> dict[Path, bytes]:
-        """All files of the evidence, on disk, with their content."""
-        path = _write_audit(audit, self._folder, stem(audit.run), self.secrets)
+        """All files of the evidence, on disk, with their content; the audit names all of them."""
         html = self.context.html_path
-        given = self._given.scrub(html)
-        self.secrets.scrub(html)
-        if given:
+        if self.secrets.scrub(html):
             self.messages.append(
                 "a password had come into the report and was taken out, which fails the run: "
                 "change it, also where it is merely a word that reports use"
             )
             self.complete = False
-        files = {each: each.read_bytes() for each in (path, html, *self._recovered)}
-        files |= self.run.target.kept.files
         incident = write_incident(self.context, self.run.target, audit, self.secrets)
         root = self.context.config.root
         self.messages += [f"incident: {each.relative_to(root).as_posix()}" for each in incident]
-        return files | incident
+        files = {html: html.read_bytes(), **self.run.target.kept.files, **incident}
+        self.audit = _naming(audit, root, files)
+        path = _write_audit(self.audit, self._folder, stem(audit.run), self.secrets)
+        return {each: each.read_bytes() for each in (path, *self._recovered)} | files
 
     @contextmanager
     def _told_where_incomplete(self) -> Iterator[None]:
@@ -261,6 +261,23 @@ def _artifact(kept: KeptFile | None) -> Artifact | None:
     from pytest_housekeeping.evidence.audit_model import Artifact
 
     return Artifact(path=kept.path, sha256=kept.sha256) if kept else None
+
+
+def _naming(audit: Audit, root: Path, files: Mapping[Path, bytes]) -> Audit:
+    """The audit with the sha256 of each file, but of the pin, which later promotions may change."""
+    from pytest_housekeeping.evidence.audit import with_artifacts
+    from pytest_housekeeping.evidence.audit_model import Artifact
+
+    snapshots = {each.path for each in (audit.snapshot.before, audit.snapshot.after) if each}
+    named = {path.relative_to(root).as_posix(): data for path, data in files.items()}
+    return with_artifacts(
+        audit,
+        [
+            Artifact(path=path, sha256=hashlib.sha256(data).hexdigest())
+            for path, data in sorted(named.items())
+            if path not in snapshots and path != PIN_PATH
+        ],
+    )
 
 
 def _write_audit(audit: Audit, folder: Path, name: str, secrets: Secrets | None = None) -> Path:

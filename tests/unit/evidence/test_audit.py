@@ -16,9 +16,9 @@ from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence import Secrets
 from pytest_housekeeping.evidence.audit import make_audit
 from pytest_housekeeping.evidence.audit_file import from_json, to_json, write_audit
-from pytest_housekeeping.evidence.audit_model import Audit, json_schema
-from pytest_housekeeping.evidence.chain import digest, verify_chain
-from pytest_housekeeping.model import Kind, Level, Mode, Outcome, Phase, RunOutcome, Step
+from pytest_housekeeping.evidence.audit_model import json_schema
+from pytest_housekeeping.evidence.chain import digest
+from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, RunOutcome, Step
 from support.evidence_samples import RLS, START, facts, failed_sample, passed, sample
 from support.fresh_copy import ROOT
 
@@ -34,6 +34,7 @@ NAMES = {
     "steps": "id phase kind outcome duration_s examined message statements rows locks",
     "findings": "rule level object detail fix",
     "snapshot": "before after",
+    "artifacts": "",
     "chain": "previous digest",
 }
 
@@ -108,38 +109,6 @@ def test_the_digest_covers_everything_but_itself() -> None:
 def test_the_digest_of_an_audit_is_for_ever() -> None:
     """A change here breaks the chain of everybody's evidence: a new schema version is due."""
     assert sample().chain.digest == PINNED
-
-
-def test_an_intact_chain_passes_in_any_order() -> None:
-    first = sample(run="a")
-    second = sample(run="b", previous=first.chain.digest)
-    third = sample(run="c", previous=second.chain.digest)
-    verdict = verify_chain([third, first, second])
-    assert (verdict.passed, verdict.examined, verdict.findings) == (True, 3, ())
-
-
-def test_no_audit_is_no_proof() -> None:
-    assert not verify_chain([]).passed
-
-
-def test_an_edited_a_missing_and_a_forked_audit_are_told_apart() -> None:
-    first = sample(run="a")
-    second = sample(run="b", previous=first.chain.digest)
-    third = sample(run="c", previous=second.chain.digest)
-    beside = sample(run="d", previous=first.chain.digest)
-    edited = second.model_copy(update={"run": second.run.model_copy(update={"actor": "eve"})})
-
-    def faults(*audits: Audit) -> list[tuple[str, str]]:
-        return [(finding.rule, finding.object) for finding in verify_chain(audits).findings]
-
-    assert faults(first, edited, third) == [("audit-edited", "run b")]
-    assert faults(first, third) == [("audit-missing", "run c")]
-    assert faults(second, third) == [("audit-missing", "run b")]
-    forked = verify_chain([first, second, third, beside])
-    assert {finding.object for finding in forked.findings} == {"run b", "run d"}
-    assert {finding.level for finding in forked.findings} == {Level.WARNING}
-    assert all(finding.fix for finding in forked.findings)
-    assert forked.passed
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_housekeeping.evidence.audit_model import Audit
+from pytest_housekeeping.evidence.chain import digest
 from pytest_housekeeping.evidence.own_plan import own_plan_faults
 from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, RunOutcome, Step, StepResult
 from support.evidence_samples import TARGET, facts, failed_sample, forged, passed, sample, steps
@@ -207,7 +208,6 @@ def test_what_contradicts_the_plan_is_said(edit: Callable[[Document], None], wor
 
 def test_a_forgery_has_the_digest_of_what_it_says() -> None:
     """Or all of these would be refused for their digest alone."""
-    from pytest_housekeeping.evidence.chain import verify_chain
-
-    assert isinstance(sample(), Audit)
-    assert verify_chain([forged(sample(), skipped)]).passed
+    record = forged(sample(), skipped)
+    assert isinstance(record, Audit)
+    assert digest(record) == record.chain.digest

@@ -1,0 +1,194 @@
+"""All evidence of a clone, as git has it: HEAD and every branch housekeeping/audit/*, read only."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from pytest_housekeeping.evidence.git_objects import (
+    BRANCHES,
+    GitCommands,
+    files_below,
+    objects,
+)
+from pytest_housekeeping.model import Mode
+
+AUDIT_NAME = re.compile(rf"(?:{'|'.join(Mode)})_\d{{8}}T\d{{6}}Z_[^/]+\.json")
+_TOLD = re.compile(r"^Run (\S+), plan \w*, audit (\w{64})$", re.MULTILINE)
+# How many files are held in memory at a time.
+_AT_ONCE = 200
+_LOGS = {"HEAD", *Mode}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Version:
+    """A content that stands under a path, and on which branches it does."""
+
+    path: str
+    oid: str
+    branches: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+    @property
+    def folder(self) -> str:
+        return self.path.rpartition("/")[0]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """A commit that took a content away from a path: it ``deletes`` the file or ``changes`` it."""
+
+    path: str
+    oid: str
+    commit: str
+    deletes: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """What the message of a commit of evidence says: this run, and the digest of its audit."""
+
+    run: str
+    digest: str
+    commit: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Committed:
+    """The evidence: every version of every file below the folders that hold audits.
+
+    ``changes`` is all that the history has ever taken away, whether it has come back or not.
+    ``shallow``: the history does not begin in this clone.
+    """
+
+    versions: tuple[Version, ...]
+    changes: tuple[Change, ...]
+    told: tuple[Told, ...]
+    branches: tuple[str, ...]
+    shallow: bool
+
+    @property
+    def audits(self) -> tuple[Version, ...]:
+        """The files that are audits by their names."""
+        return tuple(each for each in self.versions if AUDIT_NAME.fullmatch(each.name))
+
+
+def read_committed(git: GitCommands, folder: str | None = None) -> Committed:
+    """Read all of it, or what belongs to one ``folder`` of audits, from the repository's root.
+
+    The folders, of whatever project and under whatever name, are found by the names of audits.
+    """
+    tips = _tips(git)
+    audits = {folder} if folder is not None else _folders(git, tips)
+    folders = sorted(audits | {incidents_of(each) for each in audits})
+    versions = _versions(git, tips, folders)
+    shallow = git.run("rev-parse", "--is-shallow-repository").strip() == b"true"
+    return Committed(
+        versions=versions,
+        changes=tuple(_changes(git, tips, folders)) if folders else (),
+        told=tuple(_told(git, tips, folders if folder is not None else ())),
+        branches=tuple(name for names in tips.values() for name in names),
+        shallow=shallow,
+    )
+
+
+def contents(git: GitCommands, committed: Committed) -> Iterator[tuple[str, bytes]]:
+    """Every content of the evidence that is in this clone, each once, a few at a time."""
+    oids = list(dict.fromkeys(version.oid for version in committed.versions))
+    for start in range(0, len(oids), _AT_ONCE):
+        yield from objects(git, oids[start : start + _AT_ONCE])
+
+
+def incidents_of(audit_folder: str) -> str:
+    """Where incident reports lie: beside the folder of the audits."""
+    return (PurePosixPath(audit_folder).parent / "incidents").as_posix()
+
+
+def _tips(git: GitCommands) -> dict[str, list[str]]:
+    """The commits to look into, each with the branches that point to it; HEAD is the first."""
+    tips: dict[str, list[str]] = {}
+    head = git.commit("HEAD")
+    if head is not None:
+        tips[head] = ["HEAD"]
+    patterns = (f"refs/heads/{BRANCHES}", f"refs/remotes/*/{BRANCHES}/**")
+    lines = git.run("for-each-ref", "--format=%(objectname) %(refname:short)", *patterns)
+    for line in lines.decode(errors="replace").splitlines():
+        commit, _, name = line.partition(" ")
+        tips.setdefault(commit, []).append(name)
+    return tips
+
+
+def _folders(git: GitCommands, tips: Mapping[str, Sequence[str]]) -> set[str]:
+    """Every folder that holds an audit.
+
+    HEAD and the logs are looked through as a whole; of a branch to merge it is enough to see what
+    its last commit has added.
+    """
+    whole = [
+        tip for tip, names in tips.items() if {name.rpartition("/")[2] for name in names} & _LOGS
+    ]
+    listing = ("ls-tree", "-r", "-z", "--name-only", "--full-tree")
+    names = [name for tip in whole for name in git.run(*listing, tip).split(b"\0")]
+    others = "".join(f"{tip}\n" for tip in tips if tip not in whole).encode()
+    added = ("diff-tree", "--stdin", "--root", "-m", "-r", "-z", "--name-only", "--no-commit-id")
+    names += git.run(*added, stdin=others).split(b"\0") if others else []
+    found = set()
+    for name in dict.fromkeys(names):
+        if name.endswith(b".json"):
+            folder, _, last = os.fsdecode(name).rpartition("/")
+            if AUDIT_NAME.fullmatch(last) and "\n" not in folder:
+                found.add(folder)
+    return found
+
+
+def _versions(
+    git: GitCommands, tips: Mapping[str, Sequence[str]], folders: Sequence[str]
+) -> tuple[Version, ...]:
+    places = [(tip, folder) for tip in tips for folder in folders]
+    standing: dict[tuple[str, str], dict[str, None]] = {}
+    below = files_below(git, [f"{tip}:{folder}" for tip, folder in places])
+    for (tip, folder), files in zip(places, below, strict=True):
+        for name, oid in files.items():
+            path = f"{folder}/{name}".lstrip("/")
+            standing.setdefault((path, oid), {}).update(dict.fromkeys(tips[tip]))
+    return tuple(
+        Version(path=path, oid=oid, branches=tuple(names))
+        for (path, oid), names in sorted(standing.items())
+    )
+
+
+def _changes(git: GitCommands, tips: Iterable[str], folders: Sequence[str]) -> Iterator[Change]:
+    """Every commit behind the tips that deletes or changes a file in these folders.
+
+    https://git-scm.com/docs/git-diff-tree#_raw_output_format
+    """
+    log = ("log", "--stdin", "--no-show-signature", "--no-renames", "-m", "--full-history")
+    raw = ("--raw", "--no-abbrev", "-z", "--diff-filter=DMT", "--format=%x01%H")
+    revisions = "".join(f"{tip}\n" for tip in tips).encode()
+    fields = iter(git.run(*log, *raw, "--", *folders, stdin=revisions).split(b"\0"))
+    commit = ""
+    for field in fields:
+        text = field.lstrip(b"\n")
+        if text.startswith(b"\x01"):
+            commit = text[1:].decode()
+        elif text.startswith(b":"):
+            _, _, oid, _, status = text.decode().split(" ")
+            path = os.fsdecode(next(fields))
+            yield Change(path=path, oid=oid, commit=commit, deletes=status == "D")
+
+
+def _told(git: GitCommands, tips: Iterable[str], folders: Sequence[str]) -> Iterator[Told]:
+    """What commits tell of audits: those that touch these folders, or all of them."""
+    log = ("log", "--stdin", "--no-show-signature", "--full-history", "-z", "--format=%H%n%B")
+    found = ("-E", "--grep=^Run [^ ]+, plan ", "--", *folders)
+    revisions = "".join(f"{tip}\n" for tip in tips).encode()
+    for text in git.run(*log, *found, stdin=revisions).split(b"\0"):
+        commit, _, message = text.decode(errors="replace").partition("\n")
+        for run, digest in _TOLD.findall(message):
+            yield Told(run=run, digest=digest, commit=commit)

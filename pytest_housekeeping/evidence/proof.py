@@ -1,0 +1,83 @@
+"""The proof of all committed evidence, offline: every audit, every file, the chain, the history."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from pytest_housekeeping.evidence.committed import Committed, Version, contents, read_committed
+from pytest_housekeeping.evidence.git_objects import GitCommands
+from pytest_housekeeping.evidence.proof_chain import chain_findings
+from pytest_housekeeping.evidence.proof_files import EvidenceFiles
+from pytest_housekeeping.evidence.records import Record, read_record
+from pytest_housekeeping.model import Finding, Level
+
+SHALLOW = "evidence-shallow"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Proof:
+    """What was examined, and every finding; an error is a fault."""
+
+    audits: int
+    artifacts: int
+    branches: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def faults(self) -> tuple[Finding, ...]:
+        return tuple(each for each in self.findings if each.level is Level.ERROR)
+
+
+def prove_evidence(git: GitCommands, folder: str | None = None) -> Proof:
+    """Prove all that HEAD and the branches with evidence hold, of whatever project.
+
+    With the ``folder`` of a project's audits, from the root of the repository, its evidence alone.
+    Nothing is written, and no network is asked. Of no audit nothing was proved: look at ``audits``.
+    """
+    committed = read_committed(git, folder)
+    audits: dict[str, list[Version]] = defaultdict(list)
+    for version in committed.audits:
+        audits[version.oid].append(version)
+    records: list[Record] = []
+    sha256: dict[str, str] = {}
+    for oid, data in contents(git, committed):
+        records += [read_record(version, data) for version in audits.pop(oid, ())]
+        sha256[oid] = hashlib.sha256(data).hexdigest()
+    records += [read_record(each, None) for versions in audits.values() for each in versions]
+    records.sort(key=lambda record: (record.version.name, record.path))
+    files = EvidenceFiles(committed, records, sha256)
+    findings = [*files.findings(), *chain_findings(records, committed.told), *_cut_off(committed)]
+    return Proof(
+        audits=len({record.path for record in records}),
+        artifacts=files.artifacts,
+        branches=len(committed.branches),
+        findings=tuple(_once(findings)),
+    )
+
+
+def _once(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """One error a file, the first: what follows from it is no further fault."""
+    faulty: list[str] = []
+    for finding in findings:
+        if finding.level is Level.ERROR:
+            name = finding.object
+            run = f"_{name.removeprefix('run ')}." if name.startswith("run ") else name
+            if any(run in each for each in faulty):
+                continue
+            faulty.append(finding.object)
+        yield finding
+
+
+def _cut_off(committed: Committed) -> Iterator[Finding]:
+    if committed.shallow:
+        yield Finding(
+            rule=SHALLOW,
+            level=Level.ERROR,
+            object="HEAD",
+            detail="this clone is shallow: what was deleted or changed before its first commit,"
+            " and audits that older commits tell of, cannot be seen",
+            fix="git fetch --unshallow origin",
+        )

@@ -1,0 +1,151 @@
+"""The chain of the audits across all branches: what is missing, doubled, or was sealed again."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from pytest_housekeeping.evidence.committed import Told
+from pytest_housekeeping.evidence.git_objects import FETCH
+from pytest_housekeeping.evidence.records import Record
+from pytest_housekeeping.model import Finding, Level
+
+_SHOWN = 3
+
+
+def chain_findings(records: Sequence[Record], told: Sequence[Told]) -> Iterator[Finding]:
+    """Whether every audit that another one builds on, or a commit tells of, is here as it was.
+
+    A circle cannot be made without an audit that lacks its digest. Two audits on one predecessor,
+    or several beginnings, come from runs side by side and are warnings.
+    """
+    known = {record.digest for record in records if record.digest}
+    commits = {each.digest: each for each in reversed(told)}
+    lost = {digest: None for digest in commits if digest not in known}
+    lost |= {
+        each.previous: None for each in records if each.previous and each.previous not in known
+    }
+    by_run = {record.run: record for record in records}
+    for digest in lost:
+        successor = next((each for each in records if each.previous == digest), None)
+        named = commits.get(digest)
+        if named is not None:
+            yield from _told_otherwise(named, by_run.get(named.run))
+        elif successor is not None:
+            yield from _without_predecessor(successor, records)
+    yield from _doubled(records)
+    yield from _forks(records)
+    yield from _turned_round(records)
+
+
+def _told_otherwise(told: Told, record: Record | None) -> Iterator[Finding]:
+    """A commit tells of an audit that is not here, or not with the digest that it had then."""
+    commit = told.commit[:12]
+    if record is None:
+        yield Finding(
+            rule="audit-missing",
+            level=Level.ERROR,
+            object=f"run {told.run}",
+            detail=f"commit {commit} tells of its audit {told.digest[:12]}, and no branch has it",
+            fix=f"`git show --stat {commit}` names its files: git checkout {commit} -- FILE",
+        )
+    elif not record.fault:
+        yield Finding(
+            rule="audit-resealed",
+            level=Level.ERROR,
+            object=record.path,
+            detail=f"was edited and sealed again: commit {commit} recorded it with the digest"
+            f" {told.digest[:12]}, and on {_where(record)} it has {record.digest[:12]}",
+            fix=f"git checkout {commit} -- {record.path}, and commit that",
+        )
+
+
+def _without_predecessor(successor: Record, records: Sequence[Record]) -> Iterator[Finding]:
+    """Its predecessor is nowhere: the one before it in time may be it, sealed again."""
+    followed = {record.previous for record in records}
+    earlier = [
+        record
+        for record in records
+        if record.mode == successor.mode
+        and record.version.folder == successor.version.folder
+        and record.version.name < successor.version.name
+        and record.digest not in followed
+    ]
+    before = max(earlier, key=lambda record: record.version.name, default=None)
+    if before is not None and before.fault:
+        return
+    detail = f"builds on the audit {(successor.previous or '')[:12]}, which is nowhere"
+    if before is not None:
+        detail += (
+            f"; before it stands {before.path}, which no audit builds on: it was edited and sealed"
+            " again, or one between the two is gone"
+        )
+    yield Finding(
+        rule="audit-missing",
+        level=Level.ERROR,
+        object=successor.path,
+        detail=f"{detail} ({_where(successor)})",
+        fix=f"fetch all evidence: {FETCH}; what was deleted comes back from a clone that has it",
+    )
+
+
+def _doubled(records: Sequence[Record]) -> Iterator[Finding]:
+    """Two different audits of one run."""
+    runs: dict[str, dict[str, Record]] = defaultdict(dict)
+    for record in records:
+        if not record.fault:
+            runs[record.run].setdefault(record.digest, record)
+    for run, versions in runs.items():
+        if len(versions) > 1:
+            first, *others = versions.values()
+            stand = ", ".join(f"{each.path} on {_where(each)}" for each in others)
+            yield Finding(
+                rule="audit-twice",
+                level=Level.ERROR,
+                object=first.path,
+                detail=f"run {run} has another audit beside that on {_where(first)}: {stand}",
+                fix="find out which of them its run wrote (its HTML report, the artifact of its"
+                " workflow) and take the other one away",
+            )
+
+
+def _forks(records: Sequence[Record]) -> Iterator[Finding]:
+    followers: dict[tuple[str, str], dict[str, Record]] = defaultdict(dict)
+    for record in records:
+        if record.digest:
+            place = record.previous or f"the beginning of {record.version.folder}"
+            followers[place, record.mode].setdefault(record.digest, record)
+    by_digest = {record.digest: record for record in records}
+    for (previous, _), group in followers.items():
+        if len(group) > 1:
+            first, *others = sorted(group.values(), key=lambda record: record.version.name)
+            names = ", ".join(each.version.name for each in others[:_SHOWN])
+            more = f" and {len(others) - _SHOWN} more" * (len(others) > _SHOWN)
+            before = by_digest.get(previous)
+            follows = f"follows {before.version.name}" if before else "follows no other audit"
+            yield Finding(
+                rule="audit-forked",
+                level=Level.WARNING,
+                object=first.path,
+                detail=f"{follows}, and so does {names}{more}",
+                fix="none, where runs overlapped, or ran in clones that did not know each other",
+            )
+
+
+def _turned_round(records: Sequence[Record]) -> Iterator[Finding]:
+    by_digest = {record.digest: record for record in records if record.digest}
+    for record in records:
+        before = by_digest.get(record.previous or "")
+        if before is not None and before.finished_at > record.finished_at:
+            yield Finding(
+                rule="audit-order",
+                level=Level.WARNING,
+                object=record.path,
+                detail=f"builds on {before.version.name}, which ended later"
+                f" ({before.finished_at}, and this one {record.finished_at})",
+                fix="none, where the clocks of two machines differ",
+            )
+
+
+def _where(record: Record) -> str:
+    return ", ".join(record.version.branches[:_SHOWN])

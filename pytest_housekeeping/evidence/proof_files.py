@@ -1,0 +1,210 @@
+"""The files beside the audits: each is named by one, unchanged, and none that ever was is gone."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from pytest_housekeeping.evidence.audit_model import Artifact
+from pytest_housekeeping.evidence.committed import (
+    AUDIT_NAME,
+    Change,
+    Committed,
+    Version,
+    incidents_of,
+)
+from pytest_housekeeping.evidence.git_objects import BRANCHES, FETCH
+from pytest_housekeeping.evidence.own_plan import RULE as AGAINST_PLAN
+from pytest_housekeeping.evidence.records import Record
+from pytest_housekeeping.model import Finding, Level
+
+_STAMP = re.compile(r"\d{8}T\d{6}Z")
+# What people put into a folder that git is to keep.
+_PLACEHOLDERS = (".gitkeep", ".gitignore", ".gitattributes")
+
+
+class EvidenceFiles:
+    """The files of the evidence, and the findings about them.
+
+    ``sha256`` is by object; one that this clone does not have has none.
+    """
+
+    def __init__(
+        self, committed: Committed, records: Sequence[Record], sha256: Mapping[str, str]
+    ) -> None:
+        self._records = records
+        self._sha256 = sha256
+        self._versions = committed.versions
+        self._by_path: dict[str, list[Version]] = defaultdict(list)
+        self._contents: set[tuple[str, str]] = set()
+        for version in committed.versions:
+            self._by_path[version.path].append(version)
+            self._contents.add((version.name, version.oid))
+        folders = {record.version.folder for record in records}
+        self._incidents = {incidents_of(folder) for folder in folders}
+        self._changes: dict[str, list[Change]] = defaultdict(list)
+        for change in committed.changes:
+            self._changes[change.path].append(change)
+        self.artifacts = 0
+        self._named: set[str] = set()
+
+    def findings(self) -> Iterator[Finding]:
+        """All of them: audits that were edited, files that were, strays, and what is gone."""
+        for record in self._records:
+            if record.fault:
+                yield self._edited(record.version, record.fault)
+            elif record.misfits:
+                more = f" (and {len(record.misfits) - 1} more)" * (len(record.misfits) > 1)
+                said = f"contradicts its own plan: {record.misfits[0]}{more}"
+                yield replace(self._edited(record.version, said), rule=AGAINST_PLAN)
+        missing: list[Finding] = []
+        for record in self._records:
+            for artifact in record.artifacts:
+                missing += self._artifact(record, artifact)
+        yield from self._gone()
+        yield from missing
+        yield from self._strays()
+
+    def _artifact(self, record: Record, artifact: Artifact) -> Iterator[Finding]:
+        path = _place(record, artifact)
+        self._named.add(path)
+        self.artifacts += 1
+        versions = self._by_path.get(path, [])
+        if not versions:
+            yield Finding(
+                rule="evidence-missing",
+                level=Level.ERROR,
+                object=path,
+                detail=f"the audit {record.path} names it, and no branch has it",
+                fix=self._repair(path, "HEAD"),
+            )
+        # An incident report is filled in by people; it has to be there.
+        for version in versions if path.rpartition("/")[0] not in self._incidents else ():
+            if version.oid not in self._sha256:
+                yield self._edited(version, "its content is not in this clone")
+            elif self._sha256[version.oid] != artifact.sha256:
+                said = f"it does not have the sha256 that {record.path} names"
+                yield self._edited(version, said)
+
+    def _edited(self, version: Version, said: str) -> Finding:
+        is_audit = AUDIT_NAME.fullmatch(version.name)
+        by = [each.commit[:12] for each in self._changes.get(version.path, ())][:1]
+        since = f", since commit {by[0]}" if by else ""
+        return Finding(
+            rule="audit-edited" if is_audit else "evidence-edited",
+            level=Level.ERROR,
+            object=version.path,
+            detail=f"{said} (on {', '.join(version.branches)}{since})",
+            fix=self._repair(version.path, version.branches[0]),
+        )
+
+    def _strays(self) -> Iterator[Finding]:
+        """Files that no audit names. Audits of earlier versions name their snapshots alone."""
+        # What an audit names that is gone or cannot be read is not known: it is no second fault.
+        lost = self._stamps(path for path in self._changes if path not in self._by_path)
+        lost |= self._stamps(each.path for each in self._records if not each.digest)
+        bare = self._stamps(each.path for each in self._records if not _names_its_report(each))
+        stems = {record.version.name.removesuffix(".json") for record in self._records}
+        unnamed = [
+            path
+            for path in sorted(self._by_path.keys() - self._named)
+            if not AUDIT_NAME.fullmatch(path.rpartition("/")[2])
+            and path.rpartition("/")[2] not in _PLACEHOLDERS
+        ]
+        for path in unnamed:
+            stem = path.rpartition("/")[2].removesuffix(".html")
+            if path.endswith(".html") and _STAMP.search(stem) and stem not in stems:
+                lost |= self._stamps([path])
+                yield self._without_audit(path)
+        older = [path for path in unnamed if self._stamps([path]) & (bare - lost)]
+        for path in unnamed:
+            if path not in older and not self._stamps([path]) & lost:
+                yield self._stray(path)
+        if older:
+            yield Finding(
+                rule="evidence-unnamed",
+                level=Level.NOTICE,
+                object=older[0],
+                detail=f"{len(older)} files are named by no audit: the versions of this tool that"
+                " wrote them did not take their sha256 down",
+                fix="nothing is to be done; what runs write from now on is named",
+            )
+
+    def _stamps(self, paths: Iterable[str]) -> set[str]:
+        """The moments in the names of files, by which those of one run are told."""
+        return {stamp for path in paths for stamp in _STAMP.findall(path.rpartition("/")[2])}
+
+    def _without_audit(self, report: str) -> Finding:
+        audit = report.removesuffix(".html") + ".json"
+        where = ", ".join(self._by_path[report][0].branches)
+        return Finding(
+            rule="audit-missing",
+            level=Level.ERROR,
+            object=audit,
+            detail=f"its report is here ({where}), and the audit is gone",
+            fix=self._repair(audit, "HEAD"),
+        )
+
+    def _stray(self, path: str) -> Finding:
+        where = ", ".join(self._by_path[path][0].branches)
+        return Finding(
+            rule="evidence-stray",
+            level=Level.ERROR if self._stamps([path]) else Level.WARNING,
+            object=path,
+            detail=f"no audit names it ({where}): no run has written it, or its audit is gone",
+            fix=f"git log --all -- {shlex.quote(path)} says who put it there; what is no evidence"
+            " belongs elsewhere",
+        )
+
+    def _gone(self) -> Iterator[Finding]:
+        """What a commit has taken away, unless the same content is back under the same name."""
+        for path, changes in self._changes.items():
+            here = path in self._by_path
+            lost = [
+                each
+                for each in changes
+                if (path.rpartition("/")[2], each.oid) not in self._contents
+                and not (here and path.rpartition("/")[0] in self._incidents)
+            ]
+            known = path in self._named or any(each.path == path for each in self._records)
+            if lost and not (here and known):
+                verb = "deletes" if lost[0].deletes else "changes"
+                yield Finding(
+                    rule="evidence-removed",
+                    level=Level.ERROR,
+                    object=path,
+                    detail=f"commit {lost[0].commit[:12]} {verb} it, and evidence is only added",
+                    fix=self._repair(path, "HEAD"),
+                )
+
+    def _repair(self, path: str, branch: str) -> str:
+        """The commands that bring a file back, where a commit of this clone has it."""
+        changes = self._changes.get(path)
+        if not changes:
+            return (
+                f"no commit here has it as it was: {FETCH}; or take it from a clone that has it, or"
+                " from the artifact of its workflow run, and commit it byte for byte"
+            )
+        back = f"git checkout {changes[-1].commit[:12]}~1 -- {shlex.quote(f':/{path}')}"
+        back += " && git commit -m 'The evidence as it was'"
+        if branch == "HEAD":
+            return back
+        name = branch[branch.index(BRANCHES) :]
+        return f"git worktree add ../evidence {name} && cd ../evidence && {back}"
+
+
+def _names_its_report(record: Record) -> bool:
+    report = record.version.name.removesuffix(".json") + ".html"
+    return any(each.path.rpartition("/")[2] == report for each in record.artifacts)
+
+
+def _place(record: Record, artifact: Artifact) -> str:
+    """Where an artifact stands in the repository; the project may be in a folder of it."""
+    folder, (place, _, name) = record.version.folder, artifact.path.rpartition("/")
+    if name.endswith((".md", "_proposal.sql")) and PurePosixPath(place).name == "incidents":
+        return f"{incidents_of(folder)}/{name}"
+    return f"{folder}/{name}"

@@ -1,0 +1,82 @@
+"""``python -m pytest_housekeeping audit``: the evidence of a clone proved, and told as lines."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pytest_housekeeping.declarations.settings import load_config
+from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.evidence import FETCH, Repository, open_repository
+from pytest_housekeeping.evidence.proof import Proof, prove_evidence
+from pytest_housekeeping.evidence.report.display import one_line, plural
+from pytest_housekeeping.model import Finding, Level
+from pytest_housekeeping.postgres.connection import locate
+from pytest_housekeeping.promotion.own_tables import evidence_findings
+from pytest_housekeeping.promotion.production.target_address import (
+    closed_on_failure,
+    open_production,
+    read_address,
+)
+
+_NO_REPOSITORY = "the evidence of a project is kept in git"
+_CALLED = {Level.ERROR: "FAULT", Level.WARNING: "warning", Level.NOTICE: "note"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AuditReport:
+    """What the command prints, and whether everything was proved."""
+
+    lines: tuple[str, ...]
+    proved: bool
+
+
+def audit(root: Path, *, target: bool = False) -> AuditReport:
+    """Prove all evidence of the clone that ``root`` belongs to; with ``target`` against production.
+
+    Nothing examined is no proof. Raises MisuseError where there is no repository, and, for a
+    target, what ``read_address`` and ``open_production`` raise.
+    """
+    repository = open_repository(root)
+    if repository is None:
+        raise MisuseError(
+            f"{root} belongs to no git repository", why=_NO_REPOSITORY, fix="run it in a clone"
+        )
+    with repository:
+        proof = prove_evidence(repository)
+        against, compared = _compared(root, repository) if target else ((), "")
+        return _report(proof, against, compared)
+
+
+def _compared(root: Path, repository: Repository) -> tuple[tuple[Finding, ...], str]:
+    """What the history of production and the evidence say of each other: nothing may be missing."""
+    config, address = load_config(root), read_address(os.environ)
+    connection = open_production(address, config.session)
+    with closed_on_failure(connection, address):
+        identity = locate(connection)
+        findings = evidence_findings(config, repository, connection, identity)
+    connection.close()
+    place = f"{identity.host}:{identity.port}/{identity.database}"
+    return tuple(replace(each, level=Level.ERROR) for each in findings), f", the history of {place}"
+
+
+def _report(proof: Proof, against: tuple[Finding, ...], compared: str) -> AuditReport:
+    findings = sorted((*proof.findings, *against), key=lambda each: list(Level).index(each.level))
+    faults = sum(each.level is Level.ERROR for each in findings)
+    if proof.audits == 0:
+        told = ["no evidence: neither HEAD nor a branch housekeeping/audit/* has an audit"]
+        told += ["  why: of nothing nothing is proved", f"  fix: {FETCH}"]
+        return AuditReport(lines=(*_lines(findings), *told), proved=False)
+    examined = f"{plural(proof.audits, 'audit')}, {plural(proof.artifacts, 'file')} named by them,"
+    examined += f" {proof.branches:,} branches{compared}"
+    said = plural(faults, "fault") if faults else "all proved"
+    return AuditReport(lines=(*_lines(findings), f"{examined}: {said}"), proved=faults == 0)
+
+
+def _lines(findings: list[Finding]) -> Iterator[str]:
+    """One line a finding, and one that says how to repair it."""
+    for each in findings:
+        yield one_line(f"{_CALLED[each.level]} {each.object}: {each.detail} [{each.rule}]")
+        yield f"  fix: {one_line(each.fix)}"
