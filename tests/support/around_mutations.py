@@ -5,7 +5,7 @@ What a dump leaves out, and what a check reads all the same.
 
 from __future__ import annotations
 
-from support.snapshot_schema import Mutation, added, changed
+from support.snapshot_schema import ODD, Mutation, added, changed
 
 _MODS = "SET LOCAL allow_system_table_mods = on; "
 _FUNCTIONS = "digest of system functions"
@@ -25,11 +25,28 @@ AROUND_MUTATIONS = (
     added("ALTER ROLE fp_app VALID UNTIL '2030-01-01'", "limits of role fp_app"),
     added("GRANT fp_owner TO fp_app", "membership of fp_app in fp_owner"),
     added("GRANT pg_read_all_data TO fp_app", "membership of fp_app in pg_read_all_data"),
-    added(
-        "GRANT fp_owner TO fp_app WITH ADMIN OPTION; SET ROLE fp_app;"
-        ' GRANT fp_owner TO "Fp Ünïcode"; RESET ROLE',
-        "membership of fp_app in fp_owner",
+    *(
+        changed(
+            f'GRANT fp_owner TO "Fp Ünïcode" WITH {option}',
+            'membership of "Fp Ünïcode" in fp_owner',
+            since=16,
+        )
+        for option in ("ADMIN TRUE", "INHERIT FALSE", "SET FALSE")
+    ),
+    changed(
+        "UPDATE pg_auth_members SET grantor = 'fp_app'::regrole"
+        " WHERE member = '\"Fp Ünïcode\"'::regrole",
         'membership of "Fp Ünïcode" in fp_owner',
+    ),
+    changed("ALTER ROLE fp_owner SET work_mem = '6MB'", "settings of role fp_owner"),
+    Mutation(
+        sql='ALTER ROLE "Fp Ünïcode" RENAME TO fp_renamed',
+        expected=(
+            'removed role "Fp Ünïcode"',
+            "added role fp_renamed",
+            f"changed table {ODD}",
+            f'changed policy "Pöl ""i" on {ODD}',
+        ),
     ),
     added("ALTER ROLE fp_app SET search_path = shop", "settings of role fp_app"),
     added("ALTER ROLE fp_app SET role = fp_owner", "settings of role fp_app"),
@@ -49,10 +66,14 @@ AROUND_MUTATIONS = (
     ),
     added("SELECT pg_replication_origin_create('fp_origin')", "replication origin fp_origin"),
     # large objects
-    added("SELECT lo_create(4711)", "large objects of postgres"),
     added(
         "SELECT lo_create(4711); ALTER LARGE OBJECT 4711 OWNER TO fp_app", "large objects of fp_app"
     ),
+    Mutation(
+        sql="ALTER LARGE OBJECT 4242 OWNER TO fp_app",
+        expected=("removed large objects of postgres", "added large objects of fp_app"),
+    ),
+    changed("GRANT SELECT ON LARGE OBJECT 4242 TO PUBLIC", "large objects of postgres"),
     # what belongs to a table or an index
     changed(
         "ALTER PUBLICATION feed DROP TABLE shop.lone;"
@@ -67,6 +88,10 @@ AROUND_MUTATIONS = (
     ),
     added(
         "UPDATE pg_index SET indisready = false WHERE indexrelid = 'shop.orders_state'::regclass",
+        "state of index shop.orders_state",
+    ),
+    added(
+        "UPDATE pg_index SET indislive = false WHERE indexrelid = 'shop.orders_state'::regclass",
         "state of index shop.orders_state",
     ),
     added(

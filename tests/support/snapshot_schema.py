@@ -12,6 +12,7 @@ ROLES = """
 DO $$ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'fp_owner') THEN
         CREATE ROLE fp_owner NOLOGIN; CREATE ROLE fp_app LOGIN; CREATE ROLE "Fp Ünïcode" NOLOGIN;
+        GRANT fp_owner TO "Fp Ünïcode"; ALTER ROLE fp_owner SET work_mem = '5MB';
     END IF;
 END $$;
 """
@@ -72,6 +73,7 @@ CREATE TABLE shop.lone (a int, b text);
 CREATE TABLE "Odd.Näme ""x"."Tab.le ""y" ("Col.umn ""z" int PRIMARY KEY, "select" text);
 CREATE TABLE shop.dues (id int REFERENCES "Odd.Näme ""x"."Tab.le ""y") PARTITION BY LIST (id);
 CREATE TABLE shop.dues_1 PARTITION OF shop.dues FOR VALUES IN (1);
+SELECT lo_create(4242);
 CREATE POLICY "Pöl ""i" ON "Odd.Näme ""x"."Tab.le ""y" TO "Fp Ünïcode" USING (true);
 GRANT INSERT, SELECT ON shop.orders TO fp_app; GRANT UPDATE (note) ON shop.orders TO fp_app;
 GRANT SELECT ON "Odd.Näme ""x"."Tab.le ""y" TO "Fp Ünïcode";
@@ -111,7 +113,7 @@ def _removed(sql: str, *names: str) -> Mutation:
 
 
 _T = "ALTER TABLE shop.orders"
-_ODD = '"Odd.Näme ""x"."Tab.le ""y"'
+ODD = '"Odd.Näme ""x"."Tab.le ""y"'
 MUTATIONS = (
     # tables
     added("CREATE TABLE shop.new (id serial PRIMARY KEY, x int CHECK (x > 1))", "table shop.new"),
@@ -386,11 +388,121 @@ MUTATIONS = (
         " current_database()); END $$",
         "database",
     ),
+    # names, and what is altered in place by nothing else
+    Mutation(
+        sql="ALTER POLICY mine ON shop.orders RENAME TO yours",
+        expected=("removed policy mine on shop.orders", "added policy yours on shop.orders"),
+    ),
+    Mutation(
+        sql="ALTER TRIGGER touch ON shop.orders RENAME TO tap",
+        expected=("removed trigger touch on shop.orders", "added trigger tap on shop.orders"),
+    ),
+    Mutation(
+        sql="ALTER RULE quiet ON shop.customers RENAME TO still",
+        expected=("removed rule quiet on shop.customers", "added rule still on shop.customers"),
+    ),
+    Mutation(
+        sql=f"{_T} RENAME CONSTRAINT positive TO above",
+        expected=(
+            "removed constraint positive on shop.orders",
+            "added constraint above on shop.orders",
+        ),
+    ),
+    Mutation(
+        sql="ALTER PUBLICATION feed RENAME TO food",
+        expected=("removed publication feed", "added publication food"),
+    ),
+    Mutation(
+        sql="ALTER SCHEMA public RENAME TO pub",
+        expected=("removed schema public", "added schema pub"),
+    ),
+    Mutation(
+        sql="ALTER FUNCTION shop.modern RENAME TO newer",
+        expected=("removed function shop.modern(integer)", "added function shop.newer(integer)"),
+    ),
+    Mutation(
+        sql="ALTER PROCEDURE shop.tidy SET SCHEMA public",
+        expected=("removed procedure shop.tidy()", "added procedure public.tidy()"),
+    ),
+    Mutation(
+        sql="ALTER TABLE shop.child SET SCHEMA public",
+        expected=("removed table shop.child", "added table public.child"),
+    ),
+    Mutation(
+        sql="ALTER TYPE shop.place SET SCHEMA public",
+        expected=(
+            *("removed type shop.place", "added type public.place"),
+            *("removed cast (shop.place AS text)", "added cast (public.place AS text)"),
+        ),
+    ),
+    Mutation(
+        sql="ALTER SERVER away RENAME TO afar",
+        expected=(
+            *("removed server away", "added server afar", "changed foreign table shop.remote"),
+        ),
+    ),
+    changed("ALTER SERVER away OWNER TO fp_owner", "server away"),
+    changed(
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I OWNER TO fp_owner', current_database());"
+        " END $$",
+        "database",
+    ),
+    Mutation(
+        sql="ALTER LANGUAGE plpgsql RENAME TO pl",
+        expected=(
+            *("removed system language plpgsql", "added system language pl"),
+            *("changed function shop.touch()", "changed function shop.watch()"),
+        ),
+    ),
+    changed(
+        "CREATE OR REPLACE FUNCTION shop.add(a int, b int DEFAULT 1) RETURNS int IMMUTABLE"
+        " LANGUAGE plpgsql AS 'BEGIN RETURN a + b; END'",
+        "function shop.add(integer,integer)",
+    ),
+    changed(
+        "CREATE OR REPLACE RULE quiet AS ON UPDATE TO shop.customers DO INSTEAD NOTHING",
+        "rule quiet on shop.customers",
+    ),
+    changed(
+        "CREATE OR REPLACE TRIGGER touch BEFORE UPDATE ON shop.orders FOR EACH ROW"
+        " EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+        "trigger touch on shop.orders",
+    ),
+    Mutation(
+        sql="CREATE TYPE shop.pair AS (a int, b text); ALTER TABLE shop.lone OF shop.pair",
+        expected=("added type shop.pair", "changed table shop.lone"),
+    ),
+    *(
+        changed(
+            f"UPDATE pg_constraint SET {column} = 'c' WHERE conname = 'orders_customer_fkey'",
+            "constraint orders_customer_fkey on shop.orders",
+        )
+        for column in ("confdeltype", "confupdtype")
+    ),
+    *(
+        changed(
+            f"UPDATE pg_policy SET {change} WHERE polname = 'mine'", "policy mine on shop.orders"
+        )
+        for change in ("polcmd = 'd'", "polpermissive = false")
+    ),
+    *(
+        changed(
+            f"UPDATE pg_proc SET {change} WHERE proname = 'add' AND pronargs = 2",
+            "function shop.add(integer,integer)",
+        )
+        for change in ("proretset = true", "prorettype = 'bigint'::regtype")
+    ),
+    changed(
+        "UPDATE pg_index SET indisunique = true WHERE indexrelid = 'shop.orders_state'::regclass",
+        "index shop.orders_state",
+    ),
+    changed("UPDATE pg_enum SET enumsortorder = 9 WHERE enumlabel = 'new'", "type shop.state"),
+    changed("UPDATE pg_publication SET puballtables = true", "publication feed"),
     # awkward names
-    changed(f"ALTER TABLE {_ODD} FORCE ROW LEVEL SECURITY", f"table {_ODD}"),
-    changed(f"ALTER TABLE {_ODD} ALTER \"select\" SET DEFAULT 'x'", f'column {_ODD}."select"'),
-    changed(f'REVOKE SELECT ON {_ODD} FROM "Fp Ünïcode"', f"table {_ODD}"),
-    changed(f'ALTER POLICY "Pöl ""i" ON {_ODD} TO fp_app', f'policy "Pöl ""i" on {_ODD}'),
+    changed(f"ALTER TABLE {ODD} FORCE ROW LEVEL SECURITY", f"table {ODD}"),
+    changed(f"ALTER TABLE {ODD} ALTER \"select\" SET DEFAULT 'x'", f'column {ODD}."select"'),
+    changed(f'REVOKE SELECT ON {ODD} FROM "Fp Ünïcode"', f"table {ODD}"),
+    changed(f'ALTER POLICY "Pöl ""i" ON {ODD} TO fp_app', f'policy "Pöl ""i" on {ODD}'),
 )
 
 

@@ -165,7 +165,7 @@ def test_it_reads_as_a_role_without_any_privilege(
     assert read_fingerprint(inside) == read
     assert "geheim" not in to_json(read)
     texts = {entry.name: entry.text for entry in read.entries}
-    assert texts["settings of role fp_owner"] == "app.token=[secret]"
+    assert texts["settings of role fp_owner"] == "app.token=[secret]\nwork_mem=5MB"
     assert texts["limits of role fp_owner"].startswith("connection limit: 3\nvalid until: 2030")
     assert texts["subscription s"].startswith("owner: postgres\ndisabled\npublications: p")
     assert "function " in texts[f"members of extension {extension}"]
