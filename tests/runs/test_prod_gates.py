@@ -17,6 +17,7 @@ from support.production_project import Production, Rehearsal
 from support.staging_project import Run
 
 UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
+MOVES = 'may_move = {"limits of role desk_app" = "renewed daily"}\n'
 IMPATIENT = '[tool.housekeeping]\nlint = false\nlock_timeout = "200ms"\n'
 OPEN_TABLE = "CREATE TABLE desk.open (tenant_id uuid NOT NULL);\n"
 OBJECTS = "checks/objects.toml"
@@ -234,13 +235,39 @@ def test_a_file_out_of_order(production: Production) -> None:
 
 
 def test_drift_is_named_and_may_be_accepted(production: Production) -> None:
+    """Before and after stand in terminal, JSON and HTML; what is declared moves freely."""
+    production.change({"pyproject.toml": UNPROVED + MOVES})
     production.execute("ALTER TABLE desk.ticket ADD COLUMN smuggled text")
+    production.execute("ALTER TABLE desk.ticket ALTER subject DROP NOT NULL")
+    try:
+        production.execute("ALTER ROLE desk_app CONNECTION LIMIT 7")
+        production.execute("COMMENT ON ROLE desk_app IS 'by hand'")
+        _accept_drift(production)
+    finally:
+        production.execute("ALTER ROLE desk_app CONNECTION LIMIT -1")
+        production.execute("COMMENT ON ROLE desk_app IS NULL")
+
+
+def _accept_drift(production: Production) -> None:
     drifted = production.state
     run = production.promote()
     assert (run.code, run.outcome) == (1, "refused"), run.output
     assert production.state == drifted
     assert run.steps["precheck::drift"] == "failed"
-    assert "smuggled" in run.output
+    findings = [each for each in run.audit["findings"] if each["rule"] == "drift"]
+    told = {each["object"]: each["detail"] for each in findings}
+    assert told.keys() == {
+        "column desk.ticket.smuggled",
+        "column desk.ticket.subject",
+        "role desk_app",
+    }
+    assert told["column desk.ticket.subject"].endswith("not null → null")
+    assert told["role desk_app"].endswith("comment: none → 'by hand'")
+    assert run.audit_path is not None
+    html = run.audit_path.with_suffix(".html").read_text(encoding="utf-8")
+    for said in ("not null → null", "added limits of role desk_app (connection limit: 7) (renewed"):
+        assert said in run.output
+        assert said in html
     found = re.search(r"--hk-accept-drift=(\w+)", run.output)
     assert found is not None
     wrong = production.promote("--hk-accept-drift=0123456789abcdef")
