@@ -29,6 +29,7 @@ class Config:
     max_locks_held: float = 0.0
     lint: bool = True
     require_staging_evidence: bool = True
+    evidence_signers: str = ""
     mutation_score: float = 0.0
     require_rollback: bool = False
     require_rls_contract: bool = False

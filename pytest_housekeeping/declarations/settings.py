@@ -117,7 +117,7 @@ def _invalid(config: Config) -> Iterator[str]:
     for key in ("migrator", "history_schema"):
         if not _IDENTIFIER.fullmatch(getattr(config, key)):
             yield f"{key} = {getattr(config, key)!r} is no plain lower-case identifier"
-    for key in ("sql", "checks", "audit"):
+    for key in ("sql", "checks", "audit", "evidence_signers"):
         yield from _misplaced(config, key)
     yield from _session(config)
     yield from _generated_code(config)
@@ -133,7 +133,7 @@ def _generated_code(config: Config) -> Iterator[str]:
     for path in config.generated_code:
         given = PurePosixPath(path)
         below = [key for key in ("sql", "checks") if given.is_relative_to(getattr(config, key))]
-        if given.is_absolute() or ".." in given.parts or set(path) & set("*?["):
+        if _leads_out(path) or set(path) & set("*?["):
             yield f"generated_code: {path!r} is no path from the rootdir, of one file"
         elif below or given.name == "conftest.py":
             yield f"generated_code: {path!r} belongs to what proves the plan, and is committed"
@@ -151,8 +151,13 @@ def _session(config: Config) -> Iterator[str]:
 
 
 def _misplaced(config: Config, key: str) -> Iterator[str]:
-    value = Path(getattr(config, key))
-    if value.is_absolute() or ".." in value.parts:
+    value = getattr(config, key)
+    if _leads_out(value):
         yield f"{key} = {getattr(config, key)!r} does not lie under the rootdir"
-    elif key != "audit" and not (config.root / value).is_dir():
+    elif key in ("sql", "checks") and not (config.root / value).is_dir():
         yield f"{key} = {getattr(config, key)!r}: there is no such folder"
+
+
+def _leads_out(path: str) -> bool:
+    given = PurePosixPath(path)
+    return given.is_absolute() or ".." in given.parts

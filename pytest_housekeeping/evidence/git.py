@@ -108,7 +108,13 @@ class Repository:
         return self.run("cat-file", "blob", f"{commit}:{path}")
 
     def commit_evidence(
-        self, branch: str, files: Mapping[str, bytes], message: str, attests: str | None
+        self,
+        branch: str,
+        files: Mapping[str, bytes],
+        message: str,
+        attests: str | None,
+        *,
+        sign: bool = False,
     ) -> str:
         """Commit files onto ``refs/heads/<branch>``, byte for byte, and return the commit.
 
@@ -117,10 +123,10 @@ class Repository:
         tree is that commit's, plus all evidence that the branch has ever held, plus the files.
         Without one the branch is a log: it has no ancestor and holds nothing but evidence, all of
         which stays.
-        No hook is run and nothing is signed; runs that commit at once lose nothing. Raises
-        EvidenceError, with nothing changed.
+        No hook is run, and nothing is signed unless it is to (``sign``); runs that commit at once
+        lose nothing. Raises EvidenceError, SigningFailed among them, with nothing changed.
         """
-        return commit_files(self, branch, files, message, attests)
+        return commit_files(self, branch, files, message, attests, sign=sign)
 
     def evidence(self, mode: str, folder: str = "ops/audit") -> Iterator[tuple[str, bytes]]:
         """Every committed ``<mode>_*.json`` of the folder, each path and content once, by name.

@@ -1,11 +1,13 @@
 """Commit evidence onto a branch that is only ever added to, beside whatever the user is doing.
 
 Why nothing is lost or slipped in: ``git fast-import`` builds the commit from its own stream, with
-an index of its own and without the user's index, files, filters, hooks or signatures. All
+an index of its own and without the user's index, files, filters or hooks. All
 evidence that the branch has ever held is in the new tree as well, in whatever folder and of
 whichever project, and each run's files have names of their own. Without ``--force`` git moves the
 branch only to a commit that descends from its tip, so what several runs commit at once all stays;
-the push is never forced either.
+the push is never forced either. fast-import does not sign: where a signature is asked for, its
+commit is made beside the branch, ``git commit-tree -S`` makes the signed one of the same tree,
+message and parents, and the branch is moved to it only from the very tip that it was built upon.
 https://git-scm.com/docs/git-fast-import
 """
 
@@ -14,10 +16,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
+from secrets import token_hex
 
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence.git_objects import GitCommands
+from pytest_housekeeping.evidence.signing import signed
 
 _ATTEMPTS = 12
 _ATTESTS = "Attests: "
@@ -25,8 +30,29 @@ _ATTESTS = "Attests: "
 _IMPORT = ("-c", "pack.compression=0", "fast-import", "--quiet", "--done", "--depth=0")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Change:
+    """A commit of evidence, behind which ``ref`` is moved from ``tip`` to it: ``kept`` and
+    ``files`` are put into ``tree``."""
+
+    ref: str
+    tip: str | None
+    author: str
+    message: str
+    parents: tuple[str, ...]
+    tree: str
+    kept: Mapping[bytes, bytes]
+    files: Mapping[str, bytes]
+
+
 def commit_files(
-    git: GitCommands, branch: str, files: Mapping[str, bytes], message: str, attests: str | None
+    git: GitCommands,
+    branch: str,
+    files: Mapping[str, bytes],
+    message: str,
+    attests: str | None,
+    *,
+    sign: bool = False,
 ) -> str:
     """See Repository.commit_evidence."""
     ref = f"refs/heads/{branch}"
@@ -43,10 +69,19 @@ def commit_files(
         base = attests or tip
         tree = git.run("rev-parse", f"{base}^{{tree}}").decode().strip() if base else ""
         kept = _earlier_evidence(git, tip, attests) if tip and attests else {}
-        stream = _stream(ref, author, message, list(parents), tree, kept, files)
-        status, out, complaint = git.attempt(*_IMPORT, stdin=stream)
-        if status == 0:
-            return out.decode().strip()
+        change = _Change(
+            ref=ref,
+            tip=tip,
+            author=author,
+            message=message,
+            parents=tuple(parents),
+            tree=tree,
+            kept=kept,
+            files=files,
+        )
+        made, complaint = _move_signed(git, change) if sign else _move(git, change)
+        if made:
+            return made
         if git.commit(ref) == tip and ".lock" not in complaint:
             break
         # Somebody else has moved the branch or is about to: build upon what is there then.
@@ -56,6 +91,28 @@ def commit_files(
         why="until it is committed, nobody else can rely on it",
         fix="commit the files under ops/audit by hand, or repair what git names and run again",
     )
+
+
+def _move(git: GitCommands, change: _Change) -> tuple[str, str]:
+    """The commit to which the branch was moved, or "" and why it was not."""
+    status, out, complaint = git.attempt(*_IMPORT, stdin=_stream(change))
+    return (out.decode().strip() if status == 0 else ""), complaint
+
+
+def _move_signed(git: GitCommands, change: _Change) -> tuple[str, str]:
+    """The same with a signed commit. Raises SigningFailed where it cannot be signed."""
+    beside = f"refs/housekeeping-unsigned/{token_hex(8)}"
+    plain, complaint = _move(git, replace(change, ref=beside))
+    if not plain:
+        return "", complaint
+    try:
+        made = signed(git, plain, change.author, change.parents)
+    finally:
+        git.attempt("update-ref", "-d", beside, plain)
+    status, _, complaint = git.attempt(
+        "update-ref", change.ref, made, change.tip or "0" * len(made)
+    )
+    return (made if status == 0 else ""), complaint
 
 
 def _refuse_unusable(git: GitCommands, branch: str, ref: str, files: Mapping[str, bytes]) -> None:
@@ -135,29 +192,21 @@ def _identity(git: GitCommands) -> str:
     return f"{name} <{choose('email', 'noreply@pytest-housekeeping.localhost')}>"
 
 
-def _stream(
-    ref: str,
-    author: str,
-    message: str,
-    parents: list[str],
-    tree: str,
-    kept: Mapping[bytes, bytes],
-    files: Mapping[str, bytes],
-) -> bytes:
+def _stream(change: _Change) -> bytes:
     """The commands of git fast-import that make the commit."""
     lines = [
         b"feature done",
-        f"commit {ref}".encode(),
+        f"commit {change.ref}".encode(),
         b"mark :1",
-        f"committer {author} {int(time.time())} +0000".encode(),
-        _data(message.encode(errors="replace")),
-        *(f"from {parent}".encode() for parent in parents[:1]),
-        *(f"merge {parent}".encode() for parent in parents[1:]),
-        f'M 040000 {tree} ""'.encode() if tree else b"deleteall",
+        f"committer {change.author} {int(time.time())} +0000".encode(),
+        _data(change.message.encode(errors="replace")),
+        *(f"from {parent}".encode() for parent in change.parents[:1]),
+        *(f"merge {parent}".encode() for parent in change.parents[1:]),
+        f'M 040000 {change.tree} ""'.encode() if change.tree else b"deleteall",
     ]
-    for path, entry in kept.items():
+    for path, entry in change.kept.items():
         lines.append(b"M " + entry + b" " + _quoted(path))
-    for name, content in sorted(files.items()):
+    for name, content in sorted(change.files.items()):
         lines += [b"M 100644 inline " + _quoted(os.fsencode(name)), _data(content)]
     return b"\n".join([*lines, b"get-mark :1", b"done", b""])
 

@@ -77,6 +77,19 @@ def _below(
             yield f"{prefix}{name}", oid
 
 
+def contents_at(git: GitCommands, commit: str, paths: Iterable[str]) -> Mapping[str, bytes]:
+    """What a commit holds under paths from the root; a path without a file is left out."""
+    # Of a path that begins with "../" git would say that it leads out, and end.
+    asked = [path for path in dict.fromkeys(paths) if not path.startswith(("..", "/"))]
+    asked = [path for path in asked if "\n" not in path]
+    request = "".join(f"{commit}:{path}\n" for path in asked).encode()
+    lines = git.run("cat-file", "--batch-check", stdin=request).splitlines() if asked else []
+    words = {path: line.decode().split() for path, line in zip(asked, lines, strict=True)}
+    blobs = {path: found[0] for path, found in words.items() if found[1:2] == ["blob"]}
+    held = dict(objects(git, dict.fromkeys(blobs.values())))
+    return {path: held[oid] for path, oid in blobs.items()}
+
+
 def _everywhere(git: GitCommands, path: str) -> list[str]:
     """A path in HEAD and in every branch with evidence, each commit once."""
     patterns = (f"refs/heads/{BRANCHES}", f"refs/remotes/*/{BRANCHES}/**")

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 from pytest_housekeeping.errors import EvidenceError, MisuseError
 from pytest_housekeeping.evidence.git_objects import GitCommands
+from pytest_housekeeping.evidence.signing import FIX
 
 PROGRAM = "ssh-keygen"
 _HEADERS = (b"gpgsig ", b"gpgsig-sha256 ")
@@ -126,6 +127,5 @@ def _unsigned(commit: str, reason: str) -> EvidenceError:
     return EvidenceError(
         f"commit {commit[:12]} is signed by none of the signers: {reason}",
         why="evidence that anybody could have made proves nothing to who trusts the signers alone",
-        fix="let a signer run staging on this commit, with git configured to sign:"
-        " git config gpg.format ssh; git config user.signingkey <path of the .pub file>",
+        fix=f"let a signer run staging on this commit, with git configured to sign: {FIX}",
     )

@@ -20,7 +20,8 @@ _CONFTEST = "conftest.py"
 
 
 def code_files(config: Config, files: ProjectFiles, *, checks: bool = True) -> tuple[CodeFile, ...]:
-    """The Python that pytest runs for a plan, and the pin; without ``checks``, that of a rollback.
+    """The Python that pytest runs for a plan, the pin, and who may sign evidence; without
+    ``checks``, that of a rollback.
 
     Every conftest.py from the root to ``sql/`` and ``checks/`` and below them, and every Python
     file below ``checks/``. What else is imported is seen only when it runs.
@@ -28,7 +29,7 @@ def code_files(config: Config, files: ProjectFiles, *, checks: bool = True) -> t
     paths = [*_conftests(config), *files.find(config.sql, _CONFTEST, below=True)]
     if checks:
         paths += files.find(config.checks, "*.py", below=True)
-    return _there(files, [*paths, PIN_PATH])
+    return _there(files, [*paths, PIN_PATH, *_signers(config)])
 
 
 def settings_files(files: ProjectFiles, inifile: str) -> tuple[CodeFile, ...]:
@@ -38,7 +39,7 @@ def settings_files(files: ProjectFiles, inifile: str) -> tuple[CodeFile, ...]:
 
 def may_be_there(config: Config) -> tuple[str, ...]:
     """Files that count even when they are gone from the disk: they may be in the commit."""
-    return (*_conftests(config), PIN_PATH, SETTINGS)
+    return (*_conftests(config), PIN_PATH, SETTINGS, *_signers(config))
 
 
 def hold_all(config: Config, files: ProjectFiles, inifile: str) -> None:
@@ -51,6 +52,10 @@ def hold_all(config: Config, files: ProjectFiles, inifile: str) -> None:
         files.has(path)
     code_files(config, files)
     settings_files(files, inifile)
+
+
+def _signers(config: Config) -> tuple[str, ...]:
+    return (config.evidence_signers,) if config.evidence_signers else ()
 
 
 def _conftests(config: Config) -> Iterator[str]:

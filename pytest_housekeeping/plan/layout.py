@@ -101,7 +101,7 @@ def _last_steps(parts: Parts) -> Iterator[Step]:
     yield from parts.rollbacks.steps(last)
     for step in _lint_steps(parts, Phase.VERIFY):
         yield replace(step, segment=last)
-    for name in _tripwires(parts.contracts):
+    for name in tripwires(parts.contracts):
         yield tripwire_step(name, last)
     if parts.has_mutants:
         yield tripwire_step(MUTANTS, last)
@@ -114,7 +114,7 @@ def _lint_steps(parts: Parts, phase: Phase) -> Iterator[Step]:
             yield file_step(file, "lint", phase, kind=Kind.LINT)
 
 
-def _tripwires(contracts: Contracts) -> Iterator[str]:
+def tripwires(contracts: Contracts) -> Iterator[str]:
     """The rules that must be seen firing: those in force, and the contracts on code."""
     for rule in contracts.rules_in_force:
         yield rule.id

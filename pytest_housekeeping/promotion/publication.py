@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping.errors import HousekeepingError
+from pytest_housekeeping.errors import EvidenceError, HousekeepingError
 from pytest_housekeeping.evidence import BRANCHES, stem
+from pytest_housekeeping.evidence.signing import FIX, SigningFailed, why_unsigned
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.promotion.attestation import RAN_FIX
+from pytest_housekeeping.promotion.signers import signers_of
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence import Repository
@@ -45,12 +47,46 @@ def publish(
     logged = rules_of(audit.run.mode).logged
     attests = None if logged else commit
     named = {repository.relative(path): content for path, content in files.items()}
-    made = repository.commit_evidence(
-        branch, named, _commit_message(audit, commit), attests=attests
-    )
+    text = _commit_message(audit, commit)
+    made, unsigned = _committed(context, repository, branch, named, text, attests)
     yield f"committed: {made[:12]} on {branch}, which attests {commit[:12]}"
+    if rules_of(audit.run.mode).throwaway:
+        yield from _signer(context, repository, made, unsigned)
     if not logged:
         yield from _push(repository, branch)
+
+
+def _committed(
+    context: RunContext,
+    repository: Repository,
+    branch: str,
+    files: Mapping[str, bytes],
+    message: str,
+    attests: str | None,
+) -> tuple[str, str]:
+    """The commit, signed if there are signers and git has a key; and why it is not signed."""
+    unsigned = why_unsigned(repository) if context.config.evidence_signers else ""
+    if context.config.evidence_signers and not unsigned:
+        try:
+            return repository.commit_evidence(branch, files, message, attests, sign=True), ""
+        except SigningFailed as error:
+            unsigned = error.found
+    return repository.commit_evidence(branch, files, message, attests), unsigned
+
+
+def _signer(context: RunContext, repository: Repository, made: str, unsigned: str) -> Iterator[str]:
+    """Whether production will take this evidence, where it asks who has signed it."""
+    signers = signers_of(context.config, context.plan.sources)
+    if signers is None:
+        return
+    from pytest_housekeeping.evidence.signatures import signer_of
+
+    try:
+        yield f"signed by {signer_of(repository, made, signers)}: production takes it"
+    except EvidenceError as error:
+        yield f"PRODUCTION WILL NOT TAKE THIS EVIDENCE: {unsigned or error.found}"
+        yield f"  evidence_signers = {context.config.evidence_signers!r} names who may sign it;"
+        yield f"  as one of them, run staging again with: {FIX}"
 
 
 def _push(repository: Repository, branch: str) -> Iterator[str]:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import py_compile
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from support.fresh_copy import TESTS, commit_all, git
 from support.production_project import Production
+from support.signing import new_key, signer_line
 from support.staging_project import Project
 
 # Run as Python, committed and reviewed: it stands for somebody who edits while the run goes on.
@@ -277,6 +279,43 @@ def test_a_cached_form_of_another_text_is_refused(tmp_path: Path) -> None:
     run = project.run(PYTHONPATH=f".{os.pathsep}{TESTS}")
     assert (run.code, run.outcome) == (4, "refused"), run.output
     assert "half.py ran as another text" in run.output
+
+
+# -- who has signed what staging has proved -------------------------------------------------------
+
+SIGNERS = "ops/allowed_signers"
+SIGNED = f'[tool.housekeeping]\nlint = false\nevidence_signers = "{SIGNERS}"\n'
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen here")
+def test_only_evidence_that_a_signer_has_signed_is_taken(
+    production: Production, tmp_path: Path
+) -> None:
+    """Staging says that production will not take it, and the way out is followed to the letter."""
+    key = new_key(tmp_path, "ada")
+    root = production.root
+    production.change({"pyproject.toml": SIGNED, SIGNERS: ""})
+    run = production.promote()
+    assert (run.code, run.outcome) == (4, "refused"), run.output
+    assert f"evidence_signers = '{SIGNERS}': it names nobody" in run.output
+
+    production.change({SIGNERS: signer_line(key, "ada@example.org")})
+    run = production.stage()
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    assert "PRODUCTION WILL NOT TAKE THIS EVIDENCE: git is configured to sign with" in run.output
+    fix = re.findall(r"run staging again with: (.*)", run.output)[0]
+    run = production.promote()
+    assert (run.code, run.steps["precheck::evidence"]) == (1, "failed"), run.output
+    assert "is signed by none of the signers: it is not signed" in run.output
+    assert production.unchanged
+
+    fix = fix.replace("<path of the .pub file>", f"{key}.pub")
+    subprocess.run(fix, shell=True, cwd=root, check=True)
+    run = production.stage()
+    assert "signed by ada@example.org: production takes it" in run.output, run.output
+    run = production.promote()
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    assert SIGNERS in [file["path"] for file in run.audit["source"]["code"]]
 
 
 # -- what would end well with nothing done ---------------------------------------------------------

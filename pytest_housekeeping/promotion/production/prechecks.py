@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
-from pytest_housekeeping.evidence import FETCH
-from pytest_housekeeping.model import Finding, Level, Mode, RunOutcome, Verdict
+from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.plan.code_files import PIN_PATH
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.promotion import prechecks
@@ -20,14 +18,13 @@ from pytest_housekeeping.promotion.own_tables import own_table_findings
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.production import baseline, promotion_table
 from pytest_housekeeping.promotion.production.roles import check_privileges, check_roles
+from pytest_housekeeping.promotion.production.staging_proof import proved_in_staging
 from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.snapshot.declared_moves import split_declared
 from pytest_housekeeping.snapshot.difference import Difference, in_common
 from pytest_housekeeping.snapshot.programs import find_pg_dump
 from pytest_housekeeping.sql.identifiers import split_name
-
-_PROVED = (RunOutcome.PROMOTED, RunOutcome.NOTHING_TO_PROMOTE)
 
 
 def production_prechecks(
@@ -42,7 +39,7 @@ def production_prechecks(
         "identity": lambda: _identity(context, target),
         "segments": lambda: _segments(context),
         "history": lambda: _history(context, target),
-        "evidence": lambda: _evidence(context),
+        "evidence": lambda: proved_in_staging(context, target.connection.identity()),
         "capacity": lambda: prechecks.capacity(context.plan, target.connection.get()),
         "roles": lambda: check_roles(context, target, throwaway),
         "privileges": lambda: check_privileges(context, target),
@@ -225,45 +222,3 @@ def _refuse_overtaken(context: RunContext, target: ProductionTarget) -> None:
             why="the schema is not the one that this plan starts from",
             fix="run again: what is applied by now is found in the history",
         )
-
-
-def _evidence(context: RunContext) -> Judgement:
-    """A committed staging audit says that this very plan was proved."""
-    one = Verdict(examined=1, unit="plan")
-    if not context.config.require_staging_evidence:
-        settings = Verdict(examined=1, unit="settings")
-        return settings, "not required: require_staging_evidence = false"
-    if context.options.records_only:
-        return one, "a baseline runs nothing: it is shown to be there"
-    if not any(segment.files for segment in context.plan.segments):
-        return one, "nothing is pending, so nothing is to be proved"
-    repository, digest = context.repository, context.plan.digest
-    if repository is None:
-        raise ProofFailed("there is no repository to look for evidence in")
-    folder = repository.relative(context.config.root / context.config.audit)
-    seen = 0
-    for path, data in repository.evidence(Mode.STAGING, folder):
-        seen += 1
-        if _proves(data, path, digest):
-            return Verdict(examined=seen, unit="staging audits"), f"proved by {path}"
-    raise ProofFailed(
-        f"none of {seen} committed staging audits proves this plan ({digest[:12]})",
-        why="what is promoted has to be exactly what was tried",
-        fix="run pytest --hk-mode=staging on this commit; in a clone, fetch its branch first:"
-        f" {FETCH}",
-    )
-
-
-def _proves(data: bytes, path: str, digest: str) -> bool:
-    """Whether a staging audit says that all of this plan passed, on a clean work tree.
-
-    Raises EvidenceError for one that says so and was edited.
-    """
-    audit = json.loads(data)
-    # What an application's own tests were refused is found behind the COMMIT of staging.
-    failed = any(step["outcome"] == "failed" for step in audit["steps"])
-    if failed or audit["plan"]["digest"] != digest or audit["run"]["outcome"] not in _PROVED:
-        return False
-    from pytest_housekeeping.evidence.audit_file import from_json
-
-    return not from_json(data, name=path, intact=True).source.dirty

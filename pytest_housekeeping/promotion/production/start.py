@@ -33,6 +33,7 @@ from pytest_housekeeping.promotion.production.target_address import (
     read_address,
 )
 from pytest_housekeeping.promotion.run import Run, start_linting
+from pytest_housekeeping.promotion.signers import signers_of
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import Server, ServerSettings, start
 from pytest_housekeeping.snapshot import RestoreServer, start_restore_server
@@ -65,6 +66,7 @@ def read_project(options: RunOptions) -> ReadProject:
     address = read_address(os.environ)
     repository = open_repository(options.root)
     hold_all(config, sources, options.inifile)
+    signers_of(config, sources)
     sources.seal()
     source = source_of(config, sources, repository)
     if rules_of(options.mode).changes_production:

@@ -53,7 +53,7 @@ def start_rollback(options: RunOptions) -> Run:
     with closed_on_failure(connection, address):
         identity = locate(connection)
         reverted, work, texts, plan = _planned(project, options, connection, identity)
-        proofs = proved_rollbacks(repository, config.root / config.audit, work.rollbacks)
+        proofs = proved_rollbacks(repository, config, project.sources, work.rollbacks, identity)
         restore_server = None if options.look_only else start_restore_server(major_of(connection))
     context = replace(
         project.context(options, plan),

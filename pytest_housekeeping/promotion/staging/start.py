@@ -15,6 +15,7 @@ from pytest_housekeeping.promotion.context import new_context
 from pytest_housekeeping.promotion.dispatch import Checks
 from pytest_housekeeping.promotion.options import RunOptions
 from pytest_housekeeping.promotion.run import Run, start_linting
+from pytest_housekeeping.promotion.signers import signers_of
 from pytest_housekeeping.promotion.staging.prechecks import staging_prechecks
 from pytest_housekeeping.promotion.staging.target import StagingTarget
 from pytest_housekeeping.promotion.throwaway import Throwaway
@@ -33,6 +34,7 @@ def start_staging(options: RunOptions) -> Run:
     """
     sources = ProjectFiles(options.root)
     config = load_config(options.root, sources)
+    signers_of(config, sources)
     url = options.staging_url or os.environ.get("HK_STAGING_URL")
     server = linting = None
     if not options.look_only:
@@ -76,7 +78,7 @@ def _plan(
         rules=options.rules,
         past=promoted_before(repository, folder) if repository else (),
         mutate=options.mutate,
-        proved=lambda files: proved_rollbacks(repository, folder, files),
+        proved=lambda files: proved_rollbacks(repository, config, sources, files),
     )
 
 

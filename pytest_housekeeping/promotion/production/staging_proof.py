@@ -1,0 +1,191 @@
+"""Whether a committed staging audit proves the plan of a promotion, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_housekeeping import __version__
+from pytest_housekeeping.errors import EvidenceError, ProofFailed
+from pytest_housekeeping.evidence import FETCH
+from pytest_housekeeping.model import Kind, Mode, Phase, RunOutcome, Step, TargetIdentity, Verdict
+from pytest_housekeeping.plan.layout import prechecks, tripwires
+from pytest_housekeeping.plan.plan import Plan
+from pytest_housekeeping.plan.steps import APPLY, MUTANTS, precheck_step, tripwire_step
+from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.signers import signers_of
+from pytest_housekeeping.promotion.staging_evidence import (
+    Ground,
+    evidence_faults,
+    plain,
+    read_staging_audit,
+)
+from pytest_housekeeping.sql.file import FOLDERS
+from pytest_housekeeping.sql.folder import sql_paths
+from pytest_housekeeping.sql.project_files import ProjectFiles
+from pytest_housekeeping.sql.text import digest
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.evidence.audit_model import Audit, PlannedStep
+
+_PROVED = (RunOutcome.PROMOTED, RunOutcome.NOTHING_TO_PROMOTE)
+# Of how many audits, and how much of each, a refusal tells.
+_AUDITS, _FAULTS = 5, 5
+
+
+def proved_in_staging(context: RunContext, production: TargetIdentity) -> Judgement:
+    """A committed staging audit says that this very plan was proved, and can be believed.
+
+    Raises ProofFailed that names the audits that say so, and why each is not believed.
+    """
+    one = Verdict(examined=1, unit="plan")
+    if not context.config.require_staging_evidence:
+        settings = Verdict(examined=1, unit="settings")
+        return settings, "not required: require_staging_evidence = false"
+    if context.options.records_only:
+        return one, "a baseline runs nothing: it is shown to be there"
+    if not any(segment.files for segment in context.plan.segments):
+        return one, "nothing is pending, so nothing is to be proved"
+    ground = _ground(context, production)
+    refused: list[str] = []
+    for path, data in reversed(ground.audits):
+        known = plain(data)
+        if known is None or known["plan"].get("digest") != context.plan.digest:
+            continue
+        faults = list(_faults(context, ground, path, data))
+        if not faults:
+            examined = len(ground.audits)
+            return Verdict(examined=examined, unit="staging audits"), f"proved by {path}"
+        refused += _told(path, faults)
+    raise _unproved(context, len(ground.audits), refused)
+
+
+def _ground(context: RunContext, production: TargetIdentity) -> Ground:
+    if context.repository is None:
+        raise ProofFailed("there is no repository to look for evidence in")
+    return Ground(
+        repository=context.repository,
+        config=context.config,
+        signers=signers_of(context.config, context.plan.sources),
+        production=frozenset({production.system_identifier}),
+    )
+
+
+def _faults(context: RunContext, ground: Ground, path: str, data: bytes) -> Iterator[str]:
+    """Why an audit that names this plan's digest does not prove it."""
+    try:
+        audit = read_staging_audit(path, data)
+    except EvidenceError as error:
+        yield error.found
+        return
+    if audit.run.outcome not in _PROVED:
+        yield f"its run was {audit.run.outcome}"
+    # Behind the COMMIT of staging it is found what an application's own tests were refused.
+    yield from (f"{step.id} has failed" for step in audit.steps if step.outcome == "failed")
+    yield from evidence_faults(ground, path, data, audit)
+    yield from plan_faults(context, audit)
+
+
+def plan_faults(context: RunContext, audit: Audit) -> Iterator[str]:
+    """What differs between the plan of an audit and the one that staging would make of this plan.
+
+    With equal files, checks and code, in the same order, the digest of both is the same.
+    """
+    plan, planned = context.plan, {step.id: step for step in audit.plan.steps}
+    expected = {step.id: step for step in staging_steps(context)}
+    for step in expected.values():
+        there = planned.get(step.id)
+        if there is None:
+            yield f"its plan lacks {step.id}, which staging of these files plans{_version(audit)}"
+        elif _facts(there) != _facts(step):
+            yield f"its plan has another {step.id} than staging of these files"
+    for there in audit.plan.steps:
+        if there.id not in expected and not _is_of_staging_alone(there, plan):
+            yield f"its plan has {there.id}, which staging of these files does not plan"
+    proved = [step.id for step in plan.steps if step.phase in (Phase.APPLY, Phase.VERIFY)]
+    common = set(proved)
+    if proved != [step.id for step in audit.plan.steps if step.id in common]:
+        yield "its plan has the files and checks in another order"
+    code = {file.path: file.sha256 for file in audit.source.code}
+    for file in plan.code:
+        if code.get(file.path) != file.sha256:
+            yield f"it has run another {file.path}, or none"
+
+
+def staging_steps(context: RunContext) -> Iterator[Step]:
+    """The steps that staging plans for the files of a promotion, as far as production knows them.
+
+    What it does not know: rollback files that were proved before, and the applications' own tests.
+    """
+    plan, config, sources = context.plan, context.config, context.plan.sources
+    last = plan.segments[-1].number
+    for name in prechecks(Mode.STAGING, config, sources, plan.contracts):
+        yield precheck_step(name)
+    for step in plan.steps:
+        if step.phase in (Phase.APPLY, Phase.VERIFY, Phase.PROMOTE):
+            yield step
+        elif step.kind is Kind.LINT:
+            yield replace(step, phase=Phase.VERIFY, segment=last)
+    for path in sql_paths(config, sources, FOLDERS[Kind.SEED]):
+        seed = Step(
+            id=f"{path}::{APPLY}",
+            phase=Phase.SEED,
+            kind=Kind.SEED,
+            path=path,
+            sha256=_digest(sources, path),
+            segment=last,
+        )
+        yield seed
+        if config.lint:
+            yield replace(seed, id=f"{path}::lint", phase=Phase.VERIFY, kind=Kind.LINT)
+    for name in tripwires(plan.contracts):
+        yield tripwire_step(name, last)
+
+
+def _digest(sources: ProjectFiles, path: str) -> str:
+    try:
+        return digest(sources.read(path))
+    except OSError:
+        return ""
+
+
+def _is_of_staging_alone(step: PlannedStep, plan: Plan) -> bool:
+    """Whether it is a step that only staging has, and that production cannot foretell."""
+    behind = step.segment > plan.segments[-1].number
+    if step.kind in (Kind.TEST, Kind.BOUNDARY):
+        return behind and step.phase is Phase.VERIFY
+    if step.kind is Kind.TRIPWIRE:
+        return step.id == tripwire_step(MUTANTS, step.segment).id
+    return step.kind in (Kind.ROLLBACK, Kind.LINT)
+
+
+def _facts(step: Step | PlannedStep) -> tuple[object, ...]:
+    return (step.phase, step.kind, step.path, step.sha256, step.segment)
+
+
+def _version(audit: Audit) -> str:
+    other = audit.run.tool_version
+    return "" if other == __version__ else f" (it ran with version {other})"
+
+
+def _told(path: str, faults: list[str]) -> Iterable[str]:
+    more = [f"and {len(faults) - _FAULTS} more"] if len(faults) > _FAULTS else []
+    return (f"{path}: {fault}" for fault in [*faults[:_FAULTS], *more])
+
+
+def _unproved(context: RunContext, seen: int, refused: list[str]) -> ProofFailed:
+    digest_shown = context.plan.digest[:12]
+    if not refused:
+        found = f"none of {seen} committed staging audits proves this plan ({digest_shown})"
+    else:
+        shown = "\n  ".join(refused[: _AUDITS * _FAULTS])
+        found = f"no committed staging audit proves this plan ({digest_shown}):\n  {shown}"
+    signed = ", as a signer" if context.config.evidence_signers else ""
+    return ProofFailed(
+        found,
+        why="what is promoted has to be exactly what was tried",
+        fix=f"run pytest --hk-mode=staging on this commit{signed}; in a clone, fetch its branch"
+        f" first: {FETCH}",
+    )
