@@ -1,9 +1,9 @@
 """Plant a rule's defect, see the rule fire on it, take it away, see the rule quiet.
 
 Why it shows that the rule works here: the rule is judged by the same function and on the same
-schema as in the verification, once with the defect and once without, and nothing else differs. The
-defect lives in a savepoint, whose rollback undoes DDL as well
-(https://www.postgresql.org/docs/16/sql-rollback-to.html).
+schema as in the verification, once with the defect and once without, and nothing else differs; what
+the verification has found already is the answer without. The defect lives in a savepoint, whose
+rollback undoes DDL as well (https://www.postgresql.org/docs/16/sql-rollback-to.html).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import psycopg
 
 from pytest_housekeeping.checks.boundaries import judge_boundary
 from pytest_housekeeping.checks.rls import judge_rule
-from pytest_housekeeping.checks.rules import boundary_scope
+from pytest_housekeeping.checks.rules import Evaluation, boundary_scope
 from pytest_housekeeping.checks.tripwire_target import (
     Guarded,
     GuardedBoundary,
@@ -38,8 +38,12 @@ def trip_rule(
     contract: RlsContract | None,
     boundaries: Boundaries | None,
     rule: Rule,
+    verified: Mapping[str, Evaluation] | None = None,
 ) -> Verdict:
     """Prove on this very database that the rule would fire.
+
+    ``verified`` is what the rules' queries returned on the schema as it is now, by rule: what is
+    known from there of the schema without the defect is not asked again.
 
     The defect is planted in a savepoint of ``connection``; what only a superuser can plant goes
     through ``superuser``, an autocommit connection to the same server, under a name of its own,
@@ -52,7 +56,9 @@ def trip_rule(
             with rolled_back(connection):
                 _plant(connection, rule, values)
                 fired = _judge(connection, guarded, rule, values)
-            quiet = _judge(connection, guarded, rule, values)
+            # What a superuser plants stands outside of the savepoint: no verification has seen it.
+            known = None if rule.tripwire.superuser else verified
+            quiet = _judge(connection, guarded, rule, values, known)
     except NotPlanted as reason:
         return _failed(rule, str(reason))
     planted = fill(rule.tripwire.object, values)
@@ -92,14 +98,18 @@ def _plant(connection: Connection, rule: Rule, values: Mapping[str, str]) -> Non
 
 
 def _judge(
-    connection: Connection, guarded: Guarded, rule: Rule, values: Mapping[str, str]
+    connection: Connection,
+    guarded: Guarded,
+    rule: Rule,
+    values: Mapping[str, str],
+    verified: Mapping[str, Evaluation] | None = None,
 ) -> Verdict:
     if isinstance(guarded, GuardedBoundary):
         boundaries, contract = guarded.boundaries, guarded.contract
         scope = boundary_scope(boundaries, contract)
         return judge_boundary(connection, scope, boundaries.source(contract).roles, rule)
     only = fill(rule.tripwire.object, values) if rule.proof else ""
-    return judge_rule(connection, guarded, rule, only=only)
+    return judge_rule(connection, guarded, rule, only=only, evaluations=verified)
 
 
 def _described(error: psycopg.Error) -> str:

@@ -225,7 +225,15 @@ class Checks:
         rule = self._rule(step.name)
         planting = self._superuser() if rule.tripwire.superuser else nullcontext(None)
         with planting as superuser:
-            return trip_rule(connection, superuser, contracts.rls, contracts.boundaries, rule)
+            return trip_rule(
+                connection,
+                superuser,
+                contracts.rls,
+                contracts.boundaries,
+                rule,
+                # Tripwires belong to the last segment, and everything of it is applied by then.
+                verified=self._rule_results.get(step.segment),
+            )
 
     def _mutants(self, connection: Connection) -> Verdict:
         from pytest_housekeeping.checks.mutation import MutationInput, mutation_score

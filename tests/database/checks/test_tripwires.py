@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from pytest_housekeeping.checks import tripwires as tripwire
+from pytest_housekeeping.checks.rules import Evaluation, evaluate, rls_scope
 from pytest_housekeeping.checks.rules.evaluation import with_role_in_leak
 from pytest_housekeeping.checks.tripwire_target import guarded_by, placeholder_values
 from pytest_housekeeping.checks.tripwires import trip_rule
@@ -93,6 +94,43 @@ def test_a_rule_that_finds_nothing_does_not_fire(
     assert verdict.findings[0].rule == "tripwire"
     assert verdict.findings[0].object == rule.id
     assert "did not fire" in verdict.findings[0].detail
+
+
+@pytest.mark.parametrize("name", ["rls-not-enabled", "view-without-security-invoker"])
+def test_what_was_verified_is_the_answer_without_the_defect(
+    ground: Connection, superuser: Connection, name: str
+) -> None:
+    rule = RULES[name]
+    values = placeholder_values(ground, CONTRACT, rule)
+    quiet = evaluate(ground, rls_scope(CONTRACT), rule)
+    with rolled_back(ground):
+        tripwire._plant(ground, rule, values)
+        loud = evaluate(ground, rls_scope(CONTRACT), rule)
+
+    sound = trip_rule(ground, superuser, CONTRACT, None, rule, {name: quiet})
+    wrong = trip_rule(ground, superuser, CONTRACT, None, rule, {name: loud})
+
+    assert sound.passed
+    assert "without the defect as well" in wrong.findings[0].detail
+
+
+def test_what_a_superuser_plants_no_verification_has_seen(
+    ground: Connection, superuser: Connection
+) -> None:
+    """It stands outside of the savepoint: such a rule is judged anew without its defect."""
+    everything = Tripwire(
+        sql="SELECT 1",
+        object="{tripwire_role}",
+        superuser="CREATE ROLE {tripwire_role}",
+        undo="DROP ROLE {tripwire_role}",
+    )
+    query = "SELECT rolname AS object, 'there' AS detail FROM pg_roles WHERE rolname ~ '^hk_tripw'"
+    rule = replace(RULES["rls-not-enabled"], query=query, tripwire=everything)
+    verified = {rule.id: Evaluation(examined=1, rows=())}
+
+    verdict = trip_rule(ground, superuser, CONTRACT, None, rule, verified)
+
+    assert "without the defect as well" in verdict.findings[0].detail
 
 
 @EVERY
