@@ -19,6 +19,7 @@ from pytest_housekeeping.plan.steps import (
     file_step,
     precheck_step,
     promote_step,
+    restore_step,
     steps_between,
     tripwire_step,
 )
@@ -73,7 +74,9 @@ def lay_out(parts: Parts) -> Iterator[Step]:
             yield from steps_between(parts.contracts, parts.verify, segment.number, parts.last)
         if not rules.watches:
             yield promote_step(segment.number, parts.last)
-    # Behind the COMMIT, where an application can see it; no promote waits for these.
+    # Behind the COMMIT, where another connection can see it; no promote waits for these.
+    if rules.throwaway:
+        yield restore_step(parts.last)
     yield from (replace(step, segment=parts.last + 1) for step in parts.app_tests)
 
 

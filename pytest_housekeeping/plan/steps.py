@@ -17,6 +17,7 @@ PROMOTE = "promote"
 APPLY = "apply"
 BACKUP_STEPS = ("snapshot", "proof")
 MUTANTS = "mutants"
+RESTORE = "restore"
 
 
 def file_step(
@@ -43,6 +44,17 @@ def backup_steps() -> Iterator[Step]:
     """The schema as it is, kept and shown to restore."""
     for name in BACKUP_STEPS:
         yield Step(id=f"backup::{name}", phase=Phase.BACKUP, kind=Kind.BACKUP, name=name)
+
+
+def restore_step(last: int) -> Step:
+    """What staging has made is dumped and restored, behind the COMMIT, where pg_dump can see it."""
+    return Step(
+        id=f"verify::{RESTORE}",
+        phase=Phase.VERIFY,
+        kind=Kind.BACKUP,
+        name=RESTORE,
+        segment=last + 1,
+    )
 
 
 def promote_step(segment: int, last: int) -> Step:

@@ -24,7 +24,8 @@ class Throwaway:
         self._database: StagingDatabase | None = None
 
     @property
-    def _server(self) -> Server:
+    def server(self) -> Server:
+        """The server. Raises ProofFailed where none was started."""
         if self._booting is None:
             raise ProofFailed("no server was started", why="the run only looks at the plan")
         return self._booting
@@ -32,7 +33,7 @@ class Throwaway:
     @property
     def kind(self) -> str:
         """embedded, system, or given by a URL."""
-        return "given" if self._server.settings.url else self._config.server
+        return "given" if self.server.settings.url else self._config.server
 
     @property
     def keeps(self) -> bool:
@@ -42,7 +43,7 @@ class Throwaway:
     def database(self) -> StagingDatabase:
         """The database; the first call waits until the server is ready. Raises ServerError."""
         if self._database is None:
-            self._database = self._server.database()
+            self._database = self.server.database()
         return self._database
 
     def migrator(self) -> LentConnection:
@@ -52,7 +53,7 @@ class Throwaway:
     @contextmanager
     def superuser(self) -> Iterator[LentConnection]:
         """A connection for ``sql/bootstrap/`` and for defects that only a superuser can plant."""
-        with self._server.bootstrap_lock():
+        with self.server.bootstrap_lock():
             connection = connect(self.database().superuser_conninfo, settings=self._config.session)
             try:
                 yield connection
@@ -69,7 +70,7 @@ class Throwaway:
 
     def how_to_connect(self) -> str:
         """For ``--hk-keep``: the command that opens the database, and the one that removes it."""
-        return self._server.describe() if self.keeps and self._database is not None else ""
+        return self.server.describe() if self.keeps and self._database is not None else ""
 
     def stop(self) -> None:
         """End the server. May be called again. Raises ServerError for what it had to leave."""

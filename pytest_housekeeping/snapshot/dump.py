@@ -44,10 +44,12 @@ def dump_schema(
     conninfo: str,
     *,
     server_major: int,
+    rows: bool = False,
     timeout_s: float = _TIMEOUT_S,
     lock_wait_s: float = _LOCK_WAIT_S,
 ) -> bytes:
-    """The whole database as ``pg_dump --schema-only`` writes it, without what varies.
+    """The whole database as ``pg_dump --schema-only`` writes it, without what varies; with
+    ``rows``, those too.
 
     Left out: the versions of server and pg_dump; subscriptions, whose text is a connection with
     its password; the secrets of user mappings and servers; that a partition's foreign key is
@@ -62,7 +64,7 @@ def dump_schema(
     password = str(known.pop("password", None) or "")
     try:
         done = subprocess.run(
-            _command(program, make_conninfo("", **known), lock_wait_s),
+            _command(program, make_conninfo("", **known), lock_wait_s, rows=rows),
             capture_output=True,
             check=False,
             timeout=timeout_s,
@@ -122,10 +124,10 @@ def unified_diff(before: bytes, after: bytes, name_before: str, name_after: str)
     )
 
 
-def _command(program: Path, conninfo: str, lock_wait_s: float) -> list[str]:
+def _command(program: Path, conninfo: str, lock_wait_s: float, *, rows: bool) -> list[str]:
     return [
         str(program),
-        "--schema-only",
+        *([] if rows else ["--schema-only"]),
         "--no-password",
         "--no-subscriptions",
         "--encoding=UTF8",

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pytest_housekeeping.server import Server
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.difference import Change, Difference, diff
 from pytest_housekeeping.snapshot.equivalent_expression import same_when_restated
@@ -22,7 +23,7 @@ from pytest_housekeeping.snapshot.fingerprint import (
     read_fingerprint,
 )
 from pytest_housekeeping.snapshot.problems import BackupNotProved
-from pytest_housekeeping.snapshot.restore import Copy, restored
+from pytest_housekeeping.snapshot.restore import Copy, restored, restored_beside
 from pytest_housekeeping.snapshot.restore_server import WHY, RestoreServer, start_restore_server
 from pytest_housekeeping.sql.identifiers import unquoted
 
@@ -61,11 +62,25 @@ def prove_backup(
         with restored(restore_server, schema, roles, expected) as copy:
             faults, proof = compare(copy, expected)
             if faults:
-                raise _not_equal(list(faults))
+                raise _not_equal(list(faults), "production")
             return proof
     finally:
         if own is not None:
             own.close()
+
+
+def prove_result(
+    server: Server, dump: bytes, expected: Fingerprint, *, server_major: int
+) -> BackupProof:
+    """The same of a dump of a throwaway database, in another database of its server.
+
+    Its roles are there, so that nothing but the dump has to be restored.
+    """
+    with restored_beside(server, server_major, dump, expected) as copy:
+        faults, proof = compare(copy, expected)
+        if faults:
+            raise _not_equal(list(faults), "the database")
+        return proof
 
 
 def compare(copy: Copy, expected: Fingerprint) -> tuple[tuple[Difference, ...], BackupProof]:
@@ -136,22 +151,22 @@ def _unenforced(entry: SchemaObject) -> str:
     return name if not kind and name.startswith("constraint ") else ""
 
 
-def _not_equal(faults: list[Difference]) -> BackupNotProved:
-    shown = "".join(f"\n  {_turned(fault)}" for fault in faults[:_SHOWN])
+def _not_equal(faults: list[Difference], origin: str) -> BackupNotProved:
+    shown = "".join(f"\n  {_turned(fault, origin)}" for fault in faults[:_SHOWN])
     more = f"\n  and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
     return BackupNotProved(
-        f"the restored backup differs from production in {len(faults)} objects:{shown}{more}",
+        f"the restored backup differs from {origin} in {len(faults)} objects:{shown}{more}",
         why=WHY,
         fix="see whether the schema changed while it was dumped, and run again; if it did not,"
         " bring the object into a form that pg_dump can hold",
     )
 
 
-def _turned(fault: Difference) -> str:
+def _turned(fault: Difference, origin: str) -> str:
     words = {Change.REMOVED: "is missing", Change.ADDED: "is there and should not be"}
     if fault.change in words:
         return f"{fault.name} {words[fault.change]}"
-    return f"{fault.name}, production → restored: {fault.told}"
+    return f"{fault.name}, {origin} → restored: {fault.told}"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -13,10 +13,11 @@ from psycopg.conninfo import make_conninfo
 
 from pytest_housekeeping.child_environment import bare_environment
 from pytest_housekeeping.postgres.connection import Connection, connect
-from pytest_housekeeping.server import StagingDatabase
+from pytest_housekeeping.server import Server, StagingDatabase
 from pytest_housekeeping.snapshot.dump import without_restriction
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved
+from pytest_housekeeping.snapshot.programs import find_pg_dump
 from pytest_housekeeping.snapshot.restore_server import WHY, RestoreServer
 from pytest_housekeeping.sql.identifiers import unquoted
 
@@ -27,6 +28,9 @@ _OPTIONS = (
     "-c default_transaction_read_only=off -c session_preload_libraries= "
     "-c local_preload_libraries= -c statement_timeout=0 -c lock_timeout=0 -c role=none"
 )
+_FAILED_AT = re.compile(r":(\d+): (?:ERROR|FATAL)")
+# What pg_dump writes above each object: `-- Name: t; Type: TABLE; Schema: s; Owner: o`.
+_HEADLINE = re.compile(r"^-- (?:Data for )?Name: (.+); Type: (.+); Schema: (.+?); Owner: ")
 _COLLATION = re.compile(r'COLLATE (?:pg_catalog\.)?("(?:[^"]|"")+"|\w+)(?![\w.])')
 
 
@@ -50,19 +54,40 @@ def restored(
     Raises BackupNotProved with the first statement that fails.
     """
     database = restore_server.server.database()
-    conninfo = make_conninfo(
-        database.migrator_conninfo,
-        options=_OPTIONS + (" -c event_triggers=off" if restore_server.major >= 17 else ""),
-    )
+    major = restore_server.major
+    conninfo = make_conninfo(database.migrator_conninfo, options=_options(major))
     try:
         with _named(database, conninfo, expected.superuser):
             stand_ins = _prepare(conninfo, expected, schema.decode(errors="replace"))
-            _run(database, conninfo, roles, "roles")
-            _run(database, conninfo, without_restriction(schema), "schema")
+            _run(database, conninfo, roles, "roles", major)
+            _run(database, conninfo, without_restriction(schema), "schema", major)
             with connect(conninfo) as connection:
                 yield Copy(connection=connection, stand_ins=stand_ins)
     finally:
         restore_server.server.drop(database)
+
+
+@contextmanager
+def restored_beside(
+    server: Server, server_major: int, dump: bytes, expected: Fingerprint
+) -> Iterator[Copy]:
+    """Another database of the server that the dump is of, where its roles are; dropped afterwards.
+
+    Raises BackupNotProved with the first statement that fails.
+    """
+    database = server.database()
+    conninfo = make_conninfo(database.superuser_conninfo, options=_options(server_major))
+    try:
+        stand_ins = _prepare(conninfo, expected, dump.decode(errors="replace"))
+        _run(database, conninfo, without_restriction(dump), "schema", server_major)
+        with connect(conninfo) as connection:
+            yield Copy(connection=connection, stand_ins=stand_ins)
+    finally:
+        server.drop(database)
+
+
+def _options(server_major: int) -> str:
+    return _OPTIONS + (" -c event_triggers=off" if server_major >= 17 else "")
 
 
 @contextmanager
@@ -122,12 +147,14 @@ def _stood_in(connection: Connection, collations: set[str]) -> Iterator[str]:
             yield name
 
 
-def _run(database: StagingDatabase, conninfo: str, text: bytes, what: str) -> None:
+def _run(
+    database: StagingDatabase, conninfo: str, text: bytes, what: str, server_major: int
+) -> None:
     """With psql, statement by statement: one transaction would run out of locks."""
-    psql = f"{database.cluster.programs}/psql"
+    psql = f"{database.cluster.programs or find_pg_dump(server_major).parent}/psql"
     try:
         done = subprocess.run(
-            [psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-o", "/dev/null", "-d", conninfo],
+            [psql, "-Xq", "-v", "ON_ERROR_STOP=1", "-o", "/dev/null", "-d", conninfo, "-f", "-"],
             input=b"SET client_min_messages = warning;\n" + text,
             capture_output=True,
             check=False,
@@ -142,12 +169,25 @@ def _run(database: StagingDatabase, conninfo: str, text: bytes, what: str) -> No
         ) from None
     if done.returncode:
         said = done.stderr.decode(errors="replace").splitlines()
-        said = [line for line in said if "ERROR" in line or "FATAL" in line] or said
+        place = _object_at(text, said)
+        said = [line for line in said if re.search("ERROR|FATAL|CONTEXT", line)] or said
+        said = [re.sub(r"^psql:<stdin>:\d+: ", "", line) for line in said]
         raise BackupNotProved(
-            f"the {what} of the backup did not restore: {' / '.join(said[:3])}",
+            f"the {what} of the backup did not restore: {place}{' / '.join(said[:3])}",
             why=WHY,
             fix=_remedy(said),
         )
+
+
+def _object_at(text: bytes, said: list[str]) -> str:
+    """What pg_dump was writing where psql stopped, as its own headline there calls it."""
+    failed = next((found for line in said if (found := _FAILED_AT.search(line))), None)
+    lines = text.decode(errors="replace").split("\n")[: int(failed[1]) if failed else 0]
+    headline = next((found for line in reversed(lines) if (found := _HEADLINE.match(line))), None)
+    if headline is None:
+        return ""
+    name, kind, schema = headline.groups()
+    return f"{kind.lower()} {name if schema == '-' else f'{schema}.{name}'}: "
 
 
 def _remedy(said: list[str]) -> str:

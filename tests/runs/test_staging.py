@@ -43,6 +43,7 @@ def test_the_sample_is_proved_as_it_reads(tmp_path: Path) -> None:
     assert (run.code, run.outcome) == (0, "promoted"), run.output
     assert run.ran == read
     behind = read[read.index("promote") + 1 :]
+    assert behind.pop(0) == "verify::restore"
     assert behind, "the applications' own tests see what is committed"
     assert all(each.startswith("examples/") or "::running: " in each for each in behind)
     planned = [step["id"] for step in run.audit["plan"]["steps"]]
@@ -51,6 +52,25 @@ def test_the_sample_is_proved_as_it_reads(tmp_path: Path) -> None:
     assert set(run.steps.values()) == {"passed"}
     assert all(step["examined"] > 0 for step in run.audit["steps"])
     assert list(dict.fromkeys(step["phase"] for step in run.audit["steps"])) == PHASES
+
+
+def test_a_result_that_does_not_restore_is_not_proved(tmp_path: Path) -> None:
+    """Promoted, it would have every later promotion refused: its backup does not restore."""
+    text = """
+        CREATE FUNCTION shop.fold(t text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower(t)';
+        SET search_path = shop;
+        CREATE FUNCTION norm(t text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT fold(t)';
+        CREATE INDEX item_norm ON item (norm(name));
+    """
+    project = Project.make(tmp_path, files={"sql/migrations/0003_norm.sql": text}, repository=True)
+    run = project.run()
+    assert (run.code, run.outcome) == (1, "promoted"), run.output
+    assert [step for step, outcome in run.steps.items() if outcome != "passed"] == [
+        "verify::restore"
+    ]
+    assert "did not restore: index shop.item_norm: " in run.message("verify::restore")
+    assert "Not proved: behind the COMMIT" in run.output
+    assert "Proved in staging" not in run.output
 
 
 def test_the_record_is_what_is_published(tmp_path: Path) -> None:

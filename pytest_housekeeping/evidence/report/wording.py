@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.evidence.report.tally import failures
-from pytest_housekeeping.model import Mode, RunOutcome
+from pytest_housekeeping.model import Mode, Outcome, RunOutcome
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit
@@ -31,6 +31,12 @@ def outcome_text(audit: Audit) -> OutcomeText:
         outcome = RunOutcome.ROLLED_BACK if failed else RunOutcome.NOTHING_TO_PROMOTE
     if mode is Mode.STAGING and outcome is RunOutcome.ROLLED_BACK and not failed:
         return _CHECKED_ONLY
+    if (
+        mode is Mode.STAGING
+        and outcome in _GOOD
+        and any(step.outcome is not Outcome.PASSED for step in audit.steps)
+    ):
+        return _BEHIND_COMMIT
     text = _BY_MODE[mode].get(outcome) or _IN_ANY_MODE[outcome]
     if audit.source.dirty:
         return replace(text, next_steps=(*text.next_steps, _UNCOMMITTED))
@@ -54,6 +60,13 @@ _UNCOMMITTED = "Commit the changed files and run again: this audit attests no co
 _CHECKED_ONLY = _unsure(
     "Checked, not promoted",
     "What ran has passed; not everything that is required ran, so all of it was rolled back.",
+)
+_GOOD = (RunOutcome.PROMOTED, RunOutcome.NOTHING_TO_PROMOTE)
+_BEHIND_COMMIT = _bad(
+    "Not proved: behind the COMMIT",
+    "The batch was committed on the throwaway database, and a step that needs it committed did not"
+    " pass. Production was not touched, and will refuse this plan.",
+    _REPAIR,
 )
 _IN_ANY_MODE: dict[RunOutcome, OutcomeText] = {
     RunOutcome.PROMOTED: _good(

@@ -12,7 +12,13 @@ from pytest_housekeeping.evidence import FETCH
 from pytest_housekeeping.model import Kind, Mode, Phase, RunOutcome, Step, TargetIdentity, Verdict
 from pytest_housekeeping.plan.layout import prechecks, tripwires
 from pytest_housekeeping.plan.plan import Plan
-from pytest_housekeeping.plan.steps import APPLY, MUTANTS, precheck_step, tripwire_step
+from pytest_housekeeping.plan.steps import (
+    APPLY,
+    MUTANTS,
+    precheck_step,
+    restore_step,
+    tripwire_step,
+)
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.signers import signers_of
@@ -82,8 +88,10 @@ def _faults(context: RunContext, ground: Ground, path: str, data: bytes) -> Iter
         return
     if audit.run.outcome not in _PROVED:
         yield f"its run was {audit.run.outcome}"
-    # Behind the COMMIT of staging it is found what an application's own tests were refused.
+    # Behind the COMMIT of staging its result is restored, and applications' own tests run.
     yield from (f"{step.id} has failed" for step in audit.steps if step.outcome == "failed")
+    behind = [step for step in audit.steps if step.segment > audit.plan.segments]
+    yield from (f"{step.id} was skipped" for step in behind if step.outcome == "skipped")
     yield from evidence_faults(ground, path, data, audit)
     yield from plan_faults(context, audit)
 
@@ -142,6 +150,7 @@ def staging_steps(context: RunContext) -> Iterator[Step]:
             yield replace(seed, id=f"{path}::lint", phase=Phase.VERIFY, kind=Kind.LINT)
     for name in tripwires(plan.contracts):
         yield tripwire_step(name, last)
+    yield restore_step(last)
 
 
 def _digest(sources: ProjectFiles, path: str) -> str:

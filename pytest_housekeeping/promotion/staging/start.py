@@ -9,6 +9,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.evidence import Repository, open_repository
 from pytest_housekeeping.plan.plan import Plan, build
+from pytest_housekeeping.plan.steps import RESTORE
 from pytest_housekeeping.promotion.applied import promoted_before, proved_rollbacks
 from pytest_housekeeping.promotion.attestation import source_of
 from pytest_housekeeping.promotion.context import new_context
@@ -17,6 +18,7 @@ from pytest_housekeeping.promotion.options import RunOptions
 from pytest_housekeeping.promotion.run import Run, start_linting
 from pytest_housekeeping.promotion.signers import signers_of
 from pytest_housekeeping.promotion.staging.prechecks import staging_prechecks
+from pytest_housekeeping.promotion.staging.result import result_restores
 from pytest_housekeeping.promotion.staging.target import StagingTarget
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import ServerSettings, start
@@ -59,6 +61,7 @@ def start_staging(options: RunOptions) -> Run:
         target=target,
         checks=checks,
         prechecks=staging_prechecks(context, target, throwaway, checks),
+        backup={RESTORE: lambda: result_restores(target, throwaway)},
         throwaway=throwaway,
         linting=linting,
         secrets=_passwords(url),

@@ -72,7 +72,7 @@ def test_phases_and_files_in_their_order(config: Config) -> None:
     ]
     ids = [step.id for step in made.steps]
     assert len(set(ids)) == len(ids)
-    assert ids[-1] == "promote"
+    assert ids[-2:] == ["promote", "verify::restore"]
 
 
 def test_what_there_is_nothing_of_has_no_step(config: Config) -> None:
@@ -153,7 +153,8 @@ def test_headers_cut_the_plan(tmp_path: Path, texts: list[str], expected: list[s
     assert [segment.transaction for segment in made.segments] == expected
     promotes = [step for step in made.steps if step.kind is Kind.PROMOTE]
     assert [step.segment for step in promotes] == list(range(1, len(expected) + 1))
-    assert made.steps[-1] is promotes[-1]
+    assert made.steps[-2] is promotes[-1]
+    assert made.steps[-1].id == "verify::restore"
     assert made.promote_step(len(expected)) is promotes[-1]
 
 
