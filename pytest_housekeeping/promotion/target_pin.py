@@ -17,10 +17,12 @@ _CHANGED = ("promoted", "promoted_in_part", "promoted_unproved")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pin:
-    """What a server says of itself: the identifier that initdb gave it, and the database."""
+    """What a server says of itself: the identifier that initdb gave it, the database, and the
+    timeline that it writes; None in a pin of an earlier version."""
 
     system_identifier: str
     database: str
+    timeline: int | None = None
 
 
 def read_pin(config: Config, sources: ProjectFiles, repository: Repository | None) -> Pin | None:
@@ -31,8 +33,13 @@ def read_pin(config: Config, sources: ProjectFiles, repository: Repository | Non
     if sources.has(PIN_PATH):
         try:
             content = json.loads(sources.read(PIN_PATH))
-            return Pin(system_identifier=content["system_identifier"], database=content["database"])
-        except (ValueError, KeyError, TypeError):
+            timeline = content.get("timeline")
+            return Pin(
+                system_identifier=content["system_identifier"],
+                database=content["database"],
+                timeline=None if timeline is None else int(timeline),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise MisuseError(
                 f"{PIN_PATH} is not what a promotion wrote",
                 why="it says which database is production",
@@ -49,7 +56,38 @@ def read_pin(config: Config, sources: ProjectFiles, repository: Repository | Non
     return pin
 
 
-def pin_content(identity: TargetIdentity) -> bytes:
+def pin_content(identity: TargetIdentity, timeline: int) -> bytes:
     """The committed file that says which database is production."""
-    content = {"system_identifier": identity.system_identifier, "database": identity.database}
+    content = {
+        "system_identifier": identity.system_identifier,
+        "database": identity.database,
+        "timeline": timeline,
+    }
     return (json.dumps(content, indent=2) + "\n").encode()
+
+
+def misplaced(pin: Pin, identity: TargetIdentity, timeline: int) -> list[tuple[str, str]]:
+    """In what a target is not the pinned one, and what to do: a pair for each.
+
+    A physical copy of production bears its identifier. One that was recovered, or a standby that
+    was promoted, writes another timeline; that of a copy which was started as it is, is the same.
+    """
+    moved = f"if production has moved, change {PIN_PATH} in a reviewed commit"
+    over = (
+        f'if production was failed over to this server, write "timeline": {timeline} into'
+        f" {PIN_PATH} in a reviewed commit, and run staging on it"
+    )
+    facts = (
+        ("the system identifier", identity.system_identifier, pin.system_identifier, moved),
+        ("the database", identity.database, pin.database, moved),
+        ("the timeline", timeline, pin.timeline, over),
+    )
+    return [
+        (
+            f"{name} is {actual}, and the last promotion went to {pinned}"
+            + (": a standby that was promoted, or a copy" if fix is over else ""),
+            f"check the PG*_PROD variables; {fix}",
+        )
+        for name, actual, pinned, fix in facts
+        if pinned is not None and actual != pinned
+    ]

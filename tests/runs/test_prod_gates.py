@@ -283,6 +283,20 @@ def test_another_server_than_the_one_promoted_before(production: Production) -> 
     refused(production, production.promote(), "wrong-target", "7000000000000000000")
 
 
+def test_a_standby_that_was_promoted_is_not_the_one_promoted_before(production: Production) -> None:
+    """It has the identifier of production and another timeline; a reviewed pin lets it through."""
+    path = production.root / "ops/production.json"
+    pin = path.read_text(encoding="utf-8")
+    assert '"timeline": 1' in pin
+    other = pin.replace('"timeline": 1', '"timeline": 6')
+    production.change({"ops/production.json": other}, stage=True)
+    run = production.promote()
+    refused(production, run, "wrong-target", "the timeline is 1, and the last promotion went to 6")
+    assert 'write "timeline": 1 into ops/production.json' in run.output
+    production.change({"ops/production.json": pin}, stage=True)
+    assert production.promote().outcome == "promoted"
+
+
 def test_another_database_than_the_one_promoted_before(production: Production) -> None:
     production.server.copy("second_promotion", "elsewhere")
     run = production.promote(PGDATABASE_PROD="elsewhere")

@@ -11,42 +11,67 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """A server that runs: its port, the programs it is from, and who it runs as, if not as we."""
+
+    port: int
+    folder: Path
+    binaries: Path
+    user: str | None
 
 
 @contextmanager
 def postgres_service(password: str) -> Iterator[int]:
     """The port of a PostgreSQL 16 with the superuser `postgres`; gone afterwards, with its data."""
+    with service(password) as found:
+        yield found.port
+
+
+@contextmanager
+def service(password: str) -> Iterator[Service]:
+    """The same, with what a second server beside it needs."""
     folder = Path(tempfile.mkdtemp(prefix="hk-service-"))
     user = "nobody" if os.geteuid() == 0 else None
     try:
         binaries = _binaries(folder)
         data = _initialised(folder, binaries, password, user)
-        port = _free_port()
-        server = subprocess.Popen(
-            [
-                binaries / "postgres",
-                *("-D", data, "-p", str(port), "-k", "", "-c", "listen_addresses=127.0.0.1"),
-                *("-c", "fsync=off", "-c", "shared_buffers=32MB"),
-            ],
-            user=user,
-            cwd=folder,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            _wait(server, binaries, port)
-            yield port
-        finally:
-            server.terminate()
-            try:
-                server.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
+        with serve(folder, binaries, user, data) as found:
+            yield found
     finally:
         shutil.rmtree(folder)
+
+
+@contextmanager
+def serve(folder: Path, binaries: Path, user: str | None, data: Path) -> Iterator[Service]:
+    """A server on a data folder, on a port of its own."""
+    port = _free_port()
+    server = subprocess.Popen(
+        [
+            binaries / "postgres",
+            *("-D", data, "-p", str(port), "-k", "", "-c", "listen_addresses=127.0.0.1"),
+            *("-c", "fsync=off", "-c", "shared_buffers=32MB"),
+        ],
+        user=user,
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _wait(server, binaries, port)
+        yield Service(port=port, folder=folder, binaries=binaries, user=user)
+    finally:
+        server.terminate()
+        try:
+            server.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
 
 
 def _binaries(folder: Path) -> Path:

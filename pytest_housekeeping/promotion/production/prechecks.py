@@ -20,6 +20,7 @@ from pytest_housekeeping.promotion.production import baseline, promotion_table
 from pytest_housekeeping.promotion.production.roles import check_privileges, check_roles
 from pytest_housekeeping.promotion.production.staging_proof import proved_in_staging
 from pytest_housekeeping.promotion.production.target import ProductionTarget
+from pytest_housekeeping.promotion.target_pin import misplaced
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.snapshot.declared_moves import split_declared
 from pytest_housekeeping.snapshot.difference import Difference, in_common
@@ -84,25 +85,28 @@ def _server(target: ProductionTarget) -> Judgement:
 
 def _identity(context: RunContext, target: ProductionTarget) -> Judgement:
     """The target is the one that was promoted before, as the committed pin says."""
-    identity, pin = target.connection.identity(), context.read_pin()
+    identity, timeline = target.connection.identity(), target.timeline
+    pin = context.read_pin()
     if pin is None:
         return Verdict(examined=1, unit="identity"), "no pin yet: it is written by this promotion"
+    place = f"{identity.host}:{identity.port}/{identity.database}"
     findings = [
-        prechecks.error(
-            "wrong-target",
-            f"{identity.host}:{identity.port}/{identity.database}",
-            f"{name} is {actual}, and the last promotion went to {pinned}",
-            f"check the PG*_PROD variables; if production has moved, change {PIN_PATH}"
-            " in a reviewed commit",
-        )
-        for name, actual, pinned in (
-            ("the system identifier", identity.system_identifier, pin.system_identifier),
-            ("the database", identity.database, pin.database),
-        )
-        if actual != pinned
+        prechecks.error("wrong-target", place, said, fix)
+        for said, fix in misplaced(pin, identity, timeline)
     ]
+    if pin.timeline is None:
+        findings.append(
+            Finding(
+                rule="pin-timeline",
+                level=Level.NOTICE,
+                object=PIN_PATH,
+                detail="names no timeline, so that a standby that was promoted beside production"
+                " would be taken for it",
+                fix=f'add "timeline": {timeline} to it in a reviewed commit',
+            )
+        )
     verdict = Verdict(examined=1, unit="identity", findings=tuple(findings))
-    return verdict, f"system identifier {identity.system_identifier}"
+    return verdict, f"system identifier {identity.system_identifier}, timeline {timeline}"
 
 
 def _segments(context: RunContext) -> Judgement:

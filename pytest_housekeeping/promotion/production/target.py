@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cached_property, partial
 
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.model import Applied, Kind, RunOutcome, Step, TargetIdentity, Verdict
@@ -11,6 +11,7 @@ from pytest_housekeeping.plan.code_files import PIN_PATH
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
 from pytest_housekeeping.postgres.history_guard import HistoryGuard
+from pytest_housekeeping.postgres.primary import timeline_of
 from pytest_housekeeping.postgres.promotion_lock import holder
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.context import RunContext
@@ -161,13 +162,18 @@ class ProductionTarget:
         if changed:
             self.backup.take_after(self.address.conninfo(), server_major=self.major)
 
+    @cached_property
+    def timeline(self) -> int:
+        """What the server writes; asked by the first precheck, before anything can be lost."""
+        return timeline_of(self.connection.get())
+
     @property
     def kept(self) -> KeptFiles:
         """The snapshots, and the pin where there is none yet."""
         files = dict(self.backup.files)
         pin = self._context.config.root / PIN_PATH
         if self.backup.after is not None and not pin.is_file():
-            files[pin] = pin_content(self.connection.identity())
+            files[pin] = pin_content(self.connection.identity(), self.timeline)
         return KeptFiles(before=self.backup.before, after=self.backup.after, files=files)
 
     def proposal(self, outcome: RunOutcome) -> str:

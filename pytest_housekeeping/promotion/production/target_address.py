@@ -12,6 +12,7 @@ from psycopg.conninfo import make_conninfo
 
 from pytest_housekeeping.errors import MisuseError, ProofFailed, ServerError
 from pytest_housekeeping.postgres.connection import LentConnection, connect
+from pytest_housekeeping.postgres.primary import is_standby
 
 REQUIRED = ("PGHOST_PROD", "PGPORT_PROD", "PGDATABASE_PROD", "PGUSER_PROD", "PGPASSWORD_PROD")
 # https://www.postgresql.org/docs/16/libpq-ssl.html#LIBPQ-SSL-PROTECTION
@@ -110,6 +111,7 @@ def open_production(address: Address, settings: Mapping[str, str] | None = None)
                 fix="enable TLS on the server",
             )
         _refuse_pooler(connection)
+        _refuse_standby(connection, address)
     return connection
 
 
@@ -148,6 +150,16 @@ def _refuse_pooler(connection: LentConnection) -> None:
             "a transaction pooler stands in front of the server: the session's process id changes",
             why="locks, settings and the outcome of COMMIT could belong to another session",
             fix="give the server's own host and port, past the pooler",
+        )
+
+
+def _refuse_standby(connection: LentConnection, address: Address) -> None:
+    """A standby has the identifier, the schema and the history of production, and is not it."""
+    if is_standby(connection):
+        raise ProofFailed(
+            f"{address.host}:{address.port} is a standby: it replays what another server writes",
+            why="nothing can be written there, and what it shows is production's of a moment ago",
+            fix="give the primary's own host and port in PGHOST_PROD and PGPORT_PROD",
         )
 
 
