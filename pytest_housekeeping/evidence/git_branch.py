@@ -89,7 +89,8 @@ def commit_files(
     raise EvidenceError(
         f"the evidence cannot be committed to {branch}: {complaint.strip()}",
         why="until it is committed, nobody else can rely on it",
-        fix="commit the files under ops/audit by hand, or repair what git names and run again",
+        fix="repair what git names and run again; of a promotion, commit what it has written under"
+        " ops/audit by hand",
     )
 
 

@@ -6,21 +6,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.evidence import Repository
-from pytest_housekeeping.model import Kind, Mode, Outcome, RunOutcome, TargetIdentity
+from pytest_housekeeping.model import Kind, Mode, Outcome, RunOutcome
 from pytest_housekeeping.plan.plan import AppliedFile
-from pytest_housekeeping.plan.rollback_files import DESTROYS, ROUND_TRIP, migration_of
+from pytest_housekeeping.plan.rollback_files import migration_of
 from pytest_housekeeping.postgres import history
-from pytest_housekeeping.promotion.signers import signers_of
-from pytest_housekeeping.promotion.staging_evidence import (
-    Ground,
-    evidence_faults,
-    plain,
-    read_staging_audit,
-)
-from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import decode, digest
 
@@ -138,56 +129,3 @@ def _take_back(past: list[AppliedFile], done: Iterable[tuple[PlannedStep, StepRe
             if past[place].sha256 == older.get(undone):
                 break
             del past[place]
-
-
-def proved_rollbacks(
-    repository: Repository | None,
-    config: Config,
-    sources: ProjectFiles,
-    files: Iterable[SqlFile],
-    production: TargetIdentity | None = None,
-) -> dict[str, tuple[str, tuple[str, ...]]]:
-    """The rollback files that a committed staging audit has seen undo their migration, as they
-    are now: by path, the audit's name and what the rollback destroyed there. The newest counts.
-
-    An audit that cannot be what a staging run has left proves nothing. Raises EvidenceError for
-    one that would prove something and was edited.
-    """
-    wanted = {f"{file.path}::{ROUND_TRIP}": file for file in files}
-    found: dict[str, tuple[str, tuple[str, ...]]] = {}
-    if repository is None or not wanted:
-        return found
-    ground = Ground(
-        repository=repository,
-        config=config,
-        signers=signers_of(config, sources),
-        production=frozenset({production.system_identifier} if production else ()),
-    )
-    for name, data in reversed(ground.audits):
-        if len(found) == len(wanted):
-            break
-        known = plain(data)
-        if known is None:
-            continue
-        digests = {step["id"]: step["sha256"] for step in known["plan"]["steps"]}
-        passed = {step["id"] for step in known["steps"] if step["outcome"] == Outcome.PASSED}
-        proved = [
-            identity
-            for identity, file in wanted.items()
-            if file.path not in found
-            and digests.get(identity) == file.sha256
-            and identity in passed
-        ]
-        if not proved:
-            continue
-        audit = read_staging_audit(name, data)
-        if any(evidence_faults(ground, name, data, audit)):
-            continue
-        for identity in proved:
-            destroyed = tuple(
-                finding.object
-                for finding in audit.findings
-                if finding.step == identity and finding.rule == DESTROYS
-            )
-            found[wanted[identity].path] = (name, destroyed)
-    return found

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.plan.rollback_files import DESTROYS, rollback_of
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.rollback.target import RollbackTarget
+from pytest_housekeeping.promotion.rollback_proofs import disbelieved
+from pytest_housekeeping.sql.file import SqlFile
 
 
 def rollback_prechecks(
@@ -49,7 +51,12 @@ def _evidence(context: RunContext, target: RollbackTarget) -> Judgement:
             rule="rollback-unproved",
             level=Level.ERROR if required else Level.WARNING,
             object=file.path,
-            detail="no committed staging audit has seen it undo its migration as it is now",
+            detail="; ".join(
+                [
+                    "no committed staging audit has seen it undo its migration as it is now",
+                    *_disbelieved(context, target, file),
+                ]
+            ),
             fix="run pytest --hk-mode=staging on this commit",
         )
         for file in unproved
@@ -63,3 +70,8 @@ def _evidence(context: RunContext, target: RollbackTarget) -> Judgement:
         examined=max(1, len(target.work.rollbacks)), unit="files", findings=tuple(findings)
     )
     return verdict, f"proved by {', '.join(audits)}" if audits else "nothing was tried in staging"
+
+
+def _disbelieved(context: RunContext, target: RollbackTarget, file: SqlFile) -> Iterator[str]:
+    sources, identity = context.plan.sources, target.connection.identity()
+    return disbelieved(context.repository, context.config, sources, file, identity)

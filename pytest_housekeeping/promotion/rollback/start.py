@@ -12,7 +12,7 @@ from pytest_housekeeping.plan.rollback_plan import RollbackWork, build_rollback,
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection, locate
 from pytest_housekeeping.postgres.history_shape import SHAPE, misfits
-from pytest_housekeeping.promotion.applied import applied_files, proved_rollbacks
+from pytest_housekeeping.promotion.applied import applied_files
 from pytest_housekeeping.promotion.context import PlannedFiles
 from pytest_housekeeping.promotion.dispatch import Checks
 from pytest_housekeeping.promotion.options import RunOptions
@@ -35,6 +35,7 @@ from pytest_housekeeping.promotion.rollback.prechecks import rollback_prechecks
 from pytest_housekeeping.promotion.rollback.selection import Reverted, find_reverted
 from pytest_housekeeping.promotion.rollback.target import RollbackTarget
 from pytest_housekeeping.promotion.rollback.work import contracts_of, gather_work
+from pytest_housekeeping.promotion.rollback_proofs import proved_rollbacks
 from pytest_housekeeping.promotion.run import Run
 from pytest_housekeeping.promotion.run_facts import new_run
 from pytest_housekeeping.promotion.throwaway import Throwaway

@@ -10,11 +10,12 @@ from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.evidence import Repository, open_repository
 from pytest_housekeeping.plan.plan import Plan, build
 from pytest_housekeeping.plan.steps import RESTORE
-from pytest_housekeeping.promotion.applied import promoted_before, proved_rollbacks
+from pytest_housekeeping.promotion.applied import promoted_before
 from pytest_housekeeping.promotion.attestation import source_of
 from pytest_housekeeping.promotion.context import new_context
 from pytest_housekeeping.promotion.dispatch import Checks
 from pytest_housekeeping.promotion.options import RunOptions
+from pytest_housekeeping.promotion.rollback_proofs import proved_rollbacks
 from pytest_housekeeping.promotion.run import Run, start_linting
 from pytest_housekeeping.promotion.signers import signers_of
 from pytest_housekeeping.promotion.staging.prechecks import staging_prechecks

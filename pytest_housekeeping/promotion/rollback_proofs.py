@@ -1,0 +1,108 @@
+"""Which rollback files staging has seen undo their migration, as its committed evidence says."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.evidence import Repository
+from pytest_housekeeping.evidence.signatures import PROGRAM
+from pytest_housekeeping.model import Outcome, TargetIdentity
+from pytest_housekeeping.plan.rollback_files import DESTROYS, ROUND_TRIP
+from pytest_housekeeping.promotion.signers import signers_of
+from pytest_housekeeping.promotion.staging_evidence import (
+    Ground,
+    evidence_faults,
+    plain,
+    read_staging_audit,
+)
+from pytest_housekeeping.sql.file import SqlFile
+from pytest_housekeeping.sql.project_files import ProjectFiles
+
+
+def proved_rollbacks(
+    repository: Repository | None,
+    config: Config,
+    sources: ProjectFiles,
+    files: Iterable[SqlFile],
+    production: TargetIdentity | None = None,
+) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """The rollback files that a committed staging audit has seen undo their migration, as they
+    are now: by path, the audit's name and what the rollback destroyed there. The newest counts.
+
+    An audit that cannot be what a staging run has left proves nothing. Raises EvidenceError for
+    one that would prove something and was edited, and, for ``production``, where there are signers
+    and nothing to prove a signature with; staging proves the files again then.
+    """
+    found: dict[str, tuple[str, tuple[str, ...]]] = {}
+    ground = _ground(repository, config, sources, production)
+    if ground is None:
+        return found
+    wanted = list(files)
+    for name, data in reversed(ground.audits):
+        proved = [file for file in wanted if file.path not in found and _has_seen(data, file)]
+        if not proved:
+            continue
+        audit = read_staging_audit(name, data)
+        if any(evidence_faults(ground, name, data, audit)):
+            continue
+        for file in proved:
+            destroyed = tuple(
+                finding.object
+                for finding in audit.findings
+                if finding.step == _step(file) and finding.rule == DESTROYS
+            )
+            found[file.path] = (name, destroyed)
+    return found
+
+
+def disbelieved(
+    repository: Repository | None,
+    config: Config,
+    sources: ProjectFiles,
+    file: SqlFile,
+    production: TargetIdentity,
+) -> Iterator[str]:
+    """The audits that say that staging has seen a rollback file, and why each is not believed."""
+    ground = _ground(repository, config, sources, production)
+    if ground is None:
+        return
+    for name, data in reversed(ground.audits):
+        if _has_seen(data, file):
+            faults = evidence_faults(ground, name, data, read_staging_audit(name, data))
+            yield from (f"{name}: {fault}" for fault in list(faults)[:1])
+
+
+def _ground(
+    repository: Repository | None,
+    config: Config,
+    sources: ProjectFiles,
+    production: TargetIdentity | None,
+) -> Ground | None:
+    signers = signers_of(config, sources)
+    cannot_tell = signers is not None and production is None and shutil.which(PROGRAM) is None
+    if repository is None or cannot_tell:
+        return None
+    return Ground(
+        repository=repository,
+        config=config,
+        signers=signers,
+        production=frozenset({production.system_identifier} if production else ()),
+    )
+
+
+def _has_seen(data: bytes, file: SqlFile) -> bool:
+    """Whether an audit says that the round trip of just this text has passed."""
+    known = plain(data)
+    try:
+        steps = {each["id"]: each["sha256"] for each in known["plan"]["steps"]} if known else {}
+        ended = {each["id"]: each["outcome"] for each in known["steps"]} if known else {}
+    except (KeyError, TypeError):
+        return False
+    seen = (steps.get(_step(file)), ended.get(_step(file)))
+    return seen == (file.sha256, Outcome.PASSED)
+
+
+def _step(file: SqlFile) -> str:
+    return f"{file.path}::{ROUND_TRIP}"

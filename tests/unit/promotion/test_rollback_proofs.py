@@ -1,0 +1,105 @@
+"""Which rollback files count as seen by staging: by an honest audit, and by none that is not."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pytest_housekeeping.evidence import open_repository
+from pytest_housekeeping.evidence.audit_file import to_json
+from pytest_housekeeping.model import Kind, Mode, RunOutcome, TargetIdentity
+from pytest_housekeeping.promotion.rollback_proofs import disbelieved, proved_rollbacks
+from pytest_housekeeping.sql.file import SqlFile
+from support.evidence_samples import TARGET, forged
+from support.fresh_copy import git
+from support.signing import new_key, signer_line
+from support.staged_project import FILES, PRODUCTION, Staged, copied, make_project
+
+UNDOES = "sql/rollback/0002_b.sql"
+SIGNED = '[tool.housekeeping]\nevidence_signers = "ops/allowed_signers"\n'
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("undone") / "p"
+    make_project(root, {**FILES, UNDOES: "DROP TABLE b;\n"})
+    return root
+
+
+@pytest.fixture
+def staged(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Staged]:
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+    root = copied(template, tmp_path / "p")
+    repository = open_repository(root)
+    assert repository is not None
+    with repository:
+        yield Staged(root=root, repository=repository)
+
+
+def file_of(staged: Staged) -> SqlFile:
+    files = staged.context(Mode.STAGING).plan.rollbacks.files
+    return next(file for file in files if file.kind is Kind.ROLLBACK)
+
+
+def proved(staged: Staged, production: TargetIdentity | None = PRODUCTION) -> list[str]:
+    context = staged.context(Mode.PROD)
+    sources, file = context.plan.sources, file_of(staged)
+    found = proved_rollbacks(staged.repository, context.config, sources, [file], production)
+    return [name for name, _ in found.values()]
+
+
+def reasons(staged: Staged) -> list[str]:
+    context = staged.context(Mode.PROD)
+    sources, file = context.plan.sources, file_of(staged)
+    return list(disbelieved(staged.repository, context.config, sources, file, PRODUCTION))
+
+
+def test_an_honest_audit_counts(staged: Staged) -> None:
+    assert proved(staged) == []
+    path = staged.keep(staged.audit())
+    assert proved(staged) == proved(staged, None) == [path]
+    assert reasons(staged) == []
+
+
+def test_audits_that_prove_nothing_are_named_with_the_reason(staged: Staged) -> None:
+    on_production = staged.keep(staged.audit(target=PRODUCTION))
+    made_up = forged(staged.audit(), lambda document: document.update(target=None))
+    staged.keep(made_up)
+    unknown = staged.keep(staged.audit(outcome=RunOutcome.ROLLED_BACK, target=TARGET))
+    for data in (b"{}", b"[]", b'{"plan": {}, "run": {}, "chain": {}, "source": {}}'):
+        staged.keep_file(f"ops/audit/staging_{len(data)}.json", data)
+    assert proved(staged) == []
+    told = dict(reason.split(": ", 1) for reason in reasons(staged))
+    assert told[on_production].startswith("it ran on production itself")
+    assert told[unknown] == "it says rolled_back, and that promote has passed"
+    assert "it says promoted, and names no database" in told.values()
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen here")
+def test_signers_count_for_rollback_files_as_well(
+    staged: Staged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Staging, where nothing can prove a signature, proves the file again."""
+    key = new_key(tmp_path, "ada")
+    staged.commit({"pyproject.toml": SIGNED, "ops/allowed_signers": signer_line(key, "ada")})
+    path = staged.keep(staged.audit())
+    assert proved(staged) == []
+    assert "it is not signed" in reasons(staged)[0]
+    assert json.loads(to_json(staged.audit()))["source"]["dirty"] is False
+    git(staged.root, "config", "gpg.format", "ssh")
+    git(staged.root, "config", "user.signingkey", str(key))
+    signed = staged.keep(staged.audit(), sign=True)
+    assert proved(staged) == [signed] != [path]
+
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "git").symlink_to(str(shutil.which("git")))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert proved(staged, None) == []
