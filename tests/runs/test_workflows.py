@@ -18,6 +18,7 @@ from support.console_blocks import blocks_of
 from support.fresh_copy import ROOT, commit_all, fresh_repository, git
 from support.git_http_server import git_over_http
 from support.postgres_service import postgres_service
+from support.prepared_python import prepared_python
 from support.reference_pages import files_of
 from support.wheel import build_wheel
 from support.workflow_expressions import interpolate
@@ -38,17 +39,16 @@ class Hosting:
     source: Path
     bare: Path
     port: int
-    python_bin: Path
 
     def push(self) -> str:
         head = git(self.source, "rev-parse", "HEAD")
         git(self.source, "push", "--quiet", str(self.bare), "main")
         return head
 
-    def run(self, number: int) -> JobRun:
+    def run(self, number: int, python_bin: Path) -> JobRun:
         machine = Machine(
             folder=self.folder / f"run{number}",
-            python_bin=self.python_bin,
+            python_bin=python_bin,
             origin=self.bare.as_uri(),
             ports={"postgres": {"5432": str(self.port)}},
         )
@@ -80,11 +80,17 @@ def _github(number: int = 1, **event: Any) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(scope="session")
-def python_bin(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("python")
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    return folder / "bin"
+@pytest.fixture
+def empty_python(tmp_path: Path) -> Path:
+    """A Python with nothing installed, as a runner has one."""
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "python"], check=True)
+    return tmp_path / "python/bin"
+
+
+@pytest.fixture
+def python_bin(tmp_path: Path) -> Path:
+    """As a runner has one after its cache was restored; of the project nothing is installed."""
+    return prepared_python(tmp_path / "python")
 
 
 @pytest.fixture(scope="session")
@@ -96,21 +102,21 @@ def service_port() -> Iterator[int]:
 
 
 @pytest.fixture
-def hosting(tmp_path: Path, python_bin: Path, service_port: int) -> Hosting:
+def hosting(tmp_path: Path, service_port: int) -> Hosting:
     source = fresh_repository(tmp_path / "source")
     bare = tmp_path / "origin.git"
     git(tmp_path, "clone", "--quiet", "--bare", str(source), str(bare))
-    return Hosting(
-        folder=tmp_path, source=source, bare=bare, port=service_port, python_bin=python_bin
-    )
+    return Hosting(folder=tmp_path, source=source, bare=bare, port=service_port)
 
 
-def test_the_staging_job_promotes_and_pushes_its_evidence(hosting: Hosting) -> None:
+def test_the_staging_job_promotes_and_pushes_its_evidence(
+    hosting: Hosting, empty_python: Path
+) -> None:
     head = hosting.push()
 
-    first = hosting.run(1)
+    first = hosting.run(1, empty_python)
     first_tip = git(hosting.bare, "rev-parse", EVIDENCE)
-    second = hosting.run(2)
+    second = hosting.run(2, empty_python)
 
     for run in (first, second):
         assert [(s.name, s.outcome, s.output) for s in run.steps if s.outcome != "success"] == []
@@ -130,13 +136,15 @@ def test_the_staging_job_promotes_and_pushes_its_evidence(hosting: Hosting) -> N
     assert git(hosting.bare, "rev-parse", "main") == head
 
 
-def test_a_broken_migration_fails_the_job_and_leaves_its_evidence(hosting: Hosting) -> None:
+def test_a_broken_migration_fails_the_job_and_leaves_its_evidence(
+    hosting: Hosting, python_bin: Path
+) -> None:
     broken = hosting.source / "sql/migrations/9999_broken.sql"
     broken.write_text("ALTER TABLE venture.no_such_table ADD COLUMN broken integer;\n")
     commit_all(hosting.source, "break a migration")
     hosting.push()
 
-    run = hosting.run(1)
+    run = hosting.run(1, python_bin)
 
     assert run.outcome == "failure"
     assert [s.name for s in run.steps if s.outcome == "failure"] == ["Prove, then commit"]
