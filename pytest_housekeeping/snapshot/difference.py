@@ -32,6 +32,11 @@ class Difference:
     after: str = ""
 
     @property
+    def is_column_order(self) -> bool:
+        """Whether the columns of a table are the same and stand in another order."""
+        return self.name.startswith(COLUMN_ORDER)
+
+    @property
     def lines(self) -> tuple[str, ...]:
         """The lines that went (``- ``) and came (``+ ``)."""
         found = difflib.ndiff(self.before.splitlines(), self.after.splitlines())

@@ -73,11 +73,14 @@ def unprovable_rollback(rollbacks: Rollbacks, step: Step) -> Verdict:
 
 
 def differences(expected: Fingerprint, found: Fingerprint, when: str) -> list[Finding]:
-    """A finding for each object that is not as it was expected at this moment."""
+    """A finding for each object that is not as it was expected at this moment.
+
+    A column that was dropped can be added at the end alone, so the order of columns is a warning.
+    """
     return [
         Finding(
             rule=_LEAVES,
-            level=Level.ERROR,
+            level=Level.WARNING if each.is_column_order else Level.ERROR,
             object=each.name,
             detail=f"{_WORDS[each.change]} {when}" + f": {each.told}" * bool(each.told),
             fix="let the rollback file undo this as well",

@@ -11,7 +11,6 @@ from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.replay import apply_segment, run_bootstrap, segments_of
 from pytest_housekeeping.promotion.throwaway import Throwaway
-from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.difference import diff
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 
@@ -29,16 +28,11 @@ def verify(context: RunContext, target: ProductionTarget, throwaway: Throwaway) 
             + f": {difference.told}" * bool(difference.told),
             fix="bring the files to what production has, or choose another number",
         )
-        for difference in diff(_of_files(replayed), _of_files(actual))
+        for difference in diff(replayed.without("database"), actual.without("database"))
     )
     files = sum(len(segment.files) for segment in context.plan.segments)
     verdict = Verdict(examined=files, unit="files", findings=findings)
     return verdict, f"{files} files replayed, {len(findings)} objects differ"
-
-
-def _of_files(read: Fingerprint) -> Fingerprint:
-    """What the files make: the database was there, and bootstrap stands in for what is around."""
-    return read.with_no_more(Around.NOTHING).without("database")
 
 
 def _without_history(target: ProductionTarget) -> Fingerprint:

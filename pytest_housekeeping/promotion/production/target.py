@@ -21,6 +21,7 @@ from pytest_housekeeping.promotion.production.target_address import Address, ope
 from pytest_housekeeping.promotion.target import KeptFiles, applied_rows
 from pytest_housekeeping.promotion.target_connection import TargetConnection
 from pytest_housekeeping.promotion.target_pin import pin_content
+from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.declared_moves import split_declared
 from pytest_housekeeping.snapshot.difference import listed
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
@@ -73,9 +74,10 @@ class ProductionTarget:
         return read_fingerprint(connection, exclude_schemas=())
 
     def read_without_history(self, connection: Connection) -> Fingerprint:
-        """The same without the tool's own tables: to compare with a schema that has none."""
+        """The schema alone, without the tool's own tables: to compare with one made of files, or
+        of a backup, which has neither them nor this server around it."""
         excluded = (self._context.config.history_schema,)
-        return read_fingerprint(connection, exclude_schemas=excluded)
+        return read_fingerprint(connection, exclude_schemas=excluded, around=Around.NOTHING)
 
     def named(self, error: HousekeepingError) -> HousekeepingError:
         """The error; where another promotion is in the way, who it is and since when."""

@@ -48,6 +48,33 @@ def test_what_is_left_behind_and_taken_for_made_has_a_name(database: StagingData
     assert wrong(below[TRIP.format(1)]) == ["schema a"]
 
 
+def test_what_is_left_around_the_schema_has_a_name(database: StagingDatabase) -> None:
+    made = (
+        "CREATE ROLE hk_round_trip; ALTER ROLE hk_round_trip SET work_mem = '5MB';",
+        "SELECT 1;",
+    )
+    verdicts = prove(database, Batch(migrations=[(DESK, NO_DESK), made]))
+    assert "role hk_round_trip" in wrong(verdicts[BATCH])
+
+    gone = (made[0], "DROP ROLE hk_round_trip;")
+    verdicts = prove(database, Batch(migrations=[(DESK, NO_DESK), gone]))
+    assert all(verdict.passed for verdict in verdicts.values()), told(verdicts)
+
+
+def test_a_column_that_comes_back_at_the_end_is_a_warning(database: StagingDatabase) -> None:
+    made = f"{DESK} ALTER TABLE desk.ticket ADD note text;"
+    dropped = (
+        "ALTER TABLE desk.ticket DROP subject;",
+        "ALTER TABLE desk.ticket ADD subject text NOT NULL;",
+    )
+    verdicts = prove(database, Batch(migrations=[(made, NO_DESK), dropped]))
+
+    assert all(verdict.passed for verdict in verdicts.values())
+    (finding, *_) = verdicts[TRIP.format(2)].findings
+    assert (finding.object, finding.level) == ("order of columns in table desk.ticket", "warning")
+    assert finding.detail.endswith("id, subject, note → id, note, subject")
+
+
 def test_data_alone_is_not_called_proved(database: StagingDatabase) -> None:
     moved = ("UPDATE desk.ticket SET subject = upper(subject);", "SELECT 1;")
     verdicts = prove(database, Batch(migrations=[(DESK, NO_DESK), moved]))
