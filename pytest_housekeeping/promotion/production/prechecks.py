@@ -41,6 +41,7 @@ def production_prechecks(
         "segments": lambda: _segments(context),
         "history": lambda: _history(context, target),
         "evidence": lambda: proved_in_staging(context, target.connection.identity()),
+        "audits": lambda: prechecks.audits(context),
         "capacity": lambda: prechecks.capacity(context.plan, target.connection.get()),
         "roles": lambda: check_roles(context, target, throwaway),
         "privileges": lambda: check_privileges(context, target),

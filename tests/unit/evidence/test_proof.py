@@ -11,7 +11,7 @@ from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.audit_model import Audit
 from pytest_housekeeping.evidence.committed import Version
 from pytest_housekeeping.evidence.proof import prove_evidence
-from pytest_housekeeping.evidence.records import read_record
+from pytest_housekeeping.evidence.records import Record, read_record
 from pytest_housekeeping.model import Mode
 from support.evidence_repository import LOGS, commit_runs, evidence_of, new_repository
 from support.fresh_copy import git
@@ -142,13 +142,12 @@ def test_a_fault_in_each_of_100_runs_is_found_and_named(
     evidence: Evidence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On top of the branch, where its commits tell of it, and with the branch written anew."""
-    read: dict[tuple[str, str], object] = {}
+    read: dict[Version, Record] = {}
 
-    def read_once(version: Version, data: bytes | None) -> object:
-        key = (version.path, version.oid)
-        if key not in read or read[key].version != version:  # type: ignore[attr-defined]
-            read[key] = read_record(version, data)
-        return read[key]
+    def read_once(version: Version, data: bytes | None) -> Record:
+        if version not in read:
+            read[version] = read_record(version, data)
+        return read[version]
 
     monkeypatch.setattr("pytest_housekeeping.evidence.proof.read_record", read_once)
     what = {f"{number}": planted_in(evidence, number) for number in range(RUNS)}

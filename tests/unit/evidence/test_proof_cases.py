@@ -42,7 +42,7 @@ def json_of(files: Files) -> str:
     return next(path for path in files if path.endswith(".json"))
 
 
-def on_main(repository: Repository, *runs: tuple[Audit, Files]) -> None:
+def on_main(repository: Repository, *runs: tuple[Audit | None, Files]) -> None:
     """The evidence of runs, merged into main in one commit that tells of none of them."""
     for _, files in runs:
         for path, data in files.items():
@@ -181,7 +181,7 @@ def test_audits_of_earlier_versions_name_no_report_and_that_is_said(
 def test_a_file_that_no_audit_names_is_told(
     repository: Repository, name: str, level: Level
 ) -> None:
-    on_main(repository, *chained(Mode.PROD), (None, {f"{FOLDER}/{name}": b"x"}))  # type: ignore[arg-type]
+    on_main(repository, *chained(Mode.PROD), (None, {f"{FOLDER}/{name}": b"x"}))
     (finding,) = prove_evidence(repository).findings
     assert (finding.rule, finding.object) == ("evidence-stray", f"{FOLDER}/{name}")
     assert finding.level is level

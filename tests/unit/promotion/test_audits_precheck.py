@@ -1,0 +1,90 @@
+"""The precheck of the evidence: what fails it, what is accepted, and what it may cost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.evidence import Repository
+from pytest_housekeeping.model import Mode
+from pytest_housekeeping.promotion import prechecks
+from pytest_housekeeping.promotion.context import RunContext
+from support.evidence_repository import commit_runs, new_repository
+from support.fresh_copy import commit_all
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Iterator[Repository]:
+    with new_repository(tmp_path / "p") as repository:
+        yield repository
+
+
+def judged(repository: Repository | None, root: Path, *accepted: str) -> prechecks.Judgement:
+    config = Config(root=root, accepted_evidence_faults=accepted)
+    context = SimpleNamespace(repository=repository, config=config)
+    return prechecks.audits(cast("RunContext", context))
+
+
+def test_a_falsified_report_fails_it_until_it_is_accepted_in_the_settings(
+    repository: Repository,
+) -> None:
+    root = repository.root
+    report = next(
+        path for path in commit_runs(repository, [Mode.PROD] * 2)[0][1] if path.endswith(".html")
+    )
+    verdict, said = judged(repository, root)
+    assert (verdict.passed, verdict.examined) == (True, 2)
+    assert said == "2 audits and 8 files named by them, on 1 branches"
+    verdict, _ = judged(repository, root, report)
+    assert [each.rule for each in verdict.findings] == ["evidence-fault-gone"]
+    assert not verdict.passed
+
+    (root / report).write_text("<p>all is well</p>")
+    commit_all(root, "tidy up")
+    verdict, _ = judged(repository, root)
+    assert [(each.rule, each.object) for each in verdict.findings] == [("evidence-edited", report)]
+    assert not verdict.passed
+    assert judged(repository, root, report)[0].passed
+
+
+def test_a_project_without_evidence_or_without_git_may_begin(
+    repository: Repository, tmp_path: Path
+) -> None:
+    assert judged(repository, repository.root)[0].passed
+    assert judged(None, tmp_path)[0].passed
+    # Evidence of another project of the repository is that project's.
+    other = repository.root / "services/a/ops/audit"
+    other.mkdir(parents=True)
+    (other / "prod_20270102T030405Z_x.json").write_text("{}")
+    commit_all(repository.root, "of another project")
+    assert judged(repository, repository.root)[0].passed
+    assert not judged(repository, repository.root / "services/a")[0].passed
+
+
+def test_its_cost_grows_with_the_number_of_audits_alone(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Processes are what is dear: their number is the same for 2 and for 12 audits."""
+    started: list[str] = []
+    run = repository.attempt
+
+    def counted(*command: str, stdin: bytes | None = None) -> tuple[int, bytes, str]:
+        started.append(command[0])
+        return run(*command, stdin=stdin)
+
+    monkeypatch.setattr(repository, "attempt", counted)
+    counts = []
+    for number in (0, 10):
+        commit_runs(repository, [Mode.STAGING] * (2 + number), first=100 * number)
+        started.clear()
+        began = time.process_time()
+        judged(repository, repository.root)
+        assert time.process_time() - began < 1
+        counts.append(len(started))
+    assert counts[0] == counts[1] <= 12
