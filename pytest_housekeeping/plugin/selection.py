@@ -55,7 +55,9 @@ class Selection:
         """
         self._remember(items)
         if items and not self._missing(self.known):
-            free = [s for s in self.steps.values() if not s.path and s.kind is not Kind.PROMOTE]
+            free = [each for each in self.steps.values() if not each.path]
+            # Promote, and what needs it done, cannot be selected: they run where all does.
+            free = [s for s in free if s.kind is not Kind.PROMOTE and s.segment <= self.last]
             joined = [nodes.build(items[0].session, step) for step in free]
             self._remember(joined)
             items += joined
