@@ -32,7 +32,6 @@ class Journal:
         self._descriptor = descriptor
         self._durable = durable
         self._secrets = secrets
-        self._torn = False
 
     def __enter__(self) -> Self:
         return self
@@ -95,15 +94,15 @@ class Journal:
             text = json.dumps(self._secrets.redact_all(line), ensure_ascii=False)
         data = text.encode(errors="replace") + b"\n"
         try:
-            # A line that was cut short by a full disk must not swallow the next one.
-            written = os.write(self._descriptor, b"\n" + data if self._torn else data)
-            self._torn = written < len(data)
+            size = os.fstat(self._descriptor).st_size
+            if os.write(self._descriptor, data) < len(data):
+                # A line that was cut short by a full disk must not swallow the next one.
+                os.ftruncate(self._descriptor, size)
+                raise _unwritable(self.path, "no space left")
             if sync:
                 os.fsync(self._descriptor)
         except OSError as error:
             raise _unwritable(self.path, error.strerror or "") from None
-        if self._torn:
-            raise _unwritable(self.path, "no space left")
 
 
 def start_journal(folder: Path, facts: StartFacts, *, secrets: Secrets | None = None) -> Journal:

@@ -51,9 +51,11 @@ class StepItem(pytest.Item):
             raise GateFailed(self.result)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """The three parts, without a traceback of ours; anything unforeseen keeps its own."""
+        """The three parts; a traceback only of what is unforeseen, which a full disk is not."""
         if isinstance(excinfo.value, HousekeepingError | GateFailed):
             return str(excinfo.value)
+        if isinstance(excinfo.value, OSError):
+            return f"{excinfo.value}\n  fix: make room on the disk, or the place writable"
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:

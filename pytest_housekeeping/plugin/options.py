@@ -90,7 +90,12 @@ _ONLY_IN = (
 
 
 # The plugins that an active run registers.
-PARTS = ("housekeeping-run", "housekeeping-html", "housekeeping-fixtures")
+PARTS = (
+    "housekeeping-run",
+    "housekeeping-html",
+    "housekeeping-fixtures",
+    "housekeeping-ending",
+)
 
 
 def run_options(config: pytest.Config) -> RunOptions:

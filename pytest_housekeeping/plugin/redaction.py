@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from typing import Any, TextIO
@@ -49,6 +50,8 @@ class GuardedFile:
     """A text file in which secrets are redacted and nothing can be taken for a command.
 
     With ``colours`` the sequences that colour a text are let through, and the carriage return.
+    Where nobody reads any more (the terminal is closed, the pipe broken, the disk full), what is
+    written is dropped: the run, and what is true of it, does not depend on its audience.
     """
 
     def __init__(self, file: TextIO, secrets: Secrets, *, colours: bool) -> None:
@@ -58,11 +61,35 @@ class GuardedFile:
         self._line_is_blank = True
 
     def write(self, text: str) -> int:
-        return self._file.write(self._without_commands(self._seen(self._secrets.redact(text))))
+        return self._put(self._without_commands(self._seen(self._secrets.redact(text))))
 
     def obeyed(self, text: str) -> int:
         """Write a line that a CI is meant to obey; it holds no secret either."""
-        return self._file.write(self._secrets.redact(text))
+        return self._put(self._secrets.redact(text))
+
+    def flush(self) -> None:
+        try:
+            self._file.flush()
+        except OSError:
+            self._go_on_unread()
+
+    def _put(self, text: str) -> int:
+        try:
+            return self._file.write(text)
+        except OSError:
+            self._go_on_unread()
+            return len(text)
+
+    def _go_on_unread(self) -> None:
+        """What is in the buffer goes nowhere, or Python would try again when it ends.
+
+        https://docs.python.org/3/library/signal.html#note-on-sigpipe
+        """
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, self._file.fileno())
+        finally:
+            os.close(nowhere)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)

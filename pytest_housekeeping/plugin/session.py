@@ -1,4 +1,4 @@
-"""The hooks of an active run: collect and order the plan, record outcomes, report, finish."""
+"""The hooks of an active run: collect and order the plan, record outcomes."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from pytest_housekeeping.evidence import Secrets
 from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, Step
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plugin import fast_runner, fixtures, items
+from pytest_housekeeping.plugin.ending import Ending
 from pytest_housekeeping.plugin.html import HtmlHooks, attach_result
 from pytest_housekeeping.plugin.options import (
     lists_only,
@@ -26,13 +27,14 @@ from pytest_housekeeping.plugin.options import (
     settings_of,
 )
 from pytest_housekeeping.plugin.outcomes import outcome_of
-from pytest_housekeeping.plugin.redaction import guard_terminal, redact_report, write_commands
+from pytest_housekeeping.plugin.redaction import guard_terminal, redact_report
 from pytest_housekeeping.plugin.refusals import refuse
 from pytest_housekeeping.plugin.selection import Selection
-from pytest_housekeeping.plugin.stash import CODE_WATCH, ENDED, PROMOTION
+from pytest_housekeeping.plugin.stash import CODE_WATCH, PROMOTION
 from pytest_housekeeping.promotion.attestation import refusal_of
 from pytest_housekeeping.promotion.engine import Promotion
-from pytest_housekeeping.promotion.recorder import Recorder, record_refusal
+from pytest_housekeeping.promotion.recorder import Recorder
+from pytest_housekeeping.promotion.refusal_record import record_refusal
 from pytest_housekeeping.promotion.run import Run
 from pytest_housekeeping.promotion.start import start_run
 
@@ -59,6 +61,14 @@ def activate(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
     config.pluginmanager.register(active, "housekeeping-run")
     config.pluginmanager.register(HtmlHooks(active.recorder), "housekeeping-html")
+    if not lists_only(config):
+        ending = Ending(
+            active,
+            recorder=active.recorder,
+            selection=active.selection,
+            last_look=active.attest_code,
+        )
+        config.pluginmanager.register(ending, "housekeeping-ending")
     for name in dict.fromkeys(map(str, (*Phase, *Kind))):
         config.addinivalue_line("markers", f"{name}: a step of the promotion's plan")
     if not lists_only(config):
@@ -149,7 +159,7 @@ class ActiveRun:
         """What is there now stays until the end, so the garbage collector need not look at it."""
         self.places = {item: place for place, item in enumerate(session.items)}
         if not self.lists_only:
-            self._attest_code()
+            self.attest_code()
             if self.promotion.refusal is not None:
                 self.recorder.messages.append(str(self.promotion.refusal))
                 raise pytest.UsageError(str(self.promotion.refusal))
@@ -194,7 +204,7 @@ class ActiveRun:
         if not isinstance(item, items.StepItem):
             return None
         if item.step.kind is Kind.PROMOTE:
-            self._attest_code()
+            self.attest_code()
         if item.step.phase in (Phase.APPLY, Phase.SEED):
             self.promotion.batch.upcoming = self._upcoming(item, nextitem)
         if self._unwatched is None:
@@ -210,7 +220,7 @@ class ActiveRun:
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
-    def _attest_code(self) -> None:
+    def attest_code(self) -> None:
         """Take down what has run as Python by now; what is in no commit is not promoted."""
         context = self.promotion.run.context
         missing = context.attestation.add(self.config.stash[CODE_WATCH].files())
@@ -252,32 +262,6 @@ class ActiveRun:
             self.recorder.record_step(result)
         for report in reports:
             attach_result(report, result)
-
-    # -- finish ----------------------------------------------------------------------------
-
-    @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
-        """Between the terminal, which reports behind this, and pytest-html, which writes in it."""
-        if self.lists_only:
-            return (yield)
-        self._attest_code()
-        self.recorder.finish(int(session.exitstatus), partial=self.selection.partial)
-        try:
-            return (yield)
-        finally:
-            self.config.stash[ENDED] = self.recorder.audit is not None
-            kept = self.recorder.write(partial=self.selection.partial)
-            short = not self.recorder.done and not self.selection.partial
-            if (short or not kept) and session.exitstatus == pytest.ExitCode.OK:
-                session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        if not self.lists_only:
-            terminalreporter.section("promotion", sep="=")
-            for line in self.recorder.summary():
-                terminalreporter.write_line(line)
-            if os.environ.get("GITHUB_ACTIONS") == "true":
-                write_commands(self.config, self.recorder.annotations())
 
 
 _NEEDED_LATER = (

@@ -59,6 +59,7 @@ class Batch:
     applied: list[tuple[SqlFile, Applied]] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
     checked_in: set[str] = field(default_factory=set)
+    _unasked: str = ""
     _ahead: dict[str, Future[Applied]] = field(default_factory=dict)
     _worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=1))
 
@@ -163,6 +164,8 @@ class Batch:
     def roll_back(self, *, keep_files: bool = False) -> None:
         """Undo what is not committed. Never raises: a lost connection has rolled back as well."""
         if self.transaction is None:
+            if self._unasked:  # Ctrl-C came while it was being asked
+                self._ask_what_became_of(self._unasked)
             return
         connection, xid = self.transaction.connection, self.transaction.xid
         self.detach()
@@ -173,6 +176,7 @@ class Batch:
         self._ahead.clear()
         if not keep_files:
             self.applied.clear()
+        self._unasked = xid if self.suspect else ""
         ended = connection.closed or connection.info.transaction_status is TransactionStatus.IDLE
         if not ended:
             try:
@@ -190,6 +194,7 @@ class Batch:
         status = self.target.connection.status_now(xid)
         self.escaped = self.escaped or status == "committed"
         self.ended_unseen = status not in ("committed", "aborted")
+        self._unasked = ""
 
     def _apply_again(self, file: SqlFile, error: SqlFailed) -> Applied:
         """The whole batch once more, up to and with this file: somebody else held a lock.

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import psycopg
 
-from pytest_housekeeping.errors import HousekeepingError, ProofFailed
+from pytest_housekeeping.errors import EvidenceError, HousekeepingError, ProofFailed
 from pytest_housekeeping.model import Step
 from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.postgres.transaction import Transaction
@@ -46,6 +46,7 @@ class Commits:
     unproved: str = ""
     _log: CommitLog | None = None
     _in_doubt: tuple[Transaction, Step] | None = None
+    _unread: tuple[Step, Fingerprint] | None = None
 
     def log_to(self, log: CommitLog) -> None:
         """Note every commit there from now on."""
@@ -66,7 +67,7 @@ class Commits:
         if self._log is not None:
             self._log.committing(step.segment, transaction.xid)
         interrupted: BaseException | None = None
-        self._in_doubt = (transaction, step)
+        self._in_doubt, self._unread = (transaction, step), (step, proved)
         try:
             transaction.connection.execute("COMMIT")
         except psycopg.Error as error:
@@ -76,20 +77,30 @@ class Commits:
             interrupted = error
             self._find_out(transaction, step, psycopg.OperationalError("interrupted"))
         self._done(step)
+        self._note_committed(step)
+        self._look_again(proved)
         if interrupted is not None:
             raise interrupted
-        self._look_again(proved)
 
     def resolve(self) -> Step | None:
-        """After Ctrl-C between COMMIT and what follows it: the step, if it did commit."""
-        if self._in_doubt is None:
+        """After Ctrl-C between COMMIT and what follows it: the step, if it did commit.
+
+        The schema behind that COMMIT is read then, if it was not; ``unproved`` says what differs.
+        """
+        if self._in_doubt is not None:
+            transaction, step = self._in_doubt
+            with suppress(HousekeepingError):
+                self._find_out(transaction, step, psycopg.OperationalError("interrupted"))
+                self._done(step)
+                self._note_committed(step)
+        if self._unread is None:
             return None
-        transaction, step = self._in_doubt
-        with suppress(HousekeepingError):
-            self._find_out(transaction, step, psycopg.OperationalError("interrupted"))
-            self._done(step)
-            return step
-        return None
+        step, proved = self._unread
+        if step.segment not in self.segments:
+            return None
+        with suppress(ProofFailed):
+            self._look_again(proved)
+        return step
 
     def _prove_evidence(self, transaction: Transaction, step: Step) -> None:
         """What passed has passed in this very transaction. Raises ProofFailed."""
@@ -149,6 +160,7 @@ class Commits:
             else:
                 self.unproved = listed(changed)
                 break
+        self._unread = None
         if self.unproved:
             raise ProofFailed(
                 f"committed, and behind COMMIT the schema is another one: {self.unproved}",
@@ -167,8 +179,15 @@ class Commits:
             self.segments.append(step.segment)
         self._in_doubt = None
         self.batch.committed()
+
+    def _note_committed(self, step: Step) -> None:
+        """A journal that cannot be written changes nothing about what is in the database.
+
+        What it lacks is in the audit; where that cannot be written either, the next run asks.
+        """
         if self._log is not None:
-            self._log.committed(step.segment)
+            with suppress(EvidenceError):
+                self._log.committed(step.segment)
 
     def _find_out(self, transaction: Transaction, step: Step, error: psycopg.Error) -> None:
         """COMMIT did not answer: ask what is true, and return only if it committed."""

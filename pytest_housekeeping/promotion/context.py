@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from pytest_housekeeping.promotion.options import RunOptions
 from pytest_housekeeping.promotion.run_facts import new_run
 from pytest_housekeeping.promotion.target_pin import Pin, read_pin
 from pytest_housekeeping.sql.file import SqlFile
+from pytest_housekeeping.sql.password_literals import seen_passwords
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import decode
 
@@ -122,3 +123,11 @@ def new_context(
         repository=repository,
         files=PlannedFiles(sources=plan.sources, by_path=by_path),
     )
+
+
+def written_passwords(plan: Plan) -> Iterator[str]:
+    """The passwords that stand in the project's SQL files, but for what names a step as well."""
+    held = plan.sources.held
+    texts = (held[path].decode(errors="replace") for path in held if path.endswith(".sql"))
+    names = "\n".join(step.id for step in plan.steps)
+    yield from (value for value in seen_passwords(texts) if value not in names)

@@ -119,7 +119,7 @@ class Promotion:
         """Undo what is not committed. Never raises: a lost connection has rolled back as well."""
         committed = self.commits.resolve()
         if committed is not None:
-            self._record_commit(committed)
+            self._record_commit(committed, failed=self.commits.unproved)
         self.batch.roll_back()
 
     @property
@@ -260,11 +260,12 @@ class Promotion:
                 fix="take the slow part out of the batch, or raise max_locks_held",
             )
 
-    def _record_commit(self, step: Step) -> None:
+    def _record_commit(self, step: Step, *, failed: str = "") -> None:
         """An interrupted item makes no report, and that the batch is in has to be on record."""
         self.run.checks.schema_changed()
-        done = "COMMIT was answered"
-        self.record(StepResult(step=step, outcome=Outcome.PASSED, examined=1, message=done))
+        said = f"committed, and behind COMMIT: {failed}" if failed else "COMMIT was answered"
+        outcome = Outcome.FAILED if failed else Outcome.PASSED
+        self.record(StepResult(step=step, outcome=outcome, examined=1, message=said))
 
 
 _WORK: dict[Kind, Callable[[Promotion, Step], StepResult]] = {

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.errors import EvidenceError, HousekeepingError
-from pytest_housekeeping.evidence import Secrets, SourceFacts, StartFacts, stem
+from pytest_housekeeping.evidence import Secrets, StartFacts, stem
 from pytest_housekeeping.evidence.journal import Journal, start_journal
-from pytest_housekeeping.model import Mode, Outcome, RunOutcome, Step, StepResult
+from pytest_housekeeping.model import Outcome, RunOutcome, Step, StepResult
 from pytest_housekeeping.plan.code_files import PIN_PATH
+from pytest_housekeeping.promotion.context import written_passwords
 from pytest_housekeeping.promotion.engine import Promotion
 from pytest_housekeeping.promotion.github import tell_github
 from pytest_housekeeping.promotion.incident_files import write_incident
 from pytest_housekeeping.promotion.killed_runs import record_killed_runs
 from pytest_housekeeping.promotion.publication import publish
-from pytest_housekeeping.promotion.run_facts import new_run
-from pytest_housekeeping.sql.password_literals import seen_passwords
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Artifact, Audit
@@ -45,10 +44,12 @@ class Recorder:
         self.context = promotion.run.context
         # What every trace of fails the run, and what besides is shown nowhere.
         self._given = Secrets(self.run.secrets)
-        self.secrets = Secrets((*self.run.secrets, *_of_the_files(self.context)))
+        self.secrets = Secrets((*self.run.secrets, *written_passwords(self.context.plan)))
         self.audit: Audit | None = None
         self.messages: list[str] = []
         self.complete = True
+        self._outcome = RunOutcome.UNKNOWN
+        self._report_error: OSError | None = None
         self._folder = self.context.config.root / self.context.config.audit
         self._facts = _start_facts(self.context)
         self._journal: Journal | None = None
@@ -66,9 +67,16 @@ class Recorder:
         # What a promotion left waits for a run that can ask its server.
         prefix = f"{self.context.mode}_" if self.context.rules.throwaway else ""
         ask = self.run.target.connection.status_on
-        for paths, message in record_killed_runs(self._folder, prefix=prefix, ask=ask):
-            self._recovered += paths
-            self.messages.append(message)
+        try:
+            for paths, message in record_killed_runs(self._folder, prefix=prefix, ask=ask):
+                self._recovered += paths
+                self.messages.append(message)
+        except OSError as error:
+            raise EvidenceError(
+                f"what an earlier run has left cannot be put on record: {error}",
+                why="what that run did would be forgotten",
+                fix="make room on the disk, or the folder writable, and run again",
+            ) from None
         self._journal = start_journal(self._folder, self._facts, secrets=self.secrets)
         identity = self.run.target.connection.known_identity
         if identity is not None:
@@ -77,13 +85,22 @@ class Recorder:
 
     def begin_step(self, step: Step) -> None:
         """Journal that a step begins, so that it is known what a killed run was doing."""
-        if self._journal is not None:
-            self._journal.began(step.id)
+        self._journal_line(lambda journal: journal.began(step.id))
 
     def record_step(self, result: StepResult) -> None:
         """Journal how a step ended."""
-        if self._journal is not None:
-            self._journal.ended(result)
+        self._journal_line(lambda journal: journal.ended(result))
+
+    def _journal_line(self, write: Callable[[Journal], None]) -> None:
+        """A line that cannot be written is told, and nothing is committed from then on."""
+        if self._journal is None:
+            return
+        with self._told_where_incomplete():
+            try:
+                write(self._journal)
+            except EvidenceError as error:
+                self.promotion.refusal = self.promotion.refusal or error
+                raise
 
     def finish(self, exitstatus: int, *, partial: bool) -> None:
         """Nothing runs any more: roll back what is open, and make the audit of what is true.
@@ -94,6 +111,7 @@ class Recorder:
         outcome = self.promotion.outcome()
         if outcome is RunOutcome.REFUSED and partial and exitstatus in _NOTHING_FAILED:
             outcome = RunOutcome.ROLLED_BACK
+        self._outcome = outcome
         message = _why_it_ended(outcome, exitstatus, partial=partial) or _what_was_skipped(
             outcome, self.promotion.results
         )
@@ -102,7 +120,12 @@ class Recorder:
                 self._journal.finished(outcome, message)
         with self._told_where_incomplete():
             self.run.finish(changed=self.promotion.changed)
-        self.audit = self._make_audit(outcome, message)
+        with self._told_where_incomplete():
+            self.audit = self._make_audit(outcome, message)
+
+    def report_failed(self, error: OSError) -> None:
+        """The HTML report could not be written; nothing is published without it."""
+        self._report_error = error
 
     @property
     def done(self) -> bool:
@@ -127,9 +150,15 @@ class Recorder:
 
     def summary(self) -> list[str]:
         """For the terminal: outcome, findings, where the evidence lies."""
-        from pytest_housekeeping.evidence.report.terminal import terminal_summary
+        from pytest_housekeeping.evidence.report.terminal import (
+            summary_without_audit,
+            terminal_summary,
+        )
 
-        lines = terminal_summary(self.audit, self.context.config.audit) if self.audit else []
+        if self.audit is None:
+            lines = summary_without_audit(self.context.run.mode, self._outcome)
+        else:
+            lines = terminal_summary(self.audit, self.context.config.audit)
         kept = self.run.how_to_connect()
         lines += self.messages
         lines += ["the database is kept:", *kept.splitlines()] if kept else []
@@ -172,7 +201,11 @@ class Recorder:
     def _write_files(self, audit: Audit) -> dict[Path, bytes]:
         """All files of the evidence, on disk, with their content; the audit names all of them."""
         html = self.context.html_path
-        if self.secrets.scrub(html):
+        if self._report_error is not None:
+            raise self._report_error
+        given = self._given.scrub(html)
+        self.secrets.scrub(html)
+        if given:
             self.messages.append(
                 "a password had come into the report and was taken out, which fails the run: "
                 "change it, also where it is merely a word that reports use"
@@ -188,33 +221,15 @@ class Recorder:
 
     @contextmanager
     def _told_where_incomplete(self) -> Iterator[None]:
+        """Whatever goes wrong with the record: the run goes on to say what is true."""
         try:
             yield
-        except (HousekeepingError, OSError) as error:
-            self.messages += ["", f"THE EVIDENCE IS NOT COMPLETE: {error}"]
+        except Exception as error:
+            kind = "" if isinstance(error, HousekeepingError | OSError) else f"{type(error)}: "
+            said = f"THE EVIDENCE IS NOT COMPLETE: {kind}{error}"
+            if said not in self.messages:
+                self.messages += ["", said]
             self.complete = False
-
-
-def record_refusal(folder: Path, mode: Mode, reason: str) -> None:
-    """The audit of a run for which no plan could be made: it has no steps, only the reason.
-
-    A folder that cannot be written keeps nothing back: the error itself is what the user sees.
-    """
-    from pytest_housekeeping.evidence.audit import make_audit
-
-    run = new_run(mode)
-    facts = StartFacts(
-        run=run,
-        source=SourceFacts(),
-        digest="",
-        steps=(),
-        segments=0,
-    )
-    audit = make_audit(
-        facts, outcome=RunOutcome.REFUSED, finished_at=run.started_at, results=(), message=reason
-    )
-    with suppress(OSError, EvidenceError):
-        _write_audit(audit, folder, stem(run))
 
 
 def _start_facts(context: RunContext) -> StartFacts:
@@ -225,15 +240,6 @@ def _start_facts(context: RunContext) -> StartFacts:
         steps=context.plan.steps,
         segments=len(context.plan.segments),
     )
-
-
-def _of_the_files(context: RunContext) -> Iterator[str]:
-    """The passwords that stand in the project's SQL files, but for what names a step as well."""
-    plan = context.plan
-    held = plan.sources.held
-    texts = (held[path].decode(errors="replace") for path in held if path.endswith(".sql"))
-    names = "\n".join(step.id for step in plan.steps)
-    yield from (value for value in seen_passwords(texts) if value not in names)
 
 
 def _why_it_ended(outcome: RunOutcome, exitstatus: int, *, partial: bool) -> str:

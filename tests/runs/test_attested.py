@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_housekeeping.plugin.options import PARTS
 from support.fresh_copy import TESTS, commit_all, git
 from support.production_project import Production
 from support.signing import new_key, signer_line
@@ -326,7 +327,7 @@ def pytest_collection(session):
 """
 
 
-@pytest.mark.parametrize("part", ["housekeeping-run", "housekeeping-html", "housekeeping-fixtures"])
+@pytest.mark.parametrize("part", PARTS)
 def test_a_part_of_the_run_cannot_be_switched_off(tmp_path: Path, part: str) -> None:
     run = Project.make(tmp_path, "tenants").run("-p", f"no:{part}")
     assert run.code == 4, run.output

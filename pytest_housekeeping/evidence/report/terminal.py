@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from pytest_housekeeping.evidence.report import tally
 from pytest_housekeeping.evidence.report.display import duration, plural, shortened, visible
-from pytest_housekeeping.evidence.report.wording import outcome_text
+from pytest_housekeeping.evidence.report.wording import outcome_text, text_of
 from pytest_housekeeping.evidence.run_facts import stem
-from pytest_housekeeping.model import Level
+from pytest_housekeeping.model import Level, Mode, RunOutcome
 from pytest_housekeeping.plan.steps import MUTANTS
 
 if TYPE_CHECKING:
@@ -33,6 +33,15 @@ def terminal_summary(audit: Audit, folder: str = "ops/audit") -> list[str]:
         *_what_failed(audit),
         *(f"next: {step}" for step in text.next_steps),
         f"evidence: {files}.json and .html",
+    ]
+
+
+def summary_without_audit(mode: Mode, outcome: RunOutcome) -> list[str]:
+    """What became of the database, where no record of it could be made."""
+    text = text_of(mode, outcome)
+    return [
+        f"{text.headline}. {text.meaning}",
+        "no record of this run could be made; its journal stays, and the next run makes one of it",
     ]
 
 

@@ -37,10 +37,15 @@ def outcome_text(audit: Audit) -> OutcomeText:
         and any(step.outcome is not Outcome.PASSED for step in audit.steps)
     ):
         return _BEHIND_COMMIT
-    text = _BY_MODE[mode].get(outcome) or _IN_ANY_MODE[outcome]
+    text = text_of(mode, outcome)
     if audit.source.dirty:
         return replace(text, next_steps=(*text.next_steps, _UNCOMMITTED))
     return text
+
+
+def text_of(mode: Mode, outcome: RunOutcome) -> OutcomeText:
+    """An outcome in the words of a mode, whatever else an audit says."""
+    return _BY_MODE[mode].get(outcome) or _IN_ANY_MODE[outcome]
 
 
 def _good(headline: str, meaning: str, *next_steps: str) -> OutcomeText:

@@ -343,6 +343,7 @@ def test_a_line_cut_short_does_not_swallow_the_next(
         patch.setattr(os, "write", lambda fd, data: write(fd, data[:10]))
         with pytest.raises(EvidenceError, match="no space left"):
             written.began("precheck::server")
+    assert written.path.read_bytes().endswith(b"\n")
     written.committing(1, "777")
     written.close()
     assert "777" in recover(written.path).run.message

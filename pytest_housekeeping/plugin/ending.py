@@ -1,0 +1,75 @@
+"""The end of an active run: the database asked, the record written, the outcome told."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from pytest_housekeeping.plugin.interruption import Interruption
+from pytest_housekeeping.plugin.redaction import write_commands
+from pytest_housekeeping.plugin.selection import Selection
+from pytest_housekeeping.plugin.stash import ENDED
+from pytest_housekeeping.promotion.recorder import Recorder
+
+
+class Ending:
+    """Registered beside the active run, unless it only lists its items.
+
+    ``last_look`` is called when nothing runs any more, before the record is made. Without the
+    plugin ``active`` there was no run, and it did not end.
+    """
+
+    def __init__(
+        self,
+        active: object,
+        *,
+        recorder: Recorder,
+        selection: Selection,
+        last_look: Callable[[], None],
+    ) -> None:
+        self._active = active
+        self.recorder = recorder
+        self._selection = selection
+        self._last_look = last_look
+        self._interruption = Interruption()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        self._interruption.install()
+
+    def pytest_unconfigure(self) -> None:
+        self._interruption.remove()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self) -> None:
+        self._interruption.finishing()
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
+        """Between the terminal, which reports behind this, and pytest-html, which writes in it."""
+        if not session.config.pluginmanager.is_registered(self._active):
+            return (yield)
+        self._interruption.finishing()
+        partial = self._selection.partial
+        self._last_look()
+        self.recorder.finish(int(session.exitstatus), partial=partial)
+        try:
+            return (yield)
+        except OSError as error:
+            self.recorder.report_failed(error)
+        finally:
+            session.config.stash[ENDED] = True
+            kept = self.recorder.write(partial=partial)
+            short = not self.recorder.done and not partial
+            if (short or not kept) and session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
+        terminalreporter.section("promotion", sep="=")
+        for line in self.recorder.summary():
+            terminalreporter.write_line(line)
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            write_commands(config, self.recorder.annotations())

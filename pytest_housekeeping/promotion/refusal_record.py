@@ -1,0 +1,34 @@
+"""The record of a run for which no plan could be made."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from pytest_housekeeping.errors import EvidenceError
+from pytest_housekeeping.evidence import SourceFacts, StartFacts, stem
+from pytest_housekeeping.model import Mode, RunOutcome
+from pytest_housekeeping.promotion.run_facts import new_run
+
+
+def record_refusal(folder: Path, mode: Mode, reason: str) -> None:
+    """The audit of a run for which no plan could be made: it has no steps, only the reason.
+
+    A folder that cannot be written keeps nothing back: the error itself is what the user sees.
+    """
+    from pytest_housekeeping.evidence.audit import make_audit
+    from pytest_housekeeping.evidence.audit_file import write_audit
+
+    run = new_run(mode)
+    facts = StartFacts(
+        run=run,
+        source=SourceFacts(),
+        digest="",
+        steps=(),
+        segments=0,
+    )
+    audit = make_audit(
+        facts, outcome=RunOutcome.REFUSED, finished_at=run.started_at, results=(), message=reason
+    )
+    with suppress(OSError, EvidenceError):
+        write_audit(audit, folder, stem(run))
