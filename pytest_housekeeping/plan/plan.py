@@ -141,7 +141,7 @@ def _plan_of(
         past=tuple(past),
         contracts=parts.contracts,
         sources=parts.sources,
-        digest=digest_of(parts.segments, parts.verify, code),
+        digest=digest_of(parts.config, parts.segments, parts.verify, code),
         code=code,
         settings=settings_files(parts.sources, inifile),
         unapplied=tuple(file.path for file in pending),

@@ -101,7 +101,7 @@ def build_rollback(
         past=tuple(past),
         contracts=contracts,
         sources=sources,
-        digest=digest_of(segments, checks, code),
+        digest=digest_of(config, segments, checks, code),
         code=code,
         settings=settings_files(sources, inifile),
     )

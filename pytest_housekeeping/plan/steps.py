@@ -6,10 +6,12 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.boundaries import FORBIDDEN
 from pytest_housekeeping.declarations.contracts import Contracts
 from pytest_housekeeping.declarations.rules import BOUNDARY
 from pytest_housekeeping.model import CodeFile, Kind, Phase, Step
+from pytest_housekeeping.plan.proved_settings import proved_settings
 from pytest_housekeeping.plan.segments import Segment
 from pytest_housekeeping.sql.file import SqlFile
 
@@ -100,8 +102,14 @@ def steps_between(
             yield replace(step, id=f"{step.id}[{segment}/{last}]", segment=segment)
 
 
-def digest_of(segments: Iterable[Segment], verify: Iterable[Step], code: Iterable[CodeFile]) -> str:
-    """What staging attests and production will run: the batch, its checks, the code they are."""
+def digest_of(
+    config: Config,
+    segments: Iterable[Segment],
+    verify: Iterable[Step],
+    code: Iterable[CodeFile],
+) -> str:
+    """What staging attests and production will run: the batch, its checks, the code they are, and
+    the settings that count for them."""
     lines = [
         f"{segment.number} {file.kind} {file.path} {file.sha256}"
         for segment in segments
@@ -109,4 +117,5 @@ def digest_of(segments: Iterable[Segment], verify: Iterable[Step], code: Iterabl
     ]
     lines += [f"{step.kind} {step.id} {step.sha256}" for step in verify]
     lines += [f"code {file.path} {file.sha256}" for file in code]
+    lines += proved_settings(config)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
