@@ -121,8 +121,8 @@ def test_a_merge_of_two_logs(staged: Staged, template: Path, evil: bool) -> None
     staged.keep_file("ops/audit/staging_base.json", b"{}", sign=True)
     git(root, "branch", "other", LOG)
     first = path if not evil else "ops/audit/staging_first.json"
-    staged.keep_file(first, to_json(audit).encode(), sign=True)
-    staged.keep_file("ops/audit/staging_side.json", b"{}", branch="other", sign=True)
+    staged.keep_file(first, to_json(audit).encode(), branch="other", sign=True)
+    staged.keep_file("ops/audit/staging_side.json", b"{}", sign=True)
     git(root, "checkout", "-q", LOG)
     git(root, "merge", "-q", "--no-ff", "--no-commit", "other")
     if evil:
@@ -134,6 +134,16 @@ def test_a_merge_of_two_logs(staged: Staged, template: Path, evil: bool) -> None
         assert "it is not signed" in refused(staged)
     else:
         assert proved(staged) == f"proved by {path}"
+
+
+def test_a_clone_that_is_made_to_forget_what_was_before(staged: Staged, template: Path) -> None:
+    """Git shows the signed commit as if it had brought everything; its own object says more."""
+    staged.keep(staged.audit())
+    sign_as(staged, template / "ada")
+    later = staged.keep_file("ops/audit/staging_later.json", b"{}", sign=True)
+    (staged.root / ".git" / "shallow").write_text(f"{later}\n", encoding="utf-8")
+    assert git(staged.root, "log", "--format=%H", LOG) == later
+    assert "it is not on housekeeping/audit/staging" in refused(staged)
 
 
 def test_a_shallow_clone_does_not_know_who_brought_it(
