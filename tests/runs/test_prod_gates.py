@@ -405,10 +405,9 @@ def test_a_lock_that_is_never_let_go(production: Production) -> None:
     assert run.outcome == "rolled_back"
 
 
-def test_a_batch_that_begins_outside_of_a_transaction(rehearsed: Rehearsal, tmp_path: Path) -> None:
-    """What the batch itself has done by then is no change behind its back."""
-    production = rehearsed.fresh(tmp_path)
-    index = "CREATE INDEX CONCURRENTLY ticket_subject ON desk.ticket (subject);\n"
+def stage_index(production: Production, kind: str, name: str) -> None:
+    """The whole second promotion is this index on subjects, built outside of a transaction."""
+    index = f"CREATE {kind} CONCURRENTLY {name} ON desk.ticket (subject);\n"
     git(production.root, "rm", "-rq", "--cached", "sql/policies/note.sql", "sql/views/pressing.sql")
     production.change(
         {
@@ -418,10 +417,16 @@ def test_a_batch_that_begins_outside_of_a_transaction(rehearsed: Rehearsal, tmp_
             "sql/policies/note.sql": None,
             "sql/views/pressing.sql": None,
             "sql/seeds/tickets_and_notes.sql": None,
-            "checks/objects.toml": 'schemas = ["desk"]\nindexes = ["desk.ticket_subject"]\n',
+            "checks/objects.toml": f'schemas = ["desk"]\nindexes = ["desk.{name}"]\n',
         },
         stage=True,
     )
+
+
+def test_a_batch_that_begins_outside_of_a_transaction(rehearsed: Rehearsal, tmp_path: Path) -> None:
+    """What the batch itself has done by then is no change behind its back."""
+    production = rehearsed.fresh(tmp_path)
+    stage_index(production, "INDEX", "ticket_subject")
     run = production.promote("--hk-segments=2")
     assert (run.code, run.outcome) == (0, "promoted"), run.output
 
@@ -431,20 +436,7 @@ def test_a_concurrent_build_that_failed_is_repaired_as_the_message_says(
 ) -> None:
     """Duplicates that only production has: what is left is said, and is no drift afterwards."""
     production = rehearsed.fresh(tmp_path)
-    index = "CREATE UNIQUE INDEX CONCURRENTLY ticket_once ON desk.ticket (subject);\n"
-    git(production.root, "rm", "-rq", "--cached", "sql/policies/note.sql", "sql/views/pressing.sql")
-    production.change(
-        {
-            "sql/migrations/0002_notes.sql": "-- hk: transaction=none\n" + index,
-            "sql/migrations/0003_urgency.sql": None,
-            "sql/migrations/0004_words.sql": None,
-            "sql/policies/note.sql": None,
-            "sql/views/pressing.sql": None,
-            "sql/seeds/tickets_and_notes.sql": None,
-            "checks/objects.toml": 'schemas = ["desk"]\nindexes = ["desk.ticket_once"]\n',
-        },
-        stage=True,
-    )
+    stage_index(production, "UNIQUE INDEX", "ticket_once")
     twice = (
         "INSERT INTO desk.ticket (tenant_id, subject) SELECT tenant_id, subject FROM desk.ticket"
     )

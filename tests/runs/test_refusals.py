@@ -11,32 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from support.meddling_conftests import HIDE, MARK, REVERSED
 from support.production_project import OFF, Production
 from support.staging_project import Run
 
 TEST = "checks/test_desk.py::test_a_tenant_sees_its_own"
 REFUSED = "production is not promoted with: "
-MARK = """
-import pytest
-
-
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if {match!r} in item.nodeid:
-            item.add_marker(pytest.mark.{mark})
-"""
-HIDE = """
-def pytest_collection_modifyitems(items):
-    items[:] = [item for item in items if {match!r} not in item.nodeid]
-"""
-REVERSED = """
-import pytest
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items):
-    items.reverse()
-"""
 TEARDOWN = """
 import pytest
 

@@ -103,16 +103,21 @@ def test_a_promotion_is_undone_and_promoted_again(done: Done, before: Fingerprin
         ("rollback", "sql/views/pressing.sql"),
     ]
 
-    merge_audit(done.production.root)
-    staged = done.production.stage()
-    assert (staged.code, staged.outcome) == (0, "promoted"), staged.output
-    assert staged.message("precheck::files").startswith("5 pending, ")
-    again = done.production.promote()
-    assert (again.code, again.outcome) == (0, "promoted"), again.output
+    promote_again(done, pending=5)
     assert diff(after, done.schema) == ()
     refused_again = done.undo()
     assert refused_again.code == 4
     assert "was undone already, by run" in refused_again.output
+
+
+def promote_again(done: Done, *, pending: int) -> None:
+    """What was undone is pending, is proved once more and goes in once more."""
+    merge_audit(done.production.root)
+    staged = done.production.stage()
+    assert (staged.code, staged.outcome) == (0, "promoted"), staged.output
+    assert staged.message("precheck::files").startswith(f"{pending} pending, ")
+    again = done.production.promote()
+    assert (again.code, again.outcome) == (0, "promoted"), again.output
 
 
 def test_it_shows_first_what_it_would_do(done: Done) -> None:
@@ -362,12 +367,7 @@ def test_views_and_policies_go_back_to_their_text_of_before(done: Done) -> None:
     ]
     assert diff(second, done.schema) == ()
 
-    merge_audit(done.production.root)
-    staged = done.production.stage()
-    assert (staged.code, staged.outcome) == (0, "promoted"), staged.output
-    assert staged.message("precheck::files").startswith("1 pending, ")
-    again = done.production.promote()
-    assert (again.code, again.outcome) == (0, "promoted"), again.output
+    promote_again(done, pending=1)
 
 
 def test_segments_are_undone_in_reverse_each_on_its_own(

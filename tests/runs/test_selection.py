@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.fresh_copy import git
+from support.meddling_conftests import HIDE, MARK, REVERSED
 from support.staging_project import Project
 
 PLAN = [
@@ -29,14 +30,6 @@ PLAN = [
     "verify::restore",
 ]
 BEFORE = PLAN[:8]
-REVERSED = """
-import pytest
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items):
-    items.reverse()
-"""
 
 
 # -- order -------------------------------------------------------------------------------------
@@ -136,22 +129,6 @@ def test_an_option_that_leaves_nothing_out_is_no_selection(tmp_path: Path) -> No
 
 # -- only evidence of passing counts -------------------------------------------------------------
 
-MARK = """
-import pytest
-
-
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if {match!r} in item.nodeid:
-            item.add_marker(pytest.mark.{mark})
-"""
-HIDE = """
-import pytest
-
-
-def pytest_collection_modifyitems(items):
-    items[:] = [item for item in items if {match!r} not in item.nodeid]
-"""
 TWO = PLAN[13]
 
 

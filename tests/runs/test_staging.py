@@ -6,13 +6,10 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import jsonschema
@@ -318,15 +315,6 @@ def test_an_ordinary_user_runs_the_sample(open_folder: Path) -> None:
     (audit,) = project.audits()
     assert json.loads(audit.read_text(encoding="utf-8"))["run"]["outcome"] == "promoted"
     assert project.leftovers() == []
-
-
-@pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """A folder that every user can enter; pytest's own are closed to others."""
-    path = Path(tempfile.mkdtemp())
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
 
 
 def for_everybody() -> tuple[str, str]:

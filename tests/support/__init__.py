@@ -5,6 +5,7 @@ Projects and runs
     ``production_project``: a production with one promotion in it and another that waits.
     ``rollback_project``: the second promotion done, with the files that undo it.
     ``forked_runs``: runs of pytest in forks of one process, at a third of the price.
+    ``meddling_conftests``: what a conftest.py may do to the items of such a run.
     ``folder_watch``: a plugin for such a run, which notes the folders that it makes.
     ``projects/``: the projects themselves.
 Repositories and documents

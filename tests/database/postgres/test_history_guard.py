@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from psycopg import sql
@@ -53,13 +53,6 @@ INSERT INTO housekeeping.promotion
     (run, source_commit, plan_digest, segment, segments, fingerprint, objects)
 VALUES ('run1', 'c', 'd', 1, 1, 'f', '{}'), ('run2', 'c', 'd', 1, 1, 'f', '{}');
 """
-
-
-@pytest.fixture
-def connection(database: StagingDatabase) -> Iterator[LentConnection]:
-    opened = connect(database.migrator_conninfo)
-    yield opened
-    opened.close()
 
 
 def promote(connection: LentConnection, run: str, *paths: str) -> HistoryGuard:

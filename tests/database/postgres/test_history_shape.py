@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import psycopg
 import pytest
 
 from pytest_housekeeping.postgres import history
-from pytest_housekeeping.postgres.connection import LentConnection, connect
+from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.history import Row
 from pytest_housekeeping.postgres.history_shape import Misfit, misfits
-from pytest_housekeeping.server import StagingDatabase
 
 OWN = "housekeeping"
 ROW = Row(run="one", path="sql/migrations/0001_a.sql", kind="migration", sha256="aa", commit="c1")
-
-
-@pytest.fixture
-def connection(database: StagingDatabase) -> Iterator[LentConnection]:
-    opened = connect(database.migrator_conninfo)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from pytest_housekeeping.errors import SqlFailed
-from pytest_housekeeping.postgres.connection import LentConnection, connect
+from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.simple_query import send
-from pytest_housekeeping.server import StagingDatabase
-
-
-@pytest.fixture
-def connection(database: StagingDatabase) -> Iterator[LentConnection]:
-    opened = connect(database.migrator_conninfo)
-    yield opened
-    opened.lent = False
-    opened.close()
 
 
 def refusal(connection: LentConnection, text: str) -> str:

