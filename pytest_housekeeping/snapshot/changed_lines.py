@@ -29,9 +29,18 @@ def before_and_after(before: str, after: str) -> str:
 
 
 def shortened(text: str) -> str:
-    """The lines of an object that came or went, as far as they fit on one."""
-    line = "; ".join(text.splitlines())
-    return line if len(line) <= _LONG else f"{line[: _LONG - 1]}…"
+    """The first lines of an object that came or went, as far as they fit on one.
+
+    Lines are whole or left out: half a secret is found by nobody who looks for it. The body of a
+    function, which goes over several, is left out.
+    """
+    shown, length = [], 0
+    for line in text.splitlines():
+        length += len(line)
+        if length > _LONG or not _FIELD.match(line):
+            break
+        shown.append(line)
+    return "; ".join(shown)
 
 
 def _only(lines: list[str], others: list[str]) -> list[str]:

@@ -66,6 +66,15 @@ def test_what_came_or_went_is_told_with_what_it_is_and_many_are_counted() -> Non
     assert len(str(diff(_read(), long)[0])) < 200
 
 
+def test_no_part_of_a_body_is_told_of_what_came_or_went() -> None:
+    """A secret that is cut in two is found by nothing that looks for it."""
+    body = "owner: me\ndefinition: CREATE FUNCTION f()\n AS $$ SELECT 'geheim' $$"
+    (found,) = diff(_read(), _read(("function a.f()", body)))
+    assert str(found) == "added function a.f() (owner: me; definition: CREATE FUNCTION f())"
+    (found,) = diff(_read(("index a.i", f"definition: {'geheim' * 40}\ninvalid")), _read())
+    assert str(found) == "removed index a.i"
+
+
 @pytest.mark.parametrize(
     ("before", "after", "seen"),
     [
