@@ -1,7 +1,7 @@
 """Everything that can go wrong on the way to production, at every message: all, or nothing.
 
 ``HK_FAULTS=all`` (``tox -e faults``) strikes at every message in every way; a number strikes at so
-many of them, evenly spread. Without it, a sample runs.
+many of them, evenly spread; ``behind``, at those from COMMIT on. Without it, a sample runs.
 """
 
 from __future__ import annotations
@@ -108,8 +108,9 @@ def test_every_message(
     number: int,
 ) -> None:
     whole: Whole = request.getfixturevalue(journey)
-    cases = [(at, way) for at in range(1, len(whole.messages) + 1) for way in WAYS]
-    step = 1.0 if FAULTS == "all" else max(1.0, len(cases) / int(FAULTS))
+    first = whole.commit if FAULTS == "behind" else 1
+    cases = [(at, way) for at in range(first, len(whole.messages) + 1) for way in WAYS]
+    step = max(1.0, len(cases) / int(FAULTS)) if FAULTS.isdecimal() else 1.0
     chosen = [cases[int(place * step)] for place in range(int(len(cases) / step))]
     campaign = Campaign(rehearsed=rehearsed, runs=runs, whole=whole, place=tmp_path, chain=CHAIN)
     campaign.go(chosen[number::SLICES], figures)
