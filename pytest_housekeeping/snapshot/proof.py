@@ -74,24 +74,29 @@ def prove_result(
 ) -> BackupProof:
     """The same of a dump of a throwaway database, in another database of its server.
 
-    Its roles are there, so that nothing but the dump has to be restored.
+    Its roles are there, so that nothing but the dump has to be restored. Only what the dump holds
+    is compared: without --create, pg_dump leaves out the owner, the settings, the privileges and
+    the comment of the database itself.
     """
     with restored_beside(server, server_major, dump, expected) as copy:
-        faults, proof = compare(copy, expected)
+        faults, proof = compare(copy, expected, leaving_out=("database",))
         if faults:
             raise _not_equal(list(faults), "the database")
         return proof
 
 
-def compare(copy: Copy, expected: Fingerprint) -> tuple[tuple[Difference, ...], BackupProof]:
+def compare(
+    copy: Copy, expected: Fingerprint, *, leaving_out: tuple[str, ...] = ()
+) -> tuple[tuple[Difference, ...], BackupProof]:
     """In what the restored backup is not the expected schema, and what was shown apart from that.
 
-    What a schema dump cannot hold by its nature is no difference but a limit.
+    What a schema dump cannot hold by its nature is no difference but a limit. Objects of the kinds
+    ``leaving_out`` are not compared.
     """
     found = read_fingerprint(
         copy.connection, exclude_schemas=expected.excluded, around=Around.NOTHING
-    )
-    whole, expected = expected, expected.with_no_more(Around.NOTHING)
+    ).without(*leaving_out)
+    whole, expected = expected, expected.with_no_more(Around.NOTHING).without(*leaving_out)
     differences = diff(expected, found)
     parents = {entry.name: entry.parent for entry in expected.entries}
     same = same_when_restated(copy.connection, differences, parents, expected.excluded)

@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from pytest_housekeeping.server import Server, StagingDatabase
 from pytest_housekeeping.snapshot.dump import dump_schema
@@ -70,6 +71,15 @@ ALTER TABLE word ADD CONSTRAINT none CHECK (w <> 'a') NOT VALID;
 CREATE PUBLICATION all_words FOR TABLE word;
 GRANT SELECT ON word TO pg_monitor;
 """
+# Of the database itself, which pg_dump leaves out without --create; {} is its name.
+OF_THE_DATABASE = (
+    "REVOKE ALL ON DATABASE {} FROM PUBLIC",
+    "ALTER DATABASE {} SET statement_timeout = '5s'",
+    "ALTER DATABASE {} SET search_path = tools",
+    "COMMENT ON DATABASE {} IS 'about it'",
+    "ALTER ROLE CURRENT_USER IN DATABASE {} SET work_mem = '8MB'",
+    "ALTER DATABASE {} OWNER TO CURRENT_USER",
+)
 
 
 def proved(
@@ -99,6 +109,8 @@ def test_what_restores(server: Server, database: StagingDatabase, superuser: Sup
     superuser.execute(SETUP)
     superuser.execute(SOUND)
     superuser.execute("RESET search_path")
+    for statement in OF_THE_DATABASE:
+        superuser.execute(sql.SQL(statement).format(sql.Identifier(superuser.info.dbname)))
     proof = proved(server, database, superuser, rows=True)
     assert proof.objects > 20
     assert superuser.execute("SELECT count(*) FROM pg_database").fetchone() == before
