@@ -20,6 +20,7 @@ from pytest_housekeeping.model import Step
 from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.batch import Batch
+from pytest_housekeeping.promotion.behind_commit import NOT_READ, PATIENCE_S, look_behind_commit
 from pytest_housekeeping.snapshot.declared_moves import split_declared
 from pytest_housekeeping.snapshot.difference import Difference, listed
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
@@ -37,7 +38,8 @@ class CommitLog(Protocol):
 class Commits:
     """The COMMITs of a run. ``segments`` are in the database; ``doubtful``: of one nobody knows.
 
-    ``unproved`` names what differs behind a COMMIT from what was proved before it, "" for nothing.
+    ``unproved`` names what differs behind a COMMIT from what was proved before it, or why nobody
+    knows; "" where the schema was read again and nothing differs.
     """
 
     batch: Batch
@@ -98,8 +100,9 @@ class Commits:
         step, proved = self._unread
         if step.segment not in self.segments:
             return None
+        # Ctrl-C is put off by now, and whoever presses it does not want to wait.
         with suppress(ProofFailed):
-            self._look_again(proved)
+            self._look_again(proved, patience_s=0.0)
         return step
 
     def _prove_evidence(self, transaction: Transaction, step: Step) -> None:
@@ -144,31 +147,12 @@ class Commits:
             )
         return now
 
-    def _look_again(self, proved: Fingerprint) -> None:
+    def _look_again(self, proved: Fingerprint, *, patience_s: float = PATIENCE_S) -> None:
         """After COMMIT the first thing: nothing ran inside it that changed the schema."""
-        target = self.batch.target
-        for _ in range(2):  # a connection that was lost meanwhile is opened again
-            try:
-                changed = self._moved(proved, target.read_schema(target.connection.get()))
-                target.prove_history_kept(target.connection.get())
-            except ProofFailed as error:
-                self.unproved = error.found
-                break
-            except (HousekeepingError, psycopg.Error) as error:
-                self.unproved = f"the schema could not be read after COMMIT: {error}"
-                target.connection.close()
-            else:
-                self.unproved = listed(changed)
-                break
-        self._unread = None
-        if self.unproved:
-            raise ProofFailed(
-                f"committed, and behind COMMIT the schema is another one: {self.unproved}",
-                why="something ran inside COMMIT, where no check can see it, or somebody changed"
-                " the schema in the same moment",
-                fix="look at what differs, find the file or trigger that does it, and bring the"
-                " schema back: pytest --hk-mode=rollback",
-            )
+        batch = self.batch
+        look = look_behind_commit(batch.target, proved, batch.context.config, patience_s=patience_s)
+        self.unproved, self._unread = look.said, None
+        look.refuse()
 
     def _moved(self, before: Fingerprint, after: Fingerprint) -> Sequence[Difference]:
         """What differs, but for what the settings declare as moving by itself."""
@@ -177,6 +161,7 @@ class Commits:
     def _done(self, step: Step) -> None:
         if step.segment not in self.segments:
             self.segments.append(step.segment)
+            self.unproved = NOT_READ
         self._in_doubt = None
         self.batch.committed()
 

@@ -39,7 +39,8 @@ from pytest_housekeeping.snapshot.server_queries import SERVER_QUERIES
 from pytest_housekeeping.snapshot.system_queries import SYSTEM_QUERIES
 
 _PATIENCE = 3.0  # seconds
-_PASSING = (
+# Somebody drops or holds what is being read: it may be readable a moment later.
+PASSING = (
     psycopg.errors.InternalError_,
     psycopg.errors.UndefinedObject,
     psycopg.errors.LockNotAvailable,
@@ -168,7 +169,7 @@ def _read_again(
                     _superuser(connection),
                     list(_rows(connection, asked)),
                 )
-        except (*_PASSING, psycopg.errors.InvalidSqlStatementName):
+        except (*PASSING, psycopg.errors.InvalidSqlStatementName):
             if monotonic() > until:
                 raise
             if prepared:

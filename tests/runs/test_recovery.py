@@ -98,7 +98,7 @@ def test_what_was_not_proved_is_in_and_goes_back(production: Production) -> None
     production.change({**ROLLBACKS, "checks/test_forced.py": FORCED}, stage=True)
     run = production.promote()
     assert (run.code, run.outcome) == (1, "promoted_unproved"), run.output
-    assert "Committed, and not what was proved" in run.output
+    assert "Committed, and not proved behind COMMIT" in run.output
     merge_audit(production.root)
     assert schema_of(production) != before
     reports = {path.suffix: path for path in (production.root / "ops/incidents").iterdir()}

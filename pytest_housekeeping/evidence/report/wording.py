@@ -86,12 +86,12 @@ _IN_ANY_MODE: dict[RunOutcome, OutcomeText] = {
         "The next run goes on with the first segment that is missing.",
     ),
     RunOutcome.PROMOTED_UNPROVED: _unsure(
-        "Committed, and not what was proved",
-        "The batch is in the database, and what stands there is not what the checks have seen:"
-        " something ran inside COMMIT, or a check committed by force.",
-        "Look at what differs, find what did it, and decide: the incident report has a proposal"
-        " for the way back.",
-        "Then look at everything: pytest --hk-mode=verify",
+        "Committed, and not proved behind COMMIT",
+        "The batch is in the database, and what stands there is not what the checks have seen, or"
+        " could not be read again to compare it: the failed step says which.",
+        "First look at everything: pytest --hk-mode=verify",
+        "Where something differs and the batch itself did it, repair it by a new migration or go"
+        " back: the incident report has a proposal for the way.",
     ),
     RunOutcome.NOTHING_TO_PROMOTE: _good(
         "Nothing to promote",
@@ -138,10 +138,10 @@ _STAGING: dict[RunOutcome, OutcomeText] = {
         _REPAIR,
     ),
     RunOutcome.PROMOTED_UNPROVED: _bad(
-        "Not proved: something runs inside COMMIT",
+        "Not proved: around COMMIT",
         "On the throwaway database the schema behind COMMIT was another than the one that was"
-        " proved, or a check committed by force. Production was not touched, and will refuse this"
-        " plan.",
+        " proved or could not be read again, or a check committed by force. Production was not"
+        " touched, and will refuse this plan.",
         _REPAIR,
     ),
     RunOutcome.UNKNOWN: _bad(
@@ -177,10 +177,10 @@ _ROLLBACK: dict[RunOutcome, OutcomeText] = {
         "The same command goes on with what is still in place.",
     ),
     RunOutcome.PROMOTED_UNPROVED: _unsure(
-        "Undone, and not to what was proved",
+        "Undone, and not proved behind COMMIT",
         "The rollback is in the database, and behind COMMIT the schema is not the one that was"
-        " compared with the backup.",
-        "Look at what differs, find what did it, and run: pytest --hk-mode=verify",
+        " compared with the backup, or could not be read again: the failed step says which.",
+        "First look at everything: pytest --hk-mode=verify",
     ),
     RunOutcome.NOTHING_TO_PROMOTE: _good("Nothing to undo", "What was named had changed nothing."),
     RunOutcome.ROLLED_BACK: _bad(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
+import psycopg
 import pytest
 
 from pytest_housekeeping.errors import EvidenceError, ProofFailed
 from pytest_housekeeping.model import Kind, Phase, Step
+from pytest_housekeeping.promotion.behind_commit import NOT_READ
 from pytest_housekeeping.promotion.commit import Commits
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
 
@@ -22,8 +24,25 @@ def schema(*names: str) -> Fingerprint:
     return Fingerprint(entries=entries, server_major=16)
 
 
-def interrupted() -> Fingerprint:
+def interrupted() -> NoReturn:
     raise KeyboardInterrupt
+
+
+def lost() -> NoReturn:
+    raise psycopg.OperationalError("server closed the connection")
+
+
+def broken() -> NoReturn:
+    raise RuntimeError("nobody thought of this")
+
+
+def in_turn(*answers: Callable[[], str]) -> Callable[[], str]:
+    left = iter(answers)
+
+    def answer() -> str:
+        return next(left)()
+
+    return answer
 
 
 class Log:
@@ -41,21 +60,29 @@ class Log:
             raise EvidenceError(f"the disk is full behind COMMIT of segment {segment}")
 
 
-def commits(*behind: Reading) -> Commits:
-    """COMMITs on a database that answers; ``behind``: what is read of the schema after it."""
+def commits(
+    *behind: Reading,
+    on_commit: Callable[[], object] = lambda: None,
+    asked: Callable[[], str] = lambda: "committed",
+) -> Commits:
+    """COMMITs on a database. ``behind``: what is read of the schema after it; ``on_commit``: what
+    COMMIT itself meets; ``asked``: what the server says then of the transaction."""
     readings = iter([schema, *behind])
-    connection = SimpleNamespace(execute=lambda _: None, close=lambda: None)
+    connection = SimpleNamespace(execute=lambda _: on_commit(), close=lambda: None)
     transaction = SimpleNamespace(xid="7", applied=[], prove=lambda: None, connection=connection)
     target = SimpleNamespace(
         prove_history=lambda _: None,
         prove_history_kept=lambda _: None,
         read_schema=lambda _: next(readings)(),
-        connection=SimpleNamespace(get=lambda: connection, close=lambda: None),
+        connection=SimpleNamespace(
+            get=lambda: connection, close=lambda: None, status_of=lambda _: asked()
+        ),
     )
     batch: Any = SimpleNamespace(
         seal=lambda _: None,
         opened=lambda: transaction,
         committed=lambda: None,
+        detach=lambda: None,
         roll_back=lambda: None,
         checked_in=set(),
         sealed_schema=schema(),
@@ -74,7 +101,7 @@ def test_ctrl_c_during_the_reading_is_made_up_for_at_the_end() -> None:
     made = commits(interrupted, lambda: schema("sneaked_in"))
     with pytest.raises(KeyboardInterrupt):
         made.commit(STEP)
-    assert (made.segments, made.unproved) == ([1], "")
+    assert (made.segments, made.unproved) == ([1], NOT_READ)
     assert made.resolve() == STEP
     assert "sneaked_in" in made.unproved
     assert made.resolve() is None
@@ -102,3 +129,65 @@ def test_nor_makes_it_anything_less_than_committed() -> None:
     made.log_to(Log(full=True))
     made.commit(STEP)
     assert (made.segments, made.unproved) == ([1], "")
+
+
+@pytest.mark.parametrize("trouble", [interrupted, broken])
+def test_what_nobody_has_read_is_never_promoted(trouble: Reading) -> None:
+    """Neither in the promote step nor at the end of the run: it stays to be looked at."""
+    made = commits(trouble, trouble)
+    with pytest.raises((KeyboardInterrupt, RuntimeError)):
+        made.commit(STEP)
+    with pytest.raises((KeyboardInterrupt, RuntimeError)):
+        made.resolve()
+    assert (made.segments, made.unproved) == ([1], NOT_READ)
+
+
+@pytest.mark.parametrize("trouble", [interrupted, lost])
+def test_ctrl_c_or_a_lost_connection_during_commit(trouble: Callable[[], NoReturn]) -> None:
+    """The server is asked, and what stands there is read: at once, and nothing more at the end."""
+    made = commits(lambda: schema("sneaked_in"), on_commit=trouble)
+    with pytest.raises(ProofFailed, match="sneaked_in"):
+        made.commit(STEP)
+    assert made.segments == [1]
+    assert "sneaked_in" in made.unproved
+    assert made.resolve() is None
+
+
+@pytest.mark.parametrize(
+    ("behind", "said"), [(schema, ""), (lambda: schema("sneaked_in"), "sneaked_in")]
+)
+def test_what_the_end_of_the_run_finds_committed_is_read_as_well(
+    behind: Reading, said: str
+) -> None:
+    """The connection was lost during COMMIT, and Ctrl-C came while the server was being asked."""
+    made = commits(behind, on_commit=lost, asked=in_turn(interrupted, lambda: "committed"))
+    with pytest.raises(KeyboardInterrupt):
+        made.commit(STEP)
+    assert made.segments == []
+    assert made.resolve() == STEP
+    assert made.segments == [1]
+    assert said in made.unproved
+    assert bool(made.unproved) is bool(said)
+
+
+def test_what_was_not_committed_is_not_read() -> None:
+    made = commits(on_commit=lost, asked=in_turn(interrupted, lambda: "aborted"))
+    with pytest.raises(KeyboardInterrupt):
+        made.commit(STEP)
+    assert made.resolve() is None
+    assert (made.segments, made.unproved, made.doubtful) == ([], "", False)
+
+
+def test_what_cannot_be_read_is_not_another_schema() -> None:
+    """Each in words of its own; a rollback is advised only where something differs."""
+    made = commits(lost, lost)
+    with pytest.raises(ProofFailed) as unread:
+        made.commit(STEP)
+    assert "the schema could not be read again: server closed" in unread.value.found
+    assert "another" not in unread.value.found
+    assert "pytest --hk-mode=verify" in unread.value.fix
+    assert "rollback" not in unread.value.fix
+    with pytest.raises(ProofFailed) as differs:
+        commits(lambda: schema("sneaked_in")).commit(STEP)
+    fix = differs.value.fix
+    assert 0 < fix.index("--hk-mode=verify") < fix.index("--hk-mode=rollback")
