@@ -15,3 +15,8 @@ class BackupFailed(SnapshotError):
 
 class BackupNotProved(SnapshotError):
     """The backup, restored, is not the schema that it was taken from."""
+
+
+class RestoreRefused(BackupNotProved):
+    """PostgreSQL refused a statement of the backup: it is the backup that does not restore, and
+    not the machine."""

@@ -16,7 +16,7 @@ from pytest_housekeeping.postgres.connection import Connection, connect
 from pytest_housekeeping.server import Server, StagingDatabase
 from pytest_housekeeping.snapshot.dump import without_restriction
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
-from pytest_housekeeping.snapshot.problems import BackupNotProved
+from pytest_housekeeping.snapshot.problems import BackupNotProved, RestoreRefused
 from pytest_housekeeping.snapshot.programs import find_pg_dump
 from pytest_housekeeping.snapshot.restore_server import WHY, RestoreServer
 from pytest_housekeeping.sql.identifiers import unquoted
@@ -28,6 +28,10 @@ _OPTIONS = (
     "-c default_transaction_read_only=off -c session_preload_libraries= "
     "-c local_preload_libraries= -c statement_timeout=0 -c lock_timeout=0 -c role=none"
 )
+# An error in the script; psql that lost its connection, or fails by itself, ends otherwise:
+# https://www.postgresql.org/docs/16/app-psql.html (Exit Status)
+_REFUSED = 3
+_NO_ROOM = ("No space left on device", "out of memory", "out of shared memory")
 _FAILED_AT = re.compile(r":(\d+): (?:ERROR|FATAL)")
 # What pg_dump writes above each object: `-- Name: t; Type: TABLE; Schema: s; Owner: o`.
 _HEADLINE = re.compile(r"^-- (?:Data for )?Name: (.+); Type: (.+); Schema: (.+?); Owner: ")
@@ -51,7 +55,8 @@ def restored(
 ) -> Iterator[Copy]:
     """A database of that server in which the backup was restored; it is dropped afterwards.
 
-    Raises BackupNotProved with the first statement that fails.
+    Raises RestoreRefused with the first statement that fails, BackupNotProved where this machine
+    is in the way.
     """
     database = restore_server.server.database()
     major = restore_server.major
@@ -73,7 +78,8 @@ def restored_beside(
 ) -> Iterator[Copy]:
     """Another database of the server that the dump is of, where its roles are; dropped afterwards.
 
-    Raises BackupNotProved with the first statement that fails.
+    Raises RestoreRefused with the first statement that fails, BackupNotProved where this machine
+    is in the way.
     """
     database = server.database()
     conninfo = make_conninfo(database.superuser_conninfo, options=_options(server_major))
@@ -161,22 +167,29 @@ def _run(
             timeout=_TIMEOUT_S,
             env=bare_environment() | {"PGCLIENTENCODING": "UTF8", "PGTZ": "UTC"},
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except subprocess.TimeoutExpired:
         raise BackupNotProved(
-            f"the {what} of the backup could not be restored: {type(error).__name__}",
+            f"the {what} of the backup could not be restored in {_TIMEOUT_S:.0f} s",
             why=WHY,
-            fix="make room on this machine, and run again",
+            fix="run again when this machine has less to do, or on a faster one",
+        ) from None
+    except OSError as error:
+        raise BackupNotProved(
+            f"the {what} of the backup could not be restored: {psql}: {error.strerror}",
+            why=WHY,
+            fix="reinstall the client programs of PostgreSQL, and run again",
         ) from None
     if done.returncode:
         said = done.stderr.decode(errors="replace").splitlines()
         place = _object_at(text, said)
         said = [line for line in said if re.search("ERROR|FATAL|CONTEXT", line)] or said
         said = [re.sub(r"^psql:<stdin>:\d+: ", "", line) for line in said]
-        raise BackupNotProved(
-            f"the {what} of the backup did not restore: {place}{' / '.join(said[:3])}",
-            why=WHY,
-            fix=_remedy(said),
-        )
+        found = f"the {what} of the backup did not restore: {place}{' / '.join(said[:3])}"
+        if any(each in line for line in said for each in _NO_ROOM):
+            raise BackupNotProved(found, why=WHY, fix="make room on this machine, and run again")
+        if done.returncode != _REFUSED:
+            raise BackupNotProved(found, why=WHY, fix="see the message of psql, and run again")
+        raise RestoreRefused(found, why=WHY, fix=_remedy(said))
 
 
 def _object_at(text: bytes, said: list[str]) -> str:

@@ -6,7 +6,6 @@ not restore. A batch after which that is so has to fail here.
 
 from __future__ import annotations
 
-from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import Connection, connect
 from pytest_housekeeping.promotion.prechecks import Judgement
@@ -15,7 +14,7 @@ from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.dump import dump_schema
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
-from pytest_housekeeping.snapshot.problems import BackupNotProved
+from pytest_housekeeping.snapshot.problems import BackupNotProved, RestoreRefused
 from pytest_housekeeping.snapshot.proof import BackupProof, prove_backup, prove_result
 from pytest_housekeeping.snapshot.roles import dump_roles
 
@@ -40,20 +39,24 @@ def result_restores(target: StagingTarget, throwaway: Throwaway) -> Judgement:
 
     Rows count: the function in an index may be called for the first time when there is one.
 
-    Raises BackupNotProved with the object that does not restore.
+    Raises BackupNotProved with the object that does not restore; what else is in the way, of this
+    machine say, is raised as it is.
     """
     connection = target.connection.get()
     expected = read_fingerprint(connection, around=Around.NOTHING)
     try:
         proof = _prove(throwaway, expected, connection, rows=True)
-    except HousekeepingError as error:
-        why = _WHY_OF_ROWS
+    except RestoreRefused as error:
+        rows_alone = True
         try:
             _prove(throwaway, expected, connection, rows=False)
-        except HousekeepingError:
-            why = _WHY
-        fix = _NAMES if "does not exist" in error.found else _FORM
-        raise BackupNotProved(error.found, why=why, fix=fix) from None
+        except RestoreRefused:
+            rows_alone = False
+        raise BackupNotProved(
+            error.found,
+            why=_WHY_OF_ROWS if rows_alone else _WHY,
+            fix=_NAMES if "does not exist" in error.found else _FORM,
+        ) from None
     limits = [f"limit of the proof: {limit}" for limit in proof.limits]
     verdict = Verdict(examined=max(1, proof.objects), unit="objects")
     return verdict, "; ".join(["dumped and restored, with the same fingerprint", *limits])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -11,8 +13,9 @@ from psycopg import sql
 from pytest_housekeeping.server import Server, StagingDatabase
 from pytest_housekeeping.snapshot.dump import dump_schema
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
-from pytest_housekeeping.snapshot.problems import BackupNotProved
+from pytest_housekeeping.snapshot.problems import BackupNotProved, RestoreRefused
 from pytest_housekeeping.snapshot.proof import BackupProof, prove_result
+from pytest_housekeeping.snapshot.restore import _run
 
 Superuser = psycopg.Connection[tuple[Any, ...]]
 # With this path all of it works; pg_dump's text is restored with an empty one.
@@ -98,7 +101,7 @@ def test_what_does_not_restore_is_named(
     superuser.execute(SETUP)
     superuser.execute(text)
     superuser.execute("RESET search_path")
-    with pytest.raises(BackupNotProved, match=r"fold|violates check") as raised:
+    with pytest.raises(RestoreRefused, match=r"fold|violates check") as raised:
         proved(server, database, superuser, rows=text in WITH_ROWS)
     named = {**WITHOUT_ROWS, **WITH_ROWS}[text]
     assert f"the schema of the backup did not restore: {named}" in raised.value.found
@@ -129,3 +132,25 @@ def test_a_difference_is_no_proof(
     superuser.execute("CREATE TABLE b (b int)")
     with pytest.raises(BackupNotProved, match=r"differs from the database in \d+ objects"):
         prove_result(server, dump, read_fingerprint(superuser), server_major=major)
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "fix"),
+    [
+        ("ERROR:  could not extend file: No space left on device", 3, "make room"),
+        ("FATAL:  the database system is shutting down", 2, "message of psql"),
+        (None, 0, "reinstall the client programs"),
+    ],
+)
+def test_a_machine_that_is_in_the_way_is_no_refusal(
+    database: StagingDatabase, tmp_path: Path, said: str | None, code: int, fix: str
+) -> None:
+    if said is not None:
+        psql = tmp_path / "psql"
+        psql.write_text(f"#!/bin/sh\ncat > /dev/null\necho '{said}' >&2\nexit {code}\n")
+        psql.chmod(0o755)
+    programs = SimpleNamespace(cluster=SimpleNamespace(programs=tmp_path))
+    with pytest.raises(BackupNotProved) as raised:
+        _run(cast(StagingDatabase, programs), database.superuser_conninfo, b"", "schema", 16)
+    assert type(raised.value) is BackupNotProved
+    assert fix in raised.value.fix
