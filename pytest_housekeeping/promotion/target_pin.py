@@ -18,7 +18,8 @@ _CHANGED = ("promoted", "promoted_in_part", "promoted_unproved")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pin:
     """What a server says of itself: the identifier that initdb gave it, the database, and the
-    timeline that it writes; None in a pin of an earlier version."""
+    timeline that it writes; None in a pin of an earlier version, or of a server that does not
+    tell."""
 
     system_identifier: str
     database: str
@@ -56,21 +57,23 @@ def read_pin(config: Config, sources: ProjectFiles, repository: Repository | Non
     return pin
 
 
-def pin_content(identity: TargetIdentity, timeline: int) -> bytes:
+def pin_content(identity: TargetIdentity, timeline: int | None) -> bytes:
     """The committed file that says which database is production."""
-    content = {
+    content: dict[str, str | int] = {
         "system_identifier": identity.system_identifier,
         "database": identity.database,
-        "timeline": timeline,
     }
+    if timeline is not None:
+        content["timeline"] = timeline
     return (json.dumps(content, indent=2) + "\n").encode()
 
 
-def misplaced(pin: Pin, identity: TargetIdentity, timeline: int) -> list[tuple[str, str]]:
+def misplaced(pin: Pin, identity: TargetIdentity, timeline: int | None) -> list[tuple[str, str]]:
     """In what a target is not the pinned one, and what to do: a pair for each.
 
     A physical copy of production bears its identifier. One that was recovered, or a standby that
     was promoted, writes another timeline; that of a copy which was started as it is, is the same.
+    A timeline of which either does not know is not compared.
     """
     moved = f"if production has moved, change {PIN_PATH} in a reviewed commit"
     over = (
@@ -89,5 +92,5 @@ def misplaced(pin: Pin, identity: TargetIdentity, timeline: int) -> list[tuple[s
             f"check the PG*_PROD variables; {fix}",
         )
         for name, actual, pinned, fix in facts
-        if pinned is not None and actual != pinned
+        if None not in (actual, pinned) and actual != pinned
     ]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
-from pytest_housekeeping.model import Finding, Level, Verdict
+from pytest_housekeeping.model import Finding, Level, TargetIdentity, Verdict
 from pytest_housekeeping.plan.code_files import PIN_PATH
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.promotion import prechecks
@@ -20,12 +20,12 @@ from pytest_housekeeping.promotion.production import baseline, promotion_table
 from pytest_housekeeping.promotion.production.roles import check_privileges, check_roles
 from pytest_housekeeping.promotion.production.staging_proof import proved_in_staging
 from pytest_housekeeping.promotion.production.target import ProductionTarget
-from pytest_housekeeping.promotion.target_pin import misplaced
+from pytest_housekeeping.promotion.target_pin import Pin, misplaced
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.snapshot.declared_moves import split_declared
 from pytest_housekeeping.snapshot.difference import Difference, in_common
 from pytest_housekeeping.snapshot.programs import find_pg_dump
-from pytest_housekeeping.sql.identifiers import split_name
+from pytest_housekeeping.sql.identifiers import quoted, split_name
 
 
 def production_prechecks(
@@ -95,19 +95,33 @@ def _identity(context: RunContext, target: ProductionTarget) -> Judgement:
         prechecks.error("wrong-target", place, said, fix)
         for said, fix in misplaced(pin, identity, timeline)
     ]
-    if pin.timeline is None:
-        findings.append(
-            Finding(
-                rule="pin-timeline",
-                level=Level.NOTICE,
-                object=PIN_PATH,
-                detail="names no timeline, so that a standby that was promoted beside production"
-                " would be taken for it",
-                fix=f'add "timeline": {timeline} to it in a reviewed commit',
-            )
-        )
+    findings += _not_compared(pin, identity, timeline)
     verdict = Verdict(examined=1, unit="identity", findings=tuple(findings))
-    return verdict, f"system identifier {identity.system_identifier}, timeline {timeline}"
+    said = f"system identifier {identity.system_identifier}, timeline {timeline or 'not told'}"
+    return verdict, said
+
+
+def _not_compared(pin: Pin, identity: TargetIdentity, timeline: int | None) -> Iterator[Finding]:
+    """A notice where the timeline of the pin or of the server is not known."""
+    if timeline is not None and pin.timeline is not None:
+        return
+    if timeline is None:
+        detail = "the server does not tell its timeline, which is not compared"
+        fix = (
+            "GRANT EXECUTE ON FUNCTION pg_catalog.pg_control_checkpoint()"
+            f" TO {quoted(identity.user)};"
+        )
+    else:
+        detail = "names no timeline"
+        fix = f'add "timeline": {timeline} to it in a reviewed commit'
+    yield Finding(
+        rule="pin-timeline",
+        level=Level.NOTICE,
+        object=PIN_PATH,
+        detail=f"{detail}, so that a standby that was promoted beside production would be taken"
+        " for it",
+        fix=fix,
+    )
 
 
 def _segments(context: RunContext) -> Judgement:

@@ -165,8 +165,9 @@ class ProductionTarget:
             self.backup.take_after(self.address.conninfo(), server_major=self.major)
 
     @cached_property
-    def timeline(self) -> int:
-        """What the server writes; asked by the first precheck, before anything can be lost."""
+    def timeline(self) -> int | None:
+        """What the server writes, None if it does not tell; asked by the first precheck, before
+        anything can be lost."""
         return timeline_of(self.connection.get())
 
     @property

@@ -8,12 +8,15 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
+from psycopg import sql
+from psycopg.pq import TransactionStatus
 
 from pytest_housekeeping.errors import ProofFailed
-from pytest_housekeeping.postgres.connection import LentConnection, locate
+from pytest_housekeeping.postgres.connection import LentConnection, connect, locate
 from pytest_housekeeping.postgres.primary import is_standby, timeline_of
 from pytest_housekeeping.promotion.production.target_address import Address, open_production
 from pytest_housekeeping.promotion.target_pin import Pin, misplaced
+from pytest_housekeeping.server import StagingDatabase
 from support.server_pair import Family, server_family
 
 PASSWORD = "correct-horse-7"
@@ -86,3 +89,40 @@ def promote(port: int) -> None:
         while standby.execute("SELECT pg_is_in_recovery()").fetchone() == (True,):
             assert time.monotonic() < deadline
             time.sleep(0.02)
+
+
+_POSITION = "pg_catalog.pg_current_wal_lsn()"
+_CONTROL = "pg_catalog.pg_control_checkpoint()"
+
+
+@pytest.mark.parametrize(
+    ("refused", "told"), [((_POSITION,), 1), ((_CONTROL,), 1), ((_POSITION, _CONTROL), None)]
+)
+def test_a_server_that_does_not_tell(
+    superuser: LentConnection, database: StagingDatabase, refused: tuple[str, ...], told: int | None
+) -> None:
+    """Aurora has no position in the WAL; the second place is asked, and the transaction goes on."""
+    migrator = sql.Identifier(database.migrator)
+    superuser.execute("BEGIN")
+    for function in refused:
+        superuser.execute(f"REVOKE EXECUTE ON FUNCTION {function} FROM PUBLIC".encode())
+    superuser.execute(sql.SQL("SET LOCAL ROLE {}").format(migrator))
+    assert timeline_of(superuser) == told
+    assert superuser.info.transaction_status is TransactionStatus.INTRANS
+    assert superuser.execute("SELECT 1").fetchone() == (1,)
+    superuser.execute("ROLLBACK")
+
+
+def test_outside_of_a_transaction(superuser: LentConnection, database: StagingDatabase) -> None:
+    superuser.execute(f"REVOKE EXECUTE ON FUNCTION {_POSITION} FROM PUBLIC".encode())
+    superuser.execute(f"REVOKE EXECUTE ON FUNCTION {_CONTROL} FROM PUBLIC".encode())
+    try:
+        with closing(connect(database.migrator_conninfo)) as connection:
+            assert timeline_of(connection) is None
+            assert connection.info.transaction_status is TransactionStatus.IDLE
+            connection.close()
+            with pytest.raises(ProofFailed, match="the connection was lost"):
+                timeline_of(connection)
+    finally:
+        superuser.execute(f"GRANT EXECUTE ON FUNCTION {_POSITION} TO PUBLIC".encode())
+        superuser.execute(f"GRANT EXECUTE ON FUNCTION {_CONTROL} TO PUBLIC".encode())
