@@ -13,7 +13,7 @@ from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
 from pytest_housekeeping.sql.identifiers import in_quotes
 from pytest_housekeeping.sql.parse import Statement, SyntaxRefused, parse
-from pytest_housekeeping.sql.password_literals import UNSHOWN, holds_password
+from pytest_housekeeping.sql.password_literals import UNSHOWN, holds_password, without_passwords
 from pytest_housekeeping.sql.text import place
 
 SHOWN_ROWS = 20
@@ -153,10 +153,8 @@ def _broken(name: str, text: str, error: psycopg.Error) -> RuleBroken:
     if position is not None and int(position) > len(_DECLARE):
         line, column = place(text, int(position) - len(_DECLARE) - 1)
         where = f"{name}:{line}:{column}"
-    told = (error.diag.message_primary or str(error), error.diag.message_detail)
-    if any(holds_password(said) for said in (text, *filter(None, told))):
-        told = (UNSHOWN, None)
-    found = ": ".join(part for part in (where, *told) if part)
+    told = [error.diag.message_primary or str(error), *filter(None, [error.diag.message_detail])]
+    found = ": ".join([where, without_passwords(": ".join(told), text, *told) or UNSHOWN])
     if error.sqlstate:
         found += f" (SQLSTATE {error.sqlstate})"
     if error.sqlstate == "25006":

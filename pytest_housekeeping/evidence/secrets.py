@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-MARK = "[secret]"
+from pytest_housekeeping.sql.text import MARK
+
 _WINDOW = 8
 # Passwords that are words of every report: hiding them would hide the report, not the password.
 _ORDINARY = frozenset(

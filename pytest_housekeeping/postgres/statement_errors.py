@@ -7,7 +7,7 @@ import re
 import psycopg
 
 from pytest_housekeeping.errors import SqlFailed
-from pytest_housekeeping.sql.password_literals import UNSHOWN, holds_password
+from pytest_housekeeping.sql.password_literals import UNSHOWN, without_passwords
 from pytest_housekeeping.sql.text import excerpt, place
 
 # The rewriter looks at row_security also when a function's body is only checked.
@@ -27,8 +27,8 @@ def explain(
     """The error with its place, the lines around it, detail, hint, context and SQLSTATE.
 
     ``shift`` characters were sent before ``text``. Where PostgreSQL gives no place, it is the
-    offset of the ``statement`` that was refused. Of a text that holds a password nothing is shown
-    but the place, nor anything of what the server says of it.
+    offset of the ``statement`` that was refused. A password in the text is cut out; where it
+    cannot be told from other words, nothing is shown but the place and the kind of the error.
     """
     diag = error.diag
     message = diag.message_primary or str(error).strip() or type(error).__name__
@@ -42,8 +42,6 @@ def explain(
         where = f"{path}:{line}:{column}"
         lines.append(excerpt(text, line, column))
     told = [message, diag.message_detail, diag.message_hint, diag.context, diag.internal_query]
-    if any(holds_password(said) for said in (text, *filter(None, told))):
-        return _without_words(where, error)
     lines += [
         f"  {label}: {value}"
         for label, value in (
@@ -54,7 +52,9 @@ def explain(
         if value
     ]
     head = f"{where}: {message} (SQLSTATE {diag.sqlstate or 'none: the connection was lost'})"
-    found = "\n".join([head, *lines])
+    found = without_passwords("\n".join([head, *lines]), text, *filter(None, told))
+    if found is None:
+        return _without_words(where, error)
     if diag.sqlstate == "42501" and "affected by row-level security" in message:
         return SqlFailed(found, sqlstate="42501", why=_UNSEEN_WHY, fix=_UNSEEN_FIX)
     return SqlFailed(found, sqlstate=diag.sqlstate or "")

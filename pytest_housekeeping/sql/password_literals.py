@@ -1,49 +1,72 @@
-"""Passwords that stand in a SQL file as text: whether there is one, and those that are seen.
+"""Passwords that stand in a SQL file as text: whether there is one, and what can be told then.
 
-A file may be one that no parser reads, and a password may stand in the body of a function, in a
-statement that is put together at run time, in a connection string or in a comment. So the text is
-searched for what a password stands behind, and rather too much is taken for one than too little.
+What counts is a literal (a string, or the value in a connection string, a URL or a comment) that
+stands for a password; a table, a column or a function that is called so is a name like any other.
+A file may be one that no parser reads, so its tokens are looked at and not its parse tree.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+
+from pytest_housekeeping.sql.literal_tokens import Token, tokens_of
+from pytest_housekeeping.sql.password_places import NAME, is_value, strings_for_passwords
+from pytest_housekeeping.sql.text import MARK
 
 # What is told instead of whatever quotes the file.
 UNSHOWN = "the file holds a password as text, so nothing of it is shown"
-_WORDS = r"(?:password|passwd|passphrase|pwd|secret)"
-_QUOTED = r"""(?:[EUeu]&?)?'(?P<{0}>(?:[^']|'')*)'|\$(?:\w*)\$(?P<{0}d>.*?)\$\w*\$"""
-_DECLARED = r"(?:\w*\s+(?:constant\s+)?[\w.]+(?=\s*:=))?"
-_BLANK = r"(?:\s|/\*.*?\*/|--[^\n]*\n)*"
-# PASSWORD 'x', password => 'x', "password":"x", password=x, PASSWORD %L, PASSWORD :'pw', PASSWORD '
-# || quote_literal(x): a column's name is followed by a word, a comma or a bracket. Of PL/pgSQL:
-# my_password CONSTANT text := 'x'.
-_BEHIND_A_WORD = re.compile(
-    rf"{_WORDS}{_DECLARED}[\"']?{_BLANK}(?:=>|:=|[=:%$'\"|]|[EU]&?')(?!\s*(?:NULL|\$\d)\b)",
-    re.IGNORECASE | re.DOTALL,
-)
-_IN_A_URL = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/@:'\"]*:(?P<url>[^\s/@'\"]+)@", re.IGNORECASE)
-# INSERT INTO account (name, password) VALUES …, and what hashes or encrypts with one.
-_ELSEWHERE = re.compile(
-    rf"\bINSERT\s+INTO\b[^;()]*\([^)]*{_WORDS}\b|\bSET\s+\"?\w*{_WORDS}\"?\s*="
-    r"|\b(?:crypt|pgp_sym_encrypt|pgp_sym_decrypt|dblink_connect|dblink_exec|dblink)\s*\(",
+_HINTS = ("password", "passwd", "passphrase", "pwd", "secret", "://", "crypt", "hmac")
+_LEAST = 8
+_DEPTH = 4
+_IN_A_URL = re.compile(r"(?<=[a-z0-9])://[^\s/@:'\"]*+:([^\s/@'\"]++)@", re.IGNORECASE)
+# Where quotes do not pair up, what is a string and what is not cannot be told: a line is enough.
+_IN_A_LINE = re.compile(
+    rf"{NAME}(?:[ \t]*+(?:=>|:=|=)[ \t]*+|[ \t]++)(?:[EU]&?)?'([^'\s,;:|)\]][^'\s]*+)'",
     re.IGNORECASE,
 )
-_VALUE = re.compile(
-    rf"{_WORDS}{_DECLARED}[\"']?{_BLANK}(?:=>|:=|[=:])?{_BLANK}(?:{_QUOTED.format('text')}|\"(?P<json>[^\"]*)\""
-    r"|(?P<bare>[^\s'\",;()%$:]+))",
-    re.IGNORECASE | re.DOTALL,
+# PASSWORD at the end of a line that another tool's mark or a stray quote has made a comment.
+_ON_THE_NEXT_LINE = re.compile(
+    rf"{NAME}[ \t]*+(?:--[^\n]*+)?\n[ \t]*+'([^'\s,;:|)\]][^'\s]*+)'", re.IGNORECASE
 )
-_LEAST = 8
+_IN_A_COMMENT = re.compile(
+    rf"{NAME}[\"'`]?[ \t]*+(?:(?P<sign>=>|:=|[=:])(?P<blank>[ \t]*+)"
+    r"(?:'(?P<q>[^'\n]++)'|\"(?P<qq>[^\"\n]++)\"|(?P<bare>[^\s'\",;()]++)"
+    r"(?P<alone>[ \t]*+[.,;]?+[ \t]*+(?:\n|\Z))?)|(?<=[ \t])'(?P<direct>[^\s']++)')",
+    re.IGNORECASE,
+)
+_CONNECTION = re.compile(
+    r"\A\s*+\w++\s*+=(?!=)|://|\b(?:host|hostaddr|port|dbname|user|sslmode)\s*+=", re.IGNORECASE
+)
+_IN_A_CONNECTION = re.compile(rf"{NAME}\s*+=>?\s*+(?:'([^']++)'|([^\s'\"]++))", re.IGNORECASE)
+# What a comment says of a password column.
+_DESCRIBES = re.compile(
+    r"a|an|any|argon2|argon2id|bcrypt|bytea|char|citext|default|digest|empty|encrypted|"
+    r"false|hash|hashed|hidden|hmac|jsonb|masked|md5|missing|never|no|none|null|nullable|"
+    r"optional|pbkdf2|plain|removed|required|scram|scram-sha-256|scrypt|see|sha1|sha256|"
+    r"sha512|salted|string|tbd|text|the|todo|true|unique|unset|uuid|varchar|vault|yes",
+    re.IGNORECASE,
+)
 
 
 def holds_password(text: str) -> bool:
-    """Whether a password may stand in a text, or in what the server says of one."""
-    low = text.lower()
-    if not any(word in low for word in _HINTS):
-        return False  # nearly every text
-    return any(pattern.search(text) for pattern in (_BEHIND_A_WORD, _IN_A_URL, _ELSEWHERE))
+    """Whether a password stands in a text as a literal."""
+    return next(_literals(text), None) is not None
+
+
+def without_passwords(said: str, *texts: str) -> str | None:
+    """What is said of some texts without the passwords that stand in those.
+
+    None where one of them cannot be told from other words, or the quotes of a text do not pair up.
+    """
+    found = {value for text in texts for value in _literals(text)}
+    if not all(_is_no_word(value) for value in found):
+        return None
+    if found and not all(token.whole for text in texts for token in tokens_of(text)):
+        return None
+    for value in sorted(found, key=len, reverse=True):
+        said = said.replace(value, MARK)
+    return said
 
 
 def seen_passwords(texts: Iterable[str]) -> frozenset[str]:
@@ -51,23 +74,61 @@ def seen_passwords(texts: Iterable[str]) -> frozenset[str]:
 
     What is short, or a word, is not among them: to hide it would hide names that reports need.
     """
-    found: set[str] = set()
-    for text in texts:
-        if holds_password(text):
-            found |= {
-                value
-                for match in (*_VALUE.finditer(text), *_IN_A_URL.finditer(text))
-                for value in match.groupdict().values()
-                if value and _is_no_word(value)
-            }
-    return frozenset(value.replace("''", "'") for value in found)
+    return frozenset(value for text in texts for value in _literals(text) if _is_no_word(value))
 
 
-_HINTS = ("password", "passwd", "passphrase", "pwd", "secret", "://", "crypt", "dblink")
+def _literals(text: str, depth: int = 0) -> Iterator[str]:
+    low = text.lower()
+    if not any(word in low for word in _HINTS):
+        return  # nearly every text
+    if depth == 0:
+        yield from (match[1] for match in _IN_A_URL.finditer(text) if is_value(match[1]))
+        yield from (match[1] for match in _IN_A_LINE.finditer(text) if is_value(match[1]))
+        for match in _ON_THE_NEXT_LINE.finditer(text):
+            if is_value(match[1]) and not match[1].replace("_", "a").isalpha():
+                yield match[1]
+    tokens = list(tokens_of(text))
+    code = [token for token in tokens if token.kind != "comment"]
+    yield from strings_for_passwords(code)
+    for token in tokens:
+        yield from _inside(token, depth)
+
+
+def _inside(token: Token, depth: int) -> Iterator[str]:
+    """The passwords in a comment, in a string, or in what a message quotes."""
+    if token.kind == "comment":
+        yield from _in_comment(token.text)
+    elif token.is_string and not token.body and _CONNECTION.search(token.text):
+        for match in _IN_A_CONNECTION.finditer(token.text):
+            # In a URL the next parameter follows, elsewhere the value goes on.
+            for value in {match[1] or match[2], (match[1] or match[2]).partition("&")[0]}:
+                if is_value(value):
+                    yield value
+    if token.kind in ("comment", "string", "name") and depth < _DEPTH:
+        yield from _literals(token.text, depth + 1)
+
+
+def _in_comment(text: str) -> Iterator[str]:
+    """Values that a comment shows: in prose most of what follows a colon is none."""
+    for match in _IN_A_COMMENT.finditer(text):
+        value = match["q"] or match["qq"] or match["direct"] or match["bare"].rstrip(".!?")
+        if not is_value(value):
+            continue
+        if match["bare"] is None or _shown_bare(match, value):
+            yield value
+
+
+def _shown_bare(match: re.Match[str], value: str) -> bool:
+    if _DESCRIBES.fullmatch(value) or "://" in value:
+        return False
+    letters, others = re.search(r"[^\W\d_]", value), re.search(r"[\d!@#$%^&*+=~]", value)
+    close = match["sign"] == "=" and not match["blank"]
+    return close or bool(match["alone"]) or bool(letters and others and len(value) > 3)
 
 
 def _is_no_word(value: str) -> bool:
     kinds = (str.islower, str.isupper, str.isdigit, lambda char: not char.isalnum())
     some = sum(any(kind(char) for char in value) for kind in kinds)
-    looks = any(map(str.isdigit, value)) and not any(map(str.isspace, value)) and some >= 3
+    # What a quote, a backslash or a percent sign stands in is written in several ways.
+    looks = any(map(str.isdigit, value)) and not re.search(r"[\s'\"\\%]", value) and some >= 3
     return len(value) >= _LEAST and looks

@@ -6,6 +6,9 @@ import hashlib
 
 from pytest_housekeeping.errors import SqlFileError
 
+# What stands where a secret was cut out.
+MARK = "[secret]"
+
 
 def digest(data: bytes) -> str:
     """sha256 of the bytes, in hexadecimal."""

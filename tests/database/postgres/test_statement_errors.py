@@ -32,6 +32,9 @@ def refusal(connection: LentConnection, text: str) -> str:
         ("DO $$BEGIN RAISE EXCEPTION 'password=q7z' USING DETAIL = 'q7z'; END$$", ":1:1: raise"),
         ("SELECT 'postgres://u:q7z@h/d'::int", ":1:8: invalid text"),
         ("CREATE TABLE t (a int); INSERT INTO t (password) VALUES ('q7z')", ":1:40: undefined"),
+        ("SELECT vault.create_secret('q7z')", ":1:8: "),
+        ("ALTER DATABASE none_such SET app.jwt_secret TO 'q7z'", ":1:1: "),
+        ("ALTER ROLE none_such SET app.password TO 'q7z'", ":1:1: undefined"),
     ],
 )
 def test_a_password_is_in_no_message(connection: LentConnection, text: str, told: str) -> None:
@@ -52,3 +55,32 @@ def test_of_every_other_file_all_is_told(connection: LentConnection) -> None:
     said = refusal(connection, "CREATE TABLE t (password text);\nSELECT nothing FROM t")
     assert 'column "nothing" does not exist' in said
     assert "SELECT nothing FROM t" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('CREATE TABLE "U" ("password" TEXT);\nALTER TABLE "U" ADD "password" TEXT', '"password"'),
+        ("CREATE SCHEMA vault;\nSELECT id FROM vault.secret WHERE content = ''", "vault.secret"),
+        ("SELECT secret = current_setting('a.b') FROM (SELECT 1) AS t (secret)", "a.b"),
+        ("-- No password: the throwaway server trusts.\nSELECT nothing", '"nothing"'),
+        ("CREATE ROLE u; SELECT crypt(given) FROM secret", '"secret"'),
+    ],
+)
+def test_a_name_is_no_password(connection: LentConnection, text: str, told: str) -> None:
+    said = refusal(connection, text)
+    assert told in said
+    assert text.splitlines()[-1] in said
+    assert "password as text" not in said
+
+
+def test_one_that_can_be_told_from_words_is_cut_out(connection: LentConnection) -> None:
+    text = "ALTER ROLE nobody_here PASSWORD 'xQ9-kk71z'"
+    said = refusal(connection, text)
+    assert 'role "nobody_here" does not exist' in said
+    assert "PASSWORD '[secret]'" in said
+    assert "xQ9-kk71z" not in said
+    said = refusal(connection, f"SELECT vault.create_secret('xQ9-kk71z'); {text}")
+    assert 'schema "vault" does not exist' in said
+    assert "create_secret('[secret]')" in said
+    assert "xQ9-kk71z" not in said
