@@ -60,6 +60,7 @@ _SETS = re.compile(r"(?:set|change|reset|update|store|hash)_(?:\w*_)?(?:password
 _OTHER_COLUMN = frozenset({"add", "alter", "table", "column", "from", "where", "select", "and"})
 # So many tokens of a call or a list of columns are read: calls may stand in calls.
 _FEW, _MOST = 60, 200
+_URL = re.compile(r"://[^\s/@:]*:\Z")
 _PLACEHOLDER = re.compile(r"%(?:%|(?:\d+\$)?[-\d]*[sIL])")
 
 
@@ -90,7 +91,7 @@ def _behind_a_name(tokens: Tokens, at: int) -> Iterator[str]:
             yield tokens[at + 2].text
     elif sign in _SIGNS and _kind(tokens, at + 1) != "string":
         yield from _literal(tokens, at + 2)
-    elif _kind(tokens, at + 1) == "string" and not quoted:
+    elif _kind(tokens, at + 1) == "string":
         yield from _literal(tokens, at + 1)
     else:
         yield from _declared(tokens, at)
@@ -110,6 +111,8 @@ def _declared(tokens: Tokens, at: int) -> Iterator[str]:
             words += token.text != "constant"
         elif token.kind == "string" or token.text not in ("(", ")", ".", "[", "]"):
             return
+        elif token.text == "(" and not _text(tokens, place + 1).isdigit():
+            return  # no varchar(80) but a list of columns
         elif token.text == ")" and "(" not in [each.text for each in tokens[at:place]]:
             return  # the name stood in brackets, and what follows is about something else
 
@@ -128,7 +131,8 @@ def _argument(tokens: Tokens, at: int) -> Iterator[str]:
     elif name in _ARGUMENT:
         yield from (each for arg in given[_ARGUMENT[name] :][:1] for each in _literal(arg, 0))
     else:
-        yield from (each for arg in given[-1:] for each in _literal(arg, 0))
+        known = given[1:] if name.startswith("reset") else given
+        yield from (each for arg in known[-1:] for each in _literal(arg, 0))
 
 
 def _in_a_list(tokens: Tokens, at: int) -> Iterator[str]:
@@ -175,8 +179,10 @@ def _columns(tokens: Tokens, at: int) -> tuple[list[str], int]:
 
 
 def _put_together(tokens: Tokens, at: int) -> Iterator[str]:
-    """'… PASSWORD ' || quote_literal('x'), and format('… PASSWORD %L', 'x')."""
+    """'… PASSWORD ' || quote_literal('x'), format('… PASSWORD %L', 'x'), ->> 'password' = 'x'."""
     text = tokens[at].text
+    if at and tokens[at - 1].text in ("->", "->>") and _text(tokens, at + 1) == "=":
+        yield from _literal(tokens, at + 2) if _ENDS.search(text) else ()
     if _text(tokens, at + 1) == "||" and _asks(text):
         yield from _literal(tokens, at + 2)
     if at > 1 and tokens[at - 2].text == "format" and tokens[at - 1].text == "(":
@@ -194,7 +200,7 @@ def _asks(text: str) -> bool:
     """Whether a text ends where a password is to follow."""
     ending = text[-80:]
     name = ending.rstrip("=:'\" \t\n>")
-    return name != ending and bool(_ENDS.search(name))
+    return bool(name != ending and _ENDS.search(name)) or bool(_URL.search(ending))
 
 
 def _literal(tokens: Tokens, at: int) -> Iterator[str]:

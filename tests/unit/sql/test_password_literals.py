@@ -71,6 +71,11 @@ NONE = [
     "CREATE POLICY own ON secret USING (owner = current_setting('app.tenant'))",
     "GRANT SELECT ON TABLE secret TO desk_app; COMMENT ON TABLE secret IS 'what is kept'",
     "ALTER TABLE secret ADD COLUMN kind text DEFAULT 'a'",
+    "CREATE TABLE secret (kind text DEFAULT 'a')",
+    "SELECT reset_password('app@example.org')",
+    "INSERT INTO kind (name, title) VALUES ('password', 'Password'), ('secret', 'Secret')",
+    "SELECT id FROM account WHERE data->>'kind' = 'password' AND data->>'password' = given",
+    "SELECT format('postgres://%s:%s@h/d', 'app', given)",
     "CREATE TYPE factor AS ENUM ('password', 'secret', 'totp')",
     "SELECT secret = current_setting('a')",
     "my_secret := current_setting('app.jwt_secret')",
@@ -150,6 +155,10 @@ LITERALS = [
     "SQL statement \"ALTER ROLE app PASSWORD 'PW'\"",
     "CREATE ROLE app PASSWORD 'PW'\n'and more'",
     "CREATE ROLE app PASSWORD /* a /* b */ c */ 'PW'",
+    "CREATE USER MAPPING FOR a SERVER s OPTIONS (\"user\" 'a', \"password\" 'PW')",
+    "SELECT id FROM account WHERE data->>'password' = 'PW'",
+    "SELECT format('postgres://%s:%s@h/d', 'app', 'PW')",
+    "SELECT 'postgres://app:' || 'PW' || '@h/d'",
 ]
 
 
