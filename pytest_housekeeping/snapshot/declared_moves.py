@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from pytest_housekeeping.declarations.may_move import LOGINS, PARTITIONS
 from pytest_housekeeping.snapshot.difference import Change, Difference, diff
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
-
-_POWERS = re.compile(r"^(SUPERUSER|CREATEROLE|CREATEDB|REPLICATION|BYPASSRLS)$", re.MULTILINE)
+from pytest_housekeeping.snapshot.roles_elsewhere import (
+    Memberships,
+    has_powers,
+    roles_of_elsewhere,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,14 +31,21 @@ class Moves:
 
 
 def split_declared(before: Fingerprint, after: Fingerprint, may_move: Mapping[str, str]) -> Moves:
-    """The differences between both, apart by whether ``may_move`` (name: reason) declares them."""
+    """The differences between both, apart by whether ``may_move`` (name: reason) declares them.
+
+    Roles that have no way into this database came or went for another one, and are left out.
+    """
     differences = diff(before, after)
-    if not differences or not may_move:
-        return Moves(others=differences, declared=())
+    if not differences:
+        return Moves(others=(), declared=())
     entries = {entry.name: entry for each in (before, after) for entry in each.entries}
+    memberships = Memberships.of(entries)
+    elsewhere = roles_of_elsewhere(differences, entries, memberships)
     others, declared = [], []
     for each in differences:
-        name = next((name for name in may_move if _covers(name, each, entries)), None)
+        if {each.name, f"role {memberships.group(each.name)}"} & elsewhere:
+            continue
+        name = next((name for name in may_move if _covers(name, each, entries, memberships)), None)
         if name is None:
             others.append(each)
         else:
@@ -43,14 +53,21 @@ def split_declared(before: Fingerprint, after: Fingerprint, may_move: Mapping[st
     return Moves(others=tuple(others), declared=tuple(declared))
 
 
-def _covers(declared: str, difference: Difference, entries: Mapping[str, SchemaObject]) -> bool:
+def _covers(
+    declared: str,
+    difference: Difference,
+    entries: Mapping[str, SchemaObject],
+    memberships: Memberships,
+) -> bool:
     if declared.startswith(PARTITIONS):
+        parent = declared.removeprefix(PARTITIONS)
         return difference.change is not Change.CHANGED and _is_partition(
-            difference.name, declared.removeprefix(PARTITIONS), entries
+            difference.name, parent, entries
         )
     if declared.startswith(LOGINS):
-        return difference.change is not Change.CHANGED and _is_login(
-            difference.name, declared.removeprefix(LOGINS), entries
+        group = declared.removeprefix(LOGINS)
+        return difference.change is not Change.CHANGED and _goes_with_login(
+            difference.name, group, entries, memberships
         )
     if difference.name == declared:
         return True
@@ -72,10 +89,23 @@ def _is_partition(name: str, parent: str, entries: Mapping[str, SchemaObject]) -
     return False
 
 
-def _is_login(name: str, group: str, entries: Mapping[str, SchemaObject]) -> bool:
-    """A role that is a member of that one alone, and may do nothing by itself."""
-    if not name.startswith("role "):
-        return False
-    start = f"membership of {name.removeprefix('role ')} in "
-    groups = [each.removeprefix(start) for each in entries if each.startswith(start)]
-    return groups == [group] and not _POWERS.search(entries[name].text)
+def _goes_with_login(
+    name: str, group: str, entries: Mapping[str, SchemaObject], memberships: Memberships
+) -> bool:
+    """A role that is a member of that one alone, and may do nothing by itself; or that its maker
+    is a member of it, as since 16 whoever makes a role without being a superuser is:
+    https://www.postgresql.org/docs/16/role-attributes.html#ROLE-CREATION
+    """
+    if login := memberships.group(name):
+        # Whoever may make anybody a member of the group gains nothing by one of its members.
+        granted = entries.get(f"membership of {memberships.member(name)} in {group}")
+        return (
+            granted is not None
+            and re.search(r", ADMIN, ", granted.text) is not None
+            and _goes_with_login(f"role {login}", group, entries, memberships)
+        )
+    return (
+        name.startswith("role ")
+        and memberships.groups_of(name) == (group,)
+        and not has_powers(entries[name])
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from time import process_time
 
 import pytest
 
@@ -209,7 +210,12 @@ _PARTITION = "owner: a\ninherits: app.events\nbound: FOR VALUES IN (1)"
             ],
             1,
         ),
-        ("logins in app", [], [("role v_1", "NOSUPERUSER")], 1),
+        (
+            "logins in app",
+            [],
+            [("role v_1", "NOSUPERUSER"), ("policy p on a.b", "to: v_1", "role v_1")],
+            1,
+        ),
     ],
 )
 def test_what_is_declared_may_move_and_nothing_else(
@@ -235,3 +241,104 @@ def test_partitions_of_partitions_may_move_with_them() -> None:
     moves = split_declared(only, deep, {"partitions of app.events": "pg_partman makes them"})
     assert moves.others == ()
     assert len(moves.declared) == 1
+
+
+_Objects = list[tuple[str, str] | tuple[str, str, str]]
+_VAULT: _Objects = [
+    ("role vault", "NOSUPERUSER\nCREATEROLE"),
+    ("membership of vault in app", "by a, ADMIN, NO INHERIT, NO SET", "role vault"),
+]
+_LOGIN: _Objects = [
+    ('role "v-1"', "NOSUPERUSER\nLOGIN"),
+    ('membership of "v-1" in app', "by vault, NO ADMIN, INHERIT, SET", 'role "v-1"'),
+]
+
+
+@pytest.mark.parametrize(
+    ("member", "text", "left"),
+    [
+        ("vault", "by a, ADMIN, NO INHERIT, NO SET", []),
+        ("reader", "by a, ADMIN, NO INHERIT, NO SET", ['membership of reader in "v-1"']),
+        ("reader", "by vault, NO ADMIN, INHERIT, SET", ['membership of reader in "v-1"']),
+    ],
+)
+def test_the_maker_of_a_login_is_a_member_of_it_and_nobody_else_may_become_one(
+    member: str, text: str, left: list[str]
+) -> None:
+    """Another would be a member of the group by way of it."""
+    known: _Objects = [*_VAULT, ("role reader", "LOGIN")]
+    membership = (f'membership of {member} in "v-1"', text, f"role {member}")
+    before, after = _read(*known), _read(*known, *_LOGIN, membership)
+    for one, other in ((before, after), (after, before)):
+        moves = split_declared(one, other, {"logins in app": "the vault"})
+        assert [each.name for each in moves.others] == left
+        assert len(moves.declared) == 2 - len(left)
+
+
+_OTHER = ("role other_team", "NOSUPERUSER\nLOGIN")
+
+
+@pytest.mark.parametrize(
+    ("around", "seen"),
+    [
+        ([], False),
+        ([("settings of role other_team", "work_mem=4MB", "role other_team")], False),
+        ([("membership of vault in other_team", "by a, ADMIN, SET", "role vault")], False),
+        (
+            [
+                ("role other_boss", "LOGIN"),
+                ("membership of other_team in other_boss", "by a", "role other_team"),
+            ],
+            False,
+        ),
+        ([("membership of other_team in app", "by a", "role other_team")], True),
+        ([("membership of other_team in pg_read_all_data", "by a", "role other_team")], True),
+        (
+            [
+                ("role other_boss", "CREATEDB"),
+                ("membership of other_team in other_boss", "by a", "role other_team"),
+            ],
+            True,
+        ),
+        (
+            [
+                ("role other_boss", "LOGIN"),
+                ("membership of other_team in other_boss", "by a", "role other_team"),
+                ("schema app", "grant USAGE to other_boss by a"),
+            ],
+            True,
+        ),
+        ([("table a.b", "owner: other_team")], True),
+        ([("policy p on a.b", "using: (CURRENT_USER = 'Other_Team'::name)")], True),
+        ([("user mapping for other_team server s", "its options are not told")], True),
+        ([("database", "owner: a\nset work_mem=4MB for other_team")], True),
+        ([("table a.other_teams", "owner: a")], False),
+    ],
+)
+def test_a_role_for_another_database_is_none_of_this_one(
+    around: list[tuple[str, str]], seen: bool
+) -> None:
+    known = [("role app", "LOGIN"), ("role vault", "CREATEROLE")]
+    extra = [each for each in around if not each[0].startswith(("role ", "membership", "settings"))]
+    before, after = _read(*known, *extra), _read(*known, _OTHER, *around)
+    for one, other in ((before, after), (after, before)):
+        names = [each.name for each in split_declared(one, other, {}).others]
+        assert ("role other_team" in names) is seen
+        assert seen or names == []
+
+
+@pytest.mark.parametrize("power", ["SUPERUSER", "BYPASSRLS", "CREATEROLE", "REPLICATION"])
+def test_a_role_with_powers_is_seen_wherever_it_is_for(power: str) -> None:
+    (found,) = split_declared(_read(), _read(("role other_team", f"LOGIN\n{power}")), {}).others
+    assert found.name == "role other_team"
+
+
+def test_many_logins_among_many_objects_are_told_apart_at_once() -> None:
+    many: list[tuple[str, str]] = [(f"table a.t{number}", "owner: a") for number in range(20_000)]
+    roles = [(f"role v_{number}", "LOGIN") for number in range(400)]
+    members = [(f"membership of v_{n} in app", "by a", f"role v_{n}") for n in range(400)]
+    before, after = _read(*many), _read(*many, *roles, *members)
+    start = process_time()
+    moves = split_declared(before, after, {"logins in app": "the vault"})
+    assert process_time() - start < 0.5
+    assert (len(moves.declared), moves.others) == (400, ())
