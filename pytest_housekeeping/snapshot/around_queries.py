@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import LiteralString
 
-from pytest_housekeeping.snapshot.relation_queries import SCHEMAS
+from pytest_housekeeping.snapshot.relation_queries import NOT_OF_REINDEX, SCHEMAS
 
 DATABASE_LIMITS: LiteralString = """
 SELECT 'limits of database', '', 'database', concat_ws(E'\\n',
@@ -39,12 +39,12 @@ JOIN n ON n.oid = c.conrelid
 WHERE t.tgisinternal AND t.tgenabled <> 'O'
 GROUP BY c.conname, n.name, n.object
 UNION ALL
-SELECT 'state of', 'index ' || n.name, 'index ' || n.name, concat_ws(E'\\n',
+SELECT 'state of', 'index ' || c.name, 'index ' || c.name, concat_ws(E'\\n',
     CASE WHEN NOT i.indisready THEN 'not ready' END,
     CASE WHEN NOT i.indislive THEN 'being dropped' END,
     CASE WHEN NOT i.indimmediate THEN 'not checked at once' END), NULL, NULL
-FROM pg_catalog.pg_index AS i JOIN n ON n.oid = i.indexrelid
-WHERE NOT i.indisready OR NOT i.indislive OR NOT i.indimmediate
+FROM pg_catalog.pg_index AS i JOIN n AS c ON c.oid = i.indexrelid
+WHERE (NOT i.indisready OR NOT i.indislive OR NOT i.indimmediate) AND {NOT_OF_REINDEX}
 UNION ALL
 SELECT 'state of', n.object, n.object, 'not populated', NULL, NULL
 FROM n JOIN pg_catalog.pg_class AS c ON c.oid = n.oid
@@ -90,12 +90,19 @@ JOIN LATERAL (
 GROUP BY e.extname"""
 
 # An application makes and drops large objects as it does rows: what counts is whose they are, and
-# who may read them.
+# else may read them. There may be millions, and few ways in which they are granted.
 LARGE_OBJECTS: LiteralString = """
-SELECT 'large objects', 'of ' || quote_ident(pg_get_userbyid(lomowner)), '',
-    string_agg(DISTINCT coalesce((SELECT string_agg(a, ' ' ORDER BY a COLLATE "C")
-        FROM unnest(lomacl::text[]) AS a), 'nothing granted'), E'\\n'), NULL, NULL::text[]
-FROM pg_catalog.pg_largeobject_metadata GROUP BY lomowner"""
+SELECT 'large objects', 'of ' || quote_ident(pg_get_userbyid(o.owner)), '',
+    string_agg(DISTINCT g.granted, E'\\n'), NULL, NULL::text[]
+FROM (
+    SELECT DISTINCT lomowner AS owner, lomacl::text[] AS acl
+    FROM pg_catalog.pg_largeobject_metadata WHERE lomacl <> acldefault('L', lomowner)
+) AS o
+CROSS JOIN LATERAL (
+    SELECT coalesce(string_agg(a, ' ' ORDER BY a COLLATE "C"), 'nothing granted')
+    FROM unnest(o.acl) AS a
+) AS g (granted)
+GROUP BY o.owner"""
 
 # The columns that 15 lacks are those of the outer row there, which are null. How to connect is for
 # superusers alone.

@@ -33,12 +33,14 @@ SELECT 'extension', quote_ident(e.extname), '', concat_ws(E'\\n', 'version: ' ||
 FROM pg_catalog.pg_extension AS e"""
 
 DEPENDENCES: LiteralString = """
-SELECT 'dependence of', i.type || ' ' || i.identity, '', 'on extension ' || quote_ident(e.extname),
+SELECT 'dependence of', i.type || ' ' || i.identity, '', string_agg(
+        'on extension ' || quote_ident(e.extname), E'\\n' ORDER BY e.extname COLLATE "C"),
     NULL, NULL::text[]
 FROM pg_catalog.pg_depend AS d JOIN pg_catalog.pg_extension AS e ON e.oid = d.refobjid
 CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) AS i
 WHERE d.deptype = 'x' AND d.refclassid = 'pg_catalog.pg_extension'::regclass
-    AND coalesce(i.schema, '') <> ALL (:excluded)"""
+    AND coalesce(i.schema, '') <> ALL (:excluded)
+GROUP BY i.type, i.identity"""
 
 LANGUAGES: LiteralString = f"""
 SELECT 'language', quote_ident(l.lanname), '', concat_ws(E'\\n',

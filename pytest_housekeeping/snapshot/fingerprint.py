@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from hashlib import sha256
+from itertools import pairwise
 from operator import attrgetter
 from time import monotonic
 from typing import Any
@@ -145,13 +146,25 @@ def read_fingerprint(
             why="without its fingerprint no change of the schema would be noticed",
             fix="see who changes the schema at this moment (pg_stat_activity), and run again",
         ) from error
-    entries = tuple(sorted(_entries(rows, every), key=attrgetter("name")))
     return Fingerprint(
-        entries=entries,
+        entries=_sorted(_entries(rows, every)),
         server_major=connection.info.server_version // 10000,
         superuser=superuser,
         excluded=tuple(sorted(exclude_schemas)),
     )
+
+
+def _sorted(entries: Iterable[SchemaObject]) -> tuple[SchemaObject, ...]:
+    found = tuple(sorted(entries, key=attrgetter("name", "text")))
+    for one, other in pairwise(found):
+        if one.name == other.name:
+            raise SnapshotError(
+                f"the schema was read with two objects of one name: {one.name}",
+                why="two fingerprints are compared by name, so a change of one would go unseen",
+                fix="rename one of them; if they are one object, report this as an error of the"
+                " tool, with the name",
+            )
+    return found
 
 
 def _read_again(

@@ -48,6 +48,20 @@ def _sorted(options: LiteralString) -> LiteralString:
     )
 
 
+# What REINDEX CONCURRENTLY makes beside an index, and leaves when it fails: its invalid twin.
+# https://www.postgresql.org/docs/16/sql-reindex.html#SQL-REINDEX-CONCURRENTLY
+NOT_OF_REINDEX: LiteralString = r"""(i.indisvalid OR c.relname !~ '_cc(new|old)\d*$' OR NOT EXISTS (
+    SELECT FROM pg_catalog.pg_index AS twin
+    JOIN pg_catalog.pg_class AS named ON named.oid = twin.indexrelid
+    WHERE twin.indrelid = i.indrelid AND twin.indisvalid AND twin.indexrelid <> i.indexrelid
+        AND starts_with(named.relname::text, regexp_replace(c.relname, '_cc(new|old)\d*$', ''))
+        AND (twin.indisunique, twin.indnullsnotdistinct, twin.indkey::text, twin.indclass::text,
+            twin.indcollation::text, twin.indoption::text,
+            pg_get_expr(twin.indexprs, twin.indrelid), pg_get_expr(twin.indpred, twin.indrelid))
+        IS NOT DISTINCT FROM (i.indisunique, i.indnullsnotdistinct, i.indkey::text,
+            i.indclass::text, i.indcollation::text, i.indoption::text,
+            pg_get_expr(i.indexprs, i.indrelid), pg_get_expr(i.indpred, i.indrelid))))"""
+
 _COMMENT: LiteralString = "'comment: ' || quote_literal(about.description)"
 
 SCHEMAS: LiteralString = """
@@ -176,7 +190,8 @@ LEFT JOIN pg_catalog.pg_tablespace AS ts ON ts.oid = c.reltablespace
 LEFT JOIN pg_catalog.pg_inherits AS inh ON inh.inhrelid = i.indexrelid
 LEFT JOIN pg_catalog.pg_constraint AS con ON con.conindid = i.indexrelid
     AND con.conrelid = i.indrelid AND con.contype IN ('p', 'u', 'x')
-{_described("pg_class", "i.indexrelid")}"""
+{_described("pg_class", "i.indexrelid")}
+WHERE {NOT_OF_REINDEX}"""
 
 # A partition's copy of its parent's trigger counts when it is switched on or off differently.
 TRIGGERS: LiteralString = f"""{RELATION}

@@ -65,15 +65,14 @@ AROUND_MUTATIONS = (
         "subscription s",
     ),
     added("SELECT pg_replication_origin_create('fp_origin')", "replication origin fp_origin"),
-    # large objects
+    # large objects: who else may read them
     added(
-        "SELECT lo_create(4711); ALTER LARGE OBJECT 4711 OWNER TO fp_app", "large objects of fp_app"
+        "SELECT lo_create(4711); GRANT SELECT ON LARGE OBJECT 4711 TO fp_owner;"
+        " ALTER LARGE OBJECT 4711 OWNER TO fp_app",
+        "large objects of fp_app",
     ),
-    Mutation(
-        sql="ALTER LARGE OBJECT 4242 OWNER TO fp_app",
-        expected=("removed large objects of postgres", "added large objects of fp_app"),
-    ),
-    changed("GRANT SELECT ON LARGE OBJECT 4242 TO PUBLIC", "large objects of postgres"),
+    added("GRANT SELECT ON LARGE OBJECT 4242 TO PUBLIC", "large objects of postgres"),
+    added("REVOKE ALL ON LARGE OBJECT 4242 FROM postgres", "large objects of postgres"),
     # what belongs to a table or an index
     changed(
         "ALTER PUBLICATION feed DROP TABLE shop.lone;"
@@ -97,6 +96,20 @@ AROUND_MUTATIONS = (
     added(
         "UPDATE pg_index SET indimmediate = false WHERE indexrelid = 'shop.orders_pkey'::regclass",
         "state of index shop.orders_pkey",
+    ),
+    # an index that is nobody's twin, though it is named as REINDEX CONCURRENTLY names one
+    *(
+        added(
+            f"{_MODS}CREATE INDEX {name} ON {definition};"
+            f" UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'shop.{name}'::regclass",
+            f"index shop.{name}",
+        )
+        for name, definition in (
+            ("orders_state_ccnew", "shop.orders (total)"),
+            ("orders_state_ccold", "shop.customers (name)"),
+            ("other_ccnew", "shop.orders (state)"),
+            ("orders_state_new", "shop.orders (state)"),
+        )
     ),
     added(
         "REFRESH MATERIALIZED VIEW shop.summary WITH NO DATA",

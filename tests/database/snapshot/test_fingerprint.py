@@ -21,6 +21,7 @@ from pytest_housekeeping.snapshot import (
     read_fingerprint,
     to_json,
 )
+from pytest_housekeeping.snapshot.declared_moves import split_declared
 from support.around_mutations import AROUND_MUTATIONS
 from support.snapshot_schema import MUTATIONS, Mutation
 
@@ -90,6 +91,18 @@ def test_a_change_is_seen_and_names_its_object_alone(
             " GRANT SELECT ON information_schema.tables TO PUBLIC"
         ),
         "ANALYZE pg_catalog.pg_class",
+        "SELECT lo_create(4711); ALTER LARGE OBJECT 4711 OWNER TO fp_app",
+        "GRANT SELECT ON LARGE OBJECT 4242 TO fp_app; REVOKE ALL ON LARGE OBJECT 4242 FROM fp_app",
+        # The system's library of collations was updated.
+        "SET LOCAL allow_system_table_mods = on; UPDATE pg_collation SET collversion = '0.9'",
+        *(
+            # REINDEX CONCURRENTLY is under way, or was broken off.
+            "SET LOCAL allow_system_table_mods = on;"
+            f" CREATE INDEX orders_state_{ending} ON shop.orders (state) WHERE state <> 'new';"
+            " UPDATE pg_index SET indisvalid = false, indisready = false"
+            f" WHERE indexrelid = 'shop.orders_state_{ending}'::regclass"
+            for ending in ("ccnew", "ccnew1", "ccold")
+        ),
     ],
 )
 def test_what_is_no_change_is_none(inside: Connection, before: Fingerprint, statement: str) -> None:
@@ -183,6 +196,65 @@ def test_a_changed_member_of_an_extension_is_seen(inside: Connection) -> None:
     (found,) = diff(read, read_fingerprint(inside))
     assert found.name == f"members of extension {extension}"
     assert function.partition("(")[0] in found.told
+
+
+def test_one_object_that_depends_on_two_extensions_is_one(inside: Connection) -> None:
+    two = sorted(("plpgsql", "vector" if _has(inside, "vector") else "citext"))
+    inside.execute(f"CREATE EXTENSION IF NOT EXISTS {max(set(two) - {'plpgsql'})}".encode())
+    for extension in two:
+        text = f"ALTER FUNCTION shop.touch() DEPENDS ON EXTENSION {extension}"
+        inside.execute(text.encode())
+    found = [
+        entry.text
+        for entry in read_fingerprint(inside).entries
+        if entry.name == "dependence of function shop.touch()"
+    ]
+    assert found == ["\n".join(f"on extension {each}" for each in two)]
+
+
+def test_the_logins_of_a_vault_that_is_no_superuser_may_move(inside: Connection) -> None:
+    """Since 16 it becomes a member of what it makes."""
+    inside.execute(
+        "CREATE ROLE fp_group; GRANT USAGE ON SCHEMA shop TO fp_group;"
+        " CREATE ROLE fp_vault CREATEROLE; GRANT fp_group TO fp_vault WITH ADMIN OPTION"
+    )
+    before = read_fingerprint(inside)
+    inside.execute('SET LOCAL ROLE fp_vault; CREATE ROLE "v-1" LOGIN IN ROLE fp_group; RESET ROLE')
+    after = read_fingerprint(inside)
+    assert len(diff(before, after)) == (2 if inside.info.server_version >= 160000 else 1)
+    declared = {"logins in fp_group": "the vault hands them out"}
+    assert split_declared(before, after, declared).others == ()
+    assert split_declared(after, before, declared).others == ()
+    inside.execute('GRANT "v-1" TO fp_app')
+    (found,) = split_declared(before, read_fingerprint(inside), declared).others
+    assert found.name == 'membership of fp_app in "v-1"'
+
+
+@pytest.mark.parametrize(
+    ("statement", "seen"),
+    [
+        ("", False),
+        ("ALTER ROLE fp_other SET work_mem = '4MB'", False),
+        ("ALTER ROLE fp_other BYPASSRLS", True),
+        ("GRANT fp_app TO fp_other", True),
+        ("GRANT SELECT ON shop.orders TO fp_other", True),
+        ("CREATE SCHEMA theirs AUTHORIZATION fp_other", True),
+        (
+            "ALTER DEFAULT PRIVILEGES FOR ROLE fp_other REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC",
+            True,
+        ),
+        ("SELECT lo_create(4711); GRANT SELECT ON LARGE OBJECT 4711 TO fp_other", True),
+        ("GRANT SET ON PARAMETER log_statement TO fp_other", True),
+        ("CREATE POLICY p ON shop.orders USING (current_user = 'fp_other')", True),
+    ],
+)
+def test_a_role_for_another_database_is_no_drift(
+    inside: Connection, before: Fingerprint, statement: str, seen: bool
+) -> None:
+    inside.execute(f"CREATE ROLE fp_other LOGIN; {statement}".encode())
+    others = split_declared(before, read_fingerprint(inside), {}).others
+    assert ("role fp_other" in {each.name for each in others}) is seen
+    assert seen or others == ()
 
 
 def _has(connection: Connection, extension: str) -> bool:
