@@ -5,7 +5,7 @@ answered, so a run that was killed in between has an open question, which only t
 answer: pg_xact_status says of a transaction whether it was committed, as long as the server still
 remembers it. https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SNAPSHOT
 A run reads the schema again behind its COMMIT, in the promote step: where that step failed, what is
-committed is not what was proved, and where it had no end, nobody has looked.
+committed is not what was proved, and where it had no end, nobody is known to have looked.
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 AskServer = Callable[[str, str], str | None]
 """Given a system identifier and an xid: committed, aborted, or None where it is not known."""
 
+_NOT_READ = (
+    "That the schema was read again behind COMMIT is not recorded: pytest --hk-mode=verify says"
+    " what stands there."
+)
 _COMMIT_EVENTS = ("committing", "committed", "rolled_back")
 
 
@@ -35,9 +39,9 @@ def recover(path: Path, *, ask: AskServer | None = None, secrets: Secrets | None
     The outcome is what the run itself had recorded when it had finished. Otherwise ``rolled_back``
     when no commit had begun or the last one is known not to have happened; ``promoted`` or
     ``promoted_in_part`` when commits were answered, ``promoted_unproved`` when the schema behind
-    one was found to be another; ``unknown`` when one had begun and its answer is neither recorded
-    nor known to ``ask``, or when a line in the middle cannot be read. Raises EvidenceError when not
-    even the first line can be read.
+    one was found to be another, or is not recorded to have been read again; ``unknown`` when one
+    had begun and its answer is neither recorded nor known to ``ask``, or when a line in the middle
+    cannot be read. Raises EvidenceError when not even the first line can be read.
     """
     from pytest_housekeeping.evidence.audit import seal
 
@@ -122,17 +126,15 @@ def _outcome_of_commits(
     looks = [ended.get(step["id"]) for step in _promote_steps(plan, committed)]
     if Outcome.FAILED in looks:
         return RunOutcome.PROMOTED_UNPROVED, "Committed, and behind COMMIT something is not right."
-    segments = plan["segments"]
-    if len(committed) < segments:
+    segments, said = plan["segments"], "The batch was committed."
+    in_part = len(committed) < segments
+    if in_part:
         names = ", ".join(str(segment) for segment in sorted(committed))
         said = f"Committed: segment {names} of {segments}; nothing else."
-        return RunOutcome.PROMOTED_IN_PART, f"{said} The next run goes on from there."
-    said = "The batch was committed."
     if None in looks:
-        said += (
-            " That the schema was read again behind COMMIT is not recorded:"
-            " pytest --hk-mode=verify says what stands there."
-        )
+        return RunOutcome.PROMOTED_UNPROVED, f"{said} {_NOT_READ}"
+    if in_part:
+        return RunOutcome.PROMOTED_IN_PART, f"{said} The next run goes on from there."
     return RunOutcome.PROMOTED, said
 
 
@@ -165,7 +167,7 @@ def _how_it_ended(events: Sequence[Event]) -> str:
 
 
 def _committed_steps(plan: dict[str, Any], events: Sequence[Event]) -> list[dict[str, Any]]:
-    """The promote steps that were cut off after their COMMIT was answered: they have passed."""
+    """The promote steps that were cut off after their COMMIT was answered, and did not end."""
     committed = {event["segment"] for event in _named(events, "committed")}
     ended = {event["step"]["id"] for event in _named(events, "ended")}
     return [
@@ -174,10 +176,10 @@ def _committed_steps(plan: dict[str, Any], events: Sequence[Event]) -> list[dict
             "phase": step["phase"],
             "kind": step["kind"],
             "segment": step["segment"],
-            "outcome": Outcome.PASSED.value,
+            "outcome": Outcome.FAILED.value,
             "duration_s": 0.0,
             "examined": 1,
-            "message": "COMMIT was answered, as the journal says",
+            "message": f"committed, as the journal says. {_NOT_READ}",
         }
         for step in _promote_steps(plan, committed)
         if step["id"] not in ended

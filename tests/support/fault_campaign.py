@@ -199,7 +199,10 @@ class Ledger:
         """Audits that a later run has made of the journals that killed ones left."""
         for stem in sorted(set(audits) & set(self.open)):
             case, promoted = self.open.pop(stem)
-            self._judge(case, stem, audits.pop(stem), promoted=promoted, down=False)
+            outcome = audits.pop(stem)
+            if outcome == "promoted_unproved" and promoted:
+                continue  # it is in, and its journal does not know of a look behind COMMIT
+            self._judge(case, stem, outcome, promoted=promoted, down=False)
 
     def _judge(self, case: str, stem: str, outcome: str, *, promoted: bool, down: bool) -> None:
         if outcome == "unknown":

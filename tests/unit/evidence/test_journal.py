@@ -22,6 +22,7 @@ from pytest_housekeeping.evidence.leftovers import leftovers
 from pytest_housekeeping.evidence.own_plan import own_plan_faults
 from pytest_housekeeping.evidence.recovery import recover
 from pytest_housekeeping.model import Mode, Outcome, RunOutcome
+from pytest_housekeeping.promotion.applied import committed_segments
 from support.evidence_samples import NOTICE, TARGET, facts, passed
 
 Play = Callable[[Journal], object]
@@ -88,7 +89,7 @@ def test_each_event_is_in_the_file_when_its_method_returns(tmp_path: Path) -> No
         (lambda j: j.began("precheck::server"), 1, "rolled_back", "during precheck::server"),
         (lambda j: j.committing(1, "777"), 1, "unknown", "pg_xact_status('777')"),
         (lambda j: j.committing(1, None), 1, "unknown", "outside of a transaction"),
-        (lambda j: (j.committing(1, "7"), j.committed(1)), 1, "promoted", "was committed"),
+        (lambda j: (j.committing(1, "7"), j.committed(1)), 1, "promoted_unproved", "was committed"),
         (lambda j: (j.committing(1, "7"), j.rolled_back(1)), 1, "rolled_back", "as it was"),
         (
             lambda j: (j.committing(1, "7"), j.rolled_back(1), j.committing(1, "8")),
@@ -111,7 +112,7 @@ def test_each_event_is_in_the_file_when_its_method_returns(tmp_path: Path) -> No
         (
             lambda j: (j.committing(1, "7"), j.committed(1), j.committing(2, "8"), j.committed(2)),
             2,
-            "promoted",
+            "promoted_unproved",
             "was committed",
         ),
         (lambda j: j.finished(RunOutcome.REFUSED, "no confirm"), 1, "refused", "no confirm"),
@@ -161,7 +162,7 @@ def test_what_was_recorded_is_kept_and_the_rest_is_skipped(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("looked", "outcome", "said"),
     [
-        (None, RunOutcome.PROMOTED, "is not recorded: pytest --hk-mode=verify"),
+        (None, RunOutcome.PROMOTED_UNPROVED, "is not recorded: pytest --hk-mode=verify"),
         (Outcome.PASSED, RunOutcome.PROMOTED, "The batch was committed."),
         (Outcome.FAILED, RunOutcome.PROMOTED_UNPROVED, "is not right"),
     ],
@@ -201,7 +202,7 @@ def test_only_what_had_begun_and_not_ended_was_running(tmp_path: Path) -> None:
         assert "during" not in recover(killed(tmp_path, play)).run.message, play
 
 
-def test_a_commit_that_was_answered_is_a_promote_step_that_passed(tmp_path: Path) -> None:
+def test_a_commit_that_was_answered_is_committed_and_not_yet_proved(tmp_path: Path) -> None:
     """Later runs read from the promote steps what production has."""
 
     def play(written: Journal) -> None:
@@ -210,8 +211,11 @@ def test_a_commit_that_was_answered_is_a_promote_step_that_passed(tmp_path: Path
         written.committing(2, "777")
         written.committed(2)
 
-    promote = recover(killed(tmp_path, play, segments=2)).steps[-1]
-    assert (promote.kind, promote.outcome) == ("promote", Outcome.PASSED)
+    record = recover(killed(tmp_path, play, segments=2))
+    promote = record.steps[-1]
+    assert (promote.kind, promote.outcome) == ("promote", Outcome.FAILED)
+    assert promote.message.startswith("committed, as the journal says")
+    assert committed_segments(record) == [promote.segment]
     open_ = recover(killed(tmp_path, lambda j: j.committing(1, "777")))
     assert open_.steps[-1].outcome is Outcome.SKIPPED
 
@@ -231,7 +235,7 @@ def test_at_every_byte_the_journal_is_torn_off_the_audit_stays_true(tmp_path: Pa
         outcome = recover(path).run.outcome
         # The line is whole one byte before its line feed.
         if cut >= answered - 1:
-            assert outcome is RunOutcome.PROMOTED
+            assert outcome is RunOutcome.PROMOTED_UNPROVED
         elif cut >= begun - 1:
             assert outcome is RunOutcome.UNKNOWN
         else:
@@ -367,7 +371,7 @@ def test_no_secret_reaches_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("answer", "outcome"),
     [
-        ("committed", RunOutcome.PROMOTED),
+        ("committed", RunOutcome.PROMOTED_UNPROVED),
         ("aborted", RunOutcome.ROLLED_BACK),
         ("in progress", RunOutcome.UNKNOWN),
         (None, RunOutcome.UNKNOWN),
@@ -393,7 +397,7 @@ def test_an_answer_that_comes_late_overrules_what_the_run_could_not_know(tmp_pat
         written.finished(RunOutcome.UNKNOWN, "The connection was lost.")
 
     record = recover(killed(tmp_path, unknown), ask=lambda *_: "committed")
-    assert record.run.outcome is RunOutcome.PROMOTED
+    assert record.run.outcome is RunOutcome.PROMOTED_UNPROVED
 
 
 def test_what_is_known_is_not_asked_for(tmp_path: Path) -> None:
