@@ -58,8 +58,8 @@ _ARGUMENT = {
 _PAIRS = frozenset({"set_config", "hstore", "json_build_object", "jsonb_build_object"})
 _SETS = re.compile(r"(?:set|change|reset|update|store|hash)_(?:\w*_)?(?:password|passwd|secret)")
 _OTHER_COLUMN = frozenset({"add", "alter", "table", "column", "from", "where", "select", "and"})
-# So many tokens of a call or a list of columns are read: calls may stand in calls.
-_FEW, _MOST = 60, 200
+# So many tokens of a call, of a list and of a row are read at most: each may stand in another.
+_FEW, _MOST, _ROW = 60, 200, 500
 _URL = re.compile(r"://[^\s/@:]*:\Z")
 _PLACEHOLDER = re.compile(r"%(?:%|(?:\d+\$)?[-\d]*[sIL])")
 
@@ -129,10 +129,11 @@ def _argument(tokens: Tokens, at: int) -> Iterator[str]:
             if key and key[0].is_string and _ENDS.search(key[0].text):
                 yield from _literal(value, 0)
     elif name in _ARGUMENT:
-        yield from (each for arg in given[_ARGUMENT[name] :][:1] for each in _literal(arg, 0))
+        yield from _literal_at(given, _ARGUMENT[name])
     else:
-        known = given[1:] if name.startswith("reset") else given
-        yield from (each for arg in known[-1:] for each in _literal(arg, 0))
+        last = len(given) - 1
+        # What is alone in reset_password('me@example.org') says whose.
+        yield from _literal_at(given, last) if last or not name.startswith("reset") else ()
 
 
 def _in_a_list(tokens: Tokens, at: int) -> Iterator[str]:
@@ -141,11 +142,9 @@ def _in_a_list(tokens: Tokens, at: int) -> Iterator[str]:
     The value has the place of its column, so that one that is computed is told from a literal.
     """
     if tokens[at].text == "into":
-        while at + 1 < len(tokens) and (
-            tokens[at + 1].kind in ("word", "name") or tokens[at + 1].text == "."
-        ):
-            at += 1
-    elif tokens[at].text != "set":
+        # The name of the table, and what it is called meanwhile.
+        at = next((n for n in range(at, at + 8) if _text(tokens, n + 1) == "("), at)
+    elif tokens[at].text not in ("set", "insert"):
         return
     if _text(tokens, at + 1) != "(":
         return
@@ -155,14 +154,20 @@ def _in_a_list(tokens: Tokens, at: int) -> Iterator[str]:
         return
     while _text(tokens, at) in ("overriding", "system", "user", "value", "=", "row"):
         at += 1
+    for row in _rows(tokens, at):
+        for place in places:
+            yield from _literal_at(row, place)
+
+
+def _rows(tokens: Tokens, at: int) -> Iterator[list[list[Token]]]:
+    """The rows of VALUES, the entries of a SELECT, or a row that is assigned."""
     if _text(tokens, at) == "select":
-        rows, _ = _split(tokens, at, _MOST)
-        yield from (each for n in places for arg in rows[n : n + 1] for each in _literal(arg, 0))
+        yield _split(tokens, at, _MOST)[0]
         return
-    at += _text(tokens, at) in ("values", ",")
+    at += _text(tokens, at) == "values"
     while _text(tokens, at) == "(":
-        row, at = _split(tokens, at, len(tokens))
-        yield from (each for n in places for arg in row[n : n + 1] for each in _literal(arg, 0))
+        row, at = _split(tokens, at, _ROW)
+        yield row
         at += _text(tokens, at) == ","
 
 
@@ -193,7 +198,7 @@ def _put_together(tokens: Tokens, at: int) -> Iterator[str]:
                 continue
             number += 1
             if _asks(text[max(0, match.start() - 80) : match.start()]):
-                yield from (each for arg in given[number : number + 1] for each in _literal(arg, 0))
+                yield from _literal_at(given, number)
 
 
 def _asks(text: str) -> bool:
@@ -214,6 +219,11 @@ def _literal(tokens: Tokens, at: int) -> Iterator[str]:
             yield tokens[at].text
         # 'x' || 'y', and 'x' on one line with 'y' on the next, are one string.
         at += 2 if _text(tokens, at + 1) == "||" else 1
+
+
+def _literal_at(given: Sequence[Tokens], number: int) -> Iterator[str]:
+    """The literal that one of the entries of a list begins with."""
+    return _literal(given[number], 0) if number < len(given) else iter(())
 
 
 def _split(tokens: Tokens, at: int, most: int) -> tuple[list[list[Token]], int]:

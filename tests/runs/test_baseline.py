@@ -35,7 +35,7 @@ def last(production: Production) -> int:
 
 
 def test_what_is_there_is_recorded_and_nothing_is_pending_then(existing: Production) -> None:
-    """Columns in another order, as a schema has them that grew by hand, are told and no obstacle."""
+    """Columns in another order, as a schema has them that grew by hand, are told, no obstacle."""
     existing.execute("ALTER TABLE vault.secret DROP COLUMN id, ADD COLUMN id bigint PRIMARY KEY")
     run = existing.promote(f"--hk-baseline={last(existing)}")
     assert (run.code, run.outcome) == (0, "promoted"), run.output

@@ -158,6 +158,7 @@ LITERALS = [
     "CREATE USER MAPPING FOR a SERVER s OPTIONS (\"user\" 'a', \"password\" 'PW')",
     "SELECT id FROM account WHERE data->>'password' = 'PW'",
     "SELECT format('postgres://%s:%s@h/d', 'app', 'PW')",
+    "MERGE INTO u USING v ON true WHEN NOT MATCHED THEN INSERT (n, password) VALUES ('a', 'PW')",
     "SELECT 'postgres://app:' || 'PW' || '@h/d'",
 ]
 
@@ -233,6 +234,8 @@ def test_a_thousand_files_cost_little() -> None:
         "crypt(" * 10_000,
         "INSERT INTO a (password, " * 10_000,
         "INSERT INTO a (password) VALUES " + "((" * 10_000,
+        "INSERT INTO a (password) VALUES (b " * 3_000,
+        "into " * 10_000,
         "password '" * 10_000,
         "password $a" * 10_000,
         "format('password %L', " * 5_000,
@@ -242,7 +245,7 @@ def test_a_thousand_files_cost_little() -> None:
         "password a.b:" * 5_000 + "://",
         "://a:" * 10_000,
     ],
-    ids=range(20),
+    ids=range(22),
 )
 def test_no_text_takes_long(text: str) -> None:
     started = time.process_time()
