@@ -15,6 +15,11 @@ from pytest_housekeeping.snapshot.roles_elsewhere import (
     roles_of_elsewhere,
 )
 
+_BOUND = re.compile(r"^bound: ", re.MULTILINE)
+_INHERITS = re.compile(r"^inherits: (.+)$", re.MULTILINE)
+# What a partition, its columns, constraints and indexes lose.
+_DETACHED = re.compile(r"- (inherited$|(inherits|bound|part of): )")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Moves:
@@ -38,14 +43,15 @@ def split_declared(before: Fingerprint, after: Fingerprint, may_move: Mapping[st
     differences = diff(before, after)
     if not differences:
         return Moves(others=(), declared=())
-    entries = {entry.name: entry for each in (before, after) for entry in each.entries}
+    old = {entry.name: entry for entry in before.entries}
+    entries = old | {entry.name: entry for entry in after.entries}
     memberships = Memberships.of(entries)
     elsewhere = roles_of_elsewhere(differences, entries, memberships)
     others, declared = [], []
     for each in differences:
         if {each.name, f"role {memberships.group(each.name)}"} & elsewhere:
             continue
-        name = next((name for name in may_move if _covers(name, each, entries, memberships)), None)
+        name = next((n for n in may_move if _covers(n, each, entries, old, memberships)), None)
         if name is None:
             others.append(each)
         else:
@@ -57,13 +63,16 @@ def _covers(
     declared: str,
     difference: Difference,
     entries: Mapping[str, SchemaObject],
+    old: Mapping[str, SchemaObject],
     memberships: Memberships,
 ) -> bool:
     if declared.startswith(PARTITIONS):
         parent = declared.removeprefix(PARTITIONS)
-        return difference.change is not Change.CHANGED and _is_partition(
+        if difference.change is not Change.CHANGED and _is_partition(
             difference.name, parent, entries
-        )
+        ):
+            return True
+        return _is_of_detaching(difference, parent, entries, old)
     if declared.startswith(LOGINS):
         group = declared.removeprefix(LOGINS)
         return difference.change is not Change.CHANGED and _goes_with_login(
@@ -80,13 +89,46 @@ def _is_partition(name: str, parent: str, entries: Mapping[str, SchemaObject]) -
     """A partition of the table, or one of a partition of it."""
     for _ in range(len(entries)):
         entry = entries.get(name)
-        if entry is None or not re.search(r"^bound: ", entry.text, re.MULTILINE):
+        if entry is None or not _BOUND.search(entry.text):
             return False
-        inherits = re.search(r"^inherits: (.+)$", entry.text, re.MULTILINE)
+        inherits = _INHERITS.search(entry.text)
         if inherits is None or inherits[1] == parent:
             return inherits is not None
         name = f"table {inherits[1]}"
     return False
+
+
+def _is_of_detaching(
+    difference: Difference,
+    parent: str,
+    entries: Mapping[str, SchemaObject],
+    old: Mapping[str, SchemaObject],
+) -> bool:
+    """All that has changed is that a partition of the table stands by itself now.
+
+    Its foreign keys, which its parent's told, are told as its own then.
+    """
+    name = difference.name
+    while name in entries and not name.startswith("table "):
+        name = entries[name].parent
+    if name not in entries or _BOUND.search(entries[name].text):
+        return False
+    if not _is_partition(name, parent, old):
+        return False
+    if difference.change is Change.CHANGED:
+        lines = difference.lines
+        return bool(lines) and all(map(_DETACHED.match, lines))
+    above = _INHERITS.search(old[name].text)
+    return (
+        above is not None
+        and difference.change is Change.ADDED
+        and difference.after.startswith("definition: FOREIGN KEY ")
+        and any(
+            each.parent == f"table {above[1]}" and each.text == difference.after
+            for each in old.values()
+            if each.name.startswith("constraint ")
+        )
+    )
 
 
 def _goes_with_login(

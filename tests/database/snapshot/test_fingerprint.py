@@ -231,6 +231,37 @@ def test_the_logins_of_a_vault_that_is_no_superuser_may_move(inside: Connection)
 
 
 @pytest.mark.parametrize(
+    ("statement", "left"),
+    [
+        ("", set()),
+        ("ALTER TABLE p1 DISABLE ROW LEVEL SECURITY", {"table shop.p1"}),
+        ("ALTER TABLE p1 ALTER v SET NOT NULL", {"column shop.p1.v"}),
+        ("ALTER TABLE p1 DROP CONSTRAINT p_v_check", {"constraint p_v_check on shop.p1"}),
+        ("ALTER TABLE p1 ADD UNIQUE (v)", {"constraint p1_v_key on shop.p1"}),
+        ("ALTER TABLE p1 ADD FOREIGN KEY (v) REFERENCES q", {"constraint p1_v_fkey on shop.p1"}),
+        ("ALTER TABLE p ATTACH PARTITION p2 FOR VALUES IN (2)", {"table shop.p2"}),
+    ],
+)
+def test_a_partition_may_be_detached_and_stay_as_it_is(
+    inside: Connection, statement: str, left: set[str]
+) -> None:
+    inside.execute(
+        "SET LOCAL search_path = shop; CREATE TABLE q (v text PRIMARY KEY);"
+        "CREATE TABLE p (k int PRIMARY KEY, v text CHECK (v <> ''), r text REFERENCES q)"
+        " PARTITION BY LIST (k); CREATE INDEX ON p (v);"
+        "CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); CREATE TABLE p2 (LIKE p INCLUDING ALL);"
+        "ALTER TABLE p1 ENABLE ROW LEVEL SECURITY"
+    )
+    before = read_fingerprint(inside)
+    inside.execute(f"ALTER TABLE p DETACH PARTITION p1; {statement}".encode())
+    moves = split_declared(before, read_fingerprint(inside), {"partitions of shop.p": "pg_partman"})
+    others = {each.name for each in moves.others}
+    assert left <= others
+    assert bool(left) is bool(others)
+    assert len(moves.declared) >= 6
+
+
+@pytest.mark.parametrize(
     ("statement", "seen"),
     [
         ("", False),
