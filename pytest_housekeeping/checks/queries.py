@@ -13,7 +13,12 @@ from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
 from pytest_housekeeping.sql.identifiers import in_quotes
 from pytest_housekeeping.sql.parse import Statement, SyntaxRefused, parse
-from pytest_housekeeping.sql.password_literals import UNSHOWN, holds_password, without_passwords
+from pytest_housekeeping.sql.password_literals import (
+    UNSHOWN,
+    holds_password,
+    unshown,
+    without_passwords,
+)
 from pytest_housekeeping.sql.text import place
 
 SHOWN_ROWS = 20
@@ -154,7 +159,7 @@ def _broken(name: str, text: str, error: psycopg.Error) -> RuleBroken:
         line, column = place(text, int(position) - len(_DECLARE) - 1)
         where = f"{name}:{line}:{column}"
     told = [error.diag.message_primary or str(error), *filter(None, [error.diag.message_detail])]
-    found = ": ".join([where, without_passwords(": ".join(told), text, *told) or UNSHOWN])
+    found = ": ".join([where, without_passwords(": ".join(told), text, *told) or unshown(text)])
     if error.sqlstate:
         found += f" (SQLSTATE {error.sqlstate})"
     if error.sqlstate == "25006":

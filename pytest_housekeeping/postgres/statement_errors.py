@@ -7,7 +7,10 @@ import re
 import psycopg
 
 from pytest_housekeeping.errors import SqlFailed
-from pytest_housekeeping.sql.password_literals import UNSHOWN, without_passwords
+from pytest_housekeeping.sql.password_literals import (
+    unshown,
+    without_passwords,
+)
 from pytest_housekeeping.sql.text import excerpt, place
 
 # The rewriter looks at row_security also when a function's body is only checked.
@@ -54,20 +57,20 @@ def explain(
     head = f"{where}: {message} (SQLSTATE {diag.sqlstate or 'none: the connection was lost'})"
     found = without_passwords("\n".join([head, *lines]), text, *filter(None, told))
     if found is None:
-        return _without_words(where, error)
+        return _without_words(where, error, unshown(text))
     if diag.sqlstate == "42501" and "affected by row-level security" in message:
         return SqlFailed(found, sqlstate="42501", why=_UNSEEN_WHY, fix=_UNSEEN_FIX)
     return SqlFailed(found, sqlstate=diag.sqlstate or "")
 
 
-def _without_words(where: str, error: psycopg.Error) -> SqlFailed:
+def _without_words(where: str, error: psycopg.Error, why: str) -> SqlFailed:
     """The place, and what kind of error it is, by the name that PostgreSQL's manual gives it."""
     kind = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).lower()
     state = error.diag.sqlstate
     return SqlFailed(
         f"{where}: {kind} (SQLSTATE {state or 'none: the connection was lost'})",
         sqlstate=state or "",
-        why=f"{UNSHOWN}, nor what the server says of it",
-        fix="run the file by hand to see the rest; better, take the password out of it: \\password"
-        " in psql sends a verifier",
+        why=why,
+        fix="run the file by hand to see the rest; better, take the password out of the file that"
+        " holds it: \\password in psql sends a verifier",
     )

@@ -16,6 +16,8 @@ from pytest_housekeeping.sql.text import MARK
 
 # What is told instead of whatever quotes the file.
 UNSHOWN = "the file holds a password as text, so nothing of it is shown"
+# Where it is in no file that is at hand: an earlier one has put it into a function, say.
+_QUOTED = "what the server says quotes a password, so nothing of it is shown"
 _HINTS = ("password", "passwd", "passphrase", "pwd", "secret", "://", "crypt", "hmac")
 _LEAST = 8
 _DEPTH = 4
@@ -67,6 +69,11 @@ def without_passwords(said: str, *texts: str) -> str | None:
     for value in sorted(found, key=len, reverse=True):
         said = said.replace(value, MARK)
     return said
+
+
+def unshown(text: str) -> str:
+    """Why nothing is shown of what the server says of a text."""
+    return UNSHOWN if holds_password(text) else _QUOTED
 
 
 def seen_passwords(texts: Iterable[str]) -> frozenset[str]:

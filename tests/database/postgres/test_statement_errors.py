@@ -48,7 +48,9 @@ def test_nor_one_that_another_file_has_put_into_a_function(connection: LentConne
     body = "BEGIN EXECUTE 'ALTER ROLE nobody_q7z PASSWORD ' || quote_literal('q7z'); END"
     made = f"CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $${body}$$"
     send(connection, "0001_f.sql", made, after="SELECT 1")
-    assert "q7z" not in refusal(connection, "SELECT f()")
+    said = refusal(connection, "SELECT f()")
+    assert "q7z" not in said
+    assert "what the server says quotes a password" in said
 
 
 def test_of_every_other_file_all_is_told(connection: LentConnection) -> None:
