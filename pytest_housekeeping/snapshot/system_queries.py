@@ -140,10 +140,9 @@ FROM (
         CASE WHEN {written} THEN {name} END AS name
     FROM pg_catalog.{catalog} AS o WHERE {which}
 ) AS o"""
-# initdb makes the functions and views of pg_catalog first, then the dictionaries of text search,
-# then information_schema, and the languages last.
+# initdb makes the languages last.
 _WRITTEN_SINCE = """o.xmin::text::bigint > (
-            SELECT max(xmin::text::bigint) FROM pg_catalog.{} WHERE oid < 16384)"""
+            SELECT max(xmin::text::bigint) FROM pg_catalog.pg_language WHERE oid < 16384)"""
 _FUNCTION = """o.proname, o.proowner, o.prolang, o.procost, o.prorows, o.provariadic,
         o.prosupport::oid, o.prokind, o.prosecdef, o.proleakproof, o.proisstrict, o.proretset,
         o.provolatile, o.proparallel, o.pronargdefaults, o.prorettype, o.proargtypes,
@@ -154,10 +153,7 @@ _TYPE = """o.typname, o.typowner, o.typlen, o.typbyval, o.typtype, o.typcategory
         o.typbasetype, o.typcollation, o.typdefault"""
 _OPERATOR = """o.oprname, o.oprowner, o.oprkind, o.oprcanmerge, o.oprcanhash, o.oprresult,
         o.oprcom, o.oprnegate, o.oprcode::oid, o.oprrest::oid, o.oprjoin::oid"""
-# A view is written when it is replaced and for nothing else, so most of their long texts need not
-# be read.
-_VIEW = f"""o.ev_enabled, o.ev_class,
-        CASE WHEN {_WRITTEN_SINCE.format("pg_ts_dict")} THEN o.ev_action::text END"""
+_VIEW = "o.ev_enabled, o.ev_class, o.ev_action::text"
 _NAMELESS = {"pg_ts_config_map": "o.mapcfg::regconfig::text"}
 _OWN = "o.oid < 16384"
 _DIGESTS = tuple(
@@ -169,7 +165,7 @@ _DIGESTS = tuple(
         name=_NAMELESS.get(
             catalog, f"pg_describe_object('pg_catalog.{catalog}'::regclass, o.oid, 0)"
         ),
-        written=_WRITTEN_SINCE.format("pg_language"),
+        written=_WRITTEN_SINCE,
     )
     for catalog, words, columns, which in (
         ("pg_proc", "functions", _FUNCTION, _OWN),

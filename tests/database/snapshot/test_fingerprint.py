@@ -91,6 +91,7 @@ def test_a_change_is_seen_and_names_its_object_alone(
             " GRANT SELECT ON information_schema.tables TO PUBLIC"
         ),
         "ANALYZE pg_catalog.pg_class",
+        "ALTER TEXT SEARCH DICTIONARY pg_catalog.english_stem (StopWords = 'english')",
         "SELECT lo_create(4711); ALTER LARGE OBJECT 4711 OWNER TO fp_app",
         "GRANT SELECT ON LARGE OBJECT 4242 TO fp_app; REVOKE ALL ON LARGE OBJECT 4242 FROM fp_app",
         # The system's library of collations was updated.
