@@ -71,6 +71,10 @@ AROUND_MUTATIONS = (
         " ALTER LARGE OBJECT 4711 OWNER TO fp_app",
         "large objects of fp_app",
     ),
+    added(
+        "GRANT SELECT ON LARGE OBJECT 4242 TO PUBLIC; ALTER LARGE OBJECT 4242 OWNER TO fp_app",
+        "large objects of fp_app",
+    ),
     added("GRANT SELECT ON LARGE OBJECT 4242 TO PUBLIC", "large objects of postgres"),
     added("REVOKE ALL ON LARGE OBJECT 4242 FROM postgres", "large objects of postgres"),
     # what belongs to a table or an index
