@@ -155,7 +155,8 @@ def test_the_baseline_lets_stand_what_stood_and_only_shrinks(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("mode", ["prod", "verify"])
 def test_only_staging_writes_a_baseline(production: Production, mode: str) -> None:
-    run = production.promote(f"--hk-mode={mode}", "--hk-write-baseline")
+    confirm = "PROMOTE" if mode == "prod" else None
+    run = production.promote(f"--hk-mode={mode}", "--hk-write-baseline", confirm=confirm)
 
     assert run.code == 4
     assert "pytest --hk-mode=staging --hk-write-baseline" in run.output

@@ -97,7 +97,8 @@ def test_a_share_above_one_is_no_setting(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["prod", "verify"])
 def test_no_slip_is_ever_planted_in_a_real_database(production: Production, mode: str) -> None:
-    run = production.promote(f"--hk-mode={mode}", "--hk-mutate")
+    confirm = "PROMOTE" if mode == "prod" else None
+    run = production.promote(f"--hk-mode={mode}", "--hk-mutate", confirm=confirm)
 
     assert run.code == 4
     assert "a slip is planted in a throwaway database" in run.output
