@@ -88,6 +88,7 @@ def _ground(
         repository=repository,
         config=config,
         signers=signers,
+        commit=repository.head(),
         production=frozenset({production.system_identifier} if production else ()),
     )
 

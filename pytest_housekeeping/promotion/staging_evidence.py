@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import posixpath
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -31,12 +32,15 @@ if TYPE_CHECKING:
 
 # What the clocks of two machines may differ by.
 _CLOCKS = timedelta(hours=1)
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ground:
     """What staging audits are held against: the repository, the settings, the signers, the time.
 
+    ``commit`` is the one that the run itself attests: where that of an audit is gone, as one that
+    was squashed or made for a pull request alone, this one has to hold what the audit says has run.
     ``production`` are the system identifiers of servers that are no throwaway ones. Raises
     EvidenceError where there are signers and no program that could prove a signature.
     """
@@ -44,6 +48,7 @@ class Ground:
     repository: Repository
     config: Config
     signers: bytes | None
+    commit: str | None
     production: frozenset[str] = frozenset()
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -117,26 +122,34 @@ def _of_its_commit(ground: Ground, audit: Audit) -> Iterator[str]:
     source, repository = audit.source, ground.repository
     if source.dirty:
         yield f"it ran on files that are in no commit: {', '.join(source.dirty_paths[:5])}"
-    commit = repository.commit(source.commit) if source.commit else None
-    if commit is None or commit != source.commit:
-        yield (
-            f"the commit that it attests is not here: {source.commit}"
-            f" (git fetch origin {source.commit} brings it, where it still exists)"
-            if source.commit
-            else "it attests no commit"
-        )
+    if source.commit is None or not _COMMIT.fullmatch(source.commit):
+        yield f"it attests no commit: {source.commit}" if source.commit else "it attests no commit"
+        return
+    commit = repository.commit(source.commit)
+    if commit is None:
+        others = list(other_texts(ground, audit, ground.commit)) if ground.commit else []
+        if others or not ground.commit:
+            yield (
+                f"the commit that it attests is not here: {source.commit}"
+                f" (git fetch origin {source.commit} brings it, where it still exists)"
+            )
+        yield from others
         return
     made = repository.run("show", "--no-patch", "--no-show-signature", "--format=%ct", commit)
     if audit.run.finished_at + _CLOCKS < datetime.fromtimestamp(int(made), UTC):
         yield f"it ended before the commit was made that it attests, {commit[:12]}"
-    yield from _other_texts(ground, audit, commit)
+    yield from other_texts(ground, audit, commit)
 
 
-def _other_texts(ground: Ground, audit: Audit, commit: str) -> Iterator[str]:
+def other_texts(
+    ground: Ground, audit: Audit, commit: str, *, code_alone: bool = False
+) -> Iterator[str]:
+    """What an audit says has run and a commit does not hold, or holds with another text."""
     base = ground.repository.relative(ground.config.root)
     generated = {_in_repository(base, path) for path in ground.config.generated_code}
-    named = {(step.path, step.sha256) for step in audit.plan.steps if step.path}
-    named |= {(file.path, file.sha256) for file in audit.source.code}
+    named = {(file.path, file.sha256) for file in audit.source.code}
+    if not code_alone:
+        named |= {(step.path, step.sha256) for step in audit.plan.steps if step.path}
     paths = {path: _in_repository(base, path) for path, _ in named}
     baseline = _in_repository(base, f"{ground.config.checks}/{BASELINE}")
     held = contents_at(ground.repository, commit, [*paths.values(), baseline])

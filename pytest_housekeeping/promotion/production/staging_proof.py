@@ -25,6 +25,7 @@ from pytest_housekeeping.promotion.signers import signers_of
 from pytest_housekeeping.promotion.staging_evidence import (
     Ground,
     evidence_faults,
+    other_texts,
     plain,
     read_staging_audit,
 )
@@ -60,7 +61,7 @@ def proved_in_staging(context: RunContext, production: TargetIdentity) -> Judgem
         known = plain(data)
         if known is None or known["plan"].get("digest") != context.plan.digest:
             continue
-        faults = list(_faults(context, ground, path, data))
+        faults = list(dict.fromkeys(_faults(context, ground, path, data)))
         if not faults:
             examined = len(ground.audits)
             return Verdict(examined=examined, unit="staging audits"), f"proved by {path}"
@@ -75,6 +76,7 @@ def _ground(context: RunContext, production: TargetIdentity) -> Ground:
         repository=context.repository,
         config=context.config,
         signers=signers_of(context.config, context.plan.sources),
+        commit=context.source.commit,
         production=frozenset({production.system_identifier}),
     )
 
@@ -94,6 +96,9 @@ def _faults(context: RunContext, ground: Ground, path: str, data: bytes) -> Iter
     yield from (f"{step.id} was skipped" for step in behind if step.outcome == "skipped")
     yield from evidence_faults(ground, path, data, audit)
     yield from plan_faults(context, audit)
+    if context.source.commit not in (None, audit.source.commit):
+        # Modules outside of checks/ are in no plan: what staging ran is what is there now.
+        yield from other_texts(ground, audit, context.source.commit, code_alone=True)
 
 
 def plan_faults(context: RunContext, audit: Audit) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -173,6 +174,12 @@ def code_of_no_commit(document: Document) -> None:
     document["source"]["code"].append({"path": "lib/helper.py", "sha256": "a" * 64})
 
 
+def of_a_lost_commit(document: Document) -> None:
+    """Nobody can look it up, and what is promoted does not hold what it says has run."""
+    code_of_no_commit(document)
+    document["source"]["commit"] = "f" * 40
+
+
 def code_from_outside(document: Document) -> None:
     document["source"]["code"].append({"path": "../lib/helper.py", "sha256": "a" * 64})
 
@@ -239,9 +246,10 @@ FORGERIES = [
     (changed("run", outcome="promoted_unproved"), "its run was promoted_unproved"),
     (changed("run", duration_s=99.0), "and says 99.0 s"),
     (changed("source", commit=None), "it attests no commit"),
-    (changed("source", commit="f" * 40), "the commit that it attests is not here: ffff"),
-    (changed("source", commit="main"), "the commit that it attests is not here: main"),
-    (changed("source", commit="HEAD"), "the commit that it attests is not here: HEAD"),
+    (of_a_lost_commit, "the commit that it attests is not here: ffff"),
+    (of_a_lost_commit, "has no lib/helper.py, which it says has run"),
+    (changed("source", commit="main"), "it attests no commit: main"),
+    (changed("source", commit="HEAD"), "it attests no commit: HEAD"),
     (changed("plan", segments=2), "of 2 segments, and has 1 COMMITs"),
     (on_production, "it ran on production itself (system identifier 7000000000000000001)"),
     (nowhere, "it does not say on which server it ran"),
@@ -299,6 +307,32 @@ def test_what_is_no_audit_at_all_keeps_nobody_up(staged: Staged) -> None:
     assert "none of 5 committed staging audits proves this plan" in refused(staged)
     path = staged.keep(staged.audit())
     assert proved(staged) == f"proved by {path}"
+
+
+def test_of_a_commit_that_is_gone(staged: Staged) -> None:
+    """As after a squash, or where staging ran on the merge that a pull request was tried as."""
+    staged.commit({"README.md": "tried alone\n"})
+    audit = staged.audit()
+    assert audit.source.commit == git(staged.root, "rev-parse", "HEAD")
+    git(staged.root, "reset", "-q", "--hard", "HEAD~1")
+    git(staged.root, "reflog", "expire", "--expire=now", "--all")
+    git(staged.root, "gc", "-q", "--prune=now")
+    path = staged.keep(audit)
+    assert proved(staged) == f"proved by {path}"
+
+
+def test_code_outside_of_checks_that_has_changed_since(staged: Staged) -> None:
+    """No plan names it, so that the digest of the plan is the same."""
+    staged.commit({"lib/rules.py": "STRICT = True\n"})
+
+    def ran_rules(document: Document) -> None:
+        sha256 = hashlib.sha256(b"STRICT = True\n").hexdigest()
+        document["source"]["code"].append({"path": "lib/rules.py", "sha256": sha256})
+
+    path = staged.keep(forged(staged.audit(), ran_rules))
+    assert proved(staged) == f"proved by {path}"
+    changed_in = staged.commit({"lib/rules.py": "STRICT = False\n"})
+    assert f"commit {changed_in[:12]} has another lib/rules.py" in refused(staged)
 
 
 def test_of_a_commit_that_holds_other_files(staged: Staged) -> None:
