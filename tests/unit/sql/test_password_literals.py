@@ -232,7 +232,7 @@ def test_a_thousand_files_cost_little() -> None:
         "password = " * 10_000,
         "password (" * 10_000,
         "crypt(" * 10_000,
-        "INSERT INTO a (password, " * 10_000,
+        "INSERT INTO a (password, " * 4_000,
         "INSERT INTO a (password) VALUES " + "((" * 10_000,
         "INSERT INTO a (password) VALUES (b " * 3_000,
         "into " * 10_000,
