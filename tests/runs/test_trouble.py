@@ -152,10 +152,11 @@ def test_nobody_reads_the_terminal(production: Production) -> None:
     process = production.start()
     assert process.stdout is not None
     process.stdout.close()
-    assert process.wait(60) == 0
-    assert production.state != production.before
+    code = process.wait(60)
     (audit,) = set(production.project.audits()) - before
-    assert json.loads(audit.read_bytes())["run"]["outcome"] == "promoted"
+    run = json.loads(audit.read_bytes())["run"]
+    assert (code, run["outcome"], run["message"]) == (0, "promoted", "")
+    assert production.state != production.before
 
 
 @pytest.mark.skipif(not FAULTS, reason="HK_FAULTS is not set: tox -e faults runs all of it")

@@ -127,11 +127,13 @@ class RunnerState:
             "steps": {},
             **machine.contexts,
         }
-        # Nothing of this machine's user: no git identity, no warm cache of the project's own.
+        # Nothing of this machine's user, no git identity. Only the style of SQL that other tests have
+        # looked at is known: each job would take seven seconds to look at it again.
         self.environment = {
             name: value for name, value in os.environ.items() if name.startswith(_PASSED_ON)
         } | {
             "HOME": str(home),
+            "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),
             "PIP_CACHE_DIR": os.environ.get("PIP_CACHE_DIR", str(Path.home() / ".cache/pip")),
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_TERMINAL_PROMPT": "0",
