@@ -19,11 +19,15 @@ SHALLOW = "evidence-shallow"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Proof:
-    """What was examined, and every finding; an error is a fault."""
+    """What was examined, and every finding; an error is a fault.
+
+    ``present`` are the files that a branch holds, and ``run …`` for each audit.
+    """
 
     audits: int
     artifacts: int
     branches: int
+    present: frozenset[str]
     findings: tuple[Finding, ...]
 
     @property
@@ -54,6 +58,9 @@ def prove_evidence(git: GitCommands, folder: str | None = None) -> Proof:
         audits=len({record.path for record in records}),
         artifacts=files.artifacts,
         branches=len(committed.branches),
+        present=frozenset(
+            {each.path for each in committed.versions} | {f"run {each.run}" for each in records}
+        ),
         findings=tuple(_once(findings)),
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
@@ -82,40 +81,6 @@ def worktree(source: SourceFacts) -> Judgement:
     else:
         said = f"clean at {source.commit[:12]}"
     return Verdict(examined=1, unit="work tree"), said
-
-
-def audits(context: RunContext) -> Judgement:
-    """The committed evidence of the project is what its runs have written, and all of it."""
-    if context.repository is None:
-        return Verdict(examined=1, unit="settings"), "there is no repository, and no evidence"
-    from pytest_housekeeping.evidence.proof import SHALLOW, prove_evidence
-
-    config = context.config
-    proof = prove_evidence(
-        context.repository, context.repository.relative(config.root / config.audit)
-    )
-    accepted = set(config.accepted_evidence_faults)
-    findings = []
-    for each in proof.findings:
-        if each.level is Level.ERROR and each.object in accepted:
-            detail = f"{each.detail}; accepted by accepted_evidence_faults"
-            findings.append(replace(each, level=Level.WARNING, detail=detail))
-        elif each.rule == SHALLOW:
-            findings.append(replace(each, level=Level.NOTICE))
-        else:
-            findings.append(each)
-    findings += (
-        error(
-            "evidence-fault-gone",
-            name,
-            "is listed in accepted_evidence_faults, and nothing is wrong with it",
-            "remove it from the list, and commit that",
-        )
-        for name in sorted(accepted - {each.object for each in proof.faults})
-    )
-    verdict = Verdict(examined=max(1, proof.audits), unit="audits", findings=tuple(findings))
-    said = f"{proof.audits:,} audits and {proof.artifacts:,} files named by them"
-    return verdict, f"{said}, on {proof.branches:,} branches"
 
 
 def refuse_old_server(connection: LentConnection, identity: TargetIdentity, fix: str) -> None:

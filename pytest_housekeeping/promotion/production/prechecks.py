@@ -14,6 +14,7 @@ from pytest_housekeeping.promotion import prechecks
 from pytest_housekeeping.promotion.autocommit import unfinished_indexes
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.dispatch import Checks
+from pytest_housekeeping.promotion.evidence_precheck import audits
 from pytest_housekeeping.promotion.own_tables import own_table_findings
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.production import baseline, promotion_table
@@ -41,7 +42,7 @@ def production_prechecks(
         "segments": lambda: _segments(context),
         "history": lambda: _history(context, target),
         "evidence": lambda: proved_in_staging(context, target.connection.identity()),
-        "audits": lambda: prechecks.audits(context),
+        "audits": lambda: audits(context),
         "capacity": lambda: prechecks.capacity(context.plan, target.connection.get()),
         "roles": lambda: check_roles(context, target, throwaway),
         "privileges": lambda: check_privileges(context, target),

@@ -11,12 +11,13 @@ from typing import cast
 import pytest
 
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.evidence import Repository
-from pytest_housekeeping.model import Mode
-from pytest_housekeeping.promotion import prechecks
+from pytest_housekeeping.evidence import Repository, open_repository
+from pytest_housekeeping.model import Level, Mode
 from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.evidence_precheck import audits
+from pytest_housekeeping.promotion.prechecks import Judgement
 from support.evidence_repository import commit_runs, new_repository
-from support.fresh_copy import commit_all
+from support.fresh_copy import commit_all, git
 
 
 @pytest.fixture
@@ -25,10 +26,10 @@ def repository(tmp_path: Path) -> Iterator[Repository]:
         yield repository
 
 
-def judged(repository: Repository | None, root: Path, *accepted: str) -> prechecks.Judgement:
+def judged(repository: Repository | None, root: Path, *accepted: str) -> Judgement:
     config = Config(root=root, accepted_evidence_faults=accepted)
     context = SimpleNamespace(repository=repository, config=config)
-    return prechecks.audits(cast("RunContext", context))
+    return audits(cast("RunContext", context))
 
 
 def test_a_falsified_report_fails_it_until_it_is_accepted_in_the_settings(
@@ -41,16 +42,62 @@ def test_a_falsified_report_fails_it_until_it_is_accepted_in_the_settings(
     verdict, said = judged(repository, root)
     assert (verdict.passed, verdict.examined) == (True, 2)
     assert said == "2 audits and 8 files named by them, on 1 branches"
-    verdict, _ = judged(repository, root, report)
-    assert [each.rule for each in verdict.findings] == ["evidence-fault-gone"]
-    assert not verdict.passed
+    accepted = f"evidence-edited {report}"
+    for entry in (accepted, report):
+        verdict, _ = judged(repository, root, entry)
+        found = [(each.rule, each.object) for each in verdict.findings]
+        assert found == [("evidence-fault-gone", entry)]
+        assert not verdict.passed
 
     (root / report).write_text("<p>all is well</p>")
     commit_all(root, "tidy up")
     verdict, _ = judged(repository, root)
     assert [(each.rule, each.object) for each in verdict.findings] == [("evidence-edited", report)]
     assert not verdict.passed
-    assert judged(repository, root, report)[0].passed
+    assert judged(repository, root, accepted)[0].passed
+    verdict, _ = judged(repository, root, report)
+    assert [each.rule for each in verdict.findings] == ["evidence-edited", "evidence-fault-gone"]
+    assert verdict.findings[1].fix.endswith(f'write "{accepted}" there')
+
+    # Another fault of the same file was accepted by nobody.
+    git(root, "rm", "-q", report)
+    commit_all(root, "tidy up more")
+    verdict, _ = judged(repository, root, accepted)
+    assert [(each.rule, each.object) for each in verdict.findings] == [("evidence-removed", report)]
+    assert not verdict.passed
+
+
+def test_an_accepted_fault_that_a_clone_cannot_see_does_not_fail_it(
+    repository: Repository, tmp_path: Path
+) -> None:
+    root = repository.root
+    path = next(
+        path
+        for path in commit_runs(repository, [Mode.STAGING, Mode.PROD])[0][1]
+        if path.endswith(".html")
+    )
+    side = tmp_path / "side"
+    git(root, "worktree", "add", "-q", str(side), "housekeeping/audit/staging")
+    (side / path).write_text("<p>all is well</p>")
+    commit_all(side, "tidy up")
+    accepted = f"evidence-edited {path}"
+    assert judged(repository, root, accepted)[0].passed
+
+    # The log on which the fault lies is no branch of this clone.
+    origin = root.as_uri()
+    git(tmp_path, "clone", "-q", "--single-branch", "--branch=main", origin, "alone")
+    # Whatever is wrong behind where its history begins.
+    git(tmp_path, "clone", "-q", "--depth=1", origin, "shallow")
+    expected = {"alone": "evidence-fault-gone", "shallow": "evidence-shallow"}
+    for name, rule in expected.items():
+        clone = open_repository(tmp_path / name)
+        assert clone is not None
+        with clone:
+            (report,) = (clone.root / "ops/audit").glob("*.html")
+            entry = accepted if name == "alone" else f"evidence-edited ops/audit/{report.name}"
+            verdict, _ = judged(clone, clone.root, entry)
+        assert [(each.rule, each.level) for each in verdict.findings] == [(rule, Level.NOTICE)]
+        assert verdict.passed
 
 
 def test_a_project_without_evidence_or_without_git_may_begin(

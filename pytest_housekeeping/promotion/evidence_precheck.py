@@ -1,0 +1,80 @@
+"""The precheck of the committed evidence: nothing is wrong with it that nobody has accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_housekeeping.evidence import FETCH
+from pytest_housekeeping.model import Finding, Level, Verdict
+from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.prechecks import Judgement, error
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.evidence.proof import Proof
+
+_GONE = "evidence-fault-gone"
+
+
+def audits(context: RunContext) -> Judgement:
+    """The committed evidence of the project is what its runs have written, and all of it."""
+    if context.repository is None:
+        return Verdict(examined=1, unit="settings"), "there is no repository, and no evidence"
+    from pytest_housekeeping.evidence.proof import SHALLOW, prove_evidence
+
+    config = context.config
+    proof = prove_evidence(
+        context.repository, context.repository.relative(config.root / config.audit)
+    )
+    accepted = frozenset(config.accepted_evidence_faults)
+    findings = []
+    for each in proof.findings:
+        if each.level is Level.ERROR and f"{each.rule} {each.object}" in accepted:
+            detail = f"{each.detail}; accepted by accepted_evidence_faults"
+            findings.append(replace(each, level=Level.WARNING, detail=detail))
+        elif each.rule == SHALLOW:
+            findings.append(replace(each, level=Level.NOTICE))
+        else:
+            findings.append(each)
+    # What a shallow clone has cut off may be what was accepted.
+    if all(each.rule != SHALLOW for each in proof.findings):
+        findings += _needless(accepted, proof)
+    verdict = Verdict(examined=max(1, proof.audits), unit="audits", findings=tuple(findings))
+    said = f"{proof.audits:,} audits and {proof.artifacts:,} files named by them"
+    return verdict, f"{said}, on {proof.branches:,} branches"
+
+
+def _needless(accepted: frozenset[str], proof: Proof) -> Iterator[Finding]:
+    """Entries that accept nothing. Of a file that this clone does not have it is only said."""
+    rules = {each.object: each.rule for each in proof.faults}
+    for entry in sorted(accepted - {f"{each.rule} {each.object}" for each in proof.faults}):
+        if entry in rules:
+            yield error(
+                _GONE,
+                entry,
+                "is listed in accepted_evidence_faults without the rule that it breaks, so that it"
+                " would accept every later fault of it",
+                f'to accept this one, write "{rules[entry]} {entry}" there',
+            )
+            continue
+        name = entry.partition(" ")[2]
+        # Another rule that it breaks is an error of its own.
+        if name in rules:
+            continue
+        if name in proof.present or entry in proof.present:
+            yield error(
+                _GONE,
+                entry,
+                "is listed in accepted_evidence_faults, and nothing is wrong with it",
+                "remove it from the list, and commit that; if the fault is on a branch that this"
+                f" clone lacks, fetch it: {FETCH}",
+            )
+        else:
+            yield Finding(
+                rule=_GONE,
+                level=Level.NOTICE,
+                object=entry,
+                detail="is listed in accepted_evidence_faults, and no branch of this clone has it",
+                fix=f"fetch all evidence: {FETCH}; if it is nowhere, remove it from the list",
+            )
