@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,8 @@ def digest(audit: Audit) -> str:
 
 def latest_digest(repository: Repository, mode: Mode, folder: Path) -> str | None:
     """The digest of the newest committed audit of a mode, to which the next one is chained."""
-    newest = None
-    for _, data in repository.evidence(mode, repository.relative(folder)):
-        newest = data
-    return json.loads(newest)["chain"]["digest"] if newest else None
+    for _, data in reversed(list(repository.evidence(mode, repository.relative(folder)))):
+        # What cannot be read has no digest; the proof of the evidence names it.
+        with suppress(ValueError, KeyError, TypeError):
+            return str(json.loads(data)["chain"]["digest"])
+    return None

@@ -12,6 +12,7 @@ from pytest_housekeeping.model import Kind, Mode, Outcome, RunOutcome
 from pytest_housekeeping.plan.plan import AppliedFile
 from pytest_housekeeping.plan.rollback_files import migration_of
 from pytest_housekeeping.postgres import history
+from pytest_housekeeping.promotion.intact_audits import intact_audits
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import decode, digest
 
@@ -26,19 +27,20 @@ CHANGED = (
 )
 
 
-def promoted_before(repository: Repository, folder: Path) -> Sequence[AppliedFile]:
+def promoted_before(
+    repository: Repository, folder: Path, accepted: Iterable[str] = ()
+) -> Sequence[AppliedFile]:
     """The files of every promotion on record that were not taken back, in the order of production.
 
-    Raises EvidenceError when an audit among them cannot be read or was altered: staging must not
-    start from a history that nobody can trust.
+    Raises EvidenceError when an audit among them cannot be read or was altered, on every branch
+    that has it, and ``accepted`` does not name it: staging must not start from a history that
+    nobody can trust.
     """
     place = repository.relative(folder)
     found = [*repository.evidence(Mode.PROD, place), *repository.evidence(Mode.ROLLBACK, place)]
     if not found:
         return ()
-    from pytest_housekeeping.evidence.audit_file import from_json
-
-    audits = [from_json(data, name=path, intact=True) for path, data in found]
+    audits = list(intact_audits(repository, found, accepted))
     audits.sort(key=lambda audit: audit.run.finished_at)
     past: list[AppliedFile] = []
     segment = 0

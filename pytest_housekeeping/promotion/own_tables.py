@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,9 @@ from pytest_housekeeping.postgres.history_guard import content_faults
 from pytest_housekeeping.postgres.history_shape import misfits
 from pytest_housekeeping.promotion.applied import CHANGED, FILES, committed_segments
 from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.intact_audits import intact_audits
 from pytest_housekeeping.promotion.prechecks import error
+from pytest_housekeeping.promotion.staging_evidence import plain
 from pytest_housekeeping.sql.file import FOLDERS
 
 if TYPE_CHECKING:
@@ -83,31 +84,34 @@ def evidence_findings(
     schema = config.history_schema
     rows = history.recorded(connection, schema)
     place = repository.relative(config.root / config.audit)
-    audits, runs = audits_of(repository, place, identity)
+    accepted = config.accepted_evidence_faults
+    audits, runs = audits_of(repository, place, identity, accepted)
     return [*_missing(schema, audits, rows), *_unattested(rows, runs)]
 
 
 def audits_of(
-    repository: Repository, folder: str, identity: TargetIdentity
+    repository: Repository, folder: str, identity: TargetIdentity, accepted: Iterable[str] = ()
 ) -> tuple[list[Audit], frozenset[str]]:
-    """The audits of what changed this database, and the runs of all that tried to."""
+    """The audits of what changed this database, and the runs of all that tried to.
+
+    Raises EvidenceError for one that was altered and that ``accepted`` does not name.
+    """
     found = [*repository.evidence(Mode.PROD, folder), *repository.evidence(Mode.ROLLBACK, folder)]
     runs: set[str] = set()
-    audits = []
+    changed = []
     for name, data in found:
-        known = json.loads(data)
-        there = known.get("target") or {}
-        if (there.get("system_identifier"), there.get("database")) != (
+        known = plain(data)
+        # What cannot be read tells of no database; the proof of the evidence names it.
+        there = (known or {}).get("target") or {}
+        if known is None or (there.get("system_identifier"), there.get("database")) != (
             identity.system_identifier,
             identity.database,
         ):
             continue
-        runs.add(known["run"]["id"])
-        if known["run"]["outcome"] in CHANGED:
-            from pytest_housekeeping.evidence.audit_file import from_json
-
-            audits.append(from_json(data, name=name, intact=True))
-    return audits, frozenset(runs)
+        runs.add(known["run"].get("id", ""))
+        if known["run"].get("outcome") in CHANGED:
+            changed.append((name, data))
+    return list(intact_audits(repository, changed, accepted)) if changed else [], frozenset(runs)
 
 
 def attested_by(audit: Audit) -> Iterator[Attested]:

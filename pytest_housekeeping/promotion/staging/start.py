@@ -80,7 +80,9 @@ def _plan(
         sources=sources,
         inifile=options.inifile,
         rules=options.rules,
-        past=promoted_before(repository, folder) if repository else (),
+        past=promoted_before(repository, folder, config.accepted_evidence_faults)
+        if repository
+        else (),
         mutate=options.mutate,
         proved=lambda files: proved_rollbacks(repository, config, sources, files),
     )
