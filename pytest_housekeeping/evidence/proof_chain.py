@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from pytest_housekeeping.evidence.committed import Told
-from pytest_housekeeping.evidence.git_objects import FETCH
+from pytest_housekeeping.evidence.git_objects import BRANCHES, FETCH
 from pytest_housekeeping.evidence.records import Record
-from pytest_housekeeping.model import Finding, Level
+from pytest_housekeeping.model import Finding, Level, Mode
 
 _SHOWN = 3
 
@@ -85,7 +85,18 @@ def _without_predecessor(successor: Record, records: Sequence[Record]) -> Iterat
         level=Level.ERROR,
         object=successor.path,
         detail=f"{detail} ({_where(successor)})",
-        fix=f"fetch all evidence: {FETCH}; what was deleted comes back from a clone that has it",
+        fix=f"fetch all evidence: {FETCH}; {_where_it_may_be(successor)}; what was deleted comes"
+        " back from a clone that has it",
+    )
+
+
+def _where_it_may_be(successor: Record) -> str:
+    """The branch that a run of this mode commits its audit to."""
+    if successor.mode in (Mode.STAGING, Mode.VERIFY):
+        return f"it is on {BRANCHES}/{successor.mode} of the clone where the run before it ran"
+    return (
+        f"where the pull request of the {successor.mode} run before {successor.run} was closed, as"
+        f" of a refused one, merge its branch {BRANCHES}/{successor.mode}_…"
     )
 
 

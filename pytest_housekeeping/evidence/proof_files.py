@@ -161,8 +161,13 @@ class EvidenceFiles:
         )
 
     def _gone(self) -> Iterator[Finding]:
-        """What a commit has taken away, unless the same content is back under the same name."""
+        """What a commit has taken away, unless the same content is back under the same name.
+
+        A file that no run has named, a README, is only told of; what keeps a folder is not.
+        """
         for path, changes in self._changes.items():
+            if path.rpartition("/")[2] in _PLACEHOLDERS:
+                continue
             here = path in self._by_path
             lost = [
                 each
@@ -172,10 +177,11 @@ class EvidenceFiles:
             ]
             known = path in self._named or any(each.path == path for each in self._records)
             if lost and not (here and known):
+                evidence = known or self._stamps([path])
                 verb = "deletes" if lost[0].deletes else "changes"
                 yield Finding(
                     rule="evidence-removed",
-                    level=Level.ERROR,
+                    level=Level.ERROR if evidence else Level.WARNING,
                     object=path,
                     detail=f"commit {lost[0].commit[:12]} {verb} it, and evidence is only added",
                     fix=self._repair(path, "HEAD"),

@@ -40,6 +40,8 @@ def outcome_text(audit: Audit) -> OutcomeText:
     text = text_of(mode, outcome)
     if audit.source.dirty:
         return replace(text, next_steps=(*text.next_steps, _UNCOMMITTED))
+    if mode in (Mode.PROD, Mode.ROLLBACK) and outcome is not RunOutcome.PROMOTED:
+        return replace(text, next_steps=(*text.next_steps, _MERGE))
     return text
 
 
@@ -62,6 +64,7 @@ def _unsure(headline: str, meaning: str, *next_steps: str) -> OutcomeText:
 
 _REPAIR = "Repair what is listed here, the first one first, and run again."
 _UNCOMMITTED = "Commit the changed files and run again: this audit attests no commit."
+_MERGE = "Merge the audit, also of a refusal: the audit of the next run builds on it."
 _CHECKED_ONLY = _unsure(
     "Checked, not promoted",
     "What ran has passed; not everything that is required ran, so all of it was rolled back.",

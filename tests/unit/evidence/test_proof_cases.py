@@ -148,8 +148,19 @@ def test_two_audits_of_one_run_are_named_with_their_branches(repository: Reposit
     other = sealed_again(audit)
     on_main(repository, (other, {**files, json_of(files): to_json(other).encode()}))
     (fault,) = prove_evidence(repository).faults
-    assert fault.object == json_of(files)
+    assert (fault.rule, fault.object) == ("audit-twice", json_of(files))
     assert "HEAD" in fault.detail
+
+
+def test_an_audit_that_builds_on_one_that_ended_later_is_a_warning(
+    repository: Repository,
+) -> None:
+    later, files = evidence_of(5, Mode.STAGING, None)
+    earlier, others = evidence_of(0, Mode.STAGING, later.chain.digest)
+    on_main(repository, (later, files), (earlier, others))
+    proof = prove_evidence(repository)
+    assert said(proof) == [("warning", "audit-order", json_of(others))]
+    assert json_of(files).rpartition("/")[2] in proof.findings[0].detail
 
 
 def test_an_audit_made_by_hand_contradicts_its_own_plan(repository: Repository) -> None:
@@ -185,6 +196,32 @@ def test_a_file_that_no_audit_names_is_told(
     (finding,) = prove_evidence(repository).findings
     assert (finding.rule, finding.object) == ("evidence-stray", f"{FOLDER}/{name}")
     assert finding.level is level
+
+
+def test_what_no_run_has_written_beside_the_audits_may_change(repository: Repository) -> None:
+    beside: Files = {f"{FOLDER}/.gitkeep": b"", f"{FOLDER}/README.md": b"What this is\n"}
+    on_main(repository, *chained(Mode.PROD), (None, beside))
+    git(repository.root, "rm", "-q", f"{FOLDER}/.gitkeep")
+    (repository.root / FOLDER / "README.md").write_text("What all of this is\n")
+    commit_all(repository.root, "explained better")
+    proof = prove_evidence(repository)
+    assert sorted(said(proof)) == [
+        ("warning", rule, f"{FOLDER}/README.md") for rule in ("evidence-removed", "evidence-stray")
+    ]
+
+
+@pytest.mark.parametrize("mode", [Mode.PROD, Mode.STAGING])
+def test_a_predecessor_that_was_never_merged_is_looked_for_where_its_run_committed_it(
+    repository: Repository, mode: Mode
+) -> None:
+    on_main(repository, chained(mode, mode)[1])
+    (fault,) = prove_evidence(repository).faults
+    assert fault.rule == "audit-missing"
+    expected = {
+        Mode.PROD: "was closed, as of a refused one, merge its branch housekeeping/audit/prod_…",
+        Mode.STAGING: "it is on housekeeping/audit/staging of the clone where",
+    }
+    assert expected[mode] in fault.fix
 
 
 @pytest.mark.parametrize("ending", [".json", ".html", ".sql"])
