@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 def record_killed_runs(
     folder: Path, *, prefix: str, ask: Callable[[str, str], str | None]
-) -> Iterator[tuple[Sequence[Path], str]]:
-    """Turn each journal of a dead run into the file of its audit, and remove it.
+) -> Iterator[tuple[Path, Sequence[Path], str]]:
+    """Turn each journal of a dead run into the file of its audit.
 
     Only journals whose name begins with ``prefix`` are taken. ``ask`` says what became of a COMMIT
-    on the server of this run, as for ``recover``. Yields each audit's file, with those that it
-    names, and what to tell of it. Raises EvidenceError when a journal cannot be read or an audit
-    cannot be written.
+    on the server of this run, as for ``recover``. Yields each journal, to be removed when its audit
+    is committed; the audit's file, with those that it names; and what to tell of it. Raises
+    EvidenceError when a journal cannot be read or an audit cannot be written.
     """
     from pytest_housekeeping.evidence.audit_file import write_audit
     from pytest_housekeeping.evidence.recovery import recover
@@ -38,8 +38,8 @@ def record_killed_runs(
             audit = recover(journal, ask=ask)
             write_audit(audit, folder, path.stem)
             message = "a run that was killed is on record now"
-        journal.unlink()
-        yield [path, *_named(audit, folder)], f"{message}: {audit.run.id}, {audit.run.outcome}"
+        said = f"{message}: {audit.run.id}, {audit.run.outcome}"
+        yield journal, [path, *_named(audit, folder)], said
 
 
 def _intact_audit(path: Path) -> Audit | None:

@@ -56,6 +56,11 @@ def publish(
         yield from _push(repository, branch)
 
 
+def is_final(context: RunContext, *, partial: bool) -> bool:
+    """Whether all that was published is committed, or never will be: there is no repository."""
+    return context.repository is None or not _why_not_committed(context, partial=partial)
+
+
 def _committed(
     context: RunContext,
     repository: Repository,

@@ -19,7 +19,7 @@ from pytest_housekeeping.promotion.engine import Promotion
 from pytest_housekeeping.promotion.github import tell_github
 from pytest_housekeeping.promotion.incident_files import write_incident
 from pytest_housekeeping.promotion.killed_runs import record_killed_runs
-from pytest_housekeeping.promotion.publication import publish
+from pytest_housekeeping.promotion.publication import is_final, publish
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Artifact, Audit
@@ -54,6 +54,7 @@ class Recorder:
         self._facts = _start_facts(self.context)
         self._journal: Journal | None = None
         self._recovered: list[Path] = []
+        self._old_journals: list[Path] = []
         if not self.context.plan.canaries:
             self.messages.append(
                 "--hk-no-canary: what only rows written and rolled back show is left out"
@@ -68,7 +69,8 @@ class Recorder:
         prefix = f"{self.context.mode}_" if self.context.rules.throwaway else ""
         ask = self.run.target.connection.status_on
         try:
-            for paths, message in record_killed_runs(self._folder, prefix=prefix, ask=ask):
+            for old, paths, message in record_killed_runs(self._folder, prefix=prefix, ask=ask):
+                self._old_journals.append(old)
                 self._recovered += paths
                 self.messages.append(message)
         except OSError as error:
@@ -141,6 +143,9 @@ class Recorder:
         with self._told_where_incomplete():
             files = self._write_files(self.audit)
             self.messages += publish(self.context, self.audit, files, partial=partial)
+            if is_final(self.context, partial=partial):
+                for old in self._old_journals:
+                    old.unlink(missing_ok=True)
             tell_github(self.audit)
             kept = True
         # The journal of a run whose record was not kept stays: the next run makes one of it.

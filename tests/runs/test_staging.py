@@ -202,6 +202,9 @@ def test_an_audit_that_could_not_be_published_is_kept_as_it_is(tmp_path: Path) -
     written = run.audit_path.read_bytes()
 
     git(project.root, "worktree", "remove", "../elsewhere")
+    # A run that commits nothing does not use it up.
+    assert project.run("--hk-no-commit").code == 0
+    assert f"ops/audit/{run.audit_path.name}" not in evidence(project)
     again = project.run()
     assert again.code == 0, again.output
     assert "which was not published, is added now" in again.output

@@ -225,8 +225,10 @@ class Ledger:
         return found
 
     def _journals(self) -> set[str]:
+        """Those without an audit: one whose audit is not committed yet stays beside it."""
         folder = self.production.root / "ops" / "audit"
-        return {path.name.partition(".")[0] for path in folder.glob("*.journal*")}
+        stems = {path.name.partition(".")[0] for path in folder.glob("*.journal*")}
+        return stems - {path.stem for path in self.seen}
 
 
 def _run(
