@@ -127,8 +127,8 @@ class RunnerState:
             "steps": {},
             **machine.contexts,
         }
-        # Nothing of this machine's user, no git identity. Only the style of SQL that other tests have
-        # looked at is known: each job would take seven seconds to look at it again.
+        # Nothing of this machine's user, no git identity. Only the style of SQL that other tests
+        # have looked at is known: each job would take seven seconds to look at it again.
         self.environment = {
             name: value for name, value in os.environ.items() if name.startswith(_PASSED_ON)
         } | {
