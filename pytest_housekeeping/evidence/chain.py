@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.evidence.git import Repository
+from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.model import Mode
 
 if TYPE_CHECKING:
@@ -38,9 +38,13 @@ def digest(audit: Audit) -> str:
 
 
 def latest_digest(repository: Repository, mode: Mode, folder: Path) -> str | None:
-    """The digest of the newest committed audit of a mode, to which the next one is chained."""
+    """The digest of the newest committed audit of a mode, to which the next one is chained.
+
+    A file that cannot be read has none: the proof of the evidence names it.
+    """
     for _, data in reversed(list(repository.evidence(mode, repository.relative(folder)))):
-        # What cannot be read has no digest; the proof of the evidence names it.
-        with suppress(ValueError, KeyError, TypeError):
-            return str(json.loads(data)["chain"]["digest"])
+        known = plain_audit(data)
+        found = known["chain"].get("digest") if known else None
+        if isinstance(found, str):
+            return found
     return None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from pytest_housekeeping.evidence.git_objects import (
+    AUDIT_NAME,
     BRANCHES,
     GitCommands,
     files_below,
@@ -16,7 +17,6 @@ from pytest_housekeeping.evidence.git_objects import (
 )
 from pytest_housekeeping.model import Mode
 
-AUDIT_NAME = re.compile(rf"(?:{'|'.join(Mode)})_\d{{8}}T\d{{6}}Z_[^/]+\.json")
 _TOLD = re.compile(r"^Run (\S+), plan \w*, audit (\w{64})$", re.MULTILINE)
 # How many files are held in memory at a time.
 _AT_ONCE = 200

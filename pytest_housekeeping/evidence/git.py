@@ -129,9 +129,10 @@ class Repository:
         return commit_files(self, branch, files, message, attests, sign=sign)
 
     def evidence(self, mode: str, folder: str = "ops/audit") -> Iterator[tuple[str, bytes]]:
-        """Every committed ``<mode>_*.json`` of the folder, each path and content once, by name.
+        """Every committed ``<mode>_<UTC>_<run>.json`` of the folder, each path and content once.
 
-        Looked for in HEAD and in the tips of local and remote branches housekeeping/audit/*.
+        By name, the oldest first. Looked for in HEAD and in the tips of local and remote branches
+        housekeeping/audit/*.
         """
         return audits_of_mode(self, mode, folder)
 

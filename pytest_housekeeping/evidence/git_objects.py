@@ -7,8 +7,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from pytest_housekeeping.model import Mode
+
 BRANCHES = "housekeeping/audit"
 FETCH = f"git fetch origin 'refs/heads/{BRANCHES}/*:refs/heads/{BRANCHES}/*'"
+# How the file of an audit is called: ``<mode>_<UTC>_<run>.json``.
+AUDIT_NAME = re.compile(rf"(?:{'|'.join(Mode)})_\d{{8}}T\d{{6}}Z_[^/]+\.json")
 _A_TREE = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64}) tree \d+")
 _FOLDER, _SUBMODULE = "40000", "160000"
 
@@ -27,7 +31,7 @@ def audits_of_mode(git: GitCommands, mode: str, folder: str) -> Iterator[tuple[s
         (name, oid)
         for tree_oid, data in objects(git, _everywhere(git, folder))
         for _, name, oid in _entries(data, len(tree_oid) // 2)
-        if name.startswith(f"{mode}_") and name.endswith(".json")
+        if name.startswith(f"{mode}_") and AUDIT_NAME.fullmatch(name)
     }
     ordered = sorted(wanted)
     contents = dict(objects(git, dict.fromkeys(oid for _, oid in ordered)))

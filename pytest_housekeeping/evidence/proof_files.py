@@ -11,13 +11,12 @@ from pathlib import PurePosixPath
 
 from pytest_housekeeping.evidence.audit_model import Artifact
 from pytest_housekeeping.evidence.committed import (
-    AUDIT_NAME,
     Change,
     Committed,
     Version,
     incidents_of,
 )
-from pytest_housekeeping.evidence.git_objects import BRANCHES, FETCH
+from pytest_housekeeping.evidence.git_objects import AUDIT_NAME, BRANCHES, FETCH
 from pytest_housekeeping.evidence.own_plan import RULE as AGAINST_PLAN
 from pytest_housekeeping.evidence.records import Record
 from pytest_housekeeping.model import Finding, Level

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.git_objects import FETCH
+from pytest_housekeeping.evidence.plain_audit import plain_audit, target_of
 from pytest_housekeeping.model import Finding, Kind, Level, Mode, Outcome, Phase, TargetIdentity
 from pytest_housekeeping.plan.rollback_files import migration_of
 from pytest_housekeeping.postgres import history
@@ -19,7 +20,6 @@ from pytest_housekeeping.promotion.applied import CHANGED, FILES, committed_segm
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.intact_audits import intact_audits
 from pytest_housekeeping.promotion.prechecks import error
-from pytest_housekeeping.promotion.staging_evidence import plain
 from pytest_housekeeping.sql.file import FOLDERS
 
 if TYPE_CHECKING:
@@ -95,20 +95,16 @@ def audits_of(
     """The audits of what changed this database, and the runs of all that tried to.
 
     Raises EvidenceError for one that was altered and that ``accepted`` does not name.
+    A file that cannot be read is left to the proof of the evidence, which names it.
     """
     found = [*repository.evidence(Mode.PROD, folder), *repository.evidence(Mode.ROLLBACK, folder)]
     runs: set[str] = set()
     changed = []
     for name, data in found:
-        known = plain(data)
-        # What cannot be read tells of no database; the proof of the evidence names it.
-        there = (known or {}).get("target") or {}
-        if known is None or (there.get("system_identifier"), there.get("database")) != (
-            identity.system_identifier,
-            identity.database,
-        ):
+        known = plain_audit(data)
+        if known is None or target_of(known) != (identity.system_identifier, identity.database):
             continue
-        runs.add(known["run"].get("id", ""))
+        runs.add(str(known["run"].get("id")))
         if known["run"].get("outcome") in CHANGED:
             changed.append((name, data))
     return list(intact_audits(repository, changed, accepted)) if changed else [], frozenset(runs)

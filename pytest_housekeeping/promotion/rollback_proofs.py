@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.evidence import Repository
+from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.evidence.signatures import PROGRAM
 from pytest_housekeeping.model import Outcome, TargetIdentity
 from pytest_housekeeping.plan.rollback_files import DESTROYS, ROUND_TRIP
@@ -14,7 +15,6 @@ from pytest_housekeeping.promotion.signers import signers_of
 from pytest_housekeeping.promotion.staging_evidence import (
     Ground,
     evidence_faults,
-    plain,
     read_staging_audit,
 )
 from pytest_housekeeping.sql.file import SqlFile
@@ -95,7 +95,7 @@ def _ground(
 
 def _has_seen(data: bytes, file: SqlFile) -> bool:
     """Whether an audit says that the round trip of just this text has passed."""
-    known = plain(data)
+    known = plain_audit(data)
     try:
         steps = {each["id"]: each["sha256"] for each in known["plan"]["steps"]} if known else {}
         ended = {each["id"]: each["outcome"] for each in known["steps"]} if known else {}

@@ -7,14 +7,13 @@ of this fits: against that stand the signers (``evidence_signers``), and nothing
 
 from __future__ import annotations
 
-import json
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import BASELINE
@@ -23,6 +22,7 @@ from pytest_housekeeping.evidence import BRANCHES, Repository, stem
 from pytest_housekeeping.evidence.git_objects import contents_at
 from pytest_housekeeping.evidence.git_origin import origins_of
 from pytest_housekeeping.evidence.own_plan import own_plan_faults
+from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.evidence.signatures import require_program, signer_of
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.sql.text import digest
@@ -66,18 +66,10 @@ class Ground:
     def digests(self) -> frozenset[str]:
         """The digests that an audit may be chained to."""
         return frozenset(
-            str(known["chain"].get("digest")) for _, data in self.audits if (known := plain(data))
+            str(known["chain"].get("digest"))
+            for _, data in self.audits
+            if (known := plain_audit(data))
         )
-
-
-def plain(data: bytes) -> dict[str, Any] | None:
-    """An audit as plain JSON, None for what is no JSON of that shape."""
-    try:
-        known = json.loads(data)
-        shaped = all(isinstance(known[key], dict) for key in ("run", "plan", "chain", "source"))
-    except (ValueError, KeyError, TypeError):
-        return None
-    return known if shaped else None
 
 
 def read_staging_audit(path: str, data: bytes) -> Audit:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.evidence import Repository
+from pytest_housekeeping.evidence.plain_audit import plain_audit, target_of
 from pytest_housekeeping.model import Mode, TargetIdentity
 from pytest_housekeeping.plan.code_files import PIN_PATH
 from pytest_housekeeping.sql.project_files import ProjectFiles
@@ -50,10 +51,11 @@ def read_pin(config: Config, sources: ProjectFiles, repository: Repository | Non
         return None
     pin = None
     for _, data in repository.evidence(Mode.PROD, repository.relative(config.root / config.audit)):
-        audit = json.loads(data)
-        if audit["run"]["outcome"] in _CHANGED and audit["target"]:
-            target = audit["target"]
-            pin = Pin(system_identifier=target["system_identifier"], database=target["database"])
+        audit = plain_audit(data)
+        if audit is not None and audit["run"].get("outcome") in _CHANGED:
+            system, database = target_of(audit)
+            if isinstance(system, str) and isinstance(database, str):
+                pin = Pin(system_identifier=system, database=database)
     return pin
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping import __version__
 from pytest_housekeeping.errors import EvidenceError, ProofFailed
 from pytest_housekeeping.evidence import FETCH
+from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.model import Kind, Mode, Phase, RunOutcome, Step, TargetIdentity, Verdict
 from pytest_housekeeping.plan.layout import prechecks, tripwires
 from pytest_housekeeping.plan.plan import Plan
@@ -26,7 +27,6 @@ from pytest_housekeeping.promotion.staging_evidence import (
     Ground,
     evidence_faults,
     other_texts,
-    plain,
     read_staging_audit,
 )
 from pytest_housekeeping.sql.file import FOLDERS
@@ -58,7 +58,7 @@ def proved_in_staging(context: RunContext, production: TargetIdentity) -> Judgem
     ground = _ground(context, production)
     refused: list[str] = []
     for path, data in reversed(ground.audits):
-        known = plain(data)
+        known = plain_audit(data)
         if known is None or known["plan"].get("digest") != context.plan.digest:
             continue
         faults = list(dict.fromkeys(_faults(context, ground, path, data)))

@@ -407,26 +407,32 @@ def test_the_branch_is_pushed_and_found_again_in_another_clone(tmp_path: Path) -
 
 def test_evidence_is_found_once_from_everywhere(tmp_path: Path) -> None:
     folder = project(tmp_path / "p")
-    write(folder, **{"ops__audit__prod_1.json": "head"})
+    write(folder, **{"ops__audit__prod_20270101T000000Z_1.json": "head"})
     git(folder, "add", ".")
     git(folder, "commit", "-qm", "evidence in HEAD")
     head = git(folder, "rev-parse", "HEAD")
-    files = {"ops/audit/prod_1.json": b"edited", "ops/audit/prod_schema.sql": b"-- not json"}
+    files = {
+        "ops/audit/prod_20270101T000000Z_1.json": b"edited",
+        "ops/audit/prod_schema.sql": b"-- not json",
+    }
     with opened(folder) as repository:
         repository.commit_evidence("housekeeping/audit/x", files, "m", head)
         repository.commit_evidence(
-            "housekeeping/audit/y", {"ops/audit/prod_2.json": b"two"}, "m", head
+            "housekeeping/audit/y", {"ops/audit/prod_20270101T000000Z_2.json": b"two"}, "m", head
         )
         repository.commit_evidence(
-            "elsewhere", {"ops/audit/prod_3.json": b"not an evidence branch"}, "m", head
+            "elsewhere",
+            {"ops/audit/prod_20270101T000000Z_3.json": b"not an evidence branch"},
+            "m",
+            head,
         )
         found = list(repository.evidence("prod"))
         assert list(repository.evidence("staging")) == []
         assert list(repository.evidence("prod", "no/such folder")) == []
     assert sorted(found) == [
-        ("ops/audit/prod_1.json", b"edited"),
-        ("ops/audit/prod_1.json", b"head"),
-        ("ops/audit/prod_2.json", b"two"),
+        ("ops/audit/prod_20270101T000000Z_1.json", b"edited"),
+        ("ops/audit/prod_20270101T000000Z_1.json", b"head"),
+        ("ops/audit/prod_20270101T000000Z_2.json", b"two"),
     ]
 
 
@@ -551,12 +557,16 @@ def test_many_at_once_lose_nothing(tmp_path: Path) -> None:
 
     def one(number: int) -> str:
         with opened(folder) as repository:
-            return record(repository, str(number), f"ops/audit/staging_{number}.json")
+            return record(
+                repository, str(number), f"ops/audit/staging_20270101T000000Z_{number}.json"
+            )
 
     with ThreadPoolExecutor(6) as pool:
         commits = list(pool.map(one, range(12)))
     assert len(set(commits)) == 12
     with opened(folder) as repository:
         found = dict(repository.evidence("staging"))
-    assert found == {f"ops/audit/staging_{n}.json": str(n).encode() for n in range(12)}
+    assert found == {
+        f"ops/audit/staging_20270101T000000Z_{n}.json": str(n).encode() for n in range(12)
+    }
     assert git(folder, "rev-list", "--count", "--first-parent", BRANCH) == "13"

@@ -88,7 +88,7 @@ def test_a_signer_who_adds_to_the_log_has_not_signed_what_was_there(
     """Every commit of the log holds what was there before: the one that brought it counts."""
     path = staged.keep(staged.audit())
     sign_as(staged, template / "ada")
-    staged.keep_file("ops/audit/staging_later.json", b"{}", sign=True)
+    staged.keep_file("ops/audit/staging_20270101T000000Z_later.json", b"{}", sign=True)
     assert f"{path}: commit " in refused(staged)
     # Taken away and brought again by a signer: now one has signed it.
     data = staged.repository.show(LOG, path)
@@ -118,11 +118,11 @@ def test_a_merge_of_two_logs(staged: Staged, template: Path, evil: bool) -> None
     sign_as(staged, template / "ada")
     audit = staged.audit()
     path = f"ops/audit/{stem(audit.run)}.json"
-    staged.keep_file("ops/audit/staging_base.json", b"{}", sign=True)
+    staged.keep_file("ops/audit/staging_20270101T000000Z_base.json", b"{}", sign=True)
     git(root, "branch", "other", LOG)
-    first = path if not evil else "ops/audit/staging_first.json"
+    first = path if not evil else "ops/audit/staging_20270101T000000Z_first.json"
     staged.keep_file(first, to_json(audit).encode(), branch="other", sign=True)
-    staged.keep_file("ops/audit/staging_side.json", b"{}", sign=True)
+    staged.keep_file("ops/audit/staging_20270101T000000Z_side.json", b"{}", sign=True)
     git(root, "checkout", "-q", LOG)
     git(root, "merge", "-q", "--no-ff", "--no-commit", "other")
     if evil:
@@ -140,7 +140,7 @@ def test_a_clone_that_is_made_to_forget_what_was_before(staged: Staged, template
     """Git shows the signed commit as if it had brought everything; its own object says more."""
     staged.keep(staged.audit())
     sign_as(staged, template / "ada")
-    later = staged.keep_file("ops/audit/staging_later.json", b"{}", sign=True)
+    later = staged.keep_file("ops/audit/staging_20270101T000000Z_later.json", b"{}", sign=True)
     (staged.root / ".git" / "shallow").write_text(f"{later}\n", encoding="utf-8")
     assert git(staged.root, "log", "--format=%H", LOG) == later
     assert "it is not on housekeeping/audit/staging" in refused(staged)
@@ -151,7 +151,7 @@ def test_a_shallow_clone_does_not_know_who_brought_it(
 ) -> None:
     staged.keep(staged.audit())
     sign_as(staged, template / "ada")
-    staged.keep_file("ops/audit/staging_later.json", b"{}", sign=True)
+    staged.keep_file("ops/audit/staging_20270101T000000Z_later.json", b"{}", sign=True)
     place = tmp_path / "clone"
     git(
         tmp_path, "clone", "-q", "--no-single-branch", "--depth=1", f"file://{staged.root}", "clone"

@@ -75,7 +75,7 @@ def test_audits_that_prove_nothing_are_named_with_the_reason(staged: Staged) -> 
     staged.keep(made_up)
     unknown = staged.keep(staged.audit(outcome=RunOutcome.ROLLED_BACK, target=TARGET))
     for data in (b"{}", b"[]", b'{"plan": {}, "run": {}, "chain": {}, "source": {}}'):
-        staged.keep_file(f"ops/audit/staging_{len(data)}.json", data)
+        staged.keep_file(f"ops/audit/staging_20270101T0000{len(data):02}Z_x.json", data)
     assert proved(staged) == []
     told = dict(reason.split(": ", 1) for reason in reasons(staged))
     assert told[on_production].startswith("it ran on production itself")

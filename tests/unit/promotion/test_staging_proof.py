@@ -304,7 +304,7 @@ def test_of_a_version_that_nobody_knows(staged: Staged, old: str, new: str) -> N
 
 def test_what_is_no_audit_at_all_keeps_nobody_up(staged: Staged) -> None:
     for number, data in enumerate((b"", b"[]", b"{}", b'{"plan": {}, "run": 1}', b"\xff")):
-        staged.keep_file(f"ops/audit/staging_{number}.json", data)
+        staged.keep_file(f"ops/audit/staging_20270101T00000{number}Z_x.json", data)
     assert "none of 5 committed staging audits proves this plan" in refused(staged)
     path = staged.keep(staged.audit())
     assert proved(staged) == f"proved by {path}"
