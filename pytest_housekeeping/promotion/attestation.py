@@ -130,8 +130,7 @@ def refuse_unattested(source: SourceFacts) -> None:
             f"uncommitted changes: {shown(edited)}",
             why="what would be promoted is in no commit, so nobody has reviewed it",
             fix="commit or stash them; one that `git status` does not show was hidden from git, and"
-            f" is shown after: git update-index --no-assume-unchanged -- {edited[0]};"
-            f" git update-index --no-skip-worktree -- {edited[0]}",
+            f" is shown after: {_unhidden(edited)}",
         )
     if source.rewritten:
         raise MisuseError(
@@ -167,7 +166,7 @@ def refusal_of(untrue: str, missing: Sequence[str], rules: ModeRules) -> MisuseE
 
 def checkout_fix(source: SourceFacts) -> str:
     """The commands that bring the bytes of the commit into the work tree."""
-    paths = " ".join(shlex.quote(path) for path in source.rewritten)
+    paths = _from_anywhere(source.rewritten)
     cause = (
         "in .gitattributes, let these files be taken as they are: <pattern> -text -ident !eol"
         " !filter !working-tree-encoding; commit it; "
@@ -175,6 +174,27 @@ def checkout_fix(source: SourceFacts) -> str:
         else "git config core.autocrlf false; "
     )
     return f"{cause}git rm -q --cached -- {paths}; git checkout HEAD -- {paths}"
+
+
+def _unhidden(paths: Sequence[str]) -> str:
+    """The commands that let git look at files again; those that it does not know are passed over.
+
+    ``update-index`` takes no pathspecs, and its paths count from where git runs.
+    """
+    inside = _from_anywhere(path for path in paths if not path.startswith("/"))
+    shows = 'git -C "$(git rev-parse --show-toplevel)" update-index'
+    return "; ".join(
+        f"git ls-files -z --full-name -- {inside} | {shows} --no-{bit} -z --stdin"
+        for bit in ("assume-unchanged", "skip-worktree")
+    )
+
+
+def _from_anywhere(paths: Iterable[str]) -> str:
+    """Paths from the root of the repository, for a shell in whatever folder of it.
+
+    https://git-scm.com/docs/gitglossary#Documentation/gitglossary.txt-pathspec
+    """
+    return " ".join(shlex.quote(f":(top,literal){path}") for path in paths)
 
 
 def shown(paths: Sequence[str]) -> str:

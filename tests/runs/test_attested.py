@@ -151,7 +151,7 @@ def test_line_endings_of_a_checkout_and_the_way_out(production: Production) -> N
     assert "git has rewritten files when it checked them out" in run.output
     fixes = {fix for output in (staged.output, run.output) for fix in re.findall(FIX, output)}
     (fix,) = fixes
-    assert fix.endswith(f"{QUERY} {FIRST}")
+    assert fix.endswith(f"':(top,literal){QUERY}' ':(top,literal){FIRST}'")
     subprocess.run(fix, shell=True, cwd=root, check=True)
     run = production.promote()
     assert (run.code, run.outcome) == (0, "promoted"), run.output

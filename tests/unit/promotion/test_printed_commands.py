@@ -1,0 +1,77 @@
+"""The commands that a refusal prints work as they stand, for a project in a sub-folder as well."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.evidence import SourceFacts, open_repository
+from pytest_housekeeping.model import Mode
+from pytest_housekeeping.promotion.attestation import checkout_fix, refuse_unattested
+from support.fresh_copy import commit_all, git
+from support.staged_project import FILES, Staged
+
+FIRST, SECOND = "sql/migrations/0001_a.sql", "sql/migrations/0002_b.sql"
+ODD = "checks/queries/it's [a] query*.sql"
+
+
+@pytest.fixture(params=["", "services/my shop"])
+def project(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Staged]:
+    """A project at the root of its repository, or in a folder of it."""
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+    git(tmp_path, "init", "--quiet", "--initial-branch=main", "r")
+    root = tmp_path / "r" / str(request.param)
+    root.mkdir(parents=True, exist_ok=True)
+    repository = open_repository(root)
+    assert repository is not None
+    with repository:
+        staged = Staged(root=root, repository=repository)
+        staged.write({**FILES, ODD: "SELECT id FROM a WHERE id < 0\n"})
+        commit_all(tmp_path / "r", "the project")
+        yield staged
+
+
+def source(project: Staged) -> SourceFacts:
+    return project.context(Mode.PROD).source
+
+
+def run(project: Staged, commands: str) -> None:
+    """In the folder of the project, where the user stands."""
+    subprocess.run(["bash", "-euc", commands], cwd=project.root, check=True, capture_output=True)
+
+
+def test_the_bytes_of_the_commit_come_back(project: Staged) -> None:
+    git(project.root, "config", "core.autocrlf", "true")
+    for name in (FIRST, ODD):
+        (project.root / name).unlink()
+    git(project.root, "checkout", "--", ".")
+    assert b"\r\n" in (project.root / ODD).read_bytes()
+    found = source(project)
+    assert len(found.rewritten) == 2
+    run(project, checkout_fix(found))
+    assert b"\r\n" not in (project.root / ODD).read_bytes()
+    assert (source(project).rewritten, source(project).dirty) == ((), ())
+
+
+def test_what_was_hidden_from_git_is_shown(project: Staged) -> None:
+    """All of it, in both ways in which it can be hidden; a file that git does not know is told."""
+    for name, how in ((ODD, "assume-unchanged"), (FIRST, "skip-worktree"), (SECOND, "both")):
+        for each in (how,) if how != "both" else ("assume-unchanged", "skip-worktree"):
+            git(project.root, "update-index", f"--{each}", name)
+        (project.root / name).write_text("SELECT 1\n")
+    (project.root / "sql/migrations/0003_c.sql").write_text("SELECT 1;\n")
+    assert len(git(project.root, "status", "--porcelain").splitlines()) == 1
+    with pytest.raises(MisuseError) as caught:
+        refuse_unattested(source(project))
+    run(project, caught.value.fix.partition("is shown after: ")[2])
+    assert len(git(project.root, "status", "--porcelain").splitlines()) == 4
