@@ -5,17 +5,36 @@ A field's default may never change: fields that hold it are left out of the dige
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 
 from pytest_housekeeping.model import Kind, Level, Mode, Outcome, Phase, RunOutcome
 
 SCHEMA_VERSION = 1
+# Years in which a run can have taken place: in each of them a moment can be told in any time zone.
+_YEARS = range(1970, 9999)
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _of_a_run(moment: datetime) -> datetime:
+    if moment.year not in _YEARS:
+        raise ValueError("no run took place in that year")
+    return moment
+
+
+_Moment = Annotated[AwareDatetime, AfterValidator(_of_a_run)]
 
 
 class RunRecord(_Part):
@@ -24,8 +43,8 @@ class RunRecord(_Part):
     id: str
     mode: Mode
     outcome: RunOutcome
-    started_at: AwareDatetime
-    finished_at: AwareDatetime
+    started_at: _Moment
+    finished_at: _Moment
     duration_s: float = Field(ge=0)
     tool_version: str
     actor: str = ""

@@ -91,8 +91,9 @@ def read_committed(git: GitCommands, folder: str | None = None) -> Committed:
     shallow = git.run("rev-parse", "--is-shallow-repository").strip() == b"true"
     return Committed(
         versions=versions,
-        changes=tuple(_changes(git, tips, folders)) if folders else (),
-        told=tuple(_told(git, tips, folders if folder is not None else ())),
+        # Without tips `git log --stdin` would take HEAD, which is none before the first commit.
+        changes=tuple(_changes(git, tips, folders)) if tips and folders else (),
+        told=tuple(_told(git, tips, folders if folder is not None else ())) if tips else (),
         branches=tuple(name for names in tips.values() for name in names),
         shallow=shallow,
     )

@@ -197,11 +197,14 @@ def open_repository(root: Path) -> Repository | None:
     # `git status` would refresh the user's index, a `*` in a path would match other files, a push
     # could wait for somebody to type a password, `git replace` shows a commit as another one, and
     # what git says is read: https://git-scm.com/docs/git#_environment_variables
+    # A graft does what `git replace` does. Of a file that is empty git would warn, and of one that
+    # cannot be there it says nothing.
     repo.git.update_environment(
         GIT_OPTIONAL_LOCKS="0",
         GIT_LITERAL_PATHSPECS="1",
         GIT_TERMINAL_PROMPT="0",
         GIT_NO_REPLACE_OBJECTS="1",
+        GIT_GRAFT_FILE=f"{os.devnull}/none",
         LANGUAGE="C",
         LC_ALL="C",
     )

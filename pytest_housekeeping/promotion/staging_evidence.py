@@ -84,7 +84,7 @@ def evidence_faults(ground: Ground, path: str, data: bytes, audit: Audit) -> Ite
     """Why an audit cannot be what a staging run has left; nothing where it can."""
     yield from _of_its_name(path, audit)
     yield from _on_throwaway(ground, audit)
-    if audit.run.finished_at > ground.now + _CLOCKS:
+    if audit.run.finished_at - ground.now > _CLOCKS:
         yield f"it ended in the future: {audit.run.finished_at.isoformat()}"
     yield from (fault.detail for fault in own_plan_faults(audit))
     yield from _of_its_commit(ground, audit)
@@ -128,7 +128,8 @@ def _of_its_commit(ground: Ground, audit: Audit) -> Iterator[str]:
         yield from others
         return
     made = repository.run("show", "--no-patch", "--no-show-signature", "--format=%ct", commit)
-    if audit.run.finished_at + _CLOCKS < datetime.fromtimestamp(int(made), UTC):
+    # In seconds: git takes years for a commit that Python has no date for.
+    if audit.run.finished_at.timestamp() + _CLOCKS.total_seconds() < int(made):
         yield f"it ended before the commit was made that it attests, {commit[:12]}"
     yield from other_texts(ground, audit, commit)
 

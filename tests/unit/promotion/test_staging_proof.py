@@ -343,6 +343,17 @@ def test_of_a_commit_that_holds_other_files(staged: Staged) -> None:
     assert f"commit {earlier[:12]} has another {SECOND} than the one" in refused(staged)
 
 
+def test_of_a_commit_of_a_year_without_a_date(
+    staged: Staged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git counts further than Python's dates do."""
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "@999999999999 +0000")
+    commit = staged.commit({"README.md": "later\n"})
+    monkeypatch.delenv("GIT_COMMITTER_DATE")
+    staged.keep(staged.audit())
+    assert f"it ended before the commit was made that it attests, {commit[:12]}" in refused(staged)
+
+
 def test_of_a_commit_that_git_shows_as_another(staged: Staged) -> None:
     earlier, head = (git(staged.root, "rev-parse", name) for name in ("HEAD~1", "HEAD"))
     staged.keep(forged(staged.audit(), changed("source", commit=earlier)))
