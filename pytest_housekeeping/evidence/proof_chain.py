@@ -26,8 +26,9 @@ def chain_findings(records: Sequence[Record], told: Sequence[Told]) -> Iterator[
         each.previous: None for each in records if each.previous and each.previous not in known
     }
     by_run = {record.run: record for record in records}
+    successors = {record.previous: record for record in reversed(records)}
     for digest in lost:
-        successor = next((each for each in records if each.previous == digest), None)
+        successor = successors.get(digest)
         named = commits.get(digest)
         if named is not None:
             yield from _told_otherwise(named, by_run.get(named.run))

@@ -36,6 +36,7 @@ class EvidenceFiles:
         self, committed: Committed, records: Sequence[Record], sha256: Mapping[str, str]
     ) -> None:
         self._records = records
+        self._audits = {record.path for record in records}
         self._sha256 = sha256
         self._versions = committed.versions
         self._by_path: dict[str, list[Version]] = defaultdict(list)
@@ -119,9 +120,11 @@ class EvidenceFiles:
             if path.endswith(".html") and _STAMP.search(stem) and stem not in stems:
                 lost |= self._stamps([path])
                 yield self._without_audit(path)
-        older = [path for path in unnamed if self._stamps([path]) & (bare - lost)]
+        told = bare - lost
+        older = [path for path in unnamed if self._stamps([path]) & told]
+        passed_over = set(older)
         for path in unnamed:
-            if path not in older and not self._stamps([path]) & lost:
+            if path not in passed_over and not self._stamps([path]) & lost:
                 yield self._stray(path)
         if older:
             yield Finding(
@@ -174,7 +177,7 @@ class EvidenceFiles:
                 if (path.rpartition("/")[2], each.oid) not in self._contents
                 and not (here and path.rpartition("/")[0] in self._incidents)
             ]
-            known = path in self._named or any(each.path == path for each in self._records)
+            known = path in self._named or path in self._audits
             if lost and not (here and known):
                 evidence = known or self._stamps([path])
                 verb = "deletes" if lost[0].deletes else "changes"

@@ -39,19 +39,23 @@ def proved_rollbacks(
     ground = _ground(repository, config, sources, production)
     if ground is None:
         return found
-    wanted = list(files)
+    wanted = {(_step(file), file.sha256): file for file in files}
     for name, data in reversed(ground.audits):
-        proved = [file for file in wanted if file.path not in found and _has_seen(data, file)]
+        if not wanted:
+            break
+        seen = _seen(data)
+        proved = [each for each in wanted if each in seen]
         if not proved:
             continue
         audit = read_staging_audit(name, data)
         if any(evidence_faults(ground, name, data, audit)):
             continue
-        for file in proved:
+        for each in proved:
+            file = wanted.pop(each)
             destroyed = tuple(
                 finding.object
                 for finding in audit.findings
-                if finding.step == _step(file) and finding.rule == DESTROYS
+                if finding.step == each[0] and finding.rule == DESTROYS
             )
             found[file.path] = (name, destroyed)
     return found
@@ -69,7 +73,7 @@ def disbelieved(
     if ground is None:
         return
     for name, data in reversed(ground.audits):
-        if _has_seen(data, file):
+        if (_step(file), file.sha256) in _seen(data):
             faults = evidence_faults(ground, name, data, read_staging_audit(name, data))
             yield from (f"{name}: {fault}" for fault in list(faults)[:1])
 
@@ -93,16 +97,18 @@ def _ground(
     )
 
 
-def _has_seen(data: bytes, file: SqlFile) -> bool:
-    """Whether an audit says that the round trip of just this text has passed."""
+def _seen(data: bytes) -> set[tuple[str, str]]:
+    """The round trips that have passed, as an audit says: each step, and the text that it was of.
+
+    Steps that are no round trips are among them.
+    """
     known = plain_audit(data)
     try:
         steps = {each["id"]: each["sha256"] for each in known["plan"]["steps"]} if known else {}
         ended = {each["id"]: each["outcome"] for each in known["steps"]} if known else {}
+        return {each for each in steps.items() if ended.get(each[0]) == Outcome.PASSED}
     except (KeyError, TypeError):
-        return False
-    seen = (steps.get(_step(file)), ended.get(_step(file)))
-    return seen == (file.sha256, Outcome.PASSED)
+        return set()
 
 
 def _step(file: SqlFile) -> str:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pytest_housekeeping.evidence import open_repository
-from pytest_housekeeping.evidence.audit_file import to_json
+from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.model import Kind, Mode, RunOutcome, TargetIdentity
+from pytest_housekeeping.promotion import rollback_proofs
 from pytest_housekeeping.promotion.rollback_proofs import disbelieved, proved_rollbacks
 from pytest_housekeeping.sql.file import SqlFile
 from support.evidence_samples import TARGET, forged
@@ -83,6 +85,35 @@ def test_audits_that_prove_nothing_are_named_with_the_reason(staged: Staged) -> 
     assert "it says promoted, and names no database" in told.values()
 
 
+def test_each_audit_is_parsed_once_and_none_when_all_is_known(
+    staged: Staged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[bytes] = []
+
+    def counted(data: bytes) -> dict[str, Any] | None:
+        parsed.append(data)
+        return plain_audit(data)
+
+    monkeypatch.setattr(rollback_proofs, "plain_audit", counted)
+    files = [replace(file_of(staged), path=f"sql/rollback/{n}.sql") for n in range(5)]
+    context = staged.context(Mode.PROD)
+
+    def search(*wanted: SqlFile) -> set[str]:
+        parsed.clear()
+        sources = context.plan.sources
+        found = proved_rollbacks(staged.repository, context.config, sources, wanted, PRODUCTION)
+        return set(found)
+
+    staged.keep(staged.audit())
+    staged.keep(staged.audit())
+    assert search(*files) == set()
+    assert len(parsed) == 2
+    assert search(file_of(staged)) == {UNDOES}
+    assert len(parsed) == 1
+    assert search(*files, file_of(staged)) == {UNDOES}
+    assert len(parsed) == 2
+
+
 @pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen here")
 def test_signers_count_for_rollback_files_as_well(
     staged: Staged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -93,7 +124,6 @@ def test_signers_count_for_rollback_files_as_well(
     path = staged.keep(staged.audit())
     assert proved(staged) == []
     assert "it is not signed" in reasons(staged)[0]
-    assert json.loads(to_json(staged.audit()))["source"]["dirty"] is False
     git(staged.root, "config", "gpg.format", "ssh")
     git(staged.root, "config", "user.signingkey", str(key))
     signed = staged.keep(staged.audit(), sign=True)
