@@ -88,7 +88,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Prove every audit of this clone, every file that one names, their chain, and"
         " that nothing was ever taken away: on HEAD and on all branches housekeeping/audit/*, local"
         " and of remotes. Nothing is written, and no network is asked.",
-        epilog="exit codes: 0 all proved; 1 faults, or no evidence at all; 4 no repository",
+        epilog="exit codes: 0 all proved; 1 faults, or no evidence at all; 4 wrong usage: no"
+        " repository, or with --target no usable address of production",
     )
     proof.add_argument(
         "--target",

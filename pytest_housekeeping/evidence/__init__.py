@@ -3,11 +3,18 @@
 What is imported here is light. What reads or writes audits imports pydantic, and is imported from
 its own module where it is needed:
 
+- ``run_facts``: what is known before the first step; ``secrets``: what is written down nowhere
 - ``audit``: make the audit of a run; ``audit_model``: its fields; ``audit_file``: its JSON file
+- ``fields``: what journal and audit share; ``plain_audit``: an audit read without pydantic
 - ``chain``: digests, and why an audit that was edited or taken away is noticed
-- ``own_plan``: whether an audit fits its own plan; ``signatures``: who signed a commit of evidence
+- ``own_plan``: whether an audit fits its own plan
 - ``journal``: line by line while a run lives; ``leftovers``, ``recovery``: what a killed run left
-- ``git_branch``: how evidence is committed, and why nothing is lost; ``git_objects``: its reader
+- ``git``: the repository; ``git_objects``: reads evidence; ``git_compare``: what differs from a
+  commit; ``git_branch``: how evidence is committed, and why nothing is lost; ``git_origin``: by
+  which commits it has come
+- ``signing``: sign a commit of evidence; ``signatures``: who has signed one
+- ``proof``: all evidence proved; ``committed``: what git holds of it; ``records``: each audit;
+  ``proof_chain``, ``proof_files``: their chain, and all other files; ``repair``: the way back
 - ``report``: an audit told to people, as HTML, in the terminal, on GitHub, after an incident
 """
 

@@ -10,8 +10,8 @@ from pathlib import PurePosixPath
 
 from pytest_housekeeping.evidence.git_objects import (
     AUDIT_NAME,
-    BRANCHES,
     GitCommands,
+    evidence_refs,
     files_below,
     objects,
 )
@@ -117,8 +117,7 @@ def _tips(git: GitCommands) -> dict[str, list[str]]:
     head = git.commit("HEAD")
     if head is not None:
         tips[head] = ["HEAD"]
-    patterns = (f"refs/heads/{BRANCHES}", f"refs/remotes/*/{BRANCHES}/**")
-    lines = git.run("for-each-ref", "--format=%(objectname) %(refname:short)", *patterns)
+    lines = git.run("for-each-ref", "--format=%(objectname) %(refname:short)", *evidence_refs())
     for line in lines.decode(errors="replace").splitlines():
         commit, _, name = line.partition(" ")
         tips.setdefault(commit, []).append(name)

@@ -40,6 +40,21 @@ def audits_of_mode(git: GitCommands, mode: str, folder: str) -> Iterator[tuple[s
             yield f"{folder}/{name}", contents[oid]
 
 
+def evidence_refs(log: str = "") -> tuple[str, ...]:
+    """What ``git for-each-ref`` finds the branches with evidence by, of this clone and as fetched
+    from its remotes: all of them, or those of one log."""
+    if log:
+        return f"refs/heads/{BRANCHES}/{log}", f"refs/remotes/*/{BRANCHES}/{log}"
+    return f"refs/heads/{BRANCHES}", f"refs/remotes/*/{BRANCHES}/**"
+
+
+def fetch_fix(git: GitCommands) -> str:
+    """How all evidence comes into this clone, also where there is nothing to fetch it from yet."""
+    if b"origin" in git.run("remote").splitlines():
+        return FETCH
+    return f"this clone has no remote origin: git remote add origin URL && {FETCH}"
+
+
 def contents_of(git: GitCommands, path: str) -> tuple[bytes, ...]:
     """See Repository.kept."""
     return tuple(dict.fromkeys(data for _, data in objects(git, _everywhere(git, path))))
@@ -96,8 +111,7 @@ def contents_at(git: GitCommands, commit: str, paths: Iterable[str]) -> Mapping[
 
 def _everywhere(git: GitCommands, path: str) -> list[str]:
     """A path in HEAD and in every branch with evidence, each commit once."""
-    patterns = (f"refs/heads/{BRANCHES}", f"refs/remotes/*/{BRANCHES}/**")
-    tips = git.run("for-each-ref", "--format=%(objectname)", *patterns).decode().split()
+    tips = git.run("for-each-ref", "--format=%(objectname)", *evidence_refs()).decode().split()
     head = git.commit("HEAD")
     return list(dict.fromkeys(f"{tip}:{path}" for tip in [*([head] if head else []), *tips]))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_housekeeping.evidence.git_compare import blob_id
-from pytest_housekeeping.evidence.git_objects import BRANCHES, GitCommands
+from pytest_housekeeping.evidence.git_objects import GitCommands, evidence_refs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,8 +26,7 @@ def origins_of(git: GitCommands, log: str, path: str, data: bytes) -> tuple[Orig
 
     A merge has brought what none of its parents had. Replace references and grafts do not count.
     """
-    names = (f"refs/heads/{BRANCHES}/{log}", f"refs/remotes/*/{BRANCHES}/{log}")
-    tips = git.run("for-each-ref", "--format=%(objectname)", *names).decode().split()
+    tips = git.run("for-each-ref", "--format=%(objectname)", *evidence_refs(log)).decode().split()
     if not tips:
         return ()
     blob = blob_id(data, tips[0])

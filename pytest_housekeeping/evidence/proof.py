@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_housekeeping.evidence.committed import Committed, Version, contents, read_committed
-from pytest_housekeeping.evidence.git_objects import GitCommands
+from pytest_housekeeping.evidence.git_objects import FETCH, GitCommands, fetch_fix
 from pytest_housekeeping.evidence.proof_chain import chain_findings
 from pytest_housekeeping.evidence.proof_files import EvidenceFiles
 from pytest_housekeeping.evidence.records import Record, read_record
@@ -61,7 +61,7 @@ def prove_evidence(git: GitCommands, folder: str | None = None) -> Proof:
         present=frozenset(
             {each.path for each in committed.versions} | {f"run {each.run}" for each in records}
         ),
-        findings=tuple(_once(findings)),
+        findings=tuple(_fetchable(git, _once(findings))),
     )
 
 
@@ -76,6 +76,15 @@ def _once(findings: Iterable[Finding]) -> Iterator[Finding]:
                 continue
             faulty.append(finding.object)
         yield finding
+
+
+def _fetchable(git: GitCommands, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """A repair that fetches says so where there is no remote to fetch from."""
+    for finding in findings:
+        if FETCH in finding.fix:
+            yield replace(finding, fix=finding.fix.replace(FETCH, fetch_fix(git)))
+        else:
+            yield finding
 
 
 def _cut_off(committed: Committed) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pytest_housekeeping.evidence.committed import Told
 from pytest_housekeeping.evidence.git_objects import BRANCHES, FETCH
 from pytest_housekeeping.evidence.records import Record
+from pytest_housekeeping.evidence.repair import restored
 from pytest_housekeeping.model import Finding, Level, Mode
 
 _SHOWN = 3
@@ -48,7 +49,8 @@ def _told_otherwise(told: Told, record: Record | None) -> Iterator[Finding]:
             level=Level.ERROR,
             object=f"run {told.run}",
             detail=f"commit {commit} tells of its audit {told.digest[:12]}, and no branch has it",
-            fix=f"`git show --stat {commit}` names its files: git checkout {commit} -- FILE",
+            fix=f"`git show --stat {commit}` names its files: git checkout {commit} -- :/FILE, and"
+            " commit that",
         )
     elif not record.fault:
         yield Finding(
@@ -57,7 +59,7 @@ def _told_otherwise(told: Told, record: Record | None) -> Iterator[Finding]:
             object=record.path,
             detail=f"was edited and sealed again: commit {commit} recorded it with the digest"
             f" {told.digest[:12]}, and on {_where(record)} it has {record.digest[:12]}",
-            fix=f"git checkout {commit} -- {record.path}, and commit that",
+            fix=restored(commit, record.path, record.version.branches[0]),
         )
 
 

@@ -16,9 +16,10 @@ from pytest_housekeeping.evidence.committed import (
     Version,
     incidents_of,
 )
-from pytest_housekeeping.evidence.git_objects import AUDIT_NAME, BRANCHES, FETCH
+from pytest_housekeeping.evidence.git_objects import AUDIT_NAME, FETCH
 from pytest_housekeeping.evidence.own_plan import RULE as AGAINST_PLAN
 from pytest_housekeeping.evidence.records import Record
+from pytest_housekeeping.evidence.repair import restored
 from pytest_housekeeping.model import Finding, Level
 
 _STAMP = re.compile(r"\d{8}T\d{6}Z")
@@ -197,12 +198,7 @@ class EvidenceFiles:
                 f"no commit here has it as it was: {FETCH}; or take it from a clone that has it, or"
                 " from the artifact of its workflow run, and commit it byte for byte"
             )
-        back = f"git checkout {changes[-1].commit[:12]}~1 -- {shlex.quote(f':/{path}')}"
-        back += " && git commit -m 'The evidence as it was'"
-        if branch == "HEAD":
-            return back
-        name = branch[branch.index(BRANCHES) :]
-        return f"git worktree add ../evidence {name} && cd ../evidence && {back}"
+        return restored(f"{changes[-1].commit[:12]}~1", path, branch)
 
 
 def _names_its_report(record: Record) -> bool:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import MisuseError
-from pytest_housekeeping.evidence import FETCH, Repository, open_repository
+from pytest_housekeeping.evidence import Repository, open_repository
+from pytest_housekeeping.evidence.git_objects import fetch_fix
 from pytest_housekeeping.evidence.proof import Proof, prove_evidence
 from pytest_housekeeping.evidence.report.display import one_line, plural
 from pytest_housekeeping.model import Finding, Level
@@ -47,7 +48,7 @@ def audit(root: Path, *, target: bool = False) -> AuditReport:
     with repository:
         proof = prove_evidence(repository)
         against, compared = _compared(root, repository) if target else ((), "")
-        return _report(proof, against, compared)
+        return _report(proof, against, compared, fetch=fetch_fix(repository))
 
 
 def _compared(root: Path, repository: Repository) -> tuple[tuple[Finding, ...], str]:
@@ -62,15 +63,17 @@ def _compared(root: Path, repository: Repository) -> tuple[tuple[Finding, ...], 
     return tuple(replace(each, level=Level.ERROR) for each in findings), f", the history of {place}"
 
 
-def _report(proof: Proof, against: tuple[Finding, ...], compared: str) -> AuditReport:
+def _report(
+    proof: Proof, against: tuple[Finding, ...], compared: str, *, fetch: str
+) -> AuditReport:
     findings = sorted((*proof.findings, *against), key=lambda each: list(Level).index(each.level))
     faults = sum(each.level is Level.ERROR for each in findings)
     if proof.audits == 0:
         told = ["no evidence: neither HEAD nor a branch housekeeping/audit/* has an audit"]
-        told += ["  why: of nothing nothing is proved", f"  fix: {FETCH}"]
+        told += ["  why: of nothing nothing is proved", f"  fix: {fetch}"]
         return AuditReport(lines=(*_lines(findings), *told), proved=False)
     examined = f"{plural(proof.audits, 'audit')}, {plural(proof.artifacts, 'file')} named by them,"
-    examined += f" {proof.branches:,} branches{compared}"
+    examined += f" {plural(proof.branches, 'branch')}{compared}"
     said = plural(faults, "fault") if faults else "all proved"
     return AuditReport(lines=(*_lines(findings), f"{examined}: {said}"), proved=faults == 0)
 

@@ -22,6 +22,7 @@ def audits(context: RunContext) -> Judgement:
     if context.repository is None:
         return Verdict(examined=1, unit="settings"), "there is no repository, and no evidence"
     from pytest_housekeeping.evidence.proof import SHALLOW, prove_evidence
+    from pytest_housekeeping.evidence.report.display import plural
 
     config = context.config
     proof = prove_evidence(
@@ -40,9 +41,11 @@ def audits(context: RunContext) -> Judgement:
     # What a shallow clone has cut off may be what was accepted.
     if all(each.rule != SHALLOW for each in proof.findings):
         findings += _needless(accepted, proof)
-    verdict = Verdict(examined=max(1, proof.audits), unit="audits", findings=tuple(findings))
-    said = f"{proof.audits:,} audits and {proof.artifacts:,} files named by them"
-    return verdict, f"{said}, on {proof.branches:,} branches"
+    # No audit is none that was examined: what was looked at is where they would be.
+    examined, unit = (proof.audits, "audits") if proof.audits else (1, "repository")
+    said = f"{plural(proof.audits, 'audit')} and {plural(proof.artifacts, 'file')} named by them"
+    verdict = Verdict(examined=examined, unit=unit, findings=tuple(findings))
+    return verdict, f"{said}, on {plural(proof.branches, 'branch')}"
 
 
 def _needless(accepted: frozenset[str], proof: Proof) -> Iterator[Finding]:

@@ -26,8 +26,9 @@ def shortened(text: str, length: int) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """``1 step``, ``1,200 steps``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    """``1 step``, ``1,200 steps``, ``2 branches``."""
+    ending = "es" if noun.endswith("ch") else "s"
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}{ending}"
 
 
 def duration(seconds: float) -> str:

@@ -81,8 +81,15 @@ def test_a_repository_without_a_commit_has_no_evidence(tmp_path: Path, folder: s
 
 
 def repaired(repository: Repository, fix: str) -> Proof:
-    """What is proved after the commands of a fix were run, as they stand, in the clone."""
-    subprocess.run(["bash", "-euc", fix], cwd=repository.root, check=True, capture_output=True)
+    """What is proved after the commands of a fix were run, as they stand, in a folder of the clone.
+
+    Nothing stands beside the clone afterwards that was not there.
+    """
+    folder = repository.root / "services"
+    folder.mkdir(exist_ok=True)
+    before = sorted(repository.root.parent.iterdir())
+    subprocess.run(["bash", "-euc", fix], cwd=folder, check=True, capture_output=True)
+    assert sorted(repository.root.parent.iterdir()) == before
     return prove_evidence(repository)
 
 
@@ -98,8 +105,7 @@ def test_an_audit_that_was_sealed_again_is_found_by_what_its_commit_tells(
     assert "sealed again" in proof.findings[0].detail
     # The commit of the run has it as it was, and so has the one before the change.
     assert git(repository.root, "rev-parse", f"{commit}~1:{json_of(files)}")
-    fix = proof.findings[0].fix.partition(", and")[0]
-    assert repaired(repository, f"{fix} && git commit -qm back").faults == ()
+    assert repaired(repository, proof.findings[0].fix).faults == ()
 
 
 def test_one_that_was_sealed_again_where_no_commit_tells_is_found_by_its_successor(
@@ -381,7 +387,9 @@ def test_the_command_ends_as_it_says(
 ) -> None:
     monkeypatch.chdir(repository.root)
     assert main(["audit"]) == 1
-    assert "of nothing nothing is proved" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "of nothing nothing is proved" in out
+    assert "fix: this clone has no remote origin: git remote add origin URL && git fetch" in out
     files = commit_runs(repository, [Mode.STAGING, Mode.PROD, Mode.STAGING])[1][1]
     (repository.root / "sub").mkdir()
     monkeypatch.chdir(repository.root / "sub")

@@ -41,7 +41,7 @@ def test_a_falsified_report_fails_it_until_it_is_accepted_in_the_settings(
     )
     verdict, said = judged(repository, root)
     assert (verdict.passed, verdict.examined) == (True, 2)
-    assert said == "2 audits and 8 files named by them, on 1 branches"
+    assert said == "2 audits and 8 files named by them, on 1 branch"
     accepted = f"evidence-edited {report}"
     for entry in (accepted, report):
         verdict, _ = judged(repository, root, entry)
