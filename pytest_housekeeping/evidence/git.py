@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -147,6 +148,19 @@ class Repository:
     def has_remote(self, name: str) -> bool:
         """Whether a remote of that name is configured."""
         return self.attempt("remote", "get-url", name)[0] == 0
+
+    def is_partial(self) -> bool:
+        """Whether this clone lacks objects (``git clone --filter``) that its remote has."""
+        return self.attempt("config", "--get-regexp", r"^remote\..*\.promisor$")[0] == 0
+
+    @contextmanager
+    def offline(self) -> Iterator[None]:
+        """Git fetches nothing meanwhile: of a partial clone it would, for each object in turn.
+
+        https://git-scm.com/docs/git#Documentation/git.txt-codeGITNOLAZYFETCHcode
+        """
+        with self._repo.git.custom_environment(GIT_NO_LAZY_FETCH="1"):
+            yield
 
     def push(self, remote: str, branch: str) -> None:
         """Push a branch, never by force. Raises EvidenceError with git's words."""

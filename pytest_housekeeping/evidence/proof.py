@@ -39,7 +39,8 @@ def prove_evidence(git: GitCommands, folder: str | None = None) -> Proof:
     """Prove all that HEAD and the branches with evidence hold, of whatever project.
 
     With the ``folder`` of a project's audits, from the root of the repository, its evidence alone.
-    Nothing is written, and no network is asked. Of no audit nothing was proved: look at ``audits``.
+    Nothing is written, and no network is asked, but by git itself for what a partial clone lacks:
+    see ``Repository.offline``. Of no audit nothing was proved: look at ``audits``.
     """
     committed = read_committed(git, folder)
     audits: dict[str, list[Version]] = defaultdict(list)

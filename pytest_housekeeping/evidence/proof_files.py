@@ -18,7 +18,7 @@ from pytest_housekeeping.evidence.committed import (
 )
 from pytest_housekeeping.evidence.git_objects import AUDIT_NAME, FETCH
 from pytest_housekeeping.evidence.own_plan import RULE as AGAINST_PLAN
-from pytest_housekeeping.evidence.records import Record
+from pytest_housekeeping.evidence.records import NOT_HERE, Record
 from pytest_housekeeping.evidence.repair import restored
 from pytest_housekeeping.model import Finding, Level
 
@@ -86,7 +86,7 @@ class EvidenceFiles:
         # An incident report is filled in by people; it has to be there.
         for version in versions if path.rpartition("/")[0] not in self._incidents else ():
             if version.oid not in self._sha256:
-                yield self._edited(version, "its content is not in this clone")
+                yield self._edited(version, NOT_HERE)
             elif self._sha256[version.oid] != artifact.sha256:
                 said = f"it does not have the sha256 that {record.path} names"
                 yield self._edited(version, said)

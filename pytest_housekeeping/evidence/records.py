@@ -12,6 +12,8 @@ from pytest_housekeeping.evidence.committed import Version
 from pytest_housekeeping.evidence.own_plan import own_plan_faults
 from pytest_housekeeping.evidence.run_facts import stem
 
+NOT_HERE = "its content is not in this clone"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Record:
@@ -42,7 +44,7 @@ def read_record(version: Version, data: bytes | None) -> Record:
     mode, _, rest = version.name.removesuffix(".json").partition("_")
     run = rest.partition("_")[2]
     if data is None:
-        return Record(version=version, run=run, mode=mode, fault="its content is not in this clone")
+        return Record(version=version, run=run, mode=mode, fault=NOT_HERE)
     try:
         audit = from_json(data, name="it")
     except EvidenceError as error:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_housekeeping.declarations.settings import load_config
-from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.errors import EvidenceError, MisuseError
 from pytest_housekeeping.evidence import Repository, open_repository
 from pytest_housekeeping.evidence.git_objects import fetch_fix
 from pytest_housekeeping.evidence.proof import Proof, prove_evidence
+from pytest_housekeeping.evidence.records import NOT_HERE
 from pytest_housekeeping.evidence.report.display import one_line, plural
 from pytest_housekeeping.model import Finding, Level
 from pytest_housekeeping.postgres.connection import locate
@@ -38,7 +39,8 @@ def audit(root: Path, *, target: bool = False) -> AuditReport:
     """Prove all evidence of the clone that ``root`` belongs to; with ``target`` against production.
 
     Nothing examined is no proof. Raises MisuseError where there is no repository, and, for a
-    target, what ``read_address`` and ``open_production`` raise.
+    target, what ``read_address`` and ``open_production`` raise; EvidenceError for a partial clone
+    that lacks evidence.
     """
     repository = open_repository(root)
     if repository is None:
@@ -46,9 +48,31 @@ def audit(root: Path, *, target: bool = False) -> AuditReport:
             f"{root} belongs to no git repository", why=_NO_REPOSITORY, fix="run it in a clone"
         )
     with repository:
-        proof = prove_evidence(repository)
+        proof = _proof(repository)
         against, compared = _compared(root, repository) if target else ((), "")
         return _report(proof, against, compared, fetch=fetch_fix(repository))
+
+
+def _proof(repository: Repository) -> Proof:
+    """No network is asked, also where git would fetch of itself what a partial clone lacks."""
+    try:
+        with repository.offline():
+            proof = prove_evidence(repository)
+    except EvidenceError:
+        if not repository.is_partial():
+            raise
+        raise _partial() from None
+    if any(NOT_HERE in each.detail for each in proof.faults) and repository.is_partial():
+        raise _partial()
+    return proof
+
+
+def _partial() -> EvidenceError:
+    return EvidenceError(
+        "this clone is a partial one (git clone --filter), and lacks evidence",
+        why="git would fetch it while it is proved, and the proof asks no network",
+        fix="git fetch --refetch --no-filter",
+    )
 
 
 def _compared(root: Path, repository: Repository) -> tuple[tuple[Finding, ...], str]:

@@ -376,6 +376,30 @@ def test_a_clone_and_a_shallow_one(repository: Repository, tmp_path: Path) -> No
         assert repaired(clone, fault.fix).faults == ()
 
 
+@pytest.mark.parametrize("left_out", ["blob:none", "tree:0"])
+def test_for_a_partial_clone_nothing_is_fetched_and_the_way_out_is_told(
+    repository: Repository,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    left_out: str,
+) -> None:
+    commit_runs(repository, [Mode.PROD, Mode.STAGING])
+    git(repository.root, "config", "uploadpack.allowFilter", "true")
+    clone, options = tmp_path / "partial", ("--no-checkout", f"--filter={left_out}")
+    git(tmp_path, "clone", "-q", *options, repository.root.as_uri(), "partial")
+    git(clone, "config", "gc.auto", "0")
+    monkeypatch.chdir(clone)
+    before = git(clone, "count-objects", "-v")
+    assert main(["audit"]) == 1
+    out, told = capsys.readouterr()
+    assert (out, git(clone, "count-objects", "-v")) == ("", before)
+    assert told.startswith("this clone is a partial one (git clone --filter), and lacks evidence\n")
+    subprocess.run(told.partition("  fix: ")[2].split(), check=True, capture_output=True)
+    assert main(["audit"]) == 0
+    assert capsys.readouterr().out.endswith(": all proved\n")
+
+
 def opened(folder: Path) -> Repository:
     repository = open_repository(folder)
     assert repository is not None
