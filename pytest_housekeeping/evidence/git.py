@@ -150,7 +150,7 @@ class Repository:
         return self.attempt("remote", "get-url", name)[0] == 0
 
     def is_partial(self) -> bool:
-        """Whether this clone lacks objects (``git clone --filter``) that its remote has."""
+        """Whether this clone may lack objects that its remote has (``git clone --filter``)."""
         return self.attempt("config", "--get-regexp", r"^remote\..*\.promisor$")[0] == 0
 
     @contextmanager

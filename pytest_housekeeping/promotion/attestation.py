@@ -129,8 +129,7 @@ def refuse_unattested(source: SourceFacts) -> None:
         raise MisuseError(
             f"uncommitted changes: {shown(edited)}",
             why="what would be promoted is in no commit, so nobody has reviewed it",
-            fix="commit or stash them; one that `git status` does not show was hidden from git, and"
-            f" is shown after: {_unhidden(edited)}",
+            fix=f"commit or stash them{_unhidden(edited)}",
         )
     if source.rewritten:
         raise MisuseError(
@@ -179,11 +178,15 @@ def checkout_fix(source: SourceFacts) -> str:
 def _unhidden(paths: Sequence[str]) -> str:
     """The commands that let git look at files again; those that it does not know are passed over.
 
-    ``update-index`` takes no pathspecs, and its paths count from where git runs.
+    ``update-index`` takes no pathspecs, and its paths count from where git runs. Without a path
+    ``ls-files`` would name everything.
     """
     inside = _from_anywhere(path for path in paths if not path.startswith("/"))
+    if not inside:
+        return ""
     shows = 'git -C "$(git rev-parse --show-toplevel)" update-index'
-    return "; ".join(
+    said = "; one that `git status` does not show was hidden from git, and is shown after: "
+    return said + "; ".join(
         f"git ls-files -z --full-name -- {inside} | {shows} --no-{bit} -z --stdin"
         for bit in ("assume-unchanged", "skip-worktree")
     )
