@@ -159,8 +159,11 @@ class Repository:
 
         https://git-scm.com/docs/git#Documentation/git.txt-codeGITNOLAZYFETCHcode
         """
-        with self._repo.git.custom_environment(GIT_NO_LAZY_FETCH="1"):
+        before = self._repo.git.update_environment(GIT_NO_LAZY_FETCH="1")
+        try:
             yield
+        finally:
+            self._repo.git.update_environment(**before)
 
     def push(self, remote: str, branch: str) -> None:
         """Push a branch, never by force. Raises EvidenceError with git's words."""

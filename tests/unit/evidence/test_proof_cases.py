@@ -298,7 +298,7 @@ def test_a_graft_hides_no_deletion(
     repository: Repository, variable: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The history is what the commits themselves say, whatever this clone pretends of parents."""
-    path = json_of(commit_runs(repository, [Mode.PROD])[0][1])
+    path = json_of(commit_runs(repository, [Mode.PROD] * 2)[0][1])
     git(repository.root, "rm", "-q", path)
     commit = commit_all(repository.root, "tidy up")
     (repository.root / "README.md").write_text("tidy\n")

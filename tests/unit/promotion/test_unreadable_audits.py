@@ -79,4 +79,4 @@ def test_what_is_not_named_as_an_audit_is_none(repository: Repository, name: str
     assert [path for path, _ in repository.evidence(Mode.PROD)] == [
         f"{FOLDER}/prod_20270102T030405Z_{audit.run.id}.json"
     ]
-    assert promoted_before(repository, repository.root / FOLDER) == ()
+    assert len(promoted_before(repository, repository.root / FOLDER)) == 1
