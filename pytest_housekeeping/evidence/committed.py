@@ -24,7 +24,7 @@ _LOGS = {"HEAD", *Mode}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Version:
+class FileVersion:
     """A content that stands under a path, and on which branches it does."""
 
     path: str
@@ -41,7 +41,7 @@ class Version:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Change:
+class FileChange:
     """A commit that took a content away from a path: it ``deletes`` the file or ``changes`` it."""
 
     path: str
@@ -67,14 +67,14 @@ class Committed:
     ``shallow``: the history does not begin in this clone.
     """
 
-    versions: tuple[Version, ...]
-    changes: tuple[Change, ...]
+    versions: tuple[FileVersion, ...]
+    changes: tuple[FileChange, ...]
     told: tuple[Told, ...]
     branches: tuple[str, ...]
     shallow: bool
 
     @property
-    def audits(self) -> tuple[Version, ...]:
+    def audits(self) -> tuple[FileVersion, ...]:
         """The files that are audits by their names."""
         return tuple(each for each in self.versions if AUDIT_NAME.fullmatch(each.name))
 
@@ -149,7 +149,7 @@ def _folders(git: GitCommands, tips: Mapping[str, Sequence[str]]) -> set[str]:
 
 def _versions(
     git: GitCommands, tips: Mapping[str, Sequence[str]], folders: Sequence[str]
-) -> tuple[Version, ...]:
+) -> tuple[FileVersion, ...]:
     places = [(tip, folder) for tip in tips for folder in folders]
     standing: dict[tuple[str, str], dict[str, None]] = {}
     below = files_below(git, [f"{tip}:{folder}" for tip, folder in places])
@@ -158,12 +158,12 @@ def _versions(
             path = f"{folder}/{name}".lstrip("/")
             standing.setdefault((path, oid), {}).update(dict.fromkeys(tips[tip]))
     return tuple(
-        Version(path=path, oid=oid, branches=tuple(names))
+        FileVersion(path=path, oid=oid, branches=tuple(names))
         for (path, oid), names in sorted(standing.items())
     )
 
 
-def _changes(git: GitCommands, tips: Iterable[str], folders: Sequence[str]) -> Iterator[Change]:
+def _changes(git: GitCommands, tips: Iterable[str], folders: Sequence[str]) -> Iterator[FileChange]:
     """Every commit behind the tips that deletes or changes a file in these folders.
 
     https://git-scm.com/docs/git-diff-tree#_raw_output_format
@@ -180,7 +180,7 @@ def _changes(git: GitCommands, tips: Iterable[str], folders: Sequence[str]) -> I
         elif text.startswith(b":"):
             _, _, oid, _, status = text.decode().split(" ")
             path = os.fsdecode(next(fields))
-            yield Change(path=path, oid=oid, commit=commit, deletes=status == "D")
+            yield FileChange(path=path, oid=oid, commit=commit, deletes=status == "D")
 
 
 def _told(git: GitCommands, tips: Iterable[str], folders: Sequence[str]) -> Iterator[Told]:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from pytest_housekeeping.evidence.committed import Committed, Version, contents, read_committed
+from pytest_housekeeping.evidence.committed import Committed, FileVersion, contents, read_committed
 from pytest_housekeeping.evidence.git_objects import FETCH, GitCommands, fetch_fix
 from pytest_housekeeping.evidence.proof_chain import chain_findings
 from pytest_housekeeping.evidence.proof_files import EvidenceFiles
@@ -43,7 +43,7 @@ def prove_evidence(git: GitCommands, folder: str | None = None) -> Proof:
     see ``Repository.offline``. Of no audit nothing was proved: look at ``audits``.
     """
     committed = read_committed(git, folder)
-    audits: dict[str, list[Version]] = defaultdict(list)
+    audits: dict[str, list[FileVersion]] = defaultdict(list)
     for version in committed.audits:
         audits[version.oid].append(version)
     records: list[Record] = []

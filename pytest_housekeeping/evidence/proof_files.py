@@ -11,9 +11,9 @@ from pathlib import PurePosixPath
 
 from pytest_housekeeping.evidence.audit_model import Artifact
 from pytest_housekeeping.evidence.committed import (
-    Change,
     Committed,
-    Version,
+    FileChange,
+    FileVersion,
     incidents_of,
 )
 from pytest_housekeeping.evidence.git_objects import AUDIT_NAME, FETCH
@@ -40,14 +40,14 @@ class EvidenceFiles:
         self._audits = {record.path for record in records}
         self._sha256 = sha256
         self._versions = committed.versions
-        self._by_path: dict[str, list[Version]] = defaultdict(list)
+        self._by_path: dict[str, list[FileVersion]] = defaultdict(list)
         self._contents: set[tuple[str, str]] = set()
         for version in committed.versions:
             self._by_path[version.path].append(version)
             self._contents.add((version.name, version.oid))
         folders = {record.version.folder for record in records}
         self._incidents = {incidents_of(folder) for folder in folders}
-        self._changes: dict[str, list[Change]] = defaultdict(list)
+        self._changes: dict[str, list[FileChange]] = defaultdict(list)
         for change in committed.changes:
             self._changes[change.path].append(change)
         self.artifacts = 0
@@ -91,7 +91,7 @@ class EvidenceFiles:
                 said = f"it does not have the sha256 that {record.path} names"
                 yield self._edited(version, said)
 
-    def _edited(self, version: Version, said: str) -> Finding:
+    def _edited(self, version: FileVersion, said: str) -> Finding:
         is_audit = AUDIT_NAME.fullmatch(version.name)
         by = [each.commit[:12] for each in self._changes.get(version.path, ())][:1]
         since = f", since commit {by[0]}" if by else ""

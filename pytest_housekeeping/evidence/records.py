@@ -8,7 +8,7 @@ from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence.audit_file import from_json, to_json
 from pytest_housekeeping.evidence.audit_model import Artifact, Audit
 from pytest_housekeeping.evidence.chain import digest
-from pytest_housekeeping.evidence.committed import Version
+from pytest_housekeeping.evidence.committed import FileVersion
 from pytest_housekeeping.evidence.own_plan import own_plan_faults
 from pytest_housekeeping.evidence.run_facts import stem
 
@@ -24,7 +24,7 @@ class Record:
     Of a file that cannot be read nothing else is known.
     """
 
-    version: Version
+    version: FileVersion
     run: str
     mode: str
     previous: str | None = None
@@ -39,7 +39,7 @@ class Record:
         return self.version.path
 
 
-def read_record(version: Version, data: bytes | None) -> Record:
+def read_record(version: FileVersion, data: bytes | None) -> Record:
     """Read the audit of a file; ``data`` is None where this clone does not have its content."""
     mode, _, rest = version.name.removesuffix(".json").partition("_")
     run = rest.partition("_")[2]
@@ -64,7 +64,7 @@ def read_record(version: Version, data: bytes | None) -> Record:
     )
 
 
-def _fault(version: Version, audit: Audit, data: bytes) -> str:
+def _fault(version: FileVersion, audit: Audit, data: bytes) -> str:
     """What does not fit: the digest, the name of the file, or the very bytes."""
     if digest(audit) != audit.chain.digest:
         return "it does not have its digest"

@@ -20,7 +20,7 @@ _COMMENT = re.compile(r"/\*|\*/")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Token:
+class LiteralToken:
     """A word, a sign, a quoted name, a string or a comment, without its quotes or marks.
 
     ``body`` is a string between dollars; ``whole`` is false where the end is missing.
@@ -36,31 +36,33 @@ class Token:
         return self.kind == "string"
 
 
-def tokens_of(text: str) -> Iterator[Token]:
+def tokens_of(text: str) -> Iterator[LiteralToken]:
     """The tokens of a text, with its comments and without its blanks; in linear time."""
     at = 0
     while match := _TOKEN.match(text, at):
         kind, at = match.lastgroup or "", match.end()
         if kind == "block":
             end = _end_of_comment(text, at)
-            yield Token(kind="comment", text=text[match.end() : end], whole=end < len(text))
+            yield LiteralToken(kind="comment", text=text[match.end() : end], whole=end < len(text))
             at = end + 2
         elif kind == "line":
-            yield Token(kind="comment", text=match[0][2:])
+            yield LiteralToken(kind="comment", text=match[0][2:])
         elif kind in ("e", "p"):
             written = match["escaped"] if kind == "e" else match["plain"]
-            yield Token(kind="string", text=written.replace("''", "'"), whole=bool(match[kind]))
+            yield LiteralToken(
+                kind="string", text=written.replace("''", "'"), whole=bool(match[kind])
+            )
         elif kind == "tag":
             end = text.find(match[0], at)
             if end < 0:
-                yield Token(kind="sign", text="$", whole=False)
+                yield LiteralToken(kind="sign", text="$", whole=False)
                 continue
-            yield Token(kind="string", text=text[at:end], body=True)
+            yield LiteralToken(kind="string", text=text[at:end], body=True)
             at = end + len(match[0])
         elif kind == "q":
-            yield Token(kind="name", text=match["quoted"], whole=bool(match["q"]))
+            yield LiteralToken(kind="name", text=match["quoted"], whole=bool(match["q"]))
         elif kind != "blank":
-            yield Token(kind=kind, text=match[0].lower())
+            yield LiteralToken(kind=kind, text=match[0].lower())
 
 
 def _end_of_comment(text: str, at: int) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from pytest_housekeeping.sql.literal_tokens import Token, tokens_of
+from pytest_housekeeping.sql.literal_tokens import LiteralToken, tokens_of
 from pytest_housekeeping.sql.password_places import NAME, is_value, strings_for_passwords
 from pytest_housekeeping.sql.text import MARK
 
@@ -101,7 +101,7 @@ def _literals(text: str, depth: int = 0) -> Iterator[str]:
         yield from _inside(token, depth)
 
 
-def _inside(token: Token, depth: int) -> Iterator[str]:
+def _inside(token: LiteralToken, depth: int) -> Iterator[str]:
     """The passwords in a comment, in a string, or in what a message quotes."""
     if token.kind == "comment":
         yield from _in_comment(token.text)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from pytest_housekeeping.sql.literal_tokens import Token
+from pytest_housekeeping.sql.literal_tokens import LiteralToken
 
-Tokens = Sequence[Token]
+Tokens = Sequence[LiteralToken]
 
 # What a name of a password ends with: password_hash and password_encryption name none.
 NAME = r"(?:password|passwd|passphrase|pwd|secret(?:_?(?:access_?)?key)?)\d*+"
@@ -159,7 +159,7 @@ def _in_a_list(tokens: Tokens, at: int) -> Iterator[str]:
             yield from _literal_at(row, place)
 
 
-def _rows(tokens: Tokens, at: int) -> Iterator[list[list[Token]]]:
+def _rows(tokens: Tokens, at: int) -> Iterator[list[list[LiteralToken]]]:
     """The rows of VALUES, the entries of a SELECT, or a row that is assigned."""
     if _text(tokens, at) == "select":
         yield _split(tokens, at, _MOST)[0]
@@ -226,9 +226,9 @@ def _literal_at(given: Sequence[Tokens], number: int) -> Iterator[str]:
     return _literal(given[number], 0) if number < len(given) else iter(())
 
 
-def _split(tokens: Tokens, at: int, most: int) -> tuple[list[list[Token]], int]:
+def _split(tokens: Tokens, at: int, most: int) -> tuple[list[list[LiteralToken]], int]:
     """What stands between the commas of a list, and where the list is over."""
-    found: list[list[Token]] = [[]]
+    found: list[list[LiteralToken]] = [[]]
     depth, inner = 0, int(tokens[at].text == "(")
     for place in range(at, min(len(tokens), at + most)):
         token = tokens[place]

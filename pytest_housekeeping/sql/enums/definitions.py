@@ -10,7 +10,7 @@ from pytest_housekeeping.sql.enums.known import (
     Enum,
     Known,
     Routine,
-    Row,
+    RowType,
     Type,
     relation_names,
     strings,
@@ -56,7 +56,7 @@ class Definitions:
 
     def _table(self, body: Node) -> None:
         relation = body["relation"]
-        row = Row()
+        row = RowType()
         for each in body.get("inhRelations", ()):
             parent = self.known.row_of(each["RangeVar"])
             row.columns.update(parent.columns if parent else {})
@@ -79,10 +79,10 @@ class Definitions:
         for each in body.get("constraints", ()):
             self._element(each, row, scope)
 
-    def _add(self, relation: Node, row: Row) -> None:
+    def _add(self, relation: Node, row: RowType) -> None:
         self.known.relations[self.known.place_for(relation_names(relation))] = row
 
-    def _element(self, element: Node, row: Row, scope: Scope) -> None:
+    def _element(self, element: Node, row: RowType, scope: Scope) -> None:
         column = element.get("ColumnDef", {})
         type_ = row.columns.get(column.get("colname", ""))
         for each in (*column.get("constraints", ()), element):
@@ -95,7 +95,7 @@ class Definitions:
                 self._see(constraint.get("raw_expr"), scope, into)
                 self._see(constraint.get("where_clause"), scope)
 
-    def _bound(self, bound: Node, parent: Row | None) -> None:
+    def _bound(self, bound: Node, parent: RowType | None) -> None:
         keys = parent.keys if parent else ()
         for each in bound.get("listdatums", ()):
             self._see(each, Scope(), keys[0] if keys else None)
@@ -105,7 +105,7 @@ class Definitions:
 
     def _alter_table(self, body: Node) -> None:
         relation = body["relation"]
-        row = self.known.row_of(relation) or Row()
+        row = self.known.row_of(relation) or RowType()
         scope = Scope(relations=((relation["relname"], row),))
         for each in body.get("cmds", ()):
             command = each["AlterTableCmd"]
@@ -167,7 +167,7 @@ class Definitions:
     def _composite(self, body: Node) -> None:
         columns = [each["ColumnDef"] for each in body.get("coldeflist", ())]
         types = {each["colname"]: self.known.type_of(each["typeName"]) for each in columns}
-        self._add(body["typevar"], Row(columns=types))
+        self._add(body["typevar"], RowType(columns=types))
 
     def _domain(self, body: Node) -> None:
         type_ = self.known.type_of(body["typeName"])

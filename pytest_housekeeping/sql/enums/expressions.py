@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_housekeeping.sql.enums.known import Enum, Known, Routine, Row, Type, strings
+from pytest_housekeeping.sql.enums.known import Enum, Known, Routine, RowType, Type, strings
 from pytest_housekeeping.sql.parse import Node
 
 _COMPARING = {"=", "<>", "<", ">", "<=", ">=", "@>", "<@", "&&"}
@@ -38,8 +38,8 @@ class Scope:
     """What a column's name can mean: relations by alias (None: columns unknown), the queries of
     WITH, the parameters of a function, and what stands around."""
 
-    relations: tuple[tuple[str, Row | None], ...] = ()
-    queries: Mapping[str, Row | None] = field(default_factory=dict)
+    relations: tuple[tuple[str, RowType | None], ...] = ()
+    queries: Mapping[str, RowType | None] = field(default_factory=dict)
     parameters: Mapping[str, Type | None] = field(default_factory=dict)
     outer: Scope | None = None
 
@@ -58,7 +58,7 @@ class Scope:
             return self.parameters[name]
         return self.outer.column(names) if self.outer else None
 
-    def query(self, name: str) -> Row | None:
+    def query(self, name: str) -> RowType | None:
         """What a query of WITH gives, where that is known."""
         if name in self.queries:
             return self.queries[name]
@@ -102,7 +102,7 @@ class Expressions:
         """An expression becomes a value of a type: its constants are read as such."""
         if into is None:
             return
-        if isinstance(into.of, Row):
+        if isinstance(into.of, RowType):
             for part, type_ in zip(seen.parts, into.of.columns.values(), strict=False):
                 self.put(part, type_)
             return
@@ -202,7 +202,7 @@ class Expressions:
             self._below(step, scope)
             if type_ is not None and "A_Indices" in step:
                 type_ = type_ if step["A_Indices"].get("is_slice") else type_.element
-            elif type_ is not None and isinstance(type_.of, Row):
+            elif type_ is not None and isinstance(type_.of, RowType):
                 type_ = type_.of.columns.get("".join(strings([step])))
             else:
                 type_ = None

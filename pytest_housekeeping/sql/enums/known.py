@@ -24,7 +24,7 @@ class Enum:
 
 
 @dataclass(kw_only=True, eq=False)
-class Row:
+class RowType:
     """The columns of a relation or a composite type. One whose type is no enum, or is not known,
     has None. ``keys`` are the types that a partitioned table is cut by."""
 
@@ -39,7 +39,7 @@ class Type:
     A domain is the type that it is over.
     """
 
-    of: Enum | Row
+    of: Enum | RowType
     array: bool = False
 
     @property
@@ -65,7 +65,7 @@ class Known:
     """
 
     types: dict[Name, Type] = field(default_factory=dict)
-    relations: dict[Name, Row] = field(default_factory=dict)
+    relations: dict[Name, RowType] = field(default_factory=dict)
     routines: dict[Name, list[Routine]] = field(default_factory=dict)
     path: tuple[str, ...] = ("public",)
 
@@ -82,11 +82,11 @@ class Known:
             return Type(of=found.of, array=True)
         return found
 
-    def row(self, names: Sequence[str]) -> Row | None:
+    def row(self, names: Sequence[str]) -> RowType | None:
         """The columns of the relation of that name, where the files tell them."""
         return self.find(self.relations, names)
 
-    def row_of(self, relation: Node) -> Row | None:
+    def row_of(self, relation: Node) -> RowType | None:
         """The columns of the relation that a RangeVar of a parse tree means."""
         return self.row(relation_names(relation))
 

@@ -14,7 +14,7 @@ from pytest_housekeeping.sql.enums.expressions import (
     Seen,
     items,
 )
-from pytest_housekeeping.sql.enums.known import Known, Row, Type, strings
+from pytest_housekeeping.sql.enums.known import Known, RowType, Type, strings
 from pytest_housekeeping.sql.parse import Node
 
 _CLAUSES = (
@@ -27,7 +27,7 @@ _CLAUSES = (
     "limitCount",
     "limitOffset",
 )
-Relations = Iterator[tuple[str, Row | None]]
+Relations = Iterator[tuple[str, RowType | None]]
 
 
 class Queries:
@@ -43,9 +43,9 @@ class Queries:
         read = _READ.get(tag)
         return read(self, body, scope) if read else []
 
-    def row_of(self, node: Node, scope: Scope) -> Row:
+    def row_of(self, node: Node, scope: Scope) -> RowType:
         """The columns of a query as others see them: a constant in it has become a text."""
-        return Row(columns={name: seen.type for name, seen in self.read(node, scope)})
+        return RowType(columns={name: seen.type for name, seen in self.read(node, scope)})
 
     # -- one method a kind of query --------------------------------------------------------
 
@@ -128,7 +128,7 @@ class Queries:
 
     def _among(self, nodes: Sequence[Any], scope: Scope) -> Scope:
         """The scope inside of a FROM."""
-        found: list[tuple[str, Row | None]] = []
+        found: list[tuple[str, RowType | None]] = []
         inner = Scope(outer=scope)
         for node in nodes:
             found += self._from(node, inner)
@@ -140,7 +140,7 @@ class Queries:
     def _from(self, node: Any, scope: Scope) -> Relations:
         ((tag, body),) = node.items()
         alias = body.get("alias", {})
-        row: Row | None = None
+        row: RowType | None = None
         if tag == "JoinExpr":
             yield from self._from(body["larg"], scope)
             yield from self._from(body["rarg"], scope)
@@ -185,11 +185,11 @@ class Queries:
         exprs = clause.get("exprs", ()) or body.get("returningList", ())
         return list(self._output(exprs, scope))
 
-    def _of_row(self, relation: Node, row: Row | None, scope: Scope, *also: str) -> Scope:
+    def _of_row(self, relation: Node, row: RowType | None, scope: Scope, *also: str) -> Scope:
         name = relation.get("alias", {}).get("aliasname", relation["relname"])
         return Scope(relations=tuple((each, row) for each in (name, *also)), outer=scope)
 
-    def _assign(self, targets: Iterable[Any], row: Row | None, scope: Scope) -> None:
+    def _assign(self, targets: Iterable[Any], row: RowType | None, scope: Scope) -> None:
         for each in targets:
             target = each["ResTarget"]
             value = target.get("val", {})
@@ -203,7 +203,7 @@ class Queries:
                 self.expressions.put(seen, type_)
 
 
-def _targets(columns: Iterable[Any] | None, row: Row | None) -> list[Type | None]:
+def _targets(columns: Iterable[Any] | None, row: RowType | None) -> list[Type | None]:
     """The types of the columns that are written: of all where none is named."""
     if row is None:
         return []
@@ -214,7 +214,7 @@ def _targets(columns: Iterable[Any] | None, row: Row | None) -> list[Type | None
         target = each["ResTarget"]
         type_ = row.columns.get(target.get("name", ""))
         for step in target.get("indirection", ()):
-            if type_ is not None and isinstance(type_.of, Row) and "String" in step:
+            if type_ is not None and isinstance(type_.of, RowType) and "String" in step:
                 type_ = type_.of.columns.get(strings([step])[0])
             elif type_ is not None and not step.get("A_Indices", {}).get("is_slice"):
                 type_ = type_.element
@@ -222,13 +222,13 @@ def _targets(columns: Iterable[Any] | None, row: Row | None) -> list[Type | None
     return found
 
 
-def renamed(row: Row | None, names: Sequence[Any] | None) -> Row | None:
+def renamed(row: RowType | None, names: Sequence[Any] | None) -> RowType | None:
     """A row under an alias that gives its first columns other names."""
     if row is None or not names:
         return row
     new = strings(names)
     all_names = (*new, *list(row.columns)[len(new) :])
-    return Row(columns=dict(zip(all_names, row.columns.values(), strict=False)))
+    return RowType(columns=dict(zip(all_names, row.columns.values(), strict=False)))
 
 
 def _name_of(value: Node) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.audit_model import Audit
-from pytest_housekeeping.evidence.committed import Version
+from pytest_housekeeping.evidence.committed import FileVersion
 from pytest_housekeeping.evidence.proof import prove_evidence
 from pytest_housekeeping.evidence.records import Record, read_record
 from pytest_housekeeping.model import Mode
@@ -142,9 +142,9 @@ def test_a_fault_in_each_of_100_runs_is_found_and_named(
     evidence: Evidence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On top of the branch, where its commits tell of it, and with the branch written anew."""
-    read: dict[Version, Record] = {}
+    read: dict[FileVersion, Record] = {}
 
-    def read_once(version: Version, data: bytes | None) -> Record:
+    def read_once(version: FileVersion, data: bytes | None) -> Record:
         if version not in read:
             read[version] = read_record(version, data)
         return read[version]
@@ -184,7 +184,7 @@ def _builds_upon(evidence: Evidence, number: int) -> set[str]:
 def test_every_byte_of_an_audit_counts() -> None:
     audit, files = evidence_of(1, Mode.PROD, "p" * 64)
     path, data = next((path, data) for path, data in files.items() if path.endswith(".json"))
-    version = Version(path=path, oid="", branches=("HEAD",))
+    version = FileVersion(path=path, oid="", branches=("HEAD",))
     assert read_record(version, data).fault == ""
     unseen = [at for at in range(len(data)) if not read_record(version, edited(data, at)).fault]
     assert unseen == []

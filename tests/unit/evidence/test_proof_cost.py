@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from pytest_housekeeping.evidence.committed import Change, Committed, Version
+from pytest_housekeeping.evidence.committed import Committed, FileChange, FileVersion
 from pytest_housekeeping.evidence.proof_chain import chain_findings
 from pytest_housekeeping.evidence.proof_files import EvidenceFiles
 from pytest_housekeeping.evidence.records import Record
@@ -21,10 +21,10 @@ def evidence_of(count: int, *, moved: bool) -> tuple[Committed, list[Record]]:
     for number in range(count):
         run = f"{20_000_000 + number:08}T000000Z"
         names = (f"prod_{run}_{number:x}.json", f"prod_schema_{run}.sql")
-        both = [Version(path=f"new/{name}", oid=name, branches=("HEAD",)) for name in names]
+        both = [FileVersion(path=f"new/{name}", oid=name, branches=("HEAD",)) for name in names]
         versions += both
         changes += [
-            Change(path=f"old/{name}", oid=name, commit="c" * 40, deletes=True)
+            FileChange(path=f"old/{name}", oid=name, commit="c" * 40, deletes=True)
             for name in names
             if moved
         ]
