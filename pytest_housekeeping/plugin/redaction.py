@@ -36,6 +36,8 @@ def guard_terminal(config: pytest.Config, secrets: Secrets) -> None:
     if reporter is not None:
         writer = reporter._tw
         writer._file = GuardedFile(writer._file, secrets, colours=bool(writer.hasmarkup))
+        # pytest flushes at the very end, and ends with 1 where nobody reads what was still held.
+        config.add_cleanup(writer._file.flush)
 
 
 def write_commands(config: pytest.Config, lines: Iterable[str]) -> None:

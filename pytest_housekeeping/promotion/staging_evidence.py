@@ -135,14 +135,17 @@ def _of_its_commit(ground: Ground, audit: Audit) -> Iterator[str]:
 
 
 def other_texts(
-    ground: Ground, audit: Audit, commit: str, *, code_alone: bool = False
+    ground: Ground, audit: Audit, commit: str, *, but: frozenset[str] = frozenset()
 ) -> Iterator[str]:
-    """What an audit says has run and a commit does not hold, or holds with another text."""
+    """What an audit says has run and a commit does not hold, or holds with another text.
+
+    ``but`` are files, from the rootdir, that are not compared.
+    """
     base = ground.repository.relative(ground.config.root)
     generated = {_in_repository(base, path) for path in ground.config.generated_code}
     named = {(file.path, file.sha256) for file in audit.source.code}
-    if not code_alone:
-        named |= {(step.path, step.sha256) for step in audit.plan.steps if step.path}
+    named |= {(step.path, step.sha256) for step in audit.plan.steps if step.path}
+    named = {(path, sha256) for path, sha256 in named if path not in but}
     paths = {path: _in_repository(base, path) for path, _ in named}
     baseline = _in_repository(base, f"{ground.config.checks}/{BASELINE}")
     held = contents_at(ground.repository, commit, [*paths.values(), baseline])

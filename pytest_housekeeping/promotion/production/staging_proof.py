@@ -97,8 +97,10 @@ def _faults(context: RunContext, ground: Ground, path: str, data: bytes) -> Iter
     yield from evidence_faults(ground, path, data, audit)
     yield from plan_faults(context, audit)
     if context.source.commit not in (None, audit.source.commit):
-        # Modules outside of checks/ are in no plan: what staging ran is what is there now.
-        yield from other_texts(ground, audit, context.source.commit, code_alone=True)
+        # Modules outside of checks/ are in no plan: what staging ran is what is there now. Of the
+        # settings, those that count for what is proved are in the digest of the plan.
+        settings = frozenset(file.path for file in context.plan.settings)
+        yield from other_texts(ground, audit, context.source.commit, but=settings)
 
 
 def plan_faults(context: RunContext, audit: Audit) -> Iterator[str]:
