@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,6 +16,8 @@ from support.cycle_ground import BATCH, TRIP, Batch, prove, wrong
 from support.ddl_chains import KINDS, Chain, chains
 
 ROLES = ("app_one", "app_two")
+# Always the same ones, in the same order; `tox -e faults` goes on to a hundred.
+CHAINS = 100 if os.environ.get("HK_FAULTS") else 50
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +32,13 @@ def place(server: Server) -> Iterator[StagingDatabase]:
     server.drop(database)
 
 
-def test_a_hundred_random_chains_go_there_and_back(place: StagingDatabase) -> None:
+def test_random_chains_go_there_and_back(place: StagingDatabase) -> None:
     """What lies above the last irreversible step goes back to the very schema of before it."""
     seen: Counter[str] = Counter()
     ended: Counter[str] = Counter()
 
     @settings(
-        max_examples=100,
+        max_examples=CHAINS,
         deadline=None,
         derandomize=True,
         database=None,
@@ -68,7 +71,7 @@ def test_a_hundred_random_chains_go_there_and_back(place: StagingDatabase) -> No
         ended["irreversible at the top"] += not batch.migrations
 
     cycle()
-    assert ended["there and back"] >= 80, ended
+    assert ended["there and back"] >= CHAINS * 4 // 5, ended
     assert len(seen) > len(KINDS) // 3, seen
 
 
