@@ -103,7 +103,7 @@ class Postmaster:
 
     def removal(self) -> str:
         """The command that ends a kept server."""
-        return f"kill -QUIT {self.process.pid} && rm -r {self.folder.path}"
+        return f"kill -QUIT {self.process.pid} && sleep 1 && rm -rf {self.folder.path}"
 
 
 def boot(*, kind: str, version: int, migrator: str, max_locks: int) -> Postmaster:
