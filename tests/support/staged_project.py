@@ -5,14 +5,18 @@ The files, the commit, the plan and the log in git are real; that the steps have
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from pytest_housekeeping.declarations.settings import load_config
-from pytest_housekeeping.evidence import Repository, StartFacts, stem
+from pytest_housekeeping.evidence import Repository, StartFacts, open_repository, stem
 from pytest_housekeeping.evidence.audit import make_audit
 from pytest_housekeeping.evidence.audit_file import to_json
 from pytest_housekeeping.evidence.audit_model import Audit
@@ -122,3 +126,17 @@ def copied(source: Path, target: Path) -> Path:
     """A copy of a project, its repository included."""
     shutil.copytree(source, target, symlinks=True)
     return target
+
+
+@contextmanager
+def staged_copy(template: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Staged]:
+    """A copy of a project that ``make_project`` has made, with nothing of the user's own git."""
+    for name in [name for name in os.environ if name.startswith(("GIT_", "SSH_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+    root = copied(template, place)
+    repository = open_repository(root)
+    assert repository is not None
+    with repository:
+        yield Staged(root=root, repository=repository)

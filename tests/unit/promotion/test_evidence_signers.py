@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +20,7 @@ from pytest_housekeeping.promotion.production.staging_proof import proved_in_sta
 from pytest_housekeeping.promotion.signers import signers_of
 from support.fresh_copy import git
 from support.signing import new_key, signer_line
-from support.staged_project import FILES, LOG, PRODUCTION, Staged, copied, make_project
+from support.staged_project import FILES, LOG, PRODUCTION, Staged, make_project, staged_copy
 
 pytestmark = pytest.mark.skipif(
     shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen on this machine"
@@ -43,15 +42,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def staged(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Staged]:
-    for name in [name for name in os.environ if name.startswith(("GIT_", "SSH_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
-    root = copied(template / "p", tmp_path / "p")
-    repository = open_repository(root)
-    assert repository is not None
-    with repository:
-        yield Staged(root=root, repository=repository)
+    with staged_copy(template / "p", tmp_path / "p", monkeypatch) as copy:
+        yield copy
 
 
 def sign_as(staged: Staged, key: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from pytest_housekeeping.evidence import open_repository
 from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.model import Kind, Mode, RunOutcome, TargetIdentity
 from pytest_housekeeping.promotion import rollback_proofs
@@ -20,7 +18,7 @@ from pytest_housekeeping.sql.file import SqlFile
 from support.evidence_samples import TARGET, forged
 from support.fresh_copy import git
 from support.signing import new_key, signer_line
-from support.staged_project import FILES, PRODUCTION, Staged, copied, make_project
+from support.staged_project import FILES, PRODUCTION, Staged, make_project, staged_copy
 
 UNDOES = "sql/rollback/0002_b.sql"
 SIGNED = '[tool.housekeeping]\nevidence_signers = "ops/allowed_signers"\n'
@@ -35,15 +33,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def staged(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Staged]:
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
-    root = copied(template, tmp_path / "p")
-    repository = open_repository(root)
-    assert repository is not None
-    with repository:
-        yield Staged(root=root, repository=repository)
+    with staged_copy(template, tmp_path / "p", monkeypatch) as copy:
+        yield copy
 
 
 def file_of(staged: Staged) -> SqlFile:

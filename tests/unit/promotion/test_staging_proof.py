@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 
 from pytest_housekeeping.errors import ProofFailed
-from pytest_housekeeping.evidence import open_repository, stem
+from pytest_housekeeping.evidence import stem
 from pytest_housekeeping.evidence.audit import seal
 from pytest_housekeeping.evidence.audit_file import to_json
 from pytest_housekeeping.evidence.audit_model import Audit
@@ -20,7 +19,7 @@ from pytest_housekeeping.model import Mode, RunOutcome
 from pytest_housekeeping.promotion.production.staging_proof import proved_in_staging
 from support.evidence_samples import forged
 from support.fresh_copy import git
-from support.staged_project import FILES, PRODUCTION, Staged, copied, make_project
+from support.staged_project import FILES, PRODUCTION, Staged, make_project, staged_copy
 
 Document = dict[str, Any]
 CHECK, TRIPWIRE = "checks/queries/q.sql::query", "tripwire::rls-not-enabled"
@@ -36,15 +35,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def staged(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Staged]:
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
-    root = copied(template, tmp_path / "p")
-    repository = open_repository(root)
-    assert repository is not None
-    with repository:
-        yield Staged(root=root, repository=repository)
+    with staged_copy(template, tmp_path / "p", monkeypatch) as copy:
+        yield copy
 
 
 def proved(staged: Staged) -> str:
