@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.may_move import wrongly_declared
-from pytest_housekeeping.declarations.session_settings import names_to_choose
+from pytest_housekeeping.declarations.pinned_settings import names_to_choose
 from pytest_housekeeping.declarations.toml import Problems, closest, expect_keys
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.sql.project_files import ProjectFiles

@@ -12,7 +12,6 @@ from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import CodeFile, Kind, Mode, Step
 from pytest_housekeeping.plan.check_steps import check_steps, needs_canaries, running_steps
 from pytest_housekeeping.plan.code_files import code_files, settings_files
-from pytest_housekeeping.plan.layout import Parts, lay_out
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.rollback_files import (
     NO_ROLLBACKS,
@@ -22,6 +21,7 @@ from pytest_housekeeping.plan.rollback_files import (
     rollbacks_of,
 )
 from pytest_housekeeping.plan.segments import Segment, cut_into_segments
+from pytest_housekeeping.plan.step_order import Parts, lay_out
 from pytest_housekeeping.plan.steps import digest_of
 from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.sql.file import FOLDERS, SqlFile

@@ -9,9 +9,9 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import Contracts
 from pytest_housekeeping.model import Kind, Mode, Phase, Step
 from pytest_housekeeping.plan.code_files import code_files, settings_files
-from pytest_housekeeping.plan.layout import prechecks
 from pytest_housekeeping.plan.plan import AppliedFile, Plan
 from pytest_housekeeping.plan.segments import cut_into_segments
+from pytest_housekeeping.plan.step_order import prechecks
 from pytest_housekeeping.plan.steps import (
     APPLY,
     backup_steps,

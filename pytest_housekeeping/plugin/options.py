@@ -18,7 +18,7 @@ from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plan.modes import ModeRules, rules_of
 from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.plugin.refusals import misuse
-from pytest_housekeeping.promotion.options import RunOptions
+from pytest_housekeeping.promotion.run_options import RunOptions
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

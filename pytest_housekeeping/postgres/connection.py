@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from pytest_housekeeping.declarations.session_settings import pinned
+from pytest_housekeeping.declarations.pinned_settings import pinned
 from pytest_housekeeping.errors import ProofFailed, ServerError
 from pytest_housekeeping.model import TargetIdentity
 from pytest_housekeeping.postgres.session import startup_options

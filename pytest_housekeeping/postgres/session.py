@@ -16,7 +16,7 @@ from collections.abc import Mapping
 
 import psycopg
 
-from pytest_housekeeping.declarations.session_settings import pinned_names
+from pytest_housekeeping.declarations.pinned_settings import pinned_names
 
 # A superuser alone may set it, and with it no trigger and no foreign key works.
 _ORIGIN = "session_replication_role"

@@ -15,8 +15,8 @@ from pytest_housekeeping.plan.modes import ModeRules, rules_of
 from pytest_housekeeping.plan.plan import AppliedFile, Plan
 from pytest_housekeeping.promotion.applied import promoted_text
 from pytest_housekeeping.promotion.attestation import Attestation, attested
-from pytest_housekeeping.promotion.options import RunOptions
 from pytest_housekeeping.promotion.run_facts import new_run
+from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.promotion.target_pin import Pin, read_pin
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.password_literals import seen_passwords

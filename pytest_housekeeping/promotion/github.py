@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.errors import EvidenceError
-from pytest_housekeeping.promotion.publication import branch_of
+from pytest_housekeeping.promotion.evidence_commit import branch_of
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit

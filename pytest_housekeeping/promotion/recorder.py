@@ -16,10 +16,10 @@ from pytest_housekeeping.model import Outcome, RunOutcome, Step, StepResult
 from pytest_housekeeping.plan.code_files import PIN_PATH
 from pytest_housekeeping.promotion.context import written_passwords
 from pytest_housekeeping.promotion.engine import Promotion
+from pytest_housekeeping.promotion.evidence_commit import is_final, publish
 from pytest_housekeeping.promotion.github import tell_github
 from pytest_housekeeping.promotion.incident_files import write_incident
 from pytest_housekeeping.promotion.killed_runs import record_killed_runs
-from pytest_housekeeping.promotion.publication import is_final, publish
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Artifact, Audit

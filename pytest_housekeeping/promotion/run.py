@@ -12,7 +12,7 @@ from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.dispatch import Checks
+from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.target import Target
 from pytest_housekeeping.promotion.throwaway import Throwaway
 

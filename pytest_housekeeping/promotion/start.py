@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pytest_housekeeping.model import Mode
-from pytest_housekeeping.promotion.options import RunOptions
 from pytest_housekeeping.promotion.run import Run
+from pytest_housekeeping.promotion.run_options import RunOptions
 
 
 def start_run(options: RunOptions) -> Run:

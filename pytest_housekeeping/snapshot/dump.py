@@ -12,7 +12,7 @@ from pathlib import Path
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from pytest_housekeeping.child_environment import bare_environment
-from pytest_housekeeping.declarations.session_settings import pinned
+from pytest_housekeeping.declarations.pinned_settings import pinned
 from pytest_housekeeping.postgres.session import startup_options
 from pytest_housekeeping.snapshot.problems import BackupFailed
 from pytest_housekeeping.snapshot.programs import find_pg_dump

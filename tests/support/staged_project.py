@@ -26,7 +26,7 @@ from pytest_housekeeping.plan.plan import build
 from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.promotion.attestation import source_of
 from pytest_housekeeping.promotion.context import RunContext, new_context
-from pytest_housekeeping.promotion.options import RunOptions
+from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from support.evidence_samples import TARGET
 from support.fresh_copy import commit_all, git

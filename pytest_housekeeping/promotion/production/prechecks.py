@@ -13,8 +13,8 @@ from pytest_housekeeping.postgres import history
 from pytest_housekeeping.promotion import prechecks
 from pytest_housekeeping.promotion.autocommit import unfinished_indexes
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.dispatch import Checks
 from pytest_housekeeping.promotion.evidence_precheck import audits
+from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.own_tables import own_table_findings
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.production import baseline, promotion_table

@@ -11,8 +11,8 @@ from pytest_housekeeping.errors import EvidenceError, ProofFailed
 from pytest_housekeeping.evidence import FETCH
 from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.model import Kind, Mode, Phase, RunOutcome, Step, TargetIdentity, Verdict
-from pytest_housekeeping.plan.layout import prechecks, tripwires
 from pytest_housekeeping.plan.plan import Plan
+from pytest_housekeeping.plan.step_order import prechecks, tripwires
 from pytest_housekeeping.plan.steps import (
     APPLY,
     MUTANTS,

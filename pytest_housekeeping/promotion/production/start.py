@@ -18,8 +18,7 @@ from pytest_housekeeping.postgres.connection import LentConnection, locate
 from pytest_housekeeping.promotion.applied import applied_files
 from pytest_housekeeping.promotion.attestation import refuse_unattested, source_of
 from pytest_housekeeping.promotion.context import RunContext, new_context
-from pytest_housekeeping.promotion.dispatch import Checks
-from pytest_housekeeping.promotion.options import RunOptions
+from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.production.backup import Backup
 from pytest_housekeeping.promotion.production.prechecks import (
     production_backup,
@@ -33,6 +32,7 @@ from pytest_housekeeping.promotion.production.target_address import (
     read_address,
 )
 from pytest_housekeeping.promotion.run import Run, start_linting
+from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.promotion.signers import signers_of
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import Server, ServerSettings, start

@@ -14,8 +14,7 @@ from pytest_housekeeping.postgres.connection import LentConnection, locate
 from pytest_housekeeping.postgres.history_shape import SHAPE, misfits
 from pytest_housekeeping.promotion.applied import applied_files
 from pytest_housekeeping.promotion.context import PlannedFiles
-from pytest_housekeeping.promotion.dispatch import Checks
-from pytest_housekeeping.promotion.options import RunOptions
+from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.production.prechecks import (
     production_backup,
     production_prechecks,
@@ -38,6 +37,7 @@ from pytest_housekeeping.promotion.rollback.work import contracts_of, gather_wor
 from pytest_housekeeping.promotion.rollback_proofs import proved_rollbacks
 from pytest_housekeeping.promotion.run import Run
 from pytest_housekeeping.promotion.run_facts import new_run
+from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.snapshot import start_restore_server
 

@@ -11,7 +11,7 @@ from pytest_housekeeping.plan.code_files import PIN_PATH
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.promotion import prechecks
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.dispatch import Checks
+from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.own_tables import shape_findings
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.replay import replay_applied, run_bootstrap

@@ -13,10 +13,10 @@ from pytest_housekeeping.plan.steps import RESTORE
 from pytest_housekeeping.promotion.applied import promoted_before
 from pytest_housekeeping.promotion.attestation import source_of
 from pytest_housekeeping.promotion.context import new_context
-from pytest_housekeeping.promotion.dispatch import Checks
-from pytest_housekeeping.promotion.options import RunOptions
+from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.rollback_proofs import proved_rollbacks
 from pytest_housekeeping.promotion.run import Run, start_linting
+from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.promotion.signers import signers_of
 from pytest_housekeeping.promotion.staging.prechecks import staging_prechecks
 from pytest_housekeeping.promotion.staging.result import result_restores

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg import pq, sql
 
-from pytest_housekeeping.declarations.session_settings import names_to_choose, pinned, pinned_names
+from pytest_housekeeping.declarations.pinned_settings import names_to_choose, pinned, pinned_names
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.postgres.connection import LentConnection, connect
 from pytest_housekeeping.postgres.session import overridden, replication_role

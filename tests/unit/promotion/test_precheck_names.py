@@ -28,7 +28,7 @@ WORKED = {
     Mode.VERIFY: PRODUCTION,
     Mode.ROLLBACK: set(rollback_prechecks(NOTHING, NOTHING, dict.fromkeys(PRODUCTION, NOTHING))),
 }
-# A step of --hk-baseline alone: plan/layout.py asks for it.
+# A step of --hk-baseline alone: plan/step_order.py asks for it.
 ON_REQUEST = {"baseline"}
 
 
