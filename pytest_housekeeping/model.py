@@ -20,6 +20,7 @@ class Phase(StrEnum):
 
     PRECHECK = "precheck"
     BACKUP = "backup"
+    REHEARSE = "rehearse"
     APPLY = "apply"
     SEED = "seed"
     VERIFY = "verify"
@@ -32,6 +33,7 @@ class Kind(StrEnum):
 
     PRECHECK = "precheck"
     BACKUP = "backup"
+    REHEARSAL = "rehearsal"
     MIGRATION = "migration"
     VIEW = "view"
     POLICY = "policy"
@@ -45,6 +47,14 @@ class Kind(StrEnum):
     TRIPWIRE = "tripwire"
     PROMOTE = "promote"
     ROLLBACK = "rollback"
+
+
+class ProvedOn(StrEnum):
+    """On which database a step has shown something; a stable name of the audit."""
+
+    TWIN = "twin"
+    TARGET = "target"
+    NOWHERE = ""
 
 
 class Outcome(StrEnum):
@@ -154,6 +164,15 @@ class Step:
     name: str = ""
     sha256: str = ""
     segment: int = 0
+
+    @property
+    def proved_on(self) -> ProvedOn:
+        """Where the step shows what it shows: on the restored copy, or on the target itself."""
+        if self.phase is Phase.REHEARSE:
+            return ProvedOn.TWIN
+        if self.kind is Kind.LINT or self.phase in (Phase.PRECHECK, Phase.BACKUP):
+            return ProvedOn.NOWHERE
+        return ProvedOn.TARGET
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,7 +17,7 @@ from pydantic import (
     ValidationError,
 )
 
-from pytest_housekeeping.model import Kind, Level, Mode, Outcome, Phase, RunOutcome
+from pytest_housekeeping.model import Kind, Level, Mode, Outcome, Phase, ProvedOn, RunOutcome
 
 SCHEMA_VERSION = 1
 # Years in which a run can have taken place: in each of them a moment can be told in any time zone.
@@ -127,6 +127,11 @@ class StepRecord(_Part):
     statements: int = 0
     rows: int = 0
     locks: tuple[LockRecord, ...] = ()
+    proved_on: ProvedOn = Field(
+        ProvedOn.NOWHERE,
+        description="where it was shown: on a restored copy, the twin, or on the target itself;"
+        " empty for what concerns no database, and in audits of earlier versions",
+    )
 
 
 class FindingRecord(_Part):

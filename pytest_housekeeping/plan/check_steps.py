@@ -56,20 +56,6 @@ def running_steps(
     return steps
 
 
-def needs_canaries(contracts: Contracts, step: Step) -> bool:
-    """Whether a step has to write rows, or make objects, and roll them back.
-
-    ``--hk-no-canary`` leaves such steps out.
-    """
-    if step.name in contracts.code_contracts:
-        return True  # a name is resolved by a function that is made and rolled back
-    if step.kind is not Kind.RLS or contracts.rls is None:
-        return False
-    names = {rule.id for rule in contracts.rules if rule.writes and rule.family != BOUNDARY}
-    exempt = {exemption_name(each) for each in contracts.rls.exemptions if each.rule in names}
-    return step.name in names | exempt
-
-
 def exemption_name(exemption: RuleExemption) -> str:
     """How the item of an exemption is called."""
     return f"exempt {exemption.rule} {exemption.object}"

@@ -19,8 +19,9 @@ class ModeRules:
     mode is made for the run: seeds, tripwires, mutants, round trips and the applications' own
     tests belong to it. A mode that ``watches`` applies nothing and reports everything that is
     wrong instead of stopping at the first. One that ``backs_up`` proves a backup before it changes
-    anything. The evidence of a ``logged`` mode is appended to one branch; otherwise each run has a
-    branch of its own, to be merged.
+    anything, which a watch does not keep. One that ``rehearses`` does to the restored copy first
+    what it will do, and proves there what the schema decides. The evidence of a ``logged`` mode is
+    appended to one branch; otherwise each run has a branch of its own, to be merged.
     """
 
     prechecks: tuple[str, ...]
@@ -28,6 +29,7 @@ class ModeRules:
     throwaway: bool = False
     watches: bool = False
     backs_up: bool = False
+    rehearses: bool = False
     logged: bool = False
     undoes: bool = False
     incident: str = NEVER
@@ -70,11 +72,14 @@ _RULES: Mapping[Mode, ModeRules] = {
         ),
         confirm="PROMOTE",
         backs_up=True,
+        rehearses=True,
         incident=ON_FAILURE,
     ),
     Mode.VERIFY: ModeRules(
         prechecks=("code", "worktree", "server", "identity", "history", "audits", "roles", "drift"),
         watches=True,
+        backs_up=True,
+        rehearses=True,
         logged=True,
     ),
     Mode.ROLLBACK: ModeRules(
@@ -93,6 +98,7 @@ _RULES: Mapping[Mode, ModeRules] = {
         ),
         confirm="ROLLBACK",
         backs_up=True,
+        rehearses=True,
         undoes=True,
         incident=ALWAYS,
     ),

@@ -9,8 +9,8 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import Contracts, load_contracts
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.errors import MisuseError
-from pytest_housekeeping.model import CodeFile, Kind, Mode, Step
-from pytest_housekeeping.plan.check_steps import check_steps, needs_canaries, running_steps
+from pytest_housekeeping.model import CodeFile, Kind, Mode, Phase, Step
+from pytest_housekeeping.plan.check_steps import check_steps, running_steps
 from pytest_housekeeping.plan.code_files import code_files, settings_files
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.rollback_files import (
@@ -60,7 +60,6 @@ class Plan:
     code: tuple[CodeFile, ...] = ()
     settings: tuple[CodeFile, ...] = ()
     unapplied: tuple[str, ...] = ()
-    canaries: bool = True
     rollbacks: Rollbacks = NO_ROLLBACKS
     repeatables: tuple[SqlFile, ...] = ()
 
@@ -68,6 +67,11 @@ class Plan:
     def files(self) -> tuple[SqlFile, ...]:
         applied = tuple(file for segment in self.segments for file in segment.files)
         return applied + self.seeds + self.rollbacks.files
+
+    @property
+    def rehearses(self) -> bool:
+        """Whether what the schema decides is proved on a copy of the target."""
+        return any(step.phase is Phase.REHEARSE for step in self.steps)
 
     def promote_step(self, segment: int) -> Step:
         return next(
@@ -85,12 +89,13 @@ def build(
     rules: Iterable[Rule] = (),
     past: Sequence[AppliedFile] = (),
     baseline: int | None = None,
-    canaries: bool = True,
     mutate: bool = False,
+    in_place: bool = False,
     proved: Proved = lambda _: (),
 ) -> Plan:
-    """Read every file once and lay the steps out. Without ``canaries``, only what needs no row;
-    with ``mutate``, or where the settings ask for a score, the mutants as well. ``proved`` tells
+    """Read every file once and lay the steps out; with ``mutate``, or where the settings ask for a
+    score, the mutants as well. With ``in_place``
+    nothing is rehearsed on a copy. ``proved`` tells
     which rollback files of what is applied need no proof again; ``inifile`` steers pytest.
 
     Raises MisuseError, with all that is wrong at once, when no order can be made: a name that
@@ -108,13 +113,14 @@ def build(
         contracts=contracts,
         segments=_segments(mode, pending, baseline),
         seeds=tuple(files[Kind.SEED]) if throwaway else (),
-        verify=_verify_steps(config, sources, contracts, tests, canaries=canaries),
+        verify=_verify_steps(config, sources, contracts, tests),
         rollbacks=_rollbacks(config, files, pending, proved) if throwaway else NO_ROLLBACKS,
         app_tests=tuple(running_steps(config, sources, contracts, tests)) if throwaway else (),
         has_mutants=mutate or config.mutation_score > 0,
         records_only=baseline is not None,
+        in_place=in_place,
     )
-    plan = _plan_of(parts, files, pending, past, inifile, canaries=canaries)
+    plan = _plan_of(parts, files, pending, past, inifile)
     sources.seal()
     return plan
 
@@ -128,8 +134,6 @@ def _plan_of(
     pending: Sequence[SqlFile],
     past: Sequence[AppliedFile],
     inifile: str,
-    *,
-    canaries: bool,
 ) -> Plan:
     code = code_files(parts.config, parts.sources)
     return Plan(
@@ -145,7 +149,6 @@ def _plan_of(
         code=code,
         settings=settings_files(parts.sources, inifile),
         unapplied=tuple(file.path for file in pending),
-        canaries=canaries,
         rollbacks=parts.rollbacks,
         repeatables=(*files[Kind.VIEW], *files[Kind.POLICY]),
     )
@@ -210,12 +213,8 @@ def _verify_steps(
     sources: ProjectFiles,
     contracts: Contracts,
     tests: TestNames,
-    *,
-    canaries: bool,
 ) -> tuple[Step, ...]:
     steps = check_steps(config, sources, contracts, tests)
-    if not canaries:
-        steps = [step for step in steps if not needs_canaries(contracts, step)]
     if not steps:
         raise MisuseError(
             f"{config.checks}/ declares nothing to verify",

@@ -10,8 +10,8 @@ from pytest_housekeeping.declarations.contracts import Contracts
 from pytest_housekeeping.model import Kind, Mode, Phase, Step
 from pytest_housekeeping.plan.code_files import code_files, settings_files
 from pytest_housekeeping.plan.plan import AppliedFile, Plan
-from pytest_housekeeping.plan.segments import cut_into_segments
-from pytest_housekeeping.plan.step_order import prechecks
+from pytest_housekeeping.plan.segments import Segment, cut_into_segments
+from pytest_housekeeping.plan.step_order import needs_rows, prechecks
 from pytest_housekeeping.plan.steps import (
     APPLY,
     backup_steps,
@@ -19,6 +19,8 @@ from pytest_housekeeping.plan.steps import (
     file_step,
     precheck_step,
     promote_step,
+    rehearse_step,
+    result_step,
     steps_between,
 )
 from pytest_housekeeping.sql.file import SqlFile
@@ -66,11 +68,12 @@ def build_rollback(
     past: Sequence[AppliedFile],
     contracts: Contracts,
     verify: Sequence[Step],
+    in_place: bool = False,
 ) -> Plan:
     """The plan of a rollback. ``contracts`` and ``verify`` are those of the schema gone back to.
 
     A promotion that was cut into segments is undone in as many; several promotions that were not
-    are undone in one transaction.
+    are undone in one transaction. With ``in_place`` nothing is rehearsed on a copy.
     """
     segments = cut_into_segments(
         work.rollbacks, first=work.drops, last=work.restored, apart=frozenset(_parted(work.undone))
@@ -78,20 +81,12 @@ def build_rollback(
     backup = f"rollback::{BACKUP}"
     code = code_files(config, sources, checks=False)
     checks = [Step(id=backup, phase=Phase.VERIFY, kind=Kind.ROLLBACK, name=BACKUP), *verify]
-    last = segments[-1].number
     steps = [
         *(precheck_step(name) for name in prechecks(Mode.ROLLBACK, config, sources, contracts)),
         *backup_steps(),
     ]
-    for segment in segments:
-        for file in segment.files:
-            name = DROP if file in work.drops else APPLY
-            steps.append(file_step(file, name, Phase.APPLY, segment=segment.number))
-        if segment.number == last:
-            steps += [replace(step, segment=last) for step in checks]
-        else:
-            steps += steps_between(contracts, verify, segment.number, last)
-        steps.append(promote_step(segment.number, last))
+    ground = _Ground(work=work, segments=segments, contracts=contracts, checks=checks)
+    steps += ground.in_place() if in_place else [*ground.rehearsal(), *ground.what_rows_decide()]
     return Plan(
         mode=Mode.ROLLBACK,
         steps=tuple(steps),
@@ -105,6 +100,55 @@ def build_rollback(
         code=code,
         settings=settings_files(sources, inifile),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ground:
+    """What the steps of a rollback are laid out from."""
+
+    work: RollbackWork
+    segments: tuple[Segment, ...]
+    contracts: Contracts
+    checks: Sequence[Step]
+
+    def in_place(self) -> Iterator[Step]:
+        """Everything in the target's own transaction."""
+        for segment in self.segments:
+            yield from self._files(segment)
+            yield from self._checks(segment)
+            yield promote_step(segment.number, self._last)
+
+    def rehearsal(self) -> Iterator[Step]:
+        """The whole rollback on a copy of the target, and there all that the schema decides."""
+        for segment in self.segments:
+            for file in segment.files:
+                yield rehearse_step(file, segment.number, drops=file in self.work.drops)
+            for step in self._checks(segment):
+                if not needs_rows(step):
+                    yield replace(step, phase=Phase.REHEARSE)
+            yield result_step(segment.number, self._last)
+
+    def what_rows_decide(self) -> Iterator[Step]:
+        """The rest, in the target's own transaction."""
+        for segment in self.segments:
+            yield from self._files(segment)
+            yield from (step for step in self._checks(segment) if needs_rows(step))
+            yield promote_step(segment.number, self._last)
+
+    @property
+    def _last(self) -> int:
+        return self.segments[-1].number
+
+    def _files(self, segment: Segment) -> Iterator[Step]:
+        for file in segment.files:
+            name = DROP if file in self.work.drops else APPLY
+            yield file_step(file, name, Phase.APPLY, segment=segment.number)
+
+    def _checks(self, segment: Segment) -> Iterator[Step]:
+        if segment.number == self._last:
+            yield from (replace(step, segment=self._last) for step in self.checks)
+        else:
+            yield from steps_between(self.contracts, self.checks, segment.number, self._last)
 
 
 def _parted(undone: Sequence[UndoneMigration]) -> Iterator[str]:
@@ -121,6 +165,8 @@ def _parted(undone: Sequence[UndoneMigration]) -> Iterator[str]:
 
 def files_by_step(plan: Plan) -> dict[str, SqlFile]:
     """The file that each step applies: a path may be dropped and applied in one run."""
-    files = (file for segment in plan.segments for file in segment.files)
-    steps = (step for step in plan.steps if step.phase is Phase.APPLY)
-    return {step.id: file for step, file in zip(steps, files, strict=True)}
+    files = [file for segment in plan.segments for file in segment.files]
+    steps = [step for step in plan.steps if step.phase is Phase.APPLY]
+    copied = [step for step in plan.steps if step.kind is Kind.REHEARSAL and step.path]
+    of_copy = zip(copied, files, strict=True) if copied else ()
+    return {step.id: file for step, file in [*zip(steps, files, strict=True), *of_copy]}

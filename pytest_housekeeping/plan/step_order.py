@@ -19,7 +19,9 @@ from pytest_housekeeping.plan.steps import (
     file_step,
     precheck_step,
     promote_step,
+    rehearse_step,
     restore_step,
+    result_step,
     steps_between,
     tripwire_step,
 )
@@ -33,7 +35,8 @@ class Parts:
     """What the steps are laid out from.
 
     ``verify`` are the steps of the checks, ``app_tests`` those of the applications' own tests.
-    ``records_only`` is a baseline: its files are recorded and not run.
+    ``records_only`` is a baseline: its files are recorded and not run. With ``in_place`` everything
+    is proved in the target's own transaction, and nothing on a copy.
     """
 
     mode: Mode
@@ -47,6 +50,12 @@ class Parts:
     app_tests: tuple[Step, ...]
     has_mutants: bool
     records_only: bool
+    in_place: bool = False
+
+    @property
+    def rehearses(self) -> bool:
+        """Whether what the schema decides is proved on a copy of the target."""
+        return rules_of(self.mode).rehearses and not self.in_place
 
     @property
     def last(self) -> int:
@@ -65,19 +74,26 @@ def lay_out(parts: Parts) -> Iterator[Step]:
         if parts.records_only:
             yield precheck_step("baseline")
         yield from backup_steps()
+    if parts.rehearses:
+        yield from _rehearsal(parts)
+    yield from _promotion(parts)
+    # Behind the COMMIT, where another connection can see it; no promote waits for these.
+    if rules.throwaway:
+        yield restore_step(parts.last)
+    yield from (replace(step, segment=parts.last + 1) for step in parts.app_tests)
+
+
+def _promotion(parts: Parts) -> Iterator[Step]:
+    """Segment by segment: its files, what has to hold before its COMMIT, and that."""
     for segment in parts.segments:
         for file in segment.files:
             yield file_step(file, APPLY, Phase.APPLY, segment=segment.number)
         if segment.number == parts.last:
             yield from _last_steps(parts)
-        else:
+        elif not parts.rehearses:
             yield from steps_between(parts.contracts, parts.verify, segment.number, parts.last)
-        if not rules.watches:
+        if not rules_of(parts.mode).watches:
             yield promote_step(segment.number, parts.last)
-    # Behind the COMMIT, where another connection can see it; no promote waits for these.
-    if rules.throwaway:
-        yield restore_step(parts.last)
-    yield from (replace(step, segment=parts.last + 1) for step in parts.app_tests)
 
 
 def prechecks(
@@ -92,13 +108,34 @@ def prechecks(
     yield from (name for name in rules_of(mode).prechecks if not needless.get(name))
 
 
+def _rehearsal(parts: Parts) -> Iterator[Step]:
+    """The whole batch on a copy of the target, and there every check that the schema decides."""
+    for segment in parts.segments:
+        number = segment.number
+        for file in segment.files:
+            yield rehearse_step(file, number)
+        if number == parts.last:
+            judged = [replace(step, segment=number) for step in parts.verify]
+        else:
+            judged = list(steps_between(parts.contracts, parts.verify, number, parts.last))
+        yield from (replace(step, phase=Phase.REHEARSE) for step in judged if not needs_rows(step))
+        if not rules_of(parts.mode).watches:
+            yield result_step(number, parts.last)
+
+
+def needs_rows(step: Step) -> bool:
+    """Whether a check is decided by the rows of the target, and not by its schema alone."""
+    return step.kind in (Kind.QUERY, Kind.TEST)
+
+
 def _last_steps(parts: Parts) -> Iterator[Step]:
     """What is done with the whole schema before it is committed."""
     last = parts.last
     for file in parts.seeds:
         yield file_step(file, APPLY, Phase.SEED, segment=last)
     for step in parts.verify:
-        yield replace(step, segment=last)
+        if needs_rows(step) or not parts.rehearses:
+            yield replace(step, segment=last)
     if not rules_of(parts.mode).throwaway:
         return
     yield from parts.rollbacks.steps(last)

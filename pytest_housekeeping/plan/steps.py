@@ -20,6 +20,8 @@ APPLY = "apply"
 BACKUP_STEPS = ("snapshot", "proof")
 MUTANTS = "mutants"
 RESTORE = "restore"
+REHEARSE = "rehearse"
+RESULT = "result"
 
 
 def file_step(
@@ -46,6 +48,24 @@ def backup_steps() -> Iterator[Step]:
     """The schema as it is, kept and shown to restore."""
     for name in BACKUP_STEPS:
         yield Step(id=f"backup::{name}", phase=Phase.BACKUP, kind=Kind.BACKUP, name=name)
+
+
+def rehearse_step(file: SqlFile, segment: int, *, drops: bool = False) -> Step:
+    """A file applied to the copy of the target; one of a rollback may drop what a file made."""
+    name = f"{REHEARSE}_drop" if drops else REHEARSE
+    return file_step(file, name, Phase.REHEARSE, kind=Kind.REHEARSAL, segment=segment)
+
+
+def result_step(segment: int, last: int) -> Step:
+    """What the batch of a segment has made of the copy: measured, and dumped and restored."""
+    count = f"[{segment}/{last}]" if last > 1 else ""
+    return Step(
+        id=f"{REHEARSE}::{RESULT}{count}",
+        phase=Phase.REHEARSE,
+        kind=Kind.REHEARSAL,
+        name=RESULT,
+        segment=segment,
+    )
 
 
 def restore_step(last: int) -> Step:

@@ -61,11 +61,18 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         },
     ),
     (
+        "--hk-in-place",
+        {
+            "action": "store_true",
+            "help": "prod, rollback: prove everything inside production's own transaction, and"
+            " nothing on a copy; its locks are held for as long as that takes",
+        },
+    ),
+    (
         "--hk-no-canary",
         {
             "action": "store_true",
-            "help": "verify: read only; what is shown by writing rows and rolling them back is left"
-            " out, and said to be",
+            "help": "verify: does nothing any more; made-up rows are written to a copy alone",
         },
     ),
     (

@@ -51,6 +51,12 @@ _ONLY_IN = (
         fix="leave it out; it belongs to --hk-mode=prod and --hk-mode=rollback",
     ),
     _OnlyIn(
+        option="--hk-in-place",
+        belongs=lambda rules: rules.rehearses and rules.changes_production,
+        why="in this mode there is no copy in whose place production could be proved on",
+        fix="leave it out; it belongs to --hk-mode=prod and --hk-mode=rollback",
+    ),
+    _OnlyIn(
         option="--hk-baseline",
         belongs=lambda rules: rules.changes_production and not rules.undoes,
         why="files would be recorded as applied that were never run here",
@@ -71,7 +77,7 @@ _ONLY_IN = (
     _OnlyIn(
         option="--hk-no-canary",
         belongs=lambda rules: rules.watches,
-        why="what is promoted is proved in full, and a canary is rolled back in any case",
+        why="it was meant for a watch, and does nothing any more",
         fix="leave it out; it belongs to --hk-mode=verify",
     ),
     _OnlyIn(
@@ -120,7 +126,8 @@ def run_options(config: pytest.Config) -> RunOptions:
         segments=option.hk_segments,
         accepted_drift=option.hk_accept_drift,
         baseline=option.hk_baseline,
-        canaries=not option.hk_no_canary,
+        no_canary=bool(option.hk_no_canary),
+        in_place=bool(option.hk_in_place),
         to=option.hk_to or "",
     )
 

@@ -157,6 +157,7 @@ class Selection:
             if self.order[other.id] >= place or other.kind is Kind.LINT:
                 continue
             applies = other.phase in (Phase.PRECHECK, Phase.BACKUP, Phase.APPLY, Phase.SEED)
+            applies = applies or (other.kind is Kind.REHEARSAL and bool(other.path))
             if applies or other.segment < segment:
                 yield other
 

@@ -164,9 +164,7 @@ class Transaction:
         return self.locks.take_new(self.connection)
 
 
-def begin(
-    connection: LentConnection, config: Config, *, watching: bool = False, read_only: bool = False
-) -> Transaction:
+def begin(connection: LentConnection, config: Config, *, watching: bool = False) -> Transaction:
     """BEGIN, the lock that admits one promotion at a time, limits, and the transaction's id.
 
     A run that is only ``watching`` shares the lock with its like: what it sees is between two
@@ -176,7 +174,7 @@ def begin(
     """
     try:
         connection.execute(
-            f"BEGIN ISOLATION LEVEL READ COMMITTED READ {'ONLY' if read_only else 'WRITE'};"
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
             f" SET LOCAL lock_timeout = '{config.lock_wait}'; {lock_query(shared=watching)};"
             f" {local_settings(config)}; {PREPARE_STATE}"
         )

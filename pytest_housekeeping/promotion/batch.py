@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -40,11 +40,13 @@ class Batch:
     checks ran in. ``sealed_schema`` is the schema that is being verified; ``put_back`` what
     deferred triggers had changed of the session. Where a check has ended the transaction by force,
     the server is asked what became of it: ``escaped`` if it was committed, ``ended_unseen`` if
-    nobody can tell.
+    nobody can tell. ``prove_same`` is asked whether the schema that a segment leaves is the one
+    that was proved elsewhere.
     """
 
     context: RunContext
     target: Target
+    prove_same: Callable[[Fingerprint, int], None] = lambda *_: None
     transaction: Transaction | None = None
     upcoming: Sequence[Step | None] = ()
     begun: bool = False
@@ -71,7 +73,6 @@ class Batch:
                 self.target.connection.get(),
                 self.context.config,
                 watching=self.context.rules.watches,
-                read_only=not self.context.plan.canaries,
             )
             first = not (self.committed_before or self.outside)
             self.target.after_begin(self.transaction.connection, first=first)
@@ -124,6 +125,20 @@ class Batch:
         transaction.prove(first=savepoint.back)
         self.suspect = False
 
+    @contextmanager
+    def judging(self, segment: int) -> Iterator[Connection]:
+        """The connection for one check of what the segment has made; see `check_savepoint`."""
+        with self.sealed(segment) as transaction:
+            yield transaction.connection
+
+    @contextmanager
+    def sealed(self, segment: int) -> Iterator[Transaction]:
+        """The transaction of a segment when nothing more is applied, in a savepoint that is rolled
+        back."""
+        self.seal(segment)
+        with self.check_savepoint():
+            yield self.opened()
+
     def seal(self, segment: int) -> None:
         """Nothing more is applied: put it on record, and run what would run at COMMIT.
 
@@ -141,6 +156,7 @@ class Batch:
             self.put_back = transaction.seal()
             if not self.context.rules.watches:
                 self.sealed_schema = self.target.read_schema(connection)
+                self.prove_same(self.sealed_schema, segment)
                 self.target.record_schema(connection, self.sealed_schema, segment)
         except HousekeepingError:
             self.roll_back()

@@ -84,6 +84,18 @@ class Commits:
         if interrupted is not None:
             raise interrupted
 
+    def refuse_long_locks(self) -> None:
+        """Raises ProofFailed when others have been waiting for longer than they may."""
+        limit, transaction = self.batch.context.config.max_locks_held, self.batch.transaction
+        held = transaction.locks.held_s if transaction else 0.0
+        if limit and held > limit:
+            self.batch.roll_back()
+            raise ProofFailed(
+                f"others have been waiting for {held:.1f} s, and max_locks_held is {limit:g} s",
+                why="what runs after the first strong lock is waiting time for somebody",
+                fix="take the slow part out of the batch, or raise max_locks_held",
+            )
+
     def resolve(self) -> Step | None:
         """After Ctrl-C between COMMIT and what follows it: the step, if it did commit.
 

@@ -11,6 +11,7 @@ from functools import cached_property
 from pytest_housekeeping.checks.style import style_verdict
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed, SqlFailed
 from pytest_housekeeping.model import (
+    Finding,
     Kind,
     Level,
     Outcome,
@@ -24,14 +25,14 @@ from pytest_housekeeping.plan.problems import header_for_new_value
 from pytest_housekeeping.plan.steps import MUTANTS
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.batch import Batch
+from pytest_housekeeping.promotion.blockers import blocker_of
 from pytest_housekeeping.promotion.commit import Commits
 from pytest_housekeeping.promotion.left_threads import refuse_threads_since
+from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
+from pytest_housekeeping.promotion.rehearsal.result import rehearsed_result
 from pytest_housekeeping.promotion.run import Run
+from pytest_housekeeping.promotion.step_results import applied_result, judged
 from pytest_housekeeping.sql.password_literals import holds_password
-
-_FATAL = (Phase.PRECHECK, Phase.BACKUP, Phase.APPLY, Phase.SEED)
-# A watch reports all that is wrong: only what makes the database the wrong one ends it.
-_REPORTED_IN_A_WATCH = ("history", "roles", "drift")
 
 
 @dataclass(kw_only=True)
@@ -53,7 +54,17 @@ class Promotion:
     @cached_property
     def batch(self) -> Batch:
         """The files of the present segment, in its transaction."""
-        return Batch(context=self.run.context, target=self.run.target)
+        context, target = self.run.context, self.run.target
+        if not context.plan.rehearses:
+            return Batch(context=context, target=target)
+        return Batch(context=context, target=target, prove_same=self.rehearsal.prove_same)
+
+    @property
+    def rehearsal(self) -> Rehearsal:
+        """The batch on the copy. Raises ProofFailed where the run has none."""
+        if self.run.rehearsal is None:
+            raise ProofFailed("this run rehearses nothing", why="there is nothing to compare with")
+        return self.run.rehearsal
 
     @cached_property
     def commits(self) -> Commits:
@@ -62,21 +73,7 @@ class Promotion:
 
     def blocker(self, step: Step) -> str | None:
         """The id of the earlier step because of which this one cannot run."""
-        if step.kind in (Kind.LINT, Kind.PRECHECK) and step.name != "history":
-            fatal: tuple[Phase, ...] = (Phase.PRECHECK,) if step.kind is Kind.PRECHECK else ()
-        else:
-            fatal = _FATAL
-        for result in self._troubles:
-            earlier = result.step
-            if self.run.context.rules.watches and earlier.name in _REPORTED_IN_A_WATCH:
-                continue
-            if earlier.phase in fatal and earlier.segment <= step.segment:
-                return earlier.id
-            if earlier.kind is Kind.PROMOTE and earlier.segment < step.segment:
-                return earlier.id
-            if step.kind is Kind.PROMOTE and result.outcome is Outcome.FAILED:
-                return earlier.id
-        return None
+        return blocker_of(step, self._troubles, watches=self.run.context.rules.watches)
 
     def run_step(self, step: Step) -> StepResult:
         """Work one step. Raises HousekeepingError when it fails."""
@@ -141,14 +138,25 @@ class Promotion:
             return RunOutcome.PROMOTED if pending else RunOutcome.NOTHING_TO_PROMOTE
         if promoted or self.batch.outside:
             return RunOutcome.PROMOTED_IN_PART
-        return RunOutcome.ROLLED_BACK if self.batch.begun else RunOutcome.REFUSED
+        looked = self.run.context.rules.watches and self._looked
+        return RunOutcome.ROLLED_BACK if self.batch.begun or looked else RunOutcome.REFUSED
+
+    @property
+    def _looked(self) -> bool:
+        """Whether any check has been judged, on whatever database."""
+        return any(
+            result.step.phase in (Phase.REHEARSE, Phase.VERIFY)
+            and result.outcome is not Outcome.SKIPPED
+            for result in self.results.values()
+        )
 
     def unproved(self, promote: Step) -> list[str]:
         """The required steps up to this promote without a recorded pass, and how they stand."""
         return self._lacking(
             step
             for step in self.run.context.plan.steps
-            if step.kind is not Kind.PROMOTE and step.segment <= promote.segment
+            if step.kind is not Kind.PROMOTE
+            and (step.segment <= promote.segment or step.phase is Phase.REHEARSE)
         )
 
     def _lacking(self, steps: Iterable[Step]) -> list[str]:
@@ -164,15 +172,15 @@ class Promotion:
     # -- one method a kind of step ---------------------------------------------------------
 
     def _precheck(self, step: Step) -> StepResult:
-        return _judged(step, *self.run.prechecks[step.name]())
+        return judged(step, *self.run.prechecks[step.name]())
 
     def _backup(self, step: Step) -> StepResult:
-        return _judged(step, *self.run.backup[step.name]())
+        return judged(step, *self.run.backup[step.name]())
 
     def _lint(self, step: Step) -> StepResult:
         context = self.run.context
         quiet = holds_password(context.plan.sources.read(step.path).decode(errors="replace"))
-        return _judged(
+        return judged(
             step, *style_verdict(self.run.linting, context.config.root, step.path, quiet=quiet)
         )
 
@@ -181,37 +189,37 @@ class Promotion:
             applied = self.batch.apply(step)
         except SqlFailed as error:
             raise self.run.advised(error) from None
-        said = [f"{applied.statements} statements, {applied.rows} rows"]
-        said += [f"put back: {', '.join(applied.put_back)}"] if applied.put_back else []
-        said += self.batch.attempts
-        return StepResult(
-            step=step,
-            outcome=Outcome.PASSED,
-            examined=applied.statements,
-            statements=applied.statements,
-            rows=applied.rows,
-            locks=applied.locks,
-            duration_s=applied.duration_s,
-            message="; ".join(said),
-        )
+        return applied_result(step, applied, self.batch.attempts)
 
     def _judge(self, step: Step) -> StepResult:
-        self.batch.seal(step.segment)
         checks = self.run.checks
-        with self.batch.check_savepoint() as connection:
-            if checks.only_reads(step):
-                connection.execute("SET LOCAL transaction_read_only = on")
+        with self._place(step).judging(step.segment) as connection:
             verdict = checks.judge(connection, step)
-        return _judged(step, verdict, "; ".join(verdict.evidence) if step.name == MUTANTS else "")
+        return judged(step, verdict, "; ".join(verdict.evidence) if step.name == MUTANTS else "")
+
+    def _place(self, step: Step) -> Batch | Rehearsal:
+        """Where a step is judged: on the copy, or in the transaction that will be committed."""
+        return self.rehearsal if step.phase is Phase.REHEARSE else self.batch
+
+    def _rehearse(self, step: Step) -> StepResult:
+        """A file on the copy, or what the batch of a segment has made of it."""
+        if not step.path:
+            run = self.run
+            judgement = rehearsed_result(run.context, self.rehearsal, run.checks, step.segment)
+            return judged(step, *judgement)
+        try:
+            applied = self.rehearsal.apply(step)
+        except SqlFailed as error:
+            raise self.run.advised(error) from None
+        return applied_result(step, applied)
 
     def _rollback(self, step: Step) -> StepResult:
         """A file that undoes is applied like any other; what it has to show, its target judges."""
         if step.phase is Phase.APPLY:
             return self._apply(step)
-        self.batch.seal(step.segment)
-        with self.batch.check_savepoint():
-            verdict = self.run.target.judge_rollback(self.batch.opened(), step)
-        return _judged(step, verdict, "; ".join(verdict.evidence))
+        with self._place(step).sealed(step.segment) as transaction:
+            verdict = self.run.target.judge_rollback(transaction, step)
+        return judged(step, verdict, "; ".join(verdict.evidence))
 
     def _promote(self, step: Step) -> StepResult:
         if self.refusal is not None:
@@ -226,12 +234,12 @@ class Promotion:
                 why="only evidence of passing allows the commit; nothing was changed",
                 fix="run the whole plan; nothing of it may be deselected, skipped or xfailed",
             )
-        self._refuse_long_locks()
+        self.commits.refuse_long_locks()
         self.batch.seal(step.segment)
-        unjudged = self.run.checks.unjudged(self.batch.opened().connection)
+        unjudged = self._unjudged()
         if any(each.level is Level.ERROR for each in unjudged):
             self.roll_back()
-            return _judged(step, Verdict(examined=1, findings=unjudged), "not committed")
+            return judged(step, Verdict(examined=1, findings=unjudged), "not committed")
         files = sum(1 for file, _ in self.batch.applied if file.kind is not Kind.SEED)
         committed = f"committed {files} files" if files else "nothing pending; nothing to commit"
         try:
@@ -248,17 +256,11 @@ class Promotion:
             findings=unjudged if self.run.context.is_last(step.segment) else (),
         )
 
-    def _refuse_long_locks(self) -> None:
-        """Raises ProofFailed when others have been waiting for longer than they may."""
-        limit, transaction = self.run.context.config.max_locks_held, self.batch.transaction
-        held = transaction.locks.held_s if transaction else 0.0
-        if limit and held > limit:
-            self.roll_back()
-            raise ProofFailed(
-                f"others have been waiting for {held:.1f} s, and max_locks_held is {limit:g} s",
-                why="what runs after the first strong lock is waiting time for somebody",
-                fix="take the slow part out of the batch, or raise max_locks_held",
-            )
+    def _unjudged(self) -> tuple[Finding, ...]:
+        """What no contract judges; where the plan is rehearsed, its last step has told it."""
+        if self.run.context.plan.rehearses:
+            return ()
+        return self.run.checks.unjudged(self.batch.opened().connection)
 
     def _record_commit(self, step: Step, *, failed: str = "") -> None:
         """An interrupted item makes no report, and that the batch is in has to be on record."""
@@ -271,6 +273,7 @@ class Promotion:
 _WORK: dict[Kind, Callable[[Promotion, Step], StepResult]] = {
     Kind.PRECHECK: Promotion._precheck,
     Kind.BACKUP: Promotion._backup,
+    Kind.REHEARSAL: Promotion._rehearse,
     Kind.MIGRATION: Promotion._apply,
     Kind.VIEW: Promotion._apply,
     Kind.POLICY: Promotion._apply,
@@ -284,17 +287,3 @@ _WORK: dict[Kind, Callable[[Promotion, Step], StepResult]] = {
     Kind.PROMOTE: Promotion._promote,
     Kind.ROLLBACK: Promotion._rollback,
 }
-
-
-def _judged(step: Step, verdict: Verdict, message: str) -> StepResult:
-    """The result of a verification; one that examined nothing is a failure with that reason."""
-    said = message or f"{verdict.examined} {verdict.unit} examined"
-    if not verdict.examined:
-        said = f"nothing was examined: {message or 'no ' + verdict.unit + ' found'}"
-    return StepResult(
-        step=step,
-        outcome=Outcome.PASSED if verdict.passed else Outcome.FAILED,
-        examined=verdict.examined,
-        message=said,
-        findings=verdict.findings,
-    )

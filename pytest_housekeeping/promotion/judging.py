@@ -11,7 +11,7 @@ from pytest_housekeeping.declarations.code_baseline import Baseline, write_basel
 from pytest_housekeeping.declarations.contracts import BASELINE
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.model import Finding, Kind, Level, Step, Verdict
-from pytest_housekeeping.plan.check_steps import SCOPE, exemption_name, needs_canaries
+from pytest_housekeeping.plan.check_steps import SCOPE, exemption_name
 from pytest_housekeeping.plan.steps import MUTANTS
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.promotion.app_connections import AppConnections
@@ -50,12 +50,6 @@ class Checks:
     def judge(self, connection: Connection, step: Step) -> Verdict:
         """Run the check of a step. Raises RuleBroken when it could not run: never a pass."""
         return _JUDGES[step.kind](self, connection, step)
-
-    def only_reads(self, step: Step) -> bool:
-        """Whether the check of a step is held to reading: in a watch, all that needs no canary."""
-        return self._context.rules.watches and not (
-            step.kind is Kind.BOUNDARY or needs_canaries(self._contracts, step)
-        )
 
     def code(self) -> dict[str, Extraction]:
         """What the code of each application names, read once."""
@@ -160,7 +154,6 @@ class Checks:
             contract,
             contracts.rules,
             behaviour=self._context.is_last(step.segment),
-            canaries=self._context.plan.canaries,
         )
 
     def _code_contract(

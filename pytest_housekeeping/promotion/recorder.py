@@ -55,9 +55,9 @@ class Recorder:
         self._journal: Journal | None = None
         self._recovered: list[Path] = []
         self._old_journals: list[Path] = []
-        if not self.context.plan.canaries:
+        if self.context.options.no_canary:
             self.messages.append(
-                "--hk-no-canary: what only rows written and rolled back show is left out"
+                "--hk-no-canary does nothing any more: made-up rows are written to a copy alone"
             )
 
     def open(self) -> None:

@@ -13,6 +13,7 @@ from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.judging import Checks
+from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.promotion.target import Target
 from pytest_housekeeping.promotion.throwaway import Throwaway
 
@@ -22,6 +23,7 @@ Judgement = tuple[Verdict, str]
 @dataclass(frozen=True, kw_only=True)
 class Run:
     """The parts of a run. ``prechecks`` and ``backup`` hold the work of those steps by name.
+    ``rehearsal`` is the batch on a copy of the target, where the plan has one.
 
     ``secrets`` are the passwords that must appear nowhere. ``close`` ends what was started, in
     any state.
@@ -33,6 +35,7 @@ class Run:
     throwaway: Throwaway
     prechecks: Mapping[str, Callable[[], Judgement]]
     backup: Mapping[str, Callable[[], Judgement]] = field(default_factory=dict)
+    rehearsal: Rehearsal | None = None
     linting: Linting | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
@@ -54,7 +57,9 @@ class Run:
     def close(self) -> None:
         """End connections, style check, servers; each even if the one before it fails."""
         repository = self.context.repository
-        ends: list[Callable[[], None]] = [self.checks.apps.close, self.target.close]
+        ends: list[Callable[[], None]] = [self.checks.apps.close]
+        ends += [self.rehearsal.close] if self.rehearsal is not None else []
+        ends += [self.target.close]
         ends += [self.linting.stop] if self.linting is not None else []
         ends += [self.throwaway.stop]
         ends += [repository.close] if repository is not None else []

@@ -33,7 +33,8 @@ class RunOptions:
     segments: int | None = None
     accepted_drift: str | None = None
     baseline: int | None = None
-    canaries: bool = True
+    no_canary: bool = False
+    in_place: bool = False
     to: str = ""
 
     @property

@@ -11,6 +11,7 @@ counts as the same only where PostgreSQL reads both as one (`equivalent_expressi
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pytest_housekeeping.server import Server
@@ -54,19 +55,38 @@ def prove_backup(
     Raises BackupNotProved, naming the objects that differ or the statement that failed. What a
     schema dump cannot hold by its nature is no difference but a limit of the proof.
     """
+    with (
+        fitting_server(expected, server_major, restore_server) as server,
+        restored(server, schema, roles, expected) as copy,
+    ):
+        return prove_copy(copy, expected)
+
+
+@contextmanager
+def fitting_server(
+    expected: Fingerprint, server_major: int, started: RestoreServer | None
+) -> Iterator[RestoreServer]:
+    """The server that was ``started`` ahead, or one that has the extensions which that one lacks.
+
+    Raises BackupNotProved when there is none.
+    """
     extensions = frozenset(_extension_names(expected))
-    own = None
-    if restore_server is None or not restore_server.has(extensions):
-        own = restore_server = start_restore_server(server_major, extensions)
+    if started is not None and started.has(extensions):
+        yield started
+        return
+    own = start_restore_server(server_major, extensions)
     try:
-        with restored(restore_server, schema, roles, expected) as copy:
-            faults, proof = compare(copy, expected)
-            if faults:
-                raise _not_equal(list(faults), "production")
-            return proof
+        yield own
     finally:
-        if own is not None:
-            own.close()
+        own.close()
+
+
+def prove_copy(copy: Copy, expected: Fingerprint) -> BackupProof:
+    """The restored backup is the schema that it was taken from. Raises BackupNotProved."""
+    faults, proof = compare(copy, expected)
+    if faults:
+        raise _not_equal(list(faults), "production")
+    return proof
 
 
 def prove_result(
@@ -79,10 +99,18 @@ def prove_result(
     the comment of the database itself.
     """
     with restored_beside(server, server_major, dump, expected) as copy:
-        faults, proof = compare(copy, expected, leaving_out=("database",))
-        if faults:
-            raise _not_equal(list(faults), "the database")
-        return proof
+        return prove_copy_beside(copy, expected)
+
+
+def prove_copy_beside(copy: Copy, expected: Fingerprint) -> BackupProof:
+    """The dump of a database, restored in another one of its server, is that schema.
+
+    Raises BackupNotProved, naming the objects that differ.
+    """
+    faults, proof = compare(copy, expected, leaving_out=("database",))
+    if faults:
+        raise _not_equal(list(faults), "the database")
+    return proof
 
 
 def compare(

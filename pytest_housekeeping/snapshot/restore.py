@@ -6,7 +6,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
@@ -31,6 +31,7 @@ _OPTIONS = (
 # An error in the script; psql that lost its connection, or fails by itself, ends otherwise:
 # https://www.postgresql.org/docs/16/app-psql.html (Exit Status)
 _REFUSED = 3
+_ASIDE = "hk_steps_aside"
 _NO_ROOM = ("No space left on device", "out of memory", "out of shared memory")
 _FAILED_AT = re.compile(r":(\d+): (?:ERROR|FATAL)")
 # What pg_dump writes above each object: `-- Name: t; Type: TABLE; Schema: s; Owner: o`.
@@ -45,31 +46,45 @@ class Copy:
     The superuser is none of the backup's roles.
     """
 
+    database: StagingDatabase
     connection: Connection
     stand_ins: tuple[str, ...] = ()
 
 
 @contextmanager
 def restored(
-    restore_server: RestoreServer, schema: bytes, roles: bytes, expected: Fingerprint
+    restore_server: RestoreServer,
+    schema: bytes,
+    roles: bytes,
+    expected: Fingerprint,
+    *,
+    around: bytes = b"",
+    name: str = "",
 ) -> Iterator[Copy]:
     """A database of that server in which the backup was restored; it is dropped afterwards.
+
+    ``around`` is what completes it beyond a backup (`dump_around`), ``name`` that of the database
+    that the backup is of, where the copy has to bear it as well.
 
     Raises RestoreRefused with the first statement that fails, BackupNotProved where this machine
     is in the way.
     """
-    database = restore_server.server.database()
+    made = restore_server.server.database()
     major = restore_server.major
-    conninfo = make_conninfo(database.migrator_conninfo, options=_options(major))
     try:
-        with _named(database, conninfo, expected.superuser):
+        with (
+            _called(made, name) as database,
+            _named(database, conninfo := _conninfo(database, major), expected.superuser),
+        ):
             stand_ins = _prepare(conninfo, expected, schema.decode(errors="replace"))
             _run(database, conninfo, roles, "roles", major)
             _run(database, conninfo, without_restriction(schema), "schema", major)
+            if around:
+                _run(database, conninfo, around, "surroundings", major)
             with connect(conninfo) as connection:
-                yield Copy(connection=connection, stand_ins=stand_ins)
+                yield Copy(database=database, connection=connection, stand_ins=stand_ins)
     finally:
-        restore_server.server.drop(database)
+        restore_server.server.drop(made)
 
 
 @contextmanager
@@ -82,18 +97,57 @@ def restored_beside(
     is in the way.
     """
     database = server.database()
-    conninfo = make_conninfo(database.superuser_conninfo, options=_options(server_major))
     try:
-        stand_ins = _prepare(conninfo, expected, dump.decode(errors="replace"))
-        _run(database, conninfo, without_restriction(dump), "schema", server_major)
-        with connect(conninfo) as connection:
-            yield Copy(connection=connection, stand_ins=stand_ins)
+        with restored_in(database, server_major, dump, expected) as copy:
+            yield copy
     finally:
         server.drop(database)
 
 
+@contextmanager
+def restored_in(
+    database: StagingDatabase, server_major: int, dump: bytes, expected: Fingerprint
+) -> Iterator[Copy]:
+    """The same in an empty database that the caller has made, and drops."""
+    conninfo = make_conninfo(database.superuser_conninfo, options=_options(server_major))
+    stand_ins = _prepare(conninfo, expected, dump.decode(errors="replace"))
+    _run(database, conninfo, without_restriction(dump), "schema", server_major)
+    with connect(conninfo) as connection:
+        yield Copy(database=database, connection=connection, stand_ins=stand_ins)
+
+
 def _options(server_major: int) -> str:
     return _OPTIONS + (" -c event_triggers=off" if server_major >= 17 else "")
+
+
+def _conninfo(database: StagingDatabase, server_major: int) -> str:
+    return make_conninfo(database.migrator_conninfo, options=_options(server_major))
+
+
+@contextmanager
+def _called(database: StagingDatabase, name: str) -> Iterator[StagingDatabase]:
+    """The database under another name; one that bears it already steps aside meanwhile."""
+    if name in ("", database.name):
+        yield database
+        return
+    renaming = sql.SQL("ALTER DATABASE {} RENAME TO {}")
+    moves = [(database.name, name)]
+    with connect(database.cluster.conninfo(database.name)) as connection:
+        if _exists(connection, "pg_database", "datname", name):
+            moves.insert(0, (name, _ASIDE))
+
+    def rename(pairs: list[tuple[str, str]]) -> None:
+        # No session may be in any of them; template1 steps aside as any other would.
+        way = "postgres" if name == "template1" else "template1"
+        with connect(database.cluster.conninfo(way)) as connection:
+            for old, new in pairs:
+                connection.execute(renaming.format(sql.Identifier(old), sql.Identifier(new)))
+
+    rename(moves)
+    try:
+        yield replace(database, name=name)
+    finally:
+        rename([(new, old) for old, new in reversed(moves)])
 
 
 @contextmanager

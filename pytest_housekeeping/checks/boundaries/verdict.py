@@ -31,13 +31,12 @@ def verify_contract(
     rules: Iterable[Rule],
     *,
     behaviour: bool = True,
-    canaries: bool = True,
 ) -> Verdict:
     """Judge one contract by every boundary rule for its type.
 
     ``behaviour=False`` is for a schema that is still being built: what is declared and not there
-    yet is a notice, and rules that are proved by acting as a role are left out. ``canaries=False``
-    leaves out only those that are proved by writing. Raises RuleBroken when a rule could not run.
+    yet is a notice, and rules that are proved by acting as a role are left out. Raises RuleBroken
+    when a rule could not run.
     """
     source, target = boundaries.source(contract), boundaries.target(contract)
     scope = boundary_scope(boundaries, contract)
@@ -53,7 +52,7 @@ def verify_contract(
     for rule in rules:
         if rule.family != BOUNDARY or rule.contract != contract.type:
             continue
-        if (rule.proof and not behaviour) or (rule.writes and not canaries):
+        if rule.proof and not behaviour:
             continue
         verdict = judge_boundary(connection, scope, source.roles, rule)
         examined = max(examined, verdict.examined)

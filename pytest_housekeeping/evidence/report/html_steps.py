@@ -56,6 +56,7 @@ def row_details(result: StepResult | None, log: Sequence[str] = ()) -> list[str]
     if result:
         lines += [result.message] if result.message else []
         lines += [str(finding) for finding in result.findings]
+        lines += [f"proved on: {result.step.proved_on}"] if result.step.proved_on else []
         lines += [f"lock: {lock.mode} on {lock.relation}" for lock in result.locks]
     return [escaped(line) for line in lines] + [
         line for line in log if line.strip() and line != _NO_LOG

@@ -107,7 +107,8 @@ _IN_ANY_MODE: dict[RunOutcome, OutcomeText] = {
     ),
     RunOutcome.REFUSED: _bad(
         "Refused: nothing was begun",
-        "A condition for starting was not met. The database was not changed.",
+        "A condition for starting was not met, or something did not pass on the copy of the"
+        " database. The database itself was not changed.",
         _REPAIR,
     ),
     RunOutcome.UNKNOWN: _unsure(
@@ -193,7 +194,8 @@ _ROLLBACK: dict[RunOutcome, OutcomeText] = {
     ),
     RunOutcome.REFUSED: _bad(
         "Refused: nothing was undone",
-        "A condition for starting was not met. The promotion is still in place.",
+        "A condition for starting was not met, or something did not pass on the copy of the"
+        " database. The promotion is still in place.",
         _REPAIR,
     ),
 }

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from pytest_housekeeping.errors import EvidenceError
+import psycopg
+
+from pytest_housekeeping.errors import EvidenceError, HousekeepingError
 from pytest_housekeeping.evidence import Secrets, utc_stamp
-from pytest_housekeeping.model import Verdict
+from pytest_housekeeping.model import TargetIdentity, Verdict
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.target import KeptFile
 from pytest_housekeeping.snapshot import RestoreServer
 from pytest_housekeeping.snapshot.dump import dump_schema, unified_diff
+from pytest_housekeeping.snapshot.dump_around import dump_around
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.proof import prove_backup
 from pytest_housekeeping.snapshot.roles import dump_roles
+from pytest_housekeeping.snapshot.twin import Dumps, Twin, twin_of
 
 
 @dataclass(kw_only=True)
@@ -25,7 +30,9 @@ class Backup:
     """The schema of before, the roles that a dump leaves out, and the schema of after.
 
     The files go into ``folder`` (``audit`` from ``root``), named after ``started_at``; the
-    ``restore_server`` is the server that the backup is restored on.
+    ``restore_server`` is the server that the backup is restored on. Where something is rehearsed,
+    the restored copy stays there until the end: the ``twin``. A watch takes one to prove on, and
+    it is not ``kept``.
     """
 
     root: Path
@@ -33,9 +40,13 @@ class Backup:
     started_at: datetime
     secrets: Secrets
     restore_server: RestoreServer | None = None
+    kept: bool = True
     files: dict[Path, bytes] = field(default_factory=dict, repr=False)
     before: KeptFile | None = None
     after: KeptFile | None = None
+    twin: Twin | None = None
+    _ends: ExitStack = field(default_factory=ExitStack, repr=False)
+    _around: bytes = field(default=b"", repr=False)
     _schema: bytes = field(default=b"", repr=False)
     _roles: bytes = field(default=b"", repr=False)
     _schema_after: bytes = field(default=b"", repr=False)
@@ -46,9 +57,12 @@ class Backup:
         """pg_dump of the whole schema, and the roles beside it, into the audit folder."""
         self._schema = dump_schema(conninfo, server_major=server_major)
         self._roles = dump_roles(connection)
-        self.before = self._keep("prod_schema_before", self._schema)
-        self._keep("prod_roles_before", self._roles)
-        said = f"{self.before.path}, {len(self._schema):,} bytes"
+        self._around = dump_around(connection)
+        said = f"{len(self._schema):,} bytes"
+        if self.kept:
+            self.before = self._keep("prod_schema_before", self._schema)
+            self._keep("prod_roles_before", self._roles)
+            said = f"{self.before.path}, {said}"
         return Verdict(examined=max(1, len(fingerprint.entries)), unit="objects"), said
 
     def proof(self, fingerprint: Fingerprint, server_major: int) -> Judgement:
@@ -63,6 +77,22 @@ class Backup:
         said = f"restored on {proof.server_major}, with the fingerprint of production"
         limits = [f"limit of the proof: {limit}" for limit in proof.limits]
         verdict = Verdict(examined=max(1, proof.objects), unit="objects")
+        return verdict, "; ".join([said, *limits])
+
+    def rehearsal_proof(self, fingerprint: Fingerprint, identity: TargetIdentity) -> Judgement:
+        """The same, and the restored copy is as production in all that a check can read."""
+        twin = self.twin = self._ends.enter_context(
+            twin_of(
+                Dumps(schema=self._schema, roles=self._roles, around=self._around),
+                fingerprint,
+                database=identity.database,
+                server_version=identity.server_version,
+                restore_server=self.restore_server,
+            )
+        )
+        said = f"restored on {twin.schema.server_major}, with the fingerprint of production"
+        limits = [f"limit of the proof: {limit}" for limit in (*twin.proof.limits, *twin.limits)]
+        verdict = Verdict(examined=max(1, len(twin.schema.entries)), unit="objects")
         return verdict, "; ".join([said, *limits])
 
     def take_after(self, conninfo: str, *, server_major: int) -> None:
@@ -82,6 +112,8 @@ class Backup:
         return self._schema, self._schema_after
 
     def close(self) -> None:
+        with suppress(HousekeepingError, psycopg.Error):
+            self._ends.close()
         if self.restore_server is not None:
             self.restore_server.close()
 

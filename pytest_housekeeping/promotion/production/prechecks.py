@@ -51,7 +51,9 @@ def production_prechecks(
     }
 
 
-def production_backup(target: ProductionTarget) -> Mapping[str, Callable[[], Judgement]]:
+def production_backup(
+    context: RunContext, target: ProductionTarget
+) -> Mapping[str, Callable[[], Judgement]]:
     """The steps of the backup phase, by name."""
 
     def snapshot() -> Judgement:
@@ -60,6 +62,8 @@ def production_backup(target: ProductionTarget) -> Mapping[str, Callable[[], Jud
         return target.backup.snapshot(connection, conninfo, fingerprint, target.major)
 
     def proof() -> Judgement:
+        if context.plan.rehearses:
+            return target.backup.rehearsal_proof(target.fingerprint(), target.connection.identity())
         return target.backup.proof(target.fingerprint(), target.major)
 
     def named(step: Callable[[], Judgement]) -> Judgement:

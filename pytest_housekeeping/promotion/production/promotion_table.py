@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from psycopg import sql
 
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.history_chain import link, text_digest
+from pytest_housekeeping.postgres.history_guard import HistoryGuard
 from pytest_housekeeping.postgres.history_rows import last_chain, next_places
 from pytest_housekeeping.postgres.history_tables import has_columns
+from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import from_json, to_json
 
@@ -68,6 +72,28 @@ def record(
             chain=sql.Literal(chain),
         )
     )
+
+
+def record_segment(
+    context: RunContext,
+    guard: HistoryGuard,
+    connection: Connection,
+    fingerprint: Fingerprint,
+    segment: int,
+) -> None:
+    """The schema that a segment leaves, on record in the database itself."""
+    write = partial(
+        record,
+        connection,
+        context.config.history_schema,
+        run=context.run.id,
+        commit=context.source.commit or "",
+        digest=context.plan.digest,
+        segment=segment,
+        segments=len(context.plan.segments),
+        fingerprint=fingerprint,
+    )
+    guard.note(connection, write)
 
 
 def last_fingerprint(connection: Connection, schema: str) -> Fingerprint | None:

@@ -119,7 +119,7 @@ def plan_faults(context: RunContext, audit: Audit) -> Iterator[str]:
     for there in audit.plan.steps:
         if there.id not in expected and not _is_of_staging_alone(there, plan):
             yield f"its plan has {there.id}, which staging of these files does not plan"
-    proved = [step.id for step in plan.steps if step.phase in (Phase.APPLY, Phase.VERIFY)]
+    proved = [step.id for step in _in_order_of_staging(plan)]
     common = set(proved)
     if proved != [step.id for step in audit.plan.steps if step.id in common]:
         yield "its plan has the files and checks in another order"
@@ -141,6 +141,8 @@ def staging_steps(context: RunContext) -> Iterator[Step]:
     for step in plan.steps:
         if step.phase in (Phase.APPLY, Phase.VERIFY, Phase.PROMOTE):
             yield step
+        elif step.phase is Phase.REHEARSE and step.kind is not Kind.REHEARSAL:
+            yield replace(step, phase=Phase.VERIFY)
         elif step.kind is Kind.LINT:
             yield replace(step, phase=Phase.VERIFY, segment=last)
     for path in sql_paths(config, sources, FOLDERS[Kind.SEED]):
@@ -158,6 +160,25 @@ def staging_steps(context: RunContext) -> Iterator[Step]:
     for name in tripwires(plan.contracts):
         yield tripwire_step(name, last)
     yield restore_step(last)
+
+
+def _in_order_of_staging(plan: Plan) -> list[Step]:
+    """Files and checks as staging works them: segment by segment, files first."""
+    works = (
+        step
+        for step in plan.steps
+        if step.phase in (Phase.APPLY, Phase.REHEARSE, Phase.VERIFY)
+        and step.kind not in (Kind.REHEARSAL, Kind.LINT)
+    )
+    return sorted(works, key=lambda step: (step.segment, _CHECKS.get(step.kind, 0)))
+
+
+_CHECKS = {
+    kind: place
+    for place, kind in enumerate(
+        (Kind.OBJECT, Kind.QUERY, Kind.RLS, Kind.BOUNDARY, Kind.TEST), start=1
+    )
+}
 
 
 def _digest(sources: ProjectFiles, path: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import load_config
@@ -19,6 +20,7 @@ from pytest_housekeeping.promotion.applied import applied_files
 from pytest_housekeeping.promotion.attestation import refuse_unattested, source_of
 from pytest_housekeeping.promotion.context import RunContext, new_context
 from pytest_housekeeping.promotion.judging import Checks
+from pytest_housekeeping.promotion.production import promotion_table
 from pytest_housekeeping.promotion.production.backup import Backup
 from pytest_housekeeping.promotion.production.prechecks import (
     production_backup,
@@ -31,6 +33,8 @@ from pytest_housekeeping.promotion.production.target_address import (
     open_production,
     read_address,
 )
+from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
+from pytest_housekeeping.promotion.rehearsal.twin_target import HistoryRows, TwinTarget
 from pytest_housekeeping.promotion.run import Run, start_linting
 from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.promotion.signers import signers_of
@@ -105,11 +109,29 @@ def start_production(options: RunOptions) -> Run:
         target=target,
         checks=checks,
         prechecks=production_prechecks(context, target, throwaway, checks),
-        backup=production_backup(target),
+        backup=production_backup(context, target),
+        rehearsal=new_rehearsal(context, target, target.history_rows),
         throwaway=throwaway,
         linting=linting,
         secrets=(address.password,),
     )
+
+
+def new_rehearsal(
+    context: RunContext, target: ProductionTarget, rows: HistoryRows
+) -> Rehearsal | None:
+    """The batch on a copy of production, where the plan has one; ``rows`` is what its history
+    tells of what was applied."""
+    if not context.plan.rehearses:
+        return None
+    copy = TwinTarget(
+        context,
+        user=target.connection.identity().user,
+        copy=lambda: target.backup.twin,
+        rows=rows,
+        record=partial(promotion_table.record_segment, context),
+    )
+    return Rehearsal(context=context, target=copy, original=target.fingerprint)
 
 
 def new_backup(
@@ -122,6 +144,7 @@ def new_backup(
         started_at=context.run.started_at,
         secrets=Secrets([address.password]),
         restore_server=restore_server,
+        kept=context.rules.changes_production,
     )
 
 
@@ -149,7 +172,7 @@ def _plan(
         rules=options.rules,
         past=applied,
         baseline=options.baseline,
-        canaries=options.canaries,
+        in_place=options.in_place,
     )
 
 

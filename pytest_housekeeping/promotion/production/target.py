@@ -121,34 +121,29 @@ class ProductionTarget:
         raise ProofFailed(f"{step.id}: this run undoes nothing", why="there is nothing to compare")
 
     def record_history(
-        self,
-        connection: Connection,
-        applied: Sequence[tuple[SqlFile, Applied]],
-        segment: int,  # noqa: ARG002 - a rollback's history needs it
+        self, connection: Connection, applied: Sequence[tuple[SqlFile, Applied]], segment: int
     ) -> None:
         """Where nothing is pending the tables stay as they are, those of an old version too."""
-        if self._promotes:
-            self.guard.write(connection, applied_rows(self._context, applied))
+        if self.promotes:
+            self.guard.write(connection, self.history_rows(applied, segment))
+
+    def history_rows(
+        self,
+        applied: Sequence[tuple[SqlFile, Applied]],
+        segment: int,  # noqa: ARG002 - a rollback's history needs it
+    ) -> Sequence[history.Row]:
+        """What was applied in a segment, as its history tells it."""
+        return applied_rows(self._context, applied)
 
     def record_schema(self, connection: Connection, fingerprint: Fingerprint, segment: int) -> None:
         """The schema that this segment leaves, on record in the database itself."""
-        if self._promotes:
-            context = self._context
-            record = partial(
-                promotion_table.record,
-                connection,
-                context.config.history_schema,
-                run=context.run.id,
-                commit=context.source.commit or "",
-                digest=context.plan.digest,
-                segment=segment,
-                segments=len(context.plan.segments),
-                fingerprint=fingerprint,
+        if self.promotes:
+            promotion_table.record_segment(
+                self._context, self.guard, connection, fingerprint, segment
             )
-            self.guard.note(connection, record)
 
     @property
-    def _promotes(self) -> bool:
+    def promotes(self) -> bool:
         """Whether this run has something to put on record."""
         rules, plan = self._context.rules, self._context.plan
         return rules.undoes or any(segment.files for segment in plan.segments)

@@ -23,6 +23,7 @@ from pytest_housekeeping.promotion.production.start import (
     ReadProject,
     major_of,
     new_backup,
+    new_rehearsal,
     read_project,
 )
 from pytest_housekeeping.promotion.production.target import ProductionTarget
@@ -76,7 +77,8 @@ def start_rollback(options: RunOptions) -> Run:
         target=target,
         checks=checks,
         prechecks=rollback_prechecks(context, target, general),
-        backup=production_backup(production),
+        backup=production_backup(context, production),
+        rehearsal=new_rehearsal(context, production, target.history_rows),
         throwaway=throwaway,
         secrets=(address.password,),
     )
@@ -103,6 +105,7 @@ def _planned(
         past=applied_files(history.in_effect(rows)),
         contracts=contracts,
         verify=verify,
+        in_place=options.in_place,
     )
     return reverted, work, texts, plan
 

@@ -27,6 +27,7 @@ from pytest_housekeeping.snapshot.proof import compare
 from pytest_housekeeping.snapshot.proposal import proposal_text, propose
 from pytest_housekeeping.snapshot.restore import Copy, restored
 from pytest_housekeeping.snapshot.roles import dump_roles
+from pytest_housekeeping.snapshot.twin import without_copy_alone
 from pytest_housekeeping.sql.file import FOLDERS, SqlFile
 
 # The schema of now was expected, and the backup's was found.
@@ -97,7 +98,8 @@ class RollbackTarget:
         now = self.production.read_without_history(transaction.connection)
         faults, proof = compare(self._copy, now)
         self._changes = diff(
-            self.production.fingerprint(), self.read_schema(transaction.connection)
+            without_copy_alone(self.production.fingerprint()),
+            without_copy_alone(self.read_schema(transaction.connection)),
         )
         accepted = self._context.options.accepted_drift == now.digest
         findings = tuple(
@@ -121,6 +123,11 @@ class RollbackTarget:
     def record_history(
         self, connection: Connection, applied: Sequence[tuple[SqlFile, Applied]], segment: int
     ) -> None:
+        self.production.guard.write(connection, self.history_rows(applied, segment))
+
+    def history_rows(
+        self, applied: Sequence[tuple[SqlFile, Applied]], segment: int
+    ) -> Sequence[Row]:
         """What was taken back, on record: of views and policies, when their older text is back."""
         context = self._context
         commit = context.source.commit or ""
@@ -140,7 +147,7 @@ class RollbackTarget:
             if row.kind != Kind.MIGRATION
             and (context.is_last(segment) if row.path in back else row.path in dropped)
         ]
-        self.production.guard.write(connection, rows)
+        return rows
 
     def record_schema(self, connection: Connection, fingerprint: Fingerprint, segment: int) -> None:
         self.production.record_schema(connection, fingerprint, segment)

@@ -1,0 +1,1 @@
+"""The batch on a copy of production, before production sees anything of it."""

@@ -1,0 +1,161 @@
+"""The batch on a copy of production, where nobody waits: applied, committed there, and judged.
+
+What the schema decides is proved on the copy. What production gets is then compared with what the
+copy got, object by object: equal catalogs answer equally, so the verdicts hold for production too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+import psycopg
+from psycopg import sql
+
+from pytest_housekeeping.errors import ProofFailed
+from pytest_housekeeping.model import Applied, Step
+from pytest_housekeeping.postgres.connection import Connection, LentConnection, rolled_back
+from pytest_housekeeping.postgres.session_state import local_settings
+from pytest_housekeeping.postgres.transaction import Transaction
+from pytest_housekeeping.promotion.batch import Batch
+from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.rehearsal.twin_target import TwinTarget
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+from pytest_housekeeping.snapshot.proof import BackupProof
+from pytest_housekeeping.snapshot.restore_server import RESTORER
+from pytest_housekeeping.snapshot.same_changes import SchemaChange, unlike_changes
+
+_SHOWN = 10
+
+
+@dataclass(kw_only=True)
+class Rehearsal:
+    """The batch on the copy. ``changes`` is, by segment, what became of its schema there,
+    ``rewrites`` the relations whose rows were written anew; ``original`` reads production's schema
+    as it was before the batch.
+    """
+
+    context: RunContext
+    target: TwinTarget
+    original: Callable[[], Fingerprint]
+    changes: dict[int, SchemaChange] = field(default_factory=dict)
+    rewrites: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    _batch: Batch | None = None
+    _judging: LentConnection | None = None
+    _original: Fingerprint | None = None
+
+    @property
+    def batch(self) -> Batch:
+        """The files of the present segment, in their transaction on the copy."""
+        if self._batch is None:
+            self._batch = Batch(context=self.context, target=self.target)
+        return self._batch
+
+    def apply(self, step: Step) -> Applied:
+        """Apply a file to the copy. Raises SqlFailed when PostgreSQL refuses it."""
+        self._end_judging()
+        return self.batch.apply(step)
+
+    @contextmanager
+    def judging(self, segment: int) -> Iterator[Connection]:
+        """The connection for one check of a segment, in a savepoint that is rolled back.
+
+        It acts as production's own role would, but may take on every other role: what an
+        application may do is shown without making the migrating role its member.
+        """
+        self.commit(segment)
+        if self._judging is None:
+            twin = self.target.twin
+            self._judging = twin.connect(settings=self.context.config.session)
+            self._judging.execute(
+                sql.SQL("BEGIN; {}; SET LOCAL row_security = on; SET LOCAL ROLE {}").format(
+                    sql.SQL(local_settings(self.context.config)),
+                    sql.Identifier(self.target.connection.identity().user),
+                )
+            )
+        with rolled_back(self._judging):
+            yield self._judging
+
+    @contextmanager
+    def sealed(self, segment: int) -> Iterator[Transaction]:
+        """The transaction of a segment when all its files are applied, in a savepoint that is
+        rolled back."""
+        self._end_judging()
+        with self.batch.sealed(segment) as transaction:
+            yield transaction
+
+    def commit(self, segment: int) -> None:
+        """The batch of a segment is in the copy, and what it has changed there is known.
+
+        Raises SqlFailed when a deferred constraint does not hold, and ProofFailed when the
+        history was touched.
+        """
+        if segment in self.changes or self.context.rules.watches:
+            return
+        before = self.changes[segment - 1].after if segment > 1 else self.target.twin.schema
+        batch = self.batch
+        batch.seal(segment)
+        transaction, after = batch.opened(), batch.sealed_schema
+        transaction.prove()
+        self.target.prove_history(transaction.connection)
+        self.rewrites[segment] = self.target.rewritten(transaction.connection)
+        transaction.connection.execute("COMMIT")
+        batch.committed()
+        if after is not None:
+            self.changes[segment] = SchemaChange(
+                before=before.without(f"role {RESTORER}"), after=after
+            )
+
+    def prove_same(self, schema: Fingerprint, segment: int) -> None:
+        """What a segment has made of production, whose ``schema`` it now is, is what it has made
+        of the copy.
+
+        Raises ProofFailed with each object that differs, and both texts.
+        """
+        rehearsed = self.changes.get(segment)
+        if rehearsed is None:
+            raise ProofFailed(
+                f"segment {segment} was not rehearsed",
+                why="what the schema decides is proved on the copy of production",
+                fix="run the whole plan",
+            )
+        before, self._original = self._original or self.original(), schema
+        self._end_judging()
+        unlike = unlike_changes(
+            self.target.twin.copy.connection,
+            rehearsed,
+            SchemaChange(before=before, after=schema),
+            may_move=self.context.config.may_move,
+        )
+        if unlike:
+            shown = "".join(f"\n  {each}" for each in unlike[:_SHOWN])
+            more = f"\n  and {len(unlike) - _SHOWN} more" if len(unlike) > _SHOWN else ""
+            raise ProofFailed(
+                f"the batch has made something else of production than of its copy:{shown}{more}",
+                why="the checks have judged the copy, and nobody has judged this",
+                fix="write down what the files make, so that it does not depend on rows, on names"
+                " or on the clock; or prove inside production's own transaction: --hk-in-place",
+            )
+
+    def close(self) -> None:
+        """End its connections. Never raises."""
+        with suppress(psycopg.Error):
+            self._end_judging()
+        if self._batch is not None:
+            self._batch.roll_back()
+        self.target.close()
+
+    def _end_judging(self) -> None:
+        judging, self._judging = self._judging, None
+        if judging is not None:
+            judging.close()
+
+    def prove_restores(self, segment: int) -> BackupProof:
+        """What the batch has made can be dumped and restored, so that the next one can be proved.
+
+        Raises BackupNotProved, naming the object that does not restore.
+        """
+        self.commit(segment)
+        self._end_judging()
+        return self.target.twin.prove_restores(self.changes[segment].after)

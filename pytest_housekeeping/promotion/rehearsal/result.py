@@ -1,0 +1,45 @@
+"""What the batch has made of the copy: told object by object, and dumped and restored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pytest_housekeeping.model import Verdict
+from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.judging import Checks
+from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
+from pytest_housekeeping.snapshot.difference import diff, listed
+
+_SHOWN = 20
+
+
+def rehearsed_result(
+    context: RunContext, rehearsal: Rehearsal, checks: Checks, segment: int
+) -> Judgement:
+    """What a segment has changed on the copy; of the last one, that the result restores as well.
+
+    Raises BackupNotProved, naming the object that does not restore.
+    """
+    last = context.is_last(segment)
+    with rehearsal.judging(segment) as connection:
+        unjudged = checks.unjudged(connection) if last else ()
+    change = rehearsal.changes[segment]
+    said = list(_changes(rehearsal, segment))
+    if last:
+        proof = rehearsal.prove_restores(segment)
+        said.append("the result was dumped and restored, with the same fingerprint")
+        said += [f"limit of the proof: {limit}" for limit in proof.limits]
+    examined = max(1, len(change.after.entries))
+    return Verdict(examined=examined, unit="objects", findings=unjudged), "; ".join(said)
+
+
+def _changes(rehearsal: Rehearsal, segment: int) -> Iterator[str]:
+    change = rehearsal.changes[segment]
+    differences = diff(change.before, change.after)
+    yield f"{len(differences)} objects changed" + f": {listed(differences, _SHOWN)}" * bool(
+        differences
+    )
+    rewritten = rehearsal.rewrites.get(segment, ())
+    if rewritten:
+        yield f"written anew, with all rows: {', '.join(rewritten)}"

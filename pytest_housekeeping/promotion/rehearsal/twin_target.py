@@ -1,0 +1,131 @@
+"""The copy of production as a target that a batch is applied to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pytest_housekeeping.errors import ProofFailed
+from pytest_housekeeping.model import Applied, RunOutcome, Step, Verdict
+from pytest_housekeeping.postgres import history
+from pytest_housekeeping.postgres.connection import Connection, LentConnection
+from pytest_housekeeping.postgres.history_guard import HistoryGuard
+from pytest_housekeeping.postgres.transaction import Transaction
+from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.target import KeptFiles
+from pytest_housekeeping.promotion.target_connection import TargetConnection
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
+from pytest_housekeeping.snapshot.restore_server import RESTORER
+from pytest_housekeeping.snapshot.twin import Twin
+from pytest_housekeeping.sql.file import SqlFile
+
+HistoryRows = Callable[[Sequence[tuple[SqlFile, Applied]], int], Sequence[history.Row]]
+
+
+RecordSchema = Callable[[HistoryGuard, Connection, Fingerprint, int], None]
+
+
+class TwinTarget:
+    """The copy as a target: it is changed as production will be, and nothing of it is kept.
+
+    ``copy`` gives it once it is restored. ``user`` is whom production is promoted as, ``rows`` and
+    ``record`` what is put on record there.
+    """
+
+    kept = KeptFiles()
+    schema_changes: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        context: RunContext,
+        *,
+        user: str,
+        copy: Callable[[], Twin | None],
+        rows: HistoryRows,
+        record: RecordSchema,
+    ) -> None:
+        self.connection = TargetConnection(self._connect)
+        self.guard = HistoryGuard(
+            schema=context.config.history_schema,
+            applications=context.plan.contracts.roles,
+            promotes=False,
+        )
+        self._context = context
+        self._copy = copy
+        self._user = user
+        self._rows = rows
+        self._record = record
+        self._files: dict[str, int] = {}
+
+    @property
+    def twin(self) -> Twin:
+        """The copy. Raises ProofFailed where none was restored."""
+        twin = self._copy()
+        if twin is None:
+            raise ProofFailed(
+                "there is no copy of production to rehearse on",
+                why="what the schema decides is proved there",
+                fix="run the whole plan, backup::proof included",
+            )
+        return twin
+
+    def _connect(self) -> LentConnection:
+        return self.twin.connect(self._user, self._context.config.session)
+
+    def announcement(self) -> Sequence[str]:
+        return ()
+
+    def after_begin(self, connection: Connection, *, first: bool) -> None:
+        self.guard.begin(connection, first=first)
+        self._files = dict(connection.execute(_FILES).fetchall())
+
+    def rewritten(self, connection: Connection) -> tuple[str, ...]:
+        """The relations that stood before this transaction and lie in another file now."""
+        now: dict[str, int] = dict(connection.execute(_FILES).fetchall())
+        return tuple(
+            sorted(name for name, file in now.items() if self._files.get(name, file) != file)
+        )
+
+    def before_file(self, connection: Connection, path: str) -> None:
+        """No rollback file is tried here."""
+
+    def record_history(
+        self, connection: Connection, applied: Sequence[tuple[SqlFile, Applied]], segment: int
+    ) -> None:
+        self.guard.write(connection, self._rows(applied, segment))
+
+    def record_schema(self, connection: Connection, fingerprint: Fingerprint, segment: int) -> None:
+        """As in production: the record has a table, which is made with its first row."""
+        self._record(self.guard, connection, fingerprint, segment)
+
+    def read_schema(self, connection: Connection) -> Fingerprint:
+        return read_fingerprint(connection, exclude_schemas=()).without(f"role {RESTORER}")
+
+    def prove_history(self, connection: Connection) -> None:
+        self.guard.prove(connection)
+
+    def prove_history_kept(self, connection: Connection) -> None:
+        self.guard.prove_kept(connection)
+
+    def judge_rollback(self, transaction: Transaction, step: Step) -> Verdict:  # noqa: ARG002
+        """A promotion undoes nothing. Raises ProofFailed."""
+        raise ProofFailed(f"{step.id}: this run undoes nothing", why="there is nothing to compare")
+
+    def after_run(self, *, changed: bool) -> None:
+        """Nothing of a copy has to be kept."""
+
+    def proposal(self, outcome: RunOutcome) -> str:  # noqa: ARG002
+        return ""
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+# A table is written anew where it gets another file; OIDs would not tell, for names are what a
+# reader knows. https://www.postgresql.org/docs/16/storage-file-layout.html
+_FILES = r"""
+SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), c.relfilenode::int8
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'm', 'i') AND c.relfilenode <> 0
+AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+"""

@@ -1,0 +1,37 @@
+"""What a step that has run says of itself: a file that was applied, a check that was judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pytest_housekeeping.model import Applied, Outcome, Step, StepResult, Verdict
+
+
+def applied_result(step: Step, applied: Applied, attempts: Sequence[str] = ()) -> StepResult:
+    """The result of a file that is in the transaction."""
+    said = [f"{applied.statements} statements, {applied.rows} rows"]
+    said += [f"put back: {', '.join(applied.put_back)}"] if applied.put_back else []
+    return StepResult(
+        step=step,
+        outcome=Outcome.PASSED,
+        examined=applied.statements,
+        statements=applied.statements,
+        rows=applied.rows,
+        locks=applied.locks,
+        duration_s=applied.duration_s,
+        message="; ".join((*said, *attempts)),
+    )
+
+
+def judged(step: Step, verdict: Verdict, message: str) -> StepResult:
+    """The result of a verification; one that examined nothing is a failure with that reason."""
+    said = message or f"{verdict.examined} {verdict.unit} examined"
+    if not verdict.examined:
+        said = f"nothing was examined: {message or 'no ' + verdict.unit + ' found'}"
+    return StepResult(
+        step=step,
+        outcome=Outcome.PASSED if verdict.passed else Outcome.FAILED,
+        examined=verdict.examined,
+        message=said,
+        findings=verdict.findings,
+    )

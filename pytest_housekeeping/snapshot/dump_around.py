@@ -1,0 +1,127 @@
+"""What neither a schema dump nor the dump of the roles holds and a check may read, as SQL.
+
+Privileges on parameters, large objects (empty, with their owner and privileges), privileges on the
+row types of tables, the connection limit of the database; and a materialized view, which pg_dump
+restores WITH NO DATA, is populated where production's is. What is left out, and why, is told by
+the comparison of the fingerprints: a subscription, whose text is a connection with its password.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple
+from typing import Any, LiteralString
+
+from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.snapshot.privileges import grants_of, read_every_privilege
+from pytest_housekeeping.sql.identifiers import in_quotes
+
+_HEAD = """\
+-- What neither the schema nor the roles hold, for a copy of the database that is used to prove on.
+-- Run it as a superuser, in the restored database, after the schema.
+SET client_min_messages = error;
+"""
+
+
+def dump_around(connection: Connection) -> bytes:
+    """SQL that completes a restored copy, in a fixed order; any role may read it."""
+    every = read_every_privilege(connection)
+    lines = [
+        *_parameters(connection, every),
+        *_large_objects(connection, every),
+        *_row_types(connection, every),
+        *_limits(connection),
+        *_refreshed(connection),
+    ]
+    return (_HEAD + "\n".join(lines) + "\n").encode()
+
+
+def _parameters(connection: Connection, every: Mapping[str, str]) -> Iterator[str]:
+    for name, acl in _rows(connection, _PARAMETERS):
+        # The role that made the server holds all of them, whatever stands there.
+        granted = (item for item in acl if not item.endswith("=sA/" + item.rpartition("/")[2]))
+        on = f"PARAMETER {in_quotes(*name.split('.'))}"
+        yield from _granted(on, list(granted), every.get("p", ""))
+
+
+def _large_objects(connection: Connection, every: Mapping[str, str]) -> Iterator[str]:
+    for oid, owner, acl in _rows(connection, _LARGE_OBJECTS):
+        yield f"SELECT pg_catalog.lo_create({oid});"
+        yield f"ALTER LARGE OBJECT {oid} OWNER TO {in_quotes(owner)};"
+        if acl is not None:
+            on = f"LARGE OBJECT {oid}"
+            yield f"REVOKE ALL ON {on} FROM {in_quotes(owner)};"
+            yield from _granted(on, acl, every.get("L", ""))
+
+
+def _row_types(connection: Connection, every: Mapping[str, str]) -> Iterator[str]:
+    for schema, name, owner, acl in _rows(connection, _ROW_TYPES):
+        on = f"TYPE {in_quotes(schema, name)}"
+        yield f"REVOKE ALL ON {on} FROM PUBLIC, {in_quotes(owner)};"
+        yield from _granted(on, acl, every.get("T", ""))
+
+
+def _limits(connection: Connection) -> Iterator[str]:
+    for (limit,) in _rows(connection, _LIMIT):
+        yield (
+            "DO $hk$ BEGIN EXECUTE pg_catalog.format('ALTER DATABASE %I CONNECTION LIMIT"
+            f" {limit}', pg_catalog.current_database()); END $hk$;"
+        )
+
+
+def _refreshed(connection: Connection) -> Iterator[str]:
+    """One view may read another: in the order in which they were made, and once more for those
+    that were made anew. What cannot be populated without rows stays as pg_dump leaves it."""
+    names = [in_quotes(schema, name) for schema, name in _rows(connection, _POPULATED)]
+    for name in names:
+        yield (
+            f"DO $hk$ BEGIN REFRESH MATERIALIZED VIEW {name};"
+            " EXCEPTION WHEN OTHERS THEN NULL; END $hk$;"
+        )
+
+
+def _granted(on: str, acl: Sequence[str], every: str) -> Iterator[str]:
+    """The owner's own grants come first: others may have been granted by right of them."""
+    for grant in sorted(grants_of(acl, every), key=lambda each: (each.grantor, astuple(each))):
+        grantee = in_quotes(grant.grantee) if grant.grantee else "PUBLIC"
+        option = " WITH GRANT OPTION" if grant.grantable else ""
+        statement = f"GRANT {grant.privileges} ON {on} TO {grantee}{option}"
+        yield f"SET ROLE {in_quotes(grant.grantor)}; {statement}; RESET ROLE;"
+
+
+def _rows(connection: Connection, query: LiteralString) -> list[tuple[Any, ...]]:
+    return connection.execute(query).fetchall()
+
+
+_PARAMETERS: LiteralString = """
+SELECT parname, paracl::text[] FROM pg_catalog.pg_parameter_acl ORDER BY parname COLLATE "C"
+"""
+
+_LARGE_OBJECTS: LiteralString = """
+SELECT oid, pg_catalog.pg_get_userbyid(lomowner),
+    CASE WHEN lomacl <> pg_catalog.acldefault('L', lomowner) THEN lomacl::text[] END
+FROM pg_catalog.pg_largeobject_metadata ORDER BY oid
+"""
+
+_ROW_TYPES: LiteralString = r"""
+SELECT n.nspname, t.typname, pg_catalog.pg_get_userbyid(t.typowner), t.typacl::text[]
+FROM pg_catalog.pg_type AS t
+JOIN pg_catalog.pg_class AS c ON c.oid = t.typrelid AND c.relkind <> 'c'
+JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
+WHERE t.typtype = 'c' AND t.typacl IS NOT NULL
+AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+ORDER BY n.nspname COLLATE "C", t.typname COLLATE "C"
+"""
+
+_LIMIT: LiteralString = """
+SELECT datconnlimit FROM pg_catalog.pg_database
+WHERE datname = pg_catalog.current_database() AND datconnlimit <> -1
+"""
+
+_POPULATED: LiteralString = r"""
+SELECT n.nspname, c.relname FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind = 'm' AND c.relispopulated
+AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+ORDER BY c.oid
+"""

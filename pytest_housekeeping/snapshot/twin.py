@@ -1,0 +1,157 @@
+"""A copy of the database that has what a check can read, for proving where nobody waits.
+
+Equal catalogs answer equally: what a check reads of the catalog, it reads on the copy as well. So
+the copy is compared with the whole fingerprint of the original, with roles, their memberships and
+settings, parameters and large objects, and not only with what a dump holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from pytest_housekeeping.postgres.connection import LentConnection, connect
+from pytest_housekeeping.snapshot.coverage import Around, beyond
+from pytest_housekeeping.snapshot.difference import Difference, diff, listed
+from pytest_housekeeping.snapshot.dump import dump_schema
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
+from pytest_housekeeping.snapshot.problems import BackupNotProved
+from pytest_housekeeping.snapshot.proof import (
+    BackupProof,
+    fitting_server,
+    prove_copy,
+    prove_copy_beside,
+)
+from pytest_housekeeping.snapshot.restore import Copy, restored, restored_in
+from pytest_housekeeping.snapshot.restore_server import RESTORER, RestoreServer
+
+# How a copy is reached cannot be the same, and no check reads it: a subscription's text is a
+# connection with its password, and an extension is made by the superuser who restores it.
+_NOT_COPIED = ("subscription ", "state of extension ", "members of extension ", "tablespace ")
+_SYSTEM = ("system ", "digest of system ")
+_BESIDE = "hk_result"
+_COPY_ONLY = f"role {RESTORER}"
+_WHY = "what is proved on a copy holds for production only where the copy is as production"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dumps:
+    """What a copy is made of: the schema, the roles, and what neither of them holds."""
+
+    schema: bytes
+    roles: bytes
+    around: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Twin:
+    """A copy that stays up, its fingerprint, and what was shown of it."""
+
+    copy: Copy
+    schema: Fingerprint
+    proof: BackupProof
+    limits: tuple[str, ...] = ()
+
+    def connect(
+        self, user: str = "", settings: Mapping[str, str] = MappingProxyType({})
+    ) -> LentConnection:
+        """A connection as a role of production, or as the superuser; the caller closes it."""
+        return connect(self._conninfo(user or self.schema.superuser), settings=settings)
+
+    def prove_restores(self, expected: Fingerprint) -> BackupProof:
+        """What the copy is by now can be dumped, and restored beside it.
+
+        Raises BackupFailed and BackupNotProved, naming the object.
+        """
+        superuser, major = self.schema.superuser, self.schema.server_major
+        dump = dump_schema(self._conninfo(superuser), server_major=major)
+        database = self.copy.database
+        beside = replace(
+            database, name=_BESIDE, cluster=replace(database.cluster, superuser=superuser)
+        )
+        with self.connect() as connection:
+            connection.execute(f"CREATE DATABASE {_BESIDE}".encode())
+            try:
+                with restored_in(beside, major, dump, expected) as copy:
+                    return prove_copy_beside(copy, expected)
+            finally:
+                connection.execute(f"DROP DATABASE {_BESIDE} WITH (FORCE)".encode())
+
+    def _conninfo(self, user: str) -> str:
+        database = self.copy.database
+        return database.cluster.conninfo(database.name, user=user)
+
+
+@contextmanager
+def twin_of(
+    dumps: Dumps,
+    expected: Fingerprint,
+    *,
+    database: str,
+    server_version: str,
+    restore_server: RestoreServer | None,
+) -> Iterator[Twin]:
+    """A copy of the database of that name, whose fingerprint is ``expected``.
+
+    ``server_version`` is what that server calls its own; the copy needs one of the same major
+    version. Raises BackupNotProved where there is none, where the dump does not restore and where
+    the copy differs, by name.
+    """
+    major = expected.server_major
+    with fitting_server(expected, major, restore_server) as server:
+        if server.major != major:
+            raise no_server_of(major, server.major)
+        restoring = restored(
+            server, dumps.schema, dumps.roles, expected, around=dumps.around, name=database
+        )
+        with restoring as copy:
+            proof = prove_copy(copy, expected)
+            schema = read_fingerprint(copy.connection, exclude_schemas=())
+            ours = copy.connection.info.parameter_status("server_version") or ""
+            limits = _compare_around(expected, schema, same_build=ours == server_version)
+            yield Twin(copy=copy, schema=schema, proof=proof, limits=limits)
+
+
+def without_copy_alone(schema: Fingerprint) -> Fingerprint:
+    """A schema without what is on no copy, and without what is on a copy alone."""
+    return schema.without(_COPY_ONLY, *(kind.strip() for kind in _NOT_COPIED))
+
+
+def no_server_of(major: int, found: int) -> BackupNotProved:
+    """The error where no server of production's major version is at hand."""
+    return BackupNotProved(
+        f"production is PostgreSQL {major}, and the server for the copy here is {found}",
+        why="what is proved on another major version is not proved for this one",
+        fix=f"install the server package of PostgreSQL {major} on this machine, or prove inside"
+        " production's own transaction: --hk-in-place",
+    )
+
+
+def _compare_around(
+    expected: Fingerprint, found: Fingerprint, *, same_build: bool
+) -> tuple[str, ...]:
+    """What of the surroundings is not as in production, and may differ. Raises BackupNotProved."""
+    kinds = tuple(f"{kind} " for kind in beyond(Around.NOTHING))
+    faults: list[Difference] = []
+    limits: list[str] = []
+    for each in diff(expected, found):
+        if not f"{each.name} ".startswith(kinds) or each.name == _COPY_ONLY:
+            continue
+        if each.name.startswith(_NOT_COPIED) or each.name == f"settings of role {found.superuser}":
+            limits.append(f"not on the copy: {each.name}")
+        elif each.name.startswith(_SYSTEM) and not same_build:
+            limits.append(f"another build of PostgreSQL: {each.name}")
+        elif each.name.startswith("state of constraint "):
+            limits.append(f"not on the copy: {each.name}")
+        else:
+            faults.append(each)
+    if faults:
+        raise BackupNotProved(
+            f"the copy of production differs in what is around the schema: {listed(faults)}",
+            why=_WHY,
+            fix="undo it in production if nobody wants it; otherwise prove inside production's own"
+            " transaction: --hk-in-place",
+        )
+    return tuple(limits)
