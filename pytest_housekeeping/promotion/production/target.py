@@ -17,6 +17,7 @@ from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.production import promotion_table
 from pytest_housekeeping.promotion.production.backup import Backup
+from pytest_housekeeping.promotion.production.in_place import lock_announcement
 from pytest_housekeeping.promotion.production.target_address import Address, open_production
 from pytest_housekeeping.promotion.target import KeptFiles, applied_rows
 from pytest_housekeeping.promotion.target_connection import TargetConnection
@@ -91,7 +92,7 @@ class ProductionTarget:
         )
 
     def announcement(self) -> Sequence[str]:
-        return ()
+        return tuple(lock_announcement(self._context))
 
     def after_begin(self, connection: Connection, *, first: bool) -> None:
         """The schema and the history are still what was backed up and planned.

@@ -82,7 +82,8 @@ class RollbackTarget:
             )
         lines += [f"    {self._described(file)}" for file in self._context.plan.files]
         lines += [f"    {path}: NO ROLLBACK FILE, nothing will run" for path in self.work.missing]
-        return [*lines, "  and destroys:", *(f"    {each}" for each in self._losses())]
+        lines += ["  and destroys:", *(f"    {each}" for each in self._losses())]
+        return [*lines, *self.production.announcement()]
 
     def after_begin(self, connection: Connection, *, first: bool) -> None:
         self.production.after_begin(connection, first=first)
