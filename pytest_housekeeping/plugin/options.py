@@ -95,6 +95,7 @@ PARTS = (
     "housekeeping-html",
     "housekeeping-fixtures",
     "housekeeping-ending",
+    "housekeeping-signs-of-life",
 )
 
 

@@ -26,7 +26,8 @@ from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.batch import Batch
 from pytest_housekeeping.promotion.commit import Commits
 from pytest_housekeeping.promotion.left_threads import refuse_threads_since
-from pytest_housekeeping.promotion.run import Run
+from pytest_housekeeping.promotion.progress import Progress
+from pytest_housekeeping.promotion.run import Run, judged
 from pytest_housekeeping.sql.password_literals import holds_password
 
 _FATAL = (Phase.PRECHECK, Phase.BACKUP, Phase.APPLY, Phase.SEED)
@@ -46,6 +47,7 @@ class Promotion:
     results: dict[str, StepResult] = field(default_factory=dict)
     refusal: HousekeepingError | None = None
     """Why nothing may be committed, whatever has passed."""
+    progress: Progress = field(default_factory=Progress)
     _troubles: list[StepResult] = field(default_factory=list)
     _test_scope: ExitStack | None = None
     _threads: frozenset[threading.Thread] = frozenset()
@@ -53,7 +55,7 @@ class Promotion:
     @cached_property
     def batch(self) -> Batch:
         """The files of the present segment, in its transaction."""
-        return Batch(context=self.run.context, target=self.run.target)
+        return Batch(context=self.run.context, target=self.run.target, progress=self.progress)
 
     @cached_property
     def commits(self) -> Commits:
@@ -164,15 +166,15 @@ class Promotion:
     # -- one method a kind of step ---------------------------------------------------------
 
     def _precheck(self, step: Step) -> StepResult:
-        return _judged(step, *self.run.prechecks[step.name]())
+        return judged(step, *self.run.prechecks[step.name]())
 
     def _backup(self, step: Step) -> StepResult:
-        return _judged(step, *self.run.backup[step.name]())
+        return judged(step, *self.run.backup[step.name]())
 
     def _lint(self, step: Step) -> StepResult:
         context = self.run.context
         quiet = holds_password(context.plan.sources.read(step.path).decode(errors="replace"))
-        return _judged(
+        return judged(
             step, *style_verdict(self.run.linting, context.config.root, step.path, quiet=quiet)
         )
 
@@ -183,7 +185,7 @@ class Promotion:
             raise self.run.advised(error) from None
         said = [f"{applied.statements} statements, {applied.rows} rows"]
         said += [f"put back: {', '.join(applied.put_back)}"] if applied.put_back else []
-        said += self.batch.attempts
+        said += self.progress.attempts_of(step)
         return StepResult(
             step=step,
             outcome=Outcome.PASSED,
@@ -202,7 +204,7 @@ class Promotion:
             if checks.only_reads(step):
                 connection.execute("SET LOCAL transaction_read_only = on")
             verdict = checks.judge(connection, step)
-        return _judged(step, verdict, "; ".join(verdict.evidence) if step.name == MUTANTS else "")
+        return judged(step, verdict, "; ".join(verdict.evidence) if step.name == MUTANTS else "")
 
     def _rollback(self, step: Step) -> StepResult:
         """A file that undoes is applied like any other; what it has to show, its target judges."""
@@ -211,7 +213,7 @@ class Promotion:
         self.batch.seal(step.segment)
         with self.batch.check_savepoint():
             verdict = self.run.target.judge_rollback(self.batch.opened(), step)
-        return _judged(step, verdict, "; ".join(verdict.evidence))
+        return judged(step, verdict, "; ".join(verdict.evidence))
 
     def _promote(self, step: Step) -> StepResult:
         if self.refusal is not None:
@@ -231,7 +233,7 @@ class Promotion:
         unjudged = self.run.checks.unjudged(self.batch.opened().connection)
         if any(each.level is Level.ERROR for each in unjudged):
             self.roll_back()
-            return _judged(step, Verdict(examined=1, findings=unjudged), "not committed")
+            return judged(step, Verdict(examined=1, findings=unjudged), "not committed")
         files = sum(1 for file, _ in self.batch.applied if file.kind is not Kind.SEED)
         committed = f"committed {files} files" if files else "nothing pending; nothing to commit"
         try:
@@ -284,17 +286,3 @@ _WORK: dict[Kind, Callable[[Promotion, Step], StepResult]] = {
     Kind.PROMOTE: Promotion._promote,
     Kind.ROLLBACK: Promotion._rollback,
 }
-
-
-def _judged(step: Step, verdict: Verdict, message: str) -> StepResult:
-    """The result of a verification; one that examined nothing is a failure with that reason."""
-    said = message or f"{verdict.examined} {verdict.unit} examined"
-    if not verdict.examined:
-        said = f"nothing was examined: {message or 'no ' + verdict.unit + ' found'}"
-    return StepResult(
-        step=step,
-        outcome=Outcome.PASSED if verdict.passed else Outcome.FAILED,
-        examined=verdict.examined,
-        message=said,
-        findings=verdict.findings,
-    )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from pytest_housekeeping.checks.style import Linting
 from pytest_housekeeping.errors import HousekeepingError
-from pytest_housekeeping.model import Verdict
+from pytest_housekeeping.model import Outcome, Step, StepResult, Verdict
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.judging import Checks
@@ -74,3 +74,17 @@ def start_linting(plan: Plan) -> Linting:
     root = plan.sources.root
     contents = {root / file.path: plan.sources.read(file.path) for file in plan.files}
     return Linting.start(list(contents), root=root, contents=contents)
+
+
+def judged(step: Step, verdict: Verdict, message: str) -> StepResult:
+    """The result of a verification; one that examined nothing is a failure with that reason."""
+    said = message or f"{verdict.examined} {verdict.unit} examined"
+    if not verdict.examined:
+        said = f"nothing was examined: {message or 'no ' + verdict.unit + ' found'}"
+    return StepResult(
+        step=step,
+        outcome=Outcome.PASSED if verdict.passed else Outcome.FAILED,
+        examined=verdict.examined,
+        message=said,
+        findings=verdict.findings,
+    )
