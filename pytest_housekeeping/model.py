@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -188,6 +189,20 @@ class StepResult:
     rows: int = 0
     locks: tuple[Lock, ...] = ()
     findings: tuple[Finding, ...] = field(default=())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LockConflict:
+    """The batch met somebody else's lock at a step, for the ``number``-th time there.
+
+    ``found`` is what the server said; ``in_the_way`` who was seen holding it up, a line each.
+    """
+
+    step: str
+    number: int
+    at: datetime
+    found: str
+    in_the_way: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,10 @@ from pathlib import Path
 import pytest
 
 pytest.register_assert_rewrite("support")
+
+# A shell that starts the suite with ``&`` has it ignore Ctrl-C, and with it whatever it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A test of a minute that begins last leaves one core idle for a minute; and what a module makes
 # once is made by one worker, if its tests stand together at the front of that worker's queue.

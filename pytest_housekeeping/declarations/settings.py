@@ -67,10 +67,18 @@ def load_config(root: Path, files: ProjectFiles | None = None) -> Config:
 def has_settings(folder: Path) -> bool:
     """Whether the pyproject.toml of a folder has ``[tool.housekeeping]``, right or wrong."""
     try:
-        table = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
-        return "housekeeping" in table["tool"]
-    except (OSError, ValueError, KeyError, TypeError):
+        return settings_in((folder / SETTINGS).read_bytes()) is not None
+    except OSError:
         return False
+
+
+def settings_in(text: bytes) -> Any:
+    """``tool.housekeeping`` of a pyproject.toml, of whatever version and unchecked; None without
+    one, and for a text that is no TOML."""
+    try:
+        return tomllib.loads(text.decode())["tool"]["housekeeping"]
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _table(files: ProjectFiles) -> dict[str, Any]:

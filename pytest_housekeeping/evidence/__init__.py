@@ -14,7 +14,8 @@ its own module where it is needed:
   which commits it has come
 - ``signing``: sign a commit of evidence; ``signatures``: who has signed one
 - ``proof``: all evidence proved; ``committed``: what git holds of it; ``records``: each audit;
-  ``proof_chain``, ``proof_files``: their chain, and all other files; ``repair``: the way back
+  ``proof_chain``, ``proof_files``, ``proof_signatures``: their chain, all other files, who has
+  signed; ``repair``: the way back
 - ``report``: an audit told to people, as HTML, in the terminal, on GitHub, after an incident
 """
 

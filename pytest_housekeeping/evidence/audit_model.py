@@ -146,6 +146,16 @@ class FindingRecord(_Part):
     step: str = ""
 
 
+class LockConflictRecord(_Part):
+    """The batch met somebody else's lock at a step, and was begun again, or given up at last."""
+
+    step: str
+    number: int = Field(ge=1, description="counts from 1 at each step")
+    at: _Moment
+    found: str = Field(description="what the server said")
+    in_the_way: tuple[str, ...] = Field((), description="who was seen holding it up, a line each")
+
+
 class Artifact(_Part):
     """A file beside the audit."""
 
@@ -177,6 +187,7 @@ class Audit(_Part):
     plan: PlanRecord
     steps: tuple[StepRecord, ...]
     findings: tuple[FindingRecord, ...] = ()
+    lock_conflicts: tuple[LockConflictRecord, ...] = ()
     snapshot: SnapshotRecord = SnapshotRecord()
     artifacts: tuple[Artifact, ...] = Field(
         (), description="the other files that the run wrote: its HTML report, roles, a diff"

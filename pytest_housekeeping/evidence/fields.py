@@ -7,7 +7,14 @@ from datetime import UTC
 from typing import Any
 
 from pytest_housekeeping.evidence.run_facts import StartFacts
-from pytest_housekeeping.model import Finding, Outcome, Step, StepResult, TargetIdentity
+from pytest_housekeeping.model import (
+    Finding,
+    LockConflict,
+    Outcome,
+    Step,
+    StepResult,
+    TargetIdentity,
+)
 
 
 def start_fields(facts: StartFacts) -> dict[str, Any]:
@@ -79,6 +86,17 @@ def finding_fields(finding: Finding, step: str) -> dict[str, Any]:
         "fix": finding.fix,
         "leak": finding.leak,
         "step": step,
+    }
+
+
+def conflict_fields(conflict: LockConflict) -> dict[str, Any]:
+    """One entry of ``lock_conflicts``."""
+    return {
+        "step": conflict.step,
+        "number": conflict.number,
+        "at": conflict.at.astimezone(UTC).isoformat(),
+        "found": conflict.found,
+        "in_the_way": list(conflict.in_the_way),
     }
 
 

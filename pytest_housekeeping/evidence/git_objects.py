@@ -13,7 +13,7 @@ BRANCHES = "housekeeping/audit"
 FETCH = f"git fetch origin 'refs/heads/{BRANCHES}/*:refs/heads/{BRANCHES}/*'"
 # How the file of an audit is called: ``<mode>_<UTC>_<run>.json``.
 AUDIT_NAME = re.compile(rf"(?:{'|'.join(Mode)})_\d{{8}}T\d{{6}}Z_[^/]+\.json")
-_A_TREE = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64}) tree \d+")
+_FOUND = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64}) (blob|tree|commit|tag) \d+")
 _FOLDER, _SUBMODULE = "40000", "160000"
 
 
@@ -73,9 +73,7 @@ def files_below(git: GitCommands, places: Sequence[str]) -> list[dict[str, str]]
 
     Every tree is read once, however many commits hold it. A folder that is not there has none.
     """
-    request = os.fsencode("".join(f"{place}\n" for place in places))
-    answer = git.run("cat-file", "--batch-check", stdin=request).splitlines() if places else []
-    roots = [match[1].decode() if (match := _A_TREE.fullmatch(line)) else "" for line in answer]
+    roots = [oid if kind == "tree" else "" for oid, kind in looked_up(git, places)]
     trees: dict[str, list[tuple[str, str, str]]] = {}
     unread = set(filter(None, roots))
     while unread:
@@ -100,13 +98,35 @@ def contents_at(git: GitCommands, commit: str, paths: Iterable[str]) -> Mapping[
     """What a commit holds under paths from the root; a path without a file is left out."""
     # Of a path that begins with "../" git would say that it leads out, and end.
     asked = [path for path in dict.fromkeys(paths) if not path.startswith(("..", "/"))]
-    asked = [path for path in asked if "\n" not in path]
-    request = "".join(f"{commit}:{path}\n" for path in asked).encode()
-    lines = git.run("cat-file", "--batch-check", stdin=request).splitlines() if asked else []
-    words = {path: line.decode().split() for path, line in zip(asked, lines, strict=True)}
-    blobs = {path: found[0] for path, found in words.items() if found[1:2] == ["blob"]}
+    held = files_at(git, [(commit, path) for path in asked])
+    return {path: data for (_, path), data in held.items()}
+
+
+def files_at(
+    git: GitCommands, places: Iterable[tuple[str, str]]
+) -> Mapping[tuple[str, str], bytes]:
+    """What commits hold under paths; a commit that is not here, or holds none there, is left out.
+
+    Two processes read all of it.
+    """
+    asked = list(dict.fromkeys(places))
+    found = looked_up(git, [f"{commit}:{path}" for commit, path in asked])
+    blobs = {place: oid for place, (oid, kind) in zip(asked, found, strict=True) if kind == "blob"}
     held = dict(objects(git, dict.fromkeys(blobs.values())))
-    return {path: held[oid] for path, oid in blobs.items()}
+    return {place: held[oid] for place, oid in blobs.items()}
+
+
+def looked_up(git: GitCommands, names: Sequence[str]) -> list[tuple[str, str]]:
+    """Id and type of what each name stands for; two empty texts where there is nothing.
+
+    https://git-scm.com/docs/git-cat-file#_batch_output
+    """
+    # A name ends with its line: what has more than one is nothing that git could have.
+    whole = [name if "\n" not in name else "no-such-thing" for name in names]
+    request = os.fsencode("".join(f"{name}\n" for name in whole))
+    answer = git.run("cat-file", "--batch-check", stdin=request).splitlines() if names else []
+    found = [_FOUND.fullmatch(line) for line in answer]
+    return [(each[1].decode(), each[2].decode()) if each else ("", "") for each in found]
 
 
 def _everywhere(git: GitCommands, path: str) -> list[str]:

@@ -13,7 +13,7 @@ from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence import fields
 from pytest_housekeeping.evidence.run_facts import StartFacts, stem
 from pytest_housekeeping.evidence.secrets import Secrets
-from pytest_housekeeping.model import RunOutcome, StepResult, TargetIdentity
+from pytest_housekeeping.model import LockConflict, RunOutcome, StepResult, TargetIdentity
 from pytest_housekeeping.plan.modes import rules_of
 
 SUFFIX = ".journal.jsonl"
@@ -51,6 +51,10 @@ class Journal:
         """How a step ended, with what it has found."""
         findings = [fields.finding_fields(finding, result.step.id) for finding in result.findings]
         self._write("ended", step=fields.step_fields(result), findings=findings)
+
+    def conflicted(self, conflict: LockConflict) -> None:
+        """The batch met somebody else's lock."""
+        self._write("conflicted", conflict=fields.conflict_fields(conflict))
 
     def committing(self, segment: int, xid: str | None) -> None:
         """To be called before COMMIT is sent; ``xid`` is None for a file outside of a transaction.

@@ -11,6 +11,7 @@ from pytest_housekeeping.evidence.committed import Committed, FileVersion, conte
 from pytest_housekeeping.evidence.git_objects import FETCH, GitCommands, fetch_fix
 from pytest_housekeeping.evidence.proof_chain import chain_findings
 from pytest_housekeeping.evidence.proof_files import EvidenceFiles
+from pytest_housekeeping.evidence.proof_signatures import signature_findings
 from pytest_housekeeping.evidence.records import Record, read_record
 from pytest_housekeeping.model import Finding, Level
 
@@ -35,10 +36,13 @@ class Proof:
         return tuple(each for each in self.findings if each.level is Level.ERROR)
 
 
-def prove_evidence(git: GitCommands, folder: str | None = None) -> Proof:
+def prove_evidence(
+    git: GitCommands, folder: str | None = None, *, signatures: bool = False
+) -> Proof:
     """Prove all that HEAD and the branches with evidence hold, of whatever project.
 
     With the ``folder`` of a project's audits, from the root of the repository, its evidence alone.
+    With ``signatures`` those of staging's commits as well, each by a process of its own.
     Nothing is written, and no network is asked, but by git itself for what a partial clone lacks:
     see ``Repository.offline``. Of no audit nothing was proved: look at ``audits``.
     """
@@ -55,6 +59,7 @@ def prove_evidence(git: GitCommands, folder: str | None = None) -> Proof:
     records.sort(key=lambda record: (record.version.name, record.path))
     files = EvidenceFiles(committed, records, sha256)
     findings = [*files.findings(), *chain_findings(records, committed.told), *_cut_off(committed)]
+    findings += signature_findings(git, records) if signatures else ()
     return Proof(
         audits=len({record.path for record in records}),
         artifacts=files.artifacts,
@@ -67,16 +72,21 @@ def prove_evidence(git: GitCommands, folder: str | None = None) -> Proof:
 
 
 def _once(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """One error a file, the first: what follows from it is no further fault."""
-    faulty: list[str] = []
+    """One error a file, the first, and none of a run whose file has one: what follows from it is
+    no further fault."""
+    faulty: set[str] = set()
     for finding in findings:
         if finding.level is Level.ERROR:
-            name = finding.object
-            run = f"_{name.removeprefix('run ')}." if name.startswith("run ") else name
-            if any(run in each for each in faulty):
+            if finding.object in faulty:
                 continue
-            faulty.append(finding.object)
+            faulty |= {finding.object, *_runs_in(finding.object)}
         yield finding
+
+
+def _runs_in(path: str) -> Iterator[str]:
+    """The run that a file is named after, as findings call it: whatever follows an underscore."""
+    _, *rest = path.rpartition("/")[2].partition(".")[0].split("_")
+    yield from ("run " + "_".join(rest[at:]) for at in range(len(rest)))
 
 
 def _fetchable(git: GitCommands, findings: Iterable[Finding]) -> Iterator[Finding]:

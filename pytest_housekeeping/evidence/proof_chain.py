@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_housekeeping.evidence.committed import Told
 from pytest_housekeeping.evidence.git_objects import BRANCHES, FETCH
@@ -28,13 +29,14 @@ def chain_findings(records: Sequence[Record], told: Sequence[Told]) -> Iterator[
     }
     by_run = {record.run: record for record in records}
     successors = {record.previous: record for record in reversed(records)}
+    ends = _ends(records)
     for digest in lost:
         successor = successors.get(digest)
         named = commits.get(digest)
         if named is not None:
             yield from _told_otherwise(named, by_run.get(named.run))
         elif successor is not None:
-            yield from _without_predecessor(successor, records)
+            yield from _without_predecessor(successor, ends)
     yield from _doubled(records)
     yield from _forks(records)
     yield from _turned_round(records)
@@ -63,18 +65,27 @@ def _told_otherwise(told: Told, record: Record | None) -> Iterator[Finding]:
         )
 
 
-def _without_predecessor(successor: Record, records: Sequence[Record]) -> Iterator[Finding]:
-    """Its predecessor is nowhere: the one before it in time may be it, sealed again."""
+def _ends(records: Sequence[Record]) -> Mapping[tuple[str, str], Sequence[Record]]:
+    """By mode and folder the audits that no other one builds on, in the order of their names."""
     followed = {record.previous for record in records}
-    earlier = [
-        record
-        for record in records
-        if record.mode == successor.mode
-        and record.version.folder == successor.version.folder
-        and record.version.name < successor.version.name
-        and record.digest not in followed
-    ]
-    before = max(earlier, key=lambda record: record.version.name, default=None)
+    ends: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    for record in sorted(records, key=_name):
+        if record.digest not in followed:
+            ends[record.mode, record.version.folder].append(record)
+    return ends
+
+
+def _name(record: Record) -> str:
+    return record.version.name
+
+
+def _without_predecessor(
+    successor: Record, ends: Mapping[tuple[str, str], Sequence[Record]]
+) -> Iterator[Finding]:
+    """Its predecessor is nowhere: the one before it in time may be it, sealed again."""
+    beside = ends.get((successor.mode, successor.version.folder), ())
+    earlier = bisect_left(beside, _name(successor), key=_name)
+    before = beside[earlier - 1] if earlier else None
     if before is not None and before.fault:
         return
     detail = f"builds on the audit {(successor.previous or '')[:12]}, which is nowhere"

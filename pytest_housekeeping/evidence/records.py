@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pytest_housekeeping.errors import EvidenceError
@@ -9,8 +10,10 @@ from pytest_housekeeping.evidence.audit_file import from_json, to_json
 from pytest_housekeeping.evidence.audit_model import Artifact, Audit
 from pytest_housekeeping.evidence.chain import digest
 from pytest_housekeeping.evidence.committed import FileVersion
+from pytest_housekeeping.evidence.git_objects import AUDIT_NAME
 from pytest_housekeeping.evidence.own_plan import own_plan_faults
 from pytest_housekeeping.evidence.run_facts import stem
+from pytest_housekeeping.model import Kind, Outcome
 
 NOT_HERE = "its content is not in this clone"
 
@@ -20,7 +23,8 @@ class Record:
     """An audit that stands under a path. ``fault`` says why it is not what its run wrote.
 
     ``misfits`` are what in it contradicts its own plan. ``run`` is as the name of the file says;
-    ``artifacts`` are by their paths from the rootdir.
+    ``artifacts`` are by their paths from the rootdir; ``commit`` is the one that it attests, and
+    ``proved_by`` are the paths of staging's audits that it says its plan was proved by.
     Of a file that cannot be read nothing else is known.
     """
 
@@ -30,6 +34,8 @@ class Record:
     previous: str | None = None
     digest: str = ""
     finished_at: str = ""
+    commit: str = ""
+    proved_by: tuple[str, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     fault: str = ""
     misfits: tuple[str, ...] = ()
@@ -57,11 +63,22 @@ def read_record(version: FileVersion, data: bytes | None) -> Record:
         previous=audit.chain.previous,
         digest=audit.chain.digest,
         finished_at=f"{audit.run.finished_at:%Y-%m-%dT%H:%M:%S}",
+        commit=audit.source.commit or "",
+        proved_by=tuple(_proved_by(audit)),
         artifacts=tuple(each for each in (snapshot.before, snapshot.after) if each)
         + audit.artifacts,
         fault=_fault(version, audit, data),
         misfits=tuple(each.detail for each in own_plan_faults(audit)),
     )
+
+
+def _proved_by(audit: Audit) -> Iterator[str]:
+    """The audits in what the prechecks of a promotion or a rollback say when they have passed."""
+    for step in audit.steps:
+        if step.kind is Kind.PRECHECK and step.outcome is Outcome.PASSED:
+            start, _, said = step.message.partition("proved by ")
+            paths = said.split(", ") if not start else []
+            yield from (path for path in paths if AUDIT_NAME.fullmatch(path.rpartition("/")[2]))
 
 
 def _fault(version: FileVersion, audit: Audit, data: bytes) -> str:

@@ -66,6 +66,7 @@ def recover(path: Path, *, ask: AskServer | None = None, secrets: Secrets | None
         "plan": plan,
         "steps": [*_ended_steps(ended), *_committed_steps(plan, events)],
         "findings": [finding for event in ended for finding in event["findings"]],
+        "lock_conflicts": [event["conflict"] for event in _named(events, "conflicted")],
     }
     return seal(document, secrets=secrets, reason="not run, or cut off: the run ended before")
 

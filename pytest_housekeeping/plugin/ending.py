@@ -54,15 +54,18 @@ class Ending:
             return (yield)
         self._interruption.finishing()
         partial = self._selection.partial
+        progress = self.recorder.promotion.progress
         self._last_look()
-        self.recorder.finish(int(session.exitstatus), partial=partial)
+        with progress.doing("the end of the run: what is open, and its record"):
+            self.recorder.finish(int(session.exitstatus), partial=partial)
         try:
             return (yield)
         except OSError as error:
             self.recorder.report_failed(error)
         finally:
             session.config.stash[ENDED] = True
-            kept = self.recorder.write(partial=partial)
+            with progress.doing("keeping the record of the run"):
+                kept = self.recorder.write(partial=partial)
             short = not self.recorder.done and not partial
             if (short or not kept) and session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -101,6 +101,7 @@ PARTS = (
     "housekeeping-html",
     "housekeeping-fixtures",
     "housekeeping-ending",
+    "housekeeping-signs-of-life",
 )
 
 

@@ -30,9 +30,11 @@ from pytest_housekeeping.plugin.outcomes import outcome_of
 from pytest_housekeeping.plugin.redaction import guard_terminal, redact_report
 from pytest_housekeeping.plugin.refusals import refuse
 from pytest_housekeeping.plugin.selection import Selection
+from pytest_housekeeping.plugin.signs_of_life import SignsOfLifeHooks
 from pytest_housekeeping.plugin.stash import CODE_WATCH, PROMOTION
 from pytest_housekeeping.promotion.attestation import refusal_of
 from pytest_housekeeping.promotion.engine import Promotion
+from pytest_housekeeping.promotion.progress import Progress
 from pytest_housekeeping.promotion.recorder import Recorder
 from pytest_housekeeping.promotion.refusal_record import record_refusal
 from pytest_housekeeping.promotion.run import Run
@@ -50,8 +52,11 @@ def activate(config: pytest.Config) -> None:
     refuse_unusable(config)
     # What is there by now stays: looking through it again and again takes longer than the plan.
     gc.freeze()
-    run = _started(config)
-    promotion = Promotion(run=run)
+    progress = Progress()
+    signs = None if lists_only(config) else SignsOfLifeHooks(config, progress)
+    with progress.doing("reading the project and connecting"):
+        run = _started(config)
+    promotion = Promotion(run=run, progress=progress)
     config.stash[PROMOTION] = promotion
     config.add_cleanup(run.close)
     config.pluginmanager.register(fixtures, "housekeeping-fixtures")
@@ -69,6 +74,9 @@ def activate(config: pytest.Config) -> None:
             last_look=active.attest_code,
         )
         config.pluginmanager.register(ending, "housekeeping-ending")
+    if signs is not None:
+        signs.follow(active.recorder)
+        config.pluginmanager.register(signs, "housekeeping-signs-of-life")
     for name in dict.fromkeys(map(str, (*Phase, *Kind))):
         config.addinivalue_line("markers", f"{name}: a step of the promotion's plan")
     if not lists_only(config):

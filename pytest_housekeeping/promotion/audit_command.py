@@ -57,7 +57,7 @@ def _proof(repository: Repository) -> Proof:
     """No network is asked, also where git would fetch of itself what a partial clone lacks."""
     try:
         with repository.offline():
-            proof = prove_evidence(repository)
+            proof = prove_evidence(repository, signatures=True)
     except EvidenceError:
         if not repository.is_partial():
             raise

@@ -22,6 +22,7 @@ from pytest_housekeeping.postgres.connection import Connection, Savepoint
 from pytest_housekeeping.postgres.transaction import Transaction, begin
 from pytest_housekeeping.promotion import autocommit
 from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.progress import Progress
 from pytest_housekeeping.promotion.target import Target
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.sql.file import SqlFile
@@ -57,7 +58,7 @@ class Batch:
     locks_held_s: float = 0.0
     put_back: tuple[str, ...] = ()
     sealed_schema: Fingerprint | None = None
-    attempts: list[str] = field(default_factory=list)
+    progress: Progress = field(default_factory=Progress)
     applied: list[tuple[SqlFile, Applied]] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
     checked_in: set[str] = field(default_factory=set)
@@ -92,7 +93,7 @@ class Batch:
             self.roll_back(keep_files=True)
             if error.sqlstate not in RETRIED or file.transaction == "none":
                 raise
-            applied = self._apply_again(file, error)
+            applied = self._apply_again(step, file, error)
         except HousekeepingError:
             self.roll_back()
             raise
@@ -133,8 +134,7 @@ class Batch:
 
     @contextmanager
     def sealed(self, segment: int) -> Iterator[Transaction]:
-        """The transaction of a segment when nothing more is applied, in a savepoint that is rolled
-        back."""
+        """The transaction when nothing more is applied, in a savepoint that is rolled back."""
         self.seal(segment)
         with self.check_savepoint():
             yield self.opened()
@@ -212,13 +212,13 @@ class Batch:
         self.ended_unseen = status not in ("committed", "aborted")
         self._unasked = ""
 
-    def _apply_again(self, file: SqlFile, error: SqlFailed) -> Applied:
+    def _apply_again(self, step: Step, file: SqlFile, error: SqlFailed) -> Applied:
         """The whole batch once more, up to and with this file: somebody else held a lock.
 
         Nothing was committed, so nothing is lost by beginning again. Raises the last refusal.
         """
         for attempt in range(2, ATTEMPTS + 1):
-            self.attempts.append(f"attempt {attempt - 1}: {error.found.splitlines()[0]}")
+            self.progress.conflict(step, attempt - 1, ATTEMPTS, error.found)
             jitter = random.uniform(0.5, 1.5)  # noqa: S311
             time.sleep(jitter * 0.1 * 2**attempt)
             try:
@@ -232,8 +232,10 @@ class Batch:
                 continue
             self.applied[:] = again
             return applied
+        last = self.progress.conflict(step, ATTEMPTS, ATTEMPTS, error.found)
+        seen = "".join(f"\nin its way: {each}" for each in last.in_the_way)
         raise SqlFailed(
-            f"{error.found}\nthe batch was tried {ATTEMPTS} times",
+            f"{error.found}\nthe batch was tried {ATTEMPTS} times{seen}",
             why="somebody else holds what the batch needs",
             fix="look at pg_stat_activity for long transactions, and promote at a quieter time",
         )
@@ -266,10 +268,9 @@ class Batch:
         return Applied(statements=1, rows=0, duration_s=duration, put_back=resumed)
 
     def _run_ahead(self, step: Step) -> None:
-        """Let the server work on the next files while pytest reports this one.
+        """Let the server work on the next files while pytest reports this one, in this transaction.
 
-        Only as far as nothing else runs between them, and in this transaction; the outcome of
-        each is looked at when its own item runs.
+        Only as far as nothing else runs between them; each outcome is looked at by its own item.
         """
         if self.context.options.records_only:
             return

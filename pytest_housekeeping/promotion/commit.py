@@ -162,7 +162,10 @@ class Commits:
     def _look_again(self, proved: Fingerprint, *, patience_s: float = PATIENCE_S) -> None:
         """After COMMIT the first thing: nothing ran inside it that changed the schema."""
         batch = self.batch
-        look = look_behind_commit(batch.target, proved, batch.context.config, patience_s=patience_s)
+        with batch.progress.doing("reading the schema again, behind COMMIT"):
+            look = look_behind_commit(
+                batch.target, proved, batch.context.config, patience_s=patience_s
+            )
         self.unproved, self._unread = look.said, None
         look.refuse()
 

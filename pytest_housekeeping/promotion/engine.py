@@ -28,6 +28,7 @@ from pytest_housekeeping.promotion.batch import Batch
 from pytest_housekeeping.promotion.blockers import blocker_of
 from pytest_housekeeping.promotion.commit import Commits
 from pytest_housekeeping.promotion.left_threads import refuse_threads_since
+from pytest_housekeeping.promotion.progress import Progress
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.promotion.rehearsal.result import rehearsed_result
 from pytest_housekeeping.promotion.run import Run
@@ -47,6 +48,7 @@ class Promotion:
     results: dict[str, StepResult] = field(default_factory=dict)
     refusal: HousekeepingError | None = None
     """Why nothing may be committed, whatever has passed."""
+    progress: Progress = field(default_factory=Progress)
     _troubles: list[StepResult] = field(default_factory=list)
     _test_scope: ExitStack | None = None
     _threads: frozenset[threading.Thread] = frozenset()
@@ -56,8 +58,13 @@ class Promotion:
         """The files of the present segment, in its transaction."""
         context, target = self.run.context, self.run.target
         if not context.plan.rehearses:
-            return Batch(context=context, target=target)
-        return Batch(context=context, target=target, prove_same=self.rehearsal.prove_same)
+            return Batch(context=context, target=target, progress=self.progress)
+        return Batch(
+            context=context,
+            target=target,
+            progress=self.progress,
+            prove_same=self.rehearsal.prove_same,
+        )
 
     @property
     def rehearsal(self) -> Rehearsal:
@@ -189,7 +196,7 @@ class Promotion:
             applied = self.batch.apply(step)
         except SqlFailed as error:
             raise self.run.advised(error) from None
-        return applied_result(step, applied, self.batch.attempts)
+        return applied_result(step, applied, self.progress.attempts_of(step))
 
     def _judge(self, step: Step) -> StepResult:
         checks = self.run.checks

@@ -84,6 +84,7 @@ class Recorder:
         if identity is not None:
             self._journal.connected(identity)
         self.promotion.commits.log_to(self._journal)
+        self.promotion.progress.on_conflict = self._journal.conflicted
 
     def begin_step(self, step: Step) -> None:
         """Journal that a step begins, so that it is known what a killed run was doing."""
@@ -195,6 +196,7 @@ class Recorder:
             target=self.run.target.connection.known_identity,
             message=message,
             locks_held_s=self.promotion.batch.locks_held_s,
+            conflicts=self.promotion.progress.conflicts,
             before=_artifact(kept.before),
             after=_artifact(kept.after),
             previous=latest_digest(repository, self._facts.run.mode, self._folder)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.evidence import Repository
@@ -65,17 +66,24 @@ def disbelieved(
     repository: Repository | None,
     config: Config,
     sources: ProjectFiles,
-    file: SqlFile,
+    files: Sequence[SqlFile],
     production: TargetIdentity,
-) -> Iterator[str]:
-    """The audits that say that staging has seen a rollback file, and why each is not believed."""
-    ground = _ground(repository, config, sources, production)
+) -> Mapping[str, Sequence[str]]:
+    """By the path of each rollback file the audits that say that staging has seen it, the newest
+    first, and why each is not believed."""
+    told: dict[str, list[str]] = {file.path: [] for file in files}
+    wanted = {(_step(file), file.sha256): file.path for file in files}
+    ground = _ground(repository, config, sources, production) if wanted else None
     if ground is None:
-        return
+        return told
     for name, data in reversed(ground.audits):
-        if (_step(file), file.sha256) in _seen(data):
+        seen = wanted.keys() & _seen(data)
+        if seen:
             faults = evidence_faults(ground, name, data, read_staging_audit(name, data))
-            yield from (f"{name}: {fault}" for fault in list(faults)[:1])
+            for fault in islice(faults, 1):
+                for each in seen:
+                    told[wanted[each]].append(f"{name}: {fault}")
+    return told
 
 
 def _ground(

@@ -37,6 +37,11 @@ class TargetConnection:
             self._connection = self._connect()
         return self._connection
 
+    @property
+    def opened(self) -> LentConnection | None:
+        """The connection as it is now; opens none. For a thread that only asks about it."""
+        return self._connection
+
     def identity(self) -> TargetIdentity:
         """Where the connection leads, as the server says it."""
         if self._identity is None:

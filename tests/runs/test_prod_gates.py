@@ -391,9 +391,17 @@ def test_a_lock_is_waited_for_and_the_batch_tried_again(production: Production) 
     with held(production, 0.4):
         run = production.promote()
     assert (run.code, run.outcome) == (0, "promoted"), run.output
-    message = run.message("sql/migrations/0003_urgency.sql::apply")
-    assert "attempt 1: sql/migrations/0003_urgency.sql" in message
-    assert "55P03" in message
+    step = "sql/migrations/0003_urgency.sql::apply"
+    assert "applied at attempt" in run.message(step)
+    conflicts = run.audit["lock_conflicts"]
+    assert [each["number"] for each in conflicts] == [*range(1, len(conflicts) + 1)]
+    assert {each["step"] for each in conflicts} == {step}
+    assert "55P03" in conflicts[0]["found"]
+    assert conflicts[0]["in_the_way"][0].startswith("process ")
+    # At once, and at the end, and in the report.
+    assert f"attempt 1 of 5 at {step} met a lock, the batch begins again" in run.output
+    assert f"  {step} met a lock " in run.output
+    assert "Locks that were met" in production.project.audits()[-1].with_suffix(".html").read_text()
     assert len(production.state.history) == 7
 
 
@@ -401,7 +409,8 @@ def test_a_lock_that_is_never_let_go(production: Production) -> None:
     production.change({"pyproject.toml": IMPATIENT})
     with held(production, 60):
         run = production.promote()
-    refused(production, run, "tried 5 times", "pg_stat_activity")
+    refused(production, run, "tried 5 times\nin its way: process ", "pg_stat_activity")
+    assert [each["number"] for each in run.audit["lock_conflicts"]] == [1, 2, 3, 4, 5]
     assert run.outcome == "rolled_back"
 
 

@@ -18,6 +18,7 @@ from pytest_housekeeping.model import (
     Kind,
     Level,
     Lock,
+    LockConflict,
     Mode,
     Outcome,
     Phase,
@@ -45,6 +46,13 @@ RLS = Finding(
 )
 NOTICE = Finding(
     rule="undeclared", level=Level.NOTICE, object="venture.tmp", detail="stands in no objects.toml"
+)
+CONFLICT = LockConflict(
+    step="sql/migrations/0001_x.sql::apply",
+    number=1,
+    at=START,
+    found="canceling statement due to lock timeout",
+    in_the_way=("process 4711 nightly of bob, since 02:10: SELECT <b>1</b> \x1b[31m",),
 )
 
 

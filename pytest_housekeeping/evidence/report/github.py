@@ -60,6 +60,8 @@ def _markdown(audit: Audit, most: int) -> str:
         parts.append(_block(audit.run.message))
     parts.append(_facts(audit))
     parts.append(_phases(audit))
+    met = tally.lock_conflicts(audit)
+    parts += ["\n".join(f"- {_code(each)}" for each in met)] if met else []
     parts += _failed(tally.failures(audit), most)
     parts += _findings(tally.findings(audit), most)
     if text.next_steps:

@@ -53,6 +53,7 @@ def summary_html(audit: Audit) -> str:
         failed=tally.failures(audit),
         findings=tally.findings(audit),
         phases=tally.by_phase(audit),
+        conflicts=tally.lock_conflicts(audit),
         # Locks on what existed before: what others may have waited for.
         locks=[(step, lock) for step in audit.steps for lock in step.locks],
         most_steps=_MOST_STEPS,

@@ -35,6 +35,19 @@ def failures(audit: Audit) -> list[StepRecord]:
     return [step for step in audit.steps if step.outcome is Outcome.FAILED]
 
 
+def lock_conflicts(audit: Audit) -> list[str]:
+    """A line for each step that met locks of others: how often, what was said, who was there."""
+    lines = []
+    for step in dict.fromkeys(each.step for each in audit.lock_conflicts):
+        met = [each for each in audit.lock_conflicts if each.step == step]
+        seen = dict.fromkeys(who for each in met for who in each.in_the_way)
+        times = "once" if len(met) == 1 else f"{len(met)} times"
+        found = "; ".join(dict.fromkeys(each.found for each in met))
+        lines.append(f"{step} met a lock {times}: {found}")
+        lines += [f"in its way: {who}" for who in seen]
+    return lines
+
+
 def findings(audit: Audit) -> list[FindingRecord]:
     """The gravest first, otherwise as they were seen."""
     return sorted(audit.findings, key=lambda finding: _GRAVITY[finding.level])

@@ -30,6 +30,7 @@ def terminal_summary(audit: Audit, folder: str = "ops/audit") -> list[str]:
             for each in audit.steps
             if each.id == f"tripwire::{MUTANTS}"
         ),
+        *(line for each in tally.lock_conflicts(audit) for line in _indented(each)),
         *_what_failed(audit),
         *(f"next: {step}" for step in text.next_steps),
         f"evidence: {files}.json and .html",

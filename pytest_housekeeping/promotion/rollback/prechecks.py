@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.plan.rollback_files import DESTROYS, rollback_of
@@ -10,7 +10,6 @@ from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.rollback.target import RollbackTarget
 from pytest_housekeeping.promotion.rollback_proofs import disbelieved
-from pytest_housekeeping.sql.file import SqlFile
 
 
 def rollback_prechecks(
@@ -46,6 +45,13 @@ def _evidence(context: RunContext, target: RollbackTarget) -> Judgement:
     """A committed staging audit has seen each rollback file undo its migration, on data."""
     unproved = [file for file in target.work.rollbacks if file.path not in target.proofs]
     required = context.config.require_staging_evidence
+    reasons = disbelieved(
+        context.repository,
+        context.config,
+        context.plan.sources,
+        unproved,
+        target.connection.identity(),
+    )
     findings = [
         Finding(
             rule="rollback-unproved",
@@ -54,7 +60,7 @@ def _evidence(context: RunContext, target: RollbackTarget) -> Judgement:
             detail="; ".join(
                 [
                     "no committed staging audit has seen it undo its migration as it is now",
-                    *_disbelieved(context, target, file),
+                    *reasons[file.path],
                 ]
             ),
             fix="run pytest --hk-mode=staging on this commit",
@@ -70,8 +76,3 @@ def _evidence(context: RunContext, target: RollbackTarget) -> Judgement:
         examined=max(1, len(target.work.rollbacks)), unit="files", findings=tuple(findings)
     )
     return verdict, f"proved by {', '.join(audits)}" if audits else "nothing was tried in staging"
-
-
-def _disbelieved(context: RunContext, target: RollbackTarget, file: SqlFile) -> Iterator[str]:
-    sources, identity = context.plan.sources, target.connection.identity()
-    return disbelieved(context.repository, context.config, sources, file, identity)

@@ -19,7 +19,7 @@ from pytest_housekeeping.evidence.audit_file import from_json, to_json, write_au
 from pytest_housekeeping.evidence.audit_model import json_schema
 from pytest_housekeeping.evidence.chain import digest
 from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, RunOutcome, Step
-from support.evidence_samples import RLS, START, facts, failed_sample, passed, sample
+from support.evidence_samples import CONFLICT, RLS, START, facts, failed_sample, passed, sample
 from support.fresh_copy import ROOT
 
 SCHEMA = ROOT / "docs" / "audit.schema.json"
@@ -33,6 +33,7 @@ NAMES = {
     "plan": "digest steps",
     "steps": "id phase kind outcome duration_s examined message statements rows locks",
     "findings": "rule level object detail fix",
+    "lock_conflicts": "",
     "snapshot": "before after",
     "artifacts": "",
     "chain": "previous digest",
@@ -52,7 +53,8 @@ def test_the_names_are_the_published_ones() -> None:
 def test_the_published_schema_is_the_models_and_fits_the_file() -> None:
     assert json.loads(SCHEMA.read_text(encoding="utf-8")) == json_schema()
     validator = jsonschema.Draft202012Validator(json_schema())
-    for record in (sample(), failed_sample(), sample(target=None), sample(results=())):
+    met = sample(conflicts=[CONFLICT])
+    for record in (sample(), failed_sample(), sample(target=None), sample(results=()), met):
         validator.validate(json.loads(to_json(record)))
 
 

@@ -23,7 +23,7 @@ from pytest_housekeeping.evidence.own_plan import own_plan_faults
 from pytest_housekeeping.evidence.recovery import recover
 from pytest_housekeeping.model import Mode, Outcome, RunOutcome
 from pytest_housekeeping.promotion.applied import committed_segments
-from support.evidence_samples import NOTICE, TARGET, facts, passed
+from support.evidence_samples import CONFLICT, NOTICE, TARGET, facts, passed
 
 Play = Callable[[Journal], object]
 
@@ -180,6 +180,12 @@ def test_what_was_seen_behind_a_commit_counts(
     assert record.run.outcome is outcome
     assert said in record.run.message
     assert ("not recorded" in record.run.message) is (looked is None)
+
+
+def test_the_locks_that_were_met_are_kept(tmp_path: Path) -> None:
+    record = recover(killed(tmp_path, lambda j: j.conflicted(CONFLICT)))
+    assert [each.in_the_way for each in record.lock_conflicts] == [CONFLICT.in_the_way]
+    assert recover(killed(tmp_path, nothing)).lock_conflicts == ()
 
 
 def test_only_what_had_begun_and_not_ended_was_running(tmp_path: Path) -> None:

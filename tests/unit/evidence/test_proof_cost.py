@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
+from pytest_housekeeping.evidence import proof
 from pytest_housekeeping.evidence.committed import Committed, FileChange, FileVersion
 from pytest_housekeeping.evidence.proof_chain import chain_findings
 from pytest_housekeeping.evidence.proof_files import EvidenceFiles
@@ -49,6 +51,12 @@ def evidence_of(count: int, *, moved: bool) -> tuple[Committed, list[Record]]:
     return committed, records
 
 
+def broken(count: int) -> list[Record]:
+    """Audits each of which builds on one that is nowhere."""
+    _, records = evidence_of(count, moved=False)
+    return [replace(each, previous=f"gone {each.run}") for each in records]
+
+
 def cost(count: int, *, moved: bool) -> float:
     committed, records = evidence_of(count, moved=moved)
     took = []
@@ -66,3 +74,18 @@ def cost(count: int, *, moved: bool) -> float:
 @pytest.mark.parametrize("moved", [True, False])
 def test_it_grows_with_the_number_of_audits_alone(moved: bool) -> None:
     assert cost(4_000, moved=moved) < MOST * cost(1_000, moved=moved)
+
+
+def cost_of_faults(count: int) -> float:
+    records = broken(count)
+    took = []
+    for _ in range(3):
+        began = time.process_time()
+        found = [*proof._once(chain_findings(records, ()))]
+        took.append(time.process_time() - began)
+        assert [each.rule for each in found] == ["audit-missing"] * count
+    return min(took)
+
+
+def test_it_grows_with_the_number_of_faults_alone() -> None:
+    assert cost_of_faults(4_000) < MOST * cost_of_faults(1_000)

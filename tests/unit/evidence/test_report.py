@@ -27,7 +27,16 @@ from pytest_housekeeping.model import (
     Step,
     StepResult,
 )
-from support.evidence_samples import NOTICE, RLS, facts, failed_sample, passed, sample, steps
+from support.evidence_samples import (
+    CONFLICT,
+    NOTICE,
+    RLS,
+    facts,
+    failed_sample,
+    passed,
+    sample,
+    steps,
+)
 
 EVIL = (
     "<script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -36,7 +45,7 @@ EVIL = (
 ALLOWED = {
     *("style", "main", "section", "div", "h2", "h3", "p", "pre", "ol", "li", "table", "caption"),
     *("thead", "tbody", "tr", "th", "td", "span", "code", "details", "summary", "i", "b", "dl"),
-    *("dt", "dd", "a"),
+    *("dt", "dd", "a", "ul"),
 }
 
 
@@ -334,3 +343,19 @@ def test_text_has_contrast(scheme: str) -> None:
     for text, back in pairs:
         bright, dim = sorted((_luminance(colours[text]), _luminance(colours[back])), reverse=True)
         assert (bright + 0.05) / (dim + 0.05) >= 4.5, (text, back)
+
+
+def test_locks_that_were_met_stand_in_every_report() -> None:
+    """How often, what the server said and who was there: as text, whatever a query holds."""
+    twice = [CONFLICT, replace(CONFLICT, number=2)]
+    record = sample(conflicts=twice)
+    said = f"{CONFLICT.step} met a lock 2 times: {CONFLICT.found}"
+    lines = terminal_summary(record)
+    assert f"  {said}" in lines
+    assert sum("in its way: process 4711 nightly" in line for line in lines) == 1
+    page = html.summary_html(record)
+    assert f"<li>{said}</li>" in page
+    assert "&lt;b&gt;1&lt;/b&gt; \\x1b[31m</li>" in page
+    assert "met a lock 2 times" in step_summary(record)
+    for without in (terminal_summary(sample()), [html.summary_html(sample())]):
+        assert not any("met a lock" in line or "Locks that were met" in line for line in without)

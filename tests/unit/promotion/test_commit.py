@@ -13,6 +13,7 @@ from pytest_housekeeping.errors import EvidenceError, ProofFailed
 from pytest_housekeeping.model import Kind, Phase, Step
 from pytest_housekeeping.promotion.behind_commit import NOT_READ
 from pytest_housekeeping.promotion.commit import Commits
+from pytest_housekeeping.promotion.progress import Progress
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
 
 STEP = Step(id="promote", phase=Phase.PROMOTE, kind=Kind.PROMOTE, name="promote", segment=1)
@@ -86,6 +87,7 @@ def commits(
         roll_back=lambda: None,
         checked_in=set(),
         sealed_schema=schema(),
+        progress=Progress(),
         target=target,
         context=SimpleNamespace(
             config=SimpleNamespace(may_move={}),

@@ -52,7 +52,8 @@ def proved(staged: Staged, production: TargetIdentity | None = PRODUCTION) -> li
 def reasons(staged: Staged) -> list[str]:
     context = staged.context(Mode.PROD)
     sources, file = context.plan.sources, file_of(staged)
-    return list(disbelieved(staged.repository, context.config, sources, file, PRODUCTION))
+    told = disbelieved(staged.repository, context.config, sources, [file], PRODUCTION)
+    return list(told[file.path])
 
 
 def test_an_honest_audit_counts(staged: Staged) -> None:
@@ -103,6 +104,13 @@ def test_each_audit_is_parsed_once_and_none_when_all_is_known(
     assert len(parsed) == 1
     assert search(*files, file_of(staged)) == {UNDOES}
     assert len(parsed) == 2
+
+    staged.keep(staged.audit(target=PRODUCTION))
+    parsed.clear()
+    refused = [*files, file_of(staged)]
+    told = disbelieved(staged.repository, context.config, context.plan.sources, refused, PRODUCTION)
+    assert len(parsed) == 3
+    assert {path: len(said) for path, said in told.items() if said} == {UNDOES: 1}
 
 
 @pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen here")

@@ -1,0 +1,80 @@
+"""Who keeps a session waiting, asked over another connection: the one that waits cannot answer.
+
+https://www.postgresql.org/docs/16/functions-info.html#FUNCTIONS-INFO-SESSION
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from psycopg.conninfo import make_conninfo
+
+from pytest_housekeeping.postgres.connection import Connection, LentConnection, connect
+
+# Those of this run: the session itself, and the programs that work for it since it began.
+_OURS = """
+SELECT w.pid FROM pg_catalog.pg_stat_activity AS w
+JOIN pg_catalog.pg_stat_activity AS own ON own.pid = %(pid)s
+WHERE w.pid = own.pid OR (w.usename = own.usename AND w.datname = own.datname
+    AND w.backend_start >= own.backend_start
+    AND w.application_name IN ('pg_dump', own.application_name))
+"""
+# pg_blocking_pids() has the whole lock table stand still for a moment: only who waits is asked
+# about. A transaction that was prepared has no process, and counts as 0.
+_IN_THE_WAY = f"""
+SELECT b.pid, a.usename::text, a.application_name, a.state,
+    pg_catalog.to_char(coalesce(a.xact_start, a.query_start), 'YYYY-MM-DD HH24:MI:SS TZ'), a.query
+FROM (SELECT DISTINCT b.pid FROM pg_catalog.pg_stat_activity AS w
+      CROSS JOIN LATERAL pg_catalog.unnest(pg_catalog.pg_blocking_pids(w.pid)) AS b (pid)
+      WHERE w.wait_event_type = 'Lock' AND w.pid IN ({_OURS})) AS b
+LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = b.pid
+WHERE b.pid NOT IN ({_OURS})
+ORDER BY a.xact_start, b.pid
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Blocker:
+    """A session that holds what another one waits for, as far as the server tells this role.
+
+    ``since`` is when its transaction began. What the server does not tell is empty; ``pid`` is 0
+    for a transaction that was prepared.
+    """
+
+    pid: int
+    user: str = ""
+    application: str = ""
+    state: str = ""
+    since: str = ""
+    query: str = ""
+
+
+def open_beside(connection: LentConnection) -> LentConnection:
+    """A further connection to where one leads, as the same role; it answers within two seconds.
+
+    Raises ServerError.
+    """
+    info = connection.info
+    known = make_conninfo(info.dsn, password=info.password)
+    opened = connect(known, name="pytest-housekeeping signs of life")
+    opened.execute("SET statement_timeout = '2s'")
+    return opened
+
+
+def in_the_way(connection: Connection, pid: int) -> tuple[Blocker, ...]:
+    """Who keeps the session of process ``pid``, or a program that works for it, waiting now.
+
+    ``connection`` is another one. The longest transaction comes first.
+    """
+    rows = connection.execute(_IN_THE_WAY, {"pid": pid}).fetchall()
+    return tuple(
+        Blocker(
+            pid=pid,
+            user=user or "",
+            application=application or "",
+            state=state or "",
+            since=since or "",
+            query=query or "",
+        )
+        for pid, user, application, state, since, query in rows
+    )
