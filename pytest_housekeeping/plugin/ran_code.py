@@ -7,7 +7,6 @@ https://docs.python.org/3/library/audit_events.html
 
 from __future__ import annotations
 
-import ast
 import os
 import site
 import sys
@@ -18,17 +17,18 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-from _pytest.assertion.rewrite import AssertionRewritingHook, rewrite_asserts
+from _pytest.assertion.rewrite import AssertionRewritingHook
 
+from pytest_housekeeping.plugin.known_code import KnownCode
 from pytest_housekeeping.promotion.attestation import RanFile
 
 
 class CodeWatch:
     """What ran below ``top`` since ``watch``; the interpreter's own packages are left out."""
 
-    def __init__(self, top: Path, config: Any) -> None:
+    def __init__(self, top: Path, known: KnownCode) -> None:
         self.top = f"{top}{os.sep}"
-        self.config = config
+        self.known = known
         installed = (f"{os.path.realpath(each)}{os.sep}" for each in _installed())
         # A folder around the repository must not take all of it for installed.
         self.installed = tuple(each for each in installed if len(each) > len(self.top))
@@ -66,6 +66,7 @@ class CodeWatch:
                 self.ran[path] = None
             else:
                 self._take_whole(path)
+        self.known.save()
         yield from (RanFile(path=Path(path), data=data) for path, data in sorted(self.ran.items()))
 
     def _take_whole(self, path: str) -> None:
@@ -80,7 +81,7 @@ class CodeWatch:
             # From __pycache__, which Python and pytest trust by a file's size and time alone.
             with suppress(OSError):
                 data = Path(path).read_bytes()
-            if data is not None and not _is_made_of(data, code, self.config):
+            if data is not None and not self.known.is_made_of(data, code):
                 data = None
             self.compiled.pop(path, None)
         # Twice, and of two texts: neither can be attested.
@@ -109,15 +110,18 @@ class CodeWatch:
 _watching: list[CodeWatch] = []
 
 
-def watch(root: Path, config: Any) -> CodeWatch:
-    """Begin to watch the repository that ``root`` is in, or ``root`` itself."""
+def watch(root: Path, config: Any, *, kept: Path | None = None) -> CodeWatch:
+    """Begin to watch the repository that ``root`` is in, or ``root`` itself.
+
+    What bytecode is known to be made of is kept in the folder ``kept``.
+    """
     top = Path(os.path.realpath(root))
     for folder in (top, *top.parents):
         if (folder / ".git").exists():
             top = folder
             break
     is_first = not _watching
-    _watching[:] = [CodeWatch(top, config)]
+    _watching[:] = [CodeWatch(top, KnownCode(config, top=str(top), folder=kept))]
     if is_first:
         # A hook stays until the process ends; it is there once, for the newest run.
         sys.addaudithook(_hook)
@@ -146,16 +150,3 @@ def _facts_of(module: object) -> dict[str, Any]:
     except AttributeError:
         return {}
     return facts if isinstance(facts, dict) else {}
-
-
-def _is_made_of(data: bytes, code: CodeType, config: Any) -> bool:
-    """Whether the code of a module is what Python, or pytest, makes of these bytes."""
-    name = code.co_filename
-    try:
-        if compile(data, name, "exec", dont_inherit=True) == code:
-            return True
-        tree = ast.parse(data, filename=name)
-        rewrite_asserts(tree, data, name, config)
-        return bool(compile(tree, name, "exec", dont_inherit=True) == code)
-    except (SyntaxError, ValueError):
-        return False

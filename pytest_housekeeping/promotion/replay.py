@@ -38,12 +38,15 @@ def replay_applied(
     connection: LentConnection,
     throwaway: Throwaway,
     before_file: Callable[[Connection, str], None],
+    *,
+    after: int = 0,
 ) -> None:
     """What was promoted before, segment by segment and unverified: it was proved when it was made.
 
-    Raises what PostgreSQL refuses, and ProofFailed for a text that is nowhere to be found.
+    What stands already, up to the segment ``after``, is left out. Raises what PostgreSQL refuses,
+    and ProofFailed for a text that is nowhere to be found.
     """
-    past = context.plan.past
+    past = [entry for entry in context.plan.past if entry.segment > after]
     for segment in sorted({entry.segment for entry in past}):
         files: list[File] = []
         for entry in (entry for entry in past if entry.segment == segment):

@@ -1,7 +1,18 @@
 """The throwaway server: starts while pytest collects, gives databases, leaves nothing behind."""
 
+from pytest_housekeeping.server.beginning import Beginning, Begun
 from pytest_housekeeping.server.extensions import extension_advice
+from pytest_housekeeping.server.kept_folders import family_is_kept
 from pytest_housekeeping.server.staging_database import StagingDatabase
 from pytest_housekeeping.server.throwaway_server import Server, ServerSettings, start
 
-__all__ = ["Server", "ServerSettings", "StagingDatabase", "extension_advice", "start"]
+__all__ = [
+    "Beginning",
+    "Begun",
+    "Server",
+    "ServerSettings",
+    "StagingDatabase",
+    "extension_advice",
+    "family_is_kept",
+    "start",
+]

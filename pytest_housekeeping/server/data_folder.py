@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import mmap
-import os
-import re
 import shutil
 import subprocess
-import tempfile
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server.binaries import WAYS_OUT, Programs, does_not_run
 from pytest_housekeeping.server.os_account import Account, cache_folder, run
+from pytest_housekeeping.server.packed_folder import HALF_MADE, lay, pack
 
 SUPERUSER = "postgres"
 MAINTENANCE = "template1"
 CONNECTIONS = 20
 
-_FORMAT = 2
+_FORMAT = 3
 _MONTH_S = 30 * 24 * 3600
-_PAGE = 8192
 _SETTINGS = f"""\
 listen_addresses = ''
 unix_socket_permissions = 0700
@@ -68,69 +62,36 @@ CHECKPOINT;
 
 def lay_data_folder(
     target: Path, programs: Programs, account: Account
-) -> Generator[None, None, None]:
+) -> Generator[dict[str, str], None, None]:
     """Lay a data folder for `programs` at `target`, owned by `account`, in two steps.
 
-    After the first, ``postgres`` can be started on it; after the second, it can be connected to:
-    on a cleanly stopped folder it reads no table before somebody connects. So the dearer half is
-    laid while the server boots.
+    After the first, ``postgres`` can be started on it; after the second, it can be connected to.
 
     The first time for a build of PostgreSQL the folder is made with ``initdb`` (beside `target`)
     and kept in the user's cache. Superuser `SUPERUSER`, trusted over the socket alone; locale
     C.UTF-8, encoding UTF8. Raises `ServerError` when ``initdb`` fails, `OSError` without room.
     """
     image = image_path(programs)
-    laying = _unpacked(image, target, account)
+    laying = lay(image, target, account)
     try:
-        next(laying)
+        about = next(laying)
     except (FileNotFoundError, ValueError):
         shutil.rmtree(target, ignore_errors=True)
         _make(image, target.with_name("initdb"), programs, account)
-        laying = _unpacked(image, target, account)
-        next(laying)
-    yield
+        laying = lay(image, target, account)
+        about = next(laying)
+    yield about
     yield from laying
 
 
 def image_path(programs: Programs) -> Path:
     """Where the ready-made data folder of this build is kept."""
-    made_by = sha256(f"{_FORMAT} {_SETTINGS} {_SETTINGS_18} {_STRIP}".encode()).hexdigest()[:8]
-    return cache_folder() / f"data-{programs.version}-{programs.key()}-{made_by}"
+    return cache_folder() / f"data-{programs.version}-{programs.key()}-{made_with()}"
 
 
-def _unpacked(image: Path, target: Path, account: Account) -> Generator[None, None, None]:
-    with (
-        image.open("rb") as file,
-        mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as content,
-        memoryview(content) as view,
-    ):
-        index = json.loads(content.readline())
-        start = content.tell()
-        if start + index["length"] != len(view):
-            raise ValueError(f"{image} is not whole")
-        os.utime(image)
-        for name in index["folders"]:
-            folder = target / name
-            folder.mkdir(mode=0o700)
-            account.give(folder)
-        for step in ("first", "tables"):
-            for name, offset, length, size in index[step]:
-                with view[start + offset : start + offset + length] as part:
-                    _write(f"{target}/{name}", part, size, account)
-            yield
-
-
-def _write(path: str, content: memoryview, size: int, account: Account) -> None:
-    file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    try:
-        done = 0
-        while done < len(content):
-            done += os.write(file, content[done:])
-        if size > done:
-            os.ftruncate(file, size)
-        account.give(file)
-    finally:
-        os.close(file)
+def made_with() -> str:
+    """Names the settings of a data folder, and how it is packed."""
+    return sha256(f"{_FORMAT} {_SETTINGS} {_SETTINGS_18} {_STRIP}".encode()).hexdigest()[:8]
 
 
 def _make(image: Path, scratch: Path, programs: Programs, account: Account) -> None:
@@ -138,7 +99,7 @@ def _make(image: Path, scratch: Path, programs: Programs, account: Account) -> N
     account.give(scratch)
     try:
         initialise(scratch, programs, account)
-        _pack(scratch, image, programs, account)
+        pack(scratch, image, programs, account)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     _prune(image)
@@ -177,64 +138,9 @@ def _run(
         raise does_not_run(command[0], error) from None
 
 
-def _pack(folder: Path, image: Path, programs: Programs, account: Account) -> None:
-    segment = _current_segment(folder, programs, account)
-    index: dict[str, Any] = {"folders": [], "first": [], "tables": [], "length": 0}
-    with tempfile.NamedTemporaryFile(dir=image.parent, prefix="making-", delete=False) as blob:
-        try:
-            parts = []
-            for path in _tree(folder):
-                name = path.relative_to(folder).as_posix()
-                if path.is_dir():
-                    index["folders"].append("" if name == "." else name)
-                elif _kept(name, segment):
-                    content = path.read_bytes()
-                    part = content.rstrip(b"\0") if len(content) > _PAGE else content
-                    step = "tables" if name.startswith("base/") else "first"
-                    index[step].append((name, index["length"], len(part), len(content)))
-                    index["length"] += len(part)
-                    parts.append(part)
-            blob.write(json.dumps(index).encode() + b"\n")
-            blob.writelines(parts)
-            blob.flush()
-            Path(blob.name).replace(image)
-        except BaseException:
-            Path(blob.name).unlink()
-            raise
-
-
-def _tree(folder: Path) -> Iterator[Path]:
-    yield folder
-    yield from sorted(folder.rglob("*"))
-
-
-def _kept(name: str, segment: str) -> bool:
-    """Whether a file of the folder is needed.
-
-    PostgreSQL rebuilds free space and visibility maps, the relation cache and statistics when they
-    are missing; of the write-ahead log a cleanly stopped server needs its current segment alone.
-    """
-    if name.startswith("pg_wal/"):
-        return name == f"pg_wal/{segment}"
-    if name.startswith("pg_stat/") or name.endswith("pg_internal.init"):
-        return False
-    return re.search(r"/\d+_(fsm|vm)$", name) is None
-
-
-def _current_segment(folder: Path, programs: Programs, account: Account) -> str:
-    answer = _run([programs["pg_controldata"], "-D", str(folder)], account).stdout
-    match = re.search(r"REDO WAL file:\s+([0-9A-F]{24})", answer)
-    if match is None:
-        raise ServerError(
-            f"{programs['pg_controldata']} does not say where the write-ahead log stands",
-            fix=WAYS_OUT,
-        )
-    return match[1]
-
-
 def _prune(image: Path) -> None:
     """Forget the images of builds that no run has used for a month, and half-made ones."""
-    for path in (*image.parent.glob("data-*"), *image.parent.glob("making-*")):
+    for path in (*image.parent.glob("data-*"), *image.parent.glob(f"{HALF_MADE}*")):
         with suppress(OSError):
             limit = _MONTH_S if path.name.startswith("data-") else 3600
             if time.time() - path.stat().st_mtime > limit:

@@ -89,6 +89,9 @@ class GivenServer:
             if not self.databases and not self._others():
                 drop_marked(self.guard, but=frozenset({self.migrator}))
 
+    def keep(self, *_: object) -> None:
+        raise ServerError("a server that was given is not stopped")
+
     @contextmanager
     def bootstrap_lock(self) -> Iterator[None]:
         """One run at a time: roles belong to the whole server. Those made within are marked."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,9 @@ from pytest_housekeeping.server.data_folder import (
     image_path,
     lay_data_folder,
 )
+from pytest_housekeeping.server.kept_folders import keep
 from pytest_housekeeping.server.os_account import Account, server_account
+from pytest_housekeeping.server.packed_folder import lay
 from pytest_housekeeping.server.run_folder import PORT, RunFolder, claim, clear_leftovers, storages
 from pytest_housekeeping.server.sources import find_programs
 from pytest_housekeeping.server.staging_database import (
@@ -27,6 +29,7 @@ from pytest_housekeeping.server.staging_database import (
     StagingDatabase,
     connect,
     create_database,
+    database_of,
     drop_database,
     drop_roles,
     random_name,
@@ -35,17 +38,20 @@ from pytest_housekeeping.server.staging_database import (
 
 _START_S = 60.0
 _STOP_S = 10.0
+_SHUT_DOWN_S = 60.0
 _POLL_S = 0.002
 
 
 @dataclass(kw_only=True)
 class Postmaster:
-    """A running ``postgres`` in a folder of its own."""
+    """A running ``postgres`` in a folder of its own; `about` is what was kept with the folder."""
 
     folder: RunFolder
     programs: Programs
     process: subprocess.Popen[bytes]
     migrator: str
+    max_locks: int = 64
+    about: Mapping[str, str] = field(default_factory=dict)
     databases: list[StagingDatabase] = field(default_factory=list)
 
     @property
@@ -53,11 +59,15 @@ class Postmaster:
         return self.folder.log
 
     @property
+    def superuser(self) -> str:
+        return self.about.get("superuser", SUPERUSER)
+
+    @property
     def cluster(self) -> Cluster:
         return Cluster(
             host=str(self.folder.data),
             port=PORT,
-            superuser=SUPERUSER,
+            superuser=self.superuser,
             maintenance=MAINTENANCE,
             # Said, so that PGOPTIONS and its like in the environment do not count.
             parameters={"options": "", "gssencmode": "disable", "target_session_attrs": "any"},
@@ -69,13 +79,39 @@ class Postmaster:
         self.databases.append(database)
         return database
 
+    def adopt(self, name: str) -> StagingDatabase:
+        """The database `name`, which the server has begun with."""
+        database = database_of(self.cluster, name, self.migrator)
+        self.databases.append(database)
+        return database
+
     def drop(self, database: StagingDatabase) -> None:
         """Drop `database`; with the last one go the roles that were made beside it."""
         drop_database(self.cluster, database.name)
         self.databases.remove(database)
         if not self.databases:
             with connect(self.cluster.conninfo(MAINTENANCE)) as connection:
-                drop_roles(connection, roles(connection) - {SUPERUSER, self.migrator})
+                drop_roles(connection, roles(connection) - {self.superuser, self.migrator})
+
+    def keep(self, database: StagingDatabase, key: str, about: Mapping[str, str]) -> None:
+        """Keep the server as it is, `database` in it; it is stopped for that and started again.
+
+        Raises `OSError` or `ServerError` where it cannot be kept; it runs all the same, unless it
+        can be neither stopped nor started.
+        """
+        account = server_account()
+        # Fast: sessions are ended, and all of it is on disk.
+        self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(_SHUT_DOWN_S)
+        except subprocess.TimeoutExpired:
+            raise ServerError(f"the server did not shut down in {_SHUT_DOWN_S:.0f} s") from None
+        known = {"database": database.name, "superuser": self.superuser}
+        try:
+            keep(self.folder.data, self.programs, account, key, {**about, **known})
+        finally:
+            self.process = spawn(self.folder, self.programs, account, self.max_locks)
+            await_ready(self.folder, self.process, self.programs)
 
     @contextmanager
     def bootstrap_lock(self) -> Iterator[None]:
@@ -106,10 +142,14 @@ class Postmaster:
         return f"kill -QUIT {self.process.pid} && sleep 1 && rm -rf {self.folder.path}"
 
 
-def boot(*, kind: str, version: int, migrator: str, max_locks: int) -> Postmaster:
+def boot(
+    *, kind: str, version: int, migrator: str, max_locks: int, kept: Path | None = None
+) -> Postmaster:
     """Start a server, in memory-backed storage where there is some; it takes connections.
 
-    Servers of this user that a killed run left are cleared first. Raises `ServerError`.
+    With `kept` it begins with the databases that were kept there. Servers of this user that a
+    killed run left are cleared first. Raises `ServerError`, and `ValueError` for a kept folder that
+    is not what was written.
     """
     account = server_account()
     programs = find_programs(kind, version)
@@ -122,14 +162,22 @@ def boot(*, kind: str, version: int, migrator: str, max_locks: int) -> Postmaste
             refusals.append(f"{storage}: {error.strerror}")
             continue
         try:
-            process = _started(folder, programs, account, max_locks)
-            return Postmaster(folder=folder, programs=programs, process=process, migrator=migrator)
+            process, about = _started(folder, programs, account, max_locks, kept)
         except OSError as error:
             folder.remove()
             refusals.append(f"{storage}: {error.strerror}")
+            continue
         except BaseException:
             folder.remove()
             raise
+        return Postmaster(
+            folder=folder,
+            programs=programs,
+            process=process,
+            migrator=migrator,
+            max_locks=max_locks,
+            about=about,
+        )
     raise ServerError(
         "no place for the throwaway server: " + ("; ".join(refusals) or "no temporary folder"),
         why="it needs about 64 MB in memory-backed storage or in the temporary folder",
@@ -139,18 +187,26 @@ def boot(*, kind: str, version: int, migrator: str, max_locks: int) -> Postmaste
 
 
 def _started(
-    folder: RunFolder, programs: Programs, account: Account, max_locks: int
-) -> subprocess.Popen[bytes]:
-    with closing(lay_data_folder(folder.data, programs, account)) as laying:
-        next(laying)
+    folder: RunFolder, programs: Programs, account: Account, max_locks: int, kept: Path | None
+) -> tuple[subprocess.Popen[bytes], Mapping[str, str]]:
+    laying = (
+        lay(kept, folder.data, account, verify=True)
+        if kept
+        else lay_data_folder(folder.data, programs, account)
+    )
+    with closing(laying):
+        about = next(laying)
         process = spawn(folder, programs, account, max_locks)
         try:
             next(laying)
             await_ready(folder, process, programs)
-        except BaseException:
+        except BaseException as error:
             _end(process)
+            if isinstance(error, ServerError):
+                # Should the folder be the cause, the next run makes it anew.
+                (kept or image_path(programs)).unlink(missing_ok=True)
             raise
-    return process
+    return process, about
 
 
 def spawn(
@@ -165,7 +221,7 @@ def spawn(
     locks = f"max_locks_per_transaction={max_locks}"
     # As root the folder can be entered by others, and the log quotes statements that failed.
     folder.log.touch(mode=0o600)
-    with folder.log.open("wb") as log:
+    with folder.log.open("ab") as log:
         try:
             return subprocess.Popen(
                 [programs["postgres"], *fixed, locks, *options],
@@ -192,8 +248,6 @@ def await_ready(folder: RunFolder, process: subprocess.Popen[bytes], programs: P
                 return
         time.sleep(_POLL_S)
     log = folder.log.read_text(errors="replace").strip().splitlines()[-6:]
-    # Should the ready-made folder be the cause, the next run makes it anew.
-    image_path(programs).unlink(missing_ok=True)
     ended = process.returncode
     raise ServerError(
         f"{programs['postgres']} did not start"

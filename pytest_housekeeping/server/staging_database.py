@@ -114,6 +114,11 @@ def create_database(
     except BaseException:
         janitor.drop()
         raise
+    return database_of(cluster, name, migrator, password)
+
+
+def database_of(cluster: Cluster, name: str, migrator: str, password: str = "") -> StagingDatabase:
+    """The database `name`, which is there, and owned by `migrator`."""
     return StagingDatabase(
         host=cluster.host,
         port=cluster.port,

@@ -6,13 +6,14 @@ import atexit
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from pytest_housekeeping.errors import ServerError
+from pytest_housekeeping.server.beginning import NOTHING, Beginning, Begun, begin, kept_ones
 from pytest_housekeeping.server.staging_database import StagingDatabase
 
 
@@ -37,6 +38,7 @@ class _Running(Protocol):
     def log_path(self) -> Path | None: ...
     def create(self) -> StagingDatabase: ...
     def drop(self, database: StagingDatabase) -> None: ...
+    def keep(self, database: StagingDatabase, key: str, about: Mapping[str, str]) -> None: ...
     def bootstrap_lock(self) -> AbstractContextManager[None]: ...
     def close(self, *, keep: bool) -> None: ...
     def removal(self) -> str: ...
@@ -45,14 +47,17 @@ class _Running(Protocol):
 class Server:
     """A server that boots in the background; see `start`."""
 
-    def __init__(self, settings: ServerSettings) -> None:
+    def __init__(self, settings: ServerSettings, beginning: Beginning = NOTHING) -> None:
         self.settings = settings
+        self._beginning = beginning
+        self._begun_with = Begun()
         self._owner = os.getpid()
         self._stopping = threading.RLock()
         self._stopped = False
         self._turn = threading.Lock()
         self._begun = self._cancelled = False
         self._done = threading.Event()
+        self._work: threading.Thread | None = None
         self._failure: BaseException | None = None
         self._booted: _Running | None = None
         self._first: StagingDatabase | None = None
@@ -68,6 +73,48 @@ class Server:
         running = self._running()
         first, self._first = self._first, None
         return first or running.create()
+
+    def begun(self) -> Begun:
+        """What it has begun with; waits until it is ready."""
+        self._running()
+        return self._begun_with
+
+    def begin_again(self, beginning: Beginning = NOTHING, *, because: str = "") -> Begun:
+        """Start anew with what is kept under one of the keys, or with nothing where there are none.
+
+        Where nothing is kept under them it goes on as it is; so does a given server, whatever is
+        asked. Every database of before is gone otherwise. `because` says why what it had begun
+        with is refused. Raises `ServerError`.
+        """
+        running, settings = self._running(), self.settings
+        nothing_kept = not any(kept_ones(settings.kind, settings.version, beginning.keys))
+        if settings.url or (beginning.keys and nothing_kept):
+            return Begun()
+
+        def anew() -> None:
+            self._booted = None
+            running.close(keep=False)
+            self._boot_with(beginning)
+
+        self._apart(anew)
+        begun = self.begun()
+        if because:
+            self._begun_with = replace(begun, refused=(because, *begun.refused))
+        return self._begun_with
+
+    def keep(self, database: StagingDatabase, key: str, about: Mapping[str, str]) -> str:
+        """Keep the server as it is, for one that begins with the key; nobody may be connected.
+
+        Says why it could not be kept, which is no failure; "" where it was.
+        """
+        running = self._running()
+        try:
+            self._apart(lambda: running.keep(database, key, about))
+        except OSError as error:
+            return f"{error.filename or 'the cache'}: {error.strerror}"
+        except ServerError as error:
+            return error.found
+        return ""
 
     def drop(self, database: StagingDatabase) -> None:
         """Drop `database` before the run ends. `stop` drops those that are left."""
@@ -104,6 +151,8 @@ class Server:
                 if not self._begun:
                     self._done.set()
             self._done.wait()
+            if self._work is not None and self._work.ident is not None:
+                self._work.join()
             if self._booted is not None:
                 self._close(self._booted)
             self._stopped = True
@@ -114,13 +163,46 @@ class Server:
             if self._cancelled:
                 return
             self._begun = True
+        self._boot_with(self._beginning)
+        self._done.set()
+
+    def _boot_with(self, beginning: Beginning) -> None:
         try:
-            self._booted = _boot(self.settings)
-            self._first = self._booted.create()
+            self._begin(beginning)
         except BaseException as error:
             self._failure = error
-        finally:
-            self._done.set()
+
+    def _begin(self, beginning: Beginning) -> None:
+        settings = self.settings
+        if settings.url:
+            from pytest_housekeeping.server.given import open_given
+
+            self._booted = given = open_given(settings.url, migrator=settings.migrator)
+            self._first = given.create()
+            return
+        self._booted, self._first, self._begun_with = begin(
+            kind=settings.kind,
+            version=settings.version,
+            migrator=settings.migrator,
+            max_locks=settings.max_locks,
+            beginning=beginning,
+        )
+
+    def _apart(self, work: Callable[[], None]) -> None:
+        """Do it in a thread, where Ctrl-C does not reach it; `stop` waits until it is done."""
+        failures: list[BaseException] = []
+
+        def done() -> None:
+            try:
+                work()
+            except BaseException as error:
+                failures.append(error)
+
+        self._work = threading.Thread(target=done, name="hk-server")
+        self._work.start()
+        self._work.join()
+        for failure in failures:
+            raise failure
 
     def _running(self) -> _Running:
         self._done.wait()
@@ -154,28 +236,14 @@ class Server:
             sys.stderr.write(f"{error}\n")
 
 
-def start(settings: ServerSettings) -> Server:
+def start(settings: ServerSettings, beginning: Beginning = NOTHING) -> Server:
     """Start the server in the background and return at once; it and a database boot meanwhile.
 
+    With a `beginning` it may start with what an earlier run has kept; see `Server.begun`.
     What goes wrong is raised by `Server.database`. `Server.stop` is called at exit if nobody did.
     """
     # Imported here rather than in the thread: two threads that import one package can meet.
     import psycopg  # noqa: F401
     import pytest_postgresql.janitor  # noqa: F401
 
-    return Server(settings)
-
-
-def _boot(settings: ServerSettings) -> _Running:
-    if settings.url:
-        from pytest_housekeeping.server.given import open_given
-
-        return open_given(settings.url, migrator=settings.migrator)
-    from pytest_housekeeping.server.postmaster import boot
-
-    return boot(
-        kind=settings.kind,
-        version=settings.version,
-        migrator=settings.migrator,
-        max_locks=settings.max_locks,
-    )
+    return Server(settings, beginning)

@@ -1,8 +1,10 @@
-"""Whether a test can become an ordinary user who finds what is installed."""
+"""Whether a test can become an ordinary user who finds what is installed, or mount as root."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sysconfig
 from pathlib import Path
 
@@ -20,3 +22,9 @@ def _why_not() -> str:
 
 
 become_ordinary = pytest.mark.skipif(bool(_why_not()), reason=_why_not() or "it can")
+
+
+def has_room_for_namespaces() -> bool:
+    """Whether what is mounted can be seen by one process alone."""
+    command = ["unshare", "--mount", "true"]
+    return bool(shutil.which("unshare")) and subprocess.run(command, check=False).returncode == 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from pytest_housekeeping.errors import ProofFailed
@@ -15,13 +16,18 @@ from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.own_tables import shape_findings
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.replay import replay_applied, run_bootstrap
+from pytest_housekeeping.promotion.staging.kept_past import WORTH_KEEPING_S, KeptPast
 from pytest_housekeeping.promotion.staging.target import StagingTarget
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.sql.identifiers import quoted
 
 
 def staging_prechecks(
-    context: RunContext, target: StagingTarget, throwaway: Throwaway, checks: Checks
+    context: RunContext,
+    target: StagingTarget,
+    throwaway: Throwaway,
+    checks: Checks,
+    kept: KeptPast,
 ) -> Mapping[str, Callable[[], Judgement]]:
     """The prechecks of a staging run, by name."""
     connection = target.connection
@@ -31,8 +37,8 @@ def staging_prechecks(
         "worktree": lambda: prechecks.worktree(context.source),
         "server": lambda: _server(context, target, throwaway),
         "capacity": lambda: prechecks.capacity(context.plan, connection.get()),
-        "bootstrap": lambda: _bootstrap(context, target, throwaway),
-        "history": lambda: _history(context, target, throwaway),
+        "bootstrap": lambda: _bootstrap(context, target, throwaway, kept),
+        "history": lambda: _history(context, target, throwaway, kept),
         "roles": lambda: prechecks.roles(context, connection.get(), connection.identity().user),
     }
 
@@ -47,12 +53,19 @@ def _server(context: RunContext, target: StagingTarget, throwaway: Throwaway) ->
     return Verdict(examined=1, unit="server", findings=findings), said
 
 
-def _bootstrap(context: RunContext, target: StagingTarget, throwaway: Throwaway) -> Judgement:
+def _bootstrap(
+    context: RunContext, target: StagingTarget, throwaway: Throwaway, kept: KeptPast
+) -> Judgement:
     """What the real server already has; what it may have made of the migrating role is looked at.
 
     The batch gets a session that is opened afterwards, as it does in production.
     """
-    verdict, said = run_bootstrap(context, throwaway)
+    if kept.begun(throwaway.server):
+        files = len(context.plan.bootstrap)
+        verdict = Verdict(examined=files, unit="bootstrap files")
+        said = f"{files} files, as an earlier run has left them"
+    else:
+        verdict, said = run_bootstrap(context, throwaway)
     target.connection.close()
     connection, user = target.connection.get(), target.connection.identity().user
     findings = (*_shape(connection, user), *prechecks.session_findings(connection))
@@ -87,17 +100,36 @@ def _refuse_production(context: RunContext, target: StagingTarget, throwaway: Th
         )
 
 
-def _history(context: RunContext, target: StagingTarget, throwaway: Throwaway) -> Judgement:
+def _history(
+    context: RunContext, target: StagingTarget, throwaway: Throwaway, kept: KeptPast
+) -> Judgement:
     """What was promoted before is as it was, and is replayed, so that the batch runs as in prod."""
-    plan = context.plan
+    plan, said = context.plan, ["no promotion yet: everything pending"]
     findings = prechecks.history_findings(context)
     findings += shape_findings(context, target.connection.get())
     if not findings:
-        replay_applied(context, target.connection.get(), throwaway, target.before_file)
+        if plan.past:
+            said = list(_replay(context, target, throwaway, kept))
         findings += shape_findings(context, target.connection.get())
         target.before_batch()
-    said = (
-        f"replayed {len(plan.past)} files" if plan.past else "no promotion yet: everything pending"
-    )
     verdict = Verdict(examined=len(plan.files) + len(plan.past), findings=tuple(findings))
-    return verdict, said
+    return verdict, "; ".join(said)
+
+
+def _replay(
+    context: RunContext, target: StagingTarget, throwaway: Throwaway, kept: KeptPast
+) -> Iterator[str]:
+    """Replay what does not stand yet, and keep all of it where that took its time."""
+    begun, past = kept.begun(throwaway.server), context.plan.past
+    yield from (f"replayed anew: {why}" for why in throwaway.server.begun().refused)
+    standing = sum(entry.segment <= begun for entry in past)
+    started = time.perf_counter()
+    connection = target.connection.get()
+    replay_applied(context, connection, throwaway, target.before_file, after=begun)
+    if standing:
+        yield f"{standing} files as an earlier run has replayed them"
+    if len(past) > standing:
+        yield f"replayed {len(past) - standing} files"
+    if time.perf_counter() - started > WORTH_KEEPING_S and throwaway.kind != "given":
+        target.connection.close()
+        yield kept.keep(throwaway)

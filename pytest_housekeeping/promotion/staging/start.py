@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.evidence import Repository, open_repository
-from pytest_housekeeping.plan.plan import Plan, build
+from pytest_housekeeping.plan.plan import AppliedFile, Plan, build
 from pytest_housekeeping.plan.steps import RESTORE
 from pytest_housekeeping.promotion.applied import promoted_before
 from pytest_housekeeping.promotion.attestation import source_of
@@ -18,11 +19,12 @@ from pytest_housekeeping.promotion.rollback_proofs import proved_rollbacks
 from pytest_housekeeping.promotion.run import Run, start_linting
 from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.promotion.signers import signers_of
+from pytest_housekeeping.promotion.staging.kept_past import begin_without, family_of, kept_past
 from pytest_housekeeping.promotion.staging.prechecks import staging_prechecks
 from pytest_housekeeping.promotion.staging.result import result_restores
 from pytest_housekeeping.promotion.staging.target import StagingTarget
 from pytest_housekeeping.promotion.throwaway import Throwaway
-from pytest_housekeeping.server import ServerSettings, start
+from pytest_housekeeping.server import ServerSettings, family_is_kept, start
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.effects import MOST_LOCKS
 from pytest_housekeeping.sql.folder import sql_paths
@@ -40,12 +42,20 @@ def start_staging(options: RunOptions) -> Run:
     signers_of(config, sources)
     url = options.staging_url or os.environ.get("HK_STAGING_URL")
     server = linting = None
-    if not options.look_only:
-        # It boots while the files are parsed.
-        server = start(_server_settings(config, options, sources, url))
+    family = family_of(config, sources)
+    settings = _server_settings(config, options, sources, url)
+    if not options.look_only and (url or not family_is_kept(family)):
+        # It boots while git is asked and the files are parsed.
+        server = start(settings)
     try:
         repository = open_repository(config.root)
-        plan = _plan(config, options, sources, repository)
+        past = _past(config, repository)
+        kept = kept_past(config, family, past)
+        if not options.look_only and server is None:
+            server = start(settings, kept.beginning())
+        plan = _plan(config, options, sources, repository, past)
+        if server is not None:
+            begin_without(kept, server, plan)
         source = source_of(config, sources, repository)
         context = new_context(options, config, plan, repository, source)
         if config.lint and not options.look_only:
@@ -61,7 +71,7 @@ def start_staging(options: RunOptions) -> Run:
         context=context,
         target=target,
         checks=checks,
-        prechecks=staging_prechecks(context, target, throwaway, checks),
+        prechecks=staging_prechecks(context, target, throwaway, checks, kept),
         backup={RESTORE: lambda: result_restores(target, throwaway)},
         throwaway=throwaway,
         linting=linting,
@@ -69,10 +79,20 @@ def start_staging(options: RunOptions) -> Run:
     )
 
 
-def _plan(
-    config: Config, options: RunOptions, sources: ProjectFiles, repository: Repository | None
-) -> Plan:
+def _past(config: Config, repository: Repository | None) -> Sequence[AppliedFile]:
+    if repository is None:
+        return ()
     folder = config.root / config.audit
+    return promoted_before(repository, folder, config.accepted_evidence_faults)
+
+
+def _plan(
+    config: Config,
+    options: RunOptions,
+    sources: ProjectFiles,
+    repository: Repository | None,
+    past: Sequence[AppliedFile],
+) -> Plan:
     return build(
         config,
         options.mode,
@@ -80,9 +100,7 @@ def _plan(
         sources=sources,
         inifile=options.inifile,
         rules=options.rules,
-        past=promoted_before(repository, folder, config.accepted_evidence_faults)
-        if repository
-        else (),
+        past=past,
         mutate=options.mutate,
         proved=lambda files: proved_rollbacks(repository, config, sources, files),
     )

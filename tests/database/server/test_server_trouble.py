@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import subprocess
 import time
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from pytest_housekeeping.server import (
 from pytest_housekeeping.server.embedded import find_embedded
 from pytest_housekeeping.server.os_account import Account, server_account
 from support.fresh_copy import ROOT
-from support.ordinary_user import become_ordinary
+from support.ordinary_user import become_ordinary, has_room_for_namespaces
 from support.server_scripts import BECOME, STOP, folder, gone, run
 
 as_root = become_ordinary
@@ -43,11 +42,6 @@ def a_wheel(place: Path, postgres: bytes) -> dict[str, str]:
 
 def become(account: Account) -> str:
     return BECOME.format(uid=account.uid, gid=account.gid)
-
-
-def has_room_for_namespaces() -> bool:
-    command = ["unshare", "--mount", "true"]
-    return bool(shutil.which("unshare")) and subprocess.run(command).returncode == 0
 
 
 @as_root

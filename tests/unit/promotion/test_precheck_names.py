@@ -23,7 +23,7 @@ class NotRead:
 NOTHING: Any = NotRead()
 PRODUCTION = set(production_prechecks(NOTHING, NOTHING, NOTHING, NOTHING))
 WORKED = {
-    Mode.STAGING: set(staging_prechecks(NOTHING, NOTHING, NOTHING, NOTHING)),
+    Mode.STAGING: set(staging_prechecks(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING)),
     Mode.PROD: PRODUCTION,
     Mode.VERIFY: PRODUCTION,
     Mode.ROLLBACK: set(rollback_prechecks(NOTHING, NOTHING, dict.fromkeys(PRODUCTION, NOTHING))),

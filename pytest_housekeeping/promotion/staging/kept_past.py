@@ -1,0 +1,101 @@
+"""The replayed past of a project, kept as a ready data folder by all that has made it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+import psycopg
+
+from pytest_housekeeping import __version__
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.errors import HousekeepingError
+from pytest_housekeeping.plan.plan import AppliedFile, Plan
+from pytest_housekeeping.postgres.connection import connect
+from pytest_housekeeping.promotion.throwaway import Throwaway
+from pytest_housekeeping.server import Beginning, Server, StagingDatabase
+from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
+from pytest_housekeeping.sql.folder import sql_paths
+from pytest_housekeeping.sql.project_files import ProjectFiles
+from pytest_housekeeping.sql.text import digest
+
+# Stopping the server, packing and starting it again cost as much.
+WORTH_KEEPING_S = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptPast:
+    """What an earlier run may have replayed of the past: by key, up to which segment."""
+
+    config: Config
+    keys: Mapping[str, int]
+
+    def beginning(self) -> Beginning:
+        """The longest past that is kept, if its schema is the one that was kept."""
+        return Beginning(keys=tuple(self.keys), differs=self._differs)
+
+    def begun(self, server: Server) -> int:
+        """The last segment that stood in the server when it started; 0 for an empty one."""
+        return self.keys.get(server.begun().key, 0)
+
+    def keep(self, throwaway: Throwaway) -> str:
+        """Keep all of it. The server is stopped and started again, so nobody may be connected.
+
+        Says what came of it; that it could not be kept is no failure.
+        """
+        database = throwaway.database()
+        about = {"fingerprint": self._fingerprint(database)}
+        failed = throwaway.server.keep(database, next(iter(self.keys)), about)
+        return f"could not be kept: {failed}" if failed else "kept for the next run"
+
+    def _differs(self, database: StagingDatabase, about: Mapping[str, str]) -> str:
+        try:
+            found = self._fingerprint(database)
+        except (HousekeepingError, psycopg.Error, OSError) as error:
+            return f"its schema could not be read: {error}"
+        return "" if found == about.get("fingerprint") else "its schema has another fingerprint"
+
+    def _fingerprint(self, database: StagingDatabase) -> str:
+        connection = connect(database.superuser_conninfo, settings=self.config.session)
+        try:
+            return read_fingerprint(connection, exclude_schemas=()).digest
+        finally:
+            connection.close()
+
+
+def family_of(config: Config, sources: ProjectFiles) -> str:
+    """What every key of a project begins with: its settings, and sql/bootstrap/."""
+    paths = sql_paths(config, sources, "bootstrap")
+    bootstrap = []
+    for path in paths:
+        # What cannot be read is said when the plan is made.
+        with suppress(OSError):
+            bootstrap.append((path, digest(sources.read(path))))
+    return _digest([__version__, asdict(replace(config, root=Path())), bootstrap])[:16]
+
+
+def kept_past(config: Config, family: str, past: Sequence[AppliedFile]) -> KeptPast:
+    """The keys of a past, for all of it and for each of its beginnings, the longest first."""
+    keys, known = {}, family
+    for segment in sorted({entry.segment for entry in past}):
+        files = [(e.path, e.kind, e.sha256) for e in past if e.segment == segment]
+        known = _digest([known, files])
+        keys[f"{family}-{known}"] = segment
+    return KeptPast(config=config, keys=dict(reversed(keys.items())))
+
+
+def begin_without(kept: KeptPast, server: Server, plan: Plan) -> None:
+    """Begin with nothing where the way back leads below what stood in the server: the schema before
+    each migration at which it ends is read while the past is replayed."""
+    ends = plan.rollbacks.ends
+    asked = [entry for entry in plan.past if entry.path in ends]
+    if asked and min(entry.segment for entry in asked) <= kept.begun(server):
+        server.begin_again(because=f"that {asked[0].path} can be undone has still to be proved")
+
+
+def _digest(facts: object) -> str:
+    return sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()

@@ -1,0 +1,100 @@
+"""What a throwaway server begins with: nothing, or a data folder that an earlier run has kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_housekeeping.errors import ServerError
+from pytest_housekeeping.server.kept_folders import is_ours, kept_path
+from pytest_housekeeping.server.sources import find_programs
+from pytest_housekeeping.server.staging_database import StagingDatabase
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.server.postmaster import Postmaster
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beginning:
+    """The first of these keys under which a folder is kept is what a server begins with.
+
+    `differs` looks at the database of the server that was begun so, and at what was written down
+    when it was kept; it says what differs, "" where nothing does. Nothing is used without it.
+    """
+
+    keys: Sequence[str] = ()
+    differs: Callable[[StagingDatabase, Mapping[str, str]], str]
+
+
+NOTHING = Beginning(differs=lambda *_: "nothing is asked for")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Begun:
+    """What a server has begun with: the key, "" for an empty one, and why others were refused."""
+
+    key: str = ""
+    refused: tuple[str, ...] = ()
+
+
+def kept_ones(kind: str, version: int, keys: Sequence[str]) -> Iterator[tuple[str, Path]]:
+    """The keys under which something is kept, and where."""
+    if keys:
+        programs = find_programs(kind, version)
+        for key in keys:
+            if (path := kept_path(programs, key)).exists():
+                yield key, path
+
+
+def begin(
+    *, kind: str, version: int, migrator: str, max_locks: int, beginning: Beginning = NOTHING
+) -> tuple[Postmaster, StagingDatabase, Begun]:
+    """Boot a server, with what is kept where it is what it was, else with nothing; and its first
+    database. Raises `ServerError`."""
+    from pytest_housekeeping.server.postmaster import boot
+
+    def booted(kept: Path | None = None) -> Postmaster:
+        return boot(kind=kind, version=version, migrator=migrator, max_locks=max_locks, kept=kept)
+
+    refused = []
+    for key, path in kept_ones(kind, version, beginning.keys):
+        if not is_ours(path):
+            refused.append(f"{path} belongs to somebody else, or others may write to it")
+            continue
+        try:
+            running = booted(path)
+        except (ServerError, ValueError, OSError) as error:
+            refused.append(f"what is kept in {path} is no data folder of ours: {error}")
+            _forget(path)
+            continue
+        with _ended_if_it_fails(running):
+            database = running.adopt(running.about["database"])
+            if running.about["key"] != key:
+                differs = "it is kept under another's name"
+            else:
+                differs = beginning.differs(database, running.about)
+        if not differs:
+            return running, database, Begun(key=key, refused=tuple(refused))
+        running.close(keep=False)
+        refused.append(f"what is kept in {path} is not what was kept: {differs}")
+        _forget(path)
+    running = booted()
+    with _ended_if_it_fails(running):
+        return running, running.create(), Begun(refused=tuple(refused))
+
+
+@contextmanager
+def _ended_if_it_fails(running: Postmaster) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        running.close(keep=False)
+        raise
+
+
+def _forget(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()

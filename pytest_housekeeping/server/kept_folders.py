@@ -1,0 +1,88 @@
+"""Data folders with something in them, kept by what made it: bounded, and never trusted unread."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+
+from pytest_housekeeping.errors import ServerError
+from pytest_housekeeping.server.binaries import Programs
+from pytest_housekeeping.server.data_folder import made_with
+from pytest_housekeeping.server.os_account import Account, cache_folder
+from pytest_housekeeping.server.packed_folder import HALF_MADE, pack
+
+ROOM = 512 * 1024 * 1024
+_LEVEL = 1
+_FORMAT = 1
+_HALF_MADE_S = 3600
+
+
+def kept_path(programs: Programs, key: str) -> Path:
+    """Where the folder of this key is kept, for this very build and the machine's collations.
+
+    Keys that begin alike, up to a hyphen, are of one family.
+    """
+    known = "CS_GNU_LIBC_VERSION" in os.confstr_names
+    libc = os.confstr("CS_GNU_LIBC_VERSION") if known else ""
+    facts = (_FORMAT, made_with(), programs.version, programs.key(), libc, key)
+    return cache_folder() / f"{_of_family(key)}{sha256(repr(facts).encode()).hexdigest()[:40]}"
+
+
+def family_is_kept(key: str) -> bool:
+    """Whether anything of the family of this key may be kept; False where nothing can be."""
+    with suppress(ServerError):
+        return any(cache_folder().glob(f"{_of_family(key)}*"))
+    return False
+
+
+def _of_family(key: str) -> str:
+    return f"kept-{key.partition('-')[0]}-"
+
+
+def is_ours(path: Path) -> bool:
+    """Whether it is a file that this user has made and nobody else may change.
+
+    Raises `FileNotFoundError` where there is none.
+    """
+    status = path.lstat()
+    mine = status.st_uid == os.geteuid() and stat.S_ISREG(status.st_mode)
+    return mine and not status.st_mode & 0o022
+
+
+def keep(
+    folder: Path, programs: Programs, account: Account, key: str, about: Mapping[str, str]
+) -> None:
+    """Keep the data folder of a server that has been shut down; what was not used longest goes.
+
+    Raises `OSError` or `ServerError` where it cannot be kept.
+    """
+    path = kept_path(programs, key)
+    pack(folder, path, programs, account, level=_LEVEL, about={**about, "key": key})
+    bound(path)
+
+
+def bound(newest: Path) -> None:
+    """No more than `ROOM` in all; what a killed run has left half made goes as well."""
+    folder, found = newest.parent, []
+    for path in folder.glob(f"{HALF_MADE}*"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _HALF_MADE_S:
+                path.unlink()
+    for path in folder.glob("kept-*"):
+        with suppress(OSError):
+            status = path.lstat()
+            found.append((path != newest, -status.st_mtime, status.st_size, path))
+    room = ROOM
+    for _, _, size, path in sorted(found):
+        if size <= room:
+            room -= size
+            continue
+        with suppress(OSError):
+            path.unlink()
+    if not newest.exists():
+        raise ServerError(f"it is larger than the {ROOM // 1024 // 1024} MiB that may be kept")
