@@ -65,8 +65,8 @@ CREATE TABLE back.b{n} (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, cont
 _EXTRA = """\
 CREATE VIEW work.v{n} WITH (security_invoker = true) AS SELECT t.id, t.name FROM work.t{n} AS t;
 GRANT SELECT ON work.v{n} TO work_report;
-CREATE FUNCTION work.f{n}() RETURNS bigint LANGUAGE sql STABLE SET search_path = ''
-AS $$ SELECT count(*) FROM work.t{n} $$;
+CREATE FUNCTION work.f{n}() RETURNS bigint LANGUAGE plpgsql STABLE SET search_path = ''
+AS $$ BEGIN RETURN (SELECT count(*) FROM work.t{n}); END $$;
 REVOKE ALL ON FUNCTION work.f{n}() FROM public;
 GRANT EXECUTE ON FUNCTION work.f{n}() TO work_report;
 """

@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import shutil
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from sandboxed import production, pytest_in
 from side_by_side import Command, measured, plain_environment, scratch, show, verdict
 
 LIMIT = 10.0
@@ -94,46 +92,18 @@ def _proved(clone: Path) -> Path:
         check=True,
     )
     subprocess.run(["git", "remote", "remove", "origin"], cwd=clone, check=True)
-    measured(_pytest(clone, "--hk-mode=staging", environment={}))
+    measured(pytest_in(clone, "--hk-mode=staging", environment={}))
     return clone
 
 
 def _promotion(folder: Path, clone: Path) -> tuple[float, dict[str, float]]:
     """Seconds of a whole promotion to an empty production, and of its parts."""
     timed = folder / "seconds.json"
-    with _production(folder, clone) as login:
+    with production(folder, clone) as login:
         environment = login | {"TIMED": str(timed), "PYTHONPATH": str(folder)}
         options = ("-p", "timed_parts", "--hk-mode=prod", "--hk-confirm=PROMOTE")
-        wall = measured(_pytest(clone, *options, environment=environment))
+        wall = measured(pytest_in(clone, *options, environment=environment))
     return wall, json.loads(timed.read_text(encoding="utf-8"))
-
-
-@contextmanager
-def _production(folder: Path, clone: Path) -> Iterator[dict[str, str]]:
-    """A sandbox beside any that the user may have, and the variables that lead to it."""
-    sandbox = [sys.executable, "-m", "pytest_housekeeping", "sandbox"]
-    own = plain_environment() | {"XDG_CACHE_HOME": str(folder / "cache")}
-    exports = subprocess.run(
-        sandbox, cwd=clone, env=own, check=True, stdout=subprocess.PIPE, text=True
-    ).stdout
-    try:
-        words = (word for word in shlex.split(exports) if "=" in word)
-        yield dict(word.split("=", 1) for word in words)
-    finally:
-        subprocess.run([*sandbox, "--stop"], cwd=clone, env=own, check=True, capture_output=True)
-
-
-def _pytest(folder: Path, *options: str, environment: dict[str, str]) -> Command:
-    switched_off = [word for name in _OFF for word in ("-p", f"no:{name}")]
-    arguments = [sys.executable, "-m", "pytest", "-q", *switched_off, *options]
-    return Command(arguments=arguments, folder=folder, environment=environment)
-
-
-# What a promotion refuses to run with, and what only a person at work wants.
-_OFF = (
-    *("cacheprovider", "hypothesispytest", "randomly", "rerunfailures"),
-    *("repeat", "pytest_repeat", "pytest_order"),
-)
 
 
 if __name__ == "__main__":
