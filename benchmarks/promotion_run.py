@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 from sandboxed import production, pytest_in
-from side_by_side import Command, measured, plain_environment, scratch, show, verdict
+from side_by_side import measured, plain_environment, scratch, show, verdict
 
 LIMIT = 10.0
 REPOSITORY = Path(__file__).resolve().parents[1]

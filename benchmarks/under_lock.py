@@ -84,7 +84,10 @@ def _libpq(login: dict[str, str]) -> dict[str, str]:
 def _dumped(login: dict[str, str]) -> float:
     started = time.perf_counter()
     subprocess.run(
-        [str(find_pg_dump(_MAJOR)), "--schema-only"], env=_libpq(login), check=True, stdout=subprocess.DEVNULL
+        [str(find_pg_dump(_MAJOR)), "--schema-only"],
+        env=_libpq(login),
+        check=True,
+        stdout=subprocess.DEVNULL,
     )
     return time.perf_counter() - started
 

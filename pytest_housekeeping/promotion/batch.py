@@ -25,6 +25,7 @@ from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.progress import Progress
 from pytest_housekeeping.promotion.target import Target
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
 from pytest_housekeeping.sql.file import SqlFile
 
 # lock_not_available, deadlock_detected, serialization_failure: another attempt may succeed.
@@ -37,17 +38,16 @@ class Batch:
     """The files of the present segment, in its transaction.
 
     ``applied`` are those in the open transaction, ``outside`` those that no transaction can hold
-    and that were run by themselves since the last COMMIT; ``checked_in`` the transactions that
-    checks ran in. ``sealed_schema`` is the schema that is being verified; ``put_back`` what
-    deferred triggers had changed of the session. Where a check has ended the transaction by force,
-    the server is asked what became of it: ``escaped`` if it was committed, ``ended_unseen`` if
-    nobody can tell. ``prove_same`` is asked whether the schema that a segment leaves is the one
-    that was proved elsewhere.
+    and that were run since the last COMMIT; ``checked_in`` the transactions that checks ran in.
+    ``sealed_schema`` is the schema that is verified; ``put_back`` what deferred triggers had
+    changed of the session. Where a check has ended the transaction by force, the server is asked
+    what became of it: ``escaped`` if it was committed, ``ended_unseen`` if nobody can tell.
+    ``prove_same`` is asked whether the schema of a segment is the one that was proved elsewhere.
     """
 
     context: RunContext
     target: Target
-    prove_same: Callable[[Fingerprint, int], None] = lambda *_: None
+    prove_same: Callable[[Fingerprint, int], SchemaRecord] | None = None
     transaction: Transaction | None = None
     upcoming: Sequence[Step | None] = ()
     begun: bool = False
@@ -106,8 +106,8 @@ class Batch:
     def check_savepoint(self, *, of_a_test: bool = False) -> Iterator[Connection]:
         """The connection for one check: in a savepoint that is rolled back whatever happens.
 
-        A test of the project's own may do anything with the connection; until it is proved that
-        it did not end the transaction, the transaction is ``suspect``.
+        A test of the project's own may do anything: until it is proved that it did not end the
+        transaction, that is ``suspect``.
         Raises ProofFailed when the transaction is not the one that it was before the check.
         """
         transaction = self.opened()
@@ -142,7 +142,7 @@ class Batch:
     def seal(self, segment: int) -> None:
         """Nothing more is applied: put it on record, and run what would run at COMMIT.
 
-        The schema is read then. It is what the checks verify, and what has to be there at COMMIT.
+        Where it is not proved elsewhere, the schema that the checks will verify is read then.
         Raises SqlFailed when a deferred constraint does not hold; the batch is rolled back then.
         """
         wait(self._ahead.values())
@@ -154,10 +154,9 @@ class Batch:
             if not self.context.rules.watches:
                 self.target.record_history(connection, self.applied, segment)
             self.put_back = transaction.seal()
-            if not self.context.rules.watches:
-                self.sealed_schema = self.target.read_schema(connection)
-                self.prove_same(self.sealed_schema, segment)
-                self.target.record_schema(connection, self.sealed_schema, segment)
+            if not self.context.rules.watches and self.prove_same is None:
+                self.sealed_schema = schema = self.target.read_schema(connection)
+                self.target.record_schema(connection, SchemaRecord.of(schema), segment)
         except HousekeepingError:
             self.roll_back()
             raise

@@ -65,7 +65,7 @@ class Commits:
         transaction = batch.opened()
         transaction.prove()
         self._prove_evidence(transaction, step)
-        proved = self._prove_schema(transaction)
+        proved = self._prove_schema(transaction, step)
         if self._log is not None:
             self._log.committing(step.segment, transaction.xid)
         interrupted: BaseException | None = None
@@ -137,8 +137,8 @@ class Commits:
                 fix="run again",
             )
 
-    def _prove_schema(self, transaction: Transaction) -> Fingerprint:
-        """The last statement before COMMIT: the schema is the one that was verified.
+    def _prove_schema(self, transaction: Transaction, step: Step) -> Fingerprint:
+        """The last thing before COMMIT: the schema is the one that was verified, on a copy or here.
 
         Raises ProofFailed with what differs.
         """
@@ -149,6 +149,9 @@ class Commits:
             self.batch.roll_back()
             raise
         now = self.batch.target.read_schema(transaction.connection)
+        if self.batch.prove_same is not None:
+            self._prove_same(transaction, now, step.segment)
+            return now
         changed = self._moved(proved, now) if proved is not None else ()
         if proved is None or changed:
             self.batch.roll_back()
@@ -158,6 +161,18 @@ class Commits:
                 fix="look for a check that changes the schema and whose change was not rolled back",
             )
         return now
+
+    def _prove_same(self, transaction: Transaction, now: Fingerprint, segment: int) -> None:
+        """What the batch has made is what it made of the copy; on record by a row of our own, into
+        a table that nobody else can write to or alter since it was looked at."""
+        batch = self.batch
+        try:
+            if batch.prove_same is not None:
+                record = batch.prove_same(now, segment)
+                batch.target.record_schema(transaction.connection, record, segment)
+        except HousekeepingError:
+            batch.roll_back()
+            raise
 
     def _look_again(self, proved: Fingerprint, *, patience_s: float = PATIENCE_S) -> None:
         """After COMMIT the first thing: nothing ran inside it that changed the schema."""

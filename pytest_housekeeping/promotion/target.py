@@ -14,6 +14,7 @@ from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.target_connection import TargetConnection
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
 from pytest_housekeeping.sql.file import SqlFile
 
 
@@ -59,7 +60,7 @@ class Target(Protocol):
     ) -> None:
         """In the transaction, before anything is verified: what was applied, on record."""
 
-    def record_schema(self, connection: Connection, fingerprint: Fingerprint, segment: int) -> None:
+    def record_schema(self, connection: Connection, record: SchemaRecord, segment: int) -> None:
         """The same for the schema that is about to be verified."""
 
     def read_schema(self, connection: Connection) -> Fingerprint:

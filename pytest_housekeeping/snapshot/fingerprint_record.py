@@ -2,12 +2,44 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
+from dataclasses import dataclass
 from typing import Any
 
 from pytest_housekeeping.snapshot.coverage import VERSION
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
 from pytest_housekeeping.snapshot.problems import SnapshotError
+
+# What is packed begins with it, and no JSON does.
+_PACKED = "zlib:"
+_FAST = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class SchemaRecord:
+    """A fingerprint, and its text as the database keeps it: packed, for it is a few megabytes."""
+
+    fingerprint: Fingerprint
+    packed: str
+
+    @classmethod
+    def of(cls, fingerprint: Fingerprint) -> SchemaRecord:
+        data = zlib.compress(to_json(fingerprint).encode(), _FAST)
+        return cls(fingerprint=fingerprint, packed=_PACKED + base64.b64encode(data).decode())
+
+
+def from_record(text: str) -> Fingerprint:
+    """What was kept, packed or as an earlier version kept it. Raises SnapshotError as
+    `from_json` does."""
+    if not text.startswith(_PACKED):
+        return from_json(text)
+    try:
+        data = zlib.decompress(base64.b64decode(text.removeprefix(_PACKED), validate=True))
+        return from_json(data.decode())
+    except (ValueError, zlib.error) as error:
+        raise _unreadable(error) from None
 
 
 def to_json(fingerprint: Fingerprint) -> str:
@@ -45,11 +77,7 @@ def from_json(text: str) -> Fingerprint:
         )
         whole = known["digest"] == fingerprint.digest
     except (KeyError, TypeError, ValueError) as error:
-        raise SnapshotError(
-            f"this is no fingerprint that can be read: {error}",
-            why="the schema cannot be compared with it",
-            fix="restore the file from git",
-        ) from None
+        raise _unreadable(error) from None
     if not whole:
         raise SnapshotError(
             "the recorded fingerprint does not add up to its digest",
@@ -57,3 +85,11 @@ def from_json(text: str) -> Fingerprint:
             fix="restore the file from git",
         )
     return fingerprint
+
+
+def _unreadable(error: Exception) -> SnapshotError:
+    return SnapshotError(
+        f"this is no fingerprint that can be read: {error}",
+        why="the schema cannot be compared with it",
+        fix="restore the file from git",
+    )

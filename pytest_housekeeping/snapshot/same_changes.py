@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.snapshot.declared_moves import split_declared
@@ -71,6 +72,22 @@ def unlike_changes(
         for name in sorted(unlike)
         if name not in same and (name in there or name not in moved)
     )
+
+
+def with_changes(schema: Fingerprint, change: SchemaChange) -> Fingerprint:
+    """The schema with what has changed elsewhere, object by object."""
+    before = {entry.name: entry for entry in change.before.entries}
+    after = {entry.name: entry for entry in change.after.entries}
+    entries = {entry.name: entry for entry in schema.entries}
+    for name in before.keys() | after.keys():
+        if before.get(name) == after.get(name):
+            continue
+        if name in after:
+            entries[name] = after[name]
+        else:
+            entries.pop(name, None)
+    kept = sorted(entries.values(), key=attrgetter("name", "text"))
+    return replace(schema, entries=tuple(kept))
 
 
 _Texts = dict[str, tuple[str | None, str | None]]

@@ -60,13 +60,18 @@ class Twin:
         """A connection as a role of production, or as the superuser; the caller closes it."""
         return connect(self._conninfo(user or self.schema.superuser), settings=settings)
 
-    def prove_restores(self, expected: Fingerprint) -> BackupProof:
-        """What the copy is by now can be dumped, and restored beside it.
+    def dump(self) -> bytes:
+        """What the copy is by now, as pg_dump writes it. Raises BackupFailed."""
+        return dump_schema(
+            self._conninfo(self.schema.superuser), server_major=self.schema.server_major
+        )
 
-        Raises BackupFailed and BackupNotProved, naming the object.
+    def prove_restores(self, dump: bytes, expected: Fingerprint) -> BackupProof:
+        """A dump of the copy can be restored beside it, to the schema that it was taken of.
+
+        Raises BackupNotProved, naming the object.
         """
         superuser, major = self.schema.superuser, self.schema.server_major
-        dump = dump_schema(self._conninfo(superuser), server_major=major)
         database = self.copy.database
         beside = replace(
             database, name=_BESIDE, cluster=replace(database.cluster, superuser=superuser)

@@ -13,7 +13,7 @@ from pytest_housekeeping.postgres.history_rows import last_chain, next_places
 from pytest_housekeeping.postgres.history_tables import has_columns
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
-from pytest_housekeeping.snapshot.fingerprint_record import from_json, to_json
+from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord, from_record
 
 _INSERT = sql.SQL(
     "INSERT INTO {table} (id, run, source_commit, plan_digest, segment, segments, fingerprint,"
@@ -32,14 +32,14 @@ def record(
     digest: str,
     segment: int,
     segments: int,
-    fingerprint: Fingerprint,
+    schema_record: SchemaRecord,
 ) -> None:
     """Write the row of a promotion in its own transaction: it is there exactly if that is.
 
     It closes over the history rows written before it, whose tables have been made by then.
     """
     (place,) = next_places(connection, schema, "promotion", 1)
-    objects = to_json(fingerprint)
+    fingerprint, objects = schema_record.fingerprint, schema_record.packed
     head = last_chain(connection, schema, "history")
     fields = (
         str(place.id),
@@ -78,7 +78,7 @@ def record_segment(
     context: RunContext,
     guard: HistoryGuard,
     connection: Connection,
-    fingerprint: Fingerprint,
+    schema_record: SchemaRecord,
     segment: int,
 ) -> None:
     """The schema that a segment leaves, on record in the database itself."""
@@ -91,7 +91,7 @@ def record_segment(
         digest=context.plan.digest,
         segment=segment,
         segments=len(context.plan.segments),
-        fingerprint=fingerprint,
+        schema_record=schema_record,
     )
     guard.note(connection, write)
 
@@ -105,4 +105,4 @@ def last_fingerprint(connection: Connection, schema: str) -> Fingerprint | None:
             sql.Identifier(schema)
         )
     ).fetchone()
-    return from_json(found[0]) if found else None
+    return from_record(found[0]) if found else None

@@ -26,6 +26,7 @@ from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.declared_moves import split_declared
 from pytest_housekeeping.snapshot.difference import listed
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
+from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
 from pytest_housekeeping.snapshot.proposal import proposal_text, propose
 from pytest_housekeeping.sql.file import FOLDERS, SqlFile
 
@@ -136,12 +137,10 @@ class ProductionTarget:
         """What was applied in a segment, as its history tells it."""
         return applied_rows(self._context, applied)
 
-    def record_schema(self, connection: Connection, fingerprint: Fingerprint, segment: int) -> None:
+    def record_schema(self, connection: Connection, record: SchemaRecord, segment: int) -> None:
         """The schema that this segment leaves, on record in the database itself."""
         if self.promotes:
-            promotion_table.record_segment(
-                self._context, self.guard, connection, fingerprint, segment
-            )
+            promotion_table.record_segment(self._context, self.guard, connection, record, segment)
 
     @property
     def promotes(self) -> bool:

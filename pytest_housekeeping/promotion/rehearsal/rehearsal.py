@@ -7,6 +7,7 @@ copy got, object by object: equal catalogs answer equally, so the verdicts hold 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -22,9 +23,10 @@ from pytest_housekeeping.promotion.batch import Batch
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.rehearsal.twin_target import TwinTarget
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
 from pytest_housekeeping.snapshot.proof import BackupProof
 from pytest_housekeeping.snapshot.restore_server import RESTORER
-from pytest_housekeeping.snapshot.same_changes import SchemaChange, unlike_changes
+from pytest_housekeeping.snapshot.same_changes import SchemaChange, unlike_changes, with_changes
 
 _SHOWN = 10
 
@@ -44,6 +46,9 @@ class Rehearsal:
     _batch: Batch | None = None
     _judging: LentConnection | None = None
     _original: Fingerprint | None = None
+    _restoring: Future[BackupProof] | None = None
+    _worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=1))
+    _expected: dict[int, SchemaRecord] = field(default_factory=dict)
 
     @property
     def batch(self) -> Batch:
@@ -106,14 +111,23 @@ class Rehearsal:
             self.changes[segment] = SchemaChange(
                 before=before.without(f"role {RESTORER}"), after=after
             )
+        if self.context.is_last(segment):
+            self._restore(segment)
 
-    def prove_same(self, schema: Fingerprint, segment: int) -> None:
+    def foresee(self, segment: int) -> None:
+        """The schema that production will have, if it gets what the copy got: made ready, and its
+        record with it, so that nobody waits for that under a lock."""
+        before = self._expected[segment - 1].fingerprint if segment > 1 else self.original()
+        expected = with_changes(before, self.changes[segment])
+        self._expected[segment] = SchemaRecord.of(expected)
+
+    def prove_same(self, schema: Fingerprint, segment: int) -> SchemaRecord:
         """What a segment has made of production, whose ``schema`` it now is, is what it has made
-        of the copy.
+        of the copy. Returns what is to be put on record of it.
 
         Raises ProofFailed with each object that differs, and both texts.
         """
-        rehearsed = self.changes.get(segment)
+        rehearsed, expected = self.changes.get(segment), self._expected.get(segment)
         if rehearsed is None:
             raise ProofFailed(
                 f"segment {segment} was not rehearsed",
@@ -121,6 +135,8 @@ class Rehearsal:
                 fix="run the whole plan",
             )
         before, self._original = self._original or self.original(), schema
+        if expected is not None and expected.fingerprint.digest == schema.digest:
+            return expected
         self._end_judging()
         unlike = unlike_changes(
             self.target.twin.copy.connection,
@@ -137,6 +153,7 @@ class Rehearsal:
                 fix="write down what the files make, so that it does not depend on rows, on names"
                 " or on the clock; or prove inside production's own transaction: --hk-in-place",
             )
+        return SchemaRecord.of(schema)
 
     def close(self) -> None:
         """End its connections. Never raises."""
@@ -157,5 +174,13 @@ class Rehearsal:
         Raises BackupNotProved, naming the object that does not restore.
         """
         self.commit(segment)
-        self._end_judging()
-        return self.target.twin.prove_restores(self.changes[segment].after)
+        if self._restoring is None:
+            raise ProofFailed("nothing was restored", why="the next backup may not restore either")
+        return self._restoring.result()
+
+    def _restore(self, segment: int) -> None:
+        """Dump the result at once, and restore it while the checks go on: the dearer half."""
+        twin, expected = self.target.twin, self.changes[segment].after
+        dump = twin.dump()
+        self._restoring = self._worker.submit(twin.prove_restores, dump, expected)
+        self._worker.shutdown(wait=False)

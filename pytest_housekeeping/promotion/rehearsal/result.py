@@ -25,6 +25,7 @@ def rehearsed_result(
     with rehearsal.judging(segment) as connection:
         unjudged = checks.unjudged(connection) if last else ()
     change = rehearsal.changes[segment]
+    rehearsal.foresee(segment)
     said = list(_changes(rehearsal, segment))
     if last:
         proof = rehearsal.prove_restores(segment)

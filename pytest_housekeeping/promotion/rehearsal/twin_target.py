@@ -14,6 +14,7 @@ from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.target import KeptFiles
 from pytest_housekeeping.promotion.target_connection import TargetConnection
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
+from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
 from pytest_housekeeping.snapshot.restore_server import RESTORER
 from pytest_housekeeping.snapshot.twin import Twin
 from pytest_housekeeping.sql.file import SqlFile
@@ -21,7 +22,7 @@ from pytest_housekeeping.sql.file import SqlFile
 HistoryRows = Callable[[Sequence[tuple[SqlFile, Applied]], int], Sequence[history.Row]]
 
 
-RecordSchema = Callable[[HistoryGuard, Connection, Fingerprint, int], None]
+RecordSchema = Callable[[HistoryGuard, Connection, SchemaRecord, int], None]
 
 
 class TwinTarget:
@@ -93,9 +94,9 @@ class TwinTarget:
     ) -> None:
         self.guard.write(connection, self._rows(applied, segment))
 
-    def record_schema(self, connection: Connection, fingerprint: Fingerprint, segment: int) -> None:
+    def record_schema(self, connection: Connection, record: SchemaRecord, segment: int) -> None:
         """As in production: the record has a table, which is made with its first row."""
-        self._record(self.guard, connection, fingerprint, segment)
+        self._record(self.guard, connection, record, segment)
 
     def read_schema(self, connection: Connection) -> Fingerprint:
         return read_fingerprint(connection, exclude_schemas=()).without(f"role {RESTORER}")

@@ -23,6 +23,7 @@ from pytest_housekeeping.snapshot import start_restore_server
 from pytest_housekeeping.snapshot.difference import Change, Difference, diff
 from pytest_housekeeping.snapshot.dump import dump_schema
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
 from pytest_housekeeping.snapshot.proof import compare
 from pytest_housekeeping.snapshot.proposal import proposal_text, propose
 from pytest_housekeeping.snapshot.restore import Copy, restored
@@ -150,8 +151,8 @@ class RollbackTarget:
         ]
         return rows
 
-    def record_schema(self, connection: Connection, fingerprint: Fingerprint, segment: int) -> None:
-        self.production.record_schema(connection, fingerprint, segment)
+    def record_schema(self, connection: Connection, record: SchemaRecord, segment: int) -> None:
+        self.production.record_schema(connection, record, segment)
 
     def read_schema(self, connection: Connection) -> Fingerprint:
         return self.production.read_schema(connection)

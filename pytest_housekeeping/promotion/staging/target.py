@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_housekeeping.checks.rollbacks import RoundTripInput
     from pytest_housekeeping.snapshot.coverage import Around
     from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+    from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
 
 
 class StagingTarget:
@@ -81,7 +82,7 @@ class StagingTarget:
     ) -> None:
         self.guard.write(connection, applied_rows(self._context, applied))
 
-    def record_schema(self, connection: Connection, fingerprint: Fingerprint, segment: int) -> None:
+    def record_schema(self, connection: Connection, record: SchemaRecord, segment: int) -> None:
         """Nobody compares the next run with a database that is dropped."""
 
     def prove_history(self, connection: Connection) -> None:

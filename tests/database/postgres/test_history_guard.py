@@ -17,6 +17,7 @@ from pytest_housekeeping.postgres.history_shape import misfits
 from pytest_housekeeping.promotion.production import promotion_table
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
+from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
 
 OWN = "housekeeping"
 # As the version before the chain has made them.
@@ -88,7 +89,7 @@ def promoted(connection: LentConnection, run: str, fingerprint: Fingerprint) -> 
         digest="d",
         segment=1,
         segments=1,
-        fingerprint=fingerprint,
+        schema_record=SchemaRecord.of(fingerprint),
     )
 
 
