@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,35 +38,66 @@ def refused(production: Production, run: Run, *said: str, code: int = 1) -> None
 # -- a check of each kind, a migration at each place ----------------------------------------------
 
 
+SCHEMA = [
+    pytest.param(
+        {"sql/migrations/0005_drop.sql": "ALTER TABLE desk.note DROP COLUMN body;\n"},
+        f"{OBJECTS}::table desk.note",
+        "body",
+        id="an object that is not as declared",
+    ),
+    pytest.param(
+        {"sql/migrations/0005_open.sql": OPEN_TABLE},
+        "checks/rls.toml::rls-not-enabled",
+        "desk.open",
+        id="a table without row-level security",
+    ),
+    pytest.param(
+        {
+            "sql/policies/vault.sql": "GRANT USAGE ON SCHEMA vault TO desk_app;\n"
+            "GRANT SELECT ON vault.secret TO desk_app;\n"
+        },
+        "checks/boundaries.toml::desk stays out of the vault",
+        "vault.secret",
+        id="a boundary that is crossed",
+    ),
+]
+
+
+@pytest.mark.parametrize(("files", "failed", "said"), SCHEMA)
+def test_a_check_of_the_schema_that_fails(
+    production: Production, files: dict[str, str | None], failed: str, said: str
+) -> None:
+    """It is judged on the copy, and production sees nothing of the batch."""
+    production.change({"pyproject.toml": UNPROVED, **files})
+    run = production.promote()
+    refused(production, run, "Refused: nothing was begun", said)
+    assert run.outcome == "refused"
+    assert (run.steps[failed], proved_on(run, failed)) == ("failed", "twin")
+    assert run.steps["sql/migrations/0002_notes.sql::rehearse"] == "passed"
+    assert run.steps["sql/migrations/0002_notes.sql::apply"] == "skipped"
+    assert run.steps["promote"] == "skipped"
+
+
+@pytest.mark.parametrize(("files", "failed", "said"), SCHEMA)
+def test_a_check_of_the_schema_that_fails_in_place(
+    production: Production, files: dict[str, str | None], failed: str, said: str
+) -> None:
+    production.change({"pyproject.toml": UNPROVED, **files})
+    run = production.promote("--hk-in-place")
+    refused(production, run, "Not promoted: rolled back", said)
+    assert run.outcome == "rolled_back"
+    assert (run.steps[failed], proved_on(run, failed)) == ("failed", "target")
+    assert run.steps["promote"] == "skipped"
+
+
 @pytest.mark.parametrize(
     ("files", "failed", "said"),
     [
-        pytest.param(
-            {"sql/migrations/0005_drop.sql": "ALTER TABLE desk.note DROP COLUMN body;\n"},
-            f"{OBJECTS}::table desk.note",
-            "body",
-            id="an object that is not as declared",
-        ),
         pytest.param(
             {"sql/migrations/0005_bad.sql": "INSERT INTO vault.secret VALUES (1, '');\n"},
             "checks/queries/no_empty_secret.sql::query",
             "no_empty_secret",
             id="a query that finds something",
-        ),
-        pytest.param(
-            {"sql/migrations/0005_open.sql": OPEN_TABLE},
-            "checks/rls.toml::rls-not-enabled",
-            "desk.open",
-            id="a table without row-level security",
-        ),
-        pytest.param(
-            {
-                "sql/policies/vault.sql": "GRANT USAGE ON SCHEMA vault TO desk_app;\n"
-                "GRANT SELECT ON vault.secret TO desk_app;\n"
-            },
-            "checks/boundaries.toml::desk stays out of the vault",
-            "vault.secret",
-            id="a boundary that is crossed",
         ),
         pytest.param(
             {"checks/test_no.py": "def test_it(): assert 1 == 2\n"},
@@ -74,33 +106,38 @@ def refused(production: Production, run: Run, *said: str, code: int = 1) -> None
             id="a test that fails",
         ),
         pytest.param(
-            {"sql/migrations/0005_drop.sql": "DROP TABLE vault.secret;\n"},
+            {"sql/migrations/0005_rename.sql": "ALTER TABLE vault.secret RENAME TO kept;\n"},
             "checks/queries/no_empty_secret.sql::query",
             "vault.secret",
-            id="a query whose table is dropped",
+            id="a query whose table is renamed",
         ),
         pytest.param(
             {
-                "sql/migrations/0005_drop.sql": "DROP VIEW IF EXISTS desk.pressing;\n"
-                "DROP TABLE desk.ticket CASCADE;\n",
-                "sql/views/pressing.sql": None,
-                "sql/policies/note.sql": None,
+                "sql/migrations/0005_rename.sql": "ALTER TABLE desk.ticket RENAME TO issue;\n",
+                "sql/views/pressing.sql": "CREATE VIEW desk.pressing WITH"
+                " (security_invoker = true) AS SELECT id FROM desk.issue;\n",
             },
             "checks/test_desk.py::test_a_tenant_sees_its_own",
             "desk.ticket",
-            id="a table that a test needs is dropped",
+            id="a table that a test needs is renamed",
         ),
     ],
 )
-def test_a_check_that_fails(
+def test_a_check_of_the_rows_that_fails(
     production: Production, files: dict[str, str | None], failed: str, said: str
 ) -> None:
+    """Only production has the rows: the batch is applied there, and rolled back."""
     production.change({"pyproject.toml": UNPROVED, **files})
     run = production.promote()
     refused(production, run, "Not promoted: rolled back", said)
     assert run.outcome == "rolled_back"
-    assert run.steps[failed] == "failed"
+    assert (run.steps[failed], proved_on(run, failed)) == ("failed", "target")
+    assert run.steps["rehearse::result"] == "passed"
     assert run.steps["promote"] == "skipped"
+
+
+def proved_on(run: Run, step: str) -> str:
+    return str(next(each["proved_on"] for each in run.audit["steps"] if each["id"] == step))
 
 
 PLACES = [
@@ -110,20 +147,43 @@ PLACES = [
     "sql/views/pressing.sql",
     "sql/policies/note.sql",
 ]
+# A copy without rows takes it; production has one.
+ONLY_WITHOUT_ROWS = "SELECT 1 / (SELECT count(*) - 1 FROM vault.secret);\n"
+NEVER_TAKEN = "INSERT INTO desk.ticket (tenant_id, subject) VALUES (NULL, 'nobody');\n"
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_file_that_fails(production: Production, place: str) -> None:
-    text = (production.root / place).read_text(encoding="utf-8")
-    broken = text + "INSERT INTO desk.ticket (tenant_id, subject) VALUES (NULL, 'nobody');\n"
-    production.change({"pyproject.toml": UNPROVED, place: f"-- hk: row-security=on\n{broken}"})
+    production.execute("INSERT INTO vault.secret VALUES (1, 'content')")
+    here = replace(production, before=production.state)
+    break_file(production, place, ONLY_WITHOUT_ROWS)
     run = production.promote()
-    refused(production, run, f"{place}:", "SQLSTATE")
+    refused(here, run, f"{place}:", "division by zero", "SQLSTATE")
     assert run.outcome == "rolled_back"
+    assert run.steps["rehearse::result"] == "passed"
     assert run.steps[f"{place}::apply"] == "failed"
     after = PLACES[PLACES.index(place) + 1 :]
     assert {run.steps[f"{each}::apply"] for each in after} <= {"skipped"}
     assert run.steps["promote"] == "skipped"
+
+
+@pytest.mark.parametrize("place", [PLACES[0], PLACES[-1]])
+def test_a_file_that_fails_on_the_copy(production: Production, place: str) -> None:
+    break_file(production, place, NEVER_TAKEN)
+    run = production.promote()
+    refused(production, run, f"{place}:", "SQLSTATE", "Refused: nothing was begun")
+    assert run.outcome == "refused"
+    assert run.steps[f"{place}::rehearse"] == "failed"
+    after = PLACES[PLACES.index(place) + 1 :]
+    assert {run.steps[f"{each}::rehearse"] for each in after} <= {"skipped"}
+    assert {run.steps[f"{each}::apply"] for each in PLACES} == {"skipped"}
+    assert run.steps["promote"] == "skipped"
+
+
+def break_file(production: Production, place: str, statement: str) -> None:
+    text = (production.root / place).read_text(encoding="utf-8")
+    broken = f"-- hk: row-security=on\n{text}{statement}"
+    production.change({"pyproject.toml": UNPROVED, place: broken})
 
 
 # -- what only the end of the transaction tells ---------------------------------------------------
@@ -136,7 +196,6 @@ DEFERRED = f"""-- hk: row-security=on
 {NEVER}
 CREATE CONSTRAINT TRIGGER balance AFTER INSERT ON vault.secret
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION vault.refuse();
-INSERT INTO vault.secret VALUES (1, 'content');
 """
 # Made immediate, it puts itself off again, and would speak at COMMIT.
 PUT_OFF = """-- hk: row-security=on
@@ -151,18 +210,31 @@ AS $$ BEGIN
 END $$;
 CREATE CONSTRAINT TRIGGER balance AFTER INSERT ON vault.secret
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION vault.put_off();
-INSERT INTO vault.secret VALUES (1, 'content');
 """
+A_ROW = "INSERT INTO vault.secret VALUES (1, 'content');\n"
+FROM_ROWS = "INSERT INTO vault.secret SELECT id + 1, content FROM vault.secret;\n"
 
 
 @pytest.mark.parametrize(
     "text", [pytest.param(DEFERRED, id="seen"), pytest.param(PUT_OFF, id="put off")]
 )
-def test_a_deferred_constraint(production: Production, text: str) -> None:
-    production.change({"pyproject.toml": UNPROVED, "sql/migrations/0005_balance.sql": text})
+@pytest.mark.parametrize(
+    ("insert", "outcome"),
+    [
+        pytest.param(A_ROW, "refused", id="on the copy"),
+        pytest.param(FROM_ROWS, "rolled_back", id="in production"),
+    ],
+)
+def test_a_deferred_constraint(
+    production: Production, text: str, insert: str, outcome: str
+) -> None:
+    production.execute("INSERT INTO vault.secret VALUES (0, 'content')")
+    here = replace(production, before=production.state)
+    files = {"pyproject.toml": UNPROVED, "sql/migrations/0005_balance.sql": text + insert}
+    production.change(files)
     run = production.promote()
-    refused(production, run, "the books do not balance")
-    assert run.outcome == "rolled_back"
+    refused(here, run, "the books do not balance")
+    assert run.outcome == outcome
     assert "SET CONSTRAINTS ALL IMMEDIATE: the books do not balance" in run.output
     assert run.steps["promote"] == "skipped"
 

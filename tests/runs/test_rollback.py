@@ -266,7 +266,9 @@ def test_what_a_rollback_leaves_behind_is_refused_and_can_be_accepted(done: Done
     run = done.undo()
 
     refused(done, run, "type desk.urgency", "is there, and was not in the backup")
-    assert (run.outcome, run.steps["promote"]) == ("rolled_back", "skipped")
+    assert (run.outcome, run.steps["promote"]) == ("refused", "skipped")
+    assert run.steps["sql/rollback/0003_urgency.sql::rehearse"] == "passed"
+    assert run.steps["sql/rollback/0003_urgency.sql::apply"] == "skipped"
     assert "as accepted" not in run.output
     accepted = re.search(r"--hk-accept-drift=([0-9a-f]{64})", run.output)
     assert accepted is not None
@@ -359,12 +361,16 @@ def test_views_and_policies_go_back_to_their_text_of_before(done: Done) -> None:
     undone = done.undo(to=run.audit["run"]["id"])
 
     assert (undone.code, undone.outcome) == (0, "promoted"), undone.output
-    assert [step for step in undone.steps if step.startswith("sql/")] == [
+    works = [
         "sql/policies/note.sql::drop",
         "sql/views/pressing.sql::drop",
         "sql/views/pressing.sql::apply",
         "sql/policies/note.sql::apply",
     ]
+    rehearsed = [
+        work.replace("::drop", "::rehearse_drop").replace("apply", "rehearse") for work in works
+    ]
+    assert [step for step in undone.steps if step.startswith("sql/")] == [*rehearsed, *works]
     assert diff(second, done.schema) == ()
 
     promote_again(done, pending=1)
@@ -391,9 +397,14 @@ def test_segments_are_undone_in_reverse_each_on_its_own(
     done = as_it_is(production, to)
     refused(done, done.undo(), "the batch is 3 transactions", "--hk-segments=3")
 
-    # The second segment cannot be undone: the index is gone. The first one is, and stays so.
+    # The second segment cannot be undone: the index is gone. On a copy it is seen before anything
+    # is undone; in place the first one is undone by then, and stays so.
     production.execute("ALTER INDEX desk.ticket_subject RENAME TO elsewhere")
-    run = done.undo("--hk-segments=3")
+    here = as_it_is(production, to)
+    run = here.undo("--hk-segments=3")
+    refused(here, run, "sql/rollback/0005_subject.sql:", "Refused: nothing was undone")
+    assert run.steps["sql/rollback/0005_subject.sql::rehearse"] == "failed"
+    run = done.undo("--hk-segments=3", "--hk-in-place")
     assert (run.code, run.outcome) == (1, "promoted_in_part"), run.output
     assert "Undone in part" in run.output
     assert run.steps["promote[1/3]"] == "passed"

@@ -1,4 +1,4 @@
-"""``--hk-mode=verify``: every check on production, in a transaction that is always rolled back."""
+"""``--hk-mode=verify``: every check of production, on a copy of it or in a savepoint rolled back."""
 
 from __future__ import annotations
 
@@ -35,7 +35,13 @@ def test_a_sound_production_is_verified_and_left_alone(watched: Production) -> N
     assert "checks/rls.toml::identity-isolated" in run.steps
     assert "checks/boundaries.toml::desk stays out of the vault" in run.steps
     assert "checks/test_desk.py::test_a_tenant_sees_its_own" in run.steps
-    assert not [s for s in run.steps if s.startswith(("promote", "backup", "tripwire", "sql/"))]
+    assert not [s for s in run.steps if s.startswith(("promote", "tripwire", "sql/"))]
+    # What the schema decides is asked of a copy, which is not kept; what the rows decide is not.
+    where = {step["id"]: step["proved_on"] for step in run.audit["steps"]}
+    assert where["checks/rls.toml::identity-isolated"] == "twin"
+    assert where["checks/boundaries.toml::desk stays out of the vault"] == "twin"
+    assert where["checks/test_desk.py::test_a_tenant_sees_its_own"] == "target"
+    assert run.audit["snapshot"]["before"] is None
 
 
 def test_its_evidence_is_a_log_of_its_own(watched: Production) -> None:
@@ -79,14 +85,13 @@ def test_its_evidence_is_a_log_of_its_own(watched: Production) -> None:
         ),
     ],
 )
-@pytest.mark.parametrize("arguments", [(), ("--hk-no-canary",)], ids=["canaries", "read only"])
 def test_what_was_changed_by_hand_turns_it_red(
-    watched: Production, defect: str, failed: str, said: str, arguments: tuple[str, ...]
+    watched: Production, defect: str, failed: str, said: str
 ) -> None:
     try:
         watched.execute(defect)
         before = watched.state
-        run = verify(watched, *arguments)
+        run = verify(watched)
         after = watched.state
     finally:
         watched.execute("ALTER ROLE desk_app NOBYPASSRLS")
@@ -102,16 +107,16 @@ def test_what_was_changed_by_hand_turns_it_red(
     assert before.differences(after) == []
 
 
-def test_without_canaries_the_session_can_not_write(watched: Production) -> None:
+def test_without_canaries_nothing_is_left_out_any_more(watched: Production) -> None:
+    """The option of earlier versions is taken, does nothing, and says so."""
     watched.change({"checks/test_write.py": _WRITES})
 
     run = verify(watched, "--hk-no-canary")
 
-    assert run.code == 1
-    assert run.steps["checks/test_write.py::test_it"] == "failed"
-    assert "cannot execute INSERT in a read-only transaction" in run.output
-    assert "checks/rls.toml::identity-isolated" not in run.steps
-    assert "what only rows written and rolled back show is left out" in run.output
+    assert (run.code, run.outcome) == (0, "nothing_to_promote"), run.output
+    assert "--hk-no-canary does nothing any more" in run.output
+    assert run.steps["checks/test_write.py::test_it"] == "passed"
+    assert run.steps["checks/rls.toml::identity-isolated"] == "passed"
     assert watched.unchanged
 
 
@@ -120,7 +125,27 @@ _WRITES = """def test_it(hk_connection):
 """
 
 
-def test_a_check_that_needs_no_canary_can_not_write_either(watched: Production) -> None:
+def test_where_no_copy_can_be_made_the_rows_are_looked_at_all_the_same(
+    watched: Production,
+) -> None:
+    watched.execute("CREATE TABLE vault.foreign_land (id bigint)")
+    watched.change({"checks/queries/empty.sql": "SELECT id FROM vault.secret WHERE content = ''\n"})
+    watched.execute("INSERT INTO vault.secret VALUES (1, '')")
+    before = watched.state
+
+    run = verify(watched)
+
+    assert (run.code, run.outcome) == (1, "rolled_back"), run.output
+    assert "vault.foreign_land" in run.output
+    assert run.steps["backup::snapshot"] == "failed"
+    assert run.steps["checks/rls.toml::identity-isolated"] == "skipped"
+    assert run.steps["checks/queries/empty.sql::query"] == "failed"
+    assert run.steps["checks/test_desk.py::test_a_tenant_sees_its_own"] == "passed"
+    assert "Traceback" not in run.output
+    assert before.differences(watched.state) == []
+
+
+def test_a_query_can_not_write(watched: Production) -> None:
     query = "SELECT * FROM (SELECT nextval('desk.seen')) AS s WHERE false OR s IS NOT NULL\n"
     watched.execute("CREATE SEQUENCE desk.seen OWNED BY NONE")
     watched.execute("ALTER SEQUENCE desk.seen OWNER TO promoter")
@@ -144,7 +169,9 @@ def test_a_dirty_tree_is_verified_and_not_committed(watched: Production) -> None
 
 
 @pytest.mark.parametrize("mode", ["staging", "prod"])
-def test_what_is_promoted_is_proved_with_canaries(production: Production, mode: str) -> None:
+def test_what_was_meant_for_a_watch_belongs_to_no_other_mode(
+    production: Production, mode: str
+) -> None:
     confirm = "PROMOTE" if mode == "prod" else None
     run = production.promote(f"--hk-mode={mode}", "--hk-no-canary", confirm=confirm)
 
