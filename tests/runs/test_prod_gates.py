@@ -37,42 +37,36 @@ def refused(production: Production, run: Run, *said: str, code: int = 1) -> None
 # -- a check of each kind, a migration at each place ----------------------------------------------
 
 
+FAILING = {
+    f"{OBJECTS}::table desk.note": "body",
+    "checks/queries/no_empty_secret.sql::query": "no_empty_secret",
+    "checks/rls.toml::rls-not-enabled": "desk.open",
+    "checks/boundaries.toml::desk stays out of the vault": "vault.secret",
+    "checks/test_no.py::test_it": "assert 1 == 2",
+}
+
+
+def test_a_check_that_fails(production: Production) -> None:
+    """An object, a query, a rule, a boundary and a test: none hides another."""
+    files = {
+        "sql/migrations/0005_drop.sql": "ALTER TABLE desk.note DROP COLUMN body;\n",
+        "sql/migrations/0006_bad.sql": "INSERT INTO vault.secret VALUES (1, '');\n",
+        "sql/migrations/0007_open.sql": OPEN_TABLE,
+        "sql/policies/vault.sql": "GRANT USAGE ON SCHEMA vault TO desk_app;\n"
+        "GRANT SELECT ON vault.secret TO desk_app;\n",
+        "checks/test_no.py": "def test_it(): assert 1 == 2\n",
+    }
+    production.change({"pyproject.toml": UNPROVED, **files})
+    run = production.promote()
+    refused(production, run, "Not promoted: rolled back", *FAILING.values())
+    assert run.outcome == "rolled_back"
+    assert {run.steps[step] for step in FAILING} == {"failed"}
+    assert run.steps["promote"] == "skipped"
+
+
 @pytest.mark.parametrize(
     ("files", "failed", "said"),
     [
-        pytest.param(
-            {"sql/migrations/0005_drop.sql": "ALTER TABLE desk.note DROP COLUMN body;\n"},
-            f"{OBJECTS}::table desk.note",
-            "body",
-            id="an object that is not as declared",
-        ),
-        pytest.param(
-            {"sql/migrations/0005_bad.sql": "INSERT INTO vault.secret VALUES (1, '');\n"},
-            "checks/queries/no_empty_secret.sql::query",
-            "no_empty_secret",
-            id="a query that finds something",
-        ),
-        pytest.param(
-            {"sql/migrations/0005_open.sql": OPEN_TABLE},
-            "checks/rls.toml::rls-not-enabled",
-            "desk.open",
-            id="a table without row-level security",
-        ),
-        pytest.param(
-            {
-                "sql/policies/vault.sql": "GRANT USAGE ON SCHEMA vault TO desk_app;\n"
-                "GRANT SELECT ON vault.secret TO desk_app;\n"
-            },
-            "checks/boundaries.toml::desk stays out of the vault",
-            "vault.secret",
-            id="a boundary that is crossed",
-        ),
-        pytest.param(
-            {"checks/test_no.py": "def test_it(): assert 1 == 2\n"},
-            "checks/test_no.py::test_it",
-            "assert 1 == 2",
-            id="a test that fails",
-        ),
         pytest.param(
             {"sql/migrations/0005_drop.sql": "DROP TABLE vault.secret;\n"},
             "checks/queries/no_empty_secret.sql::query",
@@ -92,7 +86,7 @@ def refused(production: Production, run: Run, *said: str, code: int = 1) -> None
         ),
     ],
 )
-def test_a_check_that_fails(
+def test_a_check_that_lacks_what_it_asks(
     production: Production, files: dict[str, str | None], failed: str, said: str
 ) -> None:
     production.change({"pyproject.toml": UNPROVED, **files})
@@ -289,11 +283,11 @@ def test_a_standby_that_was_promoted_is_not_the_one_promoted_before(production: 
     pin = path.read_text(encoding="utf-8")
     assert '"timeline": 1' in pin
     other = pin.replace('"timeline": 1', '"timeline": 6')
-    production.change({"ops/production.json": other}, stage=True)
+    production.change({"ops/production.json": other}, proved=True)
     run = production.promote()
     refused(production, run, "wrong-target", "the timeline is 1, and the last promotion went to 6")
     assert 'write "timeline": 1 into ops/production.json' in run.output
-    production.change({"ops/production.json": pin}, stage=True)
+    production.change({"ops/production.json": pin}, proved=True)
     assert production.promote().outcome == "promoted"
 
 
@@ -326,7 +320,7 @@ def test_a_privilege_that_the_promoter_lacks(production: Production) -> None:
 
 def test_segments_are_acknowledged(production: Production) -> None:
     text = "-- hk: transaction=own\nALTER TYPE desk.urgency ADD VALUE 'never';\n"
-    production.change({"sql/migrations/0005_never.sql": text}, stage=True)
+    production.change({"sql/migrations/0005_never.sql": text}, proved=True)
     run = production.promote()
     found = re.search(r"--hk-segments=\d", run.output)
     assert found is not None, run.output
@@ -428,7 +422,7 @@ def stage_index(production: Production, kind: str, name: str) -> None:
             "sql/seeds/tickets_and_notes.sql": None,
             "checks/objects.toml": f'schemas = ["desk"]\nindexes = ["desk.{name}"]\n',
         },
-        stage=True,
+        proved=True,
     )
 
 

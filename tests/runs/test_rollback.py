@@ -350,7 +350,7 @@ def test_views_and_policies_go_back_to_their_text_of_before(done: Done) -> None:
                 "GRANT SELECT ON desk.pressing TO desk_app;\n"
             )
         },
-        stage=True,
+        proved=True,
     )
     run = done.production.promote()
     assert (run.code, run.outcome) == (0, "promoted"), run.output
@@ -382,7 +382,7 @@ def test_segments_are_undone_in_reverse_each_on_its_own(
             "sql/migrations/0006_mark.sql": "ALTER TABLE desk.ticket ADD mark int;\n",
             "sql/rollback/0006_mark.sql": "ALTER TABLE desk.ticket DROP mark;\n",
         },
-        stage=True,
+        proved=True,
     )
     run = production.promote("--hk-segments=3")
     assert (run.code, run.outcome) == (0, "promoted"), run.output
@@ -408,7 +408,7 @@ def test_a_promotion_that_its_gates_rolled_back_is_an_incident_where_asked_for(
     production: Production,
 ) -> None:
     settings = "[tool.housekeeping]\nlint = false\nincident_on_failure = true\n"
-    production.change({"pyproject.toml": settings}, stage=True)
+    production.change({"pyproject.toml": settings}, proved=True)
     production.execute("INSERT INTO vault.secret VALUES (1, '')")
     run = production.promote()
 
