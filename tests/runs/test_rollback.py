@@ -14,7 +14,7 @@ import pytest
 from pytest_housekeeping.snapshot.difference import diff
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from support.fresh_copy import ROOT, git
-from support.production_project import PROMOTER, Production, Rehearsal, merge_audit
+from support.production_project import PASSWORD, PROMOTER, Production, Rehearsal, merge_audit
 from support.rollback_project import ROLLBACKS, STEM, schema_of
 from support.staging_project import Run
 
@@ -155,7 +155,7 @@ def test_the_record_is_a_branch_with_an_incident_report(done: Done) -> None:
         run.audit["snapshot"]["before"]["sha256"],
     ):
         assert said in report, report
-    assert done.production.server.password not in report
+    assert PASSWORD not in report
     for link in re.findall(r"\]\((\.\./[^)]+)\)", report):
         assert (done.production.root / "ops/incidents" / link).resolve().is_file(), link
     # The old evidence is as it was.
