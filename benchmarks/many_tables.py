@@ -127,7 +127,8 @@ def migrations(tables: int, per_file: int) -> Iterator[MigrationFile]:
         ]
         extra = next((n for n in chosen if place % 10 == 0 and not _is_back(n)), 0)
         if extra:
-            texts.append(_EXTRA.format(n=extra))
+            # PostgreSQL checks the function's body as it would run.
+            texts = ["-- hk: row-security=on\n", *texts, _EXTRA.format(n=extra)]
             undo[:0] = [f"DROP FUNCTION work.f{extra}();\n", f"DROP VIEW work.v{extra};\n"]
         yield MigrationFile(
             name=f"{place:04}_tables_{chosen[0]}", text="".join(texts), undo="".join(undo)

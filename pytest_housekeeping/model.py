@@ -207,7 +207,10 @@ class LockConflict:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TargetIdentity:
-    """Where a connection leads, as PostgreSQL itself says it; without secrets."""
+    """Where a connection leads, as PostgreSQL itself says it; without secrets.
+
+    ``timeline`` is what a primary writes: None where it was not asked for, or is not told.
+    """
 
     host: str
     port: int
@@ -215,3 +218,4 @@ class TargetIdentity:
     user: str
     server_version: str
     system_identifier: str
+    timeline: int | None = None

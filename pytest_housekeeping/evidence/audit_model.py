@@ -85,6 +85,9 @@ class TargetRecord(_Part):
     user: str
     server_version: str
     system_identifier: str
+    timeline: int | None = Field(
+        None, description="what a primary writes; a standby that was promoted writes another one"
+    )
 
 
 class PlannedStep(_Part):

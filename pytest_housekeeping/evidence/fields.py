@@ -109,6 +109,7 @@ def target_fields(target: TargetIdentity) -> dict[str, Any]:
         "user": target.user,
         "server_version": target.server_version,
         "system_identifier": target.system_identifier,
+        "timeline": target.timeline,
     }
 
 

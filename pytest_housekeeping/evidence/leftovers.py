@@ -5,14 +5,39 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence.journal import SUFFIX
+from pytest_housekeeping.model import TargetIdentity
 
 Event = dict[str, Any]
 """A line of a journal: its ``event``, the moment ``at`` which it was written, and its facts."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SentTo:
+    """The database that a COMMIT was sent to, as the journal has it.
+
+    ``timeline`` is None in a journal of an earlier version, and of a server that does not tell it.
+    """
+
+    system_identifier: str
+    database: str
+    timeline: int | None
+
+    def may_be(self, target: TargetIdentity) -> bool:
+        """Whether it is this one: a timeline of which either does not know is not compared."""
+        return (self.system_identifier, self.database) == (
+            target.system_identifier,
+            target.database,
+        ) and (None in (self.timeline, target.timeline) or self.timeline == target.timeline)
+
+    def __str__(self) -> str:
+        timeline = f", timeline {self.timeline}" if self.timeline is not None else ""
+        return f"system identifier {self.system_identifier}, database {self.database}{timeline}"
 
 
 def leftovers(folder: Path) -> tuple[Path, ...]:

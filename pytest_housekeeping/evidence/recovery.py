@@ -16,15 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_housekeeping.evidence.fields import rounded_s
-from pytest_housekeeping.evidence.leftovers import Event, read_events
+from pytest_housekeeping.evidence.leftovers import Event, SentTo, read_events
 from pytest_housekeeping.evidence.secrets import Secrets
 from pytest_housekeeping.model import Kind, Outcome, RunOutcome
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit
 
-AskServer = Callable[[str, str], str | None]
-"""Given a system identifier and an xid: committed, aborted, or None where it is not known."""
+AskServer = Callable[[SentTo, str], str | None]
+"""Of a transaction, by where it was sent and its xid: committed, aborted, or None where it is not
+known."""
 
 _NOT_READ = (
     "That the schema was read again behind COMMIT is not recorded: pytest --hk-mode=verify says"
@@ -91,12 +92,23 @@ def _target(events: Sequence[Event]) -> dict[str, Any] | None:
     return connected[-1]["target"] if connected else None
 
 
+def _sent_to(events: Sequence[Event]) -> SentTo | None:
+    target = _target(events)
+    if target is None:
+        return None
+    return SentTo(
+        system_identifier=target["system_identifier"],
+        database=target["database"],
+        timeline=target.get("timeline"),
+    )
+
+
 def _late_answer(events: Sequence[Event], ask: AskServer | None) -> list[Event]:
     """The answer to a COMMIT that the dead run did not live to see, asked for afterwards."""
-    commits, target = _named(events, *_COMMIT_EVENTS), _target(events)
-    if ask is None or not target or not commits or not commits[-1].get("xid"):
+    commits, sent_to = _named(events, *_COMMIT_EVENTS), _sent_to(events)
+    if ask is None or sent_to is None or not commits or not commits[-1].get("xid"):
         return []
-    status = ask(target["system_identifier"], commits[-1]["xid"])
+    status = ask(sent_to, commits[-1]["xid"])
     answer = {"committed": "committed", "aborted": "rolled_back"}.get(status or "")
     return [{**commits[-1], "event": answer, "at": events[-1]["at"]}] if answer else []
 
@@ -107,7 +119,7 @@ def _outcome(
     commits = _named(events, *_COMMIT_EVENTS)
     committed = {event["segment"] for event in _named(commits, "committed")}
     if commits and commits[-1]["event"] == "committing":
-        return RunOutcome.UNKNOWN, _open_question(commits[-1], committed)
+        return RunOutcome.UNKNOWN, _open_question(commits[-1], committed, _sent_to(events))
     if damaged:
         return RunOutcome.UNKNOWN, "Its journal is damaged: look into the history table."
     # An answer that came in later stands behind the run's own "finished", and overrules it.
@@ -147,7 +159,7 @@ def _promote_steps(plan: dict[str, Any], committed: set[int]) -> list[dict[str, 
     ]
 
 
-def _open_question(commit: Event, committed: set[int]) -> str:
+def _open_question(commit: Event, committed: set[int], sent_to: SentTo | None) -> str:
     """What a person has to ask the server, where the run's last COMMIT has no known answer."""
     done = f" Segments {sorted(committed)} are in." if committed else ""
     if commit["xid"] is None:
@@ -155,9 +167,10 @@ def _open_question(commit: Event, committed: set[int]) -> str:
             f"Segment {commit['segment']}, which runs outside of a transaction, may be in: "
             f"look into the history table; running again is safe.{done}"
         )
+    only = f" ({sent_to}; no other one, and no copy of it, knows)" if sent_to else ""
     return (
         f"COMMIT of segment {commit['segment']} was being sent, and its answer is not recorded. "
-        f"SELECT pg_xact_status('{commit['xid']}') on the server says which it was.{done}"
+        f"SELECT pg_xact_status('{commit['xid']}') on the server says which it was{only}.{done}"
     )
 
 

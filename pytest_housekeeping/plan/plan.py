@@ -103,7 +103,7 @@ def build(
     What is wrong inside a single SQL file is kept in its ``problems`` and fails its precheck.
     """
     throwaway = rules_of(mode).throwaway
-    files = _files(config, sources, mode)
+    files = _files(config, sources, mode, past)
     contracts = load_contracts(config, sources, rules)
     pending = [file for kind in _ORDER for file in files[kind] if _is_pending(file, past)]
     parts = Parts(
@@ -169,12 +169,16 @@ def _bootstrap(config: Config, sources: ProjectFiles) -> tuple[str, ...]:
     return paths
 
 
-def _files(config: Config, sources: ProjectFiles, mode: Mode) -> Mapping[Kind, list[SqlFile]]:
+def _files(
+    config: Config, sources: ProjectFiles, mode: Mode, past: Sequence[AppliedFile]
+) -> Mapping[Kind, list[SqlFile]]:
     """Every file under ``sql/``, by kind. Raises MisuseError for what has no place in the order."""
     # Only staging runs rollback files; elsewhere it is enough that each has its migration.
     throwaway = rules_of(mode).throwaway
     kinds = [kind for kind in FOLDERS if throwaway or kind is not Kind.ROLLBACK]
-    files, errors = read_all(config, sources, kinds)
+    # Of a path that was applied several times, the last text is the one that stands.
+    applied = {each.path: each.sha256 for each in past}
+    files, errors = read_all(config, sources, kinds, applied=applied.items())
     errors += misfits(files[Kind.MIGRATION], sql_paths(config, sources, FOLDERS[Kind.ROLLBACK]))
     if errors:
         raise MisuseError("\n".join(str(error) for error in errors))

@@ -9,12 +9,14 @@ https://www.postgresql.org/docs/16/continuous-archiving.html#BACKUP-TIMELINES
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 
 import psycopg
 from psycopg.pq import TransactionStatus
 
 from pytest_housekeeping.errors import ProofFailed
-from pytest_housekeeping.postgres.connection import Connection, rolled_back
+from pytest_housekeeping.model import TargetIdentity
+from pytest_housekeeping.postgres.connection import Connection, locate, rolled_back
 
 _TIMELINES = (
     # The first eight digits of a WAL file's name. Aurora, whose storage is not PostgreSQL's, has
@@ -29,6 +31,14 @@ def is_standby(connection: Connection) -> bool:
     """Whether the server replays what another one writes, or is still being recovered."""
     row = connection.execute("SELECT pg_catalog.pg_is_in_recovery()").fetchone()
     return row is not None and bool(row[0])
+
+
+def identified(connection: Connection) -> TargetIdentity:
+    """Where the connection leads, with the timeline that tells it from its copies.
+
+    Raises ProofFailed when the connection is lost.
+    """
+    return replace(locate(connection), timeline=timeline_of(connection))
 
 
 def timeline_of(connection: Connection) -> int | None:

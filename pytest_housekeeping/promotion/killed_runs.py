@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence.journal import SUFFIX
-from pytest_housekeeping.evidence.leftovers import leftovers
+from pytest_housekeeping.evidence.leftovers import SentTo, leftovers
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit
 
 
 def record_killed_runs(
-    folder: Path, *, prefix: str, ask: Callable[[str, str], str | None]
+    folder: Path, *, prefix: str, ask: Callable[[SentTo, str], str | None]
 ) -> Iterator[tuple[Path, Sequence[Path], str]]:
     """Turn each journal of a dead run into the file of its audit.
 

@@ -9,8 +9,10 @@ from contextlib import suppress
 import psycopg
 
 from pytest_housekeeping.errors import HousekeepingError
+from pytest_housekeeping.evidence.leftovers import SentTo
 from pytest_housekeeping.model import TargetIdentity
 from pytest_housekeeping.postgres.connection import LentConnection, locate
+from pytest_housekeeping.postgres.primary import identified
 
 # From 0.1 s on, doubled each time: 6 s in all.
 STATUS_ATTEMPTS = 6
@@ -57,6 +59,8 @@ class TargetConnection:
         """What the server says of a transaction, over a new connection; None when it is silent.
 
         A server that is starting again, and a transaction that is still ending, are waited for.
+        One that has taken the place of the server that was asked to commit is asked nothing: a
+        standby that was promoted gives the same number to another transaction.
         https://www.postgresql.org/docs/16/functions-info.html#FUNCTIONS-INFO-SNAPSHOT
         """
         if self._connection is not None:
@@ -64,8 +68,10 @@ class TargetConnection:
         status = None
         for attempt in range(STATUS_ATTEMPTS):
             try:
-                found = self.get().execute(_STATUS, (xid,))
-                row = found.fetchone()
+                connection = self.get()
+                if not self._is_where_it_was(connection):
+                    return None
+                row = connection.execute(_STATUS, (xid,)).fetchone()
                 status = row[0] if row else None
                 if status in ("committed", "aborted"):
                     return str(status)
@@ -83,12 +89,24 @@ class TargetConnection:
                     return str(found[0])
         return self.status_of(xid)
 
-    def status_on(self, system_identifier: str, xid: str) -> str | None:
+    def status_on(self, sent_to: SentTo, xid: str) -> str | None:
         """The same for an earlier run's transaction, if it was sent to this very server."""
         known = self._identity
-        if known is None or known.system_identifier != system_identifier:
+        if known is None or not sent_to.may_be(known):
             return None
         return self.status_of(xid)
+
+    def _is_where_it_was(self, connection: LentConnection) -> bool:
+        """Whether a new connection leads to the server of before; a throwaway one has no other."""
+        known = self._identity
+        if known is None or known.timeline is None:
+            return True
+        before = SentTo(
+            system_identifier=known.system_identifier,
+            database=known.database,
+            timeline=known.timeline,
+        )
+        return before.may_be(identified(connection))
 
     def close(self) -> None:
         """End it; it can be asked for again."""

@@ -2,7 +2,7 @@
 
 from pytest_housekeeping.server.beginning import Beginning, Begun
 from pytest_housekeeping.server.extensions import extension_advice
-from pytest_housekeeping.server.kept_folders import family_is_kept
+from pytest_housekeeping.server.kept_folders import build_facts, family_is_kept
 from pytest_housekeeping.server.staging_database import StagingDatabase
 from pytest_housekeeping.server.throwaway_server import Server, ServerSettings, start
 
@@ -12,6 +12,7 @@ __all__ = [
     "Server",
     "ServerSettings",
     "StagingDatabase",
+    "build_facts",
     "extension_advice",
     "family_is_kept",
     "start",

@@ -15,6 +15,7 @@ from pytest_housekeeping.server.binaries import Programs
 from pytest_housekeeping.server.data_folder import made_with
 from pytest_housekeeping.server.os_account import Account, cache_folder
 from pytest_housekeeping.server.packed_folder import HALF_MADE, pack
+from pytest_housekeeping.server.sources import find_programs
 
 ROOM = 512 * 1024 * 1024
 _LEVEL = 1
@@ -27,10 +28,19 @@ def kept_path(programs: Programs, key: str) -> Path:
 
     Keys that begin alike, up to a hyphen, are of one family.
     """
+    facts = (_FORMAT, made_with(), *_build(programs), key)
+    return cache_folder() / f"{_of_family(key)}{sha256(repr(facts).encode()).hexdigest()[:40]}"
+
+
+def build_facts(kind: str, version: int) -> tuple[object, ...]:
+    """What a server of this kind answers by: its very build, and the machine's collations."""
+    return (made_with(), *_build(find_programs(kind, version)))
+
+
+def _build(programs: Programs) -> tuple[object, ...]:
     known = "CS_GNU_LIBC_VERSION" in os.confstr_names
     libc = os.confstr("CS_GNU_LIBC_VERSION") if known else ""
-    facts = (_FORMAT, made_with(), programs.version, programs.key(), libc, key)
-    return cache_folder() / f"{_of_family(key)}{sha256(repr(facts).encode()).hexdigest()[:40]}"
+    return programs.version, programs.key(), libc
 
 
 def family_is_kept(key: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass, replace
 
 from pytest_housekeeping.errors import SqlFileError
@@ -56,11 +57,14 @@ class SqlFile:
         return self.path.rpartition("/")[2]
 
 
-def read(files: ProjectFiles, path: str, kind: Kind) -> SqlFile:
+def read(
+    files: ProjectFiles, path: str, kind: Kind, *, applied: Container[tuple[str, str]] = ()
+) -> SqlFile:
     """Read and parse one file. What is wrong inside it becomes ``problems``.
 
-    Raises SqlFileError when its name does not fit, for then it has no place in the order, and when
-    it cannot be read.
+    Of one that was ``applied``, by its path and digest, only the header is read. Raises
+    SqlFileError when its name does not fit, for then it has no place in the order, and when it
+    cannot be read.
     """
     _refuse_name(path, kind)
     try:
@@ -82,11 +86,15 @@ def read(files: ProjectFiles, path: str, kind: Kind) -> SqlFile:
             number=_number(path, kind),
             problems=(problem,),
         )
-    return from_text(path, kind, text, digest(data))
+    sha256 = digest(data)
+    return from_text(path, kind, text, sha256, parsed=(path, sha256) not in applied)
 
 
-def from_text(path: str, kind: Kind, text: str, sha256: str) -> SqlFile:
-    """The same of a file whose text is at hand."""
+def from_text(path: str, kind: Kind, text: str, sha256: str, *, parsed: bool = True) -> SqlFile:
+    """The same of a file whose text is at hand.
+
+    Of one that is not ``parsed`` the least is believed: it may do anything to the session.
+    """
     header = read_header(text)
     file = SqlFile(
         path=path,
@@ -99,6 +107,8 @@ def from_text(path: str, kind: Kind, text: str, sha256: str) -> SqlFile:
         irreversible=header.irreversible,
         problems=_told(text, *header.problems, *foreign_marks(text, plain=header.plain)),
     )
+    if not parsed:
+        return replace(file, keeps_session=False)
     try:
         effects = effects_of(parse(text))
     except SyntaxRefused as error:

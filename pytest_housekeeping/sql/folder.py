@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 from pytest_housekeeping.config import Config
@@ -16,26 +16,33 @@ _FOLDERS = ("bootstrap", *sqlfile.FOLDERS.values())
 
 
 def read_all(
-    config: Config, files: ProjectFiles, kinds: Iterable[Kind]
+    config: Config,
+    files: ProjectFiles,
+    kinds: Iterable[Kind],
+    *,
+    applied: Container[tuple[str, str]] = (),
 ) -> tuple[dict[Kind, list[SqlFile]], list[SqlFileError]]:
-    """The files of these kinds, each kind in its order, and all that keeps it from being made."""
+    """The files of these kinds, each kind in its order, and all that keeps it from being made.
+
+    Those that were ``applied``, by path and digest, are not parsed.
+    """
     found: dict[Kind, list[SqlFile]] = {}
     errors: list[SqlFileError] = list(_strangers(config))
     for kind in kinds:
-        found[kind], refused = read_kind(config, files, kind)
+        found[kind], refused = read_kind(config, files, kind, applied=applied)
         errors += refused
     return found, errors
 
 
 def read_kind(
-    config: Config, files: ProjectFiles, kind: Kind
+    config: Config, files: ProjectFiles, kind: Kind, *, applied: Container[tuple[str, str]] = ()
 ) -> tuple[list[SqlFile], list[SqlFileError]]:
     """The files of one folder, in their order, and what has no place in it."""
     found: list[SqlFile] = []
     errors: list[SqlFileError] = []
     for path in sql_paths(config, files, sqlfile.FOLDERS[kind]):
         try:
-            found.append(sqlfile.read(files, path, kind))
+            found.append(sqlfile.read(files, path, kind, applied=applied))
         except SqlFileError as error:
             errors.append(error)
     if kind is Kind.MIGRATION:

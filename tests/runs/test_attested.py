@@ -51,7 +51,7 @@ def test_files_edited_while_staging_runs(production: Production) -> None:
 
 def test_files_edited_while_production_is_promoted(production: Production) -> None:
     text = EDITS_WHAT_IT_CAN.format(mode="prod")
-    production.change({"conftest.py": text}, stage=True)
+    production.change({"conftest.py": text}, proved=True)
     run = production.promote()
     assert (run.code, run.outcome) == (0, "promoted"), run.output
 
@@ -158,7 +158,7 @@ def test_line_endings_of_a_checkout_and_the_way_out(production: Production) -> N
 
 
 def test_the_audit_names_the_code_that_ran(production: Production) -> None:
-    production.change({"checks/helper.py": "half = 1\n", "conftest.py": "x = 1\n"}, stage=True)
+    production.change({"checks/helper.py": "half = 1\n", "conftest.py": "x = 1\n"}, proved=True)
     run = production.promote()
     assert (run.code, run.outcome) == (0, "promoted"), run.output
     named = {file["path"]: file["sha256"] for file in run.audit["source"]["code"]}

@@ -54,4 +54,5 @@ def _somebody_elses_environment(folder: Path) -> dict[str, str]:
     programs.mkdir()
     (programs / "python3").symlink_to(Path(sys.executable).resolve())
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
-    return kept | {"PATH": f"{programs}:{kept['PATH']}"}
+    # Compiling all that is installed takes pip longer than installing it, and little of it is run.
+    return kept | {"PATH": f"{programs}:{kept['PATH']}", "PIP_NO_COMPILE": "1"}

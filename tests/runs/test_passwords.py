@@ -14,12 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
-import pytest
-
-from support.production_project import Production, Rehearsal, rehearsal
+from support.production_project import PASSWORD, Production
 from support.staging_project import Project, Run
 
-PASSWORD = 'it\'s a "pass\\word" 100%41 $HOME $(id) ünïcödé-Ж9 :@/?#&=+'
 # A test that shows all that it can get hold of, and then fails.
 TELLTALE = """
 import os
@@ -47,18 +44,10 @@ def pytest_metadata(metadata):
 """
 
 
-@pytest.fixture(scope="module")
-def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
-    """A production of its own, behind a password that needs quoting everywhere."""
-    with rehearsal(tmp_path_factory.mktemp("locked"), PASSWORD) as made:
-        yield made
-
-
-def test_it_works_and_nothing_shows_it(locked: Rehearsal, tmp_path: Path) -> None:
-    production = locked.fresh(tmp_path)
+def test_it_works_and_nothing_shows_it(production: Production, tmp_path: Path) -> None:
     known = {"PATH": _recording(production, "git"), "HK_TEST_CHILDREN": str(tmp_path / "children")}
     watched = ("-p", "support.child_watch", "--showlocals", "--tb=long", "-v")
-    staged = production.project.run(*watched, **locked.server.environment(**known))
+    staged = production.project.run(*watched, **production.server.environment(**known))
     assert (staged.code, staged.outcome) == (0, "promoted"), staged.output
     with watched_processes(production) as commands:
         run = production.promote(*watched, **known)
@@ -78,8 +67,7 @@ def test_it_works_and_nothing_shows_it(locked: Rehearsal, tmp_path: Path) -> Non
     nothing_shows_it(production, run)
 
 
-def test_a_failing_test_that_prints_it(locked: Rehearsal, tmp_path: Path) -> None:
-    production = locked.fresh(tmp_path)
+def test_a_failing_test_that_prints_it(production: Production) -> None:
     settings = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
     production.change({"pyproject.toml": settings, "checks/test_a.py": TELLTALE})
     run = production.promote("--showlocals", "--tb=long", "-rA")
@@ -90,32 +78,28 @@ def test_a_failing_test_that_prints_it(locked: Rehearsal, tmp_path: Path) -> Non
     nothing_shows_it(production, run)
 
 
-def test_a_report_that_dumps_the_environment(locked: Rehearsal, tmp_path: Path) -> None:
-    production = locked.fresh(tmp_path)
+def test_a_report_that_dumps_the_environment(production: Production) -> None:
     settings = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
     production.change({"pyproject.toml": settings, "conftest.py": DUMPED})
     run = production.promote()
     nothing_shows_it(production, run)
 
 
-def test_a_password_that_is_refused(locked: Rehearsal, tmp_path: Path) -> None:
+def test_a_password_that_is_refused(production: Production) -> None:
     """libpq quotes what it was given in some of its errors."""
-    production = locked.fresh(tmp_path)
     for changed in ({"PGDATABASE_PROD": PASSWORD}, {"PGUSER_PROD": PASSWORD}, {"PGHOST_PROD": ""}):
         run = production.promote("--showlocals", "--tb=long", **changed)
         assert run.code == 4, run.output
         nothing_shows_it(production, run)
 
 
-def test_a_cut_connection_shows_nothing(locked: Rehearsal, tmp_path: Path) -> None:
-    production = locked.fresh(tmp_path)
+def test_a_cut_connection_shows_nothing(production: Production) -> None:
     run = production.promote("--showlocals", "--tb=long", "--full-trace", PGPORT_PROD="1")
     assert run.code == 4, run.output
     nothing_shows_it(production, run)
 
 
-def test_a_schema_that_holds_it(locked: Rehearsal, tmp_path: Path) -> None:
-    production = locked.fresh(tmp_path)
+def test_a_schema_that_holds_it(production: Production) -> None:
     literal = PASSWORD.replace("'", "''")
     production.execute(
         f"CREATE FUNCTION public.leaky() RETURNS text LANGUAGE sql AS $f$ SELECT '{literal}' $f$"

@@ -38,73 +38,63 @@ def refused(production: Production, run: Run, *said: str, code: int = 1) -> None
 # -- a check of each kind, a migration at each place ----------------------------------------------
 
 
-SCHEMA = [
-    pytest.param(
-        {"sql/migrations/0005_drop.sql": "ALTER TABLE desk.note DROP COLUMN body;\n"},
-        f"{OBJECTS}::table desk.note",
-        "body",
-        id="an object that is not as declared",
-    ),
-    pytest.param(
-        {"sql/migrations/0005_open.sql": OPEN_TABLE},
-        "checks/rls.toml::rls-not-enabled",
-        "desk.open",
-        id="a table without row-level security",
-    ),
-    pytest.param(
-        {
-            "sql/policies/vault.sql": "GRANT USAGE ON SCHEMA vault TO desk_app;\n"
-            "GRANT SELECT ON vault.secret TO desk_app;\n"
-        },
-        "checks/boundaries.toml::desk stays out of the vault",
-        "vault.secret",
-        id="a boundary that is crossed",
-    ),
-]
+OF_SCHEMA = {
+    f"{OBJECTS}::table desk.note": "body",
+    "checks/rls.toml::rls-not-enabled": "desk.open",
+    "checks/boundaries.toml::desk stays out of the vault": "vault.secret",
+}
+OF_ROWS = {
+    "checks/queries/no_empty_secret.sql::query": "no_empty_secret",
+    "checks/test_no.py::test_it": "assert 1 == 2",
+}
+BREAKS_SCHEMA = {
+    "sql/migrations/0005_drop.sql": "ALTER TABLE desk.note DROP COLUMN body;\n",
+    "sql/migrations/0007_open.sql": OPEN_TABLE,
+    "sql/policies/vault.sql": "GRANT USAGE ON SCHEMA vault TO desk_app;\n"
+    "GRANT SELECT ON vault.secret TO desk_app;\n",
+}
+BREAKS_ROWS = {
+    "sql/migrations/0006_bad.sql": "INSERT INTO vault.secret VALUES (1, '');\n",
+    "checks/test_no.py": "def test_it(): assert 1 == 2\n",
+}
 
 
-@pytest.mark.parametrize(("files", "failed", "said"), SCHEMA)
-def test_a_check_of_the_schema_that_fails(
-    production: Production, files: dict[str, str | None], failed: str, said: str
-) -> None:
-    """It is judged on the copy, and production sees nothing of the batch."""
-    production.change({"pyproject.toml": UNPROVED, **files})
+def test_a_check_of_the_schema_that_fails(production: Production) -> None:
+    """An object, a rule and a boundary are judged on the copy, and production sees nothing."""
+    production.change({"pyproject.toml": UNPROVED, **BREAKS_SCHEMA})
     run = production.promote()
-    refused(production, run, "Refused: nothing was begun", said)
+    refused(production, run, "Refused: nothing was begun", *OF_SCHEMA.values())
     assert run.outcome == "refused"
-    assert (run.steps[failed], proved_on(run, failed)) == ("failed", "twin")
+    assert {(run.steps[step], proved_on(run, step)) for step in OF_SCHEMA} == {("failed", "twin")}
     assert run.steps["sql/migrations/0002_notes.sql::rehearse"] == "passed"
     assert run.steps["sql/migrations/0002_notes.sql::apply"] == "skipped"
     assert run.steps["promote"] == "skipped"
 
 
-@pytest.mark.parametrize(("files", "failed", "said"), SCHEMA)
-def test_a_check_of_the_schema_that_fails_in_place(
-    production: Production, files: dict[str, str | None], failed: str, said: str
-) -> None:
-    production.change({"pyproject.toml": UNPROVED, **files})
-    run = production.promote("--hk-in-place")
-    refused(production, run, "Not promoted: rolled back", said)
+def test_a_check_of_the_rows_that_fails(production: Production) -> None:
+    """Only production has the rows: the batch is applied there, and rolled back."""
+    production.change({"pyproject.toml": UNPROVED, **BREAKS_ROWS})
+    run = production.promote()
+    refused(production, run, "Not promoted: rolled back", *OF_ROWS.values())
     assert run.outcome == "rolled_back"
-    assert (run.steps[failed], proved_on(run, failed)) == ("failed", "target")
+    assert {(run.steps[step], proved_on(run, step)) for step in OF_ROWS} == {("failed", "target")}
+    assert run.steps["rehearse::result"] == "passed"
     assert run.steps["promote"] == "skipped"
+
+
+def test_a_check_that_fails_in_place(production: Production) -> None:
+    """An object, a query, a rule, a boundary and a test: none hides another."""
+    production.change({"pyproject.toml": UNPROVED, **BREAKS_SCHEMA, **BREAKS_ROWS})
+    run = production.promote("--hk-in-place")
+    failing = OF_SCHEMA | OF_ROWS
+    refused(production, run, "Not promoted: rolled back", *failing.values())
+    assert run.outcome == "rolled_back"
+    assert {(run.steps[step], proved_on(run, step)) for step in failing} == {("failed", "target")}
 
 
 @pytest.mark.parametrize(
     ("files", "failed", "said"),
     [
-        pytest.param(
-            {"sql/migrations/0005_bad.sql": "INSERT INTO vault.secret VALUES (1, '');\n"},
-            "checks/queries/no_empty_secret.sql::query",
-            "no_empty_secret",
-            id="a query that finds something",
-        ),
-        pytest.param(
-            {"checks/test_no.py": "def test_it(): assert 1 == 2\n"},
-            "checks/test_no.py::test_it",
-            "assert 1 == 2",
-            id="a test that fails",
-        ),
         pytest.param(
             {"sql/migrations/0005_rename.sql": "ALTER TABLE vault.secret RENAME TO kept;\n"},
             "checks/queries/no_empty_secret.sql::query",
@@ -123,16 +113,14 @@ def test_a_check_of_the_schema_that_fails_in_place(
         ),
     ],
 )
-def test_a_check_of_the_rows_that_fails(
+def test_a_check_that_lacks_what_it_asks(
     production: Production, files: dict[str, str | None], failed: str, said: str
 ) -> None:
-    """Only production has the rows: the batch is applied there, and rolled back."""
     production.change({"pyproject.toml": UNPROVED, **files})
     run = production.promote()
     refused(production, run, "Not promoted: rolled back", said)
     assert run.outcome == "rolled_back"
     assert (run.steps[failed], proved_on(run, failed)) == ("failed", "target")
-    assert run.steps["rehearse::result"] == "passed"
     assert run.steps["promote"] == "skipped"
 
 
@@ -361,11 +349,11 @@ def test_a_standby_that_was_promoted_is_not_the_one_promoted_before(production: 
     pin = path.read_text(encoding="utf-8")
     assert '"timeline": 1' in pin
     other = pin.replace('"timeline": 1', '"timeline": 6')
-    production.change({"ops/production.json": other}, stage=True)
+    production.change({"ops/production.json": other}, proved=True)
     run = production.promote()
     refused(production, run, "wrong-target", "the timeline is 1, and the last promotion went to 6")
     assert 'write "timeline": 1 into ops/production.json' in run.output
-    production.change({"ops/production.json": pin}, stage=True)
+    production.change({"ops/production.json": pin}, proved=True)
     assert production.promote().outcome == "promoted"
 
 
@@ -398,7 +386,7 @@ def test_a_privilege_that_the_promoter_lacks(production: Production) -> None:
 
 def test_segments_are_acknowledged(production: Production) -> None:
     text = "-- hk: transaction=own\nALTER TYPE desk.urgency ADD VALUE 'never';\n"
-    production.change({"sql/migrations/0005_never.sql": text}, stage=True)
+    production.change({"sql/migrations/0005_never.sql": text}, proved=True)
     run = production.promote()
     found = re.search(r"--hk-segments=\d", run.output)
     assert found is not None, run.output
@@ -500,7 +488,7 @@ def stage_index(production: Production, kind: str, name: str) -> None:
             "sql/seeds/tickets_and_notes.sql": None,
             "checks/objects.toml": f'schemas = ["desk"]\nindexes = ["desk.{name}"]\n',
         },
-        stage=True,
+        proved=True,
     )
 
 

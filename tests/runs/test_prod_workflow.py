@@ -137,7 +137,7 @@ _GITHUB = {
 def clean_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As a runner has one after its cache was restored; of the project nothing is installed.
 
-    The staging workflow, which installs in the same words, is run with an empty one.
+    That an empty one does as well is shown by the block of CONTRIBUTING.md.
     """
     return prepared_python(tmp_path_factory.mktemp("python"))
 

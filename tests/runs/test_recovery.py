@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from pytest_housekeeping.snapshot.difference import diff
-from support.fault_campaign import Whole
+from support.fault_campaign import Campaign, Whole
 from support.fault_proxy import Fault, FaultProxy, How
+from support.forked_runs import ForkedRuns
 from support.fresh_copy import ROOT, git
 from support.production_project import Production, Rehearsal, merge_audit
 from support.rollback_project import ROLLBACKS, STEM, schema_of
@@ -62,7 +60,7 @@ def test_what_stopped_between_segments(production: Production, way: str) -> None
             " CHECK (length(subject) < 18);\n",
             "sql/rollback/0006_last.sql": "ALTER TABLE desk.ticket DROP CONSTRAINT short;\n",
         },
-        stage=True,
+        proved=True,
     )
     run = production.promote("--hk-segments=3")
     assert (run.code, run.outcome) == (1, "promoted_in_part"), run.output
@@ -74,7 +72,7 @@ def test_what_stopped_between_segments(production: Production, way: str) -> None
                 "sql/migrations/0006_last.sql": "ALTER TABLE desk.ticket ADD CONSTRAINT short"
                 " CHECK (length(subject) < 180);\n"
             },
-            stage=True,
+            proved=True,
         )
         run = production.promote()
         assert (run.code, run.outcome) == (0, "promoted"), run.output
@@ -95,7 +93,7 @@ def test_it(hk_connection, hk_mode):
 def test_what_was_not_proved_is_in_and_goes_back(production: Production) -> None:
     """A test of production alone commits by force and goes on: it is said, and can be undone."""
     before = schema_of(production)
-    production.change({**ROLLBACKS, "checks/test_forced.py": FORCED}, stage=True)
+    production.change({**ROLLBACKS, "checks/test_forced.py": FORCED}, proved=True)
     run = production.promote()
     assert (run.code, run.outcome) == (1, "promoted_unproved"), run.output
     assert "Committed, and not proved behind COMMIT" in run.output
@@ -119,13 +117,7 @@ def test_the_answer_to_commit_was_lost(
     production = rehearsed.fresh(tmp_path, stem=STEM)
     fault = Fault(at=undoing.commit, how=how, later=0)
     with FaultProxy(production.server.port, fault) as proxy:
-        process = production.start(
-            f"--hk-to={undoing.undo}",
-            confirm="ROLLBACK",
-            mode="rollback",
-            PGPORT_PROD=str(proxy.port),
-        )
-        run = production.project.finish(process)
+        run = production.undo(undoing.undo, PGPORT_PROD=str(proxy.port))
     assert (run.code, run.outcome) == (1, "unknown"), run.output
     told = re.search(r"pg_xact_status\('(\d+)'", run.output)
     assert told is not None, run.output
@@ -140,29 +132,13 @@ def test_the_answer_to_commit_was_lost(
         assert "was undone already, by run" in again.output
 
 
-def _start(production: Production, to: str, proxy: FaultProxy) -> subprocess.Popen[str]:
-    port = str(proxy.port)
-    return production.start(f"--hk-to={to}", confirm="ROLLBACK", mode="rollback", PGPORT_PROD=port)
-
-
-def test_a_run_that_was_killed(rehearsed: Rehearsal, undoing: Whole, tmp_path: Path) -> None:
+def test_a_run_that_was_killed(
+    rehearsed: Rehearsal, runs: ForkedRuns, undoing: Whole, tmp_path: Path
+) -> None:
     """Its journal is what the next run that reaches the server makes an audit of."""
     production = rehearsed.fresh(tmp_path, stem=STEM)
-    runner: list[int] = []
-
-    def tell(_: object) -> None:
-        os.kill(runner[0], signal.SIGKILL)
-
-    fault = Fault(at=undoing.commit - 3, how="kill")
-    with FaultProxy(production.server.port, fault, tell=tell) as proxy:
-        process = production.start(
-            f"--hk-to={undoing.undo}",
-            confirm="ROLLBACK",
-            mode="rollback",
-            PGPORT_PROD=str(proxy.port),
-        )
-        runner.append(process.pid)
-        process.communicate(timeout=60)
+    campaign = Campaign(rehearsed=rehearsed, runs=runs, whole=undoing, place=tmp_path, chain=1)
+    campaign.strike(production, Fault(at=undoing.commit - 3, how="kill"))
     (journal,) = production.root.glob("ops/audit/rollback_*.journal.jsonl")
 
     run = production.undo(undoing.undo)
@@ -177,7 +153,7 @@ def test_a_run_that_was_killed(rehearsed: Rehearsal, undoing: Whole, tmp_path: P
 def test_the_evidence_did_not_arrive(production: Production) -> None:
     """Not pushed, its branch lost, its files never committed: they lie where they were written."""
     before = schema_of(production)
-    production.change(dict(ROLLBACKS), stage=True)
+    production.change(dict(ROLLBACKS), proved=True)
     git(production.root, "remote", "set-url", "origin", "../nowhere.git")
     run = production.promote()
     assert (run.code, run.outcome) == (0, "promoted"), run.output

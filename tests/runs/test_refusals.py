@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,9 +144,11 @@ WAYS: dict[str, Way] = {
         said=(REFUSED, "takes the assertions out of tests"),
     ),
     "no --hk-confirm": Way(confirm=None, said=("no --hk-confirm", "--hk-confirm=PROMOTE")),
-    "a conftest that skips a step": conftest(
-        MARK.format(match="objects.toml::table", mark="skip(reason='later')"),
+    "a conftest that skips a step and ignores a file": conftest(
+        MARK.format(match="objects.toml::table", mark="skip(reason='later')")
+        + "\n\ncollect_ignore = ['checks/test_desk.py']\n",
         "checks/objects.toml::table desk.note (skipped)",
+        f"{TEST} (never reported)",
     ),
     "a conftest that skips a migration": conftest(
         MARK.format(match="0003_urgency", mark="skip(reason='later')"),
@@ -160,25 +161,19 @@ WAYS: dict[str, Way] = {
     "a conftest that skips promote": conftest(
         SKIP.format(match="promote"), "No recorded pass: promote (skipped: later)"
     ),
-    "a conftest that marks": conftest(
-        MARK.format(match="objects.toml::table", mark="skip(reason='no')"),
-        "checks/objects.toml::table desk.note (skipped)",
-    ),
     "a conftest that marks, and a plugin that looks at items": Way(
         files={"conftest.py": MARK.format(match="objects.toml::table", mark="skip(reason='no')")},
         on=("hypothesispytest",),
         said=("checks/objects.toml::table desk.note",),
         code=1,
     ),
-    "a conftest that xfails a step": conftest(
-        MARK.format(match="objects.toml::table", mark="xfail(strict=False)"),
-        "checks/objects.toml::table desk.note",
-    ),
-    "a conftest that hides a test": conftest(
-        HIDE.format(match="test_desk"), f"{TEST} (never reported)"
-    ),
-    "a conftest that ignores a file": conftest(
-        "collect_ignore = ['checks/test_desk.py']\n", f"{TEST} (never reported)"
+    "a conftest that xfails a step, and one that hides a test": Way(
+        files={
+            "conftest.py": MARK.format(match="objects.toml::table", mark="xfail(strict=False)"),
+            "checks/conftest.py": HIDE.format(match="test_desk"),
+        },
+        said=("checks/objects.toml::table desk.note (skipped)", f"{TEST} (never reported)"),
+        code=1,
     ),
     "a conftest that leaves early": conftest(
         EXIT.format(match="0003_urgency"), "enough", "rolled back"
@@ -214,17 +209,10 @@ def test_production_is_as_it_was_and_the_run_says_why(production: Production, na
         assert run.outcome in ("refused", "rolled_back")
 
 
-@pytest.mark.parametrize(
-    "files",
-    [
-        pytest.param({"conftest.py": REVERSED}, id="a conftest that reverses"),
-        pytest.param(
-            {"conftest.py": HIDE.format(match="objects.toml")}, id="a conftest that hides steps"
-        ),
-    ],
-)
-def test_what_makes_no_difference(production: Production, files: dict[str, str]) -> None:
-    """The plan's own steps are put back, in the plan's order."""
+def test_what_makes_no_difference(production: Production) -> None:
+    """The plan's own steps, hidden and reversed, are put back, in the plan's order."""
+    hiding = HIDE.format(match="objects.toml")
+    files = {"conftest.py": REVERSED, "checks/conftest.py": hiding}
     production.change({"pyproject.toml": UNPROVED, **files})
     run = production.promote()
     assert (run.code, run.outcome) == (0, "promoted"), run.output
@@ -287,7 +275,8 @@ Commits._done = interrupted
 
 def test_ctrl_c_between_the_commit_and_what_follows_it(production: Production) -> None:
     """The batch is in, and nothing of the run has heard of it: what is said must be true."""
-    run = production.project.finish(_with_plugin(production, JUST_BEHIND))
+    _with_plugin(production, JUST_BEHIND)
+    run = production.project.ended()
     assert run.code == 2, run.output
     assert len(production.state.history) == 7
     assert run.outcome == "promoted"
@@ -308,22 +297,23 @@ def interrupted(production: Production, item: str) -> Run:
     )
     process = _with_plugin(production, plugin)
     _wait_for(log, process)
-    process.send_signal(signal.SIGINT)
-    run = production.project.finish(process)
+    os.kill(process, signal.SIGINT)
+    run = production.project.ended()
     assert production.project.leftovers() == [], run.output
     return run
 
 
-def _with_plugin(production: Production, text: str) -> subprocess.Popen[str]:
+def _with_plugin(production: Production, text: str) -> int:
     place = production.root.parent
     (place / "run_watch.py").write_text(text, encoding="utf-8")
-    path = f"{place}{os.pathsep}{production.environment()['PYTHONPATH']}"
-    return production.start("-p", "run_watch", PYTHONPATH=path)
+    environment = production.environment()
+    environment["PYTHONPATH"] = f"{place}{os.pathsep}{environment['PYTHONPATH']}"
+    return production.project.begin([*production.arguments(), "-p", "run_watch"], environment)
 
 
-def _wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+def _wait_for(path: Path, process: int) -> None:
     deadline = time.monotonic() + 30
     while not path.exists():
-        assert process.poll() is None, process.communicate()[0]
+        os.kill(process, 0)
         assert time.monotonic() < deadline
         time.sleep(0.002)

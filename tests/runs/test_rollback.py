@@ -14,7 +14,7 @@ import pytest
 from pytest_housekeeping.snapshot.difference import diff
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from support.fresh_copy import ROOT, git
-from support.production_project import PROMOTER, Production, Rehearsal, merge_audit
+from support.production_project import PASSWORD, PROMOTER, Production, Rehearsal, merge_audit
 from support.rollback_project import ROLLBACKS, STEM, schema_of
 from support.staging_project import Run
 
@@ -155,7 +155,7 @@ def test_the_record_is_a_branch_with_an_incident_report(done: Done) -> None:
         run.audit["snapshot"]["before"]["sha256"],
     ):
         assert said in report, report
-    assert done.production.server.password not in report
+    assert PASSWORD not in report
     for link in re.findall(r"\]\((\.\./[^)]+)\)", report):
         assert (done.production.root / "ops/incidents" / link).resolve().is_file(), link
     # The old evidence is as it was.
@@ -352,7 +352,7 @@ def test_views_and_policies_go_back_to_their_text_of_before(done: Done) -> None:
                 "GRANT SELECT ON desk.pressing TO desk_app;\n"
             )
         },
-        stage=True,
+        proved=True,
     )
     run = done.production.promote()
     assert (run.code, run.outcome) == (0, "promoted"), run.output
@@ -388,7 +388,7 @@ def test_segments_are_undone_in_reverse_each_on_its_own(
             "sql/migrations/0006_mark.sql": "ALTER TABLE desk.ticket ADD mark int;\n",
             "sql/rollback/0006_mark.sql": "ALTER TABLE desk.ticket DROP mark;\n",
         },
-        stage=True,
+        proved=True,
     )
     run = production.promote("--hk-segments=3")
     assert (run.code, run.outcome) == (0, "promoted"), run.output
@@ -419,7 +419,7 @@ def test_a_promotion_that_its_gates_rolled_back_is_an_incident_where_asked_for(
     production: Production,
 ) -> None:
     settings = "[tool.housekeeping]\nlint = false\nincident_on_failure = true\n"
-    production.change({"pyproject.toml": settings}, stage=True)
+    production.change({"pyproject.toml": settings}, proved=True)
     production.execute("INSERT INTO vault.secret VALUES (1, '')")
     run = production.promote()
 

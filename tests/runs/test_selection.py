@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 
 import pytest
 
-from support.fresh_copy import git
+from support.fresh_copy import TESTS, git
 from support.meddling_conftests import HIDE, MARK, REVERSED
-from support.staging_project import Project
+from support.staging_project import Project, Run
 
 PLAN = [
     "precheck::files",
@@ -132,98 +133,94 @@ def test_an_option_that_leaves_nothing_out_is_no_selection(tmp_path: Path) -> No
 TWO = PLAN[13]
 
 
+MARKED = {
+    "checks/queries/prices.sql::query": "skip",
+    "checks/objects.toml::table shop.item": "xfail",
+    # It passes.
+    TWO: "xfail(strict=False)",
+}
+# The text of a file of tests, and the test in it that does not pass.
+UNPASSED = {
+    "behind a condition": (
+        "if False:\n    def test_it() -> None: ...\n",
+        "test_it (never reported)",
+    ),
+    "deleted": ("def test_it() -> None: ...\n\n\ndel test_it\n", "test_it (never reported)"),
+    "in a class that is no test": (
+        (
+            "class TestIt:\n    __test__ = False\n\n"
+            "    class TestInner:\n        def test_it(self) -> None: ...\n"
+        ),
+        "TestIt::TestInner::test_it (never reported)",
+    ),
+    "that skips": (
+        "import pytest\n\n\ndef test_it(): pytest.skip('later')\n",
+        "test_it (skipped)",
+    ),
+    "that is expected to fail": (
+        "import pytest\n\n\ndef test_it(): pytest.xfail('known')\n",
+        "test_it (skipped)",
+    ),
+    "of which one case is skipped": (
+        (
+            "import pytest\n\n\n"
+            "@pytest.mark.parametrize('n', [1, pytest.param(2, marks=pytest.mark.skip)])\n"
+            "def test_it(n): ...\n"
+        ),
+        "test_it (skipped)",
+    ),
+    "without a case": (
+        "import pytest\n\n\n@pytest.mark.parametrize('n', [])\ndef test_it(n): ...\n",
+        "test_it (skipped)",
+    ),
+}
+
+
+def missing(run: Run, *steps: str) -> None:
+    """It promoted nothing, and says that of these no pass was recorded."""
+    assert (run.code, run.outcome) == (1, "rolled_back"), run.output
+    assert run.steps["promote"] == "failed"
+    assert "Traceback" not in run.output
+    for step in steps:
+        assert step in run.output
+        assert step in run.message("promote")
+
+
+def test_what_has_not_passed_stops_the_promotion(tmp_path: Path) -> None:
+    """Each is named: one alone is enough, as the tests that follow show."""
+    tests = {f"checks/test_no{n}.py": each for n, each in enumerate(UNPASSED.values())}
+    files = {name: text for name, (text, _) in tests.items()}
+    marks = [MARK.format(match=step, mark=mark) for step, mark in MARKED.items()]
+    files |= {f"marks{n}.py": text for n, text in enumerate(marks)}
+    files["conftest.py"] = f"pytest_plugins = {[f'marks{n}' for n in range(len(marks))]}\n"
+    run = Project.make(tmp_path, files=files).run(PYTHONPATH=f".{os.pathsep}{TESTS}")
+    missing(run, *(f"{step} (skipped)" for step in MARKED))
+    missing(run, *(f"{name}::{step}" for name, (_, step) in tests.items()))
+
+
 @pytest.mark.parametrize(
-    ("files", "missing"),
+    "files",
     [
+        pytest.param({"conftest.py": HIDE.format(match="test_two")}, id="hidden by a conftest"),
         pytest.param(
-            {"conftest.py": MARK.format(match="prices.sql::query", mark="skip")},
-            "checks/queries/prices.sql::query (skipped)",
-            id="a step marked skip",
-        ),
-        pytest.param(
-            {"conftest.py": MARK.format(match="table shop.item", mark="xfail")},
-            "checks/objects.toml::table shop.item (skipped)",
-            id="a step marked xfail",
-        ),
-        pytest.param(
-            {"conftest.py": MARK.format(match="test_two", mark="xfail(strict=False)")},
-            f"{TWO} (skipped)",
-            id="a test marked xfail that passes",
-        ),
-        pytest.param(
-            {"conftest.py": HIDE.format(match="view shop.cheap")},
-            "",
-            id="a step hidden by a conftest",
-        ),
-        pytest.param(
-            {"conftest.py": HIDE.format(match="test_two")},
-            f"{TWO} (never reported)",
-            id="a test hidden by a conftest",
-        ),
-        pytest.param(
-            {"checks/conftest.py": "collect_ignore = ['test_shop.py']\n"},
-            f"{TWO} (never reported)",
-            id="a file that a conftest ignores",
-        ),
-        pytest.param(
-            {"checks/test_no.py": "if False:\n    def test_it() -> None: ...\n"},
-            "checks/test_no.py::test_it (never reported)",
-            id="a test behind a condition",
-        ),
-        pytest.param(
-            {"checks/test_no.py": "def test_it() -> None: ...\n\n\ndel test_it\n"},
-            "checks/test_no.py::test_it (never reported)",
-            id="a test that is deleted",
-        ),
-        pytest.param(
-            {
-                "checks/test_no.py": "class TestIt:\n    __test__ = False\n\n"
-                "    class TestInner:\n        def test_it(self) -> None: ...\n"
-            },
-            "checks/test_no.py::TestIt::TestInner::test_it (never reported)",
-            id="a class that is no test",
-        ),
-        pytest.param(
-            {"checks/test_no.py": "import pytest\n\n\ndef test_it(): pytest.skip('later')\n"},
-            "checks/test_no.py::test_it (skipped)",
-            id="a test that skips",
-        ),
-        pytest.param(
-            {"checks/test_no.py": "import pytest\n\n\ndef test_it(): pytest.xfail('known')\n"},
-            "checks/test_no.py::test_it (skipped)",
-            id="a test that is expected to fail",
-        ),
-        pytest.param(
-            {
-                "checks/test_no.py": "import pytest\n\n\n"
-                "@pytest.mark.parametrize('n', [1, pytest.param(2, marks=pytest.mark.skip)])\n"
-                "def test_it(n): ...\n"
-            },
-            "checks/test_no.py::test_it (skipped)",
-            id="one case of a test",
-        ),
-        pytest.param(
-            {
-                "checks/test_no.py": "import pytest\n\n\n"
-                "@pytest.mark.parametrize('n', [])\ndef test_it(n): ...\n"
-            },
-            "checks/test_no.py::test_it (skipped)",
-            id="a test without a case",
+            {"checks/conftest.py": "collect_ignore = ['test_shop.py']\n"}, id="its file ignored"
         ),
     ],
 )
-def test_what_has_not_passed_stops_the_promotion(
-    tmp_path: Path, files: dict[str, str], missing: str
-) -> None:
+def test_a_test_that_is_hidden_stops_the_promotion(tmp_path: Path, files: dict[str, str]) -> None:
+    missing(Project.make(tmp_path, files=files).run(), f"{TWO} (never reported)")
+
+
+def test_a_step_that_is_skipped_stops_the_promotion(tmp_path: Path) -> None:
+    step = next(iter(MARKED))
+    files = {"conftest.py": MARK.format(match=step, mark="skip")}
+    missing(Project.make(tmp_path, files=files).run(), f"{step} (skipped)")
+
+
+def test_a_step_that_is_hidden_is_put_back(tmp_path: Path) -> None:
+    files = {"conftest.py": HIDE.format(match="view shop.cheap")}
     run = Project.make(tmp_path, files=files).run()
-    if not missing:
-        assert (run.code, run.outcome) == (0, "promoted"), run.output
-        return
-    assert (run.code, run.outcome) == (1, "rolled_back"), run.output
-    assert missing in run.output
-    assert missing in run.message("promote")
-    assert run.steps["promote"] == "failed"
-    assert "Traceback" not in run.output
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
 
 
 @pytest.mark.parametrize("mark", ["skip", "xfail", "xfail(strict=False, raises=Exception)"])
@@ -237,36 +234,35 @@ def test_promote_itself_is_not_waved_through(tmp_path: Path, mark: str) -> None:
     assert (run.code, run.outcome) == (1, "rolled_back"), run.output
 
 
-@pytest.mark.parametrize(
-    ("text", "failed", "said"),
-    [
-        pytest.param("def test_it(): assert 1 == 2\n", "test_it", "assert 1 == 2", id="it fails"),
-        pytest.param(
-            "import pytest\n\n\n@pytest.fixture\ndef it():\n    yield\n    raise OSError('late')\n"
-            "\n\ndef test_it(it): ...\n",
-            "test_it",
-            "late",
-            id="its teardown fails",
+FAILING = {
+    "it fails": ("def test_it(): assert 1 == 2\n", "assert 1 == 2"),
+    "its teardown fails": (
+        (
+            "import pytest\n\n\n@pytest.fixture\ndef it():\n    yield\n"
+            "    raise OSError('late')\n\n\ndef test_it(it): ...\n"
         ),
-        pytest.param(
-            "import pytest\n\n\n@pytest.fixture\ndef it():\n    raise OSError('early')\n\n\n"
-            "def test_it(it): ...\n",
-            "test_it",
-            "early",
-            id="its fixture fails",
+        "late",
+    ),
+    "its fixture fails": (
+        (
+            "import pytest\n\n\n@pytest.fixture\ndef it():\n    raise OSError('early')\n"
+            "\n\ndef test_it(it): ...\n"
         ),
-        pytest.param("async def test_it(): ...\n", "test_it", "async", id="nobody awaits it"),
-    ],
-)
-def test_a_test_that_fails_blocks_the_promotion(
-    tmp_path: Path, text: str, failed: str, said: str
-) -> None:
-    run = Project.make(tmp_path, files={"checks/test_no.py": text}).run("-v")
-    step = f"checks/test_no.py::{failed}"
+        "early",
+    ),
+    "nobody awaits it": ("async def test_it(): ...\n", "async"),
+}
+
+
+def test_a_test_that_fails_blocks_the_promotion(tmp_path: Path) -> None:
+    tests = {f"checks/test_no{n}.py": each for n, each in enumerate(FAILING.values())}
+    files = {name: text for name, (text, _) in tests.items()}
+    run = Project.make(tmp_path, files=files).run("-v")
     assert (run.code, run.outcome) == (1, "rolled_back"), run.output
-    assert run.steps[step] == "failed"
-    assert said in run.message(step)
-    assert run.message("promote") == f"blocked by {step}"
+    for name, (_, said) in tests.items():
+        assert run.steps[f"{name}::test_it"] == "failed"
+        assert said in run.message(f"{name}::test_it")
+    assert run.message("promote") == f"blocked by {next(iter(tests))}::test_it"
     assert run.steps[PLAN[13]] == "passed"
 
 
@@ -326,21 +322,24 @@ def test_tests_that_only_python_knows_count_as_well(tmp_path: Path) -> None:
 ENDS = "def test_it(hk_connection):\n    {0}\n"
 
 
-@pytest.mark.parametrize(
-    ("statement", "said"),
-    [
-        ("hk_connection.commit()", "a check called commit()"),
-        ("hk_connection.rollback()", "a check called rollback()"),
-        ("hk_connection.close()", "a check called close()"),
-        ("hk_connection.execute('COMMIT')", "a check called COMMIT"),
-        ("hk_connection.execute('SELECT 1; ROLLBACK; SELECT 2')", "a check called ROLLBACK"),
-        ("hk_connection.cursor().execute('/* */ end')", "a check called COMMIT"),
-    ],
-)
-def test_no_test_ends_the_transaction(tmp_path: Path, statement: str, said: str) -> None:
-    run = Project.make(tmp_path, files={"checks/test_a.py": ENDS.format(statement)}).run()
+ENDINGS = {
+    "hk_connection.commit()": "commit()",
+    "hk_connection.rollback()": "rollback()",
+    "hk_connection.close()": "close()",
+    "hk_connection.execute('COMMIT')": "COMMIT",
+    "hk_connection.execute('SELECT 1; ROLLBACK; SELECT 2')": "ROLLBACK",
+    "hk_connection.cursor().execute('/* */ end')": "COMMIT",
+}
+
+
+def test_no_test_ends_the_transaction(tmp_path: Path) -> None:
+    tests = {f"checks/test_a{n}.py": each for n, each in enumerate(ENDINGS)}
+    files = {name: ENDS.format(statement) for name, statement in tests.items()}
+    run = Project.make(tmp_path, files=files).run()
     assert (run.code, run.outcome) == (1, "rolled_back"), run.output
-    assert said in run.message("checks/test_a.py::test_it")
+    for name, statement in tests.items():
+        assert run.steps[f"{name}::test_it"] == "failed"
+        assert f"a check called {ENDINGS[statement]}" in run.message(f"{name}::test_it")
     assert run.steps[TWO] == "passed"
 
 

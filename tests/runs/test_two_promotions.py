@@ -123,7 +123,7 @@ def _two(rehearsed: Rehearsal, place: Path, files: dict[str, str]) -> tuple[Prod
     place.mkdir()
     first = rehearsed.fresh(place)
     if files:
-        first.change(files, stage=True)
+        first.change(files, proved=True)
     other = place.parent / "second"
     shutil.copytree(place, other, symlinks=True)
     project = Project(root=other / "project", scratch=other / "tmp")

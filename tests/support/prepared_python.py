@@ -2,7 +2,7 @@
 
 ``pip install -e .`` in it is the command that the documents give; it finds its dependencies there
 and need not fetch and compile them, which takes 17 of its 19 CPU seconds. That an empty environment
-does as well is shown by the blocks of CONTRIBUTING.md and by the staging workflow.
+does as well is shown by the block of CONTRIBUTING.md that installs from nothing.
 """
 
 from __future__ import annotations

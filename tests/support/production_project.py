@@ -23,11 +23,13 @@ from psycopg.conninfo import make_conninfo
 from support.catalog_text import State, read_state
 from support.fresh_copy import git
 from support.postgres_service import postgres_service
+from support.staged_project import prove
 from support.staging_project import Project, Run, needs_interpreter
 
 DATABASE = "production"
 PROMOTER = "promoter"
-PASSWORD = "correct-horse-7-battery-STAPLE"
+# It needs quoting everywhere; tests/runs/test_passwords.py looks for it wherever a run writes.
+PASSWORD = 'it\'s a "pass\\word" 100%41 $HOME $(id) ünïcödé-Ж9 :@/?#&=+'
 TENANT = "11111111-1111-1111-1111-111111111111"
 # What only a person at work wants (hypothesis takes a second for its summary), and what a promotion
 # refuses to run with.
@@ -54,7 +56,6 @@ class Server:
 
     port: int
     secret: str = field(repr=False)
-    password: str = field(default=PASSWORD, repr=False)
 
     @contextmanager
     def superuser(self, database: str = DATABASE) -> Iterator[psycopg.Connection[Any]]:
@@ -97,7 +98,7 @@ class Server:
             "PGPORT_PROD": str(self.port),
             "PGDATABASE_PROD": DATABASE,
             "PGUSER_PROD": PROMOTER,
-            "PGPASSWORD_PROD": self.password,
+            "PGPASSWORD_PROD": PASSWORD,
         } | changed
 
 
@@ -190,10 +191,21 @@ class Production:
         """Prove the project as it is now; its evidence is committed by the run itself."""
         return self.project.run(*arguments)
 
-    def change(self, files: Mapping[str, str | bytes | None], *, stage: bool = False) -> None:
-        """Commit a change of the project; with ``stage``, prove it as well."""
+    def change(
+        self,
+        files: Mapping[str, str | bytes | None],
+        *,
+        stage: bool = False,
+        proved: bool = False,
+    ) -> None:
+        """Commit a change of the project. With ``stage``, a staging run proves it as well.
+
+        ``proved`` is for tests of what comes behind: the evidence of such a run, without the run.
+        """
         self.project.write(files)
         self.project.commit("a change")
+        if proved:
+            prove(self.root)
         if stage:
             run = self.stage()
             assert (run.code, run.outcome) == (0, "promoted"), run.output
@@ -237,15 +249,15 @@ class Rehearsal:
 
 
 @contextmanager
-def rehearsal(place: Path, password: str = PASSWORD) -> Iterator[Rehearsal]:
+def rehearsal(place: Path) -> Iterator[Rehearsal]:
     """Start production, do a first promotion, and prove the second in staging."""
     secret = "the-superuser-0f-this-server"
     with postgres_service(secret) as port:
-        server = Server(port=port, secret=secret, password=password)
+        server = Server(port=port, secret=secret)
         with server.superuser("postgres") as connection:
             connection.execute(
                 sql.SQL(_ROLES).format(
-                    promoter=sql.Identifier(PROMOTER), password=sql.Literal(password)
+                    promoter=sql.Identifier(PROMOTER), password=sql.Literal(PASSWORD)
                 )
             )
         server.copy("template1", "first_promotion")

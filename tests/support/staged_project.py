@@ -20,10 +20,12 @@ from pytest_housekeeping.evidence import Repository, StartFacts, open_repository
 from pytest_housekeeping.evidence.audit import make_audit
 from pytest_housekeeping.evidence.audit_file import to_json
 from pytest_housekeeping.evidence.audit_model import Audit
+from pytest_housekeeping.evidence.chain import latest_digest
 from pytest_housekeeping.model import Mode, Outcome, RunOutcome, StepResult, TargetIdentity
 from pytest_housekeeping.plan.code_files import hold_all
 from pytest_housekeeping.plan.plan import build
 from pytest_housekeeping.plan.test_discovery import TestNames
+from pytest_housekeeping.promotion.applied import promoted_before
 from pytest_housekeeping.promotion.attestation import source_of
 from pytest_housekeeping.promotion.context import RunContext, new_context
 from pytest_housekeeping.promotion.run_options import RunOptions
@@ -60,7 +62,15 @@ class Staged:
         sources = ProjectFiles(self.root)
         config = load_config(self.root, sources)
         hold_all(config, sources, options.inifile)
-        plan = build(config, mode, tests=options.tests, sources=sources, inifile=options.inifile)
+        past = promoted_before(self.repository, self.root / config.audit)
+        plan = build(
+            config,
+            mode,
+            tests=options.tests,
+            sources=sources,
+            inifile=options.inifile,
+            past=past if mode is Mode.STAGING else (),
+        )
         source = source_of(config, sources, self.repository)
         return new_context(options, config, plan, self.repository, source)
 
@@ -69,8 +79,9 @@ class Staged:
         mode: Mode = Mode.STAGING,
         outcome: RunOutcome = RunOutcome.PROMOTED,
         target: TargetIdentity = TARGET,
+        previous: str | None = None,
     ) -> Audit:
-        """The audit of a run in which every step has passed."""
+        """The audit of a run in which every step has passed; ``previous`` is the one before."""
         context = self.context(mode)
         plan = context.plan
         facts = StartFacts(
@@ -87,6 +98,7 @@ class Staged:
             finished_at=datetime.now(UTC),
             results=results,
             target=target,
+            previous=previous,
         )
 
     def keep(self, audit: Audit, *, name: str = "", branch: str = LOG, sign: bool = False) -> str:
@@ -120,6 +132,16 @@ def make_project(root: Path, files: Mapping[str, str | bytes] = FILES) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(text if isinstance(text, bytes) else text.encode())
         commit_all(root, "the project")
+
+
+def prove(root: Path) -> None:
+    """What staging of the project would leave on its log, had every step passed."""
+    repository = open_repository(root)
+    assert repository is not None
+    with repository:
+        staged = Staged(root=root, repository=repository)
+        previous = latest_digest(repository, Mode.STAGING, root / "ops/audit")
+        staged.keep(staged.audit(previous=previous))
 
 
 def copied(source: Path, target: Path) -> Path:

@@ -132,11 +132,20 @@ class Project:
 
     def fork(self, arguments: Sequence[str], environment: Mapping[str, str]) -> Run:
         """pytest in this project, in a fork of a process that has imported everything."""
+        self.begin(arguments, environment)
+        return self.ended()
+
+    def begin(self, arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+        """The same, and not waited for; its process id. The next one begins when it has ended."""
         runs, output = shared_runs(), self.root.parent / "output"
         group = runs.start(self.root, [*arguments], {**self.environment(), **environment}, output)
         with self._groups.open("a", encoding="utf-8") as file:
             file.write(f"{group}\n")
-        ended = runs.wait(PATIENCE_S)
+        return group
+
+    def ended(self) -> Run:
+        """How the run ended that was begun."""
+        ended = shared_runs().wait(PATIENCE_S)
         return Run(code=ended.code, output=ended.output, audit_path=self._new_audit())
 
     def start(

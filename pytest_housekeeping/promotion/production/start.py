@@ -15,7 +15,8 @@ from pytest_housekeeping.plan.code_files import hold_all
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.plan import Plan, build
 from pytest_housekeeping.postgres import history
-from pytest_housekeeping.postgres.connection import LentConnection, locate
+from pytest_housekeeping.postgres.connection import LentConnection
+from pytest_housekeeping.postgres.primary import identified
 from pytest_housekeeping.promotion.applied import applied_files
 from pytest_housekeeping.promotion.attestation import refuse_unattested, source_of
 from pytest_housekeeping.promotion.context import RunContext, new_context
@@ -91,7 +92,7 @@ def start_production(options: RunOptions) -> Run:
     connection = open_production(address, config.session)
     server = linting = restore_server = None
     with closed_on_failure(connection, address):
-        identity = locate(connection)
+        identity = identified(connection)
         plan = _plan(config, options, project.sources, connection)
         if not options.look_only:
             server = _replay_server(config, connection)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property, partial
+from functools import partial
 
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.model import Applied, Kind, RunOutcome, Step, TargetIdentity, Verdict
@@ -11,7 +11,6 @@ from pytest_housekeeping.plan.code_files import PIN_PATH
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
 from pytest_housekeeping.postgres.history_guard import HistoryGuard
-from pytest_housekeeping.postgres.primary import timeline_of
 from pytest_housekeeping.postgres.promotion_lock import holder
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.context import RunContext
@@ -159,11 +158,10 @@ class ProductionTarget:
         if changed:
             self.backup.take_after(self.address.conninfo(), server_major=self.major)
 
-    @cached_property
+    @property
     def timeline(self) -> int | None:
-        """What the server writes, None if it does not tell; asked by the first precheck, before
-        anything can be lost."""
-        return timeline_of(self.connection.get())
+        """What the server writes, None if it does not tell."""
+        return self.connection.identity().timeline
 
     @property
     def kept(self) -> KeptFiles:

@@ -10,8 +10,9 @@ from pytest_housekeeping.model import TargetIdentity
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.plan.rollback_plan import RollbackWork, build_rollback, files_by_step
 from pytest_housekeeping.postgres import history
-from pytest_housekeeping.postgres.connection import LentConnection, locate
+from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.history_shape import SHAPE, misfits
+from pytest_housekeeping.postgres.primary import identified
 from pytest_housekeeping.promotion.applied import applied_files
 from pytest_housekeeping.promotion.context import PlannedFiles
 from pytest_housekeeping.promotion.judging import Checks
@@ -53,7 +54,7 @@ def start_rollback(options: RunOptions) -> Run:
     config, address, repository = project.config, project.address, project.repository
     connection = open_production(address, config.session)
     with closed_on_failure(connection, address):
-        identity = locate(connection)
+        identity = identified(connection)
         reverted, work, texts, plan = _planned(project, options, connection, identity)
         proofs = proved_rollbacks(repository, config, project.sources, work.rollbacks, identity)
         restore_server = None if options.look_only else start_restore_server(major_of(connection))

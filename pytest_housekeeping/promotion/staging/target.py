@@ -44,6 +44,7 @@ class StagingTarget:
         self._throwaway = throwaway
         self._schema_before_batch: Fingerprint | None = None
         self._schema_before_migration: dict[str, Fingerprint] = {}
+        self._schema: Fingerprint | None = None
         self._round_trips: tuple[str, Mapping[str, Verdict]] | None = None
 
     def announcement(self) -> Sequence[str]:
@@ -66,13 +67,28 @@ class StagingTarget:
         """Whether a rollback file undoes its migration, tried for all of them at once."""
         if step.name == NEEDED:
             return _without_rollback(self._context.files.of(step))
-        from pytest_housekeeping.checks.rollbacks import prove_round_trips, unprovable_rollback
+        from pytest_housekeeping.checks.rollbacks import unprovable_rollback
 
         if self._round_trips is None or self._round_trips[0] != transaction.xid:
-            verdicts = prove_round_trips(transaction, self._round_trip_input())
-            self._round_trips = (transaction.xid, verdicts)
+            self._round_trips = (transaction.xid, self._judge_round_trips(transaction))
         verdict = self._round_trips[1].get(step.id)
         return verdict or unprovable_rollback(self._context.plan.rollbacks, step)
+
+    def _judge_round_trips(self, transaction: Transaction) -> Mapping[str, Verdict]:
+        """Tried, unless a run of this machine has shown them of the same texts and schemas."""
+        from pytest_housekeeping.checks.rollbacks import prove_round_trips
+        from pytest_housekeeping.promotion.staging.known_round_trips import known_round_trips
+
+        given = self._round_trip_input()
+        if self._schema is None or self._throwaway.kind == "given":
+            return prove_round_trips(transaction, given)
+        context = self._context
+        known = known_round_trips(context.config, context.plan, given, self._schema)
+        verdicts = known.read()
+        if not verdicts:
+            verdicts = prove_round_trips(transaction, given)
+            known.keep(verdicts)
+        return verdicts
 
     def record_history(
         self,
@@ -101,7 +117,8 @@ class StagingTarget:
         self.connection.close()
 
     def read_schema(self, connection: Connection) -> Fingerprint:
-        return self._read(connection, ())
+        self._schema = self._read(connection, ())
+        return self._schema
 
     def _without_history(self, connection: Connection) -> Fingerprint:
         """What a rollback file leads back to: what was recorded in between stays."""

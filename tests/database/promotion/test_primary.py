@@ -6,15 +6,19 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from typing import LiteralString
 
+import psycopg
 import pytest
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
 from pytest_housekeeping.errors import ProofFailed
+from pytest_housekeeping.evidence.leftovers import SentTo
 from pytest_housekeeping.postgres.connection import LentConnection, connect, locate
-from pytest_housekeeping.postgres.primary import is_standby, timeline_of
+from pytest_housekeeping.postgres.primary import identified, is_standby, timeline_of
 from pytest_housekeeping.promotion.production.target_address import Address, open_production
+from pytest_housekeeping.promotion.target_connection import TargetConnection
 from pytest_housekeeping.promotion.target_pin import Pin, misplaced
 from pytest_housekeeping.server import StagingDatabase
 from support.server_pair import Family, server_family
@@ -66,7 +70,30 @@ def test_production_its_standby_and_its_copies(family: Family) -> None:
         assert not is_standby(copy)
         assert misplaced(pin, locate(copy), timeline_of(copy)) == []
 
-    promote(family.standby)
+    # What becomes of a transaction here is not replicated; its number is given again there.
+    cut_off(family.standby)
+    with closing(opened(family.primary)) as primary:
+        sent = sent_and_rolled_back(primary, beyond=10)
+        assert xact_status(primary, sent) == "aborted"
+        asked = TargetConnection(
+            lambda: opened(family.standby), opened=primary, identity=identified(primary)
+        )
+        promote(family.standby)
+        with closing(opened(family.standby)) as other:
+            commit_up_to(other, sent)
+            assert xact_status(other, sent) == "committed"
+            elsewhere = TargetConnection(lambda: opened(family.standby), identity=identified(other))
+            there = SentTo(
+                system_identifier=identity.system_identifier, database="postgres", timeline=1
+            )
+            assert elsewhere.status_on(there, sent) is None
+            assert elsewhere.status_on(replace(there, timeline=2), sent) == "committed"
+            elsewhere.close()
+        # The same when it takes the place of the server that the run has begun on.
+        assert asked.status_now(sent) == "aborted"
+        assert asked.status_on(there, sent) is None
+        assert asked.status_of(sent) is None
+        asked.close()
     with closing(opened(family.standby)) as promoted:
         identity, timeline = locate(promoted), timeline_of(promoted)
     assert identity.system_identifier == pin.system_identifier
@@ -79,16 +106,56 @@ def test_production_its_standby_and_its_copies(family: Family) -> None:
     assert misplaced(replace(pin, timeline=None), identity, timeline) == []
 
 
-def promote(port: int) -> None:
-    import psycopg
+def sent_and_rolled_back(connection: LentConnection, *, beyond: int) -> str:
+    """The number of a transaction that was not committed, some numbers beyond what is known."""
+    row = None
+    for _ in range(beyond):
+        connection.execute("BEGIN")
+        row = connection.execute("SELECT pg_catalog.pg_current_xact_id()::text").fetchone()
+        connection.execute("ROLLBACK")
+    assert row is not None
+    return str(row[0])
 
-    conninfo = address(port, "postgres").conninfo()
-    with psycopg.connect(conninfo, autocommit=True) as standby:
+
+def commit_up_to(connection: LentConnection, xid: str) -> None:
+    """Commit transactions until there is one with this number."""
+    for _ in range(10_000):
+        row = connection.execute("SELECT pg_catalog.pg_current_xact_id()::text").fetchone()
+        assert row is not None
+        if int(row[0]) >= int(xid):
+            return
+
+
+def xact_status(connection: LentConnection, xid: str) -> str:
+    row = connection.execute("SELECT pg_catalog.pg_xact_status(%s::xid8)", (xid,)).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def cut_off(port: int) -> None:
+    """From now on the standby gets nothing of what the primary writes."""
+    with standby_of(port) as standby:
+        standby.execute("ALTER SYSTEM SET primary_conninfo = ''")
+        standby.execute("SELECT pg_reload_conf()")
+        wait_until(standby, "SELECT NOT EXISTS (SELECT FROM pg_stat_wal_receiver)")
+
+
+def promote(port: int) -> None:
+    with standby_of(port) as standby:
         standby.execute("SELECT pg_promote(wait => true)")
-        deadline = time.monotonic() + 20
-        while standby.execute("SELECT pg_is_in_recovery()").fetchone() == (True,):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(standby, "SELECT NOT pg_is_in_recovery()")
+
+
+def standby_of(port: int) -> psycopg.Connection:
+    """A connection that is not refused for leading to a standby."""
+    return psycopg.connect(address(port, "postgres").conninfo(), autocommit=True)
+
+
+def wait_until(connection: psycopg.Connection, query: LiteralString) -> None:
+    deadline = time.monotonic() + 20
+    while connection.execute(query).fetchone() != (True,):
+        assert time.monotonic() < deadline, query
+        time.sleep(0.02)
 
 
 _POSITION = "pg_catalog.pg_current_wal_lsn()"

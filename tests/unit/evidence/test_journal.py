@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,20 +19,21 @@ from pytest_housekeeping.evidence import Secrets, stem
 from pytest_housekeeping.evidence.audit_file import from_json, to_json
 from pytest_housekeeping.evidence.chain import digest
 from pytest_housekeeping.evidence.journal import Journal, start_journal
-from pytest_housekeeping.evidence.leftovers import leftovers
+from pytest_housekeeping.evidence.leftovers import SentTo, leftovers
 from pytest_housekeeping.evidence.own_plan import own_plan_faults
 from pytest_housekeeping.evidence.recovery import recover
 from pytest_housekeeping.model import Mode, Outcome, RunOutcome
 from pytest_housekeeping.promotion.applied import committed_segments
 from support.evidence_samples import CONFLICT, NOTICE, TARGET, facts, passed
 
+WHERE = replace(TARGET, timeline=3)
 Play = Callable[[Journal], object]
 
 
 def killed(folder: Path, play: Play, *, segments: int = 1, mode: Mode = Mode.PROD) -> Path:
     """The journal of a run that plays a while and then is gone."""
     written = start_journal(folder, facts(mode, segments))
-    written.connected(TARGET)
+    written.connected(WHERE)
     play(written)
     written.close()
     return written.path
@@ -388,13 +390,45 @@ def test_the_server_that_was_to_commit_is_asked_for_its_answer(
 ) -> None:
     asked = []
 
-    def ask(system_identifier: str, xid: str) -> str | None:
-        asked.append((system_identifier, xid))
+    def ask(sent_to: SentTo, xid: str) -> str | None:
+        asked.append((str(sent_to), xid))
         return answer
 
     left = killed(tmp_path, lambda j: j.committing(1, "777"))
-    assert recover(left, ask=ask).run.outcome is outcome
-    assert asked == [(TARGET.system_identifier, "777")]
+    record = recover(left, ask=ask)
+    assert record.run.outcome is outcome
+    place = f"system identifier {TARGET.system_identifier}, database venture, timeline 3"
+    assert asked == [(place, "777")]
+    assert (f"({place}; no other one" in record.run.message) is (outcome is RunOutcome.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("differs", "may"),
+    [
+        ({}, True),
+        ({"system_identifier": "7"}, False),
+        ({"database": "other"}, False),
+        ({"timeline": 4}, False),
+        ({"timeline": None}, True),
+        ({"host": "elsewhere", "port": 1, "user": "other"}, True),
+    ],
+)
+def test_which_server_may_answer(tmp_path: Path, differs: dict[str, Any], may: bool) -> None:
+    """A standby that was promoted has another timeline. An older journal does not know any."""
+    target = replace(WHERE, **differs)
+    asked = []
+
+    def ask(sent_to: SentTo, _xid: str) -> str | None:
+        asked.append(sent_to)
+        return "committed" if sent_to.may_be(target) else None
+
+    left = killed(tmp_path, lambda j: j.committing(1, "777"))
+    expected = RunOutcome.PROMOTED_UNPROVED if may else RunOutcome.UNKNOWN
+    assert recover(left, ask=ask).run.outcome is expected
+    left.write_bytes(left.read_bytes().replace(b', "timeline": 3', b""))
+    recover(left, ask=ask)
+    assert [each.timeline for each in asked] == [3, None]
+    assert asked[1].may_be(replace(WHERE, timeline=9))
 
 
 def test_an_answer_that_comes_late_overrules_what_the_run_could_not_know(tmp_path: Path) -> None:
@@ -407,8 +441,8 @@ def test_an_answer_that_comes_late_overrules_what_the_run_could_not_know(tmp_pat
 
 
 def test_what_is_known_is_not_asked_for(tmp_path: Path) -> None:
-    def ask(system_identifier: str, xid: str) -> str | None:
-        raise AssertionError(f"{system_identifier}, {xid}")
+    def ask(sent_to: SentTo, xid: str) -> str | None:
+        raise AssertionError(f"{sent_to}, {xid}")
 
     def settled(written: Journal) -> None:
         written.committing(1, "777")

@@ -18,6 +18,7 @@ from pytest_housekeeping.plan.problems import (
 )
 from pytest_housekeeping.plan.test_discovery import TestNames, defined_tests
 from pytest_housekeeping.promotion.prechecks import locks_needed
+from pytest_housekeeping.sql.parse import Statement, parse
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 FILES = {
@@ -366,3 +367,33 @@ def test_a_file_whose_tests_nobody_can_know(tmp_path: Path, text: str, found: st
         list(defined_tests(path.read_bytes(), "checks/test_it.py", TestNames()))
     assert found in str(caught.value)
     assert caught.value.fix
+
+
+def test_what_is_applied_is_not_parsed_and_what_is_pending_is(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = past(config, "sql/views/v.sql", Kind.VIEW)
+    standing = (
+        past(config, "sql/migrations/0001_a.sql"),
+        # A view that is back at a text which has stood before another one is pending again.
+        older,
+        replace(older, sha256="0" * 64),
+    )
+    # The same text in another place is another file.
+    write(config.root, {"sql/migrations/0003_a.sql": FILES["sql/migrations/0001_a.sql"]})
+    parsed: list[str] = []
+
+    def noted(text: str) -> list[Statement]:
+        parsed.append(text)
+        return parse(text)
+
+    monkeypatch.setattr("pytest_housekeeping.sql.file.parse", noted)
+    made = plan(config, past=standing)
+    assert [file.path for file in made.files[:3]] == [
+        "sql/migrations/0002_b.sql",
+        "sql/migrations/0003_a.sql",
+        "sql/views/v.sql",
+    ]
+    assert all(file.statements for file in made.files)
+    assert parsed.count(FILES["sql/migrations/0001_a.sql"]) == 1
+    assert FILES["sql/views/v.sql"] in parsed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from pytest_housekeeping.evidence.audit import seal
 from pytest_housekeeping.evidence.audit_file import to_json
 from pytest_housekeeping.evidence.audit_model import Audit
 from pytest_housekeeping.model import Mode, RunOutcome
+from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.production.staging_proof import proved_in_staging
 from support.evidence_samples import forged
 from support.fresh_copy import git
-from support.staged_project import FILES, PRODUCTION, Staged, make_project, staged_copy
+from support.staged_project import FILES, LOG, PRODUCTION, Staged, make_project, staged_copy
 
 Document = dict[str, Any]
 CHECK, TRIPWIRE = "checks/queries/q.sql::query", "tripwire::rls-not-enabled"
@@ -39,13 +41,29 @@ def staged(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
         yield copy
 
 
-def proved(staged: Staged) -> str:
-    return proved_in_staging(staged.context(Mode.PROD), PRODUCTION)[1]
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """A project for many forgeries, each alone on its log: only the log differs between them."""
+
+    staged: Staged
+    honest: Audit
+    promotion: RunContext
 
 
-def refused(staged: Staged) -> str:
+@pytest.fixture(scope="module")
+def ground(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    place = tmp_path_factory.mktemp("forged") / "p"
+    with pytest.MonkeyPatch.context() as patch, staged_copy(template, place, patch) as copy:
+        yield Ground(staged=copy, honest=copy.audit(), promotion=copy.context(Mode.PROD))
+
+
+def proved(staged: Staged, promotion: RunContext | None = None) -> str:
+    return proved_in_staging(promotion or staged.context(Mode.PROD), PRODUCTION)[1]
+
+
+def refused(staged: Staged, promotion: RunContext | None = None) -> str:
     with pytest.raises(ProofFailed) as caught:
-        proved(staged)
+        proved(staged, promotion)
     assert "fix: run pytest --hk-mode=staging on this commit" in str(caught.value)
     return caught.value.found
 
@@ -255,11 +273,12 @@ FORGERIES = [
 
 @pytest.mark.parametrize(("edit", "words"), FORGERIES)
 def test_a_forgery_that_has_its_digest(
-    staged: Staged, edit: Callable[[Document], None], words: str
+    ground: Ground, edit: Callable[[Document], None], words: str
 ) -> None:
-    honest = staged.audit()
+    staged, honest = ground.staged, ground.honest
+    git(staged.root, "update-ref", "-d", f"refs/heads/{LOG}")
     path = staged.keep(forged(honest, edit), name=f"{stem(honest.run)}.json")
-    found = refused(staged)
+    found = refused(staged, ground.promotion)
     assert f"{path}: " in found
     assert words in found, found
 

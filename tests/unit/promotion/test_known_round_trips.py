@@ -1,0 +1,153 @@
+"""Round trips that are known: of the same tool, server, settings, texts and schemas alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_housekeeping.checks.rollbacks import AppliedRepeatable, RoundTripInput
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.model import Finding, Kind, Level, Mode, Verdict
+from pytest_housekeeping.plan.plan import AppliedFile, Plan, build
+from pytest_housekeeping.plan.test_discovery import TestNames
+from pytest_housekeeping.promotion.staging import known_round_trips as module
+from pytest_housekeeping.promotion.staging.known_round_trips import (
+    KnownRoundTrips,
+    known_round_trips,
+)
+from pytest_housekeeping.snapshot.coverage import Around
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
+from pytest_housekeeping.sql.project_files import ProjectFiles
+
+LOST = Finding(rule="rollback-destroys", level=Level.NOTICE, object="column t.a", detail="3 rows")
+PASSED = Verdict(examined=7, findings=(LOST,), evidence=("undone and applied again",))
+FAILED = replace(PASSED, findings=(replace(LOST, level=Level.ERROR),))
+FILES = {
+    "sql/bootstrap/roles.sql": "CREATE ROLE r;",
+    "sql/migrations/0001_t.sql": "CREATE TABLE t (id int);",
+    "sql/migrations/0002_u.sql": "CREATE TABLE u (id int);",
+    "sql/rollback/0002_u.sql": "DROP TABLE u;",
+    "sql/views/v.sql": "CREATE VIEW v AS SELECT id FROM t;",
+    "sql/seeds/s.sql": "INSERT INTO u VALUES (1);",
+    "checks/queries/q.sql": "SELECT id FROM t",
+}
+
+
+def schema(name: str) -> Fingerprint:
+    return Fingerprint(entries=(SchemaObject(name=name, parent="", text=""),), server_major=16)
+
+
+def key(root: Path, files: dict[str, str] | None = None, **changed: Any) -> str:
+    for name, text in (FILES | (files or {})).items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    config = Config(root=root, **changed.pop("config", {}))
+    plan = built(config, changed.pop("past", ()))
+    given = RoundTripInput(
+        links=plan.rollbacks.links,
+        repeatables=[
+            AppliedRepeatable(file=file, text=(root / file.path).read_text(encoding="utf-8"))
+            for file in plan.repeatables
+        ],
+        read_text=lambda _: "",
+        schema_before_batch=changed.get("before", schema("before")),
+        excluded_schemas=(),
+        around=Around.NOTHING,
+        schema_before_migration=changed.get("ends", {}),
+    )
+    return known_round_trips(config, plan, given, changed.get("schema", schema("after"))).key
+
+
+def built(config: Config, past: tuple[AppliedFile, ...]) -> Plan:
+    sources = ProjectFiles(config.root)
+    return build(config, Mode.STAGING, tests=TestNames(), sources=sources, past=past)
+
+
+def applied(sha256: str) -> AppliedFile:
+    path = "sql/migrations/0001_t.sql"
+    return AppliedFile(path=path, sha256=sha256, kind=Kind.MIGRATION, commit="c" * 40)
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.startswith("sql/")])
+def test_another_text_is_another_round_trip(tmp_path: Path, path: str) -> None:
+    before = key(tmp_path / "a")
+    assert key(tmp_path / "b") == before
+    assert key(tmp_path / "b", {path: FILES[path] + " "}) != before
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"config": {"server_version": 18}},
+        {"config": {"session": {"work_mem": "1MB"}}},
+        {"config": {"migrator": "somebody"}},
+        {"past": (applied("1" * 64),)},
+        {"before": schema("another")},
+        {"before": None},
+        {"schema": schema("another")},
+        {"ends": {"sql/migrations/0001_t.sql": schema("another")}},
+    ],
+)
+def test_other_settings_another_past_or_schema(tmp_path: Path, changed: dict[str, Any]) -> None:
+    assert key(tmp_path, **changed) != key(tmp_path)
+
+
+def test_another_tool_or_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = key(tmp_path)
+    monkeypatch.setattr(module, "_tool", lambda: "another")
+    another = key(tmp_path)
+    monkeypatch.setattr(module, "build_facts", lambda *_: ("another",))
+    assert len({before, another, key(tmp_path)}) == 3
+
+
+def test_what_has_passed_is_known_and_says_when(tmp_path: Path) -> None:
+    known = KnownRoundTrips(folder=tmp_path, key="k")
+    assert known.read() == {}
+    known.keep({"a::round-trip": PASSED})
+    (verdict,) = KnownRoundTrips(folder=tmp_path, key="k").read().values()
+    assert verdict.evidence[0] == "undone and applied again"
+    assert verdict.evidence[1].endswith("UTC by a run of the same files on the same schema")
+    assert replace(verdict, evidence=PASSED.evidence) == PASSED
+    assert KnownRoundTrips(folder=tmp_path, key="l").read() == {}
+
+
+@pytest.mark.parametrize("failed", [FAILED, replace(PASSED, examined=0)])
+def test_what_has_failed_is_tried_again(tmp_path: Path, failed: Verdict) -> None:
+    known = KnownRoundTrips(folder=tmp_path, key="k")
+    known.keep({"a::round-trip": PASSED, "b::round-trip": failed})
+    assert known.read() == {}
+    assert list(tmp_path.iterdir()) == []
+
+
+def without_finding(entry: dict[str, Any]) -> None:
+    entry["verdicts"]["a::round-trip"]["findings"] = []
+
+
+def one_more(entry: dict[str, Any]) -> None:
+    entry["verdicts"]["b::round-trip"] = entry["verdicts"]["a::round-trip"]
+
+
+def of_today(entry: dict[str, Any]) -> None:
+    entry["at"] = "2031-01-01T00:00:00+00:00"
+
+
+def of_another_form(entry: dict[str, Any]) -> None:
+    entry["verdicts"] = [1]
+
+
+@pytest.mark.parametrize("edit", [without_finding, one_more, of_today, of_another_form])
+def test_what_was_edited_is_not_known(
+    tmp_path: Path, edit: Callable[[dict[str, Any]], None]
+) -> None:
+    known = KnownRoundTrips(folder=tmp_path, key="k")
+    known.keep({"a::round-trip": PASSED})
+    (file,) = tmp_path.iterdir()
+    stored = json.loads(file.read_bytes())
+    edit(stored["entries"]["k"])
+    file.write_text(json.dumps(stored), encoding="utf-8")
+    assert known.read() == {}
