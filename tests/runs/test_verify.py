@@ -1,4 +1,4 @@
-"""``--hk-mode=verify``: every check of production, on a copy of it or in a savepoint rolled back."""
+"""``--hk-mode=verify``: all checks of production, on a copy of it or in a savepoint rolled back."""
 
 from __future__ import annotations
 
