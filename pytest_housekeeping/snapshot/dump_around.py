@@ -9,11 +9,10 @@ the comparison of the fingerprints: a subscription, whose text is a connection w
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple
 from typing import Any, LiteralString
 
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.snapshot.privileges import grants_of, read_every_privilege
+from pytest_housekeeping.snapshot.privileges import grants_of, in_order, read_every_privilege
 from pytest_housekeeping.sql.identifiers import in_quotes
 
 _HEAD = """\
@@ -81,8 +80,7 @@ def _refreshed(connection: Connection) -> Iterator[str]:
 
 
 def _granted(on: str, acl: Sequence[str], every: str) -> Iterator[str]:
-    """The owner's own grants come first: others may have been granted by right of them."""
-    for grant in sorted(grants_of(acl, every), key=lambda each: (each.grantor, astuple(each))):
+    for grant in in_order(grants_of(acl, every)):
         grantee = in_quotes(grant.grantee) if grant.grantee else "PUBLIC"
         option = " WITH GRANT OPTION" if grant.grantable else ""
         statement = f"GRANT {grant.privileges} ON {on} TO {grantee}{option}"

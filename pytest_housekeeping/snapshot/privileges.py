@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from functools import lru_cache
 
 from pytest_housekeeping.postgres.connection import Connection
@@ -62,6 +62,15 @@ def grants_of(items: Sequence[str], every: str) -> Iterator[Grant]:
                 )
 
 
+def in_order(grants: Iterable[Grant]) -> Iterator[Grant]:
+    """Each behind the one that gave its grantor the right to make it, sorted otherwise."""
+    left = sorted(grants, key=astuple)
+    while left:
+        waiting = [each for each in left if any(_allows(other, each) for other in left)]
+        yield from (each for each in left if each not in waiting) if waiting != left else left
+        left = waiting if waiting != left else []
+
+
 @lru_cache(maxsize=4096)
 def describe_acl(items: tuple[str, ...], every: str, owner: str = "") -> tuple[str, ...]:
     """The grants of one ACL as sorted lines. ``every``: see `grants_of`.
@@ -86,6 +95,14 @@ def read_every_privilege(connection: Connection) -> Mapping[str, str]:
     found: Sequence[str] = row[0] if row else ()
     letters = {each[0]: "".join(_parsed(item)[1] for item in each[1:].split(",")) for each in found}
     return {kind: "".join(sorted(set(each))) for kind, each in letters.items()} | {"c": ""}
+
+
+def _allows(one: Grant, other: Grant) -> bool:
+    """Whether the other was made by right of the one; what a role gives itself allows nothing."""
+    if not one.grantable or one.grantee != other.grantor or one.grantor == one.grantee:
+        return False
+    words, wanted = (set(each.privileges.split(", ")) for each in (one, other))
+    return "ALL" in words | wanted or bool(words & wanted)
 
 
 def _told(name: str, owner: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import astuple
 from typing import LiteralString
 
 from psycopg import sql
@@ -15,6 +14,7 @@ from pytest_housekeeping.snapshot.privileges import (
     Grant,
     describe_acl,
     grants_of,
+    in_order,
     read_every_privilege,
 )
 from pytest_housekeeping.sql.identifiers import in_quotes, quoted
@@ -124,9 +124,7 @@ def _database(connection: Connection) -> Iterator[str]:
         return
     yield _in_database("REVOKE ALL ON DATABASE %I FROM PUBLIC")
     yield _in_database(f"REVOKE ALL ON DATABASE %I FROM {_doubled(in_quotes(owner))}")
-    # The owner's own grants come first: they may be what the others were granted by right of.
-    grants = sorted(grants_of(acl, every), key=lambda each: (each.grantor != owner, astuple(each)))
-    for grant in grants:
+    for grant in in_order(grants_of(acl, every)):
         yield from _granted_on_database(grant, owner)
 
 
