@@ -23,8 +23,8 @@ from side_by_side import (
     verdict,
 )
 
-LIMIT = 2.5
-ITEMS = 460
+LIMIT = 4.0
+ITEMS = 400
 NOTHING_COLLECTED = 5
 REPOSITORY = Path(__file__).resolve().parents[1]
 

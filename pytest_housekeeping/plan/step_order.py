@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.boundaries import FORBIDDEN
 from pytest_housekeeping.declarations.contracts import Contracts
-from pytest_housekeeping.model import Kind, Mode, Phase, Step
+from pytest_housekeeping.model import Mode, Phase, Step
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.rollback_files import Rollbacks
 from pytest_housekeeping.plan.segments import Segment
@@ -23,6 +23,7 @@ from pytest_housekeeping.plan.steps import (
     restore_step,
     result_step,
     steps_between,
+    style_steps,
     tripwire_step,
 )
 from pytest_housekeeping.sql.file import SqlFile
@@ -70,7 +71,7 @@ def lay_out(parts: Parts) -> Iterator[Step]:
         yield precheck_step(name)
     if rules.backs_up:
         # What needs no uncommitted schema is done before anybody has to wait for a lock.
-        yield from _lint_steps(parts, Phase.PRECHECK)
+        yield from _style_steps(parts, Phase.PRECHECK)
         if parts.records_only:
             yield precheck_step("baseline")
         yield from backup_steps()
@@ -139,19 +140,18 @@ def _last_steps(parts: Parts) -> Iterator[Step]:
     if not rules_of(parts.mode).throwaway:
         return
     yield from parts.rollbacks.steps(last)
-    for step in _lint_steps(parts, Phase.VERIFY):
-        yield replace(step, segment=last)
+    yield from _style_steps(parts, Phase.VERIFY, segment=last)
     for name in tripwires(parts.contracts):
         yield tripwire_step(name, last)
     if parts.has_mutants:
         yield tripwire_step(MUTANTS, last)
 
 
-def _lint_steps(parts: Parts, phase: Phase) -> Iterator[Step]:
+def _style_steps(parts: Parts, phase: Phase, *, segment: int = 0) -> Iterator[Step]:
     if parts.config.lint:
         files = [file for segment in parts.segments for file in segment.files]
-        for file in (*files, *parts.seeds, *parts.rollbacks.files):
-            yield file_step(file, "lint", phase, kind=Kind.LINT)
+        texts = ((f.path, f.sha256) for f in (*files, *parts.seeds, *parts.rollbacks.files))
+        yield from style_steps(texts, phase, segment=segment)
 
 
 def tripwires(contracts: Contracts) -> Iterator[str]:

@@ -22,6 +22,7 @@ MUTANTS = "mutants"
 RESTORE = "restore"
 REHEARSE = "rehearse"
 RESULT = "result"
+STYLE = "style"
 
 
 def file_step(
@@ -77,6 +78,24 @@ def restore_step(last: int) -> Step:
         name=RESTORE,
         segment=last + 1,
     )
+
+
+def style_steps(
+    files: Iterable[tuple[str, str]], phase: Phase, *, segment: int = 0
+) -> Iterator[Step]:
+    """One for each folder: the style of these files in it, given by path and sha256."""
+    folders: dict[str, list[str]] = {}
+    for path, sha256 in files:
+        folders.setdefault(path.rpartition("/")[0], []).append(f"{path} {sha256}\n")
+    for folder, lines in folders.items():
+        yield Step(
+            id=f"{STYLE}::{folder}",
+            phase=phase,
+            kind=Kind.LINT,
+            name=folder,
+            sha256=hashlib.sha256("".join(lines).encode()).hexdigest(),
+            segment=segment,
+        )
 
 
 def promote_step(segment: int, last: int) -> Step:

@@ -185,11 +185,14 @@ class Promotion:
         return judged(step, *self.run.backup[step.name]())
 
     def _lint(self, step: Step) -> StepResult:
-        context = self.run.context
-        quiet = holds_password(context.plan.sources.read(step.path).decode(errors="replace"))
-        return judged(
-            step, *style_verdict(self.run.linting, context.config.root, step.path, quiet=quiet)
-        )
+        plan = self.run.context.plan
+        files = [file.path for file in plan.files if file.path.rpartition("/")[0] == step.name]
+
+        def quiet(path: str) -> bool:
+            return holds_password(plan.sources.read(path).decode(errors="replace"))
+
+        root = self.run.context.config.root
+        return judged(step, *style_verdict(self.run.linting, root, files, quiet=quiet))
 
     def _apply(self, step: Step) -> StepResult:
         try:

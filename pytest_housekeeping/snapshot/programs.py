@@ -24,7 +24,11 @@ def find_pg_dump(server_major: int) -> Path:
 
     Raises BackupFailed naming what was found and how to get a newer one.
     """
-    found = {path: pg_dump_version(path) for path in dict.fromkeys(_candidates())}
+    found: dict[Path, int] = {}
+    for path in dict.fromkeys(_candidates()):
+        found[path] = pg_dump_version(path)
+        if found[path] == server_major:
+            return path  # none fits better, and to ask each one takes a process
     fit = [(major, path) for path, major in found.items() if major >= server_major]
     if fit:
         return min(fit, key=lambda each: each[0])[1]

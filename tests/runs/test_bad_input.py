@@ -447,9 +447,9 @@ def test_style_is_a_gate_and_does_not_hide_the_rest(tmp_path: Path) -> None:
         ".sqlfluff": "[sqlfluff]\ndialect = postgres\nrules = LT01\n",
     }
     run = Project.make(tmp_path, files=files).run(XDG_CACHE_HOME=str(tmp_path / "cache"))
-    gate(run, "sql/migrations/0003_style.sql::lint", "sqlfluff LT01", "0003_style.sql:1:7")
+    gate(run, "style::sql/migrations", "sqlfluff LT01", "0003_style.sql:1:7")
     assert run.steps["sql/migrations/0003_style.sql::apply"] == "passed"
-    assert run.steps["sql/migrations/0001_items.sql::lint"] == "passed"
+    assert run.steps["style::sql/views"] == "passed"
 
 
 # -- a server that cannot be had -------------------------------------------------------------------

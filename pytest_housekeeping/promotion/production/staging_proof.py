@@ -18,6 +18,7 @@ from pytest_housekeeping.plan.steps import (
     MUTANTS,
     precheck_step,
     restore_step,
+    style_steps,
     tripwire_step,
 )
 from pytest_housekeeping.promotion.context import RunContext
@@ -145,18 +146,20 @@ def staging_steps(context: RunContext) -> Iterator[Step]:
             yield replace(step, phase=Phase.VERIFY)
         elif step.kind is Kind.LINT:
             yield replace(step, phase=Phase.VERIFY, segment=last)
-    for path in sql_paths(config, sources, FOLDERS[Kind.SEED]):
-        seed = Step(
+    seeds = [
+        (path, _digest(sources, path)) for path in sql_paths(config, sources, FOLDERS[Kind.SEED])
+    ]
+    for path, sha256 in seeds:
+        yield Step(
             id=f"{path}::{APPLY}",
             phase=Phase.SEED,
             kind=Kind.SEED,
             path=path,
-            sha256=_digest(sources, path),
+            sha256=sha256,
             segment=last,
         )
-        yield seed
-        if config.lint:
-            yield replace(seed, id=f"{path}::lint", phase=Phase.VERIFY, kind=Kind.LINT)
+    if config.lint:
+        yield from style_steps(seeds, Phase.VERIFY, segment=last)
     for name in tripwires(plan.contracts):
         yield tripwire_step(name, last)
     yield restore_step(last)

@@ -348,12 +348,24 @@ def test_a_file_that_cannot_be_read_is_told(start: Start) -> None:
 def test_of_a_file_with_a_password_the_rule_is_named_and_no_more(root: Path, start: Start) -> None:
     path = write(root, "a.sql", "SELECT  'q7z' AS q7z FRM q7z;;\n")
     linting = start("a.sql")
-    loud, _ = style_verdict(linting, path.parent, "a.sql")
-    quiet, _ = style_verdict(linting, path.parent, "a.sql", quiet=True)
+    loud, _ = style_verdict(linting, path.parent, ["a.sql"], quiet=lambda _: False)
+    quiet, _ = style_verdict(linting, path.parent, ["a.sql"], quiet=lambda _: True)
     assert "q7z" in str(loud.findings)
     assert len(quiet.findings) == len(loud.findings)
     assert "q7z" not in str(quiet.findings)
     assert all(found.object.startswith("a.sql:1:") for found in quiet.findings)
+
+
+def test_each_file_of_a_folder_counts(root: Path, start: Start) -> None:
+    paths = ["a.sql", "b.sql", "c.sql"]
+    for path, text in zip(paths, ["SELECT 1;\n", "SELECT  1;\n", "SELECT 2;\n"], strict=True):
+        write(root, path, text)
+    linting = start(*paths)
+    verdict, said = style_verdict(linting, Path("sql"), paths, quiet=lambda _: False)
+    assert (verdict.examined, verdict.passed, said) == (3, False, "")
+    assert {finding.object.partition(":")[0] for finding in verdict.findings} == {"b.sql"}
+    nothing, _ = style_verdict(linting, Path("sql"), [], quiet=lambda _: False)
+    assert not nothing.passed
 
 
 def test_the_child_has_a_home_that_exists(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -141,6 +141,10 @@ def another_check(document: Document) -> None:
     planned(document, CHECK)["sha256"] = "a" * 64
 
 
+def another_style(document: Document) -> None:
+    planned(document, "style::sql/migrations")["sha256"] = "a" * 64
+
+
 def one_more(document: Document) -> None:
     step = {**planned(document, CHECK), "id": "checks/queries/r.sql::query"}
     document["plan"]["steps"].append({**step, "path": "checks/queries/r.sql"})
@@ -235,7 +239,9 @@ FORGERIES = [
     (without("sql/seeds/s.sql::apply"), "its plan lacks sql/seeds/s.sql::apply"),
     (without("precheck::server"), "its plan lacks precheck::server"),
     (without(TRIPWIRE), f"its plan lacks {TRIPWIRE}"),
-    (without(f"{SECOND}::lint"), f"its plan lacks {SECOND}::lint"),
+    (without("style::sql/migrations"), "its plan lacks style::sql/migrations"),
+    (without("style::sql/seeds"), "its plan lacks style::sql/seeds"),
+    (another_style, "its plan has another style::sql/migrations"),
     (without("promote"), "and has 0 COMMITs"),
     (another_text, f"its plan has another {SECOND}::apply"),
     (another_text, f"has another {SECOND} than the one it says has run"),
