@@ -71,10 +71,9 @@ def _limits(connection: Connection) -> Iterator[str]:
 def _refreshed(connection: Connection) -> Iterator[str]:
     """One view may read another: in the order in which they were made, and once more for those
     that were made anew. What cannot be populated without rows stays as pg_dump leaves it."""
-    names = [in_quotes(schema, name) for schema, name in _rows(connection, _POPULATED)]
-    for name in names:
+    for schema, name in _rows(connection, _POPULATED):
         yield (
-            f"DO $hk$ BEGIN REFRESH MATERIALIZED VIEW {name};"
+            f"DO $hk$ BEGIN REFRESH MATERIALIZED VIEW {in_quotes(schema, name)};"
             " EXCEPTION WHEN OTHERS THEN NULL; END $hk$;"
         )
 

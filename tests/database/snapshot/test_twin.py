@@ -208,7 +208,7 @@ def test_what_a_batch_made_of_the_copy_has_to_restore_as_well(
         assert twin.prove_restores(read_fingerprint(connection, exclude_schemas=())).limits == ()
         connection.execute(broken)
         with pytest.raises(RestoreRefused, match=r"index shop\.broken"):
-            twin.prove_restores(read_fingerprint(connection, exclude_schemas=()))
+            twin.prove_restores(twin.dump(), read_fingerprint(connection, exclude_schemas=()))
         left = connection.execute("SELECT 1 FROM pg_database WHERE datname = 'hk_result'")
         assert left.fetchall() == []
 

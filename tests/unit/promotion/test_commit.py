@@ -80,6 +80,7 @@ def commits(
         ),
     )
     batch: Any = SimpleNamespace(
+        prove_same=None,
         seal=lambda _: None,
         opened=lambda: transaction,
         committed=lambda: None,
