@@ -9,9 +9,9 @@ its own module where it is needed:
 - ``chain``: digests, and why an audit that was edited or taken away is noticed
 - ``own_plan``: whether an audit fits its own plan
 - ``journal``: line by line while a run lives; ``leftovers``, ``recovery``: what a killed run left
-- ``git``: the repository; ``git_objects``: reads evidence; ``git_compare``: what differs from a
-  commit; ``git_branch``: how evidence is committed, and why nothing is lost; ``git_origin``: by
-  which commits it has come
+- ``git``: the repository; ``git_trust``: how git is run; ``git_objects``: reads evidence;
+  ``git_compare``: what differs from a commit; ``git_branch``: how evidence is committed, and why
+  nothing is lost; ``git_origin``: by which commits it has come
 - ``signing``: sign a commit of evidence; ``signatures``: who has signed one
 - ``proof``: all evidence proved; ``committed``: what git holds of it; ``records``: each audit;
   ``proof_chain``, ``proof_files``, ``proof_signatures``: their chain, all other files, who has

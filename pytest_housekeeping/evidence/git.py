@@ -17,6 +17,7 @@ from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence.git_branch import commit_files
 from pytest_housekeeping.evidence.git_compare import Differences, compare
 from pytest_housekeeping.evidence.git_objects import audits_of_mode, contents_of, files_in
+from pytest_housekeeping.evidence.git_trust import AS_IT_IS, TRUTHFUL
 
 if TYPE_CHECKING:
     from git import Repo
@@ -211,20 +212,7 @@ def open_repository(root: Path) -> Repository | None:
         repo = git.Repo(root, search_parent_directories=True, expand_vars=False)
     except (git.InvalidGitRepositoryError, git.NoSuchPathError):
         raise _broken(top) from None
-    # `git status` would refresh the user's index, a `*` in a path would match other files, a push
-    # could wait for somebody to type a password, `git replace` shows a commit as another one, and
-    # what git says is read: https://git-scm.com/docs/git#_environment_variables
-    # A graft does what `git replace` does. Of a file that is empty git would warn, and of one that
-    # cannot be there it says nothing.
-    repo.git.update_environment(
-        GIT_OPTIONAL_LOCKS="0",
-        GIT_LITERAL_PATHSPECS="1",
-        GIT_TERMINAL_PROMPT="0",
-        GIT_NO_REPLACE_OBJECTS="1",
-        GIT_GRAFT_FILE=f"{os.devnull}/none",
-        LANGUAGE="C",
-        LC_ALL="C",
-    )
+    repo.git.update_environment(**TRUTHFUL)
     try:
         return Repository(repo, _work_tree(repo, top))
     except BaseException:
@@ -257,7 +245,7 @@ def _execute(
 ) -> tuple[int, bytes, str]:
     # Not by GitPython: a program that it starts inherits the whole environment, password and all.
     try:
-        whole = ["git", *command]
+        whole = ["git", *AS_IT_IS, *command]
         done = subprocess.run(
             whole,
             input=stdin or b"",

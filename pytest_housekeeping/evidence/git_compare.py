@@ -7,13 +7,12 @@ https://git-scm.com/docs/git-update-index#_using_assume_unchanged_bit
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_housekeeping.evidence.git_objects import GitCommands
+from pytest_housekeeping.evidence.git_objects import GitCommands, object_id
 
 # How many paths are given to one git command.
 _AT_ONCE = 200
@@ -74,11 +73,7 @@ def compare(
 
 def blob_id(data: bytes, like: str) -> str:
     """The name that git gives to a blob, by the algorithm that another name was made with."""
-    algorithm = "sha256" if len(like) == hashlib.sha256().digest_size * 2 else "sha1"
-    made = hashlib.new(algorithm, usedforsecurity=False)
-    made.update(b"blob %d\0" % len(data))
-    made.update(data)
-    return made.hexdigest()
+    return object_id(data, "blob", like=like)
 
 
 def _blobs(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.model import Mode
 
 BRANCHES = "housekeeping/audit"
@@ -94,6 +96,27 @@ def _below(
             yield f"{prefix}{name}", oid
 
 
+def standing_at(
+    git: GitCommands, places: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], str]:
+    """By tree and path from there, what stands under it; "" for nothing, and for a folder.
+
+    Of every tree on the way there the hash is looked at.
+    """
+    at = {place: place[0] for place in places}
+    left = {place: place[1].split("/") for place in places}
+    while moving := [place for place in places if at[place] and left[place]]:
+        wanted = {at[place] for place in moving}
+        trees = {
+            oid: {name: (mode, inner) for mode, name, inner in _entries(data, len(oid) // 2)}
+            for oid, data in objects(git, wanted)
+        }
+        for place in moving:
+            mode, oid = trees.get(at[place], {}).get(left[place].pop(0), ("", ""))
+            at[place] = oid if (mode == _FOLDER) is bool(left[place]) else ""
+    return at
+
+
 def contents_at(git: GitCommands, commit: str, paths: Iterable[str]) -> Mapping[str, bytes]:
     """What a commit holds under paths from the root; a path without a file is left out."""
     # Of a path that begins with "../" git would say that it leads out, and end.
@@ -139,6 +162,7 @@ def _everywhere(git: GitCommands, path: str) -> list[str]:
 def objects(git: GitCommands, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
     """Id and content of each object that is there; one process reads them all.
 
+    Raises EvidenceError for one whose content is not what its id says: git does not look.
     https://git-scm.com/docs/git-cat-file#_batch_output
     """
     request = "".join(f"{name}\n" for name in names).encode()
@@ -151,8 +175,24 @@ def objects(git: GitCommands, names: Iterable[str]) -> Iterator[tuple[str, bytes
         # "<id> <type> <size>", or "<name> missing" for what is not there.
         if words[-1].isdigit() and len(words) == 3:
             size = int(words[2])
-            yield words[0], answer[at : at + size]
+            data = answer[at : at + size]
+            if object_id(data, words[1], like=words[0]) != words[0]:
+                raise EvidenceError(
+                    f"object {words[0][:12]} of this clone is not what its id says",
+                    why="the history that git tells of it is another one than was committed",
+                    fix="git fsck --full names what is damaged; clone the repository again",
+                )
+            yield words[0], data
             at += size + 1
+
+
+def object_id(data: bytes, kind: str, *, like: str) -> str:
+    """The id that git gives to an object, by the algorithm that another id was made with."""
+    algorithm = "sha256" if len(like) == hashlib.sha256().digest_size * 2 else "sha1"
+    made = hashlib.new(algorithm, usedforsecurity=False)
+    made.update(f"{kind} {len(data)}\0".encode())
+    made.update(data)
+    return made.hexdigest()
 
 
 def _entries(tree: bytes, width: int) -> Iterator[tuple[str, str, str]]:

@@ -10,8 +10,8 @@ from pytest_housekeeping.evidence.git_compare import blob_id
 from pytest_housekeeping.evidence.git_objects import (
     GitCommands,
     evidence_refs,
-    looked_up,
     objects,
+    standing_at,
 )
 
 Place = tuple[str, str]
@@ -27,6 +27,12 @@ class Origin:
 
     commit: str
     whole: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Commit:
+    tree: str
+    parents: tuple[str, ...]
 
 
 def origins_of(git: GitCommands, log: str, path: str, data: bytes) -> tuple[Origin, ...]:
@@ -58,17 +64,25 @@ def _origins(
     wanted = frozenset(places)
     brought = list(dict.fromkeys(_brought(git, tips, paths))) if tips and wanted else []
     brought = [(commit, place) for commit, place in brought if place in wanted]
-    parents = _parents(git, dict.fromkeys(commit for commit, _ in brought))
-    here = _here(git, {parent for each in parents.values() for parent in each})
-    held = _held(git, brought, parents)
+    commits = _read(git, {commit for commit, _ in brought})
+    before = _read(git, {parent for each in commits.values() for parent in each.parents})
+    known = {**before, **commits}
+    asked = {
+        (known[each].tree, path)
+        for commit, (path, _) in brought
+        for each in (commit, *commits[commit].parents)
+        if each in known
+    }
+    held = standing_at(git, asked)
     found: dict[Place, list[Origin]] = {place: [] for place in places}
-    for commit, place in brought:
-        path, blob = place
+    for commit, (path, blob) in brought:
+        parents = commits[commit].parents
         # In a shallow clone git shows a commit without parents: its own object says more.
-        if held[commit, path] == blob and not any(
-            held[parent, path] == blob for parent in parents[commit]
+        if held[commits[commit].tree, path] == blob and not any(
+            held[before[parent].tree, path] == blob for parent in parents if parent in before
         ):
-            found[place].append(Origin(commit=commit, whole=here.issuperset(parents[commit])))
+            whole = all(parent in before for parent in parents)
+            found[path, blob].append(Origin(commit=commit, whole=whole))
     return {place: tuple(origins) for place, origins in found.items()}
 
 
@@ -79,7 +93,7 @@ def _brought(
 
     https://git-scm.com/docs/git-log#_combined_diff_format
     """
-    log = ("-c", "log.showRoot=true", "log", "--stdin", "--no-show-signature", "--full-history")
+    log = ("log", "--stdin", "--no-show-signature", "--full-history")
     raw = ("-c", "--raw", "--no-abbrev", "--no-renames", "--no-color", "-z", "--format=%x01%H")
     revisions = "".join(f"{tip}\n" for tip in tips).encode()
     fields = iter(git.run(*log, *raw, "--", *paths, stdin=revisions).split(b"\0"))
@@ -93,32 +107,13 @@ def _brought(
             yield commit, (os.fsdecode(next(fields)), blob)
 
 
-def _parents(git: GitCommands, commits: Collection[str]) -> dict[str, list[str]]:
-    """The parents of each commit, as its own object names them."""
+def _read(git: GitCommands, commits: Collection[str]) -> dict[str, _Commit]:
+    """The commits that are here, as their own objects are."""
     found = {}
-    for commit, data in objects(git, commits):
+    for commit, data in objects(git, sorted(commits)):
         lines = data.partition(b"\n\n")[0].decode(errors="replace").splitlines()
-        found[commit] = [line[7:] for line in lines if line.startswith("parent ")]
-    return found
-
-
-def _here(git: GitCommands, commits: Collection[str]) -> set[str]:
-    asked = sorted(commits)
-    return {
-        name
-        for name, (_, kind) in zip(asked, looked_up(git, asked), strict=True)
-        if kind == "commit"
-    }
-
-
-def _held(
-    git: GitCommands, brought: Sequence[tuple[str, Place]], parents: Mapping[str, Sequence[str]]
-) -> Mapping[tuple[str, str], str]:
-    """What each of these commits and its parents has under the paths that it has brought."""
-    asked = list(
-        dict.fromkeys(
-            (each, path) for commit, (path, _) in brought for each in (commit, *parents[commit])
+        found[commit] = _Commit(
+            tree=lines[0].removeprefix("tree "),
+            parents=tuple(line[7:] for line in lines if line.startswith("parent ")),
         )
-    )
-    found = looked_up(git, [f"{commit}:{path}" for commit, path in asked])
-    return {place: oid for place, (oid, _) in zip(asked, found, strict=True)}
+    return found
