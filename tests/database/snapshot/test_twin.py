@@ -205,7 +205,12 @@ def test_what_a_batch_made_of_the_copy_has_to_restore_as_well(
     )
     with original.twin(restore_server) as twin, twin.connect() as connection:
         connection.execute(sound)
-        assert twin.prove_restores(read_fingerprint(connection, exclude_schemas=())).limits == ()
+        assert (
+            twin.prove_restores(
+                twin.dump(), read_fingerprint(connection, exclude_schemas=())
+            ).limits
+            == ()
+        )
         connection.execute(broken)
         with pytest.raises(RestoreRefused, match=r"index shop\.broken"):
             twin.prove_restores(twin.dump(), read_fingerprint(connection, exclude_schemas=()))
