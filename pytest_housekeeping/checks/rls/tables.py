@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_housekeeping.checks.rls.tables_query import TABLES
+from pytest_housekeeping.checks.rls.tables_query import POLICIES, TABLES
+from pytest_housekeeping.checks.rules.evaluation import PLANNING
 from pytest_housekeeping.checks.rules.scope import RuleScope, run_readonly, scoped_query
 from pytest_housekeeping.postgres.connection import Connection
 
@@ -105,7 +106,8 @@ class ProtectedTable:
 
 def read_tables(connection: Connection, scope: RuleScope) -> tuple[ProtectedTable, ...]:
     """Every table in scope, by name, in one query."""
-    (items,) = run_readonly(connection, scoped_query(connection, scope, TABLES))
+    text = scoped_query(connection, scope, TABLES, extra=POLICIES)
+    (items,) = run_readonly(connection, text, settings=PLANNING)
     return tuple(_table(item) for item in items)
 
 
@@ -141,7 +143,7 @@ def _table(item: Mapping[str, Any]) -> ProtectedTable:
             Policy(**{**policy, "roles": frozenset(policy["roles"])}) for policy in item["policies"]
         ),
         columns=tuple(Column(**column) for column in item["columns"]),
-        expressions=tuple(item["expressions"]),
+        expressions=_expressions(item["policies"]),
         keys=tuple(tuple(key) for key in item["keys"]),
         privileges=tuple(
             RolePrivileges(
@@ -154,3 +156,8 @@ def _table(item: Mapping[str, Any]) -> ProtectedTable:
             for privileges in item["privileges"]
         ),
     )
+
+
+def _expressions(policies: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The texts of all policies, each once, in a fixed order."""
+    return tuple(sorted({each[key] for each in policies for key in ("using", "check")} - {""}))

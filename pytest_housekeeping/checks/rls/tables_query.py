@@ -16,6 +16,36 @@ _GRANTED_COLUMNS = """CASE
                 ELSE '[]'
             END"""
 
+# The policies of each table, read once for all tables: a look at every policy for each table would
+# grow with the square.
+POLICIES = """hk_table_policies AS (
+    SELECT
+        p.table_oid,
+        pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+            'name', p.name,
+            'command', p.command,
+            'permissive', p.permissive,
+            'using', coalesce(p.using_expression, ''),
+            'check', coalesce(p.check_expression, ''),
+            'roles', (
+                SELECT coalesce(pg_catalog.jsonb_agg(r.name), '[]')
+                FROM hk_role AS r
+                WHERE EXISTS (
+                    SELECT FROM pg_catalog.unnest(p.roles) AS o (oid)
+                    WHERE o.oid = 0 OR pg_catalog.pg_has_role(r.oid, o.oid, 'USAGE')
+                )
+            )
+        ) ORDER BY p.name COLLATE "C") AS policies
+    FROM hk_policy AS p
+    GROUP BY p.table_oid
+),
+hk_read_policy AS (
+    SELECT DISTINCT p.table_oid, a.role
+    FROM hk_policy_fact AS p
+    INNER JOIN hk_policy_role AS a ON p.oid = a.policy_oid
+    WHERE p.permissive AND p.command IN ('*', 'r')
+)"""
+
 TABLES = f"""
 SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
     'schema', t.schema,
@@ -45,31 +75,7 @@ SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
         FROM pg_catalog.pg_attribute AS a
         WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
     ),
-    'policies', (
-        SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
-            'name', p.name,
-            'command', p.command,
-            'permissive', p.permissive,
-            'using', coalesce(p.using_expression, ''),
-            'check', coalesce(p.check_expression, ''),
-            'roles', (
-                SELECT coalesce(pg_catalog.jsonb_agg(r.name), '[]')
-                FROM hk_role AS r
-                WHERE EXISTS (
-                    SELECT FROM pg_catalog.unnest(p.roles) AS o (oid)
-                    WHERE o.oid = 0 OR pg_catalog.pg_has_role(r.oid, o.oid, 'USAGE')
-                )
-            )
-        ) ORDER BY p.name COLLATE "C"), '[]')
-        FROM hk_policy AS p
-        WHERE p.table_oid = t.oid
-    ),
-    'expressions', (
-        SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT e.text) FILTER (WHERE e.text <> ''), '[]')
-        FROM hk_policy AS p
-        CROSS JOIN LATERAL (VALUES (p.using_expression), (p.check_expression)) AS e (text)
-        WHERE p.table_oid = t.oid
-    ),
+    'policies', coalesce(o.policies, '[]'),
     'keys', (
         SELECT coalesce(pg_catalog.jsonb_agg((
             SELECT pg_catalog.jsonb_agg(a.attname ORDER BY a.attnum)
@@ -93,14 +99,8 @@ SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
             'insert', {_GRANTED_COLUMNS.format(privilege="INSERT")},
             'update', {_GRANTED_COLUMNS.format(privilege="UPDATE")},
             'delete', pg_catalog.has_table_privilege(r.oid, t.oid, 'DELETE'),
-            'read_policy', EXISTS (
-                SELECT FROM hk_policy AS p
-                INNER JOIN hk_policy_role AS a ON p.oid = a.policy_oid
-                WHERE
-                    p.table_oid = t.oid
-                    AND a.role = r.oid
-                    AND p.permissive
-                    AND p.command IN ('*', 'r')
+            'read_policy', (t.oid, r.oid) IN (
+                SELECT p.table_oid, p.role FROM hk_read_policy AS p
             ),
             'owner', pg_catalog.pg_has_role(r.oid, t.owner, 'USAGE'),
             'exempt', (
@@ -112,4 +112,5 @@ SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
     )
 ) ORDER BY t.object COLLATE "C"), '[]')
 FROM hk_table AS t
+LEFT JOIN hk_table_policies AS o ON t.oid = o.table_oid
 """

@@ -12,7 +12,7 @@ is, and SESSION_USER is not.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,17 +55,19 @@ _CATALOG = "pg_catalog"
 class ContextOnly:
     """Answers for one database whether an expression depends on the context alone.
 
+    ``overloads`` reads the project's functions of a name, which is asked for each name once.
     ``settings`` are those that the expressions asked about have read. ``parts`` and ``disjuncts``
     remember what was made of each expression.
     """
 
     immutable_builtins: frozenset[str]
     set_returning: frozenset[str]
-    functions: Mapping[str, Sequence[ProjectFunction]]
+    overloads: Callable[[str], Sequence[ProjectFunction]]
     settings: set[str] = field(default_factory=set)
     parts: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     disjuncts: dict[Any, tuple[str, ...]] = field(default_factory=dict)
     _known: dict[tuple[str, str], bool] = field(default_factory=dict)
+    _read: dict[str, Sequence[ProjectFunction]] = field(default_factory=dict)
 
     def holds(self, node: Any) -> bool:
         """Below the node no table is read, and each function gives the same in every session."""
@@ -117,13 +119,16 @@ class ContextOnly:
         if key not in self._known:
             self._known[key] = False  # the answer for a function that calls itself
             # The types of the arguments are not known here, so each overload may be the one called.
-            overloads = [
-                each for each in self.functions.get(name, ()) if schema in ("", each.schema)
-            ]
+            overloads = [each for each in self._functions(name) if schema in ("", each.schema)]
             self._known[key] = bool(overloads) and all(
                 self._holds_for_function(each) for each in overloads
             )
         return self._known[key]
+
+    def _functions(self, name: str) -> Sequence[ProjectFunction]:
+        if name not in self._read:
+            self._read[name] = self.overloads(name)
+        return self._read[name]
 
     def _holds_for_function(self, function: ProjectFunction) -> bool:
         try:
@@ -133,19 +138,23 @@ class ContextOnly:
 
 
 def read_context_only(connection: Connection) -> ContextOnly:
-    """Read the functions that expressions may call, in one query."""
-    immutable, set_returning, items = run_readonly(connection, sql.SQL(_QUERY).as_bytes(connection))
-    functions: dict[str, list[ProjectFunction]] = {}
-    for item in items:
-        functions.setdefault(item["name"], []).append(ProjectFunction(**item))
+    """Read the names of PostgreSQL's own functions; those of the project are read when one is
+    called, so that it does not matter how many there are."""
+    immutable, set_returning = run_readonly(connection, _NAMES)
     return ContextOnly(
         immutable_builtins=frozenset(immutable),
         set_returning=frozenset(set_returning),
-        functions=functions,
+        overloads=lambda name: _project_functions(connection, name),
     )
 
 
-_QUERY = """
+def _project_functions(connection: Connection, name: str) -> tuple[ProjectFunction, ...]:
+    text = sql.SQL(_FUNCTIONS).format(sql.Literal(name)).as_bytes(connection)
+    (items,) = run_readonly(connection, text)
+    return tuple(ProjectFunction(**item) for item in items)
+
+
+_NAMES = b"""
 SELECT
     (
         SELECT pg_catalog.array_agg(i.proname) FROM (
@@ -157,23 +166,24 @@ SELECT
         ) AS i
     ),
     (SELECT pg_catalog.array_agg(DISTINCT p.proname::text) FROM pg_catalog.pg_proc AS p
-        WHERE p.proretset),
-    (
-        SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
-            'schema', n.nspname,
-            'name', p.proname,
-            'language', l.lanname,
-            'source', CASE WHEN p.prosqlbody IS NULL THEN p.prosrc ELSE '' END,
-            'definition', CASE
-                WHEN l.lanname IN ('sql', 'plpgsql') THEN pg_catalog.pg_get_functiondef(p.oid)
-                ELSE ''
-            END
-        )), '[]')
-        FROM pg_catalog.pg_proc AS p
-        INNER JOIN pg_catalog.pg_namespace AS n ON p.pronamespace = n.oid
-        INNER JOIN pg_catalog.pg_language AS l ON p.prolang = l.oid
-        WHERE
-            n.nspname NOT IN ('pg_catalog', 'information_schema')
-            AND p.prokind = 'f'
-    )
+        WHERE p.proretset)
+"""
+_FUNCTIONS = """
+SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+    'schema', n.nspname,
+    'name', p.proname,
+    'language', l.lanname,
+    'source', CASE WHEN p.prosqlbody IS NULL THEN p.prosrc ELSE '' END,
+    'definition', CASE
+        WHEN l.lanname IN ('sql', 'plpgsql') THEN pg_catalog.pg_get_functiondef(p.oid)
+        ELSE ''
+    END
+) ORDER BY p.oid), '[]')
+FROM pg_catalog.pg_proc AS p
+INNER JOIN pg_catalog.pg_namespace AS n ON p.pronamespace = n.oid
+INNER JOIN pg_catalog.pg_language AS l ON p.prolang = l.oid
+WHERE
+    p.proname = {}
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+    AND p.prokind = 'f'
 """

@@ -135,7 +135,7 @@ DECLARE
     done boolean;
     reason text;
     placed bigint;
-    answers jsonb := '[]';
+    answers text[] := '{}';
     myself text := current_user;
 BEGIN
     PERFORM pg_catalog.set_config('row_security', 'on', true);
@@ -174,8 +174,8 @@ BEGIN
         LOOP
             PERFORM pg_catalog.set_config(setting ->> 0, '', true);
         END LOOP;
-        answers := answers || pg_catalog.jsonb_build_array(CASE WHEN NOT done THEN reason END);
+        answers := answers || CASE WHEN done THEN NULL ELSE reason END;
     END LOOP;
-    PERFORM pg_catalog.set_config('hk.answers', answers::text, true);
+    PERFORM pg_catalog.set_config('hk.answers', pg_catalog.to_json(answers)::text, true);
 END
 """

@@ -45,7 +45,7 @@ class MadeUpIdentities:
     shapes: Mapping[str, TableShape]
     by_table: Mapping[str, TableIdentities]
     settings: tuple[Identity, Identity]
-    carried: tuple[Mapping[_Pair, str], Mapping[_Pair, str]]
+    carried: tuple[Mapping[str, Mapping[str, str]], Mapping[str, Mapping[str, str]]]
     joins: Mapping[str, Sequence[ParentReference]]
 
 
@@ -131,8 +131,10 @@ def _values(
     found: dict[tuple[str, str, str], tuple[str, ...]] = {
         (item.schema, item.table, item.column): () for item in compared
     }
-    for expression in dict.fromkeys(item.expression for item in compared):
-        items = [item for item in compared if item.expression == expression]
+    by_expression: dict[str, list[ContextComparison]] = {}
+    for item in compared:
+        by_expression.setdefault(item.expression, []).append(item)
+    for items in by_expression.values():
         items.sort(key=lambda item: -shapes.demands(item))
         pair: tuple[str, ...] = ()
         for item in items:
@@ -219,15 +221,15 @@ def _carried(
     given: Mapping[str, tuple[str, ...]],
     shapes: _Shapes,
     who: int,
-) -> dict[_Pair, str]:
-    """The value of one identity for every column that is compared with a setting."""
-    return {
-        (shapes.objects[item.schema, item.table], item.column): given[settings[item.expression]][
-            who
-        ]
-        for item in compared
-        if settings.get(item.expression) in given and (item.schema, item.table) in shapes.objects
-    }
+) -> dict[str, dict[str, str]]:
+    """The value of one identity for every column that is compared with a setting, by table."""
+    found: dict[str, dict[str, str]] = {}
+    for item in compared:
+        table = shapes.objects.get((item.schema, item.table))
+        pair = given.get(settings.get(item.expression, ""))
+        if table is not None and pair is not None:
+            found.setdefault(table, {})[item.column] = pair[who]
+    return found
 
 
 def _joins(

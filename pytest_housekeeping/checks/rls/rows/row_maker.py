@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 
 from pytest_housekeeping.checks.rls.rows.constraint_values import NoRow, solve
 from pytest_housekeeping.checks.rls.rows.table_shape import ParentReference, TableShape
@@ -24,7 +25,7 @@ class MadeUpRow:
 
 @dataclass(kw_only=True)
 class RowMaker:
-    """Makes each row once for each identity and remembers it in ``rows``, parents before children.
+    """Makes each row once for each identity and remembers it.
 
     ``carried`` holds for each identity the values of the columns that carry it, by table and
     column; ``joins`` the columns of other tables that the policies of a table compare with its own.
@@ -32,10 +33,17 @@ class RowMaker:
 
     connection: Connection
     shapes: Mapping[str, TableShape]
-    carried: Sequence[Mapping[tuple[str, str], str]]
+    carried: Sequence[Mapping[str, Mapping[str, str]]]
     joins: Mapping[str, Sequence[ParentReference]]
-    rows: list[MadeUpRow] = field(default_factory=list)
+    _made: dict[int, MadeUpRow] = field(default_factory=dict)
+    _by_table: dict[tuple[str, int], list[int]] = field(default_factory=dict)
     _under_way: list[tuple[str, int]] = field(default_factory=list)
+    _numbers: Iterator[int] = field(default_factory=count)
+
+    @property
+    def rows(self) -> tuple[MadeUpRow, ...]:
+        """All rows, parents before children."""
+        return tuple(self._made.values())
 
     def make(
         self, table: str, who: int, wanted: Mapping[str, str | None] | None = None
@@ -58,19 +66,27 @@ class RowMaker:
             values = self._values(shape, who, wanted)
         finally:
             self._under_way.pop()
-        self.rows.append(MadeUpRow(shape=shape, who=who, values=values))
+        self._remember(MadeUpRow(shape=shape, who=who, values=values))
         return values
 
+    def _remember(self, row: MadeUpRow) -> None:
+        number = next(self._numbers)
+        self._made[number] = row
+        self._by_table.setdefault((row.shape.object, row.who), []).append(number)
+
+    def _forget(self, table: str, who: int) -> None:
+        for number in self._by_table.pop((table, who), []):
+            del self._made[number]
+
     def _rows_of(self, table: str, who: int) -> list[MadeUpRow]:
-        return [row for row in self.rows if (row.shape.object, row.who) == (table, who)]
+        return [self._made[number] for number in self._by_table.get((table, who), [])]
 
     def _values(
         self, shape: TableShape, who: int, wanted: Mapping[str, str | None]
     ) -> dict[str, str | None]:
         fixed = dict(wanted)
-        for (table, column), value in self.carried[who].items():
-            if table == shape.object:
-                fixed.setdefault(column, value)
+        for column, value in self.carried[who].get(shape.object, {}).items():
+            fixed.setdefault(column, value)
         required = {
             each.name
             for each in shape.columns
@@ -143,5 +159,5 @@ class RowMaker:
         values = fresh(column) if column is not None else ()
         if not values:
             raise NoRow(f"the value of {table}.{name} is not known before it is inserted")
-        self.rows[:] = [row for row in self.rows if (row.shape.object, row.who) != (table, who)]
+        self._forget(table, who)
         return self.make(table, who, {**wanted, name: values[who]})
