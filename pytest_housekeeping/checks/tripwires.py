@@ -1,128 +1,121 @@
-"""Plant a rule's defect, see the rule fire on it, take it away, see the rule quiet.
+"""Plant a rule's defect on a ground of its own, see the rule fire on it, and be quiet before.
 
-Why it shows that the rule works here: the rule is judged by the same function and on the same
-schema as in the verification, once with the defect and once without, and nothing else differs; what
-the verification has found already is the answer without. The defect lives in a savepoint, whose
-rollback undoes DDL as well (https://www.postgresql.org/docs/16/sql-rollback-to.html).
+Why it shows that the rule works here: it is judged by the same function, with the same query and on
+the same server as in the verification, once without the defect and once with it, and nothing else
+differs. It stands in an empty database of that server (``tripwire_ground``), so that it costs the
+same in every schema; that PostgreSQL's own functions are the same in both is looked at beforehand
+(``builtins``). Nothing is committed: a rollback undoes DDL as well
+(https://www.postgresql.org/docs/16/sql-rollback.html).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import re
+from collections.abc import Sequence
 
 import psycopg
 
 from pytest_housekeeping.checks.boundaries import judge_boundary
 from pytest_housekeeping.checks.rls import judge_rule
-from pytest_housekeeping.checks.rules import Evaluation, boundary_scope
-from pytest_housekeeping.checks.tripwire_target import (
-    Guarded,
+from pytest_housekeeping.checks.rules import boundary_scope
+from pytest_housekeeping.checks.tripwire_ground import (
     GuardedBoundary,
     NotPlanted,
-    guarded_by,
-    placeholder_values,
+    TripwireGround,
+    ground_for,
 )
-from pytest_housekeeping.declarations.boundaries import Boundaries
-from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.declarations.rules import Rule, fill
 from pytest_housekeeping.model import Finding, Level, Verdict
-from pytest_housekeeping.postgres.connection import Connection, rolled_back
+from pytest_housekeeping.postgres.connection import Connection
 
 TRIPWIRE = "tripwire"
 
+_WORD = re.compile(r"\w+")
+_FIX = "a rule that does not fire guards nothing: correct its query or its tripwire"
 
-def trip_rule(
-    connection: Connection,
-    superuser: Connection | None,
-    contract: RlsContract | None,
-    boundaries: Boundaries | None,
-    rule: Rule,
-    verified: Mapping[str, Evaluation] | None = None,
-) -> Verdict:
-    """Prove on this very database that the rule would fire.
 
-    ``verified`` is what the rules' queries returned on the schema as it is now, by rule: what is
-    known from there of the schema without the defect is not asked again.
+def trip_rule(superuser: Connection, rule: Rule, replaced: Sequence[str] = ()) -> Verdict:
+    """Prove on this server that the rule would fire.
 
-    The defect is planted in a savepoint of ``connection``; what only a superuser can plant goes
-    through ``superuser``, an autocommit connection to the same server, under a name of its own,
-    and is undone whatever happens. Raises RuleBroken when the rule itself cannot run.
+    ``superuser`` is an autocommit connection to an empty database of it; all of it is rolled back.
+    ``replaced`` are PostgreSQL's own objects that the database of the run has in another form: what
+    a rule finds without them says nothing there. Raises RuleBroken when the rule cannot run.
     """
+    if replaced:
+        named = ", ".join(replaced)
+        return _failed(
+            rule,
+            f"the rules were not written for a database in which {named} is not PostgreSQL's own",
+            fix=f"give {named} the definition back that the server came with",
+        )
+    ground: TripwireGround | None = None
+    quiet: Verdict | None = None
+    superuser.execute("BEGIN")
     try:
-        guarded = guarded_by(rule, contract, boundaries)
-        values = placeholder_values(connection, guarded, rule)
-        with _planted_by_superuser(superuser, rule, values):
-            with rolled_back(connection):
-                _plant(connection, rule, values)
-                fired = _judge(connection, guarded, rule, values)
-            # What a superuser plants stands outside of the savepoint: no verification has seen it.
-            known = None if rule.tripwire.superuser else verified
-            quiet = _judge(connection, guarded, rule, values, known)
+        ground = ground_for(rule, superuser.info.dbname)
+        plant(superuser, ground.sql)
+        if _stands(ground, rule):
+            quiet = judge(superuser, ground, rule)
+        plant(superuser, defect(ground, rule))
+        fired = judge(superuser, ground, rule)
     except NotPlanted as reason:
         return _failed(rule, str(reason))
-    planted = fill(rule.tripwire.object, values)
+    finally:
+        superuser.execute("ROLLBACK")
+    planted = fill(rule.tripwire.object, ground.values)
     if not any(finding.object == planted for finding in fired.findings):
         return _failed(rule, f"the rule did not fire on {planted}", seen=fired)
-    if any(finding in quiet.findings for finding in fired.findings if finding.object == planted):
+    known = quiet.findings if quiet else ()
+    if any(finding in known for finding in fired.findings if finding.object == planted):
         return _failed(rule, f"the rule fires on {planted} without the defect as well", seen=quiet)
     return Verdict(
         examined=1, unit="tripwires", evidence=(f"it fired on {planted}, and was quiet without it",)
     )
 
 
-@contextmanager
-def _planted_by_superuser(
-    superuser: Connection | None, rule: Rule, values: Mapping[str, str]
-) -> Iterator[None]:
-    if not rule.tripwire.superuser:
-        yield
-        return
-    if superuser is None:
-        raise NotPlanted("only a superuser can plant the defect, and there is no such connection")
+def plant(connection: Connection, text: str) -> None:
+    """Run statements. Raises NotPlanted."""
     try:
-        try:
-            superuser.execute(fill(rule.tripwire.superuser, values).encode())
-        except psycopg.Error as error:
-            raise NotPlanted(f"the superuser could not plant it: {_described(error)}") from None
-        yield
-    finally:
-        superuser.execute(fill(rule.tripwire.undo, values).encode())
-
-
-def _plant(connection: Connection, rule: Rule, values: Mapping[str, str]) -> None:
-    try:
-        connection.execute(fill(rule.tripwire.sql, values).encode())
+        connection.execute(text.encode())
     except psycopg.Error as error:
-        raise NotPlanted(f"the defect could not be planted: {_described(error)}") from None
+        words = error.diag.message_primary or str(error).strip()
+        reason = f"the defect could not be planted: {error.sqlstate} {words}"
+        raise NotPlanted(reason) from None
 
 
-def _judge(
-    connection: Connection,
-    guarded: Guarded,
-    rule: Rule,
-    values: Mapping[str, str],
-    verified: Mapping[str, Evaluation] | None = None,
-) -> Verdict:
+def defect(ground: TripwireGround, rule: Rule) -> str:
+    """What plants the rule's defect: as the superuser what nobody else can, the rest as the
+    migrating role of the ground."""
+    tripwire = rule.tripwire
+    before = f"SET LOCAL ROLE NONE;\n{tripwire.superuser}\n;SET LOCAL ROLE {{migrator}};\n"
+    return fill((before if tripwire.superuser else "") + tripwire.sql, ground.values)
+
+
+def judge(connection: Connection, ground: TripwireGround, rule: Rule) -> Verdict:
+    """The rule's verdict on the ground, as it stands."""
+    guarded = ground.guarded
     if isinstance(guarded, GuardedBoundary):
         boundaries, contract = guarded.boundaries, guarded.contract
         scope = boundary_scope(boundaries, contract)
         return judge_boundary(connection, scope, boundaries.source(contract).roles, rule)
-    only = fill(rule.tripwire.object, values) if rule.proof else ""
-    return judge_rule(connection, guarded, rule, only=only, evaluations=verified)
+    return judge_rule(connection, guarded, rule)
 
 
-def _described(error: psycopg.Error) -> str:
-    return f"{error.sqlstate} {error.diag.message_primary or str(error).strip()}"
+def _stands(ground: TripwireGround, rule: Rule) -> bool:
+    """Whether the object may be there without the defect. Of one whose name stands nowhere but in
+    the defect nobody can complain before."""
+    known = frozenset(_WORD.findall(" ".join((ground.sql, *ground.values.values()))))
+    named = _WORD.findall(fill(rule.tripwire.object, ground.values))
+    return all(word in known or word.isupper() for word in named)
 
 
-def _failed(rule: Rule, reason: str, *, seen: Verdict | None = None) -> Verdict:
+def _failed(rule: Rule, reason: str, *, seen: Verdict | None = None, fix: str = _FIX) -> Verdict:
     objects = sorted({finding.object for finding in seen.findings}) if seen else []
     finding = Finding(
         rule=TRIPWIRE,
         level=Level.ERROR,
         object=rule.id,
         detail=reason + (f"; it found: {', '.join(objects)}" if objects else ""),
-        fix="a rule that does not fire guards nothing: correct its query or its tripwire",
+        fix=fix,
     )
     return Verdict(examined=1, unit="tripwires", findings=(finding,))

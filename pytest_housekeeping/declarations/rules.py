@@ -21,21 +21,20 @@ _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _RULE_ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _REQUIRED = ("title", "level", "why", "fix", "tripwire", "tripwire-object", "good")
 _WRITING_PROOFS = ("isolation", "reach")
-_OPTIONAL = ("leak", "examines", "proof", "contract", "tripwire-superuser", "tripwire-undo")
+_OPTIONAL = ("leak", "examines", "proof", "contract", "tripwire-superuser")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tripwire:
     """SQL that plants a rule's defect, and the object on which the rule must then fire.
 
-    ``superuser`` is what only a superuser may plant; it is committed beforehand and ``undo``
-    takes it away again. ``sql`` runs as the migrator, in a savepoint.
+    ``superuser`` is what only a superuser may plant, and runs before ``sql``, which runs as a
+    migrating role. Both are rolled back.
     """
 
     sql: str
     object: str
     superuser: str = ""
-    undo: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,7 +95,6 @@ def parse_rule(text: str, id: str, family: str) -> Rule:
             sql=header["tripwire"],
             object=header["tripwire-object"],
             superuser=header.get("tripwire-superuser", ""),
-            undo=header.get("tripwire-undo", ""),
         ),
         good=header["good"],
         examines=header.get("examines", "hk_table"),
@@ -181,8 +179,6 @@ def _problems(id: str, header: Mapping[str, str], query: str) -> list[str]:
         problems.append(f"level {header['level']!r} is none of error, warning, notice")
     if header.get("contract", "forbidden") not in ("forbidden", "allowed"):
         problems.append(f"contract {header['contract']!r} is neither forbidden nor allowed")
-    if bool(header.get("tripwire-superuser")) != bool(header.get("tripwire-undo")):
-        problems.append("tripwire-superuser and tripwire-undo belong together")
     if not query:
         problems.append("there is no query")
     return problems

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.declarations.code_baseline import Baseline, write_baseline
@@ -32,15 +31,16 @@ if TYPE_CHECKING:
 class Checks:
     """The checks of one run. What several of them need is read once, while the schema stands.
 
-    ``throwaway`` lends a connection for defects that only a superuser can plant; ``apps`` connects
-    the applications' own tests to it.
+    ``throwaway`` lends an empty database to the tripwires; ``apps`` connects the applications' own
+    tests to it.
     """
 
     def __init__(self, context: RunContext, throwaway: Throwaway) -> None:
         self.apps = AppConnections(context.plan, throwaway.database)
         self._context = context
         self._contracts = context.plan.contracts
-        self._superuser = throwaway.superuser
+        self._empty = throwaway.in_empty_database
+        self._replaced: tuple[str, ...] | None = None
         self._code: dict[str, Extraction] | None = None
         self._catalog: Catalog | None = None
         self._rule_results: dict[int, Mapping[str, Evaluation]] = {}
@@ -205,6 +205,7 @@ class Checks:
         return self._written_baseline
 
     def _tripwire(self, connection: Connection, step: Step) -> Verdict:
+        from pytest_housekeeping.checks.builtins import replaced_builtins
         from pytest_housekeeping.checks.tripwires import trip_rule
 
         contracts = self._contracts
@@ -215,18 +216,9 @@ class Checks:
             return trip_code(connection, contracts.boundaries, contract)
         if step.name == MUTANTS:
             return self._mutants(connection)
-        rule = self._rule(step.name)
-        planting = self._superuser() if rule.tripwire.superuser else nullcontext(None)
-        with planting as superuser:
-            return trip_rule(
-                connection,
-                superuser,
-                contracts.rls,
-                contracts.boundaries,
-                rule,
-                # Tripwires belong to the last segment, and everything of it is applied by then.
-                verified=self._rule_results.get(step.segment),
-            )
+        if self._replaced is None:
+            self._replaced = replaced_builtins(connection, self._empty())
+        return trip_rule(self._empty(), self._rule(step.name), self._replaced)
 
     def _mutants(self, connection: Connection) -> Verdict:
         from pytest_housekeeping.checks.mutation import MutationInput, mutation_score

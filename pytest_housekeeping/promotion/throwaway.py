@@ -22,6 +22,8 @@ class Throwaway:
         self._booting = server
         self._config = config
         self._database: StagingDatabase | None = None
+        self._empty: StagingDatabase | None = None
+        self._in_empty: LentConnection | None = None
 
     @property
     def server(self) -> Server:
@@ -52,13 +54,20 @@ class Throwaway:
 
     @contextmanager
     def superuser(self) -> Iterator[LentConnection]:
-        """A connection for ``sql/bootstrap/`` and for defects that only a superuser can plant."""
+        """A connection for ``sql/bootstrap/``."""
         with self.server.bootstrap_lock():
             connection = connect(self.database().superuser_conninfo, settings=self._config.session)
             try:
                 yield connection
             finally:
                 connection.close()
+
+    def in_empty_database(self) -> LentConnection:
+        """A superuser's connection to a database in which nothing is, the same each time."""
+        if self._in_empty is None:
+            self._empty = self.server.database()
+            self._in_empty = connect(self._empty.superuser_conninfo, settings=self._config.session)
+        return self._in_empty
 
     def advised(self, error: HousekeepingError) -> HousekeepingError:
         """The error; where an extension is missing, with the server that would have it."""
@@ -70,9 +79,20 @@ class Throwaway:
 
     def how_to_connect(self) -> str:
         """For ``--hk-keep``: the command that opens the database, and the one that removes it."""
+        self._drop_empty()
         return self.server.describe() if self.keeps and self._database is not None else ""
 
     def stop(self) -> None:
         """End the server. May be called again. Raises ServerError for what it had to leave."""
+        self._drop_empty()
         if self._booting is not None:
             self._booting.stop()
+
+    def _drop_empty(self) -> None:
+        """It is nobody's to look at: also a server that is kept goes on without it."""
+        connection, self._in_empty = self._in_empty, None
+        database, self._empty = self._empty, None
+        if connection is not None:
+            connection.close()
+        if database is not None and self.keeps:
+            self.server.drop(database)

@@ -123,7 +123,10 @@ hk_owner AS (
 ),
 -- What belongs to an extension is not the project's to change.
 hk_extension_member AS (
-    SELECT d.classid, d.objid FROM pg_catalog.pg_depend AS d WHERE d.deptype = 'e'
+    SELECT d.classid, d.objid
+    FROM pg_catalog.pg_depend AS d
+    -- By what the index of pg_depend knows: it has rows for everything, and few are of extensions.
+    WHERE d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e'
 ),
 -- Every ordinary and partitioned table in the protected schemas, partitions by their own name.
 hk_any_table AS (
@@ -461,7 +464,7 @@ hk_preset AS (
         CROSS JOIN LATERAL pg_catalog.unnest(f.settings) AS c (line)
     ) AS e
 ),
--- The policies that rls.toml declares; a table of the tripwires has always declared one.
+-- The policies that rls.toml declares.
 hk_declared_policy AS (
     SELECT
         d.*,
@@ -481,17 +484,10 @@ hk_declared_policy AS (
             'USING (' || d.using_expression || ')',
             'WITH CHECK (' || d.check_expression || ')'
         ) AS definition
-    FROM (
-        SELECT d.*
-        FROM pg_catalog.jsonb_to_recordset({policies}::jsonb) AS d (
-            table_object text, name text, command text, permissive boolean, roles text[],
-            using_expression text, check_expression text
-        )
-        UNION ALL
-        SELECT t.object, 'declared', 'ALL', true, ARRAY['public'], 'false', NULL
-        FROM hk_any_table AS t
-        WHERE t.name = 'hk_tripwire_declared'
-    ) AS d
+    FROM pg_catalog.jsonb_to_recordset({policies}::jsonb) AS d (
+        table_object text, name text, command text, permissive boolean, roles text[],
+        using_expression text, check_expression text
+    )
 ),
 -- Views, wherever they stand, that read a protected table, directly or through other views.
 hk_view_reads (view_oid, relation_oid) AS (

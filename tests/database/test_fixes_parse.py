@@ -30,6 +30,8 @@ from pytest_housekeeping.sql.identifiers import KEY_WORDS, in_quotes, quoted, sp
 from pytest_housekeeping.sql.parse import SyntaxRefused, parse
 from pytest_housekeeping.sql.repeatable import take_down
 
+# A setting is the one thing that cannot bear such a name.
+SETTING = "hk_tripwire_0a.identity"
 NAMES = ("order", "user", "Select", 'a"b', "x.y")
 EACH_TURN = pytest.mark.parametrize("turn", range(len(NAMES)), ids=NAMES)
 _TABLE_WORD = re.compile(r"\bhk_tripwire(?!_declared)\w*")
@@ -60,8 +62,16 @@ class Ground:
         policy = DeclaredPolicy(
             table_object=self.table, name=self.name(1), roles=(self.role,), using_expression="true"
         )
+        tripwire = DeclaredPolicy(
+            table_object=quoted(self.name(0), "hk_tripwire_declared"),
+            name="declared",
+            using_expression="false",
+        )
         return RlsContract(
-            schemas=(self.name(0),), roles=(self.role,), context=("app.t",), policies=(policy,)
+            schemas=(self.name(0),),
+            roles=(self.role,),
+            context=("app.t", SETTING),
+            policies=(policy, tripwire),
         )
 
     @property
@@ -145,31 +155,21 @@ def renamed(text: str, ground: Ground) -> str:
 
 
 @contextmanager
-def planted(
-    connection: Connection, superuser: Connection, rule: Rule, values: Mapping[str, str]
-) -> Iterator[None]:
+def planted(superuser: Connection, rule: Rule, values: Mapping[str, str]) -> Iterator[None]:
     wire = rule.tripwire
-    try:
+    with rolled_back(superuser):
         if wire.superuser:
+            superuser.execute("SET LOCAL ROLE NONE")
             superuser.execute(fill(wire.superuser, values).encode())
-        with rolled_back(connection):
-            connection.execute(fill(wire.sql, values).encode())
-            yield
-    finally:
-        if wire.undo:
-            superuser.execute(fill(wire.undo, values).encode())
+            superuser.execute("SET LOCAL ROLE hk_migrator")
+        superuser.execute(fill(wire.sql, values).encode())
+        yield
 
 
-def fired(
-    connection: Connection, superuser: Connection, rule: Rule, ground: Ground
-) -> tuple[Finding, ...]:
+def fired(superuser: Connection, rule: Rule, ground: Ground) -> tuple[Finding, ...]:
     """What a rule says of its own tripwire, planted under the names in question."""
-    row = connection.execute("SELECT pg_catalog.current_database()").fetchone()
-    assert row is not None
-    # A setting of its own is the one thing that cannot bear such a name.
-    made = "hk_tripwire_0a" if rule.id == "setting-context" else in_quotes(f"a.{ground.name(0)}")
     values = {
-        "database": quoted(row[0]),
+        "database": quoted(superuser.info.dbname),
         "migrator": "hk_migrator",
         "role": quoted(ground.role),
         "schema": quoted(ground.name(0)),
@@ -178,25 +178,26 @@ def fired(
         "table": ground.table,
         "target_relation": quoted(ground.name(1), ground.name(4)),
         "target_schema": quoted(ground.name(0 if rule.contract == "allowed" else 1)),
-        "tripwire_role": made,
+        "tripwire_role": in_quotes(f"a.{ground.name(0)}"),
+        "setting": SETTING,
     }
     wire = rule.tripwire
     by_superuser, by_migrator = renamed(f"{wire.superuser}\0{wire.sql}", ground).split("\0")
     odd = replace(rule, tripwire=replace(wire, superuser=by_superuser, sql=by_migrator))
-    with planted(connection, superuser, odd, values):
+    with planted(superuser, odd, values):
         if rule.family == BOUNDARY:
             contract = ground.boundaries.contracts[rule.contract == "allowed"]
             scope = boundary_scope(ground.boundaries, contract)
-            verdict = judge_boundary(connection, scope, (ground.role,), odd)
+            verdict = judge_boundary(superuser, scope, (ground.role,), odd)
         else:
             only = ground.table if rule.proof else ""
-            verdict = judge_rule(connection, ground.contract, odd, only=only)
+            verdict = judge_rule(superuser, ground.contract, odd, only=only)
     return with_role_in_leak(verdict.findings, ground.role)
 
 
 @contextmanager
 def laid(connection: Connection, ground: Ground) -> Iterator[None]:
-    connection.execute("BEGIN")
+    connection.execute("BEGIN; SET LOCAL ROLE hk_migrator")
     try:
         connection.execute(ground.script().encode())
         yield
@@ -205,14 +206,12 @@ def laid(connection: Connection, ground: Ground) -> Iterator[None]:
 
 
 @EACH_TURN
-def test_the_fix_of_every_rule_parses(
-    connection: Connection, superuser: Connection, roles: None, turn: int
-) -> None:
+def test_the_fix_of_every_rule_parses(superuser: Connection, roles: None, turn: int) -> None:
     ground = Ground(turn)
     silent, wrong = [], []
-    with laid(connection, ground):
+    with laid(superuser, ground):
         for rule in shipped_rules():
-            findings = fired(connection, superuser, rule, ground)
+            findings = fired(superuser, rule, ground)
             if not findings:
                 silent.append(rule.id)
             for finding in findings:

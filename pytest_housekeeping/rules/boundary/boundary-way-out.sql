@@ -13,7 +13,6 @@
 -- tripwire: CREATE SERVER {tripwire_role} FOREIGN DATA WRAPPER {tripwire_role};
 --   GRANT USAGE ON FOREIGN SERVER {tripwire_role} TO {source_role};
 -- tripwire-object: SERVER {tripwire_role}
--- tripwire-undo: DROP FOREIGN DATA WRAPPER IF EXISTS {tripwire_role} CASCADE;
 -- good: CREATE TABLE {target_schema}.hk_good (id integer);
 SELECT
     w.object,

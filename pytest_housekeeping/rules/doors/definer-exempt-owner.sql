@@ -13,10 +13,12 @@
 -- tripwire-superuser: CREATE SCHEMA {tripwire_role};
 --   CREATE FUNCTION {tripwire_role}.hk_tripwire() RETURNS integer
 --   LANGUAGE sql SECURITY DEFINER SET search_path = '' AS 'SELECT 1';
+--   REVOKE ALL ON FUNCTION {tripwire_role}.hk_tripwire() FROM PUBLIC;
+--   GRANT EXECUTE ON FUNCTION {tripwire_role}.hk_tripwire() TO {migrator} WITH GRANT OPTION;
 --   GRANT USAGE ON SCHEMA {tripwire_role} TO {migrator} WITH GRANT OPTION;
 -- tripwire: GRANT USAGE ON SCHEMA {tripwire_role} TO {role};
+--   GRANT EXECUTE ON FUNCTION {tripwire_role}.hk_tripwire() TO {role};
 -- tripwire-object: {tripwire_role}.hk_tripwire()
--- tripwire-undo: DROP SCHEMA IF EXISTS {tripwire_role} CASCADE;
 -- good: CREATE FUNCTION {schema}.hk_good() RETURNS integer
 --   LANGUAGE sql SECURITY DEFINER SET search_path = '' AS 'SELECT 1';
 --   REVOKE ALL ON FUNCTION {schema}.hk_good() FROM PUBLIC;

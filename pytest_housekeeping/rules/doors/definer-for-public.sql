@@ -11,6 +11,7 @@
 -- examines: hk_function
 -- tripwire: CREATE FUNCTION {schema}.hk_tripwire() RETURNS integer
 --   LANGUAGE sql SECURITY DEFINER SET search_path = '' AS 'SELECT 1';
+--   GRANT EXECUTE ON FUNCTION {schema}.hk_tripwire() TO PUBLIC;
 -- tripwire-object: {schema}.hk_tripwire()
 -- good: CREATE FUNCTION {schema}.hk_good() RETURNS integer
 --   LANGUAGE sql SECURITY DEFINER SET search_path = '' AS 'SELECT 1';

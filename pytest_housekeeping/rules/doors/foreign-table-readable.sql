@@ -12,7 +12,6 @@
 --   CREATE FOREIGN TABLE {schema}.hk_tripwire (id integer) SERVER {tripwire_role};
 --   GRANT SELECT ON {schema}.hk_tripwire TO {role};
 -- tripwire-object: {schema}.hk_tripwire
--- tripwire-undo: DROP FOREIGN DATA WRAPPER IF EXISTS {tripwire_role} CASCADE;
 -- good: CREATE TABLE {schema}.hk_good (id integer);
 --   ALTER TABLE {schema}.hk_good ENABLE ROW LEVEL SECURITY;
 --   ALTER TABLE {schema}.hk_good FORCE ROW LEVEL SECURITY;

@@ -10,10 +10,11 @@
 -- tripwire-superuser: CREATE SCHEMA {tripwire_role};
 --   CREATE FUNCTION {tripwire_role}.hk_tripwire(text) RETURNS boolean
 --   LANGUAGE sql IMMUTABLE LEAKPROOF AS 'SELECT true';
+--   GRANT EXECUTE ON FUNCTION {tripwire_role}.hk_tripwire(text) TO {migrator} WITH GRANT OPTION;
 --   GRANT USAGE ON SCHEMA {tripwire_role} TO {migrator} WITH GRANT OPTION;
 -- tripwire: GRANT USAGE ON SCHEMA {tripwire_role} TO {role};
+--   GRANT EXECUTE ON FUNCTION {tripwire_role}.hk_tripwire(text) TO {role};
 -- tripwire-object: {tripwire_role}.hk_tripwire(text)
--- tripwire-undo: DROP SCHEMA IF EXISTS {tripwire_role} CASCADE;
 -- good: CREATE FUNCTION {schema}.hk_good(text) RETURNS boolean
 --   LANGUAGE sql IMMUTABLE AS 'SELECT true';
 SELECT

@@ -10,11 +10,11 @@
 --   CREATE FUNCTION {tripwire_role}.hk_tripwire() RETURNS trigger
 --   LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS 'BEGIN RETURN NULL; END';
 --   GRANT USAGE ON SCHEMA {tripwire_role} TO {migrator};
+--   GRANT EXECUTE ON FUNCTION {tripwire_role}.hk_tripwire() TO {migrator};
 -- tripwire: CREATE TABLE {schema}.hk_tripwire (id integer);
 --   CREATE TRIGGER hk_tripwire AFTER INSERT ON {schema}.hk_tripwire
 --   FOR EACH ROW EXECUTE FUNCTION {tripwire_role}.hk_tripwire();
 -- tripwire-object: hk_tripwire ON {schema}.hk_tripwire
--- tripwire-undo: DROP SCHEMA IF EXISTS {tripwire_role} CASCADE;
 -- good: CREATE TABLE {schema}.hk_good (id integer);
 --   ALTER TABLE {schema}.hk_good ENABLE ROW LEVEL SECURITY;
 --   ALTER TABLE {schema}.hk_good FORCE ROW LEVEL SECURITY;

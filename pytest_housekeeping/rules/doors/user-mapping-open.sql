@@ -12,7 +12,6 @@
 -- tripwire: CREATE SERVER {tripwire_role} FOREIGN DATA WRAPPER {tripwire_role};
 --   CREATE USER MAPPING FOR {role} SERVER {tripwire_role};
 -- tripwire-object: USER MAPPING FOR {role} SERVER {tripwire_role}
--- tripwire-undo: DROP FOREIGN DATA WRAPPER IF EXISTS {tripwire_role} CASCADE;
 -- good: CREATE TABLE {schema}.hk_good (id integer);
 --   ALTER TABLE {schema}.hk_good ENABLE ROW LEVEL SECURITY;
 --   ALTER TABLE {schema}.hk_good FORCE ROW LEVEL SECURITY;

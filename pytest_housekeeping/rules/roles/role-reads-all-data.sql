@@ -12,7 +12,6 @@
 --   GRANT {tripwire_role} TO {migrator} WITH ADMIN OPTION;
 -- tripwire: GRANT {tripwire_role} TO {role};
 -- tripwire-object: {role}
--- tripwire-undo: DROP ROLE IF EXISTS {tripwire_role};
 -- good: CREATE ROLE {good_role} NOLOGIN;
 --   GRANT {good_role} TO {role};
 SELECT

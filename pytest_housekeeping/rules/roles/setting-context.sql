@@ -7,10 +7,9 @@
 -- leak: SELECT setdatabase, setrole::pg_catalog.regrole, setconfig
 --   FROM pg_catalog.pg_db_role_setting;
 -- examines: hk_role
--- tripwire-superuser: GRANT SET ON PARAMETER {tripwire_role}.identity TO {migrator};
--- tripwire: ALTER DATABASE {database} SET {tripwire_role}.identity = '1';
+-- tripwire-superuser: GRANT SET ON PARAMETER {setting} TO {migrator};
+-- tripwire: ALTER DATABASE {database} SET {setting} = '1';
 -- tripwire-object: DATABASE {database}
--- tripwire-undo: REVOKE SET ON PARAMETER {tripwire_role}.identity FROM {migrator};
 -- good: ALTER DATABASE {database} SET application_name = 'blue';
 SELECT
     p.object,
@@ -19,8 +18,4 @@ SELECT
 FROM hk_preset AS p
 WHERE
     p.value NOT IN ('', '""')
-    AND (
-        pg_catalog.lower(p.name) IN (SELECT c.name FROM hk_context AS c)
-        -- The tripwire's own, which no contract names.
-        OR p.name ~ '^hk_tripwire_[0-9a-f]+\.identity$'
-    )
+    AND pg_catalog.lower(p.name) IN (SELECT c.name FROM hk_context AS c)

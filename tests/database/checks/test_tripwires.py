@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
 import psycopg
 import pytest
 
-from pytest_housekeeping.checks import tripwires as tripwire
-from pytest_housekeeping.checks.rules import Evaluation, evaluate, rls_scope
+from pytest_housekeeping.checks.builtins import replaced_builtins
 from pytest_housekeeping.checks.rules.evaluation import with_role_in_leak
-from pytest_housekeeping.checks.tripwire_target import guarded_by, placeholder_values
-from pytest_housekeeping.checks.tripwires import trip_rule
+from pytest_housekeeping.checks.tripwire_ground import ground_for
+from pytest_housekeeping.checks.tripwires import defect, judge, plant, trip_rule
+from pytest_housekeeping.declarations.rls import DeclaredPolicy
 from pytest_housekeeping.declarations.rules import Rule, Tripwire, fill, shipped_rules
 from pytest_housekeeping.errors import RuleBroken
-from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
-from support.guarded import BOUNDARIES, CONTRACT, RULES, STAY_OUT, crossed, found, laid_ground
+from pytest_housekeeping.server import StagingDatabase
+from support.guarded import BOUNDARIES, CONTRACT, RULES, STAY_OUT, crossed, laid_ground, verify
+from support.lent_database import LentDatabase
 
 VALUES = {
     "schema": "shop",
@@ -37,33 +39,13 @@ def ground(connection: Connection, superuser: Connection) -> Iterator[Connection
         yield laid
 
 
-def tripped(ground: Connection, superuser: Connection | None, rule: Rule) -> Verdict:
-    return trip_rule(ground, superuser, CONTRACT, BOUNDARIES, rule)
-
-
-def catalog(connection: Connection) -> list[tuple[object, ...]]:
-    return connection.execute(
-        "SELECT 'relation', relname::text, relacl::text FROM pg_class WHERE relnamespace IN"
-        " (SELECT oid FROM pg_namespace WHERE nspname IN ('shop', 'office'))"
-        " UNION ALL SELECT 'role', rolname::text, '' FROM pg_roles"
-        " UNION ALL SELECT 'member', member::text, roleid::text FROM pg_auth_members"
-        " UNION ALL SELECT 'policy', polname::text, polrelid::regclass::text FROM pg_policy"
-        " UNION ALL SELECT 'default', defaclacl::text, '' FROM pg_default_acl"
-        " UNION ALL SELECT 'schema', nspname::text, nspacl::text FROM pg_namespace"
-        " WHERE nspname IN ('shop', 'office') ORDER BY 1, 2, 3"
-    ).fetchall()
-
-
 @EVERY
-def test_a_rule_fires_on_its_tripwire_and_leaves_nothing(
-    ground: Connection, superuser: Connection, rule: Rule
-) -> None:
-    before = catalog(ground)
-    verdict = tripped(ground, superuser, rule)
+def test_a_rule_fires_on_its_tripwire(superuser: Connection, rule: Rule) -> None:
+    """That nothing is left is seen by whoever lends the database to the tests."""
+    verdict = trip_rule(superuser, rule)
     assert verdict.findings == ()
     assert verdict.passed
     assert "fired on" in verdict.evidence[0]
-    assert catalog(ground) == before
 
 
 @EVERY
@@ -72,80 +54,44 @@ def test_a_rule_is_quiet_on_its_good_example(ground: Connection, rule: Rule) -> 
     assert row is not None
     ground.execute(fill(rule.good, {**VALUES, "database": row[0]}).encode())
     if rule.family != "boundary":
-        assert found(ground, rule.id) == []
+        declared = DeclaredPolicy(
+            table_object="shop.hk_tripwire_declared", name="declared", using_expression="false"
+        )
+        policies = (declared,) if "hk_tripwire_declared" in rule.good else ()
+        assert verify(ground, rule, replace(CONTRACT, policies=policies)).findings == ()
     else:
         contract = STAY_OUT if rule.contract == "forbidden" else BOUNDARIES.contracts[1]
         assert [finding for finding in crossed(ground, contract) if finding.rule == rule.id] == []
 
 
 @EVERY
-def test_a_rule_that_finds_nothing_does_not_fire(
-    ground: Connection, superuser: Connection, rule: Rule
-) -> None:
+def test_a_rule_that_finds_nothing_does_not_fire(superuser: Connection, rule: Rule) -> None:
     if rule.proof:
-        name = "-- {table}" if rule.family != "boundary" else ""
-        blind = replace(rule, tripwire=replace(rule.tripwire, sql=f"SELECT 1 {name}"))
+        blind = replace(rule, tripwire=replace(rule.tripwire, sql="SELECT 1 -- {table}"))
     else:
         blind = replace(
             rule, query="SELECT NULL::text AS object, NULL::text AS detail, '' AS grantee LIMIT 0"
         )
-    verdict = tripped(ground, superuser, blind)
+    verdict = trip_rule(superuser, blind)
     assert not verdict.passed
     assert verdict.findings[0].rule == "tripwire"
     assert verdict.findings[0].object == rule.id
     assert "did not fire" in verdict.findings[0].detail
 
 
-@pytest.mark.parametrize("name", ["rls-not-enabled", "view-without-security-invoker"])
-def test_what_was_verified_is_the_answer_without_the_defect(
-    ground: Connection, superuser: Connection, name: str
-) -> None:
-    rule = RULES[name]
-    values = placeholder_values(ground, CONTRACT, rule)
-    quiet = evaluate(ground, rls_scope(CONTRACT), rule)
-    with rolled_back(ground):
-        tripwire._plant(ground, rule, values)
-        loud = evaluate(ground, rls_scope(CONTRACT), rule)
-
-    sound = trip_rule(ground, superuser, CONTRACT, None, rule, {name: quiet})
-    wrong = trip_rule(ground, superuser, CONTRACT, None, rule, {name: loud})
-
-    assert sound.passed
-    assert "without the defect as well" in wrong.findings[0].detail
-
-
-def test_what_a_superuser_plants_no_verification_has_seen(
-    ground: Connection, superuser: Connection
-) -> None:
-    """It stands outside of the savepoint: such a rule is judged anew without its defect."""
-    everything = Tripwire(
-        sql="SELECT 1",
-        object="{tripwire_role}",
-        superuser="CREATE ROLE {tripwire_role}",
-        undo="DROP ROLE {tripwire_role}",
-    )
-    query = "SELECT rolname AS object, 'there' AS detail FROM pg_roles WHERE rolname ~ '^hk_tripw'"
-    rule = replace(RULES["rls-not-enabled"], query=query, tripwire=everything)
-    verified = {rule.id: Evaluation(examined=1, rows=())}
-
-    verdict = trip_rule(ground, superuser, CONTRACT, None, rule, verified)
-
-    assert "without the defect as well" in verdict.findings[0].detail
-
-
 @EVERY
-def test_what_shows_a_finding_runs_where_it_was_found(
-    ground: Connection, superuser: Connection, rule: Rule
-) -> None:
+def test_what_shows_a_finding_runs_where_it_was_found(superuser: Connection, rule: Rule) -> None:
     """Every name in it is there; that it is refused, or shows nothing here, is no matter."""
-    guarded = guarded_by(rule, CONTRACT, BOUNDARIES)
-    values = placeholder_values(ground, guarded, rule)
-    planted = fill(rule.tripwire.object, values)
-    with tripwire._planted_by_superuser(superuser, rule, values), rolled_back(ground):
-        tripwire._plant(ground, rule, values)
-        fired = tripwire._judge(ground, guarded, rule, values)
-        seen = with_role_in_leak(fired.findings, "shop_app")
-        shown = [each.leak for each in seen if each.object == planted]
+    laid = ground_for(rule, superuser.info.dbname)
+    superuser.execute("BEGIN")
+    try:
+        plant(superuser, laid.sql)
+        plant(superuser, defect(laid, rule))
+        fired = judge(superuser, laid, rule)
+        role = laid.values["source_role" if rule.family == "boundary" else "role"]
+        planted = fill(rule.tripwire.object, laid.values)
+        found = with_role_in_leak(fired.findings, role)
+        shown = [each.leak for each in found if each.object == planted]
         assert shown
         for text in shown:
             assert "{" not in text.replace("'{}'", "")
@@ -154,91 +100,133 @@ def test_what_shows_a_finding_runs_where_it_was_found(
             assert inside.strip()
             state = "00000"
             try:
-                with rolled_back(ground):
-                    ground.execute(inside.encode())
+                with rolled_back(superuser):
+                    superuser.execute(inside.encode())
             except psycopg.Error as error:
                 state = error.sqlstate or ""
             assert state in ("42501", "42P17") or not state.startswith("42"), f"{state}: {text}"
+    finally:
+        superuser.execute("ROLLBACK")
 
 
-def test_a_rule_that_fires_on_something_else_has_not_fired(ground: Connection) -> None:
+def test_what_a_superuser_plants_and_what_the_migrating_role_does_act_as_these(
+    superuser: Connection,
+) -> None:
+    """A defect that needs both: the one is refused the other's part."""
+    rule = replace(
+        RULES["role-bypasses-rls"],
+        tripwire=Tripwire(
+            sql="GRANT {tripwire_role} TO {role}",
+            object="{role}",
+            superuser="CREATE ROLE {tripwire_role} BYPASSRLS",
+        ),
+    )
+    detail = trip_rule(superuser, rule).findings[0].detail
+    assert "could not be planted: 42501" in detail
+
+
+def test_a_rule_that_fires_on_something_else_has_not_fired(superuser: Connection) -> None:
     rule = RULES["rls-not-enabled"]
     astray = replace(rule, query="SELECT 'shop.other' AS object, 'x' AS detail")
-    verdict = tripped(ground, None, astray)
-    assert "did not fire on shop.hk_tripwire; it found: shop.other" in verdict.findings[0].detail
+    assert re.search(
+        r"did not fire on hk_schema_\w+\.hk_tripwire; it found: shop\.other",
+        trip_rule(superuser, astray).findings[0].detail,
+    )
 
 
-def test_a_rule_that_always_fires_is_no_guard(ground: Connection) -> None:
-    rule = RULES["rls-not-enabled"]
-    loud = replace(rule, query="SELECT 'shop.hk_tripwire' AS object, 'x' AS detail")
-    assert "without the defect as well" in tripped(ground, None, loud).findings[0].detail
+@pytest.mark.parametrize("id", ["role-may-create", "role-bypasses-rls", "boundary-table-privilege"])
+def test_a_rule_that_always_fires_is_no_guard(superuser: Connection, id: str) -> None:
+    rule = RULES[id]
+    everything = """
+    SELECT n.nspname AS object, 'x' AS detail FROM pg_namespace AS n
+    UNION ALL SELECT r.rolname, 'x' FROM pg_roles AS r
+    UNION ALL SELECT c.oid::regclass::text, 'x' FROM pg_class AS c
+    """
+    loud = replace(rule, query=everything)
+    assert "without the defect as well" in trip_rule(superuser, loud).findings[0].detail
 
 
-def test_a_rule_that_cannot_run_is_broken(ground: Connection) -> None:
-    with pytest.raises(RuleBroken):
-        tripped(ground, None, replace(RULES["rls-not-enabled"], query="SELECT nonsense"))
-    assert tripped(ground, None, RULES["rls-not-enabled"]).passed
+def test_a_rule_that_cannot_run_is_broken(superuser: Connection) -> None:
+    for rule in (RULES["rls-not-enabled"], RULES["role-bypasses-rls"]):
+        with pytest.raises(RuleBroken):
+            trip_rule(superuser, replace(rule, query="SELECT nonsense"))
+        assert trip_rule(superuser, rule).passed
 
 
-def test_what_a_superuser_planted_is_gone_even_when_the_rule_breaks(
-    ground: Connection, superuser: Connection
-) -> None:
-    before = catalog(superuser)
-    with pytest.raises(RuleBroken):
-        tripped(ground, superuser, replace(RULES["role-bypasses-rls"], query="SELECT nonsense"))
-    assert catalog(superuser) == before
-
-
-def test_without_a_superuser_the_tripwire_fails(ground: Connection) -> None:
-    verdict = tripped(ground, None, RULES["role-bypasses-rls"])
-    assert "only a superuser" in verdict.findings[0].detail
-
-
-def test_a_defect_that_cannot_be_planted_fails(ground: Connection) -> None:
+def test_a_defect_that_cannot_be_planted_fails(superuser: Connection) -> None:
     rule = RULES["rls-not-enabled"]
     broken = replace(rule, tripwire=Tripwire(sql="CREATE NONSENSE", object="x"))
-    assert "could not be planted: 42601" in tripped(ground, None, broken).findings[0].detail
+    assert "could not be planted: 42601" in trip_rule(superuser, broken).findings[0].detail
     nameless = replace(rule, tripwire=Tripwire(sql="SELECT {colour}", object="x"))
-    assert "colour" in tripped(ground, None, nameless).findings[0].detail
-    assert tripped(ground, None, rule).passed
+    assert "colour" in trip_rule(superuser, nameless).findings[0].detail
+    assert trip_rule(superuser, rule).passed
 
 
-def test_a_rule_without_anything_to_judge_fails(ground: Connection) -> None:
-    verdict = trip_rule(ground, None, None, BOUNDARIES, RULES["rls-not-enabled"])
-    assert not verdict.passed
-    verdict = trip_rule(ground, None, CONTRACT, None, RULES["boundary-table-privilege"])
-    assert "no contract of the type 'forbidden'" in verdict.findings[0].detail
-
-
-def test_a_rule_of_another_package_is_tripped_like_any_other(ground: Connection) -> None:
+def test_a_rule_of_another_package_is_tripped_like_any_other(superuser: Connection) -> None:
     rule = replace(
         RULES["rls-not-enabled"],
         id="name-in-upper-case",
         query="SELECT t.object, 'x' AS detail FROM hk_table AS t WHERE t.name <> lower(t.name)",
         tripwire=Tripwire(sql='CREATE TABLE {schema}."LOUD" (id int)', object='{schema}."LOUD"'),
     )
-    assert tripped(ground, None, rule).passed
+    assert trip_rule(superuser, rule).passed
 
 
-def test_tripping_works_with_awkward_names(connection: Connection, superuser: Connection) -> None:
-    contract = replace(CONTRACT, schemas=('We"ird.ä',), roles=('Ap"p x',))
-    superuser.execute('DROP ROLE IF EXISTS "Ap""p x"')
-    superuser.execute('CREATE ROLE "Ap""p x"; GRANT "Ap""p x" TO hk_migrator')
-    try:
-        connection.execute('BEGIN; CREATE SCHEMA "We""ird.ä"; CREATE TABLE "We""ird.ä".t ()')
-        for rule in shipped_rules():
-            if rule.family != "boundary" and not rule.proof:
-                assert trip_rule(connection, superuser, contract, None, rule).passed
-    finally:
-        connection.execute("ROLLBACK")
-        superuser.execute('DROP ROLE "Ap""p x"')
-
-
-def test_a_dead_superuser_connection_fails_the_tripwire(
-    ground: Connection, superuser: Connection
+def test_tripping_works_in_a_database_with_an_awkward_name(
+    superuser: Connection, database: StagingDatabase
 ) -> None:
-    rule = RULES["role-bypasses-rls"]
-    broken = replace(rule, tripwire=replace(rule.tripwire, superuser="CREATE NONSENSE"))
-    assert "42601" in tripped(ground, superuser, broken).findings[0].detail
-    with pytest.raises(psycopg.errors.SyntaxError):
-        superuser.execute("CREATE NONSENSE")
+    name = 'Hk "staging" ä'
+    superuser.execute("""CREATE DATABASE "Hk ""staging"" ä" """)
+    try:
+        with psycopg.connect(database.cluster.conninfo(name), autocommit=True) as awkward:
+            for name_of_rule in ("setting-role", "role-owns-schema", "boundary-membership"):
+                assert trip_rule(awkward, RULES[name_of_rule]).passed
+    finally:
+        superuser.execute("""DROP DATABASE "Hk ""staging"" ä" """)
+
+
+REPLACED = {
+    "pg_catalog.aclexplode": "CREATE OR REPLACE FUNCTION pg_catalog.aclexplode(acl aclitem[],"
+    " OUT grantor oid, OUT grantee oid, OUT privilege_type text, OUT is_grantable boolean)"
+    " RETURNS SETOF record LANGUAGE sql STABLE AS 'SELECT 0::oid, 0::oid, NULL, false LIMIT 0'",
+    "pg_catalog.pg_roles": "CREATE OR REPLACE VIEW pg_catalog.pg_roles AS SELECT rolname, rolsuper,"
+    " rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, rolreplication, rolconnlimit,"
+    " '********'::text AS rolpassword, rolvaliduntil, false AS rolbypassrls,"
+    ' NULL::text[] COLLATE "C" AS rolconfig, oid FROM pg_catalog.pg_authid',
+    "operator =": "UPDATE pg_catalog.pg_operator SET oprcode = 'pg_catalog.int4ne'::regproc"
+    " WHERE oid = '=(int4, int4)'::regoperator",
+}
+
+
+@pytest.mark.parametrize("name", REPLACED)
+def test_what_the_server_did_not_come_with_is_named(
+    connection: Connection, superuser: Connection, lent: LentDatabase, name: str
+) -> None:
+    """A rule that calls it would be blind here, and fire where it is not replaced."""
+    assert replaced_builtins(connection, connection) == ()
+    superuser.execute("BEGIN")
+    try:
+        superuser.execute("SET LOCAL allow_system_table_mods = on")
+        superuser.execute(REPLACED[name].encode())
+        assert replaced_builtins(superuser, connection) == (name,)
+    finally:
+        superuser.execute("ROLLBACK")
+    verdict = trip_rule(superuser, RULES["rls-not-enabled"], (name,))
+    assert name in verdict.findings[0].detail
+    assert name in verdict.findings[0].fix
+
+
+def test_what_is_owned_or_granted_otherwise_is_not_replaced(
+    connection: Connection, superuser: Connection
+) -> None:
+    superuser.execute("BEGIN")
+    try:
+        superuser.execute(
+            "REVOKE ALL ON FUNCTION pg_catalog.lo_create(oid) FROM PUBLIC;"
+            "ALTER FUNCTION pg_catalog.textlike LEAKPROOF;"
+            "ALTER FUNCTION pg_catalog.lower(text) OWNER TO hk_migrator;"
+            "CREATE FUNCTION pg_catalog.hk_more() RETURNS integer LANGUAGE sql AS 'SELECT 1'"
+        )
+        assert replaced_builtins(superuser, connection) == ()
+    finally:
+        superuser.execute("ROLLBACK")

@@ -37,7 +37,11 @@ _EXPLAINED = explained(
         """pg_attrdef.adbin pg_constraint.conbin pg_constraint.conkey pg_constraint.confkey
         pg_constraint.confrelid pg_index.indexprs pg_index.indkey pg_index.indnatts
         pg_index.indnkeyatts pg_index.indpred pg_range.rngmultitypid pg_range.rngsubtype
-        pg_type.typbasetype pg_type.typcollation pg_type.typelem pg_type.typtypmod""": _WHOLE,
+        pg_proc.probin pg_type.typbasetype pg_type.typcollation pg_type.typelem
+        pg_type.typtypmod""": _WHOLE,
+        """pg_cast.castfunc pg_cast.castmethod pg_cast.castsource pg_cast.casttarget
+        pg_operator.oprcode pg_operator.oprleft pg_operator.oprname
+        pg_operator.oprright""": "PostgreSQL's own, of which the fingerprint has a sum",
         """pg_constraint.conindid pg_constraint.conparentid pg_trigger.tgconstraint
         pg_trigger.tgparentid pg_depend.classid pg_depend.objid pg_depend.objsubid
         pg_depend.refclassid pg_depend.refobjid pg_depend.refobjsubid

@@ -77,7 +77,6 @@ def test_a_rule_without_a_part_is_refused(key: str) -> None:
         ("-- level: warning", "-- level: grave", "'grave' is none of"),
         ("-- good:", "-- colour: red\n-- good:", "unknown 'colour'"),
         ("-- good:", "-- contract: perhaps\n-- good:", "neither forbidden nor allowed"),
-        ("-- good:", "-- tripwire-superuser: CREATE ROLE x;\n-- good:", "belong together"),
     ],
 )
 def test_what_makes_no_sense_is_refused(old: str, new: str, message: str) -> None:
