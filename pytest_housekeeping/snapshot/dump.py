@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from pytest_housekeeping.declarations.pinned_settings import pinned
 from pytest_housekeeping.postgres.session import startup_options
 from pytest_housekeeping.snapshot.problems import BackupFailed
 from pytest_housekeeping.snapshot.programs import find_pg_dump
-from pytest_housekeeping.sql.identifiers import quoted
+from pytest_housekeeping.sql.identifiers import in_quotes, quoted
 
 _TIMEOUT_S = 600.0
 _LOCK_WAIT_S = 30.0
@@ -45,11 +45,12 @@ def dump_schema(
     *,
     server_major: int,
     rows: bool = False,
+    extensions: Sequence[str] = (),
     timeout_s: float = _TIMEOUT_S,
     lock_wait_s: float = _LOCK_WAIT_S,
 ) -> bytes:
     """The whole database as ``pg_dump --schema-only`` writes it, without what varies; with
-    ``rows``, those too.
+    ``rows``, those too. Where ``extensions`` are named, no others are in it.
 
     Left out: the versions of server and pg_dump; subscriptions, whose text is a connection with
     its password; the secrets of user mappings and servers; that a partition's foreign key is
@@ -64,7 +65,9 @@ def dump_schema(
     password = str(known.pop("password", None) or "")
     try:
         done = subprocess.run(
-            _command(program, make_conninfo("", **known), lock_wait_s, rows=rows),
+            _command(
+                program, make_conninfo("", **known), lock_wait_s, rows=rows, extensions=extensions
+            ),
             capture_output=True,
             check=False,
             timeout=timeout_s,
@@ -124,10 +127,13 @@ def unified_diff(before: bytes, after: bytes, name_before: str, name_after: str)
     )
 
 
-def _command(program: Path, conninfo: str, lock_wait_s: float, *, rows: bool) -> list[str]:
+def _command(
+    program: Path, conninfo: str, lock_wait_s: float, *, rows: bool, extensions: Sequence[str]
+) -> list[str]:
     return [
         str(program),
         *([] if rows else ["--schema-only"]),
+        *(f"--extension={in_quotes(name)}" for name in extensions),
         "--no-password",
         "--no-subscriptions",
         "--encoding=UTF8",

@@ -18,6 +18,7 @@ from pytest_housekeeping.server import Server
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.difference import Change, Difference, diff
 from pytest_housekeeping.snapshot.equivalent_expression import same_when_restated
+from pytest_housekeeping.snapshot.extensions import extension_names
 from pytest_housekeeping.snapshot.fingerprint import (
     Fingerprint,
     SchemaObject,
@@ -26,7 +27,6 @@ from pytest_housekeeping.snapshot.fingerprint import (
 from pytest_housekeeping.snapshot.problems import BackupNotProved
 from pytest_housekeeping.snapshot.restore import Copy, restored, restored_beside
 from pytest_housekeeping.snapshot.restore_server import WHY, RestoreServer, start_restore_server
-from pytest_housekeeping.sql.identifiers import unquoted
 
 _SHOWN = 20
 _DISABLED = "pg_dump does not tell that the triggers of a constraint are disabled"
@@ -70,7 +70,7 @@ def fitting_server(
 
     Raises BackupNotProved when there is none.
     """
-    extensions = frozenset(_extension_names(expected))
+    extensions = frozenset(extension_names(expected))
     if started is not None and started.has(extensions):
         yield started
         return
@@ -205,9 +205,3 @@ def _turned(fault: Difference, origin: str) -> str:
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
-
-
-def _extension_names(expected: Fingerprint) -> Iterator[str]:
-    for entry in expected.entries:
-        if entry.name.startswith("extension "):
-            yield unquoted(entry.name.removeprefix("extension "))

@@ -50,6 +50,21 @@ def start_restore_server(
     raise _no_server(server_major, extensions, fit)
 
 
+def extensions_to_leave_out(
+    server_major: int, extensions: frozenset[str], needed: frozenset[str]
+) -> frozenset[str]:
+    """Those of ``extensions`` that no server of this very major version has here, where none of
+    them is ``needed``; nothing where a server has all of them, and where leaving out is no help."""
+    fewest: frozenset[str] | None = None
+    for major, kind in _servers():
+        if major != server_major:
+            continue
+        lacking = extensions - _extensions(kind, major)
+        if not lacking & needed and (fewest is None or len(lacking) < len(fewest)):
+            fewest = lacking
+    return fewest or frozenset()
+
+
 def _no_server(
     server_major: int, extensions: frozenset[str], fit: list[tuple[int, str]]
 ) -> BackupNotProved:

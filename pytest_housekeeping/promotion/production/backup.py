@@ -19,8 +19,15 @@ from pytest_housekeeping.promotion.target import KeptFile
 from pytest_housekeeping.snapshot import RestoreServer
 from pytest_housekeeping.snapshot.dump import dump_schema, unified_diff
 from pytest_housekeeping.snapshot.dump_around import dump_around
+from pytest_housekeeping.snapshot.extensions import (
+    extension_names,
+    members_by_name,
+    needed_extensions,
+    without_extensions,
+)
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.proof import prove_backup
+from pytest_housekeeping.snapshot.restore_server import extensions_to_leave_out
 from pytest_housekeeping.snapshot.roles import dump_roles
 from pytest_housekeeping.snapshot.twin import Dumps, Twin, twin_of
 
@@ -79,11 +86,28 @@ class Backup:
         verdict = Verdict(examined=max(1, proof.objects), unit="objects")
         return verdict, "; ".join([said, *limits])
 
-    def rehearsal_proof(self, fingerprint: Fingerprint, identity: TargetIdentity) -> Judgement:
-        """The same, and the restored copy is as production in all that a check can read."""
+    def rehearsal_proof(
+        self,
+        connection: Connection,
+        conninfo: str,
+        fingerprint: Fingerprint,
+        identity: TargetIdentity,
+    ) -> Judgement:
+        """The same, and the restored copy is as production in all that a check can read.
+
+        An extension that no server here has is left out where nothing depends on it.
+        """
+        major, names = fingerprint.server_major, frozenset(extension_names(fingerprint))
+        left_out = extensions_to_leave_out(major, names, needed_extensions(connection))
+        schema = self._schema
+        if left_out:
+            kept = sorted(names - left_out)
+            schema = dump_schema(conninfo, server_major=major, extensions=kept)
+            members = members_by_name(connection, left_out)
+            fingerprint = without_extensions(fingerprint, left_out, members)
         twin = self.twin = self._ends.enter_context(
             twin_of(
-                Dumps(schema=self._schema, roles=self._roles, around=self._around),
+                Dumps(schema=schema, roles=self._roles, around=self._around),
                 fingerprint,
                 database=identity.database,
                 server_version=identity.server_version,
@@ -92,6 +116,10 @@ class Backup:
         )
         said = f"restored on {twin.schema.server_major}, with the fingerprint of production"
         limits = [f"limit of the proof: {limit}" for limit in (*twin.proof.limits, *twin.limits)]
+        limits += [
+            f"extension {name} is not on the copy: its server lacks it, and nothing depends on it"
+            for name in sorted(left_out)
+        ]
         verdict = Verdict(examined=max(1, len(twin.schema.entries)), unit="objects")
         return verdict, "; ".join([said, *limits])
 

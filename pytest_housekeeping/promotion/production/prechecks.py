@@ -63,7 +63,13 @@ def production_backup(
 
     def proof() -> Judgement:
         if context.plan.rehearses:
-            return target.backup.rehearsal_proof(target.fingerprint(), target.connection.identity())
+            connection = target.connection
+            return target.backup.rehearsal_proof(
+                connection.get(),
+                target.address.conninfo(),
+                target.fingerprint(),
+                connection.identity(),
+            )
         return target.backup.proof(target.fingerprint(), target.major)
 
     def named(step: Callable[[], Judgement]) -> Judgement:

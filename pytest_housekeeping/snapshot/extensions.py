@@ -1,0 +1,91 @@
+"""Extensions that a copy of the database can do without.
+
+``pg_stat_statements`` and its like stand in many a production and in no server that is made for a
+run. Where nothing in the database depends on an extension, its absence decides no check. What a
+function's body names leaves no trace in ``pg_depend``: such a function fails where it is called,
+which is a failed check and never a passed one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import LiteralString
+
+from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+from pytest_housekeeping.sql.identifiers import unquoted
+
+_KINDS = ("extension", "state of extension", "members of extension")
+
+
+def extension_names(schema: Fingerprint) -> Iterator[str]:
+    """The extensions of a schema, by their plain names."""
+    for entry in schema.entries:
+        if entry.name.startswith("extension "):
+            yield unquoted(entry.name.removeprefix("extension "))
+
+
+def needed_extensions(connection: Connection) -> frozenset[str]:
+    """Those that something of the database, or another extension, depends on.
+
+    https://www.postgresql.org/docs/16/catalog-pg-depend.html
+    """
+    return frozenset(name for (name,) in connection.execute(_NEEDED).fetchall())
+
+
+def members_by_name(connection: Connection, names: frozenset[str]) -> frozenset[str]:
+    """What a fingerprint calls the members of these extensions, where it tells of one by itself:
+    an access method, or privileges that somebody has changed."""
+    rows = connection.execute(_MEMBERS, [sorted(names)]).fetchall()
+    return frozenset(
+        f"{told} {kind} {identity}"
+        for kind, identity in rows
+        for told in ("privileges of", "system privileges of", "system")
+    )
+
+
+def without_extensions(
+    schema: Fingerprint, names: frozenset[str], members: frozenset[str]
+) -> Fingerprint:
+    """A schema without these extensions and their ``members``."""
+
+    def is_left_out(name: str) -> bool:
+        kind, _, last = name.rpartition(" ")
+        return name in members or (kind in _KINDS and unquoted(last) in names)
+
+    return replace(schema, entries=tuple(e for e in schema.entries if not is_left_out(e.name)))
+
+
+# Parts of an extension are its members and what belongs to those: the rule of a view, a row type.
+_NEEDED: LiteralString = """
+WITH RECURSIVE part (classid, objid, extension) AS (
+    SELECT d.classid, d.objid, d.refobjid FROM pg_catalog.pg_depend AS d
+    WHERE d.deptype = 'e' AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+    UNION
+    SELECT d.classid, d.objid, p.extension FROM pg_catalog.pg_depend AS d
+    JOIN part AS p ON p.classid = d.refclassid AND p.objid = d.refobjid
+    WHERE d.deptype IN ('i', 'a')
+)
+SELECT e.extname FROM pg_catalog.pg_extension AS e
+WHERE EXISTS (
+    SELECT FROM part AS p
+    JOIN pg_catalog.pg_depend AS d ON d.refclassid = p.classid AND d.refobjid = p.objid
+    WHERE p.extension = e.oid AND d.deptype = 'n' AND NOT EXISTS (
+        SELECT FROM part AS own
+        WHERE own.classid = d.classid AND own.objid = d.objid AND own.extension = e.oid
+    )
+) OR EXISTS (
+    SELECT FROM pg_catalog.pg_depend AS d
+    WHERE d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.refobjid = e.oid
+    AND d.deptype <> 'e'
+)
+"""
+
+_MEMBERS: LiteralString = """
+SELECT o.type, o.identity FROM pg_catalog.pg_extension AS e
+JOIN pg_catalog.pg_depend AS d ON d.refobjid = e.oid AND d.deptype = 'e'
+    AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+CROSS JOIN LATERAL pg_catalog.pg_identify_object(d.classid, d.objid, 0) AS o
+WHERE e.extname = ANY (%s)
+"""
