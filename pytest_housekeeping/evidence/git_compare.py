@@ -8,9 +8,9 @@ https://git-scm.com/docs/git-update-index#_using_assume_unchanged_bit
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pytest_housekeeping.evidence.git_objects import GitCommands, object_id
 
@@ -26,12 +26,14 @@ class Differences:
     """The paths, from the root of the repository, whose content is not that of the commit.
 
     Of these, git itself has ``rewritten`` some when it checked them out (line endings, a filter);
-    ``by_attribute``: because ``.gitattributes`` says so, and not ``core.autocrlf`` alone.
+    ``by_attribute``: because ``.gitattributes`` says so, and not ``core.autocrlf`` alone. Others
+    lie in ``submodules``, of which the commit holds a name and no file.
     """
 
     paths: tuple[str, ...] = ()
     rewritten: tuple[str, ...] = ()
     by_attribute: bool = False
+    submodules: tuple[str, ...] = ()
 
 
 def compare(
@@ -68,6 +70,7 @@ def compare(
         paths=tuple(sorted(differing | outside)),
         rewritten=rewritten,
         by_attribute=any(_attributes(git, rewritten)),
+        submodules=tuple(_submodules(git, commit, differing)),
     )
 
 
@@ -93,6 +96,20 @@ def _blobs(
             facts, _, name = entry.partition(b"\t")
             mode, _, oid = facts.split(b" ")
             yield os.fsdecode(name), (mode, oid.decode())
+
+
+def _submodules(git: GitCommands, commit: str, names: Collection[str]) -> Iterator[str]:
+    """The submodules of a commit that these paths lie in."""
+    above = sorted(
+        {each.as_posix() for name in names for each in PurePosixPath(name).parents} - {"."}
+    )
+    for start in range(0, len(above), _AT_ONCE):
+        chunk = above[start : start + _AT_ONCE]
+        out = git.run("ls-tree", "-z", "--full-tree", commit, "--", *chunk)
+        for entry in filter(None, out.split(b"\0")):
+            facts, _, name = entry.partition(b"\t")
+            if facts.startswith(_SUBMODULE):
+                yield os.fsdecode(name)
 
 
 def _content(path: Path, mode: bytes) -> bytes | None:
