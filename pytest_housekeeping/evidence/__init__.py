@@ -21,7 +21,7 @@ its own module where it is needed:
 
 from pytest_housekeeping.evidence.git import Repository, open_repository
 from pytest_housekeeping.evidence.git_compare import Differences
-from pytest_housekeeping.evidence.git_objects import BRANCHES, FETCH
+from pytest_housekeeping.evidence.git_objects import BRANCHES
 from pytest_housekeeping.evidence.run_facts import (
     RunFacts,
     SourceFacts,
@@ -33,7 +33,6 @@ from pytest_housekeeping.evidence.secrets import Secrets
 
 __all__ = [
     "BRANCHES",
-    "FETCH",
     "Differences",
     "Repository",
     "RunFacts",

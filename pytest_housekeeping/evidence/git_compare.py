@@ -8,9 +8,9 @@ https://git-scm.com/docs/git-update-index#_using_assume_unchanged_bit
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pytest_housekeeping.evidence.git_objects import GitCommands, object_id
 
@@ -26,12 +26,14 @@ class Differences:
     """The paths, from the root of the repository, whose content is not that of the commit.
 
     Of these, git itself has ``rewritten`` some when it checked them out (line endings, a filter);
-    ``by_attribute``: because ``.gitattributes`` says so, and not ``core.autocrlf`` alone.
+    ``by_attribute``: because ``.gitattributes`` says so, and not ``core.autocrlf`` alone. Others
+    lie in ``submodules``, of which the commit holds a name and no file.
     """
 
     paths: tuple[str, ...] = ()
     rewritten: tuple[str, ...] = ()
     by_attribute: bool = False
+    submodules: tuple[str, ...] = ()
 
 
 def compare(
@@ -49,31 +51,47 @@ def compare(
     """
     places = {Path(os.path.realpath(folder)) for folder in folders}
     places |= {Path(os.path.realpath(folder.parent)) / folder.name for folder in folders}
-    held = {Path(os.path.realpath(path)): data for path, data in read.items()}
-    outside = {str(path) for path in held if not path.is_relative_to(root)}
-    inside = {path: data for path, data in held.items() if path.is_relative_to(root)}
-    wanted = {place for place in places if place.is_relative_to(root)}
-    wanted |= {path for path in inside if not any(path.is_relative_to(each) for each in wanted)}
-    known = dict(_blobs(git, commit, sorted(path.relative_to(root) for path in wanted)))
+    held = dict(_resolved(read))
+    top = f"{root}/".replace("//", "/")
+    inside = {path[len(top) :]: data for path, data in held.items() if path.startswith(top)}
+    outside = {path for path in held if not path.startswith(top)}
+    wanted = {place.relative_to(root).as_posix() for place in places if place.is_relative_to(root)}
+    below = tuple("" if name == "." else f"{name}/" for name in wanted)
+    wanted |= {name for name in inside if not name.startswith(below) and name not in wanted}
+    known = dict(_blobs(git, commit, sorted(map(Path, wanted))))
     differing = set()
     for name, (mode, oid) in known.items():
-        path = root / name
-        data = inside.get(path)
-        if mode != _SUBMODULE and not _is_blob(_content(path, mode) if data is None else data, oid):
+        data = inside.get(name)
+        if mode == _SUBMODULE:
+            continue
+        if not _is_blob(_content(root / name, mode) if data is None else data, oid):
             differing.add(name)
-    read_names = {path.relative_to(root).as_posix() for path in inside}
-    differing |= read_names - known.keys()
+    differing |= inside.keys() - known.keys()
     rewritten = tuple(_rewritten(git, root, sorted(differing & known.keys()), known))
     return Differences(
         paths=tuple(sorted(differing | outside)),
         rewritten=rewritten,
         by_attribute=any(_attributes(git, rewritten)),
+        submodules=tuple(_submodules(git, commit, differing)),
     )
 
 
 def blob_id(data: bytes, like: str) -> str:
     """The name that git gives to a blob, by the algorithm that another name was made with."""
     return object_id(data, "blob", like=like)
+
+
+def _resolved(read: Mapping[Path, bytes]) -> Iterator[tuple[str, bytes]]:
+    """By the path without links. Of many files in a folder, the folder's is asked for once."""
+    folders: dict[str, str] = {}
+    for path, data in read.items():
+        folder, name = os.path.split(path)
+        if name in ("", ".", "..") or path.is_symlink():
+            yield os.path.realpath(path), data
+            continue
+        if folder not in folders:
+            folders[folder] = os.path.realpath(folder).rstrip("/")
+        yield f"{folders[folder]}/{name}", data
 
 
 def _blobs(
@@ -93,6 +111,20 @@ def _blobs(
             facts, _, name = entry.partition(b"\t")
             mode, _, oid = facts.split(b" ")
             yield os.fsdecode(name), (mode, oid.decode())
+
+
+def _submodules(git: GitCommands, commit: str, names: Collection[str]) -> Iterator[str]:
+    """The submodules of a commit that these paths lie in."""
+    above = sorted(
+        {each.as_posix() for name in names for each in PurePosixPath(name).parents} - {"."}
+    )
+    for start in range(0, len(above), _AT_ONCE):
+        chunk = above[start : start + _AT_ONCE]
+        out = git.run("ls-tree", "-z", "--full-tree", commit, "--", *chunk)
+        for entry in filter(None, out.split(b"\0")):
+            facts, _, name = entry.partition(b"\t")
+            if facts.startswith(_SUBMODULE):
+                yield os.fsdecode(name)
 
 
 def _content(path: Path, mode: bytes) -> bytes | None:

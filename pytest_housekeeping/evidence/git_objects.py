@@ -13,6 +13,8 @@ from pytest_housekeeping.model import Mode
 
 BRANCHES = "housekeeping/audit"
 FETCH = f"git fetch origin 'refs/heads/{BRANCHES}/*:refs/heads/{BRANCHES}/*'"
+PUSH = "git push origin"
+_PUSH_ALL = f"{PUSH} 'refs/heads/{BRANCHES}/*:refs/heads/{BRANCHES}/*'"
 # How the file of an audit is called: ``<mode>_<UTC>_<run>.json``.
 AUDIT_NAME = re.compile(rf"(?:{'|'.join(Mode)})_\d{{8}}T\d{{6}}Z_[^/]+\.json")
 _FOUND = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64}) (blob|tree|commit|tag) \d+")
@@ -52,9 +54,14 @@ def evidence_refs(log: str = "") -> tuple[str, ...]:
 
 def fetch_fix(git: GitCommands) -> str:
     """How all evidence comes into this clone, also where there is nothing to fetch it from yet."""
-    if b"origin" in git.run("remote").splitlines():
-        return FETCH
+    if has_origin(git):
+        return f"{FETCH} (what only the clone has that made it is pushed there first: {_PUSH_ALL})"
     return f"this clone has no remote origin: git remote add origin URL && {FETCH}"
+
+
+def has_origin(git: GitCommands) -> bool:
+    """Whether there is a remote that evidence is fetched from and pushed to."""
+    return b"origin" in git.run("remote").splitlines()
 
 
 def contents_of(git: GitCommands, path: str) -> tuple[bytes, ...]:

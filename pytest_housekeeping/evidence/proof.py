@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from pytest_housekeeping.evidence.committed import Committed, FileVersion, contents, read_committed
-from pytest_housekeeping.evidence.git_objects import FETCH, GitCommands, fetch_fix
+from pytest_housekeeping.evidence.git_objects import FETCH, PUSH, GitCommands, fetch_fix, has_origin
 from pytest_housekeeping.evidence.proof_chain import chain_findings
 from pytest_housekeeping.evidence.proof_files import EvidenceFiles
 from pytest_housekeeping.evidence.proof_signatures import signature_findings
@@ -16,6 +17,7 @@ from pytest_housekeeping.evidence.records import Record, read_record
 from pytest_housekeeping.model import Finding, Level
 
 SHALLOW = "evidence-shallow"
+_PUSHED = re.compile(rf" && {PUSH} \S+$")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,12 +92,11 @@ def _runs_in(path: str) -> Iterator[str]:
 
 
 def _fetchable(git: GitCommands, findings: Iterable[Finding]) -> Iterator[Finding]:
-    """A repair that fetches says so where there is no remote to fetch from."""
+    """A repair that fetches says so where there is no remote; there one that pushes does not."""
+    fetch, pushes = fetch_fix(git), has_origin(git)
     for finding in findings:
-        if FETCH in finding.fix:
-            yield replace(finding, fix=finding.fix.replace(FETCH, fetch_fix(git)))
-        else:
-            yield finding
+        fix = finding.fix.replace(FETCH, fetch)
+        yield replace(finding, fix=fix if pushes else _PUSHED.sub("", fix))
 
 
 def _cut_off(committed: Committed) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from pytest_housekeeping.evidence.git_objects import BRANCHES
+from pytest_housekeeping.evidence.git_objects import BRANCHES, PUSH
 
 _BESIDE = '"$(git rev-parse --show-toplevel)"/../evidence'
 
@@ -13,7 +13,7 @@ def restored(commit: str, path: str, branch: str) -> str:
     """For a shell in whatever folder of the work tree; ``path`` is from the repository's root.
 
     What is on HEAD is committed there. What is on a log is committed in a work tree beside this
-    one, which is removed again.
+    one, which is removed again, and pushed.
     """
     back = f"git checkout {commit} -- {shlex.quote(f':/{path}')}"
     back += " && git commit -m 'The evidence as it was'"
@@ -22,5 +22,5 @@ def restored(commit: str, path: str, branch: str) -> str:
     name = branch[branch.index(BRANCHES) :]
     return (
         f"git worktree add {_BESIDE} {name} && (cd {_BESIDE} && {back})"
-        f" && git worktree remove {_BESIDE}"
+        f" && git worktree remove {_BESIDE} && {PUSH} {name}"
     )

@@ -31,8 +31,8 @@ class SourceFacts:
 
     ``dirty`` are the paths, from the root of the repository, of what was read or ran and is not in
     that commit; git itself has ``rewritten`` some of them when it checked them out, and some were
-    known only when they ``ran``. ``code`` is what ran as Python or steered the run, by paths from
-    the rootdir.
+    known only when they ``ran``; some lie in ``submodules``. ``code`` is what ran as Python or
+    steered the run, by paths from the rootdir.
     """
 
     commit: str | None = None
@@ -42,6 +42,7 @@ class SourceFacts:
     rewritten: tuple[str, ...] = ()
     by_attribute: bool = False
     ran: tuple[str, ...] = ()
+    submodules: tuple[str, ...] = ()
     code: tuple[CodeFile, ...] = ()
 
 

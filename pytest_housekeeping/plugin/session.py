@@ -232,7 +232,7 @@ class ActiveRun:
         """Take down what has run as Python by now; what is in no commit is not promoted."""
         context = self.promotion.run.context
         missing = context.attestation.add(self.config.stash[CODE_WATCH].files())
-        refusal = refusal_of(context.attestation.untrue, missing, context.rules)
+        refusal = refusal_of(context.attestation, missing, context.rules)
         self.promotion.refusal = self.promotion.refusal or refusal
 
     def _upcoming(self, item: pytest.Item, nextitem: pytest.Item | None) -> list[Step | None]:

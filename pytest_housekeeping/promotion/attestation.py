@@ -21,6 +21,11 @@ from pytest_housekeeping.sql.text import digest
 _SHOWN = 10
 # What to do about a file that ran as Python and is in no commit.
 RAN_FIX = "commit it; one that a build makes is named in generated_code of [tool.housekeeping]"
+SUBMODULE_FIX = (
+    "move what is promoted, and what runs with it, out of the submodule into this repository; or"
+    " run in the submodule, if all of the project is there; Python may be installed instead: pip"
+    " install ./<submodule>"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,6 +129,8 @@ def refuse_unattested(source: SourceFacts) -> None:
             why="nobody could tell later what was promoted",
             fix="commit the project to a git repository",
         )
+    if source.submodules:
+        raise _in_submodules(source, _of_submodules(source, source.dirty))
     edited = [path for path in source.dirty if path not in source.rewritten]
     if edited:
         raise MisuseError(
@@ -140,20 +147,39 @@ def refuse_unattested(source: SourceFacts) -> None:
         )
 
 
-def refusal_of(untrue: str, missing: Sequence[str], rules: ModeRules) -> MisuseError | None:
+def _of_submodules(source: SourceFacts, paths: Sequence[str]) -> list[str]:
+    folders = tuple(f"{each}/" for each in source.submodules)
+    return [path for path in paths if path.startswith(folders)]
+
+
+def _in_submodules(source: SourceFacts, paths: Sequence[str]) -> MisuseError:
+    return MisuseError(
+        f"files of the submodule {shown(source.submodules)}: {shown(paths)}",
+        why="the commit that is promoted names a commit of the submodule and holds none of its"
+        " files, so that nobody could compare them with what ran",
+        fix=SUBMODULE_FIX,
+    )
+
+
+def refusal_of(
+    attestation: Attestation, missing: Sequence[str], rules: ModeRules
+) -> MisuseError | None:
     """Why a run does not go on with the code that ran.
 
     What is ``missing`` from the commit matters where production is changed; a staging run is only
     not committed as evidence.
     """
-    if untrue:
+    if attestation.untrue:
         return MisuseError(
-            untrue,
+            attestation.untrue,
             why="the audit would name a text that did not run",
             fix="remove the folders __pycache__ and run again, with PYTHONDONTWRITEBYTECODE=1 where"
             " something compiles modules in its own way",
         )
     if missing and rules.changes_production:
+        inside = _of_submodules(attestation.facts, missing)
+        if inside:
+            return _in_submodules(attestation.facts, inside)
         return MisuseError(
             f"ran as Python and is not in the commit: {shown(missing)}",
             why="it can change what is proved, and nobody has reviewed it",
@@ -212,4 +238,5 @@ def _with(facts: SourceFacts, found: Differences) -> SourceFacts:
         dirty=tuple(sorted({*facts.dirty, *found.paths})),
         rewritten=tuple(sorted({*facts.rewritten, *found.rewritten})),
         by_attribute=facts.by_attribute or found.by_attribute,
+        submodules=tuple(sorted({*facts.submodules, *found.submodules})),
     )

@@ -10,7 +10,7 @@ from pytest_housekeeping.errors import EvidenceError, HousekeepingError
 from pytest_housekeeping.evidence import BRANCHES, stem
 from pytest_housekeeping.evidence.signing import FIX, SigningFailed, why_unsigned
 from pytest_housekeeping.plan.modes import rules_of
-from pytest_housekeeping.promotion.attestation import RAN_FIX
+from pytest_housekeeping.promotion.attestation import RAN_FIX, SUBMODULE_FIX
 from pytest_housekeeping.promotion.signers import signers_of
 
 if TYPE_CHECKING:
@@ -122,6 +122,9 @@ def _why_not_committed(context: RunContext, *, partial: bool) -> str:
         return "checks/baseline.toml was written: look at it, commit it, and run again"
     if context.source.commit is None:
         return context.source.reason
+    if context.source.submodules:
+        names = ", ".join(context.source.submodules)
+        return f"files of the submodule {names} ran, and the commit holds none: {SUBMODULE_FIX}"
     if context.source.dirty:
         dirty = ", ".join(context.source.dirty[:5])
         ran = f"; {context.source.ran[0]} ran as Python: {RAN_FIX}" if context.source.ran else ""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping.evidence import FETCH
+from pytest_housekeeping.evidence.git_objects import fetch_fix
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks import Judgement, error
@@ -25,6 +25,7 @@ def audits(context: RunContext) -> Judgement:
     from pytest_housekeeping.evidence.report.display import plural
 
     config = context.config
+    fetch = fetch_fix(context.repository)
     proof = prove_evidence(
         context.repository, context.repository.relative(config.root / config.audit)
     )
@@ -40,7 +41,7 @@ def audits(context: RunContext) -> Judgement:
             findings.append(each)
     # What a shallow clone has cut off may be what was accepted.
     if all(each.rule != SHALLOW for each in proof.findings):
-        findings += _needless(accepted, proof)
+        findings += _needless(accepted, proof, fetch)
     # No audit is none that was examined: what was looked at is where they would be.
     examined, unit = (proof.audits, "audits") if proof.audits else (1, "repository")
     said = f"{plural(proof.audits, 'audit')} and {plural(proof.artifacts, 'file')} named by them"
@@ -48,7 +49,7 @@ def audits(context: RunContext) -> Judgement:
     return verdict, f"{said}, on {plural(proof.branches, 'branch')}"
 
 
-def _needless(accepted: frozenset[str], proof: Proof) -> Iterator[Finding]:
+def _needless(accepted: frozenset[str], proof: Proof, fetch: str) -> Iterator[Finding]:
     """Entries that accept nothing. Of a file that this clone does not have it is only said."""
     rules = {each.object: each.rule for each in proof.faults}
     for entry in sorted(accepted - {f"{each.rule} {each.object}" for each in proof.faults}):
@@ -71,7 +72,7 @@ def _needless(accepted: frozenset[str], proof: Proof) -> Iterator[Finding]:
                 entry,
                 "is listed in accepted_evidence_faults, and nothing is wrong with it",
                 "remove it from the list, and commit that; if the fault is on a branch that this"
-                f" clone lacks, fetch it: {FETCH}",
+                f" clone lacks, fetch it: {fetch}",
             )
         else:
             yield Finding(
@@ -79,5 +80,5 @@ def _needless(accepted: frozenset[str], proof: Proof) -> Iterator[Finding]:
                 level=Level.NOTICE,
                 object=entry,
                 detail="is listed in accepted_evidence_faults, and no branch of this clone has it",
-                fix=f"fetch all evidence: {FETCH}; if it is nowhere, remove it from the list",
+                fix=f"fetch all evidence: {fetch}; if it is nowhere, remove it from the list",
             )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.evidence import Repository
-from pytest_housekeeping.evidence.git_objects import FETCH
+from pytest_housekeeping.evidence.git_objects import fetch_fix
 from pytest_housekeeping.evidence.plain_audit import plain_audit, target_of
 from pytest_housekeeping.model import Finding, Kind, Level, Mode, Outcome, Phase, TargetIdentity
 from pytest_housekeeping.plan.rollback_files import migration_of
@@ -86,7 +86,7 @@ def evidence_findings(
     place = repository.relative(config.root / config.audit)
     accepted = config.accepted_evidence_faults
     audits, runs = audits_of(repository, place, identity, accepted)
-    return [*_missing(schema, audits, rows), *_unattested(rows, runs)]
+    return [*_missing(schema, audits, rows), *_unattested(rows, runs, fetch_fix(repository))]
 
 
 def audits_of(
@@ -154,12 +154,12 @@ def _missing(
             )
 
 
-def _unattested(rows: Sequence[history.Row], runs: frozenset[str]) -> Iterator[Finding]:
+def _unattested(rows: Sequence[history.Row], runs: frozenset[str], fetch: str) -> Iterator[Finding]:
     for run in dict.fromkeys(row.run for row in rows if row.run not in runs):
         yield Finding(
             rule="history-unattested",
             level=Level.NOTICE,
             object=f"run {run}",
             detail="has rows in the history, and no audit here tells of it",
-            fix=f"merge the pull request of its audit, or fetch it: {FETCH}",
+            fix=f"merge the pull request of its audit, or fetch it: {fetch}",
         )

@@ -73,6 +73,8 @@ def worktree(source: SourceFacts) -> Judgement:
     """An audit attests a commit: uncommitted changes are said, and keep it from being committed."""
     if source.commit is None:
         said = source.reason
+    elif source.submodules:
+        said = f"{source.commit[:12]}, which holds no file of {', '.join(source.submodules)}"
     elif source.dirty and set(source.dirty) <= set(source.rewritten):
         said = f"{source.commit[:12]}, rewritten by git when it was checked out:"
         said += f" {', '.join(source.dirty[:5])}; the bytes of the commit: {checkout_fix(source)}"

@@ -105,10 +105,11 @@ def from_text(path: str, kind: Kind, text: str, sha256: str, *, parsed: bool = T
         transaction=header.transaction,
         insists_on_batch=header.insists,
         irreversible=header.irreversible,
-        problems=_told(text, *header.problems, *foreign_marks(text, plain=header.plain)),
     )
     if not parsed:
         return replace(file, keeps_session=False)
+    marks = foreign_marks(text, plain=header.plain)
+    file = replace(file, problems=_told(text, *header.problems, *marks))
     try:
         effects = effects_of(parse(text))
     except SyntaxRefused as error:

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from pytest_housekeeping.sandbox import stop as stop_sandbox
 from support.fresh_copy import ROOT, fresh_repository, git
 from support.git_http_server import git_over_http
 from support.prepared_python import prepared_python
+from support.staged_project import prove
 from support.workflow_runner import JobRun, Machine, run_job
 
 WORKFLOW = ROOT / ".github/workflows/housekeeping-prod-promotion.yml"
@@ -144,10 +144,12 @@ def clean_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def proved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone for which the staging workflow has done its work: the proof is on a branch."""
+    """A clone for which the staging workflow has done its work: the proof is on a branch.
+
+    That it does is shown in test_workflows.py; here it is what such a run would leave.
+    """
     source = fresh_repository(tmp_path_factory.mktemp("proved") / "source")
-    command = [sys.executable, "-m", "pytest", "-q", "--hk-mode=staging"]
-    subprocess.run(command, cwd=source, check=True, capture_output=True)
+    prove(source)
     return source
 
 

@@ -48,21 +48,22 @@ def main() -> int:
     # Collecting cycles during a lint costs a quarter of it; once a chunk bounds the memory as well.
     gc.freeze()
     gc.disable()
-    try:
-        for answer in _examine_all(overrides, request["files"], request["processes"]):
-            _say(answer)
-        _say({"done": True})
-    except BrokenPipeError:
-        # Nobody listens any more: the run was killed. Take the pool along.
-        if os.getpgrp() == os.getpid():
-            os.killpg(0, signal.SIGKILL)
-        os._exit(1)
+    for answer in _examine_all(overrides, request["files"], request["processes"]):
+        _say(answer)
+    _say({"done": True})
     return 0
 
 
 def _say(answer: Answer) -> None:
-    sys.stdout.write(json.dumps(answer, separators=(",", ":")) + "\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(json.dumps(answer, separators=(",", ":")) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Nobody listens any more: the run was killed. The pool goes along from here, for on the way
+        # out of it Python would wait until all that it was given is done.
+        if os.getpgrp() == os.getpid():
+            os.killpg(0, signal.SIGKILL)
+        os._exit(1)
 
 
 @cache

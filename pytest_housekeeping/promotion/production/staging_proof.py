@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_housekeeping import __version__
 from pytest_housekeeping.errors import EvidenceError, ProofFailed
-from pytest_housekeeping.evidence import FETCH
+from pytest_housekeeping.evidence.git_objects import fetch_fix
 from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.model import Kind, Mode, Phase, RunOutcome, Step, TargetIdentity, Verdict
 from pytest_housekeeping.plan.plan import Plan
@@ -67,7 +67,7 @@ def proved_in_staging(context: RunContext, production: TargetIdentity) -> Judgem
             examined = len(ground.audits)
             return Verdict(examined=examined, unit="staging audits"), f"proved by {path}"
         refused += _told(path, faults)
-    raise _unproved(context, len(ground.audits), refused)
+    raise _unproved(context, ground, refused)
 
 
 def _ground(context: RunContext, production: TargetIdentity) -> Ground:
@@ -215,17 +215,16 @@ def _told(path: str, faults: list[str]) -> Iterable[str]:
     return (f"{path}: {fault}" for fault in [*faults[:_FAULTS], *more])
 
 
-def _unproved(context: RunContext, seen: int, refused: list[str]) -> ProofFailed:
-    digest_shown = context.plan.digest[:12]
-    if not refused:
-        found = f"none of {seen} committed staging audits proves this plan ({digest_shown})"
-    else:
+def _unproved(context: RunContext, ground: Ground, refused: list[str]) -> ProofFailed:
+    plan = f"proves this plan ({context.plan.digest[:12]})"
+    found = f"none of {len(ground.audits)} committed staging audits {plan}"
+    if refused:
         shown = "\n  ".join(refused[: _AUDITS * _FAULTS])
-        found = f"no committed staging audit proves this plan ({digest_shown}):\n  {shown}"
+        found = f"no committed staging audit {plan}:\n  {shown}"
     signed = ", as a signer" if context.config.evidence_signers else ""
     return ProofFailed(
         found,
         why="what is promoted has to be exactly what was tried",
-        fix=f"run pytest --hk-mode=staging on this commit{signed}; in a clone, fetch its branch"
-        f" first: {FETCH}",
+        fix=f"run pytest --hk-mode=staging on this commit{signed}; where that was done in another"
+        f" clone, fetch its evidence: {fetch_fix(ground.repository)}",
     )

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import EvidenceError, MisuseError
-from pytest_housekeeping.evidence import FETCH, Repository
+from pytest_housekeeping.evidence import Repository
+from pytest_housekeeping.evidence.git_objects import fetch_fix
 from pytest_housekeeping.model import Kind, Mode, RunOutcome, TargetIdentity
 from pytest_housekeeping.postgres.history import Row, in_effect
 from pytest_housekeeping.sql.text import digest
@@ -119,7 +120,7 @@ def _unedited(config: Config, repository: Repository, path: str, sha256: str) ->
         raise EvidenceError(
             f"{path} is not here: the backup of before that promotion",
             why="without it nobody could say whether the schema has come back to what it was",
-            fix=FETCH,
+            fix=fetch_fix(repository),
         )
     good = [data for data in (*here, *committed) if digest(data) == sha256]
     whole = good if sha256 else list(committed) or here
@@ -216,7 +217,7 @@ def _audits(config: Config, repository: Repository | None, runs: set[str]) -> di
         raise EvidenceError(
             f"the audit of run {run} is not here",
             why="it says which segments were promoted and which backup was taken before",
-            fix=FETCH,
+            fix=fetch_fix(repository) if repository else "run in the clone that has the evidence",
         )
     return found
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import pytest_housekeeping
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.evidence import SourceFacts, open_repository
+from pytest_housekeeping.evidence.git_objects import fetch_fix
+from pytest_housekeeping.evidence.proof import prove_evidence
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.promotion.attestation import checkout_fix, refuse_unattested
 from support.fresh_copy import commit_all, git
-from support.staged_project import FILES, Staged
+from support.staged_project import FILES, LOG, Staged
 
 FIRST, SECOND = "sql/migrations/0001_a.sql", "sql/migrations/0002_b.sql"
 ODD = "checks/queries/it's [a] query*.sql"
@@ -39,6 +43,58 @@ def project(
         staged.write({**FILES, ODD: "SELECT id FROM a WHERE id < 0\n"})
         commit_all(tmp_path / "r", "the project")
         yield staged
+
+
+@pytest.fixture
+def origin(project: Staged, tmp_path: Path) -> Path:
+    git(tmp_path, "init", "--quiet", "--bare", "origin.git")
+    git(project.root, "remote", "add", "origin", str(tmp_path / "origin.git"))
+    git(project.root, "config", "user.name", "Ada")
+    git(project.root, "config", "user.email", "ada@example.org")
+    return tmp_path / "origin.git"
+
+
+def test_evidence_of_another_clone_is_pushed_there_and_fetched_here(
+    project: Staged, origin: Path, tmp_path: Path
+) -> None:
+    """What fetches names what pushes: a log is in no clone but the one whose run made it."""
+    project.keep_file("ops/audit/staging_20270101T000000Z_x.json", b"{}")
+    top = git(project.root, "rev-parse", "--show-toplevel")
+    git(tmp_path, "clone", "--quiet", top, "other")
+    git(tmp_path / "other", "remote", "set-url", "origin", str(origin))
+    other = open_repository(tmp_path / "other")
+    assert other is not None
+    with other:
+        fetch, _, push = fetch_fix(other).rstrip(")").partition(" (")
+        run(project, push.partition("first: ")[2])
+        subprocess.run(["bash", "-euc", fetch], cwd=other.root, check=True, capture_output=True)
+        assert other.commit("housekeeping/audit/staging") == project.repository.commit(LOG)
+
+
+def test_a_log_that_was_repaired_is_pushed(project: Staged, origin: Path) -> None:
+    path = "ops/audit/staging_20270101T000000Z_x.json"
+    before = project.keep_file(path, b"{}")
+    project.keep_file(path, b"[]")
+    (fault, *_) = (
+        each for each in prove_evidence(project.repository).faults if "worktree" in each.fix
+    )
+    run(project, fault.fix)
+    assert git(origin, "show", f"{LOG}:{path}") == git(origin, "show", f"{before}:{path}") == "{}"
+    git(project.root, "remote", "remove", "origin")
+    project.keep_file(path, b"[]")
+    fixes = [each.fix for each in prove_evidence(project.repository).findings]
+    assert not any("git push" in fix for fix in fixes)
+
+
+def test_whoever_tells_to_fetch_looks_whether_there_is_a_remote() -> None:
+    """The bare command stands in the room of the evidence alone, which replaces it."""
+    package = Path(pytest_housekeeping.__file__).parent
+    naming = {
+        path.relative_to(package).parts[0]
+        for path in package.rglob("*.py")
+        if re.search(r"\bFETCH\b(?! \{)", path.read_text(encoding="utf-8"))
+    }
+    assert naming == {"evidence"}
 
 
 def source(project: Staged) -> SourceFacts:
