@@ -53,7 +53,7 @@ _ONLY_IN = (
     _OnlyIn(
         option="--hk-in-place",
         belongs=lambda rules: rules.rehearses and rules.changes_production,
-        why="in this mode there is no copy in whose place production could be proved on",
+        why="it is about the locks that a change of production holds, and this mode changes none",
         fix="leave it out; it belongs to --hk-mode=prod and --hk-mode=rollback",
     ),
     _OnlyIn(

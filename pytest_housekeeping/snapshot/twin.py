@@ -129,8 +129,8 @@ def no_server_of(major: int, found: int) -> BackupNotProved:
     return BackupNotProved(
         f"production is PostgreSQL {major}, and the server for the copy here is {found}",
         why="what is proved on another major version is not proved for this one",
-        fix=f"install the server package of PostgreSQL {major} on this machine, or prove inside"
-        " production's own transaction: --hk-in-place",
+        fix=f"install the server package of PostgreSQL {major} on this machine; a promotion or a"
+        " rollback can be proved inside production's own transaction instead: --hk-in-place",
     )
 
 
@@ -156,7 +156,7 @@ def _compare_around(
         raise BackupNotProved(
             f"the copy of production differs in what is around the schema: {listed(faults)}",
             why=_WHY,
-            fix="undo it in production if nobody wants it; otherwise prove inside production's own"
-            " transaction: --hk-in-place",
+            fix="undo it in production if nobody wants it; a promotion or a rollback can be proved"
+            " inside production's own transaction instead: --hk-in-place",
         )
     return tuple(limits)

@@ -110,12 +110,19 @@ def test_a_file_that_deletes_from_it_by_dynamic_sql_is_rolled_back(
     assert production.unchanged
 
 
+@pytest.mark.parametrize(
+    ("arguments", "outcome"),
+    [
+        pytest.param((), "refused", id="on the copy"),
+        pytest.param(("--hk-in-place",), "rolled_back", id="in place"),
+    ],
+)
 def test_a_trigger_on_it_by_dynamic_sql_is_found_before_anything_is_written(
-    production: Production,
+    production: Production, arguments: tuple[str, ...], outcome: str
 ) -> None:
     files = {"pyproject.toml": UNPROVED, "sql/migrations/0005_meddle.sql": TRIGGER_BY_A_FILE}
     production.change(files)
-    run = production.promote()
-    assert (run.code, run.outcome) == (1, "rolled_back"), run.output
+    run = production.promote(*arguments)
+    assert (run.code, run.outcome) == (1, outcome), run.output
     assert "trigger meddle on housekeeping.history" in run.output
     assert production.unchanged

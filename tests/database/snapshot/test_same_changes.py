@@ -12,7 +12,12 @@ import pytest
 
 from pytest_housekeeping.server import Server
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
-from pytest_housekeeping.snapshot.same_changes import SchemaChange, UnlikeChange, unlike_changes
+from pytest_housekeeping.snapshot.same_changes import (
+    SchemaChange,
+    UnlikeChange,
+    unlike_changes,
+    with_changes,
+)
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 WORD = "CREATE TABLE public.word (w varchar, n int);"
@@ -45,7 +50,13 @@ class Two:
         """What is unlike after both got their statements; ``past`` is what the original had."""
         copy = _change(self.copy, before, copied)
         original = _change(self.original, past or before, made)
-        return unlike_changes(self.copy, copy, original, may_move=may_move)
+        unlike = unlike_changes(self.copy, copy, original, may_move=may_move)
+        # What was foreseen is never another schema that would pass for the one that is there.
+        foreseen = with_changes(original.before, copy)
+        assert not unlike or foreseen.digest != original.after.digest
+        if copied == made and not past:
+            assert foreseen == original.after
+        return unlike
 
 
 def _change(connection: Connection, before: str, batch: str) -> SchemaChange:

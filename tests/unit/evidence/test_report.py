@@ -270,6 +270,28 @@ def test_the_table_has_the_columns_that_pytest_html_sorts_by() -> None:
     assert ">12 ms</td>" in row[5]
 
 
+@pytest.mark.parametrize(
+    ("phase", "kind", "place"),
+    [
+        (Phase.REHEARSE, Kind.RLS, "twin"),
+        (Phase.REHEARSE, Kind.REHEARSAL, "twin"),
+        (Phase.VERIFY, Kind.QUERY, "target"),
+        (Phase.APPLY, Kind.MIGRATION, "target"),
+        (Phase.BACKUP, Kind.BACKUP, ""),
+        (Phase.VERIFY, Kind.LINT, ""),
+    ],
+)
+def test_where_a_step_was_proved_is_told(phase: Phase, kind: Kind, place: str) -> None:
+    """In audit and report; an audit of an earlier version is read, and does not say."""
+    result = passed(replace(steps()[0], phase=phase, kind=kind))
+    assert row_details(result, []) == ([f"proved on: {place}"] if place else [])
+    record = sample(results=(result,))
+    assert record.steps[0].proved_on == place
+    document = json.loads(record.model_dump_json())
+    del document["steps"][0]["proved_on"]
+    assert Audit.model_validate_json(json.dumps(document)).steps[0].proved_on == ""
+
+
 def test_a_passed_row_unfolds_to_nothing() -> None:
     quiet = passed(steps()[0])
     assert row_details(quiet, ["No log output captured."]) == []

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import MisuseError
-from pytest_housekeeping.model import Kind, Mode, Phase
+from pytest_housekeeping.model import Kind, Mode, Phase, ProvedOn
 from pytest_housekeeping.plan.plan import AppliedFile, Plan, build
 from pytest_housekeeping.plan.problems import (
     header_for_new_value,
@@ -74,6 +74,40 @@ def test_phases_and_files_in_their_order(config: Config) -> None:
     ids = [step.id for step in made.steps]
     assert len(set(ids)) == len(ids)
     assert ids[-2:] == ["promote", "verify::restore"]
+
+
+@pytest.mark.parametrize("mode", [Mode.PROD, Mode.VERIFY])
+def test_what_the_schema_decides_is_proved_on_a_copy_and_the_rest_where_the_rows_are(
+    tmp_path: Path, mode: Mode
+) -> None:
+    """No check is lost, none is asked twice, and in place the order is that of staging."""
+    contract = 'schemas = ["app"]\nroles = ["app_user"]\ncontext = ["app.tenant"]\n'
+    none = "-- hk: transaction=none\nCREATE INDEX CONCURRENTLY i ON a (id);"
+    objects = {"checks/rls.toml": contract, "checks/objects.toml": 'schemas = ["app"]\n'}
+    write(tmp_path, FILES | objects | {"sql/migrations/0003_i.sql": none})
+    config = Config(root=tmp_path, lint=False)
+    tests = TestNames()
+    made, in_place = (
+        build(config, mode, tests=tests, sources=ProjectFiles(tmp_path), in_place=where)
+        for where in (False, True)
+    )
+    phases = list(dict.fromkeys(step.phase for step in made.steps))
+    assert phases[:3] == [Phase.PRECHECK, Phase.BACKUP, Phase.REHEARSE]
+    assert made.rehearses
+    assert not in_place.rehearses
+    places = {step.id: step.proved_on for step in made.steps}
+    assert places["checks/rls.toml::rls-not-enabled"] is ProvedOn.TWIN
+    assert places["checks/queries/q.sql::query"] is ProvedOn.TARGET
+    assert places["backup::proof"] is ProvedOn.NOWHERE
+    checks = (Phase.REHEARSE, Phase.VERIFY)
+    judged = [s.id for s in made.steps if s.phase in checks and s.kind is not Kind.REHEARSAL]
+    assert sorted(judged) == sorted(s.id for s in in_place.steps if s.phase is Phase.VERIFY)
+    assert len(set(places)) == len(made.steps)
+    promotes = [step.segment for step in made.steps if step.kind is Kind.PROMOTE]
+    results = [step.segment for step in made.steps if step.name == "result"]
+    assert promotes == results
+    rehearsed = [step.path for step in made.steps if step.kind is Kind.REHEARSAL and step.path]
+    assert rehearsed == [step.path for step in made.steps if step.phase is Phase.APPLY]
 
 
 def test_what_there_is_nothing_of_has_no_step(config: Config) -> None:

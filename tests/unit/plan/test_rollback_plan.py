@@ -8,8 +8,13 @@ import pytest
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import Contracts
-from pytest_housekeeping.model import Kind
-from pytest_housekeeping.plan.rollback_plan import RollbackWork, UndoneMigration, build_rollback
+from pytest_housekeeping.model import Kind, Phase
+from pytest_housekeeping.plan.rollback_plan import (
+    RollbackWork,
+    UndoneMigration,
+    build_rollback,
+    files_by_step,
+)
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
@@ -77,3 +82,8 @@ def test_a_rollback_has_the_segments_of_what_it_undoes(
     assert [segment.number for segment in plan.segments] == list(range(1, len(segments) + 1))
     commits = [step.segment for step in plan.steps if step.id.startswith("promote")]
     assert commits == [segment.number for segment in plan.segments]
+    # Each file meets the copy first, and each step has the file that it stands for.
+    files = files_by_step(plan)
+    met = [files[step.id] for step in plan.steps if step.kind is Kind.REHEARSAL and step.path]
+    assert met == [files[step.id] for step in plan.steps if step.phase is Phase.APPLY]
+    assert "rollback::backup" in [s.id for s in plan.steps if s.phase is Phase.REHEARSE]

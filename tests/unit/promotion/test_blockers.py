@@ -1,0 +1,54 @@
+"""Which step without a pass keeps which later one from running."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_housekeeping.model import Kind, Outcome, Phase, Step, StepResult
+from pytest_housekeeping.promotion.blockers import blocker_of
+
+STEPS = {
+    step.id: step
+    for step in (
+        Step(id="drift", phase=Phase.PRECHECK, kind=Kind.PRECHECK, name="drift"),
+        Step(id="server", phase=Phase.PRECHECK, kind=Kind.PRECHECK, name="server"),
+        Step(id="proof", phase=Phase.BACKUP, kind=Kind.BACKUP, name="proof"),
+        Step(id="file there", phase=Phase.REHEARSE, kind=Kind.REHEARSAL, name="a", path="a.sql"),
+        Step(id="rule there", phase=Phase.REHEARSE, kind=Kind.RLS, name="rule"),
+        Step(id="result", phase=Phase.REHEARSE, kind=Kind.REHEARSAL, name="result"),
+        Step(id="file", phase=Phase.APPLY, kind=Kind.MIGRATION, name="a", path="a.sql"),
+        Step(id="style", phase=Phase.VERIFY, kind=Kind.LINT, name="sql"),
+        Step(id="rule", phase=Phase.VERIFY, kind=Kind.RLS, name="rule"),
+        Step(id="query", phase=Phase.VERIFY, kind=Kind.QUERY, name="q"),
+        Step(id="promote", phase=Phase.PROMOTE, kind=Kind.PROMOTE, name="promote"),
+    )
+}
+
+
+@pytest.mark.parametrize(
+    ("failed", "watches", "blocked"),
+    [
+        ("server", False, "proof, file there, rule there, result, file, rule, query, promote"),
+        ("proof", False, "file there, rule there, result, file, rule, query, promote"),
+        # On the copy a file stops what builds on it, and a rule stops no other one.
+        ("file there", False, "rule there, result, file, rule, query, promote"),
+        ("rule there", False, "file, rule, query, promote"),
+        ("result", False, "file, rule, query, promote"),
+        ("file", False, "rule, query, promote"),
+        ("query", False, "promote"),
+        # A watch tells all that it can: without a copy, what the rows decide.
+        ("server", True, "proof, file there, rule there, result, file, rule, query, promote"),
+        ("drift", True, ""),
+        ("proof", True, "file there, rule there, result"),
+        ("rule there", True, ""),
+    ],
+)
+def test_what_failed_blocks_what_builds_on_it(failed: str, watches: bool, blocked: str) -> None:
+    trouble = StepResult(step=STEPS[failed], outcome=Outcome.FAILED)
+    order = list(STEPS)
+    later = [STEPS[name] for name in order[order.index(failed) + 1 :]]
+    found = [step.id for step in later if blocker_of(step, [trouble], watches=watches)]
+    assert ", ".join(name for name in found if name != "style") == blocked
+    assert all(
+        blocker_of(STEPS[name], [trouble], watches=watches) in (None, failed) for name in found
+    )
