@@ -27,6 +27,7 @@ class Phase(StrEnum):
     VERIFY = "verify"
     TRIPWIRE = "tripwire"
     PROMOTE = "promote"
+    AFTER = "after"
 
 
 class Kind(StrEnum):
@@ -48,6 +49,7 @@ class Kind(StrEnum):
     TRIPWIRE = "tripwire"
     PROMOTE = "promote"
     ROLLBACK = "rollback"
+    AFTER = "after"
 
 
 class ProvedOn(StrEnum):

@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping.model import Finding, Kind, Level, Outcome, RunOutcome
+from pytest_housekeeping.model import Finding, Kind, Level, Outcome, Phase, RunOutcome
 from pytest_housekeeping.plan.modes import rules_of
+from pytest_housekeeping.plan.steps import SCHEMA
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit
@@ -87,8 +88,13 @@ def _outcome(audit: Audit) -> Iterator[str]:
         yield f"it says {outcome}, and that {passed[0]} has passed"
     if outcome not in _PROVED:
         return
-    # What belongs to a segment behind the last one ran behind the COMMIT, which had not waited.
-    required = {step.id for step in plan.steps if step.segment <= plan.segments}
+    # What belongs to a segment behind the last one ran behind the COMMIT, which had not waited; but
+    # what was seen there first decides.
+    required = {
+        step.id
+        for step in plan.steps
+        if step.segment <= plan.segments or step.id.startswith(f"{Phase.AFTER}::{SCHEMA}")
+    }
     for record in audit.steps:
         if record.id in required and record.outcome is not Outcome.PASSED:
             yield f"it says {outcome}, and that {record.id} was {record.outcome}"

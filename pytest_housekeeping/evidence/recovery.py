@@ -4,8 +4,9 @@ The audit claims no more than is known. A COMMIT is journaled before it is sent 
 answered, so a run that was killed in between has an open question, which only the server can
 answer: pg_xact_status says of a transaction whether it was committed, as long as the server still
 remembers it. https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SNAPSHOT
-A run reads the schema again behind its COMMIT, in the promote step: where that step failed, what is
-committed is not what was proved, and where it had no end, nobody is known to have looked.
+A run reads the schema again behind its COMMIT, and the step behind the promote step says what it
+saw: where it failed, what is committed is not what was proved, and where it had no end, nobody is
+known to have looked. In a plan without such steps, of an earlier version, it was the promote step.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_housekeeping.evidence.fields import rounded_s
 from pytest_housekeeping.evidence.leftovers import Event, SentTo, read_events
 from pytest_housekeeping.evidence.secrets import Secrets
-from pytest_housekeeping.model import Kind, Outcome, RunOutcome
+from pytest_housekeeping.model import Kind, Outcome, Phase, RunOutcome
+from pytest_housekeeping.plan.steps import SCHEMA
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit
@@ -136,7 +138,7 @@ def _outcome_of_commits(
 ) -> tuple[RunOutcome, str]:
     """The outcome of commits that were answered, by what the run has seen behind them."""
     ended = {event["step"]["id"]: event["step"]["outcome"] for event in _named(events, "ended")}
-    looks = [ended.get(step["id"]) for step in _promote_steps(plan, committed)]
+    looks = [ended.get(step["id"]) for step in _looking_steps(plan, committed)]
     if Outcome.FAILED in looks:
         return RunOutcome.PROMOTED_UNPROVED, "Committed, and behind COMMIT something is not right."
     segments, said = plan["segments"], "The batch was committed."
@@ -157,6 +159,18 @@ def _promote_steps(plan: dict[str, Any], committed: set[int]) -> list[dict[str, 
         for step in plan["steps"]
         if step["kind"] == Kind.PROMOTE and step["segment"] in committed
     ]
+
+
+def _looking_steps(plan: dict[str, Any], committed: set[int]) -> list[dict[str, Any]]:
+    """The steps that say what was seen behind each COMMIT; those of promote in an older plan."""
+    looking = [
+        step
+        for step in plan["steps"]
+        if step["kind"] == Kind.AFTER
+        and step["id"].startswith(f"{Phase.AFTER}::{SCHEMA}")
+        and step["segment"] - 1 in committed
+    ]
+    return looking or _promote_steps(plan, committed)
 
 
 def _open_question(commit: Event, committed: set[int], sent_to: SentTo | None) -> str:
@@ -181,20 +195,25 @@ def _how_it_ended(events: Sequence[Event]) -> str:
 
 
 def _committed_steps(plan: dict[str, Any], events: Sequence[Event]) -> list[dict[str, Any]]:
-    """The promote steps that were cut off after their COMMIT was answered, and did not end."""
+    """The steps of promote, and of the look behind it, that were cut off after the COMMIT was
+    answered, and did not end."""
     committed = {event["segment"] for event in _named(events, "committed")}
     ended = {event["step"]["id"] for event in _named(events, "ended")}
-    return [
-        {
-            "id": step["id"],
-            "phase": step["phase"],
-            "kind": step["kind"],
-            "segment": step["segment"],
-            "outcome": Outcome.FAILED.value,
-            "duration_s": 0.0,
-            "examined": 1,
-            "message": f"committed, as the journal says. {_NOT_READ}",
-        }
-        for step in _promote_steps(plan, committed)
-        if step["id"] not in ended
-    ]
+    promotes, looking = _promote_steps(plan, committed), _looking_steps(plan, committed)
+    steps = [*promotes, *(step for step in looking if step not in promotes)]
+    return [_cut_off(step, looks=step in looking) for step in steps if step["id"] not in ended]
+
+
+def _cut_off(step: dict[str, Any], *, looks: bool) -> dict[str, Any]:
+    """A step that is known to have committed; one that was to look, and is not known to have."""
+    said = "committed, as the journal says."
+    return {
+        "id": step["id"],
+        "phase": step["phase"],
+        "kind": step["kind"],
+        "segment": step["segment"],
+        "outcome": (Outcome.FAILED if looks else Outcome.PASSED).value,
+        "duration_s": 0.0,
+        "examined": 1,
+        "message": f"{said} {_NOT_READ}" if looks else said,
+    }

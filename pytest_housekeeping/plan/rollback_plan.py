@@ -14,6 +14,9 @@ from pytest_housekeeping.plan.segments import Segment, cut_into_segments
 from pytest_housekeeping.plan.step_order import needs_rows, prechecks
 from pytest_housekeeping.plan.steps import (
     APPLY,
+    SCHEMA,
+    STATISTICS,
+    after_steps,
     backup_steps,
     digest_of,
     file_step,
@@ -116,7 +119,7 @@ class _Ground:
         for segment in self.segments:
             yield from self._files(segment)
             yield from self._checks(segment)
-            yield promote_step(segment.number, self._last)
+            yield from self._commit(segment)
 
     def rehearsal(self) -> Iterator[Step]:
         """The whole rollback on a copy of the target, and there all that the schema decides."""
@@ -133,7 +136,11 @@ class _Ground:
         for segment in self.segments:
             yield from self._files(segment)
             yield from (step for step in self._checks(segment) if needs_rows(step))
-            yield promote_step(segment.number, self._last)
+            yield from self._commit(segment)
+
+    def _commit(self, segment: Segment) -> Iterator[Step]:
+        yield promote_step(segment.number, self._last)
+        yield from after_steps(segment.number, self._last, names=(SCHEMA, STATISTICS))
 
     @property
     def _last(self) -> int:

@@ -15,6 +15,9 @@ from pytest_housekeeping.plan.segments import Segment
 from pytest_housekeeping.plan.steps import (
     APPLY,
     MUTANTS,
+    SCHEMA,
+    STATISTICS,
+    after_steps,
     backup_steps,
     file_step,
     precheck_step,
@@ -95,6 +98,9 @@ def _promotion(parts: Parts) -> Iterator[Step]:
             yield from steps_between(parts.contracts, parts.verify, segment.number, parts.last)
         if not rules_of(parts.mode).watches:
             yield promote_step(segment.number, parts.last)
+            renews = rules_of(parts.mode).backs_up and segment.files and not parts.records_only
+            names = (SCHEMA, STATISTICS) if renews else (SCHEMA,)
+            yield from after_steps(segment.number, parts.last, names=names)
 
 
 def prechecks(

@@ -23,6 +23,7 @@ RESTORE = "restore"
 REHEARSE = "rehearse"
 RESULT = "result"
 STYLE = "style"
+SCHEMA, STATISTICS = "schema", "statistics"
 
 
 def file_step(
@@ -108,6 +109,22 @@ def promote_step(segment: int, last: int) -> Step:
         name=PROMOTE,
         segment=segment,
     )
+
+
+def after_steps(segment: int, last: int, *, names: Iterable[str] = (SCHEMA,)) -> Iterator[Step]:
+    """What is done behind the COMMIT of a segment, when no lock is held any more.
+
+    It belongs to the next segment, whose COMMIT waits for it.
+    """
+    count = f"[{segment}/{last}]" if last > 1 else ""
+    for name in names:
+        yield Step(
+            id=f"after::{name}{count}",
+            phase=Phase.AFTER,
+            kind=Kind.AFTER,
+            name=name,
+            segment=segment + 1,
+        )
 
 
 def tripwire_step(name: str, segment: int) -> Step:

@@ -57,7 +57,8 @@ class Selection:
         if items and not self._missing(self.known):
             free = [each for each in self.steps.values() if not each.path]
             # Promote, and what needs it done, cannot be selected: they run where all does.
-            free = [s for s in free if s.kind is not Kind.PROMOTE and s.segment <= self.last]
+            behind = (Kind.PROMOTE, Kind.AFTER)
+            free = [s for s in free if s.kind not in behind and s.segment <= self.last]
             joined = [nodes.build(items[0].session, step) for step in free]
             self._remember(joined)
             items += joined
@@ -158,7 +159,8 @@ class Selection:
                 continue
             applies = other.phase in (Phase.PRECHECK, Phase.BACKUP, Phase.APPLY, Phase.SEED)
             applies = applies or (other.kind is Kind.REHEARSAL and bool(other.path))
-            if applies or other.segment < segment:
+            looks = other.phase is Phase.AFTER and other.segment <= segment
+            if applies or looks or other.segment < segment:
                 yield other
 
 

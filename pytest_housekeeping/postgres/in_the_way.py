@@ -11,6 +11,8 @@ from psycopg.conninfo import make_conninfo
 
 from pytest_housekeeping.postgres.connection import Connection, LentConnection, connect
 
+# By this name the connection is told from the one in use.
+APPLICATION = "pytest-housekeeping signs of life"
 # Those of this run: the session itself, and the programs that work for it since it began.
 _OURS = """
 SELECT w.pid FROM pg_catalog.pg_stat_activity AS w
@@ -56,7 +58,7 @@ def open_beside(connection: LentConnection) -> LentConnection:
     """
     info = connection.info
     known = make_conninfo(info.dsn, password=info.password)
-    opened = connect(known, name="pytest-housekeeping signs of life")
+    opened = connect(known, name=APPLICATION)
     opened.execute("SET statement_timeout = '2s'")
     return opened
 

@@ -106,13 +106,16 @@ def promoted_text(sources: ProjectFiles, repository: Repository | None, past: Ap
 def committed_segments(audit: Audit) -> list[int]:
     """The segments of a run that are in the database.
 
-    Of one that committed what was not proved, the first promote that did not pass is the one.
+    Of one that committed what was not proved, a step behind its promote has failed; where none
+    has, a test committed by force, or the plan is of a version without such steps, and the first
+    promote that did not pass is the one.
     """
     promotes = sorted(
         (step.segment, step.outcome) for step in audit.steps if step.kind is Kind.PROMOTE
     )
     passed = [segment for segment, outcome in promotes if outcome is Outcome.PASSED]
-    if audit.run.outcome is not RunOutcome.PROMOTED_UNPROVED:
+    told = any(s.kind is Kind.AFTER and s.outcome is Outcome.FAILED for s in audit.steps)
+    if told or audit.run.outcome is not RunOutcome.PROMOTED_UNPROVED:
         return passed
     return passed + [segment for segment, _ in promotes if segment not in passed][:1]
 

@@ -10,6 +10,7 @@ import psycopg
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
+from pytest_housekeeping.model import Outcome, Step, StepResult
 from pytest_housekeeping.postgres.exclusive_locks import exclusive_holders
 from pytest_housekeeping.promotion.target import Target
 from pytest_housekeeping.snapshot.declared_moves import split_declared
@@ -24,14 +25,30 @@ PATIENCE_S = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What differs from what was proved, or else why it could not be read; "" where all is well."""
+    """What differs from what was proved, or else why it could not be read; "" where all is well.
+
+    ``objects`` were compared.
+    """
 
     differs: str = ""
     unread: str = ""
+    objects: int = 0
+    duration_s: float = 0.0
 
     @property
     def said(self) -> str:
         return self.differs or self.unread
+
+    def result(self, step: Step) -> StepResult:
+        """The result of the step that stands for the look."""
+        fine = f"the schema is the one that was proved: {self.objects} objects"
+        return StepResult(
+            step=step,
+            outcome=Outcome.FAILED if self.said else Outcome.PASSED,
+            examined=self.objects,
+            duration_s=self.duration_s,
+            message=f"committed, and behind COMMIT: {self.said}" if self.said else fine,
+        )
 
     def refuse(self) -> None:
         """Raises ProofFailed where the schema is not known to be the one that was proved."""
@@ -63,7 +80,9 @@ def look_behind_commit(
         try:
             now = target.read_schema(target.connection.get())
             target.prove_history_kept(target.connection.get())
-            return Look(differs=listed(split_declared(proved, now, config.may_move).others))
+            differs = listed(split_declared(proved, now, config.may_move).others)
+            took = time.monotonic() - began
+            return Look(differs=differs, objects=len(now.entries), duration_s=took)
         except ProofFailed as error:
             return Look(differs=error.found)
         except (HousekeepingError, psycopg.Error) as error:

@@ -6,17 +6,14 @@ from collections.abc import Iterable
 
 from pytest_housekeeping.model import Kind, Outcome, Phase, Step, StepResult
 
-_FATAL = (Phase.PRECHECK, Phase.BACKUP, Phase.APPLY, Phase.SEED)
+_FATAL = (Phase.PRECHECK, Phase.BACKUP, Phase.APPLY, Phase.SEED, Phase.AFTER)
 # A watch reports all that is wrong: only what makes the database the wrong one ends it.
 _REPORTED_IN_A_WATCH = ("history", "roles", "drift")
 
 
 def blocker_of(step: Step, troubles: Iterable[StepResult], *, watches: bool) -> str | None:
     """The id of the first of the steps without a pass because of which this one cannot run."""
-    if step.kind in (Kind.LINT, Kind.PRECHECK) and step.name != "history":
-        fatal: tuple[Phase, ...] = (Phase.PRECHECK,) if step.kind is Kind.PRECHECK else ()
-    else:
-        fatal = _FATAL
+    fatal = _fatal_for(step)
     for result in troubles:
         earlier = result.step
         if watches and earlier.name in _REPORTED_IN_A_WATCH:
@@ -35,6 +32,15 @@ def blocker_of(step: Step, troubles: Iterable[StepResult], *, watches: bool) -> 
         if step.kind is Kind.PROMOTE and result.outcome is Outcome.FAILED:
             return earlier.id
     return None
+
+
+def _fatal_for(step: Step) -> tuple[Phase, ...]:
+    """The phases of which each earlier step has to pass."""
+    if step.kind is Kind.AFTER:
+        return ()  # it waits for its own COMMIT alone
+    if step.kind in (Kind.LINT, Kind.PRECHECK) and step.name != "history":
+        return (Phase.PRECHECK,) if step.kind is Kind.PRECHECK else ()
+    return _FATAL
 
 
 def _stops_rehearsal(earlier: Step, step: Step) -> bool:

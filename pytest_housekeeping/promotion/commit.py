@@ -8,7 +8,7 @@ So a run ends with what is true, or says that nobody knows; it never guesses.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -16,11 +16,17 @@ from typing import Protocol
 import psycopg
 
 from pytest_housekeeping.errors import EvidenceError, HousekeepingError, ProofFailed
-from pytest_housekeeping.model import Step
+from pytest_housekeeping.model import Kind, Step, StepResult
+from pytest_housekeeping.plan.steps import SCHEMA
 from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.batch import Batch
-from pytest_housekeeping.promotion.behind_commit import NOT_READ, PATIENCE_S, look_behind_commit
+from pytest_housekeeping.promotion.behind_commit import (
+    NOT_READ,
+    PATIENCE_S,
+    Look,
+    look_behind_commit,
+)
 from pytest_housekeeping.snapshot.declared_moves import split_declared
 from pytest_housekeeping.snapshot.difference import Difference, listed
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
@@ -39,13 +45,15 @@ class Commits:
     """The COMMITs of a run. ``segments`` are in the database; ``doubtful``: of one nobody knows.
 
     ``unproved`` names what differs behind a COMMIT from what was proved before it, or why nobody
-    knows; "" where the schema was read again and nothing differs.
+    knows; "" where the schema was read again and nothing differs. ``looks`` are what was seen
+    behind the COMMIT of each segment.
     """
 
     batch: Batch
     segments: list[int] = field(default_factory=list)
     doubtful: bool = False
     unproved: str = ""
+    looks: dict[int, Look] = field(default_factory=dict)
     _log: CommitLog | None = None
     _in_doubt: tuple[Transaction, Step] | None = None
     _unread: tuple[Step, Fingerprint] | None = None
@@ -58,7 +66,8 @@ class Commits:
         """Commit the batch of a segment, whose every required step has passed.
 
         Raises ProofFailed when what was proved is not what would be committed, and when nobody
-        can say whether it was committed; SqlFailed when PostgreSQL refused it.
+        can say whether it was committed; SqlFailed when PostgreSQL refused it. Behind COMMIT the
+        first thing is to read the schema again: ``looks``.
         """
         batch = self.batch
         batch.seal(step.segment)
@@ -80,7 +89,7 @@ class Commits:
             self._find_out(transaction, step, psycopg.OperationalError("interrupted"))
         self._done(step)
         self._note_committed(step)
-        self._look_again(proved)
+        self._look_again(step, proved)
         if interrupted is not None:
             raise interrupted
 
@@ -113,9 +122,24 @@ class Commits:
         if step.segment not in self.segments:
             return None
         # Ctrl-C is put off by now, and whoever presses it does not want to wait.
-        with suppress(ProofFailed):
-            self._look_again(proved, patience_s=0.0)
+        self._look_again(step, proved, patience_s=0.0)
         return step
+
+    def seen_behind(self, step: Step) -> StepResult:
+        """What was seen behind the COMMIT that this step follows.
+
+        Raises ProofFailed where the schema is not known to be the one that was proved.
+        """
+        look = self.looks.get(step.segment - 1, Look(unread=NOT_READ))
+        look.refuse()
+        return look.result(step)
+
+    def all_seen(self) -> Iterator[StepResult]:
+        """What was seen behind each COMMIT, as the results of their steps."""
+        for step in self.batch.context.plan.steps:
+            look = self.looks.get(step.segment - 1)
+            if step.kind is Kind.AFTER and step.name == SCHEMA and look is not None:
+                yield look.result(step)
 
     def _prove_evidence(self, transaction: Transaction, step: Step) -> None:
         """What passed has passed in this very transaction. Raises ProofFailed."""
@@ -174,15 +198,17 @@ class Commits:
             batch.roll_back()
             raise
 
-    def _look_again(self, proved: Fingerprint, *, patience_s: float = PATIENCE_S) -> None:
+    def _look_again(
+        self, step: Step, proved: Fingerprint, *, patience_s: float = PATIENCE_S
+    ) -> None:
         """After COMMIT the first thing: nothing ran inside it that changed the schema."""
         batch = self.batch
         with batch.progress.doing("reading the schema again, behind COMMIT"):
             look = look_behind_commit(
                 batch.target, proved, batch.context.config, patience_s=patience_s
             )
+        self.looks[step.segment] = look
         self.unproved, self._unread = look.said, None
-        look.refuse()
 
     def _moved(self, before: Fingerprint, after: Fingerprint) -> Sequence[Difference]:
         """What differs, but for what the settings declare as moving by itself."""

@@ -22,7 +22,7 @@ from pytest_housekeeping.model import (
     Verdict,
 )
 from pytest_housekeeping.plan.problems import header_for_new_value
-from pytest_housekeeping.plan.steps import MUTANTS
+from pytest_housekeeping.plan.steps import MUTANTS, SCHEMA
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.batch import Batch
 from pytest_housekeeping.promotion.blockers import blocker_of
@@ -32,7 +32,7 @@ from pytest_housekeeping.promotion.progress import Progress
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.promotion.rehearsal.result import rehearsed_result
 from pytest_housekeeping.promotion.run import Run
-from pytest_housekeeping.promotion.step_results import applied_result, judged
+from pytest_housekeeping.promotion.step_results import applied_result, judged, without_pass
 from pytest_housekeeping.sql.password_literals import holds_password
 
 
@@ -57,14 +57,8 @@ class Promotion:
     def batch(self) -> Batch:
         """The files of the present segment, in its transaction."""
         context, target = self.run.context, self.run.target
-        if not context.plan.rehearses:
-            return Batch(context=context, target=target, progress=self.progress)
-        return Batch(
-            context=context,
-            target=target,
-            progress=self.progress,
-            prove_same=self.rehearsal.prove_same,
-        )
+        same = self.rehearsal.prove_same if context.plan.rehearses else None
+        return Batch(context=context, target=target, progress=self.progress, prove_same=same)
 
     @property
     def rehearsal(self) -> Rehearsal:
@@ -123,7 +117,9 @@ class Promotion:
         """Undo what is not committed. Never raises: a lost connection has rolled back as well."""
         committed = self.commits.resolve()
         if committed is not None:
-            self._record_commit(committed, failed=self.commits.unproved)
+            self._record_commit(committed)
+        for seen in self.commits.all_seen():  # whether or not an item has asked for it
+            self.record(seen)
         self.batch.roll_back()
 
     @property
@@ -238,12 +234,7 @@ class Promotion:
         missing = self.unproved(step)
         if missing:
             self.roll_back()
-            shown = missing[:20] + [f"... and {len(missing) - 20} more"] * (len(missing) > 20)
-            raise ProofFailed(
-                f"{len(missing)} required steps have no recorded pass:\n  " + "\n  ".join(shown),
-                why="only evidence of passing allows the commit; nothing was changed",
-                fix="run the whole plan; nothing of it may be deselected, skipped or xfailed",
-            )
+            raise without_pass(missing)
         self.commits.refuse_long_locks()
         self.batch.seal(step.segment)
         unjudged = self._unjudged()
@@ -272,12 +263,16 @@ class Promotion:
             return ()
         return self.run.checks.unjudged(self.batch.opened().connection)
 
-    def _record_commit(self, step: Step, *, failed: str = "") -> None:
+    def _record_commit(self, step: Step) -> None:
         """An interrupted item makes no report, and that the batch is in has to be on record."""
         self.run.checks.schema_changed()
-        said = f"committed, and behind COMMIT: {failed}" if failed else "COMMIT was answered"
-        outcome = Outcome.FAILED if failed else Outcome.PASSED
-        self.record(StepResult(step=step, outcome=outcome, examined=1, message=said))
+        self.record(judged(step, Verdict(examined=1, unit="COMMIT"), "COMMIT was answered"))
+
+    def _after(self, step: Step) -> StepResult:
+        """Behind a COMMIT; the schema was read again before anything else."""
+        if step.name == SCHEMA:
+            return self.commits.seen_behind(step)
+        return judged(step, *self.run.after[step.name]())
 
 
 _WORK: dict[Kind, Callable[[Promotion, Step], StepResult]] = {
@@ -296,4 +291,5 @@ _WORK: dict[Kind, Callable[[Promotion, Step], StepResult]] = {
     Kind.LINT: Promotion._lint,
     Kind.PROMOTE: Promotion._promote,
     Kind.ROLLBACK: Promotion._rollback,
+    Kind.AFTER: Promotion._after,
 }

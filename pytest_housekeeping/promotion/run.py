@@ -22,8 +22,8 @@ Judgement = tuple[Verdict, str]
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """The parts of a run. ``prechecks`` and ``backup`` hold the work of those steps by name.
-    ``rehearsal`` is the batch on a copy of the target, where the plan has one.
+    """The parts of a run. ``prechecks``, ``backup`` and ``after`` hold the work of those steps by
+    name. ``rehearsal`` is the batch on a copy of the target, where the plan has one.
 
     ``secrets`` are the passwords that must appear nowhere. ``close`` ends what was started, in
     any state.
@@ -36,6 +36,7 @@ class Run:
     prechecks: Mapping[str, Callable[[], Judgement]]
     backup: Mapping[str, Callable[[], Judgement]] = field(default_factory=dict)
     rehearsal: Rehearsal | None = None
+    after: Mapping[str, Callable[[], Judgement]] = field(default_factory=dict)
     linting: Linting | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Applied, Outcome, Step, StepResult, Verdict
 
 
@@ -20,6 +21,16 @@ def applied_result(step: Step, applied: Applied, attempts: Sequence[str] = ()) -
         locks=applied.locks,
         duration_s=applied.duration_s,
         message="; ".join((*said, *attempts)),
+    )
+
+
+def without_pass(missing: Sequence[str]) -> ProofFailed:
+    """Why a segment is not committed: these required steps have no recorded pass."""
+    shown = [*missing[:20], *[f"... and {len(missing) - 20} more"] * (len(missing) > 20)]
+    return ProofFailed(
+        f"{len(missing)} required steps have no recorded pass:\n  " + "\n  ".join(shown),
+        why="only evidence of passing allows the commit; nothing was changed",
+        fix="run the whole plan; nothing of it may be deselected, skipped or xfailed",
     )
 
 

@@ -461,7 +461,8 @@ def test_a_lock_is_waited_for_and_the_batch_tried_again(production: Production) 
     # At once, and at the end, and in the report.
     assert f"attempt 1 of 5 at {step} met a lock, the batch begins again" in run.output
     assert f"  {step} met a lock " in run.output
-    assert "Locks that were met" in production.project.audits()[-1].with_suffix(".html").read_text()
+    assert run.audit_path is not None
+    assert "Locks that were met" in run.audit_path.with_suffix(".html").read_text(encoding="utf-8")
     assert len(production.state.history) == 7
 
 

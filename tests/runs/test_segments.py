@@ -174,8 +174,9 @@ def test_a_selection_brings_the_segments_before_it(tmp_path: Path) -> None:
     files = {"sql/migrations/0003_index.sql": INDEX.format(name="item_name_idx")}
     run = Project.make(tmp_path, files=files).run("-v", "-k", "lamp")
     assert run.code == 0, run.output
-    assert run.ran[-3:] == [
+    assert run.ran[-4:] == [
         "promote[2/3]",
+        "after::schema[2/3]",
         "sql/views/cheap.sql::apply",
         "checks/test_shop.py::test_the_lamp_is_cheap",
     ]

@@ -28,6 +28,7 @@ PLAN = [
     "checks/test_shop.py::test_the_lamp_is_cheap",
     "checks/test_shop.py::test_two_items",
     "promote",
+    "after::schema",
     "verify::restore",
 ]
 BEFORE = PLAN[:8]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.model import Finding, Level, TargetIdentity, Verdict
 from pytest_housekeeping.plan.code_files import PIN_PATH
+from pytest_housekeeping.plan.steps import STATISTICS
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.promotion import prechecks
 from pytest_housekeeping.promotion.autocommit import unfinished_indexes
@@ -79,6 +80,11 @@ def production_backup(
             raise target.named(error) from None
 
     return {"snapshot": lambda: named(snapshot), "proof": lambda: named(proof)}
+
+
+def production_after(target: ProductionTarget) -> Mapping[str, Callable[[], Judgement]]:
+    """What is done behind each COMMIT, by name."""
+    return {STATISTICS: lambda: target.statistics.renew(target.connection)}
 
 
 def _server(target: ProductionTarget) -> Judgement:

@@ -16,6 +16,7 @@ from pytest_housekeeping.plan.step_order import prechecks, tripwires
 from pytest_housekeeping.plan.steps import (
     APPLY,
     MUTANTS,
+    SCHEMA,
     precheck_step,
     restore_step,
     style_steps,
@@ -140,7 +141,8 @@ def staging_steps(context: RunContext) -> Iterator[Step]:
     for name in prechecks(Mode.STAGING, config, sources, plan.contracts):
         yield precheck_step(name)
     for step in plan.steps:
-        if step.phase in (Phase.APPLY, Phase.VERIFY, Phase.PROMOTE):
+        looks = step.kind is Kind.AFTER and step.name == SCHEMA
+        if looks or step.phase in (Phase.APPLY, Phase.VERIFY, Phase.PROMOTE):
             yield step
         elif step.phase is Phase.REHEARSE and step.kind is not Kind.REHEARSAL:
             yield replace(step, phase=Phase.VERIFY)

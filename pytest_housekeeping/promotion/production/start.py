@@ -24,6 +24,7 @@ from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.production import promotion_table
 from pytest_housekeeping.promotion.production.backup import Backup
 from pytest_housekeeping.promotion.production.prechecks import (
+    production_after,
     production_backup,
     production_prechecks,
 )
@@ -112,6 +113,7 @@ def start_production(options: RunOptions) -> Run:
         prechecks=production_prechecks(context, target, throwaway, checks),
         backup=production_backup(context, target),
         rehearsal=new_rehearsal(context, target, target.history_rows),
+        after=production_after(target),
         throwaway=throwaway,
         linting=linting,
         secrets=(address.password,),

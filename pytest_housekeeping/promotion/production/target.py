@@ -17,6 +17,7 @@ from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.production import promotion_table
 from pytest_housekeeping.promotion.production.backup import Backup
 from pytest_housekeeping.promotion.production.in_place import lock_announcement
+from pytest_housekeeping.promotion.production.statistics import KeptStatistics
 from pytest_housekeeping.promotion.production.target_address import Address, open_production
 from pytest_housekeeping.promotion.target import KeptFiles, applied_rows
 from pytest_housekeeping.promotion.target_connection import TargetConnection
@@ -53,6 +54,7 @@ class ProductionTarget:
         self.guard = HistoryGuard(
             schema=context.config.history_schema, applications=context.plan.contracts.roles
         )
+        self.statistics = KeptStatistics(context)
         self._context = context
         self._fingerprint: Fingerprint | None = None
 
@@ -101,6 +103,7 @@ class ProductionTarget:
         """
         if not self._context.rules.watches:
             self.guard.begin(connection, first=first)
+            self.statistics.note(connection)
         if not first:
             return
         now = self.read_schema(connection)

@@ -17,6 +17,7 @@ from pytest_housekeeping.promotion.applied import applied_files
 from pytest_housekeeping.promotion.context import PlannedFiles
 from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.production.prechecks import (
+    production_after,
     production_backup,
     production_prechecks,
 )
@@ -80,6 +81,7 @@ def start_rollback(options: RunOptions) -> Run:
         prechecks=rollback_prechecks(context, target, general),
         backup=production_backup(context, production),
         rehearsal=new_rehearsal(context, production, target.history_rows),
+        after=production_after(production),
         throwaway=throwaway,
         secrets=(address.password,),
     )

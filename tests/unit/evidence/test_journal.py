@@ -23,6 +23,7 @@ from pytest_housekeeping.evidence.leftovers import SentTo, leftovers
 from pytest_housekeeping.evidence.own_plan import own_plan_faults
 from pytest_housekeeping.evidence.recovery import recover
 from pytest_housekeeping.model import Mode, Outcome, RunOutcome
+from pytest_housekeeping.plan.steps import after_steps
 from pytest_housekeeping.promotion.applied import committed_segments
 from support.evidence_samples import CONFLICT, NOTICE, TARGET, facts, passed
 
@@ -188,6 +189,45 @@ def test_the_locks_that_were_met_are_kept(tmp_path: Path) -> None:
     record = recover(killed(tmp_path, lambda j: j.conflicted(CONFLICT)))
     assert [each.in_the_way for each in record.lock_conflicts] == [CONFLICT.in_the_way]
     assert recover(killed(tmp_path, nothing)).lock_conflicts == ()
+
+
+@pytest.mark.parametrize(
+    ("promoted", "looked", "outcome", "segments"),
+    [
+        (None, None, RunOutcome.PROMOTED_UNPROVED, [1]),
+        (Outcome.PASSED, None, RunOutcome.PROMOTED_UNPROVED, [1]),
+        (Outcome.PASSED, Outcome.FAILED, RunOutcome.PROMOTED_UNPROVED, [1]),
+        (Outcome.PASSED, Outcome.PASSED, RunOutcome.PROMOTED_IN_PART, [1]),
+    ],
+)
+def test_the_step_behind_a_commit_says_what_was_seen(
+    tmp_path: Path,
+    promoted: Outcome | None,
+    looked: Outcome | None,
+    outcome: RunOutcome,
+    segments: list[int],
+) -> None:
+    """Of two segments the first is in; the second is not, whatever became of the look."""
+    known = facts(segments=2)
+    first = replace(known.steps[-1], id="promote[1/2]", segment=1)
+    (look,) = after_steps(1, 2)
+    second = replace(known.steps[-1], id="promote[2/2]")
+    known = replace(known, steps=(*known.steps[:-1], first, look, second, *after_steps(2, 2)))
+    with start_journal(tmp_path, known) as written:
+        written.committing(1, "777")
+        written.committed(1)
+        for step, ended in ((first, promoted), (look, looked)):
+            if ended is not None:
+                written.ended(passed(step, outcome=ended))
+    record = recover(written.path)
+    assert record.run.outcome is outcome
+    assert committed_segments(record) == segments
+    said = {step.id: step.outcome for step in record.steps}
+    assert said["promote[1/2]"] is Outcome.PASSED
+    assert said[look.id] is (looked or Outcome.FAILED)
+    assert said["after::schema[2/2]"] is Outcome.SKIPPED
+    # The clock of the samples is ahead of the journal's.
+    assert [each.detail for each in own_plan_faults(record)] == ["it ended before it began"]
 
 
 def test_only_what_had_begun_and_not_ended_was_running(tmp_path: Path) -> None:

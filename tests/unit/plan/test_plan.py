@@ -63,6 +63,7 @@ def test_phases_and_files_in_their_order(config: Config) -> None:
         Phase.SEED,
         Phase.VERIFY,
         Phase.PROMOTE,
+        Phase.AFTER,
     ]
     assert [file.path for file in made.files] == [
         "sql/migrations/0001_a.sql",
@@ -73,7 +74,7 @@ def test_phases_and_files_in_their_order(config: Config) -> None:
     ]
     ids = [step.id for step in made.steps]
     assert len(set(ids)) == len(ids)
-    assert ids[-2:] == ["promote", "verify::restore"]
+    assert ids[-3:] == ["promote", "after::schema", "verify::restore"]
 
 
 @pytest.mark.parametrize("mode", [Mode.PROD, Mode.VERIFY])
@@ -191,8 +192,12 @@ def test_headers_cut_the_plan(tmp_path: Path, texts: list[str], expected: list[s
     assert [segment.transaction for segment in made.segments] == expected
     promotes = [step for step in made.steps if step.kind is Kind.PROMOTE]
     assert [step.segment for step in promotes] == list(range(1, len(expected) + 1))
-    assert made.steps[-2] is promotes[-1]
-    assert made.steps[-1].id == "verify::restore"
+    assert made.steps[-3] is promotes[-1]
+    assert (made.steps[-2].name, made.steps[-1].id) == ("schema", "verify::restore")
+    # What was seen behind a COMMIT is required by the next one.
+    looks = [step for step in made.steps if step.kind is Kind.AFTER]
+    assert [step.segment - 1 for step in looks] == [step.segment for step in promotes]
+    assert [made.steps.index(step) - 1 for step in looks] == list(map(made.steps.index, promotes))
     assert made.promote_step(len(expected)) is promotes[-1]
 
 

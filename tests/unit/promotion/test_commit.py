@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
@@ -10,13 +11,15 @@ import psycopg
 import pytest
 
 from pytest_housekeeping.errors import EvidenceError, ProofFailed
-from pytest_housekeeping.model import Kind, Phase, Step
+from pytest_housekeeping.model import Kind, Outcome, Phase, Step
+from pytest_housekeeping.plan.steps import after_steps
 from pytest_housekeeping.promotion.behind_commit import NOT_READ
 from pytest_housekeeping.promotion.commit import Commits
 from pytest_housekeeping.promotion.progress import Progress
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
 
 STEP = Step(id="promote", phase=Phase.PROMOTE, kind=Kind.PROMOTE, name="promote", segment=1)
+(AFTER,) = after_steps(1, 1)
 Reading = Callable[[], Fingerprint]
 
 
@@ -92,7 +95,9 @@ def commits(
         target=target,
         context=SimpleNamespace(
             config=SimpleNamespace(may_move={}),
-            plan=SimpleNamespace(segments=[SimpleNamespace(files=())], seeds=()),
+            plan=SimpleNamespace(
+                segments=[SimpleNamespace(files=())], seeds=(), steps=(STEP, AFTER)
+            ),
             options=SimpleNamespace(records_only=False),
             is_last=lambda _: True,
         ),
@@ -121,8 +126,9 @@ def test_where_nothing_differs_it_is_promoted() -> None:
 def test_a_full_disk_behind_commit_keeps_nobody_from_reading() -> None:
     made = commits(lambda: schema("sneaked_in"))
     made.log_to(Log(full=True))
+    made.commit(STEP)
     with pytest.raises(ProofFailed, match="sneaked_in"):
-        made.commit(STEP)
+        made.seen_behind(AFTER)
     assert made.segments == [1]
     assert made.resolve() is None
 
@@ -149,8 +155,10 @@ def test_what_nobody_has_read_is_never_promoted(trouble: Reading) -> None:
 def test_ctrl_c_or_a_lost_connection_during_commit(trouble: Callable[[], NoReturn]) -> None:
     """The server is asked, and what stands there is read: at once, and nothing more at the end."""
     made = commits(lambda: schema("sneaked_in"), on_commit=trouble)
-    with pytest.raises(ProofFailed, match="sneaked_in"):
+    with pytest.raises(KeyboardInterrupt) if trouble is interrupted else nullcontext():
         made.commit(STEP)
+    with pytest.raises(ProofFailed, match="sneaked_in"):
+        made.seen_behind(AFTER)
     assert made.segments == [1]
     assert "sneaked_in" in made.unproved
     assert made.resolve() is None
@@ -184,13 +192,32 @@ def test_what_was_not_committed_is_not_read() -> None:
 def test_what_cannot_be_read_is_not_another_schema() -> None:
     """Each in words of its own; a rollback is advised only where something differs."""
     made = commits(lost, lost)
+    made.commit(STEP)
     with pytest.raises(ProofFailed) as unread:
-        made.commit(STEP)
+        made.seen_behind(AFTER)
     assert "the schema could not be read again: server closed" in unread.value.found
     assert "another" not in unread.value.found
     assert "pytest --hk-mode=verify" in unread.value.fix
     assert "rollback" not in unread.value.fix
+    made = commits(lambda: schema("sneaked_in"))
+    made.commit(STEP)
     with pytest.raises(ProofFailed) as differs:
-        commits(lambda: schema("sneaked_in")).commit(STEP)
+        made.seen_behind(AFTER)
     fix = differs.value.fix
     assert 0 < fix.index("--hk-mode=verify") < fix.index("--hk-mode=rollback")
+
+
+def test_what_was_seen_is_a_result_of_its_own() -> None:
+    """COMMIT was answered, whatever stands behind it; nothing is told of what nobody has seen."""
+    fine, other = commits(schema), commits(lambda: schema("sneaked_in"))
+    assert list(fine.all_seen()) == []
+    with pytest.raises(ProofFailed, match=NOT_READ):
+        fine.seen_behind(AFTER)
+    fine.commit(STEP)
+    other.commit(STEP)
+    (seen,) = fine.all_seen()
+    assert (seen.step, seen.outcome) == (AFTER, Outcome.PASSED)
+    assert seen == fine.seen_behind(AFTER)
+    (seen,) = other.all_seen()
+    assert (seen.outcome, seen.examined) == (Outcome.FAILED, 1)
+    assert "sneaked_in" in seen.message

@@ -1,0 +1,209 @@
+"""Which columns have planner statistics, as far as the server tells a role, and which lost them.
+
+``pg_stats`` shows a role the columns that it may read, and nothing of a table whose row-level
+security binds it: https://www.postgresql.org/docs/16/view-pg-stats.html. An owner is bound where it
+is forced. Of what is not shown, each column counts as lost whose row in ``pg_attribute`` was
+written since: to change a column's type, even to the type that it has, writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import psycopg
+
+from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.sql.identifiers import quoted
+
+_RELATIONS = r"""
+SELECT c.oid::int8, n.nspname::text, c.relname::text, c.relnatts,
+    pg_catalog.has_table_privilege(c.oid, 'SELECT')
+    AND NOT (c.relrowsecurity AND pg_catalog.row_security_active(c.oid))
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'm', 'f')
+AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+AND n.nspname NOT LIKE 'pg\_temp\_%'
+"""
+# Not joined with the query above: the planner expects few rows of it, and would go through them
+# again and again.
+_SHOWN = """
+SELECT schemaname::text, tablename::text, pg_catalog.array_agg(DISTINCT attname::text)
+FROM pg_catalog.pg_stats GROUP BY schemaname, tablename
+"""
+# What ANALYZE fills besides columns: expressions of indexes, and statistics objects.
+_FURTHER = """
+SELECT indexrelid::int8, indrelid::int8 FROM pg_catalog.pg_index WHERE indexprs IS NOT NULL
+UNION ALL SELECT oid::int8, stxrelid::int8 FROM pg_catalog.pg_statistic_ext
+"""
+_HORIZON = "SELECT pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::xid::text::int8"
+# The columns of some relations, and of others those that were written since the horizon. A frozen
+# row is older than any.
+_COLUMNS = """
+SELECT attrelid::int8, attnum, attname::text, written
+FROM pg_catalog.pg_attribute
+CROSS JOIN LATERAL (SELECT pg_catalog.age(xmin)
+    <= pg_catalog.age(%(horizon)s::int8::text::xid) AS written) AS w
+WHERE (attrelid = ANY(%(all)s::int8[]) OR (attrelid = ANY(%(written)s::int8[]) AND written))
+AND attnum > 0 AND NOT attisdropped
+ORDER BY attrelid, attnum
+"""
+# The partitioned tables above each of some relations: ANALYZE of those goes down to it.
+_ABOVE = """
+SELECT r.oid::int8, a.relid::oid::int8
+FROM pg_catalog.unnest(%s::int8[]) AS r (oid)
+CROSS JOIN LATERAL pg_catalog.pg_partition_ancestors(r.oid::oid::regclass) AS a (relid)
+WHERE a.relid::oid::int8 <> r.oid
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Relation:
+    """A relation and its columns with statistics; ``told``: whether the role is shown those.
+
+    ``attributes`` counts the columns that it ever had.
+    """
+
+    name: tuple[str, str]
+    attributes: int
+    told: bool
+    columns: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatisticsSeen:
+    """What one role was shown at one moment. ``further`` has the relation of each index with an
+    expression and of each statistics object; ``horizon`` is older than whatever is written later.
+    """
+
+    relations: Mapping[int, Relation]
+    further: Mapping[int, int]
+    horizon: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lost:
+    """A relation to be analyzed: some of its columns, or with none named all of it."""
+
+    schema: str
+    table: str
+    columns: tuple[str, ...] = ()
+
+
+def read_statistics(connection: Connection) -> StatisticsSeen:
+    """What the role is shown now. Reads no rows, and locks nothing but catalogs."""
+    horizon = connection.execute(_HORIZON).fetchone()
+    shown = {(s, t): frozenset(names) for s, t, names in connection.execute(_SHOWN).fetchall()}
+    return StatisticsSeen(
+        relations={
+            oid: Relation(
+                name=(schema, table),
+                attributes=attributes,
+                told=told,
+                columns=shown.get((schema, table), frozenset()),
+            )
+            for oid, schema, table, attributes, told in connection.execute(_RELATIONS).fetchall()
+        },
+        further=dict(connection.execute(_FURTHER).fetchall()),
+        horizon=horizon[0] if horizon else 0,
+    )
+
+
+def lost_since(
+    connection: Connection, before: StatisticsSeen, now: StatisticsSeen
+) -> tuple[Lost, ...]:
+    """What has lost its statistics since ``before``, or has none where an expression needs some.
+
+    Each relation once, and none whose partitioned table is there with the same columns: ANALYZE
+    goes down from there.
+    """
+    further = {now.further[each] for each in now.further.keys() - before.further.keys()}
+    whole = {oid for oid in further if oid in before.relations}
+    columns = dict.fromkeys(whole, ()) | _columns_lost(connection, before, now)
+    # Of a relation that took the place of another one, nothing was ever analyzed.
+    whole |= columns.keys() - before.relations.keys()
+    above = connection.execute(_ABOVE, (list(columns),)).fetchall()
+    reached = {
+        oid
+        for oid, parent in above
+        if parent in columns
+        and (parent in whole or (oid not in whole and {*columns[oid]} <= {*columns[parent]}))
+    }
+    lost = [
+        Lost(
+            schema=now.relations[oid].name[0],
+            table=now.relations[oid].name[1],
+            columns=() if oid in whole else names,
+        )
+        for oid, names in columns.items()
+        if oid not in reached
+    ]
+    return tuple(sorted(lost, key=lambda each: (each.schema, each.table)))
+
+
+def _columns_lost(
+    connection: Connection, before: StatisticsSeen, now: StatisticsSeen
+) -> dict[int, tuple[str, ...]]:
+    """The names of the columns that lost their statistics, by relation."""
+    named = {each.name: each for each in before.relations.values()}
+    pairs = {
+        oid: (earlier, relation)
+        for oid, relation in now.relations.items()
+        if (earlier := before.relations.get(oid) or named.get(relation.name)) is not None
+    }
+    hidden = {oid for oid, pair in pairs.items() if not all(each.told for each in pair)}
+    fewer = {
+        oid for oid, (earlier, relation) in pairs.items() if earlier.columns - relation.columns
+    }
+    rows = connection.execute(
+        _COLUMNS,
+        {"horizon": before.horizon, "all": list(fewer - hidden), "written": list(hidden)},
+    ).fetchall()
+    left: dict[int, set[str]] = {}
+    for oid, _, name, _ in rows:
+        left.setdefault(oid, set()).add(name)
+    lost: dict[int, tuple[str, ...]] = {}
+    for oid, number, name, written in rows:
+        earlier, relation = pairs[oid]
+        # A column of a table that took the place of another one is none of the other's.
+        altered = written and (number <= earlier.attributes or oid not in before.relations)
+        renamed = bool(earlier.columns - left[oid])
+        gone = altered if oid in hidden else name in earlier.columns or (altered and renamed)
+        if gone and name not in relation.columns:
+            lost[oid] = (*lost.get(oid, ()), name)
+    return lost
+
+
+def refresh(connection: Connection, lost: Lost, limits: str) -> str:
+    """ANALYZE what has lost its statistics, in a transaction of its own with these ``limits``.
+
+    Returns what kept it from being done, "" for nothing: an error, or PostgreSQL's warning that it
+    skips what the role may not analyze.
+    """
+    said: list[str] = []
+
+    def note(notice: psycopg.errors.Diagnostic) -> None:
+        if notice.severity_nonlocalized == "WARNING":
+            said.append(notice.message_primary or "")
+
+    connection.add_notice_handler(note)
+    try:
+        connection.execute(f"BEGIN; {limits}; {analyze_statement(lost)}; COMMIT".encode())
+    except psycopg.Error as error:
+        said.append(error.diag.message_primary or str(error).strip())
+        if not connection.closed:
+            connection.execute("ROLLBACK")
+    finally:
+        connection.remove_notice_handler(note)
+    return "; ".join(said)
+
+
+def analyze_statement(lost: Lost) -> str:
+    """``ANALYZE shop.room (name, price)``, as one would type it.
+
+    With columns named, the expressions of indexes are left out:
+    https://www.postgresql.org/docs/16/sql-analyze.html
+    """
+    columns = f" ({', '.join(map(quoted, lost.columns))})" if lost.columns else ""
+    return f"ANALYZE {quoted(lost.schema, lost.table)}{columns}"
