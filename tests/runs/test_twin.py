@@ -121,7 +121,6 @@ def pytest_runtest_logstart(nodeid, location):
     [
         "sql/migrations/0003_urgency.sql::rehearse",
         "checks/rls.toml::identity-isolated",
-        "rehearse::result",
     ],
 )
 def test_a_copy_that_is_killed_in_the_middle(production: Production, step: str) -> None:
