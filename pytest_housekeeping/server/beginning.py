@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,10 +34,14 @@ NOTHING = Beginning(differs=lambda *_: "nothing is asked for")
 
 @dataclass(frozen=True, kw_only=True)
 class Begun:
-    """What a server has begun with: the key, "" for an empty one, and why others were refused."""
+    """What a server has begun with: the key, "" for an empty one, and why others were refused.
+
+    ``about`` is what was written down when it was kept.
+    """
 
     key: str = ""
     refused: tuple[str, ...] = ()
+    about: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 def kept_ones(kind: str, version: int, keys: Sequence[str]) -> Iterator[tuple[str, Path]]:
@@ -77,7 +81,7 @@ def begin(
             else:
                 differs = beginning.differs(database, running.about)
         if not differs:
-            return running, database, Begun(key=key, refused=tuple(refused))
+            return running, database, Begun(key=key, refused=tuple(refused), about=running.about)
         running.close(keep=False)
         refused.append(f"what is kept in {path} is not what was kept: {differs}")
         _forget(path)

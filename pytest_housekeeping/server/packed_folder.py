@@ -138,7 +138,7 @@ def _needed(name: str, segment: str) -> bool:
     """
     if name.startswith("pg_wal/"):
         return name == f"pg_wal/{segment}"
-    if name.startswith("pg_stat/") or name.endswith("pg_internal.init"):
+    if name.startswith("pg_stat/") or name.endswith(("pg_internal.init", "postmaster.opts")):
         return False
     return re.search(r"/\d+_(fsm|vm)$", name) is None
 

@@ -108,7 +108,7 @@ class Postmaster:
             raise ServerError(f"the server did not shut down in {_SHUT_DOWN_S:.0f} s") from None
         known = {"database": database.name, "superuser": self.superuser}
         try:
-            keep(self.folder.data, self.programs, account, key, {**about, **known})
+            keep(self.folder.data, self.programs, account, key, {**known, **about})
         finally:
             self.process = spawn(self.folder, self.programs, account, self.max_locks)
             await_ready(self.folder, self.process, self.programs)

@@ -82,13 +82,13 @@ class Server:
     def begin_again(self, beginning: Beginning = NOTHING, *, because: str = "") -> Begun:
         """Start anew with what is kept under one of the keys, or with nothing where there are none.
 
-        Where nothing is kept under them it goes on as it is; so does a given server, whatever is
-        asked. Every database of before is gone otherwise. `because` says why what it had begun
-        with is refused. Raises `ServerError`.
+        Where nothing is kept under them it goes on as it is; so does one whose databases are in
+        use, and a given one. `because` says why what it had begun with is refused. Raises
+        `ServerError`.
         """
         running, settings = self._running(), self.settings
         nothing_kept = not any(kept_ones(settings.kind, settings.version, beginning.keys))
-        if settings.url or (beginning.keys and nothing_kept):
+        if settings.url or self._lent(running) or (beginning.keys and nothing_kept):
             return Begun()
 
         def anew() -> None:
@@ -108,6 +108,8 @@ class Server:
         Says why it could not be kept, which is no failure; "" where it was.
         """
         running = self._running()
+        if self._lent(running) > 1:
+            return "another database of it is in use"
         try:
             self._apart(lambda: running.keep(database, key, about))
         except OSError as error:
@@ -187,6 +189,10 @@ class Server:
             max_locks=settings.max_locks,
             beginning=beginning,
         )
+
+    def _lent(self, running: _Running) -> int:
+        """How many of its databases are in use."""
+        return len(running.databases) - (self._first is not None)
 
     def _apart(self, work: Callable[[], None]) -> None:
         """Do it in a thread, where Ctrl-C does not reach it; `stop` waits until it is done."""

@@ -83,7 +83,8 @@ def fitting_server(
 
 def prove_copy(copy: Copy, expected: Fingerprint) -> BackupProof:
     """The restored backup is the schema that it was taken from. Raises BackupNotProved."""
-    faults, proof = compare(copy, expected)
+    found = copy.schema if not expected.excluded else None
+    faults, proof = compare(copy, expected, found=found)
     if faults:
         raise _not_equal(list(faults), "production")
     return proof
@@ -114,16 +115,22 @@ def prove_copy_beside(copy: Copy, expected: Fingerprint) -> BackupProof:
 
 
 def compare(
-    copy: Copy, expected: Fingerprint, *, leaving_out: tuple[str, ...] = ()
+    copy: Copy,
+    expected: Fingerprint,
+    *,
+    leaving_out: tuple[str, ...] = (),
+    found: Fingerprint | None = None,
 ) -> tuple[tuple[Difference, ...], BackupProof]:
     """In what the restored backup is not the expected schema, and what was shown apart from that.
 
     What a schema dump cannot hold by its nature is no difference but a limit. Objects of the kinds
-    ``leaving_out`` are not compared.
+    ``leaving_out`` are not compared. ``found`` is the copy's own, where it was read already.
     """
-    found = read_fingerprint(
-        copy.connection, exclude_schemas=expected.excluded, around=Around.NOTHING
-    ).without(*leaving_out)
+    if found is None:
+        found = read_fingerprint(
+            copy.connection, exclude_schemas=expected.excluded, around=Around.NOTHING
+        )
+    found = found.with_no_more(Around.NOTHING).without(*leaving_out)
     whole, expected = expected, expected.with_no_more(Around.NOTHING).without(*leaving_out)
     differences = diff(expected, found)
     parents = {entry.name: entry.parent for entry in expected.entries}

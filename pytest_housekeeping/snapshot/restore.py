@@ -16,6 +16,7 @@ from pytest_housekeeping.postgres.connection import Connection, connect
 from pytest_housekeeping.server import Server, StagingDatabase
 from pytest_housekeeping.snapshot.dump import without_restriction
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+from pytest_housekeeping.snapshot.kept_copy import CopyKey, begun_with, keep
 from pytest_housekeeping.snapshot.problems import BackupNotProved, RestoreRefused
 from pytest_housekeeping.snapshot.programs import find_pg_dump
 from pytest_housekeeping.snapshot.restore_server import WHY, RestoreServer
@@ -43,12 +44,15 @@ _COLLATION = re.compile(r'COLLATE (?:pg_catalog\.)?("(?:[^"]|"")+"|\w+)(?![\w.])
 class Copy:
     """A restored database, as a superuser sees it, and the collations that something stood in for.
 
-    The superuser is none of the backup's roles.
+    The superuser is none of the backup's roles. It may have been ``restored_before``, by a run that
+    kept it. ``schema`` is all of it as it was when it was restored, where that was read.
     """
 
     database: StagingDatabase
     connection: Connection
     stand_ins: tuple[str, ...] = ()
+    restored_before: bool = False
+    schema: Fingerprint | None = None
 
 
 @contextmanager
@@ -64,13 +68,26 @@ def restored(
     """A database of that server in which the backup was restored; it is dropped afterwards.
 
     ``around`` is what completes it beyond a backup (`dump_around`), ``name`` that of the database
-    that the backup is of, where the copy has to bear it as well.
+    that the backup is of, where the copy has to bear it as well. What an earlier run has restored
+    of the same texts is used again (`kept_copy`).
 
     Raises RestoreRefused with the first statement that fails, BackupNotProved where this machine
     is in the way.
     """
-    made = restore_server.server.database()
     major = restore_server.major
+    key = CopyKey(schema=schema, roles=roles, around=around, name=name, expected=expected)
+    kept = begun_with(restore_server, key, lambda database: _conninfo(database, major))
+    if kept is not None:
+        with kept.connected() as connection:
+            yield Copy(
+                database=kept.database,
+                connection=connection,
+                stand_ins=kept.stand_ins,
+                restored_before=True,
+                schema=kept.schema,
+            )
+        return
+    made = restore_server.server.database()
     try:
         with (
             _called(made, name) as database,
@@ -81,8 +98,11 @@ def restored(
             _run(database, conninfo, without_restriction(schema), "schema", major)
             if around:
                 _run(database, conninfo, around, "surroundings", major)
+            known = keep(restore_server, key, database, conninfo, stand_ins)
             with connect(conninfo) as connection:
-                yield Copy(database=database, connection=connection, stand_ins=stand_ins)
+                yield Copy(
+                    database=database, connection=connection, stand_ins=stand_ins, schema=known
+                )
     finally:
         restore_server.server.drop(made)
 

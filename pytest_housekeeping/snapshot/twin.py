@@ -113,7 +113,7 @@ def twin_of(
         )
         with restoring as copy:
             proof = prove_copy(copy, expected)
-            schema = read_fingerprint(copy.connection, exclude_schemas=())
+            schema = copy.schema or read_fingerprint(copy.connection, exclude_schemas=())
             ours = copy.connection.info.parameter_status("server_version") or ""
             limits = _compare_around(expected, schema, same_build=ours == server_version)
             yield Twin(copy=copy, schema=schema, proof=proof, limits=limits)

@@ -114,7 +114,8 @@ class Backup:
                 restore_server=self.restore_server,
             )
         )
-        said = f"restored on {twin.schema.server_major}, with the fingerprint of production"
+        again = " by an earlier run" if twin.copy.restored_before else ""
+        said = f"restored{again} on {twin.schema.server_major}, with the fingerprint of production"
         limits = [f"limit of the proof: {limit}" for limit in (*twin.proof.limits, *twin.limits)]
         limits += [
             f"extension {name} is not on the copy: its server lacks it, and nothing depends on it"

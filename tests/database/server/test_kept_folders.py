@@ -85,6 +85,9 @@ def test_a_server_begins_with_what_was_kept(cache: Path, monkeypatch: pytest.Mon
         kept = only_file(cache)
         assert kept.stat().st_mode & 0o077 == 0
         assert kept.stat().st_size < 3_000_000
+        # Nobody's database is taken away.
+        assert server.begin_again(because="a test asks") == Begun()
+        server.drop(database)
         # What is begun again begins with nothing, and says why.
         assert server.begin_again(because="a test asks") == Begun(refused=("a test asks",))
         again = server.database()

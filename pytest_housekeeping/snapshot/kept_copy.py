@@ -1,0 +1,135 @@
+"""A restored backup, kept as a ready data folder, and begun with where the same is to be restored.
+
+Two dumps of one database are byte by byte equal, so their digest is a key that holds whatever a
+fingerprint lacks. What is kept is a copy like any other: whoever uses it compares it as well.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+import psycopg
+
+from pytest_housekeeping import __version__
+from pytest_housekeeping.errors import HousekeepingError
+from pytest_housekeeping.postgres.connection import Connection, connect
+from pytest_housekeeping.server import Beginning, Server, StagingDatabase, family_is_kept
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
+from pytest_housekeeping.snapshot.restore_server import RESTORER, RestoreServer
+
+# Bytes of a schema (about a hundred tables): to stop the server, pack its folder and start it again
+# costs as much as to restore less.
+WORTH_KEEPING = 150_000
+_FAMILY = "copy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyKey:
+    """All that makes a copy what it is: the texts that are restored, and what they do not hold."""
+
+    schema: bytes
+    roles: bytes
+    around: bytes
+    name: str
+    expected: Fingerprint
+
+    @property
+    def digest(self) -> str:
+        """The key; the server's build and its settings are added where the folder is kept."""
+        known = self.expected
+        facts = [__version__, RESTORER, self.name, known.superuser, known.excluded, known.digest]
+        texts = [sha256(text).hexdigest() for text in (self.schema, self.roles, self.around)]
+        return f"{_FAMILY}-{sha256(json.dumps([facts, texts]).encode()).hexdigest()}"
+
+    @property
+    def worth_keeping(self) -> bool:
+        # A server knows itself by template1.
+        return len(self.schema) >= WORTH_KEEPING and self.name != "template1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptCopy:
+    """A copy that an earlier run has restored: its database, what stood in for collations, and its
+    ``schema`` as it was just read."""
+
+    server: Server
+    database: StagingDatabase
+    conninfo: str = field(repr=False)
+    stand_ins: tuple[str, ...]
+    schema: Fingerprint
+
+    @contextmanager
+    def connected(self) -> Iterator[Connection]:
+        """A session in it; the database is dropped afterwards."""
+        try:
+            with connect(self.conninfo) as connection:
+                yield connection
+        finally:
+            self.server.drop(self.database)
+
+
+def begun_with(
+    restore_server: RestoreServer, key: CopyKey, conninfo_of: Callable[[StagingDatabase], str]
+) -> KeptCopy | None:
+    """The server is begun again with the copy of this key, where one is kept and is what was kept.
+
+    None where none is. ``conninfo_of`` tells how a copy is reached.
+    """
+    server = restore_server.server
+    if not key.worth_keeping or not family_is_kept(key.digest):
+        return None
+
+    found: list[Fingerprint] = []
+
+    def differs(database: StagingDatabase, about: Mapping[str, str]) -> str:
+        try:
+            found[:] = [_fingerprint(conninfo_of(database))]
+        except (HousekeepingError, psycopg.Error, OSError) as error:
+            return f"its schema could not be read: {error}"
+        same = found[0].digest == about.get("fingerprint")
+        return "" if same else "its schema has another fingerprint"
+
+    begun = server.begin_again(Beginning(keys=(key.digest,), differs=differs))
+    if not begun.key:
+        return None
+    database = server.database()
+    return KeptCopy(
+        server=server,
+        database=database,
+        conninfo=conninfo_of(database),
+        stand_ins=tuple(json.loads(begun.about["stand_ins"])),
+        schema=found[0],
+    )
+
+
+def keep(
+    restore_server: RestoreServer,
+    key: CopyKey,
+    database: StagingDatabase,
+    conninfo: str,
+    stand_ins: tuple[str, ...],
+) -> Fingerprint | None:
+    """Keep a copy that has just been restored, where that is worth it. Nobody may be connected.
+
+    That it cannot be kept costs the next run its time and this one nothing. Returns the schema of
+    the copy, where it had to be read.
+    """
+    if not key.worth_keeping:
+        return None
+    schema = _fingerprint(conninfo)
+    about = {
+        "fingerprint": schema.digest,
+        "stand_ins": json.dumps(stand_ins),
+        "superuser": key.expected.superuser,
+    }
+    restore_server.server.keep(database, key.digest, about)
+    return schema
+
+
+def _fingerprint(conninfo: str) -> Fingerprint:
+    with connect(conninfo) as connection:
+        return read_fingerprint(connection, exclude_schemas=())
