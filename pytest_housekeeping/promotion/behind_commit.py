@@ -13,9 +13,10 @@ from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.model import Outcome, Step, StepResult
 from pytest_housekeeping.postgres.exclusive_locks import exclusive_holders
 from pytest_housekeeping.promotion.target import Target
+from pytest_housekeeping.snapshot.catalog_session import PASSING
 from pytest_housekeeping.snapshot.declared_moves import split_declared
 from pytest_housekeeping.snapshot.difference import listed
-from pytest_housekeeping.snapshot.fingerprint import PASSING, Fingerprint
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 
 NOT_READ = "the schema was not read again"
 # Behind COMMIT this run holds nothing that anybody waits for: a REFRESH or a VACUUM FULL of

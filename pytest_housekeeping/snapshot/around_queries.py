@@ -18,7 +18,7 @@ FROM pg_catalog.pg_database AS d WHERE d.datname = current_database()
 
 # There are few of these, so each catalog is searched for them before it is joined with others.
 _NAMED: LiteralString = f"""WITH {SCHEMAS},
-n AS (
+n AS NOT MATERIALIZED (
     SELECT c.oid, c.relkind, c.relname, s.name || '.' || quote_ident(c.relname) AS name,
         CASE c.relkind WHEN 'v' THEN 'view ' WHEN 'm' THEN 'materialized view '
             WHEN 'f' THEN 'foreign table ' ELSE 'table ' END
@@ -28,32 +28,33 @@ n AS (
 
 # The triggers of a partition's foreign key, whose names are OIDs; what is out of the ordinary of an
 # index; what is read of a materialized view. Who else may declare columns of a table's row type.
-STATES: LiteralString = f"""{_NAMED}
+RELATION_STATES: LiteralString = f"""{_NAMED}
 SELECT 'state of', 'constraint ' || quote_ident(c.conname) || ' on ' || n.name, n.object,
     'not enforced: its triggers are ' || string_agg(DISTINCT t.tgenabled::text, ', '),
-    NULL, NULL::text[]
+    NULL, NULL::text[], n.oid
 FROM pg_catalog.pg_trigger AS t
 JOIN pg_catalog.pg_constraint AS c
     ON c.oid = t.tgconstraint AND c.contype = 'f' AND c.conparentid <> 0
 JOIN n ON n.oid = c.conrelid
-WHERE t.tgisinternal AND t.tgenabled <> 'O'
-GROUP BY c.conname, n.name, n.object
+WHERE t.tgisinternal AND t.tgenabled <> 'O' AND :among(n.oid)
+GROUP BY c.conname, n.name, n.object, n.oid
 UNION ALL
 SELECT 'state of', 'index ' || c.name, 'index ' || c.name, concat_ws(E'\\n',
     CASE WHEN NOT i.indisready THEN 'not ready' END,
     CASE WHEN NOT i.indislive THEN 'being dropped' END,
-    CASE WHEN NOT i.indimmediate THEN 'not checked at once' END), NULL, NULL
+    CASE WHEN NOT i.indimmediate THEN 'not checked at once' END), NULL, NULL, i.indrelid
 FROM pg_catalog.pg_index AS i JOIN n AS c ON c.oid = i.indexrelid
-WHERE (NOT i.indisready OR NOT i.indislive OR NOT i.indimmediate) AND {NOT_OF_REINDEX}
+WHERE (NOT i.indisready OR NOT i.indislive OR NOT i.indimmediate) AND :among(i.indrelid)
+    AND {NOT_OF_REINDEX}
 UNION ALL
-SELECT 'state of', n.object, n.object, 'not populated', NULL, NULL
+SELECT 'state of', n.object, n.object, 'not populated', NULL, NULL, n.oid
 FROM n JOIN pg_catalog.pg_class AS c ON c.oid = n.oid
-WHERE c.relkind = 'm' AND NOT c.relispopulated
+WHERE c.relkind = 'm' AND NOT c.relispopulated AND :among(n.oid)
 UNION ALL
 SELECT 'row type', 'of ' || n.object, n.object,
-    'owner: ' || quote_ident(pg_get_userbyid(t.typowner)), 'T', t.typacl::text[]
+    'owner: ' || quote_ident(pg_get_userbyid(t.typowner)), 'T', t.typacl::text[], n.oid
 FROM pg_catalog.pg_type AS t JOIN n ON n.oid = t.typrelid AND n.relkind <> 'c'
-WHERE t.typacl IS NOT NULL AND t.typtype = 'c'"""
+WHERE t.typacl IS NOT NULL AND t.typtype = 'c' AND :among(n.oid)"""
 
 # Of an extension the dump tells no more than the name, and of what it has made nothing.
 EXTENSION_MEMBERS: LiteralString = """
@@ -126,11 +127,3 @@ CROSS JOIN LATERAL (
     FROM pg_catalog.pg_subscription AS same WHERE same.oid = s.oid
 ) AS newer (options)
 WHERE s.subdbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())"""
-
-AROUND_QUERIES = (
-    DATABASE_LIMITS,
-    STATES,
-    EXTENSION_MEMBERS,
-    LARGE_OBJECTS,
-    SUBSCRIPTIONS,
-)

@@ -176,17 +176,3 @@ CHANGED_PRIVILEGES = tuple(
         ("pg_namespace", "nsp", "'n'", "o.nspname = 'pg_catalog'"),
     )
 )
-
-DATABASE_QUERIES = (
-    DATABASE,
-    EXTENSIONS,
-    DEPENDENCES,
-    LANGUAGES,
-    CASTS,
-    FOREIGN,
-    DEFAULT_PRIVILEGES,
-    EVENT_TRIGGERS,
-    PUBLICATIONS,
-    SECURITY_LABELS,
-    *CHANGED_PRIVILEGES,
-)

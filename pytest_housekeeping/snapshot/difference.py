@@ -65,6 +65,8 @@ def diff(before: Fingerprint, after: Fingerprint) -> tuple[Difference, ...]:
     What came or went with the object that it belongs to is not told again: of a table that was
     dropped, neither the columns nor the indexes; of a column that came, not the order of columns.
     """
+    if before is after:
+        return ()
     old, new = _by_name(before), _by_name(after)
     removed, added = old.keys() - new.keys(), new.keys() - old.keys()
     found = [

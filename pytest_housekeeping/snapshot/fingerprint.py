@@ -13,63 +13,21 @@ lies on disk are no part of a schema and are not read.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from hashlib import sha256
 from itertools import pairwise
 from operator import attrgetter
-from time import monotonic
-from typing import Any
 
-import psycopg
-from psycopg import sql
-from psycopg.pq import TransactionStatus
-
-from pytest_housekeeping.postgres.connection import Connection, rolled_back
-from pytest_housekeeping.snapshot.around_queries import AROUND_QUERIES
+from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.snapshot.canonical import canonical
+from pytest_housekeeping.snapshot.catalog_session import Row, reading
 from pytest_housekeeping.snapshot.column_order import column_orders
 from pytest_housekeeping.snapshot.coverage import VERSION, Around, beyond
-from pytest_housekeeping.snapshot.database_queries import DATABASE_QUERIES
-from pytest_housekeeping.snapshot.object_queries import OBJECT_QUERIES
 from pytest_housekeeping.snapshot.privileges import describe_acl, read_every_privilege
 from pytest_housekeeping.snapshot.problems import SnapshotError
-from pytest_housekeeping.snapshot.relation_queries import RELATION_QUERIES
-from pytest_housekeeping.snapshot.server_queries import SERVER_QUERIES
-from pytest_housekeeping.snapshot.system_queries import SYSTEM_QUERIES
-
-_PATIENCE = 3.0  # seconds
-# Somebody drops or holds what is being read: it may be readable a moment later.
-PASSING = (
-    psycopg.errors.InternalError_,
-    psycopg.errors.UndefinedObject,
-    psycopg.errors.LockNotAvailable,
-    psycopg.errors.DeadlockDetected,
-)
-# Whatever an expression prints, it prints the same for every session. Everything that the queries
-# call is found in pg_catalog alone, and temporary tables hide nothing.
-_SETTINGS = """
-SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL quote_all_identifiers = off;
-SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = postgres; SET LOCAL TimeZone = 'UTC';
-SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = hex; SET LOCAL xmlbinary = base64;
-SET LOCAL lc_monetary = 'C'; SET LOCAL standard_conforming_strings = on"""
-# Reading a view's text locks its tables one after the other, and may meet a DROP that goes the
-# other way. Giving up before deadlock_timeout (1 s) keeps PostgreSQL from ending the transaction
-# of the other.
-_POLITENESS = "SET LOCAL lock_timeout = '250ms'"
-# A catalog that has just grown has no statistics: joins that look at each pair of rows would be
-# chosen, and take minutes.
-_PLANNING = """
-SET LOCAL enable_nestloop = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off;
-SET LOCAL work_mem = '64MB'"""
-_QUERIES = (
-    (Around.NOTHING, (*RELATION_QUERIES, *OBJECT_QUERIES, *DATABASE_QUERIES)),
-    (Around.DATABASE, AROUND_QUERIES),
-    (Around.SYSTEM, SYSTEM_QUERIES),
-    (Around.SERVER, SERVER_QUERIES),
-)
-_BEFORE = f"{_SETTINGS};{_PLANNING};{_POLITENESS}"
+from pytest_housekeeping.snapshot.query_table import Query
+from pytest_housekeeping.snapshot.statements import Scope, answered, prepared, statements
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,36 +83,56 @@ def read_fingerprint(
     connection: Connection,
     *,
     exclude_schemas: tuple[str, ...] = ("housekeeping",),
-    prepared: bool = False,
     around: Around = Around.ALL,
 ) -> Fingerprint:
     """The fingerprint of the database, uncommitted changes of an open transaction included.
 
     Nothing stays changed, and any role may do it: it reads the catalog alone, in two round trips.
     Outside a transaction it is read in one of its own. Reading a view's text takes ACCESS SHARE
-    locks on its tables, which are given back. Who reads many times has the queries ``prepared``:
-    they stay so in the session, and PostgreSQL plans them once. Raises SnapshotError when the
-    catalog cannot be read: somebody holds such a table for seconds, or goes on dropping what is
-    just being read.
+    locks on its tables, which are given back. Its queries stay prepared in the session. Who reads
+    more than once reads what has changed (`incremental`). Raises SnapshotError when the catalog
+    cannot be read: somebody holds such a table for seconds, or goes on dropping what is just being
+    read.
     """
-    try:
-        queries = _queries(exclude_schemas, around)
-        every, superuser, rows = _read_again(connection, queries, prepared)
-    except psycopg.Error as error:
-        raise SnapshotError(
-            f"the schema could not be read: {error.diag.message_primary or error}",
-            why="without its fingerprint no change of the schema would be noticed",
-            fix="see who changes the schema at this moment (pg_stat_activity), and run again",
-        ) from error
+    scope = Scope(excluded=exclude_schemas, around=around)
+
+    def read() -> tuple[Surroundings, list[Row]]:
+        surroundings = read_surroundings(connection)
+        answers = answered(connection, statements(scope))
+        return surroundings, [row for asked, rows in answers for row in plain(asked.query, rows)]
+
+    surroundings, rows = reading(connection, read, prepared=prepared(scope))
     return Fingerprint(
-        entries=_sorted(_entries(rows, every)),
+        entries=in_order(entries_of(rows, surroundings.letters)),
         server_major=connection.info.server_version // 10000,
-        superuser=superuser,
+        superuser=surroundings.superuser,
         excluded=tuple(sorted(exclude_schemas)),
     )
 
 
-def _sorted(entries: Iterable[SchemaObject]) -> tuple[SchemaObject, ...]:
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What the rows are read with: the letters of all privileges of each kind of object, and the
+    role that made the server."""
+
+    letters: Mapping[str, str]
+    superuser: str
+
+
+def read_surroundings(connection: Connection) -> Surroundings:
+    letters = read_every_privilege(connection)
+    row = connection.execute("SELECT pg_get_userbyid(10)").fetchone()
+    return Surroundings(letters=letters, superuser=str(row[0]) if row else "postgres")
+
+
+def plain(query: Query, rows: Iterable[Row]) -> Iterator[Row]:
+    """The rows without the address of their object at the end."""
+    ends = -2 if query.addressed else -1 if query.each else None
+    return (row[:ends] for row in rows)
+
+
+def in_order(entries: Iterable[SchemaObject]) -> tuple[SchemaObject, ...]:
+    """Sorted by name. Raises SnapshotError for two objects of one name."""
     found = tuple(sorted(entries, key=attrgetter("name", "text")))
     for one, other in pairwise(found):
         if one.name == other.name:
@@ -167,86 +145,14 @@ def _sorted(entries: Iterable[SchemaObject]) -> tuple[SchemaObject, ...]:
     return found
 
 
-def _read_again(
-    connection: Connection, queries: Mapping[str, str], prepared: bool
-) -> tuple[Mapping[str, str], str, list[tuple[Any, ...]]]:
-    """Read, and try again for some seconds when somebody drops or holds what is being read."""
-    asked = [f"EXECUTE {name}" for name in queries] if prepared else list(queries.values())
-    until = monotonic() + _PATIENCE
-    while True:
-        try:
-            with _inside_transaction(connection), rolled_back(connection):
-                connection.execute(_BEFORE)
-                return (
-                    read_every_privilege(connection),
-                    _superuser(connection),
-                    list(_rows(connection, asked)),
-                )
-        except (*PASSING, psycopg.errors.InvalidSqlStatementName):
-            if monotonic() > until:
-                raise
-            if prepared:
-                _prepare(connection, queries)
-
-
-@contextmanager
-def _inside_transaction(connection: Connection) -> Iterator[None]:
-    if connection.info.transaction_status is not TransactionStatus.IDLE:
-        yield
-        return
-    connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-    try:
-        yield
-    finally:
-        if not connection.closed:
-            connection.execute("ROLLBACK")
-
-
-def _superuser(connection: Connection) -> str:
-    row = connection.execute("SELECT pg_get_userbyid(10)").fetchone()
-    return str(row[0]) if row else "postgres"
-
-
-@lru_cache(maxsize=8)
-def _queries(excluded: tuple[str, ...], around: Around) -> Mapping[str, str]:
-    """The queries by the names that they are prepared under, which say what they are."""
-    literal = sql.Literal(list(excluded)).as_string()
-    texts = [
-        query.replace(":excluded", literal)
-        for each, queries in _QUERIES
-        if each in around
-        for query in queries
-    ]
-    return {f"hk_{sha256(text.encode()).hexdigest()[:24]}": text for text in texts}
-
-
-def _prepare(connection: Connection, queries: Mapping[str, str]) -> None:
-    """Prepare the queries that the session lacks: a file may have said DEALLOCATE ALL."""
-    with _inside_transaction(connection), rolled_back(connection):
-        connection.execute(_BEFORE)
-        known = connection.execute("SELECT name FROM pg_prepared_statements").fetchall()
-        missing = queries.keys() - {name for (name,) in known}
-        connection.execute(
-            ";".join(f"PREPARE {name} AS {queries[name]}" for name in missing).encode()
-        )
-
-
-def _rows(connection: Connection, statements: Iterable[str]) -> Iterator[tuple[Any, ...]]:
-    """All queries in one round trip: the simple protocol takes several statements at once."""
-    cursor = connection.execute(";\n".join(statements).encode())
-    while True:
-        yield from cursor.fetchall()
-        if not cursor.nextset():
-            return
-
-
-def _entries(rows: Sequence[tuple[Any, ...]], every: Mapping[str, str]) -> Iterator[SchemaObject]:
+def entries_of(rows: Sequence[Row], letters_of: Mapping[str, str]) -> Iterator[SchemaObject]:
+    """The objects that some rows tell of; all rows of a table's columns have to be among them."""
     for name, parent, text in column_orders(rows):
         yield SchemaObject(name=name, parent=parent, text=text)
     for kind, name, parent, printed, letter, acl, *first in rows:
         text = canonical(printed) if "(ARRAY[" in printed else printed
         if letter is not None:
-            letters = every.get(letter, "")
+            letters = letters_of.get(letter, "")
             was, owner = first if len(first) == 2 else (None, "")
             granted = describe_acl(tuple(acl or ()), letters, owner)
             if was is not None and granted == describe_acl(tuple(was), letters, owner):

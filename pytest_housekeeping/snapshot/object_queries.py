@@ -1,4 +1,8 @@
-"""The catalog queries for everything but relations; the rows are as in relation_queries."""
+"""The catalog queries for everything but relations; the rows are as in relation_queries.
+
+Those of functions and types can be confined to some, and their rows end with the OID; of the other
+kinds there are few.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +21,9 @@ SELECT CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END, p.oid::regp
     'schema ' || s.name, concat_ws(E'\\n',
     'owner: ' || quote_ident(pg_get_userbyid(p.proowner)),
     'definition: ' || pg_get_functiondef(p.oid), {comment("pg_proc", "p.oid")}
-), 'f', coalesce(p.proacl, acldefault('f', p.proowner))::text[]
+), 'f', coalesce(p.proacl, acldefault('f', p.proowner))::text[], p.oid
 FROM s JOIN pg_catalog.pg_proc AS p ON p.pronamespace = s.oid AND p.prokind <> 'a'
-WHERE {not_of_extension("pg_catalog.pg_proc", "p.oid")}"""
+WHERE :among(p.oid) AND {not_of_extension("pg_catalog.pg_proc", "p.oid")}"""
 
 AGGREGATES: LiteralString = f"""WITH {SCHEMAS}
 SELECT 'aggregate', p.oid::regprocedure::text, 'schema ' || s.name, concat_ws(E'\\n',
@@ -36,11 +40,11 @@ SELECT 'aggregate', p.oid::regprocedure::text, 'schema ' || s.name, concat_ws(E'
                 a.aggtranstype::regtype, a.aggtransspace, a.aggmtranstype::regtype,
                 a.aggmtransspace, a.agginitval, a.aggminitval) AS f)))),
     {comment("pg_proc", "p.oid")}
-), 'f', coalesce(p.proacl, acldefault('f', p.proowner))::text[]
+), 'f', coalesce(p.proacl, acldefault('f', p.proowner))::text[], p.oid
 FROM s
 JOIN pg_catalog.pg_proc AS p ON p.pronamespace = s.oid
 JOIN pg_catalog.pg_aggregate AS a ON a.aggfnoid = p.oid
-WHERE {not_of_extension("pg_catalog.pg_proc", "p.oid")}"""
+WHERE :among(p.oid) AND {not_of_extension("pg_catalog.pg_proc", "p.oid")}"""
 
 TYPES: LiteralString = f"""WITH {SCHEMAS}
 SELECT CASE t.typtype WHEN 'd' THEN 'domain' ELSE 'type' END,
@@ -71,12 +75,12 @@ SELECT CASE t.typtype WHEN 'd' THEN 'domain' ELSE 'type' END,
     CASE WHEN NOT t.typisdefined THEN 'a shell' END,
     {comment("pg_type", "t.oid")}, 'comment: ' || quote_literal(obj_description(
         nullif(t.typrelid, 0), 'pg_class'))
-), 'T', coalesce(t.typacl, acldefault('T', t.typowner))::text[]
+), 'T', coalesce(t.typacl, acldefault('T', t.typowner))::text[], t.oid
 FROM s
 JOIN pg_catalog.pg_type AS t ON t.typnamespace = s.oid
 LEFT JOIN pg_catalog.pg_type AS base ON base.oid = t.typbasetype
 LEFT JOIN pg_catalog.pg_class AS c ON c.oid = t.typrelid
-WHERE (t.typtype IN ('e', 'd', 'r', 'b', 'p') OR c.relkind = 'c')
+WHERE (t.typtype IN ('e', 'd', 'r', 'b', 'p') OR c.relkind = 'c') AND :among(t.oid)
     AND NOT EXISTS (SELECT FROM pg_catalog.pg_type AS e WHERE e.typarray = t.oid)
     AND {not_of_extension("pg_catalog.pg_type", "t.oid")}"""
 
@@ -84,10 +88,10 @@ DOMAIN_CONSTRAINTS: LiteralString = f"""WITH {SCHEMAS}
 SELECT 'constraint', quote_ident(c.conname) || ' on ' || c.contypid::regtype,
     'domain ' || c.contypid::regtype, concat_ws(E'\\n',
     'definition: ' || pg_get_constraintdef(c.oid), {comment("pg_constraint", "c.oid")}
-), NULL, NULL::text[]
+), NULL, NULL::text[], t.oid
 FROM s JOIN pg_catalog.pg_type AS t ON t.typnamespace = s.oid AND t.typtype = 'd'
 JOIN pg_catalog.pg_constraint AS c ON c.contypid = t.oid AND c.contype = 'c'
-WHERE {not_of_extension("pg_catalog.pg_type", "t.oid")}"""
+WHERE :among(t.oid) AND {not_of_extension("pg_catalog.pg_type", "t.oid")}"""
 
 OPERATORS: LiteralString = f"""WITH {SCHEMAS}
 SELECT 'operator', o.oid::regoperator::text, 'schema ' || s.name, concat_ws(E'\\n',
@@ -186,16 +190,5 @@ SELECT 'conversion', s.name || '.' || quote_ident(c.conname), 'schema ' || s.nam
 FROM s JOIN pg_catalog.pg_conversion AS c ON c.connamespace = s.oid
 WHERE {not_of_extension("pg_catalog.pg_conversion", "c.oid")}"""
 
-OBJECT_QUERIES = (
-    NAMESPACES,
-    FUNCTIONS,
-    AGGREGATES,
-    TYPES,
-    DOMAIN_CONSTRAINTS,
-    OPERATORS,
-    OPERATOR_CLASSES,
-    OPERATOR_FAMILIES,
-    COLLATIONS,
-    TEXT_SEARCH,
-    CONVERSIONS,
-)
+FUNCTION_QUERIES = (FUNCTIONS, AGGREGATES)
+TYPE_QUERIES = (TYPES, DOMAIN_CONSTRAINTS)

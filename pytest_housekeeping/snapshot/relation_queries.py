@@ -1,7 +1,9 @@
 """The catalog queries for tables, views, sequences and what belongs to them.
 
 Each row is an object: kind, name, the object that it goes with, its text, and, where it has
-privileges, the letter of acldefault() and the ACL. Names need no schema: the search_path is set.
+privileges, the letter of acldefault() and the ACL; at the end the OID of the relation that it is
+read with. ``:among(oid)`` is where a reading is confined to some of these. Names need no schema:
+the search_path is set.
 """
 
 from __future__ import annotations
@@ -77,7 +79,7 @@ r AS MATERIALIZED (
         CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
             WHEN 'f' THEN 'foreign table' ELSE 'table' END AS kind
     FROM pg_catalog.pg_class AS c JOIN s ON s.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND :among(c.oid)
         AND {not_of_extension("pg_catalog.pg_class", "c.oid")}
 )"""
 
@@ -95,13 +97,16 @@ SELECT r.kind, r.name, 'schema ' || c.relnamespace::regnamespace, concat_ws(E'\\
     CASE c.relreplident WHEN 'f' THEN 'replica identity: full'
         WHEN 'n' THEN CASE WHEN c.relkind IN ('r', 'p') THEN 'replica identity: nothing' END END,
     'partition by: ' || CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END,
-    'inherits: ' || inh.parents,
+    'inherits: ' || (SELECT string_agg(inhparent::regclass::text
+            || CASE WHEN inhdetachpending THEN ' (detach pending)' ELSE '' END,
+            ', ' ORDER BY inhseqno)
+        FROM pg_catalog.pg_inherits WHERE inhrelid = c.oid),
     'bound: ' || pg_get_expr(c.relpartbound, c.oid),
     'server: ' || quote_ident(fs.srvname),
     'foreign options: ' || {_sorted("ft.ftoptions")},
     'definition: ' || CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END,
     {_COMMENT}
-), 'r', coalesce(c.relacl, acldefault('r', c.relowner))::text[]
+), 'r', coalesce(c.relacl, acldefault('r', c.relowner))::text[], r.oid
 FROM r
 JOIN pg_catalog.pg_class AS c ON c.oid = r.oid
 LEFT JOIN pg_catalog.pg_am AS am ON am.oid = c.relam
@@ -109,13 +114,7 @@ LEFT JOIN pg_catalog.pg_tablespace AS ts ON ts.oid = c.reltablespace
 LEFT JOIN pg_catalog.pg_class AS toast ON toast.oid = c.reltoastrelid AND c.reltoastrelid <> 0
 LEFT JOIN pg_catalog.pg_foreign_table AS ft ON ft.ftrelid = c.oid
 LEFT JOIN pg_catalog.pg_foreign_server AS fs ON fs.oid = ft.ftserver
-{_described("pg_class", "c.oid")}
-LEFT JOIN (
-    SELECT inhrelid, string_agg(inhparent::regclass::text
-        || CASE WHEN inhdetachpending THEN ' (detach pending)' ELSE '' END,
-        ', ' ORDER BY inhseqno) AS parents
-    FROM pg_catalog.pg_inherits GROUP BY inhrelid
-) AS inh ON inh.inhrelid = c.oid"""
+{_described("pg_class", "c.oid")}"""
 
 # Behind the ACL stands the place of the column.
 COLUMNS: LiteralString = f"""{RELATION}
@@ -136,7 +135,7 @@ SELECT 'column', r.name || '.' || quote_ident(a.attname), r.kind || ' ' || r.nam
     'foreign options: ' || {_sorted("a.attfdwoptions")},
     CASE WHEN NOT a.attislocal THEN 'inherited' END,
     {_COMMENT}
-), CASE WHEN a.attacl IS NOT NULL THEN 'c' END, a.attacl::text[], a.attnum
+), CASE WHEN a.attacl IS NOT NULL THEN 'c' END, a.attacl::text[], a.attnum, r.oid
 FROM r
 JOIN pg_catalog.pg_attribute AS a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
 JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
@@ -155,14 +154,12 @@ CONSTRAINTS: LiteralString = f"""{RELATION}
 SELECT 'constraint', quote_ident(c.conname) || ' on ' || r.name, r.kind || ' ' || r.name,
     concat_ws(E'\\n', 'definition: ' || pg_get_constraintdef(c.oid),
         CASE WHEN c.contype = 'c' AND NOT c.conislocal THEN 'inherited' END,
-        'not enforced: its triggers are ' || off.states,
-        {_COMMENT}), NULL, NULL::text[]
+        'not enforced: its triggers are ' || (
+            SELECT string_agg(DISTINCT tgenabled::text, ', ') FROM pg_catalog.pg_trigger
+            WHERE tgconstraint = c.oid AND tgisinternal AND tgenabled <> 'O'),
+        {_COMMENT}), NULL, NULL::text[], r.oid
 FROM r JOIN pg_catalog.pg_constraint AS c ON c.conrelid = r.oid
 {_described("pg_constraint", "c.oid")}
-LEFT JOIN (
-    SELECT tgconstraint, string_agg(DISTINCT tgenabled::text, ', ') AS states
-    FROM pg_catalog.pg_trigger WHERE tgisinternal AND tgenabled <> 'O' GROUP BY 1
-) AS off ON off.tgconstraint = c.oid
 WHERE c.contype IN ('c', 'f', 'p', 'u', 'x') AND (c.contype <> 'f' OR c.conparentid = 0)"""
 
 # The index of a constraint is what the constraint says, but for its options.
@@ -182,7 +179,7 @@ SELECT 'index', i.indexrelid::regclass::text,
             SELECT string_agg(attnum || ' ' || attstattarget, ', ' ORDER BY attnum)
             FROM pg_catalog.pg_attribute
             WHERE attrelid = i.indexrelid AND attnum > 0 AND attstattarget >= 0) END,
-        {_COMMENT}), NULL, NULL::text[]
+        {_COMMENT}), NULL, NULL::text[], r.oid
 FROM r
 JOIN pg_catalog.pg_index AS i ON i.indrelid = r.oid
 JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
@@ -199,7 +196,7 @@ SELECT 'trigger', quote_ident(t.tgname) || ' on ' || r.name, r.kind || ' ' || r.
     concat_ws(E'\\n', 'definition: ' || pg_get_triggerdef(t.oid),
         CASE t.tgenabled WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'enabled on replicas'
             WHEN 'A' THEN 'enabled always' END,
-        {comment("pg_trigger", "t.oid")}), NULL, NULL::text[]
+        {comment("pg_trigger", "t.oid")}), NULL, NULL::text[], r.oid
 FROM r
 JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = r.oid AND NOT t.tgisinternal
 LEFT JOIN pg_catalog.pg_trigger AS parent ON parent.oid = t.tgparentid
@@ -210,7 +207,7 @@ SELECT 'rule', quote_ident(w.rulename) || ' on ' || r.name, r.kind || ' ' || r.n
     concat_ws(E'\\n', 'definition: ' || pg_get_ruledef(w.oid),
         CASE w.ev_enabled WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'enabled on replicas'
             WHEN 'A' THEN 'enabled always' END,
-        {comment("pg_rewrite", "w.oid")}), NULL, NULL::text[]
+        {comment("pg_rewrite", "w.oid")}), NULL, NULL::text[], r.oid
 FROM r JOIN pg_catalog.pg_rewrite AS w ON w.ev_class = r.oid AND w.rulename <> '_RETURN'"""
 
 POLICIES: LiteralString = f"""{RELATION}
@@ -224,7 +221,7 @@ SELECT 'policy', quote_ident(p.polname) || ' on ' || r.name, r.kind || ' ' || r.
             FROM unnest(p.polroles) AS role) AS roles (name)),
         'using: ' || pg_get_expr(p.polqual, p.polrelid),
         'with check: ' || pg_get_expr(p.polwithcheck, p.polrelid),
-        {_COMMENT}), NULL, NULL::text[]
+        {_COMMENT}), NULL, NULL::text[], r.oid
 FROM r JOIN pg_catalog.pg_policy AS p ON p.polrelid = r.oid
 {_described("pg_policy", "p.oid")}"""
 
@@ -241,7 +238,7 @@ SELECT 'sequence', c.oid::regclass::text,
         CASE d.deptype WHEN 'i' THEN 'identity of: ' WHEN 'a' THEN 'owned by: ' END
             || d.refobjid::regclass || '.' || quote_ident(a.attname),
         {_COMMENT}
-    ), 's', coalesce(c.relacl, acldefault('s', c.relowner))::text[]
+    ), 's', coalesce(c.relacl, acldefault('s', c.relowner))::text[], c.oid
 FROM s
 JOIN pg_catalog.pg_class AS c ON c.relnamespace = s.oid AND c.relkind = 'S'
 JOIN pg_catalog.pg_sequence AS q ON q.seqrelid = c.oid
@@ -250,15 +247,16 @@ LEFT JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_class'::regcla
     AND d.refclassid = 'pg_catalog.pg_class'::regclass
 LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
 {_described("pg_class", "c.oid")}
-WHERE {not_of_extension("pg_catalog.pg_class", "c.oid")}"""
+WHERE :among(c.oid) AND {not_of_extension("pg_catalog.pg_class", "c.oid")}"""
 
 STATISTICS: LiteralString = f"""WITH {SCHEMAS}
 SELECT 'statistics', s.name || '.' || quote_ident(x.stxname), 'table ' || x.stxrelid::regclass,
     concat_ws(E'\\n', 'owner: ' || quote_ident(pg_get_userbyid(x.stxowner)),
         'definition: ' || pg_get_statisticsobjdef(x.oid),
         'target: ' || CASE WHEN x.stxstattarget >= 0 THEN x.stxstattarget END,
-        {comment("pg_statistic_ext", "x.oid")}), NULL, NULL::text[]
-FROM s JOIN pg_catalog.pg_statistic_ext AS x ON x.stxnamespace = s.oid"""
+        {comment("pg_statistic_ext", "x.oid")}), NULL, NULL::text[], x.stxrelid
+FROM s JOIN pg_catalog.pg_statistic_ext AS x ON x.stxnamespace = s.oid
+WHERE :among(x.stxrelid)"""
 
 RELATION_QUERIES = (
     TABLES,

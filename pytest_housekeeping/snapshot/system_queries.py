@@ -17,13 +17,13 @@ s AS MATERIALIZED (
     WHERE nspname = 'information_schema' OR nspname ~ '^pg_' AND nspname !~ '^pg_(toast|temp)'
 )"""
 
-_SCHEMAS: LiteralString = f"""WITH {_SYSTEM}
+SCHEMAS_OF_SYSTEM: LiteralString = f"""WITH {_SYSTEM}
 SELECT 'system', 'schema ' || s.name, '', 'owner: ' || quote_ident(pg_get_userbyid(n.nspowner)),
     CASE WHEN s.name <> 'pg_catalog' THEN 'n' END,
     coalesce(n.nspacl, acldefault('n', n.nspowner))::text[]
 FROM s JOIN pg_catalog.pg_namespace AS n ON n.oid = s.oid"""
 
-_LANGUAGES: LiteralString = f"""
+LANGUAGES_OF_SYSTEM: LiteralString = f"""
 SELECT 'system', 'language ' || quote_ident(l.lanname), '', concat_ws(E'\\n',
     'owner: ' || quote_ident(pg_get_userbyid(l.lanowner)),
     CASE WHEN l.lanpltrusted THEN 'trusted' END,
@@ -75,8 +75,9 @@ LEFT JOIN pg_catalog.pg_init_privs AS first ON first.objoid = o.oid AND first.ob
 CROSS JOIN LATERAL pg_identify_object(o.catalog, o.oid, o.place) AS i
 WHERE o.acl IS DISTINCT FROM coalesce(first.initprivs, o.given)"""
 
-# What somebody has made in a schema of PostgreSQL's, or on one of its relations.
-_ADDED: LiteralString = f"""WITH {_SYSTEM},
+# What somebody has made in a schema of PostgreSQL's, or on one of its relations. At the end of each
+# row stands the object: its catalog and its OID.
+ADDED: LiteralString = f"""WITH {_SYSTEM},
 o AS (
     SELECT 'pg_catalog.pg_proc'::regclass AS catalog, p.oid, p.proowner AS owner, 'f' AS letter,
         coalesce(p.proacl, acldefault('f', p.proowner))::text[] AS acl,
@@ -122,7 +123,8 @@ o AS (
     JOIN pg_catalog.pg_policy AS p ON p.polrelid = c.oid
 )
 SELECT 'system', i.type || ' ' || i.identity, '', concat_ws(E'\\n',
-    'owner: ' || quote_ident(pg_get_userbyid(o.owner)), 'definition: ' || o.told), o.letter, o.acl
+    'owner: ' || quote_ident(pg_get_userbyid(o.owner)), 'definition: ' || o.told), o.letter, o.acl,
+    o.catalog::oid, o.oid
 FROM o CROSS JOIN LATERAL pg_identify_object(o.catalog, o.oid, 0) AS i
 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS d
     WHERE d.classid = o.catalog AND d.objid = o.oid AND d.deptype IN ('e', 'i'))"""
@@ -190,4 +192,4 @@ _DIGESTS = tuple(
     )
 )
 
-SYSTEM_QUERIES = (_SCHEMAS, _LANGUAGES, _RELATIONS, _PRIVILEGES, _ADDED, *_DIGESTS)
+SYSTEM_QUERIES = (_RELATIONS, _PRIVILEGES, *_DIGESTS)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 from psycopg import sql
 
@@ -21,20 +21,29 @@ DECLARE
 BEGIN
     FOR forced IN
         SELECT c.oid::regclass AS name FROM pg_catalog.pg_class AS c
-        WHERE c.relforcerowsecurity
+        WHERE c.relforcerowsecurity AND c.oid = ANY ('{oids}'::oid[])
         AND pg_catalog.pg_has_role(current_user, c.relowner, 'USAGE')
     LOOP
         EXECUTE pg_catalog.format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY', forced.name);
     END LOOP;
 END
 $$"""
+# What was ever written to a table in this transaction is counted for it, also what was rolled back;
+# TRUNCATE gives it another file. What is written to a child, or to a partition, is not counted for
+# its parent.
 _TABLES = """
 SELECT c.oid::int8, n.nspname, c.relname,
        coalesce((SELECT i.inhparent FROM pg_catalog.pg_inherits AS i
                  WHERE i.inhrelid = c.oid AND c.relispartition), 0)::int8,
        (SELECT coalesce(pg_catalog.json_object_agg(a.attnum, a.attname), '{}')
         FROM pg_catalog.pg_attribute AS a
-        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+       CASE WHEN pg_catalog.current_setting('track_counts')::bool AND NOT EXISTS (
+           SELECT FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = c.oid) THEN
+           pg_catalog.concat_ws(' ', pg_catalog.pg_relation_filenode(c.oid),
+               pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid),
+               pg_catalog.pg_stat_get_xact_tuples_updated(c.oid),
+               pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid)) END
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
@@ -50,32 +59,60 @@ _COUNT = sql.SQL("SELECT pg_catalog.json_build_array({counts}) FROM {table}")
 class TableContents:
     """A table by the name that one would type, its number of rows, and by attribute number each
     column's name and number of values that are not NULL. ``parent`` is the OID of the table that
-    it is a partition of, or 0; the rows of a partition count as its parent's too."""
+    it is a partition of, or 0; the rows of a partition count as its parent's too. ``mark`` is
+    another one when anything was written to the table in between, None where nobody can tell."""
 
     name: str
     parent: int
     rows: int
     columns: Mapping[int, tuple[str, int]]
+    mark: str | None
+
+    @property
+    def names(self) -> dict[int, str]:
+        return {number: name for number, (name, _) in self.columns.items()}
 
 
 # By OID, so that a renamed table is still the same one.
 Contents: TypeAlias = Mapping[int, TableContents]
 
 
-def read_contents(connection: Connection, *, excluded: tuple[str, ...]) -> Contents:
+def read_contents(
+    connection: Connection, *, excluded: tuple[str, ...], before: Contents | None = None
+) -> Contents:
     """The tables that this role owns, and how much is in them.
 
-    Every row is read, so this is for a throwaway database. Only inside an open transaction: FORCE
+    Every row is read, so this is for a throwaway database; of what was read ``before``, in the same
+    transaction, only the tables that were written to since. Only inside an open transaction: FORCE
     ROW LEVEL SECURITY is lifted in a savepoint that is rolled back.
     """
+    found: dict[int, TableContents] = {}
+    asked: list[tuple[Any, ...]] = []
+    for row in connection.execute(_TABLES, (list(excluded),)).fetchall():
+        oid, schema, name, parent, columns, mark = row
+        was = before.get(oid) if before else None
+        if was and mark and mark == was.mark and was.names == _names(columns):
+            found[oid] = replace(was, name=quoted(schema, name), parent=parent)
+        else:
+            asked.append(row)
+    return {**found, **_counted(connection, asked)}
+
+
+def _names(columns: Mapping[str, str]) -> dict[int, str]:
+    return {int(number): quoted(column) for number, column in columns.items()}
+
+
+def _counted(connection: Connection, tables: Sequence[tuple[Any, ...]]) -> Contents:
+    if not tables:
+        return {}
+    # One scan for each table, and one round trip for all of them.
+    queries = sql.SQL(" UNION ALL ").join(
+        _count_query(schema, name, columns) for _, schema, name, _, columns, _ in tables
+    )
     with rolled_back(connection):
-        connection.execute(_NO_FORCE)
-        tables = connection.execute(_TABLES, (list(excluded),)).fetchall()
-        # One scan for each table, and one round trip for all of them.
-        queries = sql.SQL(" UNION ALL ").join(
-            _count_query(schema, name, columns) for _, schema, name, _, columns in tables
-        )
-        counted = [row[0] for row in connection.execute(queries)] if tables else []
+        oids = ",".join(str(oid) for oid, *_ in tables)
+        connection.execute(_NO_FORCE.replace("{oids}", f"{{{oids}}}").encode())
+        counted = [row[0] for row in connection.execute(queries)]
     return {
         oid: TableContents(
             name=quoted(schema, table),
@@ -85,8 +122,9 @@ def read_contents(connection: Connection, *, excluded: tuple[str, ...]) -> Conte
                 int(number): (quoted(column), held)
                 for (number, column), held in zip(columns.items(), values, strict=True)
             },
+            mark=mark,
         )
-        for (oid, schema, table, parent, columns), (rows, *values) in zip(
+        for (oid, schema, table, parent, columns, mark), (rows, *values) in zip(
             tables, counted, strict=True
         )
     }

@@ -33,7 +33,9 @@ from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.postgres.view_dependents import standing_upon
 from pytest_housekeeping.snapshot.coverage import Around
-from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+from pytest_housekeeping.snapshot.incremental import Reading, read_again, read_whole
+from pytest_housekeeping.snapshot.statements import Scope
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.parse import without_concurrently
 from pytest_housekeeping.sql.repeatable import take_down
@@ -86,20 +88,22 @@ def prove_round_trips(transaction: Transaction, given: RoundTripInput) -> Mappin
 
 @dataclass(kw_only=True)
 class RoundTrip:
-    """The way down and up again; ``now`` is the schema's fingerprint where it is known."""
+    """The way down and up again; ``now`` is the schema where it is known, ``last`` as it was read
+    last: whatever is written is written in savepoints, so only what has changed is read again."""
 
     transaction: Transaction
     given: RoundTripInput
     log: RoundTripLog = field(default_factory=RoundTripLog)
-    now: Fingerprint | None = None
+    now: Reading | None = None
+    last: Reading | None = None
 
     @property
     def connection(self) -> Connection:
         return self.transaction.connection
 
     def run(self) -> None:
-        start = self._fingerprint()
-        self.log.examined = len(start.entries)
+        start = self._read()
+        self.log.examined = len(start.fingerprint.entries)
         if not self._down():
             return
         # Where a rollback file has failed, those that ran are still tried, and the batch is not.
@@ -112,7 +116,7 @@ class RoundTrip:
         for each in self.given.repeatables:
             if not self._applied(each.file, each.text, self.log.batch, "when applied again"):
                 return
-        self.log.batch += differences(start, self._fingerprint(), "after going there and back")
+        self.log.batch += differences(*start.apart(self._read()), "after going there and back")
 
     def _down(self) -> bool:
         """Undo the batch, compare, and undo what was applied before it, as far as asked for.
@@ -133,7 +137,7 @@ class RoundTrip:
                 return False
         expected = self.given.schema_before_batch
         if expected is not None:
-            now = self._fingerprint()
+            now = self._read().fingerprint
             self.log.batch += differences(expected, now, "after the batch was undone")
         else:
             self._look_for_leftovers(pending)
@@ -151,7 +155,7 @@ class RoundTrip:
         expected = before.get(links[-1].migration.path) if links else None
         if expected is not None:
             findings = self.log.by_file[links[-1].rollback.path]
-            findings += left_over(expected, self._fingerprint(), links[-1])
+            findings += left_over(expected, self._read().fingerprint, links[-1])
 
     def _touched_repeatables(self) -> list[AppliedRepeatable]:
         """Those of the batch, and older ones whose views depend on theirs."""
@@ -181,7 +185,7 @@ class RoundTrip:
             if not self._applied(link.rollback, text, findings, "on the data of the seeds"):
                 return False
             self.log.undone.append(link)
-            now = self._contents()
+            now = self._contents(before)
             findings += destroyed(losses(before, now))
             before = now
         return True
@@ -192,23 +196,24 @@ class RoundTrip:
         up, down = link.migration, link.rollback
         up_text = self.given.read_text(up)
         # How the link before has left the schema is known; for the first one it is read.
-        before, self.now = self.now or self._fingerprint(), None
+        before, self.now = self.now or self._read(), None
         if not self._applied(up, up_text, findings, "applied after all rollbacks"):
             return False
-        there = self._fingerprint()
+        there = self._read()
         self.connection.execute("SAVEPOINT hk_trip")
         down_text = self.given.read_text(down)
         if self._applied(down, down_text, findings, "right after its migration"):
-            findings += differences(before, self._fingerprint(), "after its rollback")
+            findings += differences(*before.apart(self._read()), "after its rollback")
             if self._applied(up, up_text, findings, "applied a second time"):
-                self.now = self._fingerprint()
-                findings += differences(there, self.now, "after its migration was applied again")
-        if there.digest == before.digest:
+                self.now = self._read()
+                again = there.apart(self.now)
+                findings += differences(*again, "after its migration was applied again")
+        if not any(part.entries for part in before.apart(there)):
             findings.append(only_data(link))
         if has_errors(findings):
             # The way up goes on from right after the migration, as if nothing had been undone.
             self.connection.execute("ROLLBACK TO SAVEPOINT hk_trip")
-            self.now = there
+            self.now = self.last = there
         self.connection.execute("RELEASE SAVEPOINT hk_trip")
         return True
 
@@ -244,11 +249,14 @@ class RoundTrip:
         self.connection.execute(f"RELEASE {_ATTEMPT}")
         return True
 
-    def _fingerprint(self) -> Fingerprint:
-        excluded = self.given.excluded_schemas
-        return read_fingerprint(
-            self.connection, exclude_schemas=excluded, prepared=True, around=self.given.around
-        )
+    def _read(self) -> Reading:
+        if self.last is None:
+            scope = Scope(excluded=self.given.excluded_schemas, around=self.given.around)
+            self.last = read_whole(self.connection, scope)
+        else:
+            self.last = read_again(self.connection, self.last, settle=True)
+        return self.last
 
-    def _contents(self) -> Contents:
-        return read_contents(self.connection, excluded=self.given.excluded_schemas)
+    def _contents(self, before: Contents | None = None) -> Contents:
+        excluded = self.given.excluded_schemas
+        return read_contents(self.connection, excluded=excluded, before=before)

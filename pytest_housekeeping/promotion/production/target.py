@@ -28,6 +28,8 @@ from pytest_housekeeping.snapshot.difference import listed
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
 from pytest_housekeeping.snapshot.proposal import proposal_text, propose
+from pytest_housekeeping.snapshot.schema_reader import SchemaReader
+from pytest_housekeeping.snapshot.statements import Scope
 from pytest_housekeeping.sql.file import FOLDERS, SqlFile
 
 
@@ -57,6 +59,7 @@ class ProductionTarget:
         self.statistics = KeptStatistics(context)
         self._context = context
         self._fingerprint: Fingerprint | None = None
+        self._schema = SchemaReader(scope=Scope(excluded=(), around=Around.ALL))
 
     @property
     def major(self) -> int:
@@ -73,8 +76,11 @@ class ProductionTarget:
         return self._fingerprint
 
     def read_schema(self, connection: Connection) -> Fingerprint:
-        """The schema as a connection sees it now, that of the tool's own tables included."""
-        return read_fingerprint(connection, exclude_schemas=())
+        """The schema as a connection sees it now, that of the tool's own tables included.
+
+        Read in full once, before anything is locked; then what has changed.
+        """
+        return self._schema.read(connection)
 
     def read_without_history(self, connection: Connection) -> Fingerprint:
         """The schema alone, without the tool's own tables: to compare with one made of files, or

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_housekeeping.snapshot.coverage import Around
     from pytest_housekeeping.snapshot.fingerprint import Fingerprint
     from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
+    from pytest_housekeeping.snapshot.schema_reader import SchemaReader
 
 
 class StagingTarget:
@@ -45,6 +46,7 @@ class StagingTarget:
         self._schema_before_batch: Fingerprint | None = None
         self._schema_before_migration: dict[str, Fingerprint] = {}
         self._schema: Fingerprint | None = None
+        self._reader: SchemaReader | None = None
         self._round_trips: tuple[str, Mapping[str, Verdict]] | None = None
 
     def announcement(self) -> Sequence[str]:
@@ -117,7 +119,13 @@ class StagingTarget:
         self.connection.close()
 
     def read_schema(self, connection: Connection) -> Fingerprint:
-        self._schema = self._read(connection, ())
+        """In full once; then what has changed, in this segment or the next."""
+        from pytest_housekeeping.snapshot.schema_reader import SchemaReader
+        from pytest_housekeeping.snapshot.statements import Scope
+
+        if self._reader is None:
+            self._reader = SchemaReader(scope=Scope(excluded=(), around=self._around))
+        self._schema = self._reader.read(connection)
         return self._schema
 
     def _without_history(self, connection: Connection) -> Fingerprint:

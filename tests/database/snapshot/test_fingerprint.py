@@ -15,17 +15,21 @@ from pytest_housekeeping.snapshot import (
     Change,
     Fingerprint,
     SnapshotError,
+    catalog_session,
     diff,
-    fingerprint,
     from_json,
     read_fingerprint,
     to_json,
 )
+from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.declared_moves import split_declared
+from pytest_housekeeping.snapshot.incremental import Reading, read_again, read_whole
+from pytest_housekeeping.snapshot.statements import Scope
 from support.around_mutations import AROUND_MUTATIONS
 from support.snapshot_schema import MUTATIONS, Mutation
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+SCOPE = Scope(excluded=("housekeeping",), around=Around.ALL)
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +42,13 @@ def session(base: StagingDatabase) -> Iterator[Connection]:
 
 
 @pytest.fixture(scope="module")
-def before(session: Connection) -> Fingerprint:
-    return read_fingerprint(session)
+def read_before(session: Connection) -> Reading:
+    return read_whole(session, SCOPE)
+
+
+@pytest.fixture(scope="module")
+def before(read_before: Reading) -> Fingerprint:
+    return read_before.fingerprint
 
 
 @pytest.fixture
@@ -56,13 +65,17 @@ def inside(session: Connection) -> Iterator[Connection]:
     ids=lambda each: each.sql.replace("\n", " ").removeprefix("SET LOCAL allow_system_table_")[:70],
 )
 def test_a_change_is_seen_and_names_its_object_alone(
-    inside: Connection, before: Fingerprint, mutation: Mutation
+    inside: Connection, read_before: Reading, mutation: Mutation
 ) -> None:
+    """In a full reading, and where what has changed is read again."""
     if inside.info.server_version < mutation.since * 10000:
         pytest.skip(f"PostgreSQL {mutation.since} has it first")
     inside.execute(mutation.sql.encode())
-    found = diff(before, read_fingerprint(inside, prepared=True))
+    full, again = read_fingerprint(inside), read_again(inside, read_before)
+    found = diff(read_before.fingerprint, full)
     assert sorted(f"{each.change} {each.name}" for each in found) == sorted(mutation.expected)
+    assert again.fingerprint == full
+    assert diff(*read_before.apart(again)) == found
 
 
 @pytest.mark.parametrize(
@@ -106,11 +119,14 @@ def test_a_change_is_seen_and_names_its_object_alone(
         ),
     ],
 )
-def test_what_is_no_change_is_none(inside: Connection, before: Fingerprint, statement: str) -> None:
+def test_what_is_no_change_is_none(
+    inside: Connection, read_before: Reading, statement: str
+) -> None:
     inside.execute(statement.encode())
     after = read_fingerprint(inside)
-    assert [str(each) for each in diff(before, after)] == []
-    assert after.digest == before.digest
+    assert [str(each) for each in diff(read_before.fingerprint, after)] == []
+    assert after.digest == read_before.fingerprint.digest
+    assert read_again(inside, read_before).fingerprint == after
 
 
 def test_reading_leaves_the_session_and_the_locks_as_they_were(inside: Connection) -> None:
@@ -328,11 +344,11 @@ def test_prepared_it_reads_the_same_whatever_the_session_has_lost(
     with psycopg.connect(base.superuser_conninfo, prepare_threshold=None) as connection:
         for loss in losses:
             connection.execute(loss.encode())
-            prepared = read_fingerprint(connection, prepared=True)
+            prepared = read_whole(connection, SCOPE).fingerprint
             assert prepared == read_fingerprint(connection)
         (first,), *_ = connection.execute("SELECT name FROM pg_prepared_statements").fetchall()
         connection.execute(f"DEALLOCATE {first}".encode())
-        found = read_fingerprint(connection, prepared=True)
+        found = read_whole(connection, SCOPE).fingerprint
         connection.rollback()
     assert "table shop.later" in {each.name for each in diff(before, found)}
 
@@ -341,10 +357,10 @@ def test_a_session_that_keeps_nothing_prepared_is_an_error(
     session: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session.execute("DEALLOCATE ALL")
-    monkeypatch.setattr(fingerprint, "_prepare", lambda *_: session.execute("DEALLOCATE ALL"))
-    monkeypatch.setattr(fingerprint, "_PATIENCE", 0.1)
+    monkeypatch.setattr(catalog_session, "_prepare", lambda *_: session.execute("DEALLOCATE ALL"))
+    monkeypatch.setattr(catalog_session, "_PATIENCE", 0.1)
     with pytest.raises(SnapshotError, match=r"prepared statement .* does not exist"):
-        read_fingerprint(session, prepared=True)
+        read_whole(session, SCOPE)
 
 
 def test_tables_that_come_and_go_meanwhile_do_not_matter(

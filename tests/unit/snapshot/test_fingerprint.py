@@ -21,6 +21,6 @@ def test_a_record_that_is_none_is_an_error(damage: str) -> None:
 def test_two_objects_of_one_name_are_an_error_that_names_it() -> None:
     one, other = (SchemaObject(name="cast (a AS b)", parent="", text=text) for text in "xy")
     with pytest.raises(SnapshotError, match=r"two objects of one name: cast \(a AS b\)"):
-        fingerprint._sorted([other, one])
+        fingerprint.in_order([other, one])
     later = SchemaObject(name="cast (a AS c)", parent="", text="a")
-    assert fingerprint._sorted([later, one]) == (one, later)
+    assert fingerprint.in_order([later, one]) == (one, later)

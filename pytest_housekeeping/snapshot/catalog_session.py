@@ -1,0 +1,120 @@
+"""The session in which the catalog is read: settings, patience, statements that stay prepared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
+from time import monotonic
+from typing import Any, TypeAlias, TypeVar
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from pytest_housekeeping.postgres.connection import Connection, rolled_back
+from pytest_housekeeping.snapshot.problems import SnapshotError
+
+Row: TypeAlias = tuple[Any, ...]
+Found = TypeVar("Found")
+
+_PATIENCE = 3.0  # seconds
+# Somebody drops or holds what is being read: it may be readable a moment later.
+PASSING = (
+    psycopg.errors.InternalError_,
+    psycopg.errors.UndefinedObject,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.DeadlockDetected,
+)
+# Whatever an expression prints, it prints the same for every session. Everything that the queries
+# call is found in pg_catalog alone, and temporary tables hide nothing.
+_SETTINGS = """
+SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL quote_all_identifiers = off;
+SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = postgres; SET LOCAL TimeZone = 'UTC';
+SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = hex; SET LOCAL xmlbinary = base64;
+SET LOCAL lc_monetary = 'C'; SET LOCAL standard_conforming_strings = on"""
+# Reading a view's text locks its tables one after the other, and may meet a DROP that goes the
+# other way. Giving up before deadlock_timeout (1 s) keeps PostgreSQL from ending the transaction
+# of the other.
+_POLITENESS = "SET LOCAL lock_timeout = '250ms'"
+# A catalog that has just grown has no statistics: joins that look at each pair of rows would be
+# chosen, and take minutes.
+OF_EVERYTHING = """
+SET LOCAL enable_nestloop = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off;
+SET LOCAL work_mem = '64MB'"""
+# Of few objects out of many: by the indexes, and planned once.
+OF_FEW = """
+SET LOCAL enable_nestloop = on; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off;
+SET LOCAL work_mem = '64MB'; SET LOCAL max_parallel_workers_per_gather = 0;
+SET LOCAL plan_cache_mode = force_generic_plan"""
+
+
+def reading(
+    connection: Connection,
+    read: Callable[[], Found],
+    *,
+    planning: str = OF_EVERYTHING,
+    prepared: Mapping[str, str] | None = None,
+) -> Found:
+    """What ``read`` finds with the settings of a reading; nothing stays changed.
+
+    Outside a transaction it reads in one of its own. It is called again for some seconds while
+    somebody drops or holds what is being read. The statements ``prepared``, by their names, stay
+    so in the session. Raises SnapshotError when the catalog cannot be read.
+    """
+    until = monotonic() + _PATIENCE
+    while True:
+        try:
+            with _inside_transaction(connection), rolled_back(connection):
+                connection.execute(f"{_SETTINGS};{planning};{_POLITENESS}".encode())
+                return read()
+        except (*PASSING, psycopg.errors.InvalidSqlStatementName) as error:
+            if monotonic() > until:
+                raise _unreadable(error) from error
+            if prepared:
+                _prepare(connection, planning, prepared)
+        except psycopg.Error as error:
+            raise _unreadable(error) from error
+
+
+def results(connection: Connection, statements: Sequence[str]) -> Iterator[list[Row]]:
+    """The rows of each, in one round trip: the simple protocol takes several statements at once."""
+    cursor = connection.execute(";\n".join(statements).encode())
+    for number in range(len(statements)):
+        if number:
+            cursor.nextset()
+        yield cursor.fetchall()
+
+
+def named(text: str) -> str:
+    """The name under which a statement is prepared, which says what it is."""
+    return f"hk_{sha256(text.encode()).hexdigest()[:24]}"
+
+
+def _unreadable(error: psycopg.Error) -> SnapshotError:
+    return SnapshotError(
+        f"the schema could not be read: {error.diag.message_primary or error}",
+        why="without its fingerprint no change of the schema would be noticed",
+        fix="see who changes the schema at this moment (pg_stat_activity), and run again",
+    )
+
+
+@contextmanager
+def _inside_transaction(connection: Connection) -> Iterator[None]:
+    if connection.info.transaction_status is not TransactionStatus.IDLE:
+        yield
+        return
+    connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute("ROLLBACK")
+
+
+def _prepare(connection: Connection, planning: str, statements: Mapping[str, str]) -> None:
+    """Prepare what the session lacks: a file may have said DEALLOCATE ALL."""
+    with _inside_transaction(connection), rolled_back(connection):
+        connection.execute(f"{_SETTINGS};{planning};{_POLITENESS}".encode())
+        known = connection.execute("SELECT name FROM pg_prepared_statements").fetchall()
+        missing = statements.keys() - {name for (name,) in known}
+        connection.execute(";".join(statements[name] for name in sorted(missing)).encode())

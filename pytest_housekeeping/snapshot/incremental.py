@@ -1,0 +1,232 @@
+"""The fingerprint once more: of what the catalogs show as changed, and the rest as it was read.
+
+What makes that as good as a full reading, which is its oracle in the tests:
+
+1. What has been written since the horizon is found in every catalog, whoever wrote it and in
+   whichever savepoint (`catalog_rows`); the horizon is noted before the first reading.
+2. What is gone shows in the sum of what was there before the horizon.
+3. What depends on a changed object is read again with it, however far that goes; a rule, a default
+   or a policy counts as what it is a part of (`dependants`).
+4. Between two files of one transaction the written rows themselves are compared, by place and
+   writer, so what a savepoint took back shows too.
+5. Where too much has changed, or one of PostgreSQL's own objects, everything is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TypeVar
+
+from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.snapshot import catalog_rows, dependants
+from pytest_housekeeping.snapshot.catalog_rows import Address, NotedRows, changed_rows, note_rows
+from pytest_housekeeping.snapshot.catalog_session import OF_EVERYTHING, OF_FEW, Row, reading
+from pytest_housekeeping.snapshot.dependants import concerned_by
+from pytest_housekeeping.snapshot.fingerprint import (
+    Fingerprint,
+    SchemaObject,
+    Surroundings,
+    entries_of,
+    in_order,
+    read_surroundings,
+)
+from pytest_housekeeping.snapshot.query_table import AFTER_ANY_CHANGE, ALWAYS
+from pytest_housekeeping.snapshot.statements import (
+    Answers,
+    Scope,
+    answered,
+    prepared,
+    statements,
+)
+
+_Key = TypeVar("_Key")
+# Reading so many objects one by one costs about as much as reading all of them.
+_FEW = 100
+_SHARE = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """A schema as it was read, with what is needed to read again what has changed since.
+
+    ``each`` are the objects of the fingerprint by the object of the catalog that they were read
+    with, ``whole`` those of the queries that are asked as a whole, by their place. In the texts of
+    ``empty_arrays`` stands an array without elements: that it names a type, which may be renamed,
+    PostgreSQL notes nowhere.
+    """
+
+    scope: Scope
+    server_major: int
+    surroundings: Surroundings
+    rows: NotedRows
+    catalogs: Mapping[int, str]
+    each: Mapping[Address, tuple[SchemaObject, ...]]
+    whole: Mapping[int, tuple[SchemaObject, ...]]
+    empty_arrays: frozenset[Address]
+
+    @cached_property
+    def fingerprint(self) -> Fingerprint:
+        """Raises SnapshotError for two objects of one name."""
+        parts = [*self.each.values(), *self.whole.values()]
+        return self._of(entry for part in parts for entry in part)
+
+    def apart(self, other: Reading) -> tuple[Fingerprint, Fingerprint]:
+        """The fingerprints of both without what is the same in both: to tell what differs.
+
+        That costs what differs, not what is there.
+        """
+        mine, its = list[SchemaObject](), list[SchemaObject]()
+        _apart(self.each, other.each, mine, its)
+        _apart(self.whole, other.whole, mine, its)
+        return self._of(mine), other._of(its)
+
+    def _of(self, entries: Iterable[SchemaObject]) -> Fingerprint:
+        return Fingerprint(
+            entries=in_order(entries),
+            server_major=self.server_major,
+            superuser=self.surroundings.superuser,
+            excluded=tuple(sorted(self.scope.excluded)),
+        )
+
+
+def read_whole(connection: Connection, scope: Scope) -> Reading:
+    """Everything, and what `read_again` needs. Raises as ``read_fingerprint`` does."""
+    return reading(
+        connection,
+        lambda: _whole(connection, scope, note_rows(connection)),
+        prepared=_prepared(scope),
+    )
+
+
+def read_again(connection: Connection, base: Reading, *, settle: bool = False) -> Reading:
+    """The same as `read_whole` of the scope of ``base``, which was read before of this database.
+
+    In the same transaction, in another one, behind its end. ``settle``: whatever this transaction
+    writes afterwards it writes in savepoints that are begun afterwards; then the search costs
+    what one of them has written and not what all have.
+    """
+
+    def read() -> Reading:
+        rows, changed = changed_rows(connection, base.rows, settle=settle)
+        objects = dict(changed.objects) | dict.fromkeys(changed.renamed, True)
+        concerned = frozenset[Address]()
+        if objects or changed.unexplained:
+            at_most = _FEW + len(base.each) // _SHARE
+            found = concerned_by(connection, objects, at_most=at_most)
+            if changed.unexplained or found.everything or _moved_tables(base, changed.renamed):
+                return _whole(connection, base.scope, note_rows(connection))
+            concerned = found.objects | base.empty_arrays
+        return _again(connection, base, rows, concerned)
+
+    return reading(connection, read, planning=OF_FEW, prepared=_prepared(base.scope, confined=True))
+
+
+def _prepared(scope: Scope, *, confined: bool = False) -> Mapping[str, str]:
+    own = {**catalog_rows.PREPARED, **dependants.PREPARED}
+    return {**own, **prepared(scope, confined=confined)}
+
+
+_CATALOGS = """
+SELECT oid, relname::text FROM pg_catalog.pg_class
+WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind = 'r' AND oid < 16384"""
+
+
+def _whole(connection: Connection, scope: Scope, rows: NotedRows) -> Reading:
+    connection.execute(OF_EVERYTHING)
+    surroundings = read_surroundings(connection)
+    catalogs: dict[int, str] = dict(connection.execute(_CATALOGS).fetchall())
+    answers = answered(connection, statements(scope))
+    each = dict(_each(answers, catalogs, surroundings))
+    return Reading(
+        scope=scope,
+        server_major=connection.info.server_version // 10000,
+        surroundings=surroundings,
+        rows=rows,
+        catalogs=catalogs,
+        each=each,
+        whole=dict(_as_a_whole(answers, surroundings)),
+        empty_arrays=_with_empty_arrays(each),
+    )
+
+
+def _again(
+    connection: Connection, base: Reading, rows: NotedRows, concerned: frozenset[Address]
+) -> Reading:
+    """The objects that are concerned, and the queries whose kind of objects is."""
+    by_catalog: dict[str, list[int]] = {}
+    for catalog, oid in concerned:
+        by_catalog.setdefault(base.catalogs[catalog], []).append(oid)
+    reasons = {ALWAYS, *by_catalog} | ({AFTER_ANY_CHANGE} if concerned else set())
+    asked = [
+        each
+        for each in statements(base.scope)
+        if each.query.each in by_catalog or reasons.intersection(each.query.asked)
+    ]
+    answers = answered(connection, asked, by_catalog)
+    found = dict(_each(answers, base.catalogs, base.surroundings))
+    each = {address: entries for address, entries in base.each.items() if address not in concerned}
+    return replace(
+        base,
+        rows=rows,
+        each=each | found,
+        whole={**base.whole, **dict(_as_a_whole(answers, base.surroundings))},
+        empty_arrays=base.empty_arrays - concerned | _with_empty_arrays(found),
+    )
+
+
+def _with_empty_arrays(each: Mapping[Address, tuple[SchemaObject, ...]]) -> frozenset[Address]:
+    return frozenset(
+        address
+        for address, entries in each.items()
+        if any("ARRAY[]" in entry.text for entry in entries)
+    )
+
+
+def _moved_tables(base: Reading, renamed: Iterable[Address]) -> bool:
+    """Whether a tablespace was renamed: nothing notes which tables and indexes are in one."""
+    return any(base.catalogs[catalog] == "pg_tablespace" for catalog, _ in renamed)
+
+
+def _each(
+    answers: Answers, catalogs: Mapping[int, str], surroundings: Surroundings
+) -> Iterator[tuple[Address, tuple[SchemaObject, ...]]]:
+    """The objects of a fingerprint by the object of the catalog that they were read with."""
+    oids = {name: oid for oid, name in catalogs.items()}
+    rows: dict[Address, list[Row]] = {}
+    for asked, answer in answers:
+        query = asked.query
+        if query.each:
+            catalog = oids[query.each]
+            for row in answer:
+                rows.setdefault((catalog, row[-1]), []).append(row[:-1])
+        elif query.addressed:
+            for row in answer:
+                rows.setdefault((row[-2], row[-1]), []).append(row[:-2])
+    for address, found in rows.items():
+        yield address, tuple(entries_of(found, surroundings.letters))
+
+
+def _as_a_whole(
+    answers: Answers, surroundings: Surroundings
+) -> Iterator[tuple[int, tuple[SchemaObject, ...]]]:
+    for asked, answer in answers:
+        if not asked.query.each and not asked.query.addressed:
+            yield asked.place, tuple(entries_of(answer, surroundings.letters))
+
+
+def _apart(
+    here: Mapping[_Key, tuple[SchemaObject, ...]],
+    there: Mapping[_Key, tuple[SchemaObject, ...]],
+    mine: list[SchemaObject],
+    its: list[SchemaObject],
+) -> None:
+    """What stands under a key in one of them alone, or otherwise in the other."""
+    for key, entries in here.items():
+        others = there.get(key)
+        if others is not entries and others != entries:
+            mine += entries
+            its += others or ()
+    for key in there.keys() - here.keys():
+        its += there[key]

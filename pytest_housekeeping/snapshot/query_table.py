@@ -1,0 +1,106 @@
+"""All queries of a fingerprint: what each belongs to, and when a change makes it be asked again.
+
+A reading of what has changed asks those of relations, functions and types for the changed ones
+alone. The other kinds have few objects and are asked as a whole: where an object of the catalogs
+that a query stands on has changed; after any change; or always, because a role without privileges
+sees no ``xmin`` there, or because all databases share it. PostgreSQL's own objects are read again
+in a full reading only, and a change of one of them makes it one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import LiteralString
+
+from pytest_housekeeping.snapshot import around_queries
+from pytest_housekeeping.snapshot import database_queries as database
+from pytest_housekeeping.snapshot import object_queries as objects
+from pytest_housekeeping.snapshot.coverage import Around
+from pytest_housekeeping.snapshot.relation_queries import RELATION_QUERIES
+from pytest_housekeeping.snapshot.server_queries import SERVER_QUERIES
+from pytest_housekeeping.snapshot.system_queries import (
+    ADDED,
+    LANGUAGES_OF_SYSTEM,
+    SCHEMAS_OF_SYSTEM,
+    SYSTEM_QUERIES,
+)
+
+ALWAYS = "always"
+AFTER_ANY_CHANGE = "after any change"
+IN_FULL_ALONE = "in a full reading alone"
+_AMONG = re.compile(r":among\(([\w.]+)\)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Query:
+    """A query of the fingerprint.
+
+    ``each`` is the catalog of the objects that it can be confined to: its rows end with their OID.
+    ``asked`` are the catalogs whose changed objects make it be asked again as a whole.
+    """
+
+    text: LiteralString
+    around: Around
+    each: str = ""
+    asked: tuple[str, ...] = ()
+    addressed: bool = False
+
+    def whole(self, excluded: str) -> str:
+        """The query for everything; ``excluded`` is an SQL literal, an array of schemas."""
+        return _AMONG.sub("true", self.text).replace(":excluded", excluded)
+
+    def confined(self, excluded: str) -> str:
+        """The same for the objects in the array that is its parameter."""
+        return _AMONG.sub(r"\1 = ANY ($1)", self.text).replace(":excluded", excluded)
+
+
+def _each(catalog: str, texts: Sequence[LiteralString], around: Around) -> list[Query]:
+    return [Query(text=text, around=around, each=catalog) for text in texts]
+
+
+def _asked(text: LiteralString, *catalogs: str, around: Around = Around.NOTHING) -> Query:
+    return Query(text=text, around=around, asked=catalogs)
+
+
+QUERIES = (
+    *_each("pg_class", RELATION_QUERIES, Around.NOTHING),
+    *_each("pg_class", (around_queries.RELATION_STATES,), Around.DATABASE),
+    *_each("pg_proc", objects.FUNCTION_QUERIES, Around.NOTHING),
+    *_each("pg_type", objects.TYPE_QUERIES, Around.NOTHING),
+    _asked(objects.NAMESPACES, "pg_namespace"),
+    _asked(objects.OPERATORS, "pg_operator"),
+    _asked(objects.OPERATOR_CLASSES, "pg_opclass", "pg_opfamily"),
+    _asked(objects.OPERATOR_FAMILIES, "pg_opfamily", "pg_amop", "pg_amproc"),
+    _asked(objects.COLLATIONS, "pg_collation"),
+    _asked(objects.TEXT_SEARCH, "pg_ts_config", "pg_ts_dict", "pg_ts_parser", "pg_ts_template"),
+    _asked(objects.CONVERSIONS, "pg_conversion"),
+    _asked(database.DATABASE, ALWAYS),
+    _asked(database.EXTENSIONS, "pg_extension"),
+    _asked(database.DEPENDENCES, AFTER_ANY_CHANGE),
+    _asked(database.LANGUAGES, "pg_language"),
+    _asked(database.CASTS, "pg_cast", "pg_transform", "pg_am"),
+    _asked(database.FOREIGN, ALWAYS),
+    _asked(database.DEFAULT_PRIVILEGES, "pg_default_acl"),
+    _asked(database.EVENT_TRIGGERS, "pg_event_trigger"),
+    _asked(
+        database.PUBLICATIONS, "pg_publication", "pg_publication_rel", "pg_publication_namespace"
+    ),
+    _asked(database.SECURITY_LABELS, AFTER_ANY_CHANGE),
+    *(_asked(each, "pg_extension", "pg_init_privs") for each in database.CHANGED_PRIVILEGES),
+    _asked(around_queries.DATABASE_LIMITS, ALWAYS, around=Around.DATABASE),
+    _asked(around_queries.EXTENSION_MEMBERS, "pg_extension", around=Around.DATABASE),
+    _asked(around_queries.LARGE_OBJECTS, ALWAYS, around=Around.DATABASE),
+    _asked(around_queries.SUBSCRIPTIONS, ALWAYS, around=Around.DATABASE),
+    _asked(SCHEMAS_OF_SYSTEM, "pg_namespace", around=Around.SYSTEM),
+    _asked(LANGUAGES_OF_SYSTEM, "pg_language", "pg_am", around=Around.SYSTEM),
+    *(_asked(each, IN_FULL_ALONE, around=Around.SYSTEM) for each in SYSTEM_QUERIES),
+    Query(text=ADDED, around=Around.SYSTEM, asked=(IN_FULL_ALONE,), addressed=True),
+    *(_asked(each, ALWAYS, around=Around.SERVER) for each in SERVER_QUERIES),
+)
+
+
+def queries_for(around: Around) -> tuple[Query, ...]:
+    """The queries of a fingerprint that holds so much around the schema."""
+    return tuple(query for query in QUERIES if query.around in around)

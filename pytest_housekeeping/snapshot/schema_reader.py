@@ -1,0 +1,39 @@
+"""Whoever reads one schema several times: in full once, then what has changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, in_order
+from pytest_housekeeping.snapshot.incremental import Reading, read_again, read_whole
+from pytest_housekeeping.snapshot.statements import Scope
+
+
+@dataclass(kw_only=True)
+class SchemaReader:
+    """Reads the schema of one database, over any of its connections, in any transaction."""
+
+    scope: Scope
+    _last: Reading | None = None
+    _fingerprint: Fingerprint | None = None
+
+    def read(self, connection: Connection) -> Fingerprint:
+        """As ``read_fingerprint`` does; the very same object where nothing has changed."""
+        last, known = self._last, self._fingerprint
+        if last is None or known is None:
+            self._last = read_whole(connection, self.scope)
+            self._fingerprint = self._last.fingerprint
+            return self._fingerprint
+        self._last = now = read_again(connection, last)
+        gone, came = last.apart(now)
+        if gone.entries or came.entries:
+            self._fingerprint = known = _moved(known, gone, came)
+        return known
+
+
+def _moved(known: Fingerprint, gone: Fingerprint, came: Fingerprint) -> Fingerprint:
+    """What is sorted already is sorted again in no time."""
+    names = {entry.name for entry in gone.entries}
+    kept = [entry for entry in known.entries if entry.name not in names]
+    return replace(known, entries=in_order([*kept, *came.entries]))

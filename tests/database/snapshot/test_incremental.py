@@ -1,0 +1,243 @@
+"""Tests of snapshot/incremental.py: a full reading, its oracle, finds the same."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from pytest_housekeeping.server import Server, StagingDatabase
+from pytest_housekeeping.snapshot import catalog_rows, diff, incremental, read_fingerprint
+from pytest_housekeeping.snapshot.catalog_rows import NotedRows
+from pytest_housekeeping.snapshot.coverage import Around
+from pytest_housekeeping.snapshot.incremental import Reading, read_again, read_whole
+from pytest_housekeeping.snapshot.statements import Scope
+from support.ddl_chains import Chain, chains
+from support.dependent_names import SETUP, STATEMENTS
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+SCOPE = Scope(excluded=("housekeeping",), around=Around.ALL)
+# Always the same ones, in the same order; `tox -e faults` goes on to a hundred.
+CHAINS = 100 if os.environ.get("HK_FAULTS") else 3
+
+
+@pytest.fixture(scope="module")
+def empty(server: Server) -> Iterator[StagingDatabase]:
+    """A database without anything, and the roles of the chains."""
+    database = server.database()
+    with psycopg.connect(database.superuser_conninfo, autocommit=True) as superuser:
+        for role in ("app_one", "app_two"):
+            with suppress(psycopg.errors.DuplicateObject):
+                superuser.execute(f"CREATE ROLE {role}".encode())
+    yield database
+    server.drop(database)
+
+
+@pytest.fixture(scope="module")
+def session(
+    base: StagingDatabase,
+    empty: StagingDatabase,
+) -> Iterator[Connection]:
+    with psycopg.connect(
+        base.superuser_conninfo, autocommit=True, prepare_threshold=None
+    ) as connection:
+        connection.execute("CREATE SCHEMA adv; ALTER SCHEMA adv OWNER TO fp_owner")
+        connection.execute(SETUP)
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def before(session: Connection) -> Reading:
+    return read_whole(session, SCOPE)
+
+
+@pytest.fixture
+def inside(session: Connection) -> Iterator[Connection]:
+    """The same session in a transaction that is rolled back."""
+    session.execute("BEGIN")
+    yield session
+    session.execute("ROLLBACK")
+
+
+def same(found: Reading, connection: Connection) -> bool:
+    """Whether a full reading finds the same; what differs is shown."""
+    full = read_fingerprint(connection)
+    assert [str(each) for each in diff(full, found.fingerprint)] == []
+    return found.fingerprint == full
+
+
+@pytest.mark.parametrize("statement", STATEMENTS, ids=lambda each: str(each)[:60])
+def test_what_is_printed_elsewhere_is_read_again(
+    session: Connection, before: Reading, statement: str
+) -> None:
+    """Names in others' texts, and what is only deleted; and all of it is back after ROLLBACK."""
+    session.execute("BEGIN")
+    try:
+        session.execute(statement.encode())
+        found = read_again(session, before)
+        assert same(found, session)
+    finally:
+        session.execute("ROLLBACK")
+    assert read_again(session, found).fingerprint == before.fingerprint
+
+
+def test_few_of_the_statements_make_it_read_everything(
+    inside: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the tests above would prove nothing but that a full reading is one."""
+    before = read_whole(inside, SCOPE)
+    read: list[str] = []
+    whole = incremental._whole
+
+    def noted(connection: Connection, scope: Scope, rows: NotedRows) -> Reading:
+        read.append(statement)
+        return whole(connection, scope, rows)
+
+    monkeypatch.setattr(incremental, "_whole", noted)
+    for statement in STATEMENTS[::9]:
+        inside.execute("SAVEPOINT s")
+        inside.execute(statement.encode())
+        read_again(inside, before)
+        inside.execute("ROLLBACK TO s")
+    assert len(read) <= 1, read
+
+
+def test_what_a_savepoint_took_back_is_seen(inside: Connection, before: Reading) -> None:
+    inside.execute("SAVEPOINT s; DROP VIEW adv.v3; ALTER TABLE shop.lone ADD x int")
+    within = read_again(inside, before)
+    inside.execute("COMMENT ON TABLE adv.lob IS 'x'; ROLLBACK TO s; DROP INDEX adv.ie")
+    found = read_again(inside, within)
+    assert {each.name for each in diff(*within.apart(found))} == {
+        *("view adv.v3", "index adv.ie", "column shop.lone.x")
+    }
+    assert same(found, inside)
+
+
+def test_one_row_that_is_back_does_not_hide_another_that_is_gone(
+    inside: Connection, before: Reading
+) -> None:
+    """Both are comments, and as many as before."""
+    inside.execute("SAVEPOINT s; COMMENT ON INDEX adv.ie IS NULL")
+    within = read_again(inside, before)
+    inside.execute("ROLLBACK TO s; COMMENT ON COLUMN adv.t1.c1 IS NULL")
+    found = read_again(inside, within)
+    assert {each.name for each in diff(*within.apart(found))} == {
+        *("index adv.ie", "column adv.t1.c1")
+    }
+    assert same(found, inside)
+
+
+def test_what_began_before_the_first_reading_and_ended_behind_it_is_seen(
+    base: StagingDatabase, session: Connection
+) -> None:
+    """Its id is lower than that of whoever reads."""
+    with psycopg.connect(base.superuser_conninfo) as other:
+        other.execute("CREATE TABLE adv.slow (a int); COMMENT ON TABLE adv.tr1 IS 'slow'")
+        session.execute("BEGIN; CREATE TABLE adv.own (a int)")
+        before = read_whole(session, SCOPE)
+        other.commit()
+        found = read_again(session, before)
+        assert {each.name for each in diff(*before.apart(found))} == {
+            *("table adv.slow", "table adv.tr1")
+        }
+        assert same(found, session)
+        session.execute("ROLLBACK")
+        other.execute("DROP TABLE adv.slow; COMMENT ON TABLE adv.tr1 IS NULL")
+        other.commit()
+    assert same(read_again(session, found), session)
+
+
+def test_behind_commit_only_what_came_with_it_is_read(session: Connection) -> None:
+    before = read_whole(session, SCOPE)
+    session.execute("BEGIN; CREATE TABLE adv.kept (a int)")
+    within = read_again(session, before)
+    session.execute("COMMIT")
+    assert read_again(session, within).fingerprint == within.fingerprint
+    session.execute("DROP TABLE adv.kept")
+    assert read_again(session, within).fingerprint == before.fingerprint
+
+
+def test_where_too_much_has_changed_everything_is_read(
+    inside: Connection, before: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(incremental, "_FEW", 1)
+    monkeypatch.setattr(incremental, "_again", None)
+    inside.execute("ALTER TABLE adv.t1 RENAME m TO mm")
+    assert same(read_again(inside, before), inside)
+
+
+def test_a_role_without_any_privilege_reads_the_same(inside: Connection, before: Reading) -> None:
+    inside.execute("ALTER TABLE adv.t1 RENAME m TO mm; SET LOCAL ROLE fp_owner")
+    assert same(read_again(inside, before), inside)
+
+
+@pytest.mark.parametrize(
+    "work", ["VACUUM FULL pg_class", "VACUUM FREEZE", "VACUUM FULL pg_depend; VACUUM FULL pg_index"]
+)
+def test_rows_that_were_moved_or_frozen_are_the_same_ones(
+    empty: StagingDatabase, work: str
+) -> None:
+    with psycopg.connect(
+        empty.superuser_conninfo, autocommit=True, prepare_threshold=None
+    ) as session:
+        session.execute("CREATE TABLE young (a int)")
+        before = read_whole(session, SCOPE)
+        for each in work.split(";"):
+            session.execute(each.encode())
+        assert read_again(session, before).fingerprint == before.fingerprint
+        session.execute("ALTER TABLE young ADD b int")
+        assert same(read_again(session, before), session)
+        session.execute("DROP TABLE young")
+        assert same(read_again(session, before), session)
+
+
+def test_after_each_file_of_random_chains_it_is_what_a_full_reading_finds(
+    empty: StagingDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Up, down and up in savepoints, some of them rolled back; rows are settled on the way."""
+    monkeypatch.setattr(catalog_rows, "_MANY", 100)
+    compared = 0
+
+    @settings(
+        max_examples=CHAINS,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(chains(min_changes=3, max_changes=6))
+    def walk(chain: Chain) -> None:
+        nonlocal compared
+        chance = random.Random(compared)
+        with psycopg.connect(
+            empty.migrator_conninfo, autocommit=True, prepare_threshold=None
+        ) as connection:
+            now = read_whole(connection, SCOPE)
+            connection.execute("BEGIN")
+            texts = [
+                text
+                for change in chain.changes
+                for text in ([change.up, change.down, change.up] if change.down else [change.up])
+            ]
+            for text in texts:
+                connection.execute("SAVEPOINT file")
+                connection.execute(text.encode())
+                if chance.random() < 0.2:
+                    now = read_again(connection, now, settle=False)
+                    connection.execute("ROLLBACK TO SAVEPOINT file")
+                    connection.execute(text.encode())
+                connection.execute("RELEASE SAVEPOINT file")
+                now = read_again(connection, now, settle=True)
+                assert same(now, connection)
+                compared += 1
+            connection.execute("ROLLBACK")
+
+    walk()
+    assert compared > CHAINS * 3
