@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from pytest_housekeeping.sql.literal_tokens import LiteralToken, tokens_of
+from pytest_housekeeping.sql.password_pairs import looks_like_a_secret, strings_beside_names
 from pytest_housekeeping.sql.password_places import NAME, is_value, strings_for_passwords
 from pytest_housekeeping.sql.text import MARK
 
@@ -40,6 +41,8 @@ _IN_A_COMMENT = re.compile(
 _CONNECTION = re.compile(
     r"\A\s*+\w++\s*+=(?!=)|://|\b(?:host|hostaddr|port|dbname|user|sslmode)\s*+=", re.IGNORECASE
 )
+_PAIRS = re.compile(r"\s*+(?:\w++\s*+=\s*+(?:'[^']*+'|[^\s'\";=(]++)\s*+)++")
+_IN_A_PART = re.compile(rf"(?<![\w-])\w*?{NAME}=([^\s'\";&,]++)", re.IGNORECASE)
 _IN_A_CONNECTION = re.compile(rf"{NAME}\s*+=>?\s*+(?:'([^']++)'|([^\s'\"]++))", re.IGNORECASE)
 # What a comment says of a password column.
 _DESCRIBES = re.compile(
@@ -97,6 +100,7 @@ def _literals(text: str, depth: int = 0) -> Iterator[str]:
     tokens = list(tokens_of(text))
     code = [token for token in tokens if token.kind != "comment"]
     yield from strings_for_passwords(code)
+    yield from strings_beside_names(code)
     for token in tokens:
         yield from _inside(token, depth)
 
@@ -105,14 +109,27 @@ def _inside(token: LiteralToken, depth: int) -> Iterator[str]:
     """The passwords in a comment, in a string, or in what a message quotes."""
     if token.kind == "comment":
         yield from _in_comment(token.text)
-    elif token.is_string and not token.body and _CONNECTION.search(token.text):
+    elif token.is_string and _is_connection(token):
         for match in _IN_A_CONNECTION.finditer(token.text):
-            # In a URL the next parameter follows, elsewhere the value goes on.
-            for value in {match[1] or match[2], (match[1] or match[2]).partition("&")[0]}:
+            # In a URL, and behind a semicolon, the next one follows; elsewhere the value goes on.
+            whole = match[1] or match[2]
+            for value in {whole, whole.partition("&")[0], whole.partition(";")[0]}:
                 if is_value(value):
                     yield value
+    elif token.is_string and not token.body:
+        # A part of one that is put together, or one behind a few words.
+        for match in _IN_A_PART.finditer(token.text):
+            if looks_like_a_secret(match[1]):
+                yield match[1]
     if token.kind in ("comment", "string", "name") and depth < _DEPTH:
         yield from _literals(token.text, depth + 1)
+
+
+def _is_connection(token: LiteralToken) -> bool:
+    """Between dollars stands a function's body as well, in which something is assigned."""
+    if token.body:
+        return bool(_CONNECTION.search(token.text) and _PAIRS.fullmatch(token.text))
+    return bool(_CONNECTION.search(token.text))
 
 
 def _in_comment(text: str) -> Iterator[str]:

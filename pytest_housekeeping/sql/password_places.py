@@ -11,8 +11,8 @@ Tokens = Sequence[LiteralToken]
 
 # What a name of a password ends with: password_hash and password_encryption name none.
 NAME = r"(?:password|passwd|passphrase|pwd|secret(?:_?(?:access_?)?key)?)\d*+"
-_ENDS = re.compile(rf"{NAME}\Z", re.IGNORECASE)
-_FLAG = re.compile(r"(?:\A|[._])(?:is|has|needs|requires|no|with)_", re.IGNORECASE)
+ENDS = re.compile(rf"{NAME}\Z", re.IGNORECASE)
+FLAG = re.compile(r"(?:\A|[._])(?:is|has|needs|requires|no|with)_", re.IGNORECASE)
 _HOLDER = re.compile(
     r"%(?:\d+\$)?[A-Z]?|\$\d+|\$\{.*|\{.*|<.*>|:\w+|[*.•…?_\s-]*|x{3,}"
     r"|pass(?:word|wd)?|your[_-]?\w*|null|true|false",
@@ -39,6 +39,8 @@ _AROUND = frozenset(
         "upper",
         "trim",
         "concat",
+        "to_json",
+        "to_jsonb",
     }
 )
 # Which argument of a function is a password.
@@ -73,7 +75,7 @@ def strings_for_passwords(tokens: Tokens) -> Iterator[str]:
     """The literals among the tokens of a text that stand for passwords."""
     for at, token in enumerate(tokens):
         if token.kind in ("word", "name"):
-            if _ENDS.search(token.text) and not _FLAG.search(token.text):
+            if ENDS.search(token.text) and not FLAG.search(token.text):
                 yield from _behind_a_name(tokens, at)
             if token.kind == "word":
                 yield from _argument(tokens, at)
@@ -85,14 +87,14 @@ def strings_for_passwords(tokens: Tokens) -> Iterator[str]:
 def _behind_a_name(tokens: Tokens, at: int) -> Iterator[str]:
     """PASSWORD 'x', password => 'x', SET app.password TO 'x', {"password": "x"}, := and DEFAULT."""
     quoted = tokens[at].kind == "name"
-    sign = _text(tokens, at + 1)
+    sign = word_at(tokens, at + 1)
     if quoted and sign in (":", "=>") and _kind(tokens, at + 2) == "name":
         if is_value(tokens[at + 2].text):
             yield tokens[at + 2].text
     elif sign in _SIGNS and _kind(tokens, at + 1) != "string":
-        yield from _literal(tokens, at + 2)
+        yield from literals_from(tokens, at + 2)
     elif _kind(tokens, at + 1) == "string":
-        yield from _literal(tokens, at + 1)
+        yield from literals_from(tokens, at + 1)
     else:
         yield from _declared(tokens, at)
 
@@ -103,7 +105,7 @@ def _declared(tokens: Tokens, at: int) -> Iterator[str]:
     for place in range(at + 1, min(at + 12, len(tokens))):
         token = tokens[place]
         if token.text == "default" or token.text == ":=" or (token.text == "=" and words == 1):
-            yield from _literal(tokens, place + 1)
+            yield from literals_from(tokens, place + 1)
             return
         if token.kind == "word":
             if token.text in _OTHER_COLUMN:
@@ -111,7 +113,7 @@ def _declared(tokens: Tokens, at: int) -> Iterator[str]:
             words += token.text != "constant"
         elif token.kind == "string" or token.text not in ("(", ")", ".", "[", "]"):
             return
-        elif token.text == "(" and not _text(tokens, place + 1).isdigit():
+        elif token.text == "(" and not word_at(tokens, place + 1).isdigit():
             return  # no varchar(80) but a list of columns
         elif token.text == ")" and "(" not in [each.text for each in tokens[at:place]]:
             return  # the name stood in brackets, and what follows is about something else
@@ -121,13 +123,13 @@ def _argument(tokens: Tokens, at: int) -> Iterator[str]:
     """crypt('x', …), vault.create_secret('x'), set_config('app.secret', 'x', …)."""
     name = tokens[at].text
     known = name in _ARGUMENT or name in _PAIRS or _SETS.fullmatch(name)
-    if not known or _text(tokens, at + 1) != "(":
+    if not known or word_at(tokens, at + 1) != "(":
         return
-    given, _ = _split(tokens, at + 1, _MOST if name in _PAIRS else _FEW)
+    given, _ = split_list(tokens, at + 1, _MOST if name in _PAIRS else _FEW)
     if name in _PAIRS:
         for key, value in zip(given[::2], given[1::2], strict=False):
-            if key and key[0].is_string and _ENDS.search(key[0].text):
-                yield from _literal(value, 0)
+            if key and key[0].is_string and ENDS.search(key[0].text):
+                yield from literals_from(value, 0)
     elif name in _ARGUMENT:
         yield from _literal_at(given, _ARGUMENT[name])
     else:
@@ -143,16 +145,16 @@ def _in_a_list(tokens: Tokens, at: int) -> Iterator[str]:
     """
     if tokens[at].text == "into":
         # The name of the table, and what it is called meanwhile.
-        at = next((n for n in range(at, at + 8) if _text(tokens, n + 1) == "("), at)
+        at = next((n for n in range(at, at + 8) if word_at(tokens, n + 1) == "("), at)
     elif tokens[at].text not in ("set", "insert"):
         return
-    if _text(tokens, at + 1) != "(":
+    if word_at(tokens, at + 1) != "(":
         return
     columns, at = _columns(tokens, at + 2)
-    places = [n for n, each in enumerate(columns) if _ENDS.search(each)]
+    places = [n for n, each in enumerate(columns) if ENDS.search(each)]
     if not places:
         return
-    while _text(tokens, at) in ("overriding", "system", "user", "value", "=", "row"):
+    while word_at(tokens, at) in ("overriding", "system", "user", "value", "=", "row"):
         at += 1
     for row in _rows(tokens, at):
         for place in places:
@@ -161,21 +163,21 @@ def _in_a_list(tokens: Tokens, at: int) -> Iterator[str]:
 
 def _rows(tokens: Tokens, at: int) -> Iterator[list[list[LiteralToken]]]:
     """The rows of VALUES, the entries of a SELECT, or a row that is assigned."""
-    if _text(tokens, at) == "select":
-        yield _split(tokens, at, _MOST)[0]
+    if word_at(tokens, at) == "select":
+        yield split_list(tokens, at, _MOST)[0]
         return
-    at += _text(tokens, at) == "values"
-    while _text(tokens, at) == "(":
-        row, at = _split(tokens, at, _ROW)
+    at += word_at(tokens, at) == "values"
+    while word_at(tokens, at) == "(":
+        row, at = split_list(tokens, at, _ROW)
         yield row
-        at += _text(tokens, at) == ","
+        at += word_at(tokens, at) == ","
 
 
 def _columns(tokens: Tokens, at: int) -> tuple[list[str], int]:
     """The names of a list of columns, and where it is over; they hold no brackets."""
     names = [""]
     while at < len(tokens) and tokens[at].text not in ("(", ")", ";"):
-        if _text(tokens, at) == ",":
+        if word_at(tokens, at) == ",":
             names.append("")
         else:
             names[-1] = tokens[at].text
@@ -186,12 +188,12 @@ def _columns(tokens: Tokens, at: int) -> tuple[list[str], int]:
 def _put_together(tokens: Tokens, at: int) -> Iterator[str]:
     """'… PASSWORD ' || quote_literal('x'), format('… PASSWORD %L', 'x'), ->> 'password' = 'x'."""
     text = tokens[at].text
-    if at and tokens[at - 1].text in ("->", "->>") and _text(tokens, at + 1) == "=":
-        yield from _literal(tokens, at + 2) if _ENDS.search(text) else ()
-    if _text(tokens, at + 1) == "||" and _asks(text):
-        yield from _literal(tokens, at + 2)
+    if at and tokens[at - 1].text in ("->", "->>") and word_at(tokens, at + 1) == "=":
+        yield from literals_from(tokens, at + 2) if ENDS.search(text) else ()
+    if word_at(tokens, at + 1) == "||" and _asks(text):
+        yield from literals_from(tokens, at + 2)
     if at > 1 and tokens[at - 2].text == "format" and tokens[at - 1].text == "(":
-        given, _ = _split(tokens, at - 1, _MOST)
+        given, _ = split_list(tokens, at - 1, _MOST)
         number = 0
         for match in _PLACEHOLDER.finditer(text):
             if match[0] == "%%":
@@ -205,28 +207,28 @@ def _asks(text: str) -> bool:
     """Whether a text ends where a password is to follow."""
     ending = text[-80:]
     name = ending.rstrip("=:'\" \t\n>")
-    return bool(name != ending and _ENDS.search(name)) or bool(_URL.search(ending))
+    return bool(name != ending and ENDS.search(name)) or bool(_URL.search(ending))
 
 
-def _literal(tokens: Tokens, at: int) -> Iterator[str]:
+def literals_from(tokens: Tokens, at: int) -> Iterator[str]:
     """The string that begins here, also inside of brackets or of a call that only changes it."""
     while at < len(tokens) and (
-        tokens[at].text == "(" or (tokens[at].text in _AROUND and _text(tokens, at + 1) == "(")
+        tokens[at].text == "(" or (tokens[at].text in _AROUND and word_at(tokens, at + 1) == "(")
     ):
         at += 1
     while at < len(tokens) and tokens[at].is_string:
         if is_value(tokens[at].text):
             yield tokens[at].text
         # 'x' || 'y', and 'x' on one line with 'y' on the next, are one string.
-        at += 2 if _text(tokens, at + 1) == "||" else 1
+        at += 2 if word_at(tokens, at + 1) == "||" else 1
 
 
 def _literal_at(given: Sequence[Tokens], number: int) -> Iterator[str]:
     """The literal that one of the entries of a list begins with."""
-    return _literal(given[number], 0) if number < len(given) else iter(())
+    return literals_from(given[number], 0) if number < len(given) else iter(())
 
 
-def _split(tokens: Tokens, at: int, most: int) -> tuple[list[list[LiteralToken]], int]:
+def split_list(tokens: Tokens, at: int, most: int) -> tuple[list[list[LiteralToken]], int]:
     """What stands between the commas of a list, and where the list is over."""
     found: list[list[LiteralToken]] = [[]]
     depth, inner = 0, int(tokens[at].text == "(")
@@ -246,7 +248,7 @@ def _split(tokens: Tokens, at: int, most: int) -> tuple[list[list[LiteralToken]]
     return found, len(tokens)
 
 
-def _text(tokens: Tokens, at: int) -> str:
+def word_at(tokens: Tokens, at: int) -> str:
     """The word or sign at a place; nothing for a string or a quoted name."""
     if at < len(tokens) and tokens[at].kind in ("word", "sign"):
         return tokens[at].text
