@@ -82,9 +82,10 @@ def lay_out(parts: Parts) -> Iterator[Step]:
         yield from _rehearsal(parts)
     yield from _promotion(parts)
     # Behind the COMMIT, where another connection can see it; no promote waits for these.
-    if rules.throwaway:
-        yield restore_step(parts.last)
     yield from (replace(step, segment=parts.last + 1) for step in parts.app_tests)
+    if rules.throwaway:
+        # It goes on while they run, and is waited for last.
+        yield restore_step(parts.last)
 
 
 def _promotion(parts: Parts) -> Iterator[Step]:

@@ -19,6 +19,8 @@ class AppConnections:
         self._plan = plan
         self._database = database
         self._opened: dict[str, AppConnection] = {}
+        # What has to be over before an application writes its first row.
+        self.before_first: Callable[[], None] = lambda: None
 
     def of(self, app: str) -> AppConnection:
         """How an application reaches the promoted staging database, as its role.
@@ -28,6 +30,7 @@ class AppConnections:
         from pytest_housekeeping.checks.app_tests import open_app_connection
 
         if app not in self._opened:
+            self.before_first()
             boundaries = self._plan.contracts.boundaries
             self._opened[app] = open_app_connection(
                 boundaries, app, self._plan.mode, self._database

@@ -267,6 +267,7 @@ class Promotion:
         """An interrupted item makes no report, and that the batch is in has to be on record."""
         self.run.checks.schema_changed()
         self.record(judged(step, Verdict(examined=1, unit="COMMIT"), "COMMIT was answered"))
+        self.run.after_commit(step.segment)
 
     def _after(self, step: Step) -> StepResult:
         """Behind a COMMIT; the schema was read again before anything else."""

@@ -25,8 +25,9 @@ class Run:
     """The parts of a run. ``prechecks``, ``backup`` and ``after`` hold the work of those steps by
     name. ``rehearsal`` is the batch on a copy of the target, where the plan has one.
 
-    ``secrets`` are the passwords that must appear nowhere. ``close`` ends what was started, in
-    any state.
+    ``after_commit`` of a segment begins what goes on beside the steps behind it; ``beside`` waits
+    for that, and ends when its server has ended. ``secrets`` are the passwords that must appear
+    nowhere. ``close`` ends what was started, in any state.
     """
 
     context: RunContext
@@ -38,6 +39,8 @@ class Run:
     rehearsal: Rehearsal | None = None
     after: Mapping[str, Callable[[], Judgement]] = field(default_factory=dict)
     linting: Linting | None = None
+    after_commit: Callable[[int], None] = lambda _: None
+    beside: Callable[[], None] = lambda: None
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
     def advised(self, error: HousekeepingError) -> HousekeepingError:
@@ -62,7 +65,7 @@ class Run:
         ends += [self.rehearsal.close] if self.rehearsal is not None else []
         ends += [self.target.close]
         ends += [self.linting.stop] if self.linting is not None else []
-        ends += [self.throwaway.stop]
+        ends += [self.throwaway.stop, self.beside]
         ends += [repository.close] if repository is not None else []
         for end in ends:
             with suppress(HousekeepingError, OSError):

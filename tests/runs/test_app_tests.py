@@ -53,7 +53,7 @@ def test_an_application_logs_in_and_works_on_what_was_promoted(tmp_path: Path) -
 
     assert (run.code, run.outcome) == (0, "promoted"), run.output
     assert (run.steps[TEST], run.steps[RUNNING]) == ("passed", "passed")
-    assert list(run.steps)[-2:] == [TEST, RUNNING]
+    assert list(run.steps)[-3:] == [TEST, RUNNING, "verify::restore"]
     assert "statements of the application's tests examined" in run.message(RUNNING)
 
 

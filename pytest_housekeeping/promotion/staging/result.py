@@ -6,10 +6,12 @@ not restore. A batch after which that is so has to fail here.
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import Connection, connect
 from pytest_housekeeping.promotion.prechecks import Judgement
-from pytest_housekeeping.promotion.staging.target import StagingTarget
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.dump import dump_schema
@@ -34,22 +36,91 @@ _FORM = (
 )
 
 
-def result_restores(target: StagingTarget, throwaway: Throwaway) -> Judgement:
+class ResultProof:
+    """Whether the result restores, shown in a thread while the applications' own tests run.
+
+    They write rows, so they wait until it is ``dumped``. What it has to be is the ``schema`` that
+    was committed, as the run has read it.
+    """
+
+    def __init__(
+        self, throwaway: Throwaway, schema: Callable[[], Fingerprint | None] = lambda: None
+    ) -> None:
+        self._throwaway = throwaway
+        self._schema = schema
+        self._expected: Fingerprint | None = None
+        self._thread: threading.Thread | None = None
+        self._dumped = threading.Event()
+        self._judgement: Judgement | None = None
+        self._failure: BaseException | None = None
+
+    def begin(self) -> None:
+        """Behind the COMMIT of the last segment."""
+        if self._thread is None:
+            self._expected = self._schema()
+            self._thread = threading.Thread(target=self._work, name="hk-restore", daemon=True)
+            self._thread.start()
+
+    def dumped(self) -> None:
+        """Wait until pg_dump has read the database, if that has begun."""
+        if self._thread is not None:
+            self._dumped.wait()
+
+    def judgement(self) -> Judgement:
+        """How it ended; waits for it. Raises as `result_restores` does."""
+        self.begin()
+        self.close()
+        if self._failure is not None:
+            raise self._failure
+        if self._judgement is None:
+            raise BackupNotProved("the proof did not come to its end", why=_WHY)
+        return self._judgement
+
+    def close(self) -> None:
+        """Wait for the thread, which ends with the server."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def _work(self) -> None:
+        try:
+            self._judgement = result_restores(self._throwaway, self._expected, self._dumped.set)
+        except BaseException as error:
+            self._failure = error
+        finally:
+            self._dumped.set()
+
+
+def result_restores(
+    throwaway: Throwaway,
+    expected: Fingerprint | None = None,
+    dumped: Callable[[], None] = lambda: None,
+) -> Judgement:
     """The database is dumped, rows and all, and restored into another one with its fingerprint.
 
-    Rows count: the function in an index may be called for the first time when there is one.
+    Rows count: the function in an index may be called for the first time when there is one. The
+    fingerprint is the ``expected`` one, or is read first; ``dumped`` is called when nothing more is
+    read of the database.
 
     Raises BackupNotProved with the object that does not restore; what else is in the way, of this
     machine say, is raised as it is.
     """
-    connection = target.connection.get()
-    expected = read_fingerprint(connection, around=Around.NOTHING)
+    with throwaway.migrator() as connection:
+        expected = expected or read_fingerprint(connection, around=Around.NOTHING)
+        return _judged(throwaway, expected, connection, dumped)
+
+
+def _judged(
+    throwaway: Throwaway,
+    expected: Fingerprint,
+    connection: Connection,
+    dumped: Callable[[], None],
+) -> Judgement:
     try:
-        proof = _prove(throwaway, expected, connection, rows=True)
+        proof = _prove(throwaway, expected, connection, dumped, rows=True)
     except RestoreRefused as error:
         rows_alone = True
         try:
-            _prove(throwaway, expected, connection, rows=False)
+            _prove(throwaway, expected, connection, dumped, rows=False)
         except RestoreRefused:
             rows_alone = False
         raise BackupNotProved(
@@ -63,14 +134,22 @@ def result_restores(target: StagingTarget, throwaway: Throwaway) -> Judgement:
 
 
 def _prove(
-    throwaway: Throwaway, expected: Fingerprint, connection: Connection, *, rows: bool
+    throwaway: Throwaway,
+    expected: Fingerprint,
+    connection: Connection,
+    dumped: Callable[[], None],
+    *,
+    rows: bool,
 ) -> BackupProof:
     database, major = throwaway.database(), connection.info.server_version // 10000
     with connect(database.superuser_conninfo) as superuser:
         row = superuser.execute("SELECT pg_catalog.current_setting('is_superuser')").fetchone()
     if row == ("on",):
         dump = dump_schema(database.superuser_conninfo, server_major=major, rows=rows)
+        dumped()
         return prove_result(throwaway.server, dump, expected, server_major=major)
     # On a given server whose owner is no superuser, not every role can be given its objects.
     dump = dump_schema(database.migrator_conninfo, server_major=major)
-    return prove_backup(dump, dump_roles(connection), expected, server_major=major)
+    known = dump_roles(connection)
+    dumped()
+    return prove_backup(dump, known, expected, server_major=major)

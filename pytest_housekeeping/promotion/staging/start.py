@@ -21,7 +21,7 @@ from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.promotion.signers import signers_of
 from pytest_housekeeping.promotion.staging.kept_past import begin_without, family_of, kept_past
 from pytest_housekeeping.promotion.staging.prechecks import staging_prechecks
-from pytest_housekeeping.promotion.staging.result import result_restores
+from pytest_housekeeping.promotion.staging.result import ResultProof
 from pytest_housekeeping.promotion.staging.target import StagingTarget
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import ServerSettings, family_is_kept, start
@@ -66,13 +66,16 @@ def start_staging(options: RunOptions) -> Run:
         raise
     throwaway = Throwaway(server, config)
     target = StagingTarget(context, throwaway)
-    checks = Checks(context, throwaway)
+    checks, proof = Checks(context, throwaway), ResultProof(throwaway, target.schema_read)
+    checks.apps.before_first = proof.dumped
     return Run(
         context=context,
         target=target,
         checks=checks,
         prechecks=staging_prechecks(context, target, throwaway, checks, kept),
-        backup={RESTORE: lambda: result_restores(target, throwaway)},
+        backup={RESTORE: proof.judgement},
+        after_commit=lambda segment: proof.begin() if context.is_last(segment) else None,
+        beside=proof.close,
         throwaway=throwaway,
         linting=linting,
         secrets=_passwords(url),

@@ -128,6 +128,10 @@ class StagingTarget:
         self._schema = self._reader.read(connection)
         return self._schema
 
+    def schema_read(self) -> Fingerprint | None:
+        """The schema as it was read last."""
+        return self._schema
+
     def _without_history(self, connection: Connection) -> Fingerprint:
         """What a rollback file leads back to: what was recorded in between stays."""
         excluded = (self._context.config.history_schema,)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import nullcontext
+from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from pytest_housekeeping.errors import HousekeepingError, ServerError
+from pytest_housekeeping.model import Verdict
+from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.staging import result
 from pytest_housekeeping.snapshot.problems import (
     BackupFailed,
@@ -18,8 +23,8 @@ from pytest_housekeeping.snapshot.problems import (
 from pytest_housekeeping.snapshot.proof import BackupProof
 
 Met = HousekeepingError | None
-TARGET: Any = SimpleNamespace(connection=SimpleNamespace(get=lambda: None))
-THROWAWAY: Any = SimpleNamespace()
+PROVED: Judgement = (Verdict(examined=1), "dumped and restored")
+THROWAWAY: Any = SimpleNamespace(migrator=nullcontext)
 
 
 def judged(monkeypatch: pytest.MonkeyPatch, *met: Met) -> tuple[HousekeepingError, int]:
@@ -36,7 +41,7 @@ def judged(monkeypatch: pytest.MonkeyPatch, *met: Met) -> tuple[HousekeepingErro
     monkeypatch.setattr(result, "read_fingerprint", lambda *_, **__: None)
     monkeypatch.setattr(result, "_prove", prove)
     with pytest.raises(HousekeepingError) as raised:
-        result.result_restores(TARGET, THROWAWAY)
+        result.result_restores(THROWAWAY)
     return raised.value, len(tried)
 
 
@@ -61,3 +66,55 @@ def test_what_postgresql_refused_is_the_batch(
     assert fix in error.fix
     error, _ = judged(monkeypatch, refused, None)
     assert error.why == result._WHY_OF_ROWS
+
+
+def proving(
+    monkeypatch: pytest.MonkeyPatch, work: Callable[[Callable[[], None]], Judgement]
+) -> None:
+    monkeypatch.setattr(result, "result_restores", lambda *given: work(given[-1]))
+
+
+def test_who_writes_waits_for_the_dump_and_nobody_for_the_restore(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dump, restore, seen = Event(), Event(), list[str]()
+
+    def work(dumped: Callable[[], None]) -> Judgement:
+        assert dump.wait(9)
+        seen.append("dumped")
+        dumped()
+        assert restore.wait(9)
+        seen.append("restored")
+        return PROVED
+
+    proving(monkeypatch, work)
+    proof = result.ResultProof(THROWAWAY)
+    proof.dumped()  # nothing has begun: nothing to wait for
+    proof.begin()
+    dump.set()
+    proof.dumped()
+    assert seen == ["dumped"]
+    restore.set()
+    assert proof.judgement() == proof.judgement() == PROVED
+    assert seen == ["dumped", "restored"]
+
+
+@pytest.mark.parametrize("error", [RestoreRefused("no"), OSError("no"), KeyboardInterrupt()])
+def test_what_the_thread_meets_is_raised_where_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    def work(_: Callable[[], None]) -> Judgement:
+        raise error
+
+    proving(monkeypatch, work)
+    proof = result.ResultProof(THROWAWAY)
+    proof.begin()
+    proof.dumped()
+    proof.close()
+    with pytest.raises(type(error)):
+        proof.judgement()
+
+
+def test_it_is_shown_when_nobody_has_begun_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    proving(monkeypatch, lambda _: PROVED)
+    assert result.ResultProof(THROWAWAY).judgement() == PROVED
