@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, LiteralString
 
+from psycopg import sql
+
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.snapshot.privileges import grants_of, in_order, read_every_privilege
 from pytest_housekeeping.sql.identifiers import in_quotes
@@ -30,6 +32,7 @@ def dump_around(connection: Connection) -> bytes:
         *_large_objects(connection, every),
         *_row_types(connection, every),
         *_limits(connection),
+        *_grantors(connection),
         *_refreshed(connection),
     ]
     return (_HEAD + "\n".join(lines) + "\n").encode()
@@ -65,6 +68,21 @@ def _limits(connection: Connection) -> Iterator[str]:
         yield (
             "DO $hk$ BEGIN EXECUTE pg_catalog.format('ALTER DATABASE %I CONNECTION LIMIT"
             f" {limit}', pg_catalog.current_database()); END $hk$;"
+        )
+
+
+def _grantors(connection: Connection) -> Iterator[str]:
+    """Before 16 whoever executes a GRANT of a role is taken down as its grantor, and one grant is
+    all that there is between two roles: https://www.postgresql.org/docs/15/sql-grant.html"""
+    if connection.info.server_version >= _GRANTORS_COUNT:
+        return
+    for role, member, grantor in _rows(connection, _MEMBERSHIPS):
+        names = ", ".join(sql.Literal(name).as_string(None) for name in (role, member, grantor))
+        yield (
+            "UPDATE pg_catalog.pg_auth_members AS a SET grantor = g.oid"
+            " FROM pg_catalog.pg_roles AS r, pg_catalog.pg_roles AS m, pg_catalog.pg_roles AS g"
+            " WHERE a.roleid = r.oid"
+            f" AND a.member = m.oid AND (r.rolname, m.rolname, g.rolname) = ({names});"
         )
 
 
@@ -108,6 +126,17 @@ JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
 WHERE t.typtype = 'c' AND t.typacl IS NOT NULL
 AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 ORDER BY n.nspname COLLATE "C", t.typname COLLATE "C"
+"""
+
+_GRANTORS_COUNT = 160000
+
+_MEMBERSHIPS: LiteralString = """
+SELECT r.rolname, m.rolname, pg_catalog.pg_get_userbyid(a.grantor)
+FROM pg_catalog.pg_auth_members AS a
+JOIN pg_catalog.pg_roles AS r ON r.oid = a.roleid
+JOIN pg_catalog.pg_roles AS m ON m.oid = a.member
+WHERE m.rolname !~ '^pg_'
+ORDER BY r.rolname COLLATE "C", m.rolname COLLATE "C"
 """
 
 _LIMIT: LiteralString = """
