@@ -10,7 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from pytest_housekeeping.server import Server, StagingDatabase
+from pytest_housekeeping.errors import ServerError
+from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
 from pytest_housekeeping.snapshot.difference import diff
 from pytest_housekeeping.snapshot.dump import dump_schema
 from pytest_housekeeping.snapshot.dump_around import dump_around
@@ -260,6 +261,33 @@ def test_a_database_of_any_name(
         )
     assert told == (name, True)
     assert _names(restore_server.server) == before
+
+
+def test_who_has_made_a_member_of_whom_is_kept() -> None:
+    """Before 16 it is whoever executes the GRANT, which on the copy is nobody of production's."""
+    try:
+        server = start(ServerSettings(kind="system"))
+        database = server.database()
+    except ServerError as error:
+        pytest.skip(f"no installed server: {error.found}")
+    try:
+        with psycopg.connect(database.superuser_conninfo, autocommit=True) as connection:
+            connection.execute(
+                "CREATE ROLE hk_lead SUPERUSER; CREATE ROLE hk_team; CREATE ROLE hk_member;"
+                " SET ROLE hk_lead; GRANT hk_team TO hk_member; RESET ROLE"
+            )
+            original = taken(connection, database)
+        opened = start_restore_server(original.schema.server_major)
+        try:
+            with original.twin(opened) as twin:
+                found = {entry.name: entry.text for entry in twin.schema.entries}
+        finally:
+            opened.close()
+    finally:
+        server.stop()
+    known = {entry.name: entry.text for entry in original.schema.entries}
+    name = "membership of hk_member in hk_team"
+    assert found[name] == known[name] != ""
 
 
 def _names(server: Server) -> list[tuple[Any, ...]]:
