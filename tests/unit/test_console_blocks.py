@@ -17,6 +17,12 @@ from support.console_blocks import blocks_of, missing_line
         (("one", "two"), "two\none", "two"),
         (("==== 3 passed ====",), "======== 14 passed ========", None),
         (("3 passed",), "3 failed", "3 passed"),
+        (
+            ("a.sql . …", "b"),
+            "a.sql \nstill at a, since 1 (2 s)\n  in its way: x\n.  [ 1%]\nb",
+            None,
+        ),
+        (("a", "b"), "a\nstill at a, since 1 (2 s)\nb", None),
     ],
 )
 def test_shown_lines_are_compared_loosely_and_in_order(
