@@ -22,7 +22,11 @@ _OFF = (
 def production(folder: Path, clone: Path) -> Iterator[dict[str, str]]:
     """A sandbox beside any that the user may have, and the variables that lead to it."""
     sandbox = [sys.executable, "-m", "pytest_housekeeping", "sandbox"]
-    own = plain_environment() | {"XDG_CACHE_HOME": str(folder / "cache")}
+    # Which sandbox runs is written down in the user's state: its own, else another's would be used.
+    own = plain_environment() | {
+        "XDG_CACHE_HOME": str(folder / "cache"),
+        "XDG_STATE_HOME": str(folder / "state"),
+    }
     exports = subprocess.run(
         sandbox, cwd=clone, env=own, check=True, stdout=subprocess.PIPE, text=True
     ).stdout

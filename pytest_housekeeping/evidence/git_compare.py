@@ -49,24 +49,24 @@ def compare(
     ``read`` is by absolute path; those bytes count, not what the disk holds by now. A path that
     leads out of the repository differs.
     """
-    places = {Path(os.path.realpath(folder)) for folder in folders}
-    places |= {Path(os.path.realpath(folder.parent)) / folder.name for folder in folders}
-    held = dict(_resolved(read))
-    top = f"{root}/".replace("//", "/")
-    inside = {path[len(top) :]: data for path, data in held.items() if path.startswith(top)}
-    outside = {path for path in held if not path.startswith(top)}
-    wanted = {place.relative_to(root).as_posix() for place in places if place.is_relative_to(root)}
-    below = tuple("" if name == "." else f"{name}/" for name in wanted)
-    wanted |= {name for name in inside if not name.startswith(below) and name not in wanted}
-    known = dict(_blobs(git, commit, sorted(map(Path, wanted))))
+    top, real = str(root).rstrip(os.sep), _RealPaths()
+    places = {real.of(folder) for folder in folders}
+    places |= {f"{real.of(folder.parent)}/{folder.name}" for folder in folders}
+    held = {real.of(path): data for path, data in read.items()}
+    outside = {path for path in held if not _is_below(path, {top})}
+    inside = {path: data for path, data in held.items() if path not in outside}
+    wanted = {place for place in places if _is_below(place, {top})}
+    wanted |= {path for path in inside if not _is_below(path, wanted)}
+    known = dict(_blobs(git, commit, sorted(path[len(top) + 1 :] for path in wanted)))
     differing = set()
     for name, (mode, oid) in known.items():
-        data = inside.get(name)
-        if mode == _SUBMODULE:
-            continue
-        if not _is_blob(_content(root / name, mode) if data is None else data, oid):
+        path = f"{top}/{name}"
+        data = inside.get(path)
+        there = _content(Path(path), mode) if data is None else data
+        if mode != _SUBMODULE and not _is_blob(there, oid):
             differing.add(name)
-    differing |= inside.keys() - known.keys()
+    read_names = {path[len(top) + 1 :] for path in inside}
+    differing |= read_names - known.keys()
     rewritten = tuple(_rewritten(git, root, sorted(differing & known.keys()), known))
     return Differences(
         paths=tuple(sorted(differing | outside)),
@@ -94,15 +94,39 @@ def _resolved(read: Mapping[Path, bytes]) -> Iterator[tuple[str, bytes]]:
         yield f"{folders[folder]}/{name}", data
 
 
+class _RealPaths:
+    """Absolute paths without links in them; each folder is looked at once, for a plan has thousands
+    of files in a few of them."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, str] = {}
+
+    def of(self, path: Path) -> str:
+        folder, _, name = str(path).rpartition("/")
+        if name in ("", ".", ".."):
+            return os.path.realpath(path)
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder or os.sep).rstrip(os.sep)
+        whole = f"{self._folders[folder]}/{name}"
+        return os.path.realpath(whole) if Path(whole).is_symlink() else whole
+
+
+def _is_below(path: str, places: Collection[str]) -> bool:
+    """Whether it is one of these places, or lies in one."""
+    while path not in places:
+        path, separator, _ = path.rpartition("/")
+        if not separator:
+            return False
+    return True
+
+
 def _blobs(
-    git: GitCommands, commit: str, paths: Sequence[Path]
+    git: GitCommands, commit: str, paths: Sequence[str]
 ) -> Iterator[tuple[str, tuple[bytes, str]]]:
-    """Mode and id of everything that a commit holds at or below these paths."""
+    """Mode and id of everything that a commit holds at or below these paths; "" is all of it."""
     if not paths:
         return
-    names = [path.as_posix() for path in paths if path.parts]
-    if len(names) < len(paths):
-        names = []
+    names = [] if "" in paths else paths
     # An application has thousands of modules, and a command line has an end.
     for start in range(0, max(1, len(names)), _AT_ONCE):
         chunk = names[start : start + _AT_ONCE]

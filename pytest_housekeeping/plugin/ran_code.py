@@ -33,6 +33,7 @@ class CodeWatch:
         # A folder around the repository must not take all of it for installed.
         self.installed = tuple(each for each in installed if len(each) > len(self.top))
         self.folders: dict[str, str] = {}
+        self.paths: dict[str, str] = {}
         self.compiled: dict[str, bytes] = {}
         self.ran: dict[str, bytes | None] = {}
         self.before = frozenset(sys.modules)
@@ -91,13 +92,20 @@ class CodeWatch:
         """The real path of a file below ``top``; "" for any other."""
         if not isinstance(name, str | bytes) or not name or name[:1] in ("<", b"<"):
             return ""
-        folder, _, file = os.fsdecode(name).rpartition(os.sep)
+        given = os.fsdecode(name)
+        if given in self.paths:
+            return self.paths[given]
+        folder, _, file = given.rpartition(os.sep)
         if folder not in self.folders:
             self.folders[folder] = os.path.realpath(folder or os.curdir)
         path = f"{self.folders[folder]}{os.sep}{file}"
         if not path.startswith(self.top) or path.startswith(self.installed):
+            self.paths[given] = ""
             return ""
-        return path if Path(path).is_file() else self._holder(path)
+        found = path if Path(path).is_file() else self._holder(path)
+        if found:
+            self.paths[given] = found
+        return found
 
     def _holder(self, path: str) -> str:
         """The file that holds a module that is no file: a .pyc without its source, or an archive

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import sys
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
@@ -272,7 +273,11 @@ class ActiveRun:
             attach_result(report, result)
 
 
+# How long a thread may keep another waiting for the interpreter meanwhile: an answer of the server
+# is not to wait for an import.
+_TURN_S = 0.0005
 _NEEDED_LATER = (
+    "checks.code.verdict",
     "checks.objects",
     "checks.queries",
     "checks.rls",
@@ -284,9 +289,12 @@ _NEEDED_LATER = (
 
 def _import_ahead() -> None:
     """What is needed later is imported while the main thread waits for the server."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(_TURN_S)
     with suppress(ImportError):
         for name in _NEEDED_LATER:
             importlib.import_module(f"pytest_housekeeping.{name}")
         from pytest_housekeeping.evidence.report.html import compile_ahead
 
         compile_ahead()
+    sys.setswitchinterval(usual)

@@ -53,16 +53,21 @@ class Attestation:
         self._generated = config.generated_code
         self._repository = repository
         self._known: dict[str, str] = {file.path: file.sha256 for file in facts.code}
+        self._taken: dict[Path, bytes] = {}
 
     def add(self, ran: Iterable[RanFile]) -> tuple[str, ...]:
         """Take down what has run. Returns the paths, from the root of the repository, of what is
         not in the commit and was not known to be missing there."""
         new: dict[Path, bytes] = {}
         for file in ran:
+            if file.data is not None and self._taken.get(file.path) is file.data:
+                continue
             path = Path(os.path.relpath(file.path, self._root)).as_posix()
             sha256 = "" if file.data is None else digest(file.data)
             if self._known.get(path, sha256) != sha256 or file.data is None:
                 self.untrue = f"{path} ran as another text than the plan was made from"
+            if file.data is not None:
+                self._taken[file.path] = file.data
             if path not in self._known and file.data is not None:
                 self._known[path] = sha256
                 new[file.path] = file.data

@@ -54,7 +54,7 @@ class Checks:
     def code(self) -> dict[str, Extraction]:
         """What the code of each application names, read once."""
         if self._code is None:
-            from pytest_housekeeping.checks.code.verdict import read_code
+            from pytest_housekeeping.checks.code.reading import read_code
 
             boundaries = self._contracts.boundaries
             root = self._context.config.root

@@ -25,12 +25,13 @@ def record_killed_runs(
     is committed; the audit's file, with those that it names; and what to tell of it. Raises
     EvidenceError when a journal cannot be read or an audit cannot be written.
     """
+    journals = [each for each in leftovers(folder) if each.name.startswith(prefix)]
+    if not journals:
+        return
     from pytest_housekeeping.evidence.audit_file import write_audit
     from pytest_housekeeping.evidence.recovery import recover
 
-    for journal in leftovers(folder):
-        if not journal.name.startswith(prefix):
-            continue
+    for journal in journals:
         path = journal.with_name(f"{journal.name.removesuffix(SUFFIX)}.json")
         audit = _intact_audit(path)
         message = "the evidence of an earlier run, which was not published, is added now"

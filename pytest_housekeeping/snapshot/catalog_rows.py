@@ -14,26 +14,23 @@ What PostgreSQL writes in place, without a new row, is no part of a fingerprint:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import xor
-from typing import TypeAlias
 
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.snapshot.catalog_session import named, results
-from pytest_housekeeping.snapshot.catalogs import CATALOGS, Catalog
-
-# A catalog and an OID in it.
-Address: TypeAlias = tuple[int, int]
+from pytest_housekeeping.snapshot.catalog_search import (
+    ID_OF_ITS_OWN,
+    Address,
+    listed,
+    searched,
+)
+from pytest_housekeeping.snapshot.catalogs import CATALOGS
 
 # A transaction that has written so many rows has them counted as settled, where it may.
 _MANY = 1000
 _XIDS = 2**32
-# What a server was made with has an OID below; its rows are in the sums alone. The schema public is
-# like any other.
-FIRST_OF_USERS = 16384
-PUBLIC = 2200
 _BY_NAME = {each.name: each for each in CATALOGS}
 
 
@@ -54,11 +51,15 @@ class CatalogRows:
 
 @dataclass(frozen=True, kw_only=True)
 class NotedRows:
-    """What is there of all catalogs; ``names`` are those of roles, schemas and tablespaces."""
+    """What is there of all catalogs; ``names`` are those of roles, schemas and tablespaces.
+
+    ``written`` is how often this transaction has written to each catalog, where that is counted.
+    """
 
     horizon: str
     catalogs: Mapping[str, CatalogRows]
     names: Mapping[Address, str]
+    written: Mapping[str, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,129 +68,76 @@ class ChangedRows:
 
     The objects, with whether what depends on them may be printed differently; ``renamed`` are
     roles, schemas and tablespaces that have another name or none. ``unexplained``: there is more
-    than that, of PostgreSQL's own objects.
+    than that, of PostgreSQL's own objects. ``untouched`` are catalogs that nobody wrote to.
     """
 
     objects: Mapping[Address, bool]
     renamed: frozenset[Address]
     unexplained: bool
-
-
-def _search(catalog: Catalog) -> str:
-    """One row: the sum of the settled keys, and the young rows as words."""
-    young, key = "age(xmin) <= (SELECT age($1))", catalog.key or "0::int8"
-    word = f"concat_ws(':', {key}, ctid, xmin, {catalog.object}, {catalog.owner})"
-    where, total = young, "0::int8"
-    if catalog.key:
-        where, total = catalog.where, f"bit_xor({key}) FILTER (WHERE NOT {young})"
-    return (
-        f"SELECT '{catalog.name}', {total}, string_agg({word}, ' ') FILTER (WHERE {young})"
-        f" FROM pg_catalog.{catalog.name} WHERE {where}"
-    )
-
-
-def _settled(catalog: Catalog, horizon: str) -> str:
-    word = f"concat_ws(':', {catalog.key}, {catalog.object}, {catalog.owner})"
-    oid = catalog.object.rpartition(", ")[2]
-    return (
-        f"SELECT '{catalog.name}', string_agg({word}, ' ') FROM pg_catalog.{catalog.name}"
-        f" WHERE ({catalog.where}) AND ({oid} >= {FIRST_OF_USERS} OR {oid} = {PUBLIC})"
-        f" AND age(xmin) > (SELECT age('{horizon}'::xid))"
-    )
-
-
-_SEARCH = " UNION ALL ".join(
-    [*(_search(each) for each in CATALOGS), "SELECT '', 0, pg_current_snapshot()::text"]
-)
-SEARCH = named(_SEARCH)
-PREPARED = {SEARCH: f"PREPARE {SEARCH} (xid) AS {_SEARCH}"}
-_NAMES = """
-SELECT 'pg_authid'::regclass::oid, oid, rolname::text FROM pg_catalog.pg_roles
-UNION ALL SELECT 'pg_namespace'::regclass, oid, nspname FROM pg_catalog.pg_namespace
-UNION ALL SELECT 'pg_tablespace'::regclass, oid, spcname FROM pg_catalog.pg_tablespace"""
-# Whoever wrote before it has an id below those of all savepoints that begin later.
-_ID_OF_ITS_OWN = """SAVEPOINT hk_id;
-SELECT pg_catalog.pg_logical_emit_message(true, 'pytest-housekeeping', '');
-ROLLBACK TO SAVEPOINT hk_id; RELEASE SAVEPOINT hk_id"""
+    untouched: frozenset[str]
 
 
 def note_rows(connection: Connection) -> NotedRows:
     """What is there now, for `changed_rows`. Before anything else of a reading."""
     (row,) = connection.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text")
     horizon = str(row[0])
-    found, _, names = _searched(connection, horizon)
-    listed = _listed(connection, [each for each in CATALOGS if each.key], horizon)
+    found = searched(connection, horizon, {})
+    settled = listed(connection, [each for each in CATALOGS if each.key], horizon)
     catalogs = {
         name: CatalogRows(
-            settled=listed.get(name, {}), young=young, absent=frozenset(), total=total
+            settled=settled.get(name, {}), young=young, absent=frozenset(), total=total
         )
-        for name, (total, young) in found.items()
+        for name, (total, young) in found.rows.items()
     }
-    return NotedRows(horizon=horizon, catalogs=catalogs, names=names)
+    return NotedRows(horizon=horizon, catalogs=catalogs, names=found.names, written=found.written)
 
 
 def changed_rows(
-    connection: Connection, base: NotedRows, *, settle: bool = False
+    connection: Connection, base: NotedRows, *, alone: bool = False
 ) -> tuple[NotedRows, ChangedRows]:
     """What is there now, and what has changed since ``base`` was noted.
 
-    With ``settle``, what this transaction has written before may be counted as settled: where
-    whatever it writes afterwards is written in savepoints that are begun afterwards.
+    ``alone``: that was in this transaction, nobody else writes to this database since then, and it
+    in nothing but savepoints that were begun later and end before. So catalogs to which it has not
+    written are passed over, and what it has written before may be counted as settled.
     """
-    settle = settle and sum(len(each.young) for each in base.catalogs.values()) > _MANY
+    settle = alone and sum(len(each.young) for each in base.catalogs.values()) > _MANY
     if settle:
-        connection.execute(_ID_OF_ITS_OWN)
-    found, snapshot, names = _searched(connection, base.horizon)
-    gone = [
-        each
-        for each in CATALOGS
-        if found[each.name][0] != _expected(base.catalogs[each.name], found[each.name][1])
-    ]
-    listed = _listed(connection, gone, base.horizon)
+        connection.execute(ID_OF_ITS_OWN)
+    known = base.written if alone else {}
+    found = searched(connection, base.horizon, known)
+    untouched = frozenset(name for name, count in known.items() if found.written.get(name) == count)
+    touched = {name: rows for name, rows in found.rows.items() if name not in untouched}
+    settled = listed(
+        connection,
+        [
+            _BY_NAME[name]
+            for name, (total, young) in touched.items()
+            if total != _expected(base.catalogs[name], young)
+        ],
+        base.horizon,
+    )
     now = {
-        name: _now(base.catalogs[name], total, young, listed.get(name))
-        for name, (total, young) in found.items()
+        name: _now(base.catalogs[name], total, young, settled.get(name))
+        for name, (total, young) in touched.items()
     }
     objects: dict[Address, bool] = {}
     for name, rows in now.items():
         _tell(objects, _changes(base.catalogs[name], rows), names=_BY_NAME[name].names)
-    noted = NotedRows(horizon=base.horizon, catalogs=now, names=names)
+    noted = NotedRows(
+        horizon=base.horizon,
+        catalogs={**base.catalogs, **now},
+        names=found.names,
+        written=found.written,
+    )
+    renamed = (each for each, name in base.names.items() if found.names.get(each) != name)
     changed = ChangedRows(
         objects=objects,
-        renamed=frozenset(each for each, name in base.names.items() if names.get(each) != name),
-        unexplained=any(not _explained(base.catalogs[name], now[name]) for name in listed),
+        renamed=frozenset(renamed),
+        unexplained=any(not _explained(base.catalogs[name], now[name]) for name in settled),
+        untouched=untouched,
     )
-    return (_with_settled(noted, snapshot) if settle else noted), changed
-
-
-def _searched(
-    connection: Connection, horizon: str
-) -> tuple[dict[str, tuple[int, frozenset[str]]], str, dict[Address, str]]:
-    rows, names = results(connection, [f"EXECUTE {SEARCH} ('{horizon}')", _NAMES])
-    found = {
-        name: (total or 0, frozenset(words.split()) if words else frozenset[str]())
-        for name, total, words in rows
-        if name
-    }
-    snapshot = next(words for name, _, words in rows if not name)
-    return found, snapshot, {(catalog, oid): name for catalog, oid, name in names}
-
-
-def _listed(
-    connection: Connection, catalogs: Iterable[Catalog], horizon: str
-) -> dict[str, dict[int, str]]:
-    """The settled rows of some catalogs, by the hash of their key."""
-    statements = [_settled(each, horizon) for each in catalogs]
-    if not statements:
-        return {}
-    rows = connection.execute(" UNION ALL ".join(statements).encode()).fetchall()
-    return {name: dict(_by_key(words or "")) for name, words in rows}
-
-
-def _by_key(words: str) -> Iterator[tuple[int, str]]:
-    for word in words.split():
-        key, _, told = word.partition(":")
-        yield int(key), told
+    return (_with_settled(noted, found.snapshot) if settle else noted), changed
 
 
 def _replaced(was: CatalogRows, young: frozenset[str]) -> set[int]:
@@ -204,15 +152,15 @@ def _expected(was: CatalogRows, young: frozenset[str]) -> int:
 
 
 def _now(
-    was: CatalogRows, total: int, young: frozenset[str], listed: Mapping[int, str] | None
+    was: CatalogRows, total: int, young: frozenset[str], there: Mapping[int, str] | None
 ) -> CatalogRows:
-    """``listed`` are the settled rows that are there, where the sum does not tell."""
-    if listed is None:
+    """``there`` are the settled rows that are there, where the sum does not tell."""
+    if there is None:
         absent = was.absent | _replaced(was, young)
         return replace(was, young=young, absent=absent, total=total)
     # What a transaction had deleted is there again when that is rolled back.
-    settled = {**was.settled, **listed} if listed.keys() - was.settled.keys() else was.settled
-    absent = frozenset(settled.keys() - listed.keys())
+    settled = {**was.settled, **there} if there.keys() - was.settled.keys() else was.settled
+    absent = frozenset(settled.keys() - there.keys())
     return CatalogRows(settled=settled, young=young, absent=absent, total=total)
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, TypeVar
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from pytest_housekeeping.postgres.connection import Connection, rolled_back
+from pytest_housekeeping.postgres.connection import Connection, Savepoint
 from pytest_housekeeping.snapshot.problems import SnapshotError
 
 Row: TypeAlias = tuple[Any, ...]
@@ -64,8 +64,7 @@ def reading(
     until = monotonic() + _PATIENCE
     while True:
         try:
-            with _inside_transaction(connection), rolled_back(connection):
-                connection.execute(f"{_SETTINGS};{planning};{_POLITENESS}".encode())
+            with _inside_transaction(connection), _with_settings(connection, planning):
                 return read()
         except (*PASSING, psycopg.errors.InvalidSqlStatementName) as error:
             if monotonic() > until:
@@ -111,10 +110,21 @@ def _inside_transaction(connection: Connection) -> Iterator[None]:
             connection.execute("ROLLBACK")
 
 
+@contextmanager
+def _with_settings(connection: Connection, planning: str) -> Iterator[None]:
+    """In a savepoint that is rolled back; it goes in one round trip with the settings."""
+    savepoint = Savepoint()
+    connection.execute(f"{savepoint.begin};{_SETTINGS};{planning};{_POLITENESS}".encode())
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute(savepoint.back)
+
+
 def _prepare(connection: Connection, planning: str, statements: Mapping[str, str]) -> None:
     """Prepare what the session lacks: a file may have said DEALLOCATE ALL."""
-    with _inside_transaction(connection), rolled_back(connection):
-        connection.execute(f"{_SETTINGS};{planning};{_POLITENESS}".encode())
+    with _inside_transaction(connection), _with_settings(connection, planning):
         known = connection.execute("SELECT name FROM pg_prepared_statements").fetchall()
         missing = statements.keys() - {name for (name,) in known}
         connection.execute(";".join(statements[name] for name in sorted(missing)).encode())

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.snapshot.catalog_rows import FIRST_OF_USERS, PUBLIC, Address
+from pytest_housekeeping.snapshot.catalog_search import FIRST_OF_USERS, PUBLIC, Address
 from pytest_housekeeping.snapshot.catalog_session import named
 
 

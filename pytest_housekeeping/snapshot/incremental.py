@@ -20,8 +20,9 @@ from functools import cached_property
 from typing import TypeVar
 
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.snapshot import catalog_rows, dependants
-from pytest_housekeeping.snapshot.catalog_rows import Address, NotedRows, changed_rows, note_rows
+from pytest_housekeeping.snapshot import catalog_search, dependants
+from pytest_housekeeping.snapshot.catalog_rows import NotedRows, changed_rows, note_rows
+from pytest_housekeeping.snapshot.catalog_search import Address
 from pytest_housekeeping.snapshot.catalog_session import OF_EVERYTHING, OF_FEW, Row, reading
 from pytest_housekeeping.snapshot.dependants import concerned_by
 from pytest_housekeeping.snapshot.fingerprint import (
@@ -100,16 +101,17 @@ def read_whole(connection: Connection, scope: Scope) -> Reading:
     )
 
 
-def read_again(connection: Connection, base: Reading, *, settle: bool = False) -> Reading:
+def read_again(connection: Connection, base: Reading, *, alone: bool = False) -> Reading:
     """The same as `read_whole` of the scope of ``base``, which was read before of this database.
 
-    In the same transaction, in another one, behind its end. ``settle``: whatever this transaction
-    writes afterwards it writes in savepoints that are begun afterwards; then the search costs
-    what one of them has written and not what all have.
+    In the same transaction, in another one, behind its end. ``alone``: that was in this
+    transaction, nobody else writes to this database since then, and it in nothing but savepoints
+    that were begun later and end before. Then the search costs what one of them has written and
+    not what all have.
     """
 
     def read() -> Reading:
-        rows, changed = changed_rows(connection, base.rows, settle=settle)
+        rows, changed = changed_rows(connection, base.rows, alone=alone)
         objects = dict(changed.objects) | dict.fromkeys(changed.renamed, True)
         concerned = frozenset[Address]()
         if objects or changed.unexplained:
@@ -118,13 +120,13 @@ def read_again(connection: Connection, base: Reading, *, settle: bool = False) -
             if changed.unexplained or found.everything or _moved_tables(base, changed.renamed):
                 return _whole(connection, base.scope, note_rows(connection))
             concerned = found.objects | base.empty_arrays
-        return _again(connection, base, rows, concerned)
+        return _again(connection, base, rows, concerned, changed.untouched)
 
     return reading(connection, read, planning=OF_FEW, prepared=_prepared(base.scope, confined=True))
 
 
 def _prepared(scope: Scope, *, confined: bool = False) -> Mapping[str, str]:
-    own = {**catalog_rows.PREPARED, **dependants.PREPARED}
+    own = {**catalog_search.PREPARED, **dependants.PREPARED}
     return {**own, **prepared(scope, confined=confined)}
 
 
@@ -152,7 +154,11 @@ def _whole(connection: Connection, scope: Scope, rows: NotedRows) -> Reading:
 
 
 def _again(
-    connection: Connection, base: Reading, rows: NotedRows, concerned: frozenset[Address]
+    connection: Connection,
+    base: Reading,
+    rows: NotedRows,
+    concerned: frozenset[Address],
+    untouched: frozenset[str],
 ) -> Reading:
     """The objects that are concerned, and the queries whose kind of objects is."""
     by_catalog: dict[str, list[int]] = {}
@@ -163,6 +169,7 @@ def _again(
         each
         for each in statements(base.scope)
         if each.query.each in by_catalog or reasons.intersection(each.query.asked)
+        if not (ALWAYS in each.query.asked and each.query.catalogs <= untouched)
     ]
     answers = answered(connection, asked, by_catalog)
     found = dict(_each(answers, base.catalogs, base.surroundings))

@@ -30,6 +30,11 @@ from pytest_housekeeping.snapshot.system_queries import (
 ALWAYS = "always"
 AFTER_ANY_CHANGE = "after any change"
 IN_FULL_ALONE = "in a full reading alone"
+_CATALOG = re.compile(r"pg_catalog\.(pg_\w+)")
+_OF_NAMES = frozenset(
+    ("pg_authid", "pg_namespace", "pg_proc", "pg_description", "pg_shdescription")
+)
+_OF_VIEW = {"pg_roles": "pg_authid", "pg_user_mappings": "pg_user_mapping"}
 _AMONG = re.compile(r":among\(([\w.]+)\)")
 
 
@@ -46,6 +51,12 @@ class Query:
     each: str = ""
     asked: tuple[str, ...] = ()
     addressed: bool = False
+
+    @property
+    def catalogs(self) -> frozenset[str]:
+        """The catalogs that it stands on: those it names, and those of names and comments."""
+        names = frozenset(_CATALOG.findall(self.text))
+        return _OF_NAMES | {_OF_VIEW.get(name, name) for name in names}
 
     def whole(self, excluded: str) -> str:
         """The query for everything; ``excluded`` is an SQL literal, an array of schemas."""

@@ -36,7 +36,9 @@ def test_every_slip_in_a_guarded_schema_is_caught(tmp_path: Path) -> None:
 
 
 def test_it_is_asked_for(tmp_path: Path) -> None:
-    assert STEP not in Project.make(tmp_path, "tenants").run().steps
+    run = Project.make(tmp_path, "tenants").run("--collect-only", "-q")
+    assert "tripwire::" in run.output
+    assert STEP not in run.output
 
 
 def test_a_survivor_is_named_with_what_would_have_caught_it(tmp_path: Path) -> None:

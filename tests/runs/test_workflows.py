@@ -26,6 +26,7 @@ from support.workflow_runner import JobRun, Machine, load_job, run_job
 STAGING = ROOT / ".github/workflows/housekeeping-staging-selfcontained.yml"
 RELEASE = ROOT / ".github/workflows/release.yml"
 EVIDENCE = "housekeeping/audit/staging"
+NO_KEY = {"secrets": {"EVIDENCE_SIGNING_KEY": ""}}
 
 pytestmark = pytest.mark.xdist_group("workflows")
 
@@ -50,6 +51,7 @@ class Hosting:
             python_bin=python_bin,
             origin=self.bare.as_uri(),
             ports={"postgres": {"5432": str(self.port)}},
+            contexts=NO_KEY,
         )
         return run_job(STAGING, "staging", machine, github=_github(number))
 
@@ -177,6 +179,7 @@ def test_the_staging_job_of_another_repository_promotes(
         python_bin=python_bin,
         origin=bare.as_uri(),
         ports={"postgres": {"5432": str(service_port)}},
+        contexts=NO_KEY,
     )
 
     run = run_job(source / STAGING.relative_to(ROOT), "staging", machine, github=_github())

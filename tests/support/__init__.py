@@ -3,6 +3,7 @@
 Projects and runs
     ``staging_project``: a small project, one staging run of it, and what the run left behind.
     ``production_project``: a production with one promotion in it and another that waits.
+    ``staged_project``: the evidence that staging would leave, without the run.
     ``rollback_project``: the second promotion done, with the files that undo it.
     ``forked_runs``: runs of pytest in forks of one process, at a third of the price.
     ``meddling_conftests``: what a conftest.py may do to the items of such a run.

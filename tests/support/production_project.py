@@ -294,6 +294,11 @@ def _first(place: Path) -> Project:
 
 def _keep(project: Project, place: Path) -> None:
     git(project.root, "clean", "-fdxq")
+    # It is copied for each test: in a pack its history is a few files, and the samples are none.
+    for repository in (project.root, project.root.parent / "remote.git"):
+        git(repository, "repack", "-adq")
+    for hooks in (project.root / ".git/hooks", project.root.parent / "remote.git/hooks"):
+        shutil.rmtree(hooks, ignore_errors=True)
     place.mkdir()
     for name in ("project", "remote.git"):
         shutil.copytree(project.root.parent / name, place / name, symlinks=True)

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
+from pytest_housekeeping.evidence.signatures import signer_of
+from pytest_housekeeping.evidence.signing import why_unsigned
 from pytest_housekeeping.promotion.production.target_address import REQUIRED
+from support.evidence_repository import new_repository
 from support.fresh_copy import ROOT
+from support.signing import new_key, signer_line
 from support.workflow_runner import load_job
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
@@ -36,6 +43,56 @@ def test_the_job_runs_the_command_of_a_laptop() -> None:
     steps = load_job(STAGING, "staging")["steps"]
 
     assert "pytest --hk-mode=staging" in [step.get("run") for step in steps]
+
+
+SIGN = "Sign with the repository's key"
+
+
+def test_staging_proves_what_a_merge_makes() -> None:
+    """A squashed commit is proved by itself, and by the same changes as a pull request."""
+    triggers = yaml.safe_load(STAGING.read_text(encoding="utf-8"))[True]
+
+    assert triggers["push"] == {**triggers["pull_request"], "branches": ["main"]}
+
+
+def test_the_signing_key_reaches_one_step_and_no_pull_request() -> None:
+    job = load_job(STAGING, "staging")
+    holders = [step for step in job["steps"] if "secrets." in json.dumps(step)]
+
+    assert [(step["name"], step["if"]) for step in holders] == [
+        (SIGN, "github.event_name != 'pull_request'")
+    ]
+    names = [step["name"] for step in job["steps"]]
+    assert names.index(SIGN) < names.index(PROVE)
+    assert "secrets." not in json.dumps({k: v for k, v in job.items() if k != "steps"})
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen here")
+@pytest.mark.parametrize("given", [True, False])
+def test_evidence_is_signed_where_there_is_a_key(
+    given: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+    (step,) = (each for each in load_job(STAGING, "staging")["steps"] if each["name"] == SIGN)
+    key = new_key(tmp_path, "ci")
+    secret = key.read_text(encoding="utf-8").rstrip("\n") if given else ""
+    (tmp_path / "temp").mkdir()
+    with new_repository(tmp_path / "p") as repository:
+        done = subprocess.run(
+            ["bash", "-e", "-c", step["run"]],
+            cwd=repository.root,
+            env={**os.environ, "SIGNING_KEY": secret, "RUNNER_TEMP": str(tmp_path / "temp")},
+            capture_output=True,
+            check=True,
+        )
+        assert (done.stdout, done.stderr) == (b"", b"")
+        assert (why_unsigned(repository) == "") is given
+        if given:
+            (kept,) = (tmp_path / "temp").iterdir()
+            assert kept.stat().st_mode & 0o777 == 0o600
+            commit = repository.commit_evidence("log", {"a": b""}, "it", None, sign=True)
+            assert signer_of(repository, commit, signer_line(key, "ci")) == "ci"
 
 
 WORKFLOW = ROOT / ".github/workflows/housekeeping-prod-promotion.yml"

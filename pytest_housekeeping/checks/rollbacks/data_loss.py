@@ -105,33 +105,31 @@ def _names(columns: Mapping[str, str]) -> dict[int, str]:
 def _counted(connection: Connection, tables: Sequence[tuple[Any, ...]]) -> Contents:
     if not tables:
         return {}
-    # One scan for each table, and one round trip for all of them.
+    # One scan for each table, and one round trip for all of them, in whatever order.
     queries = sql.SQL(" UNION ALL ").join(
-        _count_query(schema, name, columns) for _, schema, name, _, columns, _ in tables
+        _count_query(oid, schema, name, columns) for oid, schema, name, _, columns, _ in tables
     )
     with rolled_back(connection):
         oids = ",".join(str(oid) for oid, *_ in tables)
         connection.execute(_NO_FORCE.replace("{oids}", f"{{{oids}}}").encode())
-        counted = [row[0] for row in connection.execute(queries)]
+        counted = {oid: held for ((oid, *held),) in connection.execute(queries)}
     return {
         oid: TableContents(
             name=quoted(schema, table),
             parent=parent,
-            rows=rows,
+            rows=counted[oid][0],
             columns={
                 int(number): (quoted(column), held)
-                for (number, column), held in zip(columns.items(), values, strict=True)
+                for (number, column), held in zip(columns.items(), counted[oid][1:], strict=True)
             },
             mark=mark,
         )
-        for (oid, schema, table, parent, columns, mark), (rows, *values) in zip(
-            tables, counted, strict=True
-        )
+        for oid, schema, table, parent, columns, mark in tables
     }
 
 
-def _count_query(schema: str, table: str, columns: Mapping[str, str]) -> sql.Composed:
-    counts: list[sql.Composable] = [sql.SQL("pg_catalog.count(*)")]
+def _count_query(oid: int, schema: str, table: str, columns: Mapping[str, str]) -> sql.Composed:
+    counts: list[sql.Composable] = [sql.Literal(oid), sql.SQL("pg_catalog.count(*)")]
     counts += [sql.SQL("pg_catalog.count({})").format(sql.Identifier(c)) for c in columns.values()]
     return _COUNT.format(counts=sql.SQL(", ").join(counts), table=sql.Identifier(schema, table))
 

@@ -203,6 +203,8 @@ class RoundTrip:
         self.connection.execute("SAVEPOINT hk_trip")
         down_text = self.given.read_text(down)
         if self._applied(down, down_text, findings, "right after its migration"):
+            # Of what has come and gone again, nothing differs from before, and nothing is read.
+            self.last = before
             findings += differences(*before.apart(self._read()), "after its rollback")
             if self._applied(up, up_text, findings, "applied a second time"):
                 self.now = self._read()
@@ -254,7 +256,7 @@ class RoundTrip:
             scope = Scope(excluded=self.given.excluded_schemas, around=self.given.around)
             self.last = read_whole(self.connection, scope)
         else:
-            self.last = read_again(self.connection, self.last, settle=True)
+            self.last = read_again(self.connection, self.last, alone=True)
         return self.last
 
     def _contents(self, before: Contents | None = None) -> Contents:

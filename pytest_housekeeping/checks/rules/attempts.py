@@ -3,6 +3,9 @@
 Each statement runs in a PL/pgSQL block that always ends in an exception, because that is what
 rolls back the block's subtransaction, while the variables that hold the answer keep their values:
 https://www.postgresql.org/docs/16/plpgsql-control-structures.html#PLPGSQL-ERROR-TRAPPING
+
+Statements go on in one block until one of them fails or changes a row. The end of a subtransaction
+costs as much as the transaction has made relations: one for each statement grows with the square.
 """
 
 from __future__ import annotations
@@ -37,7 +40,8 @@ class Attempt:
     ``setup`` runs before it as the migrator. ``role`` (empty: the migrator) and ``settings`` hold
     for ``statement`` alone. A ``query`` returns one value; of another statement the rows are
     counted. ``measure`` is a query for a number, asked as the migrator before and after.
-    ``plan``: the statement is an EXPLAIN in JSON, and its plan is the value.
+    ``plan``: the statement is an EXPLAIN in JSON, and its plan is the value. A set-up without a
+    role opens what it reads to the migrator, and nothing else.
     """
 
     statement: str
@@ -47,6 +51,23 @@ class Attempt:
     measure: str = ""
     query: bool = True
     plan: bool = False
+
+    @property
+    def reads(self) -> bool:
+        return (self.query or self.plan) and not self.measure
+
+    def joins(self, before: Attempt) -> bool:
+        """Whether it may go on where the one before it has been, if that one has changed nothing.
+
+        Both set the same settings, and no set-up of the one changes what the other, as a role, may
+        see; where they may write, their set-up is one and the same.
+        """
+        if {name for name, _ in self.settings} != {name for name, _ in before.settings}:
+            return False
+        if (self.setup, self.role) == (before.setup, before.role):
+            return not (self.measure or before.measure) and self.reads == before.reads
+        past_policies = not (self.setup or before.setup) or not (self.role or before.role)
+        return self.reads and before.reads and past_policies
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +93,8 @@ class AttemptResult:
 
 
 def attempt_all(connection: Connection, attempts: Sequence[Attempt]) -> list[AttemptResult]:
-    """Try every statement in a subtransaction of its own, which is always rolled back.
+    """Try every statement in a subtransaction that is always rolled back. Those that read, or
+    change nothing, share theirs with the next (see ``Attempt.joins``).
 
     Raises RuleBroken when a statement was not reached, because its role could not be taken on or
     its set-up failed: that must not be mistaken for a refusal of the statement itself.
@@ -108,7 +130,11 @@ def run_block(connection: Connection, body: str, *, keep: bool = False) -> list[
 
 def _run(connection: Connection, attempts: Sequence[Attempt]) -> Iterator[AttemptResult]:
     names = [each.name for each in fields(Attempt)]
-    requests = [{name: getattr(attempt, name) for name in names} for attempt in attempts]
+    requests = [
+        {name: getattr(attempt, name) for name in names}
+        | {"joins": number > 0 and attempt.joins(attempts[number - 1])}
+        for number, attempt in enumerate(attempts)
+    ]
     literal = sql.Literal(json.dumps(requests)).as_string(connection)
     body = _BLOCK.replace("%requests%", literal)
     answers: list[dict[str, Any]] = run_block(connection, body)
@@ -146,70 +172,85 @@ def _unused_tag(body: str) -> str:
 # https://www.postgresql.org/docs/16/runtime-config-client.html
 _BLOCK = f"""
 DECLARE
+    requests jsonb := %requests%;
+    place integer := 0;
     request jsonb;
     setting jsonb;
     stage text;
-    answer jsonb;
     found bigint;
     earlier bigint;
     later bigint;
     result jsonb;
     planned json;
     answers text[] := '{{}}';
+    prepared text;
     myself text := current_user;
 BEGIN
     PERFORM pg_catalog.set_config('row_security', 'on', true);
-    FOR request IN SELECT value FROM pg_catalog.jsonb_array_elements(%requests%::jsonb) LOOP
-        answer := NULL; found := 0; earlier := NULL; later := NULL; result := NULL;
-        stage := 'setup';
+    WHILE place < pg_catalog.jsonb_array_length(requests) LOOP
+        prepared := '';
         BEGIN
-            IF request ->> 'setup' <> '' THEN
-                EXECUTE request ->> 'setup';
-            END IF;
-            IF request ->> 'measure' <> '' THEN
-                EXECUTE request ->> 'measure' INTO earlier;
-            END IF;
-            stage := 'settings';
-            FOR setting IN
-                SELECT value FROM pg_catalog.jsonb_array_elements(request -> 'settings')
             LOOP
-                PERFORM pg_catalog.set_config(setting ->> 0, setting ->> 1, true);
+                request := requests -> place;
+                found := 0; earlier := NULL; later := NULL; result := NULL;
+                stage := 'setup';
+                IF current_user <> myself THEN
+                    EXECUTE pg_catalog.format('SET LOCAL ROLE %I', myself);
+                END IF;
+                IF request ->> 'setup' NOT IN ('', prepared) THEN
+                    EXECUTE request ->> 'setup';
+                    prepared := request ->> 'setup';
+                END IF;
+                IF request ->> 'measure' <> '' THEN
+                    EXECUTE request ->> 'measure' INTO earlier;
+                END IF;
+                stage := 'settings';
+                FOR setting IN
+                    SELECT value FROM pg_catalog.jsonb_array_elements(request -> 'settings')
+                LOOP
+                    PERFORM pg_catalog.set_config(setting ->> 0, setting ->> 1, true);
+                END LOOP;
+                stage := 'role';
+                IF request ->> 'role' <> '' THEN
+                    EXECUTE pg_catalog.format('SET LOCAL ROLE %I', request ->> 'role');
+                END IF;
+                stage := 'run';
+                IF (request ->> 'plan')::boolean THEN
+                    EXECUTE request ->> 'statement' INTO planned;
+                    result := planned::jsonb -> 0 -> 'Plan';
+                ELSIF (request ->> 'query')::boolean THEN
+                    EXECUTE pg_catalog.format(
+                        'SELECT pg_catalog.to_jsonb(q) -> ''value'' FROM (%s) AS q (value)',
+                        request ->> 'statement'
+                    ) INTO result;
+                ELSE
+                    EXECUTE request ->> 'statement';
+                    GET DIAGNOSTICS found = ROW_COUNT;
+                END IF;
+                IF request ->> 'measure' <> '' THEN
+                    stage := 'measure';
+                    EXECUTE pg_catalog.format('SET LOCAL ROLE %I', myself);
+                    EXECUTE request ->> 'measure' INTO later;
+                END IF;
+                answers := answers || pg_catalog.jsonb_build_object(
+                    'stage', 'done', 'sqlstate', NULL, 'message', NULL,
+                    'rows', found, 'value', result, 'row_delta', later - earlier
+                )::text;
+                stage := 'done';
+                place := place + 1;
+                EXIT WHEN found > 0;
+                EXIT WHEN NOT coalesce((requests -> place ->> 'joins')::boolean, false);
             END LOOP;
-            stage := 'role';
-            IF request ->> 'role' <> '' THEN
-                EXECUTE pg_catalog.format('SET LOCAL ROLE %I', request ->> 'role');
-            END IF;
-            stage := 'run';
-            IF (request ->> 'plan')::boolean THEN
-                EXECUTE request ->> 'statement' INTO planned;
-                result := planned::jsonb -> 0 -> 'Plan';
-            ELSIF (request ->> 'query')::boolean THEN
-                EXECUTE pg_catalog.format(
-                    'SELECT pg_catalog.to_jsonb(q) -> ''value'' FROM (%s) AS q (value)',
-                    request ->> 'statement'
-                ) INTO result;
-            ELSE
-                EXECUTE request ->> 'statement';
-                GET DIAGNOSTICS found = ROW_COUNT;
-            END IF;
-            IF request ->> 'measure' <> '' THEN
-                stage := 'measure';
-                EXECUTE pg_catalog.format('SET LOCAL ROLE %I', myself);
-                EXECUTE request ->> 'measure' INTO later;
-            END IF;
-            stage := 'done';
             RAISE EXCEPTION USING ERRCODE = '{_DONE}';
         EXCEPTION WHEN OTHERS THEN
-            answer := pg_catalog.jsonb_build_object(
-                'stage', stage,
-                'sqlstate', CASE WHEN stage <> 'done' THEN SQLSTATE END,
-                'message', CASE WHEN stage <> 'done' THEN SQLERRM END,
-                'rows', found,
-                'value', result,
-                'row_delta', later - earlier
-            );
+            IF stage <> 'done' THEN
+                answers := answers || pg_catalog.jsonb_build_object(
+                    'stage', stage, 'sqlstate', SQLSTATE, 'message', SQLERRM,
+                    'rows', found, 'value', NULL, 'row_delta', NULL
+                )::text;
+                place := place + 1;
+            END IF;
         END;
-        answers := answers || answer::text;
     END LOOP;
     PERFORM pg_catalog.set_config(
         'hk.answers', '[' || pg_catalog.array_to_string(answers, ',') || ']', true

@@ -36,15 +36,7 @@ def evaluate(connection: Connection, scope: RuleScope, rule: Rule) -> Evaluation
     objects too: a database without views does not fail a rule about views, but one without any
     table fails them all.
     """
-    tables = "hk_target_relation" if scope.target_schemas or scope.target_tables else "hk_any_table"
-    text = scoped_query(
-        connection,
-        scope,
-        f"SELECT (SELECT pg_catalog.count(*) FROM {tables}),"
-        f" (SELECT pg_catalog.count(*) FROM {rule.examines}),"
-        f" ({rows_as_json('hk_finding')})",
-        extra=f"hk_finding AS (\n{rule.query}\n)",
-    )
+    text = rule_query(connection, scope, rule)
     try:
         table_count, examined_count, rows = run_readonly(connection, text, settings=PLANNING)
     except psycopg.Error as error:
@@ -53,10 +45,26 @@ def evaluate(connection: Connection, scope: RuleScope, rule: Rule) -> Evaluation
         examined=count_examined(
             scope,
             tables=table_count,
-            others=0 if rule.examines in (tables, "hk_table") else examined_count,
+            others=0 if rule.examines in (_tables(scope), "hk_table") else examined_count,
         ),
         rows=tuple(rows),
     )
+
+
+def rule_query(connection: Connection, scope: RuleScope, rule: Rule) -> bytes:
+    """The query for the number of tables, that of the examined objects, and the findings."""
+    return scoped_query(
+        connection,
+        scope,
+        f"SELECT (SELECT pg_catalog.count(*) FROM {_tables(scope)}),"
+        f" (SELECT pg_catalog.count(*) FROM {rule.examines}),"
+        f" ({rows_as_json('hk_finding')})",
+        extra=f"hk_finding AS (\n{rule.query}\n)",
+    )
+
+
+def _tables(scope: RuleScope) -> str:
+    return "hk_target_relation" if scope.target_schemas or scope.target_tables else "hk_any_table"
 
 
 def rows_as_json(relation: str) -> str:

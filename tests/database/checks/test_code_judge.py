@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_housekeeping.checks.code.verdict.app_code import read_code
+from pytest_housekeeping.checks.code.reading import read_code
 from pytest_housekeeping.checks.code.verdict.breach import owner
 from pytest_housekeeping.checks.code.verdict.judge import baseline_instances, judge_code
 from pytest_housekeeping.declarations.boundaries import App, Boundaries, Contract, Zone

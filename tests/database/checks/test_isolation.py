@@ -404,6 +404,45 @@ def test_attempts_are_undone_and_answered_in_order(ground: Connection) -> None:
 
 
 NO_FORCE = "ALTER TABLE shop.line NO FORCE ROW LEVEL SECURITY"
+_TRACES = """
+CREATE TABLE shop.trace (at integer);
+CREATE FUNCTION shop.leave_trace() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO shop.trace VALUES (1); RETURN (SELECT count(*) FROM shop.trace);
+END $$;
+GRANT INSERT, SELECT, DELETE ON shop.trace TO shop_app;
+"""
+
+
+def test_what_reads_shares_a_subtransaction_until_one_fails_or_changes_a_row(
+    ground: Connection,
+) -> None:
+    """The end of each costs as much as the transaction has made relations; an error ends one."""
+    ground.execute(_TRACES.encode())
+    trace = Attempt(statement="SELECT shop.leave_trace()", role="shop_app")
+    none = Attempt(statement="DELETE FROM shop.trace WHERE false", role="shop_app", query=False)
+    one = replace(none, statement="INSERT INTO shop.trace VALUES (2)")
+    counted = replace(none, statement="DELETE FROM shop.trace")
+    failing = replace(trace, statement="SELECT 1 / 0")
+
+    shared = [trace, trace, trace, failing, trace, trace]
+    assert [answer.value for answer in attempt_all(ground, shared)] == [1, 2, 3, None, 1, 2]
+    # Nothing of a row that was changed is left for the next one.
+    writing = [none, none, one, counted, one, one, counted]
+    assert [answer.rows for answer in attempt_all(ground, writing)] == [0, 0, 1, 0, 1, 1, 0]
+    apart = [trace, replace(trace, settings=(("app.tenant", "1"),)), none, trace]
+    assert [answer.value for answer in attempt_all(ground, apart)] == [1, 1, None, 1]
+
+
+def test_no_set_up_reaches_a_statement_that_has_another(ground: Connection) -> None:
+    """As a role it might see more by it: only what the migrator reads anyway may share one."""
+    granted = "GRANT SELECT ON office.paper TO shop_app; GRANT USAGE ON SCHEMA office TO shop_app;"
+    look = Attempt(statement="SELECT count(*) FROM office.paper", role="shop_app")
+    answers = attempt_all(ground, [replace(look, setup=granted), look, look])
+    assert [answer.sqlstate for answer in answers] == ["", "42501", "42501"]
+    counting = Attempt(statement="SELECT count(*) FROM shop.line", setup=NO_FORCE)
+    as_role = Attempt(statement="SELECT count(*) FROM shop.line", role="shop_app")
+    answers = attempt_all(ground, [counting, as_role, counting, replace(counting, setup="")])
+    assert [answer.value for answer in answers] == [3, 0, 3, 3]
 
 
 def test_findings_are_in_order_and_the_same_twice(ground: Connection) -> None:

@@ -230,11 +230,11 @@ def test_after_each_file_of_random_chains_it_is_what_a_full_reading_finds(
                 connection.execute("SAVEPOINT file")
                 connection.execute(text.encode())
                 if chance.random() < 0.2:
-                    now = read_again(connection, now, settle=False)
+                    assert same(read_again(connection, now), connection)
                     connection.execute("ROLLBACK TO SAVEPOINT file")
                     connection.execute(text.encode())
                 connection.execute("RELEASE SAVEPOINT file")
-                now = read_again(connection, now, settle=True)
+                now = read_again(connection, now, alone=True)
                 assert same(now, connection)
                 compared += 1
             connection.execute("ROLLBACK")

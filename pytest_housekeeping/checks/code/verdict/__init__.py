@@ -1,6 +1,6 @@
 """What the code does against its contracts, with exemptions and baseline."""
 
-from pytest_housekeeping.checks.code.verdict.app_code import AppCode, read_code, resolve_code
+from pytest_housekeeping.checks.code.verdict.app_code import AppCode, resolve_code
 from pytest_housekeeping.checks.code.verdict.judge import baseline_instances, judge_code
 from pytest_housekeeping.checks.code.verdict.tripwire import trip_code
 
@@ -8,7 +8,6 @@ __all__ = [
     "AppCode",
     "baseline_instances",
     "judge_code",
-    "read_code",
     "resolve_code",
     "trip_code",
 ]

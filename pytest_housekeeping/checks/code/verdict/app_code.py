@@ -1,16 +1,15 @@
-"""The code of an application: read before the transaction, resolved inside it."""
+"""The code of an application, resolved by the server inside the transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from pytest_housekeeping.checks.code.facts import CodeReference, ReferenceKind
-from pytest_housekeeping.checks.code.readers.extract import Extraction, extract
+from pytest_housekeeping.checks.code.readers.extract import Extraction
 from pytest_housekeeping.checks.code.resolve.references import resolve
 from pytest_housekeeping.checks.code.resolve.resolution import Resolutions
-from pytest_housekeeping.declarations.boundaries import App, Boundaries
+from pytest_housekeeping.declarations.boundaries import App
 from pytest_housekeeping.model import Finding, Level
 from pytest_housekeeping.postgres.connection import Connection
 
@@ -28,17 +27,6 @@ class AppCode:
     @property
     def references(self) -> tuple[CodeReference, ...]:
         return references_of(self.extraction)
-
-
-def read_code(
-    root: Path, boundaries: Boundaries, *, cache_folder: Path | None = None
-) -> dict[str, Extraction]:
-    """What the code of every application names. Needs no database: do it before BEGIN."""
-    return {
-        app.name: extract(root, app.code, cache_folder=cache_folder)
-        for app in boundaries.apps
-        if app.code
-    }
 
 
 def resolve_code(connection: Connection, app: App, extraction: Extraction) -> AppCode:

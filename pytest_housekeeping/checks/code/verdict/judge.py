@@ -8,11 +8,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from pytest_housekeeping.checks.code.readers.extract import Extraction, read_files
+from pytest_housekeeping.checks.code.reading import read_code
 from pytest_housekeeping.checks.code.verdict.app_code import (
     AppCode,
     describe_code,
     files_of,
-    read_code,
     resolve_code,
     unread_code,
 )

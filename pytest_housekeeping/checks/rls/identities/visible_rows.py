@@ -136,7 +136,7 @@ def identity_condition(identities: TableIdentities, identity: Identity, operator
 def rows_condition(rows: Sequence[Row]) -> str:
     """A row is one of these."""
     places: dict[int, list[str]] = {}
-    for table_oid, ctid in rows:
+    for table_oid, ctid in sorted(rows):
         places.setdefault(table_oid, []).append(ctid)
     return (
         "("

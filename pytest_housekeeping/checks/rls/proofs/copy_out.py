@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 
 import psycopg
@@ -18,16 +19,20 @@ def copy_out(
 ) -> list[str]:
     """For each: ``'no row'``, or the error that COPY met; ``''`` when it returned a row."""
     empty = dict.fromkeys(context, "")
-    found = []
-    for table, privileges in asked:
+    answers: dict[int, str] = {}
+    # One savepoint for a role until an error ends it: see ``checks.rules.attempts``.
+    waiting = deque(sorted(range(len(asked)), key=lambda number: asked[number][1].role))
+    while waiting:
+        role = asked[waiting[0]][1].role
         try:
-            with as_role(connection, privileges.role, empty):
+            with as_role(connection, role, empty):
                 connection.execute("SET LOCAL row_security = on")
-                answer = "" if _returns_a_row(connection, table) else "no row"
+                while waiting and asked[waiting[0]][1].role == role:
+                    returns = _returns_a_row(connection, asked[waiting[0]][0])
+                    answers[waiting.popleft()] = "" if returns else "no row"
         except psycopg.Error as error:
-            answer = error.sqlstate or "an error"
-        found.append(answer)
-    return found
+            answers[waiting.popleft()] = error.sqlstate or "an error"
+    return [answers[number] for number in range(len(asked))]
 
 
 def _returns_a_row(connection: Connection, table: ProtectedTable) -> bool:

@@ -127,54 +127,83 @@ def _insert_statement(row: MadeUpRow) -> str:
     return f"INSERT INTO {row.shape.object} ({names}) OVERRIDING SYSTEM VALUE VALUES ({values})"
 
 
-_BLOCK = """
+# Rows that share a subtransaction until one of them is refused: the end of each costs as much as
+# the transaction has made relations.
+_TOGETHER = 50
+_SETTINGS = """FOR setting IN
+                SELECT value FROM pg_catalog.jsonb_array_elements(request -> 'settings')
+            LOOP
+                PERFORM pg_catalog.set_config(setting ->> 0, {value}, true);
+            END LOOP;"""
+_INSERT = """IF inserting_role <> '' THEN
+                        EXECUTE pg_catalog.format('SET LOCAL ROLE %I', inserting_role);
+                    ELSIF request ->> 'before' <> '' THEN
+                        EXECUTE request ->> 'before';
+                    END IF;
+                    EXECUTE request ->> 'statement';
+                    GET DIAGNOSTICS placed = ROW_COUNT;
+                    IF placed <> 1 THEN
+                        RAISE EXCEPTION 'a trigger let the row vanish';
+                    END IF;
+                    EXECUTE pg_catalog.format('SET LOCAL ROLE %I', myself);
+                    IF inserting_role = '' AND request ->> 'after' <> '' THEN
+                        EXECUTE request ->> 'after';
+                    END IF;"""
+_BLOCK = f"""
 DECLARE
+    requests jsonb := %requests%;
+    place integer := 0;
+    number integer;
+    past integer;
     request jsonb;
     setting jsonb;
     inserting_role text;
     done boolean;
     reason text;
     placed bigint;
-    answers text[] := '{}';
+    answers text[] := '{{}}';
     myself text := current_user;
 BEGIN
     PERFORM pg_catalog.set_config('row_security', 'on', true);
-    FOR request IN SELECT value FROM pg_catalog.jsonb_array_elements(%requests%::jsonb) LOOP
-        done := false; reason := NULL;
-        FOR setting IN SELECT value FROM pg_catalog.jsonb_array_elements(request -> 'settings')
-        LOOP
-            PERFORM pg_catalog.set_config(setting ->> 0, setting ->> 1, true);
+    WHILE place < pg_catalog.jsonb_array_length(requests) LOOP
+        past := least(place + {_TOGETHER}, pg_catalog.jsonb_array_length(requests));
+        done := false;
+        BEGIN
+            FOR number IN place..past - 1 LOOP
+                request := requests -> number;
+                inserting_role := coalesce(request -> 'roles' ->> 0, '');
+            {_SETTINGS.format(value="setting ->> 1")}
+                    {_INSERT}
+            {_SETTINGS.format(value="''")}
+            END LOOP;
+            done := true;
+        EXCEPTION WHEN OTHERS THEN
+            NULL;  -- each on its own then, to know which one it is
+        END;
+        IF done THEN
+            answers := answers || pg_catalog.array_fill(NULL::text, ARRAY[past - place]);
+            place := past;
+        END IF;
+        WHILE place < past LOOP
+            request := requests -> place;
+            done := false; reason := NULL;
+            {_SETTINGS.format(value="setting ->> 1")}
+            FOR inserting_role IN
+                SELECT value FROM pg_catalog.jsonb_array_elements_text(request -> 'roles')
+                UNION ALL SELECT ''
+            LOOP
+                CONTINUE WHEN done;
+                BEGIN
+                    {_INSERT}
+                    done := true;
+                EXCEPTION WHEN OTHERS THEN
+                    reason := SQLSTATE || ' ' || SQLERRM;
+                END;
+            END LOOP;
+            {_SETTINGS.format(value="''")}
+            answers := answers || CASE WHEN done THEN NULL ELSE reason END;
+            place := place + 1;
         END LOOP;
-        FOR inserting_role IN
-            SELECT value FROM pg_catalog.jsonb_array_elements_text(request -> 'roles')
-            UNION ALL SELECT ''
-        LOOP
-            CONTINUE WHEN done;
-            BEGIN
-                IF inserting_role <> '' THEN
-                    EXECUTE pg_catalog.format('SET LOCAL ROLE %I', inserting_role);
-                ELSIF request ->> 'before' <> '' THEN
-                    EXECUTE request ->> 'before';
-                END IF;
-                EXECUTE request ->> 'statement';
-                GET DIAGNOSTICS placed = ROW_COUNT;
-                IF placed <> 1 THEN
-                    RAISE EXCEPTION 'a trigger let the row vanish';
-                END IF;
-                EXECUTE pg_catalog.format('SET LOCAL ROLE %I', myself);
-                IF inserting_role = '' AND request ->> 'after' <> '' THEN
-                    EXECUTE request ->> 'after';
-                END IF;
-                done := true;
-            EXCEPTION WHEN OTHERS THEN
-                reason := SQLSTATE || ' ' || SQLERRM;
-            END;
-        END LOOP;
-        FOR setting IN SELECT value FROM pg_catalog.jsonb_array_elements(request -> 'settings')
-        LOOP
-            PERFORM pg_catalog.set_config(setting ->> 0, '', true);
-        END LOOP;
-        answers := answers || CASE WHEN done THEN NULL ELSE reason END;
     END LOOP;
     PERFORM pg_catalog.set_config('hk.answers', pg_catalog.to_json(answers)::text, true);
 END
