@@ -53,6 +53,11 @@ def kept_ones(kind: str, version: int, keys: Sequence[str]) -> Iterator[tuple[st
                 yield key, path
 
 
+def is_kept(kind: str, version: int, key: str) -> bool:
+    """Whether something is kept under the key, by this user alone; what, is seen by who uses it."""
+    return any(is_ours(path) for _, path in kept_ones(kind, version, (key,)))
+
+
 def begin(
     *, kind: str, version: int, migrator: str, max_locks: int, beginning: Beginning = NOTHING
 ) -> tuple[Postmaster, StagingDatabase, Begun]:

@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Protocol
 
 from pytest_housekeeping.errors import ServerError
-from pytest_housekeeping.server.beginning import NOTHING, Beginning, Begun, begin, kept_ones
+from pytest_housekeeping.server.beginning import (
+    NOTHING,
+    Beginning,
+    Begun,
+    begin,
+    is_kept,
+    kept_ones,
+)
 from pytest_housekeeping.server.staging_database import StagingDatabase
 
 
@@ -105,9 +112,12 @@ class Server:
     def keep(self, database: StagingDatabase, key: str, about: Mapping[str, str]) -> str:
         """Keep the server as it is, for one that begins with the key; nobody may be connected.
 
-        Says why it could not be kept, which is no failure; "" where it was.
+        Says why it could not be kept, which is no failure; "" where it was. What is kept under the
+        key already stays as it is.
         """
         running = self._running()
+        if is_kept(self.settings.kind, self.settings.version, key):
+            return ""
         if self._lent(running) > 1:
             return "another database of it is in use"
         try:

@@ -83,8 +83,14 @@ def test_a_server_begins_with_what_was_kept(cache: Path, monkeypatch: pytest.Mon
         assert asks(database.superuser_conninfo, SEEN) == "6 80200"
         assert asks(database.migrator_conninfo, "SELECT current_user") == "hk_migrator"
         kept = only_file(cache)
-        assert kept.stat().st_mode & 0o077 == 0
-        assert kept.stat().st_size < 3_000_000
+        status = kept.stat()
+        assert status.st_mode & 0o077 == 0
+        assert status.st_size < 3_000_000
+        # What is there is not made again, and nobody's session ends for it.
+        with psycopg.connect(database.superuser_conninfo) as connection:
+            assert server.keep(database, KEY, {"said": "by a test"}) == ""
+            assert connection.execute("SELECT 42").fetchone() == (42,)
+        assert kept.stat().st_ino == status.st_ino
         # Nobody's database is taken away.
         assert server.begin_again(because="a test asks") == Begun()
         server.drop(database)

@@ -165,6 +165,7 @@ def test_a_copy_that_was_changed_is_restored_anew(
         connection.execute(
             "ALTER TABLE kc.item DISABLE ROW LEVEL SECURITY; DROP ROLE postgres_of_old"
         )
+    kept.unlink()
     assert server.keep(database, key, about) == ""
     server.stop()
 
