@@ -12,6 +12,7 @@ from pytest_housekeeping.evidence.audit_model import Audit
 from pytest_housekeeping.evidence.chain import digest
 from pytest_housekeeping.evidence.own_plan import own_plan_faults
 from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, RunOutcome, Step, StepResult
+from pytest_housekeeping.plan.steps import SCHEMA, STATISTICS, after_steps
 from support.evidence_samples import TARGET, facts, failed_sample, forged, passed, sample, steps
 
 Document = dict[str, Any]
@@ -57,6 +58,28 @@ def test_what_runs_behind_the_commit_does_not_count() -> None:
         target=TARGET,
     )
     assert own_plan_faults(audit) == ()
+
+
+@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.SKIPPED])
+def test_but_what_was_seen_there_first_does(outcome: Outcome) -> None:
+    """An audit that says promoted, of a schema that nobody has shown to be the proved one."""
+    known = facts()
+    look, statistics = after_steps(1, 1, names=(SCHEMA, STATISTICS))
+    known = replace(known, steps=(*known.steps, look, statistics))
+    from pytest_housekeeping.evidence.audit import make_audit
+
+    def faults(seen: Outcome) -> list[str]:
+        audit = make_audit(
+            known,
+            outcome=RunOutcome.PROMOTED,
+            finished_at=known.run.started_at,
+            results=[*map(passed, steps()), StepResult(step=look, outcome=seen)],
+            target=TARGET,
+        )
+        return [each.detail for each in own_plan_faults(audit)]
+
+    assert faults(Outcome.PASSED) == []
+    assert faults(outcome) == [f"it says promoted, and that after::schema was {outcome}"]
 
 
 def no_steps(document: Document) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_housekeeping.model import Kind, Outcome, Phase, Step, StepResult
+from pytest_housekeeping.plan.steps import SCHEMA, STATISTICS, after_steps
 from pytest_housekeeping.promotion.blockers import blocker_of
 
 STEPS = {
@@ -52,3 +53,32 @@ def test_what_failed_blocks_what_builds_on_it(failed: str, watches: bool, blocke
     assert all(
         blocker_of(STEPS[name], [trouble], watches=watches) in (None, failed) for name in found
     )
+
+
+def promote(segment: int) -> Step:
+    return Step(id=f"promote {segment}", phase=Phase.PROMOTE, kind=Kind.PROMOTE, segment=segment)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "blocked"),
+    [
+        # Nothing of a later segment runs on a schema that nobody knows to be the proved one; what
+        # the batch has thrown away is made again all the same.
+        ("after::schema[1/2]", "file, promote 2, restore"),
+        ("promote 1", "after::schema[1/2], after::statistics[1/2], file, promote 2, restore"),
+        ("file", "promote 2, restore"),
+        ("promote 2", "restore"),
+    ],
+)
+def test_what_was_seen_behind_a_commit_blocks_what_follows(trouble: str, blocked: str) -> None:
+    steps = [
+        promote(1),
+        *after_steps(1, 2, names=(SCHEMA, STATISTICS)),
+        Step(id="file", phase=Phase.APPLY, kind=Kind.MIGRATION, segment=2),
+        promote(2),
+        Step(id="restore", phase=Phase.VERIFY, kind=Kind.BACKUP, segment=3),
+    ]
+    ids = [step.id for step in steps]
+    failed = StepResult(step=steps[ids.index(trouble)], outcome=Outcome.FAILED)
+    later = steps[ids.index(trouble) + 1 :]
+    assert ", ".join(s.id for s in later if blocker_of(s, [failed], watches=False)) == blocked
