@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from pytest_housekeeping.checks.rls.identities.identities import describe
@@ -18,6 +18,7 @@ _READ_LEAKS = {
     "context ''": "sees rows once its context is ''",
     "context malformed": "sees rows while its context is malformed",
 }
+_ONE_SET_UP = ("change", "delete")
 _WRITE_LEAKS = {
     "take over": "takes over a row of {other} by ON CONFLICT",
     "change": "updates rows of {other}",
@@ -39,7 +40,7 @@ class IsolationResult:
 def try_isolation(
     connection: Connection, context: Sequence[str], pairs: Sequence[IdentityPair]
 ) -> list[IsolationResult]:
-    """Try for each pair all that the role holds a privilege for, each in a subtransaction."""
+    """Try for each pair all that the role holds a privilege for; nothing of it stays."""
     mine = read_owned_rows(connection, [(pair.identities, pair.me) for pair in pairs])
     others = read_owned_rows(connection, [(pair.identities, pair.other) for pair in pairs])
     trials = [
@@ -48,8 +49,7 @@ def try_isolation(
         if my_rows.rows and other_rows.rows
         for name, attempt in attempts_of(context, pair, my_rows, other_rows)
     ]
-    # What reads shares a subtransaction with its like, so that all of it comes first.
-    trials.sort(key=lambda trial: trial[1] not in _READ_LEAKS)
+    trials.sort(key=_turns(pairs))
     # What acts for nobody is the same for both identities of a pair.
     unique = list(dict.fromkeys(attempt for _, _, attempt in trials))
     answered = dict(zip(unique, attempt_all(connection, unique), strict=True))
@@ -65,6 +65,25 @@ def try_isolation(
         else:
             _judge_write(results[number], name, other, attempt, answer)
     return results
+
+
+def _turns(
+    pairs: Sequence[IdentityPair],
+) -> Callable[[tuple[int, str, Attempt]], tuple[int, int, bool]]:
+    """The order of trials in which what may share a subtransaction stands together: all that reads,
+    and what would change the rows of a table and has one set-up."""
+    firsts: dict[tuple[str, str], int] = {}
+    for number, pair in enumerate(pairs):
+        firsts.setdefault((pair.table.object, pair.privileges.role), number)
+
+    def turn(trial: tuple[int, str, Attempt]) -> tuple[int, int, bool]:
+        number, name, _ = trial
+        if name in _READ_LEAKS:
+            return 0, 0, False
+        first = firsts[pairs[number].table.object, pairs[number].privileges.role]
+        return 1, first, name not in _ONE_SET_UP
+
+    return turn
 
 
 def _judge_read(result: IsolationResult, name: str, other: str, answer: AttemptResult) -> None:
