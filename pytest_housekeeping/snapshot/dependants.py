@@ -87,6 +87,12 @@ SELECT p.catalog, p.oid, EXISTS ({_AMONG_SYSTEM}), (SELECT count(*) FROM few) >=
     SELECT part.* FROM few AS r CROSS JOIN LATERAL ({_PARTS}) AS part (catalog, oid)
 ) AS p"""
 DEPENDANTS = named(_DEPENDANTS)
+# Each step takes few rows of pg_depend; PostgreSQL would guess at many, read all of it, and make
+# room for them first.
+_BY_INDEX = """SET LOCAL enable_hashjoin = off; SET LOCAL enable_seqscan = off;
+SET LOCAL work_mem = '256kB'"""
+_AS_BEFORE = """SET LOCAL enable_hashjoin = on; SET LOCAL enable_seqscan = on;
+SET LOCAL work_mem = '64MB'"""
 PREPARED = {DEPENDANTS: f"PREPARE {DEPENDANTS} (oid[], oid[], bool[], int8) AS {_DEPENDANTS}"}
 
 
@@ -114,7 +120,11 @@ def concerned_by(
             list(changed.values()),
         )
     )
-    rows = connection.execute(f"EXECUTE {DEPENDANTS} ({arrays}, {at_most})".encode()).fetchall()
+    asked = f"{_BY_INDEX}; EXECUTE {DEPENDANTS} ({arrays}, {at_most}); {_AS_BEFORE}"
+    cursor = connection.execute(asked.encode())
+    rows = cursor.fetchall() if cursor.description else []
+    while cursor.nextset():
+        rows = cursor.fetchall() if cursor.description else rows
     objects = frozenset((catalog, oid) for catalog, oid, *_ in rows) | changed.keys()
     everything = any(of_system or too_many for *_, of_system, too_many in rows) or any(
         oid < FIRST_OF_USERS and oid != PUBLIC for _, oid in objects

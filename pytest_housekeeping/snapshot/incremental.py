@@ -33,7 +33,7 @@ from pytest_housekeeping.snapshot.fingerprint import (
     in_order,
     read_surroundings,
 )
-from pytest_housekeeping.snapshot.query_table import AFTER_ANY_CHANGE, ALWAYS
+from pytest_housekeeping.snapshot.query_table import AFTER_ANY_CHANGE, ALWAYS, IN_FULL_ALONE
 from pytest_housekeeping.snapshot.statements import (
     Answers,
     Scope,
@@ -123,6 +123,17 @@ def read_again(connection: Connection, base: Reading, *, alone: bool = False) ->
         return _again(connection, base, rows, concerned, changed.untouched)
 
     return reading(connection, read, planning=OF_FEW, prepared=_prepared(base.scope, confined=True))
+
+
+def plan_ahead(connection: Connection, scope: Scope) -> None:
+    """Have PostgreSQL plan what `read_again` may ask, before anybody waits for it."""
+    few = [each for each in statements(scope) if IN_FULL_ALONE not in each.query.asked]
+
+    def plan() -> None:
+        concerned_by(connection, {}, at_most=1)
+        answered(connection, few, {})
+
+    reading(connection, plan, planning=OF_FEW, prepared=_prepared(scope, confined=True))
 
 
 def _prepared(scope: Scope, *, confined: bool = False) -> Mapping[str, str]:

@@ -147,5 +147,11 @@ OTHERWISE = (
     ),
     "SAVEPOINT a; CREATE TABLE adv.n (a int); ROLLBACK TO a; CREATE TABLE adv.o (a int)",
     "SAVEPOINT a; SAVEPOINT b; CREATE TABLE adv.n (a int); RELEASE a",
+    # In pg_attribute alone, of which no sum is kept.
+    "SAVEPOINT a; ALTER TABLE adv.t1 ALTER c1 SET STATISTICS 7; RELEASE a",
+    (
+        "DO $$ BEGIN BEGIN ALTER TABLE adv.t1 ALTER c1 SET STATISTICS 7;"
+        " EXCEPTION WHEN OTHERS THEN END; END $$"
+    ),
 )
 STATEMENTS = (*(f"ALTER {each}" for each in RENAMED), *TAKEN_AWAY, *OTHERWISE)

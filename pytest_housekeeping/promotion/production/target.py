@@ -71,6 +71,7 @@ class ProductionTarget:
         if self._fingerprint is None:
             try:
                 self._fingerprint = self.read_schema(self.connection.get())
+                self._schema.plan_ahead(self.connection.get())
             except HousekeepingError as error:
                 raise self.named(error) from None
         return self._fingerprint

@@ -6,6 +6,7 @@ import os
 import random
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -13,10 +14,17 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from pytest_housekeeping.server import Server, StagingDatabase
-from pytest_housekeeping.snapshot import catalog_rows, diff, incremental, read_fingerprint
+from pytest_housekeeping.snapshot import (
+    SnapshotError,
+    catalog_rows,
+    diff,
+    incremental,
+    read_fingerprint,
+)
 from pytest_housekeeping.snapshot.catalog_rows import NotedRows
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.incremental import Reading, read_again, read_whole
+from pytest_housekeeping.snapshot.schema_reader import SchemaReader
 from pytest_housekeeping.snapshot.statements import Scope
 from support.ddl_chains import Chain, chains
 from support.dependent_names import SETUP, STATEMENTS
@@ -139,16 +147,20 @@ def test_what_began_before_the_first_reading_and_ended_behind_it_is_seen(
     """Its id is lower than that of whoever reads."""
     with psycopg.connect(base.superuser_conninfo) as other:
         other.execute("CREATE TABLE adv.slow (a int); COMMENT ON TABLE adv.tr1 IS 'slow'")
+        other.execute("ALTER TABLE adv.child ALTER z SET STATISTICS 7")
+        session.execute("CREATE TABLE adv.quick (a int)")
+        session.execute("DROP TABLE adv.quick")
         session.execute("BEGIN; CREATE TABLE adv.own (a int)")
         before = read_whole(session, SCOPE)
         other.commit()
         found = read_again(session, before)
         assert {each.name for each in diff(*before.apart(found))} == {
-            *("table adv.slow", "table adv.tr1")
+            *("table adv.slow", "table adv.tr1", "column adv.child.z")
         }
         assert same(found, session)
         session.execute("ROLLBACK")
         other.execute("DROP TABLE adv.slow; COMMENT ON TABLE adv.tr1 IS NULL")
+        other.execute("ALTER TABLE adv.child ALTER z SET STATISTICS -1")
         other.commit()
     assert same(read_again(session, found), session)
 
@@ -170,6 +182,31 @@ def test_where_too_much_has_changed_everything_is_read(
     monkeypatch.setattr(incremental, "_again", None)
     inside.execute("ALTER TABLE adv.t1 RENAME m TO mm")
     assert same(read_again(inside, before), inside)
+
+
+def test_a_reader_reads_in_full_once_and_says_the_same(
+    inside: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = SchemaReader(scope=SCOPE)
+    first = reader.read(inside)
+    monkeypatch.setattr(incremental, "_whole", None)
+    reader.plan_ahead(inside)
+    assert reader.read(inside) is first
+    for statement in ("CREATE TABLE adv.n (id serial PRIMARY KEY)", "ALTER TABLE adv.n DROP id"):
+        inside.execute(statement.encode())
+        assert reader.read(inside) == read_fingerprint(inside)
+
+
+def test_a_reader_refuses_two_objects_of_one_name(
+    inside: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = SchemaReader(scope=SCOPE)
+    first = reader.read(inside)
+    twice = replace(first.entries[7], text="another")
+    parts = replace(first, entries=()), replace(first, entries=(twice,))
+    monkeypatch.setattr(Reading, "apart", lambda *_: parts)
+    with pytest.raises(SnapshotError, match="two objects of one name"):
+        reader.read(inside)
 
 
 def test_a_role_without_any_privilege_reads_the_same(inside: Connection, before: Reading) -> None:
