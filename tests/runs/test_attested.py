@@ -200,6 +200,8 @@ def test_a_module_in_no_commit_that_a_test_imports(production: Production, place
     else:
         assert (run.code, run.outcome) == (4, "refused"), run.output
         assert not [each for each in run.steps.values() if each == "passed"]
+        # In the summary of the run, and not only as pytest's own last words.
+        assert "\nran as Python and is not in the commit: lib/helper.py" in run.output, run.output
     assert run.audit["source"]["dirty_paths"] == ["lib/helper.py"]
 
 

@@ -74,6 +74,23 @@ def proving(
     monkeypatch.setattr(result, "result_restores", lambda *given: work(given[-1]))
 
 
+def test_the_schema_that_was_committed_is_what_has_to_come_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As the run has read it when it begins: not as the database is when it is dumped."""
+    given: list[object] = []
+
+    def work(*arguments: object) -> Judgement:
+        given.extend(arguments[:2])
+        return PROVED
+
+    monkeypatch.setattr(result, "result_restores", work)
+    committed: Any = SimpleNamespace(of="the run")
+    proof = result.ResultProof(THROWAWAY, lambda: committed)
+    assert proof.judgement() == PROVED
+    assert given == [THROWAWAY, committed]
+
+
 def test_who_writes_waits_for_the_dump_and_nobody_for_the_restore(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
