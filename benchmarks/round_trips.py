@@ -77,7 +77,6 @@ def _by_psql(database: StagingDatabase, files: list[MigrationFile]) -> float:
     with scratch("hk-round-trips-") as folder:
         script = folder / "all.sql"
         script.write_text("".join([*applied, *undone, *applied]), encoding="utf-8")
-        conninfo = database.migrator_conninfo
         program = str(find_pg_dump(16).with_name("psql"))
         started = time.perf_counter()
         subprocess.run(

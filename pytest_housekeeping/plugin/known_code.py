@@ -26,6 +26,9 @@ from pytest_housekeeping.plan.modes import rules_of
 # The last form of marshal in which equal code has equal bytes, wherever it was loaded from.
 _WITHOUT_REFERENCES = 2
 _HOOK = "enable_assertion_pass_hook"
+# Fewer modules are compiled as fast as they are looked up, and would put the answers about larger
+# repositories out of a cache that holds so many files.
+_WORTH_KEEPING = 20
 
 
 class KnownCode:
@@ -40,23 +43,29 @@ class KnownCode:
         self._file = folder / f"{_digest(f'{self._of} {top}'.encode())}.json" if folder else None
         self._known = read_entries(self._file) if self._file else {}
         self._used: dict[str, int] = {}
+        self.asked = False
+        """Whether the compiler had to be asked."""
 
     def is_made_of(self, data: bytes, code: CodeType) -> bool:
         """Whether the code of a module is what Python, or pytest, makes of these bytes."""
         if self._file is None:
+            self.asked = True
             return _compiles_to(data, code, self._config)
         hooked = bool(self._config.getini(_HOOK))
         bytecode = marshal.dumps(code, _WITHOUT_REFERENCES)
         asked = f"{self._of} {hooked} {len(data)} ".encode()
         key = _digest(asked + data + bytecode)
-        if key not in self._known and not _compiles_to(data, code, self._config):
-            return False
+        if key not in self._known:
+            self.asked = True
+            if not _compiles_to(data, code, self._config):
+                return False
         self._used[key] = 1
         return True
 
     def save(self) -> None:
-        """Keep what was new."""
-        if self._file and self._used.keys() - self._known.keys():
+        """Keep what was new, where it is worth it."""
+        worth = len(self._used) >= _WORTH_KEEPING
+        if self._file and worth and self._used.keys() - self._known.keys():
             write_entries(self._file, self._known, self._used)
             self._known = self._known | self._used
 

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import gc
-import importlib
 import os
-import sys
-import threading
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +17,7 @@ from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plugin import fast_runner, fixtures, items
 from pytest_housekeeping.plugin.ending import Ending
 from pytest_housekeeping.plugin.html import HtmlHooks, attach_result
+from pytest_housekeeping.plugin.import_ahead import import_ahead
 from pytest_housekeeping.plugin.options import (
     lists_only,
     refuse_unusable,
@@ -173,7 +170,7 @@ class ActiveRun:
                 self.recorder.messages.append(str(self.promotion.refusal))
                 raise pytest.UsageError(str(self.promotion.refusal))
             gc.freeze()
-            threading.Thread(target=_import_ahead, name="hk-imports", daemon=True).start()
+            import_ahead(self.config.stash[CODE_WATCH].known)
 
     def pytest_report_collectionfinish(self) -> list[str]:
         return [*self.selection.said(), *self.promotion.run.target.announcement()]
@@ -271,30 +268,3 @@ class ActiveRun:
             self.recorder.record_step(result)
         for report in reports:
             attach_result(report, result)
-
-
-# How long a thread may keep another waiting for the interpreter meanwhile: an answer of the server
-# is not to wait for an import.
-_TURN_S = 0.0005
-_NEEDED_LATER = (
-    "checks.code.verdict",
-    "checks.objects",
-    "checks.queries",
-    "checks.rls",
-    "checks.tripwires",
-    "evidence.audit",
-    "evidence.report.terminal",
-)
-
-
-def _import_ahead() -> None:
-    """What is needed later is imported while the main thread waits for the server."""
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(_TURN_S)
-    with suppress(ImportError):
-        for name in _NEEDED_LATER:
-            importlib.import_module(f"pytest_housekeeping.{name}")
-        from pytest_housekeeping.evidence.report.html import compile_ahead
-
-        compile_ahead()
-    sys.setswitchinterval(usual)

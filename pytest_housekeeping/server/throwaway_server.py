@@ -258,8 +258,14 @@ def start(settings: ServerSettings, beginning: Beginning = NOTHING) -> Server:
     With a `beginning` it may start with what an earlier run has kept; see `Server.begun`.
     What goes wrong is raised by `Server.database`. `Server.stop` is called at exit if nobody did.
     """
-    # Imported here rather than in the thread: two threads that import one package can meet.
+    # Imported here rather than in the thread: two threads that import one package can meet, and two
+    # that let pytest rewrite a module may each find the other's depth of recursion.
     import psycopg  # noqa: F401
     import pytest_postgresql.janitor  # noqa: F401
+
+    if settings.url:
+        import pytest_housekeeping.server.given
+    else:
+        import pytest_housekeeping.server.postmaster  # noqa: F401
 
     return Server(settings, beginning)

@@ -19,6 +19,11 @@ SOURCE = b"x = 1\n\ndef f(a):\n    return {a, 'b'} <= frozenset({'c', 'd', a})\n
 CONFIG = SimpleNamespace(getini=lambda _: False)
 
 
+@pytest.fixture(autouse=True)
+def _one_is_worth_keeping(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known_code, "_WORTH_KEEPING", 1)
+
+
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """The sources that the compiler was asked about."""
@@ -56,6 +61,14 @@ def test_what_is_known_is_not_compiled_again(tmp_path: Path, asked: list[bytes])
     assert asked == [SOURCE]
     assert known(tmp_path, top="/other").is_made_of(SOURCE, code_of(SOURCE))
     assert asked == [SOURCE, SOURCE]
+
+
+def test_a_few_modules_are_not_worth_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known_code, "_WORTH_KEEPING", 2)
+    remember(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_it_is_known_when_it_comes_from_a_file_too(tmp_path: Path, asked: list[bytes]) -> None:
@@ -125,6 +138,15 @@ def test_an_interpreter_answers_for_itself(
     assert known(tmp_path).is_made_of(SOURCE, code_of(SOURCE))
     assert asked == [SOURCE, SOURCE]
     assert len(entries) == 1
+
+
+def test_it_says_whether_the_compiler_had_to_be_asked(tmp_path: Path) -> None:
+    remember(tmp_path)
+    once = known(tmp_path)
+    assert once.is_made_of(SOURCE, code_of(SOURCE))
+    assert not once.asked
+    assert not once.is_made_of(SOURCE, code_of(b""))
+    assert once.asked
 
 
 def test_where_a_real_database_is_at_stake_nothing_is_kept(asked: list[bytes]) -> None:
