@@ -109,14 +109,21 @@ class Server:
             self._begun_with = replace(begun, refused=(because, *begun.refused))
         return self._begun_with
 
-    def keep(self, database: StagingDatabase, key: str, about: Mapping[str, str]) -> str:
+    def keep(
+        self,
+        database: StagingDatabase,
+        key: str,
+        about: Mapping[str, str],
+        *,
+        instead: bool = False,
+    ) -> str:
         """Keep the server as it is, for one that begins with the key; nobody may be connected.
 
         Says why it could not be kept, which is no failure; "" where it was. What is kept under the
-        key already stays as it is.
+        key already stays as it is, unless this is kept `instead`.
         """
         running = self._running()
-        if is_kept(self.settings.kind, self.settings.version, key):
+        if not instead and is_kept(self.settings.kind, self.settings.version, key):
             return ""
         if self._lent(running) > 1:
             return "another database of it is in use"

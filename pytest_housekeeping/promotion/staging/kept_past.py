@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
@@ -18,7 +18,8 @@ from pytest_housekeeping.plan.plan import AppliedFile, Plan
 from pytest_housekeeping.postgres.connection import connect
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import Beginning, Server, StagingDatabase
-from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
+from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord, from_record
 from pytest_housekeeping.sql.folder import sql_paths
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import digest
@@ -42,14 +43,25 @@ class KeptPast:
         """The last segment that stood in the server when it started; 0 for an empty one."""
         return self.keys.get(server.begun().key, 0)
 
-    def keep(self, throwaway: Throwaway) -> str:
-        """Keep all of it. The server is stopped and started again, so nobody may be connected.
+    def before(self, server: Server, paths: Iterable[str]) -> dict[str, Fingerprint]:
+        """The schema before each of these migrations, where it was read when it was replayed."""
+        about = server.begun().about
+        return {path: from_record(about[_before(path)]) for path in paths if _before(path) in about}
 
-        Says what came of it; that it could not be kept is no failure.
+    def keep(self, throwaway: Throwaway, before: Mapping[str, Fingerprint]) -> str:
+        """Keep all of it, and the schema ``before`` some migrations.
+
+        The server is stopped and started again, so nobody may be connected. Says what came of it;
+        that it could not be kept is no failure.
         """
-        database = throwaway.database()
-        about = {"fingerprint": self._fingerprint(database)}
-        failed = throwaway.server.keep(database, next(iter(self.keys)), about)
+        server, database = throwaway.server, throwaway.database()
+        begun = server.begun()
+        known = {key: text for key, text in begun.about.items() if key.startswith(_before(""))}
+        known |= {_before(path): SchemaRecord.of(each).packed for path, each in before.items()}
+        about = {"fingerprint": self._fingerprint(database), **known}
+        # What was refused because too little is known with it makes way for this.
+        instead = bool(begun.refused)
+        failed = server.keep(database, next(iter(self.keys)), about, instead=instead)
         return f"could not be kept: {failed}" if failed else "kept for the next run"
 
     def _differs(self, database: StagingDatabase, about: Mapping[str, str]) -> str:
@@ -89,12 +101,17 @@ def kept_past(config: Config, family: str, past: Sequence[AppliedFile]) -> KeptP
 
 
 def begin_without(kept: KeptPast, server: Server, plan: Plan) -> None:
-    """Begin with nothing where the way back leads below what stood in the server: the schema before
-    each migration at which it ends is read while the past is replayed."""
+    """Begin with nothing where the way back leads below what stood in the server, and the schema is
+    not known that was before the migration at which it ends: it is read when that is replayed."""
     ends = plan.rollbacks.ends
-    asked = [entry for entry in plan.past if entry.path in ends]
+    about = server.begun().about if ends else {}
+    asked = [e for e in plan.past if e.path in ends and _before(e.path) not in about]
     if asked and min(entry.segment for entry in asked) <= kept.begun(server):
         server.begin_again(because=f"that {asked[0].path} can be undone has still to be proved")
+
+
+def _before(path: str) -> str:
+    return f"before {path}"
 
 
 def _digest(facts: object) -> str:

@@ -125,6 +125,7 @@ def _replay(
     standing = sum(entry.segment <= begun for entry in past)
     started = time.perf_counter()
     connection = target.connection.get()
+    target.know_before(kept.before(throwaway.server, context.plan.rollbacks.ends))
     replay_applied(context, connection, throwaway, target.before_file, after=begun)
     if standing:
         yield f"{standing} files as an earlier run has replayed them"
@@ -132,4 +133,4 @@ def _replay(
         yield f"replayed {len(past) - standing} files"
     if time.perf_counter() - started > WORTH_KEEPING_S and throwaway.kind != "given":
         target.connection.close()
-        yield kept.keep(throwaway)
+        yield kept.keep(throwaway, target.schemas_before)

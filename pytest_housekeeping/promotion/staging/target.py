@@ -65,6 +65,15 @@ class StagingTarget:
         if path in self._context.plan.rollbacks.ends:
             self._schema_before_migration[path] = self._without_history(connection)
 
+    @property
+    def schemas_before(self) -> Mapping[str, Fingerprint]:
+        """The schema before each migration at which the way back ends, as far as it is known."""
+        return self._schema_before_migration
+
+    def know_before(self, schemas: Mapping[str, Fingerprint]) -> None:
+        """The same as an earlier run has read it, where that is what has replayed the past."""
+        self._schema_before_migration.update(schemas)
+
     def judge_rollback(self, transaction: Transaction, step: Step) -> Verdict:
         """Whether a rollback file undoes its migration, tried for all of them at once."""
         if step.name == NEEDED:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -21,7 +21,8 @@ from pytest_housekeeping.promotion.staging.kept_past import (
     kept_past,
 )
 from pytest_housekeeping.server import Begun, Server, StagingDatabase
-from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject, read_fingerprint
+from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
@@ -96,10 +97,11 @@ class Standing:
     """A server that has begun with what is kept under a key."""
 
     key: str
+    about: Mapping[str, str] = field(default_factory=dict)
     because: list[str] = field(default_factory=list)
 
     def begun(self) -> Begun:
-        return Begun(key=self.key)
+        return Begun(key=self.key, about=self.about)
 
     def begin_again(self, *, because: str) -> None:
         self.because.append(because)
@@ -112,7 +114,8 @@ def test_a_way_back_below_it_begins_before_it(
     """The schema before the migration at which it ends is read while the past is replayed."""
     config = Config(root=tmp_path)
     kept = KeptPast(config=config, keys=keys(config))
-    standing = Standing(next(key for key, segment in kept.keys.items() if segment == 1))
+    known = {f"before {PAST[2].path}": "", "before another": ""}
+    standing = Standing(next(key for key, segment in kept.keys.items() if segment == 1), known)
     rollbacks = Rollbacks()
     if way_back_to is not None:
         file = SqlFile(path=PAST[way_back_to].path, kind=Kind.MIGRATION, sha256="")
@@ -126,3 +129,20 @@ def test_a_way_back_below_it_begins_before_it(
             standing.because
             == [f"that {PAST[way_back_to].path} can be undone has still to be proved"] * anew
         )
+
+
+def test_a_way_back_may_lead_to_what_is_known_of_it(tmp_path: Path) -> None:
+    config = Config(root=tmp_path)
+    kept = KeptPast(config=config, keys=keys(config))
+    path = PAST[0].path
+    schema = Fingerprint(
+        entries=(SchemaObject(name="schema a", parent="", text="x"),), server_major=16
+    )
+    about = {f"before {path}": SchemaRecord.of(schema).packed}
+    standing = Standing(next(iter(kept.keys)), about)
+    file = SqlFile(path=path, kind=Kind.MIGRATION, sha256="")
+    link = RollbackLink(migration=file, rollback=file, pending=False)
+    plan = type("APlan", (), {"past": PAST, "rollbacks": Rollbacks(links=(link,))})
+    begin_without(kept, cast("Server", standing), cast("Plan", plan))
+    assert standing.because == []
+    assert kept.before(cast("Server", standing), [path, "another"]) == {path: schema}

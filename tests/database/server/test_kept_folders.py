@@ -91,6 +91,8 @@ def test_a_server_begins_with_what_was_kept(cache: Path, monkeypatch: pytest.Mon
             assert server.keep(database, KEY, {"said": "by a test"}) == ""
             assert connection.execute("SELECT 42").fetchone() == (42,)
         assert kept.stat().st_ino == status.st_ino
+        assert server.keep(database, KEY, {"said": "again"}, instead=True) == ""
+        assert kept.stat().st_ino != status.st_ino
         # Nobody's database is taken away.
         assert server.begin_again(because="a test asks") == Begun()
         server.drop(database)
