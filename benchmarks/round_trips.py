@@ -80,7 +80,16 @@ def _by_psql(database: StagingDatabase, files: list[MigrationFile]) -> float:
         program = str(find_pg_dump(16).with_name("psql"))
         started = time.perf_counter()
         subprocess.run(
-            [program, "-Xq1", "-v", "ON_ERROR_STOP=1", "-f", str(script), "-d", conninfo],
+            [
+                program,
+                "-Xq1",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-f",
+                str(script),
+                "-d",
+                database.migrator_conninfo,
+            ],
             env=plain_environment(),
             check=True,
             stdout=subprocess.DEVNULL,
