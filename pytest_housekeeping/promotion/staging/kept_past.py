@@ -18,7 +18,8 @@ from pytest_housekeeping.plan.plan import AppliedFile, Plan
 from pytest_housekeeping.postgres.connection import connect
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import Beginning, Server, StagingDatabase
-from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
+from pytest_housekeeping.snapshot.catalog_sum import catalog_sum
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord, from_record
 from pytest_housekeeping.sql.folder import sql_paths
 from pytest_housekeeping.sql.project_files import ProjectFiles
@@ -36,7 +37,7 @@ class KeptPast:
     keys: Mapping[str, int]
 
     def beginning(self) -> Beginning:
-        """The longest past that is kept, if its schema is the one that was kept."""
+        """The longest past that is kept, if its catalogs are those that were kept."""
         return Beginning(keys=tuple(self.keys), differs=self._differs)
 
     def begun(self, server: Server) -> int:
@@ -58,7 +59,7 @@ class KeptPast:
         begun = server.begun()
         known = {key: text for key, text in begun.about.items() if key.startswith(_before(""))}
         known |= {_before(path): SchemaRecord.of(each).packed for path, each in before.items()}
-        about = {"fingerprint": self._fingerprint(database), **known}
+        about = {"catalogs": self._catalogs(database), **known}
         # What was refused because too little is known with it makes way for this.
         instead = bool(begun.refused)
         failed = server.keep(database, next(iter(self.keys)), about, instead=instead)
@@ -66,15 +67,15 @@ class KeptPast:
 
     def _differs(self, database: StagingDatabase, about: Mapping[str, str]) -> str:
         try:
-            found = self._fingerprint(database)
+            found = self._catalogs(database)
         except (HousekeepingError, psycopg.Error, OSError) as error:
-            return f"its schema could not be read: {error}"
-        return "" if found == about.get("fingerprint") else "its schema has another fingerprint"
+            return f"its catalogs could not be read: {error}"
+        return "" if found == about.get("catalogs") else "its catalogs have another sum"
 
-    def _fingerprint(self, database: StagingDatabase) -> str:
+    def _catalogs(self, database: StagingDatabase) -> str:
         connection = connect(database.superuser_conninfo, settings=self.config.session)
         try:
-            return read_fingerprint(connection, exclude_schemas=()).digest
+            return catalog_sum(connection)
         finally:
             connection.close()
 
