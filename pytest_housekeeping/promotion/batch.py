@@ -42,12 +42,13 @@ class Batch:
     ``sealed_schema`` is the schema that is verified; ``put_back`` what deferred triggers had
     changed of the session. Where a check has ended the transaction by force, the server is asked
     what became of it: ``escaped`` if it was committed, ``ended_unseen`` if nobody can tell.
-    ``prove_same`` is asked whether the schema of a segment is the one that was proved elsewhere.
+    ``prove_same`` tells whether a schema is the one proved elsewhere, ``foreseen`` what that is.
     """
 
     context: RunContext
     target: Target
     prove_same: Callable[[Fingerprint, int], SchemaRecord] | None = None
+    foreseen: Callable[[int], SchemaRecord] | None = None
     transaction: Transaction | None = None
     upcoming: Sequence[Step | None] = ()
     begun: bool = False
@@ -82,8 +83,7 @@ class Batch:
     def apply(self, step: Step) -> Applied:
         """Apply the file of a step, and let the server go on with what runs next.
 
-        Raises SqlFailed when PostgreSQL refuses it, also after the last of several attempts; the
-        batch is rolled back then.
+        Raises SqlFailed when PostgreSQL refuses it in the end; the batch is rolled back then.
         """
         file = self.context.files.of(step)
         ahead = self._ahead.get(step.id)
@@ -142,7 +142,7 @@ class Batch:
     def seal(self, segment: int) -> None:
         """Nothing more is applied: put it on record, and run what would run at COMMIT.
 
-        Where it is not proved elsewhere, the schema that the checks will verify is read then.
+        So is the schema, as it is or is foreseen: a test that commits by force leaves it whole.
         Raises SqlFailed when a deferred constraint does not hold; the batch is rolled back then.
         """
         wait(self._ahead.values())
@@ -154,12 +154,16 @@ class Batch:
             if not self.context.rules.watches:
                 self.target.record_history(connection, self.applied, segment)
             self.put_back = transaction.seal()
-            if not self.context.rules.watches and self.prove_same is None:
-                self.sealed_schema = schema = self.target.read_schema(connection)
-                self.target.record_schema(connection, SchemaRecord.of(schema), segment)
+            if not self.context.rules.watches:
+                record = (self.foreseen or self._as_it_is)(segment)
+                self.target.record_schema(connection, record, segment)
         except HousekeepingError:
             self.roll_back()
             raise
+
+    def _as_it_is(self, _: int) -> SchemaRecord:
+        self.sealed_schema = self.target.read_schema(self.opened().connection)
+        return SchemaRecord.of(self.sealed_schema)
 
     def detach(self) -> None:
         """The transaction has ended, or nobody knows: nothing more is done in it."""
@@ -202,10 +206,8 @@ class Batch:
             self._ask_what_became_of(xid)
 
     def _ask_what_became_of(self, xid: str) -> None:
-        """A test may have committed by force, and gone on: what is said of the run must be true.
-
-        Nothing else commits behind our back: a connection that is lost elsewhere has rolled back.
-        """
+        """What is said of a run whose test has committed by force, and gone on, must be true.
+        Nothing else commits behind our back: a connection lost elsewhere has rolled back."""
         status = self.target.connection.status_now(xid)
         self.escaped = self.escaped or status == "committed"
         self.ended_unseen = status not in ("committed", "aborted")
@@ -267,10 +269,8 @@ class Batch:
         return Applied(statements=1, rows=0, duration_s=duration, put_back=resumed)
 
     def _run_ahead(self, step: Step) -> None:
-        """Let the server work on the next files while pytest reports this one, in this transaction.
-
-        Only as far as nothing else runs between them; each outcome is looked at by its own item.
-        """
+        """Let the server work on the next files while pytest reports this one, in this transaction,
+        as far as nothing else runs between them; each outcome is looked at by its own item."""
         if self.context.options.records_only:
             return
         for upcoming in self.upcoming:

@@ -187,13 +187,15 @@ class Commits:
         return now
 
     def _prove_same(self, transaction: Transaction, now: Fingerprint, segment: int) -> None:
-        """What the batch has made is what it made of the copy; on record by a row of our own, into
-        a table that nobody else can write to or alter since it was looked at."""
+        """What the batch has made is what it made of the copy. Where it is spelt otherwise than was
+        foreseen, its record is written anew: by us, into a table that nobody else can write to or
+        alter since it was looked at."""
         batch = self.batch
         try:
-            if batch.prove_same is not None:
+            if batch.prove_same is not None and batch.foreseen is not None:
                 record = batch.prove_same(now, segment)
-                batch.target.record_schema(transaction.connection, record, segment)
+                if record is not batch.foreseen(segment):
+                    batch.target.record_schema(transaction.connection, record, segment)
         except HousekeepingError:
             batch.roll_back()
             raise

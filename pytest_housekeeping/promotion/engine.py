@@ -56,9 +56,10 @@ class Promotion:
     @cached_property
     def batch(self) -> Batch:
         """The files of the present segment, in its transaction."""
-        context, target = self.run.context, self.run.target
-        same = self.rehearsal.prove_same if context.plan.rehearses else None
-        return Batch(context=context, target=target, progress=self.progress, prove_same=same)
+        batch = Batch(context=self.run.context, target=self.run.target, progress=self.progress)
+        if batch.context.plan.rehearses:
+            batch.prove_same, batch.foreseen = self.rehearsal.prove_same, self.rehearsal.foreseen
+        return batch
 
     @property
     def rehearsal(self) -> Rehearsal:

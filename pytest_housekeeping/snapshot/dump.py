@@ -63,16 +63,22 @@ def dump_schema(
     program = find_pg_dump(server_major)
     known = conninfo_to_dict(conninfo)
     password = str(known.pop("password", None) or "")
+    # Options of a connection string have the last word over the variable, empty ones too.
+    options = f"{known.pop('options', None) or ''} {startup_options(pinned(server_major))}"
     try:
         done = subprocess.run(
             _command(
-                program, make_conninfo("", **known), lock_wait_s, rows=rows, extensions=extensions
+                program,
+                make_conninfo("", **known),
+                lock_wait_s,
+                rows=rows,
+                extensions=extensions,
             ),
             capture_output=True,
             check=False,
             timeout=timeout_s,
             env=bare_environment()
-            | {"PGTZ": "UTC", "PGOPTIONS": startup_options(pinned(server_major))}
+            | {"PGTZ": "UTC", "PGOPTIONS": options}
             | ({"PGPASSWORD": password} if password else {}),
         )
     except subprocess.TimeoutExpired:

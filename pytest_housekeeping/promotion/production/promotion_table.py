@@ -36,8 +36,14 @@ def record(
 ) -> None:
     """Write the row of a promotion in its own transaction: it is there exactly if that is.
 
-    It closes over the history rows written before it, whose tables have been made by then.
+    It closes over the history rows written before it, whose tables have been made by then. One
+    that this very segment has written already is replaced.
     """
+    connection.execute(
+        sql.SQL("DELETE FROM ONLY {} WHERE run = {} AND segment = {}").format(
+            sql.Identifier(schema, "promotion"), sql.Literal(run), sql.Literal(segment)
+        )
+    )
     (place,) = next_places(connection, schema, "promotion", 1)
     fingerprint, objects = schema_record.fingerprint, schema_record.packed
     head = last_chain(connection, schema, "history")

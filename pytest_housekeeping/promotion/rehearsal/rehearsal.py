@@ -121,21 +121,26 @@ class Rehearsal:
         expected = with_changes(before, self.changes[segment])
         self._expected[segment] = SchemaRecord.of(expected)
 
+    def foreseen(self, segment: int) -> SchemaRecord:
+        """What was made ready to be put on record of a segment. Raises ProofFailed without it."""
+        expected = self._expected.get(segment)
+        if expected is None:
+            raise ProofFailed(
+                f"segment {segment} was not rehearsed",
+                why="what the schema decides is proved on the copy of production",
+                fix="run the whole plan",
+            )
+        return expected
+
     def prove_same(self, schema: Fingerprint, segment: int) -> SchemaRecord:
         """What a segment has made of production, whose ``schema`` it now is, is what it has made
         of the copy. Returns what is to be put on record of it.
 
         Raises ProofFailed with each object that differs, and both texts.
         """
-        rehearsed, expected = self.changes.get(segment), self._expected.get(segment)
-        if rehearsed is None:
-            raise ProofFailed(
-                f"segment {segment} was not rehearsed",
-                why="what the schema decides is proved on the copy of production",
-                fix="run the whole plan",
-            )
+        expected, rehearsed = self.foreseen(segment), self.changes[segment]
         before, self._original = self._original or self.original(), schema
-        if expected is not None and expected.fingerprint.digest == schema.digest:
+        if expected.fingerprint.digest == schema.digest:
             return expected
         self._end_judging()
         unlike = unlike_changes(

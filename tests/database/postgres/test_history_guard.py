@@ -110,6 +110,25 @@ def test_rows_that_the_tool_has_written_are_whole(made: LentConnection) -> None:
     assert [row.id for row in read_rows(made, OWN, "history")] == [1, 2, 3, 4, 5, 6]
 
 
+def test_a_record_that_is_written_anew_is_one_and_whole(made: LentConnection) -> None:
+    """What was foreseen is on record before the checks, and may be spelt otherwise by COMMIT."""
+    guard = HistoryGuard(schema=OWN)
+    made.execute("BEGIN")
+    guard.begin(made, first=True)
+    write(made, guard, "run4", "p7")
+    guard.prove(made)
+    made.execute("CREATE TABLE public.spelt (id int)")
+    now = read_fingerprint(made, exclude_schemas=())
+    guard.note(made, lambda: promoted(made, "run4", now))
+    guard.prove(made)
+    made.execute("COMMIT")
+    assert named(made) == []
+    assert [row.run for row in read_rows(made, OWN, "promotion")][2:] == ["run3", "run4"]
+    last = promotion_table.last_fingerprint(made, OWN)
+    assert last is not None
+    assert last.digest == now.digest
+
+
 @pytest.mark.parametrize(
     "setting",
     ["DateStyle = 'SQL, DMY'", "TimeZone = 'Asia/Tokyo'", "extra_float_digits = -15"],

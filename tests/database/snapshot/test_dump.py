@@ -60,6 +60,19 @@ def test_the_environment_of_the_user_does_not_count(
     assert dump_schema(base.superuser_conninfo, server_major=major) == plain
 
 
+def test_the_settings_of_the_database_do_not_count(
+    base: StagingDatabase, session: Connection, major: int
+) -> None:
+    """Whoever they would make of pg_dump: the dump of one schema is the same bytes everywhere."""
+    plain = dump_schema(base.superuser_conninfo, server_major=major)
+    for setting in ("quote_all_identifiers = on", "role = fp_app", "extra_float_digits = 0"):
+        session.execute(f"ALTER DATABASE {base.name} SET {setting}".encode())
+    try:
+        assert dump_schema(base.superuser_conninfo, server_major=major) == plain
+    finally:
+        session.execute(f"ALTER DATABASE {base.name} RESET ALL".encode())
+
+
 def test_secrets_of_user_mappings_and_servers_are_left_out(
     base: StagingDatabase, session: Connection, major: int
 ) -> None:
