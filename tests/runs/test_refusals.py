@@ -145,13 +145,18 @@ WAYS: dict[str, Way] = {
     ),
     "no --hk-confirm": Way(confirm=None, said=("no --hk-confirm", "--hk-confirm=PROMOTE")),
     "a conftest that skips a step and ignores a file": conftest(
-        MARK.format(match="objects.toml::table", mark="skip(reason='later')")
+        MARK.format(match="no_empty_secret", mark="skip(reason='later')")
         + "\n\ncollect_ignore = ['checks/test_desk.py']\n",
-        "checks/objects.toml::table desk.note (skipped)",
+        "checks/queries/no_empty_secret.sql::query (skipped)",
         f"{TEST} (never reported)",
     ),
-    "a conftest that skips a migration": conftest(
+    "a conftest that skips a migration on the copy": conftest(
         MARK.format(match="0003_urgency", mark="skip(reason='later')"),
+        "No recorded pass: sql/migrations/0003_urgency.sql::rehearse (skipped: later)",
+        "Refused: nothing was begun",
+    ),
+    "a conftest that skips a migration": conftest(
+        MARK.format(match="0003_urgency.sql::apply", mark="skip(reason='later')"),
         "No recorded pass: sql/migrations/0003_urgency.sql::apply (skipped: later)",
     ),
     "a conftest that skips a precheck": conftest(
@@ -169,14 +174,14 @@ WAYS: dict[str, Way] = {
     ),
     "a conftest that xfails a step, and one that hides a test": Way(
         files={
-            "conftest.py": MARK.format(match="objects.toml::table", mark="xfail(strict=False)"),
+            "conftest.py": MARK.format(match="no_empty_secret", mark="xfail(strict=False)"),
             "checks/conftest.py": HIDE.format(match="test_desk"),
         },
-        said=("checks/objects.toml::table desk.note (skipped)", f"{TEST} (never reported)"),
+        said=("checks/queries/no_empty_secret.sql::query (skipped)", f"{TEST} (never reported)"),
         code=1,
     ),
     "a conftest that leaves early": conftest(
-        EXIT.format(match="0003_urgency"), "enough", "rolled back"
+        EXIT.format(match="0003_urgency.sql::apply"), "enough", "rolled back"
     ),
     "a fixture that fails in teardown": Way(
         files={"checks/conftest.py": TEARDOWN}, said=("the broom is broken",), code=1
