@@ -52,7 +52,10 @@ def unlike_changes(
     reads both as one. What moves by itself, as ``may_move`` declares, is not counted.
     """
     there, here = _texts(copy), _texts(original)
-    unlike = [name for name in there.keys() | here.keys() if not _same(name, there, here)]
+    copied, made = ({e.name: e.text for e in each.after.entries} for each in (copy, original))
+    # Where both end alike it does not matter from where: what is on no copy may have to go.
+    names = [name for name in there.keys() | here.keys() if copied.get(name) != made.get(name)]
+    unlike = [name for name in names if not _same(name, there, here)]
     if not unlike:
         return ()
     # Production's own text of an object is executed on the copy, and read again.
@@ -108,8 +111,6 @@ def _same(name: str, there: _Texts, here: _Texts) -> bool:
     if name not in there or name not in here:
         return False
     copied, made = there[name], here[name]
-    if copied[1] == made[1]:
-        return True
     if None in copied or None in made:
         return False
     return _edits(*copied) == _edits(*made)

@@ -176,6 +176,18 @@ def test_of_what_differed_before_the_change_counts(two: Two) -> None:
     assert [each.name for each in unlike] == ["column public.word.n"]
 
 
+def test_where_both_end_alike_the_beginning_does_not_count(two: Two) -> None:
+    """What is on no copy has to go: an index that a build has left invalid, and is built again."""
+    batch = "DROP INDEX IF EXISTS public.i; CREATE INDEX i ON public.word (n);"
+    index = "CREATE INDEX i ON public.word (n);"
+    failed = "UPDATE pg_index SET indisvalid = false, indisready = false"
+    left = f"{WORD}{index}{failed} WHERE indexrelid = 'i'::regclass;"
+    assert two.unlike(batch, batch, past=left) == ()
+    assert [str(each) for each in two.unlike(NOTHING, NOTHING, before=NOTHING)] == []
+    (gone, *_) = two.unlike(NOTHING, "DROP INDEX public.i;", before=NOTHING)
+    assert gone.original == "dropped"
+
+
 def test_what_moves_by_itself_meanwhile(two: Two) -> None:
     """Another database's role counts for nothing; one of this database is named or declared."""
     here = "CREATE ROLE hk_same_here; GRANT SELECT ON public.word TO hk_same_here;"
