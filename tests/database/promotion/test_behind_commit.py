@@ -12,7 +12,7 @@ import pytest
 
 from pytest_housekeeping.promotion.behind_commit import Look, look_behind_commit
 from pytest_housekeeping.server import StagingDatabase
-from pytest_housekeeping.snapshot import fingerprint
+from pytest_housekeeping.snapshot import catalog_session
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -24,7 +24,7 @@ def other(
     superuser: Connection, database: StagingDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Connection]:
     """A session that holds a table, of which a view is made."""
-    monkeypatch.setattr(fingerprint, "_PATIENCE", 0.0)
+    monkeypatch.setattr(catalog_session, "_PATIENCE", 0.0)
     superuser.execute("CREATE TABLE held (a int); CREATE VIEW seen AS SELECT a FROM held")
     conninfo = f"{database.superuser_conninfo} application_name=nightly"
     with psycopg.connect(conninfo) as opened:
