@@ -464,7 +464,7 @@ def test_a_server_that_does_not_fit_the_platform(tmp_path: Path) -> None:
         (programs / name).chmod(0o755)
     project = Project.make(tmp_path)
     path = f"{tmp_path / 'wheel'}:{project.environment()['PYTHONPATH']}"
-    run = project.run(PYTHONPATH=path)
+    run = project.run(prefix=("env",), PYTHONPATH=path)
     gate(run, "precheck::server", "does not run", "why: ", 'server = "system"', "--hk-staging-url")
     assert run.outcome == "refused"
     assert run.audit["target"] is None

@@ -31,7 +31,7 @@ _EXPLAINED = explained(
         pg_publication_rel.prrelid pg_range.rngtypid pg_rewrite.ev_class
         pg_trigger.tgrelid pg_type.typrelid pg_user_mapping.umserver
         pg_user_mapping.umuser pg_inherits.inhrelid pg_inherits.inhparent
-        pg_inherits.inhseqno""": _BELONGS,
+        pg_inherits.inhseqno pg_statistic_ext.stxrelid""": _BELONGS,
         """pg_class.relkind pg_constraint.contype pg_proc.prokind pg_proc.proargtypes
         pg_trigger.tgisinternal pg_type.typtype pg_type.typcategory""": _KIND,
         """pg_attrdef.adbin pg_constraint.conbin pg_constraint.conkey pg_constraint.confkey
