@@ -61,16 +61,20 @@ def reading(
     somebody drops or holds what is being read. The statements ``prepared``, by their names, stay
     so in the session. Raises SnapshotError when the catalog cannot be read.
     """
-    until = monotonic() + _PATIENCE
+    until, has_prepared = monotonic() + _PATIENCE, False
     while True:
         try:
             with _inside_transaction(connection), _with_settings(connection, planning):
                 return read()
-        except (*PASSING, psycopg.errors.InvalidSqlStatementName) as error:
+        except psycopg.errors.InvalidSqlStatementName as error:
+            # That the session lacks them is no waiting for anybody; preparing once is enough.
+            if not prepared or has_prepared:
+                raise _unreadable(error) from error
+            _prepare(connection, planning, prepared)
+            has_prepared = True
+        except PASSING as error:
             if monotonic() > until:
                 raise _unreadable(error) from error
-            if prepared:
-                _prepare(connection, planning, prepared)
         except psycopg.Error as error:
             raise _unreadable(error) from error
 
