@@ -14,7 +14,8 @@ ALWAYS, ON_FAILURE, NEVER = "always", "on_failure", "never"
 class ModeRules:
     """The rules of one mode.
 
-    ``prechecks`` are the names of its prechecks, in order; ``confirm`` the word that
+    ``prechecks`` are the names of its prechecks, in order, ``rehearsed`` of what is asked when the
+    whole batch is on the copy and production has seen nothing of it; ``confirm`` is the word that
     ``--hk-confirm`` has to hold, "" where nothing real is changed. The database of a ``throwaway``
     mode is made for the run: seeds, tripwires, mutants, round trips and the applications' own
     tests belong to it. A mode that ``watches`` applies nothing and reports everything that is
@@ -25,6 +26,7 @@ class ModeRules:
     """
 
     prechecks: tuple[str, ...]
+    rehearsed: tuple[str, ...] = ()
     confirm: str = ""
     throwaway: bool = False
     watches: bool = False

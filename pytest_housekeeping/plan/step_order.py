@@ -23,6 +23,7 @@ from pytest_housekeeping.plan.steps import (
     precheck_step,
     promote_step,
     rehearse_step,
+    rehearsed_step,
     restore_step,
     result_step,
     steps_between,
@@ -129,6 +130,8 @@ def _rehearsal(parts: Parts) -> Iterator[Step]:
         yield from (replace(step, phase=Phase.REHEARSE) for step in judged if not needs_rows(step))
         if not rules_of(parts.mode).watches:
             yield result_step(number, parts.last)
+    for name in rules_of(parts.mode).rehearsed:
+        yield rehearsed_step(name, parts.last)
 
 
 def needs_rows(step: Step) -> bool:

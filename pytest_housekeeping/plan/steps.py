@@ -70,6 +70,17 @@ def result_step(segment: int, last: int) -> Step:
     )
 
 
+def rehearsed_step(name: str, segment: int) -> Step:
+    """What is asked behind the result of the whole batch, before production is begun with."""
+    return Step(
+        id=f"{REHEARSE}::{name}",
+        phase=Phase.REHEARSE,
+        kind=Kind.REHEARSAL,
+        name=name,
+        segment=segment,
+    )
+
+
 def restore_step(last: int) -> Step:
     """What staging has made is dumped and restored, behind the COMMIT, where pg_dump can see it."""
     return Step(

@@ -22,7 +22,7 @@ from pytest_housekeeping.model import (
     Verdict,
 )
 from pytest_housekeeping.plan.problems import header_for_new_value
-from pytest_housekeeping.plan.steps import MUTANTS, SCHEMA
+from pytest_housekeeping.plan.steps import MUTANTS, RESULT, SCHEMA
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.batch import Batch
 from pytest_housekeeping.promotion.blockers import blocker_of
@@ -209,9 +209,11 @@ class Promotion:
         return self.rehearsal if step.phase is Phase.REHEARSE else self.batch
 
     def _rehearse(self, step: Step) -> StepResult:
-        """A file on the copy, or what the batch of a segment has made of it."""
+        """A file on the copy, what the batch of a segment has made of it, or what is asked then."""
+        run = self.run
         if not step.path:
-            run = self.run
+            if step.name != RESULT:
+                return judged(step, *run.rehearsed[step.name]())
             judgement = rehearsed_result(run.context, self.rehearsal, run.checks, step.segment)
             return judged(step, *judgement)
         try:

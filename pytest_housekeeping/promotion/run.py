@@ -22,8 +22,8 @@ Judgement = tuple[Verdict, str]
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """The parts of a run. ``prechecks``, ``backup`` and ``after`` hold the work of those steps by
-    name. ``rehearsal`` is the batch on a copy of the target, where the plan has one.
+    """The parts of a run. ``prechecks``, ``backup``, ``rehearsed`` and ``after`` hold the work of
+    those steps by name. ``rehearsal`` is the batch on a copy of the target, where the plan has one.
 
     ``after_commit`` of a segment begins what goes on beside the steps behind it; ``beside`` waits
     for that, and ends when its server has ended. ``secrets`` are the passwords that must appear
@@ -37,6 +37,7 @@ class Run:
     prechecks: Mapping[str, Callable[[], Judgement]]
     backup: Mapping[str, Callable[[], Judgement]] = field(default_factory=dict)
     rehearsal: Rehearsal | None = None
+    rehearsed: Mapping[str, Callable[[], Judgement]] = field(default_factory=dict)
     after: Mapping[str, Callable[[], Judgement]] = field(default_factory=dict)
     linting: Linting | None = None
     after_commit: Callable[[int], None] = lambda _: None
