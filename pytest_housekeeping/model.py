@@ -208,6 +208,14 @@ class LockConflict:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Bound:
+    """The digest that a promotion is bound to, and whether it was told to promote just that."""
+
+    digest: str
+    planned: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TargetIdentity:
     """Where a connection leads, as PostgreSQL itself says it; without secrets.
 

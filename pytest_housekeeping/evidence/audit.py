@@ -21,7 +21,7 @@ from pytest_housekeeping.evidence.audit_model import (
 from pytest_housekeeping.evidence.chain import digest
 from pytest_housekeeping.evidence.run_facts import StartFacts
 from pytest_housekeeping.evidence.secrets import Secrets
-from pytest_housekeeping.model import LockConflict, RunOutcome, StepResult, TargetIdentity
+from pytest_housekeeping.model import Bound, LockConflict, RunOutcome, StepResult, TargetIdentity
 
 
 def make_audit(
@@ -34,6 +34,7 @@ def make_audit(
     message: str = "",
     locks_held_s: float = 0.0,
     conflicts: Sequence[LockConflict] = (),
+    bound: Bound | None = None,
     before: Artifact | None = None,
     after: Artifact | None = None,
     previous: str | None = None,
@@ -60,6 +61,7 @@ def make_audit(
         for finding in result.findings
     ]
     document["lock_conflicts"] = [fields.conflict_fields(each) for each in conflicts]
+    document["bound"] = fields.bound_fields(bound) if bound else {}
     document["snapshot"] = {
         "before": before.model_dump() if before else None,
         "after": after.model_dump() if after else None,

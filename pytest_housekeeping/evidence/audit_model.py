@@ -159,6 +159,20 @@ class LockConflictRecord(_Part):
     in_the_way: tuple[str, ...] = Field((), description="who was seen holding it up, a line each")
 
 
+class BoundRecord(_Part):
+    """What a promotion was bound to before production saw anything of it."""
+
+    digest: str = Field(
+        default="",
+        description="of files, history, checks, code, settings, options, database, schema before"
+        " and after, and version; empty where that was not known yet",
+    )
+    planned: bool = Field(
+        default=False,
+        description="it was told to promote what was planned under this digest, and did so",
+    )
+
+
 class Artifact(_Part):
     """A file beside the audit."""
 
@@ -191,6 +205,7 @@ class Audit(_Part):
     steps: tuple[StepRecord, ...]
     findings: tuple[FindingRecord, ...] = ()
     lock_conflicts: tuple[LockConflictRecord, ...] = ()
+    bound: BoundRecord = BoundRecord()
     snapshot: SnapshotRecord = SnapshotRecord()
     artifacts: tuple[Artifact, ...] = Field(
         (), description="the other files that the run wrote: its HTML report, roles, a diff"

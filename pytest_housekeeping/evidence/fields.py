@@ -8,6 +8,7 @@ from typing import Any
 
 from pytest_housekeeping.evidence.run_facts import StartFacts
 from pytest_housekeeping.model import (
+    Bound,
     Finding,
     LockConflict,
     Outcome,
@@ -98,6 +99,11 @@ def conflict_fields(conflict: LockConflict) -> dict[str, Any]:
         "found": conflict.found,
         "in_the_way": list(conflict.in_the_way),
     }
+
+
+def bound_fields(bound: Bound) -> dict[str, Any]:
+    """The ``bound``."""
+    return {"digest": bound.digest, "planned": bound.planned}
 
 
 def target_fields(target: TargetIdentity) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pytest_housekeeping.model import Mode
+from pytest_housekeeping.plan.steps import BINDING
 
 ALWAYS, ON_FAILURE, NEVER = "always", "on_failure", "never"
 
@@ -72,6 +73,7 @@ _RULES: Mapping[Mode, ModeRules] = {
             "privileges",
             "drift",
         ),
+        rehearsed=(BINDING,),
         confirm="PROMOTE",
         backs_up=True,
         rehearses=True,

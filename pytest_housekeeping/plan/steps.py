@@ -22,6 +22,7 @@ MUTANTS = "mutants"
 RESTORE = "restore"
 REHEARSE = "rehearse"
 RESULT = "result"
+BINDING = "binding"
 STYLE = "style"
 SCHEMA, STATISTICS = "schema", "statistics"
 

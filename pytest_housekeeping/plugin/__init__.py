@@ -44,6 +44,14 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         },
     ),
     (
+        "--hk-plan",
+        {
+            "metavar": "DIGEST",
+            "help": "prod: promote exactly what was planned under this digest, and refuse by name"
+            " whatever is otherwise by now",
+        },
+    ),
+    (
         "--hk-baseline",
         {
             "metavar": "NUMBER",

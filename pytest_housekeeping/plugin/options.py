@@ -15,6 +15,7 @@ from pytest_housekeeping.declarations.boundaries import parse_boundaries
 from pytest_housekeeping.declarations.settings import has_settings, load_config
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.model import Mode
+from pytest_housekeeping.plan.binding import refuse_malformed
 from pytest_housekeeping.plan.modes import ModeRules, rules_of
 from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.plugin.refusals import misuse
@@ -60,6 +61,12 @@ _ONLY_IN = (
         option="--hk-baseline",
         belongs=lambda rules: rules.changes_production and not rules.undoes,
         why="files would be recorded as applied that were never run here",
+        fix="leave it out; it belongs to --hk-mode=prod",
+    ),
+    _OnlyIn(
+        option="--hk-plan",
+        belongs=lambda rules: rules.changes_production and not rules.undoes,
+        why="it names the promotion that is meant, and this mode promotes nothing",
         fix="leave it out; it belongs to --hk-mode=prod",
     ),
     _OnlyIn(
@@ -130,7 +137,23 @@ def run_options(config: pytest.Config) -> RunOptions:
         no_canary=bool(option.hk_no_canary),
         in_place=bool(option.hk_in_place),
         to=option.hk_to or "",
+        plan=_bound_to(option),
     )
+
+
+def _bound_to(option: Namespace) -> str:
+    """The digest of ``--hk-plan``, "" without one. Raises MisuseError for one that is none."""
+    if option.hk_plan is None:
+        return ""
+    refuse_malformed(option.hk_plan, f"--hk-plan={option.hk_plan}")
+    if option.hk_in_place:
+        raise misuse(
+            "--hk-plan with --hk-in-place",
+            why="nothing is rehearsed then, so that nobody knows before the batch runs what it"
+            " makes, and whether that is what was planned",
+            fix="leave one of them out",
+        )
+    return str(option.hk_plan)
 
 
 def lists_only(config: pytest.Config) -> bool:

@@ -197,6 +197,7 @@ class Recorder:
             message=message,
             locks_held_s=self.promotion.batch.locks_held_s,
             conflicts=self.promotion.progress.conflicts,
+            bound=self.run.bound(),
             before=_artifact(kept.before),
             after=_artifact(kept.after),
             previous=latest_digest(repository, self._facts.run.mode, self._folder)

@@ -16,7 +16,8 @@ class RunOptions:
 
     ``root`` is pytest's rootdir, ``tests`` how pytest finds test functions, ``inifile`` its
     settings, by their path from the root; ``rules`` are those of other packages. With
-    ``look_only`` (``--collect-only``) nothing is started or changed.
+    ``look_only`` (``--collect-only``) nothing is started or changed. ``plan`` is the digest
+    that the promotion is bound to.
     """
 
     root: Path
@@ -36,6 +37,7 @@ class RunOptions:
     no_canary: bool = False
     in_place: bool = False
     to: str = ""
+    plan: str = ""
 
     @property
     def records_only(self) -> bool:

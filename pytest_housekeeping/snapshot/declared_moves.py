@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_housekeeping.declarations.may_move import LOGINS, PARTITIONS
 from pytest_housekeeping.snapshot.difference import Change, Difference, diff
@@ -57,6 +57,35 @@ def split_declared(before: Fingerprint, after: Fingerprint, may_move: Mapping[st
         else:
             declared.append((each, may_move[name]))
     return Moves(others=tuple(others), declared=tuple(declared))
+
+
+def without_declared(schema: Fingerprint, may_move: Mapping[str, str]) -> Fingerprint:
+    """The schema without what comes, goes and changes as ``may_move`` declares, as far as that can
+    be told of one state: what is left is equal where nothing else has moved."""
+    if not may_move:
+        return schema
+    entries = {entry.name: entry for entry in schema.entries}
+    memberships = Memberships.of(entries)
+
+    def moves(entry: SchemaObject) -> bool:
+        name: str | None = entry.name
+        while name in entries:
+            if any(_may_come(declared, name, entries, memberships) for declared in may_move):
+                return True
+            name = entries[name].parent
+        return False
+
+    return replace(schema, entries=tuple(each for each in schema.entries if not moves(each)))
+
+
+def _may_come(
+    declared: str, name: str, entries: Mapping[str, SchemaObject], memberships: Memberships
+) -> bool:
+    if declared.startswith(PARTITIONS):
+        return _is_partition(name, declared.removeprefix(PARTITIONS), entries)
+    if declared.startswith(LOGINS):
+        return _goes_with_login(name, declared.removeprefix(LOGINS), entries, memberships)
+    return name == declared
 
 
 def _covers(

@@ -46,6 +46,7 @@ def summary_html(audit: Audit) -> str:
         target=audit.target,
         plan=audit.plan,
         chain=audit.chain,
+        bound=audit.bound,
         stem=stem(audit.run),
         started=audit.run.started_at.strftime("%Y-%m-%d %H:%M:%S UTC"),
         # Only a web address becomes a link: "javascript:" is text.

@@ -32,6 +32,7 @@ def terminal_summary(audit: Audit, folder: str = "ops/audit") -> list[str]:
         ),
         *(line for each in tally.lock_conflicts(audit) for line in _indented(each)),
         *_what_failed(audit),
+        *([f"bound to: {audit.bound.digest}"] if audit.bound.digest else []),
         *(f"next: {step}" for step in text.next_steps),
         f"evidence: {files}.json and .html",
     ]

@@ -14,6 +14,7 @@ from pytest_housekeeping.evidence.git import Repository
 from pytest_housekeeping.plan.code_files import hold_all
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.plan import Plan, build
+from pytest_housekeeping.plan.steps import BINDING
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.primary import identified
@@ -23,6 +24,7 @@ from pytest_housekeeping.promotion.context import RunContext, new_context
 from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.production import promotion_table
 from pytest_housekeeping.promotion.production.backup import Backup
+from pytest_housekeeping.promotion.production.binding import Binding
 from pytest_housekeeping.promotion.production.prechecks import (
     production_after,
     production_backup,
@@ -107,13 +109,17 @@ def start_production(options: RunOptions) -> Run:
     target = ProductionTarget(context, address, connection, identity, backup)
     throwaway = Throwaway(server, config)
     checks = Checks(context, throwaway)
+    rehearsal = new_rehearsal(context, target, target.history_rows)
+    binding = Binding(context, target, rehearsal, checks) if rehearsal else None
     return Run(
         context=context,
         target=target,
         checks=checks,
         prechecks=production_prechecks(context, target, throwaway, checks),
         backup=production_backup(context, target),
-        rehearsal=new_rehearsal(context, target, target.history_rows),
+        rehearsal=rehearsal,
+        rehearsed={BINDING: binding.judge} if binding else {},
+        bound=lambda: binding.bound if binding else None,
         after=production_after(target),
         throwaway=throwaway,
         linting=linting,

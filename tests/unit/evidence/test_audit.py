@@ -34,6 +34,7 @@ NAMES = {
     "steps": "id phase kind outcome duration_s examined message statements rows locks",
     "findings": "rule level object detail fix",
     "lock_conflicts": "",
+    "bound": "digest planned",
     "snapshot": "before after",
     "artifacts": "",
     "chain": "previous digest",
