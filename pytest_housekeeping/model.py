@@ -116,6 +116,24 @@ class Lock:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Scan:
+    """A file has read a table that stood before it: from end to end so many times, and by an index
+    so many."""
+
+    relation: str
+    count: int
+    by_index: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServerMessage:
+    """What the server said beside its answer: NOTICE, WARNING."""
+
+    level: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
     """What one verification saw. It passed when something was examined and no error was found."""
 
@@ -136,13 +154,18 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Applied:
-    """What applying one file did: statements, rows, new locks, and what had to be put back."""
+    """What applying one file did: statements, rows, new locks, and what had to be put back.
+
+    Where it is measured, on a copy: every lock, ``scans``, and the ``messages`` of the server.
+    """
 
     statements: int
     rows: int
     duration_s: float
     locks: tuple[Lock, ...] = ()
     put_back: tuple[str, ...] = ()
+    scans: tuple[Scan, ...] = ()
+    messages: tuple[ServerMessage, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

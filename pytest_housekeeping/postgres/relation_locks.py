@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from pytest_housekeeping.model import Lock
+from pytest_housekeeping.model import Lock, Scan
 from pytest_housekeeping.postgres.connection import Connection
 
 _WORD = re.compile(r"\w+")
@@ -35,6 +35,15 @@ WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'relation' AND granted
 AND database = (SELECT oid FROM pg_catalog.pg_database
                 WHERE datname = pg_catalog.current_database())
 """
+# As pg_stat_xact_user_tables has seq_scan and idx_scan. What earlier transactions of the session
+# have read is counted for a while, too.
+_SCANS = """
+SELECT c.oid::int8, pg_catalog.pg_stat_get_xact_numscans(c.oid),
+    (SELECT coalesce(sum(pg_catalog.pg_stat_get_xact_numscans(i.indexrelid)), 0)::int8
+     FROM pg_catalog.pg_index AS i WHERE i.indrelid = c.oid)
+FROM pg_catalog.pg_class AS c WHERE c.relkind IN ('r', 'm')"""
+# Who reads a table holds a lock on it.
+_SCANS_OF_LOCKED = f"{_SCANS} AND c.oid IN (SELECT relation::oid FROM ({_HELD}) AS held)"
 
 
 @dataclass(kw_only=True)
@@ -44,6 +53,7 @@ class RelationLocks:
     relations: dict[int, str]
     _held: set[tuple[int, str]] = field(default_factory=set)
     _strong_since: float | None = None
+    _scanned: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     @cached_property
     def _words(self) -> frozenset[str]:
@@ -76,6 +86,29 @@ class RelationLocks:
             Lock(relation=self.relations[oid], mode=mode)
             for oid, mode in sorted(new, key=lambda lock: (self.relations[lock[0]], lock[1]))
         )
+
+    def begin_counting(self, connection: Connection) -> None:
+        """What was read before this transaction does not count."""
+        self._scanned = {oid: (n, m) for oid, n, m in connection.execute(_SCANS) if n or m}
+
+    def take_scans(self, connection: Connection) -> tuple[Scan, ...]:
+        """How often each table was read since this was last asked, by name.
+
+        The counters of this transaction are exact, whatever the tables hold:
+        https://www.postgresql.org/docs/16/monitoring-stats.html#MONITORING-STATS-VIEWS
+        """
+        found = []
+        for oid, count, by_index in connection.execute(_SCANS_OF_LOCKED).fetchall():
+            before, by_index_before = self._scanned.get(oid, (0, 0))
+            self._scanned[oid] = (count, by_index)
+            if oid in self.relations and (count, by_index) != (before, by_index_before):
+                scan = Scan(
+                    relation=self.relations[oid],
+                    count=count - before,
+                    by_index=by_index - by_index_before,
+                )
+                found.append(scan)
+        return tuple(sorted(found, key=lambda scan: scan.relation))
 
     @contextmanager
     def kept(self) -> Iterator[None]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -25,6 +25,7 @@ from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.deferred import run_deferred
 from pytest_housekeeping.postgres.promotion_lock import held_by_another, lock_query
 from pytest_housekeeping.postgres.relation_locks import RelationLocks, read_relations
+from pytest_housekeeping.postgres.server_messages import heard
 from pytest_housekeeping.postgres.session_state import (
     PREPARE_STATE,
     PREPARED_STATE,
@@ -41,7 +42,10 @@ from pytest_housekeeping.sql.file import SqlFile
 
 @dataclass(kw_only=True)
 class Transaction:
-    """An open transaction on ``connection``, and what has to be true of it at every moment."""
+    """An open transaction on ``connection``, and what has to be true of it at every moment.
+
+    Where it is ``measured``, on a copy, nobody waits: each file is asked about all that it did.
+    """
 
     connection: LentConnection
     config: Config
@@ -49,6 +53,7 @@ class Transaction:
     user: str
     search_path: str
     locks: RelationLocks
+    measured: bool = False
     sealed: bool = False
     applied: list[str] = field(default_factory=list)
 
@@ -58,6 +63,15 @@ class Transaction:
         Raises SqlFailed with file, line and column when PostgreSQL refuses a statement, and
         ProofFailed when the file ended the transaction that it ran in.
         """
+        if not self.measured:
+            return self._apply(file, text)
+        self.connection.execute("SET LOCAL client_min_messages = 'notice'")
+        with heard(self.connection) as messages:
+            applied = self._apply(file, text)
+        scans = self.locks.take_scans(self.connection)
+        return replace(applied, scans=scans, messages=tuple(messages))
+
+    def _apply(self, file: SqlFile, text: str) -> Applied:
         set_before = () if file.keeps_session else read_settings(self.connection)
         if file.keeps_session:
             state, again = PREPARED_STATE, ""
@@ -84,6 +98,11 @@ class Transaction:
             locks=self._new_locks(file, text),
             put_back=left.changes(self.user, self.search_path, set_before),
         )
+
+    def apply_in_thread(self, file: SqlFile, text: str) -> Applied:
+        """The same in a thread that was not admitted to the connection yet."""
+        self.connection.admit()
+        return self.apply(file, text)
 
     @contextmanager
     def rehearsing(self) -> Iterator[None]:
@@ -159,16 +178,23 @@ class Transaction:
         return left.changes(self.user, self.search_path, before)
 
     def _new_locks(self, file: SqlFile, text: str) -> tuple[Lock, ...]:
-        if file.keeps_session and not self.locks.may_be_named_in(text):
+        named = self.measured or self.locks.may_be_named_in(text)
+        if file.keeps_session and not named:
             return ()
         return self.locks.take_new(self.connection)
 
 
-def begin(connection: LentConnection, config: Config, *, watching: bool = False) -> Transaction:
+def begin(
+    connection: LentConnection,
+    config: Config,
+    *,
+    watching: bool = False,
+    measured: bool = False,
+) -> Transaction:
     """BEGIN, the lock that admits one promotion at a time, limits, and the transaction's id.
 
     A run that is only ``watching`` shares the lock with its like: what it sees is between two
-    promotions, never in the middle of one.
+    promotions, never in the middle of one. ``measured``: see `Transaction`.
 
     Raises ProofFailed when another promotion holds the lock for longer than ``lock_wait``.
     """
@@ -187,11 +213,15 @@ def begin(connection: LentConnection, config: Config, *, watching: bool = False)
     ).fetchone()
     if row is None:
         raise ProofFailed("BEGIN gave no transaction id", why="nothing could be proved in it")
+    locks = read_relations(connection)
+    if measured:
+        locks.begin_counting(connection)
     return Transaction(
         connection=connection,
         config=config,
         xid=row[0],
         user=row[1],
         search_path=row[2],
-        locks=read_relations(connection),
+        locks=locks,
+        measured=measured,
     )

@@ -43,10 +43,12 @@ class Batch:
     changed of the session. Where a check has ended the transaction by force, the server is asked
     what became of it: ``escaped`` if it was committed, ``ended_unseen`` if nobody can tell.
     ``prove_same`` tells whether a schema is the one proved elsewhere, ``foreseen`` what that is.
+    ``measured``: on a copy, where each file is asked about all that it did.
     """
 
     context: RunContext
     target: Target
+    measured: bool = False
     prove_same: Callable[[Fingerprint, int], SchemaRecord] | None = None
     foreseen: Callable[[int], SchemaRecord] | None = None
     transaction: Transaction | None = None
@@ -75,6 +77,7 @@ class Batch:
                 self.target.connection.get(),
                 self.context.config,
                 watching=self.context.rules.watches,
+                measured=self.measured,
             )
             first = not (self.committed_before or self.outside)
             self.target.after_begin(self.transaction.connection, first=first)
@@ -290,11 +293,5 @@ class Batch:
                 text = self.context.files.text(file)
             except (HousekeepingError, OSError):
                 return  # its own item says so
-            self._ahead[upcoming.id] = self._worker.submit(
-                _apply_ahead, self.transaction, file, text
-            )
-
-
-def _apply_ahead(transaction: Transaction, file: SqlFile, text: str) -> Applied:
-    transaction.connection.admit()
-    return transaction.apply(file, text)
+            apply = self.transaction.apply_in_thread
+            self._ahead[upcoming.id] = self._worker.submit(apply, file, text)

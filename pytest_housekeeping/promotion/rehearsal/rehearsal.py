@@ -16,11 +16,13 @@ from psycopg import sql
 
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Applied, Step
+from pytest_housekeeping.postgres.batch_facts import BatchFacts
 from pytest_housekeeping.postgres.connection import Connection, LentConnection, rolled_back
 from pytest_housekeeping.postgres.session_state import local_settings
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.batch import Batch
 from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.rehearsal.facts import Measurement, look_at
 from pytest_housekeeping.promotion.rehearsal.twin_target import TwinTarget
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
@@ -34,15 +36,16 @@ _SHOWN = 10
 @dataclass(kw_only=True)
 class Rehearsal:
     """The batch on the copy. ``changes`` is, by segment, what became of its schema there,
-    ``rewrites`` the relations whose rows were written anew; ``original`` reads production's schema
-    as it was before the batch.
+    ``facts`` what the batch did on the way; ``original`` reads production's schema as it was before
+    the batch.
     """
 
     context: RunContext
     target: TwinTarget
     original: Callable[[], Fingerprint]
     changes: dict[int, SchemaChange] = field(default_factory=dict)
-    rewrites: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    facts: dict[int, BatchFacts] = field(default_factory=dict)
+    _measurements: dict[int, Measurement] = field(default_factory=dict)
     _batch: Batch | None = None
     _judging: LentConnection | None = None
     _original: Fingerprint | None = None
@@ -54,13 +57,16 @@ class Rehearsal:
     def batch(self) -> Batch:
         """The files of the present segment, in their transaction on the copy."""
         if self._batch is None:
-            self._batch = Batch(context=self.context, target=self.target)
+            self._batch = Batch(context=self.context, target=self.target, measured=True)
         return self._batch
 
     def apply(self, step: Step) -> Applied:
         """Apply a file to the copy. Raises SqlFailed when PostgreSQL refuses it."""
         self._end_judging()
-        return self.batch.apply(step)
+        measurement, file = self._measured(step.segment), self.context.files.of(step)
+        applied = self.batch.apply(step)
+        measurement.applied(step, file, self.context.files.text(file), applied)
+        return applied
 
     @contextmanager
     def judging(self, segment: int) -> Iterator[Connection]:
@@ -99,20 +105,31 @@ class Rehearsal:
         if segment in self.changes or self.context.rules.watches:
             return
         before = self.changes[segment - 1].after if segment > 1 else self.target.twin.schema
-        batch = self.batch
+        batch, measurement = self.batch, self._measured(segment)
         batch.seal(segment)
         transaction, after = batch.opened(), batch.sealed_schema
         transaction.prove()
         self.target.prove_history(transaction.connection)
-        self.rewrites[segment] = self.target.rewritten(transaction.connection)
+        late = transaction.locks.take_new(transaction.connection)
+        moment = look_at(transaction.connection, measurement.history_schema)
         transaction.connection.execute("COMMIT")
         batch.committed()
         if after is not None:
-            self.changes[segment] = SchemaChange(
-                before=before.without(f"role {RESTORER}"), after=after
-            )
+            change = SchemaChange(before=before.without(f"role {RESTORER}"), after=after)
+            self.changes[segment] = change
+            self.facts[segment] = measurement.facts(change, moment, late)
         if self.context.is_last(segment):
             self._restore(segment)
+
+    def _measured(self, segment: int) -> Measurement:
+        """What is gathered of a segment, begun before anything of it is applied."""
+        if segment not in self._measurements:
+            ours = self.context.config.history_schema
+            before = look_at(self.target.connection.get(), ours)
+            self._measurements[segment] = Measurement(
+                segment=segment, before=before, history_schema=ours
+            )
+        return self._measurements[segment]
 
     def foresee(self, segment: int) -> None:
         """The schema that production will have, if it gets what the copy got: made ready, and its

@@ -41,6 +41,9 @@ def _changes(rehearsal: Rehearsal, segment: int) -> Iterator[str]:
     yield f"{len(differences)} objects changed" + f": {listed(differences, _SHOWN)}" * bool(
         differences
     )
-    rewritten = rehearsal.rewrites.get(segment, ())
-    if rewritten:
-        yield f"written anew, with all rows: {', '.join(rewritten)}"
+    facts = rehearsal.facts[segment]
+    if facts.rewritten:
+        yield f"written anew, with all rows: {', '.join(facts.rewritten)}"
+    if facts.destroyed:
+        gone = (f"{each.kind} {each.object} ({each.how})" for each in facts.destroyed)
+        yield f"data destroyed: {', '.join(gone)}"

@@ -55,7 +55,6 @@ class TwinTarget:
         self._user = user
         self._rows = rows
         self._record = record
-        self._files: dict[str, int] = {}
 
     @property
     def twin(self) -> Twin:
@@ -77,14 +76,6 @@ class TwinTarget:
 
     def after_begin(self, connection: Connection, *, first: bool) -> None:
         self.guard.begin(connection, first=first)
-        self._files = dict(connection.execute(_FILES).fetchall())
-
-    def rewritten(self, connection: Connection) -> tuple[str, ...]:
-        """The relations that stood before this transaction and lie in another file now."""
-        now: dict[str, int] = dict(connection.execute(_FILES).fetchall())
-        return tuple(
-            sorted(name for name, file in now.items() if self._files.get(name, file) != file)
-        )
 
     def before_file(self, connection: Connection, path: str) -> None:
         """No rollback file is tried here."""
@@ -119,14 +110,3 @@ class TwinTarget:
 
     def close(self) -> None:
         self.connection.close()
-
-
-# A table is written anew where it gets another file; OIDs would not tell, for names are what a
-# reader knows. https://www.postgresql.org/docs/16/storage-file-layout.html
-_FILES = r"""
-SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), c.relfilenode::int8
-FROM pg_catalog.pg_class AS c
-JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'm', 'i') AND c.relfilenode <> 0
-AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-"""
