@@ -22,6 +22,7 @@ from pytest_housekeeping.evidence.chain import digest
 from pytest_housekeeping.evidence.run_facts import StartFacts
 from pytest_housekeeping.evidence.secrets import Secrets
 from pytest_housekeeping.model import Bound, LockConflict, RunOutcome, StepResult, TargetIdentity
+from pytest_housekeeping.postgres.batch_facts import BatchFacts
 
 
 def make_audit(
@@ -35,6 +36,7 @@ def make_audit(
     locks_held_s: float = 0.0,
     conflicts: Sequence[LockConflict] = (),
     bound: Bound | None = None,
+    batch: Sequence[BatchFacts] = (),
     before: Artifact | None = None,
     after: Artifact | None = None,
     previous: str | None = None,
@@ -42,7 +44,8 @@ def make_audit(
 ) -> Audit:
     """The sealed audit of a run. A planned step without a result is recorded as skipped.
 
-    ``previous`` is the digest of the audit before; ``before`` and ``after`` are the snapshots.
+    ``previous`` is the digest of the audit before; ``before`` and ``after`` are the snapshots;
+    ``batch`` is what each segment was seen to do.
     Raises EvidenceError as ``seal`` does.
     """
     document = fields.start_fields(facts)
@@ -55,6 +58,8 @@ def make_audit(
     }
     document["target"] = fields.target_fields(target) if target else None
     document["steps"] = [fields.step_fields(result) for result in results]
+    document["changes"] = [each for done in batch for each in fields.change_fields(done)]
+    document["batch"] = [fields.batch_fields(done) for done in batch]
     document["findings"] = [
         fields.finding_fields(finding, result.step.id)
         for result in results

@@ -11,21 +11,17 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     AwareDatetime,
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
 )
 
+from pytest_housekeeping.evidence.batch_model import BatchRecord, ChangeRecord
+from pytest_housekeeping.evidence.record_part import Part
 from pytest_housekeeping.model import Kind, Level, Mode, Outcome, Phase, ProvedOn, RunOutcome
 
 SCHEMA_VERSION = 1
 # Years in which a run can have taken place: in each of them a moment can be told in any time zone.
 _YEARS = range(1970, 9999)
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def _of_a_run(moment: datetime) -> datetime:
@@ -37,7 +33,7 @@ def _of_a_run(moment: datetime) -> datetime:
 _Moment = Annotated[AwareDatetime, AfterValidator(_of_a_run)]
 
 
-class RunRecord(_Part):
+class RunRecord(Part):
     """Which run it was and how it ended."""
 
     id: str
@@ -56,7 +52,7 @@ class RunRecord(_Part):
     )
 
 
-class CodeRecord(_Part):
+class CodeRecord(Part):
     """A file of the repository that ran as Python or steered the run; its path is relative to the
     folder of pyproject.toml."""
 
@@ -64,7 +60,7 @@ class CodeRecord(_Part):
     sha256: str
 
 
-class SourceRecord(_Part):
+class SourceRecord(Part):
     """The commit that the run attests. ``dirty``: it ran on files that are not in it."""
 
     commit: str | None
@@ -76,7 +72,7 @@ class SourceRecord(_Part):
     )
 
 
-class TargetRecord(_Part):
+class TargetRecord(Part):
     """The database, as PostgreSQL itself named it."""
 
     host: str
@@ -90,7 +86,7 @@ class TargetRecord(_Part):
     )
 
 
-class PlannedStep(_Part):
+class PlannedStep(Part):
     """A step that was required, and the sha256 of the file that it stands for."""
 
     id: str
@@ -101,7 +97,7 @@ class PlannedStep(_Part):
     segment: int = Field(0, ge=0, description="counts from 1; 0: belongs to no transaction")
 
 
-class PlanRecord(_Part):
+class PlanRecord(Part):
     """What the files on disk required."""
 
     digest: str
@@ -109,14 +105,14 @@ class PlanRecord(_Part):
     steps: tuple[PlannedStep, ...]
 
 
-class LockRecord(_Part):
+class LockRecord(Part):
     """A lock newly taken on a relation that existed before."""
 
     relation: str
     mode: str
 
 
-class StepRecord(_Part):
+class StepRecord(Part):
     """How one step ended."""
 
     id: str
@@ -137,7 +133,7 @@ class StepRecord(_Part):
     )
 
 
-class FindingRecord(_Part):
+class FindingRecord(Part):
     """One thing that a check saw, and the step that saw it."""
 
     rule: str
@@ -149,7 +145,7 @@ class FindingRecord(_Part):
     step: str = ""
 
 
-class LockConflictRecord(_Part):
+class LockConflictRecord(Part):
     """The batch met somebody else's lock at a step, and was begun again, or given up at last."""
 
     step: str
@@ -159,7 +155,7 @@ class LockConflictRecord(_Part):
     in_the_way: tuple[str, ...] = Field((), description="who was seen holding it up, a line each")
 
 
-class BoundRecord(_Part):
+class BoundRecord(Part):
     """What a promotion was bound to before production saw anything of it."""
 
     digest: str = Field(
@@ -173,28 +169,28 @@ class BoundRecord(_Part):
     )
 
 
-class Artifact(_Part):
+class Artifact(Part):
     """A file beside the audit."""
 
     path: str
     sha256: str
 
 
-class SnapshotRecord(_Part):
+class SnapshotRecord(Part):
     """The schema before and after, where one was taken."""
 
     before: Artifact | None = None
     after: Artifact | None = None
 
 
-class Chain(_Part):
+class Chain(Part):
     """``digest`` covers the whole audit but itself; ``previous`` is that of the audit before."""
 
     previous: str | None = None
     digest: str = ""
 
 
-class Audit(_Part):
+class Audit(Part):
     """The record of one run of pytest-housekeeping."""
 
     schema_version: Literal[1]
@@ -203,6 +199,10 @@ class Audit(_Part):
     target: TargetRecord | None = Field(description="null: no connection was made")
     plan: PlanRecord
     steps: tuple[StepRecord, ...]
+    changes: tuple[ChangeRecord, ...] = ()
+    batch: tuple[BatchRecord, ...] = Field(
+        (), description="what else the batch does, by segment, where it was rehearsed on a copy"
+    )
     findings: tuple[FindingRecord, ...] = ()
     lock_conflicts: tuple[LockConflictRecord, ...] = ()
     bound: BoundRecord = BoundRecord()

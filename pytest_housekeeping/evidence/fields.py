@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC
 from typing import Any
 
@@ -16,6 +17,7 @@ from pytest_housekeeping.model import (
     StepResult,
     TargetIdentity,
 )
+from pytest_housekeeping.postgres.batch_facts import BatchFacts
 
 
 def start_fields(facts: StartFacts) -> dict[str, Any]:
@@ -99,6 +101,19 @@ def conflict_fields(conflict: LockConflict) -> dict[str, Any]:
         "found": conflict.found,
         "in_the_way": list(conflict.in_the_way),
     }
+
+
+def change_fields(facts: BatchFacts) -> list[dict[str, Any]]:
+    """The entries of ``changes`` that a segment brings."""
+    return [{"segment": facts.segment, **asdict(change)} for change in facts.changes]
+
+
+def batch_fields(facts: BatchFacts) -> dict[str, Any]:
+    """One entry of ``batch``."""
+    known = asdict(facts)
+    known.pop("changes")
+    said = ({"step": each.step, **asdict(each.message)} for each in facts.messages)
+    return {**known, "messages": list(said)}
 
 
 def bound_fields(bound: Bound) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from pytest_housekeeping.evidence.run_facts import StartFacts, stem
 from pytest_housekeeping.evidence.secrets import Secrets
 from pytest_housekeeping.model import LockConflict, RunOutcome, StepResult, TargetIdentity
 from pytest_housekeeping.plan.modes import rules_of
+from pytest_housekeeping.postgres.batch_facts import BatchFacts
 
 SUFFIX = ".journal.jsonl"
 
@@ -51,6 +52,11 @@ class Journal:
         """How a step ended, with what it has found."""
         findings = [fields.finding_fields(finding, result.step.id) for finding in result.findings]
         self._write("ended", step=fields.step_fields(result), findings=findings)
+
+    def measured(self, facts: BatchFacts) -> None:
+        """What the batch of a segment does, as the copy has shown it."""
+        changes, batch = fields.change_fields(facts), fields.batch_fields(facts)
+        self._write("measured", changes=changes, batch=batch)
 
     def conflicted(self, conflict: LockConflict) -> None:
         """The batch met somebody else's lock."""

@@ -68,6 +68,8 @@ def recover(path: Path, *, ask: AskServer | None = None, secrets: Secrets | None
         "target": _target(events),
         "plan": plan,
         "steps": [*_ended_steps(ended), *_committed_steps(plan, events)],
+        "changes": [each for event in _named(events, "measured") for each in event["changes"]],
+        "batch": [event["batch"] for event in _named(events, "measured")],
         "findings": [finding for event in ended for finding in event["findings"]],
         "lock_conflicts": [event["conflict"] for event in _named(events, "conflicted")],
     }

@@ -12,23 +12,26 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.errors import EvidenceError, HousekeepingError
 from pytest_housekeeping.evidence import Secrets, StartFacts, stem
 from pytest_housekeeping.evidence.journal import Journal, start_journal
-from pytest_housekeeping.model import Outcome, RunOutcome, Step, StepResult
+from pytest_housekeeping.model import Phase, RunOutcome, Step, StepResult
 from pytest_housekeeping.plan.code_files import PIN_PATH
+from pytest_housekeeping.plan.steps import RESULT
+from pytest_housekeeping.postgres.batch_facts import BatchFacts
 from pytest_housekeeping.promotion.context import written_passwords
 from pytest_housekeeping.promotion.engine import Promotion
 from pytest_housekeeping.promotion.evidence_commit import is_final, publish
 from pytest_housekeeping.promotion.github import tell_github
 from pytest_housekeeping.promotion.incident_files import write_incident
 from pytest_housekeeping.promotion.killed_runs import record_killed_runs
+from pytest_housekeeping.promotion.why_it_ended import (
+    NOTHING_FAILED,
+    what_was_skipped,
+    why_it_ended,
+)
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Artifact, Audit
     from pytest_housekeeping.promotion.context import RunContext
     from pytest_housekeeping.promotion.target import KeptFile
-
-# pytest's exit codes: all that ran has passed, or nothing was selected; and Ctrl-C.
-_NOTHING_FAILED = (0, 5)
-_INTERRUPTED = 2
 
 
 class Recorder:
@@ -93,6 +96,16 @@ class Recorder:
     def record_step(self, result: StepResult) -> None:
         """Journal how a step ended."""
         self._journal_line(lambda journal: journal.ended(result))
+        facts = self._facts_of(result.step)
+        if facts is not None:
+            self._journal_line(lambda journal: journal.measured(facts))
+
+    def _facts_of(self, step: Step) -> BatchFacts | None:
+        """What the batch of a segment does, when the step that tells it has run."""
+        rehearsal = self.run.rehearsal
+        if rehearsal is None or step.phase is not Phase.REHEARSE or step.name != RESULT:
+            return None
+        return rehearsal.facts.get(step.segment)
 
     def _journal_line(self, write: Callable[[Journal], None]) -> None:
         """A line that cannot be written is told, and nothing is committed from then on."""
@@ -112,10 +125,10 @@ class Recorder:
         """
         self.promotion.roll_back()
         outcome = self.promotion.outcome()
-        if outcome is RunOutcome.REFUSED and partial and exitstatus in _NOTHING_FAILED:
+        if outcome is RunOutcome.REFUSED and partial and exitstatus in NOTHING_FAILED:
             outcome = RunOutcome.ROLLED_BACK
         self._outcome = outcome
-        message = _why_it_ended(outcome, exitstatus, partial=partial) or _what_was_skipped(
+        message = why_it_ended(outcome, exitstatus, partial=partial) or what_was_skipped(
             outcome, self.promotion.results
         )
         with self._told_where_incomplete():
@@ -198,6 +211,7 @@ class Recorder:
             locks_held_s=self.promotion.batch.locks_held_s,
             conflicts=self.promotion.progress.conflicts,
             bound=self.run.bound(),
+            batch=[*self.run.rehearsal.facts.values()] if self.run.rehearsal else (),
             before=_artifact(kept.before),
             after=_artifact(kept.after),
             previous=latest_digest(repository, self._facts.run.mode, self._folder)
@@ -248,27 +262,6 @@ def _start_facts(context: RunContext) -> StartFacts:
         steps=context.plan.steps,
         segments=len(context.plan.segments),
     )
-
-
-def _why_it_ended(outcome: RunOutcome, exitstatus: int, *, partial: bool) -> str:
-    """What the outcome alone does not say."""
-    if outcome is RunOutcome.ROLLED_BACK and partial and exitstatus in _NOTHING_FAILED:
-        return "Only a selection was run, so nothing was to be promoted."
-    if exitstatus == _INTERRUPTED:
-        return "The run was interrupted."
-    return ""
-
-
-def _what_was_skipped(outcome: RunOutcome, results: Mapping[str, StepResult]) -> str:
-    """What was skipped for a reason of its own: where nothing failed, it is the reason."""
-    if outcome not in (RunOutcome.ROLLED_BACK, RunOutcome.REFUSED):
-        return ""
-    skipped = [
-        f"{result.step.id} (skipped: {result.message})"
-        for result in results.values()
-        if result.outcome is Outcome.SKIPPED and not result.message.startswith("blocked by ")
-    ]
-    return f"No recorded pass: {', '.join(skipped[:10])}" if skipped else ""
 
 
 def _artifact(kept: KeptFile | None) -> Artifact | None:

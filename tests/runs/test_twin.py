@@ -91,6 +91,14 @@ def test_a_file_that_names_the_database_finds_it_on_the_copy(production: Product
     assert (run.code, run.outcome) == (0, "promoted"), run.output
     assert run.steps["sql/migrations/0005_database.sql::rehearse"] == "passed"
     assert "statement_timeout" in run.message("rehearse::result")
+    found = {(each["kind"], each["object"]): each for each in run.audit["changes"]}
+    assert found["database", ""]["change"] == "changed"
+    assert "comment: 'promoted'" in found["database", ""]["after"]
+    assert "  ~ database" in run.output
+    (batch,) = run.audit["batch"]
+    assert batch["coverage"]["measured"] == sum(
+        step["statements"] for step in run.audit["steps"] if step["phase"] == "apply"
+    )
 
 
 # -- its end ---------------------------------------------------------------------------------------

@@ -23,9 +23,24 @@ from pytest_housekeeping.model import (
     Outcome,
     Phase,
     RunOutcome,
+    ServerMessage,
     Step,
     StepResult,
     TargetIdentity,
+)
+from pytest_housekeeping.postgres.batch_facts import (
+    CHANGED,
+    DROPPED,
+    MADE,
+    AccessChange,
+    BatchFacts,
+    Coverage,
+    Destroyed,
+    IndexBuild,
+    ObjectChange,
+    StepMessage,
+    TableScan,
+    TakenLock,
 )
 
 START = datetime(2027, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -53,6 +68,56 @@ CONFLICT = LockConflict(
     at=START,
     found="canceling statement due to lock timeout",
     in_the_way=("process 4711 nightly of bob, since 02:10: SELECT <b>1</b> \x1b[31m",),
+)
+# What a batch does, with what a page and a terminal would obey in it.
+DOES = BatchFacts(
+    segment=1,
+    changes=(
+        ObjectChange(
+            object="venture.orders.total",
+            kind="column",
+            change=CHANGED,
+            before="type: integer\nnot null",
+            after="type: bigint\nnot null",
+            rewrites=True,
+            lock="AccessExclusiveLock",
+        ),
+        ObjectChange(
+            object='venture."<b>"',
+            kind="view",
+            change=MADE,
+            after="definition: SELECT\n::error::x\x1b[31m",
+        ),
+    ),
+    locks=(
+        TakenLock(
+            relation="venture.orders", mode="AccessShareLock", step="sql/migrations/0001_x.sql"
+        ),
+        TakenLock(
+            relation="venture.orders", mode="AccessExclusiveLock", step="sql/migrations/0002_x.sql"
+        ),
+        TakenLock(relation="venture.person", mode="RowExclusiveLock", step=""),
+    ),
+    rewritten=("venture.orders",),
+    scans=(TableScan(relation="venture.orders", count=2, step="sql/migrations/0002_x.sql"),),
+    indexes=(IndexBuild(index="venture.orders_pkey", table="venture.orders", rebuilt=True),),
+    destroyed=(
+        Destroyed(
+            kind="column", object="venture.person.note", how=DROPPED, relation="venture.person"
+        ),
+    ),
+    access=(
+        AccessChange(
+            role="app", relation="venture.orders", commands="SELECT", before="", after="all rows"
+        ),
+    ),
+    messages=(
+        StepMessage(
+            step="sql/migrations/0001_x.sql",
+            message=ServerMessage(level="NOTICE", text="drop cascades to view v\nand more"),
+        ),
+    ),
+    coverage=Coverage(measured=3, parsed=1, unjudged=("sql/migrations/0003_x.sql",)),
 )
 
 

@@ -20,6 +20,12 @@ def one_line(text: str) -> str:
     return " ".join(visible(text).split())
 
 
+def no_command(line: str) -> str:
+    """A line that GitHub does not take for a command, which begins with ``::``."""
+    harmless = line.replace("##[", "# #[")
+    return f"| {harmless}" if harmless.lstrip().startswith("::") else harmless
+
+
 def shortened(text: str, length: int) -> str:
     """The text, or its beginning and an ellipsis: never more than ``length`` characters."""
     return text if len(text) <= length else f"{text[: length - 1]}…"
@@ -27,7 +33,7 @@ def shortened(text: str, length: int) -> str:
 
 def plural(count: int, noun: str) -> str:
     """``1 step``, ``1,200 steps``, ``2 branches``."""
-    ending = "es" if noun.endswith("ch") else "s"
+    ending = "es" if noun.endswith(("ch", "x")) else "s"
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}{ending}"
 
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.evidence.report import tally
-from pytest_housekeeping.evidence.report.display import duration, plural, shortened, visible
+from pytest_housekeeping.evidence.report.batch import batch_lines
+from pytest_housekeeping.evidence.report.display import (
+    duration,
+    no_command,
+    plural,
+    shortened,
+    visible,
+)
 from pytest_housekeeping.evidence.report.wording import outcome_text, text_of
 from pytest_housekeeping.evidence.run_facts import stem
 from pytest_housekeeping.model import Level, Mode, RunOutcome
@@ -30,6 +37,7 @@ def terminal_summary(audit: Audit, folder: str = "ops/audit") -> list[str]:
             for each in audit.steps
             if each.id == f"tripwire::{MUTANTS}"
         ),
+        *batch_lines(audit),
         *(line for each in tally.lock_conflicts(audit) for line in _indented(each)),
         *_what_failed(audit),
         *([f"bound to: {audit.bound.digest}"] if audit.bound.digest else []),
@@ -75,7 +83,5 @@ def _what_failed(audit: Audit) -> list[str]:
 
 def _indented(text: str, indent: str = "  ") -> list[str]:
     """Lines of which none begins with ``::``, which GitHub would take for a command."""
-    shown = shortened(visible(text), 2000).replace("##[", "# #[")
-    first, *rest = shown.splitlines() or [""]
-    mark = "| " if first.lstrip().startswith("::") else ""
-    return [f"{indent}{mark}{first}"] * bool(first) + [f"{indent}| {line}" for line in rest]
+    first, *rest = shortened(visible(text), 2000).replace("##[", "# #[").splitlines() or [""]
+    return [f"{indent}{no_command(first)}"] * bool(first) + [f"{indent}| {line}" for line in rest]

@@ -19,7 +19,16 @@ from pytest_housekeeping.evidence.audit_file import from_json, to_json, write_au
 from pytest_housekeeping.evidence.audit_model import json_schema
 from pytest_housekeeping.evidence.chain import digest
 from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, ProvedOn, RunOutcome, Step
-from support.evidence_samples import CONFLICT, RLS, START, facts, failed_sample, passed, sample
+from support.evidence_samples import (
+    CONFLICT,
+    DOES,
+    RLS,
+    START,
+    facts,
+    failed_sample,
+    passed,
+    sample,
+)
 from support.fresh_copy import ROOT
 
 SCHEMA = ROOT / "docs" / "audit.schema.json"
@@ -32,6 +41,8 @@ NAMES = {
     "target": "host port database user server_version system_identifier",
     "plan": "digest steps",
     "steps": "id phase kind outcome duration_s examined message statements rows locks",
+    "changes": "",
+    "batch": "",
     "findings": "rule level object detail fix",
     "lock_conflicts": "",
     "bound": "digest planned",
@@ -54,13 +65,18 @@ def test_the_names_are_the_published_ones() -> None:
 def test_the_published_schema_is_the_models_and_fits_the_file() -> None:
     assert json.loads(SCHEMA.read_text(encoding="utf-8")) == json_schema()
     validator = jsonschema.Draft202012Validator(json_schema())
-    met = sample(conflicts=[CONFLICT])
-    for record in (sample(), failed_sample(), sample(target=None), sample(results=()), met):
+    met, does = sample(conflicts=[CONFLICT]), sample(batch=[DOES])
+    for record in (sample(), failed_sample(), sample(target=None), sample(results=()), met, does):
         validator.validate(json.loads(to_json(record)))
 
 
 def test_json_comes_back_as_it_was() -> None:
-    for record in (sample(), failed_sample(previous="p"), sample(message="ä\n\x00\u202e<&>'\"")):
+    for record in (
+        sample(),
+        sample(batch=[DOES]),
+        failed_sample(previous="p"),
+        sample(message="ä\n\x00\u202e<&>'\""),
+    ):
         assert from_json(to_json(record)) == record
         assert digest(from_json(to_json(record))) == record.chain.digest
 

@@ -1,0 +1,211 @@
+"""What a batch does, told to a person: in a few lines, and in the rows of the report's tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_housekeeping.evidence.report.display import no_command, plural, visible
+from pytest_housekeeping.postgres.batch_facts import CHANGED, DROPPED, MADE, strength
+from pytest_housekeeping.snapshot.changed_lines import before_and_after, shortened
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.evidence.audit_model import Audit
+    from pytest_housekeeping.evidence.batch_model import (
+        AccessRecord,
+        ChangeRecord,
+        DestroyedRecord,
+        IndexBuildRecord,
+        MessageRecord,
+    )
+
+_MARKS = {MADE: "+", CHANGED: "~", DROPPED: "-"}
+_MOST = 12
+_READERS_WAIT, _WRITERS_WAIT = strength("AccessExclusiveLock"), strength("ShareLock")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TouchedRelation:
+    """A relation that stood before: its strongest lock, who took that, and what happens to it.
+
+    ``waits`` says who waits until COMMIT: readers and writers, writers, or "" for neither.
+    """
+
+    relation: str
+    mode: str
+    step: str
+    waits: str
+    done: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BatchView:
+    """The rows of the report's tables, of all segments together. ``rows`` tells of a relation what
+    production has in it."""
+
+    there: bool
+    changes: tuple[ChangeRecord, ...]
+    touched: tuple[TouchedRelation, ...]
+    access: tuple[AccessRecord, ...]
+    indexes: tuple[IndexBuildRecord, ...]
+    destroyed: tuple[DestroyedRecord, ...]
+    messages: tuple[MessageRecord, ...]
+    coverage: str
+    rows: Mapping[str, str]
+
+
+def batch_view(audit: Audit) -> BatchView:
+    """What batch.html.jinja shows."""
+    return BatchView(
+        there=has_batch(audit),
+        changes=audit.changes,
+        touched=tuple(touched(audit)),
+        access=tuple(each for segment in audit.batch for each in segment.access),
+        indexes=tuple(each for segment in audit.batch for each in segment.indexes),
+        destroyed=tuple(each for segment in audit.batch for each in segment.destroyed),
+        messages=tuple(each for segment in audit.batch for each in segment.messages),
+        coverage=coverage(audit),
+        rows={},
+    )
+
+
+def touched(audit: Audit) -> list[TouchedRelation]:
+    """The relations that a batch locks, the strongest lock first."""
+    strongest: dict[str, tuple[str, str]] = {}
+    for lock in (lock for segment in audit.batch for lock in segment.locks):
+        known = strongest.get(lock.relation)
+        if known is None or strength(lock.mode) > strength(known[0]):
+            strongest[lock.relation] = (lock.mode, lock.step)
+    found = [
+        TouchedRelation(
+            relation=relation,
+            mode=mode,
+            step=step,
+            waits=who_waits(mode),
+            done=tuple(_done_to(audit, relation)),
+        )
+        for relation, (mode, step) in strongest.items()
+    ]
+    return sorted(found, key=lambda each: (-strength(each.mode), each.relation))
+
+
+def who_waits(mode: str) -> str:
+    """Who waits for a lock: https://www.postgresql.org/docs/16/explicit-locking.html."""
+    if strength(mode) >= _READERS_WAIT:
+        return "readers and writers"
+    return "writers" if strength(mode) >= _WRITERS_WAIT else ""
+
+
+def told(change: ChangeRecord) -> str:
+    """Before and after in a few words, as a difference is told everywhere."""
+    if change.change == CHANGED:
+        return before_and_after(change.before, change.after)
+    return shortened(change.before or change.after)
+
+
+def access_told(access: AccessRecord) -> str:
+    """``SELECT, INSERT: nothing → all rows``."""
+    return f"{access.commands}: {access.before or 'nothing'} → {access.after or 'nothing'}"
+
+
+def batch_lines(audit: Audit, most: int = _MOST) -> list[str]:
+    """For the terminal: no more than ``most`` lines of each kind; the rest is in the report."""
+    if not has_batch(audit):
+        return []
+    return [
+        *_headed("objects", _counts(audit), _changes(audit), most),
+        *_headed("access", "", _access(audit), most),
+        *_headed("locks", "", _locks(audit), most),
+        *_headed("destroys", "", _destroyed(audit), most),
+        *_headed("said", "", _messages(audit), 3),
+        f"  {'coverage':<9} {coverage(audit)}",
+    ]
+
+
+def has_batch(audit: Audit) -> bool:
+    """Whether anything was applied to a copy."""
+    return any(
+        (c.measured, c.parsed, c.unjudged) != (0, 0, ()) for c in (e.coverage for e in audit.batch)
+    )
+
+
+def coverage(audit: Audit) -> str:
+    """How many statements were measured, how many judged by the parser, and which were not."""
+    each = [segment.coverage for segment in audit.batch]
+    unjudged = [step for coverage in each for step in coverage.unjudged]
+    said = (
+        f"{plural(sum(c.measured for c in each), 'statement')} measured,"
+        f" {sum(c.parsed for c in each):,} judged by the parser, {len(unjudged):,} not judged"
+    )
+    return said + (f": {', '.join(unjudged)}" if unjudged else "")
+
+
+def _counts(audit: Audit) -> str:
+    counts: Counter[str] = Counter(change.change for change in audit.changes)
+    return (
+        ", ".join(f"{counts[word]:,} {word}" for word in _MARKS if counts[word]) or "none changed"
+    )
+
+
+def _changes(audit: Audit) -> Iterator[str]:
+    for change in audit.changes:
+        about = told(change)
+        between = ": " if change.change == CHANGED else " "
+        shown = f"({about})" if about and change.change != CHANGED else about
+        yield f"{_MARKS[change.change]} {change.kind} {change.object}{between}{shown}".rstrip()
+
+
+def _access(audit: Audit) -> Iterator[str]:
+    for access in (each for segment in audit.batch for each in segment.access):
+        yield f"{access.role} on {access.relation}: {access_told(access)}"
+
+
+def _locks(audit: Audit) -> Iterator[str]:
+    """Those that nobody waits for are not worth a line."""
+    weak = 0
+    for each in touched(audit):
+        if not each.waits and not each.done:
+            weak += 1
+            continue
+        waits = f"{each.waits} wait" if each.waits else "nobody waits"
+        yield f"{each.relation}: {each.mode}, {waits}{''.join(f'; {done}' for done in each.done)}"
+    if weak:
+        yield f"weaker ones, for which no reader or writer waits, on {plural(weak, 'relation')}"
+
+
+def _done_to(audit: Audit, relation: str) -> Iterator[str]:
+    if any(relation in segment.rewritten for segment in audit.batch):
+        yield "written anew, all rows"
+    reads = sum(s.count for each in audit.batch for s in each.scans if s.relation == relation)
+    if reads:
+        yield "read once from end to end" if reads == 1 else f"read {reads:,} times from end to end"
+    built = [i.index for each in audit.batch for i in each.indexes if i.table == relation]
+    if built:
+        yield f"{plural(len(built), 'index')} built"
+
+
+def _destroyed(audit: Audit) -> Iterator[str]:
+    for each in (each for segment in audit.batch for each in segment.destroyed):
+        yield f"{each.kind} {each.object} is {each.how}"
+
+
+def _messages(audit: Audit) -> Iterator[str]:
+    for each in (each for segment in audit.batch for each in segment.messages):
+        yield f"{each.level} at {each.step}: {each.text.partition(chr(10))[0]}"
+
+
+def _headed(name: str, head: str, lines: Iterable[str], most: int) -> list[str]:
+    """The lines of one kind, below a head or beside it."""
+    known: Sequence[str] = list(lines)
+    if not known and not head:
+        return []
+    shown = [*known[:most], *[f"… and {len(known) - most:,} more"] * (len(known) > most)]
+    rows = [
+        no_command(row)
+        for each in ([head] * bool(head), shown)
+        for text in each
+        for row in visible(text).splitlines()
+    ]
+    return [f"  {name if not at else '':<9} {row}" for at, row in enumerate(rows)]

@@ -1,0 +1,32 @@
+"""Why a run has ended so, where its outcome alone does not say it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pytest_housekeeping.model import Outcome, RunOutcome, StepResult
+
+# pytest's exit codes: all that ran has passed, or nothing was selected; and Ctrl-C.
+NOTHING_FAILED = (0, 5)
+_INTERRUPTED = 2
+
+
+def why_it_ended(outcome: RunOutcome, exitstatus: int, *, partial: bool) -> str:
+    """What the outcome alone does not say."""
+    if outcome is RunOutcome.ROLLED_BACK and partial and exitstatus in NOTHING_FAILED:
+        return "Only a selection was run, so nothing was to be promoted."
+    if exitstatus == _INTERRUPTED:
+        return "The run was interrupted."
+    return ""
+
+
+def what_was_skipped(outcome: RunOutcome, results: Mapping[str, StepResult]) -> str:
+    """What was skipped for a reason of its own: where nothing failed, it is the reason."""
+    if outcome not in (RunOutcome.ROLLED_BACK, RunOutcome.REFUSED):
+        return ""
+    skipped = [
+        f"{result.step.id} (skipped: {result.message})"
+        for result in results.values()
+        if result.outcome is Outcome.SKIPPED and not result.message.startswith("blocked by ")
+    ]
+    return f"No recorded pass: {', '.join(skipped[:10])}" if skipped else ""
