@@ -1,4 +1,4 @@
-"""``python -m pytest_housekeeping``: the evidence proved, a sandbox, and the documentation."""
+"""``python -m pytest_housekeeping``: evidence proved, promotions approved, a sandbox, the docs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from pytest_housekeeping import sandbox
@@ -32,24 +32,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; the exit code."""
     given = _parser().parse_args(arguments)
     try:
-        if given.command == "docs":
-            return _docs(given.page)
-        if given.command == "audit":
-            return _audit(target=given.target)
-        if given.stop:
-            return _stop()
-        if given.status:
-            return _status()
-        if given.psql is not None:
-            return _psql(given.psql)
-        return _start()
+        return _COMMANDS[given.command](given)
     except BrokenPipeError:
         # `docs checks | head`: what the reader does not want is not written at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except MisuseError as error:
         _say(str(error))
-        return _MISUSE if given.command == "audit" else 1
+        return 1 if given.command == "sandbox" else _MISUSE
     except (HousekeepingError, OSError) as error:
         _say(str(error))
         return 1
@@ -97,6 +87,17 @@ def _parser() -> argparse.ArgumentParser:
         help="connect to production (PG*_PROD) as well: each promotion in its history has its"
         " audit, and each audit its rows",
     )
+    approval = commands.add_parser(
+        "approve",
+        help="approve a promotion, signed",
+        description="Say, signed with the SSH key that git is configured with, that the promotion"
+        " of this digest may be made. The record is committed to housekeeping/audit/decisions, and"
+        " pushed. It counts for whoever neither wrote nor runs it, if approvers of"
+        " [tool.housekeeping] names him, and for a run that begins later.",
+        epilog="exit codes: 0 approved; 1 it could not be signed or committed; 4 wrong usage: no"
+        " digest, no repository, no approvers",
+    )
+    approval.add_argument("digest", help="as the plan, or a promotion that was refused, has it")
     pages = commands.add_parser(
         "docs",
         help="the documentation of this version",
@@ -105,6 +106,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     pages.add_argument("page", nargs="?", help="the name of a page, or the id of a rule")
     return parser
+
+
+def _sandbox(given: argparse.Namespace) -> int:
+    if given.stop:
+        return _stop()
+    if given.status:
+        return _status()
+    if given.psql is not None:
+        return _psql(given.psql)
+    return _start()
 
 
 def _start() -> int:
@@ -140,17 +151,26 @@ def _psql(arguments: list[str]) -> int:
     return subprocess.run(command, env=usual_environment() | login, check=False).returncode
 
 
-def _audit(*, target: bool) -> int:
+def _audit(given: argparse.Namespace) -> int:
     """What it takes to read evidence is imported here: the other commands need none of it."""
     from pytest_housekeeping.promotion.audit_command import audit
 
-    report = audit(Path.cwd(), target=target)
+    report = audit(Path.cwd(), target=given.target)
     _out("".join(f"{line}\n" for line in report.lines))
     return 0 if report.proved else 1
 
 
-def _docs(name: str | None) -> int:
+def _approve(given: argparse.Namespace) -> int:
+    from pytest_housekeeping.promotion.approve_command import approve
+
+    for line in approve(Path.cwd(), given.digest):
+        _out(f"{line}\n")
+    return 0
+
+
+def _docs(given: argparse.Namespace) -> int:
     """Print the page, as Markdown; where there is none, the closest name."""
+    name: str | None = given.page
     folder = _docs_folder()
     rules = _pages(folder / "rules")
     pages = _pages(folder) | {"rules": rules.pop(_INDEX)}
@@ -196,6 +216,13 @@ def _out(text: str) -> None:
 def _say(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
+
+_COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "sandbox": _sandbox,
+    "audit": _audit,
+    "approve": _approve,
+    "docs": _docs,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -30,6 +30,8 @@ class Config:
     lint: bool = True
     require_staging_evidence: bool = True
     evidence_signers: str = ""
+    approvals: int = 0
+    approvers: str = ""
     mutation_score: float = 0.0
     require_rollback: bool = False
     require_rls_contract: bool = False

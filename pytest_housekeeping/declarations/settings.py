@@ -125,16 +125,24 @@ def _invalid(config: Config) -> Iterator[str]:
     for key in ("migrator", "history_schema"):
         if not _IDENTIFIER.fullmatch(getattr(config, key)):
             yield f"{key} = {getattr(config, key)!r} is no plain lower-case identifier"
-    for key in ("sql", "checks", "audit", "evidence_signers"):
+    for key in ("sql", "checks", "audit", "evidence_signers", "approvers"):
         yield from _misplaced(config, key)
     yield from _session(config)
     yield from _generated_code(config)
     yield from wrongly_declared(config.may_move)
+    yield from _approvals(config)
     # A number that is none (nan) compares as false with everything.
     if not config.max_locks_held >= 0:
         yield "max_locks_held is below 0, or no number"
     if not 0 <= config.mutation_score <= 1:
         yield f"mutation_score = {config.mutation_score} is no share from 0 to 1"
+
+
+def _approvals(config: Config) -> Iterator[str]:
+    if config.approvals < 0:
+        yield f"approvals = {config.approvals} is below 0"
+    elif config.approvals and not config.approvers:
+        yield f"approvals = {config.approvals}, and approvers does not say who may approve"
 
 
 def _generated_code(config: Config) -> Iterator[str]:

@@ -17,7 +17,16 @@ from pydantic import (
 
 from pytest_housekeeping.evidence.batch_model import BatchRecord, ChangeRecord
 from pytest_housekeeping.evidence.record_part import Part
-from pytest_housekeeping.model import Kind, Level, Mode, Outcome, Phase, ProvedOn, RunOutcome
+from pytest_housekeeping.model import (
+    Kind,
+    Level,
+    Mode,
+    Outcome,
+    Phase,
+    ProvedOn,
+    RunOutcome,
+    SecondPerson,
+)
 
 SCHEMA_VERSION = 1
 # Years in which a run can have taken place: in each of them a moment can be told in any time zone.
@@ -155,6 +164,14 @@ class LockConflictRecord(Part):
     in_the_way: tuple[str, ...] = Field((), description="who was seen holding it up, a line each")
 
 
+class ApprovalRecord(Part):
+    """Somebody who neither wrote nor ran it has approved just this, before it ran."""
+
+    approver: str
+    commit: str = Field(description="signed by the approver, on housekeeping/audit/decisions")
+    at: _Moment
+
+
 class BoundRecord(Part):
     """What a promotion was bound to before production saw anything of it."""
 
@@ -167,6 +184,12 @@ class BoundRecord(Part):
         default=False,
         description="it was told to promote what was planned under this digest, and did so",
     )
+    second_person: SecondPerson = Field(
+        default=SecondPerson.UNKNOWN,
+        description="whether somebody else has approved it; nobody: nobody is asked,"
+        " by approvals = 0",
+    )
+    approvals: tuple[ApprovalRecord, ...] = ()
 
 
 class Artifact(Part):

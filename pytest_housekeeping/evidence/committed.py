@@ -92,7 +92,7 @@ def read_committed(git: GitCommands, folder: str | None = None) -> Committed:
     return Committed(
         versions=versions,
         # Without tips `git log --stdin` would take HEAD, which is none before the first commit.
-        changes=tuple(_changes(git, tips, folders)) if tips and folders else (),
+        changes=tuple(changes_behind(git, tips, folders)) if tips and folders else (),
         told=tuple(_told(git, tips, folders if folder is not None else ())) if tips else (),
         branches=tuple(name for names in tips.values() for name in names),
         shallow=shallow,
@@ -163,7 +163,9 @@ def _versions(
     )
 
 
-def _changes(git: GitCommands, tips: Iterable[str], folders: Sequence[str]) -> Iterator[FileChange]:
+def changes_behind(
+    git: GitCommands, tips: Iterable[str], folders: Sequence[str]
+) -> Iterator[FileChange]:
     """Every commit behind the tips that deletes or changes a file in these folders.
 
     https://git-scm.com/docs/git-diff-tree#_raw_output_format

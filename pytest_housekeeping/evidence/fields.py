@@ -118,7 +118,19 @@ def batch_fields(facts: BatchFacts) -> dict[str, Any]:
 
 def bound_fields(bound: Bound) -> dict[str, Any]:
     """The ``bound``."""
-    return {"digest": bound.digest, "planned": bound.planned}
+    return {
+        "digest": bound.digest,
+        "planned": bound.planned,
+        "second_person": bound.second_person.value,
+        "approvals": [
+            {
+                "approver": each.approver,
+                "commit": each.commit,
+                "at": each.at.astimezone(UTC).isoformat(),
+            }
+            for each in bound.approvals
+        ],
+    }
 
 
 def target_fields(target: TargetIdentity) -> dict[str, Any]:

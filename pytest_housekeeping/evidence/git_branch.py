@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from secrets import token_hex
@@ -53,11 +53,12 @@ def commit_files(
     attests: str | None,
     *,
     sign: bool = False,
+    prove: Callable[[str], None] = lambda _: None,
 ) -> str:
-    """See Repository.commit_evidence."""
+    """See Repository.commit_evidence. ``prove`` sees what was signed before the branch is moved."""
     ref = f"refs/heads/{branch}"
     _refuse_unusable(git, branch, ref, files)
-    author = _identity(git)
+    author = identity_of(git)
     if attests is not None:
         attests = git.run("rev-parse", "--verify", f"{attests}^{{commit}}").decode().strip()
         message = f"{message.rstrip()}\n\n{_ATTESTS}{attests}\n"
@@ -79,7 +80,7 @@ def commit_files(
             kept=kept,
             files=files,
         )
-        made, complaint = _move_signed(git, change) if sign else _move(git, change)
+        made, complaint = _move_signed(git, change, prove) if sign else _move(git, change)
         if made:
             return made
         if git.commit(ref) == tip and ".lock" not in complaint:
@@ -100,8 +101,11 @@ def _move(git: GitCommands, change: _Change) -> tuple[str, str]:
     return (out.decode().strip() if status == 0 else ""), complaint
 
 
-def _move_signed(git: GitCommands, change: _Change) -> tuple[str, str]:
-    """The same with a signed commit. Raises SigningFailed where it cannot be signed."""
+def _move_signed(
+    git: GitCommands, change: _Change, prove: Callable[[str], None]
+) -> tuple[str, str]:
+    """The same with a signed commit. Raises SigningFailed where it cannot be signed, and what
+    ``prove`` raises of it."""
     beside = f"refs/housekeeping-unsigned/{token_hex(8)}"
     plain, complaint = _move(git, replace(change, ref=beside))
     if not plain:
@@ -110,6 +114,7 @@ def _move_signed(git: GitCommands, change: _Change) -> tuple[str, str]:
         made = signed(git, plain, change.author, change.parents)
     finally:
         git.attempt("update-ref", "-d", beside, plain)
+    prove(made)
     status, _, complaint = git.attempt(
         "update-ref", change.ref, made, change.tip or "0" * len(made)
     )
@@ -178,7 +183,7 @@ def _evidence_commits(git: GitCommands, tip: str) -> Iterator[tuple[str, str]]:
         commit = parents[0]
 
 
-def _identity(git: GitCommands) -> str:
+def identity_of(git: GitCommands) -> str:
     """The user's, as far as git is configured; a name of our own where it is not."""
     _, out, _ = git.attempt("config", "-z", "--get-regexp", r"^(user|author)\.(name|email)$")
     entries = [entry.decode(errors="replace").partition("\n") for entry in out.split(b"\0")]

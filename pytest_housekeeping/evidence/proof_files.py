@@ -16,7 +16,7 @@ from pytest_housekeeping.evidence.committed import (
     FileVersion,
     incidents_of,
 )
-from pytest_housekeeping.evidence.git_objects import AUDIT_NAME, FETCH
+from pytest_housekeeping.evidence.git_objects import AUDIT_NAME, DECISION_NAME, FETCH
 from pytest_housekeeping.evidence.own_plan import RULE as AGAINST_PLAN
 from pytest_housekeeping.evidence.records import NOT_HERE, Record
 from pytest_housekeeping.evidence.repair import restored
@@ -114,6 +114,7 @@ class EvidenceFiles:
             path
             for path in sorted(self._by_path.keys() - self._named)
             if not AUDIT_NAME.fullmatch(path.rpartition("/")[2])
+            and not DECISION_NAME.fullmatch(path.rpartition("/")[2])
             and path.rpartition("/")[2] not in _PLACEHOLDERS
         ]
         for path in unnamed:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 
 from pytest_housekeeping.errors import EvidenceError, MisuseError
 from pytest_housekeeping.evidence.git_objects import GitCommands
@@ -20,19 +23,34 @@ from pytest_housekeeping.evidence.signing import FIX
 PROGRAM = "ssh-keygen"
 _HEADERS = (b"gpgsig ", b"gpgsig-sha256 ")
 _ARMOUR = b"-----BEGIN SSH SIGNATURE-----"
-_GOOD = re.compile(r'^Good "git" signature for (.+) with \S+ key SHA256:\S+$', re.MULTILINE)
+_GOOD = re.compile(r'^Good "git" signature for (.+) with \S+ key SHA256:(\S+)$', re.MULTILINE)
 _OPTION = (
     r'(?:cert-authority|namespaces="[^"]+"|valid-(?:after|before)="?\d{8}(?:\d{4}(?:\d\d)?)?Z?"?)'
 )
 _SIGNER = re.compile(
-    rf'(?:"[^"]+"|\S+)[ \t]+(?:{_OPTION}(?:,{_OPTION})*[ \t]+)?'
+    rf'(?P<names>"[^"]+"|\S+)[ \t]+(?:{_OPTION}(?:,{_OPTION})*[ \t]+)?'
     r"(?P<type>[a-z0-9@.-]+)[ \t]+(?P<key>[A-Za-z0-9+/]+=*)(?:[ \t].*)?",
     re.IGNORECASE,
 )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Signer:
+    """Who has signed: the principal, the sha256 of the key as ``ssh-keygen -l`` shows it, and every
+    name that the file gives to whoever has it, the names of his other keys included."""
+
+    name: str
+    key: str
+    names: frozenset[str]
+
+
 def signer_of(git: GitCommands, commit: str, allowed_signers: bytes) -> str:
-    """The principal in whose name a commit is signed, by a key that the file allows.
+    """The principal in whose name a commit is signed. See `signature_of`."""
+    return signature_of(git, commit, allowed_signers).name
+
+
+def signature_of(git: GitCommands, commit: str, allowed_signers: bytes) -> Signer:
+    """The signer in whose name a commit is signed, by a key that the file allows.
 
     ``allowed_signers`` is the content of the file. A key that had expired at the commit's own date
     does not count, nor does one that is allowed for other namespaces than ``git``. Nothing that
@@ -61,7 +79,8 @@ def signer_of(git: GitCommands, commit: str, allowed_signers: bytes) -> str:
     found = _GOOD.search(said)
     if status != 0 or found is None:
         raise _unsigned(name, _reason(said))
-    return found[1]
+    names = _names_of(found[2], allowed_signers) | {found[1]}
+    return Signer(name=found[1], key=found[2], names=names)
 
 
 def require_program() -> None:
@@ -74,22 +93,57 @@ def require_program() -> None:
         )
 
 
-def refuse_unusable_signers(data: bytes, path: str) -> None:
+def refuse_unusable_signers(data: bytes, path: str, *, setting: str = "evidence_signers") -> None:
     """Raises MisuseError for a file of allowed signers that names nobody, or not in its format."""
-    lines = [
-        (number, line.strip())
-        for number, line in enumerate(data.decode(errors="replace").splitlines(), start=1)
-        if line.strip() and not line.lstrip().startswith("#")
-    ]
+    lines = _lines(data)
     wrong = [str(number) for number, line in lines if not _is_signer(line)]
     if not lines or wrong:
         found = f"line {', '.join(wrong)} names no signer" if wrong else "it names nobody"
         raise MisuseError(
-            f"evidence_signers = {path!r}: {found}",
-            why="no evidence could be told from one that anybody made",
+            f"{setting} = {path!r}: {found}",
+            why="nothing that they sign could be told from what anybody makes",
             fix="write a line for each: <name> ssh-ed25519 <key>, the latter two as they stand in"
             " the signer's .pub file (man ssh-keygen, ALLOWED SIGNERS)",
         )
+
+
+def persons_in(allowed_signers: bytes) -> tuple[frozenset[str], ...]:
+    """The names of each person whom a file of allowed signers knows: lines that share a name, or a
+    key, are of one."""
+    persons: list[tuple[frozenset[str], frozenset[str]]] = []
+    for names, key in _entries(allowed_signers):
+        mine = [each for each in persons if each[0] & names or key in each[1]]
+        persons = [each for each in persons if each not in mine]
+        persons.append(
+            (names.union(*(n for n, _ in mine)), frozenset({key}).union(*(k for _, k in mine)))
+        )
+    return tuple(names for names, _ in persons)
+
+
+def _names_of(key: str, allowed_signers: bytes) -> frozenset[str]:
+    """All names of the person whose key this is; none where the key is a certificate's."""
+    mine = {name for names, held in _entries(allowed_signers) if held == key for name in names}
+    return frozenset().union(*(each for each in persons_in(allowed_signers) if each & mine))
+
+
+def _entries(allowed_signers: bytes) -> Iterator[tuple[frozenset[str], str]]:
+    """The names and the sha256 of the key of each line."""
+    for _, line in _lines(allowed_signers):
+        found = _SIGNER.fullmatch(line)
+        if found is not None:
+            names = frozenset(filter(None, found["names"].strip('"').split(",")))
+            with suppress(binascii.Error):
+                hashed = hashlib.sha256(base64.b64decode(found["key"], validate=True)).digest()
+                yield names, base64.b64encode(hashed).decode().rstrip("=")
+
+
+def _lines(data: bytes) -> list[tuple[int, str]]:
+    """The lines that name a signer, with their numbers."""
+    return [
+        (number, line.strip())
+        for number, line in enumerate(data.decode(errors="replace").splitlines(), start=1)
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
 
 
 def _signatures(commit: bytes) -> Iterator[bytes]:

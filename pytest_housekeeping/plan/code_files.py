@@ -20,7 +20,7 @@ _CONFTEST = "conftest.py"
 
 
 def code_files(config: Config, files: ProjectFiles, *, checks: bool = True) -> tuple[CodeFile, ...]:
-    """The Python that pytest runs for a plan, the pin, and who may sign evidence; without
+    """The Python that pytest runs for a plan, the pin, and who may sign or approve; without
     ``checks``, that of a rollback.
 
     Every conftest.py from the root to ``sql/`` and ``checks/`` and below them, and every Python
@@ -55,7 +55,7 @@ def hold_all(config: Config, files: ProjectFiles, inifile: str) -> None:
 
 
 def _signers(config: Config) -> tuple[str, ...]:
-    return (config.evidence_signers,) if config.evidence_signers else ()
+    return tuple(filter(None, (config.evidence_signers, config.approvers)))
 
 
 def _conftests(config: Config) -> Iterator[str]:

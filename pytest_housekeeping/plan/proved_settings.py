@@ -27,6 +27,8 @@ _PROVED: Mapping[str, bool] = {
     "require_staging_evidence": False,
     "accepted_evidence_faults": False,
     "evidence_signers": False,
+    "approvals": False,
+    "approvers": False,
     "incident_on_failure": False,
     "root": False,  # another folder on every machine
     "sql": False,  # the steps have these paths

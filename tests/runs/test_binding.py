@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import re
+import shutil
+from pathlib import Path
 
+import pytest
+
+from pytest_housekeeping.promotion.approve_command import approve
+from support.fresh_copy import git
 from support.production_project import Production
+from support.signing import new_key, signer_line
 from support.staging_project import Run
 
 UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
@@ -55,8 +62,14 @@ def test_what_was_planned_goes_in_and_nothing_else(production: Production) -> No
 
     run = production.promote(f"--hk-plan={planned}")
     assert (run.code, run.outcome) == (0, "promoted"), run.output
-    assert run.audit["bound"] == {"digest": planned, "planned": True}
-    assert run.message("rehearse::binding") == f"as planned: {planned}"
+    assert run.audit["bound"] == {
+        "digest": planned,
+        "planned": True,
+        "second_person": "nobody",
+        "approvals": [],
+    }
+    said = "nobody else has to approve it: approvals = 0"
+    assert run.message("rehearse::binding") == f"as planned: {planned}; {said}"
 
 
 def test_what_no_plan_has_printed_is_misuse(production: Production) -> None:
@@ -69,3 +82,47 @@ def test_what_no_plan_has_printed_is_misuse(production: Production) -> None:
         assert run.code == 4, run.output
         assert said in run.output
     assert production.unchanged
+
+
+APPROVED = f'{UNPROVED}approvals = 1\napprovers = "ops/approvers"\n'
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen here")
+def test_a_promotion_waits_for_somebody_who_has_approved_just_it(
+    production: Production, tmp_path: Path
+) -> None:
+    for name in ("ada", "eve"):
+        new_key(tmp_path, name)
+    approvers = signer_line(tmp_path / "ada", "ada@example.org")
+    production.change({"pyproject.toml": APPROVED, "ops/approvers": approvers})
+    run = production.promote()
+    assert (run.code, run.outcome) == (1, "refused"), run.output
+    assert production.unchanged
+    digest = digest_of(run)
+    assert f"0 of 1 approvals of {digest}" in run.output
+    assert f"python -m pytest_housekeeping approve {digest}" in run.output
+    assert run.audit["bound"]["second_person"] == "lacking"
+
+    git(production.root, "config", "gpg.format", "ssh")
+    git(production.root, "config", "user.signingkey", str(tmp_path / "ada"))
+    told = list(approve(production.root, digest))
+    assert told[0] == f"approved by ada@example.org: {digest}"
+    assert told[2] == "pushed to origin"
+    in_place = production.promote("--hk-in-place")
+    assert in_place.code == 4, in_place.output
+    assert "--hk-in-place, and approvals = 1" in in_place.output
+
+    # It is of that promotion and of no other.
+    text = (production.root / "sql/migrations/0003_urgency.sql").read_text(encoding="utf-8")
+    production.change({"sql/migrations/0003_urgency.sql": f"{text}-- later\n"})
+    run = production.promote()
+    assert (run.code, run.outcome) == (1, "refused"), run.output
+    assert "0 of 1 approvals of " in run.output
+    production.change({"sql/migrations/0003_urgency.sql": text})
+
+    run = production.promote(f"--hk-plan={digest}")
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    bound = run.audit["bound"]
+    assert (bound["digest"], bound["second_person"]) == (digest, "approved")
+    assert [each["approver"] for each in bound["approvals"]] == ["ada@example.org"]
+    assert run.message("rehearse::binding").endswith("; approved by ada@example.org")

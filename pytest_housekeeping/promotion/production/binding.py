@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping import __version__
 from pytest_housekeeping.declarations.pinned_settings import pinned
 from pytest_housekeeping.errors import ProofFailed
-from pytest_housekeeping.model import Bound, Kind, Phase, TargetIdentity, Verdict
+from pytest_housekeeping.model import Bound, Kind, Phase, SecondPerson, TargetIdentity, Verdict
 from pytest_housekeeping.plan.binding import CALLED, BoundParts
+from pytest_housekeeping.promotion.approvals import approvals_of, refuse_unapproved
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.prechecks import Judgement
@@ -80,7 +81,7 @@ class Binding:
     def __init__(
         self, context: RunContext, target: ProductionTarget, rehearsal: Rehearsal, checks: Checks
     ) -> None:
-        self.bound: Bound | None = None
+        self.bound = Bound()
         self._context = context
         self._target = target
         self._rehearsal = rehearsal
@@ -91,11 +92,30 @@ class Binding:
         parts = bound_parts(self._context, self._measured())
         given = self._context.options.plan
         self.bound = Bound(digest=parts.digest, planned=parts.digest == given)
+        said = f"{'as planned' if given else 'bound to this digest'}: {parts.digest}"
         unlike = parts.unlike(given) if given else ()
         if unlike:
             raise _refused(given, unlike, parts)
-        said = "as planned" if given else "bound to this digest"
-        return Verdict(examined=len(CALLED), unit="parts"), f"{said}: {parts.digest}"
+        return Verdict(examined=len(CALLED), unit="parts"), f"{said}; {self._approved()}"
+
+    def _approved(self) -> str:
+        """Raises ProofFailed where fewer have approved just this than have to."""
+        context, bound = self._context, self.bound
+        if not any(segment.files for segment in context.plan.segments):
+            self.bound = replace(bound, second_person=SecondPerson.NOT_NEEDED)
+            return "nothing is pending, so nothing is to be approved"
+        if not context.config.approvals:
+            self.bound = replace(bound, second_person=SecondPerson.NOBODY)
+            return "nobody else has to approve it: approvals = 0"
+        found = approvals_of(context, bound.digest)
+        enough = len(found.given) >= context.config.approvals
+        self.bound = replace(
+            bound,
+            second_person=SecondPerson.APPROVED if enough else SecondPerson.LACKING,
+            approvals=found.given,
+        )
+        refuse_unapproved(context, bound.digest, found)
+        return f"approved by {', '.join(each.approver for each in found.given)}"
 
     def _measured(self) -> Measured:
         rehearsal, numbers = self._rehearsal, range(1, len(self._context.plan.segments) + 1)

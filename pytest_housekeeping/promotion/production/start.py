@@ -41,7 +41,7 @@ from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.promotion.rehearsal.twin_target import HistoryRows, TwinTarget
 from pytest_housekeeping.promotion.run import Run, start_linting
 from pytest_housekeeping.promotion.run_options import RunOptions
-from pytest_housekeeping.promotion.signers import signers_of
+from pytest_housekeeping.promotion.signers import approvers_of, signers_of
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import Server, ServerSettings, start
 from pytest_housekeeping.server.embedded import nearest_embedded
@@ -76,6 +76,13 @@ def read_project(options: RunOptions) -> ReadProject:
     repository = open_repository(options.root)
     hold_all(config, sources, options.inifile)
     signers_of(config, sources)
+    if approvers_of(config, sources) and config.approvals and options.in_place:
+        raise MisuseError(
+            f"--hk-in-place, and approvals = {config.approvals}",
+            why="what is approved is what a rehearsal has shown, and nothing is rehearsed then",
+            fix="promote without --hk-in-place; or write approvals = 0 in a commit that somebody"
+            " reviews",
+        )
     sources.seal()
     source = source_of(config, sources, repository)
     if rules_of(options.mode).changes_production:

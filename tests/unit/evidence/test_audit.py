@@ -45,7 +45,7 @@ NAMES = {
     "batch": "",
     "findings": "rule level object detail fix",
     "lock_conflicts": "",
-    "bound": "digest planned",
+    "bound": "digest planned second_person approvals",
     "snapshot": "before after",
     "artifacts": "",
     "chain": "previous digest",

@@ -1,0 +1,181 @@
+"""What people decide about promotions: signed records in git, on a branch that is only added to.
+
+A record is a small file, brought by a commit of its own on ``housekeeping/audit/decisions``. Whose
+it is says the signature of that commit, and nothing in the file. The branch lies among those of the
+evidence, so that what fetches, protects and proves those does the same with it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from secrets import token_hex
+from typing import Any
+
+from pytest_housekeeping.evidence.committed import changes_behind
+from pytest_housekeeping.evidence.git_branch import commit_files
+from pytest_housekeeping.evidence.git_objects import (
+    BRANCHES,
+    DECISION_NAME,
+    GitCommands,
+    evidence_refs,
+    files_below,
+    has_origin,
+    objects,
+)
+from pytest_housekeeping.evidence.git_origin import all_origins
+from pytest_housekeeping.evidence.run_facts import utc_stamp
+
+LOG = "decisions"
+BRANCH = f"{BRANCHES}/{LOG}"
+_FORMAT = 1
+_ATTEMPTS = 3
+
+
+class Deed(StrEnum):
+    """What is decided: that a promotion may be made, or that one made in an emergency is looked
+    through. The name of its file begins with it."""
+
+    APPROVAL = "approval"
+    REVIEW = "review"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """A decision about ``subject``: the digest of a promotion, or the id of a run.
+
+    ``at`` is what the record says, ``committed_at`` the date of the ``commit`` that has brought it,
+    whose ``author`` is as git was configured. ``fault`` says why the record counts for nothing.
+    """
+
+    deed: Deed
+    subject: str
+    said: str
+    at: datetime
+    path: str
+    commit: str
+    committed_at: datetime
+    author: str
+    fault: str = ""
+
+
+def decisions(git: GitCommands, folder: str, deed: Deed) -> Iterator[Decision]:
+    """Every decision of a kind that this clone has of the project whose audits lie in ``folder``.
+
+    A record that was changed after it was made, or that nobody can read, has a fault; one whose
+    beginning is not in a shallow clone as well.
+    """
+    tips = git.run("for-each-ref", "--format=%(objectname)", *evidence_refs(LOG)).decode().split()
+    places = {
+        (f"{folder}/{name}".lstrip("/"), oid)
+        for files in files_below(git, [f"{tip}:{folder}" for tip in tips])
+        for name, oid in files.items()
+        if name.startswith(f"{deed}_") and DECISION_NAME.fullmatch(name)
+    }
+    if not places:
+        return
+    edited = {change.path: change.commit for change in changes_behind(git, tips, [folder])}
+    origins = all_origins(git, LOG, places)
+    contents = dict(objects(git, sorted({oid for _, oid in places})))
+    for path, oid in sorted(places):
+        for origin in origins[path, oid]:
+            fault = "" if origin.whole else "who has brought it is not known in a shallow clone"
+            if path in edited:
+                fault = f"commit {edited[path][:12]} has edited it, and a record is never changed"
+            yield _read(git, deed, path, contents.get(oid, b""), origin.commit, fault)
+
+
+def decide(
+    git: GitCommands,
+    folder: str,
+    deed: Deed,
+    subject: str,
+    *,
+    said: str = "",
+    sign: bool,
+    prove: Callable[[str], None] = lambda _: None,
+) -> tuple[str, str]:
+    """Commit a decision upon what the remote has of them, and push it; the commit, and what became
+    of the push, "" where there is no remote.
+
+    ``prove`` is given the commit before the branch is moved to it, and raises where it must not be.
+    Raises EvidenceError, SigningFailed among them, with nothing changed.
+    """
+    now = datetime.now(UTC).replace(microsecond=0)
+    record = {"format": _FORMAT, "kind": deed, "of": subject, "said": said, "at": now.isoformat()}
+    path = f"{folder}/{deed}_{utc_stamp(now)}_{token_hex(4)}.json".lstrip("/")
+    data = f"{json.dumps(record, indent=1, ensure_ascii=False)}\n".encode()
+    message = f"{deed} of {subject[:12]}\n"
+    ref = f"refs/heads/{BRANCH}"
+    made = complaint = ""
+    for _ in range(_ATTEMPTS):
+        theirs = _take_over(git)
+        base = git.commit(ref)
+        made = commit_files(git, BRANCH, {path: data}, message, None, sign=sign, prove=prove)
+        if not has_origin(git):
+            return made, ""
+        push = ("push", "--quiet", "--no-verify", "origin", f"{ref}:{ref}")
+        status, _, complaint = git.attempt(*push)
+        if status == 0:
+            return made, "pushed to origin"
+        other = _take_over(git)
+        if other is None or other == theirs or base != theirs:
+            break
+        # Somebody else was faster: once more upon his, and nothing of ours is left behind.
+        git.run("update-ref", ref, other, made)
+    return made, f"NOT PUSHED: {' '.join(complaint.split())}; {_push_fix(git)}"
+
+
+def _take_over(git: GitCommands) -> str | None:
+    """What the remote has by now comes into this clone's branch, if that has nothing else."""
+    ref, theirs = f"refs/heads/{BRANCH}", f"refs/remotes/origin/{BRANCH}"
+    if has_origin(git):
+        git.attempt("fetch", "--quiet", "--no-tags", "origin", f"+{ref}:{theirs}")
+    own, other = git.commit(ref), git.commit(theirs)
+    if other is not None and (own is None or _contains(git, other, own)):
+        git.run("update-ref", ref, other, own or "0" * len(other))
+    return other
+
+
+def _contains(git: GitCommands, later: str, earlier: str) -> bool:
+    return git.attempt("merge-base", "--is-ancestor", earlier, later)[0] == 0
+
+
+def _push_fix(git: GitCommands) -> str:
+    own, other = git.commit(f"refs/heads/{BRANCH}"), git.commit(f"refs/remotes/origin/{BRANCH}")
+    if own and other and not _contains(git, own, other):
+        # A branch that is only added to is not merged by hand in the middle of the night.
+        return f"git branch --force {BRANCH} origin/{BRANCH}, and decide once more"
+    return f"push it: git push origin {BRANCH}"
+
+
+def _read(
+    git: GitCommands, deed: Deed, path: str, data: bytes, commit: str, fault: str
+) -> Decision:
+    shown = git.run("show", "--no-patch", "--no-show-signature", "--format=%ct%n%an <%ae>", commit)
+    seconds, _, author = shown.decode(errors="replace").strip().partition("\n")
+    committed_at = datetime.fromtimestamp(min(int(seconds), 2**33), UTC)
+    known: Any = {}
+    at = committed_at
+    try:
+        known = json.loads(data)
+        at = datetime.fromisoformat(known["at"]).astimezone(UTC)
+        if known["format"] != _FORMAT or known["kind"] != deed:
+            raise ValueError
+    except (ValueError, KeyError, TypeError, OverflowError):
+        fault = fault or "it is no record of this kind that can be read"
+    told = known if isinstance(known, dict) else {}
+    return Decision(
+        deed=deed,
+        subject=str(told.get("of", "")),
+        said=str(told.get("said", "")),
+        at=at,
+        path=path,
+        commit=commit,
+        committed_at=committed_at,
+        author=author,
+        fault=fault,
+    )
