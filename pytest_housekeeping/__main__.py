@@ -98,6 +98,18 @@ def _parser() -> argparse.ArgumentParser:
         " digest, no repository, no approvers",
     )
     approval.add_argument("digest", help="as the plan, or a promotion that was refused, has it")
+    reviewing = commands.add_parser(
+        "review",
+        help="say what was found of a promotion that was made in an emergency",
+        description="Say that somebody has looked through a promotion with --hk-emergency, and what"
+        " was found. Until then `audit` and --hk-mode=verify fail. The record is committed to"
+        " housekeeping/audit/decisions, signed where approvers or evidence_signers are configured,"
+        " and pushed.",
+        epilog="exit codes: 0 closed; 1 it could not be signed or committed, or does not count;"
+        " 4 wrong usage: no such emergency, nothing said, no repository",
+    )
+    reviewing.add_argument("run", help="the id of the run, as `audit` names it")
+    reviewing.add_argument("found", help="what was found, in a sentence")
     pages = commands.add_parser(
         "docs",
         help="the documentation of this version",
@@ -168,6 +180,14 @@ def _approve(given: argparse.Namespace) -> int:
     return 0
 
 
+def _review(given: argparse.Namespace) -> int:
+    from pytest_housekeeping.promotion.review_command import review
+
+    for line in review(Path.cwd(), given.run, given.found):
+        _out(f"{line}\n")
+    return 0
+
+
 def _docs(given: argparse.Namespace) -> int:
     """Print the page, as Markdown; where there is none, the closest name."""
     name: str | None = given.page
@@ -221,6 +241,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "sandbox": _sandbox,
     "audit": _audit,
     "approve": _approve,
+    "review": _review,
     "docs": _docs,
 }
 

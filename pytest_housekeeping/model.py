@@ -237,6 +237,7 @@ class SecondPerson(StrEnum):
     APPROVED = "approved"
     LACKING = "lacking"
     NOBODY = "nobody"
+    WAIVED = "waived"
     NOT_NEEDED = "not_needed"
     UNKNOWN = ""
 

@@ -13,7 +13,7 @@ its own module where it is needed:
 - ``git``: the repository; ``git_trust``: how git is run; ``git_objects``: reads evidence;
   ``git_compare``: what differs from a commit; ``git_branch``: how evidence is committed, and why
   nothing is lost; ``git_origin``: by which commits it has come
-- ``decisions``: what people have approved
+- ``decisions``: what people have approved or looked through; ``reviews``: what is still to be
 - ``signing``: sign a commit of evidence; ``signatures``: who has signed one
 - ``proof``: all evidence proved; ``committed``: what git holds of it; ``records``: each audit;
   ``proof_chain``, ``proof_files``, ``proof_signatures``: their chain, all other files, who has

@@ -55,6 +55,11 @@ class RunRecord(Part):
     actor: str = ""
     ci_url: str = ""
     reverts: str = Field("", description="the run that a rollback undoes, and what came after it")
+    emergency: str = Field(
+        "",
+        description="why people and staging were not waited for; if anything was changed, a review"
+        " is open until somebody has looked through it",
+    )
     message: str = Field("", description="why it ended so, and what is true now")
     locks_held_s: float = Field(
         0.0, ge=0, description="seconds from the first strong lock to COMMIT"
@@ -234,6 +239,15 @@ class Audit(Part):
         (), description="the other files that the run wrote: its HTML report, roles, a diff"
     )
     chain: Chain = Chain()
+
+    @property
+    def opens_review(self) -> bool:
+        """Whether somebody has to look through it: made in an emergency, and not without effect."""
+        return bool(self.run.emergency) and self.run.outcome not in (
+            RunOutcome.REFUSED,
+            RunOutcome.ROLLED_BACK,
+            RunOutcome.NOTHING_TO_PROMOTE,
+        )
 
 
 def json_schema() -> dict[str, Any]:

@@ -32,6 +32,7 @@ def start_fields(facts: StartFacts) -> dict[str, Any]:
             "actor": run.actor,
             "ci_url": run.ci_url,
             "reverts": run.reverts,
+            "emergency": run.emergency,
         },
         "source": {
             "commit": source.commit,

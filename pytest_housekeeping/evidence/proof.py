@@ -14,6 +14,7 @@ from pytest_housekeeping.evidence.proof_chain import chain_findings
 from pytest_housekeeping.evidence.proof_files import EvidenceFiles
 from pytest_housekeeping.evidence.proof_signatures import signature_findings
 from pytest_housekeeping.evidence.records import Record, read_record
+from pytest_housekeeping.evidence.reviews import review_findings
 from pytest_housekeeping.model import Finding, Level
 
 SHALLOW = "evidence-shallow"
@@ -49,18 +50,10 @@ def prove_evidence(
     see ``Repository.offline``. Of no audit nothing was proved: look at ``audits``.
     """
     committed = read_committed(git, folder)
-    audits: dict[str, list[FileVersion]] = defaultdict(list)
-    for version in committed.audits:
-        audits[version.oid].append(version)
-    records: list[Record] = []
-    sha256: dict[str, str] = {}
-    for oid, data in contents(git, committed):
-        records += [read_record(version, data) for version in audits.pop(oid, ())]
-        sha256[oid] = hashlib.sha256(data).hexdigest()
-    records += [read_record(each, None) for versions in audits.values() for each in versions]
-    records.sort(key=lambda record: (record.version.name, record.path))
+    records, sha256 = _read(git, committed)
     files = EvidenceFiles(committed, records, sha256)
     findings = [*files.findings(), *chain_findings(records, committed.told), *_cut_off(committed)]
+    findings += review_findings(git, records)
     findings += signature_findings(git, records) if signatures else ()
     return Proof(
         audits=len({record.path for record in records}),
@@ -71,6 +64,26 @@ def prove_evidence(
         ),
         findings=tuple(_fetchable(git, _once(findings))),
     )
+
+
+def records_of(git: GitCommands) -> list[Record]:
+    """Every audit of the clone, as its file says."""
+    return _read(git, read_committed(git))[0]
+
+
+def _read(git: GitCommands, committed: Committed) -> tuple[list[Record], dict[str, str]]:
+    """Every audit, by name; and the sha256 of each object of the evidence."""
+    audits: dict[str, list[FileVersion]] = defaultdict(list)
+    for version in committed.audits:
+        audits[version.oid].append(version)
+    records: list[Record] = []
+    sha256: dict[str, str] = {}
+    for oid, data in contents(git, committed):
+        records += [read_record(version, data) for version in audits.pop(oid, ())]
+        sha256[oid] = hashlib.sha256(data).hexdigest()
+    records += [read_record(each, None) for versions in audits.values() for each in versions]
+    records.sort(key=lambda record: (record.version.name, record.path))
+    return records, sha256
 
 
 def _once(findings: Iterable[Finding]) -> Iterator[Finding]:

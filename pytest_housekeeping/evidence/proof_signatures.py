@@ -49,7 +49,8 @@ def signature_findings(git: GitCommands, records: Sequence[Record]) -> Iterator[
     for record in whole:
         for path in record.proved_by:
             takers[path].append(record)
-    demanded = _demanded(git, {_ground(each) for each in whole if each.mode != Mode.VERIFY})
+    grounds = {_ground(each) for each in whole if each.mode != Mode.VERIFY}
+    demanded = demanded_at(git, grounds, ("evidence_signers",))
     staged = [each for each in whole if each.mode == Mode.STAGING]
     asked, unknown = [], []
     for record in staged:
@@ -71,8 +72,11 @@ def _ground(record: Record) -> _Ground:
     return record.commit, record.version.folder
 
 
-def _demanded(git: GitCommands, grounds: Collection[_Ground]) -> Mapping[_Ground, bytes | None]:
-    """The file of signers that each commit has for the project whose evidence lies in a folder.
+def demanded_at(
+    git: GitCommands, grounds: Collection[_Ground], keys: Sequence[str]
+) -> Mapping[_Ground, bytes | None]:
+    """The file of signers that each commit has for the project whose evidence lies in a folder, as
+    the first of these settings names it that is set.
 
     None where nobody has to sign, an empty file where the one that is named is not there. A commit
     that is not in this clone is left out.
@@ -93,8 +97,9 @@ def _demanded(git: GitCommands, grounds: Collection[_Ground]) -> Mapping[_Ground
         for root in _roots(folder):
             settings = settings_in(texts.get((commit, posixpath.join(root, SETTINGS)), b""))
             if isinstance(settings, dict) and _place(root, settings, "audit") == folder:
-                if settings.get("evidence_signers"):
-                    named[commit, folder] = _place(root, settings, "evidence_signers")
+                key = next((key for key in keys if settings.get(key)), "")
+                if key:
+                    named[commit, folder] = _place(root, settings, key)
                 break
     files = files_at(git, [(commit, path) for (commit, _), path in named.items()])
     return {

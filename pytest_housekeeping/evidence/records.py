@@ -23,7 +23,8 @@ class Record:
     """An audit that stands under a path. ``fault`` says why it is not what its run wrote.
 
     ``misfits`` are what in it contradicts its own plan. ``run`` is as the name of the file says;
-    ``artifacts`` are by their paths from the rootdir; ``commit`` is the one that it attests, and
+    ``artifacts`` are by their paths from the rootdir; ``commit`` is the one that it attests,
+    ``emergency`` why it was made in one, if it has or may have changed a database, and
     ``proved_by`` are the paths of staging's audits that it says its plan was proved by.
     Of a file that cannot be read nothing else is known.
     """
@@ -35,6 +36,8 @@ class Record:
     digest: str = ""
     finished_at: str = ""
     commit: str = ""
+    actor: str = ""
+    emergency: str = ""
     proved_by: tuple[str, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     fault: str = ""
@@ -64,6 +67,8 @@ def read_record(version: FileVersion, data: bytes | None) -> Record:
         digest=audit.chain.digest,
         finished_at=f"{audit.run.finished_at:%Y-%m-%dT%H:%M:%S}",
         commit=audit.source.commit or "",
+        actor=audit.run.actor,
+        emergency=audit.run.emergency if audit.opens_review else "",
         proved_by=tuple(_proved_by(audit)),
         artifacts=tuple(each for each in (snapshot.before, snapshot.after) if each)
         + audit.artifacts,

@@ -13,7 +13,8 @@ from pytest_housekeeping.model import CodeFile, Mode, Step
 class RunFacts:
     """Which run this is. ``started_at`` has a time zone; ``actor`` and ``ci_url`` may be unknown.
 
-    ``reverts`` is the id of the run that a rollback undoes.
+    ``reverts`` is the id of the run that a rollback undoes, ``emergency`` why one is made in which
+    people are not waited for.
     """
 
     id: str
@@ -23,6 +24,7 @@ class RunFacts:
     actor: str = ""
     ci_url: str = ""
     reverts: str = ""
+    emergency: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -52,6 +52,14 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         },
     ),
     (
+        "--hk-emergency",
+        {
+            "metavar": "REASON",
+            "help": "prod: wait for nobody: without evidence of staging, without approvals; all is"
+            " proved as ever, and a review is open until somebody has looked through it",
+        },
+    ),
+    (
         "--hk-baseline",
         {
             "metavar": "NUMBER",

@@ -70,6 +70,12 @@ _ONLY_IN = (
         fix="leave it out; it belongs to --hk-mode=prod",
     ),
     _OnlyIn(
+        option="--hk-emergency",
+        belongs=lambda rules: rules.changes_production and not rules.undoes,
+        why="it says why a promotion waits for nobody, and this mode promotes nothing",
+        fix="leave it out; it belongs to --hk-mode=prod",
+    ),
+    _OnlyIn(
         option="--hk-staging-url",
         belongs=lambda rules: rules.throwaway,
         why="the database of this mode is that of PG*_PROD",
@@ -138,6 +144,7 @@ def run_options(config: pytest.Config) -> RunOptions:
         in_place=bool(option.hk_in_place),
         to=option.hk_to or "",
         plan=_bound_to(option),
+        emergency=_emergency(option),
     )
 
 
@@ -154,6 +161,18 @@ def _bound_to(option: Namespace) -> str:
             fix="leave one of them out",
         )
     return str(option.hk_plan)
+
+
+def _emergency(option: Namespace) -> str:
+    """The reason, on one line. Raises pytest.UsageError where none is given."""
+    reason = " ".join((option.hk_emergency or "").split())
+    if option.hk_emergency is not None and not reason:
+        raise misuse(
+            "--hk-emergency without a reason",
+            why="it stands in the audit, and somebody has to look through what was done for it",
+            fix="--hk-emergency='what is on fire'",
+        )
+    return reason
 
 
 def lists_only(config: pytest.Config) -> bool:

@@ -115,7 +115,7 @@ def new_context(
     """The facts of a run that begins now and whose files are all on disk, one a path."""
     by_path = {file.path: file for file in plan.files}
     return RunContext(
-        run=new_run(options.mode),
+        run=new_run(options.mode, emergency=options.emergency),
         options=options,
         config=config,
         plan=plan,

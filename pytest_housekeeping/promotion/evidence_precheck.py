@@ -23,6 +23,7 @@ def audits(context: RunContext) -> Judgement:
         return Verdict(examined=1, unit="settings"), "there is no repository, and no evidence"
     from pytest_housekeeping.evidence.proof import SHALLOW, prove_evidence
     from pytest_housekeeping.evidence.report.display import plural
+    from pytest_housekeeping.evidence.reviews import RULE as OPEN
 
     config = context.config
     fetch = fetch_fix(context.repository)
@@ -32,7 +33,11 @@ def audits(context: RunContext) -> Judgement:
     accepted = frozenset(config.accepted_evidence_faults)
     findings = []
     for each in proof.findings:
-        if each.level is Level.ERROR and f"{each.rule} {each.object}" in accepted:
+        if each.rule == OPEN:
+            # It is asked for by a watch, and does not stand in the way of a repair.
+            level = Level.ERROR if context.rules.watches else Level.WARNING
+            findings.append(replace(each, level=level))
+        elif each.level is Level.ERROR and f"{each.rule} {each.object}" in accepted:
             detail = f"{each.detail}; accepted by accepted_evidence_faults"
             findings.append(replace(each, level=Level.WARNING, detail=detail))
         elif each.rule == SHALLOW:

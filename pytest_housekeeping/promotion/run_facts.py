@@ -12,8 +12,9 @@ from pytest_housekeeping.evidence import RunFacts
 from pytest_housekeeping.model import Mode
 
 
-def new_run(mode: Mode, *, reverts: str = "") -> RunFacts:
-    """A run that begins now; ``reverts`` is the run that it undoes, "" for none."""
+def new_run(mode: Mode, *, reverts: str = "", emergency: str = "") -> RunFacts:
+    """A run that begins now; ``reverts`` is the run that it undoes, "" for none, ``emergency`` why
+    nobody is waited for."""
     return RunFacts(
         id=token_hex(4),
         mode=mode,
@@ -22,6 +23,7 @@ def new_run(mode: Mode, *, reverts: str = "") -> RunFacts:
         actor=os.environ.get("GITHUB_ACTOR") or _login(),
         ci_url=_ci_url(),
         reverts=reverts,
+        emergency=emergency,
     )
 
 

@@ -17,7 +17,7 @@ class RunOptions:
     ``root`` is pytest's rootdir, ``tests`` how pytest finds test functions, ``inifile`` its
     settings, by their path from the root; ``rules`` are those of other packages. With
     ``look_only`` (``--collect-only``) nothing is started or changed. ``plan`` is the digest
-    that the promotion is bound to.
+    that the promotion is bound to, ``emergency`` the reason why nobody is waited for.
     """
 
     root: Path
@@ -38,6 +38,7 @@ class RunOptions:
     in_place: bool = False
     to: str = ""
     plan: str = ""
+    emergency: str = ""
 
     @property
     def records_only(self) -> bool:

@@ -85,6 +85,8 @@ def _facts(audit: Audit) -> str:
         place = f"{target.host}:{target.port}/{target.database}"
         rows.append(("target", f"{_code(place)} PostgreSQL {_code(target.server_version)}"))
     rows.append(("plan", f"{_code(audit.plan.digest[:12])} {len(audit.plan.steps):,} steps"))
+    if run.emergency:
+        rows.append(("emergency", _code(run.emergency)))
     if run.locks_held_s:
         rows.append(("locks held", duration(run.locks_held_s)))
     body = "\n".join(f"| {name} | {value} |" for name, value in rows)

@@ -30,6 +30,10 @@ def terminal_summary(audit: Audit, folder: str = "ops/audit") -> list[str]:
     files = visible(f"{folder}/{stem(audit.run)}")
     return [
         f"{text.headline}. {text.meaning}",
+        *(
+            [f"  emergency: {shortened(visible(audit.run.emergency), 500)}"]
+            * bool(audit.run.emergency)
+        ),
         *_indented(audit.run.message),
         *(_phase_line(count) for count in tally.by_phase(audit)),
         *(

@@ -38,6 +38,9 @@ def outcome_text(audit: Audit) -> OutcomeText:
     ):
         return _BEHIND_COMMIT
     text = text_of(mode, outcome)
+    if audit.opens_review:
+        review = _REVIEW.format(run=audit.run.id)
+        text = replace(text, next_steps=(*text.next_steps, review))
     if audit.source.dirty:
         return replace(text, next_steps=(*text.next_steps, _UNCOMMITTED))
     if mode in (Mode.PROD, Mode.ROLLBACK) and outcome is not RunOutcome.PROMOTED:
@@ -65,6 +68,10 @@ def _unsure(headline: str, meaning: str, *next_steps: str) -> OutcomeText:
 _REPAIR = "Repair what is listed here, the first one first, and run again."
 _UNCOMMITTED = "Commit the changed files and run again: this audit attests no commit."
 _MERGE = "Merge the audit, also of a refusal: the audit of the next run builds on it."
+_REVIEW = (
+    "Let somebody look through what this emergency has done, and say what was found:"
+    " python -m pytest_housekeeping review {run} '…'. Until then the audit and verify fail."
+)
 _CHECKED_ONLY = _unsure(
     "Checked, not promoted",
     "What ran has passed; not everything that is required ran, so all of it was rolled back.",

@@ -10,7 +10,17 @@ from pytest_housekeeping import __version__
 from pytest_housekeeping.errors import EvidenceError, ProofFailed
 from pytest_housekeeping.evidence.git_objects import fetch_fix
 from pytest_housekeeping.evidence.plain_audit import plain_audit
-from pytest_housekeeping.model import Kind, Mode, Phase, RunOutcome, Step, TargetIdentity, Verdict
+from pytest_housekeeping.model import (
+    Finding,
+    Kind,
+    Level,
+    Mode,
+    Phase,
+    RunOutcome,
+    Step,
+    TargetIdentity,
+    Verdict,
+)
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.plan.step_order import prechecks, tripwires
 from pytest_housekeeping.plan.steps import (
@@ -68,7 +78,20 @@ def proved_in_staging(context: RunContext, production: TargetIdentity) -> Judgem
             examined = len(ground.audits)
             return Verdict(examined=examined, unit="staging audits"), f"proved by {path}"
         refused += _told(path, faults)
-    raise _unproved(context, ground, refused)
+    unproved = _unproved(context, ground, refused)
+    if context.options.emergency:
+        return replace(one, findings=(_waived(unproved.found),)), "waived by --hk-emergency"
+    raise unproved
+
+
+def _waived(found: str) -> Finding:
+    return Finding(
+        rule="emergency",
+        level=Level.WARNING,
+        object="evidence of staging",
+        detail=f"was not waited for: {found}",
+        fix="pytest --hk-mode=staging on this commit, as soon as there is time for it",
+    )
 
 
 def _ground(context: RunContext, production: TargetIdentity) -> Ground:

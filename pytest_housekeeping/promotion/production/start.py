@@ -11,6 +11,7 @@ from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.evidence import Secrets, SourceFacts, open_repository
 from pytest_housekeeping.evidence.git import Repository
+from pytest_housekeeping.model import Bound
 from pytest_housekeeping.plan.code_files import hold_all
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.plan import Plan, build
@@ -24,7 +25,7 @@ from pytest_housekeeping.promotion.context import RunContext, new_context
 from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.production import promotion_table
 from pytest_housekeeping.promotion.production.backup import Backup
-from pytest_housekeeping.promotion.production.binding import Binding
+from pytest_housekeeping.promotion.production.binding import Binding, unrehearsed
 from pytest_housekeeping.promotion.production.prechecks import (
     production_after,
     production_backup,
@@ -76,12 +77,16 @@ def read_project(options: RunOptions) -> ReadProject:
     repository = open_repository(options.root)
     hold_all(config, sources, options.inifile)
     signers_of(config, sources)
-    if approvers_of(config, sources) and config.approvals and options.in_place:
+    if (
+        approvers_of(config, sources)
+        and config.approvals
+        and options.in_place
+        and not options.emergency
+    ):
         raise MisuseError(
             f"--hk-in-place, and approvals = {config.approvals}",
             why="what is approved is what a rehearsal has shown, and nothing is rehearsed then",
-            fix="promote without --hk-in-place; or write approvals = 0 in a commit that somebody"
-            " reviews",
+            fix="promote without --hk-in-place; where there is no time: --hk-emergency='why'",
         )
     sources.seal()
     source = source_of(config, sources, repository)
@@ -126,12 +131,18 @@ def start_production(options: RunOptions) -> Run:
         backup=production_backup(context, target),
         rehearsal=rehearsal,
         rehearsed={BINDING: binding.judge} if binding else {},
-        bound=lambda: binding.bound if binding else None,
+        bound=lambda: _bound(context, binding),
         after=production_after(target),
         throwaway=throwaway,
         linting=linting,
         secrets=(address.password,),
     )
+
+
+def _bound(context: RunContext, binding: Binding | None) -> Bound | None:
+    if not context.rules.changes_production:
+        return None
+    return binding.bound if binding is not None else unrehearsed(context)
 
 
 def new_rehearsal(
