@@ -19,6 +19,7 @@ _AUTHOR = {
     for what, value in (("NAME", "a benchmark"), ("EMAIL", "benchmark@example.invalid"))
 }
 ROLES = ("work_app", "work_report")
+FILE_OF = 10
 _BOOTSTRAP = """\
 DO $$
 BEGIN
@@ -136,7 +137,7 @@ def migrations(tables: int, per_file: int) -> Iterator[MigrationFile]:
 
 
 def write_project(
-    folder: Path, *, tables: int, per_file: int = 10, rollbacks: bool = False
+    folder: Path, *, tables: int, per_file: int = FILE_OF, rollbacks: bool = False
 ) -> Path:
     """A project in a new repository at ``folder``, all of it committed on the branch main.
 

@@ -23,7 +23,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from many_tables import ROLES, bootstrap, commit_all, write_files, write_project
+from many_tables import (
+    FILE_OF,
+    ROLES,
+    bootstrap,
+    commit_all,
+    migrations,
+    write_files,
+    write_project,
+)
 from sandboxed import production, pytest_in
 from side_by_side import measured, plain_environment, scratch, verdict
 
@@ -34,6 +42,8 @@ from pytest_housekeeping.snapshot.programs import find_pg_dump
 # A first promotion of so many files is not what is measured, and has no evidence of staging.
 _SETTINGS = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
 _MAJOR = 16
+# What a server's lock table holds as it comes.
+_AT_ONCE = 400
 _LIMITS = {400: 0.25, 1600: 0.15, 10000: 0.1}
 
 
@@ -49,12 +59,13 @@ def main() -> int:
 
 def _measured(tables: int, rounds: int, in_place: bool) -> int:
     with scratch("hk-under-lock-") as folder:
-        project = write_project(folder / "project", tables=tables)
+        project = write_project(folder / "project", tables=min(tables, _AT_ONCE))
         write_files(project, {"pyproject.toml": _SETTINGS})
         commit_all(project, "no evidence of staging is asked for")
         found: dict[str, list[float]] = {"lock": [], "cold": [], "warm": []}
         with production(folder, project) as login, _server_at_hand() as server:
             _promoted(project, login)
+            _grown(project, login, tables)
             for number in range(rounds):
                 for kind in ("cold", "warm"):
                     round_ = f"{number}{kind}"
@@ -73,6 +84,15 @@ def _measured(tables: int, rounds: int, in_place: bool) -> int:
         verdict(f"{kind}, {tables} tables", statistics.median(each), limits[kind], units[kind])
         for kind, each in found.items()
     )
+
+
+def _grown(project: Path, login: dict[str, str], tables: int) -> None:
+    """The rest of the tables, so many in each promotion."""
+    for size in range(2 * _AT_ONCE, tables + _AT_ONCE, _AT_ONCE):
+        files = migrations(min(size, tables), FILE_OF)
+        write_files(project, {f"sql/migrations/{each.name}.sql": each.text for each in files})
+        commit_all(project, f"{size} tables")
+        _promoted(project, login)
 
 
 @contextmanager

@@ -85,6 +85,10 @@ class HistoryGuard:
     def prove(self, connection: Connection) -> None:
         """The tables are as they have to be, and hold the very rows that are known of."""
         self._prove_shape(connection)
+        self.prove_rows(connection)
+
+    def prove_rows(self, connection: Connection) -> None:
+        """The tables hold the very rows that are known of; whoever asks proves their shape."""
         now = read_versions(connection, self.schema)
         if now != self._known:
             raise _changed(_moves(self._known, now))
