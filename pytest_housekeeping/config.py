@@ -37,6 +37,7 @@ class Config:
     require_rls_contract: bool = False
     incident_on_failure: bool = False
     generated_code: tuple[str, ...] = ()
+    running: tuple[str, ...] = ()
     accepted_evidence_faults: tuple[str, ...] = ()
     session: Mapping[str, str] = field(default_factory=dict)
     may_move: Mapping[str, str] = field(default_factory=dict)

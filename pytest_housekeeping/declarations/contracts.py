@@ -45,6 +45,7 @@ class Contracts:
     rules: tuple[Rule, ...]
     code_exemptions: tuple[CodeExemption, ...] = ()
     code_baseline: Baseline = field(default_factory=Counter)
+    running_exemptions: tuple[CodeExemption, ...] = ()
 
     @property
     def code_contracts(self) -> dict[str, Contract]:
@@ -105,12 +106,14 @@ def load_contracts(
             return None
 
     boundaries = read("boundaries.toml", parse_boundaries)
+    exempt = (boundaries and read("boundaries.toml", parse_code_exemptions)) or ()
     contracts = Contracts(
         objects=read("objects.toml", objects.parse),
         rls=read("rls.toml", rls.parse_rls, known_rules=known),
         boundaries=boundaries,
         rules=rules,
-        code_exemptions=(boundaries and read("boundaries.toml", parse_code_exemptions)) or (),
+        code_exemptions=tuple(each for each in exempt if not each.rule),
+        running_exemptions=tuple(each for each in exempt if each.rule),
         code_baseline=read(
             BASELINE,
             parse_baseline,

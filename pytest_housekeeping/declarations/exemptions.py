@@ -19,7 +19,16 @@ from pytest_housekeeping.declarations.toml import (
 
 _WHY = "an exemption that is misread would let something else stand than was meant"
 _RULE_KEYS = {"rule": True, "object": True, "reason": True, "until": False}
-_CODE_KEYS = {"file": True, "symbol": True, "object": True, "reason": True, "until": False}
+_CODE_KEYS = {
+    "file": True,
+    "symbol": True,
+    "object": True,
+    "reason": True,
+    "until": False,
+    "rule": False,
+}
+# What a batch does to code that runs already is let stand by the name of its rule.
+RUNNING_RULES = ("running-broken", "running-required", "running-row")
 # A star stands for itself inside a quoted name only.
 _WILDCARD = re.compile(r'^(?:[^"]|"[^"]*")*?[*%]')
 
@@ -46,10 +55,14 @@ class RuleExemption(Exemption):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CodeExemption(Exemption):
-    """An object that one symbol of one file may name: ``[[exempt]]`` of ``boundaries.toml``."""
+    """An object that one symbol of one file may name: ``[[exempt]]`` of ``boundaries.toml``.
+
+    With a ``rule`` it is about code that runs already, and what a batch does to it.
+    """
 
     file: str
     symbol: str
+    rule: str = ""
 
 
 def rule_exemptions(
@@ -80,14 +93,19 @@ def parse_code_exemptions(text: str, *, path: str) -> tuple[CodeExemption, ...]:
     """
     problems = Problems(path)
     document = read_toml(text, problems)
-    found: dict[tuple[str, str, str], CodeExemption] = {}
+    found: dict[tuple[str, str, str, str], CodeExemption] = {}
     for where, given, until in _exempt_tables(document, _CODE_KEYS, problems):
         exemption = CodeExemption(**given, until=until)
-        key = (exemption.file, exemption.symbol, exemption.object)
-        for name, value in zip(("file", "symbol", "object"), key, strict=True):
+        key = (exemption.file, exemption.symbol, exemption.object, exemption.rule)
+        for name, value in zip(("file", "symbol", "object"), key[:3], strict=True):
             if "*" in value or "%" in value:
                 problems.add(f"{where} has a wildcard in {name} {value!r}: name one")
-        if all(key) and key in found:
+        if exemption.rule and exemption.rule not in RUNNING_RULES:
+            problems.add(
+                f"{where} names an unknown rule {exemption.rule!r}"
+                f"{closest(exemption.rule, RUNNING_RULES)}"
+            )
+        if all(key[:3]) and key in found:
             problems.add(f"{where} repeats the exemption of {key[2]} in {key[0]}")
         found[key] = exemption
     problems.raise_any(why=_WHY)

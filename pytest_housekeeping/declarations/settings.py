@@ -17,6 +17,8 @@ from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 _DURATION = re.compile(r"[1-9]\d*(ms|s|min|h)")
+# What git takes for a name, and never for an option or a way from one commit to another.
+_REF = re.compile(r"[\w.][\w./@+-]*")
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _TYPES = {field.name: str(field.type) for field in fields(Config) if field.name != "root"}
 _FITTING: dict[str, tuple[type, ...]] = {
@@ -129,6 +131,7 @@ def _invalid(config: Config) -> Iterator[str]:
         yield from _misplaced(config, key)
     yield from _session(config)
     yield from _generated_code(config)
+    yield from _running(config)
     yield from wrongly_declared(config.may_move)
     yield from _approvals(config)
     # A number that is none (nan) compares as false with everything.
@@ -153,6 +156,12 @@ def _generated_code(config: Config) -> Iterator[str]:
             yield f"generated_code: {path!r} is no path from the rootdir, of one file"
         elif below or given.name == "conftest.py":
             yield f"generated_code: {path!r} belongs to what proves the plan, and is committed"
+
+
+def _running(config: Config) -> Iterator[str]:
+    for ref in config.running:
+        if not _REF.fullmatch(ref):
+            yield f"running: {ref!r} is no name of a commit, a branch or a tag"
 
 
 def _session(config: Config) -> Iterator[str]:

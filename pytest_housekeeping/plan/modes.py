@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pytest_housekeeping.model import Mode
-from pytest_housekeeping.plan.steps import BINDING
+from pytest_housekeeping.plan.steps import BINDING, RUNNING
 
 ALWAYS, ON_FAILURE, NEVER = "always", "on_failure", "never"
 
@@ -73,7 +73,7 @@ _RULES: Mapping[Mode, ModeRules] = {
             "privileges",
             "drift",
         ),
-        rehearsed=(BINDING,),
+        rehearsed=(RUNNING, BINDING),
         confirm="PROMOTE",
         backs_up=True,
         rehearses=True,

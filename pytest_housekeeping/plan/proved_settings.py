@@ -24,6 +24,7 @@ _PROVED: Mapping[str, bool] = {
     "lint": False,
     "may_move": False,
     "generated_code": False,
+    "running": False,
     "require_staging_evidence": False,
     "accepted_evidence_faults": False,
     "evidence_signers": False,

@@ -15,6 +15,7 @@ from pytest_housekeeping.plan.segments import Segment
 from pytest_housekeeping.plan.steps import (
     APPLY,
     MUTANTS,
+    RUNNING,
     SCHEMA,
     STATISTICS,
     after_steps,
@@ -131,7 +132,14 @@ def _rehearsal(parts: Parts) -> Iterator[Step]:
         if not rules_of(parts.mode).watches:
             yield result_step(number, parts.last)
     for name in rules_of(parts.mode).rehearsed:
-        yield rehearsed_step(name, parts.last)
+        if name != RUNNING or _meets_code(parts):
+            yield rehearsed_step(name, parts.last)
+
+
+def _meets_code(parts: Parts) -> bool:
+    """Whether the batch changes a schema that declared code of an application works on."""
+    changes = any(segment.files for segment in parts.segments) and not parts.records_only
+    return changes and bool(parts.contracts.code_contracts)
 
 
 def needs_rows(step: Step) -> bool:

@@ -102,6 +102,18 @@ def record_segment(
     guard.note(connection, write)
 
 
+def last_commit(connection: Connection, schema: str) -> str:
+    """The commit that was promoted last; "" before the first."""
+    if not has_columns(connection, schema, "promotion"):
+        return ""
+    found = connection.execute(
+        sql.SQL("SELECT source_commit FROM ONLY {}.promotion ORDER BY id DESC LIMIT 1").format(
+            sql.Identifier(schema)
+        )
+    ).fetchone()
+    return str(found[0]) if found else ""
+
+
 def last_fingerprint(connection: Connection, schema: str) -> Fingerprint | None:
     """The schema as the last promotion left it; None before the first."""
     if not has_columns(connection, schema, "promotion"):

@@ -15,7 +15,7 @@ from pytest_housekeeping.model import Bound
 from pytest_housekeeping.plan.code_files import hold_all
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.plan import Plan, build
-from pytest_housekeeping.plan.steps import BINDING
+from pytest_housekeeping.plan.steps import BINDING, RUNNING
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.primary import identified
@@ -31,6 +31,7 @@ from pytest_housekeeping.promotion.production.prechecks import (
     production_backup,
     production_prechecks,
 )
+from pytest_housekeeping.promotion.production.running import new_running_code
 from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.production.target_address import (
     Address,
@@ -123,14 +124,17 @@ def start_production(options: RunOptions) -> Run:
     checks = Checks(context, throwaway)
     rehearsal = new_rehearsal(context, target, target.history_rows)
     binding = Binding(context, target, rehearsal, checks) if rehearsal else None
+    running = new_running_code(context, target, rehearsal)
+    prechecks = production_prechecks(context, target, throwaway, checks)
     return Run(
         context=context,
         target=target,
         checks=checks,
-        prechecks=production_prechecks(context, target, throwaway, checks),
+        prechecks=running.prechecks(prechecks) if running else prechecks,
         backup=production_backup(context, target),
         rehearsal=rehearsal,
-        rehearsed={BINDING: binding.judge} if binding else {},
+        rehearsed=({BINDING: binding.judge} if binding else {})
+        | ({RUNNING: running.judge} if running else {}),
         bound=lambda: _bound(context, binding),
         after=production_after(target),
         throwaway=throwaway,

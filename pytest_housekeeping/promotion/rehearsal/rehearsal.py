@@ -37,12 +37,13 @@ _SHOWN = 10
 class Rehearsal:
     """The batch on the copy. ``changes`` is, by segment, what became of its schema there,
     ``facts`` what the batch did on the way; ``original`` reads production's schema as it was before
-    the batch.
+    the batch. ``look_before`` is called once, before anything of it is applied.
     """
 
     context: RunContext
     target: TwinTarget
     original: Callable[[], Fingerprint]
+    look_before: Callable[[], None] = lambda: None
     changes: dict[int, SchemaChange] = field(default_factory=dict)
     facts: dict[int, BatchFacts] = field(default_factory=dict)
     _measurements: dict[int, Measurement] = field(default_factory=dict)
@@ -124,6 +125,8 @@ class Rehearsal:
     def _measured(self, segment: int) -> Measurement:
         """What is gathered of a segment, begun before anything of it is applied."""
         if segment not in self._measurements:
+            if not self._measurements:
+                self.look_before()
             ours = self.context.config.history_schema
             before = look_at(self.target.connection.get(), ours)
             self._measurements[segment] = Measurement(

@@ -30,6 +30,9 @@ def test_exemptions_are_read() -> None:
     (ending,) = parse_code_exemptions(EXEMPT_TEXT + "until = 2026-05-31", path="b.toml")
     assert ending.until == date(2026, 5, 31)
     assert parse_code_exemptions("[apps.x]", path="b.toml") == ()
+    # Of a contract, and of what a batch does to code that runs: two things.
+    both = EXEMPT_TEXT + EXEMPT_TEXT + 'rule = "running-row"'
+    assert [each.rule for each in parse_code_exemptions(both, path="b.toml")] == ["", "running-row"]
 
 
 @pytest.mark.parametrize(
@@ -40,6 +43,8 @@ def test_exemptions_are_read() -> None:
         (EXEMPT_TEXT.replace("app/orders.py", "app/*.py"), "wildcard"),
         (EXEMPT_TEXT * 2, "repeats"),
         (EXEMPT_TEXT + "until = 'soon'", "not a day"),
+        (EXEMPT_TEXT + "rule = 'running-rows'", "did you mean 'running-row'?"),
+        ((EXEMPT_TEXT + "rule = 'running-row'") * 2, "repeats"),
         ("exempt = 1", "a list of tables"),
         ("[[exempt", "not TOML"),
     ],

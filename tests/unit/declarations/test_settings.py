@@ -55,6 +55,10 @@ def test_values_are_read(root: Path) -> None:
         ('generated_code = ["../v.py"]', ["'../v.py' is no path from the rootdir"]),
         ('generated_code = ["/v.py"]', ["'/v.py' is no path from the rootdir"]),
         ('generated_code = ["checks/v.py"]', ["'checks/v.py' belongs to what proves the plan"]),
+        ('running = "v1"', ["running = 'v1' is a string, not an array of strings"]),
+        ('running = ["--all"]', ["'--all' is no name of a commit, a branch or a tag"]),
+        ('running = ["v1 v2"]', ["'v1 v2' is no name of a commit"]),
+        ('running = ["main:app"]', ["'main:app' is no name of a commit"]),
         ('generated_code = ["src/conftest.py"]', ["'src/conftest.py' belongs to what proves"]),
         (
             'may_move = {"policy p on a.b" = "why"}',

@@ -18,6 +18,7 @@ from pytest_housekeeping.plan.problems import (
 )
 from pytest_housekeeping.plan.test_discovery import TestNames, defined_tests
 from pytest_housekeeping.promotion.prechecks import locks_needed
+from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.parse import Statement, parse
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
@@ -75,6 +76,42 @@ def test_phases_and_files_in_their_order(config: Config) -> None:
     ids = [step.id for step in made.steps]
     assert len(set(ids)) == len(ids)
     assert ids[-3:] == ["promote", "after::schema", "verify::restore"]
+
+
+CODE = """
+[apps.shop]
+roles = ["shop_app"]
+schemas = ["shop"]
+code = ["app/**"]
+[[contract]]
+name = "works"
+type = "allowed"
+source = "shop"
+target = "shop"
+"""
+
+
+def test_running_code_is_asked_where_code_is_declared_and_something_pending(
+    config: Config,
+) -> None:
+    def asked(*, mode: Mode = Mode.PROD, past: tuple[AppliedFile, ...] = ()) -> bool:
+        made = build(config, mode, tests=TestNames(), sources=ProjectFiles(config.root), past=past)
+        return any(step.id == "rehearse::running" for step in made.steps)
+
+    assert not asked()
+    write(config.root, {"checks/boundaries.toml": CODE})
+    assert asked()
+    assert not asked(mode=Mode.VERIFY)
+    assert not asked(mode=Mode.STAGING)
+    files = [each for each in plan(config).files if each.kind is not Kind.SEED]
+    applied = tuple(past_of(each) for each in files)
+    assert not asked(past=applied)
+    write(config.root, {"checks/boundaries.toml": CODE.replace('code = ["app/**"]', "")})
+    assert not asked()
+
+
+def past_of(file: SqlFile) -> AppliedFile:
+    return AppliedFile(path=file.path, sha256=file.sha256, kind=file.kind, commit="c" * 40)
 
 
 @pytest.mark.parametrize("mode", [Mode.PROD, Mode.VERIFY])

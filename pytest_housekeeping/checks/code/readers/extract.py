@@ -51,11 +51,22 @@ def references(
     return tuple(each for facts in files.values() for each in facts.found)
 
 
-def extract(root: Path, patterns: Sequence[str], *, cache_folder: Path | None = None) -> Extraction:
-    """Read every file that the globs match. No file of theirs is imported or run."""
+def extract(
+    root: Path,
+    patterns: Sequence[str],
+    *,
+    cache_folder: Path | None = None,
+    project: Path | None = None,
+) -> Extraction:
+    """Read every file that the globs match. No file of theirs is imported or run.
+
+    What is found in a text is kept for the ``project``, where ``root`` only holds a copy of it.
+    """
     matched = match(root, patterns)
+    with _without_collecting():
+        files = _read_files(matched.files, root, cache_folder, project or root)
     return Extraction(
-        files=read_files(matched.files, root=root, cache_folder=cache_folder),
+        files=files,
         skipped=matched.skipped,
         undecided=matched.undecided,
         others=matched.others,
@@ -68,13 +79,13 @@ def read_files(
 ) -> dict[str, FileFacts]:
     """The facts of each file. A file that cannot be read is undecided, and never an error."""
     with _without_collecting():
-        return _read_files(paths, root, cache_folder)
+        return _read_files(paths, root, cache_folder, root)
 
 
 def _read_files(
-    paths: Sequence[str], root: Path, cache_folder: Path | None
+    paths: Sequence[str], root: Path, cache_folder: Path | None, project: Path
 ) -> dict[str, FileFacts]:
-    store = cache_file(cache_folder or default_folder("code"), root)
+    store = cache_file(cache_folder or default_folder("code"), project)
     known = read_entries(store) if paths else {}
     files: dict[str, FileFacts] = {}
     fresh: dict[str, tuple[str, str, bytes]] = {}

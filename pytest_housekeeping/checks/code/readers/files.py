@@ -94,7 +94,7 @@ def decode(data: bytes, suffix: str) -> str:
 def _walk(
     root: Path, pattern: str, undecided: dict[str, Undecided], skipped: dict[str, SkippedFile]
 ) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    expression = _expression(pattern)
+    compiled = expression(pattern)
     # The folders before the first wildcard need no search.
     fixed = re.split(r"[*?\[]", pattern)[0].rpartition("/")[0]
     stack = [fixed]
@@ -113,14 +113,20 @@ def _walk(
                 elif entry.name == "node_modules":
                     skipped[path] = SkippedFile(file=path, reason="installed packages")
             elif entry.is_symlink() and entry.is_dir():
-                if expression.match(f"{path}/x"):
+                if compiled.match(f"{path}/x"):
                     undecided[path] = _outside(path)
-            elif expression.fullmatch(path):
+            elif compiled.fullmatch(path):
                 yield path, entry
 
 
+def is_passed_over(path: str) -> bool:
+    """Whether a path leads into a folder of a tool, or of installed packages."""
+    return not _NOT_OURS.isdisjoint(path.split("/")[:-1])
+
+
 @cache
-def _expression(pattern: str) -> re.Pattern[str]:
+def expression(pattern: str) -> re.Pattern[str]:
+    """A glob of an application as a regular expression for whole paths."""
     out = ""
     for piece in re.findall(r"\*\*/|\*\*|\*|\?|\[[^]]*\]|[^*?\[]+|\[", pattern):
         out += {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}.get(piece) or (

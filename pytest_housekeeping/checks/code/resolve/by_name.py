@@ -15,7 +15,7 @@ from pytest_housekeeping.checks.code.resolve.statements import statement_node
 from pytest_housekeeping.postgres.connection import Connection
 
 # Names that must be there for these to work; CREATE, DROP IF EXISTS and the like may do without.
-_NEEDS_NAMES = {"TruncateStmt", "CopyStmt", "LockStmt", "CallStmt", "RefreshMatViewStmt"}
+NEEDS_NAMES = {"TruncateStmt", "CopyStmt", "LockStmt", "CallStmt", "RefreshMatViewStmt"}
 # What SET ROLE and connection options take in the place of a role's name.
 _NO_ROLES = {"none", "default", "current_user", "session_user"}
 
@@ -94,7 +94,7 @@ class NameLookup:
     def _missing(self, reference: CodeReference, name: Name) -> Rejection | None:
         """Why a name is a fault: it is not there, and the code cannot work without it."""
         is_statement = reference.kind is ReferenceKind.STATEMENT
-        if is_statement and statement_node(reference.text) not in _NEEDS_NAMES:
+        if is_statement and statement_node(reference.text) not in NEEDS_NAMES:
             return None
         if name.parts[-1] in self._made:
             return None

@@ -25,7 +25,7 @@ from pytest_housekeeping.sql.parse import SyntaxRefused, parse
 
 _PREPARABLE = {"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"}
 # The type of a parameter that the driver would have told: no fault of the statement.
-_TYPES_UNKNOWN = {"42P18", "42P08", "42P38", "42725", "42846"}
+TYPES_UNKNOWN = {"42P18", "42P08", "42P38", "42725", "42846"}
 # Syntax or access, an invalid schema, invalid data. Anything else is no fault of the code.
 # https://www.postgresql.org/docs/16/errcodes-appendix.html
 _FAULTS = ("42", "3F", "22")
@@ -52,7 +52,7 @@ class StatementAnswer:
             self.depends_on is None
             and not self.prepared
             and self.sqlstate.startswith(_FAULTS)
-            and self.sqlstate not in _TYPES_UNKNOWN
+            and self.sqlstate not in TYPES_UNKNOWN
             # The migrating role may lack what the application's role has.
             and self.sqlstate != _INSUFFICIENT_PRIVILEGE
         )
@@ -91,11 +91,16 @@ def reject(connection: Connection, text: str, answer: StatementAnswer) -> Reject
             connection.execute((prefix + text).encode())
         except psycopg.Error as error:
             position = int(error.diag.statement_position or 0) - len(prefix)
+    return rejection_at(text, position, sqlstate=answer.sqlstate, message=answer.message)
+
+
+def rejection_at(text: str, position: int, *, sqlstate: str, message: str) -> Rejection:
+    """The rejection of a text at a character of it, counted from 1; below that at none."""
     if position < 1:
-        return Rejection(sqlstate=answer.sqlstate, message=answer.message)
+        return Rejection(sqlstate=sqlstate, message=message)
     word = _word(text, position - 1)
     before = text.count(word, 0, position - 1) if word else 0
-    return Rejection(sqlstate=answer.sqlstate, message=answer.message, word=word, occurrence=before)
+    return Rejection(sqlstate=sqlstate, message=message, word=word, occurrence=before)
 
 
 @cache

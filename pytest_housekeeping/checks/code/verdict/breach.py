@@ -42,6 +42,7 @@ class Breach:
     object: str
     detail: str
     fix: str
+    level: Level = Level.ERROR
 
     @property
     def finding(self) -> Finding:
@@ -50,7 +51,7 @@ class Breach:
         named = "" if self.object == UNKNOWN else f" {self.object}"
         return Finding(
             rule=self.rule,
-            level=Level.ERROR,
+            level=self.level,
             object=place + named,
             detail=self.detail,
             fix=self.fix,
@@ -75,6 +76,7 @@ def breach_at(
     detail: str,
     fix: str,
     place: tuple[int, int] | None = None,
+    level: Level = Level.ERROR,
 ) -> Breach:
     """A breach where something stands. ``place``: line and column, where they are known better."""
     line, column = place or (placed.line, placed.column)
@@ -87,6 +89,7 @@ def breach_at(
         object=object,
         detail=detail,
         fix=fix,
+        level=level,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pytest_housekeeping.checks.code.facts import CodeReference
@@ -24,13 +24,17 @@ def broken_code(
 ) -> tuple[Breach, ...]:
     """What would be refused for every role of the application. Prose cannot break."""
     result = []
+
+    def read(file: str) -> bytes:
+        return (root / file).read_bytes()
+
     for reference in references:
         rejection = rejected_for_all(reference, resolutions)
         if rejection is not None and reference.certain and not reference.foreign:
             result.append(
                 breach_at(
                     reference,
-                    place=_place(root, reference, rejection),
+                    place=place_of(read, reference, rejection),
                     rule=BROKEN,
                     object=rejection.word,
                     detail=f"code that this schema would break: {rejection.message}"
@@ -41,13 +45,16 @@ def broken_code(
     return tuple(result)
 
 
-def _place(root: Path, reference: CodeReference, rejection: Rejection) -> tuple[int, int] | None:
-    """Line and column of the very word that the server stopped at, in the file as it is."""
+def place_of(
+    read: Callable[[str], bytes], reference: CodeReference, rejection: Rejection
+) -> tuple[int, int] | None:
+    """Line and column of the very word that the server stopped at, in the file as ``read`` has it;
+    None where it is not found. ``read`` raises OSError for a file that is not there."""
     if not rejection.word:
         return None
     suffix = Path(reference.file).suffix.lower()
     try:
-        lines = decode((root / reference.file).read_bytes(), suffix).split("\n")
+        lines = decode(read(reference.file), suffix).split("\n")
     except (OSError, ValueError):
         return None
     end = reference.line + reference.text.count("\n") + _MORE_LINES
