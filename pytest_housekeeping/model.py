@@ -11,6 +11,7 @@ class Mode(StrEnum):
     """What ``--hk-mode`` was given."""
 
     STAGING = "staging"
+    PLAN = "plan"
     PROD = "prod"
     VERIFY = "verify"
     ROLLBACK = "rollback"
@@ -75,6 +76,7 @@ class RunOutcome(StrEnum):
     PROMOTED_IN_PART = "promoted_in_part"
     PROMOTED_UNPROVED = "promoted_unproved"
     NOTHING_TO_PROMOTE = "nothing_to_promote"
+    PLANNED = "planned"
     ROLLED_BACK = "rolled_back"
     REFUSED = "refused"
     UNKNOWN = "unknown"

@@ -19,6 +19,7 @@ from pytest_housekeeping.evidence.audit_model import (
     first_fault,
 )
 from pytest_housekeeping.evidence.chain import digest
+from pytest_housekeeping.evidence.production_now import ProductionNow
 from pytest_housekeeping.evidence.run_facts import StartFacts
 from pytest_housekeeping.evidence.secrets import Secrets
 from pytest_housekeeping.model import Bound, LockConflict, RunOutcome, StepResult, TargetIdentity
@@ -37,6 +38,7 @@ def make_audit(
     conflicts: Sequence[LockConflict] = (),
     bound: Bound | None = None,
     batch: Sequence[BatchFacts] = (),
+    production: ProductionNow | None = None,
     before: Artifact | None = None,
     after: Artifact | None = None,
     previous: str | None = None,
@@ -45,7 +47,7 @@ def make_audit(
     """The sealed audit of a run. A planned step without a result is recorded as skipped.
 
     ``previous`` is the digest of the audit before; ``before`` and ``after`` are the snapshots;
-    ``batch`` is what each segment was seen to do.
+    ``batch`` is what each segment was seen to do, ``production`` what it meets.
     Raises EvidenceError as ``seal`` does.
     """
     document = fields.start_fields(facts)
@@ -59,6 +61,7 @@ def make_audit(
     document["target"] = fields.target_fields(target) if target else None
     document["steps"] = [fields.step_fields(result) for result in results]
     document["changes"] = [each for done in batch for each in fields.change_fields(done)]
+    document["production"] = fields.production_fields(production or ProductionNow())
     document["batch"] = [fields.batch_fields(done) for done in batch]
     document["findings"] = [
         fields.finding_fields(finding, result.step.id)

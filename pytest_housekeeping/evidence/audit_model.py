@@ -15,7 +15,11 @@ from pydantic import (
     ValidationError,
 )
 
-from pytest_housekeeping.evidence.batch_model import BatchRecord, ChangeRecord
+from pytest_housekeeping.evidence.batch_model import (
+    BatchRecord,
+    ChangeRecord,
+    ProductionNowRecord,
+)
 from pytest_housekeeping.evidence.record_part import Part
 from pytest_housekeeping.model import (
     Kind,
@@ -231,6 +235,7 @@ class Audit(Part):
     batch: tuple[BatchRecord, ...] = Field(
         (), description="what else the batch does, by segment, where it was rehearsed on a copy"
     )
+    production: ProductionNowRecord = ProductionNowRecord()
     findings: tuple[FindingRecord, ...] = ()
     lock_conflicts: tuple[LockConflictRecord, ...] = ()
     bound: BoundRecord = BoundRecord()

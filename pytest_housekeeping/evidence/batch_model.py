@@ -90,6 +90,48 @@ class CoverageRecord(Part):
     unjudged: tuple[str, ...] = Field(default=(), description="steps whose locks nobody knows")
 
 
+class RelationNowRecord(Part):
+    """A relation that the batch touches, as it was in production when the run looked."""
+
+    relation: str
+    rows: int | None = Field(None, description="an estimate; null: nobody has counted them")
+    size: int | None = Field(None, description="in bytes, with indexes and TOAST")
+    writes_per_s: float | None = None
+
+
+class AppliedNowRecord(Part):
+    """A file that stands in production."""
+
+    path: str
+    kind: str
+    run: str
+    commit: str
+    at: str = ""
+    by: str = Field("", description="the role that applied it")
+
+
+class WayBackRecord(Part):
+    """How a pending migration can be undone."""
+
+    path: str
+    how: Literal["proved", "unproved", "none", "irreversible"]
+    said: str = ""
+
+
+class ProductionNowRecord(Part):
+    """What a run has seen in production beside its schema."""
+
+    looked_s: float = Field(
+        default=0.0, ge=0, description="between the two looks at the counters of writing"
+    )
+    relations: tuple[RelationNowRecord, ...] = ()
+    applied: tuple[AppliedNowRecord, ...] = Field(default=(), description="told by a plan")
+    way_back: tuple[WayBackRecord, ...] = ()
+    drift: str = Field(
+        default="", description="the schema's digest, where it was changed past the files"
+    )
+
+
 class BatchRecord(Part):
     """What the batch of a segment does beside its changes, by the names of before it."""
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import UTC
 from typing import Any
 
+from pytest_housekeeping.evidence.production_now import ProductionNow
 from pytest_housekeeping.evidence.run_facts import StartFacts
 from pytest_housekeeping.model import (
     Bound,
@@ -115,6 +116,11 @@ def batch_fields(facts: BatchFacts) -> dict[str, Any]:
     known.pop("changes")
     said = ({"step": each.step, **asdict(each.message)} for each in facts.messages)
     return {**known, "messages": list(said)}
+
+
+def production_fields(now: ProductionNow) -> dict[str, Any]:
+    """The ``production``."""
+    return {**asdict(now), "looked_s": rounded_s(now.looked_s)}
 
 
 def bound_fields(bound: Bound) -> dict[str, Any]:

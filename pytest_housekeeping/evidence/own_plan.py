@@ -100,7 +100,7 @@ def _outcome(audit: Audit) -> Iterator[str]:
             yield f"it says {outcome}, and that {record.id} was {record.outcome}"
     if audit.target is None:
         yield f"it says {outcome}, and names no database"
-    if not rules_of(audit.run.mode).watches and sorted(promotes) != [*range(1, plan.segments + 1)]:
+    if rules_of(audit.run.mode).promotes and sorted(promotes) != [*range(1, plan.segments + 1)]:
         yield f"it says {outcome}, of {plan.segments} segments, and has {len(promotes)} COMMITs"
 
 

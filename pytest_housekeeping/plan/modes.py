@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pytest_housekeeping.model import Mode
-from pytest_housekeeping.plan.steps import BINDING, RUNNING
+from pytest_housekeeping.plan.steps import BINDING, IMPACT, RUNNING
 
 ALWAYS, ON_FAILURE, NEVER = "always", "on_failure", "never"
 
@@ -23,7 +23,9 @@ class ModeRules:
     wrong instead of stopping at the first. One that ``backs_up`` proves a backup before it changes
     anything, which a watch does not keep. One that ``rehearses`` does to the restored copy first
     what it will do, and proves there what the schema decides. The evidence of a ``logged`` mode is
-    appended to one branch; otherwise each run has a branch of its own, to be merged.
+    appended to one branch; otherwise each run has a branch of its own, to be merged. A mode that
+    ``plans`` ends with what it has rehearsed: it changes nothing, reads in a session that cannot
+    write, and leaves a report that is committed nowhere.
     """
 
     prechecks: tuple[str, ...]
@@ -31,6 +33,7 @@ class ModeRules:
     confirm: str = ""
     throwaway: bool = False
     watches: bool = False
+    plans: bool = False
     backs_up: bool = False
     rehearses: bool = False
     logged: bool = False
@@ -40,6 +43,11 @@ class ModeRules:
     @property
     def changes_production(self) -> bool:
         return bool(self.confirm)
+
+    @property
+    def promotes(self) -> bool:
+        """Whether there is a COMMIT, of a throwaway database or of the real one."""
+        return not (self.watches or self.plans)
 
 
 _RULES: Mapping[Mode, ModeRules] = {
@@ -57,6 +65,25 @@ _RULES: Mapping[Mode, ModeRules] = {
         throwaway=True,
         logged=True,
     ),
+    Mode.PLAN: ModeRules(
+        prechecks=(
+            "files",
+            "code",
+            "server",
+            "identity",
+            "history",
+            "worktree",
+            "segments",
+            "evidence",
+            "audits",
+            "capacity",
+            "drift",
+        ),
+        rehearsed=(IMPACT, RUNNING, BINDING),
+        plans=True,
+        backs_up=True,
+        rehearses=True,
+    ),
     Mode.PROD: ModeRules(
         prechecks=(
             "files",
@@ -73,7 +100,7 @@ _RULES: Mapping[Mode, ModeRules] = {
             "privileges",
             "drift",
         ),
-        rehearsed=(RUNNING, BINDING),
+        rehearsed=(IMPACT, RUNNING, BINDING),
         confirm="PROMOTE",
         backs_up=True,
         rehearses=True,

@@ -76,12 +76,15 @@ def lay_out(parts: Parts) -> Iterator[Step]:
         yield precheck_step(name)
     if rules.backs_up:
         # What needs no uncommitted schema is done before anybody has to wait for a lock.
-        yield from _style_steps(parts, Phase.PRECHECK)
+        if not rules.plans:
+            yield from _style_steps(parts, Phase.PRECHECK)
         if parts.records_only:
             yield precheck_step("baseline")
         yield from backup_steps()
     if parts.rehearses:
         yield from _rehearsal(parts)
+    if rules.plans:
+        return
     yield from _promotion(parts)
     # Behind the COMMIT, where another connection can see it; no promote waits for these.
     yield from (replace(step, segment=parts.last + 1) for step in parts.app_tests)
@@ -99,7 +102,7 @@ def _promotion(parts: Parts) -> Iterator[Step]:
             yield from _last_steps(parts)
         elif not parts.rehearses:
             yield from steps_between(parts.contracts, parts.verify, segment.number, parts.last)
-        if not rules_of(parts.mode).watches:
+        if rules_of(parts.mode).promotes:
             yield promote_step(segment.number, parts.last)
             renews = rules_of(parts.mode).backs_up and segment.files and not parts.records_only
             names = (SCHEMA, STATISTICS) if renews else (SCHEMA,)

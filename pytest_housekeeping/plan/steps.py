@@ -24,6 +24,7 @@ REHEARSE = "rehearse"
 RESULT = "result"
 RUNNING = "running"
 BINDING = "binding"
+IMPACT = "impact"
 STYLE = "style"
 SCHEMA, STATISTICS = "schema", "statistics"
 

@@ -13,8 +13,9 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     (
         "--hk-mode",
         {
-            "choices": ("staging", "prod", "verify", "rollback"),
+            "choices": ("staging", "plan", "prod", "verify", "rollback"),
             "help": "staging: try everything on a throwaway PostgreSQL and record the evidence;"
+            " plan: what a promotion would do to the database of PG*_PROD, and nothing is changed;"
             " prod: promote to the database of PG*_PROD, in one transaction, if all is proved;"
             " verify: every check on the database of PG*_PROD, and nothing is changed;"
             " rollback: undo a promotion of it, in one transaction, if all is proved",
@@ -33,6 +34,14 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
             "metavar": "RUN|NUMBER",
             "help": "rollback: go back to the state before this promotion (the id of its run) or"
             " this migration (its number): it is undone, and what was applied after it",
+        },
+    ),
+    (
+        "--hk-as",
+        {
+            "metavar": "ROLE",
+            "help": "plan: the role that promotes, where the plan connects as another one, and no"
+            " promotion has told who it is",
         },
     ),
     (

@@ -40,6 +40,12 @@ _ONLY_IN = (
         fix="leave it out; to promote: --hk-mode=prod --hk-confirm=PROMOTE",
     ),
     _OnlyIn(
+        option="--hk-as",
+        belongs=lambda rules: rules.plans,
+        why="whoever connects is whom the files run as in this mode",
+        fix="leave it out; it belongs to --hk-mode=plan",
+    ),
+    _OnlyIn(
         option="--hk-segments",
         belongs=lambda rules: rules.changes_production,
         why="what is acknowledged is that a failure leaves production changed in part",
@@ -143,6 +149,7 @@ def run_options(config: pytest.Config) -> RunOptions:
         no_canary=bool(option.hk_no_canary),
         in_place=bool(option.hk_in_place),
         to=option.hk_to or "",
+        promoter=option.hk_as or "",
         plan=_bound_to(option),
         emergency=_emergency(option),
     )

@@ -47,6 +47,17 @@ class Selection:
             segment=self.last,
         )
 
+    def without_tests(
+        self, session: pytest.Session, items: Sequence[pytest.Item]
+    ) -> list[pytest.Item]:
+        """What a plan runs of these: what rows decide, a promotion asks of production itself.
+
+        They were collected all the same, for their modules are code that is attested.
+        """
+        tests = [item for item in items if (step := self.step_of(item)) and step.kind is Kind.TEST]
+        session.config.hook.pytest_deselected(items=tests)
+        return [item for item in items if item not in tests]
+
     def collected(self, items: list[pytest.Item]) -> None:
         """Before anything is deselected: remember every item, for all of a test must pass.
 

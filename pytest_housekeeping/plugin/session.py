@@ -155,6 +155,8 @@ class ActiveRun:
         self, session: pytest.Session, items: list[pytest.Item]
     ) -> Iterator[None]:
         """Outermost: sees the items before anything is deselected, and has the last word."""
+        if self.promotion.run.context.rules.plans:
+            items[:] = self.selection.without_tests(session, items)
         self.selection.collected(items)
         result = yield
         items[:] = self.selection.arrange(session, items)

@@ -34,7 +34,10 @@ _INSERT = sql.SQL(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """One file as the database remembers it; of kind ``rollback``, that it was taken back."""
+    """One file as the database remembers it; of kind ``rollback``, that it was taken back.
+
+    When (``at``) and as which role (``by``) the database itself writes down.
+    """
 
     run: str
     path: str
@@ -43,6 +46,8 @@ class Row:
     commit: str
     statements: int = 0
     duration_s: float = 0.0
+    at: str = ""
+    by: str = ""
 
 
 def row_of(file: SqlFile, applied: Applied, *, run: str, commit: str) -> Row:
@@ -118,7 +123,8 @@ def recorded(connection: Connection, schema: str) -> tuple[Row, ...]:
         return ()
     rows = connection.execute(
         sql.SQL(
-            "SELECT run, path, kind, sha256, source_commit, statements, duration_s"
+            "SELECT run, path, kind, sha256, source_commit, statements, duration_s,"
+            " applied_at::text, applied_by"
             " FROM ONLY {}.history ORDER BY id"
         ).format(sql.Identifier(schema))
     ).fetchall()
@@ -131,8 +137,10 @@ def recorded(connection: Connection, schema: str) -> tuple[Row, ...]:
             commit=commit,
             statements=statements,
             duration_s=duration,
+            at=at,
+            by=by,
         )
-        for run, path, kind, digest, commit, statements, duration in rows
+        for run, path, kind, digest, commit, statements, duration, at, by in rows
     )
 
 

@@ -18,8 +18,12 @@ from pytest_housekeeping.postgres.history_tables import TABLES
 Rows = Sequence[tuple[Any, ...]]
 
 
-def ask(connection: Connection, schema: str, applications: Sequence[str]) -> tuple[Rows, ...]:
+def ask(
+    connection: Connection, schema: str, applications: Sequence[str], promoter: str = ""
+) -> tuple[Rows, ...]:
     """The rows of schema, relations, columns, objects, and grants, in this order.
+
+    The tables are to be those of the ``promoter``, without one of whoever asks.
 
     Expressions are printed for a search_path of pg_catalog alone, which does not stay.
     """
@@ -28,6 +32,7 @@ def ask(connection: Connection, schema: str, applications: Sequence[str]) -> tup
             schema=sql.Literal(schema),
             tables=sql.Literal(list(TABLES)),
             applications=sql.Literal(list(applications)),
+            promoter=sql.Literal(promoter) if promoter else sql.SQL("current_user"),
         )
         for each in (_PATH, _SCHEMA, _RELATIONS, _COLUMNS, _OBJECTS, _GRANTS)
     )
@@ -49,14 +54,14 @@ def _results(connection: Connection, query: sql.Composed) -> tuple[Rows, ...]:
 _PATH = "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)"
 
 _SCHEMA = """
-SELECT pg_catalog.pg_get_userbyid(n.nspowner)::text, pg_has_role(n.nspowner, 'USAGE'),
-    quote_ident(current_user)
+SELECT pg_catalog.pg_get_userbyid(n.nspowner)::text,
+    pg_has_role({promoter}, n.nspowner, 'USAGE'), quote_ident({promoter})
 FROM pg_namespace AS n WHERE n.nspname = {schema}"""
 
 # Name, kind, what is unusual about it (the SQL that undoes it, by words), and whose it is.
 _RELATIONS = """
 SELECT c.relname::text, c.relkind::text, pg_get_userbyid(c.relowner)::text,
-    pg_has_role(c.relowner, 'USAGE'),
+    pg_has_role({promoter}, c.relowner, 'USAGE'),
     array_remove(ARRAY[
         CASE WHEN c.relrowsecurity THEN 'DISABLE ROW LEVEL SECURITY' END,
         CASE WHEN c.relforcerowsecurity THEN 'NO FORCE ROW LEVEL SECURITY' END,

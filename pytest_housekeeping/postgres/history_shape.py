@@ -29,14 +29,15 @@ class Misfit:
 
 
 def misfits(
-    connection: Connection, schema: str, *, applications: Sequence[str] = ()
+    connection: Connection, schema: str, *, applications: Sequence[str] = (), promoter: str = ""
 ) -> tuple[Misfit, ...]:
     """All that is not as it has to be; nothing where the schema is not there yet.
 
     Tables that an earlier version made have no chain, which is no misfit. ``applications`` are
-    roles that may not write there by any membership either.
+    roles that may not write there by any membership either; ``promoter`` is who promotes, where it
+    is not who asks.
     """
-    owners, relations, columns, objects, grants = ask(connection, schema, applications)
+    owners, relations, columns, objects, grants = ask(connection, schema, applications, promoter)
     if not owners:
         return ()
     owner, is_ours, user = owners[0]

@@ -60,7 +60,8 @@ class RunContext:
 
     ``today`` is the day by which exemptions are judged: in a rollback the day on which the schema
     that it goes back to was promoted. ``reverted_audits`` is the evidence of all that the run
-    undoes, the newest first; none where it undoes nothing.
+    undoes, the newest first; none where it undoes nothing. ``promoter`` is whom the files run as,
+    where it is not who connects: a plan reads production as a role that can do no more.
     """
 
     run: RunFacts
@@ -72,6 +73,7 @@ class RunContext:
     files: PlannedFiles
     today: date = field(default_factory=lambda: datetime.now(UTC).date())
     reverted_audits: tuple[Audit, ...] = ()
+    promoter: str = ""
 
     @property
     def mode(self) -> Mode:

@@ -135,8 +135,9 @@ class Promotion:
             return RunOutcome.UNKNOWN
         if self.commits.unproved or self.batch.escaped:
             return RunOutcome.PROMOTED_UNPROVED
-        if self.run.context.rules.watches and not self._lacking(plan.steps):
-            return RunOutcome.NOTHING_TO_PROMOTE
+        if not self.run.context.rules.promotes and not self._lacking(plan.steps):
+            planned = self.run.context.rules.plans and plan.unapplied
+            return RunOutcome.PLANNED if planned else RunOutcome.NOTHING_TO_PROMOTE
         if len(promoted) == len(plan.segments):
             pending = any(segment.files for segment in plan.segments)
             return RunOutcome.PROMOTED if pending else RunOutcome.NOTHING_TO_PROMOTE

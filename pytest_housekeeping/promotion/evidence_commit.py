@@ -57,8 +57,10 @@ def publish(
 
 
 def is_final(context: RunContext, *, partial: bool) -> bool:
-    """Whether all that was published is committed, or never will be: there is no repository."""
-    return context.repository is None or not _why_not_committed(context, partial=partial)
+    """Whether all that was published is committed, or never will be."""
+    if context.rules.plans or context.repository is None:
+        return True
+    return not _why_not_committed(context, partial=partial)
 
 
 def _committed(
@@ -116,6 +118,8 @@ def _commit_message(audit: Audit, commit: str) -> str:
 
 
 def _why_not_committed(context: RunContext, *, partial: bool) -> str:
+    if context.rules.plans:
+        return "a plan is a report, and no evidence"
     if not context.options.commit:
         return "--hk-no-commit"
     if context.options.write_baseline:

@@ -45,6 +45,7 @@ def shape_findings(context: RunContext, connection: Connection) -> list[Finding]
             connection,
             context.config.history_schema,
             applications=context.plan.contracts.roles,
+            promoter=context.promoter,
         )
     ]
 

@@ -69,7 +69,8 @@ class Recorder:
         Raises EvidenceError when the folder cannot be written: no run without a record.
         """
         # What a promotion left waits for a run that can ask its server.
-        prefix = f"{self.context.mode}_" if self.context.rules.throwaway else ""
+        rules = self.context.rules
+        prefix = f"{self.context.mode}_" if rules.throwaway or rules.plans else ""
         ask = self.run.target.connection.status_on
         try:
             for old, paths, message in record_killed_runs(self._folder, prefix=prefix, ask=ask):
@@ -146,7 +147,7 @@ class Recorder:
     @property
     def done(self) -> bool:
         """Whether everything that was to be promoted is in."""
-        done = (RunOutcome.PROMOTED, RunOutcome.NOTHING_TO_PROMOTE)
+        done = (RunOutcome.PROMOTED, RunOutcome.NOTHING_TO_PROMOTE, RunOutcome.PLANNED)
         return self.audit is not None and self.audit.run.outcome in done
 
     def write(self, *, partial: bool) -> bool:
@@ -211,6 +212,7 @@ class Recorder:
             locks_held_s=self.promotion.batch.locks_held_s,
             conflicts=self.promotion.progress.conflicts,
             bound=self.run.bound(),
+            production=self.run.production(),
             batch=[*self.run.rehearsal.facts.values()] if self.run.rehearsal else (),
             before=_artifact(kept.before),
             after=_artifact(kept.after),

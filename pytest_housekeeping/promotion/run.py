@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from pytest_housekeeping.checks.style import Linting
 from pytest_housekeeping.errors import HousekeepingError
+from pytest_housekeeping.evidence.production_now import ProductionNow
 from pytest_housekeeping.model import Bound, Verdict
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.promotion.context import RunContext
@@ -24,7 +25,8 @@ Judgement = tuple[Verdict, str]
 class Run:
     """The parts of a run. ``prechecks``, ``backup``, ``rehearsed`` and ``after`` hold the work of
     those steps by name. ``rehearsal`` is the batch on a copy of the target, where the plan has one;
-    ``bound`` tells what the promotion is bound to, as soon as it is known.
+    ``bound`` tells what the promotion is bound to, as soon as it is known, and ``production`` what
+    the batch meets there.
 
     ``after_commit`` of a segment begins what goes on beside the steps behind it; ``beside`` waits
     for that, and ends when its server has ended. ``secrets`` are the passwords that must appear
@@ -40,6 +42,7 @@ class Run:
     rehearsal: Rehearsal | None = None
     rehearsed: Mapping[str, Callable[[], Judgement]] = field(default_factory=dict)
     bound: Callable[[], Bound | None] = lambda: None
+    production: Callable[[], ProductionNow] = ProductionNow
     after: Mapping[str, Callable[[], Judgement]] = field(default_factory=dict)
     linting: Linting | None = None
     after_commit: Callable[[int], None] = lambda _: None

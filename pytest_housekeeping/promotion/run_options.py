@@ -37,6 +37,7 @@ class RunOptions:
     no_canary: bool = False
     in_place: bool = False
     to: str = ""
+    promoter: str = ""
     plan: str = ""
     emergency: str = ""
 

@@ -18,6 +18,10 @@ def start_run(options: RunOptions) -> Run:
             from pytest_housekeeping.promotion.staging.start import start_staging
 
             return start_staging(options)
+        case Mode.PLAN:
+            from pytest_housekeeping.promotion.production.planning import start_plan
+
+            return start_plan(options)
         case Mode.ROLLBACK:
             from pytest_housekeeping.promotion.rollback.start import start_rollback
 

@@ -64,7 +64,8 @@ def dump_schema(
     known = conninfo_to_dict(conninfo)
     password = str(known.pop("password", None) or "")
     # Options of a connection string have the last word over the variable, empty ones too.
-    options = f"{known.pop('options', None) or ''} {startup_options(pinned(server_major))}"
+    settings = pinned(server_major, {"default_transaction_read_only": "on"})
+    options = f"{known.pop('options', None) or ''} {startup_options(settings)}"
     try:
         done = subprocess.run(
             _command(

@@ -8,6 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.evidence.report.display import no_command, plural, visible
+from pytest_housekeeping.evidence.report.production import (
+    now_told,
+    plan_head,
+    rows_of,
+    way_back,
+)
 from pytest_housekeeping.postgres.batch_facts import CHANGED, DROPPED, MADE, strength
 from pytest_housekeeping.snapshot.changed_lines import before_and_after, shortened
 
@@ -42,8 +48,9 @@ class TouchedRelation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchView:
-    """The rows of the report's tables, of all segments together. ``rows`` tells of a relation what
-    production has in it."""
+    """The rows of the tables of the report, of all segments. ``now`` tells of a relation what is in
+    it in production and how often it was written to for ``looked_s`` seconds, ``rows`` the rows
+    alone."""
 
     there: bool
     changes: tuple[ChangeRecord, ...]
@@ -53,7 +60,9 @@ class BatchView:
     destroyed: tuple[DestroyedRecord, ...]
     messages: tuple[MessageRecord, ...]
     coverage: str
+    now: Mapping[str, str]
     rows: Mapping[str, str]
+    looked_s: float
 
 
 def batch_view(audit: Audit) -> BatchView:
@@ -67,7 +76,9 @@ def batch_view(audit: Audit) -> BatchView:
         destroyed=tuple(each for segment in audit.batch for each in segment.destroyed),
         messages=tuple(each for segment in audit.batch for each in segment.messages),
         coverage=coverage(audit),
-        rows={},
+        now=now_told(audit),
+        rows=rows_of(audit),
+        looked_s=audit.production.looked_s,
     )
 
 
@@ -112,13 +123,16 @@ def access_told(access: AccessRecord) -> str:
 
 def batch_lines(audit: Audit, most: int = _MOST) -> list[str]:
     """For the terminal: no more than ``most`` lines of each kind; the rest is in the report."""
+    head = [line for each in plan_head(audit) for line in _headed(*each, most)]
     if not has_batch(audit):
-        return []
+        return head
     return [
+        *head,
         *_headed("objects", _counts(audit), _changes(audit), most),
         *_headed("access", "", _access(audit), most),
         *_headed("locks", "", _locks(audit), most),
         *_headed("destroys", "", _destroyed(audit), most),
+        *_headed("way back", "", way_back(audit), most),
         *_headed("said", "", _messages(audit), 3),
         f"  {'coverage':<9} {coverage(audit)}",
     ]
@@ -164,13 +178,15 @@ def _access(audit: Audit) -> Iterator[str]:
 
 def _locks(audit: Audit) -> Iterator[str]:
     """Those that nobody waits for are not worth a line."""
-    weak = 0
+    weak, now = 0, now_told(audit)
     for each in touched(audit):
         if not each.waits and not each.done:
             weak += 1
             continue
         waits = f"{each.waits} wait" if each.waits else "nobody waits"
-        yield f"{each.relation}: {each.mode}, {waits}{''.join(f'; {done}' for done in each.done)}"
+        there = f" ({now[each.relation]})" if each.relation in now else ""
+        done = "".join(f"; {done}" for done in each.done)
+        yield f"{each.relation}{there}: {each.mode}, {waits}{done}"
     if weak:
         yield f"weaker ones, for which no reader or writer waits, on {plural(weak, 'relation')}"
 
@@ -187,8 +203,10 @@ def _done_to(audit: Audit, relation: str) -> Iterator[str]:
 
 
 def _destroyed(audit: Audit) -> Iterator[str]:
+    rows = rows_of(audit)
     for each in (each for segment in audit.batch for each in segment.destroyed):
-        yield f"{each.kind} {each.object} is {each.how}"
+        there = f", where there are {rows[each.relation]}" if each.relation in rows else ""
+        yield f"{each.kind} {each.object} is {each.how}{there}"
 
 
 def _messages(audit: Audit) -> Iterator[str]:

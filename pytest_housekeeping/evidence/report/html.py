@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.evidence.report import tally
 from pytest_housekeeping.evidence.report.batch import batch_view
 from pytest_housekeeping.evidence.report.display import visible
+from pytest_housekeeping.evidence.report.production import plan_view
 from pytest_housekeeping.evidence.report.templates import stylesheet, template
 from pytest_housekeeping.evidence.report.wording import outcome_text
 from pytest_housekeeping.evidence.run_facts import stem
@@ -57,6 +58,7 @@ def summary_html(audit: Audit) -> str:
         phases=tally.by_phase(audit),
         conflicts=tally.lock_conflicts(audit),
         batch=batch_view(audit),
+        plan_of=plan_view(audit),
         # Locks on what existed before: what others may have waited for.
         locks=[(step, lock) for step in audit.steps for lock in step.locks],
         most_steps=_MOST_STEPS,

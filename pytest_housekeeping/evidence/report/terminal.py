@@ -13,6 +13,7 @@ from pytest_housekeeping.evidence.report.display import (
     shortened,
     visible,
 )
+from pytest_housekeeping.evidence.report.production import promote_command
 from pytest_housekeeping.evidence.report.wording import outcome_text, text_of
 from pytest_housekeeping.evidence.run_facts import stem
 from pytest_housekeeping.model import Level, Mode, RunOutcome
@@ -45,6 +46,7 @@ def terminal_summary(audit: Audit, folder: str = "ops/audit") -> list[str]:
         *(line for each in tally.lock_conflicts(audit) for line in _indented(each)),
         *_what_failed(audit),
         *([f"bound to: {audit.bound.digest}"] if audit.bound.digest else []),
+        *([f"promote exactly this: {command}"] if (command := promote_command(audit)) else []),
         *(f"next: {step}" for step in text.next_steps),
         f"evidence: {files}.json and .html",
     ]

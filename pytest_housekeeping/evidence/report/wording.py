@@ -41,7 +41,7 @@ def outcome_text(audit: Audit) -> OutcomeText:
     if audit.opens_review:
         review = _REVIEW.format(run=audit.run.id)
         text = replace(text, next_steps=(*text.next_steps, review))
-    if audit.source.dirty:
+    if audit.source.dirty and mode is not Mode.PLAN:
         return replace(text, next_steps=(*text.next_steps, _UNCOMMITTED))
     if mode in (Mode.PROD, Mode.ROLLBACK) and outcome is not RunOutcome.PROMOTED:
         return replace(text, next_steps=(*text.next_steps, _MERGE))
@@ -107,6 +107,7 @@ _IN_ANY_MODE: dict[RunOutcome, OutcomeText] = {
         "Nothing to promote",
         "Everything is applied already, and every check passed.",
     ),
+    RunOutcome.PLANNED: _good("Planned", "Nothing was changed."),
     RunOutcome.ROLLED_BACK: _bad(
         "Not promoted: rolled back",
         "A required step did not pass, so nothing was committed. The database is as it was.",
@@ -162,6 +163,28 @@ _STAGING: dict[RunOutcome, OutcomeText] = {
         "Run again.",
     ),
 }
+_PLAN: dict[RunOutcome, OutcomeText] = {
+    RunOutcome.PLANNED: _good(
+        "Planned",
+        "The batch ran on a copy of production, and every check of the schema passed there. Nothing"
+        " was changed.",
+    ),
+    RunOutcome.NOTHING_TO_PROMOTE: _good(
+        "Nothing pending",
+        "Production has every file, and every check of the schema passed on a copy of it. Nothing"
+        " was changed.",
+    ),
+    RunOutcome.ROLLED_BACK: _unsure(
+        "Looked at in part",
+        "Only a selection of the plan was run, on a copy of production. Nothing was changed.",
+    ),
+    RunOutcome.REFUSED: _bad(
+        "Not to be promoted like this",
+        "The batch could not be rehearsed on a copy of production, or a check did not pass there."
+        " Nothing was changed.",
+        _REPAIR,
+    ),
+}
 _VERIFY: dict[RunOutcome, OutcomeText] = {
     RunOutcome.NOTHING_TO_PROMOTE: _good(
         "Verified",
@@ -208,6 +231,7 @@ _ROLLBACK: dict[RunOutcome, OutcomeText] = {
 }
 _BY_MODE: dict[Mode, dict[RunOutcome, OutcomeText]] = {
     Mode.STAGING: _STAGING,
+    Mode.PLAN: _PLAN,
     Mode.PROD: {},
     Mode.VERIFY: _VERIFY,
     Mode.ROLLBACK: _ROLLBACK,

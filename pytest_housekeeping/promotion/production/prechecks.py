@@ -200,6 +200,7 @@ def _drift(context: RunContext, target: ProductionTarget) -> Judgement:
         said = f"drift of {len(differences)} objects accepted by --hk-accept-drift"
         return Verdict(examined=1, unit="fingerprint"), said
     undoing = context.rules.undoes
+    target.drift = now.digest
     findings = tuple(
         Finding(
             rule="drift",

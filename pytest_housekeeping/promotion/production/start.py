@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from pytest_housekeeping.config import Config
@@ -11,11 +11,10 @@ from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.evidence import Secrets, SourceFacts, open_repository
 from pytest_housekeeping.evidence.git import Repository
-from pytest_housekeeping.model import Bound
 from pytest_housekeeping.plan.code_files import hold_all
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.plan import Plan, build
-from pytest_housekeeping.plan.steps import BINDING, RUNNING
+from pytest_housekeeping.plan.steps import BINDING, IMPACT, RUNNING
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.primary import identified
@@ -26,6 +25,7 @@ from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.production import promotion_table
 from pytest_housekeeping.promotion.production.backup import Backup
 from pytest_housekeeping.promotion.production.binding import Binding, unrehearsed
+from pytest_housekeeping.promotion.production.impact import Impact
 from pytest_housekeeping.promotion.production.prechecks import (
     production_after,
     production_backup,
@@ -110,7 +110,7 @@ def start_production(options: RunOptions) -> Run:
     server = linting = restore_server = None
     with closed_on_failure(connection, address):
         identity = identified(connection)
-        plan = _plan(config, options, project.sources, connection)
+        plan = plan_of(config, options, project.sources, connection)
         if not options.look_only:
             server = _replay_server(config, connection)
             if rules_of(options.mode).backs_up:
@@ -122,31 +122,39 @@ def start_production(options: RunOptions) -> Run:
     target = ProductionTarget(context, address, connection, identity, backup)
     throwaway = Throwaway(server, config)
     checks = Checks(context, throwaway)
-    rehearsal = new_rehearsal(context, target, target.history_rows)
-    binding = Binding(context, target, rehearsal, checks) if rehearsal else None
-    running = new_running_code(context, target, rehearsal)
-    prechecks = production_prechecks(context, target, throwaway, checks)
-    return Run(
+    run = Run(
         context=context,
         target=target,
         checks=checks,
-        prechecks=running.prechecks(prechecks) if running else prechecks,
+        prechecks=production_prechecks(context, target, throwaway, checks),
         backup=production_backup(context, target),
-        rehearsal=rehearsal,
-        rehearsed=({BINDING: binding.judge} if binding else {})
-        | ({RUNNING: running.judge} if running else {}),
-        bound=lambda: _bound(context, binding),
+        rehearsal=new_rehearsal(context, target, target.history_rows),
         after=production_after(target),
         throwaway=throwaway,
         linting=linting,
         secrets=(address.password,),
     )
+    return with_rehearsal(run, target)
 
 
-def _bound(context: RunContext, binding: Binding | None) -> Bound | None:
-    if not context.rules.changes_production:
-        return None
-    return binding.bound if binding is not None else unrehearsed(context)
+def with_rehearsal(run: Run, target: ProductionTarget) -> Run:
+    """The run, with the work of what is asked behind its rehearsal, where it has one."""
+    context, rehearsal = run.context, run.rehearsal
+    if not context.rules.rehearsed:
+        return run
+    if rehearsal is None:
+        return replace(run, bound=lambda: unrehearsed(context))
+    impact = Impact(context, target, rehearsal)
+    running = new_running_code(context, target, rehearsal)
+    binding = Binding(context, target, rehearsal, run.checks)
+    return replace(
+        run,
+        prechecks=running.prechecks(run.prechecks) if running else run.prechecks,
+        rehearsed={IMPACT: impact.judge, BINDING: binding.judge}
+        | ({RUNNING: running.judge} if running else {}),
+        bound=lambda: binding.bound,
+        production=lambda: impact.now,
+    )
 
 
 def new_rehearsal(
@@ -158,7 +166,7 @@ def new_rehearsal(
         return None
     copy = TwinTarget(
         context,
-        user=target.connection.identity().user,
+        user=context.promoter or target.connection.identity().user,
         copy=lambda: target.backup.twin,
         rows=rows,
         record=partial(promotion_table.record_segment, context),
@@ -185,9 +193,10 @@ def major_of(connection: LentConnection) -> int:
     return connection.info.server_version // 10000
 
 
-def _plan(
+def plan_of(
     config: Config, options: RunOptions, sources: ProjectFiles, connection: LentConnection
 ) -> Plan:
+    """The plan of what is not applied yet. Raises MisuseError for a baseline behind a promotion."""
     applied = applied_files(history.applied(connection, config.history_schema))
     if applied and options.baseline is not None:
         raise MisuseError(

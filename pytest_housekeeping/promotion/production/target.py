@@ -18,7 +18,11 @@ from pytest_housekeeping.promotion.production import promotion_table
 from pytest_housekeeping.promotion.production.backup import Backup
 from pytest_housekeeping.promotion.production.in_place import lock_announcement
 from pytest_housekeeping.promotion.production.statistics import KeptStatistics
-from pytest_housekeeping.promotion.production.target_address import Address, open_production
+from pytest_housekeeping.promotion.production.target_address import (
+    Address,
+    open_production,
+    session_of,
+)
 from pytest_housekeeping.promotion.target import KeptFiles, applied_rows
 from pytest_housekeeping.promotion.target_connection import TargetConnection
 from pytest_housekeeping.promotion.target_pin import pin_content
@@ -34,9 +38,13 @@ from pytest_housekeeping.sql.file import FOLDERS, SqlFile
 
 
 class ProductionTarget:
-    """The database of the ``PG*_PROD`` variables, connected when the plan was made."""
+    """The database of the ``PG*_PROD`` variables, connected when the plan was made.
+
+    ``drift`` is the schema by its digest, where it was found to be changed past the files.
+    """
 
     schema_changes: tuple[str, ...] = ()
+    drift: str = ""
 
     def __init__(
         self,
@@ -49,7 +57,7 @@ class ProductionTarget:
         self.address = address
         self.backup = backup
         self.connection = TargetConnection(
-            partial(open_production, address, context.config.session),
+            partial(open_production, address, session_of(context.config, context.rules)),
             opened=connection,
             identity=identity,
         )
@@ -111,8 +119,11 @@ class ProductionTarget:
         if not self._context.rules.watches:
             self.guard.begin(connection, first=first)
             self.statistics.note(connection)
-        if not first:
-            return
+        if first:
+            self.prove_unmoved(connection)
+
+    def prove_unmoved(self, connection: Connection) -> None:
+        """Raises ProofFailed where schema or history are not what was backed up and planned."""
         now = self.read_schema(connection)
         declared = self._context.config.may_move
         moved = split_declared(self.fingerprint(), now, declared).others

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import MisuseError, ProofFailed, ServerError
+from pytest_housekeeping.plan.modes import ModeRules
 from pytest_housekeeping.postgres.connection import LentConnection, connect
 from pytest_housekeeping.postgres.primary import is_standby
 
@@ -113,6 +115,13 @@ def open_production(address: Address, settings: Mapping[str, str] | None = None)
         _refuse_pooler(connection)
         _refuse_standby(connection, address)
     return connection
+
+
+def session_of(config: Config, rules: ModeRules) -> dict[str, str]:
+    """The settings of a session in production: what the project has chosen, and where nothing may
+    be changed, that nothing can be."""
+    reads = {"default_transaction_read_only": "on"} if rules.plans else {}
+    return {**config.session, **reads}
 
 
 @contextmanager

@@ -43,6 +43,7 @@ NAMES = {
     "steps": "id phase kind outcome duration_s examined message statements rows locks",
     "changes": "",
     "batch": "",
+    "production": "looked_s relations applied way_back drift",
     "findings": "rule level object detail fix",
     "lock_conflicts": "",
     "bound": "digest planned second_person approvals",

@@ -24,6 +24,7 @@ NOTHING: Any = NotRead()
 PRODUCTION = set(production_prechecks(NOTHING, NOTHING, NOTHING, NOTHING))
 WORKED = {
     Mode.STAGING: set(staging_prechecks(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING)),
+    Mode.PLAN: PRODUCTION,
     Mode.PROD: PRODUCTION,
     Mode.VERIFY: PRODUCTION,
     Mode.ROLLBACK: set(rollback_prechecks(NOTHING, NOTHING, dict.fromkeys(PRODUCTION, NOTHING))),

@@ -1,0 +1,40 @@
+"""What a run has seen in production beside its schema: facts for the record and the reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pytest_housekeeping.postgres.relations_now import RelationNow
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AppliedNow:
+    """A file that stands: when it was applied, as which role, by which run, of which commit."""
+
+    path: str
+    kind: str
+    run: str
+    commit: str
+    at: str
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WayBack:
+    """How a pending migration can be undone: ``how`` is proved, unproved, none or irreversible."""
+
+    path: str
+    how: str
+    said: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProductionNow:
+    """What is in the relations that a batch touches, written to for ``looked_s`` seconds; what is
+    applied; the way back; and the schema that a promotion has to accept as ``drift``."""
+
+    looked_s: float = 0.0
+    relations: tuple[RelationNow, ...] = ()
+    applied: tuple[AppliedNow, ...] = ()
+    way_back: tuple[WayBack, ...] = ()
+    drift: str = ""

@@ -1,0 +1,117 @@
+"""What a run has seen in production, and the promotion that a plan leads to, told to a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_housekeeping.evidence.report.display import plural
+from pytest_housekeeping.model import Kind, Mode, Phase, RunOutcome
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.evidence.audit_model import Audit
+    from pytest_housekeeping.evidence.batch_model import (
+        AppliedNowRecord,
+        RelationNowRecord,
+        WayBackRecord,
+    )
+
+_UNITS = ("bytes", "kB", "MB", "GB", "TB")
+
+
+def now_told(audit: Audit) -> dict[str, str]:
+    """Of each relation that the batch touches: ``about 1,200,000 rows, 210 MB, 14 writes/s``."""
+    return {each.relation: _relation(each) for each in audit.production.relations}
+
+
+def rows_of(audit: Audit) -> dict[str, str]:
+    """Of each of them ``about 1,200,000 rows``."""
+    return {each.relation: _rows(each) for each in audit.production.relations}
+
+
+def pending(audit: Audit) -> list[str]:
+    """The files that are not applied, and in which transaction where there are several."""
+    count = audit.plan.segments
+    return [
+        step.path + (f" (transaction {step.segment} of {count})" if count > 1 else "")
+        for step in audit.plan.steps
+        if step.phase is Phase.REHEARSE and step.kind is Kind.REHEARSAL and step.path
+    ]
+
+
+def applied_told(applied: AppliedNowRecord) -> str:
+    """``sql/migrations/0001_x.sql, 2027-01-02 03:04:05+00 by promoter, commit 0123456789ab``."""
+    commit = f", commit {applied.commit[:12]}" if applied.commit else ""
+    return f"{applied.path}, {applied.at.partition('.')[0]} by {applied.by}{commit}"
+
+
+def way_back(audit: Audit) -> Iterator[str]:
+    """How each pending migration can be undone."""
+    for each in audit.production.way_back:
+        yield f"{each.path}: {each.how}: {each.said}"
+
+
+def promote_command(audit: Audit) -> str:
+    """The command that promotes exactly what was planned; "" where nothing is to be promoted."""
+    planned = audit.run.mode is Mode.PLAN and audit.run.outcome is RunOutcome.PLANNED
+    if not planned or not audit.bound.digest:
+        return ""
+    words = ["pytest --hk-mode=prod --hk-confirm=PROMOTE", f"--hk-plan={audit.bound.digest}"]
+    words += [f"--hk-segments={audit.plan.segments}"] * (audit.plan.segments > 1)
+    words += [f"--hk-accept-drift={audit.production.drift}"] * bool(audit.production.drift)
+    return " ".join(words)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlanView:
+    """What plan.html.jinja shows; ``there`` where the run was a plan."""
+
+    there: bool
+    command: str
+    pending: tuple[str, ...]
+    applied: tuple[AppliedNowRecord, ...]
+    way_back: tuple[WayBackRecord, ...]
+
+
+def plan_view(audit: Audit) -> PlanView:
+    return PlanView(
+        there=audit.run.mode is Mode.PLAN,
+        command=promote_command(audit),
+        pending=tuple(pending(audit)),
+        applied=audit.production.applied,
+        way_back=audit.production.way_back,
+    )
+
+
+def plan_head(audit: Audit) -> list[tuple[str, str, list[str]]]:
+    """For the terminal: what is applied and what is pending, each with a head and its lines."""
+    if audit.run.mode is not Mode.PLAN:
+        return []
+    known, files = audit.production.applied, pending(audit)
+    head = plural(len(known), "file")
+    head += f", the last {applied_told(known[-1])}" if known else ": nothing was promoted here yet"
+    return [
+        ("applied", head, []),
+        ("pending", "" if files else "nothing", files),
+    ]
+
+
+def _relation(now: RelationNowRecord) -> str:
+    told = [_rows(now)]
+    told += [_size(now.size)] if now.size is not None else []
+    told += [f"{now.writes_per_s:,.4g} writes/s"] if now.writes_per_s is not None else []
+    return ", ".join(told)
+
+
+def _rows(now: RelationNowRecord) -> str:
+    if now.rows is None:
+        return "rows that nobody has counted"
+    return f"about {plural(now.rows, 'row')}" if now.rows else "no rows"
+
+
+def _size(size: int) -> str:
+    left, unit = float(size), 0
+    while left >= 1024 and unit < len(_UNITS) - 1:
+        left, unit = left / 1024, unit + 1
+    return f"{left:,.0f} {_UNITS[unit]}"

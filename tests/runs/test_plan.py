@@ -1,0 +1,242 @@
+"""A plan of a promotion: what it tells, that it changes nothing, and what it has to be allowed."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from support.fresh_copy import ROOT, git
+from support.production_project import PASSWORD, Production, Rehearsal
+from support.staging_project import Run
+
+UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
+MIGRATION = """ALTER TABLE desk.ticket ADD COLUMN token uuid DEFAULT gen_random_uuid();
+CREATE INDEX ticket_token ON desk.ticket (token);
+ALTER TABLE vault.secret DROP COLUMN by_hand;
+"""
+IRREVERSIBLE = "-- hk: irreversible, the values are gone\n" + MIGRATION
+UNDOES_NOTES = "DROP TABLE desk.note;\n"
+# What a plan needs, and nothing else; docs/production.md says so.
+PLANNER = f"""
+CREATE ROLE planner LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD '{PASSWORD.replace("'", "''")}';
+GRANT CONNECT ON DATABASE production TO planner;
+GRANT pg_read_all_data TO planner;
+"""
+
+
+@contextmanager
+def planner(production: Production) -> Iterator[None]:
+    """The role that plans, for as long as it is needed: all databases of a server share it."""
+    production.execute(PLANNER)
+    try:
+        yield
+    finally:
+        production.execute("DROP OWNED BY planner")
+        production.execute("DROP ROLE planner")
+
+
+@contextmanager
+def nobody_writes(production: Production) -> Iterator[None]:
+    """Every table is locked against all but the weakest lock there is."""
+    with production.server.superuser() as connection:
+        rows = connection.execute(
+            "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class AS c"
+            " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+            " WHERE c.relkind = 'r' AND n.nspname !~ '^(pg_|information)'"
+        ).fetchall()
+        connection.execute(
+            f"BEGIN; LOCK TABLE {', '.join(name for (name,) in rows)} IN EXCLUSIVE MODE".encode()
+        )
+        yield
+        connection.execute("ROLLBACK")
+
+
+def plan(production: Production, *arguments: str, user: str = "planner") -> Run:
+    return production.promote(*arguments, mode="plan", confirm=None, PGUSER_PROD=user)
+
+
+def command_of(run: Run) -> list[str]:
+    said = next(line for line in run.output.splitlines() if "promote exactly this: " in line)
+    return shlex.split(said.partition("promote exactly this: pytest ")[2])
+
+
+def test_a_plan_and_the_promotion_that_it_leads_to(production: Production) -> None:
+    production.execute("INSERT INTO vault.secret SELECT n, 'x' FROM generate_series(1, 3000) AS n")
+    production.execute("ANALYZE vault.secret; ALTER TABLE vault.secret ADD COLUMN by_hand int")
+    production.change(
+        {
+            "pyproject.toml": UNPROVED,
+            "sql/migrations/0005_more.sql": IRREVERSIBLE,
+            "sql/rollback/0002_notes.sql": UNDOES_NOTES,
+        }
+    )
+    refs = git(production.root, "for-each-ref")
+    with planner(production):
+        here = replace(production, before=production.state)
+        with nobody_writes(here):
+            planned = plan(here)
+        assert (planned.code, planned.outcome) == (0, "planned"), planned.output
+        assert here.unchanged
+        assert git(here.root, "for-each-ref") == refs
+        assert "not committed: a plan is a report, and no evidence" in planned.output
+        jsonschema.validate(
+            planned.audit, json.loads((ROOT / "docs/audit.schema.json").read_text())
+        )
+        told_on_one_screen(planned)
+        recorded(planned)
+
+        confirmed = command_of(planned)
+        assert confirmed[:2] == ["--hk-mode=prod", "--hk-confirm=PROMOTE"]
+        promoted = here.promote(*confirmed[2:])
+    assert (promoted.code, promoted.outcome) == (0, "promoted"), promoted.output
+    assert promoted.audit["bound"]["planned"] is True
+    for part in ("changes", "batch"):
+        assert promoted.audit[part] == planned.audit[part]
+    touched = {each["relation"] for each in planned.audit["production"]["relations"]}
+    assert {each["relation"] for each in promoted.audit["production"]["relations"]} == touched
+    assert "  destroys  column vault.secret.by_hand is dropped" in promoted.output
+
+    again = plan(here, user="promoter")
+    assert (again.code, again.outcome) == (0, "nothing_to_promote"), again.output
+    assert "Nothing pending. Production has every file" in again.output
+    assert "  pending   nothing" in again.output
+    assert "promote exactly this" not in again.output
+    assert again.audit["changes"] == []
+
+
+def told_on_one_screen(run: Run) -> None:
+    for said in (
+        "Planned. The batch ran on a copy of production",
+        "  applied   2 files, the last sql/policies/desk.sql, ",
+        " by promoter, commit ",
+        "  pending   sql/migrations/0002_notes.sql\n",
+        "            sql/migrations/0005_more.sql\n",
+        "- column vault.secret.by_hand (type: integer)\n",
+        "desk_app on desk.note: SELECT, INSERT, UPDATE, DELETE: nothing → rows of policy",
+        "desk.ticket (",
+        "AccessExclusiveLock, readers and writers wait; written anew, all rows; read 3 times",
+        "vault.secret (about 3,000 rows, ",
+        "  destroys  column vault.secret.by_hand is dropped, where there are about 3,000 rows\n",
+        "sql/migrations/0002_notes.sql: unproved: sql/rollback/0002_notes.sql: no staging run",
+        "sql/migrations/0003_urgency.sql: none: there is no rollback file\n",
+        "sql/migrations/0005_more.sql: irreversible: the values are gone\n",
+        " statements measured, 0 judged by the parser, 0 not judged\n",
+        "warning: drift: column vault.secret.by_hand: was added since the last promotion, by no",
+        "or undo it; to accept all of it: --hk-accept-drift=",
+    ):
+        assert said in run.output, f"{said!r} is not in\n{run.output}"
+    promotion = run.output.partition("= promotion =")[2].splitlines()
+    assert len(promotion) < 60
+
+
+def recorded(run: Run) -> None:
+    production = run.audit["production"]
+    assert [each["path"] for each in production["applied"]] == [
+        "sql/migrations/0001_tickets.sql",
+        "sql/policies/desk.sql",
+    ]
+    secret = next(e for e in production["relations"] if e["relation"] == "vault.secret")
+    assert (secret["rows"], secret["writes_per_s"]) == (3000, 0)
+    assert secret["size"] > 100_000
+    assert production["looked_s"] >= 1
+    assert len(production["drift"]) == 64
+    assert {step["phase"] for step in run.audit["steps"]} == {"precheck", "backup", "rehearse"}
+    assert not [each for each in run.audit["steps"] if each["kind"] in ("test", "query")]
+    html = run.audit_path.with_suffix(".html").read_text() if run.audit_path else ""
+    for said in ("Promote exactly this", "The way back", "about 3,000 rows", "Data destroyed"):
+        assert said in html
+
+
+def test_a_role_that_may_not_read_everything(production: Production) -> None:
+    with planner(production):
+        production.execute("REVOKE pg_read_all_data FROM planner")
+        production.execute("GRANT USAGE ON SCHEMA desk, vault TO planner")
+        production.execute("GRANT SELECT ON desk.ticket TO planner")
+        run = plan(production)
+    assert run.code == 4, run.output
+    assert "planner may not read schema housekeeping, table housekeeping.history" in run.output
+    assert "table vault.secret" in run.output
+    assert "table desk.ticket" not in run.output
+    assert "fix: GRANT pg_read_all_data TO planner;" in run.output
+
+
+def test_before_the_first_promotion(rehearsed: Rehearsal, tmp_path: Path) -> None:
+    production = rehearsed.fresh(tmp_path, first=True)
+    production.change({"pyproject.toml": UNPROVED})
+    with planner(production):
+        here = replace(production, before=production.state)
+        nameless = plan(here)
+        unknown = plan(here, "--hk-as=nobody")
+        run = plan(here, "--hk-as=promoter")
+        assert here.unchanged
+    assert nameless.code == unknown.code == 4
+    assert "nothing was promoted here yet, and planner may not create" in nameless.output
+    assert "fix: name the role that promotes: --hk-as=ROLE" in nameless.output
+    assert "the role 'nobody' is no role of this server" in unknown.output
+    assert (run.code, run.outcome) == (0, "planned"), run.output
+    assert "  applied   0 files: nothing was promoted here yet" in run.output
+    schema = next(e for e in run.audit["changes"] if e["object"] == "desk")
+    assert "owner: promoter" in schema["after"]
+
+
+def test_a_batch_that_fails_on_the_copy(production: Production) -> None:
+    production.change(
+        {"pyproject.toml": UNPROVED, "sql/migrations/0005_bad.sql": "DROP TABLE desk.nothing;\n"}
+    )
+    run = plan(production, user="promoter")
+    assert (run.code, run.outcome) == (1, "refused"), run.output
+    assert 'sql/migrations/0005_bad.sql:1:1: table "nothing" does not exist' in run.output
+    assert "Not to be promoted like this" in run.output
+    assert "promote exactly this" not in run.output
+    assert production.unchanged
+
+
+def test_a_check_that_fails_on_the_copy(production: Production) -> None:
+    text = "ALTER TABLE desk.ticket NO FORCE ROW LEVEL SECURITY;\n"
+    production.change({"pyproject.toml": UNPROVED, "sql/migrations/0005_open.sql": text})
+    run = plan(production, user="promoter")
+    assert (run.code, run.outcome) == (1, "refused"), run.output
+    assert "desk.ticket" in run.findings("rls-not-forced")
+    assert "~ table desk.ticket: row security: forced → none" in run.output, "told all the same"
+    assert "promote exactly this" not in run.output
+
+
+CHANGES = """
+import os
+
+import psycopg
+
+
+def pytest_runtest_logstart(nodeid, location):
+    if nodeid == "rehearse::impact":
+        with psycopg.connect(os.environ["BY_HAND"], autocommit=True) as connection:
+            connection.execute("ALTER TABLE vault.secret ADD COLUMN meanwhile int")
+"""
+
+
+def test_production_that_is_changed_meanwhile(production: Production) -> None:
+    production.change({"pyproject.toml": UNPROVED, "conftest.py": CHANGES})
+    server = production.server
+    by_hand = f"host=127.0.0.1 port={server.port} user=postgres password={server.secret}"
+    run = production.promote(
+        mode="plan", confirm=None, BY_HAND=f"{by_hand} dbname=production", PGUSER_PROD="promoter"
+    )
+    assert (run.code, run.outcome) == (1, "refused"), run.output
+    assert "the target changed after its backup: added column vault.secret.meanwhile" in run.output
+    assert run.steps["rehearse::impact"] == "failed"
+    assert run.steps["rehearse::binding"] == "skipped"
+    assert "promote exactly this" not in run.output
+
+
+@pytest.mark.parametrize("option", ["--hk-confirm=PROMOTE", "--hk-segments=2", "--hk-in-place"])
+def test_options_that_belong_to_no_plan(production: Production, option: str) -> None:
+    run = plan(production, option, user="promoter")
+    assert run.code == 4
+    assert f"{option.partition('=')[0]} with --hk-mode=plan" in run.output
