@@ -1,4 +1,4 @@
-"""``python -m pytest_housekeeping``: evidence proved, promotions approved, a sandbox, the docs."""
+"""``python -m pytest_housekeeping``: evidence, approvals, what is applied, a sandbox, the docs."""
 
 from __future__ import annotations
 
@@ -110,6 +110,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     reviewing.add_argument("run", help="the id of the run, as `audit` names it")
     reviewing.add_argument("found", help="what was found, in a sentence")
+    standing = commands.add_parser(
+        "status",
+        help="what is applied in production, and whether code may be deployed",
+        description="Say what is applied in production: by its own history where PG*_PROD is set,"
+        " asked in a read-only session, else by the evidence that this clone holds.",
+        epilog="exit codes: 0 said, and nothing is open; with --needs: it may be deployed;"
+        " 1 something is open, or nothing is known, or production cannot be asked; with --needs: it"
+        " would run ahead of the schema; 4 wrong usage: no repository, no such commit, half an"
+        " address",
+    )
+    standing.add_argument(
+        "--needs",
+        metavar="COMMIT",
+        help="fail unless every migration, view and policy of this commit, branch or tag is"
+        " applied, with the very text that it has there",
+    )
     pages = commands.add_parser(
         "docs",
         help="the documentation of this version",
@@ -188,6 +204,14 @@ def _review(given: argparse.Namespace) -> int:
     return 0
 
 
+def _status_of_production(given: argparse.Namespace) -> int:
+    from pytest_housekeeping.promotion.status_command import status
+
+    report = status(Path.cwd(), needs=given.needs)
+    _out("".join(f"{line}\n" for line in report.lines))
+    return 0 if report.good else 1
+
+
 def _docs(given: argparse.Namespace) -> int:
     """Print the page, as Markdown; where there is none, the closest name."""
     name: str | None = given.page
@@ -242,6 +266,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "audit": _audit,
     "approve": _approve,
     "review": _review,
+    "status": _status_of_production,
     "docs": _docs,
 }
 

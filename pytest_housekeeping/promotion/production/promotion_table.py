@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
 from psycopg import sql
@@ -102,16 +103,28 @@ def record_segment(
     guard.note(connection, write)
 
 
-def last_commit(connection: Connection, schema: str) -> str:
-    """The commit that was promoted last; "" before the first."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LastPromotion:
+    """The run that changed the schema last, its commit, when and as which role."""
+
+    run: str
+    commit: str
+    at: str
+    by: str
+
+
+def last_promotion(connection: Connection, schema: str) -> LastPromotion | None:
+    """The last promotion, or rollback, on record; None before the first."""
     if not has_columns(connection, schema, "promotion"):
-        return ""
+        return None
     found = connection.execute(
-        sql.SQL("SELECT source_commit FROM ONLY {}.promotion ORDER BY id DESC LIMIT 1").format(
-            sql.Identifier(schema)
-        )
+        sql.SQL(
+            "SELECT run, source_commit, pg_catalog.to_char(promoted_at AT TIME ZONE 'UTC',"
+            " 'YYYY-MM-DD HH24:MI:SS') || ' UTC', promoted_by"
+            " FROM ONLY {}.promotion ORDER BY id DESC LIMIT 1"
+        ).format(sql.Identifier(schema))
     ).fetchone()
-    return str(found[0]) if found else ""
+    return LastPromotion(run=found[0], commit=found[1], at=found[2], by=found[3]) if found else None
 
 
 def last_fingerprint(connection: Connection, schema: str) -> Fingerprint | None:

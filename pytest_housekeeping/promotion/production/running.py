@@ -162,9 +162,9 @@ class RunningCode:
             yield RunningCommit(commit=commit, known_as=ref)
         if not config.running:
             connection = self._target.connection.get()
-            last = promotion_table.last_commit(connection, config.history_schema)
-            if last:
-                yield RunningCommit(commit=last, known_as="the last promotion")
+            last = promotion_table.last_promotion(connection, config.history_schema)
+            if last is not None and last.commit:
+                yield RunningCommit(commit=last.commit, known_as="the last promotion")
 
 
 def _unknown() -> Judgement:

@@ -1,0 +1,185 @@
+"""``python -m pytest_housekeeping status``: what is applied in production, and what code needs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.declarations.settings import load_config
+from pytest_housekeeping.errors import MisuseError, ProofFailed
+from pytest_housekeeping.evidence import Repository, open_repository
+from pytest_housekeeping.evidence.git_objects import fetch_fix
+from pytest_housekeeping.evidence.plain_audit import plain_audit
+from pytest_housekeeping.evidence.proof import records_of
+from pytest_housekeeping.evidence.report.display import one_line, plural
+from pytest_housekeeping.evidence.reviews import review_findings
+from pytest_housekeeping.model import Mode
+from pytest_housekeeping.plan.plan import AppliedFile
+from pytest_housekeeping.postgres import history
+from pytest_housekeeping.postgres.connection import LentConnection
+from pytest_housekeeping.postgres.primary import identified
+from pytest_housekeeping.promotion.applied import CHANGED, applied_files, promoted_before
+from pytest_housekeeping.promotion.needed_files import NeededFiles, needed_files
+from pytest_housekeeping.promotion.production.promotion_table import last_promotion
+from pytest_housekeeping.promotion.production.target_address import (
+    REQUIRED,
+    closed_on_failure,
+    open_production,
+    read_address,
+)
+from pytest_housekeeping.promotion.target_pin import misplaced, read_pin
+from pytest_housekeeping.sql.project_files import ProjectFiles
+
+_WHY = "which code may be deployed depends on what is applied"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StatusReport:
+    """What the command prints, and whether all is well: with ``--needs``, that it may go."""
+
+    lines: tuple[str, ...]
+    good: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Applied:
+    """What is applied in production, by whom this is known, and its last promotion in words."""
+
+    known_by: str
+    files: tuple[AppliedFile, ...]
+    last: str = ""
+
+
+def status(root: Path, *, needs: str | None = None) -> StatusReport:
+    """What is applied, by production's own history where ``PG*_PROD`` is set, else by the evidence.
+
+    With ``needs``, whether all that this commit needs is. Nothing is written anywhere.
+
+    Raises MisuseError for what cannot be used: no repository, no such commit, half an address;
+    ServerError and ProofFailed where production cannot be asked, or is another one than the pinned.
+    """
+    repository = open_repository(root)
+    if repository is None:
+        raise MisuseError(f"{root} belongs to no git repository", why=_WHY, fix="run it in a clone")
+    with repository:
+        config = load_config(root)
+        needed = needed_files(repository, root, needs) if needs is not None else None
+        evidence = _by_evidence(repository, config)
+        told = any(os.environ.get(name) for name in REQUIRED)
+        applied = _by_production(repository, config) if told else evidence
+        if needed is not None:
+            return _deployment(needed, applied, fetch=fetch_fix(repository))
+        return _report(repository, applied, evidence, fetch=fetch_fix(repository))
+
+
+def _by_evidence(repository: Repository, config: Config) -> Applied:
+    folder = config.root / config.audit
+    files = promoted_before(repository, folder, config.accepted_evidence_faults)
+    return Applied(
+        known_by="the evidence of this clone",
+        files=tuple(files),
+        last=_last_run(repository, repository.relative(folder)),
+    )
+
+
+def _last_run(repository: Repository, folder: str) -> str:
+    """The run that changed production last, of those on record."""
+    found = []
+    for mode in (Mode.PROD, Mode.ROLLBACK):
+        for _, data in repository.evidence(mode, folder):
+            audit = plain_audit(data)
+            if audit is not None and audit["run"].get("outcome") in CHANGED:
+                run, commit = audit["run"], audit["source"].get("commit") or "none"
+                who = f" by {run['actor']}" * bool(run.get("actor"))
+                found.append((run["finished_at"], run["id"], who, commit))
+    if not found:
+        return ""
+    at, run_id, who, commit = max(found)
+    return f"run {run_id} at {at}{who}, commit {commit[:12]}"
+
+
+def _by_production(repository: Repository, config: Config) -> Applied:
+    """What its own history says; in a session that can change nothing."""
+    address = read_address(os.environ)
+    connection = open_production(address, config.session)
+    with closed_on_failure(connection, address):
+        connection.execute("SET default_transaction_read_only = on")
+        place = _pinned_place(repository, config, connection)
+        try:
+            rows = history.applied(connection, config.history_schema)
+            last = last_promotion(connection, config.history_schema)
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise ProofFailed(
+                f"{address.user} may not read the history: {error.diag.message_primary}",
+                why="it belongs to the role that promotes, and to nobody else",
+                fix="connect as the role that promotes: PGUSER_PROD, PGPASSWORD_PROD",
+            ) from None
+    connection.close()
+    return Applied(
+        known_by=f"the history of {place}",
+        files=applied_files(rows),
+        last=f"run {last.run} at {last.at} by {last.by}, commit {last.commit[:12]}" if last else "",
+    )
+
+
+def _pinned_place(repository: Repository, config: Config, connection: LentConnection) -> str:
+    """Where the connection leads. Raises ProofFailed for another database than the pinned one."""
+    identity = identified(connection)
+    place = f"{identity.host}:{identity.port}/{identity.database}"
+    pin = read_pin(config, ProjectFiles(config.root), repository)
+    wrong = misplaced(pin, identity, identity.timeline) if pin is not None else []
+    if wrong:
+        found, fix = wrong[0]
+        raise ProofFailed(f"{place} {found}", why=_WHY, fix=fix)
+    return place
+
+
+def _deployment(needed: NeededFiles, applied: Applied, *, fetch: str) -> StatusReport:
+    lacking = needed.lacking(applied.files)
+    of = f"{needed.name} ({needed.commit[:12]})"
+    there = len(needed.files) - len(lacking)
+    by = f"by {applied.known_by}"
+    head = f"{of} needs {plural(len(needed.files), 'SQL file')}; applied, {by}: {there}"
+    if not lacking:
+        return StatusReport(lines=(head, "it may be deployed"), good=True)
+    lines = [head, *(f"  {each}" for each in lacking), "it would run ahead of the schema"]
+    lines += _nothing_known(fetch) if not applied.files else []
+    lines += ["  fix: promote first, then deploy; of evidence that is not merged: merge it"]
+    return StatusReport(lines=tuple(lines), good=False)
+
+
+def _nothing_known(fetch: str) -> Iterator[str]:
+    yield "no promotion is on record there"
+    yield f"  where one was made in another clone, fetch its evidence: {fetch}"
+
+
+def _report(
+    repository: Repository, applied: Applied, evidence: Applied, *, fetch: str
+) -> StatusReport:
+    lines = [f"{plural(len(applied.files), 'file')} applied, by {applied.known_by}"]
+    lines += [f"last: {applied.last}"] if applied.last else list(_nothing_known(fetch))
+    lines += [
+        f"  {each.path}  sha256 {each.sha256[:12]}  commit {each.commit[:12]}"
+        for each in applied.files
+    ]
+    unmerged = _beyond(applied.files, evidence.files)
+    lines += [f"not in the evidence here, which may not be merged: {each}" for each in unmerged]
+    lost = _beyond(evidence.files, applied.files)
+    lines += [f"on record as promoted, and not applied there: {each}" for each in lost]
+    if lost:
+        lines += ["  fix: python -m pytest_housekeeping audit --target says what is wrong"]
+    opened = list(review_findings(repository, records_of(repository)))
+    for each in opened:
+        lines += [one_line(f"{each.object} {each.detail}"), f"  fix: {one_line(each.fix)}"]
+    good = bool(applied.files) and not lost and not opened
+    return StatusReport(lines=tuple(lines), good=good)
+
+
+def _beyond(files: Sequence[AppliedFile], others: Sequence[AppliedFile]) -> list[str]:
+    known = {(each.path, each.sha256) for each in others}
+    return [each.path for each in files if (each.path, each.sha256) not in known]
