@@ -19,14 +19,14 @@ from pytest_housekeeping.sql.identifiers import spelt
 
 COMMANDS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
 EVERYTHING = "every relation"
-_ALL_ROWS, _SUPERUSER = "all rows", "superuser"
+_ALL_ROWS, _OF_A_VIEW, _SUPERUSER = "all rows", "all that the view shows", "superuser"
 # By the letters of pg_policy; TRUNCATE knows no policy.
 _LETTERS = {"SELECT": "r", "INSERT": "a", "UPDATE": "w", "DELETE": "d"}
 
 # ``alike``: one of the relations with the same owner, grants and columns that have their own.
 _RELATIONS: Any = r"""
 SELECT c.oid::int8, pg_catalog.format('%%I.%%I', n.nspname, c.relname), n.oid::int8,
-    c.relowner::int8, c.relrowsecurity, c.relforcerowsecurity,
+    c.relowner::int8, c.relrowsecurity, c.relforcerowsecurity, c.relkind = 'v',
     pg_catalog.min(c.oid::int8) OVER (
         PARTITION BY c.relowner, c.relacl::text, columns.acl, c.relkind = 'f')
 FROM pg_catalog.pg_class AS c
@@ -88,6 +88,7 @@ class _Relation:
     owner: int
     row_security: bool
     forced: bool
+    view: bool
     alike: int
 
 
@@ -147,6 +148,8 @@ class TableAccess:
 
     def _rows(self, oid: int, role: str, command: str) -> tuple[str, tuple[str, ...]]:
         relation, letter = self.relations[oid], _LETTERS.get(command)
+        if relation.view:
+            return _OF_A_VIEW, ()
         owns = role in self.members.get(relation.owner, frozenset())
         free = role in self.bypassing or (owns and not relation.forced)
         if not relation.row_security or free or letter is None:
@@ -173,9 +176,15 @@ def read_access(connection: Connection, *, but: str) -> TableAccess:
     ask."""
     relations = {
         oid: _Relation(
-            name=name, schema=schema, owner=owner, row_security=on, forced=forced, alike=alike
+            name=name,
+            schema=schema,
+            owner=owner,
+            row_security=on,
+            forced=forced,
+            view=view,
+            alike=alike,
         )
-        for oid, name, schema, owner, on, forced, alike in connection.execute(
+        for oid, name, schema, owner, on, forced, view, alike in connection.execute(
             _RELATIONS, (but,)
         ).fetchall()
     }

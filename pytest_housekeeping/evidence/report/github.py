@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.evidence.report import tally
+from pytest_housekeeping.evidence.report.batch import batch_lines
 from pytest_housekeeping.evidence.report.display import (
     duration,
     one_line,
@@ -16,6 +17,7 @@ from pytest_housekeeping.evidence.report.display import (
     shortened,
     visible,
 )
+from pytest_housekeeping.evidence.report.production import promote_command
 from pytest_housekeeping.evidence.report.wording import outcome_text
 from pytest_housekeeping.evidence.run_facts import stem
 
@@ -26,6 +28,7 @@ _MARK = {"good": "✅", "bad": "❌", "unsure": "⚠️"}
 # How many steps and findings are shown: less and less, until the text is short enough.
 _MOST = (25, 10, 3, 0)
 _LONGEST = 65_000
+_LONG_BLOCK = 12_000
 _PLAIN = " .,:-/()=;…"
 _PLACE = re.compile(r"(.+):(\d+):(\d+)(?: |$)")
 
@@ -60,6 +63,10 @@ def _markdown(audit: Audit, most: int) -> str:
         parts.append(_block(audit.run.message))
     parts.append(_facts(audit))
     parts.append(_phases(audit))
+    does = batch_lines(audit, most)
+    parts += ["### What the batch does", _block("\n".join(does), _LONG_BLOCK)] if does else []
+    command = promote_command(audit)
+    parts += ["Promote exactly this:", _block(command)] if command else []
     met = tally.lock_conflicts(audit)
     parts += ["\n".join(f"- {_code(each)}" for each in met)] if met else []
     parts += _failed(tally.failures(audit), most)
@@ -139,9 +146,9 @@ def _code(text: str) -> str:
     return f"<code>{safe}</code>"
 
 
-def _block(text: str) -> str:
+def _block(text: str, longest: int = 1500) -> str:
     """A fenced block that the text cannot close."""
-    shown = shortened(visible(text), 1500)
+    shown = shortened(visible(text), longest)
     fence = "```"
     while fence in shown:
         fence += "`"

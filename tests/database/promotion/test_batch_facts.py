@@ -234,10 +234,11 @@ def test_who_may_do_what_with_which_rows(
     secured = measure(
         "ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY",
         "CREATE POLICY own ON shop.orders FOR SELECT TO app USING (id = 1)",
-        "CREATE TABLE shop.item (id int); GRANT SELECT ON shop.item TO app",
+        "CREATE TABLE shop.item (id int); GRANT SELECT ON shop.item, shop.open TO app",
     )
     told = {(e.role, e.relation, e.before, e.after) for e in secured.access}
     assert ("member", "shop.orders", "all rows", "rows of policy own") in told
+    assert ("app", "shop.open", "", "all that the view shows") in told
     assert ("app", "shop.item", "", "all rows") in told
     assert not [each for each in secured.access if each.role == "hk_migrator"]
 
