@@ -7,6 +7,7 @@ only statement takes a millisecond.
   COMMIT take by psql, against one ``pg_dump --schema-only`` of the same database.
 - As a whole: the process, against that dump, a restore of it by psql and the file by psql. Cold is
   the first look at this schema; warm follows upon a watch, which has left the same copy.
+- A plan of it: the process, against the same by hand; cold, and once more.
 
 Medians; exits with 1 above a limit.
 """
@@ -45,6 +46,8 @@ _MAJOR = 16
 # What a server's lock table holds as it comes.
 _AT_ONCE = 400
 _LIMITS = {400: 0.25, 1600: 0.15, 10000: 0.1}
+_WHOLE = {"cold": 2.5, "warm": 1.5, "plan cold": 2.0, "plan warm": 1.2}
+_KINDS = ("cold", "warm", "plan")
 
 
 def main() -> int:
@@ -62,26 +65,34 @@ def _measured(tables: int, rounds: int, in_place: bool) -> int:
         project = write_project(folder / "project", tables=min(tables, _AT_ONCE))
         write_files(project, {"pyproject.toml": _SETTINGS})
         commit_all(project, "no evidence of staging is asked for")
-        found: dict[str, list[float]] = {"lock": [], "cold": [], "warm": []}
+        found: dict[str, list[float]] = {kind: [] for kind in ("lock", *_WHOLE)}
         with production(folder, project) as login, _server_at_hand() as server:
             _promoted(project, login)
             _grown(project, login, tables)
             for number in range(rounds):
-                for kind in ("cold", "warm"):
+                for kind in _KINDS:
                     round_ = f"{number}{kind}"
                     _add_file(project, number, kind)
                     if kind == "warm":
                         measured(pytest_in(project, "--hk-mode=verify", environment=login))
                     dumped, by_hand = _by_hand(login, server)
+                    for planned in ("plan cold", "plan warm") if kind == "plan" else ():
+                        wall = measured(pytest_in(project, "--hk-mode=plan", environment=login))
+                        found[planned].append(wall / by_hand)
                     wall, held = _promoted(project, login, in_place=in_place)
                     own = _by_psql(login, f"ALTER TABLE work.t1 ADD COLUMN psql{round_} text")
                     _by_psql(login, f"ALTER TABLE work.t1 DROP COLUMN psql{round_}")
-                    found["lock"].append((held - own) / dumped)
-                    found[kind].append(wall / (by_hand + own))
-    limits = {"lock": _LIMITS.get(tables, 0.25), "cold": 2.5, "warm": 1.5}
-    units = {"lock": " x pg_dump", "cold": " x by hand", "warm": " x by hand"}
+                    if kind != "plan":
+                        found["lock"].append((held - own) / dumped)
+                        found[kind].append(wall / (by_hand + own))
+    limits = _WHOLE | {"lock": _LIMITS.get(tables, 0.25)}
     return max(
-        verdict(f"{kind}, {tables} tables", statistics.median(each), limits[kind], units[kind])
+        verdict(
+            f"{kind}, {tables} tables",
+            statistics.median(each),
+            limits[kind],
+            " x pg_dump" if kind == "lock" else " x by hand",
+        )
         for kind, each in found.items()
     )
 
@@ -110,7 +121,7 @@ def _server_at_hand() -> Iterator[Server]:
 
 
 def _add_file(project: Path, number: int, kind: str) -> None:
-    name = f"{9000 + 2 * number + (kind == 'warm')}_note"
+    name = f"{9000 + len(_KINDS) * number + _KINDS.index(kind)}_note"
     text = f"ALTER TABLE work.t1 ADD COLUMN note_{number}_{kind} text;\n"
     write_files(project, {f"sql/migrations/{name}.sql": text})
     commit_all(project, name)

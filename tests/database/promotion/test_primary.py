@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import LiteralString
 
 import psycopg
@@ -15,9 +16,13 @@ from psycopg.pq import TransactionStatus
 
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.evidence.leftovers import SentTo
+from pytest_housekeeping.model import Mode
+from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.postgres.connection import LentConnection, connect, locate
 from pytest_housekeeping.postgres.primary import identified, is_standby, timeline_of
+from pytest_housekeeping.promotion.production.planning import start_plan
 from pytest_housekeeping.promotion.production.target_address import Address, open_production
+from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.promotion.target_connection import TargetConnection
 from pytest_housekeeping.promotion.target_pin import Pin, misplaced
 from pytest_housekeeping.server import StagingDatabase
@@ -53,7 +58,9 @@ def opened(port: int, user: str = "promoter") -> LentConnection:
     return open_production(address(port, user))
 
 
-def test_production_its_standby_and_its_copies(family: Family) -> None:
+def test_production_its_standby_and_its_copies(
+    family: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One test, for it ends with the standby promoted."""
     with closing(opened(family.primary)) as primary:
         identity, timeline = locate(primary), timeline_of(primary)
@@ -64,6 +71,7 @@ def test_production_its_standby_and_its_copies(family: Family) -> None:
     with pytest.raises(ProofFailed, match="is a standby") as raised:
         opened(family.standby, "postgres")
     assert "PGHOST_PROD" in raised.value.fix
+    refuse_to_plan(family.standby, tmp_path, monkeypatch)
 
     # A copy that was taken while the pin held is the same to the letter.
     with closing(opened(family.copy)) as copy:
@@ -104,6 +112,32 @@ def test_production_its_standby_and_its_copies(family: Family) -> None:
     assert misplaced(replace(pin, timeline=2), identity, timeline) == []
     # The pin of an earlier version does not know.
     assert misplaced(replace(pin, timeline=None), identity, timeline) == []
+
+
+def refuse_to_plan(port: int, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan would be of the past, and of another server than the one that is promoted."""
+    write_project(root)
+    for name, value in {
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "DATABASE": "postgres",
+        "USER": "postgres",
+        "PASSWORD": PASSWORD,
+    }.items():
+        monkeypatch.setenv(f"PG{name}_PROD", value)
+    names = TestNames(files=("test_*.py",), functions=("test",), classes=("Test",))
+    with pytest.raises(ProofFailed, match="is a standby"):
+        start_plan(RunOptions(root=root, mode=Mode.PLAN, tests=names))
+
+
+def write_project(root: Path) -> None:
+    for path, text in {
+        "pyproject.toml": "[tool.housekeeping]\n",
+        "sql/migrations/0001_it.sql": "CREATE SCHEMA it;\n",
+        "checks/objects.toml": 'schemas = ["it"]\n',
+    }.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text, encoding="utf-8")
 
 
 def sent_and_rolled_back(connection: LentConnection, *, beyond: int) -> str:
