@@ -26,6 +26,7 @@ class Config:
     statement_timeout: str = "15min"
     idle_timeout: str = "5min"
     lock_wait: str = "30s"
+    question_timeout: str = "5s"
     max_locks_held: float = 0.0
     lint: bool = True
     require_staging_evidence: bool = True

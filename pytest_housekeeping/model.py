@@ -178,6 +178,10 @@ class CodeFile:
     sha256: str
 
 
+ROWS = "rows"
+"""The step of a rehearsal that asks production's rows."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
     """One thing that the plan requires. Its id is stable and is the node id of its item.
@@ -197,7 +201,7 @@ class Step:
     def proved_on(self) -> ProvedOn:
         """Where the step shows what it shows: on the restored copy, or on the target itself."""
         if self.phase is Phase.REHEARSE:
-            return ProvedOn.TWIN
+            return ProvedOn.TARGET if self.name == ROWS else ProvedOn.TWIN
         if self.kind is Kind.LINT or self.phase in (Phase.PRECHECK, Phase.BACKUP):
             return ProvedOn.NOWHERE
         return ProvedOn.TARGET

@@ -17,6 +17,7 @@ from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 _DURATION = re.compile(r"[1-9]\d*(ms|s|min|h)")
+_DURATIONS = ("lock_timeout", "statement_timeout", "idle_timeout", "lock_wait", "question_timeout")
 # What git takes for a name, and never for an option or a way from one commit to another.
 _REF = re.compile(r"[\w.][\w./@+-]*")
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
@@ -121,7 +122,7 @@ def _invalid(config: Config) -> Iterator[str]:
         yield f'server = {config.server!r} is neither "embedded" nor "system"'
     if config.server == "embedded" and config.server_version not in (16, 17, 18):
         yield f"server_version = {config.server_version}: the embedded server is 16, 17 or 18"
-    for key in ("lock_timeout", "statement_timeout", "idle_timeout", "lock_wait"):
+    for key in _DURATIONS:
         if not _DURATION.fullmatch(getattr(config, key)):
             yield f'{key} = {getattr(config, key)!r} is no duration above zero, such as "5s"'
     for key in ("migrator", "history_schema"):

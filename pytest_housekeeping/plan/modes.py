@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pytest_housekeeping.model import Mode
+from pytest_housekeeping.model import ROWS, Mode
 from pytest_housekeeping.plan.steps import BINDING, IMPACT, RUNNING
 
 ALWAYS, ON_FAILURE, NEVER = "always", "on_failure", "never"
@@ -79,7 +79,7 @@ _RULES: Mapping[Mode, ModeRules] = {
             "capacity",
             "drift",
         ),
-        rehearsed=(IMPACT, RUNNING, BINDING),
+        rehearsed=(IMPACT, ROWS, RUNNING, BINDING),
         plans=True,
         backs_up=True,
         rehearses=True,
@@ -100,7 +100,7 @@ _RULES: Mapping[Mode, ModeRules] = {
             "privileges",
             "drift",
         ),
-        rehearsed=(IMPACT, RUNNING, BINDING),
+        rehearsed=(IMPACT, ROWS, RUNNING, BINDING),
         confirm="PROMOTE",
         backs_up=True,
         rehearses=True,

@@ -42,6 +42,7 @@ _PROVED: Mapping[str, bool] = {
     "statement_timeout": False,
     "idle_timeout": False,
     "lock_wait": False,
+    "question_timeout": False,
     "max_locks_held": False,
 }
 

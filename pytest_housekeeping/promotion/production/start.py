@@ -11,6 +11,7 @@ from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.evidence import Secrets, SourceFacts, open_repository
 from pytest_housekeeping.evidence.git import Repository
+from pytest_housekeeping.model import ROWS
 from pytest_housekeeping.plan.code_files import hold_all
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.plan import Plan, build
@@ -40,6 +41,7 @@ from pytest_housekeeping.promotion.production.target_address import (
     read_address,
 )
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
+from pytest_housekeeping.promotion.rehearsal.rows import rows_asked
 from pytest_housekeeping.promotion.rehearsal.twin_target import HistoryRows, TwinTarget
 from pytest_housekeeping.promotion.run import Run, start_linting
 from pytest_housekeeping.promotion.run_options import RunOptions
@@ -150,7 +152,11 @@ def with_rehearsal(run: Run, target: ProductionTarget) -> Run:
     return replace(
         run,
         prechecks=running.prechecks(run.prechecks) if running else run.prechecks,
-        rehearsed={IMPACT: impact.judge, BINDING: binding.judge}
+        rehearsed={
+            IMPACT: impact.judge,
+            ROWS: lambda: rows_asked(context, rehearsal, target.connection),
+            BINDING: binding.judge,
+        }
         | ({RUNNING: running.judge} if running else {}),
         bound=lambda: binding.bound,
         production=lambda: impact.now,

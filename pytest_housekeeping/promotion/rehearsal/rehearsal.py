@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import psycopg
 from psycopg import sql
 
+from pytest_housekeeping.checks.rows import RowCatalog, read_row_catalog
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Applied, Step
 from pytest_housekeeping.postgres.batch_facts import BatchFacts
@@ -53,6 +54,7 @@ class Rehearsal:
     _restoring: Future[BackupProof] | None = None
     _worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=1))
     _expected: dict[int, SchemaRecord] = field(default_factory=dict)
+    _rows_before: RowCatalog | None = None
 
     @property
     def batch(self) -> Batch:
@@ -124,6 +126,8 @@ class Rehearsal:
 
     def _measured(self, segment: int) -> Measurement:
         """What is gathered of a segment, begun before anything of it is applied."""
+        if self._rows_before is None:
+            self._rows_before = self._read_rows()
         if segment not in self._measurements:
             if not self._measurements:
                 self.look_before()
@@ -133,6 +137,31 @@ class Rehearsal:
                 segment=segment, before=before, history_schema=ours
             )
         return self._measurements[segment]
+
+    def _read_rows(self) -> RowCatalog:
+        with self.printing() as connection:
+            return read_row_catalog(connection, excluded=[self.context.config.history_schema])
+
+    @contextmanager
+    def printing(self) -> Iterator[Connection]:
+        """A connection that reads what is committed on the copy, in a transaction."""
+        connection = self.target.twin.connect()
+        try:
+            connection.execute("BEGIN READ ONLY")
+            yield connection
+        finally:
+            connection.close()
+
+    def row_catalogs(self) -> tuple[RowCatalog, RowCatalog]:
+        """Before the batch and after all of it. Raises ProofFailed where nothing was rehearsed."""
+        before = self._rows_before
+        if before is None:
+            raise ProofFailed(
+                "nothing was rehearsed",
+                why="what rows can refuse is what the batch has changed on the copy",
+                fix="run the whole plan",
+            )
+        return before, self._read_rows()
 
     def foresee(self, segment: int) -> None:
         """The schema that production will have, if it gets what the copy got: made ready, and its

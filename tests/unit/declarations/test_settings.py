@@ -46,6 +46,7 @@ def test_values_are_read(root: Path) -> None:
         ('server = "docker"', ['neither "embedded" nor "system"']),
         ('lock_timeout = "5 parsecs"', ["no duration"]),
         ('lock_timeout = "5"', ["no duration"]),
+        ('question_timeout = "0s"', ["question_timeout", "no duration"]),
         ('migrator = "x\'; DROP"', ["no plain lower-case identifier"]),
         ('sql = "../elsewhere"', ["does not lie under the rootdir"]),
         ('checks = "nowhere"', ["there is no such folder"]),

@@ -136,6 +136,7 @@ def test_what_the_schema_decides_is_proved_on_a_copy_and_the_rest_where_the_rows
     places = {step.id: step.proved_on for step in made.steps}
     assert places["checks/rls.toml::rls-not-enabled"] is ProvedOn.TWIN
     assert places["checks/queries/q.sql::query"] is ProvedOn.TARGET
+    assert places.get("rehearse::rows") is (ProvedOn.TARGET if mode is Mode.PROD else None)
     assert places["backup::proof"] is ProvedOn.NOWHERE
     checks = (Phase.REHEARSE, Phase.VERIFY)
     judged = [s.id for s in made.steps if s.phase in checks and s.kind is not Kind.REHEARSAL]

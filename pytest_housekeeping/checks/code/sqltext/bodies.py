@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ _RETURNS = ("void", "text", "SETOF record", "trigger")
 _TAG = "$hk_body$"
 # How PL/pgSQL parses an expression: a whole statement, or what stands behind SELECT.
 _PARSE_MODES = {0: "{}", 2: "SELECT {}"}
+_ASSIGNS = re.compile(r":?=")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +47,35 @@ def read_body(source: str, language: str) -> BodyNames:
             names += _read_sql(mode.format(value.get("query", ""))).names
         dynamic |= key in _DYNAMIC
     return BodyNames(names=tuple(names), dynamic=dynamic)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BodyTexts:
+    """The statements of a routine's body; ``dynamic`` are the expressions of those that it puts
+    together at run time."""
+
+    statements: tuple[str, ...]
+    dynamic: tuple[str, ...] = ()
+
+
+def body_texts(source: str, language: str) -> BodyTexts | None:
+    """What a body runs, statement by statement; None where nobody can tell."""
+    if language.lower() == "sql":
+        return BodyTexts(statements=(source,))
+    tree = _parse_plpgsql(source) if language.lower() == "plpgsql" else None
+    if tree is None:
+        return None
+    statements, dynamic = [], []
+    for key, value in _nodes(tree):
+        if key == "PLpgSQL_expr":
+            text = value.get("query", "")
+            mode = _PARSE_MODES.get(value.get("parseMode", 0))
+            # Of an assignment what is computed; its target names no table.
+            assigned = _ASSIGNS.split(text, maxsplit=1)[-1]
+            statements.append(mode.format(text) if mode else f"SELECT {assigned}")
+        elif key in _DYNAMIC:
+            dynamic.append(value.get("query", {}).get("PLpgSQL_expr", {}).get("query", ""))
+    return BodyTexts(statements=tuple(statements), dynamic=tuple(dynamic))
 
 
 def statement_names(statement: Statement, text: str) -> StatementNames:

@@ -1,0 +1,191 @@
+"""The questions put to production: read only, each for a limited time, and no lock kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import errors, sql
+
+from pytest_housekeeping.checks.rows.question import SHOWN, Question, Unasked, each_row
+from pytest_housekeeping.postgres.connection import Connection, rolled_back
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """How many rows there are, how many are in the way, and the primary keys of some.
+
+    ``at_least``: there may be more in the way. ``error`` is what the server called it, where the
+    question itself ended at a row.
+    """
+
+    question: Question
+    rows: int
+    violations: int
+    keys: tuple[str, ...] = ()
+    at_least: bool = False
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NotChecked:
+    """What nobody could tell, and why."""
+
+    object: str
+    why: str
+
+
+# What a row does to an expression, and not what the question lacks: data_exception,
+# integrity_constraint_violation, raise_exception, cardinality_violation.
+_OF_A_ROW = ("22", "23", "P0", "21")
+_SETTING = "hk_rows.found"
+
+
+@contextmanager
+def reading(connection: Connection, timeout: str) -> Iterator[None]:
+    """A transaction that cannot write, in which a question has ``timeout``, and a silent "0 rows"
+    of a policy is an error."""
+    connection.execute(
+        sql.SQL(
+            "BEGIN READ ONLY; SET LOCAL row_security = off; SET LOCAL client_min_messages = error;"
+            " SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {}"
+        ).format(sql.Literal(timeout), sql.Literal(timeout))
+    )
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute("ROLLBACK")
+
+
+def ask(
+    connection: Connection, questions: Iterable[Question | Unasked], *, timeout: str
+) -> Iterator[Answer | NotChecked]:
+    """An answer to each, in order. Inside a transaction that ends in a rollback; each question has
+    a savepoint of its own, so that no lock is held longer than it takes.
+
+    Raises psycopg.OperationalError when the connection is lost.
+    """
+    for question in questions:
+        if isinstance(question, Unasked):
+            yield NotChecked(object=question.object, why=question.why)
+        else:
+            answer = _answer(connection, question, timeout)
+            # Where the conversion itself ends in an error, that has been said.
+            if not (question.lossy and isinstance(answer, Answer) and answer.error):
+                yield answer
+
+
+def _answer(connection: Connection, question: Question, timeout: str) -> Answer | NotChecked:
+    try:
+        with rolled_back(connection):
+            return _counted(connection, question)
+    except psycopg.Error as error:
+        if connection.closed:
+            raise
+        if (error.sqlstate or "").startswith(_OF_A_ROW):
+            return _at_a_row(connection, question, error, timeout)
+        return NotChecked(object=question.object, why=_why(error, question, timeout))
+
+
+def _counted(connection: Connection, question: Question) -> Answer:
+    row = connection.execute(question.forms.counted).fetchone()
+    rows, violations = (int(row[0]), int(row[1])) if row else (0, 0)
+    keys: tuple[str, ...] = ()
+    if violations:
+        found = connection.execute(question.forms.shown).fetchall()
+        keys = tuple(key for (key,) in found if key is not None)
+    return Answer(question=question, rows=rows, violations=violations, keys=keys)
+
+
+def _at_a_row(
+    connection: Connection, question: Question, error: psycopg.Error, timeout: str
+) -> Answer | NotChecked:
+    """The question ended at a row: that is what would refuse the batch, unless it is the question
+    that cannot be planned. Which rows, is tried one by one."""
+    try:
+        with rolled_back(connection):
+            connection.execute(sql.SQL("EXPLAIN {}").format(question.forms.counted))
+    except psycopg.Error as refused:
+        if connection.closed:
+            raise
+        return NotChecked(object=question.object, why=_why(refused, question, timeout))
+    try:
+        with rolled_back(connection):
+            rows, violations, keys = _one_by_one(connection, question)
+    except psycopg.Error:
+        if connection.closed:
+            raise
+        rows, violations, keys = 0, 0, []
+    return Answer(
+        question=question,
+        rows=rows,
+        violations=max(1, violations),
+        keys=tuple(keys),
+        at_least=not violations,
+        error=type(error).__name__,
+    )
+
+
+def _one_by_one(connection: Connection, question: Question) -> tuple[int, int, list[str]]:
+    source = question.source
+    every = sql.SQL("SELECT {} AS hk_place, {} AS hk_key FROM {}").format(
+        source.place, source.key(), source.rows
+    )
+    body = sql.SQL(_LOOP).format(
+        every=every,
+        each=sql.Literal(each_row(source, question.forms.evaluated).as_string(connection)),
+        setting=sql.Literal(_SETTING),
+        shown=sql.Literal(SHOWN),
+    )
+    connection.execute(sql.SQL("DO {}").format(sql.Literal(body.as_string(connection))))
+    row = connection.execute(
+        sql.SQL("SELECT pg_catalog.current_setting({})").format(sql.Literal(_SETTING))
+    ).fetchone()
+    rows, violations, keys = json.loads(row[0]) if row else (0, 0, [])
+    return rows, violations, [key for key in keys if key is not None]
+
+
+_LOOP = """
+DECLARE
+    hk_row record;
+    hk_rows bigint := 0;
+    hk_count bigint := 0;
+    hk_keys text[] := '{{}}';
+    hk_value text;
+BEGIN
+    FOR hk_row IN {every} LOOP
+        hk_rows := hk_rows + 1;
+        BEGIN
+            EXECUTE {each} INTO hk_value USING hk_row.hk_place;
+        EXCEPTION WHEN OTHERS THEN
+            hk_count := hk_count + 1;
+            IF hk_count <= {shown} THEN
+                hk_keys := hk_keys || hk_row.hk_key;
+            END IF;
+        END;
+    END LOOP;
+    PERFORM pg_catalog.set_config({setting},
+        pg_catalog.json_build_array(hk_rows, hk_count, hk_keys)::text, true);
+END
+"""
+
+
+def _why(error: psycopg.Error, question: Question, timeout: str) -> str:
+    """Why a question has no answer. What the server says of it names objects, and no values."""
+    if isinstance(error, errors.QueryCanceled):
+        return f"the question ran into its limit of {timeout} (question_timeout)"
+    if isinstance(error, errors.LockNotAvailable):
+        return f"somebody else held a lock on {question.table} for longer than {timeout}"
+    said = (error.diag.message_primary or type(error).__name__).splitlines()[0]
+    if isinstance(error, errors.InsufficientPrivilege) and "row-level security" in said:
+        return (
+            f"policies hide rows of {question.table} from the promoting role, be it the owner where"
+            " row-level security is forced; a role with BYPASSRLS could ask"
+        )
+    if isinstance(error, errors.InsufficientPrivilege):
+        return f"the promoting role may not read what it asks for: {said}"
+    return f"production cannot answer it: {said}"

@@ -1,0 +1,75 @@
+"""Before production sees anything of a batch: what its rows would refuse of it is asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+
+from pytest_housekeeping.checks.rows import (
+    Answer,
+    BatchTexts,
+    NotChecked,
+    RowCatalog,
+    ask,
+    questions_of,
+    reading,
+    rows_verdict,
+)
+from pytest_housekeeping.errors import ProofFailed
+from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
+from pytest_housekeeping.promotion.target_connection import TargetConnection
+from pytest_housekeeping.sql.identifiers import split_name
+
+# What INSERT, UPDATE, DELETE, MERGE and COPY take, be it for no row:
+# https://www.postgresql.org/docs/16/explicit-locking.html#LOCKING-TABLES
+_WRITES = "RowExclusiveLock"
+
+
+def rows_asked(
+    context: RunContext, rehearsal: Rehearsal, production: TargetConnection
+) -> Judgement:
+    """What production's rows would refuse of what the batch has changed on the copy.
+
+    Raises ProofFailed where production cannot be asked at all.
+    """
+    before, after = rehearsal.row_catalogs()
+    texts = {
+        file.path: context.files.text(file)
+        for segment in context.plan.segments
+        for file in segment.files
+    }
+    batch = BatchTexts(files=texts, locked=frozenset(_written(rehearsal, before, after)))
+    with rehearsal.printing() as copy:
+        questions = questions_of(copy, before, after, batch)
+    changes = sum(len(facts.changes) for facts in rehearsal.facts.values())
+    timeout = context.config.question_timeout
+    answers: tuple[Answer | NotChecked, ...] = ()
+    if questions:
+        connection = production.get()
+        try:
+            with reading(connection, timeout):
+                answers = tuple(ask(connection, questions, timeout=timeout))
+        except psycopg.Error as error:
+            raise ProofFailed(
+                f"production could not be asked for its rows: {type(error).__name__}",
+                why="what its rows refuse would fail under lock",
+                fix="see that it is reachable, and run again",
+            ) from None
+    return rows_verdict(answers, changes)
+
+
+def _written(rehearsal: Rehearsal, before: RowCatalog, after: RowCatalog) -> Iterator[int]:
+    """The tables that a statement of the batch has written to on the copy, by OID."""
+    names = {
+        split_name(lock.relation)
+        for facts in rehearsal.facts.values()
+        for lock in facts.locks
+        if lock.mode == _WRITES
+    }
+    for catalog in (before, after):
+        yield from (
+            oid for oid, each in catalog.relations.items() if (each.schema, each.name) in names
+        )
