@@ -126,6 +126,15 @@ def _parser() -> argparse.ArgumentParser:
         help="fail unless every migration, view and policy of this commit, branch or tag is"
         " applied, with the very text that it has there",
     )
+    commands.add_parser(
+        "adopt-drift",
+        help="write the migration of what was made by hand in production",
+        description="Compare production (PG*_PROD) with the schema that the last promotion left,"
+        " and write the migration that makes what was made by hand, if a throwaway copy shows that"
+        " it does. Production is only read.",
+        epilog="exit codes: 0 written, or nothing to adopt; 1 no file can make it, by name; 4 wrong"
+        " usage: no repository, no usable address of production",
+    )
     pages = commands.add_parser(
         "docs",
         help="the documentation of this version",
@@ -212,6 +221,14 @@ def _status_of_production(given: argparse.Namespace) -> int:
     return 0 if report.good else 1
 
 
+def _adopt_drift(_: argparse.Namespace) -> int:
+    from pytest_housekeeping.promotion.adopt_command import adopt_drift
+
+    for line in adopt_drift(Path.cwd()):
+        _out(f"{line}\n")
+    return 0
+
+
 def _docs(given: argparse.Namespace) -> int:
     """Print the page, as Markdown; where there is none, the closest name."""
     name: str | None = given.page
@@ -267,6 +284,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "approve": _approve,
     "review": _review,
     "status": _status_of_production,
+    "adopt-drift": _adopt_drift,
     "docs": _docs,
 }
 

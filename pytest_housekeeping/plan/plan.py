@@ -111,7 +111,7 @@ def build(
         config=config,
         sources=sources,
         contracts=contracts,
-        segments=_segments(mode, pending, baseline),
+        segments=_segments(mode, pending, past, baseline),
         seeds=tuple(files[Kind.SEED]) if throwaway else (),
         verify=_verify_steps(config, sources, contracts, tests),
         rollbacks=_rollbacks(config, files, pending, proved) if throwaway else NO_ROLLBACKS,
@@ -193,17 +193,33 @@ def _is_pending(file: SqlFile, past: Sequence[AppliedFile]) -> bool:
     return digest != file.sha256
 
 
-def _segments(mode: Mode, pending: Sequence[SqlFile], baseline: int | None) -> tuple[Segment, ...]:
+def _segments(
+    mode: Mode, pending: Sequence[SqlFile], past: Sequence[AppliedFile], baseline: int | None
+) -> tuple[Segment, ...]:
     if baseline is not None:
-        # Nothing of it runs, it is only recorded: no file needs a transaction of its own.
-        there = [file for file in pending if file.number is None or file.number <= baseline]
-        _refuse_empty_baseline(there, baseline)
+        # Nothing of it runs, it is only recorded: no file needs a transaction of its own. Where a
+        # history goes on, views and policies are not what was made by hand: they stay pending.
+        there = [
+            file
+            for file in pending
+            if (not past if file.number is None else file.number <= baseline)
+        ]
+        _refuse_empty_baseline(there, past, baseline)
         return (Segment(number=1, files=tuple(there)),)
     # A mode that watches applies nothing.
     return cut_into_segments([] if rules_of(mode).watches else pending)
 
 
-def _refuse_empty_baseline(there: Sequence[SqlFile], baseline: int) -> None:
+def _refuse_empty_baseline(
+    there: Sequence[SqlFile], past: Sequence[AppliedFile], baseline: int
+) -> None:
+    if past and not there:
+        raise MisuseError(
+            f"--hk-baseline={baseline:04}, and all files up to it are on record already",
+            why="it records what is there and was never promoted: the beginning of a history, or"
+            " what was made by hand since",
+            fix="promote without it",
+        )
     if not any(file.number == baseline for file in there):
         raise MisuseError(
             f"--hk-baseline={baseline:04}: there is no such migration to record",

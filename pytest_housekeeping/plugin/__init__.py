@@ -74,7 +74,7 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
             "metavar": "NUMBER",
             "type": int,
             "help": "prod: record the migrations up to this number as applied, after showing that"
-            " they are what is there",
+            " they are what is there, or what was made by hand since the last promotion",
         },
     ),
     (

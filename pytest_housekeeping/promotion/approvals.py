@@ -67,8 +67,8 @@ def refuse_unapproved(context: RunContext, digest: str, found: Approvals) -> Non
         f"{len(found.given)} of {config.approvals} approvals of {digest}{shown}",
         why="what is promoted has to be approved, exactly as it is, by people who neither wrote"
         " nor run it, and before it is run",
-        fix="let somebody of approvers look at the plan, and say: python -m pytest_housekeeping"
-        f" approve {digest}; where that was done in another clone, fetch it:"
+        fix="let somebody of approvers look at it (pytest --hk-mode=plan), and say: python -m"
+        f" pytest_housekeeping approve {digest}; where that was done in another clone, fetch it:"
         f" {fetch_fix(repository)}",
     )
 

@@ -106,6 +106,8 @@ def _shrunk(old: Said, new: Said) -> Iterator[Proposed]:
     elif name == "CreateEnumStmt":
         labels = [label.sval for label in old.node.vals]
         more = [label.sval for label in new.node.vals if label.sval not in labels]
+        if not more:
+            return
         yield Proposed(
             sql=f"-- {old.subject}: the values {', '.join(more)} came and stay.\n"
             "-- To be rid of them: make a type of the old values, ALTER each column to it with"
@@ -120,12 +122,31 @@ def _grown(old: Said, new: Said) -> Iterator[Proposed]:
     name = old.node.tag
     if name == "CreateStmt":
         yield from _columns_made(old, new)
+    elif name == "CreateEnumStmt":
+        yield from _values_made(old, new)
     elif name == "CreateFunctionStmt":
         if printed(old.node.returnType or old.node) != printed(new.node.returnType or new.node):
             yield Proposed(sql=f"DROP {old.subject}", mark=Mark.SAFE, why="its result has changed")
         text = old.text.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)
         text = text.replace("CREATE PROCEDURE", "CREATE OR REPLACE PROCEDURE", 1)
         yield Proposed(sql=text, mark=Mark.SAFE, why="its body of before")
+
+
+def _values_made(old: Said, new: Said) -> Iterator[Proposed]:
+    """The values that an enum lacks, each where it was."""
+    there = [label.sval for label in new.node.vals]
+    labels = [label.sval for label in old.node.vals]
+    for place, label in enumerate(labels):
+        if label not in there:
+            after = f" AFTER {_text(labels[place - 1])}" if place else ""
+            after = after or (f" BEFORE {_text(there[0])}" if there else "")
+            there.insert(place, label)
+            sql = f"ALTER {old.subject} ADD VALUE {_text(label)}{after}"
+            yield Proposed(sql=sql, mark=Mark.SAFE, why="")
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _columns_dropped(old: Said, new: Said) -> Iterator[Proposed]:

@@ -28,12 +28,13 @@ def digest_of(run: Run) -> str:
 
 
 def test_what_was_planned_goes_in_and_nothing_else(production: Production) -> None:
+    planned = digest_of(production.promote(mode="plan", confirm=None))
     run = production.promote(f"--hk-plan={NEVER}")
     assert (run.code, run.outcome) == (1, "refused"), run.output
     assert production.unchanged
     assert (run.steps["rehearse::binding"], run.steps["promote"]) == ("failed", "skipped")
     assert "another one are: the pending files, what is applied already, what is" in run.output
-    planned = digest_of(run)
+    assert digest_of(run) == planned
     assert f"--hk-plan={planned}" in run.output
 
     # A comment more in a file that is pending.

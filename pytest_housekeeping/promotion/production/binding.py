@@ -200,6 +200,6 @@ def _refused(given: str, unlike: Sequence[str], parts: BoundParts) -> ProofFaile
         f"this is not the promotion that was planned as {given[:12]}; another one are: {named}"
         + shown,
         why="what somebody has looked at is that plan, and this has been looked at by nobody",
-        fix="plan again, and look at what has become of it; what is here now would be promoted by"
+        fix="pytest --hk-mode=plan shows what would be promoted now; if that is meant:"
         f" --hk-plan={parts.digest}",
     )

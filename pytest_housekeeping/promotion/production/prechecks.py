@@ -19,11 +19,13 @@ from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.own_tables import own_table_findings
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.production import baseline, promotion_table
+from pytest_housekeeping.promotion.production.adoption import verify_adopted
 from pytest_housekeeping.promotion.production.roles import check_privileges, check_roles
 from pytest_housekeeping.promotion.production.staging_proof import proved_in_staging
 from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.target_pin import Pin, misplaced
 from pytest_housekeeping.promotion.throwaway import Throwaway
+from pytest_housekeeping.snapshot.coverage import Around, beyond
 from pytest_housekeeping.snapshot.declared_moves import split_declared
 from pytest_housekeeping.snapshot.difference import Difference, in_common
 from pytest_housekeeping.snapshot.programs import find_pg_dump
@@ -48,7 +50,11 @@ def production_prechecks(
         "roles": lambda: check_roles(context, target, throwaway),
         "privileges": lambda: check_privileges(context, target),
         "drift": lambda: _watched(context, checks, target, _drift(context, target)),
-        "baseline": lambda: baseline.verify(context, target, throwaway),
+        "baseline": lambda: (
+            verify_adopted(context, target)
+            if context.plan.past
+            else baseline.verify(context, target, throwaway)
+        ),
     }
 
 
@@ -201,17 +207,23 @@ def _drift(context: RunContext, target: ProductionTarget) -> Judgement:
         return Verdict(examined=1, unit="fingerprint"), said
     undoing = context.rules.undoes
     target.drift = now.digest
+    adopts = context.options.records_only
+    around = tuple(f"{kind} " for kind in beyond(Around.NOTHING))
     findings = tuple(
         Finding(
             rule="drift",
-            # What a rollback leaves is compared with the backup, drift and all.
-            level=Level.NOTICE if undoing else Level.ERROR,
+            # What a rollback leaves is compared with the backup, drift and all; whether the files
+            # that are recorded make it is what precheck::baseline shows.
+            level=Level.NOTICE
+            if undoing or (adopts and not f"{difference.name} ".startswith(around))
+            else Level.ERROR,
             object=difference.name,
             detail=f"was {difference.change} since the last promotion, by no file"
             + f": {difference.told}" * bool(difference.told),
             fix=""
             if undoing
-            else "bring the change into a migration, or undo it; to accept all of it:"
+            else "bring the change into a migration (python -m pytest_housekeeping adopt-drift"
+            " writes it), or undo it; to accept all of it:"
             f" --hk-accept-drift={now.digest}",
         )
         for difference in differences

@@ -202,14 +202,8 @@ def major_of(connection: LentConnection) -> int:
 def plan_of(
     config: Config, options: RunOptions, sources: ProjectFiles, connection: LentConnection
 ) -> Plan:
-    """The plan of what is not applied yet. Raises MisuseError for a baseline behind a promotion."""
+    """The plan of what is not applied yet. Raises MisuseError where none can be made."""
     applied = applied_files(history.applied(connection, config.history_schema))
-    if applied and options.baseline is not None:
-        raise MisuseError(
-            f"--hk-baseline={options.baseline:04}, and {len(applied)} files are on record already",
-            why="a baseline is the beginning of a history, and this database has one",
-            fix="promote without it",
-        )
     return build(
         config,
         options.mode,

@@ -15,10 +15,9 @@ from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.git_objects import fetch_fix
 from pytest_housekeeping.model import Kind, Mode, RunOutcome, TargetIdentity
 from pytest_housekeeping.postgres.history import Row, in_effect
-from pytest_housekeeping.sql.text import digest
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Artifact, Audit
+    from pytest_housekeeping.evidence.audit_model import Audit
 
 _WHY = "what is undone has to be exactly what was meant"
 _SHOWN = 5
@@ -83,7 +82,7 @@ def find_reverted(
         if any(step.id == "precheck::baseline" for step in audit.plan.steps):
             raise MisuseError(
                 f"--hk-to={to}: run {run} recorded a baseline and applied nothing",
-                why="what was there before the first promotion is not this tool's to undo",
+                why="what it recorded was made without this tool, which has no way back for it",
                 fix="name a promotion that came after it",
             )
     return Reverted(
@@ -92,45 +91,6 @@ def find_reverted(
         standing=tuple(standing[:place]),
         audits=audits,
     )
-
-
-def backup_of(config: Config, repository: Repository, kept: Artifact) -> tuple[bytes, bytes | None]:
-    """The schema snapshot that an audit names, and the roles that were kept beside it.
-
-    Raises EvidenceError for one that is not here, and for one that was edited: it is not what the
-    audit attests, on disk or in git.
-    """
-    folder, _, name = kept.path.rpartition("/")
-    roles = f"{folder}/{name.replace('_schema_', '_roles_')}"
-    schema = _unedited(config, repository, kept.path, kept.sha256)
-    try:
-        return schema, _unedited(config, repository, roles, "")
-    except FileNotFoundError:
-        return schema, None
-
-
-def _unedited(config: Config, repository: Repository, path: str, sha256: str) -> bytes:
-    """A kept file as it was kept: with this digest, or, where none is known, as git has it."""
-    place = config.root / path
-    committed = repository.kept(repository.relative(place))
-    here = [place.read_bytes()] if place.is_file() else []
-    if not here and not committed:
-        if not sha256:
-            raise FileNotFoundError(path)
-        raise EvidenceError(
-            f"{path} is not here: the backup of before that promotion",
-            why="without it nobody could say whether the schema has come back to what it was",
-            fix=fetch_fix(repository),
-        )
-    good = [data for data in (*here, *committed) if digest(data) == sha256]
-    whole = good if sha256 else list(committed) or here
-    if not whole or (here and here[0] not in whole):
-        raise EvidenceError(
-            f"{path} was edited: it is not the backup that was kept",
-            why="the schema would be compared with something that never was",
-            fix=f"git checkout -- {path}, or take it from the branch of that promotion's audit",
-        )
-    return whole[0]
 
 
 def _place(standing: Sequence[Row], to: str) -> int | None:

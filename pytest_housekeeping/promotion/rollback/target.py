@@ -16,8 +16,9 @@ from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.history import Row
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.kept_schema import kept_schema
 from pytest_housekeeping.promotion.production.target import ProductionTarget
-from pytest_housekeeping.promotion.rollback.selection import Reverted, backup_of
+from pytest_housekeeping.promotion.rollback.selection import Reverted
 from pytest_housekeeping.promotion.target import KeptFiles
 from pytest_housekeeping.snapshot import start_restore_server
 from pytest_housekeeping.snapshot.difference import Change, Difference, diff
@@ -198,7 +199,7 @@ class RollbackTarget:
                 f"run {self.reverted.run} kept no backup of before it",
                 why="nobody could say whether the schema has come back to what it was",
             )
-        schema, roles = backup_of(self._context.config, repository, kept)
+        schema, roles = kept_schema(self._context.config, repository, kept)
         self._schema_before = schema
         now = self.production.fingerprint()
         extensions = frozenset(

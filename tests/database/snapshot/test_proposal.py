@@ -110,3 +110,24 @@ def test_where_nothing_differs_nothing_is_proposed(
     assert proposed_for(database, superuser, "INSERT INTO desk.note VALUES (1);") == []
     text = proposal_text([], run="1a2b", migrations=[], folder="sql/rollback")
     assert "what the promotion did was data alone" in text
+
+
+def test_values_of_an_enum_come_where_they_were(
+    database: StagingDatabase, connection: Connection
+) -> None:
+    """A rollback never meets it, for no value goes; what was made by hand may have brought some."""
+    connection.execute("CREATE SCHEMA desk; CREATE TYPE desk.kind AS ENUM ('b')")
+    less, was = _dump(database), read_fingerprint(connection)
+    connection.execute("ALTER TYPE desk.kind ADD VALUE 'a' BEFORE 'b'")
+    connection.execute("ALTER TYPE desk.kind ADD VALUE 'it''s' AFTER 'b'")
+    more, now = _dump(database), read_fingerprint(connection)
+    proposed = propose(more, less)
+    assert [each.sql for each in proposed] == [
+        "ALTER TYPE desk.kind ADD VALUE 'a' BEFORE 'b'",
+        "ALTER TYPE desk.kind ADD VALUE 'it''s' AFTER 'b'",
+    ]
+    connection.execute("DROP TYPE desk.kind; CREATE TYPE desk.kind AS ENUM ('b')")
+    assert diff(was, read_fingerprint(connection)) == ()
+    for each in proposed:
+        connection.execute(each.sql.encode())
+    assert diff(now, read_fingerprint(connection)) == ()

@@ -1,0 +1,189 @@
+"""``python -m pytest_housekeeping adopt-drift``: the migration of what was made by hand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.declarations.settings import load_config
+from pytest_housekeeping.errors import HousekeepingError, MisuseError, ProofFailed
+from pytest_housekeeping.evidence import Repository, open_repository
+from pytest_housekeeping.model import Kind, TargetIdentity
+from pytest_housekeeping.postgres.connection import LentConnection
+from pytest_housekeeping.postgres.primary import identified
+from pytest_housekeeping.promotion.production.adoption import (
+    Drift,
+    LeftSchema,
+    drift_since,
+    left_schema,
+    named,
+    unlike_with,
+)
+from pytest_housekeeping.promotion.production.target_address import (
+    Address,
+    closed_on_failure,
+    open_production,
+    read_address,
+)
+from pytest_housekeeping.promotion.target_pin import misplaced, read_pin
+from pytest_housekeeping.snapshot.difference import Difference
+from pytest_housekeeping.snapshot.dump import dump_schema
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
+from pytest_housekeeping.snapshot.inverse import Proposed
+from pytest_housekeeping.snapshot.proposal import propose
+from pytest_housekeeping.sql.file import FOLDERS
+from pytest_housekeeping.sql.folder import sql_paths
+from pytest_housekeeping.sql.identifiers import quoted
+from pytest_housekeeping.sql.project_files import ProjectFiles
+
+_READ_ONLY = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"
+_BY_HAND = (
+    "write the migration by hand, and have it recorded in the same way: --hk-baseline=NUMBER of"
+    " --hk-mode=prod proves it; or undo the change in production"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Production:
+    """Production as it is: connected to, and read."""
+
+    address: Address
+    connection: LentConnection
+    identity: TargetIdentity
+    schema: Fingerprint
+
+
+def adopt_drift(root: Path) -> Iterator[str]:
+    """Write the file that makes of the schema which the last promotion left what production has.
+
+    It is shown to do so on a throwaway copy before it is written. Nothing is changed in production,
+    which is only read. Yields what is told. Raises ProofFailed, by name, for what no file can make
+    faithfully.
+    """
+    sources = ProjectFiles(root)
+    config, address = load_config(root, sources), read_address(os.environ)
+    repository = open_repository(root)
+    if repository is None:
+        raise MisuseError(
+            f"{root} belongs to no git repository",
+            why="the schema that the last promotion left stands in its evidence",
+            fix="run it in a clone of the project",
+        )
+    with repository:
+        connection = open_production(address, config.session)
+        with closed_on_failure(connection, address):
+            identity = identified(connection)
+            _refuse_misplaced(config, sources, repository, identity)
+            connection.execute(_READ_ONLY)
+            production = _Production(
+                address=address,
+                connection=connection,
+                identity=identity,
+                schema=read_fingerprint(connection, exclude_schemas=()),
+            )
+            left = left_schema(config, repository, connection)
+            drift = drift_since(left, production.schema, config)
+            if not (drift.schema or drift.around):
+                yield f"nothing to adopt: production is as run {left.run} left it"
+            else:
+                yield from _adopted(config, sources, production, left, drift)
+        connection.close()
+
+
+def _adopted(
+    config: Config, sources: ProjectFiles, production: _Production, left: LeftSchema, drift: Drift
+) -> Iterator[str]:
+    _refuse_unwritable(drift.around, "is around the schema, and no dump tells how it came about")
+    path = _next_path(config, sources)
+    text = _text(production, left, drift)
+    try:
+        unlike = unlike_with(
+            left,
+            [(path, text)],
+            now=production.schema,
+            connection=production.connection,
+            role=production.identity.user,
+            config=config,
+        )
+    except HousekeepingError as error:
+        raise _refused(f"\n  what was proposed does not run: {error.found}", drift) from None
+    if unlike:
+        raise _refused(f"; it would leave:{named(unlike)}", drift)
+    place = config.root / path
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(text, encoding="utf-8")
+    number = path.rpartition("/")[2].partition("_")[0]
+    yield f"written: {path}, for {len(drift.schema)} objects that were changed by hand:"
+    yield from (f"  {each}" for each in drift.schema)
+    yield f"proved: of the schema that run {left.run} left it makes what production has"
+    yield "next: look at it, commit it, and prove it: pytest --hk-mode=staging"
+    yield "then it is recorded as applied, and not run: pytest --hk-mode=prod --hk-confirm=PROMOTE"
+    yield f"  --hk-baseline={number}"
+
+
+def _text(production: _Production, left: LeftSchema, drift: Drift) -> str:
+    major = production.schema.server_major
+    now = dump_schema(production.address.conninfo(), server_major=major)
+    proposed = [
+        each
+        for each in propose(now.decode(errors="replace"), left.dump.decode(errors="replace"))
+        if each.sql and not _is_own(each.sql, production.identity.user)
+    ]
+    unknown = [each.sql for each in proposed if each.sql.startswith("--")]
+    if unknown:
+        raise _refused("\n  no statement is known for:\n" + "\n".join(unknown), drift)
+    return _file(proposed, left.run, drift.schema)
+
+
+def _file(proposed: Sequence[Proposed], run: str, differences: Sequence[Difference]) -> str:
+    """The migration: what it is for, and its statements."""
+    head = [
+        f"-- What was made by hand in production until {datetime.now(UTC):%Y-%m-%d}, since run",
+        f"-- {run}. There it is recorded as applied and never run: --hk-baseline.",
+        "--",
+        *(f"-- {line}" for each in differences for line in str(each).splitlines()),
+    ]
+    return "\n".join(head) + "\n" + "".join(f"\n{each.sql};\n" for each in proposed)
+
+
+def _is_own(statement: str, role: str) -> bool:
+    """The owner of what the file makes is who runs it, and called otherwise in staging."""
+    return statement.startswith("ALTER ") and statement.rstrip(";").endswith(
+        f" OWNER TO {quoted(role)}"
+    )
+
+
+def _next_path(config: Config, sources: ProjectFiles) -> str:
+    folder = FOLDERS[Kind.MIGRATION]
+    names = [path.rpartition("/")[2] for path in sql_paths(config, sources, folder)]
+    numbers = [name.partition("_")[0] for name in names]
+    width = max((len(each) for each in numbers), default=4)
+    highest = max((int(each) for each in numbers if each.isdecimal()), default=0)
+    return f"{config.sql}/{folder}/{highest + 1:0{width}}_adopt_drift.sql"
+
+
+def _refuse_misplaced(
+    config: Config, sources: ProjectFiles, repository: Repository, identity: TargetIdentity
+) -> None:
+    pin = read_pin(config, sources, repository)
+    for said, fix in misplaced(pin, identity, identity.timeline) if pin else ():
+        raise ProofFailed(said, why="it would be another database's change", fix=fix)
+
+
+def _refuse_unwritable(differences: Sequence[Difference], why: str) -> None:
+    if differences:
+        raise ProofFailed(
+            f"no file can make:{named(differences)}", why=f"what is named {why}", fix=_BY_HAND
+        )
+
+
+def _refused(found: str, drift: Drift) -> ProofFailed:
+    return ProofFailed(
+        f"no file was written for what was made by hand:{named(drift.schema)}{found}",
+        why="a file that makes something else than production has would be recorded as applied",
+        fix=_BY_HAND,
+    )

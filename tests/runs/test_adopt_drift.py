@@ -1,0 +1,158 @@
+"""What was made by hand becomes a migration that is recorded and not run, or is refused by name."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from support.production_project import Production, Rehearsal, merge_audit
+
+UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
+PROVED = "[tool.housekeeping]\nlint = false\n"
+BY_HAND = """
+SET ROLE promoter;
+CREATE TYPE desk.colour AS ENUM ('red', 'it''s');
+ALTER TABLE desk.ticket ADD COLUMN colour desk.colour DEFAULT 'red',
+    ADD CONSTRAINT by_hand_short CHECK (length(subject) < 4000);
+CREATE INDEX by_hand ON desk.ticket (subject);
+CREATE TABLE desk.made (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, of text NOT NULL);
+ALTER TABLE desk.made ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY none ON desk.made USING (false);
+CREATE FUNCTION desk.twice(n int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 2 * n';
+CREATE VIEW desk.seen WITH (security_invoker) AS SELECT id, colour FROM desk.ticket;
+GRANT SELECT ON desk.seen TO desk_app;
+COMMENT ON COLUMN desk.ticket.colour IS 'by hand; at night';
+"""
+UNDONE = """
+DROP VIEW desk.seen;
+DROP TABLE desk.made;
+DROP FUNCTION desk.twice;
+ALTER TABLE desk.ticket DROP COLUMN colour, DROP CONSTRAINT by_hand_short;
+DROP TYPE desk.colour;
+DROP INDEX desk.by_hand;
+"""
+
+
+def adopt(production: Production) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest_housekeeping", "adopt-drift"],
+        cwd=production.root,
+        env=production.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def whole(rehearsed: Rehearsal, tmp_path_factory: pytest.TempPathFactory) -> Production:
+    """A production in which everything is that was ever committed."""
+    production = rehearsed.fresh(tmp_path_factory.mktemp("whole"))
+    production.change({"pyproject.toml": UNPROVED})
+    run = production.promote()
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    merge_audit(production.root)
+    return production
+
+
+@contextmanager
+def by_hand(production: Production, statements: str, undone: str) -> Iterator[None]:
+    production.execute(statements)
+    try:
+        yield
+    finally:
+        production.execute(undone)
+
+
+def migrations(production: Production) -> list[str]:
+    return sorted(path.name for path in (production.root / "sql/migrations").iterdir())
+
+
+def test_where_nothing_was_made_by_hand_nothing_is_written(whole: Production) -> None:
+    before = migrations(whole)
+    code, said = adopt(whole)
+    assert code == 0, said
+    assert "nothing to adopt: production is as run " in said
+    assert migrations(whole) == before
+
+
+@pytest.mark.parametrize(
+    ("made", "undone", "names"),
+    [
+        (
+            "CREATE TABLE desk.of_another (id int); GRANT SELECT ON desk.of_another TO promoter",
+            "DROP TABLE desk.of_another",
+            ["added table desk.of_another", "no file was written"],
+        ),
+        (
+            "ALTER ROLE desk_app CONNECTION LIMIT 7; CREATE INDEX x ON desk.ticket (subject)",
+            "ALTER ROLE desk_app CONNECTION LIMIT -1; DROP INDEX desk.x",
+            ["limits of role desk_app", "is around the schema"],
+        ),
+        (
+            "ALTER TABLE desk.ticket SET (fillfactor = 70)",
+            "ALTER TABLE desk.ticket RESET (fillfactor)",
+            ["table desk.ticket", "fillfactor"],
+        ),
+    ],
+    ids=["an owner that the role may not give", "a role", "what no statement is known for"],
+)
+def test_what_no_file_can_make_is_refused_by_name(
+    whole: Production, made: str, undone: str, names: list[str]
+) -> None:
+    before = migrations(whole)
+    with by_hand(whole, made, undone):
+        code, said = adopt(whole)
+    assert code == 1, said
+    for name in names:
+        assert name in said
+    assert "fix: write the migration by hand" in said
+    assert migrations(whole) == before
+
+
+def test_it_is_proved_recorded_and_never_run(whole: Production) -> None:
+    whole.execute(BY_HAND)
+    drifted = whole.promote()
+    assert (drifted.code, drifted.outcome) == (1, "refused"), drifted.output
+    assert "python -m pytest_housekeeping adopt-drift writes it" in drifted.output
+    state = whole.state
+    code, said = adopt(whole)
+    assert code == 0, said
+    assert whole.state == state
+    file = "sql/migrations/0005_adopt_drift.sql"
+    assert f"written: {file}, for " in said
+    assert "proved: of the schema that run " in said
+    assert "--hk-baseline=0005" in said
+    text = (whole.root / file).read_text(encoding="utf-8")
+    assert "OWNER TO promoter" not in text
+
+    # What differs by a word is not recorded, and neither is what changes rows.
+    whole.change({file: text.replace("4000", "4001")})
+    run = whole.promote("--hk-baseline=5")
+    assert (run.code, run.outcome) == (1, "refused"), run.output
+    assert run.findings("baseline") == ["constraint by_hand_short on desk.ticket"]
+    whole.change({file: f"{text}\nUPDATE desk.ticket SET colour = 'red';\n"})
+    run = whole.promote("--hk-baseline=5")
+    assert (run.code, run.outcome) == (1, "refused"), run.output
+    assert run.findings("baseline") == [file]
+    assert "changes rows, or may" in run.output
+    assert whole.state == state
+
+    whole.change({file: text, "pyproject.toml": PROVED}, stage=True)
+    run = whole.promote("--hk-baseline=5")
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    assert run.steps["precheck::baseline"] == "passed"
+    merge_audit(whole.root)
+    run = whole.promote("--hk-baseline=5")
+    assert run.code == 4, run.output
+    assert "on record already" in run.output
+    run = whole.promote()
+    assert (run.code, run.outcome) == (0, "nothing_to_promote"), run.output
+    staged = whole.stage()
+    assert (staged.code, staged.outcome) == (0, "nothing_to_promote"), staged.output
