@@ -48,8 +48,30 @@ def test_what_was_planned_goes_in_and_nothing_else(production: Production) -> No
     assert "files now: runs in 1 (batch): sql/migrations/0002_notes.sql " in run.output
     assert run.audit["bound"]["planned"] is False
 
+    # A blank in a query, a comment in the settings, a line of Python: each in a part of its own.
+    query = production.root / "checks/queries/no_empty_secret.sql"
+    was = query.read_text(encoding="utf-8")
+    changed: dict[str, str | bytes | None] = {
+        "sql/migrations/0003_urgency.sql": text,
+        "checks/queries/no_empty_secret.sql": f"{was}\n",
+        "pyproject.toml": f"{UNPROVED}# later\n",
+        "conftest.py": "LATER = True\n",
+    }
+    settings = (production.root / "pyproject.toml").read_bytes()
+    production.change(changed)
+    run = production.promote(f"--hk-plan={planned}")
+    assert (run.code, run.outcome) == (1, "refused"), run.output
+    assert "another one are: what is checked, the Python that runs, or the code" in run.output
+    assert "contracts are about, the settings" in run.output
+
     # As it was planned, in another commit.
-    production.change({"sql/migrations/0003_urgency.sql": text})
+    production.change(
+        {
+            "checks/queries/no_empty_secret.sql": was,
+            "pyproject.toml": settings,
+            "conftest.py": None,
+        }
+    )
     # Another object in production, which drift alone would let through.
     production.execute("CREATE INDEX by_hand ON desk.ticket (subject)")
     drifted = production.promote(f"--hk-plan={planned}")

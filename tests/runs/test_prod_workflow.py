@@ -54,7 +54,8 @@ class Hosting:
     pull_requests: Path = field(repr=False)
 
     def run(self, confirm: str) -> JobRun:
-        inputs = {"confirm": confirm, "segments": "", "baseline": "", "accept_drift": ""}
+        others = ("plan", "segments", "baseline", "accept_drift", "emergency")
+        inputs = {"confirm": confirm, **dict.fromkeys(others, "")}
         return run_job(WORKFLOW, "promote", self._machine("run", inputs=inputs), github=_GITHUB)
 
     def roll_back(self, to: str, confirm: str = "ROLLBACK") -> JobRun:
