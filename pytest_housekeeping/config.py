@@ -22,7 +22,8 @@ class Config:
     server: str = "embedded"
     server_version: int = 16
     history_schema: str = "housekeeping"
-    lock_timeout: str = "5s"
+    lock_timeout: str = "500ms"
+    lock_attempts: int = 30
     statement_timeout: str = "15min"
     idle_timeout: str = "5min"
     lock_wait: str = "30s"
@@ -46,3 +47,12 @@ class Config:
     def folder(self, name: str) -> Path:
         """``sql/<name>`` under the root."""
         return self.root / self.sql / name
+
+
+def milliseconds(duration: str) -> int:
+    """A duration of the settings, such as ``5s``."""
+    digits = duration.rstrip("abcdefghijklmnopqrstuvwxyz")
+    return int(digits) * _MILLISECONDS[duration[len(digits) :]]
+
+
+_MILLISECONDS = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000}

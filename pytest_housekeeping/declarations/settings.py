@@ -122,9 +122,7 @@ def _invalid(config: Config) -> Iterator[str]:
         yield f'server = {config.server!r} is neither "embedded" nor "system"'
     if config.server == "embedded" and config.server_version not in (16, 17, 18):
         yield f"server_version = {config.server_version}: the embedded server is 16, 17 or 18"
-    for key in _DURATIONS:
-        if not _DURATION.fullmatch(getattr(config, key)):
-            yield f'{key} = {getattr(config, key)!r} is no duration above zero, such as "5s"'
+    yield from _waits(config)
     for key in ("migrator", "history_schema"):
         if not _IDENTIFIER.fullmatch(getattr(config, key)):
             yield f"{key} = {getattr(config, key)!r} is no plain lower-case identifier"
@@ -147,6 +145,14 @@ def _approvals(config: Config) -> Iterator[str]:
         yield f"approvals = {config.approvals} is below 0"
     elif config.approvals and not config.approvers:
         yield f"approvals = {config.approvals}, and approvers does not say who may approve"
+
+
+def _waits(config: Config) -> Iterator[str]:
+    for key in _DURATIONS:
+        if not _DURATION.fullmatch(getattr(config, key)):
+            yield f'{key} = {getattr(config, key)!r} is no duration above zero, such as "5s"'
+    if config.lock_attempts < 1:
+        yield f"lock_attempts = {config.lock_attempts}: at least one attempt is made"
 
 
 def _generated_code(config: Config) -> Iterator[str]:

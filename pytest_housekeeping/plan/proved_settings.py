@@ -39,6 +39,7 @@ _PROVED: Mapping[str, bool] = {
     "server": False,
     "server_version": False,
     "lock_timeout": False,  # how long production may be kept waiting
+    "lock_attempts": False,
     "statement_timeout": False,
     "idle_timeout": False,
     "lock_wait": False,

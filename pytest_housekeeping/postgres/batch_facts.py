@@ -18,6 +18,17 @@ LOCK_MODES = (
     "ExclusiveLock",
     "AccessExclusiveLock",
 )
+# Which of the others each conflicts with, from the table of the same page.
+_CONFLICTS = {
+    "AccessShareLock": (7,),
+    "RowShareLock": (6, 7),
+    "RowExclusiveLock": (4, 5, 6, 7),
+    "ShareUpdateExclusiveLock": (3, 4, 5, 6, 7),
+    "ShareLock": (2, 3, 5, 6, 7),
+    "ShareRowExclusiveLock": (2, 3, 4, 5, 6, 7),
+    "ExclusiveLock": (1, 2, 3, 4, 5, 6, 7),
+    "AccessExclusiveLock": (0, 1, 2, 3, 4, 5, 6, 7),
+}
 MADE, CHANGED, DROPPED = "made", "changed", "dropped"
 EMPTIED = "emptied"
 
@@ -140,3 +151,8 @@ class BatchFacts:
 def strength(mode: str) -> int:
     """How strong a lock is, from 0 on; of a mode that is not known, the strongest is assumed."""
     return LOCK_MODES.index(mode) if mode in LOCK_MODES else len(LOCK_MODES)
+
+
+def conflicting(mode: str) -> tuple[str, ...]:
+    """The modes in which nobody else may hold a relation that is to be locked in this one."""
+    return tuple(LOCK_MODES[each] for each in _CONFLICTS[mode])

@@ -5,10 +5,14 @@ https://www.postgresql.org/docs/16/functions-info.html#FUNCTIONS-INFO-SESSION
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from psycopg.conninfo import make_conninfo
 
+from pytest_housekeeping.model import Lock
+from pytest_housekeeping.postgres.batch_facts import conflicting
 from pytest_housekeeping.postgres.connection import Connection, LentConnection, connect
 
 # By this name the connection is told from the one in use.
@@ -23,12 +27,25 @@ WHERE w.pid = own.pid OR (w.usename = own.usename AND w.datname = own.datname
 """
 # pg_blocking_pids() has the whole lock table stand still for a moment: only who waits is asked
 # about. A transaction that was prepared has no process, and counts as 0.
-_IN_THE_WAY = f"""
-SELECT b.pid, a.usename::text, a.application_name, a.state,
+_ABOUT = """b.pid, a.usename::text, a.application_name, a.state,
     pg_catalog.to_char(coalesce(a.xact_start, a.query_start), 'YYYY-MM-DD HH24:MI:SS TZ'), a.query
+"""
+_IN_THE_WAY = f"""
+SELECT {_ABOUT}
 FROM (SELECT DISTINCT b.pid FROM pg_catalog.pg_stat_activity AS w
       CROSS JOIN LATERAL pg_catalog.unnest(pg_catalog.pg_blocking_pids(w.pid)) AS b (pid)
       WHERE w.wait_event_type = 'Lock' AND w.pid IN ({_OURS})) AS b
+LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = b.pid
+WHERE b.pid NOT IN ({_OURS})
+ORDER BY a.xact_start, b.pid
+"""
+_HOLDERS = f"""
+SELECT {_ABOUT}
+FROM (SELECT DISTINCT coalesce(l.pid, 0) AS pid FROM pg_catalog.pg_locks AS l
+      WHERE l.locktype = 'relation' AND l.granted AND l.mode = ANY (%(modes)s)
+      AND l.relation = pg_catalog.to_regclass(%(relation)s)
+      AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d
+                        WHERE d.datname = pg_catalog.current_database())) AS b
 LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = b.pid
 WHERE b.pid NOT IN ({_OURS})
 ORDER BY a.xact_start, b.pid
@@ -68,7 +85,20 @@ def in_the_way(connection: Connection, pid: int) -> tuple[Blocker, ...]:
 
     ``connection`` is another one. The longest transaction comes first.
     """
-    rows = connection.execute(_IN_THE_WAY, {"pid": pid}).fetchall()
+    return _blockers(connection.execute(_IN_THE_WAY, {"pid": pid}).fetchall())
+
+
+def holders_of(connection: LentConnection, lock: Lock) -> tuple[Blocker, ...]:
+    """Who holds the relation in a mode in which nobody can get this lock, now."""
+    asked = {
+        "pid": connection.info.backend_pid,
+        "relation": lock.relation,
+        "modes": list(conflicting(lock.mode)),
+    }
+    return _blockers(connection.execute(_HOLDERS, asked).fetchall())
+
+
+def _blockers(rows: Iterable[Sequence[Any]]) -> tuple[Blocker, ...]:
     return tuple(
         Blocker(
             pid=pid,

@@ -15,7 +15,7 @@ from pytest_housekeeping.postgres.connection import Connection
 _WORD = re.compile(r"\w+")
 # The modes that conflict with ROW EXCLUSIVE, which every INSERT, UPDATE and DELETE takes:
 # https://www.postgresql.org/docs/16/explicit-locking.html#LOCKING-TABLES
-_STRONG = {
+STRONG = {
     "ShareLock",
     "ShareRowExclusiveLock",
     "ExclusiveLock",
@@ -67,6 +67,15 @@ class RelationLocks:
         """For how many seconds a lock that writers wait for has been held."""
         return 0.0 if self._strong_since is None else time.perf_counter() - self._strong_since
 
+    @property
+    def strong(self) -> bool:
+        """Whether a lock is held that writers wait for."""
+        return self._strong_since is not None
+
+    def holds(self, oid: int, mode: str) -> bool:
+        """Whether this lock was seen to be held, or the strongest."""
+        return not self._held.isdisjoint(((oid, mode), (oid, "AccessExclusiveLock")))
+
     def may_be_named_in(self, text: str) -> bool:
         """Whether a text could lock one of the relations by naming it.
 
@@ -80,7 +89,7 @@ class RelationLocks:
         rows = connection.execute(_HELD).fetchall()
         new = {(oid, mode) for oid, mode in rows if oid in self.relations} - self._held
         self._held |= new
-        if self._strong_since is None and any(mode in _STRONG for _, mode in new):
+        if self._strong_since is None and any(mode in STRONG for _, mode in new):
             self._strong_since = time.perf_counter()
         return tuple(
             Lock(relation=self.relations[oid], mode=mode)

@@ -71,17 +71,23 @@ class SessionState:
         return tuple(changed)
 
 
-def read_settings(connection: Connection) -> tuple[str, ...]:
-    """The settings that were set in this session."""
-    row = connection.execute(f"SELECT {_SETTINGS}").fetchone()
+def read_settings(connection: Connection, first: Sequence[str] = ()) -> tuple[str, ...]:
+    """The settings that were set in this session, after it has set some ``first``."""
+    cursor = connection.execute("; ".join((*first, f"SELECT {_SETTINGS}")))
+    while cursor.nextset():
+        pass
+    row = cursor.fetchone()
     return tuple(json.loads(row[0])) if row else ()
 
 
-def local_settings(config: Config) -> str:
-    """SET LOCAL of the limits; ``row_security = off`` makes a silent "0 rows" an error."""
+def local_settings(config: Config, *, lock_ms: int | None = None) -> str:
+    """SET LOCAL of the limits; ``row_security = off`` makes a silent "0 rows" an error.
+
+    ``lock_ms`` is for how long a lock is waited for, where that is not what the project allows.
+    """
     limits = {
         "row_security": "off",
-        "lock_timeout": config.lock_timeout,
+        "lock_timeout": config.lock_timeout if lock_ms is None else f"{lock_ms}ms",
         "statement_timeout": config.statement_timeout,
         "idle_in_transaction_session_timeout": config.idle_timeout,
         "client_min_messages": "warning",

@@ -21,22 +21,32 @@ from pytest_housekeeping.sql.parse import parse
 _WRITES = (b"INSERT", b"UPDATE", b"DELETE", b"MERGE", b"COPY")
 
 
+def exchanged(connection: LentConnection, text: bytes) -> list[PGresult]:
+    """The result of each statement of a text, up to the first that is refused, in one round trip.
+
+    Raises psycopg.OperationalError when the connection is lost meanwhile.
+    """
+    with connection.lock:
+        connection.pgconn.send_query(text)
+        results: list[PGresult] = connection.wait(generators.execute(connection.pgconn))
+    return results
+
+
 def send(
-    connection: LentConnection, path: str, text: str, *, before: str = "", after: str
+    connection: LentConnection, path: str, text: str, *, before: Sequence[str] = (), after: str
 ) -> list[PGresult]:
-    """The results of ``before``, which is at most one statement, of the file and of ``after``.
+    """The results of the statements ``before``, of the file and of ``after``.
 
     Raises SqlFailed with file, line and column when a statement is refused, or the connection is
     lost meanwhile.
     """
+    ahead = "".join(f"{statement}; " for statement in before)
     try:
-        with connection.lock:
-            connection.pgconn.send_query(f"{before}{text}\n;{after}".encode())
-            results: list[PGresult] = connection.wait(generators.execute(connection.pgconn))
+        results = exchanged(connection, f"{ahead}{text}\n;{after}".encode())
     except psycopg.OperationalError as error:
         raise explain(path, text, error) from None
     if results[-1].status == ExecStatus.FATAL_ERROR:
-        raise _refused(path, text, before, results)
+        raise _refused(path, text, results, len(before), len(ahead))
     return results
 
 
@@ -57,10 +67,12 @@ def last_row(results: Sequence[PGresult]) -> list[str]:
     return [(last.get_value(0, i) or b"").decode() for i in range(last.nfields)]
 
 
-def _refused(path: str, text: str, before: str, results: Sequence[PGresult]) -> SqlFailed:
+def _refused(
+    path: str, text: str, results: Sequence[PGresult], before: int, shift: int
+) -> SqlFailed:
     """PostgreSQL says where only for some errors; how many statements it did says it for all."""
     error = psycopg.errors.error_from_result(results[-1])
-    done = len(results) - 1 - (1 if before else 0)
+    done = len(results) - 1 - before
     statements = parse(text)
     offset = statements[done].offset if done < len(statements) else None
-    return explain(path, text, error, len(before), statement=offset)
+    return explain(path, text, error, shift, statement=offset)

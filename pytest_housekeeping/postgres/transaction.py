@@ -18,11 +18,13 @@ from dataclasses import dataclass, field, replace
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from pytest_housekeeping.config import Config
+from pytest_housekeeping.config import Config, milliseconds
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Applied, Lock
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.deferred import run_deferred
+from pytest_housekeeping.postgres.lock_budget import LockBudget
+from pytest_housekeeping.postgres.lock_requests import ForeseenLocks, LockRequests
 from pytest_housekeeping.postgres.promotion_lock import held_by_another, lock_query
 from pytest_housekeeping.postgres.relation_locks import RelationLocks, read_relations
 from pytest_housekeeping.postgres.server_messages import heard
@@ -38,6 +40,7 @@ from pytest_housekeeping.postgres.session_state import (
 from pytest_housekeeping.postgres.simple_query import last_row, rows_written, send
 from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.sql.file import SqlFile
+from pytest_housekeeping.sql.identifiers import quoted
 
 
 @dataclass(kw_only=True)
@@ -53,6 +56,7 @@ class Transaction:
     user: str
     search_path: str
     locks: RelationLocks
+    requests: LockRequests
     measured: bool = False
     sealed: bool = False
     applied: list[str] = field(default_factory=list)
@@ -72,18 +76,22 @@ class Transaction:
         return replace(applied, scans=scans, messages=tuple(messages))
 
     def _apply(self, file: SqlFile, text: str) -> Applied:
-        set_before = () if file.keeps_session else read_settings(self.connection)
+        before, set_before = self.requests.before(file), tuple[str, ...]()
         if file.keeps_session:
             state, again = PREPARED_STATE, ""
         else:
             state, again = STATE_WITH_SETTINGS, f"; {PREPARE_STATE}"
+            set_before = read_settings(self.connection, before)
+            before = []
+        before += ["SET LOCAL row_security = on"] * file.row_security
+        limits = local_settings(self.config, lock_ms=self.requests.in_force_ms)
         started = time.perf_counter()
         results = send(
             self.connection,
             file.path,
             text,
-            before="SET LOCAL row_security = on; " if file.row_security else "",
-            after=f"{state}; {PUT_BACK}; {local_settings(self.config)}{again}",
+            before=before,
+            after=f"{state}; {PUT_BACK}; {limits}{again}",
         )
         duration = time.perf_counter() - started
         left = SessionState.of_row(last_row(results))
@@ -95,7 +103,7 @@ class Transaction:
             statements=file.statements,
             rows=rows_written(results),
             duration_s=duration,
-            locks=self._new_locks(file, text),
+            locks=self._new_locks(file, text, started),
             put_back=left.changes(self.user, self.search_path, set_before),
         )
 
@@ -123,6 +131,8 @@ class Transaction:
         """
         before, left = read_settings(self.connection), list[str]()
         try:
+            for limit in self.requests.limit():
+                self.connection.execute(limit)
             run_deferred(self.connection, lambda: left.extend(self._put_back(before)))
             self.connection.execute("SET LOCAL row_security = on")
         except psycopg.Error as error:
@@ -142,7 +152,8 @@ class Transaction:
                 why="what was proved before may not be what would be committed",
                 fix="look for a check that commits, or for a lost connection",
             )
-        cursor = self.connection.execute(f"{first}; SELECT pg_catalog.pg_current_xact_id()::text")
+        asked = [first, *self.requests.limit(), "SELECT pg_catalog.pg_current_xact_id()::text"]
+        cursor = self.connection.execute("; ".join(asked))
         while cursor.nextset():
             pass
         row = cursor.fetchone()
@@ -174,14 +185,21 @@ class Transaction:
         left = SessionState.of_row(row)
         if left.temporary is not None:
             self.connection.execute("DISCARD TEMP")
-        self.connection.execute(f"{PUT_BACK}; {local_settings(self.config)}")
+        limits = local_settings(self.config, lock_ms=self.requests.in_force_ms)
+        self.connection.execute(f"{PUT_BACK}; {limits}")
         return left.changes(self.user, self.search_path, before)
 
-    def _new_locks(self, file: SqlFile, text: str) -> tuple[Lock, ...]:
+    def _new_locks(self, file: SqlFile, text: str, started: float) -> tuple[Lock, ...]:
+        """What the file has locked by itself, and what was asked for ahead of it."""
+        asked = self.requests.asked.intersection(self.requests.foreseen.of(file))
         named = self.measured or self.locks.may_be_named_in(text)
         if file.keeps_session and not named:
-            return ()
-        return self.locks.take_new(self.connection)
+            taken = asked
+        else:
+            taken = asked.union(self.locks.take_new(self.connection))
+            if self.locks.strong:
+                self.requests.budget.begin(started)
+        return tuple(sorted(taken, key=lambda lock: (lock.relation, lock.mode)))
 
 
 def begin(
@@ -190,32 +208,39 @@ def begin(
     *,
     watching: bool = False,
     measured: bool = False,
+    foreseen: ForeseenLocks | None = None,
 ) -> Transaction:
     """BEGIN, the lock that admits one promotion at a time, limits, and the transaction's id.
 
     A run that is only ``watching`` shares the lock with its like: what it sees is between two
-    promotions, never in the middle of one. ``measured``: see `Transaction`.
+    promotions, never in the middle of one. ``measured``: see `Transaction`. ``foreseen`` are the
+    locks to ask for where others wait for them; without them nobody does.
 
     Raises ProofFailed when another promotion holds the lock for longer than ``lock_wait``.
     """
+    lock_ms = milliseconds(config.lock_timeout)
     try:
         connection.execute(
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
             f" SET LOCAL lock_timeout = '{config.lock_wait}'; {lock_query(shared=watching)};"
-            f" {local_settings(config)}; {PREPARE_STATE}"
+            f" {local_settings(config, lock_ms=lock_ms)}; {PREPARE_STATE}"
         )
     except psycopg.errors.LockNotAvailable:
         connection.execute("ROLLBACK")
         raise held_by_another(connection, config.lock_wait) from None
     row = connection.execute(
         "SELECT pg_catalog.pg_current_xact_id()::text, current_user::text,"
-        " pg_catalog.current_setting('search_path')"
+        " pg_catalog.current_setting('search_path'), (1000 * extract(epoch FROM"
+        " pg_catalog.current_setting('deadlock_timeout')::pg_catalog.interval))::int"
     ).fetchone()
     if row is None:
         raise ProofFailed("BEGIN gave no transaction id", why="nothing could be proved in it")
     locks = read_relations(connection)
     if measured:
         locks.begin_counting(connection)
+    budget = LockBudget.of(lock_ms, row[3], limited=foreseen is not None)
+    ours = f"{quoted(config.history_schema)}."
+    own = tuple(name for name in locks.relations.values() if name.startswith(ours))
     return Transaction(
         connection=connection,
         config=config,
@@ -223,5 +248,13 @@ def begin(
         user=row[1],
         search_path=row[2],
         locks=locks,
+        requests=LockRequests(
+            connection=connection,
+            relations=locks,
+            budget=budget,
+            foreseen=foreseen or ForeseenLocks(),
+            in_force_ms=lock_ms,
+            own=own if foreseen is not None else (),
+        ),
         measured=measured,
     )

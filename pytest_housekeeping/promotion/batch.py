@@ -6,31 +6,35 @@ therefore tried again with everything before it, in a new transaction, and nothi
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeAlias, TypeVar
 
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from pytest_housekeeping.errors import HousekeepingError, LeftBehind, SqlFailed
+from pytest_housekeeping.errors import HousekeepingError, LeftBehind
 from pytest_housekeeping.model import Applied, Phase, Step
 from pytest_housekeeping.postgres.connection import Connection, Savepoint
+from pytest_housekeeping.postgres.lock_requests import ForeseenLocks
+from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.postgres.transaction import Transaction, begin
 from pytest_housekeeping.promotion import autocommit
 from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.lock_attempts import LockAttempts
+from pytest_housekeeping.promotion.outside_limits import limited
 from pytest_housekeeping.promotion.progress import Progress
 from pytest_housekeeping.promotion.target import Target
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
 from pytest_housekeeping.sql.file import SqlFile
 
-# lock_not_available, deadlock_detected, serialization_failure: another attempt may succeed.
-RETRIED = ("55P03", "40P01", "40001")
-ATTEMPTS = 5
+Done = TypeVar("Done")
+Work: TypeAlias = Callable[[], Done]
 
 
 @dataclass(kw_only=True)
@@ -43,7 +47,8 @@ class Batch:
     changed of the session. Where a check has ended the transaction by force, the server is asked
     what became of it: ``escaped`` if it was committed, ``ended_unseen`` if nobody can tell.
     ``prove_same`` tells whether a schema is the one proved elsewhere, ``foreseen`` what that is.
-    ``measured``: on a copy, where each file is asked about all that it did.
+    ``measured``: on a copy, where each file is asked about all that it did. ``locks`` are those
+    that a segment is known to take, where others wait for them.
     """
 
     context: RunContext
@@ -51,6 +56,7 @@ class Batch:
     measured: bool = False
     prove_same: Callable[[Fingerprint, int], SchemaRecord] | None = None
     foreseen: Callable[[int], SchemaRecord] | None = None
+    locks: Callable[[int], ForeseenLocks] | None = None
     transaction: Transaction | None = None
     upcoming: Sequence[Step | None] = ()
     begun: bool = False
@@ -65,6 +71,9 @@ class Batch:
     applied: list[tuple[SqlFile, Applied]] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
     checked_in: set[str] = field(default_factory=set)
+    _segment: int = 1
+    _last: Step | None = None
+    _attempts: LockAttempts | None = None
     _unasked: str = ""
     _ahead: dict[str, Future[Applied]] = field(default_factory=dict)
     _worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=1))
@@ -78,6 +87,7 @@ class Batch:
                 self.context.config,
                 watching=self.context.rules.watches,
                 measured=self.measured,
+                foreseen=self.locks(self._segment) if self.locks else None,
             )
             first = not (self.committed_before or self.outside)
             self.target.after_begin(self.transaction.connection, first=first)
@@ -90,18 +100,11 @@ class Batch:
         """
         file = self.context.files.of(step)
         ahead = self._ahead.get(step.id)
-        try:
-            applied = ahead.result() if ahead else self._file(file)
-        except SqlFailed as error:
-            self.roll_back(keep_files=True)
-            if error.sqlstate not in RETRIED or file.transaction == "none":
-                raise
-            applied = self._apply_again(step, file, error)
-        except HousekeepingError:
-            self.roll_back()
-            raise
+        work = partial(self._file, file)
+        applied = self._had(step, ahead.result if ahead else work, work)
         self._ahead.pop(step.id, None)
         self.applied.append((file, applied))
+        self._last = step
         self._run_ahead(step)
         return applied
 
@@ -149,20 +152,37 @@ class Batch:
         Raises SqlFailed when a deferred constraint does not hold; the batch is rolled back then.
         """
         wait(self._ahead.values())
+        if not self.opened().sealed:
+            self._had(self._last, *[partial(self._seal, segment)] * 2)
+
+    def _seal(self, segment: int) -> None:
         transaction = self.opened()
-        if transaction.sealed:
-            return
         connection = transaction.connection
-        try:
-            if not self.context.rules.watches:
+        if not self.context.rules.watches:
+            try:
                 self.target.record_history(connection, self.applied, segment)
-            self.put_back = transaction.seal()
-            if not self.context.rules.watches:
-                record = (self.foreseen or self._as_it_is)(segment)
-                self.target.record_schema(connection, record, segment)
-        except HousekeepingError:
-            self.roll_back()
-            raise
+            except psycopg.Error as error:
+                raise explain("the history", "", error) from None
+        self.put_back = transaction.seal()
+        if not self.context.rules.watches:
+            record = (self.foreseen or self._as_it_is)(segment)
+            self.target.record_schema(connection, record, segment)
+
+    def _had(self, step: Step | None, first: Work[Done], again: Work[Done]) -> Done:
+        """What is done ``first``, and after a lock that was not had ``again``, with the whole batch
+        before it. ``step`` is where the batch is, None where it is empty."""
+        most, connection = self.context.config.lock_attempts, self.target.connection
+        self._attempts = self._attempts or LockAttempts(most, self.progress, connection)
+        return self._attempts.had(step, first, partial(self._again, again), self.roll_back)
+
+    def _again(self, work: Work[Done]) -> Done:
+        """The whole batch once more, up to where it met a lock, and that. What no transaction has
+        held is there already."""
+        self.applied[:] = [
+            (file, done if file.transaction == "none" else self._file(file))
+            for file, done in self.applied
+        ]
+        return work()
 
     def _as_it_is(self, _: int) -> SchemaRecord:
         self.sealed_schema = self.target.read_schema(self.opened().connection)
@@ -179,6 +199,8 @@ class Batch:
         self.detach()
         self.sealed_schema = None
         self.committed_before = True
+        self._last = self._attempts = None
+        self._segment += 1
         self.applied.clear()
         self.outside.clear()
         self.checked_in.clear()
@@ -216,34 +238,6 @@ class Batch:
         self.ended_unseen = status not in ("committed", "aborted")
         self._unasked = ""
 
-    def _apply_again(self, step: Step, file: SqlFile, error: SqlFailed) -> Applied:
-        """The whole batch once more, up to and with this file: somebody else held a lock.
-
-        Nothing was committed, so nothing is lost by beginning again. Raises the last refusal.
-        """
-        for attempt in range(2, ATTEMPTS + 1):
-            self.progress.conflict(step, attempt - 1, ATTEMPTS, error.found)
-            jitter = random.uniform(0.5, 1.5)  # noqa: S311
-            time.sleep(jitter * 0.1 * 2**attempt)
-            try:
-                again = [(earlier, self._file(earlier)) for earlier, _ in self.applied]
-                applied = self._file(file)
-            except SqlFailed as failure:
-                self.roll_back(keep_files=True)
-                if failure.sqlstate not in RETRIED:
-                    raise
-                error = failure
-                continue
-            self.applied[:] = again
-            return applied
-        last = self.progress.conflict(step, ATTEMPTS, ATTEMPTS, error.found)
-        seen = "".join(f"\nin its way: {each}" for each in last.in_the_way)
-        raise SqlFailed(
-            f"{error.found}\nthe batch was tried {ATTEMPTS} times{seen}",
-            why="somebody else holds what the batch needs",
-            fix="look at pg_stat_activity for long transactions, and promote at a quieter time",
-        )
-
     def _file(self, file: SqlFile) -> Applied:
         text = self.context.files.text(file)
         if self.context.options.records_only:
@@ -262,8 +256,10 @@ class Batch:
             self.target.after_begin(connection, first=True)
         self.begun = True
         started = time.perf_counter()
+        limits = limited(connection, text, self.context.config) if self.locks else nullcontext()
         try:
-            resumed = autocommit.apply(connection, file, text)
+            with limits:
+                resumed = autocommit.apply(connection, file, text)
         except LeftBehind:
             self.outside.append(file.path)
             raise

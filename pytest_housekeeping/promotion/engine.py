@@ -56,7 +56,8 @@ class Promotion:
     @cached_property
     def batch(self) -> Batch:
         """The files of the present segment, in its transaction."""
-        batch = Batch(context=self.run.context, target=self.run.target, progress=self.progress)
+        run, progress = self.run, self.progress
+        batch = Batch(context=run.context, target=run.target, locks=run.locks, progress=progress)
         if batch.context.plan.rehearses:
             batch.prove_same, batch.foreseen = self.rehearsal.prove_same, self.rehearsal.foreseen
         return batch

@@ -78,13 +78,18 @@ class Progress:
 
     def attempts_of(self, step: Step) -> list[str]:
         """At which attempt a step has come through, where it was not the first."""
-        met = sum(1 for each in self.conflicts if each.step == step.id)
+        met = max((each.number for each in self.conflicts if each.step == step.id), default=0)
         return [f"applied at attempt {met + 1}"] if met else []
 
-    def conflict(self, step: Step, number: int, most: int, found: str) -> LockConflict:
-        """The batch met somebody else's lock for the ``number``-th time: told at once, and kept."""
+    def conflict(
+        self, step: Step, number: int, most: int, found: str, *, in_the_way: tuple[str, ...] = ()
+    ) -> LockConflict:
+        """The batch met somebody else's lock for the ``number``-th time: told at once, and kept.
+
+        Who was seen to be ``in_the_way`` meanwhile is told where nobody is known to be.
+        """
         with self._turn:
-            seen, self._seen = self._seen, ()
+            seen, self._seen = in_the_way or self._seen, ()
         conflict = LockConflict(
             step=step.id,
             number=number,

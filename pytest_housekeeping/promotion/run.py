@@ -12,6 +12,7 @@ from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.evidence.production_now import ProductionNow
 from pytest_housekeeping.model import Bound, Verdict
 from pytest_housekeeping.plan.plan import Plan
+from pytest_housekeeping.postgres.lock_requests import ForeseenLocks
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
@@ -44,6 +45,7 @@ class Run:
     bound: Callable[[], Bound | None] = lambda: None
     production: Callable[[], ProductionNow] = ProductionNow
     after: Mapping[str, Callable[[], Judgement]] = field(default_factory=dict)
+    locks: Callable[[int], ForeseenLocks] | None = None
     linting: Linting | None = None
     after_commit: Callable[[int], None] = lambda _: None
     beside: Callable[[], None] = lambda: None

@@ -13,6 +13,7 @@ from contextlib import suppress
 
 import psycopg
 
+from pytest_housekeeping.config import milliseconds
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.evidence.report.display import one_line
 from pytest_housekeeping.postgres.connection import LentConnection
@@ -22,7 +23,6 @@ from pytest_housekeeping.promotion.progress import Activity, Progress, described
 QUIET_S = 2.0
 EVERY_S = 5.0
 _TICK_S = 0.25
-_SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 _ASK_EVERY_S = 1.0
 
 
@@ -57,9 +57,7 @@ class SignsOfLife:
         Who waits no longer cannot be asked about. ``lock_timeout`` is a duration of the settings,
         such as ``5s``.
         """
-        digits = lock_timeout.rstrip("abcdefghijklmnopqrstuvwxyz")
-        seconds = int(digits) * _SECONDS[lock_timeout[len(digits) :]]
-        self._ask_after_s = min(self._quiet_s, seconds / 2)
+        self._ask_after_s = min(self._quiet_s, milliseconds(lock_timeout) / 2000)
 
     def start(self) -> None:
         self._thread.start()

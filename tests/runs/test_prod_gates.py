@@ -19,7 +19,7 @@ from support.staging_project import Run
 
 UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
 MOVES = 'may_move = {"limits of role desk_app" = "renewed daily"}\n'
-IMPATIENT = '[tool.housekeeping]\nlint = false\nlock_timeout = "200ms"\n'
+IMPATIENT = '[tool.housekeeping]\nlint = false\nlock_timeout = "200ms"\nlock_attempts = 5\n'
 OPEN_TABLE = "CREATE TABLE desk.open (tenant_id uuid NOT NULL);\n"
 OBJECTS = "checks/objects.toml"
 
@@ -451,11 +451,14 @@ def test_a_lock_is_waited_for_and_the_batch_tried_again(production: Production) 
     with held(production, 0.4):
         run = production.promote()
     assert (run.code, run.outcome) == (0, "promoted"), run.output
-    step = "sql/migrations/0003_urgency.sql::apply"
+    # The batch is short: before its first file all that the copy has shown is asked for.
+    step = "sql/migrations/0002_notes.sql::apply"
     assert "applied at attempt" in run.message(step)
     conflicts = run.audit["lock_conflicts"]
     assert [each["number"] for each in conflicts] == [*range(1, len(conflicts) + 1)]
     assert {each["step"] for each in conflicts} == {step}
+    wanted = "desk.ticket could not be locked in ACCESS EXCLUSIVE mode"
+    assert wanted in conflicts[0]["found"]
     assert "55P03" in conflicts[0]["found"]
     # At once, and at the end, and in the report.
     assert f"attempt 1 of 5 at {step} met a lock, the batch begins again" in run.output

@@ -16,11 +16,12 @@ from support.production_project import Production, Rehearsal
 from support.staging_project import Project, Run
 
 ROUNDS = 20 if os.environ.get("HK_FAULTS") else 2
-SETTINGS = '[tool.housekeeping]\nlint = false\nlock_wait = "300ms"\nlock_timeout = "60s"\n'
+SETTINGS = '[tool.housekeeping]\nlint = false\nlock_wait = "300ms"\n'
 # The first one stays in its transaction until the test lets it go on.
 GATE = 4711
 GATED = f"""
 def test_when_it_may(hk_connection):
+    hk_connection.execute("SET LOCAL lock_timeout = '1min'")
     hk_connection.execute("SELECT pg_advisory_xact_lock_shared({GATE})")
 """
 KEY = int.from_bytes(b"hkprmote")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from pytest_housekeeping.evidence.plain_audit import plain_audit
-from pytest_housekeeping.model import Mode, Phase
+from pytest_housekeeping.model import Lock, Mode, Phase
+from pytest_housekeeping.postgres.lock_requests import ForeseenLocks
 from pytest_housekeeping.promotion.context import RunContext
 
 
@@ -26,15 +28,33 @@ def lock_announcement(context: RunContext) -> Iterator[str]:
     )
 
 
+def locks_in_staging(context: RunContext, segment: int) -> ForeseenLocks:
+    """What the files of a segment have locked in staging, as far as that is on record here."""
+    files = context.plan.segments[segment - 1].files
+    wanted = {(file.path, file.sha256) for file in files}
+    return ForeseenLocks(
+        by_file={
+            (step["path"], step["sha256"]): tuple(Lock(**lock) for lock in step.get("locks", ()))
+            for step in _steps_in_staging(context)
+            if step.get("phase") == Phase.APPLY and (step["path"], step["sha256"]) in wanted
+        }
+    )
+
+
 def _seconds_in_staging(context: RunContext) -> float | None:
+    steps = _steps_in_staging(context)
+    verified = [step for step in steps if step.get("phase") == Phase.VERIFY]
+    return sum(float(step.get("duration_s", 0.0)) for step in verified) if steps else None
+
+
+def _steps_in_staging(context: RunContext) -> Sequence[Mapping[str, Any]]:
+    """The steps of the last staging run of this plan that is on record here."""
     repository, config = context.repository, context.config
     if repository is None:
-        return None
+        return ()
     place = repository.relative(config.root / config.audit)
     for _, data in reversed([*repository.evidence(Mode.STAGING, place)]):
         known = plain_audit(data)
-        if known is None or known["plan"].get("digest") != context.plan.digest:
-            continue
-        steps = (step for step in known.get("steps", ()) if step.get("phase") == Phase.VERIFY)
-        return sum(float(step.get("duration_s", 0.0)) for step in steps)
-    return None
+        if known is not None and known["plan"].get("digest") == context.plan.digest:
+            return tuple(known.get("steps", ()))
+    return ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -18,6 +19,7 @@ from pytest_housekeeping.plan.plan import Plan, build
 from pytest_housekeeping.plan.steps import BINDING, IMPACT, RUNNING
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection
+from pytest_housekeeping.postgres.lock_requests import ForeseenLocks
 from pytest_housekeeping.postgres.primary import identified
 from pytest_housekeeping.promotion.applied import applied_files
 from pytest_housekeeping.promotion.attestation import refuse_unattested, source_of
@@ -27,6 +29,7 @@ from pytest_housekeeping.promotion.production import promotion_table
 from pytest_housekeeping.promotion.production.backup import Backup
 from pytest_housekeeping.promotion.production.binding import Binding, unrehearsed
 from pytest_housekeeping.promotion.production.impact import Impact
+from pytest_housekeeping.promotion.production.in_place import locks_in_staging
 from pytest_housekeeping.promotion.production.prechecks import (
     production_after,
     production_backup,
@@ -124,14 +127,16 @@ def start_production(options: RunOptions) -> Run:
     target = ProductionTarget(context, address, connection, identity, backup)
     throwaway = Throwaway(server, config)
     checks = Checks(context, throwaway)
+    rehearsal = new_rehearsal(context, target, target.history_rows)
     run = Run(
         context=context,
         target=target,
         checks=checks,
         prechecks=production_prechecks(context, target, throwaway, checks),
         backup=production_backup(context, target),
-        rehearsal=new_rehearsal(context, target, target.history_rows),
+        rehearsal=rehearsal,
         after=production_after(target),
+        locks=known_locks(context, rehearsal),
         throwaway=throwaway,
         linting=linting,
         secrets=(address.password,),
@@ -178,6 +183,15 @@ def new_rehearsal(
         record=partial(promotion_table.record_segment, context),
     )
     return Rehearsal(context=context, target=copy, original=target.fingerprint)
+
+
+def known_locks(
+    context: RunContext, rehearsal: Rehearsal | None
+) -> Callable[[int], ForeseenLocks] | None:
+    """What a segment locks, as the copy has shown it, or staging where there is none."""
+    if not context.rules.changes_production:
+        return None
+    return rehearsal.locks if rehearsal is not None else partial(locks_in_staging, context)
 
 
 def new_backup(

@@ -11,6 +11,7 @@ from contextlib import nullcontext
 import psycopg
 from psycopg.pq import TransactionStatus
 
+from pytest_housekeeping.config import milliseconds
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.column_statistics import (
@@ -21,6 +22,7 @@ from pytest_housekeeping.postgres.column_statistics import (
     refresh,
 )
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
+from pytest_housekeeping.postgres.lock_budget import patient_limit
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.run import Judgement
 from pytest_housekeeping.promotion.target_connection import TargetConnection
@@ -61,7 +63,8 @@ class KeptStatistics:
     def renew(self, target: TargetConnection) -> Judgement:
         """Behind a COMMIT: ANALYZE what the batch has left without statistics.
 
-        Bounded by ``lock_timeout`` and ``statement_timeout``, each statement by itself.
+        Each statement is bounded by itself: by ``statement_timeout``, and waiting for a lock by
+        what an autovacuum needs to give way, or ``lock_timeout`` where that is longer.
         """
         before, self._before = self._before, None
         try:
@@ -96,7 +99,7 @@ class KeptStatistics:
     def _limits(self) -> str:
         config = self._context.config
         return (
-            f"SET LOCAL lock_timeout = '{config.lock_timeout}';"
+            f"{patient_limit(milliseconds(config.lock_timeout))};"
             f" SET LOCAL statement_timeout = '{config.statement_timeout}';"
             " SET LOCAL client_min_messages = warning"
         )

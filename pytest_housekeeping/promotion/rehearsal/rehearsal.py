@@ -6,6 +6,7 @@ copy got, object by object: equal catalogs answer equally, so the verdicts hold 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -19,11 +20,13 @@ from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Applied, Step
 from pytest_housekeeping.postgres.batch_facts import BatchFacts
 from pytest_housekeeping.postgres.connection import Connection, LentConnection, rolled_back
+from pytest_housekeeping.postgres.lock_requests import ForeseenLocks
 from pytest_housekeeping.postgres.session_state import local_settings
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.batch import Batch
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.rehearsal.facts import Measurement, look_at
+from pytest_housekeeping.promotion.rehearsal.foreseen import foreseen_locks
 from pytest_housekeeping.promotion.rehearsal.twin_target import TwinTarget
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
@@ -48,6 +51,7 @@ class Rehearsal:
     changes: dict[int, SchemaChange] = field(default_factory=dict)
     facts: dict[int, BatchFacts] = field(default_factory=dict)
     _measurements: dict[int, Measurement] = field(default_factory=dict)
+    _seconds: defaultdict[int, float] = field(default_factory=lambda: defaultdict(float))
     _batch: Batch | None = None
     _judging: LentConnection | None = None
     _original: Fingerprint | None = None
@@ -69,6 +73,7 @@ class Rehearsal:
         measurement, file = self._measured(step.segment), self.context.files.of(step)
         applied = self.batch.apply(step)
         measurement.applied(step, file, self.context.files.text(file), applied)
+        self._seconds[step.segment] += applied.duration_s
         return applied
 
     @contextmanager
@@ -162,6 +167,12 @@ class Rehearsal:
                 fix="run the whole plan",
             )
         return before, self._read_rows()
+
+    def locks(self, segment: int) -> ForeseenLocks:
+        """What the batch of a segment will lock, to be asked for before it is needed."""
+        if segment not in self.facts:
+            return ForeseenLocks()
+        return foreseen_locks(self.context, self.facts[segment], self._seconds[segment])
 
     def foresee(self, segment: int) -> None:
         """The schema that production will have, if it gets what the copy got: made ready, and its

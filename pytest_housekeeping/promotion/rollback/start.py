@@ -23,6 +23,7 @@ from pytest_housekeeping.promotion.production.prechecks import (
 )
 from pytest_housekeeping.promotion.production.start import (
     ReadProject,
+    known_locks,
     major_of,
     new_backup,
     new_rehearsal,
@@ -73,6 +74,7 @@ def start_rollback(options: RunOptions) -> Run:
     target = RollbackTarget(context, production, reverted, work, proofs)
     throwaway = Throwaway(None, config)
     checks = Checks(context, throwaway)
+    rehearsal = new_rehearsal(context, production, target.history_rows)
     general = production_prechecks(context, production, throwaway, checks)
     return Run(
         context=context,
@@ -80,7 +82,8 @@ def start_rollback(options: RunOptions) -> Run:
         checks=checks,
         prechecks=rollback_prechecks(context, target, general),
         backup=production_backup(context, production),
-        rehearsal=new_rehearsal(context, production, target.history_rows),
+        rehearsal=rehearsal,
+        locks=known_locks(context, rehearsal),
         after=production_after(production),
         throwaway=throwaway,
         secrets=(address.password,),

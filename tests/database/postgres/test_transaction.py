@@ -66,7 +66,7 @@ def test_the_session_is_put_back_and_it_is_said(
         " current_setting('work_mem'), current_setting('lock_timeout'),"
         " current_setting('row_security'), to_regclass('leftover') IS NULL)"
     )
-    with_defaults = 'hk_migrator "$user", public 4MB 5s off t'
+    with_defaults = 'hk_migrator "$user", public 4MB 1500ms off t'
     assert one(transaction.connection, state) == with_defaults
 
 

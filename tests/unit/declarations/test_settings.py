@@ -47,6 +47,7 @@ def test_values_are_read(root: Path) -> None:
         ('lock_timeout = "5 parsecs"', ["no duration"]),
         ('lock_timeout = "5"', ["no duration"]),
         ('question_timeout = "0s"', ["question_timeout", "no duration"]),
+        ("lock_attempts = 0", ["at least one attempt is made"]),
         ('migrator = "x\'; DROP"', ["no plain lower-case identifier"]),
         ('sql = "../elsewhere"', ["does not lie under the rootdir"]),
         ('checks = "nowhere"', ["there is no such folder"]),

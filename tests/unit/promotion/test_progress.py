@@ -68,7 +68,17 @@ def test_a_conflict_is_told_at_once_and_kept() -> None:
     assert noted == progress.conflicts
     # Who was in the way of one attempt need not be in that of the next.
     assert [each.in_the_way for each in noted] == [("process 7",), ()]
-    assert progress.attempts_of(STEP) == ["applied at attempt 3"]
+    assert progress.attempts_of(STEP) == ["applied at attempt 6"]
+
+
+def test_who_is_known_to_be_in_the_way_is_told_before_who_was_seen() -> None:
+    progress = Progress()
+    with progress.doing(STEP.id):
+        activity = progress.activity
+        assert activity is not None
+        progress.saw(activity, ["process 7"])
+        met = progress.conflict(STEP, 1, 5, "timeout", in_the_way=("process 8",))
+    assert met.in_the_way == ("process 8",)
 
 
 def test_what_is_over_is_told_no_more() -> None:
