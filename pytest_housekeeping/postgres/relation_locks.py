@@ -43,7 +43,7 @@ SELECT c.oid::int8, pg_catalog.pg_stat_get_xact_numscans(c.oid),
      FROM pg_catalog.pg_index AS i WHERE i.indrelid = c.oid)
 FROM pg_catalog.pg_class AS c WHERE c.relkind IN ('r', 'm')"""
 # Who reads a table holds a lock on it.
-_SCANS_OF_LOCKED = f"{_SCANS} AND c.oid IN (SELECT relation::oid FROM ({_HELD}) AS held)"
+_SCANS_OF_LOCKED = f"{_SCANS} AND c.oid = ANY (%s::oid[])"
 
 
 @dataclass(kw_only=True)
@@ -86,6 +86,8 @@ class RelationLocks:
 
     def take_new(self, connection: Connection) -> tuple[Lock, ...]:
         """The locks that came since they were last read, by name."""
+        if not self.relations:
+            return ()
         rows = connection.execute(_HELD).fetchall()
         new = {(oid, mode) for oid, mode in rows if oid in self.relations} - self._held
         self._held |= new
@@ -101,16 +103,18 @@ class RelationLocks:
         self._scanned = {oid: (n, m) for oid, n, m in connection.execute(_SCANS) if n or m}
 
     def take_scans(self, connection: Connection) -> tuple[Scan, ...]:
-        """How often each table was read since this was last asked, by name.
+        """How often each locked table was read since this was last asked, by name.
 
         The counters of this transaction are exact, whatever the tables hold:
         https://www.postgresql.org/docs/16/monitoring-stats.html#MONITORING-STATS-VIEWS
         """
         found = []
-        for oid, count, by_index in connection.execute(_SCANS_OF_LOCKED).fetchall():
+        held = sorted({oid for oid, _ in self._held})
+        rows = connection.execute(_SCANS_OF_LOCKED, (held,)).fetchall() if held else []
+        for oid, count, by_index in rows:
             before, by_index_before = self._scanned.get(oid, (0, 0))
             self._scanned[oid] = (count, by_index)
-            if oid in self.relations and (count, by_index) != (before, by_index_before):
+            if (count, by_index) != (before, by_index_before):
                 scan = Scan(
                     relation=self.relations[oid],
                     count=count - before,
