@@ -116,8 +116,8 @@ def _by_production(repository: Repository, config: Config) -> Applied:
         except psycopg.errors.InsufficientPrivilege as error:
             raise ProofFailed(
                 f"{address.user} may not read the history: {error.diag.message_primary}",
-                why="it belongs to the role that promotes, and to nobody else",
-                fix="connect as the role that promotes: PGUSER_PROD, PGPASSWORD_PROD",
+                why="it belongs to the role that promotes",
+                fix="connect as that role, or as one that plans: PGUSER_PROD, PGPASSWORD_PROD",
             ) from None
     connection.close()
     return Applied(

@@ -52,6 +52,12 @@ ALTER TABLE desk.ticket ALTER COLUMN severity DROP DEFAULT;
 """
 
 
+BROKEN = [
+    ("running-broken", "error", "app/desk.py:5:25 subject"),
+    ("running-broken", "error", "app/desk.ts:1:74 subject"),
+]
+
+
 def findings(run: Any, *, of: str = "rehearse::running") -> list[tuple[str, str, str]]:
     return [
         (each["rule"], each["level"], each["object"])
@@ -86,15 +92,14 @@ def test_old_code_on_the_new_schema(production: Production) -> None:
     # What the work tree holds by now is not what runs.
     changed = {"app/desk.py": PYTHON.replace("subject", "title"), "app/desk.ts": None}
     here.change({"sql/migrations/0005_title.sql": BATCH, **changed})
+    planned = here.promote(mode="plan", confirm=None)
+    assert (planned.code, findings(planned)) == (1, BROKEN), planned.output
     run = here.promote()
     assert (run.code, run.outcome) == (1, "refused"), run.output
     assert run.steps["rehearse::result"] == "passed"
     assert run.steps["rehearse::running"] == "failed"
     assert run.steps["promote"] == "skipped"
-    assert findings(run) == [
-        ("running-broken", "error", "app/desk.py:5:25 subject"),
-        ("running-broken", "error", "app/desk.ts:1:74 subject"),
-    ], run.output
+    assert findings(run) == BROKEN, run.output
     assert "app/desk.py: 1 statements prepared, 1 names looked up, 1 made at run time" in said(run)
     assert "in two steps" in run.output
     assert "Traceback" not in run.output

@@ -46,11 +46,13 @@ class Answer:
 
     ``refused``: it cannot be prepared. ``unplanned``: it can, and could not be executed: a missing
     privilege, an ON CONFLICT without its index. ``parameters`` and ``columns`` are what it takes
-    and gives back, as a client sees it.
+    and gives back, as a client sees it; ``types`` their OIDs, which tell apart what is called
+    alike.
     """
 
     refused: Refusal | None = None
     unplanned: Refusal | None = None
     parameters: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    types: tuple[int, ...] = ()
     nulls: frozenset[NullWrite] = frozenset()

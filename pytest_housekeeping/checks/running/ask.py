@@ -54,6 +54,7 @@ def ask(connection: Connection, questions: Iterable[Question]) -> dict[Question,
             answers[question],
             parameters=tuple(types[oid, -1] for oid in parameters),
             columns=tuple(f"{name} {types[oid, mod]}" for name, oid, mod in columns),
+            types=(*parameters, *(oid for _, oid, _ in columns)),
         )
     return answers
 

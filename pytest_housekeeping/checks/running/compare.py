@@ -194,6 +194,8 @@ def _shape_change(before: Answer, after: Answer) -> str:
             parts = [f"without {', '.join(gone)}"] * bool(gone)
             parts += [f"with {', '.join(come)}"] * bool(come)
             said.append(f"{what} {' and '.join(parts) or 'in another order'}")
+    if not said and before.types != after.types:
+        return "a type of it is another one that is called alike"
     return "; ".join(said)
 
 
