@@ -69,14 +69,15 @@ class Blocker:
 
 
 def open_beside(connection: LentConnection) -> LentConnection:
-    """A further connection to where one leads, as the same role; it answers within two seconds.
+    """A further connection to where one leads, as the same role; it answers within two seconds, and
+    writes nothing.
 
     Raises ServerError.
     """
     info = connection.info
     known = make_conninfo(info.dsn, password=info.password)
     opened = connect(known, name=APPLICATION)
-    opened.execute("SET statement_timeout = '2s'")
+    opened.execute("SET statement_timeout = '2s'; SET default_transaction_read_only = on")
     return opened
 
 

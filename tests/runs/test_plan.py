@@ -186,6 +186,35 @@ def test_before_the_first_promotion(rehearsed: Rehearsal, tmp_path: Path) -> Non
     assert "owner: promoter" in schema["after"]
 
 
+def test_what_a_promotion_would_be_refused_for_is_told(production: Production) -> None:
+    """No staging run has proved this, and it takes several transactions: both are no end of it."""
+    production.change(
+        {
+            "sql/migrations/0005_beside.sql": "-- hk: transaction=none\n"
+            "CREATE INDEX CONCURRENTLY secret_content ON vault.secret (content);\n",
+            "sql/migrations/0006_behind.sql": "ALTER TABLE vault.secret ADD COLUMN more text;\n",
+        }
+    )
+    run = plan(production, user="promoter")
+    assert (run.code, run.outcome) == (0, "planned"), run.output
+    assert run.findings("refused-by-evidence") == ["evidence"]
+    assert "warning: refused-by-evidence: evidence: a promotion would be refused: " in run.output
+    assert "warning: refused-by-segments: segments: a promotion would be refused: " in run.output
+    assert "sql/migrations/0005_beside.sql (transaction 2 of 3)\n" in run.output
+    assert " statements measured, 1 judged by the parser, 0 not judged\n" in run.output
+    assert "--hk-segments=3" in command_of(run)
+    beside = next(each for each in run.audit["batch"] if each["segment"] == 2)
+    assert beside["locks"] == [
+        {
+            "relation": "vault.secret",
+            "mode": "ShareUpdateExclusiveLock",
+            "step": "sql/migrations/0005_beside.sql::rehearse",
+        }
+    ]
+    assert [each["index"] for each in beside["indexes"]] == ["vault.secret_content"]
+    assert production.unchanged
+
+
 def test_a_batch_that_fails_on_the_copy(production: Production) -> None:
     production.change(
         {"pyproject.toml": UNPROVED, "sql/migrations/0005_bad.sql": "DROP TABLE desk.nothing;\n"}

@@ -88,6 +88,9 @@ def test_a_promotion_is_undone_and_promoted_again(done: Done, before: Fingerprin
         "sql/rollback/0003_urgency.sql::apply",
         "sql/rollback/0002_notes.sql::apply",
     ]
+    gone = {each["object"] for each in run.audit["changes"] if each["change"] == "dropped"}
+    assert {"desk.note", "desk.ticket.urgency"} <= gone
+    assert "  destroys  table desk.note is dropped" in run.output
     with done.production.server.superuser() as connection:
         tickets = connection.execute("SELECT count(*) FROM desk.ticket").fetchone()
         rows = connection.execute(

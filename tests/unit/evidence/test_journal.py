@@ -25,7 +25,7 @@ from pytest_housekeeping.evidence.recovery import recover
 from pytest_housekeeping.model import Mode, Outcome, RunOutcome
 from pytest_housekeeping.plan.steps import after_steps
 from pytest_housekeeping.promotion.applied import committed_segments
-from support.evidence_samples import CONFLICT, NOTICE, TARGET, facts, passed
+from support.evidence_samples import CONFLICT, DOES, NOTICE, TARGET, facts, passed, sample
 
 WHERE = replace(TARGET, timeline=3)
 Play = Callable[[Journal], object]
@@ -64,6 +64,13 @@ def test_a_test_of_many_cases_has_one_record(tmp_path: Path) -> None:
     record = recover(killed(tmp_path, play))
     assert [each.message for each in record.steps if each.id == step.id] == ["one"]
     assert not [fault for fault in own_plan_faults(record) if "records" in fault.detail]
+
+
+def test_what_the_batch_does_outlives_the_run(tmp_path: Path) -> None:
+    record = recover(killed(tmp_path, lambda journal: journal.measured(DOES)))
+    whole = sample(batch=[DOES])
+    assert (record.changes, record.batch) == (whole.changes, whole.batch)
+    assert record.changes
 
 
 def test_each_event_is_in_the_file_when_its_method_returns(tmp_path: Path) -> None:

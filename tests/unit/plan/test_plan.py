@@ -149,6 +149,18 @@ def test_what_the_schema_decides_is_proved_on_a_copy_and_the_rest_where_the_rows
     assert rehearsed == [step.path for step in made.steps if step.phase is Phase.APPLY]
 
 
+def test_a_plan_rehearses_what_a_promotion_does_and_ends_there(config: Config) -> None:
+    made, promotion = (
+        build(config, mode, tests=TestNames(), sources=ProjectFiles(config.root))
+        for mode in (Mode.PLAN, Mode.PROD)
+    )
+    rehearsed = [step for step in promotion.steps if step.phase is Phase.REHEARSE]
+    assert [step for step in made.steps if step.phase is Phase.REHEARSE] == rehearsed
+    assert made.steps[-1] == rehearsed[-1]
+    assert {step.phase for step in made.steps} == {Phase.PRECHECK, Phase.BACKUP, Phase.REHEARSE}
+    assert (made.digest, made.rehearses) == (promotion.digest, True)
+
+
 def test_what_there_is_nothing_of_has_no_step(config: Config) -> None:
     names = [step.name for step in plan(config).steps if step.kind is Kind.PRECHECK]
     assert not {"bootstrap", "roles"} & set(names)
