@@ -97,6 +97,9 @@ DOES = BatchFacts(
             relation="venture.orders", mode="AccessExclusiveLock", step="sql/migrations/0002_x.sql"
         ),
         TakenLock(relation="venture.person", mode="RowExclusiveLock", step=""),
+        TakenLock(
+            relation="venture.country", mode="AccessShareLock", step="sql/migrations/0001_x.sql"
+        ),
     ),
     rewritten=("venture.orders",),
     scans=(TableScan(relation="venture.orders", count=2, step="sql/migrations/0002_x.sql"),),

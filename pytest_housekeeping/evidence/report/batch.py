@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _MARKS = {MADE: "+", CHANGED: "~", DROPPED: "-"}
 _MOST = 12
+# What INSERT, UPDATE, DELETE and MERGE take.
+_WRITES = "RowExclusiveLock"
 _READERS_WAIT, _WRITERS_WAIT = strength("AccessExclusiveLock"), strength("ShareLock")
 
 
@@ -194,6 +196,10 @@ def _locks(audit: Audit) -> Iterator[str]:
 def _done_to(audit: Audit, relation: str) -> Iterator[str]:
     if any(relation in segment.rewritten for segment in audit.batch):
         yield "written anew, all rows"
+    if any(
+        (lock.relation, lock.mode) == (relation, _WRITES) for e in audit.batch for lock in e.locks
+    ):
+        yield "rows of it are written, the copy cannot tell how many"
     reads = sum(s.count for each in audit.batch for s in each.scans if s.relation == relation)
     if reads:
         yield "read once from end to end" if reads == 1 else f"read {reads:,} times from end to end"

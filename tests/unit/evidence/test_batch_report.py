@@ -21,6 +21,10 @@ def test_the_lines_of_a_batch() -> None:
             "  locks     venture.orders: AccessExclusiveLock, readers and writers wait;"
             " written anew, all rows; read 2 times from end to end; 1 index built"
         ),
+        (
+            "            venture.person: RowExclusiveLock, nobody waits; rows of it are written,"
+            " the copy cannot tell how many"
+        ),
         "            weaker ones, for which no reader or writer waits, on 1 relation",
         "  destroys  column venture.person.note is dropped",
         "  said      NOTICE at sql/migrations/0001_x.sql: drop cascades to view v",
