@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pytest_housekeeping.model import Kind, Outcome, Phase, Step, StepResult
+from pytest_housekeeping.model import ROWS, Kind, Outcome, Phase, Step, StepResult
+from pytest_housekeeping.plan.steps import RUNNING
 
+# What is asked of a rehearsed batch, whatever else there is to say against it.
+_SIDE_BY_SIDE = {ROWS, RUNNING}
 _FATAL = (Phase.PRECHECK, Phase.BACKUP, Phase.APPLY, Phase.SEED, Phase.AFTER)
 # A watch reports all that is wrong: only what makes the database the wrong one ends it.
 _REPORTED_IN_A_WATCH = ("history", "roles", "drift")
@@ -49,5 +52,5 @@ def _stops_rehearsal(earlier: Step, step: Step) -> bool:
     if earlier.phase is not Phase.REHEARSE:
         return False
     if step.phase is Phase.REHEARSE:
-        return earlier.kind is Kind.REHEARSAL
+        return earlier.kind is Kind.REHEARSAL and not {earlier.name, step.name} <= _SIDE_BY_SIDE
     return step.phase in (Phase.APPLY, Phase.VERIFY, Phase.PROMOTE)

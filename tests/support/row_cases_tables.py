@@ -74,10 +74,43 @@ PARTED = cases(
         "ALTER TABLE p ALTER v TYPE smallint",
     ),
 )
+DETACHED = cases(
+    "CREATE TABLE p (k int, v int, PRIMARY KEY (k)) PARTITION BY RANGE (k);"
+    "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10);"
+    "CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (10) TO (20) PARTITION BY RANGE (k);"
+    "CREATE TABLE p3 PARTITION OF p2 FOR VALUES FROM (10) TO (20);"
+    "CREATE TABLE t (w int REFERENCES p)",
+    (
+        "with rows that are referred to",
+        "INSERT INTO p VALUES (1), (11); INSERT INTO t VALUES (1);",
+        "ALTER TABLE p DETACH PARTITION p1",
+    ),
+    (
+        "with others",
+        "INSERT INTO p VALUES (1), (2), (11); INSERT INTO t VALUES (11), (NULL);",
+        "ALTER TABLE p RENAME k TO kk; ALTER TABLE p DETACH PARTITION p1",
+    ),
+    (
+        "with partitions of its own",
+        "INSERT INTO p VALUES (1), (11); INSERT INTO t VALUES (11);",
+        "ALTER TABLE p DETACH PARTITION p2",
+    ),
+    (
+        "from one that is a partition",
+        "INSERT INTO p VALUES (1), (11); INSERT INTO t VALUES (11);",
+        "ALTER TABLE p2 DETACH PARTITION p3",
+    ),
+    (
+        "without the foreign key",
+        "INSERT INTO p VALUES (1), (11); INSERT INTO t VALUES (1);",
+        "ALTER TABLE t DROP CONSTRAINT t_w_fkey; ALTER TABLE p DETACH PARTITION p1",
+    ),
+)
 ATTACHED = cases(
     "CREATE TABLE l (k text, v int) PARTITION BY LIST (k);"
     "CREATE TABLE h (k int, v int) PARTITION BY HASH (k);"
-    "CREATE TABLE t (v int, k text); CREATE TABLE i (k int, v int)",
+    "CREATE TABLE t (v int, k text); CREATE TABLE i (k int, v int);"
+    "CREATE TABLE m (k text, v int) PARTITION BY LIST (v); CREATE TABLE m0 PARTITION OF m DEFAULT",
     (
         "fits",
         "INSERT INTO t VALUES (1, 'a');",
@@ -129,6 +162,19 @@ ATTACHED = cases(
         "with a key that rows repeat",
         "INSERT INTO t VALUES (1, 'a'), (1, 'a');",
         "ALTER TABLE l ADD UNIQUE (k); ALTER TABLE l ATTACH PARTITION t FOR VALUES IN ('a')",
+    ),
+    (
+        "under a foreign key",
+        "INSERT INTO t VALUES (1, 'a'), (2, 'a');",
+        (
+            "CREATE TABLE q (i int PRIMARY KEY); ALTER TABLE l ADD FOREIGN KEY (v) REFERENCES q;"
+            "ALTER TABLE l ATTACH PARTITION t FOR VALUES IN ('a')"
+        ),
+    ),
+    (
+        "with partitions of its own",
+        "INSERT INTO m VALUES ('b', 1);",
+        "ALTER TABLE l ATTACH PARTITION m FOR VALUES IN ('a')",
     ),
     (
         "as the default, with rows of another",
@@ -339,6 +385,7 @@ GROUPS = {
     "foreign key": FOREIGN_KEY,
     "parted": PARTED,
     "attached": ATTACHED,
+    "detached": DETACHED,
     "inherited": INHERITED,
     "domain": DOMAIN,
     "converted": CONVERTED,
@@ -347,3 +394,45 @@ GROUPS = {
     "materialized": MATERIALIZED,
     "odd names": ODD,
 }
+SINCE_18 = cases(
+    "CREATE TABLE t (id int PRIMARY KEY, a int, span int4range, x int4range)",
+    (
+        "NOT NULL that is not valid",
+        "INSERT INTO t VALUES (1);",
+        "ALTER TABLE t ADD CONSTRAINT n NOT NULL a NOT VALID",
+    ),
+    (
+        "NOT NULL that is validated",
+        "INSERT INTO t VALUES (1);",
+        "ALTER TABLE t ADD CONSTRAINT n NOT NULL a NOT VALID; ALTER TABLE t VALIDATE CONSTRAINT n",
+    ),
+    (
+        "not enforced",
+        "INSERT INTO t VALUES (1, 1);",
+        "ALTER TABLE t ADD CHECK (a > 1) NOT ENFORCED",
+    ),
+    (
+        "virtual, and in error",
+        "INSERT INTO t VALUES (1, 1);",
+        "ALTER TABLE t ADD e int GENERATED ALWAYS AS (1 / (a - 1)) VIRTUAL",
+    ),
+    (
+        "virtual, and NULL",
+        "INSERT INTO t VALUES (1);",
+        "ALTER TABLE t ADD e int GENERATED ALWAYS AS (a) VIRTUAL NOT NULL",
+    ),
+    (
+        "another expression",
+        "INSERT INTO t VALUES (1, 1);",
+        (
+            "ALTER TABLE t ADD e int GENERATED ALWAYS AS (a) STORED;"
+            "ALTER TABLE t ALTER e SET EXPRESSION AS (1 / (a - 1))"
+        ),
+    ),
+    (
+        "without overlaps",
+        "INSERT INTO t VALUES (1, 1, '[1,3)', '[1,2)'), (2, 1, '[2,4)', '[1,2)');",
+        "ALTER TABLE t ADD UNIQUE (x, span WITHOUT OVERLAPS)",
+        "otherwise than their types",
+    ),
+)

@@ -17,6 +17,8 @@ from pytest_housekeeping.checks.rows import (
     Answer,
     BatchTexts,
     NotChecked,
+    Question,
+    Unasked,
     ask,
     questions_of,
     read_row_catalog,
@@ -85,13 +87,22 @@ class RowGround:
                 refused = f"{error.sqlstate} {error}"
             return Outcome(answers=answers, refused=refused)
 
-    def _asked(self, batch: str, timeout: str, role: str) -> tuple[Answer | NotChecked, ...]:
+    def questions(self, schema: str, batch: str) -> tuple[Question | Unasked, ...]:
+        """What would be asked, without any production."""
+        with _begun(self.copy):
+            self.copy.execute(schema.encode())
+            return self._questions(batch)
+
+    def _questions(self, batch: str) -> tuple[Question | Unasked, ...]:
         copy = self.copy
         before = read_row_catalog(copy, excluded=())
         held = _written(copy)
         copy.execute(batch.encode())
         texts = BatchTexts(files={PATH: batch}, locked=_written(copy) - held)
-        questions = questions_of(copy, before, read_row_catalog(copy, excluded=()), texts)
+        return questions_of(copy, before, read_row_catalog(copy, excluded=()), texts)
+
+    def _asked(self, batch: str, timeout: str, role: str) -> tuple[Answer | NotChecked, ...]:
+        questions = self._questions(batch)
         self.production.execute("SAVEPOINT asked; SET TRANSACTION READ ONLY")
         if role:
             self.production.execute(f"SET LOCAL ROLE {role}".encode())

@@ -17,7 +17,7 @@ _WORD = re.compile(r"\w+")
 class Column:
     """A column. ``type_text`` is its type with what limits it; ``missing`` what the rows have that
     stood before the column was added, None where nothing is kept for them; ``generated`` is the
-    expression that it is made by."""
+    expression that it is made by; ``virtual`` where that is not stored."""
 
     number: int
     name: str
@@ -28,6 +28,7 @@ class Column:
     identity: bool
     missing: str | None
     generated: str | None
+    virtual: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

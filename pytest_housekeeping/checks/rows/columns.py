@@ -30,7 +30,11 @@ def column_questions(ground: Ground, relation: Relation) -> Asked:
         name = f"column {relation}.{quoted(now.name)}"
         if converted:
             yield from _conversion(ground, relation, now, name)
-        elif now.generated is not None and (was is None or was.generated != now.generated):
+        elif (
+            now.generated is not None
+            and not now.virtual
+            and (was is None or was.generated != now.generated)
+        ):
             yield from _computed(ground, relation, now, name)
         if now.not_null and (was is None or not was.not_null or converted):
             yield from _not_null(ground, relation, now, name)

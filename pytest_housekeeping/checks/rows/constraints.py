@@ -95,13 +95,15 @@ def index_question(ground: Ground, index: Index) -> Question | None:
         row = sql.SQL("CASE WHEN {} THEN pg_catalog.num_nulls({}) END")
         computed = row.format(predicate, sql.SQL(", ").join(keys))
         forms = which_compute(source, computed)
-        return _question(ground, relation, named, "cannot be computed", source, forms)
+        return _question(ground, relation, named, "cannot be computed", source, forms, indexed=True)
     among: sql.Composable = predicate
     if not detail.nulls_equal:
         none_null = sql.SQL(" AND ").join(sql.SQL("NOT ({} {})").format(k, NULL) for k in keys)
         among = sql.SQL("CASE WHEN {} THEN {} END").format(predicate, none_null)
     forms = which_repeat(source, keys, among)
-    return _question(ground, relation, f"unique {named}", "has the key of another", source, forms)
+    return _question(
+        ground, relation, f"unique {named}", "has the key of another", source, forms, indexed=True
+    )
 
 
 def _is_numbered(ground: Ground, relation: Relation, columns: Iterable[int]) -> bool:
@@ -120,8 +122,6 @@ def _is_numbered(ground: Ground, relation: Relation, columns: Iterable[int]) -> 
 def exclusion_question(ground: Ground, constraint: Constraint) -> Question:
     """The rows that an exclusion does not let stand beside each other. Raises CannotAsk."""
     relation = ground.after.relations[constraint.relation]
-    if constraint.period:
-        raise CannotAsk("it is without overlaps, which is not asked for yet")
     detail = ground.details.indexes[constraint.index]
     ground.refuse_changed(ground.details.uses.get(constraint.index, ()))
     ground.refuse_changed(ground.details.uses.get(constraint.oid, ()))
@@ -148,7 +148,7 @@ def exclusion_question(ground: Ground, constraint: Constraint) -> Question:
     )
     forms = which_collide(with_parts, alike, _TRUE)
     name = constraint_name(ground, constraint)
-    return _question(ground, relation, name, "excludes another", with_parts, forms)
+    return _question(ground, relation, name, "excludes another", with_parts, forms, indexed=True)
 
 
 def _where(source: Source, predicate: str) -> sql.Composable:
@@ -179,13 +179,39 @@ def foreign_key_question(ground: Ground, key: Constraint) -> Question:
     return _question(ground, relation, name, "refers to no row", source, forms)
 
 
+def detached_question(ground: Ground, part: Relation, key: Constraint) -> Question:
+    """The rows that refer to those of a partition which does not stay one. Raises CannotAsk."""
+    relation = ground.after.relations[key.relation]
+    whole = ground.after.relations.get(key.referenced)
+    if key.period or whole is None:
+        raise CannotAsk("what it refers to is not asked for yet")
+    ground.refuse_written(part.oid, *_below(ground, part.oid))
+    source = source_of(ground, relation.oid, key.columns)
+    own = [sql.Identifier(relation.name, relation.columns[n].name) for n in key.columns]
+    columns = [whole.columns[number].name for number in key.referenced_columns]
+    found = _rows_with(ground, key, part, columns, own)
+    name = f"partition {part}: DETACH, with {constraint_name(ground, key)}"
+    forms = which_violate(source, sql.SQL("EXISTS (SELECT FROM {})").format(found))
+    return _question(ground, relation, name, "refers to a row of it", source, forms)
+
+
 def _referenced(
     ground: Ground, key: Constraint, referenced: Relation, own: list[sql.Identifier]
+) -> sql.Composable:
+    columns = [referenced.columns[number].name for number in key.referenced_columns]
+    return _rows_with(ground, key, referenced, columns, own)
+
+
+def _rows_with(
+    ground: Ground,
+    key: Constraint,
+    referenced: Relation,
+    columns: list[str],
+    own: list[sql.Identifier],
 ) -> sql.Composable:
     """The rows that one refers to: those of all partitions, but of no table that inherits."""
     leaves = [oid for oid in _below(ground, referenced.oid) if ground.after.relations[oid].has_rows]
     parts = [referenced.oid] if referenced.has_rows else leaves
-    columns = [referenced.columns[number].name for number in key.referenced_columns]
     names = [sql.Identifier(f"hk_key_of_{number}") for number in range(len(columns))]
     rows = []
     for oid in parts:
@@ -234,6 +260,8 @@ def _question(
     demand: str,
     source: Source,
     forms: Forms,
+    *,
+    indexed: bool = False,
 ) -> Question:
     return Question(
         object=name,
@@ -241,4 +269,5 @@ def _question(
         table=str(ground.before.relations[relation.oid]),
         source=source,
         forms=forms,
+        indexed=indexed,
     )

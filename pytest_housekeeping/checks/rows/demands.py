@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from pytest_housekeeping.checks.rows.catalog import (
     Constraint,
@@ -16,6 +17,7 @@ from pytest_housekeeping.checks.rows.constraints import (
     bound_question,
     check_question,
     constraint_name,
+    detached_question,
     exclusion_question,
     foreign_key_question,
     index_question,
@@ -58,6 +60,9 @@ def questions_of(
         found += _of_constraint(ground, constraint)
     for index in _new_indexes(before, after):
         found += _of_index(ground, index)
+    for part, key in _left(before, after):
+        name = f"partition {part}: DETACH, with {constraint_name(ground, key)}"
+        found.append(_asked(name, partial(detached_question, ground, part, key)))
     found += _filled(ground)
     return tuple(found)
 
@@ -66,6 +71,7 @@ def _ground(
     connection: Connection, before: RowCatalog, after: RowCatalog, batch: BatchTexts
 ) -> Ground:
     constraints = {each.oid for each in after.constraints.values()} - _unchanged(before, after)
+    constraints |= {key.oid for _, key in _left(before, after)}
     indexes = {each.oid for each in _new_indexes(before, after)}
     indexes |= {after.constraints[oid].index for oid in constraints}
     with plainly_printed(connection):
@@ -130,16 +136,44 @@ def _new_indexes(before: RowCatalog, after: RowCatalog) -> Iterator[Index]:
             yield now
 
 
+def _left(before: RowCatalog, after: RowCatalog) -> Iterator[tuple[Relation, Constraint]]:
+    """The partitions that stand by themselves now, each with the foreign keys to what they were a
+    part of: nothing may refer to their rows."""
+    for oid, now in after.relations.items():
+        was = before.relations.get(oid)
+        if was is None or not was.partition or set(was.parents) <= set(now.parents):
+            continue
+        above = {line for parent in was.parents for line in _lines(before, parent)}
+        for key in after.constraints.values():
+            relation = after.relations.get(key.relation)
+            if (
+                key.kind == "f"
+                and key.referenced in above
+                and key.oid in before.constraints
+                and relation is not None
+                and relation.has_rows
+                and not _of_a_partition(after, key)
+            ):
+                yield now, key
+
+
+def _lines(catalog: RowCatalog, table: int) -> Iterator[int]:
+    """A table and all above it."""
+    yield table
+    for parent in catalog.relations[table].parents if table in catalog.relations else ():
+        yield from _lines(catalog, parent)
+
+
 def _bounds(ground: Ground, relation: Relation) -> Iterator[Question | Unasked]:
     if relation.bound and relation.bound != ground.before.relations[relation.oid].bound:
         name = f"partition {relation}: its bounds"
-        yield _asked(name, lambda: bound_question(ground, relation))
+        yield _asked(name, partial(bound_question, ground, relation))
 
 
 def _of_constraint(ground: Ground, constraint: Constraint) -> Iterator[Question | Unasked]:
     ask = _CONSTRAINTS.get(constraint.kind)
     if ask is not None:
-        yield _asked(constraint_name(ground, constraint), lambda: ask(ground, constraint))
+        yield _asked(constraint_name(ground, constraint), partial(ask, ground, constraint))
 
 
 def _of_index(ground: Ground, index: Index) -> Iterator[Question | Unasked]:

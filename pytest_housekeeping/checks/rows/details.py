@@ -126,23 +126,28 @@ def read_details(
     )
 
 
-def changed_use(before: RowCatalog, after: RowCatalog, uses: Iterable[Dependency]) -> str | None:
+def changed_use(
+    before: RowCatalog,
+    after: RowCatalog,
+    uses: Iterable[Dependency],
+    changed: frozenset[str],
+) -> str | None:
     """What of this the batch makes or changes, in words; None where production has it all alike.
 
     What the body of a function calls PostgreSQL does not note: a changed function whose name
-    stands in the body of one that is used counts as used.
+    stands in the body of one that is used counts as used; ``changed`` are those names.
     """
     for catalog, oid in uses:
         was, now = before.identities.get((catalog, oid)), after.identities.get((catalog, oid))
         if was != now:
             return f"it uses a {_CALLED[catalog]} that the batch makes or changes"
         function = after.functions.get(oid) if catalog == "pg_proc" else None
-        if function is not None and function.words & _changed_functions(before, after):
+        if function is not None and function.words & changed:
             return "it uses a function that calls one that the batch makes or changes"
     return None
 
 
-def _changed_functions(before: RowCatalog, after: RowCatalog) -> frozenset[str]:
+def changed_functions(before: RowCatalog, after: RowCatalog) -> frozenset[str]:
     """The names of functions that are not as they were."""
     return frozenset(
         name

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from psycopg import sql
 
 from pytest_housekeeping.checks.rows.catalog import Column, Relation, RowCatalog
 from pytest_housekeeping.checks.rows.conversions import Altered, Conversion
-from pytest_housekeeping.checks.rows.details import Dependency, Details, changed_use
+from pytest_housekeeping.checks.rows.details import (
+    Dependency,
+    Details,
+    changed_functions,
+    changed_use,
+)
 from pytest_housekeeping.checks.rows.writes import Writes
 
 
@@ -27,6 +33,10 @@ class Ground:
     altered: Altered
     writes: Writes
 
+    @cached_property
+    def _changed_functions(self) -> frozenset[str]:
+        return changed_functions(self.before, self.after)
+
     def refuse_written(self, *tables: int) -> None:
         """Raises CannotAsk where the rows of a table are others when they are looked at."""
         for table in tables:
@@ -38,7 +48,12 @@ class Ground:
         """Raises CannotAsk where an expression is not in production what it is on the copy; the
         domain that it is ``of`` does not count: what that is made of is asked instead."""
         own = {("pg_type", domain) for domain in self.after.domains_of(of)}
-        why = changed_use(self.before, self.after, [each for each in uses if each not in own])
+        why = changed_use(
+            self.before,
+            self.after,
+            [each for each in uses if each not in own],
+            self._changed_functions,
+        )
         if why:
             raise CannotAsk(why)
 

@@ -42,8 +42,8 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Forms:
-    """One question in SQL. ``counted`` counts all rows and those in the way, ``shown`` tells the
-    keys of some of them; ``evaluated`` is what is computed of one row, so that the rows can be
+    """One question in SQL. ``counted`` counts the rows in the way, ``shown`` tells the keys of some
+    of them; ``evaluated`` is what is computed of one row, so that the rows can be
     found at which that ends in an error."""
 
     counted: sql.Composed
@@ -54,7 +54,8 @@ class Forms:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Question:
     """``object`` is what rows may refuse, ``demand`` in words what is wrong with one, ``table``
-    whose rows are asked. What is ``lossy`` only is refused by nobody, and loses something."""
+    whose rows are asked. What is ``lossy`` only is refused by nobody, and loses something. What is
+    ``indexed`` is computed where an index is built."""
 
     object: str
     demand: str
@@ -62,6 +63,7 @@ class Question:
     source: Source
     forms: Forms
     lossy: bool = False
+    indexed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,10 +89,10 @@ def which_repeat(source: Source, keys: Sequence[sql.Composable], among: sql.Comp
         " AS hk_repeated WHERE hk_count > 1"
     ).format(columns, every, source.rows, among)
     counted = sql.SQL(
-        "SELECT (SELECT pg_catalog.count(*) FROM ONLY {}), coalesce(pg_catalog.sum(hk_count), 0)"
+        "SELECT coalesce(pg_catalog.sum(hk_count), 0)"
         " FROM (SELECT pg_catalog.count(*) AS hk_count FROM {} WHERE {} GROUP BY {}"
         " HAVING pg_catalog.count(*) > 1) AS hk_repeated"
-    ).format(source.table, source.rows, among, every)
+    ).format(source.rows, among, every)
     row = sql.SQL("ROW({}, {})").format(among, every)
     return replace(_forms(source, repeated, row), counted=counted)
 
@@ -107,12 +109,14 @@ def which_collide(source: Source, alike: sql.Composable, among: sql.Composable) 
 
 def which_compute(source: Source, computed: sql.Composable) -> Forms:
     """An expression of each row: none is in the way, unless it ends in an error there."""
-    counted = sql.SQL(
-        "SELECT (SELECT pg_catalog.count(*) FROM ONLY {}),"
-        " 0 * (SELECT pg_catalog.count({}) FROM {})"
-    ).format(source.table, computed, source.rows)
+    counted = sql.SQL("SELECT 0 * pg_catalog.count({}) FROM {}").format(computed, source.rows)
     forms = _forms(source, sql.SQL("{} WHERE false").format(source.rows), computed)
     return replace(forms, counted=counted)
+
+
+def all_rows(source: Source) -> sql.Composed:
+    """How many rows the table has."""
+    return sql.SQL("SELECT pg_catalog.count(*) FROM ONLY {}").format(source.table)
 
 
 def each_row(source: Source, evaluated: sql.Composable) -> sql.Composed:
@@ -121,9 +125,7 @@ def each_row(source: Source, evaluated: sql.Composable) -> sql.Composed:
 
 
 def _forms(source: Source, found: sql.Composable, evaluated: sql.Composable) -> Forms:
-    counted = sql.SQL(
-        "SELECT (SELECT pg_catalog.count(*) FROM ONLY {}), (SELECT pg_catalog.count(*) FROM {})"
-    ).format(source.table, found)
+    counted = sql.SQL("SELECT pg_catalog.count(*) FROM {}").format(found)
     shown = sql.SQL("SELECT {} FROM {} ORDER BY {} LIMIT {}").format(
         source.key(), found, source.place, sql.Literal(SHOWN)
     )

@@ -59,7 +59,7 @@ def _read(connection: Connection, excluded: Sequence[str]) -> RowCatalog:
             columns=tuple(own),
             referenced_columns=tuple(other),
         )
-        for *row, own, other in connection.execute(_CONSTRAINTS.encode())
+        for *row, own, other in connection.execute(_constraints(connection).encode())
     ]
     indexes = [
         Index(**dict(zip(Index.__slots__, row, strict=True)))
@@ -88,6 +88,16 @@ def _read(connection: Connection, excluded: Sequence[str]) -> RowCatalog:
         },
         sequences=frozenset(oid for (oid,) in connection.execute(_SEQUENCES)),
     )
+
+
+def _constraints(connection: Connection) -> str:
+    """The query; what may be left unenforced or be of a period is known since PostgreSQL 18.
+
+    https://www.postgresql.org/docs/18/catalog-pg-constraint.html
+    """
+    if connection.info.server_version >= 180000:
+        return _CONSTRAINTS.format(enforced="k.conenforced", period="k.conperiod")
+    return _CONSTRAINTS.format(enforced="true", period="false")
 
 
 _RELATION = ("oid", "schema", "name", "kind", "file", "partition", "bound")
@@ -125,7 +135,8 @@ SELECT a.attrelid::int8, a.attnum, a.attname, a.atttypid::int8, a.atttypmod,
            AND NOT k.convalidated),
        a.attidentity <> '',
        CASE WHEN a.atthasmissing THEN (a.attmissingval::text::text[])[1] END,
-       CASE WHEN a.attgenerated <> '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END
+       CASE WHEN a.attgenerated <> '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END,
+       a.attgenerated = 'v'
 FROM pg_catalog.pg_attribute AS a
 JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -134,16 +145,14 @@ WHERE c.relkind IN ('r', 'p', 'm') AND c.relpersistence <> 't'
 AND a.attnum > 0 AND NOT a.attisdropped AND {_OURS}
 ORDER BY a.attrelid, a.attnum
 """
-# conenforced and conperiod are there since PostgreSQL 18.
 _CONSTRAINTS = """
 SELECT k.oid::int8, k.conname, k.contype::text, k.conrelid::int8, k.contypid::int8,
-       k.convalidated
-       AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced')::pg_catalog.bool, true),
+       k.convalidated AND {enforced},
        k.confrelid::int8, k.confmatchtype = 'f',
        k.confdeltype IN ('c', 'n', 'd') OR k.confupdtype IN ('c', 'n', 'd'),
        k.conindid::int8, k.conparentid::int8,
-       coalesce((pg_catalog.to_jsonb(k) ->> 'conperiod')::pg_catalog.bool, false),
-       coalesce(k.conkey, '{}')::int8[], coalesce(k.confkey, '{}')::int8[]
+       {period},
+       coalesce(k.conkey, '{{}}')::int8[], coalesce(k.confkey, '{{}}')::int8[]
 FROM pg_catalog.pg_constraint AS k
 WHERE k.contype IN ('c', 'f', 'x', 'p', 'u') AND k.oid >= 16384
 ORDER BY k.oid

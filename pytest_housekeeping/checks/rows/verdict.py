@@ -24,7 +24,7 @@ def rows_verdict(answers: Sequence[Answer | NotChecked], changes: int) -> tuple[
         held = f"{len(asked)} questions to production's rows, {refused} with rows in the way"
         said = f"{changes} changes examined; {held}"
         said += f"; {len(unchecked)} not checked" if unchecked else ""
-        lines = [f"{each.question.object}: {each.violations:,} / {each.rows:,}" for each in asked]
+        lines = [f"{each.question.object}: {_share(each)}" for each in asked]
         said = "; ".join((said, *lines[:20], *[f"and {len(lines) - 20} more"] * (len(lines) > 20)))
     return Verdict(examined=max(1, changes), unit="changes", findings=findings), said
 
@@ -47,11 +47,14 @@ def _findings(answers: Sequence[Answer | NotChecked]) -> Iterator[Finding]:
             )
 
 
+def _share(answer: Answer) -> str:
+    """``2 / 1,204``; of a table whose rows take too long to be counted, ``2``."""
+    return f"{answer.violations:,}" + (f" / {answer.rows:,}" if answer.rows is not None else "")
+
+
 def _told(answer: Answer) -> str:
-    count = f"{answer.violations:,}"
-    of = f" / {answer.rows:,}" if answer.rows else ""
     more = "at least " if answer.at_least else ""
-    said = f"{more}{count}{of} rows of {answer.question.table}: {answer.question.demand}"
+    said = f"{more}{_share(answer)} rows of {answer.question.table}: {answer.question.demand}"
     said += f" ({answer.error})" if answer.error else ""
     if answer.keys:
         keys = ", ".join(f"({shortened(one_line(key), _LENGTH)})" for key in answer.keys)

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_housekeeping.model import Kind, Outcome, Phase, Step, StepResult
-from pytest_housekeeping.plan.steps import SCHEMA, STATISTICS, after_steps
+from pytest_housekeeping.model import ROWS, Kind, Outcome, Phase, Step, StepResult
+from pytest_housekeeping.plan.steps import (
+    BINDING,
+    RUNNING,
+    SCHEMA,
+    STATISTICS,
+    after_steps,
+    rehearsed_step,
+)
 from pytest_housekeeping.promotion.blockers import blocker_of
 
 STEPS = {
@@ -17,6 +24,9 @@ STEPS = {
         Step(id="file there", phase=Phase.REHEARSE, kind=Kind.REHEARSAL, name="a", path="a.sql"),
         Step(id="rule there", phase=Phase.REHEARSE, kind=Kind.RLS, name="rule"),
         Step(id="result", phase=Phase.REHEARSE, kind=Kind.REHEARSAL, name="result"),
+        rehearsed_step(ROWS, 1),
+        rehearsed_step(RUNNING, 1),
+        rehearsed_step(BINDING, 1),
         Step(id="file", phase=Phase.APPLY, kind=Kind.MIGRATION, name="a", path="a.sql"),
         Step(id="style", phase=Phase.VERIFY, kind=Kind.LINT, name="sql"),
         Step(id="rule", phase=Phase.VERIFY, kind=Kind.RLS, name="rule"),
@@ -24,23 +34,28 @@ STEPS = {
         Step(id="promote", phase=Phase.PROMOTE, kind=Kind.PROMOTE, name="promote"),
     )
 }
+ASKED = "rehearse::rows, rehearse::running, rehearse::binding"
+REST = "file, rule, query, promote"
 
 
 @pytest.mark.parametrize(
     ("failed", "watches", "blocked"),
     [
-        ("server", False, "proof, file there, rule there, result, file, rule, query, promote"),
-        ("proof", False, "file there, rule there, result, file, rule, query, promote"),
+        ("server", False, f"proof, file there, rule there, result, {ASKED}, {REST}"),
+        ("proof", False, f"file there, rule there, result, {ASKED}, {REST}"),
         # On the copy a file stops what builds on it, and a rule stops no other one.
-        ("file there", False, "rule there, result, file, rule, query, promote"),
-        ("rule there", False, "file, rule, query, promote"),
-        ("result", False, "file, rule, query, promote"),
+        ("file there", False, f"rule there, result, {ASKED}, {REST}"),
+        ("rule there", False, REST),
+        ("result", False, f"{ASKED}, {REST}"),
+        # What is asked then is told side by side, and no digest promises what was refused.
+        ("rehearse::rows", False, f"rehearse::binding, {REST}"),
+        ("rehearse::running", False, f"rehearse::binding, {REST}"),
         ("file", False, "rule, query, promote"),
         ("query", False, "promote"),
         # A watch tells all that it can: without a copy, what the rows decide.
-        ("server", True, "proof, file there, rule there, result, file, rule, query, promote"),
+        ("server", True, f"proof, file there, rule there, result, {ASKED}, {REST}"),
         ("drift", True, ""),
-        ("proof", True, "file there, rule there, result"),
+        ("proof", True, f"file there, rule there, result, {ASKED}"),
         ("rule there", True, ""),
     ],
 )
