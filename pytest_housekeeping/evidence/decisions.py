@@ -8,8 +8,9 @@ evidence, so that what fetches, protects and proves those does the same with it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from secrets import token_hex
@@ -33,6 +34,11 @@ LOG = "decisions"
 BRANCH = f"{BRANCHES}/{LOG}"
 _FORMAT = 1
 _ATTEMPTS = 3
+# https://git-scm.com/docs/git-cat-file: an object of a commit, as it is.
+_AUTHOR = re.compile(r"^author (.*>) \d+ [+-]\d{4}$", re.MULTILINE)
+_COMMITTED = re.compile(r"^committer .*> (\d+) [+-]\d{4}$", re.MULTILINE)
+# For what has no date, or one that Python does not know: it is after every run.
+_LATEST = 2**33
 
 
 class Deed(StrEnum):
@@ -80,12 +86,15 @@ def decisions(git: GitCommands, folder: str, deed: Deed) -> Iterator[Decision]:
     edited = {change.path: change.commit for change in changes_behind(git, tips, [folder])}
     origins = all_origins(git, LOG, places)
     contents = dict(objects(git, sorted({oid for _, oid in places})))
+    commits = dict(objects(git, sorted({o.commit for found in origins.values() for o in found})))
     for path, oid in sorted(places):
         for origin in origins[path, oid]:
             fault = "" if origin.whole else "who has brought it is not known in a shallow clone"
             if path in edited:
                 fault = f"commit {edited[path][:12]} has edited it, and a record is never changed"
-            yield _read(git, deed, path, contents.get(oid, b""), origin.commit, fault)
+            commit = commits[origin.commit].partition(b"\n\n")[0].decode(errors="replace")
+            decision = _read(deed, path, contents.get(oid, b""), commit)
+            yield replace(decision, commit=origin.commit, fault=fault or decision.fault)
 
 
 def decide(
@@ -152,21 +161,20 @@ def _push_fix(git: GitCommands) -> str:
     return f"push it: git push origin {BRANCH}"
 
 
-def _read(
-    git: GitCommands, deed: Deed, path: str, data: bytes, commit: str, fault: str
-) -> Decision:
-    shown = git.run("show", "--no-patch", "--no-show-signature", "--format=%ct%n%an <%ae>", commit)
-    seconds, _, author = shown.decode(errors="replace").strip().partition("\n")
-    committed_at = datetime.fromtimestamp(min(int(seconds), 2**33), UTC)
+def _read(deed: Deed, path: str, data: bytes, commit: str) -> Decision:
+    """The record, with the author and the date of the commit that has brought it."""
+    author, committed_at = _AUTHOR.search(commit), _COMMITTED.search(commit)
+    seconds = int(committed_at[1]) if committed_at else _LATEST
+    moment = datetime.fromtimestamp(min(seconds, _LATEST), UTC)
     known: Any = {}
-    at = committed_at
+    at, fault = moment, ""
     try:
         known = json.loads(data)
         at = datetime.fromisoformat(known["at"]).astimezone(UTC)
         if known["format"] != _FORMAT or known["kind"] != deed:
             raise ValueError
     except (ValueError, KeyError, TypeError, OverflowError):
-        fault = fault or "it is no record of this kind that can be read"
+        fault = "it is no record of this kind that can be read"
     told = known if isinstance(known, dict) else {}
     return Decision(
         deed=deed,
@@ -174,8 +182,8 @@ def _read(
         said=str(told.get("said", "")),
         at=at,
         path=path,
-        commit=commit,
-        committed_at=committed_at,
-        author=author,
+        commit="",
+        committed_at=moment,
+        author=author[1] if author else "",
         fault=fault,
     )

@@ -120,6 +120,16 @@ def persons_in(allowed_signers: bytes) -> tuple[frozenset[str], ...]:
     return tuple(names for names, _ in persons)
 
 
+def unclear_lines(allowed_signers: bytes) -> tuple[int, ...]:
+    """The lines that stand for whoever fits a pattern, or has a certificate, and for no person."""
+    found = ((number, _SIGNER.fullmatch(line)) for number, line in _lines(allowed_signers))
+    return tuple(
+        number
+        for number, match in found
+        if match and (set("*?!") & set(match["names"]) or "cert-authority" in match[0].lower())
+    )
+
+
 def _names_of(key: str, allowed_signers: bytes) -> frozenset[str]:
     """All names of the person whose key this is; none where the key is a certificate's."""
     mine = {name for names, held in _entries(allowed_signers) if held == key for name in names}

@@ -67,7 +67,7 @@ CALLED = {
     "files": "the pending files",
     "history": "what is applied already",
     "checks": "what is checked",
-    "code": "the Python that runs, or the code that contracts are about",
+    "code": "the Python that runs or the code that contracts are about",
     "settings": "the settings",
     "options": "the options of the run",
     "target": "the database",

@@ -98,6 +98,10 @@ def _adopted(
     config: Config, sources: ProjectFiles, production: _Production, left: LeftSchema, drift: Drift
 ) -> Iterator[str]:
     _refuse_unwritable(drift.around, "is around the schema, and no dump tells how it came about")
+    _refuse_unwritable(
+        [each for each in drift.schema if _is_of(config.history_schema, each.name)],
+        "is this tool's own, and no file may name it",
+    )
     path = _next_path(config, sources)
     text = _text(production, left, drift)
     try:
@@ -148,6 +152,12 @@ def _file(proposed: Sequence[Proposed], run: str, differences: Sequence[Differen
         *(f"-- {line}" for each in differences for line in str(each).splitlines()),
     ]
     return "\n".join(head) + "\n" + "".join(f"\n{each.sql};\n" for each in proposed)
+
+
+def _is_of(schema: str, name: str) -> bool:
+    """Whether an object is a schema, or stands in it."""
+    words = name.split(" ")
+    return any(word == schema or word.startswith(f"{schema}.") for word in words)
 
 
 def _is_own(statement: str, role: str) -> bool:

@@ -19,13 +19,21 @@ def signers_of(config: Config, sources: ProjectFiles) -> bytes | None:
 def approvers_of(config: Config, sources: ProjectFiles) -> bytes | None:
     """The same of who may approve a promotion.
 
-    Raises MisuseError as well where fewer people stand in it than have to approve.
+    Raises MisuseError as well for a line that is of no certain person, and where fewer people stand
+    in it than have to approve.
     """
     data = _named_by("approvers", config.approvers, sources, "who may approve stands in it")
-    if data is None or not config.approvals:
+    if data is None:
         return data
-    from pytest_housekeeping.evidence.signatures import persons_in
+    from pytest_housekeeping.evidence.signatures import persons_in, unclear_lines
 
+    if unclear := unclear_lines(data):
+        lines = ", ".join(map(str, unclear))
+        raise MisuseError(
+            f"approvers = {config.approvers!r}: line {lines} names no person",
+            why="who wrote or runs a promotion could not be told from who approves it",
+            fix="write a line for each person, without *, ? and !, and with a key of his own",
+        )
     found = len(persons_in(data))
     if found < config.approvals:
         raise MisuseError(

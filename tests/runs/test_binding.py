@@ -33,7 +33,7 @@ def test_what_was_planned_goes_in_and_nothing_else(production: Production) -> No
     assert (run.code, run.outcome) == (1, "refused"), run.output
     assert production.unchanged
     assert (run.steps["rehearse::binding"], run.steps["promote"]) == ("failed", "skipped")
-    assert "another one are: the pending files, what is applied already, what is" in run.output
+    assert "it differs in the pending files, what is applied already, what is" in run.output
     assert digest_of(run) == planned
     assert f"--hk-plan={planned}" in run.output
 
@@ -44,7 +44,7 @@ def test_what_was_planned_goes_in_and_nothing_else(production: Production) -> No
     run = production.promote(f"--hk-plan={planned}")
     assert (run.code, run.outcome) == (1, "refused"), run.output
     assert production.unchanged
-    assert f"planned as {planned[:12]}; another one are: the pending files\n" in run.output
+    assert f"planned as {planned[:12]}; it differs in the pending files\n" in run.output
     assert "files now: runs in 1 (batch): sql/migrations/0002_notes.sql " in run.output
     assert run.audit["bound"]["planned"] is False
 
@@ -61,7 +61,7 @@ def test_what_was_planned_goes_in_and_nothing_else(production: Production) -> No
     production.change(changed)
     run = production.promote(f"--hk-plan={planned}")
     assert (run.code, run.outcome) == (1, "refused"), run.output
-    assert "another one are: what is checked, the Python that runs, or the code" in run.output
+    assert "it differs in what is checked, the Python that runs or the code" in run.output
     assert "contracts are about, the settings" in run.output
 
     # As it was planned, in another commit.
@@ -79,7 +79,7 @@ def test_what_was_planned_goes_in_and_nothing_else(production: Production) -> No
     assert accepted is not None, drifted.output
     run = production.promote(f"--hk-plan={planned}", accepted[0])
     assert (run.code, run.outcome) == (1, "refused"), run.output
-    assert "another one are: the schema before, the schema after\n" in run.output
+    assert "it differs in the schema before, the schema after\n" in run.output
     production.execute("DROP INDEX desk.by_hand")
     assert production.unchanged
 

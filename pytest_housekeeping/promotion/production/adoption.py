@@ -132,8 +132,8 @@ def unlike_with(
                 )
             )
             conninfo = database.cluster.conninfo(database.name, user=role)
-            with connect(conninfo, settings=config.session) as applying:
-                for path, text in files:
+            for path, text in files:
+                with connect(conninfo, settings=config.session) as applying:
                     _apply(applying, path, text)
             faults, _ = compare(copy, now, leaving_out=("database",))
             found = read_fingerprint(

@@ -197,8 +197,7 @@ def _refused(given: str, unlike: Sequence[str], parts: BoundParts) -> ProofFaile
         more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
         shown += "".join(f"\n  {part} now: {line}" for line in [*lines[:_SHOWN], *more])
     return ProofFailed(
-        f"this is not the promotion that was planned as {given[:12]}; another one are: {named}"
-        + shown,
+        f"this is not the promotion that was planned as {given[:12]}; it differs in {named}{shown}",
         why="what somebody has looked at is that plan, and this has been looked at by nobody",
         fix="pytest --hk-mode=plan shows what would be promoted now; if that is meant:"
         f" --hk-plan={parts.digest}",

@@ -315,6 +315,18 @@ def test_settings_that_nothing_could_meet(staged: Staged, settings: str, said: s
         assert raised.value.found.endswith("names 3")
 
 
+@pytest.mark.parametrize("name", ["*@example.org", "ada@example.org,!eve", "?da", "cert"])
+def test_a_line_that_is_of_no_certain_person(staged: Staged, template: Path, name: str) -> None:
+    """Whoever fits it could not be told from the author, or from who runs it."""
+    options = "cert-authority" if name == "cert" else ""
+    certain = signer_line(template / "ada", "ada@example.org")
+    lines = b"# one\n" + certain + signer_line(template / "bob", name, options)
+    staged.write({APPROVERS: lines})
+    sources = ProjectFiles(staged.root)
+    with pytest.raises(MisuseError, match="line 3 names no person"):
+        approvers_of(load_config(staged.root, sources), sources)
+
+
 def test_the_command_says_what_is_misuse(staged: Staged, tmp_path: Path) -> None:
     def run(*words: str, folder: Path = staged.root) -> tuple[int, str]:
         command = [sys.executable, "-m", "pytest_housekeeping", "approve", *words]
