@@ -52,6 +52,7 @@ ALTER TABLE desk.ticket ALTER COLUMN severity DROP DEFAULT;
 """
 
 
+OWN = "-- hk: transaction=own\n"
 BROKEN = [
     ("running-broken", "error", "app/desk.py:5:25 subject"),
     ("running-broken", "error", "app/desk.ts:1:74 subject"),
@@ -122,3 +123,19 @@ def test_old_code_on_the_new_schema(production: Production) -> None:
     assert (exempt.code, exempt.outcome) == (0, "promoted"), exempt.output
     assert findings(exempt) == []
     assert "(deployed): 2 files, 2 statements prepared, 1 names looked up" in said(exempt)
+    merge_audit(here.root)
+
+    # Between two transactions the code meets what the first has left, whatever the second does.
+    here.change(
+        {
+            "pyproject.toml": UNPROVED + 'running = ["HEAD"]\n',
+            "checks/boundaries.toml": BOUNDARIES,
+            "sql/migrations/0006_away.sql": OWN + "ALTER TABLE desk.ticket RENAME title TO t;\n",
+            "sql/migrations/0007_back.sql": "ALTER TABLE desk.ticket RENAME t TO title;\n",
+        }
+    )
+    between = here.promote("--hk-segments=2")
+    assert (between.code, between.outcome) == (1, "refused"), between.output
+    assert findings(between) == [("running-broken", "error", "app/desk.py:5:25 title")]
+    assert "(HEAD), after transaction 1 of 2" in between.output
+    assert "  running   desk in " in between.output

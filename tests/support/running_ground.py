@@ -73,7 +73,7 @@ class Ground:
         before = self.state(app)
         with applied(self.connection, batch):
             after = read_state(self.connection, [app])
-        return running_verdict([app], before, after, exemptions=self.exemptions, today=TODAY)
+        return running_verdict([app], before, [after], exemptions=self.exemptions, today=TODAY)
 
     def state(self, app: RunningApp) -> SchemaState:
         with applied(self.connection, ""):

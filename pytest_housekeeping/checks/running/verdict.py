@@ -23,31 +23,34 @@ _SHOWN = 20
 def running_verdict(
     apps: Sequence[RunningApp],
     before: SchemaState,
-    after: SchemaState,
+    after: Sequence[SchemaState],
     *,
     exemptions: Sequence[CodeExemption],
     today: date,
 ) -> Verdict:
     """Whether the batch breaks code that runs: an error for what no longer works, a warning for
-    what reads or writes another shape.
+    what reads or writes another shape. ``after``: as each of its transactions leaves it.
 
     An application of which nothing was found stops nothing: it may be new, and none of it runs. How
     many files were searched for it is what was examined then.
     """
     found: list[Breach] = []
-    findings: list[Finding] = []
+    # What the whole batch breaks is told first, and not again for a moment on the way.
+    for number, state in reversed(list(enumerate(after, start=1))):
+        on_the_way = f", after transaction {number} of {len(after)}" * (number < len(after))
+        broken = list(broken_bodies(before.bodies, state.bodies))
+        for app, old, new in zip(apps, before.apps, state.apps, strict=True):
+            broken += [_of_code(each, str(app.commit)) for each in breaks(app, old, new)]
+        found += [replace(each, detail=each.detail + on_the_way) for each in broken]
+    findings = list(_standing(_once(found), exemptions, today))
     evidence: list[str] = []
     examined = 0
-    for app, old, new in zip(apps, before.apps, after.apps, strict=True):
-        found += [_named(each, str(app.commit)) for each in breaks(app, old, new)]
+    for app, old in zip(apps, before.apps, strict=True):
         coverage, lines = coverage_of(app, old)
         examined += coverage.judged or app.searched
         evidence += lines
-        if not coverage.judged:
-            findings.append(_unseen(app))
-    found += broken_bodies(before.bodies, after.bodies)
+        findings += [] if coverage.judged else [_unseen(app)]
     evidence += _of_bodies(before.bodies)
-    findings += _standing(_once(found), exemptions, today)
     return Verdict(
         examined=examined,
         findings=tuple(findings),
@@ -56,7 +59,7 @@ def running_verdict(
     )
 
 
-def _named(breach: Breach, commit: str) -> Breach:
+def _of_code(breach: Breach, commit: str) -> Breach:
     return replace(breach, detail=f"{breach.detail}; the code of {commit}")
 
 

@@ -17,7 +17,7 @@ from pytest_housekeeping.evidence.report.production import promote_command
 from pytest_housekeeping.evidence.report.wording import outcome_text, text_of
 from pytest_housekeeping.evidence.run_facts import stem
 from pytest_housekeeping.model import Level, Mode, RunOutcome
-from pytest_housekeeping.plan.steps import MUTANTS
+from pytest_housekeeping.plan.steps import MUTANTS, REHEARSE, RUNNING
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit
@@ -43,6 +43,7 @@ def terminal_summary(audit: Audit, folder: str = "ops/audit") -> list[str]:
             if each.id == f"tripwire::{MUTANTS}"
         ),
         *batch_lines(audit),
+        *_running_lines(audit),
         *(line for each in tally.lock_conflicts(audit) for line in _indented(each)),
         *_what_failed(audit),
         *([f"bound to: {audit.bound.digest}"] if audit.bound.digest else []),
@@ -66,6 +67,15 @@ def _phase_line(count: tally.PhaseCount) -> str:
     counts += f", {count.failed} failed" if count.failed else ""
     counts += f", {count.skipped} skipped" if count.skipped else ""
     return f"  {count.phase:<9} {counts} ({duration(count.duration_s)})"
+
+
+def _running_lines(audit: Audit) -> list[str]:
+    """How much of the code that runs was judged: by application, by file where it is not all."""
+    said = [each.message for each in audit.steps if each.id == f"{REHEARSE}::{RUNNING}"]
+    # Of a step that has failed the message begins with why.
+    parts = [part for message in said for part in message.split("\n")[0].split("; ")]
+    lines = [shortened(visible(part), 300) for part in parts if " statements prepared" in part]
+    return [f"  {'running' * (not n):<9} {line}" for n, line in enumerate(lines)]
 
 
 def _what_failed(audit: Audit) -> list[str]:

@@ -37,19 +37,19 @@ def new_running_code(
     if rehearsal is None or all(step.name != RUNNING for step in context.plan.steps):
         return None
     running = RunningCode(context, target, rehearsal)
-    rehearsal.look_before = running.look_before
+    rehearsal.look = running.look
     return running
 
 
 class RunningCode:
-    """The code that runs, read once, and what the copy said of it before the batch."""
+    """The code that runs, read once, and what the copy has said of it so far."""
 
     def __init__(self, context: RunContext, target: ProductionTarget, rehearsal: Rehearsal) -> None:
         self._context = context
         self._target = target
         self._rehearsal = rehearsal
         self._apps: tuple[RunningApp, ...] | None = None
-        self._before: SchemaState | None = None
+        self._looks: dict[int, SchemaState] = {}
         self._failed: psycopg.Error | HousekeepingError | None = None
 
     def read(self) -> tuple[RunningApp, ...]:
@@ -95,8 +95,9 @@ class RunningCode:
 
         return {**known, "code": code}
 
-    def look_before(self) -> None:
-        """Ask the copy as it is before the batch. What fails here fails the step that compares."""
+    def look(self, segment: int) -> None:
+        """Ask the copy as a segment has left it; 0: as it is before the batch. What fails here
+        fails the step that compares."""
         from pytest_housekeeping.checks.running import read_state
 
         config, twin = self._context.config, self._rehearsal.target.twin
@@ -104,7 +105,7 @@ class RunningCode:
             apps = self.read()
             with twin.connect(settings=config.session) as connection:
                 connection.execute(sql.SQL("BEGIN; {}").format(sql.SQL(local_settings(config))))
-                self._before = read_state(connection, apps) if apps else None
+                self._looks[segment] = read_state(connection, apps)
                 connection.execute("ROLLBACK")
         except (psycopg.Error, HousekeepingError) as error:
             self._failed = error
@@ -116,8 +117,9 @@ class RunningCode:
         context, apps = self._context, self.read()
         if not apps:
             return _unknown()
-        before = self._looked_before()
         last = context.plan.segments[-1].number
+        before = self._look_of(0)
+        between = [self._look_of(number) for number in range(1, last)]
         try:
             with self._rehearsal.judging(last) as connection:
                 after = read_state(connection, apps)
@@ -126,20 +128,20 @@ class RunningCode:
         verdict = running_verdict(
             apps,
             before,
-            after,
+            [*between, after],
             exemptions=context.plan.contracts.running_exemptions,
             today=context.today,
         )
         return verdict, "; ".join(verdict.evidence)
 
-    def _looked_before(self) -> SchemaState:
+    def _look_of(self, segment: int) -> SchemaState:
         if isinstance(self._failed, psycopg.Error):
             raise _broken(self._failed) from self._failed
         if self._failed is not None:
             raise self._failed
-        if self._before is None:
-            raise ProofFailed("the copy was not asked before the batch", why=_WHY)
-        return self._before
+        if segment not in self._looks:
+            raise ProofFailed(f"the copy was not asked at segment {segment}", why=_WHY)
+        return self._looks[segment]
 
     def _repository(self) -> Repository:
         repository = self._context.repository

@@ -41,13 +41,14 @@ _SHOWN = 10
 class Rehearsal:
     """The batch on the copy. ``changes`` is, by segment, what became of its schema there,
     ``facts`` what the batch did on the way; ``original`` reads production's schema as it was before
-    the batch. ``look_before`` is called once, before anything of it is applied.
+    the batch. ``look`` is called with 0 before anything of it is applied,
+    and with the number of each segment but the last when that is in the copy.
     """
 
     context: RunContext
     target: TwinTarget
     original: Callable[[], Fingerprint]
-    look_before: Callable[[], None] = lambda: None
+    look: Callable[[int], None] = lambda _: None
     changes: dict[int, SchemaChange] = field(default_factory=dict)
     facts: dict[int, BatchFacts] = field(default_factory=dict)
     _measurements: dict[int, Measurement] = field(default_factory=dict)
@@ -128,6 +129,8 @@ class Rehearsal:
             self.facts[segment] = measurement.facts(change, moment, late)
         if self.context.is_last(segment):
             self._restore(segment)
+        else:
+            self.look(segment)
 
     def _measured(self, segment: int) -> Measurement:
         """What is gathered of a segment, begun before anything of it is applied."""
@@ -135,7 +138,7 @@ class Rehearsal:
             self._rows_before = self._read_rows()
         if segment not in self._measurements:
             if not self._measurements:
-                self.look_before()
+                self.look(0)
             ours = self.context.config.history_schema
             before = look_at(self.target.connection.get(), ours)
             self._measurements[segment] = Measurement(
