@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_housekeeping.checks.code.facts import CodeReference
+from pytest_housekeeping.checks.code.facts import CodeReference, ReferenceKind
 from pytest_housekeeping.checks.code.resolve.catalog import DependencyGraph, read_dependency_graph
 from pytest_housekeeping.checks.code.resolve.search_path import search_path, set_search_path
 from pytest_housekeeping.checks.code.verdict.app_code import references_of
@@ -67,11 +67,32 @@ def _role_state(
             named=dict.fromkeys(others, NamedState(missing=(f"role {role}",))),
         )
     path = search_path(connection, role)
-    named = look_up(connection, others, graph, path, role)
+    own = _own_path(references, graph, path)
+    named = look_up(connection, others, graph, own or path, role)
     with as_role(connection, role):
         set_search_path(connection, path)
         answers = ask(connection, questions)
+        if own:
+            set_search_path(connection, own)
+            refused = [each for each, answer in answers.items() if answer.refused is not None]
+            answers |= ask(connection, refused)
     return RoleState(role=role, answers=answers, named=named)
+
+
+def _own_path(
+    references: Sequence[CodeReference], graph: DependencyGraph, path: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The search_path that the code itself chooses, before that of the role; () where it does not.
+
+    Nobody knows which of its connections have it: it counts for what is refused without it.
+    """
+    chosen = {
+        name.parts[0]: None
+        for each in references
+        for name in each.names
+        if name.kind is ReferenceKind.SCHEMA and name.parts[0] in graph.schemas
+    }
+    return tuple(dict.fromkeys((*chosen, *path))) if chosen.keys() - set(path) else ()
 
 
 def _exists(connection: Connection, role: str) -> bool:

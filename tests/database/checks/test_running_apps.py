@@ -65,6 +65,9 @@ def test_a_mapped_class_writes_all_that_it_knows_and_no_more(ground: Ground) -> 
     # A class that it inherits from may have the column; who only reads is not told.
     before = "ALTER TABLE shop.customer ALTER note SET NOT NULL"
     assert {level for _, level, _ in told(ground.verdict(mapped, before))} == {"warning"}
+    # What it has left out all along, it leaves out.
+    lacking = {"app/models.py": FILES["app/models.py"].replace("email = Column(Text)", "x = 1")}
+    assert told(ground.verdict(lacking, "ALTER TABLE shop.customer ADD COLUMN c text")) == []
     reader = replace(ground, roles=("shop_reader",))
     assert told(reader.verdict(mapped, REQUIRED)) == []
     # What it reads has another type.
@@ -122,6 +125,21 @@ def test_bare_names_go_by_the_search_path_of_the_role(ground: Ground) -> None:
     )
     assert [each.rule for each in moved] == ["running-broken"]
     assert 'relation "customer" does not exist' in moved[0].detail
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        'connect("dbname=x", options="-c search_path=shop")\n',
+        'cur.execute("SET search_path TO shop, public")\n',
+        'engine = create_engine("postgresql://u@h/x?options=-csearch_path%3Dshop")\n',
+    ],
+)
+def test_bare_names_go_by_a_path_that_the_code_chooses(ground: Ground, chosen: str) -> None:
+    code = {"app/a.py": f'{chosen}cur.execute("SELECT name FROM customer")\n'}
+    found = told(ground.verdict(code, DROP_NAME))
+    assert found == [("running-broken", "error", "app/a.py:2:21 name")]
+    assert told(ground.verdict(code, "ALTER TABLE shop.customer ADD COLUMN x text")) == []
 
 
 def test_types_that_the_driver_would_tell_decide(ground: Ground) -> None:
