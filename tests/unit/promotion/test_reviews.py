@@ -22,6 +22,7 @@ from pytest_housekeeping.model import Mode, Outcome, RunOutcome, StepResult
 from pytest_housekeeping.promotion.audit_command import audit as audit_command
 from pytest_housekeeping.promotion.evidence_precheck import audits
 from pytest_housekeeping.promotion.review_command import review
+from pytest_housekeeping.promotion.status_command import status
 from support.fresh_copy import git
 from support.signing import new_key, signer_line
 from support.staged_project import FILES, PRODUCTION, Staged, make_project, staged_copy
@@ -116,12 +117,18 @@ def test_an_emergency_is_open_until_somebody_has_looked_through_it(staged: Stage
     report = audit_command(staged.root)
     assert not report.proved
     assert f"review {made.run.id} '…'" in "\n".join(report.lines)
+    said_by_status = status(staged.root)
+    assert not said_by_status.good
+    assert f"run {made.run.id} was made in an emergency ({REASON})" in "\n".join(
+        said_by_status.lines
+    )
     names_somebody(staged)
     told = list(review(staged.root, made.run.id, "the lock was\n the backup's"))
     said = "Grace <grace@example.org>: the lock was the backup's"
     assert told[-1] == f"the emergency of run {made.run.id} was looked through by {said}"
     assert opened(staged) == []
     assert audit_command(staged.root).proved
+    assert status(staged.root).good
     with pytest.raises(MisuseError, match="was looked through by Grace"):
         list(review(staged.root, made.run.id, "again"))
 
