@@ -11,26 +11,17 @@ from pathlib import Path
 
 from pytest_housekeeping import sandbox
 from pytest_housekeeping.child_environment import usual_environment
+from pytest_housekeeping.command_line import command_line
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, did_you_mean
 
 _NONE_RUNS = 3
 _NO_PAGE = _MISUSE = 4
 _INDEX = "README"
-_EPILOG = """\
-in a shell:
-  eval "$(python -m pytest_housekeeping sandbox)"
-  pytest --hk-mode=prod --hk-confirm=PROMOTE
-  python -m pytest_housekeeping sandbox --stop
-
-The exports, and nothing else, are on standard output.
-
-exit codes: 0 done; 1 it could not be done; 2 wrong usage; 3 --status, --psql: none runs
-"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; the exit code."""
-    given = _parser().parse_args(arguments)
+    given = command_line().parse_args(arguments)
     try:
         return _COMMANDS[given.command](given)
     except BrokenPipeError:
@@ -46,103 +37,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say("interrupted")
         return 130
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m pytest_housekeeping",
-        description="What goes with the pytest plugin: pytest --help lists the options of that.",
-    )
-    commands = parser.add_subparsers(metavar="command", dest="command", required=True)
-    command = commands.add_parser(
-        "sandbox",
-        help="a PostgreSQL in the role of production, to try a promotion on",
-        description="Start a PostgreSQL in the role of production: it listens on this machine"
-        " alone, asks for a password, and runs in the background until it is stopped. Prints the"
-        " five export lines that --hk-mode=prod reads.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    instead = command.add_mutually_exclusive_group()
-    instead.add_argument("--stop", action="store_true", help="end it and remove all of it")
-    instead.add_argument("--status", action="store_true", help="say what runs, and where")
-    instead.add_argument(
-        "--psql",
-        nargs=argparse.REMAINDER,
-        metavar="...",
-        help="open psql on it as the promoter; what follows are arguments of psql",
-    )
-    proof = commands.add_parser(
-        "audit",
-        help="prove all evidence that this clone holds",
-        description="Prove every audit of this clone, every file that one names, their chain, and"
-        " that nothing was ever taken away: on HEAD and on all branches housekeeping/audit/*, local"
-        " and of remotes. Nothing is written, and no network is asked.",
-        epilog="exit codes: 0 all proved; 1 faults, or no evidence at all; 4 wrong usage: no"
-        " repository, or with --target no usable address of production",
-    )
-    proof.add_argument(
-        "--target",
-        action="store_true",
-        help="connect to production (PG*_PROD) as well: each promotion in its history has its"
-        " audit, and each audit its rows",
-    )
-    approval = commands.add_parser(
-        "approve",
-        help="approve a promotion, signed",
-        description="Say, signed with the SSH key that git is configured with, that the promotion"
-        " of this digest may be made. The record is committed to housekeeping/audit/decisions, and"
-        " pushed. It counts for whoever neither wrote nor runs it, if approvers of"
-        " [tool.housekeeping] names him, and for a run that begins later.",
-        epilog="exit codes: 0 approved; 1 it could not be signed or committed; 4 wrong usage: no"
-        " digest, no repository, no approvers",
-    )
-    approval.add_argument("digest", help="as the plan, or a promotion that was refused, has it")
-    reviewing = commands.add_parser(
-        "review",
-        help="say what was found of a promotion that was made in an emergency",
-        description="Say that somebody has looked through a promotion with --hk-emergency, and what"
-        " was found. Until then `audit` and --hk-mode=verify fail. The record is committed to"
-        " housekeeping/audit/decisions, signed where approvers or evidence_signers are configured,"
-        " and pushed.",
-        epilog="exit codes: 0 closed; 1 it could not be signed or committed, or does not count;"
-        " 4 wrong usage: no such emergency, nothing said, no repository",
-    )
-    reviewing.add_argument("run", help="the id of the run, as `audit` names it")
-    reviewing.add_argument("found", help="what was found, in a sentence")
-    standing = commands.add_parser(
-        "status",
-        help="what is applied in production, and whether code may be deployed",
-        description="Say what is applied in production: by its own history where PG*_PROD is set,"
-        " asked in a read-only session, else by the evidence that this clone holds.",
-        epilog="exit codes: 0 said, and nothing is open; with --needs: it may be deployed;"
-        " 1 something is open, or nothing is known, or production cannot be asked; with --needs: it"
-        " would run ahead of the schema; 4 wrong usage: no repository, no such commit, half an"
-        " address",
-    )
-    standing.add_argument(
-        "--needs",
-        metavar="COMMIT",
-        help="fail unless every migration, view and policy of this commit, branch or tag is"
-        " applied, with the very text that it has there",
-    )
-    commands.add_parser(
-        "adopt-drift",
-        help="write the migration of what was made by hand in production",
-        description="Compare production (PG*_PROD) with the schema that the last promotion left,"
-        " and write the migration that makes what was made by hand, if a throwaway copy shows that"
-        " it does. Production is only read.",
-        epilog="exit codes: 0 written, or nothing to adopt; 1 no file can make it, by name; 4 wrong"
-        " usage: no repository, no usable address of production",
-    )
-    pages = commands.add_parser(
-        "docs",
-        help="the documentation of this version",
-        description="Print a page of the documentation; without one, list them all.",
-        epilog="exit codes: 0 done; 4 there is no such page",
-    )
-    pages.add_argument("page", nargs="?", help="the name of a page, or the id of a rule")
-    return parser
 
 
 def _sandbox(given: argparse.Namespace) -> int:
@@ -221,6 +115,23 @@ def _status_of_production(given: argparse.Namespace) -> int:
     return 0 if report.good else 1
 
 
+def _comment(given: argparse.Namespace) -> int:
+    """Where there is something to post, its place below ``issues/`` is on standard output."""
+    from pytest_housekeeping.promotion import comment_command as command
+
+    request = command.read_request(*given.pull_request) if given.pull_request else None
+    if given.unplanned:
+        made = command.without_production(Path.cwd())
+    elif given.superseded:
+        made = command.superseded_comment(request)
+    else:
+        made = command.planned_comment(given.of, given.audit, request, private=given.private)
+    if made.body:
+        given.into.write_text(made.body, encoding="utf-8")
+    _out(f"{made.place}\n" if made.place else "")
+    return 0
+
+
 def _adopt_drift(_: argparse.Namespace) -> int:
     from pytest_housekeeping.promotion.adopt_command import adopt_drift
 
@@ -285,6 +196,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "review": _review,
     "status": _status_of_production,
     "adopt-drift": _adopt_drift,
+    "comment": _comment,
     "docs": _docs,
 }
 

@@ -21,7 +21,7 @@ def new_run(mode: Mode, *, reverts: str = "", emergency: str = "") -> RunFacts:
         started_at=datetime.now(UTC),
         tool_version=__version__,
         actor=os.environ.get("GITHUB_ACTOR") or _login(),
-        ci_url=_ci_url(),
+        ci_url=ci_url(),
         reverts=reverts,
         emergency=emergency,
     )
@@ -34,7 +34,7 @@ def _login() -> str:
         return ""
 
 
-def _ci_url() -> str:
+def ci_url() -> str:
     server, repository = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_REPOSITORY")
     run = os.environ.get("GITHUB_RUN_ID")
     return f"{server}/{repository}/actions/runs/{run}" if server and repository and run else ""

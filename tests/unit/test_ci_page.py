@@ -18,14 +18,16 @@ from support.reference_pages import files_of, rows, section
 PAGE = ROOT / "docs/ci.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 FOLDER = ROOT / ".github/workflows"
-SECTIONS = ("## Staging", "## Promotion", "## Rollback", "## Verify")
+EXPRESSION = r"\$\{\{.*?\}\}"
+SECTIONS = ("## Staging", "## Plan", "## Promotion", "## Rollback", "## Verify")
 
 
 def workflow(name: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """The text of a workflow, its document, and the one job in it."""
+    """The text of a workflow, its document, and the one job in it that is not beside another."""
     text = (FOLDER / name).read_text(encoding="utf-8")
     document = yaml.safe_load(text)
-    (job,) = document["jobs"].values()
+    jobs = document["jobs"]
+    (job,) = jobs.values() if len(jobs) == 1 else (jobs["plan"],)
     return text, document, job
 
 
@@ -80,7 +82,18 @@ def test_the_facts_of_a_workflow_are_those_of_the_file(heading: str) -> None:
         "environment": listed([job["environment"]] if "environment" in job else []),
         "minutes at most": str(job["timeout-minutes"]),
         "artifact": f"`{artifact}…`",
-        "runs at a time": f"one (`{document['concurrency']['group']}`)",
+        "runs at a time": f"one (`{re.sub(EXPRESSION, '…', document['concurrency']['group'])}`)",
+    }
+
+
+def test_the_jobs_of_a_plan_are_those_of_the_file() -> None:
+    text = section(PAGE, "## Plan")
+    _, document, _ = workflow(pairs(text)["file"].strip("`"))
+    documented = {name.strip("`"): may for name, _, may in rows(text.partition("job |")[2])}
+
+    assert documented == {
+        name: listed([f"{what}: {may}" for what, may in job["permissions"].items()])
+        for name, job in document["jobs"].items()
     }
 
 

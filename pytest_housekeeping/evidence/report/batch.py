@@ -130,12 +130,12 @@ def batch_lines(audit: Audit, most: int = _MOST) -> list[str]:
         return head
     return [
         *head,
-        *_headed("objects", _counts(audit), _changes(audit), most),
-        *_headed("access", "", _access(audit), most),
-        *_headed("locks", "", _locks(audit), most),
-        *_headed("destroys", "", _destroyed(audit), most),
+        *_headed("objects", counts_told(audit), change_lines(audit), most),
+        *_headed("access", "", access_lines(audit), most),
+        *_headed("locks", "", lock_lines(audit, now_told(audit)), most),
+        *_headed("destroys", "", destroyed_lines(audit, rows_of(audit)), most),
         *_headed("way back", "", way_back(audit), most),
-        *_headed("said", "", _messages(audit), 3),
+        *_headed("said", "", message_lines(audit), 3),
         f"  {'coverage':<9} {coverage(audit)}",
     ]
 
@@ -158,14 +158,16 @@ def coverage(audit: Audit) -> str:
     return said + (f": {', '.join(unjudged)}" if unjudged else "")
 
 
-def _counts(audit: Audit) -> str:
+def counts_told(audit: Audit) -> str:
+    """``2 made, 1 dropped``."""
     counts: Counter[str] = Counter(change.change for change in audit.changes)
     return (
         ", ".join(f"{counts[word]:,} {word}" for word in _MARKS if counts[word]) or "none changed"
     )
 
 
-def _changes(audit: Audit) -> Iterator[str]:
+def change_lines(audit: Audit) -> Iterator[str]:
+    """Each object that is made, changed or dropped."""
     for change in audit.changes:
         about = told(change)
         between = ": " if change.change == CHANGED else " "
@@ -173,14 +175,15 @@ def _changes(audit: Audit) -> Iterator[str]:
         yield f"{_MARKS[change.change]} {change.kind} {change.object}{between}{shown}".rstrip()
 
 
-def _access(audit: Audit) -> Iterator[str]:
+def access_lines(audit: Audit) -> Iterator[str]:
+    """Each role, relation and command for which something else is allowed than before."""
     for access in (each for segment in audit.batch for each in segment.access):
         yield f"{access.role} on {access.relation}: {access_told(access)}"
 
 
-def _locks(audit: Audit) -> Iterator[str]:
-    """Those that nobody waits for are not worth a line."""
-    weak, now = 0, now_told(audit)
+def lock_lines(audit: Audit, now: Mapping[str, str]) -> Iterator[str]:
+    """Each lock with what ``now`` tells of its relation; what nobody waits for is counted."""
+    weak = 0
     for each in touched(audit):
         if not each.waits and not each.done:
             weak += 1
@@ -208,14 +211,15 @@ def _done_to(audit: Audit, relation: str) -> Iterator[str]:
         yield f"{plural(len(built), 'index')} built"
 
 
-def _destroyed(audit: Audit) -> Iterator[str]:
-    rows = rows_of(audit)
+def destroyed_lines(audit: Audit, rows: Mapping[str, str]) -> Iterator[str]:
+    """What is dropped or emptied, with what ``rows`` tells of its relation."""
     for each in (each for segment in audit.batch for each in segment.destroyed):
         there = f", where there are {rows[each.relation]}" if each.relation in rows else ""
         yield f"{each.kind} {each.object} is {each.how}{there}"
 
 
-def _messages(audit: Audit) -> Iterator[str]:
+def message_lines(audit: Audit) -> Iterator[str]:
+    """What the server said, the first line of each."""
     for each in (each for segment in audit.batch for each in segment.messages):
         yield f"{each.level} at {each.step}: {each.text.partition(chr(10))[0]}"
 

@@ -52,15 +52,26 @@ def way_back(audit: Audit) -> Iterator[str]:
         yield f"{each.path}: {each.how}: {each.said}"
 
 
-def promote_command(audit: Audit) -> str:
-    """The command that promotes exactly what was planned; "" where nothing is to be promoted."""
+def promotion_options(audit: Audit) -> dict[str, str]:
+    """What a promotion of exactly what was planned is given, by the names of a workflow's inputs.
+
+    Empty where nothing is to be promoted.
+    """
     planned = audit.run.mode is Mode.PLAN and audit.run.outcome is RunOutcome.PLANNED
     if not planned or not audit.bound.digest:
-        return ""
-    words = ["pytest --hk-mode=prod --hk-confirm=PROMOTE", f"--hk-plan={audit.bound.digest}"]
-    words += [f"--hk-segments={audit.plan.segments}"] * (audit.plan.segments > 1)
-    words += [f"--hk-accept-drift={audit.production.drift}"] * bool(audit.production.drift)
-    return " ".join(words)
+        return {}
+    options = {"plan": audit.bound.digest}
+    options |= {"segments": str(audit.plan.segments)} if audit.plan.segments > 1 else {}
+    options |= {"accept_drift": audit.production.drift} if audit.production.drift else {}
+    return options
+
+
+def promote_command(audit: Audit) -> str:
+    """The command that promotes exactly what was planned; "" where nothing is to be promoted."""
+    options = [
+        f"--hk-{name.replace('_', '-')}={value}" for name, value in promotion_options(audit).items()
+    ]
+    return " ".join(("pytest --hk-mode=prod --hk-confirm=PROMOTE", *options)) if options else ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,191 @@
+"""What ``python -m pytest_housekeeping`` can be told: its commands, and what each of them takes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def command_line() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pytest_housekeeping",
+        description="What goes with the pytest plugin: pytest --help lists the options of that.",
+    )
+    commands = parser.add_subparsers(metavar="command", dest="command", required=True)
+    for add in _COMMANDS:
+        add(commands)
+    return parser
+
+
+def _sandbox(commands: Commands) -> None:
+    command = commands.add_parser(
+        "sandbox",
+        help="a PostgreSQL in the role of production, to try a promotion on",
+        description="Start a PostgreSQL in the role of production: it listens on this machine"
+        " alone, asks for a password, and runs in the background until it is stopped. Prints the"
+        " five export lines that --hk-mode=prod reads.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    instead = command.add_mutually_exclusive_group()
+    instead.add_argument("--stop", action="store_true", help="end it and remove all of it")
+    instead.add_argument("--status", action="store_true", help="say what runs, and where")
+    instead.add_argument(
+        "--psql",
+        nargs=argparse.REMAINDER,
+        metavar="...",
+        help="open psql on it as the promoter; what follows are arguments of psql",
+    )
+
+
+def _audit(commands: Commands) -> None:
+    command = commands.add_parser(
+        "audit",
+        help="prove all evidence that this clone holds",
+        description="Prove every audit of this clone, every file that one names, their chain, and"
+        " that nothing was ever taken away: on HEAD and on all branches housekeeping/audit/*, local"
+        " and of remotes. Nothing is written, and no network is asked.",
+        epilog="exit codes: 0 all proved; 1 faults, or no evidence at all; 4 wrong usage: no"
+        " repository, or with --target no usable address of production",
+    )
+    command.add_argument(
+        "--target",
+        action="store_true",
+        help="connect to production (PG*_PROD) as well: each promotion in its history has its"
+        " audit, and each audit its rows",
+    )
+
+
+def _approve(commands: Commands) -> None:
+    command = commands.add_parser(
+        "approve",
+        help="approve a promotion, signed",
+        description="Say, signed with the SSH key that git is configured with, that the promotion"
+        " of this digest may be made. The record is committed to housekeeping/audit/decisions, and"
+        " pushed. It counts for whoever neither wrote nor runs it, if approvers of"
+        " [tool.housekeeping] names him, and for a run that begins later.",
+        epilog="exit codes: 0 approved; 1 it could not be signed or committed; 4 wrong usage: no"
+        " digest, no repository, no approvers",
+    )
+    command.add_argument("digest", help="as the plan, or a promotion that was refused, has it")
+
+
+def _review(commands: Commands) -> None:
+    command = commands.add_parser(
+        "review",
+        help="say what was found of a promotion that was made in an emergency",
+        description="Say that somebody has looked through a promotion with --hk-emergency, and what"
+        " was found. Until then `audit` and --hk-mode=verify fail. The record is committed to"
+        " housekeeping/audit/decisions, signed where approvers or evidence_signers are configured,"
+        " and pushed.",
+        epilog="exit codes: 0 closed; 1 it could not be signed or committed, or does not count;"
+        " 4 wrong usage: no such emergency, nothing said, no repository",
+    )
+    command.add_argument("run", help="the id of the run, as `audit` names it")
+    command.add_argument("found", help="what was found, in a sentence")
+
+
+def _status(commands: Commands) -> None:
+    command = commands.add_parser(
+        "status",
+        help="what is applied in production, and whether code may be deployed",
+        description="Say what is applied in production: by its own history where PG*_PROD is set,"
+        " asked in a read-only session, else by the evidence that this clone holds.",
+        epilog="exit codes: 0 said, and nothing is open; with --needs: it may be deployed;"
+        " 1 something is open, or nothing is known, or production cannot be asked; with --needs: it"
+        " would run ahead of the schema; 4 wrong usage: no repository, no such commit, half an"
+        " address",
+    )
+    command.add_argument(
+        "--needs",
+        metavar="COMMIT",
+        help="fail unless every migration, view and policy of this commit, branch or tag is"
+        " applied, with the very text that it has there",
+    )
+
+
+def _adopt_drift(commands: Commands) -> None:
+    commands.add_parser(
+        "adopt-drift",
+        help="write the migration of what was made by hand in production",
+        description="Compare production (PG*_PROD) with the schema that the last promotion left,"
+        " and write the migration that makes what was made by hand, if a throwaway copy shows that"
+        " it does. Production is only read.",
+        epilog="exit codes: 0 written, or nothing to adopt; 1 no file can make it, by name; 4 wrong"
+        " usage: no repository, no usable address of production",
+    )
+
+
+def _comment(commands: Commands) -> None:
+    command = commands.add_parser(
+        "comment",
+        help="write the comment of a plan for a pull request, and say where it belongs",
+        description="Write the comment of a plan, for a pull request of GitHub. On standard output"
+        " is what `gh api` has to be told, POST 5/comments or PATCH comments/17, below issues/;"
+        " nothing where nothing is to be posted. Everybody may read it, unless it is --private.",
+        epilog="exit codes: 0 done; 1 an audit that was edited; 4 wrong usage",
+    )
+    command.add_argument("--into", type=Path, required=True, metavar="FILE", help="for the text")
+    what = command.add_mutually_exclusive_group(required=True)
+    what.add_argument("--of", metavar="COMMIT", help="which commit was planned")
+    what.add_argument("--superseded", action="store_true", help="mark the one of an older commit")
+    what.add_argument(
+        "--unplanned",
+        action="store_true",
+        help="say what the evidence of this clone knows, where production may not be asked",
+    )
+    command.add_argument(
+        "--audit",
+        type=Path,
+        metavar="FILE",
+        help="of the plan; a file that is not there: the run made none",
+    )
+    command.add_argument(
+        "--pull-request",
+        type=Path,
+        nargs=2,
+        metavar=("REQUEST", "COMMENTS"),
+        help="files with the pull request and its comments, as `gh api` tells them",
+    )
+    command.add_argument(
+        "--private",
+        action="store_true",
+        help="only those read it who may read production: with numbers, hosts and names",
+    )
+
+
+def _docs(commands: Commands) -> None:
+    command = commands.add_parser(
+        "docs",
+        help="the documentation of this version",
+        description="Print a page of the documentation; without one, list them all.",
+        epilog="exit codes: 0 done; 4 there is no such page",
+    )
+    command.add_argument("page", nargs="?", help="the name of a page, or the id of a rule")
+
+
+_COMMANDS: tuple[Callable[[Commands], None], ...] = (
+    _sandbox,
+    _audit,
+    _approve,
+    _review,
+    _status,
+    _adopt_drift,
+    _comment,
+    _docs,
+)
+_EPILOG = """\
+in a shell:
+  eval "$(python -m pytest_housekeeping sandbox)"
+  pytest --hk-mode=prod --hk-confirm=PROMOTE
+  python -m pytest_housekeeping sandbox --stop
+
+The exports, and nothing else, are on standard output.
+
+exit codes: 0 done; 1 it could not be done; 2 wrong usage; 3 --status, --psql: none runs
+"""

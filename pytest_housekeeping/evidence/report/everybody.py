@@ -1,0 +1,101 @@
+"""What of a plan everybody may read: classes for numbers; no host, database or user, no row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pytest_housekeeping.model import Kind, Outcome
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.evidence.audit_model import Audit, FindingRecord, StepRecord
+    from pytest_housekeeping.evidence.batch_model import RelationNowRecord
+
+# What the schema of the files decides, on a copy: none of it can quote a row of production.
+_OF_THE_SCHEMA = (Kind.OBJECT, Kind.RLS, Kind.BOUNDARY, Kind.LINT)
+_ROWS = ((100_000_000, "> 100 M rows"), (1_000_000, "> 1 M rows"), (10_000, "> 10 k rows"))
+_SIZES = ((100 << 30, "> 100 GB"), (10 << 30, "> 10 GB"), (1 << 30, "> 1 GB"))
+_HOT = 10
+_PLACE = re.compile(r"^(?P<place>[^\s:]+:\d+:\d+): ")
+_HIDDEN = "…"
+
+
+def for_everybody(audit: Audit) -> Audit:
+    """The audit without what only those may read who may read production.
+
+    Of a step, its message stays where the schema alone decides it; of a finding, its object where
+    it is one of the schema or a place in a file.
+    """
+    kinds = {step.id: step.kind for step in audit.steps}
+    batch = tuple(each.model_copy(update={"messages": ()}) for each in audit.batch)
+    applied = tuple(
+        each.model_copy(update={"at": "", "by": ""}) for each in audit.production.applied
+    )
+    return audit.model_copy(
+        update={
+            "run": audit.run.model_copy(update={"actor": "", "message": ""}),
+            "target": None,
+            "steps": tuple(_step(each) for each in audit.steps),
+            "findings": tuple(_finding(each, kinds.get(each.step)) for each in audit.findings),
+            "batch": batch,
+            "production": audit.production.model_copy(update={"applied": applied}),
+            "lock_conflicts": (),
+        }
+    )
+
+
+def masked(audit: Audit) -> Callable[[str], str]:
+    """Takes host, database, user and identifier of the target out of a text, as whole words.
+
+    ``shop`` is one of them, and ``shop.orders`` a table.
+    """
+    target = audit.target
+    if target is None:
+        return str
+    names = {target.host, target.database, target.user, target.system_identifier} - {""}
+    words = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+    found = re.compile(rf'(?<![\w.])"?(?:{words})"?(?::\d+)?(?!\w|\.[\w"])', re.IGNORECASE)
+    return lambda text: found.sub(_HIDDEN, text)
+
+
+def row_classes(audit: Audit) -> dict[str, str]:
+    """Of each relation that the batch touches ``> 1 M rows``."""
+    return {each.relation: _rows(each) for each in audit.production.relations}
+
+
+def classes(audit: Audit) -> dict[str, str]:
+    """Of each of them ``> 1 M rows, > 10 GB, hot``."""
+    return {each.relation: _relation(each) for each in audit.production.relations}
+
+
+def _step(step: StepRecord) -> StepRecord:
+    if step.outcome is not Outcome.FAILED or step.kind in _OF_THE_SCHEMA:
+        return step
+    place = _PLACE.match(step.message)
+    known = place is not None and bool(step.id.startswith(place["place"].partition(":")[0]))
+    return step.model_copy(update={"message": place["place"] if place and known else ""})
+
+
+def _finding(finding: FindingRecord, kind: Kind | None) -> FindingRecord:
+    if kind in _OF_THE_SCHEMA:
+        return finding
+    of_the_batch = finding.step.startswith("rehearse::") and finding.step != "rehearse::activity"
+    object_ = finding.object if of_the_batch else ""
+    return finding.model_copy(update={"object": object_, "detail": "", "fix": "", "leak": ""})
+
+
+def _rows(now: RelationNowRecord) -> str:
+    if now.rows is None:
+        return "rows that nobody has counted"
+    return _class_of(now.rows, _ROWS) or ("few rows" if now.rows else "no rows")
+
+
+def _relation(now: RelationNowRecord) -> str:
+    told = [_rows(now), _class_of(now.size or 0, _SIZES)]
+    told += ["hot"] * ((now.writes_per_s or 0) >= _HOT)
+    return ", ".join(filter(None, told))
+
+
+def _class_of(number: int, bounds: tuple[tuple[int, str], ...]) -> str:
+    return next((name for bound, name in bounds if number > bound), "")
