@@ -269,3 +269,16 @@ def test_options_that_belong_to_no_plan(production: Production, option: str) -> 
     run = plan(production, option, user="promoter")
     assert run.code == 4
     assert f"{option.partition('=')[0]} with --hk-mode=plan" in run.output
+
+
+def test_its_steps_can_be_listed_and_a_part_of_it_looked_at(production: Production) -> None:
+    listed = plan(production, "--collect-only", "-q", user="promoter")
+    assert listed.code == 0, listed.output
+    assert "rehearse::impact" in listed.output
+    assert "test_a_tenant_sees_its_own" not in listed.output
+    assert listed.audit_path is None
+    part = plan(production, "-k", "rls-not-forced", user="promoter")
+    assert (part.code, part.outcome) == (0, "rolled_back"), part.output
+    assert "Looked at in part" in part.output
+    assert "promote exactly this" not in part.output
+    assert production.unchanged
