@@ -29,6 +29,10 @@ class Config:
     lock_wait: str = "30s"
     question_timeout: str = "5s"
     max_locks_held: float = 0.0
+    long_transaction: str = "5min"
+    max_replica_lag: str = "30s"
+    activity_wait: str = "1min"
+    window: str = ""
     lint: bool = True
     require_staging_evidence: bool = True
     evidence_signers: str = ""

@@ -13,11 +13,21 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.may_move import wrongly_declared
 from pytest_housekeeping.declarations.pinned_settings import names_to_choose
 from pytest_housekeeping.declarations.toml import Problems, closest, expect_keys
+from pytest_housekeeping.declarations.window import read_window
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 _DURATION = re.compile(r"[1-9]\d*(ms|s|min|h)")
-_DURATIONS = ("lock_timeout", "statement_timeout", "idle_timeout", "lock_wait", "question_timeout")
+_DURATIONS = (
+    "lock_timeout",
+    "statement_timeout",
+    "idle_timeout",
+    "lock_wait",
+    "question_timeout",
+    "long_transaction",
+    "max_replica_lag",
+    "activity_wait",
+)
 # What git takes for a name, and never for an option or a way from one commit to another.
 _REF = re.compile(r"[\w.][\w./@+-]*")
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
@@ -153,6 +163,11 @@ def _waits(config: Config) -> Iterator[str]:
             yield f'{key} = {getattr(config, key)!r} is no duration above zero, such as "5s"'
     if config.lock_attempts < 1:
         yield f"lock_attempts = {config.lock_attempts}: at least one attempt is made"
+    if config.window:
+        try:
+            read_window(config.window)
+        except ValueError as error:
+            yield f"window = {config.window!r} {error}"
 
 
 def _generated_code(config: Config) -> Iterator[str]:

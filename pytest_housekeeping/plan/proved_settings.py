@@ -45,6 +45,10 @@ _PROVED: Mapping[str, bool] = {
     "lock_wait": False,
     "question_timeout": False,
     "max_locks_held": False,
+    "long_transaction": False,  # what else may go on in production meanwhile, and when
+    "max_replica_lag": False,
+    "activity_wait": False,
+    "window": False,
 }
 
 

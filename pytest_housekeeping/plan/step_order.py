@@ -13,6 +13,7 @@ from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.rollback_files import Rollbacks
 from pytest_housekeeping.plan.segments import Segment
 from pytest_housekeeping.plan.steps import (
+    ACTIVITY,
     APPLY,
     MUTANTS,
     RUNNING,
@@ -74,6 +75,8 @@ def lay_out(parts: Parts) -> Iterator[Step]:
     rules = rules_of(parts.mode)
     for name in prechecks(parts.mode, parts.config, parts.sources, parts.contracts):
         yield precheck_step(name)
+    if parts.in_place and ACTIVITY in rules.rehearsed:
+        yield precheck_step(ACTIVITY)
     if rules.backs_up:
         # What needs no uncommitted schema is done before anybody has to wait for a lock.
         if not rules.plans:
@@ -116,6 +119,7 @@ def prechecks(
     needless = {
         "bootstrap": not sql_paths(config, sources, "bootstrap"),
         "roles": not contracts.roles,
+        "window": not config.window,
         "code": not contracts.code_contracts,
     }
     yield from (name for name in rules_of(mode).prechecks if not needless.get(name))

@@ -55,6 +55,7 @@ def activate(config: pytest.Config) -> None:
     with progress.doing("reading the project and connecting"):
         run = _started(config)
     promotion = Promotion(run=run, progress=progress)
+    run.follow(progress)
     config.stash[PROMOTION] = promotion
     config.add_cleanup(run.close)
     config.pluginmanager.register(fixtures, "housekeeping-fixtures")

@@ -18,7 +18,7 @@ from pytest_housekeeping.postgres.connection import Connection, LentConnection, 
 # By this name the connection is told from the one in use.
 APPLICATION = "pytest-housekeeping signs of life"
 # Those of this run: the session itself, and the programs that work for it since it began.
-_OURS = """
+OURS = """
 SELECT w.pid FROM pg_catalog.pg_stat_activity AS w
 JOIN pg_catalog.pg_stat_activity AS own ON own.pid = %(pid)s
 WHERE w.pid = own.pid OR (w.usename = own.usename AND w.datname = own.datname
@@ -34,9 +34,9 @@ _IN_THE_WAY = f"""
 SELECT {_ABOUT}
 FROM (SELECT DISTINCT b.pid FROM pg_catalog.pg_stat_activity AS w
       CROSS JOIN LATERAL pg_catalog.unnest(pg_catalog.pg_blocking_pids(w.pid)) AS b (pid)
-      WHERE w.wait_event_type = 'Lock' AND w.pid IN ({_OURS})) AS b
+      WHERE w.wait_event_type = 'Lock' AND w.pid IN ({OURS})) AS b
 LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = b.pid
-WHERE b.pid NOT IN ({_OURS})
+WHERE b.pid NOT IN ({OURS})
 ORDER BY a.xact_start, b.pid
 """
 _HOLDERS = f"""
@@ -47,7 +47,7 @@ FROM (SELECT DISTINCT coalesce(l.pid, 0) AS pid FROM pg_catalog.pg_locks AS l
       AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d
                         WHERE d.datname = pg_catalog.current_database())) AS b
 LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = b.pid
-WHERE b.pid NOT IN ({_OURS})
+WHERE b.pid NOT IN ({OURS})
 ORDER BY a.xact_start, b.pid
 """
 

@@ -15,6 +15,7 @@ from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.postgres.lock_requests import ForeseenLocks
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.judging import Checks
+from pytest_housekeeping.promotion.progress import Progress
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.promotion.target import Target
 from pytest_housekeeping.promotion.throwaway import Throwaway
@@ -29,6 +30,7 @@ class Run:
     ``bound`` tells what the promotion is bound to, as soon as it is known, and ``production`` what
     the batch meets there.
 
+    ``follow`` is told where to say whom the run waits for, before anything is run.
     ``after_commit`` of a segment begins what goes on beside the steps behind it; ``beside`` waits
     for that, and ends when its server has ended. ``secrets`` are the passwords that must appear
     nowhere. ``close`` ends what was started, in any state.
@@ -46,6 +48,7 @@ class Run:
     production: Callable[[], ProductionNow] = ProductionNow
     after: Mapping[str, Callable[[], Judgement]] = field(default_factory=dict)
     locks: Callable[[int], ForeseenLocks] | None = None
+    follow: Callable[[Progress], None] = lambda _: None
     linting: Linting | None = None
     after_commit: Callable[[int], None] = lambda _: None
     beside: Callable[[], None] = lambda: None

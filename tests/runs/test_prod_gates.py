@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -416,16 +418,25 @@ def test_the_first_promotion(rehearsed: Rehearsal, tmp_path: Path) -> None:
 
 @contextmanager
 def held(production: Production, seconds: float) -> Iterator[None]:
-    """A reader's lock on desk.ticket, until so long after the promotion first waits for it."""
+    """A reader's lock on desk.ticket, until so long after the promotion first waits for it.
+
+    Before that no transaction of the reader is old enough to be waited for.
+    """
     done = threading.Event()
     ready = threading.Event()
 
     def hold() -> None:
-        with production.server.superuser() as connection, connection.transaction():
-            connection.execute("LOCK TABLE desk.ticket IN ACCESS SHARE MODE")
-            ready.set()
-            _wait_for_a_waiter(production, done)
-            done.wait(seconds)
+        with (
+            production.server.superuser() as connection,
+            production.server.superuser() as watching,
+        ):
+            while not done.is_set():
+                with connection.transaction():
+                    connection.execute("LOCK TABLE desk.ticket IN ACCESS SHARE MODE")
+                    ready.set()
+                    if _is_waited_for(watching, done):
+                        done.wait(seconds)
+                        return
 
     thread = threading.Thread(target=hold)
     thread.start()
@@ -437,13 +448,16 @@ def held(production: Production, seconds: float) -> Iterator[None]:
         thread.join()
 
 
-def _wait_for_a_waiter(production: Production, done: threading.Event) -> None:
-    with production.server.superuser() as connection:
-        while not done.is_set():
-            found = connection.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone()
-            if found:
-                return
-            time.sleep(0.01)
+def _is_waited_for(watching: Any, done: threading.Event) -> bool:
+    """Whether somebody waits for a lock, within a tenth of a second."""
+    until = time.monotonic() + 0.1
+    while not done.is_set():
+        if watching.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
+            return True
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.002)
+    return False
 
 
 def test_a_lock_is_waited_for_and_the_batch_tried_again(production: Production) -> None:
@@ -475,6 +489,44 @@ def test_a_lock_that_is_never_let_go(production: Production) -> None:
     refused(production, run, "tried 5 times", "pg_stat_activity", "in its way: process ")
     assert [each["number"] for each in run.audit["lock_conflicts"]] == [1, 2, 3, 4, 5]
     assert run.outcome == "rolled_back"
+
+
+def test_who_stays_is_waited_for_before_anything_is_begun(production: Production) -> None:
+    """And refuses the promotion in the end; no attempt of it has kept anybody waiting."""
+    production.change({"pyproject.toml": IMPATIENT + 'activity_wait = "3s"\n'})
+    with production.server.superuser() as reader:
+        reader.execute("BEGIN; LOCK TABLE desk.ticket IN ACCESS SHARE MODE")
+        pid = reader.info.backend_pid
+        run = production.promote()
+    refused(production, run, "Refused: nothing was begun", f"activity-lock: process {pid}")
+    assert run.steps["rehearse::activity"] == "failed"
+    assert run.audit["lock_conflicts"] == []
+    assert f"waiting for process {pid}" in run.output
+    assert f"SELECT pg_catalog.pg_terminate_backend({pid});" in run.output
+
+
+def test_outside_of_its_window_nothing_is_begun(production: Production) -> None:
+    opens = datetime.now(UTC) + timedelta(hours=3)
+    window = f"{opens:%H:%M}-{opens + timedelta(hours=2):%H:%M} UTC"
+    production.change({"pyproject.toml": IMPATIENT + f'window = "{window}"\n'})
+    run = production.promote()
+    refused(production, run, "Refused: nothing was begun", f"window-closed: {window}")
+    assert run.steps["precheck::window"] == "failed"
+    assert run.steps["backup::snapshot"] == "skipped"
+
+
+def test_in_place_the_look_is_a_precheck(production: Production) -> None:
+    """What the batch will lock is known from staging, and is asked for ahead as well."""
+    production.change({"pyproject.toml": IMPATIENT + 'activity_wait = "1s"\n'})
+    with production.server.superuser() as reader:
+        reader.execute("BEGIN; LOCK TABLE desk.ticket IN ACCESS SHARE MODE")
+        pid = reader.info.backend_pid
+        run = production.promote("--hk-in-place")
+        refused(production, run, "Refused: nothing was begun", f"activity-lock: process {pid}")
+        reader.execute("COMMIT; BEGIN; LOCK TABLE desk.ticket IN ACCESS SHARE MODE")
+        threading.Timer(2.0, lambda: reader.execute("COMMIT")).start()
+        run = production.promote("--hk-in-place")
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
 
 
 def stage_index(production: Production, kind: str, name: str) -> None:

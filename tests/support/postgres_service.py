@@ -36,8 +36,8 @@ def postgres_service(password: str) -> Iterator[int]:
 
 
 @contextmanager
-def service(password: str) -> Iterator[Service]:
-    """The same, with what a second server beside it needs."""
+def service(password: str, *options: str) -> Iterator[Service]:
+    """The same, with what a second server beside it needs, started with ``options``."""
     # PostgreSQL refuses to run as root, and another user may not reach root's site-packages: the
     # programs are those that the project itself would run, and the data lies where it would lay it.
     folder = Path(tempfile.mkdtemp(prefix="hk-service-", dir=next(storages())))
@@ -46,14 +46,16 @@ def service(password: str) -> Iterator[Service]:
     try:
         binaries = find_embedded(16).folder
         data = _initialised(folder, binaries, password, user)
-        with serve(folder, binaries, user, data) as found:
+        with serve(folder, binaries, user, data, *options) as found:
             yield found
     finally:
         shutil.rmtree(folder)
 
 
 @contextmanager
-def serve(folder: Path, binaries: Path, user: str | None, data: Path) -> Iterator[Service]:
+def serve(
+    folder: Path, binaries: Path, user: str | None, data: Path, *options: str
+) -> Iterator[Service]:
     """A server on a data folder, on a port of its own."""
     port = _free_port()
     server = subprocess.Popen(
@@ -61,6 +63,7 @@ def serve(folder: Path, binaries: Path, user: str | None, data: Path) -> Iterato
             binaries / "postgres",
             *("-D", data, "-p", str(port), "-k", "", "-c", "listen_addresses=127.0.0.1"),
             *("-c", "fsync=off", "-c", "shared_buffers=32MB"),
+            *options,
         ],
         user=user,
         cwd=folder,

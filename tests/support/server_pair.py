@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,21 +23,26 @@ class Family:
 
 
 @contextmanager
-def server_family(password: str) -> Iterator[Family]:
-    """The copy was taken as the standby was, and started by itself. All are gone afterwards."""
+def server_family(password: str, *options: str) -> Iterator[Family]:
+    """The copy was taken as the standby was, and started by itself. All are gone afterwards.
+
+    Each is started with the ``options``: a standby may not have less room than its primary.
+    """
     with ExitStack() as stack:
-        primary = stack.enter_context(service(password))
+        primary = stack.enter_context(service(password, *options))
         standby = _taken(primary, "standby", password, "-R")
         copy = _taken(primary, "copy", password)
         yield Family(
             primary=primary.port,
-            standby=stack.enter_context(_beside(primary, standby)).port,
-            copy=stack.enter_context(_beside(primary, copy)).port,
+            standby=stack.enter_context(_beside(primary, standby, options)).port,
+            copy=stack.enter_context(_beside(primary, copy, options)).port,
         )
 
 
-def _beside(primary: Service, data: Path) -> AbstractContextManager[Service]:
-    return serve(primary.folder, primary.binaries, primary.user, data)
+def _beside(
+    primary: Service, data: Path, options: Sequence[str]
+) -> AbstractContextManager[Service]:
+    return serve(primary.folder, primary.binaries, primary.user, data, *options)
 
 
 def _taken(primary: Service, name: str, password: str, *options: str) -> Path:

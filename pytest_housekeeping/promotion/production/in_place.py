@@ -7,6 +7,7 @@ from typing import Any
 
 from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.model import Lock, Mode, Phase
+from pytest_housekeeping.plan.steps import APPLY
 from pytest_housekeeping.postgres.lock_requests import ForeseenLocks
 from pytest_housekeeping.promotion.context import RunContext
 
@@ -30,13 +31,14 @@ def lock_announcement(context: RunContext) -> Iterator[str]:
 
 def locks_in_staging(context: RunContext, segment: int) -> ForeseenLocks:
     """What the files of a segment have locked in staging, as far as that is on record here."""
-    files = context.plan.segments[segment - 1].files
-    wanted = {(file.path, file.sha256) for file in files}
+    known = {step["id"]: step.get("locks", ()) for step in _steps_in_staging(context)}
     return ForeseenLocks(
         by_file={
-            (step["path"], step["sha256"]): tuple(Lock(**lock) for lock in step.get("locks", ()))
-            for step in _steps_in_staging(context)
-            if step.get("phase") == Phase.APPLY and (step["path"], step["sha256"]) in wanted
+            (file.path, file.sha256): tuple(
+                Lock(relation=lock["relation"], mode=lock["mode"])
+                for lock in known.get(f"{file.path}::{APPLY}", ())
+            )
+            for file in context.plan.segments[segment - 1].files
         }
     )
 

@@ -19,6 +19,7 @@ from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.own_tables import own_table_findings
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.production import baseline, promotion_table
+from pytest_housekeeping.promotion.production.activity import check_window
 from pytest_housekeeping.promotion.production.adoption import verify_adopted
 from pytest_housekeeping.promotion.production.roles import check_privileges, check_roles
 from pytest_housekeeping.promotion.production.staging_proof import proved_in_staging
@@ -42,6 +43,7 @@ def production_prechecks(
         "worktree": lambda: prechecks.worktree(context.source),
         "server": lambda: _server(target),
         "identity": lambda: _identity(context, target),
+        "window": lambda: check_window(context, target.connection.get()),
         "segments": lambda: _segments(context),
         "history": lambda: _history(context, target),
         "evidence": lambda: proved_in_staging(context, target.connection.identity()),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -12,11 +12,11 @@ from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.evidence import Secrets, SourceFacts, open_repository
 from pytest_housekeeping.evidence.git import Repository
-from pytest_housekeeping.model import ROWS
+from pytest_housekeeping.model import ROWS, Lock
 from pytest_housekeeping.plan.code_files import hold_all
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.plan import Plan, build
-from pytest_housekeeping.plan.steps import BINDING, IMPACT, RUNNING
+from pytest_housekeeping.plan.steps import ACTIVITY, BINDING, IMPACT, RUNNING
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.lock_requests import ForeseenLocks
@@ -26,6 +26,7 @@ from pytest_housekeeping.promotion.attestation import refuse_unattested, source_
 from pytest_housekeeping.promotion.context import RunContext, new_context
 from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.production import promotion_table
+from pytest_housekeeping.promotion.production.activity import LookAround
 from pytest_housekeeping.promotion.production.backup import Backup
 from pytest_housekeeping.promotion.production.binding import Binding, unrehearsed
 from pytest_housekeeping.promotion.production.impact import Impact
@@ -149,8 +150,14 @@ def with_rehearsal(run: Run, target: ProductionTarget) -> Run:
     context, rehearsal = run.context, run.rehearsal
     if not context.rules.rehearsed:
         return run
+    look = LookAround(context, target, lambda: all_locks(context, rehearsal))
     if rehearsal is None:
-        return replace(run, bound=lambda: unrehearsed(context))
+        return replace(
+            run,
+            prechecks={**run.prechecks, ACTIVITY: look.judge},
+            bound=lambda: unrehearsed(context),
+            follow=look.follow,
+        )
     impact = Impact(context, target, rehearsal)
     running = new_running_code(context, target, rehearsal)
     binding = Binding(context, target, rehearsal, run.checks)
@@ -160,11 +167,13 @@ def with_rehearsal(run: Run, target: ProductionTarget) -> Run:
         rehearsed={
             IMPACT: impact.judge,
             ROWS: lambda: rows_asked(context, rehearsal, target.connection),
+            ACTIVITY: look.judge,
             BINDING: binding.judge,
         }
         | ({RUNNING: running.judge} if running else {}),
         bound=lambda: binding.bound,
         production=lambda: impact.now,
+        follow=look.follow,
     )
 
 
@@ -192,6 +201,13 @@ def known_locks(
     if not context.rules.changes_production:
         return None
     return rehearsal.locks if rehearsal is not None else partial(locks_in_staging, context)
+
+
+def all_locks(context: RunContext, rehearsal: Rehearsal | None) -> Iterator[Lock]:
+    """What all segments together lock, as far as it is known."""
+    for segment in context.plan.segments:
+        known = rehearsal.locks if rehearsal is not None else partial(locks_in_staging, context)
+        yield from known(segment.number).all
 
 
 def new_backup(
