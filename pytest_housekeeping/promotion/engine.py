@@ -41,13 +41,12 @@ class Promotion:
     """One run of one plan. ``run_step`` works a step, ``record`` takes down how its item ended.
 
     Only what was recorded as passed counts for the commit; what was never reported has not
-    passed, whatever the reason.
+    passed, whatever the reason. ``refusal`` is why nothing may be committed, whatever has passed.
     """
 
     run: Run
     results: dict[str, StepResult] = field(default_factory=dict)
     refusal: HousekeepingError | None = None
-    """Why nothing may be committed, whatever has passed."""
     progress: Progress = field(default_factory=Progress)
     _troubles: list[StepResult] = field(default_factory=list)
     _test_scope: ExitStack | None = None
