@@ -223,7 +223,7 @@ def test_a_backup_that_was_edited(done: Done, committed: bool) -> None:
     if committed:
         git(done.production.root, "commit", "-qam", "nobody will notice")
 
-    refused(done, done.undo(), "was edited: it is not the backup that was kept")
+    refused(done, done.undo(), "was edited: it is not what was kept")
 
 
 def test_an_audit_that_was_edited(done: Done) -> None:
