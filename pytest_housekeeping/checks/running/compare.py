@@ -207,9 +207,9 @@ def _of_names(
     lost = [
         (role, gone)
         for role, old, new in states
-        if (gone := [each for each in new.missing if each not in old.missing])
+        if old.role and (gone := [each for each in new.missing if each not in old.missing])
     ]
-    kept = [each for each in states if each[0] not in {role for role, _ in lost}]
+    kept = [new for _, _, new in states if not new.missing]
     if lost:
         role, gone = lost[0]
         yield breach_at(

@@ -24,12 +24,13 @@ class MappedColumn:
 class NamedState:
     """What the names of a reference mean on one schema.
 
-    ``missing`` are those that mean nothing there. ``table`` and ``columns``: of a mapped table, all
-    that it has. ``written``: the role may insert into it. ``by_trigger``: a BEFORE trigger may fill
-    in what is left out.
+    ``missing`` are those that mean nothing there; without a ``role`` nothing means anything.
+    ``table`` and ``columns``: of a mapped table, all that it has. ``written``: the role may insert
+    into it. ``by_trigger``: a BEFORE trigger may fill in what is left out.
     """
 
     missing: tuple[str, ...] = ()
+    role: bool = True
     table: str = ""
     columns: Mapping[str, MappedColumn] = field(default_factory=dict)
     written: bool = False

@@ -13,7 +13,7 @@ from pytest_housekeeping.checks.running.answers import Answer, Question, Refusal
 from pytest_housekeeping.checks.running.ask import ask
 from pytest_housekeeping.checks.running.bodies import BodyState, read_bodies
 from pytest_housekeeping.checks.running.committed_code import RunningApp
-from pytest_housekeeping.checks.running.named import NamedState, look_up
+from pytest_housekeeping.checks.running.named import NamedState, is_named, look_up
 from pytest_housekeeping.checks.running.statements import question_of
 from pytest_housekeeping.postgres.connection import Connection, as_role
 
@@ -64,7 +64,9 @@ def _role_state(
         return RoleState(
             role=role,
             answers=dict.fromkeys(questions, Answer(refused=gone)),
-            named=dict.fromkeys(others, NamedState(missing=(f"role {role}",))),
+            named=dict.fromkeys(
+                filter(is_named, others), NamedState(missing=(f"role {role}",), role=False)
+            ),
         )
     path = search_path(connection, role)
     own = _own_path(references, graph, path)

@@ -11,7 +11,7 @@ from pytest_housekeeping.checks.running.bodies import BodyState
 from pytest_housekeeping.checks.running.committed_code import RunningApp
 from pytest_housekeeping.checks.running.compare import breaks
 from pytest_housekeeping.checks.running.compare_bodies import broken_bodies
-from pytest_housekeeping.checks.running.coverage import coverage_of
+from pytest_housekeeping.checks.running.coverage import Coverage, coverage_of
 from pytest_housekeeping.checks.running.state import SchemaState
 from pytest_housekeeping.declarations.exemptions import CodeExemption
 from pytest_housekeeping.model import Finding, Level, Verdict
@@ -49,7 +49,7 @@ def running_verdict(
         coverage, lines = coverage_of(app, old)
         examined += coverage.judged or app.searched
         evidence += lines
-        findings += [] if coverage.judged else [_unseen(app)]
+        findings += [] if coverage.judged else [_unseen(app, coverage)]
     evidence += _of_bodies(before.bodies)
     return Verdict(
         examined=examined,
@@ -108,17 +108,21 @@ def _of_exemption(exemption: CodeExemption, said: str) -> Finding:
     )
 
 
-def _unseen(app: RunningApp) -> Finding:
-    patterns = ", ".join(app.app.code)
-    read = f", in {len(app.extraction.files)} files that were read" * bool(app.extraction.files)
+def _unseen(app: RunningApp, coverage: Coverage) -> Finding:
+    """Also where all of it is refused already: the batch may be what repairs that."""
+    files, patterns = len(app.extraction.files), ", ".join(app.app.code)
+    said = f"no statement of it was found in {app.commit}: {files} files match {patterns}"
+    fix = "nothing, where none of it runs yet; else name the commit that runs:"
+    fix += " running = [...] under [tool.housekeeping]"
+    if not coverage.is_whole:
+        said = f"none of its statements in {app.commit} could be judged: {coverage}"
+        fix = "see why in the message of the step: a role without rights, or another search_path?"
     return Finding(
         rule=UNSEEN,
         level=Level.WARNING,
         object=app.app.name,
-        detail=f"no statement of it was found in {app.commit}, by {patterns}{read}: nothing of it"
-        " was judged",
-        fix="nothing, where none of it runs yet; else name the commit that runs:"
-        " running = [...] under [tool.housekeeping]",
+        detail=f"{said}; nothing of it was judged",
+        fix=fix,
     )
 
 

@@ -116,6 +116,21 @@ def test_who_may_tells_the_level(ground: Ground) -> None:
     assert (gone.level, 'role "shop_app" does not exist' in gone.detail) == (Level.ERROR, True)
 
 
+def test_a_role_that_the_batch_makes_or_a_name_that_one_role_sees(ground: Ground) -> None:
+    new = replace(ground, roles=("shop_app", "shop_new"))
+    code = {
+        "app/a.py": 'connect("dbname=x", options="-c search_path=nowhere")\n'
+        'cur.execute("TRUNCATE orders")\ncur.execute("SELECT 1")\n'
+    }
+    ground.connection.execute("ALTER ROLE shop_app SET search_path = shop")
+    made = told(new.verdict(code, "CREATE ROLE shop_new"))
+    assert made == []
+    # The other role has never found it: that it does not now keeps nothing alive.
+    both = replace(ground, roles=("shop_reader", "shop_app"))
+    moved = told(both.verdict(code, "ALTER TABLE shop.orders RENAME TO sale"))
+    assert ("running-broken", "error", "app/a.py:2:13 relation orders") in moved
+
+
 def test_bare_names_go_by_the_search_path_of_the_role(ground: Ground) -> None:
     ground.connection.execute("ALTER ROLE shop_app SET search_path = shop")
     found = ground.findings("SELECT name FROM customer", DROP_NAME)
@@ -170,7 +185,11 @@ def test_an_application_without_a_statement_is_told_by_name(ground: Ground) -> N
         "shop",
     )
     assert verdict.passed
+    assert "no statement of it was found in aaaaaaaaaaaa" in finding.detail
     assert not ground.verdict({}, "SELECT 1").passed
+    refused = {"app/a.py": 'cur.execute("SELECT nothing FROM shop.orders")\n'}
+    (finding,) = ground.verdict(refused, "SELECT 1").findings
+    assert "0 names looked up, 1 refused before already" in finding.detail
 
 
 EXEMPT = CodeExemption(
