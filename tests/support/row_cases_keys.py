@@ -162,3 +162,44 @@ FOREIGN_KEY = cases(
         "CREATE TABLE m () INHERITS (q); ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES q",
     ),
 )
+VALIDATED = cases(
+    "CREATE DOMAIN d AS int; ALTER DOMAIN d ADD CONSTRAINT n CHECK (VALUE > 1) NOT VALID;"
+    "CREATE TABLE t (id int PRIMARY KEY, a int CONSTRAINT r REFERENCES t, b d);"
+    "ALTER TABLE t ADD CONSTRAINT k CHECK (a > 1) NOT VALID, DROP CONSTRAINT r,"
+    " ADD CONSTRAINT r FOREIGN KEY (a) REFERENCES t NOT VALID",
+    (
+        "a check that rows of before it break",
+        (
+            "ALTER TABLE t DROP CONSTRAINT k; INSERT INTO t VALUES (1, 1);"
+            "ALTER TABLE t ADD CONSTRAINT k CHECK (a > 1) NOT VALID"
+        ),
+        "ALTER TABLE t VALIDATE CONSTRAINT k",
+    ),
+    ("a check that is kept", "INSERT INTO t VALUES (2, 2)", "ALTER TABLE t VALIDATE CONSTRAINT k"),
+    (
+        "a foreign key with an orphan",
+        (
+            "ALTER TABLE t DROP CONSTRAINT r; INSERT INTO t VALUES (2, 3);"
+            "ALTER TABLE t ADD CONSTRAINT r FOREIGN KEY (a) REFERENCES t NOT VALID"
+        ),
+        "ALTER TABLE t VALIDATE CONSTRAINT r",
+    ),
+    (
+        "a foreign key without",
+        "INSERT INTO t VALUES (2, 2)",
+        "ALTER TABLE t VALIDATE CONSTRAINT r",
+    ),
+    (
+        "a domain with a value of before it",
+        (
+            "ALTER DOMAIN d DROP CONSTRAINT n; INSERT INTO t VALUES (2, 2, 1);"
+            "ALTER DOMAIN d ADD CONSTRAINT n CHECK (VALUE > 1) NOT VALID"
+        ),
+        "ALTER DOMAIN d VALIDATE CONSTRAINT n",
+    ),
+    (
+        "a domain without",
+        "INSERT INTO t VALUES (2, 2, 2)",
+        "ALTER DOMAIN d VALIDATE CONSTRAINT n",
+    ),
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from support.row_cases import ADDED, CONVERTED, DOMAIN, LOST, NOT_NULL, NULLS, TWICE, T, cases
-from support.row_cases_keys import CHECK, EXCLUDE, FOREIGN_KEY, UNIQUE
+from support.row_cases_keys import CHECK, EXCLUDE, FOREIGN_KEY, UNIQUE, VALIDATED
 
 PARTED = cases(
     "CREATE TABLE p (k int NOT NULL, v int, PRIMARY KEY (k)) PARTITION BY RANGE (k);"
@@ -383,6 +383,7 @@ GROUPS = {
     "exclude": EXCLUDE,
     "check": CHECK,
     "foreign key": FOREIGN_KEY,
+    "validated": VALIDATED,
     "parted": PARTED,
     "attached": ATTACHED,
     "detached": DETACHED,

@@ -25,7 +25,9 @@ def column_questions(ground: Ground, relation: Relation) -> Asked:
     """What the rows of a table may refuse of its columns, and of their domains."""
     before = ground.before.relations[relation.oid]
     for number, now in relation.columns.items():
-        was = before.columns.get(number)
+        was, domains = before.columns.get(number), tuple(ground.after.domains_of(now.type))
+        if was == now and not domains and before.file == relation.file:
+            continue
         converted = is_converted(ground, relation.oid, number)
         name = f"column {relation}.{quoted(now.name)}"
         if converted:
@@ -38,7 +40,7 @@ def column_questions(ground: Ground, relation: Relation) -> Asked:
             yield from _computed(ground, relation, now, name)
         if now.not_null and (was is None or not was.not_null or converted):
             yield from _not_null(ground, relation, now, name)
-        for domain in ground.after.domains_of(now.type):
+        for domain in domains:
             yield from _domain(ground, relation, now, domain, new=was is None or converted)
 
 
