@@ -64,8 +64,8 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "--hk-emergency",
         {
             "metavar": "REASON",
-            "help": "prod: wait for nobody: without evidence of staging, without approvals; all is"
-            " proved as ever, and a review is open until somebody has looked through it",
+            "help": "prod: wait for nobody: without evidence of staging and approvals, in any"
+            " window; all is proved as ever, and a review is open until somebody has looked through it",
         },
     ),
     (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,12 @@ from support.fresh_copy import git
 from support.production_project import Production, merge_audit
 from support.signing import new_key, signer_line
 
-ASKING = '[tool.housekeeping]\nlint = false\napprovals = 1\napprovers = "ops/approvers"\n'
+ASKING = """[tool.housekeeping]
+lint = false
+approvals = 1
+approvers = "ops/approvers"
+window = "{window}"
+"""
 WHY = "--hk-emergency=the shop takes\n no orders"
 
 
@@ -23,8 +29,10 @@ def test_it_waits_for_nobody_proves_all_and_is_open_until_somebody_closes_it(
 ) -> None:
     new_key(tmp_path, "ada")
     approvers = signer_line(tmp_path / "ada", "ada@example.org")
+    later = datetime.now(UTC) + timedelta(hours=10)
+    closed = f"{later:%H:%M}-{later + timedelta(hours=1):%H:%M} UTC"
     files: dict[str, str | bytes | None] = {
-        "pyproject.toml": ASKING,
+        "pyproject.toml": ASKING.format(window=closed),
         "ops/approvers": approvers,
         "checks/queries/none.sql": "SELECT id FROM desk.ticket WHERE id IS NOT NULL\n",
     }
@@ -36,7 +44,7 @@ def test_it_waits_for_nobody_proves_all_and_is_open_until_somebody_closes_it(
     run = production.promote()
     assert (run.code, run.outcome) == (1, "refused"), run.output
     assert production.unchanged
-    assert run.steps["precheck::evidence"] == "failed"
+    assert "failed" in (run.steps["precheck::evidence"], run.steps["precheck::window"])
 
     # What rows decide is proved: a query finds some.
     run = production.promote(WHY)
@@ -51,6 +59,7 @@ def test_it_waits_for_nobody_proves_all_and_is_open_until_somebody_closes_it(
     assert run.audit["run"]["emergency"] == "the shop takes no orders"
     assert run.audit["bound"]["second_person"] == "waived"
     assert run.findings("emergency") == ["evidence of staging"]
+    assert set(run.findings("window-closed")) == {closed}
     assert "emergency: the shop takes no orders" in run.output
     name = run.audit["run"]["id"]
     assert f"review {name} '…'" in run.output
