@@ -65,7 +65,8 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         {
             "metavar": "REASON",
             "help": "prod: wait for nobody: without evidence of staging and approvals, in any"
-            " window; all is proved as ever, and a review is open until somebody has looked through it",
+            " window; all is proved as ever, and a review is open until somebody has looked"
+            " through it",
         },
     ),
     (
