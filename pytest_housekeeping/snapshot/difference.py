@@ -59,11 +59,14 @@ class Difference:
         return f"{self.change} {self.name}" + (f" ({self.told})" if self.told else "")
 
 
-def diff(before: Fingerprint, after: Fingerprint) -> tuple[Difference, ...]:
+def diff(
+    before: Fingerprint, after: Fingerprint, *, through_schemas: bool = False
+) -> tuple[Difference, ...]:
     """The objects that differ, sorted by name; none when the digests are equal.
 
     What came or went with the object that it belongs to is not told again: of a table that was
     dropped, neither the columns nor the indexes; of a column that came, not the order of columns.
+    Of a schema that came or went, what it holds is told ``through_schemas`` alone.
     """
     if before is after:
         return ()
@@ -72,11 +75,11 @@ def diff(before: Fingerprint, after: Fingerprint) -> tuple[Difference, ...]:
     found = [
         *(
             Difference(name=name, change=Change.REMOVED, before=_whole(old[name]))
-            for name in _without_parts(removed, old)
+            for name in _without_parts(removed, old, through_schemas)
         ),
         *(
             Difference(name=name, change=Change.ADDED, after=_whole(new[name]))
-            for name in _without_parts(added, new)
+            for name in _without_parts(added, new, through_schemas)
         ),
         *(
             Difference(
@@ -123,6 +126,11 @@ def _follows(before: SchemaObject, after: SchemaObject) -> bool:
     return before.name.startswith(COLUMN_ORDER) and same_order(before.text, after.text)
 
 
-def _without_parts(names: set[str], entries: dict[str, SchemaObject]) -> Iterable[str]:
+def _without_parts(
+    names: set[str], entries: dict[str, SchemaObject], through_schemas: bool
+) -> Iterable[str]:
     """Those that do not belong to an object which is among them."""
-    return (name for name in names if entries[name].parent not in names)
+    for name in names:
+        parent = entries[name].parent
+        if parent not in names or (through_schemas and parent.startswith("schema ")):
+            yield name

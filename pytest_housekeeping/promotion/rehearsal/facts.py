@@ -168,7 +168,7 @@ def _with_changes(facts: BatchFacts, change: SchemaChange) -> BatchFacts:
     strongest = {name: lock.mode for name, lock in facts.strongest.items()}
     changes = tuple(
         _object_change(each, _relation_of(each.name, parents), facts.rewritten, strongest)
-        for each in diff(change.before, change.after)
+        for each in diff(change.before, change.after, through_schemas=True)
     )
     return replace(facts, changes=changes)
 

@@ -67,6 +67,19 @@ def test_what_came_or_went_is_told_with_what_it_is_and_many_are_counted() -> Non
     assert len(str(diff(_read(), long)[0])) < 200
 
 
+def test_what_a_new_schema_holds_is_told_where_it_is_asked_for() -> None:
+    before = _read()
+    after = _read(
+        ("schema sales", "owner: a"),
+        ("table sales.orders", "owner: a", "schema sales"),
+        ("column sales.orders.id", "type: bigint", "table sales.orders"),
+    )
+    assert [each.name for each in diff(before, after)] == ["schema sales"]
+    for old, new in ((before, after), (after, before)):
+        told = [each.name for each in diff(old, new, through_schemas=True)]
+        assert told == ["schema sales", "table sales.orders"]
+
+
 def test_no_part_of_a_body_is_told_of_what_came_or_went() -> None:
     """A secret that is cut in two is found by nothing that looks for it."""
     body = "owner: me\ndefinition: CREATE FUNCTION f()\n AS $$ SELECT 'geheim' $$"
