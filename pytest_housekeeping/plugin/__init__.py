@@ -110,6 +110,15 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         },
     ),
     (
+        "--hk-twin-server",
+        {
+            "metavar": "URL",
+            "help": "plan, prod, verify, rollback: make the copy of production on this server, an"
+            " empty one of production's major version (superuser; it is left empty); also"
+            " HK_TWIN_SERVER",
+        },
+    ),
+    (
         "--hk-keep",
         {
             "action": "store_true",

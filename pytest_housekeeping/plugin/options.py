@@ -88,6 +88,12 @@ _ONLY_IN = (
         fix="leave it out; it belongs to --hk-mode=staging",
     ),
     _OnlyIn(
+        option="--hk-twin-server",
+        belongs=lambda rules: rules.backs_up,
+        why="there is no production in this mode of which a copy would be made",
+        fix="leave it out; it belongs to the modes of production, and --hk-staging-url to staging",
+    ),
+    _OnlyIn(
         option="--hk-keep",
         belongs=lambda rules: rules.throwaway,
         why="there is no staging database that could be left up",
@@ -140,6 +146,7 @@ def run_options(config: pytest.Config) -> RunOptions:
         commit=not option.hk_no_commit,
         look_only=lists_only(config),
         staging_url=option.hk_staging_url,
+        twin_server=option.hk_twin_server,
         keep=bool(option.hk_keep),
         write_baseline=bool(option.hk_write_baseline),
         mutate=bool(option.hk_mutate),

@@ -37,6 +37,7 @@ from pytest_housekeeping.promotion.recorder import Recorder
 from pytest_housekeeping.promotion.refusal_record import record_refusal
 from pytest_housekeeping.promotion.run import Run
 from pytest_housekeeping.promotion.start import start_run
+from pytest_housekeeping.server.given_url import passwords_in
 
 # How many files the server may be ahead of their items.
 _AHEAD = 8
@@ -96,11 +97,17 @@ def _started(config: pytest.Config) -> Run:
         return start_run(options)
     except (HousekeepingError, pytest.UsageError) as error:
         # libpq's words may quote what was given to it.
-        said = Secrets([os.environ.get("PGPASSWORD_PROD", "")]).redact(str(error))
+        said = Secrets(_given_passwords(config)).redact(str(error))
         if not lists_only(config):
             folder = config.rootpath / settings_of(config.rootpath).audit
             record_refusal(folder, mode, said)
         raise pytest.UsageError(said) from None
+
+
+def _given_passwords(config: pytest.Config) -> Iterator[str]:
+    yield os.environ.get("PGPASSWORD_PROD", "")
+    for url in (config.option.hk_twin_server, os.environ.get("HK_TWIN_SERVER")):
+        yield from passwords_in(url)
 
 
 class ActiveRun:

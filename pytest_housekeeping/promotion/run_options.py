@@ -28,6 +28,7 @@ class RunOptions:
     commit: bool = True
     look_only: bool = False
     staging_url: str | None = field(default=None, repr=False)
+    twin_server: str | None = field(default=None, repr=False)
     keep: bool = False
     write_baseline: bool = False
     mutate: bool = False

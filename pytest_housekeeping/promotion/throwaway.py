@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed, SqlFailed
 from pytest_housekeeping.postgres.connection import LentConnection, connect
 from pytest_housekeeping.server import Server, StagingDatabase, extension_advice
+
+Result = TypeVar("Result")
 
 _EXTENSION = re.compile(r'extension "([^"]+)" is not available')
 
@@ -34,8 +37,11 @@ class Throwaway:
 
     @property
     def kind(self) -> str:
-        """embedded, system, or given by a URL."""
-        return "given" if self.server.settings.url else self._config.server
+        """embedded, system, or given by a URL: for staging, or for the copy of production."""
+        settings = self.server.settings
+        if settings.original is not None:
+            return "twin"
+        return "given" if settings.url else self._config.server
 
     @property
     def keeps(self) -> bool:
@@ -76,6 +82,16 @@ class Throwaway:
             return error
         advice = extension_advice(missing[1], kind=self.kind, version=self._config.server_version)
         return SqlFailed(error.found, why="this server cannot make it", fix=advice)
+
+    def lent(self, precheck: Callable[[], Result]) -> Result:
+        """What the precheck says that works in the database; then it is `done` with it."""
+        try:
+            return precheck()
+        finally:
+            self.done()
+
+    def done(self) -> None:
+        """The database is needed no more; it goes with its server, at the end."""
 
     def how_to_connect(self) -> str:
         """For ``--hk-keep``: the command that opens the database, and the one that removes it."""

@@ -2,6 +2,7 @@
 
 from pytest_housekeeping.server.beginning import Beginning, Begun
 from pytest_housekeeping.server.extensions import extension_advice
+from pytest_housekeeping.server.given_refusals import Original
 from pytest_housekeeping.server.kept_folders import build_facts, family_is_kept
 from pytest_housekeeping.server.staging_database import StagingDatabase
 from pytest_housekeeping.server.throwaway_server import Server, ServerSettings, start
@@ -9,6 +10,7 @@ from pytest_housekeeping.server.throwaway_server import Server, ServerSettings, 
 __all__ = [
     "Beginning",
     "Begun",
+    "Original",
     "Server",
     "ServerSettings",
     "StagingDatabase",

@@ -7,14 +7,17 @@ from pytest_housekeeping.server.binaries import share_folder
 from pytest_housekeeping.server.sources import find_programs
 from pytest_housekeeping.server.system import find_system
 
+_GIVEN = {"given": "--hk-staging-url", "twin": "--hk-twin-server"}
+
 
 def extension_advice(name: str, *, kind: str = "embedded", version: int = 16) -> str:
     """Which server would have the extension `name`, when that of `kind` has not.
 
-    `kind` is "embedded", "system", or "given" for a server named by ``--hk-staging-url``.
+    `kind` is "embedded", "system", or "given" for a server named by ``--hk-staging-url``, "twin"
+    for one of ``--hk-twin-server``.
     """
-    if kind == "given":
-        return f"install {name} on the server that --hk-staging-url names"
+    if kind in _GIVEN:
+        return f"install {name} on the server that {_GIVEN[kind]} names"
     has = ", ".join(_extensions(kind, version)) or "none"
     advice = f"the {kind} server has these extensions: {has}; "
     if kind != "system" and name in _extensions("system", version):

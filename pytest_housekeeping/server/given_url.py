@@ -1,9 +1,11 @@
-"""The connection that ``--hk-staging-url`` stands for: opened safely, refused in words."""
+"""The connection that a URL of a given server stands for: opened safely, refused in words."""
 
 from __future__ import annotations
 
 import ipaddress
 import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_housekeeping.errors import ServerError
@@ -17,39 +19,84 @@ if TYPE_CHECKING:
 _CONNECT_TIMEOUT_S = 10
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """Which option names the server, what is done there, and what happens without it."""
+
+    option: str
+    use: str
+    without: str
+
+
+STAGING = Asked(
+    option="--hk-staging-url",
+    use="staging runs on the server",
+    without="the embedded server is used",
+)
+
+
 def open_url(url: str) -> tuple[psycopg.Connection[Any], Cluster]:
     """A connection to the server that `url` names, and how to make more of them.
 
     Raises `ServerError`, without password or URL, when the URL makes no sense, when it leads off
     the machine unencrypted, and when the server cannot be reached, is too old or gives too little.
     """
+    given = read_url(url, STAGING)
+    guard = connected(given, STAGING)
+    try:
+        refuse_old(guard.info.server_version)
+        _refuse_weak(guard)
+        return guard, cluster_of(guard, given)
+    except BaseException:
+        guard.close()
+        raise
+
+
+def read_url(url: str, asked: Asked) -> dict[str, Any]:
+    """The parts of the URL, as libpq names them. Raises `ServerError` where it makes no sense."""
     import psycopg
-    from psycopg.conninfo import conninfo_to_dict, make_conninfo
+    from psycopg.conninfo import conninfo_to_dict
 
     try:
         given: dict[str, Any] = dict(conninfo_to_dict(url))
     except psycopg.ProgrammingError:
         # The message of libpq may quote the URL, password and all.
         raise ServerError(
-            "--hk-staging-url is no connection URL that PostgreSQL understands",
+            f"{asked.option} is no connection URL that PostgreSQL understands",
+            why=f"{asked.use} that it names",
             fix="postgresql://user:password@host:port/database, special characters %-encoded",
         ) from None
     given.setdefault("connect_timeout", _CONNECT_TIMEOUT_S)
     given.setdefault("application_name", "pytest-housekeeping")
     given.setdefault("dbname", "postgres")
+    return given
+
+
+def connected(given: dict[str, Any], asked: Asked) -> psycopg.Connection[Any]:
+    """A connection to the server. Raises `ServerError` where it is none, or not encrypted."""
+    import psycopg
+    from psycopg.conninfo import make_conninfo
+
     if not _on_this_machine(given):
-        _insist_on_tls(given)
+        _insist_on_tls(given, asked)
     try:
-        guard = connect(make_conninfo("", **given))
+        return connect(make_conninfo("", **given))
     except psycopg.OperationalError as error:
-        raise _refused(str(error), given) from None
+        raise _refused(str(error), given, asked) from None
+
+
+def passwords_in(url: str | None) -> tuple[str, ...]:
+    """The secrets that a connection string holds, so that they can be kept out of everything."""
+    if not url:
+        return ()
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
     try:
-        refuse_old(guard.info.server_version)
-        _refuse_weak(guard)
-        return guard, _cluster(guard, given)
-    except BaseException:
-        guard.close()
-        raise
+        known = conninfo_to_dict(url)
+    except ProgrammingError:
+        return (url,)
+    return tuple(str(known[key]) for key in ("password", "sslpassword") if known.get(key))
 
 
 def refuse_old(server_version: int) -> None:
@@ -61,23 +108,23 @@ def refuse_old(server_version: int) -> None:
         )
 
 
-def _refused(message: str, given: dict[str, Any]) -> ServerError:
+def _refused(message: str, given: Mapping[str, Any], asked: Asked) -> ServerError:
     if password := given.get("password"):
         message = message.replace(str(password), "***")
     lines = "".join(f"\n    {line.strip()}" for line in message.strip().splitlines())
-    fix = "start it, or correct --hk-staging-url; without it, the embedded server is used"
-    why = "staging runs on the server that --hk-staging-url names"
+    fix = f"start it, or correct {asked.option}; without it, {asked.without}"
+    why = f"{asked.use} that {asked.option} names"
     if "password" in message or "authentication" in message:
-        fix = "correct user and password of --hk-staging-url (or PGPASSWORD, or the password file)"
+        fix = f"correct user and password of {asked.option} (or PGPASSWORD, or the password file)"
     if any(part in message for part in ("invalid response", "expected authentication", "timeout")):
         why = "what listens on that port does not speak PostgreSQL's protocol, or does not answer"
     if "does not support SSL" in message:
         why = "a connection that leaves the machine is encrypted or refused"
         fix = "switch TLS on there; in a private network, say ?sslmode=disable in the URL"
-    return ServerError(f"the server of --hk-staging-url refused:{lines}", why=why, fix=fix)
+    return ServerError(f"the server of {asked.option} refused:{lines}", why=why, fix=fix)
 
 
-def _on_this_machine(given: dict[str, Any]) -> bool:
+def _on_this_machine(given: Mapping[str, Any]) -> bool:
     hosts = str(given.get("hostaddr") or given.get("host") or "").split(",")
     return all(
         host in ("", "localhost") or host[0] in "/@" or _address(host, "is_loopback")
@@ -85,12 +132,12 @@ def _on_this_machine(given: dict[str, Any]) -> bool:
     )
 
 
-def _insist_on_tls(given: dict[str, Any]) -> None:
+def _insist_on_tls(given: dict[str, Any], asked: Asked) -> None:
     weak = given.get("sslmode") in ("disable", "allow", "prefer")
     given.setdefault("sslmode", "require")
     if weak and not _private_network(str(given.get("hostaddr") or given.get("host"))):
         raise ServerError(
-            f"--hk-staging-url asks for sslmode={given['sslmode']} to {given.get('host')}",
+            f"{asked.option} asks for sslmode={given['sslmode']} to {given.get('host')}",
             why="a connection that leaves the machine is encrypted or refused",
             fix="sslmode=require or stronger; disable is for a private network alone",
         )
@@ -111,7 +158,8 @@ def _address(host: str, quality: str) -> bool:
         return False
 
 
-def _cluster(guard: psycopg.Connection[Any], given: dict[str, Any]) -> Cluster:
+def cluster_of(guard: psycopg.Connection[Any], given: Mapping[str, Any]) -> Cluster:
+    """The server behind a connection, as it is reached again."""
     info = guard.info
     own = {"host", "hostaddr", "port", "user", "password", "dbname"}
     return Cluster(

@@ -99,22 +99,30 @@ def create_database(
     cluster: Cluster, name: str, migrator: str, password: str = ""
 ) -> StagingDatabase:
     """Make the database `name`, and `migrator` its owner (and the role, where it is missing)."""
-    from psycopg import sql
-
     janitor = _janitor(cluster, name)
     janitor.init()
     try:
         with connect(cluster.conninfo(name)) as connection:
-            ensure_role(connection, migrator)
-            connection.execute(
-                sql.SQL("ALTER DATABASE {} OWNER TO {}").format(
-                    sql.Identifier(name), sql.Identifier(migrator)
-                )
-            )
+            hand_over(connection, name, migrator)
     except BaseException:
         janitor.drop()
         raise
     return database_of(cluster, name, migrator, password)
+
+
+def hand_over(
+    connection: psycopg.Connection[Any], name: str, migrator: str, password: str = ""
+) -> None:
+    """The database becomes the migrator's, whose role is made where it is missing."""
+    from psycopg import sql
+
+    if ensure_role(connection, migrator) and password:
+        set_password(connection, migrator, password)
+    connection.execute(
+        sql.SQL("ALTER DATABASE {} OWNER TO {}").format(
+            sql.Identifier(name), sql.Identifier(migrator)
+        )
+    )
 
 
 def database_of(cluster: Cluster, name: str, migrator: str, password: str = "") -> StagingDatabase:

@@ -21,12 +21,16 @@ from pytest_housekeeping.server.beginning import (
     is_kept,
     kept_ones,
 )
-from pytest_housekeeping.server.staging_database import StagingDatabase
+from pytest_housekeeping.server.given_refusals import Original
+from pytest_housekeeping.server.staging_database import Cluster, StagingDatabase
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServerSettings:
-    """Which server, and what the plan needs of it. `url` holds credentials and wins over `kind`."""
+    """Which server, and what the plan needs of it. `url` holds credentials and wins over `kind`.
+
+    A server that is given for the copy of the `original` is empty, and this run's alone.
+    """
 
     kind: str = "embedded"
     version: int = 16
@@ -34,6 +38,7 @@ class ServerSettings:
     migrator: str = "hk_migrator"
     max_locks: int = 64
     keep: bool = False
+    original: Original | None = None
 
 
 class _Running(Protocol):
@@ -41,6 +46,8 @@ class _Running(Protocol):
 
     databases: list[StagingDatabase]
 
+    @property
+    def cluster(self) -> Cluster: ...
     @property
     def log_path(self) -> Path | None: ...
     def create(self) -> StagingDatabase: ...
@@ -80,6 +87,10 @@ class Server:
         running = self._running()
         first, self._first = self._first, None
         return first or running.create()
+
+    def cluster(self) -> Cluster:
+        """How it is reached; waits until it is ready. Raises `ServerError`."""
+        return self._running().cluster
 
     def begun(self) -> Begun:
         """What it has begun with; waits until it is ready."""
@@ -194,10 +205,8 @@ class Server:
     def _begin(self, beginning: Beginning) -> None:
         settings = self.settings
         if settings.url:
-            from pytest_housekeeping.server.given import open_given
-
-            self._booted = given = open_given(settings.url, migrator=settings.migrator)
-            self._first = given.create()
+            self._booted = _open(settings, settings.url)
+            self._first = self._booted.create()
             return
         self._booted, self._first, self._begun_with = begin(
             kind=settings.kind,
@@ -242,7 +251,7 @@ class Server:
     def _close(self, running: _Running) -> None:
         import psycopg
 
-        names = ", ".join(database.name for database in running.databases)
+        names = ", ".join(database.name for database in running.databases) or "what a run made"
         try:
             running.close(keep=self.settings.keep)
         except psycopg.Error as error:
@@ -259,6 +268,16 @@ class Server:
             sys.stderr.write(f"{error}\n")
 
 
+def _open(settings: ServerSettings, url: str) -> _Running:
+    if settings.original is not None:
+        from pytest_housekeeping.server.given_empty import open_empty
+
+        return open_empty(url, settings.original, restorer=settings.migrator)
+    from pytest_housekeeping.server.given import open_given
+
+    return open_given(url, migrator=settings.migrator)
+
+
 def start(settings: ServerSettings, beginning: Beginning = NOTHING) -> Server:
     """Start the server in the background and return at once; it and a database boot meanwhile.
 
@@ -270,7 +289,9 @@ def start(settings: ServerSettings, beginning: Beginning = NOTHING) -> Server:
     import psycopg  # noqa: F401
     import pytest_postgresql.janitor  # noqa: F401
 
-    if settings.url:
+    if settings.original is not None:
+        import pytest_housekeeping.server.given_empty
+    elif settings.url:
         import pytest_housekeeping.server.given
     else:
         import pytest_housekeeping.server.postmaster  # noqa: F401

@@ -26,7 +26,12 @@ from pytest_housekeeping.snapshot.fingerprint import (
 )
 from pytest_housekeeping.snapshot.problems import BackupNotProved
 from pytest_housekeeping.snapshot.restore import Copy, restored, restored_beside
-from pytest_housekeeping.snapshot.restore_server import WHY, RestoreServer, start_restore_server
+from pytest_housekeeping.snapshot.restore_server import (
+    WHY,
+    RestoreServer,
+    refuse_lacking,
+    start_restore_server,
+)
 
 _SHOWN = 20
 _DISABLED = "pg_dump does not tell that the triggers of a constraint are disabled"
@@ -68,10 +73,11 @@ def fitting_server(
 ) -> Iterator[RestoreServer]:
     """The server that was ``started`` ahead, or one that has the extensions which that one lacks.
 
-    Raises BackupNotProved when there is none.
+    One that was given is the one. Raises BackupNotProved when there is none.
     """
     extensions = frozenset(extension_names(expected))
-    if started is not None and started.has(extensions):
+    if started is not None and (started.given or started.has(extensions)):
+        refuse_lacking(started, extensions)
         yield started
         return
     own = start_restore_server(server_major, extensions)

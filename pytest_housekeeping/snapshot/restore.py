@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from pytest_housekeeping.child_environment import bare_environment
 from pytest_housekeeping.postgres.connection import Connection, connect
@@ -19,6 +19,7 @@ from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.kept_copy import CopyKey, begun_with, keep
 from pytest_housekeeping.snapshot.problems import BackupNotProved, RestoreRefused
 from pytest_housekeeping.snapshot.programs import find_pg_dump
+from pytest_housekeeping.snapshot.restore_refusal import object_at, remedy
 from pytest_housekeeping.snapshot.restore_server import WHY, RestoreServer
 from pytest_housekeeping.sql.identifiers import unquoted
 
@@ -34,9 +35,6 @@ _OPTIONS = (
 _REFUSED = 3
 _ASIDE = "hk_steps_aside"
 _NO_ROOM = ("No space left on device", "out of memory", "out of shared memory")
-_FAILED_AT = re.compile(r":(\d+): (?:ERROR|FATAL)")
-# What pg_dump writes above each object: `-- Name: t; Type: TABLE; Schema: s; Owner: o`.
-_HEADLINE = re.compile(r"^-- (?:Data for )?Name: (.+); Type: (.+); Schema: (.+?); Owner: ")
 _COLLATION = re.compile(r'COLLATE (?:pg_catalog\.)?("(?:[^"]|"")+"|\w+)(?![\w.])')
 
 
@@ -230,16 +228,24 @@ def _stood_in(connection: Connection, collations: set[str]) -> Iterator[str]:
 def _run(
     database: StagingDatabase, conninfo: str, text: bytes, what: str, server_major: int
 ) -> None:
-    """With psql, statement by statement: one transaction would run out of locks."""
+    """With psql, statement by statement: one transaction would run out of locks. The password is
+    in its environment and nowhere else."""
+    known = conninfo_to_dict(conninfo)
+    password = str(known.pop("password", None) or "")
     psql = f"{database.cluster.programs or find_pg_dump(server_major).parent}/psql"
     try:
         done = subprocess.run(
-            [psql, "-Xq", "-v", "ON_ERROR_STOP=1", "-o", "/dev/null", "-d", conninfo, "-f", "-"],
+            [
+                *(psql, "-Xq", "-v", "ON_ERROR_STOP=1", "-o", "/dev/null", "-f", "-"),
+                *("-d", make_conninfo("", **known)),
+            ],
             input=b"SET client_min_messages = warning;\n" + text,
             capture_output=True,
             check=False,
             timeout=_TIMEOUT_S,
-            env=bare_environment() | {"PGCLIENTENCODING": "UTF8", "PGTZ": "UTC"},
+            env=bare_environment()
+            | {"PGCLIENTENCODING": "UTF8", "PGTZ": "UTC"}
+            | ({"PGPASSWORD": password} if password else {}),
         )
     except subprocess.TimeoutExpired:
         raise BackupNotProved(
@@ -255,7 +261,7 @@ def _run(
         ) from None
     if done.returncode:
         said = done.stderr.decode(errors="replace").splitlines()
-        place = _object_at(text, said)
+        place = object_at(text, said)
         said = [line for line in said if re.search("ERROR|FATAL|CONTEXT", line)] or said
         said = [re.sub(r"^psql:<stdin>:\d+: ", "", line) for line in said]
         found = f"the {what} of the backup did not restore: {place}{' / '.join(said[:3])}"
@@ -263,30 +269,7 @@ def _run(
             raise BackupNotProved(found, why=WHY, fix="make room on this machine, and run again")
         if done.returncode != _REFUSED:
             raise BackupNotProved(found, why=WHY, fix="see the message of psql, and run again")
-        raise RestoreRefused(found, why=WHY, fix=_remedy(said))
-
-
-def _object_at(text: bytes, said: list[str]) -> str:
-    """What pg_dump was writing where psql stopped, as its own headline there calls it."""
-    failed = next((found for line in said if (found := _FAILED_AT.search(line))), None)
-    lines = text.decode(errors="replace").split("\n")[: int(failed[1]) if failed else 0]
-    headline = next((found for line in reversed(lines) if (found := _HEADLINE.match(line))), None)
-    if headline is None:
-        return ""
-    name, kind, schema = headline.groups()
-    return f"{kind.lower()} {name if schema == '-' else f'{schema}.{name}'}: "
-
-
-def _remedy(said: list[str]) -> str:
-    if any("ICU" in line for line in said):
-        return (
-            "the embedded server knows no ICU collations: install the server package of"
-            " PostgreSQL in production's version on this machine, which is used then"
-        )
-    return (
-        "repair in production what cannot be restored (a view on what is gone, say), or install"
-        " what this machine's PostgreSQL lacks, and run again"
-    )
+        raise RestoreRefused(found, why=WHY, fix=remedy(said))
 
 
 def _exists(connection: Connection, catalog: str, column: str, name: str) -> bool:

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from functools import cache
 
 from pytest_housekeeping.errors import ServerError
-from pytest_housekeeping.server import Server, ServerSettings, extension_advice, start
+from pytest_housekeeping.postgres.connection import connect
+from pytest_housekeeping.server import (
+    Original,
+    Server,
+    ServerSettings,
+    extension_advice,
+    start,
+)
 from pytest_housekeeping.server.binaries import share_folder
 from pytest_housekeeping.server.embedded import EMBEDDED, how_to_have
 from pytest_housekeeping.server.sources import find_programs
@@ -18,17 +25,48 @@ WHY = "a backup that does not restore is none, so nothing is promoted"
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreServer:
-    """A server that boots in the background, to restore a backup in. `close` ends it."""
+    """A server that boots in the background, to restore a backup in. `close` ends it.
+
+    One that is ``given`` runs already, and holds one copy at a time; ``available`` are the
+    extensions that it has.
+    """
 
     server: Server
     kind: str
     major: int
+    given: bool = False
+    available: frozenset[str] = frozenset()
 
     def has(self, extensions: frozenset[str]) -> bool:
-        return extensions <= _extensions(self.kind, self.major)
+        return not self.lacking(extensions)
+
+    def lacking(self, extensions: frozenset[str]) -> frozenset[str]:
+        """Those of ``extensions`` that it does not have."""
+        has = self.available if self.given else _extensions(self.kind, self.major)
+        return extensions - has
 
     def close(self) -> None:
         self.server.stop()
+
+
+def given_restore_server(url: str, original: Original) -> RestoreServer:
+    """The server of the URL, for the copies of this run alone.
+
+    Raises ServerError, and nothing is changed there, where it is none for this original.
+    """
+    settings = ServerSettings(url=url, version=original.major, migrator=RESTORER, original=original)
+    server = start(settings)
+    try:
+        cluster = server.cluster()
+        with connect(cluster.conninfo(cluster.maintenance)) as connection:
+            query = "SELECT name::text FROM pg_catalog.pg_available_extensions"
+            available = frozenset(name for (name,) in connection.execute(query).fetchall())
+    except BaseException:
+        server.stop()
+        raise
+    return RestoreServer(
+        server=server, kind="given", major=original.major, given=True, available=available
+    )
 
 
 def start_restore_server(
@@ -51,10 +89,19 @@ def start_restore_server(
 
 
 def extensions_to_leave_out(
-    server_major: int, extensions: frozenset[str], needed: frozenset[str]
+    server_major: int,
+    extensions: frozenset[str],
+    needed: frozenset[str],
+    started: RestoreServer | None = None,
 ) -> frozenset[str]:
     """Those of ``extensions`` that no server of this very major version has here, where none of
-    them is ``needed``; nothing where a server has all of them, and where leaving out is no help."""
+    them is ``needed``; nothing where a server has all of them, and where leaving out is no help.
+
+    Where a server was given, it is the one that counts.
+    """
+    if started is not None and started.given:
+        lacking = started.lacking(extensions)
+        return frozenset() if lacking & needed else lacking
     fewest: frozenset[str] | None = None
     for major, kind in _servers():
         if major != server_major:
@@ -65,6 +112,17 @@ def extensions_to_leave_out(
     return fewest or frozenset()
 
 
+def refuse_lacking(started: RestoreServer, extensions: frozenset[str]) -> None:
+    """Raises BackupNotProved where the server that was given lacks any of these."""
+    lacking = sorted(started.lacking(extensions))
+    if lacking:
+        raise BackupNotProved(
+            f"the backup needs extensions that the given server lacks: {', '.join(lacking)}",
+            why=WHY,
+            fix="give --hk-twin-server a server that has them, of the image that production runs",
+        )
+
+
 def _no_server(
     server_major: int, extensions: frozenset[str], fit: list[tuple[int, str]]
 ) -> BackupNotProved:
@@ -73,13 +131,14 @@ def _no_server(
             f"no PostgreSQL {server_major} or newer to restore the backup in; there are: "
             + ", ".join(f"{major} ({kind})" for major, kind in _servers()),
             why=WHY,
-            fix=how_to_have(server_major),
+            fix=f"{how_to_have(server_major)}; or give one: --hk-twin-server=URL",
         )
     lacking = sorted(extensions - _extensions(fit[0][1], fit[0][0]))
     return BackupNotProved(
         f"the backup needs extensions that no server here has: {', '.join(lacking)}",
         why=WHY,
-        fix=extension_advice(lacking[0], kind=fit[0][1], version=fit[0][0]),
+        fix=extension_advice(lacking[0], kind=fit[0][1], version=fit[0][0])
+        + "; for the copy of production: `--hk-twin-server=URL`, a server that has it",
     )
 
 

@@ -12,8 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from psycopg import sql
+
 from pytest_housekeeping.postgres.connection import LentConnection, connect
 from pytest_housekeeping.server.embedded import how_to_have
+from pytest_housekeeping.server.given_roles import derived_password
+from pytest_housekeeping.server.staging_database import drop_roles, set_password
 from pytest_housekeeping.snapshot.coverage import Around, beyond
 from pytest_housekeeping.snapshot.difference import Difference, diff, listed
 from pytest_housekeeping.snapshot.dump import dump_schema
@@ -59,7 +63,12 @@ class Twin:
         self, user: str = "", settings: Mapping[str, str] = MappingProxyType({})
     ) -> LentConnection:
         """A connection as a role of production, or as the superuser; the caller closes it."""
-        return connect(self._conninfo(user or self.schema.superuser), settings=settings)
+        superuser = self.schema.superuser
+        if user not in ("", superuser) and (password := self._password(user)):
+            # No dump of the roles holds a password, and a server that was given may ask for one.
+            with connect(self._conninfo(superuser)) as connection:
+                set_password(connection, user, password)
+        return connect(self._conninfo(user or superuser), settings=settings)
 
     def dump(self) -> bytes:
         """What the copy is by now, as pg_dump writes it. Raises BackupFailed."""
@@ -72,22 +81,56 @@ class Twin:
 
         Raises BackupNotProved, naming the object.
         """
+        with self.restored_beside(dump, expected) as copy:
+            return prove_copy_beside(copy, expected)
+
+    @contextmanager
+    def restored_beside(
+        self,
+        dump: bytes,
+        expected: Fingerprint,
+        *,
+        name: str = _BESIDE,
+        roles: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> Iterator[Copy]:
+        """The dump, in another database of the server; dropped afterwards, and with it those of
+        the ``roles`` that are not there, which are made by these statements.
+
+        Raises RestoreRefused with the first statement that fails, BackupNotProved where the
+        machine is in the way.
+        """
         superuser, major = self.schema.superuser, self.schema.server_major
-        database = self.copy.database
+        database, beside_name = self.copy.database, sql.Identifier(name)
         beside = replace(
-            database, name=_BESIDE, cluster=replace(database.cluster, superuser=superuser)
+            database, name=name, cluster=replace(database.cluster, superuser=superuser)
         )
         with self.connect() as connection:
-            connection.execute(f"CREATE DATABASE {_BESIDE}".encode())
+            known = connection.execute("SELECT rolname FROM pg_catalog.pg_roles").fetchall()
+            missing = sorted(set(roles) - {role for (role,) in known})
+            # template1 may hold more than it had to begin with; a server of ours has no other.
+            plain = connection.execute(
+                "SELECT FROM pg_catalog.pg_database WHERE datname = 'template0'"
+            ).rowcount
+            made = "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'"
+            connection.execute(sql.SQL(made if plain else "CREATE DATABASE {}").format(beside_name))
             try:
+                for role in missing:
+                    connection.execute(roles[role])
                 with restored_in(beside, major, dump, expected) as copy:
-                    return prove_copy_beside(copy, expected)
+                    yield copy
             finally:
-                connection.execute(f"DROP DATABASE {_BESIDE} WITH (FORCE)".encode())
+                connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(beside_name))
+                drop_roles(connection, frozenset(missing))
 
     def _conninfo(self, user: str) -> str:
         database = self.copy.database
-        return database.cluster.conninfo(database.name, user=user)
+        return database.cluster.conninfo(database.name, user=user, password=self._password(user))
+
+    def _password(self, user: str) -> str:
+        cluster = self.copy.database.cluster
+        return (
+            cluster.password if user == self.schema.superuser else derived_password(cluster, user)
+        )
 
 
 @contextmanager
@@ -130,8 +173,8 @@ def no_server_of(major: int, found: int) -> BackupNotProved:
     return BackupNotProved(
         f"production is PostgreSQL {major}, and the server for the copy here is {found}",
         why="what is proved on another major version is not proved for this one",
-        fix=f"{how_to_have(major)}; a promotion or a rollback can be proved inside production's own"
-        " transaction instead: --hk-in-place",
+        fix=f"{how_to_have(major)}, or give one: --hk-twin-server=URL; a promotion or a rollback"
+        " can be proved inside production's own transaction instead: --hk-in-place",
     )
 
 

@@ -36,15 +36,16 @@ def postgres_service(password: str) -> Iterator[int]:
 
 
 @contextmanager
-def service(password: str, *options: str) -> Iterator[Service]:
-    """The same, with what a second server beside it needs, started with ``options``."""
+def service(password: str, *options: str, binaries: Path | None = None) -> Iterator[Service]:
+    """The same, with what a second server beside it needs, started with ``options``; of other
+    ``binaries`` where given."""
     # PostgreSQL refuses to run as root, and another user may not reach root's site-packages: the
     # programs are those that the project itself would run, and the data lies where it would lay it.
     folder = Path(tempfile.mkdtemp(prefix="hk-service-", dir=next(storages())))
     folder.chmod(0o755)
     user = "nobody" if os.geteuid() == 0 else None
     try:
-        binaries = find_embedded(16).folder
+        binaries = binaries or find_embedded(16).folder
         data = _initialised(folder, binaries, password, user)
         with serve(folder, binaries, user, data, *options) as found:
             yield found

@@ -81,7 +81,8 @@ class Backup:
             server_major=server_major,
             restore_server=self.restore_server,
         )
-        said = f"restored on {proof.server_major}, with the fingerprint of production"
+        where = f"{self._where}{proof.server_major}"
+        said = f"restored on {where}, with the fingerprint of production"
         limits = [f"limit of the proof: {limit}" for limit in proof.limits]
         verdict = Verdict(examined=max(1, proof.objects), unit="objects")
         return verdict, "; ".join([said, *limits])
@@ -98,7 +99,9 @@ class Backup:
         An extension that no server here has is left out where nothing depends on it.
         """
         major, names = fingerprint.server_major, frozenset(extension_names(fingerprint))
-        left_out = extensions_to_leave_out(major, names, needed_extensions(connection))
+        left_out = extensions_to_leave_out(
+            major, names, needed_extensions(connection), self.restore_server
+        )
         schema = self._schema
         if left_out:
             kept = sorted(names - left_out)
@@ -115,7 +118,8 @@ class Backup:
             )
         )
         again = " by an earlier run" if twin.copy.restored_before else ""
-        said = f"restored{again} on {twin.schema.server_major}, with the fingerprint of production"
+        where = f"{self._where}{twin.schema.server_major}"
+        said = f"restored{again} on {where}, with the fingerprint of production"
         limits = [f"limit of the proof: {limit}" for limit in (*twin.proof.limits, *twin.limits)]
         limits += [
             f"extension {name} is not on the copy: its server lacks it, and nothing depends on it"
@@ -139,6 +143,11 @@ class Backup:
     def schemas(self) -> tuple[bytes, bytes]:
         """The dumps of before and after, as far as they were taken."""
         return self._schema, self._schema_after
+
+    @property
+    def _where(self) -> str:
+        given = self.restore_server is not None and self.restore_server.given
+        return "the server that was given, " if given else ""
 
     def close(self) -> None:
         with suppress(HousekeepingError, psycopg.Error):

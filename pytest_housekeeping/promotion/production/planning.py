@@ -22,7 +22,6 @@ from pytest_housekeeping.promotion.production.prechecks import (
     production_prechecks,
 )
 from pytest_housekeeping.promotion.production.start import (
-    major_of,
     new_backup,
     new_rehearsal,
     plan_of,
@@ -35,10 +34,10 @@ from pytest_housekeeping.promotion.production.target_address import (
     open_production,
     session_of,
 )
+from pytest_housekeeping.promotion.production.twin_server import new_restore_server
 from pytest_housekeeping.promotion.run import Run
 from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.promotion.throwaway import Throwaway
-from pytest_housekeeping.snapshot import start_restore_server
 from pytest_housekeeping.sql.identifiers import quoted
 
 # What is refused by these makes a rehearsal tell nothing of a promotion of this batch.
@@ -63,10 +62,10 @@ def start_plan(options: RunOptions) -> Run:
         identity = identified(connection)
         plan = plan_of(config, options, project.sources, connection)
         if not options.look_only:
-            restore_server = start_restore_server(major_of(connection))
+            restore_server = new_restore_server(options, address, identity)
     context = replace(project.context(options, plan), promoter=promoter)
     target = ProductionTarget(
-        context, address, connection, identity, new_backup(context, address, restore_server)
+        context, address, connection, identity, new_backup(context, project, restore_server)
     )
     throwaway = Throwaway(None, config)
     checks = Checks(context, throwaway)
@@ -79,7 +78,7 @@ def start_plan(options: RunOptions) -> Run:
         backup=production_backup(context, target),
         rehearsal=new_rehearsal(context, target, target.history_rows),
         throwaway=throwaway,
-        secrets=(address.password,),
+        secrets=project.secrets,
     )
     return with_rehearsal(run, target)
 

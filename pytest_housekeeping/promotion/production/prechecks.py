@@ -49,13 +49,13 @@ def production_prechecks(
         "evidence": lambda: proved_in_staging(context, target.connection.identity()),
         "audits": lambda: audits(context),
         "capacity": lambda: prechecks.capacity(context.plan, target.connection.get()),
-        "roles": lambda: check_roles(context, target, throwaway),
+        "roles": lambda: throwaway.lent(lambda: check_roles(context, target, throwaway)),
         "privileges": lambda: check_privileges(context, target),
         "drift": lambda: _watched(context, checks, target, _drift(context, target)),
         "baseline": lambda: (
             verify_adopted(context, target)
             if context.plan.past
-            else baseline.verify(context, target, throwaway)
+            else throwaway.lent(lambda: baseline.verify(context, target, throwaway))
         ),
     }
 

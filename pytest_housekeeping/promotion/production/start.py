@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from pytest_housekeeping.config import Config
@@ -44,16 +44,20 @@ from pytest_housekeeping.promotion.production.target_address import (
     open_production,
     read_address,
 )
+from pytest_housekeeping.promotion.production.twin_server import (
+    new_restore_server,
+    secrets_of,
+    throwaway_of,
+)
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.promotion.rehearsal.rows import rows_asked
 from pytest_housekeeping.promotion.rehearsal.twin_target import HistoryRows, TwinTarget
 from pytest_housekeeping.promotion.run import Run, start_linting
 from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.promotion.signers import approvers_of, signers_of
-from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import Server, ServerSettings, start
 from pytest_housekeeping.server.embedded import nearest_embedded
-from pytest_housekeeping.snapshot import RestoreServer, start_restore_server
+from pytest_housekeeping.snapshot import RestoreServer
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 
@@ -66,6 +70,7 @@ class ReadProject:
     repository: Repository | None
     source: SourceFacts
     address: Address
+    secrets: tuple[str, ...] = field(repr=False)
 
     def context(self, options: RunOptions, plan: Plan) -> RunContext:
         """The facts of a run on it, once its plan is known."""
@@ -100,7 +105,12 @@ def read_project(options: RunOptions) -> ReadProject:
     if rules_of(options.mode).changes_production:
         refuse_unattested(source)
     return ReadProject(
-        config=config, sources=sources, repository=repository, source=source, address=address
+        config=config,
+        sources=sources,
+        repository=repository,
+        source=source,
+        address=address,
+        secrets=secrets_of(options, address),
     )
 
 
@@ -118,15 +128,15 @@ def start_production(options: RunOptions) -> Run:
         identity = identified(connection)
         plan = plan_of(config, options, project.sources, connection)
         if not options.look_only:
-            server = _replay_server(config, connection)
-            if rules_of(options.mode).backs_up:
-                restore_server = start_restore_server(major_of(connection))
+            restore_server = new_restore_server(options, address, identity)
+            if not restore_server.given:
+                server = _replay_server(config, connection)
             if config.lint and plan.files:
                 linting = start_linting(plan)
     context = project.context(options, plan)
-    backup = new_backup(context, address, restore_server)
+    backup = new_backup(context, project, restore_server)
     target = ProductionTarget(context, address, connection, identity, backup)
-    throwaway = Throwaway(server, config)
+    throwaway = throwaway_of(restore_server, server, config)
     checks = Checks(context, throwaway)
     rehearsal = new_rehearsal(context, target, target.history_rows)
     run = Run(
@@ -140,7 +150,7 @@ def start_production(options: RunOptions) -> Run:
         locks=known_locks(context, rehearsal),
         throwaway=throwaway,
         linting=linting,
-        secrets=(address.password,),
+        secrets=project.secrets,
     )
     return with_rehearsal(run, target)
 
@@ -211,14 +221,14 @@ def all_locks(context: RunContext, rehearsal: Rehearsal | None) -> Iterator[Lock
 
 
 def new_backup(
-    context: RunContext, address: Address, restore_server: RestoreServer | None
+    context: RunContext, project: ReadProject, restore_server: RestoreServer | None
 ) -> Backup:
     """A backup that nothing was put into yet."""
     return Backup(
         root=context.config.root,
         audit=context.config.audit,
         started_at=context.run.started_at,
-        secrets=Secrets([address.password]),
+        secrets=Secrets(project.secrets),
         restore_server=restore_server,
         kept=context.rules.changes_production,
     )

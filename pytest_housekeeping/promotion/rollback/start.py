@@ -24,7 +24,6 @@ from pytest_housekeeping.promotion.production.prechecks import (
 from pytest_housekeeping.promotion.production.start import (
     ReadProject,
     known_locks,
-    major_of,
     new_backup,
     new_rehearsal,
     read_project,
@@ -34,6 +33,7 @@ from pytest_housekeeping.promotion.production.target_address import (
     closed_on_failure,
     open_production,
 )
+from pytest_housekeeping.promotion.production.twin_server import new_restore_server
 from pytest_housekeeping.promotion.rollback.prechecks import rollback_prechecks
 from pytest_housekeeping.promotion.rollback.selection import Reverted, find_reverted
 from pytest_housekeeping.promotion.rollback.target import RollbackTarget
@@ -43,7 +43,6 @@ from pytest_housekeeping.promotion.run import Run
 from pytest_housekeeping.promotion.run_facts import new_run
 from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.promotion.throwaway import Throwaway
-from pytest_housekeeping.snapshot import start_restore_server
 
 
 def start_rollback(options: RunOptions) -> Run:
@@ -59,7 +58,9 @@ def start_rollback(options: RunOptions) -> Run:
         identity = identified(connection)
         reverted, work, texts, plan = _planned(project, options, connection, identity)
         proofs = proved_rollbacks(repository, config, project.sources, work.rollbacks, identity)
-        restore_server = None if options.look_only else start_restore_server(major_of(connection))
+        restore_server = (
+            None if options.look_only else new_restore_server(options, address, identity)
+        )
     context = replace(
         project.context(options, plan),
         run=new_run(options.mode, reverts=reverted.run),
@@ -69,7 +70,7 @@ def start_rollback(options: RunOptions) -> Run:
         today=reverted.promoted_on,
         reverted_audits=tuple(reverted.audits[run] for run in reverted.runs),
     )
-    backup = new_backup(context, address, restore_server)
+    backup = new_backup(context, project, restore_server)
     production = ProductionTarget(context, address, connection, identity, backup)
     target = RollbackTarget(context, production, reverted, work, proofs)
     throwaway = Throwaway(None, config)
@@ -86,7 +87,7 @@ def start_rollback(options: RunOptions) -> Run:
         locks=known_locks(context, rehearsal),
         after=production_after(production),
         throwaway=throwaway,
-        secrets=(address.password,),
+        secrets=project.secrets,
     )
 
 

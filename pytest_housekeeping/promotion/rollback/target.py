@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 
 from pytest_housekeeping.checks.rollbacks import table_of
@@ -18,16 +17,14 @@ from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.kept_schema import kept_schema
 from pytest_housekeeping.promotion.production.target import ProductionTarget
+from pytest_housekeeping.promotion.rollback.backup_copy import BackupCopy
 from pytest_housekeeping.promotion.rollback.selection import Reverted
 from pytest_housekeeping.promotion.target import KeptFiles
-from pytest_housekeeping.snapshot import start_restore_server
 from pytest_housekeeping.snapshot.difference import Change, Difference, diff
 from pytest_housekeeping.snapshot.dump import dump_schema
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
-from pytest_housekeeping.snapshot.proof import compare
 from pytest_housekeeping.snapshot.proposal import proposal_text, propose
-from pytest_housekeeping.snapshot.restore import Copy, restored
 from pytest_housekeeping.snapshot.roles import dump_roles
 from pytest_housekeeping.snapshot.twin import without_copy_alone
 from pytest_housekeeping.sql.file import FOLDERS, SqlFile
@@ -60,8 +57,8 @@ class RollbackTarget:
         self.proofs = proofs
         self._context = context
         self._changes: tuple[Difference, ...] = ()
-        self._ends = ExitStack()
-        self._copy: Copy | None = None
+        server = production.backup.restore_server
+        self._copy = BackupCopy(given=server if server is not None and server.given else None)
         self._schema_before = b""
 
     @property
@@ -95,11 +92,9 @@ class RollbackTarget:
 
     def judge_rollback(self, transaction: Transaction, step: Step) -> Verdict:  # noqa: ARG002
         """Inside the transaction: the schema is the backup's, or differs as it was accepted to."""
-        if self._copy is None:
-            raise ProofFailed("the backup was not restored", why="there is nothing to compare with")
         # The backup may be of before the history, or hold what an earlier version made of it.
         now = self.production.read_without_history(transaction.connection)
-        faults, proof = compare(self._copy, now)
+        faults, proof = self._copy.compare(now, self.production.backup.twin)
         self._changes = diff(
             without_copy_alone(self.production.fingerprint()),
             without_copy_alone(self.read_schema(transaction.connection)),
@@ -182,7 +177,7 @@ class RollbackTarget:
         )
 
     def close(self) -> None:
-        self._ends.close()
+        self._copy.close()
         self.production.close()
 
     # -- for the prechecks ---------------------------------------------------------------------
@@ -202,15 +197,9 @@ class RollbackTarget:
         schema, roles = kept_schema(self._context.config, repository, kept)
         self._schema_before = schema
         now = self.production.fingerprint()
-        extensions = frozenset(
-            entry.name.removeprefix("extension ")
-            for entry in now.entries
-            if entry.name.startswith("extension ")
-        )
-        restore_server = start_restore_server(self.production.major, extensions)
-        self._ends.callback(restore_server.close)
         roles = dump_roles(self.connection.get()) if roles is None else roles
-        self._copy = self._ends.enter_context(restored(restore_server, schema, roles, now))
+        history_schema = self._context.config.history_schema
+        self._copy.restore(schema, roles, now, (history_schema,))
         return f"{kept.path} is as the audit attests, and restores"
 
     def destroyed(self) -> Iterator[tuple[str, str]]:

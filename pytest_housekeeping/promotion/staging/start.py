@@ -25,6 +25,7 @@ from pytest_housekeeping.promotion.staging.result import ResultProof
 from pytest_housekeeping.promotion.staging.target import StagingTarget
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import ServerSettings, family_is_kept, start
+from pytest_housekeeping.server.given_url import passwords_in
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.effects import MOST_LOCKS
 from pytest_housekeeping.sql.folder import sql_paths
@@ -78,7 +79,7 @@ def start_staging(options: RunOptions) -> Run:
         beside=proof.close,
         throwaway=throwaway,
         linting=linting,
-        secrets=_passwords(url),
+        secrets=passwords_in(url),
     )
 
 
@@ -134,17 +135,3 @@ def _locks_per_transaction(config: Config, sources: ProjectFiles) -> int:
             with suppress(OSError):
                 created += sources.read(path).lower().count(b"create")
     return 64 + created * MOST_LOCKS // 20
-
-
-def _passwords(url: str | None) -> tuple[str, ...]:
-    """The secrets that a connection string holds, so that they can be kept out of everything."""
-    if not url:
-        return ()
-    from psycopg import ProgrammingError
-    from psycopg.conninfo import conninfo_to_dict
-
-    try:
-        known = conninfo_to_dict(url)
-    except ProgrammingError:
-        return (url,)
-    return tuple(str(known[key]) for key in ("password", "sslpassword") if known.get(key))

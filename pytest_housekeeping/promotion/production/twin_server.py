@@ -1,0 +1,84 @@
+"""Where production is copied to: a server of this machine, or the one of ``--hk-twin-server``."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.model import TargetIdentity
+from pytest_housekeeping.postgres.connection import connect
+from pytest_housekeeping.promotion.production.target_address import Address
+from pytest_housekeeping.promotion.run_options import RunOptions
+from pytest_housekeeping.promotion.throwaway import Throwaway
+from pytest_housekeeping.server import Original, Server, StagingDatabase
+from pytest_housekeeping.server.given_roles import derived_password
+from pytest_housekeeping.server.given_url import passwords_in
+from pytest_housekeeping.server.staging_database import hand_over
+from pytest_housekeeping.snapshot import RestoreServer, start_restore_server
+from pytest_housekeeping.snapshot.restore_server import given_restore_server
+
+
+def new_restore_server(
+    options: RunOptions, address: Address, identity: TargetIdentity
+) -> RestoreServer:
+    """The server for the copies of this run.
+
+    Raises ServerError where one was given that is none for it, production itself, say;
+    BackupNotProved where this machine has none.
+    """
+    major = int(identity.server_version.split(".")[0].split()[0])
+    url = _url(options)
+    if not url:
+        return start_restore_server(major)
+    original = Original(
+        host=address.host,
+        port=address.port,
+        database=identity.database,
+        system_identifier=identity.system_identifier,
+        major=major,
+    )
+    return given_restore_server(url, original)
+
+
+def secrets_of(options: RunOptions, address: Address) -> tuple[str, ...]:
+    """The passwords of a run on production, which stand in nothing that it writes."""
+    return address.password, *passwords_in(_url(options))
+
+
+class LentThrowaway(Throwaway):
+    """The throwaway database of a precheck, on the server that was given for the copy.
+
+    That one holds one thing at a time: before the copy is made there, this is gone.
+    """
+
+    def __init__(self, lender: RestoreServer, config: Config) -> None:
+        super().__init__(lender.server, config)
+
+    def database(self) -> StagingDatabase:
+        if self._database is None:
+            database, migrator = self.server.database(), self._config.migrator
+            password = derived_password(database.cluster, migrator)
+            with connect(database.superuser_conninfo) as superuser:
+                hand_over(superuser, database.name, migrator, password)
+            self._database = replace(database, migrator=migrator, migrator_password=password)
+        return self._database
+
+    def done(self) -> None:
+        database, self._database = self._database, None
+        if database is not None:
+            self.server.drop(database)
+
+    def stop(self) -> None:
+        """Whoever lends it ends it."""
+
+
+def throwaway_of(lender: RestoreServer | None, server: Server | None, config: Config) -> Throwaway:
+    """The throwaway database of the prechecks: on the ``server``, or lent where one was given."""
+    if lender is not None and lender.given:
+        return LentThrowaway(lender, config)
+    return Throwaway(server, config)
+
+
+def _url(options: RunOptions) -> str | None:
+    return options.twin_server or os.environ.get("HK_TWIN_SERVER")

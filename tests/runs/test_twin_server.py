@@ -1,0 +1,136 @@
+"""The copy of production on a server that was given: every mode of production, and its refusals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from pytest_housekeeping.server.server_state import IN_USE, read_state
+from support.postgres_service import postgres_service
+from support.production_project import Production, Rehearsal
+from support.rollback_project import STEM
+from support.staging_project import Run
+
+WORD = "s3cret&word-of-the-copy"
+UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
+ON_GIVEN = "restored on the server that was given, 16, with the fingerprint of production"
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    with postgres_service(WORD) as found:
+        yield found
+
+
+@pytest.fixture
+def url(port: int) -> Iterator[str]:
+    """Its superuser's URL; what a run leaves there fails the test."""
+    found = f"postgresql://postgres:s3cret%26word-of-the-copy@127.0.0.1:{port}/postgres"
+    before = state(found)
+    yield found
+    assert state(found) == before
+
+
+def state(url: str) -> Any:
+    with psycopg.connect(url, autocommit=True) as connection:
+        query = "SELECT datname FROM pg_database WHERE datname = %s"
+        assert connection.execute(query, (IN_USE,)).fetchall() == []
+        return read_state(connection)
+
+
+def tells_nobody(run: Run) -> None:
+    assert run.audit_path is not None
+    page = run.audit_path.with_suffix(".html")
+    texts = [run.output, json.dumps(run.audit)]
+    texts += [page.read_text(encoding="utf-8")] if page.exists() else []
+    for secret in (WORD, "s3cret%26word", "s3cret&amp;word"):
+        assert [text for text in texts if secret in text] == []
+
+
+def test_what_is_proved_there_is_planned_promoted_and_watched(
+    production: Production, url: str
+) -> None:
+    plan = production.promote(mode="plan", confirm=None, HK_TWIN_SERVER=url)
+    run = production.promote(f"--hk-twin-server={url}")
+    watched = production.promote(mode="verify", confirm=None, HK_TWIN_SERVER=url)
+    for each, outcome in (
+        (plan, "nothing_to_promote"),
+        (run, "promoted"),
+        (watched, "nothing_to_promote"),
+    ):
+        assert each.code == 0, each.output
+        assert each.outcome in (outcome, "planned"), each.output
+        assert ON_GIVEN in each.message("backup::proof")
+        tells_nobody(each)
+    assert run.steps["precheck::roles"] == "passed"
+    assert run.steps["rehearse::result"] == "passed"
+
+
+def test_a_rollback_finds_the_backup_there_as_well(
+    rehearsed: Rehearsal, promoted_run: str, tmp_path: Path, url: str
+) -> None:
+    production = rehearsed.fresh(tmp_path, stem=STEM)
+    run = production.undo(promoted_run, f"--hk-twin-server={url}")
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    assert run.steps["rollback::backup"] == "passed"
+    assert ON_GIVEN in run.message("backup::proof")
+    tells_nobody(run)
+
+
+def test_a_rollback_that_does_not_lead_back_is_told_object_by_object(
+    rehearsed: Rehearsal, promoted_run: str, tmp_path: Path, url: str
+) -> None:
+    """What differs is asked of the backup once more, beside the copy."""
+    production = rehearsed.fresh(tmp_path, stem=STEM)
+    production.execute("ALTER TABLE desk.ticket ADD COLUMN by_hand int")
+    production.change({"pyproject.toml": UNPROVED})
+    run = production.undo(promoted_run, HK_TWIN_SERVER=url)
+    assert (run.code, run.outcome) == (1, "refused"), run.output
+    assert "by_hand" in run.output
+
+
+def test_production_itself_is_refused_before_anything(production: Production) -> None:
+    server = production.server
+    there = f"postgresql://postgres:{server.secret}@127.0.0.1:{server.port}/postgres"
+    run = production.promote(HK_TWIN_SERVER=there)
+    assert (run.code, run.outcome) == (4, "refused"), run.output
+    assert "--hk-twin-server leads to production itself" in run.output
+    assert server.secret not in run.output + json.dumps(run.audit)
+    assert production.before.differences(production.state) == []
+
+
+def test_a_failing_batch_and_a_wrong_mode_leave_nothing_there(
+    production: Production, url: str
+) -> None:
+    broken = "CREATE ROLE hk_of_batch;\nSELECT 1 / 0;\n"
+    production.change({"pyproject.toml": UNPROVED, "sql/migrations/0005_broken.sql": broken})
+    run = production.promote(HK_TWIN_SERVER=url)
+    assert (run.code, run.outcome) == (1, "refused"), run.output
+    assert run.steps["sql/migrations/0005_broken.sql::rehearse"] == "failed"
+    staged = production.stage(f"--hk-twin-server={url}")
+    assert staged.code == 4, staged.output
+    assert "--hk-twin-server with --hk-mode=staging" in staged.output
+
+
+INTERRUPTS = """
+import pytest
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item):
+    if item.nodeid.endswith("rehearse::result"):
+        raise KeyboardInterrupt
+"""
+
+
+def test_an_interrupted_run_leaves_nothing_there(production: Production, url: str) -> None:
+    production.change({"pyproject.toml": UNPROVED, "conftest.py": INTERRUPTS})
+    run = production.promote(mode="plan", confirm=None, HK_TWIN_SERVER=url)
+    assert run.code == 2, run.output
+    assert "KeyboardInterrupt" in run.output
+    assert run.steps["backup::proof"] == "passed"
