@@ -70,8 +70,8 @@ AND c.relfrozenxid <> '0' AND (
 _REPLICAS = """
 SELECT coalesce(nullif(r.application_name, ''), 'a standby'), r.state,
     coalesce(extract(epoch FROM r.replay_lag), 0)::float8,
-    pg_catalog.pg_size_pretty(pg_catalog.pg_wal_lsn_diff(
-        pg_catalog.pg_current_wal_lsn(), coalesce(r.replay_lsn, '0/0')))
+    coalesce(pg_catalog.pg_size_pretty(
+        pg_catalog.pg_wal_lsn_diff(r.sent_lsn, r.replay_lsn)), 'nobody tells how much')
 FROM pg_catalog.pg_stat_replication AS r WHERE coalesce(r.state, '') <> 'backup' ORDER BY 1, r.pid
 """
 

@@ -12,6 +12,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from pytest_housekeeping.postgres.connection import Connection, Savepoint
+from pytest_housekeeping.postgres.relation_locks import STRONG
 from pytest_housekeeping.snapshot.problems import SnapshotError
 
 Row: TypeAlias = tuple[Any, ...]
@@ -34,8 +35,17 @@ SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = hex; SET LOCAL xmlbin
 SET LOCAL lc_monetary = 'C'; SET LOCAL standard_conforming_strings = on"""
 # Reading a view's text locks its tables one after the other, and may meet a DROP that goes the
 # other way. Giving up before deadlock_timeout (1 s) keeps PostgreSQL from ending the transaction
-# of the other.
-_POLITENESS = "SET LOCAL lock_timeout = '250ms'"
+# of the other. Where less is allowed already, as under the locks of a batch, it stays at that.
+_POLITENESS = """
+SELECT pg_catalog.set_config('lock_timeout', least(250, nullif(1000 * extract(epoch FROM
+    pg_catalog.current_setting('lock_timeout')::pg_catalog.interval), 0))::int::text, true)"""
+_HURRY = """
+SELECT extract(epoch FROM
+    pg_catalog.current_setting('lock_timeout')::pg_catalog.interval)::float8
+WHERE pg_catalog.current_setting('lock_timeout') <> '0' AND EXISTS (
+    SELECT FROM pg_catalog.pg_locks AS l
+    WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.granted
+    AND l.relation >= 16384 AND l.mode = ANY (%s))"""
 # A catalog that has just grown has no statistics: joins that look at each pair of rows would be
 # chosen, and take minutes.
 OF_EVERYTHING = """
@@ -61,7 +71,7 @@ def reading(
     somebody drops or holds what is being read. The statements ``prepared``, by their names, stay
     so in the session. Raises SnapshotError when the catalog cannot be read.
     """
-    until, has_prepared = monotonic() + _PATIENCE, False
+    started, has_prepared = monotonic(), False
     while True:
         try:
             with _inside_transaction(connection), _with_settings(connection, planning):
@@ -73,7 +83,7 @@ def reading(
             _prepare(connection, planning, prepared)
             has_prepared = True
         except PASSING as error:
-            if monotonic() > until:
+            if monotonic() > started + _patience(connection):
                 raise _unreadable(error) from error
         except psycopg.Error as error:
             raise _unreadable(error) from error
@@ -99,6 +109,15 @@ def _unreadable(error: psycopg.Error) -> SnapshotError:
         why="without its fingerprint no change of the schema would be noticed",
         fix="see who changes the schema at this moment (pg_stat_activity), and run again",
     )
+
+
+def _patience(connection: Connection) -> float:
+    """For how many seconds it is tried again: no longer than a lock may be waited for, where others
+    wait for those of this transaction."""
+    if connection.info.transaction_status is not TransactionStatus.INTRANS:
+        return _PATIENCE
+    row = connection.execute(_HURRY, (list(STRONG),)).fetchone()
+    return min(_PATIENCE, row[0]) if row else _PATIENCE
 
 
 @contextmanager

@@ -522,11 +522,11 @@ def test_in_place_the_look_is_a_precheck(production: Production) -> None:
         reader.execute("BEGIN; LOCK TABLE desk.ticket IN ACCESS SHARE MODE")
         pid = reader.info.backend_pid
         run = production.promote("--hk-in-place")
-        refused(production, run, "Refused: nothing was begun", f"activity-lock: process {pid}")
-        reader.execute("COMMIT; BEGIN; LOCK TABLE desk.ticket IN ACCESS SHARE MODE")
-        threading.Timer(2.0, lambda: reader.execute("COMMIT")).start()
+    refused(production, run, "Refused: nothing was begun", f"activity-lock: process {pid}")
+    with held(production, 0.4):
         run = production.promote("--hk-in-place")
     assert (run.code, run.outcome) == (0, "promoted"), run.output
+    assert "desk.ticket could not be locked in" in run.audit["lock_conflicts"][0]["found"]
 
 
 def stage_index(production: Production, kind: str, name: str) -> None:

@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import psycopg
+
 from pytest_housekeeping.config import milliseconds
 from pytest_housekeeping.declarations.window import read_window
+from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Finding, Level, Lock, Verdict
 from pytest_housekeeping.postgres.activity import Activity, read_activity
 from pytest_housekeeping.postgres.batch_facts import strength
@@ -104,7 +107,16 @@ class _Watch:
         return found
 
     def _look(self) -> list[Finding]:
-        self.seen, now = read_activity(self._connection, self._wanted), time.monotonic()
+        try:
+            self.seen = read_activity(self._connection, self._wanted)
+        except psycopg.Error as error:
+            raise ProofFailed(
+                f"who else is there cannot be asked: {error.diag.message_primary or error}",
+                why="the batch could wait for somebody who stays, and keep everybody else waiting",
+                fix="let the role read pg_stat_activity, pg_locks, pg_prepared_xacts and"
+                " pg_stat_replication, and run again",
+            ) from None
+        now = time.monotonic()
         self._since = {name: self._since.get(name, now) for name in _without_age(self.seen)}
         ages = {name: now - since for name, since in self._since.items()}
         return list(obstacles(self.seen, self._limits, ages))
