@@ -28,6 +28,7 @@ class Config:
     idle_timeout: str = "5min"
     lock_wait: str = "30s"
     question_timeout: str = "5s"
+    question_role: str = ""
     max_locks_held: float = 0.0
     long_transaction: str = "5min"
     max_replica_lag: str = "30s"

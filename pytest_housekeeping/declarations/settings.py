@@ -133,8 +133,9 @@ def _invalid(config: Config) -> Iterator[str]:
     if config.server == "embedded" and config.server_version not in (16, 17, 18):
         yield f"server_version = {config.server_version}: the embedded server is 16, 17 or 18"
     yield from _waits(config)
-    for key in ("migrator", "history_schema"):
-        if not _IDENTIFIER.fullmatch(getattr(config, key)):
+    for key in ("migrator", "history_schema", "question_role"):
+        optional = key == "question_role" and not config.question_role
+        if not optional and not _IDENTIFIER.fullmatch(getattr(config, key)):
             yield f"{key} = {getattr(config, key)!r} is no plain lower-case identifier"
     for key in ("sql", "checks", "audit", "evidence_signers", "approvers"):
         yield from _misplaced(config, key)

@@ -44,6 +44,7 @@ _PROVED: Mapping[str, bool] = {
     "idle_timeout": False,
     "lock_wait": False,
     "question_timeout": False,
+    "question_role": False,
     "max_locks_held": False,
     "long_transaction": False,  # what else may go on in production meanwhile, and when
     "max_replica_lag": False,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from support.production_project import Production, merge_audit
+from pathlib import Path
+
+from support.production_project import PROMOTER, Production, Rehearsal, merge_audit
 
 QUICK = {
     "pyproject.toml": (
@@ -76,6 +78,36 @@ def test_what_rows_refuse_is_told_before_production_is_touched(production: Produ
     for said in (
         "not checked: sql/migrations/0006_next.sql changes its rows first",
         "not checked: the question ran into its limit of 300ms (question_timeout)",
-        "not checked: policies hide rows of desk.note from the promoting role",
+        "not checked: policies hide rows of desk.note from the role that asks",
     ):
         assert said in run.output, run.output
+
+
+READER = """CREATE ROLE row_reader NOLOGIN BYPASSRLS;
+GRANT pg_read_all_data TO row_reader;
+GRANT row_reader TO {promoter}
+"""
+TWICE = """INSERT INTO desk.ticket (tenant_id, subject)
+SELECT '11111111-1111-1111-1111-111111111111', 'the door' FROM generate_series(1, 2)
+"""
+
+
+def test_a_role_asks_past_policies(rehearsed: Rehearsal, tmp_path: Path) -> None:
+    """Row-level security is forced on the promoter, who owns the table."""
+    production = rehearsed.fresh(tmp_path, first=True)
+    settings = QUICK["pyproject.toml"] + 'question_role = "row_reader"\n'
+    production.change({"pyproject.toml": settings})
+    production.execute(READER.format(promoter=PROMOTER))
+    try:
+        first = production.promote()
+        assert (first.code, first.outcome) == (0, "promoted"), first.output
+        merge_audit(production.root)
+        production.execute(TWICE)
+        text = "ALTER TABLE desk.ticket ADD CONSTRAINT once UNIQUE (tenant_id, subject);\n"
+        production.change({"sql/migrations/0002_once.sql": text})
+        run = production.promote()
+    finally:
+        production.execute("DROP ROLE row_reader")
+    assert (run.code, run.outcome) == (1, "refused"), run.output
+    assert run.findings("rows-refuse") == ["unique index desk.once on desk.ticket"]
+    assert "2 / 2 rows of desk.ticket: has the key of another" in run.output

@@ -48,9 +48,12 @@ _AS_AN_INDEX_IS_BUILT = "SET LOCAL search_path = pg_catalog, pg_temp"
 
 
 @contextmanager
-def reading(connection: Connection, timeout: str) -> Iterator[None]:
+def reading(connection: Connection, timeout: str, role: str = "") -> Iterator[None]:
     """A transaction that cannot write, in which a question has ``timeout``, and a silent "0 rows"
-    of a policy is an error."""
+    of a policy is an error; as ``role``, where one is given.
+
+    Raises psycopg.Error, and nothing is open then.
+    """
     connection.execute(
         sql.SQL(
             "BEGIN READ ONLY; SET LOCAL row_security = off; SET LOCAL client_min_messages = error;"
@@ -58,6 +61,8 @@ def reading(connection: Connection, timeout: str) -> Iterator[None]:
         ).format(sql.Literal(timeout), sql.Literal(timeout))
     )
     try:
+        if role:
+            connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role)))
         yield
     finally:
         if not connection.closed:
@@ -199,9 +204,9 @@ def _why(error: psycopg.Error, question: Question, timeout: str) -> str:
     said = (error.diag.message_primary or type(error).__name__).splitlines()[0]
     if isinstance(error, errors.InsufficientPrivilege) and "row-level security" in said:
         return (
-            f"policies hide rows of {question.table} from the promoting role, be it the owner where"
-            " row-level security is forced; a role with BYPASSRLS could ask"
+            f"policies hide rows of {question.table} from the role that asks, be it the owner where"
+            " row-level security is forced; one with BYPASSRLS could (question_role)"
         )
     if isinstance(error, errors.InsufficientPrivilege):
-        return f"the promoting role may not read what it asks for: {said}"
+        return f"the role that asks may not read what it asks for: {said}"
     return f"production cannot answer it: {said}"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import psycopg
+from psycopg import errors
 
 from pytest_housekeeping.checks.rows import (
     Answer,
     BatchTexts,
     NotChecked,
+    Question,
     RowCatalog,
+    Unasked,
     ask,
     questions_of,
     reading,
@@ -21,7 +24,7 @@ from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.promotion.target_connection import TargetConnection
-from pytest_housekeeping.sql.identifiers import split_name
+from pytest_housekeeping.sql.identifiers import quoted, split_name
 
 # What INSERT, UPDATE, DELETE, MERGE and COPY take, be it for no row:
 # https://www.postgresql.org/docs/16/explicit-locking.html#LOCKING-TABLES
@@ -45,20 +48,33 @@ def rows_asked(
     with rehearsal.printing() as copy:
         questions = questions_of(copy, before, after, batch)
     changes = sum(len(facts.changes) for facts in rehearsal.facts.values())
-    timeout = context.config.question_timeout
-    answers: tuple[Answer | NotChecked, ...] = ()
-    if questions:
-        connection = production.get()
-        try:
-            with reading(connection, timeout):
-                answers = tuple(ask(connection, questions, timeout=timeout))
-        except psycopg.Error as error:
-            raise ProofFailed(
-                f"production could not be asked for its rows: {type(error).__name__}",
-                why="what its rows refuse would fail under lock",
-                fix="see that it is reachable, and run again",
-            ) from None
-    return rows_verdict(answers, changes)
+    return rows_verdict(_answers(context, production, questions), changes)
+
+
+def _answers(
+    context: RunContext, production: TargetConnection, questions: Sequence[Question | Unasked]
+) -> tuple[Answer | NotChecked, ...]:
+    """What production says; it is not even begun with where there is nothing to ask."""
+    config = context.config
+    if not questions:
+        return ()
+    connection = production.get()
+    try:
+        with reading(connection, config.question_timeout, config.question_role):
+            return tuple(ask(connection, questions, timeout=config.question_timeout))
+    except (errors.InsufficientPrivilege, errors.InvalidParameterValue) as error:
+        raise ProofFailed(
+            f"question_role: {error.diag.message_primary}",
+            why="what production's rows refuse is asked as this role, and they would be asked less",
+            fix=f"GRANT {quoted(config.question_role)} TO"
+            f" {quoted(production.identity().user)}, or take the setting out",
+        ) from None
+    except psycopg.Error as error:
+        raise ProofFailed(
+            f"production could not be asked for its rows: {type(error).__name__}",
+            why="what its rows refuse would fail under lock",
+            fix="see that it is reachable, and run again",
+        ) from None
 
 
 def _written(rehearsal: Rehearsal, before: RowCatalog, after: RowCatalog) -> Iterator[int]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import psycopg
 import pytest
+from psycopg.pq import TransactionStatus
 
 from pytest_housekeeping.checks.rows import Answer, NotChecked, ask, reading, rows_verdict
 from pytest_housekeeping.model import Level
@@ -100,7 +102,7 @@ def person(ground: RowGround) -> Iterator[str]:
         ("", "may not read what it asks for: permission denied for table t"),
         (
             f"GRANT SELECT ON t TO {PERSON}; ALTER TABLE t ENABLE ROW LEVEL SECURITY",
-            "policies hide rows of public.t from the promoting role",
+            "policies hide rows of public.t from the role that asks",
         ),
     ],
 )
@@ -114,6 +116,18 @@ def test_a_role_that_does_not_see_every_row(
     assert [each.question.table for each in outcome.asked] == ["public.u"]
     (unchecked,) = outcome.unchecked
     assert why in unchecked.why
+
+
+def test_a_role_that_asks_and_is_not_there_leaves_nothing_open(ground: RowGround) -> None:
+    connection = ground.production
+    with (
+        pytest.raises(psycopg.errors.InvalidParameterValue, match="nobody"),
+        reading(connection, "5s", "nobody"),
+    ):
+        pytest.fail("nothing is asked as somebody else")
+    assert connection.info.transaction_status is TransactionStatus.IDLE
+    with reading(connection, "5s", "pg_read_all_data"):
+        assert connection.execute("SELECT current_user").fetchone() == ("pg_read_all_data",)
 
 
 def test_no_question_writes_and_none_keeps_a_lock(ground: RowGround) -> None:

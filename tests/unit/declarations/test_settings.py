@@ -46,6 +46,7 @@ def test_values_are_read(root: Path) -> None:
         ('server = "docker"', ['neither "embedded" nor "system"']),
         ('lock_timeout = "5 parsecs"', ["no duration"]),
         ('lock_timeout = "5"', ["no duration"]),
+        ('question_role = "A b"', ["question_role", "no plain lower-case identifier"]),
         ('question_timeout = "0s"', ["question_timeout", "no duration"]),
         ("lock_attempts = 0", ["at least one attempt is made"]),
         ('long_transaction = "long"', ["long_transaction = 'long' is no duration"]),
