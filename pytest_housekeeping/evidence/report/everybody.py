@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping.model import Kind, Outcome
+from pytest_housekeeping.model import ROWS, Kind, Outcome
+from pytest_housekeeping.plan.steps import IMPACT, REHEARSE, RESULT, RUNNING
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit, FindingRecord, StepRecord
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
 
 # What the schema of the files decides, on a copy: none of it can quote a row of production.
 _OF_THE_SCHEMA = (Kind.OBJECT, Kind.RLS, Kind.BOUNDARY, Kind.LINT)
-_ROWS = ((100_000_000, "> 100 M rows"), (1_000_000, "> 1 M rows"), (10_000, "> 10 k rows"))
+# What is asked of the batch names objects of the schema, or places in files.
+_OF_THE_BATCH = tuple(f"{REHEARSE}::{name}" for name in (RESULT, IMPACT, ROWS, RUNNING))
+_COUNTS = ((100_000_000, "> 100 M rows"), (1_000_000, "> 1 M rows"), (10_000, "> 10 k rows"))
 _SIZES = ((100 << 30, "> 100 GB"), (10 << 30, "> 10 GB"), (1 << 30, "> 1 GB"))
 _HOT = 10
 _PLACE = re.compile(r"^(?P<place>[^\s:]+:\d+:\d+): ")
@@ -80,15 +83,14 @@ def _step(step: StepRecord) -> StepRecord:
 def _finding(finding: FindingRecord, kind: Kind | None) -> FindingRecord:
     if kind in _OF_THE_SCHEMA:
         return finding
-    of_the_batch = finding.step.startswith("rehearse::") and finding.step != "rehearse::activity"
-    object_ = finding.object if of_the_batch else ""
+    object_ = finding.object if finding.step in _OF_THE_BATCH else ""
     return finding.model_copy(update={"object": object_, "detail": "", "fix": "", "leak": ""})
 
 
 def _rows(now: RelationNowRecord) -> str:
     if now.rows is None:
         return "rows that nobody has counted"
-    return _class_of(now.rows, _ROWS) or ("few rows" if now.rows else "no rows")
+    return _class_of(now.rows, _COUNTS) or ("few rows" if now.rows else "no rows")
 
 
 def _relation(now: RelationNowRecord) -> str:

@@ -12,11 +12,10 @@ from pytest_housekeeping.evidence.report import tally
 from pytest_housekeeping.evidence.report.batch import batch_lines
 from pytest_housekeeping.evidence.report.display import (
     duration,
-    one_line,
     plural,
-    shortened,
     visible,
 )
+from pytest_housekeeping.evidence.report.markdown import block, cell
 from pytest_housekeeping.evidence.report.production import promote_command
 from pytest_housekeeping.evidence.report.wording import outcome_text
 from pytest_housekeeping.evidence.run_facts import stem
@@ -29,7 +28,6 @@ _MARK = {"good": "✅", "bad": "❌", "unsure": "⚠️"}
 _MOST = (25, 10, 3, 0)
 _LONGEST = 65_000
 _LONG_BLOCK = 12_000
-_PLAIN = " .,:-/()=;…"
 _PLACE = re.compile(r"(.+):(\d+):(\d+)(?: |$)")
 
 
@@ -60,40 +58,40 @@ def _markdown(audit: Audit, most: int) -> str:
     text = outcome_text(audit)
     parts = [f"## {_MARK[text.tone]} {text.headline}", text.meaning]
     if audit.run.message:
-        parts.append(_block(audit.run.message))
+        parts.append(block(audit.run.message))
     parts.append(_facts(audit))
     parts.append(_phases(audit))
     does = batch_lines(audit, most)
-    parts += ["### What the batch does", _block("\n".join(does), _LONG_BLOCK)] if does else []
+    parts += ["### What the batch does", block("\n".join(does), _LONG_BLOCK)] if does else []
     command = promote_command(audit)
-    parts += ["Promote exactly this:", _block(command)] if command else []
+    parts += ["Promote exactly this:", block(command)] if command else []
     met = tally.lock_conflicts(audit)
-    parts += ["\n".join(f"- {_code(each)}" for each in met)] if met else []
+    parts += ["\n".join(f"- {cell(each)}" for each in met)] if met else []
     parts += _failed(tally.failures(audit), most)
     parts += _findings(tally.findings(audit), most)
     if text.next_steps:
         parts.append("### What to do now\n\n" + "\n".join(f"- {step}" for step in text.next_steps))
-    parts.append(f"Evidence: {_code(stem(audit.run))}, digest {_code(audit.chain.digest)}")
+    parts.append(f"Evidence: {cell(stem(audit.run))}, digest {cell(audit.chain.digest)}")
     return "\n\n".join(parts) + "\n"
 
 
 def _facts(audit: Audit) -> str:
     run, source, target = audit.run, audit.source, audit.target
     rows = [
-        ("run", f"{_code(run.id)} {run.mode}, {duration(run.duration_s)}"),
-        ("by", _code(run.actor) if run.actor else "unknown"),
+        ("run", f"{cell(run.id)} {run.mode}, {duration(run.duration_s)}"),
+        ("by", cell(run.actor) if run.actor else "unknown"),
         (
             "source",
-            _code(source.commit or "no commit") + (" **and uncommitted changes**" * source.dirty),
+            cell(source.commit or "no commit") + (" **and uncommitted changes**" * source.dirty),
         ),
-        ("branch", _code(source.branch) if source.branch else "detached"),
+        ("branch", cell(source.branch) if source.branch else "detached"),
     ]
     if target:
         place = f"{target.host}:{target.port}/{target.database}"
-        rows.append(("target", f"{_code(place)} PostgreSQL {_code(target.server_version)}"))
-    rows.append(("plan", f"{_code(audit.plan.digest[:12])} {len(audit.plan.steps):,} steps"))
+        rows.append(("target", f"{cell(place)} PostgreSQL {cell(target.server_version)}"))
+    rows.append(("plan", f"{cell(audit.plan.digest[:12])} {len(audit.plan.steps):,} steps"))
     if run.emergency:
-        rows.append(("emergency", _code(run.emergency)))
+        rows.append(("emergency", cell(run.emergency)))
     if run.locks_held_s:
         rows.append(("locks held", duration(run.locks_held_s)))
     body = "\n".join(f"| {name} | {value} |" for name, value in rows)
@@ -116,7 +114,7 @@ def _failed(steps: list[StepRecord], most: int) -> list[str]:
         return []
     return [
         f"### {plural(len(steps), 'step')} failed",
-        *(f"{_code(step.id)}\n\n{_block(step.message or 'no message')}" for step in steps[:most]),
+        *(f"{cell(step.id)}\n\n{block(step.message or 'no message')}" for step in steps[:most]),
         *_more(len(steps), most),
     ]
 
@@ -125,7 +123,7 @@ def _findings(findings: list[FindingRecord], most: int) -> list[str]:
     if not findings:
         return []
     rows = [
-        f"| {f.level} | {_code(f.rule)} | {_code(f.object)} | {_code(f.detail)} | {_code(f.fix)} |"
+        f"| {f.level} | {cell(f.rule)} | {cell(f.object)} | {cell(f.detail)} | {cell(f.fix)} |"
         for f in findings[:most]
     ]
     head = "| level | rule | object | detail | fix |\n| --- | --- | --- | --- | --- |"
@@ -135,24 +133,6 @@ def _findings(findings: list[FindingRecord], most: int) -> list[str]:
 
 def _more(count: int, most: int) -> list[str]:
     return [f"… and {count - most:,} more, in the report."] if count > most else []
-
-
-def _code(text: str) -> str:
-    """Inline code whose every special character is an entity: it ends no cell and no code."""
-    if not text:
-        return ""
-    flat = shortened(one_line(text), 300)
-    safe = "".join(c if c.isalnum() or c in _PLAIN else f"&#{ord(c)};" for c in flat)
-    return f"<code>{safe}</code>"
-
-
-def _block(text: str, longest: int = 1500) -> str:
-    """A fenced block that the text cannot close."""
-    shown = shortened(visible(text), longest)
-    fence = "```"
-    while fence in shown:
-        fence += "`"
-    return f"{fence}text\n{shown}\n{fence}"
 
 
 def _command_data(text: str) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pytest_housekeeping.evidence.report.display import no_command, one_line, shortened, visible
 
 _TICKS = re.compile("`+")
+_BARS = re.compile(r"(\\*)\|")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,12 +58,15 @@ def size(text: str) -> int:
 
 def code(text: str, most: int = 300) -> str:
     """A code span on one line, which the text cannot close; nothing for nothing."""
-    if not text:
-        return ""
-    shown = no_command(shortened(one_line(text), most)) or " "
-    fence = "`" * (_longest(shown) + 1)
-    around = " " if shown.startswith("`") or shown.endswith("`") else ""
-    return f"{fence}{around}{shown}{around}{fence}"
+    return _span(_line(text, most))
+
+
+def cell(text: str, most: int = 300) -> str:
+    """The same for a table, where a bar ends a cell even in code, unless it is escaped.
+
+    https://github.github.com/gfm/#example-200. Backslashes before one are doubled, and shown so.
+    """
+    return _span(_BARS.sub(r"\1\1\\|", _line(text, most)))
 
 
 def block(text: str, most: int = 1500) -> str:
@@ -70,6 +74,19 @@ def block(text: str, most: int = 1500) -> str:
     shown = "\n".join(no_command(line) for line in shortened(visible(text), most).splitlines())
     fence = "`" * max(3, _longest(shown) + 1)
     return f"{fence}text\n{shown}\n{fence}"
+
+
+def _line(text: str, most: int) -> str:
+    """On one line, and never nothing where there was something."""
+    return (no_command(shortened(one_line(text), most)) or " ") if text else ""
+
+
+def _span(line: str) -> str:
+    if not line:
+        return ""
+    fence = "`" * (_longest(line) + 1)
+    around = " " if line.startswith("`") or line.endswith("`") else ""
+    return f"{fence}{around}{line}{around}{fence}"
 
 
 def _longest(text: str) -> int:
