@@ -33,6 +33,8 @@ CREATE TABLE shop.orders (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     customer integer NOT NULL REFERENCES shop.customer, total numeric(10, 2), channel text
 );
+CREATE DOMAIN shop.letters AS text; CREATE DOMAIN shop.word AS shop.letters NOT NULL;
+CREATE TABLE shop.coded (code shop.word);
 CREATE TABLE shop.archive (LIKE shop.customer);
 CREATE VIEW shop.customer_name AS SELECT id, email, name FROM shop.customer;
 CREATE FUNCTION shop.price(amount integer) RETURNS integer LANGUAGE sql IMMUTABLE

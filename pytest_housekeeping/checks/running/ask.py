@@ -36,20 +36,16 @@ def ask(connection: Connection, questions: Iterable[Question]) -> dict[Question,
 
     Only inside an open transaction; nothing stays of it.
     """
-    asked = list(dict.fromkeys(questions))
-    described: dict[Question, tuple[tuple[int, ...], _Columns]] = {}
-    answers: dict[Question, Answer] = {}
     with rolled_back(connection):
         # An application has not switched it off, which a run of this tool does for its own session.
         connection.execute(
             "SET LOCAL row_security = on; SET LOCAL plan_cache_mode = force_generic_plan"
         )
-        targets = InsertTargets(connection)
+        asking = _Asking(connection)
         connection.execute("SAVEPOINT hk_running")
-        for question in asked:
-            answers[question] = _ask(connection.pgconn, question, targets, described)
-        types = _type_names(connection, described.values())
-    for question, (parameters, columns) in described.items():
+        answers = {question: asking.ask(question) for question in dict.fromkeys(questions)}
+        types = _type_names(connection, asking.described.values())
+    for question, (parameters, columns) in asking.described.items():
         answers[question] = replace(
             answers[question],
             parameters=tuple(types[oid, -1] for oid in parameters),
@@ -59,40 +55,56 @@ def ask(connection: Connection, questions: Iterable[Question]) -> dict[Question,
     return answers
 
 
-def _ask(
-    pgconn: pq.abc.PGconn,
-    question: Question,
-    targets: InsertTargets,
-    described: dict[Question, tuple[tuple[int, ...], _Columns]],
-) -> Answer:
-    text = question.text.encode()
-    prepared = pgconn.prepare(_NAME, text, question.types or None)
-    if prepared.status != pq.ExecStatus.COMMAND_OK:
-        pgconn.exec_(_BACK)
-        return Answer(refused=_refusal(prepared))
-    found = pgconn.describe_prepared(_NAME)
-    parameters = tuple(found.param_type(n) for n in range(found.nparams))
-    described[question] = (
-        parameters,
-        tuple(
-            ((found.fname(n) or b"").decode(), found.ftype(n), found.fmod(n))
-            for n in range(found.nfields)
-        ),
-    )
-    node = statement_node(question.text)
-    if node not in _PLANNED:
-        pgconn.exec_(_GONE)
-        return Answer()
-    nothing = f"({', '.join(['NULL'] * len(parameters))})" if parameters else ""
-    command = f"EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) EXECUTE hk_running{nothing}"
-    planned = pgconn.exec_(command.encode())
-    pgconn.exec_(_GONE)
-    if planned.status != pq.ExecStatus.TUPLES_OK:
-        return Answer(unplanned=_refusal(planned))
-    nulls = list(_nulls(json.loads(planned.get_value(0, 0) or b"[]"), targets))
-    if node == "MergeStmt":
-        nulls += nulls_in_merge(question.text, targets)
-    return Answer(nulls=frozenset(nulls))
+class _Asking:
+    """One schema and one role: ``described`` is what a client is told of what can be prepared."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.described: dict[Question, tuple[tuple[int, ...], _Columns]] = {}
+        self._pgconn = connection.pgconn
+        self._targets = InsertTargets(connection)
+        rows = connection.execute(_DOMAINS).fetchall()
+        self._bases: dict[int, int] = dict(rows)
+
+    def ask(self, question: Question) -> Answer:
+        text, node = question.text.encode(), statement_node(question.text)
+        prepared = self._pgconn.prepare(_NAME, text, question.types or None)
+        if prepared.status != pq.ExecStatus.COMMAND_OK:
+            self._pgconn.exec_(_BACK)
+            return Answer(refused=_refusal(prepared))
+        found = self._pgconn.describe_prepared(_NAME)
+        parameters = tuple(found.param_type(n) for n in range(found.nparams))
+        self.described[question] = (
+            parameters,
+            tuple(
+                ((found.fname(n) or b"").decode(), found.ftype(n), found.fmod(n))
+                for n in range(found.nfields)
+            ),
+        )
+        answer = self._planned(question, node, parameters) if node in _PLANNED else Answer()
+        self._pgconn.exec_(_GONE)
+        return answer
+
+    def _planned(self, question: Question, node: str, parameters: tuple[int, ...]) -> Answer:
+        plain = tuple(self._plain(oid) for oid in parameters)
+        if plain != parameters:
+            # NULL, given for a parameter that is of a domain, may be refused by the domain.
+            self._pgconn.exec_(b"DEALLOCATE hk_running")
+            self._pgconn.prepare(_NAME, question.text.encode(), plain)
+        nothing = f"({', '.join(['NULL'] * len(parameters))})" if parameters else ""
+        command = f"EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) EXECUTE hk_running{nothing}"
+        planned = self._pgconn.exec_(command.encode())
+        if planned.status != pq.ExecStatus.TUPLES_OK:
+            return Answer(unplanned=_refusal(planned))
+        nulls = list(_nulls(json.loads(planned.get_value(0, 0) or b"[]"), self._targets))
+        if node == "MergeStmt":
+            nulls += nulls_in_merge(question.text, self._targets)
+        return Answer(nulls=frozenset(nulls))
+
+    def _plain(self, oid: int) -> int:
+        """The type below a domain; one domain may be made of another."""
+        while oid in self._bases:
+            oid = self._bases[oid]
+        return oid
 
 
 def _nulls(plans: Any, targets: InsertTargets) -> Iterator[NullWrite]:
@@ -127,6 +139,9 @@ def _type_names(
     return {(oid, mod): name for oid, mod, name in rows}
 
 
+_DOMAINS = """
+SELECT t.oid::bigint, t.typbasetype::bigint FROM pg_catalog.pg_type AS t WHERE t.typtype = 'd'
+"""
 _TYPES = """
 SELECT w.oid::bigint, w.mod, coalesce(pg_catalog.format_type(w.oid, w.mod), '?') || coalesce((
     SELECT '(' || pg_catalog.string_agg(a.attname || ' '

@@ -75,9 +75,9 @@ def breaks(
                 for x, y in zip(before, after, strict=True)
             ]
             yield from _of_statement(app, reference, question, answers)
-        elif reference in before[0].named:
+        if all(reference in each.named for each in before):
             states = [
-                (x.role, x.named[reference], y.named[reference])
+                (x.role, x.named[reference], y.named.get(reference, NamedState()))
                 for x, y in zip(before, after, strict=True)
             ]
             yield from _of_names(reference, states)

@@ -56,7 +56,7 @@ def look_up(
 ) -> dict[CodeReference, NamedState]:
     """What the names of these references mean for a role, whose search_path this is."""
     tables = _Tables(connection, role)
-    return {each: _state(each, graph, path, tables) for each in references if is_named(each)}
+    return {each: _state(each, graph, path, tables) for each in references if each.names}
 
 
 def _state(

@@ -22,7 +22,8 @@ _UNDEFINED_OBJECT = "42704"
 
 @dataclass(frozen=True, kw_only=True)
 class RoleState:
-    """What one role of an application is answered on a schema."""
+    """What one role of an application is answered on a schema; ``named`` is also what is refused
+    for a temporary table that the code makes itself."""
 
     role: str
     answers: Mapping[Question, Answer]
@@ -70,7 +71,6 @@ def _role_state(
         )
     path = search_path(connection, role)
     own = _own_path(references, graph, path)
-    named = look_up(connection, others, graph, own or path, role)
     with as_role(connection, role):
         set_search_path(connection, path)
         answers = ask(connection, questions)
@@ -78,7 +78,11 @@ def _role_state(
             set_search_path(connection, own)
             refused = [each for each, answer in answers.items() if answer.refused is not None]
             answers |= ask(connection, refused)
-    return RoleState(role=role, answers=answers, named=named)
+    named = [each for each in others if is_named(each)]
+    named += [each for each in _beside_own_tables(references) if _is_refused(asked[each], answers)]
+    return RoleState(
+        role=role, answers=answers, named=look_up(connection, named, graph, own or path, role)
+    )
 
 
 def _own_path(
@@ -95,6 +99,16 @@ def _own_path(
         if name.kind is ReferenceKind.SCHEMA and name.parts[0] in graph.schemas
     }
     return tuple(dict.fromkeys((*chosen, *path))) if chosen.keys() - set(path) else ()
+
+
+def _beside_own_tables(references: Sequence[CodeReference]) -> list[CodeReference]:
+    """What speaks of a relation that the same code makes: the server does not have it yet."""
+    made = {name for each in references for name in each.makes}
+    return [each for each in references if any(name.parts[-1] in made for name in each.names)]
+
+
+def _is_refused(question: Question | None, answers: Mapping[Question, Answer]) -> bool:
+    return question is not None and answers[question].refused is not None
 
 
 def _exists(connection: Connection, role: str) -> bool:

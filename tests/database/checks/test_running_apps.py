@@ -176,6 +176,17 @@ def test_what_was_refused_before_is_told_and_not_judged(ground: Ground) -> None:
     )
 
 
+def test_beside_a_temporary_table_of_its_own_the_names_are_looked_up(ground: Ground) -> None:
+    code = {
+        "app/a.py": 'cur.execute("CREATE TEMP TABLE mine (id integer)")\n'
+        'cur.execute("INSERT INTO mine SELECT id FROM shop.orders")\n'
+        'cur.execute("SELECT nothing FROM shop.orders")\n'
+    }
+    verdict = ground.verdict(code, "ALTER TABLE shop.orders RENAME TO sale")
+    found = [each for each in told(verdict) if each[2].startswith("app/")]
+    assert found == [("running-broken", "error", "app/a.py:2:13 relation shop.orders")]
+
+
 def test_an_application_without_a_statement_is_told_by_name(ground: Ground) -> None:
     verdict = ground.verdict({"app/a.py": "x = 1\n"}, "SELECT 1")
     (finding,) = verdict.findings

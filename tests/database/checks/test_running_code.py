@@ -80,6 +80,11 @@ CASES = {
         "CREATE DOMAIN shop.code AS text NOT NULL; ALTER TABLE shop.customer ADD c shop.code",
         ("running-required", ERROR, "shop.customer.c", "it writes no c"),
     ),
+    "a parameter of a domain": (
+        "INSERT INTO shop.coded (code) VALUES (%s)",
+        "ALTER TABLE shop.coded ADD COLUMN country text NOT NULL",
+        ("running-required", ERROR, "shop.coded.country", "it writes no country"),
+    ),
     "required and filled by a trigger": (
         "INSERT INTO shop.customer (id, email) VALUES (1, 'a')",
         (
