@@ -17,7 +17,7 @@ from pytest_housekeeping.evidence.report.display import (
 )
 from pytest_housekeeping.evidence.report.markdown import block, cell
 from pytest_housekeeping.evidence.report.production import promote_command
-from pytest_housekeeping.evidence.report.wording import outcome_text
+from pytest_housekeeping.evidence.report.wording import approval_text, outcome_text
 from pytest_housekeeping.evidence.run_facts import stem
 
 if TYPE_CHECKING:
@@ -90,6 +90,8 @@ def _facts(audit: Audit) -> str:
         place = f"{target.host}:{target.port}/{target.database}"
         rows.append(("target", f"{cell(place)} PostgreSQL {cell(target.server_version)}"))
     rows.append(("plan", f"{cell(audit.plan.digest[:12])} {len(audit.plan.steps):,} steps"))
+    if said := approval_text(audit.bound):
+        rows.append(("approved by", cell(said)))
     if run.emergency:
         rows.append(("emergency", cell(run.emergency)))
     if run.locks_held_s:

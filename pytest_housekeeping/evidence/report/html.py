@@ -12,7 +12,7 @@ from pytest_housekeeping.evidence.report.batch import batch_view
 from pytest_housekeeping.evidence.report.display import visible
 from pytest_housekeeping.evidence.report.production import plan_view
 from pytest_housekeeping.evidence.report.templates import stylesheet, template
-from pytest_housekeeping.evidence.report.wording import outcome_text
+from pytest_housekeeping.evidence.report.wording import approval_text, outcome_text
 from pytest_housekeeping.evidence.run_facts import stem
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def summary_html(audit: Audit) -> str:
         plan=audit.plan,
         chain=audit.chain,
         bound=audit.bound,
+        approved_by=approval_text(audit.bound),
         stem=stem(audit.run),
         started=audit.run.started_at.strftime("%Y-%m-%d %H:%M:%S UTC"),
         # Only a web address becomes a link: "javascript:" is text.

@@ -14,7 +14,7 @@ from pytest_housekeeping.evidence.report.display import (
     visible,
 )
 from pytest_housekeeping.evidence.report.production import promote_command
-from pytest_housekeeping.evidence.report.wording import outcome_text, text_of
+from pytest_housekeeping.evidence.report.wording import approval_text, outcome_text, text_of
 from pytest_housekeeping.evidence.run_facts import stem
 from pytest_housekeeping.model import Level, Mode, RunOutcome
 from pytest_housekeeping.plan.steps import MUTANTS, REHEARSE, RUNNING
@@ -47,6 +47,7 @@ def terminal_summary(audit: Audit, folder: str = "ops/audit") -> list[str]:
         *(line for each in tally.lock_conflicts(audit) for line in _indented(each)),
         *_what_failed(audit),
         *([f"bound to: {audit.bound.digest}"] if audit.bound.digest else []),
+        *([f"approved by: {said}"] if (said := approval_text(audit.bound)) else []),
         *([f"promote exactly this: {command}"] if (command := promote_command(audit)) else []),
         *(f"next: {step}" for step in text.next_steps),
         f"evidence: {files}.json and .html",

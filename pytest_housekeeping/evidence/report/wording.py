@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.evidence.report.tally import failures
-from pytest_housekeeping.model import Mode, Outcome, RunOutcome
+from pytest_housekeeping.model import Mode, Outcome, RunOutcome, SecondPerson
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
+    from pytest_housekeeping.evidence.audit_model import Audit, BoundRecord
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +51,19 @@ def outcome_text(audit: Audit) -> OutcomeText:
 def text_of(mode: Mode, outcome: RunOutcome) -> OutcomeText:
     """An outcome in the words of a mode, whatever else an audit says."""
     return _BY_MODE[mode].get(outcome) or _IN_ANY_MODE[outcome]
+
+
+def approval_text(bound: BoundRecord) -> str:
+    """Who besides the one who ran it has approved a promotion; "" where nobody knows by then."""
+    names = ", ".join(each.approver for each in bound.approvals)
+    return {
+        SecondPerson.APPROVED: names,
+        SecondPerson.LACKING: f"not enough people: {names or 'nobody'}",
+        SecondPerson.WAIVED: f"not waited for in an emergency; {names or 'nobody'} by then",
+        SecondPerson.NOBODY: "nobody but who ran it: approvals = 0",
+        SecondPerson.NOT_NEEDED: "not needed: nothing was pending",
+        SecondPerson.UNKNOWN: "",
+    }[bound.second_person]
 
 
 def _good(headline: str, meaning: str, *next_steps: str) -> OutcomeText:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,11 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_housekeeping.evidence.audit_model import Audit
+from pytest_housekeeping.evidence.audit_model import ApprovalRecord, Audit, BoundRecord
 from pytest_housekeeping.evidence.report import html
 from pytest_housekeeping.evidence.report.github import step_summary
 from pytest_housekeeping.evidence.report.html_steps import row_details, table_header, table_row
 from pytest_housekeeping.evidence.report.terminal import terminal_summary
+from pytest_housekeeping.evidence.report.wording import approval_text
 from pytest_housekeeping.model import (
     Finding,
     Kind,
@@ -26,6 +28,7 @@ from pytest_housekeeping.model import (
     Outcome,
     Phase,
     RunOutcome,
+    SecondPerson,
     Step,
     StepResult,
 )
@@ -33,6 +36,7 @@ from support.evidence_samples import (
     CONFLICT,
     NOTICE,
     RLS,
+    START,
     facts,
     failed_sample,
     passed,
@@ -382,3 +386,21 @@ def test_locks_that_were_met_stand_in_every_report() -> None:
     assert "met a lock 2 times" in step_summary(record)
     for without in (terminal_summary(sample()), [html.summary_html(sample())]):
         assert not any("met a lock" in line or "Locks that were met" in line for line in without)
+
+
+@pytest.mark.parametrize("second", SecondPerson)
+def test_who_has_approved_stands_in_every_report(second: SecondPerson) -> None:
+    given = ApprovalRecord(approver="ada@example.org", commit="c" * 40, at=START)
+    bound = BoundRecord(digest=f"{'a' * 64}-00", second_person=second, approvals=(given,))
+    audit = sample().model_copy(update={"bound": bound})
+    said = approval_text(bound)
+    assert bool(said) is (second is not SecondPerson.UNKNOWN)
+    for report in (
+        "\n".join(terminal_summary(audit)),
+        html.summary_html(audit),
+        step_summary(audit),
+    ):
+        assert ("approved by" in report) is bool(said)
+        assert said in unescape(report)
+    alone = approval_text(bound.model_copy(update={"approvals": ()}))
+    assert "ada@example.org" not in alone
