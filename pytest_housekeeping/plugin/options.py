@@ -178,13 +178,20 @@ def _bound_to(option: Namespace) -> str:
 
 
 def _emergency(option: Namespace) -> str:
-    """The reason, on one line. Raises pytest.UsageError where none is given."""
+    """The reason, on one line. Raises pytest.UsageError where none is given, and for one that would
+    be in no commit."""
     reason = " ".join((option.hk_emergency or "").split())
     if option.hk_emergency is not None and not reason:
         raise misuse(
             "--hk-emergency without a reason",
             why="it stands in the audit, and somebody has to look through what was done for it",
             fix="--hk-emergency='what is on fire'",
+        )
+    if reason and option.hk_no_commit:
+        raise misuse(
+            "--hk-emergency with --hk-no-commit",
+            why="that somebody has to look through it stands in the audit, and in no other place",
+            fix="leave one of them out",
         )
     return reason
 

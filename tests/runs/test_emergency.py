@@ -41,6 +41,9 @@ def test_it_waits_for_nobody_proves_all_and_is_open_until_somebody_closes_it(
         run = production.promote(given)
         assert run.code == 4, run.output
         assert "--hk-emergency without a reason" in run.output
+    run = production.promote(WHY, "--hk-no-commit")
+    assert run.code == 4, run.output
+    assert "--hk-emergency with --hk-no-commit" in run.output
     run = production.promote()
     assert (run.code, run.outcome) == (1, "refused"), run.output
     assert production.unchanged
