@@ -34,6 +34,10 @@ class Config:
     max_replica_lag: str = "30s"
     activity_wait: str = "1min"
     window: str = ""
+    small_table_mb: float = 10.0
+    large_table_mb: float = 1000.0
+    hot_table_writes: float = 10.0
+    lock_window_statements: int = 10
     lint: bool = True
     require_staging_evidence: bool = True
     evidence_signers: str = ""

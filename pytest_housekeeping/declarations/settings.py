@@ -144,6 +144,7 @@ def _invalid(config: Config) -> Iterator[str]:
     yield from _running(config)
     yield from wrongly_declared(config.may_move)
     yield from _approvals(config)
+    yield from _thresholds(config)
     # A number that is none (nan) compares as false with everything.
     if not config.max_locks_held >= 0:
         yield "max_locks_held is below 0, or no number"
@@ -169,6 +170,16 @@ def _waits(config: Config) -> Iterator[str]:
             read_window(config.window)
         except ValueError as error:
             yield f"window = {config.window!r} {error}"
+
+
+def _thresholds(config: Config) -> Iterator[str]:
+    for key in ("small_table_mb", "large_table_mb", "hot_table_writes", "lock_window_statements"):
+        # A number that is none (nan) compares as false with everything.
+        if not getattr(config, key) >= 0:
+            yield f"{key} = {getattr(config, key)} is below 0, or no number"
+    if config.small_table_mb > config.large_table_mb:
+        small, large = config.small_table_mb, config.large_table_mb
+        yield f"small_table_mb = {small} is above large_table_mb = {large}"
 
 
 def _generated_code(config: Config) -> Iterator[str]:

@@ -60,6 +60,14 @@ class DestroyedRecord(Part):
     relation: str = Field(description="the table, by its name before the batch")
 
 
+class RenamedRecord(Part):
+    """A table or a column that has got another name."""
+
+    kind: Literal["table", "column"]
+    before: str
+    after: str
+
+
 class AccessRecord(Part):
     """What a role may do with the rows of a relation; empty: nothing."""
 
@@ -141,6 +149,7 @@ class BatchRecord(Part):
     scans: tuple[ScanRecord, ...] = ()
     indexes: tuple[IndexBuildRecord, ...] = ()
     destroyed: tuple[DestroyedRecord, ...] = ()
+    renamed: tuple[RenamedRecord, ...] = ()
     access: tuple[AccessRecord, ...] = ()
     messages: tuple[MessageRecord, ...] = ()
     coverage: CoverageRecord = CoverageRecord()

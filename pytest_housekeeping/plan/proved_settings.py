@@ -50,6 +50,10 @@ _PROVED: Mapping[str, bool] = {
     "max_replica_lag": False,
     "activity_wait": False,
     "window": False,
+    "small_table_mb": False,  # how grave a finding on the batch is there
+    "large_table_mb": False,
+    "hot_table_writes": False,
+    "lock_window_statements": False,
 }
 
 

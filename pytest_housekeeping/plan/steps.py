@@ -26,6 +26,7 @@ RUNNING = "running"
 ACTIVITY = "activity"
 BINDING = "binding"
 IMPACT = "impact"
+CHANGES = "changes"
 STYLE = "style"
 SCHEMA, STATISTICS = "schema", "statistics"
 

@@ -94,6 +94,15 @@ class Destroyed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Renamed:
+    """A table or a column that has got another name."""
+
+    kind: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AccessChange:
     """What a role may do with the rows of a relation, before and after; "" is nothing at all."""
 
@@ -133,6 +142,7 @@ class BatchFacts:
     scans: tuple[TableScan, ...] = ()
     indexes: tuple[IndexBuild, ...] = ()
     destroyed: tuple[Destroyed, ...] = ()
+    renamed: tuple[Renamed, ...] = ()
     access: tuple[AccessChange, ...] = ()
     messages: tuple[StepMessage, ...] = ()
     coverage: Coverage = Coverage()

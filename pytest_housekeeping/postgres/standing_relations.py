@@ -12,7 +12,13 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from pytest_housekeeping.postgres.batch_facts import DROPPED, EMPTIED, Destroyed, IndexBuild
+from pytest_housekeeping.postgres.batch_facts import (
+    DROPPED,
+    EMPTIED,
+    Destroyed,
+    IndexBuild,
+    Renamed,
+)
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.sql.identifiers import quoted
 
@@ -131,6 +137,26 @@ def destroyed(before: Relations, after: Relations, empty: Collection[str]) -> tu
     found = [*_dropped(before, after)]
     found += [Destroyed(kind="table", object=name, how=EMPTIED, relation=name) for name in empty]
     return tuple(sorted(found, key=lambda each: (each.relation, each.object)))
+
+
+def renamed(before: Relations, after: Relations) -> tuple[Renamed, ...]:
+    """The tables and columns that are called otherwise. Of a column that a table shares with its
+    partitions, only the table's own is told."""
+    found = []
+    for oid, was in before.items():
+        now = after.get(oid)
+        if was.kind not in _KINDS or now is None:
+            continue
+        if was.name != now.name:
+            found.append(Renamed(kind="table", before=was.name, after=now.name))
+        if was.belongs_to in before:
+            continue
+        for number, column in was.columns.items():
+            other = now.columns.get(number, column)
+            if other != column:
+                names = (f"{was.name}.{column}", f"{now.name}.{other}")
+                found.append(Renamed(kind="column", before=names[0], after=names[1]))
+    return tuple(sorted(found, key=lambda each: (each.before, each.after)))
 
 
 def _dropped(before: Relations, after: Relations) -> Iterator[Destroyed]:

@@ -10,7 +10,7 @@ from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.sql.effects import effects_of
 from pytest_housekeeping.sql.foreign_marks import foreign_marks
-from pytest_housekeeping.sql.header import read_header
+from pytest_housekeeping.sql.header import Acceptance, read_header
 from pytest_housekeeping.sql.parse import SyntaxRefused, parse
 from pytest_housekeeping.sql.password_literals import UNSHOWN, holds_password
 from pytest_housekeeping.sql.problems import Problem, syntax_problem, transaction_problems
@@ -35,7 +35,8 @@ class SqlFile:
 
     ``locks`` is how many locks it leaves in the lock table at the least. ``keeps_session`` says
     that no statement can change the session: no role, setting or temporary table is left behind.
-    ``values_added`` are the values that enums get in it.
+    ``values_added`` are the values that enums get in it, ``accepts`` the findings that it lets
+    stand.
     """
 
     path: str
@@ -46,6 +47,7 @@ class SqlFile:
     row_security: bool = False
     transaction: str = "batch"
     irreversible: str = ""
+    accepts: tuple[Acceptance, ...] = ()
     keeps_session: bool = True
     locks: int = 0
     insists_on_batch: bool = False
@@ -105,6 +107,7 @@ def from_text(path: str, kind: Kind, text: str, sha256: str, *, parsed: bool = T
         transaction=header.transaction,
         insists_on_batch=header.insists,
         irreversible=header.irreversible,
+        accepts=header.accepts,
     )
     if not parsed:
         return replace(file, keeps_session=False)

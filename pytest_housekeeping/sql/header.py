@@ -9,6 +9,7 @@ from pytest_housekeeping.sql.problems import Problem
 
 _LINE = re.compile(r"--\s*hk:\s*(.*)")
 _IRREVERSIBLE = re.compile(r"irreversible\s*,\s*(\S.*)")
+_ACCEPTS = re.compile(r"accepts\s+([a-z0-9-]+)\s+of\s+(\S.*?)\s*:\s+(\S.*)")
 _OPTIONS = {
     "row-security": ("on", "off"),
     "transaction": ("batch", "own", "none"),
@@ -17,23 +18,36 @@ _OPTIONS = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Acceptance:
+    """What the file does to an object is known and wanted, and no finding of this rule."""
+
+    rule: str
+    object: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Header:
     """What a file says of how it runs. ``irreversible`` is the reason why nothing can undo it;
-    ``plain``, that what looks like a placeholder is meant as it stands; ``insists``, that
-    ``transaction=batch`` is written there, which is the default."""
+    ``accepts`` are findings that it lets stand; ``plain``, that what looks like a placeholder is
+    meant as it stands; ``insists``, that ``transaction=batch`` is written there, which is the
+    default."""
 
     row_security: bool
     transaction: str
     insists: bool
     irreversible: str
+    accepts: tuple[Acceptance, ...]
     plain: bool
     problems: tuple[Problem, ...]
 
 
 def read_header(text: str) -> Header:
-    """The ``-- hk:`` lines among the comments at the top: options, and ``irreversible, REASON``."""
+    """The ``-- hk:`` lines among the comments at the top: options, ``irreversible, REASON``, and
+    ``accepts RULE of OBJECT: REASON``."""
     options: dict[str, str] = {}
     irreversible = ""
+    accepts = []
     problems = []
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip() and not line.lstrip().startswith("--"):
@@ -45,6 +59,8 @@ def read_header(text: str) -> Header:
         key, _, value = (part.strip() for part in said.partition("="))
         if reason := _IRREVERSIBLE.fullmatch(said):
             irreversible = reason[1]
+        elif known := _ACCEPTS.fullmatch(said):
+            accepts.append(Acceptance(rule=known[1], object=known[2], reason=known[3]))
         elif value in _OPTIONS.get(key, ()):
             options[key] = value
         else:
@@ -54,6 +70,7 @@ def read_header(text: str) -> Header:
         transaction=options.get("transaction", "batch"),
         insists=options.get("transaction") == "batch",
         irreversible=irreversible,
+        accepts=tuple(accepts),
         plain="placeholders" in options,
         problems=tuple(problems),
     )
@@ -66,5 +83,5 @@ def _unknown(line: int, said: str) -> Problem:
         column=1,
         found=f"unknown header {said!r}",
         why="a header that is misread would change how the file runs",
-        fix=f"known: {known}; irreversible, REASON",
+        fix=f"known: {known}; irreversible, REASON; accepts RULE of OBJECT: REASON",
     )

@@ -16,7 +16,7 @@ from pytest_housekeeping.model import ROWS, Lock
 from pytest_housekeeping.plan.code_files import hold_all
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.plan import Plan, build
-from pytest_housekeeping.plan.steps import ACTIVITY, BINDING, IMPACT, RUNNING
+from pytest_housekeeping.plan.steps import ACTIVITY, BINDING, CHANGES, IMPACT, RUNNING
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.lock_requests import ForeseenLocks
@@ -29,6 +29,7 @@ from pytest_housekeeping.promotion.production import promotion_table
 from pytest_housekeeping.promotion.production.activity import LookAround
 from pytest_housekeeping.promotion.production.backup import Backup
 from pytest_housekeeping.promotion.production.binding import Binding, unrehearsed
+from pytest_housekeeping.promotion.production.changes import changes_judged
 from pytest_housekeeping.promotion.production.impact import Impact
 from pytest_housekeeping.promotion.production.in_place import locks_in_staging
 from pytest_housekeeping.promotion.production.prechecks import (
@@ -176,6 +177,7 @@ def with_rehearsal(run: Run, target: ProductionTarget) -> Run:
         prechecks=running.prechecks(run.prechecks) if running else run.prechecks,
         rehearsed={
             IMPACT: impact.judge,
+            CHANGES: lambda: changes_judged(context, target, rehearsal, impact.now.relations),
             ROWS: lambda: rows_asked(context, rehearsal, target.connection),
             ACTIVITY: look.judge,
             BINDING: binding.judge,

@@ -108,6 +108,7 @@ class Measurement:
             scans=tuple(self._scans),
             indexes=standing.built_indexes(old, new, empty),
             destroyed=standing.destroyed(old, new, empty),
+            renamed=standing.renamed(old, new),
             access=access_changes(self.before.access, after.access),
             messages=tuple(self._messages),
             coverage=Coverage(

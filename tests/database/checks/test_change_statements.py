@@ -1,0 +1,36 @@
+"""Thirty dangerous batches are found by name, and thirty that only look it raise no alarm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from pytest_housekeeping.model import Level
+from pytest_housekeeping.postgres.connection import LentConnection
+from pytest_housekeeping.server import StagingDatabase
+from support.change_statements import DANGEROUS, HARMLESS, Case
+from support.changes_ground import judged, stand
+
+
+@pytest.fixture
+def standing(database: StagingDatabase) -> Iterator[LentConnection]:
+    connection = stand(database.superuser_conninfo)
+    yield connection
+    connection.close()
+
+
+def test_there_are_sixty() -> None:
+    assert (len(DANGEROUS), len(HARMLESS)) == (30, 30)
+    assert len({case.files for case in (*DANGEROUS, *HARMLESS)}) == 60
+
+
+@pytest.mark.parametrize("case", DANGEROUS, ids=lambda case: case.title)
+def test_a_dangerous_batch_is_found(standing: LentConnection, case: Case) -> None:
+    alarms = {each.rule for each in judged(standing, case.files) if each.level is not Level.NOTICE}
+    assert case.rule in alarms
+
+
+@pytest.mark.parametrize("case", HARMLESS, ids=lambda case: case.title)
+def test_a_harmless_batch_raises_no_alarm(standing: LentConnection, case: Case) -> None:
+    assert not [each for each in judged(standing, case.files) if each.level is not Level.NOTICE]

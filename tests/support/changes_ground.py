@@ -1,0 +1,165 @@
+"""A batch measured on a real server and judged, as if its tables were what production says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pytest_housekeeping.checks.changes import (
+    PlannedFile,
+    Production,
+    Subject,
+    Thresholds,
+    changes_verdict,
+)
+from pytest_housekeeping.checks.changes.catalogue import CHANGE_RULES
+from pytest_housekeeping.checks.changes.rule import ChangeRule
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.model import Applied, Finding, Kind, Phase, Step
+from pytest_housekeeping.plan.segments import NONE, Segment, cut_into_segments
+from pytest_housekeeping.postgres.connection import LentConnection, connect
+from pytest_housekeeping.postgres.relations_now import RelationNow
+from pytest_housekeeping.postgres.transaction import begin
+from pytest_housekeeping.promotion.rehearsal.facts import Measurement, look_at
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
+from pytest_housekeeping.snapshot.same_changes import SchemaChange
+from pytest_housekeeping.sql import file as sqlfile
+from pytest_housekeeping.sql.file import SqlFile
+
+# What the examples of the rules, and the statements of the comparison, are about.
+STANDS = """
+CREATE SCHEMA shop;
+CREATE TYPE shop.mood AS ENUM ('happy', 'sad');
+CREATE DOMAIN shop.email AS text;
+CREATE TABLE shop.customer (
+    id bigint PRIMARY KEY, name text NOT NULL CONSTRAINT named CHECK (name <> ''), note text,
+    mail shop.email, feels shop.mood, since timestamp
+);
+CREATE TABLE shop.orders (
+    id bigint PRIMARY KEY, customer_id bigint, total integer, price numeric(8, 2),
+    state varchar(20), at timestamp, about text, CONSTRAINT at_there CHECK (at IS NOT NULL)
+);
+CREATE INDEX orders_state ON shop.orders (state);
+CREATE TABLE shop.booking (id bigint PRIMARY KEY, room int, during tsrange);
+CREATE TABLE shop.event (at date NOT NULL, what text) PARTITION BY RANGE (at);
+CREATE TABLE shop.event_now PARTITION OF shop.event
+    FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+CREATE TABLE shop.event_old (at date NOT NULL, what text);
+CREATE TABLE shop.visit_log (at date NOT NULL) PARTITION BY RANGE (at);
+CREATE TABLE shop.visit_rest PARTITION OF shop.visit_log DEFAULT;
+CREATE TABLE shop.parcel (id bigint PRIMARY KEY, code text);
+CREATE PUBLICATION parcels FOR TABLE shop.parcel;
+CREATE VIEW shop.due AS SELECT id, about FROM shop.orders WHERE about = 'due';
+CREATE MATERIALIZED VIEW shop.per_customer AS
+    SELECT customer_id, count(*) FROM shop.orders GROUP BY 1;
+CREATE UNIQUE INDEX per_customer_id ON shop.per_customer (customer_id);
+CREATE FUNCTION shop.net(amount int) RETURNS int LANGUAGE sql RETURN amount * 100 / 119;
+"""
+GB = 1024**3
+_LOOSE = "housekeeping"
+
+
+def judged(
+    connection: LentConnection,
+    files: Sequence[str],
+    *,
+    size: int = 20 * GB,
+    writes: float = 50.0,
+    rules: Sequence[ChangeRule] = CHANGE_RULES,
+    decided: bool = False,
+    empty: Sequence[str] = (),
+) -> tuple[Finding, ...]:
+    """What is found of a batch of these files, each given by its text, if every table that stands
+    has so many bytes and is written to so many times a second."""
+    named = [
+        sqlfile.from_text(f"{number:04}_it.sql", Kind.MIGRATION, text, "")
+        for number, text in enumerate(files, start=1)
+    ]
+    texts = {file.path: text for file, text in zip(named, files, strict=True)}
+    first = read_fingerprint(connection)
+    relations = look_at(connection, _LOOSE).relations.values()
+    published = dict(
+        connection.execute(
+            "SELECT schemaname || '.' || tablename, array_agg(pubname::text)"
+            " FROM pg_catalog.pg_publication_tables GROUP BY 1"
+        ).fetchall()
+    )
+    subjects = [
+        _measured(connection, segment, texts, published, decided=decided)
+        for segment in cut_into_segments(named)
+        if segment.files
+    ]
+    production = Production(
+        relations={
+            each.name: RelationNow(
+                relation=each.name, rows=size // 100, size=size, writes_per_s=writes
+            )
+            for each in relations
+            if each.kind != "i"
+        },
+        objects=frozenset(entry.name for entry in first.entries),
+        empty=frozenset(empty),
+        thresholds=Thresholds.of(Config(root=Path())),
+    )
+    return changes_verdict(subjects, production, rules).findings
+
+
+def stand(conninfo: str) -> LentConnection:
+    """A connection to a database in which the tables stand."""
+    connection = connect(conninfo)
+    connection.execute(STANDS)
+    return connection
+
+
+def _measured(
+    connection: LentConnection,
+    segment: Segment,
+    texts: dict[str, str],
+    published: dict[str, list[str]],
+    *,
+    decided: bool,
+) -> Subject:
+    before, moment = read_fingerprint(connection), look_at(connection, _LOOSE)
+    measurement = Measurement(segment=segment.number, before=moment, history_schema=_LOOSE)
+    if segment.transaction == NONE:
+        (file,) = segment.files
+        connection.execute(texts[file.path].encode())
+        done = Applied(statements=1, rows=0, duration_s=0.0)
+        measurement.applied(_step(file), file, texts[file.path], done)
+    else:
+        transaction = begin(connection, Config(root=Path()), measured=True)
+        for file in segment.files:
+            text = texts[file.path]
+            measurement.applied(_step(file), file, text, transaction.apply(file, text))
+        transaction.seal()
+        connection.execute("COMMIT")
+    after = read_fingerprint(connection)
+    change = SchemaChange(before=before, after=after)
+    names = {entry: tuple(found) for entry, found in published.items()}
+    return Subject(
+        facts=measurement.facts(change, look_at(connection, _LOOSE), ()),
+        files=tuple(
+            PlannedFile(
+                step=_step(file).id,
+                path=file.path,
+                text=texts[file.path],
+                accepts=file.accepts,
+                decided=decided or bool(file.irreversible),
+            )
+            for file in segment.files
+        ),
+        before=_texts(before),
+        after=_texts(after),
+        published=names,
+        slow=frozenset(each.name for each in moment.relations.values()),
+    )
+
+
+def _step(file: SqlFile) -> Step:
+    return Step(
+        id=f"{file.path}::rehearse", phase=Phase.REHEARSE, kind=Kind.REHEARSAL, path=file.path
+    )
+
+
+def _texts(schema: Fingerprint) -> dict[str, str]:
+    return {entry.name: entry.text for entry in schema.entries}
