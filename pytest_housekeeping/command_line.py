@@ -128,7 +128,7 @@ def _comment(commands: Commands) -> None:
         description="Write the comment of a plan, for a pull request of GitHub. On standard output"
         " is what `gh api` has to be told, POST 5/comments or PATCH comments/17, below issues/;"
         " nothing where nothing is to be posted. Everybody may read it, unless it is --private.",
-        epilog="exit codes: 0 done; 1 an audit that was edited; 4 wrong usage",
+        epilog="exit codes: 0 done; 1 an audit that is not there, or was edited; 4 wrong usage",
     )
     command.add_argument("--into", type=Path, required=True, metavar="FILE", help="for the text")
     what = command.add_mutually_exclusive_group(required=True)
@@ -143,7 +143,7 @@ def _comment(commands: Commands) -> None:
         "--audit",
         type=Path,
         metavar="FILE",
-        help="of the plan; a file that is not there: the run made none",
+        help="of the plan; without it the run has made none",
     )
     command.add_argument(
         "--pull-request",

@@ -79,10 +79,10 @@ def superseded_comment(request: PullRequest | None) -> Comment:
 def planned_comment(
     commit: str, audit: Path | None, request: PullRequest | None, *, private: bool
 ) -> Comment:
-    """The comment of a plan of this commit, whether the run has left an audit or none.
+    """The comment of a plan of this commit; without an audit, of a run that has left none.
 
     A run that was late says of itself that it is superseded, and does not take the place of the
-    newest. Raises MisuseError, and EvidenceError for an audit that was edited.
+    newest. Raises MisuseError, EvidenceError for an audit that was edited, and OSError.
     """
     body = _body(audit, _commit(commit), private=private)
     if request is None:
@@ -111,7 +111,7 @@ def without_production(root: Path) -> Comment:
 
 
 def _body(audit: Path | None, commit: str, *, private: bool) -> str:
-    if audit is None or not audit.is_file():
+    if audit is None:
         return no_plan(commit, ci_url(), private=private)
     record = from_json(audit.read_bytes(), name=audit.name, intact=True)
     if record.run.mode is not Mode.PLAN:

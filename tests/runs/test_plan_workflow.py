@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -24,6 +26,8 @@ from support.workflow_runner import JobRun, Machine, run_job
 WORKFLOW = ROOT / ".github/workflows/housekeeping-plan.yml"
 TOKEN, REPOSITORY, NUMBER = "a-token-for-the-comment", "somebody/somewhere", 5
 PLAN, TELL, MARK = "Plan", "Tell it in the pull request", "Mark the comment"
+PASSWORD = "a-password-of-planner"
+PAGE = ROOT / "docs/production.md"
 BROKEN = "DROP TABLE venture.nothing;\n"
 
 pytestmark = pytest.mark.xdist_group("workflows")
@@ -56,7 +60,11 @@ class PullRequest:
             origin=self.bare.as_uri(),
             contexts={
                 "secrets": self.address if job == "plan" else {},
-                "vars": {"PGSSLMODE_PROD": "", "PGSSLROOTCERT_PROD": "", "PROMOTER_PROD": ""},
+                "vars": {
+                    "PGSSLMODE_PROD": "",
+                    "PGSSLROOTCERT_PROD": "",
+                    "PROMOTER_PROD": self.production.user,
+                },
             },
             programs=self.github.programs,
         )
@@ -68,8 +76,10 @@ class PullRequest:
 
     @property
     def address(self) -> dict[str, str]:
+        """Of the role that docs/production.md lets plan, and that may do nothing else."""
         lines = self.production.exports().splitlines()
-        return dict(line.removeprefix("export ").split("=", 1) for line in lines)
+        found = dict(line.removeprefix("export ").split("=", 1) for line in lines)
+        return found | {"PGUSER_PROD": "planner", "PGPASSWORD_PROD": PASSWORD}
 
 
 def _github(event: dict[str, Any], sha: str) -> dict[str, Any]:
@@ -97,6 +107,7 @@ def pull_request(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PullReque
         patch.setenv("XDG_STATE_HOME", str(folder / "state"))
         production, _ = start_sandbox(source)
         stack.callback(stop_sandbox)
+        make_planner(production)
         yield PullRequest(
             folder=folder,
             source=source,
@@ -107,6 +118,16 @@ def pull_request(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PullReque
                 folder / "programs", repository=REPOSITORY, number=NUMBER, token=TOKEN
             ),
         )
+
+
+def make_planner(production: Sandbox) -> None:
+    """As the page says, and with a password."""
+    text = PAGE.read_text(encoding="utf-8").partition("\n### A role that plans\n")[2]
+    block = text.partition("```sql\n")[2].partition("```")[0]
+    assert "CREATE ROLE planner" in block
+    statements = f"{block}ALTER ROLE planner PASSWORD '{PASSWORD}';"
+    command = [*shlex.split(production.superuser()), "-q", "-v", "ON_ERROR_STOP=1"]
+    subprocess.run(command, input=statements, text=True, check=True)
 
 
 def test_one_comment_is_posted_superseded_and_brought_up_to_date(
@@ -211,5 +232,5 @@ def assert_well(run: JobRun) -> None:
 def assert_no_secret(pull_request: PullRequest, run: JobRun) -> None:
     texts = [step.output for step in run.steps] + [run.summary, *pull_request.github.comments]
     texts += [path.read_text(encoding="utf-8") for path in run.artifacts.glob("*/*")]
-    for secret in (pull_request.production.password, TOKEN):
+    for secret in (PASSWORD, TOKEN):
         assert not any(secret in text for text in texts)
