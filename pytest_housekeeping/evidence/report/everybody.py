@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.model import ROWS, Kind, Outcome
-from pytest_housekeeping.plan.steps import IMPACT, REHEARSE, RESULT, RUNNING
+from pytest_housekeeping.plan.steps import CHANGES, IMPACT, REHEARSE, RESULT, RUNNING
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit, FindingRecord, StepRecord
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 # What the schema of the files decides, on a copy: none of it can quote a row of production.
 _OF_THE_SCHEMA = (Kind.OBJECT, Kind.RLS, Kind.BOUNDARY, Kind.LINT)
 # What is asked of the batch names objects of the schema, or places in files.
-_OF_THE_BATCH = tuple(f"{REHEARSE}::{name}" for name in (RESULT, IMPACT, ROWS, RUNNING))
+_OF_THE_BATCH = tuple(f"{REHEARSE}::{name}" for name in (RESULT, IMPACT, CHANGES, ROWS, RUNNING))
+# The repair that a rule knows is written without having seen production.
+_BY_RULES = f"{REHEARSE}::{CHANGES}"
 _COUNTS = ((100_000_000, "> 100 M rows"), (1_000_000, "> 1 M rows"), (10_000, "> 10 k rows"))
 _SIZES = ((100 << 30, "> 100 GB"), (10 << 30, "> 10 GB"), (1 << 30, "> 1 GB"))
 _HOT = 10
@@ -28,7 +30,7 @@ def for_everybody(audit: Audit) -> Audit:
     """The audit without what only those may read who may read production.
 
     Of a step, its message stays where the schema alone decides it; of a finding, its object where
-    it is one of the schema or a place in a file.
+    it is one of the schema or a place in a file, and its repair where the rule alone writes it.
     """
     kinds = {step.id: step.kind for step in audit.steps}
     batch = tuple(each.model_copy(update={"messages": ()}) for each in audit.batch)
@@ -84,7 +86,8 @@ def _finding(finding: FindingRecord, kind: Kind | None) -> FindingRecord:
     if kind in _OF_THE_SCHEMA:
         return finding
     object_ = finding.object if finding.step in _OF_THE_BATCH else ""
-    return finding.model_copy(update={"object": object_, "detail": "", "fix": "", "leak": ""})
+    fix = finding.fix if finding.step == _BY_RULES else ""
+    return finding.model_copy(update={"object": object_, "detail": "", "fix": fix, "leak": ""})
 
 
 def _rows(now: RelationNowRecord) -> str:

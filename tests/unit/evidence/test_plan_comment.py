@@ -210,11 +210,13 @@ LEAKS = (
 def test_nothing_of_production_is_told_to_everybody_but_classes() -> None:
     said = 'at db.example.org:5432/the-db as promoter, "the-db" with 1,234,567 rows, key=42'
     rows = replace(RLS, rule="rows-refuse", object="venture.orders.total", detail=said, fix=said)
+    change = replace(RLS, rule="column-dropped", detail=said, fix="drop it later")
     activity = replace(RLS, rule="long-transaction", object="process 4711 of ada", detail=said)
     drift = replace(RLS, rule="drift", object="index venture.by_hand at key=42", detail=said)
     results = (
         passed(planned_step(Kind.PRECHECK, "precheck::drift"), findings=(drift,), message=said),
         passed(planned_step(name="rehearse::rows"), findings=(rows,), message=said),
+        passed(planned_step(name="rehearse::changes"), findings=(change,), message=said),
         passed(
             planned_step(name="rehearse::activity"),
             outcome=Outcome.FAILED,
@@ -276,6 +278,7 @@ def test_nothing_of_production_is_told_to_everybody_but_classes() -> None:
         "`venture.orders (> 1 M rows, > 10 GB, hot): AccessExclusiveLock, readers and writers wait",
         "`column venture.person.note is dropped, where there are > 10 k rows`",
         "- error: `rows-refuse`, `venture.orders.total`\n",
+        "- error: `column-dropped`, `venture.orders`; fix: `drop it later`\n",
         "- error: `long-transaction`\n",
         "- error: `drift`\n",
         f"- error: `{RLS.rule}`, `{RLS.object}`, `{RLS.detail}`; fix: `{RLS.fix}`",
