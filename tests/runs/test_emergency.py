@@ -10,6 +10,7 @@ import pytest
 
 from pytest_housekeeping.promotion.audit_command import audit
 from pytest_housekeeping.promotion.review_command import review
+from pytest_housekeeping.promotion.status_command import status
 from support.fresh_copy import git
 from support.production_project import Production, merge_audit
 from support.signing import new_key, signer_line
@@ -73,11 +74,17 @@ def test_it_waits_for_nobody_proves_all_and_is_open_until_somebody_closes_it(
     assert watched.code == 1, watched.output
     assert watched.findings("emergency-open") == [f"run {name}"]
     assert not audit(production.root).proved
+    standing = status(production.root)
+    assert not standing.good
+    assert any(f"run {name} was made in an emergency" in line for line in standing.lines)
+    # A deployment may be the repair: it asks for its schema, and for nothing else.
+    assert status(production.root, needs="HEAD").good
 
     git(production.root, "config", "gpg.format", "ssh")
     git(production.root, "config", "user.signingkey", str(tmp_path / "ada"))
     told = list(review(production.root, name, "nothing is left of it"))
     assert told[1] == "pushed to origin"
     assert audit(production.root).proved
+    assert status(production.root).good
     watched = production.promote(mode="verify", confirm=None)
     assert (watched.code, watched.outcome) == (0, "nothing_to_promote"), watched.output
