@@ -1,11 +1,9 @@
-"""The command line, checked: which options go with which mode, and what the run is asked to do."""
+"""The command line, checked: whether a mode can run with it, and what the run is asked to do."""
 
 from __future__ import annotations
 
 import os
 from argparse import Namespace
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,109 +14,11 @@ from pytest_housekeeping.declarations.settings import has_settings, load_config
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plan.binding import refuse_malformed
-from pytest_housekeeping.plan.modes import ModeRules, rules_of
+from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.test_discovery import TestNames
+from pytest_housekeeping.plugin.misplaced_options import refuse_misplaced
 from pytest_housekeeping.plugin.refusals import misuse
 from pytest_housekeeping.promotion.run_options import RunOptions
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _OnlyIn:
-    """An option that is refused in the modes that it does not belong to."""
-
-    option: str
-    belongs: Callable[[ModeRules], bool]
-    why: str
-    fix: str
-
-
-_ONLY_IN = (
-    _OnlyIn(
-        option="--hk-confirm",
-        belongs=lambda rules: rules.changes_production,
-        why="nothing real is changed in this mode, and whoever types the word expects that it is",
-        fix="leave it out; to promote: --hk-mode=prod --hk-confirm=PROMOTE",
-    ),
-    _OnlyIn(
-        option="--hk-as",
-        belongs=lambda rules: rules.plans,
-        why="whoever connects is whom the files run as in this mode",
-        fix="leave it out; it belongs to --hk-mode=plan",
-    ),
-    _OnlyIn(
-        option="--hk-segments",
-        belongs=lambda rules: rules.changes_production,
-        why="what is acknowledged is that a failure leaves production changed in part",
-        fix="leave it out; it belongs to --hk-mode=prod and --hk-mode=rollback",
-    ),
-    _OnlyIn(
-        option="--hk-accept-drift",
-        belongs=lambda rules: rules.changes_production,
-        why="what is accepted is the schema of production that is about to be changed",
-        fix="leave it out; it belongs to --hk-mode=prod and --hk-mode=rollback",
-    ),
-    _OnlyIn(
-        option="--hk-in-place",
-        belongs=lambda rules: rules.rehearses and rules.changes_production,
-        why="it is about the locks that a change of production holds, and this mode changes none",
-        fix="leave it out; it belongs to --hk-mode=prod and --hk-mode=rollback",
-    ),
-    _OnlyIn(
-        option="--hk-baseline",
-        belongs=lambda rules: rules.changes_production and not rules.undoes,
-        why="files would be recorded as applied that were never run here",
-        fix="leave it out; it belongs to --hk-mode=prod",
-    ),
-    _OnlyIn(
-        option="--hk-plan",
-        belongs=lambda rules: rules.changes_production and not rules.undoes,
-        why="it names the promotion that is meant, and this mode promotes nothing",
-        fix="leave it out; it belongs to --hk-mode=prod",
-    ),
-    _OnlyIn(
-        option="--hk-emergency",
-        belongs=lambda rules: rules.changes_production and not rules.undoes,
-        why="it says why a promotion waits for nobody, and this mode promotes nothing",
-        fix="leave it out; it belongs to --hk-mode=prod",
-    ),
-    _OnlyIn(
-        option="--hk-staging-url",
-        belongs=lambda rules: rules.throwaway,
-        why="the database of this mode is that of PG*_PROD",
-        fix="leave it out; it belongs to --hk-mode=staging",
-    ),
-    _OnlyIn(
-        option="--hk-twin-server",
-        belongs=lambda rules: rules.backs_up,
-        why="there is no production in this mode of which a copy would be made",
-        fix="leave it out; it belongs to the modes of production, and --hk-staging-url to staging",
-    ),
-    _OnlyIn(
-        option="--hk-keep",
-        belongs=lambda rules: rules.throwaway,
-        why="there is no staging database that could be left up",
-        fix="leave it out; it belongs to --hk-mode=staging",
-    ),
-    _OnlyIn(
-        option="--hk-no-canary",
-        belongs=lambda rules: rules.watches,
-        why="it was meant for a watch, and does nothing any more",
-        fix="leave it out; it belongs to --hk-mode=verify",
-    ),
-    _OnlyIn(
-        option="--hk-write-baseline",
-        belongs=lambda rules: rules.throwaway,
-        why="what is let stand is decided on a throwaway database, and committed",
-        fix="pytest --hk-mode=staging --hk-write-baseline",
-    ),
-    _OnlyIn(
-        option="--hk-mutate",
-        belongs=lambda rules: rules.throwaway,
-        why="a slip is planted in a throwaway database and never in a real one",
-        fix="pytest --hk-mode=staging --hk-mutate",
-    ),
-)
-
 
 # The plugins that an active run registers.
 PARTS = (
@@ -259,20 +159,6 @@ def refuse_unusable(config: pytest.Config) -> None:
         )
 
 
-def refuse_misplaced(option: Namespace) -> None:
-    """Raises pytest.UsageError for an option that the mode does not know.
-
-    It would be ignored, and whoever gives it expects that it is not.
-    """
-    rules = rules_of(Mode(option.hk_mode))
-    _refuse_target_of_rollback(option.hk_to, option.hk_mode, rules)
-    for each in _ONLY_IN:
-        given = getattr(option, each.option[2:].replace("-", "_"))
-        if given is not None and not each.belongs(rules):
-            found = f"{each.option} with --hk-mode={option.hk_mode}"
-            raise misuse(found, why=each.why, fix=each.fix)
-
-
 def refuse_outer_project(here: Path, root: Path) -> None:
     """Raises pytest.UsageError inside a project that pytest takes for a part of an outer one.
 
@@ -287,17 +173,6 @@ def refuse_outer_project(here: Path, root: Path) -> None:
             why="the files of another project would be run on the database that is meant for this",
             fix="add an empty table [tool.pytest.ini_options] to it; to run the outer project,"
             f" cd {root}",
-        )
-
-
-def _refuse_target_of_rollback(to: str | None, mode: str, rules: ModeRules) -> None:
-    if bool(to) != rules.undoes:
-        given = f"--hk-to={to}" if to else "no --hk-to"
-        raise misuse(
-            f"{given} with --hk-mode={mode}",
-            why="what is undone is named, and nothing else is undone",
-            fix="pytest --hk-mode=rollback --hk-to=RUN (the id of a promotion; its audit and the"
-            " head of its report bear it), or a migration's number; with --collect-only first",
         )
 
 

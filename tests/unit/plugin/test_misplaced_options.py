@@ -9,7 +9,7 @@ import pytest
 
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plugin import _OPTIONS
-from pytest_housekeeping.plugin.options import refuse_misplaced
+from pytest_housekeeping.plugin.misplaced_options import refuse_misplaced
 
 IN_EVERY_MODE = {"--hk-mode", "--hk-no-commit"}
 VALUES = {"--hk-to": "4711", "--hk-segments": "0", "--hk-baseline": "0"}
