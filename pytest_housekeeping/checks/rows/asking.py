@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psycopg
 from psycopg import errors, sql
@@ -77,81 +77,102 @@ def ask(
 
     Raises psycopg.OperationalError when the connection is lost.
     """
+    asking = _Asking(connection=connection, timeout=timeout)
     for question in questions:
         if isinstance(question, Unasked):
             yield NotChecked(object=question.object, why=question.why)
         else:
-            answer = _answer(connection, question, timeout)
+            answer = asking.answer(question)
             # Where the conversion itself ends in an error, that has been said.
             if not (question.lossy and isinstance(answer, Answer) and answer.error):
                 yield answer
 
 
-def _answer(connection: Connection, question: Question, timeout: str) -> Answer | NotChecked:
-    try:
-        with rolled_back(connection):
-            if question.indexed and connection.info.server_version >= 170000:
-                connection.execute(_AS_AN_INDEX_IS_BUILT)
-            return _counted(connection, question)
-    except psycopg.Error as error:
-        if connection.closed:
-            raise
-        if (error.sqlstate or "").startswith(_OF_A_ROW):
-            return _at_a_row(connection, question, error, timeout)
-        return NotChecked(object=question.object, why=_why(error, question, timeout))
+@dataclass(kw_only=True)
+class _Asking:
+    """One round of questions; the rows of a table are counted once in it."""
+
+    connection: Connection
+    timeout: str
+    _rows: dict[str, int | None] = field(default_factory=dict)
+
+    def answer(self, question: Question) -> Answer | NotChecked:
+        try:
+            with self._apart(question):
+                row = self.connection.execute(question.forms.counted).fetchone()
+        except psycopg.Error as error:
+            self._refuse_lost()
+            if (error.sqlstate or "").startswith(_OF_A_ROW):
+                return self._at_a_row(question, error)
+            return NotChecked(object=question.object, why=_why(error, question, self.timeout))
+        violations = int(row[0]) if row else 0
+        return Answer(
+            question=question,
+            rows=self._all_rows(question),
+            violations=violations,
+            keys=self._keys(question) if violations else (),
+        )
+
+    @contextmanager
+    def _apart(self, question: Question) -> Iterator[None]:
+        with rolled_back(self.connection):
+            if question.indexed and self.connection.info.server_version >= 170000:
+                self.connection.execute(_AS_AN_INDEX_IS_BUILT)
+            yield
+
+    def _refuse_lost(self) -> None:
+        """Raises psycopg.OperationalError, where there is nobody left to ask."""
+        if self.connection.closed:
+            raise psycopg.OperationalError("the connection is lost")
+
+    def _keys(self, question: Question) -> tuple[str, ...]:
+        """Of some rows in the way; what is known stays known where that takes too long."""
+        try:
+            with self._apart(question):
+                found = self.connection.execute(question.forms.shown).fetchall()
+        except psycopg.Error:
+            self._refuse_lost()
+            return ()
+        return tuple(key for (key,) in found if key is not None)
+
+    def _all_rows(self, question: Question) -> int | None:
+        """How many there are, if that is told in time: an index may have answered the question."""
+        if question.table not in self._rows:
+            try:
+                with rolled_back(self.connection):
+                    row = self.connection.execute(all_rows(question.source)).fetchone()
+            except psycopg.Error:
+                self._refuse_lost()
+                row = None
+            self._rows[question.table] = int(row[0]) if row else None
+        return self._rows[question.table]
+
+    def _at_a_row(self, question: Question, error: psycopg.Error) -> Answer | NotChecked:
+        """The question ended at a row: that is what would refuse the batch, unless it is the
+        question that cannot be planned. Which rows, is tried one by one."""
+        try:
+            with self._apart(question):
+                self.connection.execute(sql.SQL("EXPLAIN {}").format(question.forms.counted))
+        except psycopg.Error as refused:
+            self._refuse_lost()
+            return NotChecked(object=question.object, why=_why(refused, question, self.timeout))
+        try:
+            with self._apart(question):
+                violations, keys = _one_by_one(self.connection, question)
+        except psycopg.Error:
+            self._refuse_lost()
+            violations, keys = 0, []
+        return Answer(
+            question=question,
+            rows=self._all_rows(question),
+            violations=max(1, violations),
+            keys=tuple(keys),
+            at_least=not violations,
+            error=type(error).__name__,
+        )
 
 
-def _counted(connection: Connection, question: Question) -> Answer:
-    row = connection.execute(question.forms.counted).fetchone()
-    violations = int(row[0]) if row else 0
-    keys: tuple[str, ...] = ()
-    if violations:
-        found = connection.execute(question.forms.shown).fetchall()
-        keys = tuple(key for (key,) in found if key is not None)
-    rows = _all_rows(connection, question)
-    return Answer(question=question, rows=rows, violations=violations, keys=keys)
-
-
-def _all_rows(connection: Connection, question: Question) -> int | None:
-    """How many there are, if that is told in time: an index may have answered the question."""
-    try:
-        with rolled_back(connection):
-            row = connection.execute(all_rows(question.source)).fetchone()
-    except errors.QueryCanceled:
-        return None
-    return int(row[0]) if row else None
-
-
-def _at_a_row(
-    connection: Connection, question: Question, error: psycopg.Error, timeout: str
-) -> Answer | NotChecked:
-    """The question ended at a row: that is what would refuse the batch, unless it is the question
-    that cannot be planned. Which rows, is tried one by one."""
-    try:
-        with rolled_back(connection):
-            connection.execute(sql.SQL("EXPLAIN {}").format(question.forms.counted))
-    except psycopg.Error as refused:
-        if connection.closed:
-            raise
-        return NotChecked(object=question.object, why=_why(refused, question, timeout))
-    try:
-        with rolled_back(connection):
-            rows, violations, keys = _one_by_one(connection, question)
-    except psycopg.Error:
-        if connection.closed:
-            raise
-        rows, violations, keys = None, 0, []
-    return Answer(
-        question=question,
-        rows=rows,
-        violations=max(1, violations),
-        keys=tuple(keys),
-        at_least=not violations,
-        error=type(error).__name__,
-    )
-
-
-def _one_by_one(connection: Connection, question: Question) -> tuple[int, int, list[str]]:
+def _one_by_one(connection: Connection, question: Question) -> tuple[int, list[str]]:
     source = question.source
     every = sql.SQL("SELECT {} AS hk_place, {} AS hk_key FROM {}").format(
         source.place, source.key(), source.rows
@@ -166,20 +187,18 @@ def _one_by_one(connection: Connection, question: Question) -> tuple[int, int, l
     row = connection.execute(
         sql.SQL("SELECT pg_catalog.current_setting({})").format(sql.Literal(_SETTING))
     ).fetchone()
-    rows, violations, keys = json.loads(row[0]) if row else (0, 0, [])
-    return rows, violations, [key for key in keys if key is not None]
+    violations, keys = json.loads(row[0]) if row else (0, [])
+    return violations, [key for key in keys if key is not None]
 
 
 _LOOP = """
 DECLARE
     hk_row record;
-    hk_rows bigint := 0;
     hk_count bigint := 0;
     hk_keys text[] := '{{}}';
     hk_value text;
 BEGIN
     FOR hk_row IN {every} LOOP
-        hk_rows := hk_rows + 1;
         BEGIN
             EXECUTE {each} INTO hk_value USING hk_row.hk_place;
         EXCEPTION WHEN OTHERS THEN
@@ -190,7 +209,7 @@ BEGIN
         END;
     END LOOP;
     PERFORM pg_catalog.set_config({setting},
-        pg_catalog.json_build_array(hk_rows, hk_count, hk_keys)::text, true);
+        pg_catalog.json_build_array(hk_count, hk_keys)::text, true);
 END
 """
 

@@ -130,6 +130,26 @@ def test_a_role_that_asks_and_is_not_there_leaves_nothing_open(ground: RowGround
         assert connection.execute("SELECT current_user").fetchone() == ("pg_read_all_data",)
 
 
+def test_a_connection_that_is_lost_is_no_answer(ground: RowGround, server: Server) -> None:
+    batch = "ALTER TABLE t ALTER a SET NOT NULL; ALTER TABLE t ALTER b SET NOT NULL"
+    questions = ground.questions(T, batch)
+    database = server.database()
+    try:
+        with (
+            psycopg.connect(database.superuser_conninfo, autocommit=True) as connection,
+            reading(connection, "5s"),
+        ):
+            answers = ask(connection, questions, timeout="5s")
+            assert isinstance(next(answers), NotChecked)  # there is no such table
+            ground.production.execute(
+                "SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,)
+            )
+            with pytest.raises(psycopg.OperationalError):
+                next(answers)
+    finally:
+        server.drop(database)
+
+
 def test_no_question_writes_and_none_keeps_a_lock(ground: RowGround) -> None:
     """A function that a check calls cannot write either: production is only read."""
     connection = ground.production
