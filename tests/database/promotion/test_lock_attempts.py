@@ -122,6 +122,22 @@ def test_it_is_tried_until_the_lock_is_had(batch_of: Maker, other: Other, forese
         assert any(pid(other) in line for line in met.in_the_way)
 
 
+def test_each_segment_asks_for_its_own(batch_of: Maker, other: Other) -> None:
+    asked: list[int] = []
+
+    def locks(segment: int) -> ForeseenLocks:
+        asked.append(segment)
+        return ForeseenLocks()
+
+    batch = batch_of({"0": ALTER, "1": "ALTER TABLE held ADD c int"})
+    batch.locks = locks
+    for path in ("0", "1"):
+        batch.apply(step(path))
+        batch.opened().connection.execute("COMMIT")
+        batch.committed()
+    assert asked == [1, 2]
+
+
 def test_when_it_is_given_up_nothing_is_held(batch_of: Maker, other: Other) -> None:
     batch = batch_of({"1": ALTER}, attempts=3)
     other.execute("BEGIN; SELECT FROM held")
