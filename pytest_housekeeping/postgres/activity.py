@@ -24,7 +24,7 @@ _MINE = "(SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = curren
 _SESSIONS = f"""
 SELECT a.pid, a.application_name, coalesce(a.usename, '')::text, coalesce(a.state, ''),
     extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start)::float8,
-    a.usesysid IS NULL,
+    coalesce(a.backend_type = 'autovacuum worker', a.usesysid IS NULL),
     coalesce((SELECT pg_catalog.min(p.command || ', ' || p.phase)
               FROM pg_catalog.pg_stat_progress_create_index AS p WHERE p.pid = a.pid), '')
 FROM pg_catalog.pg_stat_activity AS a

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, TypeVar
 
+import psycopg
+
 from pytest_housekeeping.errors import HousekeepingError, LeftBehind, SqlFailed
 from pytest_housekeeping.model import Step
 from pytest_housekeeping.postgres.in_the_way import Blocker, holders_of
@@ -85,7 +87,10 @@ class LockAttempts:
         opened = self.connection.opened
         if not isinstance(error, LockNotHad) or opened is None or opened.closed:
             return ()
-        return holders_of(opened, error.wanted)
+        try:
+            return holders_of(opened, error.wanted)
+        except psycopg.Error:
+            return ()  # the next attempt finds out what is wrong with the connection
 
 
 def _passes(error: SqlFailed) -> bool:

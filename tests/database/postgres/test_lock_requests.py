@@ -177,6 +177,29 @@ def test_when_the_budget_is_spent_nothing_more_is_waited_for(
     assert time.perf_counter() - started < 0.2
 
 
+@pytest.mark.parametrize("seconds", [0.0, 3.0], ids=["short", "long"])
+def test_what_the_first_lock_has_taken_is_gone(
+    connection: LentConnection,
+    other: Other,
+    database: StagingDatabase,
+    config: Config,
+    seconds: float,
+) -> None:
+    """All of them together have waited no longer than one of them may."""
+    transaction = begin(connection, config, foreseen=foreseen(seconds=seconds))
+    other.execute("BEGIN; SELECT FROM b")
+    with psycopg.connect(database.migrator_conninfo) as first:
+        first.execute("SELECT FROM a")
+        release = threading.Timer(0.25, first.rollback)
+        release.start()
+        started = time.perf_counter()
+        with pytest.raises(LockNotHad, match=r"public\.b"):
+            apply_all(transaction)
+        took = time.perf_counter() - started
+        release.join()
+    assert 0.35 < took < 0.6
+
+
 def test_what_is_not_foreseen_shares_the_budget_as_well(
     connection: LentConnection, other: Other, config: Config
 ) -> None:
