@@ -147,6 +147,11 @@ def recorded(run: Run) -> None:
     assert secret["size"] > 100_000
     assert production["looked_s"] >= 1
     assert len(production["drift"]) == 64
+    # Who keeps everybody from writing would keep the promotion waiting as well.
+    (blocking,) = [each for each in run.audit["findings"] if each["rule"] == "activity-lock"]
+    assert blocking["level"] == "warning"
+    assert "desk.ticket in ExclusiveLock" in blocking["detail"]
+    assert run.steps["rehearse::activity"] == "passed"
     assert {step["phase"] for step in run.audit["steps"]} == {"precheck", "backup", "rehearse"}
     assert not [each for each in run.audit["steps"] if each["kind"] in ("test", "query")]
     html = run.audit_path.with_suffix(".html").read_text() if run.audit_path else ""
