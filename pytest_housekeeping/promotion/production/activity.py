@@ -21,7 +21,6 @@ from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.production.obstacles import Limits, obstacles, untold
 from pytest_housekeeping.promotion.progress import Progress
 from pytest_housekeeping.promotion.target import Target
-from pytest_housekeeping.sql.identifiers import quoted
 
 _EVERY_S = 1.0
 
@@ -52,7 +51,7 @@ class LookAround:
         found, seen = list[Finding](), Activity()
         if any(segment.files for segment in context.plan.segments):
             seen, found = self._waited_for(connection, wanted)
-            found += untold(seen, quoted(self._target.connection.identity().user))
+            found += untold(seen, self._target.connection.identity().user)
         findings = [*found, *window_findings(context, connection)]
         if not _refuses(context):
             findings = [_told(each) for each in findings]

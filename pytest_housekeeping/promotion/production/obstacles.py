@@ -9,6 +9,7 @@ from pytest_housekeeping.config import Config, milliseconds
 from pytest_housekeeping.evidence.report.display import duration, one_line
 from pytest_housekeeping.model import Finding, Level, Lock
 from pytest_housekeeping.postgres.activity import Activity, Prepared, Replica, Session
+from pytest_housekeeping.sql.identifiers import quoted
 
 _PG_DUMP = ("pg_dump", "pg_dumpall", "pg_restore")
 
@@ -63,7 +64,7 @@ def untold(activity: Activity, user: str) -> Iterator[Finding]:
             object=", ".join(_name(each) for each in silent[:3]) or "the standbys",
             detail="the server does not tell this role since when they are there, nor how far"
             " behind a standby is; what they lock was seen",
-            fix=f"GRANT pg_read_all_stats TO {user};",
+            fix=f"GRANT pg_read_all_stats TO {quoted(user)};",
         )
 
 
