@@ -18,6 +18,7 @@ from pytest_housekeeping.plan.steps import (
     MUTANTS,
     RUNNING,
     SCHEMA,
+    SEEDED,
     STATISTICS,
     after_steps,
     backup_steps,
@@ -139,14 +140,17 @@ def _rehearsal(parts: Parts) -> Iterator[Step]:
         if not rules_of(parts.mode).watches:
             yield result_step(number, parts.last)
     for name in rules_of(parts.mode).rehearsed:
-        if name != RUNNING or _meets_code(parts):
+        if _is_asked(name, parts):
             yield rehearsed_step(name, parts.last)
 
 
-def _meets_code(parts: Parts) -> bool:
-    """Whether the batch changes a schema that declared code of an application works on."""
+def _is_asked(name: str, parts: Parts) -> bool:
+    """Whether there is anything to ask: files that run, and for `RUNNING` declared code of an
+    application that works on the schema."""
+    if name not in (RUNNING, SEEDED):
+        return True
     changes = any(segment.files for segment in parts.segments) and not parts.records_only
-    return changes and bool(parts.contracts.code_contracts)
+    return changes and (name == SEEDED or bool(parts.contracts.code_contracts))
 
 
 def needs_rows(step: Step) -> bool:

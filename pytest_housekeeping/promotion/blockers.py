@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pytest_housekeeping.model import ROWS, Kind, Outcome, Phase, Step, StepResult
-from pytest_housekeeping.plan.steps import RUNNING
+from pytest_housekeeping.plan.steps import CHANGES, RUNNING, SEEDED
 
 # What is asked of a rehearsed batch, whatever else there is to say against it.
-_SIDE_BY_SIDE = {ROWS, RUNNING}
+_SIDE_BY_SIDE = {CHANGES, ROWS, RUNNING, SEEDED}
 _FATAL = (Phase.PRECHECK, Phase.BACKUP, Phase.APPLY, Phase.SEED, Phase.AFTER)
 # A watch reports all that is wrong: only what makes the database the wrong one ends it.
 _REPORTED_IN_A_WATCH = ("history", "roles", "drift")

@@ -28,7 +28,7 @@ WHY_EMPTY = (
 )
 _FIX_EMPTY = "give a server that was made for this and can be thrown away, a fresh container, say"
 # What a run itself makes there, besides the copy, which bears production's name.
-_OURS = re.compile(rf"{PREFIX}[0-9a-f]{{8}}|hk_result|hk_before|hk_steps_aside")
+_OURS = re.compile(rf"{PREFIX}[0-9a-f]{{8}}|hk_result|hk_before|hk_seeded|hk_steps_aside")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -43,7 +43,8 @@ class Copy:
     """A restored database, as a superuser sees it, and the collations that something stood in for.
 
     The superuser is none of the backup's roles. It may have been ``restored_before``, by a run that
-    kept it. ``schema`` is all of it as it was when it was restored, where that was read.
+    kept it. ``schema`` is all of it as it was when it was restored, where that was read. ``spare``
+    is another one of the same content, where one was made.
     """
 
     database: StagingDatabase
@@ -51,6 +52,7 @@ class Copy:
     stand_ins: tuple[str, ...] = ()
     restored_before: bool = False
     schema: Fingerprint | None = None
+    spare: StagingDatabase | None = None
 
 
 @contextmanager
@@ -74,7 +76,7 @@ def restored(
     """
     major = restore_server.major
     key = CopyKey(schema=schema, roles=roles, around=around, name=name, expected=expected)
-    kept = begun_with(restore_server, key, lambda database: _conninfo(database, major))
+    kept = begun_with(restore_server, key, lambda database: copy_conninfo(database, major))
     if kept is not None:
         with kept.connected() as connection:
             yield Copy(
@@ -89,7 +91,7 @@ def restored(
     try:
         with (
             _called(made, name) as database,
-            _named(database, conninfo := _conninfo(database, major), expected.superuser),
+            _named(database, conninfo := copy_conninfo(database, major), expected.superuser),
         ):
             stand_ins = _prepare(conninfo, expected, schema.decode(errors="replace"))
             _run(database, conninfo, roles, "roles", major)
@@ -138,7 +140,8 @@ def _options(server_major: int) -> str:
     return _OPTIONS + (" -c event_triggers=off" if server_major >= 17 else "")
 
 
-def _conninfo(database: StagingDatabase, server_major: int) -> str:
+def copy_conninfo(database: StagingDatabase, server_major: int) -> str:
+    """For the superuser who is none of the backup's roles. It may hold a password."""
     return make_conninfo(database.migrator_conninfo, options=_options(server_major))
 
 

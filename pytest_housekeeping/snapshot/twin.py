@@ -8,7 +8,7 @@ settings, parameters and large objects, and not only with what a dump holds.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -31,6 +31,7 @@ from pytest_housekeeping.snapshot.proof import (
 )
 from pytest_housekeeping.snapshot.restore import Copy, restored, restored_in
 from pytest_housekeeping.snapshot.restore_server import RESTORER, RestoreServer
+from pytest_housekeeping.snapshot.spare_copy import with_spare
 
 # How a copy is reached cannot be the same, and no check reads it: a subscription's text is a
 # connection with its password, and an extension is made by the superuser who restores it.
@@ -122,6 +123,14 @@ class Twin:
                 connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(beside_name))
                 drop_roles(connection, frozenset(missing))
 
+    @property
+    def spare(self) -> Twin | None:
+        """The copy as it was before anything was done to this one, where there is a second."""
+        database = self.copy.spare
+        if database is None:
+            return None
+        return replace(self, copy=replace(self.copy, database=database, spare=None))
+
     def _conninfo(self, user: str) -> str:
         database = self.copy.database
         return database.cluster.conninfo(database.name, user=user, password=self._password(user))
@@ -141,12 +150,13 @@ def twin_of(
     database: str,
     server_version: str,
     restore_server: RestoreServer | None,
+    spare: bool = False,
 ) -> Iterator[Twin]:
     """A copy of the database of that name, whose fingerprint is ``expected``.
 
     ``server_version`` is what that server calls its own; the copy needs one of the same major
-    version. Raises BackupNotProved where there is none, where the dump does not restore and where
-    the copy differs, by name.
+    version. With ``spare`` there is a second one. Raises BackupNotProved where there is none, where
+    the dump does not restore and where the copy differs, by name.
     """
     major = expected.server_major
     with fitting_server(expected, major, restore_server) as server:
@@ -155,7 +165,11 @@ def twin_of(
         restoring = restored(
             server, dumps.schema, dumps.roles, expected, around=dumps.around, name=database
         )
-        with restoring as copy:
+        with ExitStack() as ends:
+            copy = ends.enter_context(restoring)
+            if spare:
+                copy = with_spare(copy, major)
+                ends.callback(copy.connection.close)
             proof = prove_copy(copy, expected)
             schema = copy.schema or read_fingerprint(copy.connection, exclude_schemas=())
             ours = copy.connection.info.parameter_status("server_version") or ""

@@ -39,7 +39,7 @@ class Backup:
     The files go into ``folder`` (``audit`` from ``root``), named after ``started_at``; the
     ``restore_server`` is the server that the backup is restored on. Where something is rehearsed,
     the restored copy stays there until the end: the ``twin``. A watch takes one to prove on, and
-    it is not ``kept``.
+    it is not ``kept``. With a ``spare`` there is a second one, as it is before the batch.
     """
 
     root: Path
@@ -48,6 +48,7 @@ class Backup:
     secrets: Secrets
     restore_server: RestoreServer | None = None
     kept: bool = True
+    spare: bool = False
     files: dict[Path, bytes] = field(default_factory=dict, repr=False)
     before: KeptFile | None = None
     after: KeptFile | None = None
@@ -115,6 +116,7 @@ class Backup:
                 database=identity.database,
                 server_version=identity.server_version,
                 restore_server=self.restore_server,
+                spare=self.spare,
             )
         )
         again = " by an earlier run" if twin.copy.restored_before else ""

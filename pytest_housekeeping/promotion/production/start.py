@@ -16,7 +16,7 @@ from pytest_housekeeping.model import ROWS, Lock
 from pytest_housekeeping.plan.code_files import hold_all
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.plan import Plan, build
-from pytest_housekeeping.plan.steps import ACTIVITY, BINDING, CHANGES, IMPACT, RUNNING
+from pytest_housekeeping.plan.steps import ACTIVITY, BINDING, CHANGES, IMPACT, RUNNING, SEEDED
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.lock_requests import ForeseenLocks
@@ -52,6 +52,7 @@ from pytest_housekeeping.promotion.production.twin_server import (
 )
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.promotion.rehearsal.rows import rows_asked
+from pytest_housekeeping.promotion.rehearsal.seeded import seeded_batch
 from pytest_housekeeping.promotion.rehearsal.twin_target import HistoryRows, TwinTarget
 from pytest_housekeeping.promotion.run import Run, start_linting
 from pytest_housekeeping.promotion.run_options import RunOptions
@@ -178,6 +179,7 @@ def with_rehearsal(run: Run, target: ProductionTarget) -> Run:
         rehearsed={
             IMPACT: impact.judge,
             CHANGES: lambda: changes_judged(context, target, rehearsal, impact.now.relations),
+            SEEDED: lambda: seeded_batch(context, rehearsal, target.connection),
             ROWS: lambda: rows_asked(context, rehearsal, target.connection),
             ACTIVITY: look.judge,
             BINDING: binding.judge,
@@ -233,6 +235,7 @@ def new_backup(
         secrets=Secrets(project.secrets),
         restore_server=restore_server,
         kept=context.rules.changes_production,
+        spare=any(step.name == SEEDED for step in context.plan.steps),
     )
 
 

@@ -95,7 +95,7 @@ def _insert(
             "roles": _inserting_roles(tables.get(row.shape.object), row),
             "before": row.shape.no_force,
             "after": row.shape.no_force.replace(" NO FORCE ", " FORCE "),
-            "statement": _insert_statement(row),
+            "statement": insert_statement(row),
         }
         for row in rows
     ]
@@ -119,7 +119,8 @@ def _inserting_roles(table: ProtectedTable | None, row: MadeUpRow) -> list[str]:
     ]
 
 
-def _insert_statement(row: MadeUpRow) -> str:
+def insert_statement(row: MadeUpRow) -> str:
+    """The INSERT of a made-up row."""
     if not row.values:
         return f"INSERT INTO {row.shape.object} DEFAULT VALUES"
     names = ", ".join(in_quotes(name) for name in row.values)

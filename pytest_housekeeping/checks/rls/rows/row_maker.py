@@ -29,12 +29,14 @@ class RowMaker:
 
     ``carried`` holds for each identity the values of the columns that carry it, by table and
     column; ``joins`` the columns of other tables that the policies of a table compare with its own.
+    With ``fill`` a row has a value in each column that can have one, and not only where it must.
     """
 
     connection: Connection
     shapes: Mapping[str, TableShape]
     carried: Sequence[Mapping[str, Mapping[str, str]]]
     joins: Mapping[str, Sequence[ParentReference]]
+    fill: bool = False
     _made: dict[int, MadeUpRow] = field(default_factory=dict)
     _by_table: dict[tuple[str, int], list[int]] = field(default_factory=dict)
     _under_way: list[tuple[str, int]] = field(default_factory=list)
@@ -106,7 +108,8 @@ class RowMaker:
         for reference in self.joins.get(shape.object, ()):
             self._add_reference(shape, who, reference, fixed)
         turn = self._turn(shape.object, who)
-        return solve(self.connection, shape, fixed, required | in_keys, turn)
+        optional = _optional(shape) if self.fill else set()
+        return solve(self.connection, shape, fixed, required | in_keys | optional, turn)
 
     def _turn(self, table: str, who: int) -> int:
         """A number that no other row of the table has, to choose among the solutions."""
@@ -161,3 +164,13 @@ class RowMaker:
             raise NoRow(f"the value of {table}.{name} is not known before it is inserted")
         self._forget(table, who)
         return self.make(table, who, {**wanted, name: values[who]})
+
+
+def _optional(shape: TableShape) -> set[str]:
+    """The columns that may stay NULL and that refer to nothing."""
+    refers = {name for reference in shape.references for name in reference.columns}
+    return {
+        each.name
+        for each in shape.columns
+        if not (each.required or each.generated or each.identity) and each.name not in refers
+    }
