@@ -128,6 +128,7 @@ _RULES: Mapping[Mode, ModeRules] = {
             "privileges",
             "drift",
         ),
+        rehearsed=(ROWS,),
         confirm="ROLLBACK",
         backs_up=True,
         rehearses=True,

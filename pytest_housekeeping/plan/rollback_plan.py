@@ -9,6 +9,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import Contracts
 from pytest_housekeeping.model import Kind, Mode, Phase, Step
 from pytest_housekeeping.plan.code_files import code_files, settings_files
+from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.plan import AppliedFile, Plan
 from pytest_housekeeping.plan.segments import Segment, cut_into_segments
 from pytest_housekeeping.plan.step_order import needs_rows, prechecks
@@ -23,6 +24,7 @@ from pytest_housekeeping.plan.steps import (
     precheck_step,
     promote_step,
     rehearse_step,
+    rehearsed_step,
     result_step,
     steps_between,
 )
@@ -130,6 +132,8 @@ class _Ground:
                 if not needs_rows(step):
                     yield replace(step, phase=Phase.REHEARSE)
             yield result_step(segment.number, self._last)
+        for name in rules_of(Mode.ROLLBACK).rehearsed:
+            yield rehearsed_step(name, self._last)
 
     def what_rows_decide(self) -> Iterator[Step]:
         """The rest, in the target's own transaction."""

@@ -422,6 +422,31 @@ def test_segments_are_undone_in_reverse_each_on_its_own(
     assert diff(before, schema_of(production)) == ()
 
 
+def test_rows_that_came_since_and_that_the_schema_of_before_would_refuse(
+    production: Production,
+) -> None:
+    change = "ALTER TABLE vault.secret ALTER content {} NOT NULL;\n"
+    production.change(
+        {
+            **ROLLBACKS,
+            "sql/migrations/0005_less.sql": change.format("DROP"),
+            "sql/rollback/0005_less.sql": change.format("SET"),
+        },
+        proved=True,
+    )
+    run = production.promote()
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+    merge_audit(production.root)
+    production.execute("INSERT INTO vault.secret VALUES (9, NULL)")
+    here = as_it_is(production, run.audit["run"]["id"])
+    run = here.undo()
+    refused(here, run, "1 / 1 rows of vault.secret: is NULL; primary keys: (9)")
+    assert run.steps["rehearse::rows"] == "failed"
+    production.execute("DELETE FROM vault.secret")
+    run = here.undo()
+    assert (run.code, run.outcome) == (0, "promoted"), run.output
+
+
 def test_a_promotion_that_its_gates_rolled_back_is_an_incident_where_asked_for(
     production: Production,
 ) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import ProofFailed
-from pytest_housekeeping.model import TargetIdentity
+from pytest_housekeeping.model import ROWS, TargetIdentity
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.plan.rollback_plan import RollbackWork, build_rollback, files_by_step
 from pytest_housekeeping.postgres import history
@@ -34,6 +34,7 @@ from pytest_housekeeping.promotion.production.target_address import (
     open_production,
 )
 from pytest_housekeeping.promotion.production.twin_server import new_restore_server
+from pytest_housekeeping.promotion.rehearsal.rows import rows_asked
 from pytest_housekeeping.promotion.rollback.prechecks import rollback_prechecks
 from pytest_housekeeping.promotion.rollback.selection import Reverted, find_reverted
 from pytest_housekeeping.promotion.rollback.target import RollbackTarget
@@ -84,6 +85,9 @@ def start_rollback(options: RunOptions) -> Run:
         prechecks=rollback_prechecks(context, target, general),
         backup=production_backup(context, production),
         rehearsal=rehearsal,
+        rehearsed={ROWS: lambda: rows_asked(context, rehearsal, target.connection)}
+        if rehearsal
+        else {},
         locks=known_locks(context, rehearsal),
         after=production_after(production),
         throwaway=throwaway,
