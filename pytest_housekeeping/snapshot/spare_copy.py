@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import psycopg
 from psycopg import sql
 
 from pytest_housekeeping.postgres.connection import connect
@@ -27,12 +28,23 @@ def with_spare(copy: Copy, server_major: int) -> Copy:
     """The copy, once there is another one like it, of the name `SPARE`; its session is a new one.
 
     Nobody may be in a database of which another is made, and so this comes before all else. A copy
-    of template1 has none.
+    of template1 has none, nor has one for which there is no room.
     """
     database = copy.database
     if database.name == "template1":
         return copy
     copy.connection.close()
+    try:
+        _make(database)
+    except psycopg.Error:
+        # No room for it, say: whoever wants to use it tells that there is none.
+        spare = None
+    else:
+        spare = replace(database, name=SPARE)
+    return replace(copy, connection=connect(copy_conninfo(database, server_major)), spare=spare)
+
+
+def _make(database: StagingDatabase) -> None:
     way = database.cluster.conninfo(
         "template1", user=database.migrator, password=database.migrator_password
     )
@@ -43,10 +55,3 @@ def with_spare(copy: Copy, server_major: int) -> Copy:
         connection.execute("SET allow_system_table_mods = on")
         alike = sql.SQL(_ALIKE).format(spare=sql.Literal(SPARE), name=sql.Literal(database.name))
         connection.execute(alike)
-    again = connect(copy_conninfo(database, server_major))
-    return replace(copy, connection=again, spare=spare_of(database))
-
-
-def spare_of(database: StagingDatabase) -> StagingDatabase:
-    """How the second one is reached."""
-    return replace(database, name=SPARE)
