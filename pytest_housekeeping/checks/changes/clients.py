@@ -59,7 +59,7 @@ def _types(subject: Subject) -> Iterator[Hit]:
     for each in subject.changed("column"):
         was, now = (_family(line(text, "type")) for text in (each.before, each.after))
         relation = subject.stood_as(table_of(each.object))
-        if was and now and was != now and relation not in subject.facts.rewritten:
+        if was and now and was != now and relation not in subject.rewritten:
             said = f"is {line(each.after, 'type')} and no longer {line(each.before, 'type')}"
             yield _of_column(subject, each.object, said)
 

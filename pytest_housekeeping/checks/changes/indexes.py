@@ -56,7 +56,7 @@ def _exclusion(subject: Subject) -> Iterator[Hit]:
 def _rebuilt(subject: Subject) -> Iterator[Hit]:
     for each in subject.facts.indexes:
         blocks = subject.locked(each.table, "ShareLock")
-        if each.rebuilt and blocks and each.table not in subject.facts.rewritten:
+        if each.rebuilt and blocks and each.table not in subject.rewritten:
             yield Hit(
                 object=each.index,
                 said=f"is built again on {each.table} while others wait",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
-from pytest_housekeeping.checks.changes.statements import alterations, validated_here
+from pytest_housekeeping.checks.changes.statements import altering, validated_here
 from pytest_housekeeping.checks.changes.subject import (
     WRITING,
     Subject,
     has_line,
     line,
+    once,
     outside_quotes,
     split_last,
     split_on,
@@ -20,22 +22,30 @@ from pytest_housekeeping.checks.changes.subject import (
 def reads_of(subject: Subject, relation: str) -> int:
     """The reads that neither the building of indexes nor the writing anew of the table explains,
     nor what was validated apart."""
-    built = sum(1 for each in subject.facts.indexes if each.table == relation)
-    anew = relation in subject.facts.rewritten
-    apart = sum(1 for each, _ in validated_here(subject) if each == relation)
-    return max(0, subject.scans.get(relation, 0) - built - anew - apart)
+    explained = _built(subject)[relation] + _apart(subject)[relation]
+    explained += relation in subject.rewritten
+    return max(0, subject.scans.get(relation, 0) - explained)
 
 
 def reads_for_rows(subject: Subject, relation: str) -> int:
     """Of those, the ones that no constraint or partition asks for: statements on rows, say."""
     # One ALTER TABLE reads the table once for whatever it asks of the rows.
-    own = sum(1 for each in _asking_alone(subject) if each == relation)
-    statements = {each.statement for each in alterations(subject) if each.relation == relation}
-    others = sum(1 for each in _asking_together(subject) if each == relation)
-    return max(0, reads_of(subject, relation) - own - min(others, max(1, len(statements))))
+    together = min(_asking_together(subject)[relation], max(1, altering(subject, relation)))
+    return max(0, reads_of(subject, relation) - _asking_alone(subject)[relation] - together)
 
 
-def new_not_null(subject: Subject) -> Iterator[tuple[str, str]]:
+@once
+def _built(subject: Subject) -> Counter[str]:
+    return Counter(each.table for each in subject.facts.indexes)
+
+
+@once
+def _apart(subject: Subject) -> Counter[str]:
+    return Counter(relation for relation, _ in validated_here(subject))
+
+
+@once
+def new_not_null(subject: Subject) -> Sequence[tuple[str, str]]:
     """Columns that stood before, may not be null any more, and were read for that; each with its
     relation by the name of before. What a CHECK seems to prove is told where nothing else can have
     been read for: one that is dropped by the same ALTER TABLE proves nothing."""
@@ -43,13 +53,15 @@ def new_not_null(subject: Subject) -> Iterator[tuple[str, str]]:
     for each in subject.changed("column"):
         if has_line(each.after, "not null") and not has_line(each.before, "not null"):
             found.setdefault(subject.stood_as(table_of(each.object)), []).append(each.object)
+    others = {relation for _, relation, _ in new_constraints(subject, "CHECK")}
+    others |= {*_validated(subject)}
+    others |= {each.relation for each in subject.facts.locks if each.mode == WRITING}
+    told = []
     for relation, columns in found.items():
         unproved = [column for column in columns if not _proved(subject, column)]
-        checks = any(each == relation for _, each, _ in new_constraints(subject, "CHECK"))
-        validated = any(each == relation for each in _validated(subject))
-        others = checks or validated or _is_written(subject, relation)
-        for column in unproved if unproved or others else columns:
-            yield column, relation
+        meant = unproved if unproved or relation in others else columns
+        told += [(column, relation) for column in meant]
+    return told
 
 
 def new_constraints(subject: Subject, kind: str) -> Iterator[tuple[str, str, str]]:
@@ -99,14 +111,20 @@ def of_domains(subject: Subject) -> Iterator[tuple[str, str]]:
             yield line(text, "type"), table_of(name.removeprefix("column "))
 
 
-def _asking_together(subject: Subject) -> Iterator[str]:
-    """The relation of each demand on rows that one ALTER TABLE can meet together with others."""
-    yield from (relation for _, relation, _ in new_constraints(subject, "CHECK"))
-    yield from (relation for _, relation in new_not_null(subject))
+@once
+def _asking_together(subject: Subject) -> Counter[str]:
+    """By relation, the demands on rows that one ALTER TABLE can meet together."""
+    found = Counter(relation for _, relation, _ in new_constraints(subject, "CHECK"))
+    return found + Counter(relation for _, relation in new_not_null(subject))
 
 
-def _asking_alone(subject: Subject) -> Iterator[str]:
-    """The relation of each other reading that a constraint or a partition asks for."""
+@once
+def _asking_alone(subject: Subject) -> Counter[str]:
+    """By relation, each other reading that a constraint or a partition asks for."""
+    return Counter(_read_alone(subject))
+
+
+def _read_alone(subject: Subject) -> Iterator[str]:
     for _, relation, definition in new_constraints(subject, "FOREIGN KEY"):
         yield relation
         yield subject.stood_as(referenced(definition))
@@ -123,11 +141,6 @@ def _validated(subject: Subject) -> Iterator[str]:
             yield subject.stood_as(split_on(each.object)[1])
 
 
-def _is_written(subject: Subject, relation: str) -> bool:
-    writes = (each.relation for each in subject.facts.locks if each.mode == WRITING)
-    return relation in writes
-
-
 def referenced(definition: str) -> str:
     """``FOREIGN KEY (a) REFERENCES shop.customer(id) …`` → ``shop.customer``."""
     behind = definition.partition(" REFERENCES ")[2]
@@ -137,9 +150,16 @@ def referenced(definition: str) -> str:
 def _proved(subject: Subject, column: str) -> bool:
     """Whether a CHECK says that the column is not null, and was valid before it was asked."""
     table, name = split_last(column)
-    said = f"CHECK (({name} IS NOT NULL))"
-    return any(
-        key.endswith(f" on {table}") and line(text, "definition") == said
+    return (table, f"CHECK (({name} IS NOT NULL))") in _checks(subject)
+
+
+@once
+def _checks(subject: Subject) -> frozenset[tuple[str, str]]:
+    """Each CHECK of before and after, by its table."""
+    found = (
+        (split_on(key)[1], line(text, "definition"))
         for texts in (subject.before, subject.after)
         for key, text in texts.items()
+        if key.startswith("constraint ")
     )
+    return frozenset(each for each in found if each[1].startswith("CHECK"))

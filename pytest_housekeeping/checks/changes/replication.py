@@ -28,7 +28,8 @@ def _columns(subject: Subject) -> Iterator[Hit]:
 
 
 def _identity(subject: Subject) -> Iterator[Hit]:
-    for relation, publications in sorted(subject.published.items()):
+    for relation in sorted(subject.published.keys() & subject.strongest.keys()):
+        publications = subject.published[relation]
         table = subject.now_called.get(relation, relation)
         told = [name for name in publications if _publishes_writes(subject, name)]
         lost = _identified(subject.before, relation) and not _identified(subject.after, table)

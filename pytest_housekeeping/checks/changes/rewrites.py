@@ -17,47 +17,37 @@ _STABLE = re.compile(
 
 
 def _type_change(subject: Subject) -> Iterator[Hit]:
-    for relation in subject.facts.rewritten:
-        yield from _retyped(subject, relation)
-
-
-def _retyped(subject: Subject, relation: str) -> Iterator[Hit]:
     for each in subject.changed("column"):
         was, now = line(each.before, "type"), line(each.after, "type")
-        if was != now and subject.stood_as(table_of(each.object)) == relation:
+        relation = subject.stood_as(table_of(each.object))
+        if was != now and relation in subject.rewritten:
             said = f"is {now} and no longer {was}, for which every row is written anew"
             yield _hit(subject, each.object, said, relation)
 
 
 def _volatile_default(subject: Subject) -> Iterator[Hit]:
-    for relation in subject.facts.rewritten:
-        for name, kind, text in _made(subject, relation):
-            if kind == "default":
-                said = f"gets a value for each row from {line(text, 'default')}"
-                yield _hit(subject, name, said, relation)
+    for name, relation, text in _made(subject, "default"):
+        said = f"gets a value for each row from {line(text, 'default')}"
+        yield _hit(subject, name, said, relation)
 
 
 def _serial(subject: Subject) -> Iterator[Hit]:
-    for relation in subject.facts.rewritten:
-        for name, kind, _ in _made(subject, relation):
-            if kind == "serial":
-                said = "gets a number of a sequence for each row"
-                yield _hit(subject, name, said, relation)
+    for name, relation, _ in _made(subject, "serial"):
+        said = "gets a number of a sequence for each row"
+        yield _hit(subject, name, said, relation)
 
 
 def _generated(subject: Subject) -> Iterator[Hit]:
-    for relation in subject.facts.rewritten:
-        for name, kind, text in _made(subject, relation):
-            if kind == "generated":
-                said = f"is computed for each row: {line(text, 'generated')}"
-                yield _hit(subject, name, said, relation)
+    for name, relation, text in _made(subject, "generated"):
+        said = f"is computed for each row: {line(text, 'generated')}"
+        yield _hit(subject, name, said, relation)
 
 
 def _persistence(subject: Subject) -> Iterator[Hit]:
     for each in subject.changed("table"):
         relation = subject.stood_as(each.object)
         was, now = (has_line(text, "unlogged") for text in (each.before, each.after))
-        if was != now and relation in subject.facts.rewritten:
+        if was != now and relation in subject.rewritten:
             said = f"is {'unlogged' if now else 'logged'} now, for which it is written anew"
             yield _hit(subject, each.object, said, relation)
 
@@ -82,20 +72,21 @@ def _otherwise(subject: Subject) -> Iterator[Hit]:
             yield _hit(subject, relation, said, relation)
 
 
-def _made(subject: Subject, relation: str) -> Iterator[tuple[str, str, str]]:
-    """The new columns of a relation for which it may have been written anew, with why and text."""
-    found = []
+def _made(subject: Subject, kind: str) -> Iterator[tuple[str, str, str]]:
+    """The new columns for which a relation may have been written anew: name, relation, text."""
     for each in subject.made("column"):
-        if subject.stood_as(table_of(each.object)) != relation:
-            continue
-        default = line(each.after, "default")
-        if line(each.after, "generated"):
-            found.append((each.object, "generated", each.after))
-        elif line(each.after, "identity") or default.startswith("nextval("):
-            found.append((each.object, "serial", each.after))
-        elif "(" in default and not _STABLE.fullmatch(default):
-            found.append((each.object, "default", each.after))
-    yield from found
+        relation = subject.stood_as(table_of(each.object))
+        if relation in subject.rewritten and _filled_by(each.after) == kind:
+            yield each.object, relation, each.after
+
+
+def _filled_by(text: str) -> str:
+    default = line(text, "default")
+    if line(text, "generated"):
+        return "generated"
+    if line(text, "identity") or default.startswith("nextval("):
+        return "serial"
+    return "default" if "(" in default and not _STABLE.fullmatch(default) else ""
 
 
 def _hit(subject: Subject, name: str, said: str, relation: str) -> Hit:

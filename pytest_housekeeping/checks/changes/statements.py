@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
-from pytest_housekeeping.checks.changes.subject import PlannedFile, Subject
+from pytest_housekeeping.checks.changes.subject import (
+    PlannedFile,
+    Subject,
+    once,
+    split_last,
+)
 from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.parse import Statement
 
@@ -23,8 +29,21 @@ class Alteration:
     command: Node
 
 
-def alterations(subject: Subject) -> Iterator[Alteration]:
-    """Every action of every ALTER TABLE, file by file. Inside of functions nobody looks."""
+@once
+def alterations(subject: Subject) -> Mapping[str, Sequence[Alteration]]:
+    """By relation, every action of every ALTER TABLE. Inside of functions nobody looks."""
+    found: dict[str, list[Alteration]] = {}
+    for each in _alterations(subject):
+        found.setdefault(each.relation, []).append(each)
+    return found
+
+
+def altering(subject: Subject, relation: str) -> int:
+    """How many ALTER TABLE statements a relation has."""
+    return len({each.statement for each in alterations(subject).get(relation, ())})
+
+
+def _alterations(subject: Subject) -> Iterator[Alteration]:
     for number, file in enumerate(subject.files):
         for place, statement in enumerate(file.statements):
             if statement.name != "AlterTableStmt":
@@ -40,10 +59,11 @@ def alterations(subject: Subject) -> Iterator[Alteration]:
                     )
 
 
+@once
 def validated_here(subject: Subject) -> frozenset[tuple[str, str]]:
     """Relation and name of each constraint that is added NOT VALID and validated in the segment."""
     added, validated = set(), set()
-    for each in alterations(subject):
+    for each in chain.from_iterable(alterations(subject).values()):
         if each.action == "AT_AddConstraint":
             constraint = each.command["def"]["Constraint"]
             if constraint.get("skip_validation"):
@@ -89,9 +109,15 @@ def deciding_files(subject: Subject, name: str, step: str) -> Sequence[PlannedFi
     """The files that may have destroyed an object: of those from a step on the ones that drop or
     empty something and name it, or that drop something, or all."""
     behind = subject.files[_number_of(subject, step) :]
-    dropping = [file for file in behind if any(map(_drops, file.statements))]
+    dropping = [file for file in behind if file.path in _dropping(subject)]
     bare = _bare(name)
     return [file for file in dropping if bare in file.text.lower()] or dropping or behind
+
+
+@once
+def _dropping(subject: Subject) -> frozenset[str]:
+    """The files that drop or empty something."""
+    return frozenset(e.path for e in subject.files if any(map(_drops, e.statements)))
 
 
 def _drops(statement: Statement) -> bool:
@@ -107,28 +133,43 @@ def _number_of(subject: Subject, step: str) -> int:
     return steps.index(step) if step in steps else max(0, len(steps) - 1)
 
 
-def _naming(subject: Subject, relation: str) -> Iterator[tuple[int, int]]:
-    bare = _bare(relation)
-    for number, file in enumerate(subject.files):
-        for place, text in enumerate(_texts(file)):
-            if bare in text.lower():
-                yield number, place
+def _naming(subject: Subject, relation: str) -> Sequence[tuple[int, int]]:
+    """The statements that name a relation, by file and place."""
+    known, bare = _places(subject), _bare(relation)
+    if bare not in known:
+        known[bare] = [
+            (number, place)
+            for number, file in enumerate(subject.files)
+            if bare in file.text.lower()
+            for place, text in enumerate(file.texts)
+            if bare in text
+        ]
+    return known[bare]
+
+
+@once
+def _places(_: Subject) -> dict[str, Sequence[tuple[int, int]]]:
+    """Filled as it is asked for."""
+    return {}
 
 
 def _bare(name: str) -> str:
     return name.rpartition(".")[2].strip('"').lower()
 
 
-def _texts(file: PlannedFile) -> Iterator[str]:
-    offsets = [each.offset for each in file.statements]
-    for begin, end in zip(offsets, [*offsets[1:], len(file.text)], strict=True):
-        yield file.text[begin:end]
-
-
 def _named(subject: Subject, node: Node) -> Iterator[str]:
     """The locked relations that a name as it was typed can stand for."""
     typed = [node[key] for key in ("schemaname", "relname") if node.get(key)]
     name = quoted(*typed)
-    for relation in subject.facts.strongest:
-        if relation == name or (len(typed) == 1 and relation.endswith(f".{name}")):
-            yield relation
+    if len(typed) == 1:
+        yield from _by_last_name(subject).get(name, ())
+    elif name in subject.strongest:
+        yield name
+
+
+@once
+def _by_last_name(subject: Subject) -> Mapping[str, Sequence[str]]:
+    found: dict[str, list[str]] = {}
+    for relation in subject.strongest:
+        found.setdefault(split_last(relation)[1], []).append(relation)
+    return found

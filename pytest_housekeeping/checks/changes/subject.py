@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, wraps
+from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 from pytest_housekeeping.postgres.batch_facts import (
     CHANGED,
@@ -12,11 +14,14 @@ from pytest_housekeeping.postgres.batch_facts import (
     MADE,
     BatchFacts,
     ObjectChange,
+    TableScan,
+    TakenLock,
     strength,
 )
 from pytest_housekeeping.sql.header import Acceptance
 from pytest_housekeeping.sql.parse import Statement, SyntaxRefused, parse
 
+Worked = TypeVar("Worked")
 EXCLUSIVE = "AccessExclusiveLock"
 WRITING = "RowExclusiveLock"
 
@@ -36,6 +41,13 @@ class PlannedFile:
     decided: bool = False
 
     @cached_property
+    def texts(self) -> Sequence[str]:
+        """The texts of the statements, in lower case."""
+        offsets, text = [each.offset for each in self.statements], self.text.lower()
+        pairs = zip(offsets, [*offsets[1:], len(text)], strict=True)
+        return [text[begin:end] for begin, end in pairs]
+
+    @cached_property
     def statements(self) -> Sequence[Statement]:
         """None of a text that PostgreSQL's parser refuses: that one has failed already."""
         try:
@@ -44,9 +56,11 @@ class PlannedFile:
             return ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Subject:
-    """One segment. ``before`` and ``after`` are the texts of the objects by kind and name.
+    """One segment. It is what it is: what is worked out of it once is kept for it (`once`).
+
+    ``before`` and ``after`` are the texts of the objects by kind and name.
 
     ``published`` has the publications of each table that is in one; ``slow`` are the relations that
     are not read in a moment; ``window`` is how many statements may follow a lock that everybody
@@ -60,6 +74,16 @@ class Subject:
     published: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     slow: frozenset[str] = frozenset()
     window: int = 10
+
+    @cached_property
+    def strongest(self) -> Mapping[str, TakenLock]:
+        """Of each relation the strongest lock, by relation."""
+        return self.facts.strongest
+
+    @cached_property
+    def rewritten(self) -> frozenset[str]:
+        """The relations that were written anew."""
+        return frozenset(self.facts.rewritten)
 
     def changes(self, kind: str, change: str) -> Iterator[ObjectChange]:
         """The objects of a kind that were made, changed or dropped."""
@@ -111,7 +135,7 @@ class Subject:
 
     def mode(self, relation: str) -> str:
         """The strongest lock on a relation; "" where it got none."""
-        lock = self.facts.strongest.get(relation)
+        lock = self.strongest.get(relation)
         return lock.mode if lock else ""
 
     def locked(self, relation: str, mode: str) -> bool:
@@ -121,13 +145,34 @@ class Subject:
 
     def step_of(self, relation: str) -> str:
         """The step that took the strongest lock on a relation."""
-        lock = self.facts.strongest.get(relation)
+        lock = self.strongest.get(relation)
         return lock.step if lock else ""
 
     def reader_of(self, relation: str) -> str:
         """The step that read a relation most often."""
-        scans = [each for each in self.facts.scans if each.relation == relation]
-        return max(scans, key=lambda each: each.count).step if scans else self.step_of(relation)
+        scan = self._most_read.get(relation)
+        return scan.step if scan else self.step_of(relation)
+
+    @cached_property
+    def _most_read(self) -> Mapping[str, TableScan]:
+        found: dict[str, TableScan] = {}
+        for scan in self.facts.scans:
+            if scan.relation not in found or scan.count > found[scan.relation].count:
+                found[scan.relation] = scan
+        return found
+
+
+def once(work: Callable[[Subject], Worked]) -> Callable[[Subject], Worked]:
+    """A function of a subject, asked once for each."""
+    known: WeakKeyDictionary[Subject, Worked] = WeakKeyDictionary()
+
+    @wraps(work)
+    def asked(subject: Subject) -> Worked:
+        if subject not in known:
+            known[subject] = work(subject)
+        return known[subject]
+
+    return asked
 
 
 def line(text: str, key: str) -> str:

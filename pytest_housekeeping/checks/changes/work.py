@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 
 from pytest_housekeeping.checks.changes.reads import reads_for_rows, reads_of
 from pytest_housekeeping.checks.changes.rule import ChangeRule, Harm, Hit
 from pytest_housekeeping.checks.changes.statements import (
-    alterations,
+    altering,
     cut_before,
     first_named,
     last_named,
@@ -18,8 +19,12 @@ from pytest_housekeeping.checks.changes.subject import (
     WRITING,
     Subject,
     line,
+    once,
     table_of,
 )
+from pytest_housekeeping.postgres.batch_facts import TableScan
+
+_SHOWN = 5
 
 
 def _rows(subject: Subject) -> Iterator[Hit]:
@@ -70,50 +75,56 @@ def _is_view(subject: Subject, relation: str) -> bool:
 
 def _again(subject: Subject) -> Iterator[Hit]:
     for relation in subject.scans:
-        statements = {each.statement for each in alterations(subject) if each.relation == relation}
-        passes = reads_of(subject, relation) + (relation in subject.facts.rewritten)
-        if passes > 1 and len(statements) > 1 and subject.locked(relation, EXCLUSIVE):
+        statements = altering(subject, relation)
+        passes = reads_of(subject, relation) + (relation in subject.rewritten)
+        if passes > 1 and statements > 1 and subject.locked(relation, EXCLUSIVE):
             yield Hit(
                 object=relation,
-                said=f"is read from end to end {passes} times by {len(statements)} ALTER TABLE",
+                said=f"is read from end to end {passes} times by {statements} ALTER TABLE",
                 relations=(relation,),
                 step=subject.reader_of(relation),
             )
 
 
 def _window(subject: Subject) -> Iterator[Hit]:
-    for relation, lock in subject.facts.strongest.items():
+    for relation, lock in subject.strongest.items():
         if lock.mode != EXCLUSIVE or not subject.files:
             continue
-        number, place = first_named(subject, relation, lock.step)
-        behind = statements_behind(subject, number, place)
-        work = dict(_work_behind(subject, relation, (number, place)))
+        since = first_named(subject, relation, lock.step)
+        behind, work = statements_behind(subject, *since), _work_behind(subject, relation, since)
         if not work and behind <= subject.window:
             continue
         said = f"is locked for everybody, and {behind} statements come behind that before COMMIT"
         if work:
-            said += f"; among them what reads or writes anew {', '.join(sorted(work))}"
-        steps = [file.step for file in subject.files]
-        behind_it = [step for step in steps if step in work.values()]
-        cut = cut_before(subject, behind_it[0] if behind_it else steps[-1], lock.step)
+            names = list(dict.fromkeys(each.relation for each in work))
+            more = f" and {len(names) - _SHOWN} more" * (len(names) > _SHOWN)
+            said += f"; among them what reads or writes anew {', '.join(names[:_SHOWN])}{more}"
+        last = work[0].step if work else subject.files[-1].step
         yield Hit(
             object=relation,
             said=said,
             relations=(relation,),
             step=lock.step,
-            values={"cut": cut},
+            values={"cut": cut_before(subject, last, lock.step)},
         )
 
 
-def _work_behind(
-    subject: Subject, relation: str, since: tuple[int, int]
-) -> Iterator[tuple[str, str]]:
-    """The other relations that take long and are read behind a statement, each with its step."""
-    for scan in subject.facts.scans:
-        other = scan.relation
-        takes_long = other != relation and other in subject.slow
-        if takes_long and last_named(subject, other, scan.step) > since:
-            yield other, scan.step
+def _work_behind(subject: Subject, relation: str, since: tuple[int, int]) -> list[TableScan]:
+    """The other relations that take long and are read behind a statement, in order."""
+    places, scans = _slow_work(subject)
+    return [each for each in scans[bisect_right(places, since) :] if each.relation != relation]
+
+
+@once
+def _slow_work(subject: Subject) -> tuple[list[tuple[int, int]], list[TableScan]]:
+    """What reads relations that take long, in order, and where in the files it stands."""
+    found = [
+        (last_named(subject, each.relation, each.step), each)
+        for each in subject.facts.scans
+        if subject.files and each.relation in subject.slow
+    ]
+    found.sort(key=lambda each: each[0])
+    return [place for place, _ in found], [scan for _, scan in found]
 
 
 def _statistics(subject: Subject) -> Iterator[Hit]:
