@@ -13,11 +13,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
-    """One batch, file by file. ``rule`` is the finding that it must have; "" for a harmless one."""
+    """One batch, file by file. ``rule`` is the finding that it must have, "" for a harmless one;
+    ``also`` is what is found besides."""
 
     title: str
     files: tuple[str, ...]
     rule: str = ""
+    also: tuple[str, ...] = ()
     squawk: tuple[str, ...] = ()
     eugene: tuple[str, ...] = ()
     strong_migrations: str = ""
@@ -246,6 +248,7 @@ DANGEROUS = (
             "CREATE INDEX orders_total ON shop.orders (total);",
         ),
         rule="long-lock-window",
+        also=("index-not-concurrent",),
         squawk=("require-concurrent-index-creation",),
         eugene=("E6",),
         strong_migrations="adding an index non-concurrently",
@@ -299,6 +302,7 @@ DANGEROUS = (
         title="the primary key of a published table dropped",
         files=("ALTER TABLE shop.parcel DROP CONSTRAINT parcel_pkey;",),
         rule="replica-identity-lost",
+        also=("constraint-dropped",),
         squawk=("ban-drop-constraint",),
         strong_migrations="executing SQL directly",
     ),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from pytest_housekeeping.checks.changes.names import EXPAND
+from pytest_housekeeping.checks.changes.reads import needs_value
 from pytest_housekeeping.checks.changes.rule import ChangeRule, Harm, Hit
 from pytest_housekeeping.checks.changes.subject import (
     Subject,
@@ -22,11 +23,11 @@ _TEXTS = ("character varying", "text")
 
 def _required(subject: Subject) -> Iterator[Hit]:
     for each in subject.made("column"):
-        if _needs_value(each.after):
+        if needs_value(each.after):
             yield _of_column(subject, each.object, "has to be given by every INSERT from now on")
     for each in subject.changed("column"):
         had = line(each.before, "default") or line(each.before, "identity")
-        if had and _needs_value(each.after):
+        if had and needs_value(each.after):
             said = "has lost its default, and has to be given by every INSERT from now on"
             yield _of_column(subject, each.object, said)
 
@@ -74,11 +75,6 @@ def _json(subject: Subject) -> Iterator[Hit]:
 def _of_column(subject: Subject, column: str, said: str) -> Hit:
     relation = subject.stood_as(table_of(column))
     return Hit(object=column, said=said, relations=(relation,), step=subject.step_of(relation))
-
-
-def _needs_value(text: str) -> bool:
-    given = any(line(text, key) for key in ("default", "generated", "identity"))
-    return has_line(text, "not null") and not given
 
 
 def _said_by_not_null(subject: Subject, table: str, definition: str) -> bool:

@@ -36,7 +36,9 @@ def reads_for_rows(subject: Subject, relation: str) -> int:
 
 @once
 def _built(subject: Subject) -> Counter[str]:
-    return Counter(each.table for each in subject.facts.indexes)
+    """By relation, the readings for indexes; for an exclusion the rows are compared once more."""
+    found = Counter(each.table for each in subject.facts.indexes)
+    return found + Counter(relation for _, relation, _ in new_constraints(subject, "EXCLUDE"))
 
 
 @once
@@ -115,7 +117,12 @@ def of_domains(subject: Subject) -> Iterator[tuple[str, str]]:
 def _asking_together(subject: Subject) -> Counter[str]:
     """By relation, the demands on rows that one ALTER TABLE can meet together."""
     found = Counter(relation for _, relation, _ in new_constraints(subject, "CHECK"))
-    return found + Counter(relation for _, relation in new_not_null(subject))
+    found += Counter(relation for _, relation in new_not_null(subject))
+    return found + Counter(
+        subject.stood_as(table_of(each.object))
+        for each in subject.made("column")
+        if needs_value(each.after)
+    )
 
 
 @once
@@ -151,6 +158,12 @@ def _proved(subject: Subject, column: str) -> bool:
     """Whether a CHECK says that the column is not null, and was valid before it was asked."""
     table, name = split_last(column)
     return (table, f"CHECK (({name} IS NOT NULL))") in _checks(subject)
+
+
+def needs_value(text: str) -> bool:
+    """Whether a column has to be given: it is NOT NULL, and nothing fills it."""
+    given = any(line(text, key) for key in ("default", "generated", "identity"))
+    return has_line(text, "not null") and not given
 
 
 @once

@@ -92,11 +92,11 @@ def first_named(subject: Subject, relation: str, step: str) -> tuple[int, int]:
 
 
 def last_named(subject: Subject, relation: str, step: str) -> tuple[int, int]:
-    """The statement of the file of ``step`` that names a relation last; the end of that file where
-    no text names it."""
+    """The statement of the file of ``step`` that names a relation last; the last one of that file
+    where none names it."""
     number = _number_of(subject, step)
     places = [place for found, place in _naming(subject, relation) if found == number]
-    return number, places[-1] if places else len(subject.files[number].statements)
+    return number, places[-1] if places else max(0, len(subject.files[number].statements) - 1)
 
 
 def statements_behind(subject: Subject, number: int, place: int) -> int:
