@@ -9,8 +9,8 @@ does not count, unless nobody else stands there.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence.decisions import Decision, Deed, decisions
@@ -27,12 +27,13 @@ SETTINGS = ("approvers", "evidence_signers")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Review:
     """One that is due: of which audit, by whom it has to be signed (None: by nobody), and of each
-    record that does not end it why not. ``closed_by`` is who has ended it, "" while it is open."""
+    record that does not end it, by its commit, why not. ``closed_by`` is who has ended it, "" while
+    it is open."""
 
     record: Record
     signers: bytes | None
     closed_by: str = ""
-    refused: tuple[str, ...] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 def reviews(git: GitCommands, records: Sequence[Record]) -> Iterator[Review]:
@@ -60,7 +61,7 @@ def reviews(git: GitCommands, records: Sequence[Record]) -> Iterator[Review]:
             record=record,
             signers=signers,
             closed_by=next((who for _, who, why in judged if not why), ""),
-            refused=tuple(f"{decision.path}: {why}" for decision, _, why in judged if why),
+            refused={each.commit: f"{each.path}: {why}" for each, _, why in judged if why},
         )
 
 
@@ -69,7 +70,7 @@ def review_findings(git: GitCommands, records: Sequence[Record]) -> Iterator[Fin
     for review in reviews(git, records):
         if not review.closed_by:
             record = review.record
-            refused = "".join(f"; does not end it: {each}" for each in review.refused)
+            refused = "".join(f"; does not end it: {each}" for each in review.refused.values())
             yield Finding(
                 rule=RULE,
                 level=Level.ERROR,

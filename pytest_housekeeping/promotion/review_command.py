@@ -53,9 +53,9 @@ def review(root: Path, run: str, said: str) -> Iterator[str]:
         yield f"committed: {made[:12]} on {BRANCH}"
         yield pushed or "not pushed: there is no remote 'origin'"
         if after is None or not after.closed_by:
-            why = after.refused[-1] if after and after.refused else "it is not found again"
+            why = after.refused.get(made, "") if after else ""
             raise ProofFailed(
-                f"the review of run {run} is still open: {why}",
+                f"the review of run {run} is still open: {why or 'its record is not found again'}",
                 why="whoever looks through it has to be somebody who counts",
                 fix="let somebody else look through it",
             )

@@ -20,8 +20,10 @@ _BEFORE_A_NAME = re.compile(
 _BARE = {"column", "member", "migrator", "name", "owner", "role", "schema", "user"}
 # What quotes a name.
 _QUOTING = {"as_string", "in_quotes", "quoted"}
-# Local names that hold what was quoted elsewhere: the last part of a name, an object by kind.
+# Names that hold what was quoted elsewhere: the last part of a name, an object by kind, a type as
+# PostgreSQL prints it.
 _QUOTED_BEFORE = {
+    ("checks/rows/columns.py", "column.type_text"),
     ("checks/mutation/mutants.py", "schema"),
     ("checks/rls/proofs/isolation_attempts.py", "name"),
     ("sql/repeatable.py", "name"),
