@@ -87,11 +87,14 @@ def test_a_rollback_that_does_not_lead_back_is_told_object_by_object(
 ) -> None:
     """What differs is asked of the backup once more, beside the copy."""
     production = rehearsed.fresh(tmp_path, stem=STEM)
-    production.execute("ALTER TABLE desk.ticket ADD COLUMN by_hand int")
-    production.change({"pyproject.toml": UNPROVED})
+    half = "ALTER TABLE desk.ticket DROP COLUMN urgency;\n"
+    production.change({"sql/rollback/0003_urgency.sql": half, "pyproject.toml": UNPROVED})
     run = production.undo(promoted_run, HK_TWIN_SERVER=url)
     assert (run.code, run.outcome) == (1, "refused"), run.output
-    assert "by_hand" in run.output
+    assert run.steps["rollback::backup"] == "failed", run.output
+    (finding,) = [each for each in run.audit["findings"] if each["rule"] == "rollback-differs"]
+    assert finding["object"] == "type desk.urgency"
+    assert "is there, and was not in the backup" in run.output
 
 
 def test_production_itself_is_refused_before_anything(production: Production) -> None:
