@@ -39,6 +39,7 @@ class PullRequest:
 
     folder: Path
     source: Path
+    first: str
     bare: Path
     production: Sandbox
     python_bin: Path
@@ -97,8 +98,16 @@ def _github(event: dict[str, Any], sha: str) -> dict[str, Any]:
     }
 
 
+@pytest.fixture
+def pull_request(prepared: PullRequest) -> PullRequest:
+    """The same for each test, whatever another one has committed."""
+    git(prepared.source, "reset", "--quiet", "--hard", prepared.first)
+    git(prepared.source, "clean", "-d", "--force", "--quiet")
+    return prepared
+
+
 @pytest.fixture(scope="module")
-def pull_request(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PullRequest]:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PullRequest]:
     folder = tmp_path_factory.mktemp("plan")
     source, bare = fresh_repository(folder / "source"), folder / "origin.git"
     git(folder, "clone", "--quiet", "--bare", str(source), str(bare))
@@ -111,6 +120,7 @@ def pull_request(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PullReque
         yield PullRequest(
             folder=folder,
             source=source,
+            first=git(source, "rev-parse", "HEAD"),
             bare=bare,
             production=production,
             python_bin=prepared_python(folder / "python"),
@@ -209,7 +219,8 @@ def test_started_by_hand_it_is_told_on_the_page_of_the_run(pull_request: PullReq
 
 def test_of_a_fork_nothing_is_asked_and_it_is_said(pull_request: PullRequest) -> None:
     """No secret, no token and no address is in the job's reach; the API is not asked."""
-    git(pull_request.source, "reset", "--quiet", "--hard", "HEAD~1")
+    (pull_request.source / "sql/migrations/9998_of_a_fork.sql").write_text("SELECT 1;\n")
+    commit_all(pull_request.source, "of a fork")
     pull_request.push()
     asked = pull_request.github.changes, pull_request.github.comments
     run = pull_request.run("unplanned", private=False)
@@ -218,7 +229,7 @@ def test_of_a_fork_nothing_is_asked_and_it_is_said(pull_request: PullRequest) ->
         "## ⚪ Not planned",
         "nobody has looked at what this would do there",
         "No promotion is on record in this repository: all of it would be pending.",
-        "- `sql/migrations/9999_broken.sql: not applied`\n",
+        "- `sql/migrations/9998_of_a_fork.sql: not applied`\n",
     ):
         assert said in run.summary
     assert "✅" not in run.summary

@@ -18,6 +18,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 _BELONGS = "which object a row belongs to: with another it is another object, with its own name"
 _KIND = "what an object is: nothing alters it, and the fingerprint names it"
 _WHOLE = "nothing alters it: another one is made anew, and its definition is the object's text"
+_NAME = "its name: under another one it is told as gone and come"
 _FOLLOWS = "follows from definitions that are in the fingerprint"
 _EXPLAINED = explained(
     {
@@ -31,21 +32,30 @@ _EXPLAINED = explained(
         pg_publication_rel.prrelid pg_range.rngtypid pg_rewrite.ev_class
         pg_trigger.tgrelid pg_type.typrelid pg_user_mapping.umserver
         pg_user_mapping.umuser pg_inherits.inhrelid pg_inherits.inhparent
-        pg_inherits.inhseqno pg_statistic_ext.stxrelid""": _BELONGS,
+        pg_inherits.inhseqno pg_statistic_ext.stxrelid pg_class.reltype
+        pg_sequence.seqrelid""": _BELONGS,
         """pg_class.relkind pg_constraint.contype pg_proc.prokind pg_proc.proargtypes
         pg_trigger.tgisinternal pg_type.typtype pg_type.typcategory""": _KIND,
         """pg_attrdef.adbin pg_constraint.conbin pg_constraint.conkey pg_constraint.confkey
         pg_constraint.confrelid pg_index.indexprs pg_index.indkey pg_index.indnatts
         pg_index.indnkeyatts pg_index.indpred pg_range.rngmultitypid pg_range.rngsubtype
         pg_proc.probin pg_type.typbasetype pg_type.typcollation pg_type.typelem
-        pg_type.typtypmod""": _WHOLE,
+        pg_type.typtypmod pg_constraint.conexclop pg_constraint.confmatchtype pg_index.indclass
+        pg_index.indcollation pg_index.indnullsnotdistinct pg_proc.proallargtypes
+        pg_proc.proargmodes pg_proc.proargnames pg_proc.pronargs""": _WHOLE,
         """pg_cast.castfunc pg_cast.castmethod pg_cast.castsource pg_cast.casttarget
-        pg_operator.oprcode pg_operator.oprleft pg_operator.oprname
-        pg_operator.oprright""": "PostgreSQL's own, of which the fingerprint has a sum",
+        pg_operator.oprcode pg_operator.oprleft pg_operator.oprname pg_operator.oprnamespace
+        pg_operator.oprright pg_opclass.opcdefault pg_am.amname
+        """: "PostgreSQL's own, of which the fingerprint has a sum",
         """pg_constraint.conindid pg_constraint.conparentid pg_trigger.tgconstraint
         pg_trigger.tgparentid pg_depend.classid pg_depend.objid pg_depend.objsubid
         pg_depend.refclassid pg_depend.refobjid pg_depend.refobjsubid
-        pg_depend.deptype""": _FOLLOWS,
+        pg_depend.deptype pg_constraint.conpfeqop pg_index.indisprimary""": _FOLLOWS,
+        "pg_collation.collname pg_collation.collnamespace": _NAME,
+        """pg_attribute.atthasmissing pg_attribute.attmissingval pg_class.relminmxid
+        """: "physical: of rows as they lie, which a look at rows or at a vacuum asks for",
+        """pg_class.relam pg_class.reltablespace
+        """: "in the text of its object; there is one of them as PostgreSQL comes",
         "pg_attribute.attnum": "physical: the order of columns is told without the dropped ones",
         "pg_database.datname": "a restore has another; the precheck of identity compares it",
         "pg_extension.extname": _KIND,
