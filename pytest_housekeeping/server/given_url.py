@@ -115,7 +115,7 @@ def _refused(message: str, given: Mapping[str, Any], asked: Asked) -> ServerErro
     fix = f"start it, or correct {asked.option}; without it, {asked.without}"
     why = f"{asked.use} that {asked.option} names"
     if "password" in message or "authentication" in message:
-        fix = f"correct user and password of {asked.option} (or PGPASSWORD, or the password file)"
+        fix = f"correct user and password of {asked.option}"
     if any(part in message for part in ("invalid response", "expected authentication", "timeout")):
         why = "what listens on that port does not speak PostgreSQL's protocol, or does not answer"
     if "does not support SSL" in message:

@@ -1,7 +1,7 @@
 """Sixty batches on the tables of `changes_ground`: thirty dangerous, thirty that only look it.
 
 What others say of each stands beside it: ``squawk`` is what version 2.70.0 has said of the files
-(``benchmarks/changes_beside_others.py`` asks it again), ``eugene`` and ``strong_migrations`` what
+(``benchmarks/beside_squawk.py`` asks it again), ``eugene`` and ``strong_migrations`` what
 their published catalogues of rules say, for they were not run: of eugene the hints of ``trace``,
 of strong_migrations the check of the method of Rails that would do the same.
 """
