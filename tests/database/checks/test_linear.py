@@ -59,6 +59,18 @@ def ground(connection: Connection, superuser: Connection) -> Iterator[Connection
 
 
 def test_each_query_looks_at_rows_in_proportion_to_the_tables(ground: Connection) -> None:
+    """Statistics that come meanwhile change a plan, and what is counted with it: whatever looks at
+    everything for each table does so again."""
+    growing: Mapping[str, tuple[int, ...]] = {}
+    for _ in range(3):
+        with rolled_back(ground):
+            growing = _growing(ground)
+        if not growing:
+            break
+    assert growing == {}
+
+
+def _growing(ground: Connection) -> Mapping[str, tuple[int, ...]]:
     counted: dict[str, list[int]] = {name: [] for name in QUERIES}
     for first in (0, STEP, 2 * STEP):
         for name, query in QUERIES.items():
@@ -66,13 +78,11 @@ def test_each_query_looks_at_rows_in_proportion_to_the_tables(ground: Connection
         for n in range(first, first + STEP):
             for schema, role in (("shop", "shop_app"), ("office", "office_app")):
                 ground.execute(TABLE.format(n=n, schema=schema, role=role).encode())
-    growing = {
+    return {
         name: (none, some, many)
         for name, (none, some, many) in counted.items()
-        if many - some > MOST * (some - none)
+        if some <= none or many - some > MOST * (some - none)
     }
-    assert growing == {}
-    assert all(some > none for none, some, _ in counted.values())
 
 
 def _rows(connection: Connection, query: bytes) -> int:
