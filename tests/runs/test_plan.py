@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -228,6 +229,7 @@ def test_a_batch_that_fails_on_the_copy(production: Production) -> None:
     assert (run.code, run.outcome) == (1, "refused"), run.output
     assert 'sql/migrations/0005_bad.sql:1:1: table "nothing" does not exist' in run.output
     assert "Not to be promoted like this" in run.output
+    assert re.search(r"^  applied   \d+ files, the last sql/", run.output, re.MULTILINE), run.output
     assert "promote exactly this" not in run.output
     assert production.unchanged
 

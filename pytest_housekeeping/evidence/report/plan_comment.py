@@ -22,6 +22,7 @@ from pytest_housekeeping.evidence.report.everybody import (
 from pytest_housekeeping.evidence.report.markdown import Section, block, code, fitted, size
 from pytest_housekeeping.evidence.report.production import (
     applied_told,
+    is_applied_known,
     now_told,
     pending,
     promote_command,
@@ -118,7 +119,8 @@ def _facts(audit: Audit, commit: str) -> str:
     facts.append(("looked at", f"{run.started_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"))
     known, files = audit.production.applied, pending(audit)
     last = f", the last {code(applied_told(known[-1]))}" if known and known[-1].at else ""
-    facts.append(("applied", plural(len(known), "file") + last))
+    if is_applied_known(audit):
+        facts.append(("applied", plural(len(known), "file") + last))
     facts.append(("pending", plural(len(files), "file")))
     if batch.has_batch(audit):
         facts.append(("objects", batch.counts_told(audit)))

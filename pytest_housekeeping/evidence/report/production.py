@@ -76,9 +76,11 @@ def promote_command(audit: Audit) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlanView:
-    """What plan.html.jinja shows; ``there`` where the run was a plan."""
+    """What plan.html.jinja shows; ``there`` where the run was a plan, ``applied_known`` where it
+    could read what is applied."""
 
     there: bool
+    applied_known: bool
     command: str
     pending: tuple[str, ...]
     applied: tuple[AppliedNowRecord, ...]
@@ -88,6 +90,7 @@ class PlanView:
 def plan_view(audit: Audit) -> PlanView:
     return PlanView(
         there=audit.run.mode is Mode.PLAN,
+        applied_known=is_applied_known(audit),
         command=promote_command(audit),
         pending=tuple(pending(audit)),
         applied=audit.production.applied,
@@ -102,10 +105,13 @@ def plan_head(audit: Audit) -> list[tuple[str, str, list[str]]]:
     known, files = audit.production.applied, pending(audit)
     head = plural(len(known), "file")
     head += f", the last {applied_told(known[-1])}" if known else ": nothing was promoted here yet"
-    return [
-        ("applied", head, []),
-        ("pending", "" if files else "nothing", files),
-    ]
+    applied = [("applied", head, list[str]())] if is_applied_known(audit) else []
+    return [*applied, ("pending", "" if files else "nothing", files)]
+
+
+def is_applied_known(audit: Audit) -> bool:
+    """Whether "none" is what production said, and not that nobody could ask it."""
+    return bool(audit.production.applied) or audit.run.outcome is RunOutcome.PLANNED
 
 
 def _relation(now: RelationNowRecord) -> str:

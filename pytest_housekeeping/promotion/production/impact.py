@@ -28,9 +28,10 @@ _APART_S = 1.0
 
 
 class Impact:
-    """The step ``rehearse::impact``; ``now`` is known when it has run.
+    """The step ``rehearse::impact``; ``now`` is known in full when it has run.
 
-    The first look at the counters of production is at the beginning of the run.
+    What is applied is read at the beginning of the run, for a plan tells it also where its batch
+    fails on the copy; and so are the counters of production for the first time.
     """
 
     def __init__(self, context: RunContext, target: ProductionTarget, rehearsal: Rehearsal) -> None:
@@ -42,6 +43,8 @@ class Impact:
         if not context.options.look_only:
             with suppress(psycopg.Error):
                 self._first = first_look(target.connection.get())
+            with suppress(psycopg.Error):
+                self.now = ProductionNow(applied=self._applied())
 
     def judge(self) -> Judgement:
         """Where nothing but a plan is made, production still is as it was rehearsed on.
@@ -58,7 +61,7 @@ class Impact:
         self.now = ProductionNow(
             looked_s=first.age_s,
             relations=relations_now(connection, names, first),
-            applied=tuple(self._applied()) if plans else (),
+            applied=self._applied(),
             way_back=tuple(self._way_back()),
             drift=self._target.drift,
         )
@@ -71,12 +74,17 @@ class Impact:
         locked = {lock.relation for each in facts for lock in each.locks}
         return locked | {gone.relation for each in facts for gone in each.destroyed}
 
-    def _applied(self) -> Iterator[AppliedNow]:
+    def _applied(self) -> tuple[AppliedNow, ...]:
+        """The files that stand, as a plan tells them."""
+        if not self._context.rules.plans:
+            return ()
         rows = history.applied(self._target.connection.get(), self._context.config.history_schema)
-        for row in rows:
-            yield AppliedNow(
+        return tuple(
+            AppliedNow(
                 path=row.path, kind=row.kind, run=row.run, commit=row.commit, at=row.at, by=row.by
             )
+            for row in rows
+        )
 
     def _way_back(self) -> Iterator[WayBack]:
         """How each pending migration could be undone; a view or a policy has its earlier text."""
