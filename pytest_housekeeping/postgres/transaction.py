@@ -238,9 +238,6 @@ def begin(
     locks = read_relations(connection)
     if measured:
         locks.begin_counting(connection)
-    budget = LockBudget.of(lock_ms, row[3], limited=foreseen is not None)
-    ours = f"{quoted(config.history_schema)}."
-    own = tuple(name for name in locks.relations.values() if name.startswith(ours))
     return Transaction(
         connection=connection,
         config=config,
@@ -248,13 +245,29 @@ def begin(
         user=row[1],
         search_path=row[2],
         locks=locks,
-        requests=LockRequests(
-            connection=connection,
-            relations=locks,
-            budget=budget,
-            foreseen=foreseen or ForeseenLocks(),
-            in_force_ms=lock_ms,
-            own=own if foreseen is not None else (),
-        ),
+        requests=_requests(connection, config, locks, foreseen, deadlock_ms=row[3]),
         measured=measured,
+    )
+
+
+def _requests(
+    connection: LentConnection,
+    config: Config,
+    relations: RelationLocks,
+    foreseen: ForeseenLocks | None,
+    *,
+    deadlock_ms: int,
+) -> LockRequests:
+    """What asks for the locks of a transaction that has just begun: of the tool's own tables too,
+    where others wait for what is foreseen."""
+    lock_ms = milliseconds(config.lock_timeout)
+    ours = f"{quoted(config.history_schema)}."
+    own = tuple(name for name in relations.relations.values() if name.startswith(ours))
+    return LockRequests(
+        connection=connection,
+        relations=relations,
+        budget=LockBudget.of(lock_ms, deadlock_ms, limited=foreseen is not None),
+        foreseen=foreseen or ForeseenLocks(),
+        in_force_ms=lock_ms,
+        own=own if foreseen is not None else (),
     )

@@ -61,7 +61,7 @@ class Impact:
         self.now = ProductionNow(
             looked_s=first.age_s,
             relations=relations_now(connection, names, first),
-            applied=self._applied(),
+            applied=self.now.applied or self._applied(),
             way_back=tuple(self._way_back()),
             drift=self._target.drift,
         )
