@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,3 +106,14 @@ def _before_first_token(statement: str) -> int:
         return blank  # nearly all of them: a scan of the statement is saved
     tokens = parser.scan(statement)
     return next(each.start for each in tokens if not each.name.endswith("_COMMENT"))
+
+
+def nodes_of(tree: Any) -> Iterator[tuple[str, Any]]:
+    """Each key of a tree with what stands under it, in the order of the text."""
+    if isinstance(tree, list):
+        for each in tree:
+            yield from nodes_of(each)
+    elif isinstance(tree, dict):
+        for key, value in tree.items():
+            yield key, value
+            yield from nodes_of(value)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_housekeeping.checks.code.sqltext import body_texts
-from pytest_housekeeping.sql.parse import SyntaxRefused, parse
+from pytest_housekeeping.sql.parse import SyntaxRefused, nodes_of, parse
 
 _WRITING = {"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "RefreshMatViewStmt"}
 # What only makes something that may run later; expressions of ALTER TABLE are computed of rows.
@@ -70,7 +69,7 @@ def _read(text: str, found: WrittenNames) -> None:
         if _RUNS_LATER.fullmatch(statement.name):
             continue
         _read_node(statement.name, statement.body, found)
-        for key, node in _nodes(statement.body):
+        for key, node in nodes_of(statement.body):
             _read_node(key, node, found)
 
 
@@ -94,7 +93,7 @@ def _writes_no_rows(expression: str) -> bool:
         return False
     constants = [
         node["sval"].get("sval", "")
-        for key, node in _nodes(statement.body)
+        for key, node in nodes_of(statement.body)
         if key == "A_Const" and isinstance(node.get("sval"), dict)
     ]
     return bool(constants) and bool(_WRITES_NO_ROWS.match(" ".join(constants)))
@@ -134,16 +133,5 @@ def _is_constant(insert: Any) -> bool:
         return False
     select = insert.get("selectStmt", {}).get("SelectStmt", {})
     return "valuesLists" in select and not any(
-        key in ("FuncCall", "SubLink") for key, _ in _nodes(select)
+        key in ("FuncCall", "SubLink") for key, _ in nodes_of(select)
     )
-
-
-def _nodes(node: Any) -> Iterator[tuple[str, Any]]:
-    """Each key of a tree with what stands under it, in the order of the text."""
-    if isinstance(node, list):
-        for each in node:
-            yield from _nodes(each)
-    elif isinstance(node, dict):
-        for key, value in node.items():
-            yield key, value
-            yield from _nodes(value)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_housekeeping.sql.identifiers import stored_name
-from pytest_housekeeping.sql.parse import SyntaxRefused, parse
+from pytest_housekeeping.sql.parse import SyntaxRefused, nodes_of, parse
 from pytest_housekeeping.sql.parser import ParseError, parse_plpgsql, scan
 
 _TAG = "$hk_body$"
@@ -91,7 +91,7 @@ def read_plpgsql_body(
     }
     known |= declared
     known |= {name: Variable(name=name, type=row, is_row=True) for name, row in rows.items()}
-    labels = {value for key, value in _nodes(tree) if key == "label"}
+    labels = {value for key, value in nodes_of(tree) if key == "label"}
     names = _Names(function=function, known=known, labels=frozenset(labels))
     found: list[BodyStatement | None] = []
     dynamic = 0
@@ -164,7 +164,7 @@ def _with_parameters(
 def _columns(statements: Any) -> Iterator[tuple[int, tuple[str, ...], bool]]:
     """Place in bytes, parts and whether it ends in a star, of what may name a column."""
     for statement in statements:
-        for key, value in _nodes(statement.body):
+        for key, value in nodes_of(statement.body):
             if key == "ColumnRef":
                 fields = value.get("fields", ())
                 parts = tuple(each["String"]["sval"] for each in fields if "String" in each)
@@ -241,7 +241,7 @@ def _end_of_type(texts: list[str], first: int) -> int:
 
 
 def _names_in(tree: Any) -> Iterator[str]:
-    for key, value in _nodes(tree):
+    for key, value in nodes_of(tree):
         if key in ("PLpgSQL_var", "PLpgSQL_rec"):
             yield value.get("refname", "")
 
@@ -256,8 +256,3 @@ def _with_lines(node: Any, line: int) -> Iterator[tuple[int, str, Any]]:
         for key, value in node.items():
             yield own, key, value
             yield from _with_lines(value, own if key != "datums" else line)
-
-
-def _nodes(node: Any) -> Iterator[tuple[str, Any]]:
-    for _, key, value in _with_lines(node, 0):
-        yield key, value

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from pytest_housekeeping.checks.code.facts import ReferenceKind
 from pytest_housekeeping.checks.code.sqltext.names import StatementNames, names_in
 from pytest_housekeeping.checks.code.sqltext.written import find_name
-from pytest_housekeeping.sql.parse import Statement, SyntaxRefused, parse
+from pytest_housekeeping.sql.parse import Statement, SyntaxRefused, nodes_of, parse
 from pytest_housekeeping.sql.parser import ParseError, parse_plpgsql
 
 _DYNAMIC = {"PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dynfors"}
@@ -40,7 +39,7 @@ def read_body(source: str, language: str) -> BodyNames:
         return BodyNames(dynamic=True)
     names: list[tuple[tuple[str, ...], ReferenceKind]] = []
     dynamic = False
-    for key, value in _nodes(tree):
+    for key, value in nodes_of(tree):
         if key == "PLpgSQL_expr":
             # What is no statement, such as the target of an assignment, names no table.
             mode = _PARSE_MODES.get(value.get("parseMode", 0), "")
@@ -66,7 +65,7 @@ def body_texts(source: str, language: str) -> BodyTexts | None:
     if tree is None:
         return None
     statements, dynamic = [], []
-    for key, value in _nodes(tree):
+    for key, value in nodes_of(tree):
         if key == "PLpgSQL_expr":
             text = value.get("query", "")
             mode = _PARSE_MODES.get(value.get("parseMode", 0))
@@ -109,13 +108,3 @@ def _read_sql(text: str) -> BodyNames:
         names=tuple((name.parts, name.kind) for each in found for name in each.names),
         dynamic=any(each.dynamic for each in found),
     )
-
-
-def _nodes(node: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(node, list):
-        for item in node:
-            yield from _nodes(item)
-    elif isinstance(node, dict):
-        for key, value in node.items():
-            yield key, value
-            yield from _nodes(value)
