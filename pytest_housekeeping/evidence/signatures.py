@@ -49,6 +49,21 @@ def signer_of(git: GitCommands, commit: str, allowed_signers: bytes) -> str:
     return signature_of(git, commit, allowed_signers).name
 
 
+def refuse_stranger(
+    git: GitCommands, commit: str, allowed_signers: bytes, *, who: str, why: str
+) -> None:
+    """Raises EvidenceError where a commit is signed by nobody ``who`` names, with ``why`` that is
+    asked for, and how to sign as one of them."""
+    try:
+        signer_of(git, commit, allowed_signers)
+    except EvidenceError as error:
+        raise EvidenceError(
+            f"git signs with a key of nobody {who}: {error.found.partition(': ')[2]}",
+            why=why,
+            fix=f"as one of them: {FIX}",
+        ) from None
+
+
 def signature_of(git: GitCommands, commit: str, allowed_signers: bytes) -> Signer:
     """The signer in whose name a commit is signed, by a key that the file allows.
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pytest_housekeeping.declarations.settings import SETTINGS, load_config
-from pytest_housekeeping.errors import EvidenceError, MisuseError
-from pytest_housekeeping.evidence import Repository, open_repository
+from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.evidence import open_repository
 from pytest_housekeeping.evidence.decisions import BRANCH, Deed, decide
-from pytest_housekeeping.evidence.signatures import require_program, signer_of
+from pytest_housekeeping.evidence.signatures import refuse_stranger, require_program, signer_of
 from pytest_housekeeping.evidence.signing import FIX, SigningFailed, why_unsigned
 from pytest_housekeeping.plan.binding import refuse_malformed
 from pytest_housekeeping.promotion.signers import approvers_of
@@ -52,19 +52,14 @@ def approve(root: Path, digest: str) -> Iterator[str]:
             Deed.APPROVAL,
             digest,
             sign=True,
-            prove=lambda commit: _refuse_stranger(repository, commit, approvers, config.approvers),
+            prove=lambda commit: refuse_stranger(
+                repository,
+                commit,
+                approvers,
+                who="who may approve",
+                why=f"{config.approvers} names who may, and with which keys",
+            ),
         )
         yield f"approved by {signer_of(repository, made, approvers)}: {digest}"
         yield f"committed: {made[:12]} on {BRANCH}"
         yield pushed or "not pushed: there is no remote 'origin'"
-
-
-def _refuse_stranger(repository: Repository, commit: str, approvers: bytes, path: str) -> None:
-    try:
-        signer_of(repository, commit, approvers)
-    except EvidenceError as error:
-        raise EvidenceError(
-            f"git signs with a key of nobody who may approve: {error.found.partition(': ')[2]}",
-            why=f"{path} names who may, and with which keys",
-            fix=f"as one of them: {FIX}",
-        ) from None

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pytest_housekeeping.errors import EvidenceError, MisuseError, ProofFailed
+from pytest_housekeeping.errors import MisuseError, ProofFailed
 from pytest_housekeeping.evidence import Repository, open_repository
 from pytest_housekeeping.evidence.decisions import BRANCH, Deed, decide
 from pytest_housekeeping.evidence.proof import records_of
 from pytest_housekeeping.evidence.reviews import SETTINGS, Review, reviews
-from pytest_housekeeping.evidence.signatures import require_program, signer_of
+from pytest_housekeeping.evidence.signatures import refuse_stranger, require_program
 from pytest_housekeeping.evidence.signing import FIX, SigningFailed, why_unsigned
 
 _WHY = "an emergency goes on record as looked through by a person, and by whom"
@@ -47,7 +47,13 @@ def review(root: Path, run: str, said: str) -> Iterator[str]:
             run,
             said=said,
             sign=signed,
-            prove=lambda commit: _refuse_stranger(repository, commit, due.signers or b""),
+            prove=lambda commit: refuse_stranger(
+                repository,
+                commit,
+                due.signers or b"",
+                who="who counts",
+                why=f"the commit that was promoted names who does ({' or '.join(SETTINGS)})",
+            ),
         )
         after = _review_of(repository, run)
         yield f"committed: {made[:12]} on {BRANCH}"
@@ -78,14 +84,3 @@ def _due(repository: Repository, run: str) -> Review:
 def _review_of(repository: Repository, run: str) -> Review | None:
     found = reviews(repository, records_of(repository))
     return next((each for each in found if each.record.run == run), None)
-
-
-def _refuse_stranger(repository: Repository, commit: str, signers: bytes) -> None:
-    try:
-        signer_of(repository, commit, signers)
-    except EvidenceError as error:
-        raise EvidenceError(
-            f"git signs with a key of nobody who counts: {error.found.partition(': ')[2]}",
-            why=f"the commit that was promoted names who does ({' or '.join(SETTINGS)})",
-            fix=f"as one of them: {FIX}",
-        ) from None
