@@ -29,19 +29,13 @@ class Ending:
         recorder: Recorder,
         selection: Selection,
         last_look: Callable[[], None],
+        interruption: Interruption,
     ) -> None:
         self._active = active
         self.recorder = recorder
         self._selection = selection
         self._last_look = last_look
-        self._interruption = Interruption()
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionstart(self) -> None:
-        self._interruption.install()
-
-    def pytest_unconfigure(self) -> None:
-        self._interruption.remove()
+        self._interruption = interruption
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self) -> None:

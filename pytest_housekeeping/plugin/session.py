@@ -18,6 +18,7 @@ from pytest_housekeeping.plugin import fast_runner, fixtures, items
 from pytest_housekeeping.plugin.ending import Ending
 from pytest_housekeeping.plugin.html import HtmlHooks, attach_result
 from pytest_housekeeping.plugin.import_ahead import import_ahead
+from pytest_housekeeping.plugin.interruption import Interruption
 from pytest_housekeeping.plugin.options import (
     lists_only,
     refuse_unusable,
@@ -41,6 +42,7 @@ from pytest_housekeeping.server.given_url import passwords_in
 
 # How many files the server may be ahead of their items.
 _AHEAD = 8
+_INTERRUPTED = "The run was interrupted before it had a plan: nothing was changed."
 
 
 def activate(config: pytest.Config) -> None:
@@ -49,6 +51,18 @@ def activate(config: pytest.Config) -> None:
     Raises pytest.UsageError (exit code 4) for whatever makes a plan impossible.
     """
     refuse_unusable(config)
+    interruption = Interruption()
+    interruption.install()
+    config.add_cleanup(interruption.remove)
+    try:
+        _begin(config, interruption)
+    except KeyboardInterrupt:
+        interruption.finishing()
+        _record(config, _INTERRUPTED)
+        pytest.exit(_INTERRUPTED, returncode=pytest.ExitCode.INTERRUPTED)
+
+
+def _begin(config: pytest.Config, interruption: Interruption) -> None:
     # What is there by now stays: looking through it again and again takes longer than the plan.
     gc.freeze()
     progress = Progress()
@@ -72,6 +86,7 @@ def activate(config: pytest.Config) -> None:
             recorder=active.recorder,
             selection=active.selection,
             last_look=active.attest_code,
+            interruption=interruption,
         )
         config.pluginmanager.register(ending, "housekeeping-ending")
     if signs is not None:
@@ -98,10 +113,14 @@ def _started(config: pytest.Config) -> Run:
     except (HousekeepingError, pytest.UsageError) as error:
         # libpq's words may quote what was given to it.
         said = Secrets(_given_passwords(config)).redact(str(error))
-        if not lists_only(config):
-            folder = config.rootpath / settings_of(config.rootpath).audit
-            record_refusal(folder, mode, said)
+        _record(config, said)
         raise pytest.UsageError(said) from None
+
+
+def _record(config: pytest.Config, reason: str) -> None:
+    if not lists_only(config):
+        folder = config.rootpath / settings_of(config.rootpath).audit
+        record_refusal(folder, Mode(config.option.hk_mode), reason)
 
 
 def _given_passwords(config: pytest.Config) -> Iterator[str]:

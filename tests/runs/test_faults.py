@@ -79,6 +79,27 @@ def test_a_fault_leaves_a_rollback_done_or_not_begun(
     assert (figures.tried, figures.not_reached) == (len(points), 0)
 
 
+@pytest.mark.parametrize("journey", ["whole", "undoing"])
+def test_an_attempt_that_is_interrupted_before_it_has_a_plan_is_on_record(
+    request: pytest.FixtureRequest,
+    rehearsed: Rehearsal,
+    runs: ForkedRuns,
+    tmp_path: Path,
+    journey: str,
+) -> None:
+    whole: Whole = request.getfixturevalue(journey)
+    production = rehearsed.fresh(tmp_path, stem=whole.stem)
+    before = production.project.audits()
+    campaign = Campaign(rehearsed=rehearsed, runs=runs, whole=whole, place=tmp_path, chain=1)
+    ended, struck = campaign.strike(production, Fault(at=3, how="interrupt"))
+    assert (struck, ended.code) == (True, 2), ended.output
+    assert "interrupted before it had a plan: nothing was changed" in ended.output
+    (path,) = set(production.project.audits()) - set(before)
+    run = json.loads(path.read_bytes())["run"]
+    assert (run["outcome"], run["mode"]) == ("refused", "rollback" if whole.undo else "prod")
+    assert "interrupted" in run["message"]
+
+
 def test_a_staging_run_leaves_a_killed_promotion_to_the_next_promotion(
     rehearsed: Rehearsal, runs: ForkedRuns, whole: Whole, tmp_path: Path
 ) -> None:
