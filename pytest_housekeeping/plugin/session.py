@@ -177,21 +177,23 @@ class ActiveRun:
         )
         return node
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(
         self, session: pytest.Session, items: list[pytest.Item]
-    ) -> Iterator[None]:
-        """Outermost: sees the items before anything is deselected, and has the last word."""
+    ) -> None:
+        """Sees the items before anything is deselected."""
         if self.promotion.run.context.rules.plans:
             items[:] = self.selection.without_tests(session, items)
         self.selection.collected(items)
-        result = yield
-        items[:] = self.selection.arrange(session, items)
-        return result
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """What is there now stays until the end, so the garbage collector need not look at it."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> Iterator[None]:
+        """Has the last word on which items run, behind --lf and --ff, which wrap the hook above.
+
+        What is there now stays until the end, so the garbage collector need not look at it.
+        """
+        session.items[:] = self.selection.arrange(session, session.items)
+        yield
         self.places = {item: place for place, item in enumerate(session.items)}
         if not self.lists_only:
             self.attest_code()

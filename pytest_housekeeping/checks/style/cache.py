@@ -97,6 +97,30 @@ def configuration(
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
+def has_settings(folder: Path, root: Path) -> bool:
+    """Whether the project says what its style is: sqlfluff's settings in ``folder`` or above it,
+    up to ``root``. What a user has at home is no word of the project."""
+    places = [folder, *folder.parents]
+    return any(
+        _speaks_of_sqlfluff(place / name)
+        for place in places[: places.index(root) + 1]
+        for name in CONFIG_FILES
+        if (place / name).is_file()
+    )
+
+
+def _speaks_of_sqlfluff(file: Path) -> bool:
+    if file.name == ".sqlfluffignore":
+        return False
+    if file.name == ".sqlfluff":
+        return True
+    if file.name == "pyproject.toml":
+        return _setting(file) != "null"
+    with contextlib.suppress(OSError):
+        return b"[sqlfluff" in file.read_bytes()
+    return True
+
+
 def content_key(relative: str, sha256: str) -> str:
     """The name of an entry: the path counts too, since ignore patterns look at it."""
     return hashlib.sha256(f"{relative}\0{sha256}".encode()).hexdigest()

@@ -9,13 +9,17 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Violation:
-    """One breach of the style, where sqlfluff saw it; lines and columns count from 1."""
+    """One breach of the style, where sqlfluff saw it; lines and columns count from 1.
+
+    ``fixable``: whether ``sqlfluff fix`` would repair it.
+    """
 
     line: int
     column: int
     code: str
     name: str
     description: str
+    fixable: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +60,7 @@ def decode(stored: object) -> Style | None:
 
 def from_answer(answer: Mapping[str, Any]) -> Style:
     """The style in one line of the worker, whose rows end with whether it is only a warning."""
-    told = [(_violations([row[:5]])[0], row[5]) for row in answer.get("violations", ())]
+    told = [(_violations([row[:6]])[0], row[6]) for row in answer.get("violations", ())]
     return Style(
         violations=tuple(violation for violation, warning in told if not warning),
         warnings=tuple(violation for violation, warning in told if warning),
@@ -65,11 +69,11 @@ def from_answer(answer: Mapping[str, Any]) -> Style:
 
 
 def _rows(violations: tuple[Violation, ...]) -> list[object]:
-    return [[v.line, v.column, v.code, v.name, v.description] for v in violations]
+    return [[v.line, v.column, v.code, v.name, v.description, v.fixable] for v in violations]
 
 
 def _violations(
-    rows: Iterable[tuple[object, object, object, object, object]],
+    rows: Iterable[tuple[object, object, object, object, object, object]],
 ) -> tuple[Violation, ...]:
     return tuple(
         Violation(
@@ -78,8 +82,9 @@ def _violations(
             code=_text(code),
             name=_text(name),
             description=_text(description),
+            fixable=fixable is True,
         )
-        for line, column, code, name, description in rows
+        for line, column, code, name, description, fixable in rows
     )
 
 

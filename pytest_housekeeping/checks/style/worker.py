@@ -5,7 +5,7 @@ neither server nor database. It imports sqlfluff once, loads the dialect, and fo
 fresh interpreters, as sqlfluff's own, would pay for both once per worker.
 
 In:   {"root": folder, "processes": N, "overrides": {...}, "files": [path relative to root, ...]}
-Out:  {"path", "sha256", "violations": [[line, column, code, name, description, warning], ...]}
+Out:  {"path", "sha256", "violations": [[line, column, code, name, description, fixable, warning], ...]}
    or {"path", "sha256", "unexamined": reason}  or {"path", "error": text};  last {"done": true}
 """
 
@@ -111,15 +111,17 @@ def _lint(linter: Linter, file: str) -> Answer:
         rendered = linter.render_file(file, linter.config)
     except SQLFluffSkipFile as skipped:
         text = SKIPPED.format(reason=skipped)
-        return {"violations": [[1, 1, "HK-SKIPPED", "housekeeping.skipped", text, False]]}
+        return {"violations": [[1, 1, "HK-SKIPPED", "housekeeping.skipped", text, False, False]]}
     linted = linter.lint_rendered(rendered, linter.get_rulepack(config=rendered.config))
     found = linted.get_violations(filter_warning=False)
-    return {
-        "violations": [
-            [v.line_no, v.line_pos, v.rule_code(), v.rule_name(), v.desc(), bool(v.warning)]
-            for v in found
-        ]
-    }
+    return {"violations": [_row(each) for each in found]}
+
+
+def _row(found: Any) -> list[Any]:
+    """A SQLBaseError of sqlfluff, or what is made of it."""
+    place = [found.line_no, found.line_pos]
+    said = [found.rule_code(), found.rule_name(), found.desc()]
+    return [*place, *said, bool(found.fixable), bool(found.warning)]
 
 
 if __name__ == "__main__":

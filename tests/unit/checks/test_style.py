@@ -18,9 +18,11 @@ from pytest_housekeeping.checks.json_cache import FORMAT, write_entries
 from pytest_housekeeping.checks.style import Linting, Style, Violation
 from pytest_housekeeping.checks.style import cache as lint_cache
 from pytest_housekeeping.checks.style import linter as lint
+from pytest_housekeeping.checks.style.cache import has_settings
 from pytest_housekeeping.checks.style.result import decode, encode
 from pytest_housekeeping.checks.style.verdict import style_verdict
 from pytest_housekeeping.errors import MisuseError, RuleBroken
+from pytest_housekeeping.model import Level
 
 GOOD = "SELECT a FROM b;\n"
 BAD = "select a from b;\n"
@@ -351,26 +353,86 @@ def test_a_file_that_cannot_be_read_is_told(start: Start) -> None:
 
 
 def test_of_a_file_with_a_password_the_rule_is_named_and_no_more(root: Path, start: Start) -> None:
-    path = write(root, "a.sql", "SELECT  'q7z' AS q7z FRM q7z;;\n")
-    linting = start("a.sql")
-    loud, _ = style_verdict(linting, path.parent, ["a.sql"], quiet=lambda _: False)
-    quiet, _ = style_verdict(linting, path.parent, ["a.sql"], quiet=lambda _: True)
+    write(root, "a.sql", "SELECT  'q7z' AS q7z FRM q7z;;\n")
+    linting = start(str(root / "sql/a.sql"))
+    loud, _ = style_verdict(linting, root, ["sql/a.sql"], quiet=lambda _: False)
+    quiet, _ = style_verdict(linting, root, ["sql/a.sql"], quiet=lambda _: True)
     assert "q7z" in str(loud.findings)
     assert len(quiet.findings) == len(loud.findings)
     assert "q7z" not in str(quiet.findings)
-    assert all(found.object.startswith("a.sql:1:") for found in quiet.findings)
+    assert all(found.object.startswith("sql/a.sql:1:") for found in quiet.findings)
 
 
 def test_each_file_of_a_folder_counts(root: Path, start: Start) -> None:
-    paths = ["a.sql", "b.sql", "c.sql"]
+    paths = ["sql/a.sql", "sql/b.sql", "sql/c.sql"]
     for path, text in zip(paths, ["SELECT 1;\n", "SELECT  1;\n", "SELECT 2;\n"], strict=True):
-        write(root, path, text)
-    linting = start(*paths)
-    verdict, said = style_verdict(linting, Path("sql"), paths, quiet=lambda _: False)
+        write(root, path.removeprefix("sql/"), text)
+    linting = start(*(str(root / path) for path in paths))
+    verdict, said = style_verdict(linting, root, paths, quiet=lambda _: False)
     assert (verdict.examined, verdict.passed, said) == (3, False, "")
-    assert {finding.object.partition(":")[0] for finding in verdict.findings} == {"b.sql"}
-    nothing, _ = style_verdict(linting, Path("sql"), [], quiet=lambda _: False)
+    assert {finding.object.partition(":")[0] for finding in verdict.findings} == {"sql/b.sql"}
+    nothing, _ = style_verdict(linting, root, [], quiet=lambda _: False)
     assert not nothing.passed
+
+
+def test_the_fix_that_is_printed_repairs_the_file(root: Path, start: Start) -> None:
+    path = root / "sql" / "a.sql"
+    path.write_text("SELECT  1;\nselect 2;\n")
+    (root / ".sqlfluff").write_text("[sqlfluff]\nmax_line_length = 80\n")  # names no dialect
+    linting = start(str(path))
+    verdict, _ = style_verdict(linting, root, ["sql/a.sql"], quiet=lambda _: False)
+    assert {found.level for found in verdict.findings} == {Level.ERROR}
+    (fix,) = {found.fix for found in verdict.findings}
+    subprocess.run([sys.executable, "-m", *fix.split()], cwd=root, check=True, capture_output=True)
+    again = start(str(path))
+    assert style_verdict(again, root, ["sql/a.sql"], quiet=lambda _: False)[0].findings == ()
+
+
+def test_no_fix_is_printed_where_sqlfluff_has_none(root: Path, start: Start) -> None:
+    write(root, "long.sql", f"SELECT 1; -- {'x' * 200}\n")
+    write(root, "broken.sql", "SELECT  1;\n" + BROKEN)
+    for name in ("long.sql", "broken.sql"):
+        linting = start(str(root / "sql" / name))
+        verdict, _ = style_verdict(linting, root, [f"sql/{name}"], quiet=lambda _: False)
+        assert verdict.findings
+        assert {found.fix for found in verdict.findings} == {""}
+
+
+@pytest.mark.parametrize("name", ["none", "home", "pyproject.toml", "tox.ini", ".sqlfluffignore"])
+def test_where_nobody_has_asked_for_a_style_it_is_told_once_a_rule(
+    root: Path, start: Start, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (root / ".sqlfluff").unlink()
+    if name == "home":
+        monkeypatch.setenv("HOME", str(root.parent))
+        (root.parent / ".sqlfluff").write_text("[sqlfluff]\nmax_line_length = 80\n")
+    elif name != "none":
+        (root / name).write_text("[tool.other]\nsql = 1\n")
+    write(root, "a.sql", "SELECT  1;\nselect  2;\n" + BROKEN)
+    linting = start(str(root / "sql/a.sql"))
+    verdict, _ = style_verdict(linting, root, ["sql/a.sql"], quiet=lambda _: False)
+    assert verdict.passed
+    rules = [found.rule for found in verdict.findings]
+    assert len(rules) == len(set(rules)) > 1
+    assert {found.level for found in verdict.findings} == {Level.NOTICE}
+    assert "sqlfluff PRS" in rules
+    spacing = next(found for found in verdict.findings if found.rule == "sqlfluff LT01")
+    assert spacing.object == "sql/a.sql:1:7, and 1 more"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("sql/.sqlfluff", "[sqlfluff]\n"),
+        ("setup.cfg", "[sqlfluff:rules]\n"),
+        ("pyproject.toml", "[tool.sqlfluff.core]\nmax_line_length = 80\n"),
+    ],
+)
+def test_settings_of_the_project_ask_for_a_style(root: Path, name: str, text: str) -> None:
+    (root / ".sqlfluff").unlink()
+    assert not has_settings(root / "sql", root)
+    (root / name).write_text(text)
+    assert has_settings(root / "sql", root)
 
 
 def test_the_child_has_a_home_that_exists(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -400,7 +462,9 @@ def test_an_entry_that_is_no_style_counts_as_unknown(stored: object) -> None:
 
 
 def test_a_style_is_kept_as_it_was() -> None:
-    violation = Violation(line=1, column=2, code="LT01", name="layout", description="a b")
+    violation = Violation(
+        line=1, column=2, code="LT01", name="layout", description="a b", fixable=True
+    )
     for style in (
         Style(),
         Style(violations=(violation,)),
