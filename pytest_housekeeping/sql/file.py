@@ -118,7 +118,11 @@ def from_text(path: str, kind: Kind, text: str, sha256: str, *, parsed: bool = T
     except SyntaxRefused as error:
         return replace(file, problems=(*file.problems, *_told(text, syntax_problem(text, error))))
     misfits = transaction_problems(
-        text, effects, transaction=file.transaction, may_cut=kind in _NUMBERED_KINDS
+        text,
+        effects,
+        transaction=file.transaction,
+        may_cut=kind in _NUMBERED_KINDS,
+        empty=header.empty,
     )
     return replace(
         file,

@@ -9,6 +9,7 @@ from pytest_housekeeping.sql.problems import Problem
 
 _LINE = re.compile(r"--\s*hk:\s*(.*)")
 _IRREVERSIBLE = re.compile(r"irreversible\s*,\s*(\S.*)")
+_EMPTY = re.compile(r"empty\s*,\s*(\S.*)")
 _ACCEPTS = re.compile(r"accepts\s+([a-z0-9-]+)\s+of\s+(\S.*?)\s*:\s+(\S.*)")
 _OPTIONS = {
     "row-security": ("on", "off"),
@@ -28,8 +29,8 @@ class Acceptance:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Header:
-    """What a file says of how it runs. ``irreversible`` is the reason why nothing can undo it;
-    ``accepts`` are findings that it lets stand; ``plain``, that what looks like a placeholder is
+    """What a file says of how it runs. ``irreversible`` is the reason why nothing can undo it,
+    ``empty`` why it holds no statement; ``accepts`` are findings that it lets stand; ``plain``, that what looks like a placeholder is
     meant as it stands; ``insists``, that ``transaction=batch`` is written there, which is the
     default."""
 
@@ -37,16 +38,17 @@ class Header:
     transaction: str
     insists: bool
     irreversible: str
+    empty: str
     accepts: tuple[Acceptance, ...]
     plain: bool
     problems: tuple[Problem, ...]
 
 
 def read_header(text: str) -> Header:
-    """The ``-- hk:`` lines among the comments at the top: options, ``irreversible, REASON``, and
-    ``accepts RULE of OBJECT: REASON``."""
+    """The ``-- hk:`` lines among the comments at the top: options, ``irreversible, REASON``,
+    ``empty, REASON``, and ``accepts RULE of OBJECT: REASON``."""
     options: dict[str, str] = {}
-    irreversible = ""
+    irreversible = empty = ""
     accepts = []
     problems = []
     for number, line in enumerate(text.splitlines(), start=1):
@@ -59,6 +61,8 @@ def read_header(text: str) -> Header:
         key, _, value = (part.strip() for part in said.partition("="))
         if reason := _IRREVERSIBLE.fullmatch(said):
             irreversible = reason[1]
+        elif reason := _EMPTY.fullmatch(said):
+            empty = reason[1]
         elif known := _ACCEPTS.fullmatch(said):
             accepts.append(Acceptance(rule=known[1], object=known[2], reason=known[3]))
         elif value in _OPTIONS.get(key, ()):
@@ -70,6 +74,7 @@ def read_header(text: str) -> Header:
         transaction=options.get("transaction", "batch"),
         insists=options.get("transaction") == "batch",
         irreversible=irreversible,
+        empty=empty,
         accepts=tuple(accepts),
         plain="placeholders" in options,
         problems=tuple(problems),
@@ -83,5 +88,5 @@ def _unknown(line: int, said: str) -> Problem:
         column=1,
         found=f"unknown header {said!r}",
         why="a header that is misread would change how the file runs",
-        fix=f"known: {known}; irreversible, REASON; accepts RULE of OBJECT: REASON",
+        fix=f"known: {known}; irreversible, REASON; empty, REASON; accepts RULE of OBJECT: REASON",
     )

@@ -57,14 +57,18 @@ def syntax_problem(text: str, error: SyntaxRefused) -> Problem:
 
 
 def transaction_problems(
-    text: str, effects: Effects, *, transaction: str, may_cut: bool
+    text: str, effects: Effects, *, transaction: str, may_cut: bool, empty: str = ""
 ) -> Iterator[Problem]:
     """What does not fit the transaction that the file runs in: ``batch``, ``own`` or ``none``.
 
-    ``may_cut`` says that the file may have another transaction than the batch.
+    ``may_cut`` says that the file may have another transaction than the batch, ``empty`` why it
+    holds no statement.
     """
-    if not effects.statements:
+    if not effects.statements and not empty:
         yield _problem(text, 0, "the file holds no statement", *_EMPTY)
+    if effects.statements and empty:
+        found = "the header 'empty' over a file that holds statements"
+        yield _problem(text, 0, found, *_NOT_EMPTY)
     for statement, command in effects.control:
         yield _problem(text, statement.offset, f"{command} in the file", *_CONTROL)
     for statement in effects.client_copy:
@@ -86,7 +90,12 @@ def transaction_problems(
 # Why, and what to do.
 _EMPTY = (
     "it would be recorded as applied although it did nothing",
-    "write the statements, or remove the file",
+    "write the statements, or remove the file; where it is to do nothing, say why in its first"
+    " line: -- hk: empty, REASON",
+)
+_NOT_EMPTY = (
+    "whoever reads that it does nothing will not look at what it does",
+    "remove the header, or the statements",
 )
 _CONTROL = (
     "the whole batch is one transaction; this would end it before anything was proved",

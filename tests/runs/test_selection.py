@@ -108,6 +108,20 @@ def test_a_selection_brings_what_it_needs(
     assert git(project.root, "branch", "--list", "housekeeping/*") == ""
 
 
+def test_what_failed_last_runs_on_all_that_it_stands_on(tmp_path: Path) -> None:
+    project = Project.make(tmp_path)
+    query = project.root / "checks/queries/prices.sql"
+    right = query.read_text(encoding="utf-8")
+    query.write_text("SELECT 'a price' AS wrong;\n", encoding="utf-8")
+    cache = ("-p", "cacheprovider")
+    assert project.run(*cache).code == 1
+    query.write_text(right, encoding="utf-8")
+    last = project.run("-v", *cache, "--lf")
+    assert (last.code, last.outcome, last.ran) == (0, "rolled_back", [*BEFORE, PLAN[11]])
+    first = project.run("-v", *cache, "--ff")
+    assert (first.code, first.outcome, first.ran) == (0, "promoted", PLAN), first.output
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

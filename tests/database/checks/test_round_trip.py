@@ -83,6 +83,13 @@ def test_data_alone_is_not_called_proved(database: StagingDatabase) -> None:
     assert (finding.rule, finding.level) == ("rollback-unseen", "warning")
 
 
+def test_a_file_that_is_to_do_nothing_has_no_data_to_lose(database: StagingDatabase) -> None:
+    nothing = ("-- hk: empty, taken back", "-- hk: empty, it does nothing")
+    verdicts = prove(database, Batch(migrations=[(DESK, NO_DESK), nothing]))
+
+    assert verdicts[TRIP.format(2)].findings == ()
+
+
 def test_what_comes_back_otherwise_is_named(database: StagingDatabase) -> None:
     change = (
         "ALTER TABLE desk.ticket DROP subject;",

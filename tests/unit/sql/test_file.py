@@ -33,6 +33,9 @@ def test_a_sound_file(tmp_path: Path) -> None:
     [
         ("", 1, 1, "holds no statement"),
         ("-- only words\n/* and more */\n", 1, 1, "holds no statement"),
+        ("-- hk: empty,\nSELECT 1", 1, 1, "unknown header 'empty,'"),
+        ("-- hk: empty, taken back\n", 0, 0, ""),
+        ("-- hk: empty, taken back\nSELECT 1", 1, 1, "the header 'empty' over a file"),
         ("SELECT 1;\n  COMMIT;", 2, 3, "COMMIT in the file"),
         ("SELECT 1;\nROLLBACK", 2, 1, "ROLLBACK in the file"),
         ("BEGIN;\nSELECT 1;", 1, 1, "BEGIN in the file"),
