@@ -30,9 +30,9 @@ class Acceptance:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Header:
     """What a file says of how it runs. ``irreversible`` is the reason why nothing can undo it,
-    ``empty`` why it holds no statement; ``accepts`` are findings that it lets stand; ``plain``, that what looks like a placeholder is
-    meant as it stands; ``insists``, that ``transaction=batch`` is written there, which is the
-    default."""
+    ``empty`` why it holds no statement; ``accepts`` are findings that it lets stand; ``plain``,
+    that what looks like a placeholder is meant as it stands; ``insists``, that
+    ``transaction=batch`` is written there, which is the default."""
 
     row_security: bool
     transaction: str

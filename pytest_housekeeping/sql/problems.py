@@ -90,8 +90,7 @@ def transaction_problems(
 # Why, and what to do.
 _EMPTY = (
     "it would be recorded as applied although it did nothing",
-    "write the statements, or remove the file; where it is to do nothing, say why in its first"
-    " line: -- hk: empty, REASON",
+    "write the statements, or remove the file; if it is to do nothing: -- hk: empty, REASON",
 )
 _NOT_EMPTY = (
     "whoever reads that it does nothing will not look at what it does",

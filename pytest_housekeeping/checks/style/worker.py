@@ -5,7 +5,8 @@ neither server nor database. It imports sqlfluff once, loads the dialect, and fo
 fresh interpreters, as sqlfluff's own, would pay for both once per worker.
 
 In:   {"root": folder, "processes": N, "overrides": {...}, "files": [path relative to root, ...]}
-Out:  {"path", "sha256", "violations": [[line, column, code, name, description, fixable, warning], ...]}
+Out:  {"path", "sha256", "violations": [ROW, ...]}
+      ROW: [line, column, code, name, description, fixable, warning]
    or {"path", "sha256", "unexamined": reason}  or {"path", "error": text};  last {"done": true}
 """
 
