@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
 from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult, attempt_all
@@ -11,6 +11,8 @@ from pytest_housekeeping.checks.rules.evaluation import findings_of
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection
+
+_AT_ONCE = 50
 
 
 @dataclass(kw_only=True)
@@ -56,14 +58,44 @@ def read_any_row(
     settings: Sequence[tuple[str, str]],
 ) -> list[AttemptResult]:
     """Ask as each role, with these settings, whether the table has any row to be read."""
-    return attempt_all(
+    results: dict[int, AttemptResult] = {}
+    groups = list(_groups(pairs))
+    answers = attempt_all(
         connection,
-        [
-            Attempt(
-                role=privileges.role,
-                settings=tuple(settings),
-                statement=f"SELECT EXISTS (SELECT FROM {table.object})",
-            )
-            for table, privileges in pairs
-        ],
+        [_reading(role, settings, [pairs[n][0] for n in group]) for role, group in groups],
     )
+    for (_, group), answer in zip(groups, answers, strict=True):
+        if not answer.sqlstate:
+            results |= {
+                number: AttemptResult(value=value)
+                for number, value in zip(group, answer.value, strict=True)
+            }
+    # Of several that were asked at once it is not known which one was refused.
+    left = [number for number in range(len(pairs)) if number not in results]
+    alone = attempt_all(
+        connection, [_reading(pairs[n][1].role, settings, [pairs[n][0]]) for n in left]
+    )
+    for number, answer in zip(left, alone, strict=True):
+        value = answer.value[0] if answer.value else None
+        results[number] = replace(answer, value=value)
+    return [results[number] for number in range(len(pairs))]
+
+
+def _groups(
+    pairs: Sequence[tuple[ProtectedTable, RolePrivileges]],
+) -> Iterator[tuple[str, list[int]]]:
+    """The places of pairs that are asked at once, by role: those whose role may read the table."""
+    by_role: dict[str, list[int]] = {}
+    for number, (_, privileges) in enumerate(pairs):
+        if privileges.may_read:
+            by_role.setdefault(privileges.role, []).append(number)
+    for role, numbers in by_role.items():
+        for start in range(0, len(numbers), _AT_ONCE):
+            yield role, numbers[start : start + _AT_ONCE]
+
+
+def _reading(
+    role: str, settings: Sequence[tuple[str, str]], tables: Sequence[ProtectedTable]
+) -> Attempt:
+    asked = ", ".join(f"EXISTS (SELECT FROM {table.object})" for table in tables)
+    return Attempt(role=role, settings=tuple(settings), statement=f"SELECT ARRAY[{asked}]")

@@ -1,4 +1,4 @@
-"""What an expression names: settings, functions and schemas."""
+"""What an expression names: settings, functions, schemas, columns."""
 
 from __future__ import annotations
 
@@ -54,3 +54,8 @@ def schemas_in(expression: str) -> frozenset[str]:
             found.add(names_of(item.name)[0])
         stack.extend(children(item))
     return frozenset(found - {"pg_catalog"})
+
+
+def may_name(expression: str, name: str) -> bool:
+    """Whether the name stands in the expression, be it as a part of another word."""
+    return name.replace('"', '""') in expression

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, TypeAlias
 
+from pytest_housekeeping.checks.rls.expressions.names import may_name
 from pytest_housekeeping.checks.rls.tables import ProtectedTable
 from pytest_housekeeping.sql.parse import printed
 from pytest_housekeeping.sql.parser import Node, ParseError, children, is_a, parse, walk
 
 _Relation: TypeAlias = tuple[str, str]
 _Names: TypeAlias = Mapping[str, _Relation]
+_NAMELESS: _Relation = ("", "")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +54,25 @@ def read_policies(table: ProtectedTable) -> PolicyReading:
 
 @lru_cache(maxsize=10_000)
 def _read(schema: str, name: str, expressions: tuple[str, ...]) -> PolicyReading:
+    """What many tables say alike is read of a table without a name, and then told of each."""
+    if any(may_name(expression, name) for expression in expressions):
+        return _read_of((schema, name), expressions)
+    read = _read_of(_NAMELESS, expressions)
+    if read.links:
+        return _read_of((schema, name), expressions)
+    return replace(
+        read,
+        comparisons=tuple(
+            replace(each, schema=schema, table=name)
+            if (each.schema, each.table) == _NAMELESS
+            else each
+            for each in read.comparisons
+        ),
+    )
 
+
+@lru_cache(maxsize=10_000)
+def _read_of(table: _Relation, expressions: tuple[str, ...]) -> PolicyReading:
     comparisons: dict[ContextComparison, None] = {}
     columns: dict[str, None] = {}
     links: dict[ColumnLink, None] = {}
@@ -64,12 +84,12 @@ def _read(schema: str, name: str, expressions: tuple[str, ...]) -> PolicyReading
             unread.append(expression)
             continue
         condition = getattr(statement, "whereClause", None)
-        for found in _walk(condition, {name: (schema, name)}):
+        for found in _walk(condition, {table[1]: table}):
             if isinstance(found, ContextComparison):
                 comparisons[found] = None
             elif isinstance(found, ColumnLink):
                 links[found] = None
-            elif found[0] == (schema, name):
+            elif found[0] == table:
                 columns[found[1]] = None
     return PolicyReading(
         comparisons=tuple(comparisons),

@@ -13,25 +13,25 @@ from psycopg import sql
 
 from pytest_housekeeping.checks.rls.expressions.names import schemas_in
 from pytest_housekeeping.checks.rls.expressions.readable import UnreadableExpression
-from pytest_housekeeping.checks.rls.tables import ProtectedTable
 from pytest_housekeeping.checks.rules.scope import run_readonly
 from pytest_housekeeping.postgres.connection import Connection
 
 
 def usage_grants(
-    connection: Connection, asked: Sequence[tuple[ProtectedTable, str, str]]
+    connection: Connection, asked: Sequence[tuple[str, str, frozenset[str]]]
 ) -> list[tuple[str, str]]:
-    """For each table, role and condition: the GRANT statements that the role needs, and a schema
-    on which the migrator may not grant USAGE, '' where there is none."""
-    needed = [_schemas(table, condition) for table, _, condition in asked]
+    """For each role, condition and schemas of the types that its row source names: the GRANT
+    statements that the role needs, and a schema on which the migrator may not grant USAGE, '' where
+    there is none."""
+    needed = [_schemas(condition, type_schemas) for _, condition, type_schemas in asked]
     pairs = {
         (role, schema)
-        for (_, role, _), schemas in zip(asked, needed, strict=True)
+        for (role, _, _), schemas in zip(asked, needed, strict=True)
         for schema in schemas
     }
     grantable = _without_usage(connection, pairs)
     found = []
-    for (_, role, _), schemas in zip(asked, needed, strict=True):
+    for (role, _, _), schemas in zip(asked, needed, strict=True):
         grants, closed_schema = "", ""
         for schema in sorted(schemas):
             may_grant = grantable.get((role, schema))
@@ -44,14 +44,13 @@ def usage_grants(
     return found
 
 
-def _schemas(table: ProtectedTable, condition: str) -> frozenset[str]:
-    """The schemas of what the condition names, and of the types of the table's columns."""
+def _schemas(condition: str, type_schemas: frozenset[str]) -> frozenset[str]:
+    """The schemas of what the condition names, and of the types of the columns."""
     try:
         named = schemas_in(condition)
     except UnreadableExpression:
         named = frozenset()
-    # The columns of the row source on which the condition is tried name their types.
-    return (named | {column.type_schema for column in table.columns}) - {"pg_catalog"}
+    return (named | type_schemas) - {"pg_catalog"}
 
 
 def _without_usage(

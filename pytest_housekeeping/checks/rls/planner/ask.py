@@ -14,7 +14,7 @@ and no CHECK constraint or partition bound can prove what the policy does not
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -29,7 +29,11 @@ from pytest_housekeeping.checks.rls.expressions.rewrite import (
     parts_of,
 )
 from pytest_housekeeping.checks.rls.expressions.schema_usage import usage_grants
-from pytest_housekeeping.checks.rls.planner.condition import policy_condition, row_source
+from pytest_housekeeping.checks.rls.planner.condition import (
+    columns_asked,
+    policy_condition,
+    row_source,
+)
 from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
 from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult, attempt_all
 from pytest_housekeeping.postgres.connection import Connection
@@ -78,26 +82,68 @@ def ask_planner(
 ) -> list[PlannerProof]:
     """Answer all questions, in a few round trips; one proof for each, in their order."""
     conditions = [policy_condition(each.table, each.privileges, each.command) for each in questions]
-    searches = [
-        _Search(question=question, condition=condition, texts=(condition,))
-        for question, condition in zip(questions, conditions, strict=True)
-        if condition
-    ]
+    asked = list(_as_asked(questions, conditions))
+    # Many tables have the same policies: what is the same question is asked once.
+    searches: dict[_Asked, _Search] = {}
+    for key, question in zip(asked, questions, strict=True):
+        if key is not None and key not in searches:
+            searches[key] = _Search(
+                question=question,
+                condition=key.condition,
+                source=key.source,
+                texts=(key.condition,),
+            )
     _grant_usage(connection, searches)
     for _ in range(_ROUNDS):
-        pending = [each for each in searches if each.texts and not each.reason]
+        pending = [each for each in searches.values() if each.texts and not each.reason]
         if not pending:
             break
         _fold(connection, context_only, pending)
-    proofs = iter([each.proof() for each in searches])
+    proofs = {key: search.proof() for key, search in searches.items()}
     return [
-        next(proofs)
-        if condition
+        proofs[key]
+        if key is not None
         else PlannerProof(
             outcome=PlannerOutcome.CLOSED if condition is None else PlannerOutcome.OPEN
         )
-        for condition in conditions
+        for key, condition in zip(asked, conditions, strict=True)
     ]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Asked:
+    """All that PostgreSQL is told of a question: where it is equal, so is the answer."""
+
+    condition: str
+    source: str
+    type_schemas: frozenset[str]
+    role: str
+    settings: Settings
+    where: str
+
+
+def _as_asked(
+    questions: Sequence[PlannerQuestion], conditions: Sequence[str | None]
+) -> Iterator[_Asked | None]:
+    """Each question as PostgreSQL is told it; None where no policy binds, or none lets pass."""
+    sources: dict[tuple[str, str], tuple[str, frozenset[str]]] = {}
+    for question, condition in zip(questions, conditions, strict=True):
+        if not condition:
+            yield None
+            continue
+        table, named = question.table, f"{condition} {question.where}"
+        if (table.object, named) not in sources:
+            schemas = frozenset(column.type_schema for column in columns_asked(table, named))
+            sources[table.object, named] = row_source(table, named), schemas
+        source, type_schemas = sources[table.object, named]
+        yield _Asked(
+            condition=condition,
+            source=source,
+            type_schemas=type_schemas,
+            role=question.privileges.role,
+            settings=question.settings,
+            where=question.where,
+        )
 
 
 @dataclass(kw_only=True)
@@ -107,6 +153,7 @@ class _Search:
 
     question: PlannerQuestion
     condition: str
+    source: str
     texts: tuple[str, ...]
     setup: str = ""
     reason: str = ""
@@ -130,12 +177,11 @@ class _Search:
         )
 
 
-def _grant_usage(connection: Connection, searches: Sequence[_Search]) -> None:
+def _grant_usage(connection: Connection, searches: Mapping[_Asked, _Search]) -> None:
     grants = usage_grants(
-        connection,
-        [(each.question.table, each.question.privileges.role, each.condition) for each in searches],
+        connection, [(each.role, each.condition, each.type_schemas) for each in searches]
     )
-    for search, (setup, closed_schema) in zip(searches, grants, strict=True):
+    for search, (setup, closed_schema) in zip(searches.values(), grants, strict=True):
         search.setup = setup
         if closed_schema:
             search.reason = (
@@ -228,7 +274,7 @@ def _explain(
             ),
             setup=search.setup,
             statement="EXPLAIN (COSTS OFF, FORMAT JSON) SELECT FROM"
-            f" {row_source(search.question.table)} WHERE ({disjunct})"
+            f" {search.source} WHERE ({disjunct})"
             + (f" AND ({search.question.where})" if search.question.where else ""),
             plan=True,
         )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
+from pytest_housekeeping.checks.rls.expressions.names import may_name
+from pytest_housekeeping.checks.rls.tables import Column, ProtectedTable, RolePrivileges
 from pytest_housekeeping.sql.identifiers import in_quotes
 
 _POLICY_COMMANDS = {"SELECT": "r", "INSERT": "a", "UPDATE": "w", "DELETE": "d"}
+_ANY_TABLE = "hk_any"
 
 
 def policy_condition(table: ProtectedTable, privileges: RolePrivileges, command: str) -> str | None:
@@ -34,12 +36,23 @@ def policy_condition(table: ProtectedTable, privileges: RolePrivileges, command:
     return " AND ".join([f"({alternatives})", *(f"({text})" for text in restrictive)])
 
 
-def row_source(table: ProtectedTable) -> str:
-    """A relation of the table's name and columns that holds no row.
+def row_source(table: ProtectedTable, condition: str) -> str:
+    """A relation that holds no row, to ask ``condition`` of as if it were the table.
 
     No lock and no privilege on the table is needed to query it, and none of the table's policies,
-    constraints and partition bounds hold for it.
+    constraints and partition bounds hold for it. It bears the table's name only where the condition
+    does: what is asked of one table is asked of all others with such columns as well.
     """
-    columns = ", ".join(f"{column.quoted} {column.type}" for column in table.columns)
-    name = in_quotes(table.name)
-    return f"pg_catalog.jsonb_to_recordset('[]') AS {name} ({columns or 'hk_none integer'})"
+    columns = ", ".join(f"{each.quoted} {each.type}" for each in columns_asked(table, condition))
+    name = table.name if may_name(condition, table.name) else _ANY_TABLE
+    return (
+        f"pg_catalog.jsonb_to_recordset('[]') AS {in_quotes(name)} ({columns or 'hk_none integer'})"
+    )
+
+
+def columns_asked(table: ProtectedTable, condition: str) -> tuple[Column, ...]:
+    """The columns that the condition can depend on: all of them where it names the table itself,
+    for that may be the whole row."""
+    if may_name(condition, table.name):
+        return table.columns
+    return tuple(column for column in table.columns if may_name(condition, column.name))

@@ -73,9 +73,10 @@ def prove_no_context(connection: Connection, request: ProofRequest) -> Verdict:
     texts = [text for table in tables for text in table.expressions]
     # A setting that a policy reads carries an identity as well, whether it is declared or not.
     context = tuple(dict.fromkeys((*request.contract.context, *settings_in(texts, context_only))))
-    with settings_never_set(connection, context, scope) as not_rewritten:
-        # The policies have been rewritten: their new texts are what the planner is asked about.
-        now = {table.object: table for table in read_tables(connection, scope)}
+    with settings_never_set(connection, context, scope) as rewriting:
+        # Policies that have been rewritten: their new texts are what the planner is asked about.
+        read = read_tables(connection, scope) if rewriting.any else tables
+        now = {table.object: table for table in read}
         rewritten = [(now[table.object], privileges) for table, privileges in pairs]
         absent = _observe(connection, context_only, rewritten, (), "absent")
     empty = _observe(connection, context_only, pairs, tuple((name, "") for name in context), "''")
@@ -89,7 +90,7 @@ def prove_no_context(connection: Connection, request: ProofRequest) -> Verdict:
             observations=tuple(observations),
         )
         _judge(collector, case)
-    collector.findings += [_untried(request.rule, name) for name in not_rewritten]
+    collector.findings += [_untried(request.rule, name) for name in rewriting.left]
     return collector.verdict(tables)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -20,14 +21,20 @@ from pytest_housekeeping.checks.rules.scope import RuleScope, run_readonly, scop
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rewriting:
+    """What was done for settings that had been set: ``any`` tells whether anything was, and for
+    the policies and functions that are ``left`` they still read ''."""
+
+    any: bool
+    left: tuple[str, ...] = ()
+
+
 @contextmanager
 def settings_never_set(
     connection: Connection, context: Sequence[str], scope: RuleScope
-) -> Iterator[tuple[str, ...]]:
-    """Inside, no setting of the context has ever been set, as far as policies can tell.
-
-    Yields the policies and functions that could not be rewritten: for them it still reads ''.
-    """
+) -> Iterator[Rewriting]:
+    """Inside, no setting of the context has ever been set, as far as policies can tell."""
     row = run_readonly(
         connection,
         sql.SQL(
@@ -39,7 +46,8 @@ def settings_never_set(
     )
     already_set: list[str] = row[0]
     with rolled_back(connection):
-        yield tuple(_rewrite(connection, already_set, scope)) if already_set else ()
+        left = tuple(_rewrite(connection, already_set, scope)) if already_set else ()
+        yield Rewriting(any=bool(already_set), left=left)
 
 
 def _rewrite(connection: Connection, already_set: Sequence[str], scope: RuleScope) -> Iterator[str]:
