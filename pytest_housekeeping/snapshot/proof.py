@@ -1,7 +1,7 @@
 """Prove a backup: restored into a server of its own, it is the schema that it was taken from.
 
 That pg_dump ended without an error says that it wrote something; that the result is the schema is
-shown by having PostgreSQL read all of it again, with psql and ON_ERROR_STOP, in an empty database,
+shown by having PostgreSQL read all of it again in an empty database, where the first error ends it,
 and by comparing the fingerprints. Every object that differs is a fault, but for the few kinds of
 difference that a schema dump cannot hold (https://www.postgresql.org/docs/16/app-pgdump.html):
 those are told as limits of the proof. An expression that is printed otherwise after a restore

@@ -3,38 +3,29 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
-from pytest_housekeeping.child_environment import bare_environment
 from pytest_housekeeping.postgres.connection import Connection, connect
 from pytest_housekeeping.server import Server, StagingDatabase
 from pytest_housekeeping.snapshot.dump import without_restriction
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.kept_copy import CopyKey, begun_with, keep
-from pytest_housekeeping.snapshot.problems import BackupNotProved, RestoreRefused
-from pytest_housekeeping.snapshot.programs import find_pg_dump
-from pytest_housekeeping.snapshot.restore_refusal import object_at, remedy
-from pytest_housekeeping.snapshot.restore_server import WHY, RestoreServer
+from pytest_housekeeping.snapshot.restore_script import run_schema, run_script
+from pytest_housekeeping.snapshot.restore_server import RestoreServer
 from pytest_housekeeping.sql.identifiers import unquoted
 
-_TIMEOUT_S = 900.0
 # Said by the session, so that settings of the restored database do not count: a read-only one, a
 # library that this server does not have.
 _OPTIONS = (
     "-c default_transaction_read_only=off -c session_preload_libraries= "
     "-c local_preload_libraries= -c statement_timeout=0 -c lock_timeout=0 -c role=none"
 )
-# An error in the script; psql that lost its connection, or fails by itself, ends otherwise:
-# https://www.postgresql.org/docs/16/app-psql.html (Exit Status)
-_REFUSED = 3
 _ASIDE = "hk_steps_aside"
-_NO_ROOM = ("No space left on device", "out of memory", "out of shared memory")
 _COLLATION = re.compile(r'COLLATE (?:pg_catalog\.)?("(?:[^"]|"")+"|\w+)(?![\w.])')
 
 
@@ -94,10 +85,10 @@ def restored(
             _named(database, conninfo := copy_conninfo(database, major), expected.superuser),
         ):
             stand_ins = _prepare(conninfo, expected, schema.decode(errors="replace"))
-            _run(database, conninfo, roles, "roles", major)
-            _run(database, conninfo, without_restriction(schema), "schema", major)
+            run_script(database, conninfo, roles, "roles", major)
+            run_schema(database, conninfo, without_restriction(schema), major)
             if around:
-                _run(database, conninfo, around, "surroundings", major)
+                run_script(database, conninfo, around, "surroundings", major)
             known = keep(restore_server, key, database, conninfo, stand_ins)
             with connect(conninfo) as connection:
                 yield Copy(
@@ -131,7 +122,7 @@ def restored_in(
     """The same in an empty database that the caller has made, and drops."""
     conninfo = make_conninfo(database.superuser_conninfo, options=_options(server_major))
     stand_ins = _prepare(conninfo, expected, dump.decode(errors="replace"))
-    _run(database, conninfo, without_restriction(dump), "schema", server_major)
+    run_schema(database, conninfo, without_restriction(dump), server_major)
     with connect(conninfo) as connection:
         yield Copy(database=database, connection=connection, stand_ins=stand_ins)
 
@@ -226,53 +217,6 @@ def _stood_in(connection: Connection, collations: set[str]) -> Iterator[str]:
                 )
             )
             yield name
-
-
-def _run(
-    database: StagingDatabase, conninfo: str, text: bytes, what: str, server_major: int
-) -> None:
-    """With psql, statement by statement: one transaction would run out of locks. The password is
-    in its environment and nowhere else."""
-    known = conninfo_to_dict(conninfo)
-    password = str(known.pop("password", None) or "")
-    psql = f"{database.cluster.programs or find_pg_dump(server_major).parent}/psql"
-    try:
-        done = subprocess.run(
-            [
-                *(psql, "-Xq", "-v", "ON_ERROR_STOP=1", "-o", "/dev/null", "-f", "-"),
-                *("-d", make_conninfo("", **known)),
-            ],
-            input=b"SET client_min_messages = warning;\n" + text,
-            capture_output=True,
-            check=False,
-            timeout=_TIMEOUT_S,
-            env=bare_environment()
-            | {"PGCLIENTENCODING": "UTF8", "PGTZ": "UTC"}
-            | ({"PGPASSWORD": password} if password else {}),
-        )
-    except subprocess.TimeoutExpired:
-        raise BackupNotProved(
-            f"the {what} of the backup could not be restored in {_TIMEOUT_S:.0f} s",
-            why=WHY,
-            fix="run again when this machine has less to do, or on a faster one",
-        ) from None
-    except OSError as error:
-        raise BackupNotProved(
-            f"the {what} of the backup could not be restored: {psql}: {error.strerror}",
-            why=WHY,
-            fix="reinstall the client programs of PostgreSQL, and run again",
-        ) from None
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").splitlines()
-        place = object_at(text, said)
-        said = [line for line in said if re.search("ERROR|FATAL|CONTEXT", line)] or said
-        said = [re.sub(r"^psql:<stdin>:\d+: ", "", line) for line in said]
-        found = f"the {what} of the backup did not restore: {place}{' / '.join(said[:3])}"
-        if any(each in line for line in said for each in _NO_ROOM):
-            raise BackupNotProved(found, why=WHY, fix="make room on this machine, and run again")
-        if done.returncode != _REFUSED:
-            raise BackupNotProved(found, why=WHY, fix="see the message of psql, and run again")
-        raise RestoreRefused(found, why=WHY, fix=remedy(said))
 
 
 def _exists(connection: Connection, catalog: str, column: str, name: str) -> bool:

@@ -15,7 +15,7 @@ from pytest_housekeeping.snapshot.dump import dump_schema
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved, RestoreRefused
 from pytest_housekeeping.snapshot.proof import BackupProof, prove_result
-from pytest_housekeeping.snapshot.restore import _run
+from pytest_housekeeping.snapshot.restore_script import run_script
 
 Superuser = psycopg.Connection[tuple[Any, ...]]
 # With this path all of it works; pg_dump's text is restored with an empty one.
@@ -151,6 +151,6 @@ def test_a_machine_that_is_in_the_way_is_no_refusal(
         psql.chmod(0o755)
     programs = SimpleNamespace(cluster=SimpleNamespace(programs=tmp_path))
     with pytest.raises(BackupNotProved) as raised:
-        _run(cast(StagingDatabase, programs), database.superuser_conninfo, b"", "schema", 16)
+        run_script(cast(StagingDatabase, programs), database.superuser_conninfo, b"", "schema", 16)
     assert type(raised.value) is BackupNotProved
     assert fix in raised.value.fix
