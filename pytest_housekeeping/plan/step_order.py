@@ -14,6 +14,7 @@ from pytest_housekeeping.plan.rollback_files import Rollbacks
 from pytest_housekeeping.plan.segments import Segment
 from pytest_housekeeping.plan.steps import (
     ACTIVITY,
+    AGAIN,
     APPLY,
     MUTANTS,
     RUNNING,
@@ -168,6 +169,10 @@ def _last_steps(parts: Parts) -> Iterator[Step]:
             yield replace(step, segment=last)
     if not rules_of(parts.mode).throwaway:
         return
+    for segment in parts.segments:
+        for file in segment.files:
+            if file.kind in (Kind.VIEW, Kind.POLICY):
+                yield file_step(file, AGAIN, Phase.VERIFY, segment=last)
     yield from parts.rollbacks.steps(last)
     yield from _style_steps(parts, Phase.VERIFY, segment=last)
     for name in tripwires(parts.contracts):

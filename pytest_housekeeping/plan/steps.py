@@ -17,6 +17,7 @@ from pytest_housekeeping.sql.file import SqlFile
 
 PROMOTE = "promote"
 APPLY = "apply"
+AGAIN = "again"
 BACKUP_STEPS = ("snapshot", "proof")
 MUTANTS = "mutants"
 RESTORE = "restore"

@@ -223,12 +223,12 @@ class Promotion:
             raise self.run.advised(error) from None
         return applied_result(step, applied)
 
-    def _rollback(self, step: Step) -> StepResult:
-        """A file that undoes is applied like any other; what it has to show, its target judges."""
+    def _file(self, step: Step) -> StepResult:
+        """A file that undoes, or may be applied again; what it has to show, its target judges."""
         if step.phase is Phase.APPLY:
             return self._apply(step)
         with self._place(step).sealed(step.segment) as transaction:
-            verdict = self.run.target.judge_rollback(transaction, step)
+            verdict = self.run.target.judge_file(transaction, step)
         return judged(step, verdict, "; ".join(verdict.evidence))
 
     def _promote(self, step: Step) -> StepResult:
@@ -253,13 +253,11 @@ class Promotion:
             if step.segment in self.commits.segments:
                 self._record_commit(step)
         put_back = [f"put back after deferred triggers: {each}" for each in self.batch.put_back]
-        return StepResult(
-            step=step,
-            outcome=Outcome.PASSED,
+        proved = Verdict(
             examined=sum(1 for s in self.run.context.plan.steps if s.segment <= step.segment),
-            message="; ".join((committed, *put_back)),
             findings=unjudged if self.run.context.is_last(step.segment) else (),
         )
+        return judged(step, proved, "; ".join((committed, *put_back)))
 
     def _unjudged(self) -> tuple[Finding, ...]:
         """What no contract judges; where the plan is rehearsed, its last step has told it."""
@@ -285,8 +283,8 @@ _WORK: dict[Kind, Callable[[Promotion, Step], StepResult]] = {
     Kind.BACKUP: Promotion._backup,
     Kind.REHEARSAL: Promotion._rehearse,
     Kind.MIGRATION: Promotion._apply,
-    Kind.VIEW: Promotion._apply,
-    Kind.POLICY: Promotion._apply,
+    Kind.VIEW: Promotion._file,
+    Kind.POLICY: Promotion._file,
     Kind.SEED: Promotion._apply,
     Kind.OBJECT: Promotion._judge,
     Kind.QUERY: Promotion._judge,
@@ -295,6 +293,6 @@ _WORK: dict[Kind, Callable[[Promotion, Step], StepResult]] = {
     Kind.TRIPWIRE: Promotion._judge,
     Kind.LINT: Promotion._lint,
     Kind.PROMOTE: Promotion._promote,
-    Kind.ROLLBACK: Promotion._rollback,
+    Kind.ROLLBACK: Promotion._file,
     Kind.AFTER: Promotion._after,
 }

@@ -75,8 +75,9 @@ class Target(Protocol):
     def prove_history_kept(self, connection: Connection) -> None:
         """The same after COMMIT, of the rows that this run has written."""
 
-    def judge_rollback(self, transaction: Transaction, step: Step) -> Verdict:
-        """The verdict of a step of kind ``rollback``, inside a savepoint that is rolled back."""
+    def judge_file(self, transaction: Transaction, step: Step) -> Verdict:
+        """The verdict on a file that undoes, or may be applied again, in a savepoint that is
+        rolled back."""
 
     def after_run(self, *, changed: bool) -> None:
         """After the last commit or rollback: keep what the evidence needs of the outcome."""

@@ -27,6 +27,7 @@ PLAN = [
     "checks/queries/prices.sql::query",
     "checks/test_shop.py::test_the_lamp_is_cheap",
     "checks/test_shop.py::test_two_items",
+    "sql/views/cheap.sql::again",
     "promote",
     "after::schema",
     "verify::restore",
@@ -86,7 +87,7 @@ def test_what_would_break_the_run_is_refused(
     [
         pytest.param(("-k", "lamp"), [*BEFORE, PLAN[12]], 8, id="keyword"),
         pytest.param(("-m", "query"), [*BEFORE, PLAN[11]], 8, id="kind"),
-        pytest.param(("-m", "verify and not object"), [*BEFORE, *PLAN[11:14]], 8, id="phase"),
+        pytest.param(("-m", "verify and not object"), [*BEFORE, *PLAN[11:15]], 8, id="phase"),
         pytest.param(("checks/test_shop.py",), [*BEFORE, *PLAN[12:14]], 8, id="path"),
         pytest.param((PLAN[10],), [*BEFORE, PLAN[10]], 8, id="node id"),
         pytest.param(("sql/migrations/0002_prices.sql",), PLAN[:7], 6, id="migration"),
@@ -298,7 +299,7 @@ def test_a_test_that_wants_to_be_last_is_before_promote(tmp_path: Path) -> None:
     text += "\n\n@pytest.mark.order(1)\ndef test_first(): ...\n"
     run = Project.make(tmp_path, files={"checks/test_z.py": text}).run("-v")
     more = ["checks/test_z.py::test_it", "checks/test_z.py::test_first"]
-    assert (run.code, run.ran) == (0, [*PLAN[:-3], *more, *PLAN[-3:]]), run.output
+    assert (run.code, run.ran) == (0, [*PLAN[:-4], *more, *PLAN[-4:]]), run.output
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("pytest_repeat"), reason="not installed")

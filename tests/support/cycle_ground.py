@@ -72,7 +72,7 @@ def prove(place: StagingDatabase, batch: Batch) -> Mapping[str, Verdict]:
         for kind, files in ((Kind.VIEW, batch.views), (Kind.POLICY, batch.policies))
         for name, (text, older) in files.items()
     ]
-    with _begun(place) as transaction:
+    with begun(place) as transaction:
         connection = transaction.connection
         for text in batch.below:
             connection.execute(text.encode())
@@ -116,7 +116,7 @@ def _fingerprint(connection: LentConnection) -> Fingerprint:
 
 
 @contextmanager
-def _begun(place: StagingDatabase) -> Iterator[Transaction]:
+def begun(place: StagingDatabase) -> Iterator[Transaction]:
     connection: LentConnection = database.connect(place.migrator_conninfo)
     try:
         yield begin(connection, Config(root=Path.cwd()))

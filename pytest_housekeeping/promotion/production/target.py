@@ -138,7 +138,7 @@ class ProductionTarget:
     def before_file(self, connection: Connection, path: str) -> None:
         """No rollback file is tried here."""
 
-    def judge_rollback(self, transaction: Transaction, step: Step) -> Verdict:  # noqa: ARG002
+    def judge_file(self, transaction: Transaction, step: Step) -> Verdict:  # noqa: ARG002
         """A promotion undoes nothing. Raises ProofFailed."""
         raise ProofFailed(f"{step.id}: this run undoes nothing", why="there is nothing to compare")
 

@@ -98,7 +98,7 @@ class TwinTarget:
     def prove_history_kept(self, connection: Connection) -> None:
         self.guard.prove_kept(connection)
 
-    def judge_rollback(self, transaction: Transaction, step: Step) -> Verdict:  # noqa: ARG002
+    def judge_file(self, transaction: Transaction, step: Step) -> Verdict:  # noqa: ARG002
         """A promotion undoes nothing. Raises ProofFailed."""
         raise ProofFailed(f"{step.id}: this run undoes nothing", why="there is nothing to compare")
 

@@ -90,7 +90,7 @@ class RollbackTarget:
     def before_file(self, connection: Connection, path: str) -> None:
         """Nothing has to be read for the way back: the backup is the way back."""
 
-    def judge_rollback(self, transaction: Transaction, step: Step) -> Verdict:  # noqa: ARG002
+    def judge_file(self, transaction: Transaction, step: Step) -> Verdict:  # noqa: ARG002
         """Inside the transaction: the schema is the backup's, or differs as it was accepted to."""
         # The backup may be of before the history, or hold what an earlier version made of it.
         now = self.production.read_without_history(transaction.connection)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_housekeeping.model import Applied, Finding, Level, RunOutcome, Step, Verdict
 from pytest_housekeeping.plan.rollback_files import NEEDED, rollback_of
+from pytest_housekeeping.plan.steps import AGAIN
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.history_guard import HistoryGuard
 from pytest_housekeeping.postgres.transaction import Transaction
@@ -48,6 +49,7 @@ class StagingTarget:
         self._schema: Fingerprint | None = None
         self._reader: SchemaReader | None = None
         self._round_trips: tuple[str, Mapping[str, Verdict]] | None = None
+        self._repeatables: tuple[str, Mapping[str, Verdict]] | None = None
 
     def announcement(self) -> Sequence[str]:
         return ()
@@ -74,10 +76,15 @@ class StagingTarget:
         """The same as an earlier run has read it, where that is what has replayed the past."""
         self._schema_before_migration.update(schemas)
 
-    def judge_rollback(self, transaction: Transaction, step: Step) -> Verdict:
-        """Whether a rollback file undoes its migration, tried for all of them at once."""
+    def judge_file(self, transaction: Transaction, step: Step) -> Verdict:
+        """Whether a rollback file undoes its migration, or a view or policy file can be applied
+        again; tried for all of them at once."""
         if step.name == NEEDED:
             return _without_rollback(self._context.files.of(step))
+        if step.name == AGAIN:
+            if self._repeatables is None or self._repeatables[0] != transaction.xid:
+                self._repeatables = (transaction.xid, self._judge_repeatables(transaction))
+            return self._repeatables[1][step.path]
         from pytest_housekeeping.checks.rollbacks import unprovable_rollback
 
         if self._round_trips is None or self._round_trips[0] != transaction.xid:
@@ -100,6 +107,17 @@ class StagingTarget:
             verdicts = prove_round_trips(transaction, given)
             known.keep(verdicts)
         return verdicts
+
+    def _judge_repeatables(self, transaction: Transaction) -> Mapping[str, Verdict]:
+        from pytest_housekeeping.checks.repeatables import prove_repeatables
+
+        files, plan = self._context.files, self._context.plan
+        asked = [files.of(step) for step in plan.steps if step.name == AGAIN]
+        sealed = self._schema
+        try:
+            return prove_repeatables(transaction, asked, files.text, self.read_schema)
+        finally:
+            self._schema = sealed
 
     def record_history(
         self,
