@@ -32,10 +32,18 @@ from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, 
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from support.catalogue_cases import DEFECTS, GROUND, SOUND
+from support.reach_cases import REACH_DEFECTS
+from support.reach_sound import REACH_SOUND
 
 UNTRUSTED = "desk_app"
+# rule, object, what a superuser lays, what the migrating role does
+PLANTED = [(rule, name, "", sql) for rule, name, sql in DEFECTS]
+PLANTED += [(case.rule, case.object, case.superuser, case.sql) for case in REACH_DEFECTS]
+LOOK_ALIKES = [*(("", sql) for sql in SOUND), *REACH_SOUND]
 CONTRACT = RlsContract(schemas=("desk",), roles=(UNTRUSTED,), context=("desk.me",))
-RULES = [rule for rule in shipped_rules() if rule.family != "boundary" and not rule.proof]
+RULES = [
+    rule for rule in shipped_rules() if rule.family != "boundary" and rule.proof in ("", "copies")
+]
 # What splinter calls the untrusted role; it wants the two others of Supabase to be there as well.
 SUPABASE = "authenticated"
 ROLES = """
@@ -53,6 +61,17 @@ GRANT {role} TO hk_migrator;
 SUPABASE_GROUND = """
 ALTER DEFAULT PRIVILEGES FOR ROLE hk_migrator GRANT ALL ON TABLES TO anon, authenticated;
 ALTER DATABASE {database} SET pgrst.db_schemas = 'desk'
+"""
+UNDO = """
+DO $$ DECLARE made name; BEGIN
+    FOR made IN
+        SELECT rolname FROM pg_roles
+        WHERE rolname ~ '^desk_' OR rolname IN ('anon', 'authenticated', 'service_role')
+    LOOP
+        EXECUTE format('DROP OWNED BY %I; DROP ROLE %I', made, made);
+    END LOOP;
+END $$;
+REVOKE ALL ON PARAMETER lo_compat_privileges FROM PUBLIC;
 """
 SPLINTER_LINT = re.compile(r"^splinter/security/(\w+) ━+\n\n +. (.+)$", re.MULTILINE)
 Reports = set[tuple[str, str]]
@@ -73,51 +92,60 @@ def main() -> int:
     }
     server = start(ServerSettings())
 
-    def reports(tool: str, sql: str) -> Reports:
-        with laid(server, sql, SUPABASE if tool == "splinter" else UNTRUSTED) as database:
+    def reports(tool: str, superuser: str, sql: str) -> Reports:
+        role = SUPABASE if tool == "splinter" else UNTRUSTED
+        with laid(server, superuser, sql, role) as database:
             return tools[tool](database)
 
     try:
-        usual = {tool: reports(tool, "SELECT 1") for tool in tools}
+        usual = {tool: reports(tool, "", "") for tool in tools}
         caught: dict[str, list[bool]] = {tool: [] for tool in tools}
         print(f"{'defect':34} {'object':28} " + " ".join(f"{tool:>13}" for tool in tools))
-        for rule, name, sql in DEFECTS:
+        for rule, name, superuser, sql in PLANTED:
             for tool in tools:
-                caught[tool].append(bool(reports(tool, sql) - usual[tool]))
+                caught[tool].append(bool(reports(tool, superuser, sql) - usual[tool]))
             shown = " ".join(f"{'caught' if caught[tool][-1] else '-':>13}" for tool in tools)
             print(f"{rule:34} {name[:28]:28} {shown}")
         alarms = {
-            tool: sum(bool(reports(tool, sql) - usual[tool]) for sql in SOUND) for tool in tools
+            tool: sum(bool(reports(tool, *texts) - usual[tool]) for texts in LOOK_ALIKES)
+            for tool in tools
         }
     finally:
         server.stop()
     for tool in tools:
         print(
-            f"{tool}: {sum(caught[tool])} of {len(DEFECTS)} defects caught,"
-            f" an alarm on {alarms[tool]} of {len(SOUND)} sound variants"
+            f"{tool}: {sum(caught[tool])} of {len(PLANTED)} defects caught,"
+            f" an alarm on {alarms[tool]} of {len(LOOK_ALIKES)} sound variants"
         )
     ours = caught["housekeeping"]
     others = [name for name in tools if name != "housekeeping"]
     for tool in others:
-        missed = [DEFECTS[n][0] for n, theirs in enumerate(caught[tool]) if theirs and not ours[n]]
+        missed = [PLANTED[n][0] for n, theirs in enumerate(caught[tool]) if theirs and not ours[n]]
         print(f"caught by {tool} and not by housekeeping: {', '.join(missed) or 'none'}")
-    alone = sum(not any(caught[tool][n] for tool in others) for n in range(len(DEFECTS)) if ours[n])
+    alone = sum(not any(caught[tool][n] for tool in others) for n in range(len(PLANTED)) if ours[n])
     print(f"caught by housekeeping alone: {alone}")
     return int(not all(ours) or alarms["housekeeping"] > 0)
 
 
 @contextmanager
-def laid(server: Server, sql: str, role: str) -> Iterator[StagingDatabase]:
+def laid(server: Server, superuser: str, sql: str, role: str) -> Iterator[StagingDatabase]:
     database = server.database()
+    ground = ROLES + (SUPABASE_GROUND if role == SUPABASE else "")
     try:
-        with psycopg.connect(database.superuser_conninfo, autocommit=True) as connection:
-            ground = ROLES + (SUPABASE_GROUND if role == SUPABASE else "")
-            connection.execute(ground.format(role=role, database=database.name).encode())
-        with psycopg.connect(database.migrator_conninfo, autocommit=True) as connection:
-            for text in (GROUND, sql):
-                connection.execute(text.replace(UNTRUSTED, role).encode())
+        with (
+            psycopg.connect(database.superuser_conninfo, autocommit=True) as mighty,
+            psycopg.connect(database.migrator_conninfo, autocommit=True) as migrator,
+        ):
+            mighty.execute(ground.format(role=role, database=database.name).encode())
+            migrator.execute(GROUND.replace(UNTRUSTED, role).encode())
+            for connection, text in ((mighty, superuser), (migrator, sql)):
+                named = text.replace(UNTRUSTED, role).replace("{database}", database.name)
+                connection.execute((named or "SELECT 1").encode())
         yield database
     finally:
+        # What is of the whole server does not go with the database.
+        with psycopg.connect(database.superuser_conninfo, autocommit=True) as mighty:
+            mighty.execute(UNDO.encode())
         server.drop(database)
 
 

@@ -97,6 +97,30 @@ hk_way AS (
     WHERE e.roleid <> h.role
     GROUP BY h.role, h.role_object, e.roleid, e.role_name, e.role_object
 ),
+-- Roles that somebody else lives by, and the SQL that ends the membership in them: what such a role
+-- was granted is rightly its own, and to take it away would harm whoever it was meant for.
+hk_lent (oid, fix) AS (
+    SELECT w.oid, pg_catalog.string_agg(DISTINCT w.fix, ' ')
+    FROM hk_way AS w
+    INNER JOIN pg_catalog.pg_roles AS r ON w.oid = r.oid
+    WHERE
+        r.rolcanlogin
+        OR r.oid IN (SELECT d.oid FROM hk_role AS d)
+        OR EXISTS (
+            SELECT FROM pg_catalog.pg_auth_members AS m
+            INNER JOIN pg_catalog.pg_roles AS b ON m.member = b.oid
+            WHERE
+                m.roleid = r.oid
+                AND m.member NOT IN (SELECT h.oid FROM hk_reach AS h)
+                -- Who has made it is a member to administer it.
+                AND b.oid <> m.grantor
+                AND NOT b.rolsuper
+                AND NOT m.admin_option
+                AND b.rolname <> current_user
+                AND b.oid NOT IN (SELECT s.owner FROM hk_schema AS s)
+        )
+    GROUP BY w.oid
+),
 -- The roles that an untrusted one can become, as the subject of a sentence about them.
 hk_become_subject AS (
     SELECT
@@ -180,10 +204,12 @@ hk_table_privilege AS (
     SELECT DISTINCT
         t.object,
         a.privilege,
-        coalesce(pg_catalog.quote_ident(r.rolname), 'PUBLIC') AS grantee
+        coalesce(pg_catalog.quote_ident(r.rolname), 'PUBLIC') AS grantee,
+        l.fix
     FROM hk_access AS a
     INNER JOIN hk_table AS t ON a.oid = t.oid
     LEFT JOIN pg_catalog.pg_roles AS r ON a.grantee = r.oid
+    LEFT JOIN hk_lent AS l ON a.grantee = l.oid
 ),
 -- Who of the untrusted may write to a table, and to which columns (0: to all of them).
 hk_writer AS (
@@ -498,6 +524,8 @@ hk_view_reads (view_oid, relation_oid) AS (
         d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
         AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
         AND d.refobjid <> w.ev_class
+        -- What its other rules read or write, they do for themselves: rule-as-owner.
+        AND w.ev_type = '1'
 ),
 hk_view_over (oid) AS (
     SELECT t.oid FROM hk_any_table AS t
@@ -539,7 +567,8 @@ hk_relation_grant AS (
         c.relkind,
         pg_catalog.format('%I.%I', n.nspname, c.relname) AS object,
         g.privilege,
-        CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE pg_catalog.format('%I', r.rolname) END AS grantee
+        CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE pg_catalog.format('%I', r.rolname) END AS grantee,
+        l.fix
     FROM pg_catalog.pg_class AS c
     INNER JOIN pg_catalog.pg_namespace AS n ON c.relnamespace = n.oid
     CROSS JOIN LATERAL (
@@ -552,6 +581,7 @@ hk_relation_grant AS (
         WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL AND NOT a.attisdropped
     ) AS g
     LEFT JOIN pg_catalog.pg_roles AS r ON g.grantee = r.oid
+    LEFT JOIN hk_lent AS l ON g.grantee = l.oid
     WHERE
         c.relkind IN ('v', 'm', 'f', 'S')
         AND g.grantee <> c.relowner
@@ -562,7 +592,76 @@ hk_relation_grant AS (
             OR c.relkind = 'f'
         )
 ),
--- Functions of the protected schemas, and those elsewhere that an untrusted role may call.
+-- Relations outside the protected schemas that are neither PostgreSQL's nor an extension's.
+hk_outside AS (
+    SELECT
+        c.oid,
+        c.relnamespace AS schema_oid,
+        pg_catalog.format('%I.%I', n.nspname, c.relname) AS object,
+        c.relkind,
+        c.relowner AS owner,
+        c.relacl AS acl,
+        c.relrowsecurity AS row_security
+    FROM pg_catalog.pg_class AS c
+    INNER JOIN pg_catalog.pg_namespace AS n ON c.relnamespace = n.oid
+    WHERE
+        c.relkind IN ('r', 'p', 'v', 'm')
+        AND c.relpersistence <> 't'
+        AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+        AND c.relnamespace NOT IN (SELECT s.oid FROM hk_schema AS s)
+        AND c.oid NOT IN (
+            SELECT e.objid FROM hk_extension_member AS e
+            WHERE e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+        )
+),
+-- What an untrusted role may do with them, where it may enter the schema.
+hk_outside_grant (oid, privilege, grantee) AS (
+    SELECT o.oid, g.privilege_type, g.grantee
+    FROM hk_outside AS o CROSS JOIN LATERAL pg_catalog.aclexplode(o.acl) AS g
+    UNION ALL
+    SELECT o.oid, g.privilege_type, g.grantee
+    FROM hk_outside AS o
+    INNER JOIN pg_catalog.pg_attribute AS a ON o.oid = a.attrelid
+    CROSS JOIN LATERAL pg_catalog.aclexplode(a.attacl) AS g
+    WHERE a.attacl IS NOT NULL AND NOT a.attisdropped
+    UNION ALL
+    SELECT o.oid, p.privilege, o.owner
+    FROM hk_outside AS o
+    CROSS JOIN (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE')) AS p (privilege)
+    WHERE o.owner IN (SELECT h.oid FROM hk_reach AS h)
+),
+hk_outside_access AS (
+    SELECT DISTINCT g.oid, g.privilege, g.grantee, h.role, h.role_object
+    FROM hk_outside_grant AS g
+    INNER JOIN hk_outside AS o ON g.oid = o.oid
+    INNER JOIN hk_reach AS h ON g.grantee = h.oid OR (g.grantee = 0 AND h.oid = h.role)
+    INNER JOIN hk_entered AS e ON o.schema_oid = e.oid AND h.role = e.role
+),
+-- The schemas that an untrusted role may enter.
+hk_entered AS (
+    SELECT DISTINCT n.oid, h.role
+    FROM pg_catalog.pg_namespace AS n
+    CROSS JOIN hk_reach AS h
+    WHERE pg_catalog.has_schema_privilege(h.oid, n.oid, 'USAGE')
+),
+-- Triggers that an untrusted role sets off: those of protected tables, and of others that it writes to.
+hk_set_off AS (
+    SELECT t.oid AS table_oid, t.object AS table_object, g.tgname AS name, g.tgfoid AS function_oid
+    FROM pg_catalog.pg_trigger AS g
+    INNER JOIN (
+        SELECT t.oid, t.object FROM hk_table AS t
+        UNION ALL
+        SELECT o.oid, o.object
+        FROM hk_outside AS o
+        WHERE o.oid IN (
+            SELECT a.oid FROM hk_outside_access AS a
+            WHERE a.privilege IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')
+        )
+    ) AS t ON g.tgrelid = t.oid
+    WHERE NOT g.tgisinternal AND g.tgenabled <> 'D'
+),
+-- Functions of the protected schemas, and those elsewhere that an untrusted role may call or a
+-- trigger that it sets off does.
 hk_function AS (
     SELECT
         f.oid,
@@ -597,6 +696,7 @@ hk_function AS (
                     pg_catalog.has_schema_privilege(h.oid, f.pronamespace, 'USAGE')
                     AND pg_catalog.has_function_privilege(h.oid, f.oid, 'EXECUTE')
             )
+            OR f.oid IN (SELECT t.function_oid FROM hk_set_off AS t)
         )
 ),
 -- Which untrusted role may call them, by a grant to whom.

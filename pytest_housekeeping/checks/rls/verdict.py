@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 
+from pytest_housekeeping.checks.rls.proofs.copies import prove_no_copies
 from pytest_housekeeping.checks.rls.proofs.isolation import prove_isolation
 from pytest_housekeeping.checks.rls.proofs.no_context import prove_no_context
 from pytest_housekeeping.checks.rls.proofs.request import ProofRequest
@@ -29,7 +30,11 @@ EXEMPTION = "exemption"
 
 # A table that is exempt from this rule is open by declaration: there is no isolation to prove.
 _NOT_ENABLED = "rls-not-enabled"
-_PROOFS = {"context": prove_no_context, "isolation": prove_isolation}
+_PROOFS = {
+    "context": prove_no_context,
+    "copies": prove_no_copies,
+    "isolation": prove_isolation,
+}
 
 
 def verify_rule(

@@ -1,7 +1,8 @@
 -- title: A trigger runs as a role that no policy binds
 -- level: error
 -- why: a SECURITY DEFINER trigger function acts as its owner. Where that owner is exempt from
---   row-level security, an INSERT by one tenant reads or changes the rows of the others.
+--   row-level security, an INSERT by one tenant reads or changes the rows of the others; so does
+--   one into a table outside the protected schemas.
 --   https://www.postgresql.org/docs/16/trigger-definition.html
 -- fix: ALTER FUNCTION {function} SECURITY INVOKER;
 -- leak: SELECT tgname, tgfoid::pg_catalog.regprocedure FROM pg_catalog.pg_trigger
@@ -23,7 +24,7 @@
 --   CREATE TRIGGER hk_good AFTER INSERT ON {schema}.hk_good
 --   FOR EACH ROW EXECUTE FUNCTION {schema}.hk_good();
 SELECT
-    pg_catalog.format('%I ON %s', g.tgname, t.object) AS object,
+    pg_catalog.format('%I ON %s', g.name, g.table_object) AS object,
     pg_catalog.format(
         'it calls %s as its owner %s, which is %s',
         f.oid::pg_catalog.regprocedure,
@@ -31,8 +32,7 @@ SELECT
         x.words
     ) AS detail,
     f.oid::pg_catalog.regprocedure::text AS function
-FROM hk_table AS t
-INNER JOIN pg_catalog.pg_trigger AS g ON t.oid = g.tgrelid
-INNER JOIN pg_catalog.pg_proc AS f ON g.tgfoid = f.oid
+FROM hk_set_off AS g
+INNER JOIN pg_catalog.pg_proc AS f ON g.function_oid = f.oid
 INNER JOIN hk_exempt_role AS x ON f.proowner = x.oid
-WHERE NOT g.tgisinternal AND g.tgenabled <> 'D' AND f.prosecdef
+WHERE f.prosecdef

@@ -21,8 +21,19 @@
 SELECT
     p.object,
     'it counts for every role, also for those to come' AS detail,
-    p.role_objects AS roles
+    -- Whom it was written for holds a privilege on the table: the others stay outside.
+    coalesce(g.roles, p.role_objects) AS roles
 FROM hk_opening AS p
+LEFT JOIN (
+    SELECT
+        a.oid,
+        pg_catalog.string_agg(DISTINCT a.role_object, ', ' ORDER BY a.role_object) AS roles
+    FROM hk_access AS a
+    WHERE
+        a.grantee <> 0
+        AND (a.grantee = a.role OR a.grantee NOT IN (SELECT l.oid FROM hk_lent AS l))
+    GROUP BY a.oid
+) AS g ON p.table_oid = g.oid
 WHERE
     p.roles @> ARRAY[0::oid]
     AND coalesce(pg_catalog.pg_get_expr(p.polqual, p.table_oid), '') <> 'false'

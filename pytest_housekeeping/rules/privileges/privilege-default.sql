@@ -1,7 +1,8 @@
 -- title: Default privileges will open the next table
 -- level: warning
 -- why: default privileges are granted when an object is made, before a policy stands on it: the
---   next table is read by an attacker from its first moment on, and nobody wrote the GRANT.
+--   next table is read by an attacker from its first moment on, and nobody wrote the GRANT. For
+--   functions they undo what was taken from PUBLIC: the next SECURITY DEFINER one is everybody's.
 --   https://www.postgresql.org/docs/16/sql-alterdefaultprivileges.html
 -- fix: {alter} REVOKE ALL ON {what} FROM {grantee};
 -- leak: SELECT defaclrole::pg_catalog.regrole, defaclnamespace::pg_catalog.regnamespace,
@@ -26,7 +27,8 @@ SELECT
 FROM pg_catalog.pg_default_acl AS d
 INNER JOIN pg_catalog.pg_roles AS o ON d.defaclrole = o.oid
 INNER JOIN (
-    VALUES ('r', 'TABLES'), ('S', 'SEQUENCES'), ('n', 'SCHEMAS')
+    VALUES
+    ('r', 'TABLES'), ('S', 'SEQUENCES'), ('n', 'SCHEMAS'), ('f', 'ROUTINES'), ('L', 'LARGE OBJECTS')
 ) AS k (code, what) ON d.defaclobjtype::text = k.code
 LEFT JOIN hk_schema AS s ON d.defaclnamespace = s.oid
 CROSS JOIN LATERAL pg_catalog.aclexplode(d.defaclacl) AS g
@@ -35,8 +37,10 @@ WHERE
     g.grantee <> d.defaclrole
     AND (g.grantee = 0 OR g.grantee IN (SELECT h.oid FROM hk_reach AS h))
     AND (
-        d.defaclobjtype <> 'S' OR g.privilege_type = 'UPDATE' OR g.grantee = 0
+        d.defaclobjtype NOT IN ('S', 'f') OR g.privilege_type = 'UPDATE' OR g.grantee = 0
     )
+    -- Without a schema, that PUBLIC may execute is PostgreSQL's own default.
+    AND NOT (d.defaclobjtype = 'f' AND d.defaclnamespace = 0)
     -- Without a schema they count wherever the role makes something.
     AND (
         s.oid IS NOT NULL

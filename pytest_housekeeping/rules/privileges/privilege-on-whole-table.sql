@@ -19,13 +19,15 @@ SELECT
     g.object,
     pg_catalog.format('%s may %s', g.grantee, g.privileges) AS detail,
     g.privileges,
-    g.grantee
+    g.grantee,
+    g.fix
 FROM (
     SELECT
         p.object,
         p.grantee,
+        p.fix,
         pg_catalog.string_agg(p.privilege, ', ' ORDER BY p.privilege) AS privileges
     FROM hk_table_privilege AS p
     WHERE p.privilege IN ('TRUNCATE', 'MAINTAIN')
-    GROUP BY p.object, p.grantee
+    GROUP BY p.object, p.grantee, p.fix
 ) AS g

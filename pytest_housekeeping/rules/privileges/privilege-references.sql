@@ -19,6 +19,7 @@
 SELECT
     p.object,
     pg_catalog.format('%s holds REFERENCES on it', p.grantee) AS detail,
-    p.grantee
+    p.grantee,
+    p.fix
 FROM hk_table_privilege AS p
 WHERE p.privilege = 'REFERENCES'

@@ -21,7 +21,8 @@ SELECT
     CASE
         WHEN g.grantee = 'PUBLIC' THEN 'ALL'
         ELSE pg_catalog.string_agg(g.privilege, ', ' ORDER BY g.privilege)
-    END AS privileges
+    END AS privileges,
+    g.fix
 FROM hk_relation_grant AS g
 WHERE g.relkind = 'S' AND (g.privilege = 'UPDATE' OR g.grantee = 'PUBLIC')
-GROUP BY g.object, g.grantee
+GROUP BY g.object, g.grantee, g.fix

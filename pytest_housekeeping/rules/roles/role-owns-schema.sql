@@ -1,4 +1,4 @@
--- title: An untrusted role owns a protected schema or the database
+-- title: An untrusted role owns a schema that others look into, or the database
 -- level: error
 -- why: the owner of a schema drops any object in it and puts its own in the place: a table
 --   without policies, a function that every session calls. The owner of the database presets
@@ -23,7 +23,11 @@ SELECT
     pg_catalog.format('%I', current_user) AS migrator,
     h.fix
 FROM (
-    SELECT 'SCHEMA' AS kind, s.object AS name, s.owner FROM hk_schema AS s
+    SELECT 'SCHEMA' AS kind, s.object AS name, s.owner
+    FROM hk_any_schema AS s
+    WHERE
+        s.oid IN (SELECT d.oid FROM hk_schema AS d)
+        OR s.name IN ('public', 'pg_catalog', 'information_schema')
     UNION ALL
     SELECT 'DATABASE', pg_catalog.format('%I', d.datname), d.datdba
     FROM pg_catalog.pg_database AS d

@@ -33,7 +33,8 @@ _EXPLAINED = explained(
         pg_trigger.tgrelid pg_type.typrelid pg_user_mapping.umserver
         pg_user_mapping.umuser pg_inherits.inhrelid pg_inherits.inhparent
         pg_inherits.inhseqno pg_statistic_ext.stxrelid pg_class.reltype
-        pg_sequence.seqrelid""": _BELONGS,
+        pg_sequence.seqrelid pg_init_privs.classoid pg_init_privs.objoid pg_init_privs.objsubid
+        pg_parameter_acl.parname""": _BELONGS,
         """pg_class.relkind pg_constraint.contype pg_proc.prokind pg_proc.proargtypes
         pg_trigger.tgisinternal pg_type.typtype pg_type.typcategory""": _KIND,
         """pg_attrdef.adbin pg_constraint.conbin pg_constraint.conkey pg_constraint.confkey
@@ -51,6 +52,8 @@ _EXPLAINED = explained(
         pg_trigger.tgparentid pg_depend.classid pg_depend.objid pg_depend.objsubid
         pg_depend.refclassid pg_depend.refobjid pg_depend.refobjsubid
         pg_depend.deptype pg_constraint.conpfeqop pg_index.indisprimary""": _FOLLOWS,
+        "pg_init_privs.initprivs": "what the server came with: initdb alone writes it",
+        "pg_parameter_acl.paracl": "a parameter's row comes with its first grant and is told whole",
         "pg_collation.collname pg_collation.collnamespace": _NAME,
         """pg_attribute.atthasmissing pg_attribute.attmissingval pg_class.relminmxid
         """: "physical: of rows as they lie, which a look at rows or at a vacuum asks for",

@@ -1,0 +1,36 @@
+-- title: A trigger copies protected rows to where no policy stands
+-- level: error
+-- why: a trigger that writes what it is given into a table outside the protected schemas makes a
+--   second set of the rows, of every tenant. An untrusted role that may read that table reads
+--   there what the policies hide here. A log that nobody untrusted may read is no finding.
+--   https://www.postgresql.org/docs/16/plpgsql-trigger.html
+-- fix: REVOKE ALL ON {copy} FROM {grantees};
+-- leak: BEGIN; SET LOCAL ROLE {role};
+--   SELECT * FROM {copy} LIMIT 5; -- rows of everybody
+--   ROLLBACK;
+-- proof: copies
+-- examines: hk_any_table
+-- tripwire: CREATE SCHEMA {tripwire_role};
+--   GRANT USAGE ON SCHEMA {tripwire_role} TO {role};
+--   CREATE TABLE {tripwire_role}.log (line text);
+--   GRANT SELECT ON {tripwire_role}.log TO {role};
+--   CREATE TABLE {schema}.hk_tripwire (note text);
+--   CREATE FUNCTION {schema}.hk_tripwire() RETURNS trigger LANGUAGE plpgsql AS
+--   'BEGIN INSERT INTO {tripwire_role}.log VALUES (new.note); RETURN NULL; END';
+--   CREATE TRIGGER hk_tripwire AFTER INSERT ON {schema}.hk_tripwire
+--   FOR EACH ROW EXECUTE FUNCTION {schema}.hk_tripwire();
+-- tripwire-object: hk_tripwire ON {schema}.hk_tripwire
+-- good: CREATE SCHEMA hk_good_beside;
+--   CREATE TABLE hk_good_beside.log (line text);
+--   CREATE TABLE {schema}.hk_good (note text);
+--   ALTER TABLE {schema}.hk_good ENABLE ROW LEVEL SECURITY;
+--   ALTER TABLE {schema}.hk_good FORCE ROW LEVEL SECURITY;
+--   CREATE FUNCTION {schema}.hk_good() RETURNS trigger LANGUAGE plpgsql SET search_path = '' AS
+--   'BEGIN INSERT INTO hk_good_beside.log VALUES (new.note); RETURN NULL; END';
+--   CREATE TRIGGER hk_good AFTER INSERT ON {schema}.hk_good
+--   FOR EACH ROW EXECUTE FUNCTION {schema}.hk_good();
+SELECT
+    pg_catalog.format('%I ON %s', g.name, g.table_object) AS object,
+    g.function_oid::int8 AS function_oid
+FROM hk_set_off AS g
+WHERE g.table_oid IN (SELECT t.oid FROM hk_table AS t)

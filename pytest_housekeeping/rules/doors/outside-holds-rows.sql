@@ -1,0 +1,168 @@
+-- title: Rows of protected tables lie open outside the protected schemas
+-- level: error
+-- why: a copy, an export, a partition or a table of details beside the protected schemas has no
+--   policy of theirs. An untrusted role that may read it reads there, for every tenant, what the
+--   policies hide here.
+--   https://www.postgresql.org/docs/16/ddl-rowsecurity.html
+-- fix: REVOKE ALL ON {object} FROM {grantees};
+--   -- or move it into a schema of rls.toml, with row-level security and a policy
+-- leak: BEGIN; SET LOCAL ROLE {role};
+--   SELECT * FROM {object} LIMIT 5; -- rows of everybody
+--   ROLLBACK;
+-- examines: hk_any_table
+-- tripwire: CREATE TABLE {schema}.hk_tripwire (hk_tenant integer NOT NULL, note text);
+--   ALTER TABLE {schema}.hk_tripwire ENABLE ROW LEVEL SECURITY;
+--   ALTER TABLE {schema}.hk_tripwire FORCE ROW LEVEL SECURITY;
+--   CREATE POLICY own ON {schema}.hk_tripwire TO {role}
+--   USING (hk_tenant = nullif(current_setting('{setting}', true), '')::integer);
+--   CREATE SCHEMA {tripwire_role};
+--   GRANT USAGE ON SCHEMA {tripwire_role} TO {role};
+--   CREATE TABLE {tripwire_role}.copy AS TABLE {schema}.hk_tripwire;
+--   GRANT SELECT ON {tripwire_role}.copy TO {role};
+-- tripwire-object: {tripwire_role}.copy
+-- good: CREATE SCHEMA hk_good_beside;
+--   GRANT USAGE ON SCHEMA hk_good_beside TO {role};
+--   CREATE TABLE hk_good_beside.country (code text PRIMARY KEY, title text);
+--   GRANT SELECT ON hk_good_beside.country TO {role};
+WITH RECURSIVE heir (oid, object) AS (
+    SELECT i.inhrelid, t.object
+    FROM pg_catalog.pg_inherits AS i INNER JOIN hk_any_table AS t ON i.inhparent = t.oid
+    UNION
+    SELECT i.inhrelid, h.object
+    FROM pg_catalog.pg_inherits AS i INNER JOIN heir AS h ON i.inhparent = h.oid
+),
+
+-- A column alone in a unique key tells rows apart and not tenants: an id, which any table has.
+key_column AS (
+    SELECT DISTINCT i.indrelid AS table_oid, i.indkey[0] AS attnum
+    FROM pg_catalog.pg_index AS i
+    WHERE i.indisunique AND i.indnkeyatts = 1
+),
+
+identity AS (
+    SELECT a.attname AS name, a.atttypid AS type, pg_catalog.min(t.object) AS table_object
+    FROM hk_identity AS i
+    INNER JOIN hk_any_table AS t ON i.table_oid = t.oid
+    INNER JOIN pg_catalog.pg_attribute AS a ON i.table_oid = a.attrelid AND i.attnum = a.attnum
+    LEFT JOIN key_column AS k ON i.table_oid = k.table_oid AND i.attnum = k.attnum
+    WHERE k.table_oid IS NULL
+    GROUP BY a.attname, a.atttypid
+),
+
+-- What a table is made of, as one text.
+shape AS (
+    SELECT
+        a.attrelid AS oid,
+        pg_catalog.count(*) AS columns,
+        pg_catalog.md5(pg_catalog.string_agg(
+            pg_catalog.format('%s %s', a.attname, a.atttypid), ',' ORDER BY a.attname COLLATE "C"
+        )) AS columns_text
+    FROM pg_catalog.pg_attribute AS a
+    WHERE
+        a.attnum > 0
+        AND NOT a.attisdropped
+        AND (
+            a.attrelid IN (SELECT o.oid FROM hk_outside AS o WHERE o.relkind IN ('r', 'p'))
+            OR a.attrelid IN (SELECT t.oid FROM hk_any_table AS t)
+        )
+    GROUP BY a.attrelid
+),
+
+held (oid, words) AS (
+    SELECT h.oid, pg_catalog.format('it is a part of %s', h.object) FROM heir AS h
+    UNION ALL
+    SELECT
+        o.oid,
+        pg_catalog.format('%I, by which the rows of %s are told apart, is a column of it', i.name, i.table_object)
+    FROM hk_outside AS o
+    INNER JOIN pg_catalog.pg_attribute AS a ON o.oid = a.attrelid
+    INNER JOIN identity AS i ON a.attname = i.name AND a.atttypid = i.type
+    LEFT JOIN key_column AS k ON o.oid = k.table_oid AND a.attnum = k.attnum
+    WHERE o.relkind IN ('r', 'p') AND k.table_oid IS NULL
+    UNION ALL
+    SELECT o.oid, pg_catalog.format('it has the columns of %s', pg_catalog.min(t.object))
+    FROM hk_outside AS o
+    INNER JOIN shape AS s ON o.oid = s.oid
+    INNER JOIN shape AS p ON s.columns_text = p.columns_text
+    INNER JOIN hk_any_table AS t ON p.oid = t.oid
+    WHERE
+        t.row_security
+        AND (
+            s.columns >= 4
+            OR (
+                s.columns >= 2
+                AND pg_catalog.strpos(o.object, pg_catalog.quote_ident(t.name)) > 0
+            )
+        )
+    GROUP BY o.oid
+    UNION ALL
+    SELECT k.conrelid, pg_catalog.format('its rows belong to rows of %s', pg_catalog.min(t.object))
+    FROM pg_catalog.pg_constraint AS k
+    INNER JOIN hk_any_table AS t ON k.confrelid = t.oid
+    WHERE k.contype = 'f' AND t.row_security
+    GROUP BY k.conrelid
+),
+
+-- The tables whose own policies let every row through, or that have none.
+uncovered AS (
+    SELECT o.oid, pg_catalog.min(h.words) AS words
+    FROM held AS h
+    INNER JOIN hk_outside AS o ON h.oid = o.oid
+    WHERE
+        NOT o.row_security
+        OR (
+            EXISTS (
+                SELECT FROM pg_catalog.pg_policy AS p
+                WHERE
+                    p.polrelid = o.oid
+                    AND p.polpermissive
+                    AND p.polcmd IN ('r', '*')
+                    AND pg_catalog.pg_get_expr(p.polqual, p.polrelid) = 'true'
+                    AND (
+                        p.polroles @> ARRAY[0::oid]
+                        OR EXISTS (SELECT FROM hk_reach AS r WHERE p.polroles @> ARRAY[r.oid])
+                    )
+            )
+            AND NOT EXISTS (
+                SELECT FROM pg_catalog.pg_policy AS p
+                WHERE p.polrelid = o.oid AND NOT p.polpermissive
+            )
+        )
+    GROUP BY o.oid
+),
+
+shown (oid, words) AS (
+    SELECT u.oid, u.words FROM uncovered AS u
+    UNION
+    SELECT v.oid, pg_catalog.format('it shows %s: %s', s.oid::pg_catalog.regclass, s.words)
+    FROM shown AS s
+    INNER JOIN hk_view_reads AS r ON s.oid = r.relation_oid
+    INNER JOIN hk_outside AS v ON r.view_oid = v.oid
+    INNER JOIN pg_catalog.pg_class AS c ON v.oid = c.oid
+    WHERE NOT EXISTS (
+        SELECT FROM pg_catalog.pg_options_to_table(c.reloptions) AS x
+        WHERE x.option_name = 'security_invoker' AND x.option_value::boolean
+    )
+)
+
+SELECT
+    o.object,
+    pg_catalog.format(
+        'no policy filters it, and %s may read it: %s',
+        pg_catalog.string_agg(DISTINCT a.role_object, ', '),
+        pg_catalog.min(s.words)
+    ) AS detail,
+    pg_catalog.string_agg(DISTINCT coalesce(pg_catalog.quote_ident(r.rolname), 'PUBLIC'), ', ') AS grantees,
+    pg_catalog.min(a.role_object) AS role,
+    CASE
+        WHEN pg_catalog.bool_or(a.grantee = o.owner)
+            THEN pg_catalog.format('ALTER TABLE %s OWNER TO %I;', o.object, current_user)
+        ELSE pg_catalog.min(l.fix)
+    END AS fix
+FROM shown AS s
+INNER JOIN hk_outside AS o ON s.oid = o.oid
+INNER JOIN hk_outside_access AS a ON o.oid = a.oid
+LEFT JOIN pg_catalog.pg_roles AS r ON a.grantee = r.oid
+LEFT JOIN hk_lent AS l ON a.grantee = l.oid
+WHERE a.privilege = 'SELECT'
+GROUP BY o.object, o.owner

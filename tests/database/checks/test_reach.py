@@ -1,0 +1,95 @@
+"""What stands beside the protected schemas: each way past them is shown, found, and shut by the
+fix as it is printed; what only looks like one is quiet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from pytest_housekeeping.checks.rls import evaluate_rules, verify_rule
+from pytest_housekeeping.declarations.rls import RlsContract
+from pytest_housekeeping.model import Finding
+from pytest_housekeeping.postgres.connection import Connection
+from support.catalogue_cases import GROUND
+from support.guarded import RULES, TODAY
+from support.reach_cases import REACH_DEFECTS, ROWS, ReachCase
+from support.reach_sound import REACH_SOUND
+
+CONTRACT = RlsContract(schemas=("desk",), roles=("desk_app",), context=("desk.me",))
+FAST = [rule for rule in RULES.values() if rule.family != "boundary" and not rule.proof]
+
+
+@pytest.fixture
+def desk(superuser: Connection) -> Iterator[Connection]:
+    """The ground, laid by the migrating role in a superuser's transaction."""
+    superuser.execute("BEGIN; CREATE ROLE desk_app NOLOGIN; GRANT desk_app TO hk_migrator")
+    superuser.execute(f"SET LOCAL ROLE hk_migrator; {GROUND} {ROWS}".encode())
+    try:
+        yield superuser
+    finally:
+        superuser.execute("ROLLBACK")
+
+
+@contextmanager
+def laid(desk: Connection, by_superuser: str, by_migrator: str) -> Iterator[None]:
+    desk.execute("SAVEPOINT story")
+    for role, text in (("NONE", by_superuser), ("hk_migrator", by_migrator)):
+        desk.execute(f"SET LOCAL ROLE {role}".encode())
+        desk.execute((text.replace("{database}", desk.info.dbname) or "SELECT 1").encode())
+    try:
+        yield
+    finally:
+        desk.execute("ROLLBACK TO SAVEPOINT story; RELEASE SAVEPOINT story")
+
+
+def judged(desk: Connection, rule: str) -> list[Finding]:
+    return list(verify_rule(desk, CONTRACT, RULES[rule], today=TODAY).findings)
+
+
+def shown(desk: Connection, case: ReachCase) -> bool:
+    desk.execute("SAVEPOINT seen; SET LOCAL ROLE desk_app; SET LOCAL desk.me = '1'")
+    try:
+        row = desk.execute(case.shown.encode()).fetchone()
+    finally:
+        desk.execute("ROLLBACK TO SAVEPOINT seen; RELEASE SAVEPOINT seen")
+    return row == (True,)
+
+
+def test_each_way_is_shown_found_and_shut_by_its_fix(desk: Connection) -> None:
+    wrong = []
+    for case in REACH_DEFECTS:
+        name = case.object.replace("{database}", desk.info.dbname)
+        with laid(desk, case.superuser, case.sql):
+            if not shown(desk, case):
+                wrong.append((case.rule, name, "cannot be done"))
+            fixes = {each.fix for each in judged(desk, case.rule) if each.object == name}
+            if not fixes:
+                wrong.append((case.rule, name, "is not found"))
+            if case.superuser:
+                desk.execute("SET LOCAL ROLE NONE")
+            for fix in sorted(fixes):
+                desk.execute(fix.encode())
+            desk.execute("SET LOCAL ROLE hk_migrator")
+            if name in {each.object for each in judged(desk, case.rule)}:
+                wrong.append((case.rule, name, f"is still found after {fixes}"))
+    assert wrong == []
+
+
+def test_what_only_looks_like_it_is_quiet(desk: Connection) -> None:
+    both = [";".join(texts) for texts in zip(*REACH_SOUND, strict=True)]
+    with laid(desk, both[0], both[1]):
+        seen = evaluate_rules(desk, CONTRACT, FAST)
+        found = [
+            (finding.rule, finding.object, finding.detail)
+            for rule in [*FAST, RULES["outside-copies-rows"]]
+            for finding in verify_rule(desk, CONTRACT, rule, today=TODAY, evaluations=seen).findings
+        ]
+        assert found == []
+
+
+def test_there_are_enough_cases_of_each_kind() -> None:
+    kinds = [case.kind for case in REACH_DEFECTS]
+    assert min(kinds.count(kind) for kind in set(kinds)) >= 8
+    assert len(REACH_SOUND) >= 20
