@@ -140,6 +140,30 @@ def _adopt_drift(_: argparse.Namespace) -> int:
     return 0
 
 
+def _init(_: argparse.Namespace) -> int:
+    from pytest_housekeeping.promotion.init.command import init
+
+    for line in init(Path.cwd()):
+        _out(f"{line}\n")
+    return 0
+
+
+def _new(given: argparse.Namespace) -> int:
+    from pytest_housekeeping.promotion.new_command import new_migration
+
+    for line in new_migration(Path.cwd(), given.name):
+        _out(f"{line}\n")
+    return 0
+
+
+def _objects(_: argparse.Namespace) -> int:
+    from pytest_housekeeping.promotion.objects_command import write_objects
+
+    for line in write_objects(Path.cwd()):
+        _out(f"{line}\n")
+    return 0
+
+
 def _docs(given: argparse.Namespace) -> int:
     """Print the page, as Markdown; where there is none, the closest name."""
     name: str | None = given.page
@@ -190,6 +214,9 @@ def _say(text: str) -> None:
 
 
 _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "init": _init,
+    "new": _new,
+    "objects": _objects,
     "sandbox": _sandbox,
     "audit": _audit,
     "approve": _approve,

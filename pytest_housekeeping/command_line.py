@@ -22,6 +22,42 @@ def command_line() -> argparse.ArgumentParser:
     return parser
 
 
+def _init(commands: Commands) -> None:
+    commands.add_parser(
+        "init",
+        help="take a project in: what it lacks is written until staging is green",
+        description="Apply the project's SQL files to a throwaway PostgreSQL, and write what is"
+        " read off it: settings, checks/objects.toml, a first rls.toml and boundaries.toml, what"
+        " stands open today as exemptions with an end, what the real server has already, .sqlfluff,"
+        " lines of .gitignore. A file that is there is never written over.",
+        epilog="exit codes: 0 staging is green; 1 a file does not run, or something stays red that"
+        " only the team can decide; 4 wrong usage: no SQL files, or such as can be no part of a"
+        " plan",
+    )
+
+
+def _new(commands: Commands) -> None:
+    command = commands.add_parser(
+        "new",
+        help="make the next migration and its rollback file",
+        description="Make the files of the next migration and of what undoes it, with a comment in"
+        " each. A file that is there is never written over.",
+        epilog="exit codes: 0 made; 1 it could not be written; 4 wrong usage: such a name",
+    )
+    command.add_argument("name", help="what it does, in a few words")
+
+
+def _objects(commands: Commands) -> None:
+    commands.add_parser(
+        "objects",
+        help="write checks/objects.toml after a change of the schema",
+        description="Apply the project's SQL files to a throwaway PostgreSQL, write"
+        " checks/objects.toml as the schema is then, and show the difference. The comment at its"
+        " top stays.",
+        epilog="exit codes: 0 done; 1 a file does not run; 4 wrong usage",
+    )
+
+
 def _sandbox(commands: Commands) -> None:
     command = commands.add_parser(
         "sandbox",
@@ -170,6 +206,9 @@ def _docs(commands: Commands) -> None:
 
 
 _COMMANDS: tuple[Callable[[Commands], None], ...] = (
+    _init,
+    _new,
+    _objects,
     _sandbox,
     _audit,
     _approve,

@@ -12,7 +12,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, ProofFailed
 from pytest_housekeeping.evidence import Repository, open_repository
-from pytest_housekeeping.model import Kind, TargetIdentity
+from pytest_housekeeping.model import TargetIdentity
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.primary import identified
 from pytest_housekeeping.promotion.production.adoption import (
@@ -35,8 +35,7 @@ from pytest_housekeeping.snapshot.dump import dump_schema
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.snapshot.inverse import Proposed
 from pytest_housekeeping.snapshot.proposal import propose
-from pytest_housekeeping.sql.file import FOLDERS
-from pytest_housekeeping.sql.folder import sql_paths
+from pytest_housekeeping.sql.folder import next_migration
 from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
@@ -102,7 +101,7 @@ def _adopted(
         [each for each in drift.schema if _is_of(config.history_schema, each.name)],
         "is this tool's own, and no file may name it",
     )
-    path = _next_path(config, sources)
+    path = next_migration(config, sources, "adopt_drift")
     text = _text(production, left, drift)
     try:
         unlike = unlike_with(
@@ -165,15 +164,6 @@ def _is_own(statement: str, role: str) -> bool:
     return statement.startswith("ALTER ") and statement.rstrip(";").endswith(
         f" OWNER TO {quoted(role)}"
     )
-
-
-def _next_path(config: Config, sources: ProjectFiles) -> str:
-    folder = FOLDERS[Kind.MIGRATION]
-    names = [path.rpartition("/")[2] for path in sql_paths(config, sources, folder)]
-    numbers = [name.partition("_")[0] for name in names]
-    width = max((len(each) for each in numbers), default=4)
-    highest = max((int(each) for each in numbers if each.isdecimal()), default=0)
-    return f"{config.sql}/{folder}/{highest + 1:0{width}}_adopt_drift.sql"
 
 
 def _refuse_misplaced(

@@ -56,6 +56,16 @@ def sql_paths(config: Config, files: ProjectFiles, folder: str) -> tuple[str, ..
     return files.find(f"{config.sql}/{folder}", "*.sql")
 
 
+def next_migration(config: Config, files: ProjectFiles, name: str) -> str:
+    """The path of a migration that would come behind all that are there."""
+    folder = sqlfile.FOLDERS[Kind.MIGRATION]
+    names = [path.rpartition("/")[2] for path in sql_paths(config, files, folder)]
+    numbers = [each.partition("_")[0] for each in names]
+    width = max((len(each) for each in numbers), default=4)
+    highest = max((int(each) for each in numbers if each.isdecimal()), default=0)
+    return f"{config.sql}/{folder}/{highest + 1:0{width}}_{name}.sql"
+
+
 def _strangers(config: Config) -> Iterable[SqlFileError]:
     """SQL files in places that are not read: a person may take them for a part of the plan."""
     top = config.root / config.sql

@@ -1,0 +1,1 @@
+"""An existing team's first files: read off the schema that its own files make."""

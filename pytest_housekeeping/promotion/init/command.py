@@ -1,0 +1,251 @@
+"""``python -m pytest_housekeeping init``: a team's own files, taken in as they are."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pytest_housekeeping.child_environment import usual_environment
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.declarations.settings import SETTINGS, load_config
+from pytest_housekeeping.errors import ProofFailed
+from pytest_housekeeping.promotion.init.contracts_text import (
+    Access,
+    Standing,
+    boundaries_toml,
+    read_access,
+    rls_toml,
+)
+from pytest_housekeeping.promotion.init.made_schema import Needed, made_schema
+from pytest_housekeeping.promotion.init.objects_text import objects_toml, own_roles, own_schemas
+from pytest_housekeeping.promotion.init.project_text import (
+    checks_folder,
+    sqlfluff_text,
+    with_ignored,
+    with_settings,
+)
+from pytest_housekeeping.sql.project_files import ProjectFiles
+
+# Time to judge what was found, and not so much that it is forgotten.
+_DAYS = 90
+_ROUNDS = 4
+_BOOTSTRAP = "roles_and_extensions.sql"
+_BOOTSTRAP_HEAD = """\
+-- What the real server has already, for no migration makes it. It runs in staging alone, as
+-- superuser. Give each role the attributes that it has there.
+"""
+
+
+@dataclass(kw_only=True)
+class _Written:
+    """The files that this run has made, by path: what it made it may write again."""
+
+    root: Path
+    files: dict[str, str] = field(default_factory=dict)
+
+    def add(self, path: str, text: str) -> bool:
+        """Write a file that is not there, or that was written by this run; whether it was."""
+        place = self.root / path
+        if path not in self.files and place.exists():
+            return False
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text, encoding="utf-8")
+        self.files[path] = text
+        return True
+
+    def replace(self, path: str, text: str | None) -> bool:
+        """Write the new text of a file that was only added to; None: it says that already."""
+        if text is None:
+            return False
+        (self.root / path).write_text(text, encoding="utf-8")
+        return True
+
+    def remove(self, path: str) -> None:
+        (self.root / path).unlink()
+        del self.files[path]
+
+
+def init(root: Path) -> Iterator[str]:
+    """Write what a project lacks until staging is green, and nothing over what is there.
+
+    Yields what is told. Raises MisuseError for a project without SQL files, SqlFailed for files
+    that do not run, ProofFailed where something stays red that only the team can decide.
+    """
+    written = _Written(root=root)
+    if written.replace(SETTINGS, with_settings(root, {})):
+        yield f"written: {SETTINGS}: [tool.housekeeping]"
+    # The settings ask for it, and it is what is going to be filled.
+    (root / checks_folder(root)).mkdir(parents=True, exist_ok=True)
+    config = load_config(root)
+    if written.replace(".gitignore", with_ignored(root, config.audit)):
+        yield "written: .gitignore: what a run leaves"
+    access, needed = yield from _declared(config, written)
+    yield from _green(config, written, access)
+    yield f"next: look at the files, commit them, and run: pytest --hk-mode=staging{_hint(needed)}"
+
+
+def _hint(needed: Needed) -> str:
+    return "" if not needed.roles else "; give the roles of the bootstrap file their attributes"
+
+
+def _declared(config: Config, written: _Written) -> Generator[str, None, tuple[Access, Needed]]:
+    """What the schema of the files says of itself, written down."""
+    with made_schema(config, ProjectFiles(config.root)) as made:
+        yield f"applied: {made.files} files, to a throwaway PostgreSQL"
+        connection = made.connection
+        schemas = own_schemas(connection, history_schema=config.history_schema)
+        roles = own_roles(connection, migrator=config.migrator)
+        connection.execute("BEGIN")
+        objects = objects_toml(connection, schemas, roles)
+        access = read_access(connection, schemas, roles)
+        connection.execute("ROLLBACK")
+    bootstrap = made.needed.bootstrap(config.migrator)
+    path = f"{config.sql}/bootstrap/{_BOOTSTRAP}"
+    if bootstrap and written.add(path, _BOOTSTRAP_HEAD + bootstrap):
+        named = ", ".join((*made.needed.roles, *made.needed.extensions))
+        yield f"written: {path}: {named}, which no file makes"
+    yield from _kept_or_written(written, f"{config.checks}/objects.toml", objects)
+    boundaries = boundaries_toml(access)
+    if boundaries:
+        yield from _kept_or_written(written, f"{config.checks}/boundaries.toml", boundaries)
+    else:
+        yield "not written: boundaries.toml: the grants show no border between applications"
+    return access, made.needed
+
+
+def _kept_or_written(written: _Written, path: str, text: str) -> Iterator[str]:
+    yield f"written: {path}" if written.add(path, text) else f"kept as it is: {path}"
+
+
+def _green(config: Config, written: _Written, access: Access) -> Iterator[str]:
+    """Staging, until nothing fails that can be let stand; what is let stand is told."""
+    rls, style = f"{config.checks}/rls.toml", ".sqlfluff"
+    borders = f"{config.checks}/boundaries.toml"
+    until = datetime.now(UTC).date() + timedelta(days=_DAYS)
+    standing: list[Standing] = []
+    failed: list[str] = []
+    red: list[Mapping[str, Any]] = []
+    first = rls_toml(access, standing, until)
+    if first:
+        yield from _kept_or_written(written, rls, first)
+    elif access.protected:
+        yield f"not written: {rls}: no role is granted anything on what is protected"
+    for number in range(_ROUNDS):
+        audit = _staged(config)
+        if number == 0 and config.lint and not _has_style(config):
+            written.add(style, sqlfluff_text(_broken_style(audit)))
+            yield f"written: {style}, with what the files of today keep"
+        red = [each for each in audit["findings"] if each["level"] == "error"]
+        failed = [each["id"] for each in audit["steps"] if each["outcome"] == "failed"]
+        if not failed:
+            yield f"staging is green: {len(audit['steps'])} steps passed"
+            yield from _let_stand(standing, rls, until)
+            return
+        new = _exemptible(red, rls) if rls in written.files else []
+        if set(new) - set(standing):
+            standing = sorted({*standing, *new}, key=lambda each: (each.rule, each.object))
+            written.add(rls, rls_toml(access, standing, until))
+        elif borders in written.files and any(each.startswith(borders) for each in failed):
+            written.remove(borders)
+            yield f"taken back: {borders}: the grants of today do not keep what it would ask for:"
+            yield from _told(each for each in red if each["step"].startswith(borders))
+        else:
+            break
+    raise _red(failed, red)
+
+
+def _let_stand(standing: Sequence[Standing], path: str, until: date) -> Iterator[str]:
+    if standing:
+        yield f"let stand until {until}, and yours to judge: {len(standing)} findings, in {path}"
+        by_rule: dict[str, int] = {}
+        for each in standing:
+            by_rule[each.rule] = by_rule.get(each.rule, 0) + 1
+        yield from (f"  {rule}: {count}" for rule, count in by_rule.items())
+
+
+def _exemptible(red: Sequence[Mapping[str, Any]], path: str) -> list[Standing]:
+    """Findings of rules of row-level security: of those, objects can be exempt."""
+    return [
+        Standing(rule=each["rule"], object=each["object"])
+        for each in red
+        if each["step"].startswith(f"{path}::")
+    ]
+
+
+def _staged(config: Config) -> dict[str, Any]:
+    """The audit of a staging run; what it has left is taken away again.
+
+    Raises ProofFailed where there was no run.
+    """
+    place = config.root / config.audit
+    before = set(place.glob("*")) if place.is_dir() else set()
+    made_folder = not place.exists()
+    command = [sys.executable, "-m", "pytest", "--hk-mode=staging", "--hk-no-commit", "-q"]
+    run = subprocess.run(
+        [*command, "-p", "no:cacheprovider"],
+        cwd=config.root,
+        env=usual_environment() | _server_given(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    left = sorted(set(place.glob("*")) - before)
+    audits = [each for each in left if each.name.startswith("staging_") and each.suffix == ".json"]
+    try:
+        if not audits:
+            raise ProofFailed(
+                f"staging did not begin:\n{run.stderr.strip() or run.stdout.strip()}",
+                why="without it nobody knows whether what was written is right",
+                fix="correct what is named, and run init again: what is there is kept",
+            )
+        audit: dict[str, Any] = json.loads(audits[-1].read_bytes())
+    finally:
+        for each in left:
+            each.unlink()
+        if made_folder and place.is_dir() and not any(place.iterdir()):
+            place.rmdir()
+    if audit["run"]["outcome"] == "refused":
+        raise ProofFailed(
+            audit["run"]["message"],
+            why="staging refuses what was written, or what was there",
+            fix="correct what is named, and run init again: what is there is kept",
+        )
+    return audit
+
+
+def _server_given() -> dict[str, str]:
+    url = os.environ.get("HK_STAGING_URL")
+    return {"HK_STAGING_URL": url} if url else {}
+
+
+def _has_style(config: Config) -> bool:
+    from pytest_housekeeping.checks.style.cache import has_settings
+
+    return has_settings(config.root / config.sql, config.root)
+
+
+def _broken_style(audit: Mapping[str, Any]) -> list[str]:
+    rules = (each["rule"] for each in audit["findings"])
+    return [rule.removeprefix("sqlfluff ") for rule in rules if rule.startswith("sqlfluff ")]
+
+
+def _told(findings: Iterator[Mapping[str, Any]]) -> Iterator[str]:
+    for each in findings:
+        yield f"  {each['rule']}: {each['object']}: {each['detail']}"
+
+
+def _red(failed: Sequence[str], red: Sequence[Mapping[str, Any]]) -> ProofFailed:
+    lines = [f"  failed: {each}" for each in failed]
+    return ProofFailed(
+        "staging is not green, for what nobody but you can decide:\n"
+        + "\n".join([*lines, *_told(iter(red))]),
+        why="what is written down would be promoted as it is",
+        fix="pytest --hk-mode=staging shows each with its fix; what init has written stays",
+    )

@@ -1,0 +1,171 @@
+"""The schema that the files of a project make, on a throwaway server, and what they take for
+granted: roles and extensions that no file makes."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import psycopg
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.errors import MisuseError, SqlFailed
+from pytest_housekeeping.model import Kind
+from pytest_housekeeping.postgres.connection import LentConnection, connect
+from pytest_housekeeping.postgres.statement_errors import explain
+from pytest_housekeeping.promotion.replay import apply_segment, segments_of
+from pytest_housekeeping.promotion.throwaway import Throwaway
+from pytest_housekeeping.server import ServerSettings, start
+from pytest_housekeeping.sql.effects import MOST_LOCKS
+from pytest_housekeeping.sql.file import SqlFile
+from pytest_housekeeping.sql.folder import read_all, sql_paths
+from pytest_housekeeping.sql.identifiers import quoted
+from pytest_housekeeping.sql.project_files import ProjectFiles
+from pytest_housekeeping.sql.text import decode
+
+_KINDS = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
+_ROLE = re.compile(r'role "((?:[^"]|"")+)" does not exist')
+_EXTENSION = re.compile(r'permission denied to create extension "([^"]+)"')
+
+
+@dataclass(frozen=True, kw_only=True)
+class Needed:
+    """What the real server already has, for no file of the project makes it."""
+
+    roles: tuple[str, ...] = ()
+    extensions: tuple[str, ...] = ()
+
+    def bootstrap(self, migrator: str) -> str:
+        """The statements that make it, as a superuser; they can be run again."""
+        lines = []
+        for role in self.roles:
+            there = f"SELECT FROM pg_catalog.pg_roles WHERE rolname = {_text(role)}"
+            lines += [
+                "DO $$",
+                "BEGIN",
+                f"    IF NOT EXISTS ({there}) THEN",
+                f"        CREATE ROLE {quoted(role)} LOGIN;",
+                "    END IF;",
+                "END;",
+                "$$;",
+                f"GRANT {quoted(role)} TO {quoted(migrator)};",
+            ]
+        lines += [f"CREATE EXTENSION IF NOT EXISTS {quoted(each)};" for each in self.extensions]
+        return "".join(f"{line}\n" for line in lines)
+
+    def with_what_lacks(self, error: SqlFailed) -> Needed | None:
+        """The same and what a file was refused for, or None where it was for something else."""
+        if role := _ROLE.search(error.found):
+            name = role[1].replace('""', '"')
+            more = Needed(roles=(*self.roles, name), extensions=self.extensions)
+            return more if name not in self.roles else None
+        if extension := _EXTENSION.search(error.found):
+            more = Needed(roles=self.roles, extensions=(*self.extensions, extension[1]))
+            return more if extension[1] not in self.extensions else None
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeSchema:
+    """A database with the whole schema, a superuser's connection to it, and what was lacking."""
+
+    connection: LentConnection = field(repr=False)
+    needed: Needed
+    files: int
+
+
+@contextmanager
+def made_schema(config: Config, sources: ProjectFiles) -> Iterator[MadeSchema]:
+    """All files of the project applied to an empty database, in their order.
+
+    Raises MisuseError for a project without migrations and for files that can be no part of a plan,
+    SqlFailed for what PostgreSQL refuses.
+    """
+    files = _files(config, sources)
+    bootstrap = [(path, _read(sources, path)) for path in sql_paths(config, sources, "bootstrap")]
+    server = start(_settings(config, len(files)))
+    try:
+        needed = Needed()
+        while True:
+            throwaway = Throwaway(server, config)
+            try:
+                _run(throwaway, [*bootstrap, ("bootstrap", needed.bootstrap(config.migrator))])
+                _apply(config, throwaway, [(file, _read(sources, file.path)) for file in files])
+                break
+            except SqlFailed as error:
+                more = needed.with_what_lacks(error)
+                if more is None:
+                    raise
+                needed = more
+        connection = connect(throwaway.database().superuser_conninfo)
+        try:
+            yield MadeSchema(connection=connection, needed=needed, files=len(files))
+        finally:
+            connection.close()
+    finally:
+        server.stop()
+
+
+def _files(config: Config, sources: ProjectFiles) -> list[SqlFile]:
+    if not (config.root / config.sql).is_dir():
+        raise MisuseError(
+            f"there is no folder {config.sql}/ with migrations",
+            why="what is declared is read off the schema that they make",
+            fix=f"put the first migration into {config.sql}/migrations/, 0001_first.sql, or name"
+            " the folder: sql = '...' in [tool.housekeeping]",
+        )
+    found, errors = read_all(config, sources, _KINDS)
+    problems = [
+        f"{file.path}:{each.line}:{each.column}: {each.found}\n  why: {each.why}\n  fix: {each.fix}"
+        for kind in _KINDS
+        for file in found[kind]
+        for each in file.problems
+    ]
+    if errors or problems:
+        raise MisuseError("\n".join([*(str(error) for error in errors), *problems]))
+    if not found[Kind.MIGRATION]:
+        raise MisuseError(
+            f"{config.sql}/migrations holds no migration",
+            why="what is declared is read off the schema that they make",
+            fix=f"put the first one there: {config.sql}/migrations/0001_first.sql",
+        )
+    return [file for kind in _KINDS for file in found[kind]]
+
+
+def _settings(config: Config, files: int) -> ServerSettings:
+    return ServerSettings(
+        kind=config.server,
+        version=config.server_version,
+        url=os.environ.get("HK_STAGING_URL"),
+        migrator=config.migrator,
+        max_locks=64 + files * MOST_LOCKS,
+    )
+
+
+def _run(throwaway: Throwaway, texts: list[tuple[str, str]]) -> None:
+    with throwaway.superuser() as connection:
+        for path, text in texts:
+            try:
+                connection.execute(text.encode())
+            except psycopg.Error as error:
+                raise throwaway.advised(explain(path, text, error)) from None
+
+
+def _apply(config: Config, throwaway: Throwaway, files: list[tuple[SqlFile, str]]) -> None:
+    connection = throwaway.migrator()
+    try:
+        for segment in segments_of(files):
+            apply_segment(config, connection, segment, throwaway)
+    finally:
+        connection.close()
+
+
+def _read(sources: ProjectFiles, path: str) -> str:
+    return decode(sources.read(path), path)
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

@@ -1,0 +1,99 @@
+"""``checks/objects.toml``, read off a schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from pytest_housekeeping.checks.catalog import Catalog, read_catalog
+from pytest_housekeeping.checks.out_of_force import Lapse
+from pytest_housekeeping.declarations.objects import DeclaredObject, ObjectKind, Objects
+from pytest_housekeeping.declarations.toml import toml_key, toml_string
+from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.sql.identifiers import spelt
+
+HEAD = """\
+# What must exist: every schema, table with its columns, view, function, index and trigger.
+# Read off the schema that the files make; after a change of them: python -m pytest_housekeeping
+# objects. A missing object, another column or another type fails a promotion.
+"""
+_TABLES, _VIEWS, _INDEXES = "rpf", "vm", "iI"
+
+_SCHEMAS = """
+SELECT n.nspname
+FROM pg_catalog.pg_namespace AS n
+WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_depend AS e
+        WHERE e.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND e.objid = n.oid
+            AND e.deptype = 'e'
+    )
+ORDER BY n.nspname
+"""
+# PostgreSQL's own, superusers and who migrates are not what a project declares.
+_ROLES = """
+SELECT r.rolname
+FROM pg_catalog.pg_roles AS r
+WHERE r.rolname !~ '^pg_' AND NOT r.rolsuper AND r.rolname <> %(migrator)s
+ORDER BY r.rolname
+"""
+
+
+def own_schemas(connection: Connection, *, history_schema: str) -> tuple[str, ...]:
+    """The schemas that the files have made, and ``public``; not those of extensions."""
+    found = (name for (name,) in connection.execute(_SCHEMAS))
+    return tuple(name for name in found if name != history_schema)
+
+
+def own_roles(connection: Connection, *, migrator: str) -> tuple[str, ...]:
+    """The roles of the server that are not PostgreSQL's own, nor who migrates, nor superusers."""
+    return tuple(name for (name,) in connection.execute(_ROLES, {"migrator": migrator}))
+
+
+def objects_toml(connection: Connection, schemas: Sequence[str], roles: Sequence[str]) -> str:
+    """The declarations of all that stands in the schemas. Only inside an open transaction."""
+    declared = tuple(DeclaredObject(kind=ObjectKind.SCHEMA, name=spelt(name)) for name in schemas)
+    catalog = read_catalog(connection, Objects(declared=declared))
+    relations = [each for each in catalog.relations.values() if each.counted]
+    inhabited = {each.name[0] for each in relations} | {
+        routine.name[0] for routine in catalog.routines.values() if routine.counted
+    }
+    named = [name for name in schemas if name != "public" or name in inhabited]
+    lists = {
+        "schemas": [spelt(name) for name in named],
+        "roles": [spelt(name) for name in roles],
+        "views": _named(catalog, _VIEWS),
+        "functions": [each.signature for each in catalog.routines.values() if each.counted],
+        "indexes": _named(catalog, _INDEXES),
+        "triggers": [spelt(*each.name) for each in catalog.triggers.values() if each.counted],
+        "not_valid": [
+            spelt(*each.name) for each in catalog.out_of_force if each.lapse is Lapse.CONSTRAINT
+        ],
+    }
+    parts = [HEAD, *(_list(key, names) for key, names in lists.items() if names)]
+    parts += [
+        _table(spelt(*each.name), each.columns)
+        for each in relations
+        if each.kind in _TABLES and each.columns
+    ]
+    return "\n".join(parts)
+
+
+def _named(catalog: Catalog, kinds: str) -> list[str]:
+    return [
+        spelt(*each.name)
+        for each in catalog.relations.values()
+        if each.counted and each.kind in kinds
+    ]
+
+
+def _list(key: str, names: Iterable[str]) -> str:
+    return f"{key} = [\n" + "".join(f"    {toml_string(name)},\n" for name in names) + "]\n"
+
+
+def _table(name: str, columns: Iterable[tuple[str, str]]) -> str:
+    return "\n".join([f"[tables.{toml_string(name)}]", *_columns(columns)]) + "\n"
+
+
+def _columns(columns: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for name, spelling in columns:
+        yield f"{toml_key(name)} = {toml_string(spelling)}"

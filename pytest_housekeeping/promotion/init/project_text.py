@@ -1,0 +1,95 @@
+"""What `init` adds to a project's own files: settings, and what git is not to take."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.declarations.settings import SETTINGS
+from pytest_housekeeping.declarations.toml import toml_string
+from pytest_housekeeping.errors import MisuseError
+
+_HEAD = """\
+# pytest-housekeeping: pytest --hk-mode=staging proves this project's SQL files on a throwaway
+# PostgreSQL. All keys: python -m pytest_housekeeping docs configuration
+[tool.housekeeping]
+"""
+# pytest takes the folder for its root that has this table; without one, an outer folder may be.
+_PYTEST = "[tool.pytest.ini_options]\n"
+_IGNORED = """\
+# Evidence is committed to branches of its own, by the run that makes it.
+/{audit}/staging_*
+/{audit}/plan_*
+/{audit}/prod_*
+/{audit}/verify_*
+/{audit}/rollback_*
+/{audit}/*.journal.jsonl
+/{audit}/.*.part
+"""
+_SQLFLUFF = """\
+# The style of the SQL files, a required step of every run. What the files of today break is left
+# out; put a rule back when it is kept. The rules: https://docs.sqlfluff.com
+[sqlfluff]
+dialect = postgres
+templater = raw
+"""
+# sqlfluff's own code for what its parser does not understand; PostgreSQL's reads every file.
+_UNPARSED = "PRS"
+
+
+def sqlfluff_text(broken: Iterable[str]) -> str:
+    """The settings of the style: everything is required but the rules that are ``broken``."""
+    codes = sorted(set(broken) - {_UNPARSED})
+    text = _SQLFLUFF
+    if codes:
+        text += f"exclude_rules = {', '.join(codes)}\n"
+    if _UNPARSED in set(broken):
+        text += "# What sqlfluff's parser does not understand.\nignore = parsing\n"
+    return text
+
+
+def with_settings(root: Path, settings: Mapping[str, str]) -> str | None:
+    """pyproject.toml with a table of settings; None where it has one already.
+
+    Raises MisuseError for a file that is not TOML.
+    """
+    text, known = _read(root)
+    if "housekeeping" in known.get("tool", {}):
+        return None
+    table = _HEAD + "".join(f"{key} = {toml_string(value)}\n" for key, value in settings.items())
+    if not text and not any((root / name).is_file() for name in ("pytest.ini", ".pytest.ini")):
+        table = f"{_PYTEST}\n{table}"
+    return "\n".join(part for part in (text.rstrip("\n") + "\n" if text else "", table) if part)
+
+
+def checks_folder(root: Path) -> str:
+    """What the settings call the folder of the checks, before they are looked through."""
+    named = _read(root)[1].get("tool", {}).get("housekeeping", {}).get("checks")
+    return named if isinstance(named, str) and named else Config(root=root).checks
+
+
+def _read(root: Path) -> tuple[str, dict[str, Any]]:
+    place = root / SETTINGS
+    text = place.read_text(encoding="utf-8") if place.is_file() else ""
+    try:
+        return text, tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise MisuseError(
+            f"{SETTINGS} is not TOML: {error}",
+            why="the settings are read from it",
+            fix="correct it, and run init again",
+        ) from None
+
+
+def with_ignored(root: Path, audit: str) -> str | None:
+    """.gitignore with the lines that keep evidence out of the worktree's commits."""
+    place = root / ".gitignore"
+    text = place.read_text(encoding="utf-8") if place.is_file() else ""
+    wanted = _IGNORED.format(audit=audit)
+    lines = [line for line in wanted.splitlines() if not line.startswith("#")]
+    if all(line in text.splitlines() for line in lines):
+        return None
+    return (text.rstrip("\n") + "\n\n" if text.strip() else "") + wanted
