@@ -16,7 +16,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from pytest_housekeeping.declarations.pinned_settings import pinned
-from pytest_housekeeping.errors import ProofFailed, ServerError
+from pytest_housekeeping.errors import ProofFailed, ServerError, SqlFailed
 from pytest_housekeeping.model import TargetIdentity
 from pytest_housekeeping.postgres.session import startup_options
 from pytest_housekeeping.server.libpq import without_libpq_variables
@@ -207,7 +207,27 @@ class Savepoint:
     @property
     def back(self) -> str:
         """To where it was begun, also from an error: an aborted transaction accepts no more."""
-        return f"ROLLBACK TO SAVEPOINT {self.name}; RELEASE SAVEPOINT {self.name}"
+        return f"ROLLBACK TO SAVEPOINT {self.name}; {self.release}"
+
+    @property
+    def release(self) -> str:
+        """What was done in it stays."""
+        return f"RELEASE SAVEPOINT {self.name}"
+
+
+@contextmanager
+def undone_if_refused(connection: Connection) -> Iterator[None]:
+    """A savepoint that is gone back to where PostgreSQL refuses what is done in it. Only inside an
+    open transaction."""
+    savepoint = Savepoint()
+    connection.execute(savepoint.begin)
+    try:
+        yield
+    except SqlFailed:
+        if not connection.closed:
+            connection.execute(savepoint.back)
+        raise
+    connection.execute(savepoint.release)
 
 
 @contextmanager

@@ -20,8 +20,8 @@ from psycopg.pq import TransactionStatus
 
 from pytest_housekeeping.config import Config, milliseconds
 from pytest_housekeeping.errors import ProofFailed
-from pytest_housekeeping.model import Applied, Lock
-from pytest_housekeeping.postgres.connection import LentConnection
+from pytest_housekeeping.model import Applied, Kind, Lock
+from pytest_housekeeping.postgres.connection import LentConnection, undone_if_refused
 from pytest_housekeeping.postgres.deferred import run_deferred
 from pytest_housekeeping.postgres.lock_budget import LockBudget
 from pytest_housekeeping.postgres.lock_requests import ForeseenLocks, LockRequests
@@ -66,7 +66,11 @@ class Transaction:
 
         Raises SqlFailed with file, line and column when PostgreSQL refuses a statement, and
         ProofFailed when the file ended the transaction that it ran in.
+        A seed that is refused leaves the transaction as it was, so that the checks can tell why.
         """
+        if file.kind is Kind.SEED:
+            with undone_if_refused(self.connection):
+                return self._apply(file, text)
         if not self.measured:
             return self._apply(file, text)
         self.connection.execute("SET LOCAL client_min_messages = 'notice'")

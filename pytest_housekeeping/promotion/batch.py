@@ -18,7 +18,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from pytest_housekeeping.errors import HousekeepingError, LeftBehind
-from pytest_housekeeping.model import Applied, Phase, Step
+from pytest_housekeeping.model import Applied, Kind, Phase, Step
 from pytest_housekeeping.postgres.connection import Connection, Savepoint
 from pytest_housekeeping.postgres.lock_requests import ForeseenLocks
 from pytest_housekeeping.postgres.statement_errors import explain
@@ -96,7 +96,7 @@ class Batch:
     def apply(self, step: Step) -> Applied:
         """Apply the file of a step, and let the server go on with what runs next.
 
-        Raises SqlFailed when PostgreSQL refuses it in the end; the batch is rolled back then.
+        Raises SqlFailed when PostgreSQL refuses it; the batch is rolled back then, but for a seed.
         """
         file = self.context.files.of(step)
         ahead = self._ahead.get(step.id)
@@ -173,7 +173,15 @@ class Batch:
         before it. ``step`` is where the batch is, None where it is empty."""
         most, connection = self.context.config.lock_attempts, self.target.connection
         self._attempts = self._attempts or LockAttempts(most, self.progress, connection)
-        return self._attempts.had(step, first, partial(self._again, again), self.roll_back)
+        let_go = self._let_go_seed if step and step.kind is Kind.SEED else self.roll_back
+        let_go = self._let_go_seed if step and step.kind is Kind.SEED else self.roll_back
+        return self._attempts.had(step, first, partial(self._again, again), let_go)
+
+    def _let_go_seed(self, *, keep_files: bool = False) -> None:
+        """One that was refused has undone itself: what the batch has made can be judged."""
+        at = self.transaction and self.transaction.connection.info.transaction_status
+        if not keep_files or at is not TransactionStatus.INTRANS:
+            self.roll_back(keep_files=keep_files)
 
     def _again(self, work: Work[Done]) -> Done:
         """The whole batch once more, up to where it met a lock, and that. What no transaction has
@@ -185,8 +193,8 @@ class Batch:
         return work()
 
     def _as_it_is(self, _: int) -> SchemaRecord:
-        self.sealed_schema = self.target.read_schema(self.opened().connection)
-        return SchemaRecord.of(self.sealed_schema)
+        schema = self.sealed_schema = self.target.read_schema(self.opened().connection)
+        return SchemaRecord.of(schema)
 
     def detach(self) -> None:
         """The transaction has ended, or nobody knows: nothing more is done in it."""
@@ -245,9 +253,8 @@ class Batch:
             return Applied(statements=file.statements, rows=0, duration_s=0.0)
         if file.transaction == "none":
             return self._apply_outside(file, text)
-        transaction = self.opened()
-        self.target.before_file(transaction.connection, file.path)
-        return transaction.apply(file, text)
+        self.target.before_file(self.opened().connection, file.path)
+        return self.opened().apply(file, text)
 
     def _apply_outside(self, file: SqlFile, text: str) -> Applied:
         """A file that no transaction can hold: in autocommit, and there until it is recorded."""
@@ -275,7 +282,7 @@ class Batch:
         for upcoming in self.upcoming:
             if (
                 upcoming is None
-                or upcoming.phase not in (Phase.APPLY, Phase.SEED)
+                or upcoming.phase is not Phase.APPLY  # of seeds, each waits for the one before
                 or upcoming.segment != step.segment
                 or self.transaction is None
             ):

@@ -10,6 +10,8 @@ from pytest_housekeeping.plan.steps import CHANGES, RUNNING, SEEDED
 # What is asked of a rehearsed batch, whatever else there is to say against it.
 _SIDE_BY_SIDE = {CHANGES, ROWS, RUNNING, SEEDED}
 _FATAL = (Phase.PRECHECK, Phase.BACKUP, Phase.APPLY, Phase.SEED, Phase.AFTER)
+# What the schema decides is told of a schema whose seeds fail: it may be why they do.
+_WITHOUT_SEEDS = (Kind.OBJECT, Kind.RLS, Kind.BOUNDARY)
 # A watch reports all that is wrong: only what makes the database the wrong one ends it.
 _REPORTED_IN_A_WATCH = ("history", "roles", "drift")
 
@@ -43,6 +45,8 @@ def _fatal_for(step: Step) -> tuple[Phase, ...]:
         return ()  # it waits for its own COMMIT alone
     if step.kind in (Kind.LINT, Kind.PRECHECK) and step.name != "history":
         return (Phase.PRECHECK,) if step.kind is Kind.PRECHECK else ()
+    if step.kind in _WITHOUT_SEEDS:
+        return tuple(phase for phase in _FATAL if phase is not Phase.SEED)
     return _FATAL
 
 

@@ -335,9 +335,22 @@ def test_a_function_whose_body_reads_a_forced_table_is_told_what_to_write(tmp_pa
 
 
 def test_a_seed_that_row_security_would_swallow_fails(tmp_path: Path) -> None:
-    text = "INSERT INTO desk.ticket (tenant_id, subject) VALUES (gen_random_uuid(), 'x');\n"
-    run = Project.make(tmp_path, "tenants", {"sql/seeds/more.sql": text}).run()
+    """And why it fails is told: what the schema decides is judged all the same."""
+    table = (
+        "CREATE TABLE desk.note (line text);\n"
+        "ALTER TABLE desk.note ENABLE ROW LEVEL SECURITY;\n"
+        "ALTER TABLE desk.note FORCE ROW LEVEL SECURITY;\n"
+        "GRANT SELECT, INSERT ON desk.note TO desk_app;\n"
+    )
+    files = {
+        "sql/migrations/0002_note.sql": table,
+        "sql/seeds/more.sql": "INSERT INTO desk.note VALUES ('x');\n",
+    }
+    run = Project.make(tmp_path, "tenants", files).run()
     gate(run, "sql/seeds/more.sql::apply", "row-level security", "(SQLSTATE 42501)")
+    assert run.steps["checks/rls.toml::rls-no-policy"] == "failed", run.output
+    assert "rls-no-policy: desk.note" in run.output
+    assert run.steps["checks/rls.toml::policy-always-true"] == "passed", run.output
 
 
 def test_an_extension_that_is_not_there_says_who_has_it(tmp_path: Path) -> None:

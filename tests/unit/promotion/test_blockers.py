@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pytest_housekeeping.model import ROWS, Kind, Outcome, Phase, Step, StepResult
@@ -68,6 +70,15 @@ def test_what_failed_blocks_what_builds_on_it(failed: str, watches: bool, blocke
     assert all(
         blocker_of(STEPS[name], [trouble], watches=watches) in (None, failed) for name in found
     )
+
+
+def test_what_the_schema_decides_is_told_although_a_seed_fails() -> None:
+    """It may be why: the schema is there."""
+    seed = Step(id="seed", phase=Phase.SEED, kind=Kind.SEED, path="s.sql")
+    failed = StepResult(step=seed, outcome=Outcome.FAILED)
+    later = [replace(seed, id="other seed"), *(STEPS[name] for name in ("rule", "query", "promote"))]
+    blocked = [step.id for step in later if blocker_of(step, [failed], watches=False)]
+    assert blocked == ["other seed", "query", "promote"]
 
 
 def promote(segment: int) -> Step:
