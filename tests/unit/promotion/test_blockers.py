@@ -76,7 +76,8 @@ def test_what_the_schema_decides_is_told_although_a_seed_fails() -> None:
     """It may be why: the schema is there."""
     seed = Step(id="seed", phase=Phase.SEED, kind=Kind.SEED, path="s.sql")
     failed = StepResult(step=seed, outcome=Outcome.FAILED)
-    later = [replace(seed, id="other seed"), *(STEPS[name] for name in ("rule", "query", "promote"))]
+    checks = [STEPS[name] for name in ("rule", "query", "promote")]
+    later = [replace(seed, id="other seed"), *checks]
     blocked = [step.id for step in later if blocker_of(step, [failed], watches=False)]
     assert blocked == ["other seed", "query", "promote"]
 
