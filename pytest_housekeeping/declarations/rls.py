@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from pytest_housekeeping.declarations.toml import (
     text_of,
     texts_of,
 )
+from pytest_housekeeping.errors import MisuseError
 
 _WHY = "a contract that is misread would protect something else than was meant"
 _KEYS = {"schemas": True, "roles": True, "context": True, "exempt": False, "policy": False}
@@ -91,6 +93,29 @@ def parse_rls(
     )
     problems.raise_any(why=_WHY)
     return contract
+
+
+def context_of(text: str) -> tuple[str, ...]:
+    """What ``context`` of a ``checks/rls.toml`` names, whatever else stands there."""
+    try:
+        named = tomllib.loads(text).get("context", [])
+    except tomllib.TOMLDecodeError:
+        return ()
+    return tuple(each for each in named if isinstance(each, str))
+
+
+def full_name(name: str, context: tuple[str, ...], *, asked: str) -> str:
+    """The setting that a name without a dot stands for. Raises MisuseError unless it is one."""
+    if "." in name:
+        return name
+    found = [setting for setting in context if setting.rpartition(".")[2] == name]
+    if len(found) != 1:
+        raise MisuseError(
+            f"{asked}: the setting {name!r} is {'ambiguous' if found else 'unknown'}",
+            why="a test under a wrong identity would prove nothing",
+            fix=f"context of rls.toml is {', '.join(context) or 'empty'}; or write it with its dot",
+        )
+    return found[0]
 
 
 def _policies(document: Mapping[str, Any], problems: Problems) -> tuple[DeclaredPolicy, ...]:

@@ -55,8 +55,16 @@ _CALLED = {
 SETTINGS = "pyproject.toml"
 
 
-def load_config(root: Path, files: ProjectFiles | None = None) -> Config:
-    """Read and check the settings. Raises MisuseError that names every error at once."""
+def load_config(
+    root: Path,
+    files: ProjectFiles | None = None,
+    *,
+    folders: tuple[str, ...] = ("sql", "checks"),
+) -> Config:
+    """Read and check the settings; the ``folders`` that they name have to be there.
+
+    Raises MisuseError that names every error at once.
+    """
     problems = Problems(f"[tool.housekeeping] in {SETTINGS}")
     table = _table(files or ProjectFiles(root))
     expect_keys(table, dict.fromkeys(_TYPES, False), "the table", problems)
@@ -68,7 +76,7 @@ def load_config(root: Path, files: ProjectFiles | None = None) -> Config:
             actual = _called(table[key])
             problems.add(f"{key} = {table[key]!r} is {actual}, not {_CALLED[_TYPES[key]]}")
     config = Config(root=root, **values)
-    for error in _invalid(config):
+    for error in _invalid(config, folders):
         problems.add(error)
     problems.raise_any(
         why="a setting that is misread could let a check pass that never ran",
@@ -127,7 +135,7 @@ def _called(value: object) -> str:
     return _CALLED.get(kind, f"a {kind}")
 
 
-def _invalid(config: Config) -> Iterator[str]:
+def _invalid(config: Config, folders: tuple[str, ...]) -> Iterator[str]:
     if config.server not in ("embedded", "system"):
         yield f'server = {config.server!r} is neither "embedded" nor "system"'
     if config.server == "embedded" and config.server_version not in (16, 17, 18):
@@ -138,7 +146,7 @@ def _invalid(config: Config) -> Iterator[str]:
         if not optional and not _IDENTIFIER.fullmatch(getattr(config, key)):
             yield f"{key} = {getattr(config, key)!r} is no plain lower-case identifier"
     for key in ("sql", "checks", "audit", "evidence_signers", "approvers"):
-        yield from _misplaced(config, key)
+        yield from _misplaced(config, key, needed=key in folders)
     yield from _session(config)
     yield from _generated_code(config)
     yield from _running(config)
@@ -209,11 +217,11 @@ def _session(config: Config) -> Iterator[str]:
             yield f"session.{name} = {value!r} is {_called(value)}, not a string"
 
 
-def _misplaced(config: Config, key: str) -> Iterator[str]:
+def _misplaced(config: Config, key: str, *, needed: bool) -> Iterator[str]:
     value = getattr(config, key)
     if _leads_out(value):
         yield f"{key} = {getattr(config, key)!r} does not lie under the rootdir"
-    elif key in ("sql", "checks") and not (config.root / value).is_dir():
+    elif needed and not (config.root / value).is_dir():
         yield f"{key} = {getattr(config, key)!r}: there is no such folder"
 
 

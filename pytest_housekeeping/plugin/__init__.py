@@ -1,4 +1,4 @@
-"""The pytest entry point: options, and nothing else until ``--hk-mode`` is given."""
+"""The pytest entry point: options and the names of fixtures, and nothing else until one is used."""
 
 from __future__ import annotations
 
@@ -8,6 +8,25 @@ from typing import Any
 import pytest
 
 from pytest_housekeeping.plugin import hookspecs
+from pytest_housekeeping.plugin.database_fixtures import (
+    hk_database,
+    hk_database_module,
+    hk_database_session,
+    hk_empty_database,
+    hk_migrate,
+    hk_role,
+    hk_transaction,
+)
+
+__all__ = [
+    "hk_database",
+    "hk_database_module",
+    "hk_database_session",
+    "hk_empty_database",
+    "hk_migrate",
+    "hk_role",
+    "hk_transaction",
+]
 
 _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     (
@@ -145,6 +164,18 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "--hk-no-commit",
         {"action": "store_true", "help": "write the audit, but do not commit it"},
     ),
+    (
+        "--hk-reuse",
+        {
+            "choices": ("on", "off"),
+            "help": "off: make the template of hk_database and its like anew, and keep nothing of"
+            " it for the next run",
+        },
+    ),
+)
+_MARKERS = (
+    "hk_seeds(*names): the databases of the test hold the rows of these files under sql/seeds/",
+    "hk_at(number): the databases of the test have the migrations up to this one and nothing else",
 )
 
 
@@ -152,6 +183,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("housekeeping", "promotion of a PostgreSQL schema")
     for name, attributes in _OPTIONS:
         group.addoption(name, dest=name[2:].replace("-", "_"), default=None, **attributes)
+    said = "the seeds of every database that hk_database and its like give, as of the marker"
+    parser.addini("hk_seeds", said, type="args", default=[])
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -183,6 +216,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
+    for marker in _MARKERS:
+        config.addinivalue_line("markers", marker)
     if config.option.hk_mode:
         from pytest_housekeeping.plugin.session import activate
 

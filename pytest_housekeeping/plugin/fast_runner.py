@@ -18,7 +18,6 @@ _WATCHED = (
     "pytest_runtest_call",
     "pytest_runtest_teardown",
     "pytest_runtest_makereport",
-    "pytest_pyfunc_call",
 )
 # pytest-html only looks for the extras of test functions.
 _PART_OF_IT = ("_pytest", "pytest_html")

@@ -7,8 +7,10 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
+from pytest_housekeeping.declarations.rls import full_name
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.plan.plan import Plan
+from pytest_housekeeping.plugin.lending import acting_as, is_promoted
 from pytest_housekeeping.plugin.stash import PROMOTION
 from pytest_housekeeping.postgres.connection import Connection, as_role
 
@@ -30,19 +32,27 @@ def hk_connection(request: pytest.FixtureRequest) -> Iterator[Connection]:
 
 
 @pytest.fixture
-def hk_role(request: pytest.FixtureRequest, hk_connection: Connection) -> RoleFactory:
+def hk_role(request: pytest.FixtureRequest) -> RoleFactory:
     """``with hk_role("venture_app", tenant_id=...) as connection``: act as that role.
 
     A setting without a dot is completed from ``context`` in rls.toml: ``tenant_id`` stands for
-    ``app.tenant_id``. Role and settings are gone at the end of the block.
+    ``app.tenant_id``. Role and settings are gone at the end of the block. In an application's
+    tests, which staging runs on what it has proved, it is the one of ordinary runs.
     """
-    context = request.config.stash[PROMOTION].run.context.plan.contracts.context
+    promotion = request.config.stash[PROMOTION]
+    if is_promoted(promotion):
+        return acting_as(request)
+    connection: Connection = request.getfixturevalue("hk_connection")
+    context = promotion.run.context.plan.contracts.context
 
     @contextmanager
     def act(role: str, **settings: object) -> Iterator[Connection]:
-        full = {_full_name(name, context): str(value) for name, value in settings.items()}
-        with as_role(hk_connection, role, full):
-            yield hk_connection
+        full = {
+            full_name(name, context, asked="hk_role"): str(value)
+            for name, value in settings.items()
+        }
+        with as_role(connection, role, full):
+            yield connection
 
     return act
 
@@ -80,16 +90,3 @@ def hk_app_url(pytestconfig: pytest.Config) -> Callable[[str], str]:
         return found
 
     return url
-
-
-def _full_name(name: str, context: tuple[str, ...]) -> str:
-    if "." in name:
-        return name
-    found = [setting for setting in context if setting.rpartition(".")[2] == name]
-    if len(found) != 1:
-        raise MisuseError(
-            f"hk_role: the setting {name!r} is {'ambiguous' if found else 'unknown'}",
-            why="a test under a wrong identity would prove nothing",
-            fix=f"context of rls.toml is {', '.join(context) or 'empty'}; or write it with its dot",
-        )
-    return found[0]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from pytest_housekeeping.databases.databases import Databases, Lent
     from pytest_housekeeping.plugin.ran_code import CodeWatch
     from pytest_housekeeping.promotion.engine import Promotion
 
@@ -17,3 +18,7 @@ CODE_WATCH: pytest.StashKey[CodeWatch] = pytest.StashKey()
 ENDED: pytest.StashKey[bool] = pytest.StashKey()
 # Set when no path was given on the command line, and the configured folders are collected.
 DEFAULT_PATHS: pytest.StashKey[bool] = pytest.StashKey()
+# The test databases of this process, once a test has asked for one.
+DATABASES: pytest.StashKey[Databases] = pytest.StashKey()
+# What a test, a module or a session has been lent, by the name of the database.
+LENT: pytest.StashKey[dict[str, Lent]] = pytest.StashKey()

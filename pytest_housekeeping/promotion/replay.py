@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from typing import Protocol
 
 import psycopg
 
@@ -23,13 +24,19 @@ from pytest_housekeeping.sql.text import decode
 File = tuple[SqlFile, str]
 
 
+class Adviser(Protocol):
+    """Who knows the server on which something failed, and which other one would do it."""
+
+    def advised(self, error: HousekeepingError) -> HousekeepingError: ...
+
+
 def run_bootstrap(context: RunContext, throwaway: Throwaway) -> Judgement:
     """sql/bootstrap/ makes, as superuser, what the real server already has."""
     paths = context.plan.bootstrap
     with throwaway.superuser() as connection:
         for path in paths:
             text = decode(context.plan.sources.read(path), path)
-            _run_plain(connection, path, text, throwaway)
+            run_plain(connection, path, text, throwaway)
     return Verdict(examined=len(paths), unit="bootstrap files"), f"{len(paths)} files"
 
 
@@ -60,13 +67,13 @@ def apply_segment(
     config: Config,
     connection: LentConnection,
     files: Sequence[File],
-    throwaway: Throwaway,
+    adviser: Adviser,
     before_file: Callable[[Connection, str], None] = lambda *_: None,
 ) -> None:
     """Files that share a transaction, or the one that no transaction can hold; committed."""
     if any(file.transaction == "none" for file, _ in files):
         for file, text in files:
-            _run_plain(connection, file.path, text, throwaway)
+            run_plain(connection, file.path, text, adviser)
         return
     transaction = begin(connection, config)
     try:
@@ -79,7 +86,7 @@ def apply_segment(
         # A connection that was lost has rolled back as well.
         with suppress(psycopg.Error):
             connection.execute("ROLLBACK")
-        raise throwaway.advised(error) from None
+        raise adviser.advised(error) from None
 
 
 def segments_of(files: Iterable[File]) -> Iterable[list[File]]:
@@ -97,8 +104,9 @@ def segments_of(files: Iterable[File]) -> Iterable[list[File]]:
         yield batch
 
 
-def _run_plain(connection: Connection, path: str, text: str, throwaway: Throwaway) -> None:
+def run_plain(connection: Connection, path: str, text: str, adviser: Adviser) -> None:
+    """A text in no transaction but its own, as a file under sql/bootstrap/ runs."""
     try:
         connection.execute(text.encode())
     except psycopg.Error as error:
-        raise throwaway.advised(explain(path, text, error)) from None
+        raise adviser.advised(explain(path, text, error)) from None

@@ -11,10 +11,28 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed, SqlFailed
 from pytest_housekeeping.postgres.connection import LentConnection, connect
 from pytest_housekeeping.server import Server, StagingDatabase, extension_advice
+from pytest_housekeeping.sql.identifiers import quoted
 
 Result = TypeVar("Result")
 
 _EXTENSION = re.compile(r'extension "([^"]+)" is not available')
+_SUPERUSERS = re.compile(r'permission denied to create extension "([^"]+)"')
+
+
+def advised(error: HousekeepingError, kind: str, config: Config) -> HousekeepingError:
+    """The error; where an extension cannot be made, with what would make it, or another server."""
+    if refused := _SUPERUSERS.search(error.found):
+        return SqlFailed(
+            error.found,
+            why="a superuser alone may make it, and the role that migrations run as is none",
+            fix=f"CREATE EXTENSION {quoted(refused[1])}; in a file under {config.sql}/bootstrap/,"
+            " for the real server has it already; in the migration CREATE EXTENSION IF NOT EXISTS",
+        )
+    missing = _EXTENSION.search(error.found)
+    if missing is None:
+        return error
+    advice = extension_advice(missing[1], kind=kind, version=config.server_version)
+    return SqlFailed(error.found, why="this server cannot make it", fix=advice)
 
 
 class Throwaway:
@@ -77,11 +95,7 @@ class Throwaway:
 
     def advised(self, error: HousekeepingError) -> HousekeepingError:
         """The error; where an extension is missing, with the server that would have it."""
-        missing = _EXTENSION.search(error.found)
-        if missing is None or self._booting is None:
-            return error
-        advice = extension_advice(missing[1], kind=self.kind, version=self._config.server_version)
-        return SqlFailed(error.found, why="this server cannot make it", fix=advice)
+        return advised(error, self.kind, self._config) if self._booting is not None else error
 
     def lent(self, precheck: Callable[[], Result]) -> Result:
         """What the precheck says that works in the database; then it is `done` with it."""

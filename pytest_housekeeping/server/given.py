@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import shlex
 from collections.abc import Iterator
@@ -19,9 +20,8 @@ from pytest_housekeeping.server.given_roles import (
     ready_migrator,
     roles_made,
 )
-from pytest_housekeeping.server.given_url import open_url
+from pytest_housekeeping.server.given_url import STAGING, Asked, open_url
 from pytest_housekeeping.server.staging_database import (
-    PREFIX,
     Cluster,
     StagingDatabase,
     create_database,
@@ -40,6 +40,8 @@ _LOCKS = 0x686B7374
 _MUTEX = 0
 _WAIT = "60s"
 _KEPT = "kept by --hk-keep of pytest-housekeeping"
+# Staging's database, and those of ordinary tests: several of one number.
+_NAMES = re.compile("^hk_(?:staging|test)_([0-9a-f]{8})(?:_[0-9a-z]+)*$")
 _LEFT = """
 SELECT datname FROM pg_catalog.pg_database
 WHERE datname ~ %s AND pg_catalog.shobj_description(oid, 'pg_database') IS DISTINCT FROM %s
@@ -123,6 +125,11 @@ class GivenServer:
         command = ("dropdb", *login, self.cluster.superuser)
         return " && ".join(shlex.join((*command, database.name)) for database in self.databases)
 
+    def hold(self, number: int) -> None:
+        """Databases with this number in their names are in use, by several processes maybe."""
+        lock = "SELECT pg_catalog.pg_advisory_lock_shared(%s, %s)"
+        self.guard.execute(lock, (_LOCKS, number))
+
     def prepare(self) -> None:
         """Clear what killed runs left, and make the role that migrations run as."""
         self.guard.execute(f"SET lock_timeout = '{_WAIT}'")
@@ -139,12 +146,13 @@ class GivenServer:
             made = roles_made(self.guard, "", self.migrator)
             mark_roles(self.guard, made)
         others = self._others()
-        pattern = f"^{PREFIX}[0-9a-f]{{8}}$"
-        for (name,) in self.guard.execute(_LEFT, (pattern, _KEPT)).fetchall():
+        for (name,) in self.guard.execute(_LEFT, (_NAMES.pattern, _KEPT)).fetchall():
             if _number(name) not in others:
                 # Where several users share the server, each clears its own.
                 with suppress(errors.InsufficientPrivilege):
                     drop_database(self.cluster, name)
+        if not others:
+            drop_marked(self.guard, but=frozenset({self.migrator}))
 
     def _drop(self, database: StagingDatabase) -> None:
         made = roles_made(self.guard, database.name, self.migrator)
@@ -188,13 +196,13 @@ class GivenServer:
         self.guard.execute("SELECT pg_catalog.pg_advisory_unlock(%s, %s)", (_LOCKS, number))
 
 
-def open_given(url: str, *, migrator: str) -> GivenServer:
+def open_given(url: str, *, migrator: str, asked: Asked = STAGING) -> GivenServer:
     """Connect to the server, clear what killed runs left there, and make the migrator's role.
 
     Raises `ServerError` when the server cannot be reached, is too old, or refuses what staging
     needs.
     """
-    guard, cluster = open_url(url)
+    guard, cluster = open_url(url, asked)
     try:
         server = GivenServer(
             cluster=cluster,
@@ -211,4 +219,5 @@ def open_given(url: str, *, migrator: str) -> GivenServer:
 
 
 def _number(name: str) -> int:
-    return int(name.removeprefix(PREFIX), 16)
+    found = _NAMES.fullmatch(name)
+    return int(found[1], 16) if found else 0

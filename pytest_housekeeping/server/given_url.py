@@ -35,17 +35,17 @@ STAGING = Asked(
 )
 
 
-def open_url(url: str) -> tuple[psycopg.Connection[Any], Cluster]:
+def open_url(url: str, asked: Asked = STAGING) -> tuple[psycopg.Connection[Any], Cluster]:
     """A connection to the server that `url` names, and how to make more of them.
 
     Raises `ServerError`, without password or URL, when the URL makes no sense, when it leads off
     the machine unencrypted, and when the server cannot be reached, is too old or gives too little.
     """
-    given = read_url(url, STAGING)
-    guard = connected(given, STAGING)
+    given = read_url(url, asked)
+    guard = connected(given, asked)
     try:
-        refuse_old(guard.info.server_version)
-        _refuse_weak(guard)
+        refuse_old(guard.info.server_version, asked)
+        _refuse_weak(guard, asked)
         return guard, cluster_of(guard, given)
     except BaseException:
         guard.close()
@@ -99,12 +99,12 @@ def passwords_in(url: str | None) -> tuple[str, ...]:
     return tuple(str(known[key]) for key in ("password", "sslpassword") if known.get(key))
 
 
-def refuse_old(server_version: int) -> None:
+def refuse_old(server_version: int, asked: Asked = STAGING) -> None:
     if server_version // 10000 < OLDEST:
         raise ServerError(
             f"the given server is PostgreSQL {server_version // 10000}",
-            why=f"staging needs PostgreSQL >= {OLDEST}: its views run with security_invoker",
-            fix="give a newer one with --hk-staging-url, or leave it away for the embedded one",
+            why=f"PostgreSQL >= {OLDEST} is needed: its views run with security_invoker",
+            fix=f"give a newer one with {asked.option}; without it, {asked.without}",
         )
 
 
@@ -172,7 +172,7 @@ def cluster_of(guard: psycopg.Connection[Any], given: Mapping[str, Any]) -> Clus
     )
 
 
-def _refuse_weak(guard: psycopg.Connection[Any]) -> None:
+def _refuse_weak(guard: psycopg.Connection[Any], asked: Asked) -> None:
     row = guard.execute(
         "SELECT rolsuper, rolcreatedb, rolcreaterole FROM pg_catalog.pg_roles"
         " WHERE rolname = current_user"
@@ -183,8 +183,8 @@ def _refuse_weak(guard: psycopg.Connection[Any]) -> None:
     if not superuser and lacks:
         user = guard.info.user
         raise ServerError(
-            f"the role {user} of --hk-staging-url lacks {' and '.join(lacks)}",
-            why="staging makes a database of its own and the role that migrations run as",
+            f"the role {user} of {asked.option} lacks {' and '.join(lacks)}",
+            why="databases are made there, and the role that migrations run as",
             fix="give the superuser of the server, or there:"
             f" ALTER ROLE {quoted(user)} {' '.join(lacks)}",
         )

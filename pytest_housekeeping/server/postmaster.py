@@ -64,15 +64,7 @@ class Postmaster:
 
     @property
     def cluster(self) -> Cluster:
-        return Cluster(
-            host=str(self.folder.data),
-            port=PORT,
-            superuser=self.superuser,
-            maintenance=MAINTENANCE,
-            # Said, so that PGOPTIONS and its like in the environment do not count.
-            parameters={"options": "", "gssencmode": "disable", "target_session_attrs": "any"},
-            programs=str(self.programs.folder),
-        )
+        return cluster_in(self.folder, self.programs, self.superuser)
 
     def create(self) -> StagingDatabase:
         database = create_database(self.cluster, random_name(), self.migrator)
@@ -134,7 +126,7 @@ class Postmaster:
                     drop_database(self.cluster, database.name)
         finally:
             _end(self.process)
-            _free_segment(self.folder.data)
+            free_segment(self.folder.data)
             self.folder.remove()
 
     def removal(self) -> str:
@@ -142,8 +134,27 @@ class Postmaster:
         return f"kill -QUIT {self.process.pid} && sleep 1 && rm -rf {self.folder.path}"
 
 
+def cluster_in(folder: RunFolder, programs: Programs, superuser: str = SUPERUSER) -> Cluster:
+    """How the server in a run's folder is reached."""
+    return Cluster(
+        host=str(folder.data),
+        port=PORT,
+        superuser=superuser,
+        maintenance=MAINTENANCE,
+        # Said, so that PGOPTIONS and its like in the environment do not count.
+        parameters={"options": "", "gssencmode": "disable", "target_session_attrs": "any"},
+        programs=str(programs.folder),
+    )
+
+
 def boot(
-    *, kind: str, version: int, migrator: str, max_locks: int, kept: Path | None = None
+    *,
+    kind: str,
+    version: int,
+    migrator: str,
+    max_locks: int,
+    kept: Path | None = None,
+    options: tuple[str, ...] = (),
 ) -> Postmaster:
     """Start a server, in memory-backed storage where there is some; it takes connections.
 
@@ -162,7 +173,7 @@ def boot(
             refusals.append(f"{storage}: {error.strerror}")
             continue
         try:
-            process, about = _started(folder, programs, account, max_locks, kept)
+            process, about = _started(folder, programs, account, max_locks, kept, options)
         except OSError as error:
             folder.remove()
             refusals.append(f"{storage}: {error.strerror}")
@@ -187,7 +198,12 @@ def boot(
 
 
 def _started(
-    folder: RunFolder, programs: Programs, account: Account, max_locks: int, kept: Path | None
+    folder: RunFolder,
+    programs: Programs,
+    account: Account,
+    max_locks: int,
+    kept: Path | None,
+    options: tuple[str, ...],
 ) -> tuple[subprocess.Popen[bytes], Mapping[str, str]]:
     laying = (
         lay(kept, folder.data, account, verify=True)
@@ -196,7 +212,7 @@ def _started(
     )
     with closing(laying):
         about = next(laying)
-        process = spawn(folder, programs, account, max_locks)
+        process = spawn(folder, programs, account, max_locks, *options)
         try:
             next(laying)
             await_ready(folder, process, programs)
@@ -269,7 +285,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             process.wait()
 
 
-def _free_segment(data: Path) -> None:
+def free_segment(data: Path) -> None:
     """A postmaster that was killed leaves its pid file, and 56 bytes of System V shared memory."""
     with suppress(OSError, ValueError, IndexError):
         _, segment = (data / "postmaster.pid").read_text().splitlines()[6].split()

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,8 @@ PORT = 5432
 _SOCKET_PATH_BYTES = 103 if sys.platform == "darwin" else 107
 _MEMORY = Path("/dev/shm")  # noqa: S108 -- the folders in it have names of their own and are closed
 _MEMORY_ROOM = 256 * 1024 * 1024
-_STOP_S = 10.0
+# An immediate shutdown: the folder is thrown away, so nothing has to be saved.
+_AT_ONCE = ((signal.SIGQUIT, 10.0), (signal.SIGKILL, 1.0))
 _POLL_S = 0.002
 _YOUNG_S = 60.0
 
@@ -47,6 +48,18 @@ class RunFolder:
     def keep(self) -> None:
         """Leave it for a person: no later run clears it while its server runs."""
         (self.path / "kept").touch()
+        os.close(self.lock)
+
+    def share(self) -> None:
+        """Let other processes hold the lock too: it is taken for a leftover when all are dead."""
+        kept = self.path / "kept"
+        # From one kind of lock to the other there is an instant without any.
+        kept.touch()
+        fcntl.flock(self.lock, fcntl.LOCK_SH)
+        kept.unlink()
+
+    def leave(self) -> None:
+        """Let go of the lock; others hold it."""
         os.close(self.lock)
 
     def remove(self) -> None:
@@ -84,6 +97,21 @@ def claim(storage: Path, account: Account) -> RunFolder:
         os.close(lock)
 
 
+def join(path: Path) -> RunFolder | None:
+    """The shared folder of a run that is alive, and its lock; None where it is none (any more)."""
+    try:
+        lock = os.open(path / "lock", os.O_RDWR | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    with suppress(OSError):
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        same = (path / "lock").stat().st_ino == os.fstat(lock).st_ino
+        if same and postmaster_pid(path / "data"):
+            return RunFolder(path=path, lock=lock)
+    os.close(lock)
+    return None
+
+
 def clear_leftovers(storage: Path) -> None:
     """End the servers in `storage` whose run is dead, and remove their folders.
 
@@ -118,7 +146,7 @@ def _clear(path: Path) -> None:
         if pid and (path / "kept").exists():
             return
         if pid:
-            _end_stranger(pid, path / "data")
+            end_server(pid, path / "data", _AT_ONCE)
         shutil.rmtree(path, ignore_errors=True)
     except BlockingIOError:
         pass
@@ -126,15 +154,20 @@ def _clear(path: Path) -> None:
         os.close(lock)
 
 
-def _end_stranger(pid: int, data: Path) -> None:
-    for sign, patience in ((signal.SIGQUIT, _STOP_S), (signal.SIGKILL, 1.0)):
+def end_server(pid: int, data: Path, signs: Sequence[tuple[signal.Signals, float]]) -> bool:
+    """Send the server of `data` these signals, each with its time to follow; whether it has ended.
+
+    It need not be a child of this process.
+    """
+    for sign, patience in signs:
         with suppress(ProcessLookupError):
             os.kill(pid, sign)
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             if not _runs(pid, data):
-                return
+                return True
             time.sleep(_POLL_S)
+    return False
 
 
 def postmaster_pid(data: Path) -> int:

@@ -131,11 +131,14 @@ def test_a_path_without_a_test_is_misuse(tmp_path: Path) -> None:
 
 
 def test_before_the_commit_there_is_nothing_to_log_in_to(tmp_path: Path) -> None:
-    early = {"checks/test_early.py": SOUND}
+    own = "\n\ndef test_own(hk_database):\n    pass\n"
+    early = {"checks/test_early.py": SOUND + own}
     run = project(tmp_path, SOUND, early).run()
 
     assert run.code == 1
     assert "nothing is promoted yet" in run.output
+    assert run.steps["checks/test_early.py::test_own"] == "failed"
+    assert "a database of its own for a test, with --hk-mode=staging" in run.output
 
 
 def test_an_application_that_is_not_declared(tmp_path: Path) -> None:
@@ -180,3 +183,37 @@ def test_a_password_is_lent_and_taken_back() -> None:
                 lend_password(superuser, cluster, "other")
     assert lent
     assert left == [("other",), ("postgres",)]
+
+
+OWN = """\
+import psycopg
+
+def test_it(hk_database, hk_transaction, hk_role, hk_app_url):
+    with hk_database.connect() as connection:
+        assert connection.execute("SELECT count(*) FROM vault.secret").fetchone() == (0,)
+    with hk_role("desk_app", tenant_id="11111111-1111-1111-1111-111111111111") as connection:
+        connection.execute("INSERT INTO desk.ticket (tenant_id, subject) VALUES"
+            " ('11111111-1111-1111-1111-111111111111', 'lamp')")
+    with psycopg.connect(hk_app_url("desk")) as connection:
+        assert connection.execute("SELECT count(*) FROM desk.ticket").fetchone() == (0,)
+"""
+BY_DAY = """\
+CREATE TABLE vault.of_this_run (id int);
+DO $$ BEGIN
+EXECUTE format('ALTER TABLE vault.of_this_run RENAME id TO %I', gen_random_uuid());
+END $$;
+"""
+
+
+def test_a_database_of_its_own_has_the_schema_that_was_proved(tmp_path: Path) -> None:
+    run = project(tmp_path, OWN).run()
+
+    assert (run.code, run.steps[TEST]) == (0, "passed"), run.output
+
+
+def test_one_that_would_have_another_schema_is_refused(tmp_path: Path) -> None:
+    run = project(tmp_path, OWN, {"sql/migrations/0009_by_day.sql": BY_DAY}).run()
+
+    assert (run.code, run.steps[TEST]) == (1, "failed"), run.output
+    assert "the databases of the tests are not what was proved: " in run.output
+    assert "vault.of_this_run" in run.output

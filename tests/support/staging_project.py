@@ -126,7 +126,7 @@ class Project:
         if prefix or needs_interpreter(environment):
             run = self.finish(self.start(*arguments, prefix=prefix, **environment))
         else:
-            run = self.fork(self._arguments(*STAGING, *arguments), environment)
+            run = self.fork(self.plain_arguments(*STAGING, *arguments), environment)
         assert self.leftovers() == [], run.output
         return run
 
@@ -159,7 +159,7 @@ class Project:
     ) -> subprocess.Popen[str]:
         """pytest in this project, without the plugins that only a person at work wants."""
         return subprocess.Popen(
-            [*prefix, sys.executable, "-m", "pytest", *self._arguments(*arguments)],
+            [*prefix, sys.executable, "-m", "pytest", *self.plain_arguments(*arguments)],
             cwd=self.root,
             env=self.environment() | environment,
             stdout=subprocess.PIPE,
@@ -168,8 +168,10 @@ class Project:
             errors="replace",
         )
 
-    def _arguments(self, *arguments: str) -> list[str]:
+    def plain_arguments(self, *arguments: str) -> list[str]:
+        """What a run is given that somebody else watches, and the arguments."""
         made = ["-W", "error", "--color=no", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
+        made += ["-p", "no:anyio", "-p", "no:django"]
         if not any(argument.startswith("--randomly") for argument in arguments):
             made += ["-p", "no:randomly"]
         return [*made, *arguments]

@@ -79,7 +79,7 @@ def start_staging(options: RunOptions) -> Run:
         beside=proof.close,
         throwaway=throwaway,
         linting=linting,
-        secrets=passwords_in(url),
+        secrets=passwords_in(url) + passwords_in(os.environ.get("HK_TEST_URL")),
     )
 
 

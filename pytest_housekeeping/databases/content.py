@@ -1,0 +1,97 @@
+"""What a template holds: the files of a project, up to where, and which seeds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+
+from pytest_housekeeping import __version__
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.declarations.settings import load_config
+from pytest_housekeeping.errors import MisuseError, did_you_mean
+from pytest_housekeeping.sql.project_files import ProjectFiles
+
+ALL = "all"
+# How a server is furnished for tests; another one, and nothing that was kept is used any more.
+_FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """Which state of the schema: of all files, or with the migrations up to ``at`` and nothing
+    that comes behind them; and the seed files beside it."""
+
+    at: int | None = None
+    seeds: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The same for the same state, in every process."""
+        return "" if self == State() else _digest([self.at, self.seeds])[:16]
+
+
+@dataclass(frozen=True)
+class Content:
+    """The files of a project as they are when a test first asks, each read once."""
+
+    config: Config
+    files: ProjectFiles
+
+    @cached_property
+    def key(self) -> str:
+        """Names all that a template is made of but the server's build: files and settings."""
+        read = [(path, sha256(self.files.read(path)).hexdigest()) for path in self._paths]
+        settings = asdict(replace(self.config, root=Path()))
+        return f"test-{_digest([_FORMAT, __version__, settings, read])}"
+
+    @cached_property
+    def seeds(self) -> dict[str, str]:
+        """The seed files by what they are called: their names without ``.sql``."""
+        folder = f"{self.config.sql}/seeds"
+        return {PurePosixPath(path).stem: path for path in self.files.find(folder, "*.sql")}
+
+    def refuse_missing(self) -> None:
+        """Raises MisuseError where the project has no SQL files at all."""
+        if not self._paths:
+            raise MisuseError(
+                f"there are no files in {self.config.root / self.config.sql}",
+                why="a test database is made of the project's SQL files, below pytest's rootdir",
+                fix=f"write {self.config.sql}/migrations/0001_first.sql, or say where they are:"
+                " sql = … in [tool.housekeeping] of pyproject.toml; for a database with nothing in"
+                " it, hk_empty_database",
+            )
+
+    def seeds_called(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The seed files of these names in the order of the files, or "all" of them.
+
+        Raises MisuseError for one that is not there.
+        """
+        if ALL in names:
+            return tuple(self.seeds.values())
+        wanted = {name.removesuffix(".sql") for name in names}
+        for name in sorted(wanted - self.seeds.keys()):
+            raise MisuseError(
+                f"there are no seeds {name!r} in {self.config.sql}/seeds/"
+                + did_you_mean(name, self.seeds),
+                why="the test would run on other rows than it was written for",
+                fix=f"known: {', '.join(self.seeds) or 'none'}; or {ALL!r}",
+            )
+        return tuple(path for name, path in self.seeds.items() if name in wanted)
+
+    @cached_property
+    def _paths(self) -> tuple[str, ...]:
+        return self.files.find(self.config.sql, "*", below=True)
+
+
+def read_content(root: Path) -> Content:
+    """The settings, and where the files are. Raises MisuseError for settings that are wrong."""
+    files = ProjectFiles(root)
+    return Content(load_config(root, files, folders=()), files)
+
+
+def _digest(facts: object) -> str:
+    return sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()

@@ -1,0 +1,94 @@
+"""A template: the files of a project applied to an empty database, as staging applies them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+
+from pytest_housekeeping.databases.content import Content, State
+from pytest_housekeeping.errors import HousekeepingError, MisuseError, SqlFileError
+from pytest_housekeeping.model import Kind
+from pytest_housekeeping.postgres.connection import connect
+from pytest_housekeeping.promotion.replay import apply_segment, run_plain, segments_of
+from pytest_housekeeping.promotion.throwaway import advised
+from pytest_housekeeping.server import StagingDatabase
+from pytest_housekeeping.sql.file import SqlFile
+from pytest_housekeeping.sql.folder import read_all, sql_paths
+from pytest_housekeeping.sql.text import decode
+
+_IN_ORDER = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
+
+
+class TemplateMaker:
+    """Applies the files of a project to databases of one server."""
+
+    def __init__(self, content: Content, server_kind: str) -> None:
+        """Reads and parses them all. Raises SqlFileError that names every file with a problem."""
+        self._content, self._kind = content, server_kind
+        found, errors = read_all(content.config, content.files, (*_IN_ORDER, Kind.SEED))
+        errors += [error for files in found.values() for error in _wrong(files)]
+        if errors:
+            raise SqlFileError("\n".join(str(error) for error in errors))
+        self._found = found
+
+    def bootstrap(self, database: StagingDatabase) -> None:
+        """Run ``sql/bootstrap/``, as superuser. Raises SqlFailed."""
+        config, files = self._content.config, self._content.files
+        with closing(connect(database.superuser_conninfo, settings=config.session)) as superuser:
+            for path in sql_paths(config, files, "bootstrap"):
+                run_plain(superuser, path, decode(files.read(path), path), self)
+
+    def apply(self, database: StagingDatabase, state: State) -> None:
+        """The files of a state, without its seeds. Raises SqlFailed with file, line and column."""
+        self.refuse_unknown(state.at)
+        self._apply(database, self._files(0, state.at))
+
+    def go_on(self, database: StagingDatabase, at: int, to: int | None) -> int:
+        """The migrations behind number ``at`` up to ``to``, or all that is left and what comes
+        behind the migrations; how many files that were."""
+        return self._apply(database, self._files(at + 1, to))
+
+    def seed(self, database: StagingDatabase, paths: Sequence[str]) -> None:
+        """These seed files, in one transaction. Raises SqlFailed."""
+        self._apply(database, [file for file in self._found[Kind.SEED] if file.path in paths])
+
+    def refuse_unknown(self, number: int | None, *, behind: int = -1) -> None:
+        """Raises MisuseError for a number that no migration ``behind`` the other bears."""
+        known = [each for each in self.numbers if each > behind]
+        if number is not None and number not in known:
+            raise MisuseError(
+                f"there is no migration {number:04}" + f" behind {behind:04}" * (behind >= 0),
+                why="the test would run on another state than it was written for",
+                fix=f"known: {', '.join(f'{each:04}' for each in known) or 'none'}",
+            )
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The numbers of the migrations."""
+        return tuple(file.number or 0 for file in self._found[Kind.MIGRATION])
+
+    def advised(self, error: HousekeepingError) -> HousekeepingError:
+        return advised(error, self._kind, self._content.config)
+
+    def _files(self, first: int, last: int | None) -> list[SqlFile]:
+        highest = max(self.numbers, default=0) if last is None else last
+        migrations = self._found[Kind.MIGRATION]
+        found = [file for file in migrations if first <= (file.number or 0) <= highest]
+        if last is None:
+            found += [*self._found[Kind.VIEW], *self._found[Kind.POLICY]]
+        return found
+
+    def _apply(self, database: StagingDatabase, files: Sequence[SqlFile]) -> int:
+        config = self._content.config
+        texts = [(file, decode(self._content.files.read(file.path), file.path)) for file in files]
+        with closing(connect(database.migrator_conninfo, settings=config.session)) as migrator:
+            for segment in segments_of(texts):
+                apply_segment(config, migrator, segment, self)
+        return len(files)
+
+
+def _wrong(files: Sequence[SqlFile]) -> Iterator[SqlFileError]:
+    for file in files:
+        for each in file.problems:
+            found = f"{file.path}:{each.line}:{each.column}: {each.found}"
+            yield SqlFileError(found, why=each.why, fix=each.fix)
