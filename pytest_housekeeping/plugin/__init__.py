@@ -168,8 +168,8 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "--hk-reuse",
         {
             "choices": ("on", "off"),
-            "help": "off: make the template of hk_database and its like anew, and keep nothing of"
-            " it for the next run",
+            "help": "staging, and without a mode: off makes the template of hk_database and its"
+            " like anew, and keeps nothing of it for the next run",
         },
     ),
 )

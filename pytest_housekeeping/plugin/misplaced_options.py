@@ -89,6 +89,12 @@ _ONLY_IN = (
         fix="leave it out; it belongs to --hk-mode=staging",
     ),
     _OnlyIn(
+        option="--hk-reuse",
+        belongs=lambda rules: rules.throwaway,
+        why="no test gets a database of its own in this mode",
+        fix="leave it out; it belongs to --hk-mode=staging, and to ordinary runs",
+    ),
+    _OnlyIn(
         option="--hk-no-canary",
         belongs=lambda rules: rules.watches,
         why="it was meant for a watch, and does nothing any more",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.model import Kind, Phase
-from pytest_housekeeping.plugin import fixtures
+from pytest_housekeeping.plugin import database_fixtures, fixtures
 from support.fresh_copy import ROOT
 from support.reference_pages import files_of, rows, section
 from support.staging_project import Project
@@ -122,9 +122,12 @@ def test_the_fixtures_are_those_that_are_registered(project: Project) -> None:
             r"^(hk_\w+)(?: \[(\w+) scope\])? -- ", said.output, re.MULTILINE
         )
     }
-    defined = {name for name in vars(fixtures) if name.startswith("hk_")}
-
-    documented = {name.strip("`"): scope for name, scope, _ in rows(section(PAGE, "## Fixtures"))}
+    tests = PAGE.with_name("testing.md")
+    documented: dict[str, str] = {}
+    for page, module in ((PAGE, fixtures), (tests, database_fixtures)):
+        table = rows(section(page, "## Fixtures"))
+        on_page = {name.strip("`"): scope for name, scope, _ in table}
+        assert on_page.keys() == {name for name in vars(module) if name.startswith("hk_")}, page
+        documented |= on_page
     assert documented == registered
-    assert documented.keys() == defined
     assert not (project.root / "ops").exists()
