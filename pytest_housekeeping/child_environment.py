@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 # libpq's variables, those that name a target (PGPASSWORD_PROD …), and URLs of given servers.
-_TO_A_DATABASE = ("PG", "HK_STAGING_URL", "HK_TEST_URL", "HK_TWIN_SERVER")
+_TO_A_DATABASE = ("PG", "HK_STAGING_URL", "HK_TEST_URL", "HK_TWIN")
 _BARE = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 # Whoever takes something out of the process's environment for a moment holds this meanwhile.
 TURN = threading.RLock()

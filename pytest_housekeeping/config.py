@@ -49,6 +49,7 @@ class Config:
     incident_on_failure: bool = False
     generated_code: tuple[str, ...] = ()
     running: tuple[str, ...] = ()
+    twin: str = ""
     accepted_evidence_faults: tuple[str, ...] = ()
     session: Mapping[str, str] = field(default_factory=dict)
     may_move: Mapping[str, str] = field(default_factory=dict)

@@ -57,6 +57,7 @@ class ProvedOn(StrEnum):
     """On which database a step has shown something; a stable name of the audit."""
 
     TWIN = "twin"
+    CLONE = "clone"
     TARGET = "target"
     NOWHERE = ""
 
@@ -178,8 +179,11 @@ class CodeFile:
     sha256: str
 
 
-ROWS = "rows"
-"""The step of a rehearsal that asks production's rows."""
+ROWS, CLONE = "rows", "clone"
+"""The steps of a rehearsal that ask production's rows, and a clone that has them."""
+
+
+_ELSEWHERE = {ROWS: ProvedOn.TARGET, CLONE: ProvedOn.CLONE}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -199,9 +203,11 @@ class Step:
 
     @property
     def proved_on(self) -> ProvedOn:
-        """Where the step shows what it shows: on the restored copy, or on the target itself."""
+        """Where the step shows what it shows: on the restored copy, on a clone that has the
+        target's rows, or on the target itself."""
         if self.phase is Phase.REHEARSE:
-            return ProvedOn.TARGET if self.name == ROWS else ProvedOn.TWIN
+            asked = _ELSEWHERE.get(self.name) if self.kind is Kind.REHEARSAL else None
+            return asked or ProvedOn.TWIN
         if self.kind is Kind.LINT or self.phase in (Phase.PRECHECK, Phase.BACKUP):
             return ProvedOn.NOWHERE
         return ProvedOn.TARGET

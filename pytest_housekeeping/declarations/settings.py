@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pytest_housekeeping.config import Config
+from pytest_housekeeping.declarations.connection_url import passwords_in
 from pytest_housekeeping.declarations.may_move import wrongly_declared
 from pytest_housekeeping.declarations.pinned_settings import names_to_choose
 from pytest_housekeeping.declarations.toml import Problems, closest, expect_keys
@@ -150,6 +151,7 @@ def _invalid(config: Config, folders: tuple[str, ...]) -> Iterator[str]:
     yield from _session(config)
     yield from _generated_code(config)
     yield from _running(config)
+    yield from _twin(config)
     yield from wrongly_declared(config.may_move)
     yield from _approvals(config)
     yield from _thresholds(config)
@@ -204,6 +206,12 @@ def _running(config: Config) -> Iterator[str]:
     for ref in config.running:
         if not _REF.fullmatch(ref):
             yield f"running: {ref!r} is no name of a commit, a branch or a tag"
+
+
+def _twin(config: Config) -> Iterator[str]:
+    """The URL itself is not shown: whoever has put a password into it has put it into a file."""
+    if passwords_in(config.twin):
+        yield "twin holds a password, or is no URL: a URL with one belongs to the variable HK_TWIN"
 
 
 def _session(config: Config) -> Iterator[str]:

@@ -5,7 +5,8 @@ its own module where it is needed:
 
 - ``run_facts``: what is known before the first step; ``secrets``: what is written down nowhere
 - ``audit``: make the audit of a run; ``audit_model``: its fields; ``audit_file``: its JSON file;
-  ``batch_model``: its fields for what a batch does; ``record_part``: what all its parts are
+  ``batch_model``: its fields for what a batch does, ``clone_model``: for what it did on a clone
+  with rows; ``record_part``: what all its parts are
 - ``production_now``: what a run has seen in production beside its schema
 - ``fields``: what journal and audit share; ``plain_audit``: an audit read without pydantic
 - ``chain``: digests, and why an audit that was edited or taken away is noticed

@@ -24,6 +24,7 @@ from pytest_housekeeping.evidence.run_facts import StartFacts
 from pytest_housekeeping.evidence.secrets import Secrets
 from pytest_housekeeping.model import Bound, LockConflict, RunOutcome, StepResult, TargetIdentity
 from pytest_housekeeping.postgres.batch_facts import BatchFacts
+from pytest_housekeeping.postgres.clone_facts import CloneFacts
 
 
 def make_audit(
@@ -39,6 +40,7 @@ def make_audit(
     bound: Bound | None = None,
     batch: Sequence[BatchFacts] = (),
     production: ProductionNow | None = None,
+    clone: CloneFacts | None = None,
     before: Artifact | None = None,
     after: Artifact | None = None,
     previous: str | None = None,
@@ -47,7 +49,8 @@ def make_audit(
     """The sealed audit of a run. A planned step without a result is recorded as skipped.
 
     ``previous`` is the digest of the audit before; ``before`` and ``after`` are the snapshots;
-    ``batch`` is what each segment was seen to do, ``production`` what it meets.
+    ``batch`` is what each segment was seen to do, ``production`` what it meets, ``clone`` what all
+    of it did where there are rows.
     Raises EvidenceError as ``seal`` does.
     """
     document = fields.start_fields(facts)
@@ -62,6 +65,7 @@ def make_audit(
     document["steps"] = [fields.step_fields(result) for result in results]
     document["changes"] = [each for done in batch for each in fields.change_fields(done)]
     document["production"] = fields.production_fields(production or ProductionNow())
+    document["clone"] = fields.clone_fields(clone) if clone else None
     document["batch"] = [fields.batch_fields(done) for done in batch]
     document["findings"] = [
         fields.finding_fields(finding, result.step.id)

@@ -20,6 +20,7 @@ from pytest_housekeeping.evidence.batch_model import (
     ChangeRecord,
     ProductionNowRecord,
 )
+from pytest_housekeeping.evidence.clone_model import CloneRecord
 from pytest_housekeeping.evidence.record_part import Part
 from pytest_housekeeping.model import (
     Kind,
@@ -146,8 +147,9 @@ class StepRecord(Part):
     locks: tuple[LockRecord, ...] = ()
     proved_on: ProvedOn = Field(
         ProvedOn.NOWHERE,
-        description="where it was shown: on a restored copy, the twin, or on the target itself;"
-        " empty for what concerns no database, and in audits of earlier versions",
+        description="where it was shown: on a restored copy, the twin, on a clone that has the"
+        " rows, or on the target itself; empty for what concerns no database, and in audits of"
+        " earlier versions",
     )
 
 
@@ -236,6 +238,9 @@ class Audit(Part):
         (), description="what else the batch does, by segment, where it was rehearsed on a copy"
     )
     production: ProductionNowRecord = ProductionNowRecord()
+    clone: CloneRecord | None = Field(
+        None, description="what the batch did on a clone that has production's rows; null: no clone"
+    )
     findings: tuple[FindingRecord, ...] = ()
     lock_conflicts: tuple[LockConflictRecord, ...] = ()
     bound: BoundRecord = BoundRecord()

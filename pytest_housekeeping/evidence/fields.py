@@ -19,6 +19,7 @@ from pytest_housekeeping.model import (
     TargetIdentity,
 )
 from pytest_housekeeping.postgres.batch_facts import BatchFacts
+from pytest_housekeeping.postgres.clone_facts import CloneFacts
 
 
 def start_fields(facts: StartFacts) -> dict[str, Any]:
@@ -121,6 +122,16 @@ def batch_fields(facts: BatchFacts) -> dict[str, Any]:
 def production_fields(now: ProductionNow) -> dict[str, Any]:
     """The ``production``."""
     return {**asdict(now), "looked_s": rounded_s(now.looked_s)}
+
+
+def clone_fields(facts: CloneFacts) -> dict[str, Any]:
+    """The ``clone``, where there was one."""
+    known = asdict(facts)
+    known["deferred_s"] = rounded_s(facts.deferred_s)
+    for file in known["files"]:
+        for each in (file, *file["statements"]):
+            each["duration_s"] = rounded_s(each["duration_s"])
+    return known
 
 
 def bound_fields(bound: Bound) -> dict[str, Any]:

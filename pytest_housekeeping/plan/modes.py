@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pytest_housekeeping.model import ROWS, Mode
+from pytest_housekeeping.model import CLONE, ROWS, Mode
 from pytest_housekeeping.plan.steps import ACTIVITY, BINDING, CHANGES, IMPACT, RUNNING, SEEDED
 
 ALWAYS, ON_FAILURE, NEVER = "always", "on_failure", "never"
@@ -79,7 +79,7 @@ _RULES: Mapping[Mode, ModeRules] = {
             "capacity",
             "drift",
         ),
-        rehearsed=(IMPACT, CHANGES, ROWS, SEEDED, RUNNING, ACTIVITY, BINDING),
+        rehearsed=(IMPACT, CHANGES, ROWS, SEEDED, RUNNING, CLONE, ACTIVITY, BINDING),
         plans=True,
         backs_up=True,
         rehearses=True,
@@ -101,7 +101,7 @@ _RULES: Mapping[Mode, ModeRules] = {
             "privileges",
             "drift",
         ),
-        rehearsed=(IMPACT, CHANGES, ROWS, SEEDED, RUNNING, ACTIVITY, BINDING),
+        rehearsed=(IMPACT, CHANGES, ROWS, SEEDED, RUNNING, CLONE, ACTIVITY, BINDING),
         confirm="PROMOTE",
         backs_up=True,
         rehearses=True,

@@ -91,6 +91,7 @@ def build(
     baseline: int | None = None,
     mutate: bool = False,
     in_place: bool = False,
+    has_clone: bool = False,
     proved: Proved = lambda _: (),
 ) -> Plan:
     """Read every file once and lay the steps out; with ``mutate``, or where the settings ask for a
@@ -119,6 +120,7 @@ def build(
         has_mutants=mutate or config.mutation_score > 0,
         records_only=baseline is not None,
         in_place=in_place,
+        has_clone=has_clone,
     )
     plan = _plan_of(parts, files, pending, past, inifile)
     sources.seal()

@@ -25,6 +25,7 @@ _PROVED: Mapping[str, bool] = {
     "may_move": False,
     "generated_code": False,
     "running": False,
+    "twin": False,
     "require_staging_evidence": False,
     "accepted_evidence_faults": False,
     "evidence_signers": False,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.boundaries import FORBIDDEN
 from pytest_housekeeping.declarations.contracts import Contracts
-from pytest_housekeeping.model import Kind, Mode, Phase, Step
+from pytest_housekeeping.model import CLONE, Kind, Mode, Phase, Step
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.rollback_files import Rollbacks
 from pytest_housekeeping.plan.segments import Segment
@@ -45,7 +45,8 @@ class Parts:
 
     ``verify`` are the steps of the checks, ``app_tests`` those of the applications' own tests.
     ``records_only`` is a baseline: its files are recorded and not run. With ``in_place`` everything
-    is proved in the target's own transaction, and nothing on a copy.
+    is proved in the target's own transaction, and nothing on a copy. ``has_clone`` tells whether
+    there is one with the target's rows.
     """
 
     mode: Mode
@@ -60,6 +61,7 @@ class Parts:
     has_mutants: bool
     records_only: bool
     in_place: bool = False
+    has_clone: bool = False
 
     @property
     def rehearses(self) -> bool:
@@ -146,12 +148,17 @@ def _rehearsal(parts: Parts) -> Iterator[Step]:
 
 
 def _is_asked(name: str, parts: Parts) -> bool:
-    """Whether there is anything to ask: files that run, and for `RUNNING` declared code of an
-    application that works on the schema."""
-    if name not in (RUNNING, SEEDED):
+    """Whether there is anything to ask: files that run, for `RUNNING` declared code of an
+    application that works on the schema, for `CLONE` a clone."""
+    needed = {
+        SEEDED: True,
+        RUNNING: bool(parts.contracts.code_contracts),
+        CLONE: parts.has_clone,
+    }
+    if name not in needed:
         return True
     changes = any(segment.files for segment in parts.segments) and not parts.records_only
-    return changes and (name == SEEDED or bool(parts.contracts.code_contracts))
+    return changes and needed[name]
 
 
 def needs_rows(step: Step) -> bool:

@@ -138,6 +138,15 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         },
     ),
     (
+        "--hk-twin",
+        {
+            "metavar": "URL",
+            "help": "plan, prod: try the batch on this clone of production too, one that has its"
+            " rows, in a transaction that is rolled back; also HK_TWIN, and twin in"
+            " [tool.housekeeping]",
+        },
+    ),
+    (
         "--hk-keep",
         {
             "action": "store_true",

@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pytest_housekeeping.model import Mode
+from pytest_housekeeping.model import CLONE, Mode
 from pytest_housekeeping.plan.modes import ModeRules, rules_of
 from pytest_housekeeping.plugin.refusals import misuse
 
@@ -81,6 +81,12 @@ _ONLY_IN = (
         belongs=lambda rules: rules.backs_up,
         why="there is no production in this mode of which a copy would be made",
         fix="leave it out; it belongs to the modes of production, and --hk-staging-url to staging",
+    ),
+    _OnlyIn(
+        option="--hk-twin",
+        belongs=lambda rules: CLONE in rules.rehearsed,
+        why="the batch of a promotion is tried on that clone, and this mode promotes nothing",
+        fix="leave it out; it belongs to --hk-mode=plan and --hk-mode=prod",
     ),
     _OnlyIn(
         option="--hk-keep",

@@ -47,6 +47,7 @@ def run_options(config: pytest.Config) -> RunOptions:
         look_only=lists_only(config),
         staging_url=option.hk_staging_url,
         twin_server=option.hk_twin_server,
+        twin=option.hk_twin,
         keep=bool(option.hk_keep),
         write_baseline=bool(option.hk_write_baseline),
         mutate=bool(option.hk_mutate),

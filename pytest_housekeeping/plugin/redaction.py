@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
 import pytest
 
+from pytest_housekeeping.declarations.connection_url import passwords_in
 from pytest_housekeeping.evidence import Secrets
 from pytest_housekeeping.evidence.report.display import visible
+
+
+def given_passwords(config: pytest.Config) -> Iterator[str]:
+    """Those of the environment and the command line, before anything was read or connected to."""
+    yield os.environ.get("PGPASSWORD_PROD", "")
+    for name in ("hk_twin_server", "hk_twin"):
+        for url in (getattr(config.option, name), os.environ.get(name.upper())):
+            yield from passwords_in(url)
 
 
 def redact_report(report: pytest.TestReport | pytest.CollectReport, secrets: Secrets) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from pytest_housekeeping.plugin.options import (
     settings_of,
 )
 from pytest_housekeeping.plugin.outcomes import outcome_of
-from pytest_housekeeping.plugin.redaction import guard_terminal, redact_report
+from pytest_housekeeping.plugin.redaction import given_passwords, guard_terminal, redact_report
 from pytest_housekeeping.plugin.refusals import refuse
 from pytest_housekeeping.plugin.selection import Selection
 from pytest_housekeeping.plugin.signs_of_life import SignsOfLifeHooks
@@ -38,7 +37,6 @@ from pytest_housekeeping.promotion.recorder import Recorder
 from pytest_housekeeping.promotion.refusal_record import record_refusal
 from pytest_housekeeping.promotion.run import Run
 from pytest_housekeeping.promotion.start import start_run
-from pytest_housekeeping.server.given_url import passwords_in
 
 # How many files the server may be ahead of their items.
 _AHEAD = 8
@@ -112,7 +110,7 @@ def _started(config: pytest.Config) -> Run:
         return start_run(options)
     except (HousekeepingError, pytest.UsageError) as error:
         # libpq's words may quote what was given to it.
-        said = Secrets(_given_passwords(config)).redact(str(error))
+        said = Secrets(given_passwords(config)).redact(str(error))
         _record(config, said)
         raise pytest.UsageError(said) from None
 
@@ -121,12 +119,6 @@ def _record(config: pytest.Config, reason: str) -> None:
     if not lists_only(config):
         folder = config.rootpath / settings_of(config.rootpath).audit
         record_refusal(folder, Mode(config.option.hk_mode), reason)
-
-
-def _given_passwords(config: pytest.Config) -> Iterator[str]:
-    yield os.environ.get("PGPASSWORD_PROD", "")
-    for url in (config.option.hk_twin_server, os.environ.get("HK_TWIN_SERVER")):
-        yield from passwords_in(url)
 
 
 class ActiveRun:

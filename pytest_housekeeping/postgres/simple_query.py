@@ -7,6 +7,7 @@ https://www.postgresql.org/docs/16/protocol-flow.html#PROTOCOL-FLOW-SIMPLE-QUERY
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import psycopg
 from psycopg import generators
@@ -19,6 +20,20 @@ from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.sql.parse import parse
 
 _WRITES = (b"INSERT", b"UPDATE", b"DELETE", b"MERGE", b"COPY")
+
+
+class Sending(Protocol):
+    """How a file is sent, with statements before and behind it: ``send``, or what does more."""
+
+    def __call__(
+        self,
+        connection: LentConnection,
+        path: str,
+        text: str,
+        *,
+        before: Sequence[str] = (),
+        after: str,
+    ) -> list[PGresult]: ...
 
 
 def exchanged(connection: LentConnection, text: bytes) -> list[PGresult]:

@@ -37,7 +37,7 @@ from pytest_housekeeping.postgres.session_state import (
     local_settings,
     read_settings,
 )
-from pytest_housekeeping.postgres.simple_query import last_row, rows_written, send
+from pytest_housekeeping.postgres.simple_query import Sending, last_row, rows_written, send
 from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.identifiers import quoted
@@ -59,6 +59,7 @@ class Transaction:
     requests: LockRequests
     measured: bool = False
     sealed: bool = False
+    sending: Sending = send
     applied: list[str] = field(default_factory=list)
 
     def apply(self, file: SqlFile, text: str) -> Applied:
@@ -90,7 +91,7 @@ class Transaction:
         before += ["SET LOCAL row_security = on"] * file.row_security
         limits = local_settings(self.config, lock_ms=self.requests.in_force_ms)
         started = time.perf_counter()
-        results = send(
+        results = self.sending(
             self.connection,
             file.path,
             text,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pytest_housekeeping.model import ROWS, Kind, Outcome, Phase, Step, StepResult
+from pytest_housekeeping.model import CLONE, ROWS, Kind, Outcome, Phase, Step, StepResult
 from pytest_housekeeping.plan.steps import CHANGES, RUNNING, SEEDED
 
 # What is asked of a rehearsed batch, whatever else there is to say against it.
-_SIDE_BY_SIDE = {CHANGES, ROWS, RUNNING, SEEDED}
+_SIDE_BY_SIDE = {CHANGES, ROWS, RUNNING, SEEDED, CLONE}
 _FATAL = (Phase.PRECHECK, Phase.BACKUP, Phase.APPLY, Phase.SEED, Phase.AFTER)
 # What the schema decides is told of a schema whose seeds fail: it may be why they do.
 _WITHOUT_SEEDS = (Kind.OBJECT, Kind.RLS, Kind.BOUNDARY)

@@ -213,6 +213,7 @@ class Recorder:
             conflicts=self.promotion.progress.conflicts,
             bound=self.run.bound(),
             production=self.run.production(),
+            clone=self.run.clone(),
             batch=[*self.run.rehearsal.facts.values()] if self.run.rehearsal else (),
             before=_artifact(kept.before),
             after=_artifact(kept.after),

@@ -12,6 +12,7 @@ from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.evidence.production_now import ProductionNow
 from pytest_housekeeping.model import Bound, Verdict
 from pytest_housekeeping.plan.plan import Plan
+from pytest_housekeeping.postgres.clone_facts import CloneFacts
 from pytest_housekeeping.postgres.lock_requests import ForeseenLocks
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.judging import Checks
@@ -27,8 +28,8 @@ Judgement = tuple[Verdict, str]
 class Run:
     """The parts of a run. ``prechecks``, ``backup``, ``rehearsed`` and ``after`` hold the work of
     those steps by name. ``rehearsal`` is the batch on a copy of the target, where the plan has one;
-    ``bound`` tells what the promotion is bound to, as soon as it is known, and ``production`` what
-    the batch meets there.
+    ``bound`` tells what the promotion is bound to, as soon as it is known, ``production`` what the
+    batch meets there, and ``clone`` what it did to a clone that has the rows.
 
     ``follow`` is told where to say whom the run waits for, before anything is run.
     ``after_commit`` of a segment begins what goes on beside the steps behind it; ``beside`` waits
@@ -46,6 +47,7 @@ class Run:
     rehearsed: Mapping[str, Callable[[], Judgement]] = field(default_factory=dict)
     bound: Callable[[], Bound | None] = lambda: None
     production: Callable[[], ProductionNow] = ProductionNow
+    clone: Callable[[], CloneFacts | None] = lambda: None
     after: Mapping[str, Callable[[], Judgement]] = field(default_factory=dict)
     locks: Callable[[int], ForeseenLocks] | None = None
     follow: Callable[[Progress], None] = lambda _: None

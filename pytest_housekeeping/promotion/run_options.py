@@ -29,6 +29,7 @@ class RunOptions:
     look_only: bool = False
     staging_url: str | None = field(default=None, repr=False)
     twin_server: str | None = field(default=None, repr=False)
+    twin: str | None = field(default=None, repr=False)
     keep: bool = False
     write_baseline: bool = False
     mutate: bool = False

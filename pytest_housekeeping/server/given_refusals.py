@@ -44,12 +44,19 @@ class Original:
 
 def refuse_address(given: Mapping[str, Any], original: Original) -> None:
     """Raises ServerError where the URL leads to where production is; nobody was asked then."""
+    if leads_to(given, original.host, original.port):
+        raise _is_production(f"{original.host}:{original.port}")
+
+
+def leads_to(given: Mapping[str, Any], host: str, port: int) -> bool:
+    """Whether any of the addresses of a URL is this one, by another name of the host perhaps."""
     hosts = str(given.get("hostaddr") or given.get("host") or "").split(",")
     ports = str(given.get("port") or "5432").split(",")
     ports = ports * len(hosts) if len(ports) == 1 else ports
-    for host, port in zip(hosts, ports, strict=False):
-        if port == str(original.port) and _same_host(host, original.host):
-            raise _is_production(f"{original.host}:{original.port}")
+    return any(
+        given_port == str(port) and _same_host(given_host, host)
+        for given_host, given_port in zip(hosts, ports, strict=False)
+    )
 
 
 def refuse_unfit(connection: psycopg.Connection[Any], original: Original) -> None:

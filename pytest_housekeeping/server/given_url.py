@@ -52,8 +52,11 @@ def open_url(url: str, asked: Asked = STAGING) -> tuple[psycopg.Connection[Any],
         raise
 
 
-def read_url(url: str, asked: Asked) -> dict[str, Any]:
-    """The parts of the URL, as libpq names them. Raises `ServerError` where it makes no sense."""
+def read_url(url: str, asked: Asked, *, database: str = "postgres") -> dict[str, Any]:
+    """The parts of the URL, as libpq names them, with a `database` where it names none.
+
+    Raises `ServerError` where it makes no sense.
+    """
     import psycopg
     from psycopg.conninfo import conninfo_to_dict
 
@@ -68,7 +71,7 @@ def read_url(url: str, asked: Asked) -> dict[str, Any]:
         ) from None
     given.setdefault("connect_timeout", _CONNECT_TIMEOUT_S)
     given.setdefault("application_name", "pytest-housekeeping")
-    given.setdefault("dbname", "postgres")
+    given.setdefault("dbname", database)
     return given
 
 
@@ -77,26 +80,28 @@ def connected(given: dict[str, Any], asked: Asked) -> psycopg.Connection[Any]:
     import psycopg
     from psycopg.conninfo import make_conninfo
 
-    if not _on_this_machine(given):
-        _insist_on_tls(given, asked)
+    given |= encrypted(given, asked)
     try:
         return connect(make_conninfo("", **given))
     except psycopg.OperationalError as error:
         raise _refused(str(error), given, asked) from None
 
 
-def passwords_in(url: str | None) -> tuple[str, ...]:
-    """The secrets that a connection string holds, so that they can be kept out of everything."""
-    if not url:
-        return ()
-    from psycopg import ProgrammingError
-    from psycopg.conninfo import conninfo_to_dict
+def encrypted(given: Mapping[str, Any], asked: Asked) -> dict[str, Any]:
+    """The same, with TLS where the connection leaves the machine.
 
-    try:
-        known = conninfo_to_dict(url)
-    except ProgrammingError:
-        return (url,)
-    return tuple(str(known[key]) for key in ("password", "sslpassword") if known.get(key))
+    Raises `ServerError` where the URL asks for less.
+    """
+    if _on_this_machine(given):
+        return dict(given)
+    weak = given.get("sslmode") in ("disable", "allow", "prefer")
+    if weak and not _private_network(str(given.get("hostaddr") or given.get("host"))):
+        raise ServerError(
+            f"{asked.option} asks for sslmode={given['sslmode']} to {given.get('host')}",
+            why="a connection that leaves the machine is encrypted or refused",
+            fix="sslmode=require or stronger; disable is for a private network alone",
+        )
+    return {"sslmode": "require", **given}
 
 
 def refuse_old(server_version: int, asked: Asked = STAGING) -> None:
@@ -130,17 +135,6 @@ def _on_this_machine(given: Mapping[str, Any]) -> bool:
         host in ("", "localhost") or host[0] in "/@" or _address(host, "is_loopback")
         for host in hosts
     )
-
-
-def _insist_on_tls(given: dict[str, Any], asked: Asked) -> None:
-    weak = given.get("sslmode") in ("disable", "allow", "prefer")
-    given.setdefault("sslmode", "require")
-    if weak and not _private_network(str(given.get("hostaddr") or given.get("host"))):
-        raise ServerError(
-            f"{asked.option} asks for sslmode={given['sslmode']} to {given.get('host')}",
-            why="a connection that leaves the machine is encrypted or refused",
-            fix="sslmode=require or stronger; disable is for a private network alone",
-        )
 
 
 def _private_network(host: str) -> bool:

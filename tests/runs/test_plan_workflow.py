@@ -60,7 +60,7 @@ class PullRequest:
             python_bin=self.python_bin,
             origin=self.bare.as_uri(),
             contexts={
-                "secrets": self.address if job == "plan" else {},
+                "secrets": {**self.address, "HK_TWIN": ""} if job == "plan" else {},
                 "vars": {
                     "PGSSLMODE_PROD": "",
                     "PGSSLROOTCERT_PROD": "",

@@ -72,7 +72,7 @@ class Hosting:
             python_bin=self.python_bin,
             origin=self.url,
             contexts={
-                "secrets": self.address,
+                "secrets": {**self.address, "HK_TWIN": ""},
                 "vars": {"PGSSLMODE_PROD": "", "PGSSLROOTCERT_PROD": ""},
                 **contexts,
             },

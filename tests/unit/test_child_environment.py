@@ -88,7 +88,8 @@ def test_nothing_that_leads_to_a_database_is_handed_on(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, "what-nobody-may-know")
-    monkeypatch.setenv("HK_STAGING_URL", "postgresql://u:what-nobody-may-know@h/d")
+    for url in ("HK_STAGING_URL", "HK_TWIN_SERVER", "HK_TWIN"):
+        monkeypatch.setenv(url, "postgresql://u:what-nobody-may-know@h/d")
     monkeypatch.setenv("SSH_AUTH_SOCK", "/agent")
     for environment in (usual_environment(), bare_environment()):
         assert "what-nobody-may-know" not in str(environment)

@@ -33,10 +33,11 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NotChecked:
-    """What nobody could tell, and why."""
+    """What nobody could tell, and why. ``denied`` is the question that the role may not ask."""
 
     object: str
     why: str
+    denied: Question | None = None
 
 
 # What a row does to an expression, and not what the question lacks: data_exception,
@@ -104,7 +105,7 @@ class _Asking:
             self._refuse_lost()
             if (error.sqlstate or "").startswith(_OF_A_ROW):
                 return self._at_a_row(question, error)
-            return NotChecked(object=question.object, why=_why(error, question, self.timeout))
+            return _not_checked(error, question, self.timeout)
         violations = int(row[0]) if row else 0
         return Answer(
             question=question,
@@ -155,7 +156,7 @@ class _Asking:
                 self.connection.execute(sql.SQL("EXPLAIN {}").format(question.forms.counted))
         except psycopg.Error as refused:
             self._refuse_lost()
-            return NotChecked(object=question.object, why=_why(refused, question, self.timeout))
+            return _not_checked(refused, question, self.timeout)
         try:
             with self._apart(question):
                 violations, keys = _one_by_one(self.connection, question)
@@ -212,6 +213,11 @@ BEGIN
         pg_catalog.json_build_array(hk_count, hk_keys)::text, true);
 END
 """
+
+
+def _not_checked(error: psycopg.Error, question: Question, timeout: str) -> NotChecked:
+    denied = question if isinstance(error, errors.InsufficientPrivilege) else None
+    return NotChecked(object=question.object, why=_why(error, question, timeout), denied=denied)
 
 
 def _why(error: psycopg.Error, question: Question, timeout: str) -> str:

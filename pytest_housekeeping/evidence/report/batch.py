@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_housekeeping.evidence.report.clone import clone_lines, clone_summary
 from pytest_housekeeping.evidence.report.display import no_command, plural, visible
 from pytest_housekeeping.evidence.report.production import (
     now_told,
@@ -133,6 +134,7 @@ def batch_lines(audit: Audit, most: int = _MOST) -> list[str]:
         *_headed("objects", counts_told(audit), change_lines(audit), most),
         *_headed("access", "", access_lines(audit), most),
         *_headed("locks", "", lock_lines(audit, now_told(audit)), most),
+        *_clone_lines(audit, most),
         *_headed("destroys", "", destroyed_lines(audit, rows_of(audit)), most),
         *_headed("way back", "", way_back(audit), most),
         *_headed("said", "", message_lines(audit), 3),
@@ -222,6 +224,12 @@ def message_lines(audit: Audit) -> Iterator[str]:
     """What the server said, the first line of each."""
     for each in (each for segment in audit.batch for each in segment.messages):
         yield f"{each.level} at {each.step}: {each.text.partition(chr(10))[0]}"
+
+
+def _clone_lines(audit: Audit, most: int) -> list[str]:
+    if audit.clone is None:
+        return []
+    return _headed("clone", clone_summary(audit.clone), clone_lines(audit.clone), most)
 
 
 def _headed(name: str, head: str, lines: Iterable[str], most: int) -> list[str]:

@@ -9,6 +9,8 @@ _UNSEEN = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
+_UNITS = ("bytes", "kB", "MB", "GB", "TB")
+
 
 def visible(text: str) -> str:
     """The text with what a screen would not show, or would obey, written out: ``\\x1b[31m``."""
@@ -45,3 +47,11 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s"
+
+
+def byte_size(size: int) -> str:
+    """``512 bytes``, ``12 MB``."""
+    left, unit = float(size), 0
+    while left >= 1024 and unit < len(_UNITS) - 1:
+        left, unit = left / 1024, unit + 1
+    return f"{left:,.0f} {_UNITS[unit]}"

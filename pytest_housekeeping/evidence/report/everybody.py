@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping.model import ROWS, Kind, Outcome
+from pytest_housekeeping.model import CLONE, ROWS, Kind, Outcome
 from pytest_housekeeping.plan.steps import CHANGES, IMPACT, REHEARSE, RESULT, RUNNING
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit, FindingRecord, StepRecord
     from pytest_housekeeping.evidence.batch_model import RelationNowRecord
+    from pytest_housekeeping.evidence.clone_model import CloneRecord
 
 # What the schema of the files decides, on a copy: none of it can quote a row of production.
 _OF_THE_SCHEMA = (Kind.OBJECT, Kind.RLS, Kind.BOUNDARY, Kind.LINT)
 # What is asked of the batch names objects of the schema, or places in files.
-_OF_THE_BATCH = tuple(f"{REHEARSE}::{name}" for name in (RESULT, IMPACT, CHANGES, ROWS, RUNNING))
+_OF_THE_BATCH = tuple(
+    f"{REHEARSE}::{name}" for name in (RESULT, IMPACT, CHANGES, ROWS, CLONE, RUNNING)
+)
 # The repair that a rule knows is written without having seen production.
 _BY_RULES = f"{REHEARSE}::{CHANGES}"
 _COUNTS = ((100_000_000, "> 100 M rows"), (1_000_000, "> 1 M rows"), (10_000, "> 10 k rows"))
 _SIZES = ((100 << 30, "> 100 GB"), (10 << 30, "> 10 GB"), (1 << 30, "> 1 GB"))
+_TIMES = ((600, "> 10 min"), (60, "> 1 min"), (10, "> 10 s"), (1, "> 1 s"))
 _HOT = 10
 _PLACE = re.compile(r"^(?P<place>[^\s:]+:\d+:\d+): ")
 _HIDDEN = "…"
+_NO_PLACE = {"host": "", "port": 0, "database": "", "as_of": "", "since": "", "behind": None}
 
 
 def for_everybody(audit: Audit) -> Audit:
@@ -45,6 +50,7 @@ def for_everybody(audit: Audit) -> Audit:
             "findings": tuple(_finding(each, kinds.get(each.step)) for each in audit.findings),
             "batch": batch,
             "production": audit.production.model_copy(update={"applied": applied}),
+            "clone": audit.clone.model_copy(update=_NO_PLACE) if audit.clone else None,
             "lock_conflicts": (),
         }
     )
@@ -55,10 +61,11 @@ def masked(audit: Audit) -> Callable[[str], str]:
 
     ``shop`` is one of them, and ``shop.orders`` a table.
     """
-    target = audit.target
-    if target is None:
+    target, clone = audit.target, audit.clone
+    known = {target.host, target.database, target.user, target.system_identifier} if target else {}
+    names = {*known, *((clone.host, clone.database) if clone else ())} - {""}
+    if not names:
         return str
-    names = {target.host, target.database, target.user, target.system_identifier} - {""}
     words = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
     found = re.compile(rf'(?<![\w.])"?(?:{words})"?(?::\d+)?(?!\w|\.[\w"])', re.IGNORECASE)
     return lambda text: found.sub(_HIDDEN, text)
@@ -72,6 +79,19 @@ def row_classes(audit: Audit) -> dict[str, str]:
 def classes(audit: Audit) -> dict[str, str]:
     """Of each of them ``> 1 M rows, > 10 GB, hot``."""
     return {each.relation: _relation(each) for each in audit.production.relations}
+
+
+def clone_classes(clone: CloneRecord) -> Iterator[str]:
+    """Of each file ``> 10 s, > 1 M rows written``, and which tables grow by much."""
+    for file in clone.files:
+        rows = _class_of(file.rows, _COUNTS) or ("few rows" if file.rows else "")
+        told = [_class_of(file.duration_s, _TIMES) or "< 1 s", f"{rows} written" if rows else ""]
+        yield f"{file.path}: {', '.join(filter(None, told))}"
+    for each in clone.growth:
+        more = each.table_after + each.indexes_after - each.table_before - each.indexes_before
+        if size := _class_of(more, _SIZES):
+            yield f"{each.relation}: {size} more"
+    yield from (f"left out, for no transaction can hold it: {each}" for each in clone.left_out)
 
 
 def _step(step: StepRecord) -> StepRecord:
@@ -102,5 +122,5 @@ def _relation(now: RelationNowRecord) -> str:
     return ", ".join(filter(None, told))
 
 
-def _class_of(number: int, bounds: tuple[tuple[int, str], ...]) -> str:
+def _class_of(number: float, bounds: tuple[tuple[int, str], ...]) -> str:
     return next((name for bound, name in bounds if number > bound), "")

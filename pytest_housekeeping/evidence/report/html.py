@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_housekeeping.evidence.report import tally
 from pytest_housekeeping.evidence.report.batch import batch_view
+from pytest_housekeeping.evidence.report.clone import clone_summary, growth_told
 from pytest_housekeeping.evidence.report.display import visible
 from pytest_housekeeping.evidence.report.production import plan_view
 from pytest_housekeeping.evidence.report.templates import stylesheet, template
@@ -60,6 +61,9 @@ def summary_html(audit: Audit) -> str:
         conflicts=tally.lock_conflicts(audit),
         batch=batch_view(audit),
         plan_of=plan_view(audit),
+        clone=audit.clone,
+        clone_told=clone_summary(audit.clone) if audit.clone else "",
+        grown=[growth_told(each) for each in audit.clone.growth] if audit.clone else [],
         # Locks on what existed before: what others may have waited for.
         locks=[(step, lock) for step in audit.steps for lock in step.locks],
         most_steps=_MOST_STEPS,

@@ -12,9 +12,11 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.evidence.report import batch, tally
+from pytest_housekeeping.evidence.report.clone import clone_lines, clone_summary
 from pytest_housekeeping.evidence.report.display import plural, shortened
 from pytest_housekeeping.evidence.report.everybody import (
     classes,
+    clone_classes,
     for_everybody,
     masked,
     row_classes,
@@ -125,6 +127,8 @@ def _facts(audit: Audit, commit: str) -> str:
     if batch.has_batch(audit):
         facts.append(("objects", batch.counts_told(audit)))
         facts.append(("coverage", code(batch.coverage(audit))))
+    if audit.clone and audit.clone.host:
+        facts.append(("clone", clone_summary(audit.clone)))
     if audit.bound.digest:
         facts.append(("digest", code(audit.bound.digest)))
     return "\n".join(f"- {name}: {value}" for name, value in facts)
@@ -168,6 +172,9 @@ def _sections(audit: Audit, hide: Callable[[str], str], *, private: bool) -> Ite
     yield listed("Pending", pending(audit))
     yield listed("Data destroyed", batch.destroyed_lines(audit, rows))
     yield listed("Locks, held until COMMIT", batch.lock_lines(audit, now))
+    if audit.clone:
+        lines = clone_lines(audit.clone) if private else clone_classes(audit.clone)
+        yield listed("Measured on a clone that has the rows", lines)
     yield listed("Objects", batch.change_lines(audit))
     yield listed("Access", batch.access_lines(audit))
     yield listed("The way back", way_back(audit))

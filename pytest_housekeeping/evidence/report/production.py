@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping.evidence.report.display import plural
+from pytest_housekeeping.evidence.report.display import byte_size, plural
 from pytest_housekeeping.model import Kind, Mode, Phase, RunOutcome
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
         RelationNowRecord,
         WayBackRecord,
     )
-
-_UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
 def now_told(audit: Audit) -> dict[str, str]:
@@ -116,7 +114,7 @@ def is_applied_known(audit: Audit) -> bool:
 
 def _relation(now: RelationNowRecord) -> str:
     told = [_rows(now)]
-    told += [_size(now.size)] if now.size is not None else []
+    told += [byte_size(now.size)] if now.size is not None else []
     told += [f"{now.writes_per_s:,.4g} writes/s"] if now.writes_per_s is not None else []
     return ", ".join(told)
 
@@ -125,10 +123,3 @@ def _rows(now: RelationNowRecord) -> str:
     if now.rows is None:
         return "rows that nobody has counted"
     return f"about {plural(now.rows, 'row')}" if now.rows else "no rows"
-
-
-def _size(size: int) -> str:
-    left, unit = float(size), 0
-    while left >= 1024 and unit < len(_UNITS) - 1:
-        left, unit = left / 1024, unit + 1
-    return f"{left:,.0f} {_UNITS[unit]}"

@@ -91,6 +91,7 @@ def _environment(*, autoescape: bool) -> Environment:
         "duration": display.duration,
         "plural": display.plural,
         "number": "{:,}".format,
+        "bytes": display.byte_size,
         "day": _day,
         "moment": _moment,
         "stem": stem,

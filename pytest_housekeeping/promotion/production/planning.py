@@ -17,6 +17,7 @@ from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.primary import identified
 from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.production.clone.opening import clone_of, refuse_unfit_clone
 from pytest_housekeeping.promotion.production.prechecks import (
     production_backup,
     production_prechecks,
@@ -61,9 +62,10 @@ def start_plan(options: RunOptions) -> Run:
         promoter = _promoter(connection, config.history_schema, options.promoter)
         identity = identified(connection)
         plan = plan_of(config, options, project.sources, connection)
+        context = replace(project.context(options, plan), promoter=promoter)
         if not options.look_only:
+            refuse_unfit_clone(clone_of(context, address, identity), connection)
             restore_server = new_restore_server(options, address, identity)
-    context = replace(project.context(options, plan), promoter=promoter)
     target = ProductionTarget(
         context, address, connection, identity, new_backup(context, project, restore_server)
     )

@@ -12,7 +12,7 @@ from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.evidence import Secrets, SourceFacts, open_repository
 from pytest_housekeeping.evidence.git import Repository
-from pytest_housekeeping.model import ROWS, Lock
+from pytest_housekeeping.model import CLONE, ROWS, Lock
 from pytest_housekeeping.plan.code_files import hold_all
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.plan import Plan, build
@@ -30,6 +30,12 @@ from pytest_housekeeping.promotion.production.activity import LookAround
 from pytest_housekeeping.promotion.production.backup import Backup
 from pytest_housekeeping.promotion.production.binding import Binding, unrehearsed
 from pytest_housekeeping.promotion.production.changes import changes_judged
+from pytest_housekeeping.promotion.production.clone.measured import new_measurement
+from pytest_housekeeping.promotion.production.clone.opening import (
+    clone_of,
+    clone_url,
+    refuse_unfit_clone,
+)
 from pytest_housekeeping.promotion.production.impact import Impact
 from pytest_housekeeping.promotion.production.in_place import locks_in_staging
 from pytest_housekeeping.promotion.production.prechecks import (
@@ -129,13 +135,14 @@ def start_production(options: RunOptions) -> Run:
     with closed_on_failure(connection, address):
         identity = identified(connection)
         plan = plan_of(config, options, project.sources, connection)
+        context = project.context(options, plan)
         if not options.look_only:
+            refuse_unfit_clone(clone_of(context, address, identity), connection)
             restore_server = new_restore_server(options, address, identity)
             if not restore_server.given:
                 server = _replay_server(config, connection)
             if config.lint and plan.files:
                 linting = start_linting(plan)
-    context = project.context(options, plan)
     backup = new_backup(context, project, restore_server)
     target = ProductionTarget(context, address, connection, identity, backup)
     throwaway = throwaway_of(restore_server, server, config)
@@ -172,6 +179,7 @@ def with_rehearsal(run: Run, target: ProductionTarget) -> Run:
         )
     impact = Impact(context, target, rehearsal)
     running = new_running_code(context, target, rehearsal)
+    clone = new_measurement(context, target, rehearsal)
     binding = Binding(context, target, rehearsal, run.checks)
     return replace(
         run,
@@ -184,7 +192,9 @@ def with_rehearsal(run: Run, target: ProductionTarget) -> Run:
             ACTIVITY: look.judge,
             BINDING: binding.judge,
         }
-        | ({RUNNING: running.judge} if running else {}),
+        | ({RUNNING: running.judge} if running else {})
+        | ({CLONE: lambda: clone.judge(impact.now.relations)} if clone else {}),
+        clone=lambda: clone.facts if clone else None,
         bound=lambda: binding.bound,
         production=lambda: impact.now,
         follow=look.follow,
@@ -259,6 +269,7 @@ def plan_of(
         past=applied,
         baseline=options.baseline,
         in_place=options.in_place,
+        has_clone=bool(clone_url(options, config)),
     )
 
 

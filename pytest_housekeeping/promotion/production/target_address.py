@@ -112,7 +112,7 @@ def open_production(address: Address, settings: Mapping[str, str] | None = None)
                 why="data and credentials could be read or changed on the way",
                 fix="enable TLS on the server",
             )
-        _refuse_pooler(connection)
+        refuse_pooler(connection)
         _refuse_standby(connection, address)
     return connection
 
@@ -147,8 +147,11 @@ def _lost(address: Address, error: psycopg.Error) -> ServerError:
     )
 
 
-def _refuse_pooler(connection: LentConnection) -> None:
-    """A pooler answers with a process id of its own, or moves the session between processes."""
+def refuse_pooler(connection: LentConnection) -> None:
+    """A pooler answers with a process id of its own, or moves the session between processes.
+
+    Raises ProofFailed for one.
+    """
     claimed = connection.info.backend_pid
     seen = set()
     for _ in range(3):

@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 
 from pytest_housekeeping.config import Config
+from pytest_housekeeping.declarations.connection_url import passwords_in
 from pytest_housekeeping.model import TargetIdentity
 from pytest_housekeeping.postgres.connection import connect
 from pytest_housekeeping.promotion.production.target_address import Address
@@ -13,7 +14,6 @@ from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import Original, Server, StagingDatabase
 from pytest_housekeeping.server.given_roles import derived_password
-from pytest_housekeeping.server.given_url import passwords_in
 from pytest_housekeeping.server.staging_database import hand_over
 from pytest_housekeeping.snapshot import RestoreServer, start_restore_server
 from pytest_housekeeping.snapshot.restore_server import given_restore_server
@@ -43,7 +43,8 @@ def new_restore_server(
 
 def secrets_of(options: RunOptions, address: Address) -> tuple[str, ...]:
     """The passwords of a run on production, which stand in nothing that it writes."""
-    return address.password, *passwords_in(_url(options))
+    urls = (_url(options), options.twin, os.environ.get("HK_TWIN"))
+    return address.password, *(each for url in urls for each in passwords_in(url))
 
 
 class LentThrowaway(Throwaway):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import psycopg
 from psycopg import sql
 
-from pytest_housekeeping.checks.rows import RowCatalog, read_row_catalog
+from pytest_housekeeping.checks.rows import Question, RowCatalog, read_row_catalog
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Applied, Step
 from pytest_housekeeping.postgres.batch_facts import BatchFacts
@@ -42,7 +42,8 @@ class Rehearsal:
     """The batch on the copy. ``changes`` is, by segment, what became of its schema there,
     ``facts`` what the batch did on the way; ``original`` reads production's schema as it was before
     the batch. ``look`` is called with 0 before anything of it is applied,
-    and with the number of each segment but the last when that is in the copy.
+    and with the number of each segment but the last when that is in the copy. ``denied`` are the
+    questions to production's rows that its role may not ask.
     """
 
     context: RunContext
@@ -51,6 +52,7 @@ class Rehearsal:
     look: Callable[[int], None] = lambda _: None
     changes: dict[int, SchemaChange] = field(default_factory=dict)
     facts: dict[int, BatchFacts] = field(default_factory=dict)
+    denied: tuple[Question, ...] = ()
     _measurements: dict[int, Measurement] = field(default_factory=dict)
     _seconds: defaultdict[int, float] = field(default_factory=lambda: defaultdict(float))
     _batch: Batch | None = None

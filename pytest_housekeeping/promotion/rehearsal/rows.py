@@ -48,7 +48,11 @@ def rows_asked(
     with rehearsal.printing() as copy:
         questions = questions_of(copy, before, after, batch)
     changes = sum(len(facts.changes) for facts in rehearsal.facts.values())
-    return rows_verdict(_answers(context, production, questions), changes)
+    answers = _answers(context, production, questions)
+    rehearsal.denied = tuple(
+        each.denied for each in answers if isinstance(each, NotChecked) and each.denied
+    )
+    return rows_verdict(answers, changes)
 
 
 def _answers(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from pytest_housekeeping.config import Config
+from pytest_housekeeping.declarations.connection_url import passwords_in
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.evidence import Repository, open_repository
 from pytest_housekeeping.plan.plan import AppliedFile, Plan, build
@@ -25,7 +26,6 @@ from pytest_housekeeping.promotion.staging.result import ResultProof
 from pytest_housekeeping.promotion.staging.target import StagingTarget
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import ServerSettings, family_is_kept, start
-from pytest_housekeeping.server.given_url import passwords_in
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.effects import MOST_LOCKS
 from pytest_housekeeping.sql.folder import sql_paths

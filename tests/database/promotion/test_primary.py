@@ -14,18 +14,22 @@ import pytest
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
-from pytest_housekeeping.errors import ProofFailed
+from pytest_housekeeping.errors import HousekeepingError, MisuseError, ProofFailed
 from pytest_housekeeping.evidence.leftovers import SentTo
-from pytest_housekeeping.model import Mode
+from pytest_housekeeping.model import Mode, TargetIdentity
 from pytest_housekeeping.plan.test_discovery import TestNames
+from pytest_housekeeping.postgres import same_server
 from pytest_housekeeping.postgres.connection import LentConnection, connect, locate
 from pytest_housekeeping.postgres.primary import identified, is_standby, timeline_of
+from pytest_housekeeping.postgres.same_server import how_they_are_one
+from pytest_housekeeping.promotion.production.clone.opening import Clone
 from pytest_housekeeping.promotion.production.planning import start_plan
 from pytest_housekeeping.promotion.production.target_address import Address, open_production
 from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.promotion.target_connection import TargetConnection
 from pytest_housekeeping.promotion.target_pin import Pin, misplaced
 from pytest_housekeeping.server import StagingDatabase
+from support.fault_proxy import FaultProxy
 from support.server_pair import Family, server_family
 
 PASSWORD = "correct-horse-7"
@@ -56,6 +60,94 @@ def address(port: int, user: str = "promoter") -> Address:
 
 def opened(port: int, user: str = "promoter") -> LentConnection:
     return open_production(address(port, user))
+
+
+def clone_at(url: str, promoter: str = "promoter", *, primary: int) -> Clone:
+    production = TargetIdentity(
+        host="127.0.0.1",
+        port=primary,
+        database="postgres",
+        user="promoter",
+        server_version="16.0",
+        system_identifier="",
+    )
+    return Clone(
+        url=url,
+        address=address(primary),
+        production=production,
+        promoter=promoter,
+        settings={},
+    )
+
+
+def url_to(port: int, host: str = "127.0.0.1", user: str = "promoter", database: str = "") -> str:
+    return f"postgresql://{user}:{PASSWORD}@{host}:{port}/{database}"
+
+
+def test_a_clone_is_told_from_production_however_that_is_reached(family: Family) -> None:
+    """It has production's identifier, timeline, roles and password."""
+    with closing(opened(family.primary)) as production, FaultProxy(family.primary) as proxy:
+        production.execute("SET default_transaction_read_only = on")
+        for url, said in (
+            (url_to(family.primary), "127.0.0.1:"),
+            (url_to(family.primary, "localhost", "postgres", "template1"), "127.0.0.1:"),
+            (url_to(proxy.port), "were started at"),
+            (url_to(proxy.port, "localhost", "postgres", "template1"), "were started at"),
+            (f"postgresql://postgres:{PASSWORD}@localhost:1,localhost:{proxy.port}/", "started"),
+        ):
+            with pytest.raises(MisuseError, match="leads to production itself") as raised:
+                clone_at(url, primary=family.primary).connect(production)
+            assert said in raised.value.found
+            assert PASSWORD not in str(raised.value)
+        for given in ("promoter", "postgres"):
+            clone = clone_at(url_to(family.copy, user=given), primary=family.primary)
+            with closing(clone.connect(production)) as there:
+                assert there.execute("SELECT current_user").fetchone() == ("promoter",)
+                there.execute("RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL")
+                assert there.execute("SELECT current_user").fetchone() == ("promoter",)
+                there.execute("BEGIN")
+                clone.refuse_production(there, production)
+        with pytest.raises(MisuseError, match="is a standby"):
+            clone_at(url_to(family.standby, user="postgres"), primary=family.primary).connect(
+                production
+            )
+        locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+        assert production.execute(locks).fetchone() == (0,)
+
+
+def test_a_lock_tells_one_server_where_nothing_else_does(
+    family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = iter(range(100))
+    monkeypatch.setattr(same_server, "_begun", lambda _: ("7", str(next(begun))))
+    with closing(opened(family.primary)) as one:
+        with closing(connect(f"{address(family.primary).conninfo()} dbname=template1")) as other:
+            other.execute("BEGIN")
+            assert "a lock that is taken" in how_they_are_one(one, other)
+        with closing(opened(family.copy)) as other:
+            assert how_they_are_one(one, other) == ""
+        monkeypatch.setattr(same_server, "_held", lambda *_: False)
+        with pytest.raises(ProofFailed, match="does not show a session its own locks"):
+            how_they_are_one(one, one)
+
+
+@pytest.mark.parametrize(
+    ("user", "promoter", "said"),
+    [
+        ("promoter", "postgres", "the login of --hk-twin may not act as postgres"),
+        ("postgres", "nobody", "the login of --hk-twin may not act as nobody"),
+        ("nobody", "promoter", "the clone of --hk-twin: no connection to database 'postgres'"),
+    ],
+)
+def test_a_login_that_cannot_be_used(family: Family, user: str, promoter: str, said: str) -> None:
+    clone = clone_at(url_to(family.copy, user=user), promoter, primary=family.primary)
+    with (
+        closing(opened(family.primary)) as production,
+        pytest.raises(HousekeepingError, match=said) as raised,
+    ):
+        clone.connect(production)
+    assert raised.value.fix
+    assert PASSWORD not in str(raised.value)
 
 
 def test_production_its_standby_and_its_copies(

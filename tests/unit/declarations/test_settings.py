@@ -71,6 +71,8 @@ def test_values_are_read(root: Path) -> None:
         ('running = ["--all"]', ["'--all' is no name of a commit, a branch or a tag"]),
         ('running = ["v1 v2"]', ["'v1 v2' is no name of a commit"]),
         ('running = ["main:app"]', ["'main:app' is no name of a commit"]),
+        ('twin = "postgresql://u:nobody-may@clone/d"', ["twin holds a password", "HK_TWIN"]),
+        ('twin = "what?"', ["twin holds a password, or is no URL"]),
         ('generated_code = ["src/conftest.py"]', ["'src/conftest.py' belongs to what proves"]),
         (
             'may_move = {"policy p on a.b" = "why"}',
@@ -88,6 +90,7 @@ def test_what_is_wrong_is_named(root: Path, table: str, words: list[str]) -> Non
         load_config(root)
     for word in [*words, "why:", "fix:"]:
         assert word in str(caught.value)
+    assert "nobody-may" not in str(caught.value)
 
 
 def test_a_file_that_is_no_toml(root: Path) -> None:

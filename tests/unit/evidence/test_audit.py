@@ -44,6 +44,7 @@ NAMES = {
     "changes": "",
     "batch": "",
     "production": "looked_s relations applied way_back drift",
+    "clone": "",
     "findings": "rule level object detail fix",
     "lock_conflicts": "",
     "bound": "digest planned second_person approvals",

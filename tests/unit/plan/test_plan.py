@@ -114,6 +114,28 @@ def past_of(file: SqlFile) -> AppliedFile:
     return AppliedFile(path=file.path, sha256=file.sha256, kind=file.kind, commit="c" * 40)
 
 
+def test_a_clone_is_asked_where_there_is_one_and_something_pending(config: Config) -> None:
+    def asked(mode: Mode, *, pending: bool = True, has_clone: bool = True) -> list[ProvedOn]:
+        sources = ProjectFiles(config.root)
+        files = build(config, mode, tests=TestNames(), sources=sources).segments[0].files
+        past = [
+            AppliedFile(path=each.path, sha256=each.sha256, kind=each.kind, commit="")
+            for each in files
+        ]
+        made = build(
+            config,
+            mode,
+            tests=TestNames(),
+            sources=ProjectFiles(config.root),
+            past=[] if pending else past,
+            has_clone=has_clone,
+        )
+        return [each.proved_on for each in made.steps if each.id == "rehearse::clone"]
+
+    assert asked(Mode.PLAN) == asked(Mode.PROD) == [ProvedOn.CLONE]
+    assert asked(Mode.PLAN, pending=False) == asked(Mode.PLAN, has_clone=False) == []
+
+
 @pytest.mark.parametrize("mode", [Mode.PROD, Mode.VERIFY])
 def test_what_the_schema_decides_is_proved_on_a_copy_and_the_rest_where_the_rows_are(
     tmp_path: Path, mode: Mode
