@@ -50,6 +50,7 @@ class Kind(StrEnum):
     TRIPWIRE = "tripwire"
     PROMOTE = "promote"
     ROLLBACK = "rollback"
+    REPEATABLE = "repeatable"
     AFTER = "after"
 
 

@@ -106,7 +106,7 @@ def build(
     throwaway = rules_of(mode).throwaway
     files = _files(config, sources, mode, past)
     contracts = load_contracts(config, sources, rules)
-    pending = [file for kind in _ORDER for file in files[kind] if _is_pending(file, past)]
+    pending = [file for kind in _ORDER for file in files[kind] if is_pending(file, past)]
     parts = Parts(
         mode=mode,
         config=config,
@@ -187,7 +187,7 @@ def _files(
     return files
 
 
-def _is_pending(file: SqlFile, past: Sequence[AppliedFile]) -> bool:
+def is_pending(file: SqlFile, past: Sequence[AppliedFile]) -> bool:
     """Versioned: not applied yet. Repeatable: its text is not the one applied last."""
     digest = next((entry.sha256 for entry in reversed(past) if entry.path == file.path), None)
     if file.kind is Kind.MIGRATION:

@@ -14,7 +14,6 @@ from pytest_housekeeping.plan.rollback_files import Rollbacks
 from pytest_housekeeping.plan.segments import Segment
 from pytest_housekeeping.plan.steps import (
     ACTIVITY,
-    AGAIN,
     APPLY,
     MUTANTS,
     RUNNING,
@@ -22,6 +21,7 @@ from pytest_housekeeping.plan.steps import (
     SEEDED,
     STATISTICS,
     after_steps,
+    again_steps,
     backup_steps,
     file_step,
     precheck_step,
@@ -176,10 +176,7 @@ def _last_steps(parts: Parts) -> Iterator[Step]:
             yield replace(step, segment=last)
     if not rules_of(parts.mode).throwaway:
         return
-    for segment in parts.segments:
-        for file in segment.files:
-            if file.kind in (Kind.VIEW, Kind.POLICY):
-                yield file_step(file, AGAIN, Phase.VERIFY, segment=last)
+    yield from again_steps(parts.segments)
     yield from parts.rollbacks.steps(last)
     yield from _style_steps(parts, Phase.VERIFY, segment=last)
     for name in tripwires(parts.contracts):

@@ -48,6 +48,14 @@ def file_step(
     )
 
 
+def again_steps(segments: Sequence[Segment]) -> Iterator[Step]:
+    """View and policy files applied a second time, as they will be when their text changes."""
+    for file in (file for segment in segments for file in segment.files):
+        if file.kind in (Kind.VIEW, Kind.POLICY):
+            last = segments[-1].number
+            yield file_step(file, AGAIN, Phase.VERIFY, kind=Kind.REPEATABLE, segment=last)
+
+
 def precheck_step(name: str) -> Step:
     """Something that has to be true before anything is applied."""
     return Step(id=f"precheck::{name}", phase=Phase.PRECHECK, kind=Kind.PRECHECK, name=name)

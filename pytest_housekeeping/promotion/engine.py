@@ -283,8 +283,8 @@ _WORK: dict[Kind, Callable[[Promotion, Step], StepResult]] = {
     Kind.BACKUP: Promotion._backup,
     Kind.REHEARSAL: Promotion._rehearse,
     Kind.MIGRATION: Promotion._apply,
-    Kind.VIEW: Promotion._file,
-    Kind.POLICY: Promotion._file,
+    Kind.VIEW: Promotion._apply,
+    Kind.POLICY: Promotion._apply,
     Kind.SEED: Promotion._apply,
     Kind.OBJECT: Promotion._judge,
     Kind.QUERY: Promotion._judge,
@@ -294,5 +294,6 @@ _WORK: dict[Kind, Callable[[Promotion, Step], StepResult]] = {
     Kind.LINT: Promotion._lint,
     Kind.PROMOTE: Promotion._promote,
     Kind.ROLLBACK: Promotion._file,
+    Kind.REPEATABLE: Promotion._file,
     Kind.AFTER: Promotion._after,
 }

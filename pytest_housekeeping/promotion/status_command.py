@@ -19,13 +19,16 @@ from pytest_housekeeping.evidence.proof import records_of
 from pytest_housekeeping.evidence.report.display import one_line, plural
 from pytest_housekeeping.evidence.reviews import review_findings
 from pytest_housekeeping.model import Mode
-from pytest_housekeeping.plan.plan import AppliedFile
+from pytest_housekeeping.plan.plan import AppliedFile, is_pending
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.primary import identified
-from pytest_housekeeping.promotion.applied import CHANGED, applied_files, promoted_before
+from pytest_housekeeping.promotion.applied import CHANGED, FILES, applied_files, promoted_before
 from pytest_housekeeping.promotion.needed_files import NeededFiles, needed_files
-from pytest_housekeeping.promotion.production.promotion_table import last_promotion
+from pytest_housekeeping.promotion.production.promotion_table import (
+    last_fingerprint,
+    last_promotion,
+)
 from pytest_housekeeping.promotion.production.target_address import (
     REQUIRED,
     closed_on_failure,
@@ -33,6 +36,10 @@ from pytest_housekeeping.promotion.production.target_address import (
     read_address,
 )
 from pytest_housekeeping.promotion.target_pin import misplaced, read_pin
+from pytest_housekeeping.snapshot.declared_moves import split_declared
+from pytest_housekeeping.snapshot.difference import Difference, in_common
+from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
+from pytest_housekeeping.sql.folder import read_all
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 _WHY = "which code may be deployed depends on what is applied"
@@ -48,11 +55,15 @@ class StatusReport:
 
 @dataclass(frozen=True, kw_only=True)
 class Applied:
-    """What is applied in production, by whom this is known, and its last promotion in words."""
+    """What is applied in production, by whom this is known, and its last promotion in words.
+
+    ``drift`` is what was changed past the files since; None where nobody has looked.
+    """
 
     known_by: str
     files: tuple[AppliedFile, ...]
     last: str = ""
+    drift: tuple[Difference, ...] | None = None
 
 
 def status(root: Path, *, needs: str | None = None) -> StatusReport:
@@ -74,7 +85,15 @@ def status(root: Path, *, needs: str | None = None) -> StatusReport:
         applied = _by_production(repository, config) if told else evidence
         if needed is not None:
             return _deployment(needed, applied, fetch=fetch_fix(repository))
-        return _report(repository, applied, evidence, fetch=fetch_fix(repository))
+        pending = _pending(config, applied.files)
+        return _report(repository, applied, evidence, pending, fetch=fetch_fix(repository))
+
+
+def _pending(config: Config, applied: Sequence[AppliedFile]) -> list[str]:
+    """The files of this worktree that a promotion would apply."""
+    known = [(each.path, each.sha256) for each in applied]
+    found, _ = read_all(config, ProjectFiles(config.root), FILES, applied=known)
+    return [file.path for kind in FILES for file in found[kind] if is_pending(file, applied)]
 
 
 def _by_evidence(repository: Repository, config: Config) -> Applied:
@@ -113,6 +132,7 @@ def _by_production(repository: Repository, config: Config) -> Applied:
         try:
             rows = history.applied(connection, config.history_schema)
             last = last_promotion(connection, config.history_schema)
+            drift = _drift(config, connection)
         except psycopg.errors.InsufficientPrivilege as error:
             raise ProofFailed(
                 f"{address.user} may not read the history: {error.diag.message_primary}",
@@ -124,7 +144,18 @@ def _by_production(repository: Repository, config: Config) -> Applied:
         known_by=f"the history of {place}",
         files=applied_files(rows),
         last=f"run {last.run} at {last.at} by {last.by}, commit {last.commit[:12]}" if last else "",
+        drift=drift,
     )
+
+
+def _drift(config: Config, connection: LentConnection) -> tuple[Difference, ...] | None:
+    """What differs from the schema that the last promotion left, but for what may move."""
+    recorded = last_fingerprint(connection, config.history_schema)
+    if recorded is None:
+        return None
+    now = read_fingerprint(connection, exclude_schemas=recorded.excluded)
+    before, after, _ = in_common(recorded, now)
+    return split_declared(before, after, config.may_move).others
 
 
 def _pinned_place(repository: Repository, config: Config, connection: LentConnection) -> str:
@@ -159,7 +190,12 @@ def _nothing_known(fetch: str) -> Iterator[str]:
 
 
 def _report(
-    repository: Repository, applied: Applied, evidence: Applied, *, fetch: str
+    repository: Repository,
+    applied: Applied,
+    evidence: Applied,
+    pending: Sequence[str],
+    *,
+    fetch: str,
 ) -> StatusReport:
     lines = [f"{plural(len(applied.files), 'file')} applied, by {applied.known_by}"]
     lines += [f"last: {applied.last}"] if applied.last else list(_nothing_known(fetch))
@@ -167,6 +203,8 @@ def _report(
         f"  {each.path}  sha256 {each.sha256[:12]}  commit {each.commit[:12]}"
         for each in applied.files
     ]
+    lines += [f"{plural(len(pending), 'file')} pending here", *(f"  {each}" for each in pending)]
+    lines += _told_of_drift(applied.drift)
     unmerged = _beyond(applied.files, evidence.files)
     lines += [f"not in the evidence here, which may not be merged: {each}" for each in unmerged]
     lost = _beyond(evidence.files, applied.files)
@@ -176,8 +214,19 @@ def _report(
     opened = list(review_findings(repository, records_of(repository)))
     for each in opened:
         lines += [one_line(f"{each.object} {each.detail}"), f"  fix: {one_line(each.fix)}"]
-    good = bool(applied.files) and not lost and not opened
+    good = bool(applied.files) and not (lost or opened or applied.drift)
     return StatusReport(lines=tuple(lines), good=good)
+
+
+def _told_of_drift(drift: Sequence[Difference] | None) -> Iterator[str]:
+    if drift is None:
+        yield "drift: not known: production itself was not asked, or remembers no promotion"
+    elif not drift:
+        yield "no drift: the schema is as the last promotion left it"
+    else:
+        yield f"drift: {plural(len(drift), 'object')} changed since, by no file:"
+        yield from (f"  {one_line(str(each))}" for each in drift)
+        yield "  fix: python -m pytest_housekeeping adopt-drift writes the migration, or undo it"
 
 
 def _beyond(files: Sequence[AppliedFile], others: Sequence[AppliedFile]) -> list[str]:

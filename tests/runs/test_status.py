@@ -33,6 +33,15 @@ def test_production_says_itself_what_is_applied(
     assert known.good, known.lines
     assert known.lines[0].startswith("2 files applied, by the history of 127.0.0.1:")
     assert " by promoter, commit " in known.lines[1]
+    assert "5 files pending here" in known.lines
+    assert "  sql/migrations/0002_notes.sql" in known.lines
+    assert "no drift: the schema is as the last promotion left it" in known.lines
+    production.execute("COMMENT ON TABLE desk.ticket IS 'by hand'")
+    drifted = asked(production, monkeypatch)
+    assert not drifted.good
+    assert "drift: 1 object changed since, by no file:" in drifted.lines
+    assert any("table desk.ticket" in line for line in drifted.lines)
+    production.execute("COMMENT ON TABLE desk.ticket IS NULL")
     promoted = known.lines[1].rpartition(" ")[2]
     may = asked(production, monkeypatch, promoted)
     assert may.lines[-1] == "it may be deployed", may.lines

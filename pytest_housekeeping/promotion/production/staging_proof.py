@@ -27,6 +27,7 @@ from pytest_housekeeping.plan.steps import (
     APPLY,
     MUTANTS,
     SCHEMA,
+    again_steps,
     precheck_step,
     restore_step,
     style_steps,
@@ -185,6 +186,7 @@ def staging_steps(context: RunContext) -> Iterator[Step]:
         )
     if config.lint:
         yield from style_steps(seeds, Phase.VERIFY, segment=last)
+    yield from again_steps(plan.segments)
     for name in tripwires(plan.contracts):
         yield tripwire_step(name, last)
     yield restore_step(last)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping.model import Applied, Finding, Level, RunOutcome, Step, Verdict
+from pytest_housekeeping.model import Applied, Finding, Kind, Level, RunOutcome, Step, Verdict
 from pytest_housekeeping.plan.rollback_files import NEEDED, rollback_of
-from pytest_housekeeping.plan.steps import AGAIN
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.history_guard import HistoryGuard
 from pytest_housekeeping.postgres.transaction import Transaction
@@ -81,7 +80,7 @@ class StagingTarget:
         again; tried for all of them at once."""
         if step.name == NEEDED:
             return _without_rollback(self._context.files.of(step))
-        if step.name == AGAIN:
+        if step.kind is Kind.REPEATABLE:
             if self._repeatables is None or self._repeatables[0] != transaction.xid:
                 self._repeatables = (transaction.xid, self._judge_repeatables(transaction))
             return self._repeatables[1][step.path]
@@ -112,7 +111,7 @@ class StagingTarget:
         from pytest_housekeeping.checks.repeatables import prove_repeatables
 
         files, plan = self._context.files, self._context.plan
-        asked = [files.of(step) for step in plan.steps if step.name == AGAIN]
+        asked = [files.of(step) for step in plan.steps if step.kind is Kind.REPEATABLE]
         sealed = self._schema
         try:
             return prove_repeatables(transaction, asked, files.text, self.read_schema)
