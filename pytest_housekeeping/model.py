@@ -95,7 +95,11 @@ class Level(StrEnum):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
     """One thing that a check saw: the rule, the object as one would type it, SQL that repairs it
-    (``fix``), and SQL that shows it (``leak``)."""
+    (``fix``), and SQL that shows it (``leak``).
+
+    ``role`` is the role that it is about, as one would type it, where it is about one; ``because``
+    the rule and the object of the finding that it follows from, where the check knows it.
+    """
 
     rule: str
     level: Level
@@ -103,6 +107,8 @@ class Finding:
     detail: str
     fix: str = ""
     leak: str = ""
+    role: str = ""
+    because: str = ""
 
     def __str__(self) -> str:
         lines = [f"{self.rule} [{self.level}] {self.object}: {self.detail}"]

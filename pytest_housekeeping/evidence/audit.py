@@ -16,9 +16,11 @@ from pytest_housekeeping.evidence.audit_model import (
     Artifact,
     Audit,
     Chain,
+    FindingKindRecord,
     first_fault,
 )
 from pytest_housekeeping.evidence.chain import digest
+from pytest_housekeeping.evidence.kinds import causes_of, kinds_of
 from pytest_housekeeping.evidence.production_now import ProductionNow
 from pytest_housekeeping.evidence.run_facts import StartFacts
 from pytest_housekeeping.evidence.secrets import Secrets
@@ -114,8 +116,25 @@ def seal(
             why="a record with a hole in it is no evidence",
             fix="report this with the journal of the run",
         ) from None
+    audit = _put_together(audit)
     chain = Chain(previous=audit.chain.previous, digest=digest(audit))
     return audit.model_copy(update={"chain": chain})
+
+
+def _put_together(audit: Audit) -> Audit:
+    """With what each finding follows from, and the kinds of them."""
+    causes = causes_of(audit.findings)
+    findings = tuple(
+        each.model_copy(update={"because": cause})
+        for each, cause in zip(audit.findings, causes, strict=True)
+    )
+    kinds = tuple(
+        FindingKindRecord(
+            rule=kind.rule, level=kind.level, count=len(kind.findings), below=len(kind.below)
+        )
+        for kind in kinds_of(findings)
+    )
+    return audit.model_copy(update={"findings": findings, "finding_kinds": kinds})
 
 
 def _writable(document: dict[str, Any], secrets: Secrets) -> dict[str, Any]:

@@ -162,7 +162,21 @@ class FindingRecord(Part):
     detail: str
     fix: str = ""
     leak: str = Field("", description="SQL that shows what was found")
+    role: str = Field("", description="the role that it is about, where it is about one")
+    because: str = Field(
+        "", description="rule and object of the finding that it follows from; empty for a cause"
+    )
     step: str = ""
+
+
+class FindingKindRecord(Part):
+    """How many findings of a rule, at one level, follow from nothing else, and how many others
+    follow from them."""
+
+    rule: str
+    level: Level
+    count: int = Field(ge=1)
+    below: int = Field(0, ge=0)
 
 
 class LockConflictRecord(Part):
@@ -242,6 +256,9 @@ class Audit(Part):
         None, description="what the batch did on a clone that has production's rows; null: no clone"
     )
     findings: tuple[FindingRecord, ...] = ()
+    finding_kinds: tuple[FindingKindRecord, ...] = Field(
+        (), description="the findings put together by cause, the gravest first"
+    )
     lock_conflicts: tuple[LockConflictRecord, ...] = ()
     bound: BoundRecord = BoundRecord()
     snapshot: SnapshotRecord = SnapshotRecord()

@@ -91,6 +91,8 @@ def finding_fields(finding: Finding, step: str) -> dict[str, Any]:
         "detail": finding.detail,
         "fix": finding.fix,
         "leak": finding.leak,
+        "role": finding.role,
+        "because": finding.because,
         "step": step,
     }
 

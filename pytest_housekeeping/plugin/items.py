@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from pytest_housekeeping.errors import HousekeepingError
-from pytest_housekeeping.model import Level, Outcome, Step, StepResult
+from pytest_housekeeping.evidence.kinds import kinds_of
+from pytest_housekeeping.evidence.report.display import named
+from pytest_housekeeping.model import Finding, Level, Outcome, Step, StepResult
 from pytest_housekeeping.plugin.stash import PROMOTION
 
 
@@ -28,7 +30,17 @@ class GateFailed(Exception):
             first = errors[0].detail.partition("\n")[0]
             more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
             lines = [f"{errors[0].object}: {first}{more}; {self.result.message}"]
-        return "\n".join([*lines, *(str(each) for each in self.result.findings)])
+        return "\n".join([*lines, *_told(self.result.findings)])
+
+
+def _told(findings: Sequence[Finding]) -> Iterator[str]:
+    """What is alike, and what follows from it, is told by name: all of it is in the audit."""
+    for kind in kinds_of(findings):
+        yield from map(str, kind.in_full)
+        if others := kind.objects[1:] if len(kind.findings) > len(kind.in_full) else ():
+            yield f"  and {len(kind.findings) - 1:,} more of this kind: {named(others)}"
+        if kind.below:
+            yield f"  with it: {named([f'{each.rule} {each.object}' for each in kind.below])}"
 
 
 class StepItem(pytest.Item):

@@ -211,6 +211,13 @@ hk_table_privilege AS (
     LEFT JOIN pg_catalog.pg_roles AS r ON a.grantee = r.oid
     LEFT JOIN hk_lent AS l ON a.grantee = l.oid
 ),
+-- One of the untrusted roles that read a table, to look with.
+hk_reader AS (
+    SELECT a.oid, pg_catalog.min(a.role_object) AS role
+    FROM hk_access AS a
+    WHERE a.privilege = 'SELECT'
+    GROUP BY a.oid
+),
 -- Who of the untrusted may write to a table, and to which columns (0: to all of them).
 hk_writer AS (
     SELECT

@@ -84,7 +84,8 @@ def count_examined(scope: RuleScope, *, tables: int, others: int) -> int:
 
 
 def findings_of(rule: Rule, rows: Iterable[Mapping[str, Any]]) -> tuple[Finding, ...]:
-    """The rows as findings; a column ``fix`` of a row replaces the fix of the rule.
+    """The rows as findings. A column ``fix`` of a row replaces the fix of the rule; ``role`` is the
+    role that it is about, ``because`` the rule and the object of what it follows from.
 
     Raises RuleBroken when a row has no ``object`` or no ``detail``.
     """
@@ -106,13 +107,16 @@ def findings_of(rule: Rule, rows: Iterable[Mapping[str, Any]]) -> tuple[Finding,
                 fix=fill(values.get("fix", rule.fix), values),
                 # A policy, rule or trigger is written "name ON table": {on} is the table.
                 leak=fill(rule.leak, {"on": values["object"].rpartition(" ON ")[2], **values}),
+                role=values.get("role", ""),
+                because=values.get("because", ""),
             )
         )
     return tuple(found)
 
 
 def with_role_in_leak(findings: Iterable[Finding], role: str) -> tuple[Finding, ...]:
-    """The findings, with the role put in where their ``leak`` still says ``{role}``."""
+    """The findings, with the role put in where their ``leak`` still says ``{role}``: nobody in
+    particular is affected, so anybody may look."""
     return tuple(replace(each, leak=fill(each.leak, {"role": quoted(role)})) for each in findings)
 
 

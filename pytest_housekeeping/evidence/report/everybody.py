@@ -107,7 +107,9 @@ def _finding(finding: FindingRecord, kind: Kind | None) -> FindingRecord:
         return finding
     object_ = finding.object if finding.step in _OF_THE_BATCH else ""
     fix = finding.fix if finding.step == _BY_RULES else ""
-    return finding.model_copy(update={"object": object_, "detail": "", "fix": fix, "leak": ""})
+    return finding.model_copy(
+        update={"object": object_, "detail": "", "fix": fix, "leak": "", "role": "", "because": ""}
+    )
 
 
 def _rows(now: RelationNowRecord) -> str:

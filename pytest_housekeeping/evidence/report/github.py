@@ -12,6 +12,7 @@ from pytest_housekeeping.evidence.report import tally
 from pytest_housekeeping.evidence.report.batch import batch_lines
 from pytest_housekeeping.evidence.report.display import (
     duration,
+    named,
     plural,
     visible,
 )
@@ -22,6 +23,7 @@ from pytest_housekeeping.evidence.run_facts import stem
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit, FindingRecord, StepRecord
+    from pytest_housekeeping.evidence.kinds import FindingKind
 
 _MARK = {"good": "✅", "bad": "❌", "unsure": "⚠️"}
 # How many steps and findings are shown: less and less, until the text is short enough.
@@ -68,7 +70,7 @@ def _markdown(audit: Audit, most: int) -> str:
     met = tally.lock_conflicts(audit)
     parts += ["\n".join(f"- {cell(each)}" for each in met)] if met else []
     parts += _failed(tally.failures(audit), most)
-    parts += _findings(tally.findings(audit), most)
+    parts += _findings(tally.kinds(audit), most)
     if text.next_steps:
         parts.append("### What to do now\n\n" + "\n".join(f"- {step}" for step in text.next_steps))
     parts.append(f"Evidence: {cell(stem(audit.run))}, digest {cell(audit.chain.digest)}")
@@ -121,16 +123,25 @@ def _failed(steps: list[StepRecord], most: int) -> list[str]:
     ]
 
 
-def _findings(findings: list[FindingRecord], most: int) -> list[str]:
-    if not findings:
+def _findings(kinds: list[FindingKind[FindingRecord]], most: int) -> list[str]:
+    if not kinds:
         return []
-    rows = [
-        f"| {f.level} | {cell(f.rule)} | {cell(f.object)} | {cell(f.detail)} | {cell(f.fix)} |"
-        for f in findings[:most]
-    ]
+    told = [(kind, each) for kind in kinds for each in kind.in_full]
+    rows = [_finding(kind, each) for kind, each in told[:most]]
     head = "| level | rule | object | detail | fix |\n| --- | --- | --- | --- | --- |"
-    title = f"### {plural(len(findings), 'finding')}"
-    return [title, "\n".join([head, *rows]), *_more(len(findings), most)]
+    count = sum(len(kind.findings) + len(kind.below) for kind in kinds)
+    title = f"### {plural(count, 'finding')}"
+    return [title, "\n".join([head, *rows]), *_more(len(told), most)]
+
+
+def _finding(kind: FindingKind[FindingRecord], finding: FindingRecord) -> str:
+    objects, detail = cell(finding.object), cell(finding.detail)
+    if len(kind.findings) > len(kind.in_full):
+        objects = f"{len(kind.findings):,}: {cell(named(kind.objects))}"
+    if kind.below and finding is kind.in_full[-1]:
+        below = named([f"{each.rule} {each.object}" for each in kind.below])
+        detail += f" with it: {cell(below)}"
+    return f"| {finding.level} | {cell(kind.rule)} | {objects} | {detail} | {cell(finding.fix)} |"
 
 
 def _more(count: int, most: int) -> list[str]:

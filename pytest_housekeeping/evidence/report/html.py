@@ -56,7 +56,8 @@ def summary_html(audit: Audit) -> str:
         # Only a web address becomes a link: "javascript:" is text.
         ci_is_link=audit.run.ci_url.startswith(("https://", "http://")),
         failed=tally.failures(audit),
-        findings=tally.findings(audit),
+        findings=len(audit.findings),
+        kinds=tally.kinds(audit),
         phases=tally.by_phase(audit),
         conflicts=tally.lock_conflicts(audit),
         batch=batch_view(audit),

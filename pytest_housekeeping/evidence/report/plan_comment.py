@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pytest_housekeeping.evidence.report import batch, tally
 from pytest_housekeeping.evidence.report.clone import clone_lines, clone_summary
-from pytest_housekeeping.evidence.report.display import plural, shortened
+from pytest_housekeeping.evidence.report.display import named, plural, shortened
 from pytest_housekeeping.evidence.report.everybody import (
     classes,
     clone_classes,
@@ -37,6 +37,7 @@ from pytest_housekeeping.evidence.run_facts import stem
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit, FindingRecord, StepRecord
+    from pytest_housekeeping.evidence.kinds import FindingKind
 
 PROMOTION = "housekeeping-prod-promotion.yml"
 _MARK = "<!-- pytest-housekeeping: plan of {commit} -->"
@@ -159,15 +160,15 @@ def _sections(audit: Audit, hide: Callable[[str], str], *, private: bool) -> Ite
     def listed(title: str, lines: Iterable[str]) -> Section:
         return Section(title=title, entries=tuple(f"- {code(hide(each))}" for each in lines))
 
-    failed, found = tally.failures(audit), tally.findings(audit)
+    failed, kinds = tally.failures(audit), tally.kinds(audit)
     yield Section(
         title=f"{plural(len(failed), 'step')} failed",
         entries=tuple(_failed(each, hide) for each in failed),
         between="\n\n",
     )
     yield Section(
-        title=plural(len(found), "finding"),
-        entries=tuple(_finding(each, hide) for each in found),
+        title=plural(len(audit.findings), "finding"),
+        entries=tuple(_finding(kind, each, hide) for kind in kinds for each in kind.in_full),
     )
     yield listed("Pending", pending(audit))
     yield listed("Data destroyed", batch.destroyed_lines(audit, rows))
@@ -186,10 +187,19 @@ def _failed(step: StepRecord, hide: Callable[[str], str]) -> str:
     return f"{code(hide(step.id))}\n\n{said}"
 
 
-def _finding(finding: FindingRecord, hide: Callable[[str], str]) -> str:
+def _finding(
+    kind: FindingKind[FindingRecord], finding: FindingRecord, hide: Callable[[str], str]
+) -> str:
     said = [code(hide(each)) for each in (finding.rule, finding.object, finding.detail)]
     fix = f"; fix: {code(hide(finding.fix))}" if finding.fix else ""
-    return f"- {finding.level}: {', '.join(filter(None, said))}{fix}"
+    more = len(kind.findings) - len(kind.in_full)
+    others = f"; and {more:,} more of this kind: {code(hide(named(kind.objects[1:])))}"
+    below = f"; with it {len(kind.below):,} that follow from it"
+    last = finding is kind.in_full[-1]
+    return (
+        f"- {finding.level}: {', '.join(filter(None, said))}{fix}"
+        f"{others * bool(last and more)}{below * bool(last and kind.below)}"
+    )
 
 
 def _where_the_rest_is(audit: Audit, *, private: bool) -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_housekeeping.evidence.kinds import FindingKind, kinds_of
 from pytest_housekeeping.model import Level, Outcome, Phase
 
 if TYPE_CHECKING:
@@ -51,6 +52,11 @@ def lock_conflicts(audit: Audit) -> list[str]:
 def findings(audit: Audit) -> list[FindingRecord]:
     """The gravest first, otherwise as they were seen."""
     return sorted(audit.findings, key=lambda finding: _GRAVITY[finding.level])
+
+
+def kinds(audit: Audit) -> list[FindingKind[FindingRecord]]:
+    """The same by cause: what is alike in one, and what follows from it below."""
+    return kinds_of(findings(audit))
 
 
 def by_phase(audit: Audit) -> list[PhaseCount]:

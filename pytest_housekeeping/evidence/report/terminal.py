@@ -8,6 +8,7 @@ from pytest_housekeeping.evidence.report import tally
 from pytest_housekeeping.evidence.report.batch import batch_lines
 from pytest_housekeeping.evidence.report.display import (
     duration,
+    named,
     no_command,
     plural,
     shortened,
@@ -20,7 +21,8 @@ from pytest_housekeeping.model import Level, Mode, RunOutcome
 from pytest_housekeeping.plan.steps import MUTANTS, REHEARSE, RUNNING
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
+    from pytest_housekeeping.evidence.audit_model import Audit, FindingRecord
+    from pytest_housekeeping.evidence.kinds import FindingKind
 
 _MOST = 25
 
@@ -82,19 +84,35 @@ def _running_lines(audit: Audit) -> list[str]:
 def _what_failed(audit: Audit) -> list[str]:
     """Errors and warnings, then the failed steps that have none to tell why they failed."""
     lines: list[str] = []
-    findings = [each for each in tally.findings(audit) if each.level is not Level.NOTICE]
-    for finding in findings[:_MOST]:
-        head = f"{finding.level}: {finding.rule}: {finding.object}: {finding.detail}"
-        lines += _indented(head)
-        lines += _indented(f"fix: {finding.fix}", "    ") if finding.fix else []
+    kinds = [each for each in tally.kinds(audit) if each.level is not Level.NOTICE]
+    for kind in kinds[:_MOST]:
+        lines += _kind_lines(kind)
+    findings = [each for each in audit.findings if each.level is not Level.NOTICE]
     explained = {finding.step for finding in findings}
     unexplained = [step for step in tally.failures(audit) if step.id not in explained]
     for step in unexplained[:_MOST]:
         lines += _indented(f"failed: {step.id}\n{step.message}")
-    more = max(0, len(findings) - _MOST) + max(0, len(unexplained) - _MOST)
+    more = sum(len(kind.findings) for kind in kinds[_MOST:]) + max(0, len(unexplained) - _MOST)
     lines += [f"  … and {more:,} more, in the report"] if more else []
     notices = len(audit.findings) - len(findings)
     lines += [f"  {plural(notices, 'notice')} in the report"] if notices else []
+    return lines
+
+
+def _kind_lines(kind: FindingKind[FindingRecord]) -> list[str]:
+    """Findings of one rule, and by name what follows from them; of many, one stands for all."""
+    lines = []
+    count = len(kind.findings)
+    for finding in kind.in_full:
+        many = f" ({count:,} of this kind, here the first)" if count > len(kind.in_full) else ""
+        head = f"{finding.level}: {finding.rule}: {finding.object}: {finding.detail}{many}"
+        lines += _indented(head)
+        lines += _indented(f"fix: {finding.fix}", "    ") if finding.fix else []
+    if count > len(kind.in_full):
+        lines += _indented(f"on: {named(kind.objects)}", "    ")
+    if kind.below:
+        told = (f"{each.rule} {each.object}" for each in kind.below)
+        lines += _indented(f"with it: {named(tuple(dict.fromkeys(told)))}", "    ")
     return lines
 
 

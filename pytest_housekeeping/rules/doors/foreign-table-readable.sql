@@ -22,7 +22,8 @@ SELECT
         pg_catalog.string_agg(DISTINCT g.grantee, ', '),
         pg_catalog.string_agg(DISTINCT g.privilege, ', ')
     ) AS detail,
-    pg_catalog.string_agg(DISTINCT g.grantee, ', ') AS grantees
+    pg_catalog.string_agg(DISTINCT g.grantee, ', ') AS grantees,
+    pg_catalog.min(g.fix) AS fix
 FROM hk_relation_grant AS g
 WHERE g.relkind = 'f' AND g.privilege IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')
 GROUP BY g.object

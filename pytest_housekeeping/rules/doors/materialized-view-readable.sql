@@ -22,7 +22,9 @@ SELECT
         'it keeps rows of protected tables, and %s may read it',
         pg_catalog.string_agg(DISTINCT g.grantee, ', ')
     ) AS detail,
-    pg_catalog.string_agg(DISTINCT g.grantee, ', ') AS grantees
+    pg_catalog.string_agg(DISTINCT g.grantee, ', ') AS grantees,
+    pg_catalog.min(g.grantee) FILTER (WHERE g.grantee <> 'PUBLIC') AS role,
+    pg_catalog.min(g.fix) AS fix
 FROM hk_relation_grant AS g
 WHERE
     g.relkind = 'm'

@@ -19,7 +19,14 @@
 --   AS SELECT id FROM {schema}.hk_good;
 SELECT
     v.object,
-    pg_catalog.format('its tables are read as %I, its owner', r.rolname) AS detail
+    pg_catalog.format('its tables are read as %I, its owner', r.rolname) AS detail,
+    g.role
 FROM hk_view AS v
 INNER JOIN pg_catalog.pg_roles AS r ON v.owner = r.oid
+LEFT JOIN (
+    SELECT g.oid, pg_catalog.min(g.grantee) AS role
+    FROM hk_relation_grant AS g
+    WHERE g.privilege = 'SELECT' AND g.grantee <> 'PUBLIC'
+    GROUP BY g.oid
+) AS g ON v.oid = g.oid
 WHERE v.relkind = 'v' AND NOT v.security_invoker

@@ -62,10 +62,12 @@ SELECT DISTINCT
             'it reads %s, whose policies lead back to its own table',
             r.relation_oid::pg_catalog.regclass
         )
-    END AS detail
+    END AS detail,
+    u.role
 FROM reads AS r
 INNER JOIN hk_policy_fact AS p ON r.policy_oid = p.oid
 INNER JOIN hk_table AS t ON r.table_oid = t.oid
+LEFT JOIN hk_reader AS u ON r.table_oid = u.oid
 WHERE
     t.row_security
     AND (

@@ -17,6 +17,7 @@
 SELECT
     t.object,
     h.words AS detail,
+    h.role_object AS role,
     pg_catalog.format('%I', current_user) AS migrator,
     h.fix
 FROM hk_table AS t

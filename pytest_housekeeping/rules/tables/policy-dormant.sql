@@ -19,7 +19,9 @@
 SELECT
     p.object,
     'row-level security of its table is off, so that it filters nothing' AS detail,
-    p.table_object AS table
+    p.table_object AS table,
+    r.role
 FROM hk_policy_fact AS p
+LEFT JOIN hk_reader AS r ON p.table_oid = r.oid
 INNER JOIN hk_table AS t ON p.table_oid = t.oid
 WHERE NOT t.row_security

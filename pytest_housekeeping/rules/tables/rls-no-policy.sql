@@ -26,11 +26,13 @@ SELECT
     pg_catalog.format(
         'row-level security is on and no permissive policy exists: it is shut for %s', g.roles
     ) AS detail,
-    g.grantees
+    g.grantees,
+    g.role
 FROM hk_table AS t
 INNER JOIN (
     SELECT
         a.oid,
+        pg_catalog.min(a.role_object) AS role,
         pg_catalog.string_agg(DISTINCT a.role_object, ', ') AS roles,
         pg_catalog.string_agg(
             DISTINCT coalesce(pg_catalog.quote_ident(r.rolname), 'PUBLIC'), ', '

@@ -20,6 +20,8 @@ SELECT
         WHEN EXISTS (SELECT FROM hk_policy AS p WHERE p.table_oid = t.oid)
             THEN 'row-level security is off, so that its policies lie dormant'
         ELSE 'row-level security is off'
-    END AS detail
+    END AS detail,
+    r.role
 FROM hk_table AS t
+LEFT JOIN hk_reader AS r ON t.oid = r.oid
 WHERE NOT t.row_security

@@ -45,20 +45,22 @@ NAMES = {
     "batch": "",
     "production": "looked_s relations applied way_back drift",
     "clone": "",
-    "findings": "rule level object detail fix",
+    "findings": "rule level object detail fix role because",
+    "finding_kinds": "rule level count below",
     "lock_conflicts": "",
     "bound": "digest planned second_person approvals",
     "snapshot": "before after",
     "artifacts": "",
     "chain": "previous digest",
 }
+LISTS = ("steps", "findings", "finding_kinds")
 
 
 def test_the_names_are_the_published_ones() -> None:
     document = json.loads(to_json(failed_sample()))
     assert list(document) == list(NAMES)
     for part, names in NAMES.items():
-        value = document[part][0] if part in ("steps", "findings") else document[part]
+        value = document[part][0] if part in LISTS else document[part]
         if names:
             assert set(names.split()) <= set(value), part
     assert set(document["plan"]["steps"][0]) >= {"id", "phase", "kind", "path", "sha256"}
@@ -86,7 +88,7 @@ def test_json_comes_back_as_it_was() -> None:
 def test_a_step_and_a_finding_are_one_line_each() -> None:
     lines = to_json(failed_sample()).splitlines()
     assert sum('"outcome": "failed"' in line and '"locks"' in line for line in lines) == 1
-    assert sum('"rule": "rls-not-forced"' in line for line in lines) == 1
+    assert sum('"rule": "rls-not-forced"' in line and "detail" in line for line in lines) == 1
 
 
 def test_a_planned_step_without_a_record_is_recorded_as_skipped() -> None:
