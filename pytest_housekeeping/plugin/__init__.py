@@ -9,21 +9,29 @@ import pytest
 
 from pytest_housekeeping.plugin import hookspecs
 from pytest_housekeeping.plugin.database_fixtures import (
+    hk_app_url,
+    hk_connection,
     hk_database,
     hk_database_module,
     hk_database_session,
     hk_empty_database,
     hk_migrate,
+    hk_mode,
+    hk_plan,
     hk_role,
     hk_transaction,
 )
 
 __all__ = [
+    "hk_app_url",
+    "hk_connection",
     "hk_database",
     "hk_database_module",
     "hk_database_session",
     "hk_empty_database",
     "hk_migrate",
+    "hk_mode",
+    "hk_plan",
     "hk_role",
     "hk_transaction",
 ]

@@ -74,3 +74,29 @@ def hk_role(request: pytest.FixtureRequest) -> Callable[..., Any]:
     from pytest_housekeeping.plugin.lending import acting_as
 
     return acting_as(request)
+
+
+@pytest.fixture
+def hk_connection(
+    hk_transaction: psycopg.Connection[tuple[Any, ...]],
+) -> psycopg.Connection[tuple[Any, ...]]:
+    """Without a mode the hk_transaction of the test, so that a test under checks/ runs here too."""
+    return hk_transaction
+
+
+@pytest.fixture(scope="session")
+def hk_mode() -> str:
+    """Without a mode "": nothing is promoted, and no seed file has run that nobody asked for."""
+    return ""
+
+
+@pytest.fixture(scope="session")
+def hk_plan() -> None:
+    """The plan of a run with a mode; without one there is none, and the test is skipped."""
+    pytest.skip("hk_plan: there is a plan with --hk-mode alone")
+
+
+@pytest.fixture(scope="session")
+def hk_app_url() -> None:
+    """A URL of the promoted staging database; in another run the test is skipped."""
+    pytest.skip("hk_app_url: an application logs in to what pytest --hk-mode=staging promotes")

@@ -91,6 +91,21 @@ def test_pytest_postgresql(postgresql, of_own):
 
 def test_shared(hk_database_session, hk_database_module):
     assert hk_database_session.name != hk_database_module.name
+
+
+def test_as_under_checks(hk_connection, hk_role, hk_mode):
+    assert hk_mode == ""
+    with hk_role("app", tenant_id=7) as connection:
+        assert connection is hk_connection
+        assert connection.execute("SELECT current_user").fetchone() == ("app",)
+
+
+def test_of_a_plan(hk_plan):
+    raise AssertionError("there is none")
+
+
+def test_of_an_application(hk_app_url):
+    raise AssertionError("nothing is promoted")
 """
 _FAILS = """
 import pytest
@@ -152,11 +167,11 @@ def test_what_they_give(tmp_path: Path, home: Mapping[str, str]) -> None:
     made = project(tmp_path, _USES)
     first = run(made, home)
     assert first.code == 0, first.output
-    assert "16 passed" in first.output
+    assert "17 passed, 2 skipped" in first.output
     workers = made.spawn("-n", "3", f"--basetemp={made.root}/base", **home)
     spread = made.finish(workers, PATIENCE_S)
     assert spread.code == 0, spread.output
-    assert "16 passed" in spread.output
+    assert "17 passed, 2 skipped" in spread.output
     assert made.leftovers() == []
 
 
