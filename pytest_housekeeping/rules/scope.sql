@@ -21,9 +21,53 @@ hk_any_role AS (
 hk_schema AS (
     SELECT s.* FROM hk_any_schema AS s WHERE s.name = ANY ({schemas}::text[])
 ),
+-- The roles that a contract names.
+hk_declared_role AS (
+    SELECT r.* FROM hk_any_role AS r WHERE r.name = ANY ({roles}::text[] || {source_roles}::text[])
+),
+-- Who keeps the schema, and is no application: who migrates, who owns the database or a schema of
+-- the contract, and the role that the server was made with.
+hk_keeper (oid) AS (
+    SELECT r.oid FROM pg_catalog.pg_roles AS r WHERE r.rolname = current_user OR r.oid = 10
+    UNION
+    SELECT d.datdba FROM pg_catalog.pg_database AS d
+    WHERE d.datname = pg_catalog.current_database()
+    UNION
+    SELECT n.nspowner FROM pg_catalog.pg_namespace AS n
+    WHERE n.nspname = ANY (
+        {schemas}::text[] || {source_schemas}::text[] || {target_schemas}::text[]
+    )
+),
+-- Whoever can act as a named role without handing it out to others, directly or through a group.
+hk_member (oid) AS (
+    SELECT r.oid FROM hk_declared_role AS r
+    UNION
+    SELECT e.member
+    FROM hk_member AS m
+    INNER JOIN hk_edge AS e ON m.oid = e.roleid
+    WHERE
+        (e.inherits OR e.sets)
+        AND e.member NOT IN (SELECT k.oid FROM hk_keeper AS k)
+        AND (e.roleid, e.member) NOT IN (
+            SELECT a.roleid, a.member FROM hk_edge AS a WHERE a.admins
+        )
+),
+-- The logins among them: an application connects as one, and has all that is the login's own.
+hk_login AS (
+    SELECT a.*
+    FROM hk_member AS m
+    INNER JOIN pg_catalog.pg_roles AS r ON m.oid = r.oid
+    INNER JOIN hk_any_role AS a ON r.oid = a.oid
+    WHERE
+        r.rolcanlogin
+        AND r.oid NOT IN (SELECT d.oid FROM hk_declared_role AS d)
+        AND pg_catalog.has_database_privilege(r.oid, pg_catalog.current_database(), 'CONNECT')
+),
 -- The untrusted roles.
 hk_role AS (
-    SELECT r.* FROM hk_any_role AS r WHERE r.name = ANY ({roles}::text[])
+    SELECT r.*, false AS login FROM hk_declared_role AS r
+    UNION ALL
+    SELECT l.*, true FROM hk_login AS l
 ),
 -- Memberships that give anything. The three options stand in the catalog since PostgreSQL 16;
 -- before, every member may SET ROLE, and inherits as its own attribute says.
@@ -35,6 +79,7 @@ hk_edge AS (
         o.sets,
         m.admin_option AS admins,
         g.rolname AS role_name,
+        g.rolname = ANY ({roles}::text[] || {source_roles}::text[]) AS to_declared,
         pg_catalog.format('%I', g.rolname) AS role_object,
         pg_catalog.format('%I', r.rolname) AS member_object,
         pg_catalog.format('REVOKE %I FROM %I', g.rolname, r.rolname)
@@ -55,22 +100,25 @@ hk_edge AS (
     WHERE o.inherits OR o.sets OR m.admin_option
 ),
 -- Whose privileges an untrusted role has or can get: its own and those of every role that it
--- inherits from, may SET ROLE to, or may grant to itself.
-hk_reach (role, role_object, oid) AS (
-    SELECT r.oid, r.object, r.oid FROM hk_role AS r
+-- inherits from, may SET ROLE to, or may grant to itself. Of a login what it inherits beside the
+-- named roles, which are judged for themselves: one that inherits nothing becomes one of several
+-- by SET ROLE alone, as a gate before them does.
+hk_reach (role, role_object, oid, login) AS (
+    SELECT r.oid, r.object, r.oid, r.login FROM hk_role AS r
     UNION
-    SELECT h.role, h.role_object, e.roleid
+    SELECT h.role, h.role_object, e.roleid, h.login
     FROM hk_reach AS h
     INNER JOIN hk_edge AS e ON h.oid = e.member
+    WHERE NOT h.login OR (e.inherits AND NOT e.to_declared)
 ),
 -- Which role it can become: attributes such as BYPASSRLS are not inherited.
-hk_become (role, role_object, oid) AS (
-    SELECT r.oid, r.object, r.oid FROM hk_role AS r
+hk_become (role, role_object, oid, login) AS (
+    SELECT r.oid, r.object, r.oid, r.login FROM hk_role AS r
     UNION
-    SELECT h.role, h.role_object, e.roleid
+    SELECT h.role, h.role_object, e.roleid, h.login
     FROM hk_become AS h
     INNER JOIN hk_edge AS e ON h.oid = e.member
-    WHERE e.sets OR e.admins
+    WHERE (e.sets OR e.admins) AND (NOT h.login OR (e.inherits AND NOT e.to_declared))
 ),
 -- The last step of the way to a role, in words, and the SQL that takes it away.
 hk_way AS (
@@ -94,7 +142,7 @@ hk_way AS (
         pg_catalog.string_agg(e.revoke, ' ' ORDER BY e.revoke) AS fix
     FROM hk_reach AS h
     INNER JOIN hk_edge AS e ON h.oid = e.member
-    WHERE e.roleid <> h.role
+    WHERE e.roleid <> h.role AND (NOT h.login OR (e.inherits AND NOT e.to_declared))
     GROUP BY h.role, h.role_object, e.roleid, e.role_name, e.role_object
 ),
 -- Roles that somebody else lives by, and the SQL that ends the membership in them: what such a role
@@ -196,7 +244,7 @@ hk_access AS (
     UNION ALL
     SELECT g.oid, g.attnum, g.privilege, g.grantee, r.oid, r.object
     FROM hk_table_grant AS g
-    CROSS JOIN hk_role AS r
+    CROSS JOIN hk_declared_role AS r
     WHERE g.grantee = 0
 ),
 -- The same for the tables in scope, with the grantee as one would type it.
@@ -277,7 +325,7 @@ hk_policy_role AS (
     UNION
     SELECT n.policy_oid, r.oid, r.object
     FROM hk_policy_named AS n
-    CROSS JOIN hk_role AS r
+    CROSS JOIN hk_declared_role AS r
     WHERE n.named = 0
 ),
 hk_policy_named (policy_oid, named) AS (
@@ -351,7 +399,7 @@ hk_identity AS (
     INNER JOIN hk_policy_fact AS p ON s.policy_oid = p.oid
     GROUP BY p.oid, p.table_oid, p.command, p.permissive, m.attnum, m.name
 ),
--- Foreign keys of protected tables, to tables of the protected schemas, that leave the identity out.
+-- Foreign keys of protected tables that leave the identity out.
 -- Where a policy of the table reads the other one, it looks at the identity there: a row without an
 -- identity of its own belongs to whoever its parent belongs to.
 hk_foreign_key AS (
@@ -365,11 +413,13 @@ hk_foreign_key AS (
         t.oid AS table_oid,
         t.object AS table_object,
         p.oid AS parent_oid,
-        p.object AS parent_object,
-        p.row_security AS parent_row_security
+        pg_catalog.format('%I.%I', n.nspname, p.relname) AS parent_object,
+        p.relrowsecurity AS parent_row_security,
+        p.oid IN (SELECT a.oid FROM hk_any_table AS a) AS parent_protected
     FROM pg_catalog.pg_constraint AS k
     INNER JOIN hk_table AS t ON k.conrelid = t.oid
-    INNER JOIN hk_any_table AS p ON k.confrelid = p.oid
+    INNER JOIN pg_catalog.pg_class AS p ON k.confrelid = p.oid
+    INNER JOIN pg_catalog.pg_namespace AS n ON p.relnamespace = n.oid
     WHERE
         k.contype = 'f'
         AND k.conparentid = 0
@@ -641,7 +691,8 @@ hk_outside_access AS (
     SELECT DISTINCT g.oid, g.privilege, g.grantee, h.role, h.role_object
     FROM hk_outside_grant AS g
     INNER JOIN hk_outside AS o ON g.oid = o.oid
-    INNER JOIN hk_reach AS h ON g.grantee = h.oid OR (g.grantee = 0 AND h.oid = h.role)
+    INNER JOIN hk_reach AS h
+        ON g.grantee = h.oid OR (g.grantee = 0 AND h.oid = h.role AND NOT h.login)
     INNER JOIN hk_entered AS e ON o.schema_oid = e.oid AND h.role = e.role
 ),
 -- The schemas that an untrusted role may enter.
@@ -651,7 +702,8 @@ hk_entered AS (
     CROSS JOIN hk_reach AS h
     WHERE pg_catalog.has_schema_privilege(h.oid, n.oid, 'USAGE')
 ),
--- Triggers that an untrusted role sets off: those of protected tables, and of others that it writes to.
+-- Triggers that an untrusted role sets off: those of protected tables, and of others and of views
+-- that it writes to.
 hk_set_off AS (
     SELECT t.oid AS table_oid, t.object AS table_object, g.tgname AS name, g.tgfoid AS function_oid
     FROM pg_catalog.pg_trigger AS g
@@ -664,6 +716,10 @@ hk_set_off AS (
             SELECT a.oid FROM hk_outside_access AS a
             WHERE a.privilege IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')
         )
+        UNION
+        SELECT v.oid, v.object
+        FROM hk_relation_grant AS v
+        WHERE v.relkind = 'v' AND v.privilege IN ('INSERT', 'UPDATE', 'DELETE')
     ) AS t ON g.tgrelid = t.oid
     WHERE NOT g.tgisinternal AND g.tgenabled <> 'D'
 ),
@@ -713,7 +769,8 @@ hk_caller AS (
     CROSS JOIN LATERAL pg_catalog.aclexplode(
         coalesce(f.acl, pg_catalog.acldefault('f', f.owner))
     ) AS g
-    INNER JOIN hk_reach AS h ON g.grantee = h.oid OR (g.grantee = 0 AND h.oid = h.role)
+    INNER JOIN hk_reach AS h
+        ON g.grantee = h.oid OR (g.grantee = 0 AND h.oid = h.role AND NOT h.login)
     WHERE
         NOT f.for_triggers
         AND EXISTS (
@@ -730,16 +787,282 @@ hk_exempt_role AS (
     FROM pg_catalog.pg_roles AS r
     WHERE r.rolsuper OR r.rolbypassrls
 ),
--- Boundaries: the roles of the contract's source, and what they are or can become.
+-- Code that runs with its owner's rights, wherever it stands.
+hk_definer AS (
+    SELECT
+        f.oid,
+        pg_catalog.format(
+            '%I.%I(%s)', n.nspname, f.proname, pg_catalog.oidvectortypes(f.proargtypes)
+        ) AS object,
+        f.proowner AS owner,
+        f.pronamespace AS schema_oid,
+        f.proacl AS acl
+    FROM pg_catalog.pg_proc AS f
+    INNER JOIN pg_catalog.pg_namespace AS n ON f.pronamespace = n.oid
+    WHERE
+        f.prosecdef
+        AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+        AND n.nspname NOT LIKE 'pg\_%'
+        AND f.oid NOT IN (
+            SELECT e.objid FROM hk_extension_member AS e
+            WHERE e.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+        )
+),
+-- Who acts by it, and whose rights these are: its owner's, and those of the roles that the owner
+-- inherits from.
+hk_acting (role, oid) AS (
+    SELECT d.owner, d.owner FROM hk_definer AS d
+    UNION
+    SELECT w.ev_owner, w.ev_owner FROM hk_rule AS w
+    UNION
+    SELECT a.role, e.roleid
+    FROM hk_acting AS a
+    INNER JOIN hk_edge AS e ON a.oid = e.member
+    WHERE e.inherits
+),
+-- Rewrite rules other than those that make a view one.
+hk_rule AS (
+    SELECT
+        w.oid,
+        w.rulename AS name,
+        w.ev_class,
+        pg_catalog.format('%I ON %s', w.rulename, w.ev_class::pg_catalog.regclass) AS object,
+        c.relowner AS ev_owner
+    FROM pg_catalog.pg_rewrite AS w
+    INNER JOIN pg_catalog.pg_class AS c ON w.ev_class = c.oid
+    -- From 16384 on an OID is not PostgreSQL's own.
+    WHERE w.ev_type <> '1' AND w.ev_enabled <> 'D' AND w.ev_class >= 16384
+),
+-- Policies of acting roles, other than those that count for an untrusted role as well.
+hk_acting_policy AS (
+    SELECT DISTINCT p.oid, a.role
+    FROM hk_policy_fact AS p
+    INNER JOIN hk_policy_named AS n ON p.oid = n.policy_oid
+    INNER JOIN hk_acting AS a ON n.named = a.oid OR n.named = 0
+    WHERE
+        p.command <> 'a'
+        AND p.polqual IS NOT NULL
+        AND (NOT p.permissive OR p.oid NOT IN (SELECT u.policy_oid FROM hk_policy_role AS u))
+),
+-- Whether such a policy compares the row with the session. What it calls is asked of PostgreSQL:
+-- what is not IMMUTABLE may read a setting, or a table.
+-- https://www.postgresql.org/docs/16/xfunc-volatility.html
+hk_bound_policy AS (
+    SELECT
+        p.oid,
+        p.oid IN (SELECT c.policy_oid FROM hk_policy_column AS c)
+        AND (
+            p.polqual::text ~ '\{(SUBLINK|SQLVALUEFUNCTION)\M'
+            OR EXISTS (
+                SELECT FROM pg_catalog.regexp_matches(p.polqual::text, ':(?:func|opfunc)id (\d+)', 'g') AS m (part)
+                INNER JOIN pg_catalog.pg_proc AS f ON m.part[1]::oid = f.oid
+                WHERE f.provolatile <> 'i'
+            )
+        )
+        AND pg_catalog.pg_get_expr(p.polqual, p.table_oid) !~ '(^\(*true\)*$| OR true\M|\(true OR )'
+        OR pg_catalog.pg_get_expr(p.polqual, p.table_oid) IN ('false', 'NULL::boolean') AS bound
+    FROM hk_policy_fact AS p
+    WHERE p.oid IN (SELECT a.oid FROM hk_acting_policy AS a)
+),
+-- Where no policy compares what an acting role reads, changes or deletes with the session.
+hk_unbound AS (
+    SELECT
+        a.role,
+        p.table_oid,
+        t.object AS table_object,
+        p.object AS policy_object,
+        t.name AS table_name
+    FROM hk_acting_policy AS a
+    INNER JOIN hk_policy_fact AS p ON a.oid = p.oid AND p.permissive
+    INNER JOIN hk_any_table AS t ON p.table_oid = t.oid AND t.row_security
+    INNER JOIN hk_bound_policy AS b ON p.oid = b.oid AND NOT b.bound
+    WHERE
+        (
+            pg_catalog.has_table_privilege(a.role, t.oid, 'SELECT, UPDATE, DELETE')
+            OR pg_catalog.has_any_column_privilege(a.role, t.oid, 'SELECT, UPDATE')
+        )
+        AND NOT EXISTS (
+            SELECT FROM hk_acting_policy AS o
+            INNER JOIN hk_policy_fact AS r ON o.oid = r.oid AND NOT r.permissive
+            INNER JOIN hk_bound_policy AS c ON r.oid = c.oid AND c.bound
+            WHERE
+                o.role = a.role
+                AND r.table_oid = p.table_oid
+                AND (r.command = '*' OR r.command = p.command)
+        )
+),
+-- What the body of a function that acts as such a role names, and the bodies behind it: words
+-- outside of comments and of texts. A body that is put together at run time, or is written in
+-- another language, may name anything.
+hk_body_behind (root, oid) AS (
+    SELECT d.oid, d.oid
+    FROM hk_definer AS d
+    WHERE d.owner IN (SELECT u.role FROM hk_unbound AS u)
+    UNION
+    SELECT b.root, n.oid
+    FROM hk_body_behind AS b
+    INNER JOIN pg_catalog.pg_proc AS f ON b.oid = f.oid
+    CROSS JOIN LATERAL pg_catalog.regexp_matches(
+        pg_catalog.regexp_replace(
+            f.prosrc || coalesce(pg_catalog.pg_get_function_sqlbody(f.oid), ''),
+            '--[^\n]*|/\*.*?\*/|''[^'']*''', ' ', 'g'
+        ), '"((?:[^"]|"")+)"|([^\s"().,;:=<>+*/%|&^\[\]-]+)', 'g'
+    ) AS m (part)
+    INNER JOIN pg_catalog.pg_proc AS n
+        ON n.proname = coalesce(pg_catalog.replace(m.part[1], '""', '"'), pg_catalog.lower(m.part[2]))
+    WHERE n.oid >= 16384
+),
+hk_body_word (root, word) AS (
+    SELECT DISTINCT
+        b.root, coalesce(pg_catalog.replace(m.part[1], '""', '"'), pg_catalog.lower(m.part[2]))
+    FROM hk_body_behind AS b
+    INNER JOIN pg_catalog.pg_proc AS f ON b.oid = f.oid
+    CROSS JOIN LATERAL pg_catalog.regexp_matches(
+        pg_catalog.regexp_replace(
+            f.prosrc || coalesce(pg_catalog.pg_get_function_sqlbody(f.oid), ''),
+            '--[^\n]*|/\*.*?\*/|''[^'']*''', ' ', 'g'
+        ), '"((?:[^"]|"")+)"|([^\s"().,;:=<>+*/%|&^\[\]-]+)', 'g'
+    ) AS m (part)
+),
+hk_unreadable_body (root) AS (
+    SELECT b.root
+    FROM hk_body_behind AS b
+    INNER JOIN pg_catalog.pg_proc AS f ON b.oid = f.oid
+    INNER JOIN pg_catalog.pg_language AS l ON f.prolang = l.oid
+    WHERE l.lanname NOT IN ('sql', 'plpgsql') OR f.prosrc ~* '\mexecute\M'
+),
+-- The rows that a function acts on past every policy: all of them, or those of some tables.
+hk_acts_past (oid, words, fix) AS (
+    SELECT d.oid, pg_catalog.format('its owner %s is %s', x.object, x.words), NULL
+    FROM hk_definer AS d
+    INNER JOIN hk_exempt_role AS x ON d.owner = x.oid
+    UNION ALL
+    SELECT
+        d.oid,
+        pg_catalog.format(
+            'for its owner %s every row of %s is open by %s',
+            r.object,
+            pg_catalog.string_agg(DISTINCT u.table_object, ', '),
+            pg_catalog.string_agg(DISTINCT u.policy_object, ', ')
+        ),
+        pg_catalog.string_agg(DISTINCT 'DROP POLICY ' || u.policy_object || ';', ' ')
+    FROM hk_definer AS d
+    INNER JOIN hk_unbound AS u ON d.owner = u.role
+    INNER JOIN hk_any_role AS r ON d.owner = r.oid
+    WHERE
+        d.owner NOT IN (SELECT x.oid FROM hk_exempt_role AS x)
+        AND (
+            d.oid IN (SELECT b.root FROM hk_unreadable_body AS b)
+            OR (d.oid, u.table_name) IN (SELECT w.root, w.word FROM hk_body_word AS w)
+            OR d.oid IN (
+                SELECT w.root FROM hk_body_word AS w INNER JOIN hk_view AS v ON w.word = v.name
+            )
+            OR EXISTS (
+                SELECT FROM pg_catalog.pg_depend AS p
+                WHERE
+                    p.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+                    AND p.objid = d.oid
+                    AND p.refobjid = u.table_oid
+            )
+        )
+    GROUP BY d.oid, r.object
+),
+-- Who of the untrusted sets such a function off without a trigger, and how.
+hk_run_by (oid, role_object, words, grantee) AS (
+    SELECT c.oid, c.role_object, 'call it', c.grantee FROM hk_caller AS c
+    UNION ALL
+    -- What is stored in the catalog calls it by its OID: USAGE on its schema is not asked for, and
+    -- of what an aggregate is made of its owner must be allowed to call, nobody else.
+    SELECT
+        d.oid,
+        r.object,
+        'set it off by ' || pg_catalog.pg_describe_object(p.classid, p.objid, p.objsubid),
+        NULL
+    FROM hk_definer AS d
+    INNER JOIN hk_acts_past AS a ON d.oid = a.oid
+    INNER JOIN pg_catalog.pg_depend AS p
+        ON d.oid = p.refobjid AND p.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+    CROSS JOIN hk_role AS r
+    LEFT JOIN pg_catalog.pg_operator AS o
+        ON p.objid = o.oid AND p.classid = 'pg_catalog.pg_operator'::pg_catalog.regclass
+    LEFT JOIN pg_catalog.pg_constraint AS k
+        ON p.objid = k.oid AND p.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
+    LEFT JOIN pg_catalog.pg_attrdef AS t
+        ON p.objid = t.oid AND p.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass
+    LEFT JOIN pg_catalog.pg_rewrite AS w
+        ON p.objid = w.oid AND p.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+    LEFT JOIN pg_catalog.pg_proc AS f
+        ON p.objid = f.oid AND p.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+    WHERE
+        CASE
+            WHEN f.prokind = 'a' OR f.prosqlbody IS NOT NULL
+                THEN pg_catalog.has_schema_privilege(r.oid, f.pronamespace, 'USAGE')
+                    AND pg_catalog.has_function_privilege(r.oid, f.oid, 'EXECUTE')
+            WHEN NOT pg_catalog.has_function_privilege(r.oid, d.oid, 'EXECUTE') THEN false
+            WHEN o.oid IS NOT NULL THEN pg_catalog.has_schema_privilege(r.oid, o.oprnamespace, 'USAGE')
+            WHEN coalesce(k.conrelid, t.adrelid) > 0
+                THEN pg_catalog.has_any_column_privilege(
+                    r.oid, coalesce(k.conrelid, t.adrelid), 'INSERT, UPDATE'
+                )
+            WHEN w.oid IS NOT NULL
+                THEN pg_catalog.has_any_column_privilege(r.oid, w.ev_class, 'SELECT, INSERT, UPDATE')
+                    OR pg_catalog.has_table_privilege(r.oid, w.ev_class, 'DELETE')
+            ELSE k.contypid > 0 OR p.classid = 'pg_catalog.pg_cast'::pg_catalog.regclass
+        END
+),
+-- The triggers that an untrusted role sets off, and event triggers, which anybody does.
+hk_fired (object, function_oid) AS (
+    SELECT pg_catalog.format('%I ON %s', s.name, s.table_object), s.function_oid
+    FROM hk_set_off AS s
+    UNION ALL
+    SELECT pg_catalog.format('EVENT TRIGGER %I', e.evtname), e.evtfoid
+    FROM pg_catalog.pg_event_trigger AS e
+    WHERE e.evtenabled <> 'D'
+),
+-- The bodies of functions as texts, and their arguments in order.
+hk_body AS (
+    SELECT
+        f.oid,
+        f.proname AS name,
+        l.lanname AS language,
+        CASE
+            WHEN f.prosqlbody IS NULL THEN f.prosrc
+            ELSE 'CREATE FUNCTION f() RETURNS void LANGUAGE sql '
+                || pg_catalog.pg_get_function_sqlbody(f.oid)
+        END AS source,
+        (
+            SELECT coalesce(
+                pg_catalog.jsonb_agg(
+                    pg_catalog.jsonb_build_object(
+                        'name', f.proargnames[a.place],
+                        -- Numbers, dates, truth values, networks and enums are no free texts.
+                        'text', t.typcategory IN ('S', 'U', 'A', 'P', 'C', 'X')
+                        AND t.oid <> 'pg_catalog.uuid'::pg_catalog.regtype
+                    ) ORDER BY a.place
+                ), '[]'
+            )
+            FROM pg_catalog.unnest(
+                coalesce(f.proallargtypes, f.proargtypes::oid[])
+            ) WITH ORDINALITY AS a (type, place)
+            INNER JOIN pg_catalog.pg_type AS t ON a.type = t.oid
+            WHERE f.proargmodes IS NULL OR f.proargmodes[a.place] IN ('i', 'b', 'v')
+        ) AS arguments
+    FROM pg_catalog.pg_proc AS f
+    INNER JOIN pg_catalog.pg_language AS l ON f.prolang = l.oid
+    WHERE f.prokind IN ('f', 'p')
+),
+-- Boundaries: the roles of the contract's source, and what they and their logins are or can become.
 hk_source_role AS (
     SELECT r.* FROM hk_any_role AS r WHERE r.name = ANY ({source_roles}::text[])
 ),
-hk_source_reach (role, role_object, oid) AS (
-    SELECT r.oid, r.object, r.oid FROM hk_source_role AS r
+hk_source_reach (role, role_object, oid, login) AS (
+    SELECT r.oid, r.object, r.oid, r.login FROM hk_role AS r
     UNION
-    SELECT h.role, h.role_object, m.roleid
+    SELECT h.role, h.role_object, m.roleid, h.login
     FROM hk_source_reach AS h
     INNER JOIN pg_catalog.pg_auth_members AS m ON h.oid = m.member
+    LEFT JOIN hk_edge AS e ON m.member = e.member AND m.roleid = e.roleid
+    WHERE NOT h.login OR (e.inherits AND NOT e.to_declared)
 ),
 -- Who receives a grant, as one types it.
 hk_grantee AS (

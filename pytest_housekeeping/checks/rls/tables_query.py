@@ -29,7 +29,7 @@ POLICIES = """hk_table_policies AS (
             'check', coalesce(p.check_expression, ''),
             'roles', (
                 SELECT coalesce(pg_catalog.jsonb_agg(r.name), '[]')
-                FROM hk_role AS r
+                FROM hk_declared_role AS r
                 WHERE EXISTS (
                     SELECT FROM pg_catalog.unnest(p.roles) AS o (oid)
                     WHERE o.oid = 0 OR pg_catalog.pg_has_role(r.oid, o.oid, 'USAGE')
@@ -108,7 +108,7 @@ SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
                 WHERE x.oid = r.oid
             )
         ) ORDER BY r.name COLLATE "C"), '[]')
-        FROM hk_role AS r
+        FROM hk_declared_role AS r
     )
 ) ORDER BY t.object COLLATE "C"), '[]')
 FROM hk_table AS t

@@ -6,6 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 
+from pytest_housekeeping.checks.rls.proofs.bodies import (
+    prove_context_not_taken,
+    prove_no_text_run,
+    prove_rows_not_told,
+)
 from pytest_housekeeping.checks.rls.proofs.copies import prove_no_copies
 from pytest_housekeeping.checks.rls.proofs.isolation import prove_isolation
 from pytest_housekeeping.checks.rls.proofs.no_context import prove_no_context
@@ -34,6 +39,9 @@ _PROOFS = {
     "context": prove_no_context,
     "copies": prove_no_copies,
     "isolation": prove_isolation,
+    "text-run": prove_no_text_run,
+    "rows-told": prove_rows_not_told,
+    "context-taken": prove_context_not_taken,
 }
 
 

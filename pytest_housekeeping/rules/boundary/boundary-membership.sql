@@ -30,6 +30,12 @@ SELECT
     CASE
         WHEN h.oid = h.role
             THEN pg_catalog.format('ALTER ROLE %s NOSUPERUSER NOBYPASSRLS;', h.role_object)
+        ELSE (
+            SELECT pg_catalog.string_agg(e.revoke, ' ' ORDER BY e.revoke)
+            FROM hk_edge AS e
+            INNER JOIN hk_source_reach AS m ON e.member = m.oid
+            WHERE m.role = h.role AND e.roleid = h.oid
+        )
     END AS fix
 FROM hk_source_reach AS h
 INNER JOIN pg_catalog.pg_roles AS r ON h.oid = r.oid

@@ -16,4 +16,4 @@ SELECT DISTINCT
     o.object,
     pg_catalog.format('its owner is %s', s.object) AS detail
 FROM hk_target_owner AS o
-INNER JOIN hk_source_role AS s ON o.oid = s.oid
+INNER JOIN hk_role AS s ON o.oid = s.oid

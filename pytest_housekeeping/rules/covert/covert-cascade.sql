@@ -1,5 +1,5 @@
 -- title: A foreign key changes rows that policies hide
--- level: warning
+-- level: error
 -- why: ON DELETE and ON UPDATE actions run with the rights of the tables' owner. Where the key
 --   leaves out the identity, an attacker who deletes a row of its own also deletes, or empties,
 --   rows of other tenants that point at it.
@@ -53,7 +53,16 @@ SELECT
     k.table_object AS table,
     k.name AS constraint
 FROM hk_foreign_key AS k
-INNER JOIN hk_access AS a ON k.parent_oid = a.oid
+INNER JOIN (
+    SELECT a.oid, a.attnum, a.privilege, a.role_object FROM hk_access AS a
+    UNION ALL
+    -- The rows of a table elsewhere may be deleted, or given another key, by whoever was granted it.
+    SELECT o.parent_oid, 0, w.privilege, r.object
+    FROM (SELECT DISTINCT f.parent_oid FROM hk_foreign_key AS f WHERE NOT f.parent_protected) AS o
+    CROSS JOIN hk_role AS r
+    CROSS JOIN (VALUES ('DELETE'), ('UPDATE')) AS w (privilege)
+    WHERE pg_catalog.has_table_privilege(r.oid, o.parent_oid, w.privilege)
+) AS a ON k.parent_oid = a.oid
 WHERE
     (a.privilege = 'DELETE' AND k.confdeltype IN ('c', 'n', 'd'))
     OR (

@@ -43,6 +43,7 @@ FROM hk_foreign_key AS k
 INNER JOIN hk_writer AS w ON k.table_oid = w.oid
 WHERE
     k.parent_row_security
+    AND k.parent_protected
     AND (0 = ANY (w.attnums) OR w.attnums && k.conkey)
     -- A random key cannot be guessed.
     AND EXISTS (

@@ -45,14 +45,19 @@ SELECT
             pg_catalog.pg_get_indexdef(x.indexrelid, p.place, true), ', ' ORDER BY p.place
         )
         FROM pg_catalog.generate_series(1, x.indnkeyatts) AS p (place)
-    ) AS columns
+    ) AS columns,
+    CASE WHEN x.indisexclusion THEN pg_catalog.format(
+        E'ALTER TABLE %s DROP CONSTRAINT %I;\n-- and add it again, with the identity compared by =',
+        t.object,
+        c.relname
+    ) END AS fix
 FROM pg_catalog.pg_index AS x
 INNER JOIN hk_table AS t ON x.indrelid = t.oid
 INNER JOIN pg_catalog.pg_class AS c ON x.indexrelid = c.oid
 INNER JOIN pg_catalog.pg_namespace AS n ON c.relnamespace = n.oid
 INNER JOIN hk_writer AS w ON t.oid = w.oid
 WHERE
-    x.indisunique
+    (x.indisunique OR x.indisexclusion)
     AND NOT c.relispartition
     AND t.row_security
     AND (0 = ANY (w.attnums) OR w.attnums && x.indkey::smallint[])
@@ -61,6 +66,12 @@ WHERE
         SELECT FROM hk_identity AS i
         WHERE i.table_oid = t.oid AND i.attnum = ANY (x.indkey)
     )
+    -- What an exclusion constraint computes of the identity, it depends on.
+    AND NOT (x.indisexclusion AND x.indexrelid IN (
+        SELECT d.objid FROM pg_catalog.pg_depend AS d
+        INNER JOIN hk_identity AS i ON d.refobjid = i.table_oid AND d.refobjsubid = i.attnum
+        WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+    ))
     -- A random key cannot be guessed, and a counted one tells no more than the next own key does.
     AND (
         0 = ANY (x.indkey)

@@ -1,7 +1,10 @@
 -- title: A SECURITY DEFINER function runs as a role that no policy binds
 -- level: error
 -- why: the function reads and writes as its owner, and its owner is exempt from row-level
---   security: whatever its arguments select, an attacker gets from the rows of every tenant.
+--   security, or has a policy of its own that compares no row with the session: whatever its
+--   arguments select, an attacker gets from the rows of every tenant. It need not be called by
+--   name: an aggregate, an operator, a cast, a CHECK, a default or a view that is made of it will
+--   do, also where its schema may not be entered.
 --   https://www.postgresql.org/docs/16/ddl-rowsecurity.html
 -- fix: REVOKE ALL ON ROUTINE {object} FROM {grantees};
 --   -- or ALTER ROUTINE {object} OWNER TO a role that obeys the policies
@@ -9,7 +12,7 @@
 --   AS p
 --   JOIN pg_catalog.pg_roles AS r ON r.oid = p.proowner
 --   WHERE p.oid = $hk${object}$hk$::pg_catalog.regprocedure;
--- examines: hk_function
+-- examines: hk_definer
 -- tripwire-superuser: CREATE SCHEMA {tripwire_role};
 --   CREATE FUNCTION {tripwire_role}.hk_tripwire() RETURNS integer
 --   LANGUAGE sql SECURITY DEFINER SET search_path = '' AS 'SELECT 1';
@@ -24,17 +27,23 @@
 --   REVOKE ALL ON FUNCTION {schema}.hk_good() FROM PUBLIC;
 --   GRANT EXECUTE ON FUNCTION {schema}.hk_good() TO {role};
 SELECT
-    f.object,
+    d.object,
     pg_catalog.format(
-        'its owner %s is %s, and %s may call it',
-        x.object,
-        x.words,
-        pg_catalog.string_agg(DISTINCT c.role_object, ', ')
+        '%s, and %s may %s',
+        a.words,
+        pg_catalog.string_agg(DISTINCT s.role_object, ', '),
+        pg_catalog.string_agg(DISTINCT s.words, ' and ')
     ) AS detail,
-    pg_catalog.string_agg(DISTINCT coalesce(pg_catalog.quote_ident(r.rolname), 'PUBLIC'), ', ') AS grantees
-FROM hk_function AS f
-INNER JOIN hk_exempt_role AS x ON f.owner = x.oid
-INNER JOIN hk_caller AS c ON f.oid = c.oid
-LEFT JOIN pg_catalog.pg_roles AS r ON c.grantee = r.oid
-WHERE f.security_definer
-GROUP BY f.object, x.object, x.words
+    pg_catalog.string_agg(DISTINCT coalesce(pg_catalog.quote_ident(r.rolname), 'PUBLIC'), ', ') AS grantees,
+    CASE
+        WHEN a.fix IS NOT NULL
+            THEN a.fix || E'\n-- or ALTER ROUTINE ' || d.object
+                || ' OWNER TO a role whose policies compare the identity'
+        WHEN pg_catalog.bool_or(s.grantee IS NULL)
+            THEN pg_catalog.format('ALTER ROUTINE %s SECURITY INVOKER;', d.object)
+    END AS fix
+FROM hk_definer AS d
+INNER JOIN hk_acts_past AS a ON d.oid = a.oid
+INNER JOIN hk_run_by AS s ON d.oid = s.oid
+LEFT JOIN pg_catalog.pg_roles AS r ON s.grantee = r.oid
+GROUP BY d.object, a.words, a.fix

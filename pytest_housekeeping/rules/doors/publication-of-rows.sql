@@ -1,8 +1,9 @@
 -- title: A publication sends out rows of protected tables
--- level: warning
+-- level: error
 -- why: logical replication obeys no policy: a subscriber receives the rows of every tenant, and
---   keeps them where this database protects nothing.
---   https://www.postgresql.org/docs/16/logical-replication-security.html
+--   keeps them where this database protects nothing. A row filter that compares the identity
+--   leaves the others out; one that looks at something else does not.
+--   https://www.postgresql.org/docs/16/logical-replication-row-filter.html
 -- fix: DROP PUBLICATION {name};
 --   -- or exempt it, with the name of who receives the rows
 -- leak: SELECT * FROM pg_catalog.pg_publication_tables;
@@ -26,18 +27,27 @@ SELECT
     END AS detail,
     pg_catalog.format('%I', b.pubname) AS name
 FROM pg_catalog.pg_publication AS b
-CROSS JOIN LATERAL (
-    SELECT pg_catalog.array_agg(m.object ORDER BY m.object COLLATE "C") AS objects
+LEFT JOIN (
+    SELECT m.publication, pg_catalog.array_agg(m.object ORDER BY m.object COLLATE "C") AS objects
     FROM (
-        SELECT t.object
+        SELECT r.prpubid AS publication, t.object
         FROM hk_table AS t
         INNER JOIN pg_catalog.pg_publication_rel AS r ON t.oid = r.prrelid
-        WHERE r.prpubid = b.oid
+        -- PostgreSQL keeps what the filter of a table looks at; the table itself has no column.
+        WHERE r.oid NOT IN (
+            SELECT d.objid
+            FROM pg_catalog.pg_depend AS d
+            INNER JOIN hk_identity AS i
+                ON d.refobjid = i.table_oid AND d.refobjsubid = i.attnum
+            WHERE
+                d.classid = 'pg_catalog.pg_publication_rel'::pg_catalog.regclass
+                AND d.deptype = 'n'
+        )
         UNION
-        SELECT t.object
+        SELECT s.pnpubid, t.object
         FROM hk_table AS t
         INNER JOIN pg_catalog.pg_publication_namespace AS s ON t.schema_oid = s.pnnspid
-        WHERE s.pnpubid = b.oid
     ) AS m
-) AS p
+    GROUP BY m.publication
+) AS p ON b.oid = p.publication
 WHERE b.puballtables OR p.objects IS NOT NULL

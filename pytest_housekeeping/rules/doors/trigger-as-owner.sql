@@ -1,8 +1,9 @@
 -- title: A trigger runs as a role that no policy binds
 -- level: error
 -- why: a SECURITY DEFINER trigger function acts as its owner. Where that owner is exempt from
---   row-level security, an INSERT by one tenant reads or changes the rows of the others; so does
---   one into a table outside the protected schemas.
+--   row-level security, or has a policy of its own that compares no row with the session, an
+--   INSERT by one tenant reads or changes the rows of the others. So does one into a view or a
+--   table elsewhere, and an event trigger is set off by whoever makes a temporary table.
 --   https://www.postgresql.org/docs/16/trigger-definition.html
 -- fix: ALTER FUNCTION {function} SECURITY INVOKER;
 -- leak: SELECT tgname, tgfoid::pg_catalog.regprocedure FROM pg_catalog.pg_trigger
@@ -24,15 +25,10 @@
 --   CREATE TRIGGER hk_good AFTER INSERT ON {schema}.hk_good
 --   FOR EACH ROW EXECUTE FUNCTION {schema}.hk_good();
 SELECT
-    pg_catalog.format('%I ON %s', g.name, g.table_object) AS object,
-    pg_catalog.format(
-        'it calls %s as its owner %s, which is %s',
-        f.oid::pg_catalog.regprocedure,
-        x.object,
-        x.words
-    ) AS detail,
-    f.oid::pg_catalog.regprocedure::text AS function
-FROM hk_set_off AS g
-INNER JOIN pg_catalog.pg_proc AS f ON g.function_oid = f.oid
-INNER JOIN hk_exempt_role AS x ON f.proowner = x.oid
-WHERE f.prosecdef
+    g.object,
+    pg_catalog.format('it calls %s: %s', f.object, a.words) AS detail,
+    f.object AS function,
+    a.fix || E'\n-- or ALTER FUNCTION ' || f.object || ' SECURITY INVOKER;' AS fix
+FROM hk_fired AS g
+INNER JOIN hk_definer AS f ON g.function_oid = f.oid
+INNER JOIN hk_acts_past AS a ON f.oid = a.oid

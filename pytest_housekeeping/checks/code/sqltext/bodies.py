@@ -12,7 +12,8 @@ from pytest_housekeeping.checks.code.sqltext.written import find_name
 from pytest_housekeeping.sql.parse import Statement, SyntaxRefused, nodes_of, parse
 from pytest_housekeeping.sql.parser import ParseError, parse_plpgsql
 
-_DYNAMIC = {"PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dynfors"}
+# EXECUTE and FOR ... IN EXECUTE; RETURN QUERY EXECUTE and OPEN ... FOR EXECUTE have it inside.
+_DYNAMIC = {"PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dynfors", "dynquery"}
 _RETURNS = ("void", "text", "SETOF record", "trigger")
 _TAG = "$hk_body$"
 # How PL/pgSQL parses an expression: a whole statement, or what stands behind SELECT.
@@ -73,7 +74,8 @@ def body_texts(source: str, language: str) -> BodyTexts | None:
             assigned = _ASSIGNS.split(text, maxsplit=1)[-1]
             statements.append(mode.format(text) if mode else f"SELECT {assigned}")
         elif key in _DYNAMIC:
-            dynamic.append(value.get("query", {}).get("PLpgSQL_expr", {}).get("query", ""))
+            text = value if key == "dynquery" else value.get("query", {})
+            dynamic.append(text.get("PLpgSQL_expr", {}).get("query", ""))
     return BodyTexts(statements=tuple(statements), dynamic=tuple(dynamic))
 
 

@@ -60,7 +60,7 @@ def _plpgsql_queries(function: ProjectFunction) -> Iterator[Any]:
 
     tree = parse_plpgsql(function.definition)
     text = json.dumps(tree)
-    if "PLpgSQL_stmt_dyn" in text:
+    if "PLpgSQL_stmt_dyn" in text or '"dynquery"' in text:
         raise BodyUnread  # EXECUTE of a built string
     for query in _query_texts(tree):
         # The parser gives the text of a statement, an expression or an assignment alike.

@@ -1,0 +1,87 @@
+-- title: A notification carries what a protected row holds
+-- level: error
+-- why: any role may LISTEN on any channel, and no policy filters what comes: an attacker who
+--   listens reads of every tenant what NOTIFY or pg_notify puts into its payload. The key of a row
+--   is enough: who may see the row reads it by that.
+--   https://www.postgresql.org/docs/16/sql-notify.html
+-- fix: DROP ROUTINE {object} CASCADE;
+--   -- or let it send the key of the row alone
+-- leak: SELECT prosrc FROM pg_catalog.pg_proc
+--   WHERE oid = $hk${object}$hk$::pg_catalog.regprocedure;
+--   -- what it sends, every session that listens receives
+-- proof: rows-told
+-- tripwire: CREATE TABLE {schema}.hk_tripwire (id integer PRIMARY KEY, title text);
+--   ALTER TABLE {schema}.hk_tripwire ENABLE ROW LEVEL SECURITY;
+--   CREATE FUNCTION {schema}.hk_tripwire() RETURNS trigger LANGUAGE plpgsql SET search_path = ''
+--   AS $$ BEGIN PERFORM pg_notify('hk', row_to_json(NEW)::text); RETURN NEW; END $$;
+--   CREATE TRIGGER hk_tripwire AFTER INSERT ON {schema}.hk_tripwire
+--   FOR EACH ROW EXECUTE FUNCTION {schema}.hk_tripwire();
+-- tripwire-object: {schema}.hk_tripwire()
+-- good: CREATE TABLE {schema}.hk_good (id integer PRIMARY KEY, title text);
+--   ALTER TABLE {schema}.hk_good ENABLE ROW LEVEL SECURITY;
+--   ALTER TABLE {schema}.hk_good FORCE ROW LEVEL SECURITY;
+--   CREATE FUNCTION {schema}.hk_good() RETURNS trigger LANGUAGE plpgsql SET search_path = ''
+--   AS $$ BEGIN PERFORM pg_notify('hk', NEW.id::text); RETURN NEW; END $$;
+--   CREATE TRIGGER hk_good AFTER INSERT ON {schema}.hk_good
+--   FOR EACH ROW EXECUTE FUNCTION {schema}.hk_good();
+WITH fires AS (
+    SELECT g.tgfoid AS oid, g.tgrelid AS table_oid
+    FROM pg_catalog.pg_trigger AS g
+    INNER JOIN hk_table AS t ON g.tgrelid = t.oid
+    WHERE NOT g.tgisinternal AND g.tgenabled <> 'D' AND t.row_security
+),
+
+-- The key of each table, and the columns that its policies compare.
+telling AS (
+    SELECT x.indrelid AS table_oid, a.attname AS name
+    FROM pg_catalog.pg_index AS x
+    INNER JOIN hk_table AS t ON x.indrelid = t.oid
+    INNER JOIN pg_catalog.pg_attribute AS a ON x.indrelid = a.attrelid AND a.attnum = ANY (x.indkey)
+    WHERE x.indisprimary
+    UNION
+    SELECT i.table_oid, i.name::name FROM hk_identity AS i
+),
+
+sends AS (
+    SELECT b.* FROM hk_body AS b
+    WHERE
+        b.source ~* 'notify'
+        AND b.oid IN (SELECT f.oid FROM hk_function AS f UNION SELECT f.oid FROM fires AS f)
+),
+
+word AS (
+    SELECT DISTINCT
+        s.oid,
+        CASE WHEN m.part[1] IS NULL THEN pg_catalog.lower(m.part[2]) ELSE m.part[1] END AS name
+    FROM sends AS s
+    CROSS JOIN LATERAL pg_catalog.regexp_matches(
+        s.source, '"([^"]+)"|([^\s"().,;:=<>]+)', 'g'
+    ) AS m (part)
+),
+
+speaks AS (
+    SELECT f.oid, f.table_oid FROM fires AS f
+    UNION
+    SELECT w.oid, t.oid FROM word AS w INNER JOIN hk_table AS t ON w.name = t.name
+    WHERE t.row_security
+)
+
+SELECT
+    s.oid::pg_catalog.regprocedure::text AS object,
+    'of ' || u.objects || ' is sent to every session that listens' AS detail,
+    s.name,
+    s.language,
+    s.source,
+    s.arguments,
+    u.quiet
+FROM sends AS s
+INNER JOIN (
+    SELECT
+        p.oid,
+        pg_catalog.string_agg(DISTINCT t.object, ', ') AS objects,
+        pg_catalog.jsonb_agg(DISTINCT l.name) FILTER (WHERE l.name IS NOT NULL) AS quiet
+    FROM speaks AS p
+    INNER JOIN hk_table AS t ON p.table_oid = t.oid
+    LEFT JOIN telling AS l ON p.table_oid = l.table_oid
+    GROUP BY p.oid
+) AS u ON s.oid = u.oid

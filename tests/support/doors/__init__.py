@@ -1,0 +1,37 @@
+"""Ways past the policies: as whom code acts, ways in, who connects, what leaves by a side door.
+
+Each planted case is shown to leak by acting as the application, before any rule is asked; each
+sound one looks like one of them."""
+
+from support.doors import acting, connecting, side_doors, ways_in
+from support.doors.ground import (
+    ACTS,
+    BOUNDARIES,
+    CONNECTS,
+    CONTRACT,
+    LAID,
+    OUT,
+    SIDE,
+    WAYS,
+    Door,
+    Sound,
+)
+
+_KINDS = (acting, ways_in, connecting, side_doors)
+DOORS = tuple(door for kind in _KINDS for door in kind.DOORS)
+SOUND = tuple(sound for kind in _KINDS for sound in kind.SOUND)
+
+__all__ = [
+    "ACTS",
+    "BOUNDARIES",
+    "CONNECTS",
+    "CONTRACT",
+    "DOORS",
+    "LAID",
+    "OUT",
+    "SIDE",
+    "SOUND",
+    "WAYS",
+    "Door",
+    "Sound",
+]

@@ -1,0 +1,230 @@
+"""As whom code acts: functions, triggers and rules whose owner no policy binds."""
+
+from __future__ import annotations
+
+from support.doors.ground import (
+    ACTS,
+    ALL_NOTES,
+    CHANGED,
+    DEFINER,
+    FILL,
+    GONE,
+    READ_ALL,
+    SEE_F,
+    STAMP,
+    TRIGGER,
+    Door,
+    Sound,
+    as_filler,
+)
+
+_OWN_FILL = (
+    "CREATE POLICY fill ON desk.note TO desk_fill USING (owner = (SELECT desk.me()));"
+    "CREATE POLICY fill ON desk.member TO desk_fill USING (person = (SELECT desk.me()));"
+)
+
+DOORS: tuple[Door, ...] = (
+    Door(
+        kind=ACTS,
+        title="the policy of a backfill was left over, and a function runs as its role",
+        sql=FILL + as_filler(READ_ALL),
+        attack=SEE_F,
+        rule=DEFINER,
+        object="desk.f()",
+    ),
+    Door(
+        kind=ACTS,
+        title="the owner of a forced table gave itself a policy",
+        sql="CREATE POLICY mine ON desk.note TO hk_migrator USING (true);" + ALL_NOTES,
+        attack=SEE_F,
+        rule=DEFINER,
+        object="desk.f()",
+    ),
+    Door(
+        kind=ACTS,
+        title="a trigger runs as the role that filled the table",
+        sql=FILL + STAMP.format("desk.stamp()") + "ALTER FUNCTION desk.stamp() OWNER TO desk_fill;"
+        "CREATE TRIGGER stamp BEFORE INSERT ON desk.note FOR EACH ROW EXECUTE FUNCTION "
+        "desk.stamp();",
+        attack="INSERT INTO desk.note (owner, title) VALUES (1, 'x');"
+        "SELECT EXISTS (SELECT FROM desk.note WHERE title LIKE '%theirs%')",
+        rule=TRIGGER,
+        object="stamp ON desk.note",
+    ),
+    Door(
+        kind=ACTS,
+        title="a rule changes other rows of its own table, as its forced owner",
+        sql="CREATE POLICY mine ON desk.note TO hk_migrator USING (true);"
+        "CREATE RULE touch AS ON INSERT TO desk.note"
+        " DO ALSO UPDATE desk.note AS n SET gone = true WHERE n.title = new.title;",
+        attack="INSERT INTO desk.note (owner, title) VALUES (1, 'theirs')",
+        seen=CHANGED,
+        rule="rule-as-owner",
+        object="touch ON desk.note",
+    ),
+    Door(
+        kind=ACTS,
+        title="a rule DO ALSO behind a security_invoker view",
+        sql="CREATE POLICY mine ON desk.note TO hk_migrator USING (true);"
+        "CREATE TABLE public.ask (title text); GRANT INSERT ON public.ask TO desk_app;"
+        "CREATE TABLE public.told (title text); GRANT SELECT ON public.told TO desk_app;"
+        "CREATE VIEW desk.v WITH (security_invoker) AS SELECT title FROM public.ask;"
+        "GRANT INSERT ON desk.v TO desk_app;"
+        "CREATE RULE tell AS ON INSERT TO desk.v DO ALSO"
+        " INSERT INTO public.told SELECT n.title FROM desk.note AS n;",
+        attack="INSERT INTO desk.v VALUES ('x');"
+        "SELECT EXISTS (SELECT FROM public.told WHERE title = 'theirs')",
+        rule="rule-as-owner",
+        object="tell ON desk.v",
+    ),
+    Door(
+        kind=ACTS,
+        title="the policy is for a group of the function's owner",
+        sql="CREATE ROLE desk_staff; GRANT desk_staff TO desk_fill;"
+        "CREATE POLICY staff ON desk.note TO desk_staff USING (true);" + as_filler(READ_ALL),
+        attack=SEE_F,
+        rule=DEFINER,
+        object="desk.f()",
+    ),
+    Door(
+        kind=ACTS,
+        title="the owner's policy asks for a property of the row alone",
+        sql="CREATE POLICY fill ON desk.note TO desk_fill USING (NOT gone);" + as_filler(READ_ALL),
+        attack=SEE_F,
+        rule=DEFINER,
+        object="desk.f()",
+    ),
+    Door(
+        kind=ACTS,
+        title="the owner's policy asks for the session alone",
+        sql="CREATE POLICY fill ON desk.note TO desk_fill USING (CURRENT_USER = 'desk_fill');"
+        + as_filler(READ_ALL),
+        attack=SEE_F,
+        rule=DEFINER,
+        object="desk.f()",
+    ),
+    Door(
+        kind=ACTS,
+        title="a procedure changes the rows of everybody",
+        sql=FILL + "CREATE PROCEDURE desk.f() LANGUAGE sql SECURITY DEFINER SET search_path = ''"
+        " AS 'UPDATE desk.note SET gone = true'; REVOKE ALL ON PROCEDURE desk.f() FROM PUBLIC;"
+        "GRANT EXECUTE ON PROCEDURE desk.f() TO desk_app; ALTER PROCEDURE desk.f() OWNER TO "
+        "desk_fill;",
+        attack="CALL desk.f()",
+        seen=CHANGED,
+        rule=DEFINER,
+        object="desk.f()",
+    ),
+    Door(
+        kind=ACTS,
+        title="the function reads through a helper that runs as its caller",
+        sql=FILL
+        + "CREATE FUNCTION desk.helper() RETURNS SETOF text LANGUAGE sql SET search_path = ''"
+        " AS 'SELECT n.title FROM desk.note AS n';" + as_filler("SELECT h FROM desk.helper() AS h"),
+        attack=SEE_F,
+        rule=DEFINER,
+        object="desk.f()",
+    ),
+    Door(
+        kind=ACTS,
+        title="the statement is put together at run time",
+        sql=FILL
+        + as_filler(
+            "BEGIN RETURN QUERY EXECUTE 'SELECT title FROM ' || 'desk' || '.' || 'note'; END",
+            language="plpgsql",
+        ),
+        attack=SEE_F,
+        rule=DEFINER,
+        object="desk.f()",
+    ),
+    Door(
+        kind=ACTS,
+        title="the body is stored parsed",
+        sql=FILL + "CREATE FUNCTION desk.f() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER"
+        " SET search_path = '' BEGIN ATOMIC SELECT n.title FROM desk.note AS n; END;"
+        "REVOKE ALL ON FUNCTION desk.f() FROM PUBLIC; GRANT EXECUTE ON FUNCTION desk.f() TO "
+        "desk_app;"
+        "ALTER FUNCTION desk.f() OWNER TO desk_fill;",
+        attack=SEE_F,
+        rule=DEFINER,
+        object="desk.f()",
+    ),
+    Door(
+        kind=ACTS,
+        title="the policy left over is for DELETE",
+        sql="CREATE POLICY fill ON desk.note FOR DELETE TO desk_fill USING (true);"
+        + as_filler("DELETE FROM desk.note", returns="void"),
+        attack="SELECT desk.f()",
+        seen=GONE,
+        rule=DEFINER,
+        object="desk.f()",
+    ),
+    Door(
+        kind=ACTS,
+        title="the function reads by a view of its owner",
+        sql=FILL + "CREATE VIEW desk.v WITH (security_invoker) AS SELECT title FROM desk.note;"
+        "GRANT SELECT ON desk.v TO desk_fill;" + as_filler("SELECT v.title FROM desk.v AS v"),
+        attack=SEE_F,
+        rule=DEFINER,
+        object="desk.f()",
+    ),
+)
+
+SOUND: tuple[Sound, ...] = (
+    Sound(
+        kind=ACTS,
+        title="the policy of a backfill was left over, and nothing runs as its role",
+        sql=FILL,
+    ),
+    Sound(
+        kind=ACTS,
+        title="a function runs as a role whose policy compares the identity",
+        sql=_OWN_FILL + as_filler(READ_ALL),
+    ),
+    Sound(
+        kind=ACTS,
+        title="a function runs as the role that filled the table, and only its owner may call it",
+        sql=FILL + as_filler(READ_ALL) + "REVOKE ALL ON FUNCTION desk.f() FROM desk_app;",
+    ),
+    Sound(
+        kind=ACTS,
+        title="a function runs as the role that filled the table, and reads another one",
+        sql=FILL
+        + _OWN_FILL.replace("POLICY fill ON desk.note", "POLICY own_too ON desk.note")
+        + as_filler("SELECT m.team::text FROM desk.member AS m -- as a note would say"),
+    ),
+    Sound(
+        kind=ACTS,
+        title="a trigger writes what happened into a log, where its owner may only add",
+        sql="CREATE TABLE desk.log (id integer GENERATED ALWAYS AS IDENTITY, owner integer NOT "
+        "NULL,"
+        " what text); ALTER TABLE desk.log ENABLE ROW LEVEL SECURITY;"
+        "ALTER TABLE desk.log FORCE ROW LEVEL SECURITY;"
+        "CREATE POLICY own ON desk.log FOR SELECT TO desk_app USING (owner = desk.me());"
+        "GRANT SELECT ON desk.log TO desk_app; GRANT INSERT ON desk.log TO desk_fill;"
+        "CREATE POLICY add ON desk.log FOR INSERT TO desk_fill WITH CHECK (true);"
+        "CREATE FUNCTION desk.keep() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
+        " SET search_path = '' AS $$ BEGIN INSERT INTO desk.log (owner, what)"
+        " VALUES (NEW.owner, TG_OP); RETURN NEW; END $$;"
+        "REVOKE ALL ON FUNCTION desk.keep() FROM PUBLIC;"
+        "ALTER FUNCTION desk.keep() OWNER TO desk_fill;"
+        "GRANT EXECUTE ON FUNCTION desk.keep() TO hk_migrator;"
+        "CREATE TRIGGER keep AFTER INSERT ON desk.note FOR EACH ROW EXECUTE FUNCTION desk.keep();",
+    ),
+    Sound(
+        kind=ACTS,
+        title="the policy is open, and a restrictive one beside it compares the identity",
+        sql=FILL + "CREATE POLICY own_only ON desk.note AS RESTRICTIVE TO desk_fill USING (owner = "
+        "desk.me());" + as_filler(READ_ALL),
+    ),
+    Sound(
+        kind=ACTS,
+        title="the policy is open, and its role was granted nothing on the table",
+        sql=FILL + "REVOKE ALL ON desk.note FROM desk_fill;" + as_filler(READ_ALL),
+    ),
+    Sound(
+        kind=ACTS,
+        title="a function of the forced owner, for whom there is no policy",
+        sql=ALL_NOTES,
+    ),
+)
