@@ -8,6 +8,7 @@ workflows say.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import json
@@ -16,6 +17,7 @@ import pkgutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -120,7 +122,10 @@ def _serve(jobs: IO[str]) -> None:
 
 
 def _become(job: Mapping[str, Any]) -> None:
-    """Never returns: the fork ends as an interpreter ends that ran ``python -m pytest``."""
+    """Never returns: the fork ends as an interpreter ends that ran ``python -m pytest``.
+
+    But for its modules, which it does not take apart: their pages belong to the other process too.
+    """
     os.setpgid(0, 0)
     written = os.open(job["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -134,7 +139,13 @@ def _become(job: Mapping[str, Any]) -> None:
     sys.argv = ["pytest", *job["arguments"]]
     import pytest
 
-    raise SystemExit(pytest.main(job["arguments"]))
+    code = pytest.main(job["arguments"])
+    # As multiprocessing ends its forks; the interpreter itself has no other way to say it.
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _warm() -> None:
