@@ -38,6 +38,7 @@ PRODUCTION = replace(TARGET, system_identifier="7000000000000000001")
 FILES = {
     "sql/migrations/0001_a.sql": "CREATE TABLE a (id int);\n",
     "sql/migrations/0002_b.sql": "CREATE TABLE b (id int);\n",
+    "sql/views/v.sql": "CREATE OR REPLACE VIEW v AS SELECT id FROM a;\n",
     "sql/seeds/s.sql": "INSERT INTO a VALUES (1);\n",
     "checks/objects.toml": 'schemas = ["public"]\n[tables."public.a"]\nid = "integer"\n',
     "checks/rls.toml": 'schemas = ["public"]\nroles = ["app"]\ncontext = ["app.tenant"]\n',
