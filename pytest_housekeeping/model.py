@@ -145,12 +145,16 @@ class ServerMessage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """What one verification saw. It passed when something was examined and no error was found."""
+    """What one verification saw. It passed when something was examined and no error was found.
+
+    ``coverage`` says, a line each, how much of it could be judged, where that is not all.
+    """
 
     examined: int
     findings: tuple[Finding, ...] = ()
     unit: str = "objects"
     evidence: tuple[str, ...] = ()
+    coverage: tuple[str, ...] = ()
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -233,6 +237,7 @@ class StepResult:
     rows: int = 0
     locks: tuple[Lock, ...] = ()
     findings: tuple[Finding, ...] = field(default=())
+    coverage: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -151,6 +151,9 @@ class StepRecord(Part):
         " rows, or on the target itself; empty for what concerns no database, and in audits of"
         " earlier versions",
     )
+    coverage: tuple[str, ...] = Field(
+        (), description="how much could be judged, a line each, where that is not all"
+    )
 
 
 class FindingRecord(Part):

@@ -79,6 +79,7 @@ def step_fields(result: StepResult) -> dict[str, Any]:
         "rows": result.rows,
         "locks": [{"relation": lock.relation, "mode": lock.mode} for lock in result.locks],
         "proved_on": step.proved_on.value,
+        "coverage": list(result.coverage),
     }
 
 

@@ -45,4 +45,5 @@ def judged(step: Step, verdict: Verdict, message: str) -> StepResult:
         examined=verdict.examined,
         message=said,
         findings=verdict.findings,
+        coverage=verdict.coverage,
     )

@@ -101,7 +101,7 @@ def test_old_code_on_the_new_schema(production: Production) -> None:
     assert run.steps["rehearse::running"] == "failed"
     assert run.steps["promote"] == "skipped"
     assert findings(run) == BROKEN, run.output
-    assert "app/desk.py: 1 statements prepared, 1 names looked up, 1 made at run time" in said(run)
+    assert "app/desk.py: 1 statement prepared, 1 name looked up, 1 made at run time" in said(run)
     assert "in two steps" in run.output
     assert "Traceback" not in run.output
 
@@ -122,7 +122,7 @@ def test_old_code_on_the_new_schema(production: Production) -> None:
     exempt = here.promote()
     assert (exempt.code, exempt.outcome) == (0, "promoted"), exempt.output
     assert findings(exempt) == []
-    assert "(deployed): 2 files, 2 statements prepared, 1 names looked up" in said(exempt)
+    assert "(deployed): 2 files, 2 statements prepared, 1 name looked up" in said(exempt)
     merge_audit(here.root)
 
     # Between two transactions the code meets what the first has left, whatever the second does.

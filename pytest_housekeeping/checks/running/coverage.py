@@ -10,6 +10,7 @@ from pytest_housekeeping.checks.running.committed_code import RunningApp
 from pytest_housekeeping.checks.running.named import is_named
 from pytest_housekeeping.checks.running.state import RoleState
 from pytest_housekeeping.checks.running.statements import is_dynamic, question_of
+from pytest_housekeeping.evidence.report.display import plural
 
 _SHOWN = 20
 
@@ -37,7 +38,8 @@ class Coverage:
         )
 
     def __str__(self) -> str:
-        said = f"{self.prepared} statements prepared, {self.looked_up} names looked up"
+        said = f"{plural(self.prepared, 'statement')} prepared"
+        said += f", {plural(self.looked_up, 'name')} looked up"
         said += f", {self.dynamic} made at run time and not decided" * bool(self.dynamic)
         return said + f", {self.refused} refused before already" * bool(self.refused)
 
@@ -54,7 +56,7 @@ def coverage_of(app: RunningApp, before: Sequence[RoleState]) -> tuple[Coverage,
     """What of an application was judged, and a line for it and for each file that has more."""
     files = {file: _of_file(facts, before) for file, facts in app.extraction.files.items()}
     total = sum(files.values(), Coverage(dynamic=len(app.extraction.undecided)))
-    lines = [f"{app.app.name} in {app.commit}: {len(files)} files, {total}"]
+    lines = [f"{app.app.name} in {app.commit}: {plural(len(files), 'file')}, {total}"]
     lines += list(_partial(app, files))
     return total, tuple(lines)
 
@@ -65,7 +67,8 @@ def _partial(app: RunningApp, files: dict[str, Coverage]) -> Iterator[str]:
     for file, each in partial[:_SHOWN]:
         yield f"{file}: {each}" + f" ({each.why})" * bool(each.why)
     if len(partial) > _SHOWN:
-        yield f"and {len(partial) - _SHOWN} more files with what is not decided"
+        more = plural(len(partial) - _SHOWN, "more file")
+        yield f"and {more} with what is not decided"
 
 
 def _of_file(facts: FileFacts, before: Sequence[RoleState]) -> Coverage:

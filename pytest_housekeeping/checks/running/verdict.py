@@ -14,6 +14,7 @@ from pytest_housekeeping.checks.running.compare_bodies import broken_bodies
 from pytest_housekeeping.checks.running.coverage import Coverage, coverage_of
 from pytest_housekeeping.checks.running.state import SchemaState
 from pytest_housekeeping.declarations.exemptions import CodeExemption
+from pytest_housekeeping.evidence.report.display import plural
 from pytest_housekeeping.model import Finding, Level, Verdict
 
 UNSEEN, EXEMPTION = "running-unseen", "running-exemption"
@@ -43,19 +44,19 @@ def running_verdict(
             broken += [_of_code(each, str(app.commit)) for each in breaks(app, old, new)]
         found += [replace(each, detail=each.detail + on_the_way) for each in broken]
     findings = list(_standing(_once(found), exemptions, today))
-    evidence: list[str] = []
+    judged: list[str] = []
     examined = 0
     for app, old in zip(apps, before.apps, strict=True):
         coverage, lines = coverage_of(app, old)
         examined += coverage.judged or app.searched
-        evidence += lines
+        judged += lines
         findings += [] if coverage.judged else [_unseen(app, coverage)]
-    evidence += _of_bodies(before.bodies)
+    judged += _of_bodies(before.bodies)
     return Verdict(
         examined=examined,
         findings=tuple(findings),
         unit="statements and names of running code",
-        evidence=tuple(evidence),
+        coverage=tuple(judged),
     )
 
 
@@ -131,7 +132,8 @@ def _of_bodies(state: BodyState) -> Iterator[str]:
         any(answer.refused is None for _, answer in paths.values())
         for paths in state.answers.values()
     )
-    line = f"{state.routines} functions of the database: {prepared} statements prepared"
+    line = f"{plural(state.routines, 'function')} of the database:"
+    line += f" {plural(prepared, 'statement')} prepared"
     more = ", …" if len(state.undecided) > _SHOWN else ""
     if state.undecided:
         line += f", not decided in {', '.join(state.undecided[:_SHOWN])}{more}"

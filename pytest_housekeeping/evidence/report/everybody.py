@@ -95,6 +95,7 @@ def clone_classes(clone: CloneRecord) -> Iterator[str]:
 
 
 def _step(step: StepRecord) -> StepRecord:
+    step = step.model_copy(update={"coverage": ()})
     if step.outcome is not Outcome.FAILED or step.kind in _OF_THE_SCHEMA:
         return step
     place = _PLACE.match(step.message)

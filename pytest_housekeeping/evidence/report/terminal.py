@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_housekeeping.evidence.kinds import FindingKind
 
 _MOST = 25
+_RUNNING = f"{REHEARSE}::{RUNNING}"
 
 
 def terminal_summary(audit: Audit, folder: str = "ops/audit") -> list[str]:
@@ -74,10 +75,8 @@ def _phase_line(count: tally.PhaseCount) -> str:
 
 def _running_lines(audit: Audit) -> list[str]:
     """How much of the code that runs was judged: by application, by file where it is not all."""
-    said = [each.message for each in audit.steps if each.id == f"{REHEARSE}::{RUNNING}"]
-    # Of a step that has failed the message begins with why.
-    parts = [part for message in said for part in message.split("\n")[0].split("; ")]
-    lines = [shortened(visible(part), 300) for part in parts if " statements prepared" in part]
+    said = (each for step in audit.steps if step.id == _RUNNING for each in step.coverage)
+    lines = [shortened(visible(each), 300) for each in said]
     return [f"  {'running' * (not n):<9} {line}" for n, line in enumerate(lines)]
 
 

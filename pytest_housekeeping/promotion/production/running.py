@@ -132,7 +132,7 @@ class RunningCode:
             exemptions=context.plan.contracts.running_exemptions,
             today=context.today,
         )
-        return verdict, "; ".join(verdict.evidence)
+        return verdict, "; ".join(verdict.coverage)
 
     def _look_of(self, segment: int) -> SchemaState:
         if isinstance(self._failed, psycopg.Error):

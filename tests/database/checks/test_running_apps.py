@@ -94,7 +94,7 @@ def test_of_a_statement_with_a_hole_the_names_are_looked_up(ground: Ground) -> N
     in_code = [each for each in told(verdict) if each[2].startswith("app/")]
     assert in_code == [("running-broken", "error", "app/a.py:2:17 relation shop.orders")]
     assert "app/a.py: 0 statements prepared, 0 names looked up, 1 made at run time" in "".join(
-        verdict.evidence
+        verdict.coverage
     )
 
 
@@ -172,7 +172,7 @@ def test_what_was_refused_before_is_told_and_not_judged(ground: Ground) -> None:
     assert [each.rule for each in verdict.findings if each.object.startswith("app/")] == []
     assert (
         "app/a.py: 0 statements prepared, 0 names looked up, 1 refused before already"
-        ' (line 1: column "nothing" does not exist)' in verdict.evidence
+        ' (line 1: column "nothing" does not exist)' in verdict.coverage
     )
 
 

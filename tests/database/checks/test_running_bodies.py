@@ -192,4 +192,4 @@ def test_what_was_not_decided_is_said_by_name(ground: Ground) -> None:
     ground.connection.execute(HARMLESS["put together"][0].encode())
     verdict = ground.python("SELECT 1", "SELECT 1")
     said = "3 functions of the database: 3 statements prepared, not decided in"
-    assert verdict.evidence[-1] == f"{said} shop.f(p_id integer, p_name text)"
+    assert verdict.coverage[-1] == f"{said} shop.f(p_id integer, p_name text)"
