@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from pytest_housekeeping.declarations.exemptions import RuleExemption, rule_exemptions
+from pytest_housekeeping.declarations.identity import Claim, parse_context
 from pytest_housekeeping.declarations.toml import (
     Problems,
     closest,
@@ -22,7 +22,15 @@ from pytest_housekeeping.declarations.toml import (
 from pytest_housekeeping.errors import MisuseError
 
 _WHY = "a contract that is misread would protect something else than was meant"
-_KEYS = {"schemas": True, "roles": True, "context": True, "exempt": False, "policy": False}
+_KEYS = {
+    "schemas": True,
+    "roles": True,
+    "context": True,
+    "public": False,
+    "exempt": False,
+    "policy": False,
+}
+_PUBLIC_KEYS = {"table": True, "reason": True, "rows": False}
 _POLICY_KEYS = {
     "table": True,
     "name": True,
@@ -33,7 +41,6 @@ _POLICY_KEYS = {
     "check": False,
 }
 _COMMANDS = ("ALL", "SELECT", "INSERT", "UPDATE", "DELETE")
-_SETTING = re.compile(r"[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*)+")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,17 +60,44 @@ class DeclaredPolicy:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PublicRows:
+    """Rows that everybody may read, and nobody may change for that: those of a table for which
+    the condition ``rows`` is true."""
+
+    table: str
+    reason: str
+    rows: str = "true"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RlsContract:
     """Every table in ``schemas`` is protected from ``roles``.
 
-    ``context`` names the settings that carry the identity of a session.
+    ``context`` names the settings that carry the identity of a session, ``claims`` what of the
+    JSON in them does. ``public`` are rows that are meant to be read by everybody.
     """
 
     schemas: tuple[str, ...]
     roles: tuple[str, ...]
     context: tuple[str, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    public: tuple[PublicRows, ...] = ()
     exemptions: tuple[RuleExemption, ...] = ()
     policies: tuple[DeclaredPolicy, ...] = ()
+
+    @property
+    def identity(self) -> tuple[Claim, ...]:
+        """The values that make up an identity, in the order of ``context``."""
+        return tuple(
+            claim
+            for setting in self.context
+            for claim in [each for each in self.claims if each.setting == setting]
+            or [Claim(setting=setting)]
+        )
+
+    def public_json(self) -> str:
+        """The public rows as the rules read them."""
+        return json.dumps([asdict(each) for each in self.public])
 
     def policies_json(self) -> str:
         """The declared policies as the rules read them."""
@@ -76,18 +110,13 @@ def parse_rls(
     """Read ``checks/rls.toml``. Raises MisuseError that names every problem of the file."""
     problems = Problems(path)
     document = read_declaration(text, _KEYS, problems)
+    context, claims = parse_context(document, problems)
     contract = RlsContract(
         schemas=texts_of(document, "schemas", "the file", problems, kind="schema names"),
         roles=texts_of(document, "roles", "the file", problems, kind="role names"),
-        context=texts_of(
-            document,
-            "context",
-            "the file",
-            problems,
-            valid=lambda value: bool(_SETTING.fullmatch(value)),
-            kind="settings, which are written 'app.tenant_id'",
-            may_be_empty=True,
-        ),
+        context=context,
+        claims=claims,
+        public=_public(document, problems),
         exemptions=rule_exemptions(document, known_rules, problems),
         policies=_policies(document, problems),
     )
@@ -101,7 +130,8 @@ def context_of(text: str) -> tuple[str, ...]:
         named = tomllib.loads(text).get("context", [])
     except tomllib.TOMLDecodeError:
         return ()
-    return tuple(each for each in named if isinstance(each, str))
+    settings = (each.get("setting") if isinstance(each, dict) else each for each in named)
+    return tuple(dict.fromkeys(each for each in settings if isinstance(each, str)))
 
 
 def full_name(name: str, context: tuple[str, ...], *, asked: str) -> str:
@@ -116,6 +146,22 @@ def full_name(name: str, context: tuple[str, ...], *, asked: str) -> str:
             fix=f"context of rls.toml is {', '.join(context) or 'empty'}; or write it with its dot",
         )
     return found[0]
+
+
+def _public(document: Mapping[str, Any], problems: Problems) -> tuple[PublicRows, ...]:
+    found: dict[str, PublicRows] = {}
+    for number, table in enumerate(tables_of(document, "public", problems), start=1):
+        where = f"[[public]] {number}"
+        expect_keys(table, _PUBLIC_KEYS, where, problems)
+        public = PublicRows(
+            table=text_of(table, "table", where, problems),
+            reason=text_of(table, "reason", where, problems),
+            rows=text_of(table, "rows", where, problems) or "true",
+        )
+        if public.table in found:
+            problems.add(f"{where} repeats {public.table}")
+        found[public.table] = public
+    return tuple(found.values())
 
 
 def _policies(document: Mapping[str, Any], problems: Problems) -> tuple[DeclaredPolicy, ...]:

@@ -572,6 +572,21 @@ hk_declared_policy AS (
         using_expression text, check_expression text
     )
 ),
+-- The tables of which rls.toml declares rows to be public: those that meet the condition.
+hk_public AS (
+    SELECT d.rows, pg_catalog.to_regclass(d."table")::oid AS table_oid
+    FROM pg_catalog.jsonb_to_recordset({public}::jsonb) AS d ("table" text, rows text)
+),
+-- Those that everybody may read as a whole, and no untrusted role may write to.
+hk_public_to_read AS (
+    SELECT p.table_oid
+    FROM hk_public AS p
+    WHERE
+        p.rows = 'true'
+        AND p.table_oid NOT IN (
+            SELECT a.oid FROM hk_access AS a WHERE a.privilege NOT IN ('SELECT', 'REFERENCES')
+        )
+),
 -- Views, wherever they stand, that read a protected table, directly or through other views.
 hk_view_reads (view_oid, relation_oid) AS (
     SELECT DISTINCT w.ev_class, d.refobjid

@@ -57,7 +57,8 @@ def read_any_row(
     pairs: Sequence[tuple[ProtectedTable, RolePrivileges]],
     settings: Sequence[tuple[str, str]],
 ) -> list[AttemptResult]:
-    """Ask as each role, with these settings, whether the table has any row to be read."""
+    """Ask as each role, with these settings, whether the table has any row to be read that is not
+    public."""
     results: dict[int, AttemptResult] = {}
     groups = list(_groups(pairs))
     answers = attempt_all(
@@ -97,5 +98,8 @@ def _groups(
 def _reading(
     role: str, settings: Sequence[tuple[str, str]], tables: Sequence[ProtectedTable]
 ) -> Attempt:
-    asked = ", ".join(f"EXISTS (SELECT FROM {table.object})" for table in tables)
+    asked = ", ".join(
+        f"EXISTS (SELECT FROM {table.object}" + (f" WHERE {table.hidden})" if table.hidden else ")")
+        for table in tables
+    )
     return Attempt(role=role, settings=tuple(settings), statement=f"SELECT ARRAY[{asked}]")

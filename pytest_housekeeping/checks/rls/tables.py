@@ -55,7 +55,8 @@ class RolePrivileges:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Column:
-    """A column; ``quoted`` is its name for SQL. ``has_default``: an INSERT may leave it out."""
+    """A column; ``quoted`` is its name for SQL. ``has_default``: an INSERT may leave it out;
+    ``required``: it is NOT NULL."""
 
     name: str
     quoted: str
@@ -64,6 +65,7 @@ class Column:
     writable: bool
     updatable: bool
     has_default: bool
+    required: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,6 +86,7 @@ class ProtectedTable:
 
     ``owned``: the migrator has its owner's rights. ``no_force`` is the statement after which the
     policies bind the migrator no longer, empty where none is needed or would help.
+    ``public`` is the condition of the rows that everybody may read, empty where there are none;
     ``expressions`` are the texts of all its policies, ``keys`` the columns of its unique indexes.
     """
 
@@ -95,10 +98,21 @@ class ProtectedTable:
     owned: bool
     no_force: str
     policies: tuple[Policy, ...]
+    public: str
     columns: tuple[Column, ...]
     expressions: tuple[str, ...]
     keys: tuple[tuple[str, ...], ...]
     privileges: tuple[RolePrivileges, ...]
+
+    @property
+    def hidden(self) -> str:
+        """The condition of the rows that are not public; empty where none is."""
+        return f"(({self.public}) IS NOT TRUE)" if self.public else ""
+
+    @property
+    def is_public(self) -> bool:
+        """Everybody may read all of it."""
+        return self.public == "true"
 
     def column(self, name: str) -> Column | None:
         return next((column for column in self.columns if column.name == name), None)
@@ -142,6 +156,7 @@ def _table(item: Mapping[str, Any]) -> ProtectedTable:
         policies=tuple(
             Policy(**{**policy, "roles": frozenset(policy["roles"])}) for policy in item["policies"]
         ),
+        public=item["public"],
         columns=tuple(Column(**column) for column in item["columns"]),
         expressions=_expressions(item["policies"]),
         keys=tuple(tuple(key) for key in item["keys"]),

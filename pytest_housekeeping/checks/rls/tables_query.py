@@ -70,12 +70,14 @@ SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
             ),
             'writable', a.attgenerated = '',
             'updatable', a.attgenerated = '' AND a.attidentity <> 'a',
-            'has_default', a.atthasdef OR a.attidentity <> ''
+            'has_default', a.atthasdef OR a.attidentity <> '',
+            'required', a.attnotnull
         ) ORDER BY a.attnum), '[]')
         FROM pg_catalog.pg_attribute AS a
         WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
     ),
     'policies', coalesce(o.policies, '[]'),
+    'public', coalesce(u.rows, ''),
     'keys', (
         SELECT coalesce(pg_catalog.jsonb_agg((
             SELECT pg_catalog.jsonb_agg(a.attname ORDER BY a.attnum)
@@ -113,4 +115,5 @@ SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
 ) ORDER BY t.object COLLATE "C"), '[]')
 FROM hk_table AS t
 LEFT JOIN hk_table_policies AS o ON t.oid = o.table_oid
+LEFT JOIN hk_public AS u ON t.oid = u.table_oid
 """

@@ -35,6 +35,7 @@ class RuleScope:
     roles: tuple[str, ...] = ()
     context: tuple[str, ...] = ()
     policies: str = "[]"
+    public: str = "[]"
     unfinished: bool = False
     avoid_locks: bool = False
     source_roles: tuple[str, ...] = ()
@@ -54,6 +55,7 @@ def rls_scope(
         roles=contract.roles,
         context=contract.context,
         policies=contract.policies_json(),
+        public=contract.public_json(),
         unfinished=unfinished,
         avoid_locks=avoid_locks,
     )
@@ -87,6 +89,7 @@ def scoped_query(connection: Connection, scope: RuleScope, query: str, *, extra:
             ("roles", scope.roles),
             ("context", scope.context),
             ("policies", scope.policies),
+            ("public", scope.public),
             ("reachable_only", scope.unfinished),
             ("source_roles", scope.source_roles),
             ("source_schemas", scope.source_schemas),

@@ -189,6 +189,12 @@ FROM hk_opening AS p
 INNER JOIN judged AS j ON p.oid = j.policy_oid
 WHERE
     j.always_true
+    AND NOT (
+        p.command = 'r'
+        AND EXISTS (
+            SELECT FROM hk_public AS o WHERE o.table_oid = p.table_oid AND o.rows = 'true'
+        )
+    )
     -- PERMISSIVE true beside a RESTRICTIVE condition for the same command and roles is sound.
     AND NOT EXISTS (
         SELECT FROM hk_policy_fact AS other

@@ -46,4 +46,5 @@ INNER JOIN hk_opening AS p ON r.policy_oid = p.oid
 INNER JOIN pg_catalog.pg_class AS c ON r.relation_oid = c.oid
 WHERE
     (c.relkind IN ('r', 'p') AND NOT c.relrowsecurity OR c.relkind IN ('m', 'f'))
+    AND c.oid NOT IN (SELECT o.table_oid FROM hk_public_to_read AS o WHERE o.table_oid IS NOT NULL)
     AND c.relnamespace <> 'pg_catalog'::pg_catalog.regnamespace

@@ -47,6 +47,10 @@ INNER JOIN (
 INNER JOIN hk_identity AS i ON o.oid = i.policy_oid AND i.permissive AND i.in_using
 WHERE
     p.oid <> o.oid
+    -- What of these rows is public, the proofs look at.
+    AND NOT (
+        p.command = 'r' AND EXISTS (SELECT FROM hk_public AS u WHERE u.table_oid = p.table_oid)
+    )
     AND p.polqual IS NOT NULL
     AND (p.command = '*' OR o.command = '*' OR p.command = o.command)
     AND p.oid IN (SELECT c.policy_oid FROM hk_policy_column AS c)

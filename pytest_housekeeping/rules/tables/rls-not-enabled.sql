@@ -24,4 +24,6 @@ SELECT
     r.role
 FROM hk_table AS t
 LEFT JOIN hk_reader AS r ON t.oid = r.oid
-WHERE NOT t.row_security
+WHERE
+    NOT t.row_security
+    AND t.oid NOT IN (SELECT o.table_oid FROM hk_public_to_read AS o WHERE o.table_oid IS NOT NULL)

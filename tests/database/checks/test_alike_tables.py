@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from pytest_housekeeping.checks.rls import judge_rule
+from pytest_housekeeping.checks.rls.expressions.context_only import read_context_only
 from pytest_housekeeping.checks.rls.expressions.policies import read_policies
 from pytest_housekeeping.checks.rls.tables import read_tables
 from pytest_housekeeping.checks.rules.scope import rls_scope
@@ -126,9 +127,13 @@ def test_policies_that_read_alike_are_read_of_their_own_table(ground: Connection
     named = "EXISTS (SELECT FROM pg_class AS c WHERE c.relname = {} AND {} = shop.tenant())"
     guarded(ground, "shop.d1", "v integer", named.format("'a'", "v"))
     guarded(ground, 'shop."e""1"', "v integer", named.format("'a'", "v"))
-    read = {t.name: read_policies(t) for t in read_tables(ground, rls_scope(CONTRACT))}
-    tables = {name: {each.table for each in reading.comparisons} for name, reading in read.items()}
-    assert tables == {
+    functions = read_context_only(ground).functions
+    tables = read_tables(ground, rls_scope(CONTRACT))
+    read = {table.name: read_policies(table, functions) for table in tables}
+    compared = {
+        name: {each.table for each in reading.comparisons} for name, reading in read.items()
+    }
+    assert compared == {
         "a1": {"a1"},
         "b1": {"b1"},
         "v": {"v"},

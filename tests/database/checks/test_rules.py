@@ -13,7 +13,7 @@ from pytest_housekeeping.checks.boundaries import verify_contract
 from pytest_housekeeping.checks.rls import verify_exemption, verify_rule, verify_scope
 from pytest_housekeeping.declarations.boundaries import App, Boundaries, Contract, Zone
 from pytest_housekeeping.declarations.exemptions import RuleExemption
-from pytest_housekeeping.declarations.rls import RlsContract
+from pytest_housekeeping.declarations.rls import PublicRows, RlsContract
 from pytest_housekeeping.declarations.rules import Rule, shipped_rules
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.model import Level, Verdict
@@ -392,6 +392,19 @@ def test_what_the_contract_names_must_be_there(ground: Connection) -> None:
     assert "did you mean 'shop'?" in verdict.errors[0].detail
     assert "did you mean 'shop_app'?" in verdict.errors[1].detail
     assert verify_scope(ground, CONTRACT).passed
+
+
+def test_public_rows_are_those_of_a_table_that_is_read(ground: Connection) -> None:
+    def said(table: str, rows: str = "true") -> list[str]:
+        open_rows = PublicRows(table=table, rows=rows, reason="for everybody")
+        verdict = verify_scope(ground, replace(CONTRACT, public=(open_rows,)))
+        return [f"{finding.object}: {finding.detail}" for finding in verdict.errors]
+
+    assert said("shop.orders") == said("shop.orders", "note = 'x'") == []
+    assert "did you mean 'shop.orders'?" in said("shop.order")[0]
+    assert 'column "noet" does not exist' in said("shop.orders", "noet = 'x'")[0]
+    ground.execute("REVOKE SELECT ON shop.archive FROM shop_app")
+    assert "no role of rls.toml may read any" in said("shop.archive")[0]
 
 
 def test_a_role_that_the_migrator_may_not_become_is_said(

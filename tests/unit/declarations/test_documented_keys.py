@@ -24,6 +24,7 @@ LEVELS = [
     ("objects.toml", ("## `objects.toml`",), ""),
     ("rls.toml", ("## `rls.toml`",), ""),
     ("rls.toml", ("## `rls.toml`", "### `[[policy]]`"), "[[policy]]"),
+    ("rls.toml", ("## `rls.toml`", "### `[[public]]`"), "[[public]]"),
     ("rls.toml", ("## `rls.toml`", "### `[[exempt]]`"), "[[exempt]]"),
     ("boundaries.toml", ("## `boundaries.toml`",), ""),
     ("boundaries.toml", ("## `boundaries.toml`", "### `[apps.NAME]`"), "[apps.x]"),

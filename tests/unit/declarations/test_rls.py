@@ -7,7 +7,8 @@ from datetime import date
 import pytest
 
 from pytest_housekeeping.declarations.exemptions import RuleExemption
-from pytest_housekeeping.declarations.rls import DeclaredPolicy, parse_rls
+from pytest_housekeeping.declarations.identity import Claim, settings_of, strangers_of
+from pytest_housekeeping.declarations.rls import DeclaredPolicy, PublicRows, parse_rls
 from pytest_housekeeping.errors import MisuseError
 
 RULES = ("rls-not-enabled", "rls-not-forced")
@@ -22,6 +23,13 @@ rule = "rls-not-enabled"
 object = "venture.country"
 reason = "public"
 """
+PUBLIC = """
+[[public]]
+table = "venture.country"
+reason = "names of countries"
+"""
+CLAIMS = "request.jwt.claims"
+SUB = f'{{ setting = "{CLAIMS}", path = ["sub"] }}'
 POLICY = """
 [[policy]]
 table = "venture.orders"
@@ -29,6 +37,10 @@ name = "own"
 roles = ["venture_app"]
 using = "(tenant_id = 1)"
 """
+
+
+def in_context(entry: str) -> str:
+    return GOOD.replace('"app.tenant_id"', f'"app.tenant_id", {entry}')
 
 
 def refused(text: str) -> str:
@@ -81,6 +93,18 @@ def test_an_exemption_holds_on_its_last_day() -> None:
         (GOOD + EXEMPT + "until = 2027-06-30T00:00:00", "not a day"),
         (GOOD + EXEMPT + "til = 2027-06-30", "did you mean 'until'?"),
         (GOOD + POLICY.replace('name = "own"', ""), "has no 'name'"),
+        (in_context("7"), "holds 7, which is none of settings"),
+        (in_context("{ setting = 'app.x' }"), "has no 'path'"),
+        (in_context(SUB.replace("sub", "")), "is no list of keys such as ['sub']"),
+        (in_context(SUB.replace('["sub"]', '"sub"')), "is no list of keys such as ['sub']"),
+        (in_context(SUB.replace(CLAIMS, "claims")), "is no setting such as 'app.claims'"),
+        (in_context(SUB.replace("path", "paths")), "did you mean 'path'?"),
+        (in_context(SUB.replace(" }", ", many = 1 }")), "neither true nor false"),
+        (in_context(f"{SUB}, {SUB}"), "more than once"),
+        (in_context(f'{SUB}, "{CLAIMS}"'), "with a path, and without one"),
+        (GOOD + PUBLIC.replace("reason", "because"), "has no 'reason'"),
+        (GOOD + PUBLIC + 'row = "x"', "did you mean 'rows'?"),
+        (GOOD + PUBLIC + PUBLIC, "repeats venture.country"),
         (GOOD + POLICY + 'command = "SELECTS"', "did you mean 'SELECT'?"),
         (GOOD + POLICY + "permissive = 1", "neither true nor false"),
         (GOOD + POLICY + 'usign = "x"', "did you mean 'using'?"),
@@ -117,3 +141,30 @@ def test_a_declared_policy_is_read() -> None:
         ),
     )
     assert "venture.orders" in contract.policies_json()
+
+
+def test_identity_in_json_is_read() -> None:
+    teams = f'{{ setting = "{CLAIMS}", path = ["meta", "teams"], many = true }}'
+    contract = parse_rls(in_context(f"{SUB}, {teams}") + PUBLIC, known_rules=RULES)
+    assert contract.context == ("app.tenant_id", CLAIMS)
+    tenant, sub, team = contract.identity
+    assert tenant == Claim(setting="app.tenant_id")
+    assert str(sub) == 'request.jwt.claims -> "sub"'
+    assert team == Claim(setting=CLAIMS, path=("meta", "teams"), many=True)
+    assert contract.public == (PublicRows(table="venture.country", reason="names of countries"),)
+    assert "venture.country" in contract.public_json()
+
+
+def test_identities_are_made_up_inside_the_json() -> None:
+    tenant = Claim(setting="app.tenant_id")
+    sub, meta = (Claim(setting=CLAIMS, path=path) for path in (("sub",), ("meta", "org")))
+    teams = Claim(setting=CLAIMS, path=("meta", "teams"), many=True)
+    context = (tenant, sub, meta, teams)
+    identity = ((sub, 'a"b'), (meta, "7"), (teams, "007"))
+    assert settings_of(context, identity) == (
+        ("app.tenant_id", ""),
+        (CLAIMS, '{"sub": "a\\"b", "meta": {"org": 7, "teams": ["007"]}}'),
+    )
+    assert settings_of(context, ()) == (("app.tenant_id", ""), (CLAIMS, ""))
+    assert list(strangers_of(context)) == [("{}", (("app.tenant_id", ""), (CLAIMS, "{}")))]
+    assert list(strangers_of((tenant,))) == []

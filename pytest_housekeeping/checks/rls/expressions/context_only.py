@@ -63,6 +63,7 @@ class ContextOnly:
     immutable_builtins: frozenset[str]
     set_returning: frozenset[str]
     overloads: Callable[[str], Sequence[ProjectFunction]]
+    aggregates: frozenset[str] = frozenset()
     settings: set[str] = field(default_factory=set)
     parts: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     disjuncts: dict[Any, tuple[str, ...]] = field(default_factory=dict)
@@ -119,13 +120,14 @@ class ContextOnly:
         if key not in self._known:
             self._known[key] = False  # the answer for a function that calls itself
             # The types of the arguments are not known here, so each overload may be the one called.
-            overloads = [each for each in self._functions(name) if schema in ("", each.schema)]
+            overloads = [each for each in self.functions(name) if schema in ("", each.schema)]
             self._known[key] = bool(overloads) and all(
                 self._holds_for_function(each) for each in overloads
             )
         return self._known[key]
 
-    def _functions(self, name: str) -> Sequence[ProjectFunction]:
+    def functions(self, name: str) -> Sequence[ProjectFunction]:
+        """The project's functions of a name."""
         if name not in self._read:
             self._read[name] = self.overloads(name)
         return self._read[name]
@@ -140,10 +142,11 @@ class ContextOnly:
 def read_context_only(connection: Connection) -> ContextOnly:
     """Read the names of PostgreSQL's own functions; those of the project are read when one is
     called, so that it does not matter how many there are."""
-    immutable, set_returning = run_readonly(connection, _NAMES)
+    immutable, set_returning, aggregates = run_readonly(connection, _NAMES)
     return ContextOnly(
         immutable_builtins=frozenset(immutable),
         set_returning=frozenset(set_returning),
+        aggregates=frozenset(aggregates),
         overloads=lambda name: _project_functions(connection, name),
     )
 
@@ -166,7 +169,9 @@ SELECT
         ) AS i
     ),
     (SELECT pg_catalog.array_agg(DISTINCT p.proname::text) FROM pg_catalog.pg_proc AS p
-        WHERE p.proretset)
+        WHERE p.proretset),
+    (SELECT pg_catalog.array_agg(DISTINCT p.proname::text) FROM pg_catalog.pg_proc AS p
+        WHERE p.prokind = 'a')
 """
 _FUNCTIONS = """
 SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly
+from pytest_housekeeping.checks.rls.expressions.never_true import own_column
 from pytest_housekeeping.checks.rls.expressions.readable import (
     UnreadableExpression,
     parse_expression,
@@ -34,6 +35,24 @@ def functions_in(expression: str) -> tuple[tuple[str, ...], ...]:
         for item in walk(parse_expression(expression))
         if is_a(item, "FuncCall")
     )
+
+
+@lru_cache(maxsize=4096)
+def tables_in(expression: str) -> frozenset[tuple[str, str]]:
+    """The schemas and names of the relations that an expression reads. Raises
+    UnreadableExpression."""
+    return frozenset(
+        (str(item.schemaname or ""), str(item.relname))
+        for item in walk(parse_expression(expression))
+        if is_a(item, "RangeVar")
+    )
+
+
+@lru_cache(maxsize=4096)
+def own_columns_in(expression: str) -> frozenset[str]:
+    """The columns that an expression names without their table. Raises UnreadableExpression."""
+    found = (own_column(item) for item in walk(parse_expression(expression)))
+    return frozenset(name for name in found if name is not None)
 
 
 @lru_cache(maxsize=4096)

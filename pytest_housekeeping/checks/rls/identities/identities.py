@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from psycopg import sql
 
-from pytest_housekeeping.checks.rls.expressions.policies import (
+from pytest_housekeeping.checks.rls.expressions.called import Functions
+from pytest_housekeeping.checks.rls.expressions.policies import read_policies
+from pytest_housekeeping.checks.rls.expressions.policy_reading import (
     ContextComparison,
+    ContextConstant,
     PolicyReading,
-    read_policies,
 )
 from pytest_housekeeping.checks.rls.tables import ProtectedTable
 from pytest_housekeeping.checks.rules.attempts import Attempt, attempt_all
+from pytest_housekeeping.declarations.identity import Claim, Identity, settings_of
 from pytest_housekeeping.postgres.connection import Connection
-
-# The settings of the context that make up one identity, each with its value.
-Identity: TypeAlias = tuple[tuple[str, str], ...]
 
 # Rows that are looked at, and distinct values that are taken from them.
 _SAMPLE = 10_000
@@ -35,20 +34,25 @@ class TableIdentities:
 
     ``identity_columns`` pairs columns of the table with the setting that each is compared with;
     without any, the ``candidates`` come from other tables, and the rows that they see decide.
-    ``policy_columns`` are all columns of the table that its policies name.
+    ``policy_columns`` are all columns of the table that its policies name. The ``constants`` are
+    what identities have in common: a role that the policies ask for.
     """
 
-    identity_columns: tuple[tuple[str, str], ...]
+    identity_columns: tuple[tuple[str, Claim], ...]
     policy_columns: tuple[str, ...]
     unread_expressions: tuple[str, ...]
     candidates: tuple[Identity, ...]
+    constants: Identity = ()
 
 
 def find_identities(
-    connection: Connection, context: Sequence[str], tables: Sequence[ProtectedTable]
+    connection: Connection,
+    context: Sequence[Claim],
+    tables: Sequence[ProtectedTable],
+    functions: Functions,
 ) -> Mapping[str, TableIdentities]:
     """The identities to act for on each table, by its name, the likeliest first."""
-    readings = {table.object: read_policies(table) for table in tables}
+    readings = {table.object: read_policies(table, functions) for table in tables}
     compared = sorted(
         {item for reading in readings.values() for item in reading.comparisons},
         key=lambda item: (item.schema, item.table, item.column, item.expression),
@@ -80,26 +84,20 @@ def find_identities(
 
 def describe(identity: Identity) -> str:
     """``app.tenant_id = 42`` as a person reads it."""
-    return ", ".join(f"{setting} = {value}" for setting, value in identity)
-
-
-def settings_of(context: Sequence[str], identity: Identity) -> tuple[tuple[str, str], ...]:
-    """All settings of the context: those of the identity, and '' for the others."""
-    given = dict(identity)
-    return tuple((name, given.get(name, "")) for name in context)
+    return ", ".join(f"{claim} = {value}" for claim, value in identity)
 
 
 def match_settings(
     connection: Connection,
-    context: Sequence[str],
+    context: Sequence[Claim],
     tables: Sequence[ProtectedTable],
     compared: Sequence[ContextComparison],
     values: Mapping[tuple[str, str, str], tuple[str, ...]],
-) -> Mapping[str, str]:
-    """The setting that each compared expression reads: the one whose value it returns.
+) -> Mapping[str, Claim]:
+    """What of the context each compared expression reads: that whose value it returns.
 
-    Each expression is evaluated once for each setting and role, with that setting alone set to a
-    value of the compared column.
+    Each expression is evaluated once for each value of the context and role, with that alone set
+    to a value of the compared column.
     """
     roles = sorted({privileges.role for table in tables for privileges in table.privileges})
     samples = {
@@ -108,41 +106,64 @@ def match_settings(
         if values[item.schema, item.table, item.column]
     }
     trials = [
-        (expression, setting, role)
-        for expression in samples
-        for setting in context
-        for role in roles
+        (expression, claim, role) for expression in samples for claim in context for role in roles
     ]
     results = attempt_all(
         connection,
         [
             Attempt(
                 role=role,
-                settings=tuple(
-                    (name, samples[expression] if name == setting else "") for name in context
-                ),
+                settings=settings_of(context, ((claim, samples[expression]),)),
                 statement=f"SELECT ({expression})::text",
             )
-            for expression, setting, role in trials
+            for expression, claim, role in trials
         ],
     )
-    found: dict[str, str] = {}
-    for (expression, setting, _), result in zip(trials, results, strict=True):
+    found: dict[str, Claim] = {}
+    for (expression, claim, _), result in zip(trials, results, strict=True):
         if result.value is not None and samples[expression] in str(result.value):
-            found.setdefault(expression, setting)
+            found.setdefault(expression, claim)
+    return found
+
+
+def match_constants(
+    connection: Connection,
+    context: Sequence[Claim],
+    tables: Sequence[ProtectedTable],
+    readings: Mapping[str, PolicyReading],
+) -> Mapping[ContextConstant, Claim]:
+    """What of the context has to have the value that a policy holds itself, as for ``role``."""
+    roles = sorted({privileges.role for table in tables for privileges in table.privileges})
+    constants = dict.fromkeys(each for one in readings.values() for each in one.constants)
+    trials = [(each, claim, role) for each in constants for claim in context for role in roles]
+    results = attempt_all(
+        connection,
+        [
+            Attempt(
+                role=role,
+                settings=settings_of(context, ((claim, each.value),)),
+                statement=f"SELECT ({each.expression})::text",
+            )
+            for each, claim, role in trials
+        ],
+    )
+    found: dict[ContextConstant, Claim] = {}
+    for (each, claim, _), result in zip(trials, results, strict=True):
+        if result.value == each.value:
+            found.setdefault(each, claim)
     return found
 
 
 def identity_columns(
-    table: ProtectedTable, reading: PolicyReading, settings: Mapping[str, str]
-) -> tuple[tuple[str, str], ...]:
+    table: ProtectedTable, reading: PolicyReading, settings: Mapping[str, Claim]
+) -> tuple[tuple[str, Claim], ...]:
     """The table's own columns that are compared with a setting, each with that setting."""
     pairs = {
         item.column: settings[item.expression]
         for item in reading.comparisons
         if (item.schema, item.table) == (table.schema, table.name) and item.expression in settings
     }
-    return tuple(sorted(pairs.items()))
+    return tuple(sorted(pairs.items(), key=str))
 
 
 def _read_values(
@@ -170,7 +191,7 @@ def _read_values(
 def _read_combinations(
     connection: Connection,
     tables: Sequence[ProtectedTable],
-    columns: Mapping[str, tuple[tuple[str, str], ...]],
+    columns: Mapping[str, tuple[tuple[str, Claim], ...]],
 ) -> Mapping[str, tuple[Identity, ...]]:
     """Identities as they occur together in the rows of each table that has identity columns."""
     asked = [table for table in tables if columns[table.object]]
@@ -221,7 +242,7 @@ def _most_popular(
     ranked = sorted(
         set(candidates), key=lambda item: (-sum(popular[(pair,)] for pair in item), item)
     )
-    taken: Counter[tuple[str, ...]] = Counter()
+    taken: Counter[tuple[Claim, ...]] = Counter()
     chosen = []
     for identity in ranked:
         settings = tuple(setting for setting, _ in identity)

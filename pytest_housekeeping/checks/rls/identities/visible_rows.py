@@ -6,14 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from pytest_housekeeping.checks.rls.identities.identities import (
-    Identity,
-    TableIdentities,
-    settings_of,
-)
+from pytest_housekeeping.checks.rls.identities.identities import TableIdentities
 from pytest_housekeeping.checks.rls.literals import literal
 from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
 from pytest_housekeeping.checks.rules.attempts import Attempt, attempt_all
+from pytest_housekeeping.declarations.identity import Claim, Identity, settings_of
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.sql.identifiers import in_quotes
 
@@ -45,7 +42,7 @@ class OwnedRows:
 
 
 def read_visible_rows(
-    connection: Connection, context: Sequence[str], asked: Sequence[VisibleRows]
+    connection: Connection, context: Sequence[Claim], asked: Sequence[VisibleRows]
 ) -> list[VisibleRows]:
     """The same with the rows that each role sees, at most a handful."""
     results = attempt_all(
@@ -128,8 +125,8 @@ def identity_condition(identities: TableIdentities, identity: Identity, operator
     """Each identity column, compared with the value that the identity has for it."""
     values = dict(identity)
     return " AND ".join(
-        f"{in_quotes(column)}::text {operator} {literal(values[setting])}"
-        for column, setting in identities.identity_columns
+        f"{in_quotes(column)}::text {operator} {literal(values[claim])}"
+        for column, claim in identities.identity_columns
     )
 
 

@@ -34,6 +34,7 @@ from pytest_housekeeping.checks.rls.planner.condition import (
     policy_condition,
     row_source,
 )
+from pytest_housekeeping.checks.rls.planner.tables_read import PartValues, TablesRead
 from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
 from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult, attempt_all
 from pytest_housekeeping.postgres.connection import Connection
@@ -78,9 +79,13 @@ class PlannerProof:
 
 
 def ask_planner(
-    connection: Connection, context_only: ContextOnly, questions: Sequence[PlannerQuestion]
+    connection: Connection,
+    context_only: ContextOnly,
+    known: Sequence[ProtectedTable],
+    questions: Sequence[PlannerQuestion],
 ) -> list[PlannerProof]:
-    """Answer all questions, in a few round trips; one proof for each, in their order."""
+    """Answer all questions, in a few round trips; one proof for each, in their order. ``known`` are
+    all protected tables, as they stand now: policies may read them."""
     conditions = [policy_condition(each.table, each.privileges, each.command) for each in questions]
     asked = list(_as_asked(questions, conditions))
     # Many tables have the same policies: what is the same question is asked once.
@@ -94,11 +99,14 @@ def ask_planner(
                 texts=(key.condition,),
             )
     _grant_usage(connection, searches)
+    tables = TablesRead(
+        context_only=context_only, known={(each.schema, each.name): each for each in known}
+    )
     for _ in range(_ROUNDS):
         pending = [each for each in searches.values() if each.texts and not each.reason]
         if not pending:
             break
-        _fold(connection, context_only, pending)
+        _fold(connection, tables, pending)
     proofs = {key: search.proof() for key, search in searches.items()}
     return [
         proofs[key]
@@ -120,6 +128,7 @@ class _Asked:
     role: str
     settings: Settings
     where: str
+    required: frozenset[str]
 
 
 def _as_asked(
@@ -143,6 +152,9 @@ def _as_asked(
             role=question.privileges.role,
             settings=question.settings,
             where=question.where,
+            required=frozenset(
+                column.name for column in columns_asked(table, named) if column.required
+            ),
         )
 
 
@@ -189,16 +201,17 @@ def _grant_usage(connection: Connection, searches: Mapping[_Asked, _Search]) -> 
             )
 
 
-def _fold(connection: Connection, context_only: ContextOnly, searches: Sequence[_Search]) -> None:
+def _fold(connection: Connection, tables: TablesRead, searches: Sequence[_Search]) -> None:
     """Put the values in, ask the planner, and keep what it leaves for the next round."""
     values: dict[tuple[str, Settings], dict[ContextPart, PartValue]] = {}
     answered = read_part_values(
         connection,
-        context_only,
+        tables.context_only,
         [
             (each.question.privileges.role, each.question.settings, each.setup, text)
             for each in searches
-            for text in each.texts
+            for own in each.texts
+            for text in (own, *tables.conditions(each.question.privileges.role, own))
         ],
     )
     for (role, settings, part), value in answered.items():
@@ -208,7 +221,7 @@ def _fold(connection: Connection, context_only: ContextOnly, searches: Sequence[
         texts, search.texts = search.texts, ()
         for text in texts:
             try:
-                found = _disjuncts(search, text, context_only, values)
+                found = _disjuncts(search, text, tables, values)
             except UnreadableExpression:
                 search.left.append(text)
                 search.reason = search.reason or "the parser does not read the expression"
@@ -220,18 +233,18 @@ def _fold(connection: Connection, context_only: ContextOnly, searches: Sequence[
 
 
 def _disjuncts(
-    search: _Search,
-    text: str,
-    context_only: ContextOnly,
-    values: Mapping[tuple[str, Settings], Mapping[ContextPart, PartValue]],
+    search: _Search, text: str, tables: TablesRead, values: PartValues
 ) -> tuple[str, ...]:
-    known = values.get((search.question.privileges.role, search.question.settings), {})
+    question = search.question
+    role = question.privileges.role
+    known = values.get((role, question.settings), {})
     search.raised += [
         known[part].raised
-        for part in parts_of(text, context_only)
+        for part in parts_of(text, tables.context_only)
         if part in known and known[part].raised
     ]
-    return disjuncts_of(text, context_only, known)
+    ground = tables.ground(question.table, role, question.settings, text, values)
+    return disjuncts_of(text, tables.context_only, known, ground)
 
 
 def _judge_plan(search: _Search, text: str, disjunct: str, result: AttemptResult) -> None:

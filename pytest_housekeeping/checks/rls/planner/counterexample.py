@@ -11,6 +11,7 @@ from pytest_housekeeping.checks.rls.rows.constraint_values import (
     NoRow,
     columns_in,
     combinations_query,
+    conditions_of,
     limited,
     typed,
 )
@@ -41,6 +42,8 @@ def find_counterexamples(
         condition = policy_condition(question.table, question.privileges, question.command)
         if shape is None or not condition:
             continue
+        if question.where:
+            condition = f"({condition}) AND {question.where}"
         try:
             columns, statement = _search(shape, condition)
         except NoRow:
@@ -68,7 +71,7 @@ def _search(shape: TableShape, condition: str) -> tuple[list[ColumnShape], str]:
     """A query over candidates for the columns that the condition names; the row must also meet the
     table's own constraints on these columns."""
     named = set(columns_in(condition, shape))
-    checks = [text for text in shape.checks if set(columns_in(text, shape)) <= named]
+    checks = [text for text, touched in conditions_of(shape) if set(touched) <= named]
     columns = [column for column in shape.columns if column.name in named]
     if not columns or len(columns) > _MOST_COLUMNS:
         raise NoRow("too many columns")

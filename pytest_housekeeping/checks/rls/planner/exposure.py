@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_housekeeping.checks.rls.expressions.constants import Settings
 from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly
@@ -15,6 +15,7 @@ from pytest_housekeeping.checks.rls.planner.ask import (
     PlannerQuestion,
     ask_planner,
 )
+from pytest_housekeeping.checks.rls.planner.constraints import closed_by_constraints
 from pytest_housekeeping.checks.rls.planner.counterexample import find_counterexamples
 from pytest_housekeeping.checks.rls.rows.constraint_values import NoRow
 from pytest_housekeeping.checks.rls.rows.table_shape import read_shapes
@@ -59,21 +60,34 @@ class Exposure:
 def find_exposures(
     connection: Connection,
     context_only: ContextOnly,
+    known: Sequence[ProtectedTable],
     pairs: Sequence[tuple[ProtectedTable, RolePrivileges]],
     settings: Settings,
     state: str,
 ) -> list[Exposure]:
-    """The exposure of each table to each role; ``state`` names the settings for the reader."""
+    """The exposure of each table to each role; ``state`` names the settings for the reader.
+    ``known`` are all protected tables."""
     questions = [
         (
             number,
-            PlannerQuestion(table=table, privileges=privileges, command=command, settings=settings),
+            PlannerQuestion(
+                table=table,
+                privileges=privileges,
+                command=command,
+                settings=settings,
+                where=table.hidden if command == "SELECT" else "",
+            ),
         )
         for number, (table, privileges) in enumerate(pairs)
         for command in privileges.commands
+        if not (command == "SELECT" and table.is_public)
     ]
-    proofs = ask_planner(connection, context_only, [question for _, question in questions])
-    counterexamples = _counterexamples(connection, [each for _, each in questions], proofs)
+    asked = [question for _, question in questions]
+    proofs = ask_planner(connection, context_only, known, asked)
+    for place in closed_by_constraints(connection, context_only, asked, proofs):
+        closed = PlannerOutcome.CLOSED
+        proofs[place] = replace(proofs[place], outcome=closed, left="")
+    counterexamples = _counterexamples(connection, asked, proofs)
     exposures = [Exposure() for _ in pairs]
     for (number, question), proof, counterexample in zip(
         questions, proofs, counterexamples, strict=True

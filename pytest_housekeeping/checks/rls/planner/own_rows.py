@@ -10,13 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_housekeeping.checks.rls.expressions.context_only import read_context_only
-from pytest_housekeeping.checks.rls.identities.identities import (
-    Identity,
-    TableIdentities,
-    describe,
-    settings_of,
-)
+from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly
+from pytest_housekeeping.checks.rls.identities.identities import TableIdentities, describe
 from pytest_housekeeping.checks.rls.literals import literal
 from pytest_housekeeping.checks.rls.planner.ask import (
     PlannerOutcome,
@@ -24,12 +19,15 @@ from pytest_housekeeping.checks.rls.planner.ask import (
     ask_planner,
 )
 from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
+from pytest_housekeeping.declarations.identity import Claim, Identity, settings_of
 from pytest_housekeeping.postgres.connection import Connection
 
 
 def prove_own_rows(
     connection: Connection,
-    context: Sequence[str],
+    context_only: ContextOnly,
+    context: Sequence[Claim],
+    known: Sequence[ProtectedTable],
     asked: Sequence[tuple[ProtectedTable, RolePrivileges, TableIdentities]],
 ) -> list[str]:
     """For each: the evidence that no row of others passes for any command; '' without a proof.
@@ -53,14 +51,15 @@ def prove_own_rows(
                     privileges=privileges,
                     command=command,
                     settings=settings_of(context, identity),
-                    where="" if is_control else foreign,
+                    where="" if is_control else _not_public(table, command, foreign),
                 ),
             )
             for command in privileges.commands
+            if not (command == "SELECT" and table.is_public)
             for is_control in (False, True)
         ]
     proofs = ask_planner(
-        connection, read_context_only(connection), [question for _, _, question in questions]
+        connection, context_only, known, [question for _, _, question in questions]
     )
     foreign_closed: dict[int, list[bool]] = {number: [] for number in range(len(asked))}
     own_may_pass: dict[int, list[bool]] = {number: [] for number in range(len(asked))}
@@ -79,14 +78,19 @@ def prove_own_rows(
     ]
 
 
+def _not_public(table: ProtectedTable, command: str, foreign: str) -> str:
+    """Rows of others, but for those that everybody may read."""
+    return f"({foreign}) AND {table.hidden}" if command == "SELECT" and table.hidden else foreign
+
+
 def _foreign_rows(table: ProtectedTable, identities: TableIdentities, identity: Identity) -> str:
     """The condition that a row does not belong to the identity."""
     values = dict(identity)
     parts = []
-    for name, setting in identities.identity_columns:
+    for name, claim in identities.identity_columns:
         column = table.column(name)
         if column is not None:
-            value = f"{literal(values[setting])}::{column.type}"
+            value = f"{literal(values[claim])}::{column.type}"
             # NULL is not the identity's value either, and a plain <> would not be true for it.
             parts.append(f"{column.quoted} IS NULL OR {column.quoted} <> {value}")
     return " OR ".join(parts) or "true"

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly, read_context_only
 from pytest_housekeeping.checks.rls.findings import FindingCollector, read_any_row
 from pytest_housekeeping.checks.rls.identities.identities import (
     TableIdentities,
@@ -40,6 +41,7 @@ from pytest_housekeeping.checks.rls.tables import (
     read_locked_tables,
     read_tables,
 )
+from pytest_housekeeping.declarations.identity import Claim
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import Connection
 
@@ -61,16 +63,18 @@ def prove_isolation(connection: Connection, request: ProofRequest) -> Verdict:
     tables = request.chosen(known)
     proof = _IsolationProof(
         connection=connection,
-        context=request.contract.context,
+        context=request.contract.identity,
         known=known,
+        context_only=read_context_only(connection),
         collector=request.collector(),
     )
     proof.try_without_privilege(tables)
+    proof.tell_what_is_public(tables)
     asked = [
         _Unproved(table=table, privileges=privileges)
         for table in tables
         for privileges in table.privileges
-        if privileges.any
+        if privileges.any and not _only_public(table, privileges)
     ]
     # Data and made-up rows are read past the policies, which locks a table where they are forced.
     if request.scope.avoid_locks:
@@ -79,6 +83,10 @@ def prove_isolation(connection: Connection, request: ProofRequest) -> Verdict:
         left = proof.try_made_up_rows(proof.try_data(asked), data_too=False)
     proof.collect_undecided(left)
     return proof.collector.verdict(tables)
+
+
+def _only_public(table: ProtectedTable, privileges: RolePrivileges) -> bool:
+    return table.is_public and privileges.commands == ("SELECT",)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,7 +106,8 @@ class _IsolationProof:
     what is still unproved; ``known`` are all protected tables."""
 
     connection: Connection
-    context: Sequence[str]
+    context: Sequence[Claim]
+    context_only: ContextOnly
     known: Sequence[ProtectedTable]
     collector: FindingCollector
 
@@ -119,6 +128,13 @@ class _IsolationProof:
                     table, f"{privileges.role} holds no privilege, and yet SELECT answers: {result}"
                 )
 
+    def tell_what_is_public(self, tables: Sequence[ProtectedTable]) -> None:
+        for table in tables:
+            for privileges in table.privileges:
+                if privileges.any and _only_public(table, privileges):
+                    text = "it may only read, and rls.toml declares all rows public"
+                    self.collector.add_evidence(table, privileges.role, text)
+
     def try_planner_where_not_locked(self, asked: Sequence[_Unproved]) -> list[_Unproved]:
         """The planner's proof needs no lock, so other sessions may be at work on these tables."""
         locked = read_locked_tables(self.connection)
@@ -126,7 +142,9 @@ class _IsolationProof:
         chosen = tuple(dict.fromkeys(each.table for each in free))
         if not chosen:
             return list(asked)
-        made_up = make_up_identities(self.connection, self.context, self.known, chosen)
+        made_up = make_up_identities(
+            self.connection, self.context, self.known, chosen, self.context_only.functions
+        )
         proved = self._proved_by_planner(free, made_up.by_table)
         return [each for each in asked if each not in proved]
 
@@ -134,7 +152,9 @@ class _IsolationProof:
         """With the identities and rows that the tables hold."""
         if not asked:
             return []
-        found = find_identities(self.connection, self.context, self.known)
+        found = find_identities(
+            self.connection, self.context, self.known, self.context_only.functions
+        )
         return self._try(asked, found, None)
 
     def try_made_up_rows(self, asked: Sequence[_Unproved], *, data_too: bool) -> list[_Unproved]:
@@ -143,7 +163,8 @@ class _IsolationProof:
         if not asked:
             return []
         chosen = tuple(dict.fromkeys(each.table for each in asked))
-        with canaries(self.connection, self.context, self.known, chosen) as made_up:
+        functions = self.context_only.functions
+        with canaries(self.connection, self.context, self.known, chosen, functions) as made_up:
             left = self._try(asked, made_up.identities, made_up)
         if data_too:
             left = self.try_data(left)
@@ -165,7 +186,9 @@ class _IsolationProof:
     ) -> set[_Unproved]:
         proofs = prove_own_rows(
             self.connection,
+            self.context_only,
             self.context,
+            self.known,
             [(each.table, each.privileges, identities[each.table.object]) for each in asked],
         )
         proved = {each: proof for each, proof in zip(asked, proofs, strict=True) if proof}
@@ -219,10 +242,14 @@ class _IsolationProof:
         if not table.owned and not made_up:
             return _NOT_OWNER
         seeing = [each for each in rows_by_identity if each.rows]
-        two = furthest_apart(seeing)
+        two = furthest_apart(seeing, identities.constants)
         if two is None and not seeing and not privileges.read_policy and table.row_security:
             # Without a policy for SELECT it may still write: any two identities will do.
-            two = furthest_apart(rows_by_identity) if identities.identity_columns else None
+            two = (
+                furthest_apart(rows_by_identity, identities.constants)
+                if identities.identity_columns
+                else None
+            )
             closed = all(
                 policy_condition(table, privileges, command) is None
                 for command in privileges.commands
@@ -253,9 +280,15 @@ class _IsolationProof:
 
     def _judge_copies(self, pairs: Sequence[IdentityPair]) -> None:
         asked = list(
-            dict.fromkeys((pair.table, pair.privileges) for pair in pairs if pair.privileges.select)
+            dict.fromkeys(
+                (pair.table, pair.privileges)
+                for pair in pairs
+                # A table whose public rows are copied out is looked at by reading.
+                if pair.privileges.select and not pair.table.public
+            )
         )
-        answers = copy_out(self.connection, self.context, asked)
+        settings = list(dict.fromkeys(claim.setting for claim in self.context))
+        answers = copy_out(self.connection, settings, asked)
         for (table, privileges), answer in zip(asked, answers, strict=True):
             if answer:
                 text = f"COPY while the context is '': {answer}"

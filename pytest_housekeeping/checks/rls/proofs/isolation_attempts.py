@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pytest_housekeeping.checks.rls.identities.identities import settings_of
 from pytest_housekeeping.checks.rls.identities.visible_rows import (
     OwnedRows,
     grant_select,
@@ -15,14 +14,16 @@ from pytest_housekeeping.checks.rls.literals import literal
 from pytest_housekeeping.checks.rls.proofs.isolation_pairs import IdentityPair
 from pytest_housekeeping.checks.rls.tables import Column, ProtectedTable, RolePrivileges
 from pytest_housekeeping.checks.rules.attempts import Attempt
+from pytest_housekeeping.declarations.identity import Claim, settings_of, strangers_of
 from pytest_housekeeping.sql.identifiers import in_quotes
 
-# The context of sessions that have lost their identity, or carry none that could be one.
-LOST_CONTEXT = {"context ''": "", "context malformed": "hk' malformed\\\""}
+# What a setting holds in sessions that have lost their identity, or carry none that could be one.
+LOST_CONTEXT, MALFORMED = "context ", "malformed"
+_LOST = {"''": "", MALFORMED: "hk' malformed\\\""}
 
 
 def attempts_of(
-    context: Sequence[str], pair: IdentityPair, mine: OwnedRows, others: OwnedRows
+    context: Sequence[Claim], pair: IdentityPair, mine: OwnedRows, others: OwnedRows
 ) -> Iterator[tuple[str, Attempt]]:
     """Everything that the role holds a privilege for, each with its name."""
     table, privileges = pair.table, pair.privileges
@@ -60,7 +61,7 @@ def attempts_of(
 
 
 def _attempt(
-    context: Sequence[str],
+    context: Sequence[Claim],
     pair: IdentityPair,
     statement: str,
     *,
@@ -80,31 +81,32 @@ def _attempt(
 
 def _reads(pair: IdentityPair, others: OwnedRows) -> Iterator[tuple[str, str]]:
     """Read the rows of the other, and any row that does not carry the own identity."""
-    if not pair.privileges.may_read:
+    if not pair.privileges.may_read or pair.table.is_public:
         return
-    name = pair.table.object
-    yield "see", f"SELECT pg_catalog.count(*) FROM {name} WHERE {rows_condition(others.rows)}"
+    name, hidden = pair.table.object, pair.table.hidden or "true"
+    theirs = rows_condition(others.rows)
+    yield "see", f"SELECT pg_catalog.count(*) FROM {name} WHERE {theirs} AND {hidden}"
     if pair.identities.identity_columns:
         foreign = identity_condition(pair.identities, pair.me.identity, "IS DISTINCT FROM")
-        yield (
-            "see foreign",
-            f"SELECT pg_catalog.count(*) FROM (SELECT FROM {name} WHERE {foreign} LIMIT 1) AS s",
-        )
+        one = f"SELECT FROM {name} WHERE {foreign} AND {hidden} LIMIT 1"
+        yield "see foreign", f"SELECT pg_catalog.count(*) FROM ({one}) AS s"
 
 
 def _reads_without_identity(
-    context: Sequence[str], pair: IdentityPair, mine: OwnedRows, others: OwnedRows
+    context: Sequence[Claim], pair: IdentityPair, mine: OwnedRows, others: OwnedRows
 ) -> Iterator[tuple[str, Attempt]]:
     """Read rows that are known to be there, in a session that acts for nobody."""
-    if not pair.privileges.may_read:
+    if not pair.privileges.may_read or pair.table.is_public:
         return
-    rows = rows_condition((*mine.rows, *others.rows))
-    for name, value in LOST_CONTEXT.items():
+    rows = f"{rows_condition((*mine.rows, *others.rows))} AND {pair.table.hidden or 'true'}"
+    settings = dict.fromkeys(claim.setting for claim in context)
+    lost = [(name, tuple(dict.fromkeys(settings, value).items())) for name, value in _LOST.items()]
+    for name, values in (*lost, *strangers_of(context)):
         yield (
-            name,
+            f"{LOST_CONTEXT}{name}",
             Attempt(
                 role=pair.privileges.role,
-                settings=tuple((setting, value) for setting in context),
+                settings=values,
                 setup=grant_select(pair.table, pair.privileges),
                 statement=f"SELECT pg_catalog.count(*) FROM {pair.table.object} WHERE {rows}",
             ),

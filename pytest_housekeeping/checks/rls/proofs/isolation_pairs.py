@@ -9,6 +9,7 @@ from itertools import combinations
 from pytest_housekeeping.checks.rls.identities.identities import TableIdentities, describe
 from pytest_housekeeping.checks.rls.identities.visible_rows import VisibleRows
 from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
+from pytest_housekeeping.declarations.identity import Identity
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,14 +42,15 @@ def both_ways(
 
 
 def furthest_apart(
-    rows_by_identity: Sequence[VisibleRows],
+    rows_by_identity: Sequence[VisibleRows], constants: Identity
 ) -> tuple[VisibleRows, VisibleRows] | None:
-    """Two identities of the same settings that differ in each, with the fewest rows in common."""
+    """Two identities of the same settings that differ in each but the ``constants``, with the
+    fewest rows in common."""
     pairs = [
         (len(set(one.rows) & set(other.rows)), number, one, other)
         for number, (one, other) in enumerate(combinations(rows_by_identity, 2))
         if [setting for setting, _ in one.identity] == [setting for setting, _ in other.identity]
-        and not set(one.identity) & set(other.identity)
+        and set(one.identity) & set(other.identity) <= set(constants)
     ]
     if not pairs:
         return None

@@ -7,16 +7,19 @@ from dataclasses import dataclass, field
 
 from pytest_housekeeping.checks.rls.identities.identities import describe
 from pytest_housekeeping.checks.rls.identities.visible_rows import read_owned_rows
-from pytest_housekeeping.checks.rls.proofs.isolation_attempts import LOST_CONTEXT, attempts_of
+from pytest_housekeeping.checks.rls.proofs.isolation_attempts import (
+    LOST_CONTEXT,
+    MALFORMED,
+    attempts_of,
+)
 from pytest_housekeeping.checks.rls.proofs.isolation_pairs import IdentityPair
 from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult, attempt_all
+from pytest_housekeeping.declarations.identity import Claim
 from pytest_housekeeping.postgres.connection import Connection
 
 _READ_LEAKS = {
     "see": "sees rows of {other}",
     "see foreign": "sees rows of others",
-    "context ''": "sees rows once its context is ''",
-    "context malformed": "sees rows while its context is malformed",
 }
 _ONE_SET_UP = ("change", "delete")
 _WRITE_LEAKS = {
@@ -38,7 +41,7 @@ class IsolationResult:
 
 
 def try_isolation(
-    connection: Connection, context: Sequence[str], pairs: Sequence[IdentityPair]
+    connection: Connection, context: Sequence[Claim], pairs: Sequence[IdentityPair]
 ) -> list[IsolationResult]:
     """Try for each pair all that the role holds a privilege for; nothing of it stays."""
     mine = read_owned_rows(connection, [(pair.identities, pair.me) for pair in pairs])
@@ -60,7 +63,7 @@ def try_isolation(
     for number, name, attempt in trials:
         answer = answered[attempt]
         other = describe(pairs[number].other.identity)
-        if name in _READ_LEAKS:
+        if _reads(name):
             _judge_read(results[number], name, other, answer)
         else:
             _judge_write(results[number], name, other, attempt, answer)
@@ -78,7 +81,7 @@ def _turns(
 
     def turn(trial: tuple[int, str, Attempt]) -> tuple[int, int, bool]:
         number, name, _ = trial
-        if name in _READ_LEAKS:
+        if _reads(name):
             return 0, 0, False
         first = firsts[pairs[number].table.object, pairs[number].privileges.role]
         return 1, first, name not in _ONE_SET_UP
@@ -86,10 +89,17 @@ def _turns(
     return turn
 
 
+def _reads(name: str) -> bool:
+    return name in _READ_LEAKS or name.startswith(LOST_CONTEXT)
+
+
 def _judge_read(result: IsolationResult, name: str, other: str, answer: AttemptResult) -> None:
-    if answer.value:
+    if answer.value and name in _READ_LEAKS:
         result.leaks.append(_READ_LEAKS[name].format(other=other))
-    elif name in LOST_CONTEXT:
+    elif answer.value:
+        word = "while" if name.endswith(MALFORMED) else "once"
+        result.leaks.append(f"sees rows {word} its {name.replace(' ', ' is ', 1)}")
+    elif name.startswith(LOST_CONTEXT):
         result.shown.append(f"{name}: {answer.sqlstate or 'no row'}")
     elif answer.sqlstate:
         result.undecided.append(f"reading failed: {answer}")

@@ -10,13 +10,15 @@ functions of the project, that rows are there and none is seen.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import cycle
 
 from pytest_housekeeping.checks.rls.expressions.constants import Settings
 from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly, read_context_only
 from pytest_housekeeping.checks.rls.expressions.names import settings_in
 from pytest_housekeeping.checks.rls.findings import FindingCollector, read_any_row
 from pytest_housekeeping.checks.rls.planner.exposure import Exposure, find_exposures
+from pytest_housekeeping.checks.rls.proofs.made_up_reads import read_made_up_rows
 from pytest_housekeeping.checks.rls.proofs.request import ProofRequest
 from pytest_housekeeping.checks.rls.proofs.unset_setting import settings_never_set
 from pytest_housekeeping.checks.rls.tables import (
@@ -27,6 +29,7 @@ from pytest_housekeeping.checks.rls.tables import (
 )
 from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult, attempt_all
 from pytest_housekeeping.checks.rules.scope import RuleScope
+from pytest_housekeeping.declarations.identity import Claim, strangers_of
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection
@@ -51,12 +54,26 @@ class _Observation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Case:
-    """One role on one table. ``has_rows`` is None where nobody has looked whether it has any."""
+    """One role on one table. ``has_rows`` is None where nobody has looked whether it has any;
+    ``made_up`` is what it reads of rows made up, in each state."""
 
     table: ProtectedTable
     privileges: RolePrivileges
     has_rows: bool | None
     observations: tuple[_Observation, ...]
+    made_up: tuple[tuple[str, AttemptResult], ...] = ()
+
+    @property
+    def only_rows_decide(self) -> bool:
+        """The planner is told too little, and there is no row to see it by."""
+        exposures = [each.exposure for each in self.observations]
+        undecided = [each for each in exposures if each.undecided]
+        return (
+            not self.has_rows
+            and bool(undecided)
+            and all(each.depends_on_functions for each in undecided)
+            and not any(each.leak for each in exposures)
+        )
 
 
 def prove_no_context(connection: Connection, request: ProofRequest) -> Verdict:
@@ -66,43 +83,69 @@ def prove_no_context(connection: Connection, request: ProofRequest) -> Verdict:
     as a role.
     """
     scope = request.scope
-    tables = request.chosen(read_tables(connection, scope))
+    known = read_tables(connection, scope)
+    tables = request.chosen(known)
     collector = request.collector()
     pairs = [(table, privileges) for table in tables for privileges in table.privileges]
     context_only = read_context_only(connection)
-    texts = [text for table in tables for text in table.expressions]
-    # A setting that a policy reads carries an identity as well, whether it is declared or not.
-    context = tuple(dict.fromkeys((*request.contract.context, *settings_in(texts, context_only))))
+    states = _states(request, tables, context_only)
+    context = [name for name, _ in states[0][1]]
     with settings_never_set(connection, context, scope) as rewriting:
         # Policies that have been rewritten: their new texts are what the planner is asked about.
-        read = read_tables(connection, scope) if rewriting.any else tables
+        read = read_tables(connection, scope) if rewriting.any else known
         now = {table.object: table for table in read}
         rewritten = [(now[table.object], privileges) for table, privileges in pairs]
-        absent = _observe(connection, context_only, rewritten, (), "absent")
-    empty = _observe(connection, context_only, pairs, tuple((name, "") for name in context), "''")
-    readable = _readable_tables(connection, scope, tables, pairs, [*absent, *empty])
+        absent = _observe(connection, context_only, tuple(now.values()), rewritten, (), "absent")
+    seen = [
+        _observe(connection, context_only, known, pairs, settings, state)
+        for state, settings in states
+    ]
+    observed = [absent, *seen]
+    readable = _readable_tables(
+        connection, scope, tables, pairs, [each for state in observed for each in state]
+    )
     has_rows = _has_rows(connection, readable)
-    for (table, privileges), *observations in zip(pairs, absent, empty, strict=True):
-        case = _Case(
+    cases = [
+        _Case(
             table=table,
             privileges=privileges,
             has_rows=has_rows.get(table.object),
             observations=tuple(observations),
         )
-        _judge(collector, case)
+        for (table, privileges), *observations in zip(pairs, *observed, strict=True)
+    ]
+    rows_decide = [(each.table, each.privileges) for each in cases if each.only_rows_decide]
+    made_up = read_made_up_rows(connection, request, context_only, known, rows_decide, states)
+    for case in cases:
+        seen_there = made_up.get((case.table.object, case.privileges.role), [])
+        _judge(collector, replace(case, made_up=tuple(seen_there)))
     collector.findings += [_untried(request.rule, name) for name in rewriting.left]
     return collector.verdict(tables)
+
+
+def _states(
+    request: ProofRequest, tables: Sequence[ProtectedTable], context_only: ContextOnly
+) -> list[tuple[str, Settings]]:
+    """What a session for nobody has in its settings, each with its name."""
+    texts = [text for table in tables for text in table.expressions]
+    declared = request.contract.context
+    # A setting that a policy reads carries an identity as well, whether it is declared or not.
+    context = tuple(dict.fromkeys((*declared, *settings_in(texts, context_only))))
+    others = [Claim(setting=name) for name in context if name not in declared]
+    empty = tuple((name, "") for name in context)
+    return [("''", empty), *strangers_of((*request.contract.identity, *others))]
 
 
 def _observe(
     connection: Connection,
     context_only: ContextOnly,
+    known: Sequence[ProtectedTable],
     pairs: Sequence[tuple[ProtectedTable, RolePrivileges]],
     settings: Settings,
     state: str,
 ) -> list[_Observation]:
     results = read_any_row(connection, pairs, settings)
-    exposures = find_exposures(connection, context_only, pairs, settings, state)
+    exposures = find_exposures(connection, context_only, known, pairs, settings, state)
     return [
         _Observation(state=state, result=result, exposure=exposure)
         for result, exposure in zip(results, exposures, strict=True)
@@ -126,7 +169,7 @@ def _readable_tables(
     locked = read_locked_tables(connection)
     rows_decide = {
         table.object
-        for (table, _), observation in zip([*pairs, *pairs], observations, strict=True)
+        for (table, _), observation in zip(cycle(pairs), observations, strict=False)
         if observation.exposure.undecided and observation.exposure.depends_on_functions
     }
     return [table for table in tables if table.object in locked | rows_decide]
@@ -177,12 +220,25 @@ def _planner_closes(collector: FindingCollector, case: _Case, what_was_seen: str
     if not undecided:
         return True
     first = undecided[0].undecided
-    if case.has_rows and all(each.depends_on_functions for each in undecided):
+    if case.made_up:
+        _judge_made_up(collector, case)
+    elif case.has_rows and all(each.depends_on_functions for each in undecided):
         text = f"{what_was_seen}; the planner is not told: {first}"
         collector.add_evidence(case.table, case.privileges.role, text)
     else:
         collector.add_undecided(case.table, " ".join(first.split()), _FIX_UNDECIDED)
     return False
+
+
+def _judge_made_up(collector: FindingCollector, case: _Case) -> None:
+    role = case.privileges.role
+    for state, result in case.made_up:
+        if result.value:
+            text = f"{role} reads rows made up while the context is {state}"
+            collector.add_leak(case.table, text)
+            return
+    seen = ", ".join(f"{state}: {result.sqlstate or 'no row'}" for state, result in case.made_up)
+    collector.add_evidence(case.table, role, f"rows made up: {seen}")
 
 
 def _evidence(case: _Case, what_was_seen: str) -> str:

@@ -23,17 +23,15 @@ from typing import Any
 
 from psycopg import sql
 
-from pytest_housekeeping.checks.rls.identities.identities import (
-    Identity,
-    TableIdentities,
-    settings_of,
-)
+from pytest_housekeeping.checks.rls.expressions.called import Functions
+from pytest_housekeeping.checks.rls.identities.identities import TableIdentities
 from pytest_housekeeping.checks.rls.literals import literal
 from pytest_housekeeping.checks.rls.rows.constraint_values import NoRow
 from pytest_housekeeping.checks.rls.rows.made_up_identities import make_up_identities
 from pytest_housekeeping.checks.rls.rows.row_maker import MadeUpRow, RowMaker
 from pytest_housekeeping.checks.rls.tables import ProtectedTable
 from pytest_housekeeping.checks.rules.attempts import run_block
+from pytest_housekeeping.declarations.identity import Claim, Identity, settings_of
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
 from pytest_housekeeping.sql.identifiers import in_quotes
 
@@ -49,12 +47,13 @@ class Canaries:
 @contextmanager
 def canaries(
     connection: Connection,
-    context: Sequence[str],
+    context: Sequence[Claim],
     known: Sequence[ProtectedTable],
     chosen: Sequence[ProtectedTable],
+    functions: Functions,
 ) -> Iterator[Canaries]:
     """Inside, each chosen table holds a row for each of two made-up identities, where possible."""
-    made_up = make_up_identities(connection, context, known, chosen)
+    made_up = make_up_identities(connection, context, known, chosen, functions)
     maker = RowMaker(
         connection=connection,
         shapes=made_up.shapes,
@@ -80,7 +79,7 @@ def canaries(
 
 def _insert(
     connection: Connection,
-    context: Sequence[str],
+    context: Sequence[Claim],
     known: Sequence[ProtectedTable],
     rows: Sequence[MadeUpRow],
     identities: Sequence[Identity],

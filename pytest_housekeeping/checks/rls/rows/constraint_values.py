@@ -138,7 +138,7 @@ def typed(column: ColumnShape, text: str | None) -> str:
 
 def _groups(shape: TableShape, columns: Iterable[str]) -> list[_Group]:
     """The columns, and all that stand in a constraint, in groups that no constraint connects."""
-    conditions = list(_conditions(shape))
+    conditions = list(conditions_of(shape))
     named = dict.fromkeys(columns)
     for _, touched in conditions:
         named.update(dict.fromkeys(touched))
@@ -158,7 +158,7 @@ def _groups(shape: TableShape, columns: Iterable[str]) -> list[_Group]:
     ]
 
 
-def _conditions(shape: TableShape) -> Iterator[tuple[str, tuple[str, ...]]]:
+def conditions_of(shape: TableShape) -> Iterator[tuple[str, tuple[str, ...]]]:
     """CHECK constraints of the table and of its domains, with the columns that they name."""
     for text in shape.checks:
         touched = columns_in(text, shape)

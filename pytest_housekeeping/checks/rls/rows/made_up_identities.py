@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
-from pytest_housekeeping.checks.rls.expressions.policies import (
+from pytest_housekeeping.checks.rls.expressions.called import Functions
+from pytest_housekeeping.checks.rls.expressions.policies import read_policies
+from pytest_housekeeping.checks.rls.expressions.policy_reading import (
     ContextComparison,
+    ContextConstant,
     PolicyReading,
-    read_policies,
 )
 from pytest_housekeeping.checks.rls.identities.identities import (
-    Identity,
     TableIdentities,
     identity_columns,
+    match_constants,
     match_settings,
 )
 from pytest_housekeeping.checks.rls.rows.constraint_values import NoRow, columns_in, solve
+from pytest_housekeeping.checks.rls.rows.rows_beside import asked_for, joins_of, reading_too
 from pytest_housekeeping.checks.rls.rows.table_shape import (
     ParentReference,
     TableShape,
@@ -25,10 +27,8 @@ from pytest_housekeeping.checks.rls.rows.table_shape import (
 )
 from pytest_housekeeping.checks.rls.rows.type_values import narrowness
 from pytest_housekeeping.checks.rls.tables import ProtectedTable
+from pytest_housekeeping.declarations.identity import Claim, Identity
 from pytest_housekeeping.postgres.connection import Connection
-
-# Schema and table, or table and column.
-_Pair: TypeAlias = tuple[str, str]
 
 _TURNS = 4
 
@@ -51,15 +51,16 @@ class MadeUpIdentities:
 
 def make_up_identities(
     connection: Connection,
-    context: Sequence[str],
+    context: Sequence[Claim],
     known: Sequence[ProtectedTable],
     chosen: Sequence[ProtectedTable],
+    functions: Functions,
 ) -> MadeUpIdentities:
     """Two values for every setting of the context that a policy compares with a column.
 
     ``known`` are all protected tables, whose policies are read; ``chosen`` those to act on.
     """
-    readings = {table.object: read_policies(table) for table in known}
+    readings = {table.object: read_policies(table, functions) for table in known}
     compared = list(
         dict.fromkeys(item for reading in readings.values() for item in reading.comparisons)
     )
@@ -67,19 +68,28 @@ def make_up_identities(
     values = _values(connection, compared, shapes)
     settings = match_settings(connection, context, known, compared, values)
     given = _values_of_settings(compared, settings, values, shapes)
+    constants = match_constants(connection, context, known, readings)
+    wanted = asked_for(readings.values(), shapes.objects)
+    objects = {(table.schema, table.name): table.object for table in known}
     return MadeUpIdentities(
         shapes=shapes.by_object,
         by_table={
-            table.object: _table_identities(table, readings[table.object], settings, given)
+            table.object: _table_identities(
+                table,
+                list(reading_too(table.object, objects, readings)),
+                settings,
+                given,
+                constants,
+            )
             for table in chosen
         },
         settings=(_all_settings(given, 0), _all_settings(given, 1)),
         carried=(
-            _carried(compared, settings, given, shapes, 0),
-            _carried(compared, settings, given, shapes, 1),
+            _carried(compared, settings, given, shapes, wanted, 0),
+            _carried(compared, settings, given, shapes, wanted, 1),
         ),
         joins={
-            table.object: _joins(table, readings[table.object], shapes)
+            table.object: joins_of(table, readings[table.object], shapes.objects)
             for table in known
             if table.object in shapes.by_object
         },
@@ -175,12 +185,12 @@ def _constrained_on(shape: TableShape, column: str) -> TableShape:
 
 def _values_of_settings(
     compared: Sequence[ContextComparison],
-    settings: Mapping[str, str],
+    settings: Mapping[str, Claim],
     values: Mapping[tuple[str, str, str], tuple[str, ...]],
     shapes: _Shapes,
-) -> dict[str, tuple[str, ...]]:
+) -> dict[Claim, tuple[str, ...]]:
     """A pair of values for each setting, from the most demanding column compared with it."""
-    found: dict[str, tuple[str, ...]] = {}
+    found: dict[Claim, tuple[str, ...]] = {}
     # A value for the most demanding column is likely to fit the others too.
     for item in sorted(compared, key=lambda item: -shapes.demands(item)):
         pair = values[item.schema, item.table, item.column]
@@ -189,69 +199,65 @@ def _values_of_settings(
     return found
 
 
-def _all_settings(given: Mapping[str, tuple[str, ...]], who: int) -> Identity:
-    return tuple((setting, pair[who]) for setting, pair in sorted(given.items()))
+def _all_settings(given: Mapping[Claim, tuple[str, ...]], who: int) -> Identity:
+    return tuple((claim, pair[who]) for claim, pair in sorted(given.items(), key=str))
 
 
 def _table_identities(
     table: ProtectedTable,
-    reading: PolicyReading,
-    settings: Mapping[str, str],
-    given: Mapping[str, tuple[str, ...]],
+    read: Sequence[PolicyReading],
+    settings: Mapping[str, Claim],
+    given: Mapping[Claim, tuple[str, ...]],
+    constants: Mapping[ContextConstant, Claim],
 ) -> TableIdentities:
+    """``read`` is what the table's own policies look at, and what those of the tables do that they
+    read."""
+    reading = read[0]
     used = {
-        settings[item.expression] for item in reading.comparisons if item.expression in settings
+        settings[item.expression]
+        for each in read
+        for item in each.comparisons
+        if item.expression in settings
     }
-    used_and_given = [setting for setting in sorted(used) if setting in given]
+    used_and_given = [claim for claim in sorted(used, key=str) if claim in given]
+    common = {
+        constants[item]: item.value
+        for each in reversed(read)
+        for item in reversed(each.constants)
+        if item in constants and constants[item] not in used
+    }
+    plain = [
+        tuple((claim, given[claim][who]) for claim in used_and_given)
+        for who in (0, 1)
+        if used_and_given
+    ]
     return TableIdentities(
         identity_columns=identity_columns(table, reading, settings),
         policy_columns=reading.columns,
         unread_expressions=reading.unread,
-        candidates=tuple(
-            tuple((setting, given[setting][who]) for setting in used_and_given)
-            for who in (0, 1)
-            if used_and_given
+        candidates=(
+            *plain,
+            *((*identity, *sorted(common.items(), key=str)) for identity in plain if common),
         ),
+        constants=tuple(common.items()),
     )
 
 
 def _carried(
     compared: Sequence[ContextComparison],
-    settings: Mapping[str, str],
-    given: Mapping[str, tuple[str, ...]],
+    settings: Mapping[str, Claim],
+    given: Mapping[Claim, tuple[str, ...]],
     shapes: _Shapes,
+    wanted: Mapping[str, Mapping[str, str]],
     who: int,
 ) -> dict[str, dict[str, str]]:
-    """The value of one identity for every column that is compared with a setting, by table."""
-    found: dict[str, dict[str, str]] = {}
+    """The value of one identity for every column that is compared with a setting, by table; beside
+    it what is ``wanted`` of such a row."""
+    found = {table: dict(values) for table, values in wanted.items()}
     for item in compared:
         table = shapes.objects.get((item.schema, item.table))
-        pair = given.get(settings.get(item.expression, ""))
+        claim = settings.get(item.expression)
+        pair = given.get(claim) if claim is not None else None
         if table is not None and pair is not None:
             found.setdefault(table, {})[item.column] = pair[who]
     return found
-
-
-def _joins(
-    table: ProtectedTable, reading: PolicyReading, shapes: _Shapes
-) -> tuple[ParentReference, ...]:
-    """The columns of other tables that must have the value of a column of this one."""
-    itself = (table.schema, table.name)
-    # Columns that are equal to each other, over any number of comparisons.
-    equal: list[set[tuple[_Pair, str]]] = []
-    for link in reading.links:
-        merged = {link.one, link.other}
-        for each in [each for each in equal if each & merged]:
-            equal.remove(each)
-            merged |= each
-        equal.append(merged)
-    found: dict[str, dict[str, str]] = {}
-    for columns in equal:
-        own = sorted(column for relation, column in columns if relation == itself)
-        for relation, column in sorted(columns):
-            if own and relation != itself and relation in shapes.objects:
-                found.setdefault(shapes.objects[relation], {})[column] = own[0]
-    return tuple(
-        ParentReference(columns=tuple(pairs.values()), parent=parent, parent_columns=tuple(pairs))
-        for parent, pairs in sorted(found.items())
-    )

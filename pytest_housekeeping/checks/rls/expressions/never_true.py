@@ -1,0 +1,225 @@
+"""Conditions that are true for no row: NULL and false followed through an expression.
+
+What is said of a condition here holds whatever the tables hold: PostgreSQL's own operators with
+these names are strict, so that a NULL on either side makes them NULL, and a sub-select of which one
+joined relation has no row returns none. A policy lets a row pass only where it is true
+(https://www.postgresql.org/docs/16/sql-createpolicy.html). What is not understood may be true.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_housekeeping.checks.rls.expressions.syntax_tree import names_of
+from pytest_housekeeping.sql.parser import is_a, walk
+
+# All operators of pg_catalog that have these names are strict.
+STRICT = frozenset(
+    {"=", "<>", "<", ">", "<=", ">=", "~~", "!~~", "~~*", "!~~*", "~", "!~", "~*", "!~*", "?", "@>"}
+    | {"<@", "&&", "->", "->>", "#>", "#>>", "?|", "?&", "^@"}
+)
+_TEXT = ("text", "varchar", "bpchar")
+# Types whose values are never written as a text without a character.
+_NEVER_EMPTY = frozenset(
+    {"uuid", "smallint", "integer", "bigint", "numeric", "real", "double precision", "boolean"}
+    | {"date", "timestamp without time zone", "timestamp with time zone", "oid", "inet", "cidr"}
+    | {"time without time zone", "time with time zone", "interval", "money", "macaddr", "json"}
+    | {"jsonb", "pg_lsn", "point", "int4range", "int8range", "numrange", "daterange", "tstzrange"}
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ground:
+    """What is known of rows beforehand.
+
+    ``types`` and ``required`` are of the columns of the policy's own table, the latter those that
+    are NOT NULL; of the ``closed`` tables, by schema and name, the role sees no row.
+    ``aggregates`` are names of functions that return a row where there is none.
+    """
+
+    types: tuple[tuple[str, str], ...] = ()
+    required: frozenset[str] = frozenset()
+    closed: frozenset[tuple[str, str]] = frozenset()
+    aggregates: frozenset[str] = frozenset()
+
+    def type_of(self, column: str) -> str:
+        return dict(self.types).get(column, "").partition("(")[0]
+
+
+def never_true(node: Any, ground: Ground) -> bool:
+    """Whether the condition is false or NULL for every row."""
+    if is_a(node, "BoolExpr"):
+        if node.boolop == "AND_EXPR":
+            return any(never_true(each, ground) for each in node.args)
+        if node.boolop == "OR_EXPR":
+            return all(never_true(each, ground) for each in node.args)
+        return _is_never_null(node.args[0], ground)
+    if is_a(node, "A_Const", "TypeCast"):
+        return _is_null(node, ground) or _is_false(node)
+    if is_a(node, "NullTest"):
+        return node.nulltesttype == "IS_NULL" and own_column(node.arg) in ground.required
+    if is_a(node, "SubLink"):
+        return _no_element(node, ground)
+    if is_a(node, "A_Expr"):
+        return _compares_nothing(node, ground)
+    return False
+
+
+def own_column(node: Any) -> str | None:
+    """The column of the policy's own table that a node is: only these are printed bare."""
+    fields: tuple[Any, ...] = node.fields if is_a(node, "ColumnRef") else ()
+    return str(fields[0].sval) if len(fields) == 1 and is_a(fields[0], "String") else None
+
+
+def literal_of(node: Any) -> str | None:
+    """The text of a literal below any casts; None where it is none, or NULL."""
+    while is_a(node, "TypeCast"):
+        node = node.arg
+    value = getattr(getattr(node, "val", None), "sval", None) if is_a(node, "A_Const") else None
+    return value if isinstance(value, str) else None
+
+
+def as_text(node: Any) -> str | None:
+    """The own column of which the node is the text."""
+    if is_a(node, "TypeCast") and names_of(node.typeName.names)[-1] in _TEXT:
+        return own_column(node.arg)
+    return None
+
+
+def _compares_nothing(node: Any, ground: Ground) -> bool:
+    """An operator with NULL on one side, or one that compares with what cannot be there."""
+    if node.kind in ("AEXPR_OP_ANY", "AEXPR_OP"):
+        if not _is_strict(node):
+            return False
+        if _is_null(node.lexpr, ground) and node.kind == "AEXPR_OP":
+            return True
+        if node.kind == "AEXPR_OP_ANY" and _is_empty_array(node.rexpr, ground):
+            return True
+        return _is_null(node.rexpr, ground) or _is_nobodys_text(node, ground)
+    return False
+
+
+def _is_strict(node: Any) -> bool:
+    # pg_get_expr prints the schema of an operator that is not of pg_catalog.
+    return len(node.name or ()) == 1 and names_of(node.name)[0] in STRICT
+
+
+def _is_nobodys_text(node: Any, ground: Ground) -> bool:
+    """``uuid::text = ''``"""
+    if names_of(node.name) != ("=",) or node.kind != "AEXPR_OP":
+        return False
+    for one, other in ((node.lexpr, node.rexpr), (node.rexpr, node.lexpr)):
+        column = as_text(one)
+        if column is not None and literal_of(other) == "":
+            return ground.type_of(column) in _NEVER_EMPTY
+    return False
+
+
+def _is_never_null(node: Any, ground: Ground) -> bool:
+    """``NOT (column IS DISTINCT FROM NULL)``, where the column is never NULL."""
+    if not (is_a(node, "A_Expr") and node.kind == "AEXPR_DISTINCT"):
+        return False
+    return any(
+        own_column(one) in ground.required and _is_null(other, ground)
+        for one, other in ((node.lexpr, node.rexpr), (node.rexpr, node.lexpr))
+    )
+
+
+def _is_null(node: Any, ground: Ground) -> bool:
+    while is_a(node, "TypeCast", "CollateClause"):
+        node = node.arg
+    if is_a(node, "A_Const"):
+        return bool(node.isnull)
+    if is_a(node, "A_Expr") and node.kind == "AEXPR_OP" and _is_strict(node):
+        return _is_null(node.lexpr, ground) or _is_null(node.rexpr, ground)
+    if is_a(node, "SubLink") and node.subLinkType == "EXPR_SUBLINK":
+        select = node.subselect
+        returned = _returned(select)
+        return no_row(select, ground) or (returned is not None and _is_null(returned, ground))
+    return False
+
+
+def _is_false(node: Any) -> bool:
+    while is_a(node, "TypeCast"):
+        node = node.arg
+    value = node.val if is_a(node, "A_Const") else None
+    if is_a(value, "Boolean"):
+        return not value.boolval
+    return is_a(value, "String") and value.sval in ("f", "false")
+
+
+def _is_empty_array(node: Any, ground: Ground) -> bool:
+    while is_a(node, "TypeCast"):
+        node = node.arg
+    return (
+        is_a(node, "SubLink")
+        and node.subLinkType == "ARRAY_SUBLINK"
+        and no_row(node.subselect, ground)
+    )
+
+
+def _no_element(node: Any, ground: Ground) -> bool:
+    """``EXISTS`` or ``IN`` over nothing, or a scalar that is not true."""
+    if node.subLinkType == "EXISTS_SUBLINK":
+        return no_row(node.subselect, ground)
+    if node.subLinkType == "ANY_SUBLINK":
+        # IN has no operator of its own; with another than a strict one NULL may be equal.
+        strict = not node.operName or names_of(node.operName) == ("=",)
+        returned = _returned(node.subselect)
+        return no_row(node.subselect, ground) or (
+            strict
+            and (
+                _is_null(node.testexpr, ground)
+                or (returned is not None and _is_null(returned, ground))
+            )
+        )
+    if node.subLinkType == "EXPR_SUBLINK":
+        returned = _returned(node.subselect)
+        return no_row(node.subselect, ground) or (
+            returned is not None and never_true(returned, ground)
+        )
+    return False
+
+
+def no_row(select: Any, ground: Ground) -> bool:
+    """Whether a sub-select returns no row."""
+    if not is_a(select, "SelectStmt"):
+        return False
+    if select.op != "SETOP_NONE":
+        sides = no_row(select.larg, ground), no_row(select.rarg, ground)
+        return all(sides) if select.op == "SETOP_UNION" else sides[0]
+    # An aggregate without GROUP BY returns a row of none.
+    grouped = select.groupClause or select.havingClause
+    if grouped or any(
+        is_a(item, "FuncCall")
+        and (item.agg_star or names_of(item.funcname)[-1] in ground.aggregates)
+        for item in walk(select.targetList)
+    ):
+        return False
+    if select.whereClause is not None and never_true(select.whereClause, ground):
+        return True
+    return any(_joins_none(item, ground) for item in select.fromClause)
+
+
+def _joins_none(item: Any, ground: Ground) -> bool:
+    if is_a(item, "RangeVar"):
+        return (item.schemaname or "", item.relname) in ground.closed
+    if is_a(item, "RangeSubselect"):
+        return no_row(item.subquery, ground)
+    if is_a(item, "JoinExpr"):
+        left, right = _joins_none(item.larg, ground), _joins_none(item.rarg, ground)
+        kept = {
+            "JOIN_INNER": left or right or never_true(item.quals, ground),
+            "JOIN_LEFT": left,
+            "JOIN_RIGHT": right,
+        }
+        return kept.get(item.jointype, left and right)
+    return False
+
+
+def _returned(select: Any) -> Any:
+    """What a plain sub-select of one column returns for each row; None where it is not plain."""
+    if not is_a(select, "SelectStmt") or select.op != "SETOP_NONE" or len(select.targetList) != 1:
+        return None
+    return select.targetList[0].val

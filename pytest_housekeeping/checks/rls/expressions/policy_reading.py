@@ -1,0 +1,62 @@
+"""What policies look at, as facts: comparisons with the context, columns that belong together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+# Schema and name.
+Relation: TypeAlias = tuple[str, str]
+Column: TypeAlias = tuple[Relation, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContextComparison:
+    """A policy compares a column with ``expression``, which names no column and is computed at run
+    time, as ``current_setting(...)`` is."""
+
+    schema: str
+    table: str
+    column: str
+    expression: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContextConstant:
+    """A policy compares such an expression with a text that it holds itself: a role, say."""
+
+    expression: str
+    value: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ColumnConstant:
+    """A policy asks for a row of another table in which a column has this value."""
+
+    schema: str
+    table: str
+    column: str
+    value: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ColumnLink:
+    """A policy compares two columns: rows that belong together have the same value in both."""
+
+    one: Column
+    other: Column
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PolicyReading:
+    """What a table's policies look at: comparisons with the context and with other columns, every
+    column of the table itself, and the other ``relations`` that they read, also in the bodies of
+    functions; ``unread`` are expressions that could not be parsed."""
+
+    comparisons: tuple[ContextComparison, ...] = ()
+    columns: tuple[str, ...] = ()
+    links: tuple[ColumnLink, ...] = ()
+    constants: tuple[ContextConstant, ...] = ()
+    column_constants: tuple[ColumnConstant, ...] = ()
+    relations: tuple[Relation, ...] = ()
+    unread: tuple[str, ...] = ()

@@ -1,0 +1,109 @@
+"""The proofs on a real database: every planted defect leaks and is told, nothing sound is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import pytest
+from psycopg import sql
+
+from pytest_housekeeping.checks.rls import evaluate_rules, verify_rule
+from pytest_housekeeping.declarations.rls import RlsContract
+from pytest_housekeeping.model import Finding, Level
+from pytest_housekeeping.postgres.connection import Connection
+from support.guarded import RULES, TODAY
+from support.proof_cases import PLANTED
+from support.proof_ground import GROUND, Planted, Sound, contract_of, in_schemas, moved
+from support.proof_sound import SOUND
+
+JUDGING = [rule for rule in RULES.values() if rule.family != "boundary"]
+KINDS = sorted({case.kind for case in PLANTED})
+
+
+@pytest.fixture
+def hall(connection: Connection, superuser: Connection) -> Iterator[Connection]:
+    superuser.execute("DROP ROLE IF EXISTS hall_app")
+    superuser.execute("CREATE ROLE hall_app NOLOGIN; GRANT hall_app TO hk_migrator")
+    connection.execute("BEGIN")
+    connection.execute(GROUND.encode())
+    try:
+        yield connection
+    finally:
+        connection.execute("ROLLBACK")
+        superuser.execute("DROP OWNED BY hall_app; DROP ROLE hall_app")
+
+
+def lay(connection: Connection, cases: Sequence[Planted] | Sequence[Sound]) -> RlsContract:
+    """Each case in a schema of its own; the contract over all of them."""
+    for text in in_schemas([case.sql for case in cases]):
+        connection.execute(text.encode())
+    return contract_of([case.contract for case in cases])
+
+
+def judged(connection: Connection, contract: RlsContract) -> list[Finding]:
+    """What every rule and proof finds, but for what is only told as a notice."""
+    seen = evaluate_rules(connection, contract, [rule for rule in JUDGING if not rule.proof])
+    return [
+        finding
+        for rule in JUDGING
+        for finding in verify_rule(
+            connection, contract, rule, today=TODAY, evaluations=seen
+        ).findings
+        if finding.level is not Level.NOTICE
+    ]
+
+
+def of_case(findings: Sequence[Finding], number: int) -> list[Finding]:
+    return [each for each in findings if f"hall_{number}." in each.object]
+
+
+@contextmanager
+def undone(connection: Connection) -> Iterator[None]:
+    connection.execute("SAVEPOINT story")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK TO SAVEPOINT story; RELEASE SAVEPOINT story")
+
+
+def reached(connection: Connection, case: Planted, number: int) -> int:
+    """How many rows the attack reaches, as the application's role."""
+    tables = connection.execute(
+        "SELECT c.oid::regclass::text FROM pg_class AS c INNER JOIN pg_namespace AS n"
+        " ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relforcerowsecurity",
+        (f"hall_{number}",),
+    ).fetchall()
+    text = [f"ALTER TABLE {name} NO FORCE ROW LEVEL SECURITY;" for (name,) in tables]
+    text.append(moved(case.rows, number))
+    text += [f"ALTER TABLE {name} FORCE ROW LEVEL SECURITY;" for (name,) in tables]
+    connection.execute("".join(text).encode())
+    for name, value in case.acting.items():
+        connection.execute(
+            sql.SQL("SELECT set_config({}, {}, true)").format(sql.Literal(name), sql.Literal(value))
+        )
+    connection.execute("SET LOCAL ROLE hall_app")
+    return connection.execute(moved(case.attack, number).encode()).rowcount
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_leaks_is_told(hall: Connection, kind: str) -> None:
+    cases = [case for case in PLANTED if case.kind == kind]
+    contract = lay(hall, cases)
+    findings = [each for each in judged(hall, contract) if each.level is Level.ERROR]
+    told = [bool(of_case(findings, number)) for number in range(len(cases))]
+    assert [case.name for case, is_told in zip(cases, told, strict=True) if not is_told] == []
+    for number, case in enumerate(cases):
+        with undone(hall):
+            assert reached(hall, case, number) > 0, case.name
+
+
+def test_what_is_sound_is_not(hall: Connection) -> None:
+    findings = judged(hall, lay(hall, SOUND))
+    alarms = {
+        case.name: [f"{each.rule}: {each.object}: {each.detail}" for each in found]
+        for number, case in enumerate(SOUND)
+        if (found := of_case(findings, number))
+    }
+    assert alarms == {}
+    assert findings == []
