@@ -17,6 +17,8 @@ class Config:
     root: Path
     sql: str = "sql"
     checks: str = "checks"
+    layout: str = ""
+    migrations: str = ""
     audit: str = "ops/audit"
     migrator: str = "hk_migrator"
     server: str = "embedded"
@@ -53,6 +55,13 @@ class Config:
     accepted_evidence_faults: tuple[str, ...] = ()
     session: Mapping[str, str] = field(default_factory=dict)
     may_move: Mapping[str, str] = field(default_factory=dict)
+    placeholders: Mapping[str, str] = field(default_factory=dict)
+    irreversible: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def migrations_folder(self) -> str:
+        """Where the migrations are, from the root."""
+        return self.migrations or f"{self.sql}/migrations"
 
     def folder(self, name: str) -> Path:
         """``sql/<name>`` under the root."""

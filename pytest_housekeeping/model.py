@@ -300,3 +300,17 @@ class TargetIdentity:
     server_version: str
     system_identifier: str
     timeline: int | None = None
+
+
+DOWN = "#down"
+"""What ends the path of a way down that stands in the same file as its way up."""
+
+
+def stands_alone(path: str) -> bool:
+    """Whether a path is that of a file, and not of a half of one."""
+    return not path.endswith(DOWN)
+
+
+def on_disk(path: str) -> str:
+    """The file in which the text of a step stands."""
+    return path.removesuffix(DOWN)

@@ -13,6 +13,8 @@ from pytest_housekeeping import __version__
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import MisuseError, did_you_mean
+from pytest_housekeeping.model import Kind, on_disk
+from pytest_housekeeping.sql.folder import all_paths, sql_paths
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 ALL = "all"
@@ -44,19 +46,19 @@ class Content:
     @cached_property
     def key(self) -> str:
         """Names all that a template is made of but the server's build: files and settings."""
-        read = [(path, sha256(self.files.read(path)).hexdigest()) for path in self._paths]
+        read = [(path, sha256(self.files.read(path)).hexdigest()) for path in self.paths]
         settings = asdict(replace(self.config, root=Path()))
         return f"test-{_digest([_FORMAT, __version__, settings, read])}"
 
     @cached_property
     def seeds(self) -> dict[str, str]:
         """The seed files by what they are called: their names without ``.sql``."""
-        folder = f"{self.config.sql}/seeds"
-        return {PurePosixPath(path).stem: path for path in self.files.find(folder, "*.sql")}
+        paths = sql_paths(self.config, self.files, Kind.SEED)
+        return {PurePosixPath(path).stem: path for path in paths}
 
     def refuse_missing(self) -> None:
         """Raises MisuseError where the project has no SQL files at all."""
-        if not self._paths:
+        if not self.paths:
             raise MisuseError(
                 f"there are no files in {self.config.root / self.config.sql}",
                 why="a test database is made of the project's SQL files, below pytest's rootdir",
@@ -83,8 +85,11 @@ class Content:
         return tuple(path for name, path in self.seeds.items() if name in wanted)
 
     @cached_property
-    def _paths(self) -> tuple[str, ...]:
-        return self.files.find(self.config.sql, "*", below=True)
+    def paths(self) -> tuple[str, ...]:
+        """All of them, with what may lie beside them and is read as well."""
+        folders = [each for each in (self.config.sql, self.config.migrations_folder) if each != "."]
+        found = [path for each in folders for path in self.files.find(each, "*", below=True)]
+        return tuple(dict.fromkeys([*found, *map(on_disk, all_paths(self.config, self.files))]))
 
 
 def read_content(root: Path) -> Content:

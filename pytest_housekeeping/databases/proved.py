@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def refuse_other_files(content: Content, held: Mapping[str, bytes]) -> None:
     """Raises ProofFailed for a file that is another one than the plan's."""
     for path, planned in held.items():
-        ours = path.startswith(f"{content.config.sql}/")
+        ours = path.startswith(f"{content.config.sql}/") or path in content.paths
         if ours and not (content.files.has(path) and content.files.read(path) == planned):
             raise ProofFailed(
                 f"{path} was edited since the plan was made",

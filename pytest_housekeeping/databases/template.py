@@ -13,8 +13,8 @@ from pytest_housekeeping.promotion.replay import apply_segment, run_plain, segme
 from pytest_housekeeping.promotion.throwaway import advised
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.sql.file import SqlFile
-from pytest_housekeeping.sql.folder import read_all, sql_paths
-from pytest_housekeeping.sql.text import decode
+from pytest_housekeeping.sql.folder import bootstrap_paths, read_all
+from pytest_housekeeping.sql.layouts.read import text_of
 
 _IN_ORDER = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
 
@@ -25,8 +25,9 @@ class TemplateMaker:
     def __init__(self, content: Content, server_kind: str) -> None:
         """Reads and parses them all. Raises SqlFileError that names every file with a problem."""
         self._content, self._kind = content, server_kind
-        found, errors = read_all(content.config, content.files, (*_IN_ORDER, Kind.SEED))
-        errors += [error for files in found.values() for error in _wrong(files)]
+        read = read_all(content.config, content.files, (*_IN_ORDER, Kind.SEED))
+        found = read.files
+        errors = [*read.errors, *(error for files in found.values() for error in _wrong(files))]
         if errors:
             raise SqlFileError("\n".join(str(error) for error in errors))
         self._found = found
@@ -35,8 +36,8 @@ class TemplateMaker:
         """Run ``sql/bootstrap/``, as superuser. Raises SqlFailed."""
         config, files = self._content.config, self._content.files
         with closing(connect(database.superuser_conninfo, settings=config.session)) as superuser:
-            for path in sql_paths(config, files, "bootstrap"):
-                run_plain(superuser, path, decode(files.read(path), path), self)
+            for path in bootstrap_paths(config, files):
+                run_plain(superuser, path, text_of(config, files, path), self)
 
     def apply(self, database: StagingDatabase, state: State) -> None:
         """The files of a state, without its seeds. Raises SqlFailed with file, line and column."""
@@ -80,7 +81,8 @@ class TemplateMaker:
 
     def _apply(self, database: StagingDatabase, files: Sequence[SqlFile]) -> int:
         config = self._content.config
-        texts = [(file, decode(self._content.files.read(file.path), file.path)) for file in files]
+        sources = self._content.files
+        texts = [(file, text_of(config, sources, file.path)) for file in files]
         with closing(connect(database.migrator_conninfo, settings=config.session)) as migrator:
             for segment in segments_of(texts):
                 apply_segment(config, migrator, segment, self)

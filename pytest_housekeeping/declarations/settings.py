@@ -11,6 +11,7 @@ from typing import Any
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.connection_url import passwords_in
+from pytest_housekeeping.declarations.layout import with_layout, wrong_layout
 from pytest_housekeeping.declarations.may_move import wrongly_declared
 from pytest_housekeeping.declarations.pinned_settings import names_to_choose
 from pytest_housekeeping.declarations.toml import Problems, closest, expect_keys
@@ -77,6 +78,7 @@ def load_config(
             actual = _called(table[key])
             problems.add(f"{key} = {table[key]!r} is {actual}, not {_CALLED[_TYPES[key]]}")
     config = Config(root=root, **values)
+    config = with_layout(config, files or ProjectFiles(root))
     for error in _invalid(config, folders):
         problems.add(error)
     problems.raise_any(
@@ -148,6 +150,7 @@ def _invalid(config: Config, folders: tuple[str, ...]) -> Iterator[str]:
             yield f"{key} = {getattr(config, key)!r} is no plain lower-case identifier"
     for key in ("sql", "checks", "audit", "evidence_signers", "approvers"):
         yield from _misplaced(config, key, needed=key in folders)
+    yield from wrong_layout(config)
     yield from _session(config)
     yield from _generated_code(config)
     yield from _running(config)
@@ -230,6 +233,8 @@ def _misplaced(config: Config, key: str, *, needed: bool) -> Iterator[str]:
     if _leads_out(value):
         yield f"{key} = {getattr(config, key)!r} does not lie under the rootdir"
     elif needed and not (config.root / value).is_dir():
+        if key == "sql" and config.migrations and value == Config.sql:
+            return  # the tool's files lie elsewhere, and nothing lies beside them
         yield f"{key} = {getattr(config, key)!r}: there is no such folder"
 
 

@@ -9,8 +9,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import DECLARATIONS, QUERIES
 from pytest_housekeeping.declarations.settings import SETTINGS
 from pytest_housekeeping.model import CodeFile
-from pytest_housekeeping.sql.file import FOLDERS
-from pytest_housekeeping.sql.folder import sql_paths
+from pytest_housekeeping.sql.folder import all_paths
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import digest
 
@@ -26,7 +25,9 @@ def code_files(config: Config, files: ProjectFiles, *, checks: bool = True) -> t
     Every conftest.py from the root to ``sql/`` and ``checks/`` and below them, and every Python
     file below ``checks/``. What else is imported is seen only when it runs.
     """
-    paths = [*_conftests(config), *files.find(config.sql, _CONFTEST, below=True)]
+    paths = [*_conftests(config)]
+    for folder in (config.sql, config.migrations_folder):
+        paths += files.find(folder, _CONFTEST, below=True)
     if checks:
         paths += files.find(config.checks, "*.py", below=True)
     return _there(files, [*paths, PIN_PATH, *_signers(config)])
@@ -45,8 +46,7 @@ def may_be_there(config: Config) -> tuple[str, ...]:
 def hold_all(config: Config, files: ProjectFiles, inifile: str) -> None:
     """Read all that a plan of production is made of. What cannot be read is said by the plan."""
     paths = [f"{config.checks}/{name}" for name in DECLARATIONS]
-    for folder in (*FOLDERS.values(), "bootstrap"):
-        paths += sql_paths(config, files, folder)
+    paths += all_paths(config, files)
     paths += files.find(f"{config.checks}/{QUERIES}", "*.sql")
     for path in paths:
         files.has(path)
@@ -60,7 +60,7 @@ def _signers(config: Config) -> tuple[str, ...]:
 
 def _conftests(config: Config) -> Iterator[str]:
     """Those that pytest looks for on the way from the root to the folders that are collected."""
-    for folder in (config.sql, config.checks):
+    for folder in (config.sql, config.migrations_folder, config.checks):
         place = PurePosixPath(folder)
         for each in (place, *place.parents):
             yield (each / _CONFTEST).as_posix()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import Contracts, load_contracts
@@ -25,7 +25,8 @@ from pytest_housekeeping.plan.step_order import Parts, lay_out
 from pytest_housekeeping.plan.steps import digest_of
 from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.sql.file import FOLDERS, SqlFile
-from pytest_housekeeping.sql.folder import read_all, sql_paths
+from pytest_housekeeping.sql.folder import ProjectSql, bootstrap_paths, read_all, sql_paths
+from pytest_housekeeping.sql.layouts.numbered import same_version
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 
@@ -46,6 +47,8 @@ class Plan:
 
     ``sources`` holds the very bytes that the digests are of: what runs is taken from there.
     ``code`` is the Python that runs as far as it is known beforehand; ``settings`` steer pytest.
+    ``order`` holds all migrations in order, with their versions; ``ways_back`` are the paths of
+    all that undoes one; ``passed_over`` are files that their tool does not read.
     """
 
     mode: Mode
@@ -62,6 +65,9 @@ class Plan:
     unapplied: tuple[str, ...] = ()
     rollbacks: Rollbacks = NO_ROLLBACKS
     repeatables: tuple[SqlFile, ...] = ()
+    order: Mapping[str, str] = field(default_factory=dict)
+    ways_back: frozenset[str] = frozenset()
+    passed_over: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def files(self) -> tuple[SqlFile, ...]:
@@ -88,7 +94,7 @@ def build(
     inifile: str = "",
     rules: Iterable[Rule] = (),
     past: Sequence[AppliedFile] = (),
-    baseline: int | None = None,
+    baseline: str | None = None,
     mutate: bool = False,
     in_place: bool = False,
     has_clone: bool = False,
@@ -104,7 +110,8 @@ def build(
     What is wrong inside a single SQL file is kept in its ``problems`` and fails its precheck.
     """
     throwaway = rules_of(mode).throwaway
-    files = _files(config, sources, mode, past)
+    found = _files(config, sources, mode, past)
+    files = found.files
     contracts = load_contracts(config, sources, rules)
     pending = [file for kind in _ORDER for file in files[kind] if is_pending(file, past)]
     parts = Parts(
@@ -122,7 +129,7 @@ def build(
         in_place=in_place,
         has_clone=has_clone,
     )
-    plan = _plan_of(parts, files, pending, past, inifile)
+    plan = _plan_of(parts, found, pending, past, inifile)
     sources.seal()
     return plan
 
@@ -132,11 +139,12 @@ _ORDER = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
 
 def _plan_of(
     parts: Parts,
-    files: Mapping[Kind, list[SqlFile]],
+    found: ProjectSql,
     pending: Sequence[SqlFile],
     past: Sequence[AppliedFile],
     inifile: str,
 ) -> Plan:
+    files = found.files
     code = code_files(parts.config, parts.sources)
     return Plan(
         mode=parts.mode,
@@ -153,12 +161,15 @@ def _plan_of(
         unapplied=tuple(file.path for file in pending),
         rollbacks=parts.rollbacks,
         repeatables=(*files[Kind.VIEW], *files[Kind.POLICY]),
+        order={file.path: file.version for file in files[Kind.MIGRATION]},
+        ways_back=frozenset(sql_paths(parts.config, parts.sources, Kind.ROLLBACK)),
+        passed_over=found.passed_over,
     )
 
 
 def _bootstrap(config: Config, sources: ProjectFiles) -> tuple[str, ...]:
     """Their paths; the bytes are held from now on. Raises MisuseError for one without any."""
-    paths = sql_paths(config, sources, "bootstrap")
+    paths = bootstrap_paths(config, sources)
     for path in paths:
         try:
             sources.read(path)
@@ -173,18 +184,19 @@ def _bootstrap(config: Config, sources: ProjectFiles) -> tuple[str, ...]:
 
 def _files(
     config: Config, sources: ProjectFiles, mode: Mode, past: Sequence[AppliedFile]
-) -> Mapping[Kind, list[SqlFile]]:
-    """Every file under ``sql/``, by kind. Raises MisuseError for what has no place in the order."""
+) -> ProjectSql:
+    """Every file of the project, by kind. Raises MisuseError for what has no place in the order."""
     # Only staging runs rollback files; elsewhere it is enough that each has its migration.
     throwaway = rules_of(mode).throwaway
     kinds = [kind for kind in FOLDERS if throwaway or kind is not Kind.ROLLBACK]
     # Of a path that was applied several times, the last text is the one that stands.
     applied = {each.path: each.sha256 for each in past}
-    files, errors = read_all(config, sources, kinds, applied=applied.items())
-    errors += misfits(files[Kind.MIGRATION], sql_paths(config, sources, FOLDERS[Kind.ROLLBACK]))
+    found = read_all(config, sources, kinds, applied=applied.items())
+    rollbacks = sql_paths(config, sources, Kind.ROLLBACK)
+    errors = [*found.errors, *misfits(found.files[Kind.MIGRATION], rollbacks)]
     if errors:
         raise MisuseError("\n".join(str(error) for error in errors))
-    return files
+    return found
 
 
 def is_pending(file: SqlFile, past: Sequence[AppliedFile]) -> bool:
@@ -196,15 +208,16 @@ def is_pending(file: SqlFile, past: Sequence[AppliedFile]) -> bool:
 
 
 def _segments(
-    mode: Mode, pending: Sequence[SqlFile], past: Sequence[AppliedFile], baseline: int | None
+    mode: Mode, pending: Sequence[SqlFile], past: Sequence[AppliedFile], baseline: str | None
 ) -> tuple[Segment, ...]:
     if baseline is not None:
         # Nothing of it runs, it is only recorded: no file needs a transaction of its own. Where a
         # history goes on, views and policies are not what was made by hand: they stay pending.
+        last = _last_of_baseline(pending, baseline)
         there = [
             file
-            for file in pending
-            if (not past if file.number is None else file.number <= baseline)
+            for place, file in enumerate(pending)
+            if (place <= last if file.kind is Kind.MIGRATION else not past)
         ]
         _refuse_empty_baseline(there, past, baseline)
         return (Segment(number=1, files=tuple(there)),)
@@ -212,19 +225,32 @@ def _segments(
     return cut_into_segments([] if rules_of(mode).watches else pending)
 
 
+def _last_of_baseline(pending: Sequence[SqlFile], baseline: str) -> int:
+    """Which of the files, migrations first and in their order, is the last to be recorded; -1 for
+    none."""
+    return max(
+        (
+            place
+            for place, file in enumerate(pending)
+            if file.kind is Kind.MIGRATION and same_version(file.version, baseline)
+        ),
+        default=-1,
+    )
+
+
 def _refuse_empty_baseline(
-    there: Sequence[SqlFile], past: Sequence[AppliedFile], baseline: int
+    there: Sequence[SqlFile], past: Sequence[AppliedFile], baseline: str
 ) -> None:
     if past and not there:
         raise MisuseError(
-            f"--hk-baseline={baseline:04}, and all files up to it are on record already",
+            f"--hk-baseline={baseline}, and all files up to it are on record already",
             why="it records what is there and was never promoted: the beginning of a history, or"
             " what was made by hand since",
             fix="promote without it",
         )
-    if not any(file.number == baseline for file in there):
+    if not any(file.kind is Kind.MIGRATION for file in there):
         raise MisuseError(
-            f"--hk-baseline={baseline:04}: there is no such migration to record",
+            f"--hk-baseline={baseline}: there is no such migration to record",
             why="a baseline says which files made what is there",
             fix="give the number of the last migration that production has",
         )

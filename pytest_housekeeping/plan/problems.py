@@ -12,9 +12,10 @@ from pytest_housekeeping.model import Step
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.sql.enums import EarlyUse, EnumReader
 from pytest_housekeeping.sql.file import SqlFile
+from pytest_housekeeping.sql.layouts.read import reading, text_of
 from pytest_housekeeping.sql.own_schema import own_schema_problems
 from pytest_housekeeping.sql.problems import Problem
-from pytest_housekeeping.sql.text import decode, digest, place
+from pytest_housekeeping.sql.text import digest, place
 
 _OWN_HEADER = "-- hk: transaction=own"
 _UNSAFE_VALUE = re.compile(r'unsafe use of new value "(.*?)" of enum type')
@@ -32,7 +33,8 @@ def own_schema_named(config: Config, plan: Plan) -> Iterable[tuple[SqlFile, Prob
         # What is unreadable is told as such; a text that is in no file was made by this tool.
         with suppress(SqlFileError, OSError):
             data = plan.sources.read(file.path)
-            text = decode(data, file.path) if digest(data) == file.sha256 else ""
+            same = digest(data) == file.sha256
+            text = reading(config, plan.sources, file.path, data).text if same else ""
             schema, migrator = config.history_schema, config.migrator
             for problem in own_schema_problems(text, schema=schema, migrator=migrator):
                 yield file, problem
@@ -44,15 +46,15 @@ def _early_values(config: Config, plan: Plan) -> Iterable[tuple[SqlFile, Problem
         return
     reader = EnumReader(server_version=config.server_version)
     for path in (*plan.bootstrap, *(file.path for file in plan.past)):
-        list(reader.read(path, _text(plan, path)))
+        list(reader.read(path, _text(config, plan, path)))
     for segment in plan.segments:
         reader.committed()
         adding = {file.path: file for file in segment.files}
         seeds = plan.seeds if segment is plan.segments[-1] else ()
         for file in (*segment.files, *seeds):
-            for use in reader.read(file.path, _text(plan, file.path)):
+            for use in reader.read(file.path, _text(config, plan, file.path)):
                 if not adding[use.added_by].insists_on_batch:
-                    yield adding[use.added_by], _early_use(use, _text(plan, use.added_by))
+                    yield adding[use.added_by], _early_use(use, _text(config, plan, use.added_by))
 
 
 def header_for_new_value(plan: Plan, step: Step, found: str) -> str:
@@ -74,10 +76,10 @@ def header_for_new_value(plan: Plan, step: Step, found: str) -> str:
     return f"begin {' and '.join(adding)} with: {_OWN_HEADER}"
 
 
-def _text(plan: Plan, path: str) -> str:
+def _text(config: Config, plan: Plan, path: str) -> str:
     """The text of a file as it runs; "" of one that is told elsewhere to be unreadable."""
     with suppress(SqlFileError, OSError):
-        return decode(plan.sources.read(path), path)
+        return text_of(config, plan.sources, path)
     return ""
 
 

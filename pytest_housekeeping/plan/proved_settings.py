@@ -34,6 +34,10 @@ _PROVED: Mapping[str, bool] = {
     "incident_on_failure": False,
     "root": False,  # another folder on every machine
     "sql": False,  # the steps have these paths
+    "layout": True,  # what of a text runs
+    "placeholders": True,
+    "irreversible": True,  # which ways back are tried
+    "migrations": False,
     "checks": False,
     "audit": False,
     "migrator": False,  # of the throwaway server; its version is in the audit

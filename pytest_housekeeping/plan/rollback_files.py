@@ -9,7 +9,8 @@ from functools import cached_property
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.model import Kind, Phase, Step
 from pytest_housekeeping.plan.steps import file_step
-from pytest_housekeeping.sql.file import FOLDERS, SqlFile
+from pytest_housekeeping.sql.file import SqlFile
+from pytest_housekeeping.sql.layouts.undone import undone_by
 
 ROUND_TRIP = "round-trip"
 BATCH = "batch"
@@ -79,29 +80,16 @@ class Rollbacks:
 NO_ROLLBACKS = Rollbacks()
 
 
-def migration_of(path: str) -> str:
-    """The path of the migration that a rollback file undoes; any other path is its own."""
-    folder, _, name = path.rpartition("/")
-    top, _, last = folder.rpartition("/")
-    return f"{top}/{FOLDERS[Kind.MIGRATION]}/{name}" if last == FOLDERS[Kind.ROLLBACK] else path
-
-
-def rollback_of(path: str) -> str:
-    """The path of the file that would undo a migration."""
-    folder, _, name = path.rpartition("/")
-    return f"{folder.rpartition('/')[0]}/{FOLDERS[Kind.ROLLBACK]}/{name}"
-
-
 def misfits(migrations: Iterable[SqlFile], rollbacks: Iterable[str]) -> list[SqlFileError]:
     """Rollback files, by path, that undo nothing, or what says that nothing undoes it."""
-    by_path = {file.path: file for file in migrations}
+    by_rollback = {file.rollback: file for file in migrations}
     found = []
     for path in rollbacks:
-        migration = by_path.get(migration_of(path))
+        migration = by_rollback.get(path)
         if migration is None:
             found.append(
                 SqlFileError(
-                    f"{path} undoes nothing: there is no {migration_of(path)}",
+                    f"{path} undoes nothing: there is no {undone_by(path)}",
                     why="nobody could tell which migration it takes back, and it would never run",
                     fix="give it the name of its migration, or remove it",
                 )
@@ -132,33 +120,35 @@ def rollbacks_of(
     no proof again; it is walked through where something below it does. ``required`` says that
     each migration of the batch needs a rollback file, or a reason why it has none.
     """
-    by_name = {file.name: file for file in rollbacks}
+    by_path = {file.path: file for file in rollbacks}
     waiting = frozenset(file.path for file in pending)
     new = [file for file in migrations if file.path in waiting]
-    way, floor = _way_down(migrations, by_name, waiting)
-    stranded, unreachable = _beyond(migrations, by_name, floor, waiting)
+    way, floor = _way_down(migrations, by_path, waiting)
+    stranded, unreachable = _beyond(migrations, by_path, floor, waiting)
     return Rollbacks(
         links=_to_prove(way, proved),
         floor=floor,
         stranded=stranded,
         unreachable=unreachable,
         lacking=tuple(
-            file for file in new if required and file.name not in by_name and not file.irreversible
+            file
+            for file in new
+            if required and file.rollback not in by_path and not file.irreversible
         ),
         irreversible=tuple(file for file in new if file.irreversible),
-        whole_batch=bool(by_name and waiting)
+        whole_batch=bool(by_path and waiting)
         and {link.migration.path for link in way} >= {file.path for file in new}
         and not any(file.irreversible for file in pending),
     )
 
 
 def _way_down(
-    migrations: Sequence[SqlFile], by_name: Mapping[str, SqlFile], waiting: Collection[str]
+    migrations: Sequence[SqlFile], by_path: Mapping[str, SqlFile], waiting: Collection[str]
 ) -> tuple[list[RollbackLink], SqlFile | None]:
     """From the newest migration down to the first that cannot be undone, which is the floor."""
     way: list[RollbackLink] = []
     for migration in reversed(migrations):
-        rollback = by_name.get(migration.name)
+        rollback = by_path.get(migration.rollback)
         if rollback is None or migration.irreversible:
             return way, migration
         pending = migration.path in waiting
@@ -177,7 +167,7 @@ def _to_prove(way: Sequence[RollbackLink], proved: Proved) -> tuple[RollbackLink
 
 def _beyond(
     migrations: Sequence[SqlFile],
-    by_name: Mapping[str, SqlFile],
+    by_path: Mapping[str, SqlFile],
     floor: SqlFile | None,
     waiting: Collection[str],
 ) -> tuple[tuple[SqlFile, ...], tuple[SqlFile, ...]]:
@@ -188,9 +178,9 @@ def _beyond(
     if floor is None:
         return (), ()
     place = next(i for i, file in enumerate(migrations) if file.path == floor.path)
-    below = [by_name[file.name] for file in migrations[:place] if file.name in by_name]
+    below = [by_path[file.rollback] for file in migrations[:place] if file.rollback in by_path]
     missed = floor.path in waiting and not floor.irreversible
-    stranded = tuple(each for each in below if missed and migration_of(each.path) in waiting)
+    stranded = tuple(each for each in below if missed and each.undoes in waiting)
     return stranded, tuple(each for each in below if each not in stranded)
 
 

@@ -37,12 +37,13 @@ DROP = "drop"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UndoneMigration:
-    """A migration that is to be undone, and its rollback file; ``place`` is the promotion that
-    applied it and the segment in which it did."""
+    """A migration that is to be undone, and its rollback file, or where one would be; ``place`` is
+    the promotion that applied it and the segment in which it did."""
 
     path: str
     rollback: SqlFile | None
     place: tuple[str, int]
+    rollback_path: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +59,11 @@ class RollbackWork:
     def missing(self) -> tuple[str, ...]:
         """The migrations that have no rollback file."""
         return tuple(each.path for each in self.undone if each.rollback is None)
+
+    @property
+    def missing_files(self) -> tuple[tuple[str, str], ...]:
+        """The same, each with the path that its rollback file would have."""
+        return tuple((each.path, each.rollback_path) for each in self.undone if not each.rollback)
 
     @property
     def rollbacks(self) -> tuple[SqlFile, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.boundaries import FORBIDDEN
 from pytest_housekeeping.declarations.contracts import Contracts
-from pytest_housekeeping.model import CLONE, Kind, Mode, Phase, Step
+from pytest_housekeeping.model import CLONE, Kind, Mode, Phase, Step, stands_alone
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.rollback_files import Rollbacks
 from pytest_housekeeping.plan.segments import Segment
@@ -35,7 +35,7 @@ from pytest_housekeeping.plan.steps import (
     tripwire_step,
 )
 from pytest_housekeeping.sql.file import SqlFile
-from pytest_housekeeping.sql.folder import sql_paths
+from pytest_housekeeping.sql.folder import bootstrap_paths
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 
@@ -121,7 +121,7 @@ def prechecks(
 ) -> Iterator[str]:
     """The prechecks of a mode. What there is nothing of has none: nothing passes vacuously."""
     needless = {
-        "bootstrap": not sql_paths(config, sources, "bootstrap"),
+        "bootstrap": not bootstrap_paths(config, sources),
         "roles": not contracts.roles,
         "window": not config.window,
         "code": not contracts.code_contracts,
@@ -188,7 +188,8 @@ def _last_steps(parts: Parts) -> Iterator[Step]:
 def _style_steps(parts: Parts, phase: Phase, *, segment: int = 0) -> Iterator[Step]:
     if parts.config.lint:
         files = [file for segment in parts.segments for file in segment.files]
-        texts = ((f.path, f.sha256) for f in (*files, *parts.seeds, *parts.rollbacks.files))
+        whole = [f for f in (*files, *parts.seeds, *parts.rollbacks.files) if stands_alone(f.path)]
+        texts = ((f.path, f.sha256) for f in whole)
         yield from style_steps(texts, phase, segment=segment)
 
 

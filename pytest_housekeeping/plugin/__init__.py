@@ -99,9 +99,8 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     (
         "--hk-baseline",
         {
-            "metavar": "NUMBER",
-            "type": int,
-            "help": "prod: record the migrations up to this number as applied, after showing that"
+            "metavar": "VERSION",
+            "help": "prod: record the migrations up to this version as applied, after showing that"
             " they are what is there, or what was made by hand since the last promotion",
         },
     ),

@@ -11,7 +11,7 @@ from pytest_housekeeping.sql.password_literals import (
     unshown,
     without_passwords,
 )
-from pytest_housekeeping.sql.text import excerpt, place
+from pytest_housekeeping.sql.text import excerpt, origin, place
 
 # The rewriter looks at row_security also when a function's body is only checked.
 _UNSEEN_WHY = (
@@ -42,7 +42,8 @@ def explain(
         position = statement + 1
     if 0 < position <= len(text) + 1:
         line, column = place(text, position - 1)
-        where = f"{path}:{line}:{column}"
+        there, number = origin(text, path, line)
+        where = f"{there}:{number}:{column}"
         lines.append(excerpt(text, line, column))
     told = [message, diag.message_detail, diag.message_hint, diag.context, diag.internal_query]
     lines += [

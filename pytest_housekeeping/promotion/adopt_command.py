@@ -35,13 +35,14 @@ from pytest_housekeeping.snapshot.dump import dump_schema
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.snapshot.inverse import Proposed
 from pytest_housekeeping.snapshot.proposal import propose
-from pytest_housekeeping.sql.folder import next_migration
 from pytest_housekeeping.sql.identifiers import quoted
+from pytest_housekeeping.sql.layouts.new import new_migration
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
+_NAME = "adopt_drift"
 _READ_ONLY = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"
 _BY_HAND = (
-    "write the migration by hand, and have it recorded in the same way: --hk-baseline=NUMBER of"
+    "write the migration by hand, and have it recorded in the same way: --hk-baseline=VERSION of"
     " --hk-mode=prod proves it; or undo the change in production"
 )
 
@@ -101,8 +102,8 @@ def _adopted(
         [each for each in drift.schema if _is_of(config.history_schema, each.name)],
         "is this tool's own, and no file may name it",
     )
-    path = next_migration(config, sources, "adopt_drift")
     text = _text(production, left, drift)
+    ((path, whole),) = new_migration(config, sources, _NAME, up=text).items()
     try:
         unlike = unlike_with(
             left,
@@ -118,8 +119,8 @@ def _adopted(
         raise _refused(f"; it would leave:{named(unlike)}", drift)
     place = config.root / path
     place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text(text, encoding="utf-8")
-    number = path.rpartition("/")[2].partition("_")[0]
+    place.write_text(whole, encoding="utf-8")
+    number = path.partition(_NAME)[0].rpartition("/")[2].strip("V_").replace("-", "")
     yield f"written: {path}, for {len(drift.schema)} objects that were changed by hand:"
     yield from (f"  {each}" for each in drift.schema)
     yield f"proved: of the schema that run {left.run} left it makes what production has"

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from errno import ENOENT
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping.errors import ProofFailed
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.errors import EvidenceError, ProofFailed
 from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.model import Kind, Mode, Outcome, RunOutcome
 from pytest_housekeeping.plan.plan import AppliedFile
-from pytest_housekeeping.plan.rollback_files import migration_of
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.promotion.intact_audits import intact_audits
+from pytest_housekeeping.sql.layouts.layout import Reading
+from pytest_housekeeping.sql.layouts.read import reading
+from pytest_housekeeping.sql.layouts.undone import undone_by
 from pytest_housekeeping.sql.project_files import ProjectFiles
-from pytest_housekeeping.sql.text import decode, digest
+from pytest_housekeeping.sql.text import digest
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit, PlannedStep, StepRecord
 
+_INCLUDES = re.compile(rb"^[ \t]*\\i", re.MULTILINE)
 FILES = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
 CHANGED = (
     RunOutcome.PROMOTED,
@@ -80,8 +86,11 @@ def applied_files(rows: Iterable[history.Row]) -> tuple[AppliedFile, ...]:
     )
 
 
-def promoted_text(sources: ProjectFiles, repository: Repository | None, past: AppliedFile) -> str:
-    """The text that was promoted: from the files read where it is unchanged, else from its commit.
+def promoted(
+    config: Config, sources: ProjectFiles, repository: Repository | None, past: AppliedFile
+) -> Reading:
+    """What was promoted, as its layout reads it: from the files read where it is unchanged, else
+    from its commit.
 
     Raises ProofFailed where neither holds it byte for byte.
     """
@@ -100,7 +109,21 @@ def promoted_text(sources: ProjectFiles, repository: Repository | None, past: Ap
             fix=f"find the commit with the promoted text (sha256 {past.sha256[:12]}...),"
             " and correct the evidence",
         )
-    return decode(data, past.path)
+    files = sources
+    if repository is not None and _INCLUDES.search(data):
+        # What it includes is a part of it, and may have been edited since.
+        files = _of_commit(sources, repository, past.commit)
+    return reading(config, files, past.path, data)
+
+
+def _of_commit(sources: ProjectFiles, repository: Repository, commit: str) -> ProjectFiles:
+    def read(path: str) -> bytes:
+        try:
+            return repository.show(commit, repository.relative(sources.root / path))
+        except EvidenceError as error:
+            raise FileNotFoundError(ENOENT, error.found, path) from None
+
+    return ProjectFiles(sources.root, read=read)
 
 
 def committed_segments(audit: Audit) -> list[int]:
@@ -127,7 +150,7 @@ def _take_back(past: list[AppliedFile], done: Iterable[tuple[PlannedStep, StepRe
     for plan, step in done:
         if step.kind is not Kind.ROLLBACK or not plan.path:
             continue
-        undone = migration_of(plan.path)
+        undone = undone_by(plan.path)
         for place in range(len(past) - 1, -1, -1):
             if past[place].path != undone:
                 continue

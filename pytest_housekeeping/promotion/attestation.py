@@ -15,6 +15,7 @@ from pytest_housekeeping.model import CodeFile
 from pytest_housekeeping.plan.code_files import may_be_there
 from pytest_housekeeping.plan.modes import ModeRules
 from pytest_housekeeping.plan.plan import Plan
+from pytest_housekeeping.sql.folder import sql_folders
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import digest
 
@@ -108,7 +109,7 @@ def source_of(
     head = repository.head()
     if head is None:
         return SourceFacts(reason="no commit yet")
-    folders = [config.root / config.sql, config.root / config.checks]
+    folders = [config.root / each for each in (*sql_folders(config), config.checks)]
     single = [config.root / path for path in may_be_there(config)]
     read = {config.root / path: data for path, data in sources.held.items()}
     found = repository.compare(head, folders=[*folders, *single], read=read)

@@ -13,15 +13,16 @@ from pytest_housekeeping.evidence import Repository, RunFacts, SourceFacts, stem
 from pytest_housekeeping.model import Mode, Step
 from pytest_housekeeping.plan.modes import ModeRules, rules_of
 from pytest_housekeeping.plan.plan import AppliedFile, Plan
-from pytest_housekeeping.promotion.applied import promoted_text
+from pytest_housekeeping.promotion.applied import promoted
 from pytest_housekeeping.promotion.attestation import Attestation, attested
 from pytest_housekeeping.promotion.run_facts import new_run
 from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.promotion.target_pin import Pin, read_pin
 from pytest_housekeeping.sql.file import SqlFile
+from pytest_housekeeping.sql.layouts.layout import Reading
+from pytest_housekeeping.sql.layouts.read import text_of
 from pytest_housekeeping.sql.password_literals import seen_passwords
 from pytest_housekeeping.sql.project_files import ProjectFiles
-from pytest_housekeeping.sql.text import decode
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit
@@ -36,6 +37,7 @@ class PlannedFiles:
     that are on no disk.
     """
 
+    config: Config
     sources: ProjectFiles
     by_path: Mapping[str, SqlFile]
     by_step: Mapping[str, SqlFile] = field(default_factory=dict)
@@ -51,7 +53,7 @@ class PlannedFiles:
         Raises SqlFileError for what is no text.
         """
         known = self.texts.get(file.sha256)
-        return known if known is not None else decode(self.sources.read(file.path), file.path)
+        return known if known is not None else text_of(self.config, self.sources, file.path)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,9 +104,9 @@ class RunContext:
         """Whether the schema is finished in this segment."""
         return segment == self.plan.segments[-1].number
 
-    def applied_text(self, applied: AppliedFile) -> str:
-        """The text of a file as it was promoted. Raises ProofFailed where no copy is left."""
-        return promoted_text(self.plan.sources, self.repository, applied)
+    def applied(self, applied: AppliedFile) -> Reading:
+        """A file as it was promoted. Raises ProofFailed where no copy is left."""
+        return promoted(self.config, self.plan.sources, self.repository, applied)
 
 
 def new_context(
@@ -123,7 +125,7 @@ def new_context(
         plan=plan,
         attestation=Attestation(config, repository, attested(source, plan)),
         repository=repository,
-        files=PlannedFiles(sources=plan.sources, by_path=by_path),
+        files=PlannedFiles(config=config, sources=plan.sources, by_path=by_path),
     )
 
 

@@ -20,6 +20,7 @@ from pytest_housekeeping.model import (
     Step,
     StepResult,
     Verdict,
+    stands_alone,
 )
 from pytest_housekeeping.plan.problems import header_for_new_value
 from pytest_housekeeping.plan.steps import MUTANTS, RESULT, SCHEMA
@@ -184,7 +185,11 @@ class Promotion:
 
     def _lint(self, step: Step) -> StepResult:
         plan = self.run.context.plan
-        files = [file.path for file in plan.files if file.path.rpartition("/")[0] == step.name]
+        files = [
+            file.path
+            for file in plan.files
+            if file.path.rpartition("/")[0] == step.name and stands_alone(file.path)
+        ]
 
         def quiet(path: str) -> bool:
             return holds_password(plan.sources.read(path).decode(errors="replace"))

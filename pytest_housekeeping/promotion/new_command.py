@@ -8,8 +8,7 @@ from pathlib import Path
 
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import MisuseError
-from pytest_housekeeping.plan.rollback_files import rollback_of
-from pytest_housekeeping.sql.folder import next_migration
+from pytest_housekeeping.sql.layouts.new import new_migration as next_files
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*")
@@ -29,14 +28,17 @@ def new_migration(root: Path, words: str) -> Iterator[str]:
         )
     sources = ProjectFiles(root)
     config = load_config(root, sources)
-    path = next_migration(config, sources, name)
-    back = rollback_of(path)
-    for each, text in ((path, f"-- {words.strip()}\n"), (back, f"-- Undoes {path}\n")):
+    made = next_files(
+        config, sources, name, up=f"-- {words.strip()}\n", down=f"-- Undoes {words.strip()}\n"
+    )
+    for each, text in made.items():
         place = root / each
         place.parent.mkdir(parents=True, exist_ok=True)
         with place.open("x", encoding="utf-8") as file:
             file.write(text)
+    path, *back = made
     yield f"written: {path}"
-    yield f"written: {back}: what undoes it; if nothing can, remove it, and begin the migration"
-    yield "  with: -- hk: irreversible, REASON"
+    for each in back:
+        yield f"written: {each}: what undoes it; if nothing can, remove it, and begin the migration"
+        yield "  with: -- hk: irreversible, REASON"
     yield "next: write them, and: pytest --hk-mode=staging"

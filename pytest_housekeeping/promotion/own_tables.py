@@ -11,7 +11,6 @@ from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.git_objects import fetch_fix
 from pytest_housekeeping.evidence.plain_audit import plain_audit, target_of
 from pytest_housekeeping.model import Finding, Kind, Level, Mode, Outcome, Phase, TargetIdentity
-from pytest_housekeeping.plan.rollback_files import migration_of
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.history_guard import content_faults
@@ -20,7 +19,7 @@ from pytest_housekeeping.promotion.applied import CHANGED, FILES, committed_segm
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.intact_audits import intact_audits
 from pytest_housekeeping.promotion.prechecks import error
-from pytest_housekeeping.sql.file import FOLDERS
+from pytest_housekeeping.sql.layouts.undone import undone_by
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit
@@ -124,12 +123,11 @@ def attested_by(audit: Audit) -> Iterator[Attested]:
             or step.phase is not Phase.APPLY
         ):
             continue
-        folder = plan.path.rpartition("/")[0]
         if audit.run.mode is not Mode.ROLLBACK:
             if step.kind in FILES:
                 yield Attested(run=audit.run.id, path=plan.path, sha256=plan.sha256)
-        elif step.kind is Kind.ROLLBACK and folder.endswith(f"/{FOLDERS[Kind.ROLLBACK]}"):
-            yield Attested(run=audit.run.id, path=migration_of(plan.path), sha256=plan.sha256)
+        elif step.kind is Kind.ROLLBACK and undone_by(plan.path) != plan.path:
+            yield Attested(run=audit.run.id, path=undone_by(plan.path), sha256=plan.sha256)
 
 
 def _missing(

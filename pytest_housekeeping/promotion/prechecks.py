@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.evidence import SourceFacts
-from pytest_housekeeping.model import Finding, Kind, Level, TargetIdentity, Verdict
+from pytest_housekeeping.model import Finding, Kind, Level, TargetIdentity, Verdict, on_disk
 from pytest_housekeeping.plan.plan import AppliedFile, Plan
 from pytest_housekeeping.plan.problems import own_schema_named, problems_of
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
@@ -15,10 +15,13 @@ from pytest_housekeeping.postgres.session import overridden, replication_role
 from pytest_housekeeping.promotion.attestation import checkout_fix
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.server.libpq import libpq_variables
+from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.identifiers import quoted
+from pytest_housekeeping.sql.layouts.read import text_of
 from pytest_housekeeping.sql.parse import same_meaning
 from pytest_housekeeping.sql.password_literals import holds_password
-from pytest_housekeeping.sql.text import decode, digest, excerpt
+from pytest_housekeeping.sql.problems import Problem
+from pytest_housekeeping.sql.text import decode, digest, excerpt, origin
 
 if TYPE_CHECKING:
     from pytest_housekeeping.checks.code.readers import Extraction
@@ -36,20 +39,10 @@ def files(context: RunContext) -> Judgement:
         *problems_of(context.config, plan),
         *own_schema_named(context.config, plan),
     ]:
-        try:
-            text = context.files.text(file)
-            shown = "\n" + excerpt(text, problem.line, problem.column)
-            shown = "" if holds_password(text) else shown
-        except HousekeepingError:
-            shown = ""
-        findings.append(
-            error(
-                "sql-file",
-                f"{file.path}:{problem.line}:{problem.column}",
-                f"{problem.found}\n  why: {problem.why}{shown}",
-                problem.fix,
-            )
-        )
+        place, shown = _place(context, file, problem)
+        found = f"{problem.found}\n  why: {problem.why}{shown}"
+        findings.append(error("sql-file", place, found, problem.fix))
+    findings += _not_run(context)
     pending = sum(len(segment.files) for segment in plan.segments)
     verdict = Verdict(examined=len(plan.files) + len(plan.past), findings=tuple(findings))
     said = f"{pending} pending, {len(plan.past)} applied before"
@@ -58,6 +51,33 @@ def files(context: RunContext) -> Judgement:
         names = ", ".join(file.path for file in rollbacks.unreachable)
         said += f"; nothing leads back beyond {rollbacks.floor.path}: {names} cannot be tried"
     return verdict, said
+
+
+def _place(context: RunContext, file: SqlFile, problem: Problem) -> tuple[str, str]:
+    """Where a problem is, on the disk, and the lines around it."""
+    shown, path, line = "", on_disk(file.path), problem.line
+    try:
+        path, line = origin(context.files.text(file), path, line)
+        text = decode(context.plan.sources.read(path), path)
+        if not holds_password(text):
+            shown = "\n" + excerpt(text, line, problem.column)
+    except HousekeepingError:
+        pass
+    return f"{path}:{line}:{problem.column}", shown
+
+
+def _not_run(context: RunContext) -> Iterator[Finding]:
+    """What stands in the files and does not run, each with the reason."""
+    plan = context.plan
+    for path, why in plan.passed_over.items():
+        yield Finding(
+            rule="sql-file", level=Level.NOTICE, object=path, detail=f"is left out: {why}"
+        )
+    for file in plan.files:
+        for each in file.told:
+            place, _ = _place(context, file, each)
+            said = f"{each.found}: {each.why}"
+            yield Finding(rule="sql-file", level=Level.NOTICE, object=place, detail=said)
 
 
 def code(extractions: Mapping[str, Extraction]) -> Judgement:
@@ -164,31 +184,30 @@ def _rewritten(context: RunContext, applied: AppliedFile) -> bool:
 def _how_far(context: RunContext, applied: AppliedFile) -> str:
     """Whether the edit changed anything that PostgreSQL would see."""
     try:
-        promoted = context.applied_text(applied)
-        now = decode(context.plan.sources.read(applied.path), applied.path)
+        promoted = context.applied(applied).text
+        now = text_of(context.config, context.plan.sources, applied.path)
     except HousekeepingError:
         return ""
     return " (white space or comments only)" if same_meaning(promoted, now) else ""
 
 
 def late(plan: Plan) -> list[Finding]:
-    """A pending migration whose number is lower than one already applied."""
-    numbers = [
-        int(past.path.rpartition("/")[2].partition("_")[0])
-        for past in plan.past
-        if past.kind is Kind.MIGRATION
-    ]
-    highest = max(numbers, default=-1)
+    """A pending migration whose place is before that of one already applied."""
+    places = {path: place for place, path in enumerate(plan.order)}
+    applied = [past.path for past in plan.past if past.path in places]
+    if not applied:
+        return []
+    last = max(applied, key=lambda path: places[path])
     return [
         error(
             "history-order",
             file.path,
-            f"comes before {highest}, which is applied already",
-            f"give it a number above {highest}",
+            f"comes before {plan.order[last]}, which is applied already",
+            f"give it a number above {plan.order[last]}",
         )
         for segment in plan.segments
         for file in segment.files
-        if file.kind is Kind.MIGRATION and (file.number or 0) < highest
+        if file.kind is Kind.MIGRATION and places[file.path] < places[last]
     ]
 
 

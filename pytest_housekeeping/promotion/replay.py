@@ -19,7 +19,8 @@ from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.file import SqlFile
-from pytest_housekeeping.sql.text import decode
+from pytest_housekeeping.sql.layouts.known import layout_of
+from pytest_housekeeping.sql.layouts.read import text_of
 
 File = tuple[SqlFile, str]
 
@@ -35,7 +36,7 @@ def run_bootstrap(context: RunContext, throwaway: Throwaway) -> Judgement:
     paths = context.plan.bootstrap
     with throwaway.superuser() as connection:
         for path in paths:
-            text = decode(context.plan.sources.read(path), path)
+            text = text_of(context.config, context.plan.sources, path)
             run_plain(connection, path, text, throwaway)
     return Verdict(examined=len(paths), unit="bootstrap files"), f"{len(paths)} files"
 
@@ -57,9 +58,12 @@ def replay_applied(
     for segment in sorted({entry.segment for entry in past}):
         files: list[File] = []
         for entry in (entry for entry in past if entry.segment == segment):
-            text = context.applied_text(entry)
+            found = context.applied(entry)
             # Parsed, so that it runs under the same headers as it did.
-            files.append((sqlfile.from_text(entry.path, entry.kind, text, entry.sha256), text))
+            file = sqlfile.from_reading(
+                entry.path, entry.kind, found, entry.sha256, layout=layout_of(context.config)
+            )
+            files.append((file, found.text))
         apply_segment(context.config, connection, files, throwaway, before_file)
 
 

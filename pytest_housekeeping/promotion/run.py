@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pytest_housekeeping.checks.style import Linting
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.evidence.production_now import ProductionNow
-from pytest_housekeeping.model import Bound, Verdict
+from pytest_housekeeping.model import Bound, Verdict, stands_alone
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.postgres.clone_facts import CloneFacts
 from pytest_housekeeping.postgres.lock_requests import ForeseenLocks
@@ -94,5 +94,6 @@ class Run:
 def start_linting(plan: Plan) -> Linting:
     """Begin the style check of the files of a plan, on the bytes that the plan holds."""
     root = plan.sources.root
-    contents = {root / file.path: plan.sources.read(file.path) for file in plan.files}
+    files = [file for file in plan.files if stands_alone(file.path)]
+    contents = {root / file.path: plan.sources.read(file.path) for file in files}
     return Linting.start(list(contents), root=root, contents=contents)

@@ -35,7 +35,7 @@ class RunOptions:
     mutate: bool = False
     segments: int | None = None
     accepted_drift: str | None = None
-    baseline: int | None = None
+    baseline: str | None = None
     no_canary: bool = False
     in_place: bool = False
     to: str = ""

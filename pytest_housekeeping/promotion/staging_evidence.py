@@ -24,7 +24,7 @@ from pytest_housekeeping.evidence.git_origin import origins_of
 from pytest_housekeeping.evidence.own_plan import own_plan_faults
 from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.evidence.signatures import require_program, signer_of
-from pytest_housekeeping.model import Mode
+from pytest_housekeeping.model import Mode, on_disk
 from pytest_housekeeping.sql.text import digest
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def other_texts(
     base = ground.repository.relative(ground.config.root)
     generated = {_in_repository(base, path) for path in ground.config.generated_code}
     named = {(file.path, file.sha256) for file in audit.source.code}
-    named |= {(step.path, step.sha256) for step in audit.plan.steps if step.path}
+    named |= {(on_disk(step.path), step.sha256) for step in audit.plan.steps if step.path}
     named = {(path, sha256) for path, sha256 in named if path not in but}
     paths = {path: _in_repository(base, path) for path, _ in named}
     baseline = _in_repository(base, f"{ground.config.checks}/{BASELINE}")

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 
+from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.model import Kind
-from pytest_housekeeping.sql.effects import effects_of
+from pytest_housekeeping.sql.effects import Effects, effects_of
 from pytest_housekeeping.sql.foreign_marks import foreign_marks
 from pytest_housekeeping.sql.header import Acceptance, read_header
+from pytest_housekeeping.sql.layouts.known import LAYOUTS, OWN, layout_of
+from pytest_housekeeping.sql.layouts.layout import Entry, Layout, Reading
+from pytest_housekeeping.sql.layouts.read import reading
 from pytest_housekeeping.sql.parse import SyntaxRefused, parse
 from pytest_housekeeping.sql.password_literals import UNSHOWN, holds_password
 from pytest_housekeeping.sql.problems import Problem, syntax_problem, transaction_problems
 from pytest_housekeeping.sql.project_files import ProjectFiles
-from pytest_housekeeping.sql.text import decode, digest
+from pytest_housekeeping.sql.text import digest
 
 FOLDERS = {
     Kind.MIGRATION: "migrations",
@@ -25,24 +28,26 @@ FOLDERS = {
     Kind.ROLLBACK: "rollback",
 }
 _NUMBERED_KINDS = (Kind.MIGRATION, Kind.ROLLBACK)
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\.sql")
-_NUMBERED = re.compile(r"(\d{3,})_[A-Za-z0-9_]+\.sql")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SqlFile:
     """What is known of a file without running it. The plan holds its bytes.
 
-    ``locks`` is how many locks it leaves in the lock table at the least. ``keeps_session`` says
-    that no statement can change the session: no role, setting or temporary table is left behind.
-    ``values_added`` are the values that enums get in it, ``accepts`` the findings that it lets
-    stand.
+    ``version`` is its place in the order as its name says it, ``rollback`` the path of what would
+    undo it, ``undoes`` the path of the migration that it takes back. ``locks`` is how many locks
+    it leaves in the lock table at the least. ``keeps_session`` says that no statement can change
+    the session: no role, setting or temporary table is left behind. ``values_added`` are the values
+    that enums get in it, ``accepts`` the findings that it lets stand, ``told`` what of its text
+    does not run.
     """
 
     path: str
     kind: Kind
     sha256: str
-    number: int | None = None
+    version: str = ""
+    rollback: str = ""
+    undoes: str = ""
     statements: int = 0
     row_security: bool = False
     transaction: str = "batch"
@@ -53,6 +58,12 @@ class SqlFile:
     insists_on_batch: bool = False
     values_added: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    told: tuple[Problem, ...] = ()
+
+    @property
+    def number(self) -> int | None:
+        """The version of one that is a number."""
+        return int(self.version) if self.version.isdecimal() else None
 
     @property
     def name(self) -> str:
@@ -60,69 +71,87 @@ class SqlFile:
 
 
 def read(
-    files: ProjectFiles, path: str, kind: Kind, *, applied: Container[tuple[str, str]] = ()
+    config: Config, files: ProjectFiles, entry: Entry, *, applied: Container[tuple[str, str]] = ()
 ) -> SqlFile:
     """Read and parse one file. What is wrong inside it becomes ``problems``.
 
     Of one that was ``applied``, by its path and digest, only the header is read. Raises
-    SqlFileError when its name does not fit, for then it has no place in the order, and when it
-    cannot be read.
+    SqlFileError when it cannot be read, for nobody knows then what it would do in its place.
     """
-    _refuse_name(path, kind)
     try:
-        data = files.read(path)
+        data = files.read(entry.path)
     except OSError as error:
         raise SqlFileError(
-            f"{path} cannot be read: {error.strerror}",
+            f"{entry.path} cannot be read: {error.strerror}",
             why="it has its place in the order, and nobody knows what it would do",
             fix="make it readable, or remove it",
         ) from None
+    sha256 = digest(data)
     try:
-        text = decode(data, path)
+        found = reading(config, files, entry.path, data)
     except SqlFileError as error:
         problem = Problem(line=1, column=1, found=error.found, why=error.why, fix=error.fix)
-        return SqlFile(
-            path=path,
-            kind=kind,
-            sha256=digest(data),
-            number=_number(path, kind),
-            problems=(problem,),
-        )
-    sha256 = digest(data)
-    return from_text(path, kind, text, sha256, parsed=(path, sha256) not in applied)
+        return _placed(SqlFile(path=entry.path, kind=entry.kind, sha256=sha256), entry, [problem])
+    found = replace(found, outside=found.outside or entry.outside)
+    parsed = (entry.path, sha256) not in applied
+    layout = layout_of(config)
+    file = from_reading(entry.path, entry.kind, found, sha256, layout=layout, parsed=parsed)
+    if entry.path in config.irreversible:
+        file = replace(file, irreversible=config.irreversible[entry.path])
+    return _placed(file, entry)
 
 
-def from_text(path: str, kind: Kind, text: str, sha256: str, *, parsed: bool = True) -> SqlFile:
-    """The same of a file whose text is at hand.
+def _placed(file: SqlFile, entry: Entry, problems: Iterable[Problem] = ()) -> SqlFile:
+    return replace(
+        file,
+        version=entry.version,
+        rollback=entry.rollback,
+        undoes=entry.undoes,
+        problems=(*file.problems, *problems),
+    )
+
+
+def from_text(path: str, kind: Kind, text: str, sha256: str) -> SqlFile:
+    """The same of a text that runs as it is, whatever the layout."""
+    return from_reading(path, kind, Reading(text=text), sha256, layout=LAYOUTS[OWN])
+
+
+def from_reading(
+    path: str, kind: Kind, found: Reading, sha256: str, *, layout: Layout, parsed: bool = True
+) -> SqlFile:
+    """What is known of a file whose text was read as its layout reads it.
 
     Of one that is not ``parsed`` the least is believed: it may do anything to the session.
     """
+    text = found.text
     header = read_header(text)
     file = SqlFile(
         path=path,
         kind=kind,
         sha256=sha256,
-        number=_number(path, kind),
         row_security=header.row_security,
         transaction=header.transaction,
         insists_on_batch=header.insists,
         irreversible=header.irreversible,
         accepts=header.accepts,
+        told=found.told,
     )
     if not parsed:
         return replace(file, keeps_session=False)
-    marks = foreign_marks(text, plain=header.plain)
-    file = replace(file, problems=_told(text, *header.problems, *marks))
+    marks = foreign_marks(text, plain=header.plain, layout=layout)
+    file = replace(file, problems=_told(text, *header.problems, *found.problems, *marks))
     try:
         effects = effects_of(parse(text))
     except SyntaxRefused as error:
         return replace(file, problems=(*file.problems, *_told(text, syntax_problem(text, error))))
+    if not header.transaction_said and kind in _NUMBERED_KINDS:
+        file = replace(file, transaction=_transaction(layout, effects, outside=found.outside))
     misfits = transaction_problems(
         text,
         effects,
         transaction=file.transaction,
         may_cut=kind in _NUMBERED_KINDS,
-        empty=header.empty,
+        empty=header.empty or _no_work(layout, effects),
     )
     return replace(
         file,
@@ -134,6 +163,23 @@ def from_text(path: str, kind: Kind, text: str, sha256: str, *, parsed: bool = T
     )
 
 
+def _transaction(layout: Layout, effects: Effects, *, outside: bool) -> str:
+    """Which transaction a file of another tool has, whose header says nothing of it.
+
+    No other tool asks for a header; what its marks say, and what PostgreSQL refuses, is enough.
+    """
+    if layout.name == OWN:
+        return "batch"
+    if effects.statements == 1 and (effects.alone or (outside and effects.may_be_alone)):
+        return "none"
+    return "own" if outside and not effects.alone else "batch"
+
+
+def _no_work(layout: Layout, effects: Effects) -> str:
+    """Why a file may hold no statement: another tool takes one, and has recorded it."""
+    return "" if effects.statements or layout.name == OWN else f"{layout.tool} takes it as it is"
+
+
 def _told(text: str, *problems: Problem) -> tuple[Problem, ...]:
     """Problems whose words quote the file; of one that holds a password, without the words."""
     if problems and holds_password(text):
@@ -141,23 +187,3 @@ def _told(text: str, *problems: Problem) -> tuple[Problem, ...]:
             replace(each, found=f"something is wrong here; {UNSHOWN}") for each in problems
         )
     return problems
-
-
-def _refuse_name(path: str, kind: Kind) -> None:
-    name = path.rpartition("/")[2]
-    numbered = kind in _NUMBERED_KINDS
-    if _NAME.fullmatch(name) and (_NUMBERED.fullmatch(name) or not numbered):
-        return
-    raise SqlFileError(
-        f"{path}: the name does not fit",
-        why="the number at its start is its place in the order",
-        fix="name it like 0007_add_customer_email.sql"
-        if numbered
-        else "use letters, digits, '_', '-' and '.', and the ending .sql",
-    )
-
-
-def _number(path: str, kind: Kind) -> int | None:
-    """Its place in the order: of a migration, whatever it holds, and of what undoes it."""
-    numbered = _NUMBERED.fullmatch(path.rpartition("/")[2])
-    return int(numbered[1]) if numbered and kind in _NUMBERED_KINDS else None

@@ -1,18 +1,37 @@
-"""The files under ``sql/``: read once, each in its place, and what is no part of a plan."""
+"""The files of a project: read once, each in its place, and what is no part of a plan."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+import re
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import SqlFileError, did_you_mean
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.sql import file as sqlfile
-from pytest_housekeeping.sql.file import SqlFile
+from pytest_housekeeping.sql.file import FOLDERS, SqlFile
+from pytest_housekeeping.sql.layouts.known import OWN, layout_of
+from pytest_housekeeping.sql.layouts.layout import Entry, Ground
+from pytest_housekeeping.sql.layouts.own import rollbacks_at
+from pytest_housekeeping.sql.layouts.read import listing
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
-_FOLDERS = ("bootstrap", *sqlfile.FOLDERS.values())
+BOOTSTRAP = "bootstrap"
+_BESIDE = (Kind.VIEW, Kind.POLICY, Kind.SEED)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\.sql")
+_OF_TOOL = (Kind.MIGRATION, Kind.ROLLBACK)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectSql:
+    """The files of each kind in its order, what the tool passes over and why, and all that keeps
+    a plan from being made."""
+
+    files: dict[Kind, list[SqlFile]]
+    passed_over: dict[str, str]
+    errors: list[SqlFileError]
 
 
 def read_all(
@@ -21,62 +40,84 @@ def read_all(
     kinds: Iterable[Kind],
     *,
     applied: Container[tuple[str, str]] = (),
-) -> tuple[dict[Kind, list[SqlFile]], list[SqlFileError]]:
-    """The files of these kinds, each kind in its order, and all that keeps it from being made.
-
-    Those that were ``applied``, by path and digest, are not parsed.
-    """
+) -> ProjectSql:
+    """The files of these kinds. Those that were ``applied``, by path and digest, are not parsed."""
     found: dict[Kind, list[SqlFile]] = {}
-    errors: list[SqlFileError] = list(_strangers(config))
+    listed = listing(config, files)
+    errors: list[SqlFileError] = [*_strangers(config), *listed.errors]
     for kind in kinds:
-        found[kind], refused = read_kind(config, files, kind, applied=applied)
-        errors += refused
-    return found, errors
+        found[kind] = []
+        for entry in _entries(config, files, kind):
+            try:
+                _refuse_name(config, entry)
+                found[kind].append(sqlfile.read(config, files, entry, applied=applied))
+            except SqlFileError as error:
+                errors.append(error)
+    return ProjectSql(files=found, passed_over=dict(listed.passed_over), errors=errors)
 
 
-def read_kind(
-    config: Config, files: ProjectFiles, kind: Kind, *, applied: Container[tuple[str, str]] = ()
-) -> tuple[list[SqlFile], list[SqlFileError]]:
-    """The files of one folder, in their order, and what has no place in it."""
-    found: list[SqlFile] = []
-    errors: list[SqlFileError] = []
-    for path in sql_paths(config, files, sqlfile.FOLDERS[kind]):
-        try:
-            found.append(sqlfile.read(files, path, kind, applied=applied))
-        except SqlFileError as error:
-            errors.append(error)
-    if kind is Kind.MIGRATION:
-        found.sort(key=lambda file: (file.number or 0, file.path))
-        errors += _clashes(found)
-    return found, errors
+def sql_paths(config: Config, files: ProjectFiles, kind: Kind) -> tuple[str, ...]:
+    """The paths of the files of a kind, in their order, as a plan calls them."""
+    return tuple(entry.path for entry in _entries(config, files, kind))
 
 
-def sql_paths(config: Config, files: ProjectFiles, folder: str) -> tuple[str, ...]:
-    """The .sql files of a folder under ``sql/``, relative to the root, in name order."""
-    return files.find(f"{config.sql}/{folder}", "*.sql")
+def bootstrap_paths(config: Config, files: ProjectFiles) -> tuple[str, ...]:
+    """The files that make what the real server already has, in name order."""
+    return files.find(f"{config.sql}/{BOOTSTRAP}", "*.sql")
 
 
-def next_migration(config: Config, files: ProjectFiles, name: str) -> str:
-    """The path of a migration that would come behind all that are there."""
-    folder = sqlfile.FOLDERS[Kind.MIGRATION]
-    names = [path.rpartition("/")[2] for path in sql_paths(config, files, folder)]
-    numbers = [each.partition("_")[0] for each in names]
-    width = max((len(each) for each in numbers), default=4)
-    highest = max((int(each) for each in numbers if each.isdecimal()), default=0)
-    return f"{config.sql}/{folder}/{highest + 1:0{width}}_{name}.sql"
+def all_paths(config: Config, files: ProjectFiles) -> tuple[str, ...]:
+    """The paths of all of them, of every kind."""
+    kinds = (path for kind in FOLDERS for path in sql_paths(config, files, kind))
+    return (*kinds, *bootstrap_paths(config, files))
+
+
+def rollbacks_folder(config: Config) -> str:
+    """Where what undoes the migrations is looked for, from the root."""
+    own = rollbacks_at(Ground(config=config, files=ProjectFiles(config.root)))
+    return own if _is_own(config) else config.migrations_folder
+
+
+def sql_folders(config: Config) -> tuple[str, ...]:
+    """The folders that hold them, from the root, as far as they lie apart."""
+    folders = {config.sql, config.migrations_folder} - {"."}
+    return tuple(sorted(each for each in folders if (config.root / each).is_dir()))
+
+
+def _refuse_name(config: Config, entry: Entry) -> None:
+    beside = entry.kind in _BESIDE and entry.path.startswith(f"{config.sql}/{FOLDERS[entry.kind]}/")
+    if beside and not _NAME.fullmatch(entry.path.rpartition("/")[2]):
+        raise SqlFileError(
+            f"{entry.path}: the name does not fit",
+            why="it is a part of names in the report, and of what a shell is given",
+            fix="use letters, digits, '_', '-' and '.', and the ending .sql",
+        )
+
+
+def _entries(config: Config, files: ProjectFiles, kind: Kind) -> Sequence[Entry]:
+    """The tool's own, and behind them those of the folder of that kind."""
+    of_tool = listing(config, files).of(kind)
+    if kind in _OF_TOOL:
+        return of_tool
+    paths = files.find(f"{config.sql}/{FOLDERS[kind]}", "*.sql")
+    known = {entry.path for entry in of_tool}
+    return [*of_tool, *(Entry(path=each, kind=kind) for each in paths if each not in known)]
 
 
 def _strangers(config: Config) -> Iterable[SqlFileError]:
     """SQL files in places that are not read: a person may take them for a part of the plan."""
     top = config.root / config.sql
+    if not top.is_dir():
+        return
+    tools = config.root / config.migrations_folder
+    known = _known_folders(config)
     for entry in sorted(top.iterdir()):
-        if entry.name in _FOLDERS and entry.is_dir():
-            strangers = [
-                each
-                for each in sorted(entry.iterdir())
-                if (each.is_dir() and _holds_sql(each))
-                or (each.suffix != ".sql" and each.suffix.lower() == ".sql")
-            ]
+        if tools != top and entry in (tools, *tools.parents):
+            strangers = _out_of_place(entry) if entry == tools and _is_own(config) else []
+        elif entry.name in known and entry.is_dir():
+            strangers = _out_of_place(entry)
+        elif tools == top:
+            continue
         elif entry.is_dir():
             strangers = [entry] * _holds_sql(entry)
         else:
@@ -84,26 +125,30 @@ def _strangers(config: Config) -> Iterable[SqlFileError]:
         for stranger in strangers:
             yield SqlFileError(
                 f"{stranger.relative_to(config.root).as_posix()} is no part of the plan"
-                + did_you_mean(stranger.name.lower(), _FOLDERS),
+                + did_you_mean(stranger.name.lower(), known),
                 why="only files that end in .sql, directly in one of the known folders, are",
-                fix=f"move or rename it; {config.sql}/ holds {', '.join(_FOLDERS)}",
+                fix=f"move or rename it; {config.sql}/ holds {', '.join(known)}",
             )
+
+
+def _known_folders(config: Config) -> tuple[str, ...]:
+    """With another tool, its own folder holds migrations and what undoes them."""
+    kinds = [kind for kind in FOLDERS if _is_own(config) or kind in _BESIDE]
+    return (BOOTSTRAP, *(FOLDERS[kind] for kind in kinds))
+
+
+def _is_own(config: Config) -> bool:
+    return layout_of(config).name == OWN
+
+
+def _out_of_place(folder: Path) -> list[Path]:
+    return [
+        each
+        for each in sorted(folder.iterdir())
+        if (each.is_dir() and _holds_sql(each))
+        or (each.suffix != ".sql" and each.suffix.lower() == ".sql")
+    ]
 
 
 def _holds_sql(folder: Path) -> bool:
     return folder.suffix.lower() == ".sql" or any(folder.rglob("*.[sS][qQ][lL]"))
-
-
-def _clashes(migrations: Iterable[SqlFile]) -> list[SqlFileError]:
-    by_number: dict[int, list[str]] = {}
-    for file in migrations:
-        by_number.setdefault(file.number or 0, []).append(file.path)
-    return [
-        SqlFileError(
-            f"number {number} is borne by {' and '.join(paths)}",
-            why="which of them runs first would depend on the rest of the name",
-            fix="give one of them the next free number",
-        )
-        for number, paths in by_number.items()
-        if len(paths) > 1
-    ]

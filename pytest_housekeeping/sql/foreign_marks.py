@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pytest_housekeeping.sql.layouts.layout import Layout
 from pytest_housekeeping.sql.problems import Problem
 
 
@@ -62,13 +63,14 @@ _MARKS = (
 _PLACEHOLDER = re.compile(r"\$\{[A-Za-z][\w.:-]*\}")
 
 
-def foreign_marks(text: str, *, plain: bool) -> Iterator[Problem]:
+def foreign_marks(text: str, *, plain: bool, layout: Layout) -> Iterator[Problem]:
     """What only another tool understands: the first mark of each, by line.
 
-    A ``plain`` file says in its header that what looks like a placeholder is meant as it is.
+    Those that the ``layout`` reads are understood. A ``plain`` file says in its header that what
+    looks like a placeholder is meant as it is.
     """
     for mark in _MARKS:
-        found = mark.pattern.search(text)
+        found = None if mark.tool in layout.marks else mark.pattern.search(text)
         if found is not None:
             yield _problem(
                 text,
@@ -78,7 +80,7 @@ def foreign_marks(text: str, *, plain: bool) -> Iterator[Problem]:
                 " the way back",
                 mark.fix,
             )
-    found = None if plain else _PLACEHOLDER.search(text)
+    found = None if plain or layout.placeholders else _PLACEHOLDER.search(text)
     if found is not None:
         yield _problem(
             text,

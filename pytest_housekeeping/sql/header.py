@@ -32,11 +32,13 @@ class Header:
     """What a file says of how it runs. ``irreversible`` is the reason why nothing can undo it,
     ``empty`` why it holds no statement; ``accepts`` are findings that it lets stand; ``plain``,
     that what looks like a placeholder is meant as it stands; ``insists``, that
-    ``transaction=batch`` is written there, which is the default."""
+    ``transaction=batch`` is written there, which is the default, and ``transaction_said``, that
+    any is."""
 
     row_security: bool
     transaction: str
     insists: bool
+    transaction_said: bool
     irreversible: str
     empty: str
     accepts: tuple[Acceptance, ...]
@@ -73,6 +75,7 @@ def read_header(text: str) -> Header:
         row_security=options.get("row-security") == "on",
         transaction=options.get("transaction", "batch"),
         insists=options.get("transaction") == "batch",
+        transaction_said="transaction" in options,
         irreversible=irreversible,
         empty=empty,
         accepts=tuple(accepts),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from errno import ENOENT
 from pathlib import Path
+
+from pytest_housekeeping.model import on_disk
 
 
 class ProjectFiles:
@@ -12,21 +14,24 @@ class ProjectFiles:
 
     Paths are relative to the root, with ``/``. Somebody who edits, adds or removes a file while a
     run goes on changes nothing about that run: when the plan is made, ``seal`` ends the reading.
+    ``read`` tells how a file is read that stands on no disk.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, read: Callable[[str], bytes] | None = None) -> None:
         self.root = root
+        self._read = read or (lambda path: (root / path).read_bytes())
         self._contents: dict[str, bytes | OSError] = {}
         self._listings: dict[tuple[str, str, bool], tuple[str, ...]] = {}
         self._sealed = False
 
     def read(self, path: str) -> bytes:
         """The bytes of a file. Raises OSError where it cannot be read, and again each time."""
+        path = on_disk(path)
         if path not in self._contents:
             if self._sealed:
                 raise FileNotFoundError(ENOENT, "not there when the plan was made", path)
             try:
-                self._contents[path] = (self.root / path).read_bytes()
+                self._contents[path] = self._read(path)
             except OSError as error:
                 self._contents[path] = error
         content = self._contents[path]

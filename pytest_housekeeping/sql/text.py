@@ -10,6 +10,26 @@ from pytest_housekeeping.errors import SqlFileError
 MARK = "[secret]"
 
 
+class Woven(str):
+    """A text that was put together of several files: of each line, the file that it stands in, ""
+    for the file itself, and its number there."""
+
+    origins: tuple[tuple[str, int], ...]
+
+    def __new__(cls, text: str, origins: tuple[tuple[str, int], ...]) -> Woven:
+        woven = super().__new__(cls, text)
+        woven.origins = origins
+        return woven
+
+
+def origin(text: str, path: str, line: int) -> tuple[str, int]:
+    """The file and the line of it in which a line of a text stands, that of ``path``."""
+    if not isinstance(text, Woven) or line > len(text.origins):
+        return path, line
+    there, number = text.origins[line - 1]
+    return there or path, number
+
+
 def digest(data: bytes) -> str:
     """sha256 of the bytes, in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
@@ -45,7 +65,7 @@ def excerpt(text: str, line: int, column: int, *, around: int = 2) -> str:
     shown = []
     for number in range(max(1, line - around), min(len(lines), line + around) + 1):
         mark = ">" if number == line else " "
-        shown.append(f"{mark} {number:4} | {lines[number - 1]}")
+        shown.append(f"{mark} {origin(text, '', number)[1]:4} | {lines[number - 1]}")
         if number == line:
             shown.append(f"       | {' ' * (column - 1)}^")
     return "\n".join(shown)

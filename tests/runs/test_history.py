@@ -67,7 +67,7 @@ def test_history_that_was_edited_removed_or_overtaken_is_named(tmp_path: Path) -
     assert run.findings("history-edited") == ["sql/migrations/0001_items.sql"]
     assert run.findings("history-removed") == ["sql/migrations/0002_prices.sql"]
     assert run.findings("history-order") == ["sql/migrations/0000_early.sql"]
-    assert "comes before 3, which is applied already" in run.output
+    assert "comes before 0003, which is applied already" in run.output
     assert f"git checkout {commit[:12]} -- sql/migrations/0002_prices.sql" in run.output
     blocked = run.message("sql/migrations/0005_late.sql::apply")
     assert blocked == "blocked by precheck::history"

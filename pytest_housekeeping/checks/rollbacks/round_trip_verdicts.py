@@ -12,7 +12,6 @@ from pytest_housekeeping.plan.rollback_files import (
     ROUND_TRIP,
     RollbackLink,
     Rollbacks,
-    rollback_of,
 )
 from pytest_housekeeping.snapshot.difference import Change, diff
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
@@ -64,10 +63,11 @@ def verdicts_of(log: RoundTripLog, links: Sequence[RollbackLink]) -> Mapping[str
 def unprovable_rollback(rollbacks: Rollbacks, step: Step) -> Verdict:
     """The verdict on a rollback file that no round trip reaches: a later migration has none."""
     floor = rollbacks.floor.path if rollbacks.floor else "a migration"
+    undoes = rollbacks.floor.rollback if rollbacks.floor else ""
     finding = failure(
         step.path,
         f"cannot be tried: {floor} comes after its migration and has no rollback file",
-        f"write {rollback_of(floor)}, or say in the migration: -- hk: irreversible, REASON",
+        f"write {undoes}, or say in the migration: -- hk: irreversible, REASON",
     )
     return Verdict(examined=1, unit="rollback files", findings=(finding,))
 

@@ -21,10 +21,10 @@ from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import ServerSettings, start
 from pytest_housekeeping.sql.effects import MOST_LOCKS
 from pytest_housekeeping.sql.file import SqlFile
-from pytest_housekeeping.sql.folder import read_all, sql_paths
+from pytest_housekeeping.sql.folder import bootstrap_paths, read_all
 from pytest_housekeeping.sql.identifiers import quoted
+from pytest_housekeeping.sql.layouts.read import text_of
 from pytest_housekeeping.sql.project_files import ProjectFiles
-from pytest_housekeeping.sql.text import decode
 
 _KINDS = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
 _ROLE = re.compile(r'role "((?:[^"]|"")+)" does not exist')
@@ -85,7 +85,9 @@ def made_schema(config: Config, sources: ProjectFiles) -> Iterator[MadeSchema]:
     SqlFailed for what PostgreSQL refuses.
     """
     files = _files(config, sources)
-    bootstrap = [(path, _read(sources, path)) for path in sql_paths(config, sources, "bootstrap")]
+    bootstrap = [
+        (path, text_of(config, sources, path)) for path in bootstrap_paths(config, sources)
+    ]
     server = start(_settings(config, len(files)))
     try:
         needed = Needed()
@@ -93,7 +95,11 @@ def made_schema(config: Config, sources: ProjectFiles) -> Iterator[MadeSchema]:
             throwaway = Throwaway(server, config)
             try:
                 _run(throwaway, [*bootstrap, ("bootstrap", needed.bootstrap(config.migrator))])
-                _apply(config, throwaway, [(file, _read(sources, file.path)) for file in files])
+                _apply(
+                    config,
+                    throwaway,
+                    [(file, text_of(config, sources, file.path)) for file in files],
+                )
                 break
             except SqlFailed as error:
                 more = needed.with_what_lacks(error)
@@ -110,14 +116,15 @@ def made_schema(config: Config, sources: ProjectFiles) -> Iterator[MadeSchema]:
 
 
 def _files(config: Config, sources: ProjectFiles) -> list[SqlFile]:
-    if not (config.root / config.sql).is_dir():
+    if not (config.root / config.migrations_folder).is_dir():
         raise MisuseError(
-            f"there is no folder {config.sql}/ with migrations",
+            f"there is no folder {config.migrations_folder}/ with migrations",
             why="what is declared is read off the schema that they make",
-            fix=f"put the first migration into {config.sql}/migrations/, 0001_first.sql, or name"
-            " the folder: sql = '...' in [tool.housekeeping]",
+            fix="put the first migration there, 0001_first.sql, or name the folder: migrations ="
+            " '...' in [tool.housekeeping]",
         )
-    found, errors = read_all(config, sources, _KINDS)
+    read = read_all(config, sources, _KINDS)
+    found, errors = read.files, read.errors
     problems = [
         f"{file.path}:{each.line}:{each.column}: {each.found}\n  why: {each.why}\n  fix: {each.fix}"
         for kind in _KINDS
@@ -128,9 +135,9 @@ def _files(config: Config, sources: ProjectFiles) -> list[SqlFile]:
         raise MisuseError("\n".join([*(str(error) for error in errors), *problems]))
     if not found[Kind.MIGRATION]:
         raise MisuseError(
-            f"{config.sql}/migrations holds no migration",
+            f"{config.migrations_folder} holds no migration",
             why="what is declared is read off the schema that they make",
-            fix=f"put the first one there: {config.sql}/migrations/0001_first.sql",
+            fix="put the first one there, 0001_first.sql",
         )
     return [file for kind in _KINDS for file in found[kind]]
 
@@ -161,10 +168,6 @@ def _apply(config: Config, throwaway: Throwaway, files: list[tuple[SqlFile, str]
             apply_segment(config, connection, segment, throwaway)
     finally:
         connection.close()
-
-
-def _read(sources: ProjectFiles, path: str) -> str:
-    return decode(sources.read(path), path)
 
 
 def _text(value: str) -> str:

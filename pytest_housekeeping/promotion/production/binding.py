@@ -51,8 +51,12 @@ def bound_parts(context: RunContext, measured: Measured) -> BoundParts:
     """The parts of a promotion, of which its digest is made."""
     plan, config, target = context.plan, context.config, measured.target
     held = {path: f"{path} {digest(data)}" for path, data in sorted(plan.sources.held.items())}
-    sql = [held.pop(path) for path in list(held) if _below(config.sql, path)]
     checks = [held.pop(path) for path in list(held) if _below(config.checks, path)]
+    sql = [
+        held.pop(path)
+        for path in list(held)
+        if _below(config.sql, path) or path.endswith((".sql", ".sql.conf"))
+    ]
     others = [line for path, line in held.items() if not path.endswith(".py")]
     return BoundParts(
         files=(*_pending(context), *sql),

@@ -16,7 +16,6 @@ from pytest_housekeeping.checks.changes import (
 )
 from pytest_housekeeping.checks.rows import reading
 from pytest_housekeeping.errors import ProofFailed
-from pytest_housekeeping.plan.rollback_files import rollback_of
 from pytest_housekeeping.plan.segments import Segment
 from pytest_housekeeping.plan.steps import rehearse_step
 from pytest_housekeeping.postgres.connection import Connection
@@ -106,8 +105,7 @@ def _planned(context: RunContext, segment: Segment) -> Iterator[PlannedFile]:
 
 def _decided(context: RunContext, file: SqlFile) -> bool:
     """Whether it is said what becomes of data that the file destroys."""
-    there = file.number is not None and context.plan.sources.has(rollback_of(file.path))
-    return bool(file.irreversible) or there
+    return bool(file.irreversible) or file.rollback in context.plan.ways_back
 
 
 def _texts(schema: Fingerprint) -> dict[str, str]:

@@ -11,7 +11,6 @@ import psycopg
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.evidence.production_now import AppliedNow, ProductionNow, WayBack
 from pytest_housekeeping.model import Kind, Verdict
-from pytest_housekeeping.plan.rollback_files import rollback_of
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.relations_now import FirstLook, first_look, relations_now
 from pytest_housekeeping.promotion.context import RunContext
@@ -19,8 +18,10 @@ from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.promotion.rollback_proofs import proved_rollbacks
-from pytest_housekeeping.sql.file import SqlFile, from_text
-from pytest_housekeeping.sql.text import decode, digest
+from pytest_housekeeping.sql.file import SqlFile, from_reading
+from pytest_housekeeping.sql.layouts.known import layout_of
+from pytest_housekeeping.sql.layouts.read import reading
+from pytest_housekeeping.sql.text import digest
 
 # The counters of use are sent at most once a second: a shorter time between two looks tells less.
 # https://www.postgresql.org/docs/16/monitoring-stats.html#MONITORING-STATS-VIEWS
@@ -108,12 +109,19 @@ class Impact:
                 yield WayBack(path=migration.path, how="unproved", said=said)
 
     def _rollback_of(self, migration: SqlFile) -> SqlFile | None:
-        path, sources = rollback_of(migration.path), self._context.plan.sources
-        if not sources.has(path):
+        path, context = migration.rollback, self._context
+        if path not in context.plan.ways_back:
             return None
-        data = sources.read(path)
-        text = decode(data, path)
-        return from_text(path, Kind.ROLLBACK, text, digest(data), parsed=False)
+        data = context.plan.sources.read(path)
+        found = reading(context.config, context.plan.sources, path, data)
+        return from_reading(
+            path,
+            Kind.ROLLBACK,
+            found,
+            digest(data),
+            layout=layout_of(context.config),
+            parsed=False,
+        )
 
     def _proved(self, files: list[SqlFile]) -> tuple[dict[str, tuple[str, tuple[str, ...]]], str]:
         """What staging has seen of these, and why nobody knows where nobody does."""

@@ -42,7 +42,6 @@ from pytest_housekeeping.promotion.staging_evidence import (
     other_texts,
     read_staging_audit,
 )
-from pytest_housekeeping.sql.file import FOLDERS
 from pytest_housekeeping.sql.folder import sql_paths
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import digest
@@ -172,9 +171,7 @@ def staging_steps(context: RunContext) -> Iterator[Step]:
             yield replace(step, phase=Phase.VERIFY)
         elif step.kind is Kind.LINT:
             yield replace(step, phase=Phase.VERIFY, segment=last)
-    seeds = [
-        (path, _digest(sources, path)) for path in sql_paths(config, sources, FOLDERS[Kind.SEED])
-    ]
+    seeds = [(path, _digest(sources, path)) for path in sql_paths(config, sources, Kind.SEED)]
     for path, sha256 in seeds:
         yield Step(
             id=f"{path}::{APPLY}",

@@ -34,7 +34,8 @@ from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
 from pytest_housekeeping.snapshot.proposal import proposal_text, propose
 from pytest_housekeeping.snapshot.schema_reader import SchemaReader
 from pytest_housekeeping.snapshot.statements import Scope
-from pytest_housekeeping.sql.file import FOLDERS, SqlFile
+from pytest_housekeeping.sql.file import SqlFile
+from pytest_housekeeping.sql.folder import rollbacks_folder
 
 
 class ProductionTarget:
@@ -209,7 +210,7 @@ class ProductionTarget:
             propose(before.decode(errors="replace"), after.decode(errors="replace")),
             run=context.run.id,
             migrations=[file.path for file in files if file.kind is Kind.MIGRATION],
-            folder=f"{context.config.sql}/{FOLDERS[Kind.ROLLBACK]}",
+            folder=rollbacks_folder(context.config),
         )
 
     def close(self) -> None:

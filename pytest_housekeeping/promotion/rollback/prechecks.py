@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from pytest_housekeeping.model import Finding, Level, Verdict
-from pytest_housekeeping.plan.rollback_files import DESTROYS, rollback_of
+from pytest_housekeeping.plan.rollback_files import DESTROYS
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.rollback.target import RollbackTarget
@@ -30,11 +30,11 @@ def _promotion(target: RollbackTarget) -> Judgement:
             rule="rollback-missing",
             level=Level.ERROR,
             object=path,
-            detail=f"has no {rollback_of(path)}, and nothing is undone by guessing",
+            detail=f"has no {missing or 'way back'}, and nothing is undone by guessing",
             fix="review and complete the proposal beside the incident report, commit it under this"
             " name, prove it in staging, and run again",
         )
-        for path in target.work.missing
+        for path, missing in target.work.missing_files
     )
     said = target.restore_backup()
     verdict = Verdict(examined=len(target.reverted.rows), unit="files", findings=findings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -15,6 +15,9 @@ from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.git_objects import fetch_fix
 from pytest_housekeeping.model import Kind, Mode, RunOutcome, TargetIdentity
 from pytest_housekeeping.postgres.history import Row, in_effect
+from pytest_housekeeping.sql.layouts.numbered import same_version
+from pytest_housekeeping.sql.layouts.read import listing
+from pytest_housekeeping.sql.project_files import ProjectFiles
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit
@@ -72,9 +75,10 @@ def find_reverted(
     that is not here or was edited.
     """
     standing = in_effect(rows)
-    place = _place(standing, to)
+    versions = _versions(config)
+    place = _place(standing, to, versions)
     if place is None:
-        raise _nothing(config, repository, rows, standing, to, target)
+        raise _nothing(config, repository, rows, standing, to, target, versions)
     undone = standing[place:]
     audits = _audits(config, repository, {row.run for row in undone})
     for run, audit in audits.items():
@@ -93,20 +97,28 @@ def find_reverted(
     )
 
 
-def _place(standing: Sequence[Row], to: str) -> int | None:
+def _place(standing: Sequence[Row], to: str, versions: Mapping[str, str]) -> int | None:
     """Where what is to be undone begins. A run may be written in digits alone: it goes first."""
     for place, row in enumerate(standing):
         if row.run == to:
             return place
     for place, row in enumerate(standing):
-        if to.isdecimal() and _number(row) == int(to):
+        if _is_version(row, to, versions):
             return place
     return None
 
 
-def _number(row: Row) -> int | None:
-    name = row.path.rpartition("/")[2].partition("_")[0]
-    return int(name) if row.kind == Kind.MIGRATION and name.isdecimal() else None
+def _versions(config: Config) -> Mapping[str, str]:
+    """The versions of the migrations that are on disk, by path."""
+    found = listing(config, ProjectFiles(config.root)).of(Kind.MIGRATION)
+    return {entry.path: entry.version for entry in found}
+
+
+def _is_version(row: Row, to: str, versions: Mapping[str, str]) -> bool:
+    """Of a file that is gone, what its name begins with is its version."""
+    first = row.path.rpartition("/")[2].partition("_")[0]
+    known = versions.get(row.path, first)
+    return row.kind == Kind.MIGRATION and same_version(known, to)
 
 
 def _nothing(
@@ -116,22 +128,19 @@ def _nothing(
     standing: Sequence[Row],
     to: str,
     target: TargetIdentity,
+    versions: Mapping[str, str],
 ) -> MisuseError:
     """Why nothing can be undone by that name."""
     runs = list(dict.fromkeys(row.run for row in standing))
     known = f"promotions that stand, the newest first: {', '.join(runs[::-1][:_SHOWN]) or 'none'}"
     undoing = [row for row in rows if row.kind == Kind.ROLLBACK]
-    number = int(to) if to.isdecimal() else None
-    paths = {
-        row.path for row in rows if row.run == to or (number is not None and _number(row) == number)
-    }
+    paths = {row.path for row in rows if row.run == to or _is_version(row, to, versions)}
     by = [row.run for row in undoing if row.path in paths]
     if by and to not in {row.run for row in undoing}:
         return _refusal(to, f"was undone already, by run {by[-1]}", known)
     if to in {row.run for row in undoing}:
         return _refusal(to, "is a rollback", f"what it undid is promoted again; {known}")
-    names = (path.name.partition("_")[0] for path in config.folder("migrations").glob("*.sql"))
-    if number is not None and number in {int(name) for name in names if name.isdecimal()}:
+    if any(same_version(version, to) for version in versions.values()):
         return _refusal(to, "was never applied here", known)
     for _, _, text in _texts(config, repository, {to}, tuple(Mode)):
         data = json.loads(text)

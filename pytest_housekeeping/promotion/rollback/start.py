@@ -66,7 +66,11 @@ def start_rollback(options: RunOptions) -> Run:
         project.context(options, plan),
         run=new_run(options.mode, reverts=reverted.run),
         files=PlannedFiles(
-            sources=project.sources, by_path={}, by_step=files_by_step(plan), texts=texts
+            config=config,
+            sources=project.sources,
+            by_path={},
+            by_step=files_by_step(plan),
+            texts=texts,
         ),
         today=reverted.promoted_on,
         reverted_audits=tuple(reverted.audits[run] for run in reverted.runs),

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pytest_housekeeping.checks.rollbacks import table_of
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Applied, Finding, Kind, Level, RunOutcome, Step, Verdict
-from pytest_housekeeping.plan.rollback_files import migration_of
 from pytest_housekeeping.plan.rollback_plan import RollbackWork
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection
@@ -27,7 +26,8 @@ from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
 from pytest_housekeeping.snapshot.proposal import proposal_text, propose
 from pytest_housekeeping.snapshot.roles import dump_roles
 from pytest_housekeeping.snapshot.twin import without_copy_alone
-from pytest_housekeeping.sql.file import FOLDERS, SqlFile
+from pytest_housekeeping.sql.file import SqlFile
+from pytest_housekeeping.sql.folder import rollbacks_folder
 
 # The schema of now was expected, and the backup's was found.
 _WORDS = {Change.REMOVED: "is there, and was not", Change.ADDED: "is gone, and was there"}
@@ -132,7 +132,7 @@ class RollbackTarget:
         rows = [
             replace(
                 history.row_of(file, done, run=context.run.id, commit=commit),
-                path=migration_of(file.path),
+                path=file.undoes,
             )
             for file, done in applied
             if file in self.work.rollbacks
@@ -173,7 +173,7 @@ class RollbackTarget:
             propose(before, now.decode(errors="replace")),
             run=self.reverted.run,
             migrations=self.work.missing,
-            folder=f"{self._context.config.sql}/{FOLDERS[Kind.ROLLBACK]}",
+            folder=rollbacks_folder(self._context.config),
         )
 
     def close(self) -> None:
@@ -217,7 +217,7 @@ class RollbackTarget:
             return f"{file.path}: what it makes is dropped"
         if file in self.work.restored:
             return f"{file.path}: back to its earlier text"
-        return f"{file.path}: undoes {migration_of(file.path)}"
+        return f"{file.path}: undoes {file.undoes}"
 
     def _losses(self) -> Iterator[str]:
         for file in self.work.rollbacks:

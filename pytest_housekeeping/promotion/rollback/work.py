@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,17 +14,17 @@ from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.model import Kind, Step
 from pytest_housekeeping.plan.check_steps import check_steps
-from pytest_housekeeping.plan.rollback_files import misfits, rollback_of
+from pytest_housekeeping.plan.rollback_files import misfits
 from pytest_housekeeping.plan.rollback_plan import RollbackWork, UndoneMigration
 from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.history import Row
 from pytest_housekeeping.postgres.view_dependents import standing_upon
-from pytest_housekeeping.promotion.applied import applied_files, promoted_text
+from pytest_housekeeping.promotion.applied import applied_files, promoted
 from pytest_housekeeping.promotion.rollback.selection import Reverted
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.file import SqlFile
-from pytest_housekeeping.sql.folder import read_kind
+from pytest_housekeeping.sql.folder import read_all
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.repeatable import take_down
 from pytest_housekeeping.sql.text import digest
@@ -47,15 +47,13 @@ def gather_work(
     Raises MisuseError for a rollback file that undoes nothing, ProofFailed for a text that was
     applied and is nowhere to be found.
     """
-    migrations, errors = read_kind(config, sources, Kind.MIGRATION)
-    files, refused = read_kind(config, sources, Kind.ROLLBACK)
-    rollbacks = {file.path: file for file in files}
-    if wrong := [*errors, *refused, *misfits(migrations, rollbacks)]:
+    found = read_all(config, sources, (Kind.MIGRATION, Kind.ROLLBACK))
+    migrations = {file.path: file for file in found.files[Kind.MIGRATION]}
+    rollbacks = {file.path: file for file in found.files[Kind.ROLLBACK]}
+    if wrong := [*found.errors, *misfits(migrations.values(), rollbacks)]:
         raise MisuseError("\n".join(str(error) for error in wrong))
     undoing = tuple(
-        UndoneMigration(
-            path=row.path, rollback=rollbacks.get(rollback_of(row.path)), place=reverted.place(row)
-        )
+        _undone(row, migrations.get(row.path), rollbacks, reverted)
         for row in reverted.rows
         if row.kind == Kind.MIGRATION
     )
@@ -63,7 +61,7 @@ def gather_work(
     older = _last_by_path(reverted.standing)
 
     def text_of(row: Row) -> str:
-        return promoted_text(sources, repository, applied_files([row])[0])
+        return promoted(config, sources, repository, applied_files([row])[0]).text
 
     now = {path: text_of(row) for path, row in newest.items()}
     touched = [row.path for row in reverted.rows if row.kind in _REPEATABLE]
@@ -85,6 +83,18 @@ def gather_work(
         ),
     )
     return work, texts
+
+
+def _undone(
+    row: Row, migration: SqlFile | None, rollbacks: Mapping[str, SqlFile], reverted: Reverted
+) -> UndoneMigration:
+    rollback = migration.rollback if migration else ""
+    return UndoneMigration(
+        path=row.path,
+        rollback=rollbacks.get(rollback),
+        rollback_path=rollback,
+        place=reverted.place(row),
+    )
 
 
 def _made(path: str, text: str) -> SqlFile:

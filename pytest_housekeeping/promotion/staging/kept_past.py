@@ -21,7 +21,7 @@ from pytest_housekeeping.server import Beginning, Server, StagingDatabase
 from pytest_housekeeping.snapshot.catalog_sum import catalog_sum
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord, from_record
-from pytest_housekeeping.sql.folder import sql_paths
+from pytest_housekeeping.sql.folder import bootstrap_paths
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import digest
 
@@ -82,7 +82,7 @@ class KeptPast:
 
 def family_of(config: Config, sources: ProjectFiles) -> str:
     """What every key of a project begins with: its settings, and sql/bootstrap/."""
-    paths = sql_paths(config, sources, "bootstrap")
+    paths = bootstrap_paths(config, sources)
     bootstrap = []
     for path in paths:
         # What cannot be read is said when the plan is made.

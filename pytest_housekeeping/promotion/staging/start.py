@@ -10,6 +10,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.connection_url import passwords_in
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.evidence import Repository, open_repository
+from pytest_housekeeping.model import on_disk
 from pytest_housekeeping.plan.plan import AppliedFile, Plan, build
 from pytest_housekeeping.plan.steps import RESTORE
 from pytest_housekeeping.promotion.applied import promoted_before
@@ -26,9 +27,8 @@ from pytest_housekeeping.promotion.staging.result import ResultProof
 from pytest_housekeeping.promotion.staging.target import StagingTarget
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import ServerSettings, family_is_kept, start
-from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.effects import MOST_LOCKS
-from pytest_housekeeping.sql.folder import sql_paths
+from pytest_housekeeping.sql.folder import all_paths
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 
@@ -129,9 +129,8 @@ def _locks_per_transaction(config: Config, sources: ProjectFiles) -> int:
     Estimated before anything is parsed: each CREATE leaves few locks, a table the most.
     """
     created = 0
-    for folder in sqlfile.FOLDERS.values():
-        for path in sql_paths(config, sources, folder):
-            # What cannot be read is said when the plan is made.
-            with suppress(OSError):
-                created += sources.read(path).lower().count(b"create")
+    for path in set(map(on_disk, all_paths(config, sources))):
+        # What cannot be read is said when the plan is made.
+        with suppress(OSError):
+            created += sources.read(path).lower().count(b"create")
     return 64 + created * MOST_LOCKS // 20

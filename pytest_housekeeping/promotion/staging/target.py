@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.model import Applied, Finding, Kind, Level, RunOutcome, Step, Verdict
-from pytest_housekeeping.plan.rollback_files import NEEDED, rollback_of
+from pytest_housekeeping.plan.rollback_files import NEEDED
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.history_guard import HistoryGuard
 from pytest_housekeeping.postgres.transaction import Transaction
@@ -191,7 +191,7 @@ class StagingTarget:
         repeatables = []
         for file in plan.repeatables:
             older = before.get(file.path)
-            text = context.applied_text(older) if older else ""
+            text = context.applied(older).text if older else ""
             touched = text if file.path in pending else None
             repeatables.append(
                 AppliedRepeatable(file=file, text=context.files.text(file), older=touched)
@@ -217,6 +217,6 @@ def _without_rollback(file: SqlFile) -> Verdict:
         level=Level.ERROR,
         object=file.path,
         detail="has no rollback file, and require_rollback asks for one",
-        fix=f"write {rollback_of(file.path)}, or say in the migration: -- hk: irreversible, REASON",
+        fix=f"write {file.rollback}, or say in the migration: -- hk: irreversible, REASON",
     )
     return Verdict(examined=1, unit="migrations", findings=(finding,))

@@ -16,6 +16,9 @@ from pytest_housekeeping.plan.steps import digest_of
 OTHER: dict[str, Any] = {
     "session": {"DateStyle": "ISO, DMY"},
     "history_schema": "elsewhere",
+    "layout": "goose",
+    "placeholders": {"schema": "shop"},
+    "irreversible": {"sql/migrations/0001_a.sql": "its rows are gone"},
     "mutation_score": 0.5,
     "require_rollback": True,
 }

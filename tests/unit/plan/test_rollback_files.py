@@ -41,7 +41,7 @@ def plan(
     applied = [
         AppliedFile(path=file.path, sha256=file.sha256, kind=Kind.MIGRATION, commit="c" * 40)
         for file in known
-        if file.kind is Kind.MIGRATION and (file.number or 0) <= past
+        if file.kind is Kind.MIGRATION and int(file.version) <= past
     ]
     return build(
         config,

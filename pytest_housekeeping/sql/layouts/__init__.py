@@ -1,0 +1,11 @@
+"""Layouts: how each tool keeps its migrations, one module a tool.
+
+- ``layout``: what a layout tells: files in order, and what of each runs.
+- ``own``, ``flyway``, ``dbmate``, ``goose``, ``golang_migrate``, ``supabase``, ``prisma``,
+  ``sqitch``, ``diesel``, ``sqlx``: the tools.
+- ``two_halves``, ``halves``, ``directions``, ``folders``, ``numbered``, ``placeholders``: what
+  several of them share.
+- ``psql``, ``enclosing``: what stands in files of any tool and is no statement of the batch.
+- ``read``: a file of a project as its layout reads it.
+- ``detect``: which tool's files are in a project.
+"""

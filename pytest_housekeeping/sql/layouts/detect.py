@@ -1,0 +1,226 @@
+"""Which tool's migrations are in a project, and where: by the marks that only one tool leaves."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.sql.layouts.own import number_of
+from pytest_housekeeping.sql.project_files import ProjectFiles
+
+# Nobody keeps the migrations of the project itself in these.
+_ELSEWHERE = frozenset(
+    [
+        "node_modules",
+        "vendor",
+        "venv",
+        "site-packages",
+        "target",
+        "dist",
+        "build",
+        "test",
+        "tests",
+        "testdata",
+        "fixtures",
+        "__tests__",
+        "example",
+        "examples",
+        "docs",
+    ]
+)
+_FLYWAY = re.compile(r"(?:[VUB]\d+(?:[._]\d+)*|R)__.+\.sql")
+_UP = re.compile(r"\d+_.*\.up\.sql")
+_NUMBERED = re.compile(r"\d+_.+\.sql")
+_CONTENT = {
+    "goose": re.compile(rb"^--[ \t]*\+goose[ \t]+up\b", re.MULTILINE | re.IGNORECASE),
+    "dbmate": re.compile(rb"^--[ \t]*migrate:up\b", re.MULTILINE),
+}
+_SQLX = re.compile(r"^\s*sqlx\b|\bsqlx\s*=", re.MULTILINE)
+# Folders that stand above several ones of one tool.
+_ABOVE = ("migration", "migrations", "flyway", "sql")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundLayout:
+    """A tool by the name of its layout, its folder from the root, and the file that says so."""
+
+    layout: str
+    folder: str
+    mark: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Folder:
+    path: str
+    files: tuple[str, ...]
+    folders: tuple[str, ...]
+    project: ProjectFiles
+
+    def of(self, name: str) -> str:
+        return posixpath.join(self.path, name) if self.path else name
+
+    @property
+    def sql(self) -> tuple[str, ...]:
+        return tuple(name for name in self.files if name.endswith(".sql"))
+
+    def holding(self, name: str) -> str:
+        """A folder in it that holds a file of this name: as a path; "" where there is none."""
+        paths = (self.of(f"{folder}/{name}") for folder in self.folders)
+        return next((path for path in paths if (self.project.root / path).is_file()), "")
+
+
+def found_layouts(files: ProjectFiles) -> tuple[FoundLayout, ...]:
+    """Every tool whose migrations are in a project, each with its folder; and the folders of plain
+    numbered files, as ``own``. Nothing is refused: two tools may be named for one folder."""
+    found = [each for folder in _walk(files) for each in _tools_of(folder)]
+    layouts = dict.fromkeys(each.layout for each in found)
+    merged = [each for name in layouts for each in _merged(e for e in found if e.layout == name)]
+    tools = {each.folder for each in merged if each.layout != "own"}
+    return tuple(each for each in merged if each.layout != "own" or each.folder not in tools)
+
+
+def layouts_in(files: ProjectFiles, path: str) -> tuple[FoundLayout, ...]:
+    """The tools whose marks are in one folder."""
+    top = files.root / path
+    if not top.is_dir():
+        return ()
+    return tuple(_merged(each for folder in _walk(files, path) for each in _tools_of(folder)))
+
+
+def the_one(found: Iterable[FoundLayout]) -> FoundLayout | None:
+    """The tool that a project uses; None where there is none. Raises MisuseError, by the files
+    that say so, where there is more than one."""
+    candidates = list(found)
+    tools = [each for each in candidates if each.layout != "own"] or candidates
+    if len(tools) > 1:
+        said = "; ".join(f"{each.layout} in {each.folder or '.'} ({each.mark})" for each in tools)
+        raise MisuseError(
+            f"more than one tool keeps migrations here: {said}",
+            why="each reads files in another way and order, and nobody can say which one counts",
+            fix='under [tool.housekeeping]: layout = "…" and migrations = "…", the folder; of two'
+            " tools' files in one folder, move one's away",
+        )
+    return tools[0] if tools else None
+
+
+def _walk(files: ProjectFiles, path: str = "") -> Iterator[_Folder]:
+    for place, folders, names in os.walk(files.root / path):
+        folders[:] = sorted(f for f in folders if f not in _ELSEWHERE and not f.startswith("."))
+        relative = Path(place).relative_to(files.root).as_posix()
+        yield _Folder(
+            path="" if relative == "." else relative,
+            files=tuple(sorted(names)),
+            folders=tuple(folders),
+            project=files,
+        )
+
+
+def _tools_of(folder: _Folder) -> Iterator[FoundLayout]:
+    told = False
+    for layout, mark_of in _MARKS.items():
+        mark = mark_of(folder)
+        if mark:
+            told = True
+            yield FoundLayout(layout=layout, folder=folder.path, mark=mark)
+    plain = [name for name in folder.sql if number_of(name)]
+    if plain and not told:
+        yield FoundLayout(layout="own", folder=folder.path, mark=folder.of(plain[0]))
+
+
+def _named(pattern: re.Pattern[str]) -> Callable[[_Folder], str]:
+    def mark(folder: _Folder) -> str:
+        return next((folder.of(name) for name in folder.sql if pattern.fullmatch(name)), "")
+
+    return mark
+
+
+def _said(tool: str) -> Callable[[_Folder], str]:
+    """By what stands in the files: in each of them, for a single one may have strayed here."""
+
+    def mark(folder: _Folder) -> str:
+        paths = [folder.of(name) for name in folder.sql if number_of(name)]
+        said = [path for path in paths if _CONTENT[tool].search(_bytes(folder.project, path))]
+        return said[0] if said and len(said) == len(paths) else ""
+
+    return mark
+
+
+def _bytes(files: ProjectFiles, path: str) -> bytes:
+    try:
+        return files.read(path)
+    except OSError:
+        return b""
+
+
+def _file(name: str) -> Callable[[_Folder], str]:
+    return lambda folder: folder.of(name) if name in folder.files else ""
+
+
+def _prisma(folder: _Folder) -> str:
+    lock = _file("migration_lock.toml")(folder)
+    return lock or folder.holding("migration.sql")
+
+
+def _supabase(folder: _Folder) -> str:
+    ends = f"/{folder.path}".endswith("/supabase/migrations")
+    return _named(_NUMBERED)(folder) if ends else ""
+
+
+def _golang_migrate(folder: _Folder) -> str:
+    return "" if _uses_sqlx(folder) else _named(_UP)(folder)
+
+
+def _sqlx(folder: _Folder) -> str:
+    return _named(_NUMBERED)(folder) if folder.sql and _uses_sqlx(folder) else ""
+
+
+def _uses_sqlx(folder: _Folder) -> bool:
+    """Whether the package that the folder belongs to, or the workspace, names it."""
+    place = folder.path
+    while True:
+        path = posixpath.join(place, "Cargo.toml") if place else "Cargo.toml"
+        if folder.project.has(path):
+            text = _bytes(folder.project, path).decode(errors="replace")
+            if _SQLX.search(text):
+                return True
+        if not place:
+            return False
+        place = posixpath.dirname(place)
+
+
+def _merged(found: Iterable[FoundLayout]) -> Iterator[FoundLayout]:
+    """Of one tool, folders below one another are one; so are those that stand together in a folder
+    whose name says what they are."""
+    by_layout: dict[str, list[FoundLayout]] = {}
+    for each in found:
+        by_layout.setdefault(each.layout, []).append(each)
+    for group in by_layout.values():
+        tops = [e for e in group if not any(_below(e.folder, o.folder) for o in group)]
+        common = posixpath.commonpath([e.folder for e in tops]) if len(tops) > 1 else ""
+        together = len(tops) > 1 and posixpath.basename(common) in _ABOVE
+        if together and tops[0].layout == "flyway":
+            yield FoundLayout(layout="flyway", folder=common, mark=tops[0].mark)
+        else:
+            yield from tops
+
+
+def _below(path: str, other: str) -> bool:
+    return path != other and (other == "" or path.startswith(f"{other}/"))
+
+
+_MARKS: dict[str, Callable[[_Folder], str]] = {
+    "flyway": _named(_FLYWAY),
+    "goose": _said("goose"),
+    "dbmate": _said("dbmate"),
+    "golang-migrate": _golang_migrate,
+    "supabase": _supabase,
+    "prisma": _prisma,
+    "sqitch": _file("sqitch.plan"),
+    "diesel": lambda folder: folder.holding("up.sql"),
+    "sqlx": _sqlx,
+}

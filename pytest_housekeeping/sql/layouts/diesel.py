@@ -1,0 +1,73 @@
+"""Diesel: ``2024-01-31-120000_name/up.sql`` by version, ``down.sql`` beside it back.
+
+https://docs.rs/diesel_migrations/latest/diesel_migrations/
+"""
+
+from __future__ import annotations
+
+import tomllib
+
+from pytest_housekeeping.errors import SqlFileError
+from pytest_housekeeping.model import Kind
+from pytest_housekeeping.sql.layouts.folders import folders_in
+from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Layout, Listing
+
+_METADATA = "metadata.toml"
+
+
+def _listing(ground: Ground) -> Listing:
+    migrations: list[Entry] = []
+    rollbacks: list[Entry] = []
+    errors: list[SqlFileError] = []
+    for name, files in folders_in(ground):
+        if "up.sql" not in files:
+            errors.append(_lacking(ground.at(name)))
+            continue
+        up, down = ground.at(name, "up.sql"), ground.at(name, "down.sql")
+        # Diesel itself leaves the dashes out of the version.
+        version = name.partition("_")[0].replace("-", "")
+        outside = _outside(ground, ground.at(name, _METADATA))
+        migrations.append(
+            Entry(path=up, kind=Kind.MIGRATION, version=version, rollback=down, outside=outside)
+        )
+        if "down.sql" in files:
+            rollbacks.append(Entry(path=down, kind=Kind.ROLLBACK, undoes=up, outside=outside))
+    migrations.sort(key=lambda entry: (entry.version, entry.path))
+    return Listing(entries=(*migrations, *rollbacks), errors=(*errors, *_twice(migrations)))
+
+
+def _outside(ground: Ground, path: str) -> bool:
+    if not ground.files.has(path):
+        return False
+    try:
+        said = tomllib.loads(ground.files.read(path).decode())
+    except ValueError:
+        return False
+    return said.get("run_in_transaction") is False
+
+
+def _twice(migrations: list[Entry]) -> list[SqlFileError]:
+    """Versions of Diesel are texts, and need not be numbers."""
+    by_version: dict[str, list[str]] = {}
+    for each in migrations:
+        by_version.setdefault(each.version, []).append(each.path)
+    return [
+        SqlFileError(
+            f"version {version} is borne by {' and '.join(paths)}",
+            why="Diesel keeps one row a version, and would take the second one for applied",
+            fix="give one of them a version of its own",
+        )
+        for version, paths in by_version.items()
+        if len(paths) > 1
+    ]
+
+
+def _lacking(folder: str) -> SqlFileError:
+    return SqlFileError(
+        f"{folder} holds no up.sql",
+        why="Diesel refuses such a folder: what it was to do is not here",
+        fix="bring the file back, or remove the folder",
+    )
+
+
+LAYOUT = Layout(name="diesel", tool="Diesel", listing=_listing)

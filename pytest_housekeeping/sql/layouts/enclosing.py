@@ -1,0 +1,69 @@
+"""``BEGIN`` and ``COMMIT`` around a file: they say what the batch does for all files together."""
+
+from __future__ import annotations
+
+import re
+
+from pytest_housekeeping.sql.effects import effects_of
+from pytest_housekeeping.sql.layouts.layout import Reading
+from pytest_housekeeping.sql.parse import SyntaxRefused, parse
+from pytest_housekeeping.sql.problems import Problem
+from pytest_housekeeping.sql.text import Woven, place
+
+_MAY_BEGIN = re.compile(
+    r"^[ \t]*(?:begin|start[ \t]+transaction)\b[^;\n]*;", re.IGNORECASE | re.MULTILINE
+)
+# Without a mode: another isolation level, or a transaction that only reads, is more than that.
+_BEGIN = re.compile(
+    r"(?:begin(?:\s+(?:work|transaction))?|start\s+transaction)\s*(?:;|\Z)", re.IGNORECASE
+)
+_COMMIT = re.compile(r"(?:commit|end)(?:\s+(?:work|transaction))?\s*(?:;|\Z)", re.IGNORECASE)
+
+
+def unenclosed(text: str) -> tuple[str, tuple[Problem, ...]]:
+    """The text without its own transaction, if it is one plain transaction, and that it was so.
+
+    Every other character stays where it was. Of whatever says more, two transactions or one that
+    is rolled back, nothing is taken out: it is refused where it stands.
+    """
+    if not _MAY_BEGIN.search(text):
+        return text, ()
+    try:
+        control = [statement for statement, _ in effects_of(parse(text)).control]
+    except SyntaxRefused:
+        return text, ()
+    if len(control) != 2:
+        return text, ()
+    begin = _BEGIN.match(text, control[0].offset)
+    commit = _COMMIT.match(text, control[1].offset)
+    if begin is None or commit is None:
+        return text, ()
+    line, column = place(text, begin.start())
+    told = Problem(
+        line=line,
+        column=column,
+        found="BEGIN and COMMIT of the file are left out",
+        why="it is one transaction with the whole batch, which begins and commits by itself",
+        fix="",
+    )
+    return _blanked(_blanked(text, begin), commit), (told,)
+
+
+def _blanked(text: str, found: re.Match[str]) -> str:
+    """The text with blanks in the place of what was found, line breaks as they are."""
+    blank = re.sub(r"[^\n]", " ", found[0])
+    changed = text[: found.start()] + blank + text[found.end() :]
+    return Woven(changed, text.origins) if isinstance(text, Woven) else changed
+
+
+def with_no_transaction_of_its_own(reading: Reading) -> Reading:
+    """The same of what was read of a file."""
+    text, told = unenclosed(reading.text)
+    if not told:
+        return reading
+    return Reading(
+        text=text,
+        problems=reading.problems,
+        told=(*reading.told, *told),
+        outside=reading.outside,
+    )

@@ -1,0 +1,90 @@
+"""goose: ``00001_name.sql`` by number, ``-- +goose Up`` and ``-- +goose Down`` in it.
+
+https://pressly.github.io/goose/documentation/annotations/
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from pytest_housekeeping.errors import SqlFileError
+from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Layout, Listing, Reading
+from pytest_housekeeping.sql.layouts.numbered import version_key
+from pytest_housekeeping.sql.layouts.placeholders import replaced
+from pytest_housekeeping.sql.layouts.two_halves import Halves, halves_listing, halves_reading
+
+_NAME = re.compile(r"(\d+)_[^/]*\.sql")
+_CODE = re.compile(r"\d+_.*(?<!_test)\.go")
+_FLAGS = re.MULTILINE | re.IGNORECASE
+_UP = re.compile(r"^--[ \t]*\+goose[ \t]+up[ \t]*\r?$", _FLAGS)
+_DOWN = re.compile(r"^--[ \t]*\+goose[ \t]+down[ \t]*\r?$", _FLAGS)
+_OUTSIDE = re.compile(r"^--[ \t]*\+goose[ \t]+no[ \t]+transaction[ \t]*\r?$", _FLAGS)
+_ENVSUB = re.compile(r"^--[ \t]*\+goose[ \t]+envsubs?t?[ \t]+(on|off)[ \t]*\r?$", _FLAGS)
+# Without braces as well; a value of its own for what is not set needs them.
+_BARE = re.compile(r"\$([A-Za-z_]\w*)")
+
+_HALVES = Halves(
+    tool="goose",
+    up=_UP,
+    down=_DOWN,
+    up_mark="-- +goose Up",
+    # Wherever it stands, it is meant for both halves.
+    outside=lambda text, _: _OUTSIDE.search(text) is not None,
+)
+
+
+def _listing(ground: Ground) -> Listing:
+    found = halves_listing(ground, _NAME, _HALVES, order=_order, tool="goose")
+    return replace(found, errors=(*found.errors, *_code(ground)))
+
+
+def _order(entry: Entry) -> tuple[int, ...]:
+    return version_key(entry.version)
+
+
+def _code(ground: Ground) -> Iterator[SqlFileError]:
+    for path in ground.files.find(ground.folder, "*.go"):
+        if _CODE.fullmatch(path.rpartition("/")[2]):
+            yield SqlFileError(
+                f"{path} is a migration of goose in Go",
+                why="it would not run here, and what it does would be missing without a word",
+                fix="write it as SQL, or as a file of the same number that holds what it has done",
+            )
+
+
+def _reading(ground: Ground, path: str, text: str) -> Reading:
+    half = halves_reading(path, text, _HALVES)
+    if not _ENVSUB.search(half.text):
+        return half
+    texts, problems = [], list(half.problems)
+    line = 0
+    for part, is_on in _parts(half.text):
+        done = _with_values(part, ground) if is_on else Reading(text=part)
+        texts.append(done.text)
+        problems += [replace(each, line=each.line + line) for each in done.problems]
+        line += part.count("\n")
+    return replace(half, text="".join(texts), problems=tuple(problems))
+
+
+def _parts(text: str) -> Iterator[tuple[str, bool]]:
+    """The text cut where replacing is switched on and off."""
+    place, is_on = 0, False
+    for mark in _ENVSUB.finditer(text):
+        yield text[place : mark.start()], is_on
+        place, is_on = mark.start(), mark[1].lower() == "on"
+    yield text[place:], is_on
+
+
+def _with_values(text: str, ground: Ground) -> Reading:
+    return replaced(_BARE.sub(r"${\1}", text), ground.config.placeholders)
+
+
+LAYOUT = Layout(
+    name="goose",
+    tool="goose",
+    listing=_listing,
+    reading=_reading,
+    marks=("goose",),
+)

@@ -1,0 +1,42 @@
+"""The layouts by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.sql.layouts import (
+    dbmate,
+    diesel,
+    flyway,
+    golang_migrate,
+    goose,
+    own,
+    prisma,
+    sqitch,
+    sqlx,
+    supabase,
+)
+from pytest_housekeeping.sql.layouts.layout import Layout
+
+OWN = own.LAYOUT.name
+LAYOUTS: Mapping[str, Layout] = {
+    layout.name: layout
+    for layout in (
+        own.LAYOUT,
+        flyway.LAYOUT,
+        dbmate.LAYOUT,
+        goose.LAYOUT,
+        golang_migrate.LAYOUT,
+        supabase.LAYOUT,
+        prisma.LAYOUT,
+        sqitch.LAYOUT,
+        diesel.LAYOUT,
+        sqlx.LAYOUT,
+    )
+}
+
+
+def layout_of(config: Config) -> Layout:
+    """The layout of a project."""
+    return LAYOUTS[config.layout or OWN]

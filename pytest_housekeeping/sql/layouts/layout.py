@@ -1,0 +1,94 @@
+"""What a layout is: which files a tool reads, in which order, and what of each is SQL that runs."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.errors import SqlFileError
+from pytest_housekeeping.model import Kind
+from pytest_housekeeping.sql.problems import Problem
+from pytest_housekeeping.sql.project_files import ProjectFiles
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """A file in its place: ``path`` as the plan calls it, ``version`` as the tool's table does.
+
+    ``undoes`` is the path of the migration that a rollback takes back, ``rollback`` the path of
+    the rollback that a migration would have. ``outside``: the tool is told beside the file that no
+    transaction is to hold it.
+    """
+
+    path: str
+    kind: Kind
+    version: str = ""
+    undoes: str = ""
+    rollback: str = ""
+    outside: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listing:
+    """The files that a tool would read, each kind in its order; those that it passes over, and
+    why; and what keeps the order from being made."""
+
+    entries: tuple[Entry, ...] = ()
+    passed_over: Mapping[str, str] = field(default_factory=dict)
+    errors: tuple[SqlFileError, ...] = ()
+
+    def of(self, kind: Kind) -> list[Entry]:
+        return [entry for entry in self.entries if entry.kind is kind]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """A file as it runs: every line where it stands on the disk. ``outside``: a mark in it says
+    that no transaction is to hold it; ``told`` is what was taken out of it."""
+
+    text: str
+    problems: tuple[Problem, ...] = ()
+    told: tuple[Problem, ...] = ()
+    outside: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ground:
+    """What a layout reads: the settings and the files of a project."""
+
+    config: Config
+    files: ProjectFiles
+
+    @property
+    def folder(self) -> str:
+        """The tool's folder, from the root; "" for the root itself."""
+        return self.config.migrations_folder.removeprefix(".")
+
+    def at(self, *names: str) -> str:
+        """A path below it."""
+        return posixpath.join(self.folder, *names)
+
+
+def as_it_stands(_: Ground, __: str, text: str) -> Reading:
+    """For tools that have a file of its own for each direction, and no marks in it."""
+    return Reading(text=text)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Layout:
+    """One tool's way of keeping migrations.
+
+    ``marks`` are those of `foreign_marks` that it reads; ``psql_home`` is the folder in which
+    psql is started, of a tool that gives its files to it; ``placeholders``: what
+    looks like one is what the tool takes it for, and needs no header.
+    """
+
+    name: str
+    tool: str
+    listing: Callable[[Ground], Listing]
+    reading: Callable[[Ground, str, str], Reading] = as_it_stands
+    marks: tuple[str, ...] = ()
+    psql_home: Callable[[Ground], str] | None = None
+    placeholders: bool = True

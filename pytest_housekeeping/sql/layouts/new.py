@@ -1,0 +1,127 @@
+"""A migration that comes next, in the form of the project's tool: its files and their texts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.model import Kind
+from pytest_housekeeping.sql.layouts.known import OWN, layout_of
+from pytest_housekeeping.sql.layouts.layout import Ground
+from pytest_housekeeping.sql.layouts.numbered import version_key
+from pytest_housekeeping.sql.layouts.own import rollbacks_at
+from pytest_housekeeping.sql.project_files import ProjectFiles
+
+_STAMP = "%Y%m%d%H%M%S"
+# As long as a date at the least: such versions are times.
+_TIME = 8
+_Files = Mapping[str, str]
+_WIDTH = 4
+
+
+def new_migration(
+    config: Config, files: ProjectFiles, name: str, *, up: str, down: str | None = None
+) -> _Files:
+    """The files of a migration behind all that are there, by path, with the text of its way up and
+    of its way back; without ``down`` it has none.
+
+    Raises MisuseError for a tool that writes more than files of its own, as Sqitch does its plan.
+    """
+    layout, ground = layout_of(config), Ground(config=config, files=files)
+    if layout.name not in _FORMS:
+        raise MisuseError(
+            f"a change of {layout.tool} stands in its plan as well",
+            why="who has planned it, and when, is a part of its id",
+            fix=f"sqitch add {name}",
+        )
+    versions = [entry.version for entry in layout.listing(ground).of(Kind.MIGRATION)]
+    return _FORMS[layout.name](ground, versions, name, (up, down))
+
+
+_Texts = tuple[str, str | None]
+
+
+def _own(ground: Ground, versions: Sequence[str], name: str, texts: _Texts) -> _Files:
+    number = _next(versions, stamps=False)
+    file = f"{number}_{name}.sql"
+    return _two(ground.at(file), rollbacks_at(ground, file), texts)
+
+
+def _flyway(ground: Ground, versions: Sequence[str], name: str, texts: _Texts) -> _Files:
+    number = _next(versions, stamps=False, width=1)
+    return _two(ground.at(f"V{number}__{name}.sql"), ground.at(f"U{number}__{name}.sql"), texts)
+
+
+def _halves(up: str, down: str) -> Callable[[Ground, Sequence[str], str, _Texts], _Files]:
+    def files(ground: Ground, versions: Sequence[str], name: str, texts: _Texts) -> _Files:
+        path = ground.at(f"{_next(versions, stamps=True)}_{name}.sql")
+        return {path: f"{up}\n{texts[0]}\n{down}\n{texts[1] or ''}"}
+
+    return files
+
+
+def _directed(ground: Ground, versions: Sequence[str], name: str, texts: _Texts) -> _Files:
+    start = ground.at(f"{_next(versions, stamps=True)}_{name}")
+    return _two(f"{start}.up.sql", f"{start}.down.sql", texts)
+
+
+def _sqlx(ground: Ground, versions: Sequence[str], name: str, texts: _Texts) -> _Files:
+    """sqlx takes either form in all of a folder."""
+    plain = any(not path.endswith((".up.sql", ".down.sql")) for path in _paths(ground))
+    if not plain:
+        return _directed(ground, versions, name, texts)
+    return {ground.at(f"{_next(versions, stamps=True)}_{name}.sql"): texts[0]}
+
+
+def _supabase(ground: Ground, versions: Sequence[str], name: str, texts: _Texts) -> _Files:
+    return {ground.at(f"{_next(versions, stamps=True)}_{name}.sql"): texts[0]}
+
+
+def _prisma(ground: Ground, _: Sequence[str], name: str, texts: _Texts) -> _Files:
+    folder = f"{_now(_STAMP)}_{name}"
+    return _two(ground.at(folder, "migration.sql"), ground.at(folder, "down.sql"), texts)
+
+
+def _diesel(ground: Ground, _: Sequence[str], name: str, texts: _Texts) -> _Files:
+    folder = f"{_now('%Y-%m-%d-%H%M%S')}_{name}"
+    return _two(ground.at(folder, "up.sql"), ground.at(folder, "down.sql"), texts)
+
+
+def _two(path: str, back: str, texts: _Texts) -> _Files:
+    up, down = texts
+    return {path: up} if down is None else {path: up, back: down}
+
+
+def _paths(ground: Ground) -> Sequence[str]:
+    return ground.files.find(ground.folder, "*.sql")
+
+
+def _next(versions: Sequence[str], *, stamps: bool, width: int = _WIDTH) -> str:
+    """One more than the highest; of versions that are times, the time that it is."""
+    if not versions:
+        return _now(_STAMP) if stamps else f"{1:0{width}}"
+    highest = max(versions, key=version_key)
+    if len(highest) >= _TIME and highest.isdecimal():
+        return _now(_STAMP)
+    digits = re.split(r"\D", highest)[0]
+    return f"{int(digits) + 1:0{len(digits)}}"
+
+
+def _now(form: str) -> str:
+    return datetime.now(UTC).strftime(form)
+
+
+_FORMS: Mapping[str, Callable[[Ground, Sequence[str], str, _Texts], _Files]] = {
+    OWN: _own,
+    "flyway": _flyway,
+    "dbmate": _halves("-- migrate:up", "-- migrate:down"),
+    "goose": _halves("-- +goose Up", "-- +goose Down"),
+    "golang-migrate": _directed,
+    "sqlx": _sqlx,
+    "supabase": _supabase,
+    "prisma": _prisma,
+    "diesel": _diesel,
+}

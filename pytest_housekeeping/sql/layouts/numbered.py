@@ -1,0 +1,43 @@
+"""Versions at the beginning of a name: how they are compared, and what bears the same one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from pytest_housekeeping.errors import SqlFileError
+from pytest_housekeeping.sql.layouts.layout import Entry
+
+_PARTS = re.compile(r"[._-]")
+
+
+def version_key(version: str) -> tuple[int, ...]:
+    """Part by part as numbers: 1.9 comes before 1.10, and 1.0 is 1."""
+    parts = [int(part) for part in _PARTS.split(version) if part]
+    while len(parts) > 1 and parts[-1] == 0:
+        parts.pop()
+    return tuple(parts)
+
+
+def same_version(one: str, other: str) -> bool:
+    """Whether two spellings name one version: 7 and 0007, 1_2 and 1.2.0."""
+    try:
+        return version_key(one) == version_key(other)
+    except ValueError:
+        return one == other
+
+
+def twice(entries: Iterable[Entry], tool: str, *, called: str = "version") -> list[SqlFileError]:
+    """One version borne by several files, which the tool refuses as well."""
+    by_version: dict[tuple[int, ...], list[str]] = {}
+    for entry in entries:
+        by_version.setdefault(version_key(entry.version), []).append(entry.path)
+    return [
+        SqlFileError(
+            f"{called} {'.'.join(map(str, version))} is borne by {' and '.join(paths)}",
+            why=f"which of them runs first nobody can say: {tool} refuses it as well",
+            fix=f"give one of them the next free {called}",
+        )
+        for version, paths in by_version.items()
+        if len(paths) > 1
+    ]

@@ -1,0 +1,52 @@
+"""A file of a project as its layout reads it: what runs, and what was taken out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.model import Kind, on_disk
+from pytest_housekeeping.sql.layouts.enclosing import with_no_transaction_of_its_own
+from pytest_housekeeping.sql.layouts.known import OWN, layout_of
+from pytest_housekeeping.sql.layouts.layout import Ground, Listing, Reading
+from pytest_housekeeping.sql.layouts.psql import as_psql_would, without_restrict
+from pytest_housekeeping.sql.project_files import ProjectFiles
+from pytest_housekeeping.sql.text import decode
+
+
+def listing(config: Config, files: ProjectFiles) -> Listing:
+    """The files of a project that its tool would read; what the settings say is not undone has no
+    way back."""
+    found = layout_of(config).listing(Ground(config=config, files=files))
+    kept = [
+        entry
+        for entry in found.entries
+        if entry.kind is not Kind.ROLLBACK or entry.undoes not in config.irreversible
+    ]
+    return replace(found, entries=tuple(kept))
+
+
+def reading(config: Config, files: ProjectFiles, path: str, data: bytes) -> Reading:
+    """What of the bytes of a file runs. Raises SqlFileError for what is no text."""
+    text = decode(data, on_disk(path))
+    layout, ground = layout_of(config), Ground(config=config, files=files)
+    found = layout.reading(ground, path, text) if _is_of_tool(config, path) else Reading(text=text)
+    if layout.psql_home is not None:
+        home = layout.psql_home(ground)
+        woven = as_psql_would(ground, path, found.text, home=home)
+        found = replace(woven, problems=(*found.problems, *woven.problems), outside=found.outside)
+    else:
+        found = replace(found, text=without_restrict(found.text))
+    return with_no_transaction_of_its_own(found)
+
+
+def text_of(config: Config, files: ProjectFiles, path: str) -> str:
+    """The text of a file as it runs. Raises SqlFileError for what is no text, OSError where it
+    cannot be read."""
+    return reading(config, files, path, files.read(path)).text
+
+
+def _is_of_tool(config: Config, path: str) -> bool:
+    """Whether a file is the tool's, and not one of ``sql/views/`` or another folder beside it."""
+    own = [f"{config.sql}/{name}/" for name in ("bootstrap", "views", "policies", "seeds")]
+    return (config.layout or OWN) == OWN or not path.startswith(tuple(own))

@@ -1,0 +1,110 @@
+"""Tools that keep the way up and the way down in one file, each behind a mark of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_housekeeping.model import Kind, on_disk, stands_alone
+from pytest_housekeeping.sql.layouts.halves import down_of, holds_sql, lower, upper
+from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Listing, Reading
+from pytest_housekeeping.sql.layouts.numbered import twice
+from pytest_housekeeping.sql.problems import Problem
+from pytest_housekeeping.sql.text import place
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Halves:
+    """How a tool marks the halves; ``outside`` tells, of a text and the mark of its half, whether
+    the half is to run in no transaction."""
+
+    tool: str
+    up: re.Pattern[str]
+    down: re.Pattern[str]
+    up_mark: str
+    outside: Callable[[str, re.Match[str] | None], bool]
+
+
+def halves_listing(
+    ground: Ground,
+    name: re.Pattern[str],
+    halves: Halves,
+    *,
+    order: Callable[[Entry], Any],
+    tool: str,
+) -> Listing:
+    """The files directly in the folder, and the way down of those that have one."""
+    migrations: list[Entry] = []
+    rollbacks: list[Entry] = []
+    passed_over: dict[str, str] = {}
+    for path in ground.files.find(ground.folder, "*.sql"):
+        found = name.fullmatch(path.rpartition("/")[2])
+        if found is None:
+            passed_over[path] = f"{tool} does not read a name like this"
+            continue
+        rollback = down_of(path)
+        migrations.append(
+            Entry(path=path, kind=Kind.MIGRATION, version=found[1], rollback=rollback)
+        )
+        if _has_way_down(ground, path, halves):
+            rollbacks.append(Entry(path=rollback, kind=Kind.ROLLBACK, undoes=path))
+    migrations.sort(key=order)
+    return Listing(
+        entries=(*migrations, *rollbacks),
+        passed_over=passed_over,
+        errors=tuple(twice(migrations, tool)),
+    )
+
+
+def halves_reading(path: str, text: str, halves: Halves) -> Reading:
+    """The half that a path means."""
+    up, down = halves.up.search(text), halves.down.search(text)
+    cut = down.start() if down else len(text)
+    if not stands_alone(path):
+        return Reading(text=lower(text, cut), outside=halves.outside(text, down))
+    return Reading(
+        text=upper(text, cut),
+        outside=halves.outside(text, up),
+        problems=tuple(_problems(text, up, cut, halves)),
+    )
+
+
+def _problems(text: str, up: re.Match[str] | None, cut: int, halves: Halves) -> list[Problem]:
+    if up is None or up.start() > cut:
+        return [
+            _problem(
+                text,
+                0,
+                f"no line says {halves.up_mark}",
+                f"{halves.tool} reads no file without it: nobody can say which part is the way up",
+                f"write {halves.up_mark} in a line of its own above the statements",
+            )
+        ]
+    if holds_sql(text[: up.start()]):
+        return [
+            _problem(
+                text,
+                0,
+                f"statements stand above {halves.up_mark}",
+                f"{halves.tool} refuses them: they belong to neither half",
+                "move them below it",
+            )
+        ]
+    return []
+
+
+def _problem(text: str, offset: int, found: str, why: str, fix: str) -> Problem:
+    line, column = place(text, offset)
+    return Problem(line=line, column=column, found=found, why=why, fix=fix)
+
+
+def _has_way_down(ground: Ground, path: str, halves: Halves) -> bool:
+    """Whether any statement stands in the lower half; what cannot be read is told elsewhere."""
+    try:
+        text = ground.files.read(on_disk(path)).decode(errors="replace")
+    except OSError:
+        return False
+    down = halves.down.search(text)
+    return down is not None and holds_sql(text[down.end() :])

@@ -1,0 +1,33 @@
+"""Which migration a path takes back, from the path alone: audits of the past have no files beside
+them."""
+
+from __future__ import annotations
+
+import re
+
+from pytest_housekeeping.model import DOWN
+
+_FLYWAY = re.compile(r"(.*/|)U(\d+(?:[._]\d+)*__[^/]+\.sql)")
+_FOLDERS = {"rollback": "migrations", "revert": "deploy"}
+# Prisma names its folders so; those of Diesel have dashes, and one bears nothing but zeros.
+_PRISMA = re.compile(r"(?!0{14})\d{14}_.*")
+
+
+def undone_by(path: str) -> str:
+    """The path of the migration that a rollback undoes; any other path is its own."""
+    if path.endswith(DOWN):
+        return path.removesuffix(DOWN)
+    if undo := _FLYWAY.fullmatch(path):
+        return f"{undo[1]}V{undo[2]}"
+    folder, _, name = path.rpartition("/")
+    if name == "down.sql":
+        prisma = _PRISMA.fullmatch(folder.rpartition("/")[2])
+        return f"{folder}/migration.sql" if prisma else f"{folder}/up.sql"
+    if name.endswith(".down.sql"):
+        return path.removesuffix(".down.sql") + ".up.sql"
+    parts = path.split("/")
+    for place in range(len(parts) - 2, -1, -1):
+        if parts[place] in _FOLDERS:
+            parts[place] = _FOLDERS[parts[place]]
+            return "/".join(parts)
+    return path

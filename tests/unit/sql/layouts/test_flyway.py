@@ -1,0 +1,115 @@
+"""Flyway's files: its order, what is repeatable, what goes back, what it is told beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pytest_housekeeping.model import Kind
+from support.layout_ground import numbered, read_layout
+
+AT = "src/main/resources/db/migration"
+
+
+def test_versions_are_compared_part_by_part(tmp_path: Path) -> None:
+    names = ("V1__a.sql", "V1_10__b.sql", "V1_9__c.sql", "V1.9.1__d.sql", "V20240131120000__e.sql")
+    found = read_layout(tmp_path, numbered(*(f"{AT}/{name}" for name in names)))
+    assert (found.config.layout, found.config.migrations) == ("flyway", AT)
+    assert [path[:5] for path in found.paths()] == ["V1__a", "V1_9_", "V1.9.", "V1_10", "V2024"]
+    assert found.file("V1_10__b.sql").version == "1_10"
+
+
+def test_nested_folders_are_one_location(tmp_path: Path) -> None:
+    found = read_layout(tmp_path, numbered(f"{AT}/two/V2__b.sql", f"{AT}/one/V1__a.sql"))
+    assert found.config.migrations == AT
+    assert found.paths() == ["one/V1__a.sql", "two/V2__b.sql"]
+
+
+def test_repeatable_files_come_behind_by_their_descriptions(tmp_path: Path) -> None:
+    files = numbered(f"{AT}/V1__a.sql", f"{AT}/R__b view.sql", f"{AT}/R__a.sql")
+    found = read_layout(tmp_path, {**files, "sql/views/z.sql": "SELECT 1;"})
+    assert found.paths(Kind.VIEW) == ["R__a.sql", "R__b view.sql", "sql/views/z.sql"]
+
+
+def test_an_undo_file_is_the_way_back(tmp_path: Path) -> None:
+    found = read_layout(tmp_path, numbered(f"{AT}/V1_1__a.sql", f"{AT}/U1_1__a.sql"))
+    assert found.file("U1_1__a.sql").undoes == found.file("V1_1__a.sql").path
+    assert found.file("V1_1__a.sql").rollback == found.file("U1_1__a.sql").path
+
+
+def test_an_undo_file_of_another_name_is_refused_with_the_name_to_give_it(tmp_path: Path) -> None:
+    found = read_layout(tmp_path, numbered(f"{AT}/V1__a.sql", f"{AT}/U1__b.sql"))
+    assert "name it U1__a.sql" in found.errors
+
+
+def test_one_version_twice_is_refused(tmp_path: Path) -> None:
+    found = read_layout(tmp_path, numbered(f"{AT}/V1_0__a.sql", f"{AT}/V1__b.sql"))
+    assert "version 1 is borne by" in found.errors
+    assert "V1_0__a.sql" in found.errors
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("afterMigrate.sql", "is a callback of Flyway"),
+        ("beforeEachMigrate__x.sql", "is a callback of Flyway"),
+        ("V2__code.java", "is a migration of Flyway in no SQL"),
+    ],
+)
+def test_what_is_no_migration_in_sql_is_refused_by_name(
+    tmp_path: Path, name: str, said: str
+) -> None:
+    found = read_layout(tmp_path, numbered(f"{AT}/V1__a.sql", f"{AT}/{name}"))
+    assert f"{AT}/{name} {said}" in found.errors
+
+
+def test_a_name_that_flyway_does_not_read_is_told_as_left_out(tmp_path: Path) -> None:
+    found = read_layout(tmp_path, numbered(f"{AT}/V1__a.sql", f"{AT}/notes.sql"))
+    assert found.errors == ""
+    assert found.found.passed_over == {f"{AT}/notes.sql": "Flyway does not read a name like this"}
+
+
+def test_placeholders_get_their_values_wherever_they_stand(tmp_path: Path) -> None:
+    text = "-- for ${Team}\nCREATE TABLE ${schema}.t (a text DEFAULT '${schema}');\n"
+    found = read_layout(
+        tmp_path,
+        {f"{AT}/V1__a.sql": text},
+        settings='placeholders = { SCHEMA = "shop", team = "us" }',
+    )
+    assert found.problems("V1__a.sql") == []
+    assert found.text("V1__a.sql") == "-- for us\nCREATE TABLE shop.t (a text DEFAULT 'shop');\n"
+
+
+def test_a_placeholder_without_a_value_is_refused_by_line(tmp_path: Path) -> None:
+    found = read_layout(tmp_path, {f"{AT}/V1__a.sql": "SELECT 1;\nSELECT '${x}';"})
+    assert found.problems("V1__a.sql") == [(2, "the placeholder ${x} has no value")]
+
+
+def test_a_script_configuration_counts(tmp_path: Path) -> None:
+    index = "CREATE INDEX CONCURRENTLY i ON t (a);"
+    files = {
+        f"{AT}/V1__a.sql": "ALTER TYPE e ADD VALUE 'x';",
+        f"{AT}/V1__a.sql.conf": "executeInTransaction=false\n",
+        f"{AT}/V2__b.sql": index,
+        f"{AT}/V3__c.sql": "SELECT '${x}';",
+        f"{AT}/V3__c.sql.conf": "# as it stands\nplaceholderReplacement=false\n",
+        f"{AT}/V4__d.sql": "SELECT 1;",
+        f"{AT}/V4__d.sql.conf": "shouldExecute=${x}==1\n",
+    }
+    found = read_layout(tmp_path, files)
+    # Flyway itself finds out that an index is built in no transaction.
+    assert [found.file(f"V{n}__{c}.sql").transaction for n, c in ((1, "a"), (2, "b"))] == [
+        "own",
+        "none",
+    ]
+    assert found.problems("V3__c.sql") == []
+    assert "V4__d.sql.conf says shouldExecute" in found.errors
+
+
+def test_a_baseline_migration_stands_for_those_that_are_gone(tmp_path: Path) -> None:
+    found = read_layout(tmp_path / "a", numbered(f"{AT}/B3__all.sql", f"{AT}/V4__d.sql"))
+    assert found.paths() == ["B3__all.sql", "V4__d.sql"]
+    found = read_layout(tmp_path / "b", numbered(f"{AT}/B3__all.sql", f"{AT}/V3__c.sql"))
+    assert found.paths() == ["V3__c.sql"]
+    assert list(found.found.passed_over) == [f"{AT}/B3__all.sql"]

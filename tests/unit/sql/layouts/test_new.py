@@ -1,0 +1,60 @@
+"""The next migration in the form of each tool."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.sql.layouts.new import new_migration
+from support.layout_ground import read_layout
+
+GOOSE = "-- +goose Up\nSELECT 1;\n-- +goose Down\n"
+STAMP = r"20\d{12}"
+DASHED = r"20\d\d-\d\d-\d\d-\d{6}"
+
+
+@pytest.mark.parametrize(
+    ("there", "text", "made"),
+    [
+        ("sql/migrations/0009_a.sql", "", ["sql/migrations/0010_x.sql", "sql/rollback/0010_x.sql"]),
+        ("db/V9__a.sql", "", ["db/V10__x.sql", "db/U10__x.sql"]),
+        ("db/V1_9__a.sql", "", ["db/V2__x.sql", "db/U2__x.sql"]),
+        ("db/00009_a.sql", GOOSE, ["db/00010_x.sql"]),
+        ("db/20240101000000_a.sql", GOOSE, [rf"db/{STAMP}_x.sql"]),
+        ("db/000009_a.up.sql", "", ["db/000010_x.up.sql", "db/000010_x.down.sql"]),
+        ("supabase/migrations/20240101000000_a.sql", "", [rf"supabase/migrations/{STAMP}_x.sql"]),
+        (
+            "migrations/2024-01-01-000000_a/up.sql",
+            "",
+            [rf"migrations/{DASHED}_x/{half}.sql" for half in ("up", "down")],
+        ),
+        (
+            "prisma/migrations/20240101000000_a/migration.sql",
+            "",
+            [rf"prisma/migrations/{STAMP}_x/{half}.sql" for half in ("migration", "down")],
+        ),
+    ],
+)
+def test_it_comes_behind_all_and_is_read_again(
+    tmp_path: Path, there: str, text: str, made: list[str]
+) -> None:
+    files = {there: text or "SELECT 1;"}
+    found = read_layout(tmp_path, files)
+    new = new_migration(found.config, found.sources, "x", up="SELECT 2;", down="SELECT 3;")
+    assert all(re.fullmatch(form, path) for form, path in zip(made, new, strict=True)), list(new)
+    again = read_layout(tmp_path, files | dict(new))
+    assert again.errors == ""
+    last = again.paths()[-1]
+    assert "SELECT 2;" in again.text(last)
+    if "supabase" not in there:
+        assert "SELECT 3;" in again.text(again.file(last).rollback)
+
+
+def test_a_change_of_sqitch_is_added_by_sqitch(tmp_path: Path) -> None:
+    plan = {"sqitch.plan": "%project=x\n", "deploy/a.sql": ""}
+    found = read_layout(tmp_path, plan)
+    with pytest.raises(MisuseError, match="sqitch add x"):
+        new_migration(found.config, found.sources, "x", up="")

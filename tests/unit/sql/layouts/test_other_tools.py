@@ -1,0 +1,142 @@
+"""golang-migrate, sqlx, Supabase, Prisma and Diesel: names and folders that say everything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.model import Kind
+from support.layout_ground import numbered, read_layout
+
+CARGO = {"Cargo.toml": '[dependencies]\nsqlx = "0.8"\n'}
+
+
+def test_golang_migrate_goes_by_number_and_pairs_by_name(tmp_path: Path) -> None:
+    names = ("1_a.up.sql", "10_c.up.sql", "2_b-x.y.up.sql", "1_a.down.sql")
+    found = read_layout(tmp_path, numbered(*(f"db/migrations/{name}" for name in names)))
+    assert found.config.layout == "golang-migrate"
+    assert found.paths() == ["1_a.up.sql", "2_b-x.y.up.sql", "10_c.up.sql"]
+    assert found.file("1_a.down.sql").undoes == "db/migrations/1_a.up.sql"
+
+
+def test_a_way_back_of_another_name_is_refused_with_the_name_to_give_it(tmp_path: Path) -> None:
+    found = read_layout(tmp_path, numbered("m/1_a.up.sql", "m/1_b.down.sql"))
+    assert "name it 1_a.down.sql" in found.errors
+
+
+def test_sqlx_has_both_forms_and_is_known_by_its_cargo(tmp_path: Path) -> None:
+    names = ("20240102_b.sql", "20240101_a.up.sql", "20240101_a.down.sql", "readme.sql")
+    files = CARGO | numbered(*(f"migrations/{name}" for name in names))
+    found = read_layout(tmp_path, files)
+    assert found.config.layout == "sqlx"
+    assert found.paths() == ["20240101_a.up.sql", "20240102_b.sql"]
+    assert found.paths(Kind.ROLLBACK) == ["20240101_a.down.sql"]
+    assert list(found.found.passed_over) == ["migrations/readme.sql"]
+
+
+def test_the_mark_of_sqlx_counts_at_the_beginning_alone(tmp_path: Path) -> None:
+    add = "ALTER TYPE e ADD VALUE 'x';"
+    texts = {"1_a.sql": f"-- no-transaction\n{add}", "2_b.sql": f"-- x\n-- no-transaction\n{add}"}
+    found = read_layout(tmp_path, CARGO | {f"migrations/{k}": v for k, v in texts.items()})
+    assert [found.file(name).transaction for name in texts] == ["own", "batch"]
+    assert [found.problems(name) for name in texts] == [[], []]
+
+
+def test_supabase_has_its_seeds_where_its_settings_say(tmp_path: Path) -> None:
+    files = numbered(
+        "supabase/migrations/20240101000000_a.sql", "supabase/seed.sql", "supabase/seeds/b.sql"
+    )
+    found = read_layout(tmp_path / "a", files)
+    assert (found.config.layout, found.config.migrations) == ("supabase", "supabase/migrations")
+    assert found.paths(Kind.SEED) == ["supabase/seed.sql"]
+    said = {"supabase/config.toml": '[db.seed]\nsql_paths = ["./seeds/*.sql"]\n'}
+    found = read_layout(tmp_path / "b", files | said)
+    assert found.paths(Kind.SEED) == ["supabase/seeds/b.sql"]
+
+
+def test_prisma_goes_by_folder_and_is_for_postgresql(tmp_path: Path) -> None:
+    lock = {"prisma/migrations/migration_lock.toml": 'provider = "postgresql"\n'}
+    files = numbered(
+        "prisma/migrations/20240102000000_b/migration.sql",
+        "prisma/migrations/20240101000000_a/migration.sql",
+        "prisma/migrations/20240101000000_a/down.sql",
+    )
+    found = read_layout(tmp_path / "a", lock | files)
+    assert found.config.layout == "prisma"
+    assert [path[:8] for path in found.paths()] == ["20240101", "20240102"]
+    assert found.file("down.sql").undoes == found.file("_a/migration.sql").path
+    found = read_layout(
+        tmp_path / "b", files | {"prisma/migrations/migration_lock.toml": 'provider = "mysql"'}
+    )
+    assert "says that these migrations are for mysql" in found.errors
+    found = read_layout(tmp_path / "c", lock | {"prisma/migrations/20240101000000_a/x.txt": ""})
+    assert "20240101000000_a holds no migration.sql" in found.errors
+
+
+def test_diesel_leaves_dashes_out_of_versions(tmp_path: Path) -> None:
+    files = numbered(
+        "migrations/2024-01-02-000000_b/up.sql",
+        "migrations/00000000000000_diesel_initial_setup/up.sql",
+        "migrations/00000000000000_diesel_initial_setup/down.sql",
+    )
+    meta = {"migrations/2024-01-02-000000_b/metadata.toml": "run_in_transaction = false\n"}
+    found = read_layout(tmp_path, files | meta)
+    assert found.config.layout == "diesel"
+    assert [found.file(path).version for path in found.paths()] == [
+        "00000000000000",
+        "20240102000000",
+    ]
+    assert found.file("_b/up.sql").transaction == "own"
+    assert found.file("down.sql").undoes == found.file("setup/up.sql").path
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (("a/V1__a.sql", "b/1_a.up.sql"), "flyway in a (a/V1__a.sql); golang-migrate in b"),
+        (("a/V1__a.sql", "a/1_a.up.sql"), "flyway in a (a/V1__a.sql); golang-migrate in a"),
+        (("a/1_a.up.sql", "b/1_a.up.sql"), "golang-migrate in a (a/1_a.up.sql); golang-migrate in"),
+    ],
+)
+def test_more_than_one_tool_is_refused_by_name(
+    tmp_path: Path, files: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(MisuseError, match="more than one tool") as caught:
+        read_layout(tmp_path, numbered(*files))
+    assert said in str(caught.value)
+
+
+def test_the_settings_say_which_of_several_counts(tmp_path: Path) -> None:
+    files = numbered("a/V1__a.sql", "b/1_a.up.sql")
+    found = read_layout(tmp_path, files, settings='layout = "golang-migrate"')
+    assert found.config.migrations == "b"
+    found = read_layout(tmp_path, files, settings='migrations = "a"')
+    assert found.config.layout == "flyway"
+
+
+def test_marks_of_another_tool_in_the_folder_are_refused(tmp_path: Path) -> None:
+    files = numbered("a/V1__a.sql", "a/1_a.up.sql")
+    with pytest.raises(MisuseError, match=r"a/1_a\.up\.sql is one of golang-migrate"):
+        read_layout(tmp_path, files, settings='layout = "flyway"\nmigrations = "a"')
+
+
+def test_folders_of_tests_and_dependencies_are_passed_by(tmp_path: Path) -> None:
+    files = numbered("db/V1__a.sql", "node_modules/x/1_a.up.sql", "tests/1_a.up.sql")
+    assert read_layout(tmp_path, files).config.layout == "flyway"
+
+
+@pytest.mark.parametrize("folder", ["migrations", "db/sql"])
+def test_one_folder_of_plain_numbered_files_is_the_projects_own(
+    tmp_path: Path, folder: str
+) -> None:
+    found = read_layout(tmp_path, numbered(f"{folder}/01-first.sql", f"{folder}/2.a.b.sql"))
+    assert (found.config.layout, found.config.migrations) == ("", folder)
+    assert found.paths() == ["01-first.sql", "2.a.b.sql"]
+
+
+def test_nothing_on_the_disk_is_changed(tmp_path: Path) -> None:
+    files = numbered("a/V1__a.sql", "a/R__b.sql", text="BEGIN;\r\nSELECT 1;\r\nCOMMIT;\r\n")
+    read_layout(tmp_path, files)
+    assert {name: (tmp_path / name).read_bytes().decode() for name in files} == files
