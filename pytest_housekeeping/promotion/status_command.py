@@ -92,7 +92,7 @@ def status(root: Path, *, needs: str | None = None) -> StatusReport:
 def _pending(config: Config, applied: Sequence[AppliedFile]) -> list[str]:
     """The files of this worktree that a promotion would apply."""
     known = [(each.path, each.sha256) for each in applied]
-    found, _ = read_all(config, ProjectFiles(config.root), FILES, applied=known)
+    found = read_all(config, ProjectFiles(config.root), FILES, applied=known).files
     return [file.path for kind in FILES for file in found[kind] if is_pending(file, applied)]
 
 
