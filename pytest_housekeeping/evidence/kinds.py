@@ -41,7 +41,11 @@ _FOLLOWS: Mapping[str, tuple[str, ...]] = {
         "policy-insert-unchecked",
     ),
     "definer-for-public": ("definer-exempt-owner",),
-    "boundary-reached": ("boundary-table-privilege", "boundary-public-grant"),
+    "boundary-reached": (
+        "boundary-table-privilege",
+        "boundary-public-grant",
+        "boundary-membership",
+    ),
 }
 
 

@@ -294,6 +294,55 @@ hk_table AS (
     SELECT t.* FROM hk_any_table AS t
     WHERE NOT {reachable_only}::boolean OR t.oid IN (SELECT r.oid FROM hk_reachable_table AS r)
 ),
+-- How row-level security is forced on a table without breaking what inserts into it as its owner:
+-- a SECURITY DEFINER function, such as the trigger by which somebody signs up.
+hk_forcing AS (
+    SELECT
+        t.oid,
+        pg_catalog.format('ALTER TABLE %s FORCE ROW LEVEL SECURITY;', t.object) || coalesce(
+            E'\n' || pg_catalog.format(
+                'CREATE POLICY owner_inserts ON %s FOR INSERT TO %I WITH CHECK (true);'
+                || ' -- for %s, which inserts as its owner',
+                t.object,
+                r.rolname,
+                w.functions
+            ),
+            ''
+        ) AS statements
+    FROM hk_table AS t
+    INNER JOIN pg_catalog.pg_roles AS r ON t.owner = r.oid
+    LEFT JOIN hk_owner_inserts AS w
+        ON
+            t.owner = w.owner
+            AND pg_catalog.lower(t.name) = w.word
+            AND NOT (r.rolsuper OR r.rolbypassrls)
+            AND NOT EXISTS (
+                SELECT FROM pg_catalog.pg_policy AS p
+                WHERE
+                    p.polrelid = t.oid
+                    AND p.polpermissive
+                    AND p.polcmd IN ('a', '*')
+                    AND p.polroles && ARRAY[0::oid, t.owner]
+            )
+    WHERE NOT t.forced
+),
+-- The words of such functions, which the names of tables are among.
+hk_owner_inserts AS (
+    SELECT
+        f.proowner AS owner,
+        w.word,
+        pg_catalog.string_agg(DISTINCT f.oid::pg_catalog.regprocedure::text, ', ') AS functions
+    FROM pg_catalog.pg_proc AS f
+    INNER JOIN pg_catalog.pg_namespace AS n ON f.pronamespace = n.oid
+    CROSS JOIN LATERAL pg_catalog.regexp_split_to_table(
+        pg_catalog.lower(f.prosrc), '[^[:alnum:]_$]+'
+    ) AS w (word)
+    WHERE
+        f.prosecdef
+        AND f.prosrc ~* '\minsert\M'
+        AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+    GROUP BY f.proowner, w.word
+),
 hk_policy AS (
     SELECT
         f.*,
@@ -1240,12 +1289,33 @@ hk_crossing AS (
             OR d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
         )
 ),
-hk_target_owner (oid, object) AS (
-    SELECT s.owner, 'schema ' || s.object FROM hk_target_schema AS s
+hk_target_owner (oid, object, typed) AS (
+    SELECT s.owner, 'schema ' || s.object, 'SCHEMA ' || s.object FROM hk_target_schema AS s
     UNION ALL
-    SELECT r.owner, r.object FROM hk_target_relation AS r
+    SELECT r.owner, r.object, 'TABLE ' || r.object FROM hk_target_relation AS r
     UNION ALL
-    SELECT f.owner, f.object FROM hk_target_function AS f
+    SELECT f.owner, f.object, 'ROUTINE ' || f.object FROM hk_target_function AS f
+),
+-- Roles that the source is a member of and somebody else lives by, such as another application's:
+-- what was granted to them is rightly theirs, and the membership is what is wrong.
+hk_source_lent AS (
+    SELECT
+        h.oid,
+        pg_catalog.string_agg(DISTINCT e.revoke, ' ') AS fix,
+        pg_catalog.min(h.role_object) AS role,
+        'boundary-membership ' || pg_catalog.min(h.role_object) AS because
+    FROM hk_source_reach AS h
+    INNER JOIN hk_edge AS e ON h.oid = e.roleid
+    INNER JOIN hk_source_reach AS m ON e.member = m.oid AND h.role = m.role
+    INNER JOIN pg_catalog.pg_roles AS r ON h.oid = r.oid
+    WHERE
+        h.oid NOT IN (SELECT s.oid FROM hk_source_role AS s)
+        AND (
+            r.rolcanlogin
+            OR h.oid IN (SELECT t.oid FROM hk_target_role AS t)
+            OR h.oid IN (SELECT o.oid FROM hk_target_owner AS o)
+        )
+    GROUP BY h.oid
 ),
 -- Every privilege on a relation of the target that a grant gives to the source or to PUBLIC.
 hk_target_grant AS (

@@ -35,7 +35,8 @@ class _Sides:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Function:
     """A row of the rule's query. ``definer``: it runs with other rights than its caller's;
-    ``holds_target`` and ``holds_source``: it stands on that side, whatever its body names."""
+    ``holds_target`` and ``holds_source``: it stands on that side, whatever its body names;
+    ``repair`` keeps it from being set off."""
 
     oid: int
     object: str
@@ -44,6 +45,7 @@ class _Function:
     source: str
     holds_target: bool
     holds_source: bool
+    repair: str
 
 
 def prove_bodies(
@@ -59,7 +61,7 @@ def prove_bodies(
     graph = read_dependency_graph(connection)
     path = search_path(connection, roles[0])
     found = [
-        {"object": function.object, "detail": detail}
+        {"object": function.object, "detail": detail, "repair": function.repair}
         for function in functions
         for detail in _crossings(graph, function, path, sides)
     ]
@@ -124,6 +126,7 @@ def _read(connection: Connection, scope: RuleScope, rule: Rule) -> tuple[list[_F
             source=row["source"],
             holds_target=row["holds_target"],
             holds_source=row["holds_source"],
+            repair=row["repair"],
         )
         for row in answer["functions"]
     ]

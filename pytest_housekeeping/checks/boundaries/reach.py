@@ -7,8 +7,11 @@ https://www.postgresql.org/docs/16/ddl-priv.html. What is let in is rolled back.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+
+from psycopg import sql
 
 from pytest_housekeeping.checks.rules.attempts import Attempt, attempt_all
 from pytest_housekeeping.checks.rules.evaluation import findings_of
@@ -24,7 +27,6 @@ class TargetRelation:
     """A relation of the target; ``readers`` are the source's roles that were granted SELECT."""
 
     object: str
-    schema: str
     kind: str
     readers: tuple[str, ...]
 
@@ -91,15 +93,15 @@ def prove_allowed(
             refused.append(
                 {
                     "object": relation.object,
-                    "schema_of_object": relation.schema,
                     "role": quoted(role),
                     "detail": f"{role} was granted SELECT, and is told: {result}",
+                    "fix": _grant_of_what_is_denied(connection, relation, role, result.message),
                 }
             )
         else:
             read_by[role] += 1
     findings: tuple[Finding, ...] = findings_of(rule, refused)
-    if not any(read_by.values()):
+    if not refused and not any(read_by.values()):
         nothing = {
             "object": ", ".join(roles),
             "detail": "no relation of the target can be read:"
@@ -122,6 +124,22 @@ def read_target_relations(connection: Connection, scope: RuleScope) -> tuple[Tar
     return tuple(TargetRelation(**{**item, "readers": tuple(item["readers"])}) for item in items)
 
 
+def _grant_of_what_is_denied(
+    connection: Connection, relation: TargetRelation, role: str, message: str
+) -> str:
+    """What the role lacks, as PostgreSQL calls it: the schema, or what a policy or a view uses."""
+    denied = _DENIED.search(message)
+    kind, name = (denied["kind"], denied["name"]) if denied else ("", "")
+    if kind == "schema":
+        return f"GRANT USAGE ON SCHEMA {quoted(name)} TO {quoted(role)};"
+    needs = sql.SQL(_NEEDS).format(relation=sql.Literal(relation.object)).as_string(connection)
+    (used,) = run_readonly(connection, needs.encode())
+    held = [each["typed"] for each in used if each["name"] == name]
+    if kind in _GRANTS and held:
+        return f"GRANT {_GRANTS[kind]} {', '.join(held)} TO {quoted(role)};"
+    return f"-- grant {role} what it is told to lack: {message}"
+
+
 def _statements(relation: TargetRelation) -> tuple[tuple[str, str], ...]:
     """Commands that need a privilege, each with a statement that would do no harm."""
     found = [("SELECT", f"SELECT FROM {relation.object} LIMIT 1")]
@@ -131,10 +149,31 @@ def _statements(relation: TargetRelation) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
+_DENIED = re.compile(r"permission denied for (?P<kind>\w+) (?P<name>.+)")
+_GRANTS = {"function": "EXECUTE ON FUNCTION", "table": "SELECT ON", "view": "SELECT ON"}
+# What the policies of a table, or a view, call and read.
+_NEEDS = """
+SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT pg_catalog.jsonb_build_object(
+    'name', coalesce(f.proname, c.relname),
+    'typed', coalesce(f.oid::pg_catalog.regprocedure::text, c.oid::pg_catalog.regclass::text)
+)), '[]')
+FROM pg_catalog.pg_depend AS d
+LEFT JOIN pg_catalog.pg_policy AS p
+    ON d.objid = p.oid AND d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass
+LEFT JOIN pg_catalog.pg_rewrite AS w
+    ON d.objid = w.oid AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+LEFT JOIN pg_catalog.pg_proc AS f
+    ON d.refobjid = f.oid AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+LEFT JOIN pg_catalog.pg_class AS c
+    ON d.refobjid = c.oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+WHERE
+    coalesce(p.polrelid, w.ev_class) = {relation}::pg_catalog.regclass
+    AND d.deptype = 'n'
+    AND coalesce(f.oid, c.oid) IS NOT NULL
+"""
 _QUERY = """
 SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
     'object', t.object,
-    'schema', pg_catalog.format('%I', t.schema),
     'kind', t.relkind,
     'readers', (
         SELECT coalesce(pg_catalog.jsonb_agg(r.name ORDER BY r.name COLLATE "C"), '[]')

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from pytest_housekeeping.checks.rls.closing import closing_statements
 from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
 from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult, attempt_all
 from pytest_housekeeping.checks.rules.evaluation import findings_of
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.sql.identifiers import quoted
 
 _AT_ONCE = 50
 
@@ -24,8 +26,15 @@ class FindingCollector:
     findings: list[Finding] = field(default_factory=list)
     evidence: list[str] = field(default_factory=list)
 
-    def add_leak(self, table: ProtectedTable, detail: str) -> None:
-        self.findings += findings_of(self.rule, [{"object": table.object, "detail": detail}])
+    def add_leak(self, table: ProtectedTable, role: str, detail: str) -> None:
+        """What a role can do with the table; the fix is made for just these two."""
+        row = {
+            "object": table.object,
+            "detail": detail,
+            "role": quoted(role),
+            "fix": closing_statements(table, role),
+        }
+        self.findings += findings_of(self.rule, [row])
 
     def add_undecided(self, table: ProtectedTable, reason: str, fix: str) -> None:
         """Something was neither proved nor refuted; ``fix`` says what would decide it."""

@@ -3,7 +3,8 @@
 -- why: a contract that allows something is a promise too. The catalog may grant a table whose
 --   schema cannot be entered, or whose policy calls a function that may not be executed.
 --   https://www.postgresql.org/docs/16/ddl-priv.html
--- fix: GRANT USAGE ON SCHEMA {schema_of_object} TO {role};
+-- fix: -- what the role is told to lack: USAGE on the schema, EXECUTE on a function that a policy
+--   calls, SELECT on a table that a policy or a view reads
 -- leak: BEGIN; SET LOCAL ROLE {role};
 --   SELECT * FROM {object} LIMIT 1; -- refused, and it should not be
 --   ROLLBACK;

@@ -24,7 +24,9 @@ SELECT
     k.what,
     e.object AS grantee,
     pg_catalog.format('ALTER DEFAULT PRIVILEGES FOR ROLE %I', r.rolname)
-    || coalesce(' IN SCHEMA ' || s.object, '') AS alter
+    || coalesce(' IN SCHEMA ' || s.object, '') AS alter,
+    l.fix,
+    l.because
 FROM pg_catalog.pg_default_acl AS d
 INNER JOIN pg_catalog.pg_roles AS r ON d.defaclrole = r.oid
 INNER JOIN (
@@ -33,6 +35,7 @@ INNER JOIN (
 LEFT JOIN hk_target_schema AS s ON d.defaclnamespace = s.oid
 CROSS JOIN LATERAL pg_catalog.aclexplode(d.defaclacl) AS g
 INNER JOIN hk_grantee AS e ON g.grantee = e.oid
+LEFT JOIN hk_source_lent AS l ON g.grantee = l.oid
 WHERE
     g.grantee <> d.defaclrole
     AND (
@@ -45,4 +48,4 @@ WHERE
             AND NOT (g.grantee = 0 AND d.defaclobjtype IN ('f', 'T'))
         )
     )
-GROUP BY s.object, r.rolname, k.what, e.object
+GROUP BY s.object, r.rolname, k.what, e.object, l.fix, l.because

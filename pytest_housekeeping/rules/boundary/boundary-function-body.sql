@@ -6,7 +6,8 @@
 --   Where a body builds its statements at run time and runs with other rights, only its author
 --   knows: a comment in it says what it reaches (-- hk: reaches venture.orders -- reason).
 --   https://www.postgresql.org/docs/16/sql-createfunction.html
--- fix: -- let {object} do without what belongs to the target, or DROP ROUTINE {object};
+-- fix: {repair}
+--   -- or let {object} do without what belongs to the target
 -- leak: SELECT prosecdef, prosrc FROM pg_catalog.pg_proc
 --   WHERE oid = $hk${object}$hk$::pg_catalog.regprocedure;
 -- proof: bodies
@@ -25,8 +26,36 @@ SELECT
     f.language,
     f.source,
     false AS holds_target,
-    true AS holds_source
+    true AS holds_source,
+    pg_catalog.concat_ws(
+        ' ',
+        (
+            SELECT pg_catalog.format(
+                'REVOKE ALL ON ROUTINE %s FROM %s;',
+                f.object,
+                pg_catalog.string_agg(DISTINCT e.object, ', ' ORDER BY e.object)
+            )
+            FROM pg_catalog.aclexplode(
+                coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))
+            ) AS a
+            INNER JOIN hk_grantee AS e ON a.grantee = e.oid
+            HAVING pg_catalog.count(*) > 0
+        ),
+        (
+            SELECT pg_catalog.string_agg(
+                pg_catalog.format('DROP TRIGGER %I ON %s;', g.tgname, g.tgrelid::pg_catalog.regclass),
+                ' ' ORDER BY g.oid
+            )
+            FROM pg_catalog.pg_trigger AS g
+            INNER JOIN pg_catalog.pg_class AS c ON g.tgrelid = c.oid
+            WHERE
+                g.tgfoid = f.oid
+                AND NOT g.tgisinternal
+                AND c.relnamespace IN (SELECT s.oid FROM hk_source_schema AS s)
+        )
+    ) AS repair
 FROM hk_function_body AS f
+INNER JOIN pg_catalog.pg_proc AS p ON f.oid = p.oid
 WHERE
     f.oid NOT IN (SELECT t.oid FROM hk_target_function AS t)
     AND (

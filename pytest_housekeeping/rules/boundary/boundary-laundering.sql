@@ -4,7 +4,8 @@
 --   grants of the target say. The copy may be made by a trigger of the target's own tables, or by
 --   a function of anybody's that names both sides.
 --   https://www.postgresql.org/docs/16/sql-createtrigger.html
--- fix: -- let {object} leave the source's relations alone, or DROP ROUTINE {object};
+-- fix: -- let {object} leave the source's relations alone; where nobody needs it any more:
+--   {repair}
 -- leak: SELECT prosecdef, prosrc FROM pg_catalog.pg_proc
 --   WHERE oid = $hk${object}$hk$::pg_catalog.regprocedure;
 -- proof: bodies
@@ -30,5 +31,17 @@ SELECT
             AND NOT g.tgisinternal
             AND g.tgrelid IN (SELECT t.oid FROM hk_target_relation AS t)
     ) AS holds_target,
-    false AS holds_source
+    false AS holds_source,
+    pg_catalog.concat_ws(
+        ' ',
+        (
+            SELECT pg_catalog.string_agg(
+                pg_catalog.format('DROP TRIGGER %I ON %s;', g.tgname, g.tgrelid::pg_catalog.regclass),
+                ' ' ORDER BY g.oid
+            )
+            FROM pg_catalog.pg_trigger AS g
+            WHERE g.tgfoid = f.oid AND NOT g.tgisinternal
+        ),
+        pg_catalog.format('DROP ROUTINE %s;', f.object)
+    ) AS repair
 FROM hk_function_body AS f

@@ -18,9 +18,13 @@ SELECT
         e.object,
         pg_catalog.string_agg(g.privilege_type, ', ' ORDER BY g.privilege_type)
     ) AS detail,
-    e.object AS grantee
+    e.object AS grantee,
+    l.fix,
+    l.because,
+    coalesce(l.role, e.object) AS role
 FROM hk_target_schema AS s
 CROSS JOIN LATERAL pg_catalog.aclexplode(s.acl) AS g
 INNER JOIN hk_grantee AS e ON g.grantee = e.oid
+LEFT JOIN hk_source_lent AS l ON g.grantee = l.oid
 WHERE g.grantee <> 0 AND g.grantee <> s.owner
-GROUP BY s.object, e.object
+GROUP BY s.object, e.object, l.fix, l.because, l.role

@@ -13,6 +13,10 @@
 SELECT
     g.object,
     pg_catalog.format('%s may %s', g.grantee_object, g.privileges) AS detail,
-    g.grantee_object AS grantee
+    g.grantee_object AS grantee,
+    l.fix,
+    l.because,
+    coalesce(l.role, g.grantee_object) AS role
 FROM hk_target_privilege AS g
+LEFT JOIN hk_source_lent AS l ON g.grantee = l.oid
 WHERE g.grantee <> 0 AND g.relkind <> 'S'

@@ -28,20 +28,36 @@ SELECT
     pg_catalog.format('%I.%I', n.nspname, c.relname) AS object,
     pg_catalog.format(
         '%s may select from it and see %s, with the rights of its owner',
-        pg_catalog.string_agg(DISTINCT h.role_object, ', ' ORDER BY h.role_object),
+        pg_catalog.string_agg(DISTINCT coalesce(h.role_object, e.object), ', '),
         pg_catalog.string_agg(DISTINCT o.shown, ', ' ORDER BY o.shown)
     ) AS detail,
-    pg_catalog.string_agg(DISTINCT e.object, ', ' ORDER BY e.object) AS grantees
+    pg_catalog.string_agg(DISTINCT e.object, ', ' ORDER BY e.object) AS grantees,
+    CASE
+        WHEN pg_catalog.bool_and(l.oid IS NOT NULL) THEN pg_catalog.min(l.fix)
+    END AS fix,
+    CASE
+        WHEN pg_catalog.bool_and(l.oid IS NOT NULL) THEN pg_catalog.min(l.because)
+    END AS because,
+    pg_catalog.min(h.role_object) AS role
 FROM view_over AS o
 INNER JOIN pg_catalog.pg_class AS c ON o.oid = c.oid
 INNER JOIN pg_catalog.pg_namespace AS n ON c.relnamespace = n.oid
-INNER JOIN hk_source_reach AS h
-    ON
-        pg_catalog.has_table_privilege(h.oid, c.oid, 'SELECT')
-        OR pg_catalog.has_any_column_privilege(h.oid, c.oid, 'SELECT')
-INNER JOIN hk_grantee AS e ON h.oid = e.oid OR e.oid = 0
+CROSS JOIN LATERAL (
+    SELECT t.grantee, t.privilege_type
+    FROM pg_catalog.aclexplode(c.relacl) AS t
+    UNION
+    SELECT t.grantee, t.privilege_type
+    FROM pg_catalog.pg_attribute AS a
+    CROSS JOIN LATERAL pg_catalog.aclexplode(a.attacl) AS t
+    WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL AND NOT a.attisdropped
+) AS g
+INNER JOIN hk_grantee AS e ON g.grantee = e.oid
+LEFT JOIN hk_source_reach AS h ON g.grantee = h.oid
+LEFT JOIN hk_source_lent AS l ON g.grantee = l.oid
 WHERE
-    c.oid NOT IN (SELECT t.oid FROM hk_target_relation AS t)
+    g.privilege_type = 'SELECT'
+    AND g.grantee <> c.relowner
+    AND c.oid NOT IN (SELECT t.oid FROM hk_target_relation AS t)
     AND NOT EXISTS (
         SELECT FROM pg_catalog.pg_options_to_table(c.reloptions) AS s
         WHERE s.option_name = 'security_invoker' AND s.option_value::boolean

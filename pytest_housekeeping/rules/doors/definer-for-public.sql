@@ -5,6 +5,7 @@
 --   attacker calls it with arguments of its own choice.
 --   https://www.postgresql.org/docs/16/sql-createfunction.html
 -- fix: REVOKE ALL ON ROUTINE {object} FROM PUBLIC;
+--   -- and GRANT EXECUTE to the roles that are meant to call it
 -- leak: SELECT prosecdef, proacl FROM pg_catalog.pg_proc
 --   WHERE oid = $hk${object}$hk$::pg_catalog.regprocedure;
 --   -- no ACL, or one that begins with =X: everybody may call it

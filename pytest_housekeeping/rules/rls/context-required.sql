@@ -4,8 +4,8 @@
 --   absent, or '' as SET LOCAL leaves it behind at the end of its transaction: a condition
 --   like coalesce(setting, column) opens the whole table then.
 --   https://www.postgresql.org/docs/16/functions-admin.html
--- fix: CREATE POLICY tenant_isolation ON {object}
---   USING (tenant_id = nullif(current_setting('<the setting>', true), '')::<its type>);
+-- fix: CREATE POLICY own_rows_only ON {object} AS RESTRICTIVE TO {role}
+--   USING (the condition of a policy that compares a column with the context);
 -- leak: BEGIN; SET LOCAL ROLE {role};
 --   SELECT * FROM {object} LIMIT 5; -- no context was set, and there are rows
 --   ROLLBACK;

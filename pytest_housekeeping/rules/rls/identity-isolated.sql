@@ -4,9 +4,8 @@
 --   see, change or delete a row of B, write one as B, or move its own to B. That A sees its own
 --   rows is the control, without which seeing nothing proves nothing.
 --   https://www.postgresql.org/docs/16/sql-createpolicy.html
--- fix: CREATE POLICY tenant_isolation ON {object}
---   USING (tenant_id = nullif(current_setting('<the setting>', true), '')::<its type>)
---   WITH CHECK (tenant_id = nullif(current_setting('<the setting>', true), '')::<its type>);
+-- fix: CREATE POLICY own_rows_only ON {object} AS RESTRICTIVE TO {role}
+--   USING (the condition of a policy that compares a column with the context);
 -- leak: BEGIN; SET LOCAL ROLE {role};
 --   SELECT * FROM {object} LIMIT 5; -- set the context to one identity first
 --   ROLLBACK;

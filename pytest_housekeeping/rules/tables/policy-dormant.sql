@@ -4,7 +4,7 @@
 --   the migration takes the table for protected; an attacker who may read it sees every row.
 --   https://www.postgresql.org/docs/16/ddl-rowsecurity.html
 -- fix: ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
---   ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
+--   {force}
 -- leak: BEGIN; SET LOCAL ROLE {role};
 --   SELECT * FROM {on} LIMIT 5; -- the policy is not asked
 --   ROLLBACK;
@@ -20,8 +20,12 @@ SELECT
     p.object,
     'row-level security of its table is off, so that it filters nothing' AS detail,
     p.table_object AS table,
-    r.role
+    r.role,
+    coalesce(
+        f.statements, pg_catalog.format('ALTER TABLE %s FORCE ROW LEVEL SECURITY;', p.table_object)
+    ) AS force
 FROM hk_policy_fact AS p
+LEFT JOIN hk_forcing AS f ON p.table_oid = f.oid
 LEFT JOIN hk_reader AS r ON p.table_oid = r.oid
 INNER JOIN hk_table AS t ON p.table_oid = t.oid
 WHERE NOT t.row_security

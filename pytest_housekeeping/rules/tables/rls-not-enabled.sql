@@ -5,7 +5,7 @@
 --   does not count for a query that names the child.
 --   https://www.postgresql.org/docs/16/ddl-rowsecurity.html
 -- fix: ALTER TABLE {object} ENABLE ROW LEVEL SECURITY;
---   ALTER TABLE {object} FORCE ROW LEVEL SECURITY;
+--   {force}
 -- leak: BEGIN; SET LOCAL ROLE {role};
 --   SELECT * FROM {object} LIMIT 5; -- rows of everybody
 --   ROLLBACK;
@@ -21,8 +21,12 @@ SELECT
             THEN 'row-level security is off, so that its policies lie dormant'
         ELSE 'row-level security is off'
     END AS detail,
-    r.role
+    r.role,
+    coalesce(
+        f.statements, pg_catalog.format('ALTER TABLE %s FORCE ROW LEVEL SECURITY;', t.object)
+    ) AS force
 FROM hk_table AS t
+LEFT JOIN hk_forcing AS f ON t.oid = f.oid
 LEFT JOIN hk_reader AS r ON t.oid = r.oid
 WHERE
     NOT t.row_security

@@ -3,7 +3,7 @@
 -- why: the owner of a table does not obey its policies unless they are forced. Every SECURITY
 --   DEFINER function, view and migration of the owner then sees the rows of all tenants.
 --   https://www.postgresql.org/docs/16/sql-altertable.html
--- fix: ALTER TABLE {object} FORCE ROW LEVEL SECURITY;
+-- fix: {force}
 -- leak: SELECT relforcerowsecurity, relowner::pg_catalog.regrole FROM pg_catalog.pg_class
 --   WHERE oid = $hk${object}$hk$::pg_catalog.regclass;
 -- tripwire: CREATE TABLE {schema}.hk_tripwire (id integer);
@@ -14,7 +14,9 @@
 --   ALTER TABLE {schema}.hk_good FORCE ROW LEVEL SECURITY;
 SELECT
     t.object,
-    pg_catalog.format('its owner %I does not obey the policies', r.rolname) AS detail
+    pg_catalog.format('its owner %I does not obey the policies', r.rolname) AS detail,
+    f.statements AS force
 FROM hk_table AS t
+INNER JOIN hk_forcing AS f ON t.oid = f.oid
 INNER JOIN pg_catalog.pg_roles AS r ON t.owner = r.oid
 WHERE t.row_security AND NOT t.forced

@@ -9,14 +9,20 @@ import pytest
 from pytest_housekeeping.checks.boundaries import verify_contract
 from pytest_housekeeping.declarations.boundaries import App, Contract
 from pytest_housekeeping.declarations.rules import shipped_rules
+from pytest_housekeeping.evidence.kinds import causes_of
 from pytest_housekeeping.model import Finding
 from pytest_housekeeping.postgres.connection import Connection
-from support.guarded import BOUNDARIES, STAY_OUT, laid_ground
+from support.guarded import BOUNDARIES, STAY_OUT, WORK, laid_ground
 
 BODY = "boundary-function-body"
 BUILT_ON = "boundary-dependency"
 LAUNDERED = "boundary-laundering"
 SHOWN = "boundary-view"
+GRANTED_TO_OFFICE = (
+    "SELECT table_schema, table_name, privilege_type FROM information_schema.role_table_grants"
+    " WHERE grantee = 'office_app' UNION ALL SELECT 'office', 'stamp', 'EXECUTE'"
+    " WHERE has_function_privilege('office_app', 'office.stamp()', 'EXECUTE') ORDER BY 1, 2, 3"
+)
 
 
 @pytest.fixture
@@ -25,8 +31,8 @@ def ground(connection: Connection, superuser: Connection) -> Iterator[Connection
         yield laid
 
 
-def crossed(connection: Connection) -> list[Finding]:
-    verdict = verify_contract(connection, BOUNDARIES, STAY_OUT, shipped_rules())
+def crossed(connection: Connection, contract: Contract = STAY_OUT) -> list[Finding]:
+    verdict = verify_contract(connection, BOUNDARIES, contract, shipped_rules())
     return list(verdict.findings)
 
 
@@ -314,11 +320,64 @@ def test_the_repair_of_a_finding_repairs_it(ground: Connection) -> None:
     assert len(found) == 3
 
     for finding in found:
-        if finding.rule != BODY:
-            ground.execute(finding.fix.encode())
-    assert [finding.rule for finding in crossed(ground)] == [BODY]
-    ground.execute("DROP FUNCTION shop.hop() CASCADE")
+        ground.execute(finding.fix.encode())
     assert crossed(ground) == []
+
+
+def test_a_membership_is_the_one_cause_and_the_other_app_keeps_its_grants(
+    ground: Connection, superuser: Connection
+) -> None:
+    """Through a group of its own as well: what is revoked is the way into the other's role."""
+    ground.execute("CREATE VIEW office.one AS SELECT id FROM office.paper")
+    ground.execute("CREATE VIEW public.two AS SELECT id FROM office.paper")
+    ground.execute("GRANT SELECT ON office.one, public.two TO office_app")
+    before = ground.execute(GRANTED_TO_OFFICE).fetchall()
+    superuser.execute("CREATE ROLE shop_group; GRANT shop_group TO shop_app")
+    superuser.execute("GRANT office_app TO shop_group")
+    try:
+        found = crossed(ground)
+        causes = causes_of(found)
+        heads = [each for each, cause in zip(found, causes, strict=True) if not cause]
+        assert [(e.rule, e.object) for e in heads] == [("boundary-membership", "shop_app")]
+        assert {each.rule for each in found} >= {
+            "boundary-reached",
+            "boundary-schema-privilege",
+            "boundary-table-privilege",
+            "boundary-view",
+        }
+        assert heads[0].fix == "REVOKE office_app FROM shop_group;"
+        # Whoever runs all of them takes nothing from the other app.
+        for finding in found:
+            if not finding.fix.startswith("REVOKE office_app"):
+                ground.execute(finding.fix.encode())
+        superuser.execute(heads[0].fix.encode())
+        assert crossed(ground) == []
+        assert ground.execute(GRANTED_TO_OFFICE).fetchall() == before
+    finally:
+        superuser.execute("DROP ROLE shop_group")
+
+
+def test_what_an_allowed_way_lacks_is_granted_and_nothing_else(ground: Connection) -> None:
+    """A schema that may be entered is not granted again where a policy's function is what lacks."""
+    for lack, granted in (
+        ("REVOKE USAGE ON SCHEMA shop FROM shop_app", "GRANT USAGE ON SCHEMA shop TO shop_app;"),
+        (
+            "REVOKE ALL ON FUNCTION shop.tenant() FROM PUBLIC",
+            "GRANT EXECUTE ON FUNCTION shop.tenant() TO shop_app;",
+        ),
+        (
+            "REVOKE SELECT ON shop.orders FROM shop_app",
+            "GRANT SELECT ON shop.orders TO shop_app;",
+        ),
+    ):
+        ground.execute("SAVEPOINT lack")
+        ground.execute(lack.encode())
+        found = crossed(ground, WORK)
+        assert {each.fix for each in found} == {granted}, lack
+        assert {each.role for each in found} == {"shop_app"}
+        ground.execute(granted.encode())
+        assert crossed(ground, WORK) == []
+        ground.execute("ROLLBACK TO SAVEPOINT lack; RELEASE SAVEPOINT lack")
 
 
 def test_names_with_quotes_and_dots(ground: Connection) -> None:

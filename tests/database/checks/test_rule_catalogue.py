@@ -485,3 +485,112 @@ def test_every_rule_runs_read_only(desk: Connection) -> None:
             judged(desk, rule.id)
         except psycopg.Error as error:  # pragma: no cover
             pytest.fail(f"{rule.id}: {error}")
+
+
+def test_a_view_is_not_blamed_for_what_its_rule_does(desk: Connection) -> None:
+    """What reads as the one who asks is no leak, whatever a rule of its own writes."""
+    desk.execute(
+        "CREATE VIEW desk.units AS SELECT 'kg' AS unit;"
+        "CREATE RULE keep AS ON INSERT TO desk.units DO INSTEAD"
+        " INSERT INTO desk.note (owner, title) VALUES (1, new.unit);"
+        "CREATE VIEW desk.mine WITH (security_invoker) AS SELECT title FROM desk.note;"
+        "CREATE RULE keep AS ON INSERT TO desk.mine DO INSTEAD"
+        " INSERT INTO desk.note (owner, title) VALUES (1, new.title)"
+    )
+    assert {(f.rule, f.object) for f in all_judged(desk)} == {
+        ("rule-as-owner", "keep ON desk.units"),
+        ("rule-as-owner", "keep ON desk.mine"),
+    }
+
+
+def test_forcing_a_table_leaves_its_sign_up_working(desk: Connection) -> None:
+    """Who signs up is written down by a trigger that runs as the owner of the table."""
+    desk.execute(
+        "CREATE TABLE desk.profile (owner integer PRIMARY KEY);"
+        "ALTER TABLE desk.profile ENABLE ROW LEVEL SECURITY;"
+        "CREATE POLICY own ON desk.profile FOR SELECT TO desk_app USING (owner = desk.me());"
+        "CREATE SCHEMA gate; CREATE TABLE gate.login (id integer);"
+        "CREATE FUNCTION gate.sign_up() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
+        " SET search_path = '' AS $$ BEGIN"
+        " INSERT INTO desk.profile (owner) VALUES (new.id); RETURN new; END $$;"
+        "CREATE TRIGGER sign_up AFTER INSERT ON gate.login"
+        " FOR EACH ROW EXECUTE FUNCTION gate.sign_up()"
+    )
+    (finding,) = judged(desk, "rls-not-forced")
+    assert "for gate.sign_up(), which inserts as its owner" in finding.fix
+    desk.execute(finding.fix.encode())
+    assert judged(desk, "rls-not-forced") == []
+    desk.execute("INSERT INTO gate.login VALUES (7)")
+    # Whoever reads the rows of everybody is still found.
+    assert "desk.profile" not in {f.object for f in all_judged(desk) if "always" in f.rule}
+    desk.execute("DROP POLICY owner_inserts ON desk.profile")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        desk.execute("INSERT INTO gate.login VALUES (8)")
+
+
+def test_a_policy_for_everybody_is_given_to_whom_it_serves_alone(
+    desk: Connection, superuser: Connection
+) -> None:
+    superuser.execute("CREATE ROLE desk_other; GRANT desk_other TO hk_migrator")
+    try:
+        contract = replace(CONTRACT, roles=("desk_app", "desk_other"))
+        desk.execute("CREATE POLICY x ON desk.note USING (owner = desk.me())")
+        (finding,) = judged(desk, "policy-for-public", contract)
+        assert finding.fix == "ALTER POLICY x ON desk.note TO desk_app;"
+    finally:
+        superuser.execute("DROP ROLE desk_other")
+
+
+def test_what_another_role_lives_by_is_not_taken_from_it(
+    desk: Connection, superuser: Connection
+) -> None:
+    """A group that is the untrusted role's own loses the privilege, another login the member."""
+    superuser.execute(
+        "CREATE ROLE desk_team; CREATE ROLE desk_clerk LOGIN;"
+        "GRANT desk_team, desk_clerk TO desk_app"
+    )
+    try:
+        desk.execute("GRANT TRUNCATE ON desk.note TO desk_team, desk_clerk")
+        fixes = {f.fix for f in judged(desk, "privilege-on-whole-table")}
+        assert fixes == {
+            "REVOKE TRUNCATE ON desk.note FROM desk_team;",
+            "REVOKE desk_clerk FROM desk_app;",
+        }
+    finally:
+        desk.execute("ROLLBACK; BEGIN")
+        superuser.execute("DROP ROLE desk_team, desk_clerk")
+
+
+def test_see_it_acts_as_the_role_that_the_finding_is_about(
+    desk: Connection, superuser: Connection
+) -> None:
+    superuser.execute("CREATE ROLE desk_other; GRANT desk_other TO hk_migrator")
+    try:
+        contract = replace(CONTRACT, roles=("desk_app", "desk_other"))
+        desk.execute(
+            "GRANT USAGE ON SCHEMA desk TO desk_other;"
+            "CREATE TABLE desk.open (line text); GRANT SELECT ON desk.open TO desk_other;"
+            "CREATE VIEW desk.v AS SELECT title FROM desk.note;"
+            "GRANT SELECT ON desk.v TO desk_other"
+        )
+        for rule in ("rls-not-enabled", "view-without-security-invoker", "context-required"):
+            found = judged(desk, rule, contract)
+            assert {each.role for each in found} == {"desk_other"}, rule
+            assert all("SET LOCAL ROLE desk_other;" in each.leak for each in found), rule
+        desk.execute("CREATE POLICY x ON desk.note FOR SELECT TO desk_app USING (true)")
+        (found_one,) = judged(desk, "identity-isolated", contract)[:1]
+        assert found_one.role == "desk_app"
+    finally:
+        desk.execute("ROLLBACK; BEGIN")
+        superuser.execute("DROP ROLE desk_other")
+
+
+def test_a_leak_is_closed_by_a_policy_that_is_not_there_yet(desk: Connection) -> None:
+    desk.execute("CREATE POLICY own_rows_only ON desk.note TO desk_app USING (true)")
+    (finding, *_) = judged(desk, "identity-isolated")
+    assert finding.fix == (
+        "CREATE POLICY own_rows_only_2 ON desk.note AS RESTRICTIVE TO desk_app\n"
+        "USING (owner = ( SELECT desk.me() AS me));"
+    )
+    desk.execute(finding.fix.encode())
+    assert judged(desk, "identity-isolated") == []

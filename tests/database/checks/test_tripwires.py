@@ -109,6 +109,39 @@ def test_what_shows_a_finding_runs_where_it_was_found(superuser: Connection, rul
         superuser.execute("ROLLBACK")
 
 
+@EVERY
+def test_the_fix_of_a_rule_repairs_its_tripwire_as_it_is_printed(
+    superuser: Connection, rule: Rule
+) -> None:
+    """As the migrating role, or as a superuser where only one may."""
+    laid = ground_for(rule, superuser.info.dbname)
+    planted = fill(rule.tripwire.object, laid.values)
+
+    def still_found() -> bool:
+        return planted in {each.object for each in judge(superuser, laid, rule).findings}
+
+    superuser.execute("BEGIN")
+    try:
+        plant(superuser, laid.sql)
+        plant(superuser, defect(laid, rule))
+        fixes = {f.fix for f in judge(superuser, laid, rule).findings if f.object == planted}
+        assert fixes
+        for fix in sorted(fixes):
+            superuser.execute("SAVEPOINT fixed")
+            try:
+                superuser.execute(fix.encode())
+                refused = False
+            except psycopg.errors.InsufficientPrivilege:
+                refused = True
+            # What another role has granted, REVOKE leaves alone, with a warning.
+            if refused or (rule.tripwire.superuser and still_found()):
+                superuser.execute("ROLLBACK TO SAVEPOINT fixed; SET LOCAL ROLE NONE")
+                superuser.execute(fix.encode())
+        assert not still_found(), fixes
+    finally:
+        superuser.execute("ROLLBACK")
+
+
 def test_what_a_superuser_plants_and_what_the_migrating_role_does_act_as_these(
     superuser: Connection,
 ) -> None:

@@ -124,9 +124,8 @@ class _IsolationProof:
             if result.refused:
                 self.collector.add_evidence(table, privileges.role, "no privilege, 42501")
             else:
-                self.collector.add_leak(
-                    table, f"{privileges.role} holds no privilege, and yet SELECT answers: {result}"
-                )
+                text = f"{privileges.role} holds no privilege, and yet SELECT answers: {result}"
+                self.collector.add_leak(table, privileges.role, text)
 
     def tell_what_is_public(self, tables: Sequence[ProtectedTable]) -> None:
         for table in tables:
@@ -268,7 +267,7 @@ class _IsolationProof:
         me = describe(pair.me.identity)
         role = pair.privileges.role
         for leak in result.leaks:
-            self.collector.add_leak(pair.table, f"{role} acting for {me} {leak}")
+            self.collector.add_leak(pair.table, role, f"{role} acting for {me} {leak}")
         for reason in result.undecided:
             self.collector.add_undecided(
                 pair.table, f"{role} acting for {me}: {reason}", _FIX_UNDECIDED
@@ -295,4 +294,4 @@ class _IsolationProof:
                 self.collector.add_evidence(table, privileges.role, text)
             else:
                 text = f"{privileges.role} copies rows out while the context is ''"
-                self.collector.add_leak(table, text)
+                self.collector.add_leak(table, privileges.role, text)

@@ -193,9 +193,8 @@ def _judge(collector: FindingCollector, case: _Case) -> None:
     seen = []
     for each in case.observations:
         if each.result.value:
-            collector.add_leak(
-                table, f"{privileges.role} reads rows while the context is {each.state}"
-            )
+            text = f"{privileges.role} reads rows while the context is {each.state}"
+            collector.add_leak(table, privileges.role, text)
             return
         if each.result.sqlstate in _OUR_FAULT:
             reason = f"{privileges.role}: reading failed: {each.result}"
@@ -214,7 +213,7 @@ def _planner_closes(collector: FindingCollector, case: _Case, what_was_seen: str
     exposures = [each.exposure for each in case.observations]
     leak = next((each.leak for each in exposures if each.leak), "")
     if leak:
-        collector.add_leak(case.table, leak)
+        collector.add_leak(case.table, case.privileges.role, leak)
         return False
     undecided = [each for each in exposures if each.undecided]
     if not undecided:
@@ -235,7 +234,7 @@ def _judge_made_up(collector: FindingCollector, case: _Case) -> None:
     for state, result in case.made_up:
         if result.value:
             text = f"{role} reads rows made up while the context is {state}"
-            collector.add_leak(case.table, text)
+            collector.add_leak(case.table, role, text)
             return
     seen = ", ".join(f"{state}: {result.sqlstate or 'no row'}" for state, result in case.made_up)
     collector.add_evidence(case.table, role, f"rows made up: {seen}")
