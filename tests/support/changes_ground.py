@@ -68,15 +68,16 @@ def judged(
     rules: Sequence[ChangeRule] = CHANGE_RULES,
     decided: bool = False,
     empty: Sequence[str] = (),
+    stood: Fingerprint | None = None,
 ) -> tuple[Finding, ...]:
     """What is found of a batch of these files, each given by its text, if every table that stands
-    has so many bytes and is written to so many times a second."""
+    has so many bytes and is written to so many times a second; of a schema that was ``stood``."""
     named = [
         sqlfile.from_text(f"{number:04}_it.sql", Kind.MIGRATION, text, "")
         for number, text in enumerate(files, start=1)
     ]
     texts = {file.path: text for file, text in zip(named, files, strict=True)}
-    first = read_fingerprint(connection)
+    first = before = stood or read_fingerprint(connection)
     relations = look_at(connection, _LOOSE).relations.values()
     published = dict(
         connection.execute(
@@ -84,11 +85,13 @@ def judged(
             " FROM pg_catalog.pg_publication_tables GROUP BY 1"
         ).fetchall()
     )
-    subjects = [
-        _measured(connection, segment, texts, published, decided=decided)
-        for segment in cut_into_segments(named)
-        if segment.files
-    ]
+    subjects = []
+    for segment in cut_into_segments(named):
+        if segment.files:
+            subject, before = _measured(
+                connection, segment, texts, published, before, decided=decided
+            )
+            subjects.append(subject)
     production = Production(
         relations={
             each.name: RelationNow(
@@ -116,10 +119,12 @@ def _measured(
     segment: Segment,
     texts: dict[str, str],
     published: dict[str, list[str]],
+    before: Fingerprint,
     *,
     decided: bool,
-) -> Subject:
-    before, moment = read_fingerprint(connection), look_at(connection, _LOOSE)
+) -> tuple[Subject, Fingerprint]:
+    """What it has done to a schema that was like this ``before``, and how the schema is now."""
+    moment = look_at(connection, _LOOSE)
     measurement = Measurement(segment=segment.number, before=moment, history_schema=_LOOSE)
     if segment.transaction == NONE:
         (file,) = segment.files
@@ -136,7 +141,7 @@ def _measured(
     after = read_fingerprint(connection)
     change = SchemaChange(before=before, after=after)
     names = {entry: tuple(found) for entry, found in published.items()}
-    return Subject(
+    subject = Subject(
         facts=measurement.facts(change, look_at(connection, _LOOSE), ()),
         files=tuple(
             PlannedFile(
@@ -153,6 +158,7 @@ def _measured(
         published=names,
         slow=frozenset(each.name for each in moment.relations.values()),
     )
+    return subject, after
 
 
 def _step(file: SqlFile) -> Step:

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from pytest_housekeeping.model import Level
 from pytest_housekeeping.postgres.connection import LentConnection
-from pytest_housekeeping.server import StagingDatabase
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from support.change_statements import DANGEROUS, HARMLESS, Case
-from support.changes_ground import judged, stand
-
-
-@pytest.fixture
-def standing(database: StagingDatabase) -> Iterator[LentConnection]:
-    connection = stand(database.superuser_conninfo)
-    yield connection
-    connection.close()
+from support.changes_ground import judged
 
 
 def test_there_are_sixty() -> None:
@@ -26,12 +17,22 @@ def test_there_are_sixty() -> None:
 
 
 @pytest.mark.parametrize("case", DANGEROUS, ids=lambda case: case.title)
-def test_a_dangerous_batch_is_found(standing: LentConnection, case: Case) -> None:
+def test_a_dangerous_batch_is_found(
+    standing: LentConnection, stood: Fingerprint, case: Case
+) -> None:
     """By its name, and by no other one than those that are told of it as well."""
-    alarms = {each.rule for each in judged(standing, case.files) if each.level is not Level.NOTICE}
+    alarms = {
+        each.rule
+        for each in judged(standing, case.files, stood=stood)
+        if each.level is not Level.NOTICE
+    }
     assert alarms == {case.rule, *case.also}
 
 
 @pytest.mark.parametrize("case", HARMLESS, ids=lambda case: case.title)
-def test_a_harmless_batch_raises_no_alarm(standing: LentConnection, case: Case) -> None:
-    assert not [each for each in judged(standing, case.files) if each.level is not Level.NOTICE]
+def test_a_harmless_batch_raises_no_alarm(
+    standing: LentConnection, stood: Fingerprint, case: Case
+) -> None:
+    assert not [
+        each for each in judged(standing, case.files, stood=stood) if each.level is not Level.NOTICE
+    ]
