@@ -142,7 +142,7 @@ ONLY_WITHOUT_ROWS = "SELECT 1 / (SELECT count(*) - 1 FROM vault.secret);\n"
 NEVER_TAKEN = "INSERT INTO desk.ticket (tenant_id, subject) VALUES (NULL, 'nobody');\n"
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", [PLACES[0], *PLACES[-2:]])
 def test_a_file_that_fails(production: Production, place: str) -> None:
     production.execute("INSERT INTO vault.secret VALUES (1, 'content')")
     here = replace(production, before=production.state)
