@@ -68,6 +68,8 @@ class Plan:
     order: Mapping[str, str] = field(default_factory=dict)
     ways_back: frozenset[str] = frozenset()
     passed_over: Mapping[str, str] = field(default_factory=dict)
+    checks_of: str = ""
+    left_out: tuple[str, ...] = ()
 
     @property
     def files(self) -> tuple[SqlFile, ...]:
@@ -101,8 +103,7 @@ def build(
     proved: Proved = lambda _: (),
 ) -> Plan:
     """Read every file once and lay the steps out; with ``mutate``, or where the settings ask for a
-    score, the mutants as well. With ``in_place``
-    nothing is rehearsed on a copy. ``proved`` tells
+    score, the mutants as well. With ``in_place`` nothing is rehearsed on a copy. ``proved`` tells
     which rollback files of what is applied need no proof again; ``inifile`` steers pytest.
 
     Raises MisuseError, with all that is wrong at once, when no order can be made: a name that

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from errno import ENOENT
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pytest_housekeeping.model import on_disk
 
@@ -64,6 +64,24 @@ class ProjectFiles:
             )
         return self._listings[asked]
 
+    def as_if(self, contents: Mapping[str, bytes | None]) -> ProjectFiles:
+        """What was read so far, but for these files: other bytes, or None for not there."""
+        made = ProjectFiles(self.root)
+        made._contents = dict(self._contents)
+        for path, content in contents.items():
+            absent = FileNotFoundError(ENOENT, "not there at that commit", path)
+            made._contents[path] = absent if content is None else content
+        gone = {path for path, content in contents.items() if content is None}
+        for (folder, pattern, below), found in self._listings.items():
+            come = {
+                path
+                for path, content in contents.items()
+                if content is not None and _fits(PurePosixPath(path), folder, pattern, below=below)
+            }
+            made._listings[folder, pattern, below] = tuple(sorted({*found, *come} - gone))
+        made._sealed = self._sealed
+        return made
+
     def seal(self) -> None:
         """From now on there is nothing but what was read."""
         self._sealed = True
@@ -76,3 +94,9 @@ class ProjectFiles:
             for path, content in self._contents.items()
             if not isinstance(content, OSError)
         }
+
+
+def _fits(path: PurePosixPath, folder: str, pattern: str, *, below: bool) -> bool:
+    top = PurePosixPath(folder)
+    inside = path.is_relative_to(top) if below else path.parent == top
+    return inside and path.match(pattern)

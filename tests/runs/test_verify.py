@@ -44,6 +44,35 @@ def test_a_sound_production_is_verified_and_left_alone(watched: Production) -> N
     assert run.audit["snapshot"]["before"] is None
 
 
+def test_what_is_merged_and_pending_is_no_broken_promise(production: Production) -> None:
+    """The checks of today ask for what the pending files make; those of the promotion do not."""
+    objects = production.root / "checks/objects.toml"
+    asked = objects.read_text(encoding="utf-8") + '\n[tables."desk.not_yet"]\nid = "bigint"\n'
+    new_test = "def test_it(hk_connection):\n    hk_connection.execute('TABLE desk.not_yet')\n"
+    production.change(
+        {
+            "checks/objects.toml": asked,
+            "checks/test_not_yet.py": new_test,
+            "checks/queries/not_yet.sql": "-- None.\nSELECT id FROM desk.not_yet;\n",
+        }
+    )
+    run = verify(production)
+    assert (run.code, run.outcome) == (0, "nothing_to_promote"), run.output
+    assert production.unchanged
+    assert not [step for step in run.steps if "not_yet" in step]
+    assert "checks/test_desk.py::test_a_tenant_sees_its_own" in run.steps
+    promoted = git(production.root, "log", "-1", "--format=%h", "--abbrev=12", "HEAD~3")
+    assert run.message("precheck::history").endswith(
+        f"the checks are those of {promoted}, which was promoted last"
+    )
+    assert "sql/migrations/0002_notes.sql" in run.findings("pending")
+    assert "checks/test_not_yet.py" in run.findings("pending")
+    # What was promised by then is asked all the same.
+    production.execute("ALTER TABLE desk.ticket NO FORCE ROW LEVEL SECURITY")
+    broken = verify(production)
+    assert (broken.code, broken.steps["checks/rls.toml::rls-not-forced"]) == (1, "failed")
+
+
 def test_its_evidence_is_a_log_of_its_own(watched: Production) -> None:
     runs = [verify(watched), verify(watched)]
 

@@ -178,8 +178,19 @@ def _history(context: RunContext, target: ProductionTarget) -> Judgement:
     findings += own_table_findings(context, connection, target.connection.identity())
     pending = len(plan.unapplied)
     examined = max(1, len(plan.past) + pending)
-    verdict = Verdict(examined=examined, findings=tuple(findings), unit="files")
-    return verdict, f"{len(plan.past)} applied, {pending} pending"
+    said = f"{len(plan.past)} applied, {pending} pending"
+    if plan.checks_of:
+        findings += [_waiting(path, "is merged and not promoted yet") for path in plan.unapplied]
+        findings += [
+            _waiting(path, "is new or changed since: it is asked once they are promoted")
+            for path in plan.left_out
+        ]
+        said += f"; the checks are those of {plan.checks_of[:12]}, which was promoted last"
+    return Verdict(examined=examined, findings=tuple(findings), unit="files"), said
+
+
+def _waiting(path: str, detail: str) -> Finding:
+    return Finding(rule="pending", level=Level.NOTICE, object=path, detail=detail)
 
 
 def _drift(context: RunContext, target: ProductionTarget) -> Judgement:

@@ -43,6 +43,7 @@ from pytest_housekeeping.promotion.production.prechecks import (
     production_backup,
     production_prechecks,
 )
+from pytest_housekeeping.promotion.production.promoted_checks import promoted_checks
 from pytest_housekeeping.promotion.production.running import new_running_code
 from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.production.target_address import (
@@ -135,6 +136,8 @@ def start_production(options: RunOptions) -> Run:
     with closed_on_failure(connection, address):
         identity = identified(connection)
         plan = plan_of(config, options, project.sources, connection)
+        if rules_of(options.mode).watches and plan.unapplied:
+            plan = _plan_as_promoted(project, options, connection, plan)
         context = project.context(options, plan)
         if not options.look_only:
             refuse_unfit_clone(clone_of(context, address, identity), connection)
@@ -271,6 +274,19 @@ def plan_of(
         in_place=options.in_place,
         has_clone=bool(clone_url(options, config)),
     )
+
+
+def _plan_as_promoted(
+    project: ReadProject, options: RunOptions, connection: LentConnection, plan: Plan
+) -> Plan:
+    """The same with the checks of the last promotion: those of today ask for what is pending."""
+    last = promotion_table.last_promotion(connection, project.config.history_schema)
+    commit = last.commit if last else ""
+    then = promoted_checks(project.config, project.sources, project.repository, commit)
+    if then is None:
+        return plan
+    planned = plan_of(project.config, options, then.sources, connection)
+    return replace(planned, checks_of=then.commit, left_out=then.left_out)
 
 
 def _replay_server(config: Config, connection: LentConnection) -> Server:

@@ -61,3 +61,20 @@ def test_when_the_plan_is_made_nothing_is_read_any_more(tmp_path: Path) -> None:
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "a.sql").mkdir()
     assert not ProjectFiles(tmp_path).has("a.sql")
+
+
+def test_what_was_read_with_other_files_in_its_place(tmp_path: Path) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    for name in ("a/1.sql", "a/2.sql", "a/b/3.sql"):
+        (tmp_path / name).write_text(name)
+    files = ProjectFiles(tmp_path)
+    assert files.read("a/1.sql") == b"a/1.sql"
+    assert files.find("a", "*.sql") == ("a/1.sql", "a/2.sql")
+    assert files.find("a", "*.sql", below=True) == ("a/1.sql", "a/2.sql", "a/b/3.sql")
+    files.seal()
+    other = files.as_if({"a/0.sql": b"new", "a/1.sql": b"else", "a/2.sql": None, "a/b/4.txt": b""})
+    assert (other.read("a/0.sql"), other.read("a/1.sql")) == (b"new", b"else")
+    assert not other.has("a/2.sql")
+    assert other.find("a", "*.sql") == ("a/0.sql", "a/1.sql")
+    assert other.find("a", "*.sql", below=True) == ("a/0.sql", "a/1.sql", "a/b/3.sql")
+    assert files.read("a/1.sql") == b"a/1.sql"
