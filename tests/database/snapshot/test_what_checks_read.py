@@ -42,7 +42,8 @@ _EXPLAINED = explained(
         pg_index.indnkeyatts pg_index.indpred pg_range.rngmultitypid pg_range.rngsubtype
         pg_proc.probin pg_type.typbasetype pg_type.typcollation pg_type.typelem
         pg_type.typtypmod pg_constraint.conexclop pg_constraint.confmatchtype pg_index.indclass
-        pg_index.indcollation pg_index.indnullsnotdistinct pg_proc.proallargtypes
+        pg_index.indcollation pg_index.indnullsnotdistinct pg_index.indisexclusion
+        pg_collation.collisdeterministic pg_event_trigger.evtfoid pg_proc.proallargtypes
         pg_proc.proargmodes pg_proc.proargnames pg_proc.pronargs""": _WHOLE,
         """pg_cast.castfunc pg_cast.castmethod pg_cast.castsource pg_cast.casttarget
         pg_operator.oprcode pg_operator.oprleft pg_operator.oprname pg_operator.oprnamespace
@@ -54,7 +55,7 @@ _EXPLAINED = explained(
         pg_depend.deptype pg_constraint.conpfeqop pg_index.indisprimary""": _FOLLOWS,
         "pg_init_privs.initprivs": "what the server came with: initdb alone writes it",
         "pg_parameter_acl.paracl": "a parameter's row comes with its first grant and is told whole",
-        "pg_collation.collname pg_collation.collnamespace": _NAME,
+        "pg_collation.collname pg_collation.collnamespace pg_event_trigger.evtname": _NAME,
         """pg_attribute.atthasmissing pg_attribute.attmissingval pg_class.relminmxid
         """: "physical: of rows as they lie, which a look at rows or at a vacuum asks for",
         """pg_class.relam pg_class.reltablespace
