@@ -119,10 +119,11 @@ class ProtectedTable:
 
 
 def read_tables(connection: Connection, scope: RuleScope) -> tuple[ProtectedTable, ...]:
-    """Every table in scope, by name, in one query."""
+    """Every table in scope, by name, in one query; those with the same columns share them."""
     text = scoped_query(connection, scope, TABLES, extra=POLICIES)
     (items,) = run_readonly(connection, text, settings=PLANNING)
-    return tuple(_table(item) for item in items)
+    shared: dict[str, tuple[Column, ...]] = {}
+    return tuple(_table(item, _columns(item["columns"], shared)) for item in items)
 
 
 def read_locked_tables(connection: Connection) -> frozenset[str]:
@@ -141,7 +142,16 @@ def read_locked_tables(connection: Connection) -> frozenset[str]:
     return frozenset(tables)
 
 
-def _table(item: Mapping[str, Any]) -> ProtectedTable:
+def _columns(
+    items: Sequence[Mapping[str, Any]], shared: dict[str, tuple[Column, ...]]
+) -> tuple[Column, ...]:
+    key = repr(items)
+    if key not in shared:
+        shared[key] = tuple(Column(**column) for column in items)
+    return shared[key]
+
+
+def _table(item: Mapping[str, Any], columns: tuple[Column, ...]) -> ProtectedTable:
     must_lift_force = item["forced"] and item["owned"] and not item["migrator_exempt"]
     return ProtectedTable(
         schema=item["schema"],
@@ -157,7 +167,7 @@ def _table(item: Mapping[str, Any]) -> ProtectedTable:
             Policy(**{**policy, "roles": frozenset(policy["roles"])}) for policy in item["policies"]
         ),
         public=item["public"],
-        columns=tuple(Column(**column) for column in item["columns"]),
+        columns=columns,
         expressions=_expressions(item["policies"]),
         keys=tuple(tuple(key) for key in item["keys"]),
         privileges=tuple(

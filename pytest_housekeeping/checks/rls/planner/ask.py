@@ -21,6 +21,7 @@ from typing import Any
 
 from pytest_housekeeping.checks.rls.expressions.constants import Settings, read_part_values
 from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly
+from pytest_housekeeping.checks.rls.expressions.names import may_name
 from pytest_housekeeping.checks.rls.expressions.readable import UnreadableExpression
 from pytest_housekeeping.checks.rls.expressions.rewrite import (
     ContextPart,
@@ -135,16 +136,18 @@ def _as_asked(
     questions: Sequence[PlannerQuestion], conditions: Sequence[str | None]
 ) -> Iterator[_Asked | None]:
     """Each question as PostgreSQL is told it; None where no policy binds, or none lets pass."""
-    sources: dict[tuple[str, str], tuple[str, frozenset[str]]] = {}
+    sources: dict[tuple[int | str, str], tuple[str, frozenset[str]]] = {}
     for question, condition in zip(questions, conditions, strict=True):
         if not condition:
             yield None
             continue
         table, named = question.table, f"{condition} {question.where}"
-        if (table.object, named) not in sources:
+        # Tables with the same columns share them: see ``read_tables``.
+        key = table.object if may_name(named, table.name) else id(table.columns), named
+        if key not in sources:
             schemas = frozenset(column.type_schema for column in columns_asked(table, named))
-            sources[table.object, named] = row_source(table, named), schemas
-        source, type_schemas = sources[table.object, named]
+            sources[key] = row_source(table, named), schemas
+        source, type_schemas = sources[key]
         yield _Asked(
             condition=condition,
             source=source,
