@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -109,20 +109,28 @@ def read_rows(connection: Connection, schema: str, table: str) -> tuple[ChainedR
     )
 
 
-def read_versions(connection: Connection, schema: str) -> tuple[Version, ...]:
-    """Which rows both tables hold, and which version of each; their contents are not read."""
-    found: list[Version] = []
-    for table, names in columns_of(connection, schema).items():
-        query = sql.SQL(
-            "SELECT {name}, t.id, {chain}, t.xmin::text || ' ' || t.ctid::text || ' '"
-            " || t.tableoid::text FROM ONLY {table} AS t ORDER BY t.id"
+def read_versions(
+    connection: Connection, schema: str, columns: Mapping[str, frozenset[str]]
+) -> tuple[Version, ...]:
+    """Which rows the own tables hold, and which version of each; their contents are not read.
+
+    ``columns`` are those of the tables that are there: `columns_of`.
+    """
+    queries = [
+        sql.SQL(
+            "SELECT {name}::text, t.id, {chain}, t.xmin::text || ' ' || t.ctid::text || ' '"
+            " || t.tableoid::text FROM ONLY {table} AS t"
         ).format(
             name=sql.Literal(table),
             chain=sql.SQL("t.chain" if "chain" in names else "''"),
             table=sql.Identifier(schema, table),
         )
-        found += (Version(*row) for row in connection.execute(query).fetchall())
-    return tuple(found)
+        for table, names in columns.items()
+    ]
+    if not queries:
+        return ()
+    query = sql.SQL(" UNION ALL ").join(queries) + sql.SQL(" ORDER BY 1, 2")
+    return tuple(Version(*row) for row in connection.execute(query).fetchall())
 
 
 def faults(rows: Sequence[ChainedRow], promotions: Sequence[ChainedRow]) -> Iterator[Fault]:

@@ -8,9 +8,10 @@ https://www.postgresql.org/docs/16/ddl-system-columns.html
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import psycopg
 from psycopg import sql
 
 from pytest_housekeeping.errors import ProofFailed
@@ -55,17 +56,20 @@ class HistoryGuard:
     applications: Sequence[str] = ()
     promotes: bool = True
     _known: tuple[Version, ...] = ()
+    # Of the tables, while this transaction keeps everybody from altering them.
+    _columns: Mapping[str, frozenset[str]] | None = None
 
     def begin(self, connection: Connection, *, first: bool) -> None:
         """At the beginning of a transaction: shape and rows are whole; what an earlier
         transaction of this run has written (not ``first``) is there."""
+        self._columns = None
         self._prove_shape(connection)
         found = content_faults(connection, self.schema)
         if wrong := [fault for fault in found if self.promotes or not fault.stray]:
             raise _changed([f"{each.row} {each.said}" for each in wrong])
         if not first:
             self.prove_kept(connection)
-        self._known = read_versions(connection, self.schema)
+        self._known = self._versions(connection)
 
     def write(self, connection: Connection, rows: Sequence[history.Row]) -> None:
         """Before anything is verified: what was applied, on record.
@@ -75,12 +79,14 @@ class HistoryGuard:
         """
         self._lock(connection)
         self.prove(connection)
-        self.note(connection, lambda: history.record(connection, self.schema, rows))
+        history.record(connection, self.schema, rows)
+        self._columns = columns_of(connection, self.schema)
+        self._known = self._versions(connection)
 
     def note(self, connection: Connection, writing: Callable[[], None]) -> None:
         """Let the tool write, behind ``write``, and take down what is there then."""
         writing()
-        self._known = read_versions(connection, self.schema)
+        self._known = self._versions(connection)
 
     def prove(self, connection: Connection) -> None:
         """The tables are as they have to be, and hold the very rows that are known of."""
@@ -89,13 +95,14 @@ class HistoryGuard:
 
     def prove_rows(self, connection: Connection) -> None:
         """The tables hold the very rows that are known of; whoever asks proves their shape."""
-        now = read_versions(connection, self.schema)
+        now = self._versions(connection)
         if now != self._known:
             raise _changed(_moves(self._known, now))
 
     def prove_kept(self, connection: Connection) -> None:
         """What was written is there; another promotion may have come behind it."""
-        now = frozenset(read_versions(connection, self.schema))
+        self._columns = None
+        now = frozenset(self._versions(connection))
         if lost := [each for each in self._known if each not in now]:
             raise _changed(_moves(lost, ()))
 
@@ -111,10 +118,21 @@ class HistoryGuard:
 
     def _lock(self, connection: Connection) -> None:
         """Readers go on; who writes or alters waits."""
-        tables = [each for each in TABLES if each in columns_of(connection, self.schema)]
-        if tables:
-            names = sql.SQL(", ").join(sql.Identifier(self.schema, table) for table in tables)
+        there = columns_of(connection, self.schema)
+        if there:
+            names = sql.SQL(", ").join(
+                sql.Identifier(self.schema, table) for table in TABLES if table in there
+            )
             connection.execute(sql.SQL("LOCK TABLE ONLY {} IN EXCLUSIVE MODE").format(names))
+
+    def _versions(self, connection: Connection) -> tuple[Version, ...]:
+        columns = self._columns
+        if columns is None:
+            columns = columns_of(connection, self.schema)
+        try:
+            return read_versions(connection, self.schema, columns)
+        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
+            raise _changed([error.diag.message_primary or str(error)]) from error
 
 
 def _changed(said: Sequence[str]) -> ProofFailed:
