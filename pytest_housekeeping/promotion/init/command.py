@@ -16,6 +16,7 @@ from pytest_housekeeping.child_environment import usual_environment
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import SETTINGS, load_config
 from pytest_housekeeping.errors import ProofFailed
+from pytest_housekeeping.evidence.report.display import plural
 from pytest_housekeeping.promotion.init.contracts_text import (
     Access,
     Standing,
@@ -98,7 +99,7 @@ def _hint(needed: Needed) -> str:
 def _declared(config: Config, written: _Written) -> Generator[str, None, tuple[Access, Needed]]:
     """What the schema of the files says of itself, written down."""
     with made_schema(config, ProjectFiles(config.root)) as made:
-        yield f"applied: {made.files} files, to a throwaway PostgreSQL"
+        yield f"applied: {plural(made.files, 'file')}, to a throwaway PostgreSQL"
         connection = made.connection
         schemas = own_schemas(connection, history_schema=config.history_schema)
         roles = own_roles(connection, migrator=config.migrator)
