@@ -50,10 +50,10 @@ class Database:
         user = f"{quote(self.user, safe='')}{secret}"
         name, host = quote(self.name, safe=""), self.host
         if host.startswith(("/", "@")):
-            return f"postgresql://{user}@/{name}?{urlencode({'host': host, 'port': self.port})}"
+            return f"postgresql://{user}@/{name}?{_query({'host': host, 'port': self.port})}"
         address = f"[{host}]" if ":" in host else host
         known = {k: v for k, v in self.cluster.parameters.items() if k.startswith("ssl")}
-        asked = f"?{urlencode(known)}" if known else ""
+        asked = f"?{_query(known)}" if known else ""
         return f"postgresql://{user}@{address}:{self.port}/{name}{asked}"
 
     def connect(
@@ -91,3 +91,8 @@ class Database:
         with without_libpq_variables(), psycopg.connect(self.cluster.conninfo(self.name)) as asked:
             row = asked.execute(_CAN_LOG_IN, (role,)).fetchone()
         return (role, "") if row == (True,) else superuser
+
+
+def _query(parameters: Mapping[str, object]) -> str:
+    """As libpq reads it, for which a ``+`` is no blank."""
+    return urlencode(parameters, quote_via=quote)
