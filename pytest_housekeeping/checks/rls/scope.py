@@ -20,7 +20,8 @@ def verify_scope(connection: Connection, contract: RlsContract) -> Verdict:
     """Every schema and role that the contract names is there, and one can act as the roles; so are
     the tables with public rows, and each is read by one of them.
 
-    A schema without any table is a notice.
+    A schema without any table is a notice, and what the roles reach in the schemas that the
+    contract does not name.
     """
     missing = missing_names(connection, contract.schemas, contract.roles)
     findings = [each.finding(RLS_SCOPE, "rls.toml") for each in missing]
@@ -49,11 +50,27 @@ def verify_scope(connection: Connection, contract: RlsContract) -> Verdict:
         )
         for schema in empty
     ]
+    findings += _undeclared(connection, contract)
     return Verdict(
         examined=len(contract.schemas) + len(contract.roles) + len(contract.public),
         findings=tuple(findings),
         unit="schemas and roles",
     )
+
+
+def _undeclared(connection: Connection, contract: RlsContract) -> Iterator[Finding]:
+    """Relations of other schemas that the roles may read or write; nobody has said which rows."""
+    (found,) = run_readonly(connection, scoped_query(connection, rls_scope(contract), _OUTSIDE))
+    for each in found:
+        names, count = each["names"], each["count"]
+        more = f" and {count - len(names)} more" if count > len(names) else ""
+        yield Finding(
+            rule=RLS_SCOPE,
+            level=Level.NOTICE,
+            object=each["schema"],
+            detail=f"{each['roles']} may use {', '.join(names)}{more} here, and rls.toml does not"
+            " name the schema: whether they hold rows of somebody is judged by their shape alone",
+        )
 
 
 def _public(connection: Connection, contract: RlsContract) -> Iterator[Finding]:
@@ -87,3 +104,19 @@ def _public(connection: Connection, contract: RlsContract) -> Iterator[Finding]:
             yield Finding(
                 rule=RLS_SCOPE, level=Level.ERROR, object=each.table, detail=detail, fix=fix
             )
+
+
+_OUTSIDE = """
+SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(s) ORDER BY s.schema), '[]')
+FROM (
+    SELECT
+        n.object AS schema,
+        pg_catalog.count(DISTINCT o.oid) AS count,
+        (pg_catalog.array_agg(DISTINCT o.object ORDER BY o.object))[1:5] AS names,
+        pg_catalog.string_agg(DISTINCT a.role_object, ', ' ORDER BY a.role_object) AS roles
+    FROM hk_outside_access AS a
+    INNER JOIN hk_outside AS o ON a.oid = o.oid
+    INNER JOIN hk_any_schema AS n ON o.schema_oid = n.oid
+    GROUP BY n.object
+) AS s
+"""

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from pytest_housekeeping.checks.rls import evaluate_rules, verify_rule
+from pytest_housekeeping.checks.rls import evaluate_rules, verify_rule, verify_scope
 from pytest_housekeeping.declarations.rls import RlsContract
-from pytest_housekeeping.model import Finding
+from pytest_housekeeping.model import Finding, Level
 from pytest_housekeeping.postgres.connection import Connection
 from support.catalogue_cases import GROUND
 from support.guarded import RULES, TODAY
@@ -87,6 +87,22 @@ def test_what_only_looks_like_it_is_quiet(desk: Connection) -> None:
             for finding in verify_rule(desk, CONTRACT, rule, today=TODAY, evaluations=seen).findings
         ]
         assert found == []
+
+
+def test_what_is_reached_and_not_declared_is_said(desk: Connection) -> None:
+    made = ";".join(f"CREATE TABLE desk_more.t{n} (id int)" for n in range(7))
+    grants = "GRANT USAGE ON SCHEMA desk_more TO desk_app;" + ";".join(
+        f"GRANT SELECT ON desk_more.t{n} TO desk_app" for n in range(6)
+    )
+    with laid(desk, "", f"CREATE SCHEMA desk_more; {made}; {grants}"):
+        verdict = verify_scope(desk, CONTRACT)
+        assert verdict.passed
+        (said,) = verdict.findings
+        assert (said.level, said.object) == (Level.NOTICE, "desk_more")
+        assert "desk_app may use desk_more.t0, " in said.detail
+        assert "desk_more.t4 and 1 more here" in said.detail
+    with laid(desk, "", "CREATE SCHEMA desk_more; CREATE TABLE desk_more.t (id int)"):
+        assert verify_scope(desk, CONTRACT).findings == ()
 
 
 def test_there_are_enough_cases_of_each_kind() -> None:
