@@ -25,18 +25,15 @@ hk_schema AS (
 hk_declared_role AS (
     SELECT r.* FROM hk_any_role AS r WHERE r.name = ANY ({roles}::text[] || {source_roles}::text[])
 ),
--- Who keeps the schema, and is no application: who migrates, who owns the database or a schema of
--- the contract, and the role that the server was made with.
+-- Who keeps the schema, and is no application: who migrates, in whose name that is done, and the
+-- role that the server was made with.
 hk_keeper (oid) AS (
     SELECT r.oid FROM pg_catalog.pg_roles AS r WHERE r.rolname = current_user OR r.oid = 10
     UNION
-    SELECT d.datdba FROM pg_catalog.pg_database AS d
-    WHERE d.datname = pg_catalog.current_database()
-    UNION
-    SELECT n.nspowner FROM pg_catalog.pg_namespace AS n
-    WHERE n.nspname = ANY (
-        {schemas}::text[] || {source_schemas}::text[] || {target_schemas}::text[]
-    )
+    SELECT e.roleid
+    FROM hk_keeper AS k
+    INNER JOIN hk_edge AS e ON k.oid = e.member
+    WHERE (e.inherits OR e.sets) AND NOT e.to_declared
 ),
 -- Whoever can act as a named role without handing it out to others, directly or through a group.
 hk_member (oid) AS (
@@ -906,7 +903,24 @@ hk_acting_policy AS (
     WHERE
         p.command <> 'a'
         AND p.polqual IS NOT NULL
-        AND (NOT p.permissive OR p.oid NOT IN (SELECT u.policy_oid FROM hk_policy_role AS u))
+        AND (
+            NOT p.permissive
+            OR p.oid NOT IN (SELECT u.policy_oid FROM hk_policy_role AS u)
+            -- One policy for all, with a way round for whoever acts.
+            OR (p.oid, a.role) IN (SELECT e.oid, e.role FROM hk_excepted AS e)
+        )
+),
+hk_excepted AS (
+    SELECT p.oid, r.oid AS role
+    FROM hk_policy_fact AS p
+    INNER JOIN hk_any_role AS r
+        ON r.name = (
+            pg_catalog.regexp_match(
+                pg_catalog.pg_get_expr(p.polqual, p.table_oid),
+                ' OR \((?:CURRENT_USER|CURRENT_ROLE) = ''([^'']+)''::name\)'
+            )
+        )[1]
+    WHERE p.polqual::text LIKE '%SQLVALUEFUNCTION%' AND p.polqual::text LIKE '%boolop or%'
 ),
 -- Whether such a policy compares the row with the session. What it calls is asked of PostgreSQL:
 -- what is not IMMUTABLE may read a setting, or a table.
@@ -924,6 +938,7 @@ hk_bound_policy AS (
             )
         )
         AND pg_catalog.pg_get_expr(p.polqual, p.table_oid) !~ '(^\(*true\)*$| OR true\M|\(true OR )'
+        AND p.oid NOT IN (SELECT e.oid FROM hk_excepted AS e)
         OR pg_catalog.pg_get_expr(p.polqual, p.table_oid) IN ('false', 'NULL::boolean') AS bound
     FROM hk_policy_fact AS p
     WHERE p.oid IN (SELECT a.oid FROM hk_acting_policy AS a)
@@ -1057,6 +1072,14 @@ hk_run_by (oid, role_object, words, grantee) AS (
         ON p.objid = w.oid AND p.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
     LEFT JOIN pg_catalog.pg_proc AS f
         ON p.objid = f.oid AND p.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+    -- Of a trigger what WHEN asks; that it calls its function is told elsewhere.
+    LEFT JOIN pg_catalog.pg_trigger AS g
+        ON
+            p.objid = g.oid
+            AND p.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass
+            AND g.tgfoid <> p.refobjid
+    LEFT JOIN pg_catalog.pg_index AS x
+        ON p.objid = x.indexrelid AND p.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
     WHERE
         CASE
             WHEN f.prokind = 'a' OR f.prosqlbody IS NOT NULL
@@ -1064,14 +1087,19 @@ hk_run_by (oid, role_object, words, grantee) AS (
                     AND pg_catalog.has_function_privilege(r.oid, f.oid, 'EXECUTE')
             WHEN NOT pg_catalog.has_function_privilege(r.oid, d.oid, 'EXECUTE') THEN false
             WHEN o.oid IS NOT NULL THEN pg_catalog.has_schema_privilege(r.oid, o.oprnamespace, 'USAGE')
-            WHEN coalesce(k.conrelid, t.adrelid) > 0
+            WHEN coalesce(k.conrelid, t.adrelid, g.tgrelid, x.indrelid) > 0
                 THEN pg_catalog.has_any_column_privilege(
-                    r.oid, coalesce(k.conrelid, t.adrelid), 'INSERT, UPDATE'
+                    r.oid, coalesce(k.conrelid, t.adrelid, g.tgrelid, x.indrelid), 'INSERT, UPDATE'
                 )
             WHEN w.oid IS NOT NULL
                 THEN pg_catalog.has_any_column_privilege(r.oid, w.ev_class, 'SELECT, INSERT, UPDATE')
                     OR pg_catalog.has_table_privilege(r.oid, w.ev_class, 'DELETE')
-            ELSE k.contypid > 0 OR p.classid = 'pg_catalog.pg_cast'::pg_catalog.regclass
+            ELSE
+                k.contypid > 0
+                OR p.classid IN (
+                    'pg_catalog.pg_cast'::pg_catalog.regclass,
+                    'pg_catalog.pg_type'::pg_catalog.regclass
+                )
         END
 ),
 -- The triggers that an untrusted role sets off, and event triggers, which anybody does.
@@ -1252,6 +1280,15 @@ hk_home (classid, objid, schema_oid, relation_oid) AS (
     UNION ALL
     SELECT 'pg_catalog.pg_type'::pg_catalog.regclass::oid, t.oid, t.typnamespace, t.typrelid
     FROM pg_catalog.pg_type AS t
+    UNION ALL
+    SELECT 'pg_catalog.pg_operator'::pg_catalog.regclass::oid, o.oid, o.oprnamespace, 0::oid
+    FROM pg_catalog.pg_operator AS o
+    UNION ALL
+    -- A cast stands in no schema: it belongs to those of its types.
+    SELECT DISTINCT 'pg_catalog.pg_cast'::pg_catalog.regclass::oid, k.oid, t.typnamespace, 0::oid
+    FROM pg_catalog.pg_cast AS k
+    INNER JOIN pg_catalog.pg_type AS t ON t.oid IN (k.castsource, k.casttarget)
+    WHERE k.oid >= 16384
 ),
 hk_target_object AS (
     SELECT h.classid, h.objid

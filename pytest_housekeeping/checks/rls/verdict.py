@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 
+from pytest_housekeeping.checks.rls.proofs.acting import prove_acts_bound
 from pytest_housekeeping.checks.rls.proofs.bodies import (
     prove_context_not_taken,
     prove_no_text_run,
@@ -36,6 +37,7 @@ EXEMPTION = "exemption"
 # A table that is exempt from this rule is open by declaration: there is no isolation to prove.
 _NOT_ENABLED = "rls-not-enabled"
 _PROOFS = {
+    "acts": prove_acts_bound,
     "context": prove_no_context,
     "copies": prove_no_copies,
     "isolation": prove_isolation,

@@ -40,6 +40,13 @@ SELECT
             'DROP TRIGGER %I ON %s;', g.tgname, g.tgrelid::pg_catalog.regclass
         )
         WHEN 'function' THEN pg_catalog.format('DROP FUNCTION %s;', i.identity)
+        WHEN 'aggregate' THEN pg_catalog.format('DROP AGGREGATE %s;', i.identity)
+        WHEN 'operator' THEN pg_catalog.format('DROP OPERATOR %s;', i.identity)
+        WHEN 'cast' THEN pg_catalog.format('DROP CAST %s;', i.identity)
+        WHEN 'default value' THEN pg_catalog.format(
+            'ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT;',
+            v.attrelid::pg_catalog.regclass, v.attname
+        )
     END AS fix
 FROM hk_crossing AS c
 LEFT JOIN pg_catalog.pg_rewrite AS w
@@ -50,6 +57,11 @@ LEFT JOIN pg_catalog.pg_policy AS p
     ON c.objid = p.oid AND c.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass
 LEFT JOIN pg_catalog.pg_trigger AS g
     ON c.objid = g.oid AND c.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass
+LEFT JOIN (
+    SELECT e.oid, a.attrelid, a.attname
+    FROM pg_catalog.pg_attrdef AS e
+    INNER JOIN pg_catalog.pg_attribute AS a ON e.adrelid = a.attrelid AND e.adnum = a.attnum
+) AS v ON c.objid = v.oid AND c.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass
 CROSS JOIN LATERAL pg_catalog.pg_identify_object(
     CASE WHEN w.oid IS NULL THEN c.classid ELSE 'pg_catalog.pg_class'::pg_catalog.regclass END,
     coalesce(w.ev_class, c.objid),
@@ -57,4 +69,5 @@ CROSS JOIN LATERAL pg_catalog.pg_identify_object(
 ) AS i
 CROSS JOIN LATERAL pg_catalog.pg_identify_object(c.refclassid, c.refobjid, 0) AS r
 GROUP BY
-    i.identity, i.type, c.outward, k.conrelid, k.conname, p.polname, p.polrelid, g.tgname, g.tgrelid
+    i.identity, i.type, c.outward, k.conrelid, k.conname, p.polname, p.polrelid, g.tgname, g.tgrelid,
+    v.attrelid, v.attname

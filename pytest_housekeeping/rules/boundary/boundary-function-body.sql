@@ -2,7 +2,9 @@
 -- level: error
 -- why: PostgreSQL keeps no record of what the text of a function names, so no grant and no
 --   dependency shows the way. SECURITY DEFINER goes it with the owner's rights; without, the
---   function fails with 42501 on the day it is first called. A trigger is set off by every write.
+--   function fails with 42501 on the day it is first called. A trigger is set off by every write,
+--   and an operator, a cast, a type, a default or an aggregate of the source's calls what it is made
+--   of, also where the schema of that may not be entered.
 --   Where a body builds its statements at run time and runs with other rights, only its author
 --   knows: a comment in it says what it reaches (-- hk: reaches venture.orders -- reason).
 --   https://www.postgresql.org/docs/16/sql-createfunction.html
@@ -73,5 +75,14 @@ WHERE
                 AND NOT g.tgisinternal
                 AND c.relnamespace IN (SELECT s.oid FROM hk_source_schema AS s)
                 AND c.oid NOT IN (SELECT t.oid FROM hk_target_relation AS t)
+        )
+        OR f.oid IN (
+            SELECT e.evtfoid FROM pg_catalog.pg_event_trigger AS e WHERE e.evtenabled <> 'D'
+        )
+        OR f.oid IN (
+            SELECT d.refobjid
+            FROM pg_catalog.pg_depend AS d
+            INNER JOIN hk_source_object AS o ON d.classid = o.classid AND d.objid = o.objid
+            WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.deptype = 'n'
         )
     )

@@ -4,7 +4,8 @@
 --   security, or has a policy of its own that compares no row with the session: whatever its
 --   arguments select, an attacker gets from the rows of every tenant. It need not be called by
 --   name: an aggregate, an operator, a cast, a CHECK, a default or a view that is made of it will
---   do, also where its schema may not be entered.
+--   do, also where its schema may not be entered. Sound is a body that compares each protected table
+--   that it reads with the identity of the context.
 --   https://www.postgresql.org/docs/16/ddl-rowsecurity.html
 -- fix: REVOKE ALL ON ROUTINE {object} FROM {grantees};
 --   -- or ALTER ROUTINE {object} OWNER TO a role that obeys the policies
@@ -12,6 +13,7 @@
 --   AS p
 --   JOIN pg_catalog.pg_roles AS r ON r.oid = p.proowner
 --   WHERE p.oid = $hk${object}$hk$::pg_catalog.regprocedure;
+-- proof: acts
 -- examines: hk_definer
 -- tripwire-superuser: CREATE SCHEMA {tripwire_role};
 --   CREATE FUNCTION {tripwire_role}.hk_tripwire() RETURNS integer
@@ -41,9 +43,13 @@ SELECT
                 || ' OWNER TO a role whose policies compare the identity'
         WHEN pg_catalog.bool_or(s.grantee IS NULL)
             THEN pg_catalog.format('ALTER ROUTINE %s SECURITY INVOKER;', d.object)
-    END AS fix
+    END AS fix,
+    b.language,
+    b.source,
+    b.arguments
 FROM hk_definer AS d
+INNER JOIN hk_body AS b ON d.oid = b.oid
 INNER JOIN hk_acts_past AS a ON d.oid = a.oid
 INNER JOIN hk_run_by AS s ON d.oid = s.oid
 LEFT JOIN pg_catalog.pg_roles AS r ON s.grantee = r.oid
-GROUP BY d.object, a.words, a.fix
+GROUP BY d.object, a.words, a.fix, b.language, b.source, b.arguments

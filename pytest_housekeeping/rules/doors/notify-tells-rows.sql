@@ -42,11 +42,26 @@ telling AS (
     SELECT i.table_oid, i.name::name FROM hk_identity AS i
 ),
 
+-- A function that sends its argument tells whatever a trigger hands to it.
+helper AS (
+    SELECT b.oid, b.name FROM hk_body AS b
+    WHERE
+        b.source ~* 'notify'
+        AND b.arguments <> '[]'::jsonb
+        AND b.oid IN (SELECT f.oid FROM hk_function AS f)
+),
+
 sends AS (
     SELECT b.* FROM hk_body AS b
     WHERE
         b.source ~* 'notify'
         AND b.oid IN (SELECT f.oid FROM hk_function AS f UNION SELECT f.oid FROM fires AS f)
+    UNION ALL
+    SELECT b.* FROM hk_body AS b
+    WHERE
+        b.source !~* 'notify'
+        AND b.oid IN (SELECT f.oid FROM fires AS f)
+        AND EXISTS (SELECT FROM helper AS h WHERE pg_catalog.strpos(b.source, h.name) > 0)
 ),
 
 word AS (
@@ -73,7 +88,8 @@ SELECT
     s.language,
     s.source,
     s.arguments,
-    u.quiet
+    u.quiet,
+    (SELECT pg_catalog.jsonb_agg(DISTINCT h.name) FROM helper AS h) AS helpers
 FROM sends AS s
 INNER JOIN (
     SELECT

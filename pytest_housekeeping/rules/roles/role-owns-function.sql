@@ -1,4 +1,4 @@
--- title: An untrusted role owns a function or a view of a protected schema
+-- title: An untrusted role owns a function or a view that a protected schema relies on
 -- level: error
 -- why: the owner rewrites it: a function that policies or triggers call then says whatever an
 --   attacker wants, and a view reads what its next reader may read.
@@ -22,6 +22,16 @@ FROM (
     SELECT 'ROUTINE' AS kind, f.object, f.owner
     FROM hk_function AS f
     WHERE f.schema_oid IN (SELECT s.oid FROM hk_schema AS s)
+    UNION ALL
+    -- Functions elsewhere that operators, casts, types, policies and the like are made of.
+    SELECT DISTINCT 'ROUTINE', f.object, f.owner
+    FROM hk_function AS f
+    INNER JOIN pg_catalog.pg_depend AS d
+        ON f.oid = d.refobjid AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+    WHERE
+        f.schema_oid NOT IN (SELECT s.oid FROM hk_schema AS s)
+        AND d.deptype = 'n'
+        AND d.classid <> 'pg_catalog.pg_proc'::pg_catalog.regclass
     UNION ALL
     SELECT
         CASE c.relkind

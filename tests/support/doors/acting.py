@@ -9,6 +9,7 @@ from support.doors.ground import (
     DEFINER,
     FILL,
     GONE,
+    MIGHTY,
     READ_ALL,
     SEE_F,
     STAMP,
@@ -22,6 +23,8 @@ _OWN_FILL = (
     "CREATE POLICY fill ON desk.note TO desk_fill USING (owner = (SELECT desk.me()));"
     "CREATE POLICY fill ON desk.member TO desk_fill USING (person = (SELECT desk.me()));"
 )
+
+MEMBERS_OPEN = "CREATE POLICY fill ON desk.member TO desk_fill USING (true);"
 
 DOORS: tuple[Door, ...] = (
     Door(
@@ -168,6 +171,53 @@ DOORS: tuple[Door, ...] = (
         rule=DEFINER,
         object="desk.f()",
     ),
+    Door(
+        kind=ACTS,
+        title="the policy of all has a way round for the role that fills",
+        sql="ALTER POLICY own ON desk.note TO desk_app, desk_fill"
+        " USING (owner = desk.me() OR CURRENT_USER = 'desk_fill');" + as_filler(READ_ALL),
+        attack=SEE_F,
+        rule=DEFINER,
+        object="desk.f()",
+    ),
+    Door(
+        kind=ACTS,
+        title="a helper about membership forgets whose it is asked for",
+        sql=MEMBERS_OPEN
+        + as_filler(
+            "SELECT EXISTS (SELECT FROM desk.member AS m WHERE m.team = wanted"
+            " AND (m.person = desk.me() OR m.person > 0))",
+            returns="boolean",
+            args="wanted integer",
+        ),
+        attack="SELECT desk.f(2)",
+        rule=DEFINER,
+        object="desk.f(integer)",
+    ),
+    Door(
+        kind=ACTS,
+        title="a helper compares the identity in the ON of an outer join",
+        sql=FILL
+        + as_filler(
+            "SELECT n.title FROM desk.note AS n LEFT JOIN desk.note AS o"
+            " ON o.id = n.id AND n.owner = desk.me() AND o.owner = desk.me()"
+        ),
+        attack=SEE_F,
+        rule=DEFINER,
+        object="desk.f()",
+    ),
+    Door(
+        kind=ACTS,
+        title="a helper takes the identity from its argument where there is one",
+        sql=FILL
+        + as_filler(
+            "SELECT n.title FROM desk.note AS n WHERE n.owner = coalesce(who, desk.me())",
+            args="who integer",
+        ),
+        attack="SELECT EXISTS (SELECT FROM desk.f(2) AS t WHERE t LIKE '%theirs%')",
+        rule=DEFINER,
+        object="desk.f(integer)",
+    ),
 )
 
 SOUND: tuple[Sound, ...] = (
@@ -226,5 +276,30 @@ SOUND: tuple[Sound, ...] = (
         kind=ACTS,
         title="a function of the forced owner, for whom there is no policy",
         sql=ALL_NOTES,
+    ),
+    Sound(
+        kind=ACTS,
+        title="a helper of a role for which the members are open tells of the own membership",
+        sql=MEMBERS_OPEN
+        + as_filler(
+            "SELECT EXISTS (SELECT FROM desk.member AS m WHERE m.team = wanted"
+            " AND m.person = (SELECT desk.me()))",
+            returns="boolean",
+            args="wanted integer",
+        )
+        + "CREATE POLICY team ON desk.note FOR SELECT TO desk_app USING (desk.f(owner));",
+    ),
+    Sound(
+        kind=ACTS,
+        title="a superuser's helper in PL/pgSQL lists the notes of the own teams",
+        sql=MIGHTY.format(
+            "CREATE FUNCTION desk.f() RETURNS SETOF text LANGUAGE plpgsql SECURITY DEFINER"
+            " SET search_path = '' AS $$ DECLARE me integer := desk.me(); BEGIN"
+            " IF NOT EXISTS (SELECT FROM desk.member WHERE person = me) THEN RETURN; END IF;"
+            " RETURN QUERY SELECT n.title FROM desk.member AS m JOIN desk.note AS n"
+            " ON n.owner = m.team WHERE m.person = me AND NOT n.gone; END $$;"
+            "REVOKE ALL ON FUNCTION desk.f() FROM PUBLIC;"
+            "GRANT EXECUTE ON FUNCTION desk.f() TO desk_app;"
+        ),
     ),
 )

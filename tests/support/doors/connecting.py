@@ -144,6 +144,20 @@ DOORS: tuple[Door, ...] = (
         rule="role-bypasses-rls",
         object="desk_pool",
     ),
+    Door(
+        kind=CONNECTS,
+        title="the login of the application owns the database",
+        sql="RESET ROLE; ALTER DATABASE {database} OWNER TO desk_web; SET LOCAL ROLE hk_migrator;",
+        rule="role-owns-schema",
+        object="DATABASE {database}",
+    ),
+    Door(
+        kind=CONNECTS,
+        title="the login replicates",
+        sql=MIGHTY.format("ALTER ROLE desk_web REPLICATION;"),
+        rule="role-may-replicate",
+        object="desk_web",
+    ),
 )
 
 SOUND: tuple[Sound, ...] = (

@@ -272,6 +272,44 @@ DOORS: tuple[Door, ...] = (
         rule="covert-unique",
         object="desk.busy",
     ),
+    Door(
+        kind=SIDE,
+        title="a trigger takes on whoever the new row says",
+        sql="CREATE FUNCTION desk.become() RETURNS trigger LANGUAGE plpgsql SET search_path = ''"
+        " AS $$ BEGIN PERFORM set_config('desk.me', NEW.owner::text, true); RETURN NEW; END $$;"
+        "CREATE TRIGGER become BEFORE INSERT ON desk.note FOR EACH ROW"
+        " EXECUTE FUNCTION desk.become();",
+        attack="INSERT INTO desk.note (owner, title) VALUES (2, 'x');"
+        "SELECT EXISTS (SELECT FROM desk.note WHERE title = 'theirs')",
+        rule=TAKES,
+        object="desk.become()",
+    ),
+    Door(
+        kind=SIDE,
+        title="the name of the setting is put together",
+        sql=_take("BEGIN PERFORM set_config('desk' || '.me', who::text, true); END"),
+        attack=ACT_AS_2,
+        rule=TAKES,
+        object="desk.f(integer)",
+    ),
+    Door(
+        kind=SIDE,
+        title="a function sets whatever setting its caller names",
+        sql=_take("SELECT set_config(name, value, true)", "sql", args="name text, value text"),
+        attack="SELECT desk.f('desk.me', '2');"
+        "SELECT EXISTS (SELECT FROM desk.note WHERE title = 'theirs')",
+        rule=TAKES,
+        object="desk.f(text, text)",
+    ),
+    Door(
+        kind=SIDE,
+        title="a trigger hands the row to a helper that tells it",
+        sql="CREATE FUNCTION desk.say(what json) RETURNS void LANGUAGE plpgsql SET search_path = ''"
+        " AS $$ BEGIN PERFORM pg_notify('notes', what::text); END $$;"
+        + _trigger("PERFORM desk.say(row_to_json(NEW));"),
+        rule=NOTIFY,
+        object="desk.tell()",
+    ),
 )
 
 SOUND: tuple[Sound, ...] = (

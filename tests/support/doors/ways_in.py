@@ -27,6 +27,16 @@ EVERYTHING = (
     " SET search_path = '' AS 'SELECT string_agg(n.title, '','') FROM desk.note AS n';"
 )
 
+OFFICE_STEP = (
+    "CREATE FUNCTION office.step(text, integer) RETURNS text LANGUAGE sql SECURITY DEFINER"
+    " SET search_path = '' AS 'SELECT string_agg(p.title, '','') FROM office.paper AS p';"
+)
+
+OFFICE_TITLE = (
+    "CREATE FUNCTION office.title(integer) RETURNS text LANGUAGE sql SECURITY DEFINER STABLE"
+    " SET search_path = '' AS $$ SELECT p.title FROM office.paper AS p WHERE p.id = $1 $$;"
+)
+
 DOORS: tuple[Door, ...] = (
     Door(
         kind=WAYS,
@@ -237,6 +247,108 @@ DOORS: tuple[Door, ...] = (
         " IF t <> 'theirs' THEN RAISE EXCEPTION 'not told'; END IF; END $$; SELECT true",
         rule="definer-runs-text",
         object="desk.f(text, text)",
+    ),
+    Door(
+        kind=WAYS,
+        title="the WHEN of a trigger asks all rows",
+        sql=INBOX + "CREATE FUNCTION desk.stop() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE unique_violation; END $$;"
+        + MIGHTY.format(
+            TAKEN + "CREATE TRIGGER stop BEFORE INSERT ON public.inbox FOR EACH ROW"
+            " WHEN (NOT hidden.free(NEW.title)) EXECUTE FUNCTION desk.stop();"
+        ),
+        attack="DO $$ BEGIN INSERT INTO public.inbox (title) VALUES ('theirs');"
+        " RAISE EXCEPTION 'not told'; EXCEPTION WHEN unique_violation THEN NULL; END $$;"
+        " SELECT true",
+        rule=DEFINER,
+        object="hidden.free(text)",
+    ),
+    Door(
+        kind=WAYS,
+        title="a function whose body is stored parsed calls one of a hidden schema",
+        sql=MIGHTY.format(EVERYTHING)
+        + "CREATE FUNCTION desk.f() RETURNS text LANGUAGE sql BEGIN ATOMIC"
+        " SELECT hidden.titles(); END;",
+        attack="SELECT desk.f() LIKE '%theirs%'",
+        rule=DEFINER,
+        object="hidden.titles()",
+    ),
+    Door(
+        kind=WAYS,
+        title="the application owns the function of an operator that a policy uses",
+        sql=MIGHTY.format(
+            "CREATE SCHEMA own AUTHORIZATION desk_app; CREATE FUNCTION own.same(integer, integer)"
+            " RETURNS boolean LANGUAGE sql STABLE AS 'SELECT $1 = $2';"
+            "ALTER FUNCTION own.same(integer, integer) OWNER TO desk_app;"
+            "CREATE OPERATOR desk.== (FUNCTION = own.same, LEFTARG = integer, RIGHTARG = integer);"
+        )
+        + "ALTER POLICY own ON desk.note USING (owner OPERATOR(desk.==) desk.me());",
+        attack="CREATE OR REPLACE FUNCTION own.same(integer, integer) RETURNS boolean"
+        " LANGUAGE sql STABLE AS 'SELECT true';"
+        "SELECT EXISTS (SELECT FROM desk.note WHERE title = 'theirs')",
+        rule="role-owns-function",
+        object="own.same(integer, integer)",
+    ),
+    Door(
+        kind=WAYS,
+        title="an aggregate of the application is made of another application's function",
+        sql=OFFICE_STEP
+        + "CREATE AGGREGATE desk.total(integer) (SFUNC = office.step, STYPE = text);",
+        attack="SELECT desk.total(1) LIKE '%theirs%'",
+        rule="boundary-dependency",
+        object="desk.total(integer)",
+    ),
+    Door(
+        kind=WAYS,
+        title="an operator of the application calls into another application's schema",
+        sql=OFFICE_TITLE + "CREATE OPERATOR desk.!! (FUNCTION = office.title, RIGHTARG = integer);",
+        attack="SELECT (OPERATOR(desk.!!) 1) = 'theirs'",
+        rule="boundary-dependency",
+        object="desk.!!(NONE,integer)",
+    ),
+    Door(
+        kind=WAYS,
+        title="a cast to a type of the application reads another application's table",
+        sql=OFFICE_TITLE.replace("RETURNS text", "RETURNS desk.told")
+        .replace("$$ SELECT p.title", "$$ SELECT ROW(p.title)::desk.told")
+        .replace("CREATE FUNCTION", "CREATE TYPE desk.told AS (title text); CREATE FUNCTION", 1)
+        + "CREATE CAST (integer AS desk.told) WITH FUNCTION office.title(integer);",
+        attack="SELECT (1::desk.told).title = 'theirs'",
+        rule="boundary-dependency",
+        object="(integer AS desk.told)",
+    ),
+    Door(
+        kind=WAYS,
+        title="a default of the application's table reads another application's table",
+        sql=OFFICE_TITLE
+        + "CREATE TABLE desk.ask (id integer, answer text DEFAULT office.title(1));"
+        "GRANT SELECT, INSERT ON desk.ask TO desk_app;",
+        attack="INSERT INTO desk.ask (id) VALUES (1);"
+        "SELECT EXISTS (SELECT FROM desk.ask WHERE answer = 'theirs')",
+        rule="boundary-dependency",
+        object="for desk.ask.answer",
+    ),
+    Door(
+        kind=WAYS,
+        title="an operator of the application calls into a hidden schema, and that into another's",
+        sql=OFFICE_TITLE.replace("office.title", "hidden.title")
+        + "CREATE OPERATOR desk.!! (FUNCTION = hidden.title, RIGHTARG = integer);",
+        attack="SELECT (OPERATOR(desk.!!) 1) = 'theirs'",
+        rule="boundary-function-body",
+        object="hidden.title(integer)",
+    ),
+    Door(
+        kind=WAYS,
+        title="an INSTEAD OF trigger of the application's view writes another application's table",
+        sql="CREATE VIEW desk.v AS SELECT 1 AS id; GRANT INSERT ON desk.v TO desk_app;"
+        "CREATE FUNCTION office.keep() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
+        " SET search_path = '' AS $$ BEGIN UPDATE office.paper SET title = 'taken'; RETURN NEW;"
+        " END $$; CREATE TRIGGER keep INSTEAD OF INSERT ON desk.v"
+        " FOR EACH ROW EXECUTE FUNCTION office.keep();",
+        attack="INSERT INTO desk.v VALUES (1)",
+        seen="SELECT EXISTS (SELECT FROM office.paper WHERE title = 'taken')",
+        rule="boundary-dependency",
+        object="keep on desk.v",
     ),
 )
 

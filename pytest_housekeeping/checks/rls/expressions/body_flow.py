@@ -81,15 +81,15 @@ class BodyFlow:
         """
         yield from _Walk(flow=self, unquoted=unquoted).leaves(node, reads=reads)
 
-    def calls(self, name: str) -> Iterator[tuple[Node, bool]]:
-        """Every call of a function of PostgreSQL's own by this name, and whether its statement
-        reads a table."""
+    def calls(self, name: str, *, own: bool = False) -> Iterator[tuple[Node, bool]]:
+        """Every call of a function by this name, one of PostgreSQL's or of the project's ``own``,
+        and whether its statement reads a table."""
         for tree in self.trees:
             reads = _reads(tree)
             for node in _every(tree):
                 if is_a(node, "FuncCall"):
                     *schema, called = names_of(node.funcname)
-                    if called == name and schema in ([], ["pg_catalog"]):
+                    if called == name and (own or schema in ([], ["pg_catalog"])):
                         yield node, reads
 
 

@@ -101,22 +101,35 @@ def _takes(function: _Function, context: frozenset[str]) -> Iterator[str]:
     flow = function.flow
     for call, _ in flow.calls("set_config"):
         name, value = call.args[:2]
-        chosen = constants_in(name).lower()
+        chosen = constants_in(name).replace(" ", "").lower()
         named = any(function.argument(leaf) for leaf in flow.leaves(name))
         if named or chosen in context:
-            yield from (word for leaf in flow.leaves(value) if (word := function.argument(leaf)))
+            yield from (word for leaf in flow.leaves(value) if (word := _chosen(function, leaf)))
     for expression in flow.dynamic:
         text = constants_in(expression)
         if _SET.search(text) and any(name in text.lower() for name in context):
             yield from (
-                word for leaf in flow.leaves(expression) if (word := function.argument(leaf))
+                word for leaf in flow.leaves(expression) if (word := _chosen(function, leaf))
             )
+
+
+def _chosen(function: _Function, leaf: Leaf) -> str:
+    """What of a value its caller has chosen: an argument, or the new row of a trigger."""
+    if leaf.parts[:1] == ("new",):
+        return f"the new row's {leaf.key or leaf.parts[-1]}"
+    return function.argument(leaf)
 
 
 def _tells(function: _Function) -> Iterator[str]:
     flow = function.flow
     told: list[tuple[Any, bool]] = [(call.args, reads) for call, reads in flow.calls("pg_notify")]
     told += [(each, False) for each in flow.dynamic if _NOTIFY.search(constants_in(each))]
+    # What is handed to a function that sends its argument on is told by that.
+    told += [
+        (call.args, reads)
+        for helper in function.row["helpers"] or ()
+        for call, reads in flow.calls(helper, own=True)
+    ]
     for expression, reads in told:
         for leaf in flow.leaves(expression, reads=reads):
             if not function.argument(leaf) and (word := _held(function, leaf)):
