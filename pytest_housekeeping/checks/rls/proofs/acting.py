@@ -1,4 +1,4 @@
-"""Code that no policy binds, and that binds itself: whatever it reads, it compares with the identity.
+"""Code that no policy binds, and that binds itself: what it reads, it compares with the identity.
 
 A helper that looks into the table of members, past its policies, is sound where each row that it
 sees belongs to whom the session acts for. So a body is let through when every protected table in it
@@ -213,9 +213,10 @@ def _relation_of(body: _Body, node: Any, items: Mapping[str, Node]) -> str:
 
 
 def _name(column: Node) -> str:
-    return (
-        "" if len(column.fields) != 1 or is_a(column.fields[0], "A_Star") else column.fields[0].sval
-    )
+    """The name of a variable or column that stands by itself."""
+    first = column.fields[0]
+    alone = len(column.fields) == 1 and not is_a(first, "A_Star")
+    return str(first.sval) if alone else ""
 
 
 _RELATIONS = """
