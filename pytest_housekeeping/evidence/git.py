@@ -16,8 +16,9 @@ from pytest_housekeeping.child_environment import (
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence.git_branch import commit_files
 from pytest_housekeeping.evidence.git_compare import Differences, compare
-from pytest_housekeeping.evidence.git_objects import audits_of_mode, contents_of, files_in
+from pytest_housekeeping.evidence.git_objects import audits_of_modes, contents_of, files_in
 from pytest_housekeeping.evidence.git_trust import AS_IT_IS, TRUTHFUL
+from pytest_housekeeping.model import Mode
 
 if TYPE_CHECKING:
     from git import Repo
@@ -136,7 +137,11 @@ class Repository:
         By name, the oldest first. Looked for in HEAD and in the tips of local and remote branches
         housekeeping/audit/*.
         """
-        return audits_of_mode(self, mode, folder)
+        return audits_of_modes(self, [mode], folder)
+
+    def changes_on_record(self, folder: str = "ops/audit") -> Iterator[tuple[str, bytes]]:
+        """The same of promotions, and then of rollbacks."""
+        return audits_of_modes(self, [Mode.PROD, Mode.ROLLBACK], folder)
 
     def kept(self, path: str) -> tuple[bytes, ...]:
         """What HEAD and the branches with evidence hold under a path, each content once."""

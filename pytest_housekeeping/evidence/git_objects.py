@@ -31,13 +31,16 @@ class GitCommands(Protocol):
     def attempt(self, *command: str, stdin: bytes | None = None) -> tuple[int, bytes, str]: ...
 
 
-def audits_of_mode(git: GitCommands, mode: str, folder: str) -> Iterator[tuple[str, bytes]]:
+def audits_of_modes(
+    git: GitCommands, modes: Sequence[str], folder: str
+) -> Iterator[tuple[str, bytes]]:
     """See Repository.evidence."""
+    starts = tuple(f"{mode}_" for mode in modes)
     wanted = {
         (name, oid)
         for tree_oid, data in objects(git, _everywhere(git, folder))
         for _, name, oid in _entries(data, len(tree_oid) // 2)
-        if name.startswith(f"{mode}_") and AUDIT_NAME.fullmatch(name)
+        if name.startswith(starts) and AUDIT_NAME.fullmatch(name)
     }
     ordered = sorted(wanted)
     contents = dict(objects(git, dict.fromkeys(oid for _, oid in ordered)))
@@ -163,9 +166,11 @@ def looked_up(git: GitCommands, names: Sequence[str]) -> list[tuple[str, str]]:
 
 def _everywhere(git: GitCommands, path: str) -> list[str]:
     """A path in HEAD and in every branch with evidence, each commit once."""
-    tips = git.run("for-each-ref", "--format=%(objectname)", *evidence_refs()).decode().split()
-    head = git.commit("HEAD")
-    return list(dict.fromkeys(f"{tip}:{path}" for tip in [*([head] if head else []), *tips]))
+    branches = [f"--glob={pattern}" for pattern in evidence_refs()]
+    status, tips, _ = git.attempt("rev-parse", "HEAD^{commit}", *branches)
+    if status != 0:  # before the first commit
+        tips = git.run("rev-parse", *branches)
+    return list(dict.fromkeys(f"{tip}:{path}" for tip in tips.decode().split()))
 
 
 def objects(git: GitCommands, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:

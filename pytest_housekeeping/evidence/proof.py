@@ -106,8 +106,11 @@ def _runs_in(path: str) -> Iterator[str]:
 
 def _fetchable(git: GitCommands, findings: Iterable[Finding]) -> Iterator[Finding]:
     """A repair that fetches says so where there is no remote; there one that pushes does not."""
+    found = list(findings)
+    if not found:
+        return
     fetch, pushes = fetch_fix(git), has_origin(git)
-    for finding in findings:
+    for finding in found:
         fix = finding.fix.replace(FETCH, fetch)
         yield replace(finding, fix=fix if pushes else _PUSHED.sub("", fix))
 

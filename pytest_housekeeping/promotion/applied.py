@@ -43,7 +43,7 @@ def promoted_before(
     nobody can trust.
     """
     place = repository.relative(folder)
-    found = [*repository.evidence(Mode.PROD, place), *repository.evidence(Mode.ROLLBACK, place)]
+    found = list(repository.changes_on_record(place))
     if not found:
         return ()
     audits = list(intact_audits(repository, found, accepted))

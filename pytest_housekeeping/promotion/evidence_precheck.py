@@ -26,7 +26,6 @@ def audits(context: RunContext) -> Judgement:
     from pytest_housekeeping.evidence.reviews import RULE as OPEN
 
     config = context.config
-    fetch = fetch_fix(context.repository)
     proof = prove_evidence(
         context.repository, context.repository.relative(config.root / config.audit)
     )
@@ -45,8 +44,8 @@ def audits(context: RunContext) -> Judgement:
         else:
             findings.append(each)
     # What a shallow clone has cut off may be what was accepted.
-    if all(each.rule != SHALLOW for each in proof.findings):
-        findings += _needless(accepted, proof, fetch)
+    if accepted and all(each.rule != SHALLOW for each in proof.findings):
+        findings += _needless(accepted, proof, fetch_fix(context.repository))
     # No audit is none that was examined: what was looked at is where they would be.
     examined, unit = (proof.audits, "audits") if proof.audits else (1, "repository")
     said = f"{plural(proof.audits, 'audit')} and {plural(proof.artifacts, 'file')} named by them"

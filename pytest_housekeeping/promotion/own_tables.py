@@ -86,7 +86,7 @@ def evidence_findings(
     place = repository.relative(config.root / config.audit)
     accepted = config.accepted_evidence_faults
     audits, runs = audits_of(repository, place, identity, accepted)
-    return [*_missing(schema, audits, rows), *_unattested(rows, runs, fetch_fix(repository))]
+    return [*_missing(schema, audits, rows), *_unattested(rows, runs, repository)]
 
 
 def audits_of(
@@ -97,7 +97,7 @@ def audits_of(
     Raises EvidenceError for one that was altered and that ``accepted`` does not name.
     A file that cannot be read is left to the proof of the evidence, which names it.
     """
-    found = [*repository.evidence(Mode.PROD, folder), *repository.evidence(Mode.ROLLBACK, folder)]
+    found = list(repository.changes_on_record(folder))
     runs: set[str] = set()
     changed = []
     for name, data in found:
@@ -153,8 +153,12 @@ def _missing(
             )
 
 
-def _unattested(rows: Sequence[history.Row], runs: frozenset[str], fetch: str) -> Iterator[Finding]:
-    for run in dict.fromkeys(row.run for row in rows if row.run not in runs):
+def _unattested(
+    rows: Sequence[history.Row], runs: frozenset[str], repository: Repository
+) -> Iterator[Finding]:
+    unknown = dict.fromkeys(row.run for row in rows if row.run not in runs)
+    fetch = fetch_fix(repository) if unknown else ""
+    for run in unknown:
         yield Finding(
             rule="history-unattested",
             level=Level.NOTICE,

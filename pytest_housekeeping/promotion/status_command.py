@@ -18,7 +18,6 @@ from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.evidence.proof import records_of
 from pytest_housekeeping.evidence.report.display import one_line, plural
 from pytest_housekeeping.evidence.reviews import review_findings
-from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plan.plan import AppliedFile, is_pending
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection
@@ -109,13 +108,12 @@ def _by_evidence(repository: Repository, config: Config) -> Applied:
 def _last_run(repository: Repository, folder: str) -> str:
     """The run that changed production last, of those on record."""
     found = []
-    for mode in (Mode.PROD, Mode.ROLLBACK):
-        for _, data in repository.evidence(mode, folder):
-            audit = plain_audit(data)
-            if audit is not None and audit["run"].get("outcome") in CHANGED:
-                run, commit = audit["run"], audit["source"].get("commit") or "none"
-                who = f" by {run['actor']}" * bool(run.get("actor"))
-                found.append((run["finished_at"], run["id"], who, commit))
+    for _, data in repository.changes_on_record(folder):
+        audit = plain_audit(data)
+        if audit is not None and audit["run"].get("outcome") in CHANGED:
+            run, commit = audit["run"], audit["source"].get("commit") or "none"
+            who = f" by {run['actor']}" * bool(run.get("actor"))
+            found.append((run["finished_at"], run["id"], who, commit))
     if not found:
         return ""
     at, run_id, who, commit = max(found)

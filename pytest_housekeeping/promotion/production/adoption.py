@@ -17,7 +17,7 @@ from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.git_objects import fetch_fix
 from pytest_housekeeping.evidence.plain_audit import plain_audit
-from pytest_housekeeping.model import Finding, Level, Mode, Verdict
+from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection, connect
 from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.promotion.context import RunContext
@@ -71,7 +71,7 @@ def left_schema(config: Config, repository: Repository, connection: Connection) 
             fix="promote once, or begin its history with --hk-baseline",
         )
     folder = repository.relative(config.root / config.audit)
-    found = [*repository.evidence(Mode.PROD, folder), *repository.evidence(Mode.ROLLBACK, folder)]
+    found = list(repository.changes_on_record(folder))
     for path, data in reversed(found):
         known = plain_audit(data)
         if known is not None and known["run"].get("id") == last.run:
