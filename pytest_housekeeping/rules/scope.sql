@@ -715,6 +715,7 @@ hk_outside AS (
     SELECT
         c.oid,
         c.relnamespace AS schema_oid,
+        c.relname AS name,
         pg_catalog.format('%I.%I', n.nspname, c.relname) AS object,
         c.relkind,
         c.relowner AS owner,

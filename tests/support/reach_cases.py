@@ -77,6 +77,40 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
     ),
     ReachCase(
         kind=OUTSIDE,
+        rule="outside-holds-rows",
+        object="public.shown",
+        sql="CREATE TABLE public.note_old AS SELECT n.owner, n.title FROM desk.note AS n;"
+        "INSERT INTO public.note_old VALUES (2, 'theirs');"
+        "CREATE VIEW public.shown AS SELECT o.title FROM public.note_old AS o;"
+        "GRANT SELECT ON public.shown TO desk_app",
+        shown="SELECT count(*) = 1 FROM public.shown",
+    ),
+    ReachCase(
+        kind=OUTSIDE,
+        rule="outside-holds-rows",
+        object="public.attachment",
+        sql="CREATE TABLE public.attachment (note int REFERENCES desk.note, body text);"
+        "INSERT INTO public.attachment VALUES (NULL, 'theirs');"
+        "GRANT SELECT ON public.attachment TO PUBLIC",
+        shown="SELECT count(*) = 1 FROM public.attachment",
+    ),
+    ReachCase(
+        kind=OUTSIDE,
+        rule="outside-copies-rows",
+        object="keep ON desk.note",
+        sql="CREATE TABLE public.log (line text); GRANT SELECT ON public.log TO desk_app;"
+        "CREATE FUNCTION desk.write(text) RETURNS void LANGUAGE sql SET search_path = ''"
+        " AS $$ INSERT INTO public.log VALUES ($1) $$;"
+        "CREATE FUNCTION desk.keep() RETURNS trigger LANGUAGE plpgsql SET search_path = ''"
+        " AS $$ BEGIN PERFORM desk.write(new.title); RETURN new; END $$;"
+        "CREATE TRIGGER keep AFTER INSERT ON desk.note"
+        " FOR EACH ROW EXECUTE FUNCTION desk.keep();"
+        "CREATE POLICY migrate ON desk.note FOR INSERT TO CURRENT_USER WITH CHECK (true);"
+        "INSERT INTO desk.note (owner, title) VALUES (2, 'theirs too')",
+        shown="SELECT count(*) = 1 FROM public.log WHERE line = 'theirs too'",
+    ),
+    ReachCase(
+        kind=OUTSIDE,
         rule="outside-copies-rows",
         object="keep ON desk.note",
         sql="CREATE TABLE public.log (at timestamptz DEFAULT now(), line text);"
@@ -386,6 +420,29 @@ REACH_DEFECTS: tuple[ReachCase, ...] = (
         " GRANT SELECT ON TABLES TO desk_app WITH GRANT OPTION;"
         "CREATE TABLE desk.next (id int)",
         shown="SELECT has_table_privilege('desk.next', 'SELECT WITH GRANT OPTION')",
+    ),
+    ReachCase(
+        kind=GRANTS,
+        rule="privilege-default",
+        object="hk_migrator",
+        sql="ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO desk_app WITH GRANT OPTION;"
+        "CREATE FUNCTION desk.f() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+        shown="SELECT has_function_privilege('desk.f()', 'EXECUTE WITH GRANT OPTION')",
+    ),
+    ReachCase(
+        kind=GRANTS,
+        rule="privilege-grant-option",
+        object="{database}",
+        sql="GRANT TEMPORARY ON DATABASE {database} TO desk_app WITH GRANT OPTION",
+        shown="SELECT has_database_privilege(current_database(), 'TEMPORARY WITH GRANT OPTION')",
+    ),
+    ReachCase(
+        kind=GRANTS,
+        rule="privilege-grant-option",
+        object="desk_team",
+        superuser="CREATE ROLE desk_team; GRANT SELECT ON desk.note TO desk_team;"
+        "GRANT desk_team TO desk_app WITH ADMIN OPTION",
+        shown="SELECT pg_has_role('desk_team', 'MEMBER WITH ADMIN OPTION')",
     ),
     ReachCase(
         kind=GRANTS,

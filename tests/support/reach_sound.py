@@ -138,6 +138,47 @@ REACH_SOUND: tuple[tuple[str, str], ...] = (
         ),
         "",
     ),
+    # what another schema refers to, and a queue that nobody untrusted reads
+    (
+        "",
+        (
+            "CREATE TABLE public.kind (id int PRIMARY KEY, name text);"
+            "GRANT SELECT ON public.kind TO desk_app;"
+            "ALTER TABLE desk.note ADD kind int REFERENCES public.kind;"
+            "CREATE SCHEMA work; CREATE TABLE work.job (id bigserial, payload jsonb);"
+            "GRANT USAGE ON SCHEMA work TO desk_app; GRANT INSERT ON work.job TO desk_app;"
+            "CREATE FUNCTION desk.enqueue() RETURNS trigger LANGUAGE plpgsql SET search_path = ''"
+            " AS $$ BEGIN INSERT INTO work.job (payload) VALUES (jsonb_build_object('id', new.id));"
+            " RETURN NULL; END $$;"
+            "CREATE TRIGGER enqueue AFTER INSERT ON desk.note"
+            " FOR EACH ROW EXECUTE FUNCTION desk.enqueue()"
+        ),
+    ),
+    # accounts and files as managed providers keep them
+    (
+        (
+            "CREATE SCHEMA auth; CREATE TABLE auth.users (id integer PRIMARY KEY, email text);"
+            "GRANT USAGE ON SCHEMA auth TO desk_app;"
+            "CREATE SCHEMA storage; CREATE TABLE storage.objects (owner integer, name text);"
+            "ALTER TABLE storage.objects ENABLE ROW LEVEL SECURITY;"
+            "CREATE POLICY own ON storage.objects TO desk_app"
+            " USING (owner = nullif(current_setting('desk.me', true), '')::integer);"
+            "GRANT USAGE ON SCHEMA storage TO desk_app; GRANT ALL ON storage.objects TO desk_app"
+        ),
+        "",
+    ),
+    # a pooler's question for passwords, asked by the pooler alone
+    (
+        (
+            "CREATE FUNCTION public.get_auth(name) RETURNS text LANGUAGE sql SECURITY DEFINER"
+            " SET search_path = ''"
+            " AS 'SELECT rolpassword FROM pg_catalog.pg_authid WHERE rolname = $1';"
+            "REVOKE ALL ON FUNCTION public.get_auth(name) FROM PUBLIC;"
+            "CREATE ROLE desk_pooler LOGIN; GRANT EXECUTE ON FUNCTION public.get_auth(name)"
+            " TO desk_pooler"
+        ),
+        "",
+    ),
     # a schema of the application's own, which nobody else looks into
     ("", "CREATE SCHEMA desk_queue; GRANT USAGE, CREATE ON SCHEMA desk_queue TO desk_app"),
     ("", "CREATE TABLE public.job (id bigint, payload jsonb); GRANT ALL ON public.job TO desk_app"),

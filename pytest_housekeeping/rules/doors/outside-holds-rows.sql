@@ -80,21 +80,26 @@ held (oid, words) AS (
     LEFT JOIN key_column AS k ON o.oid = k.table_oid AND a.attnum = k.attnum
     WHERE o.relkind IN ('r', 'p') AND k.table_oid IS NULL
     UNION ALL
-    SELECT o.oid, pg_catalog.format('it has the columns of %s', pg_catalog.min(t.object))
-    FROM hk_outside AS o
-    INNER JOIN shape AS s ON o.oid = s.oid
-    INNER JOIN shape AS p ON s.columns_text = p.columns_text
-    INNER JOIN hk_any_table AS t ON p.oid = t.oid
-    WHERE
-        t.row_security
-        AND (
-            s.columns >= 4
-            OR (
-                s.columns >= 2
-                AND pg_catalog.strpos(o.object, pg_catalog.quote_ident(t.name)) > 0
-            )
-        )
-    GROUP BY o.oid
+    SELECT s.oid, pg_catalog.format('it has the columns of %s', p.object)
+    FROM shape AS s
+    INNER JOIN hk_outside AS o ON s.oid = o.oid
+    INNER JOIN (
+        SELECT h.columns_text, pg_catalog.min(t.object) AS object
+        FROM shape AS h INNER JOIN hk_any_table AS t ON h.oid = t.oid
+        WHERE t.row_security
+        GROUP BY h.columns_text
+    ) AS p ON s.columns_text = p.columns_text
+    WHERE s.columns >= 4
+    UNION ALL
+    -- Of few columns many a table may be made: then it is called alike as well.
+    SELECT s.oid, pg_catalog.format('it has the columns of %s', pg_catalog.min(t.object))
+    FROM shape AS s
+    INNER JOIN hk_outside AS o ON s.oid = o.oid
+    INNER JOIN hk_any_table AS t
+        ON pg_catalog.regexp_replace(o.name, '(_?(old|copy|backup|bak|archive|export|tmp|[0-9]))+$', '') = t.name
+    INNER JOIN shape AS p ON t.oid = p.oid AND s.columns_text = p.columns_text
+    WHERE t.row_security AND s.columns BETWEEN 2 AND 3
+    GROUP BY s.oid
     UNION ALL
     SELECT k.conrelid, pg_catalog.format('its rows belong to rows of %s', pg_catalog.min(t.object))
     FROM pg_catalog.pg_constraint AS k

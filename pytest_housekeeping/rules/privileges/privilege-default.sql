@@ -37,10 +37,13 @@ WHERE
     g.grantee <> d.defaclrole
     AND (g.grantee = 0 OR g.grantee IN (SELECT h.oid FROM hk_reach AS h))
     AND (
-        d.defaclobjtype NOT IN ('S', 'f') OR g.privilege_type = 'UPDATE' OR g.grantee = 0
+        d.defaclobjtype NOT IN ('S', 'f')
+        OR g.privilege_type = 'UPDATE'
+        OR g.grantee = 0
+        OR g.is_grantable
     )
     -- Without a schema, that PUBLIC may execute is PostgreSQL's own default.
-    AND NOT (d.defaclobjtype = 'f' AND d.defaclnamespace = 0)
+    AND NOT (d.defaclobjtype = 'f' AND d.defaclnamespace = 0 AND g.grantee = 0)
     -- Without a schema they count wherever the role makes something.
     AND (
         s.oid IS NOT NULL

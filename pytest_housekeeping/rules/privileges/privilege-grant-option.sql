@@ -2,7 +2,7 @@
 -- level: error
 -- why: WITH GRANT OPTION lets a role hand its privilege to whomever it likes, PUBLIC among them:
 --   an attacker who has taken over one application opens the table for the others, and what it
---   granted stays when its own hole is mended.
+--   granted stays when its own hole is mended. ADMIN OPTION does the same with a whole role.
 --   https://www.postgresql.org/docs/16/sql-grant.html
 -- fix: REVOKE GRANT OPTION FOR {privileges} ON {typed} FROM {grantee} CASCADE;
 -- leak: SELECT grantee, table_schema, table_name, privilege_type
@@ -61,8 +61,23 @@ FROM (
     FROM hk_schema AS s
     CROSS JOIN LATERAL pg_catalog.aclexplode(s.acl) AS g
     WHERE g.is_grantable
+    UNION ALL
+    SELECT 'DATABASE ', pg_catalog.format('%I', d.datname), g.privilege_type, g.grantee, d.datdba
+    FROM pg_catalog.pg_database AS d
+    CROSS JOIN LATERAL pg_catalog.aclexplode(d.datacl) AS g
+    WHERE g.is_grantable AND d.datname = pg_catalog.current_database()
 ) AS o
 INNER JOIN pg_catalog.pg_roles AS r ON o.grantee = r.oid
 LEFT JOIN hk_lent AS l ON o.grantee = l.oid
 WHERE o.grantee <> o.owner AND o.grantee IN (SELECT h.oid FROM hk_reach AS h)
 GROUP BY o.object, o.kind, r.rolname, l.fix
+UNION ALL
+SELECT
+    e.role_object,
+    pg_catalog.format('%s may let others into it', e.member_object),
+    '',
+    '',
+    '',
+    'REVOKE ADMIN OPTION FOR ' || pg_catalog.substr(e.revoke, 8)
+FROM hk_edge AS e
+WHERE e.admins AND e.member IN (SELECT h.oid FROM hk_reach AS h)

@@ -47,6 +47,12 @@ def prove_no_copies(connection: Connection, request: ProofRequest) -> Verdict:
     triggers = answer["triggers"] if copies else []
     graph = read_dependency_graph(connection) if triggers else None
     protected = frozenset(answer["protected"])
+    functions = dict.fromkeys(each["function_oid"] for each in triggers)
+    written = {
+        function: _written(graph, function, protected) & copies.keys()
+        for function in functions
+        if graph is not None
+    }
     found = [
         {
             "object": trigger["object"],
@@ -57,8 +63,7 @@ def prove_no_copies(connection: Connection, request: ProofRequest) -> Verdict:
             f" filters them, and {copies[oid].role} may read it",
         }
         for trigger in triggers
-        if graph is not None
-        for oid in sorted(_written(graph, trigger["function_oid"], protected) & copies.keys())
+        for oid in sorted(written[trigger["function_oid"]])
     ]
     return Verdict(
         examined=answer["tables"],
