@@ -140,10 +140,10 @@ def _adopt_drift(_: argparse.Namespace) -> int:
     return 0
 
 
-def _init(_: argparse.Namespace) -> int:
+def _init(given: argparse.Namespace) -> int:
     from pytest_housekeeping.promotion.init.command import init
 
-    for line in init(Path.cwd()):
+    for line in init(Path.cwd(), platform=given.platform):
         _out(f"{line}\n")
     return 0
 

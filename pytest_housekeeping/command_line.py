@@ -23,7 +23,7 @@ def command_line() -> argparse.ArgumentParser:
 
 
 def _init(commands: Commands) -> None:
-    commands.add_parser(
+    command = commands.add_parser(
         "init",
         help="take a project in: what it lacks is written until staging is green",
         description="Apply the project's SQL files to a throwaway PostgreSQL, and write what is"
@@ -33,6 +33,12 @@ def _init(commands: Commands) -> None:
         epilog="exit codes: 0 staging is green; 1 a file does not run, or something stays red that"
         " only the team can decide; 4 wrong usage: no SQL files, or such as can be no part of a"
         " plan",
+    )
+    command.add_argument(
+        "--platform",
+        choices=("supabase", "rds", "cloudsql"),
+        help="what the server of production has from the beginning: its roles, and for Supabase its"
+        " schemas; known by itself for Supabase's own layout",
     )
 
 

@@ -13,7 +13,6 @@ from pytest_housekeeping.promotion.init.objects_text import (
     HEAD,
     objects_toml,
     own_roles,
-    own_schemas,
 )
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
@@ -28,10 +27,9 @@ def write_objects(root: Path) -> Iterator[str]:
     place = root / config.checks / "objects.toml"
     before = place.read_text(encoding="utf-8") if place.is_file() else ""
     with made_schema(config, ProjectFiles(root)) as made:
-        schemas = own_schemas(made.connection, history_schema=config.history_schema)
         roles = own_roles(made.connection, migrator=config.migrator)
         made.connection.execute("BEGIN")
-        text = objects_toml(made.connection, schemas, roles)
+        text = objects_toml(made.connection, made.schemas, roles)
         made.connection.execute("ROLLBACK")
     if before:
         head = takewhile(lambda line: line.startswith("#"), before.splitlines(keepends=True))

@@ -25,7 +25,8 @@ from pytest_housekeeping.promotion.init.contracts_text import (
     rls_toml,
 )
 from pytest_housekeeping.promotion.init.made_schema import Needed, made_schema
-from pytest_housekeeping.promotion.init.objects_text import objects_toml, own_roles, own_schemas
+from pytest_housekeeping.promotion.init.objects_text import objects_toml, own_roles
+from pytest_housekeeping.promotion.init.platforms import SUPABASE, platform_text
 from pytest_housekeeping.promotion.init.project_text import (
     checks_folder,
     sqlfluff_text,
@@ -36,7 +37,7 @@ from pytest_housekeeping.sql.project_files import ProjectFiles
 
 # Time to judge what was found, and not so much that it is forgotten.
 _DAYS = 90
-_ROUNDS = 4
+_ROUNDS = 5
 _BOOTSTRAP = "roles_and_extensions.sql"
 _BOOTSTRAP_HEAD = """\
 -- What the real server has already, for no migration makes it. It runs in staging alone, as
@@ -73,9 +74,10 @@ class _Written:
         del self.files[path]
 
 
-def init(root: Path) -> Iterator[str]:
+def init(root: Path, *, platform: str | None = None) -> Iterator[str]:
     """Write what a project lacks until staging is green, and nothing over what is there.
 
+    ``platform`` names what its server has from the beginning; of Supabase's layout it is known.
     Yields what is told. Raises MisuseError for a project without SQL files, SqlFailed for files
     that do not run, ProofFailed where something stays red that only the team can decide.
     """
@@ -87,6 +89,12 @@ def init(root: Path) -> Iterator[str]:
     config = load_config(root)
     if written.replace(".gitignore", with_ignored(root, config.audit)):
         yield "written: .gitignore: what a run leaves"
+    platform = platform or (SUPABASE if config.layout == SUPABASE else None)
+    if platform:
+        path = f"{config.sql}/bootstrap/{platform}.sql"
+        text = platform_text(platform, migrator=config.migrator)
+        if written.add(path, text):
+            yield f"written: {path}: what that server has from the beginning"
     access, needed = yield from _declared(config, written)
     yield from _green(config, written, access)
     yield f"next: look at the files, commit them, and run: pytest --hk-mode=staging{_hint(needed)}"
@@ -101,7 +109,7 @@ def _declared(config: Config, written: _Written) -> Generator[str, None, tuple[A
     with made_schema(config, ProjectFiles(config.root)) as made:
         yield f"applied: {plural(made.files, 'file')}, to a throwaway PostgreSQL"
         connection = made.connection
-        schemas = own_schemas(connection, history_schema=config.history_schema)
+        schemas = made.schemas
         roles = own_roles(connection, migrator=config.migrator)
         connection.execute("BEGIN")
         objects = objects_toml(connection, schemas, roles)
@@ -157,6 +165,11 @@ def _green(config: Config, written: _Written, access: Access) -> Iterator[str]:
             written.remove(borders)
             yield f"taken back: {borders}: the grants of today do not keep what it would ask for:"
             yield from _told(each for each in red if each["step"].startswith(borders))
+        elif rls in written.files and any(each.startswith(f"{rls}::") for each in failed):
+            written.remove(rls)
+            standing = []
+            yield f"taken back: {rls}: nothing is left that it could prove; write it by hand:"
+            yield from (f"  failed: {each}" for each in failed)
         else:
             break
     raise _red(failed, red)

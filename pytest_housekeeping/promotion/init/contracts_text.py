@@ -25,9 +25,19 @@ _BOUNDARIES_HEAD = """\
 # and the patterns of its code: code = ["src/shop/**"]. All keys:
 # python -m pytest_housekeeping docs checks
 """
-_SETTING = re.compile(
-    r"""current_setting\s*\(\s*'([A-Za-z_][\w$]*(?:\.[A-Za-z_][\w$]*)+)'""", re.IGNORECASE
+_NAME = r"[A-Za-z_][\w$]*(?:\.[A-Za-z_][\w$]*)+"
+_SETTING = re.compile(rf"current_setting\s*\(\s*'({_NAME})'", re.IGNORECASE)
+# What is read out of a setting that holds JSON, or out of a function that returns it: the keys.
+_KEYS = r"((?:[\s)]*->>?\s*'[^']+'(?:::text)?)+)"
+_JSON = re.compile(
+    rf"current_setting\s*\(\s*'({_NAME})'[^;]{{0,60}}?::jsonb?{_KEYS}", re.IGNORECASE
 )
+_CLAIMS = re.compile(rf"\bjwt\(\){_KEYS}", re.IGNORECASE)
+_KEY = re.compile(r"'([^']+)'")
+# Where PostgREST 10 and later, and Supabase, put what they know of a caller.
+_JWT = "request.jwt.claims"
+# What says how somebody is logged in, and not who it is.
+_NO_IDENTITY = frozenset(["role", "aal", "iss", "aud", "exp"])
 
 # Tables with row-level security or a policy, whoever made them.
 _PROTECTED = """
@@ -67,6 +77,11 @@ SELECT p.prosrc
 FROM pg_catalog.pg_proc AS p
 JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
 WHERE n.nspname = ANY (%(schemas)s)
+    OR EXISTS (
+        SELECT FROM pg_catalog.pg_depend AS d
+        WHERE d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass
+            AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.refobjid = p.oid
+    )
 """
 _INHABITED = """
 SELECT DISTINCT n.nspname
@@ -85,13 +100,21 @@ class Standing:
     object: str
 
 
+@dataclass(frozen=True, kw_only=True, order=True)
+class Identity:
+    """A setting that carries the identity of a session, and where in its JSON, if it holds one."""
+
+    setting: str
+    path: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Access:
     """Who may reach what by a grant, and what is protected by row-level security."""
 
     protected: tuple[str, ...]
     untrusted: tuple[str, ...]
-    context: tuple[str, ...]
+    context: tuple[Identity, ...]
     inhabited: tuple[str, ...]
     reached: Mapping[str, frozenset[str]]
     """The schemas that each role was granted something in."""
@@ -107,18 +130,31 @@ def read_access(connection: Connection, schemas: Sequence[str], roles: Sequence[
     protected = tuple(name for (name,) in connection.execute(_PROTECTED, given))
     guarded = set(protected)
     untrusted = named | {role for role, there in reached.items() if there & guarded}
-    settings = {
-        setting
-        for (text,) in connection.execute(_READ, given)
-        for setting in _SETTING.findall(text)
-    }
+    texts = [text for (text,) in connection.execute(_READ, given)]
     return Access(
         protected=protected,
         untrusted=tuple(sorted(untrusted)),
-        context=tuple(sorted(settings)),
+        context=identities(texts),
         inhabited=tuple(name for (name,) in connection.execute(_INHABITED, given)),
         reached={role: frozenset(there) for role, there in sorted(reached.items())},
     )
+
+
+def identities(texts: Iterable[str]) -> tuple[Identity, ...]:
+    """What the texts of policies and functions read of a session."""
+    found = set[Identity]()
+    for text in texts:
+        in_json = [(setting, keys) for setting, keys in _JSON.findall(text)]
+        in_json += [(_JWT, keys) for keys in _CLAIMS.findall(text)]
+        for setting, keys in in_json:
+            path = tuple(_KEY.findall(keys))
+            if path[-1] not in _NO_IDENTITY:
+                found.add(Identity(setting=setting, path=path))
+        whole = set(_SETTING.findall(text)) - {setting for setting, _ in in_json}
+        found |= {Identity(setting=setting) for setting in whole}
+    # A function that hands on all of the JSON reads what it is asked for.
+    structured = {each.setting for each in found if each.path}
+    return tuple(sorted(each for each in found if each.path or each.setting not in structured))
 
 
 def rls_toml(access: Access, standing: Iterable[Standing], until: date) -> str:
@@ -129,7 +165,7 @@ def rls_toml(access: Access, standing: Iterable[Standing], until: date) -> str:
         _RLS_HEAD,
         f"schemas = {_array(access.protected)}",
         f"roles = {_array(access.untrusted)}",
-        f"context = {_array(access.context)}",
+        f"context = {_context(access.context)}",
     ]
     exempt = sorted(set(standing), key=lambda each: (each.rule, each.object))
     if exempt:
@@ -144,6 +180,16 @@ def rls_toml(access: Access, standing: Iterable[Standing], until: date) -> str:
             "",
         ]
     return "\n".join(parts).rstrip() + "\n"
+
+
+def _context(identities: Iterable[Identity]) -> str:
+    lines = [
+        f"    {{ setting = {toml_string(each.setting)}, path = {_array(each.path)} }},\n"
+        if each.path
+        else f"    {toml_string(each.setting)},\n"
+        for each in identities
+    ]
+    return "[\n" + "".join(lines) + "]" if lines else "[]"
 
 
 def boundaries_toml(access: Access) -> str:

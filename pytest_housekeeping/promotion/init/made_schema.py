@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import LiteralString
 
 import psycopg
 
@@ -70,11 +71,15 @@ class Needed:
 
 @dataclass(frozen=True, kw_only=True)
 class MadeSchema:
-    """A database with the whole schema, a superuser's connection to it, and what was lacking."""
+    """A database with the whole schema, a superuser's connection to it, and what was lacking.
+
+    ``schemas`` are those of the project: not what the server has from the beginning.
+    """
 
     connection: LentConnection = field(repr=False)
     needed: Needed
     files: int
+    schemas: tuple[str, ...]
 
 
 @contextmanager
@@ -90,11 +95,12 @@ def made_schema(config: Config, sources: ProjectFiles) -> Iterator[MadeSchema]:
     ]
     server = start(_settings(config, len(files)))
     try:
-        needed = Needed()
+        needed, given = Needed(), tuple[str, ...]()
         while True:
             throwaway = Throwaway(server, config)
             try:
                 _run(throwaway, [*bootstrap, ("bootstrap", needed.bootstrap(config.migrator))])
+                given = _schemas(throwaway, _INHABITED)
                 _apply(
                     config,
                     throwaway,
@@ -106,13 +112,44 @@ def made_schema(config: Config, sources: ProjectFiles) -> Iterator[MadeSchema]:
                 if more is None:
                     raise
                 needed = more
+        others = {*given, config.history_schema} - {"public"}
+        schemas = tuple(each for each in _schemas(throwaway, _ALL) if each not in others)
         connection = connect(throwaway.database().superuser_conninfo)
         try:
-            yield MadeSchema(connection=connection, needed=needed, files=len(files))
+            yield MadeSchema(
+                connection=connection, needed=needed, files=len(files), schemas=schemas
+            )
         finally:
             connection.close()
     finally:
         server.stop()
+
+
+# But for PostgreSQL's own and those of extensions.
+_ALL: LiteralString = """
+SELECT n.nspname
+FROM pg_catalog.pg_namespace AS n
+WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_depend AS e
+        WHERE e.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND e.objid = n.oid
+            AND e.deptype = 'e'
+    )
+ORDER BY n.nspname
+"""
+# Those in which anything stands.
+_INHABITED: LiteralString = """
+SELECT n.nspname
+FROM pg_catalog.pg_namespace AS n
+WHERE EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.relnamespace = n.oid)
+    OR EXISTS (SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = n.oid)
+ORDER BY n.nspname
+"""
+
+
+def _schemas(throwaway: Throwaway, query: LiteralString) -> tuple[str, ...]:
+    with throwaway.superuser() as connection:
+        return tuple(name for (name,) in connection.execute(query))
 
 
 def _files(config: Config, sources: ProjectFiles) -> list[SqlFile]:

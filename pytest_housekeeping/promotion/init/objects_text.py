@@ -18,34 +18,18 @@ HEAD = """\
 """
 _TABLES, _VIEWS, _INDEXES = "rpf", "vm", "iI"
 
-_SCHEMAS = """
-SELECT n.nspname
-FROM pg_catalog.pg_namespace AS n
-WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-    AND NOT EXISTS (
-        SELECT FROM pg_catalog.pg_depend AS e
-        WHERE e.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND e.objid = n.oid
-            AND e.deptype = 'e'
-    )
-ORDER BY n.nspname
-"""
-# PostgreSQL's own, superusers and who migrates are not what a project declares.
+# PostgreSQL's own, who is above row-level security, and who migrates, a project does not declare.
 _ROLES = """
 SELECT r.rolname
 FROM pg_catalog.pg_roles AS r
-WHERE r.rolname !~ '^pg_' AND NOT r.rolsuper AND r.rolname <> %(migrator)s
+WHERE r.rolname !~ '^pg_' AND NOT (r.rolsuper OR r.rolbypassrls) AND r.rolname <> %(migrator)s
 ORDER BY r.rolname
 """
 
 
-def own_schemas(connection: Connection, *, history_schema: str) -> tuple[str, ...]:
-    """The schemas that the files have made, and ``public``; not those of extensions."""
-    found = (name for (name,) in connection.execute(_SCHEMAS))
-    return tuple(name for name in found if name != history_schema)
-
-
 def own_roles(connection: Connection, *, migrator: str) -> tuple[str, ...]:
-    """The roles of the server that are not PostgreSQL's own, nor who migrates, nor superusers."""
+    """The roles of the server that are not PostgreSQL's own, nor who migrates, nor above row-level
+    security."""
     return tuple(name for (name,) in connection.execute(_ROLES, {"migrator": migrator}))
 
 

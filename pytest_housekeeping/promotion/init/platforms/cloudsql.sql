@@ -1,0 +1,22 @@
+-- What Google Cloud SQL has before the first migration: the roles that administer it. Written by
+-- init; it runs in staging alone, as superuser. Change it where your server has more.
+DO $$
+DECLARE
+    made text;
+BEGIN
+    FOREACH made IN ARRAY ARRAY[
+        'cloudsqlsuperuser NOLOGIN CREATEDB CREATEROLE',
+        'cloudsqlagent NOLOGIN',
+        'cloudsqlimportexport NOLOGIN CREATEDB CREATEROLE',
+        'cloudsqliamuser NOLOGIN',
+        'cloudsqliamserviceaccount NOLOGIN'
+    ] LOOP
+        IF NOT EXISTS (
+            SELECT FROM pg_catalog.pg_roles WHERE rolname = split_part(made, ' ', 1)
+        ) THEN
+            EXECUTE 'CREATE ROLE ' || made;
+        END IF;
+    END LOOP;
+END;
+$$;
+GRANT pg_monitor, pg_signal_backend TO cloudsqlsuperuser WITH ADMIN OPTION;

@@ -1,0 +1,21 @@
+-- What Amazon RDS and Aurora have before the first migration: the roles that administer them. Written
+-- by init; it runs in staging alone, as superuser. Change it where your server has more.
+DO $$
+DECLARE
+    made text;
+BEGIN
+    FOREACH made IN ARRAY ARRAY[
+        'rds_superuser NOLOGIN CREATEDB CREATEROLE',
+        'rds_replication NOLOGIN',
+        'rds_password NOLOGIN',
+        'rds_iam NOLOGIN'
+    ] LOOP
+        IF NOT EXISTS (
+            SELECT FROM pg_catalog.pg_roles WHERE rolname = split_part(made, ' ', 1)
+        ) THEN
+            EXECUTE 'CREATE ROLE ' || made;
+        END IF;
+    END LOOP;
+END;
+$$;
+GRANT pg_monitor, pg_signal_backend TO rds_superuser WITH ADMIN OPTION;
