@@ -30,6 +30,7 @@ MEMBER_COLUMNS = (
     " PRIMARY KEY (team, person)"
 )
 MEMBER = table("member", MEMBER_COLUMNS, f"person = {UID}", grants="SELECT")
+SEEN_BY_OWNER = "CREATE POLICY all_of_it ON hall.member TO CURRENT_USER USING (true);"
 MEMBERS = f"INSERT INTO hall.member VALUES (1, '{ANNA}'), (2, '{BELA}');"
 TEAM_NOTE = "#, team integer NOT NULL, title text NOT NULL DEFAULT ''"
 TEAM_NOTES = MEMBERS + "INSERT INTO hall.note VALUES (1, 1, 'ours'), (2, 2, 'theirs');"
@@ -52,6 +53,264 @@ def planted(
 ) -> Planted:
     return Planted(kind=kind, name=name, sql=sql, attack=attack, rows=rows, **others)  # type: ignore[arg-type]
 
+
+def near(name: str, condition: str, other: str, before: str = "") -> Planted:
+    """The organisation ``blue-harbour`` sees the row of another whose name is close to it."""
+    rows = f"INSERT INTO hall.note VALUES (2, '{other}');"
+    sql = before + table("note", ORG_NOTE, condition)
+    return planted("nearly", name, sql, READ_2, rows, acting=AS_BLUE)
+
+
+SHARED = NOTE + ", shared boolean NOT NULL DEFAULT false"
+HANDED = (
+    planted(
+        "handed",
+        "the check has a way round",
+        table("note", SHARED, f"USING (owner = {ME}) WITH CHECK (owner = {ME} OR shared)"),
+        f"{GIVE_AWAY}, shared = true",
+    ),
+    planted(
+        "handed",
+        "a transfer to anybody",
+        table(
+            "note",
+            NOTE + ", kind text NOT NULL DEFAULT 'plain'",
+            f"FOR SELECT USING (owner = {ME})",
+            f"FOR UPDATE USING (owner = {ME}) WITH CHECK (owner = {ME} OR kind = 'transfer')",
+        ),
+        f"{GIVE_AWAY}, kind = 'transfer'",
+    ),
+    planted(
+        "handed",
+        "any owner that there is",
+        table(
+            "note",
+            NOTE,
+            f"FOR SELECT USING (owner = {ME})",
+            f"FOR UPDATE USING (owner = {ME}) WITH CHECK (owner > 0)",
+        ),
+        f"{GIVE_AWAY}",
+    ),
+    planted(
+        "handed",
+        "a function asks for less",
+        "CREATE FUNCTION hall.may_write(p integer) RETURNS boolean LANGUAGE plpgsql STABLE AS"
+        " $$ BEGIN RETURN p IS NOT NULL AND auth.me() IS NOT NULL; END $$;"
+        + table("note", NOTE, f"USING (owner = {ME}) WITH CHECK (hall.may_write(owner))"),
+        f"{GIVE_AWAY}",
+    ),
+    planted(
+        "handed",
+        "OR where USING has AND",
+        table(
+            "note",
+            "#, org text NOT NULL, owner integer NOT NULL",
+            f"USING (org = {ORG} AND owner = {ME}) WITH CHECK (org = {ORG} OR owner = {ME})",
+        ),
+        "UPDATE hall.note SET org = 'red'",
+        "INSERT INTO hall.note VALUES (1, 'blue-harbour', 1), (2, 'red', 2);",
+        acting={"app.me": "1", **AS_BLUE},
+    ),
+    planted(
+        "handed",
+        "a line to another's order",
+        ORDERS
+        + table(
+            "line",
+            LINE,
+            f"USING (EXISTS (SELECT FROM hall.orders o WHERE o.id = orders_id AND o.owner = {ME}))"
+            " WITH CHECK (orders_id > 0)",
+        ),
+        "UPDATE hall.line SET orders_id = 2",
+        LINES,
+    ),
+    planted(
+        "handed",
+        "by a policy beside",
+        table(
+            "note",
+            NOTE,
+            f"owner = {ME}",
+            f"FOR UPDATE USING (title = 'mine' AND owner = {ME}) WITH CHECK (title <> '')",
+        ),
+        f"{GIVE_AWAY}",
+    ),
+    planted(
+        "handed",
+        "the owner's case is looked at",
+        table(
+            "note",
+            NOTE + ", heir integer",
+            f"USING (owner = {ME}) WITH CHECK ({ME} IN (owner, heir))",
+        ),
+        f"{GIVE_AWAY}, heir = 1",
+    ),
+)
+
+SUPPORT = "current_setting('app.support', true) = 'on'"
+SECOND_SETTING = (
+    planted(
+        "second setting",
+        "inline",
+        table("note", NOTE, f"owner = {ME} OR {SUPPORT}"),
+        acting={"app.me": "1", "app.support": "on"},
+    ),
+    planted(
+        "second setting",
+        "in a function",
+        f"CREATE FUNCTION hall.helps() RETURNS boolean LANGUAGE sql STABLE RETURN {SUPPORT};"
+        + table("note", NOTE, f"owner = {ME} OR hall.helps()"),
+        acting={"app.me": "1", "app.support": "on"},
+    ),
+    planted(
+        "second setting",
+        "in a function's function, in PL/pgSQL",
+        f"CREATE FUNCTION hall.helps() RETURNS boolean LANGUAGE plpgsql STABLE AS"
+        f" $$ BEGIN IF {SUPPORT} THEN RETURN true; END IF; RETURN false; END $$;"
+        "CREATE FUNCTION hall.sees(p integer) RETURNS boolean LANGUAGE sql STABLE"
+        " RETURN p = auth.me() OR hall.helps();" + table("note", NOTE, "hall.sees(owner)"),
+        acting={"app.me": "1", "app.support": "on"},
+    ),
+    planted(
+        "second setting",
+        "in a definer",
+        definer("sees(p integer)", "boolean", f"SELECT p = auth.me() OR {SUPPORT}")
+        + table("note", NOTE, "hall.sees(owner)"),
+        acting={"app.me": "1", "app.support": "on"},
+    ),
+    planted(
+        "second setting",
+        "takes the place of the first",
+        table(
+            "note",
+            NOTE,
+            f"owner = coalesce(nullif(current_setting('app.as', true), '')::integer, {ME})",
+        ),
+        acting={"app.me": "1", "app.as": "2"},
+    ),
+    planted(
+        "second setting",
+        "one of PostgreSQL's own",
+        table("note", NOTE, f"owner = {ME} OR current_setting('application_name') = 'office'"),
+        acting={"app.me": "1", "application_name": "office"},
+    ),
+    planted(
+        "second setting",
+        "named by the row",
+        table("note", NOTE, f"owner = {ME} OR current_setting('app.' || title, true) = 'on'"),
+        acting={"app.me": "1", "app.theirs": "on"},
+    ),
+    planted(
+        "second setting",
+        "read from a view of settings",
+        table(
+            "note",
+            NOTE,
+            f"owner = {ME} OR EXISTS (SELECT FROM pg_settings s"
+            " WHERE s.name = 'application_name' AND s.setting = 'office')",
+        ),
+        acting={"app.me": "1", "application_name": "office"},
+    ),
+    planted(
+        "second setting",
+        "a claim that nobody named",
+        table("note", UID_NOTE, f"owner = {UID} OR (auth.jwt() ->> 'is_admin')::boolean"),
+        rows=UID_NOTES,
+        acting={"request.jwt.claims": '{"is_admin": true}'},
+    ),
+    planted(
+        "second setting",
+        "a claim that users edit",
+        table("note", ORG_NOTE, "org = (auth.jwt() -> 'user_metadata' ->> 'org')"),
+        rows="INSERT INTO hall.note VALUES (2, 'red');",
+        acting={"request.jwt.claims": '{"user_metadata": {"org": "red"}}'},
+    ),
+    planted(
+        "second setting",
+        "in the check alone",
+        table("note", NOTE, f"USING (owner = {ME}) WITH CHECK (owner = {ME} OR {SUPPORT})"),
+        f"{GIVE_AWAY}",
+        acting={"app.me": "1", "app.support": "on"},
+    ),
+)
+
+NEARLY = (
+    near("left", f"left(org, 8) = left({ORG}, 8)", "blue-harvest"),
+    near("cut by a cast", f"org::varchar(8) = {ORG}::varchar(8)", "blue-harvest"),
+    near("lower", f"lower(org) = lower({ORG})", "BLUE-harbour"),
+    near("ILIKE", f"org ILIKE {ORG}", "Blue-Harbour"),
+    near("LIKE a beginning", f"org LIKE {ORG} || '%'", "blue-harbour-2"),
+    near("a beginning", f"starts_with(org, {ORG})", "blue-harbour-2"),
+    near("blanks", f"rtrim(org) = rtrim({ORG})", "blue-harbour "),
+    near("blanks by a cast", f"org::char(20) = {ORG}::char(20)", "blue-harbour "),
+    near("without dashes", f"replace(org, '-', '') = replace({ORG}, '-', '')", "blueharbour"),
+    near("hash bucket", f"hashtext(org) % 16 = hashtext({ORG}) % 16", "org-13"),
+    near("regular expression", f"org ~ ('^' || {ORG})", "blue-harbour-2"),
+    near("either contains", f"strpos({ORG}, org) > 0", "blue"),
+    near("only its length", f"length(org) = length({ORG})", "pink-harbour"),
+    near(
+        "an operator of the project's own",
+        f"org OPERATOR(hall.===) {ORG}",
+        "BLUE-HARBOUR",
+        "CREATE FUNCTION hall.alike(text, text) RETURNS boolean LANGUAGE sql IMMUTABLE"
+        " RETURN lower($1) = lower($2);"
+        "CREATE OPERATOR hall.=== (LEFTARG = text, RIGHTARG = text, FUNCTION = hall.alike);",
+    ),
+    near(
+        "a function of the project's own",
+        f"hall.slug(org) = hall.slug({ORG})",
+        "Blue Harbour",
+        "CREATE FUNCTION hall.slug(text) RETURNS text LANGUAGE sql IMMUTABLE"
+        " RETURN regexp_replace(lower($1), '[^a-z]', '', 'g');",
+    ),
+    planted(
+        "nearly",
+        "remainder",
+        table("note", NOTE, f"owner % 1000 = {ME} % 1000"),
+        rows="INSERT INTO hall.note VALUES (2, 1001, '');",
+    ),
+    planted(
+        "nearly",
+        "no more than",
+        table("note", NOTE, f"owner <= {ME}"),
+        rows="INSERT INTO hall.note VALUES (2, 0, '');",
+    ),
+    planted(
+        "nearly",
+        "the beginning of a uuid",
+        table("note", UID_NOTE, f"left(owner::text, 8) = left({UID}::text, 8)"),
+        rows="INSERT INTO hall.note VALUES (2, 'aaaaaaaa-1111-4111-8111-111111111111');",
+        acting=AS_ANNA,
+    ),
+    planted(
+        "nearly",
+        "until a date",
+        table("note", NOTE, f"owner = {ME} OR now() < '2100-01-01'"),
+    ),
+    planted(
+        "nearly",
+        "from this machine",
+        table("note", NOTE, f"owner = {ME} OR inet_client_addr() IS NULL"),
+    ),
+    planted(
+        "nearly",
+        "for some sessions",
+        table("note", NOTE, f"owner = {ME} OR pg_backend_pid() % 2 IN (0, 1)"),
+    ),
+    planted(
+        "nearly",
+        "by the one who logged in",
+        table("note", NOTE, f"owner = {ME} OR session_user <> 'hall_app'"),
+    ),
+    planted(
+        "nearly",
+        "written under a name alike",
+        table("note", ORG_NOTE, f"USING (org = {ORG}) WITH CHECK (upper(org) = upper({ORG}))"),
+        "INSERT INTO hall.note VALUES (3, 'Blue-Harbour')",
+        "",
+        acting=AS_BLUE,
+    ),
+)
 
 CLAIMED = (
     planted(
@@ -120,6 +379,82 @@ CLAIMED = (
         ),
         rows="INSERT INTO hall.note VALUES (2, '00000000-0000-0000-0000-000000000000');",
         acting=AS_NOBODY,
+    ),
+)
+
+
+def by_team(name: str, policy: str, before: str = MEMBER, **others: object) -> Planted:
+    return planted(
+        "membership",
+        name,
+        before + table("note", TEAM_NOTE, policy),
+        **{"rows": TEAM_NOTES, "acting": AS_ANNA, **others},  # type: ignore[arg-type]
+    )
+
+
+MEMBERSHIP = (
+    by_team("a member of anything", f"EXISTS (SELECT FROM hall.member m WHERE m.person = {UID})"),
+    by_team(
+        "compares a column with itself",
+        f"EXISTS (SELECT FROM hall.member m WHERE m.team = m.team AND m.person = {UID})",
+    ),
+    by_team(
+        "members are read by all",
+        "team IN (SELECT m.team FROM hall.member m)",
+        table("member", MEMBER_COLUMNS, f"FOR SELECT USING ({UID} IS NOT NULL AND team > 0)"),
+    ),
+    by_team(
+        "a definer forgets who asks",
+        "hall.is_member(team)",
+        MEMBER
+        + SEEN_BY_OWNER
+        + definer(
+            "is_member(p integer)",
+            "boolean",
+            "SELECT EXISTS (SELECT FROM hall.member m WHERE m.team = p)",
+        ),
+    ),
+    by_team(
+        "a definer in PL/pgSQL forgets the team",
+        "hall.is_member(team)",
+        MEMBER
+        + definer(
+            "is_member(p integer)",
+            "boolean",
+            f"BEGIN RETURN EXISTS (SELECT FROM hall.member m WHERE m.person = {UID}); END",
+            "plpgsql",
+        ),
+    ),
+    by_team(
+        "an administrator of any team",
+        f"team IN (SELECT m.team FROM hall.member m WHERE m.person = {UID})"
+        f" OR EXISTS (SELECT FROM hall.member m WHERE m.person = {UID} AND m.role = 'admin')",
+        rows=TEAM_NOTES + "UPDATE hall.member SET role = 'admin' WHERE team = 1;",
+    ),
+    by_team(
+        "joins without an invitation",
+        f"team IN (SELECT m.team FROM hall.member m WHERE m.person = {UID})",
+        table("member", MEMBER_COLUMNS, f"person = {UID}"),
+        attack=f"INSERT INTO hall.member VALUES (2, '{ANNA}')",
+    ),
+    by_team(
+        "moves its seat to another team",
+        f"EXISTS (SELECT FROM hall.member m WHERE m.team = note.team AND m.person = {UID})",
+        table("member", MEMBER_COLUMNS, f"person = {UID}", grants="SELECT, UPDATE"),
+        attack="UPDATE hall.member SET team = 2",
+    ),
+    by_team(
+        "writes for any team",
+        f"USING (team IN (SELECT m.team FROM hall.member m WHERE m.person = {UID}))"
+        f" WITH CHECK (EXISTS (SELECT FROM hall.member m WHERE m.person = {UID}))",
+        attack="INSERT INTO hall.note VALUES (3, 2)",
+    ),
+    by_team(
+        "a set of teams that is everybody's",
+        "team = ANY (hall.my_teams())",
+        MEMBER
+        + SEEN_BY_OWNER
+        + definer("my_teams()", "integer[]", "SELECT array_agg(m.team) FROM hall.member AS m"),
     ),
 )
 
@@ -250,7 +585,11 @@ PUBLIC = (
 )
 
 PLANTED = (
+    *HANDED,
+    *SECOND_SETTING,
+    *NEARLY,
     *CLAIMED,
+    *MEMBERSHIP,
     *PARENT,
     *CONSTRAINED,
     *PUBLIC,

@@ -336,6 +336,16 @@ SOUND = (
         ),
     ),
     sound(
+        "a folder named after its owner",
+        "CREATE FUNCTION hall.folders(name text) RETURNS text[] LANGUAGE sql IMMUTABLE"
+        " RETURN (string_to_array(name, '/'))[1:1];",
+        table(
+            "object",
+            "#, bucket text NOT NULL, name text NOT NULL, owner uuid",
+            f"bucket = 'avatars' AND (hall.folders(name))[1] = {UID}::text",
+        ),
+    ),
+    sound(
         "between two people",
         table(
             "message",
@@ -345,6 +355,7 @@ SOUND = (
             grants="SELECT, INSERT",
         ),
     ),
+    sound("by a digest", table("note", ORG_NOTE, f"md5(org) = md5({ORG})")),
     sound(
         "by version",
         table(

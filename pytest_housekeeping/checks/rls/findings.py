@@ -26,13 +26,15 @@ class FindingCollector:
     findings: list[Finding] = field(default_factory=list)
     evidence: list[str] = field(default_factory=list)
 
-    def add_leak(self, table: ProtectedTable, role: str, detail: str) -> None:
-        """What a role can do with the table; the fix is made for just these two."""
+    def add_leak(self, table: ProtectedTable, role: str, detail: str, fix: str = "") -> None:
+        """What a role can do with the table; the fix is made for just these two, and the given one
+        is told where that would be no more than words."""
+        closing = closing_statements(table, role)
         row = {
             "object": table.object,
             "detail": detail,
             "role": quoted(role),
-            "fix": closing_statements(table, role),
+            "fix": fix if fix and closing.startswith("--") else closing,
         }
         self.findings += findings_of(self.rule, [row])
 

@@ -56,7 +56,7 @@ class RolePrivileges:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Column:
     """A column; ``quoted`` is its name for SQL. ``has_default``: an INSERT may leave it out;
-    ``required``: it is NOT NULL."""
+    ``required``: it is NOT NULL; ``exact``: no two different values of it are equal."""
 
     name: str
     quoted: str
@@ -66,13 +66,16 @@ class Column:
     updatable: bool
     has_default: bool
     required: bool
+    exact: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
-    """A policy as PostgreSQL prints it, and the untrusted roles that it counts for."""
+    """A policy as PostgreSQL prints it, and the untrusted roles that it counts for; ``object`` is
+    its name in findings."""
 
     name: str
+    object: str
     command: str
     permissive: bool
     using: str

@@ -23,6 +23,7 @@ POLICIES = """hk_table_policies AS (
         p.table_oid,
         pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
             'name', p.name,
+            'object', p.object,
             'command', p.command,
             'permissive', p.permissive,
             'using', coalesce(p.using_expression, ''),
@@ -71,7 +72,23 @@ SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
             'writable', a.attgenerated = '',
             'updatable', a.attgenerated = '' AND a.attidentity <> 'a',
             'has_default', a.atthasdef OR a.attidentity <> '',
-            'required', a.attnotnull
+            'required', a.attnotnull,
+            'exact', (
+                a.attcollation IN (0, 'pg_catalog."default"'::pg_catalog.regcollation)
+                OR (
+                    SELECT l.collisdeterministic FROM pg_catalog.pg_collation AS l
+                    WHERE l.oid = a.attcollation
+                )
+            )
+            AND a.atttypid IN (
+                'pg_catalog.text'::pg_catalog.regtype,
+                'pg_catalog.varchar'::pg_catalog.regtype,
+                'pg_catalog.uuid'::pg_catalog.regtype,
+                'pg_catalog.int2'::pg_catalog.regtype,
+                'pg_catalog.int4'::pg_catalog.regtype,
+                'pg_catalog.int8'::pg_catalog.regtype,
+                'pg_catalog.date'::pg_catalog.regtype
+            )
         ) ORDER BY a.attnum), '[]')
         FROM pg_catalog.pg_attribute AS a
         WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped

@@ -15,6 +15,7 @@ from pytest_housekeeping.checks.rls.proofs.bodies import (
 from pytest_housekeeping.checks.rls.proofs.copies import prove_no_copies
 from pytest_housekeeping.checks.rls.proofs.isolation import prove_isolation
 from pytest_housekeeping.checks.rls.proofs.no_context import prove_no_context
+from pytest_housekeeping.checks.rls.proofs.other_settings import prove_settings
 from pytest_housekeeping.checks.rls.proofs.request import ProofRequest
 from pytest_housekeeping.checks.rules.batch import evaluate_batch
 from pytest_housekeeping.checks.rules.evaluation import (
@@ -44,6 +45,7 @@ _PROOFS = {
     "text-run": prove_no_text_run,
     "rows-told": prove_rows_not_told,
     "context-taken": prove_context_not_taken,
+    "settings": prove_settings,
 }
 
 
@@ -142,7 +144,9 @@ def verify_exemption(
             f"its exemption from {exemption.rule} ended on {exemption.until} ({exemption.reason})",
             "repair the object, or give the exemption a new end and say why",
         )
-    verdict = judge_rule(connection, contract, rule, only=exemption.object if rule.proof else "")
+    # What a proof finds in a policy, it finds of a table.
+    table = exemption.object.rpartition(" ON ")[2]
+    verdict = judge_rule(connection, contract, rule, only=table if rule.proof else "")
     if any(finding.object == exemption.object for finding in verdict.findings):
         return Verdict(examined=1, unit="exemptions", evidence=(exemption.reason,))
     others = [finding.object for finding in verdict.findings]

@@ -1,8 +1,10 @@
 -- title: One identity reaches the rows of another
 -- level: error
 -- why: what counts is not how a policy looks but what a role can do: acting for A it must not
---   see, change or delete a row of B, write one as B, or move its own to B. That A sees its own
---   rows is the control, without which seeing nothing proves nothing.
+--   see, change or delete a row of B, write one as B, hand its own to B, or make itself a
+--   member of what is B's. That A sees its own rows is the control, without which seeing
+--   nothing proves nothing. Rows close to A's own are tried as well: with the same beginning,
+--   in other letters, in the same bucket of a hash.
 --   https://www.postgresql.org/docs/16/sql-createpolicy.html
 -- fix: CREATE POLICY own_rows_only ON {object} AS RESTRICTIVE TO {role}
 --   USING (the condition of a policy that compares a column with the context);

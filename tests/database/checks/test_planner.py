@@ -9,7 +9,7 @@ import pytest
 
 from pytest_housekeeping.checks.rls import judge_rule
 from pytest_housekeeping.checks.rls.expressions.context_only import read_context_only
-from pytest_housekeeping.checks.rls.expressions.never_true import Ground
+from pytest_housekeeping.checks.rls.expressions.never_true import STRICT, Ground
 from pytest_housekeeping.checks.rls.expressions.readable import UnreadableExpression
 from pytest_housekeeping.checks.rls.expressions.rewrite import (
     ContextPart,
@@ -318,6 +318,14 @@ def test_parts_are_the_largest_ones_without_a_column(ground: Connection) -> None
     assert ContextPart(text="x") != ContextPart(text="x", many=True)
     with pytest.raises(UnreadableExpression):
         parts_of("(a = ", context_only)
+
+
+def test_the_operators_through_which_null_is_followed_are_strict(ground: Connection) -> None:
+    found = ground.execute(
+        "SELECT o.oprname FROM pg_operator AS o INNER JOIN pg_proc AS p ON p.oid = o.oprcode"
+        " WHERE o.oprnamespace = 'pg_catalog'::regnamespace AND NOT p.proisstrict"
+    ).fetchall()
+    assert {name for (name,) in found}.isdisjoint(STRICT)
 
 
 def test_a_contract_without_context_is_judged(ground: Connection) -> None:

@@ -98,6 +98,28 @@ def test_what_leaks_is_told(hall: Connection, kind: str) -> None:
             assert reached(hall, case, number) > 0, case.name
 
 
+def test_a_fix_that_is_printed_closes_what_it_was_printed_for(hall: Connection) -> None:
+    """Planted, fixed by the text of the finding, silent; where it is more than words."""
+    kinds = ("nearly", "handed", "second setting", "public")
+    cases = [case for case in PLANTED if case.kind in kinds]
+    contract = lay(hall, cases)
+    rules = ("identity-isolated", "setting-undeclared")
+
+    def told() -> list[Finding]:
+        return [
+            each
+            for rule in rules
+            for each in verify_rule(hall, contract, RULES[rule], today=TODAY).findings
+            if not each.fix.startswith("--") and not each.detail.startswith("undecided")
+        ]
+
+    found = told()
+    assert len({each.object for each in found}) > 35
+    for fix in dict.fromkeys(each.fix for each in found):
+        hall.execute(fix.encode())
+    assert {each.object for each in told()} & {each.object for each in found} == set()
+
+
 def test_what_is_sound_is_not(hall: Connection) -> None:
     findings = judged(hall, lay(hall, SOUND))
     alarms = {

@@ -12,7 +12,7 @@ from pytest_housekeeping.checks.rls.expressions.function_bodies import (
     queries_of,
 )
 from pytest_housekeeping.checks.rls.expressions.syntax_tree import names_of
-from pytest_housekeeping.sql.parser import Node, ParseError, is_a, mapped, parse
+from pytest_housekeeping.sql.parser import Node, ParseError, is_a, mapped, parse, walk
 
 # The project's functions of a name.
 Functions: TypeAlias = Callable[[str], Sequence[ProjectFunction]]
@@ -45,6 +45,27 @@ def called_queries(call: Node, functions: Functions) -> Iterator[Called]:
                 yield Called(query=_put_in(query, arguments), path=_path(created, function.schema))
         except (BodyUnread, ParseError):
             continue
+
+
+def reads_tables(node: Any, functions: Functions, deepest: int = 4) -> bool:
+    """Whether an expression reads a table, itself or in a function that it calls; a body that is
+    not read may."""
+    for item in walk(node):
+        if is_a(item, "RangeVar"):
+            return True
+        if not is_a(item, "FuncCall"):
+            continue
+        *schema, name = names_of(item.funcname)
+        for function in functions(name) if schema != ["pg_catalog"] else ():
+            if schema and function.schema != schema[-1]:
+                continue
+            try:
+                queries = list(queries_of(function))
+            except BodyUnread:
+                return True
+            if not deepest or any(reads_tables(each, functions, deepest - 1) for each in queries):
+                return True
+    return False
 
 
 def _arguments(created: Node, call: Node, function: str) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -31,6 +31,7 @@ Found: TypeAlias = (
 NOWHERE: Relation = ("", "?")
 _DEEPEST = 4
 _COMPARE = ("AEXPR_OP", "AEXPR_OP_ANY", "AEXPR_NOT_DISTINCT", "AEXPR_DISTINCT")
+_POSITIVE = ("AEXPR_OP", "AEXPR_OP_ANY", "AEXPR_NOT_DISTINCT")
 # Whose result is one of its argument's.
 _PASSES_ON = frozenset({"array_agg", "unnest", "max", "min"})
 
@@ -62,23 +63,30 @@ def comparisons_in(node: Any, scope: Scope) -> Iterator[Found]:
     if isinstance(node, tuple):
         for item in node:
             yield from comparisons_in(item, scope)
-        return
-    if not isinstance(node, Node):
-        return
-    if is_a(node, "SelectStmt"):
-        scope = scope.inside(node)
-        yield from (relation for _, relation in _aliases(node.fromClause, scope.path))
-    if is_a(node, "ColumnRef"):
-        resolved = _resolve(node, scope)
-        if resolved:
-            yield resolved
-        return
-    yield from _compared(node, scope)
+    elif is_a(node, "ColumnRef"):
+        yield from filter(None, [_resolve(node, scope)])
+    elif isinstance(node, Node):
+        if is_a(node, "SelectStmt"):
+            scope = scope.inside(node)
+            yield from (relation for _, relation in _aliases(node.fromClause, scope.path))
+        yield from _found_at(node, scope)
+        negated = is_a(node, "BoolExpr") and node.boolop == "NOT_EXPR"
+        for child in children(node):
+            for found in comparisons_in(child, scope):
+                # What a row must not have is not to be made up.
+                if not (negated and isinstance(found, ColumnConstant)):
+                    yield found
+
+
+def _found_at(node: Node, scope: Scope) -> Iterator[Found]:
+    """What a node itself compares, and what the function does that it calls."""
+    compared = list(_compared(node, scope))
+    yield from compared
+    if not any(isinstance(each, ContextComparison) for each in compared):
+        yield from _parts_compared(node, scope)
     if is_a(node, "FuncCall") and scope.depth < _DEEPEST:
         for each in called_queries(_qualified(node, scope), scope.functions):
             yield from comparisons_in(each.query, _body(scope, each))
-    for child in children(node):
-        yield from comparisons_in(child, scope)
 
 
 def _body(scope: Scope, called: Called) -> Scope:
@@ -123,12 +131,44 @@ def _compared(node: Node, scope: Scope) -> Iterator[Found]:
                 one_end, other_end = sorted((ends[0], end))
                 if one_end != other_end:
                     yield ColumnLink(one=one_end, other=other_end)
-        for value in _texts(other):
-            if (ends and ends[0][0] != scope.bare) or (ends and scope.is_body):
+        for value in _texts(other) if node.tag == "SubLink" or node.kind in _POSITIVE else ():
+            if ends:
                 (schema, table), name = ends[0]
                 yield ColumnConstant(schema=schema, table=table, column=name, value=value)
             elif not ends and not _has_column(one) and _is_computed(one):
                 yield ContextConstant(expression=_print(one), value=value)
+
+
+def _parts_compared(node: Node, scope: Scope) -> Iterator[ContextComparison]:
+    """A condition on one column of the policy's own table that is no plain comparison."""
+    if scope.is_body or not is_a(node, "A_Expr", "FuncCall"):
+        return
+    if any(is_a(item, "SubLink") and item.subLinkType != "EXPR_SUBLINK" for item in walk(node)):
+        return
+    named = {_resolve(item, scope) for item in walk(node) if is_a(item, "ColumnRef")}
+    if len(named) != 1:
+        return
+    (column,) = named
+    if column is None or column[0] != scope.bare:
+        return
+    for part in _largest_computed(node):
+        yield ContextComparison(
+            schema=column[0][0],
+            table=column[0][1],
+            column=column[1],
+            expression=_print(part),
+            atom=printed(node),
+        )
+
+
+def _largest_computed(node: Any) -> Iterator[Node]:
+    """The largest parts below a node that name no column and are computed at run time."""
+    for child in children(node):
+        if not _has_column(child):
+            if _is_computed(child):
+                yield child
+        else:
+            yield from _largest_computed(child)
 
 
 def _sides(node: Node) -> Iterator[tuple[Any, Any]]:

@@ -19,7 +19,7 @@ STRICT = frozenset(
     {"=", "<>", "<", ">", "<=", ">=", "~~", "!~~", "~~*", "!~~*", "~", "!~", "~*", "!~*", "?", "@>"}
     | {"<@", "&&", "->", "->>", "#>", "#>>", "?|", "?&", "^@"}
 )
-_TEXT = ("text", "varchar", "bpchar")
+_TEXT = ("text", "varchar")
 # Types whose values are never written as a text without a character.
 _NEVER_EMPTY = frozenset(
     {"uuid", "smallint", "integer", "bigint", "numeric", "real", "double precision", "boolean"}
@@ -81,10 +81,10 @@ def literal_of(node: Any) -> str | None:
 
 
 def as_text(node: Any) -> str | None:
-    """The own column of which the node is the text."""
-    if is_a(node, "TypeCast") and names_of(node.typeName.names)[-1] in _TEXT:
-        return own_column(node.arg)
-    return None
+    """The own column of which the node is the text, whole and unchanged."""
+    if not is_a(node, "TypeCast") or node.typeName.typmods:
+        return None
+    return own_column(node.arg) if names_of(node.typeName.names)[-1] in _TEXT else None
 
 
 def _compares_nothing(node: Any, ground: Ground) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from typing import TypeVar
 
 from pytest_housekeeping.checks.rls.expressions.called import Functions
 from pytest_housekeeping.checks.rls.expressions.comparisons import Found, Scope, comparisons_in
@@ -20,6 +21,7 @@ from pytest_housekeeping.checks.rls.tables import ProtectedTable
 from pytest_housekeeping.sql.parser import ParseError, parse
 
 _NAMELESS: Relation = ("", "")
+Told = TypeVar("Told", ContextComparison, ColumnConstant)
 
 
 def read_policies(table: ProtectedTable, functions: Functions) -> PolicyReading:
@@ -40,13 +42,14 @@ def _read(
         return _read_of((schema, name), expressions, functions)
     return replace(
         read,
-        comparisons=tuple(
-            replace(each, schema=schema, table=name)
-            if (each.schema, each.table) == _NAMELESS
-            else each
-            for each in read.comparisons
-        ),
+        comparisons=tuple(_told_of(each, schema, name) for each in read.comparisons),
+        column_constants=tuple(_told_of(each, schema, name) for each in read.column_constants),
     )
+
+
+def _told_of(found: Told, schema: str, name: str) -> Told:
+    nameless = (found.schema, found.table) == _NAMELESS
+    return replace(found, schema=schema, table=name) if nameless else found
 
 
 @lru_cache(maxsize=10_000)

@@ -13,12 +13,17 @@ Column: TypeAlias = tuple[Relation, str]
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ContextComparison:
     """A policy compares a column with ``expression``, which names no column and is computed at run
-    time, as ``current_setting(...)`` is."""
+    time, as ``current_setting(...)`` is.
+
+    Where it compares no more than a part of it, or what it makes of it, ``atom`` is that whole
+    condition, with the column as the only one.
+    """
 
     schema: str
     table: str
     column: str
     expression: str
+    atom: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,7 +36,7 @@ class ContextConstant:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ColumnConstant:
-    """A policy asks for a row of another table in which a column has this value."""
+    """A policy asks for a row in which a column has this value; of its own table, or another."""
 
     schema: str
     table: str

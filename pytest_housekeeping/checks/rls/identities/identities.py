@@ -35,7 +35,8 @@ class TableIdentities:
     ``identity_columns`` pairs columns of the table with the setting that each is compared with;
     without any, the ``candidates`` come from other tables, and the rows that they see decide.
     ``policy_columns`` are all columns of the table that its policies name. The ``constants`` are
-    what identities have in common: a role that the policies ask for.
+    what identities have in common: a role that the policies ask for. ``derived`` are columns that
+    policies compare in part, or what they make of them, with such a setting.
     """
 
     identity_columns: tuple[tuple[str, Claim], ...]
@@ -43,6 +44,7 @@ class TableIdentities:
     unread_expressions: tuple[str, ...]
     candidates: tuple[Identity, ...]
     constants: Identity = ()
+    derived: tuple[tuple[str, Claim], ...] = ()
 
 
 def find_identities(
@@ -54,7 +56,7 @@ def find_identities(
     """The identities to act for on each table, by its name, the likeliest first."""
     readings = {table.object: read_policies(table, functions) for table in tables}
     compared = sorted(
-        {item for reading in readings.values() for item in reading.comparisons},
+        {item for one in readings.values() for item in one.comparisons if not item.atom},
         key=lambda item: (item.schema, item.table, item.column, item.expression),
     )
     values = _read_values(connection, tables, compared)
@@ -161,7 +163,9 @@ def identity_columns(
     pairs = {
         item.column: settings[item.expression]
         for item in reading.comparisons
-        if (item.schema, item.table) == (table.schema, table.name) and item.expression in settings
+        if (item.schema, item.table) == (table.schema, table.name)
+        and item.expression in settings
+        and not item.atom
     }
     return tuple(sorted(pairs.items(), key=str))
 

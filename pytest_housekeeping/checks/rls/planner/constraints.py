@@ -17,7 +17,6 @@ from psycopg import sql
 from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly
 from pytest_housekeeping.checks.rls.expressions.disjuncts import disjuncts
 from pytest_housekeeping.checks.rls.expressions.names import own_columns_in
-from pytest_housekeeping.checks.rls.expressions.never_true import as_text, literal_of, own_column
 from pytest_housekeeping.checks.rls.expressions.readable import (
     UnreadableExpression,
     parse_expression,
@@ -29,6 +28,7 @@ from pytest_housekeeping.checks.rls.planner.ask import (
     PlannerProof,
     PlannerQuestion,
 )
+from pytest_housekeeping.checks.rls.planner.fixed_columns import fixed_columns
 from pytest_housekeeping.checks.rules.attempts import Attempt, attempt_all
 from pytest_housekeeping.checks.rules.scope import run_readonly
 from pytest_housekeeping.postgres.connection import Connection
@@ -37,7 +37,6 @@ from pytest_housekeeping.sql.parser import is_a, walk
 
 # Types of which no two different values are equal.
 _EXACT = frozenset({"text", "character varying", "uuid", "smallint", "integer", "bigint", "date"})
-_TEXT = ("text", "character varying")
 # The one overload that is not immutable takes the name of an encoding.
 _LENGTH = "length"
 
@@ -68,7 +67,7 @@ def closed_by_constraints(
             continue
         parts[place] = len(left)
         for number, disjunct in enumerate(left):
-            fixed = dict(_fixed(disjunct, known["columns"]))
+            fixed = dict(fixed_columns(disjunct, known["columns"]))
             tried += [
                 (place, number, statement)
                 for check in known["checks"]
@@ -85,26 +84,6 @@ def closed_by_constraints(
         for place, many in parts.items()
         if all((place, number) in refuted for number in range(many))
     )
-
-
-def _fixed(condition: Any, types: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """The columns that have one value in each row for which the condition is true."""
-    if is_a(condition, "BoolExpr") and condition.boolop == "AND_EXPR":
-        for each in condition.args:
-            yield from _fixed(each, types)
-    if not (is_a(condition, "A_Expr") and condition.kind == "AEXPR_OP"):
-        return
-    if names_of(condition.name) != ("=",):
-        return
-    for one, other in (
-        (condition.lexpr, condition.rexpr),
-        (condition.rexpr, condition.lexpr),
-    ):
-        column, value = own_column(one), literal_of(other)
-        if column is None and types.get(as_text(one) or "") in _TEXT:
-            column = as_text(one)
-        if column is not None and value is not None and column in types:
-            yield column, value
 
 
 def _refutation(

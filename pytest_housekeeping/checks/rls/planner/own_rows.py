@@ -18,6 +18,7 @@ from pytest_housekeeping.checks.rls.planner.ask import (
     PlannerQuestion,
     ask_planner,
 )
+from pytest_housekeeping.checks.rls.planner.condition import NEW_ROW
 from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
 from pytest_housekeeping.declarations.identity import Claim, Identity, settings_of
 from pytest_housekeeping.postgres.connection import Connection
@@ -54,7 +55,7 @@ def prove_own_rows(
                     where="" if is_control else _not_public(table, command, foreign),
                 ),
             )
-            for command in privileges.commands
+            for command in _asked_for(privileges)
             if not (command == "SELECT" and table.is_public)
             for is_control in (False, True)
         ]
@@ -76,6 +77,12 @@ def prove_own_rows(
         else ""
         for number, (_, privileges, identities) in enumerate(asked)
     ]
+
+
+def _asked_for(privileges: RolePrivileges) -> tuple[str, ...]:
+    """The commands, and what becomes of a row that is changed."""
+    commands = privileges.commands
+    return (*commands, NEW_ROW) if "UPDATE" in commands else commands
 
 
 def _not_public(table: ProtectedTable, command: str, foreign: str) -> str:

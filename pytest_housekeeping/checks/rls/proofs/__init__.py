@@ -6,4 +6,7 @@
 - ``isolation_pairs``, ``isolation_attempts``, ``isolation_run``: who is tried, with what, and how
   the answers are judged
 - ``copy_out``: the same question to COPY
+- ``joining``: whether one can make oneself a member of what is another's
+- ``other_settings``: settings that policies listen to, and that the contract does not name
+- ``made_up_reads``, ``not_tried``: what only made-up rows can tell, and what is not asked
 """

@@ -8,11 +8,40 @@ from collections.abc import Sequence
 import psycopg
 from psycopg import sql
 
+from pytest_housekeeping.checks.rls.findings import FindingCollector
+from pytest_housekeeping.checks.rls.proofs.isolation_pairs import IdentityPair
 from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
+from pytest_housekeeping.declarations.identity import Claim
 from pytest_housekeeping.postgres.connection import Connection, as_role
 
 
-def copy_out(
+def judge_copies(
+    connection: Connection,
+    context: Sequence[Claim],
+    collector: FindingCollector,
+    pairs: Sequence[IdentityPair],
+) -> None:
+    """Collect what each role copies out of each table, acting for nobody."""
+    asked = list(
+        dict.fromkeys(
+            (pair.table, pair.privileges)
+            for pair in pairs
+            # A table whose public rows are copied out is looked at by reading.
+            if pair.privileges.select and not pair.table.public
+        )
+    )
+    settings = list(dict.fromkeys(claim.setting for claim in context))
+    answers = _copy_out(connection, settings, asked)
+    for (table, privileges), answer in zip(asked, answers, strict=True):
+        if answer:
+            text = f"COPY while the context is '': {answer}"
+            collector.add_evidence(table, privileges.role, text)
+        else:
+            text = f"{privileges.role} copies rows out while the context is ''"
+            collector.add_leak(table, privileges.role, text)
+
+
+def _copy_out(
     connection: Connection,
     context: Sequence[str],
     asked: Sequence[tuple[ProtectedTable, RolePrivileges]],

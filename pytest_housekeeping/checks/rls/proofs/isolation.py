@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly, read_context_only
-from pytest_housekeeping.checks.rls.findings import FindingCollector, read_any_row
+from pytest_housekeeping.checks.rls.findings import FindingCollector
 from pytest_housekeeping.checks.rls.identities.identities import (
     TableIdentities,
     describe,
@@ -23,8 +23,10 @@ from pytest_housekeeping.checks.rls.identities.identities import (
 )
 from pytest_housekeeping.checks.rls.identities.visible_rows import VisibleRows, read_visible_rows
 from pytest_housekeeping.checks.rls.planner.condition import policy_condition
+from pytest_housekeeping.checks.rls.planner.near_rows import find_near_rows
 from pytest_housekeeping.checks.rls.planner.own_rows import prove_own_rows
-from pytest_housekeeping.checks.rls.proofs.copy_out import copy_out
+from pytest_housekeeping.checks.rls.planner.own_rows_policy import own_rows_policy
+from pytest_housekeeping.checks.rls.proofs.copy_out import judge_copies
 from pytest_housekeeping.checks.rls.proofs.isolation_pairs import (
     IdentityPair,
     both_ways,
@@ -32,6 +34,12 @@ from pytest_housekeeping.checks.rls.proofs.isolation_pairs import (
     why_no_pair,
 )
 from pytest_housekeeping.checks.rls.proofs.isolation_run import IsolationResult, try_isolation
+from pytest_housekeeping.checks.rls.proofs.joining import find_joining
+from pytest_housekeeping.checks.rls.proofs.not_tried import (
+    only_public,
+    tell_what_is_public,
+    try_without_privilege,
+)
 from pytest_housekeeping.checks.rls.proofs.request import ProofRequest
 from pytest_housekeeping.checks.rls.rows.canary import Canaries, canaries
 from pytest_housekeeping.checks.rls.rows.made_up_identities import make_up_identities
@@ -68,13 +76,13 @@ def prove_isolation(connection: Connection, request: ProofRequest) -> Verdict:
         context_only=read_context_only(connection),
         collector=request.collector(),
     )
-    proof.try_without_privilege(tables)
-    proof.tell_what_is_public(tables)
+    try_without_privilege(connection, proof.collector, tables)
+    tell_what_is_public(proof.collector, tables)
     asked = [
         _Unproved(table=table, privileges=privileges)
         for table in tables
         for privileges in table.privileges
-        if privileges.any and not _only_public(table, privileges)
+        if privileges.any and not only_public(table, privileges)
     ]
     # Data and made-up rows are read past the policies, which locks a table where they are forced.
     if request.scope.avoid_locks:
@@ -82,11 +90,8 @@ def prove_isolation(connection: Connection, request: ProofRequest) -> Verdict:
     else:
         left = proof.try_made_up_rows(proof.try_data(asked), data_too=False)
     proof.collect_undecided(left)
+    proof.try_joining(tables)
     return proof.collector.verdict(tables)
-
-
-def _only_public(table: ProtectedTable, privileges: RolePrivileges) -> bool:
-    return table.is_public and privileges.commands == ("SELECT",)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,29 +115,6 @@ class _IsolationProof:
     context_only: ContextOnly
     known: Sequence[ProtectedTable]
     collector: FindingCollector
-
-    def try_without_privilege(self, tables: Sequence[ProtectedTable]) -> None:
-        """A role that holds no privilege on a table is refused when it reads."""
-        pairs = [
-            (table, privileges)
-            for table in tables
-            for privileges in table.privileges
-            if not privileges.any
-        ]
-        results = read_any_row(self.connection, pairs, ())
-        for (table, privileges), result in zip(pairs, results, strict=True):
-            if result.refused:
-                self.collector.add_evidence(table, privileges.role, "no privilege, 42501")
-            else:
-                text = f"{privileges.role} holds no privilege, and yet SELECT answers: {result}"
-                self.collector.add_leak(table, privileges.role, text)
-
-    def tell_what_is_public(self, tables: Sequence[ProtectedTable]) -> None:
-        for table in tables:
-            for privileges in table.privileges:
-                if privileges.any and _only_public(table, privileges):
-                    text = "it may only read, and rls.toml declares all rows public"
-                    self.collector.add_evidence(table, privileges.role, text)
 
     def try_planner_where_not_locked(self, asked: Sequence[_Unproved]) -> list[_Unproved]:
         """The planner's proof needs no lock, so other sessions may be at work on these tables."""
@@ -173,6 +155,13 @@ class _IsolationProof:
             for each in left
             if each not in proved
         ]
+
+    def try_joining(self, tables: Sequence[ProtectedTable]) -> None:
+        """With rows of the tables by which others tell who may see what."""
+        for table, role, text in find_joining(
+            self.connection, self.context_only, self.context, self.known, tables
+        ):
+            self.collector.add_leak(table, role, text)
 
     def collect_undecided(self, left: Sequence[_Unproved]) -> None:
         for each in left:
@@ -225,7 +214,15 @@ class _IsolationProof:
         results = try_isolation(self.connection, self.context, pairs)
         for pair, result in zip(pairs, results, strict=True):
             self._judge(pair, result, "rows made up: " if made_up else "")
-        self._judge_copies(pairs)
+        judge_copies(self.connection, self.context, self.collector, pairs)
+        unproved = {(each.table, each.privileges) for each in left}
+        self._judge_near_rows(
+            [
+                (each.table, each.privileges, identities[each.table.object])
+                for each in asked
+                if (each.table, each.privileges) not in unproved
+            ]
+        )
         return left
 
     def _choose(
@@ -266,8 +263,10 @@ class _IsolationProof:
     def _judge(self, pair: IdentityPair, result: IsolationResult, source: str) -> None:
         me = describe(pair.me.identity)
         role = pair.privileges.role
+        columns = dict(pair.identities.identity_columns)
+        fix = own_rows_policy(pair.table, pair.privileges, columns) if columns else ""
         for leak in result.leaks:
-            self.collector.add_leak(pair.table, role, f"{role} acting for {me} {leak}")
+            self.collector.add_leak(pair.table, role, f"{role} acting for {me} {leak}", fix)
         for reason in result.undecided:
             self.collector.add_undecided(
                 pair.table, f"{role} acting for {me}: {reason}", _FIX_UNDECIDED
@@ -277,21 +276,11 @@ class _IsolationProof:
                 pair.table, role, f"{source}{me}: {', '.join(result.shown)}"
             )
 
-    def _judge_copies(self, pairs: Sequence[IdentityPair]) -> None:
-        asked = list(
-            dict.fromkeys(
-                (pair.table, pair.privileges)
-                for pair in pairs
-                # A table whose public rows are copied out is looked at by reading.
-                if pair.privileges.select and not pair.table.public
-            )
-        )
-        settings = list(dict.fromkeys(claim.setting for claim in self.context))
-        answers = copy_out(self.connection, settings, asked)
-        for (table, privileges), answer in zip(asked, answers, strict=True):
-            if answer:
-                text = f"COPY while the context is '': {answer}"
-                self.collector.add_evidence(table, privileges.role, text)
-            else:
-                text = f"{privileges.role} copies rows out while the context is ''"
-                self.collector.add_leak(table, privileges.role, text)
+    def _judge_near_rows(
+        self, asked: Sequence[tuple[ProtectedTable, RolePrivileges, TableIdentities]]
+    ) -> None:
+        found = find_near_rows(self.connection, self.context_only, self.context, asked)
+        for (table, privileges, _), rows in zip(asked, found, strict=True):
+            for row in rows:
+                text = f"{privileges.role} acting for {describe(row.identity)} {row.does}"
+                self.collector.add_leak(table, privileges.role, text, row.fix)

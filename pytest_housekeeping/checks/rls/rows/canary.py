@@ -38,10 +38,13 @@ from pytest_housekeeping.sql.identifiers import in_quotes
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Canaries:
-    """Whom to act for on each table, and why a table has no row for both identities."""
+    """Whom to act for on each table, and why a table has no row for both identities; the ``rows``
+    that were inserted, and the ``settings`` of each of the two."""
 
     identities: Mapping[str, TableIdentities]
     reasons: Mapping[str, str]
+    rows: tuple[MadeUpRow, ...] = ()
+    settings: tuple[Identity, Identity] = ((), ())
 
 
 @contextmanager
@@ -74,7 +77,12 @@ def canaries(
         refused = _insert(connection, context, known, maker.rows, made_up.settings)
         for (name, _), reason in refused.items():
             reasons.setdefault(name, f"the row was not taken in: {reason}")
-        yield Canaries(identities=made_up.by_table, reasons=reasons)
+        yield Canaries(
+            identities=made_up.by_table,
+            reasons=reasons,
+            rows=maker.rows,
+            settings=made_up.settings,
+        )
 
 
 def _insert(

@@ -19,6 +19,7 @@ from pytest_housekeeping.checks.rls.identities.identities import (
     match_settings,
 )
 from pytest_housekeeping.checks.rls.rows.constraint_values import NoRow, columns_in, solve
+from pytest_housekeeping.checks.rls.rows.derived_values import Derived, find_derived
 from pytest_housekeeping.checks.rls.rows.rows_beside import asked_for, joins_of, reading_too
 from pytest_housekeeping.checks.rls.rows.table_shape import (
     ParentReference,
@@ -66,10 +67,16 @@ def make_up_identities(
     )
     shapes = _Shapes(_read_shapes(connection, compared, readings, chosen))
     values = _values(connection, compared, shapes)
-    settings = match_settings(connection, context, known, compared, values)
-    given = _values_of_settings(compared, settings, values, shapes)
+    plain = [item for item in compared if not item.atom]
+    settings = match_settings(connection, context, known, plain, values)
+    given = _values_of_settings(plain, settings, values, shapes)
+    parts = [item for item in compared if item.atom]
+    derived = find_derived(connection, context, known, parts, values, given)
+    for each in derived:
+        given.setdefault(each.claim, each.pair)
     constants = match_constants(connection, context, known, readings)
-    wanted = asked_for(readings.values(), shapes.objects)
+    public = {table.object for table in known if table.public}
+    wanted = asked_for(readings.values(), shapes.objects, public)
     objects = {(table.schema, table.name): table.object for table in known}
     return MadeUpIdentities(
         shapes=shapes.by_object,
@@ -80,13 +87,14 @@ def make_up_identities(
                 settings,
                 given,
                 constants,
+                derived,
             )
             for table in chosen
         },
         settings=(_all_settings(given, 0), _all_settings(given, 1)),
         carried=(
-            _carried(compared, settings, given, shapes, wanted, 0),
-            _carried(compared, settings, given, shapes, wanted, 1),
+            _carried(plain, settings, given, shapes, derived, wanted, 0),
+            _carried(plain, settings, given, shapes, derived, wanted, 1),
         ),
         joins={
             table.object: joins_of(table, readings[table.object], shapes.objects)
@@ -209,6 +217,7 @@ def _table_identities(
     settings: Mapping[str, Claim],
     given: Mapping[Claim, tuple[str, ...]],
     constants: Mapping[ContextConstant, Claim],
+    derived: Sequence[Derived],
 ) -> TableIdentities:
     """``read`` is what the table's own policies look at, and what those of the tables do that they
     read."""
@@ -217,8 +226,15 @@ def _table_identities(
         settings[item.expression]
         for each in read
         for item in each.comparisons
-        if item.expression in settings
+        if item.expression in settings and not item.atom
     }
+    direct = identity_columns(table, reading, settings)
+    in_parts = {
+        each.item.column: each.claim
+        for each in derived
+        if each.item in reading.comparisons and each.claim not in dict(direct).values()
+    }
+    used |= {each.claim for each in derived for one in read if each.item in one.comparisons}
     used_and_given = [claim for claim in sorted(used, key=str) if claim in given]
     common = {
         constants[item]: item.value
@@ -232,7 +248,7 @@ def _table_identities(
         if used_and_given
     ]
     return TableIdentities(
-        identity_columns=identity_columns(table, reading, settings),
+        identity_columns=direct,
         policy_columns=reading.columns,
         unread_expressions=reading.unread,
         candidates=(
@@ -240,6 +256,7 @@ def _table_identities(
             *((*identity, *sorted(common.items(), key=str)) for identity in plain if common),
         ),
         constants=tuple(common.items()),
+        derived=tuple(sorted(in_parts.items(), key=str)),
     )
 
 
@@ -248,12 +265,17 @@ def _carried(
     settings: Mapping[str, Claim],
     given: Mapping[Claim, tuple[str, ...]],
     shapes: _Shapes,
+    derived: Sequence[Derived],
     wanted: Mapping[str, Mapping[str, str]],
     who: int,
 ) -> dict[str, dict[str, str]]:
     """The value of one identity for every column that is compared with a setting, by table; beside
     it what is ``wanted`` of such a row."""
     found = {table: dict(values) for table, values in wanted.items()}
+    for each in derived:
+        table = shapes.objects.get((each.item.schema, each.item.table))
+        if table is not None:
+            found.setdefault(table, {})[each.item.column] = each.carried[who]
     for item in compared:
         table = shapes.objects.get((item.schema, item.table))
         claim = settings.get(item.expression)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from pytest_housekeeping.checks.rls.expressions.policy_reading import (
     Column,
@@ -29,15 +29,15 @@ def reading_too(
 
 
 def asked_for(
-    readings: Iterable[PolicyReading], objects: Mapping[Relation, str]
+    readings: Iterable[PolicyReading], objects: Mapping[Relation, str], without: Collection[str]
 ) -> Mapping[str, Mapping[str, str]]:
-    """The values that policies ask for in rows of other tables, by table and column: one's role in
-    a team, say."""
+    """The values that policies ask for in rows, by table and column: one's role in a team, say.
+    Tables ``without`` are left out."""
     found: dict[str, dict[str, str]] = {}
     for reading in readings:
         for item in reading.column_constants:
             table = objects.get((item.schema, item.table))
-            if table is not None:
+            if table is not None and table not in without:
                 found.setdefault(table, {}).setdefault(item.column, item.value)
     return found
 

@@ -1,0 +1,242 @@
+"""Rows of others that pass the policies although they are not one's own: looked for among values
+that are close to the identity's.
+
+Two identities that were made up or found in the data differ in much; a policy that compares the
+first eight letters tells them apart all the same. So the policies' own conditions are tried on rows
+that are close to one's own, as the role, with its settings, on no table at all. What passes is a
+row that the table would take and the role would reach, or write without ever seeing it again.
+Where each alternative of a condition is an exact comparison there is nothing to look for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pytest_housekeeping.checks.rls.expressions.called import reads_tables
+from pytest_housekeeping.checks.rls.expressions.constants import Settings, read_part_values
+from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly
+from pytest_housekeeping.checks.rls.expressions.never_true import Ground
+from pytest_housekeeping.checks.rls.expressions.readable import (
+    UnreadableExpression,
+    parse_condition,
+)
+from pytest_housekeeping.checks.rls.expressions.rewrite import (
+    ContextPart,
+    PartValue,
+    disjuncts_of,
+)
+from pytest_housekeeping.checks.rls.expressions.schema_usage import usage_grants
+from pytest_housekeeping.checks.rls.identities.identities import TableIdentities
+from pytest_housekeeping.checks.rls.literals import literal
+from pytest_housekeeping.checks.rls.planner.condition import NEW_ROW, policy_condition
+from pytest_housekeeping.checks.rls.planner.fixed_columns import fixed_columns
+from pytest_housekeeping.checks.rls.planner.near_cases import WRITES, NearCase, near_cases
+from pytest_housekeeping.checks.rls.planner.own_rows_policy import (
+    own_rows_policy,
+    seen_rows_policy,
+)
+from pytest_housekeeping.checks.rls.rows.candidate_values import candidates_of
+from pytest_housekeeping.checks.rls.rows.constraint_values import (
+    NoRow,
+    columns_in,
+    combinations_query,
+    conditions_of,
+    limited,
+    typed,
+)
+from pytest_housekeeping.checks.rls.rows.near_values import near_values
+from pytest_housekeeping.checks.rls.rows.table_shape import ColumnShape, TableShape, read_shapes
+from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
+from pytest_housekeeping.checks.rules.attempts import Attempt, attempt_all
+from pytest_housekeeping.declarations.identity import Claim, Identity
+from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.sql.identifiers import in_quotes
+
+_MOST_ROWS = 20_000
+_MOST_COLUMNS = 6
+_DOES = {
+    "SELECT": "sees a row of others",
+    "UPDATE": "changes a row of others",
+    "DELETE": "deletes a row of others",
+    "INSERT": "writes a row that it cannot see",
+    NEW_ROW: "hands a row over by UPDATE",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NearRow:
+    """What a role can do to a row that is not of the identity it acts for, and the row."""
+
+    identity: Identity
+    does: str
+    fix: str
+
+
+def find_near_rows(
+    connection: Connection,
+    context_only: ContextOnly,
+    context: Sequence[Claim],
+    asked: Sequence[tuple[ProtectedTable, RolePrivileges, TableIdentities]],
+) -> list[tuple[NearRow, ...]]:
+    """For each role and table what it reaches, or hands over, of rows that are not its own."""
+    cases = [
+        each
+        for number, (table, privileges, identities) in enumerate(asked)
+        for each in near_cases(number, context, table, privileges, identities)
+    ]
+    inexact = list(_inexact(connection, context_only, _with_usage(connection, cases)))
+    found: list[tuple[NearRow, ...]] = [()] * len(asked)
+    if not inexact:
+        return found
+    tables = dict.fromkeys((each.table.schema, each.table.name) for each in inexact)
+    shapes = read_shapes(connection, list(tables))
+    for case, row in _passing(connection, inexact, shapes):
+        does, fix = f"{_DOES[case.command]}: one with {row}", ""
+        if case.command in WRITES:
+            fix = seen_rows_policy(case.table, case.privileges)
+        fix = fix or own_rows_policy(case.table, case.privileges, case.columns)
+        near = NearRow(identity=case.identity, does=does, fix=fix)
+        found[case.number] = (*found[case.number], near)
+    return found
+
+
+def _with_usage(connection: Connection, cases: Sequence[NearCase]) -> list[NearCase]:
+    """The cases, each with the grants without which the role would not find what it names."""
+    asked = [
+        (
+            case.privileges.role,
+            case.condition,
+            frozenset(column.type_schema for column in case.table.columns),
+        )
+        for case in cases
+    ]
+    grants = usage_grants(connection, asked)
+    return [replace(case, setup=setup) for case, (setup, _) in zip(cases, grants, strict=True)]
+
+
+def _inexact(
+    connection: Connection, context_only: ContextOnly, cases: Sequence[NearCase]
+) -> Iterator[NearCase]:
+    """The cases in which some alternative does not compare every identity for just its value, with
+    these alternatives as their condition. What reads tables is left to the rows in them."""
+    answered = read_part_values(
+        connection,
+        context_only,
+        [(*each.session, each.setup, each.condition) for each in cases],
+    )
+    values: dict[tuple[str, Settings], dict[ContextPart, PartValue]] = {}
+    for (role, settings, part), value in answered.items():
+        values.setdefault((role, settings), {})[part] = value
+    for case in cases:
+        known = values.get(case.session, {})
+        try:
+            texts = disjuncts_of(case.condition, context_only, known, Ground())
+        except UnreadableExpression:
+            continue
+        exact = {column.name for column in case.table.columns if column.exact}
+        trees = {text: parse_condition(text) for text in texts}
+        left = [
+            f"({text})"
+            for text, tree in trees.items()
+            if not _fixes_all(case, tree, exact) and not reads_tables(tree, context_only.functions)
+        ]
+        if left:
+            yield replace(case, condition=" OR ".join(left))
+
+
+def _fixes_all(case: NearCase, disjunct: object, exact: set[str]) -> bool:
+    fixed = dict(fixed_columns(disjunct, exact))
+    own = {claim for name, claim in case.columns.items() if fixed.get(name) == case.values[claim]}
+    return own == set(case.columns.values())
+
+
+def _passing(
+    connection: Connection, cases: Sequence[NearCase], shapes: Mapping[str, TableShape]
+) -> Iterator[tuple[NearCase, str]]:
+    """The cases in which a row passes, with the row as ``column = value``."""
+    tried: list[tuple[NearCase, list[ColumnShape], str]] = []
+    for case in cases:
+        shape = shapes.get(case.table.object)
+        if shape is not None:
+            try:
+                tried.append((case, *_search(case, shape)))
+            except NoRow:
+                continue
+    results = attempt_all(
+        connection,
+        [
+            Attempt(
+                role=case.privileges.role,
+                settings=case.settings,
+                setup=case.setup,
+                statement=statement,
+            )
+            for case, _, statement in tried
+        ],
+    )
+    for (case, columns, _), result in zip(tried, results, strict=True):
+        if not result.sqlstate and result.value:
+            row = zip(columns, result.value[0], strict=True)
+            yield (
+                case,
+                ", ".join(
+                    f"{column.quoted} {'IS NULL' if value is None else f'= {value!r}'}"
+                    for column, value in row
+                ),
+            )
+
+
+def _search(case: NearCase, shape: TableShape) -> tuple[list[ColumnShape], str]:
+    """A query over rows near the identity's own, for one that passes and is another's."""
+    conditions = [f"({case.condition}) IS TRUE", *_is_anothers(case)]
+    named = {name for text in conditions for name in columns_in(text, shape)}
+    checks = [text for text, touched in conditions_of(shape) if set(touched) <= named]
+    columns = [column for column in shape.columns if column.name in named]
+    if len(columns) > _MOST_COLUMNS:
+        raise NoRow("too many columns")
+    texts = [*conditions, *checks]
+    choices = {column.name: _choices(case, column, texts) for column in columns}
+    return columns, combinations_query(
+        shape.name, columns, limited(choices, _MOST_ROWS), [*conditions, *checks], most=1
+    )
+
+
+def _is_anothers(case: NearCase) -> Iterator[str]:
+    """The row carries the identity in no column, or, where it is written, not in those of one
+    value of the context; and then it could not be seen again."""
+    seen = policy_condition(case.table, case.privileges, "SELECT")
+    differs: dict[Claim, list[str]] = {}
+    for name, claim in case.columns.items():
+        differs.setdefault(claim, []).append(_differs(case, name, case.values[claim]))
+    each = [f"({' AND '.join(texts)})" for texts in differs.values()]
+    if case.command not in WRITES:
+        yield f"({' AND '.join(each)}) IS TRUE"
+        if case.command == "SELECT" and case.table.hidden:
+            yield case.table.hidden
+        return
+    yield f"({' OR '.join(each)}) IS TRUE"
+    if seen is not None and not case.table.is_public:
+        hidden = f" AND {case.table.hidden}" if case.table.hidden else ""
+        yield f"(({seen or 'true'}){hidden}) IS NOT TRUE"
+
+
+def _differs(case: NearCase, name: str, value: str) -> str:
+    """The column does not carry the value; one that is compared in part, as no step of a path."""
+    column = case.table.column(name)
+    if name in case.derived and column is not None and column.type in ("text", "character varying"):
+        steps = f"pg_catalog.string_to_array({in_quotes(name)}, '/')"
+        return f"({literal(value)} = ANY ({steps})) IS NOT TRUE"
+    return (
+        f"{in_quotes(name)} IS DISTINCT FROM {literal(value)}::{column.type if column else 'text'}"
+    )
+
+
+def _choices(case: NearCase, column: ColumnShape, texts: Sequence[str]) -> list[str]:
+    claim = case.columns.get(column.name)
+    if claim is None:
+        found = [typed(column, text) for text in candidates_of(column, texts)]
+    else:
+        value = case.values[claim]
+        found = [typed(column, text) for text in (value, *near_values(value, column))]
+    return found if column.required else [typed(column, None), *found]

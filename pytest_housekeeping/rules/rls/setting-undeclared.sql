@@ -1,0 +1,19 @@
+-- title: A policy listens to a setting that rls.toml does not name
+-- level: error
+-- why: any role may SET a setting such as app.support, and whoever can send SQL as the
+--   application does: a condition like current_setting('app.support', true) = 'on' is a back
+--   door, also inside a function. A value in JSON that rls.toml does not name is the same; what
+--   users edit themselves, user_metadata of Supabase, say, identifies nobody. What is named in
+--   context is tried by the proofs.
+--   https://www.postgresql.org/docs/16/sql-set.html
+-- fix: DROP POLICY {object};
+--   -- and write it again without {setting}; or name it in context of rls.toml, if only who
+--   -- authenticates the session sets it
+-- leak: SELECT * FROM pg_catalog.pg_policies
+--   WHERE pg_catalog.format('%I.%I', schemaname, tablename) = $hk${on}$hk$;
+-- proof: settings
+-- tripwire: CREATE POLICY hk_tripwire ON {table} TO {role}
+--   USING (current_setting('hk.support', true) = 'on');
+-- tripwire-object: hk_tripwire ON {table}
+-- good: SELECT 1;
+SELECT t.object, t.oid FROM hk_table AS t
