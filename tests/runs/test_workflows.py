@@ -19,7 +19,8 @@ from support.git_http_server import git_over_http
 from support.postgres_service import postgres_service
 from support.prepared_python import prepared_python
 from support.reference_pages import files_of
-from support.wheel import build_wheel
+from support.staged_project import prove
+from support.wheel import build_file
 from support.workflow_expressions import interpolate
 from support.workflow_runner import JobRun, Machine, load_job, run_job
 
@@ -109,24 +110,25 @@ def hosting(tmp_path: Path, service_port: int) -> Hosting:
 def test_the_staging_job_promotes_and_pushes_its_evidence(
     hosting: Hosting, python_bin: Path
 ) -> None:
+    """Behind an earlier one, of which only the evidence is there."""
+    prove(hosting.source)
+    git(hosting.source, "push", "--quiet", str(hosting.bare), EVIDENCE)
+    first_tip = git(hosting.bare, "rev-parse", EVIDENCE)
     head = hosting.push()
 
-    first = hosting.run(1, python_bin)
-    first_tip = git(hosting.bare, "rev-parse", EVIDENCE)
-    second = hosting.run(2, python_bin)
+    run = hosting.run(1, python_bin)
 
-    for run in (first, second):
-        assert [(s.name, s.outcome, s.output) for s in run.steps if s.outcome != "success"] == []
-        assert "Proved in staging" in run.summary
-        (artifact,) = run.artifacts.iterdir()
-        assert {path.suffix for path in artifact.iterdir()} >= {".json", ".html"}
-        _assert_no_secret(run)
-        assert git(run.workspace, "status", "--porcelain", "--untracked-files=no") == ""
-        assert git(run.workspace, "rev-parse", "HEAD", "main") == f"{head}\n{head}"
+    assert [(s.name, s.outcome, s.output) for s in run.steps if s.outcome != "success"] == []
+    assert "Proved in staging" in run.summary
+    (artifact,) = run.artifacts.iterdir()
+    assert {path.suffix for path in artifact.iterdir()} >= {".json", ".html"}
+    _assert_no_secret(run)
+    assert git(run.workspace, "status", "--porcelain", "--untracked-files=no") == ""
+    assert git(run.workspace, "rev-parse", "HEAD", "main") == f"{head}\n{head}"
     audits = hosting.audits()
     assert [audit["run"]["outcome"] for audit in audits] == ["promoted", "promoted"]
     assert {audit["source"]["commit"] for audit in audits} == {head}
-    assert {audit["target"]["port"] for audit in audits} == {hosting.port}
+    assert hosting.port in {audit["target"]["port"] for audit in audits}
     # One line of evidence without other ancestors; its audits name the commit that they attest.
     parents = git(hosting.bare, "rev-parse", f"{EVIDENCE}^@")
     assert parents == first_tip
@@ -160,8 +162,7 @@ def test_the_staging_job_of_another_repository_promotes(
     """As docs/ci.md says: the files copied, one step changed; the tool comes as a wheel."""
     page = ROOT / "docs/ci.md"
     (adapt,) = (block for block in blocks_of(page, ROOT) if not block.no_run)
-    dist = build_wheel(tmp_path / "wheel").file.parent
-    monkeypatch.setenv("PIP_FIND_LINKS", str(dist))
+    monkeypatch.setenv("PIP_FIND_LINKS", str(build_file(tmp_path / "wheel").parent))
     source = tmp_path / "source"
     files = files_of(ROOT / "docs/checks.md") | files_of(page)
     copied = STAGING.parent.glob("housekeeping-*.yml")

@@ -22,12 +22,17 @@ class Wheel:
         return self.venv / "bin/python"
 
 
+def build_file(folder: Path) -> Path:
+    """Build the wheel, alone in ``folder``."""
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (file,) = folder.glob("*.whl")
+    return file
+
+
 def build_wheel(folder: Path) -> Wheel:
     """Build the wheel and install it alone; its dependencies are those of this environment."""
-    dist, venv = folder / "dist", folder / "venv"
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(dist)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    (file,) = dist.glob("*.whl")
+    file, venv = build_file(folder / "dist"), folder / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
     (packages,) = venv.glob("lib/python*/site-packages")
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
