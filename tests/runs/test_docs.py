@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from support.console_blocks import Block, missing_line
 from support.documents import BLOCKS
 from support.fresh_copy import fresh_repository
+from support.prepared_python import python_program
 
 # Of this run, not of somebody who types the command.
 _OURS = ("PYTEST_", "COV_", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONWARNINGS", "TOX_", "GITHUB_", "HK_")
@@ -52,7 +52,7 @@ def _somebody_elses_environment(folder: Path) -> dict[str, str]:
     """This one without the traces of the suite; `python3` is the Python that runs it."""
     programs = folder / "programs"
     programs.mkdir()
-    (programs / "python3").symlink_to(Path(sys.executable).resolve())
+    python_program(programs, empty=True)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
     # Compiling all that is installed takes pip longer than installing it, and little of it is run.
     return kept | {"PATH": f"{programs}:{kept['PATH']}", "PIP_NO_COMPILE": "1"}

@@ -17,6 +17,7 @@ from pytest_housekeeping.sandbox import stop as stop_sandbox
 from support.console_blocks import blocks_of, missing_line
 from support.documents import STORIES
 from support.fresh_copy import ROOT, fresh_repository
+from support.kept_bytecode import bring_bytecode
 from support.prepared_python import python_program
 from support.production_project import OFF
 from support.staged_project import prove
@@ -80,6 +81,7 @@ def test_the_grants_of_the_page_are_all_that_a_promotion_needs(
 ) -> None:
     """The promoter of the page owns nothing and may create no role; it promotes the sample."""
     project = fresh_repository(tmp_path / "repository")
+    bring_bytecode(project)
     grants = _sql("The promoter")[0].replace("DATABASE shop", "DATABASE granted")
     sandbox, _ = start_sandbox(project)
     _as_administrator(sandbox.superuser(), "CREATE DATABASE granted")

@@ -3,14 +3,13 @@
 ``pip install -e .`` in it is the command that the documents give; it finds its dependencies there
 and need not fetch and compile them, which takes 17 of its 19 CPU seconds. What builds the project
 is there too, so that pip makes no environment of its own for that. That an empty environment does
-as well is shown by the block of CONTRIBUTING.md that installs from nothing.
+as well is shown by the block of CONTRIBUTING.md that installs from nothing: into one that has the
+pip of the tests, for making and compiling another one takes as long as half of the rest.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +17,8 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 from packaging.requirements import Requirement
+
+from support.kept_bytecode import bring_bytecode, link
 
 TESTS = Path(__file__).resolve().parents[1]
 _SCRIPT = """#!/bin/sh
@@ -27,39 +28,45 @@ import sys
 from {module} import {function}
 sys.exit({function}())
 """
+_EMPTY = "empty"
 _SHIM = """#!/bin/sh
 if [ "$1 $2" = "-m venv" ]; then
-    PYTHONPATH={tests} exec {ours} -m support.prepared_python "$3"
+    PYTHONPATH={tests} exec {ours} -P -m support.prepared_python "$3" {kind}
 fi
 exec {base} "$@"
 """
 
 
-def prepared_python(venv: Path) -> Path:
-    """Make the environment; its folder of programs."""
+def prepared_python(venv: Path, *, empty: bool = False) -> Path:
+    """Make the environment; its folder of programs. An empty one has pip, and nothing else."""
     base = Path(sys.executable).resolve()
     subprocess.run([base, "-m", "venv", "--without-pip", venv], check=True)
     (packages,) = venv.glob("lib/python*/site-packages")
-    for found in _needed():
+    for found in [distribution("pip")] if empty else _needed():
         for file in found.files or ():
             if ".." not in file.parts:
-                _link(Path(str(found.locate_file(file))), packages / file)
+                link(Path(str(found.locate_file(file))), packages / file)
         for script in found.entry_points.select(group="console_scripts"):
             path = venv / "bin" / script.name
             module, function = script.module, script.attr
             text = _SCRIPT.format(python=venv / "bin/python", module=module, function=function)
             path.write_text(text, encoding="utf-8")
             path.chmod(0o755)
-    # pip reads it as the variable: false is what switches the isolation off.
-    (venv / "pip.conf").write_text("[global]\nno-build-isolation = false\n", encoding="utf-8")
+    if not empty:
+        # pip reads it as the variable: false is what switches the isolation off.
+        (venv / "pip.conf").write_text("[global]\nno-build-isolation = false\n", encoding="utf-8")
     return venv / "bin"
 
 
-def python_program(folder: Path) -> Path:
-    """A ``python3`` in ``folder`` that makes prepared environments and else runs as it is."""
+def python_program(folder: Path, *, empty: bool = False) -> Path:
+    """A ``python3`` in ``folder`` that makes prepared environments and else runs as it is.
+
+    The clone in which it makes one gets the bytecode of this one.
+    """
     path = folder / "python3"
-    base = Path(sys.executable).resolve()
-    path.write_text(_SHIM.format(tests=TESTS, ours=sys.executable, base=base), encoding="utf-8")
+    base, kind = Path(sys.executable).resolve(), _EMPTY if empty else ""
+    shim = _SHIM.format(tests=TESTS, ours=sys.executable, base=base, kind=kind)
+    path.write_text(shim, encoding="utf-8")
     path.chmod(0o755)
     return path
 
@@ -93,15 +100,6 @@ def _required(found: Distribution, extras: frozenset[str]) -> Iterator[str]:
             yield str(wanted)
 
 
-def _link(source: Path, copy: Path) -> None:
-    if not source.is_file():
-        return
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(source, copy)
-    except OSError:
-        shutil.copy2(source, copy)
-
-
 if __name__ == "__main__":
-    prepared_python(Path(sys.argv[1]).absolute())
+    prepared_python(Path(sys.argv[1]).absolute(), empty=_EMPTY in sys.argv[2:])
+    bring_bytecode(Path.cwd())

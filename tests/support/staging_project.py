@@ -20,6 +20,7 @@ from typing import Any, Self
 
 from support.forked_runs import shared_runs
 from support.fresh_copy import TESTS, commit_all, fresh_repository, git
+from support.kept_bytecode import bring_bytecode
 
 PROJECTS = Path(__file__).parent / "projects"
 _FOREIGN = ("HK_", "PG", "GITHUB_", "PYTEST_", "GIT_")
@@ -99,7 +100,9 @@ class Project:
         """This repository's own schema, committed, in a folder of its own."""
         scratch = place / "tmp"
         scratch.mkdir()
-        return cls(root=fresh_repository(place / "project"), scratch=scratch)
+        project = cls(root=fresh_repository(place / "project"), scratch=scratch)
+        bring_bytecode(project.root)
+        return project
 
     def write(self, files: Mapping[str, str | bytes | None]) -> None:
         for name, content in files.items():

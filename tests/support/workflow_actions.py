@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from support.kept_bytecode import bring_bytecode
+
 if TYPE_CHECKING:
     from support.workflow_runner import RunnerState
 
@@ -23,7 +25,7 @@ def _checkout(state: RunnerState, given: Mapping[str, str]) -> str:
     depth = ["--depth", given.get("fetch-depth", "1")]
     if given.get("fetch-depth") == "0":
         depth, wanted = [], "+refs/heads/*:refs/remotes/origin/*"
-    return "".join(
+    told = "".join(
         _git(state, *arguments)
         for arguments in (
             ("init", "--quiet"),
@@ -32,6 +34,8 @@ def _checkout(state: RunnerState, given: Mapping[str, str]) -> str:
             ("checkout", "--quiet", "-B", ref, f"refs/remotes/origin/{ref}"),
         )
     )
+    bring_bytecode(state.workspace)
+    return told
 
 
 def _git(state: RunnerState, *arguments: str) -> str:
