@@ -147,7 +147,8 @@ class ServerMessage:
 class Verdict:
     """What one verification saw. It passed when something was examined and no error was found.
 
-    ``coverage`` says, a line each, how much of it could be judged, where that is not all.
+    ``coverage`` says, a line each, how much of it could be judged, where that is not all;
+    ``shown_at`` when it was shown, where an earlier run has, of the same things.
     """
 
     examined: int
@@ -155,6 +156,7 @@ class Verdict:
     unit: str = "objects"
     evidence: tuple[str, ...] = ()
     coverage: tuple[str, ...] = ()
+    shown_at: str = ""
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -238,6 +240,7 @@ class StepResult:
     locks: tuple[Lock, ...] = ()
     findings: tuple[Finding, ...] = field(default=())
     coverage: tuple[str, ...] = ()
+    shown_at: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -154,6 +154,11 @@ class StepRecord(Part):
     coverage: tuple[str, ...] = Field(
         (), description="how much could be judged, a line each, where that is not all"
     )
+    shown_at: str = Field(
+        "",
+        description="when it was shown, where an earlier run of this machine has, of the same files"
+        " on the same schema; empty: in this run",
+    )
 
 
 class FindingRecord(Part):

@@ -80,6 +80,7 @@ def step_fields(result: StepResult) -> dict[str, Any]:
         "locks": [{"relation": lock.relation, "mode": lock.mode} for lock in result.locks],
         "proved_on": step.proved_on.value,
         "coverage": list(result.coverage),
+        "shown_at": result.shown_at,
     }
 
 

@@ -39,6 +39,8 @@ def judged(step: Step, verdict: Verdict, message: str) -> StepResult:
     said = message or f"{verdict.examined} {verdict.unit} examined"
     if not verdict.examined:
         said = f"nothing was examined: {message or 'no ' + verdict.unit + ' found'}"
+    if verdict.shown_at:
+        said += f"; shown at {verdict.shown_at} by a run of the same files on the same schema"
     return StepResult(
         step=step,
         outcome=Outcome.PASSED if verdict.passed else Outcome.FAILED,
@@ -46,4 +48,5 @@ def judged(step: Step, verdict: Verdict, message: str) -> StepResult:
         message=said,
         findings=verdict.findings,
         coverage=verdict.coverage,
+        shown_at=verdict.shown_at,
     )

@@ -39,11 +39,13 @@ _DISABLED = "pg_dump does not tell that the triggers of a constraint are disable
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BackupProof:
-    """What was proved: how many objects are as they were, in which version, with what limits."""
+    """What was proved: how many objects are as they were, in which version, with what limits;
+    ``shown_at`` when, where an earlier run has proved the same dump."""
 
     objects: int
     server_major: int
     limits: tuple[str, ...] = ()
+    shown_at: str = ""
 
 
 def prove_backup(

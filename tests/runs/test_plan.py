@@ -92,12 +92,14 @@ def test_a_plan_and_the_promotion_that_it_leads_to(production: Production) -> No
         )
         told_on_one_screen(planned)
         recorded(planned)
+        taken_over(plan(here), planned)
 
         confirmed = command_of(planned)
         assert confirmed[:2] == ["--hk-mode=prod", "--hk-confirm=PROMOTE"]
         promoted = here.promote(*confirmed[2:])
     assert (promoted.code, promoted.outcome) == (0, "promoted"), promoted.output
     assert promoted.audit["bound"]["planned"] is True
+    assert {each["shown_at"] for each in promoted.audit["steps"]} == {""}
     for part in ("changes", "batch"):
         assert promoted.audit[part] == planned.audit[part]
     touched = {each["relation"] for each in planned.audit["production"]["relations"]}
@@ -110,6 +112,28 @@ def test_a_plan_and_the_promotion_that_it_leads_to(production: Production) -> No
     assert "  pending   nothing" in again.output
     assert "promote exactly this" not in again.output
     assert again.audit["changes"] == []
+
+
+def taken_over(again: Run, planned: Run) -> None:
+    """What the schema decides is as the first plan has shown it; it is said, and all else anew."""
+    assert (again.code, again.outcome) == (0, "planned"), again.output
+    assert again.steps == planned.steps
+    known = {each["id"]: each["shown_at"] for each in again.audit["steps"] if each["shown_at"]}
+    assert {"checks/rls.toml::identity-isolated", "checks/rls.toml::scope"} <= known.keys()
+    assert all(each.startswith("checks/") for each in known)
+    assert f"  known     {len(known)} proofs shown at {min(known.values())}" in again.output
+    assert "by a run of the same files on the same schema" in again.message(
+        "checks/rls.toml::scope"
+    )
+    assert "this very dump restored at" in again.message("rehearse::result")
+    for part in ("changes", "batch"):
+        assert again.audit[part] == planned.audit[part]
+    assert of_the_schema(again) == of_the_schema(planned)
+    assert again.audit["bound"]["digest"] == planned.audit["bound"]["digest"]
+
+
+def of_the_schema(run: Run) -> list[object]:
+    return [each for each in run.audit["findings"] if each["step"].startswith("checks/")]
 
 
 def told_on_one_screen(run: Run) -> None:

@@ -17,7 +17,7 @@ from pytest_housekeeping.evidence.report.display import (
 from pytest_housekeeping.evidence.report.production import promote_command
 from pytest_housekeeping.evidence.report.wording import approval_text, outcome_text, text_of
 from pytest_housekeeping.evidence.run_facts import stem
-from pytest_housekeeping.model import Level, Mode, RunOutcome
+from pytest_housekeeping.model import Level, Mode, Phase, RunOutcome
 from pytest_housekeeping.plan.steps import MUTANTS, REHEARSE, RUNNING
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def terminal_summary(audit: Audit, folder: str = "ops/audit") -> list[str]:
             for each in audit.steps
             if each.id == f"tripwire::{MUTANTS}"
         ),
+        *_known_line(audit),
         *batch_lines(audit),
         *_running_lines(audit),
         *(line for each in tally.lock_conflicts(audit) for line in _indented(each)),
@@ -71,6 +72,16 @@ def _phase_line(count: tally.PhaseCount) -> str:
     counts += f", {count.failed} failed" if count.failed else ""
     counts += f", {count.skipped} skipped" if count.skipped else ""
     return f"  {count.phase:<9} {counts} ({duration(count.duration_s)})"
+
+
+def _known_line(audit: Audit) -> list[str]:
+    """That a part of it was shown before, and when: whoever reads the plan knows it then."""
+    shown = [each.shown_at for each in audit.steps if each.phase is Phase.REHEARSE]
+    known = [each for each in shown if each]
+    if not known:
+        return []
+    said = f"{plural(len(known), 'proof')} shown at {min(known)}, of the same files on the same"
+    return [f"  {'known':<9} {visible(said)} schema"]
 
 
 def _running_lines(audit: Audit) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -39,7 +40,8 @@ class Backup:
     The files go into ``folder`` (``audit`` from ``root``), named after ``started_at``; the
     ``restore_server`` is the server that the backup is restored on. Where something is rehearsed,
     the restored copy stays there until the end: the ``twin``. A watch takes one to prove on, and
-    it is not ``kept``. With a ``spare`` there is a second one, as it is before the batch.
+    it is not ``kept``. Where ``spare`` says so of production there is a second one, as it is before
+    the batch.
     """
 
     root: Path
@@ -48,7 +50,7 @@ class Backup:
     secrets: Secrets
     restore_server: RestoreServer | None = None
     kept: bool = True
-    spare: bool = False
+    spare: Callable[[Connection], bool] = lambda _: False
     files: dict[Path, bytes] = field(default_factory=dict, repr=False)
     before: KeptFile | None = None
     after: KeptFile | None = None
@@ -116,7 +118,7 @@ class Backup:
                 database=identity.database,
                 server_version=identity.server_version,
                 restore_server=self.restore_server,
-                spare=self.spare,
+                spare=self.spare(connection),
             )
         )
         again = " by an earlier run" if twin.copy.restored_before else ""
@@ -145,6 +147,12 @@ class Backup:
     def schemas(self) -> tuple[bytes, bytes]:
         """The dumps of before and after, as far as they were taken."""
         return self._schema, self._schema_after
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """Of all that the copy was restored from."""
+        texts = (self._schema, self._roles, self._around)
+        return tuple(hashlib.sha256(each).hexdigest() for each in texts)
 
     @property
     def _where(self) -> str:

@@ -18,6 +18,7 @@ from pytest_housekeeping.postgres.primary import identified
 from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.production.clone.opening import clone_of, refuse_unfit_clone
+from pytest_housekeeping.promotion.production.known_proofs import KnownProofs
 from pytest_housekeeping.promotion.production.prechecks import (
     production_backup,
     production_prechecks,
@@ -72,13 +73,17 @@ def start_plan(options: RunOptions) -> Run:
     throwaway = Throwaway(None, config)
     checks = Checks(context, throwaway)
     known = production_prechecks(context, target, throwaway, checks)
+    rehearsal = new_rehearsal(context, target, target.history_rows)
+    if rehearsal is not None:
+        proofs = KnownProofs(context=context, backup=target.backup, rehearsal=rehearsal)
+        checks.known, rehearsal.known_restore = proofs.of, proofs.restores
     run = Run(
         context=context,
         target=target,
         checks=checks,
         prechecks={name: _as_told(name, known[name]) for name in rules.prechecks},
         backup=production_backup(context, target),
-        rehearsal=new_rehearsal(context, target, target.history_rows),
+        rehearsal=rehearsal,
         throwaway=throwaway,
         secrets=project.secrets,
     )

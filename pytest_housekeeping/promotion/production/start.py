@@ -18,7 +18,7 @@ from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.plan import Plan, build
 from pytest_housekeeping.plan.steps import ACTIVITY, BINDING, CHANGES, IMPACT, RUNNING, SEEDED
 from pytest_housekeeping.postgres import history
-from pytest_housekeeping.postgres.connection import LentConnection
+from pytest_housekeeping.postgres.connection import Connection, LentConnection
 from pytest_housekeeping.postgres.lock_requests import ForeseenLocks
 from pytest_housekeeping.postgres.primary import identified
 from pytest_housekeeping.promotion.applied import applied_files
@@ -60,6 +60,7 @@ from pytest_housekeeping.promotion.production.twin_server import (
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.promotion.rehearsal.rows import rows_asked
 from pytest_housekeeping.promotion.rehearsal.seeded import seeded_batch
+from pytest_housekeeping.promotion.rehearsal.standing_rows import may_touch_rows
 from pytest_housekeeping.promotion.rehearsal.twin_target import HistoryRows, TwinTarget
 from pytest_housekeeping.promotion.run import Run, start_linting
 from pytest_housekeeping.promotion.run_options import RunOptions
@@ -248,8 +249,16 @@ def new_backup(
         secrets=Secrets(project.secrets),
         restore_server=restore_server,
         kept=context.rules.changes_production,
-        spare=any(step.name == SEEDED for step in context.plan.steps),
+        spare=partial(_has_rows_to_try, context),
     )
+
+
+def _has_rows_to_try(context: RunContext, production: Connection) -> bool:
+    """Whether there is a step that tries the batch on made-up rows, and may find any to make."""
+    if all(step.name != SEEDED for step in context.plan.steps):
+        return False
+    files = (file for segment in context.plan.segments for file in segment.files)
+    return may_touch_rows(production, [context.files.text(file) for file in files])
 
 
 def major_of(connection: LentConnection) -> int:

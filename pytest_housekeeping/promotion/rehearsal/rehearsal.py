@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeAlias
 
 import psycopg
 from psycopg import sql
@@ -34,6 +36,8 @@ from pytest_housekeeping.snapshot.proof import BackupProof
 from pytest_housekeeping.snapshot.restore_server import RESTORER
 from pytest_housekeeping.snapshot.same_changes import SchemaChange, unlike_changes, with_changes
 
+KnownRestore: TypeAlias = Callable[[bytes, Fingerprint, Callable[[], BackupProof]], BackupProof]
+
 _SHOWN = 10
 
 
@@ -43,7 +47,8 @@ class Rehearsal:
     ``facts`` what the batch did on the way; ``original`` reads production's schema as it was before
     the batch. ``look`` is called with 0 before anything of it is applied,
     and with the number of each segment but the last when that is in the copy. ``denied`` are the
-    questions to production's rows that its role may not ask.
+    questions to production's rows that its role may not ask. ``known_restore`` may know that a dump
+    restores, and proves it otherwise.
     """
 
     context: RunContext
@@ -53,6 +58,7 @@ class Rehearsal:
     changes: dict[int, SchemaChange] = field(default_factory=dict)
     facts: dict[int, BatchFacts] = field(default_factory=dict)
     denied: tuple[Question, ...] = ()
+    known_restore: KnownRestore | None = None
     _measurements: dict[int, Measurement] = field(default_factory=dict)
     _seconds: defaultdict[int, float] = field(default_factory=lambda: defaultdict(float))
     _batch: Batch | None = None
@@ -252,5 +258,8 @@ class Rehearsal:
         """Dump the result at once, and restore it while the checks go on: the dearer half."""
         twin, expected = self.target.twin, self.changes[segment].after
         dump = twin.dump()
-        self._restoring = self._worker.submit(twin.prove_restores, dump, expected)
+        prove = partial(twin.prove_restores, dump, expected)
+        if self.known_restore is not None:
+            prove = partial(self.known_restore, dump, expected, prove)
+        self._restoring = self._worker.submit(prove)
         self._worker.shutdown(wait=False)

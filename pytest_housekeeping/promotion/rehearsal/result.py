@@ -29,7 +29,11 @@ def rehearsed_result(
     said = list(_changes(rehearsal, segment))
     if last:
         proof = rehearsal.prove_restores(segment)
-        said.append("the result was dumped and restored, with the same fingerprint")
+        said.append(
+            f"the result was dumped, and this very dump restored at {proof.shown_at}"
+            if proof.shown_at
+            else "the result was dumped and restored, with the same fingerprint"
+        )
         said += [f"limit of the proof: {limit}" for limit in proof.limits]
     examined = max(1, len(change.after.entries))
     return Verdict(examined=examined, unit="objects", findings=unjudged), "; ".join(said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.model import Applied, Finding, Kind, Level, RunOutcome, Step, Verdict
@@ -104,7 +105,7 @@ class StagingTarget:
         verdicts = known.read()
         if not verdicts:
             verdicts = prove_round_trips(transaction, given)
-            known.keep(verdicts)
+            known.keep(verdicts, at=datetime.now(UTC))
         return verdicts
 
     def _judge_repeatables(self, transaction: Transaction) -> Mapping[str, Verdict]:

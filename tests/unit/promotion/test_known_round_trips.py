@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,14 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.model import Finding, Kind, Level, Mode, Verdict
 from pytest_housekeeping.plan.plan import AppliedFile, Plan, build
 from pytest_housekeeping.plan.test_discovery import TestNames
+from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts
 from pytest_housekeeping.promotion.staging import known_round_trips as module
-from pytest_housekeeping.promotion.staging.known_round_trips import (
-    KnownRoundTrips,
-    known_round_trips,
-)
+from pytest_housekeeping.promotion.staging.known_round_trips import known_round_trips
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
+NOW = datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC)
 LOST = Finding(rule="rollback-destroys", level=Level.NOTICE, object="column t.a", detail="3 rows")
 PASSED = Verdict(examined=7, findings=(LOST,), evidence=("undone and applied again",))
 FAILED = replace(PASSED, findings=(replace(LOST, level=Level.ERROR),))
@@ -99,27 +99,25 @@ def test_other_settings_another_past_or_schema(tmp_path: Path, changed: dict[str
 
 def test_another_tool_or_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = key(tmp_path)
-    monkeypatch.setattr(module, "_tool", lambda: "another")
+    monkeypatch.setattr(module, "this_tool", lambda: "another")
     another = key(tmp_path)
     monkeypatch.setattr(module, "build_facts", lambda *_: ("another",))
     assert len({before, another, key(tmp_path)}) == 3
 
 
 def test_what_has_passed_is_known_and_says_when(tmp_path: Path) -> None:
-    known = KnownRoundTrips(folder=tmp_path, key="k")
+    known = KeptVerdicts(folder=tmp_path, key="k")
     assert known.read() == {}
-    known.keep({"a::round-trip": PASSED})
-    (verdict,) = KnownRoundTrips(folder=tmp_path, key="k").read().values()
-    assert verdict.evidence[0] == "undone and applied again"
-    assert verdict.evidence[1].endswith("UTC by a run of the same files on the same schema")
-    assert replace(verdict, evidence=PASSED.evidence) == PASSED
-    assert KnownRoundTrips(folder=tmp_path, key="l").read() == {}
+    known.keep({"a::round-trip": PASSED}, at=NOW)
+    (verdict,) = KeptVerdicts(folder=tmp_path, key="k").read().values()
+    assert verdict == replace(PASSED, shown_at="2027-01-02 03:04 UTC")
+    assert KeptVerdicts(folder=tmp_path, key="l").read() == {}
 
 
 @pytest.mark.parametrize("failed", [FAILED, replace(PASSED, examined=0)])
 def test_what_has_failed_is_tried_again(tmp_path: Path, failed: Verdict) -> None:
-    known = KnownRoundTrips(folder=tmp_path, key="k")
-    known.keep({"a::round-trip": PASSED, "b::round-trip": failed})
+    known = KeptVerdicts(folder=tmp_path, key="k")
+    known.keep({"a::round-trip": PASSED, "b::round-trip": failed}, at=NOW)
     assert known.read() == {}
     assert list(tmp_path.iterdir()) == []
 
@@ -140,12 +138,22 @@ def of_another_form(entry: dict[str, Any]) -> None:
     entry["verdicts"] = [1]
 
 
+def test_what_somebody_else_could_change_is_not_known(tmp_path: Path) -> None:
+    known = KeptVerdicts(folder=tmp_path, key="k")
+    known.keep({"a::round-trip": PASSED}, at=NOW)
+    (file,) = tmp_path.iterdir()
+    file.chmod(0o666)
+    assert known.read() == {}
+    file.chmod(0o600)
+    assert len(known.read()) == 1
+
+
 @pytest.mark.parametrize("edit", [without_finding, one_more, of_today, of_another_form])
 def test_what_was_edited_is_not_known(
     tmp_path: Path, edit: Callable[[dict[str, Any]], None]
 ) -> None:
-    known = KnownRoundTrips(folder=tmp_path, key="k")
-    known.keep({"a::round-trip": PASSED})
+    known = KeptVerdicts(folder=tmp_path, key="k")
+    known.keep({"a::round-trip": PASSED}, at=NOW)
     (file,) = tmp_path.iterdir()
     stored = json.loads(file.read_bytes())
     edit(stored["entries"]["k"])

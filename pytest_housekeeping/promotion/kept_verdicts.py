@@ -1,0 +1,89 @@
+"""Verdicts that an earlier run of this machine has shown, kept by all that they depend on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest_housekeeping
+from pytest_housekeeping.checks.json_cache import read_entries, write_entries
+from pytest_housekeeping.model import Finding, Level, Verdict
+from pytest_housekeeping.server.kept_folders import is_ours
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptVerdicts:
+    """What is known of one set of checks; ``key`` is the digest of all that they depend on."""
+
+    folder: Path
+    key: str
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / f"{self.key}.json"
+
+    def read(self) -> Mapping[str, Verdict]:
+        """The verdicts by step, and in each when it was shown; none where nothing is known.
+
+        What is not as it was written down, or could be another's, is not known.
+        """
+        try:
+            if not is_ours(self._file):
+                return {}
+            entry = read_entries(self._file).get(self.key, {})
+            if entry["sha256"] != digest_of([entry["at"], entry["verdicts"]]):
+                return {}
+            when = datetime.fromisoformat(entry["at"])
+            found = {step: _verdict(fields) for step, fields in entry["verdicts"].items()}
+        except (OSError, KeyError, TypeError, ValueError):
+            return {}
+        shown_at = f"{when:%Y-%m-%d %H:%M} UTC"
+        return {
+            step: replace(verdict, shown_at=shown_at)
+            for step, verdict in found.items()
+            if verdict.passed
+        }
+
+    def keep(self, verdicts: Mapping[str, Verdict], *, at: datetime) -> None:
+        """Keep them, as of a moment, if all have passed: what has failed is tried again."""
+        if not all(verdict.passed for verdict in verdicts.values()):
+            return
+        fields = {step: asdict(verdict) for step, verdict in verdicts.items()}
+        moment = at.isoformat()
+        entry = {"at": moment, "verdicts": fields, "sha256": digest_of([moment, fields])}
+        write_entries(self._file, {}, {self.key: entry})
+
+
+@cache
+def this_tool() -> str:
+    """Names this very installation: another size or time of a module or a rule is another tool."""
+    return digest_of(sorted(_modules(Path(pytest_housekeeping.__file__).parent)))
+
+
+def digest_of(facts: object) -> str:
+    """A digest of whatever JSON can hold."""
+    return sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _modules(folder: Path) -> Iterator[tuple[str, int, int]]:
+    for path in (each for ending in ("py", "sql") for each in folder.rglob(f"*.{ending}")):
+        status = path.stat()
+        yield path.relative_to(folder).as_posix(), status.st_size, status.st_mtime_ns
+
+
+def _verdict(fields: Mapping[str, Any]) -> Verdict:
+    return Verdict(
+        examined=int(fields["examined"]),
+        unit=str(fields["unit"]),
+        evidence=tuple(fields["evidence"]),
+        coverage=tuple(fields["coverage"]),
+        findings=tuple(
+            Finding(**(each | {"level": Level(each["level"])})) for each in fields["findings"]
+        ),
+    )

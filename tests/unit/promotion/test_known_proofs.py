@@ -1,0 +1,173 @@
+"""Proofs that a plan takes over: of just the same ground, and what has failed is proved again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.model import Finding, Kind, Level, Mode, Phase, Verdict
+from pytest_housekeeping.plan.plan import build
+from pytest_housekeeping.plan.test_discovery import TestNames
+from pytest_housekeeping.promotion.production import known_proofs as module
+from pytest_housekeeping.promotion.production.known_proofs import KnownProofs
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
+from pytest_housekeeping.snapshot.proof import BackupProof
+from pytest_housekeeping.snapshot.same_changes import SchemaChange
+from pytest_housekeeping.sql.project_files import ProjectFiles
+
+FILES = {
+    "sql/migrations/0001_t.sql": "CREATE TABLE t (id int);",
+    "checks/objects.toml": '[tables."public.t"]\nid = "integer"\n',
+    "checks/rls.toml": 'schemas = ["public"]\nroles = ["app"]\ncontext = ["app.tenant"]\n',
+}
+PASSED = Verdict(examined=3, unit="tables", evidence=("seen",))
+WRONG = Finding(rule="r", level=Level.ERROR, object="t", detail="no")
+NOW = datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def schema(name: str) -> Fingerprint:
+    return Fingerprint(entries=(SchemaObject(name=name, parent="", text=""),), server_major=16)
+
+
+@dataclass
+class Ground:
+    """All that a plan stands on, as far as its proofs are about it."""
+
+    root: Path
+    files: dict[str, str]
+    config: dict[str, Any]
+    today: date = date(2027, 1, 2)
+    user: str = "promoter"
+    dump: str = "dump"
+    before: str = "before"
+    restored: str = "restored"
+    after: str = "after"
+    given: bool = False
+    major: int = 16
+
+    def proofs(self) -> KnownProofs:
+        for name, text in (FILES | self.files).items():
+            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / name).write_text(text, encoding="utf-8")
+        config = Config(root=self.root, **self.config)
+        plan = build(config, Mode.PLAN, tests=TestNames(), sources=ProjectFiles(self.root))
+        context: Any = SimpleNamespace(
+            plan=plan,
+            config=config,
+            today=self.today,
+            run=SimpleNamespace(started_at=NOW),
+            is_last=lambda segment: segment == plan.segments[-1].number,
+        )
+        server = SimpleNamespace(kind="embedded", major=self.major, given=self.given)
+        backup: Any = SimpleNamespace(restore_server=server, digests=(self.dump,))
+        identity = SimpleNamespace(user=self.user)
+        target = SimpleNamespace(
+            connection=SimpleNamespace(identity=lambda: identity),
+            twin=SimpleNamespace(schema=schema(self.restored)),
+        )
+        change = SchemaChange(before=schema(self.before), after=schema(self.after))
+        rehearsal: Any = SimpleNamespace(target=target, changes={1: change})
+        return KnownProofs(context=context, backup=backup, rehearsal=rehearsal)
+
+
+@pytest.fixture
+def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ground:
+    monkeypatch.setattr(module, "default_folder", lambda _: tmp_path / "cache")
+    return Ground(root=tmp_path / "project", files={}, config={})
+
+
+def planned(ground: Ground, verdict: Verdict = PASSED, *, steps: int | None = None) -> set[str]:
+    """One plan: the steps that it had to prove itself."""
+    proofs, proved = ground.proofs(), set[str]()
+    judged = [
+        each
+        for each in proofs.context.plan.steps
+        if each.phase is Phase.REHEARSE and each.kind is not Kind.REHEARSAL
+    ]
+    assert len(judged) > 5
+    for step in judged[:steps]:
+
+        def prove(name: str = step.id) -> Verdict:
+            proved.add(name)
+            return verdict
+
+        found = proofs.of(step, prove)
+        assert replace(found, shown_at="") == verdict
+        assert found.shown_at == ("" if step.id in proved else "2027-01-02 03:04 UTC")
+    return proved
+
+
+def test_the_same_ground_is_proved_once(ground: Ground) -> None:
+    assert planned(ground)
+    assert planned(ground) == set()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"files": {"sql/migrations/0001_t.sql": "CREATE TABLE t (id int); "}},
+        {"files": {"sql/migrations/0002_u.sql": "SELECT 1;"}},
+        {"files": {"checks/rls.toml": FILES["checks/rls.toml"] + "\n"}},
+        {"files": {"checks/objects.toml": FILES["checks/objects.toml"] + "\n"}},
+        {"config": {"session": {"DateStyle": "ISO, DMY"}}},
+        {"config": {"require_rls_contract": True}},
+        {"today": date(2027, 1, 3)},
+        {"user": "another"},
+        {"dump": "another"},
+        {"before": "another"},
+        {"restored": "another"},
+        {"after": "another"},
+        {"major": 18},
+    ],
+)
+def test_on_any_other_ground_all_of_it_is_proved(ground: Ground, changed: dict[str, Any]) -> None:
+    first = planned(ground)
+    assert planned(replace(ground, **changed)) >= first
+
+
+def test_another_tool_proves_all_of_it(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = planned(ground)
+    monkeypatch.setattr(module, "this_tool", lambda: "another")
+    assert planned(ground) == first
+
+
+def test_what_has_failed_what_is_not_whole_and_what_was_elsewhere_is_kept_nowhere(
+    ground: Ground,
+) -> None:
+    failed = replace(PASSED, findings=(WRONG,))
+    for each in (failed, replace(PASSED, examined=0)):
+        assert planned(ground, each) == planned(ground, each)
+    assert planned(ground, steps=4)
+    assert len(planned(ground)) > 4
+    given = replace(ground, given=True)
+    assert planned(given) == planned(given)
+
+
+def test_a_dump_that_restores_is_restored_once(ground: Ground) -> None:
+    proof = BackupProof(objects=9, server_major=16, limits=("a limit",))
+    proved: list[bytes] = []
+
+    def restored(text: bytes, name: str = "after", **changed: Any) -> BackupProof:
+        def prove() -> BackupProof:
+            proved.append(text)
+            return proof
+
+        return replace(ground, **changed).proofs().restores(text, schema(name), prove)
+
+    assert restored(b"one") == proof
+    assert restored(b"one") == replace(proof, shown_at="2027-01-02 03:04 UTC")
+    for again in (
+        restored(b"two"),
+        restored(b"one", "another"),
+        restored(b"one", dump="another"),
+        restored(b"one", major=18),
+        restored(b"one", given=True),
+    ):
+        assert again == proof
+    assert len(proved) == 6
