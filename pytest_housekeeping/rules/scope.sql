@@ -296,16 +296,17 @@ hk_table AS (
 hk_forcing AS (
     SELECT
         t.oid,
-        pg_catalog.format('ALTER TABLE %s FORCE ROW LEVEL SECURITY;', t.object) || coalesce(
-            E'\n' || pg_catalog.format(
+        pg_catalog.format('ALTER TABLE %s FORCE ROW LEVEL SECURITY;', t.object)
+        || CASE
+            WHEN w.functions IS NULL THEN ''
+            ELSE E'\n' || pg_catalog.format(
                 'CREATE POLICY owner_inserts ON %s FOR INSERT TO %I WITH CHECK (true);'
                 || ' -- for %s, which inserts as its owner',
                 t.object,
                 r.rolname,
                 w.functions
-            ),
-            ''
-        ) AS statements
+            )
+        END AS statements
     FROM hk_table AS t
     INNER JOIN pg_catalog.pg_roles AS r ON t.owner = r.oid
     LEFT JOIN hk_owner_inserts AS w

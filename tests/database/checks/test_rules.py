@@ -290,6 +290,14 @@ def test_a_finding_names_its_repair(ground: Connection) -> None:
     assert found(ground, "rls-not-enabled") == []
 
 
+def test_a_repair_says_no_more_than_is_needed(ground: Connection) -> None:
+    """Nothing inserts as the owner, so no policy is made for it."""
+    ground.execute("CREATE TABLE shop.loose (id int)")
+    ground.execute("ALTER TABLE shop.loose ENABLE ROW LEVEL SECURITY")
+    (finding,) = verify(ground, "rls-not-forced").findings
+    assert finding.fix == "ALTER TABLE shop.loose FORCE ROW LEVEL SECURITY;"
+
+
 def test_a_rule_of_another_level_does_not_fail(ground: Connection) -> None:
     ground.execute("CREATE TABLE shop.bare (id int)")
     verdict = verify(ground, replace(RULES["rls-not-enabled"], level=Level.WARNING))
