@@ -61,6 +61,8 @@ class Told(Protocol):
     @property
     def detail(self) -> str: ...
     @property
+    def fix(self) -> str: ...
+    @property
     def role(self) -> str: ...
     @property
     def because(self) -> str: ...
@@ -82,6 +84,18 @@ class FindingKind(Generic[Found]):
     @property
     def objects(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(each.object for each in self.findings))
+
+    @property
+    def each(self) -> tuple[str, ...]:
+        """The objects, each with what was seen of it where that is not the same of all."""
+        if len({each.detail for each in self.findings}) == 1:
+            return self.objects
+        return tuple(f"{each.object}: {each.detail}" for each in self.findings)
+
+    @property
+    def fixes(self) -> tuple[str, ...]:
+        """What repairs them, each once."""
+        return tuple(dict.fromkeys(each.fix for each in self.findings if each.fix))
 
     @property
     def in_full(self) -> tuple[Found, ...]:

@@ -54,6 +54,19 @@ def test_seven_hundred_of_three_kinds_are_three() -> None:
     assert "desk.t200" in html.summary_html(record)
 
 
+def test_what_was_seen_of_each_is_told_where_it_differs() -> None:
+    findings = [
+        replace(found("rollback-destroys", f"table desk.t{n}"), detail=f"with {n} rows", fix="")
+        for n in range(EACH + 1)
+    ]
+    (kind,) = kinds_of(findings)
+    assert kind.each == tuple(f"table desk.t{n}: with {n} rows" for n in range(EACH + 1))
+    shown = html.summary_html(sample(results=(passed(steps()[0], findings=tuple(findings)),)))
+    assert "table desk.t3: with 3 rows" in shown
+    assert "<summary>0 fixes" not in shown
+    assert ">Fix</summary>" not in shown
+
+
 def test_few_of_a_kind_are_told_in_full() -> None:
     (kind,) = kinds_of([found("rls-not-forced", f"desk.t{n}") for n in range(EACH)])
     assert kind.in_full == kind.findings
