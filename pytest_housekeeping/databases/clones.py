@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     Superuser = psycopg.Connection[tuple[Any, ...]]
 
 # How many wait for a test, and how many that tests are done with may wait to be dropped.
-_AHEAD = 3
-_BEHIND = 8
+_AHEAD = 2
+_BEHIND = 4
 # What a template does not bring along: privileges, the connection limit and the settings. Those of
 # template1 are its own.
 # https://www.postgresql.org/docs/16/manage-ag-templatedbs.html
@@ -136,7 +136,7 @@ class Clones:
             names = list(self._behind)
             self._behind.clear()
         for name in names:
-            drop(self._superuser, name)
+            self._drop(self._superuser, name)
 
     def close(self) -> tuple[str, ...]:
         """End the thread; the names of what is left and nobody uses."""
@@ -158,6 +158,16 @@ class Clones:
             drop(self._superuser, name)
             self._clone(self._superuser, template, name)
 
+    def _drop(self, superuser: Superuser, name: str) -> None:
+        """A session that does not end within PostgreSQL's five seconds puts it off."""
+        from psycopg import errors
+
+        try:
+            drop(superuser, name)
+        except errors.ObjectInUse:
+            with self._changed:
+                self._behind.append(name)
+
     def _clone(self, superuser: Superuser, template: str, name: str) -> None:
         plain = self._plain[template]
         clone(superuser, template, name, owner=self._owner, plain=plain)
@@ -173,16 +183,16 @@ class Clones:
         """
         import psycopg
 
-        with (
-            suppress(psycopg.Error),
-            connect(self._cluster.conninfo(self._cluster.maintenance)) as own,
-        ):
-            while self._work_once(own):
-                pass
-        with self._changed:
-            self._failed = True
-            self._making = self._dropping = ""
-            self._changed.notify_all()
+        way = self._cluster.conninfo(self._cluster.maintenance)
+        try:
+            with suppress(psycopg.Error), connect(way) as own:
+                while self._work_once(own):
+                    pass
+        finally:
+            with self._changed:
+                self._failed = True
+                self._making = self._dropping = ""
+                self._changed.notify_all()
 
     def _work_once(self, own: Superuser) -> bool:
         """One clone more or one less; False at the end."""
@@ -199,7 +209,7 @@ class Clones:
             else:
                 self._making, name = template, self._next_name()
         if drops:
-            drop(own, name)
+            self._drop(own, name)
         else:
             self._clone(own, template, name)
         with self._changed:

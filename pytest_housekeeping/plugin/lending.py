@@ -37,7 +37,7 @@ def lend(
     with _told():
         databases = databases_of(request.config)
         lent = databases.lend(
-            _state(request, databases, seeds, at),
+            State() if empty else _state(request, databases, seeds, at),
             empty=empty,
             lasts=request.scope in _LASTING,
             upcoming=_upcoming(request),
