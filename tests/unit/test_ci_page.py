@@ -127,3 +127,32 @@ def test_the_version_of_the_page_is_this_one() -> None:
 
     requirement = files_of(PAGE)["requirements.txt"].strip()
     assert requirement == f"{project['name']}=={project['version']}"
+
+
+def test_the_readme_runs_workflows_that_are_there_with_inputs_that_they_take() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = readme.partition("### Run a workflow")[2].partition("\n## ")[0]
+    commands = re.findall(r"^\$ gh workflow run (\S+)(.*)$", text, re.MULTILINE)
+    assert {name for name, _ in commands} == {path.name for path in FOLDER.glob("housekeeping-*")}
+    for name, given in commands:
+        source, document, _ = workflow(name)
+        inputs = triggers(document)["workflow_dispatch"] or {}
+        fields = dict(re.findall(r"-f (\w+)=(\S+)", given))
+        required = {n for n, each in inputs.get("inputs", {}).items() if each["required"]}
+        assert required <= fields.keys() <= inputs.get("inputs", {}).keys(), name
+        if "confirm" in fields:
+            assert f"--hk-confirm={fields['confirm']}" in source or fields["confirm"] in source
+    for secret in named(workflow("housekeeping-prod-promotion.yml")[0], "secrets"):
+        assert secret == "GITHUB_TOKEN" or f"`{secret}`" in text
+    shown = re.findall(r"--workflow (\S+)", text)
+    assert all((FOLDER / name).is_file() for name in shown)
+
+
+def test_the_readme_quotes_what_a_run_says() -> None:
+    text = section(ROOT / "README.md", "### Run a workflow")
+    quoted = re.findall(r'"([A-Z][^"]+)"', text)
+    package = ROOT / "pytest_housekeeping"
+    wording = (package / "evidence/report/wording.py").read_text(encoding="utf-8")
+    assert quoted
+    for said in quoted:
+        assert said in wording, said
