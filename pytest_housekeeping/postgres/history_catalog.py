@@ -25,7 +25,7 @@ def ask(
 
     The tables are to be those of the ``promoter``, without one of whoever asks.
 
-    Expressions are printed for a search_path of pg_catalog alone, which does not stay.
+    Expressions are printed for a search_path of pg_catalog alone; no setting of this stays.
     """
     query = sql.SQL(";\n").join(
         sql.SQL(each).format(
@@ -34,7 +34,7 @@ def ask(
             applications=sql.Literal(list(applications)),
             promoter=sql.Literal(promoter) if promoter else sql.SQL("current_user"),
         )
-        for each in (_PATH, _SCHEMA, _RELATIONS, _COLUMNS, _OBJECTS, _GRANTS)
+        for each in (_SETTINGS, _SCHEMA, _RELATIONS, _COLUMNS, _OBJECTS, _GRANTS)
     )
     if connection.info.transaction_status is TransactionStatus.IDLE:
         # Several statements in one message share a transaction, with which the setting ends.
@@ -51,7 +51,11 @@ def _results(connection: Connection, query: sql.Composed) -> tuple[Rows, ...]:
     return tuple(found)
 
 
-_PATH = "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)"
+# Few rows are looked for among those of all tables: by the indexes, whatever the planner guesses.
+_SETTINGS = """
+SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),
+    pg_catalog.set_config('enable_hashjoin', 'off', true),
+    pg_catalog.set_config('enable_mergejoin', 'off', true)"""
 
 _SCHEMA = """
 SELECT pg_catalog.pg_get_userbyid(n.nspowner)::text,
