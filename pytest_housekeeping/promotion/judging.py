@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.declarations.code_baseline import Baseline, write_baseline
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pytest_housekeeping.checks.catalog import Catalog
     from pytest_housekeeping.checks.code.readers import Extraction
     from pytest_housekeeping.checks.code.verdict import AppCode
+    from pytest_housekeeping.checks.rls.tables import ProtectedTable
     from pytest_housekeeping.checks.rules import Evaluation
     from pytest_housekeeping.declarations.boundaries import Boundaries, Contract
     from pytest_housekeeping.declarations.objects import Objects
@@ -44,6 +45,7 @@ class Checks:
         self._code: dict[str, Extraction] | None = None
         self._catalog: Catalog | None = None
         self._rule_results: dict[int, Mapping[str, Evaluation]] = {}
+        self._tables: dict[int, Sequence[ProtectedTable]] = {}
         self._code_results: dict[str, AppCode] = {}
         self._written_baseline: Baseline | None = None
         self.known: Callable[[Step, Callable[[], Verdict]], Verdict] | None = None
@@ -128,12 +130,20 @@ class Checks:
             self._rule_results[step.segment] = rls.evaluate_rules(
                 connection, contract, rules, unfinished=unfinished
             )
+
+        def known() -> Sequence[ProtectedTable]:
+            if step.segment not in self._tables:
+                read = rls.known_tables(connection, contract, unfinished=unfinished)
+                self._tables[step.segment] = read
+            return self._tables[step.segment]
+
         return rls.verify_rule(
             connection,
             contract,
             self._rule(step.name),
             unfinished=unfinished,
             evaluations=self._rule_results[step.segment],
+            known=known,
             avoid_locks=not self._context.rules.throwaway,
             today=today,
         )

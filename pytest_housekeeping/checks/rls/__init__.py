@@ -5,8 +5,16 @@ from pytest_housekeeping.checks.rls.scope import verify_scope
 from pytest_housekeeping.checks.rls.verdict import (
     evaluate_rules,
     judge_rule,
+    known_tables,
     verify_exemption,
     verify_rule,
 )
 
-__all__ = ["evaluate_rules", "judge_rule", "verify_exemption", "verify_rule", "verify_scope"]
+__all__ = [
+    "evaluate_rules",
+    "judge_rule",
+    "known_tables",
+    "verify_exemption",
+    "verify_rule",
+    "verify_scope",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -17,6 +17,7 @@ from pytest_housekeeping.checks.rls.proofs.isolation import prove_isolation
 from pytest_housekeeping.checks.rls.proofs.no_context import prove_no_context
 from pytest_housekeeping.checks.rls.proofs.other_settings import prove_settings
 from pytest_housekeeping.checks.rls.proofs.request import ProofRequest
+from pytest_housekeeping.checks.rls.tables import ProtectedTable, read_tables
 from pytest_housekeeping.checks.rules.batch import evaluate_batch
 from pytest_housekeeping.checks.rules.evaluation import (
     Evaluation,
@@ -58,12 +59,14 @@ def verify_rule(
     unfinished: bool = False,
     avoid_locks: bool = False,
     evaluations: Mapping[str, Evaluation] | None = None,
+    known: Callable[[], Sequence[ProtectedTable]] | None = None,
 ) -> Verdict:
     """Judge one rule over the protected schemas, without what is exempt from it today.
 
     ``evaluations`` is what ``evaluate_rules`` returned for the schema as it still is; without
-    them the rule's query runs here. For ``unfinished`` and ``avoid_locks`` see ``RuleScope``.
-    Raises RuleBroken when the rule could not run.
+    them the rule's query runs here. ``known`` gives what ``known_tables`` returned for it. For
+    ``unfinished`` and ``avoid_locks`` see ``RuleScope``. Raises RuleBroken when the rule could not
+    run.
     """
     exempt = _exempt_from(contract, rule.id, today)
     verdict = judge_rule(
@@ -73,6 +76,7 @@ def verify_rule(
         unfinished=unfinished,
         avoid_locks=avoid_locks,
         evaluations=evaluations,
+        known=known,
         without=_exempt_from(contract, _NOT_ENABLED, today) | exempt if rule.proof else frozenset(),
     )
     left = [finding for finding in verdict.findings if finding.object not in exempt]
@@ -89,6 +93,7 @@ def judge_rule(
     only: str = "",
     without: frozenset[str] = frozenset(),
     evaluations: Mapping[str, Evaluation] | None = None,
+    known: Callable[[], Sequence[ProtectedTable]] | None = None,
 ) -> Verdict:
     """Judge one rule and apply no exemption.
 
@@ -98,13 +103,20 @@ def judge_rule(
     scope = rls_scope(contract, unfinished=unfinished, avoid_locks=avoid_locks)
     if rule.proof in _PROOFS:
         request = ProofRequest(
-            contract=contract, scope=scope, rule=rule, only=only, without=without
+            contract=contract, scope=scope, rule=rule, only=only, without=without, known=known
         )
         return _PROOFS[rule.proof](connection, request)
     if rule.proof:
         raise unknown_proof(rule, _PROOFS)
     evaluation = (evaluations or {}).get(rule.id) or evaluate(connection, scope, rule)
     return Verdict(examined=evaluation.examined, findings=findings_of(rule, evaluation.rows))
+
+
+def known_tables(
+    connection: Connection, contract: RlsContract, *, unfinished: bool = False
+) -> tuple[ProtectedTable, ...]:
+    """The protected tables as proofs need them; valid until the schema changes."""
+    return read_tables(connection, rls_scope(contract, unfinished=unfinished))
 
 
 def evaluate_rules(

@@ -47,7 +47,6 @@ from pytest_housekeeping.checks.rls.tables import (
     ProtectedTable,
     RolePrivileges,
     read_locked_tables,
-    read_tables,
 )
 from pytest_housekeeping.declarations.identity import Claim
 from pytest_housekeeping.model import Verdict
@@ -67,7 +66,7 @@ def prove_isolation(connection: Connection, request: ProofRequest) -> Verdict:
     A table for which that control is missing is undecided, which is an error. Raises RuleBroken
     when a role cannot be acted as.
     """
-    known = read_tables(connection, request.scope)
+    known = request.tables(connection)
     tables = request.chosen(known)
     proof = _IsolationProof(
         connection=connection,

@@ -83,7 +83,7 @@ def prove_no_context(connection: Connection, request: ProofRequest) -> Verdict:
     as a role.
     """
     scope = request.scope
-    known = read_tables(connection, scope)
+    known = request.tables(connection)
     tables = request.chosen(known)
     collector = request.collector()
     pairs = [(table, privileges) for table in tables for privileges in table.privileges]

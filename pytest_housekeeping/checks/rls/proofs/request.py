@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pytest_housekeeping.checks.rls.findings import FindingCollector
-from pytest_housekeeping.checks.rls.tables import ProtectedTable
+from pytest_housekeeping.checks.rls.tables import ProtectedTable, read_tables
 from pytest_housekeeping.checks.rules.scope import RuleScope
 from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.model import Level
+from pytest_housekeeping.postgres.connection import Connection
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProofRequest:
     """A proof of one rule, for all tables but those in ``without``; where ``only`` is given, for
-    that table alone."""
+    that table alone. ``known`` gives all protected tables, where they have been read before."""
 
     contract: RlsContract
     scope: RuleScope
     rule: Rule
     only: str = ""
     without: frozenset[str] = frozenset()
+    known: Callable[[], Sequence[ProtectedTable]] | None = None
+
+    def tables(self, connection: Connection) -> Sequence[ProtectedTable]:
+        """All protected tables, as the schema still is."""
+        return self.known() if self.known else read_tables(connection, self.scope)
 
     def chosen(self, tables: Iterable[ProtectedTable]) -> tuple[ProtectedTable, ...]:
         return tuple(
