@@ -7,6 +7,7 @@ its own module where it is needed:
 - ``audit``: make the audit of a run; ``audit_model``: its fields; ``audit_file``: its JSON file;
   ``batch_model``: its fields for what a batch does, ``clone_model``: for what it did on a clone
   with rows; ``record_part``: what all its parts are
+- ``bound``: what a promotion is bound to, and who has approved just that
 - ``production_now``: what a run has seen in production beside its schema
 - ``fields``: what journal and audit share; ``plain_audit``: an audit read without pydantic
 - ``chain``: digests, and why an audit that was edited or taken away is noticed

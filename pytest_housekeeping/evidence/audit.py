@@ -19,12 +19,13 @@ from pytest_housekeeping.evidence.audit_model import (
     FindingKindRecord,
     first_fault,
 )
+from pytest_housekeeping.evidence.bound import Bound
 from pytest_housekeeping.evidence.chain import digest
 from pytest_housekeeping.evidence.kinds import causes_of, kinds_of
 from pytest_housekeeping.evidence.production_now import ProductionNow
 from pytest_housekeeping.evidence.run_facts import StartFacts
 from pytest_housekeeping.evidence.secrets import Secrets
-from pytest_housekeeping.model import Bound, LockConflict, RunOutcome, StepResult, TargetIdentity
+from pytest_housekeeping.model import LockConflict, RunOutcome, StepResult, TargetIdentity
 from pytest_housekeeping.postgres.batch_facts import BatchFacts
 from pytest_housekeeping.postgres.clone_facts import CloneFacts
 

@@ -20,18 +20,10 @@ from pytest_housekeeping.evidence.batch_model import (
     ChangeRecord,
     ProductionNowRecord,
 )
+from pytest_housekeeping.evidence.bound import SecondPerson
 from pytest_housekeeping.evidence.clone_model import CloneRecord
 from pytest_housekeeping.evidence.record_part import Part
-from pytest_housekeeping.model import (
-    Kind,
-    Level,
-    Mode,
-    Outcome,
-    Phase,
-    ProvedOn,
-    RunOutcome,
-    SecondPerson,
-)
+from pytest_housekeeping.model import Kind, Level, Mode, Outcome, Phase, ProvedOn, RunOutcome
 
 SCHEMA_VERSION = 1
 # Years in which a run can have taken place: in each of them a moment can be told in any time zone.

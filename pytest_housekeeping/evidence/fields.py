@@ -7,10 +7,10 @@ from dataclasses import asdict
 from datetime import UTC
 from typing import Any
 
+from pytest_housekeeping.evidence.bound import Bound
 from pytest_housekeeping.evidence.production_now import ProductionNow
 from pytest_housekeeping.evidence.run_facts import StartFacts
 from pytest_housekeeping.model import (
-    Bound,
     Finding,
     LockConflict,
     Outcome,

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 from pytest_housekeeping.checks.style import Linting
 from pytest_housekeeping.errors import HousekeepingError
+from pytest_housekeeping.evidence.bound import Bound
 from pytest_housekeeping.evidence.production_now import ProductionNow
-from pytest_housekeeping.model import Bound, Verdict, stands_alone
+from pytest_housekeeping.model import Verdict, stands_alone
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.postgres.clone_facts import CloneFacts
 from pytest_housekeeping.postgres.lock_requests import ForeseenLocks

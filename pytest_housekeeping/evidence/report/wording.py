@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pytest_housekeeping.evidence.bound import SecondPerson
 from pytest_housekeeping.evidence.report.tally import failures
-from pytest_housekeeping.model import Mode, Outcome, RunOutcome, SecondPerson
+from pytest_housekeeping.model import Mode, Outcome, RunOutcome
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit, BoundRecord

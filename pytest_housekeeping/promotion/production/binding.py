@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping import __version__
 from pytest_housekeeping.declarations.pinned_settings import pinned
 from pytest_housekeeping.errors import ProofFailed
-from pytest_housekeeping.model import Bound, Kind, Phase, SecondPerson, TargetIdentity, Verdict
+from pytest_housekeeping.evidence.bound import Bound, SecondPerson
+from pytest_housekeeping.model import Kind, Phase, TargetIdentity, Verdict
 from pytest_housekeeping.plan.binding import CALLED, BoundParts
 from pytest_housekeeping.promotion.approvals import approvals_of, refuse_unapproved
 from pytest_housekeeping.promotion.context import RunContext

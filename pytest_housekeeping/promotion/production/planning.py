@@ -23,11 +23,11 @@ from pytest_housekeeping.promotion.production.prechecks import (
     production_backup,
     production_prechecks,
 )
+from pytest_housekeeping.promotion.production.read_project import read_project
 from pytest_housekeeping.promotion.production.start import (
     new_backup,
     new_rehearsal,
     plan_of,
-    read_project,
     with_rehearsal,
 )
 from pytest_housekeeping.promotion.production.target import ProductionTarget

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.declarations.settings import load_config
-from pytest_housekeeping.errors import MisuseError
-from pytest_housekeeping.evidence import Secrets, SourceFacts, open_repository
-from pytest_housekeeping.evidence.git import Repository
+from pytest_housekeeping.evidence import Secrets
 from pytest_housekeeping.model import CLONE, ROWS, Lock
-from pytest_housekeeping.plan.code_files import hold_all
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.plan import Plan, build
 from pytest_housekeeping.plan.steps import ACTIVITY, BINDING, CHANGES, IMPACT, RUNNING, SEEDED
@@ -22,8 +17,7 @@ from pytest_housekeeping.postgres.connection import Connection, LentConnection
 from pytest_housekeeping.postgres.lock_requests import ForeseenLocks
 from pytest_housekeeping.postgres.primary import identified
 from pytest_housekeeping.promotion.applied import applied_files
-from pytest_housekeeping.promotion.attestation import refuse_unattested, source_of
-from pytest_housekeeping.promotion.context import RunContext, new_context
+from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.production import promotion_table
 from pytest_housekeeping.promotion.production.activity import LookAround
@@ -44,17 +38,15 @@ from pytest_housekeeping.promotion.production.prechecks import (
     production_prechecks,
 )
 from pytest_housekeeping.promotion.production.promoted_checks import promoted_checks
+from pytest_housekeeping.promotion.production.read_project import ReadProject, read_project
 from pytest_housekeeping.promotion.production.running import new_running_code
 from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.production.target_address import (
-    Address,
     closed_on_failure,
     open_production,
-    read_address,
 )
 from pytest_housekeeping.promotion.production.twin_server import (
     new_restore_server,
-    secrets_of,
     throwaway_of,
 )
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
@@ -64,64 +56,10 @@ from pytest_housekeeping.promotion.rehearsal.standing_rows import may_touch_rows
 from pytest_housekeeping.promotion.rehearsal.twin_target import HistoryRows, TwinTarget
 from pytest_housekeeping.promotion.run import Run, start_linting
 from pytest_housekeeping.promotion.run_options import RunOptions
-from pytest_housekeeping.promotion.signers import approvers_of, signers_of
 from pytest_housekeeping.server import Server, ServerSettings, start
 from pytest_housekeeping.server.embedded import nearest_embedded
 from pytest_housekeeping.snapshot import RestoreServer
 from pytest_housekeeping.sql.project_files import ProjectFiles
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReadProject:
-    """The project as it was read, all of it once, and where production is."""
-
-    config: Config
-    sources: ProjectFiles
-    repository: Repository | None
-    source: SourceFacts
-    address: Address
-    secrets: tuple[str, ...] = field(repr=False)
-
-    def context(self, options: RunOptions, plan: Plan) -> RunContext:
-        """The facts of a run on it, once its plan is known."""
-        return new_context(options, self.config, plan, self.repository, self.source)
-
-
-def read_project(options: RunOptions) -> ReadProject:
-    """Read settings, files and the environment; nothing is read from the disk after that.
-
-    Raises MisuseError for what is missing, and for what is in no commit where the run changes
-    production.
-    """
-    sources = ProjectFiles(options.root)
-    config = load_config(options.root, sources)
-    address = read_address(os.environ)
-    repository = open_repository(options.root)
-    hold_all(config, sources, options.inifile)
-    signers_of(config, sources)
-    if (
-        approvers_of(config, sources)
-        and config.approvals
-        and options.in_place
-        and not options.emergency
-    ):
-        raise MisuseError(
-            f"--hk-in-place, and approvals = {config.approvals}",
-            why="what is approved is what a rehearsal has shown, and nothing is rehearsed then",
-            fix="promote without --hk-in-place; where there is no time: --hk-emergency='why'",
-        )
-    sources.seal()
-    source = source_of(config, sources, repository)
-    if rules_of(options.mode).changes_production:
-        refuse_unattested(source)
-    return ReadProject(
-        config=config,
-        sources=sources,
-        repository=repository,
-        source=source,
-        address=address,
-        secrets=secrets_of(options, address),
-    )
 
 
 def start_production(options: RunOptions) -> Run:

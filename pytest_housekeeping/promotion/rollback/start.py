@@ -21,12 +21,11 @@ from pytest_housekeeping.promotion.production.prechecks import (
     production_backup,
     production_prechecks,
 )
+from pytest_housekeeping.promotion.production.read_project import ReadProject, read_project
 from pytest_housekeeping.promotion.production.start import (
-    ReadProject,
     known_locks,
     new_backup,
     new_rehearsal,
-    read_project,
 )
 from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.production.target_address import (

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from pytest_housekeeping.evidence.bound import Bound
 from pytest_housekeeping.evidence.production_now import AppliedNow, ProductionNow, WayBack
 from pytest_housekeeping.evidence.report.github import step_summary
 from pytest_housekeeping.evidence.report.html import summary_html
 from pytest_housekeeping.evidence.report.production import promote_command
 from pytest_housekeeping.evidence.report.terminal import terminal_summary
-from pytest_housekeeping.model import Bound, Mode, RunOutcome
+from pytest_housekeeping.model import Mode, RunOutcome
 from pytest_housekeeping.postgres.relations_now import RelationNow
 from support.evidence_samples import DOES, sample
 

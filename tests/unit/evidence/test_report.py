@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_housekeeping.evidence.audit_model import ApprovalRecord, Audit, BoundRecord
+from pytest_housekeeping.evidence.bound import SecondPerson
 from pytest_housekeeping.evidence.report import html
 from pytest_housekeeping.evidence.report.github import step_summary
 from pytest_housekeeping.evidence.report.html_steps import row_details, table_header, table_row
@@ -28,7 +29,6 @@ from pytest_housekeeping.model import (
     Outcome,
     Phase,
     RunOutcome,
-    SecondPerson,
     Step,
     StepResult,
 )
