@@ -19,6 +19,7 @@ class Config:
     checks: str = "checks"
     layout: str = ""
     migrations: str = ""
+    tool_history: str = ""
     audit: str = "ops/audit"
     migrator: str = "hk_migrator"
     server: str = "embedded"

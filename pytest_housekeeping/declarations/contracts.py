@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations import objects, rls
+from pytest_housekeeping.declarations.baseline_drift import NAME as BASELINE_DRIFT
 from pytest_housekeeping.declarations.boundaries import (
     FORBIDDEN,
     Boundaries,
@@ -31,7 +32,7 @@ from pytest_housekeeping.sql.text import decode
 
 T = TypeVar("T")
 BASELINE = "baseline.toml"
-DECLARATIONS = ("objects.toml", "rls.toml", "boundaries.toml", BASELINE)
+DECLARATIONS = ("objects.toml", "rls.toml", "boundaries.toml", BASELINE, BASELINE_DRIFT)
 QUERIES = "queries"
 
 

@@ -10,6 +10,7 @@ from pytest_housekeeping.declarations.contracts import Contracts, load_contracts
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import CodeFile, Kind, Mode, Phase, Step
+from pytest_housekeeping.plan.baseline import Baseline, of_baseline
 from pytest_housekeeping.plan.check_steps import check_steps, running_steps
 from pytest_housekeeping.plan.code_files import code_files, settings_files
 from pytest_housekeeping.plan.modes import rules_of
@@ -26,19 +27,20 @@ from pytest_housekeeping.plan.steps import digest_of
 from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.sql.file import FOLDERS, SqlFile
 from pytest_housekeeping.sql.folder import ProjectSql, bootstrap_paths, read_all, sql_paths
-from pytest_housekeeping.sql.layouts.numbered import same_version
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AppliedFile:
-    """A file that the target has applied already, and the commit that holds its text."""
+    """A file that the target has applied already, and the commit that holds its text; ``recorded``:
+    by a baseline, so that this tool has never run it, and never undoes it."""
 
     path: str
     sha256: str
     kind: Kind
     commit: str
     segment: int = 1
+    recorded: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +98,7 @@ def build(
     inifile: str = "",
     rules: Iterable[Rule] = (),
     past: Sequence[AppliedFile] = (),
-    baseline: str | None = None,
+    baseline: Baseline | None = None,
     mutate: bool = False,
     in_place: bool = False,
     has_clone: bool = False,
@@ -115,15 +117,21 @@ def build(
     files = found.files
     contracts = load_contracts(config, sources, rules)
     pending = [file for kind in _ORDER for file in files[kind] if is_pending(file, past)]
+    segments = _segments(mode, pending, past, baseline)
+    checks = _verify_steps(config, sources, contracts, tests)
+    # What comes behind a baseline is not there yet, and nothing of it is asked for.
+    leaves = baseline is not None and len(segments[0].files) < len(pending)
     parts = Parts(
         mode=mode,
         config=config,
         sources=sources,
         contracts=contracts,
-        segments=_segments(mode, pending, past, baseline),
+        segments=segments,
         seeds=tuple(files[Kind.SEED]) if throwaway else (),
-        verify=_verify_steps(config, sources, contracts, tests),
-        rollbacks=_rollbacks(config, files, pending, proved) if throwaway else NO_ROLLBACKS,
+        verify=() if leaves else checks,
+        rollbacks=_rollbacks(config, files, pending, _needless(files, past, proved))
+        if throwaway
+        else NO_ROLLBACKS,
         app_tests=tuple(running_steps(config, sources, contracts, tests)) if throwaway else (),
         has_mutants=mutate or config.mutation_score > 0,
         records_only=baseline is not None,
@@ -209,52 +217,14 @@ def is_pending(file: SqlFile, past: Sequence[AppliedFile]) -> bool:
 
 
 def _segments(
-    mode: Mode, pending: Sequence[SqlFile], past: Sequence[AppliedFile], baseline: str | None
+    mode: Mode, pending: Sequence[SqlFile], past: Sequence[AppliedFile], baseline: Baseline | None
 ) -> tuple[Segment, ...]:
     if baseline is not None:
-        # Nothing of it runs, it is only recorded: no file needs a transaction of its own. Where a
-        # history goes on, views and policies are not what was made by hand: they stay pending.
-        last = _last_of_baseline(pending, baseline)
-        there = [
-            file
-            for place, file in enumerate(pending)
-            if (place <= last if file.kind is Kind.MIGRATION else not past)
-        ]
-        _refuse_empty_baseline(there, past, baseline)
+        # Nothing of it runs, it is only recorded: no file needs a transaction of its own.
+        there = of_baseline(pending, baseline, goes_on=bool(past))
         return (Segment(number=1, files=tuple(there)),)
     # A mode that watches applies nothing.
     return cut_into_segments([] if rules_of(mode).watches else pending)
-
-
-def _last_of_baseline(pending: Sequence[SqlFile], baseline: str) -> int:
-    """Which of the files, migrations first and in their order, is the last to be recorded; -1 for
-    none."""
-    return max(
-        (
-            place
-            for place, file in enumerate(pending)
-            if file.kind is Kind.MIGRATION and same_version(file.version, baseline)
-        ),
-        default=-1,
-    )
-
-
-def _refuse_empty_baseline(
-    there: Sequence[SqlFile], past: Sequence[AppliedFile], baseline: str
-) -> None:
-    if past and not there:
-        raise MisuseError(
-            f"--hk-baseline={baseline}, and all files up to it are on record already",
-            why="it records what is there and was never promoted: the beginning of a history, or"
-            " what was made by hand since",
-            fix="promote without it",
-        )
-    if not any(file.kind is Kind.MIGRATION for file in there):
-        raise MisuseError(
-            f"--hk-baseline={baseline}: there is no such migration to record",
-            why="a baseline says which files made what is there",
-            fix="give the number of the last migration that production has",
-        )
 
 
 def _verify_steps(
@@ -271,6 +241,15 @@ def _verify_steps(
             fix=f"declare at least {config.checks}/objects.toml",
         )
     return tuple(steps)
+
+
+def _needless(
+    files: Mapping[Kind, list[SqlFile]], past: Sequence[AppliedFile], proved: Proved
+) -> Proved:
+    """Those that were proved, and those of files that a baseline has recorded."""
+    recorded = {each.path for each in past if each.recorded}
+    theirs = [file.rollback for file in files[Kind.MIGRATION] if file.path in recorded]
+    return lambda asked: {*proved(asked), *theirs}
 
 
 def _rollbacks(

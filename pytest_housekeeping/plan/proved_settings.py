@@ -38,6 +38,7 @@ _PROVED: Mapping[str, bool] = {
     "placeholders": True,
     "irreversible": True,  # which ways back are tried
     "migrations": False,
+    "tool_history": False,  # where production is asked once what it has
     "checks": False,
     "audit": False,
     "migrator": False,  # of the throwaway server; its version is in the audit

@@ -100,8 +100,8 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "--hk-baseline",
         {
             "metavar": "VERSION",
-            "help": "prod: record the migrations up to this version as applied, after showing that"
-            " they are what is there, or what was made by hand since the last promotion",
+            "help": "prod: record the migrations up to this version (auto: those that the history"
+            " of another tool has) as applied, after showing that they are what is there, or what was made by hand since the last promotion",
         },
     ),
     (

@@ -179,7 +179,11 @@ class ActiveRun:
         self, session: pytest.Session, items: list[pytest.Item]
     ) -> None:
         """Sees the items before anything is deselected."""
-        if self.promotion.run.context.rules.plans:
+        context = self.promotion.run.context
+        unasked = context.options.records_only and not any(
+            step.kind is Kind.TEST for step in self.plan.steps
+        )
+        if context.rules.plans or unasked:
             items[:] = self.selection.without_tests(session, items)
         self.selection.collected(items)
 

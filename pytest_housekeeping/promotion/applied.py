@@ -71,6 +71,7 @@ def promoted_before(
                     kind=step.kind,
                     commit=audit.source.commit,
                     segment=segment,
+                    recorded="precheck::baseline" in planned,
                 )
                 for plan, step in done
                 if step.kind in FILES

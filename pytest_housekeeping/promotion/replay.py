@@ -19,8 +19,9 @@ from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.file import SqlFile
-from pytest_housekeeping.sql.layouts.known import layout_of
+from pytest_housekeeping.sql.layouts.known import OWN, layout_of
 from pytest_housekeeping.sql.layouts.read import text_of
+from pytest_housekeeping.sql.parse import statements_of
 
 File = tuple[SqlFile, str]
 
@@ -55,16 +56,42 @@ def replay_applied(
     and ProofFailed for a text that is nowhere to be found.
     """
     past = [entry for entry in context.plan.past if entry.segment > after]
+    layout = layout_of(context.config)
     for segment in sorted({entry.segment for entry in past}):
         files: list[File] = []
         for entry in (entry for entry in past if entry.segment == segment):
             found = context.applied(entry)
             # Parsed, so that it runs under the same headers as it did.
-            file = sqlfile.from_reading(
-                entry.path, entry.kind, found, entry.sha256, layout=layout_of(context.config)
-            )
+            file = sqlfile.from_reading(entry.path, entry.kind, found, entry.sha256, layout=layout)
             files.append((file, found.text))
-        apply_segment(context.config, connection, files, throwaway, before_file)
+        if layout.name == OWN:
+            apply_segment(context.config, connection, files, throwaway, before_file)
+            continue
+        for file, text in files:
+            replay_file(context.config, connection, file, text, throwaway, before_file)
+
+
+def replay_file(
+    config: Config,
+    connection: LentConnection,
+    file: SqlFile,
+    text: str,
+    throwaway: Throwaway,
+    before_file: Callable[[Connection, str], None] = lambda *_: None,
+) -> None:
+    """A file as the tool that keeps it has run it: in a transaction of its own.
+
+    One that could be no part of a batch, for it holds more than one transaction or what none can
+    hold, runs statement by statement, as it did there.
+    """
+    if not file.problems:
+        apply_segment(config, connection, [(file, text)], throwaway, before_file)
+        return
+    before_file(connection, file.path)
+    for statement in statements_of(text):
+        run_plain(connection, file.path, statement, throwaway)
+    connection.execute("RESET ROLE")
+    connection.execute("RESET ALL")
 
 
 def apply_segment(

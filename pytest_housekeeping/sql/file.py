@@ -39,7 +39,7 @@ class SqlFile:
     it leaves in the lock table at the least. ``keeps_session`` says that no statement can change
     the session: no role, setting or temporary table is left behind. ``values_added`` are the values
     that enums get in it, ``accepts`` the findings that it lets stand, ``told`` what of its text
-    does not run.
+    does not run. ``of_tool``: a repeatable file that another tool keeps as well.
     """
 
     path: str
@@ -59,6 +59,7 @@ class SqlFile:
     values_added: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     told: tuple[Problem, ...] = ()
+    of_tool: bool = False
 
     @property
     def number(self) -> int | None:
@@ -107,6 +108,7 @@ def _placed(file: SqlFile, entry: Entry, problems: Iterable[Problem] = ()) -> Sq
         version=entry.version,
         rollback=entry.rollback,
         undoes=entry.undoes,
+        of_tool=entry.of_tool,
         problems=(*file.problems, *problems),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from pytest_housekeeping.sql import parser
 
 Node = Mapping[str, Any]
+_MAINTAIN = ("VacuumStmt", "ReindexStmt")
+_OUTSIDE = re.compile(r"\b(?:concurrently|vacuum|reindex)\b", re.IGNORECASE)
 
 
 class SyntaxRefused(Exception):
@@ -62,6 +65,13 @@ def parse(text: str) -> list[Statement]:
     return found
 
 
+def statements_of(text: str) -> Iterator[str]:
+    """Each statement by itself, in the lines in which it stands. Raises SyntaxRefused."""
+    places = [statement.offset for statement in parse(text)]
+    for start, end in zip(places, [*places[1:], len(text)], strict=True):
+        yield "\n" * text.count("\n", 0, start) + text[start:end]
+
+
 def same_meaning(one: str, other: str) -> bool:
     """Whether two texts differ in white space and comments at most."""
     try:
@@ -74,17 +84,24 @@ def same_meaning(one: str, other: str) -> bool:
 
 
 def without_concurrently(text: str) -> str:
-    """The one statement of a ``transaction=none`` file in the form that a transaction can hold.
+    """A file in the form that a transaction can hold; as it is where it holds nothing else.
 
     The index is the same; what only maintains (VACUUM, REINDEX) becomes nothing.
     """
-    (statement,) = parser.parse(text)
-    node = statement.stmt
-    if node.tag in ("VacuumStmt", "ReindexStmt"):
-        return ""
-    if getattr(node, "concurrent", False):
-        node = parser.changed(node, concurrent=False)
-    return printed(node)
+    if not _OUTSIDE.search(text):
+        return text
+    nodes = [statement.stmt for statement in parser.parse(text)]
+    if not any(_builds(node) or node.tag in _MAINTAIN for node in nodes):
+        return text
+    return "".join(
+        f"{printed(parser.changed(node, concurrent=False) if _builds(node) else node)};\n"
+        for node in nodes
+        if node.tag not in _MAINTAIN
+    )
+
+
+def _builds(node: parser.Node) -> bool:
+    return bool(getattr(node, "concurrent", False))
 
 
 def printed(node: parser.Node) -> str:

@@ -37,6 +37,11 @@ def take_down(text: str, *, kept: str = "") -> str:
     return "".join(f"{_gone(*each)};\n" for each in reversed(taken))
 
 
+def makes(text: str) -> Iterator[tuple[str, str]]:
+    """Kind and name of each view, policy and routine that a file makes. Raises ParseError."""
+    return ((kind, name) for kind, name in _made(text) if kind != _GRANT)
+
+
 def views_of(text: str) -> tuple[str, ...]:
     """The views, materialized or not, that a file makes, as it names them."""
     return tuple(dict.fromkeys(name for kind, name in _made(text) if kind in _VIEWS))

@@ -222,7 +222,7 @@ class RoundTrip:
     def _applied(self, file: SqlFile, text: str, findings: list[Finding], when: str) -> bool:
         """Whether a file could be applied; in a savepoint, where CONCURRENTLY is not allowed."""
         # CREATE INDEX CONCURRENTLY is not allowed inside a transaction.
-        runnable = without_concurrently(text) if file.transaction == "none" else text
+        runnable = without_concurrently(text)
         return self._succeeds(
             file.path, lambda: self.transaction.apply(file, runnable), findings, when
         )

@@ -2,39 +2,75 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from psycopg import sql
 
+from pytest_housekeeping.declarations.baseline_drift import NAME as DRIFT
+from pytest_housekeeping.declarations.baseline_drift import accepted_drift
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import connect
+from pytest_housekeeping.postgres.tool_history.readers import their_own
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.production.target import ProductionTarget
-from pytest_housekeeping.promotion.replay import apply_segment, run_bootstrap, segments_of
+from pytest_housekeeping.promotion.replay import (
+    apply_segment,
+    replay_file,
+    run_bootstrap,
+    segments_of,
+)
 from pytest_housekeeping.promotion.throwaway import Throwaway
-from pytest_housekeeping.snapshot.difference import diff
+from pytest_housekeeping.snapshot.difference import Difference, diff
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+from pytest_housekeeping.sql.layouts.known import OWN, layout_of
 
 
 def verify(context: RunContext, target: ProductionTarget, throwaway: Throwaway) -> Judgement:
-    """Replay the files on an empty server, and compare: the fingerprints must be equal."""
+    """Replay the files on an empty server, and compare: the fingerprints must be equal, but for
+    what ``checks/baseline_drift.toml`` accepts and the table in which another tool remembers what
+    it has applied."""
     run_bootstrap(context, throwaway)
     replayed, actual = _replayed(context, target, throwaway), _without_history(target)
-    findings = tuple(
-        Finding(
-            rule="baseline",
-            # Columns that were added in another order than the files do are the rule where a schema
-            # has grown by hand; nothing but statements without a list of columns depends on it.
-            level=Level.WARNING if difference.is_column_order else Level.ERROR,
-            object=difference.name,
-            detail=f"is {difference.change} in production, compared with what the files make"
-            + f": {difference.told}" * bool(difference.told),
-            fix="bring the files to what production has, or choose another number",
-        )
-        for difference in diff(replayed.without("database"), actual.without("database"))
-    )
+    found = diff(replayed.without("database"), actual.without("database"))
+    theirs = their_own(target.connection.get(), context.config)
+    differences = [each for each in found if theirs is None or not theirs.owns(each.name)]
+    accepted = accepted_drift(context.config, context.plan.sources)
+    findings = [_finding(each, accepted) for each in differences]
+    names = {each.name for each in differences}
+    findings += [_needless(name) for name in accepted if name not in names]
     files = sum(len(segment.files) for segment in context.plan.segments)
-    verdict = Verdict(examined=files, unit="files", findings=findings)
-    return verdict, f"{files} files replayed, {len(findings)} objects differ"
+    verdict = Verdict(examined=files, unit="files", findings=tuple(findings))
+    left = len(context.plan.unapplied) - files
+    behind = f"; {left} files are left for the next promotion" if left else ""
+    return verdict, f"{files} files replayed, {len(differences)} objects differ{behind}"
+
+
+def _finding(difference: Difference, accepted: Mapping[str, str]) -> Finding:
+    # Columns that were added in another order than the files do are the rule where a schema has
+    # grown by hand; nothing but statements without a list of columns depends on it.
+    let_stand = difference.is_column_order or difference.name in accepted
+    reason = accepted.get(difference.name, "")
+    return Finding(
+        rule="baseline",
+        level=Level.WARNING if let_stand else Level.ERROR,
+        object=difference.name,
+        detail=f"is {difference.change} in production, compared with what the files make"
+        + f": {difference.told}" * bool(difference.told)
+        + f"; accepted: {reason}" * bool(reason),
+        fix="bring the files to what production has, or choose another version; to record it as it"
+        f" is: an entry of checks/{DRIFT} with this object and a reason",
+    )
+
+
+def _needless(name: str) -> Finding:
+    return Finding(
+        rule="baseline",
+        level=Level.ERROR,
+        object=name,
+        detail=f"is accepted in {DRIFT}, and does not differ",
+        fix="take the entry out: it would hide what comes later",
+    )
 
 
 def _without_history(target: ProductionTarget) -> Fingerprint:
@@ -44,11 +80,16 @@ def _without_history(target: ProductionTarget) -> Fingerprint:
 
 def _replayed(context: RunContext, target: ProductionTarget, throwaway: Throwaway) -> Fingerprint:
     """The schema that the files make of an empty database."""
-    files = (file for segment in context.plan.segments for file in segment.files)
+    files = [file for segment in context.plan.segments for file in segment.files]
+    texts = [(file, context.files.text(file)) for file in files]
     connection = throwaway.migrator()
     try:
-        for segment in segments_of((file, context.files.text(file)) for file in files):
-            apply_segment(context.config, connection, segment, throwaway)
+        if layout_of(context.config).name == OWN:
+            for segment in segments_of(texts):
+                apply_segment(context.config, connection, segment, throwaway)
+        else:
+            for file, text in texts:
+                replay_file(context.config, connection, file, text, throwaway)
     finally:
         connection.close()
     _rename_migrator(context, target, throwaway)

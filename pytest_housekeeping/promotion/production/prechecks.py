@@ -21,6 +21,7 @@ from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.production import baseline, promotion_table
 from pytest_housekeeping.promotion.production.activity import check_window
 from pytest_housekeeping.promotion.production.adoption import verify_adopted
+from pytest_housekeeping.promotion.production.not_begun import history_not_begun
 from pytest_housekeeping.promotion.production.roles import check_privileges, check_roles
 from pytest_housekeeping.promotion.production.staging_proof import proved_in_staging
 from pytest_housekeeping.promotion.production.target import ProductionTarget
@@ -176,6 +177,7 @@ def _history(context: RunContext, target: ProductionTarget) -> Judgement:
     plan, connection = context.plan, target.connection.get()
     findings = prechecks.history_findings(context)
     findings += own_table_findings(context, connection, target.connection.identity())
+    findings += history_not_begun(context, connection)
     pending = len(plan.unapplied)
     examined = max(1, len(plan.past) + pending)
     said = f"{len(plan.past)} applied, {pending} pending"

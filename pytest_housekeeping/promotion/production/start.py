@@ -45,6 +45,7 @@ from pytest_housekeeping.promotion.production.target_address import (
     closed_on_failure,
     open_production,
 )
+from pytest_housekeeping.promotion.production.their_files import baseline_of, refuse_not_begun
 from pytest_housekeeping.promotion.production.twin_server import (
     new_restore_server,
     throwaway_of,
@@ -209,6 +210,8 @@ def plan_of(
 ) -> Plan:
     """The plan of what is not applied yet. Raises MisuseError where none can be made."""
     applied = applied_files(history.applied(connection, config.history_schema))
+    if not applied and options.baseline is None:
+        refuse_not_begun(config, connection)
     return build(
         config,
         options.mode,
@@ -217,7 +220,7 @@ def plan_of(
         inifile=options.inifile,
         rules=options.rules,
         past=applied,
-        baseline=options.baseline,
+        baseline=baseline_of(config, sources, connection, options.baseline),
         in_place=options.in_place,
         has_clone=bool(clone_url(options, config)),
     )

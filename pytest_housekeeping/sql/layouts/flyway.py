@@ -33,7 +33,7 @@ def _listing(ground: Ground) -> Listing:
         if versioned := _NAME.fullmatch(name):
             found[versioned[1]].append(_versioned(path, versioned))
         elif _REPEATABLE.fullmatch(name):
-            found["R"].append(Entry(path=path, kind=Kind.VIEW))
+            found["R"].append(Entry(path=path, kind=Kind.VIEW, of_tool=True))
         elif _CALLBACK.fullmatch(name) or _CODE.fullmatch(name):
             errors.append(_unreadable(path))
         elif name.endswith(".sql"):

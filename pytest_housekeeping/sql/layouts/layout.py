@@ -19,7 +19,7 @@ class Entry:
 
     ``undoes`` is the path of the migration that a rollback takes back, ``rollback`` the path of
     the rollback that a migration would have. ``outside``: the tool is told beside the file that no
-    transaction is to hold it.
+    transaction is to hold it. ``of_tool`` marks a repeatable file that the tool keeps.
     """
 
     path: str
@@ -28,6 +28,7 @@ class Entry:
     undoes: str = ""
     rollback: str = ""
     outside: bool = False
+    of_tool: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

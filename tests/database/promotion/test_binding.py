@@ -16,6 +16,7 @@ from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.evidence import SourceFacts
 from pytest_housekeeping.model import Kind, Mode
+from pytest_housekeeping.plan.baseline import Baseline
 from pytest_housekeeping.plan.binding import BoundParts
 from pytest_housekeeping.plan.code_files import hold_all
 from pytest_housekeeping.plan.plan import AppliedFile, build
@@ -80,7 +81,7 @@ def bound(
         sources=sources,
         inifile=given.inifile,
         past=past,
-        baseline=given.baseline,
+        baseline=Baseline(version=given.baseline) if given.baseline else None,
     )
     context = new_context(given, config, plan, None, SourceFacts(reason="no repository"))
     return bound_parts(context, measured), tuple(sources.held)

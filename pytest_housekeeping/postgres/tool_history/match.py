@@ -1,0 +1,149 @@
+"""The rows of a tool's history beside the files of the project: which files production has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.postgres.tool_history.table import TheirHistory, TheirRow
+from pytest_housekeeping.sql.layouts.layout import Entry
+from pytest_housekeeping.sql.layouts.numbered import same_version, version_key
+
+_BY_FILES = (
+    "or let this tool go by the files alone, and prove the schema all the same:"
+    " --hk-baseline=VERSION"
+)
+
+
+def applied_paths(
+    history: TheirHistory,
+    migrations: Sequence[Entry],
+    repeatable: Sequence[Entry],
+    checksum: Callable[[Entry], str],
+) -> tuple[str, ...]:
+    """The paths of the files that production has, in the order of the files.
+
+    Raises MisuseError, with all that is wrong at once: a row that failed, one whose file is gone or
+    has another text, a file that the tool has passed over, another order.
+    """
+    found, wrong = _found(history, migrations, repeatable, checksum)
+    wrong += _edited(history, found, checksum)
+    found = {row: entry for row, entry in found.items() if _is_same(row, entry, checksum)}
+    if not wrong:
+        wrong += _out_of_order(history, migrations, found)
+    if wrong:
+        raise MisuseError("\n".join(str(each) for each in wrong))
+    there = {entry.path for entry in found.values()}
+    there |= {entry.path for entry in migrations if _covered(history, entry)}
+    return tuple(entry.path for entry in (*migrations, *repeatable) if entry.path in there)
+
+
+def _found(
+    history: TheirHistory,
+    migrations: Sequence[Entry],
+    repeatable: Sequence[Entry],
+    checksum: Callable[[Entry], str],
+) -> tuple[dict[TheirRow, Entry], list[MisuseError]]:
+    found: dict[TheirRow, Entry] = {}
+    wrong: list[MisuseError] = []
+    for row in history.rows:
+        if row.fault:
+            wrong.append(_faulty(history, row))
+            continue
+        entry = _entry(row, repeatable if row.repeatable else migrations)
+        if entry is not None:
+            found[row] = entry
+        elif not row.repeatable:
+            known = migrations if row.checksum else ()
+            again = [each.path for each in known if checksum(each) == row.checksum]
+            wrong.append(_ahead(history, row, again))
+    alone = TheirRow(version=history.up_to, name=history.up_to)
+    if history.up_to and not history.rows and _entry(alone, migrations) is None:
+        wrong.append(_ahead(history, alone, ()))
+    return found, wrong
+
+
+def _entry(row: TheirRow, entries: Sequence[Entry]) -> Entry | None:
+    if row.repeatable:
+        return next((each for each in entries if each.path.endswith(f"/{row.version}")), None)
+    return next((each for each in entries if same_version(each.version, row.version)), None)
+
+
+def _covered(history: TheirHistory, entry: Entry) -> bool:
+    """Whether the tool has taken it for applied without a row of its own."""
+    return bool(history.up_to) and version_key(entry.version) <= version_key(history.up_to)
+
+
+def _edited(
+    history: TheirHistory,
+    found: Mapping[TheirRow, Entry],
+    checksum: Callable[[Entry], str],
+) -> Iterator[MisuseError]:
+    """Of a repeatable file another text is the next one, and no fault."""
+    for row, entry in found.items():
+        if row.repeatable or _is_same(row, entry, checksum):
+            continue
+        yield MisuseError(
+            f"{entry.path} is not the text that {history.table} has of it: checksum"
+            f" {checksum(entry)}, and"
+            f" {row.checksum} there",
+            why="what is recorded has to be what production has run",
+            fix=f"bring its text of then back: git log -p -- {entry.path}; where it was edited with"
+            f" intent, let the tool write the new checksum, {_BY_FILES}",
+        )
+
+
+def _is_same(row: TheirRow, entry: Entry, checksum: Callable[[Entry], str]) -> bool:
+    now = checksum(entry) if row.checksum else ""
+    return not now or now == row.checksum
+
+
+def _out_of_order(
+    history: TheirHistory, migrations: Sequence[Entry], found: Mapping[TheirRow, Entry]
+) -> Iterator[MisuseError]:
+    places = {entry.path: place for place, entry in enumerate(migrations)}
+    applied = [places[entry.path] for row, entry in found.items() if not row.repeatable]
+    last = max(applied, default=-1)
+    for place, entry in enumerate(migrations[: max(last, 0)]):
+        if place not in applied and not _covered(history, entry):
+            yield MisuseError(
+                f"{entry.path} is not in {history.table}, and {migrations[last].path}, which comes"
+                " behind it, is",
+                why="files would be recorded in an order in which they were not run",
+                fix=f"apply it with the tool, or give it a version behind that; {_BY_FILES}",
+            )
+    if history.ordered and applied != sorted(applied):
+        first = next(
+            here for here, then in zip(applied, sorted(applied), strict=True) if here != then
+        )
+        yield MisuseError(
+            f"{history.table} tells of another order than the files: {migrations[first].path} was"
+            " applied before files that come before it",
+            why="what files make may depend on their order, and here they run in that of their"
+            " versions",
+            fix=f"give it the version at which it ran; {_BY_FILES}",
+        )
+
+
+def _faulty(history: TheirHistory, row: TheirRow) -> MisuseError:
+    return MisuseError(
+        f"{history.table} says of {row.name} that {row.fault}",
+        why="nobody knows what of it is in production",
+        fix="look at what stands, repair it with the tool, and run again",
+    )
+
+
+def _ahead(history: TheirHistory, row: TheirRow, again: Sequence[str]) -> MisuseError:
+    if again:
+        return MisuseError(
+            f"{history.table} lists {row.name}, whose text is that of {again[0]} by now",
+            why="production has it under the version of then, and would get it once more",
+            fix="give the file its version back",
+        )
+    return MisuseError(
+        f"production is ahead of the repository: {history.table} lists {row.name}, and no file of"
+        " this commit has that version",
+        why="what it has made is in production, and nothing here would make it",
+        fix="find the commit that holds it (git log --all --diff-filter=AD --name-only), merge it"
+        " or check it out, and run again",
+    )
