@@ -101,7 +101,8 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         {
             "metavar": "VERSION",
             "help": "prod: record the migrations up to this version (auto: those that the history"
-            " of another tool has) as applied, after showing that they are what is there, or what was made by hand since the last promotion",
+            " of another tool has) as applied, after showing that they are what is there, or what"
+            " was made by hand since the last promotion",
         },
     ),
     (
