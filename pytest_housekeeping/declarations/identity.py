@@ -54,11 +54,20 @@ def settings_of(context: Iterable[Claim], identity: Identity) -> Settings:
 
 
 def strangers_of(context: Iterable[Claim]) -> Iterator[tuple[str, Settings]]:
-    """The context of a session whose JSON is there and names nobody, with its name; none where no
-    JSON carries the identity."""
-    held = {claim.setting: "{}" if claim.path else "" for claim in context}
-    if any(held.values()):
-        yield "{}", tuple(held.items())
+    """The contexts of sessions whose JSON is there and names nobody, each with its name; none where
+    no JSON carries the identity."""
+    claims = tuple(context)
+    empty = dict.fromkeys((claim.setting for claim in claims), "")
+    objects = empty | {claim.setting: "{}" for claim in claims if claim.path}
+    lists: dict[str, dict[str, Any]] = {}
+    for claim in claims:
+        if claim.many:
+            _at(lists.setdefault(claim.setting, {}), claim.path)[claim.path[-1]] = []
+    if objects != empty:
+        yield "{}", tuple(objects.items())
+    if lists:
+        texts = {setting: json.dumps(document) for setting, document in lists.items()}
+        yield "{} with empty lists", tuple((objects | texts).items())
 
 
 def parse_context(
@@ -110,9 +119,13 @@ def _claim(item: Mapping[str, Any], problems: Problems) -> Claim | None:
 
 
 def _put(document: dict[str, Any], claim: Claim, value: str) -> None:
-    *outer, last = claim.path
-    for name in outer:
+    one: Any = int(value) if _WHOLE.fullmatch(value) else value
+    _at(document, claim.path)[claim.path[-1]] = [one] if claim.many else one
+
+
+def _at(document: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    """The object in which the last key of the path stands."""
+    for name in path[:-1]:
         inner = document.setdefault(name, {})
         document = inner if isinstance(inner, dict) else document
-    one: Any = int(value) if _WHOLE.fullmatch(value) else value
-    document[last] = [one] if claim.many else one
+    return document

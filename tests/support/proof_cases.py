@@ -247,6 +247,9 @@ NEARLY = (
     near("hash bucket", f"hashtext(org) % 16 = hashtext({ORG}) % 16", "org-13"),
     near("regular expression", f"org ~ ('^' || {ORG})", "blue-harbour-2"),
     near("either contains", f"strpos({ORG}, org) > 0", "blue"),
+    near("the first letters", f"substr(org, 1, 6) = substr({ORG}, 1, 6)", "blue-hill"),
+    near("a dot at the end", f"btrim(org, ' .') = btrim({ORG}, ' .')", "blue-harbour."),
+    near("in any letters", f"org ~* ('^' || {ORG} || '$')", "Blue-Harbour"),
     near("only its length", f"length(org) = length({ORG})", "pink-harbour"),
     near(
         "an operator of the project's own",
@@ -368,6 +371,32 @@ CLAIMED = (
         table("note", ORG_NOTE, "strpos(auth.jwt() ->> 'orgs', org) > 0"),
         rows="INSERT INTO hall.note VALUES (2, 'blue');",
         acting={"request.jwt.claims": '{"orgs": ["blue-harbour"]}'},
+    ),
+    planted(
+        "claims",
+        "a claim that is named elsewhere",
+        table("note", UID_NOTE, f"owner = {UID} OR auth.jwt() ->> 'role' = 'anon'"),
+        rows=UID_NOTES,
+        acting=AS_NOBODY,
+    ),
+    planted(
+        "claims",
+        "an empty list is everything",
+        table(
+            "note",
+            ORG_NOTE,
+            "org IN (SELECT jsonb_array_elements_text(auth.jwt() -> 'orgs'))"
+            " OR jsonb_array_length(auth.jwt() -> 'orgs') = 0",
+        ),
+        rows="INSERT INTO hall.note VALUES (2, 'red');",
+        acting={"request.jwt.claims": '{"orgs": []}'},
+    ),
+    planted(
+        "claims",
+        "without a claim all is own",
+        table("note", UID_NOTE, "owner::text = coalesce(auth.jwt() ->> 'sub', owner::text)"),
+        rows=UID_NOTES,
+        acting=AS_NOBODY,
     ),
     planted(
         "claims",

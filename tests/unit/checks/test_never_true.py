@@ -23,6 +23,7 @@ NEVER = [
     "name ~~ NULL::text",
     "id = NULL::uuid AND name = 'x'",
     "id = NULL::uuid OR false",
+    "'[]'::jsonb ? name",
     "id IS NULL",
     "NOT (id IS DISTINCT FROM NULL::uuid)",
     "id::text = ''::text",
@@ -38,6 +39,7 @@ NEVER = [
 ]
 PERHAPS = [
     "id = '1'::uuid",
+    "'[\"a\"]'::jsonb ? name",
     "id = NULL::uuid OR name = 'x'",
     "NOT (id = NULL::uuid)",
     "name IS NULL",

@@ -166,5 +166,8 @@ def test_identities_are_made_up_inside_the_json() -> None:
         (CLAIMS, '{"sub": "a\\"b", "meta": {"org": 7, "teams": ["007"]}}'),
     )
     assert settings_of(context, ()) == (("app.tenant_id", ""), (CLAIMS, ""))
-    assert list(strangers_of(context)) == [("{}", (("app.tenant_id", ""), (CLAIMS, "{}")))]
+    assert list(strangers_of(context)) == [
+        ("{}", (("app.tenant_id", ""), (CLAIMS, "{}"))),
+        ("{} with empty lists", (("app.tenant_id", ""), (CLAIMS, '{"meta": {"teams": []}}'))),
+    ]
     assert list(strangers_of((tenant,))) == []

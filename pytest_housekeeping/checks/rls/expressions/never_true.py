@@ -89,15 +89,14 @@ def as_text(node: Any) -> str | None:
 
 def _compares_nothing(node: Any, ground: Ground) -> bool:
     """An operator with NULL on one side, or one that compares with what cannot be there."""
-    if node.kind in ("AEXPR_OP_ANY", "AEXPR_OP"):
-        if not _is_strict(node):
-            return False
-        if _is_null(node.lexpr, ground) and node.kind == "AEXPR_OP":
-            return True
-        if node.kind == "AEXPR_OP_ANY" and _is_empty_array(node.rexpr, ground):
-            return True
-        return _is_null(node.rexpr, ground) or _is_nobodys_text(node, ground)
-    return False
+    if node.kind not in ("AEXPR_OP_ANY", "AEXPR_OP") or not _is_strict(node):
+        return False
+    if _is_null(node.rexpr, ground):
+        return True
+    if node.kind == "AEXPR_OP_ANY":
+        return _is_empty_array(node.rexpr, ground)
+    in_nothing = names_of(node.name) == ("?",) and literal_of(node.lexpr) in ("[]", "{}")
+    return in_nothing or _is_null(node.lexpr, ground) or _is_nobodys_text(node, ground)
 
 
 def _is_strict(node: Any) -> bool:
@@ -107,7 +106,7 @@ def _is_strict(node: Any) -> bool:
 
 def _is_nobodys_text(node: Any, ground: Ground) -> bool:
     """``uuid::text = ''``"""
-    if names_of(node.name) != ("=",) or node.kind != "AEXPR_OP":
+    if names_of(node.name) != ("=",):
         return False
     for one, other in ((node.lexpr, node.rexpr), (node.rexpr, node.lexpr)):
         column = as_text(one)

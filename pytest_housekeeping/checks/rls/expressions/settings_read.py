@@ -61,10 +61,7 @@ class SettingsRead:
             return
         base, path = _json_path(node)
         if path:
-            for read in self._in(base):
-                yield read
-                if not read.path and read.name:
-                    yield SettingRead(name=read.name, path=path)
+            yield from self._below(set(self._in(base)), path)
             return
         if is_a(node, "RangeVar") and node.relname in _SHOWS_ALL:
             yield SettingRead(all=True)
@@ -72,6 +69,14 @@ class SettingsRead:
             yield from self._called(node)
         for child in children(node):
             yield from self._in(child)
+
+    def _below(self, base: set[SettingRead], path: tuple[str, ...]) -> Iterator[SettingRead]:
+        """What is read of the base, and the path below it: below what a function has taken out of
+        the JSON already, if it has."""
+        yield from base
+        for name in {read.name for read in base if read.name}:
+            taken = [read.path for read in base if read.name == name and read.path]
+            yield from (SettingRead(name=name, path=(*before, *path)) for before in taken or [()])
 
     def _called(self, call: Node) -> Iterator[SettingRead]:
         *schema, name = names_of(call.funcname)

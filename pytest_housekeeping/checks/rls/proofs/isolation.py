@@ -40,6 +40,7 @@ from pytest_housekeeping.checks.rls.proofs.not_tried import (
     tell_what_is_public,
     try_without_privilege,
 )
+from pytest_housekeeping.checks.rls.proofs.other_settings import where_in_json
 from pytest_housekeeping.checks.rls.proofs.request import ProofRequest
 from pytest_housekeeping.checks.rls.rows.canary import Canaries, canaries
 from pytest_housekeeping.checks.rls.rows.made_up_identities import make_up_identities
@@ -166,7 +167,8 @@ class _IsolationProof:
         for each in left:
             reason = f"{each.privileges.role}: {each.reason}"
             reason += f"; no row was made up: {each.no_row}" if each.no_row else ""
-            self.collector.add_undecided(each.table, reason, _FIX_UNDECIDED)
+            where = where_in_json(self.context_only.functions, self.context, each.table)
+            self.collector.add_undecided(each.table, reason, where or _FIX_UNDECIDED)
 
     def _proved_by_planner(
         self, asked: Sequence[_Unproved], identities: Mapping[str, TableIdentities]

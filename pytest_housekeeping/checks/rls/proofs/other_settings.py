@@ -7,18 +7,21 @@ function that it calls, is a way in. Those that are named are tried by the other
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 
 from psycopg import sql
 
+from pytest_housekeeping.checks.rls.expressions.called import Functions
 from pytest_housekeeping.checks.rls.expressions.context_only import read_context_only
 from pytest_housekeeping.checks.rls.expressions.settings_read import SettingRead, SettingsRead
 from pytest_housekeeping.checks.rls.proofs.request import ProofRequest
-from pytest_housekeeping.checks.rls.tables import Policy, read_tables
+from pytest_housekeeping.checks.rls.tables import Policy, ProtectedTable, read_tables
 from pytest_housekeeping.checks.rules.evaluation import findings_of
 from pytest_housekeeping.checks.rules.scope import run_readonly
 from pytest_housekeeping.declarations.identity import Claim
 from pytest_housekeeping.declarations.rls import RlsContract
+from pytest_housekeeping.declarations.toml import toml_string
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import Connection
 
@@ -50,6 +53,24 @@ def prove_settings(connection: Connection, request: ProofRequest) -> Verdict:
     )
 
 
+def where_in_json(functions: Functions, context: Sequence[Claim], table: ProtectedTable) -> str:
+    """What to write into ``context`` where it names a setting as a whole of which the policies read
+    a value in its JSON; '' where there is none."""
+    plain = {claim.setting.lower(): claim.setting for claim in context if not claim.path}
+    reading = SettingsRead(functions=functions)
+    found = {
+        (plain[each.name], each.path)
+        for text in table.expressions
+        for each in reading.of(text)
+        if each.path and each.name in plain
+    }
+    entries = ", ".join(
+        f"{{ setting = {toml_string(name)}, path = {json.dumps(path, ensure_ascii=False)} }}"
+        for name, path in sorted(found)
+    )
+    return f"name in context of rls.toml what of the JSON it is: {entries}" if entries else ""
+
+
 def _reads(reading: SettingsRead, policy: Policy) -> frozenset[SettingRead]:
     return reading.of(policy.using or "true") | reading.of(policy.check or "true")
 
@@ -67,15 +88,15 @@ def _judged(
             yield read.name, f"it reads {read.name}, which rls.toml does not name in context"
     elif read.path:
         claims = [each for each in contract.claims if each.setting.lower() == read.name]
-        if claims and not any(_is_part(read.path, each.path) for each in claims):
+        if claims and not any(_on_one_way(read.path, each.path) for each in claims):
             claim = Claim(setting=read.name, path=read.path)
             yield str(claim), f"it reads {claim}, which rls.toml does not name in context"
 
 
-def _is_part(path: tuple[str, ...], declared: tuple[str, ...]) -> bool:
-    """A function may take the way to a value in several steps."""
-    length = len(path)
-    return any(declared[place : place + length] == path for place in range(len(declared)))
+def _on_one_way(path: tuple[str, ...], declared: tuple[str, ...]) -> bool:
+    """A function may go a part of the way to a value, or look into it."""
+    length = min(len(path), len(declared))
+    return path[:length] == declared[:length]
 
 
 def _fixed(connection: Connection, names: set[str]) -> frozenset[str]:
