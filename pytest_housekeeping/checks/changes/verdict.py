@@ -62,7 +62,7 @@ class _Judging:
     def _finding(self, subject: Subject, rule: ChangeRule, hit: Hit) -> Finding:
         known = [now for each in hit.relations if (now := self._now(each)) is not None]
         level = self._level(subject, rule, hit, known)
-        path = subject.path_of(hit.step)
+        path = _path_of(subject, rule, hit)
         told = "; ".join(_about(each) for each in known)
         detail = hit.said + f" ({told})" * bool(told) + f", by {path}" * bool(path)
         values = {"object": hit.object, **hit.values}
@@ -128,6 +128,15 @@ def changes_verdict(
         unit="changes and locks",
         evidence=tuple(told),
     )
+
+
+def _path_of(subject: Subject, rule: ChangeRule, hit: Hit) -> str:
+    """The file that did it. Who has locked a table first need not be who drops something of it."""
+    if (hit.harm or rule.harm) is Harm.DATA:
+        files = deciding_files(subject, hit.object, hit.step)
+        if len(files) == 1:
+            return files[0].path
+    return subject.path_of(hit.step)
 
 
 def _of_whole(subject: Subject, hit: Hit) -> Hit:

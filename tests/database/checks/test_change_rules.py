@@ -26,3 +26,15 @@ def test_nothing_is_found_in_the_good_example(
     found = judged(standing, rule.good, stood=stood)
     assert rule.id not in {finding.rule for finding in found}
     assert not [finding for finding in found if finding.level is not Level.NOTICE]
+
+
+def test_what_is_gone_is_told_of_the_file_that_drops_it(standing: LentConnection) -> None:
+    """Another one has locked the table first, as strongly."""
+    files = [
+        "ALTER TABLE shop.orders ADD COLUMN more int;",
+        "ALTER TABLE shop.orders DROP COLUMN about CASCADE;",
+        "ALTER TABLE shop.orders ADD COLUMN again int;",
+    ]
+    found = judged(standing, files)
+    (gone,) = [each for each in found if each.rule == "column-dropped"]
+    assert ", by 0002_it.sql." in gone.detail
