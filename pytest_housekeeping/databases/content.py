@@ -24,10 +24,10 @@ _FORMAT = 1
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """Which state of the schema: of all files, or with the migrations up to ``at`` and nothing
-    that comes behind them; and the seed files beside it."""
+    """Which state of the schema: of all files, or with the migrations up to the version ``at`` and
+    nothing that comes behind them; and the seed files beside it."""
 
-    at: int | None = None
+    at: str | None = None
     seeds: tuple[str, ...] = ()
 
     @property
@@ -90,6 +90,11 @@ class Content:
         folders = [each for each in (self.config.sql, self.config.migrations_folder) if each != "."]
         found = [path for each in folders for path in self.files.find(each, "*", below=True)]
         return tuple(dict.fromkeys([*found, *map(on_disk, all_paths(self.config, self.files))]))
+
+
+def version_of(text: str) -> str:
+    """The version of a migration, whatever zeros stand before a number: 0012 is 12."""
+    return str(int(text)) if text.isascii() and text.isdecimal() else text
 
 
 def read_content(root: Path) -> Content:

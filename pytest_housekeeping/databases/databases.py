@@ -48,12 +48,12 @@ class Databases:
         """``proof`` is asked of the first database with all files, before a test has it."""
         self._run, self._proof = run, proof
         self._owner = os.getpid()
-        self._places: dict[int | None, Place] = {}
-        self._refused: dict[int | None, str] = {}
+        self._places: dict[str | None, Place] = {}
+        self._refused: dict[str | None, str] = {}
         self._transactions: dict[str, tuple[Place, LentTransaction]] = {}
         self._unproved = ""
         # How far the databases of an earlier state have come since: None for all that there is.
-        self._migrated: dict[str, int | None] = {}
+        self._migrated: dict[str, str | None] = {}
 
     @property
     def workers(self) -> int:
@@ -88,7 +88,7 @@ class Databases:
         """What its tests have changed of roles and was put back, a line each."""
         return lent.place.take_back(lent.database.name, lasted=lent.lasts)
 
-    def migrate(self, lent: Lent, to: int | None) -> int:
+    def migrate(self, lent: Lent, to: str | None) -> int:
         """Apply to a database of an earlier state what comes behind it; how many files that were.
 
         Raises MisuseError for a database with everything applied, and SqlFailed.
@@ -101,9 +101,7 @@ class Databases:
                 why="there is nothing left to migrate to",
                 fix='@pytest.mark.hk_at("0012"), with the number that the test begins at',
             )
-        maker = lent.place.maker()
-        maker.refuse_unknown(to, behind=at)
-        applied = maker.go_on(lent.place.staging_database(name), at, to)
+        applied = lent.place.maker().go_on(lent.place.staging_database(name), at, to)
         self._migrated[name] = to
         return applied
 
@@ -147,7 +145,7 @@ class Databases:
         for place in self._places.values():
             place.close()
 
-    def _place(self, at: int | None) -> Place:
+    def _place(self, at: str | None) -> Place:
         if at in self._refused:
             # What takes a minute to fail does not fail once more for each test.
             raise HousekeepingError(f"{self._refused[at].splitlines()[0]}\n  told in full before")
@@ -159,7 +157,7 @@ class Databases:
                 raise
         return self._places[at]
 
-    def _opened(self, at: int | None) -> Place:
+    def _opened(self, at: str | None) -> Place:
         ground = self._ground(at)
         try:
             return Place(self.content, ground)
@@ -167,7 +165,7 @@ class Databases:
             ground.close(lambda _: False)
             raise
 
-    def _ground(self, at: int | None) -> Ground:
+    def _ground(self, at: str | None) -> Ground:
         run = self._run
         if run.url and at is None:
             from pytest_housekeeping.databases.given import GivenGround

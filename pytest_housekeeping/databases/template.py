@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 
-from pytest_housekeeping.databases.content import Content, State
+from pytest_housekeeping.databases.content import Content, State, version_of
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, SqlFileError
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.postgres.connection import connect
@@ -41,43 +41,38 @@ class TemplateMaker:
 
     def apply(self, database: StagingDatabase, state: State) -> None:
         """The files of a state, without its seeds. Raises SqlFailed with file, line and column."""
-        self.refuse_unknown(state.at)
         self._apply(database, self._files(0, state.at))
 
-    def go_on(self, database: StagingDatabase, at: int, to: int | None) -> int:
-        """The migrations behind number ``at`` up to ``to``, or all that is left and what comes
-        behind the migrations; how many files that were."""
-        return self._apply(database, self._files(at + 1, to))
+    def go_on(self, database: StagingDatabase, at: str, to: str | None) -> int:
+        """The migrations behind ``at`` up to ``to``, or all that is left and what comes behind the
+        migrations; how many files that were. Raises MisuseError for an unknown one, and SqlFailed.
+        """
+        return self._apply(database, self._files(self._place_behind(at), to))
 
     def seed(self, database: StagingDatabase, paths: Sequence[str]) -> None:
         """These seed files, in one transaction. Raises SqlFailed."""
         self._apply(database, [file for file in self._found[Kind.SEED] if file.path in paths])
 
-    def refuse_unknown(self, number: int | None, *, behind: int = -1) -> None:
-        """Raises MisuseError for a number that no migration ``behind`` the other bears."""
-        known = [each for each in self.numbers if each > behind]
-        if number is not None and number not in known:
-            raise MisuseError(
-                f"there is no migration {number:04}" + f" behind {behind:04}" * (behind >= 0),
-                why="the test would run on another state than it was written for",
-                fix=f"known: {', '.join(f'{each:04}' for each in known) or 'none'}",
-            )
-
-    @property
-    def numbers(self) -> tuple[int, ...]:
-        """The numbers of the migrations."""
-        return tuple(file.number or 0 for file in self._found[Kind.MIGRATION])
-
     def advised(self, error: HousekeepingError) -> HousekeepingError:
         return advised(error, self._kind, self._content.config)
 
-    def _files(self, first: int, last: int | None) -> list[SqlFile]:
-        highest = max(self.numbers, default=0) if last is None else last
+    def _files(self, first: int, last: str | None) -> list[SqlFile]:
         migrations = self._found[Kind.MIGRATION]
-        found = [file for file in migrations if first <= (file.number or 0) <= highest]
         if last is None:
-            found += [*self._found[Kind.VIEW], *self._found[Kind.POLICY]]
-        return found
+            return [*migrations[first:], *self._found[Kind.VIEW], *self._found[Kind.POLICY]]
+        return migrations[first : self._place_behind(last, first)]
+
+    def _place_behind(self, version: str, first: int = 0) -> int:
+        """How many migrations there are up to this one. Raises MisuseError where none bears it."""
+        versions = [version_of(file.version) for file in self._found[Kind.MIGRATION]]
+        if version not in versions[first:]:
+            known = [file.version for file in self._found[Kind.MIGRATION][first:]]
+            raise MisuseError(
+                f"there is no migration {version}" + f" behind {versions[first - 1]}" * bool(first),
+                why="the test would run on another state than it was written for",
+                fix=f"known: {', '.join(known) or 'none'}",
+            )
+        return versions.index(version, first) + 1
 
     def _apply(self, database: StagingDatabase, files: Sequence[SqlFile]) -> int:
         config = self._content.config

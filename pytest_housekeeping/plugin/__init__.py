@@ -192,7 +192,7 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 _MARKERS = (
     "hk_seeds(*names): the databases of the test hold the rows of these files under sql/seeds/",
-    "hk_at(number): the databases of the test have the migrations up to this one and nothing else",
+    "hk_at(version): the databases of the test have the migrations up to this one and nothing else",
 )
 
 

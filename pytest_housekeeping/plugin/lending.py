@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from secrets import token_hex
+from string import ascii_letters, digits
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_housekeeping.databases.content import ALL, State
+from pytest_housekeeping.databases.content import ALL, State, version_of
 from pytest_housekeeping.databases.databases import Databases, Lent, Run
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, ProofFailed
 from pytest_housekeeping.plugin.stash import DATABASES, LENT, PROMOTION
@@ -77,7 +78,7 @@ def migrating(request: pytest.FixtureRequest, database: Database) -> Callable[..
     lent: Lent = request.node.stash[LENT][database.name]
 
     def migrate(to: str | int | None = None) -> int:
-        return databases.migrate(lent, _number(to, "hk_migrate"))
+        return databases.migrate(lent, _version(to, "hk_migrate"))
 
     return migrate
 
@@ -217,27 +218,30 @@ def _state(
     if at is None and (marker := node.get_closest_marker("hk_at")):
         if len(marker.args) != 1 or marker.kwargs:
             raise MisuseError(
-                "hk_at takes one number",
+                "hk_at takes one version",
                 why="the test would run on another state than it was written for",
                 fix='@pytest.mark.hk_at("0012")',
             )
         at = marker.args[0]
     names = (seeds,) if isinstance(seeds, str) else tuple(seeds)
     paths = databases.content.seeds_called(names) if names else ()
-    return State(at=_number(at, "hk_at"), seeds=paths)
+    return State(at=_version(at, "hk_at"), seeds=paths)
 
 
-def _number(given: str | int | None, asked: str) -> int | None:
+def _version(given: str | int | None, asked: str) -> str | None:
     if given is None:
         return None
-    text = str(given)
-    if not (text.isascii() and text.isdigit()):
+    text = version_of(str(given))
+    if not text or not set(text) <= _IN_A_VERSION:
         raise MisuseError(
-            f"{asked}({given!r}): that is no number of a migration",
+            f"{asked}({given!r}): that is no version of a migration",
             why="the test would run on another state than it was written for",
             fix=f'{asked}("0012"), for 0012_add_customer_email.sql',
         )
-    return int(text)
+    return text
+
+
+_IN_A_VERSION = frozenset(f"{ascii_letters}{digits}._-")
 
 
 def _upcoming(request: pytest.FixtureRequest) -> int:

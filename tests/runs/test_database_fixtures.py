@@ -131,7 +131,7 @@ def test_unknown_seeds(hk_database):
     pass
 
 
-@pytest.mark.hk_at("first")
+@pytest.mark.hk_at("the first")
 def test_no_number(hk_database):
     pass
 """
@@ -183,7 +183,7 @@ def test_what_a_test_must_not_do_is_told(tmp_path: Path, home: Mapping[str, str]
     assert "app: rolcreatedb False → True" in ended.output
     assert "the test ended the transaction of hk_transaction" in ended.output
     assert "no seeds 'dema' in sql/seeds/ (did you mean demo?)" in ended.output
-    assert "hk_at('first'): that is no number of a migration" in ended.output
+    assert "hk_at('the first'): that is no version of a migration" in ended.output
 
 
 def test_a_file_that_fails_is_told_by_each_test_and_in_full_by_one(

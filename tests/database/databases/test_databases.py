@@ -68,10 +68,10 @@ def test_seeds_come_on_request(databases: Databases) -> None:
 
 def test_a_data_migration_meets_the_rows_of_before(databases: Databases) -> None:
     for _ in range(2):
-        with lent(databases, State(at=2)) as found:
+        with lent(databases, State(at="2")) as found:
             assert one(found, "SELECT to_regclass('long')") is None
             one(found, "INSERT INTO note (body) VALUES ('twelve chars') RETURNING id")
-            assert databases.migrate(found, 3) == 1
+            assert databases.migrate(found, "3") == 1
             assert one(found, "SELECT length FROM note") == 12
             assert databases.migrate(found, None) == 1
             assert one(found, "SELECT count(*) FROM long") == 1
@@ -80,13 +80,35 @@ def test_a_data_migration_meets_the_rows_of_before(databases: Databases) -> None
 
 
 def test_an_earlier_state_that_is_none(databases: Databases) -> None:
-    with pytest.raises(MisuseError, match=r"no migration 0007") as refused:
-        databases.lend(State(at=7), asked_by="a test")
+    with pytest.raises(MisuseError, match="no migration 7") as refused:
+        databases.lend(State(at="7"), asked_by="a test")
     assert "0001, 0002, 0003" in refused.value.fix
-    with lent(databases, State(at=2)) as found, pytest.raises(MisuseError, match="behind 0002"):
-        databases.migrate(found, 1)
+    with (
+        lent(databases, State(at="2")) as found,
+        pytest.raises(MisuseError, match="no migration 1 behind 2"),
+    ):
+        databases.migrate(found, "1")
     with lent(databases) as whole, pytest.raises(MisuseError, match="every file applied"):
-        databases.migrate(whole, 3)
+        databases.migrate(whole, "3")
+
+
+def test_the_files_of_another_tool(tmp_path: Path) -> None:
+    made = {
+        "00001_note": "CREATE TABLE note (id int);\n-- +goose Down\nDROP TABLE note;",
+        "00002_body": "ALTER TABLE note ADD body text;\n-- +goose Down\nDROP TABLE note;",
+    }
+    (tmp_path / "db/migrations").mkdir(parents=True)
+    for name, text in made.items():
+        path = tmp_path / f"db/migrations/{name}.sql"
+        path.write_text(f"-- +goose Up\n{text}\n", encoding="utf-8")
+    columns = "SELECT count(*) FROM pg_attribute WHERE attrelid = 'note'::regclass AND attnum > 0"
+    with databases_of(tmp_path, reuse=False) as found:
+        with lent(found) as whole:
+            assert one(whole, columns) == 2
+        with lent(found, State(at="1")) as earlier:
+            assert one(earlier, columns) == 1
+            assert found.migrate(earlier, "2") == 1
+            assert one(earlier, columns) == 2
 
 
 def test_what_belongs_to_the_database_survives_the_clone(tmp_path: Path) -> None:

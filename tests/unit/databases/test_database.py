@@ -58,7 +58,13 @@ def test_a_key_is_of_files_and_settings(tmp_path: Path) -> None:
 
 
 def test_states_have_keys_of_their_own() -> None:
-    states = [State(), State(at=2), State(at=3), State(seeds=("a",)), State(at=2, seeds=("a",))]
+    states = [
+        State(),
+        State(at="2"),
+        State(at="3"),
+        State(seeds=("a",)),
+        State(at="2", seeds=("a",)),
+    ]
     assert len({each.key for each in states}) == len(states)
 
 
