@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +43,9 @@ def test_a_sound_production_is_verified_and_left_alone(watched: Production) -> N
     assert where["checks/boundaries.toml::desk stays out of the vault"] == "twin"
     assert where["checks/test_desk.py::test_a_tenant_sees_its_own"] == "target"
     assert run.audit["snapshot"]["before"] is None
+    # There is no server but that of the copy: what roles are promised an earlier run has tried.
+    made = (watched.root.parent / "folders").read_text(encoding="utf-8").splitlines()
+    assert len({name for name in made if Path(name).name.startswith("hk_staging_")}) == 1
 
 
 def test_what_is_merged_and_pending_is_no_broken_promise(production: Production) -> None:

@@ -22,6 +22,7 @@ from pytest_housekeeping.promotion.production import baseline, promotion_table
 from pytest_housekeeping.promotion.production.activity import check_window
 from pytest_housekeeping.promotion.production.adoption import verify_adopted
 from pytest_housekeeping.promotion.production.not_begun import history_not_begun
+from pytest_housekeeping.promotion.production.promised_roles import PromisedRoles
 from pytest_housekeeping.promotion.production.roles import check_privileges, check_roles
 from pytest_housekeeping.promotion.production.staging_proof import proved_in_staging
 from pytest_housekeeping.promotion.production.target import ProductionTarget
@@ -35,9 +36,13 @@ from pytest_housekeeping.sql.identifiers import quoted, split_name
 
 
 def production_prechecks(
-    context: RunContext, target: ProductionTarget, throwaway: Throwaway, checks: Checks
+    context: RunContext,
+    target: ProductionTarget,
+    throwaway: Throwaway,
+    checks: Checks,
+    promised: PromisedRoles | None = None,
 ) -> Mapping[str, Callable[[], Judgement]]:
-    """The prechecks of a run on production, by name."""
+    """The prechecks of a run on production, by name; ``promised`` is what is known of its roles."""
     return {
         "files": lambda: prechecks.files(context),
         "code": lambda: prechecks.code(checks.code()),
@@ -50,7 +55,7 @@ def production_prechecks(
         "evidence": lambda: proved_in_staging(context, target.connection.identity()),
         "audits": lambda: audits(context),
         "capacity": lambda: prechecks.capacity(context.plan, target.connection.get()),
-        "roles": lambda: throwaway.lent(lambda: check_roles(context, target, throwaway)),
+        "roles": lambda: throwaway.lent(lambda: check_roles(context, target, throwaway, promised)),
         "privileges": lambda: check_privileges(context, target),
         "drift": lambda: _watched(context, checks, target, _drift(context, target)),
         "baseline": lambda: (

@@ -6,8 +6,14 @@ from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.promotion import prechecks
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks import Judgement, error
+from pytest_housekeeping.promotion.production.promised_roles import (
+    ATTRIBUTES,
+    PromisedRoles,
+    Roles,
+    made_roles,
+)
 from pytest_housekeeping.promotion.production.target import ProductionTarget
-from pytest_housekeeping.promotion.replay import run_bootstrap
+from pytest_housekeeping.promotion.production.twin_server import LentThrowaway
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.sql.identifiers import quoted
 
@@ -75,15 +81,20 @@ ORDER BY 1, 2
 """
 
 
-def check_roles(context: RunContext, target: ProductionTarget, throwaway: Throwaway) -> Judgement:
+def check_roles(
+    context: RunContext,
+    target: ProductionTarget,
+    throwaway: Throwaway,
+    promised: PromisedRoles | None,
+) -> Judgement:
     """The roles that sql/bootstrap/ promises are there, with the attributes it gives them."""
-    promised = _promised_roles(context, throwaway)
+    made = _promised(context, throwaway, promised)
     rows = target.connection.get().execute(
-        f"SELECT rolname, {_ATTRIBUTES} FROM pg_catalog.pg_roles ORDER BY 1"
+        f"SELECT rolname, {ATTRIBUTES} FROM pg_catalog.pg_roles ORDER BY 1"
     )
     actual = {name: set(attributes) for name, *attributes in rows.fetchall()}
     findings = []
-    for name, attributes in promised.items():
+    for name, attributes in made.items():
         if name not in actual:
             findings.append(
                 error(
@@ -108,43 +119,19 @@ def check_roles(context: RunContext, target: ProductionTarget, throwaway: Throwa
         context, target.connection.get(), target.connection.identity().user
     )
     verdict = Verdict(
-        examined=len(promised) + declared.examined,
+        examined=len(made) + declared.examined,
         unit="roles",
         findings=(*findings, *declared.findings),
     )
-    return verdict, ", ".join(sorted({*promised, *said.split(", ")}))
+    return verdict, ", ".join(sorted({*made, *said.split(", ")}))
 
 
-_ATTRIBUTES = ", ".join(
-    f"CASE WHEN {column} THEN '{word}' ELSE 'NO{word}' END"
-    for column, word in (
-        ("rolsuper", "SUPERUSER"),
-        ("rolbypassrls", "BYPASSRLS"),
-        ("rolcreaterole", "CREATEROLE"),
-        ("rolcreatedb", "CREATEDB"),
-        ("rolreplication", "REPLICATION"),
-        ("rolcanlogin", "LOGIN"),
-        ("rolinherit", "INHERIT"),
-    )
-)
-
-
-def _attributes_query() -> str:
-    """Name and attributes of every role that is not PostgreSQL's own."""
-    return (
-        f"SELECT rolname, {_ATTRIBUTES} FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_' ORDER BY 1"
-    )
-
-
-def _promised_roles(context: RunContext, throwaway: Throwaway) -> dict[str, set[str]]:
-    """What sql/bootstrap/ makes of an empty server: each role with its attributes."""
-    before = _attributes_by_role(throwaway)
-    run_bootstrap(context, throwaway)
-    after = _attributes_by_role(throwaway)
-    return {name: attributes for name, attributes in after.items() if name not in before}
-
-
-def _attributes_by_role(throwaway: Throwaway) -> dict[str, set[str]]:
-    with throwaway.superuser() as connection:
-        rows = connection.execute(_attributes_query()).fetchall()
-    return {name: set(attributes) for name, *attributes in rows}
+def _promised(context: RunContext, throwaway: Throwaway, promised: PromisedRoles | None) -> Roles:
+    """By what is known of this machine's servers; on one that was given it is tried each time."""
+    if promised is None or isinstance(throwaway, LentThrowaway):
+        return made_roles(context, throwaway)
+    if promised.known is not None:
+        return promised.known
+    roles = made_roles(context, throwaway)
+    promised.keep(roles)
+    return roles

@@ -37,6 +37,7 @@ from pytest_housekeeping.promotion.production.prechecks import (
     production_backup,
     production_prechecks,
 )
+from pytest_housekeeping.promotion.production.promised_roles import promised_roles
 from pytest_housekeeping.promotion.production.promoted_checks import promoted_checks
 from pytest_housekeeping.promotion.production.read_project import ReadProject, read_project
 from pytest_housekeeping.promotion.production.running import new_running_code
@@ -47,6 +48,7 @@ from pytest_housekeeping.promotion.production.target_address import (
 )
 from pytest_housekeeping.promotion.production.their_files import baseline_of, refuse_not_begun
 from pytest_housekeeping.promotion.production.twin_server import (
+    new_replay_server,
     new_restore_server,
     throwaway_of,
 )
@@ -57,8 +59,6 @@ from pytest_housekeeping.promotion.rehearsal.standing_rows import may_touch_rows
 from pytest_housekeeping.promotion.rehearsal.twin_target import HistoryRows, TwinTarget
 from pytest_housekeeping.promotion.run import Run, start_linting
 from pytest_housekeeping.promotion.run_options import RunOptions
-from pytest_housekeeping.server import Server, ServerSettings, start
-from pytest_housekeeping.server.embedded import nearest_embedded
 from pytest_housekeeping.snapshot import RestoreServer
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
@@ -72,7 +72,7 @@ def start_production(options: RunOptions) -> Run:
     project = read_project(options)
     config, address = project.config, project.address
     connection = open_production(address, config.session)
-    server = linting = restore_server = None
+    server = linting = restore_server = promised = None
     with closed_on_failure(connection, address):
         identity = identified(connection)
         plan = plan_of(config, options, project.sources, connection)
@@ -83,7 +83,9 @@ def start_production(options: RunOptions) -> Run:
             refuse_unfit_clone(clone_of(context, address, identity), connection)
             restore_server = new_restore_server(options, address, identity)
             if not restore_server.given:
-                server = _replay_server(config, connection)
+                promised = promised_roles(context, major_of(connection))
+                if options.records_only or promised.known is None:
+                    server = new_replay_server(config, major_of(connection))
             if config.lint and plan.files:
                 linting = start_linting(plan)
     backup = new_backup(context, project, restore_server)
@@ -95,7 +97,7 @@ def start_production(options: RunOptions) -> Run:
         context=context,
         target=target,
         checks=checks,
-        prechecks=production_prechecks(context, target, throwaway, checks),
+        prechecks=production_prechecks(context, target, throwaway, checks, promised),
         backup=production_backup(context, target),
         rehearsal=rehearsal,
         after=production_after(target),
@@ -237,9 +239,3 @@ def _plan_as_promoted(
         return plan
     planned = plan_of(project.config, options, then.sources, connection)
     return replace(planned, checks_of=then.commit, left_out=then.left_out)
-
-
-def _replay_server(config: Config, connection: LentConnection) -> Server:
-    """As old as production where there is such a server, else the oldest that is newer."""
-    version = nearest_embedded(major_of(connection))
-    return start(ServerSettings(kind=config.server, version=version, migrator=config.migrator))

@@ -12,7 +12,14 @@ from pytest_housekeeping.postgres.connection import connect
 from pytest_housekeeping.promotion.production.target_address import Address
 from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.promotion.throwaway import Throwaway
-from pytest_housekeeping.server import Original, Server, StagingDatabase
+from pytest_housekeeping.server import (
+    Original,
+    Server,
+    ServerSettings,
+    StagingDatabase,
+    start,
+)
+from pytest_housekeeping.server.embedded import nearest_embedded
 from pytest_housekeeping.server.given_roles import derived_password
 from pytest_housekeeping.server.staging_database import hand_over
 from pytest_housekeeping.snapshot import RestoreServer, start_restore_server
@@ -45,6 +52,13 @@ def secrets_of(options: RunOptions, address: Address) -> tuple[str, ...]:
     """The passwords of a run on production, which stand in nothing that it writes."""
     urls = (_url(options), options.twin, os.environ.get("HK_TWIN"))
     return address.password, *(each for url in urls for each in passwords_in(url))
+
+
+def new_replay_server(config: Config, server_major: int) -> Server:
+    """For files that make something of nothing: as old as production where there is such a server,
+    else the oldest that is newer."""
+    version = nearest_embedded(server_major)
+    return start(ServerSettings(kind=config.server, version=version, migrator=config.migrator))
 
 
 class LentThrowaway(Throwaway):

@@ -1,0 +1,96 @@
+"""The roles that sql/bootstrap/ makes: tried on an empty server, and kept by what has made them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+
+from pytest_housekeeping import __version__
+from pytest_housekeeping.checks.json_cache import default_folder, read_entries, write_entries
+from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.replay import run_bootstrap
+from pytest_housekeeping.promotion.throwaway import Throwaway
+from pytest_housekeeping.server import build_facts
+from pytest_housekeeping.server.embedded import nearest_embedded
+from pytest_housekeeping.sql.text import digest
+
+# What PostgreSQL has of a role, each as the word of CREATE ROLE that would give it.
+ATTRIBUTES = ", ".join(
+    f"CASE WHEN {column} THEN '{word}' ELSE 'NO{word}' END"
+    for column, word in (
+        ("rolsuper", "SUPERUSER"),
+        ("rolbypassrls", "BYPASSRLS"),
+        ("rolcreaterole", "CREATEROLE"),
+        ("rolcreatedb", "CREATEDB"),
+        ("rolreplication", "REPLICATION"),
+        ("rolcanlogin", "LOGIN"),
+        ("rolinherit", "INHERIT"),
+    )
+)
+_QUERY = f"SELECT rolname, {ATTRIBUTES} FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_' ORDER BY 1"
+Roles = dict[str, set[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromisedRoles:
+    """What is known of them; ``key`` is the digest of all that they are made of, "" of nothing."""
+
+    folder: Path
+    key: str
+
+    @cached_property
+    def known(self) -> Roles | None:
+        """Each with its attributes; None where they have to be tried. The same for all of a run."""
+        if not self.key:
+            return {}
+        entry = read_entries(self._file).get(self.key, {})
+        try:
+            if entry["sha256"] != _digest(entry["roles"]):
+                return None
+            return {name: set(attributes) for name, attributes in entry["roles"].items()}
+        except (KeyError, TypeError, AttributeError):
+            return None
+
+    def keep(self, roles: Roles) -> None:
+        fields = {name: sorted(attributes) for name, attributes in roles.items()}
+        entry = {"roles": fields, "sha256": _digest(fields)}
+        write_entries(self._file, {}, {self.key: entry})
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / f"{self.key}.json"
+
+
+def promised_roles(context: RunContext, server_major: int) -> PromisedRoles:
+    """What is known of them, for a production of this major version."""
+    config, plan = context.config, context.plan
+    facts = [
+        __version__,
+        _QUERY,
+        build_facts(config.server, nearest_embedded(server_major)),
+        (config.migrator, config.layout, dict(config.session)),
+        [(path, digest(plan.sources.read(path))) for path in plan.bootstrap],
+    ]
+    key = _digest(facts) if plan.bootstrap else ""
+    return PromisedRoles(folder=default_folder("promised-roles"), key=key)
+
+
+def made_roles(context: RunContext, throwaway: Throwaway) -> Roles:
+    """What the files make of an empty server: each role with its attributes."""
+    before = _roles_of(throwaway)
+    run_bootstrap(context, throwaway)
+    after = _roles_of(throwaway)
+    return {name: attributes for name, attributes in after.items() if name not in before}
+
+
+def _roles_of(throwaway: Throwaway) -> Roles:
+    with throwaway.superuser() as connection:
+        rows = connection.execute(_QUERY.encode()).fetchall()
+    return {name: set(attributes) for name, *attributes in rows}
+
+
+def _digest(facts: object) -> str:
+    return sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
