@@ -247,13 +247,12 @@ def test_a_rollback_file_that_staging_has_not_seen(done: Done) -> None:
 
 
 def test_what_was_proved_as_it_is_needs_no_proof_again(done: Done) -> None:
-    """Until it is edited: then it is walked to, through those above it, and proved."""
+    """One that is edited is walked to, through those above it, and proved; no other one is."""
 
     def tried(run: Run) -> list[str]:
         assert run.code == 0, run.output
         return [step for step in run.steps if step.endswith("::round-trip")]
 
-    assert tried(done.production.stage()) == []
     text = "-- Values go.\n" + ROLLBACKS["sql/rollback/0003_urgency.sql"]
     done.production.change({"sql/rollback/0003_urgency.sql": text})
     assert tried(done.production.stage()) == ["sql/rollback/0003_urgency.sql::round-trip"]
