@@ -16,8 +16,9 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from shutil import which
@@ -26,24 +27,67 @@ import psycopg
 
 from pytest_housekeeping.checks.rls import evaluate_rules, verify_rule
 from pytest_housekeeping.declarations.rls import RlsContract
-from pytest_housekeeping.declarations.rules import shipped_rules
+from pytest_housekeeping.declarations.rules import Rule, shipped_rules
 from pytest_housekeeping.model import Level
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from support.catalogue_cases import DEFECTS, GROUND, SOUND
+from support.proof_cases import PLANTED as PROOF_PLANTED
+from support.proof_ground import GROUND as PROOF_GROUND
+from support.proof_ground import Planted, Sound
+from support.proof_sound import SOUND as PROOF_SOUND
 from support.reach_cases import REACH_DEFECTS
 from support.reach_sound import REACH_SOUND
 
 UNTRUSTED = "desk_app"
-# rule, object, what a superuser lays, what the migrating role does
-PLANTED = [(rule, name, "", sql) for rule, name, sql in DEFECTS]
-PLANTED += [(case.rule, case.object, case.superuser, case.sql) for case in REACH_DEFECTS]
-LOOK_ALIKES = [*(("", sql) for sql in SOUND), *REACH_SOUND]
 CONTRACT = RlsContract(schemas=("desk",), roles=(UNTRUSTED,), context=("desk.me",))
-RULES = [
-    rule for rule in shipped_rules() if rule.family != "boundary" and rule.proof in ("", "copies")
+ALL_RULES = [rule for rule in shipped_rules() if rule.family != "boundary"]
+RULES = [rule for rule in ALL_RULES if rule.proof in ("", "copies")]
+PROVED_GROUND = f"{PROOF_GROUND} CREATE SCHEMA desk; GRANT USAGE ON SCHEMA desk TO hall_app;"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """What a superuser lays on a ground, and what the migrating role does; by which contract and
+    rules it is judged here."""
+
+    kind: str = ""
+    name: str = ""
+    superuser: str = ""
+    sql: str = ""
+    ground: str = GROUND
+    contract: RlsContract = CONTRACT
+    rules: Sequence[Rule] = tuple(RULES)
+
+
+def proved(kind: str, case: Planted | Sound) -> Story:
+    """A case of the proofs, in the schema and for the role of the others."""
+    public = tuple(replace(each, table=at_desk(each.table)) for each in case.contract.public)
+    contract = replace(case.contract, schemas=("desk",), roles=(UNTRUSTED,), public=public)
+    return Story(
+        kind=kind,
+        name=case.name,
+        sql=at_desk(case.sql),
+        ground=at_desk(PROVED_GROUND),
+        contract=contract,
+        rules=tuple(ALL_RULES),
+    )
+
+
+def at_desk(text: str) -> str:
+    return text.replace("hall.", "desk.").replace("hall_app", UNTRUSTED)
+
+
+PLANTED = [Story(kind=rule, name=name, sql=sql) for rule, name, sql in DEFECTS]
+PLANTED += [
+    Story(kind=case.rule, name=case.object, superuser=case.superuser, sql=case.sql)
+    for case in REACH_DEFECTS
 ]
+PLANTED += [proved(case.kind, case) for case in PROOF_PLANTED]
+LOOK_ALIKES = [Story(sql=sql) for sql in SOUND]
+LOOK_ALIKES += [Story(superuser=superuser, sql=sql) for superuser, sql in REACH_SOUND]
+LOOK_ALIKES += [proved("", case) for case in PROOF_SOUND]
 # What splinter calls the untrusted role; it wants the two others of Supabase to be there as well.
 SUPABASE = "authenticated"
 ROLES = """
@@ -85,31 +129,34 @@ def main() -> int:
     for option, program in vars(arguments).items():
         if which(program) is None:
             parser.error(f"there is no program {program}: install it, or name it with --{option}")
-    tools: dict[str, Callable[[StagingDatabase], Reports]] = {
+    tools: dict[str, Callable[[StagingDatabase, Story], Reports]] = {
         "housekeeping": by_housekeeping,
-        "pgrls": lambda database: by_pgrls(arguments.pgrls, database),
-        "splinter": lambda database: by_splinter(arguments.splinter, database),
+        "pgrls": lambda database, _: by_pgrls(arguments.pgrls, database),
+        "splinter": lambda database, _: by_splinter(arguments.splinter, database),
     }
     server = start(ServerSettings())
 
-    def reports(tool: str, superuser: str, sql: str) -> Reports:
+    def reports(tool: str, story: Story) -> Reports:
         role = SUPABASE if tool == "splinter" else UNTRUSTED
-        with laid(server, superuser, sql, role) as database:
-            return tools[tool](database)
+        with laid(server, story, role) as database:
+            return tools[tool](database, story)
 
+    def reported(tool: str, story: Story) -> bool:
+        """Anything that is not reported of the sound ground."""
+        if (tool, story.ground) not in usual:
+            usual[tool, story.ground] = reports(tool, replace(story, superuser="", sql=""))
+        return bool(reports(tool, story) - usual[tool, story.ground])
+
+    usual: dict[tuple[str, str], Reports] = {}
     try:
-        usual = {tool: reports(tool, "", "") for tool in tools}
         caught: dict[str, list[bool]] = {tool: [] for tool in tools}
         print(f"{'defect':34} {'object':28} " + " ".join(f"{tool:>13}" for tool in tools))
-        for rule, name, superuser, sql in PLANTED:
+        for story in PLANTED:
             for tool in tools:
-                caught[tool].append(bool(reports(tool, superuser, sql) - usual[tool]))
+                caught[tool].append(reported(tool, story))
             shown = " ".join(f"{'caught' if caught[tool][-1] else '-':>13}" for tool in tools)
-            print(f"{rule:34} {name[:28]:28} {shown}")
-        alarms = {
-            tool: sum(bool(reports(tool, *texts) - usual[tool]) for texts in LOOK_ALIKES)
-            for tool in tools
-        }
+            print(f"{story.kind:34} {story.name[:28]:28} {shown}")
+        alarms = {tool: sum(reported(tool, story) for story in LOOK_ALIKES) for tool in tools}
     finally:
         server.stop()
     for tool in tools:
@@ -120,7 +167,8 @@ def main() -> int:
     ours = caught["housekeeping"]
     others = [name for name in tools if name != "housekeeping"]
     for tool in others:
-        missed = [PLANTED[n][0] for n, theirs in enumerate(caught[tool]) if theirs and not ours[n]]
+        both = zip(PLANTED, caught[tool], ours, strict=True)
+        missed = [story.kind for story, theirs, mine in both if theirs and not mine]
         print(f"caught by {tool} and not by housekeeping: {', '.join(missed) or 'none'}")
     alone = sum(not any(caught[tool][n] for tool in others) for n in range(len(PLANTED)) if ours[n])
     print(f"caught by housekeeping alone: {alone}")
@@ -128,7 +176,7 @@ def main() -> int:
 
 
 @contextmanager
-def laid(server: Server, superuser: str, sql: str, role: str) -> Iterator[StagingDatabase]:
+def laid(server: Server, story: Story, role: str) -> Iterator[StagingDatabase]:
     database = server.database()
     ground = ROLES + (SUPABASE_GROUND if role == SUPABASE else "")
     try:
@@ -137,8 +185,8 @@ def laid(server: Server, superuser: str, sql: str, role: str) -> Iterator[Stagin
             psycopg.connect(database.migrator_conninfo, autocommit=True) as migrator,
         ):
             mighty.execute(ground.format(role=role, database=database.name).encode())
-            migrator.execute(GROUND.replace(UNTRUSTED, role).encode())
-            for connection, text in ((mighty, superuser), (migrator, sql)):
+            migrator.execute(story.ground.replace(UNTRUSTED, role).encode())
+            for connection, text in ((mighty, story.superuser), (migrator, story.sql)):
                 named = text.replace(UNTRUSTED, role).replace("{database}", database.name)
                 connection.execute((named or "SELECT 1").encode())
         yield database
@@ -149,15 +197,16 @@ def laid(server: Server, superuser: str, sql: str, role: str) -> Iterator[Stagin
         server.drop(database)
 
 
-def by_housekeeping(database: StagingDatabase) -> Reports:
+def by_housekeeping(database: StagingDatabase, story: Story) -> Reports:
     with psycopg.connect(database.migrator_conninfo, autocommit=True) as connection:
         connection.execute("BEGIN")
-        seen = evaluate_rules(connection, CONTRACT, RULES)
+        read = [rule for rule in story.rules if not rule.proof]
+        seen = evaluate_rules(connection, story.contract, read)
         return {
             (finding.rule, finding.object)
-            for rule in RULES
+            for rule in story.rules
             for finding in verify_rule(
-                connection, CONTRACT, rule, today=date(2026, 6, 1), evaluations=seen
+                connection, story.contract, rule, today=date(2026, 6, 1), evaluations=seen
             ).findings
             if finding.level is not Level.NOTICE
         }
