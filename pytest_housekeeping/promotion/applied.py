@@ -17,7 +17,7 @@ from pytest_housekeeping.postgres import history
 from pytest_housekeeping.promotion.intact_audits import intact_audits
 from pytest_housekeeping.sql.layouts.layout import Reading
 from pytest_housekeeping.sql.layouts.read import reading
-from pytest_housekeeping.sql.layouts.undone import undone_by
+from pytest_housekeeping.sql.layouts.undone import migration_key
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import digest
 
@@ -151,10 +151,10 @@ def _take_back(past: list[AppliedFile], done: Iterable[tuple[PlannedStep, StepRe
     for plan, step in done:
         if step.kind is not Kind.ROLLBACK or not plan.path:
             continue
-        undone = undone_by(plan.path)
+        undone = migration_key(plan.path)
         for place in range(len(past) - 1, -1, -1):
-            if past[place].path != undone:
+            if migration_key(past[place].path) != undone:
                 continue
-            if past[place].sha256 == older.get(undone):
+            if past[place].sha256 == older.get(past[place].path):
                 break
             del past[place]

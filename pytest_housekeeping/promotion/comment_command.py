@@ -106,7 +106,7 @@ def without_production(root: Path) -> Comment:
         config = load_config(root)
         folder = config.root / config.audit
         known = promoted_before(repository, folder, config.accepted_evidence_faults)
-        lacking = needed_files(repository, root, "HEAD").lacking(known)
+        lacking = needed_files(repository, config, "HEAD").lacking(known)
     return Comment(body=unplanned(lacking, known=bool(known)))
 
 

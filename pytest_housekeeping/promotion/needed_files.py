@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import posixpath
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import SETTINGS, settings_in
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.git_objects import contents_at, files_below, objects
 from pytest_housekeeping.plan.plan import AppliedFile
 from pytest_housekeeping.promotion.applied import FILES
-from pytest_housekeeping.sql.file import FOLDERS
+from pytest_housekeeping.sql.folder import sql_paths
+from pytest_housekeeping.sql.layouts.known import LAYOUTS
+from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import digest
 
 _WHY = "what a deployment of it would need has to be known before it is made"
@@ -50,8 +55,9 @@ class NeededFiles:
         ]
 
 
-def needed_files(repository: Repository, root: Path, name: str) -> NeededFiles:
-    """The migrations, views and policies of a commit, in the folder that its settings name.
+def needed_files(repository: Repository, config: Config, name: str) -> NeededFiles:
+    """The migrations, views and policies of a commit, as its own settings have them read; where
+    those do not say how, as ``config`` does.
 
     Raises MisuseError for what is no commit of this clone, and for one that has no such file.
     """
@@ -62,32 +68,57 @@ def needed_files(repository: Repository, root: Path, name: str) -> NeededFiles:
             why=_WHY,
             fix="give a commit, a branch or a tag that is here: git fetch --tags origin",
         )
-    place = repository.relative(root)
+    place = repository.relative(config.root)
     prefix = "" if place == "." else f"{place}/"
-    sql = _sql_folder(contents_at(repository, commit, [prefix + SETTINGS]).get(prefix + SETTINGS))
-    folders = [f"{sql}/{FOLDERS[kind]}" for kind in FILES]
-    found: dict[str, str] = {}
-    below = files_below(repository, [f"{commit}:{prefix}{folder}" for folder in folders])
-    for folder, held in zip(folders, below, strict=True):
-        for file, oid in held.items():
-            if "/" not in file and file.endswith(".sql"):
-                found[f"{folder}/{file}"] = oid
-    if not found:
+    then = _as_then(
+        config, contents_at(repository, commit, [prefix + SETTINGS]).get(prefix + SETTINGS)
+    )
+    folders = list(dict.fromkeys((then.sql, then.migrations_folder)))
+    with tempfile.TemporaryDirectory(prefix="hk-") as folder:
+        _write(repository, f"{commit}:{prefix}", folders, Path(folder))
+        there = replace(then, root=Path(folder))
+        sources = ProjectFiles(there.root)
+        files = tuple(
+            NeededFile(path=path, sha256=digest(sources.read(path)))
+            for kind in FILES
+            for path in sql_paths(there, sources, kind)
+        )
+    if not files:
         raise MisuseError(
             f"{name} ({commit[:12]}) has no SQL file in {' or '.join(folders)}",
             why="a commit that needs nothing is seldom the one that was meant",
             fix="give a commit of the project that is promoted from here",
         )
-    texts = dict(objects(repository, dict.fromkeys(found.values())))
-    files = (NeededFile(path=path, sha256=digest(texts[oid])) for path, oid in found.items())
-    return NeededFiles(name=name, commit=commit, files=tuple(files))
+    return NeededFiles(name=name, commit=commit, files=files)
 
 
-def _sql_folder(settings: bytes | None) -> str:
-    """As the commit itself has it set."""
+def _as_then(config: Config, settings: bytes | None) -> Config:
+    """The settings that say where files are and how they are read, as the commit has them."""
     given = settings_in(settings) if settings is not None else None
-    folder = given.get("sql", "sql") if isinstance(given, dict) else "sql"
-    return folder if isinstance(folder, str) else "sql"
+    known = given if isinstance(given, dict) else {}
+    said = {
+        key: known[key]
+        for key in ("sql", "layout", "migrations")
+        if isinstance(known.get(key), str) and known[key]
+    }
+    if said.get("layout", config.layout) not in ("", *LAYOUTS):
+        del said["layout"]
+    return replace(config, **said)
+
+
+def _write(repository: Repository, tree: str, folders: Sequence[str], root: Path) -> None:
+    """The files of these folders of a commit, written below a root."""
+    below = files_below(repository, [f"{tree}{each}".rstrip(".") for each in folders])
+    found = {
+        posixpath.join("" if folder == "." else folder, file): oid
+        for folder, held in zip(folders, below, strict=True)
+        for file, oid in held.items()
+    }
+    texts = dict(objects(repository, dict.fromkeys(found.values())))
+    for path, oid in found.items():
+        place = root / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(texts[oid])
 
 
 def _why_not(file: NeededFile, texts: Sequence[str]) -> str:

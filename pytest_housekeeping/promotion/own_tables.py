@@ -19,7 +19,7 @@ from pytest_housekeeping.promotion.applied import CHANGED, FILES, committed_segm
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.intact_audits import intact_audits
 from pytest_housekeeping.promotion.prechecks import error
-from pytest_housekeeping.sql.layouts.undone import undone_by
+from pytest_housekeeping.sql.layouts.undone import migration_key, undone_by
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit
@@ -127,19 +127,19 @@ def attested_by(audit: Audit) -> Iterator[Attested]:
             if step.kind in FILES:
                 yield Attested(run=audit.run.id, path=plan.path, sha256=plan.sha256)
         elif step.kind is Kind.ROLLBACK and undone_by(plan.path) != plan.path:
-            yield Attested(run=audit.run.id, path=undone_by(plan.path), sha256=plan.sha256)
+            yield Attested(run=audit.run.id, path=migration_key(plan.path), sha256=plan.sha256)
 
 
 def _missing(
     schema: str, audits: Sequence[Audit], rows: Sequence[history.Row]
 ) -> Iterator[Finding]:
     """A run whose files are not in the history, by its name."""
-    there = {(row.run, row.path, row.sha256) for row in rows}
+    there = {(row.run, migration_key(row.path), row.sha256) for row in rows}
     for audit in audits:
         lost = [
             each.path
             for each in attested_by(audit)
-            if (each.run, each.path, each.sha256) not in there
+            if (each.run, migration_key(each.path), each.sha256) not in there
         ]
         if lost:
             more = f" and {len(lost) - _SHOWN} more" * (len(lost) > _SHOWN)

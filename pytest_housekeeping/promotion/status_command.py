@@ -78,7 +78,7 @@ def status(root: Path, *, needs: str | None = None) -> StatusReport:
         raise MisuseError(f"{root} belongs to no git repository", why=_WHY, fix="run it in a clone")
     with repository:
         config = load_config(root)
-        needed = needed_files(repository, root, needs) if needs is not None else None
+        needed = needed_files(repository, config, needs) if needs is not None else None
         evidence = _by_evidence(repository, config)
         told = any(os.environ.get(name) for name in REQUIRED)
         applied = _by_production(repository, config) if told else evidence

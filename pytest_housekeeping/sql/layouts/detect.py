@@ -42,6 +42,10 @@ _CONTENT = {
 }
 _SQLX = re.compile(r"^\s*sqlx\b|\bsqlx\s*=", re.MULTILINE)
 # Folders that stand above several ones of one tool.
+_POSTGRESQL = frozenset(("postgres", "postgresql", "pg", "pgsql"))
+_OTHERS = frozenset(
+    ("mysql", "mariadb", "sqlite", "sqlite3", "mssql", "sqlserver", "oracle", "h2", "clickhouse")
+)
 _ABOVE = ("migration", "migrations", "flyway", "sql")
 
 
@@ -96,7 +100,7 @@ def the_one(found: Iterable[FoundLayout]) -> FoundLayout | None:
     """The tool that a project uses; None where there is none. Raises MisuseError, by the files
     that say so, where there is more than one."""
     candidates = list(found)
-    tools = [each for each in candidates if each.layout != "own"] or candidates
+    tools = _for_postgresql([e for e in candidates if e.layout != "own"] or candidates)
     if len(tools) > 1:
         said = "; ".join(f"{each.layout} in {each.folder or '.'} ({each.mark})" for each in tools)
         raise MisuseError(
@@ -207,6 +211,17 @@ def _merged(found: Iterable[FoundLayout]) -> Iterator[FoundLayout]:
             yield FoundLayout(layout="flyway", folder=common, mark=tops[0].mark)
         else:
             yield from tops
+
+
+def _for_postgresql(found: list[FoundLayout]) -> list[FoundLayout]:
+    """Of folders that are called after databases, the one that is called after this one."""
+    ours = [each for each in found if _words(each.folder) & _POSTGRESQL]
+    others = [each for each in found if _words(each.folder) & _OTHERS]
+    return ours if len(ours) == 1 and len(ours) + len(others) == len(found) else found
+
+
+def _words(folder: str) -> set[str]:
+    return set(re.split(r"[/_.-]", folder.lower()))
 
 
 def _below(path: str, other: str) -> bool:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
-from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Listing
-from pytest_housekeeping.sql.layouts.numbered import twice, version_key
+from pytest_housekeeping.sql.layouts.numbered import paired, twice, version_key
 
 _UP, _DOWN = ".up.sql", ".down.sql"
 _DIRECTED = re.compile(r"(\d+)_.*\.(?:up|down)\.sql")
@@ -36,29 +34,9 @@ def directed_listing(ground: Ground, tool: str, *, plain: bool = False) -> Listi
                 Entry(path=path, kind=Kind.MIGRATION, version=found[1], rollback=rollback)
             )
     migrations.sort(key=lambda entry: version_key(entry.version))
+    migrations, rollbacks = paired(migrations, rollbacks)
     return Listing(
         entries=(*migrations, *rollbacks),
         passed_over=passed_over,
-        errors=(*twice(migrations, tool), *_misnamed(migrations, rollbacks, tool)),
+        errors=(*twice(migrations, tool), *twice(rollbacks, tool)),
     )
-
-
-def _misnamed(
-    migrations: Iterable[Entry], rollbacks: Iterable[Entry], tool: str
-) -> list[SqlFileError]:
-    """Ways back whose number is that of a migration, and whose name is not."""
-    by_version = {version_key(each.version): each for each in migrations}
-    there = {each.path for each in by_version.values()}
-    found = []
-    for each in rollbacks:
-        migration = by_version.get(version_key(each.version))
-        if each.undoes not in there and migration is not None:
-            found.append(
-                SqlFileError(
-                    f"{each.path} undoes {migration.path}, whose name goes on otherwise",
-                    why="by its name is found what it takes back",
-                    fix=f"name it {migration.rollback.rpartition('/')[2]}; {tool} itself goes by"
-                    " the number alone",
-                )
-            )
-    return found

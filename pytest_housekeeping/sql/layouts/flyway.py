@@ -6,12 +6,12 @@ https://documentation.red-gate.com/fd/migrations-271585107.html
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Layout, Listing, Reading
-from pytest_housekeeping.sql.layouts.numbered import twice, version_key
+from pytest_housekeeping.sql.layouts.numbered import paired, twice, version_key
 from pytest_housekeeping.sql.layouts.placeholders import replaced
 
 _NAME = re.compile(r"([VUB])(\d+(?:[._]\d+)*)__(.+)\.sql")
@@ -45,12 +45,12 @@ def _listing(ground: Ground) -> Listing:
     ]
     migrations = sorted(_with_baseline(found, passed_over), key=_order)
     entries = [_marked(ground, entry) for entry in migrations]
-    undoing, wrong = _undoing(migrations, found["U"])
+    entries, undoing = paired(entries, found["U"])
     repeatable = sorted(found["R"], key=lambda entry: entry.path.rpartition("/")[2])
     return Listing(
         entries=(*entries, *repeatable, *undoing),
         passed_over=passed_over,
-        errors=(*errors, *twice(migrations, "Flyway"), *wrong),
+        errors=(*errors, *twice(migrations, "Flyway"), *twice(undoing, "Flyway")),
     )
 
 
@@ -92,27 +92,6 @@ def _marked(ground: Ground, entry: Entry) -> Entry:
         rollback=entry.rollback,
         outside=said == "false",
     )
-
-
-def _undoing(
-    migrations: Sequence[Entry], undo: Sequence[Entry]
-) -> tuple[list[Entry], list[SqlFileError]]:
-    """Those that undo a migration of here, and those whose name says that of none."""
-    there = {each.path for each in migrations}
-    wrong = []
-    for entry in undo:
-        of_version = [each.path for each in migrations if _order(each) == _order(entry)]
-        if entry.undoes not in there and of_version:
-            name = of_version[0].rpartition("/")[2]
-            wrong.append(
-                SqlFileError(
-                    f"{entry.path} undoes {of_version[0]}, whose name goes on otherwise",
-                    why="by its name is found what it takes back",
-                    fix=f"name it U{name[1:]}, in the same folder; Flyway itself goes by the"
-                    " version alone",
-                )
-            )
-    return list(undo), wrong
 
 
 def _conf(ground: Ground, path: str) -> dict[str, str]:

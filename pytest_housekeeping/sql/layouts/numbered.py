@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import replace
 
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.sql.layouts.layout import Entry
@@ -27,7 +28,25 @@ def same_version(one: str, other: str) -> bool:
         return one == other
 
 
-def twice(entries: Iterable[Entry], tool: str, *, called: str = "version") -> list[SqlFileError]:
+def paired(
+    migrations: Sequence[Entry], rollbacks: Sequence[Entry]
+) -> tuple[list[Entry], list[Entry]]:
+    """Each way back with the migration of its version, whatever the rest of the names is."""
+    ups = {version_key(each.version): each for each in migrations}
+    downs = {version_key(each.version): each for each in rollbacks}
+    return (
+        [
+            replace(each, rollback=downs[key].path) if key in downs else each
+            for key, each in ((version_key(each.version), each) for each in migrations)
+        ],
+        [
+            replace(each, undoes=ups[key].path) if key in ups else each
+            for key, each in ((version_key(each.version), each) for each in rollbacks)
+        ],
+    )
+
+
+def twice(entries: Sequence[Entry], tool: str, *, called: str = "version") -> list[SqlFileError]:
     """One version borne by several files, which the tool refuses as well."""
     by_version: dict[tuple[int, ...], list[str]] = {}
     for entry in entries:

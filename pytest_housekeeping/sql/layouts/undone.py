@@ -8,9 +8,21 @@ import re
 from pytest_housekeeping.model import DOWN
 
 _FLYWAY = re.compile(r"(.*/|)U(\d+(?:[._]\d+)*__[^/]+\.sql)")
+_BY_VERSION = re.compile(r"(.*/|)(\d+(?=_[^/]*\.up\.sql)|V\d+(?:[._]\d+)*(?=__))[^/]*")
 _FOLDERS = {"rollback": "migrations", "revert": "deploy"}
 # Prisma names its folders so; those of Diesel have dashes, and one bears nothing but zeros.
 _PRISMA = re.compile(r"(?!0{14})\d{14}_.*")
+
+
+def migration_key(path: str) -> str:
+    """The same for a migration and for what undoes it: Flyway and golang-migrate go by the version
+    alone, and the rest of the two names may differ."""
+    undone = undone_by(path)
+    by_version = _BY_VERSION.fullmatch(undone)
+    if by_version is None:
+        return undone
+    version = by_version[2].replace("_", ".").lstrip("V0") or "0"
+    return f"{by_version[1]}{version}"
 
 
 def undone_by(path: str) -> str:

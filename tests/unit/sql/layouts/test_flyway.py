@@ -38,9 +38,10 @@ def test_an_undo_file_is_the_way_back(tmp_path: Path) -> None:
     assert found.file("V1_1__a.sql").rollback == found.file("U1_1__a.sql").path
 
 
-def test_an_undo_file_of_another_name_is_refused_with_the_name_to_give_it(tmp_path: Path) -> None:
-    found = read_layout(tmp_path, numbered(f"{AT}/V1__a.sql", f"{AT}/U1__b.sql"))
-    assert "name it U1__a.sql" in found.errors
+def test_an_undo_file_goes_by_the_version_alone(tmp_path: Path) -> None:
+    found = read_layout(tmp_path, numbered(f"{AT}/x/V1_1__a.sql", f"{AT}/U1.1__b.sql"))
+    assert found.file("U1.1__b.sql").undoes == found.file("V1_1__a.sql").path
+    assert found.file("V1_1__a.sql").rollback == found.file("U1.1__b.sql").path
 
 
 def test_one_version_twice_is_refused(tmp_path: Path) -> None:

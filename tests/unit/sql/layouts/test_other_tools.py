@@ -8,6 +8,7 @@ import pytest
 
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind
+from pytest_housekeeping.sql.layouts.undone import migration_key, undone_by
 from support.layout_ground import numbered, read_layout
 
 CARGO = {"Cargo.toml": '[dependencies]\nsqlx = "0.8"\n'}
@@ -21,9 +22,32 @@ def test_golang_migrate_goes_by_number_and_pairs_by_name(tmp_path: Path) -> None
     assert found.file("1_a.down.sql").undoes == "db/migrations/1_a.up.sql"
 
 
-def test_a_way_back_of_another_name_is_refused_with_the_name_to_give_it(tmp_path: Path) -> None:
-    found = read_layout(tmp_path, numbered("m/1_a.up.sql", "m/1_b.down.sql"))
-    assert "name it 1_a.down.sql" in found.errors
+def test_a_way_back_goes_by_the_number_alone(tmp_path: Path) -> None:
+    found = read_layout(tmp_path, numbered("m/01_a.up.sql", "m/01_b.down.sql"))
+    assert found.file("01_b.down.sql").undoes == "m/01_a.up.sql"
+    assert found.file("01_a.up.sql").rollback == "m/01_b.down.sql"
+    assert migration_key("m/01_b.down.sql") == migration_key("m/01_a.up.sql")
+    assert migration_key("m/U1_1__b.sql") == migration_key("m/V1_1__a.sql")
+    assert migration_key("m/01_a.up.sql") != migration_key("m/02_a.up.sql")
+
+
+@pytest.mark.parametrize(
+    ("back", "migration"),
+    [
+        ("db/1_a.sql#down", "db/1_a.sql"),
+        ("sql/rollback/0001_a.sql", "sql/migrations/0001_a.sql"),
+        ("db/revert/x/a@v1.sql", "db/deploy/x/a@v1.sql"),
+        ("m/2024-01-01-000000_a/down.sql", "m/2024-01-01-000000_a/up.sql"),
+        (
+            "m/00000000000000_diesel_initial_setup/down.sql",
+            "m/00000000000000_diesel_initial_setup/up.sql",
+        ),
+        ("m/20240101000000_a/down.sql", "m/20240101000000_a/migration.sql"),
+        ("sql/views/a.sql", "sql/views/a.sql"),
+    ],
+)
+def test_an_audit_has_the_path_alone_to_tell_what_was_undone(back: str, migration: str) -> None:
+    assert undone_by(back) == migration
 
 
 def test_sqlx_has_both_forms_and_is_known_by_its_cargo(tmp_path: Path) -> None:
@@ -106,6 +130,13 @@ def test_more_than_one_tool_is_refused_by_name(
     with pytest.raises(MisuseError, match="more than one tool") as caught:
         read_layout(tmp_path, numbered(*files))
     assert said in str(caught.value)
+
+
+def test_of_folders_called_after_databases_the_one_of_postgresql_counts(tmp_path: Path) -> None:
+    files = numbered(
+        *(f"migrations/{name}/1_a.up.sql" for name in ("mysql", "postgres", "sqlite3"))
+    )
+    assert read_layout(tmp_path, files).config.migrations == "migrations/postgres"
 
 
 def test_the_settings_say_which_of_several_counts(tmp_path: Path) -> None:
