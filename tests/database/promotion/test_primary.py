@@ -29,7 +29,9 @@ from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.promotion.target_connection import TargetConnection
 from pytest_housekeeping.promotion.target_pin import Pin, misplaced
 from pytest_housekeeping.server import StagingDatabase
+from pytest_housekeeping.server.embedded import find_embedded
 from support.fault_proxy import FaultProxy
+from support.postgres_service import service
 from support.server_pair import Family, server_family
 
 PASSWORD = "correct-horse-7"
@@ -113,6 +115,21 @@ def test_a_clone_is_told_from_production_however_that_is_reached(family: Family)
             )
         locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
         assert production.execute(locks).fetchone() == (0,)
+
+
+def test_a_clone_of_another_major_version_or_one_that_others_follow(family: Family) -> None:
+    with closing(opened(family.primary)) as production:
+        with service(PASSWORD, binaries=find_embedded(18).folder) as newer:
+            with closing(opened(newer.port, "postgres")) as there:
+                there.execute(ORDINARY)
+            with pytest.raises(MisuseError, match="is PostgreSQL 18, production is 16"):
+                clone_at(url_to(newer.port), primary=family.primary).connect(production)
+        # Seen from the copy, the primary is a clone; a standby follows it.
+        with (
+            closing(opened(family.copy)) as copy,
+            pytest.raises(MisuseError, match="1 standbys or subscribers follow the clone"),
+        ):
+            clone_at(url_to(family.primary), primary=family.copy).connect(copy)
 
 
 def test_a_lock_tells_one_server_where_nothing_else_does(
