@@ -190,22 +190,24 @@ def test_how_far_its_rows_are_from_productions(
 
 
 @pytest.mark.parametrize(
-    ("left_out", "sqlstate", "rule", "level"),
+    ("left_out", "sqlstate", "rule", "level", "fix"),
     [
-        ([], "23505", "clone-refuses", Level.ERROR),
-        ([], "55P03", "clone-refuses", Level.ERROR),
-        ([], "55P04", "clone-stopped", Level.WARNING),
-        (["0001_beside.sql"], "42704", "clone-stopped", Level.WARNING),
+        ([], "23505", "clone-refuses", Level.ERROR, "write the file so"),
+        ([], "55P03", "clone-refuses", Level.ERROR, "not had within 500ms"),
+        ([], "53100", "clone-refuses", Level.ERROR, "has room"),
+        ([], "", "clone-refuses", Level.ERROR, "is up"),
+        ([], "55P04", "clone-stopped", Level.WARNING, "in two plans"),
+        (["0001_beside.sql"], "42704", "clone-stopped", Level.WARNING, "in two plans"),
     ],
 )
 def test_what_a_file_that_does_not_go_through_says(
-    left_out: list[str], sqlstate: str, rule: str, level: Level
+    left_out: list[str], sqlstate: str, rule: str, level: Level, fix: str
 ) -> None:
     tried = Tried(
         left_out=left_out, stopped_at="0002.sql", refused=SqlFailed("no", sqlstate=sqlstate)
     )
     (found,) = refusals(tried, "500ms")
     assert (found.rule, found.level, found.object) == (rule, level, "0002.sql")
-    assert found.fix
+    assert fix in found.fix
     assert all(each in found.detail for each in left_out)
     assert list(refusals(Tried(), "500ms")) == []

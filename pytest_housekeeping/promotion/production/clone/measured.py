@@ -35,6 +35,9 @@ from pytest_housekeeping.promotion.rehearsal.standing_rows import tables_with_ro
 
 # A value of an enum is used in the transaction that has made it.
 _OWN_TRANSACTION = "55P04"
+_LOCKED = "55P03"
+# No room, no memory; ended from outside; the disk. No SQLSTATE: the connection was lost.
+_OF_SERVER = ("53", "57P", "58")
 _OTHERS = """
 SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity
 WHERE datname = pg_catalog.current_database() AND backend_type = 'client backend'
@@ -164,13 +167,15 @@ def refusals(tried: Tried, lock_timeout: str) -> Iterator[Finding]:
             fix="promote in two plans to have the rest measured as well",
         )
         return
-    locked = error.sqlstate == "55P03"
+    fix = "write the file so that it goes through with these rows"
+    if error.sqlstate == _LOCKED:
+        fix = f"see who else uses the clone: a lock was not had within {lock_timeout}"
+    elif not error.sqlstate or error.sqlstate.startswith(_OF_SERVER):
+        fix = "see that the clone is up and has room for what the file makes"
     yield Finding(
         rule="clone-refuses",
         level=Level.ERROR,
         object=tried.stopped_at,
         detail=f"goes through on the empty copy, and not where the rows are: {error.found}",
-        fix=f"see who else uses the clone: a lock was not had within {lock_timeout}"
-        if locked
-        else "write the file so that it goes through with these rows",
+        fix=fix,
     )

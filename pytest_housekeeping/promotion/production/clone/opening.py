@@ -95,7 +95,7 @@ class Clone:
         row = connection.execute(_FED).fetchone()
         if row and row[0]:
             raise MisuseError(
-                f"{row[0]} standbys or subscribers follow the clone of --hk-twin",
+                f"standbys or subscribers follow the clone of --hk-twin ({row[0]})",
                 why="what others follow is somebody's production, and the batch locks its tables",
                 fix=_FIX,
             )
