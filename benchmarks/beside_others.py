@@ -25,6 +25,7 @@ from shutil import which
 
 import psycopg
 
+from pytest_housekeeping.checks.boundaries import verify_contract
 from pytest_housekeeping.checks.rls import evaluate_rules, verify_rule
 from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.declarations.rules import Rule, shipped_rules
@@ -33,6 +34,8 @@ from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, 
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from support.catalogue_cases import DEFECTS, GROUND, SOUND
+from support.doors import BESIDE, BOUNDARIES, DOORS, OUT
+from support.doors import SOUND as DOORS_SOUND
 from support.proof_cases import PLANTED as PROOF_PLANTED
 from support.proof_ground import GROUND as PROOF_GROUND
 from support.proof_ground import Planted, Sound
@@ -43,20 +46,22 @@ from support.reach_sound import REACH_SOUND
 UNTRUSTED = "desk_app"
 CONTRACT = RlsContract(schemas=("desk",), roles=(UNTRUSTED,), context=("desk.me",))
 ALL_RULES = [rule for rule in shipped_rules() if rule.family != "boundary"]
-RULES = [rule for rule in ALL_RULES if rule.proof in ("", "copies")]
+# What is read off the catalog; the other proofs act as the role.
+RULES = [rule for rule in ALL_RULES if rule.proof not in ("context", "isolation")]
 PROVED_GROUND = f"{PROOF_GROUND} CREATE SCHEMA desk; GRANT USAGE ON SCHEMA desk TO hall_app;"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Story:
     """What a superuser lays on a ground, and what the migrating role does; by which contract and
-    rules it is judged here."""
+    rules it is judged here. ``beside`` belongs to the ground, and a superuser lays it."""
 
     kind: str = ""
     name: str = ""
     superuser: str = ""
     sql: str = ""
     ground: str = GROUND
+    beside: str = ""
     contract: RlsContract = CONTRACT
     rules: Sequence[Rule] = tuple(RULES)
 
@@ -85,9 +90,13 @@ PLANTED += [
     for case in REACH_DEFECTS
 ]
 PLANTED += [proved(case.kind, case) for case in PROOF_PLANTED]
+PLANTED += [
+    Story(kind=door.rule, name=door.object, superuser=door.sql, beside=BESIDE) for door in DOORS
+]
 LOOK_ALIKES = [Story(sql=sql) for sql in SOUND]
 LOOK_ALIKES += [Story(superuser=superuser, sql=sql) for superuser, sql in REACH_SOUND]
 LOOK_ALIKES += [proved("", case) for case in PROOF_SOUND]
+LOOK_ALIKES += [Story(superuser=each.sql, beside=BESIDE) for each in DOORS_SOUND]
 # What splinter calls the untrusted role; it wants the two others of Supabase to be there as well.
 SUPABASE = "authenticated"
 ROLES = """
@@ -110,8 +119,9 @@ UNDO = """
 DO $$ DECLARE made name; BEGIN
     FOR made IN
         SELECT rolname FROM pg_roles
-        WHERE rolname ~ '^desk_' OR rolname IN ('anon', 'authenticated', 'service_role')
+        WHERE oid >= 16384 AND rolname !~ '^hk_'
     LOOP
+        EXECUTE format('REASSIGN OWNED BY %I TO hk_migrator', made);
         EXECUTE format('DROP OWNED BY %I; DROP ROLE %I', made, made);
     END LOOP;
 END $$;
@@ -143,11 +153,12 @@ def main() -> int:
 
     def reported(tool: str, story: Story) -> bool:
         """Anything that is not reported of the sound ground."""
-        if (tool, story.ground) not in usual:
-            usual[tool, story.ground] = reports(tool, replace(story, superuser="", sql=""))
-        return bool(reports(tool, story) - usual[tool, story.ground])
+        key = (tool, story.ground, story.beside)
+        if key not in usual:
+            usual[key] = reports(tool, replace(story, superuser="", sql=""))
+        return bool(reports(tool, story) - usual[key])
 
-    usual: dict[tuple[str, str], Reports] = {}
+    usual: dict[tuple[str, str, str], Reports] = {}
     try:
         caught: dict[str, list[bool]] = {tool: [] for tool in tools}
         print(f"{'defect':34} {'object':28} " + " ".join(f"{tool:>13}" for tool in tools))
@@ -186,7 +197,10 @@ def laid(server: Server, story: Story, role: str) -> Iterator[StagingDatabase]:
         ):
             mighty.execute(ground.format(role=role, database=database.name).encode())
             migrator.execute(story.ground.replace(UNTRUSTED, role).encode())
-            for connection, text in ((mighty, story.superuser), (migrator, story.sql)):
+            for connection, text in (
+                (mighty, story.beside + story.superuser),
+                (migrator, story.sql),
+            ):
                 named = text.replace(UNTRUSTED, role).replace("{database}", database.name)
                 connection.execute((named or "SELECT 1").encode())
         yield database
@@ -202,13 +216,17 @@ def by_housekeeping(database: StagingDatabase, story: Story) -> Reports:
         connection.execute("BEGIN")
         read = [rule for rule in story.rules if not rule.proof]
         seen = evaluate_rules(connection, story.contract, read)
-        return {
-            (finding.rule, finding.object)
+        found = [
+            finding
             for rule in story.rules
             for finding in verify_rule(
                 connection, story.contract, rule, today=date(2026, 6, 1), evaluations=seen
             ).findings
-            if finding.level is not Level.NOTICE
+        ]
+        if story.beside:
+            found += verify_contract(connection, BOUNDARIES, OUT, shipped_rules()).findings
+        return {
+            (finding.rule, finding.object) for finding in found if finding.level is not Level.NOTICE
         }
 
 

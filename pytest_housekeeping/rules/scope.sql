@@ -479,6 +479,14 @@ hk_foreign_key AS (
             SELECT FROM hk_policy_reads AS r
             WHERE r.table_oid = t.oid AND r.relation_oid = p.oid
         )
+        -- Nor where nothing but the key says whose a row is: is_member(team_id).
+        AND NOT (
+            t.oid NOT IN (SELECT i.table_oid FROM hk_identity AS i)
+            AND EXISTS (
+                SELECT FROM hk_policy_column AS c
+                WHERE c.table_oid = t.oid AND c.attnum = ANY (k.conkey)
+            )
+        )
 ),
 -- What an expression says about its own columns, by its tree and the names that they have. To print
 -- one, PostgreSQL loads all that it knows of the table: 10,000 tables that share a policy have it

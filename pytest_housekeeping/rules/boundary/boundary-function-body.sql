@@ -21,6 +21,16 @@
 -- tripwire-object: {source_schema}.hk_tripwire()
 -- good: CREATE FUNCTION {source_schema}.hk_good() RETURNS integer LANGUAGE sql AS 'SELECT 1';
 --   GRANT EXECUTE ON FUNCTION {source_schema}.hk_good() TO {source_role};
+WITH made AS (
+    -- What objects of the source are made of.
+    SELECT d.refobjid AS of, d.objid AS oid, coalesce(a.prokind = 'a', false) AS aggregate
+    FROM pg_catalog.pg_depend AS d
+    INNER JOIN hk_source_object AS o ON d.classid = o.classid AND d.objid = o.objid
+    LEFT JOIN pg_catalog.pg_proc AS a
+        ON d.objid = a.oid AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+    WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.deptype = 'n'
+)
+
 SELECT
     f.oid,
     f.object,
@@ -54,6 +64,21 @@ SELECT
                 g.tgfoid = f.oid
                 AND NOT g.tgisinternal
                 AND c.relnamespace IN (SELECT s.oid FROM hk_source_schema AS s)
+        ),
+        (
+            SELECT pg_catalog.string_agg(
+                pg_catalog.format('DROP EVENT TRIGGER %I;', e.evtname), ' ' ORDER BY e.oid
+            )
+            FROM pg_catalog.pg_event_trigger AS e
+            WHERE e.evtfoid = f.oid
+        ),
+        (
+            SELECT pg_catalog.string_agg(
+                pg_catalog.format('DROP AGGREGATE %s;', m.oid::pg_catalog.regprocedure),
+                ' ' ORDER BY m.oid
+            )
+            FROM made AS m
+            WHERE m.of = f.oid AND m.aggregate
         )
     ) AS repair
 FROM hk_function_body AS f
@@ -79,10 +104,13 @@ WHERE
         OR f.oid IN (
             SELECT e.evtfoid FROM pg_catalog.pg_event_trigger AS e WHERE e.evtenabled <> 'D'
         )
-        OR f.oid IN (
-            SELECT d.refobjid
-            FROM pg_catalog.pg_depend AS d
-            INNER JOIN hk_source_object AS o ON d.classid = o.classid AND d.objid = o.objid
-            WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.deptype = 'n'
+        -- To whoever evaluates it, EXECUTE must be granted; of an aggregate, to its owner.
+        OR (
+            f.oid IN (SELECT m.of FROM made AS m)
+            AND EXISTS (
+                SELECT FROM hk_source_reach AS h
+                WHERE pg_catalog.has_function_privilege(h.oid, f.oid, 'EXECUTE')
+            )
         )
+        OR f.oid IN (SELECT m.of FROM made AS m WHERE m.aggregate)
     )

@@ -39,12 +39,15 @@ CROSS JOIN LATERAL (
     -- Comments say nothing; texts do, they may be run.
     SELECT pg_catalog.regexp_match(
         pg_catalog.regexp_replace(f.prosrc, '--[^\n]*|/\*.*?\*/', ' ', 'g'),
-        '\m((?:disable|no\s+force)\s+row\s+level\s+security'
-        '|(?:alter|drop)\s+policy|create\s+policy[^;]*\musing\s*\(\s*true\s*\)'
-        '|(?:alter|create)\s+(?:role|user)|bypassrls|owner\s+to'
-        '|set\s+(?:local\s+|session\s+)?(?:row_security|session_replication_role)'
-        '|(?:row_security|session_replication_role)(?='')'
-        '|grant\s+[a-z, ]*(?:\([^)]*\))?\s*\mon\M|grant\s+[^;]+\mto\M)',
+        -- A statement begins behind another one, a key word, or the beginning of a text.
+        '(?:^|;|\mbegin|\mthen|\melse|\mloop|''|\$)\s*('
+        'alter\s+table\s[^;]*?(?:(?:disable|no\s+force)\s+row\s+level\s+security|\mowner\s+to\M)'
+        '|(?:alter|drop)\s+policy\M|create\s+policy\M[^;]*?\musing\s*\(\s*true\s*\)'
+        '|(?:alter|create)\s+(?:role|user)\M|grant\s[^;]*?\m(?:on|to)\M'
+        '|set\s+(?:local\s+|session\s+)?row_security\s*(?:=|to)\s*''?(?:off|false|no|0)\M'
+        '|set\s+(?:local\s+|session\s+)?session_replication_role\s*(?:=|to)\s*''?replica\M'
+        '|row_security''\s*,\s*''(?:off|false|no|0)\M'
+        '|session_replication_role''\s*,\s*''replica\M)',
         'i'
     ) AS said
 ) AS b

@@ -1,8 +1,8 @@
 -- title: A notification carries what a protected row holds
 -- level: error
 -- why: any role may LISTEN on any channel, and no policy filters what comes: an attacker who
---   listens reads of every tenant what NOTIFY or pg_notify puts into its payload. The key of a row
---   is enough: who may see the row reads it by that.
+--   listens reads of every tenant what NOTIFY or pg_notify puts into its payload. The key of a row,
+--   or of one that it points at, is enough: who may see the row reads it by that.
 --   https://www.postgresql.org/docs/16/sql-notify.html
 -- fix: DROP ROUTINE {object} CASCADE;
 --   -- or let it send the key of the row alone
@@ -31,13 +31,19 @@ WITH fires AS (
     WHERE NOT g.tgisinternal AND g.tgenabled <> 'D' AND t.row_security
 ),
 
--- The key of each table, and the columns that its policies compare.
+-- The key of each table, what points at others, and the columns that its policies compare.
 telling AS (
     SELECT x.indrelid AS table_oid, a.attname AS name
     FROM pg_catalog.pg_index AS x
     INNER JOIN hk_table AS t ON x.indrelid = t.oid
     INNER JOIN pg_catalog.pg_attribute AS a ON x.indrelid = a.attrelid AND a.attnum = ANY (x.indkey)
     WHERE x.indisprimary
+    UNION
+    SELECT k.conrelid, a.attname
+    FROM pg_catalog.pg_constraint AS k
+    INNER JOIN hk_table AS t ON k.conrelid = t.oid
+    INNER JOIN pg_catalog.pg_attribute AS a ON k.conrelid = a.attrelid AND a.attnum = ANY (k.conkey)
+    WHERE k.contype = 'f'
     UNION
     SELECT i.table_oid, i.name::name FROM hk_identity AS i
 ),

@@ -6,6 +6,7 @@ sound one looks like one of them."""
 from support.doors import acting, connecting, side_doors, ways_in
 from support.doors.ground import (
     ACTS,
+    BESIDE,
     BOUNDARIES,
     CONNECTS,
     CONTRACT,
@@ -23,6 +24,7 @@ SOUND = tuple(sound for kind in _KINDS for sound in kind.SOUND)
 
 __all__ = [
     "ACTS",
+    "BESIDE",
     "BOUNDARIES",
     "CONNECTS",
     "CONTRACT",

@@ -287,7 +287,8 @@ SOUND: tuple[Sound, ...] = (
             returns="boolean",
             args="wanted integer",
         )
-        + "CREATE POLICY team ON desk.note FOR SELECT TO desk_app USING (desk.f(owner));",
+        + "ALTER FUNCTION desk.f(integer) STABLE;"
+        "CREATE POLICY team ON desk.note FOR SELECT TO desk_app USING (desk.f(owner));",
     ),
     Sound(
         kind=ACTS,

@@ -22,11 +22,7 @@ BOUNDARIES = Boundaries(
 
 # Beside the ground of the catalogue: rows of two people, a role that filled a table once, another
 # application, and a login of the application. Laid by a superuser, who makes the roles.
-LAID = f"""
-CREATE ROLE desk_app;
-SET LOCAL ROLE hk_migrator;
-{CATALOGUE_GROUND}
-RESET ROLE;
+BESIDE = """
 CREATE ROLE desk_fill;
 CREATE ROLE office_app;
 CREATE ROLE desk_web LOGIN IN ROLE desk_app;
@@ -44,12 +40,18 @@ GRANT USAGE ON SCHEMA office TO office_app;
 GRANT SELECT ON office.paper TO office_app;
 """
 
+LAID = f"""
+CREATE ROLE desk_app;
+SET LOCAL ROLE hk_migrator;
+{CATALOGUE_GROUND}
+RESET ROLE;
+{BESIDE}
+"""
+
 FILL = "CREATE POLICY fill ON desk.note TO desk_fill USING (true);"
 
 PATH = "SET search_path = ''"
 
-# Runs as the role that filled the table, and the application may call it.
-AS_FILL = "ALTER ROUTINE desk.f{0} OWNER TO desk_fill;"
 
 ALL_NOTES = (
     "CREATE FUNCTION desk.f() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER SET search_path = ''"

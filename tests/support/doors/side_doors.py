@@ -310,6 +310,31 @@ DOORS: tuple[Door, ...] = (
         rule=NOTIFY,
         object="desk.tell()",
     ),
+    Door(
+        kind=SIDE,
+        title="the row is told by a record of another name",
+        sql=_trigger("r := NEW; PERFORM pg_notify('notes', r.title);", "DECLARE r record;"),
+        rule=NOTIFY,
+        object="desk.tell()",
+    ),
+    Door(
+        kind=SIDE,
+        title="a definer asks for row security to be off",
+        sql=MIGHTY.format(_lifts("PERFORM set_config('row_security', 'off', true);" + COUNT)),
+        attack="SELECT desk.f() > 1",
+        rule=LIFTS,
+        object="desk.f()",
+    ),
+    Door(
+        kind=SIDE,
+        title="a definer hands its table to the application",
+        sql="GRANT CREATE ON SCHEMA desk TO desk_app;"
+        + _lifts("EXECUTE 'ALTER TABLE desk.note OWNER TO ' || quote_ident('desk_app'); n := 0;"),
+        attack="SELECT desk.f(); ALTER TABLE desk.note DISABLE ROW LEVEL SECURITY;"
+        "SELECT EXISTS (SELECT FROM desk.note WHERE title = 'theirs')",
+        rule=LIFTS,
+        object="desk.f()",
+    ),
 )
 
 SOUND: tuple[Sound, ...] = (
@@ -401,5 +426,42 @@ SOUND: tuple[Sound, ...] = (
         title="an exclusion constraint within each person's own",
         sql="ALTER TABLE desk.note ADD at tstzrange; ALTER TABLE desk.note ADD EXCLUDE USING gist"
         " (int4range(owner, owner, '[]') WITH =, at WITH &&)",
+    ),
+    Sound(
+        kind=SIDE,
+        title="what is told is put together of keys, behind a record and a sub-select",
+        sql=_trigger(
+            "IF TG_OP = 'DELETE' THEN r := OLD; ELSE r := NEW; END IF;"
+            " SELECT row_to_json(x) INTO payload FROM (SELECT r.id, r.owner, TG_OP AS what) AS x;"
+            " PERFORM pg_notify('note_' || r.owner, payload::text);"
+            " PERFORM pg_notify('changes', json_build_object('table', TG_TABLE_NAME, 'id',"
+            " coalesce(NEW.id, OLD.id), 'at', now(), 'empty', NEW.title = '')::text);",
+            "DECLARE r record; payload json;",
+        ),
+    ),
+    Sound(
+        kind=SIDE,
+        title="teams and their tasks go by one helper, and a task goes with its team",
+        sql="CREATE TABLE desk.team (id integer PRIMARY KEY, name text);"
+        "CREATE TABLE desk.task (id integer PRIMARY KEY, team_id integer NOT NULL"
+        " REFERENCES desk.team (id) ON DELETE CASCADE, what text);"
+        "CREATE FUNCTION desk.is_member(wanted integer) RETURNS boolean LANGUAGE sql STABLE"
+        " SET search_path = '' AS $$ SELECT EXISTS (SELECT FROM desk.member AS m"
+        " WHERE m.team = wanted AND m.person = desk.me()) $$;"
+        "ALTER TABLE desk.team ENABLE ROW LEVEL SECURITY;"
+        "ALTER TABLE desk.team FORCE ROW LEVEL SECURITY;"
+        "ALTER TABLE desk.task ENABLE ROW LEVEL SECURITY;"
+        "ALTER TABLE desk.task FORCE ROW LEVEL SECURITY;"
+        "CREATE POLICY own ON desk.team TO desk_app USING (desk.is_member(id));"
+        "CREATE POLICY own ON desk.task TO desk_app USING (desk.is_member(team_id));"
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON desk.team, desk.task TO desk_app;",
+    ),
+    Sound(
+        kind=SIDE,
+        title="a definer speaks of grants and policies in its messages",
+        sql=_lifts(
+            "SET LOCAL row_security = on; IF n > 1 THEN RAISE EXCEPTION"
+            " 'only the owner may grant access to this, or drop policy own'; END IF; n := 0;"
+        ),
     ),
 )

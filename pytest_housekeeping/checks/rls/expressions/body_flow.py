@@ -205,7 +205,12 @@ class _Walk:
                 self.seen.add(name)
                 yield from self.leaves(given, reads=False)
         else:
-            yield Leaf(parts=(name, *parts[1:]), source=any(_reads(each) for each in given))
+            # A field of a record that was given another record is that one's field.
+            copied = [each for one in given for each in self.leaves(one, reads=False)]
+            records = [each for each in copied if len(each.parts) == 1 and not each.source]
+            for record in records or (Leaf(parts=(name,)),):
+                source = any(_reads(each) for each in given)
+                yield Leaf(parts=(*record.parts, *parts[1:]), source=source)
 
 
 def _plain(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
