@@ -1027,34 +1027,56 @@ hk_acts_past (oid, words, fix) AS (
     INNER JOIN hk_exempt_role AS x ON d.owner = x.oid
     UNION ALL
     SELECT
-        d.oid,
+        o.oid,
         pg_catalog.format(
             'for its owner %s every row of %s is open by %s',
             r.object,
-            pg_catalog.string_agg(DISTINCT u.table_object, ', '),
-            pg_catalog.string_agg(DISTINCT u.policy_object, ', ')
+            pg_catalog.string_agg(DISTINCT o.tables, ', '),
+            pg_catalog.string_agg(DISTINCT o.policies, ', ')
         ),
-        pg_catalog.string_agg(DISTINCT 'DROP POLICY ' || u.policy_object || ';', ' ')
-    FROM hk_definer AS d
-    INNER JOIN hk_unbound AS u ON d.owner = u.role
+        pg_catalog.string_agg(DISTINCT o.fix, ' ')
+    FROM hk_opened AS o
+    INNER JOIN hk_definer AS d ON o.oid = d.oid
     INNER JOIN hk_any_role AS r ON d.owner = r.oid
+    WHERE d.owner NOT IN (SELECT x.oid FROM hk_exempt_role AS x)
+    GROUP BY o.oid, r.object
+),
+-- The open tables that a body names. One that may name anything, or reads a view, is told of a few
+-- of those that are open to its owner.
+hk_opened (oid, tables, policies, fix) AS (
+    SELECT d.oid, u.table_object, u.policy_object, 'DROP POLICY ' || u.policy_object || ';'
+    FROM hk_body_word AS w
+    INNER JOIN hk_definer AS d ON w.root = d.oid
+    INNER JOIN hk_unbound AS u ON d.owner = u.role AND w.word = u.table_name
+    UNION
+    SELECT d.oid, u.table_object, u.policy_object, 'DROP POLICY ' || u.policy_object || ';'
+    FROM pg_catalog.pg_depend AS p
+    INNER JOIN hk_definer AS d
+        ON p.objid = d.oid AND p.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+    INNER JOIN hk_unbound AS u ON d.owner = u.role AND p.refobjid = u.table_oid
+    UNION
+    SELECT d.oid, u.tables, u.policies, u.fix
+    FROM hk_definer AS d
+    INNER JOIN (
+        SELECT
+            n.role,
+            pg_catalog.string_agg(DISTINCT n.table_object, ', ') AS tables,
+            pg_catalog.string_agg(DISTINCT n.policy_object, ', ') AS policies,
+            pg_catalog.string_agg(DISTINCT 'DROP POLICY ' || n.policy_object || ';', ' ') AS fix
+        FROM (
+            SELECT
+                e.*,
+                pg_catalog.row_number() OVER (PARTITION BY e.role ORDER BY e.policy_object) AS number
+            FROM hk_unbound AS e
+        ) AS n
+        WHERE n.number <= 10
+        GROUP BY n.role
+    ) AS u ON d.owner = u.role
     WHERE
-        d.owner NOT IN (SELECT x.oid FROM hk_exempt_role AS x)
-        AND (
-            d.oid IN (SELECT b.root FROM hk_unreadable_body AS b)
-            OR (d.oid, u.table_name) IN (SELECT w.root, w.word FROM hk_body_word AS w)
-            OR d.oid IN (
-                SELECT w.root FROM hk_body_word AS w INNER JOIN hk_view AS v ON w.word = v.name
-            )
-            OR EXISTS (
-                SELECT FROM pg_catalog.pg_depend AS p
-                WHERE
-                    p.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
-                    AND p.objid = d.oid
-                    AND p.refobjid = u.table_oid
-            )
+        d.oid IN (SELECT b.root FROM hk_unreadable_body AS b)
+        OR d.oid IN (
+            SELECT w.root FROM hk_body_word AS w INNER JOIN hk_view AS v ON w.word = v.name
         )
-    GROUP BY d.oid, r.object
 ),
 -- Who of the untrusted sets such a function off without a trigger, and how.
 hk_run_by (oid, role_object, words, grantee) AS (

@@ -57,33 +57,41 @@ helper AS (
         AND b.oid IN (SELECT f.oid FROM hk_function AS f)
 ),
 
-sends AS (
+asked AS (
     SELECT b.* FROM hk_body AS b
     WHERE
-        b.source ~* 'notify'
-        AND b.oid IN (SELECT f.oid FROM hk_function AS f UNION SELECT f.oid FROM fires AS f)
-    UNION ALL
-    SELECT b.* FROM hk_body AS b
-    WHERE
-        b.source !~* 'notify'
-        AND b.oid IN (SELECT f.oid FROM fires AS f)
-        AND EXISTS (SELECT FROM helper AS h WHERE pg_catalog.strpos(b.source, h.name) > 0)
+        (b.source ~* 'notify' AND b.oid IN (SELECT f.oid FROM hk_function AS f))
+        OR b.oid IN (SELECT f.oid FROM fires AS f)
 ),
 
 word AS (
     SELECT DISTINCT
         s.oid,
         CASE WHEN m.part[1] IS NULL THEN pg_catalog.lower(m.part[2]) ELSE m.part[1] END AS name
-    FROM sends AS s
+    FROM asked AS s
     CROSS JOIN LATERAL pg_catalog.regexp_matches(
         s.source, '"([^"]+)"|([^\s"().,;:=<>]+)', 'g'
     ) AS m (part)
 ),
 
+helped AS (
+    SELECT w.oid, pg_catalog.jsonb_agg(DISTINCT h.name) AS helpers
+    FROM word AS w
+    INNER JOIN helper AS h ON w.name = h.name::text AND w.oid <> h.oid
+    GROUP BY w.oid
+),
+
+sends AS (
+    SELECT a.*, d.helpers
+    FROM asked AS a
+    LEFT JOIN helped AS d ON a.oid = d.oid
+    WHERE a.source ~* 'notify' OR d.helpers IS NOT NULL
+),
+
 speaks AS (
     SELECT f.oid, f.table_oid FROM fires AS f
     UNION
-    SELECT w.oid, t.oid FROM word AS w INNER JOIN hk_table AS t ON w.name = t.name
+    SELECT w.oid, t.oid FROM word AS w INNER JOIN hk_table AS t ON w.name = t.name::text
     WHERE t.row_security
 )
 
@@ -95,7 +103,7 @@ SELECT
     s.source,
     s.arguments,
     u.quiet,
-    (SELECT pg_catalog.jsonb_agg(DISTINCT h.name) FROM helper AS h) AS helpers
+    s.helpers
 FROM sends AS s
 INNER JOIN (
     SELECT
