@@ -101,11 +101,11 @@ def main() -> int:
     parser.add_argument("--tables", type=int, nargs="+", default=[50, 400])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--first", type=int, default=15, help="rounds of a single test")
-    parser.add_argument("--workers", type=int, default=20, help="runs with -n 4")
+    parser.add_argument("--workers", type=int, default=5, help="runs with -n 4")
     asked = parser.parse_args()
     failed = 0
     for tables in asked.tables:
-        print(f"{tables} tables, {asked.tests} tests")
+        print(f"{tables} tables, {asked.tests} tests", flush=True)
         with scratch("hk-tests-") as folder:
             suites = {name: _suite(folder / name, name, tables, asked.tests) for name in _ON}
             failed += _ratios(suites, asked.rounds)
