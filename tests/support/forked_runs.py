@@ -1,9 +1,9 @@
 """Runs of pytest in forks of a process that has imported everything: a third of the time.
 
 A fork differs from ``python -m pytest`` in this alone: the modules that a run would import are
-imported already. What a run imports, how its interpreter was started and what is typed in a shell
-is tested in interpreters of their own: ``Project.start``, and whatever the documents and the
-workflows say.
+imported already, and the templates of its reports compiled. What a run imports, how its interpreter
+was started and what is typed in a shell is tested in interpreters of their own: ``Project.start``,
+and whatever the documents and the workflows say.
 """
 
 from __future__ import annotations
@@ -156,6 +156,9 @@ def _warm() -> None:
     for module in pkgutil.walk_packages(package.__path__, "pytest_housekeeping."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
+    templates = importlib.import_module("pytest_housekeeping.evidence.report.templates")
+    for path in Path(str(templates.__file__)).parent.glob("*.jinja"):
+        templates.template(path.name)
     # A collection in the fork would touch, and so copy, every page that it has from here.
     gc.collect()
     gc.freeze()

@@ -54,6 +54,7 @@ class _CodeLine(str):
     __slots__ = ()
 
 
+@cache
 def _html() -> Environment:
     from markupsafe import Markup
 
@@ -65,6 +66,7 @@ def _html() -> Environment:
     return environment
 
 
+@cache
 def _markdown() -> Environment:
     def finalize(value: Any) -> str:
         if isinstance(value, _CodeLine):
