@@ -87,6 +87,11 @@ def test_the_grants_of_the_page_are_all_that_a_promotion_needs(
     _as_administrator(sandbox.superuser(), "CREATE DATABASE granted")
     _as_administrator(sandbox.superuser(), grants)
     _as_administrator(sandbox.superuser(), "ALTER ROLE promoter PASSWORD 'of a test'")
+    # The sandbox has a promoter of its own, who may more: rules would ask who else connects there.
+    _as_administrator(
+        sandbox.superuser(),
+        "\\c granted\nDROP DATABASE shop WITH (FORCE); DROP ROLE hk_migrator",
+    )
     address = {
         "PGHOST_PROD": "127.0.0.1",
         "PGPORT_PROD": str(sandbox.port),
