@@ -14,10 +14,10 @@ from typing import Any
 
 from pytest_housekeeping.checks.rls.expressions.body_flow import (
     BodyFlow,
-    FlowUnread,
     read_flow,
 )
 from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly, read_context_only
+from pytest_housekeeping.checks.rls.expressions.plpgsql_body import FlowUnread
 from pytest_housekeeping.checks.rls.expressions.syntax_tree import names_of
 from pytest_housekeeping.checks.rls.proofs.request import ProofRequest
 from pytest_housekeeping.checks.rules.evaluation import evaluate, findings_of

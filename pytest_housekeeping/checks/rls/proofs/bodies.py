@@ -14,11 +14,11 @@ from typing import Any
 
 from pytest_housekeeping.checks.rls.expressions.body_flow import (
     BodyFlow,
-    FlowUnread,
     Leaf,
     constants_in,
     read_flow,
 )
+from pytest_housekeeping.checks.rls.expressions.plpgsql_body import FlowUnread
 from pytest_housekeeping.checks.rls.proofs.request import ProofRequest
 from pytest_housekeeping.checks.rules.evaluation import evaluate, findings_of
 from pytest_housekeeping.model import Verdict
