@@ -179,11 +179,9 @@ class ActiveRun:
         self, session: pytest.Session, items: list[pytest.Item]
     ) -> None:
         """Sees the items before anything is deselected."""
-        context = self.promotion.run.context
-        unasked = context.options.records_only and not any(
-            step.kind is Kind.TEST for step in self.plan.steps
-        )
-        if context.rules.plans or unasked:
+        # A baseline that leaves files behind asks nothing of what they make.
+        asked = any(step.kind is Kind.TEST for step in self.plan.steps)
+        if self.promotion.run.context.rules.plans or not asked:
             items[:] = self.selection.without_tests(session, items)
         self.selection.collected(items)
 

@@ -16,7 +16,7 @@ from pytest_housekeeping.evidence.git_objects import contents_at, files_below, o
 from pytest_housekeeping.plan.plan import AppliedFile
 from pytest_housekeeping.promotion.applied import FILES
 from pytest_housekeeping.sql.folder import sql_paths
-from pytest_housekeeping.sql.layouts.known import LAYOUTS
+from pytest_housekeeping.sql.layouts.known import LAYOUTS, OWN, layout_of
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import digest
 
@@ -78,10 +78,12 @@ def needed_files(repository: Repository, config: Config, name: str) -> NeededFil
         _write(repository, f"{commit}:{prefix}", folders, Path(folder))
         there = replace(then, root=Path(folder))
         sources = ProjectFiles(there.root)
+        paths = [path for kind in FILES for path in sql_paths(there, sources, kind)]
+        if layout_of(there).name == OWN:  # a name that does not fit is no file less
+            paths += sources.find(there.migrations_folder, "*.sql")
         files = tuple(
             NeededFile(path=path, sha256=digest(sources.read(path)))
-            for kind in FILES
-            for path in sql_paths(there, sources, kind)
+            for path in dict.fromkeys(paths)
         )
     if not files:
         raise MisuseError(

@@ -117,7 +117,7 @@ def test_bad_input(
     empty = project.commit("no SQL")
     git(project.root, "checkout", "-q", "HEAD~1")
     assert (project.root / FIRST).is_file()
-    with pytest.raises(MisuseError, match="has no SQL file in sql/migrations or sql/views"):
+    with pytest.raises(MisuseError, match="has no SQL file in sql or sql/migrations"):
         status(project.root, needs=empty)
     # The exit codes are those of the command.
     monkeypatch.chdir(project.root)
