@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -33,7 +33,12 @@ from pytest_housekeeping.promotion.progress import Progress
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.promotion.rehearsal.result import rehearsed_result
 from pytest_housekeeping.promotion.run import Run
-from pytest_housekeeping.promotion.step_results import applied_result, judged, without_pass
+from pytest_housekeeping.promotion.step_results import (
+    applied_result,
+    judged,
+    lacking,
+    without_pass,
+)
 from pytest_housekeeping.sql.password_literals import holds_password
 
 
@@ -136,7 +141,7 @@ class Promotion:
             return RunOutcome.UNKNOWN
         if self.commits.unproved or self.batch.escaped:
             return RunOutcome.PROMOTED_UNPROVED
-        if not self.run.context.rules.promotes and not self._lacking(plan.steps):
+        if not self.run.context.rules.promotes and not lacking(plan.steps, self.results):
             planned = self.run.context.rules.plans and plan.unapplied
             return RunOutcome.PLANNED if planned else RunOutcome.NOTHING_TO_PROMOTE
         if len(promoted) == len(plan.segments):
@@ -158,22 +163,13 @@ class Promotion:
 
     def unproved(self, promote: Step) -> list[str]:
         """The required steps up to this promote without a recorded pass, and how they stand."""
-        return self._lacking(
+        required = (
             step
             for step in self.run.context.plan.steps
             if step.kind is not Kind.PROMOTE
             and (step.segment <= promote.segment or step.phase is Phase.REHEARSE)
         )
-
-    def _lacking(self, steps: Iterable[Step]) -> list[str]:
-        missing = []
-        for step in steps:
-            result = self.results.get(step.id)
-            if result is None:
-                missing.append(f"{step.id} (never reported)")
-            elif result.outcome is not Outcome.PASSED:
-                missing.append(f"{step.id} ({result.outcome})")
-        return missing
+        return lacking(required, self.results)
 
     # -- one method a kind of step ---------------------------------------------------------
 

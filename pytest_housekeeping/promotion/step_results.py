@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Applied, Outcome, Step, StepResult, Verdict
@@ -22,6 +22,18 @@ def applied_result(step: Step, applied: Applied, attempts: Sequence[str] = ()) -
         duration_s=applied.duration_s,
         message="; ".join((*said, *attempts)),
     )
+
+
+def lacking(steps: Iterable[Step], results: Mapping[str, StepResult]) -> list[str]:
+    """The steps without a recorded pass, and how each stands."""
+    missing = []
+    for step in steps:
+        result = results.get(step.id)
+        if result is None:
+            missing.append(f"{step.id} (never reported)")
+        elif result.outcome is not Outcome.PASSED:
+            missing.append(f"{step.id} ({result.outcome})")
+    return missing
 
 
 def without_pass(missing: Sequence[str]) -> ProofFailed:

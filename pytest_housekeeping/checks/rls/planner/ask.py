@@ -6,7 +6,6 @@ the value that it has in a session with the given context. A condition that then
 leaves the plan ``Result`` with ``One-Time Filter: false``, so no row of any table passes; one that
 disappears from the plan lets every row pass. What is left over is neither, and stays undecided.
 EXPLAIN does not run the statement: https://www.postgresql.org/docs/16/sql-explain.html
-
 The question is asked over a row source of the table's shape instead of the table: no lock is taken,
 and no CHECK constraint or partition bound can prove what the policy does not
 (https://www.postgresql.org/docs/16/ddl-partitioning.html#DDL-PARTITIONING-CONSTRAINT-EXCLUSION).
