@@ -11,6 +11,8 @@ from pytest_housekeeping.model import Level
 _GRAVITY = {Level.ERROR: 0, Level.WARNING: 1, Level.NOTICE: 2}
 # Of one kind so many are told in full; of more, one, with the names of the others.
 EACH = 3
+# What keeps files out of a plan is something else in each of them.
+_EACH_ITS_OWN = frozenset(["sql-file"])
 
 _OPEN = (
     "rls-not-enabled",
@@ -100,7 +102,8 @@ class FindingKind(Generic[Found]):
     @property
     def in_full(self) -> tuple[Found, ...]:
         """Those to tell in full: all of them, or one that stands for the rest."""
-        return self.findings if len(self.findings) <= EACH else self.findings[:1]
+        alike = len(self.findings) > EACH and self.rule not in _EACH_ITS_OWN
+        return self.findings[:1] if alike else self.findings
 
 
 def causes_of(findings: Sequence[Told]) -> list[str]:

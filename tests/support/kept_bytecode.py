@@ -32,7 +32,12 @@ def bring_bytecode(folder: Path) -> None:
 
 
 def link(source: Path, copy: Path) -> None:
-    """The same file at another place, if none is there; a copy where that is on another disk."""
+    """The same file at another place, if none is there; a copy where that is on another disk.
+
+    A RECORD of installed files may name folders of bytecode: they come with their files.
+    """
+    if source.is_dir():
+        return
     try:
         os.link(source, copy)
     except FileExistsError:

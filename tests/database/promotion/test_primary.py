@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import LiteralString
@@ -40,6 +40,19 @@ ORDINARY = "CREATE ROLE promoter LOGIN NOSUPERUSER PASSWORD 'correct-horse-7'"
 
 @pytest.fixture(scope="module")
 def family() -> Iterator[Family]:
+    with _a_family() as found:
+        yield found
+
+
+@pytest.fixture
+def ending_family() -> Iterator[Family]:
+    """For the test that ends with its standby promoted: the others have none then."""
+    with _a_family() as found:
+        yield found
+
+
+@contextmanager
+def _a_family() -> Iterator[Family]:
     with server_family(PASSWORD) as found:
         with closing(opened(found.primary, "postgres")) as primary:
             primary.execute(ORDINARY)
@@ -168,9 +181,10 @@ def test_a_login_that_cannot_be_used(family: Family, user: str, promoter: str, s
 
 
 def test_production_its_standby_and_its_copies(
-    family: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ending_family: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One test, for it ends with the standby promoted."""
+    family = ending_family
     with closing(opened(family.primary)) as primary:
         identity, timeline = locate(primary), timeline_of(primary)
     pin = Pin(system_identifier=identity.system_identifier, database="postgres", timeline=timeline)

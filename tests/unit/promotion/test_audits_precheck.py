@@ -134,4 +134,5 @@ def test_its_cost_grows_with_the_number_of_audits_alone(
         judged(repository, repository.root)
         assert time.process_time() - began < 1
         counts.append(len(started))
-    assert counts[0] == counts[1] <= 12
+    # What is told names the remotes, which are asked for then.
+    assert counts[0] <= counts[1] <= counts[0] + 2 <= 12

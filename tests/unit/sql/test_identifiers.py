@@ -25,6 +25,9 @@ _QUOTING = {"as_string", "in_quotes", "quoted"}
 _QUOTED_BEFORE = {
     ("checks/rows/columns.py", "column.type_text"),
     ("checks/mutation/mutants.py", "schema"),
+    ("checks/rls/planner/ask.py", "search.source"),
+    ("checks/rls/planner/own_rows_policy.py", "name"),
+    ("checks/rls/scope.py", "each.table"),
     ("checks/rls/proofs/isolation_attempts.py", "name"),
     ("sql/repeatable.py", "name"),
 }
