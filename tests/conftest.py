@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import tempfile
@@ -24,6 +25,46 @@ _DEAR = (
     "tests/runs/test_docs.py",
     "tests/database/checks/test_ddl_chains.py",
 )
+# Of these modules only the named tests run by default: the suite would take longer than a quarter
+# of an hour on two cores. ``tox -e whole`` runs all of them, and so does CI for each push.
+_LONG: dict[str, tuple[str, ...]] = {
+    "tests/runs/test_production_page.py": ("test_the_grants_of_the_page",),
+    "tests/runs/test_prod_workflow.py": (
+        "test_a_confirmed_run_promotes_and_opens_the_pull_request",
+        "test_another_word_stops_at_the_first_step",
+    ),
+    "tests/runs/test_workflows.py": ("test_the_staging_job_promotes_and_pushes_its_evidence",),
+    "tests/runs/test_plan_workflow.py": (
+        "test_one_comment_is_posted_superseded_and_brought_up_to_date",
+    ),
+    "tests/runs/test_faults.py": (
+        "test_a_fault_leaves_all_or_nothing[before]",
+        "test_a_fault_leaves_all_or_nothing[killed]",
+        "test_a_fault_leaves_a_rollback_done_or_not_begun[terminated]",
+        "test_an_attempt_that_is_interrupted",
+    ),
+    "tests/runs/test_recovery.py": ("test_a_run_that_was_killed",),
+    "tests/runs/test_trouble.py": ("test_what_is_said_is_true",),
+    "tests/runs/test_twin_server.py": (
+        "test_what_is_proved_there_is_planned_promoted_and_watched",
+    ),
+    "tests/runs/test_two_promotions.py": ("test_never_both_and_never_half[0]",),
+    "tests/runs/test_rollback.py": (
+        "test_a_promotion_is_undone_and_promoted_again",
+        "test_segments_are_undone_in_reverse_each_on_its_own",
+        "test_what_a_rollback_leaves_behind_is_refused_and_can_be_accepted",
+        "test_row_level_security_has_to_hold_whatever_was_accepted",
+    ),
+    "tests/runs/test_binding.py": ("test_what_was_planned_goes_in_and_nothing_else",),
+    "tests/runs/test_init.py": (
+        "test_what_is_written_is_green_and_says_what_it_is",
+        "test_what_is_declared_is_what_is_there",
+        "test_what_cannot_be_taken_in_is_named",
+    ),
+    "tests/database/checks/test_ddl_chains.py": (),
+}
+_WHOLE = bool(os.environ.get("HK_WHOLE") or os.environ.get("HK_FAULTS"))
+_LATER = pytest.mark.skip(reason="it takes long: tox -e whole runs it")
 _ROOMS = ("tests/runs", "tests/database", "tests/unit")
 
 
@@ -44,11 +85,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     takes from the end of another's. So the first worker begins with all that needs the production
     of `tests/runs/conftest.py`, and makes it alone; the second begins with what takes long.
     """
+    for each in items:
+        if not _WHOLE and not config.option.keyword and _is_left_for_later(each):
+            each.add_marker(_LATER)
     dear = sorted((each for each in items if _module(each) in _DEAR), key=_dearness)
     rest = sorted((each for each in items if _module(each) not in _DEAR), key=_place)
     workers = getattr(config, "workerinput", {}).get("workercount", 1)
     second = len(items) // workers if workers > 1 else 0
     items[:] = [*rest[:second], *dear, *rest[second:]]
+
+
+def _is_left_for_later(item: pytest.Item) -> bool:
+    kept = _LONG.get(_module(item))
+    name = item.nodeid.partition("::")[2]
+    return kept is not None and not name.startswith(kept or "\0")
 
 
 def _module(item: pytest.Item) -> str:
