@@ -156,8 +156,8 @@ class ActiveRun:
 
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
         """A test that belongs to what is pending is not asked of a production that lacks it."""
-        left_out = {self.config.rootpath / path for path in self.plan.left_out}
-        return True if collection_path in left_out else None
+        left_out = (self.config.rootpath / path for path in self.plan.left_out)
+        return True if any(path == collection_path for path in left_out) else None
 
     def pytest_collect_file(
         self, file_path: Path, parent: pytest.Collector

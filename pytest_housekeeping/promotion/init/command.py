@@ -82,7 +82,7 @@ def init(root: Path, *, platform: str | None = None) -> Iterator[str]:
     that do not run, ProofFailed where something stays red that only the team can decide.
     """
     written = _Written(root=root)
-    if written.replace(SETTINGS, with_settings(root, {})):
+    if written.replace(SETTINGS, with_settings(root)):
         yield f"written: {SETTINGS}: [tool.housekeeping]"
     # The settings ask for it, and it is what is going to be filled.
     (root / checks_folder(root)).mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from typing import LiteralString
 
 import psycopg
 
+from pytest_housekeeping.checks.rls.literals import literal
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import MisuseError, SqlFailed
 from pytest_housekeeping.model import Kind
@@ -43,7 +44,7 @@ class Needed:
         """The statements that make it, as a superuser; they can be run again."""
         lines = []
         for role in self.roles:
-            there = f"SELECT FROM pg_catalog.pg_roles WHERE rolname = {_text(role)}"
+            there = f"SELECT FROM pg_catalog.pg_roles WHERE rolname = {literal(role)}"
             lines += [
                 "DO $$",
                 "BEGIN",
@@ -205,7 +206,3 @@ def _apply(config: Config, throwaway: Throwaway, files: list[tuple[SqlFile, str]
             apply_segment(config, connection, segment, throwaway)
     finally:
         connection.close()
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import SETTINGS
-from pytest_housekeeping.declarations.toml import toml_string
 from pytest_housekeeping.errors import MisuseError
 
 _HEAD = """\
@@ -51,7 +50,7 @@ def sqlfluff_text(broken: Iterable[str]) -> str:
     return text
 
 
-def with_settings(root: Path, settings: Mapping[str, str]) -> str | None:
+def with_settings(root: Path) -> str | None:
     """pyproject.toml with a table of settings; None where it has one already.
 
     Raises MisuseError for a file that is not TOML.
@@ -59,7 +58,7 @@ def with_settings(root: Path, settings: Mapping[str, str]) -> str | None:
     text, known = _read(root)
     if "housekeeping" in known.get("tool", {}):
         return None
-    table = _HEAD + "".join(f"{key} = {toml_string(value)}\n" for key, value in settings.items())
+    table = _HEAD
     if not text and not any((root / name).is_file() for name in ("pytest.ini", ".pytest.ini")):
         table = f"{_PYTEST}\n{table}"
     return "\n".join(part for part in (text.rstrip("\n") + "\n" if text else "", table) if part)
