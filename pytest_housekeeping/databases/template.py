@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 
+from pytest_housekeeping.config import Config
 from pytest_housekeeping.databases.content import Content, State, version_of
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, SqlFileError
 from pytest_housekeeping.model import Kind
@@ -17,6 +19,18 @@ from pytest_housekeeping.sql.folder import bootstrap_paths, read_all
 from pytest_housekeeping.sql.layouts.read import text_of
 
 _IN_ORDER = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _On:
+    """Where a file failed, for the advice."""
+
+    database: StagingDatabase
+    kind: str
+    config: Config
+
+    def advised(self, error: HousekeepingError) -> HousekeepingError:
+        return advised(error, self.kind, self.config, self.database)
 
 
 class TemplateMaker:
@@ -37,7 +51,7 @@ class TemplateMaker:
         config, files = self._content.config, self._content.files
         with closing(connect(database.superuser_conninfo, settings=config.session)) as superuser:
             for path in bootstrap_paths(config, files):
-                run_plain(superuser, path, text_of(config, files, path), self)
+                run_plain(superuser, path, text_of(config, files, path), self._on(database))
 
     def apply(self, database: StagingDatabase, state: State) -> None:
         """The files of a state, without its seeds. Raises SqlFailed with file, line and column."""
@@ -53,8 +67,8 @@ class TemplateMaker:
         """These seed files, in one transaction. Raises SqlFailed."""
         self._apply(database, [file for file in self._found[Kind.SEED] if file.path in paths])
 
-    def advised(self, error: HousekeepingError) -> HousekeepingError:
-        return advised(error, self._kind, self._content.config)
+    def _on(self, database: StagingDatabase) -> _On:
+        return _On(database=database, kind=self._kind, config=self._content.config)
 
     def _files(self, first: int, last: str | None) -> list[SqlFile]:
         migrations = self._found[Kind.MIGRATION]
@@ -80,7 +94,7 @@ class TemplateMaker:
         texts = [(file, text_of(config, sources, file.path)) for file in files]
         with closing(connect(database.migrator_conninfo, settings=config.session)) as migrator:
             for segment in segments_of(texts):
-                apply_segment(config, migrator, segment, self)
+                apply_segment(config, migrator, segment, self._on(database))
         return len(files)
 
 

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TypeVar
+from contextlib import closing, contextmanager
+from typing import LiteralString, TypeVar
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed, SqlFailed
 from pytest_housekeeping.postgres.connection import LentConnection, connect
 from pytest_housekeeping.server import Server, StagingDatabase, extension_advice
 from pytest_housekeeping.sql.identifiers import quoted
+from pytest_housekeeping.sql.named_extensions import named_extensions
+from pytest_housekeeping.sql.project_files import ProjectFiles
 
 Result = TypeVar("Result")
 
 _EXTENSION = re.compile(r'extension "([^"]+)" is not available')
+_AVAILABLE: LiteralString = "SELECT name::text FROM pg_catalog.pg_available_extensions"
 _SUPERUSERS = re.compile(r'permission denied to create extension "([^"]+)"')
 
 
-def advised(error: HousekeepingError, kind: str, config: Config) -> HousekeepingError:
-    """The error; where an extension cannot be made, with what would make it, or another server."""
+def advised(
+    error: HousekeepingError, kind: str, config: Config, database: StagingDatabase
+) -> HousekeepingError:
+    """The error; where an extension cannot be made, with what would make it, or with the servers
+    that have it and all others that the files make and that of the database lacks."""
     if refused := _SUPERUSERS.search(error.found):
         return SqlFailed(
             error.found,
@@ -28,11 +34,21 @@ def advised(error: HousekeepingError, kind: str, config: Config) -> Housekeeping
             fix=f"CREATE EXTENSION {quoted(refused[1])}; in a file under {config.sql}/bootstrap/,"
             " for the real server has it already; in the migration CREATE EXTENSION IF NOT EXISTS",
         )
-    missing = _EXTENSION.search(error.found)
-    if missing is None:
+    lacking = _EXTENSION.search(error.found)
+    if lacking is None:
         return error
-    advice = extension_advice(missing[1], kind=kind, version=config.server_version)
-    return SqlFailed(error.found, why="this server cannot make it", fix=advice)
+    named = named_extensions(config, ProjectFiles(config.root))
+    missing = sorted({lacking[1], *(named - _extensions(database))})
+    found = error.found
+    if len(missing) > 1:
+        found += f"\n  of all that the files make, this server lacks: {', '.join(missing)}"
+    advice = extension_advice(missing, kind=kind, version=config.server_version)
+    return SqlFailed(found, why="this server cannot make it", fix=advice)
+
+
+def _extensions(database: StagingDatabase) -> frozenset[str]:
+    with closing(connect(database.superuser_conninfo)) as connection:
+        return frozenset(name for (name,) in connection.execute(_AVAILABLE).fetchall())
 
 
 class Throwaway:
@@ -94,8 +110,10 @@ class Throwaway:
         return self._in_empty
 
     def advised(self, error: HousekeepingError) -> HousekeepingError:
-        """The error; where an extension is missing, with the server that would have it."""
-        return advised(error, self.kind, self._config) if self._booting is not None else error
+        """The error; where an extension is missing, with the servers that would have it."""
+        if self._booting is None:
+            return error
+        return advised(error, self.kind, self._config, self.database())
 
     def lent(self, precheck: Callable[[], Result]) -> Result:
         """What the precheck says that works in the database; then it is `done` with it."""

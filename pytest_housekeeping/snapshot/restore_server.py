@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.postgres.connection import connect
@@ -11,10 +10,10 @@ from pytest_housekeeping.server import (
     Original,
     Server,
     ServerSettings,
+    available_extensions,
     extension_advice,
     start,
 )
-from pytest_housekeeping.server.binaries import share_folder
 from pytest_housekeeping.server.embedded import EMBEDDED, how_to_have
 from pytest_housekeeping.server.sources import find_programs
 from pytest_housekeeping.snapshot.problems import BackupNotProved
@@ -42,7 +41,7 @@ class RestoreServer:
 
     def lacking(self, extensions: frozenset[str]) -> frozenset[str]:
         """Those of ``extensions`` that it does not have."""
-        has = self.available if self.given else _extensions(self.kind, self.major)
+        has = self.available if self.given else available_extensions(self.kind, self.major)
         return extensions - has
 
     def close(self) -> None:
@@ -82,7 +81,7 @@ def start_restore_server(
         key=lambda each: (each[0], each[1] != "embedded"),
     )
     for major, kind in fit:
-        if extensions <= _extensions(kind, major):
+        if extensions <= available_extensions(kind, major):
             settings = ServerSettings(kind=kind, version=major, migrator=RESTORER, max_locks=1024)
             return RestoreServer(server=start(settings), kind=kind, major=major)
     raise _no_server(server_major, extensions, fit)
@@ -106,7 +105,7 @@ def extensions_to_leave_out(
     for major, kind in _servers():
         if major != server_major:
             continue
-        lacking = extensions - _extensions(kind, major)
+        lacking = extensions - available_extensions(kind, major)
         if not lacking & needed and (fewest is None or len(lacking) < len(fewest)):
             fewest = lacking
     return fewest or frozenset()
@@ -133,12 +132,12 @@ def _no_server(
             why=WHY,
             fix=f"{how_to_have(server_major)}; or give one: --hk-twin-server=URL",
         )
-    lacking = sorted(extensions - _extensions(fit[0][1], fit[0][0]))
+    lacking = sorted(extensions - available_extensions(fit[0][1], fit[0][0]))
     return BackupNotProved(
         f"the backup needs extensions that no server here has: {', '.join(lacking)}",
         why=WHY,
-        fix=extension_advice(lacking[0], kind=fit[0][1], version=fit[0][0])
-        + "; for the copy of production: `--hk-twin-server=URL`, a server that has it",
+        fix=extension_advice(lacking, kind=fit[0][1], version=fit[0][0])
+        + "; for the copy of production: `--hk-twin-server=URL`, a server that has them",
     )
 
 
@@ -150,10 +149,3 @@ def _servers() -> tuple[tuple[int, str], ...]:
         except ServerError:
             continue
     return tuple(found)
-
-
-@cache
-def _extensions(kind: str, major: int) -> frozenset[str]:
-    share = share_folder(find_programs(kind, major))
-    files = (share / "extension").glob("*.control") if share else ()
-    return frozenset(path.stem for path in files)

