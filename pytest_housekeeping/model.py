@@ -193,6 +193,8 @@ class CodeFile:
 
 
 ROWS, CLONE = "rows", "clone"
+# The unit of what lets a finding stand.
+EXEMPTIONS = "exemptions"
 """The steps of a rehearsal that ask production's rows, and a clone that has them."""
 
 

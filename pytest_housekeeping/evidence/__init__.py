@@ -12,6 +12,8 @@ its own module where it is needed:
 - ``fields``: what journal and audit share; ``plain_audit``: an audit read without pydantic
 - ``chain``: digests, and why an audit that was edited or taken away is noticed
 - ``own_plan``: whether an audit fits its own plan; ``kinds``: its findings put together by cause
+- ``compared_findings``: which of them are new, stand or are fixed; ``earlier_runs``: beside which
+  runs; ``finding_model``: their fields in the audit
 - ``journal``: line by line while a run lives; ``leftovers``, ``recovery``: what a killed run left
 - ``git``: the repository; ``git_trust``: how git is run; ``git_objects``: reads evidence;
   ``git_compare``: what differs from a commit; ``git_branch``: how evidence is committed, and why

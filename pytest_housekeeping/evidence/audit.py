@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,16 +12,17 @@ from pydantic import ValidationError
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence import fields
 from pytest_housekeeping.evidence.audit_model import (
-    SCHEMA_VERSION,
     Artifact,
     Audit,
     Chain,
-    FindingKindRecord,
     first_fault,
 )
 from pytest_housekeeping.evidence.bound import Bound
 from pytest_housekeeping.evidence.chain import digest
+from pytest_housekeeping.evidence.compared_findings import compared
+from pytest_housekeeping.evidence.finding_model import FindingKindRecord
 from pytest_housekeeping.evidence.kinds import causes_of, kinds_of
+from pytest_housekeeping.evidence.plain_audit import SCHEMA_VERSION
 from pytest_housekeeping.evidence.production_now import ProductionNow
 from pytest_housekeeping.evidence.run_facts import StartFacts
 from pytest_housekeeping.evidence.secrets import Secrets
@@ -47,13 +48,15 @@ def make_audit(
     before: Artifact | None = None,
     after: Artifact | None = None,
     previous: str | None = None,
+    earlier: tuple[Iterable[Mapping[str, Any]], str] = ((), ""),
     secrets: Secrets | None = None,
 ) -> Audit:
     """The sealed audit of a run. A planned step without a result is recorded as skipped.
 
     ``previous`` is the digest of the audit before; ``before`` and ``after`` are the snapshots;
     ``batch`` is what each segment was seen to do, ``production`` what it meets, ``clone`` what all
-    of it did where there are rows.
+    of it did where there are rows; ``earlier`` the audits to hold the findings against, the newest
+    first, and why there are none.
     Raises EvidenceError as ``seal`` does.
     """
     document = fields.start_fields(facts)
@@ -75,6 +78,10 @@ def make_audit(
         for result in results
         for finding in result.findings
     ]
+    held = compared(document, *earlier)
+    for finding, since in zip(document["findings"], held.since, strict=True):
+        finding["since"] = since
+    document["compared"] = fields.compared_fields(held)
     document["lock_conflicts"] = [fields.conflict_fields(each) for each in conflicts]
     document["bound"] = fields.bound_fields(bound) if bound else {}
     document["snapshot"] = {

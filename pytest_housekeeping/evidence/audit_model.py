@@ -22,10 +22,14 @@ from pytest_housekeeping.evidence.batch_model import (
 )
 from pytest_housekeeping.evidence.bound import SecondPerson
 from pytest_housekeeping.evidence.clone_model import CloneRecord
+from pytest_housekeeping.evidence.finding_model import (
+    ComparedRecord,
+    FindingKindRecord,
+    FindingRecord,
+)
 from pytest_housekeeping.evidence.record_part import Part
-from pytest_housekeeping.model import Kind, Level, Mode, Outcome, Phase, ProvedOn, RunOutcome
+from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, ProvedOn, RunOutcome
 
-SCHEMA_VERSION = 1
 # Years in which a run can have taken place: in each of them a moment can be told in any time zone.
 _YEARS = range(1970, 9999)
 
@@ -153,32 +157,6 @@ class StepRecord(Part):
     )
 
 
-class FindingRecord(Part):
-    """One thing that a check saw, and the step that saw it."""
-
-    rule: str
-    level: Level
-    object: str
-    detail: str
-    fix: str = ""
-    leak: str = Field("", description="SQL that shows what was found")
-    role: str = Field("", description="the role that it is about, where it is about one")
-    because: str = Field(
-        "", description="rule and object of the finding that it follows from; empty for a cause"
-    )
-    step: str = ""
-
-
-class FindingKindRecord(Part):
-    """How many findings of a rule, at one level, follow from nothing else, and how many others
-    follow from them."""
-
-    rule: str
-    level: Level
-    count: int = Field(ge=1)
-    below: int = Field(0, ge=0)
-
-
 class LockConflictRecord(Part):
     """The batch met somebody else's lock at a step, and was begun again, or given up at last."""
 
@@ -259,6 +237,7 @@ class Audit(Part):
     finding_kinds: tuple[FindingKindRecord, ...] = Field(
         (), description="the findings put together by cause, the gravest first"
     )
+    compared: ComparedRecord = ComparedRecord()
     lock_conflicts: tuple[LockConflictRecord, ...] = ()
     bound: BoundRecord = BoundRecord()
     snapshot: SnapshotRecord = SnapshotRecord()

@@ -8,6 +8,7 @@ from datetime import UTC
 from typing import Any
 
 from pytest_housekeeping.evidence.bound import Bound
+from pytest_housekeeping.evidence.compared_findings import Compared
 from pytest_housekeeping.evidence.production_now import ProductionNow
 from pytest_housekeeping.evidence.run_facts import StartFacts
 from pytest_housekeeping.model import (
@@ -97,6 +98,13 @@ def finding_fields(finding: Finding, step: str) -> dict[str, Any]:
         "because": finding.because,
         "step": step,
     }
+
+
+def compared_fields(compared: Compared) -> dict[str, Any]:
+    """The ``compared``; what it says of each finding stands there."""
+    known = asdict(compared)
+    known.pop("since")
+    return known
 
 
 def conflict_fields(conflict: LockConflict) -> dict[str, Any]:

@@ -35,18 +35,22 @@ def audits_of_modes(
     git: GitCommands, modes: Sequence[str], folder: str
 ) -> Iterator[tuple[str, bytes]]:
     """See Repository.evidence."""
+    ordered = sorted(named_audits(git, modes, folder))
+    contents = dict(objects(git, dict.fromkeys(oid for _, oid in ordered)))
+    for name, oid in ordered:
+        if oid in contents:
+            yield f"{folder}/{name}", contents[oid]
+
+
+def named_audits(git: GitCommands, modes: Sequence[str], folder: str) -> set[tuple[str, str]]:
+    """Name and object of each of them, unread."""
     starts = tuple(f"{mode}_" for mode in modes)
-    wanted = {
+    return {
         (name, oid)
         for tree_oid, data in objects(git, _everywhere(git, folder))
         for _, name, oid in _entries(data, len(tree_oid) // 2)
         if name.startswith(starts) and AUDIT_NAME.fullmatch(name)
     }
-    ordered = sorted(wanted)
-    contents = dict(objects(git, dict.fromkeys(oid for _, oid in ordered)))
-    for name, oid in ordered:
-        if oid in contents:
-            yield f"{folder}/{name}", contents[oid]
 
 
 def evidence_refs(log: str = "") -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+SCHEMA_VERSION = 1
 _PARTS = ("run", "plan", "chain", "source")
 
 

@@ -11,6 +11,7 @@ from functools import cached_property
 from pytest_housekeeping.checks.style import style_verdict
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed, SqlFailed
 from pytest_housekeeping.model import (
+    EXEMPTIONS,
     Finding,
     Kind,
     Level,
@@ -204,7 +205,8 @@ class Promotion:
         checks = self.run.checks
         with self._place(step).judging(step.segment) as connection:
             verdict = checks.judge(connection, step)
-        return judged(step, verdict, "; ".join(verdict.evidence) if step.name == MUTANTS else "")
+        telling = step.name == MUTANTS or verdict.unit == EXEMPTIONS
+        return judged(step, verdict, "; ".join(verdict.evidence) if telling else "")
 
     def _place(self, step: Step) -> Batch | Rehearsal:
         """Where a step is judged: on the copy, or in the transaction that will be committed."""

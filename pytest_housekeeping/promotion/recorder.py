@@ -16,6 +16,7 @@ from pytest_housekeeping.model import Phase, RunOutcome, Step, StepResult
 from pytest_housekeeping.plan.code_files import PIN_PATH
 from pytest_housekeeping.plan.steps import RESULT
 from pytest_housekeeping.postgres.batch_facts import BatchFacts
+from pytest_housekeeping.promotion.compared_runs import runs_to_compare_with
 from pytest_housekeeping.promotion.context import written_passwords
 from pytest_housekeeping.promotion.engine import Promotion
 from pytest_housekeeping.promotion.evidence_commit import is_final, publish
@@ -220,6 +221,7 @@ class Recorder:
             previous=latest_digest(repository, self._facts.run.mode, self._folder)
             if repository is not None
             else None,
+            earlier=runs_to_compare_with(self.context, self.run.target.connection.known_identity),
             secrets=self.secrets,
         )
 

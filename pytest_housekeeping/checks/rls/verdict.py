@@ -31,7 +31,7 @@ from pytest_housekeeping.declarations.exemptions import RuleExemption
 from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.declarations.rules import BOUNDARY, Rule
 from pytest_housekeeping.declarations.toml import closest
-from pytest_housekeeping.model import Finding, Level, Verdict
+from pytest_housekeeping.model import EXEMPTIONS, Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection
 
 EXEMPTION = "exemption"
@@ -160,7 +160,8 @@ def verify_exemption(
     table = exemption.object.rpartition(" ON ")[2]
     verdict = judge_rule(connection, contract, rule, only=table if rule.proof else "")
     if any(finding.object == exemption.object for finding in verdict.findings):
-        return Verdict(examined=1, unit="exemptions", evidence=(exemption.reason,))
+        last = f", until {exemption.until}" if exemption.until else ""
+        return Verdict(examined=1, unit=EXEMPTIONS, evidence=(f"{exemption.reason}{last}",))
     others = [finding.object for finding in verdict.findings]
     return _failed(
         exemption,
@@ -182,7 +183,7 @@ def _exempt_from(contract: RlsContract, rule: str, today: date) -> frozenset[str
 def _failed(exemption: RuleExemption, detail: str, fix: str) -> Verdict:
     return Verdict(
         examined=1,
-        unit="exemptions",
+        unit=EXEMPTIONS,
         findings=(
             Finding(
                 rule=EXEMPTION,

@@ -10,9 +10,10 @@ from pytest_housekeeping.model import CLONE, ROWS, Kind, Outcome
 from pytest_housekeeping.plan.steps import CHANGES, IMPACT, REHEARSE, RESULT, RUNNING
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit, FindingRecord, StepRecord
+    from pytest_housekeeping.evidence.audit_model import Audit, StepRecord
     from pytest_housekeeping.evidence.batch_model import RelationNowRecord
     from pytest_housekeeping.evidence.clone_model import CloneRecord
+    from pytest_housekeeping.evidence.finding_model import FindingRecord
 
 # What the schema of the files decides, on a copy: none of it can quote a row of production.
 _OF_THE_SCHEMA = (Kind.OBJECT, Kind.RLS, Kind.BOUNDARY, Kind.LINT)
@@ -38,6 +39,7 @@ def for_everybody(audit: Audit) -> Audit:
     it is one of the schema or a place in a file, and its repair where the rule alone writes it.
     """
     kinds = {step.id: step.kind for step in audit.steps}
+    fixed = tuple(_finding(each, kinds.get(each.step)) for each in audit.compared.fixed)
     batch = tuple(each.model_copy(update={"messages": ()}) for each in audit.batch)
     applied = tuple(
         each.model_copy(update={"at": "", "by": ""}) for each in audit.production.applied
@@ -48,6 +50,7 @@ def for_everybody(audit: Audit) -> Audit:
             "target": None,
             "steps": tuple(_step(each) for each in audit.steps),
             "findings": tuple(_finding(each, kinds.get(each.step)) for each in audit.findings),
+            "compared": audit.compared.model_copy(update={"fixed": fixed}),
             "batch": batch,
             "production": audit.production.model_copy(update={"applied": applied}),
             "clone": audit.clone.model_copy(update=_NO_PLACE) if audit.clone else None,

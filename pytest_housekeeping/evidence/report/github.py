@@ -22,7 +22,8 @@ from pytest_housekeeping.evidence.report.wording import approval_text, outcome_t
 from pytest_housekeeping.evidence.run_facts import stem
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit, FindingRecord, StepRecord
+    from pytest_housekeeping.evidence.audit_model import Audit, StepRecord
+    from pytest_housekeeping.evidence.finding_model import FindingRecord
     from pytest_housekeeping.evidence.kinds import FindingKind
 
 _MARK = {"good": "✅", "bad": "❌", "unsure": "⚠️"}

@@ -16,7 +16,8 @@ from pytest_housekeeping.model import Mode, Phase, RunOutcome
 from pytest_housekeeping.plan.rollback_files import DESTROYS
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit, FindingRecord, StepRecord
+    from pytest_housekeeping.evidence.audit_model import Audit, StepRecord
+    from pytest_housekeeping.evidence.finding_model import FindingRecord
 
 
 def incident_report(

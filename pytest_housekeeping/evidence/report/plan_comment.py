@@ -36,7 +36,8 @@ from pytest_housekeeping.evidence.report.wording import outcome_text
 from pytest_housekeeping.evidence.run_facts import stem
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit, FindingRecord, StepRecord
+    from pytest_housekeeping.evidence.audit_model import Audit, StepRecord
+    from pytest_housekeeping.evidence.finding_model import FindingRecord
     from pytest_housekeeping.evidence.kinds import FindingKind
 
 PROMOTION = "housekeeping-prod-promotion.yml"

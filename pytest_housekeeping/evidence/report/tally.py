@@ -10,7 +10,8 @@ from pytest_housekeeping.evidence.kinds import FindingKind, kinds_of
 from pytest_housekeeping.model import Level, Outcome, Phase
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit, FindingRecord, StepRecord
+    from pytest_housekeeping.evidence.audit_model import Audit, StepRecord
+    from pytest_housekeeping.evidence.finding_model import FindingRecord
 
 _GRAVITY = {Level.ERROR: 0, Level.WARNING: 1, Level.NOTICE: 2}
 

@@ -21,7 +21,8 @@ from pytest_housekeeping.model import Level, Mode, Phase, RunOutcome
 from pytest_housekeeping.plan.steps import MUTANTS, REHEARSE, RUNNING
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit, FindingRecord
+    from pytest_housekeeping.evidence.audit_model import Audit
+    from pytest_housekeeping.evidence.finding_model import FindingRecord
     from pytest_housekeeping.evidence.kinds import FindingKind
 
 _MOST = 25

@@ -1,0 +1,192 @@
+"""What a run has found beside what runs before it had: what is new, what stands since when, what is
+fixed, and what an exemption lets stand.
+
+Of each step the newest earlier run counts in which that step has judged anything. What a step says
+of the batch itself stands in no earlier run, and nothing of it is ever fixed: it is of this batch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pytest_housekeeping.model import Kind, Outcome
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.evidence.audit_model import Audit
+    from pytest_housekeeping.evidence.finding_model import FindingRecord
+
+_Fields = Mapping[str, Any]
+# What they say is about the files of this batch, or about this one run.
+_OF_THE_BATCH = frozenset(
+    [Kind.REHEARSAL, Kind.MIGRATION, Kind.VIEW, Kind.POLICY, Kind.SEED, Kind.PROMOTE]
+)
+# How the item of an exemption is called: checks/rls.toml::exempt RULE OBJECT.
+_EXEMPT = re.compile(r"::exempt (?P<rule>\S+) (?P<object>.+)$", re.DOTALL)
+_PLACE = re.compile(r":\d+(?::\d+)?(?= |$)")
+_NUMBER = re.compile(r"\d+")
+_KEPT = ("rule", "level", "object", "detail", "fix", "leak", "role", "because", "step")
+# How many runs are looked through for steps that the newest ones had not: what is asked the first
+# time has no earlier run at all.
+_RUNS = 10
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compared:
+    """``since`` has one entry for each finding: when it was seen first, "" where that is now.
+
+    ``run`` is the newest run of those that it was held against; "" for none, and ``why_not`` says
+    why. ``fixed`` are findings of those runs, as their audits have them, each with its ``since``.
+    """
+
+    run: str = ""
+    at: str = ""
+    commit: str = ""
+    why_not: str = ""
+    since: tuple[str, ...] = ()
+    fixed: tuple[dict[str, str], ...] = ()
+    exempted: tuple[dict[str, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SortedFindings:
+    """The findings of an audit; all of them are ``new`` where they were compared with nothing."""
+
+    new: tuple[FindingRecord, ...]
+    standing: tuple[FindingRecord, ...]
+    fixed: tuple[FindingRecord, ...]
+
+
+@dataclass(kw_only=True, slots=True)
+class _Earlier:
+    """What earlier runs have found, as far as this run has asked again."""
+
+    runs: list[_Fields] = field(default_factory=list)
+    findings: list[dict[str, str]] = field(default_factory=list)
+    exempted: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+def compared(document: _Fields, earlier: Iterable[_Fields], why_not: str = "") -> Compared:
+    """``document`` and what is in ``earlier``, the newest first, are audits as plain JSON."""
+    judged = _judged(document)
+    known = _known(judged, earlier)
+    exempted = tuple(_exempted(document, known))
+    let_stand = {(each["rule"], each["object"]) for each in exempted}
+    with_text = _same_version(document, known)
+    left = Counter(_identity(each, with_text=with_text) for each in document["findings"])
+    fixed = []
+    for old in known.findings:
+        name = _identity(old, with_text=with_text)
+        left[name] -= 1
+        if left[name] < 0 and (old["rule"], old["object"]) not in let_stand:
+            fixed.append(old)
+    newest = known.runs[0] if known.runs else None
+    return Compared(
+        run=str(newest["run"]["id"]) if newest else "",
+        at=_started(newest) if newest else "",
+        commit=str(newest["source"].get("commit") or "") if newest else "",
+        why_not="" if newest else why_not,
+        since=_since(document["findings"], known, with_text=with_text),
+        fixed=tuple(fixed),
+        exempted=exempted,
+    )
+
+
+def sorted_findings(audit: Audit) -> SortedFindings:
+    """The findings of an audit, told apart."""
+    return SortedFindings(
+        new=tuple(each for each in audit.findings if not each.since),
+        standing=tuple(each for each in audit.findings if each.since),
+        fixed=audit.compared.fixed,
+    )
+
+
+def identity_of(finding: _Fields) -> tuple[str, ...]:
+    """What makes two findings of two runs one: rule, level, object and role; of a place in a file,
+    the file, for lines move."""
+    return (
+        str(finding["rule"]),
+        str(finding["level"]),
+        _PLACE.sub("", str(finding["object"])),
+        str(finding.get("role", "")),
+    )
+
+
+def _identity(finding: _Fields, *, with_text: bool) -> tuple[str, ...]:
+    """With what was seen, but for numbers, which grow: another version may word it otherwise."""
+    text = _NUMBER.sub("#", str(finding["detail"])) if with_text else ""
+    return (*identity_of(finding), text)
+
+
+def _judged(document: _Fields) -> dict[str, _Fields]:
+    """The steps that have judged something that outlasts the batch, by id."""
+    told = {each["step"] for each in document["findings"]}
+    return {
+        step["id"]: step
+        for step in document["steps"]
+        if step["kind"] not in _OF_THE_BATCH
+        and (step["outcome"] == Outcome.PASSED or step["id"] in told)
+    }
+
+
+def _known(judged: Mapping[str, _Fields], earlier: Iterable[_Fields]) -> _Earlier:
+    known = _Earlier()
+    left = set(judged)
+    for audit in earlier:
+        asked = left & _judged(audit).keys()
+        if not asked:
+            continue
+        known.runs.append(audit)
+        left -= asked
+        started = _started(audit)
+        for each in audit["findings"]:
+            if each["step"] in asked:
+                kept = {name: str(each.get(name, "")) for name in _KEPT}
+                known.findings.append({**kept, "since": str(each.get("since") or started)})
+        for each in audit.get("compared", {}).get("exempted", ()):
+            known.exempted.setdefault((each["rule"], each["object"]), each["since"])
+        if not left or len(known.runs) == _RUNS:
+            break
+    return known
+
+
+def _since(findings: Sequence[_Fields], known: _Earlier, *, with_text: bool) -> tuple[str, ...]:
+    """Of several that are alike the oldest are those that were there already."""
+    first: dict[tuple[str, ...], list[str]] = {}
+    for each in sorted(known.findings, key=lambda finding: str(finding["since"])):
+        first.setdefault(_identity(each, with_text=with_text), []).append(str(each["since"]))
+    found = []
+    for seen in findings:
+        there = first.get(_identity(seen, with_text=with_text))
+        found.append(there.pop(0) if there else "")
+    return tuple(found)
+
+
+def _exempted(document: _Fields, known: _Earlier) -> Iterator[dict[str, str]]:
+    """What is let stand, with the reason that its exemption gives, and since when it has stood."""
+    started = _started(document)
+    stood = {(each["rule"], each["object"]): str(each["since"]) for each in known.findings}
+    for step in document["steps"]:
+        name = _EXEMPT.search(step["id"])
+        if name is not None and step["kind"] == Kind.RLS and step["outcome"] == Outcome.PASSED:
+            key = (name["rule"], name["object"])
+            since = known.exempted.get(key) or stood.get(key) or started
+            yield {
+                "rule": key[0],
+                "object": key[1],
+                "reason": step.get("message", ""),
+                "since": since,
+            }
+
+
+def _started(document: _Fields) -> str:
+    """As an audit writes a moment."""
+    return str(document["run"]["started_at"]).replace("+00:00", "Z")
+
+
+def _same_version(document: _Fields, known: _Earlier) -> bool:
+    version = document["run"]["tool_version"]
+    return all(each["run"].get("tool_version") == version for each in known.runs)
