@@ -93,6 +93,15 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """A place in a file of the project: its path from the rootdir, line and column from 1."""
+
+    path: str
+    line: int = 1
+    column: int = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
     """One thing that a check saw: the rule, the object as one would type it, SQL that repairs it
     (``fix``), and SQL that shows it (``leak``).

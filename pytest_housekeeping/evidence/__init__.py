@@ -23,6 +23,7 @@ its own module where it is needed:
 - ``proof``: all evidence proved; ``committed``: what git holds of it; ``records``: each audit;
   ``proof_chain``, ``proof_files``, ``proof_signatures``: their chain, all other files, who has
   signed; ``repair``: the way back
+- ``remarks``: what machines are told of a run; ``places``: where in the project's files it stands
 - ``report``: an audit told to people, as HTML, in the terminal, on GitHub, after an incident
 """
 

@@ -182,6 +182,14 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         {"action": "store_true", "help": "write the audit, but do not commit it"},
     ),
     (
+        "--hk-reports",
+        {
+            "metavar": "FOLDER",
+            "help": "leave what was found there for other machines: housekeeping.sarif,"
+            " codequality.json (GitLab) and junit.xml",
+        },
+    ),
+    (
         "--hk-reuse",
         {
             "choices": ("on", "off"),
@@ -244,8 +252,15 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
     """With a mode, exit code 0 means that there was a run and that it came to its end."""
-    status = yield
     option = config.option
+    try:
+        status = yield
+    except pytest.UsageError:
+        if option.hk_mode:
+            from pytest_housekeeping.plugin.machines import annotate_refusal
+
+            annotate_refusal(config)
+        raise
     if option.hk_mode and status == 0 and not any(getattr(option, each, 0) for each in _NO_RUN):
         from pytest_housekeeping.plugin.refusals import misuse
         from pytest_housekeeping.plugin.stash import ENDED

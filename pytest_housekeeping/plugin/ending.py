@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from pytest_housekeeping.plugin import machines
 from pytest_housekeeping.plugin.interruption import Interruption
-from pytest_housekeeping.plugin.redaction import write_commands
 from pytest_housekeeping.plugin.selection import Selection
 from pytest_housekeeping.plugin.stash import ENDED
+from pytest_housekeeping.plugin.step_properties import tell_suite
 from pytest_housekeeping.promotion.recorder import Recorder
 
 
@@ -52,6 +52,8 @@ class Ending:
         self._last_look()
         with progress.doing("the end of the run: what is open, and its record"):
             self.recorder.finish(int(session.exitstatus), partial=partial)
+        if self.recorder.audit is not None:
+            tell_suite(session.config, self.recorder.audit)
         try:
             return (yield)
         except OSError as error:
@@ -63,10 +65,12 @@ class Ending:
             short = not self.recorder.done and not partial
             if (short or not kept) and session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            told = machines.tell(session.config, self.recorder, int(session.exitstatus))
+            if not told and session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
         terminalreporter.section("promotion", sep="=")
         for line in self.recorder.summary():
             terminalreporter.write_line(line)
-        if os.environ.get("GITHUB_ACTIONS") == "true":
-            write_commands(config, self.recorder.annotations())
+        machines.annotate(config)

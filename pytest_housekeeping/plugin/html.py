@@ -7,19 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from pytest_housekeeping.evidence.report.html_steps import row_details, table_header, table_row
-from pytest_housekeeping.model import Kind, StepResult
+from pytest_housekeeping.model import Kind
+from pytest_housekeeping.plugin.step_properties import RESULT
 from pytest_housekeeping.promotion.recorder import Recorder
-
-# The attribute by which a report carries the result of its step to these hooks.
-_RESULT = "hk_result"
-
-
-def attach_result(report: pytest.TestReport, result: StepResult) -> None:
-    """Let the row of a report show the result of its step."""
-    setattr(report, _RESULT, result)
 
 
 class HtmlHooks:
@@ -38,12 +29,12 @@ class HtmlHooks:
             cells.clear()
             return
         shown = "Error" if report.failed and report.when != "call" else report.outcome.capitalize()
-        result = getattr(report, _RESULT, None)
+        result = getattr(report, RESULT, None)
         duration = result.duration_s if result else getattr(report, "duration", 0.0)
         cells[:] = table_row(shown, report.nodeid, duration, result)
 
     def pytest_html_results_table_html(self, report: Any, data: list[str]) -> None:
-        result = getattr(report, _RESULT, None)
+        result = getattr(report, RESULT, None)
         # A test's own log says more than the message of its result; a step has no other.
         log = data if result is None or result.step.kind is Kind.TEST else ()
         data[:] = row_details(result, log)

@@ -13,28 +13,23 @@ from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.evidence import Secrets
 from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, Step
 from pytest_housekeeping.plan.modes import rules_of
-from pytest_housekeeping.plugin import fast_runner, fixtures, items
+from pytest_housekeeping.plugin import fast_runner, fixtures, items, machines
 from pytest_housekeeping.plugin.ending import Ending
-from pytest_housekeeping.plugin.html import HtmlHooks, attach_result
+from pytest_housekeeping.plugin.html import HtmlHooks
 from pytest_housekeeping.plugin.import_ahead import import_ahead
 from pytest_housekeeping.plugin.interruption import Interruption
-from pytest_housekeeping.plugin.options import (
-    lists_only,
-    refuse_unusable,
-    run_options,
-    settings_of,
-)
+from pytest_housekeeping.plugin.options import lists_only, refuse_unusable, run_options
 from pytest_housekeeping.plugin.outcomes import outcome_of
 from pytest_housekeeping.plugin.redaction import given_passwords, guard_terminal, redact_report
 from pytest_housekeeping.plugin.refusals import refuse
 from pytest_housekeeping.plugin.selection import Selection
 from pytest_housekeeping.plugin.signs_of_life import SignsOfLifeHooks
 from pytest_housekeeping.plugin.stash import CODE_WATCH, PROMOTION
+from pytest_housekeeping.plugin.step_properties import attach_result
 from pytest_housekeeping.promotion.attestation import refusal_of
 from pytest_housekeeping.promotion.engine import Promotion
 from pytest_housekeeping.promotion.progress import Progress
 from pytest_housekeeping.promotion.recorder import Recorder
-from pytest_housekeeping.promotion.refusal_record import record_refusal
 from pytest_housekeeping.promotion.run import Run
 from pytest_housekeeping.promotion.start import start_run
 
@@ -49,6 +44,7 @@ def activate(config: pytest.Config) -> None:
     Raises pytest.UsageError (exit code 4) for whatever makes a plan impossible.
     """
     refuse_unusable(config)
+    machines.prepare(config)
     interruption = Interruption()
     interruption.install()
     config.add_cleanup(interruption.remove)
@@ -56,7 +52,7 @@ def activate(config: pytest.Config) -> None:
         _begin(config, interruption)
     except KeyboardInterrupt:
         interruption.finishing()
-        _record(config, _INTERRUPTED)
+        machines.record_refusal(config, _INTERRUPTED)
         pytest.exit(_INTERRUPTED, returncode=pytest.ExitCode.INTERRUPTED)
 
 
@@ -111,14 +107,8 @@ def _started(config: pytest.Config) -> Run:
     except (HousekeepingError, pytest.UsageError) as error:
         # libpq's words may quote what was given to it.
         said = Secrets(given_passwords(config)).redact(str(error))
-        _record(config, said)
+        machines.record_refusal(config, said)
         raise pytest.UsageError(said) from None
-
-
-def _record(config: pytest.Config, reason: str) -> None:
-    if not lists_only(config):
-        folder = config.rootpath / settings_of(config.rootpath).audit
-        record_refusal(folder, Mode(config.option.hk_mode), reason)
 
 
 class ActiveRun:

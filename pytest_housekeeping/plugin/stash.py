@@ -10,12 +10,15 @@ if TYPE_CHECKING:
     from pytest_housekeeping.databases.databases import Databases, Lent
     from pytest_housekeeping.plugin.ran_code import CodeWatch
     from pytest_housekeeping.promotion.engine import Promotion
+    from pytest_housekeeping.promotion.reports import Told
 
 PROMOTION: pytest.StashKey[Promotion] = pytest.StashKey()
 # What runs as Python, from before the first conftest.py on.
 CODE_WATCH: pytest.StashKey[CodeWatch] = pytest.StashKey()
 # Set when the run has come to an end of which there is an audit.
 ENDED: pytest.StashKey[bool] = pytest.StashKey()
+# What the run, or its refusal, says of the project, where a machine wants to hear it.
+TOLD: pytest.StashKey[Told] = pytest.StashKey()
 # Set when no path was given on the command line, and the configured folders are collected.
 DEFAULT_PATHS: pytest.StashKey[bool] = pytest.StashKey()
 # The test databases of this process, once a test has asked for one.

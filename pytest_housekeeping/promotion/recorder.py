@@ -185,13 +185,6 @@ class Recorder:
         lines += ["the database is kept:", *kept.splitlines()] if kept else []
         return [self.secrets.redact(line) for line in lines]
 
-    def annotations(self) -> list[str]:
-        """For a workflow's page: each finding about code, on its line."""
-        from pytest_housekeeping.evidence.report.github import line_annotations
-
-        lines = line_annotations(self.audit) if self.audit else []
-        return [self.secrets.redact(line) for line in lines]
-
     def _make_audit(self, outcome: RunOutcome, message: str) -> Audit:
         from pytest_housekeeping.evidence.audit import make_audit
         from pytest_housekeeping.evidence.chain import latest_digest

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence import SourceFacts, StartFacts, stem
 from pytest_housekeeping.model import Mode, RunOutcome
 from pytest_housekeeping.promotion.run_facts import new_run
 
+if TYPE_CHECKING:
+    from pytest_housekeeping.evidence.audit_model import Audit
 
-def record_refusal(folder: Path, mode: Mode, reason: str) -> None:
+
+def record_refusal(folder: Path, mode: Mode, reason: str) -> Audit:
     """The audit of a run for which no plan could be made: it has no steps, only the reason.
 
     A folder that cannot be written keeps nothing back: the error itself is what the user sees.
@@ -32,3 +36,4 @@ def record_refusal(folder: Path, mode: Mode, reason: str) -> None:
     )
     with suppress(OSError, EvidenceError):
         write_audit(audit, folder, stem(run))
+    return audit

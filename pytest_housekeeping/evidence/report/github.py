@@ -1,11 +1,7 @@
-"""A run on GitHub: the step summary (also a pull request's body), and a line for each finding.
-
-https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
-"""
+"""A run on GitHub: the step summary, which is also a pull request's body."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.evidence.report import tally
@@ -14,7 +10,6 @@ from pytest_housekeeping.evidence.report.display import (
     duration,
     named,
     plural,
-    visible,
 )
 from pytest_housekeeping.evidence.report.markdown import block, cell
 from pytest_housekeeping.evidence.report.production import promote_command
@@ -31,7 +26,6 @@ _MARK = {"good": "✅", "bad": "❌", "unsure": "⚠️"}
 _MOST = (25, 10, 3, 0)
 _LONGEST = 65_000
 _LONG_BLOCK = 12_000
-_PLACE = re.compile(r"(.+):(\d+):(\d+)(?: |$)")
 
 
 def step_summary(audit: Audit) -> str:
@@ -41,20 +35,6 @@ def step_summary(audit: Audit) -> str:
     """
     texts = (_markdown(audit, most) for most in _MOST)
     return next((text for text in texts if len(text) < _LONGEST), "")
-
-
-def line_annotations(audit: Audit) -> list[str]:
-    """GitHub's workflow commands for the findings that have a line of code."""
-    lines = []
-    for finding in tally.findings(audit):
-        place = _PLACE.match(finding.object)
-        if place is None or not finding.rule.startswith("code-"):
-            continue
-        where = f"file={_command_property(place[1])},line={place[2]},col={place[3]}"
-        title = f"title={_command_property(finding.rule)}"
-        said = f"{finding.detail}\n{finding.fix}" if finding.fix else finding.detail
-        lines.append(f"::{finding.level} {where},{title}::{_command_data(visible(said))}")
-    return lines
 
 
 def _markdown(audit: Audit, most: int) -> str:
@@ -147,11 +127,3 @@ def _finding(kind: FindingKind[FindingRecord], finding: FindingRecord) -> str:
 
 def _more(count: int, most: int) -> list[str]:
     return [f"… and {count - most:,} more, in the report."] if count > most else []
-
-
-def _command_data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _command_property(text: str) -> str:
-    return _command_data(text).replace(":", "%3A").replace(",", "%2C")
