@@ -8,6 +8,19 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stub:
+    """What stands for an extension on a throwaway server that lacks it: its types and functions as
+    they are declared, and nothing else of it."""
+
+    name: str
+    types: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
+    version: str = "1.0"
+    schema: str = ""
+    trusted: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """What the project allows; every key has a default but none that lets a check pass.
 
@@ -54,6 +67,7 @@ class Config:
     running: tuple[str, ...] = ()
     twin: str = ""
     accepted_evidence_faults: tuple[str, ...] = ()
+    stubs: tuple[Stub, ...] = ()
     session: Mapping[str, str] = field(default_factory=dict)
     may_move: Mapping[str, str] = field(default_factory=dict)
     placeholders: Mapping[str, str] = field(default_factory=dict)

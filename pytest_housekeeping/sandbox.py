@@ -109,6 +109,7 @@ def _started(config: Config) -> Sandbox:
         version=config.server_version,
         promoter=config.migrator,
         database=DATABASE,
+        stubs=config.stubs,
     )
     try:
         with server.superuser() as connection:

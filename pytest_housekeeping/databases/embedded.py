@@ -128,7 +128,7 @@ class EmbeddedGround:
         return running.folder
 
     def _booted(self) -> Postmaster:
-        kept = kept_path(find_programs(self.config.server, self.config.server_version), self._key)
+        kept = kept_path(_programs(self.config), self._key)
         if self._reuse and kept.exists() and is_ours(kept):
             # What is no data folder of ours, or damaged, is made anew.
             with suppress(ServerError, ValueError, OSError):
@@ -145,6 +145,7 @@ class EmbeddedGround:
             version=self.config.server_version,
             migrator=self.config.migrator,
             max_locks=_LOCKS,
+            stubs=self.config.stubs,
             kept=kept,
             options=("-c", f"max_connections={_CONNECTIONS}"),
         )
@@ -161,6 +162,10 @@ class EmbeddedGround:
         about = {"templates": json.dumps(templates)}
         with suppress(OSError, ServerError):
             keep(self._folder.data, self._programs, server_account(), self._key, about)
+
+
+def _programs(config: Config) -> Programs:
+    return find_programs(config.server, config.server_version, config.stubs)
 
 
 def _furnish(cluster: Cluster, migrator: str) -> None:

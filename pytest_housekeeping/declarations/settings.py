@@ -14,6 +14,7 @@ from pytest_housekeeping.declarations.connection_url import passwords_in
 from pytest_housekeeping.declarations.layout import with_layout, wrong_layout
 from pytest_housekeeping.declarations.may_move import wrongly_declared
 from pytest_housekeeping.declarations.pinned_settings import names_to_choose
+from pytest_housekeeping.declarations.stubs import read_stubs
 from pytest_housekeeping.declarations.toml import Problems, closest, expect_keys
 from pytest_housekeeping.declarations.window import read_window
 from pytest_housekeeping.errors import MisuseError
@@ -33,7 +34,13 @@ _DURATIONS = (
 # What git takes for a name, and never for an option or a way from one commit to another.
 _REF = re.compile(r"[\w.][\w./@+-]*")
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
-_TYPES = {field.name: str(field.type) for field in fields(Config) if field.name != "root"}
+# Read by themselves: a table of its own each.
+_APART = ("stubs",)
+_TYPES = {
+    field.name: str(field.type)
+    for field in fields(Config)
+    if field.name != "root" and field.name not in _APART
+}
 _FITTING: dict[str, tuple[type, ...]] = {
     "str": (str,),
     "int": (int,),
@@ -69,8 +76,8 @@ def load_config(
     """
     problems = Problems(f"[tool.housekeeping] in {SETTINGS}")
     table = _table(files or ProjectFiles(root))
-    expect_keys(table, dict.fromkeys(_TYPES, False), "the table", problems)
-    values: dict[str, Any] = {}
+    expect_keys(table, dict.fromkeys((*_TYPES, *_APART), False), "the table", problems)
+    values: dict[str, Any] = {"stubs": read_stubs(table, problems)}
     for key in (key for key in table if key in _TYPES):
         if _fits(table[key], _TYPES[key]):
             values[key] = tuple(table[key]) if isinstance(table[key], list) else table[key]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, asdict, fields
 from typing import Any
 
 from pytest_housekeeping.config import Config
@@ -34,6 +34,7 @@ _PROVED: Mapping[str, bool] = {
     "incident_on_failure": False,
     "root": False,  # another folder on every machine
     "sql": False,  # the steps have these paths
+    "stubs": True,  # what a name of an extension stands for
     "layout": True,  # what of a text runs
     "placeholders": True,
     "irreversible": True,  # which ways back are tried
@@ -73,7 +74,7 @@ def proved_settings(config: Config) -> Iterator[str]:
     for field in sorted(fields(config), key=lambda each: each.name):
         value = getattr(config, field.name)
         if is_proved(field.name) and value != _default(field):
-            yield f"setting {field.name} {json.dumps(value, sort_keys=True)}"
+            yield f"setting {field.name} {json.dumps(value, sort_keys=True, default=asdict)}"
 
 
 def _default(field: Any) -> object:

@@ -123,6 +123,7 @@ def prechecks(
     needless = {
         "bootstrap": not bootstrap_paths(config, sources),
         "roles": not contracts.roles,
+        "stubs": not config.stubs,
         "window": not config.window,
         "code": not contracts.code_contracts,
     }

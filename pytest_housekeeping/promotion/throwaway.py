@@ -18,6 +18,9 @@ from pytest_housekeeping.sql.project_files import ProjectFiles
 Result = TypeVar("Result")
 
 _EXTENSION = re.compile(r'extension "([^"]+)" is not available')
+_STUB = re.compile(r"extension \S+ is a stub here")
+# undefined_function, an operator as well; undefined_object, a type or an operator class.
+_UNKNOWN = ("42883", "42704")
 _AVAILABLE: LiteralString = "SELECT name::text FROM pg_catalog.pg_available_extensions"
 _SUPERUSERS = re.compile(r'permission denied to create extension "([^"]+)"')
 
@@ -36,7 +39,7 @@ def advised(
         )
     lacking = _EXTENSION.search(error.found)
     if lacking is None:
-        return error
+        return _beyond_a_stub(error, config)
     named = named_extensions(config, ProjectFiles(config.root))
     missing = sorted({lacking[1], *(named - _extensions(database))})
     found = error.found
@@ -44,6 +47,23 @@ def advised(
         found += f"\n  of all that the files make, this server lacks: {', '.join(missing)}"
     advice = extension_advice(missing, kind=kind, version=config.server_version)
     return SqlFailed(found, why="this server cannot make it", fix=advice)
+
+
+def _beyond_a_stub(error: HousekeepingError, config: Config) -> HousekeepingError:
+    """Where a name is not known, or a function has no body, a stub may have too little."""
+    stubs = ", ".join(stub.name for stub in config.stubs)
+    if not stubs or not isinstance(error, SqlFailed):
+        return error
+    if error.sqlstate not in _UNKNOWN and not _STUB.search(error.found):
+        return error
+    return SqlFailed(
+        error.found,
+        sqlstate=error.sqlstate,
+        why=f"of {stubs} nothing but what [tool.housekeeping.stubs] declares may be here",
+        fix="where it is of that extension, declare it there, with a body if it is called; an"
+        " operator or an operator class no stub can have: give a server that has the extension,"
+        " --hk-staging-url, and --hk-twin-server for the copy of production",
+    )
 
 
 def _extensions(database: StagingDatabase) -> frozenset[str]:

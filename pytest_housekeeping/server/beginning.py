@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_housekeeping.config import Stub
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server.kept_folders import is_ours, kept_path
 from pytest_housekeeping.server.sources import find_programs
@@ -44,32 +45,47 @@ class Begun:
     about: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
-def kept_ones(kind: str, version: int, keys: Sequence[str]) -> Iterator[tuple[str, Path]]:
+def kept_ones(
+    kind: str, version: int, keys: Sequence[str], stubs: tuple[Stub, ...] = ()
+) -> Iterator[tuple[str, Path]]:
     """The keys under which something is kept, and where."""
     if keys:
-        programs = find_programs(kind, version)
+        programs = find_programs(kind, version, stubs)
         for key in keys:
             if (path := kept_path(programs, key)).exists():
                 yield key, path
 
 
-def is_kept(kind: str, version: int, key: str) -> bool:
+def is_kept(kind: str, version: int, key: str, stubs: tuple[Stub, ...] = ()) -> bool:
     """Whether something is kept under the key, by this user alone; what, is seen by who uses it."""
-    return any(is_ours(path) for _, path in kept_ones(kind, version, (key,)))
+    return any(is_ours(path) for _, path in kept_ones(kind, version, (key,), stubs))
 
 
 def begin(
-    *, kind: str, version: int, migrator: str, max_locks: int, beginning: Beginning = NOTHING
+    *,
+    kind: str,
+    version: int,
+    migrator: str,
+    max_locks: int,
+    stubs: tuple[Stub, ...] = (),
+    beginning: Beginning = NOTHING,
 ) -> tuple[Postmaster, StagingDatabase, Begun]:
     """Boot a server, with what is kept where it is what it was, else with nothing; and its first
     database. Raises `ServerError`."""
     from pytest_housekeeping.server.postmaster import boot
 
     def booted(kept: Path | None = None) -> Postmaster:
-        return boot(kind=kind, version=version, migrator=migrator, max_locks=max_locks, kept=kept)
+        return boot(
+            kind=kind,
+            version=version,
+            migrator=migrator,
+            max_locks=max_locks,
+            stubs=stubs,
+            kept=kept,
+        )
 
     refused = []
-    for key, path in kept_ones(kind, version, beginning.keys):
+    for key, path in kept_ones(kind, version, beginning.keys, stubs):
         if not is_ours(path):
             refused.append(f"{path} belongs to somebody else, or others may write to it")
             continue

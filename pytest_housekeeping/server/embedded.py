@@ -14,9 +14,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pytest_housekeeping.config import Stub
 from pytest_housekeeping.errors import ServerError
-from pytest_housekeeping.server.binaries import Programs, ways_out
+from pytest_housekeeping.server.binaries import Programs, share_folder, ways_out
 from pytest_housekeeping.server.os_account import Account, cache_folder, server_account
+from pytest_housekeeping.server.stubs import lacking, stubs_key, write_stubs
 
 # What PostgreSQL is told where to look when its build brings no time zones of its own.
 _ZONES = Path("/usr/share/zoneinfo")
@@ -58,8 +60,9 @@ EMBEDDED: Mapping[int, Wheel] = {
 }
 
 
-def find_embedded(version: int) -> Programs:
-    """PostgreSQL `version` of the wheel, where the server's account may run it."""
+def find_embedded(version: int, stubs: tuple[Stub, ...] = ()) -> Programs:
+    """PostgreSQL `version` of the wheel, where the server's account may run it; with `stubs` in the
+    place of extensions that it lacks."""
     if version not in EMBEDDED:
         known = " or ".join(map(str, EMBEDDED))
         raise ServerError(
@@ -98,14 +101,18 @@ def find_embedded(version: int) -> Programs:
         )
     programs = Programs(folder=folder, version=version)
     account = server_account()
-    if account.reaches(folder):
+    share = share_folder(programs)
+    stubs = lacking(share / "extension", stubs) if share else ()
+    if account.reaches(folder) and not stubs:
         return programs
     try:
-        return _copied(programs, account)
+        return _copied(programs, account, stubs)
     except OSError as error:
         raise ServerError(
             f"the embedded PostgreSQL could not be copied: {error}",
-            why=f"PostgreSQL does not run as root, and {folder} is closed to the other account",
+            why=f"PostgreSQL does not run as root, and {folder} is closed to the other account"
+            if not stubs
+            else "stubs of extensions are put beside a copy of it",
             fix=f"make room, run as an ordinary user, or {ways_out(wheel.install)}",
         ) from None
 
@@ -137,20 +144,25 @@ def how_to_have(version: int) -> str:
     return ", or ".join(ways)
 
 
-def _copied(programs: Programs, account: Account) -> Programs:
-    """The same programs where the account may run them: a venv under /root is closed to it."""
+def _copied(programs: Programs, account: Account, stubs: tuple[Stub, ...]) -> Programs:
+    """The same programs where the account may run them: a venv under /root is closed to it; and
+    with stubs beside them."""
     install, package = programs.folder.parent, programs.folder.parent.parent
-    place = cache_folder(for_account=account) / f"postgres-{programs.version}-{programs.key()}"
+    known = "-".join((programs.key(), *([stubs_key(stubs)] if stubs else [])))
+    place = cache_folder(for_account=account) / f"postgres-{programs.version}-{known}"
     copy = Programs(folder=place / package.name / install.name / "bin", version=programs.version)
     if not place.is_dir():
         with tempfile.TemporaryDirectory(dir=place.parent, prefix="copy-") as scratch:
             tree = Path(scratch) / "tree"
             unused = shutil.ignore_patterns("include", "*.a", "pkgconfig")
-            shutil.copytree(install, tree / package.name / install.name, ignore=unused)
+            copied = tree / package.name / install.name
+            shutil.copytree(install, copied, ignore=unused)
             # The loader finds libpq beside the package: $ORIGIN/../../../<package>.libs.
             libraries = package.with_name(f"{package.name}.libs")
             if libraries.is_dir():
                 shutil.copytree(libraries, tree / libraries.name)
+            if stubs and (share := share_folder(replace(copy, folder=copied / "bin"))):
+                write_stubs(share / "extension", stubs)
             _open_to_all(tree)
             _publish(tree, place)
     return copy

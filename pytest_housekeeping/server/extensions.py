@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from pytest_housekeeping.config import Stub
+from pytest_housekeeping.declarations.stubs import shipped_names
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server.binaries import share_folder
 from pytest_housekeeping.server.embedded import EMBEDDED, is_installed
@@ -39,10 +41,11 @@ def extension_advice(missing: Collection[str], *, kind: str = "embedded", versio
     return "in [tool.housekeeping], or " + elsewhere + "".join(f"\n    {line}" for line in lines)
 
 
-def available_extensions(kind: str, version: int) -> frozenset[str]:
-    """Those that a server of this machine has; none where there is no such server."""
+def available_extensions(kind: str, version: int, stubs: tuple[Stub, ...] = ()) -> frozenset[str]:
+    """Those that a server of this machine has, ``stubs`` among them; none where there is no such
+    server."""
     try:
-        share = share_folder(find_programs(kind, version))
+        share = share_folder(find_programs(kind, version, stubs))
     except ServerError:
         return frozenset()
     found = (share / "extension").glob("*.control") if share else ()
@@ -51,7 +54,11 @@ def available_extensions(kind: str, version: int) -> frozenset[str]:
 
 def _who_has(name: str, servers: dict[str, frozenset[str]]) -> str:
     ways = [said for said, has in servers.items() if name in has]
-    return ", or ".join(ways) or "no PostgreSQL of this machine or of a wheel has it"
+    has_stub = name in shipped_names()
+    stub = f'stubs.{name} = "shipped"' if has_stub else f"a stub that declares it, stubs.{name}"
+    if not ways:
+        return f"no PostgreSQL of this machine or of a wheel has it; {stub}"
+    return ", or ".join((*ways, stub) if has_stub else ways)
 
 
 def _servers() -> Iterator[tuple[str, tuple[str, int], frozenset[str]]]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_housekeeping.child_environment import bare_environment
+from pytest_housekeeping.config import Stub
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server.binaries import WAYS_OUT, Programs, does_not_run
 from pytest_housekeeping.server.data_folder import (
@@ -153,6 +154,7 @@ def boot(
     version: int,
     migrator: str,
     max_locks: int,
+    stubs: tuple[Stub, ...] = (),
     kept: Path | None = None,
     options: tuple[str, ...] = (),
 ) -> Postmaster:
@@ -163,7 +165,7 @@ def boot(
     is not what was written.
     """
     account = server_account()
-    programs = find_programs(kind, version)
+    programs = find_programs(kind, version, stubs)
     refusals = []
     for storage in storages():
         clear_leftovers(storage)

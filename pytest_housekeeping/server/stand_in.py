@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_housekeeping.config import Stub
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server.binaries import Programs
 from pytest_housekeeping.server.data_folder import MAINTENANCE, SUPERUSER, initialise
@@ -74,13 +75,15 @@ class StandIn:
         _discard(self.folder, self.process)
 
 
-def boot_stand_in(*, kind: str, version: int, promoter: str, database: str) -> StandIn:
+def boot_stand_in(
+    *, kind: str, version: int, promoter: str, database: str, stubs: tuple[Stub, ...] = ()
+) -> StandIn:
     """Start a server on a free port of this machine; `promoter` owns its empty `database`.
 
     Its data folder is made by an ``initdb`` of its own: copies of one folder would share their
     system identifier, by which a production is known. Raises `ServerError`; nothing is left then.
     """
-    programs = find_programs(kind, version)
+    programs = find_programs(kind, version, stubs)
     account = server_account()
     # In memory only if need be: it may stand for days, and such files can end with the login.
     places = [place for place in reversed([*storages()]) if account.reaches(place)]

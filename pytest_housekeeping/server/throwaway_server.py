@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+from pytest_housekeeping.config import Stub
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server.beginning import (
     NOTHING,
@@ -29,7 +30,8 @@ from pytest_housekeeping.server.staging_database import Cluster, StagingDatabase
 class ServerSettings:
     """Which server, and what the plan needs of it. `url` holds credentials and wins over `kind`.
 
-    A server that is given for the copy of the `original` is empty, and this run's alone.
+    One of this machine has ``stubs`` in the place of extensions that it lacks. A server that is
+    given for the copy of the `original` is empty, and this run's alone.
     """
 
     kind: str = "embedded"
@@ -39,6 +41,7 @@ class ServerSettings:
     max_locks: int = 64
     keep: bool = False
     original: Original | None = None
+    stubs: tuple[Stub, ...] = ()
 
 
 class _Running(Protocol):
@@ -105,7 +108,9 @@ class Server:
         `ServerError`.
         """
         running, settings = self._running(), self.settings
-        nothing_kept = not any(kept_ones(settings.kind, settings.version, beginning.keys))
+        nothing_kept = not any(
+            kept_ones(settings.kind, settings.version, beginning.keys, settings.stubs)
+        )
         if settings.url or self._lent(running) or (beginning.keys and nothing_kept):
             return Begun()
 
@@ -134,7 +139,8 @@ class Server:
         key already stays as it is, unless this is kept `instead`.
         """
         running = self._running()
-        if not instead and is_kept(self.settings.kind, self.settings.version, key):
+        settings = self.settings
+        if not instead and is_kept(settings.kind, settings.version, key, settings.stubs):
             return ""
         if self._lent(running) > 1:
             return "another database of it is in use"
@@ -211,6 +217,7 @@ class Server:
         self._booted, self._first, self._begun_with = begin(
             kind=settings.kind,
             version=settings.version,
+            stubs=settings.stubs,
             migrator=settings.migrator,
             max_locks=settings.max_locks,
             beginning=beginning,

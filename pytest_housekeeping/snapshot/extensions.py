@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import LiteralString
 
 from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.server.stubs import COMMENT
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.sql.identifiers import unquoted
 
@@ -34,6 +35,11 @@ def needed_extensions(connection: Connection) -> frozenset[str]:
     return frozenset(name for (name,) in connection.execute(_NEEDED).fetchall())
 
 
+def stubs_of(connection: Connection) -> frozenset[str]:
+    """The extensions that this server has only as stubs."""
+    return frozenset(name for (name,) in connection.execute(_STUBS, [COMMENT]).fetchall())
+
+
 def members_by_name(connection: Connection, names: frozenset[str]) -> frozenset[str]:
     """What a fingerprint calls the members of these extensions, where it tells of one by itself:
     an access method, or privileges that somebody has changed."""
@@ -45,14 +51,19 @@ def members_by_name(connection: Connection, names: frozenset[str]) -> frozenset[
     )
 
 
+def tells_of(name: str, extensions: frozenset[str]) -> bool:
+    """Whether an entry of a fingerprint tells of one of these extensions itself."""
+    kind, _, last = name.rpartition(" ")
+    return kind in _KINDS and unquoted(last) in extensions
+
+
 def without_extensions(
     schema: Fingerprint, names: frozenset[str], members: frozenset[str]
 ) -> Fingerprint:
     """A schema without these extensions and their ``members``."""
 
     def is_left_out(name: str) -> bool:
-        kind, _, last = name.rpartition(" ")
-        return name in members or (kind in _KINDS and unquoted(last) in names)
+        return name in members or tells_of(name, names)
 
     return replace(schema, entries=tuple(e for e in schema.entries if not is_left_out(e.name)))
 
@@ -80,6 +91,10 @@ WHERE EXISTS (
     WHERE d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.refobjid = e.oid
     AND d.deptype <> 'e'
 )
+"""
+
+_STUBS: LiteralString = """
+SELECT name::text FROM pg_catalog.pg_available_extensions WHERE comment = %s
 """
 
 _MEMBERS: LiteralString = """

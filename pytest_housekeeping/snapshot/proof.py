@@ -82,7 +82,7 @@ def fitting_server(
         refuse_lacking(started, extensions)
         yield started
         return
-    own = start_restore_server(server_major, extensions)
+    own = start_restore_server(server_major, extensions, stubs=started.stubs if started else ())
     try:
         yield own
     finally:

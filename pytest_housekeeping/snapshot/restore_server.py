@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pytest_housekeeping.config import Stub
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.postgres.connection import connect
 from pytest_housekeeping.server import (
@@ -27,7 +28,7 @@ class RestoreServer:
     """A server that boots in the background, to restore a backup in. `close` ends it.
 
     One that is ``given`` runs already, and holds one copy at a time; ``available`` are the
-    extensions that it has.
+    extensions that it has. ``stubs`` may stand in the place of those that a server here lacks.
     """
 
     server: Server
@@ -35,14 +36,14 @@ class RestoreServer:
     major: int
     given: bool = False
     available: frozenset[str] = frozenset()
+    stubs: tuple[Stub, ...] = ()
 
     def has(self, extensions: frozenset[str]) -> bool:
         return not self.lacking(extensions)
 
     def lacking(self, extensions: frozenset[str]) -> frozenset[str]:
         """Those of ``extensions`` that it does not have."""
-        has = self.available if self.given else available_extensions(self.kind, self.major)
-        return extensions - has
+        return extensions - self.available
 
     def close(self) -> None:
         self.server.stop()
@@ -69,21 +70,34 @@ def given_restore_server(url: str, original: Original) -> RestoreServer:
 
 
 def start_restore_server(
-    server_major: int, extensions: frozenset[str] = frozenset()
+    server_major: int,
+    extensions: frozenset[str] = frozenset(),
+    *,
+    stubs: tuple[Stub, ...] = (),
 ) -> RestoreServer:
     """Start a server for `prove_backup` and return at once: it boots while pg_dump still runs.
 
-    It is the oldest one that is at least as new as production and has its extensions. Raises
-    BackupNotProved when there is none, with the remedy.
+    It is the oldest one that is at least as new as production and has its extensions, themselves
+    before ``stubs`` of them. Raises BackupNotProved when there is none, with the remedy.
     """
     fit = sorted(
         ((major, kind) for major, kind in _servers() if major >= server_major),
         key=lambda each: (each[0], each[1] != "embedded"),
     )
-    for major, kind in fit:
-        if extensions <= available_extensions(kind, major):
-            settings = ServerSettings(kind=kind, version=major, migrator=RESTORER, max_locks=1024)
-            return RestoreServer(server=start(settings), kind=kind, major=major)
+    for given in dict.fromkeys(((), stubs)):
+        for major, kind in fit:
+            available = available_extensions(kind, major, given)
+            if extensions <= available:
+                settings = ServerSettings(
+                    kind=kind, version=major, migrator=RESTORER, max_locks=1024, stubs=given
+                )
+                return RestoreServer(
+                    server=start(settings),
+                    kind=kind,
+                    major=major,
+                    available=available,
+                    stubs=stubs,
+                )
     raise _no_server(server_major, extensions, fit)
 
 
@@ -101,11 +115,12 @@ def extensions_to_leave_out(
     if started is not None and started.given:
         lacking = started.lacking(extensions)
         return frozenset() if lacking & needed else lacking
+    stubs = started.stubs if started is not None else ()
     fewest: frozenset[str] | None = None
     for major, kind in _servers():
         if major != server_major:
             continue
-        lacking = extensions - available_extensions(kind, major)
+        lacking = extensions - available_extensions(kind, major, stubs)
         if not lacking & needed and (fewest is None or len(lacking) < len(fewest)):
             fewest = lacking
     return fewest or frozenset()

@@ -16,6 +16,7 @@ from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.snapshot.declared_moves import split_declared
 from pytest_housekeeping.snapshot.difference import Change, Difference
 from pytest_housekeeping.snapshot.equivalent_expression import same_when_restated
+from pytest_housekeeping.snapshot.extensions import tells_of
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 
 
@@ -45,17 +46,19 @@ def unlike_changes(
     original: SchemaChange,
     *,
     may_move: Mapping[str, str],
+    stubs: frozenset[str] = frozenset(),
 ) -> tuple[UnlikeChange, ...]:
     """Each object of which the original has become something else than the copy.
 
     ``connection`` leads to the copy: where two texts differ, PostgreSQL is asked there whether it
-    reads both as one. What moves by itself, as ``may_move`` declares, is not counted.
+    reads both as one. What moves by itself, as ``may_move`` declares, is not counted; nor is what
+    tells of an extension that the copy has as one of the ``stubs``.
     """
     there, here = _texts(copy), _texts(original)
     copied, made = ({e.name: e.text for e in each.after.entries} for each in (copy, original))
     # Where both end alike it does not matter from where: what is on no copy may have to go.
     names = [name for name in there.keys() | here.keys() if copied.get(name) != made.get(name)]
-    unlike = [name for name in names if not _same(name, there, here)]
+    unlike = [name for name in names if not _same(name, there, here) and not tells_of(name, stubs)]
     if not unlike:
         return ()
     # Production's own text of an object is executed on the copy, and read again.

@@ -21,6 +21,7 @@ from pytest_housekeeping.server.staging_database import drop_roles, set_password
 from pytest_housekeeping.snapshot.coverage import Around, beyond
 from pytest_housekeeping.snapshot.difference import Difference, diff, listed
 from pytest_housekeeping.snapshot.dump import dump_schema
+from pytest_housekeeping.snapshot.extensions import extension_names, stubs_of
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved
 from pytest_housekeeping.snapshot.proof import (
@@ -53,12 +54,14 @@ class Dumps:
 
 @dataclass(frozen=True, kw_only=True)
 class Twin:
-    """A copy that stays up, its fingerprint, and what was shown of it."""
+    """A copy that stays up, its fingerprint, and what was shown of it; ``stubs`` are extensions
+    that its server has no more of than the project declares."""
 
     copy: Copy
     schema: Fingerprint
     proof: BackupProof
     limits: tuple[str, ...] = ()
+    stubs: frozenset[str] = frozenset()
 
     def connect(
         self, user: str = "", settings: Mapping[str, str] = MappingProxyType({})
@@ -174,7 +177,13 @@ def twin_of(
             schema = copy.schema or read_fingerprint(copy.connection, exclude_schemas=())
             ours = copy.connection.info.parameter_status("server_version") or ""
             limits = _compare_around(expected, schema, same_build=ours == server_version)
-            yield Twin(copy=copy, schema=schema, proof=proof, limits=limits)
+            stubs = stubs_of(copy.connection)
+            limits += _stand_in(stubs & frozenset(extension_names(schema)))
+            yield Twin(copy=copy, schema=schema, proof=proof, limits=limits, stubs=stubs)
+
+
+def _stand_in(stubs: frozenset[str]) -> tuple[str, ...]:
+    return tuple(f"a stub on the copy: extension {name}" for name in sorted(stubs))
 
 
 def without_copy_alone(schema: Fingerprint) -> Fingerprint:

@@ -40,6 +40,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
     documented = dict(re.findall(r"^\| `(\w+)` \| `([^`]*)` \|", _configuration(), re.MULTILINE))
     config = Config(root=ROOT)
     settings = {f.name: _toml(getattr(config, f.name)) for f in fields(Config) if f.name != "root"}
+    settings["stubs"] = "{}"  # a table of tables, where Python has a tuple
 
     assert documented == settings
 

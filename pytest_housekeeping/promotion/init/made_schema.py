@@ -186,6 +186,7 @@ def _settings(config: Config, files: int) -> ServerSettings:
         version=config.server_version,
         url=os.environ.get("HK_STAGING_URL"),
         migrator=config.migrator,
+        stubs=config.stubs,
         max_locks=64 + files * MOST_LOCKS,
     )
 

@@ -121,7 +121,8 @@ def unlike_with(
     ``now`` is the schema of production, which ``connection`` leads to; the files run as ``role``.
     Raises SqlFailed for a file that does not run, BackupNotProved where there can be no copy.
     """
-    server = start_restore_server(now.server_major, frozenset(extension_names(now)))
+    names = frozenset(extension_names(now))
+    server = start_restore_server(now.server_major, names, stubs=config.stubs)
     roles = dump_roles(connection)
     try:
         with restored(server, left.dump, roles, left.fingerprint) as copy:

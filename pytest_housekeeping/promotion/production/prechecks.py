@@ -11,7 +11,7 @@ from pytest_housekeeping.model import Finding, Level, TargetIdentity, Verdict
 from pytest_housekeeping.plan.code_files import PIN_PATH
 from pytest_housekeeping.plan.steps import STATISTICS
 from pytest_housekeeping.postgres import history
-from pytest_housekeeping.promotion import prechecks
+from pytest_housekeeping.promotion import prechecks, stubs
 from pytest_housekeeping.promotion.autocommit import unfinished_indexes
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.evidence_precheck import audits
@@ -49,6 +49,7 @@ def production_prechecks(
         "worktree": lambda: prechecks.worktree(context.source),
         "server": lambda: _server(target),
         "identity": lambda: _identity(context, target),
+        "stubs": lambda: stubs.in_production(context.config.stubs, target.connection.get()),
         "window": lambda: check_window(context, target.connection.get()),
         "segments": lambda: _segments(context),
         "history": lambda: _history(context, target),

@@ -71,7 +71,7 @@ def promised_roles(context: RunContext, server_major: int) -> PromisedRoles:
         __version__,
         _QUERY,
         build_facts(config.server, nearest_embedded(server_major)),
-        (config.migrator, config.layout, dict(config.session)),
+        (config.migrator, config.layout, dict(config.session), repr(config.stubs)),
         [(path, digest(plan.sources.read(path))) for path in plan.bootstrap],
     ]
     key = _digest(facts) if plan.bootstrap else ""

@@ -81,7 +81,7 @@ def start_production(options: RunOptions) -> Run:
         context = project.context(options, plan)
         if not options.look_only:
             refuse_unfit_clone(clone_of(context, address, identity), connection)
-            restore_server = new_restore_server(options, address, identity)
+            restore_server = new_restore_server(options, config, address, identity)
             if not restore_server.given:
                 promised = promised_roles(context, major_of(connection))
                 if options.records_only or promised.known is None:

@@ -27,7 +27,7 @@ from pytest_housekeeping.snapshot.restore_server import given_restore_server
 
 
 def new_restore_server(
-    options: RunOptions, address: Address, identity: TargetIdentity
+    options: RunOptions, config: Config, address: Address, identity: TargetIdentity
 ) -> RestoreServer:
     """The server for the copies of this run.
 
@@ -37,7 +37,7 @@ def new_restore_server(
     major = int(identity.server_version.split(".")[0].split()[0])
     url = _url(options)
     if not url:
-        return start_restore_server(major)
+        return start_restore_server(major, stubs=config.stubs)
     original = Original(
         host=address.host,
         port=address.port,
@@ -58,7 +58,11 @@ def new_replay_server(config: Config, server_major: int) -> Server:
     """For files that make something of nothing: as old as production where there is such a server,
     else the oldest that is newer."""
     version = nearest_embedded(server_major)
-    return start(ServerSettings(kind=config.server, version=version, migrator=config.migrator))
+    return start(
+        ServerSettings(
+            kind=config.server, version=version, migrator=config.migrator, stubs=config.stubs
+        )
+    )
 
 
 class LentThrowaway(Throwaway):

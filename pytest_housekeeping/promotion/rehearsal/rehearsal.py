@@ -219,6 +219,7 @@ class Rehearsal:
             rehearsed,
             SchemaChange(before=before, after=schema),
             may_move=self.context.config.may_move,
+            stubs=self.target.twin.stubs,
         )
         if unlike:
             shown = "".join(f"\n  {each}" for each in unlike[:_SHOWN])

@@ -6,6 +6,7 @@ import re
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+from pytest_housekeeping.config import Stub
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.snapshot import RestoreServer, start_restore_server
 from pytest_housekeeping.snapshot.coverage import Around
@@ -23,7 +24,7 @@ _ROLE = re.compile(rb'^CREATE ROLE ("(?:[^"]|"")*") WITH [^\n]*;$', re.MULTILINE
 
 @dataclass(kw_only=True)
 class BackupCopy:
-    """On a server of its own it stays until the end.
+    """On a server of its own, which may have ``stubs``, it stays until the end.
 
     A server that was ``given`` holds one copy at a time, and the one of production is made there
     too: once it has been shown to restore it is taken away, and restored again, beside that one,
@@ -31,6 +32,7 @@ class BackupCopy:
     """
 
     given: RestoreServer | None = None
+    stubs: tuple[Stub, ...] = ()
     _schema: bytes = field(default=b"", repr=False)
     _roles: bytes = field(default=b"", repr=False)
     _copy: Copy | None = None
@@ -47,7 +49,8 @@ class BackupCopy:
         """
         self._schema, self._roles = schema, roles
         if self.given is None:
-            server = start_restore_server(now.server_major, frozenset(extension_names(now)))
+            names = frozenset(extension_names(now))
+            server = start_restore_server(now.server_major, names, stubs=self.stubs)
             self._ends.callback(server.close)
             self._copy = self._ends.enter_context(restored(server, schema, roles, now))
             return

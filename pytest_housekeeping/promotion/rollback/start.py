@@ -59,7 +59,7 @@ def start_rollback(options: RunOptions) -> Run:
         reverted, work, texts, plan = _planned(project, options, connection, identity)
         proofs = proved_rollbacks(repository, config, project.sources, work.rollbacks, identity)
         restore_server = (
-            None if options.look_only else new_restore_server(options, address, identity)
+            None if options.look_only else new_restore_server(options, config, address, identity)
         )
     context = replace(
         project.context(options, plan),

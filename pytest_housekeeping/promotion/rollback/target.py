@@ -58,7 +58,8 @@ class RollbackTarget:
         self._context = context
         self._changes: tuple[Difference, ...] = ()
         server = production.backup.restore_server
-        self._copy = BackupCopy(given=server if server is not None and server.given else None)
+        given = server if server is not None and server.given else None
+        self._copy = BackupCopy(given=given, stubs=context.config.stubs)
         self._schema_before = b""
 
     @property

@@ -10,7 +10,7 @@ from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Finding, Verdict
 from pytest_housekeeping.plan.code_files import PIN_PATH
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.promotion import prechecks
+from pytest_housekeeping.promotion import prechecks, stubs
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.own_tables import shape_findings
@@ -37,6 +37,7 @@ def staging_prechecks(
         "worktree": lambda: prechecks.worktree(context.source),
         "server": lambda: _server(context, target, throwaway),
         "capacity": lambda: prechecks.capacity(context.plan, connection.get()),
+        "stubs": lambda: stubs.on_a_throwaway_server(context.config.stubs, connection.get()),
         "bootstrap": lambda: _bootstrap(context, target, throwaway, kept),
         "history": lambda: _history(context, target, throwaway, kept),
         "roles": lambda: prechecks.roles(context, connection.get(), connection.identity().user),

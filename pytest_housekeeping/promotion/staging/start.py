@@ -120,6 +120,7 @@ def _server_settings(
         migrator=config.migrator,
         max_locks=_locks_per_transaction(config, sources),
         keep=options.keep,
+        stubs=config.stubs,
     )
 
 

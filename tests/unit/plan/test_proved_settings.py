@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_housekeeping.config import Config
+from pytest_housekeeping.config import Config, Stub
 from pytest_housekeeping.plan.proved_settings import is_proved, proved_settings
 from pytest_housekeeping.plan.steps import digest_of
 
@@ -16,6 +16,7 @@ from pytest_housekeeping.plan.steps import digest_of
 OTHER: dict[str, Any] = {
     "session": {"DateStyle": "ISO, DMY"},
     "history_schema": "elsewhere",
+    "stubs": (Stub(name="http", types=("answer",)),),
     "layout": "goose",
     "placeholders": {"schema": "shop"},
     "irreversible": {"sql/migrations/0001_a.sql": "its rows are gone"},

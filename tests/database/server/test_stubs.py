@@ -1,0 +1,148 @@
+"""Stubs on a server: extensions like any other, that can no more than is declared of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from pytest_housekeeping.config import Config, Stub
+from pytest_housekeeping.declarations.stubs import read_stubs
+from pytest_housekeeping.declarations.toml import Problems
+from pytest_housekeeping.errors import HousekeepingError, SqlFailed
+from pytest_housekeeping.model import Level
+from pytest_housekeeping.postgres.connection import connect
+from pytest_housekeeping.postgres.statement_errors import explain
+from pytest_housekeeping.promotion import stubs
+from pytest_housekeeping.promotion.throwaway import advised
+from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
+from pytest_housekeeping.snapshot import start_restore_server
+from pytest_housekeeping.snapshot.dump import dump_schema
+from pytest_housekeeping.snapshot.extensions import stubs_of
+from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
+from pytest_housekeeping.snapshot.proof import prove_backup
+from pytest_housekeeping.snapshot.roles import dump_roles
+from pytest_housekeeping.snapshot.same_changes import SchemaChange, unlike_changes
+
+(SHIPPED,) = read_stubs({"stubs": {"uuid-ossp": "shipped"}}, Problems("a test"))
+HTTP = Stub(
+    name="http",
+    types=("answer AS (status integer)", "embedding(n)"),
+    functions=("fetched(uri text) RETURNS answer",),
+)
+STUBS = (HTTP, SHIPPED, Stub(name="vector", types=("vector",)))
+SCHEMA = """
+CREATE SCHEMA extensions; CREATE EXTENSION "uuid-ossp" SCHEMA extensions; CREATE EXTENSION http;
+CREATE TABLE page (id uuid PRIMARY KEY DEFAULT extensions.uuid_generate_v4(),
+    last answer, near embedding(3));
+INSERT INTO page VALUES (DEFAULT, NULL, '[1,2,3]');
+"""
+
+
+@pytest.fixture(scope="module")
+def stubbed() -> Iterator[Server]:
+    server = start(ServerSettings(stubs=STUBS))
+    yield server
+    server.stop()
+
+
+def test_a_stub_is_made_as_the_extension_is_and_survives_a_backup(stubbed: Server) -> None:
+    database = stubbed.database()
+    with connect(database.superuser_conninfo) as connection:
+        before = read_fingerprint(connection)
+        connection.execute(SCHEMA.encode())
+        row = connection.execute(
+            "SELECT id, near::text, extensions.uuid_generate_v3("
+            "extensions.uuid_ns_dns(), 'www.widgets.com')::text,"
+            " (SELECT count(*) FROM pg_extension) FROM page"
+        ).fetchone()
+        assert row is not None
+        # The value of RFC 9562 for version 3; the server's own extension is itself.
+        assert row[1:3] == ("[1,2,3]", "3d813cbb-47fb-32ba-91df-831e1593ac29")
+        assert row[0].version == 4
+        assert stubs_of(connection) == {"http", "uuid-ossp"}
+        taken, roles = read_fingerprint(connection), dump_roles(connection)
+        same = [SchemaChange(before=before, after=taken)] * 2
+        other = SchemaChange(
+            before=before, after=taken.without('extension "uuid-ossp"', "extension http")
+        )
+        assert unlike_changes(connection, *same, may_move={}) == ()
+        assert [e.name for e in unlike_changes(connection, same[0], other, may_move={})] == [
+            'extension "uuid-ossp"',
+            "extension http",
+        ]
+        named = frozenset({"uuid-ossp", "http"})
+        assert unlike_changes(connection, same[0], other, may_move={}, stubs=named) == ()
+        findings = stubs.on_a_throwaway_server(STUBS, connection)[0].findings
+    assert [(each.level, each.object) for each in findings] == [
+        (Level.WARNING, "extension http"),
+        (Level.WARNING, 'extension "uuid-ossp"'),
+    ]
+    dump = dump_schema(database.superuser_conninfo, server_major=16)
+    needed = frozenset({"http", "uuid-ossp", "plpgsql"})
+    restore_server = start_restore_server(16, needed, stubs=STUBS)
+    try:
+        proof = prove_backup(dump, roles, taken, server_major=16, restore_server=restore_server)
+        assert (proof.limits, restore_server.major) == ((), 16)
+    finally:
+        restore_server.close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("SELECT fetched('x')", "extension http is a stub here, and fetched has no body in it"),
+        ("CREATE TABLE a (b embedding(3) PRIMARY KEY)", "no default operator class"),
+        ("SELECT ''::embedding = ''::embedding", "operator does not exist"),
+        ("SELECT posted('x')", "function posted(unknown) does not exist"),
+        ("CREATE TABLE a (b header)", 'type "header" does not exist'),
+    ],
+)
+def test_what_needs_more_than_is_declared_is_refused(
+    stubbed: Server, in_stubs: StagingDatabase, statement: str, said: str, tmp_path: Path
+) -> None:
+    told = _refused(in_stubs, statement, Config(root=tmp_path, stubs=STUBS))
+    assert said in told.found
+    assert "of http, uuid-ossp, vector nothing but what" in told.why
+    assert "--hk-twin-server" in told.fix
+
+
+@pytest.fixture(scope="module")
+def in_stubs(stubbed: Server) -> StagingDatabase:
+    database = stubbed.database()
+    with connect(database.superuser_conninfo) as connection:
+        connection.execute("CREATE EXTENSION http")
+    return database
+
+
+def test_another_error_has_nothing_to_do_with_a_stub(
+    in_stubs: StagingDatabase, tmp_path: Path
+) -> None:
+    for statement in ("SELECT 1 / 0", "SELECT FROM nowhere"):
+        told = _refused(in_stubs, statement, Config(root=tmp_path, stubs=STUBS))
+        assert "stubs" not in told.why
+    told = _refused(in_stubs, "SELECT nothing()", Config(root=tmp_path))
+    assert told.why == ""
+
+
+def _refused(database: StagingDatabase, statement: str, config: Config) -> HousekeepingError:
+    with (
+        connect(database.superuser_conninfo) as connection,
+        pytest.raises(psycopg.Error) as refused,
+    ):
+        connection.execute(statement.encode())
+    told = explain("a.sql", statement, refused.value)
+    assert isinstance(told, SqlFailed)
+    return advised(told, "embedded", config, database)
+
+
+def test_production_has_to_have_the_extension_itself(database: StagingDatabase) -> None:
+    """No wheel has it, so that the server of the session stands for a production without it."""
+    with connect(database.superuser_conninfo) as connection:
+        verdict, _ = stubs.in_production(STUBS, connection)
+        errors = [each.object for each in verdict.errors]
+        assert errors == ["extension http", 'extension "uuid-ossp"']
+        verdict, _ = stubs.on_a_throwaway_server(STUBS, connection)
+        assert [each.object for each in verdict.errors] == errors
