@@ -48,8 +48,15 @@ def evaluate_batch(
 
 
 def _batch_query(connection: Connection, scope: RuleScope, rules: list[Rule]) -> bytes:
+    """Each rule's query is planned by itself.
+
+    An expression that is named once is otherwise folded into the query around it, and so is every
+    branch of a UNION ALL: PostgreSQL then goes through all rules again for each of them.
+    https://www.postgresql.org/docs/16/queries-with.html#QUERIES-WITH-CTE-MATERIALIZATION
+    """
     queries = ",\n".join(
-        f"hk_finding_{number} AS (\n{rule.query}\n)" for number, rule in enumerate(rules)
+        f"hk_finding_{number} AS MATERIALIZED (\n{rule.query}\n)"
+        for number, rule in enumerate(rules)
     )
     rows = "\nUNION ALL\n".join(
         f"SELECT {number} AS number, (SELECT pg_catalog.count(*) FROM {rule.examines}) AS counted,"
@@ -63,5 +70,5 @@ def _batch_query(connection: Connection, scope: RuleScope, rules: list[Rule]) ->
         "'tables', (SELECT pg_catalog.count(*) FROM hk_any_table),"
         " 'counted', pg_catalog.jsonb_agg(r.counted ORDER BY r.number),"
         " 'rows', pg_catalog.jsonb_agg(r.found ORDER BY r.number)) FROM hk_rows AS r",
-        extra=f"{queries},\nhk_rows AS (\n{rows}\n)",
+        extra=f"{queries},\nhk_rows AS MATERIALIZED (\n{rows}\n)",
     )
