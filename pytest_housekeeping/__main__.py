@@ -143,7 +143,7 @@ def _adopt_drift(_: argparse.Namespace) -> int:
 def _init(given: argparse.Namespace) -> int:
     from pytest_housekeeping.promotion.init.command import init
 
-    for line in init(Path.cwd(), platform=given.platform):
+    for line in init(Path.cwd(), platform=given.platform, ci=given.ci):
         _out(f"{line}\n")
     return 0
 

@@ -201,6 +201,14 @@ class CodeFile:
     sha256: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tool:
+    """A distribution that is installed, or Python itself; ``name`` is normalized as in PEP 503."""
+
+    name: str
+    version: str
+
+
 ROWS, CLONE = "rows", "clone"
 # The unit of what lets a finding stand.
 EXEMPTIONS = "exemptions"

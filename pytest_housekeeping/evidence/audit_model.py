@@ -75,6 +75,13 @@ class CodeRecord(Part):
     sha256: str
 
 
+class ToolRecord(Part):
+    """Python, this tool, or a distribution that it depends on."""
+
+    name: str
+    version: str
+
+
 class SourceRecord(Part):
     """The commit that the run attests. ``dirty``: it ran on files that are not in it."""
 
@@ -84,6 +91,10 @@ class SourceRecord(Part):
     dirty_paths: tuple[str, ...] = ()
     code: tuple[CodeRecord, ...] = Field(
         (), description="what ran as Python, the settings of pytest, and the pin of production"
+    )
+    tools: tuple[ToolRecord, ...] = Field(
+        (),
+        description="what it ran with: production takes no proof of other versions",
     )
 
 

@@ -43,6 +43,7 @@ def start_fields(facts: StartFacts) -> dict[str, Any]:
             "dirty": bool(source.dirty),
             "dirty_paths": list(source.dirty),
             "code": [{"path": file.path, "sha256": file.sha256} for file in source.code],
+            "tools": [{"name": tool.name, "version": tool.version} for tool in source.tools],
         },
         "plan": {
             "digest": facts.digest,

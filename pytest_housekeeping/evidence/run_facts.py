@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from pytest_housekeeping.model import CodeFile, Mode, Step
+from pytest_housekeeping.model import CodeFile, Mode, Step, Tool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +34,8 @@ class SourceFacts:
     ``dirty`` are the paths, from the root of the repository, of what was read or ran and is not in
     that commit; git itself has ``rewritten`` some of them when it checked them out, and some were
     known only when they ``ran``; some lie in ``submodules``. ``code`` is what ran as Python or
-    steered the run, by paths from the rootdir.
+    steered the run, by paths from the rootdir. ``tools`` are Python, this tool and what it depends
+    on.
     """
 
     commit: str | None = None
@@ -46,6 +47,7 @@ class SourceFacts:
     ran: tuple[str, ...] = ()
     submodules: tuple[str, ...] = ()
     code: tuple[CodeFile, ...] = ()
+    tools: tuple[Tool, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,6 +15,7 @@ from pytest_housekeeping.model import CodeFile
 from pytest_housekeeping.plan.code_files import may_be_there
 from pytest_housekeeping.plan.modes import ModeRules
 from pytest_housekeeping.plan.plan import Plan
+from pytest_housekeeping.promotion.installed_tools import installed_tools
 from pytest_housekeeping.sql.folder import sql_folders
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import digest
@@ -104,11 +105,12 @@ def source_of(
 ) -> SourceFacts:
     """The commit in the work tree, and what differs from it of all that is below ``sql/`` and
     ``checks/``, of what was read for the plan, and of the files that steer it."""
+    tools = installed_tools()
     if repository is None:
-        return SourceFacts(reason="not in a git repository")
+        return SourceFacts(reason="not in a git repository", tools=tools)
     head = repository.head()
     if head is None:
-        return SourceFacts(reason="no commit yet")
+        return SourceFacts(reason="no commit yet", tools=tools)
     folders = [config.root / each for each in (*sql_folders(config), config.checks)]
     single = [config.root / path for path in may_be_there(config)]
     read = {config.root / path: data for path, data in sources.held.items()}
@@ -117,6 +119,7 @@ def source_of(
         commit=head,
         branch=repository.branch(),
         dirty=repository.dirty([*folders, *single]),
+        tools=tools,
     )
     return _with(facts, found)
 

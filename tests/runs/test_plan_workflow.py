@@ -20,7 +20,7 @@ from pytest_housekeeping.sandbox import start as start_sandbox
 from pytest_housekeeping.sandbox import stop as stop_sandbox
 from support.fresh_copy import ROOT, commit_all, fresh_repository, git
 from support.github_api import GitHub
-from support.prepared_python import prepared_python
+from support.prepared_python import lock_installed, prepared_python
 from support.workflow_runner import JobRun, Machine, run_job
 
 WORKFLOW = ROOT / ".github/workflows/housekeeping-plan.yml"
@@ -110,6 +110,7 @@ def pull_request(prepared: PullRequest) -> PullRequest:
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PullRequest]:
     folder = tmp_path_factory.mktemp("plan")
     source, bare = fresh_repository(folder / "source"), folder / "origin.git"
+    lock_installed(source)
     git(folder, "clone", "--quiet", "--bare", str(source), str(bare))
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())

@@ -6,9 +6,9 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ from pytest_housekeeping.sandbox import DATABASE, Sandbox
 from pytest_housekeeping.sandbox import start as start_sandbox
 from pytest_housekeeping.sandbox import stop as stop_sandbox
 from support.fresh_copy import ROOT, fresh_repository, git
+from support.gh_program import Gh
 from support.git_http_server import git_over_http
-from support.prepared_python import prepared_python
+from support.prepared_python import lock_installed, prepared_python
 from support.staged_project import prove
 from support.workflow_runner import JobRun, Machine, run_job
 
@@ -30,15 +31,6 @@ WATCH = ROOT / ".github/workflows/housekeeping-verify.yml"
 PROVE = "Prove, then commit"
 UNDO = "Show, prove, then commit"
 TOKEN = "a-token-for-the-push"
-# What GitHub's own client is asked for, in files beside it.
-_GH = """#!/usr/bin/env bash
-set -eu
-printf '%s\\0' "$@" >"$0.arguments"
-printf '%s' "$GH_TOKEN" >"$0.token"
-while [ "$1" != --body-file ]; do shift; done
-cp "$2" "$0.body"
-"""
-
 pytestmark = pytest.mark.xdist_group("workflows")
 
 
@@ -51,7 +43,7 @@ class Hosting:
     url: str
     production: Sandbox
     python_bin: Path
-    pull_requests: Path = field(repr=False)
+    gh: Gh
 
     def run(self, confirm: str) -> JobRun:
         others = ("plan", "segments", "baseline", "accept_drift", "emergency")
@@ -76,7 +68,7 @@ class Hosting:
                 "vars": {"PGSSLMODE_PROD": "", "PGSSLROOTCERT_PROD": ""},
                 **contexts,
             },
-            programs=self.pull_requests.parent,
+            programs=self.gh.programs,
         )
 
     @property
@@ -99,14 +91,6 @@ class Hosting:
         (name,) = (name for name in names.splitlines() if f"/{mode}_" in name and ".json" in name)
         audit: dict[str, Any] = json.loads(git(self.bare, "show", f"{branch}:{name}"))
         return audit
-
-    def pull_request(self) -> list[str] | None:
-        """The words after ``gh``, with which it was asked for."""
-        path = self.pull_requests.with_suffix(".arguments")
-        return path.read_text().split("\0")[:-1] if path.exists() else None
-
-    def body(self) -> str:
-        return self.pull_requests.with_suffix(".body").read_text(encoding="utf-8")
 
     def tables(self) -> int:
         """How many tables production has."""
@@ -150,6 +134,7 @@ def proved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     That it does is shown in test_workflows.py; here it is what such a run would leave.
     """
     source = fresh_repository(tmp_path_factory.mktemp("proved") / "source")
+    lock_installed(source)
     prove(source)
     return source
 
@@ -160,10 +145,6 @@ def hosted(folder: Path, source: Path, clean_python: Path) -> Iterator[Hosting]:
     bare = folder / "origin.git"
     git(folder, "clone", "--quiet", "--bare", str(source), str(bare))
     git(bare, "config", "http.receivepack", "true")
-    programs = folder / "programs"
-    programs.mkdir()
-    (programs / "gh").write_text(_GH)
-    (programs / "gh").chmod(0o755)
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setenv("XDG_STATE_HOME", str(folder / "state"))
@@ -175,7 +156,7 @@ def hosted(folder: Path, source: Path, clean_python: Path) -> Iterator[Hosting]:
             url=stack.enter_context(git_over_http(bare, user="x-access-token", token=TOKEN)),
             production=production,
             python_bin=clean_python,
-            pull_requests=programs / "gh",
+            gh=Gh.make(folder / "programs", token=TOKEN),
         )
 
 
@@ -192,16 +173,21 @@ class Done:
     hosting: Hosting
     run: JobRun
     tables: int
-    asked: list[str] | None
-    body: str
+    asked: list[list[str]]
+    bodies: list[str]
 
 
-def done(hosting: Hosting, run: JobRun) -> Done:
-    """What is to be seen now; what the next job asks GitHub for is a question of its own."""
-    asked = hosting.pull_request()
-    body = hosting.body() if asked is not None else ""
-    hosting.pull_requests.with_suffix(".arguments").unlink(missing_ok=True)
-    return Done(hosting=hosting, run=run, tables=hosting.tables(), asked=asked, body=body)
+def done(hosting: Hosting, job: Callable[[], JobRun]) -> Done:
+    """What is to be seen now, and what this job alone has asked GitHub for."""
+    asked, bodies = len(hosting.gh.asked), len(hosting.gh.bodies)
+    run = job()
+    return Done(
+        hosting=hosting,
+        run=run,
+        tables=hosting.tables(),
+        asked=hosting.gh.asked[asked:],
+        bodies=hosting.gh.bodies[bodies:],
+    )
 
 
 @pytest.fixture(scope="module")
@@ -210,16 +196,16 @@ def promoted(
 ) -> Iterator[Done]:
     """A promotion whose evidence nobody has merged yet: nights and a rollback follow it."""
     with hosted(tmp_path_factory.mktemp("promoted"), proved, clean_python) as hosting:
-        yield done(hosting, hosting.run("PROMOTE"))
+        yield done(hosting, lambda: hosting.run("PROMOTE"))
 
 
 @pytest.fixture(scope="module")
 def nights(promoted: Done) -> tuple[Done, Done]:
     """Two nights: one on which all is well, and one behind a slip, which is then made good."""
     hosting = promoted.hosting
-    quiet = done(hosting, hosting.verify(1))
+    quiet = done(hosting, lambda: hosting.verify(1))
     by_hand(hosting, _SLIP)
-    loud = done(hosting, hosting.verify(2))
+    loud = done(hosting, lambda: hosting.verify(2))
     by_hand(hosting, _SLIP.replace("NO FORCE", "FORCE"))
     return quiet, loud
 
@@ -228,7 +214,7 @@ def nights(promoted: Done) -> tuple[Done, Done]:
 def undone(promoted: Done, nights: tuple[Done, Done]) -> Done:
     """The promotion, taken back; behind the nights, which need it."""
     hosting = promoted.hosting
-    return done(hosting, hosting.roll_back(hosting.audit()["run"]["id"]))
+    return done(hosting, lambda: hosting.roll_back(hosting.audit()["run"]["id"]))
 
 
 def by_hand(hosting: Hosting, statement: str) -> None:
@@ -237,7 +223,7 @@ def by_hand(hosting: Hosting, statement: str) -> None:
 
 
 def test_a_confirmed_run_promotes_and_opens_the_pull_request(promoted: Done) -> None:
-    hosting, run, asked = promoted.hosting, promoted.run, promoted.asked
+    hosting, run, (asked,) = promoted.hosting, promoted.run, promoted.asked
     head = git(hosting.bare, "rev-parse", "main")
 
     assert [(s.name, s.outcome, s.output) for s in run.steps if s.outcome != "success"] == []
@@ -251,10 +237,9 @@ def test_a_confirmed_run_promotes_and_opens_the_pull_request(promoted: Done) -> 
     assert {name.split("/")[0] for name in changed} == {"ops"}
     assert "ops/production.json" in changed
     assert f"pushed: {hosting.branch()} to origin" in run.step(PROVE).output
-    assert asked is not None
     assert asked[:6] == ["pr", "create", "--base", "main", "--head", hosting.branch()]
     assert asked[asked.index("--title") + 1].startswith("Promoted")
-    assert promoted.body == run.summary != ""
+    assert promoted.bodies == [run.summary]
     assert "Promoted" in run.summary
     (artifact,) = run.artifacts.iterdir()
     assert {path.suffix for path in artifact.iterdir()} >= {".json", ".html"}
@@ -268,7 +253,7 @@ def test_no_job_moves_main(proved: Path, promoted: Done, undone: Done) -> None:
 
 def test_a_rollback_is_a_pull_request_too(promoted: Done, undone: Done) -> None:
     """The promotion's evidence is a branch that nobody has merged yet."""
-    hosting, run, asked = undone.hosting, undone.run, undone.asked
+    hosting, run, (asked,) = undone.hosting, undone.run, undone.asked
 
     assert promoted.run.outcome == "success"
     assert [(s.name, s.outcome, s.output) for s in run.steps if s.outcome != "success"] == []
@@ -277,7 +262,6 @@ def test_a_rollback_is_a_pull_request_too(promoted: Done, undone: Done) -> None:
     assert (audit["outcome"], audit["reverts"]) == ("promoted", hosting.audit()["run"]["id"])
     changed = git(hosting.bare, "diff", "--name-only", "main", hosting.branch("rollback"))
     assert any(name.startswith("ops/incidents/") for name in changed.splitlines())
-    assert asked is not None
     assert asked[:6] == ["pr", "create", "--base", "main", "--head", hosting.branch("rollback")]
     assert asked[asked.index("--title") + 1].startswith("Undone")
     assert "this rollback undoes, the newest first:" in run.step(UNDO).output
@@ -293,14 +277,17 @@ def test_a_night_that_finds_something_opens_an_issue(
 
     assert promoted.run.outcome == "success"
     assert [(s.name, s.output) for s in quiet.run.steps if s.outcome == "failure"] == []
-    assert quiet.asked is None
+    assert [each[:2] for each in quiet.asked] == [["issue", "list"]]
     assert "Verified" in quiet.run.summary
     assert [s.name for s in loud.run.steps if s.outcome == "failure"] == ["Verify"]
-    assert loud.asked is not None
-    assert loud.asked[:3] == ["issue", "create", "--title"]
-    assert loud.asked[3].startswith("Production breaks a promise")
-    assert loud.body == loud.run.summary
-    assert "venture.orders" in loud.body
+    listed, labelled, asked = loud.asked
+    assert (listed[:2], labelled[:2]) == (["issue", "list"], ["label", "create"])
+    assert asked[:3] == ["issue", "create", "--title"]
+    assert asked[3].startswith("Production breaks a promise")
+    (body,) = loud.bodies
+    assert body.startswith(loud.run.summary)
+    assert body.endswith("/somebody/somewhere/actions/runs/101\n")
+    assert "venture.orders" in body
     # Both nights stand in one log, which has no other ancestors.
     assert git(promoted.hosting.bare, "rev-list", "--count", "housekeeping/audit/verify") == "2"
     for night in nights:
@@ -320,10 +307,9 @@ def test_a_failed_promotion_fails_the_job_and_opens_its_pull_request(hosting: Ho
     assert [s.name for s in run.steps if s.outcome == "failure"] == [PROVE]
     assert hosting.tables() == 0
     assert hosting.audit()["run"]["outcome"] == "refused"
-    asked = hosting.pull_request()
-    assert asked is not None
+    (asked,) = hosting.gh.asked
     assert asked[asked.index("--title") + 1].startswith("Refused")
-    assert hosting.body() == run.summary != ""
+    assert hosting.gh.bodies == [run.summary]
     assert any(run.artifacts.iterdir())
     assert_no_secret(run, hosting)
 
@@ -341,7 +327,7 @@ def test_another_word_stops_at_the_first_step(hosting: Hosting) -> None:
         shutil.rmtree(run.workspace.parent)
     run = hosting.roll_back("1a2b3c4d", "PROMOTE")
     assert [step.outcome for step in run.steps][:2] == ["failure", "skipped"]
-    assert (hosting.tables(), hosting.refs(), hosting.pull_request()) == (0, refs, None)
+    assert (hosting.tables(), hosting.refs(), hosting.gh.asked) == (0, refs, [])
 
 
 def assert_no_secret(run: JobRun, hosting: Hosting) -> None:

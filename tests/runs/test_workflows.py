@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -13,16 +14,18 @@ from typing import Any
 
 import pytest
 
-from support.console_blocks import blocks_of
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.promotion.init.ci import ci_of
+from pytest_housekeeping.promotion.init.project_text import with_ignored
 from support.fresh_copy import ROOT, commit_all, fresh_repository, git
 from support.git_http_server import git_over_http
 from support.postgres_service import postgres_service
-from support.prepared_python import prepared_python
+from support.prepared_python import lock_installed, prepared_python
 from support.reference_pages import files_of
 from support.staged_project import prove
 from support.wheel import build_file
 from support.workflow_expressions import interpolate
-from support.workflow_runner import JobRun, Machine, load_job, run_job
+from support.workflow_runner import Given, JobRun, Machine, load_job, run_job
 
 STAGING = ROOT / ".github/workflows/housekeeping-staging-selfcontained.yml"
 RELEASE = ROOT / ".github/workflows/release.yml"
@@ -94,7 +97,7 @@ def python_bin(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def service_port() -> Iterator[int]:
     service = load_job(STAGING, "staging")["services"]["postgres"]
-    assert service["image"] == "postgres:16"
+    assert interpolate(service["image"], {"inputs": Given()}) == "postgres:16"
     with postgres_service(service["env"]["POSTGRES_PASSWORD"]) as port:
         yield port
 
@@ -102,6 +105,7 @@ def service_port() -> Iterator[int]:
 @pytest.fixture
 def hosting(tmp_path: Path, service_port: int) -> Hosting:
     source = fresh_repository(tmp_path / "source")
+    lock_installed(source)
     bare = tmp_path / "origin.git"
     git(tmp_path, "clone", "--quiet", "--bare", str(source), str(bare))
     return Hosting(folder=tmp_path, source=source, bare=bare, port=service_port)
@@ -159,33 +163,39 @@ def test_a_broken_migration_fails_the_job_and_leaves_its_evidence(
 def test_the_staging_job_of_another_repository_promotes(
     tmp_path: Path, python_bin: Path, service_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As docs/ci.md says: the files copied, one step changed; the tool comes as a wheel."""
-    page = ROOT / "docs/ci.md"
-    (adapt,) = (block for block in blocks_of(page, ROOT) if not block.no_run)
-    monkeypatch.setenv("PIP_FIND_LINKS", str(build_file(tmp_path / "wheel").parent))
+    """As its caller has it: the tool comes as a wheel, by the hash in the project's own file."""
+    wheel = build_file(tmp_path / "wheel")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheel.parent))
     source = tmp_path / "source"
-    files = files_of(ROOT / "docs/checks.md") | files_of(page)
-    copied = STAGING.parent.glob("housekeeping-*.yml")
-    files |= {f".github/workflows/{each.name}": each.read_text() for each in copied}
+    source.mkdir()
+    git(source, "init", "--quiet", "--initial-branch=main")
+    files = files_of(ROOT / "docs/checks.md")
+    files[".gitignore"] = with_ignored(source, "ops/audit") or ""
+    files |= ci_of(Config(root=source), "github")[0]
     for name, text in files.items():
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_text(text, encoding="utf-8")
-    subprocess.run(["bash", "-euc", adapt.script], cwd=source, check=True)
-    git(source, "init", "--quiet", "--initial-branch=main")
-    head = commit_all(source, "a project of its own")
+    tool = f"pytest-housekeeping=={version('pytest-housekeeping')}"
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    lock_installed(source, f"{tool} --hash=sha256:{digest}\n")
+    head = git(source, "rev-parse", "HEAD")
     bare = tmp_path / "origin.git"
     git(tmp_path, "clone", "--quiet", "--bare", str(source), str(bare))
+    calls = load_job(source / STAGING.relative_to(ROOT), "staging")
     machine = Machine(
         folder=tmp_path / "run",
         python_bin=python_bin,
         origin=bare.as_uri(),
         ports={"postgres": {"5432": str(service_port)}},
-        contexts=NO_KEY,
+        contexts={**NO_KEY, "inputs": calls["with"]},
     )
 
-    run = run_job(source / STAGING.relative_to(ROOT), "staging", machine, github=_github())
+    run = run_job(STAGING, "staging", machine, github=_github())
 
-    assert [(s.name, s.outcome, s.output) for s in run.steps if s.outcome != "success"] == []
+    own = "Install this repository, unless another one has called"
+    assert run.step(own).outcome == "skipped"
+    others = [(s.name, s.outcome, s.output) for s in run.steps if s.name != own]
+    assert [each for each in others if each[1] != "success"] == [], others
     assert "Proved in staging" in run.summary
     assert f"which attests {head[:12]}" in run.step("Prove, then commit").output
     assert git(bare, "rev-list", "--count", EVIDENCE) == "1"

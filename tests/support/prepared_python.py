@@ -18,8 +18,10 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from support.fresh_copy import commit_all
 from support.kept_bytecode import bring_bytecode, link
 
+LOCK = "requirements-housekeeping.txt"
 TESTS = Path(__file__).resolve().parents[1]
 _SCRIPT = """#!/bin/sh
 '''exec' "{python}" "$0" "$@"
@@ -69,6 +71,17 @@ def python_program(folder: Path, *, empty: bool = False) -> Path:
     path.write_text(shim, encoding="utf-8")
     path.chmod(0o755)
     return path
+
+
+def lock_installed(repository: Path, more: str = "") -> None:
+    """Lock what a prepared environment has, in the place of what the workflows would fetch.
+
+    pip asks for a hash of each, and for the right one only where it has to fetch something.
+    """
+    pins = {found.name: found.version for found in _needed()}
+    lines = [f"{name}=={pins[name]} --hash=sha256:{'0' * 64}\n" for name in sorted(pins)]
+    (repository / LOCK).write_text("".join([*lines, more]), encoding="utf-8")
+    commit_all(repository, "what is installed here")
 
 
 def _needed() -> Iterator[Distribution]:

@@ -91,8 +91,8 @@ def run_job(workflow: Path, job: str, machine: Machine, *, github: Mapping[str, 
     )
 
 
-class Outputs(dict[str, str]):
-    """What a step wrote to GITHUB_OUTPUT; as on GitHub, what it did not write is empty."""
+class Given(dict[str, str]):
+    """Inputs, or what a step wrote to GITHUB_OUTPUT; as on GitHub, what is not there is empty."""
 
     def __contains__(self, name: object) -> bool:
         return True
@@ -126,6 +126,7 @@ class RunnerState:
             "job": {"services": services},
             "steps": {},
             **machine.contexts,
+            "inputs": Given(machine.contexts.get("inputs", {})),
         }
         # Nothing of this machine's user, no git identity. Only the style of SQL that other tests
         # have looked at is known: each job would take seven seconds to look at it again.
@@ -155,7 +156,7 @@ class RunnerState:
 
     def run(self, step: Mapping[str, Any]) -> StepRun:
         name = step.get("name") or step.get("uses") or step["run"]
-        told: dict[str, Any] = {"outcome": "skipped", "outputs": Outputs()}
+        told: dict[str, Any] = {"outcome": "skipped", "outputs": Given()}
         self.context["steps"][step.get("id", "")] = told
         if not condition(str(step.get("if", "success()")), self.context, failed=self.failed):
             return StepRun(name=name, outcome="skipped")
@@ -167,7 +168,7 @@ class RunnerState:
         told["outcome"] = "success" if ok else "failure"
         return StepRun(name=name, outcome=told["outcome"], output=output)
 
-    def _shell(self, step: Mapping[str, Any], outputs: Outputs) -> tuple[bool, str]:
+    def _shell(self, step: Mapping[str, Any], outputs: Given) -> tuple[bool, str]:
         number = len(list(self.files.glob("script_*")))
         script = self.files / f"script_{number:02}.sh"
         script.write_text(interpolate(step["run"], self.context), encoding="utf-8")

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+import os
 import re
-import tomllib
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from pytest_housekeeping.config import Config
 from pytest_housekeeping.promotion.github import tell_github
+from pytest_housekeeping.promotion.init.ci import ci_of
+from support.console_blocks import blocks_of
 from support.evidence_samples import sample
-from support.fresh_copy import ROOT
-from support.reference_pages import files_of, rows, section
+from support.fresh_copy import ROOT, git
+from support.gh_program import Gh
+from support.reference_pages import rows, section
 
 PAGE = ROOT / "docs/ci.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 FOLDER = ROOT / ".github/workflows"
 EXPRESSION = r"\$\{\{.*?\}\}"
+MAIN = ("staging", "plan", "promote", "rollback", "verify")
 SECTIONS = ("## Staging", "## Plan", "## Promotion", "## Rollback", "## Verify")
 
 
 def workflow(name: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """The text of a workflow, its document, and the one job in it that is not beside another."""
+    """The text of a workflow, its document, and the one job in it that runs pytest."""
     text = (FOLDER / name).read_text(encoding="utf-8")
     document = yaml.safe_load(text)
-    jobs = document["jobs"]
-    (job,) = jobs.values() if len(jobs) == 1 else (jobs["plan"],)
+    (job,) = (each for name, each in document["jobs"].items() if name in MAIN)
     return text, document, job
 
 
@@ -47,7 +52,7 @@ def listed(names: list[str]) -> str:
 
 
 def named(text: str, context: str) -> list[str]:
-    return list(dict.fromkeys(re.findall(rf"\$\{{\{{ {context}\.(\w+)", text)))
+    return list(dict.fromkeys(re.findall(rf"\b{context}\.(\w+)", text)))
 
 
 def test_every_workflow_of_a_user_has_its_section() -> None:
@@ -122,30 +127,71 @@ def test_the_outputs_are_those_that_are_written(
     assert [name.strip("`") for name, _ in documented] == names
 
 
-def test_the_version_of_the_page_is_this_one() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+def test_the_inputs_of_a_call_are_those_of_the_files() -> None:
+    text = section(PAGE, "## From another repository")
+    table = text.partition("input of a call |")[2]
+    documented = {name.strip("`"): facts for name, *facts, _ in rows(table)}
+    inputs: dict[str, dict[str, Any]] = {}
+    for path in FOLDER.glob("housekeeping-*.yml"):
+        _, document, _ = workflow(path.name)
+        typed = (triggers(document)["workflow_dispatch"] or {"inputs": {}})["inputs"]
+        called = triggers(document)["workflow_call"]["inputs"]
+        assert {name: called[name] for name in typed} == typed, path.name
+        inputs |= {name: facts for name, facts in called.items() if name not in typed}
+    assert documented == {
+        name: [
+            "yes" if facts["required"] else "no",
+            f"`{facts['default']}`" if "default" in facts else "",
+        ]
+        for name, facts in inputs.items()
+    }
 
-    requirement = files_of(PAGE)["requirements.txt"].strip()
-    assert requirement == f"{project['name']}=={project['version']}"
+
+def test_what_is_called_is_said_by_the_command_of_the_page(tmp_path: Path) -> None:
+    (command,) = (each for each in blocks_of(PAGE, ROOT) if not each.no_run)
+    root = tmp_path / "project"
+    root.mkdir()
+    git(root, "init", "--quiet")
+    files, _ = ci_of(Config(root=root), "github")
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    given = {"OWNER": "a-team", "COMMIT": "0123456789abcdef" * 2 + "01234567", "TAG": "v1.2.3"}
+    subprocess.run(["bash", "-euc", command.script], cwd=root, check=True, env=os.environ | given)
+    for path in (root / ".github/workflows").iterdir():
+        (used,) = re.findall(r"uses: (.*)", path.read_text(encoding="utf-8"))
+        place = f"a-team/pytest-housekeeping/.github/workflows/{path.name}"
+        assert used == f"{place}@{given['COMMIT']} # v1.2.3"
 
 
-def test_the_readme_runs_workflows_that_are_there_with_inputs_that_they_take() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    text = readme.partition("### Run a workflow")[2].partition("\n## ")[0]
-    commands = re.findall(r"^\$ gh workflow run (\S+)(.*)$", text, re.MULTILINE)
-    assert {name for name, _ in commands} == {path.name for path in FOLDER.glob("housekeeping-*")}
-    for name, given in commands:
-        source, document, _ = workflow(name)
-        inputs = triggers(document)["workflow_dispatch"] or {}
-        fields = dict(re.findall(r"-f (\w+)=(\S+)", given))
-        required = {n for n, each in inputs.get("inputs", {}).items() if each["required"]}
-        assert required <= fields.keys() <= inputs.get("inputs", {}).keys(), name
-        if "confirm" in fields:
-            assert f"--hk-confirm={fields['confirm']}" in source or fields["confirm"] in source
+def test_the_readme_runs_workflows_that_are_there_with_inputs_that_they_take(
+    tmp_path: Path,
+) -> None:
+    """Its commands, as they stand there, asked of a stand-in that knows the workflows' inputs."""
+    inputs = {}
+    for path in FOLDER.glob("housekeeping-*.yml"):
+        typed = triggers(workflow(path.name)[1])["workflow_dispatch"] or {"inputs": {}}
+        inputs[path.name] = {name: each["required"] for name, each in typed["inputs"].items()}
+    gh = Gh.make(tmp_path / "programs", workflows=inputs)
+    readme = ROOT / "README.md"
+    text = section(readme, "### Run a workflow")
+    blocks = [each for each in blocks_of(readme, ROOT) if "gh " in each.script]
+    programs = f"{gh.programs}:{os.environ['PATH']}"
+    for block in blocks:
+        subprocess.run(["bash", "-euc", block.script], check=True, env={"PATH": programs})
+    started = [words[2] for words in gh.asked if words[:2] == ["workflow", "run"]]
+    assert sorted(started) == sorted(inputs)
+    for words in gh.asked:
+        for field in (word for word in words if word.startswith("confirm=")):
+            assert f"!= {field.removeprefix('confirm=')} ]" in workflow(words[2])[0]
+    looked = [words[:2] for words in gh.asked if words[0] == "run"]
+    assert looked.count(["run", "list"]) == looked.count(["run", "view"]) == 2
     for secret in named(workflow("housekeeping-prod-promotion.yml")[0], "secrets"):
         assert not secret.endswith("_PROD") or f"`{secret}`" in text
-    shown = re.findall(r"--workflow (\S+)", text)
-    assert all((FOLDER / name).is_file() for name in shown)
+    for job in (workflow(name)[2] for name in inputs):
+        assert "environment" not in job or f"`{job['environment']}`" in text
+    title = workflow("housekeeping-prod-promotion.yml")[1]["name"]
+    assert f"*{title}*" in text
 
 
 def test_the_readme_quotes_what_a_run_says() -> None:

@@ -55,9 +55,10 @@ def test_a_plan_is_made_though_the_mark_could_not_be() -> None:
 
 def test_what_starts_it_and_what_ends_it() -> None:
     # YAML 1.1 reads the key `on` as true.
-    assert DOCUMENT[True] == {
-        "workflow_dispatch": None,
-        "pull_request": {"paths": ["sql/**", "checks/**", "pyproject.toml"]},
+    assert DOCUMENT[True].keys() == {"workflow_call", "workflow_dispatch", "pull_request"}
+    assert DOCUMENT[True]["workflow_dispatch"] is None
+    assert DOCUMENT[True]["pull_request"] == {
+        "paths": ["sql/**", "checks/**", "pyproject.toml", "requirements-housekeeping.txt"]
     }
     assert DOCUMENT["concurrency"] == {
         "group": "housekeeping-plan-${{ github.event.pull_request.number || github.ref }}",

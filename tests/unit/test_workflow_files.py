@@ -7,17 +7,21 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from pytest_housekeeping.evidence.signatures import signer_of
 from pytest_housekeeping.evidence.signing import why_unsigned
 from pytest_housekeeping.promotion.production.target_address import REQUIRED
 from support.evidence_repository import new_repository
 from support.fresh_copy import ROOT
+from support.prepared_python import LOCK
 from support.signing import new_key, signer_line
+from support.workflow_expressions import condition
 from support.workflow_runner import load_job
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
@@ -130,9 +134,10 @@ def test_production_is_changed_by_hand_alone_and_one_waits_for_another(
     # YAML 1.1 reads the key `on` as true.
     triggers = document[True]
 
-    assert list(triggers) == ["workflow_dispatch"]
-    assert triggers["workflow_dispatch"]["inputs"]["confirm"]["required"] is True
-    assert "default" not in triggers["workflow_dispatch"]["inputs"]["confirm"]
+    assert triggers.keys() == {"workflow_dispatch", "workflow_call"}
+    for each in triggers.values():
+        assert each["inputs"]["confirm"]["required"] is True
+        assert "default" not in each["inputs"]["confirm"]
     assert document["concurrency"] == {
         "group": "housekeeping-database-production",
         "cancel-in-progress": False,
@@ -149,3 +154,65 @@ def test_it_uses_the_actions_of_the_staging_workflow() -> None:
     used = {step["uses"] for job in jobs for step in job["steps"] if "uses" in step}
 
     assert used <= {step["uses"] for step in staging["steps"] if "uses" in step}
+
+
+@pytest.mark.parametrize(("workflow", "name"), [(WORKFLOW, "promote"), (ROLLBACK, "rollback")])
+def test_the_audit_is_attested_by_a_job_that_has_nothing_else(workflow: Path, name: str) -> None:
+    job = load_job(workflow, "attest")
+    assert job["permissions"] == {"id-token": "write", "attestations": "write"}
+    assert "environment" not in job
+    assert "secrets." not in json.dumps(job)
+    fetched, attested = job["steps"]
+    assert fetched["with"]["name"] == f"${{{{ needs.{name}.outputs.artifact }}}}"
+    (kept,) = (each for each in load_job(workflow, name)["steps"] if each["name"] == KEEP)
+    assert load_job(workflow, name)["outputs"]["artifact"] == kept["with"]["name"]
+    assert attested["with"] == {"subject-path": f"{fetched['with']['path']}/**/*.json"}
+
+
+KEEP = "Keep the report"
+
+
+@pytest.mark.parametrize(
+    ("private", "said", "run", "attested"),
+    [
+        (False, "", "1a2b", True),
+        (True, "", "1a2b", False),
+        (True, "true", "1a2b", True),
+        (False, "true", "", False),
+    ],
+)
+def test_an_audit_is_attested_where_that_can_be(
+    private: bool, said: str, run: str, attested: bool
+) -> None:
+    context = {
+        "github": {"event": {"repository": {"private": private}}},
+        "needs": {"promote": {"outputs": {"run": run}}},
+        "vars": {"HOUSEKEEPING_ATTEST": said},
+    }
+    assert condition(load_job(WORKFLOW, "attest")["if"], context, failed=True) is attested
+
+
+def test_what_is_installed_is_locked_and_what_pyproject_asks_for() -> None:
+    """Every line has its hashes, and every dependency is there in a version that is allowed."""
+    text = (ROOT / LOCK).read_text(encoding="utf-8").replace("\\\n", "")
+    lines = [line.split() for line in text.splitlines() if not line.startswith("#")]
+    assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", line[-1]) for line in lines)
+    locked = dict(line[0].lower().split("==") for line in lines)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    for asked in (*project["project"]["dependencies"], *project["dependency-groups"]["build"]):
+        wanted = Requirement(asked)
+        assert wanted.specifier.contains(locked[wanted.name.lower()]), asked
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_each_job_that_runs_the_tool_installs_what_is_locked(workflow: Path) -> None:
+    if not workflow.name.startswith("housekeeping-"):
+        return
+    for job in yaml.safe_load(workflow.read_text(encoding="utf-8"))["jobs"].values():
+        ran = [step.get("run", "") for step in job["steps"]]
+        if any("pytest" in each for each in ran):
+            installs = [each for each in ran if "pip install" in each]
+            assert installs == [
+                'python -m pip install --require-hashes --requirement "$REQUIREMENTS"',
+                "python -m pip install --no-deps --no-build-isolation --editable .",
+            ]

@@ -17,6 +17,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import SETTINGS, load_config
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.evidence.report.display import plural
+from pytest_housekeeping.promotion.init.ci import ci_of
 from pytest_housekeeping.promotion.init.contracts_text import (
     Access,
     Standing,
@@ -74,12 +75,13 @@ class _Written:
         del self.files[path]
 
 
-def init(root: Path, *, platform: str | None = None) -> Iterator[str]:
+def init(root: Path, *, platform: str | None = None, ci: str | None = None) -> Iterator[str]:
     """Write what a project lacks until staging is green, and nothing over what is there.
 
     ``platform`` names what its server has from the beginning; of Supabase's layout it is known.
-    Yields what is told. Raises MisuseError for a project without SQL files, SqlFailed for files
-    that do not run, ProofFailed where something stays red that only the team can decide.
+    ``ci`` names whose workflows are written, where the repository does not tell. Yields what is
+    told. Raises MisuseError for a project without SQL files, SqlFailed for files that do not run,
+    ProofFailed where something stays red that only the team can decide.
     """
     written = _Written(root=root)
     if written.replace(SETTINGS, with_settings(root)):
@@ -96,12 +98,26 @@ def init(root: Path, *, platform: str | None = None) -> Iterator[str]:
         if written.add(path, text):
             yield f"written: {path}: what that server has from the beginning"
     access, needed = yield from _declared(config, written)
+    yield from _for_ci(config, written, ci)
     yield from _green(config, written, access)
     yield f"next: look at the files, commit them, and run: pytest --hk-mode=staging{_hint(needed)}"
 
 
 def _hint(needed: Needed) -> str:
     return "" if not needed.roles else "; give the roles of the bootstrap file their attributes"
+
+
+def _for_ci(config: Config, written: _Written, ci: str | None) -> Iterator[str]:
+    """The workflows; what else is needed for them stands in docs/ci.md."""
+    made, why = ci_of(config, ci)
+    if why:
+        yield f"not written: workflows: {why}"
+    new = []
+    for path, text in made.items():
+        new += [path] if written.add(path, text) else []
+        yield f"written: {path}" if path in new else f"kept as it is: {path}"
+    if new:
+        yield "for the workflows: python -m pytest_housekeeping docs ci says what they need"
 
 
 def _declared(config: Config, written: _Written) -> Generator[str, None, tuple[Access, Needed]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from pytest_housekeeping.model import (
     RunOutcome,
     Step,
     TargetIdentity,
+    Tool,
     Verdict,
 )
 from pytest_housekeeping.plan.plan import Plan
@@ -33,6 +34,7 @@ from pytest_housekeeping.plan.steps import (
     style_steps,
     tripwire_step,
 )
+from pytest_housekeeping.promotion.attestation import shown
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.signers import signers_of
@@ -47,7 +49,7 @@ from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import digest
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit, PlannedStep
+    from pytest_housekeeping.evidence.audit_model import Audit, PlannedStep, ToolRecord
 
 _PROVED = (RunOutcome.PROMOTED, RunOutcome.NOTHING_TO_PROMOTE)
 # Of how many audits, and how much of each, a refusal tells.
@@ -121,11 +123,29 @@ def _faults(context: RunContext, ground: Ground, path: str, data: bytes) -> Iter
     yield from (f"{step.id} was skipped" for step in behind if step.outcome == "skipped")
     yield from evidence_faults(ground, path, data, audit)
     yield from plan_faults(context, audit)
+    yield from _other_tools(context.source.tools, audit.source.tools)
     if context.source.commit not in (None, audit.source.commit):
         # Modules outside of checks/ are in no plan: what staging ran is what is there now. Of the
         # settings, those that count for what is proved are in the digest of the plan.
         settings = frozenset(file.path for file in context.plan.settings)
         yield from other_texts(ground, audit, context.source.commit, but=settings)
+
+
+def _other_tools(here: Sequence[Tool], there: Sequence[ToolRecord]) -> Iterator[str]:
+    """What staging ran with, where that is not what is installed here."""
+    way = "install the same for both (python -m pytest_housekeeping docs ci)"
+    if not there:
+        yield f"it does not say with which versions it ran: {way}, and run staging again"
+        return
+    now = {tool.name: tool.version for tool in here}
+    then = {tool.name: tool.version for tool in there}
+    others = [
+        f"{name} {then.get(name, 'not at all')} (here {now.get(name, 'not at all')})"
+        for name in sorted(now.keys() | then.keys())
+        if now.get(name) != then.get(name)
+    ]
+    if others:
+        yield f"it ran with other versions: {shown(others)}: {way}"
 
 
 def plan_faults(context: RunContext, audit: Audit) -> Iterator[str]:

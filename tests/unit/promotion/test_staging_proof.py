@@ -88,6 +88,42 @@ def test_one_from_a_remote_and_one_that_is_chained(staged: Staged) -> None:
     assert proved(staged) == f"proved by {path}"
 
 
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (
+            lambda tools: [
+                {**each, "version": "0.1"} if each["name"] == "sqlfluff" else each for each in tools
+            ],
+            "it ran with other versions: sqlfluff 0.1 (here ",
+        ),
+        (
+            lambda tools: [each for each in tools if each["name"] != "psycopg-binary"],
+            "it ran with other versions: psycopg-binary not at all (here ",
+        ),
+        (
+            lambda tools: [*tools, {"name": "more", "version": "1"}],
+            "it ran with other versions: more 1 (here not at all): install the same for both",
+        ),
+        (
+            lambda tools: [
+                {**each, "version": "2.7"} if each["name"] == "python" else each for each in tools
+            ],
+            "it ran with other versions: python 2.7 (here 3.",
+        ),
+        (lambda _: [], "it does not say with which versions it ran: install the same for both"),
+    ],
+)
+def test_it_ran_with_the_versions_that_are_installed_here(
+    staged: Staged, edit: Callable[[list[Document]], list[Document]], said: str
+) -> None:
+    def edited(document: Document) -> None:
+        document["source"]["tools"] = edit(document["source"]["tools"])
+
+    staged.keep(forged(staged.audit(), edited))
+    assert said in refused(staged)
+
+
 def chained_to(digest: str) -> Callable[[Document], None]:
     def edit(document: Document) -> None:
         document["chain"]["previous"] = digest

@@ -1,0 +1,65 @@
+"""Which CI a project has, and what `init` writes for it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.evidence import Repository, open_repository
+from pytest_housekeeping.promotion.init.ci_files import GITHUB, Place, ci_files
+
+NONE = "none"
+_MAIN = "main"
+_MARKS = {GITHUB: ".github"}
+
+
+def ci_of(config: Config, chosen: str | None) -> tuple[dict[str, str], str]:
+    """The files of the project's CI by their paths, or none and why there are none.
+
+    ``chosen`` is what somebody has said; otherwise the repository tells.
+    """
+    if chosen == NONE:
+        return {}, ""
+    repository = open_repository(config.root)
+    if repository is None:
+        return {}, "the project is in no git repository"
+    with repository:
+        root = Path(os.path.realpath(config.root))
+        if repository.root != root:
+            folder = root.relative_to(repository.root).as_posix()
+            return {}, f"the project is the folder {folder} of its repository"
+        kind = chosen or _known(repository)
+        if kind is None:
+            return {}, "nothing here says which CI it has: init --ci=github"
+        return ci_files(kind, _place(config, repository)), ""
+
+
+def _known(repository: Repository) -> str | None:
+    """By the name of the remote, or by what other workflows have left."""
+    url = _asked(repository, "config", "--get", "remote.origin.url")
+    named = [kind for kind in _MARKS if kind in url]
+    marked = [kind for kind, mark in _MARKS.items() if (repository.root / mark).exists()]
+    found = named or marked
+    return found[0] if len(found) == 1 else None
+
+
+def _place(config: Config, repository: Repository) -> Place:
+    folders = dict.fromkeys((config.sql, config.migrations_folder, config.checks))
+    inside = [each for each in folders if each == config.sql or not _within(each, config.sql)]
+    default = _asked(repository, "symbolic-ref", "--short", "refs/remotes/origin/HEAD")
+    return Place(
+        paths=tuple(f"{each}/**" for each in inside),
+        branch=default.removeprefix("origin/") or repository.branch() or _MAIN,
+        audit=config.audit,
+        postgres=config.server_version,
+    )
+
+
+def _within(path: str, folder: str) -> bool:
+    return path.startswith(f"{folder}/")
+
+
+def _asked(repository: Repository, *command: str) -> str:
+    status, out, _ = repository.attempt(*command)
+    return out.decode(errors="replace").strip() if status == 0 else ""

@@ -1,0 +1,158 @@
+"""What `init` writes for a project's CI: callers that fit what they call."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.promotion.init.ci import ci_of
+from support.fresh_copy import ROOT, git
+
+FOLDER = ROOT / ".github/workflows"
+CALLED = re.compile(r"OWNER/pytest-housekeeping/\.github/workflows/([\w.-]+)@0{40} # a release")
+NAMES = sorted(path.name for path in FOLDER.glob("housekeeping-*.yml"))
+
+
+def repository(root: Path, remote: str = "", *marks: str) -> Path:
+    git(root.parent, "init", "--quiet", "--initial-branch=trunk", root.name)
+    if remote:
+        git(root, "remote", "add", "origin", remote)
+    for mark in marks:
+        (root / mark).mkdir()
+    return root
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with folders of its own names, and the files of its CI."""
+    root = repository(tmp_path_factory.mktemp("ci") / "project", "git@github.com:a/b.git")
+    config = Config(
+        root=root,
+        sql="db",
+        migrations="supabase/migrations",
+        checks='our "checks"',
+        audit="evidence/audit",
+        server_version=18,
+    )
+    files, why = ci_of(config, None)
+    assert why == ""
+    for path, text in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text, encoding="utf-8")
+    return root
+
+
+def triggers(path: Path) -> tuple[dict[Any, Any], dict[str, Any]]:
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    # YAML 1.1 reads the key `on` as true.
+    return document, document[True]
+
+
+def test_there_is_a_caller_of_each_workflow(written: Path) -> None:
+    there = sorted(path.name for path in (written / ".github/workflows").iterdir())
+    assert there == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_caller_gives_what_is_asked_for_and_says_where_it_is(name: str, written: Path) -> None:
+    path = written / ".github/workflows" / name
+    document, on = triggers(path)
+    called, its = triggers(FOLDER / name)
+    (job,) = document["jobs"].values()
+    assert CALLED.findall(path.read_text(encoding="utf-8")) == [name]
+    asked = its["workflow_call"]
+    required = {each for each, facts in asked["inputs"].items() if facts["required"]}
+    assert required <= job["with"].keys() <= asked["inputs"].keys()
+    assert job["secrets"] == {each: f"${{{{ secrets.{each} }}}}" for each in asked["secrets"]}
+    # A job that asks for more than its caller may is refused by GitHub before anything runs.
+    wanted = [pair for each in called["jobs"].values() for pair in each["permissions"].items()]
+    most = {what: max(may for name, may in wanted if name == what) for what, _ in wanted}
+    assert job["permissions"] == most  # "read" < "write"
+    # Two that wait for one name would wait for each other.
+    assert "concurrency" not in document
+    assert (document["permissions"], document["run-name"]) == ({}, called["run-name"])
+    typed = its["workflow_dispatch"] or {"inputs": {}}
+    assert (on["workflow_dispatch"] or {"inputs": {}}) == typed
+    for each in typed["inputs"]:
+        assert job["with"][each] == f"${{{{ inputs.{each} }}}}"
+    assert on.keys() == its.keys() - {"workflow_call"}
+    assert on.get("schedule") == its.get("schedule")
+    assert job["with"]["audit"] == "evidence/audit"
+
+
+def test_a_change_of_the_schema_starts_staging_and_a_plan(written: Path) -> None:
+    schema = ["db/**", "supabase/migrations/**", 'our "checks"/**', "pyproject.toml"]
+    _, staging = triggers(written / ".github/workflows/housekeeping-staging-selfcontained.yml")
+    _, plan = triggers(written / ".github/workflows/housekeeping-plan.yml")
+    for paths in (staging["pull_request"]["paths"], plan["pull_request"]["paths"]):
+        assert paths[:5] == [*schema, "requirements-housekeeping.txt"]
+    assert staging["push"] == {**staging["pull_request"], "branches": ["trunk"]}
+    document, _ = triggers(written / ".github/workflows/housekeeping-staging-selfcontained.yml")
+    assert document["jobs"]["staging"]["with"]["postgres"] == "18"
+
+
+@pytest.mark.parametrize("program", ["actionlint", "zizmor"])
+def test_two_others_find_nothing_in_them(program: str, written: Path, tmp_path: Path) -> None:
+    """What is called is put beside, where actionlint knows its inputs and secrets."""
+    root = repository(tmp_path / "project")
+    shutil.copytree(written / ".github", root / ".github")
+    callers = [root / ".github/workflows" / name for name in NAMES]
+    for path in callers:
+        shutil.copy(FOLDER / path.name, path.with_name(f"called-{path.name}"))
+        text = path.read_text(encoding="utf-8")
+        if program == "actionlint":
+            text = CALLED.sub(r"./.github/workflows/called-\1", text)
+        path.write_text(text, encoding="utf-8")
+    options = ["--offline", "--no-progress", "--quiet"] if program == "zizmor" else []
+    done = subprocess.run(
+        [Path(sys.executable).with_name(program), *options, *callers],
+        cwd=root,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("remote", "marks", "chosen", "folder", "why"),
+    [
+        ("https://github.com/a/b", (), None, ".github/workflows", ""),
+        ("", (".github",), None, ".github/workflows", ""),
+        ("https://gitlab.example.org/a/b", (".github",), "github", ".github/workflows", ""),
+        ("", (), None, "", "nothing here says which CI it has: init --ci=github"),
+        ("https://github.com/a/b", (), "none", "", ""),
+    ],
+)
+def test_which_ci_it_is_the_repository_tells(
+    remote: str, marks: tuple[str, ...], chosen: str | None, folder: str, why: str, tmp_path: Path
+) -> None:
+    root = repository(tmp_path / "project", remote, *marks)
+    files, said = ci_of(Config(root=root), chosen)
+    folders = {str(Path(path).parent) for path in files} - {"."}
+    assert (folders, said) == ({folder} - {""}, why)
+
+
+def test_a_folder_of_a_repository_and_none_at_all_are_said(tmp_path: Path) -> None:
+    root = repository(tmp_path / "project", "https://github.com/a/b", "part")
+    assert ci_of(Config(root=root / "part"), None) == (
+        {},
+        "the project is the folder part of its repository",
+    )
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    assert ci_of(Config(root=alone), "github") == ({}, "the project is in no git repository")
+
+
+def test_the_version_is_that_of_the_tool(written: Path) -> None:
+    from pytest_housekeeping import __version__
+
+    text = (written / "requirements-housekeeping.in").read_text(encoding="utf-8")
+    assert f"pytest-housekeeping=={__version__}\n" in text
