@@ -86,7 +86,7 @@ def _audit(given: argparse.Namespace) -> int:
     """What it takes to read evidence is imported here: the other commands need none of it."""
     from pytest_housekeeping.promotion.audit_command import audit
 
-    report = audit(Path.cwd(), target=given.target)
+    report = audit(Path.cwd(), target=given.target, name=given.hk_target)
     _out("".join(f"{line}\n" for line in report.lines))
     return 0 if report.proved else 1
 
@@ -94,7 +94,7 @@ def _audit(given: argparse.Namespace) -> int:
 def _approve(given: argparse.Namespace) -> int:
     from pytest_housekeeping.promotion.approve_command import approve
 
-    for line in approve(Path.cwd(), given.digest):
+    for line in approve(Path.cwd(), given.digest, target=given.hk_target):
         _out(f"{line}\n")
     return 0
 
@@ -110,7 +110,7 @@ def _review(given: argparse.Namespace) -> int:
 def _status_of_production(given: argparse.Namespace) -> int:
     from pytest_housekeeping.promotion.status_command import status
 
-    report = status(Path.cwd(), needs=given.needs)
+    report = status(Path.cwd(), target=given.hk_target, needs=given.needs)
     _out("".join(f"{line}\n" for line in report.lines))
     return 0 if report.good else 1
 
@@ -132,10 +132,10 @@ def _comment(given: argparse.Namespace) -> int:
     return 0
 
 
-def _adopt_drift(_: argparse.Namespace) -> int:
+def _adopt_drift(given: argparse.Namespace) -> int:
     from pytest_housekeeping.promotion.adopt_command import adopt_drift
 
-    for line in adopt_drift(Path.cwd()):
+    for line in adopt_drift(Path.cwd(), target=given.hk_target):
         _out(f"{line}\n")
     return 0
 

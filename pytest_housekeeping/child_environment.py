@@ -8,12 +8,15 @@ process, could find the password there in any case, and may have reasons of thei
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 # libpq's variables, those that name a target (PGPASSWORD_PROD …), and URLs of given servers.
 _TO_A_DATABASE = ("PG", "HK_STAGING_URL", "HK_TEST_URL", "HK_TWIN")
+# Those of a target whose name stands before (PREPROD_PGHOST).
+_OF_A_TARGET = re.compile(r"_PG[A-Z]+$")
 _BARE = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 # Whoever takes something out of the process's environment for a moment holds this meanwhile.
 TURN = threading.RLock()
@@ -45,4 +48,4 @@ def without_ways_to_a_database() -> Iterator[None]:
 
 
 def _leads_there(name: str) -> bool:
-    return name.startswith(_TO_A_DATABASE)
+    return name.startswith(_TO_A_DATABASE) or bool(_OF_A_TARGET.search(name))

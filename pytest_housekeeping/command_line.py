@@ -107,6 +107,7 @@ def _audit(commands: Commands) -> None:
         help="connect to production (PG*_PROD) as well: each promotion in its history has its"
         " audit, and each audit its rows",
     )
+    _of_a_target(command)
 
 
 def _approve(commands: Commands) -> None:
@@ -121,6 +122,7 @@ def _approve(commands: Commands) -> None:
         " digest, no repository, no approvers",
     )
     command.add_argument("digest", help="as the plan, or a promotion that was refused, has it")
+    _of_a_target(command)
 
 
 def _review(commands: Commands) -> None:
@@ -155,10 +157,11 @@ def _status(commands: Commands) -> None:
         help="fail unless every migration, view and policy of this commit, branch or tag is"
         " applied, with the very text that it has there",
     )
+    _of_a_target(command)
 
 
 def _adopt_drift(commands: Commands) -> None:
-    commands.add_parser(
+    command = commands.add_parser(
         "adopt-drift",
         help="write the migration of what was made by hand in production",
         description="Compare production (PG*_PROD) with the schema that the last promotion left,"
@@ -166,6 +169,16 @@ def _adopt_drift(commands: Commands) -> None:
         " it does. Production is only read.",
         epilog="exit codes: 0 written, or nothing to adopt; 1 no file can make it, by name; 4 wrong"
         " usage: no repository, no usable address of production",
+    )
+    _of_a_target(command)
+
+
+def _of_a_target(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--hk-target",
+        metavar="NAME",
+        default="prod",
+        help="another database than production, of [tool.housekeeping.targets]",
     )
 
 

@@ -6,6 +6,51 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+# The target that there is without any setting: the database of PGHOST_PROD and its like.
+PRODUCTION = "prod"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """One database that the project is promoted to: ``[tool.housekeeping.targets.NAME]``.
+
+    ``env`` is what its variables end with (``PREPROD``: ``PGHOST_PREPROD``), or begin with where it
+    ends with ``_`` (``PREPROD_``: ``PREPROD_PGHOST``). It takes only what was promoted to ``after``
+    first, and that as long ago as ``soak`` says. ``confirm`` is the word of a promotion, and
+    ``audit`` is where its evidence lies.
+    """
+
+    name: str = PRODUCTION
+    env: str = "PROD"
+    after: str = ""
+    soak: str = ""
+    confirm: str = "PROMOTE"
+    audit: str = "ops/audit"
+
+    def variable(self, part: str) -> str:
+        """The name of one of its variables: of ``PGHOST``, say."""
+        return f"{self.env}{part}" if self.env.endswith("_") else f"{part}_{self.env}"
+
+    @property
+    def variables(self) -> str:
+        """How all of them are called: ``PG*_PROD``."""
+        return self.variable("PG*")
+
+    @property
+    def option(self) -> str:
+        """What a command line needs for it, with a blank before it: nothing for production."""
+        return "" if self.name == PRODUCTION else f" --hk-target={self.name}"
+
+    @property
+    def promotion(self) -> str:
+        """The command that promotes to it."""
+        return f"pytest --hk-mode=prod{self.option} --hk-confirm={self.confirm}"
+
+    @property
+    def pin(self) -> str:
+        """The committed file that says which database it is, from the rootdir."""
+        return "ops/production.json" if self.name == PRODUCTION else f"ops/{self.name}/target.json"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Stub:
@@ -72,11 +117,24 @@ class Config:
     may_move: Mapping[str, str] = field(default_factory=dict)
     placeholders: Mapping[str, str] = field(default_factory=dict)
     irreversible: Mapping[str, str] = field(default_factory=dict)
+    target: Target = field(default_factory=Target)
+    targets: Mapping[str, Target] = field(default_factory=lambda: {PRODUCTION: Target()})
 
     @property
     def migrations_folder(self) -> str:
         """Where the migrations are, from the root."""
         return self.migrations or f"{self.sql}/migrations"
+
+    @property
+    def pins(self) -> tuple[str, ...]:
+        """The pins of all targets."""
+        return tuple(target.pin for target in self.targets.values())
+
+    @property
+    def audit_folders(self) -> tuple[str, ...]:
+        """Where the evidence of all targets lies: what staging has proved, it has proved of the
+        files, whichever target it was run for."""
+        return tuple(dict.fromkeys((self.audit, *(each.audit for each in self.targets.values()))))
 
     def folder(self, name: str) -> Path:
         """``sql/<name>`` under the root."""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
-from dataclasses import fields
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pytest_housekeeping.config import Config
+from pytest_housekeeping.config import PRODUCTION, Config
 from pytest_housekeeping.declarations.connection_url import passwords_in
 from pytest_housekeeping.declarations.layout import with_layout, wrong_layout
 from pytest_housekeeping.declarations.may_move import wrongly_declared
 from pytest_housekeeping.declarations.pinned_settings import names_to_choose
 from pytest_housekeeping.declarations.stubs import read_stubs
+from pytest_housekeeping.declarations.targets import TABLE, chosen, read_targets
 from pytest_housekeeping.declarations.toml import Problems, closest, expect_keys
 from pytest_housekeeping.declarations.window import read_window
 from pytest_housekeeping.errors import MisuseError
@@ -34,12 +35,12 @@ _DURATIONS = (
 # What git takes for a name, and never for an option or a way from one commit to another.
 _REF = re.compile(r"[\w.][\w./@+-]*")
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+# What of the settings is no key of the table itself.
+NO_KEYS = ("root", "target", "targets")
 # Read by themselves: a table of its own each.
 _APART = ("stubs",)
 _TYPES = {
-    field.name: str(field.type)
-    for field in fields(Config)
-    if field.name != "root" and field.name not in _APART
+    field.name: str(field.type) for field in fields(Config) if field.name not in (*NO_KEYS, *_APART)
 }
 _FITTING: dict[str, tuple[type, ...]] = {
     "str": (str,),
@@ -69,30 +70,47 @@ def load_config(
     files: ProjectFiles | None = None,
     *,
     folders: tuple[str, ...] = ("sql", "checks"),
+    target: str = PRODUCTION,
 ) -> Config:
-    """Read and check the settings; the ``folders`` that they name have to be there.
+    """Read and check the settings, those of all targets; the ``folders`` that they name have to be
+    there. What is returned is what holds for ``target``.
 
     Raises MisuseError that names every error at once.
     """
     problems = Problems(f"[tool.housekeeping] in {SETTINGS}")
     table = _table(files or ProjectFiles(root))
-    expect_keys(table, dict.fromkeys((*_TYPES, *_APART), False), "the table", problems)
-    values: dict[str, Any] = {"stubs": read_stubs(table, problems)}
-    for key in (key for key in table if key in _TYPES):
-        if _fits(table[key], _TYPES[key]):
-            values[key] = tuple(table[key]) if isinstance(table[key], list) else table[key]
-        else:
-            actual = _called(table[key])
-            problems.add(f"{key} = {table[key]!r} is {actual}, not {_CALLED[_TYPES[key]]}")
+    expect_keys(table, dict.fromkeys((*_TYPES, *_APART, TABLE), False), "the table", problems)
+    values = {"stubs": read_stubs(table, problems), **_values(table, "", problems)}
     config = Config(root=root, **values)
     config = with_layout(config, files or ProjectFiles(root))
-    for error in _invalid(config, folders):
+    targets, otherwise = read_targets(table, config.audit, problems)
+    config = replace(config, targets=targets, target=targets[PRODUCTION])
+    errors = [*_invalid(config, folders)]
+    all_of = {}
+    for name in targets:
+        own = _values(otherwise.get(name, {}), f"{TABLE}.{name}: ", problems)
+        all_of[name] = replace(config, target=targets[name], audit=targets[name].audit, **own)
+        others = [each for each in _invalid(all_of[name], folders) if each not in errors]
+        errors += [f"{TABLE}.{name}: {each}" for each in others]
+    for error in errors:
         problems.add(error)
     problems.raise_any(
         why="a setting that is misread could let a check pass that never ran",
         fix="correct the keys named; all of them: python -m pytest_housekeeping docs configuration",
     )
-    return config
+    return all_of[chosen(targets, target).name]
+
+
+def _values(table: Mapping[str, Any], where: str, problems: Problems) -> dict[str, Any]:
+    """The keys whose values have their type."""
+    values: dict[str, Any] = {}
+    for key in (key for key in table if key in _TYPES):
+        if _fits(table[key], _TYPES[key]):
+            values[key] = tuple(table[key]) if isinstance(table[key], list) else table[key]
+        else:
+            actual = _called(table[key])
+            problems.add(f"{where}{key} = {table[key]!r} is {actual}, not {_CALLED[_TYPES[key]]}")
+    return values
 
 
 def has_settings(folder: Path) -> bool:

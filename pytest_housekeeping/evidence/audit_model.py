@@ -15,6 +15,7 @@ from pydantic import (
     ValidationError,
 )
 
+from pytest_housekeeping.config import PRODUCTION
 from pytest_housekeeping.evidence.batch_model import (
     BatchRecord,
     ChangeRecord,
@@ -60,6 +61,9 @@ class RunRecord(Part):
         "",
         description="why people and staging were not waited for; if anything was changed, a review"
         " is open until somebody has looked through it",
+    )
+    target: str = Field(
+        PRODUCTION, description="the database of the settings that the run was about"
     )
     message: str = Field("", description="why it ended so, and what is true now")
     locks_held_s: float = Field(
@@ -204,6 +208,12 @@ class BoundRecord(Part):
         " by approvals = 0",
     )
     approvals: tuple[ApprovalRecord, ...] = ()
+    schema_before: str = Field(
+        default="",
+        description="sha256 of the schema alone, without the server around it and this tool's own"
+        " tables: equal in two databases where their schemas are",
+    )
+    schema_after: str = Field(default="", description="the same after the batch, as rehearsed")
 
 
 class Artifact(Part):

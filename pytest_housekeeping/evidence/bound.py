@@ -31,9 +31,12 @@ class Approval:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bound:
     """The digest that a promotion is bound to, whether it was told to promote just that, and who
-    besides has approved just that."""
+    besides has approved just that. ``schema_before`` and ``schema_after`` are digests of the schema
+    alone, by which the same transition of another database is known again."""
 
     digest: str = ""
     planned: bool = False
     second_person: SecondPerson = SecondPerson.UNKNOWN
     approvals: tuple[Approval, ...] = ()
+    schema_before: str = ""
+    schema_after: str = ""

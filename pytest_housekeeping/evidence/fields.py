@@ -36,6 +36,7 @@ def start_fields(facts: StartFacts) -> dict[str, Any]:
             "ci_url": run.ci_url,
             "reverts": run.reverts,
             "emergency": run.emergency,
+            "target": run.target,
         },
         "source": {
             "commit": source.commit,
@@ -161,6 +162,8 @@ def bound_fields(bound: Bound) -> dict[str, Any]:
             }
             for each in bound.approvals
         ],
+        "schema_before": bound.schema_before,
+        "schema_after": bound.schema_after,
     }
 
 

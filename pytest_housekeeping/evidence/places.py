@@ -11,7 +11,8 @@ from pytest_housekeeping.model import Kind, Place, on_disk
 from pytest_housekeeping.sql.makers import Makers, makers
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit, FindingRecord, StepRecord
+    from pytest_housekeeping.evidence.audit_model import Audit, StepRecord
+    from pytest_housekeeping.evidence.finding_model import FindingRecord
 
 # The steps that are about what a file does, and not about what all files have made.
 _OF_A_FILE = (

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
+from pytest_housekeeping.config import PRODUCTION
 from pytest_housekeeping.model import CodeFile, Mode, Step, Tool
 
 
@@ -14,7 +15,7 @@ class RunFacts:
     """Which run this is. ``started_at`` has a time zone; ``actor`` and ``ci_url`` may be unknown.
 
     ``reverts`` is the id of the run that a rollback undoes, ``emergency`` why one is made in which
-    people are not waited for.
+    people are not waited for, ``target`` the database of the settings that it is about.
     """
 
     id: str
@@ -25,6 +26,7 @@ class RunFacts:
     ci_url: str = ""
     reverts: str = ""
     emergency: str = ""
+    target: str = PRODUCTION
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,4 +1,4 @@
-"""What steers a run besides SQL and declarations: Python of the project, settings, the pin."""
+"""What steers a run besides SQL and declarations: Python of the project, settings, the pins."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ from pytest_housekeeping.sql.folder import all_paths
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import digest
 
-# Which database is production; the first promotion writes it.
-PIN_PATH = "ops/production.json"
 _CONFTEST = "conftest.py"
 
 
 def code_files(config: Config, files: ProjectFiles, *, checks: bool = True) -> tuple[CodeFile, ...]:
-    """The Python that pytest runs for a plan, the pin, and who may sign or approve; without
+    """The Python that pytest runs for a plan, the pins, and who may sign or approve; without
     ``checks``, that of a rollback.
 
     Every conftest.py from the root to ``sql/`` and ``checks/`` and below them, and every Python
@@ -30,7 +28,7 @@ def code_files(config: Config, files: ProjectFiles, *, checks: bool = True) -> t
         paths += files.find(folder, _CONFTEST, below=True)
     if checks:
         paths += files.find(config.checks, "*.py", below=True)
-    return _there(files, [*paths, PIN_PATH, *_signers(config)])
+    return _there(files, [*paths, *config.pins, *_signers(config)])
 
 
 def settings_files(files: ProjectFiles, inifile: str) -> tuple[CodeFile, ...]:
@@ -40,7 +38,7 @@ def settings_files(files: ProjectFiles, inifile: str) -> tuple[CodeFile, ...]:
 
 def may_be_there(config: Config) -> tuple[str, ...]:
     """Files that count even when they are gone from the disk: they may be in the commit."""
-    return (*_conftests(config), PIN_PATH, SETTINGS, *_signers(config))
+    return (*_conftests(config), *config.pins, SETTINGS, *_signers(config))
 
 
 def hold_all(config: Config, files: ProjectFiles, inifile: str) -> None:

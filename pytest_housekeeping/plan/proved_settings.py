@@ -33,6 +33,8 @@ _PROVED: Mapping[str, bool] = {
     "approvers": False,
     "incident_on_failure": False,
     "root": False,  # another folder on every machine
+    "target": False,  # the same files for all of them
+    "targets": False,
     "sql": False,  # the steps have these paths
     "stubs": True,  # what a name of an extension stands for
     "layout": True,  # what of a text runs

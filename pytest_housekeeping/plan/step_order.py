@@ -125,6 +125,7 @@ def prechecks(
         "roles": not contracts.roles,
         "stubs": not config.stubs,
         "window": not config.window,
+        "after": not config.target.after,
         "code": not contracts.code_contracts,
     }
     yield from (name for name in rules_of(mode).prechecks if not needless.get(name))

@@ -49,10 +49,19 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         },
     ),
     (
+        "--hk-target",
+        {
+            "metavar": "NAME",
+            "help": "the database that the run is about, of [tool.housekeeping.targets]: its"
+            " variables, evidence and pin; without it prod, that of PG*_PROD",
+        },
+    ),
+    (
         "--hk-confirm",
         {
             "metavar": "WORD",
-            "help": "prod: PROMOTE; rollback: ROLLBACK; in exactly these letters",
+            "help": "prod: PROMOTE, or the word of the target; rollback: ROLLBACK; in exactly these"
+            " letters",
         },
     ),
     (

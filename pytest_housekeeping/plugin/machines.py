@@ -14,7 +14,7 @@ import pytest
 from pytest_housekeeping.errors import EvidenceError, MisuseError
 from pytest_housekeeping.evidence import Secrets
 from pytest_housekeeping.model import Mode
-from pytest_housekeeping.plugin.options import lists_only, settings_of
+from pytest_housekeeping.plugin.options import lists_only, settings_of, target_of
 from pytest_housekeeping.plugin.redaction import GuardedFile, write_commands
 from pytest_housekeeping.plugin.stash import TOLD
 from pytest_housekeeping.promotion import refusal_record
@@ -72,8 +72,8 @@ def record_refusal(config: pytest.Config, reason: str) -> None:
     """Put a run without a plan on record, and tell what it says of files."""
     if lists_only(config):
         return
-    folder = config.rootpath / settings_of(config.rootpath).audit
-    audit = refusal_record.record_refusal(folder, Mode(config.option.hk_mode), reason)
+    settings = settings_of(config.rootpath, target_of(config.option))
+    audit = refusal_record.record_refusal(settings, Mode(config.option.hk_mode), reason)
     if not _is_asked_for(config):
         return
     from pytest_housekeeping.promotion.reports import told_by_refusal

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_housekeeping.config import Config
+from pytest_housekeeping.config import PRODUCTION, Config
 from pytest_housekeeping.declarations.boundaries import parse_boundaries
 from pytest_housekeeping.declarations.settings import has_settings, load_config
 from pytest_housekeeping.errors import HousekeepingError
@@ -45,6 +45,7 @@ def run_options(config: pytest.Config) -> RunOptions:
         rules=tuple(r for rules in config.hook.pytest_housekeeping_rules() for r in rules),
         commit=not option.hk_no_commit,
         look_only=lists_only(config),
+        target=target_of(option),
         staging_url=option.hk_staging_url,
         twin_server=option.hk_twin_server,
         twin=option.hk_twin,
@@ -61,6 +62,11 @@ def run_options(config: pytest.Config) -> RunOptions:
         plan=_bound_to(option),
         emergency=_emergency(option),
     )
+
+
+def target_of(option: Namespace) -> str:
+    """The name of the database that the run is about."""
+    return PRODUCTION if option.hk_target is None else str(option.hk_target)
 
 
 def _bound_to(option: Namespace) -> str:
@@ -120,10 +126,10 @@ def default_paths(root: Path, mode: str) -> list[str]:
     return [str(path) for path in found if path.exists()]
 
 
-def settings_of(root: Path) -> Config:
-    """The settings, or the defaults where they cannot be read."""
+def settings_of(root: Path, target: str = PRODUCTION) -> Config:
+    """The settings of a target, or the defaults where they cannot be read."""
     try:
-        return load_config(root)
+        return load_config(root, target=target)
     except HousekeepingError:
         return Config(root=root)
 

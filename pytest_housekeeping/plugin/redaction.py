@@ -13,10 +13,13 @@ from pytest_housekeeping.declarations.connection_url import passwords_in
 from pytest_housekeeping.evidence import Secrets
 from pytest_housekeeping.evidence.report.display import visible
 
+_PASSWORD = re.compile(r"(^|_)PGPASSWORD(_|$)")
+
 
 def given_passwords(config: pytest.Config) -> Iterator[str]:
     """Those of the environment and the command line, before anything was read or connected to."""
-    yield os.environ.get("PGPASSWORD_PROD", "")
+    # Of every target: PGPASSWORD_PROD, PREPROD_PGPASSWORD.
+    yield from (value for name, value in os.environ.items() if _PASSWORD.search(name))
     for name in ("hk_twin_server", "hk_twin"):
         for url in (getattr(config.option, name), os.environ.get(name.upper())):
             yield from passwords_in(url)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pytest_housekeeping.config import PRODUCTION, Target
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plan.modes import rules_of
@@ -60,20 +61,22 @@ def misuse(found: str, *, why: str, fix: str) -> pytest.UsageError:
     return pytest.UsageError(str(MisuseError(found, why=why, fix=fix)))
 
 
-def refuse(config: pytest.Config) -> None:
-    """Refuse a production run that would prove less, or prove it otherwise, than the plan asks.
+def refuse(config: pytest.Config, target: Target) -> None:
+    """Refuse a run on a real database that would prove less, or prove it otherwise, than the plan
+    asks.
 
     Raises pytest.UsageError, exit code 4, that names everything found.
     """
     confirm, mode = config.option.hk_confirm, Mode(config.option.hk_mode)
     rules = rules_of(mode)
-    command = f"pytest --hk-mode={mode} --hk-confirm={rules.confirm}"
+    word = rules.confirm if rules.undoes else target.confirm
+    command = f"pytest --hk-mode={mode}{target.option} --hk-confirm={word}"
     if config.option.hk_to:
         command += f" --hk-to={config.option.hk_to}"
-    if confirm != rules.confirm:
+    if confirm != word:
         given = f"--hk-confirm={confirm!r}" if confirm else "no --hk-confirm"
         raise misuse(
-            f"{given}: production is changed only on the exact word",
+            f"{given}: {_called(target)} is changed only on the exact word",
             why="nobody changes it by accident",
             fix=command,
         )
@@ -81,11 +84,15 @@ def refuse(config: pytest.Config) -> None:
     if found:
         done = "rolled back" if rules.undoes else "promoted"
         raise misuse(
-            f"production is not {done} with: {'; '.join(found)}",
+            f"{_called(target)} is not {done} with: {'; '.join(found)}",
             why="the plan on disk says what is required, all of it and in its order",
             fix=f"run exactly: {command} (switch a plugin off with -p no:NAME, an option of"
             " addopts with -o addopts=)",
         )
+
+
+def _called(target: Target) -> str:
+    return "production" if target.name == PRODUCTION else target.name
 
 
 def _options(config: pytest.Config) -> Iterator[str]:

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.evidence import Secrets
-from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, Step
+from pytest_housekeeping.model import Kind, Outcome, Phase, Step
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plugin import fast_runner, fixtures, items, machines
 from pytest_housekeeping.plugin.ending import Ending
@@ -95,14 +96,12 @@ def _begin(config: pytest.Config, interruption: Interruption) -> None:
 
 def _started(config: pytest.Config) -> Run:
     """The parts of the run. What makes it impossible is on record before it is told."""
-    mode = Mode(config.option.hk_mode)
     try:
         options = run_options(config)
-        rules = rules_of(mode)
+        rules = rules_of(options.mode)
         # --collect-only of a rollback shows what would be undone, and needs no --hk-confirm.
-        only_looks = rules.undoes and options.look_only
-        if rules.changes_production and not only_looks:
-            refuse(config)
+        if rules.changes_production and not (rules.undoes and options.look_only):
+            refuse(config, load_config(config.rootpath, target=options.target).target)
         return start_run(options)
     except (HousekeepingError, pytest.UsageError) as error:
         # libpq's words may quote what was given to it.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pytest_housekeeping.config import Config
+from pytest_housekeeping.config import PRODUCTION, Config
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, ProofFailed
 from pytest_housekeeping.evidence import Repository, open_repository
@@ -57,7 +57,7 @@ class _Production:
     schema: Fingerprint
 
 
-def adopt_drift(root: Path) -> Iterator[str]:
+def adopt_drift(root: Path, *, target: str = PRODUCTION) -> Iterator[str]:
     """Write the file that makes of the schema which the last promotion left what production has.
 
     It is shown to do so on a throwaway copy before it is written. Nothing is changed in production,
@@ -65,7 +65,8 @@ def adopt_drift(root: Path) -> Iterator[str]:
     faithfully.
     """
     sources = ProjectFiles(root)
-    config, address = load_config(root, sources), read_address(os.environ)
+    config = load_config(root, sources, target=target)
+    address = read_address(os.environ, config.target)
     repository = open_repository(root)
     if repository is None:
         raise MisuseError(
@@ -125,7 +126,7 @@ def _adopted(
     yield from (f"  {each}" for each in drift.schema)
     yield f"proved: of the schema that run {left.run} left it makes what production has"
     yield "next: look at it, commit it, and prove it: pytest --hk-mode=staging"
-    yield "then it is recorded as applied, and not run: pytest --hk-mode=prod --hk-confirm=PROMOTE"
+    yield f"then it is recorded as applied, and not run: {config.target.promotion}"
     yield f"  --hk-baseline={number}"
 
 
@@ -171,7 +172,7 @@ def _refuse_misplaced(
     config: Config, sources: ProjectFiles, repository: Repository, identity: TargetIdentity
 ) -> None:
     pin = read_pin(config, sources, repository)
-    for said, fix in misplaced(pin, identity, identity.timeline) if pin else ():
+    for said, fix in misplaced(pin, identity, identity.timeline, config.target) if pin else ():
         raise ProofFailed(said, why="it would be another database's change", fix=fix)
 
 

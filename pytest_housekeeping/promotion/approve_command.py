@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from pytest_housekeeping.config import PRODUCTION
 from pytest_housekeeping.declarations.settings import SETTINGS, load_config
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.evidence import open_repository
@@ -16,7 +17,7 @@ from pytest_housekeeping.promotion.signers import approvers_of
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 
-def approve(root: Path, digest: str) -> Iterator[str]:
+def approve(root: Path, digest: str, *, target: str = PRODUCTION) -> Iterator[str]:
     """Make the record, commit it signed, and push it. Yields what is told.
 
     Raises MisuseError for what is no digest, where there is no repository, and where the settings
@@ -25,7 +26,7 @@ def approve(root: Path, digest: str) -> Iterator[str]:
     """
     refuse_malformed(digest, digest)
     sources = ProjectFiles(root)
-    config = load_config(root, sources)
+    config = load_config(root, sources, target=target)
     approvers = approvers_of(config, sources)
     if approvers is None:
         raise MisuseError(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pytest_housekeeping.config import PRODUCTION
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import EvidenceError, MisuseError
 from pytest_housekeeping.evidence import Repository, open_repository
@@ -35,8 +36,9 @@ class AuditReport:
     proved: bool
 
 
-def audit(root: Path, *, target: bool = False) -> AuditReport:
-    """Prove all evidence of the clone that ``root`` belongs to; with ``target`` against production.
+def audit(root: Path, *, target: bool = False, name: str = PRODUCTION) -> AuditReport:
+    """Prove all evidence of the clone that ``root`` belongs to; with ``target`` against the
+    database of that ``name``, too.
 
     Nothing examined is no proof. Raises MisuseError where there is no repository, and, for a
     target, what ``read_address`` and ``open_production`` raise; EvidenceError for a partial clone
@@ -49,7 +51,7 @@ def audit(root: Path, *, target: bool = False) -> AuditReport:
         )
     with repository:
         proof = _proof(repository)
-        against, compared = _compared(root, repository) if target else ((), "")
+        against, compared = _compared(root, repository, name) if target else ((), "")
         return _report(proof, against, compared, fetch=fetch_fix(repository))
 
 
@@ -75,9 +77,10 @@ def _partial() -> EvidenceError:
     )
 
 
-def _compared(root: Path, repository: Repository) -> tuple[tuple[Finding, ...], str]:
+def _compared(root: Path, repository: Repository, name: str) -> tuple[tuple[Finding, ...], str]:
     """What the history of production and the evidence say of each other: nothing may be missing."""
-    config, address = load_config(root), read_address(os.environ)
+    config = load_config(root, target=name)
+    address = read_address(os.environ, config.target)
     connection = open_production(address, config.session)
     with closed_on_failure(connection, address):
         identity = locate(connection)

@@ -119,7 +119,7 @@ def new_context(
     """The facts of a run that begins now and whose files are all on disk, one a path."""
     by_path = {file.path: file for file in plan.files}
     return RunContext(
-        run=new_run(options.mode, emergency=options.emergency),
+        run=new_run(options.mode, target=config.target.name, emergency=options.emergency),
         options=options,
         config=config,
         plan=plan,

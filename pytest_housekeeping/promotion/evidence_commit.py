@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_housekeeping.config import PRODUCTION
 from pytest_housekeeping.errors import EvidenceError, HousekeepingError
 from pytest_housekeeping.evidence import BRANCHES, stem
 from pytest_housekeeping.evidence.signing import FIX, SigningFailed, why_unsigned
@@ -22,10 +23,13 @@ REMOTE = "origin"
 
 
 def branch_of(audit: Audit) -> str:
-    """Runs that change no real database share one log a mode; any other has a branch to merge."""
-    if rules_of(audit.run.mode).logged:
-        return f"{BRANCHES}/{audit.run.mode}"
-    return f"{BRANCHES}/{stem(audit.run)}"
+    """Runs that change no real database share one log a mode; any other has a branch to merge, one
+    of another target than production below its name."""
+    run = audit.run
+    if rules_of(run.mode).logged:
+        return f"{BRANCHES}/{run.mode}"
+    place = BRANCHES if run.target == PRODUCTION else f"{BRANCHES}/{run.target}"
+    return f"{place}/{stem(run)}"
 
 
 def publish(
@@ -111,8 +115,9 @@ def _push(repository: Repository, branch: str) -> Iterator[str]:
 
 def _commit_message(audit: Audit, commit: str) -> str:
     run = audit.run
+    where = "" if run.target == PRODUCTION else f" of {run.target}"
     return (
-        f"{run.mode} {run.outcome}: {len(audit.steps)} steps on {commit[:12]}\n\n"
+        f"{run.mode}{where} {run.outcome}: {len(audit.steps)} steps on {commit[:12]}\n\n"
         f"Run {run.id}, plan {audit.plan.digest[:12]}, audit {audit.chain.digest}\n"
     )
 

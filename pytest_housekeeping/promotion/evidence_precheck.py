@@ -25,13 +25,11 @@ def audits(context: RunContext) -> Judgement:
     from pytest_housekeeping.evidence.report.display import plural
     from pytest_housekeeping.evidence.reviews import RULE as OPEN
 
-    config = context.config
-    proof = prove_evidence(
-        context.repository, context.repository.relative(config.root / config.audit)
-    )
+    config, repository = context.config, context.repository
+    proof = prove_evidence(repository, repository.relative(config.root / config.audit))
     accepted = frozenset(config.accepted_evidence_faults)
     findings = []
-    for each in proof.findings:
+    for each in (*proof.findings, *_of_the_earlier(context)):
         if each.rule == OPEN:
             # It is asked for by a watch, and does not stand in the way of a repair.
             level = Level.ERROR if context.rules.watches else Level.WARNING
@@ -51,6 +49,16 @@ def audits(context: RunContext) -> Judgement:
     said = f"{plural(proof.audits, 'audit')} and {plural(proof.artifacts, 'file')} named by them"
     verdict = Verdict(examined=examined, unit=unit, findings=tuple(findings))
     return verdict, f"{said}, on {plural(proof.branches, 'branch')}"
+
+
+def _of_the_earlier(context: RunContext) -> Iterator[Finding]:
+    """What is wrong with the evidence of the target that everything is promoted to first."""
+    from pytest_housekeeping.evidence.proof import prove_evidence
+
+    config, repository = context.config, context.repository
+    if config.target.after and repository is not None:
+        folder = config.root / config.targets[config.target.after].audit
+        yield from prove_evidence(repository, repository.relative(folder)).findings
 
 
 def _needless(accepted: frozenset[str], proof: Proof, fetch: str) -> Iterator[Finding]:

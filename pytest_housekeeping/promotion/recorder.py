@@ -13,7 +13,6 @@ from pytest_housekeeping.errors import EvidenceError, HousekeepingError
 from pytest_housekeeping.evidence import Secrets, StartFacts, stem
 from pytest_housekeeping.evidence.journal import Journal, start_journal
 from pytest_housekeeping.model import Phase, RunOutcome, Step, StepResult
-from pytest_housekeeping.plan.code_files import PIN_PATH
 from pytest_housekeeping.plan.steps import RESULT
 from pytest_housekeeping.postgres.batch_facts import BatchFacts
 from pytest_housekeeping.promotion.compared_runs import runs_to_compare_with
@@ -30,6 +29,7 @@ from pytest_housekeeping.promotion.why_it_ended import (
 )
 
 if TYPE_CHECKING:
+    from pytest_housekeeping.config import Config
     from pytest_housekeeping.evidence.audit_model import Artifact, Audit
     from pytest_housekeeping.promotion.context import RunContext
     from pytest_housekeeping.promotion.target import KeptFile
@@ -235,7 +235,7 @@ class Recorder:
         root = self.context.config.root
         self.messages += [f"incident: {each.relative_to(root).as_posix()}" for each in incident]
         files = {html: html.read_bytes(), **self.run.target.kept.files, **incident}
-        self.audit = _naming(audit, root, files)
+        self.audit = _naming(audit, self.context.config, files)
         path = _write_audit(self.audit, self._folder, stem(audit.run), self.secrets)
         return {each: each.read_bytes() for each in (path, *self._recovered)} | files
 
@@ -268,19 +268,19 @@ def _artifact(kept: KeptFile | None) -> Artifact | None:
     return Artifact(path=kept.path, sha256=kept.sha256) if kept else None
 
 
-def _naming(audit: Audit, root: Path, files: Mapping[Path, bytes]) -> Audit:
+def _naming(audit: Audit, config: Config, files: Mapping[Path, bytes]) -> Audit:
     """The audit with the sha256 of each file, but of the pin, which later promotions may change."""
     from pytest_housekeeping.evidence.audit import with_artifacts
     from pytest_housekeeping.evidence.audit_model import Artifact
 
     snapshots = {each.path for each in (audit.snapshot.before, audit.snapshot.after) if each}
-    named = {path.relative_to(root).as_posix(): data for path, data in files.items()}
+    named = {path.relative_to(config.root).as_posix(): data for path, data in files.items()}
     return with_artifacts(
         audit,
         [
             Artifact(path=path, sha256=hashlib.sha256(data).hexdigest())
             for path, data in sorted(named.items())
-            if path not in snapshots and path != PIN_PATH
+            if path not in snapshots and path != config.target.pin
         ],
     )
 

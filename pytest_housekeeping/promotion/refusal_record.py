@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence import SourceFacts, StartFacts, stem
 from pytest_housekeeping.model import Mode, RunOutcome
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit
 
 
-def record_refusal(folder: Path, mode: Mode, reason: str) -> Audit:
+def record_refusal(config: Config, mode: Mode, reason: str) -> Audit:
     """The audit of a run for which no plan could be made: it has no steps, only the reason.
 
     A folder that cannot be written keeps nothing back: the error itself is what the user sees.
@@ -23,7 +23,7 @@ def record_refusal(folder: Path, mode: Mode, reason: str) -> Audit:
     from pytest_housekeeping.evidence.audit import make_audit
     from pytest_housekeeping.evidence.audit_file import write_audit
 
-    run = new_run(mode)
+    run = new_run(mode, target=config.target.name)
     facts = StartFacts(
         run=run,
         source=SourceFacts(),
@@ -35,5 +35,5 @@ def record_refusal(folder: Path, mode: Mode, reason: str) -> Audit:
         facts, outcome=RunOutcome.REFUSED, finished_at=run.started_at, results=(), message=reason
     )
     with suppress(OSError, EvidenceError):
-        write_audit(audit, folder, stem(run))
+        write_audit(audit, config.root / config.audit, stem(run))
     return audit

@@ -8,13 +8,16 @@ from datetime import UTC, datetime
 from secrets import token_hex
 
 from pytest_housekeeping import __version__
+from pytest_housekeeping.config import PRODUCTION
 from pytest_housekeeping.evidence import RunFacts
 from pytest_housekeeping.model import Mode
 
 
-def new_run(mode: Mode, *, reverts: str = "", emergency: str = "") -> RunFacts:
-    """A run that begins now; ``reverts`` is the run that it undoes, "" for none, ``emergency`` why
-    nobody is waited for."""
+def new_run(
+    mode: Mode, *, target: str = PRODUCTION, reverts: str = "", emergency: str = ""
+) -> RunFacts:
+    """A run that begins now on a ``target``; ``reverts`` is the run that it undoes, "" for none,
+    ``emergency`` why nobody is waited for."""
     return RunFacts(
         id=token_hex(4),
         mode=mode,
@@ -24,6 +27,7 @@ def new_run(mode: Mode, *, reverts: str = "", emergency: str = "") -> RunFacts:
         ci_url=ci_url(),
         reverts=reverts,
         emergency=emergency,
+        target=target,
     )
 
 

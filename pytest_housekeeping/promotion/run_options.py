@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pytest_housekeeping.config import PRODUCTION
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plan.test_discovery import TestNames
@@ -17,7 +18,8 @@ class RunOptions:
     ``root`` is pytest's rootdir, ``tests`` how pytest finds test functions, ``inifile`` its
     settings, by their path from the root; ``rules`` are those of other packages. With
     ``look_only`` (``--collect-only``) nothing is started or changed. ``plan`` is the digest
-    that the promotion is bound to, ``emergency`` the reason why nobody is waited for.
+    that the promotion is bound to, ``emergency`` the reason why nobody is waited for, ``target``
+    the name of the database in the settings.
     """
 
     root: Path
@@ -27,6 +29,7 @@ class RunOptions:
     inifile: str = ""
     commit: bool = True
     look_only: bool = False
+    target: str = PRODUCTION
     staging_url: str | None = field(default=None, repr=False)
     twin_server: str | None = field(default=None, repr=False)
     twin: str | None = field(default=None, repr=False)

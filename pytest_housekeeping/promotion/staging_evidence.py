@@ -59,8 +59,7 @@ class Ground:
     @cached_property
     def audits(self) -> Sequence[tuple[str, bytes]]:
         """Every committed staging audit, by name."""
-        folder = self.repository.relative(self.config.root / self.config.audit)
-        return tuple(self.repository.evidence(Mode.STAGING, folder))
+        return tuple(staging_audits(self.repository, self.config))
 
     @cached_property
     def digests(self) -> frozenset[str]:
@@ -70,6 +69,12 @@ class Ground:
             for _, data in self.audits
             if (known := plain_audit(data))
         )
+
+
+def staging_audits(repository: Repository, config: Config) -> Iterator[tuple[str, bytes]]:
+    """Every committed staging audit, for whichever target it was made: it is about files."""
+    for folder in config.audit_folders:
+        yield from repository.evidence(Mode.STAGING, repository.relative(config.root / folder))
 
 
 def read_staging_audit(path: str, data: bytes) -> Audit:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 
-from pytest_housekeeping.config import Config
+from pytest_housekeeping.config import PRODUCTION, Config
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import MisuseError, ProofFailed
 from pytest_housekeeping.evidence import Repository, open_repository
@@ -29,10 +29,10 @@ from pytest_housekeeping.promotion.production.promotion_table import (
     last_promotion,
 )
 from pytest_housekeeping.promotion.production.target_address import (
-    REQUIRED,
     closed_on_failure,
     open_production,
     read_address,
+    required,
 )
 from pytest_housekeeping.promotion.target_pin import misplaced, read_pin
 from pytest_housekeeping.snapshot.declared_moves import split_declared
@@ -65,8 +65,8 @@ class Applied:
     drift: tuple[Difference, ...] | None = None
 
 
-def status(root: Path, *, needs: str | None = None) -> StatusReport:
-    """What is applied, by production's own history where ``PG*_PROD`` is set, else by the evidence.
+def status(root: Path, *, target: str = PRODUCTION, needs: str | None = None) -> StatusReport:
+    """What is applied, by the target's own history where its variables are set, else by evidence.
 
     With ``needs``, whether all that this commit needs is. Nothing is written anywhere.
 
@@ -77,10 +77,10 @@ def status(root: Path, *, needs: str | None = None) -> StatusReport:
     if repository is None:
         raise MisuseError(f"{root} belongs to no git repository", why=_WHY, fix="run it in a clone")
     with repository:
-        config = load_config(root)
+        config = load_config(root, target=target)
         needed = needed_files(repository, config, needs) if needs is not None else None
         evidence = _by_evidence(repository, config)
-        told = any(os.environ.get(name) for name in REQUIRED)
+        told = any(os.environ.get(name) for name in required(config.target))
         applied = _by_production(repository, config) if told else evidence
         if needed is not None:
             return _deployment(needed, applied, fetch=fetch_fix(repository))
@@ -122,7 +122,7 @@ def _last_run(repository: Repository, folder: str) -> str:
 
 def _by_production(repository: Repository, config: Config) -> Applied:
     """What its own history says; in a session that can change nothing."""
-    address = read_address(os.environ)
+    address = read_address(os.environ, config.target)
     connection = open_production(address, config.session)
     with closed_on_failure(connection, address):
         connection.execute("SET default_transaction_read_only = on")
@@ -135,7 +135,8 @@ def _by_production(repository: Repository, config: Config) -> Applied:
             raise ProofFailed(
                 f"{address.user} may not read the history: {error.diag.message_primary}",
                 why="it belongs to the role that promotes",
-                fix="connect as that role, or as one that plans: PGUSER_PROD, PGPASSWORD_PROD",
+                fix="connect as that role, or as one that plans, by the variables "
+                f"{config.target.variables}",
             ) from None
     connection.close()
     return Applied(
@@ -161,7 +162,7 @@ def _pinned_place(repository: Repository, config: Config, connection: LentConnec
     identity = identified(connection)
     place = f"{identity.host}:{identity.port}/{identity.database}"
     pin = read_pin(config, ProjectFiles(config.root), repository)
-    wrong = misplaced(pin, identity, identity.timeline) if pin is not None else []
+    wrong = misplaced(pin, identity, identity.timeline, config.target) if pin is not None else []
     if wrong:
         found, fix = wrong[0]
         raise ProofFailed(f"{place} {found}", why=_WHY, fix=fix)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from pytest_housekeeping.config import Config
+from pytest_housekeeping.config import Config, Target
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.plain_audit import plain_audit, target_of
 from pytest_housekeeping.model import Mode, TargetIdentity
-from pytest_housekeeping.plan.code_files import PIN_PATH
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 _CHANGED = ("promoted", "promoted_in_part", "promoted_unproved")
@@ -32,21 +31,8 @@ def read_pin(config: Config, sources: ProjectFiles, repository: Repository | Non
 
     Raises MisuseError when the file is there and cannot be understood.
     """
-    if sources.has(PIN_PATH):
-        try:
-            content = json.loads(sources.read(PIN_PATH))
-            timeline = content.get("timeline")
-            return Pin(
-                system_identifier=content["system_identifier"],
-                database=content["database"],
-                timeline=None if timeline is None else int(timeline),
-            )
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise MisuseError(
-                f"{PIN_PATH} is not what a promotion wrote",
-                why="it says which database is production",
-                fix=f"git checkout -- {PIN_PATH}",
-            ) from None
+    if (kept := _kept(config.target, sources)) is not None:
+        return kept
     if repository is None:
         return None
     pin = None
@@ -57,6 +43,32 @@ def read_pin(config: Config, sources: ProjectFiles, repository: Repository | Non
             if isinstance(system, str) and isinstance(database, str):
                 pin = Pin(system_identifier=system, database=database)
     return pin
+
+
+def other_pins(config: Config, sources: ProjectFiles) -> dict[str, Pin]:
+    """The pins in the work tree of all other targets, by the path of each."""
+    others = (each for each in config.targets.values() if each.name != config.target.name)
+    kept = ((each.pin, _kept(each, sources)) for each in others)
+    return {path: pin for path, pin in kept if pin is not None}
+
+
+def _kept(target: Target, sources: ProjectFiles) -> Pin | None:
+    if not sources.has(target.pin):
+        return None
+    try:
+        content = json.loads(sources.read(target.pin))
+        timeline = content.get("timeline")
+        return Pin(
+            system_identifier=content["system_identifier"],
+            database=content["database"],
+            timeline=None if timeline is None else int(timeline),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise MisuseError(
+            f"{target.pin} is not what a promotion wrote",
+            why=f"it says which database is {target.name}",
+            fix=f"git checkout -- {target.pin}",
+        ) from None
 
 
 def pin_content(identity: TargetIdentity, timeline: int | None) -> bytes:
@@ -70,17 +82,19 @@ def pin_content(identity: TargetIdentity, timeline: int | None) -> bytes:
     return (json.dumps(content, indent=2) + "\n").encode()
 
 
-def misplaced(pin: Pin, identity: TargetIdentity, timeline: int | None) -> list[tuple[str, str]]:
+def misplaced(
+    pin: Pin, identity: TargetIdentity, timeline: int | None, target: Target
+) -> list[tuple[str, str]]:
     """In what a target is not the pinned one, and what to do: a pair for each.
 
     A physical copy of production bears its identifier. One that was recovered, or a standby that
     was promoted, writes another timeline; that of a copy which was started as it is, is the same.
     A timeline of which either does not know is not compared.
     """
-    moved = f"if production has moved, change {PIN_PATH} in a reviewed commit"
+    moved = f"if production has moved, change {target.pin} in a reviewed commit"
     over = (
         f'if production was failed over to this server, write "timeline": {timeline} into'
-        f" {PIN_PATH} in a reviewed commit, and run staging on it"
+        f" {target.pin} in a reviewed commit, and run staging on it"
     )
     facts = (
         ("the system identifier", identity.system_identifier, pin.system_identifier, moved),
@@ -91,7 +105,7 @@ def misplaced(pin: Pin, identity: TargetIdentity, timeline: int | None) -> list[
         (
             f"{name} is {actual}, and the last promotion went to {pinned}"
             + (": a standby that was promoted, or a copy" if fix is over else ""),
-            f"check the PG*_PROD variables; {fix}",
+            f"check the {target.variables} variables; {fix}",
         )
         for name, actual, pinned, fix in facts
         if None not in (actual, pinned) and actual != pinned

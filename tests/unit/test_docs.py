@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.config import Config
+from pytest_housekeeping.declarations.settings import NO_KEYS
 from pytest_housekeeping.model import RunOutcome
 from support.documents import BLOCKS, DOCUMENTS
 from support.fresh_copy import ROOT
@@ -39,7 +40,8 @@ def test_the_two_commands_of_the_readme_are_those_of_everything_else() -> None:
 def test_every_setting_is_documented_with_its_default() -> None:
     documented = dict(re.findall(r"^\| `(\w+)` \| `([^`]*)` \|", _configuration(), re.MULTILINE))
     config = Config(root=ROOT)
-    settings = {f.name: _toml(getattr(config, f.name)) for f in fields(Config) if f.name != "root"}
+    keys = (f.name for f in fields(Config) if f.name not in NO_KEYS)
+    settings = {key: _toml(getattr(config, key)) for key in keys}
     settings["stubs"] = "{}"  # a table of tables, where Python has a tuple
 
     assert documented == settings

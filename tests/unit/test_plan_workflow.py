@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from pytest_housekeeping.promotion.production.target_address import REQUIRED
+from pytest_housekeeping.config import Target
+from pytest_housekeeping.promotion.production.target_address import required
 from support.fresh_copy import ROOT
 from support.workflow_expressions import condition
 from support.workflow_runner import load_job
@@ -92,8 +93,8 @@ def test_secrets_and_tokens_reach_the_one_step_that_needs_them() -> None:
     assert [name for name, job in DOCUMENT["jobs"].items() if "environment" in job] == ["plan"]
     assert DOCUMENT["jobs"]["plan"]["environment"] == "production-plan"
     (step,) = (each for each in DOCUMENT["jobs"]["plan"]["steps"] if each.get("id") == "plan")
-    assert {name: step["env"][name] for name in REQUIRED} == {
-        name: f"${{{{ secrets.{name} }}}}" for name in REQUIRED
+    assert {name: step["env"][name] for name in required(Target())} == {
+        name: f"${{{{ secrets.{name} }}}}" for name in required(Target())
     }
 
 

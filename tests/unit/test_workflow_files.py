@@ -14,9 +14,10 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from pytest_housekeeping.config import Target
 from pytest_housekeeping.evidence.signatures import signer_of
 from pytest_housekeeping.evidence.signing import why_unsigned
-from pytest_housekeeping.promotion.production.target_address import REQUIRED
+from pytest_housekeeping.promotion.production.target_address import required
 from support.evidence_repository import new_repository
 from support.fresh_copy import ROOT
 from support.prepared_python import LOCK
@@ -120,8 +121,8 @@ def test_the_secrets_reach_the_one_step_that_needs_them(
     assert holders == [prove]
     assert "secrets." not in json.dumps({k: v for k, v in job.items() if k != "steps"})
     (step,) = (step for step in job["steps"] if step["name"] == prove)
-    assert {name: step["env"][name] for name in REQUIRED} == {
-        name: f"${{{{ secrets.{name} }}}}" for name in REQUIRED
+    assert {name: step["env"][name] for name in required(Target())} == {
+        name: f"${{{{ secrets.{name} }}}}" for name in required(Target())
     }
     assert not any("${{" in step.get("run", "") for step in job["steps"])
 

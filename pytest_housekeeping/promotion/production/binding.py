@@ -22,6 +22,7 @@ from pytest_housekeeping.promotion.approvals import approvals_of, refuse_unappro
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.production.earlier_target import schema_alone
 from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.snapshot.declared_moves import without_declared
@@ -100,13 +101,20 @@ class Binding:
 
     def judge(self) -> Judgement:
         """Raises ProofFailed that names every part which is another one than was planned."""
-        parts = bound_parts(self._context, self._measured())
+        measured = self._measured()
+        parts = bound_parts(self._context, measured)
         given = self._context.options.plan
-        self.bound = Bound(digest=parts.digest, planned=parts.digest == given)
+        self.bound = Bound(
+            digest=parts.digest,
+            planned=parts.digest == given,
+            schema_before=schema_alone(self._context, measured.before),
+            schema_after=schema_alone(self._context, measured.after[-1]),
+        )
         said = f"{'as planned' if given else 'bound to this digest'}: {parts.digest}"
         unlike = parts.unlike(given) if given else ()
         if unlike:
             raise _refused(given, unlike, parts)
+        said += self._target.earlier.compare_after(measured.after[-1])
         return Verdict(examined=len(CALLED), unit="parts"), f"{said}; {self._approved()}"
 
     def _approved(self) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_housekeeping.evidence.plain_audit import plain_audit
-from pytest_housekeeping.model import Lock, Mode, Phase
+from pytest_housekeeping.model import Lock, Phase
 from pytest_housekeeping.plan.steps import APPLY
 from pytest_housekeeping.postgres.lock_requests import ForeseenLocks
 from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.staging_evidence import staging_audits
 
 
 def lock_announcement(context: RunContext) -> Iterator[str]:
@@ -54,8 +55,7 @@ def _steps_in_staging(context: RunContext) -> Sequence[Mapping[str, Any]]:
     repository, config = context.repository, context.config
     if repository is None:
         return ()
-    place = repository.relative(config.root / config.audit)
-    for _, data in reversed([*repository.evidence(Mode.STAGING, place)]):
+    for _, data in reversed([*staging_audits(repository, config)]):
         known = plain_audit(data)
         if known is not None and known["plan"].get("digest") == context.plan.digest:
             return tuple(known.get("steps", ()))

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from pytest_housekeeping.config import Target
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.model import Finding, Level, TargetIdentity, Verdict
-from pytest_housekeeping.plan.code_files import PIN_PATH
 from pytest_housekeeping.plan.steps import STATISTICS
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.promotion import prechecks, stubs
@@ -26,7 +26,7 @@ from pytest_housekeeping.promotion.production.promised_roles import PromisedRole
 from pytest_housekeeping.promotion.production.roles import check_privileges, check_roles
 from pytest_housekeeping.promotion.production.staging_proof import proved_in_staging
 from pytest_housekeeping.promotion.production.target import ProductionTarget
-from pytest_housekeeping.promotion.target_pin import Pin, misplaced
+from pytest_housekeeping.promotion.target_pin import Pin, misplaced, other_pins
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.snapshot.coverage import Around, beyond
 from pytest_housekeeping.snapshot.declared_moves import split_declared
@@ -54,6 +54,7 @@ def production_prechecks(
         "segments": lambda: _segments(context),
         "history": lambda: _history(context, target),
         "evidence": lambda: proved_in_staging(context, target.connection.identity()),
+        "after": lambda: target.earlier.judge(target.fingerprint()),
         "audits": lambda: audits(context),
         "capacity": lambda: prechecks.capacity(context.plan, target.connection.get()),
         "roles": lambda: throwaway.lent(lambda: check_roles(context, target, throwaway, promised)),
@@ -119,21 +120,38 @@ def _server(target: ProductionTarget) -> Judgement:
 def _identity(context: RunContext, target: ProductionTarget) -> Judgement:
     """The target is the one that was promoted before, as the committed pin says."""
     identity, timeline = target.connection.identity(), target.timeline
-    pin = context.read_pin()
-    if pin is None:
-        return Verdict(examined=1, unit="identity"), "no pin yet: it is written by this promotion"
+    pin, named = context.read_pin(), context.config.target
     place = f"{identity.host}:{identity.port}/{identity.database}"
-    findings = [
+    findings = list(_of_others(context, identity, place))
+    if pin is None:
+        verdict = Verdict(examined=1, unit="identity", findings=tuple(findings))
+        return verdict, "no pin yet: it is written by this promotion"
+    findings += [
         prechecks.error("wrong-target", place, said, fix)
-        for said, fix in misplaced(pin, identity, timeline)
+        for said, fix in misplaced(pin, identity, timeline, named)
     ]
-    findings += _not_compared(pin, identity, timeline)
+    findings += _not_compared(pin, identity, timeline, named)
     verdict = Verdict(examined=1, unit="identity", findings=tuple(findings))
     said = f"system identifier {identity.system_identifier}, timeline {timeline or 'not told'}"
     return verdict, said
 
 
-def _not_compared(pin: Pin, identity: TargetIdentity, timeline: int | None) -> Iterator[Finding]:
+def _of_others(context: RunContext, identity: TargetIdentity, place: str) -> Iterator[Finding]:
+    """The database of another target, which the variables of this one lead to."""
+    target = context.config.target
+    for path, pin in other_pins(context.config, context.plan.sources).items():
+        if (pin.system_identifier, pin.database) == (identity.system_identifier, identity.database):
+            yield prechecks.error(
+                "wrong-target",
+                place,
+                f"is the database that {path} names, and not {target.name}",
+                f"check the {target.variables} variables",
+            )
+
+
+def _not_compared(
+    pin: Pin, identity: TargetIdentity, timeline: int | None, target: Target
+) -> Iterator[Finding]:
     """A notice where the timeline of the pin or of the server is not known."""
     if timeline is not None and pin.timeline is not None:
         return
@@ -149,7 +167,7 @@ def _not_compared(pin: Pin, identity: TargetIdentity, timeline: int | None) -> I
     yield Finding(
         rule="pin-timeline",
         level=Level.NOTICE,
-        object=PIN_PATH,
+        object=target.pin,
         detail=f"{detail}, so that a standby that was promoted beside production would be taken"
         " for it",
         fix=fix,

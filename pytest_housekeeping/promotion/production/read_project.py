@@ -45,8 +45,8 @@ def read_project(options: RunOptions) -> ReadProject:
     production.
     """
     sources = ProjectFiles(options.root)
-    config = load_config(options.root, sources)
-    address = read_address(os.environ)
+    config = load_config(options.root, sources, target=options.target)
+    address = read_address(os.environ, config.target)
     repository = open_repository(options.root)
     hold_all(config, sources, options.inifile)
     signers_of(config, sources)
@@ -59,6 +59,13 @@ def read_project(options: RunOptions) -> ReadProject:
         raise MisuseError(
             f"--hk-in-place, and approvals = {config.approvals}",
             why="what is approved is what a rehearsal has shown, and nothing is rehearsed then",
+            fix="promote without --hk-in-place; where there is no time: --hk-emergency='why'",
+        )
+    if config.target.after and options.in_place and not options.emergency:
+        raise MisuseError(
+            f"--hk-in-place, and {config.target.name} comes after {config.target.after}",
+            why="what comes of the batch is compared with what came of it there, before anything"
+            " is changed, and nothing is rehearsed then",
             fix="promote without --hk-in-place; where there is no time: --hk-emergency='why'",
         )
     sources.seal()

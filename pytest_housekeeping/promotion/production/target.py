@@ -7,7 +7,6 @@ from functools import partial
 
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.model import Applied, Kind, RunOutcome, Step, TargetIdentity, Verdict
-from pytest_housekeeping.plan.code_files import PIN_PATH
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
 from pytest_housekeeping.postgres.history_guard import HistoryGuard
@@ -16,6 +15,7 @@ from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.production import promotion_table
 from pytest_housekeeping.promotion.production.backup import Backup
+from pytest_housekeeping.promotion.production.earlier_target import EarlierTarget
 from pytest_housekeeping.promotion.production.in_place import lock_announcement
 from pytest_housekeeping.promotion.production.statistics import KeptStatistics
 from pytest_housekeeping.promotion.production.target_address import (
@@ -39,7 +39,7 @@ from pytest_housekeeping.sql.folder import rollbacks_folder
 
 
 class ProductionTarget:
-    """The database of the ``PG*_PROD`` variables, connected when the plan was made.
+    """The database of a target's variables, connected when the plan was made.
 
     ``drift`` is the schema by its digest, where it was found to be changed past the files.
     """
@@ -66,6 +66,7 @@ class ProductionTarget:
             schema=context.config.history_schema, applications=context.plan.contracts.roles
         )
         self.statistics = KeptStatistics(context)
+        self.earlier = EarlierTarget(context)
         self._context = context
         self._fingerprint: Fingerprint | None = None
         self._schema = SchemaReader(scope=Scope(excluded=(), around=Around.ALL))
@@ -194,7 +195,8 @@ class ProductionTarget:
     def kept(self) -> KeptFiles:
         """The snapshots, and the pin where there is none yet."""
         files = dict(self.backup.files)
-        pin = self._context.config.root / PIN_PATH
+        config = self._context.config
+        pin = config.root / config.target.pin
         if self.backup.after is not None and not pin.is_file():
             files[pin] = pin_content(self.connection.identity(), self.timeline)
         return KeptFiles(before=self.backup.before, after=self.backup.after, files=files)

@@ -1,4 +1,4 @@
-"""Where production is: the ``PG*_PROD`` variables, and a connection that nobody can listen to."""
+"""Where a target is: its variables, ``PG*_PROD``, and a connection that nobody can listen to."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from pytest_housekeeping.config import Config
+from pytest_housekeeping.config import Config, Target
 from pytest_housekeeping.errors import MisuseError, ProofFailed, ServerError
 from pytest_housekeeping.plan.modes import ModeRules
 from pytest_housekeeping.postgres.connection import LentConnection, connect
 from pytest_housekeeping.postgres.primary import is_standby
 
-REQUIRED = ("PGHOST_PROD", "PGPORT_PROD", "PGDATABASE_PROD", "PGUSER_PROD", "PGPASSWORD_PROD")
+_PARTS = ("PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD")
+_OPTIONAL = ("PGSSLMODE", "PGSSLROOTCERT")
 # https://www.postgresql.org/docs/16/libpq-ssl.html#LIBPQ-SSL-PROTECTION
 _ENCRYPTED = ("require", "verify-ca", "verify-full")
 _MODES = ("disable", "allow", "prefer", *_ENCRYPTED)
@@ -24,7 +25,7 @@ _MODES = ("disable", "allow", "prefer", *_ENCRYPTED)
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """Host, port, database and user of production; the password shows in no repr."""
+    """Host, port, database and user of a target; the password shows in no repr."""
 
     host: str
     port: int
@@ -53,45 +54,50 @@ class Address:
         )
 
 
-def read_address(environment: Mapping[str, str]) -> Address:
-    """The address from the environment.
+def required(target: Target) -> tuple[str, ...]:
+    """The variables that say where a target is."""
+    return tuple(map(target.variable, _PARTS))
+
+
+def read_address(environment: Mapping[str, str], target: Target) -> Address:
+    """The address of a target from the environment.
 
     Raises MisuseError naming every variable that is missing or wrong, all at once.
     """
-    missing = [name for name in REQUIRED if not environment.get(name)]
+    missing = [name for name in required(target) if not environment.get(name)]
     if missing:
         raise MisuseError(
             f"not set: {', '.join(missing)}",
-            why="production is reached through the environment alone, never through a file",
+            why=f"{target.name} is reached through the environment alone, never through a file",
             fix="export them; in a workflow, pass the secrets of the same names through env",
         )
+    given = {part: environment.get(target.variable(part), "") for part in (*_PARTS, *_OPTIONAL)}
+    sslmode, sslrootcert = map(target.variable, _OPTIONAL)
     problems = []
-    port = environment["PGPORT_PROD"]
+    host, port, certificate = given["PGHOST"], given["PGPORT"], given["PGSSLROOTCERT"]
     if not port.isdecimal() or not 0 < int(port) < 65536:
-        problems.append(f"PGPORT_PROD = {port!r} is no port")
-    host = environment["PGHOST_PROD"]
-    certificate = environment.get("PGSSLROOTCERT_PROD", "")
+        problems.append(f"{target.variable('PGPORT')} = {port!r} is no port")
     default = "verify-full" if certificate else "prefer" if is_local(host) else "require"
-    mode = environment.get("PGSSLMODE_PROD") or default
+    mode = given["PGSSLMODE"] or default
     if mode not in _MODES:
-        problems.append(f"PGSSLMODE_PROD = {mode!r} is none of {', '.join(_MODES)}")
+        problems.append(f"{sslmode} = {mode!r} is none of {', '.join(_MODES)}")
     elif not is_local(host) and mode not in _ENCRYPTED:
         problems.append(
-            f"PGSSLMODE_PROD = {mode!r}: {host} is not this machine, and a connection that leaves"
+            f"{sslmode} = {mode!r}: {host} is not this machine, and a connection that leaves"
             " it is encrypted or refused"
         )
     if problems:
         raise MisuseError(
             "; ".join(problems),
             why="data and credentials could be read or changed on the way",
-            fix="sslmode require at least; verify-full with PGSSLROOTCERT_PROD is better",
+            fix=f"sslmode require at least; verify-full with {sslrootcert} is better",
         )
     return Address(
         host=host,
         port=int(port),
-        database=environment["PGDATABASE_PROD"],
-        user=environment["PGUSER_PROD"],
-        password=environment["PGPASSWORD_PROD"],
+        database=given["PGDATABASE"],
+        user=given["PGUSER"],
+        password=given["PGPASSWORD"],
         sslmode=mode,
         sslrootcert=certificate,
     )
@@ -171,7 +177,7 @@ def _refuse_standby(connection: LentConnection, address: Address) -> None:
         raise ProofFailed(
             f"{address.host}:{address.port} is a standby: it replays what another server writes",
             why="nothing can be written there, and what it shows is production's of a moment ago",
-            fix="give the primary's own host and port in PGHOST_PROD and PGPORT_PROD",
+            fix="give the primary's own host and port in the variables of its address",
         )
 
 

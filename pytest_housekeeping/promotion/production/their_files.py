@@ -59,8 +59,8 @@ def refuse_not_begun(config: Config, connection: Connection) -> None:
             f"{theirs.table} tells what {layout_of(config).tool} has applied here, and nothing of"
             " it is on record",
             why="each of those files would run once more",
-            fix="have them recorded first, none of them is run: pytest --hk-mode=prod"
-            " --hk-confirm=PROMOTE --hk-baseline=auto",
+            fix="have them recorded first, none of them is run:"
+            f" {config.target.promotion} --hk-baseline=auto",
         )
 
 

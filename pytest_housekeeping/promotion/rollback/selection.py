@@ -170,7 +170,7 @@ def _refuse_foreign(run: str, audit: Audit, target: TargetIdentity) -> None:
             f" {target.host}:{target.port}/{target.database}",
             why="the history of this database was copied from another one: its backups are not of"
             " this one",
-            fix="check the PG*_PROD variables",
+            fix="check the variables of its address",
         )
 
 

@@ -63,7 +63,7 @@ def start_rollback(options: RunOptions) -> Run:
         )
     context = replace(
         project.context(options, plan),
-        run=new_run(options.mode, reverts=reverted.run),
+        run=new_run(options.mode, target=config.target.name, reverts=reverted.run),
         files=PlannedFiles(
             config=config,
             sources=project.sources,

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Finding, Verdict
-from pytest_housekeeping.plan.code_files import PIN_PATH
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.promotion import prechecks, stubs
 from pytest_housekeeping.promotion.context import RunContext
@@ -18,6 +17,7 @@ from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.replay import replay_applied, run_bootstrap
 from pytest_housekeeping.promotion.staging.kept_past import WORTH_KEEPING_S, KeptPast
 from pytest_housekeeping.promotion.staging.target import StagingTarget
+from pytest_housekeeping.promotion.target_pin import other_pins
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.sql.identifiers import quoted
 
@@ -92,10 +92,18 @@ def _shape(connection: Connection, user: str) -> tuple[Finding, ...]:
 
 def _refuse_production(context: RunContext, target: StagingTarget, throwaway: Throwaway) -> None:
     """A given server must not be the pinned production: staging makes roles and databases on it."""
-    pin, identity = context.read_pin(), target.connection.identity()
-    if throwaway.kind == "given" and pin and pin.system_identifier == identity.system_identifier:
+    if throwaway.kind != "given":
+        return
+    config, identity = context.config, target.connection.identity()
+    pins = other_pins(config, context.plan.sources)
+    if (own := context.read_pin()) is not None:
+        pins[config.target.pin] = own
+    for path, pin in pins.items():
+        if pin.system_identifier != identity.system_identifier:
+            continue
+        name = next(each.name for each in config.targets.values() if each.pin == path)
         raise ProofFailed(
-            f"{identity.host}:{identity.port} is the server that {PIN_PATH} names as production",
+            f"{identity.host}:{identity.port} is the server that {path} names as {name}",
             why="staging makes and drops databases and roles there",
             fix="give --hk-staging-url another server",
         )

@@ -39,7 +39,7 @@ def start_staging(options: RunOptions) -> Run:
     be started; nothing is left running then. With ``look_only`` nothing is started at all.
     """
     sources = ProjectFiles(options.root)
-    config = load_config(options.root, sources)
+    config = load_config(options.root, sources, target=options.target)
     signers_of(config, sources)
     url = options.staging_url or os.environ.get("HK_STAGING_URL")
     server = linting = None

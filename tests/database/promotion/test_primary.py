@@ -14,6 +14,7 @@ import pytest
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
+from pytest_housekeeping.config import Target
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, ProofFailed
 from pytest_housekeeping.evidence.leftovers import SentTo
 from pytest_housekeeping.model import Mode, TargetIdentity
@@ -189,7 +190,7 @@ def test_production_its_standby_and_its_copies(
         identity, timeline = locate(primary), timeline_of(primary)
     pin = Pin(system_identifier=identity.system_identifier, database="postgres", timeline=timeline)
     assert timeline == 1
-    assert misplaced(pin, identity, timeline) == []
+    assert misplaced(pin, identity, timeline, Target()) == []
 
     with pytest.raises(ProofFailed, match="is a standby") as raised:
         opened(family.standby, "postgres")
@@ -199,7 +200,7 @@ def test_production_its_standby_and_its_copies(
     # A copy that was taken while the pin held is the same to the letter.
     with closing(opened(family.copy)) as copy:
         assert not is_standby(copy)
-        assert misplaced(pin, locate(copy), timeline_of(copy)) == []
+        assert misplaced(pin, locate(copy), timeline_of(copy), Target()) == []
 
     # What becomes of a transaction here is not replicated; its number is given again there.
     cut_off(family.standby)
@@ -229,12 +230,12 @@ def test_production_its_standby_and_its_copies(
         identity, timeline = locate(promoted), timeline_of(promoted)
     assert identity.system_identifier == pin.system_identifier
     assert timeline == 2
-    ((said, fix),) = misplaced(pin, identity, timeline)
+    ((said, fix),) = misplaced(pin, identity, timeline, Target())
     assert said.startswith("the timeline is 2, and the last promotion went to 1")
     assert '"timeline": 2' in fix
-    assert misplaced(replace(pin, timeline=2), identity, timeline) == []
+    assert misplaced(replace(pin, timeline=2), identity, timeline, Target()) == []
     # The pin of an earlier version does not know.
-    assert misplaced(replace(pin, timeline=None), identity, timeline) == []
+    assert misplaced(replace(pin, timeline=None), identity, timeline, Target()) == []
 
 
 def refuse_to_plan(port: int, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

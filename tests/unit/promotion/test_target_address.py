@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_housekeeping.config import Target
 from pytest_housekeeping.errors import MisuseError
-from pytest_housekeeping.promotion.production.target_address import REQUIRED, is_local, read_address
+from pytest_housekeeping.promotion.production.target_address import (
+    is_local,
+    read_address,
+    required,
+)
 
+PROD = Target()
 ENVIRONMENT = {
     "PGHOST_PROD": "db.example.org",
     "PGPORT_PROD": "5432",
@@ -18,24 +24,24 @@ ENVIRONMENT = {
 
 def test_all_that_is_missing_is_named_at_once() -> None:
     with pytest.raises(MisuseError) as caught:
-        read_address({"PGHOST_PROD": "db.example.org", "PGPORT_PROD": ""})
+        read_address({"PGHOST_PROD": "db.example.org", "PGPORT_PROD": ""}, PROD)
     assert "PGPORT_PROD, PGDATABASE_PROD, PGUSER_PROD, PGPASSWORD_PROD" in str(caught.value)
-    assert len(REQUIRED) == 5
+    assert required(PROD) == tuple(ENVIRONMENT)
 
 
 def test_a_remote_connection_is_encrypted_by_default() -> None:
-    assert read_address(ENVIRONMENT).sslmode == "require"
+    assert read_address(ENVIRONMENT, PROD).sslmode == "require"
     with_root = {**ENVIRONMENT, "PGSSLROOTCERT_PROD": "/etc/root.pem"}
-    assert read_address(with_root).sslmode == "verify-full"
-    assert "sslrootcert=/etc/root.pem" in read_address(with_root).conninfo()
+    assert read_address(with_root, PROD).sslmode == "verify-full"
+    assert "sslrootcert=/etc/root.pem" in read_address(with_root, PROD).conninfo()
 
 
 @pytest.mark.parametrize("mode", ["disable", "allow", "prefer"])
 def test_a_remote_connection_in_the_clear_is_refused(mode: str) -> None:
     with pytest.raises(MisuseError, match="not this machine"):
-        read_address({**ENVIRONMENT, "PGSSLMODE_PROD": mode})
+        read_address({**ENVIRONMENT, "PGSSLMODE_PROD": mode}, PROD)
     local = {**ENVIRONMENT, "PGHOST_PROD": "127.0.0.1", "PGSSLMODE_PROD": mode}
-    assert read_address(local).sslmode == mode
+    assert read_address(local, PROD).sslmode == mode
 
 
 @pytest.mark.parametrize(
@@ -48,13 +54,13 @@ def test_a_remote_connection_in_the_clear_is_refused(mode: str) -> None:
 )
 def test_what_is_wrong_is_named(change: dict[str, str], words: str) -> None:
     with pytest.raises(MisuseError, match=words):
-        read_address({**ENVIRONMENT, **change})
+        read_address({**ENVIRONMENT, **change}, PROD)
 
 
 def test_the_password_is_in_no_repr_and_survives_quoting() -> None:
     from psycopg.conninfo import conninfo_to_dict
 
-    address = read_address(ENVIRONMENT)
+    address = read_address(ENVIRONMENT, PROD)
     assert "secret" not in repr(address)
     assert conninfo_to_dict(address.conninfo())["password"] == ENVIRONMENT["PGPASSWORD_PROD"]
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from pytest_housekeeping.config import Config, Target
 from pytest_housekeeping.model import Level, TargetIdentity
 from pytest_housekeeping.promotion.production.prechecks import _identity
 from pytest_housekeeping.promotion.target_pin import Pin, misplaced, pin_content
+from pytest_housekeeping.sql.project_files import ProjectFiles
 
 IDENTITY = TargetIdentity(
     host="db",
@@ -43,8 +46,12 @@ def test_what_is_not_told_is_not_pinned(timeline: int | None) -> None:
     ],
 )
 def test_what_is_not_compared_is_a_notice(pin: int | None, told: int | None, fix: str) -> None:
-    assert misplaced(pinned(pin), IDENTITY, told) == []
-    context: Any = SimpleNamespace(read_pin=lambda: pinned(pin))
+    assert misplaced(pinned(pin), IDENTITY, told, Target()) == []
+    context: Any = SimpleNamespace(
+        read_pin=lambda: pinned(pin),
+        config=Config(root=Path()),
+        plan=SimpleNamespace(sources=ProjectFiles(Path("nowhere"))),
+    )
     target: Any = SimpleNamespace(
         timeline=told, connection=SimpleNamespace(identity=lambda: IDENTITY)
     )
@@ -56,5 +63,5 @@ def test_what_is_not_compared_is_a_notice(pin: int | None, told: int | None, fix
 
 
 def test_another_timeline_is_refused() -> None:
-    ((said, _),) = misplaced(pinned(3), IDENTITY, 4)
+    ((said, _),) = misplaced(pinned(3), IDENTITY, 4, Target())
     assert said.startswith("the timeline is 4, and the last promotion went to 3")

@@ -1,0 +1,238 @@
+"""`after` of a target: it takes only what was promoted to another one first, exactly as it is.
+
+What has to be the same is the transition: the files, the checks, the schema before and after. What
+belongs to the databases themselves (roles, settings, rows, versions) may differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, TypeAlias
+
+from pytest_housekeeping.config import milliseconds
+from pytest_housekeeping.errors import ProofFailed
+from pytest_housekeeping.evidence.plain_audit import plain_audit
+from pytest_housekeeping.model import Finding, Kind, Level, Mode, Phase, RunOutcome, Step, Verdict
+from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.snapshot.coverage import Around
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.evidence.audit_model import Audit, PlannedStep
+
+# A file or a check by its id and the digest of its text.
+_Texts: TypeAlias = tuple[tuple[str, str], ...]
+_WHY = "what is tried first is worth something only where the same is done then"
+
+
+def schema_alone(context: RunContext, schema: Fingerprint) -> str:
+    """The digest of what a promotion changes: the schema, without what is around it and without
+    this tool's own tables, which say of each database what was applied there and when."""
+    own = context.config.history_schema
+    bare = schema.with_no_more(Around.NOTHING)
+    entries = {entry.name: entry for entry in bare.entries}
+
+    def is_own(name: str) -> bool:
+        while name in entries:
+            if name == f"schema {own}":
+                return True
+            name = entries[name].parent
+        return False
+
+    kept = tuple(entry for entry in bare.entries if not is_own(entry.name))
+    return replace(bare, entries=kept).digest
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Transition:
+    """What was promoted there in one run or in several, one after the other."""
+
+    runs: tuple[Audit, ...]
+
+    @property
+    def told(self) -> str:
+        last = self.runs[-1].run
+        ids = ", ".join(audit.run.id for audit in self.runs)
+        who = f" by {last.actor}" * bool(last.actor)
+        return f"at {last.finished_at:%Y-%m-%d %H:%M} UTC{who} (run {ids})"
+
+
+class EarlierTarget:
+    """The step ``precheck::after``, and the half of it that only the rehearsal can tell."""
+
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+        self._found: _Transition | None = None
+
+    def judge(self, before: Fingerprint) -> Judgement:
+        """The same files and checks were promoted there, to the schema that is found here as well.
+
+        Raises ProofFailed that says what differs, or how long is still to be waited.
+        """
+        context, one = self._context, Verdict(examined=1, unit="target")
+        first = context.config.target.after
+        if context.options.records_only:
+            return one, "a baseline runs nothing: it is shown to be there"
+        if not any(segment.files for segment in context.plan.segments):
+            return one, f"nothing is pending, so nothing is asked of {first}"
+        try:
+            found = self._transition(before)
+            self._refuse_too_soon(found)
+        except ProofFailed as error:
+            if not context.options.emergency:
+                raise
+            waived = Finding(
+                rule="emergency",
+                level=Level.WARNING,
+                object=f"promotion to {first}",
+                detail=f"was not waited for: {error.found}",
+                fix=f"promote the same to {first}, as soon as there is time for it",
+            )
+            return replace(one, findings=(waived,)), "waived by --hk-emergency"
+        self._found = found
+        return one, f"promoted to {first} {found.told}"
+
+    def compare_after(self, after: Fingerprint) -> str:
+        """What the rehearsal has shown to come of it here came of it there. What to tell of it.
+
+        Raises ProofFailed where it is something else.
+        """
+        if self._found is None:
+            return ""
+        first, there = self._context.config.target.after, self._found.runs[-1]
+        if there.bound.schema_after != schema_alone(self._context, after):
+            raise ProofFailed(
+                f"the schema after the batch is not the one that run {there.run.id} has left in"
+                f" {first}",
+                why=_WHY,
+                fix="the same files make something else here, so they depend on something that is"
+                f" no part of them: compare the changes of this plan with those of {first}'s audit",
+            )
+        return f"; the same as in {first}"
+
+    def _transition(self, before: Fingerprint) -> _Transition:
+        """What was promoted there and makes up this batch; the newest that does."""
+        context = self._context
+        first = context.config.targets[context.config.target.after]
+        wanted, checks = _files(context.plan.steps), _checks(context.plan.steps)
+        if context.repository is None:
+            raise ProofFailed("there is no repository to look for evidence in", why=_WHY)
+        folder = context.repository.relative(context.config.root / first.audit)
+        runs = _in_force(context.repository.changes_on_record(folder))
+        fix = f"promote it there first: {first.promotion}; where that was done in another clone,"
+        fix += " fetch its evidence"
+        made = next((each for each in _made_up_of(wanted, runs)), None)
+        if made is None:
+            files = ", ".join(path for path, _ in wanted)
+            raise ProofFailed(
+                f"{first.name} has had no promotion of just this batch: {files}",
+                why=f"{context.config.target.name} takes only what was promoted to {first.name}"
+                " before, and just that",
+                fix=fix,
+            )
+        if other := sorted({name for name, _ in {*_checks(made.runs[-1].plan.steps)} ^ {*checks}}):
+            shown = ", ".join(other[:5]) + f" and {len(other) - 5} more" * (len(other) > 5)
+            raise ProofFailed(
+                f"run {made.runs[-1].run.id} in {first.name} had other checks: {shown}",
+                why=_WHY,
+                fix=fix,
+            )
+        if made.runs[0].bound.schema_before != schema_alone(context, before):
+            raise ProofFailed(
+                f"the schema here is not the one that run {made.runs[0].run.id} has found in"
+                f" {first.name}",
+                why=_WHY,
+                fix="bring both to the same schema first: what one has and the other lacks is in"
+                " their snapshots, beside the audits",
+            )
+        return made
+
+    def _refuse_too_soon(self, found: _Transition) -> None:
+        """It stands there as long as it has to, and was looked at since."""
+        context, target = self._context, self._context.config.target
+        if not target.soak or context.repository is None:
+            return
+        since = found.runs[-1].run.finished_at
+        there = datetime.now(UTC) - since
+        if there < timedelta(milliseconds=milliseconds(target.soak)):
+            minutes = int(there.total_seconds() // 60)
+            raise ProofFailed(
+                f"it stands in {target.after} for {minutes} minutes, and has to for {target.soak}",
+                why="what goes wrong with time is to be seen there, and not here",
+                fix="wait, and promote then",
+            )
+        first = context.config.targets[target.after]
+        folder = context.repository.relative(context.config.root / first.audit)
+        for data in context.repository.evidence(Mode.VERIFY, folder):
+            audit = _read(*data)
+            if (
+                audit is not None
+                and audit.run.outcome is RunOutcome.NOTHING_TO_PROMOTE
+                and audit.run.started_at > since
+            ):
+                return
+        raise ProofFailed(
+            f"{first.name} was not looked at since, with nothing to find",
+            why=f"soak = {target.soak} asks for a verify of it that ends well in between",
+            fix=f"pytest --hk-mode=verify{first.option}, then promote",
+        )
+
+
+def _in_force(evidence: Iterator[tuple[str, bytes]]) -> list[Audit]:
+    """The promotions that came to their end and were not rolled back, the oldest first."""
+    read = (_read(name, data) for name, data in evidence)
+    done = [each for each in read if each is not None and each.run.outcome is RunOutcome.PROMOTED]
+    runs: list[Audit] = []
+    for audit in sorted(done, key=lambda each: each.run.started_at):
+        if audit.run.mode is Mode.PROD:
+            runs.append(audit)
+            continue
+        # It has undone this one, and what came after it.
+        at = next((n for n, each in enumerate(runs) if each.run.id == audit.run.reverts), 0)
+        del runs[at:]
+    return runs
+
+
+def _read(name: str, data: bytes) -> Audit | None:
+    """The audit, if it is one; what is wrong with a file is told by `precheck::audits`."""
+    from pytest_housekeeping.errors import EvidenceError
+    from pytest_housekeeping.evidence.audit_file import from_json
+
+    if plain_audit(data) is None:
+        return None
+    try:
+        return from_json(data, name=name, intact=True)
+    except EvidenceError:
+        return None
+
+
+def _made_up_of(wanted: _Texts, runs: Sequence[Audit]) -> Iterator[_Transition]:
+    """Runs one after the other whose files are together just these, the newest first."""
+    for end in range(len(runs), 0, -1):
+        files: _Texts = ()
+        for start in range(end - 1, -1, -1):
+            files = (*_files(runs[start].plan.steps), *files)
+            if files == wanted and all(runs[at].bound.schema_after for at in range(start, end)):
+                yield _Transition(runs=tuple(runs[start:end]))
+            if len(files) >= len(wanted):
+                break
+
+
+def _files(steps: Sequence[Step] | Sequence[PlannedStep]) -> _Texts:
+    """What is applied, in its order."""
+    return tuple((step.path, step.sha256) for step in steps if step.phase is Phase.APPLY)
+
+
+def _checks(steps: Sequence[Step] | Sequence[PlannedStep]) -> _Texts:
+    """What is asked of the result, wherever it is asked: on the copy, or in the transaction."""
+    asked = (
+        (step.id, step.sha256)
+        for step in steps
+        if step.phase in (Phase.REHEARSE, Phase.VERIFY)
+        and step.kind not in (Kind.REHEARSAL, Kind.LINT)
+        and step.sha256
+    )
+    return tuple(sorted(asked))
