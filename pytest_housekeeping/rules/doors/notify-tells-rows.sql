@@ -48,20 +48,24 @@ telling AS (
     SELECT i.table_oid, i.name::name FROM hk_identity AS i
 ),
 
+-- Named once, hk_body is folded in here, and only these functions have their bodies put together.
+body AS (
+    SELECT
+        b.*,
+        b.oid IN (SELECT f.oid FROM hk_function AS f) AS reached
+    FROM hk_body AS b
+    WHERE b.oid IN (SELECT f.oid FROM hk_function AS f UNION SELECT f.oid FROM fires AS f)
+),
+
 -- A function that sends its argument tells whatever a trigger hands to it.
 helper AS (
-    SELECT b.oid, b.name FROM hk_body AS b
-    WHERE
-        b.source ~* 'notify'
-        AND b.arguments <> '[]'::jsonb
-        AND b.oid IN (SELECT f.oid FROM hk_function AS f)
+    SELECT b.oid, b.name FROM body AS b
+    WHERE b.reached AND b.source ~* 'notify' AND b.arguments <> '[]'::jsonb
 ),
 
 asked AS (
-    SELECT b.* FROM hk_body AS b
-    WHERE
-        (b.source ~* 'notify' AND b.oid IN (SELECT f.oid FROM hk_function AS f))
-        OR b.oid IN (SELECT f.oid FROM fires AS f)
+    SELECT b.oid, b.name, b.language, b.source, b.arguments FROM body AS b
+    WHERE (b.reached AND b.source ~* 'notify') OR b.oid IN (SELECT f.oid FROM fires AS f)
 ),
 
 word AS (
