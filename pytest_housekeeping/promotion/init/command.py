@@ -25,7 +25,8 @@ from pytest_housekeeping.promotion.init.contracts_text import (
     read_access,
     rls_toml,
 )
-from pytest_housekeeping.promotion.init.made_schema import Needed, made_schema
+from pytest_housekeeping.promotion.init.made_schema import made_schema
+from pytest_housekeeping.promotion.init.needed import Needed
 from pytest_housekeeping.promotion.init.objects_text import objects_toml, own_roles
 from pytest_housekeeping.promotion.init.platforms import SUPABASE, platform_text
 from pytest_housekeeping.promotion.init.project_text import (
@@ -134,7 +135,7 @@ def _declared(config: Config, written: _Written) -> Generator[str, None, tuple[A
     bootstrap = made.needed.bootstrap(config.migrator)
     path = f"{config.sql}/bootstrap/{_BOOTSTRAP}"
     if bootstrap and written.add(path, _BOOTSTRAP_HEAD + bootstrap):
-        named = ", ".join((*made.needed.roles, *made.needed.extensions))
+        named = ", ".join(made.needed.names)
         yield f"written: {path}: {named}, which no file makes"
     yield from _kept_or_written(written, f"{config.checks}/objects.toml", objects)
     boundaries = boundaries_toml(access)

@@ -4,7 +4,6 @@ granted: roles and extensions that no file makes."""
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,62 +11,22 @@ from typing import LiteralString
 
 import psycopg
 
-from pytest_housekeeping.checks.rls.literals import literal
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import MisuseError, SqlFailed
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.postgres.connection import LentConnection, connect
 from pytest_housekeeping.postgres.statement_errors import explain
+from pytest_housekeeping.promotion.init.needed import Needed
 from pytest_housekeeping.promotion.replay import apply_segment, segments_of
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import ServerSettings, start
 from pytest_housekeeping.sql.effects import MOST_LOCKS
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.folder import bootstrap_paths, read_all
-from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.layouts.read import text_of
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 _KINDS = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
-_ROLE = re.compile(r'role "((?:[^"]|"")+)" does not exist')
-_EXTENSION = re.compile(r'permission denied to create extension "([^"]+)"')
-
-
-@dataclass(frozen=True, kw_only=True)
-class Needed:
-    """What the real server already has, for no file of the project makes it."""
-
-    roles: tuple[str, ...] = ()
-    extensions: tuple[str, ...] = ()
-
-    def bootstrap(self, migrator: str) -> str:
-        """The statements that make it, as a superuser; they can be run again."""
-        lines = []
-        for role in self.roles:
-            there = f"SELECT FROM pg_catalog.pg_roles WHERE rolname = {literal(role)}"
-            lines += [
-                "DO $$",
-                "BEGIN",
-                f"    IF NOT EXISTS ({there}) THEN",
-                f"        CREATE ROLE {quoted(role)} LOGIN;",
-                "    END IF;",
-                "END;",
-                "$$;",
-                f"GRANT {quoted(role)} TO {quoted(migrator)};",
-            ]
-        lines += [f"CREATE EXTENSION IF NOT EXISTS {quoted(each)};" for each in self.extensions]
-        return "".join(f"{line}\n" for line in lines)
-
-    def with_what_lacks(self, error: SqlFailed) -> Needed | None:
-        """The same and what a file was refused for, or None where it was for something else."""
-        if role := _ROLE.search(error.found):
-            name = role[1].replace('""', '"')
-            more = Needed(roles=(*self.roles, name), extensions=self.extensions)
-            return more if name not in self.roles else None
-        if extension := _EXTENSION.search(error.found):
-            more = Needed(roles=self.roles, extensions=(*self.extensions, extension[1]))
-            return more if extension[1] not in self.extensions else None
-        return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +55,7 @@ def made_schema(config: Config, sources: ProjectFiles) -> Iterator[MadeSchema]:
     ]
     server = start(_settings(config, len(files)))
     try:
-        needed, given = Needed(), tuple[str, ...]()
+        needed, given = Needed(layout=config.layout), tuple[str, ...]()
         while True:
             throwaway = Throwaway(server, config)
             try:

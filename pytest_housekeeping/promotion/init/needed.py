@@ -1,0 +1,78 @@
+"""What a project counts on and no file of it makes: read off what PostgreSQL refuses."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from pytest_housekeeping.checks.rls.literals import literal
+from pytest_housekeeping.errors import SqlFailed
+from pytest_housekeeping.postgres.tool_history.own_table import own_table
+from pytest_housekeeping.sql.identifiers import quoted
+
+_ROLE = re.compile(r'role "((?:[^"]|"")+)" does not exist')
+_EXTENSION = re.compile(r'permission denied to create extension "([^"]+)"')
+_SCHEMA = re.compile(r'schema "((?:[^"]|"")+)" does not exist')
+_RELATION = re.compile(r'relation "((?:[^"]|"")+)" does not exist')
+
+
+@dataclass(frozen=True, kw_only=True)
+class Needed:
+    """What the real server already has; ``table`` is the one in which the tool of the ``layout``
+    remembers what it has applied, where a file alters that."""
+
+    layout: str = ""
+    roles: tuple[str, ...] = ()
+    extensions: tuple[str, ...] = ()
+    schemas: tuple[str, ...] = ()
+    table: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all of it."""
+        return (*self.roles, *self.extensions, *self.schemas, *([self.table] if self.table else []))
+
+    def bootstrap(self, migrator: str) -> str:
+        """The statements that make it, as a superuser; they can be run again."""
+        lines = []
+        for role in self.roles:
+            there = f"SELECT FROM pg_catalog.pg_roles WHERE rolname = {literal(role)}"
+            lines += [
+                "DO $$",
+                "BEGIN",
+                f"    IF NOT EXISTS ({there}) THEN",
+                f"        CREATE ROLE {quoted(role)} LOGIN;",
+                "    END IF;",
+                "END;",
+                "$$;",
+                f"GRANT {quoted(role)} TO {quoted(migrator)};",
+            ]
+        lines += [
+            f"CREATE SCHEMA IF NOT EXISTS {quoted(each)} AUTHORIZATION {quoted(migrator)};"
+            for each in self.schemas
+        ]
+        lines += [f"CREATE EXTENSION IF NOT EXISTS {quoted(each)};" for each in self.extensions]
+        if self.table:
+            columns = own_table(self.layout, self.table)
+            lines += [
+                f"CREATE TABLE IF NOT EXISTS public.{quoted(self.table)} ({columns});",
+                f"ALTER TABLE public.{quoted(self.table)} OWNER TO {quoted(migrator)};",
+            ]
+        return "".join(f"{line}\n" for line in lines)
+
+    def with_what_lacks(self, error: SqlFailed) -> Needed | None:
+        """The same and what a file was refused for, or None where it was for something else."""
+        if (name := _named(_ROLE, error)) and name not in self.roles:
+            return replace(self, roles=(*self.roles, name))
+        if (name := _named(_EXTENSION, error)) and name not in self.extensions:
+            return replace(self, extensions=(*self.extensions, name))
+        if (name := _named(_SCHEMA, error)) and name not in self.schemas:
+            return replace(self, schemas=(*self.schemas, name))
+        if (name := _named(_RELATION, error)) and own_table(self.layout, name) and not self.table:
+            return replace(self, table=name)
+        return None
+
+
+def _named(pattern: re.Pattern[str], error: SqlFailed) -> str:
+    found = pattern.search(error.found)
+    return found[1].replace('""', '"') if found else ""

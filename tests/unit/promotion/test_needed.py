@@ -1,0 +1,42 @@
+"""What init reads off a refusal: what the real server has, and no file makes."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_housekeeping.errors import SqlFailed
+from pytest_housekeeping.promotion.init.needed import Needed
+
+
+@pytest.mark.parametrize(
+    ("layout", "refused", "statement"),
+    [
+        ("", 'a.sql:1:1: role "Shop ""App""" does not exist', 'CREATE ROLE "Shop ""App""" LOGIN'),
+        ("", 'schema "measure" does not exist', "SCHEMA IF NOT EXISTS measure AUTHORIZATION hk"),
+        ("", 'permission denied to create extension "http"', "CREATE EXTENSION IF NOT EXISTS http"),
+        (
+            "golang-migrate",
+            'relation "schema_migrations" does not exist',
+            "public.schema_migrations (version bigint NOT NULL PRIMARY KEY, dirty boolean",
+        ),
+    ],
+)
+def test_what_lacks_is_made_once(layout: str, refused: str, statement: str) -> None:
+    needed = Needed(layout=layout).with_what_lacks(SqlFailed(refused))
+    assert needed is not None
+    assert statement in needed.bootstrap("hk")
+    assert len(needed.names) == 1
+    assert needed.with_what_lacks(SqlFailed(refused)) is None
+
+
+@pytest.mark.parametrize(
+    ("layout", "refused"),
+    [
+        ("", 'relation "schema_migrations" does not exist'),
+        ("golang-migrate", 'relation "goose_db_version" does not exist'),
+        ("goose", 'relation "account" does not exist'),
+        ("", "syntax error"),
+    ],
+)
+def test_what_nobody_can_guess_is_left(layout: str, refused: str) -> None:
+    assert Needed(layout=layout).with_what_lacks(SqlFailed(refused)) is None
