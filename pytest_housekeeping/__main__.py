@@ -12,6 +12,7 @@ from pathlib import Path
 from pytest_housekeeping import sandbox
 from pytest_housekeeping.child_environment import usual_environment
 from pytest_housekeeping.command_line import command_line
+from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, did_you_mean
 
 _NONE_RUNS = 3
@@ -164,6 +165,16 @@ def _objects(_: argparse.Namespace) -> int:
     return 0
 
 
+def _platform(given: argparse.Namespace) -> int:
+    from pytest_housekeeping.declarations.settings import has_settings, load_config
+    from pytest_housekeeping.sql.platforms import platform_text
+
+    here = Path.cwd()
+    config = load_config(here) if has_settings(here) else Config(root=here)
+    _out(platform_text(given.name, migrator=config.migrator))
+    return 0
+
+
 def _docs(given: argparse.Namespace) -> int:
     """Print the page, as Markdown; where there is none, the closest name."""
     name: str | None = given.page
@@ -217,6 +228,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "init": _init,
     "new": _new,
     "objects": _objects,
+    "platform": _platform,
     "sandbox": _sandbox,
     "audit": _audit,
     "approve": _approve,

@@ -70,6 +70,17 @@ def _objects(commands: Commands) -> None:
     )
 
 
+def _platform(commands: Commands) -> None:
+    command = commands.add_parser(
+        "platform",
+        help="print what a platform's server has from the beginning",
+        description="Print the preset of a platform, as it runs on throwaway servers before"
+        " sql/bootstrap/. As sql/bootstrap/NAME.sql it is yours, and takes the preset's place.",
+        epilog="exit codes: 0 printed; 4 wrong usage",
+    )
+    command.add_argument("name", choices=("supabase", "rds", "cloudsql"))
+
+
 def _sandbox(commands: Commands) -> None:
     command = commands.add_parser(
         "sandbox",
@@ -234,6 +245,7 @@ _COMMANDS: tuple[Callable[[Commands], None], ...] = (
     _init,
     _new,
     _objects,
+    _platform,
     _sandbox,
     _audit,
     _approve,

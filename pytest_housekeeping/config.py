@@ -76,6 +76,7 @@ class Config:
     sql: str = "sql"
     checks: str = "checks"
     layout: str = ""
+    platform: str = ""
     migrations: str = ""
     tool_history: str = ""
     audit: str = "ops/audit"

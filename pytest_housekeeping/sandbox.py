@@ -17,7 +17,8 @@ from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.server.data_folder import SUPERUSER
 from pytest_housekeeping.server.os_account import cache_folder, own_folder
 from pytest_housekeeping.server.stand_in import HOST, boot_stand_in, end_stand_in, serving_pid
-from pytest_housekeeping.sql.text import decode
+from pytest_housekeeping.sql.bootstrap import bootstrap_texts
+from pytest_housekeeping.sql.project_files import ProjectFiles
 
 if TYPE_CHECKING:
     import psycopg
@@ -133,14 +134,12 @@ def _started(config: Config) -> Sandbox:
 
 
 def _bootstrap(connection: psycopg.Connection[Any], config: Config) -> None:
-    """``sql/bootstrap/`` as the superuser: what an administrator has done in production."""
+    """The platform's preset and ``sql/bootstrap/``: what an administrator does in production."""
     import psycopg
 
     from pytest_housekeeping.postgres.statement_errors import explain
 
-    for path in sorted(config.folder("bootstrap").glob("*.sql")):
-        name = path.relative_to(config.root).as_posix()
-        text = decode(path.read_bytes(), name)
+    for name, text in bootstrap_texts(config, ProjectFiles(config.root)):
         try:
             connection.execute(text.encode())
         except psycopg.Error as error:

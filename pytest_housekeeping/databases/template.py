@@ -14,8 +14,9 @@ from pytest_housekeeping.postgres.connection import connect
 from pytest_housekeeping.promotion.replay import apply_segment, run_plain, segments_of
 from pytest_housekeeping.promotion.throwaway import advised
 from pytest_housekeeping.server import StagingDatabase
+from pytest_housekeeping.sql.bootstrap import bootstrap_texts
 from pytest_housekeeping.sql.file import SqlFile
-from pytest_housekeeping.sql.folder import bootstrap_paths, read_all
+from pytest_housekeeping.sql.folder import read_all
 from pytest_housekeeping.sql.layouts.read import text_of
 
 _IN_ORDER = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
@@ -50,8 +51,8 @@ class TemplateMaker:
         """Run ``sql/bootstrap/``, as superuser. Raises SqlFailed."""
         config, files = self._content.config, self._content.files
         with closing(connect(database.superuser_conninfo, settings=config.session)) as superuser:
-            for path in bootstrap_paths(config, files):
-                run_plain(superuser, path, text_of(config, files, path), self._on(database))
+            for path, text in bootstrap_texts(config, files):
+                run_plain(superuser, path, text, self._on(database))
 
     def apply(self, database: StagingDatabase, state: State) -> None:
         """The files of a state, without its seeds. Raises SqlFailed with file, line and column."""

@@ -19,6 +19,7 @@ from pytest_housekeeping.declarations.targets import TABLE, chosen, read_targets
 from pytest_housekeeping.declarations.toml import Problems, closest, expect_keys
 from pytest_housekeeping.declarations.window import read_window
 from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.sql.platforms import PLATFORMS
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 _DURATION = re.compile(r"[1-9]\d*(ms|s|min|h)")
@@ -168,6 +169,9 @@ def _invalid(config: Config, folders: tuple[str, ...]) -> Iterator[str]:
         yield f'server = {config.server!r} is neither "embedded" nor "system"'
     if config.server == "embedded" and config.server_version not in (16, 17, 18):
         yield f"server_version = {config.server_version}: the embedded server is 16, 17 or 18"
+    if config.platform and config.platform not in PLATFORMS:
+        near = closest(config.platform, PLATFORMS)
+        yield f"platform = {config.platform!r} is none that is known{near}"
     yield from _waits(config)
     for key in ("migrator", "history_schema", "question_role"):
         optional = key == "question_role" and not config.question_role

@@ -121,7 +121,7 @@ def prechecks(
 ) -> Iterator[str]:
     """The prechecks of a mode. What there is nothing of has none: nothing passes vacuously."""
     needless = {
-        "bootstrap": not bootstrap_paths(config, sources),
+        "bootstrap": not (config.platform or bootstrap_paths(config, sources)),
         "roles": not contracts.roles,
         "stubs": not config.stubs,
         "window": not config.window,

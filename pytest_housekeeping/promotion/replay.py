@@ -18,9 +18,9 @@ from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.sql import file as sqlfile
+from pytest_housekeeping.sql.bootstrap import bootstrap_texts
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.layouts.known import OWN, layout_of
-from pytest_housekeeping.sql.layouts.read import text_of
 from pytest_housekeeping.sql.parse import statements_of
 
 File = tuple[SqlFile, str]
@@ -33,13 +33,16 @@ class Adviser(Protocol):
 
 
 def run_bootstrap(context: RunContext, throwaway: Throwaway) -> Judgement:
-    """sql/bootstrap/ makes, as superuser, what the real server already has."""
-    paths = context.plan.bootstrap
+    """sql/bootstrap/ and the preset of the platform make, as superuser, what the real server
+    already has."""
+    texts = bootstrap_texts(context.config, context.plan.sources)
     with throwaway.superuser() as connection:
-        for path in paths:
-            text = text_of(context.config, context.plan.sources, path)
+        for path, text in texts:
             run_plain(connection, path, text, throwaway)
-    return Verdict(examined=len(paths), unit="bootstrap files"), f"{len(paths)} files"
+    said = f"{len(context.plan.bootstrap)} files"
+    if len(texts) > len(context.plan.bootstrap):
+        said = f"{texts[0][0]}, {said}"
+    return Verdict(examined=len(texts), unit="bootstrap files"), said
 
 
 def replay_applied(

@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from pytest_housekeeping.promotion.init.platforms import PLATFORMS, platform_text
+from pytest_housekeeping.config import Config
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.server.staging_database import connect
+from pytest_housekeeping.sql.bootstrap import bootstrap_texts
+from pytest_housekeeping.sql.platforms import PLATFORMS, platform_extensions, platform_text
+from pytest_housekeeping.sql.project_files import ProjectFiles
+from support.layout_ground import write
 
 CLAIMS = '{"sub": "11111111-1111-4111-8111-111111111111"}'
+
+
+def test_a_preset_runs_first_and_a_file_of_its_name_takes_its_place(tmp_path: Path) -> None:
+    config = Config(root=tmp_path, platform="rds", migrator="who")
+    write(tmp_path, {"sql/bootstrap/a.sql": "SELECT 1;"})
+    (preset, text), own = bootstrap_texts(config, ProjectFiles(tmp_path))
+    assert (preset, "rds_superuser" in text, own[0]) == (
+        "platform rds",
+        True,
+        "sql/bootstrap/a.sql",
+    )
+    write(tmp_path, {"sql/bootstrap/rds.sql": "SELECT 2;"})
+    names = [name for name, _ in bootstrap_texts(config, ProjectFiles(tmp_path))]
+    assert names == ["sql/bootstrap/a.sql", "sql/bootstrap/rds.sql"]
+    plain = Config(root=tmp_path)
+    assert len(bootstrap_texts(plain, ProjectFiles(tmp_path))) == 2
+
+
+def test_what_a_platform_has_counts_as_named() -> None:
+    assert platform_extensions("supabase") == {"pgcrypto", "uuid-ossp"}
+    assert platform_extensions("rds") == frozenset()
 
 
 @pytest.mark.parametrize("name", PLATFORMS)

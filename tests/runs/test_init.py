@@ -180,7 +180,13 @@ def test_of_supabase_everything_is_there_that_its_migrations_count_on(tmp_path: 
     project.write({"supabase/migrations/20260101000000_first.sql": SUPABASE})
     code, said = command(project.root, "init")
     assert code == 0, said
-    assert "written: sql/bootstrap/supabase.sql: what that server has from the beginning" in said
+    chosen = 'platform = "supabase"'
+    assert f"written: pyproject.toml: {chosen}: what that server has from the beginning" in said
+    settings = tomllib.loads((project.root / "pyproject.toml").read_text())["tool"]["housekeeping"]
+    # pgcrypto and uuid-ossp are there from the beginning: the one is in contrib, the other a stub.
+    assert settings["platform"] == "supabase"
+    assert settings["stubs"] == {"uuid-ossp": "shipped"}
+    assert not (project.root / "sql/bootstrap").exists()
     rls = tomllib.loads((project.root / "checks/rls.toml").read_text())
     assert (rls["schemas"], rls["roles"]) == (["public"], ["anon", "authenticated"])
     assert rls["context"] == [{"setting": "request.jwt.claims", "path": ["sub"]}]

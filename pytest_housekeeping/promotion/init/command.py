@@ -17,6 +17,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import SETTINGS, load_config
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.evidence.report.display import plural
+from pytest_housekeeping.promotion.init.chosen_settings import further_settings
 from pytest_housekeeping.promotion.init.ci import ci_of
 from pytest_housekeeping.promotion.init.contracts_text import (
     Access,
@@ -28,13 +29,14 @@ from pytest_housekeeping.promotion.init.contracts_text import (
 from pytest_housekeeping.promotion.init.made_schema import made_schema
 from pytest_housekeeping.promotion.init.needed import Needed
 from pytest_housekeeping.promotion.init.objects_text import objects_toml, own_roles
-from pytest_housekeeping.promotion.init.platforms import SUPABASE, platform_text
 from pytest_housekeeping.promotion.init.project_text import (
     checks_folder,
+    ignored_by_style,
     sqlfluff_text,
     with_ignored,
     with_settings,
 )
+from pytest_housekeeping.sql.folder import sql_folders
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 # Time to judge what was found, and not so much that it is forgotten.
@@ -89,15 +91,12 @@ def init(root: Path, *, platform: str | None = None, ci: str | None = None) -> I
         yield f"written: {SETTINGS}: [tool.housekeeping]"
     # The settings ask for it, and it is what is going to be filled.
     (root / checks_folder(root)).mkdir(parents=True, exist_ok=True)
+    for text, why in further_settings(root, platform):
+        written.replace(SETTINGS, text)
+        yield f"written: {SETTINGS}: {why}"
     config = load_config(root)
     if written.replace(".gitignore", with_ignored(root, config.audit)):
         yield "written: .gitignore: what a run leaves"
-    platform = platform or (SUPABASE if config.layout == SUPABASE else None)
-    if platform:
-        path = f"{config.sql}/bootstrap/{platform}.sql"
-        text = platform_text(platform, migrator=config.migrator)
-        if written.add(path, text):
-            yield f"written: {path}: what that server has from the beginning"
     access, needed = yield from _declared(config, written)
     yield from _for_ci(config, written, ci)
     yield from _green(config, written, access)
@@ -168,6 +167,7 @@ def _green(config: Config, written: _Written, access: Access) -> Iterator[str]:
         if number == 0 and config.lint and not _has_style(config):
             written.add(style, sqlfluff_text(_broken_style(audit)))
             yield f"written: {style}, with what the files of today keep"
+            yield from _too_large(config, written)
         red = [each for each in audit["findings"] if each["level"] == "error"]
         failed = [each["id"] for each in audit["steps"] if each["outcome"] == "failed"]
         if not failed:
@@ -190,6 +190,15 @@ def _green(config: Config, written: _Written, access: Access) -> Iterator[str]:
         else:
             break
     raise _red(failed, red)
+
+
+def _too_large(config: Config, written: _Written) -> Iterator[str]:
+    folders = (config.root / each for each in sql_folders(config))
+    files = {file for folder in folders for file in folder.rglob("*.sql") if file.is_file()}
+    sizes = ((f.relative_to(config.root).as_posix(), f.stat().st_size) for f in files)
+    text = ignored_by_style(sizes)
+    if text and written.add(".sqlfluffignore", text):
+        yield "written: .sqlfluffignore, with the files that are too large for it"
 
 
 def _let_stand(standing: Sequence[Standing], path: str, until: date) -> Iterator[str]:

@@ -20,9 +20,10 @@ from pytest_housekeeping.promotion.init.needed import Needed
 from pytest_housekeeping.promotion.replay import apply_segment, segments_of
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import ServerSettings, start
+from pytest_housekeeping.sql.bootstrap import bootstrap_texts
 from pytest_housekeeping.sql.effects import MOST_LOCKS
 from pytest_housekeeping.sql.file import SqlFile
-from pytest_housekeeping.sql.folder import bootstrap_paths, read_all
+from pytest_housekeeping.sql.folder import read_all
 from pytest_housekeeping.sql.layouts.read import text_of
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
@@ -50,9 +51,7 @@ def made_schema(config: Config, sources: ProjectFiles) -> Iterator[MadeSchema]:
     SqlFailed for what PostgreSQL refuses.
     """
     files = _files(config, sources)
-    bootstrap = [
-        (path, text_of(config, sources, path)) for path in bootstrap_paths(config, sources)
-    ]
+    bootstrap = bootstrap_texts(config, sources)
     server = start(_settings(config, len(files)))
     try:
         needed, given = Needed(layout=config.layout), tuple[str, ...]()

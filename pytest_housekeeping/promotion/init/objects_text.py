@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from pytest_housekeeping.checks.catalog import Catalog, read_catalog
 from pytest_housekeeping.checks.out_of_force import Lapse
@@ -17,6 +18,14 @@ HEAD = """\
 # objects. A missing object, another column or another type fails a promotion.
 """
 _TABLES, _VIEWS, _INDEXES = "rpf", "vm", "iI"
+# How a difference calls what stands under a key; a constraint that is not valid is none.
+_KINDS = {
+    "schemas": "schema",
+    "views": "view",
+    "functions": "function",
+    "indexes": "index",
+    "triggers": "trigger",
+}
 
 # PostgreSQL's own, who is above row-level security, and who migrates, a project does not declare.
 _ROLES = """
@@ -33,8 +42,58 @@ def own_roles(connection: Connection, *, migrator: str) -> tuple[str, ...]:
     return tuple(name for (name,) in connection.execute(_ROLES, {"migrator": migrator}))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Declared:
+    """What a schema holds, as objects.toml names it: lists by their key, tables with columns."""
+
+    lists: Mapping[str, tuple[str, ...]]
+    tables: Mapping[str, Mapping[str, str]]
+
+    def without(self, other: Declared) -> tuple[str, ...]:
+        """What this one has, and another has not or has otherwise, by kind and name."""
+        named = [
+            f"{_KINDS[key]} {name}"
+            for key, names in self.lists.items()
+            for name in names
+            if key in _KINDS and name not in other.lists.get(key, ())
+        ]
+        for table, columns in self.tables.items():
+            there = other.tables.get(table)
+            if there is None:
+                named.append(f"table {table}")
+            else:
+                named += [
+                    f"column {table}.{name}: {spelling}"
+                    for name, spelling in columns.items()
+                    if there.get(name) != spelling
+                ]
+        return tuple(named)
+
+    def shared(self, other: Declared) -> Declared:
+        """What both have."""
+        lists = {
+            key: tuple(name for name in names if name in other.lists.get(key, ()))
+            for key, names in self.lists.items()
+        }
+        tables = {
+            table: dict(columns.items() & other.tables[table].items())
+            for table, columns in self.tables.items()
+            if table in other.tables
+        }
+        ordered = {
+            table: {name: columns[name] for name in self.tables[table] if name in columns}
+            for table, columns in tables.items()
+        }
+        return Declared(lists=lists, tables=ordered)
+
+
 def objects_toml(connection: Connection, schemas: Sequence[str], roles: Sequence[str]) -> str:
     """The declarations of all that stands in the schemas. Only inside an open transaction."""
+    return objects_text(read_declared(connection, schemas, roles))
+
+
+def read_declared(connection: Connection, schemas: Sequence[str], roles: Sequence[str]) -> Declared:
+    """All that stands in the schemas. Only inside an open transaction."""
     declared = tuple(DeclaredObject(kind=ObjectKind.SCHEMA, name=spelt(name)) for name in schemas)
     catalog = read_catalog(connection, Objects(declared=declared))
     relations = [each for each in catalog.relations.values() if each.counted]
@@ -53,12 +112,20 @@ def objects_toml(connection: Connection, schemas: Sequence[str], roles: Sequence
             spelt(*each.name) for each in catalog.out_of_force if each.lapse is Lapse.CONSTRAINT
         ],
     }
-    parts = [HEAD, *(_list(key, names) for key, names in lists.items() if names)]
-    parts += [
-        _table(spelt(*each.name), each.columns)
-        for each in relations
-        if each.kind in _TABLES and each.columns
-    ]
+    return Declared(
+        lists={key: tuple(names) for key, names in lists.items()},
+        tables={
+            spelt(*each.name): dict(each.columns)
+            for each in relations
+            if each.kind in _TABLES and each.columns
+        },
+    )
+
+
+def objects_text(declared: Declared) -> str:
+    """What is declared, as objects.toml."""
+    parts = [HEAD, *(_list(key, names) for key, names in declared.lists.items() if names)]
+    parts += [_table(name, columns.items()) for name, columns in declared.tables.items() if columns]
     return "\n".join(parts)
 
 

@@ -35,6 +35,11 @@ _SQLFLUFF = """\
 dialect = postgres
 templater = raw
 """
+_IGNORED_BY_STYLE = """\
+# Too large for the linter, which takes minutes for them; PostgreSQL's parser reads them as well.
+"""
+# sqlfluff's own limit, in bytes: large_file_skip_byte_limit.
+_LARGE = 20_000
 # sqlfluff's own code for what its parser does not understand; PostgreSQL's reads every file.
 _UNPARSED = "PRS"
 
@@ -48,6 +53,12 @@ def sqlfluff_text(broken: Iterable[str]) -> str:
     if _UNPARSED in set(broken):
         text += "# What sqlfluff's parser does not understand.\nignore = parsing\n"
     return text
+
+
+def ignored_by_style(sizes: Iterable[tuple[str, int]]) -> str:
+    """The files that are too large for sqlfluff; "" where none is."""
+    large = sorted(path for path, size in sizes if size > _LARGE)
+    return _IGNORED_BY_STYLE + "".join(f"{path}\n" for path in large) if large else ""
 
 
 def with_settings(root: Path) -> str | None:

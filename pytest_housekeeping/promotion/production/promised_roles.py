@@ -72,9 +72,10 @@ def promised_roles(context: RunContext, server_major: int) -> PromisedRoles:
         _QUERY,
         build_facts(config.server, nearest_embedded(server_major)),
         (config.migrator, config.layout, dict(config.session), repr(config.stubs)),
+        config.platform,
         [(path, digest(plan.sources.read(path))) for path in plan.bootstrap],
     ]
-    key = _digest(facts) if plan.bootstrap else ""
+    key = _digest(facts) if config.platform or plan.bootstrap else ""
     return PromisedRoles(folder=default_folder("promised-roles"), key=key)
 
 

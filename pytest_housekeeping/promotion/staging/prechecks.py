@@ -19,6 +19,7 @@ from pytest_housekeeping.promotion.staging.kept_past import WORTH_KEEPING_S, Kep
 from pytest_housekeeping.promotion.staging.target import StagingTarget
 from pytest_housekeeping.promotion.target_pin import other_pins
 from pytest_housekeeping.promotion.throwaway import Throwaway
+from pytest_housekeeping.sql.bootstrap import has_preset
 from pytest_housekeeping.sql.identifiers import quoted
 
 
@@ -62,7 +63,7 @@ def _bootstrap(
     The batch gets a session that is opened afterwards, as it does in production.
     """
     if kept.begun(throwaway.server):
-        files = len(context.plan.bootstrap)
+        files = len(context.plan.bootstrap) + has_preset(context.config, context.plan.bootstrap)
         verdict = Verdict(examined=files, unit="bootstrap files")
         said = f"{files} files, as an earlier run has left them"
     else:

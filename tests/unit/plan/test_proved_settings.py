@@ -16,6 +16,7 @@ from pytest_housekeeping.plan.steps import digest_of
 OTHER: dict[str, Any] = {
     "session": {"DateStyle": "ISO, DMY"},
     "history_schema": "elsewhere",
+    "platform": "supabase",
     "stubs": (Stub(name="http", types=("answer",)),),
     "layout": "goose",
     "placeholders": {"schema": "shop"},

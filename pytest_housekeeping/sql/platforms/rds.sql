@@ -1,5 +1,6 @@
--- What Amazon RDS and Aurora have before the first migration: the roles that administer them. Written
--- by init; it runs in staging alone, as superuser. Change it where your server has more.
+-- What Amazon RDS and Aurora have before the first migration: the roles that administer them. It
+-- runs on throwaway servers alone, as superuser, before sql/bootstrap/; sql/bootstrap/rds.sql takes
+-- its place, where your server has more.
 DO $$
 DECLARE
     made text;

@@ -1,5 +1,6 @@
--- What Google Cloud SQL has before the first migration: the roles that administer it. Written by
--- init; it runs in staging alone, as superuser. Change it where your server has more.
+-- What Google Cloud SQL has before the first migration: the roles that administer it. It runs on
+-- throwaway servers alone, as superuser, before sql/bootstrap/; sql/bootstrap/cloudsql.sql takes its
+-- place, where your server has more.
 DO $$
 DECLARE
     made text;

@@ -1,19 +1,21 @@
 -- What a Supabase project has before its first migration, as far as migrations and policies use it:
--- the roles of its API, the schemas auth, storage and extensions, and their functions. Written by
--- init; it runs in staging alone, as superuser. Change it where your project has more.
+-- the roles of its API with their attributes there, the schemas auth, storage, realtime and
+-- extensions, and their functions. It runs on throwaway servers alone, as superuser, before
+-- sql/bootstrap/; sql/bootstrap/supabase.sql takes its place, where a project has more.
+-- extensions: pgcrypto uuid-ossp
 DO $$
 DECLARE
     made text;
 BEGIN
     FOREACH made IN ARRAY ARRAY[
-        'anon NOLOGIN NOINHERIT',
-        'authenticated NOLOGIN NOINHERIT',
-        'service_role NOLOGIN NOINHERIT BYPASSRLS',
+        'anon NOLOGIN',
+        'authenticated NOLOGIN',
+        'service_role NOLOGIN BYPASSRLS',
         'authenticator LOGIN NOINHERIT',
-        'supabase_admin NOLOGIN CREATEROLE',
-        'supabase_auth_admin NOLOGIN NOINHERIT CREATEROLE',
-        'supabase_storage_admin NOLOGIN NOINHERIT CREATEROLE',
-        'dashboard_user NOLOGIN CREATEROLE'
+        'supabase_admin LOGIN SUPERUSER CREATEDB CREATEROLE REPLICATION BYPASSRLS',
+        'supabase_auth_admin LOGIN NOINHERIT CREATEROLE',
+        'supabase_storage_admin LOGIN NOINHERIT CREATEROLE',
+        'dashboard_user NOLOGIN CREATEDB CREATEROLE REPLICATION'
     ] LOOP
         IF NOT EXISTS (
             SELECT FROM pg_catalog.pg_roles WHERE rolname = split_part(made, ' ', 1)
@@ -33,11 +35,21 @@ GRANT USAGE ON SCHEMA auth, storage, extensions TO anon, authenticated, service_
 GRANT USAGE ON SCHEMA public TO anon, authenticated, service_role;
 
 CREATE TABLE IF NOT EXISTS auth.users (
+    instance_id uuid,
     id uuid PRIMARY KEY,
     aud varchar(255),
     role varchar(255),
     email varchar(255),
+    encrypted_password varchar(255),
+    email_confirmed_at timestamptz,
+    invited_at timestamptz,
+    last_sign_in_at timestamptz,
     phone text,
+    phone_confirmed_at timestamptz,
+    banned_until timestamptz,
+    is_sso_user boolean NOT NULL DEFAULT false,
+    is_anonymous boolean NOT NULL DEFAULT false,
+    deleted_at timestamptz,
     raw_app_meta_data jsonb,
     raw_user_meta_data jsonb,
     created_at timestamptz,
@@ -99,10 +111,38 @@ CREATE OR REPLACE FUNCTION storage.extension(name text) RETURNS text LANGUAGE sq
     SELECT reverse(split_part(reverse(name), '.', 1))
 $$;
 
-CREATE OR REPLACE FUNCTION extensions.uuid_generate_v4() RETURNS uuid
-LANGUAGE sql VOLATILE AS 'SELECT gen_random_uuid()';
+CREATE SCHEMA IF NOT EXISTS realtime;
+GRANT USAGE ON SCHEMA realtime TO anon, authenticated, service_role, {migrator};
+CREATE TABLE IF NOT EXISTS realtime.messages (
+    topic text NOT NULL,
+    extension text NOT NULL,
+    payload jsonb,
+    event text,
+    private boolean DEFAULT false,
+    updated_at timestamp NOT NULL DEFAULT now(),
+    inserted_at timestamp NOT NULL DEFAULT now(),
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid()
+);
+ALTER TABLE realtime.messages ENABLE ROW LEVEL SECURITY;
+ALTER TABLE realtime.messages OWNER TO {migrator};
+CREATE OR REPLACE FUNCTION realtime.topic() RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT nullif(current_setting('realtime.topic', true), '')::text
+$$;
+
 DO $$
+DECLARE
+    known text;
 BEGIN
+    FOR known IN
+        SELECT name FROM pg_catalog.pg_available_extensions
+        WHERE name IN ('pgcrypto', 'uuid-ossp')
+    LOOP
+        EXECUTE format('CREATE EXTENSION IF NOT EXISTS %I SCHEMA extensions', known);
+    END LOOP;
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'uuid-ossp') THEN
+        CREATE OR REPLACE FUNCTION extensions.uuid_generate_v4() RETURNS uuid
+        LANGUAGE sql VOLATILE AS 'SELECT gen_random_uuid()';
+    END IF;
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = 'supabase_realtime') THEN
         CREATE PUBLICATION supabase_realtime;
         ALTER PUBLICATION supabase_realtime OWNER TO {migrator};

@@ -1,0 +1,102 @@
+"""Settings that `init` adds: the platform, and what the extensions of the files ask for."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.declarations.settings import SETTINGS, load_config, settings_in
+from pytest_housekeeping.declarations.stubs import SHIPPED, shipped_names
+from pytest_housekeeping.declarations.toml import toml_key, toml_string
+from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.server import available_extensions
+from pytest_housekeeping.server.embedded import EMBEDDED, is_installed
+from pytest_housekeeping.sql.folder import BOOTSTRAP
+from pytest_housekeeping.sql.named_extensions import named_extensions
+from pytest_housekeeping.sql.platforms import SUPABASE, platform_extensions
+from pytest_housekeeping.sql.project_files import ProjectFiles
+
+_HEADER = re.compile(r"^\[tool\.housekeeping\][ \t]*(?:#.*)?$", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """What is to stand in the settings besides, and for the sake of which extensions."""
+
+    version: int | None = None
+    extensions: tuple[str, ...] = ()
+    stubs: tuple[str, ...] = ()
+
+
+def chosen_for(config: Config, files: ProjectFiles) -> Chosen:
+    """What the extensions of the files ask for that the embedded server does not have.
+
+    A server of the package alone: which one of the machine, or of somebody, nobody can choose.
+    """
+    if config.server != "embedded" or os.environ.get("HK_STAGING_URL"):
+        return Chosen()
+    named = named_extensions(config, files)
+    named |= platform_extensions(config.platform) if config.platform else frozenset()
+    lacking = {
+        version: named - available_extensions("embedded", version, config.stubs)
+        for version in (config.server_version, *EMBEDDED)
+        if is_installed(EMBEDDED[version])
+    }
+    if not lacking:
+        return Chosen()
+    best = min(lacking, key=lambda version: len(lacking[version]))
+    here = lacking[config.server_version]
+    return Chosen(
+        version=best if best != config.server_version else None,
+        extensions=tuple(sorted(here - lacking[best])),
+        stubs=tuple(sorted(lacking[best].intersection(shipped_names()))),
+    )
+
+
+def further_settings(root: Path, platform: str | None) -> Iterator[tuple[str, str]]:
+    """The text of pyproject.toml with what the project needs besides, and what that is.
+
+    What it says already stays. Raises MisuseError where it cannot be added to by a line.
+    """
+    place, config = root / SETTINGS, load_config(root)
+    platform = platform or (SUPABASE if config.layout == SUPABASE else None)
+    own = f"{config.sql}/{BOOTSTRAP}/{platform}.sql"
+    if platform and not config.platform and not (root / own).is_file():
+        text = place.read_text(encoding="utf-8")
+        yield (
+            _with_line(text, f"platform = {toml_string(platform)}"),
+            f"platform = {toml_string(platform)}: what that server has from the beginning",
+        )
+    chosen = chosen_for(load_config(root), ProjectFiles(root))
+    text = place.read_text(encoding="utf-8")
+    said = settings_in(text.encode()) or {}
+    if chosen.version and "server_version" not in said:
+        line = f"server_version = {chosen.version}"
+        text = _with_line(text, line)
+        yield text, f"{line}: it has {', '.join(chosen.extensions)}"
+    if chosen.stubs and "stubs" not in said:
+        yield (
+            _with_stubs(text, chosen.stubs),
+            f"stubs of {', '.join(chosen.stubs)}, which no server of the package has",
+        )
+
+
+def _with_line(text: str, line: str) -> str:
+    """With a line at the head of [tool.housekeeping]."""
+    found = _HEADER.search(text)
+    if found is None:
+        raise MisuseError(
+            f"{SETTINGS} has no line [tool.housekeeping] to write {line} behind",
+            why="what the project needs stands in its settings",
+            fix=f"write it there: {line}; and run init again",
+        )
+    return f"{text[: found.end()]}\n{line}{text[found.end() :]}"
+
+
+def _with_stubs(text: str, names: tuple[str, ...]) -> str:
+    lines = "".join(f"{toml_key(name)} = {toml_string(SHIPPED)}\n" for name in names)
+    return f"{text.rstrip(chr(10))}\n\n[tool.housekeeping.stubs]\n{lines}"
