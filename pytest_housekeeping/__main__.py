@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from pytest_housekeeping import sandbox
@@ -85,6 +86,15 @@ def _psql(arguments: list[str]) -> int:
 
 def _audit(given: argparse.Namespace) -> int:
     """What it takes to read evidence is imported here: the other commands need none of it."""
+    if given.html or given.population or given.at or given.json or given.since or given.until:
+        from pytest_housekeeping.promotion.index_command import Asked, index
+
+        asked = {each.name: getattr(given, each.name) for each in fields(Asked)}
+        told = index(Path.cwd(), Asked(**asked))
+        _out(told.out)
+        for line in told.said:
+            _say(line)
+        return 0 if told.good else 1
     from pytest_housekeeping.promotion.audit_command import audit
 
     report = audit(Path.cwd(), target=given.target, name=given.hk_target)

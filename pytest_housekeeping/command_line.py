@@ -109,14 +109,43 @@ def _audit(commands: Commands) -> None:
         description="Prove every audit of this clone, every file that one names, their chain, and"
         " that nothing was ever taken away: on HEAD and on all branches housekeeping/audit/*, local"
         " and of remotes. Nothing is written, and no network is asked.",
-        epilog="exit codes: 0 all proved; 1 faults, or no evidence at all; 4 wrong usage: no"
-        " repository, or with --target no usable address of production",
+        epilog="exit codes: 0 all proved; 1 faults, or no evidence at all; with --population: it is"
+        " not shown to be complete; 4 wrong usage: no repository, no such moment, or with --target"
+        " no usable address of production",
     )
     command.add_argument(
         "--target",
         action="store_true",
         help="connect to production (PG*_PROD) as well: each promotion in its history has its"
         " audit, and each audit its rows",
+    )
+    instead = command.add_mutually_exclusive_group()
+    instead.add_argument(
+        "--html",
+        action="store_true",
+        help="write index.html beside the audits: every run, to be filtered and looked into",
+    )
+    instead.add_argument(
+        "--population",
+        action="store_true",
+        help="every change of a real database, also those outside of any run, as CSV, and whether"
+        " it is shown that these are all",
+    )
+    instead.add_argument(
+        "--at",
+        metavar="MOMENT",
+        help="the schema of production as it was on that day, 2027-03-01, or at that moment",
+    )
+    command.add_argument(
+        "--json",
+        action="store_true",
+        help="the index as JSON; with --population that",
+    )
+    command.add_argument(
+        "--from", dest="since", metavar="MOMENT", help="with --population: not earlier than this"
+    )
+    command.add_argument(
+        "--to", dest="until", metavar="MOMENT", help="with --population: not later than this"
     )
     _of_a_target(command)
 

@@ -8,7 +8,8 @@ its own module where it is needed:
   ``batch_model``: its fields for what a batch does, ``clone_model``: for what it did on a clone
   with rows; ``record_part``: what all its parts are
 - ``bound``: what a promotion is bound to, and who has approved just that
-- ``production_now``: what a run has seen in production beside its schema
+- ``production_now``: what a run has seen in production beside its schema; ``schema_states``: that
+  by its digests, before and after; ``fingerprint_model``: its fields for those
 - ``fields``: what journal and audit share; ``plain_audit``: an audit read without pydantic
 - ``chain``: digests, and why an audit that was edited or taken away is noticed
 - ``own_plan``: whether an audit fits its own plan; ``kinds``: its findings put together by cause
@@ -22,7 +23,8 @@ its own module where it is needed:
 - ``signing``: sign a commit of evidence; ``signatures``: who has signed one
 - ``proof``: all evidence proved; ``committed``: what git holds of it; ``records``: each audit;
   ``proof_chain``, ``proof_files``, ``proof_signatures``: their chain, all other files, who has
-  signed; ``repair``: the way back
+  signed; ``repair``: the way back; ``run_entry``: what an index keeps of an audit
+- ``index``: all runs put together: what was changed, by whom, and whether that is all of it
 - ``remarks``: what machines are told of a run; ``places``: where in the project's files it stands
 - ``report``: an audit told to people, as HTML, in the terminal, on GitHub, after an incident
 """

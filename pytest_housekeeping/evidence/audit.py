@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +26,7 @@ from pytest_housekeeping.evidence.kinds import causes_of, kinds_of
 from pytest_housekeeping.evidence.plain_audit import SCHEMA_VERSION
 from pytest_housekeeping.evidence.production_now import ProductionNow
 from pytest_housekeeping.evidence.run_facts import StartFacts
+from pytest_housekeeping.evidence.schema_states import SchemaStates
 from pytest_housekeeping.evidence.secrets import Secrets
 from pytest_housekeeping.model import LockConflict, RunOutcome, StepResult, TargetIdentity
 from pytest_housekeeping.postgres.batch_facts import BatchFacts
@@ -47,16 +49,17 @@ def make_audit(
     clone: CloneFacts | None = None,
     before: Artifact | None = None,
     after: Artifact | None = None,
+    schema: SchemaStates | None = None,
     previous: str | None = None,
     earlier: tuple[Iterable[Mapping[str, Any]], str] = ((), ""),
     secrets: Secrets | None = None,
 ) -> Audit:
     """The sealed audit of a run. A planned step without a result is recorded as skipped.
 
-    ``previous`` is the digest of the audit before; ``before`` and ``after`` are the snapshots;
-    ``batch`` is what each segment was seen to do, ``production`` what it meets, ``clone`` what all
-    of it did where there are rows; ``earlier`` the audits to hold the findings against, the newest
-    first, and why there are none.
+    ``previous`` is the digest of the audit before; ``before`` and ``after`` are the snapshots,
+    ``schema`` their digests; ``batch`` is what each segment was seen to do, ``production`` what it
+    meets, ``clone`` what all of it did where there are rows; ``earlier`` the audits to hold the
+    findings against, the newest first, and why there are none.
     Raises EvidenceError as ``seal`` does.
     """
     document = fields.start_fields(facts)
@@ -87,6 +90,7 @@ def make_audit(
     document["snapshot"] = {
         "before": before.model_dump() if before else None,
         "after": after.model_dump() if after else None,
+        "fingerprint": asdict(schema or SchemaStates()),
     }
     document["chain"] = {"previous": previous}
     return seal(document, secrets=secrets)

@@ -28,6 +28,8 @@ from pytest_housekeeping.evidence.finding_model import (
     FindingKindRecord,
     FindingRecord,
 )
+from pytest_housekeeping.evidence.fingerprint_model import FingerprintRecord
+from pytest_housekeeping.evidence.plain_audit import SCHEMA_VERSION
 from pytest_housekeeping.evidence.record_part import Part
 from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, ProvedOn, RunOutcome
 
@@ -228,6 +230,7 @@ class SnapshotRecord(Part):
 
     before: Artifact | None = None
     after: Artifact | None = None
+    fingerprint: FingerprintRecord = FingerprintRecord()
 
 
 class Chain(Part):
@@ -280,7 +283,11 @@ class Audit(Part):
 def json_schema() -> dict[str, Any]:
     """The published JSON Schema of the file; docs/audit.schema.json holds the same."""
     schema = Audit.model_json_schema(mode="serialization")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:pytest-housekeeping:audit:{SCHEMA_VERSION}",
+        **schema,
+    }
 
 
 def first_fault(error: ValidationError) -> str:

@@ -19,6 +19,8 @@ _PUSH_ALL = f"{PUSH} 'refs/heads/{BRANCHES}/*:refs/heads/{BRANCHES}/*'"
 AUDIT_NAME = re.compile(rf"(?:{'|'.join(Mode)})_\d{{8}}T\d{{6}}Z_[^/]+\.json")
 # And that of a record of what somebody has decided: ``approval_<UTC>_<id>.json``.
 DECISION_NAME = re.compile(r"(?:approval|review)_\d{8}T\d{6}Z_[^/]+\.json")
+# What is made from the evidence, stands beside it, and is none.
+INDEX = "index.html"
 _FOUND = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64}) (blob|tree|commit|tag) \d+")
 _FOLDER, _SUBMODULE = "40000", "160000"
 

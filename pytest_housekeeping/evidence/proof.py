@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from pytest_housekeeping.evidence.committed import Committed, FileVersion, contents, read_committed
 from pytest_housekeeping.evidence.git_objects import FETCH, PUSH, GitCommands, fetch_fix, has_origin
@@ -25,7 +25,8 @@ _PUSHED = re.compile(rf" && {PUSH} \S+$")
 class Proof:
     """What was examined, and every finding; an error is a fault.
 
-    ``present`` are the files that a branch holds, and ``run …`` for each audit.
+    ``present`` are the files that a branch holds, and ``run …`` for each audit; ``records`` are the
+    audits, by name, and ``signed`` who has signed one of staging's, by its path.
     """
 
     audits: int
@@ -33,6 +34,8 @@ class Proof:
     branches: int
     present: frozenset[str]
     findings: tuple[Finding, ...]
+    records: tuple[Record, ...] = field(default=(), repr=False, compare=False)
+    signed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def faults(self) -> tuple[Finding, ...]:
@@ -54,7 +57,8 @@ def prove_evidence(
     files = EvidenceFiles(committed, records, sha256)
     findings = [*files.findings(), *chain_findings(records, committed.told), *_cut_off(committed)]
     findings += review_findings(git, records)
-    findings += signature_findings(git, records) if signatures else ()
+    signed: dict[str, str] = {}
+    findings += signature_findings(git, records, signed) if signatures else ()
     return Proof(
         audits=len({record.path for record in records}),
         artifacts=files.artifacts,
@@ -63,6 +67,8 @@ def prove_evidence(
             {each.path for each in committed.versions} | {f"run {each.run}" for each in records}
         ),
         findings=tuple(_fetchable(git, _once(findings))),
+        records=tuple(records),
+        signed=signed,
     )
 
 

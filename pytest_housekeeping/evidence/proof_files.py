@@ -16,15 +16,20 @@ from pytest_housekeeping.evidence.committed import (
     FileVersion,
     incidents_of,
 )
-from pytest_housekeeping.evidence.git_objects import AUDIT_NAME, DECISION_NAME, FETCH
+from pytest_housekeeping.evidence.git_objects import (
+    AUDIT_NAME,
+    DECISION_NAME,
+    FETCH,
+    INDEX,
+)
 from pytest_housekeeping.evidence.own_plan import RULE as AGAINST_PLAN
 from pytest_housekeeping.evidence.records import NOT_HERE, Record
 from pytest_housekeeping.evidence.repair import restored
 from pytest_housekeeping.model import Finding, Level
 
 _STAMP = re.compile(r"\d{8}T\d{6}Z")
-# What people put into a folder that git is to keep.
-_PLACEHOLDERS = (".gitkeep", ".gitignore", ".gitattributes")
+# What people put into a folder that git is to keep, and what is made from the evidence.
+_PLACEHOLDERS = (".gitkeep", ".gitignore", ".gitattributes", INDEX)
 
 
 class EvidenceFiles:

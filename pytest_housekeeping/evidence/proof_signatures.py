@@ -12,7 +12,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
 from functools import cache
 from pathlib import PurePosixPath
 
@@ -39,10 +39,13 @@ _Ground = tuple[str, str]
 """A commit that an audit attests, and the folder that the audit stands in."""
 
 
-def signature_findings(git: GitCommands, records: Sequence[Record]) -> Iterator[Finding]:
+def signature_findings(
+    git: GitCommands, records: Sequence[Record], signed: MutableMapping[str, str] | None = None
+) -> Iterator[Finding]:
     """Every audit of staging that had to be signed and is not, and what cannot be judged.
 
-    Raises EvidenceError where one had to be signed and there is no program to prove it with.
+    ``signed`` is told, by path, who has signed one that had to be. Raises EvidenceError where one
+    had to be signed and there is no program to prove it with.
     """
     whole = [each for each in records if not each.fault]
     takers: dict[str, list[Record]] = defaultdict(list)
@@ -59,7 +62,7 @@ def signature_findings(git: GitCommands, records: Sequence[Record]) -> Iterator[
             unknown.append(record)
         elif (signers := demanded[_ground(known[0])]) is not None:
             asked.append((record, signers))
-    yield from _judged(git, asked, takers)
+    yield from _judged(git, asked, takers, {} if signed is None else signed)
     here = {record.path for record in records}
     for path, group in takers.items():
         if path not in here and any(demanded.get(_ground(each)) is not None for each in group):
@@ -122,6 +125,7 @@ def _judged(
     git: GitCommands,
     asked: Sequence[tuple[Record, bytes]],
     takers: Mapping[str, Sequence[Record]],
+    signed: MutableMapping[str, str],
 ) -> Iterator[Finding]:
     if not asked:
         return
@@ -131,17 +135,18 @@ def _judged(
     )
 
     @cache
-    def why_unsigned(commit: str, signers: bytes) -> str:
+    def signer_or_why(commit: str, signers: bytes) -> tuple[str, str]:
         try:
-            signer_of(git, commit, signers)
+            return signer_of(git, commit, signers), ""
         except EvidenceError as error:
-            return error.found
-        return ""
+            return "", error.found
 
     for record, signers in asked:
         brought: Sequence[Origin] = origins[record.path, record.version.oid]
-        reasons = [why_unsigned(each.commit, signers) for each in brought if each.whole]
-        if reasons and not all(reasons):
+        judged = [signer_or_why(each.commit, signers) for each in brought if each.whole]
+        reasons = [why for _, why in judged]
+        if by := next((name for name, _ in judged if name), ""):
+            signed[record.path] = by
             continue
         if brought and not reasons:
             said = "which commit has brought it is not known in a shallow clone"

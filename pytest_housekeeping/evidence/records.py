@@ -12,6 +12,7 @@ from pytest_housekeeping.evidence.chain import digest
 from pytest_housekeeping.evidence.committed import FileVersion
 from pytest_housekeeping.evidence.git_objects import AUDIT_NAME
 from pytest_housekeeping.evidence.own_plan import own_plan_faults
+from pytest_housekeeping.evidence.run_entry import RunEntry, entry_of
 from pytest_housekeeping.evidence.run_facts import stem
 from pytest_housekeeping.model import Kind, Outcome
 
@@ -26,7 +27,7 @@ class Record:
     ``artifacts`` are by their paths from the rootdir; ``commit`` is the one that it attests,
     ``emergency`` why it was made in one, if it has or may have changed a database, and
     ``proved_by`` are the paths of staging's audits that it says its plan was proved by.
-    Of a file that cannot be read nothing else is known.
+    ``entry`` is what an index tells of it. Of a file that cannot be read nothing else is known.
     """
 
     version: FileVersion
@@ -42,6 +43,7 @@ class Record:
     artifacts: tuple[Artifact, ...] = ()
     fault: str = ""
     misfits: tuple[str, ...] = ()
+    entry: RunEntry | None = None
 
     @property
     def path(self) -> str:
@@ -58,7 +60,7 @@ def read_record(version: FileVersion, data: bytes | None) -> Record:
         audit = from_json(data, name="it")
     except EvidenceError as error:
         return Record(version=version, run=run, mode=mode, fault=error.found)
-    snapshot = audit.snapshot
+    snapshot, proved_by = audit.snapshot, tuple(_proved_by(audit))
     return Record(
         version=version,
         run=run,
@@ -69,11 +71,12 @@ def read_record(version: FileVersion, data: bytes | None) -> Record:
         commit=audit.source.commit or "",
         actor=audit.run.actor,
         emergency=audit.run.emergency if audit.opens_review else "",
-        proved_by=tuple(_proved_by(audit)),
+        proved_by=proved_by,
         artifacts=tuple(each for each in (snapshot.before, snapshot.after) if each)
         + audit.artifacts,
         fault=_fault(version, audit, data),
         misfits=tuple(each.detail for each in own_plan_faults(audit)),
+        entry=entry_of(audit, proved_by),
     )
 
 

@@ -50,16 +50,20 @@ def audit(root: Path, *, target: bool = False, name: str = PRODUCTION) -> AuditR
             f"{root} belongs to no git repository", why=_NO_REPOSITORY, fix="run it in a clone"
         )
     with repository:
-        proof = _proof(repository)
-        against, compared = _compared(root, repository, name) if target else ((), "")
+        proof = proof_of(repository)
+        against, compared = compared_with_history(root, repository, name) if target else ((), "")
         return _report(proof, against, compared, fetch=fetch_fix(repository))
 
 
-def _proof(repository: Repository) -> Proof:
-    """No network is asked, also where git would fetch of itself what a partial clone lacks."""
+def proof_of(repository: Repository, folder: str | None = None) -> Proof:
+    """The proof of all evidence, or of that of one ``folder`` of audits.
+
+    No network is asked, also where git would fetch of itself what a partial clone lacks. Raises
+    EvidenceError for such a clone.
+    """
     try:
         with repository.offline():
-            proof = prove_evidence(repository, signatures=True)
+            proof = prove_evidence(repository, folder, signatures=True)
     except EvidenceError:
         if not repository.is_partial():
             raise
@@ -77,7 +81,9 @@ def _partial() -> EvidenceError:
     )
 
 
-def _compared(root: Path, repository: Repository, name: str) -> tuple[tuple[Finding, ...], str]:
+def compared_with_history(
+    root: Path, repository: Repository, name: str
+) -> tuple[tuple[Finding, ...], str]:
     """What the history of production and the evidence say of each other: nothing may be missing."""
     config = load_config(root, target=name)
     address = read_address(os.environ, config.target)

@@ -28,13 +28,14 @@ PATIENCE_S = 60.0
 class Look:
     """What differs from what was proved, or else why it could not be read; "" where all is well.
 
-    ``objects`` were compared.
+    ``objects`` were compared; ``schema`` is what was read.
     """
 
     differs: str = ""
     unread: str = ""
     objects: int = 0
     duration_s: float = 0.0
+    schema: Fingerprint | None = None
 
     @property
     def said(self) -> str:
@@ -83,7 +84,8 @@ def look_behind_commit(
             target.prove_history_kept(target.connection.get())
             differs = listed(split_declared(proved, now, config.may_move).others)
             took = time.monotonic() - began
-            return Look(differs=differs, objects=len(now.entries), duration_s=took)
+            objects = len(now.entries)
+            return Look(differs=differs, objects=objects, duration_s=took, schema=now)
         except ProofFailed as error:
             return Look(differs=error.found)
         except (HousekeepingError, psycopg.Error) as error:

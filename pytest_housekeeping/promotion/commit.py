@@ -16,6 +16,7 @@ from typing import Protocol
 import psycopg
 
 from pytest_housekeeping.errors import EvidenceError, HousekeepingError, ProofFailed
+from pytest_housekeeping.evidence.schema_states import SchemaStates, schema_states
 from pytest_housekeeping.model import Kind, Step, StepResult
 from pytest_housekeeping.plan.steps import SCHEMA
 from pytest_housekeeping.postgres.statement_errors import explain
@@ -133,6 +134,13 @@ class Commits:
         look = self.looks.get(step.segment - 1, Look(unread=NOT_READ))
         look.refuse()
         return look.result(step)
+
+    def schema_states(self) -> SchemaStates:
+        """The schema that the run has found, and that it has seen behind its last COMMIT."""
+        look = self.looks.get(max(self.segments, default=0))
+        left = look.schema if look and not self.doubtful else None
+        target, config = self.batch.target, self.batch.context.config
+        return schema_states(target.kept.found, left, config.may_move)
 
     def all_seen(self) -> Iterator[StepResult]:
         """What was seen behind each COMMIT, as the results of their steps."""

@@ -211,6 +211,7 @@ class Recorder:
             batch=[*self.run.rehearsal.facts.values()] if self.run.rehearsal else (),
             before=_artifact(kept.before),
             after=_artifact(kept.after),
+            schema=self.promotion.commits.schema_states(),
             previous=latest_digest(repository, self._facts.run.mode, self._folder)
             if repository is not None
             else None,

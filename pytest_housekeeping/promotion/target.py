@@ -28,11 +28,15 @@ class KeptFile:
 
 @dataclass(frozen=True, kw_only=True)
 class KeptFiles:
-    """What a target leaves beside the audit: snapshots before and after, and all files of it."""
+    """What a target leaves beside the audit: snapshots before and after, and all files of it.
+
+    ``found`` is the schema before anything was applied, where it was read and is a real one's.
+    """
 
     before: KeptFile | None = None
     after: KeptFile | None = None
     files: Mapping[Path, bytes] = field(default_factory=dict, repr=False)
+    found: Fingerprint | None = field(default=None, repr=False)
 
 
 class Target(Protocol):

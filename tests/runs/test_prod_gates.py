@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import threading
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from pytest_housekeeping.promotion.index_command import Asked, index
 from support.fresh_copy import git
 from support.production_project import Production, Rehearsal
 from support.staging_project import Run
@@ -337,6 +339,28 @@ def _accept_drift(production: Production) -> None:
     assert production.state == drifted
     accepted = production.promote(found[0])
     assert (accepted.code, accepted.outcome) == (0, "promoted"), accepted.output
+    _told_in_the_population(production)
+
+
+def _told_in_the_population(production: Production) -> None:
+    """The change by hand is an entry between two runs, with its objects, and nothing else is."""
+    told = index(production.root, Asked(population=True, json=True))
+    found = json.loads(told.out)
+    assert (told.good, found["faults"]) == (True, [])
+    changes = found["changes"]
+    assert [each["outcome"] for each in changes] == [
+        "promoted",
+        "changed_outside",
+        "refused",
+        "refused",
+        "promoted",
+    ]
+    first, outside, *_, last = changes
+    assert outside["schema_before"] == first["schema_after"] != outside["schema_after"]
+    assert outside["schema_after"] == last["schema_before"] != last["schema_after"]
+    assert any("column desk.ticket.smuggled" in each for each in outside["objects"])
+    assert last["files"]
+    assert last["objects"]
 
 
 def test_another_server_than_the_one_promoted_before(production: Production) -> None:

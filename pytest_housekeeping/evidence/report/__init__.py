@@ -3,6 +3,8 @@
 - ``html``, ``html_steps``: the HTML report; its look is in *.html.jinja and report.css
 - ``terminal``: the last lines of the session
 - ``github``: the step summary of a workflow, and a line for each finding about code
+- ``index_page``: all runs on one page, by index.html.jinja, index.css and index.js;
+  ``index_tables``: the same, and the population, as JSON and CSV
 - ``incident``: the Markdown that a person completes after an incident; its text is in *.md.jinja
 - ``templates``: how all templates turn what they show into text, and nothing but text
 - ``wording``: each outcome in words; ``tally``: counts and order

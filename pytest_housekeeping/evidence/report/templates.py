@@ -42,10 +42,15 @@ def escaped(text: str) -> str:
 
 def stylesheet() -> str:
     """The styles of the report, as HTML that is taken as it is."""
+    return own_text("report.css")
+
+
+def own_text(name: str) -> str:
+    """A file beside this module, as HTML that is taken as it is."""
     from markupsafe import Markup
 
     # The file is the package's own: there is no text of the project's in it.
-    return Markup((_FOLDER / "report.css").read_text(encoding="utf-8"))  # noqa: S704
+    return Markup((_FOLDER / name).read_text(encoding="utf-8"))  # noqa: S704
 
 
 class _CodeLine(str):

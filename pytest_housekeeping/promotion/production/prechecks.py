@@ -241,11 +241,9 @@ def _drift(context: RunContext, target: ProductionTarget) -> Judgement:
         left = f"; what an interrupted run has left, invalid: {names}" * bool(unfinished)
         said = f"as recorded, but for what may move{moves.told}{left}{unread}"
         return Verdict(examined=1, unit="fingerprint"), said
-    if context.options.accepted_drift == now.digest:
-        said = f"drift of {len(differences)} objects accepted by --hk-accept-drift"
-        return Verdict(examined=1, unit="fingerprint"), said
-    undoing = context.rules.undoes
-    target.drift = now.digest
+    accepted = context.options.accepted_drift == now.digest
+    quiet = context.rules.undoes or accepted
+    target.drift = "" if accepted else now.digest
     adopts = context.options.records_only
     around = tuple(f"{kind} " for kind in beyond(Around.NOTHING))
     findings = tuple(
@@ -254,13 +252,13 @@ def _drift(context: RunContext, target: ProductionTarget) -> Judgement:
             # What a rollback leaves is compared with the backup, drift and all; whether the files
             # that are recorded make it is what precheck::baseline shows.
             level=Level.NOTICE
-            if undoing or (adopts and not f"{difference.name} ".startswith(around))
+            if quiet or (adopts and not f"{difference.name} ".startswith(around))
             else Level.ERROR,
             object=difference.name,
             detail=f"was {difference.change} since the last promotion, by no file"
             + f": {difference.told}" * bool(difference.told),
             fix=""
-            if undoing
+            if quiet
             else "bring the change into a migration (python -m pytest_housekeeping adopt-drift"
             " writes it), or undo it; to accept all of it:"
             f" --hk-accept-drift={now.digest}",
@@ -268,7 +266,10 @@ def _drift(context: RunContext, target: ProductionTarget) -> Judgement:
         for difference in differences
     )
     verdict = Verdict(examined=max(1, len(differences)), unit="fingerprint", findings=findings)
-    return verdict, f"{len(differences)} objects differ{moves.told}{unread}"
+    said = f"{len(differences)} objects differ"
+    if accepted:
+        said = f"drift of {len(differences)} objects accepted by --hk-accept-drift"
+    return verdict, f"{said}{moves.told}{unread}"
 
 
 def _watched(

@@ -199,7 +199,12 @@ class ProductionTarget:
         pin = config.root / config.target.pin
         if self.backup.after is not None and not pin.is_file():
             files[pin] = pin_content(self.connection.identity(), self.timeline)
-        return KeptFiles(before=self.backup.before, after=self.backup.after, files=files)
+        return KeptFiles(
+            before=self.backup.before,
+            after=self.backup.after,
+            files=files,
+            found=self._fingerprint,
+        )
 
     def proposal(self, outcome: RunOutcome) -> str:
         """After a COMMIT of what was not proved: from the schema of after to that of before."""
