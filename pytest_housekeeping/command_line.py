@@ -29,7 +29,7 @@ def _init(commands: Commands) -> None:
         description="Apply the project's SQL files to a throwaway PostgreSQL, and write what is"
         " read off it: settings, checks/objects.toml, a first rls.toml and boundaries.toml, what"
         " stands open today as exemptions with an end, what the real server has already, .sqlfluff,"
-        " lines of .gitignore, GitHub's workflows. A file that is there is never"
+        " lines of .gitignore, the workflows of GitHub or GitLab. A file that is there is never"
         " written over.",
         epilog="exit codes: 0 staging is green; 1 a file does not run, or something stays red that"
         " only the team can decide; 4 wrong usage: no SQL files, or such as can be no part of a"
@@ -43,7 +43,7 @@ def _init(commands: Commands) -> None:
     )
     command.add_argument(
         "--ci",
-        choices=("github", "none"),
+        choices=("github", "gitlab", "none"),
         help="whose workflows are written; known by itself from the remote, or from what is there",
     )
 

@@ -23,7 +23,7 @@ def new_run(
         mode=mode,
         started_at=datetime.now(UTC),
         tool_version=__version__,
-        actor=os.environ.get("GITHUB_ACTOR") or _login(),
+        actor=os.environ.get("GITHUB_ACTOR") or os.environ.get("GITLAB_USER_LOGIN") or _login(),
         ci_url=ci_url(),
         reverts=reverts,
         emergency=emergency,
@@ -41,4 +41,7 @@ def _login() -> str:
 def ci_url() -> str:
     server, repository = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_REPOSITORY")
     run = os.environ.get("GITHUB_RUN_ID")
-    return f"{server}/{repository}/actions/runs/{run}" if server and repository and run else ""
+    if server and repository and run:
+        return f"{server}/{repository}/actions/runs/{run}"
+    # https://docs.gitlab.com/ci/variables/predefined_variables/
+    return os.environ.get("CI_JOB_URL", "")

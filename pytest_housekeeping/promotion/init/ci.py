@@ -7,11 +7,11 @@ from pathlib import Path
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.evidence import Repository, open_repository
-from pytest_housekeeping.promotion.init.ci_files import GITHUB, Place, ci_files
+from pytest_housekeeping.promotion.init.ci_files import GITHUB, GITLAB, Place, ci_files
 
 NONE = "none"
 _MAIN = "main"
-_MARKS = {GITHUB: ".github"}
+_MARKS = {GITHUB: ".github", GITLAB: ".gitlab-ci.yml"}
 
 
 def ci_of(config: Config, chosen: str | None) -> tuple[dict[str, str], str]:
@@ -31,7 +31,7 @@ def ci_of(config: Config, chosen: str | None) -> tuple[dict[str, str], str]:
             return {}, f"the project is the folder {folder} of its repository"
         kind = chosen or _known(repository)
         if kind is None:
-            return {}, "nothing here says which CI it has: init --ci=github"
+            return {}, "nothing here says which CI it has: init --ci=github or --ci=gitlab"
         return ci_files(kind, _place(config, repository)), ""
 
 

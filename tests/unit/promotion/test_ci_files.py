@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from pytest_housekeeping import __version__
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.promotion.init.ci import ci_of
 from support.fresh_copy import ROOT, git
@@ -127,7 +128,10 @@ def test_two_others_find_nothing_in_them(program: str, written: Path, tmp_path: 
         ("https://github.com/a/b", (), None, ".github/workflows", ""),
         ("", (".github",), None, ".github/workflows", ""),
         ("https://gitlab.example.org/a/b", (".github",), "github", ".github/workflows", ""),
-        ("", (), None, "", "nothing here says which CI it has: init --ci=github"),
+        ("https://gitlab.example.org/a/b", (".github",), None, ".gitlab", ""),
+        ("", (".gitlab-ci.yml",), None, ".gitlab", ""),
+        ("", (), "gitlab", ".gitlab", ""),
+        ("", (), None, "", "nothing here says which CI it has: init --ci=github or --ci=gitlab"),
         ("https://github.com/a/b", (), "none", "", ""),
     ],
 )
@@ -151,8 +155,10 @@ def test_a_folder_of_a_repository_and_none_at_all_are_said(tmp_path: Path) -> No
     assert ci_of(Config(root=alone), "github") == ({}, "the project is in no git repository")
 
 
-def test_the_version_is_that_of_the_tool(written: Path) -> None:
-    from pytest_housekeeping import __version__
-
-    text = (written / "requirements-housekeeping.in").read_text(encoding="utf-8")
-    assert f"pytest-housekeeping=={__version__}\n" in text
+@pytest.mark.parametrize(("version", "extra"), [(16, ""), (17, "[contrib]"), (18, "")])
+def test_the_version_is_that_of_the_tool_with_the_server_of_the_settings(
+    version: int, extra: str, tmp_path: Path
+) -> None:
+    root = repository(tmp_path / "project")
+    files, _ = ci_of(Config(root=root, server_version=version), "github")
+    assert f"\npytest-housekeeping{extra}=={__version__}\n" in files["requirements-housekeeping.in"]

@@ -9,9 +9,16 @@ from importlib.resources import files
 
 from pytest_housekeeping import __version__
 
-GITHUB = "github"
+GITHUB, GITLAB = "github", "gitlab"
 _LOCKED_FROM = "requirements-housekeeping.in"
-_FOLDERS = {GITHUB: ".github/workflows"}
+_FOLDERS = {GITHUB: ".github/workflows", GITLAB: ".gitlab"}
+_CONTRIB = 17
+_PIPELINE = ".gitlab-ci.yml"
+_INCLUDE = """\
+# The pipeline of this project; the jobs on its database are in the file that is included.
+include:
+  - local: .gitlab/housekeeping.gitlab-ci.yml
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,15 +36,28 @@ class Place:
 
 def ci_files(kind: str, place: Place) -> dict[str, str]:
     """The files of a CI, by their paths in the repository."""
-    words = {"@branch@": place.branch, "@audit@": place.audit, "@postgres@": str(place.postgres)}
+    words = {
+        "@branch@": place.branch,
+        "@audit@": place.audit,
+        "@postgres@": str(place.postgres),
+        "@image@": f"postgres:{place.postgres}",
+    }
     folder = files(__name__)
     requirements = folder.joinpath(_LOCKED_FROM).read_text(encoding="utf-8")
-    made = {_LOCKED_FROM: requirements.replace("@version@", __version__)}
+    made = {_LOCKED_FROM: requirements.replace("@tool@", _tool(place))}
+    if kind == GITLAB:
+        made[_PIPELINE] = _INCLUDE
     for each in sorted(folder.joinpath(kind).iterdir(), key=lambda file: file.name):
         lines = each.read_text(encoding="utf-8").splitlines(keepends=True)
         filled = (line for text in lines for line in _filled(text, words, place.paths))
         made[f"{_FOLDERS[kind]}/{each.name}"] = "".join(filled)
     return made
+
+
+def _tool(place: Place) -> str:
+    """Of its embedded servers, one comes as an extra."""
+    extra = "[contrib]" if place.postgres == _CONTRIB else ""
+    return f"pytest-housekeeping{extra}=={__version__}"
 
 
 def _filled(line: str, words: Mapping[str, str], paths: tuple[str, ...]) -> Iterator[str]:
