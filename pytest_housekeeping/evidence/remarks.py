@@ -1,6 +1,6 @@
 """What a run says of a project, a remark each, as machines are told of it: all forms say the same.
 
-A remark is a finding, a step that failed without one, or the refusal of a run without a plan.
+A remark is a finding, a step that failed without one, or why a run came to no step at all.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping.model import Level, Outcome, Place
+from pytest_housekeeping.model import Level, Outcome, Place, RunOutcome
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit
@@ -29,8 +29,8 @@ _LINE = re.compile(r":\d+(?::\d+)?(?=[\s,]|$)")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Remark:
-    """``fingerprint`` is the same in every run, whatever lines have moved and whatever else is
-    found."""
+    """``since`` is when an earlier run saw it first, "" where it is new; ``fingerprint`` is the
+    same in every run, whatever lines have moved and whatever else is found."""
 
     rule: str
     level: Level
@@ -39,6 +39,7 @@ class Remark:
     fix: str = ""
     role: str = ""
     step: str = ""
+    since: str = ""
     place: Place | None = None
     fingerprint: str = ""
 
@@ -51,7 +52,8 @@ class Remark:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Remarks:
-    """At most ``MOST`` of them, the gravest first, and how many were left out."""
+    """At most ``MOST`` of them, the gravest first and of those the new ones, and how many were left
+    out."""
 
     told: tuple[Remark, ...] = ()
     left_out: int = 0
@@ -64,7 +66,7 @@ class Remarks:
 
 def remarks_of(audit: Audit, places: Places) -> Remarks:
     """All that an audit says of the project, with its places."""
-    found = sorted(_remarks(audit), key=lambda each: _GRAVITY[each[0].level])
+    found = sorted(_remarks(audit), key=lambda each: (_GRAVITY[each[0].level], each[0].since != ""))
     named = _fingerprints([remark for remark, _ in found])
     told = tuple(
         replace(remark, place=_place(audit, places, number), fingerprint=fingerprint)
@@ -85,6 +87,7 @@ def _remarks(audit: Audit) -> Iterator[tuple[Remark, int]]:
                 fix=each.fix,
                 role=each.role,
                 step=each.step,
+                since=each.since,
             ),
             number,
         )
@@ -96,7 +99,8 @@ def _remarks(audit: Audit) -> Iterator[tuple[Remark, int]]:
                 rule=FAILED, level=Level.ERROR, object=step.id, detail=said, step=step.id
             )
             yield remark, number
-    if not audit.plan.steps and audit.run.message:
+    failed = any(each.outcome is Outcome.FAILED for each in audit.steps)
+    if audit.run.outcome is RunOutcome.REFUSED and audit.run.message and not failed:
         yield Remark(rule=REFUSED, level=Level.ERROR, object="", detail=audit.run.message), -1
 
 

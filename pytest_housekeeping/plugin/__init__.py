@@ -36,6 +36,7 @@ __all__ = [
     "hk_transaction",
 ]
 
+_JSON = "--hk-json"
 _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     (
         "--hk-mode",
@@ -199,6 +200,14 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         },
     ),
     (
+        _JSON,
+        {
+            "action": "store_true",
+            "help": "print how the run ended as one JSON object, in the last line of standard"
+            " output: python -m pytest_housekeeping docs agents",
+        },
+    ),
+    (
         "--hk-reuse",
         {
             "choices": ("on", "off"),
@@ -213,12 +222,17 @@ _MARKERS = (
 )
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     group = parser.getgroup("housekeeping", "promotion of a PostgreSQL schema")
     for name, attributes in _OPTIONS:
         group.addoption(name, dest=name[2:].replace("-", "_"), default=None, **attributes)
     said = "the seeds of every database that hk_database and its like give, as of the marker"
     parser.addini("hk_seeds", said, type="args", default=[])
+    config = pluginmanager.get_plugin("pytestconfig")
+    if config is not None and _JSON in config.invocation_params.args:
+        from pytest_housekeeping.plugin.last_word import arrange
+
+        arrange(config)
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -256,35 +270,29 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_housekeeping.plugin.session import activate
 
         activate(config)
+    elif config.option.hk_json:
+        from pytest_housekeeping.plugin.refusals import refuse_without_mode
+
+        refuse_without_mode()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
     """With a mode, exit code 0 means that there was a run and that it came to its end."""
-    option = config.option
+    if not (config.option.hk_mode or config.option.hk_json):
+        return (yield)
+    from pytest_housekeeping.plugin.last_word import speak
+    from pytest_housekeeping.plugin.refusals import refuse_without_end
+    from pytest_housekeeping.plugin.stash import HEARD
+
+    config.stash[HEARD] = True
+    status, refused = None, None
     try:
         status = yield
-    except pytest.UsageError:
-        if option.hk_mode:
-            from pytest_housekeeping.plugin.machines import annotate_refusal
-
-            annotate_refusal(config)
+        refuse_without_end(config, status)
+    except BaseException as error:
+        refused = error
         raise
-    if option.hk_mode and status == 0 and not any(getattr(option, each, 0) for each in _NO_RUN):
-        from pytest_housekeeping.plugin.refusals import misuse
-        from pytest_housekeeping.plugin.stash import ENDED
-
-        if not config.stash.get(ENDED, False):
-            raise misuse(
-                f"--hk-mode={option.hk_mode} was given, and the run did not come to its end",
-                why="something has switched it off, and nothing of the plan is known to have run",
-                fix="look for a conftest.py or a plugin that unregisters housekeeping-run",
-            )
+    finally:
+        speak(config, status, refused)
     return status
-
-
-# Options with which pytest runs nothing and says something instead.
-_NO_RUN = (
-    *("collectonly", "help", "version", "markers", "cacheshow"),
-    *("showfixtures", "show_fixtures_per_test"),
-)

@@ -1,11 +1,10 @@
-"""What a run tells machines when it has ended: report files, and annotations for a workflow."""
+"""What a run tells machines when it has ended: report files, a hook, annotations for a workflow."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,14 +12,19 @@ import pytest
 
 from pytest_housekeeping.errors import EvidenceError, MisuseError
 from pytest_housekeeping.evidence import Secrets
-from pytest_housekeeping.model import Mode
+from pytest_housekeeping.model import Mode, RunOutcome
 from pytest_housekeeping.plugin.options import lists_only, settings_of, target_of
-from pytest_housekeeping.plugin.redaction import GuardedFile, write_commands
-from pytest_housekeeping.plugin.stash import TOLD
+from pytest_housekeeping.plugin.redaction import (
+    GuardedFile,
+    given_passwords,
+    write_commands,
+)
+from pytest_housekeeping.plugin.stash import FINISHED, TOLD
 from pytest_housekeeping.promotion import refusal_record
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit
+    from pytest_housekeeping.evidence.finished import Finished
     from pytest_housekeeping.promotion.recorder import Recorder
     from pytest_housekeeping.promotion.reports import Told
 
@@ -49,26 +53,36 @@ def reports_folder(config: pytest.Config) -> Path | None:
 
 
 def tell(config: pytest.Config, recorder: Recorder, exit_code: int) -> bool:
-    """Write the reports of a run that has an audit.
+    """Write the reports of a run, and call the hook with what is true of it.
 
-    Whether that went well; whatever is to be said of it is told with the run.
+    Whether the reports are written; whatever is to be said of both is told with the run.
     """
-    audit = recorder.audit
-    if audit is None or not _is_asked_for(config):
+    if not _is_asked_for(config):
         return True
-    from pytest_housekeeping.promotion.reports import told_by
+    kept = True
+    audit, redact = recorder.audit, recorder.secrets.redact
+    if audit is None:
+        message = redact("\n".join(recorder.messages).strip())
+        finished = _unrecorded(config, message, exit_code, recorder.promotion.outcome())
+    else:
+        from pytest_housekeeping.promotion.reports import finished_by, told_by
 
-    told = config.stash[TOLD] = told_by(audit, recorder.context)
-    try:
-        if line := _written(config, audit, told, exit_code):
-            recorder.messages.append(line)
-    except EvidenceError as error:
-        recorder.messages += ["", f"THE REPORTS ARE NOT COMPLETE: {error}"]
-        return False
-    return True
+        told = config.stash[TOLD] = told_by(audit, recorder.context)
+        try:
+            recorder.messages += _written(config, audit, told, exit_code)
+        except EvidenceError as error:
+            recorder.messages += ["", f"THE REPORTS ARE NOT COMPLETE: {error}"]
+            kept, exit_code = False, exit_code or int(pytest.ExitCode.TESTS_FAILED)
+        settings = recorder.context.config
+        said = [redact(line) for line in recorder.messages]
+        finished = finished_by(
+            audit, settings.root, settings.audit, told, exit_code=exit_code, said=said
+        )
+    recorder.messages += _call(config, finished, redact)
+    return kept
 
 
-def record_refusal(config: pytest.Config, reason: str) -> None:
+def record_refusal(config: pytest.Config, reason: str, exit_code: pytest.ExitCode) -> None:
     """Put a run without a plan on record, and tell what it says of files."""
     if lists_only(config):
         return
@@ -76,11 +90,47 @@ def record_refusal(config: pytest.Config, reason: str) -> None:
     audit = refusal_record.record_refusal(settings, Mode(config.option.hk_mode), reason)
     if not _is_asked_for(config):
         return
-    from pytest_housekeeping.promotion.reports import told_by_refusal
+    from pytest_housekeeping.promotion.reports import finished_by, told_by_refusal
 
     told = config.stash[TOLD] = told_by_refusal(audit, config.rootpath)
-    with suppress(EvidenceError):  # why there is no plan is what the user sees
-        _written(config, audit, told, int(pytest.ExitCode.USAGE_ERROR))
+    said: list[str] = []
+    try:
+        _written(config, audit, told, int(exit_code))
+    except EvidenceError as error:
+        said.append(f"THE REPORTS ARE NOT COMPLETE: {error}")
+    finished = finished_by(
+        audit, settings.root, settings.audit, told, exit_code=int(exit_code), said=said
+    )
+    said += _call(config, finished, Secrets(given_passwords(config)).redact)
+    for line in said:
+        GuardedFile(sys.stderr, Secrets(), colours=False).write(f"{line}\n")
+
+
+def _call(config: pytest.Config, finished: Finished, redact: Callable[[str], str]) -> list[str]:
+    """Call each implementation of the hook by itself; a line for each that failed."""
+    hook = config.hook.pytest_housekeeping_finished
+    every = hook.get_hookimpls()
+    failed = []
+    for each in every:
+        others = [other.plugin for other in every if other.plugin is not each.plugin]
+        one = config.pluginmanager.subset_hook_caller(hook.name, remove_plugins=others)
+        try:
+            one(finished=finished, config=config)
+        except BaseException as error:  # pytest.exit() and sys.exit() raise no Exception
+            what = f"{type(error).__name__}: {error}"
+            failed.append(redact(f"{hook.name} of {each.plugin_name} failed: {what}"))
+    said = (*finished.said, *failed)
+    config.stash[FINISHED] = finished.model_copy(update={"said": said})
+    return failed
+
+
+def _unrecorded(
+    config: pytest.Config, message: str, exit_code: int, outcome: RunOutcome
+) -> Finished:
+    from pytest_housekeeping.evidence.finished import ended_without_record
+
+    mode = Mode(config.option.hk_mode)
+    return ended_without_record(message, mode=mode, exit_code=exit_code, outcome=outcome)
 
 
 def annotate(config: pytest.Config) -> None:
@@ -98,22 +148,25 @@ def _annotations(config: pytest.Config) -> Iterable[str]:
     told = config.stash.get(TOLD, None)
     if told is None or not _in_workflow():
         return ()
+    del config.stash[TOLD]  # said once, wherever the run comes to an end
     from pytest_housekeeping.evidence.report.annotations import annotation_lines
 
     return annotation_lines(told.remarks, below=told.below)
 
 
-def _written(config: pytest.Config, audit: Audit, told: Told, exit_code: int) -> str:
+def _written(config: pytest.Config, audit: Audit, told: Told, exit_code: int) -> list[str]:
     folder = reports_folder(config)
     if folder is None:
-        return ""
+        return []
     from pytest_housekeeping.promotion.reports import write_reports
 
-    return write_reports(folder, audit, told, exit_code=exit_code)
+    return [write_reports(folder, audit, told, exit_code=exit_code)]
 
 
 def _is_asked_for(config: pytest.Config) -> bool:
-    return reports_folder(config) is not None or _in_workflow()
+    """Whether anybody wants to hear it: to find the places takes a moment."""
+    hears = config.hook.pytest_housekeeping_finished.get_hookimpls()
+    return bool(config.option.hk_reports or config.option.hk_json or hears or _in_workflow())
 
 
 def _in_workflow() -> bool:

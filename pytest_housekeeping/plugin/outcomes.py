@@ -39,6 +39,16 @@ def outcome_of(
     )
 
 
+def why_not_collected(report: pytest.CollectReport) -> str:
+    """``checks/test_x.py:3: cannot be collected: E   …``, with the line where pytest names one."""
+    lines = report.longreprtext.splitlines() or ["no reason given"]
+    path = report.nodeid.partition("::")[0]
+    named = [line for line in lines if path and line.startswith(f"{path}:")]
+    where = ":".join(named[-1].split(":")[:2]) if named else path
+    said = next((line for line in reversed(lines) if line.startswith("E ")), lines[-1])
+    return f"{where}: cannot be collected: {said.removeprefix('E').strip()}"
+
+
 def _is_no_pass(report: pytest.TestReport) -> bool:
     """Whether the phase failed, was skipped, or is marked as expected to fail (xfail)."""
     return not report.passed or hasattr(report, "wasxfail")

@@ -12,7 +12,7 @@ from pytest_housekeeping.config import PRODUCTION, Target
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plan.modes import rules_of
-from pytest_housekeeping.plugin.stash import DEFAULT_PATHS
+from pytest_housekeeping.plugin.stash import DEFAULT_PATHS, ENDED
 
 # Options that run less than everything, or otherwise than once in the plan's order.
 _OPTIONS: tuple[tuple[str, str], ...] = (
@@ -53,6 +53,11 @@ _PLUGINS: dict[str, str] = {
     "repeat": "pytest-repeat repeats",
     "forked": "pytest-forked runs each item in a process of its own",
 }
+# Options with which pytest runs nothing and says something instead.
+_NO_RUN = (
+    *("collectonly", "help", "version", "markers", "cacheshow"),
+    *("showfixtures", "show_fixtures_per_test"),
+)
 _NEEDED = {"html": "pytest-html", "terminal": "the terminal reporter", "capture": "capturing"}
 
 
@@ -93,6 +98,27 @@ def refuse(config: pytest.Config, target: Target) -> None:
 
 def _called(target: Target) -> str:
     return "production" if target.name == PRODUCTION else target.name
+
+
+def refuse_without_mode() -> None:
+    """Raises pytest.UsageError for --hk-json where nothing of this plugin runs."""
+    raise misuse(
+        "--hk-json without --hk-mode",
+        why="there is no run of which it could tell how it ended",
+        fix="add --hk-mode, or leave it out",
+    )
+
+
+def refuse_without_end(config: pytest.Config, status: int | None) -> None:
+    """Raises pytest.UsageError where pytest ends well and the run has not come to its end."""
+    option = config.option
+    runs = option.hk_mode and not any(getattr(option, each, 0) for each in _NO_RUN)
+    if runs and status == 0 and not config.stash.get(ENDED, False):
+        raise misuse(
+            f"--hk-mode={option.hk_mode} was given, and the run did not come to its end",
+            why="something has switched it off, and nothing of the plan is known to have run",
+            fix="look for a conftest.py or a plugin that unregisters housekeeping-run",
+        )
 
 
 def _options(config: pytest.Config) -> Iterator[str]:

@@ -20,7 +20,7 @@ from pytest_housekeeping.plugin.html import HtmlHooks
 from pytest_housekeeping.plugin.import_ahead import import_ahead
 from pytest_housekeeping.plugin.interruption import Interruption
 from pytest_housekeeping.plugin.options import lists_only, refuse_unusable, run_options
-from pytest_housekeeping.plugin.outcomes import outcome_of
+from pytest_housekeeping.plugin.outcomes import outcome_of, why_not_collected
 from pytest_housekeeping.plugin.redaction import given_passwords, guard_terminal, redact_report
 from pytest_housekeeping.plugin.refusals import refuse
 from pytest_housekeeping.plugin.selection import Selection
@@ -53,7 +53,7 @@ def activate(config: pytest.Config) -> None:
         _begin(config, interruption)
     except KeyboardInterrupt:
         interruption.finishing()
-        machines.record_refusal(config, _INTERRUPTED)
+        machines.record_refusal(config, _INTERRUPTED, pytest.ExitCode.INTERRUPTED)
         pytest.exit(_INTERRUPTED, returncode=pytest.ExitCode.INTERRUPTED)
 
 
@@ -106,7 +106,7 @@ def _started(config: pytest.Config) -> Run:
     except (HousekeepingError, pytest.UsageError) as error:
         # libpq's words may quote what was given to it.
         said = Secrets(given_passwords(config)).redact(str(error))
-        machines.record_refusal(config, said)
+        machines.record_refusal(config, said, pytest.ExitCode.USAGE_ERROR)
         raise pytest.UsageError(said) from None
 
 
@@ -141,6 +141,8 @@ class ActiveRun:
     def pytest_make_collect_report(self) -> Generator[None, Any, pytest.CollectReport]:
         report: pytest.CollectReport = yield
         redact_report(report, self.recorder.secrets)
+        if report.failed:
+            self.recorder.uncollected.append(why_not_collected(report))
         return report
 
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:

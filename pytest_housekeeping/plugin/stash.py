@@ -8,6 +8,7 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_housekeeping.databases.databases import Databases, Lent
+    from pytest_housekeeping.evidence.finished import Finished
     from pytest_housekeeping.plugin.ran_code import CodeWatch
     from pytest_housekeeping.promotion.engine import Promotion
     from pytest_housekeeping.promotion.reports import Told
@@ -19,6 +20,10 @@ CODE_WATCH: pytest.StashKey[CodeWatch] = pytest.StashKey()
 ENDED: pytest.StashKey[bool] = pytest.StashKey()
 # What the run, or its refusal, says of the project, where a machine wants to hear it.
 TOLD: pytest.StashKey[Told] = pytest.StashKey()
+# The same and how it ended, in one object.
+FINISHED: pytest.StashKey[Finished] = pytest.StashKey()
+# Set when pytest has come to its main loop, which says how the run has ended.
+HEARD: pytest.StashKey[bool] = pytest.StashKey()
 # Set when no path was given on the command line, and the configured folders are collected.
 DEFAULT_PATHS: pytest.StashKey[bool] = pytest.StashKey()
 # The test databases of this process, once a test has asked for one.

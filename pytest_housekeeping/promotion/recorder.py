@@ -51,6 +51,7 @@ class Recorder:
         self.secrets = Secrets((*self.run.secrets, *written_passwords(self.context.plan)))
         self.audit: Audit | None = None
         self.messages: list[str] = []
+        self.uncollected: list[str] = []
         self.complete = True
         self._outcome = RunOutcome.UNKNOWN
         self._report_error: OSError | None = None
@@ -130,9 +131,9 @@ class Recorder:
         if outcome is RunOutcome.REFUSED and partial and exitstatus in NOTHING_FAILED:
             outcome = RunOutcome.ROLLED_BACK
         self._outcome = outcome
-        message = why_it_ended(outcome, exitstatus, partial=partial) or what_was_skipped(
-            outcome, self.promotion.results
-        )
+        message = why_it_ended(
+            outcome, exitstatus, partial=partial, uncollected=self.uncollected
+        ) or what_was_skipped(outcome, self.promotion.results)
         with self._told_where_incomplete():
             if self._journal is not None:
                 self._journal.finished(outcome, message)

@@ -1,21 +1,23 @@
-"""The files that a run leaves for other machines, in a folder that it was given."""
+"""What a run tells other machines: the files in a folder that it was given, and one object."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.errors import EvidenceError, HousekeepingError, MisuseError
-from pytest_housekeeping.evidence import Repository, open_repository
+from pytest_housekeeping.evidence import Repository, open_repository, stem
 from pytest_housekeeping.evidence.places import Places
 from pytest_housekeeping.evidence.remarks import Remarks, remarks_of
 from pytest_housekeeping.evidence.report.code_quality import code_quality
 from pytest_housekeeping.evidence.report.display import plural
 from pytest_housekeeping.evidence.report.sarif import sarif
 from pytest_housekeeping.model import Kind
+from pytest_housekeeping.plan.modes import rules_of
+from pytest_housekeeping.promotion.evidence_commit import branch_of
 from pytest_housekeeping.sql.file import FOLDERS
 from pytest_housekeeping.sql.folder import bootstrap_paths, sql_paths
 from pytest_housekeeping.sql.layouts.read import text_of
@@ -23,6 +25,7 @@ from pytest_housekeeping.sql.project_files import ProjectFiles
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit
+    from pytest_housekeeping.evidence.finished import Finished
     from pytest_housekeeping.promotion.context import RunContext
 
 SARIF = "housekeeping.sarif"
@@ -74,6 +77,36 @@ def told_by_refusal(audit: Audit, root: Path) -> Told:
         return Told(remarks=remarks)
     with repository:
         return Told(remarks=remarks, below=_below(repository, root))
+
+
+def finished_by(
+    audit: Audit,
+    root: Path,
+    folder: str,
+    told: Told,
+    *,
+    exit_code: int,
+    said: Iterable[str] = (),
+) -> Finished:
+    """The run in one object; ``folder`` is that of the evidence, from the root."""
+    from pytest_housekeeping.evidence.finished import EvidenceTold, finished
+
+    name = f"{folder}/{stem(audit.run)}"
+    planned = bool(audit.plan.steps)
+    evidence = EvidenceTold(
+        audit=f"{name}.json",
+        report=f"{name}.html" if (root / f"{name}.html").is_file() else "",
+        digest=audit.chain.digest,
+        branch=branch_of(audit) if planned and not rules_of(audit.run.mode).plans else "",
+    )
+    kept = (root / evidence.audit).is_file()
+    return finished(
+        audit,
+        told.remarks,
+        exit_code=exit_code,
+        evidence=evidence if kept else None,
+        said=said,
+    )
 
 
 def write_reports(folder: Path, audit: Audit, told: Told, *, exit_code: int) -> str:

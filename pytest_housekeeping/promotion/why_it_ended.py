@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pytest_housekeeping.model import Outcome, RunOutcome, StepResult
 
@@ -11,8 +11,12 @@ NOTHING_FAILED = (0, 5)
 _INTERRUPTED = 2
 
 
-def why_it_ended(outcome: RunOutcome, exitstatus: int, *, partial: bool) -> str:
-    """What the outcome alone does not say."""
+def why_it_ended(
+    outcome: RunOutcome, exitstatus: int, *, partial: bool, uncollected: Sequence[str] = ()
+) -> str:
+    """What the outcome alone does not say; ``uncollected`` are files with why they could not be."""
+    if uncollected:
+        return "\n".join(uncollected[:10])
     if outcome is RunOutcome.ROLLED_BACK and partial and exitstatus in NOTHING_FAILED:
         return "Only a selection was run, so nothing was to be promoted."
     if exitstatus == _INTERRUPTED:

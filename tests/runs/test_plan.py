@@ -82,7 +82,7 @@ def test_a_plan_and_the_promotion_that_it_leads_to(production: Production) -> No
     with planner(production):
         here = replace(production, before=production.state)
         with nobody_writes(here):
-            planned = plan(here)
+            planned = plan(here, "--hk-json")
         assert (planned.code, planned.outcome) == (0, "planned"), planned.output
         assert here.unchanged
         assert git(here.root, "for-each-ref") == refs
@@ -96,8 +96,21 @@ def test_a_plan_and_the_promotion_that_it_leads_to(production: Production) -> No
 
         confirmed = command_of(planned)
         assert confirmed[:2] == ["--hk-mode=prod", "--hk-confirm=PROMOTE"]
-        promoted = here.promote(*confirmed[2:])
+        told = planned.told
+        assert (told["mode"], told["outcome"], told["exit_code"]) == ("plan", "planned", 0)
+        assert shlex.split(told["next"]["command"]) == ["pytest", *confirmed]
+        assert told["next"]["needs_person"] is True
+        promoted = here.promote(*confirmed[2:], "--hk-json")
     assert (promoted.code, promoted.outcome) == (0, "promoted"), promoted.output
+    told = promoted.told
+    assert (told["mode"], told["outcome"]) == ("prod", "promoted")
+    assert told["plan"] == promoted.audit["bound"]["digest"]
+    assert (told["next"]["command"], told["next"]["needs_person"]) == (
+        "pytest --hk-mode=verify",
+        False,
+    )
+    branch = told["evidence"]["branch"]
+    assert git(here.root, "show", f"{branch}:{told['evidence']['audit']}")
     assert promoted.audit["bound"]["planned"] is True
     assert {each["shown_at"] for each in promoted.audit["steps"]} == {""}
     for part in ("changes", "batch"):

@@ -392,7 +392,12 @@ def test_another_database_than_the_one_promoted_before(production: Production) -
 
 def test_what_no_staging_run_has_proved(production: Production) -> None:
     git(production.root, "branch", "--quiet", "-D", "housekeeping/audit/staging")
-    refused(production, production.promote(), "prove", "pytest --hk-mode=staging")
+    run = production.promote("--hk-json")
+    refused(production, run, "prove", "pytest --hk-mode=staging")
+    told = run.told
+    assert (told["mode"], told["outcome"], told["exit_code"]) == ("prod", "refused", 1)
+    assert "precheck::evidence" in [each["step"] for each in told["findings"]]
+    assert told["next"]["needs_person"] is True
 
 
 def test_what_a_staging_run_has_proved_otherwise(production: Production) -> None:

@@ -27,9 +27,13 @@ def verify(production: Production, *arguments: str) -> Run:
 
 
 def test_a_sound_production_is_verified_and_left_alone(watched: Production) -> None:
-    run = verify(watched)
+    run = verify(watched, "--hk-json")
 
     assert (run.code, run.outcome) == (0, "nothing_to_promote"), run.output
+    told = run.told
+    assert (told["mode"], told["outcome"], told["exit_code"]) == ("verify", run.outcome, 0)
+    assert told["target"]["database"] == run.audit["target"]["database"]
+    assert not [each for each in told["findings"] if each["level"] == "error"]
     assert "Production keeps every promise that was checked" in run.output
     assert watched.unchanged
     assert set(run.steps.values()) == {"passed"}

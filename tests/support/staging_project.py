@@ -18,11 +18,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+import jsonschema
+
 from support.forked_runs import shared_runs
-from support.fresh_copy import TESTS, commit_all, fresh_repository, git
+from support.fresh_copy import ROOT, TESTS, commit_all, fresh_repository, git
 from support.kept_bytecode import bring_bytecode
 
 PROJECTS = Path(__file__).parent / "projects"
+FINISHED = ROOT / "docs/finished.schema.json"
 _FOREIGN = ("HK_", "PG", "GITHUB_", "PYTEST_", "GIT_")
 STAGING = ("-p", "support.folder_watch", "--hk-mode=staging")
 PATIENCE_S = 60.0
@@ -48,6 +51,14 @@ class Run:
     def outcome(self) -> str:
         """How the run ended, as its audit says."""
         return str(self.audit["run"]["outcome"])
+
+    @cached_property
+    def told(self) -> dict[str, Any]:
+        """What ``--hk-json`` has printed, which its schema describes."""
+        (line,) = (line for line in self.output.splitlines() if line.startswith('{"schema_version'))
+        told: dict[str, Any] = json.loads(line)
+        jsonschema.validate(told, json.loads(FINISHED.read_text(encoding="utf-8")))
+        return told
 
     @property
     def steps(self) -> dict[str, str]:

@@ -40,12 +40,17 @@ def sarif(audit: Audit, remarks: Remarks, *, exit_code: int, below: str = "") ->
     placed = remarks.placed
     rules = list(dict.fromkeys(each.rule for each, _ in placed))
     number = {rule: at for at, rule in enumerate(rules)}
+
+    def state(remark: Remark) -> dict[str, str]:
+        known = "unchanged" if remark.since else "new"
+        return {"baselineState": known} if audit.compared.run else {}
+
     run = {
         "tool": {"driver": _driver(audit, rules)},
         "automationDetails": {"id": f"housekeeping/{audit.run.mode}/"},
         "invocations": [_invocation(audit, remarks, exit_code)],
         "results": [
-            _result(each, number[each.rule], _location(each, place, below))
+            _result(each, number[each.rule], _location(each, place, below)) | state(each)
             for each, place in placed
         ],
         "properties": {

@@ -11,7 +11,7 @@ from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plugin import _OPTIONS
 from pytest_housekeeping.plugin.misplaced_options import refuse_misplaced
 
-IN_EVERY_MODE = {"--hk-mode", "--hk-no-commit", "--hk-reports"}
+IN_EVERY_MODE = {"--hk-mode", "--hk-target", "--hk-no-commit", "--hk-reports", "--hk-json"}
 VALUES = {"--hk-to": "4711", "--hk-segments": "0", "--hk-baseline": "0", "--hk-reuse": "off"}
 ATTRIBUTES = dict(_OPTIONS)
 ONLY_IN_SOME = sorted(set(ATTRIBUTES) - IN_EVERY_MODE)
