@@ -190,7 +190,7 @@ def _docs(given: argparse.Namespace) -> int:
     name: str | None = given.page
     folder = _docs_folder()
     rules = _pages(folder / "rules")
-    pages = _pages(folder) | {"rules": rules.pop(_INDEX)}
+    pages = _pages(folder) | _pages(folder / "from") | {"rules": rules.pop(_INDEX)}
     index = pages.pop(_INDEX)
     if name is None:
         lines = [f"  {each:<{max(map(len, pages))}}  {_title(pages[each])}" for each in pages]

@@ -46,6 +46,8 @@ _LONG: dict[str, tuple[str, ...]] = {
         "test_what_is_proved_there_is_planned_promoted_and_watched",
     ),
     "tests/runs/test_two_promotions.py": ("test_never_both_and_never_half[0]",),
+    "tests/runs/test_tool_pages.py": ("test_a_project_of_the_tool_is_taken_in[dbmate]",),
+    "tests/runs/test_parts.py": ("test_staging_goes_there_and_back",),
     "tests/runs/test_rollback.py": (
         "test_a_promotion_is_undone_and_promoted_again",
         "test_what_a_rollback_leaves_behind_is_refused_and_can_be_accepted",

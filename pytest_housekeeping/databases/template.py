@@ -92,7 +92,8 @@ class TemplateMaker:
     def _apply(self, database: StagingDatabase, files: Sequence[SqlFile]) -> int:
         config = self._content.config
         sources = self._content.files
-        texts = [(file, text_of(config, sources, file.path)) for file in files]
+        steps = [step for file in files for step in file.steps]
+        texts = [(step, text_of(config, sources, step.path)) for step in steps]
         with closing(connect(database.migrator_conninfo, settings=config.session)) as migrator:
             for segment in segments_of(texts):
                 apply_segment(config, migrator, segment, self._on(database))

@@ -15,6 +15,7 @@ from pytest_housekeeping.sql.layouts.detect import (
     layouts_in,
     the_one,
 )
+from pytest_housekeeping.sql.layouts.flyway_conf import flyway_conf
 from pytest_housekeeping.sql.layouts.known import LAYOUTS, OWN
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
@@ -23,7 +24,8 @@ _ALIKE = frozenset(("own", "golang-migrate", "sqlx"))
 
 
 def with_layout(config: Config, files: ProjectFiles) -> Config:
-    """The settings with the layout and its folder, where they do not say them.
+    """The settings with the layout and its folder, where they do not say them, and with what
+    Flyway's own configuration says.
 
     Raises MisuseError where the marks of two tools stand in the folder, or those of several tools
     in a project that does not say which one counts.
@@ -32,6 +34,37 @@ def with_layout(config: Config, files: ProjectFiles) -> Config:
         config = replace(config, migrations=posixpath.normpath(config.migrations))
     if config.layout and config.layout not in LAYOUTS:
         return config  # told with everything else that is wrong
+    found = _located(config, files)
+    return _with_flyway(found, files) if found.layout == "flyway" else found
+
+
+def _with_flyway(config: Config, files: ProjectFiles) -> Config:
+    """Its placeholders are a part of what staging proves, and its table the one to be read."""
+    conf = flyway_conf(files, config.migrations_folder.removeprefix("."))
+    given = {name.lower() for name in config.placeholders}
+    theirs = {k: v for k, v in conf.placeholders.items() if k.lower() not in given}
+    return replace(
+        config,
+        placeholders={**theirs, **config.placeholders},
+        tool_history=config.tool_history or conf.table,
+    )
+
+
+def _by_conf(config: Config, files: ProjectFiles) -> Config | None:
+    """Where Flyway's configuration, in the root, says that its files are; None without one."""
+    if config.layout not in ("", "flyway") or config.migrations:
+        return None
+    locations = flyway_conf(files, "").locations
+    if not locations:
+        return None
+    folder = posixpath.commonpath(locations) if all(locations) else ""
+    return replace(config, layout="flyway", migrations=folder or ".")
+
+
+def _located(config: Config, files: ProjectFiles) -> Config:
+    if (said := _by_conf(config, files)) is not None:
+        _refuse_mixed(layouts_in(files, said.migrations_folder), "flyway")
+        return said
     folder = config.migrations_folder
     if config.layout and (config.migrations or config.layout == OWN):
         _refuse_mixed(layouts_in(files, folder), config.layout)

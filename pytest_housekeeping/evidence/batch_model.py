@@ -112,7 +112,7 @@ class AppliedNowRecord(Part):
 
     path: str
     kind: str
-    run: str
+    run: str = Field(description="'' where another tool has applied it, whose name is in `by`")
     commit: str
     at: str = ""
     by: str = Field("", description="the role that applied it")

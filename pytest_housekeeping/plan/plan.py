@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import Contracts, load_contracts
 from pytest_housekeeping.declarations.rules import Rule
-from pytest_housekeeping.errors import MisuseError
-from pytest_housekeeping.model import CodeFile, Kind, Mode, Phase, Step
+from pytest_housekeeping.errors import HousekeepingError, MisuseError
+from pytest_housekeeping.model import CodeFile, Kind, Mode, Phase, Step, stands_alone, whole_of
 from pytest_housekeeping.plan.baseline import Baseline, of_baseline
 from pytest_housekeeping.plan.check_steps import check_steps, running_steps
 from pytest_housekeeping.plan.code_files import code_files, settings_files
@@ -44,13 +44,26 @@ class AppliedFile:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ToolsPast:
+    """What another tool has applied, where it goes on applying: by its ``table``, whose ``owner``
+    it runs as; ``faults`` are rows that are wrong, or that are of no file here."""
+
+    tool: str
+    table: str
+    owner: str
+    files: tuple[AppliedFile, ...]
+    faults: tuple[HousekeepingError, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """The whole promotion: every step that is required, in the order in which they run.
 
     ``sources`` holds the very bytes that the digests are of: what runs is taken from there.
     ``code`` is the Python that runs as far as it is known beforehand; ``settings`` steer pytest.
     ``order`` holds all migrations in order, with their versions; ``ways_back`` are the paths of
-    all that undoes one; ``passed_over`` are files that their tool does not read.
+    all that undoes one; ``passed_over`` are files that their tool does not read. ``theirs`` is
+    what another tool, which goes on applying them, has applied.
     """
 
     mode: Mode
@@ -70,6 +83,7 @@ class Plan:
     order: Mapping[str, str] = field(default_factory=dict)
     ways_back: frozenset[str] = frozenset()
     passed_over: Mapping[str, str] = field(default_factory=dict)
+    theirs: ToolsPast | None = None
     checks_of: str = ""
     left_out: tuple[str, ...] = ()
 
@@ -77,6 +91,12 @@ class Plan:
     def files(self) -> tuple[SqlFile, ...]:
         applied = tuple(file for segment in self.segments for file in segment.files)
         return applied + self.seeds + self.rollbacks.files
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The paths of those that stand alone, each once: of a part, that of its file."""
+        paths = (whole_of(file.path) for file in self.files if stands_alone(file.path))
+        return tuple(dict.fromkeys(paths))
 
     @property
     def rehearses(self) -> bool:
@@ -224,7 +244,10 @@ def _segments(
         there = of_baseline(pending, baseline, goes_on=bool(past))
         return (Segment(number=1, files=tuple(there)),)
     # A mode that watches applies nothing.
-    return cut_into_segments([] if rules_of(mode).watches else pending)
+    waiting = [] if rules_of(mode).watches else pending
+    return cut_into_segments(
+        step for file in waiting for step in file.steps if is_pending(step, past)
+    )
 
 
 def _verify_steps(

@@ -29,6 +29,11 @@ class RollbackLink:
     pending: bool
     proved: bool = False
 
+    @property
+    def begins(self) -> str:
+        """The path of what is applied first of the migration."""
+        return self.migration.steps[0].path
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rollbacks:
@@ -48,9 +53,10 @@ class Rollbacks:
 
     @cached_property
     def ends(self) -> frozenset[str]:
-        """The migrations at which the way down ends: what is there before each of them counts."""
+        """The migrations at which the way down ends: what is there before each of them counts.
+        One that runs in parts is begun by the first of them."""
         return frozenset(
-            links[-1].migration.path
+            links[-1].begins
             for pending in (True, False)
             if (links := [link for link in self.links if link.pending is pending])
             and not (pending and self.whole_batch)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.boundaries import FORBIDDEN
 from pytest_housekeeping.declarations.contracts import Contracts
-from pytest_housekeeping.model import CLONE, Kind, Mode, Phase, Step, stands_alone
+from pytest_housekeeping.model import CLONE, Kind, Mode, Phase, Step, stands_alone, whole_of
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.rollback_files import Rollbacks
 from pytest_housekeeping.plan.segments import Segment
@@ -191,7 +191,7 @@ def _style_steps(parts: Parts, phase: Phase, *, segment: int = 0) -> Iterator[St
     if parts.config.lint:
         files = [file for segment in parts.segments for file in segment.files]
         whole = [f for f in (*files, *parts.seeds, *parts.rollbacks.files) if stands_alone(f.path)]
-        texts = ((f.path, f.sha256) for f in whole)
+        texts = dict.fromkeys((whole_of(f.path), f.sha256) for f in whole)
         yield from style_steps(texts, phase, segment=segment)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from errno import ENOENT
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import EvidenceError, ProofFailed
 from pytest_housekeeping.evidence import Repository
-from pytest_housekeeping.model import Kind, Mode, Outcome, RunOutcome
+from pytest_housekeeping.model import Kind, Mode, Outcome, RunOutcome, part_of, whole_of
 from pytest_housekeeping.plan.plan import AppliedFile
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.promotion.intact_audits import intact_audits
@@ -76,15 +77,33 @@ def promoted_before(
                 for plan, step in done
                 if step.kind in FILES
             ]
-    return tuple(past)
+    return _in_whole(past)
 
 
 def applied_files(rows: Iterable[history.Row]) -> tuple[AppliedFile, ...]:
     """The files of the history table that stand, as a plan sees them."""
-    return tuple(
-        AppliedFile(path=row.path, sha256=row.sha256, kind=Kind(row.kind), commit=row.commit)
-        for row in rows
+    return _in_whole(
+        [
+            AppliedFile(path=row.path, sha256=row.sha256, kind=Kind(row.kind), commit=row.commit)
+            for row in rows
+        ]
     )
+
+
+def _in_whole(past: Sequence[AppliedFile]) -> tuple[AppliedFile, ...]:
+    """Of a file that ran in parts and is there as a whole, the file, in the place of its last part;
+    of one that a failure has ended in the middle, the parts that are there."""
+    there = {each.path for each in past}
+    done: list[AppliedFile] = []
+    for each in past:
+        whole = whole_of(each.path)
+        count = int(each.path.rpartition("of")[2]) if whole != each.path else 0
+        if count and all(part_of(whole, n, count) in there for n in range(1, count + 1)):
+            if each.path == part_of(whole, count, count):
+                done.append(replace(each, path=whole))
+        else:
+            done.append(each)
+    return tuple(done)
 
 
 def promoted(

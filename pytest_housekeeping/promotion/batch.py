@@ -174,7 +174,6 @@ class Batch:
         most, connection = self.context.config.lock_attempts, self.target.connection
         self._attempts = self._attempts or LockAttempts(most, self.progress, connection)
         let_go = self._let_go_seed if step and step.kind is Kind.SEED else self.roll_back
-        let_go = self._let_go_seed if step and step.kind is Kind.SEED else self.roll_back
         return self._attempts.had(step, first, partial(self._again, again), let_go)
 
     def _let_go_seed(self, *, keep_files: bool = False) -> None:
@@ -262,6 +261,7 @@ class Batch:
         if not self.begun:
             self.target.after_begin(connection, first=True)
         self.begun = True
+        self.target.before_file(connection, file.path)
         started = time.perf_counter()
         limits = limited(connection, text, self.context.config) if self.locks else nullcontext()
         try:

@@ -117,7 +117,9 @@ def new_context(
     source: SourceFacts,
 ) -> RunContext:
     """The facts of a run that begins now and whose files are all on disk, one a path."""
-    by_path = {file.path: file for file in plan.files}
+    # Of a migration in parts, what there is to say of the whole has a step as well.
+    wholes = (*plan.rollbacks.lacking, *plan.rollbacks.irreversible)
+    by_path = {file.path: file for file in (*wholes, *plan.files)}
     return RunContext(
         run=new_run(options.mode, target=config.target.name, emergency=options.emergency),
         options=options,

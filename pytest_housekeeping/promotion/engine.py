@@ -21,7 +21,6 @@ from pytest_housekeeping.model import (
     Step,
     StepResult,
     Verdict,
-    stands_alone,
 )
 from pytest_housekeeping.plan.problems import header_for_new_value
 from pytest_housekeeping.plan.steps import MUTANTS, RESULT, SCHEMA
@@ -182,11 +181,7 @@ class Promotion:
 
     def _lint(self, step: Step) -> StepResult:
         plan = self.run.context.plan
-        files = [
-            file.path
-            for file in plan.files
-            if file.path.rpartition("/")[0] == step.name and stands_alone(file.path)
-        ]
+        files = [path for path in plan.written if path.rpartition("/")[0] == step.name]
 
         def quiet(path: str) -> bool:
             return holds_password(plan.sources.read(path).decode(errors="replace"))

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.evidence import SourceFacts
-from pytest_housekeeping.model import Finding, Kind, Level, TargetIdentity, Verdict, on_disk
+from pytest_housekeeping.model import (
+    Finding,
+    Kind,
+    Level,
+    TargetIdentity,
+    Verdict,
+    on_disk,
+    whole_of,
+)
 from pytest_housekeeping.plan.plan import AppliedFile, Plan
 from pytest_housekeeping.plan.problems import own_schema_named, problems_of
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
@@ -151,7 +159,7 @@ def _edited(context: RunContext) -> Iterable[Finding]:
         if applied.kind is not Kind.MIGRATION:
             continue
         sources = context.plan.sources
-        back = f"git checkout {applied.commit[:12]} -- {applied.path}"
+        back = f"git checkout {applied.commit[:12]} -- {on_disk(applied.path)}"
         if not sources.has(applied.path):
             said = "was promoted and is no longer there"
             yield error("history-removed", applied.path, said, back)
@@ -169,8 +177,15 @@ def _edited(context: RunContext) -> Iterable[Finding]:
                 applied.path,
                 f"was edited after it had been promoted{_how_far(context, applied)};"
                 " production keeps the old text",
-                f"{back}; put the change in a new migration",
+                f"{back}; put the change in a new migration{_half_applied(applied)}",
             )
+
+
+def _half_applied(applied: AppliedFile) -> str:
+    """What to do where a part of a file was applied and what is left of it can never be."""
+    if whole_of(applied.path) == applied.path:
+        return ""
+    return "; if what is left of it cannot run, undo its first parts: --hk-mode=rollback"
 
 
 def _rewritten(context: RunContext, applied: AppliedFile) -> bool:
@@ -194,7 +209,7 @@ def _how_far(context: RunContext, applied: AppliedFile) -> str:
 def late(plan: Plan) -> list[Finding]:
     """A pending migration whose place is before that of one already applied."""
     places = {path: place for place, path in enumerate(plan.order)}
-    applied = [past.path for past in plan.past if past.path in places]
+    applied = [path for past in plan.past if (path := whole_of(past.path)) in places]
     if not applied:
         return []
     last = max(applied, key=lambda path: places[path])
@@ -207,7 +222,7 @@ def late(plan: Plan) -> list[Finding]:
         )
         for segment in plan.segments
         for file in segment.files
-        if file.kind is Kind.MIGRATION and places[file.path] < places[last]
+        if file.kind is Kind.MIGRATION and places[whole_of(file.path)] < places[last]
     ]
 
 

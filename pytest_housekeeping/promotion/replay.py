@@ -34,8 +34,10 @@ class Adviser(Protocol):
 
 def run_bootstrap(context: RunContext, throwaway: Throwaway) -> Judgement:
     """sql/bootstrap/ and the preset of the platform make, as superuser, what the real server
-    already has."""
-    texts = bootstrap_texts(context.config, context.plan.sources)
+    already has; once, for it need not be written so that it can be run again."""
+    once = not throwaway.bootstrapped
+    texts = bootstrap_texts(context.config, context.plan.sources) if once else ()
+    throwaway.bootstrapped = True
     with throwaway.superuser() as connection:
         for path, text in texts:
             run_plain(connection, path, text, throwaway)
@@ -87,7 +89,7 @@ def replay_file(
     One that could be no part of a batch, for it holds more than one transaction or what none can
     hold, runs statement by statement, as it did there.
     """
-    if not file.problems:
+    if not file.problems and not file.parts:
         apply_segment(config, connection, [(file, text)], throwaway, before_file)
         return
     before_file(connection, file.path)

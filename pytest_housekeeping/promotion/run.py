@@ -11,7 +11,7 @@ from pytest_housekeeping.checks.style import Linting
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.evidence.bound import Bound
 from pytest_housekeeping.evidence.production_now import ProductionNow
-from pytest_housekeeping.model import Verdict, stands_alone
+from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.postgres.clone_facts import CloneFacts
 from pytest_housekeeping.postgres.lock_requests import ForeseenLocks
@@ -95,6 +95,5 @@ class Run:
 def start_linting(plan: Plan) -> Linting:
     """Begin the style check of the files of a plan, on the bytes that the plan holds."""
     root = plan.sources.root
-    files = [file for file in plan.files if stands_alone(file.path)]
-    contents = {root / file.path: plan.sources.read(file.path) for file in files}
+    contents = {root / path: plan.sources.read(path) for path in plan.written}
     return Linting.start(list(contents), root=root, contents=contents)

@@ -18,12 +18,13 @@ from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.evidence.proof import records_of
 from pytest_housekeeping.evidence.report.display import one_line, plural
 from pytest_housekeeping.evidence.reviews import review_findings
-from pytest_housekeeping.plan.plan import AppliedFile, is_pending
+from pytest_housekeeping.plan.plan import AppliedFile, ToolsPast, is_pending
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.primary import identified
 from pytest_housekeeping.promotion.applied import CHANGED, FILES, applied_files, promoted_before
 from pytest_housekeeping.promotion.needed_files import NeededFiles, needed_files
+from pytest_housekeeping.promotion.production.beside import tools_past
 from pytest_housekeeping.promotion.production.promotion_table import (
     last_fingerprint,
     last_promotion,
@@ -56,13 +57,15 @@ class StatusReport:
 class Applied:
     """What is applied in production, by whom this is known, and its last promotion in words.
 
-    ``drift`` is what was changed past the files since; None where nobody has looked.
+    ``drift`` is what was changed past the files since; None where nobody has looked. ``theirs`` is
+    what another tool tells that goes on applying the files.
     """
 
     known_by: str
     files: tuple[AppliedFile, ...]
     last: str = ""
     drift: tuple[Difference, ...] | None = None
+    theirs: ToolsPast | None = None
 
 
 def status(root: Path, *, target: str = PRODUCTION, needs: str | None = None) -> StatusReport:
@@ -131,6 +134,8 @@ def _by_production(repository: Repository, config: Config) -> Applied:
             rows = history.applied(connection, config.history_schema)
             last = last_promotion(connection, config.history_schema)
             drift = _drift(config, connection)
+            known = rows or last
+            theirs = None if known else tools_past(config, ProjectFiles(config.root), connection)
         except psycopg.errors.InsufficientPrivilege as error:
             raise ProofFailed(
                 f"{address.user} may not read the history: {error.diag.message_primary}",
@@ -139,6 +144,11 @@ def _by_production(repository: Repository, config: Config) -> Applied:
                 f"{config.target.variables}",
             ) from None
     connection.close()
+    if theirs is not None:
+        by, last_file = f"{theirs.table} of {place}", theirs.files[-1:]
+        named = last_file[0].path if last_file else "none of the files here"
+        last_run = f"{named}, by {theirs.tool}"
+        return Applied(known_by=by, files=theirs.files, last=last_run, theirs=theirs)
     return Applied(
         known_by=f"the history of {place}",
         files=applied_files(rows),
@@ -199,9 +209,12 @@ def _report(
     lines = [f"{plural(len(applied.files), 'file')} applied, by {applied.known_by}"]
     lines += [f"last: {applied.last}"] if applied.last else list(_nothing_known(fetch))
     lines += [
-        f"  {each.path}  sha256 {each.sha256[:12]}  commit {each.commit[:12]}"
+        f"  {each.path}  sha256 {each.sha256[:12]}"
+        + f"  commit {each.commit[:12]}" * bool(each.commit)
         for each in applied.files
     ]
+    if applied.theirs is not None:
+        return _theirs(applied.theirs, lines, pending)
     lines += [f"{plural(len(pending), 'file')} pending here", *(f"  {each}" for each in pending)]
     lines += _told_of_drift(applied.drift)
     unmerged = _beyond(applied.files, evidence.files)
@@ -215,6 +228,14 @@ def _report(
         lines += [one_line(f"{each.object} {each.detail}"), f"  fix: {one_line(each.fix)}"]
     good = bool(applied.files) and not (lost or opened or applied.drift)
     return StatusReport(lines=tuple(lines), good=good)
+
+
+def _theirs(theirs: ToolsPast, lines: list[str], pending: Sequence[str]) -> StatusReport:
+    """Where another tool goes on applying the files, nothing of it is on record here."""
+    lines += [f"{plural(len(pending), 'file')} pending here", *(f"  {each}" for each in pending)]
+    lines += [line for fault in theirs.faults for line in str(fault).splitlines()]
+    lines += ["drift: not asked: pytest --hk-mode=verify compares production with the files"]
+    return StatusReport(lines=tuple(lines), good=not theirs.faults)
 
 
 def _told_of_drift(drift: Sequence[Difference] | None) -> Iterator[str]:

@@ -81,6 +81,7 @@ class Throwaway:
         self._database: StagingDatabase | None = None
         self._empty: StagingDatabase | None = None
         self._in_empty: LentConnection | None = None
+        self.bootstrapped = False
 
     @property
     def server(self) -> Server:

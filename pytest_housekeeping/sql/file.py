@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import SqlFileError
-from pytest_housekeeping.model import Kind
+from pytest_housekeeping.model import Kind, part_of
 from pytest_housekeeping.sql.effects import Effects, effects_of
 from pytest_housekeeping.sql.foreign_marks import foreign_marks
-from pytest_housekeeping.sql.header import Acceptance, read_header
+from pytest_housekeeping.sql.header import Acceptance, Header, read_header
 from pytest_housekeeping.sql.layouts.known import LAYOUTS, OWN, layout_of
 from pytest_housekeeping.sql.layouts.layout import Entry, Layout, Reading
+from pytest_housekeeping.sql.layouts.parts import cut
 from pytest_housekeeping.sql.layouts.read import reading
 from pytest_housekeeping.sql.parse import SyntaxRefused, parse
 from pytest_housekeeping.sql.password_literals import UNSHOWN, holds_password
@@ -39,7 +40,8 @@ class SqlFile:
     it leaves in the lock table at the least. ``keeps_session`` says that no statement can change
     the session: no role, setting or temporary table is left behind. ``values_added`` are the values
     that enums get in it, ``accepts`` the findings that it lets stand, ``told`` what of its text
-    does not run. ``of_tool``: a repeatable file that another tool keeps as well.
+    does not run. ``of_tool``: a repeatable file that another tool keeps as well. ``parts`` are what
+    runs of one that no transaction can hold as a whole.
     """
 
     path: str
@@ -60,6 +62,12 @@ class SqlFile:
     problems: tuple[Problem, ...] = ()
     told: tuple[Problem, ...] = ()
     of_tool: bool = False
+    parts: tuple[SqlFile, ...] = ()
+
+    @property
+    def steps(self) -> tuple[SqlFile, ...]:
+        """What of it runs at once, in order: its parts, or itself."""
+        return self.parts or (self,)
 
     @property
     def number(self) -> int | None:
@@ -97,14 +105,16 @@ def read(
     parsed = (entry.path, sha256) not in applied
     layout = layout_of(config)
     file = from_reading(entry.path, entry.kind, found, sha256, layout=layout, parsed=parsed)
-    if entry.path in config.irreversible:
-        file = replace(file, irreversible=config.irreversible[entry.path])
+    if said := config.irreversible.get(entry.path):
+        parts = tuple(replace(part, irreversible=said) for part in file.parts)
+        file = replace(file, irreversible=said, parts=parts)
     return _placed(file, entry)
 
 
 def _placed(file: SqlFile, entry: Entry, problems: Iterable[Problem] = ()) -> SqlFile:
     return replace(
         file,
+        parts=tuple(_placed(part, entry) for part in file.parts),
         version=entry.version,
         rollback=entry.rollback,
         undoes=entry.undoes,
@@ -146,6 +156,8 @@ def from_reading(
         effects = effects_of(parse(text))
     except SyntaxRefused as error:
         return replace(file, problems=(*file.problems, *_told(text, syntax_problem(text, error))))
+    if _runs_in_parts(layout, kind, header, effects, outside=found.outside):
+        return _in_parts(file, text, effects)
     if not header.transaction_said and kind in _NUMBERED_KINDS:
         file = replace(file, transaction=_transaction(layout, effects, outside=found.outside))
     misfits = transaction_problems(
@@ -153,6 +165,7 @@ def from_reading(
         effects,
         transaction=file.transaction,
         may_cut=kind in _NUMBERED_KINDS,
+        mark=layout.outside_mark,
         empty=header.empty or _no_work(layout, effects),
     )
     return replace(
@@ -175,6 +188,54 @@ def _transaction(layout: Layout, effects: Effects, *, outside: bool) -> str:
     if effects.statements == 1 and (effects.alone or (outside and effects.may_be_alone)):
         return "none"
     return "own" if outside and not effects.alone else "batch"
+
+
+def _runs_in_parts(
+    layout: Layout, kind: Kind, header: Header, effects: Effects, *, outside: bool
+) -> bool:
+    """Whether a file of another tool is several statements, of which no transaction can hold all,
+    and its tool would run them so."""
+    said = header.transaction == "none" if header.transaction_said else outside
+    several = effects.statements > 1 and effects.alone and not effects.control
+    of_itself = layout.one_by_one or (
+        layout.looks_itself and len(effects.alone) == effects.statements
+    )
+    wanted = said or (of_itself and not header.transaction_said)
+    return bool(layout.name != OWN and kind is Kind.MIGRATION and several and wanted)
+
+
+def _in_parts(file: SqlFile, text: str, effects: Effects) -> SqlFile:
+    """The file with its parts; what is wrong with it is told with the first of them."""
+    found = cut(text)
+    problems = (*file.problems, *_told(text, *found.problems))
+    told = (*file.told, *_told(text, *found.told))
+    count = len(found.parts)
+    parts = []
+    for number, part in enumerate(found.parts, start=1):
+        does = effects_of(parse(part.text))
+        parts.append(
+            replace(
+                file,
+                path=part_of(file.path, number, count),
+                transaction="none" if part.alone else "own",
+                statements=does.statements,
+                keeps_session=not does.touches_session,
+                locks=does.locks,
+                values_added=tuple(does.values_added),
+                problems=problems if number == 1 else (),
+                told=told if number == 1 else (),
+            )
+        )
+    return replace(
+        file,
+        statements=effects.statements,
+        keeps_session=False,
+        locks=effects.locks,
+        values_added=tuple(effects.values_added),
+        problems=problems,
+        told=told,
+        parts=tuple(parts),
+    )
 
 
 def _no_work(layout: Layout, effects: Effects) -> str:

@@ -57,12 +57,18 @@ def syntax_problem(text: str, error: SyntaxRefused) -> Problem:
 
 
 def transaction_problems(
-    text: str, effects: Effects, *, transaction: str, may_cut: bool, empty: str = ""
+    text: str,
+    effects: Effects,
+    *,
+    transaction: str,
+    may_cut: bool,
+    empty: str = "",
+    mark: str = "",
 ) -> Iterator[Problem]:
     """What does not fit the transaction that the file runs in: ``batch``, ``own`` or ``none``.
 
     ``may_cut`` says that the file may have another transaction than the batch, ``empty`` why it
-    holds no statement.
+    holds no statement, ``mark`` how its tool is told that no transaction is to hold it.
     """
     if not effects.statements and not empty:
         yield _problem(text, 0, "the file holds no statement", *_EMPTY)
@@ -76,7 +82,7 @@ def transaction_problems(
     if transaction != "none":
         for statement, command in effects.alone:
             found = f"{command} cannot run in a transaction"
-            yield _problem(text, statement.offset, found, *_ALONE)
+            yield _problem(text, statement.offset, found, *_alone(mark))
     elif effects.statements != 1:
         found = f"transaction=none with {effects.statements} statements"
         yield _problem(text, 0, found, *_ONE)
@@ -120,6 +126,16 @@ _CUT = (
     "only a migration can cut the batch into segments",
     "remove the header, or make the file a migration",
 )
+
+
+def _alone(mark: str) -> tuple[str, str]:
+    why, fix = _ALONE
+    if mark:
+        fix = (
+            "give it a file of its own, or have the tool run this one in no transaction"
+            f" ({mark}): each such statement is a step of its own then"
+        )
+    return why, fix
 
 
 def _problem(text: str, offset: int, found: str, why: str, fix: str) -> Problem:

@@ -33,7 +33,8 @@ class ReadLayout:
 
     def file(self, name: str) -> SqlFile:
         """The file whose path ends so."""
-        files = [file for group in self.found.files.values() for file in group]
+        groups = self.found.files.values()
+        files = [each for group in groups for file in group for each in (file, *file.parts)]
         return next(file for file in files if file.path.endswith(name))
 
     def text(self, name: str) -> str:

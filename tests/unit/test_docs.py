@@ -13,7 +13,8 @@ import pytest
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import NO_KEYS
 from pytest_housekeeping.model import RunOutcome
-from support.documents import BLOCKS, DOCUMENTS
+from pytest_housekeeping.sql.layouts.known import LAYOUTS, OWN
+from support.documents import BLOCKS, DOCUMENTS, TOOL_PAGES
 from support.fresh_copy import ROOT
 from support.reference_pages import rows, section
 
@@ -87,6 +88,14 @@ def test_the_index_names_every_page_once() -> None:
 
     for page in sorted({*(ROOT / "docs").glob("*.*")} - {ROOT / "docs/README.md"}):
         assert index.count(f"]({page.name})") == 1, page.name
+    for page in TOOL_PAGES:
+        assert index.count(f"](from/{page.name})") == 1, page.name
+
+
+def test_each_layout_has_the_page_of_its_tool() -> None:
+    pages = {page.stem.replace("_", "-") for page in TOOL_PAGES}
+
+    assert pages == set(LAYOUTS) - {OWN}
 
 
 def test_a_place_where_the_next_thing_goes_is_there() -> None:

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pytest_housekeeping.declarations.rules import shipped_rules
+from support.documents import DOCUMENTS
 from support.fresh_copy import ROOT
 
 PACKAGE = ROOT / "pytest_housekeeping"
-PAGES = {path.stem for path in (ROOT / "docs").glob("*.md")} | {"rules"}
+PAGES = {path.stem for path in DOCUMENTS if path.is_relative_to(ROOT / "docs")} | {"rules"}
 NAMES = PAGES | {rule.id for rule in shipped_rules()}
 
 

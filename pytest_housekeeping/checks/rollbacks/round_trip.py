@@ -152,7 +152,7 @@ class RoundTrip:
     def _look_for_leftovers(self, links: Sequence[RollbackLink]) -> None:
         """At the end of the way down: nothing stands that did not before the oldest migration."""
         before = self.given.schema_before_migration
-        expected = before.get(links[-1].migration.path) if links else None
+        expected = before.get(links[-1].begins) if links else None
         if expected is not None:
             findings = self.log.by_file[links[-1].rollback.path]
             findings += left_over(expected, self._read().fingerprint, links[-1])

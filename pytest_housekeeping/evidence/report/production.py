@@ -41,7 +41,8 @@ def pending(audit: Audit) -> list[str]:
 def applied_told(applied: AppliedNowRecord) -> str:
     """``sql/migrations/0001_x.sql, 2027-01-02 03:04:05+00 by promoter, commit 0123456789ab``."""
     commit = f", commit {applied.commit[:12]}" if applied.commit else ""
-    return f"{applied.path}, {applied.at.partition('.')[0]} by {applied.by}{commit}"
+    at = applied.at.partition(".")[0]
+    return f"{applied.path}{f', {at}' if at else ','} by {applied.by}{commit}"
 
 
 def way_back(audit: Audit) -> Iterator[str]:
@@ -53,8 +54,10 @@ def way_back(audit: Audit) -> Iterator[str]:
 def promotion_options(audit: Audit) -> dict[str, str]:
     """What a promotion of exactly what was planned is given, by the names of a workflow's inputs.
 
-    Empty where nothing is to be promoted.
+    Empty where nothing is to be promoted, and where another tool applies the files.
     """
+    if any(not each.run for each in audit.production.applied):
+        return {}
     planned = audit.run.mode is Mode.PLAN and audit.run.outcome is RunOutcome.PLANNED
     if not planned or not audit.bound.digest:
         return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.postgres.tool_history.table import TheirHistory, TheirRow
@@ -15,6 +16,29 @@ _BY_FILES = (
 )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Matched:
+    """The paths of the files that production has, in the order of the files, those whose text is
+    another one by now among them; and each row that is wrong, or is none of theirs."""
+
+    paths: tuple[str, ...]
+    faults: tuple[MisuseError, ...]
+
+
+def matched(
+    history: TheirHistory,
+    migrations: Sequence[Entry],
+    repeatable: Sequence[Entry],
+    checksum: Callable[[Entry], str],
+) -> Matched:
+    """What a history tells of the files, in whatever order the tool has applied them: a row that
+    failed, one whose file is gone or has another text, is a fault."""
+    found, wrong = _found(history, migrations, repeatable, checksum)
+    wrong += _edited(history, found, checksum)
+    same = {r: e for r, e in found.items() if not r.repeatable or _is_same(r, e, checksum)}
+    return Matched(paths=_paths(history, migrations, repeatable, same), faults=tuple(wrong))
+
+
 def applied_paths(
     history: TheirHistory,
     migrations: Sequence[Entry],
@@ -23,8 +47,8 @@ def applied_paths(
 ) -> tuple[str, ...]:
     """The paths of the files that production has, in the order of the files.
 
-    Raises MisuseError, with all that is wrong at once: a row that failed, one whose file is gone or
-    has another text, a file that the tool has passed over, another order.
+    Raises MisuseError, with all that is wrong at once: what `matched` says, a file that the tool
+    has passed over, another order.
     """
     found, wrong = _found(history, migrations, repeatable, checksum)
     wrong += _edited(history, found, checksum)
@@ -33,6 +57,15 @@ def applied_paths(
         wrong += _out_of_order(history, migrations, found)
     if wrong:
         raise MisuseError("\n".join(str(each) for each in wrong))
+    return _paths(history, migrations, repeatable, found)
+
+
+def _paths(
+    history: TheirHistory,
+    migrations: Sequence[Entry],
+    repeatable: Sequence[Entry],
+    found: Mapping[TheirRow, Entry],
+) -> tuple[str, ...]:
     there = {entry.path for entry in found.values()}
     there |= {entry.path for entry in migrations if _covered(history, entry)}
     return tuple(entry.path for entry in (*migrations, *repeatable) if entry.path in there)

@@ -6,17 +6,20 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 from psycopg import sql
 
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.errors import MisuseError, ProofFailed
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.tool_history.table import (
     TheirHistory,
     TheirRow,
     find_table,
+    owner_of,
     parts_of,
 )
+from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.layouts.known import layout_of
 
 _Rows = Iterable[tuple[Any, ...]]
@@ -37,7 +40,7 @@ class _Table:
 
 def read_their_history(connection: Connection, config: Config) -> TheirHistory:
     """What the tool of a project's layout has applied here. Raises MisuseError where its table is
-    not found."""
+    not found, ProofFailed where it may not be read."""
     layout = layout_of(config)
     table = _TABLES[layout.name]
     schema, name = find_table(
@@ -48,7 +51,14 @@ def read_their_history(connection: Connection, config: Config) -> TheirHistory:
         sql.Identifier(schema, name),
         sql.SQL(", ").join(map(sql.Identifier, table.order.split())),
     )
-    rows, up_to = table.told(connection.execute(query).fetchall())
+    try:
+        rows, up_to = table.told(connection.execute(query).fetchall())
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise ProofFailed(
+            f"{schema}.{name} may not be read: {error.diag.message_primary}",
+            why=f"it is where {layout.tool} remembers what it has applied",
+            fix=f"GRANT SELECT ON {quoted(schema, name)} TO {quoted(connection.info.user)};",
+        ) from None
     return TheirHistory(
         table=f"{schema}.{name}",
         rows=tuple(rows),
@@ -56,6 +66,7 @@ def read_their_history(connection: Connection, config: Config) -> TheirHistory:
         ordered=table.ordered,
         parts=parts_of(connection, schema, name),
         schema=schema if table.whole else "",
+        owner=owner_of(connection, schema, name),
     )
 
 

@@ -54,7 +54,8 @@ class TheirHistory:
 
     ``up_to`` is a version up to which everything is there without a row of its own; ``ordered``
     says that the table tells the order. ``parts`` are the relations that the tool itself has made,
-    with their schemas, ``schema`` one that is the tool's as a whole.
+    with their schemas, ``schema`` one that is the tool's as a whole; ``owner`` is the role that the
+    table belongs to: that of the tool.
     """
 
     table: str
@@ -63,6 +64,7 @@ class TheirHistory:
     ordered: bool = True
     parts: tuple[str, ...] = ()
     schema: str = ""
+    owner: str = ""
 
     def owns(self, name: str) -> bool:
         """Whether an object, as a fingerprint names it, is the tool's own."""
@@ -110,6 +112,17 @@ def find_table(
             fix="name the one that counts: tool_history = 'SCHEMA.TABLE' in [tool.housekeeping]",
         )
     return found[0], named or name
+
+
+def owner_of(connection: Connection, schema: str, name: str) -> str:
+    """The role that the table belongs to."""
+    table = sql.Identifier(schema, name).as_string(connection)
+    row = connection.execute(
+        "SELECT pg_catalog.pg_get_userbyid(c.relowner)::text FROM pg_catalog.pg_class AS c"
+        " WHERE c.oid = %s::regclass",
+        (table,),
+    ).fetchone()
+    return str(row[0]) if row else ""
 
 
 def parts_of(connection: Connection, schema: str, name: str) -> tuple[str, ...]:

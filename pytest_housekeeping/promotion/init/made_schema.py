@@ -63,7 +63,11 @@ def made_schema(config: Config, sources: ProjectFiles) -> Iterator[MadeSchema]:
                 _apply(
                     config,
                     throwaway,
-                    [(file, text_of(config, sources, file.path)) for file in files],
+                    [
+                        (step, text_of(config, sources, step.path))
+                        for file in files
+                        for step in file.steps
+                    ],
                 )
                 break
             except SqlFailed as error:

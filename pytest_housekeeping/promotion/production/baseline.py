@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from psycopg import sql
 
@@ -23,6 +23,7 @@ from pytest_housekeeping.promotion.replay import (
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.snapshot.difference import Difference, diff
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+from pytest_housekeeping.sql.file import SqlFile, from_reading
 from pytest_housekeeping.sql.layouts.known import OWN, layout_of
 
 
@@ -30,42 +31,73 @@ def verify(context: RunContext, target: ProductionTarget, throwaway: Throwaway) 
     """Replay the files on an empty server, and compare: the fingerprints must be equal, but for
     what ``checks/baseline_drift.toml`` accepts and the table in which another tool remembers what
     it has applied."""
+    files = [file for segment in context.plan.segments for file in segment.files]
+    texts = [(file, context.files.text(file)) for file in files]
+    verdict, said = _compared(context, target, throwaway, texts, rule="baseline")
+    left = len(context.plan.unapplied) - len(files)
+    behind = f"; {left} files are left for the next promotion" if left else ""
+    return verdict, said + behind
+
+
+def verify_theirs(context: RunContext, target: ProductionTarget, throwaway: Throwaway) -> Judgement:
+    """The same of the files that another tool has applied, where it goes on applying them: what
+    differs was changed past them."""
+    layout = layout_of(context.config)
+    texts = []
+    for entry in context.plan.past:
+        found = context.applied(entry)
+        file = from_reading(entry.path, entry.kind, found, entry.sha256, layout=layout)
+        texts.append((file, found.text))
+    return _compared(context, target, throwaway, texts, rule="drift")
+
+
+def _compared(
+    context: RunContext,
+    target: ProductionTarget,
+    throwaway: Throwaway,
+    texts: Sequence[tuple[SqlFile, str]],
+    *,
+    rule: str,
+) -> Judgement:
     run_bootstrap(context, throwaway)
-    replayed, actual = _replayed(context, target, throwaway), _without_history(target)
+    replayed, actual = _replayed(context, target, throwaway, texts), _without_history(target)
     found = diff(replayed.without("database"), actual.without("database"))
     theirs = their_own(target.connection.get(), context.config)
     differences = [each for each in found if theirs is None or not theirs.owns(each.name)]
     accepted = accepted_drift(context.config, context.plan.sources)
-    findings = [_finding(each, accepted) for each in differences]
+    findings = [_finding(each, accepted, rule) for each in differences]
     names = {each.name for each in differences}
-    findings += [_needless(name) for name in accepted if name not in names]
-    files = sum(len(segment.files) for segment in context.plan.segments)
-    verdict = Verdict(examined=files, unit="files", findings=tuple(findings))
-    left = len(context.plan.unapplied) - files
-    behind = f"; {left} files are left for the next promotion" if left else ""
-    return verdict, f"{files} files replayed, {len(differences)} objects differ{behind}"
+    findings += [_needless(name, rule) for name in accepted if name not in names]
+    verdict = Verdict(examined=len(texts), unit="files", findings=tuple(findings))
+    return verdict, f"{len(texts)} files replayed, {len(differences)} objects differ"
 
 
-def _finding(difference: Difference, accepted: Mapping[str, str]) -> Finding:
+_FIXES = {
+    "baseline": "bring the files to what production has, or choose another version",
+    "drift": "bring the change into a migration, or undo it",
+}
+
+
+def _finding(difference: Difference, accepted: Mapping[str, str], rule: str) -> Finding:
     # Columns that were added in another order than the files do are the rule where a schema has
     # grown by hand; nothing but statements without a list of columns depends on it.
     let_stand = difference.is_column_order or difference.name in accepted
     reason = accepted.get(difference.name, "")
     return Finding(
-        rule="baseline",
+        rule=rule,
         level=Level.WARNING if let_stand else Level.ERROR,
         object=difference.name,
         detail=f"is {difference.change} in production, compared with what the files make"
         + f": {difference.told}" * bool(difference.told)
         + f"; accepted: {reason}" * bool(reason),
-        fix="bring the files to what production has, or choose another version; to record it as it"
-        f" is: an entry of checks/{DRIFT} with this object and a reason",
+        fix=f"{_FIXES[rule]}; to let it stand as it is: an entry of checks/{DRIFT} with this"
+        " object and a reason",
     )
 
 
-def _needless(name: str) -> Finding:
+def _needless(name: str, rule: str) -> Finding:
     return Finding(
-        rule="baseline",
+        rule=rule,
         level=Level.ERROR,
         object=name,
         detail=f"is accepted in {DRIFT}, and does not differ",
@@ -78,10 +110,13 @@ def _without_history(target: ProductionTarget) -> Fingerprint:
     return target.read_without_history(target.connection.get())
 
 
-def _replayed(context: RunContext, target: ProductionTarget, throwaway: Throwaway) -> Fingerprint:
+def _replayed(
+    context: RunContext,
+    target: ProductionTarget,
+    throwaway: Throwaway,
+    texts: Sequence[tuple[SqlFile, str]],
+) -> Fingerprint:
     """The schema that the files make of an empty database."""
-    files = [file for segment in context.plan.segments for file in segment.files]
-    texts = [(file, context.files.text(file)) for file in files]
     connection = throwaway.migrator()
     try:
         if layout_of(context.config).name == OWN:

@@ -79,6 +79,11 @@ class Impact:
         """The files that stand, as a plan tells them."""
         if not self._context.rules.plans:
             return ()
+        if theirs := self._context.plan.theirs:
+            return tuple(
+                AppliedNow(path=each.path, kind=each.kind, run="", commit="", at="", by=theirs.tool)
+                for each in theirs.files
+            )
         rows = history.applied(self._target.connection.get(), self._context.config.history_schema)
         return tuple(
             AppliedNow(

@@ -22,7 +22,7 @@ SELECT EXISTS (
 
 def history_not_begun(context: RunContext, connection: LentConnection) -> Iterator[Finding]:
     """Nothing is on record here, and another tool says what it has applied."""
-    if context.plan.past or context.options.records_only:
+    if context.plan.past or context.plan.theirs or context.options.records_only:
         return
     if _holds_tables(connection):
         yield Finding(

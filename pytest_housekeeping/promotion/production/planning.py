@@ -13,6 +13,7 @@ from dataclasses import replace
 from pytest_housekeeping.errors import HousekeepingError, MisuseError
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.plan.modes import rules_of
+from pytest_housekeeping.plan.plan import ToolsPast
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.primary import identified
 from pytest_housekeeping.promotion.judging import Checks
@@ -60,9 +61,9 @@ def start_plan(options: RunOptions) -> Run:
     restore_server = None
     with closed_on_failure(connection, address):
         _refuse_blind(connection)
-        promoter = _promoter(connection, config.history_schema, options.promoter)
         identity = identified(connection)
         plan = plan_of(config, options, project.sources, connection)
+        promoter = _promoter(connection, config.history_schema, options.promoter, plan.theirs)
         context = replace(project.context(options, plan), promoter=promoter)
         if not options.look_only:
             refuse_unfit_clone(clone_of(context, address, identity), connection)
@@ -116,12 +117,16 @@ def _as_told(name: str, check: Callable[[], Judgement]) -> Callable[[], Judgemen
     return told
 
 
-def _promoter(connection: Connection, history_schema: str, given: str) -> str:
-    """As whom the files run: as is told, as the one who has promoted before, or as who asks.
+def _promoter(
+    connection: Connection, history_schema: str, given: str, theirs: ToolsPast | None
+) -> str:
+    """As whom the files run: as is told, as the one who has promoted before, the role of the tool
+    that applies them, or as who asks.
 
     Raises MisuseError for a role that is not there or cannot be connected as, and where the one
     who asks could not promote.
     """
+    given = given or (theirs.owner if theirs else "")
     row = connection.execute(_WHO, {"schema": history_schema, "given": given}).fetchone()
     role, there, enters, creates = row or ("", False, False, False)
     why = (
@@ -130,7 +135,7 @@ def _promoter(connection: Connection, history_schema: str, given: str) -> str:
     if not there or not enters:
         found = "is no role of this server" if not there else "may not log in"
         raise MisuseError(f"the role {role!r} {found}", why=why, fix=_AS)
-    if not creates:
+    if not creates and theirs is None:
         raise MisuseError(
             f"nothing was promoted here yet, and {role} may not create the schema of the history",
             why=why,

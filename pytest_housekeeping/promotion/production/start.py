@@ -22,6 +22,7 @@ from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.production import promotion_table
 from pytest_housekeeping.promotion.production.activity import LookAround
 from pytest_housekeeping.promotion.production.backup import Backup
+from pytest_housekeeping.promotion.production.beside import commit_before, tools_past
 from pytest_housekeeping.promotion.production.binding import Binding, unrehearsed
 from pytest_housekeeping.promotion.production.changes import changes_judged
 from pytest_housekeeping.promotion.production.clone.measured import new_measurement
@@ -84,7 +85,7 @@ def start_production(options: RunOptions) -> Run:
             restore_server = new_restore_server(options, config, address, identity)
             if not restore_server.given:
                 promised = promised_roles(context, major_of(connection))
-                if options.records_only or promised.known is None:
+                if options.records_only or plan.theirs or promised.known is None:
                     server = new_replay_server(config, major_of(connection))
             if config.lint and plan.files:
                 linting = start_linting(plan)
@@ -212,9 +213,13 @@ def plan_of(
 ) -> Plan:
     """The plan of what is not applied yet. Raises MisuseError where none can be made."""
     applied = applied_files(history.applied(connection, config.history_schema))
+    theirs = None
     if not applied and options.baseline is None:
-        refuse_not_begun(config, connection)
-    return build(
+        if rules_of(options.mode).changes_production:
+            refuse_not_begun(config, connection)
+        theirs = tools_past(config, sources, connection)
+        applied = theirs.files if theirs else ()
+    plan = build(
         config,
         options.mode,
         tests=options.tests,
@@ -226,6 +231,7 @@ def plan_of(
         in_place=options.in_place,
         has_clone=bool(clone_url(options, config)),
     )
+    return replace(plan, theirs=theirs)
 
 
 def _plan_as_promoted(
@@ -233,7 +239,7 @@ def _plan_as_promoted(
 ) -> Plan:
     """The same with the checks of the last promotion: those of today ask for what is pending."""
     last = promotion_table.last_promotion(connection, project.config.history_schema)
-    commit = last.commit if last else ""
+    commit = last.commit if last else commit_before(project, plan)
     then = promoted_checks(project.config, project.sources, project.repository, commit)
     if then is None:
         return plan

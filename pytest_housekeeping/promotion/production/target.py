@@ -15,6 +15,7 @@ from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.production import promotion_table
 from pytest_housekeeping.promotion.production.backup import Backup
+from pytest_housekeeping.promotion.production.beside import applied_now
 from pytest_housekeeping.promotion.production.earlier_target import EarlierTarget
 from pytest_housekeeping.promotion.production.in_place import lock_announcement
 from pytest_housekeeping.promotion.production.statistics import KeptStatistics
@@ -129,8 +130,8 @@ class ProductionTarget:
         now = self.read_schema(connection)
         declared = self._context.config.may_move
         moved = split_declared(self.fingerprint(), now, declared).others
-        rows = history.applied(connection, self._context.config.history_schema)
-        if moved or [row.path for row in rows] != [past.path for past in self._context.plan.past]:
+        there = applied_now(self._context, connection)
+        if moved or there != [past.path for past in self._context.plan.past]:
             raise ProofFailed(
                 f"the target changed after its backup: {listed(moved) or 'its history'}",
                 why="the backup would not be the state before this promotion",

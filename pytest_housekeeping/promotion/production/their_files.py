@@ -76,7 +76,7 @@ def _recorded(config: Config, sources: ProjectFiles, connection: Connection) -> 
     repeatable = [entry for entry in listed.of(Kind.VIEW) if entry.of_tool]
     paths = applied_paths(
         history,
-        _as_they_know(config, sources, listed.of(Kind.MIGRATION)),
+        as_they_know(config, sources, listed.of(Kind.MIGRATION)),
         repeatable,
         lambda entry: checksum_of(config, sources, entry),
     )
@@ -89,7 +89,7 @@ def _recorded(config: Config, sources: ProjectFiles, connection: Connection) -> 
     return frozenset(paths)
 
 
-def _as_they_know(
+def as_they_know(
     config: Config, sources: ProjectFiles, entries: Sequence[Entry]
 ) -> Sequence[Entry]:
     """Sqitch knows a change by an id, which is made of its line in the plan and all before it."""

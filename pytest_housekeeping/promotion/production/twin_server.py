@@ -85,6 +85,7 @@ class LentThrowaway(Throwaway):
 
     def done(self) -> None:
         database, self._database = self._database, None
+        self.bootstrapped = False
         if database is not None:
             self.server.drop(database)
 

@@ -83,11 +83,14 @@ class TwinTarget:
     def record_history(
         self, connection: Connection, applied: Sequence[tuple[SqlFile, Applied]], segment: int
     ) -> None:
-        self.guard.write(connection, self._rows(applied, segment))
+        """Of what another tool applies, nothing will be on record."""
+        if self._context.plan.theirs is None:
+            self.guard.write(connection, self._rows(applied, segment))
 
     def record_schema(self, connection: Connection, record: SchemaRecord, segment: int) -> None:
         """As in production: the record has a table, which is made with its first row."""
-        self._record(self.guard, connection, record, segment)
+        if self._context.plan.theirs is None:
+            self._record(self.guard, connection, record, segment)
 
     def read_schema(self, connection: Connection) -> Fingerprint:
         return read_fingerprint(connection, exclude_schemas=()).without(f"role {RESTORER}")

@@ -13,7 +13,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import EvidenceError, MisuseError
 from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.git_objects import fetch_fix
-from pytest_housekeeping.model import Kind, Mode, RunOutcome, TargetIdentity
+from pytest_housekeeping.model import Kind, Mode, RunOutcome, TargetIdentity, whole_of
 from pytest_housekeeping.postgres.history import Row, in_effect
 from pytest_housekeeping.sql.layouts.numbered import same_version
 from pytest_housekeeping.sql.layouts.read import listing
@@ -116,8 +116,9 @@ def _versions(config: Config) -> Mapping[str, str]:
 
 def _is_version(row: Row, to: str, versions: Mapping[str, str]) -> bool:
     """Of a file that is gone, what its name begins with is its version."""
-    first = row.path.rpartition("/")[2].partition("_")[0]
-    known = versions.get(row.path, first)
+    path = whole_of(row.path)
+    first = path.rpartition("/")[2].partition("_")[0]
+    known = versions.get(path, first)
     return row.kind == Kind.MIGRATION and same_version(known, to)
 
 

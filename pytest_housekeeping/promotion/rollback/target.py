@@ -7,7 +7,16 @@ from dataclasses import replace
 
 from pytest_housekeeping.checks.rollbacks import table_of
 from pytest_housekeeping.errors import ProofFailed
-from pytest_housekeeping.model import Applied, Finding, Kind, Level, RunOutcome, Step, Verdict
+from pytest_housekeeping.model import (
+    Applied,
+    Finding,
+    Kind,
+    Level,
+    RunOutcome,
+    Step,
+    Verdict,
+    whole_of,
+)
 from pytest_housekeeping.plan.rollback_plan import RollbackWork
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection
@@ -131,12 +140,12 @@ class RollbackTarget:
         context = self._context
         commit = context.source.commit or ""
         rows = [
-            replace(
-                history.row_of(file, done, run=context.run.id, commit=commit),
-                path=file.undoes,
-            )
+            replace(history.row_of(file, done, run=context.run.id, commit=commit), path=row.path)
             for file, done in applied
             if file in self.work.rollbacks
+            # Of a migration that ran in parts, each of them is taken back.
+            for row in self.reverted.rows
+            if row.kind == Kind.MIGRATION and whole_of(row.path) == file.undoes
         ]
         dropped = {file.path for file, _ in applied}
         back = {file.path for file in self.work.restored}

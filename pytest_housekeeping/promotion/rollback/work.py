@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import Contracts, load_contracts
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.evidence import Repository
-from pytest_housekeeping.model import Kind, Step
+from pytest_housekeeping.model import Kind, Step, whole_of
 from pytest_housekeeping.plan.check_steps import check_steps
 from pytest_housekeeping.plan.rollback_files import misfits
 from pytest_housekeeping.plan.rollback_plan import RollbackWork, UndoneMigration
@@ -53,9 +53,8 @@ def gather_work(
     if wrong := [*found.errors, *misfits(migrations.values(), rollbacks)]:
         raise MisuseError("\n".join(str(error) for error in wrong))
     undoing = tuple(
-        _undone(row, migrations.get(row.path), rollbacks, reverted)
-        for row in reverted.rows
-        if row.kind == Kind.MIGRATION
+        _undone(row, migrations.get(whole_of(row.path)), rollbacks, reverted)
+        for row in _last_parts(reverted)
     )
     newest = _last_by_path((*reverted.standing, *reversed(reverted.rows)))
     older = _last_by_path(reverted.standing)
@@ -85,12 +84,32 @@ def gather_work(
     return work, texts
 
 
+def _last_parts(reverted: Reverted) -> Iterator[Row]:
+    """The migrations that are undone, and of one that ran in parts what ran last of it.
+
+    Raises MisuseError where its first parts would stand: its way back undoes all of them.
+    """
+    standing = {whole_of(row.path): row for row in reverted.standing if row.kind == Kind.MIGRATION}
+    known: set[str] = set()
+    for row in (row for row in reverted.rows if row.kind == Kind.MIGRATION):
+        whole = whole_of(row.path)
+        if whole in standing:
+            raise MisuseError(
+                f"{standing[whole].path} would stand, and {row.path} be undone",
+                why="the way back of the file undoes all of its parts",
+                fix=f"go back to before its first part: --hk-to={standing[whole].run}",
+            )
+        if whole not in known:
+            known.add(whole)
+            yield row
+
+
 def _undone(
     row: Row, migration: SqlFile | None, rollbacks: Mapping[str, SqlFile], reverted: Reverted
 ) -> UndoneMigration:
     rollback = migration.rollback if migration else ""
     return UndoneMigration(
-        path=row.path,
+        path=whole_of(row.path),
         rollback=rollbacks.get(rollback),
         rollback_path=rollback,
         place=reverted.place(row),

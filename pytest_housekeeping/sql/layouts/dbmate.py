@@ -37,4 +37,11 @@ def _reading(_: Ground, path: str, text: str) -> Reading:
     return halves_reading(path, text, _HALVES)
 
 
-LAYOUT = Layout(name="dbmate", tool="dbmate", listing=_listing, reading=_reading, marks=("dbmate",))
+LAYOUT = Layout(
+    name="dbmate",
+    tool="dbmate",
+    listing=_listing,
+    reading=_reading,
+    marks=("dbmate",),
+    outside_mark="-- migrate:up transaction:false",
+)

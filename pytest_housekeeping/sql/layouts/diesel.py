@@ -70,4 +70,9 @@ def _lacking(folder: str) -> SqlFileError:
     )
 
 
-LAYOUT = Layout(name="diesel", tool="Diesel", listing=_listing)
+LAYOUT = Layout(
+    name="diesel",
+    tool="Diesel",
+    listing=_listing,
+    outside_mark="run_in_transaction = false in metadata.toml beside it",
+)

@@ -6,41 +6,56 @@ https://documentation.red-gate.com/fd/migrations-271585107.html
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.model import Kind
+from pytest_housekeeping.sql.effects import effects_of
+from pytest_housekeeping.sql.layouts.flyway_conf import FlywayConf, flyway_conf
 from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Layout, Listing, Reading
 from pytest_housekeeping.sql.layouts.numbered import paired, twice, version_key
 from pytest_housekeeping.sql.layouts.placeholders import replaced
+from pytest_housekeeping.sql.parse import SyntaxRefused, parse
 
-_NAME = re.compile(r"([VUB])(\d+(?:[._]\d+)*)__(.+)\.sql")
-_REPEATABLE = re.compile(r"R__(.+)\.sql")
 _CODE = re.compile(r"[VURB][\w.]*__.+\.(?:java|kt|groovy|class|py|ps1|bash|sh|cmd|bat)")
 # What runs at other moments: https://documentation.red-gate.com/fd/callback-events-277579115.html
-_CALLBACK = re.compile(r"(?:before|after|create)[A-Z]\w*?(?:__.*)?\.sql")
+_CALLBACK = re.compile(r"(?:before|after|create)([A-Z][a-z]*)\w*?(?:__.*)?\.sql")
+# Of those, what runs with no promotion: at `clean`, say, which is nothing of this tool's.
+_ELSEWHERE = frozenset(("Clean", "Info", "Repair", "Baseline", "Undo"))
 _CONF_TRUE = ("", "true")
 
 
 def _listing(ground: Ground) -> Listing:
-    """Below the folder, in whatever folder of it, as Flyway scans a location."""
-    files = ground.files
+    """Below each location, in whatever folder of it, as Flyway scans them."""
+    files, conf = ground.files, flyway_conf(ground.files, ground.folder)
     found: dict[str, list[Entry]] = {"V": [], "U": [], "B": [], "R": []}
     passed_over: dict[str, str] = {}
-    errors: list[SqlFileError] = []
-    for path in files.find(ground.folder, "*", below=True):
+    errors: list[SqlFileError] = list(conf.errors)
+    names = _Names(conf)
+    paths = [
+        path for each in _locations(ground, conf) for path in files.find(each, "*", below=True)
+    ]
+    for path in dict.fromkeys(paths):
         name = path.rpartition("/")[2]
-        if versioned := _NAME.fullmatch(name):
-            found[versioned[1]].append(_versioned(path, versioned))
-        elif _REPEATABLE.fullmatch(name):
+        callback = _CALLBACK.fullmatch(name)
+        if versioned := names.versioned.fullmatch(name):
+            kind = names.kind_of(versioned)
+            found[kind].append(_versioned(path, versioned, kind))
+            if kind == "U" and not names.usual:
+                errors.append(_unusual(path))
+        elif names.repeatable.fullmatch(name):
             found["R"].append(Entry(path=path, kind=Kind.VIEW, of_tool=True))
-        elif _CALLBACK.fullmatch(name) or _CODE.fullmatch(name):
+        elif callback and callback[1] in _ELSEWHERE:
+            passed_over[path] = f"it runs at {callback[1].lower()}, which is not done here"
+        elif callback or _CODE.fullmatch(name):
             errors.append(_unreadable(path))
         elif name.endswith(".sql"):
             passed_over[path] = "Flyway does not read a name like this"
     errors += [
         each
-        for path in files.find(ground.folder, "*.sql.conf", below=True)
+        for path in dict.fromkeys(paths)
+        if path.endswith(".sql.conf")
         for each in _conf_errors(ground, path)
     ]
     migrations = sorted(_with_baseline(found, passed_over), key=_order)
@@ -54,9 +69,46 @@ def _listing(ground: Ground) -> Listing:
     )
 
 
-def _versioned(path: str, name: re.Match[str]) -> Entry:
+@dataclass(frozen=True)
+class _Names:
+    """How a project's files are called: by letters of its own, it may be."""
+
+    conf: FlywayConf
+
+    @property
+    def usual(self) -> bool:
+        """Whether a path alone tells what it undoes."""
+        conf = self.conf
+        return (conf.prefix("V"), conf.prefix("U"), conf.separator) == ("V", "U", "__")
+
+    @property
+    def versioned(self) -> re.Pattern[str]:
+        kinds = "|".join(re.escape(self.conf.prefix(kind)) for kind in "VUB")
+        return re.compile(rf"({kinds})(\d+(?:[._]\d+)*){self._rest}")
+
+    @property
+    def repeatable(self) -> re.Pattern[str]:
+        return re.compile(rf"{re.escape(self.conf.prefix('R'))}{self._rest}")
+
+    @property
+    def _rest(self) -> str:
+        ends = "|".join(re.escape(each) for each in self.conf.suffixes)
+        return rf"{re.escape(self.conf.separator)}(.+?)(?:{ends})"
+
+    def kind_of(self, name: re.Match[str]) -> str:
+        return next(kind for kind in "VUB" if self.conf.prefix(kind) == name[1])
+
+
+def _locations(ground: Ground, conf: FlywayConf) -> Sequence[str]:
+    """Those of the configuration that lie in the folder, or the folder itself."""
+    inside = f"{ground.folder}/" if ground.folder else ""
+    found = [each for each in conf.locations if f"{each}/".startswith(inside)]
+    return found or [ground.folder]
+
+
+def _versioned(path: str, name: re.Match[str], kind: str) -> Entry:
     folder = path.removesuffix(name[0])
-    if name[1] == "U":
+    if kind == "U":
         undoes = f"{folder}V{name[2]}__{name[3]}.sql"
         return Entry(path=path, kind=Kind.ROLLBACK, version=name[2], undoes=undoes)
     rollback = f"{folder}U{name[2]}__{name[3]}.sql"
@@ -118,6 +170,14 @@ def _conf_errors(ground: Ground, path: str) -> Iterator[SqlFileError]:
         )
 
 
+def _unusual(path: str) -> SqlFileError:
+    return SqlFileError(
+        f"{path} undoes, and the files here do not begin with V and U",
+        why="evidence of the past names it, and the name alone has to tell what it has undone",
+        fix="leave it out of the locations; what undoes a migration may be the next one",
+    )
+
+
 def _unreadable(path: str) -> SqlFileError:
     name = path.rpartition("/")[2]
     callback = name.endswith(".sql")
@@ -130,11 +190,33 @@ def _unreadable(path: str) -> SqlFileError:
 
 
 def _reading(ground: Ground, path: str, text: str) -> Reading:
-    said = _conf(ground, f"{path}.conf").get("placeholderreplacement", "true")
-    if said == "false":
-        return Reading(text=text)
-    own = {"flyway:filename": path.rpartition("/")[2]}
-    return replaced(text, {**own, **ground.config.placeholders}, any_case=True)
+    values = ground.config.placeholders
+    general = values.get("flyway:placeholderreplacement", "true")
+    said = _conf(ground, f"{path}.conf").get("placeholderreplacement", general)
+    found = Reading(text=text)
+    if said.lower() != "false":
+        own = {"flyway:filename": path.rpartition("/")[2]}
+        begins = values.get("flyway:placeholderprefix", "${")
+        ends = values.get("flyway:placeholdersuffix", "}")
+        found = replaced(text, {**own, **values}, any_case=True, around=(begins, ends))
+    if values.get("flyway:mixed", "false").lower() == "true":
+        return replace(found, outside=_holds_both(found.text))
+    return found
 
 
-LAYOUT = Layout(name="flyway", tool="Flyway", listing=_listing, reading=_reading)
+def _holds_both(text: str) -> bool:
+    """Whether some of its statements no transaction can hold: with ``mixed`` Flyway opens none."""
+    try:
+        return bool(effects_of(parse(text)).alone)
+    except SyntaxRefused:
+        return False  # told where the file is looked at
+
+
+LAYOUT = Layout(
+    name="flyway",
+    tool="Flyway",
+    listing=_listing,
+    reading=_reading,
+    outside_mark="executeInTransaction=false in NAME.sql.conf beside it",
+    looks_itself=True,
+)

@@ -87,4 +87,5 @@ LAYOUT = Layout(
     listing=_listing,
     reading=_reading,
     marks=("goose",),
+    outside_mark="-- +goose NO TRANSACTION",
 )

@@ -83,7 +83,9 @@ class Layout:
 
     ``marks`` are those of `foreign_marks` that it reads; ``psql_home`` is the folder in which
     psql is started, of a tool that gives its files to it; ``placeholders``: what
-    looks like one is what the tool takes it for, and needs no header.
+    looks like one is what the tool takes it for, and needs no header. ``outside_mark`` is how the
+    tool is told that no transaction is to hold a file; ``one_by_one``: it sends the statements of
+    each file one by one; ``looks_itself``: of one in which no transaction can hold any of them.
     """
 
     name: str
@@ -93,3 +95,6 @@ class Layout:
     marks: tuple[str, ...] = ()
     psql_home: Callable[[Ground], str] | None = None
     placeholders: bool = True
+    outside_mark: str = ""
+    one_by_one: bool = False
+    looks_itself: bool = False

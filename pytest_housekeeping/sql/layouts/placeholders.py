@@ -10,22 +10,31 @@ from pytest_housekeeping.sql.layouts.layout import Reading
 from pytest_housekeeping.sql.problems import Problem
 from pytest_housekeeping.sql.text import place
 
-_PLACEHOLDER = re.compile(r"\$\{([^{}\s]+)\}")
+AROUND = ("${", "}")
 
 
-def replaced(text: str, values: Mapping[str, str], *, any_case: bool = False) -> Reading:
+def replaced(
+    text: str,
+    values: Mapping[str, str],
+    *,
+    any_case: bool = False,
+    around: tuple[str, str] = AROUND,
+) -> Reading:
     """The text with values in the place of names, wherever they stand: in strings and comments as
-    well. A file whose header says ``placeholders=none`` stays as it is."""
-    if "${" not in text or read_header(text).plain:
+    well. A file whose header says ``placeholders=none`` stays as it is. ``around`` is what stands
+    before and behind a name."""
+    begins, ends = around
+    if begins not in text or read_header(text).plain:
         return Reading(text=text)
+    pattern = re.compile(rf"{re.escape(begins)}([^{{}}\s]+?){re.escape(ends)}")
     known = {_folded(name, any_case): value for name, value in values.items()}
     problems = [
         _unknown(text, found)
-        for found in _PLACEHOLDER.finditer(text)
+        for found in pattern.finditer(text)
         if _folded(found[1], any_case) not in known
     ]
     return Reading(
-        text=_PLACEHOLDER.sub(lambda found: known.get(_folded(found[1], any_case), found[0]), text),
+        text=pattern.sub(lambda found: known.get(_folded(found[1], any_case), found[0]), text),
         problems=tuple(problems),
     )
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.model import Kind, on_disk
+from pytest_housekeeping.model import Kind, on_disk, whole_of
 from pytest_housekeeping.sql.layouts.enclosing import with_no_transaction_of_its_own
 from pytest_housekeeping.sql.layouts.known import OWN, layout_of
 from pytest_housekeeping.sql.layouts.layout import Ground, Listing, Reading
+from pytest_housekeeping.sql.layouts.parts import in_one_transaction, with_part
 from pytest_housekeeping.sql.layouts.psql import as_psql_would, without_restrict
+from pytest_housekeeping.sql.layouts.undone import undone_by
+from pytest_housekeeping.sql.parse import SyntaxRefused
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import decode
 
@@ -28,6 +31,17 @@ def listing(config: Config, files: ProjectFiles) -> Listing:
 
 def reading(config: Config, files: ProjectFiles, path: str, data: bytes) -> Reading:
     """What of the bytes of a file runs. Raises SqlFileError for what is no text."""
+    whole = whole_of(path)
+    found = _reading(config, files, whole, data)
+    try:
+        if undone_by(whole) != whole and layout_of(config).name != OWN:
+            return in_one_transaction(found)
+        return with_part(found, path)
+    except SyntaxRefused:
+        return found  # told where the file is looked at
+
+
+def _reading(config: Config, files: ProjectFiles, path: str, data: bytes) -> Reading:
     text = decode(data, on_disk(path))
     layout, ground = layout_of(config), Ground(config=config, files=files)
     found = layout.reading(ground, path, text) if _is_of_tool(config, path) else Reading(text=text)

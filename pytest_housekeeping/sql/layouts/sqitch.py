@@ -115,5 +115,6 @@ LAYOUT = Layout(
     tool="Sqitch",
     listing=_listing,
     marks=("Sqitch",),
+    one_by_one=True,
     psql_home=lambda ground: ground.folder,
 )

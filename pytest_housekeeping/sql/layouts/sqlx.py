@@ -20,4 +20,11 @@ def _reading(_: Ground, __: str, text: str) -> Reading:
     return Reading(text=text, outside=text.startswith(_OUTSIDE))
 
 
-LAYOUT = Layout(name="sqlx", tool="sqlx", listing=_listing, reading=_reading, marks=("sqlx",))
+LAYOUT = Layout(
+    name="sqlx",
+    tool="sqlx",
+    listing=_listing,
+    reading=_reading,
+    marks=("sqlx",),
+    outside_mark=_OUTSIDE,
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from pytest_housekeeping.model import DOWN
+from pytest_housekeeping.model import DOWN, whole_of
 
 _FLYWAY = re.compile(r"(.*/|)U(\d+(?:[._]\d+)*__[^/]+\.sql)")
 _BY_VERSION = re.compile(r"(.*/|)(\d+(?=_[^/]*\.up\.sql)|V\d+(?:[._]\d+)*(?=__))[^/]*")
@@ -26,7 +26,9 @@ def migration_key(path: str) -> str:
 
 
 def undone_by(path: str) -> str:
-    """The path of the migration that a rollback undoes; any other path is its own."""
+    """The path of the migration that a rollback undoes; any other path is its own, and a part is
+    its file."""
+    path = whole_of(path)
     if path.endswith(DOWN):
         return path.removesuffix(DOWN)
     if undo := _FLYWAY.fullmatch(path):

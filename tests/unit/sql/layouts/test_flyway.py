@@ -114,3 +114,102 @@ def test_a_baseline_migration_stands_for_those_that_are_gone(tmp_path: Path) -> 
     found = read_layout(tmp_path / "b", numbered(f"{AT}/B3__all.sql", f"{AT}/V3__c.sql"))
     assert found.paths() == ["V3__c.sql"]
     assert list(found.found.passed_over) == [f"{AT}/B3__all.sql"]
+
+
+CONF = """\
+# What Flyway is told.
+flyway.url=jdbc:postgresql://db/shop
+flyway.locations=filesystem:db/one,classpath:two
+flyway.sqlMigrationPrefix=MIG
+flyway.sqlMigrationSeparator=-
+flyway.placeholders.schema=shop
+flyway.placeholderPrefix=<<
+flyway.placeholderSuffix=>>
+flyway.defaultSchema=audit
+flyway.table=changes
+"""
+TOML = """\
+[flyway]
+locations = ["filesystem:db/one", "classpath:two"]
+sqlMigrationPrefix = "MIG"
+sqlMigrationSeparator = "-"
+placeholderPrefix = "<<"
+placeholderSuffix = ">>"
+defaultSchema = "audit"
+table = "changes"
+[flyway.placeholders]
+schema = "shop"
+[environments.production]
+url = "jdbc:postgresql://db/shop"
+"""
+
+
+@pytest.mark.parametrize(("name", "said"), [("flyway.conf", CONF), ("conf/flyway.toml", TOML)])
+def test_what_flyway_is_told_counts_here(tmp_path: Path, name: str, said: str) -> None:
+    files = {
+        name: said,
+        "db/one/MIG2-b.sql": "SELECT '<<schema>>', '${schema}';",
+        "src/main/resources/two/MIG1-a.sql": "SELECT 1;",
+        "db/elsewhere/MIG3-c.sql": "SELECT 1;",
+        "db/one/R-v.sql": "SELECT 1;",
+    }
+    found = read_layout(tmp_path, files)
+    assert (found.config.layout, found.config.tool_history) == ("flyway", "audit.changes")
+    assert found.errors == ""
+    assert [path.rpartition("/")[2] for path in found.paths()] == ["MIG1-a.sql", "MIG2-b.sql"]
+    assert [path.rpartition("/")[2] for path in found.paths(Kind.VIEW)] == ["R-v.sql"]
+    assert found.text("MIG2-b.sql") == "SELECT 'shop', '${schema}';"
+
+
+def test_a_setting_of_ours_goes_before_flyways(tmp_path: Path) -> None:
+    files = {
+        "flyway.conf": "flyway.placeholders.schema=theirs\nflyway.locations=db/a,db/b\n",
+        "db/a/V1__a.sql": "SELECT '${schema}';",
+        "db/b/V2__b.sql": "SELECT 1;",
+    }
+    settings = 'migrations = "db/a"\nplaceholders = { schema = "ours" }\ntool_history = "x"'
+    found = read_layout(tmp_path, files, settings=settings)
+    assert found.paths() == ["V1__a.sql"]
+    assert found.text("V1__a.sql") == "SELECT 'ours';"
+    assert found.config.tool_history == "x"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("initSql=SET ROLE x", "flyway.conf says initsql, statements that run on every connection"),
+        ("encoding=ISO-8859-1", "flyway.conf says encoding = ISO-8859-1"),
+        ("sqlMigrationSuffixes=.sql,.ddl", "flyway.conf says sqlMigrationSuffixes = .sql,.ddl"),
+        ("locations=filesystem:db/migration,s3:bucket", "names the location s3:bucket"),
+        ("locations=filesystem:db/migration,db/*", "names the location db/*"),
+    ],
+)
+def test_what_flyway_is_told_and_nobody_does_here_is_refused(
+    tmp_path: Path, line: str, said: str
+) -> None:
+    files = {"flyway.conf": f"flyway.{line}\n", "db/migration/V1__a.sql": "SELECT 1;"}
+    found = read_layout(tmp_path, files)
+    assert said in found.errors
+
+
+def test_an_undo_file_of_another_name_is_refused(tmp_path: Path) -> None:
+    conf = "flyway.sqlMigrationPrefix=M\nflyway.locations=db\n"
+    found = read_layout(tmp_path, {"flyway.conf": conf, **numbered("db/M1__a.sql", "db/U1__a.sql")})
+    assert "db/U1__a.sql undoes, and the files here do not begin with V and U" in found.errors
+
+
+def test_a_callback_of_what_is_not_done_here_is_left_out(tmp_path: Path) -> None:
+    found = read_layout(tmp_path, numbered(f"{AT}/V1__a.sql", f"{AT}/afterClean.sql"))
+    assert found.errors == ""
+    assert found.found.passed_over == {
+        f"{AT}/afterClean.sql": "it runs at clean, which is not done here"
+    }
+
+
+def test_a_mixed_file_runs_in_parts_where_flyway_is_told_so(tmp_path: Path) -> None:
+    text = "CREATE TABLE t (a int);\nCREATE INDEX CONCURRENTLY i ON t (a);\n"
+    files = {f"{AT}/V1__a.sql": text, f"{AT}/V2__b.sql": "SELECT 1;"}
+    assert read_layout(tmp_path / "a", files).problems("V1__a.sql") != []
+    found = read_layout(tmp_path / "b", {"flyway.conf": "flyway.mixed=true\n", **files})
+    assert found.problems("V1__a.sql") == []
+    assert [len(found.file(name).parts) for name in ("V1__a.sql", "V2__b.sql")] == [2, 0]

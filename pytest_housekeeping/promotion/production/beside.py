@@ -1,0 +1,86 @@
+"""A production that another tool goes on migrating: what that tool's table tells of the files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.model import Finding, Kind, Level, on_disk
+from pytest_housekeeping.plan.plan import AppliedFile, Plan, ToolsPast
+from pytest_housekeeping.postgres import history
+from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.postgres.tool_history.checksums import checksum_of
+from pytest_housekeeping.postgres.tool_history.match import matched
+from pytest_housekeeping.postgres.tool_history.readers import their_own
+from pytest_housekeeping.promotion import prechecks
+from pytest_housekeeping.promotion.applied import applied_files
+from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.production.read_project import ReadProject
+from pytest_housekeeping.promotion.production.their_files import as_they_know
+from pytest_housekeeping.sql.layouts.known import layout_of
+from pytest_housekeeping.sql.layouts.read import listing
+from pytest_housekeeping.sql.project_files import ProjectFiles
+from pytest_housekeeping.sql.text import digest
+
+
+def tools_past(config: Config, sources: ProjectFiles, connection: Connection) -> ToolsPast | None:
+    """What the tool of the layout has applied here, of which nothing is on record; None where it
+    has left no table. Raises ProofFailed for one that may not be read."""
+    theirs = their_own(connection, config)
+    if theirs is None or not (theirs.rows or theirs.up_to):
+        return None
+    listed = listing(config, sources)
+    kinds = {entry.path: entry.kind for entry in listed.entries}
+    found = matched(
+        theirs,
+        as_they_know(config, sources, listed.of(Kind.MIGRATION)),
+        [entry for entry in listed.of(Kind.VIEW) if entry.of_tool],
+        lambda entry: checksum_of(config, sources, entry),
+    )
+    files = tuple(
+        AppliedFile(path=path, sha256=digest(sources.read(path)), kind=kinds[path], commit="")
+        for path in found.paths
+    )
+    tool = layout_of(config).tool
+    return ToolsPast(
+        tool=tool, table=theirs.table, owner=theirs.owner, files=files, faults=found.faults
+    )
+
+
+def applied_now(context: RunContext, connection: Connection) -> list[str]:
+    """The paths of the files that are applied now, by whoever applies them."""
+    config, sources = context.config, context.plan.sources
+    if context.plan.theirs is None:
+        applied = applied_files(history.applied(connection, config.history_schema))
+    else:
+        theirs = tools_past(config, sources, connection)
+        applied = theirs.files if theirs else ()
+    return [each.path for each in applied]
+
+
+def commit_before(project: ReadProject, plan: Plan) -> str:
+    """Of files that another tool applies: the commit before the first that is pending came in; ""
+    where it is not in this clone, or nothing is pending."""
+    repository, config = project.repository, project.config
+    if repository is None or plan.theirs is None or not plan.unapplied:
+        return ""
+    paths = [repository.relative(config.root / on_disk(path)) for path in plan.unapplied]
+    added = ("log", "--format=%H", "--diff-filter=A", "--no-renames", "--", *paths)
+    _, found, _ = repository.attempt(*added)
+    first = found.decode().split()[-1:]
+    return repository.commit(f"{first[0]}^") or "" if first else ""
+
+
+def history_findings(context: RunContext) -> list[Finding]:
+    """What of the files is another text than was applied, or comes too late; where another tool
+    applies them, what is wrong in its table as well. In which order that runs them is its own
+    business, and only said."""
+    found, theirs = prechecks.history_findings(context), context.plan.theirs
+    if theirs is None:
+        return found
+    found = [
+        replace(each, level=Level.WARNING) if each.rule == "history-order" else each
+        for each in found
+    ]
+    wrong = (prechecks.error("tool-history", theirs.table, f.found, f.fix) for f in theirs.faults)
+    return [*found, *wrong]
