@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
+
+import psycopg
 
 from pytest_housekeeping.checks.changes import (
     PlannedFile,
@@ -21,10 +26,12 @@ from pytest_housekeeping.postgres.connection import LentConnection, connect
 from pytest_housekeeping.postgres.relations_now import RelationNow
 from pytest_housekeeping.postgres.transaction import begin
 from pytest_housekeeping.promotion.rehearsal.facts import Measurement, look_at
+from pytest_housekeeping.server import Server, StagingDatabase
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.snapshot.same_changes import SchemaChange
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.file import SqlFile
+from support.lent_database import LentDatabase
 
 # What the examples of the rules, and the statements of the comparison, are about.
 STANDS = """
@@ -69,9 +76,11 @@ def judged(
     decided: bool = False,
     empty: Sequence[str] = (),
     stood: Fingerprint | None = None,
+    reader: LentConnection | None = None,
 ) -> tuple[Finding, ...]:
     """What is found of a batch of these files, each given by its text, if every table that stands
-    has so many bytes and is written to so many times a second; of a schema that was ``stood``."""
+    has so many bytes and is written to so many times a second; of a schema that was ``stood``, and
+    is read in the session of ``reader``."""
     named = [
         sqlfile.from_text(f"{number:04}_it.sql", Kind.MIGRATION, text, "")
         for number, text in enumerate(files, start=1)
@@ -89,7 +98,7 @@ def judged(
     for segment in cut_into_segments(named):
         if segment.files:
             subject, before = _measured(
-                connection, segment, texts, published, before, decided=decided
+                connection, segment, texts, published, before, reader or connection, decided=decided
             )
             subjects.append(subject)
     production = Production(
@@ -114,12 +123,66 @@ def stand(conninfo: str) -> LentConnection:
     return connection
 
 
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """A session where the tables stand, and another that reads the schema: a batch throws away what
+    was planned in its own."""
+
+    batch: LentConnection
+    reader: LentConnection
+
+    @classmethod
+    def begin(cls, conninfo: str) -> Self:
+        return cls(batch=connect(conninfo), reader=connect(conninfo))
+
+    def end(self) -> None:
+        self.batch.close()
+        self.reader.close()
+
+
+class StandingPlaces:
+    """Lends a database in which the tables stand to a test after the other, with its sessions.
+
+    Behind each test the tables go; a database in which anything else was left goes with them.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self._databases = LentDatabase(server)
+        self._place: StagingDatabase | None = None
+        self._standing: Standing | None = None
+
+    @contextmanager
+    def lend(self) -> Iterator[Standing]:
+        with self._databases.lend() as place:
+            if self._standing is None or place is not self._place:
+                self._end()
+                self._place, self._standing = place, Standing.begin(place.superuser_conninfo)
+            standing = self._standing
+            standing.batch.execute(STANDS)
+            yield standing
+            try:
+                standing.batch.execute("ROLLBACK; RESET ALL; DROP SCHEMA shop CASCADE")
+                standing.batch.execute("DROP PUBLICATION IF EXISTS parcels")
+            except psycopg.Error:
+                self._end()
+
+    def close(self) -> None:
+        self._end()
+        self._databases.close()
+
+    def _end(self) -> None:
+        if self._standing is not None:
+            self._standing.end()
+        self._standing = None
+
+
 def _measured(
     connection: LentConnection,
     segment: Segment,
     texts: dict[str, str],
     published: dict[str, list[str]],
     before: Fingerprint,
+    reader: LentConnection,
     *,
     decided: bool,
 ) -> tuple[Subject, Fingerprint]:
@@ -138,7 +201,7 @@ def _measured(
             measurement.applied(_step(file), file, text, transaction.apply(file, text))
         transaction.seal()
         connection.execute("COMMIT")
-    after = read_fingerprint(connection)
+    after = read_fingerprint(reader)
     change = SchemaChange(before=before, after=after)
     names = {entry: tuple(found) for entry, found in published.items()}
     subject = Subject(

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from pytest_housekeeping.postgres.connection import LentConnection
-from pytest_housekeeping.server import Server, StagingDatabase
+from pytest_housekeeping.server import Server
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
-from support.changes_ground import stand
+from support.changes_ground import Standing, StandingPlaces, stand
 
 
 @pytest.fixture(scope="session")
@@ -23,9 +22,16 @@ def stood(server: Server) -> Fingerprint:
     return found
 
 
+@pytest.fixture(scope="session")
+def standing_places(server: Server) -> Iterator[StandingPlaces]:
+    """Where the tables of `standing` stand, for one test after the other."""
+    places = StandingPlaces(server)
+    yield places
+    places.close()
+
+
 @pytest.fixture
-def standing(database: StagingDatabase) -> Iterator[LentConnection]:
+def standing(standing_places: StandingPlaces) -> Iterator[Standing]:
     """A database in which the tables of `changes_ground` stand."""
-    connection = stand(database.superuser_conninfo)
-    yield connection
-    connection.close()
+    with standing_places.lend() as standing:
+        yield standing

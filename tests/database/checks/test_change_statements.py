@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pytest_housekeeping.model import Level
-from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from support.change_statements import DANGEROUS, HARMLESS, Case
-from support.changes_ground import judged
+from support.changes_ground import Standing, judged
 
 
 def test_there_are_sixty() -> None:
@@ -17,13 +16,11 @@ def test_there_are_sixty() -> None:
 
 
 @pytest.mark.parametrize("case", DANGEROUS, ids=lambda case: case.title)
-def test_a_dangerous_batch_is_found(
-    standing: LentConnection, stood: Fingerprint, case: Case
-) -> None:
+def test_a_dangerous_batch_is_found(standing: Standing, stood: Fingerprint, case: Case) -> None:
     """By its name, and by no other one than those that are told of it as well."""
     alarms = {
         each.rule
-        for each in judged(standing, case.files, stood=stood)
+        for each in judged(standing.batch, case.files, stood=stood, reader=standing.reader)
         if each.level is not Level.NOTICE
     }
     assert alarms == {case.rule, *case.also}
@@ -31,8 +28,10 @@ def test_a_dangerous_batch_is_found(
 
 @pytest.mark.parametrize("case", HARMLESS, ids=lambda case: case.title)
 def test_a_harmless_batch_raises_no_alarm(
-    standing: LentConnection, stood: Fingerprint, case: Case
+    standing: Standing, stood: Fingerprint, case: Case
 ) -> None:
     assert not [
-        each for each in judged(standing, case.files, stood=stood) if each.level is not Level.NOTICE
+        each
+        for each in judged(standing.batch, case.files, stood=stood, reader=standing.reader)
+        if each.level is not Level.NOTICE
     ]
