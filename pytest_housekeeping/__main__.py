@@ -14,6 +14,7 @@ from pytest_housekeeping import sandbox
 from pytest_housekeeping.child_environment import usual_environment
 from pytest_housekeeping.command_line import command_line
 from pytest_housekeeping.config import Config
+from pytest_housekeeping.declarations.pages import docs_folder
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, did_you_mean
 
 _NONE_RUNS = 3
@@ -188,7 +189,7 @@ def _platform(given: argparse.Namespace) -> int:
 def _docs(given: argparse.Namespace) -> int:
     """Print the page, as Markdown; where there is none, the closest name."""
     name: str | None = given.page
-    folder = _docs_folder()
+    folder = docs_folder()
     rules = _pages(folder / "rules")
     pages = _pages(folder) | _pages(folder / "from") | {"rules": rules.pop(_INDEX)}
     index = pages.pop(_INDEX)
@@ -205,13 +206,6 @@ def _docs(given: argparse.Namespace) -> int:
         return _NO_PAGE
     _out(page.read_text(encoding="utf-8"))
     return 0
-
-
-def _docs_folder() -> Path:
-    """Beside the modules in a wheel, beside the package in a clone that is installed editable."""
-    package = Path(__file__).parent
-    carried = package / "docs"
-    return carried if carried.is_dir() else package.parent / "docs"
 
 
 def _pages(folder: Path) -> dict[str, Path]:

@@ -95,6 +95,8 @@ class SourceRecord(Part):
     branch: str | None
     dirty: bool
     dirty_paths: tuple[str, ...] = ()
+    url: str = Field("", description="where the repository is looked at on the web, where it is")
+    change_url: str = Field("", description="the pull or merge request that was tried")
     code: tuple[CodeRecord, ...] = Field(
         (), description="what ran as Python, the settings of pytest, and the pin of production"
     )

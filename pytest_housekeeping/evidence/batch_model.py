@@ -151,5 +151,8 @@ class BatchRecord(Part):
     destroyed: tuple[DestroyedRecord, ...] = ()
     renamed: tuple[RenamedRecord, ...] = ()
     access: tuple[AccessRecord, ...] = ()
+    access_kept: tuple[AccessRecord, ...] = Field(
+        (), description="what stays as it was, on relations for which anything else has changed"
+    )
     messages: tuple[MessageRecord, ...] = ()
     coverage: CoverageRecord = CoverageRecord()

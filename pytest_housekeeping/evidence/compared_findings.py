@@ -104,6 +104,12 @@ def sorted_findings(audit: Audit) -> SortedFindings:
     )
 
 
+def rules_of(audit: Audit) -> list[str]:
+    """The rules that an audit tells something of, each once."""
+    found = [each.rule for each in (*audit.findings, *audit.compared.fixed)]
+    return list(dict.fromkeys([*found, *(each.rule for each in audit.compared.exempted)]))
+
+
 def identity_of(finding: _Fields) -> tuple[str, ...]:
     """What makes two findings of two runs one: rule, level, object and role; of a place in a file,
     the file, for lines move."""

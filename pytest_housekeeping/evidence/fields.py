@@ -43,6 +43,8 @@ def start_fields(facts: StartFacts) -> dict[str, Any]:
             "branch": source.branch,
             "dirty": bool(source.dirty),
             "dirty_paths": list(source.dirty),
+            "url": source.url,
+            "change_url": source.change_url,
             "code": [{"path": file.path, "sha256": file.sha256} for file in source.code],
             "tools": [{"name": tool.name, "version": tool.version} for tool in source.tools],
         },

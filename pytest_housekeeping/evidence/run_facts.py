@@ -37,7 +37,8 @@ class SourceFacts:
     that commit; git itself has ``rewritten`` some of them when it checked them out, and some were
     known only when they ``ran``; some lie in ``submodules``. ``code`` is what ran as Python or
     steered the run, by paths from the rootdir. ``tools`` are Python, this tool and what it depends
-    on.
+    on. ``url`` is where the repository is looked at on the web, ``change_url`` the pull or merge
+    request that was tried.
     """
 
     commit: str | None = None
@@ -50,6 +51,8 @@ class SourceFacts:
     submodules: tuple[str, ...] = ()
     code: tuple[CodeFile, ...] = ()
     tools: tuple[Tool, ...] = ()
+    url: str = ""
+    change_url: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,4 +1,4 @@
-"""pytest-html's hooks: its table shows the steps of the plan, and its head shows the audit.
+"""pytest-html's hooks: its page shows the audit, and its table what belongs to no step of the plan.
 
 https://pytest-html.readthedocs.io/en/latest/api_reference.html#hooks
 """
@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_housekeeping.evidence.report.html_steps import row_details, table_header, table_row
-from pytest_housekeeping.model import Kind
+from pytest_housekeeping.model import Kind, StepResult
 from pytest_housekeeping.plugin.step_properties import RESULT
 from pytest_housekeeping.promotion.recorder import Recorder
 
@@ -19,25 +18,22 @@ class HtmlHooks:
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
         self._html: Any = None
-
-    def pytest_html_results_table_header(self, cells: list[str]) -> None:
-        cells[:] = table_header()
+        self._logs: dict[str, str] = {}
+        self._others: list[tuple[str, str]] = []
+        self._own_table = False
 
     def pytest_html_results_table_row(self, report: Any, cells: list[str]) -> None:
-        """One row a step: a setup or teardown that passed has none."""
-        if getattr(report, "when", "collect") in ("setup", "teardown") and report.passed:
-            cells.clear()
-            return
-        shown = "Error" if report.failed and report.when != "call" else report.outcome.capitalize()
-        result = getattr(report, RESULT, None)
-        duration = result.duration_s if result else getattr(report, "duration", 0.0)
-        cells[:] = table_row(shown, report.nodeid, duration, result)
-
-    def pytest_html_results_table_html(self, report: Any, data: list[str]) -> None:
-        result = getattr(report, RESULT, None)
+        """Steps have tables of their own; a row is left to what a plugin has added to a test."""
+        result: StepResult | None = getattr(report, RESULT, None)
         # A test's own log says more than the message of its result; a step has no other.
-        log = data if result is None or result.step.kind is Kind.TEST else ()
-        data[:] = row_details(result, log)
+        if result is not None and result.step.kind is Kind.TEST and (log := _log(report)):
+            self._logs[result.step.id] = log
+        elif result is None and report.failed:
+            self._others.append((report.nodeid, _log(report)))
+        if getattr(report, "extras", None) and report.when == "call":
+            self._own_table = True
+        else:
+            cells.clear()
 
     def pytest_html_report_title(self, report: Any) -> None:
         # The environment could hold what is secret, and the plan has an order of its own.
@@ -49,6 +45,15 @@ class HtmlHooks:
         if self.recorder.audit is not None:
             from pytest_housekeeping.evidence.report.html import summary_html, title
 
+            audit = self.recorder.audit
             # pytest-html reads the title only now, when the outcome is known.
-            self._html.title = title(self.recorder.audit)
-            prefix.append(summary_html(self.recorder.audit))
+            self._html.title = title(audit)
+            beside = self.recorder.beside(self._logs)
+            prefix.append(summary_html(audit, beside, self._others, own_table=self._own_table))
+
+
+def _log(report: Any) -> str:
+    """What pytest itself would show of a report."""
+    shown = [report.longreprtext] if getattr(report, "longreprtext", "") else []
+    shown += [f"-- {name} --\n{text}" for name, text in getattr(report, "sections", ()) if text]
+    return "\n".join(shown)

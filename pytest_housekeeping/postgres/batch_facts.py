@@ -144,6 +144,7 @@ class BatchFacts:
     destroyed: tuple[Destroyed, ...] = ()
     renamed: tuple[Renamed, ...] = ()
     access: tuple[AccessChange, ...] = ()
+    access_kept: tuple[AccessChange, ...] = ()
     messages: tuple[StepMessage, ...] = ()
     coverage: Coverage = Coverage()
 

@@ -9,7 +9,7 @@ told only where a role comes to be one or ceases to be.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -235,6 +235,29 @@ def access_changes(before: TableAccess, after: TableAccess) -> tuple[AccessChang
         named = before.relations[oid].name if stood else relation.name
         found += _of_relation(named, old, new, but=told | owners)
     return tuple(sorted(found, key=lambda e: (e.relation != EVERYTHING, e.role, e.relation)))
+
+
+def access_kept(
+    before: TableAccess, after: TableAccess, changes: Iterable[AccessChange]
+) -> tuple[AccessChange, ...]:
+    """What stays as it was on the relations of which something has changed, superusers left out."""
+    changed = {each.relation for each in changes}
+    found: list[AccessChange] = []
+    for oid, relation in before.relations.items():
+        if relation.name not in changed or oid not in after.relations:
+            continue
+        new, grouped = after._cells(oid), dict[tuple[str, str], list[str]]()
+        for (role, command), told in before._cells(oid).items():
+            if new.get((role, command)) == told and role not in before.superusers:
+                grouped.setdefault((role, told[0]), []).append(command)
+        for (role, rows), commands in grouped.items():
+            named = ", ".join(each for each in COMMANDS if each in commands)
+            found.append(_kept(role, relation.name, named, rows))
+    return tuple(sorted(found, key=lambda each: (each.role, each.relation, each.commands)))
+
+
+def _kept(role: str, relation: str, commands: str, rows: str) -> AccessChange:
+    return AccessChange(role=role, relation=relation, commands=commands, before=rows, after=rows)
 
 
 def _of_relation(

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.errors import EvidenceError
+from pytest_housekeeping.evidence.report.beside import NOTHING_BESIDE, Beside
 from pytest_housekeeping.promotion.evidence_commit import branch_of
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit
 
 
-def tell_github(audit: Audit) -> None:
+def tell_github(audit: Audit, beside: Beside = NOTHING_BESIDE) -> None:
     """The step summary and the outputs, where a workflow runs. Raises EvidenceError."""
     from pytest_housekeeping.evidence.report.github import step_summary
     from pytest_housekeeping.evidence.report.html import title
@@ -28,7 +29,7 @@ def tell_github(audit: Audit) -> None:
         "title": " ".join(title(audit).split()),
     }
     for variable, text in (
-        ("GITHUB_STEP_SUMMARY", step_summary(audit)),
+        ("GITHUB_STEP_SUMMARY", step_summary(audit, beside)),
         ("GITHUB_OUTPUT", "".join(f"{name}={value}\n" for name, value in outputs.items())),
     ):
         path = os.environ.get(variable)

@@ -22,6 +22,8 @@ from pytest_housekeeping.promotion.evidence_commit import is_final, publish
 from pytest_housekeeping.promotion.github import tell_github
 from pytest_housekeeping.promotion.incident_files import write_incident
 from pytest_housekeeping.promotion.killed_runs import record_killed_runs
+from pytest_housekeeping.promotion.shown_beside import finish_page, shown_beside
+from pytest_housekeeping.promotion.web_places import located
 from pytest_housekeeping.promotion.why_it_ended import (
     NOTHING_FAILED,
     what_was_skipped,
@@ -31,6 +33,7 @@ from pytest_housekeeping.promotion.why_it_ended import (
 if TYPE_CHECKING:
     from pytest_housekeeping.config import Config
     from pytest_housekeeping.evidence.audit_model import Artifact, Audit
+    from pytest_housekeeping.evidence.report.beside import Beside
     from pytest_housekeeping.promotion.context import RunContext
     from pytest_housekeeping.promotion.target import KeptFile
 
@@ -163,7 +166,7 @@ class Recorder:
             if is_final(self.context, partial=partial):
                 for old in self._old_journals:
                     old.unlink(missing_ok=True)
-            tell_github(self.audit)
+            tell_github(self.audit, self.beside({}))
             kept = True
         # The journal of a run whose record was not kept stays: the next run makes one of it.
         if kept and self._journal is not None:
@@ -185,6 +188,11 @@ class Recorder:
         lines += self.messages
         lines += ["the database is kept:", *kept.splitlines()] if kept else []
         return [self.secrets.redact(line) for line in lines]
+
+    def beside(self, logs: Mapping[str, str]) -> Beside:
+        """What a report shows beside the audit; ``logs`` of the tests by the id of their step."""
+        kept = self.run.target.kept
+        return shown_beside(self.context, kept, self.audit, self.secrets, logs)
 
     def _make_audit(self, outcome: RunOutcome, message: str) -> Audit:
         from pytest_housekeeping.evidence.audit import make_audit
@@ -225,6 +233,7 @@ class Recorder:
         html = self.context.html_path
         if self._report_error is not None:
             raise self._report_error
+        finish_page(html)
         given = self._given.scrub(html)
         self.secrets.scrub(html)
         if given:
@@ -257,7 +266,7 @@ class Recorder:
 def _start_facts(context: RunContext) -> StartFacts:
     return StartFacts(
         run=context.run,
-        source=context.source,
+        source=located(context.source, context.repository),
         digest=context.plan.digest,
         steps=context.plan.steps,
         segments=len(context.plan.segments),

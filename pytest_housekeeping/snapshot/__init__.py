@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.difference import Change, Difference, diff
-from pytest_housekeeping.snapshot.dump import dump_schema, unified_diff
+from pytest_housekeeping.snapshot.dump import dump_schema
+from pytest_housekeeping.snapshot.dump_difference import dump_difference
 from pytest_housekeeping.snapshot.fingerprint import (
     Fingerprint,
     SchemaObject,
@@ -29,6 +30,7 @@ __all__ = [
     "SchemaObject",
     "SnapshotError",
     "diff",
+    "dump_difference",
     "dump_roles",
     "dump_schema",
     "find_pg_dump",
@@ -38,5 +40,4 @@ __all__ = [
     "read_fingerprint",
     "start_restore_server",
     "to_json",
-    "unified_diff",
 ]

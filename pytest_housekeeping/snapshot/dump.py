@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -119,19 +118,6 @@ def without_restriction(dump: bytes) -> bytes:
     start, marked, end = dump.rpartition(b"\\unrestrict " + match[1] + b"\n")
     text = start + end if marked else dump
     return text[: match.start()] + text[match.end() :]
-
-
-def unified_diff(before: bytes, after: bytes, name_before: str, name_after: str) -> str:
-    """The difference of two dumps as ``diff -u`` writes it; empty when there is none."""
-    return "".join(
-        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
-        for line in difflib.unified_diff(
-            before.decode(errors="replace").splitlines(keepends=True),
-            after.decode(errors="replace").splitlines(keepends=True),
-            name_before,
-            name_after,
-        )
-    )
 
 
 def _command(

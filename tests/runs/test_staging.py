@@ -84,6 +84,8 @@ def test_the_record_is_what_is_published(tmp_path: Path) -> None:
         "branch": None,
         "dirty": False,
         "dirty_paths": [],
+        "url": "",
+        "change_url": "",
         "code": [
             {"path": path, "sha256": digest((project.root / path).read_bytes())}
             for path in ("checks/test_desk.py", "pyproject.toml")

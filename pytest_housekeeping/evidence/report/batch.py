@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_housekeeping.evidence.report.access_matrix import Matrix, access_matrix
 from pytest_housekeeping.evidence.report.clone import clone_lines, clone_summary
 from pytest_housekeeping.evidence.report.display import no_command, plural, visible
 from pytest_housekeeping.evidence.report.production import (
@@ -63,6 +64,9 @@ class BatchView:
     destroyed: tuple[DestroyedRecord, ...]
     messages: tuple[MessageRecord, ...]
     coverage: str
+    counts: str
+    destroyed_told: str
+    matrix: Matrix
     now: Mapping[str, str]
     rows: Mapping[str, str]
     looked_s: float
@@ -79,6 +83,12 @@ def batch_view(audit: Audit) -> BatchView:
         destroyed=tuple(each for segment in audit.batch for each in segment.destroyed),
         messages=tuple(each for segment in audit.batch for each in segment.messages),
         coverage=coverage(audit),
+        counts=counts_told(audit),
+        destroyed_told=destroyed_told(audit),
+        matrix=access_matrix(
+            (each for segment in audit.batch for each in segment.access),
+            (each for segment in audit.batch for each in segment.access_kept),
+        ),
         now=now_told(audit),
         rows=rows_of(audit),
         looked_s=audit.production.looked_s,
@@ -218,6 +228,12 @@ def destroyed_lines(audit: Audit, rows: Mapping[str, str]) -> Iterator[str]:
     for each in (each for segment in audit.batch for each in segment.destroyed):
         there = f", where there are {rows[each.relation]}" if each.relation in rows else ""
         yield f"{each.kind} {each.object} is {each.how}{there}"
+
+
+def destroyed_told(audit: Audit) -> str:
+    """``2 tables, 1 column``."""
+    kinds = Counter(each.kind for segment in audit.batch for each in segment.destroyed)
+    return ", ".join(plural(count, kind) for kind, count in kinds.items())
 
 
 def message_lines(audit: Audit) -> Iterator[str]:

@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.evidence.report import tally
-from pytest_housekeeping.evidence.report.batch import batch_lines
-from pytest_housekeeping.evidence.report.display import (
-    duration,
-    named,
-    plural,
+from pytest_housekeeping.evidence.report.access_matrix import Cell, access_matrix
+from pytest_housekeeping.evidence.report.batch import (
+    change_lines,
+    counts_told,
+    coverage,
+    destroyed_lines,
+    has_batch,
+    lock_lines,
+    message_lines,
 )
-from pytest_housekeeping.evidence.report.markdown import block, cell
-from pytest_housekeeping.evidence.report.production import promote_command
-from pytest_housekeeping.evidence.report.wording import approval_text, outcome_text
+from pytest_housekeeping.evidence.report.beside import NOTHING_BESIDE, Beside
+from pytest_housekeeping.evidence.report.clone import clone_lines
+from pytest_housekeeping.evidence.report.display import duration, named, plural
+from pytest_housekeeping.evidence.report.found import found, oldest
+from pytest_housekeeping.evidence.report.markdown import Section, block, cell, code, fitted, size
+from pytest_housekeeping.evidence.report.opening import (
+    AppliedFile,
+    applied_files,
+    files_title,
+    opening,
+)
+from pytest_housekeeping.evidence.report.production import (
+    now_told,
+    promote_command,
+    rows_of,
+    way_back,
+)
+from pytest_housekeeping.evidence.report.wording import outcome_text
 from pytest_housekeeping.evidence.run_facts import stem
 
 if TYPE_CHECKING:
@@ -22,65 +43,164 @@ if TYPE_CHECKING:
     from pytest_housekeeping.evidence.kinds import FindingKind
 
 _MARK = {"good": "✅", "bad": "❌", "unsure": "⚠️"}
-# How many steps and findings are shown: less and less, until the text is short enough.
-_MOST = (25, 10, 3, 0)
-_LONGEST = 65_000
+_LONGEST = 64_500
 _LONG_BLOCK = 12_000
+# Of a list that is longer, only its heading is seen at first.
+_MANY = 25
+_MOST_MET = 20
+_HEAD = "| level | rule | object | detail | fix |\n| --- | --- | --- | --- | --- |\n"
+_PLAIN = re.compile(r"https?://[\w.-]+(?::\d+)?(?:/[\w.-]+)*")
 
 
-def step_summary(audit: Audit) -> str:
+def step_summary(audit: Audit, beside: Beside = NOTHING_BESIDE) -> str:
     """GitHub Markdown of fewer than 65,536 characters, the most that a pull request takes.
 
     What a project named stands in code only, where it is no markup, mention or link.
     """
-    texts = (_markdown(audit, most) for most in _MOST)
-    return next((text for text in texts if len(text) < _LONGEST), "")
+    return _markdown(audit, beside)
 
 
-def _markdown(audit: Audit, most: int) -> str:
+def _markdown(audit: Audit, beside: Beside) -> str:
     text = outcome_text(audit)
-    parts = [f"## {_MARK[text.tone]} {text.headline}", text.meaning]
-    if audit.run.message:
-        parts.append(block(audit.run.message))
-    parts.append(_facts(audit))
-    parts.append(_phases(audit))
-    does = batch_lines(audit, most)
-    parts += ["### What the batch does", block("\n".join(does), _LONG_BLOCK)] if does else []
+    head = [f"## {_MARK[text.tone]} {text.headline}", text.meaning]
+    head += [block(audit.run.message)] if audit.run.message else []
+    head.append(_facts(audit))
     command = promote_command(audit)
-    parts += ["Promote exactly this:", block(command)] if command else []
-    met = tally.lock_conflicts(audit)
-    parts += ["\n".join(f"- {cell(each)}" for each in met)] if met else []
-    parts += _failed(tally.failures(audit), most)
-    parts += _findings(tally.kinds(audit), most)
+    head += ["Promote exactly this:", block(command)] if command else []
+    met = tally.lock_conflicts(audit)[:_MOST_MET]
+    head += ["\n".join(f"- {cell(each)}" for each in met)] if met else []
     if text.next_steps:
-        parts.append("### What to do now\n\n" + "\n".join(f"- {step}" for step in text.next_steps))
-    parts.append(f"Evidence: {cell(stem(audit.run))}, digest {cell(audit.chain.digest)}")
-    return "\n\n".join(parts) + "\n"
+        head.append("### What to do now\n\n" + "\n".join(f"- {step}" for step in text.next_steps))
+    tail = [_phases(audit)]
+    tail.append(f"Evidence: {cell(stem(audit.run))}, digest {cell(audit.chain.digest)}\n")
+    room = _LONGEST - sum(size(part) + 2 for part in (*head, *tail))
+    sections = [each for each in _sections(audit, beside) if each.entries]
+    return "\n\n".join([*head, *fitted(sections, room - 2 * len(sections), "in the report"), *tail])
+
+
+def _sections(audit: Audit, beside: Beside) -> Iterator[Section]:
+    """What changed, then what was found; of the lists, as much as there is room for."""
+    failed, known = tally.failures(audit), found(audit)
+    yield Section(
+        title=f"{plural(len(failed), 'step')} failed",
+        entries=tuple(
+            f"{cell(step.id)}\n\n{block(step.message or 'no message')}" for step in failed
+        ),
+        between="\n\n",
+    )
+    yield _listed("Data destroyed", destroyed_lines(audit, rows_of(audit)))
+    yield _listed(f"Objects: {counts_told(audit)}", change_lines(audit))
+    yield _access(audit)
+    yield _listed("Locks, held until COMMIT", lock_lines(audit, now_told(audit)))
+    if audit.clone:
+        yield _listed("Measured on a clone that has the rows", clone_lines(audit.clone))
+    new = "new finding" if known.compared else "finding"
+    yield Section(title=plural(known.count_new, new), entries=tuple(_rows(known.new)), head=_HEAD)
+    yield _listed(
+        f"{len(known.fixed):,} fixed",
+        (f"{each.rule}: {each.object}: {each.detail}" for each in known.fixed),
+    )
+    yield Section(
+        title=f"{known.count_standing:,} standing, the oldest since {_oldest(audit)}",
+        entries=tuple(_rows(known.standing)),
+        head=_HEAD,
+        folded=True,
+    )
+    yield _listed(
+        f"{len(known.exempted):,} let stand by an exemption",
+        (f"{each.rule}: {each.object}: {each.reason}" for each in known.exempted),
+        folded=True,
+    )
+    yield _listed("The way back", way_back(audit), folded=True)
+    files = applied_files(audit)
+    yield Section(
+        title=files_title(audit),
+        entries=tuple(_file(each, beside) for each in files),
+        between="\n\n",
+        folded=True,
+    )
+    lines = beside.difference.splitlines()
+    yield Section(
+        title="The schema, before and after",
+        entries=tuple(block(part, _LONG_BLOCK, "diff") for part in _pieces(lines)),
+        between="\n\n",
+        folded=True,
+    )
+    said = [*message_lines(audit), f"coverage: {coverage(audit)}"] if has_batch(audit) else []
+    yield _listed("What the server said", said, folded=True)
+
+
+def _listed(title: str, lines: Iterable[str], *, folded: bool = False) -> Section:
+    entries = tuple(f"- {code(each)}" for each in lines)
+    return Section(title=title, entries=entries, folded=folded or len(entries) > _MANY)
+
+
+def _access(audit: Audit) -> Section:
+    """Role by relation by command; what has changed is marked."""
+    matrix = access_matrix(
+        (each for segment in audit.batch for each in segment.access),
+        (each for segment in audit.batch for each in segment.access_kept),
+    )
+    rows = []
+    for row in matrix.rows:
+        cells = (_may(row.cells.get(command)) for command in matrix.commands)
+        rows.append(f"| {cell(row.relation)} | {cell(row.role)} | {' | '.join(cells)} |")
+    names = ("relation", "role", *(command.lower() for command in matrix.commands))
+    return Section(
+        title="Who may do what, changes in bold",
+        entries=tuple(rows),
+        head=f"| {' | '.join(names)} |\n|{' --- |' * len(names)}\n",
+        folded=len(rows) > _MANY,
+    )
+
+
+def _may(known: Cell | None) -> str:
+    if known is None:
+        return "-"
+    after = cell(known.after or "nothing")
+    return f"{cell(known.before or 'nothing')} → **{after}**" if known.changed else after
+
+
+def _failed(step: StepRecord) -> str:
+    return f"{cell(step.id)}\n\n{block(step.message or 'no message')}"
+
+
+def _file(file: AppliedFile, beside: Beside) -> str:
+    did = f"{plural(file.statements, 'statement')}, {plural(file.rows, 'row')} written"
+    text = beside.texts.get(file.sha256, "")
+    sql = block(text, _LONG_BLOCK, "sql") if text else f"sha256 {cell(file.sha256)}"
+    return f"{cell(file.path)}: {file.outcome}, {did}, {duration(file.duration_s)}\n\n{sql}"
+
+
+def _pieces(lines: Sequence[str]) -> Iterator[str]:
+    """The difference object by object, so that none is cut in the middle."""
+    piece: list[str] = []
+    for line in lines:
+        if line.startswith("@@") and piece:
+            yield "\n".join(piece)
+            piece = []
+        piece.append(line)
+    if piece:
+        yield "\n".join(piece)
 
 
 def _facts(audit: Audit) -> str:
-    run, source, target = audit.run, audit.source, audit.target
-    rows = [
-        ("run", f"{cell(run.id)} {run.mode}, {duration(run.duration_s)}"),
-        ("by", cell(run.actor) if run.actor else "unknown"),
-        (
-            "source",
-            cell(source.commit or "no commit") + (" **and uncommitted changes**" * source.dirty),
-        ),
-        ("branch", cell(source.branch) if source.branch else "detached"),
-    ]
-    if target:
-        place = f"{target.host}:{target.port}/{target.database}"
-        rows.append(("target", f"{cell(place)} PostgreSQL {cell(target.server_version)}"))
-    rows.append(("plan", f"{cell(audit.plan.digest[:12])} {len(audit.plan.steps):,} steps"))
-    if said := approval_text(audit.bound):
-        rows.append(("approved by", cell(said)))
-    if run.emergency:
-        rows.append(("emergency", cell(run.emergency)))
-    if run.locks_held_s:
-        rows.append(("locks held", duration(run.locks_held_s)))
-    body = "\n".join(f"| {name} | {value} |" for name, value in rows)
+    rows = []
+    for each in opening(audit):
+        shown = _linked(each.value, each.url)
+        rows.append(f"| {each.name} | {shown}{f' {cell(each.more)}' * bool(each.more)} |")
+    rows.append(f"| plan | {cell(audit.plan.digest[:12])} {len(audit.plan.steps):,} steps |")
+    body = "\n".join(rows)
     return f"| | |\n| --- | --- |\n{body}"
+
+
+def _linked(text: str, url: str) -> str:
+    """A link only to an address that holds nothing which Markdown would read."""
+    return f"[{cell(text)}]({url})" if url and _PLAIN.fullmatch(url) else cell(text)
+
+
+def _oldest(audit: Audit) -> str:
+    return oldest([each for each in audit.findings if each.since])
 
 
 def _phases(audit: Audit) -> str:
@@ -94,25 +214,8 @@ def _phases(audit: Audit) -> str:
     return "\n".join([head, line, *rows])
 
 
-def _failed(steps: list[StepRecord], most: int) -> list[str]:
-    if not steps:
-        return []
-    return [
-        f"### {plural(len(steps), 'step')} failed",
-        *(f"{cell(step.id)}\n\n{block(step.message or 'no message')}" for step in steps[:most]),
-        *_more(len(steps), most),
-    ]
-
-
-def _findings(kinds: list[FindingKind[FindingRecord]], most: int) -> list[str]:
-    if not kinds:
-        return []
-    told = [(kind, each) for kind in kinds for each in kind.in_full]
-    rows = [_finding(kind, each) for kind, each in told[:most]]
-    head = "| level | rule | object | detail | fix |\n| --- | --- | --- | --- | --- |"
-    count = sum(len(kind.findings) + len(kind.below) for kind in kinds)
-    title = f"### {plural(count, 'finding')}"
-    return [title, "\n".join([head, *rows]), *_more(len(told), most)]
+def _rows(kinds: Sequence[FindingKind[FindingRecord]]) -> Iterator[str]:
+    return (_finding(kind, each) for kind in kinds for each in kind.in_full)
 
 
 def _finding(kind: FindingKind[FindingRecord], finding: FindingRecord) -> str:
@@ -122,8 +225,6 @@ def _finding(kind: FindingKind[FindingRecord], finding: FindingRecord) -> str:
     if kind.below and finding is kind.in_full[-1]:
         below = named([f"{each.rule} {each.object}" for each in kind.below])
         detail += f" with it: {cell(below)}"
-    return f"| {finding.level} | {cell(kind.rule)} | {objects} | {detail} | {cell(finding.fix)} |"
-
-
-def _more(count: int, most: int) -> list[str]:
-    return [f"… and {count - most:,} more, in the report."] if count > most else []
+    since = f" since {finding.since[:10]}" * bool(finding.since)
+    rule = f"{cell(kind.rule)}{since}"
+    return f"| {finding.level} | {rule} | {objects} | {detail} | {cell(finding.fix)} |"

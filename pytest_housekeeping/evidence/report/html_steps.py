@@ -1,82 +1,89 @@
-"""The table of all steps in the HTML report, in the pieces that pytest-html's hooks take.
+"""The tables of all steps on the page of a run, one for each phase.
 
-The look is steps.html.jinja and report.css beside this module.
+They are built of plain text: a template takes five times as long for a row, and there may be 5,000.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pytest_housekeeping.evidence.report.display import shortened
-from pytest_housekeeping.evidence.report.templates import escaped, render_macro
-from pytest_housekeeping.model import Outcome, StepResult
+from pytest_housekeeping.evidence.report.display import duration, plural, shortened
+from pytest_housekeeping.evidence.report.tally import PhaseCount, by_phase
+from pytest_housekeeping.evidence.report.templates import escaped, markup
+from pytest_housekeeping.model import Outcome
 
-_TEMPLATE = "steps.html.jinja"
-_COLUMNS = ("result", "phase", "step", "examined", "rows", "duration")
-_SORTABLE = {"result", "phase", "step", "duration"}
-_NUMBERS = {"examined", "rows", "duration"}
-_NO_LOG = "No log output captured."
+if TYPE_CHECKING:
+    from pytest_housekeeping.evidence.audit_model import Audit, StepRecord
 
-
-def table_header() -> list[str]:
-    """The cells of pytest_html_results_table_header; sorting is by click on them."""
-    return [
-        render_macro(_TEMPLATE, "heading", name, " ".join(_classes(name))).strip()
-        for name in _COLUMNS
-    ]
+# Of a message; where there are many steps, less of each: the JSON has all of it.
+_LONGEST, _MANY, _SHORT = 4000, 500, 300
 
 
-def table_row(outcome: str, name: str, seconds: float, result: StepResult | None) -> list[str]:
-    """The cells of pytest_html_results_table_row.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepTable:
+    """The steps of a phase; ``place`` is where all of them were shown, ``places`` that it differs
+    from one to the next. ``rows`` is HTML."""
 
-    ``outcome``: pytest-html's own word for it (``Passed``, ``Failed``, ``Error``, ``Skipped``).
-    ``name``: the node id, for a report that belongs to no step; ``result`` is None then.
-    """
-    row = render_macro(
-        _TEMPLATE,
-        "row",
-        outcome,
-        result.step.phase if result else "",
-        result.step.id if result else name,
-        _first_line(result) if result else "",
-        _count(result.examined if result else 0),
-        _count(result.rows if result else 0),
-        _milliseconds(seconds),
+    name: str
+    told: str
+    place: str
+    places: bool
+    rows: str
+
+
+def step_tables(audit: Audit, logs: Mapping[str, str]) -> list[StepTable]:
+    """In the order of the phases; ``logs`` by the id of the step, as plain text."""
+    most = _LONGEST if len(audit.steps) <= _MANY else _SHORT
+    tables = []
+    for count in by_phase(audit):
+        steps = [step for step in audit.steps if step.phase is count.phase]
+        places = {step.proved_on for step in steps}
+        tables.append(
+            StepTable(
+                name=count.phase,
+                told=_told(count),
+                place=next(iter(places)) if len(places) == 1 else "",
+                places=len(places) > 1,
+                rows=markup("\n".join(_rows(steps, logs, most, on=len(places) > 1))),
+            )
+        )
+    return tables
+
+
+def _told(count: PhaseCount) -> str:
+    said = [f"{count.passed:,} passed"]
+    said += [f"{count.failed:,} failed"] * bool(count.failed)
+    said += [f"{count.skipped:,} skipped"] * bool(count.skipped)
+    return f"{plural(count.steps, 'step')}: {', '.join(said)}, {duration(count.duration_s)}"
+
+
+def _rows(
+    steps: Sequence[StepRecord], logs: Mapping[str, str], most: int, *, on: bool
+) -> Iterator[str]:
+    return (_row(step, logs.get(step.id, ""), most, on=on) for step in steps)
+
+
+def _row(step: StepRecord, log: str, most: int, *, on: bool) -> str:
+    mark = "" if step.outcome is Outcome.PASSED else f' class="{step.outcome}"'
+    said = "".join(f"<p>{escaped(line)}</p>" for line in _lines(step, most))
+    said += f"<details><summary>its log</summary><pre>{escaped(log)}</pre></details>" if log else ""
+    place = f"<td>{step.proved_on}</td>" if on else ""
+    return (
+        f"<tr{mark}><td>{step.outcome}</td><th>{escaped(step.id)}{said}</th>{place}"
+        f"<td>{_count(step.examined)}</td><td>{_count(step.rows)}</td>"
+        f"<td>{duration(step.duration_s)}</td></tr>"
     )
-    # One call for a row takes a fifth of the time of one for each cell. No text holds "</td>".
-    return [f"{cell.strip()}</td>" for cell in row.split("</td>")[:-1]]
 
 
-def row_details(result: StepResult | None, log: Sequence[str] = ()) -> list[str]:
-    """For pytest_html_results_table_html: what unfolds below a row, or nothing at all.
-
-    ``log``: pytest-html's own lines, escaped already; its "No log output captured." is dropped.
-    """
-    lines: list[str] = []
-    if result:
-        lines += [result.message] if result.message else []
-        lines += [str(finding) for finding in result.findings]
-        lines += [f"proved on: {result.step.proved_on}"] if result.step.proved_on else []
-        lines += [f"lock: {lock.mode} on {lock.relation}" for lock in result.locks]
-    return [escaped(line) for line in lines] + [
-        line for line in log if line.strip() and line != _NO_LOG
-    ]
-
-
-def _classes(column: str) -> list[str]:
-    return ["sortable"] * (column in _SORTABLE) + ["hk-number"] * (column in _NUMBERS)
-
-
-def _first_line(result: StepResult) -> str:
-    if result.outcome is Outcome.PASSED:
-        return ""
-    return shortened(result.message.strip().partition("\n")[0], 200)
+def _lines(step: StepRecord, most: int) -> list[str]:
+    """What it said, unless that is the number that stands in its column."""
+    plain = step.message.startswith(f"{step.examined} ") and step.message.endswith(" examined")
+    if plain and step.outcome is Outcome.PASSED:
+        return []
+    return shortened(step.message, most).splitlines()
 
 
 def _count(number: int) -> str:
     return f"{number:,}" if number else ""
-
-
-def _milliseconds(seconds: float) -> str:
-    """pytest-html sorts by the number that stands in front of the unit."""
-    return f"{seconds * 1000:.0f} ms" if seconds < 3600 else f"{seconds:.0f}000 ms"

@@ -18,11 +18,14 @@ _BARS = re.compile(r"(\\*)\|")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Section:
-    """A heading and what stands below it, entry by entry: none is cut in the middle."""
+    """A heading and what stands below it, entry by entry: none is cut in the middle. ``head`` is
+    that of a table; ``folded``: only the heading is seen at first."""
 
     title: str
     entries: tuple[str, ...]
     between: str = "\n"
+    head: str = ""
+    folded: bool = False
 
     def within(self, room: int, rest: str) -> str:
         """As many entries as fit into so many bytes; how many are left out, and where they are."""
@@ -38,7 +41,11 @@ class Section:
     def _text(self, shown: Sequence[str], rest: str) -> str:
         out = len(self.entries) - len(shown)
         more = [f"… and {out:,} more: {rest}."] if out else []
-        return "\n\n".join([f"### {self.title}", self.between.join(shown), *more])
+        body = [self.head + self.between.join(shown), *more]
+        if self.folded:
+            heading = f"<details><summary><b>{self.title}</b></summary>"
+            return "\n\n".join([heading, *body, "</details>"])
+        return "\n\n".join([f"### {self.title}", *body])
 
 
 def fitted(sections: Sequence[Section], room: int, rest: str) -> list[str]:
@@ -69,11 +76,11 @@ def cell(text: str, most: int = 300) -> str:
     return _span(_BARS.sub(r"\1\1\\|", _line(text, most)))
 
 
-def block(text: str, most: int = 1500) -> str:
+def block(text: str, most: int = 1500, language: str = "text") -> str:
     """A fenced block that the text cannot close, without a line that a log would obey."""
     shown = "\n".join(no_command(line) for line in shortened(visible(text), most).splitlines())
     fence = "`" * max(3, _longest(shown) + 1)
-    return f"{fence}text\n{shown}\n{fence}"
+    return f"{fence}{language}\n{shown}\n{fence}"
 
 
 def _line(text: str, most: int) -> str:

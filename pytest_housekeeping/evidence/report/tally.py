@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,11 @@ def lock_conflicts(audit: Audit) -> list[str]:
 
 def findings(audit: Audit) -> list[FindingRecord]:
     """The gravest first, otherwise as they were seen."""
-    return sorted(audit.findings, key=lambda finding: _GRAVITY[finding.level])
+    return gravest_first(audit.findings)
+
+
+def gravest_first(found: Iterable[FindingRecord]) -> list[FindingRecord]:
+    return sorted(found, key=lambda finding: _GRAVITY[finding.level])
 
 
 def kinds(audit: Audit) -> list[FindingKind[FindingRecord]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_housekeeping.evidence.report import display
+from pytest_housekeeping.evidence.report.found import age
 from pytest_housekeeping.evidence.run_facts import stem
 
 if TYPE_CHECKING:
@@ -28,11 +29,6 @@ def template(name: str) -> Template:
     return environment.get_template(name)
 
 
-def render_macro(name: str, macro: str, *arguments: object) -> str:
-    """One macro of a template, for a piece of the page. A plain string: Markup splits slowly."""
-    return str(getattr(template(name).module, macro)(*arguments))
-
-
 def escaped(text: str) -> str:
     """The text as HTML that can be nothing but text."""
     from markupsafe import escape
@@ -40,17 +36,16 @@ def escaped(text: str) -> str:
     return str(escape(display.visible(text)))
 
 
-def stylesheet() -> str:
-    """The styles of the report, as HTML that is taken as it is."""
-    return own_text("report.css")
+def markup(html: str) -> str:
+    """HTML whose texts have been through ``escaped``, which a template takes as it is."""
+    from markupsafe import Markup
+
+    return Markup(html)  # noqa: S704
 
 
 def own_text(name: str) -> str:
-    """A file beside this module, as HTML that is taken as it is."""
-    from markupsafe import Markup
-
-    # The file is the package's own: there is no text of the project's in it.
-    return Markup((_FOLDER / name).read_text(encoding="utf-8"))  # noqa: S704
+    """A file beside this module as HTML: styles or a script, without any text of the project's."""
+    return markup((_FOLDER / name).read_text(encoding="utf-8"))
 
 
 class _CodeLine(str):
@@ -102,6 +97,7 @@ def _environment(*, autoescape: bool) -> Environment:
         "day": _day,
         "moment": _moment,
         "stem": stem,
+        "age": age,
         "lines": lambda text: [_CodeLine(line) for line in display.visible(text).splitlines()],
     }
     return environment

@@ -10,12 +10,15 @@ from pytest_housekeeping.evidence.report.display import (
     duration,
     named,
     no_command,
+    one_line,
     plural,
     shortened,
     visible,
 )
+from pytest_housekeeping.evidence.report.found import counts_told, found, oldest
+from pytest_housekeeping.evidence.report.opening import applied_files, files_title, opening
 from pytest_housekeeping.evidence.report.production import promote_command
-from pytest_housekeeping.evidence.report.wording import approval_text, outcome_text, text_of
+from pytest_housekeeping.evidence.report.wording import outcome_text, text_of
 from pytest_housekeeping.evidence.run_facts import stem
 from pytest_housekeeping.model import Level, Mode, Phase, RunOutcome
 from pytest_housekeeping.plan.steps import MUTANTS, REHEARSE, RUNNING
@@ -26,33 +29,35 @@ if TYPE_CHECKING:
     from pytest_housekeeping.evidence.kinds import FindingKind
 
 _MOST = 25
+_FILES = 3
+# The run and its time stand in the names of the files of evidence.
+_SHOWN = {
+    *("target", "asked by", "approved by", "emergency", "undoes"),
+    *("commit", "request", "workflow", "held"),
+}
 _RUNNING = f"{REHEARSE}::{RUNNING}"
 
 
 def terminal_summary(audit: Audit, folder: str = "ops/audit") -> list[str]:
-    """The outcome, the phases, what failed and how to repair it, and where the record is kept."""
+    """The outcome, who and what, what changed, what was found, the phases, and where it is kept."""
     text = outcome_text(audit)
     files = visible(f"{folder}/{stem(audit.run)}")
     return [
         f"{text.headline}. {text.meaning}",
-        *(
-            [f"  emergency: {shortened(visible(audit.run.emergency), 500)}"]
-            * bool(audit.run.emergency)
-        ),
         *_indented(audit.run.message),
+        *_opening_lines(audit),
+        *batch_lines(audit),
+        *(line for each in tally.lock_conflicts(audit) for line in _indented(each)),
+        *_what_failed(audit),
+        *_known_line(audit),
+        *_running_lines(audit),
         *(_phase_line(count) for count in tally.by_phase(audit)),
         *(
             f"  mutants: {each.message}"
             for each in audit.steps
             if each.id == f"tripwire::{MUTANTS}"
         ),
-        *_known_line(audit),
-        *batch_lines(audit),
-        *_running_lines(audit),
-        *(line for each in tally.lock_conflicts(audit) for line in _indented(each)),
-        *_what_failed(audit),
         *([f"bound to: {audit.bound.digest}"] if audit.bound.digest else []),
-        *([f"approved by: {said}"] if (said := approval_text(audit.bound)) else []),
         *([f"promote exactly this: {command}"] if (command := promote_command(audit)) else []),
         *(f"next: {step}" for step in text.next_steps),
         f"evidence: {files}.json and .html",
@@ -66,6 +71,23 @@ def summary_without_audit(mode: Mode, outcome: RunOutcome) -> list[str]:
         f"{text.headline}. {text.meaning}",
         "no record of this run could be made; its journal stays, and the next run makes one of it",
     ]
+
+
+def _opening_lines(audit: Audit) -> list[str]:
+    """Target, who asked and who approved, the commit, where to look, and the files."""
+    lines = []
+    for each in opening(audit):
+        if each.name in _SHOWN:
+            value = each.value[:12] if each.name == "commit" else each.value
+            more = f" {each.more}" if each.more else ""
+            link = f" {each.url}" if each.url and each.url != each.value else ""
+            said = shortened(one_line(f"{value}{more}{link}"), 500)
+            lines.append(f"  {each.name:<9} {said}".replace("approved by ", "approved by: "))
+    files = [each.path for each in applied_files(audit)]
+    if files:
+        names = visible(named(files, _FILES))
+        lines.append(f"  {'files':<9} {files_title(audit)}: {no_command(names)}")
+    return lines
 
 
 def _phase_line(count: tally.PhaseCount) -> str:
@@ -93,21 +115,36 @@ def _running_lines(audit: Audit) -> list[str]:
 
 
 def _what_failed(audit: Audit) -> list[str]:
-    """Errors and warnings, then the failed steps that have none to tell why they failed."""
-    lines: list[str] = []
-    kinds = [each for each in tally.kinds(audit) if each.level is not Level.NOTICE]
-    for kind in kinds[:_MOST]:
+    """New errors and warnings and whatever fails the run, what is fixed, what has stood in a line
+    a rule; then the failed steps that have no finding to tell why they failed."""
+    known = found(audit)
+    lines = []
+    if audit.findings or known.compared:
+        beside = f", {known.beside}" * known.compared
+        lines.append(f"  {'findings':<9} {counts_told(known)}{beside}")
+    grave = [each for each in (*known.new, *known.standing) if each.level is Level.ERROR]
+    grave += [each for each in known.new if each.level is Level.WARNING]
+    for kind in grave[:_MOST]:
         lines += _kind_lines(kind)
-    findings = [each for each in audit.findings if each.level is not Level.NOTICE]
-    explained = {finding.step for finding in findings}
+    explained = {each.step for each in audit.findings if each.level is not Level.NOTICE}
     unexplained = [step for step in tally.failures(audit) if step.id not in explained]
     for step in unexplained[:_MOST]:
         lines += _indented(f"failed: {step.id}\n{step.message}")
-    more = sum(len(kind.findings) for kind in kinds[_MOST:]) + max(0, len(unexplained) - _MOST)
+    more = sum(len(kind.findings) for kind in grave[_MOST:]) + max(0, len(unexplained) - _MOST)
     lines += [f"  … and {more:,} more, in the report"] if more else []
-    notices = len(audit.findings) - len(findings)
+    if known.fixed:
+        told = (f"{each.rule} {each.object}" for each in known.fixed)
+        lines += _indented(f"fixed: {named(tuple(told))}")
+    stood = [each for each in known.standing if each.level is Level.WARNING]
+    lines += [line for kind in stood[:_MOST] for line in _indented(_stood(kind))]
+    notices = sum(each.level is Level.NOTICE for each in audit.findings)
     lines += [f"  {plural(notices, 'notice')} in the report"] if notices else []
     return lines
+
+
+def _stood(kind: FindingKind[FindingRecord]) -> str:
+    said = f"standing since {oldest(kind.findings)}: {kind.rule}: {named(kind.objects, 3)}"
+    return f"{said} ({len(kind.findings):,} of this kind)" if len(kind.findings) > 1 else said
 
 
 def _kind_lines(kind: FindingKind[FindingRecord]) -> list[str]:

@@ -18,8 +18,9 @@ from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.target import KeptFile
 from pytest_housekeeping.snapshot import RestoreServer
-from pytest_housekeeping.snapshot.dump import dump_schema, unified_diff
+from pytest_housekeeping.snapshot.dump import dump_schema
 from pytest_housekeeping.snapshot.dump_around import dump_around
+from pytest_housekeeping.snapshot.dump_difference import dump_difference
 from pytest_housekeeping.snapshot.extensions import (
     extension_names,
     members_by_name,
@@ -140,7 +141,7 @@ class Backup:
         schema = self._schema_after = dump_schema(conninfo, server_major=server_major)
         self.after = self._keep("prod_schema_after", schema)
         before = self.before.path if self.before else "before"
-        difference = unified_diff(self._schema, schema, before, self.after.path)
+        difference = dump_difference(self._schema, schema, before, self.after.path)
         self._keep("prod_schema_diff", difference.encode(), ending="diff")
 
     @property

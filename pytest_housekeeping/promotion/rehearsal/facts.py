@@ -26,7 +26,12 @@ from pytest_housekeeping.postgres.batch_facts import (
 )
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.standing_relations import Relations, read_standing
-from pytest_housekeeping.postgres.table_access import TableAccess, access_changes, read_access
+from pytest_housekeeping.postgres.table_access import (
+    TableAccess,
+    access_changes,
+    access_kept,
+    read_access,
+)
 from pytest_housekeeping.snapshot.difference import Change, Difference, diff
 from pytest_housekeeping.snapshot.object_kind import RELATIONS, kind_and_name
 from pytest_housekeeping.snapshot.same_changes import SchemaChange
@@ -101,6 +106,8 @@ class Measurement:
         empty = standing.emptied(
             old, new, self._reads, named=self._truncated, unclear=self._unclear
         )
+        before, now = self.before.access, after.access
+        access = access_changes(before, now)
         facts = BatchFacts(
             segment=self.segment,
             locks=tuple(self._locks),
@@ -109,7 +116,8 @@ class Measurement:
             indexes=standing.built_indexes(old, new, empty),
             destroyed=standing.destroyed(old, new, empty),
             renamed=standing.renamed(old, new),
-            access=access_changes(self.before.access, after.access),
+            access=access,
+            access_kept=access_kept(before, now, access),
             messages=tuple(self._messages),
             coverage=Coverage(
                 measured=self._measured, parsed=self._parsed, unjudged=tuple(self._unjudged)

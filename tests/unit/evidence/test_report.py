@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_housekeeping.evidence import stem
 from pytest_housekeeping.evidence.audit_model import ApprovalRecord, Audit, BoundRecord
 from pytest_housekeeping.evidence.bound import SecondPerson
 from pytest_housekeeping.evidence.report import html
 from pytest_housekeeping.evidence.report.github import step_summary
-from pytest_housekeeping.evidence.report.html_steps import row_details, table_header, table_row
+from pytest_housekeeping.evidence.report.html_steps import step_tables
 from pytest_housekeeping.evidence.report.terminal import terminal_summary
 from pytest_housekeeping.evidence.report.wording import approval_text
 from pytest_housekeeping.model import (
@@ -53,8 +54,14 @@ EVIL = (
 ALLOWED = {
     *("style", "main", "section", "div", "h2", "h3", "p", "pre", "ol", "li", "table", "caption"),
     *("thead", "tbody", "tr", "th", "td", "span", "code", "details", "summary", "i", "b", "dl"),
-    *("dt", "dd", "a", "ul"),
+    *("dt", "dd", "a", "ul", "script", "label", "input", "output", "ins", "del"),
 }
+ATTRIBUTES = {
+    *("class", "style", "scope", "open", "href", "rel", "aria-hidden", "aria-label", "aria-live"),
+    *("id", "role", "tabindex", "for", "type", "data-hk-in"),
+}
+# What has no end tag.
+_EMPTY = {"input"}
 
 
 class Page(HTMLParser):
@@ -70,13 +77,14 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
-        self.open.append(tag)
+        if tag not in _EMPTY:
+            self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if self.open[-1:] != ["style"]:
+        if self.open[-1:] not in (["style"], ["script"]):
             self.text += data
 
 
@@ -186,7 +194,7 @@ def test_facts_and_locks_are_shown() -> None:
         assert text in shown.text
     assert "AccessExclusiveLock" in shown.text
     links = [attributes["href"] for tag, attributes in shown.tags if tag == "a"]
-    assert links == ["https://ci.example.org/runs/1"]
+    assert links == ["https://ci.example.org/runs/1", "#files", f"{stem(sample().run)}.json"]
     assert "no connection was made" in page(sample(target=None)).text
 
 
@@ -208,8 +216,9 @@ def test_html_holds_no_element_of_the_projects_and_loads_nothing() -> None:
     shown = page(record)
     assert {tag for tag, _ in shown.tags} <= ALLOWED
     names = {name for _, attributes in shown.tags for name in attributes}
-    assert names <= {"class", "style", "scope", "open", "href", "rel", "aria-hidden", "id"}
-    assert not [attributes for tag, attributes in shown.tags if tag == "a"]
+    assert names <= ATTRIBUTES
+    links = [attributes["href"] or "" for tag, attributes in shown.tags if tag == "a"]
+    assert all(link.startswith(("#", "prod_")) for link in links)
     assert "<script>alert(1)</script>" in shown.text
     assert "\\x1b[31m\\u202e" in shown.text
     whole = html.summary_html(record)
@@ -218,24 +227,13 @@ def test_html_holds_no_element_of_the_projects_and_loads_nothing() -> None:
 
 
 def test_rows_hold_no_element_of_the_projects() -> None:
-    step = Step(id=EVIL, phase=Phase.VERIFY, kind=Kind.TEST)
-    finding = Finding(rule=EVIL, level=Level.ERROR, object=EVIL, detail=EVIL, fix=EVIL)
-    result = StepResult(
-        step=step,
-        outcome=Outcome.FAILED,
-        message=EVIL,
-        findings=(finding,),
-        locks=(Lock(relation=EVIL, mode=EVIL),),
-    )
-    cells = table_row("Failed", EVIL, 0.1, result)
-    assert len(cells) == len(table_header())
-    for text in [
-        *cells,
-        *table_row("Error", EVIL, 0.1, None),
-        *row_details(result),
-    ]:
-        assert {tag for tag, _ in Page(text).tags} <= {"td", "div"}
-        assert "<script>" in Page(text).text or "alert" not in text
+    record = evil()
+    table = next(t for t in step_tables(record, {EVIL: EVIL}) if t.name == "verify")
+    shown = Page(f"<table>{table.rows}</table>")
+    assert {tag for tag, _ in shown.tags} <= {
+        *("table", "tr", "td", "th", "p", "details", "summary", "pre")
+    }
+    assert shown.text.count("<script>alert(1)</script>") == 3
 
 
 @settings(deadline=None, max_examples=50)
@@ -260,19 +258,18 @@ def test_terminal_lines_are_lines_without_commands() -> None:
     assert not any("\x1b" in line for line in terminal_summary(evil()))
 
 
-# --- the table of pytest-html
+# --- the tables of all steps
 
 
-def test_the_table_has_the_columns_that_pytest_html_sorts_by() -> None:
-    result = passed(steps()[1], rows=1200)
-    header, row = table_header(), table_row("Passed", "x", 0.0123, result)
-    for head, cell in zip(header, row, strict=True):
-        name = re.findall(r'data-column-type="(\w+)"', head)
-        assert re.findall(r"col-(\w+)", cell)[:1] == name
-        assert 'scope="col"' in head
-    assert row[0] == '<td class="col-result">Passed</td>'
-    assert ">1,200</td>" in row[4]
-    assert ">12 ms</td>" in row[5]
+def test_each_step_has_a_row_in_the_table_of_its_phase() -> None:
+    record = sample(results=tuple(passed(step, rows=1200) for step in steps()))
+    tables = step_tables(record, {})
+    assert [table.name for table in tables] == ["precheck", "apply", "verify", "promote"]
+    assert tables[1].told == "1 step: 1 passed, 12 ms"
+    row = Page(f"<table>{tables[1].rows}</table>").text
+    assert row == "passedsql/migrations/0001_x.sql::apply31,20012 ms"
+    headings = [a for tag, a in page(record).tags if tag == "th" and a.get("scope") == "col"]
+    assert len(headings) > 20
 
 
 @pytest.mark.parametrize(
@@ -289,21 +286,29 @@ def test_the_table_has_the_columns_that_pytest_html_sorts_by() -> None:
 def test_where_a_step_was_proved_is_told(phase: Phase, kind: Kind, place: str) -> None:
     """In audit and report; an audit of an earlier version is read, and does not say."""
     result = passed(replace(steps()[0], phase=phase, kind=kind))
-    assert row_details(result, []) == ([f"proved on: {place}"] if place else [])
     record = sample(results=(result,))
+    table = next(t for t in step_tables(record, {}) if t.name == phase)
+    assert place in (table.place or table.rows)
+    assert f"shown on the {table.place}" in page(record).text or not table.place
     assert record.steps[0].proved_on == place
     document = json.loads(record.model_dump_json())
     del document["steps"][0]["proved_on"]
     assert Audit.model_validate_json(json.dumps(document)).steps[0].proved_on == ""
 
 
-def test_a_passed_row_unfolds_to_nothing() -> None:
-    quiet = passed(steps()[0])
-    assert row_details(quiet, ["No log output captured."]) == []
-    assert row_details(None, ["E  boom", ""]) == ["E  boom"]
-    assert row_details(replace(quiet, message="a < b"), []) == ["a &lt; b"]
+def test_a_row_tells_what_its_columns_do_not() -> None:
+    quiet = passed(steps()[0], message="3 objects examined")
+
+    def row(result: StepResult, log: str = "") -> str:
+        table = step_tables(sample(results=(result,)), {result.step.id: log})[0]
+        return table.rows
+
+    assert "examined" not in row(quiet)
+    assert "<p>a &lt; b</p>" in row(replace(quiet, message="a < b"))
     skipped = replace(quiet, outcome=Outcome.SKIPPED, message="blocked by <x>\nmore")
-    assert "blocked by &lt;x&gt;</div>" in table_row("Skipped", "x", 0, skipped)[2]
+    assert 'class="skipped"' in row(skipped)
+    assert "<p>blocked by &lt;x&gt;</p><p>more</p>" in row(skipped)
+    assert "<summary>its log</summary><pre>E  boom</pre>" in row(quiet, "E  boom")
 
 
 # --- size
@@ -329,7 +334,7 @@ def test_five_thousand_failures_stay_readable() -> None:
     text = step_summary(record)
     assert 1000 < len(text) < 65_536
     assert "5,000 steps failed" in text
-    assert "more, in the report" in text
+    assert "more: in the report" in text
     shown = html.summary_html(record)
     assert len(shown) < 12_000_000
     assert "more, in the JSON" in shown
@@ -342,8 +347,7 @@ def test_a_large_good_run_makes_a_small_summary() -> None:
         for n in range(5000)
     )
     record = sample(results=tuple(passed(step) for step in planned))
-    assert len(html.summary_html(record)) < 30_000
-    assert len(json.dumps([table_row("Passed", "", 0, passed(s)) for s in planned])) < 2_500_000
+    assert len(html.summary_html(record)) < 4_000_000
 
 
 # --- light and dark

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pytest_housekeeping.snapshot import (
-    unified_diff,
-)
 from pytest_housekeeping.snapshot.dump import normalised, without_restriction
+from pytest_housekeeping.snapshot.dump_difference import dump_difference
 
 
 def test_the_key_of_another_restriction_inside_is_no_key() -> None:
@@ -15,9 +13,40 @@ def test_the_key_of_another_restriction_inside_is_no_key() -> None:
     assert b"abc" not in normalised(dump)
 
 
-def test_a_difference_of_two_dumps_reads_as_a_patch() -> None:
-    patch = unified_diff(b"a\nb\n", b"a\nc", "before.sql", "after.sql")
+def _entry(name: str, text: str, *, owner: str = "me", type: str = "TABLE") -> str:
+    return f"--\n-- Name: {name}; Type: {type}; Schema: s; Owner: {owner}\n--\n\n{text}\n\n\n"
+
+
+def _dump(key: str, *parts: str) -> bytes:
+    head = f"--\n-- PostgreSQL database dump\n--\n\n\\restrict {key}\n\nSET lock_timeout = 0;\n\n"
+    tail = f"--\n-- PostgreSQL database dump complete\n--\n\n\\unrestrict {key}\n"
+    return "".join([head, *parts, tail]).encode()
+
+
+HEAP = "SET default_table_access_method = heap;\n\n"
+
+
+def test_another_key_and_another_order_are_no_difference() -> None:
+    one, two = _entry("a", "CREATE TABLE s.a ();"), _entry("b", "CREATE TABLE s.b ();")
+    old = _dump("abc", one, HEAP, two)
+    assert dump_difference(old, _dump("xyz", two, HEAP, one), "x", "y") == ""
+
+
+def test_a_difference_reads_as_a_patch_object_by_object() -> None:
+    one, two = _entry("a", "CREATE TABLE s.a (\n    x integer\n);"), _entry("b", "CREATE b;")
+    more = _entry("a", "CREATE TABLE s.a (\n    x integer,\n    y text\n);", owner="you")
+    patch = dump_difference(_dump("abc", one, two), _dump("xyz", more), "x.sql", "y.sql")
     assert patch == (
-        "--- before.sql\n+++ after.sql\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n\\ No newline at end of file\n"
+        "--- x.sql\n+++ y.sql\n"
+        "@@ -1,3 +1,4 @@ TABLE s.a\n CREATE TABLE s.a (\n-    x integer\n"
+        "+    x integer,\n+    y text\n );\n"
+        "@@ -1 +0,0 @@ TABLE s.b\n-CREATE b;\n"
     )
-    assert unified_diff(b"a\n", b"a\n", "x", "y") == ""
+
+
+def test_what_a_table_is_made_with_belongs_to_it() -> None:
+    table = _entry("a", "CREATE TABLE s.a ();")
+    elsewhere = "SET default_tablespace = fast;\n\n"
+    patch = dump_difference(_dump("a", table), _dump("b", elsewhere, table), "x", "y")
+    assert "+SET default_tablespace = fast;\n CREATE TABLE s.a ();\n" in patch
+    assert "@@ TABLE s.a" in patch

@@ -1,0 +1,134 @@
+"""What every report opens with: the target, who asked and who approved, which commit, which files.
+
+https://docs.github.com/en/repositories/viewing-activity-and-data-for-your-repository
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_housekeeping.evidence.report.display import duration, plural
+from pytest_housekeeping.evidence.report.wording import approval_text
+from pytest_housekeeping.model import Kind, Mode, Outcome, Phase, RunOutcome
+from pytest_housekeeping.plan.modes import rules_of
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.evidence.audit_model import Audit, StepRecord
+
+# What a browser would follow, and nothing that a page could run.
+_ADDRESS = re.compile(r"https?://[\w.-]+(?::\d+)?(?:/[\w.~%@+=&?#-]+)*/?")
+_FILES = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY, Kind.ROLLBACK)
+_COMMITTED = (RunOutcome.PROMOTED, RunOutcome.PROMOTED_UNPROVED)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fact:
+    """``more`` stands behind the value; ``url`` is where the value leads, "" for nowhere."""
+
+    name: str
+    value: str
+    more: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AppliedFile:
+    """A file of the run with what it did; ``said`` where it did not pass."""
+
+    path: str
+    sha256: str
+    outcome: Outcome
+    statements: int
+    rows: int
+    duration_s: float
+    segment: int
+
+
+def opening(audit: Audit) -> list[Fact]:
+    """In the order in which they are read; what nobody knows is left out."""
+    return [fact for fact in _facts(audit) if fact.value]
+
+
+def applied_files(audit: Audit) -> list[AppliedFile]:
+    """The files that ran on the target; where none did, those that ran on the copy."""
+    known = {step.id: step for step in audit.plan.steps}
+    applied = [step for step in audit.steps if step.phase is Phase.APPLY and step.kind in _FILES]
+    if all(step.outcome is Outcome.SKIPPED for step in applied):
+        applied = [step for step in audit.steps if _is_rehearsed(step, audit)] or applied
+    return [
+        AppliedFile(
+            path=known[step.id].path if step.id in known else step.id,
+            sha256=known[step.id].sha256 if step.id in known else "",
+            outcome=step.outcome,
+            statements=step.statements,
+            rows=step.rows,
+            duration_s=step.duration_s,
+            segment=step.segment,
+        )
+        for step in applied
+    ]
+
+
+def files_title(audit: Audit) -> str:
+    """``41 files applied``: what became of them is in the verb."""
+    return f"{plural(len(applied_files(audit)), 'file')} {_verb(audit)}"
+
+
+def web_address(url: str) -> str:
+    """The address where it is one that may be a link, "" for any other text."""
+    return url if _ADDRESS.fullmatch(url) else ""
+
+
+def commit_url(audit: Audit, commit: str) -> str:
+    """Where a commit of the project is looked at."""
+    url = web_address(audit.source.url)
+    return f"{url}/commit/{commit}" if url and re.fullmatch(r"[0-9a-f]{40,64}", commit) else ""
+
+
+def _facts(audit: Audit) -> Iterator[Fact]:
+    run, source, target = audit.run, audit.source, audit.target
+    if target:
+        place = f"{target.database} on {target.host}:{target.port}"
+        server = f"as {target.user}, PostgreSQL {target.server_version}"
+        yield Fact(name="target", value=place, more=server)
+    else:
+        yield Fact(name="target", value="no connection was made")
+    yield Fact(name="asked by", value=run.actor)
+    yield Fact(name="approved by", value=approval_text(audit.bound))
+    yield Fact(name="emergency", value=run.emergency)
+    yield Fact(name="undoes", value=run.reverts)
+    commit = source.commit or ""
+    dirty = ", and uncommitted changes" * source.dirty
+    yield Fact(
+        name="commit",
+        value=commit or "no commit",
+        more=(f"on {source.branch}" if source.branch else "detached") + dirty,
+        url=commit_url(audit, commit),
+    )
+    yield Fact(name="request", value=source.change_url, url=web_address(source.change_url))
+    yield Fact(name="workflow", value=run.ci_url, url=web_address(run.ci_url))
+    started = f"{run.started_at:%Y-%m-%d %H:%M:%S} UTC"
+    yield Fact(name="run", value=run.id, more=f"{run.mode}, {started}, {duration(run.duration_s)}")
+    if not rules_of(run.mode).throwaway and run.locks_held_s:
+        yield Fact(name="held", value=f"strong locks for {duration(run.locks_held_s)}")
+
+
+def _is_rehearsed(step: StepRecord, audit: Audit) -> bool:
+    paths = {each.id for each in audit.plan.steps if each.path}
+    return step.phase is Phase.REHEARSE and step.kind is Kind.REHEARSAL and step.id in paths
+
+
+def _verb(audit: Audit) -> str:
+    """Of a run that took nothing in, the files were tried, whatever became of it."""
+    if audit.run.mode is Mode.PLAN:
+        return "pending, tried on a copy"
+    if audit.run.mode is Mode.STAGING:
+        return "applied to a throwaway database"
+    if audit.run.outcome in _COMMITTED:
+        return "applied"
+    if audit.run.outcome is RunOutcome.PROMOTED_IN_PART:
+        return "begun, not all of them applied"
+    return "tried, none of them applied"
