@@ -138,6 +138,7 @@ class ProductionNowRecord(Part):
     drift: str = Field(
         default="", description="the schema's digest, where it was changed past the files"
     )
+    confirm: str = Field(default="PROMOTE", description="the word that a promotion is asked for")
 
 
 class BatchRecord(Part):

@@ -31,10 +31,12 @@ class WayBack:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProductionNow:
     """What is in the relations that a batch touches, written to for ``looked_s`` seconds; what is
-    applied; the way back; and the schema that a promotion has to accept as ``drift``."""
+    applied; the way back; the schema that a promotion has to accept as ``drift``; and the word that
+    one is confirmed with."""
 
     looked_s: float = 0.0
     relations: tuple[RelationNow, ...] = ()
     applied: tuple[AppliedNow, ...] = ()
     way_back: tuple[WayBack, ...] = ()
     drift: str = ""
+    confirm: str = "PROMOTE"

@@ -129,10 +129,20 @@ class _Parser:
 
     def _call(self, name: str) -> _Value:
         self._take("(")
+        if name == "format":
+            return self._format()
         self._take(")")
         if name not in self._functions:
             raise UnknownExpression(f"{self._text!r}: the function {name}() is not known here")
         return lambda _: self._functions[name]()
+
+    def _format(self) -> _Value:
+        parts = [self.either()]
+        while self.token == ("sign", ","):
+            self._take()
+            parts.append(self.either())
+        self._take(")")
+        return lambda context: str(parts[0](context)).format(*(p(context) for p in parts[1:]))
 
     def _members(self, value: _Value) -> _Value:
         while self.token in (("sign", "."), ("sign", "[")):

@@ -14,8 +14,8 @@ import yaml
 from pytest_housekeeping.config import Target
 from pytest_housekeeping.promotion.production.target_address import required
 from support.fresh_copy import ROOT
-from support.workflow_expressions import condition
-from support.workflow_runner import load_job
+from support.workflow_expressions import condition, interpolate
+from support.workflow_runner import Given, load_job
 
 FOLDER = ROOT / ".github/workflows"
 WORKFLOW = FOLDER / "housekeeping-plan.yml"
@@ -57,7 +57,7 @@ def test_a_plan_is_made_though_the_mark_could_not_be() -> None:
 def test_what_starts_it_and_what_ends_it() -> None:
     # YAML 1.1 reads the key `on` as true.
     assert DOCUMENT[True].keys() == {"workflow_call", "workflow_dispatch", "pull_request"}
-    assert DOCUMENT[True]["workflow_dispatch"] is None
+    assert DOCUMENT[True]["workflow_dispatch"]["inputs"].keys() == {"target"}
     assert DOCUMENT[True]["pull_request"] == {
         "paths": ["sql/**", "checks/**", "pyproject.toml", "requirements-housekeeping.txt"]
     }
@@ -91,7 +91,9 @@ def test_secrets_and_tokens_reach_the_one_step_that_needs_them() -> None:
         ],
     }
     assert [name for name, job in DOCUMENT["jobs"].items() if "environment" in job] == ["plan"]
-    assert DOCUMENT["jobs"]["plan"]["environment"] == "production-plan"
+    environment = DOCUMENT["jobs"]["plan"]["environment"]
+    for target, name in (("", "production-plan"), ("preprod", "preprod-plan")):
+        assert interpolate(environment, {"inputs": Given(target=target)}) == name
     (step,) = (each for each in DOCUMENT["jobs"]["plan"]["steps"] if each.get("id") == "plan")
     assert {name: step["env"][name] for name in required(Target())} == {
         name: f"${{{{ secrets.{name} }}}}" for name in required(Target())

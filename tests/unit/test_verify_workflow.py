@@ -32,6 +32,7 @@ def night(gh: Gh, number: int, title: str) -> None:
     context = {
         "github": {"repository": "somebody/somewhere", "token": "of-the-job"},
         "steps": {"verify": {"outcome": "failure" if title else "success", "outputs": told}},
+        "inputs": Given(),
     }
     keep = step()
     assert condition(keep["if"], context, failed=bool(title))
@@ -88,4 +89,10 @@ def test_of_a_night_that_did_not_begin_no_issue_says_that_all_is_well(
 def test_nobody_is_asked_at_night() -> None:
     """The environment of the promotion has reviewers; this one is its own."""
     job = load_job(VERIFY, "verify")
-    assert job["environment"] == "production-verify"
+    for target, environment in (("", "production-verify"), ("preprod", "preprod-verify")):
+        assert interpolate(job["environment"], {"inputs": Given(target=target)}) == environment
+
+
+def test_each_target_has_an_issue_of_its_own() -> None:
+    label = step()["env"]["LABEL"]
+    assert interpolate(label, {"inputs": Given(target="preprod")}) == "housekeeping-verify-preprod"

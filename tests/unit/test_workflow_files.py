@@ -22,8 +22,8 @@ from support.evidence_repository import new_repository
 from support.fresh_copy import ROOT
 from support.prepared_python import LOCK
 from support.signing import new_key, signer_line
-from support.workflow_expressions import condition
-from support.workflow_runner import load_job
+from support.workflow_expressions import condition, interpolate
+from support.workflow_runner import Given, load_job
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 
@@ -139,12 +139,13 @@ def test_production_is_changed_by_hand_alone_and_one_waits_for_another(
     for each in triggers.values():
         assert each["inputs"]["confirm"]["required"] is True
         assert "default" not in each["inputs"]["confirm"]
-    assert document["concurrency"] == {
-        "group": "housekeeping-database-production",
-        "cancel-in-progress": False,
-    }
-    job = document["jobs"][name]
-    assert job["environment"] == "production"
+    job, concurrency = document["jobs"][name], document["concurrency"]
+    assert concurrency["cancel-in-progress"] is False
+    for target, place in (("", "production"), ("preprod", "preprod")):
+        inputs = {"inputs": Given(target=target)}
+        group = interpolate(concurrency["group"], inputs)
+        assert group == f"housekeeping-database-{place}"
+        assert interpolate(job["environment"], inputs) == place
     assert job["permissions"] == {"contents": "write", "pull-requests": "write"}
 
 
@@ -167,7 +168,9 @@ def test_the_audit_is_attested_by_a_job_that_has_nothing_else(workflow: Path, na
     assert fetched["with"]["name"] == f"${{{{ needs.{name}.outputs.artifact }}}}"
     (kept,) = (each for each in load_job(workflow, name)["steps"] if each["name"] == KEEP)
     assert load_job(workflow, name)["outputs"]["artifact"] == kept["with"]["name"]
-    assert attested["with"] == {"subject-path": f"{fetched['with']['path']}/**/*.json"}
+    # Of this run alone: the artifact has the evidence of earlier ones as well.
+    run = f"${{{{ needs.{name}.outputs.run }}}}"
+    assert attested["with"] == {"subject-path": f"{fetched['with']['path']}/**/*_{run}.json"}
 
 
 KEEP = "Keep the report"
@@ -217,3 +220,69 @@ def test_each_job_that_runs_the_tool_installs_what_is_locked(workflow: Path) -> 
                 'python -m pip install --require-hashes --requirement "$REQUIREMENTS"',
                 "python -m pip install --no-deps --no-build-isolation --editable .",
             ]
+
+
+SECRETS = {"PGHOST": "a host", "PGPASSWORD": "x$y"}
+STARTED = """#!/bin/bash
+printf '%s\\0' "$@" > words
+printf '%s\\0' "${PGHOST_PRE_PROD-}" "${PGPASSWORD_PRE_PROD-}" > secrets
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "job"),
+    [
+        ("housekeeping-plan.yml", "plan"),
+        ("housekeeping-prod-promotion.yml", "promote"),
+        ("housekeeping-prod-rollback.yml", "rollback"),
+        ("housekeeping-verify.yml", "verify"),
+    ],
+)
+@pytest.mark.parametrize("target", ["", "pre-prod", "$(touch owned)", "a; touch owned", "a b"])
+def test_a_target_is_one_word_and_has_the_secrets_by_its_own_names(
+    name: str, job: str, target: str, tmp_path: Path
+) -> None:
+    """What is no name of a target starts nothing."""
+    steps = load_job(ROOT / ".github/workflows" / name, job)["steps"]
+    (step,) = (each for each in steps if each.get("id") == job)
+    assert step["env"]["TARGET"] == "${{ inputs.target }}"
+    (tmp_path / "pytest").write_text(STARTED, encoding="utf-8")
+    (tmp_path / "pytest").chmod(0o755)
+    (tmp_path / "summary").touch()
+    given = {f"{part}_PROD": value for part, value in SECRETS.items()}
+    done = subprocess.run(
+        ["bash", "-e", "-c", step["run"]],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            **dict.fromkeys(step["env"], ""),
+            **given,
+            "TARGET": target,
+            "CONFIRM": "WORD",
+            "PRIVATE": "true",
+            "PATH": f"{tmp_path}:{os.environ['PATH']}",
+            "RUNNER_TEMP": str(tmp_path),
+            "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
+        },
+        capture_output=True,
+    )
+    assert not (tmp_path / "owned").exists()
+    if target not in ("", "pre-prod"):
+        assert (done.returncode != 0, (tmp_path / "words").exists()) == (True, False)
+        return
+    words = (tmp_path / "words").read_text(encoding="utf-8").split("\0")[:-1]
+    assert [word for word in words if "target" in word] == (["--hk-target=pre-prod"] * bool(target))
+    secrets = (tmp_path / "secrets").read_text(encoding="utf-8").split("\0")[:-1]
+    assert secrets == (list(SECRETS.values()) if target else ["", ""])
+
+
+@pytest.mark.parametrize(
+    ("target", "word", "goes_on"),
+    [("", "PROMOTE", True), ("", "PREPROD", False), ("preprod", "PREPROD", True)],
+)
+def test_the_word_of_production_is_asked_for_at_once(target: str, word: str, goes_on: bool) -> None:
+    """That of another target stands in its settings, and the run asks for it."""
+    confirm = load_job(WORKFLOW, "promote")["steps"][0]
+    environment = {"TARGET": target, "CONFIRM": word, "PATH": os.environ["PATH"]}
+    done = subprocess.run(["bash", "-e", "-c", confirm["run"]], env=environment)
+    assert (done.returncode == 0) is goes_on

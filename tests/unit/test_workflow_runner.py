@@ -26,6 +26,7 @@ CONTEXT = {"github": {"event": {"name": "push"}, "n": 3.0}, "env": {"GO": "true"
         ("false && github.nowhere.to.be.found", False),
         ("github.event.name == 'push' && 'yes' || 'no'", "yes"),
         ("null", None),
+        ("format('{1} of {0}', github.event.name, 'one')", "one of push"),
     ],
 )
 def test_an_expression_has_the_value_that_github_gives_it(text: str, value: object) -> None:

@@ -141,7 +141,7 @@ def _promotion(audit: Audit) -> list[str]:
     if not options:
         return []
     inputs = "".join(f" -f {name}={value}" for name, value in options.items())
-    workflow = f"gh workflow run {PROMOTION} -f confirm=PROMOTE{inputs}"
+    workflow = f"gh workflow run {PROMOTION} -f confirm={audit.production.confirm}{inputs}"
     drift = "Production has drifted: look at that before you accept it. " * bool(
         audit.production.drift
     )

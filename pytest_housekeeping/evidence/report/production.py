@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_housekeeping.config import PRODUCTION
 from pytest_housekeeping.evidence.report.display import byte_size, plural
 from pytest_housekeeping.model import Kind, Mode, Phase, RunOutcome
 
@@ -61,7 +62,8 @@ def promotion_options(audit: Audit) -> dict[str, str]:
     planned = audit.run.mode is Mode.PLAN and audit.run.outcome is RunOutcome.PLANNED
     if not planned or not audit.bound.digest:
         return {}
-    options = {"plan": audit.bound.digest}
+    options = {} if audit.run.target == PRODUCTION else {"target": audit.run.target}
+    options |= {"plan": audit.bound.digest}
     options |= {"segments": str(audit.plan.segments)} if audit.plan.segments > 1 else {}
     options |= {"accept_drift": audit.production.drift} if audit.production.drift else {}
     return options
@@ -72,7 +74,8 @@ def promote_command(audit: Audit) -> str:
     options = [
         f"--hk-{name.replace('_', '-')}={value}" for name, value in promotion_options(audit).items()
     ]
-    return " ".join(("pytest --hk-mode=prod --hk-confirm=PROMOTE", *options)) if options else ""
+    word = f"--hk-confirm={audit.production.confirm}"
+    return " ".join(("pytest --hk-mode=prod", word, *options)) if options else ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

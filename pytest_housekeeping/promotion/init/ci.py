@@ -51,7 +51,6 @@ def _place(config: Config, repository: Repository) -> Place:
     return Place(
         paths=tuple(f"{each}/**" for each in inside),
         branch=default.removeprefix("origin/") or repository.branch() or _MAIN,
-        audit=config.audit,
         postgres=config.server_version,
     )
 

@@ -65,6 +65,7 @@ class Impact:
             applied=self.now.applied or self._applied(),
             way_back=tuple(self._way_back()),
             drift=self._target.drift,
+            confirm=context.config.target.confirm,
         )
         verdict = Verdict(examined=max(1, len(names)), unit="relations of production")
         return verdict, f"{len(names)} relations of production are touched"

@@ -188,6 +188,17 @@ def test_what_cannot_be_promoted_has_no_command() -> None:
     assert "Promote exactly this" not in text
 
 
+def test_of_another_target_it_is_named_with_its_word() -> None:
+    audit = planned(production=ProductionNowRecord(confirm="PREPROD"))
+    run = audit.run.model_copy(update={"target": "preprod"})
+    text = plan_comment(audit.model_copy(update={"run": run}), OLD, private=True)
+    for said in (
+        "promotion.yml -f confirm=PREPROD -f target=preprod -f plan=1111",
+        "pytest --hk-mode=prod --hk-confirm=PREPROD --hk-target=preprod --hk-plan=1111",
+    ):
+        assert said in text
+
+
 def planned_step(kind: Kind = Kind.REHEARSAL, name: str = "rehearse::result") -> Step:
     return Step(id=name, phase=Phase.REHEARSE, kind=kind)
 

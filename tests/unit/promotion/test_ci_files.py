@@ -86,7 +86,6 @@ def test_a_caller_gives_what_is_asked_for_and_says_where_it_is(name: str, writte
         assert job["with"][each] == f"${{{{ inputs.{each} }}}}"
     assert on.keys() == its.keys() - {"workflow_call"}
     assert on.get("schedule") == its.get("schedule")
-    assert job["with"]["audit"] == "evidence/audit"
 
 
 def test_a_change_of_the_schema_starts_staging_and_a_plan(written: Path) -> None:

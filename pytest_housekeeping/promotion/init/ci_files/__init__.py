@@ -30,7 +30,6 @@ class Place:
 
     paths: tuple[str, ...]
     branch: str
-    audit: str
     postgres: int
 
 
@@ -38,7 +37,6 @@ def ci_files(kind: str, place: Place) -> dict[str, str]:
     """The files of a CI, by their paths in the repository."""
     words = {
         "@branch@": place.branch,
-        "@audit@": place.audit,
         "@postgres@": str(place.postgres),
         "@image@": f"postgres:{place.postgres}",
     }
