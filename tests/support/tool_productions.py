@@ -57,12 +57,17 @@ def migrate(connection: psycopg.Connection[object], tool: str, files: Files) -> 
     for path in ups(tool, files):
         connection.execute(_DOWN.sub("", files[path]).encode())
     connection.execute(_TABLES[tool].encode())
-    for table, values in _ROWS[tool](files):
+    for table, values in rows_of(tool, files):
         row = sql.SQL(", ").join(map(sql.Literal, values))
         connection.execute(sql.SQL("INSERT INTO {} VALUES ({})").format(sql.SQL(table), row))
 
 
 _Rows = Iterator[tuple[str, tuple[object, ...]]]
+
+
+def rows_of(tool: str, files: Files) -> _Rows:
+    """What the tool puts on record of the files: the table, with its columns, and the values."""
+    return _ROWS[tool](files)
 
 
 def _versions(path: str) -> str:

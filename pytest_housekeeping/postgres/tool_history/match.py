@@ -17,6 +17,20 @@ _BY_FILES = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Elsewhere:
+    """A file that no file here is: its path, the commit that holds it, a branch with that commit,
+    "" where it is an ancestor of what is checked out, and ``now``, the path of its text here."""
+
+    path: str
+    commit: str
+    branch: str
+    now: str
+
+
+Search = Callable[[TheirRow], Elsewhere | None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Matched:
     """The paths of the files that production has, in the order of the files, those whose text is
     another one by now among them; and each row that is wrong, or is none of theirs."""
@@ -30,10 +44,11 @@ def matched(
     migrations: Sequence[Entry],
     repeatable: Sequence[Entry],
     checksum: Callable[[Entry], str],
+    elsewhere: Search,
 ) -> Matched:
     """What a history tells of the files, in whatever order the tool has applied them: a row that
     failed, one whose file is gone or has another text, is a fault."""
-    found, wrong = _found(history, migrations, repeatable, checksum)
+    found, wrong = _found(history, migrations, repeatable, checksum, elsewhere)
     wrong += _edited(history, found, checksum)
     same = {r: e for r, e in found.items() if not r.repeatable or _is_same(r, e, checksum)}
     return Matched(paths=_paths(history, migrations, repeatable, same), faults=tuple(wrong))
@@ -44,13 +59,14 @@ def applied_paths(
     migrations: Sequence[Entry],
     repeatable: Sequence[Entry],
     checksum: Callable[[Entry], str],
+    elsewhere: Search,
 ) -> tuple[str, ...]:
     """The paths of the files that production has, in the order of the files.
 
     Raises MisuseError, with all that is wrong at once: what `matched` says, a file that the tool
     has passed over, another order.
     """
-    found, wrong = _found(history, migrations, repeatable, checksum)
+    found, wrong = _found(history, migrations, repeatable, checksum, elsewhere)
     wrong += _edited(history, found, checksum)
     found = {row: entry for row, entry in found.items() if _is_same(row, entry, checksum)}
     if not wrong:
@@ -76,6 +92,7 @@ def _found(
     migrations: Sequence[Entry],
     repeatable: Sequence[Entry],
     checksum: Callable[[Entry], str],
+    elsewhere: Search,
 ) -> tuple[dict[TheirRow, Entry], list[MisuseError]]:
     found: dict[TheirRow, Entry] = {}
     wrong: list[MisuseError] = []
@@ -89,10 +106,16 @@ def _found(
         elif not row.repeatable:
             known = migrations if row.checksum else ()
             again = [each.path for each in known if checksum(each) == row.checksum]
-            wrong.append(_ahead(history, row, again))
+            planned = [each.path for each in migrations if _bears(each, row)]
+            found_there = None if again or planned else elsewhere(row)
+            wrong.append(
+                _replanned(history, row, planned[0])
+                if planned
+                else _ahead(history, row, again, found_there)
+            )
     alone = TheirRow(version=history.up_to, name=history.up_to)
     if history.up_to and not history.rows and _entry(alone, migrations) is None:
-        wrong.append(_ahead(history, alone, ()))
+        wrong.append(_ahead(history, alone, (), elsewhere(alone)))
     return found, wrong
 
 
@@ -166,17 +189,53 @@ def _faulty(history: TheirHistory, row: TheirRow) -> MisuseError:
     )
 
 
-def _ahead(history: TheirHistory, row: TheirRow, again: Sequence[str]) -> MisuseError:
-    if again:
+def _bears(entry: Entry, row: TheirRow) -> bool:
+    """Whether it is the change of that name, of a tool that knows changes by ids."""
+    return f"/{entry.path}".endswith(f"/deploy/{row.name}.sql")
+
+
+def _replanned(history: TheirHistory, row: TheirRow, path: str) -> MisuseError:
+    return MisuseError(
+        f"{history.table} knows {row.name} by the id {row.version[:12]}, and {path} has another"
+        " one",
+        why="the id is made of its line in the plan and of all before it: one of them was edited",
+        fix="bring the plan of then back: git log -p -- sqitch.plan; what comes new is added at its"
+        f" end; {_BY_FILES}",
+    )
+
+
+def _ahead(
+    history: TheirHistory, row: TheirRow, again: Sequence[str], there: Elsewhere | None
+) -> MisuseError:
+    now = again[0] if again else there.now if there else ""
+    if now:
+        was = f", which was {there.path} in commit {there.commit}," if there else ","
         return MisuseError(
-            f"{history.table} lists {row.name}, whose text is that of {again[0]} by now",
+            f"{history.table} lists {row.name}{was} whose text is that of {now} by now",
             why="production has it under the version of then, and would get it once more",
-            fix="give the file its version back",
+            fix="give the file its version back"
+            + (f": git mv {now} {there.path}" if there else ""),
+        )
+    found = f"production is ahead of the repository: {history.table} lists {row.name}"
+    why = "what it has made is in production, and nothing here would make it"
+    if there is None:
+        return MisuseError(
+            f"{found}, and no file of this commit has that version",
+            why=why,
+            fix="find the commit that holds it, in another clone it may be (git fetch --all; git"
+            " log --all --diff-filter=AD --name-only), merge it or check it out, and run again;"
+            " where it is lost, write a file of that version that makes what stands: with"
+            " --hk-baseline=auto it is compared and recorded, and never run",
+        )
+    if there.branch:
+        return MisuseError(
+            f"{found}, which is {there.path} of {there.branch} (commit {there.commit})",
+            why=why,
+            fix=f"merge {there.branch}, or check it out, and run again",
         )
     return MisuseError(
-        f"production is ahead of the repository: {history.table} lists {row.name}, and no file of"
-        " this commit has that version",
-        why="what it has made is in production, and nothing here would make it",
-        fix="find the commit that holds it (git log --all --diff-filter=AD --name-only), merge it"
-        " or check it out, and run again",
+        f"{found}, which was {there.path} and was removed since commit {there.commit}",
+        why=why,
+        fix=f"bring it back: git checkout {there.commit} -- {there.path}; what is to go is undone"
+        " by a migration of its own",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.model import Finding, Kind, Level, on_disk
@@ -15,6 +16,7 @@ from pytest_housekeeping.postgres.tool_history.readers import their_own
 from pytest_housekeeping.promotion import prechecks
 from pytest_housekeeping.promotion.applied import applied_files
 from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.production.elsewhere import elsewhere
 from pytest_housekeeping.promotion.production.read_project import ReadProject
 from pytest_housekeeping.promotion.production.their_files import as_they_know
 from pytest_housekeeping.sql.layouts.known import layout_of
@@ -36,6 +38,7 @@ def tools_past(config: Config, sources: ProjectFiles, connection: Connection) ->
         as_they_know(config, sources, listed.of(Kind.MIGRATION)),
         [entry for entry in listed.of(Kind.VIEW) if entry.of_tool],
         lambda entry: checksum_of(config, sources, entry),
+        partial(elsewhere, config, sources),
     )
     files = tuple(
         AppliedFile(path=path, sha256=digest(sources.read(path)), kind=kinds[path], commit="")

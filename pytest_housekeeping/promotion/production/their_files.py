@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import MisuseError
@@ -17,6 +18,7 @@ from pytest_housekeeping.postgres.tool_history.readers import (
     read_their_history,
     their_own,
 )
+from pytest_housekeeping.promotion.production.elsewhere import elsewhere
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.identifiers import unquoted
 from pytest_housekeeping.sql.layouts.known import layout_of
@@ -79,6 +81,7 @@ def _recorded(config: Config, sources: ProjectFiles, connection: Connection) -> 
         as_they_know(config, sources, listed.of(Kind.MIGRATION)),
         repeatable,
         lambda entry: checksum_of(config, sources, entry),
+        partial(elsewhere, config, sources),
     )
     if not paths:
         raise MisuseError(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind
-from pytest_housekeeping.postgres.tool_history.checksums import flyway_checksum
-from pytest_housekeeping.postgres.tool_history.match import applied_paths
+from pytest_housekeeping.postgres.tool_history.checksums import checksum_of, flyway_checksum
+from pytest_housekeeping.postgres.tool_history.match import Elsewhere, applied_paths, matched
 from pytest_housekeeping.postgres.tool_history.table import TheirHistory, TheirRow
 from pytest_housekeeping.sql.layouts.layout import Entry
+from pytest_housekeeping.sql.layouts.read import listing
+from support.layout_ground import read_layout
+from support.tool_productions import project_of, rows_of
 
 FILES = [Entry(path=f"db/V{n}__a.sql", kind=Kind.MIGRATION, version=str(n)) for n in (1, 2, 3)]
 VIEWS = [Entry(path="db/R__v.sql", kind=Kind.VIEW), Entry(path="db/R__w.sql", kind=Kind.VIEW)]
@@ -22,9 +27,11 @@ def row(version: str, checksum: str = "", *, fault: str = "") -> TheirRow:
     )
 
 
-def paths(*rows: TheirRow, up_to: str = "", ordered: bool = True) -> list[str]:
+def paths(
+    *rows: TheirRow, up_to: str = "", ordered: bool = True, there: Elsewhere | None = None
+) -> list[str]:
     history = TheirHistory(table="public.t", rows=rows, up_to=up_to, ordered=ordered)
-    found = applied_paths(history, FILES, VIEWS, lambda entry: entry.path)
+    found = applied_paths(history, FILES, VIEWS, lambda entry: entry.path, lambda _: there)
     return [path.removeprefix("db/") for path in found]
 
 
@@ -83,3 +90,60 @@ def test_what_the_tool_has_made_for_itself_is_its_own() -> None:
     assert not any(history.owns(name) for name in ("table public.tt", "view other.t"))
     whole = TheirHistory(table="sqitch.changes", rows=(), schema="sqitch")
     assert all(map(whole.owns, ("schema sqitch", "table sqitch.tags", "column sqitch.tags.x")))
+
+
+@pytest.mark.parametrize(
+    ("branch", "now", "said", "fix"),
+    [
+        ("origin/next", "", "lists 9, which is db/V9__x.sql of origin/next", "merge origin/next"),
+        ("", "", "was removed since commit abc", "git checkout abc -- db/V9__x.sql"),
+        ("", "db/V2__a.sql", "whose text is that of db/V2", "git mv db/V2__a.sql db/V9__x.sql"),
+    ],
+)
+def test_where_production_is_ahead_the_way_on_is_named(
+    branch: str, now: str, said: str, fix: str
+) -> None:
+    there = Elsewhere(path="db/V9__x.sql", commit="abc", branch=branch, now=now)
+    with pytest.raises(MisuseError) as caught:
+        paths(row("1"), row("9"), there=there)
+    assert said in str(caught.value)
+    assert fix in caught.value.found
+    with pytest.raises(MisuseError, match="never run"):
+        paths(row("1"), row("9"))
+
+
+def test_a_change_whose_line_in_the_plan_was_edited_is_told_as_that() -> None:
+    files = [Entry(path="deploy/items.sql", kind=Kind.MIGRATION, version="a1")]
+    rows = (TheirRow(version="b2", name="items"),)
+    history = TheirHistory(table="sqitch.changes", rows=rows)
+    with pytest.raises(MisuseError, match=r"by the id b2, and deploy/items\.sql has another one"):
+        applied_paths(history, files, (), lambda _: "", lambda _: None)
+
+
+def test_beside_another_tool_its_order_is_no_fault_and_every_other_one_is() -> None:
+    rows = (row("3"), row("1", "edited"), row("9"), row("R__v.sql", "old"))
+    history = TheirHistory(table="public.t", rows=rows)
+    found = matched(history, FILES, VIEWS, lambda entry: entry.path, lambda _: None)
+    assert found.paths == ("db/V1__a.sql", "db/V3__a.sql")
+    assert [str(each).partition(":")[0].split()[0] for each in found.faults] == [
+        "production",
+        "db/V1__a.sql",
+    ]
+
+
+@pytest.mark.parametrize("tool", ["flyway", "prisma", "sqlx", "sqitch"])
+def test_what_a_tool_remembers_of_a_text_tells_an_edited_one(tmp_path: Path, tool: str) -> None:
+    """On the project of the tool's page; the rows are worked out apart from the code under test."""
+    files = dict(project_of(tool))
+    remembered = {value for _, values in rows_of(tool, files) for value in map(_hex, values)}
+    for edited in (False, True):
+        if edited:
+            files = {path: text.replace("name text", "name  text") for path, text in files.items()}
+        found = read_layout(tmp_path / str(edited), files)
+        entries = listing(found.config, found.sources).of(Kind.MIGRATION)
+        told = [checksum_of(found.config, found.sources, entry) in remembered for entry in entries]
+        assert told == [not edited, True]
+
+
+def _hex(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
