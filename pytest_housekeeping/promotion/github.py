@@ -6,27 +6,40 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/variables
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.errors import EvidenceError
+from pytest_housekeeping.evidence import stem
 from pytest_housekeeping.evidence.report.beside import NOTHING_BESIDE, Beside
+from pytest_housekeeping.model import Level
 from pytest_housekeeping.promotion.evidence_commit import branch_of
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit
 
 
-def tell_github(audit: Audit, beside: Beside = NOTHING_BESIDE) -> None:
-    """The step summary and the outputs, where a workflow runs. Raises EvidenceError."""
+def tell_github(audit: Audit, folder: str, beside: Beside = NOTHING_BESIDE) -> None:
+    """The step summary and the outputs, where a workflow runs; ``folder`` is that of the evidence.
+
+    Raises EvidenceError.
+    """
+    from pytest_housekeeping.evidence.report import tally
     from pytest_housekeeping.evidence.report.github import step_summary
     from pytest_housekeeping.evidence.report.html import title
 
+    levels = Counter(finding.level for finding in audit.findings)
     outputs = {
         "run": audit.run.id,
         "outcome": audit.run.outcome.value,
         "branch": branch_of(audit),
         "title": " ".join(title(audit).split()),
+        "audit": f"{folder}/{stem(audit.run)}.json",
+        "failed": len(tally.failures(audit)),
+        "errors": levels[Level.ERROR],
+        "warnings": levels[Level.WARNING],
+        "new": sum(not finding.since for finding in audit.findings),
     }
     for variable, text in (
         ("GITHUB_STEP_SUMMARY", step_summary(audit, beside)),

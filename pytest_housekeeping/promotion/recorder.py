@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from pytest_housekeeping.promotion.context import RunContext
     from pytest_housekeeping.promotion.target import KeptFile
 
+_NO_CANARY = "--hk-no-canary does nothing any more: made-up rows are written to a copy alone"
+
 
 class Recorder:
     """Keeps the record of one run. Every failure to keep it is told, and fails the run.
@@ -53,7 +55,7 @@ class Recorder:
         self._given = Secrets(self.run.secrets)
         self.secrets = Secrets((*self.run.secrets, *written_passwords(self.context.plan)))
         self.audit: Audit | None = None
-        self.messages: list[str] = []
+        self.messages: list[str] = [_NO_CANARY] if self.context.options.no_canary else []
         self.uncollected: list[str] = []
         self.complete = True
         self._outcome = RunOutcome.UNKNOWN
@@ -63,10 +65,6 @@ class Recorder:
         self._journal: Journal | None = None
         self._recovered: list[Path] = []
         self._old_journals: list[Path] = []
-        if self.context.options.no_canary:
-            self.messages.append(
-                "--hk-no-canary does nothing any more: made-up rows are written to a copy alone"
-            )
 
     def open(self) -> None:
         """Begin the journal, after what killed runs have left was turned into audits.
@@ -166,7 +164,7 @@ class Recorder:
             if is_final(self.context, partial=partial):
                 for old in self._old_journals:
                     old.unlink(missing_ok=True)
-            tell_github(self.audit, self.beside({}))
+            tell_github(self.audit, self.context.config.audit, self.beside({}))
             kept = True
         # The journal of a run whose record was not kept stays: the next run makes one of it.
         if kept and self._journal is not None:
@@ -191,8 +189,7 @@ class Recorder:
 
     def beside(self, logs: Mapping[str, str]) -> Beside:
         """What a report shows beside the audit; ``logs`` of the tests by the id of their step."""
-        kept = self.run.target.kept
-        return shown_beside(self.context, kept, self.audit, self.secrets, logs)
+        return shown_beside(self.context, self.run.target.kept, self.audit, self.secrets, logs)
 
     def _make_audit(self, outcome: RunOutcome, message: str) -> Audit:
         from pytest_housekeeping.evidence.audit import make_audit

@@ -49,6 +49,7 @@ def test_a_file_that_fails_is_told_at_its_line_in_every_form(tmp_path: Path) -> 
     run = project.run("--hk-json", "--hk-reports=out", GITHUB_ACTIONS="true")
 
     told = run.told
+    assert json.loads(run.output.splitlines()[-1]) == told
     assert (run.code, told["exit_code"], told["outcome"]) == (1, 1, "rolled_back"), run.output
     (finding,) = (each for each in told["findings"] if each["level"] == "error")
     assert finding["place"] == {"path": PLACE, "line": 2, "column": 1}
@@ -115,12 +116,15 @@ def test_however_it_ends_it_is_told_once(
     tmp_path: Path, files: dict[str, str], code: int, outcome: str, said: str
 ) -> None:
     project = Project.make(tmp_path, files={**files, "conftest.py": CONFTEST})
-    run = project.run("--hk-json", "--hk-reports=out")
+    run = project.run("--hk-json", "--hk-reports=out", GITHUB_ACTIONS="true")
 
     assert (run.code, run.told["exit_code"]) == (code, code), run.output
     assert run.told["outcome"] == outcome
     assert said in run.told["message"]
     assert run.told["run"]["id"] == run.audit["run"]["id"]
     assert [each["exit_code"] for each in heard(project)] == [code]
+    placed = [each for each in run.told["findings"] if each["level"] == "error" and each["place"]]
+    assert run.output.count("::error file=") == len(placed)
+    assert bool(placed) is (outcome == "refused")
     sarif = json.loads((project.root / "out/housekeeping.sarif").read_text(encoding="utf-8"))
     assert sarif["runs"][0]["invocations"][0]["executionSuccessful"] is False

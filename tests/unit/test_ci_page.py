@@ -15,7 +15,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.promotion.github import tell_github
 from pytest_housekeeping.promotion.init.ci import ci_of
 from support.console_blocks import blocks_of
-from support.evidence_samples import sample
+from support.evidence_samples import failed_sample
 from support.fresh_copy import ROOT, git
 from support.gh_program import Gh
 from support.reference_pages import rows, section
@@ -125,9 +125,13 @@ def test_the_outputs_are_those_that_are_written(
     monkeypatch.setenv("GITHUB_OUTPUT", str(written))
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
 
-    tell_github(sample())
+    tell_github(failed_sample(), "db/ops/audit")
 
-    names = [line.partition("=")[0] for line in written.read_text(encoding="utf-8").splitlines()]
+    lines = [line.partition("=") for line in written.read_text(encoding="utf-8").splitlines()]
+    names, values = [name for name, _, _ in lines], {name: value for name, _, value in lines}
+    counted = {each: values[each] for each in ("failed", "errors", "warnings", "new")}
+    assert counted == {"failed": "1", "errors": "1", "warnings": "0", "new": "2"}
+    assert values["audit"] == "db/ops/audit/prod_20270102T030405Z_r1.json"
     documented = rows(section(PAGE, "## What all of them do"))
     assert [name.strip("`") for name, _ in documented] == names
 

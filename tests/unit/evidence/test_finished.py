@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import jsonschema
@@ -20,8 +21,10 @@ from pytest_housekeeping.evidence.finished import (
 from pytest_housekeeping.evidence.places import Places
 from pytest_housekeeping.evidence.remarks import remarks_of
 from pytest_housekeeping.model import Finding, Level, Mode, Outcome, RunOutcome, StepResult
+from pytest_housekeeping.plugin import _OPTIONS
 from support.evidence_samples import NOTICE, RLS, facts, failed_sample, sample
 from support.fresh_copy import ROOT
+from support.reference_pages import rows
 
 SCHEMA = ROOT / "docs/finished.schema.json"
 EVIDENCE = EvidenceTold(audit="ops/audit/a.json", digest="d" * 64)
@@ -69,6 +72,16 @@ def test_an_object_of_a_later_minor_version_fits_the_schema_of_today() -> None:
     document = told(failed_sample()).model_dump(mode="json")
     document["run"]["weather"] = document["weather"] = "fair"
     jsonschema.Draft202012Validator(finished_schema()).validate(document)
+
+
+def test_the_page_for_agents_names_the_fields_and_options_that_there_are() -> None:
+    page = ROOT / "docs/agents.md"
+    text = page.read_text(encoding="utf-8")
+    fields = [name.strip("`") for name, _ in rows(text.partition("| field |")[2])]
+    assert fields
+    assert set(fields) <= set(finished_schema()["properties"])
+    options = set(re.findall(r"--hk-[\w-]+", text))
+    assert options <= {name for name, _ in _OPTIONS}
 
 
 def test_a_failed_run_says_what_failed() -> None:

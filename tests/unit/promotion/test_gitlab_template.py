@@ -16,6 +16,7 @@ import yaml
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.promotion.init.ci import ci_of
+from pytest_housekeeping.promotion.reports import CODE_QUALITY, JUNIT
 from pytest_housekeeping.promotion.run_facts import new_run
 from support.fresh_copy import ROOT, commit_all, git
 from support.git_http_server import git_over_http
@@ -170,7 +171,13 @@ def test_staging_pushes_its_evidence_however_it_ended(code: int, pipeline: Pipel
     pipeline.programs.pytest_says(code=code)
     done = pipeline.run("staging")
     assert (done.returncode, branch in pipeline.branches()) == (code, True), done.stdout
-    assert pipeline.programs.words() == ["--hk-mode=staging"]
+    folder = "housekeeping-reports"
+    assert pipeline.programs.words() == ["--hk-mode=staging", f"--hk-reports={folder}"]
+    reports = pipeline.jobs["housekeeping staging"]["artifacts"]["reports"]
+    assert reports == {
+        "codequality": f"{folder}/{CODE_QUALITY}",
+        "junit": f"{folder}/{JUNIT}",
+    }
     assert TOKEN not in pipeline.programs.environment()
     assert "HK_STAGING_URL=postgresql://postgres:of-this-job@postgres:5432/postgres" in (
         pipeline.programs.environment()
