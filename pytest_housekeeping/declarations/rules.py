@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.model import Level
 
-SCOPE_FILE = "scope.sql"
+# What the rules select from stands beside their families, in files by subject.
+SCOPE = "scope"
 # The family of the rules about boundaries; a rule's family is the folder that its file stands in.
 BOUNDARY = "boundary"
 
@@ -119,8 +121,10 @@ def unique_rules(rules: Iterable[Rule]) -> tuple[Rule, ...]:
 
 
 def scope_sql() -> str:
-    """The common table expressions that every rule's query may select from."""
-    return files("pytest_housekeeping").joinpath("rules", SCOPE_FILE).read_text(encoding="utf-8")
+    """The common table expressions that every rule's query may select from, file after file."""
+    folder = files("pytest_housekeeping").joinpath("rules", SCOPE)
+    parts = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=_name)
+    return "\n".join(file.read_text(encoding="utf-8") for file in parts)
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
@@ -142,10 +146,14 @@ def _shipped() -> tuple[Rule, ...]:
     return unique_rules(
         parse_rule(file.read_text(encoding="utf-8"), file.name.removesuffix(".sql"), folder.name)
         for folder in root.iterdir()
-        if folder.is_dir() and not folder.name.startswith(("_", "."))
+        if folder.is_dir() and folder.name != SCOPE and not folder.name.startswith(("_", "."))
         for file in folder.iterdir()
         if file.name.endswith(".sql")
     )
+
+
+def _name(file: Traversable) -> str:
+    return file.name
 
 
 def _split(text: str) -> tuple[dict[str, str], str]:

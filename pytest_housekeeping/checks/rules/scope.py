@@ -77,10 +77,10 @@ def boundary_scope(boundaries: Boundaries, contract: Contract) -> RuleScope:
 
 
 def scoped_query(connection: Connection, scope: RuleScope, query: str, *, extra: str = "") -> bytes:
-    """The query behind the common table expressions of ``scope.sql`` that it names.
+    """The query behind the common table expressions of ``rules/scope/`` that it names.
 
     The scope's values stand in it as literals. ``extra`` is one more common table expression, or
-    several, that may name those of ``scope.sql``.
+    several, that may name those of ``rules/scope/``.
     """
     values = {
         name: sql.Literal(list(value) if isinstance(value, tuple) else value).as_string(connection)
@@ -124,7 +124,7 @@ def run_readonly(connection: Connection, text: bytes, *, settings: str = "") -> 
 
 @cache
 def _scope_expressions() -> Mapping[str, str]:
-    """The common table expressions of ``scope.sql`` by name, in their order."""
+    """The common table expressions of ``rules/scope/`` by name, in their order."""
     return {match[1]: match[0] for match in _EXPRESSION.finditer(scope_sql())}
 
 

@@ -244,7 +244,7 @@ def _most_popular(
     """At most so many identities for each set of settings; first those that most tables know, so
     that few sessions read them all."""
     ranked = sorted(
-        set(candidates), key=lambda item: (-sum(popular[(pair,)] for pair in item), item)
+        set(candidates), key=lambda item: (-sum(popular[(pair,)] for pair in item), str(item))
     )
     taken: Counter[tuple[Claim, ...]] = Counter()
     chosen = []

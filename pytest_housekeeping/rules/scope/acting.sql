@@ -1,0 +1,230 @@
+-- Code that runs with its owner's rights, and the rows that it acts on past every policy.
+-- Roles that no policy binds.
+hk_exempt_role AS (
+    SELECT
+        r.oid,
+        pg_catalog.format('%I', r.rolname) AS object,
+        CASE WHEN r.rolsuper THEN 'a superuser' ELSE 'BYPASSRLS' END AS words
+    FROM pg_catalog.pg_roles AS r
+    WHERE r.rolsuper OR r.rolbypassrls
+),
+-- Code that runs with its owner's rights, wherever it stands.
+hk_definer AS (
+    SELECT
+        f.oid,
+        pg_catalog.format(
+            '%I.%I(%s)', n.nspname, f.proname, pg_catalog.oidvectortypes(f.proargtypes)
+        ) AS object,
+        f.proowner AS owner,
+        f.pronamespace AS schema_oid,
+        f.proacl AS acl
+    FROM pg_catalog.pg_proc AS f
+    INNER JOIN pg_catalog.pg_namespace AS n ON f.pronamespace = n.oid
+    WHERE
+        f.prosecdef
+        AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+        AND n.nspname NOT LIKE 'pg\_%'
+        AND f.oid NOT IN (
+            SELECT e.objid FROM hk_extension_member AS e
+            WHERE e.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+        )
+),
+-- Who acts by it, and whose rights these are: its owner's, and those of the roles that the owner
+-- inherits from.
+hk_acting (role, oid) AS (
+    SELECT d.owner, d.owner FROM hk_definer AS d
+    UNION
+    SELECT w.ev_owner, w.ev_owner FROM hk_rule AS w
+    UNION
+    SELECT a.role, e.roleid
+    FROM hk_acting AS a
+    INNER JOIN hk_edge AS e ON a.oid = e.member
+    WHERE e.inherits
+),
+-- Rewrite rules other than those that make a view one.
+hk_rule AS (
+    SELECT
+        w.oid,
+        w.rulename AS name,
+        w.ev_class,
+        pg_catalog.format('%I ON %s', w.rulename, w.ev_class::pg_catalog.regclass) AS object,
+        c.relowner AS ev_owner
+    FROM pg_catalog.pg_rewrite AS w
+    INNER JOIN pg_catalog.pg_class AS c ON w.ev_class = c.oid
+    -- From 16384 on an OID is not PostgreSQL's own.
+    WHERE w.ev_type <> '1' AND w.ev_enabled <> 'D' AND w.ev_class >= 16384
+),
+-- Policies of acting roles, other than those that count for an untrusted role as well.
+hk_acting_policy AS (
+    SELECT DISTINCT p.oid, a.role
+    FROM hk_policy_fact AS p
+    INNER JOIN hk_policy_named AS n ON p.oid = n.policy_oid
+    INNER JOIN hk_acting AS a ON n.named = a.oid OR n.named = 0
+    WHERE
+        p.command <> 'a'
+        AND p.polqual IS NOT NULL
+        AND (
+            NOT p.permissive
+            OR p.oid NOT IN (SELECT u.policy_oid FROM hk_policy_role AS u)
+            -- One policy for all, with a way round for whoever acts.
+            OR (p.oid, a.role) IN (SELECT e.oid, e.role FROM hk_excepted AS e)
+        )
+),
+hk_excepted AS (
+    SELECT p.oid, r.oid AS role
+    FROM hk_policy_fact AS p
+    INNER JOIN hk_any_role AS r
+        ON r.name = (
+            pg_catalog.regexp_match(
+                pg_catalog.pg_get_expr(p.polqual, p.table_oid),
+                ' OR \((?:CURRENT_USER|CURRENT_ROLE) = ''([^'']+)''::name\)'
+            )
+        )[1]
+    WHERE p.polqual::text LIKE '%SQLVALUEFUNCTION%' AND p.polqual::text LIKE '%boolop or%'
+),
+-- Whether such a policy compares the row with the session. What it calls is asked of PostgreSQL:
+-- what is not IMMUTABLE may read a setting, or a table.
+-- https://www.postgresql.org/docs/16/xfunc-volatility.html
+hk_bound_policy AS (
+    SELECT
+        p.oid,
+        p.oid IN (SELECT c.policy_oid FROM hk_policy_column AS c)
+        AND (
+            p.polqual::text ~ '\{(SUBLINK|SQLVALUEFUNCTION)\M'
+            OR EXISTS (
+                SELECT FROM pg_catalog.regexp_matches(p.polqual::text, ':(?:func|opfunc)id (\d+)', 'g') AS m (part)
+                INNER JOIN pg_catalog.pg_proc AS f ON m.part[1]::oid = f.oid
+                WHERE f.provolatile <> 'i'
+            )
+        )
+        AND pg_catalog.pg_get_expr(p.polqual, p.table_oid) !~ '(^\(*true\)*$| OR true\M|\(true OR )'
+        AND p.oid NOT IN (SELECT e.oid FROM hk_excepted AS e)
+        OR pg_catalog.pg_get_expr(p.polqual, p.table_oid) IN ('false', 'NULL::boolean') AS bound
+    FROM hk_policy_fact AS p
+    WHERE p.oid IN (SELECT a.oid FROM hk_acting_policy AS a)
+),
+-- Where no policy compares what an acting role reads, changes or deletes with the session.
+hk_unbound AS (
+    SELECT
+        a.role,
+        p.table_oid,
+        t.object AS table_object,
+        p.object AS policy_object,
+        t.name AS table_name
+    FROM hk_acting_policy AS a
+    INNER JOIN hk_policy_fact AS p ON a.oid = p.oid AND p.permissive
+    INNER JOIN hk_any_table AS t ON p.table_oid = t.oid AND t.row_security
+    INNER JOIN hk_bound_policy AS b ON p.oid = b.oid AND NOT b.bound
+    WHERE
+        (
+            pg_catalog.has_table_privilege(a.role, t.oid, 'SELECT, UPDATE, DELETE')
+            OR pg_catalog.has_any_column_privilege(a.role, t.oid, 'SELECT, UPDATE')
+        )
+        AND NOT EXISTS (
+            SELECT FROM hk_acting_policy AS o
+            INNER JOIN hk_policy_fact AS r ON o.oid = r.oid AND NOT r.permissive
+            INNER JOIN hk_bound_policy AS c ON r.oid = c.oid AND c.bound
+            WHERE
+                o.role = a.role
+                AND r.table_oid = p.table_oid
+                AND (r.command = '*' OR r.command = p.command)
+        )
+),
+-- What the body of a function that acts as such a role names, and the bodies behind it: words
+-- outside of comments and of texts. A body that is put together at run time, or is written in
+-- another language, may name anything.
+hk_body_behind (root, oid) AS (
+    SELECT d.oid, d.oid
+    FROM hk_definer AS d
+    WHERE d.owner IN (SELECT u.role FROM hk_unbound AS u)
+    UNION
+    SELECT b.root, n.oid
+    FROM hk_body_behind AS b
+    INNER JOIN pg_catalog.pg_proc AS f ON b.oid = f.oid
+    CROSS JOIN LATERAL pg_catalog.regexp_matches(
+        pg_catalog.regexp_replace(
+            f.prosrc || coalesce(pg_catalog.pg_get_function_sqlbody(f.oid), ''),
+            '--[^\n]*|/\*.*?\*/|''[^'']*''', ' ', 'g'
+        ), '"((?:[^"]|"")+)"|([^\s"().,;:=<>+*/%|&^\[\]-]+)', 'g'
+    ) AS m (part)
+    INNER JOIN pg_catalog.pg_proc AS n
+        ON n.proname = coalesce(pg_catalog.replace(m.part[1], '""', '"'), pg_catalog.lower(m.part[2]))
+    WHERE n.oid >= 16384
+),
+hk_body_word (root, word) AS (
+    SELECT DISTINCT
+        b.root, coalesce(pg_catalog.replace(m.part[1], '""', '"'), pg_catalog.lower(m.part[2]))
+    FROM hk_body_behind AS b
+    INNER JOIN pg_catalog.pg_proc AS f ON b.oid = f.oid
+    CROSS JOIN LATERAL pg_catalog.regexp_matches(
+        pg_catalog.regexp_replace(
+            f.prosrc || coalesce(pg_catalog.pg_get_function_sqlbody(f.oid), ''),
+            '--[^\n]*|/\*.*?\*/|''[^'']*''', ' ', 'g'
+        ), '"((?:[^"]|"")+)"|([^\s"().,;:=<>+*/%|&^\[\]-]+)', 'g'
+    ) AS m (part)
+),
+hk_unreadable_body (root) AS (
+    SELECT b.root
+    FROM hk_body_behind AS b
+    INNER JOIN pg_catalog.pg_proc AS f ON b.oid = f.oid
+    INNER JOIN pg_catalog.pg_language AS l ON f.prolang = l.oid
+    WHERE l.lanname NOT IN ('sql', 'plpgsql') OR f.prosrc ~* '\mexecute\M'
+),
+-- The rows that a function acts on past every policy: all of them, or those of some tables.
+hk_acts_past (oid, words, fix) AS (
+    SELECT d.oid, pg_catalog.format('its owner %s is %s', x.object, x.words), NULL
+    FROM hk_definer AS d
+    INNER JOIN hk_exempt_role AS x ON d.owner = x.oid
+    UNION ALL
+    SELECT
+        o.oid,
+        pg_catalog.format(
+            'for its owner %s every row of %s is open by %s',
+            r.object,
+            pg_catalog.string_agg(DISTINCT o.tables, ', '),
+            pg_catalog.string_agg(DISTINCT o.policies, ', ')
+        ),
+        pg_catalog.string_agg(DISTINCT o.fix, ' ')
+    FROM hk_opened AS o
+    INNER JOIN hk_definer AS d ON o.oid = d.oid
+    INNER JOIN hk_any_role AS r ON d.owner = r.oid
+    WHERE d.owner NOT IN (SELECT x.oid FROM hk_exempt_role AS x)
+    GROUP BY o.oid, r.object
+),
+-- The open tables that a body names. One that may name anything, or reads a view, is told of a few
+-- of those that are open to its owner.
+hk_opened (oid, tables, policies, fix) AS (
+    SELECT d.oid, u.table_object, u.policy_object, 'DROP POLICY ' || u.policy_object || ';'
+    FROM hk_body_word AS w
+    INNER JOIN hk_definer AS d ON w.root = d.oid
+    INNER JOIN hk_unbound AS u ON d.owner = u.role AND w.word = u.table_name
+    UNION
+    SELECT d.oid, u.table_object, u.policy_object, 'DROP POLICY ' || u.policy_object || ';'
+    FROM pg_catalog.pg_depend AS p
+    INNER JOIN hk_definer AS d
+        ON p.objid = d.oid AND p.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+    INNER JOIN hk_unbound AS u ON d.owner = u.role AND p.refobjid = u.table_oid
+    UNION
+    SELECT d.oid, u.tables, u.policies, u.fix
+    FROM hk_definer AS d
+    INNER JOIN (
+        SELECT
+            n.role,
+            pg_catalog.string_agg(DISTINCT n.table_object, ', ') AS tables,
+            pg_catalog.string_agg(DISTINCT n.policy_object, ', ') AS policies,
+            pg_catalog.string_agg(DISTINCT 'DROP POLICY ' || n.policy_object || ';', ' ') AS fix
+        FROM (
+            SELECT
+                e.*,
+                pg_catalog.row_number() OVER (PARTITION BY e.role ORDER BY e.policy_object) AS number
+            FROM hk_unbound AS e
+        ) AS n
+        WHERE n.number <= 10
+        GROUP BY n.role
+    ) AS u ON d.owner = u.role
+    WHERE
+        d.oid IN (SELECT b.root FROM hk_unreadable_body AS b)
+        OR d.oid IN (
+            SELECT w.root FROM hk_body_word AS w INNER JOIN hk_view AS v ON w.word = v.name
+        )
+)
