@@ -61,6 +61,7 @@ _LONG: dict[str, tuple[str, ...]] = {
         "test_what_cannot_be_taken_in_is_named",
     ),
     "tests/database/checks/test_ddl_chains.py": (),
+    "tests/database/checks/test_blind_cases.py": ("test_what_does_harm", "test_each_kind"),
 }
 _WHOLE = bool(os.environ.get("HK_WHOLE") or os.environ.get("HK_FAULTS"))
 _LATER = pytest.mark.skip(reason="it takes long: tox -e whole runs it")

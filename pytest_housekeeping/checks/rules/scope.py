@@ -16,7 +16,9 @@ from pytest_housekeeping.declarations.rules import fill, scope_sql
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.postgres.connection import Connection, tried
 
-_EXPRESSION = re.compile(r"^(hk_\w+)[^\n]* AS \(\n.*?^\)", re.MULTILINE | re.DOTALL)
+_EXPRESSION = re.compile(
+    r"^(hk_\w+)[^\n]* AS (?:NOT MATERIALIZED )?\(\n.*?^\)", re.MULTILINE | re.DOTALL
+)
 _NAME = re.compile(r"\bhk_\w+")
 _READ_ONLY = b"SET LOCAL transaction_read_only = on; SET LOCAL search_path = '';\n"
 

@@ -2,7 +2,8 @@
 -- level: error
 -- why: a text that is put into a statement as it is becomes a part of it: an attacker ends the
 --   literal and goes on, with the rights of the function's owner, over every table that the owner
---   reaches. EXECUTE, RETURN QUERY EXECUTE, OPEN FOR EXECUTE and FOR IN EXECUTE alike.
+--   reaches. EXECUTE, RETURN QUERY EXECUTE, OPEN FOR EXECUTE and FOR IN EXECUTE alike, and
+--   functions that run a query which they are handed: ts_stat, query_to_xml, dblink.
 --   https://www.postgresql.org/docs/16/plpgsql-statements.html#PLPGSQL-QUOTE-LITERAL-EXAMPLE
 -- fix: ALTER ROUTINE {object} SECURITY INVOKER;
 --   -- or hand values over by USING, and put names in by format() with %I, literals with %L
@@ -32,6 +33,10 @@ FROM hk_definer AS d
 INNER JOIN hk_body AS b ON d.oid = b.oid
 INNER JOIN hk_caller AS c ON d.oid = c.oid
 WHERE
-    b.language NOT IN ('sql', 'c', 'internal')
-    AND (b.language <> 'plpgsql' OR b.source ~* '\mexecute\M')
+    b.language NOT IN ('c', 'internal')
+    AND (
+        b.language NOT IN ('sql', 'plpgsql')
+        OR (b.language = 'plpgsql' AND b.source ~* '\mexecute\M')
+        OR b.source ~* '\m(query_to_xml|ts_stat|ts_rewrite|connectby|crosstab|xpath_table|dblink)'
+    )
 GROUP BY d.object, b.name, b.language, b.source, b.arguments

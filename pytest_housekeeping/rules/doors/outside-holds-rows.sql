@@ -54,6 +54,7 @@ shape AS (
     SELECT
         a.attrelid AS oid,
         pg_catalog.count(*) AS columns,
+        pg_catalog.array_agg(pg_catalog.format('%s %s', a.attname, a.atttypid)) AS parts,
         pg_catalog.md5(pg_catalog.string_agg(
             pg_catalog.format('%s %s', a.attname, a.atttypid), ',' ORDER BY a.attname COLLATE "C"
         )) AS columns_text
@@ -66,6 +67,30 @@ shape AS (
             OR a.attrelid IN (SELECT t.oid FROM hk_any_table AS t)
         )
     GROUP BY a.attrelid
+),
+
+-- Tables without a key, as CREATE TABLE AS makes them, by each part of their name.
+called_as AS (
+    SELECT DISTINCT
+        o.oid, pg_catalog.rtrim(pg_catalog.array_to_string(w.words[b.first:e.last], '_'), 's') AS name
+    FROM hk_outside AS o
+    CROSS JOIN LATERAL (SELECT pg_catalog.regexp_split_to_array(o.name, '_+') AS words) AS w
+    CROSS JOIN LATERAL pg_catalog.generate_subscripts(w.words, 1) AS b (first)
+    CROSS JOIN LATERAL pg_catalog.generate_series(b.first, pg_catalog.cardinality(w.words)) AS e (last)
+    WHERE
+        o.relkind IN ('r', 'p')
+        AND o.oid NOT IN (SELECT k.conrelid FROM pg_catalog.pg_constraint AS k WHERE k.contype = 'p')
+        -- What others point at is a list of words.
+        AND o.oid NOT IN (SELECT k.confrelid FROM pg_catalog.pg_constraint AS k)
+    OFFSET 0
+),
+
+-- Those that are called after a protected table: project_names, old_projects.
+called AS (
+    SELECT c.oid, t.oid AS table_oid, t.object
+    FROM called_as AS c
+    INNER JOIN hk_any_table AS t ON c.name = pg_catalog.rtrim(t.name::text, 's')
+    WHERE t.row_security
 ),
 
 held (oid, words) AS (
@@ -100,6 +125,13 @@ held (oid, words) AS (
     INNER JOIN shape AS p ON t.oid = p.oid AND s.columns_text = p.columns_text
     WHERE t.row_security AND s.columns BETWEEN 2 AND 3
     GROUP BY s.oid
+    UNION ALL
+    SELECT c.oid, pg_catalog.format('all its columns are columns of %s, and it is called after it', pg_catalog.min(c.object))
+    FROM called AS c
+    INNER JOIN shape AS s ON c.oid = s.oid
+    INNER JOIN shape AS p ON c.table_oid = p.oid
+    WHERE s.parts <@ p.parts
+    GROUP BY c.oid
     UNION ALL
     SELECT k.conrelid, pg_catalog.format('its rows belong to rows of %s', pg_catalog.min(t.object))
     FROM pg_catalog.pg_constraint AS k

@@ -22,8 +22,8 @@ hk_definer AS (
     INNER JOIN pg_catalog.pg_namespace AS n ON f.pronamespace = n.oid
     WHERE
         f.prosecdef
-        AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-        AND n.nspname NOT LIKE 'pg\_%'
+        AND f.oid >= 16384
+        AND n.nspname NOT LIKE 'pg\_temp\_%'
         AND f.oid NOT IN (
             SELECT e.objid FROM hk_extension_member AS e
             WHERE e.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
@@ -130,39 +130,70 @@ hk_unbound AS (
                 AND (r.command = '*' OR r.command = p.command)
         )
 ),
--- What the body of a function that acts as such a role names, and the bodies behind it: words
--- outside of comments and of texts. A body that is put together at run time, or is written in
--- another language, may name anything.
+-- The words of a body, outside of comments and of texts. Whoever selects from it has those bodies
+-- read that are asked for, and no other.
+hk_words AS NOT MATERIALIZED (
+    SELECT
+        f.oid,
+        (
+            SELECT pg_catalog.array_agg(
+                DISTINCT coalesce(pg_catalog.replace(m.part[1], '""', '"'), pg_catalog.lower(m.part[2]))
+            )
+            FROM pg_catalog.regexp_matches(
+                pg_catalog.regexp_replace(
+                    f.prosrc || coalesce(pg_catalog.pg_get_function_sqlbody(f.oid), ''),
+                    '--[^\n]*|/\*.*?\*/|''[^'']*''', ' ', 'g'
+                ), '"((?:[^"]|"")+)"|([^\s"().,;:=<>+*/%|&^\[\]-]+)', 'g'
+            ) AS m (part)
+        ) AS words
+    FROM pg_catalog.pg_proc AS f
+    WHERE f.oid >= 16384
+),
+-- The bodies that such a role may come to run, each read once.
+hk_body_read (oid, words) AS (
+    SELECT w.oid, w.words
+    FROM hk_definer AS d
+    INNER JOIN hk_words AS w ON d.oid = w.oid
+    WHERE d.owner IN (SELECT u.role FROM hk_unbound AS u)
+    UNION
+    SELECT w.oid, w.words
+    FROM (
+        SELECT DISTINCT n.oid
+        FROM hk_body_read AS b
+        CROSS JOIN LATERAL pg_catalog.unnest(b.words) AS m (word)
+        INNER JOIN pg_catalog.pg_proc AS n ON m.word = n.proname
+    ) AS c
+    INNER JOIN hk_words AS w ON c.oid = w.oid
+),
+hk_body_calls (oid, called) AS (
+    SELECT b.oid, n.oid
+    FROM hk_body_read AS b
+    CROSS JOIN LATERAL pg_catalog.unnest(b.words) AS m (word)
+    INNER JOIN pg_catalog.pg_proc AS n ON m.word = n.proname
+    WHERE n.oid >= 16384
+),
+-- The body of a function that acts as such a role, and the bodies behind it.
 hk_body_behind (root, oid) AS (
     SELECT d.oid, d.oid
     FROM hk_definer AS d
     WHERE d.owner IN (SELECT u.role FROM hk_unbound AS u)
     UNION
-    SELECT b.root, n.oid
+    SELECT b.root, c.called
     FROM hk_body_behind AS b
-    INNER JOIN pg_catalog.pg_proc AS f ON b.oid = f.oid
-    CROSS JOIN LATERAL pg_catalog.regexp_matches(
-        pg_catalog.regexp_replace(
-            f.prosrc || coalesce(pg_catalog.pg_get_function_sqlbody(f.oid), ''),
-            '--[^\n]*|/\*.*?\*/|''[^'']*''', ' ', 'g'
-        ), '"((?:[^"]|"")+)"|([^\s"().,;:=<>+*/%|&^\[\]-]+)', 'g'
-    ) AS m (part)
-    INNER JOIN pg_catalog.pg_proc AS n
-        ON n.proname = coalesce(pg_catalog.replace(m.part[1], '""', '"'), pg_catalog.lower(m.part[2]))
-    WHERE n.oid >= 16384
+    INNER JOIN hk_body_calls AS c ON b.oid = c.oid
 ),
-hk_body_word (root, word) AS (
-    SELECT DISTINCT
-        b.root, coalesce(pg_catalog.replace(m.part[1], '""', '"'), pg_catalog.lower(m.part[2]))
+-- The open tables and the views that they name.
+hk_body_word (root, owner, word) AS (
+    SELECT DISTINCT b.root, d.owner, m.word
     FROM hk_body_behind AS b
-    INNER JOIN pg_catalog.pg_proc AS f ON b.oid = f.oid
-    CROSS JOIN LATERAL pg_catalog.regexp_matches(
-        pg_catalog.regexp_replace(
-            f.prosrc || coalesce(pg_catalog.pg_get_function_sqlbody(f.oid), ''),
-            '--[^\n]*|/\*.*?\*/|''[^'']*''', ' ', 'g'
-        ), '"((?:[^"]|"")+)"|([^\s"().,;:=<>+*/%|&^\[\]-]+)', 'g'
-    ) AS m (part)
+    INNER JOIN hk_definer AS d ON b.root = d.oid
+    INNER JOIN hk_body_read AS r ON b.oid = r.oid
+    CROSS JOIN LATERAL pg_catalog.unnest(r.words) AS m (word)
+    WHERE
+        m.word IN (SELECT u.table_name FROM hk_unbound AS u)
+        OR m.word IN (SELECT v.name FROM hk_view AS v)
 ),
+-- A body that is put together at run time, or is written in another language, may name anything.
 hk_unreadable_body (root) AS (
     SELECT b.root
     FROM hk_body_behind AS b
@@ -194,16 +225,20 @@ hk_acts_past (oid, words, fix) AS (
 -- The open tables that a body names. One that may name anything, or reads a view, is told of a few
 -- of those that are open to its owner.
 hk_opened (oid, tables, policies, fix) AS (
-    SELECT d.oid, u.table_object, u.policy_object, 'DROP POLICY ' || u.policy_object || ';'
+    SELECT w.root, u.table_object, u.policy_object, 'DROP POLICY ' || u.policy_object || ';'
     FROM hk_body_word AS w
-    INNER JOIN hk_definer AS d ON w.root = d.oid
-    INNER JOIN hk_unbound AS u ON d.owner = u.role AND w.word = u.table_name
+    INNER JOIN hk_unbound AS u ON w.owner = u.role AND w.word = u.table_name
     UNION
-    SELECT d.oid, u.table_object, u.policy_object, 'DROP POLICY ' || u.policy_object || ';'
-    FROM pg_catalog.pg_depend AS p
-    INNER JOIN hk_definer AS d
-        ON p.objid = d.oid AND p.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
-    INNER JOIN hk_unbound AS u ON d.owner = u.role AND p.refobjid = u.table_oid
+    SELECT p.oid, u.table_object, u.policy_object, 'DROP POLICY ' || u.policy_object || ';'
+    FROM (
+        SELECT d.oid, d.owner, e.refobjid
+        FROM pg_catalog.pg_depend AS e
+        INNER JOIN hk_definer AS d
+            ON e.objid = d.oid AND e.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+        -- First what each depends on: an owner has many functions, and many tables.
+        OFFSET 0
+    ) AS p
+    INNER JOIN hk_unbound AS u ON p.owner = u.role AND p.refobjid = u.table_oid
     UNION
     SELECT d.oid, u.tables, u.policies, u.fix
     FROM hk_definer AS d

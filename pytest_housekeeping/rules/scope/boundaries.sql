@@ -10,7 +10,7 @@ hk_source_reach (role, role_object, oid, login) AS (
     FROM hk_source_reach AS h
     INNER JOIN pg_catalog.pg_auth_members AS m ON h.oid = m.member
     LEFT JOIN hk_edge AS e ON m.member = e.member AND m.roleid = e.roleid
-    WHERE NOT h.login OR (e.inherits AND NOT e.to_declared)
+    WHERE NOT h.login OR (NOT e.to_declared AND (e.inherits OR h.role IN (SELECT a.oid FROM hk_within AS a)))
 ),
 -- Who receives a grant, as one types it.
 hk_grantee AS (
@@ -96,10 +96,7 @@ hk_function_body AS (
     FROM pg_catalog.pg_proc AS f
     INNER JOIN pg_catalog.pg_language AS l ON f.prolang = l.oid
     WHERE
-        f.pronamespace NOT IN (
-            SELECT n.oid FROM pg_catalog.pg_namespace AS n
-            WHERE n.nspname IN ('pg_catalog', 'information_schema')
-        )
+        f.oid >= 16384
         AND f.oid NOT IN (
             SELECT e.objid FROM hk_extension_member AS e
             WHERE e.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass

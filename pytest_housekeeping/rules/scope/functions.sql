@@ -42,8 +42,8 @@ hk_function AS (
     FROM pg_catalog.pg_proc AS f
     INNER JOIN pg_catalog.pg_namespace AS n ON f.pronamespace = n.oid
     WHERE
-        n.nspname NOT IN ('pg_catalog', 'information_schema')
-        AND n.nspname NOT LIKE 'pg\_%'
+        f.oid >= 16384
+        AND n.nspname NOT LIKE 'pg\_temp\_%'
         AND f.oid NOT IN (
             SELECT e.objid FROM hk_extension_member AS e
             WHERE e.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
@@ -140,8 +140,8 @@ hk_fired (object, function_oid) AS (
     FROM pg_catalog.pg_event_trigger AS e
     WHERE e.evtenabled <> 'D'
 ),
--- The bodies of functions as texts, and their arguments in order.
-hk_body AS (
+-- The bodies of functions as texts, and their arguments in order; of those that are asked for.
+hk_body AS NOT MATERIALIZED (
     SELECT
         f.oid,
         f.proname AS name,
@@ -156,19 +156,23 @@ hk_body AS (
                 pg_catalog.jsonb_agg(
                     pg_catalog.jsonb_build_object(
                         'name', f.proargnames[a.place],
-                        -- Numbers, dates, truth values, networks and enums are no free texts.
-                        'text', t.typcategory IN ('S', 'U', 'A', 'P', 'C', 'X')
-                        AND t.oid <> 'pg_catalog.uuid'::pg_catalog.regtype
+                        -- Numbers, dates, truth values, networks and enums are no free texts. Not
+                        -- a join: it would look at all types for each function.
+                        'text', a.type <> 'pg_catalog.uuid'::pg_catalog.regtype AND (
+                            SELECT t.typcategory IN ('S', 'U', 'A', 'P', 'C', 'X')
+                            FROM pg_catalog.pg_type AS t
+                            WHERE t.oid = a.type
+                        )
                     ) ORDER BY a.place
                 ), '[]'
             )
             FROM pg_catalog.unnest(
                 coalesce(f.proallargtypes, f.proargtypes::oid[])
             ) WITH ORDINALITY AS a (type, place)
-            INNER JOIN pg_catalog.pg_type AS t ON a.type = t.oid
             WHERE f.proargmodes IS NULL OR f.proargmodes[a.place] IN ('i', 'b', 'v')
         ) AS arguments
     FROM pg_catalog.pg_proc AS f
     INNER JOIN pg_catalog.pg_language AS l ON f.prolang = l.oid
-    WHERE f.prokind IN ('f', 'p')
+    -- From 16384 on an OID is not PostgreSQL's own.
+    WHERE f.prokind IN ('f', 'p') AND f.oid >= 16384
 )

@@ -60,6 +60,14 @@ hk_login AS (
         AND r.oid NOT IN (SELECT d.oid FROM hk_declared_role AS d)
         AND pg_catalog.has_database_privilege(r.oid, pg_catalog.current_database(), 'CONNECT')
 ),
+-- The logins that have a named role's rights from the start: whatever else they may become by
+-- SET ROLE, an attacker may who is within such a session.
+hk_within (oid) AS (
+    SELECT l.oid
+    FROM hk_login AS l
+    INNER JOIN hk_edge AS e ON l.oid = e.member
+    WHERE e.inherits AND e.roleid IN (SELECT m.oid FROM hk_member AS m)
+),
 -- The untrusted roles.
 hk_role AS (
     SELECT r.*, false AS login FROM hk_declared_role AS r
@@ -97,16 +105,16 @@ hk_edge AS (
     WHERE o.inherits OR o.sets OR m.admin_option
 ),
 -- Whose privileges an untrusted role has or can get: its own and those of every role that it
--- inherits from, may SET ROLE to, or may grant to itself. Of a login what it inherits beside the
--- named roles, which are judged for themselves: one that inherits nothing becomes one of several
--- by SET ROLE alone, as a gate before them does.
+-- inherits from, may SET ROLE to, or may grant to itself. Of a login what it has beside the named
+-- roles, which are judged for themselves: one that inherits none of them becomes one of several by
+-- SET ROLE alone, as a gate before them does, and has what it inherits.
 hk_reach (role, role_object, oid, login) AS (
     SELECT r.oid, r.object, r.oid, r.login FROM hk_role AS r
     UNION
     SELECT h.role, h.role_object, e.roleid, h.login
     FROM hk_reach AS h
     INNER JOIN hk_edge AS e ON h.oid = e.member
-    WHERE NOT h.login OR (e.inherits AND NOT e.to_declared)
+    WHERE NOT h.login OR (NOT e.to_declared AND (e.inherits OR h.role IN (SELECT a.oid FROM hk_within AS a)))
 ),
 -- Which role it can become: attributes such as BYPASSRLS are not inherited.
 hk_become (role, role_object, oid, login) AS (
@@ -115,7 +123,7 @@ hk_become (role, role_object, oid, login) AS (
     SELECT h.role, h.role_object, e.roleid, h.login
     FROM hk_become AS h
     INNER JOIN hk_edge AS e ON h.oid = e.member
-    WHERE (e.sets OR e.admins) AND (NOT h.login OR (e.inherits AND NOT e.to_declared))
+    WHERE (e.sets OR e.admins) AND (NOT h.login OR (NOT e.to_declared AND (e.inherits OR h.role IN (SELECT a.oid FROM hk_within AS a))))
 ),
 -- The last step of the way to a role, in words, and the SQL that takes it away.
 hk_way AS (
@@ -139,7 +147,7 @@ hk_way AS (
         pg_catalog.string_agg(e.revoke, ' ' ORDER BY e.revoke) AS fix
     FROM hk_reach AS h
     INNER JOIN hk_edge AS e ON h.oid = e.member
-    WHERE e.roleid <> h.role AND (NOT h.login OR (e.inherits AND NOT e.to_declared))
+    WHERE e.roleid <> h.role AND (NOT h.login OR (NOT e.to_declared AND (e.inherits OR h.role IN (SELECT a.oid FROM hk_within AS a))))
     GROUP BY h.role, h.role_object, e.roleid, e.role_name, e.role_object
 ),
 -- Roles that somebody else lives by, and the SQL that ends the membership in them: what such a role

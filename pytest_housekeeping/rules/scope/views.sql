@@ -92,7 +92,7 @@ hk_outside AS (
     WHERE
         c.relkind IN ('r', 'p', 'v', 'm')
         AND c.relpersistence <> 't'
-        AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+        AND c.oid >= 16384
         AND c.relnamespace NOT IN (SELECT s.oid FROM hk_schema AS s)
         AND c.oid NOT IN (
             SELECT e.objid FROM hk_extension_member AS e

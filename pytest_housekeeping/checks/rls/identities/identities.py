@@ -15,6 +15,10 @@ from pytest_housekeeping.checks.rls.expressions.policy_reading import (
     ContextConstant,
     PolicyReading,
 )
+from pytest_housekeeping.checks.rls.identities.derived_values import (
+    columns_in_parts,
+    find_derived,
+)
 from pytest_housekeeping.checks.rls.tables import ProtectedTable
 from pytest_housekeeping.checks.rules.attempts import Attempt, attempt_all
 from pytest_housekeeping.declarations.identity import Claim, Identity, settings_of
@@ -59,7 +63,10 @@ def find_identities(
         {item for one in readings.values() for item in one.comparisons if not item.atom},
         key=lambda item: (item.schema, item.table, item.column, item.expression),
     )
-    values = _read_values(connection, tables, compared)
+    parts = list(
+        dict.fromkeys(item for one in readings.values() for item in one.comparisons if item.atom)
+    )
+    values = _read_values(connection, tables, [*compared, *parts])
     settings = match_settings(connection, context, tables, compared, values)
     popular: Counter[Identity] = Counter(
         ((settings[item.expression], value),)
@@ -71,6 +78,13 @@ def find_identities(
         table.object: identity_columns(table, readings[table.object], settings) for table in tables
     }
     combined = _read_combinations(connection, tables, columns)
+    two = {key: found[:2] for key, found in values.items()}
+    known = {
+        settings[item.expression]: two[item.schema, item.table, item.column]
+        for item in reversed(compared)
+        if item.expression in settings
+    }
+    derived = find_derived(connection, context, tables, parts, two, known)
     return {
         table.object: TableIdentities(
             identity_columns=columns[table.object],
@@ -79,6 +93,9 @@ def find_identities(
             candidates=_most_popular(combined[table.object], popular, _OWN)
             if columns[table.object]
             else _most_popular(popular, popular, _ELSEWHERE),
+            derived=columns_in_parts(
+                readings[table.object], dict(columns[table.object]).values(), derived
+            ),
         )
         for table in tables
     }

@@ -48,10 +48,12 @@ def near_cases(
     seen = policy_condition(table, privileges, "SELECT")
     # Who may see a row is its owner; one that it names besides is not.
     owning = {name: claim for name, claim in all_columns.items() if seen and may_name(seen, name)}
-    plain = next((each for each in identities.candidates), ())
-    asked_for = next(
-        (each for each in identities.candidates if set(identities.constants) & set(each)), plain
-    )
+    # Those that were found in other tables may say nothing of these columns.
+    candidates = [
+        each for each in identities.candidates if set(all_columns.values()) <= dict(each).keys()
+    ]
+    plain = next(iter(candidates), ())
+    asked_for = next((each for each in candidates if set(identities.constants) & set(each)), plain)
     commands = privileges.commands
     for command in (*commands, NEW_ROW) if "UPDATE" in commands else commands:
         condition = policy_condition(table, privileges, command)

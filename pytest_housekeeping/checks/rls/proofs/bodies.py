@@ -27,6 +27,13 @@ from pytest_housekeeping.postgres.connection import Connection
 _SET = re.compile(r"\b(set|set_config)\b", re.IGNORECASE)
 _NOTIFY = re.compile(r"\bnotify\b", re.IGNORECASE)
 _RECORDS = ("new", "old")
+# Functions that run a text which they are handed: of PostgreSQL, and of its extensions.
+# https://www.postgresql.org/docs/16/functions-xml.html#FUNCTIONS-XML-MAPPING
+_RUNNERS = (
+    *("query_to_xml", "query_to_xmlschema", "query_to_xml_and_xmlschema", "ts_stat", "ts_rewrite"),
+    *("connectby", "crosstab", "crosstab2", "crosstab3", "crosstab4", "crosstabn", "xpath_table"),
+    *("dblink", "dblink_exec", "dblink_open", "dblink_send_query"),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +96,8 @@ def _details(
 
 
 def _runs(function: _Function) -> Iterator[str]:
-    for expression in function.flow.dynamic:
+    handed = [call.args for name in _RUNNERS for call, _ in function.flow.calls(name, own=True)]
+    for expression in (*function.flow.dynamic, *handed):
         for leaf in function.flow.leaves(expression, unquoted=True):
             if leaf.parts == ("current_setting",):
                 yield "a setting"

@@ -12,6 +12,11 @@ from pytest_housekeeping.checks.rls.expressions.policy_reading import (
     ContextConstant,
     PolicyReading,
 )
+from pytest_housekeeping.checks.rls.identities.derived_values import (
+    Derived,
+    columns_in_parts,
+    find_derived,
+)
 from pytest_housekeeping.checks.rls.identities.identities import (
     TableIdentities,
     identity_columns,
@@ -19,7 +24,6 @@ from pytest_housekeeping.checks.rls.identities.identities import (
     match_settings,
 )
 from pytest_housekeeping.checks.rls.rows.constraint_values import NoRow, columns_in, solve
-from pytest_housekeeping.checks.rls.rows.derived_values import Derived, find_derived
 from pytest_housekeeping.checks.rls.rows.rows_beside import asked_for, joins_of, reading_too
 from pytest_housekeeping.checks.rls.rows.table_shape import (
     ParentReference,
@@ -229,11 +233,6 @@ def _table_identities(
         if item.expression in settings and not item.atom
     }
     direct = identity_columns(table, reading, settings)
-    in_parts = {
-        each.item.column: each.claim
-        for each in derived
-        if each.item in reading.comparisons and each.claim not in dict(direct).values()
-    }
     used |= {each.claim for each in derived for one in read if each.item in one.comparisons}
     used_and_given = [claim for claim in sorted(used, key=str) if claim in given]
     common = {
@@ -256,7 +255,7 @@ def _table_identities(
             *((*identity, *sorted(common.items(), key=str)) for identity in plain if common),
         ),
         constants=tuple(common.items()),
-        derived=tuple(sorted(in_parts.items(), key=str)),
+        derived=columns_in_parts(reading, dict(direct).values(), derived),
     )
 
 

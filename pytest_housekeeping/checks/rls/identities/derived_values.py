@@ -6,7 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_housekeeping.checks.rls.expressions.policy_reading import ContextComparison
+from pytest_housekeeping.checks.rls.expressions.policy_reading import (
+    ContextComparison,
+    PolicyReading,
+)
 from pytest_housekeeping.checks.rls.literals import literal
 from pytest_housekeeping.checks.rls.tables import ProtectedTable
 from pytest_housekeeping.checks.rules.attempts import Attempt, attempt_all
@@ -88,6 +91,20 @@ def find_derived(
             carried = form.format(pair[0]), form.format(pair[1])
             found.setdefault(item, Derived(item=item, claim=claim, pair=pair, carried=carried))
     return tuple(found.values())
+
+
+def columns_in_parts(
+    reading: PolicyReading, direct: Iterable[Claim], derived: Iterable[Derived]
+) -> tuple[tuple[str, Claim], ...]:
+    """The columns of one table of which its policies compare a part, with what of the context; but
+    for what they compare as it stands, the ``direct``."""
+    as_it_stands = set(direct)
+    found = {
+        each.item.column: each.claim
+        for each in derived
+        if each.item in reading.comparisons and each.claim not in as_it_stands
+    }
+    return tuple(sorted(found.items(), key=str))
 
 
 def _pairs(*known: tuple[str, ...] | None) -> Iterator[Pair]:

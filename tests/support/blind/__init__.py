@@ -1,0 +1,12 @@
+"""Cases written by somebody who had only the list of kinds, before any rule was read.
+
+Each planted one is shown to do harm by acting as the application, before a rule is asked."""
+
+from support.blind import acting, comparing, leaving, reaching
+from support.blind.ground import BOUNDARIES, CONTRACT, GROUND, OUT, Planted, Sound
+
+_KINDS = (acting, comparing, reaching, leaving)
+PLANTED = tuple(each for kind in _KINDS for each in kind.PLANTED)
+SOUND = tuple(each for kind in _KINDS for each in kind.SOUND)
+
+__all__ = ["BOUNDARIES", "CONTRACT", "GROUND", "OUT", "PLANTED", "SOUND", "Planted", "Sound"]
