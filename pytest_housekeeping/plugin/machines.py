@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_housekeeping.errors import EvidenceError, MisuseError
+from pytest_housekeeping.errors import EvidenceError, HousekeepingError, MisuseError
 from pytest_housekeeping.evidence import Secrets
 from pytest_housekeeping.model import Mode, RunOutcome
 from pytest_housekeeping.plugin.options import lists_only, settings_of, target_of
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from pytest_housekeeping.evidence.finished import Finished
     from pytest_housekeeping.promotion.recorder import Recorder
     from pytest_housekeeping.promotion.reports import Told
+
+_INCOMPLETE = "THE REPORTS ARE NOT COMPLETE"
+_FAILED = int(pytest.ExitCode.TESTS_FAILED)
 
 
 def prepare(config: pytest.Config) -> None:
@@ -55,31 +58,21 @@ def reports_folder(config: pytest.Config) -> Path | None:
 def tell(config: pytest.Config, recorder: Recorder, exit_code: int) -> bool:
     """Write the reports of a run, and call the hook with what is true of it.
 
-    Whether the reports are written; whatever is to be said of both is told with the run.
+    Whether the reports are written; whatever is to be said of both is told with the run, which goes
+    on to say what is true.
     """
     if not _is_asked_for(config):
         return True
-    kept = True
-    audit, redact = recorder.audit, recorder.secrets.redact
-    if audit is None:
-        message = redact("\n".join(recorder.messages).strip())
-        finished = _unrecorded(config, message, exit_code, recorder.promotion.outcome())
-    else:
-        from pytest_housekeeping.promotion.reports import finished_by, told_by
-
-        told = config.stash[TOLD] = told_by(audit, recorder.context)
-        try:
-            recorder.messages += _written(config, audit, told, exit_code)
-        except EvidenceError as error:
-            recorder.messages += ["", f"THE REPORTS ARE NOT COMPLETE: {error}"]
-            kept, exit_code = False, exit_code or int(pytest.ExitCode.TESTS_FAILED)
-        settings = recorder.context.config
-        said = [redact(line) for line in recorder.messages]
-        finished = finished_by(
-            audit, settings.root, settings.audit, told, exit_code=exit_code, said=said
-        )
-    recorder.messages += _call(config, finished, redact)
-    return kept
+    said: list[str] = []
+    redact, outcome = recorder.secrets.redact, recorder.promotion.outcome()
+    try:
+        finished = _finished(config, recorder, exit_code, said)
+    except Exception as error:
+        said += _incomplete(error)
+        message = redact("\n".join([*recorder.messages, *said]).strip())
+        finished = _unrecorded(config, message, exit_code or _FAILED, outcome)
+    recorder.messages += [*said, *_call(config, finished, redact)]
+    return not any(line.startswith(_INCOMPLETE) for line in said)
 
 
 def record_refusal(config: pytest.Config, reason: str, exit_code: pytest.ExitCode) -> None:
@@ -92,18 +85,36 @@ def record_refusal(config: pytest.Config, reason: str, exit_code: pytest.ExitCod
         return
     from pytest_housekeeping.promotion.reports import finished_by, told_by_refusal
 
-    told = config.stash[TOLD] = told_by_refusal(audit, config.rootpath)
     said: list[str] = []
     try:
-        _written(config, audit, told, int(exit_code))
-    except EvidenceError as error:
-        said.append(f"THE REPORTS ARE NOT COMPLETE: {error}")
-    finished = finished_by(
-        audit, settings.root, settings.audit, told, exit_code=int(exit_code), said=said
-    )
+        told = config.stash[TOLD] = told_by_refusal(audit, config.rootpath)
+        _written(config, audit, told, int(exit_code), said)
+        finished = finished_by(
+            audit, settings.root, settings.audit, told, exit_code=int(exit_code), said=said
+        )
+    except Exception as error:  # why there is no plan is what has to be seen
+        said += _incomplete(error)
+        finished = _unrecorded(config, reason, int(exit_code), audit.run.outcome)
     said += _call(config, finished, Secrets(given_passwords(config)).redact)
-    for line in said:
+    for line in filter(None, said):
         GuardedFile(sys.stderr, Secrets(), colours=False).write(f"{line}\n")
+
+
+def _finished(
+    config: pytest.Config, recorder: Recorder, exit_code: int, said: list[str]
+) -> Finished:
+    """What is told of the run; what there is to say of its reports is added to ``said``."""
+    audit, redact = recorder.audit, recorder.secrets.redact
+    if audit is None:
+        message = redact("\n".join(recorder.messages).strip())
+        return _unrecorded(config, message, exit_code, recorder.promotion.outcome())
+    from pytest_housekeeping.promotion.reports import finished_by, told_by
+
+    told = config.stash[TOLD] = told_by(audit, recorder.context)
+    exit_code = _written(config, audit, told, exit_code, said)
+    settings = recorder.context.config
+    lines = [redact(line) for line in (*recorder.messages, *said)]
+    return finished_by(audit, settings.root, settings.audit, told, exit_code=exit_code, said=lines)
 
 
 def _call(config: pytest.Config, finished: Finished, redact: Callable[[str], str]) -> list[str]:
@@ -154,13 +165,26 @@ def _annotations(config: pytest.Config) -> Iterable[str]:
     return annotation_lines(told.remarks, below=told.below)
 
 
-def _written(config: pytest.Config, audit: Audit, told: Told, exit_code: int) -> list[str]:
+def _written(
+    config: pytest.Config, audit: Audit, told: Told, exit_code: int, said: list[str]
+) -> int:
+    """Write the reports, if there is a folder for them; the exit code that follows."""
     folder = reports_folder(config)
     if folder is None:
-        return []
+        return exit_code
     from pytest_housekeeping.promotion.reports import write_reports
 
-    return [write_reports(folder, audit, told, exit_code=exit_code)]
+    try:
+        said.append(write_reports(folder, audit, told, exit_code=exit_code))
+    except EvidenceError as error:
+        said += _incomplete(error)
+        return exit_code or _FAILED
+    return exit_code
+
+
+def _incomplete(error: Exception) -> list[str]:
+    kind = "" if isinstance(error, HousekeepingError | OSError) else f"{type(error).__name__}: "
+    return ["", f"{_INCOMPLETE}: {kind}{error}"]
 
 
 def _is_asked_for(config: pytest.Config) -> bool:

@@ -138,15 +138,29 @@ def _parts(relation: Name, body: Any) -> Iterator[tuple[Name, int]]:
     elements = [*body.get("tableElts", ()), *(each.get("def", {}) for each in commands)]
     for element in elements:
         column = element.get("ColumnDef", {})
-        for each in (column, *(c.get("Constraint", {}) for c in column.get("constraints", ()))):
-            if name := each.get("colname") or each.get("conname"):
-                yield (*relation, name), each.get("location", 0)
-        constraint = element.get("Constraint", {})
-        if name := constraint.get("conname"):
-            yield (*relation, name), constraint.get("location", 0)
+        if name := column.get("colname"):
+            yield (*relation, name), column.get("location", 0)
+        for each in (element, *column.get("constraints", ())):
+            if constraint := each.get("Constraint"):
+                yield from _constraint(relation, column.get("colname", ""), constraint)
     for command in commands:
         if name := command.get("name"):
             yield (*relation, name), 0
+
+
+def _constraint(relation: Name, column: str, constraint: Any) -> Iterator[tuple[Name, int]]:
+    """A constraint that has a name, and the index that stands behind one."""
+    name, kind = constraint.get("conname", ""), constraint.get("contype")
+    if name:
+        yield (*relation, name), constraint.get("location", 0)
+    # https://www.postgresql.org/docs/16/sql-createtable.html: a name is chosen where none is given
+    if kind == "CONSTR_PRIMARY":
+        name = name or f"{relation[-1]}_pkey"
+    elif kind == "CONSTR_UNIQUE":
+        keys = _strings(constraint.get("keys", ())) or (column,)
+        name = name or "_".join([relation[-1], *keys, "key"])
+    if name and kind in ("CONSTR_PRIMARY", "CONSTR_UNIQUE", "CONSTR_EXCLUSION"):
+        yield (*relation[:-1], name), constraint.get("location", 0)
 
 
 def _without_relation(body: Any) -> Iterator[Name]:

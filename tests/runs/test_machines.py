@@ -29,11 +29,14 @@ def pytest_configure(config):
     config.pluginmanager.register(Another(), "another")
 
 
+def pytest_unconfigure():
+    print("as late as a plugin can")
+
+
 def pytest_housekeeping_finished(finished, config):
     with (config.rootpath / "heard.jsonl").open("a") as file:
         file.write(json.dumps(finished.model_dump(mode="json")) + "\\n")
 """
-STYLE = "[sqlfluff]\ndialect = postgres\n"
 
 
 def heard(project: Project) -> list[dict[str, Any]]:
@@ -128,3 +131,19 @@ def test_however_it_ends_it_is_told_once(
     assert bool(placed) is (outcome == "refused")
     sarif = json.loads((project.root / "out/housekeeping.sarif").read_text(encoding="utf-8"))
     assert sarif["runs"][0]["invocations"][0]["executionSuccessful"] is False
+
+
+def test_what_goes_wrong_with_telling_takes_nothing_from_what_is_true(tmp_path: Path) -> None:
+    broken = (
+        "import pytest_housekeeping.promotion.reports\n"
+        "pytest_housekeeping.promotion.reports.told_by = lambda *_: 1 / 0\n"
+    )
+    project = Project.make(tmp_path, files={"conftest.py": CONFTEST + broken})
+    run = project.run("--hk-json")
+
+    assert (run.code, run.outcome) == (1, "promoted"), run.output
+    assert "Proved in staging" in run.output
+    assert "THE REPORTS ARE NOT COMPLETE: ZeroDivisionError: division by zero" in run.output
+    assert (run.told["exit_code"], run.told["outcome"]) == (1, "promoted")
+    assert "THE REPORTS ARE NOT COMPLETE" in run.told["message"]
+    assert [each["exit_code"] for each in heard(project)] == [1]

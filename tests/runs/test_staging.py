@@ -73,8 +73,11 @@ def test_a_result_that_does_not_restore_is_not_proved(tmp_path: Path) -> None:
 
 def test_the_record_is_what_is_published(tmp_path: Path) -> None:
     project = Project.make(tmp_path, "tenants")
-    run = project.run()
+    run = project.run("--hk-json")
     assert (run.code, run.outcome) == (0, "promoted"), run.output
+    told = run.told
+    assert (told["mode"], told["outcome"], told["exit_code"]) == ("staging", "promoted", 0)
+    assert told["next"]["command"] == "pytest --hk-mode=plan"
     schema = json.loads((ROOT / "docs" / "audit.schema.json").read_text(encoding="utf-8"))
     jsonschema.validate(run.audit, schema)
     assert run.audit["target"]["user"] == "hk_migrator"

@@ -16,7 +16,7 @@ CREATE TABLE shop.item (
     total numeric CONSTRAINT total_positive CHECK (total > 0),
     CONSTRAINT item_once UNIQUE (total)
 );
-CREATE TABLE loose (id int);
+CREATE TABLE loose (id int, code text UNIQUE, UNIQUE (id, code));
 CREATE FUNCTION shop.twice(a int) RETURNS int LANGUAGE sql AS 'SELECT 2 * a';
 CREATE TYPE shop.colour AS ENUM ('red'); CREATE DOMAIN shop.mail AS text;
 CREATE INDEX item_total ON shop.item (total);
@@ -59,6 +59,10 @@ FOUND = makers([("1.sql", ONE), ("broken.sql", "CREATE TABEL shop.item ();"), ("
         ("shop.colour", "1.sql", 12),
         ("shop.mail", "1.sql", 12),
         ("index shop.item_total", "1.sql", 13),
+        ("shop.item_pkey", "1.sql", 5),
+        ("shop.item_once", "1.sql", 8),
+        ("public.loose_code_key", "1.sql", 10),
+        ("public.loose_id_code_key", "1.sql", 10),
         ("shop.kept", "1.sql", 15),
         ('shop."Odd.Name"', "1.sql", 16),
         ("PUBLICATION feed", "1.sql", 17),
