@@ -79,6 +79,7 @@ class Config:
     platform: str = ""
     migrations: str = ""
     tool_history: str = ""
+    baseline: str = ""
     audit: str = "ops/audit"
     migrator: str = "hk_migrator"
     server: str = "embedded"

@@ -10,8 +10,9 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.databases.content import Content, State, version_of
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, SqlFileError
 from pytest_housekeeping.model import Kind
+from pytest_housekeeping.plan.given_past import given_paths
 from pytest_housekeeping.postgres.connection import connect
-from pytest_housekeeping.promotion.replay import apply_segment, run_plain, segments_of
+from pytest_housekeeping.promotion.replay import apply_segment, replay_file, run_plain, segments_of
 from pytest_housekeeping.promotion.throwaway import advised
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.sql.bootstrap import bootstrap_texts
@@ -42,7 +43,9 @@ class TemplateMaker:
         self._content, self._kind = content, server_kind
         read = read_all(content.config, content.files, (*_IN_ORDER, Kind.SEED))
         found = read.files
-        errors = [*read.errors, *(error for files in found.values() for error in _wrong(files))]
+        self._known = given_paths(content.config, content.files)
+        batch = [[f for f in files if f.path not in self._known] for files in found.values()]
+        errors = [*read.errors, *(error for files in batch for error in _wrong(files))]
         if errors:
             raise SqlFileError("\n".join(str(error) for error in errors))
         self._found = found
@@ -92,11 +95,15 @@ class TemplateMaker:
     def _apply(self, database: StagingDatabase, files: Sequence[SqlFile]) -> int:
         config = self._content.config
         sources = self._content.files
-        steps = [step for file in files for step in file.steps]
+        known = [file for file in files if file.path in self._known]
+        steps = [step for file in files if file.path not in self._known for step in file.steps]
         texts = [(step, text_of(config, sources, step.path)) for step in steps]
+        on = self._on(database)
         with closing(connect(database.migrator_conninfo, settings=config.session)) as migrator:
+            for file in known:
+                replay_file(config, migrator, file, text_of(config, sources, file.path), on)
             for segment in segments_of(texts):
-                apply_segment(config, migrator, segment, self._on(database))
+                apply_segment(config, migrator, segment, on)
         return len(files)
 
 

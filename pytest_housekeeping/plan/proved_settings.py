@@ -37,6 +37,7 @@ _PROVED: Mapping[str, bool] = {
     "targets": False,
     "sql": False,  # the steps have these paths
     "stubs": True,  # what a name of an extension stands for
+    "baseline": True,  # what is run as history, and not as a batch
     "platform": True,  # what is there before the first file
     "layout": True,  # what of a text runs
     "placeholders": True,

@@ -188,7 +188,8 @@ def _last_steps(parts: Parts) -> Iterator[Step]:
 
 
 def _style_steps(parts: Parts, phase: Phase, *, segment: int = 0) -> Iterator[Step]:
-    if parts.config.lint:
+    # What is only recorded is history, and its style nobody can change any more.
+    if parts.config.lint and not parts.records_only:
         files = [file for segment in parts.segments for file in segment.files]
         whole = [f for f in (*files, *parts.seeds, *parts.rollbacks.files) if stands_alone(f.path)]
         texts = dict.fromkeys((whole_of(f.path), f.sha256) for f in whole)

@@ -130,7 +130,7 @@ def promoted(
             " and correct the evidence",
         )
     files = sources
-    if repository is not None and _INCLUDES.search(data):
+    if repository is not None and past.commit and _INCLUDES.search(data):
         # What it includes is a part of it, and may have been edited since.
         files = _of_commit(sources, repository, past.commit)
     return reading(config, files, past.path, data)

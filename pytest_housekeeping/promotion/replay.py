@@ -81,7 +81,7 @@ def replay_file(
     connection: LentConnection,
     file: SqlFile,
     text: str,
-    throwaway: Throwaway,
+    adviser: Adviser,
     before_file: Callable[[Connection, str], None] = lambda *_: None,
 ) -> None:
     """A file as the tool that keeps it has run it: in a transaction of its own.
@@ -90,11 +90,11 @@ def replay_file(
     hold, runs statement by statement, as it did there.
     """
     if not file.problems and not file.parts:
-        apply_segment(config, connection, [(file, text)], throwaway, before_file)
+        apply_segment(config, connection, [(file, text)], adviser, before_file)
         return
     before_file(connection, file.path)
     for statement in statements_of(text):
-        run_plain(connection, file.path, statement, throwaway)
+        run_plain(connection, file.path, statement, adviser)
     connection.execute("RESET ROLE")
     connection.execute("RESET ALL")
 

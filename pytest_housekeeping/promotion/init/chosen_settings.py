@@ -13,9 +13,12 @@ from pytest_housekeeping.declarations.settings import SETTINGS, load_config, set
 from pytest_housekeeping.declarations.stubs import SHIPPED, shipped_names
 from pytest_housekeeping.declarations.toml import toml_key, toml_string
 from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.model import Kind
 from pytest_housekeeping.server import available_extensions
 from pytest_housekeeping.server.embedded import EMBEDDED, is_installed
 from pytest_housekeeping.sql.folder import BOOTSTRAP
+from pytest_housekeeping.sql.layouts.known import OWN, layout_of
+from pytest_housekeeping.sql.layouts.read import listing
 from pytest_housekeeping.sql.named_extensions import named_extensions
 from pytest_housekeeping.sql.platforms import SUPABASE, platform_extensions
 from pytest_housekeeping.sql.project_files import ProjectFiles
@@ -71,6 +74,10 @@ def further_settings(root: Path, platform: str | None) -> Iterator[tuple[str, st
             _with_line(text, f"platform = {toml_string(platform)}"),
             f"platform = {toml_string(platform)}: what that server has from the beginning",
         )
+    if (version := _last_version(config, ProjectFiles(root))) and not config.baseline:
+        line = f"baseline = {toml_string(version)}"
+        text = _with_line(place.read_text(encoding="utf-8"), line)
+        yield text, f"{line}: production has what its tool has applied, up to here"
     chosen = chosen_for(load_config(root), ProjectFiles(root))
     text = place.read_text(encoding="utf-8")
     said = settings_in(text.encode()) or {}
@@ -83,6 +90,14 @@ def further_settings(root: Path, platform: str | None) -> Iterator[tuple[str, st
             _with_stubs(text, chosen.stubs),
             f"stubs of {', '.join(chosen.stubs)}, which no server of the package has",
         )
+
+
+def _last_version(config: Config, files: ProjectFiles) -> str:
+    """Of another tool's migrations; "" for files of this one's own."""
+    if layout_of(config).name == OWN:
+        return ""
+    found = listing(config, files).of(Kind.MIGRATION)
+    return found[-1].version if found else ""
 
 
 def _with_line(text: str, line: str) -> str:

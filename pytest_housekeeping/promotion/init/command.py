@@ -26,6 +26,7 @@ from pytest_housekeeping.promotion.init.contracts_text import (
     read_access,
     rls_toml,
 )
+from pytest_housekeeping.promotion.init.history_style import broken_in_history
 from pytest_housekeeping.promotion.init.made_schema import made_schema
 from pytest_housekeeping.promotion.init.needed import Needed
 from pytest_housekeeping.promotion.init.objects_text import objects_toml, own_roles
@@ -165,7 +166,7 @@ def _green(config: Config, written: _Written, access: Access) -> Iterator[str]:
     for number in range(_ROUNDS):
         audit = _staged(config)
         if number == 0 and config.lint and not _has_style(config):
-            written.add(style, sqlfluff_text(_broken_style(audit)))
+            written.add(style, sqlfluff_text([*_broken_style(audit), *broken_in_history(config)]))
             yield f"written: {style}, with what the files of today keep"
             yield from _too_large(config, written)
         red = [each for each in audit["findings"] if each["level"] == "error"]

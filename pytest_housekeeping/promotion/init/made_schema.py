@@ -14,10 +14,11 @@ import psycopg
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import MisuseError, SqlFailed
 from pytest_housekeeping.model import Kind
+from pytest_housekeeping.plan.given_past import given_paths
 from pytest_housekeeping.postgres.connection import LentConnection, connect
 from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.promotion.init.needed import Needed
-from pytest_housekeeping.promotion.replay import apply_segment, segments_of
+from pytest_housekeeping.promotion.replay import apply_segment, replay_file, segments_of
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import ServerSettings, start
 from pytest_housekeeping.sql.bootstrap import bootstrap_texts
@@ -60,15 +61,7 @@ def made_schema(config: Config, sources: ProjectFiles) -> Iterator[MadeSchema]:
             try:
                 _run(throwaway, [*bootstrap, ("bootstrap", needed.bootstrap(config.migrator))])
                 given = _schemas(throwaway, _INHABITED)
-                _apply(
-                    config,
-                    throwaway,
-                    [
-                        (step, text_of(config, sources, step.path))
-                        for file in files
-                        for step in file.steps
-                    ],
-                )
+                _apply(config, sources, throwaway, files)
                 break
             except SqlFailed as error:
                 more = needed.with_what_lacks(error)
@@ -125,10 +118,12 @@ def _files(config: Config, sources: ProjectFiles) -> list[SqlFile]:
         )
     read = read_all(config, sources, _KINDS)
     found, errors = read.files, read.errors
+    known = given_paths(config, sources)
     problems = [
         f"{file.path}:{each.line}:{each.column}: {each.found}\n  why: {each.why}\n  fix: {each.fix}"
         for kind in _KINDS
         for file in found[kind]
+        if file.path not in known
         for each in file.problems
     ]
     if errors or problems:
@@ -162,10 +157,24 @@ def _run(throwaway: Throwaway, texts: list[tuple[str, str]]) -> None:
                 raise throwaway.advised(explain(path, text, error)) from None
 
 
-def _apply(config: Config, throwaway: Throwaway, files: list[tuple[SqlFile, str]]) -> None:
+def _apply(
+    config: Config, sources: ProjectFiles, throwaway: Throwaway, files: list[SqlFile]
+) -> None:
+    """What is history as it was run, each by itself; the rest as a batch."""
+    known = given_paths(config, sources)
+    batch = [
+        (step, text_of(config, sources, step.path))
+        for file in files
+        if file.path not in known
+        for step in file.steps
+    ]
     connection = throwaway.migrator()
     try:
-        for segment in segments_of(files):
+        for file in files:
+            if file.path in known:
+                text = text_of(config, sources, file.path)
+                replay_file(config, connection, file, text, throwaway)
+        for segment in segments_of(batch):
             apply_segment(config, connection, segment, throwaway)
     finally:
         connection.close()

@@ -39,7 +39,7 @@ _IGNORED_BY_STYLE = """\
 # Too large for the linter, which takes minutes for them; PostgreSQL's parser reads them as well.
 """
 # sqlfluff's own limit, in bytes: large_file_skip_byte_limit.
-_LARGE = 20_000
+LARGE = 20_000
 # sqlfluff's own code for what its parser does not understand; PostgreSQL's reads every file.
 _UNPARSED = "PRS"
 
@@ -57,7 +57,7 @@ def sqlfluff_text(broken: Iterable[str]) -> str:
 
 def ignored_by_style(sizes: Iterable[tuple[str, int]]) -> str:
     """The files that are too large for sqlfluff; "" where none is."""
-    large = sorted(path for path, size in sizes if size > _LARGE)
+    large = sorted(path for path, size in sizes if size > LARGE)
     return _IGNORED_BY_STYLE + "".join(f"{path}\n" for path in large) if large else ""
 
 

@@ -87,7 +87,7 @@ def start_production(options: RunOptions) -> Run:
                 promised = promised_roles(context, major_of(connection))
                 if options.records_only or plan.theirs or promised.known is None:
                     server = new_replay_server(config, major_of(connection))
-            if config.lint and plan.files:
+            if config.lint and plan.files and not options.records_only:
                 linting = start_linting(plan)
     backup = new_backup(context, project, restore_server)
     target = ProductionTarget(context, address, connection, identity, backup)

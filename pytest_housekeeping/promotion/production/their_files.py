@@ -64,6 +64,15 @@ def refuse_not_begun(config: Config, connection: Connection) -> None:
             fix="have them recorded first, none of them is run:"
             f" {config.target.promotion} --hk-baseline=auto",
         )
+    if config.baseline:
+        raise MisuseError(
+            f"baseline = {config.baseline!r} in the settings says that production has the files up"
+            " to it, and nothing of it is on record",
+            why="each of those files would run, and nothing has proved them as a batch",
+            fix="have them recorded first, none of them is run:"
+            f" {config.target.promotion} --hk-baseline={config.baseline}; if production has none of"
+            " them, take the line out",
+        )
 
 
 def _recorded(config: Config, sources: ProjectFiles, connection: Connection) -> frozenset[str]:

@@ -11,6 +11,7 @@ from pytest_housekeeping.declarations.connection_url import passwords_in
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.evidence import Repository, open_repository
 from pytest_housekeeping.model import on_disk
+from pytest_housekeeping.plan.given_past import given_past
 from pytest_housekeeping.plan.plan import AppliedFile, Plan, build
 from pytest_housekeeping.plan.steps import RESTORE
 from pytest_housekeeping.promotion.applied import promoted_before
@@ -50,7 +51,7 @@ def start_staging(options: RunOptions) -> Run:
         server = start(settings)
     try:
         repository = open_repository(config.root)
-        past = _past(config, repository)
+        past = _past(config, repository, sources)
         kept = kept_past(config, family, past)
         if not options.look_only and server is None:
             server = start(settings, kept.beginning())
@@ -83,11 +84,15 @@ def start_staging(options: RunOptions) -> Run:
     )
 
 
-def _past(config: Config, repository: Repository | None) -> Sequence[AppliedFile]:
-    if repository is None:
-        return ()
-    folder = config.root / config.audit
-    return promoted_before(repository, folder, config.accepted_evidence_faults)
+def _past(
+    config: Config, repository: Repository | None, sources: ProjectFiles
+) -> Sequence[AppliedFile]:
+    """What production has: as the evidence says; before there is any, as the settings say."""
+    past: Sequence[AppliedFile] = ()
+    if repository is not None:
+        folder = config.root / config.audit
+        past = promoted_before(repository, folder, config.accepted_evidence_faults)
+    return past or given_past(config, sources)
 
 
 def _plan(

@@ -17,6 +17,7 @@ OTHER: dict[str, Any] = {
     "session": {"DateStyle": "ISO, DMY"},
     "history_schema": "elsewhere",
     "platform": "supabase",
+    "baseline": "7",
     "stubs": (Stub(name="http", types=("answer",)),),
     "layout": "goose",
     "placeholders": {"schema": "shop"},
