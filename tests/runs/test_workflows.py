@@ -19,6 +19,8 @@ from pytest_housekeeping.promotion.init.ci import ci_of
 from pytest_housekeeping.promotion.init.project_text import with_ignored
 from support.fresh_copy import ROOT, commit_all, fresh_repository, git
 from support.git_http_server import git_over_http
+from support.gitlab_job import load
+from support.gitlab_job import run as run_parts
 from support.postgres_service import postgres_service
 from support.prepared_python import lock_installed, prepared_python
 from support.reference_pages import files_of
@@ -160,24 +162,30 @@ def test_a_broken_migration_fails_the_job_and_leaves_its_evidence(
     _assert_no_secret(run)
 
 
-def test_the_staging_job_of_another_repository_promotes(
-    tmp_path: Path, python_bin: Path, service_port: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As its caller has it: the tool comes as a wheel, by the hash in the project's own file."""
-    wheel = build_file(tmp_path / "wheel")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(wheel.parent))
-    source = tmp_path / "source"
+def another_repository(source: Path, wheel: Path, ci: str) -> Path:
+    """The project of docs/checks.md with the files of its CI; the tool comes as a wheel, by its
+    hash in the project's own lock."""
     source.mkdir()
     git(source, "init", "--quiet", "--initial-branch=main")
     files = files_of(ROOT / "docs/checks.md")
     files[".gitignore"] = with_ignored(source, "ops/audit") or ""
-    files |= ci_of(Config(root=source), "github")[0]
+    files |= ci_of(Config(root=source), ci)[0]
     for name, text in files.items():
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_text(text, encoding="utf-8")
     tool = f"pytest-housekeeping=={version('pytest-housekeeping')}"
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     lock_installed(source, f"{tool} --hash=sha256:{digest}\n")
+    return source
+
+
+def test_the_staging_job_of_another_repository_promotes(
+    tmp_path: Path, python_bin: Path, service_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As its caller has it."""
+    wheel = build_file(tmp_path / "wheel")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheel.parent))
+    source = another_repository(tmp_path / "source", wheel, "github")
     head = git(source, "rev-parse", "HEAD")
     bare = tmp_path / "origin.git"
     git(tmp_path, "clone", "--quiet", "--bare", str(source), str(bare))
@@ -199,6 +207,54 @@ def test_the_staging_job_of_another_repository_promotes(
     assert "Proved in staging" in run.summary
     assert f"which attests {head[:12]}" in run.step("Prove, then commit").output
     assert git(bare, "rev-list", "--count", EVIDENCE) == "1"
+
+
+def test_the_staging_job_of_gitlab_promotes(
+    tmp_path: Path, python_bin: Path, service_port: int
+) -> None:
+    """In another repository, from its installation to the push of the evidence."""
+    wheel = build_file(tmp_path / "wheel")
+    source = another_repository(tmp_path / "source", wheel, "gitlab")
+    bare, clone = tmp_path / "origin.git", tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", "--bare", str(source), str(bare))
+    git(bare, "config", "http.receivepack", "true")
+    git(bare, "config", "receive.advertisePushOptions", "true")
+    job = load(source / ".gitlab/housekeeping.gitlab-ci.yml")["housekeeping staging"]
+    password = job["variables"]["POSTGRES_PASSWORD"]
+    assert f":{password}@postgres:5432/" in job["variables"]["HK_STAGING_URL"]
+    superuser = load_job(STAGING, "staging")["services"]["postgres"]["env"]["POSTGRES_PASSWORD"]
+    url = f"postgresql://postgres:{superuser}@localhost:{service_port}/postgres"
+    with git_over_http(bare, user="oauth2", token="a-token-of-the-project") as origin:
+        git(tmp_path, "clone", "--quiet", origin, str(clone))
+        environment = {
+            "PATH": f"{python_bin}:/usr/local/bin:/usr/bin:/bin",
+            "HOME": str(tmp_path),
+            "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),
+            "PIP_FIND_LINKS": str(wheel.parent),
+            "GIT_TERMINAL_PROMPT": "0",
+            "HOUSEKEEPING_TOKEN": "a-token-of-the-project",
+            "HK_STAGING_URL": url,
+            "CI_PIPELINE_SOURCE": "push",
+            "CI_PROJECT_URL": origin.removesuffix(".git"),
+            "CI_JOB_URL": "https://gitlab.example.invalid/a/b/-/jobs/3",
+            "GITLAB_USER_LOGIN": "ada",
+        }
+        done = run_parts(job, clone, environment, "before_script", "script")
+
+    assert done.returncode == 0, done.stdout
+    assert "Proved in staging" in done.stdout
+    assert "a-token-of-the-project" not in done.stdout
+    (name,) = (
+        each
+        for each in git(bare, "ls-tree", "-r", "--name-only", EVIDENCE).splitlines()
+        if each.startswith("ops/audit/staging_") and each.endswith(".json")
+    )
+    audit = json.loads(git(bare, "show", f"{EVIDENCE}:{name}"))
+    assert (audit["run"]["actor"], audit["run"]["ci_url"]) == ("ada", environment["CI_JOB_URL"])
+    assert audit["source"]["commit"] == git(source, "rev-parse", "HEAD")
+    assert {each["name"] for each in audit["source"]["tools"]} >= {"pytest", "psycopg", "python"}
+    patterns = [each for each in job["artifacts"]["paths"] if "staging" in each]
+    assert {path.suffix for each in patterns for path in clone.glob(each)} >= {".json", ".html"}
 
 
 @pytest.mark.parametrize(
