@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.config import PRODUCTION
 from pytest_housekeeping.errors import EvidenceError, HousekeepingError
 from pytest_housekeeping.evidence import BRANCHES, stem
+from pytest_housekeeping.evidence.report.wording import outcome_word
 from pytest_housekeeping.evidence.signing import FIX, SigningFailed, why_unsigned
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.promotion.attestation import RAN_FIX, SUBMODULE_FIX
@@ -116,8 +117,9 @@ def _push(repository: Repository, branch: str) -> Iterator[str]:
 def _commit_message(audit: Audit, commit: str) -> str:
     run = audit.run
     where = "" if run.target == PRODUCTION else f" of {run.target}"
+    outcome = outcome_word(run.mode, run.outcome)
     return (
-        f"{run.mode}{where} {run.outcome}: {len(audit.steps)} steps on {commit[:12]}\n\n"
+        f"{run.mode}{where} {outcome}: {len(audit.steps)} steps on {commit[:12]}\n\n"
         f"Run {run.id}, plan {audit.plan.digest[:12]}, audit {audit.chain.digest}\n"
     )
 

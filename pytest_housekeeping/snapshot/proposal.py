@@ -252,7 +252,14 @@ def proposal_text(
         f"-- A PROPOSAL to undo promotion {run}. Nothing of it was run.",
         "--",
         "-- It was made of the schema before and after, and knows nothing of your data.",
-        "-- Review and complete it, and commit it as rollback files; what has none yet:",
+        *(
+            [
+                "-- What a rollback file does already is left out. Review and complete it, and",
+                "-- commit it as rollback files; what has none yet:",
+            ]
+            if migrations
+            else ["-- Each migration has its rollback file: what is left here, none of them does."]
+        ),
         *(f"--   {folder}/{path.rpartition('/')[2]}" for path in migrations),
         "-- Prove them in staging, then run the rollback again. Views and policies of repeatable",
         "-- files are taken down and brought back by the tool: leave them out.",

@@ -263,7 +263,7 @@ def test_a_rollback_is_a_pull_request_too(promoted: Done, undone: Done) -> None:
     changed = git(hosting.bare, "diff", "--name-only", "main", hosting.branch("rollback"))
     assert any(name.startswith("ops/incidents/") for name in changed.splitlines())
     assert asked[:6] == ["pr", "create", "--base", "main", "--head", hosting.branch("rollback")]
-    assert asked[asked.index("--title") + 1].startswith("Undone")
+    assert asked[asked.index("--title") + 1].startswith("Rolled back")
     assert "this rollback undoes, the newest first:" in run.step(UNDO).output
     (artifact,) = run.artifacts.iterdir()
     assert {path.suffix for path in artifact.rglob("*.*")} >= {".json", ".html", ".md"}

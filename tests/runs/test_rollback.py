@@ -77,7 +77,7 @@ def test_a_promotion_is_undone_and_promoted_again(done: Done, before: Fingerprin
 
     assert (run.code, run.outcome) == (0, "promoted"), run.output
     assert diff(before, done.schema) == ()
-    assert "Undone." in run.output
+    assert "Rolled back." in run.output
     assert run.audit["run"]["mode"] == "rollback"
     assert run.audit["run"]["reverts"] == done.run
     jsonschema.validate(run.audit, json.loads((ROOT / "docs/audit.schema.json").read_text()))
@@ -408,11 +408,11 @@ def test_segments_are_undone_in_reverse_each_on_its_own(
     production.execute("ALTER INDEX desk.ticket_subject RENAME TO elsewhere")
     here = as_it_is(production, to)
     run = here.undo("--hk-segments=3")
-    refused(here, run, "sql/rollback/0005_subject.sql:", "Refused: nothing was undone")
+    refused(here, run, "sql/rollback/0005_subject.sql:", "Refused: nothing was rolled back")
     assert run.steps["sql/rollback/0005_subject.sql::rehearse"] == "failed"
     run = done.undo("--hk-segments=3", "--hk-in-place")
     assert (run.code, run.outcome) == (1, "promoted_in_part"), run.output
-    assert "Undone in part" in run.output
+    assert "Rolled back in part" in run.output
     assert run.steps["promote[1/3]"] == "passed"
     production.execute("ALTER INDEX desk.elsewhere RENAME TO ticket_subject")
 

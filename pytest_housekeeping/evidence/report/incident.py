@@ -5,19 +5,27 @@ The text is incident.md.jinja beside this module.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.evidence.git_objects import BRANCHES
-from pytest_housekeeping.evidence.report.tally import by_phase, failures, findings
+from pytest_housekeeping.evidence.report.batch import destroyed_lines, touched
+from pytest_housekeeping.evidence.report.display import duration, named
+from pytest_housekeeping.evidence.report.opening import commit_url, web_address
+from pytest_housekeeping.evidence.report.production import now_told, rows_of
+from pytest_housekeeping.evidence.report.tally import failures, findings
 from pytest_housekeeping.evidence.report.templates import template
-from pytest_housekeeping.evidence.report.wording import outcome_text
+from pytest_housekeeping.evidence.report.timeline import timeline
+from pytest_housekeeping.evidence.report.wording import approval_text, outcome_text
 from pytest_housekeeping.model import Mode, Phase, RunOutcome
 from pytest_housekeeping.plan.rollback_files import DESTROYS
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit, StepRecord
     from pytest_housekeeping.evidence.finding_model import FindingRecord
+
+_COMMITTED = (RunOutcome.PROMOTED, RunOutcome.PROMOTED_UNPROVED)
 
 
 def incident_report(
@@ -41,22 +49,64 @@ def incident_report(
         source=audit.source,
         target=audit.target,
         text=outcome_text(audit),
+        seen=list(_seen(audit, reverted)),
+        waited=[each for each in touched(audit) if each.waits],
+        now=now_told(audit),
+        approved_by=approval_text(audit.bound),
+        commit_url=commit_url(audit, audit.source.commit or ""),
+        ci_url=web_address(run.ci_url),
+        timeline=timeline(audit),
         reverted=reverted,
-        undone=[("undone", each) for each in reverted],
-        stood_s=_stood_s(audit, reverted),
-        phases=by_phase(audit),
+        undone=[("rolled back", each) for each in reverted],
         undoes=run.mode is Mode.ROLLBACK,
         applied=[step for step in audit.steps if step.phase is Phase.APPLY],
         nothing_committed=run.outcome in (RunOutcome.ROLLED_BACK, RunOutcome.REFUSED),
-        all_committed=run.outcome in (RunOutcome.PROMOTED, RunOutcome.PROMOTED_UNPROVED),
         failed=[(step, _findings_of(step, audit)) for step in failures(audit)],
         proposal=proposal,
         changes=changes,
-        locks=sorted({(lock.relation, lock.mode) for step in audit.steps for lock in step.locks}),
-        destroyed=[finding for finding in audit.findings if finding.rule == DESTROYS],
         folder=audit_folder,
         branches=BRANCHES,
     )
+
+
+def _seen(audit: Audit, reverted: Sequence[Audit]) -> Iterator[str]:
+    """What anybody could notice, in the order in which it is asked: how long, who waited, what is
+    gone. As far as the evidence knows."""
+    run = audit.run
+    if reverted and run.outcome in _COMMITTED:
+        stood = duration(_stood_s(audit, reverted))
+        since = min(each.run.finished_at for each in reverted).astimezone(UTC)
+        until = run.finished_at.astimezone(UTC)
+        span = f"{since:%Y-%m-%d %H:%M:%S} to {until:%Y-%m-%d %H:%M:%S} UTC"
+        yield f"the schema that was rolled back had stood for {stood}, {span}"
+    for each in sorted(reverted, key=lambda audit: audit.run.finished_at):
+        yield f"promotion {each.run.id}: {_waited(each)}"
+    yield f"this run: {_waited(audit)}"
+    verb = "is gone" if run.outcome in _COMMITTED else "would have gone"
+    told = destroyed_lines(audit, rows_of(audit))
+    lost = [f"{line.partition(' is ')[0]} {verb}{_rows(line)}" for line in told]
+    lost += [
+        f"{each.object} {verb}: {each.detail}, as staging has seen it"
+        for each in audit.findings
+        if each.rule == DESTROYS
+    ]
+    yield from lost
+    if not lost:
+        yield "no data is known to be lost"
+
+
+def _waited(audit: Audit) -> str:
+    held = audit.run.locks_held_s
+    tables = [each.relation for each in touched(audit) if each.waits]
+    if not held:
+        return "nobody had to wait for a strong lock"
+    on = f" on {named(tables)}" if tables else ""
+    return f"strong locks{on} were held for {duration(held)}, and others waited for so long at most"
+
+
+def _rows(line: str) -> str:
+    _, comma, rows = line.partition(", where there are ")
+    return f", with {rows}" if comma else ""
 
 
 def _stood_s(audit: Audit, reverted: Sequence[Audit]) -> float:

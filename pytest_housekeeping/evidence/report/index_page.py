@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_housekeeping.evidence.report.display import visible
 from pytest_housekeeping.evidence.report.templates import own_text, template
+from pytest_housekeeping.evidence.report.wording import outcome_word
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.index.rows import Row
@@ -82,7 +83,7 @@ def _choices(values: Iterable[str]) -> list[str]:
 
 
 def _shown(row: Row, here: frozenset[str]) -> _Shown:
-    outcome = _CALLED.get(row.outcome, row.outcome.replace("_", " "))
+    outcome = _CALLED.get(row.outcome) or outcome_word(row.mode, row.outcome)
     name = row.path.rpartition("/")[2]
     files = (("report", row.report), ("audit", name), ("schema after", row.schema))
     links = [(label, file) for label, file in files if file in here]

@@ -99,7 +99,7 @@ def _facts(audit: Audit) -> Iterator[Fact]:
     yield Fact(name="asked by", value=run.actor)
     yield Fact(name="approved by", value=approval_text(audit.bound))
     yield Fact(name="emergency", value=run.emergency)
-    yield Fact(name="undoes", value=run.reverts)
+    yield Fact(name="rolls back", value=run.reverts)
     commit = source.commit or ""
     dirty = ", and uncommitted changes" * source.dirty
     yield Fact(

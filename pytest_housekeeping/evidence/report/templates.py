@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_housekeeping.evidence.report import display
 from pytest_housekeeping.evidence.report.found import age
+from pytest_housekeeping.evidence.report.wording import outcome_word
 from pytest_housekeeping.evidence.run_facts import stem
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def _environment(*, autoescape: bool) -> Environment:
         "moment": _moment,
         "stem": stem,
         "age": age,
+        "word": lambda outcome, mode: outcome_word(mode, outcome),
         "lines": lambda text: [_CodeLine(line) for line in display.visible(text).splitlines()],
     }
     return environment

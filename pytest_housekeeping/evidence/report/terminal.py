@@ -32,7 +32,7 @@ _MOST = 25
 _FILES = 3
 # The run and its time stand in the names of the files of evidence.
 _SHOWN = {
-    *("target", "asked by", "approved by", "emergency", "undoes"),
+    *("target", "asked by", "approved by", "emergency", "rolls back"),
     *("commit", "request", "workflow", "held"),
 }
 _RUNNING = f"{REHEARSE}::{RUNNING}"

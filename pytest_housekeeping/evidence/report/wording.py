@@ -54,6 +54,12 @@ def text_of(mode: Mode, outcome: RunOutcome) -> OutcomeText:
     return _BY_MODE[mode].get(outcome) or _IN_ANY_MODE[outcome]
 
 
+def outcome_word(mode: str, outcome: str) -> str:
+    """The outcome in a word or two: what a rollback has committed is not called promoted."""
+    known = _OF_A_ROLLBACK if mode == Mode.ROLLBACK else {}
+    return known.get(outcome, outcome.replace("_", " "))
+
+
 def approval_text(bound: BoundRecord) -> str:
     """Who besides the one who ran it has approved a promotion; "" where nobody knows by then."""
     names = ", ".join(each.approver for each in bound.approvals)
@@ -212,36 +218,45 @@ _VERIFY: dict[RunOutcome, OutcomeText] = {
 }
 _ROLLBACK: dict[RunOutcome, OutcomeText] = {
     RunOutcome.PROMOTED: _good(
-        "Undone",
+        "Rolled back",
         "The rollback files ran in one transaction, the schema was shown to be the one of before"
         " the promotion, and it was committed.",
         "Merge the audit and complete the incident report.",
     ),
     RunOutcome.PROMOTED_IN_PART: _bad(
-        "Undone in part",
-        "Some segments of the promotion are undone, the others are still in place. None is half"
-        " undone.",
+        "Rolled back in part",
+        "Some segments of the promotion are rolled back, the others are still in place. None is"
+        " half rolled back.",
         _REPAIR,
         "The same command goes on with what is still in place.",
     ),
     RunOutcome.PROMOTED_UNPROVED: _unsure(
-        "Undone, and not proved behind COMMIT",
+        "Rolled back, and not proved behind COMMIT",
         "The rollback is in the database, and behind COMMIT the schema is not the one that was"
         " compared with the backup, or could not be read again: the failed step says which.",
         "First look at everything: pytest --hk-mode=verify",
     ),
-    RunOutcome.NOTHING_TO_PROMOTE: _good("Nothing to undo", "What was named had changed nothing."),
+    RunOutcome.NOTHING_TO_PROMOTE: _good(
+        "Nothing to roll back", "What was named had changed nothing."
+    ),
     RunOutcome.ROLLED_BACK: _bad(
-        "Not undone",
+        "Not rolled back",
         "A required step did not pass, so nothing was committed. The promotion is still in place.",
         _REPAIR,
     ),
     RunOutcome.REFUSED: _bad(
-        "Refused: nothing was undone",
+        "Refused: nothing was rolled back",
         "A condition for starting was not met, or something did not pass on the copy of the"
         " database. The promotion is still in place.",
         _REPAIR,
     ),
+}
+_OF_A_ROLLBACK: dict[str, str] = {
+    RunOutcome.PROMOTED: "rolled back",
+    RunOutcome.PROMOTED_IN_PART: "rolled back in part",
+    RunOutcome.PROMOTED_UNPROVED: "rolled back, not proved",
+    RunOutcome.ROLLED_BACK: "not rolled back",
+    RunOutcome.NOTHING_TO_PROMOTE: "nothing to roll back",
 }
 _BY_MODE: dict[Mode, dict[RunOutcome, OutcomeText]] = {
     Mode.STAGING: _STAGING,

@@ -32,11 +32,13 @@ from pytest_housekeeping.snapshot.declared_moves import split_declared
 from pytest_housekeeping.snapshot.difference import listed
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
+from pytest_housekeeping.snapshot.own_ways_back import without_those_of
 from pytest_housekeeping.snapshot.proposal import proposal_text, propose
 from pytest_housekeeping.snapshot.schema_reader import SchemaReader
 from pytest_housekeeping.snapshot.statements import Scope
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.folder import rollbacks_folder
+from pytest_housekeeping.sql.layouts.read import text_of
 
 
 class ProductionTarget:
@@ -213,11 +215,19 @@ class ProductionTarget:
         if outcome is not RunOutcome.PROMOTED_UNPROVED or not before or not after:
             return ""
         context = self._context
-        files = (file for segment in context.plan.segments for file in segment.files)
-        return proposal_text(
+        files = [file for segment in context.plan.segments for file in segment.files]
+        files = [file for file in files if file.kind is Kind.MIGRATION]
+        own = {
+            file.path: file.rollback for file in files if file.rollback in context.plan.ways_back
+        }
+        proposed = without_those_of(
             propose(before.decode(errors="replace"), after.decode(errors="replace")),
+            (text_of(context.config, context.plan.sources, path) for path in own.values()),
+        )
+        return proposal_text(
+            proposed,
             run=context.run.id,
-            migrations=[file.path for file in files if file.kind is Kind.MIGRATION],
+            migrations=[file.path for file in files if file.path not in own],
             folder=rollbacks_folder(context.config),
         )
 

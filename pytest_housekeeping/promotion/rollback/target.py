@@ -32,6 +32,7 @@ from pytest_housekeeping.snapshot.difference import Change, Difference, diff
 from pytest_housekeeping.snapshot.dump import dump_schema
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
+from pytest_housekeeping.snapshot.own_ways_back import without_those_of
 from pytest_housekeeping.snapshot.proposal import proposal_text, propose
 from pytest_housekeeping.snapshot.roles import dump_roles
 from pytest_housekeeping.snapshot.twin import without_copy_alone
@@ -179,8 +180,12 @@ class RollbackTarget:
         production = self.production
         now = dump_schema(production.address.conninfo(), server_major=production.major)
         before = self._schema_before.decode(errors="replace")
-        return proposal_text(
+        proposed = without_those_of(
             propose(before, now.decode(errors="replace")),
+            (self._context.files.text(file) for file in self.work.rollbacks),
+        )
+        return proposal_text(
+            proposed,
             run=self.reverted.run,
             migrations=self.work.missing,
             folder=rollbacks_folder(self._context.config),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+import re
+from datetime import date, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,12 +12,15 @@ import pytest
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.evidence import Secrets
+from pytest_housekeeping.evidence.report.github import step_summary
+from pytest_housekeeping.evidence.report.html import summary_html
 from pytest_housekeeping.evidence.report.incident import incident_report
+from pytest_housekeeping.evidence.report.terminal import terminal_summary
 from pytest_housekeeping.model import Mode, RunOutcome
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.promotion.incident_files import write_incident
 from pytest_housekeeping.promotion.rollback.selection import Reverted
-from support.evidence_samples import START, failed_sample, sample
+from support.evidence_samples import DOES, START, failed_sample, sample
 
 PASSWORD = "correct-horse-7-battery-STAPLE"
 
@@ -124,3 +128,44 @@ def test_exemptions_are_judged_by_the_day_on_which_that_schema_was_promoted() ->
     reverted = Reverted(run="r1", rows=(), standing=(), audits={"r1": sample()})
 
     assert reverted.promoted_on == date(2027, 1, 2)
+
+
+def test_it_opens_with_what_users_saw_and_for_how_long() -> None:
+    reverted = sample(run="p1", locks_held_s=4.2, batch=[DOES])
+    undone = sample(mode=Mode.ROLLBACK, locks_held_s=0.5, batch=[DOES])
+    later = undone.run.model_copy(
+        update={
+            "started_at": START + timedelta(minutes=10),
+            "finished_at": START + timedelta(minutes=10, seconds=2.5),
+        }
+    )
+    report = incident_report(undone.model_copy(update={"run": later}), reverted=[reverted])
+    seen = report.partition("## What users saw, and for how long")[2].partition("\n## ")[0]
+    for said in (
+        "the schema that was rolled back had stood for 10 min 0 s, 2027-01-02 03:04:08 to",
+        "promotion p1: strong locks on venture.orders were held for 4.2 s",
+        "this run: strong locks on venture.orders were held for 500 ms",
+        "column venture.person.note is gone",
+        "| `venture.orders` | readers and writers | AccessExclusiveLock |  |",
+    ):
+        assert said in seen
+    assert report.index("## What users saw") < report.index("## Timeline")
+    assert "it has ended: promoted, strong locks held for 4.2 s" in report
+    assert "it has ended: rolled back |" in report
+    assert "apply: 1 passed, 0 failed, 0 skipped, strong locks held for " in report
+
+
+def test_where_nobody_waited_and_nothing_is_lost_that_is_said() -> None:
+    report = incident_report(failed_sample(Mode.ROLLBACK))
+    assert "this run: nobody had to wait for a strong lock" in report
+    assert "- no data is known to be lost" in report
+    assert "not rolled back" in report
+
+
+def test_a_rollback_is_called_rolled_back_everywhere() -> None:
+    for outcome in RunOutcome:
+        audit = sample(outcome, mode=Mode.ROLLBACK)
+        texts = ["\n".join(terminal_summary(audit)), step_summary(audit), summary_html(audit)]
+        for text in (*texts, incident_report(audit, reverted=[sample()])):
+            words = re.findall(r"\bundo\w*|\bundone\b", text, re.IGNORECASE)
+            assert words == [], outcome

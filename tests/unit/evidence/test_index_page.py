@@ -71,7 +71,7 @@ def test_every_name_is_text_and_nothing_is_fetched(page: str) -> None:
 def test_what_is_filtered_by_stands_in_the_page(page: str) -> None:
     data = json.loads(_Page(page).scripts[0])
     assert [row["w"] for row in data["rows"]] == [
-        "rollback promoted",
+        "rollback rolled back",
         "verify nothing to promote",
         "prod promoted",
         "changed outside",
