@@ -46,6 +46,7 @@ _LONG: dict[str, tuple[str, ...]] = {
         "test_what_is_proved_there_is_planned_promoted_and_watched",
     ),
     "tests/runs/test_two_promotions.py": ("test_never_both_and_never_half[0]",),
+    "tests/runs/test_two_projects.py": (),
     "tests/runs/test_tool_pages.py": ("test_a_project_of_the_tool_is_taken_in[dbmate]",),
     "tests/runs/test_parts.py": ("test_staging_goes_there_and_back",),
     "tests/runs/test_rollback.py": (

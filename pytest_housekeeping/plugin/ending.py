@@ -14,6 +14,8 @@ from pytest_housekeeping.plugin.stash import ENDED
 from pytest_housekeeping.plugin.step_properties import tell_suite
 from pytest_housekeeping.promotion.recorder import Recorder
 
+_COLOURS = {"good": "green", "bad": "red", "unsure": "yellow"}
+
 
 class Ending:
     """Registered beside the active run, unless it only lists its items.
@@ -71,6 +73,8 @@ class Ending:
 
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
         terminalreporter.section("promotion", sep="=")
-        for line in self.recorder.summary():
+        tone, (verdict, *lines) = self.recorder.summary()
+        terminalreporter.write_line(verdict, bold=True, **{_COLOURS[tone]: True})
+        for line in lines:
             terminalreporter.write_line(line)
         machines.annotate(config)

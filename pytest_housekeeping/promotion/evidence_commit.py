@@ -52,9 +52,11 @@ def publish(
     logged = rules_of(audit.run.mode).logged
     attests = None if logged else commit
     named = {repository.relative(path): content for path, content in files.items()}
-    text = _commit_message(audit, commit)
+    folder = repository.relative(context.config.root)
+    text = _commit_message(audit, commit, folder)
     made, unsigned = _committed(context, repository, branch, named, text, attests)
-    yield f"committed: {made[:12]} on {branch}, which attests {commit[:12]}"
+    of = "" if folder == "." else f" of {folder}"
+    yield f"committed: {made[:12]} on {branch}, which attests {commit[:12]}{of}"
     if rules_of(audit.run.mode).throwaway:
         yield from _signer(context, repository, made, unsigned)
     if not logged:
@@ -114,12 +116,14 @@ def _push(repository: Repository, branch: str) -> Iterator[str]:
         yield f"pushed: {branch} to {REMOTE}"
 
 
-def _commit_message(audit: Audit, commit: str) -> str:
+def _commit_message(audit: Audit, commit: str, folder: str) -> str:
+    """Of a project that is a folder of its repository, which one: others write there as well."""
     run = audit.run
+    of = "" if folder == "." else f"{folder}: "
     where = "" if run.target == PRODUCTION else f" of {run.target}"
     outcome = outcome_word(run.mode, run.outcome)
     return (
-        f"{run.mode}{where} {outcome}: {len(audit.steps)} steps on {commit[:12]}\n\n"
+        f"{of}{run.mode}{where} {outcome}: {len(audit.steps)} steps on {commit[:12]}\n\n"
         f"Run {run.id}, plan {audit.plan.digest[:12]}, audit {audit.chain.digest}\n"
     )
 

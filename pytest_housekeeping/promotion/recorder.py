@@ -171,11 +171,12 @@ class Recorder:
             self._journal.remove()
         return self.complete
 
-    def summary(self) -> list[str]:
-        """For the terminal: outcome, findings, where the evidence lies."""
+    def summary(self) -> tuple[str, list[str]]:
+        """For the terminal: good, bad or unsure; outcome, findings, where the evidence lies."""
         from pytest_housekeeping.evidence.report.terminal import (
             summary_without_audit,
             terminal_summary,
+            tone_of,
         )
 
         if self.audit is None:
@@ -185,7 +186,7 @@ class Recorder:
         kept = self.run.how_to_connect()
         lines += self.messages
         lines += ["the database is kept:", *kept.splitlines()] if kept else []
-        return [self.secrets.redact(line) for line in lines]
+        return tone_of(self.audit, self._outcome), [self.secrets.redact(line) for line in lines]
 
     def beside(self, logs: Mapping[str, str]) -> Beside:
         """What a report shows beside the audit; ``logs`` of the tests by the id of their step."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from support.production_project import TENANT, Production, Rehearsal, merge_audit
@@ -38,12 +39,14 @@ def test_staging_goes_there_and_back_with_each_part_in_its_place(tmp_path: Path)
     project.write({f"sql/migrations/{name}.sql": None for name in ups})
     project.write({f"{AT}/{name}.sql": f"-- migrate:up\n{text}" for name, text in ups.items()})
     project.write({f"{AT}/0003_indexes.sql": SHOP})
-    run = project.run("-v")
+    run = project.run("-v", "--color=yes")
     assert (run.code, run.outcome) == (0, "promoted"), run.output
     assert [step for step in run.ran if "#" in step and "apply" in step] == [
         f"{AT}/0003_indexes.sql#{part}::apply" for part in ("1of3", "2of3", "3of3")
     ]
     assert run.steps[f"{AT}/0003_indexes.sql#down::round-trip"] == "passed"
+    # The verdict is in colour, bold and green.
+    assert re.search("(?:\x1b\\[(?:1|32)m){2}Proved in staging", run.output)
     assert len(run.findings("sql-file")) == 2  # what of the way back runs without CONCURRENTLY
 
 

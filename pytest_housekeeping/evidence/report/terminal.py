@@ -73,6 +73,13 @@ def summary_without_audit(mode: Mode, outcome: RunOutcome) -> list[str]:
     ]
 
 
+def tone_of(audit: Audit | None, outcome: RunOutcome) -> str:
+    """Whether that is good, bad or unsure; without a record it is never good."""
+    if audit is None:
+        return "bad" if outcome in (RunOutcome.REFUSED, RunOutcome.ROLLED_BACK) else "unsure"
+    return outcome_text(audit).tone
+
+
 def _opening_lines(audit: Audit) -> list[str]:
     """Target, who asked and who approved, the commit, where to look, and the files."""
     lines = []
