@@ -35,7 +35,8 @@ from pytest_housekeeping.model import (
 from support.evidence_samples import NOTICE, RLS, START, facts, failed_sample, sample
 
 FILES = {
-    "sql/migrations/0001_x.sql": "CREATE SCHEMA venture;\nCREATE TABLE venture.orders (id int);\n",
+    "sql/migrations/0001_x.sql": "CREATE SCHEMA venture;\nCREATE TABLE venture.orders (id int);\n"
+    "GRANT SELECT ON venture.orders TO PUBLIC;\n",
     "sql/migrations/0002_drop.sql": "SELECT 1;\nDROP TABLE venture.orders;\n",
     "checks/rls.toml": 'schemas = ["venture"]\n\n[exempt."venture.ghost"]\n',
     "checks/test_it.py": "import os\n\n\ndef test_one(): ...\ndef test_two(): ...\n",
@@ -122,6 +123,16 @@ def test_a_finding_has_the_place_where_one_repairs_it(
     place = told(finding(object_), of)
     assert place is not None
     assert (place.path, place.line) == (path, line)
+
+
+def test_a_privilege_has_the_place_where_it_was_given() -> None:
+    place = told(finding("venture.orders", rule="privilege-public"))
+    assert place == Place(path="sql/migrations/0001_x.sql", line=3)
+
+
+def test_where_only_the_role_is_known_it_is_the_place() -> None:
+    place = told(finding("nowhere.known", role="venture"))
+    assert place == Place(path="sql/migrations/0001_x.sql", line=1)
 
 
 @pytest.mark.parametrize("object_", ["/etc/passwd:1:1", "../x.py:1", "x.py:1:1", "venture.none"])
