@@ -127,7 +127,7 @@ def _call(config: pytest.Config, finished: Finished, redact: Callable[[str], str
         one = config.pluginmanager.subset_hook_caller(hook.name, remove_plugins=others)
         try:
             one(finished=finished, config=config)
-        except BaseException as error:  # pytest.exit() and sys.exit() raise no Exception
+        except BaseException as error:  # sys.exit() and pytest.fail() raise no Exception
             what = f"{type(error).__name__}: {error}"
             failed.append(redact(f"{hook.name} of {each.plugin_name} failed: {what}"))
     said = (*finished.said, *failed)

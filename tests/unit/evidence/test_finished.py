@@ -164,6 +164,16 @@ def test_nothing_that_changes_production_comes_next_without_a_person(
     assert made.next.needs_person or not changes
 
 
+def test_a_plan_leads_to_a_promotion_that_a_person_gives() -> None:
+    audit = sample(RunOutcome.PLANNED, Mode.PLAN)
+    digest = f"{'a' * 64}-00"
+    bound = audit.bound.model_copy(update={"digest": digest})
+    made = told(audit.model_copy(update={"bound": bound}))
+    assert made.next.command.startswith("pytest --hk-mode=prod")
+    assert f"--hk-plan={digest}" in made.next.command
+    assert made.next.needs_person
+
+
 @pytest.mark.parametrize("mode", [None, *Mode])
 def test_without_a_record_it_says_why(mode: Mode | None) -> None:
     made = ended_without_record("why: it", mode=mode, exit_code=4, outcome=RunOutcome.REFUSED)
