@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -64,6 +65,14 @@ def test_the_wheel_works_in_a_foreign_project(wheel: Wheel, tmp_path: Path) -> N
         [wheel.python, "-c", where], cwd=project.root, capture_output=True, text=True, check=True
     )
     assert Path(found.stdout.strip()).is_relative_to(wheel.venv)
+
+
+def test_what_init_writes_for_ci_comes_with_it(wheel: Wheel) -> None:
+    folder = ROOT / "pytest_housekeeping/promotion/init/ci_files"
+    files = {path for path in folder.rglob("*") if path.suffix in (".yml", ".in")}
+    assert len(files) == 7
+    with ZipFile(wheel.file) as archive:
+        assert {str(path.relative_to(ROOT)) for path in files} <= set(archive.namelist())
 
 
 def test_the_pages_are_listed(docs: Docs) -> None:

@@ -50,6 +50,16 @@ def test_the_job_runs_the_command_of_a_laptop() -> None:
     assert "pytest --hk-mode=staging" in [step.get("run") for step in steps]
 
 
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_a_list_of_runs_tells_them_apart(workflow: Path) -> None:
+    """By the commit or what was typed, and by who or what has started it."""
+    if workflow.name.startswith("housekeeping-"):
+        said = yaml.safe_load(workflow.read_text(encoding="utf-8"))["run-name"]
+        told = re.findall(r"(github|inputs)\.(\w+)", said)
+        assert {"sha", "to"} & {name for _, name in told}
+        assert {"actor", "event_name", "ref_name"} & {name for _, name in told}
+
+
 SIGN = "Sign with the repository's key"
 
 
