@@ -13,6 +13,7 @@ from pytest_housekeeping.postgres.connection import LentConnection, connect
 from pytest_housekeeping.server import Server, StagingDatabase, extension_advice
 from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.named_extensions import named_extensions
+from pytest_housekeeping.sql.named_roles import named_roles
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 Result = TypeVar("Result")
@@ -22,6 +23,8 @@ _STUB = re.compile(r"extension \S+ is a stub here")
 # undefined_function, an operator as well; undefined_object, a type or an operator class.
 _UNKNOWN = ("42883", "42704")
 _AVAILABLE: LiteralString = "SELECT name::text FROM pg_catalog.pg_available_extensions"
+_ROLE = re.compile(r'role "((?:[^"]|"")+)" does not exist')
+_ROLES: LiteralString = "SELECT rolname::text FROM pg_catalog.pg_roles"
 _SUPERUSERS = re.compile(r'permission denied to create extension "([^"]+)"')
 
 
@@ -29,7 +32,10 @@ def advised(
     error: HousekeepingError, kind: str, config: Config, database: StagingDatabase
 ) -> HousekeepingError:
     """The error; where an extension cannot be made, with what would make it, or with the servers
-    that have it and all others that the files make and that of the database lacks."""
+    that have it and all others that the files make and that of the database lacks; where a role is
+    missing, with all that the files name and that server lacks."""
+    if unknown := _ROLE.search(error.found):
+        return _lacking_roles(error, unknown[1].replace('""', '"'), config, database)
     if refused := _SUPERUSERS.search(error.found):
         return SqlFailed(
             error.found,
@@ -41,12 +47,34 @@ def advised(
     if lacking is None:
         return _beyond_a_stub(error, config)
     named = named_extensions(config, ProjectFiles(config.root))
-    missing = sorted({lacking[1], *(named - _extensions(database))})
+    missing = sorted({lacking[1], *(named - _names(database, _AVAILABLE))})
     found = error.found
     if len(missing) > 1:
         found += f"\n  of all that the files make, this server lacks: {', '.join(missing)}"
     advice = extension_advice(missing, kind=kind, version=config.server_version)
     return SqlFailed(found, why="this server cannot make it", fix=advice)
+
+
+def _lacking_roles(
+    error: HousekeepingError, name: str, config: Config, database: StagingDatabase
+) -> HousekeepingError:
+    there = _names(database, _ROLES)
+    if name in there:
+        return error  # it is another server that lacks it
+    missing = sorted({name, *(named_roles(config, ProjectFiles(config.root)) - there)})
+    found = error.found
+    if len(missing) > 1:
+        found += f"\n  of all that the files name, this server lacks: {', '.join(missing)}"
+    made = "".join(
+        f"\n    CREATE ROLE {quoted(each)}; GRANT {quoted(each)} TO {quoted(config.migrator)};"
+        for each in missing
+    )
+    return SqlFailed(
+        found,
+        why="roles belong to the server: production has them already, and an empty one has none",
+        fix=f"make them as they are there, in {config.sql}/bootstrap/roles.sql, which staging runs"
+        f" as superuser; python -m pytest_housekeeping init writes such a file as well:{made}",
+    )
 
 
 def _beyond_a_stub(error: HousekeepingError, config: Config) -> HousekeepingError:
@@ -66,9 +94,9 @@ def _beyond_a_stub(error: HousekeepingError, config: Config) -> HousekeepingErro
     )
 
 
-def _extensions(database: StagingDatabase) -> frozenset[str]:
+def _names(database: StagingDatabase, query: LiteralString) -> frozenset[str]:
     with closing(connect(database.superuser_conninfo)) as connection:
-        return frozenset(name for (name,) in connection.execute(_AVAILABLE).fetchall())
+        return frozenset(name for (name,) in connection.execute(query).fetchall())
 
 
 class Throwaway:

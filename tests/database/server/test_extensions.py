@@ -68,3 +68,27 @@ def test_all_that_the_files_make_and_the_server_lacks_is_told_at_once(
     assert "\n    no-one: " in told.fix
     other = SqlFailed("something else")
     assert advised(other, "embedded", Config(root=tmp_path), database) is other
+
+
+def test_all_roles_that_the_files_name_and_the_server_lacks_are_told_at_once(
+    database: StagingDatabase, tmp_path: Path
+) -> None:
+    write(
+        tmp_path,
+        {
+            "sql/migrations/0001_dump.sql": "\\restrict abc\n"
+            "CREATE TABLE public.a (id int);\nALTER TABLE public.a OWNER TO hk_owner_x;\n"
+            'GRANT SELECT ON public.a TO "Read Only", PUBLIC, CURRENT_USER;\n\\unrestrict abc\n',
+            "sql/migrations/0002_b.sql": "CREATE ROLE hk_made_x; GRANT hk_made_x TO hk_member_x;"
+            "GRANT hk_group_x TO hk_made_x; DROP ROLE hk_gone_x;",
+        },
+    )
+    config = Config(root=tmp_path)
+    error = SqlFailed('0001_dump.sql:3:1: role "hk_owner_x" does not exist (SQLSTATE 42704)')
+    told = advised(error, "embedded", config, database)
+    assert told.found.endswith("lacks: Read Only, hk_group_x, hk_member_x, hk_owner_x")
+    assert '\n    CREATE ROLE "Read Only"; GRANT "Read Only" TO hk_migrator;' in told.fix
+    assert "sql/bootstrap/roles.sql" in told.fix
+    # What this server has is missing on another one.
+    other = SqlFailed('role "postgres" does not exist')
+    assert advised(other, "embedded", config, database) is other
