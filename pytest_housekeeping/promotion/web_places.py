@@ -15,7 +15,7 @@ from pytest_housekeeping.evidence import Repository, SourceFacts
 # https://git-scm.com/docs/git-clone#_git_urls: with a scheme, and as scp writes it.
 _REMOTE = re.compile(
     r"(?:(?:https?|ssh|git)://)?(?:[^@/\s]+@)?(?P<host>[\w.-]+\.[A-Za-z]+)(?::\d+/|[:/])"
-    r"/?(?P<path>[\w.~-]+(?:/[\w.~-]+)+?)(?:\.git)?/?"
+    r"/?(?P<path>[\w.~-]+(?:/[\w.~-]+)+)/?"
 )
 _PULL = re.compile(r"refs/pull/(\d+)/")
 
@@ -39,4 +39,4 @@ def _of_remote(repository: Repository | None) -> str:
         return ""
     status, out, _ = repository.attempt("remote", "get-url", "origin")
     found = _REMOTE.fullmatch(out.decode(errors="replace").strip()) if status == 0 else None
-    return f"https://{found['host']}/{found['path']}" if found else ""
+    return f"https://{found['host']}/{found['path'].removesuffix('.git')}" if found else ""

@@ -1,0 +1,119 @@
+"""What reports open with, how access and time are told, and how large a page and a comment are."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from pytest_housekeeping.evidence.audit_file import to_json
+from pytest_housekeeping.evidence.audit_model import Audit
+from pytest_housekeeping.evidence.batch_model import AccessRecord
+from pytest_housekeeping.evidence.report.access_matrix import access_matrix
+from pytest_housekeeping.evidence.report.beside import NOTHING_BESIDE, Beside
+from pytest_housekeeping.evidence.report.github import step_summary
+from pytest_housekeeping.evidence.report.html import summary_html
+from pytest_housekeeping.evidence.report.opening import opening, web_address
+from pytest_housekeeping.evidence.report.terminal import terminal_summary
+from pytest_housekeeping.evidence.report.timeline import timeline
+from support.evidence_samples import DOES, sample
+from support.report_page import DIFFERENCE, SQL, large_audit, rich_audit, write_page
+
+URL = "https://git.example.org/team/shop"
+
+
+def linked() -> Audit:
+    audit = sample(batch=[DOES], locks_held_s=0.02)
+    change = {"url": URL, "change_url": f"{URL}/pull/7"}
+    return audit.model_copy(update={"source": audit.source.model_copy(update=change)})
+
+
+def test_every_report_opens_with_who_and_what_and_leads_on() -> None:
+    audit = linked()
+    names = [each.name for each in opening(audit)]
+    assert names == ["target", "asked by", "commit", "request", "workflow", "run", "held"]
+    page, summary = summary_html(audit), step_summary(audit)
+    for place in (f"{URL}/commit/{'c' * 40}", f"{URL}/pull/7", "https://ci.example.org/runs/1"):
+        assert f'href="{place}"' in page
+        assert f"]({place})" in summary
+        assert place in "\n".join(terminal_summary(audit))
+    for text in (page, summary, "\n".join(terminal_summary(audit))):
+        files = text.index("file applied") if "file applied" in text else 0
+        assert text.index("venture on db.example.org:5432") < files
+        assert text.index("strong locks for 20 ms") < text.index("precheck")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)",
+        "https://a b",
+        'https://x.example.org/"><b>',
+        "//x",
+        "data:text/html,x",
+    ],
+)
+def test_no_other_text_becomes_a_link(url: str) -> None:
+    assert web_address(url) == ""
+    audit = linked()
+    source = audit.source.model_copy(update={"url": url, "change_url": url})
+    audit = audit.model_copy(update={"source": source})
+    assert url not in [each.url for each in opening(audit)]
+
+
+def test_the_sql_and_the_difference_stand_in_page_and_pull_request() -> None:
+    audit = linked()
+    beside = Beside(texts={step.sha256: SQL for step in audit.plan.steps}, difference=DIFFERENCE)
+    summary, page = step_summary(audit, beside), summary_html(audit, beside)
+    assert f"```sql\n{SQL}```" in summary
+    assert "```diff\n@@ -1,2 +1,3 @@ TABLE venture.country\n" in summary
+    assert SQL in page
+    assert "<ins>+    region text,</ins>" in page
+    assert "<del>-    &lt;b&gt;old&lt;/b&gt; text</del>" in page
+
+
+def test_the_matrix_marks_what_changes() -> None:
+    changed = AccessRecord(role="app", relation="s.t", commands="DELETE, SELECT", after="all rows")
+    kept = AccessRecord(
+        role="app", relation="s.t", commands="INSERT", before="all rows", after="all rows"
+    )
+    matrix = access_matrix([changed], [kept])
+    assert matrix.commands == ("SELECT", "INSERT", "DELETE")
+    (row,) = matrix.rows
+    assert {name: cell.changed for name, cell in row.cells.items()} == {
+        "DELETE": True,
+        "SELECT": True,
+        "INSERT": False,
+    }
+
+
+def test_locks_are_held_in_the_phases_before_commit_alone() -> None:
+    spans = timeline(sample(locks_held_s=0.02))
+    held = {span.count.phase: span.locked_s > 0 for span in spans}
+    assert held == {"precheck": False, "apply": False, "verify": True, "promote": True}
+    assert sum(span.locked_s for span in spans) == pytest.approx(0.02, abs=0.001)
+    assert not any(span.locked_s for span in timeline(sample()))
+    assert timeline(sample(locks_held_s=60))[0].locked_s == 0
+
+
+def test_findings_are_told_as_new_fixed_and_standing() -> None:
+    audit, beside = rich_audit()
+    page, summary = summary_html(audit, beside), step_summary(audit, beside)
+    lines = "\n".join(terminal_summary(audit))
+    assert "2 new, 1 fixed, 1 standing, 1 exempt" in lines
+    assert "fixed: undeclared venture.gone" in lines
+    for text in (page, summary):
+        for said in ("venture.gone", "public reference data, until 2027-06-30", "since 2027-01-03"):
+            assert said in text
+    order = [page.index(f"<h3>{part}") for part in ("2 new", "1 fixed", "1 standing")]
+    assert order == sorted(order)
+
+
+def test_what_is_large_stays_small(tmp_path: Path) -> None:
+    """A watch of three hundred steps, and ten thousand findings."""
+    usual, large = large_audit(300, 0), large_audit(1, 10_000)
+    assert write_page(usual, NOTHING_BESIDE, tmp_path).stat().st_size < 150_000
+    assert len(gzip.compress(to_json(usual).encode())) < 100_000
+    assert len(step_summary(large)) < 65_536
+    assert len(terminal_summary(large)) < 120
