@@ -27,12 +27,14 @@ import psycopg
 
 from pytest_housekeeping.checks.boundaries import verify_contract
 from pytest_housekeeping.checks.rls import evaluate_rules, verify_rule
+from pytest_housekeeping.declarations.boundaries import Boundaries, Contract
 from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.declarations.rules import Rule, shipped_rules
 from pytest_housekeeping.model import Level
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+from support import blind
 from support.catalogue_cases import DEFECTS, GROUND, SOUND
 from support.doors import BESIDE, BOUNDARIES, DOORS, OUT
 from support.doors import SOUND as DOORS_SOUND
@@ -64,6 +66,8 @@ class Story:
     beside: str = ""
     contract: RlsContract = CONTRACT
     rules: Sequence[Rule] = tuple(RULES)
+    boundaries: Boundaries = BOUNDARIES
+    out: Contract = OUT
 
 
 def proved(kind: str, case: Planted | Sound) -> Story:
@@ -84,6 +88,31 @@ def at_desk(text: str) -> str:
     return text.replace("hall.", "desk.").replace("hall_app", UNTRUSTED)
 
 
+def seen_blind(case: blind.Planted | blind.Sound) -> Story:
+    """A case by somebody who knew no rule, likewise; who lays it is a superuser at times."""
+    return Story(
+        kind=getattr(case, "rule", ""),
+        name=case.title,
+        superuser="SET LOCAL ROLE hk_migrator;" + in_desk(case.sql),
+        ground="SELECT 1",
+        beside=in_desk(blind.GROUND).replace(f"CREATE ROLE {UNTRUSTED};", ""),
+        contract=replace(blind.CONTRACT, schemas=("desk",), roles=(UNTRUSTED,)),
+        rules=tuple(ALL_RULES),
+        boundaries=Boundaries(
+            apps=tuple(
+                replace(app, roles=(UNTRUSTED,), schemas=("desk",)) if app.name == "studio" else app
+                for app in blind.BOUNDARIES.apps
+            ),
+            contracts=(blind.OUT,),
+        ),
+        out=blind.OUT,
+    )
+
+
+def in_desk(text: str) -> str:
+    return re.sub(r"\bstudio\b", "desk", text.replace("studio_web", UNTRUSTED))
+
+
 PLANTED = [Story(kind=rule, name=name, sql=sql) for rule, name, sql in DEFECTS]
 PLANTED += [
     Story(kind=case.rule, name=case.object, superuser=case.superuser, sql=case.sql)
@@ -93,10 +122,12 @@ PLANTED += [proved(case.kind, case) for case in PROOF_PLANTED]
 PLANTED += [
     Story(kind=door.rule, name=door.object, superuser=door.sql, beside=BESIDE) for door in DOORS
 ]
+PLANTED += [seen_blind(case) for case in blind.PLANTED]
 LOOK_ALIKES = [Story(sql=sql) for sql in SOUND]
 LOOK_ALIKES += [Story(superuser=superuser, sql=sql) for superuser, sql in REACH_SOUND]
 LOOK_ALIKES += [proved("", case) for case in PROOF_SOUND]
 LOOK_ALIKES += [Story(superuser=each.sql, beside=BESIDE) for each in DOORS_SOUND]
+LOOK_ALIKES += [seen_blind(case) for case in blind.SOUND]
 # What splinter calls the untrusted role; it wants the two others of Supabase to be there as well.
 SUPABASE = "authenticated"
 ROLES = """
@@ -126,6 +157,7 @@ DO $$ DECLARE made name; BEGIN
     END LOOP;
 END $$;
 REVOKE ALL ON PARAMETER lo_compat_privileges FROM PUBLIC;
+ALTER ROLE ALL RESET ALL;
 """
 SPLINTER_LINT = re.compile(r"^splinter/security/(\w+) ━+\n\n +. (.+)$", re.MULTILINE)
 Reports = set[tuple[str, str]]
@@ -224,7 +256,9 @@ def by_housekeeping(database: StagingDatabase, story: Story) -> Reports:
             ).findings
         ]
         if story.beside:
-            found += verify_contract(connection, BOUNDARIES, OUT, shipped_rules()).findings
+            found += verify_contract(
+                connection, story.boundaries, story.out, shipped_rules()
+            ).findings
         return {
             (finding.rule, finding.object) for finding in found if finding.level is not Level.NOTICE
         }

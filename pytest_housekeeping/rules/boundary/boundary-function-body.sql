@@ -29,6 +29,35 @@ WITH made AS (
     LEFT JOIN pg_catalog.pg_proc AS a
         ON d.objid = a.oid AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
     WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.deptype = 'n'
+),
+
+-- The triggers of the source's tables, by the function that they call.
+fired AS (
+    SELECT
+        g.tgfoid,
+        pg_catalog.bool_or(c.oid NOT IN (SELECT t.oid FROM hk_target_relation AS t)) AS by_source,
+        pg_catalog.string_agg(
+            pg_catalog.format('DROP TRIGGER %I ON %s;', g.tgname, g.tgrelid::pg_catalog.regclass),
+            ' ' ORDER BY g.oid
+        ) AS drops
+    FROM pg_catalog.pg_trigger AS g
+    INNER JOIN pg_catalog.pg_class AS c ON g.tgrelid = c.oid
+    WHERE
+        NOT g.tgisinternal
+        AND c.relnamespace IN (SELECT s.oid FROM hk_source_schema AS s)
+    GROUP BY g.tgfoid
+),
+
+aggregates AS (
+    SELECT
+        m.of,
+        pg_catalog.string_agg(
+            pg_catalog.format('DROP AGGREGATE %s;', m.oid::pg_catalog.regprocedure),
+            ' ' ORDER BY m.oid
+        ) AS drops
+    FROM made AS m
+    WHERE m.aggregate
+    GROUP BY m.of
 )
 
 SELECT
@@ -53,18 +82,7 @@ SELECT
             INNER JOIN hk_grantee AS e ON a.grantee = e.oid
             HAVING pg_catalog.count(*) > 0
         ),
-        (
-            SELECT pg_catalog.string_agg(
-                pg_catalog.format('DROP TRIGGER %I ON %s;', g.tgname, g.tgrelid::pg_catalog.regclass),
-                ' ' ORDER BY g.oid
-            )
-            FROM pg_catalog.pg_trigger AS g
-            INNER JOIN pg_catalog.pg_class AS c ON g.tgrelid = c.oid
-            WHERE
-                g.tgfoid = f.oid
-                AND NOT g.tgisinternal
-                AND c.relnamespace IN (SELECT s.oid FROM hk_source_schema AS s)
-        ),
+        t.drops,
         (
             SELECT pg_catalog.string_agg(
                 pg_catalog.format('DROP EVENT TRIGGER %I;', e.evtname), ' ' ORDER BY e.oid
@@ -72,17 +90,12 @@ SELECT
             FROM pg_catalog.pg_event_trigger AS e
             WHERE e.evtfoid = f.oid
         ),
-        (
-            SELECT pg_catalog.string_agg(
-                pg_catalog.format('DROP AGGREGATE %s;', m.oid::pg_catalog.regprocedure),
-                ' ' ORDER BY m.oid
-            )
-            FROM made AS m
-            WHERE m.of = f.oid AND m.aggregate
-        )
+        g.drops
     ) AS repair
 FROM hk_function_body AS f
 INNER JOIN pg_catalog.pg_proc AS p ON f.oid = p.oid
+LEFT JOIN fired AS t ON f.oid = t.tgfoid
+LEFT JOIN aggregates AS g ON f.oid = g.of
 WHERE
     f.oid NOT IN (SELECT t.oid FROM hk_target_function AS t)
     AND (
@@ -92,15 +105,7 @@ WHERE
                 pg_catalog.has_function_privilege(h.oid, f.oid, 'EXECUTE')
                 AND pg_catalog.has_schema_privilege(h.oid, f.schema_oid, 'USAGE')
         )
-        OR EXISTS (
-            SELECT FROM pg_catalog.pg_trigger AS g
-            INNER JOIN pg_catalog.pg_class AS c ON g.tgrelid = c.oid
-            WHERE
-                g.tgfoid = f.oid
-                AND NOT g.tgisinternal
-                AND c.relnamespace IN (SELECT s.oid FROM hk_source_schema AS s)
-                AND c.oid NOT IN (SELECT t.oid FROM hk_target_relation AS t)
-        )
+        OR t.by_source
         OR f.oid IN (
             SELECT e.evtfoid FROM pg_catalog.pg_event_trigger AS e WHERE e.evtenabled <> 'D'
         )
@@ -112,5 +117,5 @@ WHERE
                 WHERE pg_catalog.has_function_privilege(h.oid, f.oid, 'EXECUTE')
             )
         )
-        OR f.oid IN (SELECT m.of FROM made AS m WHERE m.aggregate)
+        OR g.of IS NOT NULL
     )

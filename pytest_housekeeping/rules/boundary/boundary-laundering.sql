@@ -24,24 +24,21 @@ SELECT
     false AS definer,
     f.language,
     f.source,
-    EXISTS (
-        SELECT FROM pg_catalog.pg_trigger AS g
-        WHERE
-            g.tgfoid = f.oid
-            AND NOT g.tgisinternal
-            AND g.tgrelid IN (SELECT t.oid FROM hk_target_relation AS t)
-    ) AS holds_target,
+    coalesce(g.holds_target, false) AS holds_target,
     false AS holds_source,
     pg_catalog.concat_ws(
-        ' ',
-        (
-            SELECT pg_catalog.string_agg(
-                pg_catalog.format('DROP TRIGGER %I ON %s;', g.tgname, g.tgrelid::pg_catalog.regclass),
-                ' ' ORDER BY g.oid
-            )
-            FROM pg_catalog.pg_trigger AS g
-            WHERE g.tgfoid = f.oid AND NOT g.tgisinternal
-        ),
-        pg_catalog.format('DROP ROUTINE %s;', f.object)
+        ' ', g.drops, pg_catalog.format('DROP ROUTINE %s;', f.object)
     ) AS repair
 FROM hk_function_body AS f
+LEFT JOIN (
+    SELECT
+        g.tgfoid,
+        pg_catalog.bool_or(g.tgrelid IN (SELECT t.oid FROM hk_target_relation AS t)) AS holds_target,
+        pg_catalog.string_agg(
+            pg_catalog.format('DROP TRIGGER %I ON %s;', g.tgname, g.tgrelid::pg_catalog.regclass),
+            ' ' ORDER BY g.oid
+        ) AS drops
+    FROM pg_catalog.pg_trigger AS g
+    WHERE NOT g.tgisinternal
+    GROUP BY g.tgfoid
+) AS g ON f.oid = g.tgfoid
