@@ -155,7 +155,9 @@ def _adopt_drift(given: argparse.Namespace) -> int:
 def _init(given: argparse.Namespace) -> int:
     from pytest_housekeeping.promotion.init.command import init
 
-    for line in init(Path.cwd(), platform=given.platform, ci=given.ci):
+    for line in init(
+        Path.cwd(), platform=given.platform, ci=given.ci, from_production=given.from_production
+    ):
         _out(f"{line}\n")
     return 0
 

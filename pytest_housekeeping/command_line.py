@@ -42,6 +42,12 @@ def _init(commands: Commands) -> None:
         " schemas; known by itself for Supabase's own layout",
     )
     command.add_argument(
+        "--from-production",
+        action="store_true",
+        help="read what is declared off production as well (PG*_PROD), in a session that cannot"
+        " write: what both have is declared, what only one has is told",
+    )
+    command.add_argument(
         "--ci",
         choices=("github", "gitlab", "none"),
         help="whose workflows are written; known by itself from the remote, or from what is there",

@@ -23,7 +23,7 @@ from pytest_housekeeping.plan.rollback_files import (
 )
 from pytest_housekeeping.plan.segments import Segment, cut_into_segments
 from pytest_housekeeping.plan.step_order import Parts, lay_out
-from pytest_housekeeping.plan.steps import digest_of
+from pytest_housekeeping.plan.steps import BACK, digest_of
 from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.sql.file import FOLDERS, SqlFile
 from pytest_housekeeping.sql.folder import ProjectSql, bootstrap_paths, read_all, sql_paths
@@ -97,6 +97,14 @@ class Plan:
         """The paths of those that stand alone, each once: of a part, that of its file."""
         paths = (whole_of(file.path) for file in self.files if stands_alone(file.path))
         return tuple(dict.fromkeys(paths))
+
+    def styled(self, name: str) -> list[str]:
+        """The files whose style a step of this name is about."""
+        folder, undoes = name.removesuffix(BACK), name.endswith(BACK)
+        here = [path for path in self.written if path.rpartition("/")[0] == folder]
+        back = {file.path for file in self.rollbacks.files}
+        ahead = [path for path in here if path not in back]
+        return ahead if ahead and not undoes else [path for path in here if path in back]
 
     @property
     def rehearses(self) -> bool:

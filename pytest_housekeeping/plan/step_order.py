@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from pytest_housekeeping.config import Config
@@ -191,9 +191,15 @@ def _style_steps(parts: Parts, phase: Phase, *, segment: int = 0) -> Iterator[St
     # What is only recorded is history, and its style nobody can change any more.
     if parts.config.lint and not parts.records_only:
         files = [file for segment in parts.segments for file in segment.files]
-        whole = [f for f in (*files, *parts.seeds, *parts.rollbacks.files) if stands_alone(f.path)]
-        texts = dict.fromkeys((whole_of(f.path), f.sha256) for f in whole)
-        yield from style_steps(texts, phase, segment=segment)
+        texts = _texts((*files, *parts.seeds))
+        undoes = _texts(parts.rollbacks.files)
+        yield from style_steps(texts, phase, undoes=undoes, segment=segment)
+
+
+def _texts(files: Iterable[SqlFile]) -> dict[tuple[str, str], None]:
+    """Those that stand alone, each once: of a part, its file."""
+    whole = (file for file in files if stands_alone(file.path))
+    return dict.fromkeys((whole_of(file.path), file.sha256) for file in whole)
 
 
 def tripwires(contracts: Contracts) -> Iterator[str]:

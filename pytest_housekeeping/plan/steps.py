@@ -30,6 +30,8 @@ BINDING = "binding"
 IMPACT = "impact"
 CHANGES = "changes"
 STYLE = "style"
+# Behind the folder, where it holds the files that these undo as well.
+BACK = "::back"
 SCHEMA, STATISTICS = "schema", "statistics"
 
 
@@ -108,12 +110,25 @@ def restore_step(last: int) -> Step:
 
 
 def style_steps(
-    files: Iterable[tuple[str, str]], phase: Phase, *, segment: int = 0
+    files: Iterable[tuple[str, str]],
+    phase: Phase,
+    *,
+    undoes: Iterable[tuple[str, str]] = (),
+    segment: int = 0,
 ) -> Iterator[Step]:
-    """One for each folder: the style of these files in it, given by path and sha256."""
+    """One for each folder: the style of these files in it, given by path and sha256.
+
+    What ``undoes`` others is apart where it lies beside them: production does not know of which
+    ways back staging has looked at the style.
+    """
     folders: dict[str, list[str]] = {}
     for path, sha256 in files:
         folders.setdefault(path.rpartition("/")[0], []).append(f"{path} {sha256}\n")
+    ahead = frozenset(folders)
+    for path, sha256 in undoes:
+        folder = path.rpartition("/")[0]
+        name = f"{folder}{BACK}" if folder in ahead else folder
+        folders.setdefault(name, []).append(f"{path} {sha256}\n")
     for folder, lines in folders.items():
         yield Step(
             id=f"{STYLE}::{folder}",

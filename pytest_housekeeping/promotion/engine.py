@@ -181,13 +181,14 @@ class Promotion:
 
     def _lint(self, step: Step) -> StepResult:
         plan = self.run.context.plan
-        files = [path for path in plan.written if path.rpartition("/")[0] == step.name]
 
         def quiet(path: str) -> bool:
             return holds_password(plan.sources.read(path).decode(errors="replace"))
 
         root = self.run.context.config.root
-        return judged(step, *style_verdict(self.run.linting, root, files, quiet=quiet))
+        return judged(
+            step, *style_verdict(self.run.linting, root, plan.styled(step.name), quiet=quiet)
+        )
 
     def _apply(self, step: Step) -> StepResult:
         try:

@@ -35,10 +35,11 @@ class Chosen:
     stubs: tuple[str, ...] = ()
 
 
-def chosen_for(config: Config, files: ProjectFiles) -> Chosen:
+def chosen_for(config: Config, files: ProjectFiles, major: int = 0) -> Chosen:
     """What the extensions of the files ask for that the embedded server does not have.
 
-    A server of the package alone: which one of the machine, or of somebody, nobody can choose.
+    Of those that have as much, the one of ``major`` before others. A server of the package alone:
+    which one of the machine, or of somebody, nobody can choose.
     """
     if config.server != "embedded" or os.environ.get("HK_STAGING_URL"):
         return Chosen()
@@ -46,13 +47,13 @@ def chosen_for(config: Config, files: ProjectFiles) -> Chosen:
     named |= platform_extensions(config.platform) if config.platform else frozenset()
     lacking = {
         version: named - available_extensions("embedded", version, config.stubs)
-        for version in (config.server_version, *EMBEDDED)
-        if is_installed(EMBEDDED[version])
+        for version in dict.fromkeys((major, config.server_version, *EMBEDDED))
+        if version in EMBEDDED and is_installed(EMBEDDED[version])
     }
     if not lacking:
         return Chosen()
     best = min(lacking, key=lambda version: len(lacking[version]))
-    here = lacking[config.server_version]
+    here = lacking.get(config.server_version, frozenset())
     return Chosen(
         version=best if best != config.server_version else None,
         extensions=tuple(sorted(here - lacking[best])),
@@ -60,10 +61,13 @@ def chosen_for(config: Config, files: ProjectFiles) -> Chosen:
     )
 
 
-def further_settings(root: Path, platform: str | None) -> Iterator[tuple[str, str]]:
+def further_settings(
+    root: Path, platform: str | None, *, applied: str | None = None, major: int = 0
+) -> Iterator[tuple[str, str]]:
     """The text of pyproject.toml with what the project needs besides, and what that is.
 
-    What it says already stays. Raises MisuseError where it cannot be added to by a line.
+    ``applied`` is the last version that production has, and ``major`` its version, where it was
+    asked. What it says already stays. Raises MisuseError where it cannot be added to by a line.
     """
     place, config = root / SETTINGS, load_config(root)
     platform = platform or (SUPABASE if config.layout == SUPABASE else None)
@@ -74,17 +78,19 @@ def further_settings(root: Path, platform: str | None) -> Iterator[tuple[str, st
             _with_line(text, f"platform = {toml_string(platform)}"),
             f"platform = {toml_string(platform)}: what that server has from the beginning",
         )
-    if (version := _last_version(config, ProjectFiles(root))) and not config.baseline:
-        line = f"baseline = {toml_string(version)}"
+    last = _last_version(config, ProjectFiles(root)) if applied is None else applied
+    if last and not config.baseline:
+        line = f"baseline = {toml_string(last)}"
         text = _with_line(place.read_text(encoding="utf-8"), line)
         yield text, f"{line}: production has what its tool has applied, up to here"
-    chosen = chosen_for(load_config(root), ProjectFiles(root))
+    chosen = chosen_for(load_config(root), ProjectFiles(root), major)
     text = place.read_text(encoding="utf-8")
     said = settings_in(text.encode()) or {}
     if chosen.version and "server_version" not in said:
         line = f"server_version = {chosen.version}"
         text = _with_line(text, line)
-        yield text, f"{line}: it has {', '.join(chosen.extensions)}"
+        why = f"it has {', '.join(chosen.extensions)}" if chosen.extensions else "as production"
+        yield text, f"{line}: {why}"
     if chosen.stubs and "stubs" not in said:
         yield (
             _with_stubs(text, chosen.stubs),

@@ -2,47 +2,38 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from pytest_housekeeping.child_environment import usual_environment
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import SETTINGS, load_config
-from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.evidence.report.display import plural
 from pytest_housekeeping.promotion.init.chosen_settings import further_settings
 from pytest_housekeeping.promotion.init.ci import ci_of
 from pytest_housekeeping.promotion.init.contracts_text import (
     Access,
-    Standing,
     boundaries_toml,
     read_access,
-    rls_toml,
 )
-from pytest_housekeeping.promotion.init.history_style import broken_in_history
+from pytest_housekeeping.promotion.init.from_production import (
+    InProduction,
+    applied_version,
+    read_production,
+    reading_production,
+)
+from pytest_housekeeping.promotion.init.green import until_green
 from pytest_housekeeping.promotion.init.made_schema import made_schema
 from pytest_housekeeping.promotion.init.needed import Needed
-from pytest_housekeeping.promotion.init.objects_text import objects_toml, own_roles
+from pytest_housekeeping.promotion.init.objects_text import objects_text, own_roles, read_declared
 from pytest_housekeeping.promotion.init.project_text import (
     checks_folder,
-    ignored_by_style,
-    sqlfluff_text,
     with_ignored,
     with_settings,
 )
-from pytest_housekeeping.sql.folder import sql_folders
+from pytest_housekeeping.promotion.init.written import Written, kept_or_written
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
-# Time to judge what was found, and not so much that it is forgotten.
-_DAYS = 90
-_ROUNDS = 5
 _BOOTSTRAP = "roles_and_extensions.sql"
 _BOOTSTRAP_HEAD = """\
 -- What the real server has already, for no migration makes it. It runs in staging alone, as
@@ -50,65 +41,49 @@ _BOOTSTRAP_HEAD = """\
 """
 
 
-@dataclass(kw_only=True)
-class _Written:
-    """The files that this run has made, by path: what it made it may write again."""
-
-    root: Path
-    files: dict[str, str] = field(default_factory=dict)
-
-    def add(self, path: str, text: str) -> bool:
-        """Write a file that is not there, or that was written by this run; whether it was."""
-        place = self.root / path
-        if path not in self.files and place.exists():
-            return False
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text, encoding="utf-8")
-        self.files[path] = text
-        return True
-
-    def replace(self, path: str, text: str | None) -> bool:
-        """Write the new text of a file that was only added to; None: it says that already."""
-        if text is None:
-            return False
-        (self.root / path).write_text(text, encoding="utf-8")
-        return True
-
-    def remove(self, path: str) -> None:
-        (self.root / path).unlink()
-        del self.files[path]
-
-
-def init(root: Path, *, platform: str | None = None, ci: str | None = None) -> Iterator[str]:
+def init(
+    root: Path,
+    *,
+    platform: str | None = None,
+    ci: str | None = None,
+    from_production: bool = False,
+) -> Iterator[str]:
     """Write what a project lacks until staging is green, and nothing over what is there.
 
     ``platform`` names what its server has from the beginning; of Supabase's layout it is known.
-    ``ci`` names whose workflows are written, where the repository does not tell. Yields what is
-    told. Raises MisuseError for a project without SQL files, SqlFailed for files that do not run,
+    ``ci`` names whose workflows are written, where the repository does not tell. With
+    ``from_production`` what is declared is what production has as well. Yields what is told.
+
+    Raises MisuseError for a project without SQL files, SqlFailed for files that do not run,
     ProofFailed where something stays red that only the team can decide.
     """
-    written = _Written(root=root)
+    written = Written(root=root)
     if written.replace(SETTINGS, with_settings(root)):
         yield f"written: {SETTINGS}: [tool.housekeeping]"
     # The settings ask for it, and it is what is going to be filled.
     (root / checks_folder(root)).mkdir(parents=True, exist_ok=True)
-    for text, why in further_settings(root, platform):
+    applied, major = _asked(load_config(root)) if from_production else (None, 0)
+    for text, why in further_settings(root, platform, applied=applied, major=major):
         written.replace(SETTINGS, text)
         yield f"written: {SETTINGS}: {why}"
     config = load_config(root)
     if written.replace(".gitignore", with_ignored(root, config.audit)):
         yield "written: .gitignore: what a run leaves"
-    access, needed = yield from _declared(config, written)
+    access, needed = yield from _declared(config, written, from_production=from_production)
     yield from _for_ci(config, written, ci)
-    yield from _green(config, written, access)
+    yield from until_green(config, written, access)
     yield f"next: look at the files, commit them, and run: pytest --hk-mode=staging{_hint(needed)}"
 
 
 def _hint(needed: Needed) -> str:
-    return "" if not needed.roles else "; give the roles of the bootstrap file their attributes"
+    return (
+        ""
+        if not needed.roles or needed.attributes
+        else "; give the roles of the bootstrap file their attributes"
+    )
 
 
-def _for_ci(config: Config, written: _Written, ci: str | None) -> Iterator[str]:
+def _for_ci(config: Config, written: Written, ci: str | None) -> Iterator[str]:
     """The workflows; what else is needed for them stands in docs/ci.md."""
     made, why = ci_of(config, ci)
     if why:
@@ -121,7 +96,16 @@ def _for_ci(config: Config, written: _Written, ci: str | None) -> Iterator[str]:
         yield "for the workflows: python -m pytest_housekeeping docs ci says what they need"
 
 
-def _declared(config: Config, written: _Written) -> Generator[str, None, tuple[Access, Needed]]:
+def _asked(config: Config) -> tuple[str, int]:
+    """The last version that production has, and the major version of its server."""
+    with reading_production(config) as connection:
+        version = applied_version(connection, config, ProjectFiles(config.root))
+        return version, connection.info.server_version // 10000
+
+
+def _declared(
+    config: Config, written: Written, *, from_production: bool
+) -> Generator[str, None, tuple[Access, Needed]]:
     """What the schema of the files says of itself, written down."""
     with made_schema(config, ProjectFiles(config.root)) as made:
         yield f"applied: {plural(made.files, 'file')}, to a throwaway PostgreSQL"
@@ -129,164 +113,44 @@ def _declared(config: Config, written: _Written) -> Generator[str, None, tuple[A
         schemas = made.schemas
         roles = own_roles(connection, migrator=config.migrator)
         connection.execute("BEGIN")
-        objects = objects_toml(connection, schemas, roles)
+        declared = read_declared(connection, schemas, roles)
         access = read_access(connection, schemas, roles)
         connection.execute("ROLLBACK")
-    bootstrap = made.needed.bootstrap(config.migrator)
+    needed = made.needed
+    if from_production:
+        with reading_production(config) as production:
+            found = read_production(
+                production,
+                config,
+                schemas=schemas,
+                others=made.others,
+                roles=roles,
+                made=declared,
+            )
+        yield from _told_of_production(found)
+        declared, access = found.declared, found.access
+        needed = replace(needed, attributes=found.attributes)
+    bootstrap = needed.bootstrap(config.migrator)
     path = f"{config.sql}/bootstrap/{_BOOTSTRAP}"
     if bootstrap and written.add(path, _BOOTSTRAP_HEAD + bootstrap):
-        named = ", ".join(made.needed.names)
+        named = ", ".join(needed.names)
         yield f"written: {path}: {named}, which no file makes"
-    yield from _kept_or_written(written, f"{config.checks}/objects.toml", objects)
+    yield from kept_or_written(written, f"{config.checks}/objects.toml", objects_text(declared))
     boundaries = boundaries_toml(access)
     if boundaries:
-        yield from _kept_or_written(written, f"{config.checks}/boundaries.toml", boundaries)
+        yield from kept_or_written(written, f"{config.checks}/boundaries.toml", boundaries)
     else:
         yield "not written: boundaries.toml: the grants show no border between applications"
-    return access, made.needed
+    return access, needed
 
 
-def _kept_or_written(written: _Written, path: str, text: str) -> Iterator[str]:
-    yield f"written: {path}" if written.add(path, text) else f"kept as it is: {path}"
-
-
-def _green(config: Config, written: _Written, access: Access) -> Iterator[str]:
-    """Staging, until nothing fails that can be let stand; what is let stand is told."""
-    rls, style = f"{config.checks}/rls.toml", ".sqlfluff"
-    borders = f"{config.checks}/boundaries.toml"
-    until = datetime.now(UTC).date() + timedelta(days=_DAYS)
-    standing: list[Standing] = []
-    failed: list[str] = []
-    red: list[Mapping[str, Any]] = []
-    first = rls_toml(access, standing, until)
-    if first:
-        yield from _kept_or_written(written, rls, first)
-    elif access.protected:
-        yield f"not written: {rls}: no role is granted anything on what is protected"
-    for number in range(_ROUNDS):
-        audit = _staged(config)
-        if number == 0 and config.lint and not _has_style(config):
-            written.add(style, sqlfluff_text([*_broken_style(audit), *broken_in_history(config)]))
-            yield f"written: {style}, with what the files of today keep"
-            yield from _too_large(config, written)
-        red = [each for each in audit["findings"] if each["level"] == "error"]
-        failed = [each["id"] for each in audit["steps"] if each["outcome"] == "failed"]
-        if not failed:
-            yield f"staging is green: {len(audit['steps'])} steps passed"
-            yield from _let_stand(standing, rls, until)
-            return
-        new = _exemptible(red, rls) if rls in written.files else []
-        if set(new) - set(standing):
-            standing = sorted({*standing, *new}, key=lambda each: (each.rule, each.object))
-            written.add(rls, rls_toml(access, standing, until))
-        elif borders in written.files and any(each.startswith(borders) for each in failed):
-            written.remove(borders)
-            yield f"taken back: {borders}: the grants of today do not keep what it would ask for:"
-            yield from _told(each for each in red if each["step"].startswith(borders))
-        elif rls in written.files and any(each.startswith(f"{rls}::") for each in failed):
-            written.remove(rls)
-            standing = []
-            yield f"taken back: {rls}: nothing is left that it could prove; write it by hand:"
-            yield from (f"  failed: {each}" for each in failed)
-        else:
-            break
-    raise _red(failed, red)
-
-
-def _too_large(config: Config, written: _Written) -> Iterator[str]:
-    folders = (config.root / each for each in sql_folders(config))
-    files = {file for folder in folders for file in folder.rglob("*.sql") if file.is_file()}
-    sizes = ((f.relative_to(config.root).as_posix(), f.stat().st_size) for f in files)
-    text = ignored_by_style(sizes)
-    if text and written.add(".sqlfluffignore", text):
-        yield "written: .sqlfluffignore, with the files that are too large for it"
-
-
-def _let_stand(standing: Sequence[Standing], path: str, until: date) -> Iterator[str]:
-    if standing:
-        yield f"let stand until {until}, and yours to judge: {len(standing)} findings, in {path}"
-        by_rule: dict[str, int] = {}
-        for each in standing:
-            by_rule[each.rule] = by_rule.get(each.rule, 0) + 1
-        yield from (f"  {rule}: {count}" for rule, count in by_rule.items())
-
-
-def _exemptible(red: Sequence[Mapping[str, Any]], path: str) -> list[Standing]:
-    """Findings of rules of row-level security: of those, objects can be exempt."""
-    return [
-        Standing(rule=each["rule"], object=each["object"])
-        for each in red
-        if each["step"].startswith(f"{path}::")
-    ]
-
-
-def _staged(config: Config) -> dict[str, Any]:
-    """The audit of a staging run; what it has left is taken away again.
-
-    Raises ProofFailed where there was no run.
-    """
-    place = config.root / config.audit
-    before = set(place.glob("*")) if place.is_dir() else set()
-    made_folder = not place.exists()
-    command = [sys.executable, "-m", "pytest", "--hk-mode=staging", "--hk-no-commit", "-q"]
-    run = subprocess.run(
-        [*command, "-p", "no:cacheprovider"],
-        cwd=config.root,
-        env=usual_environment() | _server_given(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    left = sorted(set(place.glob("*")) - before)
-    audits = [each for each in left if each.name.startswith("staging_") and each.suffix == ".json"]
-    try:
-        if not audits:
-            raise ProofFailed(
-                f"staging did not begin:\n{run.stderr.strip() or run.stdout.strip()}",
-                why="without it nobody knows whether what was written is right",
-                fix="correct what is named, and run init again: what is there is kept",
-            )
-        audit: dict[str, Any] = json.loads(audits[-1].read_bytes())
-    finally:
-        for each in left:
-            each.unlink()
-        if made_folder and place.is_dir() and not any(place.iterdir()):
-            place.rmdir()
-    if audit["run"]["outcome"] == "refused":
-        raise ProofFailed(
-            audit["run"]["message"],
-            why="staging refuses what was written, or what was there",
-            fix="correct what is named, and run init again: what is there is kept",
-        )
-    return audit
-
-
-def _server_given() -> dict[str, str]:
-    url = os.environ.get("HK_STAGING_URL")
-    return {"HK_STAGING_URL": url} if url else {}
-
-
-def _has_style(config: Config) -> bool:
-    from pytest_housekeeping.checks.style.cache import has_settings
-
-    return has_settings(config.root / config.sql, config.root)
-
-
-def _broken_style(audit: Mapping[str, Any]) -> list[str]:
-    rules = (each["rule"] for each in audit["findings"])
-    return [rule.removeprefix("sqlfluff ") for rule in rules if rule.startswith("sqlfluff ")]
-
-
-def _told(findings: Iterator[Mapping[str, Any]]) -> Iterator[str]:
-    for each in findings:
-        yield f"  {each['rule']}: {each['object']}: {each['detail']}"
-
-
-def _red(failed: Sequence[str], red: Sequence[Mapping[str, Any]]) -> ProofFailed:
-    lines = [f"  failed: {each}" for each in failed]
-    return ProofFailed(
-        "staging is not green, for what nobody but you can decide:\n"
-        + "\n".join([*lines, *_told(iter(red))]),
-        why="what is written down would be promoted as it is",
-        fix="pytest --hk-mode=staging shows each with its fix; what init has written stays",
-    )
+def _told_of_production(found: InProduction) -> Iterator[str]:
+    yield "read: production; nothing was written there"
+    for said, names in (
+        ("in production, and made by no file", found.alone),
+        ("made by the files, and not in production", found.lacking),
+        ("roles that reach something in production, and that no file names", found.strangers),
+    ):
+        if names:
+            yield f"{said}: {len(names)}"
+            yield from (f"  {name}" for name in names)

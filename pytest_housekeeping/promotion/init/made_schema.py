@@ -15,7 +15,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import MisuseError, SqlFailed
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.plan.given_past import given_paths
-from pytest_housekeeping.postgres.connection import LentConnection, connect
+from pytest_housekeeping.postgres.connection import Connection, LentConnection, connect
 from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.promotion.init.needed import Needed
 from pytest_housekeeping.promotion.replay import apply_segment, replay_file, segments_of
@@ -35,13 +35,14 @@ _KINDS = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
 class MadeSchema:
     """A database with the whole schema, a superuser's connection to it, and what was lacking.
 
-    ``schemas`` are those of the project: not what the server has from the beginning.
+    ``schemas`` are those of the project, ``others`` what the server has from the beginning.
     """
 
     connection: LentConnection = field(repr=False)
     needed: Needed
     files: int
     schemas: tuple[str, ...]
+    others: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -73,7 +74,11 @@ def made_schema(config: Config, sources: ProjectFiles) -> Iterator[MadeSchema]:
         connection = connect(throwaway.database().superuser_conninfo)
         try:
             yield MadeSchema(
-                connection=connection, needed=needed, files=len(files), schemas=schemas
+                connection=connection,
+                needed=needed,
+                files=len(files),
+                schemas=schemas,
+                others=tuple(sorted(others)),
             )
         finally:
             connection.close()
@@ -101,6 +106,11 @@ WHERE EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.relnamespace = n.oid)
     OR EXISTS (SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = n.oid)
 ORDER BY n.nspname
 """
+
+
+def all_schemas(connection: Connection) -> tuple[str, ...]:
+    """The schemas of a database, but for PostgreSQL's own and those of extensions."""
+    return tuple(name for (name,) in connection.execute(_ALL))
 
 
 def _schemas(throwaway: Throwaway, query: LiteralString) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from pytest_housekeeping.checks.rls.literals import literal
 from pytest_housekeeping.errors import SqlFailed
@@ -19,13 +20,15 @@ _RELATION = re.compile(r'relation "((?:[^"]|"")+)" does not exist')
 @dataclass(frozen=True, kw_only=True)
 class Needed:
     """What the real server already has; ``table`` is the one in which the tool of the ``layout``
-    remembers what it has applied, where a file alters that."""
+    remembers what it has applied, where a file alters that; ``attributes`` are
+    those of roles, as far as they are known."""
 
     layout: str = ""
     roles: tuple[str, ...] = ()
     extensions: tuple[str, ...] = ()
     schemas: tuple[str, ...] = ()
     table: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -41,7 +44,7 @@ class Needed:
                 "DO $$",
                 "BEGIN",
                 f"    IF NOT EXISTS ({there}) THEN",
-                f"        CREATE ROLE {quoted(role)} LOGIN;",
+                f"        CREATE ROLE {quoted(role)} {self.attributes.get(role, 'LOGIN')};",
                 "    END IF;",
                 "END;",
                 "$$;",

@@ -12,6 +12,7 @@ from pytest_housekeeping.model import Kind, Mode
 from pytest_housekeeping.plan.given_past import given_past, given_paths
 from pytest_housekeeping.plan.plan import build
 from pytest_housekeeping.plan.test_discovery import TestNames
+from pytest_housekeeping.sql.project_files import ProjectFiles
 from support.layout_ground import ReadLayout, read_layout
 
 FILES = {
@@ -58,3 +59,25 @@ def test_a_version_that_no_file_has_is_named(tmp_path: Path) -> None:
     read = ground(tmp_path)
     with pytest.raises(MisuseError, match="baseline = '4', and no migration has this version"):
         given_past(replace(read.config, baseline="4"), read.sources)
+
+
+def test_ways_back_beside_their_files_have_a_style_of_their_own(tmp_path: Path) -> None:
+    """Production knows of the files alone which staging has looked at, and asks for their style."""
+    files = {
+        "db/1_a.up.sql": "CREATE TABLE a (b int);",
+        "db/1_a.down.sql": "DROP TABLE a;",
+        "checks/objects.toml": 'schemas = ["public"]\n',
+    }
+    read = read_layout(tmp_path, files, settings='layout = "golang-migrate"\nmigrations = "db"')
+    made = {
+        mode: build(read.config, mode, tests=TestNames(), sources=ProjectFiles(tmp_path))
+        for mode in (Mode.STAGING, Mode.PROD)
+    }
+    styles = {
+        mode: {step.name: step.sha256 for step in plan.steps if step.kind is Kind.LINT}
+        for mode, plan in made.items()
+    }
+    assert styles[Mode.STAGING].keys() == {"db", "db::back"}
+    assert styles[Mode.PROD] == {"db": styles[Mode.STAGING]["db"]}
+    assert made[Mode.STAGING].styled("db") == ["db/1_a.up.sql"]
+    assert made[Mode.STAGING].styled("db::back") == ["db/1_a.down.sql"]
