@@ -14,6 +14,17 @@ from pytest_housekeeping.sql.identifiers import quoted
 _ROLE = re.compile(r'role "((?:[^"]|"")+)" does not exist')
 _EXTENSION = re.compile(r'permission denied to create extension "([^"]+)"')
 _SCHEMA = re.compile(r'schema "((?:[^"]|"")+)" does not exist')
+# What only an extension has that an administrator has made by hand.
+_LACKING = re.compile(
+    r'(?:operator class|type) "(?:\w+\.)?(\w+)" does not exist|'
+    r"function (?:\w+\.)?(\w+)\(.*\) does not exist"
+)
+_OF_EXTENSION: Mapping[str, str] = {
+    **dict.fromkeys(("gin_trgm_ops", "gist_trgm_ops"), "pg_trgm"),
+    **dict.fromkeys(("crypt", "gen_salt", "digest", "hmac", "gen_random_bytes"), "pgcrypto"),
+    **dict.fromkeys(("uuid_generate_v1", "uuid_generate_v4", "uuid_generate_v5"), "uuid-ossp"),
+    **{name: name for name in ("citext", "hstore", "ltree", "vector", "unaccent")},
+}
 _RELATION = re.compile(r'relation "((?:[^"]|"")+)" does not exist')
 
 
@@ -69,11 +80,18 @@ class Needed:
             return replace(self, roles=(*self.roles, name))
         if (name := _named(_EXTENSION, error)) and name not in self.extensions:
             return replace(self, extensions=(*self.extensions, name))
+        if (name := _extension_of(error)) and name not in self.extensions:
+            return replace(self, extensions=(*self.extensions, name))
         if (name := _named(_SCHEMA, error)) and name not in self.schemas:
             return replace(self, schemas=(*self.schemas, name))
         if (name := _named(_RELATION, error)) and own_table(self.layout, name) and not self.table:
             return replace(self, table=name)
         return None
+
+
+def _extension_of(error: SqlFailed) -> str:
+    found = _LACKING.search(error.found)
+    return _OF_EXTENSION.get(found[1] or found[2], "") if found else ""
 
 
 def _named(pattern: re.Pattern[str], error: SqlFailed) -> str:

@@ -14,6 +14,9 @@ from pytest_housekeeping.promotion.init.needed import Needed
         ("", 'a.sql:1:1: role "Shop ""App""" does not exist', 'CREATE ROLE "Shop ""App""" LOGIN'),
         ("", 'schema "measure" does not exist', "SCHEMA IF NOT EXISTS measure AUTHORIZATION hk"),
         ("", 'permission denied to create extension "http"', "CREATE EXTENSION IF NOT EXISTS http"),
+        ("", 'operator class "gin_trgm_ops" does not exist', "EXTENSION IF NOT EXISTS pg_trgm"),
+        ("", "function gen_random_bytes(integer) does not exist", "IF NOT EXISTS pgcrypto"),
+        ("", 'type "public.citext" does not exist', "EXTENSION IF NOT EXISTS citext"),
         (
             "golang-migrate",
             'relation "schema_migrations" does not exist',
@@ -35,6 +38,7 @@ def test_what_lacks_is_made_once(layout: str, refused: str, statement: str) -> N
         ("", 'relation "schema_migrations" does not exist'),
         ("golang-migrate", 'relation "goose_db_version" does not exist'),
         ("goose", 'relation "account" does not exist'),
+        ("", "function total(integer) does not exist"),
         ("", "syntax error"),
     ],
 )
