@@ -128,7 +128,8 @@ def _declared(
                 made=declared,
             )
         yield from _told_of_production(found)
-        declared, access = found.declared, found.access
+        # The tool's own table there makes no schema of the project an inhabited one.
+        declared, access = found.declared, replace(found.access, inhabited=access.inhabited)
         needed = replace(needed, attributes=found.attributes)
     bootstrap = needed.bootstrap(config.migrator)
     path = f"{config.sql}/bootstrap/{_BOOTSTRAP}"

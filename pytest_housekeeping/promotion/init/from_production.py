@@ -110,7 +110,12 @@ def read_production(
     declared = read_declared(connection, known, shared)
     left = {*schemas, *others, config.history_schema, theirs.schema if theirs else ""}
     alone = [f"schema {spelt(name)}" for name in there if name not in left]
-    alone += [n for n in declared.without(made) if theirs is None or not theirs.owns(n)]
+    alone += [
+        name
+        for name in declared.without(made)
+        # A schema of the project is on both sides, whatever stands in it.
+        if not name.startswith("schema ") and (theirs is None or not theirs.owns(name))
+    ]
     reaching = read_access(connection, known, present)
     return InProduction(
         declared=declared.shared(made),
