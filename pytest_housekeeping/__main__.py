@@ -87,6 +87,12 @@ def _psql(arguments: list[str]) -> int:
 
 def _audit(given: argparse.Namespace) -> int:
     """What it takes to read evidence is imported here: the other commands need none of it."""
+    if given.thin:
+        from pytest_housekeeping.promotion.thin_command import thin
+
+        for line in thin(Path.cwd()):
+            _out(f"{line}\n")
+        return 0
     if given.html or given.population or given.at or given.json or given.since or given.until:
         from pytest_housekeeping.promotion.index_command import Asked, index
 

@@ -134,13 +134,17 @@ def _audit(commands: Commands) -> None:
     instead.add_argument(
         "--population",
         action="store_true",
-        help="every change of a real database, also those outside of any run, as CSV, and whether"
-        " it is shown that these are all",
+        help="every change of a real database, outside of runs too, as CSV, and whether it is all",
     )
     instead.add_argument(
         "--at",
         metavar="MOMENT",
         help="the schema of production as it was on that day, 2027-03-01, or at that moment",
+    )
+    instead.add_argument(
+        "--thin",
+        action="store_true",
+        help="begin staging's log anew without the audits of superseded commits: a line of each",
     )
     command.add_argument(
         "--json",

@@ -18,13 +18,17 @@ its own module where it is needed:
 - ``journal``: line by line while a run lives; ``leftovers``, ``recovery``: what a killed run left
 - ``git``: the repository; ``git_trust``: how git is run; ``git_objects``: reads evidence;
   ``git_compare``: what differs from a commit; ``git_branch``: how evidence is committed, and why
-  nothing is lost; ``git_origin``: by which commits it has come
+  nothing is lost; ``git_origin``: by which commits it has come; ``shared_branch``: to what several
+  clones add
 - ``decisions``: what people have approved or looked through; ``reviews``: what is still to be
 - ``signing``: sign a commit of evidence; ``signatures``: who has signed one
 - ``proof``: all evidence proved; ``committed``: what git holds of it; ``records``: each audit;
   ``proof_chain``, ``proof_files``, ``proof_signatures``: their chain, all other files, who has
   signed; ``repair``: the way back; ``run_entry``: what an index keeps of an audit
+- ``thinning``: staging's log begun anew, without what nobody asks about any more; ``thinned``: the
+  line that is left of such an audit
 - ``index``: all runs put together: what was changed, by whom, and whether that is all of it
+- ``finished``: a run that has ended, in one object for programs
 - ``remarks``: what machines are told of a run; ``places``: where in the project's files it stands
 - ``report``: an audit told to people, as HTML, in the terminal, on GitHub, after an incident
 """

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 
 from pytest_housekeeping.evidence.git_objects import (
     AUDIT_NAME,
+    REFUSED,
     GitCommands,
     evidence_refs,
     files_below,
@@ -18,9 +19,11 @@ from pytest_housekeeping.evidence.git_objects import (
 from pytest_housekeeping.model import Mode
 
 _TOLD = re.compile(r"^Run (\S+), plan \w*, audit (\w{64})$", re.MULTILINE)
+# "shop: prod of preprod rolled back: 12 steps on 0123456789ab"
+_SUBJECT = re.compile(rf"(?:.*: )?({'|'.join(Mode)})(?: of \S+)? [^:]+: \d+ steps.*")
 # How many files are held in memory at a time.
 _AT_ONCE = 200
-_LOGS = {"HEAD", *Mode}
+_LOGS = {"HEAD", REFUSED, *Mode}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +57,7 @@ class FileChange:
 class Told:
     """What the message of a commit of evidence says: this run, and the digest of its audit."""
 
+    mode: str
     run: str
     digest: str
     commit: str
@@ -192,5 +196,6 @@ def _told(git: GitCommands, tips: Iterable[str], folders: Sequence[str]) -> Iter
     revisions = "".join(f"{tip}\n" for tip in tips).encode()
     for text in git.run(*log, *found, stdin=revisions).split(b"\0"):
         commit, _, message = text.decode(errors="replace").partition("\n")
+        mode = _SUBJECT.fullmatch(message.partition("\n")[0])
         for run, digest in _TOLD.findall(message):
-            yield Told(run=run, digest=digest, commit=commit)
+            yield Told(mode=mode[1] if mode else "", run=run, digest=digest, commit=commit)

@@ -29,6 +29,7 @@ from pytest_housekeeping.evidence.git_objects import (
 )
 from pytest_housekeeping.evidence.git_origin import all_origins
 from pytest_housekeeping.evidence.run_facts import utc_stamp
+from pytest_housekeeping.evidence.shared_branch import begin_again, contains, take_over
 
 LOG = "decisions"
 BRANCH = f"{BRANCHES}/{LOG}"
@@ -121,7 +122,7 @@ def decide(
     ref = f"refs/heads/{BRANCH}"
     made = complaint = ""
     for _ in range(_ATTEMPTS):
-        theirs = _take_over(git)
+        theirs = take_over(git, BRANCH)
         base = git.commit(ref)
         made = commit_files(git, BRANCH, {path: data}, message, None, sign=sign, prove=prove)
         if not has_origin(git):
@@ -130,32 +131,15 @@ def decide(
         status, _, complaint = git.attempt(*push)
         if status == 0:
             return made, "pushed to origin"
-        other = _take_over(git)
-        if other is None or other == theirs or base != theirs:
-            break
         # Somebody else was faster: once more upon his, and nothing of ours is left behind.
-        git.run("update-ref", ref, other, made)
+        if not begin_again(git, BRANCH, made=made, base=base, theirs=theirs):
+            break
     return made, f"NOT PUSHED: {' '.join(complaint.split())}; {_push_fix(git)}"
-
-
-def _take_over(git: GitCommands) -> str | None:
-    """What the remote has by now comes into this clone's branch, if that has nothing else."""
-    ref, theirs = f"refs/heads/{BRANCH}", f"refs/remotes/origin/{BRANCH}"
-    if has_origin(git):
-        git.attempt("fetch", "--quiet", "--no-tags", "origin", f"+{ref}:{theirs}")
-    own, other = git.commit(ref), git.commit(theirs)
-    if other is not None and (own is None or _contains(git, other, own)):
-        git.run("update-ref", ref, other, own or "0" * len(other))
-    return other
-
-
-def _contains(git: GitCommands, later: str, earlier: str) -> bool:
-    return git.attempt("merge-base", "--is-ancestor", earlier, later)[0] == 0
 
 
 def _push_fix(git: GitCommands) -> str:
     own, other = git.commit(f"refs/heads/{BRANCH}"), git.commit(f"refs/remotes/origin/{BRANCH}")
-    if own and other and not _contains(git, own, other):
+    if own and other and not contains(git, own, other):
         # A branch that is only added to is not merged by hand in the middle of the night.
         return f"git branch --force {BRANCH} origin/{BRANCH}, and decide once more"
     return f"push it: git push origin {BRANCH}"

@@ -12,9 +12,16 @@ from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.model import Mode
 
 BRANCHES = "housekeeping/audit"
-FETCH = f"git fetch origin 'refs/heads/{BRANCHES}/*:refs/heads/{BRANCHES}/*'"
+# The last part of the log of what was to change a database, and has not.
+REFUSED = "refused"
+# At a remote staging's log is no branch: whoever clones the repository does not fetch it.
+REMOTE_LOGS = f"refs/{BRANCHES}"
+FETCH = (
+    f"git fetch origin 'refs/heads/{BRANCHES}/*:refs/heads/{BRANCHES}/*'"
+    f" '+{REMOTE_LOGS}/*:refs/remotes/origin/{BRANCHES}/*'"
+)
 PUSH = "git push origin"
-_PUSH_ALL = f"{PUSH} 'refs/heads/{BRANCHES}/*:refs/heads/{BRANCHES}/*'"
+_PUSH_ALL = f"{PUSH} 'refs/heads/{BRANCHES}/*:{REMOTE_LOGS}/*'"
 # How the file of an audit is called: ``<mode>_<UTC>_<run>.json``.
 AUDIT_NAME = re.compile(rf"(?:{'|'.join(Mode)})_\d{{8}}T\d{{6}}Z_[^/]+\.json")
 # And that of a record of what somebody has decided: ``approval_<UTC>_<id>.json``.

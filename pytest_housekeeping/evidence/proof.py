@@ -9,12 +9,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from pytest_housekeeping.evidence.committed import Committed, FileVersion, contents, read_committed
-from pytest_housekeeping.evidence.git_objects import FETCH, PUSH, GitCommands, fetch_fix, has_origin
+from pytest_housekeeping.evidence.git_objects import (
+    FETCH,
+    PUSH,
+    GitCommands,
+    fetch_fix,
+    has_origin,
+    objects,
+)
 from pytest_housekeeping.evidence.proof_chain import chain_findings
 from pytest_housekeeping.evidence.proof_files import EvidenceFiles
 from pytest_housekeeping.evidence.proof_signatures import signature_findings
 from pytest_housekeeping.evidence.records import Record, read_record
 from pytest_housekeeping.evidence.reviews import review_findings
+from pytest_housekeeping.evidence.thinned import THINNED, Thinned, read_lines
 from pytest_housekeeping.model import Finding, Level
 
 SHALLOW = "evidence-shallow"
@@ -55,7 +63,9 @@ def prove_evidence(
     committed = read_committed(git, folder)
     records, sha256 = _read(git, committed)
     files = EvidenceFiles(committed, records, sha256)
-    findings = [*files.findings(), *chain_findings(records, committed.told), *_cut_off(committed)]
+    thinned = thinned_in(git, committed)
+    chain = chain_findings(records, committed.told, frozenset(each.digest for each in thinned))
+    findings = [*files.findings(), *chain, *_cut_off(committed)]
     findings += review_findings(git, records)
     signed: dict[str, str] = {}
     findings += signature_findings(git, records, signed) if signatures else ()
@@ -70,6 +80,12 @@ def prove_evidence(
         records=tuple(records),
         signed=signed,
     )
+
+
+def thinned_in(git: GitCommands, committed: Committed) -> tuple[Thinned, ...]:
+    """The audits of staging of which a line is left."""
+    oids = {each.oid for each in committed.versions if each.name == THINNED}
+    return tuple(line for _, data in objects(git, sorted(oids)) for line in read_lines(data))
 
 
 def records_of(git: GitCommands) -> list[Record]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from pytest_housekeeping.evidence.committed import Told
 from pytest_housekeeping.evidence.git_objects import BRANCHES, FETCH
@@ -15,17 +15,24 @@ from pytest_housekeeping.model import Finding, Level, Mode
 _SHOWN = 3
 
 
-def chain_findings(records: Sequence[Record], told: Sequence[Told]) -> Iterator[Finding]:
+def chain_findings(
+    records: Sequence[Record], told: Sequence[Told], thinned: Collection[str] = ()
+) -> Iterator[Finding]:
     """Whether every audit that another one builds on, or a commit tells of, is here as it was.
 
+    Of some of staging's a line is left that has their digest: ``thinned``.
     A circle cannot be made without an audit that lacks its digest. Two audits on one predecessor,
     or several beginnings, come from runs side by side and are warnings.
     """
     known = {record.digest for record in records if record.digest}
+    # A line stands for an audit of staging, and hides none of another mode.
+    known_of = defaultdict(lambda: known, {str(Mode.STAGING): known | set(thinned)})
     commits = {each.digest: each for each in reversed(told)}
-    lost = {digest: None for digest in commits if digest not in known}
+    lost = {each.digest: None for each in told if each.digest not in known_of[each.mode]}
     lost |= {
-        each.previous: None for each in records if each.previous and each.previous not in known
+        each.previous: None
+        for each in records
+        if each.previous and each.previous not in known_of[each.mode]
     }
     by_run = {record.run: record for record in records}
     successors = {record.previous: record for record in reversed(records)}
@@ -109,8 +116,8 @@ def _where_it_may_be(successor: Record) -> str:
     if successor.mode in (Mode.STAGING, Mode.VERIFY):
         return f"it is on {BRANCHES}/{successor.mode} of the clone where the run before it ran"
     return (
-        f"where the pull request of the {successor.mode} run before {successor.run} was closed, as"
-        f" of a refused one, merge its branch {BRANCHES}/{successor.mode}_…"
+        f"where the pull request of the {successor.mode} run before {successor.run} was closed,"
+        f" merge its branch {BRANCHES}/{successor.mode}_…; a refused one is on {BRANCHES}/refused"
     )
 
 

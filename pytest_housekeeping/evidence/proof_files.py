@@ -25,11 +25,12 @@ from pytest_housekeeping.evidence.git_objects import (
 from pytest_housekeeping.evidence.own_plan import RULE as AGAINST_PLAN
 from pytest_housekeeping.evidence.records import NOT_HERE, Record
 from pytest_housekeeping.evidence.repair import restored
+from pytest_housekeeping.evidence.thinned import THINNED
 from pytest_housekeeping.model import Finding, Level
 
 _STAMP = re.compile(r"\d{8}T\d{6}Z")
 # What people put into a folder that git is to keep, and what is made from the evidence.
-_PLACEHOLDERS = (".gitkeep", ".gitignore", ".gitattributes", INDEX)
+_PLACEHOLDERS = (".gitkeep", ".gitignore", ".gitattributes", INDEX, THINNED)
 
 
 class EvidenceFiles:

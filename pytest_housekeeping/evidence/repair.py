@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from pytest_housekeeping.evidence.git_objects import BRANCHES, PUSH
+from pytest_housekeeping.model import Mode
 
 _BESIDE = '"$(git rev-parse --show-toplevel)"/../evidence'
 
@@ -20,7 +21,8 @@ def restored(commit: str, path: str, branch: str) -> str:
     if branch == "HEAD":
         return back
     name = branch[branch.index(BRANCHES) :]
+    to = f"{name}:refs/{name}" if name == f"{BRANCHES}/{Mode.STAGING}" else name
     return (
         f"git worktree add {_BESIDE} {name} && (cd {_BESIDE} && {back})"
-        f" && git worktree remove {_BESIDE} && {PUSH} {name}"
+        f" && git worktree remove {_BESIDE} && {PUSH} {to}"
     )

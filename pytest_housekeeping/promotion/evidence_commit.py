@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial as partial_of
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.config import PRODUCTION
 from pytest_housekeeping.errors import EvidenceError, HousekeepingError
 from pytest_housekeeping.evidence import BRANCHES, stem
+from pytest_housekeeping.evidence.git_objects import REFUSED
 from pytest_housekeeping.evidence.report.wording import outcome_word
+from pytest_housekeeping.evidence.shared_branch import begin_again, continue_from, take_over
 from pytest_housekeeping.evidence.signing import FIX, SigningFailed, why_unsigned
+from pytest_housekeeping.model import RunOutcome
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.promotion.attestation import RAN_FIX, SUBMODULE_FIX
 from pytest_housekeeping.promotion.signers import signers_of
@@ -21,16 +25,25 @@ if TYPE_CHECKING:
     from pytest_housekeeping.promotion.context import RunContext
 
 REMOTE = "origin"
+_UNDONE = (RunOutcome.REFUSED, RunOutcome.ROLLED_BACK)
+_NOT_PUSHED = "NOT PUSHED"
 
 
 def branch_of(audit: Audit) -> str:
     """Runs that change no real database share one log a mode; any other has a branch to merge, one
-    of another target than production below its name."""
+    of another target than production below its name. Those that were refused share a log."""
     run = audit.run
     if rules_of(run.mode).logged:
         return f"{BRANCHES}/{run.mode}"
     place = BRANCHES if run.target == PRODUCTION else f"{BRANCHES}/{run.target}"
-    return f"{place}/{stem(run)}"
+    return f"{place}/{REFUSED if _is_shared(audit) else stem(run)}"
+
+
+def _is_shared(audit: Audit) -> bool:
+    """Whether a run was to change a real database and has not, and left nothing to be filled in."""
+    incident = any(PurePosixPath(each.path).parent.name == "incidents" for each in audit.artifacts)
+    run = audit.run
+    return run.outcome in _UNDONE and not rules_of(run.mode).logged and not incident
 
 
 def publish(
@@ -49,18 +62,24 @@ def publish(
     branch = branch_of(audit)
     # A log shares no commit with the project: feature branches that diverge all write to it, and
     # none of them must become an ancestor of another.
-    logged = rules_of(audit.run.mode).logged
-    attests = None if logged else commit
+    logged, shared = rules_of(audit.run.mode).logged, _is_shared(audit)
+    attests = None if logged or shared else commit
     named = {repository.relative(path): content for path, content in files.items()}
     folder = repository.relative(context.config.root)
     text = _commit_message(audit, commit, folder)
-    made, unsigned = _committed(context, repository, branch, named, text, attests)
+    commit_now = partial_of(_committed, context, repository, branch, named, text, attests)
+    if shared:
+        made, unsigned, pushed = _commit_shared(repository, branch, commit_now)
+    else:
+        if logged:
+            continue_from(repository, branch)
+        made, unsigned = commit_now()
+        pushed = [] if logged else list(_push(repository, branch))
     of = "" if folder == "." else f" of {folder}"
     yield f"committed: {made[:12]} on {branch}, which attests {commit[:12]}{of}"
     if rules_of(audit.run.mode).throwaway:
         yield from _signer(context, repository, made, unsigned)
-    if not logged:
-        yield from _push(repository, branch)
+    yield from pushed
 
 
 def is_final(context: RunContext, *, partial: bool) -> bool:
@@ -88,6 +107,22 @@ def _committed(
     return repository.commit_evidence(branch, files, message, attests), unsigned
 
 
+def _commit_shared(
+    repository: Repository, branch: str, commit_now: Callable[[], tuple[str, str]]
+) -> tuple[str, str, list[str]]:
+    """The commit upon what the remote has by then, why it is not signed, and what became of the
+    push: once more, where somebody else was faster."""
+    theirs = take_over(repository, branch)
+    base = repository.commit(f"refs/heads/{branch}")
+    made, unsigned = commit_now()
+    pushed = list(_push(repository, branch))
+    failed = pushed[0].startswith(_NOT_PUSHED)
+    if failed and begin_again(repository, branch, made=made, base=base, theirs=theirs):
+        made, unsigned = commit_now()
+        pushed = list(_push(repository, branch))
+    return made, unsigned, pushed
+
+
 def _signer(context: RunContext, repository: Repository, made: str, unsigned: str) -> Iterator[str]:
     """Whether production will take this evidence, where it asks who has signed it."""
     signers = signers_of(context.config, context.plan.sources)
@@ -110,7 +145,7 @@ def _push(repository: Repository, branch: str) -> Iterator[str]:
     try:
         repository.push(REMOTE, branch)
     except HousekeepingError as error:
-        yield f"NOT PUSHED: {error.found}"
+        yield f"{_NOT_PUSHED}: {error.found}"
         yield f"  the branch is there; push it: git push {REMOTE} {branch}"
     else:
         yield f"pushed: {branch} to {REMOTE}"

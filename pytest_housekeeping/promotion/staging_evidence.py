@@ -24,6 +24,7 @@ from pytest_housekeeping.evidence.git_origin import origins_of
 from pytest_housekeeping.evidence.own_plan import own_plan_faults
 from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.evidence.signatures import require_program, signer_of
+from pytest_housekeeping.evidence.thinned import THINNED, read_lines
 from pytest_housekeeping.model import Mode, on_disk
 from pytest_housekeeping.sql.text import digest
 
@@ -64,11 +65,15 @@ class Ground:
     @cached_property
     def digests(self) -> frozenset[str]:
         """The digests that an audit may be chained to."""
-        return frozenset(
+        folder = self.repository.relative(self.config.root / self.config.audit)
+        texts = self.repository.kept(f"{folder}/{THINNED}".lstrip("/"))
+        thinned = (line.digest for text in texts for line in read_lines(text))
+        whole = (
             str(known["chain"].get("digest"))
             for _, data in self.audits
             if (known := plain_audit(data))
         )
+        return frozenset((*whole, *thinned))
 
 
 def staging_audits(repository: Repository, config: Config) -> Iterator[tuple[str, bytes]]:

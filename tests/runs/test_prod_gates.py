@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from pytest_housekeeping.evidence import BRANCHES
 from pytest_housekeeping.promotion.index_command import Asked, index
 from support.fresh_copy import git
 from support.production_project import Production, Rehearsal
@@ -343,7 +344,13 @@ def _accept_drift(production: Production) -> None:
 
 
 def _told_in_the_population(production: Production) -> None:
-    """The change by hand is an entry between two runs, with its objects, and nothing else is."""
+    """The change by hand is an entry between two runs, with its objects, and nothing else is; what
+    was refused shares one log, here and at the remote."""
+    remote = production.root.parent / "remote.git"
+    for repository in (production.root, remote):
+        listed = git(repository, "ls-tree", "--name-only", f"{BRANCHES}/refused", "ops/audit/")
+        assert len([name for name in listed.splitlines() if name.endswith(".json")]) == 2
+        assert git(repository, "rev-list", "--count", f"{BRANCHES}/refused") == "2"
     told = index(production.root, Asked(population=True, json=True))
     found = json.loads(told.out)
     assert (told.good, found["faults"]) == (True, [])

@@ -32,6 +32,8 @@ from support.workflow_runner import Given, JobRun, Machine, load_job, run_job
 STAGING = ROOT / ".github/workflows/housekeeping-staging-selfcontained.yml"
 RELEASE = ROOT / ".github/workflows/release.yml"
 EVIDENCE = "housekeeping/audit/staging"
+# At the remote it is no branch: a clone does not fetch it.
+KEPT = f"refs/{EVIDENCE}"
 NO_KEY = {"secrets": {"EVIDENCE_SIGNING_KEY": ""}}
 
 pytestmark = pytest.mark.xdist_group("workflows")
@@ -64,10 +66,10 @@ class Hosting:
     def audits(self) -> list[dict[str, Any]]:
         """What the branch adds to main: the audits of this test's runs."""
         before = set(git(self.bare, "ls-tree", "-r", "--name-only", "main").splitlines())
-        names = set(git(self.bare, "ls-tree", "-r", "--name-only", EVIDENCE).splitlines()) - before
+        names = set(git(self.bare, "ls-tree", "-r", "--name-only", KEPT).splitlines()) - before
         assert all(name.startswith("ops/audit/staging_") for name in names)
         return [
-            json.loads(git(self.bare, "show", f"{EVIDENCE}:{name}"))
+            json.loads(git(self.bare, "show", f"{KEPT}:{name}"))
             for name in sorted(names)
             if name.endswith(".json")
         ]
@@ -116,7 +118,7 @@ def hosting(tmp_path: Path, service_port: int) -> Hosting:
 def test_the_staging_job_promotes_and_pushes_its_evidence(
     hosting: Hosting, python_bin: Path
 ) -> None:
-    """Behind an earlier one, of which only the evidence is there."""
+    """Behind an earlier one, of which only the evidence is there, as a branch as it was once."""
     prove(hosting.source)
     git(hosting.source, "push", "--quiet", str(hosting.bare), EVIDENCE)
     first_tip = git(hosting.bare, "rev-parse", EVIDENCE)
@@ -136,7 +138,7 @@ def test_the_staging_job_promotes_and_pushes_its_evidence(
     assert {audit["source"]["commit"] for audit in audits} == {head}
     assert hosting.port in {audit["target"]["port"] for audit in audits}
     # One line of evidence without other ancestors; its audits name the commit that they attest.
-    parents = git(hosting.bare, "rev-parse", f"{EVIDENCE}^@")
+    parents = git(hosting.bare, "rev-parse", f"{KEPT}^@")
     assert parents == first_tip
     assert git(hosting.bare, "rev-parse", "main") == head
 
@@ -206,7 +208,7 @@ def test_the_staging_job_of_another_repository_promotes(
     assert [each for each in others if each[1] != "success"] == [], others
     assert "Proved in staging" in run.summary
     assert f"which attests {head[:12]}" in run.step("Prove, then commit").output
-    assert git(bare, "rev-list", "--count", EVIDENCE) == "1"
+    assert git(bare, "rev-list", "--count", KEPT) == "1"
 
 
 def test_the_staging_job_of_gitlab_promotes(
@@ -333,5 +335,6 @@ def test_the_push_step_hands_the_token_to_git_alone(
         )
 
     assert (done.returncode == 0) is accepted, done.stderr
-    assert (git(bare, "branch", "--list", EVIDENCE) != "") is accepted
+    assert (git(bare, "for-each-ref", KEPT) != "") is accepted
+    assert git(bare, "for-each-ref", "refs/heads") == ""
     assert token not in step["run"] + done.stdout + done.stderr

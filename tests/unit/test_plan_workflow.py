@@ -87,6 +87,7 @@ def test_secrets_and_tokens_reach_the_one_step_that_needs_them() -> None:
         "secrets.": [("plan", "Plan")],
         "github.token": [
             ("superseded", "Mark the comment"),
+            ("plan", "Continue from the evidence so far"),
             ("plan", "Tell it in the pull request"),
         ],
     }

@@ -87,7 +87,10 @@ def _unsure(headline: str, meaning: str, *next_steps: str) -> OutcomeText:
 
 _REPAIR = "Repair what is listed here, the first one first, and run again."
 _UNCOMMITTED = "Commit the changed files and run again: this audit attests no commit."
-_MERGE = "Merge the audit, also of a refusal: the audit of the next run builds on it."
+_MERGE = (
+    "Merge the audit where it has a branch of its own: the audit of the next run builds on it. That"
+    " of a refusal is on a log, and stays there."
+)
 _REVIEW = (
     "Let somebody look through what this emergency has done, and say what was found:"
     " python -m pytest_housekeeping review {run} '…'. Until then the audit and verify fail."

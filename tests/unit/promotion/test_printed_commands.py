@@ -68,7 +68,7 @@ def test_evidence_of_another_clone_is_pushed_there_and_fetched_here(
         fetch, _, push = fetch_fix(other).rstrip(")").partition(" (")
         run(project, push.partition("first: ")[2])
         subprocess.run(["bash", "-euc", fetch], cwd=other.root, check=True, capture_output=True)
-        assert other.commit("housekeeping/audit/staging") == project.repository.commit(LOG)
+        assert other.commit(f"origin/{LOG}") == project.repository.commit(LOG)
 
 
 def test_a_log_that_was_repaired_is_pushed(project: Staged, origin: Path) -> None:
@@ -79,7 +79,9 @@ def test_a_log_that_was_repaired_is_pushed(project: Staged, origin: Path) -> Non
         each for each in prove_evidence(project.repository).faults if "worktree" in each.fix
     )
     run(project, fault.fix)
-    assert git(origin, "show", f"{LOG}:{path}") == git(origin, "show", f"{before}:{path}") == "{}"
+    kept = git(origin, "show", f"refs/{LOG}:{path}")
+    assert kept == git(origin, "show", f"{before}:{path}") == "{}"
+    assert git(origin, "for-each-ref", f"refs/heads/{LOG}") == ""
     git(project.root, "remote", "remove", "origin")
     project.keep_file(path, b"[]")
     fixes = [each.fix for each in prove_evidence(project.repository).findings]
