@@ -10,7 +10,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.evidence.git_objects import BRANCHES
-from pytest_housekeeping.evidence.report.batch import destroyed_lines, touched
+from pytest_housekeeping.evidence.report.batch import TouchedRelation, destroyed_lines, touched
 from pytest_housekeeping.evidence.report.display import duration, named
 from pytest_housekeeping.evidence.report.opening import commit_url, web_address
 from pytest_housekeeping.evidence.report.production import now_told, rows_of
@@ -50,8 +50,8 @@ def incident_report(
         target=audit.target,
         text=outcome_text(audit),
         seen=list(_seen(audit, reverted)),
-        waited=[each for each in touched(audit) if each.waits],
-        now=now_told(audit),
+        waited=_waited_for((audit, *reverted)),
+        now={name: said for each in (*reverted, audit) for name, said in now_told(each).items()},
         approved_by=approval_text(audit.bound),
         commit_url=commit_url(audit, audit.source.commit or ""),
         ci_url=web_address(run.ci_url),
@@ -83,16 +83,24 @@ def _seen(audit: Audit, reverted: Sequence[Audit]) -> Iterator[str]:
         yield f"promotion {each.run.id}: {_waited(each)}"
     yield f"this run: {_waited(audit)}"
     verb = "is gone" if run.outcome in _COMMITTED else "would have gone"
+    staged = [each for each in audit.findings if each.rule == DESTROYS]
     told = destroyed_lines(audit, rows_of(audit))
-    lost = [f"{line.partition(' is ')[0]} {verb}{_rows(line)}" for line in told]
+    lost = [f"{each.object} {each.detail.replace('is destroyed', verb)}" for each in staged]
+    known = {each.object for each in staged}
     lost += [
-        f"{each.object} {verb}: {each.detail}, as staging has seen it"
-        for each in audit.findings
-        if each.rule == DESTROYS
+        f"{name} {verb}{_rows(line)}"
+        for line in told
+        if (name := line.partition(" is ")[0]) not in known
     ]
     yield from lost
     if not lost:
         yield "no data is known to be lost"
+
+
+def _waited_for(audits: Sequence[Audit]) -> list[TouchedRelation]:
+    """The tables that others had to wait for, each as the first of the runs locked it."""
+    found = {e.relation: e for audit in reversed(audits) for e in touched(audit) if e.waits}
+    return [found[name] for name in sorted(found)]
 
 
 def _waited(audit: Audit) -> str:
