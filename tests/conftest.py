@@ -64,6 +64,11 @@ _LONG: dict[str, tuple[str, ...]] = {
     ),
     "tests/database/checks/test_ddl_chains.py": (),
     "tests/database/checks/test_blind_cases.py": ("test_what_does_harm", "test_each_kind"),
+    "tests/unit/evidence/test_report_in_browser.py": (
+        "test_axe_finds_nothing",
+        "test_five_thousand_steps",
+        "test_no_name_runs",
+    ),
 }
 _WHOLE = bool(os.environ.get("HK_WHOLE") or os.environ.get("HK_FAULTS"))
 _LATER = pytest.mark.skip(reason="it takes long: tox -e whole runs it")
