@@ -12,7 +12,7 @@ from pytest_housekeeping.server.given_roles import lend_password, take_password_
 from pytest_housekeeping.server.staging_database import Cluster
 from support.postgres_service import postgres_service
 from support.production_project import Production
-from support.staging_project import PROJECTS, Project
+from support.staging_project import PROJECTS, WITHOUT_RLS, Project
 
 DECLARED = (PROJECTS / "tenants/checks/boundaries.toml").read_text(encoding="utf-8")
 BOUNDARIES = DECLARED.replace('schemas = ["desk"]\n', 'schemas = ["desk"]\ntests = ["app"]\n', 1)
@@ -45,7 +45,7 @@ def project(
     place: Path, test: str, files: Mapping[str, str | bytes | None] | None = None, **options: bool
 ) -> Project:
     laid = {"checks/boundaries.toml": BOUNDARIES, "app/test_desk_app.py": test, **(files or {})}
-    return Project.make(place, "tenants", laid, **options)
+    return Project.make(place, "tenants", {**WITHOUT_RLS, **laid}, **options)
 
 
 def test_an_application_logs_in_and_works_on_what_was_promoted(tmp_path: Path) -> None:
@@ -149,7 +149,8 @@ def test_an_application_that_is_not_declared(tmp_path: Path) -> None:
 
 
 def test_production_takes_no_plan_whose_application_was_refused(production: Production) -> None:
-    production.change({"checks/boundaries.toml": BOUNDARIES, "app/test_desk_app.py": SWALLOWS})
+    application = {"checks/boundaries.toml": BOUNDARIES, "app/test_desk_app.py": SWALLOWS}
+    production.change({**WITHOUT_RLS, **application})
     staged = production.stage()
     run = production.promote()
 
@@ -186,14 +187,16 @@ def test_a_password_is_lent_and_taken_back() -> None:
 
 
 OWN = """\
+import uuid
+
 import psycopg
 
 def test_it(hk_database, hk_transaction, hk_role, hk_app_url):
     with hk_database.connect() as connection:
         assert connection.execute("SELECT count(*) FROM vault.secret").fetchone() == (0,)
-    with hk_role("desk_app", tenant_id="11111111-1111-1111-1111-111111111111") as connection:
+    with hk_role("desk_app", **{"app.tenant_id": str(uuid.UUID(int=1))}) as connection:
         connection.execute("INSERT INTO desk.ticket (tenant_id, subject) VALUES"
-            " ('11111111-1111-1111-1111-111111111111', 'lamp')")
+            f" ('{uuid.UUID(int=1)}', 'lamp')")
     with psycopg.connect(hk_app_url("desk")) as connection:
         assert connection.execute("SELECT count(*) FROM desk.ticket").fetchone() == (0,)
 """

@@ -17,7 +17,7 @@ from pytest_housekeeping.plugin.options import PARTS
 from support.fresh_copy import TESTS, commit_all, git
 from support.production_project import Production
 from support.signing import new_key, signer_line
-from support.staging_project import Project
+from support.staging_project import WITHOUT_RLS, Project
 
 # Run as Python, committed and reviewed: it stands for somebody who edits while the run goes on.
 EDITS_WHAT_IT_CAN = """
@@ -168,7 +168,7 @@ def test_the_audit_names_the_code_that_ran(production: Production) -> None:
 
 def test_another_helper_is_another_plan(production: Production) -> None:
     """What staging has proved was proved with the code that it ran."""
-    production.change({"checks/helper.py": "half = 1\n"}, stage=True)
+    production.change({**WITHOUT_RLS, "checks/helper.py": "half = 1\n"}, stage=True)
     production.change({"checks/helper.py": "half = 2\n"})
     run = production.promote()
     assert (run.code, run.steps["precheck::evidence"]) == (1, "failed"), run.output
@@ -208,7 +208,8 @@ def test_a_module_in_no_commit_that_a_test_imports(production: Production, place
 def test_a_generated_file_that_the_settings_name_may_run(production: Production) -> None:
     """The way out, to the letter: named in a reviewed commit, and in the audit with its sha256."""
     generated = '[tool.housekeeping]\nlint = false\ngenerated_code = ["lib/helper.py"]\n'
-    production.project.write({".gitignore": "__pycache__/\n/ops/audit/staging_*\nlib/\n"})
+    ignored = "__pycache__/\n/ops/audit/staging_*\nlib/\n"
+    production.project.write({**WITHOUT_RLS, ".gitignore": ignored})
     production.project.write(
         {"lib/helper.py": "half = 1\n", "pyproject.toml": "[tool.housekeeping]\nlint = false\n"}
     )
@@ -251,6 +252,7 @@ def test_a_module_of_the_repository_is_named_and_one_of_no_commit_keeps_evidence
 ) -> None:
     """Modules, plugins, and what takes itself out of sys.modules: all ran."""
     files = {
+        **WITHOUT_RLS,
         "conftest.py": "import sys\nimport seen\nimport gone\ndel sys.modules['gone']\n",
         "seen.py": "",
         "gone.py": "",
@@ -297,7 +299,7 @@ def test_only_evidence_that_a_signer_has_signed_is_taken(
     """Staging says that production will not take it, and the way out is followed to the letter."""
     key = new_key(tmp_path, "ada")
     root = production.root
-    production.change({"pyproject.toml": SIGNED, SIGNERS: ""})
+    production.change({**WITHOUT_RLS, "pyproject.toml": SIGNED, SIGNERS: ""})
     run = production.promote()
     assert (run.code, run.outcome) == (4, "refused"), run.output
     assert f"evidence_signers = '{SIGNERS}': it names nobody" in run.output

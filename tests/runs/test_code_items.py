@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.production_project import TENANT, Production
-from support.staging_project import PROJECTS, Project, Run
+from support.staging_project import PROJECTS, WITHOUT_RLS, Project, Run
 
 DECLARED = (PROJECTS / "tenants/checks/boundaries.toml").read_text(encoding="utf-8")
 BOUNDARIES = DECLARED.replace('schemas = ["desk"]\n', 'schemas = ["desk"]\ncode = ["app/**"]\n', 1)
@@ -29,7 +29,7 @@ BASELINE = "checks/baseline.toml"
 
 def project(place: Path, files: Mapping[str, str | bytes | None], **options: bool) -> Project:
     laid = {"checks/boundaries.toml": BOUNDARIES, "app/desk.py": GOOD, **files}
-    return Project.make(place, "tenants", laid, **options)
+    return Project.make(place, "tenants", {**WITHOUT_RLS, **laid}, **options)
 
 
 def test_each_contract_is_an_item_that_says_what_it_examined(tmp_path: Path) -> None:
@@ -174,6 +174,7 @@ def test_a_baseline_that_cannot_be_read_is_misuse(tmp_path: Path) -> None:
 def test_production_is_not_changed_by_what_its_code_forbids(production: Production) -> None:
     production.change(
         {
+            **WITHOUT_RLS,
             "checks/boundaries.toml": BOUNDARIES,
             "app/peek.py": BAD,
             "pyproject.toml": "[tool.housekeeping]\nlint = false\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from support.production_project import Production
-from support.staging_project import Run
+from support.staging_project import WITHOUT_RLS, Run
 
 FORGED = """
 GRANT USAGE ON SCHEMA housekeeping TO desk_app;
@@ -103,7 +103,8 @@ def test_what_stands_beside_it_and_who_may_write_is_said_before_anything_is_done
 def test_a_file_that_deletes_from_it_by_dynamic_sql_is_rolled_back(
     production: Production,
 ) -> None:
-    production.change({"sql/migrations/0099_by_hand.sql": BY_A_FILE}, stage=True)
+    files = {**WITHOUT_RLS, "sql/migrations/0099_by_hand.sql": BY_A_FILE}
+    production.change(files, stage=True)
     run = production.promote()
     assert (run.code, run.outcome) == (1, "rolled_back"), run.output
     assert "history row 1 is gone" in run.output

@@ -21,7 +21,7 @@ from pytest_housekeeping.sql.text import digest
 from support.fresh_copy import ROOT, git
 from support.ordinary_user import become_ordinary
 from support.postgres_service import postgres_service
-from support.staging_project import Project, Run
+from support.staging_project import WITHOUT_RLS, Project, Run
 
 BRANCH = "housekeeping/audit/staging"
 PHASES = ["precheck", "apply", "seed", "verify", "tripwire", "promote", "after"]
@@ -278,7 +278,7 @@ def test_a_given_server_is_used_and_its_password_told_to_nobody(
     tmp_path: Path, given_port: int
 ) -> None:
     url = f"postgresql://postgres:s3cret%26word@127.0.0.1:{given_port}/postgres"
-    project = Project.make(tmp_path, "tenants")
+    project = Project.make(tmp_path, "tenants", WITHOUT_RLS)
     runs = [project.run("-v", f"--hk-staging-url={url}"), project.run("-vv", HK_STAGING_URL=url)]
     with psycopg.connect(url, autocommit=True) as admin:
         databases = admin.execute("SELECT datname FROM pg_database ORDER BY 1").fetchall()

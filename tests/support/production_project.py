@@ -325,7 +325,7 @@ A = "11111111-1111-1111-1111-111111111111"
 
 
 def test_a_tenant_sees_its_own(hk_connection: Any, hk_role: Any) -> None:
-    with hk_role("desk_app", tenant_id=A) as connection:
+    with hk_role("desk_app", **{"app.tenant_id": A}) as connection:
         before = connection.execute("SELECT count(*) FROM desk.ticket").fetchone()[0]
         connection.execute(f"INSERT INTO desk.ticket (tenant_id, subject) VALUES ('{A}', 'mine')")
         after = connection.execute("SELECT count(*) FROM desk.ticket").fetchone()[0]
