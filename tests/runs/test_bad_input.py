@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from support.staging_project import Project, Run
+from support.staging_project import WITHOUT_RLS, Project, Run
 
 LAMP = "INSERT INTO shop.item (id, name) VALUES (9, 'stool');\n"
 
@@ -323,7 +323,8 @@ def test_a_function_whose_body_reads_a_forced_table_is_told_what_to_write(tmp_pa
     body = "CREATE FUNCTION desk.all_of_it() RETURNS SETOF desk.ticket LANGUAGE sql"
     body += " SET search_path = '' AS $$ SELECT * FROM desk.ticket $$;\n"
     body += "REVOKE ALL ON FUNCTION desk.all_of_it() FROM PUBLIC;\n"
-    project = Project.make(tmp_path, "tenants", {"sql/migrations/0002_all.sql": body})
+    files = {**WITHOUT_RLS, "sql/migrations/0002_all.sql": body}
+    project = Project.make(tmp_path, "tenants", files)
     refused = project.run()
     project.write({"sql/migrations/0002_all.sql": "-- hk: row-security=on\n" + body})
     accepted = project.run()
@@ -439,18 +440,18 @@ def test_a_rule_that_examines_nothing_has_not_passed(tmp_path: Path) -> None:
     gate(run, "checks/rls.toml::rls-not-enabled", "nothing was examined: no objects found")
 
 
-def test_a_boundary_that_is_open_is_found_before_the_commit(tmp_path: Path) -> None:
-    grants = "GRANT USAGE ON SCHEMA vault TO desk_app;\nGRANT SELECT ON vault.secret TO desk_app;\n"
-    run = Project.make(tmp_path, "tenants", {"sql/policies/zz_open.sql": grants}).run()
+def test_what_stands_open_is_found_before_the_commit(tmp_path: Path) -> None:
+    """A boundary, and a table without row-level security: neither hides the other."""
+    files = {
+        "sql/policies/zz_open.sql": "GRANT USAGE ON SCHEMA vault TO desk_app;\n"
+        "GRANT SELECT ON vault.secret TO desk_app;\n",
+        "sql/migrations/0002_note.sql": "CREATE TABLE desk.note (tenant_id uuid PRIMARY KEY);\n",
+    }
+    run = Project.make(tmp_path, "tenants", files).run()
     gate(run, "checks/boundaries.toml::desk stays out of the vault", "vault.secret", "REVOKE")
-    assert run.outcome == "rolled_back"
-
-
-def test_a_table_without_row_security_is_found_before_the_commit(tmp_path: Path) -> None:
-    text = "CREATE TABLE desk.note (tenant_id uuid PRIMARY KEY);\n"
-    run = Project.make(tmp_path, "tenants", {"sql/migrations/0002_note.sql": text}).run()
     gate(run, "checks/rls.toml::rls-not-enabled", "desk.note", "ENABLE ROW LEVEL SECURITY")
     assert run.findings("rls-not-enabled") == ["desk.note"]
+    assert run.outcome == "rolled_back"
 
 
 def test_style_is_a_gate_and_does_not_hide_the_rest(tmp_path: Path) -> None:

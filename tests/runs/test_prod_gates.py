@@ -97,35 +97,23 @@ def test_a_check_that_fails_in_place(production: Production) -> None:
     assert {(run.steps[step], proved_on(run, step)) for step in failing} == {("failed", "target")}
 
 
-@pytest.mark.parametrize(
-    ("files", "failed", "said"),
-    [
-        pytest.param(
-            {"sql/migrations/0005_rename.sql": "ALTER TABLE vault.secret RENAME TO kept;\n"},
-            "checks/queries/no_empty_secret.sql::query",
-            "vault.secret",
-            id="a query whose table is renamed",
-        ),
-        pytest.param(
-            {
-                "sql/migrations/0005_rename.sql": "ALTER TABLE desk.ticket RENAME TO issue;\n",
-                "sql/views/pressing.sql": "CREATE VIEW desk.pressing WITH"
-                " (security_invoker = true) AS SELECT id FROM desk.issue;\n",
-            },
-            "checks/test_desk.py::test_a_tenant_sees_its_own",
-            "desk.ticket",
-            id="a table that a test needs is renamed",
-        ),
-    ],
-)
-def test_a_check_that_lacks_what_it_asks(
-    production: Production, files: dict[str, str | None], failed: str, said: str
-) -> None:
+def test_a_check_that_lacks_what_it_asks(production: Production) -> None:
+    """A query whose table is renamed, and a test: neither hides the other."""
+    files = {
+        "sql/migrations/0005_rename.sql": "ALTER TABLE vault.secret RENAME TO kept;\n"
+        "ALTER TABLE desk.ticket RENAME TO issue;\n",
+        "sql/views/pressing.sql": "CREATE VIEW desk.pressing WITH"
+        " (security_invoker = true) AS SELECT id FROM desk.issue;\n",
+    }
     production.change({"pyproject.toml": UNPROVED, **files})
     run = production.promote()
-    refused(production, run, "Not promoted: rolled back", said)
+    refused(production, run, "Not promoted: rolled back", "vault.secret", "desk.ticket")
     assert run.outcome == "rolled_back"
-    assert (run.steps[failed], proved_on(run, failed)) == ("failed", "target")
+    for failed in (
+        "checks/queries/no_empty_secret.sql::query",
+        "checks/test_desk.py::test_a_tenant_sees_its_own",
+    ):
+        assert (run.steps[failed], proved_on(run, failed)) == ("failed", "target")
     assert run.steps["promote"] == "skipped"
 
 
@@ -258,14 +246,14 @@ def test_a_wrong_password_is_no_secret_to_tell(production: Production) -> None:
     assert "not-the-Passw0rd" not in run.output
 
 
-@pytest.mark.parametrize(
-    "name", ["sql/migrations/0009_new.sql", "checks/new.txt", "pyproject.toml"]
-)
-def test_uncommitted_changes(production: Production, name: str) -> None:
-    path = production.root / name
-    text = path.read_text(encoding="utf-8") if path.exists() else "SELECT 1;"
-    path.write_text(f"{text}\n", encoding="utf-8")
-    refused(production, production.promote(), "uncommitted changes", name, code=4)
+def test_uncommitted_changes(production: Production) -> None:
+    """All are named at once."""
+    names = ["sql/migrations/0009_new.sql", "checks/new.txt", "pyproject.toml"]
+    for name in names:
+        path = production.root / name
+        text = path.read_text(encoding="utf-8") if path.exists() else "SELECT 1;"
+        path.write_text(f"{text}\n", encoding="utf-8")
+    refused(production, production.promote(), "uncommitted changes", *names, code=4)
 
 
 def test_no_repository(production: Production) -> None:

@@ -85,7 +85,7 @@ def test_a_promotion_that_goes_in_meanwhile_is_no_drift(
 
 
 def _wait_for_a_waiter(connection: psycopg.Connection[Any]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
     while not connection.execute(waiting).fetchone():
         assert time.monotonic() < deadline

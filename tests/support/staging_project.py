@@ -28,7 +28,7 @@ PROJECTS = Path(__file__).parent / "projects"
 FINISHED = ROOT / "docs/finished.schema.json"
 _FOREIGN = ("HK_", "PG", "GITHUB_", "PYTEST_", "GIT_")
 STAGING = ("-p", "support.folder_watch", "--hk-mode=staging")
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 # Written over `tenants`, for tests of something else: a run judges no rows, in a third of the time.
 WITHOUT_RLS: Mapping[str, None] = {"checks/rls.toml": None}
 _END_S = 2.0
