@@ -22,6 +22,7 @@ _EXTENSION = re.compile(r'extension "([^"]+)" is not available')
 _STUB = re.compile(r"extension \S+ is a stub here")
 # undefined_function, an operator as well; undefined_object, a type or an operator class.
 _UNKNOWN = ("42883", "42704")
+_ICU = "ICU is not supported in this build"
 _AVAILABLE: LiteralString = "SELECT name::text FROM pg_catalog.pg_available_extensions"
 _ROLE = re.compile(r'role "((?:[^"]|"")+)" does not exist')
 _ROLES: LiteralString = "SELECT rolname::text FROM pg_catalog.pg_roles"
@@ -42,6 +43,14 @@ def advised(
             why="a superuser alone may make it, and the role that migrations run as is none",
             fix=f"CREATE EXTENSION {quoted(refused[1])}; in a file under {config.sql}/bootstrap/,"
             " for the real server has it already; in the migration CREATE EXTENSION IF NOT EXISTS",
+        )
+    if _ICU in error.found:
+        return SqlFailed(
+            error.found,
+            why="no PostgreSQL of a wheel is built with ICU, and its collations are none without it",
+            fix='server = "system" in [tool.housekeeping], for a PostgreSQL of this machine that is'
+            " built with it, as those of the distributions are; or a server that is given:"
+            " --hk-staging-url, and --hk-twin-server for the copy of production",
         )
     lacking = _EXTENSION.search(error.found)
     if lacking is None:

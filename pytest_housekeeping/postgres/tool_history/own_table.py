@@ -33,4 +33,4 @@ _TABLES: Mapping[str, tuple[str, str]] = {
 def own_table(layout: str, name: str) -> str:
     """The columns of the table of this name, where it is the tool's own; "" otherwise."""
     known, columns = _TABLES.get(layout, ("", ""))
-    return " ".join(columns.split()) if name in (known, f"public.{known}") else ""
+    return " ".join(columns.split()) if name and name == known else ""

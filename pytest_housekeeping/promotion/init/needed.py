@@ -84,7 +84,8 @@ class Needed:
             return replace(self, extensions=(*self.extensions, name))
         if (name := _named(_SCHEMA, error)) and name not in self.schemas:
             return replace(self, schemas=(*self.schemas, name))
-        if (name := _named(_RELATION, error)) and own_table(self.layout, name) and not self.table:
+        name = _named(_RELATION, error).removeprefix("public.")
+        if not self.table and own_table(self.layout, name):
             return replace(self, table=name)
         return None
 

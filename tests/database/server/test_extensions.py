@@ -66,6 +66,8 @@ def test_all_that_the_files_make_and_the_server_lacks_is_told_at_once(
     told = advised(error, "embedded", Config(root=tmp_path), database)
     assert told.found.endswith("this server lacks: no-one, nowhere")
     assert "\n    no-one: " in told.fix
+    icu = SqlFailed("a.sql:1:1: ICU is not supported in this build (SQLSTATE 0A000)")
+    assert 'server = "system"' in advised(icu, "embedded", Config(root=tmp_path), database).fix
     other = SqlFailed("something else")
     assert advised(other, "embedded", Config(root=tmp_path), database) is other
 

@@ -22,6 +22,11 @@ from pytest_housekeeping.promotion.init.needed import Needed
             'relation "schema_migrations" does not exist',
             "public.schema_migrations (version bigint NOT NULL PRIMARY KEY, dirty boolean",
         ),
+        (
+            "sqlx",
+            'relation "public._sqlx_migrations" does not exist',
+            "EXISTS public._sqlx_migrations (version bigint PRIMARY KEY",
+        ),
     ],
 )
 def test_what_lacks_is_made_once(layout: str, refused: str, statement: str) -> None:
