@@ -155,10 +155,10 @@ def test_the_record_is_a_branch_with_an_incident_report(done: Done) -> None:
     assert name[1] in committed.splitlines()
     report = (done.production.root / name[1]).read_text(encoding="utf-8")
     for said in (
-        f"| undoes | `{done.run}` |",
+        f"| rolls back | `{done.run}` |",
         "- removed table desk.note",
-        "| `desk.ticket` | AccessExclusiveLock |",
-        "table desk.note is destroyed",
+        "| `desk.ticket` | readers and writers | AccessExclusiveLock |",
+        "table desk.note is gone",
         "**What was the cause, and why did staging not show it?**",
         run.audit["snapshot"]["before"]["sha256"],
     ):

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _MOST = 25
 _FILES = 3
+# The width of the names in front of the lines.
+_WIDE = 9
 # The run and its time stand in the names of the files of evidence.
 _SHOWN = {
     *("target", "asked by", "approved by", "emergency", "rolls back"),
@@ -89,7 +91,8 @@ def _opening_lines(audit: Audit) -> list[str]:
             more = f" {each.more}" if each.more else ""
             link = f" {each.url}" if each.url and each.url != each.value else ""
             said = shortened(one_line(f"{value}{more}{link}"), 500)
-            lines.append(f"  {each.name:<9} {said}".replace("approved by ", "approved by: "))
+            name = f"{each.name}:" if len(each.name) >= _WIDE else f"{each.name:<{_WIDE}}"
+            lines.append(f"  {name} {said}")
     files = [each.path for each in applied_files(audit)]
     if files:
         names = visible(named(files, _FILES))
