@@ -47,7 +47,7 @@ def advised(
     if _ICU in error.found:
         return SqlFailed(
             error.found,
-            why="no PostgreSQL of a wheel is built with ICU, and its collations are none without it",
+            why="no PostgreSQL of a wheel is built with ICU, which its collations need",
             fix='server = "system" in [tool.housekeeping], for a PostgreSQL of this machine that is'
             " built with it, as those of the distributions are; or a server that is given:"
             " --hk-staging-url, and --hk-twin-server for the copy of production",
