@@ -126,11 +126,21 @@ def _review(given: argparse.Namespace) -> int:
 
 
 def _status_of_production(given: argparse.Namespace) -> int:
+    if given.hk_fleet is not None:
+        return _status_of_fleet(given)
     from pytest_housekeeping.promotion.status_command import status
 
     report = status(Path.cwd(), target=given.hk_target, needs=given.needs)
     _out("".join(f"{line}\n" for line in report.lines))
     return 0 if report.good else 1
+
+
+def _status_of_fleet(given: argparse.Namespace) -> int:
+    from pytest_housekeeping.promotion.fleet.status import fleet_status
+
+    found = fleet_status(Path.cwd(), given.hk_fleet)
+    _out("".join(f"{line}\n" for line in found.lines))
+    return 0 if found.good else 1
 
 
 def _comment(given: argparse.Namespace) -> int:

@@ -207,6 +207,11 @@ def _status(commands: Commands) -> None:
         help="fail unless every migration, view and policy of this commit, branch or tag is"
         " applied, with the very text that it has there",
     )
+    command.add_argument(
+        "--hk-fleet",
+        metavar="NAME",
+        help="all databases of [tool.housekeeping.fleet.NAME], two lines for those alike",
+    )
     _of_a_target(command)
 
 
@@ -228,7 +233,7 @@ def _of_a_target(command: argparse.ArgumentParser) -> None:
         "--hk-target",
         metavar="NAME",
         default="prod",
-        help="another database than production, of [tool.housekeeping.targets]",
+        help="another database of [tool.housekeeping.targets]",
     )
 
 

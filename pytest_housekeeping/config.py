@@ -17,7 +17,8 @@ class Target:
     ``env`` is what its variables end with (``PREPROD``: ``PGHOST_PREPROD``), or begin with where it
     ends with ``_`` (``PREPROD_``: ``PREPROD_PGHOST``). It takes only what was promoted to ``after``
     first, and that as long ago as ``soak`` says. ``confirm`` is the word of a promotion, and
-    ``audit`` is where its evidence lies.
+    ``audit`` is where its evidence lies. One of a ``fleet`` has the fleet's variables, and of its
+    own what the list of databases says: ``database``, and where it is elsewhere ``host``, ``port``.
     """
 
     name: str = PRODUCTION
@@ -26,6 +27,10 @@ class Target:
     soak: str = ""
     confirm: str = "PROMOTE"
     audit: str = "ops/audit"
+    fleet: str = ""
+    database: str = ""
+    host: str = ""
+    port: int = 0
 
     def variable(self, part: str) -> str:
         """The name of one of its variables: of ``PGHOST``, say."""
@@ -63,6 +68,29 @@ class Stub:
     version: str = "1.0"
     schema: str = ""
     trusted: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fleet:
+    """Many databases of one schema: ``[tool.housekeeping.fleet.NAME]``.
+
+    They are listed by a file (``databases``), by a ``query`` on the database of the variables that
+    ``registry`` names, or by a ``command``. ``canary`` is how many go first, ``waves`` how many per
+    cent are in after each step, and ``failures`` how many may fail before nothing more is begun.
+    In ``audit`` lies what staging has proved for them, and the record of each wave.
+    """
+
+    name: str
+    env: str
+    databases: str = ""
+    query: str = ""
+    registry: str = ""
+    command: tuple[str, ...] = ()
+    canary: int = 1
+    waves: tuple[int, ...] = (10, 50, 100)
+    failures: int = 0
+    confirm: str = "PROMOTE"
+    audit: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +148,7 @@ class Config:
     placeholders: Mapping[str, str] = field(default_factory=dict)
     irreversible: Mapping[str, str] = field(default_factory=dict)
     target: Target = field(default_factory=Target)
+    fleets: Mapping[str, Fleet] = field(default_factory=dict)
     targets: Mapping[str, Target] = field(default_factory=lambda: {PRODUCTION: Target()})
 
     @property
@@ -136,7 +165,9 @@ class Config:
     def audit_folders(self) -> tuple[str, ...]:
         """Where the evidence of all targets lies: what staging has proved, it has proved of the
         files, whichever target it was run for."""
-        return tuple(dict.fromkeys((self.audit, *(each.audit for each in self.targets.values()))))
+        targets = (each.audit for each in self.targets.values())
+        fleets = (each.audit for each in self.fleets.values())
+        return tuple(dict.fromkeys((self.audit, *targets, *fleets)))
 
     def folder(self, name: str) -> Path:
         """``sql/<name>`` under the root."""

@@ -11,6 +11,8 @@ from typing import Any
 
 from pytest_housekeeping.config import PRODUCTION, Config
 from pytest_housekeeping.declarations.connection_url import passwords_in
+from pytest_housekeeping.declarations.fleets import TABLE as FLEETS
+from pytest_housekeeping.declarations.fleets import chosen_fleet, member_target, read_fleets
 from pytest_housekeeping.declarations.layout import with_layout, wrong_layout
 from pytest_housekeeping.declarations.may_move import wrongly_declared
 from pytest_housekeeping.declarations.pinned_settings import names_to_choose
@@ -37,7 +39,7 @@ _DURATIONS = (
 _REF = re.compile(r"[\w.][\w./@+-]*")
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 # What of the settings is no key of the table itself.
-NO_KEYS = ("root", "target", "targets")
+NO_KEYS = ("root", "target", "targets", "fleets")
 # Read by themselves: a table of its own each.
 _APART = ("stubs",)
 _TYPES = {
@@ -80,26 +82,42 @@ def load_config(
     """
     problems = Problems(f"[tool.housekeeping] in {SETTINGS}")
     table = _table(files or ProjectFiles(root))
-    expect_keys(table, dict.fromkeys((*_TYPES, *_APART, TABLE), False), "the table", problems)
+    expect_keys(
+        table, dict.fromkeys((*_TYPES, *_APART, TABLE, FLEETS), False), "the table", problems
+    )
     values = {"stubs": read_stubs(table, problems), **_values(table, "", problems)}
     config = Config(root=root, **values)
     config = with_layout(config, files or ProjectFiles(root))
-    targets, otherwise = read_targets(table, config.audit, problems)
-    config = replace(config, targets=targets, target=targets[PRODUCTION])
+    targets, of_targets = read_targets(table, config.audit, problems)
+    fleets, of_fleets = read_fleets(table, config.audit, targets, problems)
+    config = replace(config, targets=targets, fleets=fleets, target=targets[PRODUCTION])
     errors = [*_invalid(config, folders)]
     all_of = {}
-    for name in targets:
-        own = _values(otherwise.get(name, {}), f"{TABLE}.{name}: ", problems)
-        all_of[name] = replace(config, target=targets[name], audit=targets[name].audit, **own)
-        others = [each for each in _invalid(all_of[name], folders) if each not in errors]
-        errors += [f"{TABLE}.{name}: {each}" for each in others]
+    for place, keys in _otherwise({TABLE: of_targets, FLEETS: of_fleets}):
+        all_of[place] = replace(config, **_values(keys, f"{place}: ", problems))
+        others = [each for each in _invalid(all_of[place], folders) if each not in errors]
+        errors += [f"{place}: {each}" for each in others]
     for error in errors:
         problems.add(error)
     problems.raise_any(
         why="a setting that is misread could let a check pass that never ran",
         fix="correct the keys named; all of them: python -m pytest_housekeeping docs configuration",
     )
-    return all_of[chosen(targets, target).name]
+    fleet, _, member = target.partition("/")
+    if member:
+        of_fleet = chosen_fleet(fleets, fleet)
+        own = member_target(of_fleet, member, config.audit)
+        return replace(all_of[f"{FLEETS}.{fleet}"], target=own, audit=own.audit)
+    own = chosen(targets, target)
+    return replace(all_of[f"{TABLE}.{target}"], target=own, audit=own.audit)
+
+
+def _otherwise(
+    tables: Mapping[str, Mapping[str, Mapping[str, Any]]],
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """What each target and each fleet has otherwise, by its place in the settings."""
+    for table, named in tables.items():
+        yield from ((f"{table}.{name}", keys) for name, keys in named.items())
 
 
 def _values(table: Mapping[str, Any], where: str, problems: Problems) -> dict[str, Any]:

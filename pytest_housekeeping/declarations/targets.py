@@ -44,7 +44,7 @@ def read_targets(
     the settings; ``audit`` is the folder of production's evidence."""
     given = named_tables_of(table, TABLE, problems)
     targets = {PRODUCTION: Target(audit=audit)}
-    others: dict[str, Mapping[str, Any]] = {}
+    others: dict[str, Mapping[str, Any]] = {PRODUCTION: {}}
     for name, keys in given.items():
         for error in _invalid(name, keys, given):
             problems.add(f"{TABLE}.{name}: {error}")
@@ -73,13 +73,28 @@ def chosen(targets: Mapping[str, Target], name: str) -> Target:
 def _invalid(
     name: str, keys: Mapping[str, Any], given: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[str]:
-    if not _NAME.fullmatch(name) or name in _TAKEN:
+    if wrong_name(name):
         yield "that is no name for a target: lower-case letters and digits, and no name of a mode"
     for key, value in keys.items():
         if key not in _OWN and key not in OTHERWISE:
             yield f"unknown key {key!r}{closest(key, {*_OWN, *OTHERWISE})}"
         elif key in _OWN and not isinstance(value, str):
             yield f"{key} = {value!r} is not a string"
+    yield from shapes_wrong(keys)
+    after = keys.get("after")
+    if isinstance(after, str) and after not in {PRODUCTION, *given}:
+        yield f"after = {after!r}: there is no such target{closest(after, given)}"
+    if "soak" in keys and "after" not in keys:
+        yield "soak says how long ago the promotion to another target was, and after names none"
+
+
+def wrong_name(name: str) -> bool:
+    """Whether a folder and a branch cannot be called so, beside those that there are."""
+    return not _NAME.fullmatch(name) or name in _TAKEN
+
+
+def shapes_wrong(keys: Mapping[str, Any]) -> Iterator[str]:
+    """What is said of texts that cannot be what their keys mean."""
     shapes = (
         ("env", _ENV, 'no part of a variable\'s name, such as "PREPROD" for PGHOST_PREPROD'),
         ("confirm", _WORD, "no word that can be typed: letters, digits, - and _"),
@@ -89,11 +104,6 @@ def _invalid(
         value = keys.get(key)
         if isinstance(value, str) and not shape.fullmatch(value):
             yield f"{key} = {value!r} is {what}"
-    after = keys.get("after")
-    if isinstance(after, str) and after not in {PRODUCTION, *given}:
-        yield f"after = {after!r}: there is no such target{closest(after, given)}"
-    if "soak" in keys and "after" not in keys:
-        yield "soak says how long ago the promotion to another target was, and after names none"
 
 
 def _twice(targets: Mapping[str, Target]) -> Iterator[str]:

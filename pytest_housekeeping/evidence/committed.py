@@ -18,9 +18,10 @@ from pytest_housekeeping.evidence.git_objects import (
 )
 from pytest_housekeeping.model import Mode
 
-_TOLD = re.compile(r"^Run (\S+), plan \w*, audit (\w{64})$", re.MULTILINE)
 # "shop: prod of preprod rolled back: 12 steps on 0123456789ab"
 _SUBJECT = re.compile(rf"(?:.*: )?({'|'.join(Mode)})(?: of \S+)? [^:]+: \d+ steps.*")
+# A commit that brings evidence of several databases says in which folder each audit is.
+_TOLD = re.compile(r"^Run (\S+), plan \w*, audit (\w{64})(?:, in (.+))?$", re.MULTILINE)
 # How many files are held in memory at a time.
 _AT_ONCE = 200
 _LOGS = {"HEAD", REFUSED, *Mode}
@@ -197,5 +198,9 @@ def _told(git: GitCommands, tips: Iterable[str], folders: Sequence[str]) -> Iter
     for text in git.run(*log, *found, stdin=revisions).split(b"\0"):
         commit, _, message = text.decode(errors="replace").partition("\n")
         mode = _SUBJECT.fullmatch(message.partition("\n")[0])
-        for run, digest in _TOLD.findall(message):
-            yield Told(mode=mode[1] if mode else "", run=run, digest=digest, commit=commit)
+        for run, digest, place in _TOLD.findall(message):
+            if place and folders and place not in folders:
+                continue
+            # Of several databases at once there are promotions alone.
+            said = Mode.PROD if place else mode[1] if mode else ""
+            yield Told(mode=said, run=run, digest=digest, commit=commit)

@@ -35,6 +35,7 @@ _PROVED: Mapping[str, bool] = {
     "root": False,  # another folder on every machine
     "target": False,  # the same files for all of them
     "targets": False,
+    "fleets": False,
     "sql": False,  # the steps have these paths
     "stubs": True,  # what a name of an extension stands for
     "baseline": True,  # what is run as history, and not as a batch

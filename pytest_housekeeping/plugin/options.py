@@ -69,6 +69,16 @@ def target_of(option: Namespace) -> str:
     return PRODUCTION if option.hk_target is None else str(option.hk_target)
 
 
+def refuse_share_of_nothing(option: Namespace) -> None:
+    """Raises pytest.UsageError for a share of a fleet, and no fleet."""
+    if option.hk_shard is not None:
+        raise misuse(
+            f"--hk-shard={option.hk_shard} without --hk-fleet",
+            why="it is a share of the databases of a fleet",
+            fix="leave it out, or name the fleet",
+        )
+
+
 def _bound_to(option: Namespace) -> str:
     """The digest of ``--hk-plan``, "" without one. Raises MisuseError for one that is none."""
     if option.hk_plan is None:
@@ -157,6 +167,7 @@ def refuse_unusable(config: pytest.Config) -> None:
             fix="run it without -n",
         )
     refuse_misplaced(option)
+    refuse_share_of_nothing(option)
     refuse_outer_project(config.invocation_params.dir, config.rootpath)
     if not config.pluginmanager.hasplugin("html"):
         raise misuse(

@@ -86,7 +86,7 @@ class Promotion:
     def run_step(self, step: Step) -> StepResult:
         """Work one step. Raises HousekeepingError when it fails."""
         try:
-            return _WORK[step.kind](self, step)
+            return self.run.known(step) or _WORK[step.kind](self, step)
         except HousekeepingError as error:
             error.fix = header_for_new_value(self.run.context.plan, step, error.found) or error.fix
             raise
@@ -265,7 +265,7 @@ class Promotion:
         return self.run.checks.unjudged(self.batch.opened().connection)
 
     def _record_commit(self, step: Step) -> None:
-        """An interrupted item makes no report, and that the batch is in has to be on record."""
+        """An interrupted item makes no report: that the batch is in is on record before."""
         self.run.checks.schema_changed()
         self.record(judged(step, Verdict(examined=1, unit="COMMIT"), "COMMIT was answered"))
         self.run.after_commit(step.segment)

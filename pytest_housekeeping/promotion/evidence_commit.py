@@ -17,6 +17,11 @@ from pytest_housekeeping.evidence.signing import FIX, SigningFailed, why_unsigne
 from pytest_housekeeping.model import RunOutcome
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.promotion.attestation import RAN_FIX, SUBMODULE_FIX
+from pytest_housekeeping.promotion.production.handed import (
+    HandedBack,
+    hand_back,
+    handed,
+)
 from pytest_housekeeping.promotion.signers import signers_of
 
 if TYPE_CHECKING:
@@ -56,6 +61,12 @@ def publish(
     """
     repository, commit = context.repository, context.source.commit
     why_not = _why_not_committed(context, partial=partial)
+    if handed() is not None:
+        root = context.config.root
+        kept = {} if why_not else {p.relative_to(root).as_posix(): c for p, c in files.items()}
+        hand_back(_back(audit, kept))
+        yield f"not committed: {why_not}" if why_not else "the fleet commits it, with all others"
+        return
     if why_not or repository is None or commit is None:
         yield f"not committed: {why_not}"
         return
@@ -80,6 +91,19 @@ def publish(
     if rules_of(audit.run.mode).throwaway:
         yield from _signer(context, repository, made, unsigned)
     yield from pushed
+
+
+def _back(audit: Audit, files: Mapping[str, bytes]) -> HandedBack:
+    run = audit.run
+    return HandedBack(
+        run=run.id,
+        outcome=run.outcome,
+        message=run.message,
+        plan=audit.plan.digest,
+        digest=audit.chain.digest,
+        audit=f"{stem(run)}.json",
+        files=files,
+    )
 
 
 def is_final(context: RunContext, *, partial: bool) -> bool:

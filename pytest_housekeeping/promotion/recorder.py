@@ -22,6 +22,7 @@ from pytest_housekeeping.promotion.evidence_commit import is_final, publish
 from pytest_housekeeping.promotion.github import tell_github
 from pytest_housekeeping.promotion.incident_files import write_incident
 from pytest_housekeeping.promotion.killed_runs import record_killed_runs
+from pytest_housekeeping.promotion.production.group.proof import keep_for_group
 from pytest_housekeeping.promotion.shown_beside import finish_page, shown_beside
 from pytest_housekeeping.promotion.web_places import located
 from pytest_housekeeping.promotion.why_it_ended import (
@@ -67,10 +68,8 @@ class Recorder:
         self._old_journals: list[Path] = []
 
     def open(self) -> None:
-        """Begin the journal, after what killed runs have left was turned into audits.
-
-        Raises EvidenceError when the folder cannot be written: no run without a record.
-        """
+        """Begin the journal, after what killed runs have left was turned into audits. Raises
+        EvidenceError when the folder cannot be written: no run without a record."""
         # What a promotion left waits for a run that can ask its server.
         rules = self.context.rules
         prefix = f"{self.context.mode}_" if rules.throwaway or rules.plans else ""
@@ -142,6 +141,7 @@ class Recorder:
             self.run.finish(changed=self.promotion.changed)
         with self._told_where_incomplete():
             self.audit = self._make_audit(outcome, message)
+            keep_for_group(self.run, self.promotion.results, outcome)
 
     def report_failed(self, error: OSError) -> None:
         """The HTML report could not be written; nothing is published without it."""

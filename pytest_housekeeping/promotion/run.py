@@ -11,7 +11,7 @@ from pytest_housekeeping.checks.style import Linting
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.evidence.bound import Bound
 from pytest_housekeeping.evidence.production_now import ProductionNow
-from pytest_housekeeping.model import Verdict
+from pytest_housekeeping.model import Step, StepResult, Verdict
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.postgres.clone_facts import CloneFacts
 from pytest_housekeeping.postgres.lock_requests import ForeseenLocks
@@ -32,6 +32,7 @@ class Run:
     ``bound`` tells what the promotion is bound to, as soon as it is known, ``production`` what the
     batch meets there, and ``clone`` what it did to a clone that has the rows.
 
+    ``known`` has the result of a step that was shown before, of the very same things.
     ``follow`` is told where to say whom the run waits for, before anything is run.
     ``after_commit`` of a segment begins what goes on beside the steps behind it; ``beside`` waits
     for that, and ends when its server has ended. ``secrets`` are the passwords that must appear
@@ -50,6 +51,7 @@ class Run:
     production: Callable[[], ProductionNow] = ProductionNow
     clone: Callable[[], CloneFacts | None] = lambda: None
     after: Mapping[str, Callable[[], Judgement]] = field(default_factory=dict)
+    known: Callable[[Step], StepResult | None] = lambda _: None
     locks: Callable[[int], ForeseenLocks] | None = None
     follow: Callable[[Progress], None] = lambda _: None
     linting: Linting | None = None

@@ -151,7 +151,7 @@ class Binding:
             before=self._target.fingerprint(),
             after=[rehearsal.foreseen(number).fingerprint for number in numbers],
             target=self._target.connection.identity(),
-            role=rehearsal.target.connection.identity().user,
+            role=rehearsal.role,
             code=self._checks.code(),
         )
 

@@ -115,7 +115,7 @@ class KnownProofs:
             build_facts(server.kind, server.major) if server else "",
             asdict(config),
             context.today,
-            rehearsal.target.connection.identity().user,
+            rehearsal.role,
             self.backup.digests,
             rehearsal.target.twin.schema.digest,
             [(each.number, each.transaction) for each in plan.segments],

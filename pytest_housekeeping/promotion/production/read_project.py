@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import load_config
@@ -15,6 +15,8 @@ from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.promotion.attestation import refuse_unattested, source_of
 from pytest_housekeeping.promotion.context import RunContext, new_context
+from pytest_housekeeping.promotion.production.fleet_databases import located
+from pytest_housekeeping.promotion.production.handed import handed
 from pytest_housekeeping.promotion.production.target_address import Address, read_address
 from pytest_housekeeping.promotion.production.twin_server import secrets_of
 from pytest_housekeeping.promotion.run_options import RunOptions
@@ -45,7 +47,7 @@ def read_project(options: RunOptions) -> ReadProject:
     production.
     """
     sources = ProjectFiles(options.root)
-    config = load_config(options.root, sources, target=options.target)
+    config = _with_place(load_config(options.root, sources, target=options.target))
     address = read_address(os.environ, config.target)
     repository = open_repository(options.root)
     hold_all(config, sources, options.inifile)
@@ -80,3 +82,9 @@ def read_project(options: RunOptions) -> ReadProject:
         address=address,
         secrets=secrets_of(options, address),
     )
+
+
+def _with_place(config: Config) -> Config:
+    """The settings, with where one of a fleet is: as the fleet has it, or as its list says."""
+    given = handed()
+    return replace(config, target=given.target) if given is not None else located(config)

@@ -31,6 +31,13 @@ from pytest_housekeeping.promotion.production.clone.opening import (
     clone_url,
     refuse_unfit_clone,
 )
+from pytest_housekeeping.promotion.production.group.proof import GroupProof
+from pytest_housekeeping.promotion.production.group.rehearsal import (
+    GroupRehearsal,
+    backup_of_group,
+    proof_of_group,
+    rehearsal_of_group,
+)
 from pytest_housekeeping.promotion.production.impact import Impact
 from pytest_housekeeping.promotion.production.in_place import locks_in_staging
 from pytest_housekeeping.promotion.production.prechecks import (
@@ -74,6 +81,7 @@ def start_production(options: RunOptions) -> Run:
     config, address = project.config, project.address
     connection = open_production(address, config.session)
     server = linting = restore_server = promised = None
+    proof = proof_of_group()
     with closed_on_failure(connection, address):
         identity = identified(connection)
         plan = plan_of(config, options, project.sources, connection)
@@ -82,8 +90,9 @@ def start_production(options: RunOptions) -> Run:
         context = project.context(options, plan)
         if not options.look_only:
             refuse_unfit_clone(clone_of(context, address, identity), connection)
-            restore_server = new_restore_server(options, config, address, identity)
-            if not restore_server.given:
+            if proof is None:
+                restore_server = new_restore_server(options, config, address, identity)
+            if restore_server is None or not restore_server.given:
                 promised = promised_roles(context, major_of(connection))
                 if options.records_only or plan.theirs or promised.known is None:
                     server = new_replay_server(config, major_of(connection))
@@ -93,14 +102,15 @@ def start_production(options: RunOptions) -> Run:
     target = ProductionTarget(context, address, connection, identity, backup)
     throwaway = throwaway_of(restore_server, server, config)
     checks = Checks(context, throwaway)
-    rehearsal = new_rehearsal(context, target, target.history_rows)
+    rehearsal = new_rehearsal(context, target, target.history_rows, proof)
     run = Run(
         context=context,
         target=target,
         checks=checks,
         prechecks=production_prechecks(context, target, throwaway, checks, promised),
-        backup=production_backup(context, target),
+        backup=backup_of_group(context, target, production_backup(context, target), proof),
         rehearsal=rehearsal,
+        known=proof.of if proof else lambda _: None,
         after=production_after(target),
         locks=known_locks(context, rehearsal),
         throwaway=throwaway,
@@ -124,7 +134,8 @@ def with_rehearsal(run: Run, target: ProductionTarget) -> Run:
             follow=look.follow,
         )
     impact = Impact(context, target, rehearsal)
-    running = new_running_code(context, target, rehearsal)
+    shared = isinstance(rehearsal, GroupRehearsal)
+    running = None if shared else new_running_code(context, target, rehearsal)
     clone = new_measurement(context, target, rehearsal)
     binding = Binding(context, target, rehearsal, run.checks)
     return replace(
@@ -148,10 +159,13 @@ def with_rehearsal(run: Run, target: ProductionTarget) -> Run:
 
 
 def new_rehearsal(
-    context: RunContext, target: ProductionTarget, rows: HistoryRows
+    context: RunContext,
+    target: ProductionTarget,
+    rows: HistoryRows,
+    proof: GroupProof | None = None,
 ) -> Rehearsal | None:
     """The batch on a copy of production, where the plan has one; ``rows`` is what its history
-    tells of what was applied."""
+    tells of what was applied. With the ``proof`` of a group, what that has shown."""
     if not context.plan.rehearses:
         return None
     copy = TwinTarget(
@@ -161,6 +175,9 @@ def new_rehearsal(
         rows=rows,
         record=partial(promotion_table.record_segment, context),
     )
+    if proof is not None:
+        promoter = context.promoter or target.connection.identity().user
+        return rehearsal_of_group(proof, context, copy, target.fingerprint, promoter)
     return Rehearsal(context=context, target=copy, original=target.fingerprint)
 
 

@@ -55,8 +55,9 @@ class Address:
 
 
 def required(target: Target) -> tuple[str, ...]:
-    """The variables that say where a target is."""
-    return tuple(map(target.variable, _PARTS))
+    """The variables that say where a target is, as far as no list of databases does."""
+    listed = {"PGDATABASE": target.database, "PGHOST": target.host, "PGPORT": target.port}
+    return tuple(target.variable(part) for part in _PARTS if not listed.get(part))
 
 
 def read_address(environment: Mapping[str, str], target: Target) -> Address:
@@ -72,6 +73,12 @@ def read_address(environment: Mapping[str, str], target: Target) -> Address:
             fix="export them; in a workflow, pass the secrets of the same names through env",
         )
     given = {part: environment.get(target.variable(part), "") for part in (*_PARTS, *_OPTIONAL)}
+    listed = {
+        "PGDATABASE": target.database,
+        "PGHOST": target.host,
+        "PGPORT": str(target.port or ""),
+    }
+    given |= {part: value for part, value in listed.items() if value}
     sslmode, sslrootcert = map(target.variable, _OPTIONAL)
     problems = []
     host, port, certificate = given["PGHOST"], given["PGPORT"], given["PGSSLROOTCERT"]

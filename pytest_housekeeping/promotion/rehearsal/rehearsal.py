@@ -17,7 +17,7 @@ from typing import TypeAlias
 import psycopg
 from psycopg import sql
 
-from pytest_housekeeping.checks.rows import Question, RowCatalog, read_row_catalog
+from pytest_housekeeping.checks.rows import Question, RowCatalog, Unasked, read_row_catalog
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.model import Applied, Step
 from pytest_housekeeping.postgres.batch_facts import BatchFacts
@@ -46,9 +46,9 @@ class Rehearsal:
     """The batch on the copy. ``changes`` is, by segment, what became of its schema there,
     ``facts`` what the batch did on the way; ``original`` reads production's schema as it was before
     the batch. ``look`` is called with 0 before anything of it is applied,
-    and with the number of each segment but the last when that is in the copy. ``denied`` are the
-    questions to production's rows that its role may not ask. ``known_restore`` may know that a dump
-    restores, and proves it otherwise.
+    and with the number of each segment but the last when that is in the copy. ``questions`` are
+    what production's rows are asked, once that is known, ``denied`` those that its role may not
+    ask. ``known_restore`` may know that a dump restores, and proves it otherwise.
     """
 
     context: RunContext
@@ -58,6 +58,7 @@ class Rehearsal:
     changes: dict[int, SchemaChange] = field(default_factory=dict)
     facts: dict[int, BatchFacts] = field(default_factory=dict)
     denied: tuple[Question, ...] = ()
+    questions: tuple[Question | Unasked, ...] | None = None
     known_restore: KnownRestore | None = None
     _measurements: dict[int, Measurement] = field(default_factory=dict)
     _seconds: defaultdict[int, float] = field(default_factory=lambda: defaultdict(float))
@@ -68,6 +69,16 @@ class Rehearsal:
     _worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=1))
     _expected: dict[int, SchemaRecord] = field(default_factory=dict)
     _rows_before: RowCatalog | None = None
+
+    @property
+    def role(self) -> str:
+        """As whom the batch is applied."""
+        return self.target.connection.identity().user
+
+    @property
+    def seconds(self) -> dict[int, float]:
+        """How long the files of each segment took, by its number."""
+        return dict(self._seconds)
 
     @property
     def batch(self) -> Batch:
@@ -99,7 +110,7 @@ class Rehearsal:
             self._judging.execute(
                 sql.SQL("BEGIN; {}; SET LOCAL row_security = on; SET LOCAL ROLE {}").format(
                     sql.SQL(local_settings(self.context.config)),
-                    sql.Identifier(self.target.connection.identity().user),
+                    sql.Identifier(self.role),
                 )
             )
         with rolled_back(self._judging):

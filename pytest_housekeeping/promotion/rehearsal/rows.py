@@ -19,6 +19,7 @@ from pytest_housekeeping.checks.rows import (
     reading,
     rows_verdict,
 )
+from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks import Judgement
@@ -38,6 +39,18 @@ def rows_asked(
 
     Raises ProofFailed where production cannot be asked at all.
     """
+    if rehearsal.questions is None:
+        rehearsal.questions = tuple(_questions(context, rehearsal))
+    changes = sum(len(facts.changes) for facts in rehearsal.facts.values())
+    answers = answers_of(context.config, production, rehearsal.questions)
+    rehearsal.denied = tuple(
+        each.denied for each in answers if isinstance(each, NotChecked) and each.denied
+    )
+    return rows_verdict(answers, changes)
+
+
+def _questions(context: RunContext, rehearsal: Rehearsal) -> Sequence[Question | Unasked]:
+    """What the batch has changed on the copy that rows could refuse."""
     before, after = rehearsal.row_catalogs()
     texts = {
         file.path: context.files.text(file)
@@ -46,20 +59,16 @@ def rows_asked(
     }
     batch = BatchTexts(files=texts, locked=frozenset(_written(rehearsal, before, after)))
     with rehearsal.printing() as copy:
-        questions = questions_of(copy, before, after, batch)
-    changes = sum(len(facts.changes) for facts in rehearsal.facts.values())
-    answers = _answers(context, production, questions)
-    rehearsal.denied = tuple(
-        each.denied for each in answers if isinstance(each, NotChecked) and each.denied
-    )
-    return rows_verdict(answers, changes)
+        return questions_of(copy, before, after, batch)
 
 
-def _answers(
-    context: RunContext, production: TargetConnection, questions: Sequence[Question | Unasked]
+def answers_of(
+    config: Config, production: TargetConnection, questions: Sequence[Question | Unasked]
 ) -> tuple[Answer | NotChecked, ...]:
-    """What production says; it is not even begun with where there is nothing to ask."""
-    config = context.config
+    """What production says; it is not even begun with where there is nothing to ask.
+
+    Raises ProofFailed where it cannot be asked at all.
+    """
     if not questions:
         return ()
     connection = production.get()

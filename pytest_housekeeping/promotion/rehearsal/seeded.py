@@ -130,7 +130,7 @@ def _oids(connection: Connection, names: Iterable[str]) -> list[int]:
 
 def _apply(context: RunContext, rehearsal: Rehearsal, spare: Twin, tried: _Tried) -> None:
     """The files as production's own role, segment by segment, as far as they go through."""
-    user = rehearsal.target.connection.identity().user
+    user = rehearsal.role
     with spare.connect(user, context.config.session) as connection:
         try:
             for segment in context.plan.segments:

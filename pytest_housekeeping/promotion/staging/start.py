@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.connection_url import passwords_in
@@ -41,6 +42,9 @@ def start_staging(options: RunOptions) -> Run:
     """
     sources = ProjectFiles(options.root)
     config = load_config(options.root, sources, target=options.target)
+    if config.target.fleet:
+        # What is proved for one database is proved for all of the fleet.
+        config = replace(config, audit=config.fleets[config.target.fleet].audit)
     signers_of(config, sources)
     url = options.staging_url or os.environ.get("HK_STAGING_URL")
     server = linting = None
@@ -90,7 +94,7 @@ def _past(
     """What production has: as the evidence says; before there is any, as the settings say."""
     past: Sequence[AppliedFile] = ()
     if repository is not None:
-        folder = config.root / config.audit
+        folder = config.root / config.target.audit
         past = promoted_before(repository, folder, config.accepted_evidence_faults)
     return past or given_past(config, sources)
 

@@ -22,7 +22,7 @@ from pytest_housekeeping.evidence.finished import (
 from pytest_housekeeping.evidence.places import Places
 from pytest_housekeeping.evidence.remarks import remarks_of
 from pytest_housekeeping.model import Finding, Level, Mode, Outcome, RunOutcome, StepResult
-from pytest_housekeeping.plugin import _OPTIONS
+from pytest_housekeeping.plugin.command_options import OPTIONS
 from support.evidence_samples import NOTICE, RLS, facts, failed_sample, sample
 from support.fresh_copy import ROOT
 from support.reference_pages import rows
@@ -84,7 +84,7 @@ def test_the_page_for_agents_names_the_fields_and_options_that_there_are() -> No
     assert fields
     assert set(fields) <= set(finished_schema()["properties"])
     options = set(re.findall(r"--hk-[\w-]+", text))
-    assert options <= {name for name, _ in _OPTIONS}
+    assert options <= {name for name, _ in OPTIONS}
 
 
 def test_a_failed_run_says_what_failed() -> None:

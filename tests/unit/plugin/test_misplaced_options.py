@@ -8,18 +8,18 @@ from itertools import product
 import pytest
 
 from pytest_housekeeping.model import Mode
-from pytest_housekeeping.plugin import _OPTIONS
+from pytest_housekeeping.plugin.command_options import OPTIONS
 from pytest_housekeeping.plugin.misplaced_options import refuse_misplaced
 
 IN_EVERY_MODE = {"--hk-mode", "--hk-target", "--hk-no-commit", "--hk-reports", "--hk-json"}
 VALUES = {"--hk-to": "4711", "--hk-segments": "0", "--hk-baseline": "0", "--hk-reuse": "off"}
-ATTRIBUTES = dict(_OPTIONS)
+ATTRIBUTES = dict(OPTIONS)
 ONLY_IN_SOME = sorted(set(ATTRIBUTES) - IN_EVERY_MODE)
 
 
 def command_line(mode: Mode, *arguments: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    for name, attributes in _OPTIONS:
+    for name, attributes in OPTIONS:
         parser.add_argument(name, default=None, **attributes)
     needed = ["--hk-to=4711"] if mode is Mode.ROLLBACK else []
     return parser.parse_args([f"--hk-mode={mode}", *needed, *arguments])

@@ -1,0 +1,95 @@
+"""What a run on a fleet takes of the command line, and what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from pytest_housekeeping.config import Fleet
+from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.model import Mode
+from pytest_housekeeping.plugin.refusals import misuse
+
+_MODES = (Mode.PLAN, Mode.PROD)
+# What else of the command line holds for the run of each database: a name and its value in one
+# word, or in two.
+_PASSED_ON = ("--hk-segments", "--hk-emergency", "--hk-twin-server", "-p", "-W", "-o", "-c")
+# What would run an item again, or not in its turn.
+_REPEATS = {
+    "rerunfailures": "pytest-rerunfailures repeats what failed",
+    "flaky": "flaky repeats what failed",
+    "pytest_repeat": "pytest-repeat repeats",
+    "repeat": "pytest-repeat repeats",
+    "randomly": "pytest-randomly shuffles",
+    "random_order": "pytest-random-order shuffles",
+}
+
+
+def refuse_unfit(config: pytest.Config, mode: Mode, fleet: Fleet) -> None:
+    option = config.option
+    if mode not in _MODES:
+        raise misuse(
+            f"--hk-fleet with --hk-mode={mode}",
+            why="a fleet is planned and promoted; what else there is, is done with one database",
+            fix=f"--hk-target={fleet.name}/NAME names one of it",
+        )
+    if option.hk_target:
+        why = "it is all of them, or one"
+        raise misuse("--hk-fleet with --hk-target", why=why, fix="leave one of them out")
+    for name in ("hk_plan", "hk_baseline", "hk_accept_drift", "hk_in_place", "hk_twin", "hk_to"):
+        if getattr(option, name):
+            given = f"--{name.replace('_', '-')}"
+            raise misuse(
+                f"{given} with --hk-fleet",
+                why="it says something of one database, and they are many",
+                fix=f"{given} --hk-target={fleet.name}/NAME, for one of them",
+            )
+    if mode is Mode.PROD and option.hk_confirm != fleet.confirm and not option.collectonly:
+        raise misuse(
+            f"--hk-confirm={option.hk_confirm!r}: {fleet.name} is changed only on the exact word",
+            why="nobody changes it by accident",
+            fix=f"pytest --hk-mode=prod --hk-fleet={fleet.name} --hk-confirm={fleet.confirm}",
+        )
+    known = {name.lower() for name, plugin in config.pluginmanager.list_name_plugin() if plugin}
+    again = [said for name, said in _REPEATS.items() if name in known]
+    if getattr(option, "dist", "no") in ("each", "loadfile"):
+        again.append(f"--dist={option.dist} runs items elsewhere than in their turn")
+    if getattr(option, "reruns", None) or getattr(option, "looponfail", False):
+        again.append("an option runs items again")
+    if again and mode is Mode.PROD:
+        raise misuse(
+            f"a fleet is not promoted with: {'; '.join(again)}",
+            why="each database is begun once and in its wave",
+            fix="switch it off with -p no:NAME",
+        )
+
+
+def shard_of(given: str | None) -> tuple[int, int]:
+    """``3/10``. Raises MisuseError for anything else."""
+    if given is None:
+        return 1, 1
+    first, _, last = given.partition("/")
+    if not (first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last) <= 256):
+        raise MisuseError(
+            f"--hk-shard={given} is no share of a fleet",
+            why="every database is in one of the shares, and in one only",
+            fix="--hk-shard=1/10 to --hk-shard=10/10; 256 shares at most",
+        )
+    return int(first), int(last)
+
+
+def passed_on(config: pytest.Config) -> Iterator[str]:
+    """The words of the command line that hold for each run."""
+    words = iter(config.invocation_params.args)
+    for word in map(str, words):
+        name, joined, _ = word.partition("=")
+        if name in _PASSED_ON:
+            yield word
+            if not joined:
+                yield str(next(words, ""))
+        elif word.startswith("-p") and len(word) > 2:
+            yield word
+    yield from ("-p", "no:xdist", "-p", "no:cacheprovider")
+    # What is imported already cannot be rewritten any more; every run would say so.
+    yield from ("-W", "ignore::pytest.PytestAssertRewriteWarning")

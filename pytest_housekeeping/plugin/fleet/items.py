@@ -1,0 +1,183 @@
+"""The items of a fleet: each group, the rows of each database, each database in its wave."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.errors import HousekeepingError, ServerError
+from pytest_housekeeping.model import Level
+from pytest_housekeeping.plugin.fleet.runs import Runs
+from pytest_housekeeping.promotion.fleet.rows import rows_of
+from pytest_housekeeping.promotion.fleet.survey import Group, Seen, reach
+from pytest_housekeeping.promotion.fleet.work import AWAY, FAILED, LEFT, PASSED, Result, Work
+from pytest_housekeeping.promotion.production.group.proof import read_proof
+from pytest_housekeeping.promotion.production.handed import Handed, handed_back
+
+WORK = pytest.StashKey[Work]()
+SETTINGS = pytest.StashKey[Config]()
+RUNS = pytest.StashKey[Runs]()
+ARGUMENTS = pytest.StashKey[tuple[str, ...]]()
+# How much of what a run has printed is shown of one that has failed.
+_SHOWN = 4000
+
+
+class NotPassed(Exception):
+    """An item came to a result, and the result is not a pass."""
+
+
+class FleetItem(pytest.Item):
+    """One thing to be done with a fleet. It waits for all items of the stages before its own."""
+
+    stage = 0
+
+    @property
+    def work(self) -> Work:
+        return self.config.stash[WORK]
+
+    def runtest(self) -> None:
+        work, began = self.work, time.monotonic()
+        earlier = (each for each in self.session.items if isinstance(each, FleetItem))
+        work.wait_for(each.nodeid for each in earlier if each.stage < self.stage)
+        if why := work.stopped():
+            work.put(Result(item=self.nodeid, how=LEFT, detail=why))
+            pytest.skip(f"not begun: {why}")
+        work.begin(self.nodeid)
+        try:
+            result = self.done()
+        except ServerError as error:
+            result = Result(item=self.nodeid, how=AWAY, detail=error.found)
+        except HousekeepingError as error:
+            result = Result(item=self.nodeid, how=FAILED, detail=str(error))
+        except BaseException:
+            work.put(Result(item=self.nodeid, how=FAILED, detail="interrupted"))
+            raise
+        work.put(_with_seconds(result, time.monotonic() - began))
+        self.add_report_section("call", "fleet", result.detail)
+        if result.how == AWAY:
+            pytest.skip(f"away: {result.detail}")
+        if result.how == FAILED:
+            raise NotPassed(result.detail)
+
+    def done(self) -> Result:
+        """Do it. Raises ServerError for a database that is away."""
+        raise NotImplementedError
+
+    def repr_failure(
+        self,
+        excinfo: pytest.ExceptionInfo[BaseException],
+        style: Any = None,
+    ) -> Any:
+        if isinstance(excinfo.value, NotPassed):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        return self.config.rootpath, None, f"{self.nodeid} "
+
+
+class GroupItem(FleetItem):
+    """A group: the rehearsal on one of it has shown what its schema decides."""
+
+    def __init__(self, *, group: Group, failed: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.group = group
+        self.failed = failed
+
+    def done(self) -> Result:
+        if self.failed:
+            return Result(item=self.nodeid, how=FAILED, detail=self.failed)
+        said = f"{len(self.group.members)} databases"
+        if self.group.pending:
+            proof = read_proof(self.work.proof_of(self.group))
+            said += f", rehearsed on {proof.shown_on}: {len(proof.results)} steps"
+        return Result(item=self.nodeid, how=PASSED, detail=said)
+
+
+class RowsItem(FleetItem):
+    """The rows of one database: what they would refuse of the batch."""
+
+    stage = 1
+
+    def __init__(self, *, seen: Seen, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.seen = seen
+
+    def done(self) -> Result:
+        work, database = self.work, self.seen.database
+        proof = read_proof(work.proof_of(work.group_of(database.name)))
+        verdict = rows_of(self.config.stash[SETTINGS], work.fleet, database, proof)
+        errors = [str(each) for each in verdict.findings if each.level is Level.ERROR]
+        if errors or not verdict.passed:
+            said = "\n".join(errors) or "nothing was examined"
+            return Result(item=self.nodeid, how=FAILED, detail=said)
+        return Result(item=self.nodeid, how=PASSED, detail=f"{verdict.examined} {verdict.unit}")
+
+
+class DatabaseItem(FleetItem):
+    """One database in its wave: a whole run of its own, by the proof of its group."""
+
+    def __init__(self, *, seen: Seen, stage: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.seen = seen
+        self.stage = stage
+
+    def done(self) -> Result:
+        work, config, database = self.work, self.config.stash[SETTINGS], self.seen.database
+        # Away is not failed: it is found before anything is begun.
+        reach(config, work.fleet, database).close()
+        target = database.target(work.fleet, config.audit)
+        back = work.folder / f"{database.name}.back"
+        given = Handed(target=target, proof=work.proof_of(work.group_of(database.name)), back=back)
+        arguments = (
+            "--hk-mode=prod",
+            f"--hk-target={target.name}",
+            f"--hk-confirm={target.confirm}",
+            *self.config.stash[ARGUMENTS],
+        )
+        ended = self.config.stash[RUNS].run(
+            config.root, arguments, given, work.folder / f"{database.name}.output"
+        )
+        left = handed_back(back)
+        good = ended.code == 0 and left is not None
+        detail = left.message or left.outcome if good and left else ended.output[-_SHOWN:]
+        return Result(
+            item=self.nodeid,
+            how=PASSED if good else FAILED,
+            detail=detail,
+            run=left.run if left else "",
+            outcome=left.outcome if left else "",
+            audit=left.audit if left else "",
+            digest=left.digest if left else "",
+        )
+
+
+def items_of(
+    session: pytest.Session, work: Work, failed: dict[str, str], *, promotes: bool
+) -> Iterator[FleetItem]:
+    """All items, in the order of their stages. ``failed`` says of a group why its rehearsal did."""
+    seen = {m.database.name: m for group in work.survey.groups for m in group.members}
+
+    def made(kind: type[FleetItem], place: str, name: str, **own: Any) -> FleetItem:
+        nodeid = f"{work.fleet.name}::{place}::{name}"
+        return kind.from_parent(session, name=name, nodeid=nodeid, **own)
+
+    for group in work.survey.groups:
+        why = failed.get(group.name, "")
+        yield made(GroupItem, "groups", group.name, group=group, failed=why)
+    for group in work.survey.behind:
+        for member in group.members if group.name not in failed else ():
+            yield made(RowsItem, "rows", member.database.name, seen=member)
+    for stage, wave in enumerate(work.waves if promotes else (), start=2):
+        for name in wave.databases:
+            yield made(DatabaseItem, wave.name, name, seen=seen[name], stage=stage)
+
+
+def _with_seconds(result: Result, seconds: float) -> Result:
+    return replace(result, seconds=round(seconds, 3))

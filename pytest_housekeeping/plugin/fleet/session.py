@@ -1,0 +1,230 @@
+"""A run on a fleet: looked at, rehearsed once a group, then item by item, and put on record."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_housekeeping.config import Config, Fleet
+from pytest_housekeeping.declarations.fleets import chosen_fleet
+from pytest_housekeeping.declarations.settings import load_config
+from pytest_housekeeping.errors import HousekeepingError
+from pytest_housekeeping.evidence.report.display import plural
+from pytest_housekeeping.model import Mode
+from pytest_housekeeping.plugin.fleet.arguments import passed_on, refuse_unfit, shard_of
+from pytest_housekeeping.plugin.fleet.items import (
+    ARGUMENTS,
+    RUNS,
+    SETTINGS,
+    WORK,
+    items_of,
+)
+from pytest_housekeeping.plugin.fleet.runs import Runs
+from pytest_housekeeping.plugin.stash import ENDED
+from pytest_housekeeping.promotion.fleet.record import Waves, keep
+from pytest_housekeeping.promotion.fleet.survey import Group, survey, told_of
+from pytest_housekeeping.promotion.fleet.waves import waves_of
+from pytest_housekeeping.promotion.fleet.work import PASSED, Work, read_work
+from pytest_housekeeping.promotion.production.fleet_databases import State, read_databases
+from pytest_housekeeping.promotion.production.handed import Handed, handed_back
+
+_WELL = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+_GROUPS_AT = "hk_fleet_folder"
+
+
+def activate(config: pytest.Config) -> None:
+    """Look at the fleet, rehearse, and register what makes items of it.
+
+    Raises pytest.UsageError (exit code 4) for whatever makes a run on it impossible.
+    """
+    mode = Mode(config.option.hk_mode)
+    try:
+        settings = load_config(config.rootpath)
+        fleet = chosen_fleet(settings.fleets, config.option.hk_fleet)
+        of_fleet = load_config(config.rootpath, target=f"{fleet.name}/any")
+        settings = replace(of_fleet, audit=settings.audit)
+        refuse_unfit(config, mode, fleet)
+        folder = getattr(config, "workerinput", {}).get(_GROUPS_AT)
+        failed: dict[str, str] = {}
+        if folder is not None:
+            work = read_work(Path(folder))
+        else:
+            work = _begun(settings, fleet, shard_of(config.option.hk_shard))
+    except HousekeepingError as error:
+        raise pytest.UsageError(str(error)) from None
+    config.stash[SETTINGS], config.stash[WORK] = settings, work
+    config.stash[ARGUMENTS] = tuple(passed_on(config))
+    session = FleetSession(config, settings, work, mode, failed, leads=folder is None)
+    config.pluginmanager.register(session, "housekeeping-fleet")
+
+
+def _begun(settings: Config, fleet: Fleet, shard: tuple[int, int]) -> Work:
+    found = survey(settings, fleet, shard=shard)
+    groups = [group.names for group in found.behind]
+    work = Work(
+        folder=Path(tempfile.mkdtemp(prefix="hk-fleet-")),
+        fleet=fleet,
+        survey=found,
+        waves=tuple(waves_of(groups, fleet.canary, fleet.waves)) if groups else (),
+    )
+    work.save()
+    return work
+
+
+class FleetSession:
+    """The hooks of a run on a fleet. It ``leads`` unless it is a worker of pytest-xdist."""
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        settings: Config,
+        work: Work,
+        mode: Mode,
+        failed: dict[str, str],
+        *,
+        leads: bool,
+    ) -> None:
+        self.config = config
+        self.settings = settings
+        self.work = work
+        self.mode = mode
+        self.failed = failed
+        self.leads = leads
+        self.started_at = datetime.now(UTC)
+        self.told: list[str] = []
+        if leads:
+            self._rehearse()
+            if getattr(config.option, "numprocesses", None):
+                # An item at a time: those of a wave go to whoever is free.
+                config.option.maxschedchunk = 1
+        else:
+            self.failed = dict(_failed(work))
+
+    def _rehearse(self) -> None:
+        """Each group once, on one of it, before anything is begun."""
+        if self.config.option.collectonly:
+            return
+        behind = self.work.survey.behind
+        with Runs() as runs:
+            for group in behind:
+                self._rehearsed(runs, group)
+
+    def _rehearsed(self, runs: Runs, group: Group) -> None:
+        database = group.members[0].database
+        target = database.target(self.work.fleet, self.settings.audit)
+        output = self.work.folder / f"{group.name}.output"
+        arguments = ("--hk-mode=plan", f"--hk-target={target.name}", *self.config.stash[ARGUMENTS])
+        arguments = tuple(word for word in arguments if not word.startswith("--hk-segments"))
+        given = Handed(target=target, keep=self.work.proof_of(group))
+        ended = runs.run(self.settings.root, arguments, given, output)
+        if ended.code != 0 or not self.work.proof_of(group).exists():
+            said = f"the rehearsal on {target.name} has failed:\n{ended.output[-4000:]}"
+            self.failed[group.name] = said
+            (self.work.folder / f"{group.name}.failed").write_text(said, encoding="utf-8")
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """A worker of pytest-xdist finds the work where this one has put it."""
+        node.workerinput[_GROUPS_AT] = str(self.work.folder)
+
+    def pytest_ignore_collect(self, collection_path: Path) -> bool:
+        """Nothing on the disk is collected: the items are the databases."""
+        return collection_path != self.config.rootpath
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, items: list[pytest.Item]
+    ) -> None:
+        promotes = self.mode is Mode.PROD
+        items[:] = items_of(session, self.work, self.failed, promotes=promotes)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        """The runs of this process are forked from one that is made when they are needed."""
+        if session.items and self.mode is Mode.PROD and not self.config.option.collectonly:
+            self.config.stash[RUNS] = Runs()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
+        if RUNS in self.config.stash:
+            self.config.stash[RUNS].close()
+        if self.leads and not self.config.option.collectonly:
+            self._finish(session)
+        return (yield)
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        terminalreporter.section(f"fleet {self.work.fleet.name}")
+        for line in (*told_of(self.work.survey), *self.told):
+            terminalreporter.line(line)
+
+    def pytest_unconfigure(self) -> None:
+        if self.leads:
+            shutil.rmtree(self.work.folder, ignore_errors=True)
+
+    def _finish(self, session: pytest.Session) -> None:
+        """Put on record what was done; what is not whole does not end well."""
+        work, results = self.work, self.work.results()
+        lacking = [
+            name
+            for wave in work.waves
+            for name in wave.databases
+            if not _passed(results.get(f"{work.fleet.name}::{wave.name}::{name}"))
+        ]
+        seen = work.survey
+        whole = not (lacking or seen.away or seen.wrong or self.failed)
+        if self.mode is Mode.PROD:
+            backs = {
+                name: back
+                for wave in work.waves
+                for name in wave.databases
+                if (back := handed_back(work.folder / f"{name}.back")) is not None
+            }
+            waves = Waves(
+                config=self.settings,
+                work=work,
+                started_at=self.started_at,
+                backs=backs,
+                whole=whole,
+            )
+            try:
+                self.told += keep(waves)
+            except HousekeepingError as error:
+                whole, self.told = False, [*self.told, f"THE EVIDENCE IS NOT COMPLETE: {error}"]
+            self.told += self._born()
+            if lacking:
+                self.told.append(
+                    f"{plural(len(lacking), 'database')} not promoted: {', '.join(lacking[:10])};"
+                    " run it again: it goes on with these"
+                )
+        self.config.stash[ENDED] = True
+        if not whole and session.exitstatus in _WELL:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _born(self) -> Iterator[str]:
+        """Databases that were added to the list while this went on."""
+        known = self.work.survey
+        names = {n for group in known.groups for n in group.names}
+        names |= {each.database.name for each in (*known.away, *known.wrong)}
+        if self.config.option.hk_shard:
+            return
+        for each in read_databases(self.settings, self.work.fleet):
+            if each.name not in names and each.state is not State.ARCHIVED:
+                yield f"{each.name} was added meanwhile, and is next: run it again"
+
+
+def _failed(work: Work) -> Iterator[tuple[str, str]]:
+    for group in work.survey.groups:
+        place = work.folder / f"{group.name}.failed"
+        if place.exists():
+            yield group.name, place.read_text(encoding="utf-8")
+
+
+def _passed(result: Any) -> bool:
+    return result is not None and result.how == PASSED

@@ -1,0 +1,1 @@
+"""Many databases of one schema: grouped, rehearsed once a group, promoted in waves."""

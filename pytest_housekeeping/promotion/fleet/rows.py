@@ -1,0 +1,33 @@
+"""The questions that a batch raises, asked of the rows of each database before the first is begun.
+
+A group is alike in its schema, and not in its rows.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+
+from pytest_housekeeping.checks.rows import rows_verdict
+from pytest_housekeeping.config import Config, Fleet
+from pytest_housekeeping.model import Verdict
+from pytest_housekeeping.promotion.production.fleet_databases import FleetDatabase
+from pytest_housekeeping.promotion.production.group.proof import GroupProof
+from pytest_housekeeping.promotion.production.target_address import open_production, read_address
+from pytest_housekeeping.promotion.rehearsal.rows import answers_of
+from pytest_housekeeping.promotion.target_connection import TargetConnection
+
+
+def rows_of(config: Config, fleet: Fleet, database: FleetDatabase, proof: GroupProof) -> Verdict:
+    """What the rows of one database would refuse. Raises ServerError where it is away, ProofFailed
+    where it cannot be asked."""
+    address = read_address(os.environ, database.target(fleet, config.audit))
+    session = {**config.session, "default_transaction_read_only": "on"}
+    connection = TargetConnection(partial(open_production, address, session))
+    try:
+        connection.get()
+        changes = sum(len(facts.changes) for facts in proof.facts.values())
+        verdict, _ = rows_verdict(answers_of(config, connection, proof.questions), changes)
+    finally:
+        connection.close()
+    return verdict

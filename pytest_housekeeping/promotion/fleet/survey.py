@@ -1,0 +1,214 @@
+"""A look at every database of a fleet: what each has, and which of them are alike."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import psycopg
+
+from pytest_housekeeping.config import Config, Fleet
+from pytest_housekeeping.errors import HousekeepingError, MisuseError, ServerError
+from pytest_housekeeping.evidence.report.display import plural
+from pytest_housekeeping.plan.plan import AppliedFile, is_pending
+from pytest_housekeeping.postgres import history
+from pytest_housekeeping.postgres.connection import LentConnection
+from pytest_housekeeping.postgres.primary import identified
+from pytest_housekeeping.promotion.applied import FILES, applied_files
+from pytest_housekeeping.promotion.production.fleet_databases import (
+    FleetDatabase,
+    State,
+    read_databases,
+)
+from pytest_housekeeping.promotion.production.group.proof import group_schema
+from pytest_housekeeping.promotion.production.promotion_table import last_fingerprint
+from pytest_housekeeping.promotion.production.target_address import (
+    closed_on_failure,
+    open_production,
+    read_address,
+)
+from pytest_housekeeping.snapshot.declared_moves import split_declared
+from pytest_housekeeping.snapshot.difference import in_common, listed
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
+from pytest_housekeeping.sql.folder import read_all
+from pytest_housekeeping.sql.project_files import ProjectFiles
+
+# How many are looked at at once: each takes a session of its server.
+_AT_ONCE = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What a database has. ``away`` says why it could not be reached, ``wrong`` why it could not be
+    read, or not be taken as it is."""
+
+    database: FleetDatabase
+    place: str = ""
+    schema: str = ""
+    major: int = 0
+    applied: tuple[AppliedFile, ...] = ()
+    away: str = ""
+    wrong: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Databases of one schema to which the same was applied, and what is pending there."""
+
+    number: int
+    members: tuple[Seen, ...]
+    pending: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return f"group-{self.number}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(each.database.name for each in self.members)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """The groups, the largest first; and the databases that are in none: those that were not
+    reached, those that cannot be taken as they are, and those that stay so."""
+
+    groups: tuple[Group, ...]
+    away: tuple[Seen, ...]
+    wrong: tuple[Seen, ...]
+    archived: tuple[FleetDatabase, ...]
+
+    @property
+    def behind(self) -> tuple[Group, ...]:
+        """The groups in which something is pending."""
+        return tuple(group for group in self.groups if group.pending)
+
+
+def survey(config: Config, fleet: Fleet, *, shard: tuple[int, int] = (1, 1)) -> Survey:
+    """Look at all databases of the list, or at those of a shard (the first of three: ``(1, 3)``).
+
+    Nothing is changed, and no lock above ACCESS SHARE is taken. Raises MisuseError for a list that
+    cannot be used, and where the variables of the fleet are not set.
+    """
+    listed = read_databases(config, fleet)[shard[0] - 1 :: shard[1]]
+    live = [each for each in listed if each.state is not State.ARCHIVED]
+    for each in live[:1]:
+        read_address(os.environ, each.target(fleet, config.audit))
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        seen = list(pool.map(lambda each: _look(config, fleet, each), live))
+    reached = [each for each in seen if not each.away and not each.wrong]
+    _refuse_twice(fleet, reached)
+    return Survey(
+        groups=tuple(_grouped(config, reached)),
+        away=tuple(each for each in seen if each.away),
+        wrong=tuple(each for each in seen if each.wrong),
+        archived=tuple(each for each in listed if each.state is State.ARCHIVED),
+    )
+
+
+def reach(config: Config, fleet: Fleet, database: FleetDatabase) -> LentConnection:
+    """A session that can change nothing. Raises ServerError for one that is away, ProofFailed for
+    one that is no safe connection."""
+    address = read_address(os.environ, database.target(fleet, config.audit))
+    return open_production(address, {**config.session, "default_transaction_read_only": "on"})
+
+
+def _look(config: Config, fleet: Fleet, database: FleetDatabase) -> Seen:
+    place = f"{database.host}:{database.port}/{database.database}"
+    try:
+        connection = reach(config, fleet, database)
+        address = read_address(os.environ, database.target(fleet, config.audit))
+        with closed_on_failure(connection, address):
+            seen = _seen(config, database, connection)
+        connection.close()
+    except ServerError as error:
+        return Seen(database=database, place=place, away=error.found)
+    except (HousekeepingError, psycopg.Error) as error:
+        found = error.found if isinstance(error, HousekeepingError) else str(error).strip()
+        return Seen(database=database, place=place, wrong=found)
+    return seen
+
+
+def _seen(config: Config, database: FleetDatabase, connection: LentConnection) -> Seen:
+    identity = identified(connection)
+    schema = read_fingerprint(connection, exclude_schemas=())
+    return Seen(
+        database=database,
+        place=f"{identity.system_identifier}/{identity.database}",
+        schema=group_schema(schema, identity.database),
+        major=schema.server_major,
+        applied=applied_files(history.applied(connection, config.history_schema)),
+        wrong=_drift(config, connection, schema),
+    )
+
+
+def _drift(config: Config, connection: LentConnection, schema: Fingerprint) -> str:
+    """What differs from what the last promotion left, but for what may move; "" for nothing."""
+    recorded = last_fingerprint(connection, config.history_schema)
+    if recorded is None:
+        return ""
+    excluded = set(recorded.excluded)
+    if excluded:
+        schema = read_fingerprint(connection, exclude_schemas=recorded.excluded)
+    before, after, _ = in_common(recorded, schema)
+    others = split_declared(before, after, config.may_move).others
+    return f"changed past the files since its last promotion: {listed(others, 3)}" * bool(others)
+
+
+def _refuse_twice(fleet: Fleet, seen: Sequence[Seen]) -> None:
+    """Raises MisuseError for one database that is listed by two addresses."""
+    first: dict[str, str] = {}
+    for each in seen:
+        other = first.setdefault(each.place, each.database.name)
+        if other != each.database.name:
+            raise MisuseError(
+                f"fleet {fleet.name}: {other} and {each.database.name} are the same database",
+                why="it would be promoted under one name, and be told as changed under the other",
+                fix="take one of them out of the list",
+            )
+
+
+def _grouped(config: Config, seen: Sequence[Seen]) -> Iterator[Group]:
+    """The largest first."""
+    alike: Mapping[object, list[Seen]] = defaultdict(list)
+    for each in seen:
+        done = tuple((file.path, file.sha256) for file in each.applied)
+        alike[each.schema, each.major, done].append(each)
+    pending = Pending(config)
+    ordered = sorted(alike.values(), key=lambda members: (-len(members), members[0].database.name))
+    for number, members in enumerate(ordered, start=1):
+        yield Group(
+            number=number, members=tuple(members), pending=pending.after(members[0].applied)
+        )
+
+
+class Pending:
+    """The files of the work tree that are not applied, by what is."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._files = ProjectFiles(config.root)
+
+    def after(self, applied: Sequence[AppliedFile]) -> tuple[str, ...]:
+        known = [(each.path, each.sha256) for each in applied]
+        found = read_all(self._config, self._files, FILES, applied=known).files
+        return tuple(
+            file.path for kind in FILES for file in found[kind] if is_pending(file, applied)
+        )
+
+
+def told_of(found: Survey) -> Iterator[str]:
+    """Two lines a group, and a line for each database that is in none."""
+    for group in found.groups:
+        names = ", ".join(group.names[:5])
+        more = f" and {len(group.names) - 5} more" * (len(group.names) > 5)
+        pending = f"{plural(len(group.pending), 'file')} pending" if group.pending else "up to date"
+        yield f"{group.name}: {plural(len(group.members), 'database')}: {names}{more}"
+        yield f"  {len(group.members[0].applied)} applied, {pending}"
+    for each in found.away:
+        yield f"{each.database.name}: away: {each.away}"
+    for each in found.wrong:
+        yield f"{each.database.name}: left out: {each.wrong}"

@@ -1,0 +1,129 @@
+"""What is to be done with a fleet, and what has become of it: a folder that its processes share."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import re
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pytest_housekeeping.config import Fleet
+from pytest_housekeeping.promotion.fleet.survey import Group, Survey
+from pytest_housekeeping.promotion.fleet.waves import CANARY, Wave
+
+PASSED, FAILED, AWAY, LEFT = "passed", "failed", "away", "not begun"
+_LOOK_S = 0.05
+_NO_NAME = re.compile(r"[^\w.-]")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """How an item ended; ``detail`` is why it has not passed. ``run`` and ``audit`` are those of a
+    database's own run, where there was one."""
+
+    item: str
+    how: str
+    detail: str = ""
+    run: str = ""
+    outcome: str = ""
+    audit: str = ""
+    digest: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """The fleet, its survey, and the waves in their order. ``folder`` is the owner's alone."""
+
+    folder: Path
+    fleet: Fleet
+    survey: Survey
+    waves: tuple[Wave, ...]
+
+    def save(self) -> None:
+        (self.folder / "work").write_bytes(pickle.dumps(self))
+
+    def proof_of(self, group: Group) -> Path:
+        """Where the proof of a group lies, if it was rehearsed."""
+        return self.folder / f"{group.name}.proof"
+
+    def group_of(self, database: str) -> Group:
+        return next(group for group in self.survey.groups if database in group.names)
+
+    def put(self, result: Result) -> None:
+        """A result, all of it at once: others look for it."""
+        place = self._place(result.item)
+        half = place.with_suffix(f".{os.getpid()}")
+        half.write_text(json.dumps(asdict(result)), encoding="utf-8")
+        half.replace(place)
+
+    def begin(self, item: str) -> None:
+        """That this process works on an item: should it die, nobody waits for it."""
+        self._place(item).with_suffix(".begun").write_text(str(os.getpid()), encoding="utf-8")
+
+    def result(self, item: str) -> Result | None:
+        """How an item has ended; one whose process is gone has failed. None where it has not."""
+        try:
+            return Result(**json.loads(self._place(item).read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            pass
+        try:
+            pid = int(self._place(item).with_suffix(".begun").read_text(encoding="utf-8") or 0)
+        except (FileNotFoundError, ValueError):
+            return None
+        if pid and not _lives(pid):
+            # It may have ended well a moment ago.
+            if self._place(item).exists():
+                return self.result(item)
+            return Result(item=item, how=FAILED, detail="its process has ended without a result")
+        return None
+
+    def results(self) -> Mapping[str, Result]:
+        """All that there are, by item."""
+        found = (
+            Result(**json.loads(path.read_text(encoding="utf-8")))
+            for path in sorted(self.folder.glob("*.json"))
+        )
+        return {each.item: each for each in found}
+
+    def wait_for(self, items: Iterable[str]) -> None:
+        """Until each of these has ended."""
+        for item in items:
+            while self.result(item) is None:
+                time.sleep(_LOOK_S)
+
+    def stopped(self) -> str:
+        """Why nothing more is begun; "" where it is."""
+        failed = [each for each in self.results().values() if each.how == FAILED]
+        first = [each.item for each in failed if f"::{CANARY}::" in each.item]
+        if first:
+            return f"a canary failed: {', '.join(first)}"
+        if len(failed) > self.fleet.failures:
+            allowed = self.fleet.failures
+            return f"{len(failed)} failed, and failures = {allowed}: {failed[0].item}"
+        return ""
+
+    def _place(self, item: str) -> Path:
+        return self.folder / f"{_NO_NAME.sub('_', item)}.json"
+
+
+def read_work(folder: Path) -> Work:
+    """What another process of this very run has saved."""
+    found = pickle.loads((folder / "work").read_bytes())  # noqa: S301 - by this run, for itself
+    if not isinstance(found, Work):
+        raise TypeError(f"{folder} holds no work of a fleet")
+    return found
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

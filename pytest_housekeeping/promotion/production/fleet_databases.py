@@ -1,0 +1,174 @@
+"""The databases of a fleet, as its file, its registry or its command lists them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from pytest_housekeeping.child_environment import usual_environment
+from pytest_housekeeping.config import Config, Fleet, Target
+from pytest_housekeeping.declarations.fleets import MEMBER, chosen_fleet, member_target
+from pytest_housekeeping.declarations.toml import closest
+from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.promotion.production.target_address import (
+    closed_on_failure,
+    open_production,
+    read_address,
+)
+
+_KEYS = ("name", "database", "host", "port", "state")
+_WHY = "what is not listed as it is would be promoted as another one, or not at all"
+_PATIENCE_S = 60
+
+
+class State(StrEnum):
+    """What a database is in. One that is being made starts with all files; one that is archived
+    stays as it is."""
+
+    LIVE = "live"
+    MAKING = "making"
+    ARCHIVED = "archived"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FleetDatabase:
+    """One of the list. ``name`` is its own in the fleet; where ``host`` is "" it is on the server
+    of the fleet's variables."""
+
+    name: str
+    database: str
+    host: str = ""
+    port: int = 0
+    state: State = State.LIVE
+
+    def target(self, fleet: Fleet, audit: str) -> Target:
+        """It as a target; ``audit`` is the folder of production's evidence."""
+        made = member_target(fleet, self.name, audit)
+        return replace(made, database=self.database, host=self.host, port=self.port)
+
+
+def read_databases(config: Config, fleet: Fleet) -> tuple[FleetDatabase, ...]:
+    """All of them, by name. Raises MisuseError for a list that cannot be had, names none, or names
+    one of them twice."""
+    try:
+        entries = list(_listed(config, fleet))
+    except (OSError, subprocess.SubprocessError, UnicodeDecodeError, psycopg.Error) as error:
+        said = str(error).strip() or type(error).__name__
+        raise _unusable(fleet, f"the list cannot be had: {said}") from None
+    found = tuple(sorted(_read(fleet, entries), key=lambda each: each.name))
+    for errors in (_twice(found, lambda d: d.name), _twice(found, _place)):
+        if errors:
+            raise _unusable(fleet, f"listed twice: {', '.join(errors)}")
+    if not found:
+        raise _unusable(fleet, "the list is empty")
+    return found
+
+
+def located(config: Config) -> Config:
+    """The settings with the place of their target, where it is one of a fleet.
+
+    Raises MisuseError where the list does not have it.
+    """
+    if not config.target.fleet:
+        return config
+    fleet = chosen_fleet(config.fleets, config.target.fleet)
+    name = config.target.name.partition("/")[2]
+    listed = {each.name: each for each in read_databases(config, fleet)}
+    if name not in listed:
+        raise MisuseError(
+            f"--hk-target={config.target.name}: the fleet {fleet.name} has no database of that"
+            f" name{closest(name, listed)}",
+            why=_WHY,
+            fix=f"python -m pytest_housekeeping status --hk-fleet={fleet.name} lists them",
+        )
+    place = listed[name]
+    target = replace(config.target, database=place.database, host=place.host, port=place.port)
+    return replace(config, target=target)
+
+
+def _listed(config: Config, fleet: Fleet) -> Iterable[object]:
+    if fleet.query:
+        return _of_registry(config, fleet)
+    if fleet.command:
+        done = subprocess.run(
+            fleet.command,
+            cwd=config.root,
+            env=usual_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_PATIENCE_S,
+            check=False,
+        )
+        if done.returncode != 0:
+            said = done.stderr.decode(errors="replace").strip()[-500:]
+            called = shlex.join(fleet.command)
+            raise _unusable(fleet, f"{called} ended with {done.returncode}: {said}")
+        return _lines(fleet, done.stdout.decode())
+    return _lines(fleet, (config.root / fleet.databases).read_bytes().decode())
+
+
+def _lines(fleet: Fleet, text: str) -> Iterable[object]:
+    """A JSON array of names or objects, or a name a line."""
+    if text.lstrip().startswith("["):
+        try:
+            found = json.loads(text)
+        except ValueError as error:
+            raise _unusable(fleet, f"the list is no JSON: {error}") from None
+        return list(found)
+    lines = (line.partition("#")[0].strip() for line in text.splitlines())
+    return [line for line in lines if line]
+
+
+def _of_registry(config: Config, fleet: Fleet) -> Iterator[Mapping[str, Any]]:
+    """The rows of the query, in a session that can change nothing."""
+    address = read_address(os.environ, Target(name=f"{fleet.name}'s registry", env=fleet.registry))
+    connection = open_production(address, config.session)
+    with closed_on_failure(connection, address):
+        connection.execute("SET default_transaction_read_only = on")
+        with connection.cursor(row_factory=dict_row) as cursor:
+            rows = cursor.execute(fleet.query.encode()).fetchall()
+    connection.close()
+    yield from rows
+
+
+def _read(fleet: Fleet, entries: Sequence[object]) -> Iterator[FleetDatabase]:
+    for entry in entries:
+        given = {"name": entry} if isinstance(entry, str) else entry
+        if not isinstance(given, dict) or not {"name"} <= given.keys() <= {*_KEYS}:
+            raise _unusable(fleet, f"{entry!r} is no name, and no object of {', '.join(_KEYS)}")
+        name, database = given["name"], given.get("database") or given["name"]
+        if not isinstance(name, str) or not MEMBER.fullmatch(name):
+            raise _unusable(fleet, f"{name!r} can name no folder: letters, digits, '-', '_', '.'")
+        try:
+            yield FleetDatabase(
+                name=name,
+                database=str(database),
+                host=str(given.get("host") or ""),
+                port=int(given.get("port") or 0),
+                state=State(given.get("state") or State.LIVE),
+            )
+        except (ValueError, TypeError) as error:
+            raise _unusable(fleet, f"{name}: {error}") from None
+
+
+def _place(database: FleetDatabase) -> str:
+    return f"{database.host}:{database.port}/{database.database}"
+
+
+def _twice(found: Sequence[FleetDatabase], key: Callable[[FleetDatabase], str]) -> list[str]:
+    counted = Counter(map(key, found))
+    return [name for name, count in counted.items() if count > 1]
+
+
+def _unusable(fleet: Fleet, found: str) -> MisuseError:
+    return MisuseError(f"fleet {fleet.name}: {found}", why=_WHY, fix="correct the list")

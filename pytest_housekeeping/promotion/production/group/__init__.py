@@ -1,0 +1,1 @@
+"""What databases of one schema share: the rehearsal of one of them holds for all."""

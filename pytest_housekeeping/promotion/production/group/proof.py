@@ -1,0 +1,124 @@
+"""What the rehearsal on one database of a group has shown, kept for the others of it.
+
+A group is alike in its schema, in what is around it, and in what was applied; not in its rows.
+"""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from pytest_housekeeping.checks.rows import Question, Unasked
+from pytest_housekeeping.errors import ProofFailed
+from pytest_housekeeping.model import ROWS, Phase, RunOutcome, Step, StepResult
+from pytest_housekeeping.plan.steps import ACTIVITY, BINDING, CHANGES, IMPACT
+from pytest_housekeeping.postgres.batch_facts import BatchFacts
+from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.production.handed import handed
+from pytest_housekeeping.promotion.run import Run
+from pytest_housekeeping.snapshot.coverage import Around, beyond
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
+from pytest_housekeeping.snapshot.same_changes import SchemaChange
+
+# Of the steps that need no files: what is asked of each database by itself.
+_OWN = frozenset({ACTIVITY, BINDING, CHANGES, IMPACT, ROWS})
+_AROUND = tuple(f"{kind} " for kind in beyond(Around.NOTHING))
+_RESTORED = "backup::proof"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupProof:
+    """``schema`` is the digest of what all databases of the group have before the batch, ``plan``
+    that of the batch and its checks; ``results`` are those of the steps that the schema decides."""
+
+    shown_on: str
+    shown_at: datetime
+    schema: str
+    plan: str
+    results: Mapping[str, StepResult]
+    changes: Mapping[int, SchemaChange]
+    facts: Mapping[int, BatchFacts]
+    seconds: Mapping[int, float]
+    questions: tuple[Question | Unasked, ...]
+
+    def of(self, step: Step) -> StepResult | None:
+        """What was shown of a step, told as such; None where it was not, and has to be now."""
+        result = self.results.get(step.id)
+        if result is None:
+            return None
+        said = f"shown for the group on {self.shown_on}: {result.message}".rstrip(": ")
+        at = result.shown_at or self.shown_at.isoformat(timespec="seconds")
+        return replace(result, step=step, duration_s=0.0, message=said, shown_at=at)
+
+
+def group_schema(schema: Fingerprint, database: str) -> str:
+    """The digest by which databases of one group are known: all that is read of them, where their
+    own names are the same."""
+    name = re.compile(rf"(?<![\w.]){re.escape(database)}(?![\w.])")
+
+    def plain(entry: SchemaObject) -> SchemaObject:
+        if not f"{entry.name} ".startswith(_AROUND):
+            return entry
+        return replace(entry, name=name.sub("?", entry.name), text=name.sub("?", entry.text))
+
+    return replace(schema, entries=tuple(map(plain, schema.entries))).digest
+
+
+def keep_for_group(run: Run, results: Mapping[str, StepResult], outcome: RunOutcome) -> None:
+    """Write what a plan has shown, where it was made for other databases as well: into a folder
+    that is the owner's alone."""
+    given, context, rehearsal = handed(), run.context, run.rehearsal
+    identity = run.target.connection.known_identity
+    if given is None or given.keep is None or rehearsal is None or identity is None:
+        return
+    if outcome is not RunOutcome.PLANNED:
+        return
+    shown = {
+        id_: result
+        for id_, result in results.items()
+        if id_ == _RESTORED
+        or (result.step.phase is Phase.REHEARSE and result.step.name not in _OWN)
+    }
+    proof = GroupProof(
+        shown_on=context.config.target.name,
+        shown_at=context.run.started_at,
+        schema=group_schema(rehearsal.original(), identity.database),
+        plan=context.plan.digest,
+        results=shown,
+        changes=dict(rehearsal.changes),
+        facts=dict(rehearsal.facts),
+        seconds=rehearsal.seconds,
+        questions=tuple(rehearsal.questions or ()),
+    )
+    given.keep.write_bytes(pickle.dumps(proof))
+
+
+def read_proof(path: Path) -> GroupProof:
+    """What this very fleet has kept in its own folder, a moment ago."""
+    proof = pickle.loads(path.read_bytes())  # noqa: S301 - written by this run, where nobody else may
+    if not isinstance(proof, GroupProof):
+        raise ProofFailed(f"{path.name} holds no proof of a group")
+    return proof
+
+
+def refuse_other_group(
+    proof: GroupProof, context: RunContext, schema: Fingerprint, database: str
+) -> None:
+    """Raises ProofFailed where the database, or the batch, is another one than was rehearsed."""
+    if context.plan.digest != proof.plan:
+        raise ProofFailed(
+            "the batch is another one than was rehearsed for the group",
+            why="what is applied here, or a file, has changed since",
+            fix="run the fleet again: it groups its databases anew",
+        )
+    if group_schema(schema, database) != proof.schema:
+        raise ProofFailed(
+            f"the schema is not the one of {proof.shown_on}, on which the group was rehearsed",
+            why="what was shown there holds for databases of the same schema alone",
+            fix="run the fleet again: it groups its databases anew; what was changed is in"
+            " precheck::drift",
+        )

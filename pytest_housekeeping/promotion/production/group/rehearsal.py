@@ -1,0 +1,105 @@
+"""The rehearsal of a group, in the place of one's own: what it has shown, on this database."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pytest_housekeeping.errors import ProofFailed
+from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.production.group.proof import (
+    GroupProof,
+    read_proof,
+    refuse_other_group,
+)
+from pytest_housekeeping.promotion.production.handed import handed
+from pytest_housekeeping.promotion.production.target import ProductionTarget
+from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
+from pytest_housekeeping.promotion.rehearsal.twin_target import TwinTarget
+from pytest_housekeeping.snapshot.declared_moves import split_declared
+from pytest_housekeeping.snapshot.difference import listed
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
+
+
+@dataclass(kw_only=True)
+class GroupRehearsal(Rehearsal):
+    """``promoter`` is who connects, as whom the batch was rehearsed."""
+
+    promoter: str
+
+    @property
+    def role(self) -> str:
+        return self.promoter
+
+    def foreseen(self, segment: int) -> SchemaRecord:
+        if segment not in self._expected:
+            for number in sorted(self.changes):
+                self.foresee(number)
+        return super().foreseen(segment)
+
+    def prove_same(self, schema: Fingerprint, segment: int) -> SchemaRecord:
+        """What the batch has made here is what it has made where the group was rehearsed.
+
+        Raises ProofFailed with each object that differs, before and after.
+        """
+        expected = self.foreseen(segment)
+        if expected.fingerprint.digest == schema.digest:
+            return expected
+        may_move = self.context.config.may_move
+        others = split_declared(expected.fingerprint, schema, may_move).others
+        if others:
+            raise ProofFailed(
+                "the batch has made something else here than where its group was rehearsed:"
+                f" {listed(others)}",
+                why="the checks have judged that, and nobody has judged this",
+                fix="write down what the files make, so that it does not depend on rows, on names"
+                " or on the clock",
+            )
+        return SchemaRecord.of(schema)
+
+
+def proof_of_group() -> GroupProof | None:
+    """What was shown for the group of this database, where it is promoted as one of a fleet."""
+    given = handed()
+    return read_proof(given.proof) if given is not None and given.proof is not None else None
+
+
+def rehearsal_of_group(
+    proof: GroupProof,
+    context: RunContext,
+    copy: TwinTarget,
+    original: Callable[[], Fingerprint],
+    promoter: str,
+) -> GroupRehearsal:
+    """The rehearsal that was made for the group. There is no ``copy``, and nothing asks it."""
+    return GroupRehearsal(
+        context=context,
+        target=copy,
+        original=original,
+        promoter=promoter,
+        changes=dict(proof.changes),
+        facts=dict(proof.facts),
+        questions=proof.questions,
+        _seconds=defaultdict(float, proof.seconds),
+    )
+
+
+def backup_of_group(
+    context: RunContext,
+    target: ProductionTarget,
+    backup: Mapping[str, Callable[[], Judgement]],
+    proof: GroupProof | None,
+) -> Mapping[str, Callable[[], Judgement]]:
+    """The steps of the backup; of a group, the database is shown to be one of it before."""
+    if proof is None:
+        return backup
+
+    def snapshot() -> Judgement:
+        database = target.connection.identity().database
+        refuse_other_group(proof, context, target.fingerprint(), database)
+        return backup["snapshot"]()
+
+    return {**backup, "snapshot": snapshot}

@@ -1,0 +1,67 @@
+"""What a fleet hands to the run of one of its databases, in the process that it was forked for.
+
+It never comes from the environment or the command line: a proof that anybody could hand in would
+be none.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_housekeeping.config import Target
+
+_HANDED: list[Handed] = []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handed:
+    """The ``target`` as the list of databases has it. The run of a plan writes what it has shown
+    into ``keep``; a promotion is made by the ``proof`` of its group. Evidence is not committed by
+    the run: what there is goes into ``back``, and the fleet commits all of it at once."""
+
+    target: Target
+    keep: Path | None = None
+    proof: Path | None = None
+    back: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandedBack:
+    """The run of one database: how it ended, its audit, and the files of its evidence by their
+    paths from the root of the project."""
+
+    run: str
+    outcome: str
+    message: str
+    plan: str
+    digest: str
+    audit: str
+    files: Mapping[str, bytes]
+
+
+def hand(what: Handed) -> None:
+    """For the one run that this process is for."""
+    _HANDED[:] = [what]
+
+
+def handed() -> Handed | None:
+    """What this process was handed; None in any other."""
+    return _HANDED[0] if _HANDED else None
+
+
+def hand_back(what: HandedBack) -> None:
+    """Give the fleet what there is of a run. Nothing where this is none of a fleet."""
+    given = handed()
+    if given is not None and given.back is not None:
+        given.back.write_bytes(pickle.dumps(what))
+
+
+def handed_back(path: Path) -> HandedBack | None:
+    """What a run has given; None where it has come to no evidence."""
+    if not path.exists():
+        return None
+    found = pickle.loads(path.read_bytes())  # noqa: S301 - written by a fork of this very run
+    return found if isinstance(found, HandedBack) else None

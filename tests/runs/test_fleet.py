@@ -1,0 +1,126 @@
+"""A fleet: rehearsed once a group, canaries first, stopped and taken up again, never twice."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from psycopg import sql
+
+from support.fresh_copy import git
+from support.production_project import PASSWORD, PROMOTER, Production, Rehearsal
+from support.staging_project import Run
+
+FLEET = """[tool.housekeeping]
+lint = false
+[tool.housekeeping.fleet.tenants]
+databases = "tenants.txt"
+waves = [50, 100]
+"""
+NAMES = ("t1", "t2", "t3", "t4")
+# What one of the databases has besides makes it a group of its own.
+APART = "CREATE SCHEMA apart AUTHORIZATION promoter"
+
+
+@pytest.fixture
+def fleet(rehearsed: Rehearsal, tmp_path: Path) -> Iterator[Production]:
+    """Four databases to which nothing was promoted, one of them with something of its own."""
+    made = rehearsed.fresh(tmp_path, first=True)
+    for name in NAMES:
+        made.server.copy("first_promotion", name)
+    with made.server.superuser("t4") as connection:
+        connection.execute(APART)
+    files = {"pyproject.toml": FLEET, "tenants.txt": "".join(f"{name}\n" for name in NAMES)}
+    made.change(files, proved=True)
+    yield made
+    with made.server.superuser("postgres") as connection:
+        for name in NAMES:
+            drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+            connection.execute(drop.format(sql.Identifier(name)))
+
+
+def run(fleet: Production, *arguments: str, mode: str = "prod", **changed: str) -> Run:
+    variables = {
+        "PGHOST_TENANTS": "127.0.0.1",
+        "PGPORT_TENANTS": str(fleet.server.port),
+        "PGUSER_TENANTS": PROMOTER,
+        "PGPASSWORD_TENANTS": PASSWORD,
+        # The runs of the databases find the plugin that watches for what is left behind.
+        "PYTHONPATH": fleet.environment()["PYTHONPATH"],
+    }
+    confirm = "PROMOTE" if mode == "prod" else None
+    return fleet.promote(
+        "--hk-fleet=tenants", "-v", *arguments, mode=mode, confirm=confirm, **variables | changed
+    )
+
+
+def outcomes(done: Run) -> dict[str, str]:
+    return dict(re.findall(r"^tenants::(\S+) (PASSED|FAILED|SKIPPED)", done.output, re.MULTILINE))
+
+
+def test_a_fleet_is_promoted_in_waves_and_taken_up_again(fleet: Production) -> None:
+    planned = run(fleet, mode="plan")
+    assert planned.code == 0, planned.output
+    assert outcomes(planned).keys() == {
+        *("groups::group-1", "groups::group-2"),
+        *(f"rows::{name}" for name in NAMES),
+    }
+    assert "group-1: 3 databases: t1, t2, t3" in planned.output
+
+    # The canary of the second group may not connect any more: it is away, and the rest goes in.
+    lost = "ALTER DATABASE t4 ALLOW_CONNECTIONS false"
+    with fleet.server.superuser("postgres") as connection:
+        connection.execute(lost.encode())
+    first = run(fleet, "-k", "not t3")
+    assert first.code == 1, first.output
+    assert "t4: away" in first.output
+    assert outcomes(first)["canary::t1"] == "PASSED", first.output
+    assert outcomes(first)["wave-1::t2"] == "PASSED"
+    assert "database not promoted: t3" in first.output
+    with fleet.server.superuser("postgres") as connection:
+        connection.execute(lost.replace("false", "true").encode())
+
+    second = run(fleet)
+    assert second.code == 0, second.output
+    assert {name for name in outcomes(second) if "::t" in name} == {
+        *("rows::t3", "rows::t4"),
+        *("canary::t3", "wave-1::t4"),
+    } or "wave-2::t4" in outcomes(second)
+    for name in NAMES:
+        with fleet.server.superuser(name) as connection:
+            rows = connection.execute("SELECT path, count(*) FROM housekeeping.history GROUP BY 1")
+            assert {count for _, count in rows.fetchall()} == {1}, name
+    record = json.loads(max((fleet.root / "ops/tenants/audit").glob("fleet_*.json")).read_bytes())
+    assert record["complete"] is True
+    assert record["chain"]["previous"]
+    audits = [each for wave in record["waves"] for each in wave["databases"]]
+    branch = re.findall(r"committed: \w+ on (\S+),", second.output)[-1]
+    for each in audits:
+        audit = json.loads(git(fleet.root, "show", f"{branch}:{each['audit']}"))
+        assert audit["run"]["target"] == f"tenants/{each['name']}"
+        shown = [s for s in audit["steps"] if s["phase"] == "rehearse" and s["shown_at"]]
+        assert shown
+        assert all("shown for the group on tenants/" in s["message"] for s in shown)
+    assert PASSWORD not in planned.output + first.output + second.output
+
+
+def test_a_canary_that_fails_stops_all(fleet: Production) -> None:
+    """And so does a database that has left its group: it is another one by then."""
+    check = "def test_red(hk_connection) -> None:\n    assert False, 'not here'\n"
+    fleet.change({"checks/test_red.py": check}, proved=True)
+    done = run(fleet)
+    assert done.code == 1
+    found = outcomes(done)
+    assert found["canary::t1"] == "FAILED", done.output
+    assert {found[each] for each in found if each.startswith("wave")} == {"SKIPPED"}
+    assert "not here" in done.output
+    for name in NAMES:
+        with fleet.server.superuser(name) as connection:
+            row = connection.execute("SELECT to_regnamespace('housekeeping')").fetchone()
+            assert row == (None,), name
+    wrong = run(fleet, "--hk-confirm=ALL")
+    assert wrong.code == 4
+    assert "tenants is changed only on the exact word" in wrong.output

@@ -1,0 +1,85 @@
+"""The list of a fleet's databases: what cannot be used is named, and nothing is guessed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytest_housekeeping.config import Config, Fleet
+from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.promotion.production.fleet_databases import (
+    FleetDatabase,
+    State,
+    located,
+    read_databases,
+)
+
+FLEET = Fleet(name="tenants", env="TENANTS", databases="tenants", audit="ops/tenants/audit")
+
+
+def listed(root: Path, text: str) -> tuple[FleetDatabase, ...]:
+    (root / "tenants").write_text(text, encoding="utf-8")
+    return read_databases(Config(root=root), FLEET)
+
+
+def test_a_name_a_line(tmp_path: Path) -> None:
+    found = listed(tmp_path, "# all of them\nzeta\n\nacme  # the first\n")
+    assert [(each.name, each.database, each.state) for each in found] == [
+        ("acme", "acme", State.LIVE),
+        ("zeta", "zeta", State.LIVE),
+    ]
+
+
+def test_json_says_more(tmp_path: Path) -> None:
+    text = """["acme", {"name": "zeta", "database": "t_9", "host": "db2", "port": 5433},
+               {"name": "old", "state": "archived"}]"""
+    acme, old, zeta = listed(tmp_path, text)
+    assert (zeta.database, zeta.host, zeta.port) == ("t_9", "db2", 5433)
+    assert old.state is State.ARCHIVED
+    target = zeta.target(FLEET, "ops/audit")
+    assert (target.name, target.audit) == ("tenants/zeta", "ops/tenants/zeta/audit")
+    assert (target.database, target.host, target.port) == ("t_9", "db2", 5433)
+    assert acme.target(FLEET, "ops/audit").pin == "ops/tenants/acme/target.json"
+
+
+def test_a_command_lists_them(tmp_path: Path) -> None:
+    said = (sys.executable, "-c", "print('acme')")
+    fleet = Fleet(name="tenants", env="TENANTS", command=said)
+    assert [each.name for each in read_databases(Config(root=tmp_path), fleet)] == ["acme"]
+    failing = Fleet(name="tenants", env="T", command=(sys.executable, "-c", "raise SystemExit(3)"))
+    with pytest.raises(MisuseError, match="ended with 3"):
+        read_databases(Config(root=tmp_path), failing)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "the list is empty"),
+        ("acme\nacme\n", "listed twice: acme"),
+        ('["a", {"name": "b", "database": "a"}]', "listed twice: :0/a"),
+        ("../acme\n", "'../acme' can name no folder"),
+        ('[{"name": "a", "sate": "live"}]', "is no name, and no object of name, database"),
+        ('[{"name": "a", "state": "gone"}]', "a: 'gone' is not a valid State"),
+        ('[{"name": "a", "port": "x"}]', "a: invalid literal"),
+        ('["a",]', "the list is no JSON"),
+    ],
+)
+def test_what_cannot_be_used_is_named(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(MisuseError) as caught:
+        listed(tmp_path, text)
+    assert words in str(caught.value)
+
+
+def test_a_list_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(MisuseError, match="the list cannot be had"):
+        read_databases(Config(root=tmp_path), FLEET)
+
+
+def test_one_that_is_not_listed(tmp_path: Path) -> None:
+    (tmp_path / "tenants").write_text("acme\n", encoding="utf-8")
+    target = FleetDatabase(name="acne", database="x").target(FLEET, "ops/audit")
+    config = Config(root=tmp_path, fleets={"tenants": FLEET}, target=target)
+    with pytest.raises(MisuseError, match=r"no database of that name \(did you mean 'acme'"):
+        located(config)

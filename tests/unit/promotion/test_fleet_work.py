@@ -1,0 +1,59 @@
+"""What the processes of a fleet know of each other: no result is lost, none waits for the dead."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytest_housekeeping.config import Fleet
+from pytest_housekeeping.promotion.fleet.survey import Survey
+from pytest_housekeeping.promotion.fleet.work import AWAY, FAILED, LEFT, PASSED, Result, Work
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Work:
+    fleet = Fleet(name="f", env="F", failures=1)
+    nothing = Survey(groups=(), away=(), wrong=(), archived=())
+    return Work(folder=tmp_path, fleet=fleet, survey=nothing, waves=())
+
+
+def test_a_result_is_found_again(work: Work) -> None:
+    assert work.result("f::rows::a") is None
+    work.begin("f::rows::a")
+    assert work.result("f::rows::a") is None
+    work.put(Result(item="f::rows::a", how=PASSED, run="1234"))
+    found = work.result("f::rows::a")
+    assert found is not None
+    assert (found.how, found.run) == (PASSED, "1234")
+    work.wait_for(["f::rows::a"])
+
+
+def test_one_whose_process_is_gone_has_failed(work: Work) -> None:
+    done = subprocess.Popen([sys.executable, "-c", ""])
+    done.wait()
+    (work.folder / "f_wave-1_a.begun").unlink(missing_ok=True)
+    work.begin("f::wave-1::a")
+    begun = next(work.folder.glob("*.begun"))
+    begun.write_text(str(done.pid), encoding="utf-8")
+    found = work.result("f::wave-1::a")
+    assert found is not None
+    assert found.how == FAILED
+    work.wait_for(["f::wave-1::a"])
+
+
+def test_the_budget_of_failures(work: Work) -> None:
+    assert work.stopped() == ""
+    work.put(Result(item="f::wave-1::a", how=FAILED))
+    work.put(Result(item="f::wave-1::b", how=AWAY))
+    work.put(Result(item="f::wave-1::c", how=LEFT))
+    assert work.stopped() == ""
+    work.put(Result(item="f::wave-1::d", how=FAILED))
+    assert work.stopped().startswith("2 failed, and failures = 1")
+
+
+def test_a_canary_that_fails_stops_all(work: Work) -> None:
+    work.put(Result(item="f::canary::a", how=FAILED))
+    assert work.stopped() == "a canary failed: f::canary::a"
