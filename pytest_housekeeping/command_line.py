@@ -207,11 +207,8 @@ def _status(commands: Commands) -> None:
         help="fail unless every migration, view and policy of this commit, branch or tag is"
         " applied, with the very text that it has there",
     )
-    command.add_argument(
-        "--hk-fleet",
-        metavar="NAME",
-        help="all databases of [tool.housekeeping.fleet.NAME], two lines for those alike",
-    )
+    every = "all databases of [tool.housekeeping.fleet.NAME]"
+    command.add_argument("--hk-fleet", metavar="NAME", help=every)
     _of_a_target(command)
 
 

@@ -13,8 +13,9 @@ from pytest_housekeeping import __version__
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import MisuseError, did_you_mean
-from pytest_housekeeping.model import Kind, on_disk
+from pytest_housekeeping.model import Kind
 from pytest_housekeeping.sql.folder import all_paths, sql_paths
+from pytest_housekeeping.sql.path_names import on_disk
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 ALL = "all"

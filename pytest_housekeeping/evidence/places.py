@@ -7,8 +7,9 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pytest_housekeeping.model import Kind, Place, on_disk
+from pytest_housekeeping.model import Kind, Place
 from pytest_housekeeping.sql.makers import Makers, makers
+from pytest_housekeeping.sql.path_names import on_disk
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit, StepRecord

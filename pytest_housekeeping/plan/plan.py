@@ -9,7 +9,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import Contracts, load_contracts
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.errors import HousekeepingError, MisuseError
-from pytest_housekeeping.model import CodeFile, Kind, Mode, Phase, Step, stands_alone, whole_of
+from pytest_housekeeping.model import CodeFile, Kind, Mode, Phase, Step
 from pytest_housekeeping.plan.baseline import Baseline, of_baseline
 from pytest_housekeeping.plan.check_steps import check_steps, running_steps
 from pytest_housekeeping.plan.code_files import code_files, settings_files
@@ -27,6 +27,7 @@ from pytest_housekeeping.plan.steps import BACK, digest_of
 from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.sql.file import FOLDERS, SqlFile
 from pytest_housekeeping.sql.folder import ProjectSql, bootstrap_paths, read_all, sql_paths
+from pytest_housekeeping.sql.path_names import stands_alone, whole_of
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.boundaries import FORBIDDEN
 from pytest_housekeeping.declarations.contracts import Contracts
-from pytest_housekeeping.model import CLONE, Kind, Mode, Phase, Step, stands_alone, whole_of
+from pytest_housekeeping.model import CLONE, Kind, Mode, Phase, Step
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.rollback_files import Rollbacks
 from pytest_housekeeping.plan.segments import Segment
@@ -36,6 +36,7 @@ from pytest_housekeeping.plan.steps import (
 )
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.folder import bootstrap_paths
+from pytest_housekeeping.sql.path_names import stands_alone, whole_of
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 

@@ -35,7 +35,10 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ),
     (
         "--hk-shard",
-        {"metavar": "N/M", "help": "with --hk-fleet: the N-th of M shares of its databases"},
+        {
+            "metavar": "N/M",
+            "help": "plan, prod: the N-th of M shares of the databases of --hk-fleet",
+        },
     ),
     (
         "--hk-confirm",

@@ -59,6 +59,18 @@ _ONLY_IN = (
         fix="leave it out; it belongs to --hk-mode=prod",
     ),
     _OnlyIn(
+        option="--hk-fleet",
+        belongs=lambda rules: rules.plans or (rules.changes_production and not rules.undoes),
+        why="a fleet is planned and promoted; whatever else there is, is done with one database",
+        fix="leave it out; --hk-target=FLEET/NAME names one of its databases",
+    ),
+    _OnlyIn(
+        option="--hk-shard",
+        belongs=lambda rules: rules.plans or (rules.changes_production and not rules.undoes),
+        why="it is a share of the databases of a fleet, which is planned and promoted",
+        fix="leave it out; it belongs to --hk-fleet",
+    ),
+    _OnlyIn(
         option="--hk-plan",
         belongs=lambda rules: rules.changes_production and not rules.undoes,
         why="it names the promotion that is meant, and this mode promotes nothing",

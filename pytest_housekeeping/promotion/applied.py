@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import EvidenceError, ProofFailed
 from pytest_housekeeping.evidence import Repository
-from pytest_housekeeping.model import Kind, Mode, Outcome, RunOutcome, part_of, whole_of
+from pytest_housekeeping.model import Kind, Mode, Outcome, RunOutcome
 from pytest_housekeeping.plan.plan import AppliedFile
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.promotion.intact_audits import intact_audits
 from pytest_housekeeping.sql.layouts.layout import Reading
 from pytest_housekeeping.sql.layouts.read import reading
 from pytest_housekeeping.sql.layouts.undone import migration_key
+from pytest_housekeeping.sql.path_names import part_of, whole_of
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import digest
 

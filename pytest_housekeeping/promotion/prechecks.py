@@ -7,15 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.evidence import SourceFacts
-from pytest_housekeeping.model import (
-    Finding,
-    Kind,
-    Level,
-    TargetIdentity,
-    Verdict,
-    on_disk,
-    whole_of,
-)
+from pytest_housekeeping.model import Finding, Kind, Level, TargetIdentity, Verdict
 from pytest_housekeeping.plan.plan import AppliedFile, Plan
 from pytest_housekeeping.plan.problems import own_schema_named, problems_of
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
@@ -28,6 +20,7 @@ from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.layouts.read import text_of
 from pytest_housekeeping.sql.parse import same_meaning
 from pytest_housekeeping.sql.password_literals import holds_password
+from pytest_housekeeping.sql.path_names import on_disk, whole_of
 from pytest_housekeeping.sql.problems import Problem
 from pytest_housekeeping.sql.text import decode, digest, excerpt, origin
 

@@ -25,7 +25,8 @@ from pytest_housekeeping.evidence.own_plan import own_plan_faults
 from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.evidence.signatures import require_program, signer_of
 from pytest_housekeeping.evidence.thinned import THINNED, read_lines
-from pytest_housekeeping.model import Mode, on_disk
+from pytest_housekeeping.model import Mode
+from pytest_housekeeping.sql.path_names import on_disk
 from pytest_housekeeping.sql.text import digest
 
 if TYPE_CHECKING:
@@ -65,8 +66,9 @@ class Ground:
     @cached_property
     def digests(self) -> frozenset[str]:
         """The digests that an audit may be chained to."""
-        folder = self.repository.relative(self.config.root / self.config.audit)
-        texts = self.repository.kept(f"{folder}/{THINNED}".lstrip("/"))
+        folders = (self.config.root / each for each in self.config.audit_folders)
+        places = (f"{self.repository.relative(each)}/{THINNED}".lstrip("/") for each in folders)
+        texts = (text for place in places for text in self.repository.kept(place))
         thinned = (line.digest for text in texts for line in read_lines(text))
         whole = (
             str(known["chain"].get("digest"))

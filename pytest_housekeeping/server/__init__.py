@@ -4,8 +4,9 @@ from pytest_housekeeping.server.beginning import Beginning, Begun
 from pytest_housekeeping.server.extensions import available_extensions, extension_advice
 from pytest_housekeeping.server.given_refusals import Original
 from pytest_housekeeping.server.kept_folders import build_facts, family_is_kept
+from pytest_housekeeping.server.server_settings import ServerSettings
 from pytest_housekeeping.server.staging_database import StagingDatabase
-from pytest_housekeeping.server.throwaway_server import Server, ServerSettings, start
+from pytest_housekeeping.server.throwaway_server import Server, start
 
 __all__ = [
     "Beginning",

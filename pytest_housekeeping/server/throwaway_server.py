@@ -8,11 +8,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from pytest_housekeeping.config import Stub
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server.beginning import (
     NOTHING,
@@ -22,26 +21,8 @@ from pytest_housekeeping.server.beginning import (
     is_kept,
     kept_ones,
 )
-from pytest_housekeeping.server.given_refusals import Original
+from pytest_housekeeping.server.server_settings import ServerSettings
 from pytest_housekeeping.server.staging_database import Cluster, StagingDatabase
-
-
-@dataclass(frozen=True, kw_only=True)
-class ServerSettings:
-    """Which server, and what the plan needs of it. `url` holds credentials and wins over `kind`.
-
-    One of this machine has ``stubs`` in the place of extensions that it lacks. A server that is
-    given for the copy of the `original` is empty, and this run's alone.
-    """
-
-    kind: str = "embedded"
-    version: int = 16
-    url: str | None = field(default=None, repr=False)
-    migrator: str = "hk_migrator"
-    max_locks: int = 64
-    keep: bool = False
-    original: Original | None = None
-    stubs: tuple[Stub, ...] = ()
 
 
 class _Running(Protocol):

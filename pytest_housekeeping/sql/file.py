@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import SqlFileError
-from pytest_housekeeping.model import Kind, part_of
+from pytest_housekeeping.model import Kind
 from pytest_housekeeping.sql.effects import Effects, effects_of
 from pytest_housekeeping.sql.foreign_marks import foreign_marks
 from pytest_housekeeping.sql.header import Acceptance, Header, read_header
@@ -17,6 +17,7 @@ from pytest_housekeeping.sql.layouts.parts import cut
 from pytest_housekeeping.sql.layouts.read import reading
 from pytest_housekeeping.sql.parse import SyntaxRefused, parse
 from pytest_housekeeping.sql.password_literals import UNSHOWN, holds_password
+from pytest_housekeeping.sql.path_names import part_of
 from pytest_housekeeping.sql.problems import Problem, syntax_problem, transaction_problems
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import digest

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from errno import ENOENT
 from pathlib import Path, PurePosixPath
 
-from pytest_housekeeping.model import on_disk
+from pytest_housekeeping.sql.path_names import on_disk
 
 
 class ProjectFiles:

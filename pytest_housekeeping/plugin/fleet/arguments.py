@@ -9,9 +9,9 @@ import pytest
 from pytest_housekeeping.config import Fleet
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Mode
+from pytest_housekeeping.plugin.misplaced_options import refuse_misplaced
 from pytest_housekeeping.plugin.refusals import misuse
 
-_MODES = (Mode.PLAN, Mode.PROD)
 # What else of the command line holds for the run of each database: a name and its value in one
 # word, or in two.
 _PASSED_ON = ("--hk-segments", "--hk-emergency", "--hk-twin-server", "-p", "-W", "-o", "-c")
@@ -28,12 +28,7 @@ _REPEATS = {
 
 def refuse_unfit(config: pytest.Config, mode: Mode, fleet: Fleet) -> None:
     option = config.option
-    if mode not in _MODES:
-        raise misuse(
-            f"--hk-fleet with --hk-mode={mode}",
-            why="a fleet is planned and promoted; what else there is, is done with one database",
-            fix=f"--hk-target={fleet.name}/NAME names one of it",
-        )
+    refuse_misplaced(option)
     if option.hk_target:
         why = "it is all of them, or one"
         raise misuse("--hk-fleet with --hk-target", why=why, fix="leave one of them out")

@@ -7,9 +7,9 @@ from contextlib import suppress
 from pytest_housekeeping.checks.style.linter import Linting
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import HousekeepingError
-from pytest_housekeeping.model import on_disk
 from pytest_housekeeping.plan.given_past import given_past
 from pytest_housekeeping.promotion.init.project_text import LARGE
+from pytest_housekeeping.sql.path_names import on_disk
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 # Hundreds of files take minutes, and the oldest tell least of how files are written today.

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.model import Finding, Kind, Level, on_disk
+from pytest_housekeeping.model import Finding, Kind, Level
 from pytest_housekeeping.plan.plan import AppliedFile, Plan, ToolsPast
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection
@@ -21,6 +21,7 @@ from pytest_housekeeping.promotion.production.read_project import ReadProject
 from pytest_housekeeping.promotion.production.their_files import as_they_know
 from pytest_housekeeping.sql.layouts.known import layout_of
 from pytest_housekeeping.sql.layouts.read import listing
+from pytest_housekeeping.sql.path_names import on_disk
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import digest
 

@@ -13,10 +13,11 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import EvidenceError, MisuseError
 from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.git_objects import fetch_fix
-from pytest_housekeeping.model import Kind, Mode, RunOutcome, TargetIdentity, whole_of
+from pytest_housekeeping.model import Kind, Mode, RunOutcome, TargetIdentity
 from pytest_housekeeping.postgres.history import Row, in_effect
 from pytest_housekeeping.sql.layouts.numbered import same_version
 from pytest_housekeeping.sql.layouts.read import listing
+from pytest_housekeeping.sql.path_names import whole_of
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 if TYPE_CHECKING:

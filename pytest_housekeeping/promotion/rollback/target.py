@@ -7,16 +7,7 @@ from dataclasses import replace
 
 from pytest_housekeeping.checks.rollbacks import table_of
 from pytest_housekeeping.errors import ProofFailed
-from pytest_housekeeping.model import (
-    Applied,
-    Finding,
-    Kind,
-    Level,
-    RunOutcome,
-    Step,
-    Verdict,
-    whole_of,
-)
+from pytest_housekeeping.model import Applied, Finding, Kind, Level, RunOutcome, Step, Verdict
 from pytest_housekeeping.plan.rollback_plan import RollbackWork
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection
@@ -38,6 +29,7 @@ from pytest_housekeeping.snapshot.roles import dump_roles
 from pytest_housekeeping.snapshot.twin import without_copy_alone
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.folder import rollbacks_folder
+from pytest_housekeeping.sql.path_names import whole_of
 
 # The schema of now was expected, and the backup's was found.
 _WORDS = {Change.REMOVED: "is there, and was not", Change.ADDED: "is gone, and was there"}

@@ -12,7 +12,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import Contracts, load_contracts
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.evidence import Repository
-from pytest_housekeeping.model import Kind, Step, whole_of
+from pytest_housekeeping.model import Kind, Step
 from pytest_housekeeping.plan.check_steps import check_steps
 from pytest_housekeeping.plan.rollback_files import misfits
 from pytest_housekeeping.plan.rollback_plan import RollbackWork, UndoneMigration
@@ -25,6 +25,7 @@ from pytest_housekeeping.promotion.rollback.selection import Reverted
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.folder import read_all
+from pytest_housekeeping.sql.path_names import whole_of
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.repeatable import take_down
 from pytest_housekeeping.sql.text import digest

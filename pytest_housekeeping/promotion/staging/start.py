@@ -11,7 +11,6 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.connection_url import passwords_in
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.evidence import Repository, open_repository
-from pytest_housekeeping.model import on_disk
 from pytest_housekeeping.plan.given_past import given_past
 from pytest_housekeeping.plan.plan import AppliedFile, Plan, build
 from pytest_housekeeping.plan.steps import RESTORE
@@ -31,6 +30,7 @@ from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import ServerSettings, family_is_kept, start
 from pytest_housekeeping.sql.effects import MOST_LOCKS
 from pytest_housekeeping.sql.folder import all_paths
+from pytest_housekeeping.sql.path_names import on_disk
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 

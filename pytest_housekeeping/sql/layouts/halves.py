@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pytest_housekeeping.model import DOWN
+from pytest_housekeeping.sql.path_names import DOWN
 
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.model import Kind, on_disk, whole_of
+from pytest_housekeeping.model import Kind
 from pytest_housekeeping.sql.layouts.enclosing import with_no_transaction_of_its_own
 from pytest_housekeeping.sql.layouts.known import OWN, layout_of
 from pytest_housekeeping.sql.layouts.layout import Ground, Listing, Reading
@@ -13,6 +13,7 @@ from pytest_housekeeping.sql.layouts.parts import in_one_transaction, with_part
 from pytest_housekeeping.sql.layouts.psql import as_psql_would, without_restrict
 from pytest_housekeeping.sql.layouts.undone import undone_by
 from pytest_housekeeping.sql.parse import SyntaxRefused
+from pytest_housekeeping.sql.path_names import on_disk, whole_of
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import decode
 

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_housekeeping.model import Kind, on_disk, stands_alone
+from pytest_housekeeping.model import Kind
 from pytest_housekeeping.sql.layouts.halves import down_of, holds_sql, lower, upper
 from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Listing, Reading
 from pytest_housekeeping.sql.layouts.numbered import twice
+from pytest_housekeeping.sql.path_names import on_disk, stands_alone
 from pytest_housekeeping.sql.problems import Problem
 from pytest_housekeeping.sql.text import place
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from pytest_housekeeping.model import DOWN, whole_of
+from pytest_housekeeping.sql.path_names import DOWN, whole_of
 
 _FLYWAY = re.compile(r"(.*/|)U(\d+(?:[._]\d+)*__[^/]+\.sql)")
 _BY_VERSION = re.compile(r"(.*/|)(\d+(?=_[^/]*\.up\.sql)|V\d+(?:[._]\d+)*(?=__))[^/]*")

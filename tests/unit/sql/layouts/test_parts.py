@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_housekeeping.model import Kind, on_disk, whole_of
+from pytest_housekeeping.model import Kind
+from pytest_housekeeping.sql.path_names import on_disk, whole_of
 from support.layout_ground import ReadLayout, read_layout
 
 AT = "db/migrations"
