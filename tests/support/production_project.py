@@ -308,7 +308,8 @@ def merge_audit(root: Path) -> None:
     """What a reviewer does with the pull request of a promotion."""
     listed = git(root, "for-each-ref", "--format=%(refname:short)", "refs/heads/housekeeping/audit")
     for branch in listed.splitlines():
-        if not branch.endswith("/staging"):
+        # A log is never merged.
+        if not branch.endswith(("/staging", "/refused")):
             git(root, "clean", "-fdxq")
             git(root, "merge", "--quiet", "--no-edit", branch)
             with contextlib.suppress(subprocess.CalledProcessError):
