@@ -473,8 +473,8 @@ SOUND = (
         kind=7,
         title="PostgREST's authenticator",
         sql=mighty(
-            "CREATE ROLE authenticator LOGIN NOINHERIT; CREATE ROLE service_role BYPASSRLS;"
-            "GRANT studio_web, service_role TO authenticator"
+            "CREATE ROLE authenticator LOGIN NOINHERIT; CREATE ROLE backend BYPASSRLS;"
+            "GRANT studio_web, backend TO authenticator"
         ),
     ),
     Sound(
