@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Self
 
+from pytest_housekeeping.child_environment import usual_environment
 from pytest_housekeeping.config import Target
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.promotion.production.handed import Handed, hand
@@ -51,7 +52,7 @@ class Runs:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ | {"PYTHONWARNINGS": ""},
+            env=usual_environment(),
         )
 
     def __enter__(self) -> Self:
@@ -65,6 +66,12 @@ class Runs:
         job = {
             "cwd": str(root),
             "arguments": list(arguments),
+            # What leads to a database is told to the fork that is for it, and to nobody before.
+            "environment": {
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith("PYTEST_XDIST")
+            },
             "target": asdict(given.target),
             "places": {
                 name: str(path) if (path := getattr(given, name)) is not None else None
@@ -121,8 +128,8 @@ def _become(job: Mapping[str, Any]) -> None:
     for source, target in ((nothing, 0), (written, 1), (written, 2)):
         os.dup2(source, target)
     os.chdir(job["cwd"])
-    for name in [name for name in os.environ if name.startswith("PYTEST_XDIST")]:
-        del os.environ[name]
+    os.environ.clear()
+    os.environ.update(job["environment"])
     sys.path[:1] = [job["cwd"]]
     sys.argv = ["pytest", *job["arguments"]]
     places = {name: Path(path) for name, path in job["places"].items() if path is not None}
