@@ -22,6 +22,7 @@ from pytest_housekeeping.promotion.production.drift import drift
 from pytest_housekeeping.promotion.production.not_begun import history_not_begun
 from pytest_housekeeping.promotion.production.promised_roles import PromisedRoles
 from pytest_housekeeping.promotion.production.roles import check_privileges, check_roles
+from pytest_housekeeping.promotion.production.server_guards import server_guards
 from pytest_housekeeping.promotion.production.staging_proof import proved_in_staging
 from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.target_pin import Pin, misplaced, other_pins
@@ -42,7 +43,7 @@ def production_prechecks(
         "files": lambda: prechecks.files(context),
         "code": lambda: prechecks.code(checks.code()),
         "worktree": lambda: prechecks.worktree(context.source),
-        "server": lambda: _server(target),
+        "server": lambda: _server(context, target),
         "identity": lambda: _identity(context, target),
         "stubs": lambda: stubs.in_production(context.config.stubs, target.connection.get()),
         "window": lambda: check_window(context, target.connection.get()),
@@ -98,7 +99,7 @@ def production_after(target: ProductionTarget) -> Mapping[str, Callable[[], Judg
     return {STATISTICS: lambda: target.statistics.renew(target.connection)}
 
 
-def _server(target: ProductionTarget) -> Judgement:
+def _server(context: RunContext, target: ProductionTarget) -> Judgement:
     """The server answers, how fast, which version; and there is a pg_dump that can read it."""
     connection, identity = target.connection.get(), target.connection.identity()
     started = time.perf_counter()
@@ -107,7 +108,10 @@ def _server(target: ProductionTarget) -> Judgement:
     prechecks.refuse_old_server(connection, identity, "upgrade the server to 15 or later")
     find_pg_dump(target.major)
     said = f"PostgreSQL {identity.server_version}, {identity.database} as {identity.user}"
-    findings = prechecks.session_findings(connection)
+    findings = (
+        *prechecks.session_findings(connection),
+        *server_guards(connection, protects=bool(context.plan.contracts.roles)),
+    )
     verdict = Verdict(examined=1, unit="server", findings=findings)
     return verdict, f"{said}, {latency:.1f} ms away"
 
