@@ -10,6 +10,7 @@ from pytest_housekeeping.declarations.pages import rule_pages
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.evidence.compared_findings import rules_of
 from pytest_housekeeping.evidence.report.beside import Beside
+from pytest_housekeeping.sql.password_literals import UNSHOWN, without_passwords
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence import Secrets
@@ -25,13 +26,15 @@ def shown_beside(
     secrets: Secrets,
     logs: Mapping[str, str],
 ) -> Beside:
-    """Without the secrets of the run, in whatever text they stand."""
+    """Without the secrets of the run, and without any password that a text holds."""
     redacted = secrets.redact
     texts = {}
     for step in context.plan.steps:
         try:
             file = context.files.of(step)
-            texts[file.sha256] = redacted(context.files.text(file))
+            text = context.files.text(file)
+            shown = without_passwords(text, text)
+            texts[file.sha256] = UNSHOWN if shown is None else redacted(shown)
         except (KeyError, HousekeepingError):
             # What is no file, or no text: its digest is told, and where it can be looked at.
             continue

@@ -171,7 +171,7 @@ def told_on_one_screen(run: Run) -> None:
     ):
         assert said in run.output, f"{said!r} is not in\n{run.output}"
     promotion = run.output.partition("= promotion =")[2].splitlines()
-    assert len(promotion) < 60
+    assert len(promotion) < 64
 
 
 def recorded(run: Run) -> None:

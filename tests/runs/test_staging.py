@@ -404,7 +404,8 @@ def test_without_a_mode_nothing_is_imported_or_changed(tmp_path: Path) -> None:
     package = {name for name in with_us if name.startswith("pytest_housekeeping.")}
     # The names of the options, of the hooks and of the fixtures, and nothing that they stand for.
     plugin = "pytest_housekeeping.plugin"
-    assert package == {plugin, f"{plugin}.hookspecs", f"{plugin}.database_fixtures"}
+    named = ("hookspecs", "command_options", "database_fixtures")
+    assert package == {plugin, *(f"{plugin}.{each}" for each in named)}
     assert "1 passed" in run.output
     assert not (project.root / "ops").exists()
 

@@ -18,7 +18,10 @@ from support.staging_project import Project
 from support.wheel import Wheel, build_wheel
 
 Docs = Callable[..., subprocess.CompletedProcess[str]]
-PAGES = {path.stem for path in (ROOT / "docs").glob("*.md")} - {"README"} | {"rules"}
+_FOUND = (*(ROOT / "docs").glob("*.md"), *(ROOT / "docs/from").glob("*.md"))
+PAGES = {page.stem for page in _FOUND}
+PAGES -= {"README"}
+PAGES |= {"rules"}
 
 
 @pytest.fixture(scope="module")

@@ -70,7 +70,7 @@ class Run:
     @property
     def ran(self) -> list[str]:
         """The ids of the items in the order in which they ran; of a run with ``-v``."""
-        return _RAN.findall(self.output)
+        return _RAN.findall(re.sub(r"\x1b\[[0-9;]*m", "", self.output))
 
     def message(self, step: str) -> str:
         """What the audit says of a step."""

@@ -102,7 +102,7 @@ def test_each_query_looks_at_rows_in_proportion_to_the_tables(ground: Connection
     """Statistics that come meanwhile change a plan, and what is counted with it: whatever looks at
     everything for each table does so again."""
     growing: Mapping[str, tuple[int, ...]] = dict.fromkeys(QUERIES, ())
-    for _ in range(4):
+    for _ in range(8):
         with rolled_back(ground):
             growing = _growing(ground, growing)
         if not growing:

@@ -46,7 +46,9 @@ def test_who_holds_a_table_is_waited_for(superuser: Connection, other: Connectio
     ending.start()
     look = look_behind_commit(target(superuser), proved, CONFIG)
     ending.join()
-    assert look == Look(objects=len(proved.entries), duration_s=look.duration_s)
+    assert look == Look(objects=len(proved.entries), duration_s=look.duration_s, schema=look.schema)
+    assert look.schema is not None
+    assert look.schema.digest == proved.digest
     assert look.duration_s >= 0.9
 
 

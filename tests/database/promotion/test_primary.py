@@ -194,7 +194,7 @@ def test_production_its_standby_and_its_copies(
 
     with pytest.raises(ProofFailed, match="is a standby") as raised:
         opened(family.standby, "postgres")
-    assert "PGHOST_PROD" in raised.value.fix
+    assert "the variables of its address" in raised.value.fix
     refuse_to_plan(family.standby, tmp_path, monkeypatch)
 
     # A copy that was taken while the pin held is the same to the letter.

@@ -21,7 +21,6 @@ from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
 from pytest_housekeeping.server.os_account import server_account
 from pytest_housekeeping.server.run_folder import clear_leftovers
-from support.lent_database import LentDatabase
 from support.server_scripts import STOP, WAIT, asks, first_line, folder, gone, launch, run, serving
 
 SHAPE = """
@@ -52,10 +51,17 @@ def test_the_migrator_may_create_schemas_tables_and_roles(
     connection.execute("CREATE ROLE venture_reader")
 
 
-def test_roles_made_beside_a_database_go_with_it(server: Server, lent: LentDatabase) -> None:
+@pytest.fixture
+def alone() -> Iterator[Server]:
+    """A server on which no other test holds a database."""
+    server = start(ServerSettings())
+    yield server
+    server.stop()
+
+
+def test_roles_made_beside_a_database_go_with_it(alone: Server) -> None:
     """With the last one, that is."""
-    lent.close()
-    first = server.database()
+    server, first = alone, alone.database()
     with psycopg.connect(first.superuser_conninfo, autocommit=True) as superuser:
         superuser.execute("CREATE ROLE keeper; CREATE ROLE kept IN ROLE keeper")
         superuser.execute("GRANT CREATE ON SCHEMA public TO kept; GRANT keeper TO hk_migrator")

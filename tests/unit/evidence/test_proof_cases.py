@@ -235,7 +235,7 @@ def test_a_predecessor_that_was_never_merged_is_looked_for_where_its_run_committ
     (fault,) = prove_evidence(repository).faults
     assert fault.rule == "audit-missing"
     expected = {
-        Mode.PROD: "was closed, as of a refused one, merge its branch housekeeping/audit/prod_…",
+        Mode.PROD: "housekeeping/audit/prod_…; a refused one is on housekeeping/audit/refused",
         Mode.STAGING: "it is on housekeeping/audit/staging of the clone where",
     }
     assert expected[mode] in fault.fix

@@ -72,7 +72,7 @@ class Ground:
             twin=SimpleNamespace(schema=schema(self.restored)),
         )
         change = SchemaChange(before=schema(self.before), after=schema(self.after))
-        rehearsal: Any = SimpleNamespace(target=target, changes={1: change})
+        rehearsal: Any = SimpleNamespace(target=target, role=self.user, changes={1: change})
         return KnownProofs(context=context, backup=backup, rehearsal=rehearsal)
 
 
