@@ -9,6 +9,8 @@ from pytest_housekeeping.sql.created_object import created_object
 from pytest_housekeeping.sql.parse import printed
 from pytest_housekeeping.sql.parser import Node, ParseError, parse, split
 
+# What is altered of a table goes with it.
+_GONE = "DROP TABLE "
 _WHATEVER = (" IF EXISTS", " IF NOT EXISTS", " CASCADE", " RESTRICT")
 
 
@@ -18,8 +20,12 @@ def without_those_of(proposed: Sequence[Proposed], own: Iterable[str]) -> tuple[
     What cannot be read stays: a person looks at all of it.
     """
     done = {key for text in own for key in _done_by(text)}
+    gone = {name for key in done if key.startswith(_GONE) for name in key[len(_GONE) :].split(", ")}
     return tuple(
-        each for each in proposed if not (keys := set(_done_by(each.sql))) or not keys <= done
+        each
+        for each in proposed
+        if not (keys := set(_done_by(each.sql)))
+        or not all(key in done or key.partition(" AT_")[0] in gone for key in keys)
     )
 
 

@@ -101,8 +101,12 @@ def test_what_was_not_proved_is_in_and_goes_back(production: Production) -> None
     assert schema_of(production) != before
     reports = {path.suffix: path for path in (production.root / "ops/incidents").iterdir()}
     assert set(reports) == {".md", ".sql"}
-    assert "promoted_unproved" in reports[".md"].read_text(encoding="utf-8")
-    assert "DROP TABLE desk.note" in reports[".sql"].read_text(encoding="utf-8")
+    assert "Committed, and not proved" in reports[".md"].read_text(encoding="utf-8")
+    # What its rollback files do is no part of the proposal; of this view there is none.
+    proposal = reports[".sql"].read_text(encoding="utf-8")
+    assert "Each migration has its rollback file" in proposal
+    assert "desk.note" not in proposal
+    assert "DROP VIEW desk.pressing" in proposal
 
     undone = production.undo(run_id(run))
     assert (undone.code, undone.outcome) == (0, "promoted"), undone.output

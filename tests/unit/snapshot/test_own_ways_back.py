@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pytest_housekeeping.snapshot.inverse import Mark, Proposed
 from pytest_housekeeping.snapshot.own_ways_back import without_those_of
 from pytest_housekeeping.snapshot.proposal import proposal_text, propose
 
@@ -57,3 +58,10 @@ def test_the_head_names_the_migrations_that_have_none() -> None:
     assert "--   back/2_b.sql" in some
     none = proposal_text(proposed, run="r1", migrations=[], folder="back")
     assert "Each migration has its rollback file" in none
+
+
+def test_what_is_altered_of_a_table_goes_with_it() -> None:
+    parts = "ALTER TABLE ONLY desk.note DROP CONSTRAINT k;"
+    proposed = [Proposed(sql=parts, mark=Mark.SAFE)]
+    assert without_those_of(proposed, ["DROP TABLE desk.a, desk.note;"]) == ()
+    assert without_those_of(proposed, ["DROP TABLE desk.notes;"]) == tuple(proposed)
