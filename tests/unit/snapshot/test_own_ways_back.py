@@ -62,6 +62,6 @@ def test_the_head_names_the_migrations_that_have_none() -> None:
 
 def test_what_is_altered_of_a_table_goes_with_it() -> None:
     parts = "ALTER TABLE ONLY desk.note DROP CONSTRAINT k;"
-    proposed = [Proposed(sql=parts, mark=Mark.SAFE)]
+    proposed = [Proposed(sql=parts, mark=Mark.SAFE, why="")]
     assert without_those_of(proposed, ["DROP TABLE desk.a, desk.note;"]) == ()
     assert without_those_of(proposed, ["DROP TABLE desk.notes;"]) == tuple(proposed)
