@@ -315,6 +315,8 @@ def test_an_ordinary_user_runs_the_sample(open_folder: Path) -> None:
     subprocess.run(["chown", "-R", "nobody", str(open_folder)], check=True)
     environment = project.environment() | {
         "HOME": str(open_folder / "home"),
+        # What is worth keeping of a slow start is kept there, and nowhere else.
+        "XDG_CACHE_HOME": str(open_folder / "home"),
         "PYTHONPATH": f"{project.root}:{packages}",
     }
     process = subprocess.run(

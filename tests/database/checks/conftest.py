@@ -6,26 +6,35 @@ from collections.abc import Iterator
 
 import pytest
 
-from pytest_housekeeping.server import Server
+from pytest_housekeeping.server import Server, start
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from support.changes_ground import Standing, StandingPlaces, stand
+from support.server_scripts import settings_from_environment
 
 
 @pytest.fixture(scope="session")
-def stood(server: Server) -> Fingerprint:
+def standing_server() -> Iterator[Server]:
+    """A server of their own: a database that stays would keep the roles of all other tests."""
+    running = start(settings_from_environment())
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def stood(standing_server: Server) -> Fingerprint:
     """The schema of `standing`, in which nothing was done yet: the same each time, so read once."""
-    database = server.database()
+    database = standing_server.database()
     connection = stand(database.superuser_conninfo)
     found = read_fingerprint(connection)
     connection.close()
-    server.drop(database)
+    standing_server.drop(database)
     return found
 
 
 @pytest.fixture(scope="session")
-def standing_places(server: Server) -> Iterator[StandingPlaces]:
+def standing_places(standing_server: Server) -> Iterator[StandingPlaces]:
     """Where the tables of `standing` stand, for one test after the other."""
-    places = StandingPlaces(server)
+    places = StandingPlaces(standing_server)
     yield places
     places.close()
 
