@@ -54,9 +54,9 @@ def main() -> int:
             found = conninfo_to_dict(server.database().superuser_conninfo)
             place = {name: str(value) for name, value in found.items()}
             login = _prepared(place, names, folder)
+            _change_by_hand(place, names)
             seconds = _promoted(project, login, options.processes)
             print(f"the first promotion of {len(names)}: {seconds:.1f} s")
-            _change_by_hand(place, names)
             write_files(project, {"sql/migrations/9000_note.sql": _CHANGE})
             commit_all(project, "one file more")
             by_hand = _by_psql(place, names, folder)

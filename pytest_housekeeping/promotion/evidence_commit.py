@@ -97,7 +97,7 @@ def _back(audit: Audit, files: Mapping[str, bytes]) -> HandedBack:
     run = audit.run
     return HandedBack(
         run=run.id,
-        outcome=run.outcome,
+        outcome=run.outcome.value,
         message=run.message,
         plan=audit.plan.digest,
         digest=audit.chain.digest,
