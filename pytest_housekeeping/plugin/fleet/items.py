@@ -58,7 +58,7 @@ class FleetItem(pytest.Item):
         except BaseException:
             work.put(Result(item=self.nodeid, how=FAILED, detail="interrupted"))
             raise
-        work.put(_with_seconds(result, time.monotonic() - began))
+        work.put(replace(result, seconds=round(time.monotonic() - began, 3)))
         self.add_report_section("call", "fleet", result.detail)
         if result.how == AWAY:
             pytest.skip(f"away: {result.detail}")
@@ -177,7 +177,3 @@ def items_of(
     for stage, wave in enumerate(work.waves if promotes else (), start=2):
         for name in wave.databases:
             yield made(DatabaseItem, wave.name, name, seen=seen[name], stage=stage)
-
-
-def _with_seconds(result: Result, seconds: float) -> Result:
-    return replace(result, seconds=round(seconds, 3))

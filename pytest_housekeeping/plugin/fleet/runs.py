@@ -23,7 +23,7 @@ from typing import IO, Any, Self
 
 from pytest_housekeeping.child_environment import usual_environment
 from pytest_housekeeping.config import Target
-from pytest_housekeeping.errors import ServerError
+from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.promotion.production.handed import Handed, hand
 
 # What a run imports besides what the plugin itself has imported by then.
@@ -81,7 +81,7 @@ class Runs:
         }
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
-            raise ServerError("the process that forks the runs has no pipes")
+            raise ProofFailed("the process that forks the runs has no pipes")
         try:
             stdin.write(json.dumps(job) + "\n")
             stdin.flush()
@@ -89,7 +89,7 @@ class Runs:
         except OSError:
             line = ""
         if not line:
-            raise ServerError(
+            raise ProofFailed(
                 "the process that forks the runs is gone",
                 why="what its last run has done is in the history of its database",
                 fix="run the fleet again: it goes on where it stopped",

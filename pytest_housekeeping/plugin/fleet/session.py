@@ -52,7 +52,6 @@ def activate(config: pytest.Config) -> None:
         settings = replace(of_fleet, audit=settings.audit)
         refuse_unfit(config, mode, fleet)
         folder = getattr(config, "workerinput", {}).get(_GROUPS_AT)
-        failed: dict[str, str] = {}
         if folder is not None:
             work = read_work(Path(folder))
         else:
@@ -61,7 +60,7 @@ def activate(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
     config.stash[SETTINGS], config.stash[WORK] = settings, work
     config.stash[ARGUMENTS] = tuple(passed_on(config))
-    session = FleetSession(config, settings, work, mode, failed, leads=folder is None)
+    session = FleetSession(config, settings, work, mode, leads=folder is None)
     config.pluginmanager.register(session, "housekeeping-fleet")
 
 
@@ -87,7 +86,6 @@ class FleetSession:
         settings: Config,
         work: Work,
         mode: Mode,
-        failed: dict[str, str],
         *,
         leads: bool,
     ) -> None:
@@ -95,7 +93,7 @@ class FleetSession:
         self.settings = settings
         self.work = work
         self.mode = mode
-        self.failed = failed
+        self.failed: dict[str, str] = {}
         self.leads = leads
         self.started_at = datetime.now(UTC)
         self.told: list[str] = []
