@@ -5,15 +5,14 @@ A group is alike in its schema, and not in its rows.
 
 from __future__ import annotations
 
-import os
 from functools import partial
 
 from pytest_housekeeping.checks.rows import rows_verdict
 from pytest_housekeeping.config import Config, Fleet
 from pytest_housekeeping.model import Verdict
+from pytest_housekeeping.promotion.fleet.survey import reach
 from pytest_housekeeping.promotion.production.fleet_databases import FleetDatabase
 from pytest_housekeeping.promotion.production.group.proof import GroupProof
-from pytest_housekeeping.promotion.production.target_address import open_production, read_address
 from pytest_housekeeping.promotion.rehearsal.rows import answers_of
 from pytest_housekeeping.promotion.target_connection import TargetConnection
 
@@ -21,9 +20,7 @@ from pytest_housekeeping.promotion.target_connection import TargetConnection
 def rows_of(config: Config, fleet: Fleet, database: FleetDatabase, proof: GroupProof) -> Verdict:
     """What the rows of one database would refuse. Raises ServerError where it is away, ProofFailed
     where it cannot be asked."""
-    address = read_address(os.environ, database.target(fleet, config.audit))
-    session = {**config.session, "default_transaction_read_only": "on"}
-    connection = TargetConnection(partial(open_production, address, session))
+    connection = TargetConnection(partial(reach, config, fleet, database))
     try:
         connection.get()
         changes = sum(len(facts.changes) for facts in proof.facts.values())
