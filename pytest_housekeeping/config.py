@@ -77,7 +77,9 @@ class Fleet:
     They are listed by a file (``databases``), by a ``query`` on the database of the variables that
     ``registry`` names, or by a ``command``. ``canary`` is how many go first, ``waves`` how many per
     cent are in after each step, and ``failures`` how many may fail before nothing more is begun.
-    In ``audit`` lies what staging has proved for them, and the record of each wave.
+    They take only what was promoted to ``after`` first, a target or another fleet, and to a target
+    as long ago as ``soak`` says. In ``audit`` lies what staging has proved for them, and the record
+    of each wave.
     """
 
     name: str
@@ -89,6 +91,8 @@ class Fleet:
     canary: int = 1
     waves: tuple[int, ...] = (10, 50, 100)
     failures: int = 0
+    after: str = ""
+    soak: str = ""
     confirm: str = "PROMOTE"
     audit: str = ""
 

@@ -12,7 +12,7 @@ from pytest_housekeeping.declarations.toml import Problems, closest, named_table
 from pytest_housekeeping.errors import MisuseError
 
 TABLE = "fleet"
-_TEXTS = ("env", "confirm", "databases", "query", "registry")
+_TEXTS = ("env", "after", "soak", "confirm", "databases", "query", "registry")
 _OWN = (*_TEXTS, "command", "canary", "waves", "failures")
 _SOURCES = ("databases", "query", "command")
 # What a database may be called in the list: it becomes a folder and the name of a branch.
@@ -27,7 +27,7 @@ def read_fleets(
     fleets: dict[str, Fleet] = {}
     others: dict[str, Mapping[str, Any]] = {}
     for name, keys in given.items():
-        errors = [*_invalid(name, keys)]
+        errors = [*_invalid(name, keys), *_order(name, keys, targets, given)]
         if name in targets:
             errors.append("a target has this name as well")
         for error in errors:
@@ -54,6 +54,8 @@ def member_target(fleet: Fleet, name: str, audit: str) -> Target:
     return Target(
         name=f"{fleet.name}/{name}",
         env=fleet.env,
+        after=fleet.after,
+        soak=fleet.soak,
         confirm=fleet.confirm,
         audit=_below(audit, fleet.name, name),
         fleet=fleet.name,
@@ -94,6 +96,25 @@ def _invalid(name: str, keys: Mapping[str, Any]) -> Iterator[str]:
     if not _all(command, str) or not command:
         yield f"command = {command!r} is no array of strings"
     yield from _numbers(keys)
+
+
+def _order(
+    name: str,
+    keys: Mapping[str, Any],
+    targets: Mapping[str, Target],
+    given: Mapping[str, Mapping[str, Any]],
+) -> Iterator[str]:
+    """What is wrong with what it comes after."""
+    after, known = keys.get("after"), (*targets, *given)
+    if isinstance(after, str) and after not in known:
+        yield f"after = {after!r}: there is no such target or fleet{closest(after, known)}"
+    if "soak" in keys and after not in targets:
+        yield "soak goes with after, and that a target: a verify in between is of one database"
+    way = [name]
+    while (before := str(given[way[-1]].get("after"))) in given and before not in way:
+        way.append(before)
+    if before == name:
+        yield f"after leads back to itself: {' after '.join([*way, name])}"
 
 
 def _numbers(keys: Mapping[str, Any]) -> Iterator[str]:

@@ -64,7 +64,8 @@ class Plan:
     ``code`` is the Python that runs as far as it is known beforehand; ``settings`` steer pytest.
     ``order`` holds all migrations in order, with their versions; ``ways_back`` are the paths of
     all that undoes one; ``passed_over`` are files that their tool does not read. ``theirs`` is
-    what another tool, which goes on applying them, has applied.
+    what another tool, which goes on applying them, has applied. ``verify`` are all checks, also
+    those that a mode does not ask.
     """
 
     mode: Mode
@@ -85,6 +86,7 @@ class Plan:
     ways_back: frozenset[str] = frozenset()
     passed_over: Mapping[str, str] = field(default_factory=dict)
     theirs: ToolsPast | None = None
+    verify: tuple[Step, ...] = ()
     checks_of: str = ""
     left_out: tuple[str, ...] = ()
 
@@ -202,6 +204,7 @@ def _plan_of(
         order={file.path: file.version for file in files[Kind.MIGRATION]},
         ways_back=frozenset(sql_paths(parts.config, parts.sources, Kind.ROLLBACK)),
         passed_over=found.passed_over,
+        verify=parts.verify,
     )
 
 

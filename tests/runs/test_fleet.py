@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from psycopg import sql
 
 from support.fresh_copy import git
-from support.production_project import PASSWORD, PROMOTER, Production, Rehearsal
+from support.more_databases import beside, variables
+from support.production_project import PASSWORD, Production, Rehearsal
 from support.staging_project import Run
 
 FLEET = """[tool.housekeeping]
@@ -29,31 +29,20 @@ APART = "CREATE SCHEMA apart AUTHORIZATION promoter"
 def fleet(rehearsed: Rehearsal, tmp_path: Path) -> Iterator[Production]:
     """Four databases to which nothing was promoted, one of them with something of its own."""
     made = rehearsed.fresh(tmp_path, first=True)
-    for name in NAMES:
-        made.server.copy("first_promotion", name)
-    with made.server.superuser("t4") as connection:
-        connection.execute(APART)
-    files = {"pyproject.toml": FLEET, "tenants.txt": "".join(f"{name}\n" for name in NAMES)}
-    made.change(files, proved=True)
-    yield made
-    with made.server.superuser("postgres") as connection:
-        for name in NAMES:
-            drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
-            connection.execute(drop.format(sql.Identifier(name)))
+    with beside(made, NAMES):
+        with made.server.superuser("t4") as connection:
+            connection.execute(APART)
+        files = {"pyproject.toml": FLEET, "tenants.txt": "".join(f"{name}\n" for name in NAMES)}
+        made.change(files, proved=True)
+        yield made
 
 
 def run(fleet: Production, *arguments: str, mode: str = "prod", **changed: str) -> Run:
-    variables = {
-        "PGHOST_TENANTS": "127.0.0.1",
-        "PGPORT_TENANTS": str(fleet.server.port),
-        "PGUSER_TENANTS": PROMOTER,
-        "PGPASSWORD_TENANTS": PASSWORD,
-        # The runs of the databases find the plugin that watches for what is left behind.
-        "PYTHONPATH": fleet.environment()["PYTHONPATH"],
-    }
+    # The runs of the databases find the plugin that watches for what is left behind.
+    ways = variables(fleet, "TENANTS") | {"PYTHONPATH": fleet.environment()["PYTHONPATH"]}
     confirm = "PROMOTE" if mode == "prod" else None
     return fleet.promote(
-        "--hk-fleet=tenants", "-v", *arguments, mode=mode, confirm=confirm, **variables | changed
+        "--hk-fleet=tenants", "-v", *arguments, mode=mode, confirm=confirm, **ways | changed
     )
 
 
@@ -124,3 +113,30 @@ def test_a_canary_that_fails_stops_all(fleet: Production) -> None:
     wrong = run(fleet, "--hk-confirm=ALL")
     assert wrong.code == 4
     assert "tenants is changed only on the exact word" in wrong.output
+
+
+def test_a_fleet_comes_after_a_target(fleet: Production) -> None:
+    """It takes what was promoted there, told once a group; without, nothing is begun."""
+    after = 'after = "preprod"\n[tool.housekeeping.targets.preprod]\n'
+    fleet.change({"pyproject.toml": FLEET + after, "tenants.txt": "t1\nt2\n"}, proved=True)
+    early = run(fleet)
+    assert early.code == 1, early.output
+    found = outcomes(early)
+    assert found.pop("groups::group-1") == "FAILED", early.output
+    assert {*found.values()} == {"SKIPPED"}, early.output
+    assert "preprod has had no promotion of just this batch" in early.output
+    assert "--hk-mode=prod --hk-target=preprod --hk-confirm=PROMOTE" in early.output
+    planned = run(fleet, mode="plan")
+    assert planned.code == 0, planned.output
+    assert "group-1: a promotion would be refused: preprod has had no" in planned.output
+
+    there = fleet.promote("--hk-target=preprod", **variables(fleet, "PREPROD", "production"))
+    assert there.code == 0, there.output
+    done = run(fleet)
+    assert done.code == 0, done.output
+    record = json.loads(max((fleet.root / "ops/tenants/audit").glob("fleet_*.json")).read_bytes())
+    branch = re.findall(r"committed: \w+ on (\S+),", done.output)[-1]
+    for each in (each for wave in record["waves"] for each in wave["databases"]):
+        audit = json.loads(git(fleet.root, "show", f"{branch}:{each['audit']}"))
+        (found,) = (s for s in audit["steps"] if s["id"] == "precheck::after")
+        assert "promoted to preprod at 20" in found["message"]

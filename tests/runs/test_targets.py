@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from support.fresh_copy import git
-from support.production_project import PASSWORD, PROMOTER, Production, Rehearsal, merge_audit
+from support.more_databases import beside, variables
+from support.production_project import PASSWORD, Production, Rehearsal, merge_audit
 from support.staging_project import Run
 
 TARGETS = """[tool.housekeeping]
@@ -28,25 +29,12 @@ DATABASE = "preproduction"
 def first(rehearsed: Rehearsal, tmp_path: Path) -> Iterator[Production]:
     """Nothing is promoted anywhere, and there is a database that comes first."""
     made = rehearsed.fresh(tmp_path, first=True)
-    made.server.copy("first_promotion", DATABASE)
-    yield made
-    with made.server.superuser("postgres") as connection:
-        connection.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)".encode())
-
-
-def variables(production: Production, **changed: str) -> dict[str, str]:
-    named = {
-        "PREPROD_PGHOST": "127.0.0.1",
-        "PREPROD_PGPORT": str(production.server.port),
-        "PREPROD_PGDATABASE": DATABASE,
-        "PREPROD_PGUSER": PROMOTER,
-        "PREPROD_PGPASSWORD": PASSWORD,
-    }
-    return named | changed
+    with beside(made, [DATABASE]):
+        yield made
 
 
 def to_preprod(production: Production, *arguments: str, **named: Any) -> Run:
-    named = {"confirm": "PREPROD", **variables(production), **named}
+    named = {"confirm": "PREPROD", **variables(production, "PREPROD_", DATABASE), **named}
     return production.promote("--hk-target=preprod", *arguments, **named)
 
 

@@ -33,6 +33,7 @@ from pytest_housekeeping.promotion.fleet.survey import Group, survey, told_of
 from pytest_housekeeping.promotion.fleet.waves import waves_of
 from pytest_housekeeping.promotion.fleet.work import PASSED, Work, read_work
 from pytest_housekeeping.promotion.production.fleet_databases import State, read_databases
+from pytest_housekeeping.promotion.production.group.proof import read_proof
 from pytest_housekeeping.promotion.production.handed import Handed, handed_back
 
 _WELL = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
@@ -122,8 +123,14 @@ class FleetSession:
         arguments = tuple(word for word in arguments if not word.startswith("--hk-segments"))
         given = Handed(target=target, keep=self.work.proof_of(group))
         ended = runs.run(self.settings.root, arguments, given, output)
-        if ended.code != 0 or not self.work.proof_of(group).exists():
+        place = self.work.proof_of(group)
+        said = ""
+        if ended.code != 0 or not place.exists():
             said = f"the rehearsal on {target.name} has failed:\n{ended.output[-4000:]}"
+        elif early := read_proof(place).too_early:
+            said = early * (self.mode is Mode.PROD)
+            self.told.append(f"{group.name}: {early}")
+        if said:
             self.failed[group.name] = said
             (self.work.folder / f"{group.name}.failed").write_text(said, encoding="utf-8")
 

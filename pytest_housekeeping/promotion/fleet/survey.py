@@ -26,6 +26,7 @@ from pytest_housekeeping.promotion.production.fleet_databases import (
 from pytest_housekeeping.promotion.production.group.proof import group_schema
 from pytest_housekeeping.promotion.production.promotion_table import last_fingerprint
 from pytest_housekeeping.promotion.production.target_address import (
+    Address,
     closed_on_failure,
     open_production,
     read_address,
@@ -112,15 +113,18 @@ def survey(config: Config, fleet: Fleet, *, shard: tuple[int, int] = (1, 1)) -> 
 def reach(config: Config, fleet: Fleet, database: FleetDatabase) -> LentConnection:
     """A session that can change nothing. Raises ServerError for one that is away, ProofFailed for
     one that is no safe connection."""
-    address = read_address(os.environ, database.target(fleet, config.audit))
+    return _open(config, read_address(os.environ, database.target(fleet, config.audit)))
+
+
+def _open(config: Config, address: Address) -> LentConnection:
     return open_production(address, {**config.session, "default_transaction_read_only": "on"})
 
 
 def _look(config: Config, fleet: Fleet, database: FleetDatabase) -> Seen:
     place = f"{database.host}:{database.port}/{database.database}"
     try:
-        connection = reach(config, fleet, database)
         address = read_address(os.environ, database.target(fleet, config.audit))
+        connection = _open(config, address)
         with closed_on_failure(connection, address):
             seen = _seen(config, database, connection)
         connection.close()

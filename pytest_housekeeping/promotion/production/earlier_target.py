@@ -1,4 +1,4 @@
-"""`after` of a target: it takes only what was promoted to another one first, exactly as it is.
+"""`after` of a target or a fleet: it takes only what was promoted to another one first, just so.
 
 What has to be the same is the transition: the files, the checks, the schema before and after. What
 belongs to the databases themselves (roles, settings, rows, versions) may differ.
@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_housekeeping.config import milliseconds
+from pytest_housekeeping.config import PRODUCTION, Config, Target, milliseconds
+from pytest_housekeeping.declarations.fleets import member_target
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.model import Finding, Kind, Level, Mode, Phase, RunOutcome, Step, Verdict
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.production.fleet_databases import State, read_databases
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 
@@ -115,40 +117,66 @@ class EarlierTarget:
 
     def _transition(self, before: Fingerprint) -> _Transition:
         """What was promoted there and makes up this batch; the newest that does."""
-        context = self._context
-        first = context.config.targets[context.config.target.after]
-        wanted, checks = _files(context.plan.steps), _checks(context.plan.steps)
-        if context.repository is None:
-            raise ProofFailed("there is no repository to look for evidence in", why=_WHY)
-        folder = context.repository.relative(context.config.root / first.audit)
-        runs = _in_force(context.repository.changes_on_record(folder))
-        fix = f"promote it there first: {first.promotion}; where that was done in another clone,"
+        context, config = self._context, self._context.config
+        first = config.target.after
+        plan = context.plan
+        wanted = tuple((f.path, f.sha256) for each in plan.segments for f in each.files)
+        # A plan applies nothing, and asks rows nothing: the promotion that it is of does.
+        checks = {*_checks(plan.steps), *_checks(plan.verify)}
+        fix = f"promote it there first: {_promotion(config)}; where that was done in another clone,"
         fix += " fetch its evidence"
-        made = next((each for each in _made_up_of(wanted, runs)), None)
-        if made is None:
+        found = {each.name: self._made_at(each, wanted) for each in self._places()}
+        lacking = [name for name, made in found.items() if made is None]
+        if lacking:
             files = ", ".join(path for path, _ in wanted)
+            has = "has" if len(lacking) == 1 else "have"
             raise ProofFailed(
-                f"{first.name} has had no promotion of just this batch: {files}",
-                why=f"{context.config.target.name} takes only what was promoted to {first.name}"
-                " before, and just that",
+                f"{_shown(lacking)} {has} had no promotion of just this batch: {files}",
+                why=f"{config.target.name} takes only what was promoted to {first} before, and"
+                " just that",
                 fix=fix,
             )
-        if other := sorted({name for name, _ in {*_checks(made.runs[-1].plan.steps)} ^ {*checks}}):
-            shown = ", ".join(other[:5]) + f" and {len(other) - 5} more" * (len(other) > 5)
+        there = [made for made in found.values() if made is not None]
+        other = [{*_checks(made.runs[-1].plan.steps)} ^ checks for made in there]
+        if all(other):
+            names = sorted({name for name, _ in other[0]})
             raise ProofFailed(
-                f"run {made.runs[-1].run.id} in {first.name} had other checks: {shown}",
+                f"run {there[0].runs[-1].run.id} in {first} had other checks: {_shown(names)}",
                 why=_WHY,
                 fix=fix,
             )
-        if made.runs[0].bound.schema_before != schema_alone(context, before):
+        alike = [made for made, unlike in zip(there, other, strict=True) if not unlike]
+        schema = schema_alone(context, before)
+        made = next((each for each in alike if each.runs[0].bound.schema_before == schema), None)
+        if made is None:
             raise ProofFailed(
-                f"the schema here is not the one that run {made.runs[0].run.id} has found in"
-                f" {first.name}",
+                f"the schema here is not the one that run {alike[0].runs[0].run.id} has found in"
+                f" {first}",
                 why=_WHY,
                 fix="bring both to the same schema first: what one has and the other lacks is in"
                 " their snapshots, beside the audits",
             )
         return made
+
+    def _places(self) -> Iterator[Target]:
+        """The target that comes first, or each database of the fleet that does: all have to have
+        it, but for those that stay as they are."""
+        config = self._context.config
+        fleet = config.fleets.get(config.target.after)
+        if fleet is None:
+            yield config.targets[config.target.after]
+            return
+        for database in read_databases(config, fleet):
+            if database.state is not State.ARCHIVED:
+                yield member_target(fleet, database.name, config.targets[PRODUCTION].audit)
+
+    def _made_at(self, place: Target, wanted: _Texts) -> _Transition | None:
+        context = self._context
+        if context.repository is None:
+            raise ProofFailed("there is no repository to look for evidence in", why=_WHY)
+        folder = context.repository.relative(context.config.root / place.audit)
+        runs = _in_force(context.repository.changes_on_record(folder))
+        return next((each for each in _made_up_of(wanted, runs)), None)
 
     def _refuse_too_soon(self, found: _Transition) -> None:
         """It stands there as long as it has to, and was looked at since."""
@@ -179,6 +207,19 @@ class EarlierTarget:
             why=f"soak = {target.soak} asks for a verify of it that ends well in between",
             fix=f"pytest --hk-mode=verify{first.option}, then promote",
         )
+
+
+def _promotion(config: Config) -> str:
+    """The command that promotes to what comes first."""
+    first = config.target.after
+    fleet = config.fleets.get(first)
+    if fleet is None:
+        return config.targets[first].promotion
+    return f"pytest --hk-mode=prod --hk-fleet={first} --hk-confirm={fleet.confirm}"
+
+
+def _shown(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + f" and {len(names) - 5} more" * (len(names) > 5)
 
 
 def _in_force(evidence: Iterator[tuple[str, bytes]]) -> list[Audit]:

@@ -38,6 +38,9 @@ def test_each_database_is_a_target(root: Path) -> None:
     assert config.target.variable("PGHOST") == "PGHOST_TENANTS"
     assert (config.target.confirm, config.target.fleet) == ("ALL", "tenants")
     assert "ops/tenants/audit" in config.audit_folders
+    write(root, ONE + 'after = "prod"\nsoak = "2h"\n')
+    target = load_config(root, target="tenants/acme").target
+    assert (target.after, target.soak) == ("prod", "2h")
     assert load_config(root).lock_timeout == "1s"
     with pytest.raises(MisuseError, match="there is no such fleet"):
         load_config(root, target="tenant/acme")
@@ -55,6 +58,9 @@ def test_each_database_is_a_target(root: Path) -> None:
         ("[F.t]\ndatabases = 'a'\nwaves = [50, 10, 100]", "whole numbers of per cent that grow"),
         ("[F.t]\ndatabases = 'a'\nwaves = [10, 50]", "the last of them 100"),
         ("[F.t]\ndatabases = 'a'\nwave = [100]", "unknown key 'wave' (did you mean 'waves'"),
+        ("[F.t]\ndatabases = 'a'\nafter = 'pred'", "after = 'pred': there is no such target or f"),
+        ("[F.t]\ndatabases = 'a'\nafter = 't'", "fleet.t: after leads back to itself: t after t"),
+        ("[F.t]\ndatabases = 'a'\nsoak = '2h'", "fleet.t: soak goes with after, and that a target"),
         ("[F.prod]\ndatabases = 'a'", "fleet.prod: that is no name for a fleet"),
         ("[F.t]\ndatabases = 'a'\n[T.t]\nenv = 'X'", "a target has this name as well"),
         ("[F.t]\ndatabases = 'a'\nlock_timeout = 'x'", "fleet.t: lock_timeout = 'x' is no dur"),

@@ -27,13 +27,16 @@ from pytest_housekeeping.snapshot.same_changes import SchemaChange
 # Of the steps that need no files: what is asked of each database by itself.
 _OWN = frozenset({ACTIVITY, BINDING, CHANGES, IMPACT, ROWS})
 _AROUND = tuple(f"{kind} " for kind in beyond(Around.NOTHING))
-_RESTORED = "backup::proof"
+_RESTORED, _AFTER = "backup::proof", "precheck::after"
+# How a plan tells that a promotion would be refused.
+_EARLY = "refused-by-after"
 
 
 @dataclass(frozen=True, kw_only=True)
 class GroupProof:
     """``schema`` is the digest of what all databases of the group have before the batch, ``plan``
-    that of the batch and its checks; ``results`` are those of the steps that the schema decides."""
+    that of the batch and its checks; ``results`` are those of the steps that the schema decides.
+    ``too_early`` is why what comes before has not had just this, "" where it has."""
 
     shown_on: str
     shown_at: datetime
@@ -44,6 +47,7 @@ class GroupProof:
     facts: Mapping[int, BatchFacts]
     seconds: Mapping[int, float]
     questions: tuple[Question | Unasked, ...]
+    too_early: str = ""
 
     def of(self, step: Step) -> StepResult | None:
         """What was shown of a step, told as such; None where it was not, and has to be now."""
@@ -77,10 +81,16 @@ def keep_for_group(run: Run, results: Mapping[str, StepResult], outcome: RunOutc
         return
     if outcome is not RunOutcome.PLANNED:
         return
+    after = results.get(_AFTER)
+    findings = after.findings if after else ()
+    early = next(
+        (f"{each.detail}\n  fix: {each.fix}" for each in findings if each.rule == _EARLY), ""
+    )
     shown = {
         id_: result
         for id_, result in results.items()
         if id_ == _RESTORED
+        or (id_ == _AFTER and not findings)
         or (result.step.phase is Phase.REHEARSE and result.step.name not in _OWN)
     }
     proof = GroupProof(
@@ -93,6 +103,7 @@ def keep_for_group(run: Run, results: Mapping[str, StepResult], outcome: RunOutc
         facts=dict(rehearsal.facts),
         seconds=rehearsal.seconds,
         questions=tuple(rehearsal.questions or ()),
+        too_early=early,
     )
     given.keep.write_bytes(pickle.dumps(proof))
 
