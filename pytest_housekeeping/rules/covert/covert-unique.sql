@@ -35,11 +35,7 @@ SELECT
         pg_catalog.format('DROP INDEX %I.%I', n.nspname, c.relname)
     ) AS drop,
     coalesce(' WHERE ' || pg_catalog.pg_get_expr(x.indpred, x.indrelid), '') AS condition,
-    (
-        SELECT pg_catalog.string_agg(DISTINCT pg_catalog.format('%I', i.name), ', ')
-        FROM hk_identity AS i
-        WHERE i.table_oid = t.oid
-    ) AS identity,
+    i.names AS identity,
     (
         SELECT pg_catalog.string_agg(
             pg_catalog.pg_get_indexdef(x.indexrelid, p.place, true), ', ' ORDER BY p.place
@@ -56,20 +52,24 @@ INNER JOIN hk_table AS t ON x.indrelid = t.oid
 INNER JOIN pg_catalog.pg_class AS c ON x.indexrelid = c.oid
 INNER JOIN pg_catalog.pg_namespace AS n ON c.relnamespace = n.oid
 INNER JOIN hk_writer AS w ON t.oid = w.oid
+INNER JOIN (
+    SELECT
+        e.table_oid,
+        pg_catalog.array_agg(e.attnum) AS attnums,
+        pg_catalog.string_agg(DISTINCT pg_catalog.format('%I', e.name), ', ') AS names
+    FROM hk_identity AS e
+    GROUP BY e.table_oid
+) AS i ON t.oid = i.table_oid
 WHERE
     (x.indisunique OR x.indisexclusion)
     AND NOT c.relispartition
     AND t.row_security
     AND (0 = ANY (w.attnums) OR w.attnums && x.indkey::smallint[])
-    AND EXISTS (SELECT FROM hk_identity AS i WHERE i.table_oid = t.oid)
-    AND NOT EXISTS (
-        SELECT FROM hk_identity AS i
-        WHERE i.table_oid = t.oid AND i.attnum = ANY (x.indkey)
-    )
+    AND NOT i.attnums && x.indkey::smallint[]
     -- What an exclusion constraint computes of the identity, it depends on.
     AND NOT (x.indisexclusion AND x.indexrelid IN (
         SELECT d.objid FROM pg_catalog.pg_depend AS d
-        INNER JOIN hk_identity AS i ON d.refobjid = i.table_oid AND d.refobjsubid = i.attnum
+        INNER JOIN hk_identity AS e ON d.refobjid = e.table_oid AND d.refobjsubid = e.attnum
         WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
     ))
     -- A random key cannot be guessed, and a counted one tells no more than the next own key does.

@@ -35,15 +35,19 @@ SELECT DISTINCT
     END AS command,
     p.role_objects AS roles,
     pg_catalog.pg_get_expr(p.polqual, p.table_oid) AS expression
-FROM hk_opening AS p
-INNER JOIN hk_policy_role AS a ON p.oid = a.policy_oid
-INNER JOIN (
+FROM (
     -- Joined by role alone, every policy would meet every other one.
+    SELECT f.*, b.role
+    FROM hk_policy_role AS b
+    INNER JOIN hk_opening AS f ON b.policy_oid = f.oid
+    OFFSET 0
+) AS p
+INNER JOIN (
     SELECT f.oid, f.object, f.table_oid, f.command, b.role
     FROM hk_policy_role AS b
     INNER JOIN hk_policy_fact AS f ON b.policy_oid = f.oid
     OFFSET 0
-) AS o ON a.role = o.role AND p.table_oid = o.table_oid
+) AS o ON p.role = o.role AND p.table_oid = o.table_oid
 INNER JOIN hk_identity AS i ON o.oid = i.policy_oid AND i.permissive AND i.in_using
 WHERE
     p.oid <> o.oid

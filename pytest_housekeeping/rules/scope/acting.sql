@@ -82,20 +82,26 @@ hk_excepted AS (
         )[1]
     WHERE p.polqual::text LIKE '%SQLVALUEFUNCTION%' AND p.polqual::text LIKE '%boolop or%'
 ),
--- Whether such a policy compares the row with the session. What it calls is asked of PostgreSQL:
--- what is not IMMUTABLE may read a setting, or a table.
+-- Policies that call what is not IMMUTABLE, which may read a setting, or a table.
 -- https://www.postgresql.org/docs/16/xfunc-volatility.html
+hk_policy_calls (oid) AS (
+    SELECT c.oid
+    FROM (
+        SELECT DISTINCT p.oid, m.part[1]::oid AS called
+        FROM hk_policy_fact AS p
+        CROSS JOIN LATERAL pg_catalog.regexp_matches(p.polqual::text, ':(?:func|opfunc)id (\d+)', 'g') AS m (part)
+    ) AS c
+    INNER JOIN pg_catalog.pg_proc AS f ON c.called = f.oid
+    WHERE f.provolatile <> 'i'
+),
+-- Whether a policy of an acting role compares the row with the session.
 hk_bound_policy AS (
     SELECT
         p.oid,
         p.oid IN (SELECT c.policy_oid FROM hk_policy_column AS c)
         AND (
             p.polqual::text ~ '\{(SUBLINK|SQLVALUEFUNCTION)\M'
-            OR EXISTS (
-                SELECT FROM pg_catalog.regexp_matches(p.polqual::text, ':(?:func|opfunc)id (\d+)', 'g') AS m (part)
-                INNER JOIN pg_catalog.pg_proc AS f ON m.part[1]::oid = f.oid
-                WHERE f.provolatile <> 'i'
-            )
+            OR p.oid IN (SELECT c.oid FROM hk_policy_calls AS c)
         )
         AND pg_catalog.pg_get_expr(p.polqual, p.table_oid) !~ '(^\(*true\)*$| OR true\M|\(true OR )'
         AND p.oid NOT IN (SELECT e.oid FROM hk_excepted AS e)

@@ -3,16 +3,17 @@
 PostgreSQL tells for each node of a plan how many rows it has made and thrown away. From 20 tables
 to 40 twice as many may be added as from 10 to 20; a look at everything for each table adds four
 times as many. Where there are none at all it plans in another way. What grows by itself is not yet
-much beside all the rest: so no node may grow faster either, where the plan stays the same, and what
-reads bodies is asked of more tables. And a table may cost so many rows and no more: a look at all
-of PostgreSQL's own types for each function is in proportion, and dear.
+much beside all the rest: so no node may grow faster either, and what reads bodies is asked of more
+tables, where PostgreSQL comes to join all functions of an owner with all its tables. And a table
+may cost so many rows and no more: a look at all of PostgreSQL's own types or functions for each
+policy is in proportion, and dear.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Any
 
 import pytest
@@ -31,7 +32,7 @@ MOST = 2.6
 # So few rows of a node are no matter.
 FEW = 1_000
 # Rows that a table, its functions and its trigger may cost, in both schemas together.
-MOST_EACH = 8_000
+MOST_EACH = 3_000
 TABLE = """
 CREATE TABLE {schema}.t{n} (id integer PRIMARY KEY, tenant integer NOT NULL, mail text, up integer);
 CREATE INDEX t{n}_idx ON {schema}.t{n} (tenant, mail);
@@ -66,15 +67,14 @@ class _Looked:
     """Rows that a query looks at: in all, and in each node of its plan."""
 
     rows: int
-    nodes: tuple[tuple[str, int], ...]
+    nodes: tuple[int, ...]
 
     def faster_than(self, some: _Looked) -> bool:
-        """Whether a node has grown faster than the tables, where the plan has stayed the same."""
-        if [kind for kind, _ in self.nodes] != [kind for kind, _ in some.nodes]:
-            return False
+        """Whether a node has grown faster than the tables: the largest is held against the largest,
+        the second against the second, for a larger schema may be planned in another way."""
         return any(
             after > max(MOST * before, FEW)
-            for (_, before), (_, after) in zip(some.nodes, self.nodes, strict=True)
+            for before, after in zip_longest(some.nodes, self.nodes, fillvalue=0)
         )
 
 
@@ -112,7 +112,7 @@ def test_each_query_looks_at_rows_in_proportion_to_the_tables(ground: Connection
 
 def test_each_body_is_looked_at_in_proportion(ground: Connection) -> None:
     growing: Mapping[str, tuple[int, ...]] = dict.fromkeys(BODIES, ())
-    for _ in range(2):
+    for _ in range(4):
         with rolled_back(ground):
             growing = _growing(ground, growing, MANY)
         if not growing:
@@ -153,15 +153,15 @@ def _looked(connection: Connection, query: bytes) -> _Looked:
         explain = b"EXPLAIN (ANALYZE, TIMING OFF, BUFFERS OFF, FORMAT JSON) " + query
         row = connection.execute(explain).fetchone()
     assert row is not None
-    each = list(_rows_of(row[0][0]["Plan"]))
-    return _Looked(rows=sum(rows for _, rows in each), nodes=tuple(each))
+    each = sorted(_rows_of(row[0][0]["Plan"]), reverse=True)
+    return _Looked(rows=sum(each), nodes=tuple(each))
 
 
-def _rows_of(node: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+def _rows_of(node: Mapping[str, Any]) -> Iterator[int]:
     """Made and thrown away by a node, and by each below it."""
     each = node["Actual Rows"] + sum(
         value for key, value in node.items() if key.startswith("Rows Removed by")
     )
-    yield node["Node Type"], int(each * node["Actual Loops"])
+    yield int(each * node["Actual Loops"])
     for child in node.get("Plans", ()):
         yield from _rows_of(child)

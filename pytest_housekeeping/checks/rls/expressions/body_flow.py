@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from pytest_housekeeping.checks.rls.expressions.plpgsql_body import FlowUnread, read_plpgsql
@@ -60,13 +61,20 @@ class BodyFlow:
     def calls(self, name: str, *, own: bool = False) -> Iterator[tuple[Node, bool]]:
         """Every call of a function by this name, one of PostgreSQL's or of the project's ``own``,
         and whether its statement reads a table."""
-        for tree in self.trees:
-            reads = _reads(tree)
-            for node in _every(tree):
-                if is_a(node, "FuncCall"):
-                    *schema, called = names_of(node.funcname)
-                    if called == name and (own or schema in ([], ["pg_catalog"])):
-                        yield node, reads
+        for node, reads in self._calls:
+            *schema, called = names_of(node.funcname)
+            if called == name and (own or schema in ([], ["pg_catalog"])):
+                yield node, reads
+
+    @cached_property
+    def _calls(self) -> tuple[tuple[Node, bool], ...]:
+        return tuple(
+            (node, reads)
+            for tree in self.trees
+            for reads in (_reads(tree),)
+            for node in _every(tree)
+            if is_a(node, "FuncCall")
+        )
 
 
 def read_flow(source: str, language: str, arguments: Sequence[str]) -> BodyFlow:
