@@ -83,6 +83,16 @@ def pinned_names() -> frozenset[str]:
     return frozenset(name for settings in _PINNED.values() for name in settings)
 
 
+def known_since(name: str) -> int:
+    """The major version that is the first to know a pinned setting; 0 of what all know."""
+    return next((since for since, settings in _PINNED.items() if since and name in settings), 0)
+
+
+def young_names() -> frozenset[str]:
+    """The settings that not every version knows."""
+    return frozenset(name for since, settings in _PINNED.items() if since for name in settings)
+
+
 def names_to_choose() -> frozenset[str]:
     """The settings of which a project may choose the value: ``[tool.housekeeping.session]``."""
     return pinned_names() - _OURS

@@ -8,9 +8,11 @@ from contextlib import closing, contextmanager
 from typing import LiteralString, TypeVar
 
 from pytest_housekeeping.config import Config
+from pytest_housekeeping.declarations.pinned_settings import known_since
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed, SqlFailed
 from pytest_housekeeping.postgres.connection import LentConnection, connect
 from pytest_housekeeping.server import Server, StagingDatabase, extension_advice
+from pytest_housekeeping.server.embedded import how_to_have
 from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.named_extensions import named_extensions
 from pytest_housekeeping.sql.named_roles import named_roles
@@ -22,6 +24,7 @@ _EXTENSION = re.compile(r'extension "([^"]+)" is not available')
 _STUB = re.compile(r"extension \S+ is a stub here")
 # undefined_function, an operator as well; undefined_object, a type or an operator class.
 _UNKNOWN = ("42883", "42704")
+_SETTING = re.compile(r'unrecognized configuration parameter "(\w+)"')
 _ICU = "ICU is not supported in this build"
 _AVAILABLE: LiteralString = "SELECT name::text FROM pg_catalog.pg_available_extensions"
 _ROLE = re.compile(r'role "((?:[^"]|"")+)" does not exist')
@@ -43,6 +46,13 @@ def advised(
             why="a superuser alone may make it, and the role that migrations run as is none",
             fix=f"CREATE EXTENSION {quoted(refused[1])}; in a file under {config.sql}/bootstrap/,"
             " for the real server has it already; in the migration CREATE EXTENSION IF NOT EXISTS",
+        )
+    if (setting := _SETTING.search(error.found)) and (since := known_since(setting[1])):
+        return SqlFailed(
+            error.found,
+            why=f"PostgreSQL knows it since version {since}, and this server is older",
+            fix=f"server_version = {since} in [tool.housekeeping] ({how_to_have(since)}); where"
+            " production is older as well, it cannot have run this file: take the line out",
         )
     if _ICU in error.found:
         return SqlFailed(

@@ -80,25 +80,32 @@ def start_restore_server(
     It is the oldest one that is at least as new as production and has its extensions, themselves
     before ``stubs`` of them. Raises BackupNotProved when there is none, with the remedy.
     """
-    fit = sorted(
-        ((major, kind) for major, kind in _servers() if major >= server_major),
-        key=lambda each: (each[0], each[1] != "embedded"),
+    found = nearest_server(server_major, extensions, stubs=stubs)
+    if found is None:
+        raise _no_server(server_major, extensions)
+    kind, major, given = found
+    settings = ServerSettings(
+        kind=kind, version=major, migrator=RESTORER, max_locks=1024, stubs=given
     )
+    return RestoreServer(
+        server=start(settings),
+        kind=kind,
+        major=major,
+        available=available_extensions(kind, major, given),
+        stubs=stubs,
+    )
+
+
+def nearest_server(
+    server_major: int, extensions: frozenset[str] = frozenset(), *, stubs: tuple[Stub, ...] = ()
+) -> tuple[str, int, tuple[Stub, ...]] | None:
+    """The oldest server of this machine that is at least as new and has the extensions, themselves
+    before ``stubs`` of them: its kind, its major version, and the stubs that it needs for that."""
     for given in dict.fromkeys(((), stubs)):
-        for major, kind in fit:
-            available = available_extensions(kind, major, given)
-            if extensions <= available:
-                settings = ServerSettings(
-                    kind=kind, version=major, migrator=RESTORER, max_locks=1024, stubs=given
-                )
-                return RestoreServer(
-                    server=start(settings),
-                    kind=kind,
-                    major=major,
-                    available=available,
-                    stubs=stubs,
-                )
-    raise _no_server(server_major, extensions, fit)
+        for major, kind in _at_least(server_major):
+            if extensions <= available_extensions(kind, major, given):
+                return kind, major, given
+    return None
 
 
 def extensions_to_leave_out(
@@ -137,9 +144,8 @@ def refuse_lacking(started: RestoreServer, extensions: frozenset[str]) -> None:
         )
 
 
-def _no_server(
-    server_major: int, extensions: frozenset[str], fit: list[tuple[int, str]]
-) -> BackupNotProved:
+def _no_server(server_major: int, extensions: frozenset[str]) -> BackupNotProved:
+    fit = _at_least(server_major)
     if not fit:
         return BackupNotProved(
             f"no PostgreSQL {server_major} or newer to restore the backup in; there are: "
@@ -154,6 +160,11 @@ def _no_server(
         fix=extension_advice(lacking, kind=fit[0][1], version=fit[0][0])
         + "; for the copy of production: `--hk-twin-server=URL`, a server that has them",
     )
+
+
+def _at_least(server_major: int) -> list[tuple[int, str]]:
+    fit = [(major, kind) for major, kind in _servers() if major >= server_major]
+    return sorted(fit, key=lambda each: (each[0], each[1] != "embedded"))
 
 
 def _servers() -> tuple[tuple[int, str], ...]:

@@ -14,6 +14,7 @@ from pytest_housekeeping.declarations.stubs import SHIPPED, shipped_names
 from pytest_housekeeping.declarations.toml import toml_key, toml_string
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind
+from pytest_housekeeping.promotion.init.needed_version import needed_version
 from pytest_housekeeping.server import available_extensions
 from pytest_housekeeping.server.embedded import EMBEDDED, is_installed
 from pytest_housekeeping.sql.folder import BOOTSTRAP
@@ -28,15 +29,17 @@ _HEADER = re.compile(r"^\[tool\.housekeeping\][ \t]*(?:#.*)?$", re.MULTILINE)
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """What is to stand in the settings besides, and for the sake of which extensions."""
+    """What is to stand in the settings besides, and for the sake of which extensions, or of which
+    ``setting`` that a file names."""
 
     version: int | None = None
     extensions: tuple[str, ...] = ()
+    setting: str = ""
     stubs: tuple[str, ...] = ()
 
 
 def chosen_for(config: Config, files: ProjectFiles, major: int = 0) -> Chosen:
-    """What the extensions of the files ask for that the embedded server does not have.
+    """What the files ask for that the embedded server does not have: extensions, a setting.
 
     Of those that have as much, the one of ``major`` before others. A server of the package alone:
     which one of the machine, or of somebody, nobody can choose.
@@ -52,11 +55,13 @@ def chosen_for(config: Config, files: ProjectFiles, major: int = 0) -> Chosen:
     }
     if not lacking:
         return Chosen()
-    best = min(lacking, key=lambda version: len(lacking[version]))
+    oldest, setting = needed_version(config, files)
+    best = min(lacking, key=lambda version: (version < oldest, len(lacking[version])))
     here = lacking.get(config.server_version, frozenset())
     return Chosen(
         version=best if best != config.server_version else None,
         extensions=tuple(sorted(here - lacking[best])),
+        setting=setting if config.server_version < oldest <= best else "",
         stubs=tuple(sorted(lacking[best].intersection(shipped_names()))),
     )
 
@@ -89,8 +94,9 @@ def further_settings(
     if chosen.version and "server_version" not in said:
         line = f"server_version = {chosen.version}"
         text = _with_line(text, line)
-        why = f"it has {', '.join(chosen.extensions)}" if chosen.extensions else "as production"
-        yield text, f"{line}: {why}"
+        has = f"it has {', '.join(chosen.extensions)}" if chosen.extensions else ""
+        knows = f"it knows {chosen.setting}" if chosen.setting else ""
+        yield text, f"{line}: {' and '.join(filter(None, (has, knows))) or 'as production'}"
     if chosen.stubs and "stubs" not in said:
         yield (
             _with_stubs(text, chosen.stubs),

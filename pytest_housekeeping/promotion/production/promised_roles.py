@@ -14,7 +14,6 @@ from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.replay import run_bootstrap
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import build_facts
-from pytest_housekeeping.server.embedded import nearest_embedded
 from pytest_housekeeping.sql.text import digest
 
 # What PostgreSQL has of a role, each as the word of CREATE ROLE that would give it.
@@ -64,13 +63,13 @@ class PromisedRoles:
         return self.folder / f"{self.key}.json"
 
 
-def promised_roles(context: RunContext, server_major: int) -> PromisedRoles:
-    """What is known of them, for a production of this major version."""
+def promised_roles(context: RunContext, server: tuple[str, int]) -> PromisedRoles:
+    """What is known of them, on a server of this kind and major version."""
     config, plan = context.config, context.plan
     facts = [
         __version__,
         _QUERY,
-        build_facts(config.server, nearest_embedded(server_major)),
+        build_facts(*server),
         (config.migrator, config.layout, dict(config.session), repr(config.stubs)),
         config.platform,
         [(path, digest(plan.sources.read(path))) for path in plan.bootstrap],

