@@ -48,6 +48,7 @@ _LONG: dict[str, tuple[str, ...]] = {
     "tests/runs/test_two_promotions.py": ("test_never_both_and_never_half[0]",),
     "tests/runs/test_two_projects.py": (),
     "tests/runs/test_targets.py": ("test_the_second_takes_what_the_first_has_had",),
+    "tests/runs/test_fleet_verify.py": ("test_a_watch_of_nothing_is_none",),
     "tests/runs/test_fleet.py": ("test_a_fleet_is_promoted_in_waves_and_taken_up_again",),
     "tests/runs/test_tool_pages.py": ("test_a_project_of_the_tool_is_taken_in[dbmate]",),
     "tests/runs/test_parts.py": ("test_staging_goes_there_and_back",),

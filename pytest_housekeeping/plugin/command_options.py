@@ -29,15 +29,15 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "--hk-fleet",
         {
             "metavar": "NAME",
-            "help": "plan, prod: all databases of [tool.housekeeping.fleet.NAME]: rehearsed once"
-            " for those that are alike, and promoted in waves",
+            "help": "plan, prod, verify: all databases of [tool.housekeeping.fleet.NAME]: rehearsed"
+            " once for those that are alike, and promoted in waves",
         },
     ),
     (
         "--hk-shard",
         {
             "metavar": "N/M",
-            "help": "plan, prod: the N-th of M shares of the databases of --hk-fleet",
+            "help": "plan, prod, verify: the N-th of M shares of the databases of --hk-fleet",
         },
     ),
     (

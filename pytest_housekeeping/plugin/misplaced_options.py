@@ -60,14 +60,14 @@ _ONLY_IN = (
     ),
     _OnlyIn(
         option="--hk-fleet",
-        belongs=lambda rules: rules.plans or (rules.changes_production and not rules.undoes),
-        why="a fleet is planned and promoted; whatever else there is, is done with one database",
+        belongs=lambda rules: rules.rehearses and not rules.undoes,
+        why="a fleet is planned, promoted and watched; all else is done with one database",
         fix="leave it out; --hk-target=FLEET/NAME names one of its databases",
     ),
     _OnlyIn(
         option="--hk-shard",
-        belongs=lambda rules: rules.plans or (rules.changes_production and not rules.undoes),
-        why="it is a share of the databases of a fleet, which is planned and promoted",
+        belongs=lambda rules: rules.rehearses and not rules.undoes,
+        why="it is a share of the databases of a fleet, which is planned, promoted and watched",
         fix="leave it out; it belongs to --hk-fleet",
     ),
     _OnlyIn(

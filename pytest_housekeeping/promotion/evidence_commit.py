@@ -94,11 +94,13 @@ def publish(
 
 
 def _back(audit: Audit, files: Mapping[str, bytes]) -> HandedBack:
+    from pytest_housekeeping.evidence.report.terminal import told_in_short
+
     run = audit.run
     return HandedBack(
         run=run.id,
         outcome=run.outcome.value,
-        message=run.message,
+        told=told_in_short(audit),
         plan=audit.plan.digest,
         digest=audit.chain.digest,
         audit=f"{stem(run)}.json",

@@ -9,18 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from support.fleet_project import FLEET, NAMES, fleet_of, outcomes, run
 from support.fresh_copy import git
-from support.more_databases import beside, variables
+from support.more_databases import variables
 from support.production_project import PASSWORD, Production, Rehearsal
-from support.staging_project import Run
 
-FLEET = """[tool.housekeeping]
-lint = false
-[tool.housekeeping.fleet.tenants]
-databases = "tenants.txt"
-waves = [50, 100]
-"""
-NAMES = ("t1", "t2", "t3", "t4")
 # What one of the databases has besides makes it a group of its own.
 APART = "CREATE SCHEMA apart AUTHORIZATION promoter"
 
@@ -28,26 +21,11 @@ APART = "CREATE SCHEMA apart AUTHORIZATION promoter"
 @pytest.fixture
 def fleet(rehearsed: Rehearsal, tmp_path: Path) -> Iterator[Production]:
     """Four databases to which nothing was promoted, one of them with something of its own."""
-    made = rehearsed.fresh(tmp_path, first=True)
-    with beside(made, NAMES):
+    with fleet_of(rehearsed, tmp_path) as made:
         with made.server.superuser("t4") as connection:
             connection.execute(APART)
-        files = {"pyproject.toml": FLEET, "tenants.txt": "".join(f"{name}\n" for name in NAMES)}
-        made.change(files, proved=True)
+        made.change({}, proved=True)
         yield made
-
-
-def run(fleet: Production, *arguments: str, mode: str = "prod", **changed: str) -> Run:
-    # The runs of the databases find the plugin that watches for what is left behind.
-    ways = variables(fleet, "TENANTS") | {"PYTHONPATH": fleet.environment()["PYTHONPATH"]}
-    confirm = "PROMOTE" if mode == "prod" else None
-    return fleet.promote(
-        "--hk-fleet=tenants", "-v", *arguments, mode=mode, confirm=confirm, **ways | changed
-    )
-
-
-def outcomes(done: Run) -> dict[str, str]:
-    return dict(re.findall(r"^tenants::(\S+) (PASSED|FAILED|SKIPPED)", done.output, re.MULTILINE))
 
 
 def test_a_fleet_is_promoted_in_waves_and_taken_up_again(fleet: Production) -> None:

@@ -66,6 +66,13 @@ def terminal_summary(audit: Audit, folder: str = "ops/audit") -> list[str]:
     ]
 
 
+def told_in_short(audit: Audit) -> str:
+    """The outcome and what went wrong: what stands for the run among those of many databases."""
+    text = outcome_text(audit)
+    lines = [text.headline, *_indented(audit.run.message)]
+    return "\n".join([*lines, *_what_failed(audit)] if text.tone != "good" else lines)
+
+
 def summary_without_audit(mode: Mode, outcome: RunOutcome) -> list[str]:
     """What became of the database, where no record of it could be made."""
     text = text_of(mode, outcome)

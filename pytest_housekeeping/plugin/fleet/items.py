@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from pytest_housekeeping.config import Config
+from pytest_housekeeping.config import Config, Target
 from pytest_housekeeping.errors import HousekeepingError, ServerError
-from pytest_housekeeping.model import Level
+from pytest_housekeeping.model import Level, Mode
 from pytest_housekeeping.plugin.fleet.runs import Runs
 from pytest_housekeeping.promotion.fleet.rows import rows_of
 from pytest_housekeeping.promotion.fleet.survey import Group, Seen, reach
@@ -45,7 +45,7 @@ class FleetItem(pytest.Item):
         work, began = self.work, time.monotonic()
         earlier = (each for each in self.session.items if isinstance(each, FleetItem))
         work.wait_for(each.nodeid for each in earlier if each.stage < self.stage)
-        if why := work.stopped():
+        if why := self.held_up():
             work.put(Result(item=self.nodeid, how=LEFT, detail=why))
             pytest.skip(f"not begun: {why}")
         work.begin(self.nodeid)
@@ -59,11 +59,16 @@ class FleetItem(pytest.Item):
             work.put(Result(item=self.nodeid, how=FAILED, detail="interrupted"))
             raise
         work.put(replace(result, seconds=round(time.monotonic() - began, 3)))
-        self.add_report_section("call", "fleet", result.detail)
+        if result.how == PASSED:
+            self.add_report_section("call", "fleet", result.detail)
         if result.how == AWAY:
             pytest.skip(f"away: {result.detail}")
         if result.how == FAILED:
             raise NotPassed(result.detail)
+
+    def held_up(self) -> str:
+        """Why it is not begun; "" where it is."""
+        return self.work.stopped()
 
     def done(self) -> Result:
         """Do it. Raises ServerError for a database that is away."""
@@ -105,14 +110,15 @@ class RowsItem(FleetItem):
 
     stage = 1
 
-    def __init__(self, *, seen: Seen, **kwargs: Any) -> None:
+    def __init__(self, *, seen: Seen, proof: Path, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.seen = seen
+        self.proof = proof
 
     def done(self) -> Result:
         work, database = self.work, self.seen.database
-        proof = read_proof(work.proof_of(work.group_of(database.name)))
-        verdict = rows_of(self.config.stash[SETTINGS], work.fleet, database, proof)
+        settings, proof = self.config.stash[SETTINGS], read_proof(self.proof)
+        verdict = rows_of(settings, work.fleet, database, proof)
         errors = [str(each) for each in verdict.findings if each.level is Level.ERROR]
         if errors or not verdict.passed:
             said = "\n".join(errors) or "nothing was examined"
@@ -121,7 +127,7 @@ class RowsItem(FleetItem):
 
 
 class DatabaseItem(FleetItem):
-    """One database in its wave: a whole run of its own, by the proof of its group."""
+    """One database: a whole run of its own, by the proof of its group."""
 
     def __init__(self, *, seen: Seen, stage: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -132,21 +138,19 @@ class DatabaseItem(FleetItem):
         work, config, database = self.work, self.config.stash[SETTINGS], self.seen.database
         # Away is not failed: it is found before anything is begun.
         reach(config, work.fleet, database).close()
-        target = database.target(work.fleet, config.audit)
-        back = work.folder / f"{database.name}.back"
-        given = Handed(target=target, proof=work.proof_of(work.group_of(database.name)), back=back)
-        arguments = (
-            "--hk-mode=prod",
-            f"--hk-target={target.name}",
-            f"--hk-confirm={target.confirm}",
-            *self.config.stash[ARGUMENTS],
-        )
+        target, place = database.target(work.fleet, config.audit), work.folder / database.name
+        back = place.with_name(f"{place.name}.back")
+        arguments = (f"--hk-target={target.name}", *self.config.stash[ARGUMENTS])
         ended = self.config.stash[RUNS].run(
-            config.root, arguments, given, work.folder / f"{database.name}.output"
+            config.root,
+            (*self.mode_of(target), *arguments),
+            self.handed(target, back),
+            place.with_name(f"{place.name}.output"),
         )
         left = handed_back(back)
         good = ended.code == 0 and left is not None
-        detail = left.message or left.outcome if good and left else ended.output[-_SHOWN:]
+        # A run that has come to no record has said why, and nothing else.
+        detail = left.told if left else ended.output[-_SHOWN:]
         return Result(
             item=self.nodeid,
             how=PASSED if good else FAILED,
@@ -157,23 +161,55 @@ class DatabaseItem(FleetItem):
             digest=left.digest if left else "",
         )
 
+    def mode_of(self, target: Target) -> tuple[str, ...]:
+        """What its run is told to do."""
+        return ("--hk-mode=prod", f"--hk-confirm={target.confirm}")
+
+    def handed(self, target: Target, back: Path) -> Handed:
+        """What its run is handed."""
+        proof = self.work.shown_for(self.seen.database.name)
+        return Handed(target=target, proof=proof, back=back)
+
+
+class WatchedItem(DatabaseItem):
+    """One database, looked at: the first of a group on a copy of it, the others by what that has
+    shown, and whatever the rows decide in each of them. Nothing waits for its verdict."""
+
+    def held_up(self) -> str:
+        return ""
+
+    def mode_of(self, target: Target) -> tuple[str, ...]:  # noqa: ARG002 - there is no word
+        return ("--hk-mode=verify",)
+
+    def handed(self, target: Target, back: Path) -> Handed:
+        proof = self.work.shown_for(self.seen.database.name)
+        return Handed(target=target, keep=proof, proof=proof, back=back)
+
 
 def items_of(
-    session: pytest.Session, work: Work, failed: dict[str, str], *, promotes: bool
+    session: pytest.Session, work: Work, failed: dict[str, str], mode: Mode
 ) -> Iterator[FleetItem]:
     """All items, in the order of their stages. ``failed`` says of a group why its rehearsal did."""
-    seen = {m.database.name: m for group in work.survey.groups for m in group.members}
+    seen = {each.database.name: each for each in work.survey.seen}
 
     def made(kind: type[FleetItem], place: str, name: str, **own: Any) -> FleetItem:
         nodeid = f"{work.fleet.name}::{place}::{name}"
         return kind.from_parent(session, name=name, nodeid=nodeid, **own)
 
+    if mode is Mode.VERIFY:
+        first = {group.names[0] for group in work.survey.groups}
+        for wave in work.waves:
+            for name in wave.databases:
+                stage = 0 if name in first else 1
+                yield made(WatchedItem, wave.name, name, seen=seen[name], stage=stage)
+        return
     for group in work.survey.groups:
         why = failed.get(group.name, "")
         yield made(GroupItem, "groups", group.name, group=group, failed=why)
     for group in work.survey.behind:
         for member in group.members if group.name not in failed else ():
-            yield made(RowsItem, "rows", member.database.name, seen=member)
-    for stage, wave in enumerate(work.waves if promotes else (), start=2):
+            proof = work.proof_of(group)
+            yield made(RowsItem, "rows", member.database.name, seen=member, proof=proof)
+    for stage, wave in enumerate(work.waves if mode is Mode.PROD else (), start=2):
         for name in wave.databases:
             yield made(DatabaseItem, wave.name, name, seen=seen[name], stage=stage)

@@ -16,7 +16,7 @@ from pytest_housekeeping.config import Config, Fleet
 from pytest_housekeeping.declarations.fleets import chosen_fleet
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import HousekeepingError
-from pytest_housekeeping.evidence.report.display import plural
+from pytest_housekeeping.evidence.report.display import named, plural
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plugin.fleet.arguments import passed_on, refuse_unfit, shard_of
 from pytest_housekeeping.plugin.fleet.items import (
@@ -30,7 +30,7 @@ from pytest_housekeeping.plugin.fleet.runs import Runs
 from pytest_housekeeping.plugin.stash import ENDED
 from pytest_housekeeping.promotion.fleet.record import Waves, keep
 from pytest_housekeeping.promotion.fleet.survey import Group, survey, told_of
-from pytest_housekeeping.promotion.fleet.waves import waves_of
+from pytest_housekeeping.promotion.fleet.waves import watch_of, waves_of
 from pytest_housekeeping.promotion.fleet.work import PASSED, Work, read_work
 from pytest_housekeeping.promotion.production.fleet_databases import State, read_databases
 from pytest_housekeeping.promotion.production.group.proof import read_proof
@@ -56,7 +56,7 @@ def activate(config: pytest.Config) -> None:
         if folder is not None:
             work = read_work(Path(folder))
         else:
-            work = _begun(settings, fleet, shard_of(config.option.hk_shard))
+            work = _begun(settings, fleet, shard_of(config.option.hk_shard), mode)
     except HousekeepingError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[SETTINGS], config.stash[WORK] = settings, work
@@ -65,14 +65,16 @@ def activate(config: pytest.Config) -> None:
     config.pluginmanager.register(session, "housekeeping-fleet")
 
 
-def _begun(settings: Config, fleet: Fleet, shard: tuple[int, int]) -> Work:
-    found = survey(settings, fleet, shard=shard)
+def _begun(settings: Config, fleet: Fleet, shard: tuple[int, int], mode: Mode) -> Work:
+    watches = mode is Mode.VERIFY
+    found = survey(settings, fleet, shard=shard, watches=watches)
     groups = [group.names for group in found.behind]
+    waves = waves_of(groups, fleet.canary, fleet.waves) if groups else ()
     work = Work(
         folder=Path(tempfile.mkdtemp(prefix="hk-fleet-")),
         fleet=fleet,
         survey=found,
-        waves=tuple(waves_of(groups, fleet.canary, fleet.waves)) if groups else (),
+        waves=(watch_of(found),) if watches else tuple(waves),
     )
     work.save()
     return work
@@ -108,7 +110,7 @@ class FleetSession:
 
     def _rehearse(self) -> None:
         """Each group once, on one of it, before anything is begun."""
-        if self.config.option.collectonly:
+        if self.config.option.collectonly or self.mode is Mode.VERIFY:
             return
         behind = self.work.survey.behind
         with Runs() as runs:
@@ -147,13 +149,18 @@ class FleetSession:
     def pytest_collection_modifyitems(
         self, session: pytest.Session, items: list[pytest.Item]
     ) -> None:
-        promotes = self.mode is Mode.PROD
-        items[:] = items_of(session, self.work, self.failed, promotes=promotes)
+        items[:] = items_of(session, self.work, self.failed, self.mode)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> Iterator[None]:
+        """Behind whatever shuffles: an item waits for those of the stages before its own."""
+        session.items.sort(key=lambda item: getattr(item, "stage", 0))
+        return (yield)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
         """The runs of this process are forked from one that is made when they are needed."""
-        if session.items and self.mode is Mode.PROD and not self.config.option.collectonly:
+        if session.items and self.mode is not Mode.PLAN and not self.config.option.collectonly:
             self.config.stash[RUNS] = Runs()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -175,42 +182,52 @@ class FleetSession:
 
     def _finish(self, session: pytest.Session) -> None:
         """Put on record what was done; what is not whole does not end well."""
-        work, results = self.work, self.work.results()
+        work, results, seen = self.work, self.work.results(), self.work.survey
         lacking = [
             name
-            for wave in (work.waves if self.mode is Mode.PROD else ())
+            for wave in (() if self.mode is Mode.PLAN else work.waves)
             for name in wave.databases
             if not _passed(results.get(f"{work.fleet.name}::{wave.name}::{name}"))
         ]
-        seen = work.survey
-        whole = not (lacking or seen.away or seen.wrong or self.failed)
-        if self.mode is Mode.PROD:
-            backs = {
-                name: back
-                for wave in work.waves
-                for name in wave.databases
-                if (back := handed_back(work.folder / f"{name}.back")) is not None
-            }
-            waves = Waves(
-                config=self.settings,
-                work=work,
-                started_at=self.started_at,
-                backs=backs,
-                whole=whole,
-            )
-            try:
-                self.told += keep(waves)
-            except HousekeepingError as error:
-                whole, self.told = False, [*self.told, f"THE EVIDENCE IS NOT COMPLETE: {error}"]
-            self.told += self._born()
+        whole = bool(seen.groups) and not (lacking or seen.away or seen.wrong or self.failed)
+        if self.mode is not Mode.PLAN:
+            whole = self._on_record(whole=whole) and whole
+            if self.mode is Mode.PROD:
+                self.told += self._born()
             if lacking:
+                done, then = "promoted", "; run it again: it goes on with these"
+                if self.mode is Mode.VERIFY:
+                    done, then = "verified", ""
                 self.told.append(
-                    f"{plural(len(lacking), 'database')} not promoted: {', '.join(lacking[:10])};"
-                    " run it again: it goes on with these"
+                    f"{plural(len(lacking), 'database')} not {done}: {named(lacking)}{then}"
                 )
         self.config.stash[ENDED] = True
         if not whole and session.exitstatus in _WELL:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _on_record(self, *, whole: bool) -> bool:
+        """Whether the record is written and committed."""
+        work = self.work
+        backs = {
+            name: back
+            for wave in work.waves
+            for name in wave.databases
+            if (back := handed_back(work.folder / f"{name}.back")) is not None
+        }
+        waves = Waves(
+            config=self.settings,
+            work=work,
+            mode=self.mode,
+            started_at=self.started_at,
+            backs=backs,
+            whole=whole,
+        )
+        try:
+            self.told += keep(waves)
+        except HousekeepingError as error:
+            self.told.append(f"THE EVIDENCE IS NOT COMPLETE: {error}")
+            return False
+        return True
 
     def _born(self) -> Iterator[str]:
         """Databases that were added to the list while this went on."""

@@ -16,8 +16,10 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.fleets import member_target
 from pytest_housekeeping.errors import EvidenceError, HousekeepingError
 from pytest_housekeeping.evidence import BRANCHES, Repository, open_repository, utc_stamp
+from pytest_housekeeping.evidence.shared_branch import continue_from
 from pytest_housekeeping.evidence.signing import SigningFailed, why_unsigned
 from pytest_housekeeping.model import Mode
+from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.promotion.evidence_commit import REMOTE
 from pytest_housekeeping.promotion.fleet.work import Result, Work
 from pytest_housekeeping.promotion.production.handed import HandedBack
@@ -28,22 +30,25 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Waves:
-    """A promotion of a fleet that has ended: what was done, by item, and what each run has left."""
+    """A promotion of a fleet, or a look at it, that has ended: what was done, by item, and what
+    each run has left."""
 
     config: Config
     work: Work
+    mode: Mode
     started_at: datetime
     backs: Mapping[str, HandedBack]
     whole: bool
 
 
 def keep(waves: Waves) -> list[str]:
-    """Write the record, and commit it with the evidence of all databases, on a branch of its own.
+    """Write the record, and commit it with the evidence of all databases, on a branch of its own,
+    or on the log of a watch.
 
     What is to be told. Raises EvidenceError where the record cannot be written or committed.
     """
     folder = waves.config.root / waves.work.fleet.audit
-    stem = f"fleet_{utc_stamp(waves.started_at)}_{new_run(Mode.PROD).id}"
+    stem = f"fleet_{utc_stamp(waves.started_at)}_{new_run(waves.mode).id}"
     repository = open_repository(waves.config.root)
     document = _document(waves, _previous(folder), repository)
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
@@ -74,18 +79,24 @@ def _committed(
     commit = repository.head()
     if commit is None or not any(back.files for back in waves.backs.values()):
         return ["not committed: no run of a database has left evidence that attests a commit"]
-    branch = f"{BRANCHES}/{waves.work.fleet.name}/{stem}"
+    logged = rules_of(waves.mode).logged
+    branch = f"{BRANCHES}/{waves.mode if logged else f'{waves.work.fleet.name}/{stem}'}"
+    attests = None if logged else commit
+    if logged:
+        continue_from(repository, branch)
     named = {repository.relative(root / path): content for path, content in files.items()}
     unsigned = why_unsigned(repository) if config.evidence_signers else ""
     sign = bool(config.evidence_signers) and not unsigned
     message = _message(waves, repository, commit)
     try:
-        made = repository.commit_evidence(branch, named, message, commit, sign=sign)
+        made = repository.commit_evidence(branch, named, message, attests, sign=sign)
     except SigningFailed as error:
         unsigned = error.found
-        made = repository.commit_evidence(branch, named, message, commit)
+        made = repository.commit_evidence(branch, named, message, attests)
     told = [f"committed: {made[:12]} on {branch}, which attests {commit[:12]}"]
     told += [f"NOT SIGNED: {unsigned}"] if unsigned else []
+    if logged:
+        return told
     if not repository.has_remote(REMOTE):
         return [*told, f"not pushed: there is no remote {REMOTE!r}"]
     try:
@@ -103,17 +114,18 @@ def _message(waves: Waves, repository: Repository, commit: str) -> str:
     for name, back in done.items():
         folder = repository.relative(waves.config.root / _folder(waves, name))
         lines.append(f"Run {back.run}, plan {back.plan[:12]}, audit {back.digest}, in {folder}")
-    head = f"fleet {waves.work.fleet.name}: {len(done)} databases on {commit[:12]}"
+    head = f"{waves.mode} of fleet {waves.work.fleet.name}: {len(done)} databases on {commit[:12]}"
     return "\n".join([head, "", *lines, ""])
 
 
 def _document(waves: Waves, previous: str | None, repository: Repository | None) -> dict[str, Any]:
     work, now = waves.work, datetime.now(UTC)
     results = work.results()
-    facts = new_run(Mode.PROD)
+    facts = new_run(waves.mode)
     document: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "fleet": work.fleet.name,
+        "mode": waves.mode.value,
         "started_at": waves.started_at.isoformat(),
         "finished_at": now.isoformat(),
         "tool_version": __version__,
@@ -134,6 +146,11 @@ def _document(waves: Waves, previous: str | None, repository: Repository | None)
         "away": [{"name": each.database.name, "detail": each.away} for each in work.survey.away],
         "left_out": [
             {"name": each.database.name, "detail": each.wrong} for each in work.survey.wrong
+        ],
+        "drifted": [
+            {"name": each.database.name, "detail": each.drift}
+            for each in work.survey.seen
+            if each.drift
         ],
         "archived": [each.name for each in work.survey.archived],
         "waves": [

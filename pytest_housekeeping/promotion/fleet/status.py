@@ -28,13 +28,7 @@ def fleet_status(root: Path, name: str) -> FleetStatus:
     fleet = chosen_fleet(base.fleets, name)
     config = replace(load_config(root, target=f"{name}/any"), audit=base.audit)
     found = survey(config, fleet)
-    return FleetStatus(lines=tuple(_lines(found)), good=not any(_open(found)))
-
-
-def _lines(found: Survey) -> Iterator[str]:
-    yield from told_of(found)
-    if found.archived:
-        yield f"archived: {len(found.archived)}"
+    return FleetStatus(lines=tuple(told_of(found)), good=not any(_open(found)))
 
 
 def _open(found: Survey) -> Iterator[object]:

@@ -6,13 +6,13 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 
 from pytest_housekeeping.config import Config, Fleet
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, ServerError
-from pytest_housekeeping.evidence.report.display import plural
+from pytest_housekeeping.evidence.report.display import named, plural
 from pytest_housekeeping.plan.plan import AppliedFile, is_pending
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection
@@ -44,7 +44,7 @@ _AT_ONCE = 4
 @dataclass(frozen=True, kw_only=True)
 class Seen:
     """What a database has. ``away`` says why it could not be reached, ``wrong`` why it could not be
-    read, or not be taken as it is."""
+    read, or not be taken as it is, ``drift`` what was changed past the files."""
 
     database: FleetDatabase
     place: str = ""
@@ -53,6 +53,7 @@ class Seen:
     applied: tuple[AppliedFile, ...] = ()
     away: str = ""
     wrong: str = ""
+    drift: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,23 +84,35 @@ class Survey:
     archived: tuple[FleetDatabase, ...]
 
     @property
+    def seen(self) -> tuple[Seen, ...]:
+        """All that were looked at, those of groups first."""
+        return (*(m for group in self.groups for m in group.members), *self.away, *self.wrong)
+
+    @property
     def behind(self) -> tuple[Group, ...]:
         """The groups in which something is pending."""
         return tuple(group for group in self.groups if group.pending)
 
 
-def survey(config: Config, fleet: Fleet, *, shard: tuple[int, int] = (1, 1)) -> Survey:
+def survey(
+    config: Config, fleet: Fleet, *, shard: tuple[int, int] = (1, 1), watches: bool = False
+) -> Survey:
     """Look at all databases of the list, or at those of a shard (the first of three: ``(1, 3)``).
 
-    Nothing is changed, and no lock above ACCESS SHARE is taken. Raises MisuseError for a list that
-    cannot be used, and where the variables of the fleet are not set.
+    Nothing is changed, and no lock above ACCESS SHARE is taken. One that ``watches`` groups what
+    has drifted as well: that is what it is for. Raises MisuseError for a list that cannot be used,
+    or has nothing to look at, and where the variables of the fleet are not set.
     """
-    listed = read_databases(config, fleet)[shard[0] - 1 :: shard[1]]
-    live = [each for each in listed if each.state is not State.ARCHIVED]
-    for each in live[:1]:
-        read_address(os.environ, each.target(fleet, config.audit))
+    listed = read_databases(config, fleet)
+    every = [each for each in listed if each.state is not State.ARCHIVED]
+    live = every[shard[0] - 1 :: shard[1]]
+    if not live:
+        raise _nothing(fleet, len(every), shard)
+    read_address(os.environ, live[0].target(fleet, config.audit))
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         seen = list(pool.map(lambda each: _look(config, fleet, each), live))
+    if not watches:
+        seen = [replace(each, wrong=each.wrong or each.drift) for each in seen]
     reached = [each for each in seen if not each.away and not each.wrong]
     _refuse_twice(fleet, reached)
     return Survey(
@@ -145,7 +158,7 @@ def _seen(config: Config, database: FleetDatabase, connection: LentConnection) -
         schema=group_schema(schema, identity.database),
         major=schema.server_major,
         applied=applied_files(history.applied(connection, config.history_schema)),
-        wrong=_drift(config, connection, schema),
+        drift=_drift(config, connection, schema),
     )
 
 
@@ -160,6 +173,15 @@ def _drift(config: Config, connection: LentConnection, schema: Fingerprint) -> s
     before, after, _ = in_common(recorded, schema)
     others = split_declared(before, after, config.may_move).others
     return f"changed past the files since its last promotion: {listed(others, 3)}" * bool(others)
+
+
+def _nothing(fleet: Fleet, live: int, shard: tuple[int, int]) -> MisuseError:
+    found, fix = "every database of the list is archived", "correct the list"
+    if live:
+        found = f"--hk-shard={shard[0]}/{shard[1]} holds none of {plural(live, 'database')}"
+        fix = f"take {plural(live, 'share')} at most"
+    why = "a run that looks at nothing would end well, and have shown nothing"
+    return MisuseError(f"fleet {fleet.name}: {found}", why=why, fix=fix)
 
 
 def _refuse_twice(fleet: Fleet, seen: Sequence[Seen]) -> None:
@@ -212,7 +234,12 @@ def told_of(found: Survey) -> Iterator[str]:
         pending = f"{plural(len(group.pending), 'file')} pending" if group.pending else "up to date"
         yield f"{group.name}: {plural(len(group.members), 'database')}: {names}{more}"
         yield f"  {len(group.members[0].applied)} applied, {pending}"
+        for each in group.members:
+            if each.drift:
+                yield f"  {each.database.name}: {each.drift}"
     for each in found.away:
         yield f"{each.database.name}: away: {each.away}"
     for each in found.wrong:
         yield f"{each.database.name}: left out: {each.wrong}"
+    if found.archived:
+        yield f"archived: {named([each.name for each in found.archived])}"

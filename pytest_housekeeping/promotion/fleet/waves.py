@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 from math import ceil
+from typing import TYPE_CHECKING
 
-CANARY = "canary"
+if TYPE_CHECKING:
+    from pytest_housekeeping.promotion.fleet.survey import Survey
+
+CANARY, WATCH = "canary", "verify"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,3 +33,10 @@ def waves_of(groups: Sequence[Sequence[str]], canary: int, shares: Sequence[int]
         found.append(Wave(name=f"wave-{number}", databases=tuple(order[done:upto])))
         done = upto
     return [wave for wave in found if wave.databases]
+
+
+def watch_of(found: Survey) -> Wave:
+    """All that were looked for, the first of each group before the others of any."""
+    first = [group.names[0] for group in found.groups]
+    others = [each.database.name for each in found.seen if each.database.name not in first]
+    return Wave(name=WATCH, databases=(*first, *others))

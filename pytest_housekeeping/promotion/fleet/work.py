@@ -51,8 +51,10 @@ class Work:
         """Where the proof of a group lies, if it was rehearsed."""
         return self.folder / f"{group.name}.proof"
 
-    def group_of(self, database: str) -> Group:
-        return next(group for group in self.survey.groups if database in group.names)
+    def shown_for(self, database: str) -> Path | None:
+        """Where what is shown of its group lies, or will lie; None of one that is in none."""
+        found = (each for each in self.survey.groups if database in each.names)
+        return next(map(self.proof_of, found), None)
 
     def put(self, result: Result) -> None:
         """A result, all of it at once: others look for it."""

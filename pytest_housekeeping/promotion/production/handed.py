@@ -30,12 +30,12 @@ class Handed:
 
 @dataclass(frozen=True, kw_only=True)
 class HandedBack:
-    """The run of one database: how it ended, its audit, and the files of its evidence by their
-    paths from the root of the project."""
+    """The run of one database: how it ended and what it says of it, its audit, and the files of its
+    evidence by their paths from the root of the project."""
 
     run: str
     outcome: str
-    message: str
+    told: str
     plan: str
     digest: str
     audit: str

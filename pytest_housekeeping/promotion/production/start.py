@@ -82,12 +82,12 @@ def start_production(options: RunOptions) -> Run:
     config, address = project.config, project.address
     connection = open_production(address, config.session)
     server = linting = restore_server = promised = None
-    proof = proof_of_group()
     with closed_on_failure(connection, address):
         identity = identified(connection)
         plan = plan_of(config, options, project.sources, connection)
         if rules_of(options.mode).watches and plan.unapplied:
             plan = _plan_as_promoted(project, options, connection, plan)
+        proof = proof_of_group(plan)
         context = project.context(options, plan)
         if not options.look_only:
             refuse_unfit_clone(clone_of(context, address, identity), connection)

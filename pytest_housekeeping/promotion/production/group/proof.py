@@ -5,6 +5,7 @@ A group is alike in its schema, in what is around it, and in what was applied; n
 
 from __future__ import annotations
 
+import os
 import pickle
 import re
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from pytest_housekeeping.checks.rows import Question, Unasked
 from pytest_housekeeping.errors import ProofFailed
-from pytest_housekeeping.model import ROWS, Phase, RunOutcome, Step, StepResult
+from pytest_housekeeping.model import ROWS, Outcome, Phase, RunOutcome, Step, StepResult
 from pytest_housekeeping.plan.steps import ACTIVITY, BINDING, CHANGES, IMPACT
 from pytest_housekeeping.postgres.batch_facts import BatchFacts
 from pytest_housekeeping.promotion.context import RunContext
@@ -73,13 +74,13 @@ def group_schema(schema: Fingerprint, database: str) -> str:
 
 
 def keep_for_group(run: Run, results: Mapping[str, StepResult], outcome: RunOutcome) -> None:
-    """Write what a plan has shown, where it was made for other databases as well: into a folder
-    that is the owner's alone."""
+    """Write what a plan or a watch has shown, where it was made for other databases as well: into a
+    folder that is the owner's alone. What a watch has found on the copy is so for all of them."""
     given, context, rehearsal = handed(), run.context, run.rehearsal
     identity = run.target.connection.known_identity
     if given is None or given.keep is None or rehearsal is None or identity is None:
         return
-    if outcome is not RunOutcome.PLANNED:
+    if given.keep.exists():
         return
     after = results.get(_AFTER)
     findings = after.findings if after else ()
@@ -93,6 +94,10 @@ def keep_for_group(run: Run, results: Mapping[str, StepResult], outcome: RunOutc
         or (id_ == _AFTER and not findings)
         or (result.step.phase is Phase.REHEARSE and result.step.name not in _OWN)
     }
+    whole = all(result.outcome is not Outcome.SKIPPED for result in shown.values())
+    planned = outcome is RunOutcome.PLANNED
+    if not (whole and _RESTORED in shown if context.rules.watches else planned):
+        return
     proof = GroupProof(
         shown_on=context.config.target.name,
         shown_at=context.run.started_at,
@@ -105,7 +110,9 @@ def keep_for_group(run: Run, results: Mapping[str, StepResult], outcome: RunOutc
         questions=tuple(rehearsal.questions or ()),
         too_early=early,
     )
-    given.keep.write_bytes(pickle.dumps(proof))
+    half = given.keep.with_suffix(f".{os.getpid()}")
+    half.write_bytes(pickle.dumps(proof))
+    half.replace(given.keep)
 
 
 def read_proof(path: Path) -> GroupProof:

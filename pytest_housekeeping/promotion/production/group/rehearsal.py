@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pytest_housekeeping.errors import ProofFailed
+from pytest_housekeeping.model import Mode, Verdict
+from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.production.group.proof import (
@@ -61,10 +63,18 @@ class GroupRehearsal(Rehearsal):
         return SchemaRecord.of(schema)
 
 
-def proof_of_group() -> GroupProof | None:
-    """What was shown for the group of this database, where it is promoted as one of a fleet."""
+def proof_of_group(plan: Plan) -> GroupProof | None:
+    """What was shown for the group of this database, where it is promoted as one of a fleet.
+
+    A watch that asks something else here than there, for it was promoted with other checks, makes a
+    copy of its own.
+    """
     given = handed()
-    return read_proof(given.proof) if given is not None and given.proof is not None else None
+    if given is None or given.proof is None or not given.proof.exists():
+        return None
+    proof = read_proof(given.proof)
+    asks_else = plan.mode is Mode.VERIFY and plan.digest != proof.plan
+    return None if asks_else else proof
 
 
 def rehearsal_of_group(
@@ -98,8 +108,11 @@ def backup_of_group(
         return backup
 
     def snapshot() -> Judgement:
-        database = target.connection.identity().database
-        refuse_other_group(proof, context, target.fingerprint(), database)
-        return backup["snapshot"]()
+        database, schema = target.connection.identity().database, target.fingerprint()
+        refuse_other_group(proof, context, schema, database)
+        if not context.rules.watches:
+            return backup["snapshot"]()
+        verdict = Verdict(examined=max(1, len(schema.entries)), unit="objects")
+        return verdict, f"the schema is that of {proof.shown_on}, of which the copy was made"
 
     return {**backup, "snapshot": snapshot}

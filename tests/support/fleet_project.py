@@ -1,0 +1,43 @@
+"""A fleet to break: databases under one name, and a run on all of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from support.more_databases import beside, variables
+from support.production_project import Production, Rehearsal
+from support.staging_project import Run
+
+FLEET = """[tool.housekeeping]
+lint = false
+[tool.housekeeping.fleet.tenants]
+databases = "tenants.txt"
+waves = [50, 100]
+"""
+NAMES = ("t1", "t2", "t3", "t4")
+
+
+@contextmanager
+def fleet_of(rehearsed: Rehearsal, place: Path) -> Iterator[Production]:
+    """Four databases to which nothing was promoted; the settings are not committed yet."""
+    made = rehearsed.fresh(place, first=True)
+    listed = "".join(f"{name}\n" for name in NAMES)
+    made.project.write({"pyproject.toml": FLEET, "tenants.txt": listed})
+    with beside(made, NAMES):
+        yield made
+
+
+def run(fleet: Production, *arguments: str, mode: str = "prod", **changed: str) -> Run:
+    # The runs of the databases find the plugin that watches for what is left behind.
+    ways = variables(fleet, "TENANTS") | {"PYTHONPATH": fleet.environment()["PYTHONPATH"]}
+    confirm = "PROMOTE" if mode == "prod" else None
+    return fleet.promote(
+        "--hk-fleet=tenants", "-v", *arguments, mode=mode, confirm=confirm, **ways | changed
+    )
+
+
+def outcomes(done: Run) -> dict[str, str]:
+    return dict(re.findall(r"^tenants::(\S+) (PASSED|FAILED|SKIPPED)", done.output, re.MULTILINE))
