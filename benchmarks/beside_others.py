@@ -1,4 +1,4 @@
-"""What the catalogue catches beside pgrls and splinter, on the same databases: a table by defect.
+"""What the rules catch beside pgrls and splinter, on the same databases: a table by kind of defect.
 
 Both are programs of their own: ``--pgrls`` names the first (from PyPI), ``--splinter`` the Postgres
 language server (npm: @postgres-language-server/cli), which runs Supabase's lints with ``dblint``.
@@ -7,6 +7,10 @@ when it reports an error or a warning that it did not report on the sound schema
 of its lints on security); advice on speed does not count. The sound variants are laid likewise, and
 what is reported on them is counted as an alarm. Splinter judges what Supabase's API shows, so for
 it the database is laid out as Supabase does it, the untrusted role being ``authenticated``.
+
+Each tool has a server and a thread of its own. With ``--kept FILE`` the two others are asked once
+for each case, by its text and their version: a run after a change of a rule takes a third of the
+time. ``--only`` takes the cases of one kind or rule. ``--each`` shows what each case gave.
 """
 
 from __future__ import annotations
@@ -16,118 +20,25 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 from shutil import which
 
 import psycopg
+from beside_stories import KINDS, LOOK_ALIKES, PLANTED, UNTRUSTED, Story
 
 from pytest_housekeeping.checks.boundaries import verify_contract
 from pytest_housekeeping.checks.rls import evaluate_rules, verify_rule
-from pytest_housekeeping.declarations.boundaries import Boundaries, Contract
-from pytest_housekeeping.declarations.rls import RlsContract
-from pytest_housekeeping.declarations.rules import Rule, shipped_rules
+from pytest_housekeeping.declarations.rules import shipped_rules
 from pytest_housekeeping.model import Level
 from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from support import blind
-from support.catalogue_cases import DEFECTS, GROUND, SOUND
-from support.doors import BESIDE, BOUNDARIES, DOORS, OUT
-from support.doors import SOUND as DOORS_SOUND
-from support.proof_cases import PLANTED as PROOF_PLANTED
-from support.proof_ground import GROUND as PROOF_GROUND
-from support.proof_ground import Planted, Sound
-from support.proof_sound import SOUND as PROOF_SOUND
-from support.reach_cases import REACH_DEFECTS
-from support.reach_sound import REACH_SOUND
-
-UNTRUSTED = "desk_app"
-CONTRACT = RlsContract(schemas=("desk",), roles=(UNTRUSTED,), context=("desk.me",))
-ALL_RULES = [rule for rule in shipped_rules() if rule.family != "boundary"]
-# What is read off the catalog; the other proofs act as the role.
-RULES = [rule for rule in ALL_RULES if rule.proof not in ("context", "isolation")]
-PROVED_GROUND = f"{PROOF_GROUND} CREATE SCHEMA desk; GRANT USAGE ON SCHEMA desk TO hall_app;"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Story:
-    """What a superuser lays on a ground, and what the migrating role does; by which contract and
-    rules it is judged here. ``beside`` belongs to the ground, and a superuser lays it."""
-
-    kind: str = ""
-    name: str = ""
-    superuser: str = ""
-    sql: str = ""
-    ground: str = GROUND
-    beside: str = ""
-    contract: RlsContract = CONTRACT
-    rules: Sequence[Rule] = tuple(RULES)
-    boundaries: Boundaries = BOUNDARIES
-    out: Contract = OUT
-
-
-def proved(kind: str, case: Planted | Sound) -> Story:
-    """A case of the proofs, in the schema and for the role of the others."""
-    public = tuple(replace(each, table=at_desk(each.table)) for each in case.contract.public)
-    contract = replace(case.contract, schemas=("desk",), roles=(UNTRUSTED,), public=public)
-    return Story(
-        kind=kind,
-        name=case.name,
-        sql=at_desk(case.sql),
-        ground=at_desk(PROVED_GROUND),
-        contract=contract,
-        rules=tuple(ALL_RULES),
-    )
-
-
-def at_desk(text: str) -> str:
-    return text.replace("hall.", "desk.").replace("hall_app", UNTRUSTED)
-
-
-def seen_blind(case: blind.Planted | blind.Sound) -> Story:
-    """A case by somebody who knew no rule, likewise; who lays it is a superuser at times."""
-    return Story(
-        kind=getattr(case, "rule", ""),
-        name=case.title,
-        superuser="SET LOCAL ROLE hk_migrator;" + in_desk(case.sql),
-        ground="SELECT 1",
-        beside=in_desk(blind.GROUND).replace(f"CREATE ROLE {UNTRUSTED};", ""),
-        contract=replace(blind.CONTRACT, schemas=("desk",), roles=(UNTRUSTED,)),
-        rules=tuple(ALL_RULES),
-        boundaries=Boundaries(
-            apps=tuple(
-                replace(app, roles=(UNTRUSTED,), schemas=("desk",)) if app.name == "studio" else app
-                for app in blind.BOUNDARIES.apps
-            ),
-            contracts=(blind.OUT,),
-        ),
-        out=blind.OUT,
-    )
-
-
-def in_desk(text: str) -> str:
-    return re.sub(r"\bstudio\b", "desk", text.replace("studio_web", UNTRUSTED))
-
-
-PLANTED = [Story(kind=rule, name=name, sql=sql) for rule, name, sql in DEFECTS]
-PLANTED += [
-    Story(kind=case.rule, name=case.object, superuser=case.superuser, sql=case.sql)
-    for case in REACH_DEFECTS
-]
-PLANTED += [proved(case.kind, case) for case in PROOF_PLANTED]
-PLANTED += [
-    Story(kind=door.rule, name=door.object, superuser=door.sql, beside=BESIDE) for door in DOORS
-]
-PLANTED += [seen_blind(case) for case in blind.PLANTED]
-LOOK_ALIKES = [Story(sql=sql) for sql in SOUND]
-LOOK_ALIKES += [Story(superuser=superuser, sql=sql) for superuser, sql in REACH_SOUND]
-LOOK_ALIKES += [proved("", case) for case in PROOF_SOUND]
-LOOK_ALIKES += [Story(superuser=each.sql, beside=BESIDE) for each in DOORS_SOUND]
-LOOK_ALIKES += [seen_blind(case) for case in blind.SOUND]
+OURS, PGRLS, SPLINTER = "housekeeping", "pgrls", "splinter"
 # What splinter calls the untrusted role; it wants the two others of Supabase to be there as well.
 SUPABASE = "authenticated"
 ROLES = """
@@ -163,59 +74,120 @@ SPLINTER_LINT = re.compile(r"^splinter/security/(\w+) ━+\n\n +. (.+)$", re.MUL
 Reports = set[tuple[str, str]]
 
 
+@dataclass(kw_only=True)
+class Tool:
+    """One of the three, its server, what it says of grounds, and what it has said before."""
+
+    name: str
+    program: str = ""
+    kept: dict[str, list[list[str]]] = field(default_factory=dict)
+    usual: dict[tuple[str, str], Reports] = field(default_factory=dict)
+
+    def answers(self, stories: Sequence[Story]) -> list[Reports]:
+        """For each what it reports that it does not report of the sound ground."""
+        server = start(ServerSettings())
+        try:
+            return [self._answer(server, story) for story in stories]
+        finally:
+            server.stop()
+
+    def _answer(self, server: Server, story: Story) -> Reports:
+        key = (story.ground, story.beside)
+        if key not in self.usual:
+            self.usual[key] = self._reports(server, replace(story, superuser="", sql=""))
+        return self._reports(server, story) - self.usual[key]
+
+    def _reports(self, server: Server, story: Story) -> Reports:
+        texts = (self.program and version(self.program), *story.texts)
+        digest = sha256("\0".join(texts).encode()).hexdigest()
+        if digest in self.kept:
+            return {(rule, where) for rule, where in self.kept[digest]}
+        with laid(server, story, SUPABASE if self.name == SPLINTER else UNTRUSTED) as database:
+            if self.name == OURS:
+                return by_housekeeping(database, story)
+            ask = by_pgrls if self.name == PGRLS else by_splinter
+            found = ask(self.program, database)
+        self.kept[digest] = sorted([rule, where] for rule, where in found)
+        return found
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pgrls", default="pgrls")
     parser.add_argument("--splinter", default="postgres-language-server")
-    arguments = parser.parse_args()
-    for option, program in vars(arguments).items():
+    parser.add_argument("--kept", type=Path, help="what the two others have said, from run to run")
+    parser.add_argument("--only", default="", help="a kind's number, or a rule")
+    parser.add_argument("--each", action="store_true", help="show what each case gave")
+    given = parser.parse_args()
+    for option, program in ((PGRLS, given.pgrls), (SPLINTER, given.splinter)):
         if which(program) is None:
             parser.error(f"there is no program {program}: install it, or name it with --{option}")
-    tools: dict[str, Callable[[StagingDatabase, Story], Reports]] = {
-        "housekeeping": by_housekeeping,
-        "pgrls": lambda database, _: by_pgrls(arguments.pgrls, database),
-        "splinter": lambda database, _: by_splinter(arguments.splinter, database),
-    }
-    server = start(ServerSettings())
-
-    def reports(tool: str, story: Story) -> Reports:
-        role = SUPABASE if tool == "splinter" else UNTRUSTED
-        with laid(server, story, role) as database:
-            return tools[tool](database, story)
-
-    def reported(tool: str, story: Story) -> bool:
-        """Anything that is not reported of the sound ground."""
-        key = (tool, story.ground, story.beside)
-        if key not in usual:
-            usual[key] = reports(tool, replace(story, superuser="", sql=""))
-        return bool(reports(tool, story) - usual[key])
-
-    usual: dict[tuple[str, str, str], Reports] = {}
+    kept = json.loads(given.kept.read_text()) if given.kept and given.kept.exists() else {}
+    tools = [
+        Tool(name=OURS),
+        Tool(name=PGRLS, program=given.pgrls, kept=kept.setdefault(PGRLS, {})),
+        Tool(name=SPLINTER, program=given.splinter, kept=kept.setdefault(SPLINTER, {})),
+    ]
+    planted, sound = (
+        [each for each in stories if given.only in ("", str(each.kind), each.rule)]
+        for stories in (PLANTED, LOOK_ALIKES)
+    )
     try:
-        caught: dict[str, list[bool]] = {tool: [] for tool in tools}
-        print(f"{'defect':34} {'object':28} " + " ".join(f"{tool:>13}" for tool in tools))
-        for story in PLANTED:
-            for tool in tools:
-                caught[tool].append(reported(tool, story))
-            shown = " ".join(f"{'caught' if caught[tool][-1] else '-':>13}" for tool in tools)
-            print(f"{story.kind:34} {story.name[:28]:28} {shown}")
-        alarms = {tool: sum(reported(tool, story) for story in LOOK_ALIKES) for tool in tools}
+        with ThreadPoolExecutor(len(tools)) as pool:
+            answers = pool.map(lambda tool: tool.answers([*planted, *sound]), tools)
+            said = {tool.name: answer for tool, answer in zip(tools, answers, strict=True)}
     finally:
-        server.stop()
-    for tool in tools:
-        print(
-            f"{tool}: {sum(caught[tool])} of {len(PLANTED)} defects caught,"
-            f" an alarm on {alarms[tool]} of {len(LOOK_ALIKES)} sound variants"
-        )
-    ours = caught["housekeeping"]
-    others = [name for name in tools if name != "housekeeping"]
-    for tool in others:
-        both = zip(PLANTED, caught[tool], ours, strict=True)
-        missed = [story.kind for story, theirs, mine in both if theirs and not mine]
-        print(f"caught by {tool} and not by housekeeping: {', '.join(missed) or 'none'}")
-    alone = sum(not any(caught[tool][n] for tool in others) for n in range(len(PLANTED)) if ours[n])
-    print(f"caught by housekeeping alone: {alone}")
-    return int(not all(ours) or alarms["housekeeping"] > 0)
+        if given.kept:
+            given.kept.write_text(json.dumps(kept))
+    return shown(planted, sound, said, each=given.each)
+
+
+def shown(
+    planted: Sequence[Story],
+    sound: Sequence[Story],
+    said: Mapping[str, Sequence[Reports]],
+    *,
+    each: bool,
+) -> int:
+    """Print the table; 1 where another catches what is missed here, or a sound variant alarms."""
+    stories = [*planted, *sound]
+    defect = [True] * len(planted) + [False] * len(sound)
+    if each:
+        for number, story in enumerate(stories):
+            found = " ".join(f"{'reported' if said[tool][number] else '-':>13}" for tool in said)
+            print(f"{story.kind:2} {story.rule or 'sound':30} {story.name[:40]:40} {found}")
+    print("| kind | planted | " + " | ".join(said) + " | sound | " + " | ".join(said) + " |")
+    print("| --- |" + " --- |" * (2 + 2 * len(said)))
+    for kind in (*range(1, len(KINDS)), 0, None):
+        cells = [f"{kind}. {KINDS[kind]}" if kind else KINDS[0] if kind == 0 else "all"]
+        for planned in (True, False):
+            here = [
+                number
+                for number, story in enumerate(stories)
+                if defect[number] is planned and kind in (None, story.kind)
+            ]
+            cells += map(str, (len(here), *(sum(bool(said[t][n]) for n in here) for t in said)))
+        print("| " + " | ".join(cells) + " |")
+    wrong = 0
+    for number, story in enumerate(stories):
+        others = [tool for tool in said if tool != OURS and said[tool][number]]
+        ours = said[OURS][number]
+        if defect[number] is not bool(ours):
+            wrong = 1
+            words = (
+                f"missed, caught by {others or 'nobody'}" if defect[number] else f"alarm: {ours}"
+            )
+            print(f"{story.kind} {story.rule} {story.name}: {words}")
+    return wrong
+
+
+def version(program: str) -> str:
+    if program not in _VERSIONS:
+        _VERSIONS[program] = subprocess.check_output([program, "--version"], text=True)
+    return _VERSIONS[program]
+
+
+_VERSIONS: dict[str, str] = {}
 
 
 @contextmanager

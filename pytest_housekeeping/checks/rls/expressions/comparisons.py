@@ -124,7 +124,7 @@ def _compared(node: Node, scope: Scope) -> Iterator[Found]:
         if not _has_column(other) and _is_computed(other):
             for (schema, table), name in ends:
                 yield ContextComparison(
-                    schema=schema, table=table, column=name, expression=_print(other)
+                    schema=schema, table=table, column=name, expression=_print(_uncast(other))
                 )
         elif ends:
             for end in _yields(other, scope):
@@ -185,8 +185,7 @@ def _sides(node: Node) -> Iterator[tuple[Any, Any]]:
 def _yields(node: Any, scope: Scope) -> Iterator[Column]:
     """The columns of which a node has a value: below casts, in arrays, as what a sub-select or a
     function returns."""
-    while is_a(node, "TypeCast"):
-        node = node.arg
+    node = _uncast(node)
     if is_a(node, "ColumnRef"):
         yield from filter(None, [_resolve(node, scope)])
     elif is_a(node, "SubLink") and node.subLinkType in ("ARRAY_SUBLINK", "EXPR_SUBLINK"):
@@ -203,6 +202,13 @@ def _yields(node: Any, scope: Scope) -> Iterator[Column]:
             yield from _yields(each.query, _body(scope, each))
 
 
+def _uncast(node: Any) -> Any:
+    """What is cast: a cast may lose a part of it, as to real, and the value is told by it whole."""
+    while is_a(node, "TypeCast"):
+        node = node.arg
+    return node
+
+
 def _passes_on(node: Any) -> bool:
     if is_a(node, "FuncCall"):
         return bool(node.args) and names_of(node.funcname)[-1] in _PASSES_ON
@@ -211,8 +217,7 @@ def _passes_on(node: Any) -> bool:
 
 def _texts(node: Any) -> Iterator[str]:
     """The literal that a node is, or those in the array that it is."""
-    while is_a(node, "TypeCast"):
-        node = node.arg
+    node = _uncast(node)
     if is_a(node, "A_ArrayExpr"):
         for each in node.elements:
             yield from _texts(each)

@@ -53,7 +53,7 @@ from pytest_housekeeping.declarations.identity import Claim
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import Connection
 
-_FIX_UNDECIDED = "seed rows for two identities, as the application would write them"
+_FIX_UNDECIDED = "-- seed rows for two identities, as the application would write them"
 _NOT_OWNER = (
     "the migrator is not its owner, and cannot tell whether there are rows at all;"
     " let the migrator own the table, or be a member of its owner"
@@ -216,15 +216,10 @@ class _IsolationProof:
         for pair, result in zip(pairs, results, strict=True):
             self._judge(pair, result, "rows made up: " if made_up else "")
         judge_copies(self.connection, self.context, self.collector, pairs)
-        unproved = {(each.table, each.privileges) for each in left}
-        self._judge_near_rows(
-            [
-                (each.table, each.privileges, identities[each.table.object])
-                for each in asked
-                if (each.table, each.privileges) not in unproved
-            ]
+        reached = self._judge_near_rows(
+            [(each.table, each.privileges, identities[each.table.object]) for each in asked]
         )
-        return left
+        return [each for each in left if (each.table, each.privileges) not in reached]
 
     def _choose(
         self,
@@ -279,9 +274,16 @@ class _IsolationProof:
 
     def _judge_near_rows(
         self, asked: Sequence[tuple[ProtectedTable, RolePrivileges, TableIdentities]]
-    ) -> None:
+    ) -> set[tuple[ProtectedTable, RolePrivileges]]:
+        """Also where nobody sees a row of its own: what passes is reached all the same. Returns
+        where there is any."""
         found = find_near_rows(self.connection, self.context_only, self.context, asked)
         for (table, privileges, _), rows in zip(asked, found, strict=True):
             for row in rows:
                 text = f"{privileges.role} acting for {describe(row.identity)} {row.does}"
                 self.collector.add_leak(table, privileges.role, text, row.fix)
+        return {
+            (table, privileges)
+            for (table, privileges, _), rows in zip(asked, found, strict=True)
+            if rows
+        }

@@ -38,8 +38,8 @@ from pytest_housekeeping.postgres.connection import Connection
 _OUR_FAULT = ("42601", "42P01", "42703")
 
 _FIX_UNDECIDED = (
-    "compare a column with nullif(current_setting('<the setting>', true), '') in every alternative;"
-    " a function of your own that rows must decide about is decided by seed rows"
+    "-- compare a column with nullif(current_setting('<the setting>', true), '') in every"
+    " alternative;\n-- a function of your own that rows must decide about is decided by seed rows"
 )
 
 
@@ -198,7 +198,7 @@ def _judge(collector: FindingCollector, case: _Case) -> None:
             return
         if each.result.sqlstate in _OUR_FAULT:
             reason = f"{privileges.role}: reading failed: {each.result}"
-            collector.add_undecided(table, reason, "repair its policies")
+            collector.add_undecided(table, reason, "-- repair its policies")
             return
         seen.append(f"{each.state}: {each.result.sqlstate or 'no row'}")
     what_was_seen = ", ".join(seen)
@@ -261,5 +261,5 @@ def _untried(rule: Rule, name: str) -> Finding:
         level=Level.WARNING,
         object=name,
         detail="a setting that was never set could not be tried here: another role owns it",
-        fix="make the migrator its owner, or a member of its owner",
+        fix="-- make the migrator its owner, or a member of its owner",
     )

@@ -68,7 +68,7 @@ def where_in_json(functions: Functions, context: Sequence[Claim], table: Protect
         f"{{ setting = {toml_string(name)}, path = {json.dumps(path, ensure_ascii=False)} }}"
         for name, path in sorted(found)
     )
-    return f"name in context of rls.toml what of the JSON it is: {entries}" if entries else ""
+    return f"-- name in context of rls.toml what of the JSON it is: {entries}" if entries else ""
 
 
 def _reads(reading: SettingsRead, policy: Policy) -> frozenset[SettingRead]:
