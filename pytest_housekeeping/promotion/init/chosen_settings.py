@@ -24,6 +24,7 @@ from pytest_housekeeping.sql.named_extensions import named_extensions
 from pytest_housekeeping.sql.platforms import SUPABASE, platform_extensions
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
+_SESSION = re.compile(r"^\[tool\.housekeeping\.session\][ \t]*(?:#.*)?$", re.MULTILINE)
 _HEADER = re.compile(r"^\[tool\.housekeeping\][ \t]*(?:#.*)?$", re.MULTILINE)
 
 
@@ -121,6 +122,15 @@ def _with_line(text: str, line: str) -> str:
             why="what the project needs stands in its settings",
             fix=f"write it there: {line}; and run init again",
         )
+    return f"{text[: found.end()]}\n{line}{text[found.end() :]}"
+
+
+def with_search_path(text: str, path: str) -> str:
+    """The text of pyproject.toml with the search_path that the files count on."""
+    line = f"search_path = {toml_string(path)}"
+    found = _SESSION.search(text)
+    if found is None:
+        return f"{text.rstrip(chr(10))}\n\n[tool.housekeeping.session]\n{line}\n"
     return f"{text[: found.end()]}\n{line}{text[found.end() :]}"
 
 

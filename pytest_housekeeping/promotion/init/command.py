@@ -9,7 +9,7 @@ from pathlib import Path
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import SETTINGS, load_config
 from pytest_housekeeping.evidence.report.display import plural
-from pytest_housekeeping.promotion.init.chosen_settings import further_settings
+from pytest_housekeeping.promotion.init.chosen_settings import further_settings, with_search_path
 from pytest_housekeeping.promotion.init.ci import ci_of
 from pytest_housekeeping.promotion.init.contracts_text import (
     Access,
@@ -70,6 +70,11 @@ def init(
     if written.replace(".gitignore", with_ignored(root, config.audit)):
         yield "written: .gitignore: what a run leaves"
     access, needed = yield from _declared(config, written, from_production=from_production)
+    if needed.search_path:
+        text = (root / SETTINGS).read_text(encoding="utf-8")
+        written.replace(SETTINGS, with_search_path(text, needed.search_path))
+        config = load_config(root)
+        yield f"written: {SETTINGS}: search_path = {needed.search_path!r}, which the files count on"
     yield from _for_ci(config, written, ci)
     yield from until_green(config, written, access)
     yield f"next: look at the files, commit them, and run: pytest --hk-mode=staging{_hint(needed)}"

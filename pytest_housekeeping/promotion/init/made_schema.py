@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import LiteralString
 
 import psycopg
@@ -17,7 +17,7 @@ from pytest_housekeeping.model import Kind
 from pytest_housekeeping.plan.given_past import given_paths
 from pytest_housekeeping.postgres.connection import Connection, LentConnection, connect
 from pytest_housekeeping.postgres.statement_errors import explain
-from pytest_housekeeping.promotion.init.needed import Needed
+from pytest_housekeeping.promotion.init.needed import Needed, out_of_path
 from pytest_housekeeping.promotion.replay import apply_segment, replay_file, segments_of
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import ServerSettings, start
@@ -25,6 +25,7 @@ from pytest_housekeeping.sql.bootstrap import bootstrap_texts
 from pytest_housekeeping.sql.effects import MOST_LOCKS
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.folder import read_all
+from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.layouts.read import text_of
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
@@ -67,7 +68,8 @@ def made_schema(config: Config, sources: ProjectFiles) -> Iterator[MadeSchema]:
             except SqlFailed as error:
                 more = needed.with_what_lacks(error)
                 if more is None:
-                    raise
+                    config = _with_search_path(config, throwaway, error)
+                    more = replace(needed, search_path=config.session["search_path"])
                 needed = more
         others = {*given, config.history_schema} - {"public"}
         schemas = tuple(each for each in _schemas(throwaway, _ALL) if each not in others)
@@ -86,6 +88,28 @@ def made_schema(config: Config, sources: ProjectFiles) -> Iterator[MadeSchema]:
         server.stop()
 
 
+def _with_search_path(config: Config, throwaway: Throwaway, error: SqlFailed) -> Config:
+    """With the schema in the path that holds what a file names without one: the role that the files
+    have run as had it there. Raises the error where not exactly one schema holds it."""
+    name = out_of_path(error)
+    with throwaway.superuser() as connection:
+        found = connection.execute(_HOLDING, {"name": name}).fetchall() if name else []
+    if len(found) != 1 or "search_path" in config.session:
+        raise error
+    path = f"{quoted(found[0][0])}, public"
+    return replace(config, session={**config.session, "search_path": path})
+
+
+_HOLDING: LiteralString = """
+SELECT n.nspname
+FROM pg_catalog.pg_namespace AS n
+WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'public')
+    AND EXISTS (
+        SELECT FROM pg_catalog.pg_type AS t WHERE t.typnamespace = n.oid AND t.typname = %(name)s
+        UNION ALL
+        SELECT FROM pg_catalog.pg_class AS c WHERE c.relnamespace = n.oid AND c.relname = %(name)s
+    )
+"""
 # But for PostgreSQL's own and those of extensions.
 _ALL: LiteralString = """
 SELECT n.nspname

@@ -26,19 +26,22 @@ _OF_EXTENSION: Mapping[str, str] = {
     **{name: name for name in ("citext", "hstore", "ltree", "vector", "unaccent")},
 }
 _RELATION = re.compile(r'relation "((?:[^"]|"")+)" does not exist')
+_OUT_OF_PATH = re.compile(r'(?:relation|type) "(\w+)" does not exist')
 
 
 @dataclass(frozen=True, kw_only=True)
 class Needed:
     """What the real server already has; ``table`` is the one in which the tool of the ``layout``
     remembers what it has applied, where a file alters that; ``attributes`` are
-    those of roles, as far as they are known."""
+    those of roles, as far as they are known; ``search_path`` is the one that the files count on,
+    where it is not the usual one."""
 
     layout: str = ""
     roles: tuple[str, ...] = ()
     extensions: tuple[str, ...] = ()
     schemas: tuple[str, ...] = ()
     table: str = ""
+    search_path: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -88,6 +91,11 @@ class Needed:
         if not self.table and own_table(self.layout, name):
             return replace(self, table=name)
         return None
+
+
+def out_of_path(error: SqlFailed) -> str:
+    """What a file names without its schema and PostgreSQL does not find; "" for another error."""
+    return _named(_OUT_OF_PATH, error)
 
 
 def _extension_of(error: SqlFailed) -> str:
