@@ -16,15 +16,17 @@ class Target:
 
     ``env`` is what its variables end with (``PREPROD``: ``PGHOST_PREPROD``), or begin with where it
     ends with ``_`` (``PREPROD_``: ``PREPROD_PGHOST``). It takes only what was promoted to ``after``
-    first, and that as long ago as ``soak`` says. ``confirm`` is the word of a promotion, and
-    ``audit`` is where its evidence lies. One of a ``fleet`` has the fleet's variables, and of its
-    own what the list of databases says: ``database``, and where it is elsewhere ``host``, ``port``.
+    first, and that as long ago as ``soak`` says. With ``seeds`` it gets the rows of sql/seeds/ as
+    well. ``confirm`` is the word of a promotion, and ``audit`` is where its evidence lies. One of a
+    ``fleet`` has the fleet's variables, and of its own what the list of databases says:
+    ``database``, and where it is elsewhere ``host``, ``port``.
     """
 
     name: str = PRODUCTION
     env: str = "PROD"
     after: str = ""
     soak: str = ""
+    seeds: bool = False
     confirm: str = "PROMOTE"
     audit: str = "ops/audit"
     fleet: str = ""

@@ -28,7 +28,10 @@ OTHERWISE = frozenset(
         *("accepted_evidence_faults", "running", "server", "server_version", "twin"),
     }
 )
-_OWN = ("env", "after", "soak", "confirm")
+_TEXTS = ("env", "after", "soak", "confirm")
+_OWN = (*_TEXTS, "seeds")
+# What is called so gets no made-up rows, whatever the settings say.
+_PRODUCTIONS = (PRODUCTION, "production")
 _NAME = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
 _ENV = re.compile(r"[A-Z][A-Z0-9_]*")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -48,7 +51,8 @@ def read_targets(
     for name, keys in given.items():
         for error in _invalid(name, keys, given):
             problems.add(f"{TABLE}.{name}: {error}")
-        own = {key: keys[key] for key in _OWN if isinstance(keys.get(key), str)}
+        own = {key: keys[key] for key in _TEXTS if isinstance(keys.get(key), str)}
+        own |= {"seeds": True} if keys.get("seeds") is True else {}
         env = "PROD" if name == PRODUCTION else re.sub(r"\W", "_", name).upper()
         folder = PurePosixPath(audit)
         place = folder if name == PRODUCTION else folder.parent / name / folder.name
@@ -78,8 +82,13 @@ def _invalid(
     for key, value in keys.items():
         if key not in _OWN and key not in OTHERWISE:
             yield f"unknown key {key!r}{closest(key, {*_OWN, *OTHERWISE})}"
-        elif key in _OWN and not isinstance(value, str):
+        elif key in _TEXTS and not isinstance(value, str):
             yield f"{key} = {value!r} is not a string"
+    seeds = keys.get("seeds", False)
+    if not isinstance(seeds, bool):
+        yield f"seeds = {seeds!r} is not true or false"
+    elif seeds and name in _PRODUCTIONS:
+        yield f"seeds = true: what is called {name} gets no rows that were made up"
     yield from shapes_wrong(keys)
     after = keys.get("after")
     if isinstance(after, str) and after not in {PRODUCTION, *given}:

@@ -32,6 +32,20 @@ def check_steps(
     ]
 
 
+def verify_steps(
+    config: Config, files: ProjectFiles, contracts: Contracts, tests: TestNames
+) -> tuple[Step, ...]:
+    """The same of a promotion. Raises MisuseError where there is none."""
+    steps = check_steps(config, files, contracts, tests)
+    if not steps:
+        raise MisuseError(
+            f"{config.checks}/ declares nothing to verify",
+            why="a promotion that proves nothing would commit anything",
+            fix=f"declare at least {config.checks}/objects.toml",
+        )
+    return tuple(steps)
+
+
 def running_steps(
     config: Config, files: ProjectFiles, contracts: Contracts, tests: TestNames
 ) -> list[Step]:

@@ -11,7 +11,7 @@ from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.errors import HousekeepingError, MisuseError
 from pytest_housekeeping.model import CodeFile, Kind, Mode, Phase, Step
 from pytest_housekeeping.plan.baseline import Baseline, of_baseline
-from pytest_housekeeping.plan.check_steps import check_steps, running_steps
+from pytest_housekeeping.plan.check_steps import running_steps, verify_steps
 from pytest_housekeeping.plan.code_files import code_files, settings_files
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.rollback_files import (
@@ -65,7 +65,8 @@ class Plan:
     ``order`` holds all migrations in order, with their versions; ``ways_back`` are the paths of
     all that undoes one; ``passed_over`` are files that their tool does not read. ``theirs`` is
     what another tool, which goes on applying them, has applied. ``verify`` are all checks, also
-    those that a mode does not ask.
+    those that a mode does not ask. ``seeds`` are those of a throwaway database: a target that gets
+    any has them in its last segment, where they are not applied with this text.
     """
 
     mode: Mode
@@ -148,8 +149,13 @@ def build(
     files = found.files
     contracts = load_contracts(config, sources, rules)
     pending = [file for kind in _ORDER for file in files[kind] if is_pending(file, past)]
-    segments = _segments(mode, pending, past, baseline)
-    checks = _verify_steps(config, sources, contracts, tests)
+    seeds = [
+        file
+        for file in files[Kind.SEED]
+        if config.target.seeds and not throwaway and baseline is None and is_pending(file, past)
+    ]
+    segments = _segments(mode, pending, past, baseline, seeds)
+    checks = verify_steps(config, sources, contracts, tests)
     # What comes behind a baseline is not there yet, and nothing of it is asked for.
     leaves = baseline is not None and len(segments[0].files) < len(pending)
     parts = Parts(
@@ -169,7 +175,7 @@ def build(
         in_place=in_place,
         has_clone=has_clone,
     )
-    plan = _plan_of(parts, found, pending, past, inifile)
+    plan = _plan_of(parts, found, [*pending, *seeds], past, inifile)
     sources.seal()
     return plan
 
@@ -249,7 +255,11 @@ def is_pending(file: SqlFile, past: Sequence[AppliedFile]) -> bool:
 
 
 def _segments(
-    mode: Mode, pending: Sequence[SqlFile], past: Sequence[AppliedFile], baseline: Baseline | None
+    mode: Mode,
+    pending: Sequence[SqlFile],
+    past: Sequence[AppliedFile],
+    baseline: Baseline | None,
+    seeds: Sequence[SqlFile],
 ) -> tuple[Segment, ...]:
     if baseline is not None:
         # Nothing of it runs, it is only recorded: no file needs a transaction of its own.
@@ -258,24 +268,9 @@ def _segments(
     # A mode that watches applies nothing.
     waiting = [] if rules_of(mode).watches else pending
     return cut_into_segments(
-        step for file in waiting for step in file.steps if is_pending(step, past)
+        (step for file in waiting for step in file.steps if is_pending(step, past)),
+        last=() if rules_of(mode).watches else seeds,
     )
-
-
-def _verify_steps(
-    config: Config,
-    sources: ProjectFiles,
-    contracts: Contracts,
-    tests: TestNames,
-) -> tuple[Step, ...]:
-    steps = check_steps(config, sources, contracts, tests)
-    if not steps:
-        raise MisuseError(
-            f"{config.checks}/ declares nothing to verify",
-            why="a promotion that proves nothing would commit anything",
-            fix=f"declare at least {config.checks}/objects.toml",
-        )
-    return tuple(steps)
 
 
 def _needless(

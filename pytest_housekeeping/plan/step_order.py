@@ -105,7 +105,8 @@ def _promotion(parts: Parts) -> Iterator[Step]:
     """Segment by segment: its files, what has to hold before its COMMIT, and that."""
     for segment in parts.segments:
         for file in segment.files:
-            yield file_step(file, APPLY, Phase.APPLY, segment=segment.number)
+            phase = Phase.SEED if file.kind is Kind.SEED else Phase.APPLY
+            yield file_step(file, APPLY, phase, segment=segment.number)
         if segment.number == parts.last:
             yield from _last_steps(parts)
         elif not parts.rehearses:

@@ -211,6 +211,7 @@ def digest_of(
         f"{segment.number} {file.kind} {file.path} {file.sha256}"
         for segment in segments
         for file in segment.files
+        if file.kind is not Kind.SEED  # of staging, and of some targets: no part of what is proved
     ]
     lines += [f"{step.kind} {step.id} {step.sha256}" for step in verify]
     lines += [f"code {file.path} {file.sha256}" for file in code]

@@ -244,7 +244,8 @@ class Promotion:
         if any(each.level is Level.ERROR for each in unjudged):
             self.roll_back()
             return judged(step, Verdict(examined=1, findings=unjudged), "not committed")
-        files = sum(1 for file, _ in self.batch.applied if file.kind is not Kind.SEED)
+        keeps = not self.run.context.rules.throwaway
+        files = sum(1 for file, _ in self.batch.applied if keeps or file.kind is not Kind.SEED)
         committed = f"committed {files} files" if files else "nothing pending; nothing to commit"
         try:
             self.commits.commit(step)

@@ -10,7 +10,7 @@ import psycopg
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import HousekeepingError
-from pytest_housekeeping.model import Verdict
+from pytest_housekeeping.model import Kind, Verdict
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
 from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.postgres.transaction import begin
@@ -60,7 +60,11 @@ def replay_applied(
     What stands already, up to the segment ``after``, is left out. Raises what PostgreSQL refuses,
     and ProofFailed for a text that is nowhere to be found.
     """
-    past = [entry for entry in context.plan.past if entry.segment > after]
+    past = [
+        entry
+        for entry in context.plan.past
+        if entry.segment > after and entry.kind is not Kind.SEED
+    ]
     layout = layout_of(context.config)
     for segment in sorted({entry.segment for entry in past}):
         files: list[File] = []

@@ -18,6 +18,7 @@ from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.evidence.proof import records_of
 from pytest_housekeeping.evidence.report.display import one_line, plural
 from pytest_housekeeping.evidence.reviews import review_findings
+from pytest_housekeeping.model import Kind
 from pytest_housekeeping.plan.plan import AppliedFile, ToolsPast, is_pending
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection
@@ -94,8 +95,9 @@ def status(root: Path, *, target: str = PRODUCTION, needs: str | None = None) ->
 def _pending(config: Config, applied: Sequence[AppliedFile]) -> list[str]:
     """The files of this worktree that a promotion would apply."""
     known = [(each.path, each.sha256) for each in applied]
-    found = read_all(config, ProjectFiles(config.root), FILES, applied=known).files
-    return [file.path for kind in FILES for file in found[kind] if is_pending(file, applied)]
+    kinds = (*FILES, Kind.SEED) if config.target.seeds else FILES
+    found = read_all(config, ProjectFiles(config.root), kinds, applied=known).files
+    return [file.path for kind in kinds for file in found[kind] if is_pending(file, applied)]
 
 
 def _by_evidence(repository: Repository, config: Config) -> Applied:
@@ -217,7 +219,8 @@ def _report(
         return _theirs(applied.theirs, lines, pending)
     lines += [f"{plural(len(pending), 'file')} pending here", *(f"  {each}" for each in pending)]
     lines += _told_of_drift(applied.drift)
-    unmerged = _beyond(applied.files, evidence.files)
+    files = [each for each in applied.files if each.kind is not Kind.SEED]
+    unmerged = _beyond(files, evidence.files)
     lines += [f"not in the evidence here, which may not be merged: {each}" for each in unmerged]
     lost = _beyond(evidence.files, applied.files)
     lines += [f"on record as promoted, and not applied there: {each}" for each in lost]

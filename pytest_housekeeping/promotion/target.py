@@ -104,10 +104,10 @@ class Target(Protocol):
 def applied_rows(
     context: RunContext, applied: Sequence[tuple[SqlFile, Applied]]
 ) -> list[history.Row]:
-    """The history rows of a segment's files; seeds are no history."""
+    """The history rows of a segment's files; seeds of a throwaway database are no history."""
     commit = context.source.commit or ""
     return [
         history.row_of(file, done, run=context.run.id, commit=commit)
         for file, done in applied
-        if file.kind is not Kind.SEED
+        if file.kind is not Kind.SEED or not context.rules.throwaway
     ]

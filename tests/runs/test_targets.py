@@ -12,6 +12,7 @@ import pytest
 from support.fresh_copy import git
 from support.more_databases import beside, variables
 from support.production_project import PASSWORD, Production, Rehearsal, merge_audit
+from support.staged_project import prove
 from support.staging_project import Run
 
 TARGETS = """[tool.housekeeping]
@@ -19,6 +20,7 @@ lint = false
 [tool.housekeeping.targets.preprod]
 env = "PREPROD_"
 confirm = "PREPROD"
+seeds = true
 [tool.housekeeping.targets.prod]
 after = "preprod"
 """
@@ -36,6 +38,19 @@ def first(rehearsed: Rehearsal, tmp_path: Path) -> Iterator[Production]:
 def to_preprod(production: Production, *arguments: str, **named: Any) -> Run:
     named = {"confirm": "PREPROD", **variables(production, "PREPROD_", DATABASE), **named}
     return production.promote("--hk-target=preprod", *arguments, **named)
+
+
+def count(production: Production, database: str) -> int:
+    with production.server.superuser(database) as connection:
+        (found,) = connection.execute("SELECT count(*) FROM desk.ticket").fetchone() or (-1,)
+    return int(found)
+
+
+def newest(production: Production) -> dict[str, Any]:
+    """The audit of the last run on the database that comes first."""
+    written = (production.root / "ops/preprod/audit").glob("*.json")
+    read = [json.loads(path.read_bytes()) for path in written]
+    return max(read, key=lambda audit: str(audit["run"]["started_at"]))
 
 
 def test_the_second_takes_what_the_first_has_had(first: Production) -> None:
@@ -70,6 +85,9 @@ def test_the_second_takes_what_the_first_has_had(first: Production) -> None:
     (binding,) = (s for s in here.audit["steps"] if s["id"] == "rehearse::binding")
     assert "the same as in preprod" in binding["message"]
 
+    # The one that is called production gets no rows that were made up.
+    assert (count(first, DATABASE), count(first, "production")) == (3, 0)
+
     merge_audit(first.root)
     led = to_preprod(first, PREPROD_PGDATABASE="production")
     assert led.code == 1, led.output
@@ -99,3 +117,65 @@ def test_what_is_not_the_same_there_is_refused_by_name(first: Production) -> Non
     judged = first.promote()
     assert judged.code == 1
     assert "had other checks: " in judged.output, judged.output
+
+
+def test_seeds_are_applied_again_when_they_change(first: Production) -> None:
+    """Each is on record, and one that fails ends the promotion with nothing half done."""
+    (seed,) = (first.root / "sql/seeds").glob("*.sql")
+    text, path = seed.read_text(encoding="utf-8"), f"sql/seeds/{seed.name}"
+
+    def asked(query: str) -> object:
+        with first.server.superuser(DATABASE) as connection:
+            (found,) = connection.execute(query.encode()).fetchone() or (None,)
+        return found
+
+    wrong = f"{text}INSERT INTO desk.nowhere VALUES (1);\n"
+    first.change({"pyproject.toml": TARGETS, path: wrong}, proved=True)
+    failed = to_preprod(first)
+    assert failed.code == 1
+    assert 'relation "desk.nowhere" does not exist' in failed.output, failed.output
+    assert asked("SELECT to_regnamespace('desk')") is None
+    first.change({path: text}, proved=True)
+    there = to_preprod(first)
+    assert there.code == 0, there.output
+    assert count(first, DATABASE) == 3
+    merge_audit(first.root)
+
+    # What the empty copy has taken, the rows that there are refuse.
+    asked("INSERT INTO vault.secret VALUES (1, 'x') RETURNING 1")
+    files = {
+        "sql/migrations/0002_later.sql": "CREATE TABLE vault.later (id bigint PRIMARY KEY);\n",
+        "sql/rollback/0002_later.sql": "DROP TABLE vault.later;\n",
+        path: f"{text}RESET ROLE;\nINSERT INTO vault.secret VALUES (1, 'y');\n",
+    }
+    first.change(files)
+    prove(first.root, target="preprod")
+    refused = to_preprod(first)
+    assert (refused.code, newest(first)["run"]["outcome"]) == (1, "rolled_back"), refused.output
+    assert "duplicate key" in refused.output
+    assert (count(first, DATABASE), asked("SELECT to_regclass('vault.later')")) == (3, None)
+
+    first.change({path: f"{text}-- once more\n"})
+    prove(first.root, target="preprod")
+    planned = to_preprod(first, mode="plan", confirm=None)
+    assert planned.code == 0, planned.output
+    assert f"{path}::rehearse" in {step["id"] for step in newest(first)["steps"]}
+    again, audit = to_preprod(first), newest(first)
+    assert (again.code, audit["run"]["outcome"]) == (0, "promoted"), again.output
+    (applied,) = (s for s in audit["steps"] if s["id"] == f"{path}::apply")
+    assert (applied["phase"], applied["kind"], applied["outcome"]) == ("seed", "seed", "passed")
+    on_record = "SELECT count(*) FROM housekeeping.history WHERE kind = 'seed'"
+    assert (count(first, DATABASE), asked(on_record)) == (6, 2)
+    merge_audit(first.root)
+    nothing = to_preprod(first)
+    assert nothing.code == 0, nothing.output
+    assert newest(first)["run"]["outcome"] == "nothing_to_promote"
+
+    # Its rows stay, and it is pending again.
+    undone = first.undo("0002", "--hk-target=preprod", **variables(first, "PREPROD_", DATABASE))
+    assert undone.code == 0, undone.output
+    assert (count(first, DATABASE), asked(on_record)) == (6, 2)
+    taken_back = (
+        f"SELECT count(*) FROM housekeeping.history WHERE (kind, path) = ('rollback', '{path}')"
+    )
+    assert asked(taken_back) == 1

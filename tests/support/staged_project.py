@@ -52,16 +52,17 @@ FILES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Staged:
-    """A project, its repository, and a run of it that ends well if it is said to."""
+    """A project, its repository, and a run of it for a target that ends well if it is said to."""
 
     root: Path
     repository: Repository
+    target: str = "prod"
 
     def context(self, mode: Mode) -> RunContext:
         """What a run of a mode on it would know."""
         options = RunOptions(root=self.root, mode=mode, tests=TestNames(), inifile="pyproject.toml")
         sources = ProjectFiles(self.root)
-        config = load_config(self.root, sources)
+        config = load_config(self.root, sources, target=self.target)
         hold_all(config, sources, options.inifile)
         past = promoted_before(self.repository, self.root / config.audit)
         plan = build(
@@ -135,12 +136,12 @@ def make_project(root: Path, files: Mapping[str, str | bytes] = FILES) -> None:
         commit_all(root, "the project")
 
 
-def prove(root: Path) -> None:
-    """What staging of the project would leave on its log, had every step passed."""
+def prove(root: Path, *, target: str = "prod") -> None:
+    """What staging of the project for a target would leave on its log, had every step passed."""
     repository = open_repository(root)
     assert repository is not None
     with repository:
-        staged = Staged(root=root, repository=repository)
+        staged = Staged(root=root, repository=repository, target=target)
         previous = latest_digest(repository, Mode.STAGING, root / "ops/audit")
         staged.keep(staged.audit(previous=previous))
 

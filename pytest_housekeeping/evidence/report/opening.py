@@ -55,7 +55,7 @@ def opening(audit: Audit) -> list[Fact]:
 def applied_files(audit: Audit) -> list[AppliedFile]:
     """The files that ran on the target; where none did, those that ran on the copy."""
     known = {step.id: step for step in audit.plan.steps}
-    applied = [step for step in audit.steps if step.phase is Phase.APPLY and step.kind in _FILES]
+    applied = [step for step in audit.steps if _is_applied(step, audit)]
     if all(step.outcome is Outcome.SKIPPED for step in applied):
         applied = [step for step in audit.steps if _is_rehearsed(step, audit)] or applied
     return [
@@ -70,6 +70,13 @@ def applied_files(audit: Audit) -> list[AppliedFile]:
         )
         for step in applied
     ]
+
+
+def _is_applied(step: StepRecord, audit: Audit) -> bool:
+    """Of staging's seeds nothing stays."""
+    if step.kind is Kind.SEED:
+        return step.phase is Phase.SEED and audit.run.mode is not Mode.STAGING
+    return step.phase is Phase.APPLY and step.kind in _FILES
 
 
 def files_title(audit: Audit) -> str:

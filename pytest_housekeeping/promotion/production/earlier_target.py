@@ -78,7 +78,7 @@ class EarlierTarget:
         first = context.config.target.after
         if context.options.records_only:
             return one, "a baseline runs nothing: it is shown to be there"
-        if not any(segment.files for segment in context.plan.segments):
+        if not _wanted(context):
             return one, f"nothing is pending, so nothing is asked of {first}"
         try:
             found = self._transition(before)
@@ -119,8 +119,7 @@ class EarlierTarget:
         """What was promoted there and makes up this batch; the newest that does."""
         context, config = self._context, self._context.config
         first = config.target.after
-        plan = context.plan
-        wanted = tuple((f.path, f.sha256) for each in plan.segments for f in each.files)
+        plan, wanted = context.plan, _wanted(context)
         # A plan applies nothing, and asks rows nothing: the promotion that it is of does.
         checks = {*_checks(plan.steps), *_checks(plan.verify)}
         fix = f"promote it there first: {_promotion(config)}; where that was done in another clone,"
@@ -207,6 +206,12 @@ class EarlierTarget:
             why=f"soak = {target.soak} asks for a verify of it that ends well in between",
             fix=f"pytest --hk-mode=verify{first.option}, then promote",
         )
+
+
+def _wanted(context: RunContext) -> _Texts:
+    """What is pending; seeds are each target's own."""
+    files = (file for segment in context.plan.segments for file in segment.files)
+    return tuple((file.path, file.sha256) for file in files if file.kind is not Kind.SEED)
 
 
 def _promotion(config: Config) -> str:

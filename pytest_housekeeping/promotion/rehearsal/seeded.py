@@ -18,7 +18,7 @@ from pytest_housekeeping.checks.rls.rows.table_shape import TableShape
 from pytest_housekeeping.checks.seeded.seeding import Seeded, seed, shapes_of
 from pytest_housekeeping.checks.seeded.values import Loss, losses, read_rows
 from pytest_housekeeping.errors import SqlFailed
-from pytest_housekeeping.model import Finding, Level, Verdict
+from pytest_housekeeping.model import Finding, Kind, Level, Verdict
 from pytest_housekeeping.postgres.batch_facts import DROPPED, MADE
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.statement_errors import explain
@@ -134,7 +134,8 @@ def _apply(context: RunContext, rehearsal: Rehearsal, spare: Twin, tried: _Tried
     with spare.connect(user, context.config.session) as connection:
         try:
             for segment in context.plan.segments:
-                files = [(file, context.files.text(file)) for file in segment.files]
+                batch = (file for file in segment.files if file.kind is not Kind.SEED)
+                files = [(file, context.files.text(file)) for file in batch]
                 if any(file.transaction == "none" for file, _ in files):
                     for file, text in files:
                         tried.path = file.path

@@ -81,6 +81,10 @@ def find_reverted(
     if place is None:
         raise _nothing(config, repository, rows, standing, to, target, versions)
     undone = standing[place:]
+    if all(row.kind == Kind.SEED for row in undone):
+        raise _refusal(
+            to, "has applied nothing but seeds", "rows are not taken back: write them otherwise"
+        )
     audits = _audits(config, repository, {row.run for row in undone})
     for run, audit in audits.items():
         _refuse_foreign(run, audit, target)

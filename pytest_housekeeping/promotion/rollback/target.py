@@ -146,7 +146,12 @@ class RollbackTarget:
             Row(run=context.run.id, path=row.path, kind=Kind.ROLLBACK, sha256="", commit=commit)
             for row in self.reverted.rows
             if row.kind != Kind.MIGRATION
-            and (context.is_last(segment) if row.path in back else row.path in dropped)
+            and (
+                context.is_last(segment)
+                # The rows of a seed stay where their table does, and it is pending again.
+                if row.path in back or row.kind == Kind.SEED
+                else row.path in dropped
+            )
         ]
         return rows
 

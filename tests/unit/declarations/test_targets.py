@@ -17,6 +17,7 @@ lock_timeout = "1s"
 [tool.housekeeping.targets.preprod]
 lock_timeout = "9s"
 confirm = "PREPROD"
+seeds = true
 [tool.housekeeping.targets.eu-west]
 env = "EU_"
 after = "preprod"
@@ -44,6 +45,7 @@ def test_each_target_has_its_own(root: Path) -> None:
     assert (prod.lock_timeout, preprod.lock_timeout, west.lock_timeout) == ("1s", "9s", "1s")
     assert prod.audit == "ops/audit"
     assert preprod.audit == "ops/preprod/audit"
+    assert (prod.target.seeds, preprod.target.seeds, west.target.seeds) == (False, True, False)
     assert (preprod.target.confirm, west.target.confirm) == ("PREPROD", "PROMOTE")
     assert preprod.target.variable("PGHOST") == "PGHOST_PREPROD"
     assert west.target.variable("PGHOST") == "EU_PGHOST"
@@ -74,6 +76,10 @@ def test_without_a_table_there_is_production(root: Path) -> None:
         ("[T.preprod]\nafter = 'prod'\n[T.prod]\nafter = 'preprod'", "after leads back to itself"),
         ("[T.a]\nenv = 'X'\n[T.b]\nenv = 'X'", "targets.b: env: PG*_X are the variables of a"),
         ("[T.preprod]\nenv = 'PROD'", "are the variables of prod as well"),
+        ("[T.prod]\nseeds = true", "targets.prod: seeds = true: what is called prod gets no rows"),
+        ("[T.production]\nseeds = true", "what is called production gets no rows"),
+        ("[T.a]\nenv = 'PROD'\nseeds = true", "targets.a: env: PG*_PROD are the variables of pr"),
+        ("[T.a]\nseeds = 'yes'", "seeds = 'yes' is not true or false"),
         ("[T.prod]\nconfirm = true", "confirm = True is not a string"),
         ("[T.preprod]\nlock_timeout = 5", "targets.preprod: lock_timeout = 5 is a whole number"),
         ("[T.preprod]\nlock_timeout = '5'", "targets.preprod: lock_timeout = '5' is no duration"),
