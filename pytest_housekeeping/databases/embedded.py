@@ -18,12 +18,14 @@ from pytest_housekeeping.databases.run_file import RunFile
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server import run_folder
 from pytest_housekeeping.server.binaries import Programs
+from pytest_housekeeping.server.data_folder import SUPERUSER
 from pytest_housekeeping.server.kept_folders import is_ours, keep, kept_path
 from pytest_housekeeping.server.os_account import server_account
-from pytest_housekeeping.server.postmaster import Postmaster, boot, cluster_in, free_segment
-from pytest_housekeeping.server.run_folder import RunFolder
+from pytest_housekeeping.server.postmaster import Postmaster, boot
+from pytest_housekeeping.server.run_folder import RunFolder, cluster_in, free_segment
 from pytest_housekeeping.server.sources import find_programs
 from pytest_housekeeping.server.staging_database import Cluster, connect, ensure_role
+from pytest_housekeeping.sql.platforms import platform_of
 
 # Enough for the pools of an application in each of several workers; an idle one costs nothing.
 _CONNECTIONS = 200
@@ -60,7 +62,8 @@ class EmbeddedGround:
 
     @property
     def cluster(self) -> Cluster:
-        return replace(cluster_in(self._folder, self._programs), maintenance=_MAINTENANCE)
+        cluster = cluster_in(self._folder, self._programs, _superuser(self.config))
+        return replace(cluster, maintenance=_MAINTENANCE)
 
     @contextmanager
     def alone(self) -> Iterator[dict[str, Any]]:
@@ -145,6 +148,7 @@ class EmbeddedGround:
             version=self.config.server_version,
             migrator=self.config.migrator,
             max_locks=_LOCKS,
+            superuser=_superuser(self.config),
             stubs=self.config.stubs,
             kept=kept,
             options=("-c", f"max_connections={_CONNECTIONS}"),
@@ -159,9 +163,14 @@ class EmbeddedGround:
 
     def _keep(self, templates: Mapping[str, str]) -> None:
         """That it cannot be kept is no failure: the next run makes it again."""
-        about = {"templates": json.dumps(templates)}
+        superuser = _superuser(self.config)
+        about = {"templates": json.dumps(templates), "superuser": superuser}
         with suppress(OSError, ServerError):
             keep(self._folder.data, self._programs, server_account(), self._key, about)
+
+
+def _superuser(config: Config) -> str:
+    return platform_of(config.platform).superuser or SUPERUSER
 
 
 def _programs(config: Config) -> Programs:

@@ -16,6 +16,7 @@ from pytest_housekeeping.declarations.fleets import chosen_fleet, member_target,
 from pytest_housekeeping.declarations.layout import with_layout, wrong_layout
 from pytest_housekeeping.declarations.may_move import wrongly_declared
 from pytest_housekeeping.declarations.pinned_settings import names_to_choose
+from pytest_housekeeping.declarations.platform import on_platform
 from pytest_housekeeping.declarations.stubs import read_stubs
 from pytest_housekeeping.declarations.targets import TABLE, chosen, read_targets
 from pytest_housekeeping.declarations.toml import Problems, closest, expect_keys
@@ -86,6 +87,7 @@ def load_config(
         table, dict.fromkeys((*_TYPES, *_APART, TABLE, FLEETS), False), "the table", problems
     )
     values = {"stubs": read_stubs(table, problems), **_values(table, "", problems)}
+    values = on_platform(values)
     config = Config(root=root, **values)
     config = with_layout(config, files or ProjectFiles(root))
     targets, of_targets = read_targets(table, config.audit, problems)

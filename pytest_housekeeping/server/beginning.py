@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_housekeeping.config import Stub
 from pytest_housekeeping.errors import ServerError
+from pytest_housekeeping.server.data_folder import SUPERUSER
 from pytest_housekeeping.server.kept_folders import is_ours, kept_path
 from pytest_housekeeping.server.sources import find_programs
 from pytest_housekeeping.server.staging_database import StagingDatabase
@@ -67,11 +68,13 @@ def begin(
     version: int,
     migrator: str,
     max_locks: int,
+    superuser: str = SUPERUSER,
+    database: str = "",
     stubs: tuple[Stub, ...] = (),
     beginning: Beginning = NOTHING,
 ) -> tuple[Postmaster, StagingDatabase, Begun]:
     """Boot a server, with what is kept where it is what it was, else with nothing; and its first
-    database. Raises `ServerError`."""
+    database, of that name where there is one. Raises `ServerError`."""
     from pytest_housekeeping.server.postmaster import boot
 
     def booted(kept: Path | None = None) -> Postmaster:
@@ -80,6 +83,7 @@ def begin(
             version=version,
             migrator=migrator,
             max_locks=max_locks,
+            superuser=superuser,
             stubs=stubs,
             kept=kept,
         )
@@ -96,19 +100,19 @@ def begin(
             _forget(path)
             continue
         with _ended_if_it_fails(running):
-            database = running.adopt(running.about["database"])
+            begun = running.adopt(running.about["database"])
             if running.about["key"] != key:
                 differs = "it is kept under another's name"
             else:
-                differs = beginning.differs(database, running.about)
+                differs = beginning.differs(begun, running.about)
         if not differs:
-            return running, database, Begun(key=key, refused=tuple(refused), about=running.about)
+            return running, begun, Begun(key=key, refused=tuple(refused), about=running.about)
         running.close(keep=False)
         refused.append(f"what is kept in {path} is not what was kept: {differs}")
         _forget(path)
     running = booted()
     with _ended_if_it_fails(running):
-        return running, running.create(), Begun(refused=tuple(refused))
+        return running, running.create(database), Begun(refused=tuple(refused))
 
 
 @contextmanager

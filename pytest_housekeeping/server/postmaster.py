@@ -23,7 +23,15 @@ from pytest_housekeeping.server.data_folder import (
 from pytest_housekeeping.server.kept_folders import keep
 from pytest_housekeeping.server.os_account import Account, server_account
 from pytest_housekeeping.server.packed_folder import lay
-from pytest_housekeeping.server.run_folder import PORT, RunFolder, claim, clear_leftovers, storages
+from pytest_housekeeping.server.run_folder import (
+    PORT,
+    RunFolder,
+    claim,
+    clear_leftovers,
+    cluster_in,
+    free_segment,
+    storages,
+)
 from pytest_housekeeping.server.sources import find_programs
 from pytest_housekeeping.server.staging_database import (
     Cluster,
@@ -34,6 +42,7 @@ from pytest_housekeeping.server.staging_database import (
     drop_database,
     drop_roles,
     random_name,
+    rename_superuser,
     roles,
 )
 
@@ -51,6 +60,7 @@ class Postmaster:
     programs: Programs
     process: subprocess.Popen[bytes]
     migrator: str
+    superuser: str = SUPERUSER
     max_locks: int = 64
     about: Mapping[str, str] = field(default_factory=dict)
     databases: list[StagingDatabase] = field(default_factory=list)
@@ -60,15 +70,11 @@ class Postmaster:
         return self.folder.log
 
     @property
-    def superuser(self) -> str:
-        return self.about.get("superuser", SUPERUSER)
-
-    @property
     def cluster(self) -> Cluster:
         return cluster_in(self.folder, self.programs, self.superuser)
 
-    def create(self) -> StagingDatabase:
-        database = create_database(self.cluster, random_name(), self.migrator)
+    def create(self, name: str = "") -> StagingDatabase:
+        database = create_database(self.cluster, name or random_name(), self.migrator)
         self.databases.append(database)
         return database
 
@@ -135,25 +141,13 @@ class Postmaster:
         return f"kill -QUIT {self.process.pid} && sleep 1 && rm -rf {self.folder.path}"
 
 
-def cluster_in(folder: RunFolder, programs: Programs, superuser: str = SUPERUSER) -> Cluster:
-    """How the server in a run's folder is reached."""
-    return Cluster(
-        host=str(folder.data),
-        port=PORT,
-        superuser=superuser,
-        maintenance=MAINTENANCE,
-        # Said, so that PGOPTIONS and its like in the environment do not count.
-        parameters={"options": "", "gssencmode": "disable", "target_session_attrs": "any"},
-        programs=str(programs.folder),
-    )
-
-
 def boot(
     *,
     kind: str,
     version: int,
     migrator: str,
     max_locks: int,
+    superuser: str = SUPERUSER,
     stubs: tuple[Stub, ...] = (),
     kept: Path | None = None,
     options: tuple[str, ...] = (),
@@ -183,13 +177,17 @@ def boot(
         except BaseException:
             folder.remove()
             raise
-        return Postmaster(
-            folder=folder,
-            programs=programs,
-            process=process,
-            migrator=migrator,
-            max_locks=max_locks,
-            about=about,
+        return _named(
+            Postmaster(
+                folder=folder,
+                programs=programs,
+                process=process,
+                migrator=migrator,
+                superuser=about.get("superuser", SUPERUSER),
+                max_locks=max_locks,
+                about=about,
+            ),
+            superuser,
         )
     raise ServerError(
         "no place for the throwaway server: " + ("; ".join(refusals) or "no temporary folder"),
@@ -197,6 +195,19 @@ def boot(
         fix="make room, or set TMPDIR to a folder with room that you may write to; "
         "or use a server that runs already: --hk-staging-url=postgresql://...",
     )
+
+
+def _named(running: Postmaster, superuser: str) -> Postmaster:
+    """A new one's superuser bears that name: a migrating role may be called as it was."""
+    if running.about.get("superuser") or running.superuser == superuser:
+        return running
+    try:
+        rename_superuser(running.cluster, superuser)
+    except BaseException:
+        running.close(keep=False)
+        raise
+    running.superuser = superuser
+    return running
 
 
 def _started(
@@ -285,13 +296,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def free_segment(data: Path) -> None:
-    """A postmaster that was killed leaves its pid file, and 56 bytes of System V shared memory."""
-    with suppress(OSError, ValueError, IndexError):
-        _, segment = (data / "postmaster.pid").read_text().splitlines()[6].split()
-        import ctypes
-
-        remove = 0  # IPC_RMID
-        ctypes.CDLL(None).shmctl(int(segment), remove, None)

@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_housekeeping.child_environment import bare_environment
+from pytest_housekeeping.server.binaries import Programs
+from pytest_housekeeping.server.data_folder import MAINTENANCE, SUPERUSER
 from pytest_housekeeping.server.os_account import Account
-from pytest_housekeeping.server.staging_database import PREFIX, random_name
+from pytest_housekeeping.server.staging_database import PREFIX, Cluster, random_name
 
 PORT = 5432
 _SOCKET_PATH_BYTES = 103 if sys.platform == "darwin" else 107
@@ -191,3 +193,26 @@ def _runs(pid: int, data: Path) -> bool:
             ps, capture_output=True, check=False, env=bare_environment()
         ).stdout.split()
     return os.fsencode(data) in command and b"postgres" in command[0]
+
+
+def free_segment(data: Path) -> None:
+    """A postmaster that was killed leaves its pid file, and 56 bytes of System V shared memory."""
+    with suppress(OSError, ValueError, IndexError):
+        _, segment = (data / "postmaster.pid").read_text().splitlines()[6].split()
+        import ctypes
+
+        remove = 0  # IPC_RMID
+        ctypes.CDLL(None).shmctl(int(segment), remove, None)
+
+
+def cluster_in(folder: RunFolder, programs: Programs, superuser: str = SUPERUSER) -> Cluster:
+    """How the server in a run's folder is reached."""
+    return Cluster(
+        host=str(folder.data),
+        port=PORT,
+        superuser=superuser,
+        maintenance=MAINTENANCE,
+        # Said, so that PGOPTIONS and its like in the environment do not count.
+        parameters={"options": "", "gssencmode": "disable", "target_session_attrs": "any"},
+        programs=str(programs.folder),
+    )

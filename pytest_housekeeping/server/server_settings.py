@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pytest_housekeeping.config import Stub
+from pytest_housekeeping.config import Config, Stub
+from pytest_housekeeping.server.data_folder import SUPERUSER
 from pytest_housekeeping.server.given_refusals import Original
+from pytest_housekeeping.sql.platforms import platform_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,7 +15,8 @@ class ServerSettings:
     """Which server, and what the plan needs of it. `url` holds credentials and wins over `kind`.
 
     One of this machine has ``stubs`` in the place of extensions that it lacks. A server that is
-    given for the copy of the `original` is empty, and this run's alone.
+    given for the copy of the `original` is empty, and this run's alone. The `superuser` of one of
+    this machine, and the first `database` in it, bear the names that a platform gives them.
     """
 
     kind: str = "embedded"
@@ -24,3 +27,29 @@ class ServerSettings:
     keep: bool = False
     original: Original | None = None
     stubs: tuple[Stub, ...] = ()
+    superuser: str = SUPERUSER
+    database: str = ""
+
+
+def server_settings(
+    config: Config,
+    *,
+    kind: str = "",
+    version: int = 0,
+    url: str | None = None,
+    max_locks: int = 64,
+    keep: bool = False,
+) -> ServerSettings:
+    """The server of a project, of another ``kind`` or ``version`` than its own where one is named."""
+    platform = platform_of(config.platform)
+    return ServerSettings(
+        kind=kind or config.server,
+        version=version or config.server_version,
+        url=url,
+        migrator=config.migrator,
+        max_locks=max_locks,
+        keep=keep,
+        stubs=config.stubs,
+        superuser=platform.superuser or SUPERUSER,
+        database=platform.database,
+    )

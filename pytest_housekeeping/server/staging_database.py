@@ -158,6 +158,21 @@ def ensure_role(connection: psycopg.Connection[Any], migrator: str) -> bool:
     return False
 
 
+def rename_superuser(cluster: Cluster, name: str) -> None:
+    """Give the superuser that made the server another name; nobody renames the role of a session
+    of its own, so that another superuser does."""
+    from psycopg import sql
+
+    helper, named = sql.Identifier(f"{PREFIX}renames"), sql.Identifier(name)
+    with connect(cluster.conninfo(cluster.maintenance)) as connection:
+        connection.execute(sql.SQL("CREATE ROLE {} SUPERUSER LOGIN").format(helper))
+    with connect(cluster.conninfo(cluster.maintenance, user=f"{PREFIX}renames")) as connection:
+        renaming = sql.SQL("ALTER ROLE {} RENAME TO {}")
+        connection.execute(renaming.format(sql.Identifier(cluster.superuser), named))
+    with connect(cluster.conninfo(cluster.maintenance, user=name)) as connection:
+        connection.execute(sql.SQL("DROP ROLE {}").format(helper))
+
+
 def set_password(connection: psycopg.Connection[Any], role: str, password: str) -> None:
     """Only the verifier is sent, so that no log of the server holds the password."""
     from psycopg import sql

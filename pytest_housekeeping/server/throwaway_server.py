@@ -201,6 +201,8 @@ class Server:
             stubs=settings.stubs,
             migrator=settings.migrator,
             max_locks=settings.max_locks,
+            superuser=settings.superuser,
+            database=settings.database,
             beginning=beginning,
         )
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.server import StagingDatabase
+from pytest_housekeeping.server import StagingDatabase, server_settings, start
 from pytest_housekeeping.server.staging_database import connect
 from pytest_housekeeping.sql.bootstrap import bootstrap_texts
-from pytest_housekeeping.sql.platforms import PLATFORMS, platform_extensions, platform_text
+from pytest_housekeeping.sql.platforms import PLATFORMS, platform_of, platform_text
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from support.layout_ground import write
 
@@ -34,8 +34,31 @@ def test_a_preset_runs_first_and_a_file_of_its_name_takes_its_place(tmp_path: Pa
 
 
 def test_what_a_platform_has_counts_as_named() -> None:
-    assert platform_extensions("supabase") == {"pgcrypto", "uuid-ossp"}
-    assert platform_extensions("rds") == frozenset()
+    assert platform_of("supabase").extensions == {"pgcrypto", "uuid-ossp"}
+    assert platform_of("rds").extensions == frozenset()
+
+
+def test_a_server_bears_the_names_of_its_platform(tmp_path: Path) -> None:
+    server = start(server_settings(Config(root=tmp_path, platform="supabase", migrator="postgres")))
+    try:
+        first, second = server.database(), server.database()
+        assert (first.name, first.superuser) == ("postgres", "supabase_admin")
+        assert second.name.startswith("hk_staging_")
+        with connect(first.migrator_conninfo) as connection:
+            row = connection.execute(
+                "SELECT current_user::text, rolsuper, pg_catalog.pg_get_userbyid(datdba)::text"
+                " FROM pg_catalog.pg_roles, pg_catalog.pg_database"
+                " WHERE rolname = current_user AND datname = current_database()"
+            ).fetchone()
+        with connect(first.superuser_conninfo) as connection:
+            names = connection.execute(
+                "SELECT array_agg(rolname::text ORDER BY rolname::text) FROM pg_catalog.pg_roles"
+                " WHERE rolname !~ '^pg_'"
+            ).fetchone()
+    finally:
+        server.stop()
+    assert row == ("postgres", False, "postgres")
+    assert names == (["postgres", "supabase_admin"],)
 
 
 @pytest.mark.parametrize("name", PLATFORMS)

@@ -171,6 +171,13 @@ create function public.welcome() returns trigger set search_path = '' language p
 security definer as $$ begin insert into public.profiles (id) values (new.id); return new; end $$;
 create trigger welcome after insert on auth.users for each row execute function public.welcome();
 create policy "pictures" on storage.objects for select using (bucket_id = 'pictures');
+create table invitations (id uuid primary key default uuid_generate_v4(), token text default
+encode(gen_random_bytes(9), 'base64'), sent_by uuid references auth.users);
+alter table invitations enable row level security;
+create policy "sent" on invitations to authenticated using ((select auth.uid()) = sent_by);
+alter default privileges for role "postgres" in schema "public" grant all on tables to "postgres";
+revoke temporary on database "postgres" from "anon";
+alter publication supabase_realtime add table public.notes;
 """
 
 
@@ -186,6 +193,7 @@ def test_of_supabase_everything_is_there_that_its_migrations_count_on(tmp_path: 
     # pgcrypto and uuid-ossp are there from the beginning: the one is in contrib, the other a stub.
     assert settings["platform"] == "supabase"
     assert settings["stubs"] == {"uuid-ossp": "shipped"}
+    assert "migrator" not in settings
     assert not (project.root / "sql/bootstrap").exists()
     rls = tomllib.loads((project.root / "checks/rls.toml").read_text())
     assert (rls["schemas"], rls["roles"]) == (["public"], ["anon", "authenticated"])

@@ -21,7 +21,7 @@ from pytest_housekeeping.sql.folder import BOOTSTRAP
 from pytest_housekeeping.sql.layouts.known import OWN, layout_of
 from pytest_housekeeping.sql.layouts.read import listing
 from pytest_housekeeping.sql.named_extensions import named_extensions
-from pytest_housekeeping.sql.platforms import SUPABASE, platform_extensions
+from pytest_housekeeping.sql.platforms import SUPABASE, platform_of
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 _SESSION = re.compile(r"^\[tool\.housekeeping\.session\][ \t]*(?:#.*)?$", re.MULTILINE)
@@ -48,7 +48,7 @@ def chosen_for(config: Config, files: ProjectFiles, major: int = 0) -> Chosen:
     if config.server != "embedded" or os.environ.get("HK_STAGING_URL"):
         return Chosen()
     named = named_extensions(config, files)
-    named |= platform_extensions(config.platform) if config.platform else frozenset()
+    named |= platform_of(config.platform).extensions
     lacking = {
         version: named - available_extensions("embedded", version, config.stubs)
         for version in dict.fromkeys((major, config.server_version, *EMBEDDED))

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from pytest_housekeeping.checks.rls.scope import RLS_SCOPE
 from pytest_housekeeping.child_environment import usual_environment
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import ProofFailed
@@ -86,11 +87,12 @@ def _let_stand(standing: Sequence[Standing], path: str, until: date) -> Iterator
 
 
 def _exemptible(red: Sequence[Mapping[str, Any]], path: str) -> list[Standing]:
-    """Findings of rules of row-level security: of those, objects can be exempt."""
+    """Findings of rules of row-level security: of those, objects can be exempt; not of rls-scope,
+    which is about the names in the file itself."""
     return [
         Standing(rule=each["rule"], object=each["object"])
         for each in red
-        if each["step"].startswith(f"{path}::")
+        if each["step"].startswith(f"{path}::") and each["rule"] != RLS_SCOPE
     ]
 
 

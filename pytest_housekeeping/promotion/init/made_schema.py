@@ -4,7 +4,7 @@ granted: roles and extensions that no file makes."""
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import LiteralString
@@ -20,11 +20,11 @@ from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.promotion.init.needed import Needed, out_of_path
 from pytest_housekeeping.promotion.replay import apply_segment, replay_file, segments_of
 from pytest_housekeeping.promotion.throwaway import Throwaway
-from pytest_housekeeping.server import ServerSettings, start
-from pytest_housekeeping.sql.bootstrap import bootstrap_texts
+from pytest_housekeeping.server import ServerSettings, server_settings, start
+from pytest_housekeeping.sql.bootstrap import bootstrap_texts, has_preset
 from pytest_housekeeping.sql.effects import MOST_LOCKS
 from pytest_housekeeping.sql.file import SqlFile
-from pytest_housekeeping.sql.folder import read_all
+from pytest_housekeeping.sql.folder import bootstrap_paths, read_all
 from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.layouts.read import text_of
 from pytest_housekeeping.sql.project_files import ProjectFiles
@@ -55,14 +55,18 @@ def made_schema(config: Config, sources: ProjectFiles) -> Iterator[MadeSchema]:
     """
     files = _files(config, sources)
     bootstrap = bootstrap_texts(config, sources)
+    preset = int(has_preset(config, bootstrap_paths(config, sources)))
     server = start(_settings(config, len(files)))
     try:
         needed, given = Needed(layout=config.layout), tuple[str, ...]()
         while True:
             throwaway = Throwaway(server, config)
             try:
-                _run(throwaway, [*bootstrap, ("bootstrap", needed.bootstrap(config.migrator))])
-                given = _schemas(throwaway, _INHABITED)
+                _run(throwaway, bootstrap[:preset])
+                given = _schemas(throwaway, _ALL) if preset else ()
+                own = (*bootstrap[preset:], ("bootstrap", needed.bootstrap(config.migrator)))
+                _run(throwaway, own)
+                given = (*given, *_schemas(throwaway, _INHABITED))
                 _apply(config, sources, throwaway, files)
                 break
             except SqlFailed as error:
@@ -172,17 +176,12 @@ def _files(config: Config, sources: ProjectFiles) -> list[SqlFile]:
 
 
 def _settings(config: Config, files: int) -> ServerSettings:
-    return ServerSettings(
-        kind=config.server,
-        version=config.server_version,
-        url=os.environ.get("HK_STAGING_URL"),
-        migrator=config.migrator,
-        stubs=config.stubs,
-        max_locks=64 + files * MOST_LOCKS,
+    return server_settings(
+        config, url=os.environ.get("HK_STAGING_URL"), max_locks=64 + files * MOST_LOCKS
     )
 
 
-def _run(throwaway: Throwaway, texts: list[tuple[str, str]]) -> None:
+def _run(throwaway: Throwaway, texts: Sequence[tuple[str, str]]) -> None:
     with throwaway.superuser() as connection:
         for path, text in texts:
             try:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.promotion import prechecks
 from pytest_housekeeping.promotion.context import RunContext
@@ -15,7 +18,9 @@ from pytest_housekeeping.promotion.production.promised_roles import (
 from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.production.twin_server import LentThrowaway
 from pytest_housekeeping.promotion.throwaway import Throwaway
+from pytest_housekeeping.sql.bootstrap import has_preset
 from pytest_housekeeping.sql.identifiers import quoted
+from pytest_housekeeping.sql.platforms import platform_text
 
 
 def check_privileges(context: RunContext, target: ProductionTarget) -> Judgement:
@@ -89,12 +94,15 @@ def check_roles(
 ) -> Judgement:
     """The roles that sql/bootstrap/ promises are there, with the attributes it gives them."""
     made = _promised(context, throwaway, promised)
+    of_platform = _of_platform(context, made)
     rows = target.connection.get().execute(
         f"SELECT rolname, {ATTRIBUTES} FROM pg_catalog.pg_roles ORDER BY 1"
     )
     actual = {name: set(attributes) for name, *attributes in rows.fetchall()}
     findings = []
     for name, attributes in made.items():
+        if name in of_platform and actual.get(name, attributes) & _POWERS == attributes & _POWERS:
+            continue  # a server of that provider may be older, or newer, than the preset
         if name not in actual:
             findings.append(
                 error(
@@ -124,6 +132,20 @@ def check_roles(
         findings=(*findings, *declared.findings),
     )
     return verdict, ", ".join(sorted({*made, *said.split(", ")}))
+
+
+# What would make another thing of all that was proved with a role.
+_POWERS = {"SUPERUSER", "BYPASSRLS"}
+
+
+def _of_platform(context: RunContext, names: Iterable[str]) -> frozenset[str]:
+    """Those that the preset of the platform makes, and no file of the project."""
+    config, paths = context.config, context.plan.bootstrap
+    if not has_preset(config, paths):
+        return frozenset()
+    made = frozenset(re.findall(r"\w+", platform_text(config.platform, migrator="")))
+    own = " ".join(context.plan.sources.read(path).decode(errors="replace") for path in paths)
+    return made.intersection(names) - frozenset(re.findall(r"\w+", own))
 
 
 def _promised(context: RunContext, throwaway: Throwaway, promised: PromisedRoles | None) -> Roles:

@@ -16,8 +16,8 @@ from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import (
     Original,
     Server,
-    ServerSettings,
     StagingDatabase,
+    server_settings,
     start,
 )
 from pytest_housekeeping.server.embedded import nearest_embedded
@@ -60,9 +60,7 @@ def secrets_of(options: RunOptions, address: Address) -> tuple[str, ...]:
 def new_replay_server(config: Config, server: tuple[str, int]) -> Server:
     """For files that make something of nothing, on a server that `replay_server` has found."""
     kind, version = server
-    return start(
-        ServerSettings(kind=kind, version=version, migrator=config.migrator, stubs=config.stubs)
-    )
+    return start(server_settings(config, kind=kind, version=version))
 
 
 def replay_server(config: Config, connection: Connection) -> tuple[str, int]:

@@ -21,6 +21,7 @@ from pytest_housekeeping.promotion.target_pin import other_pins
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.sql.bootstrap import has_preset
 from pytest_housekeeping.sql.identifiers import quoted
+from pytest_housekeeping.sql.platforms import platform_of
 
 
 def staging_prechecks(
@@ -51,7 +52,10 @@ def _server(context: RunContext, target: StagingTarget, throwaway: Throwaway) ->
     prechecks.refuse_old_server(connection, identity, "use PostgreSQL 15 or later")
     _refuse_production(context, target, throwaway)
     said = f"PostgreSQL {identity.server_version}, {identity.database} as {identity.user}"
-    findings = (*_shape(connection, identity.user), *prechecks.session_findings(connection))
+    findings = (
+        *_shape(context, connection, identity.user),
+        *prechecks.session_findings(connection),
+    )
     return Verdict(examined=1, unit="server", findings=findings), said
 
 
@@ -70,14 +74,17 @@ def _bootstrap(
         verdict, said = run_bootstrap(context, throwaway)
     target.connection.close()
     connection, user = target.connection.get(), target.connection.identity().user
-    findings = (*_shape(connection, user), *prechecks.session_findings(connection))
+    findings = (*_shape(context, connection, user), *prechecks.session_findings(connection))
     return replace(verdict, findings=(*verdict.findings, *findings)), said
 
 
-def _shape(connection: Connection, user: str) -> tuple[Finding, ...]:
-    """The migrating role is no superuser and obeys row-level security, as in production."""
+def _shape(context: RunContext, connection: Connection, user: str) -> tuple[Finding, ...]:
+    """The migrating role is no superuser and obeys row-level security, as in production; that of a
+    platform has what it has there."""
     row = connection.execute(
-        "SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user"
+        "SELECT rolsuper OR rolbypassrls AND rolname <> %s FROM pg_catalog.pg_roles"
+        " WHERE rolname = current_user",
+        (platform_of(context.config.platform).migrator,),
     ).fetchone()
     if row is not None and not row[0]:
         return ()

@@ -27,7 +27,7 @@ from pytest_housekeeping.promotion.staging.prechecks import staging_prechecks
 from pytest_housekeeping.promotion.staging.result import ResultProof
 from pytest_housekeeping.promotion.staging.target import StagingTarget
 from pytest_housekeeping.promotion.throwaway import Throwaway
-from pytest_housekeeping.server import ServerSettings, family_is_kept, start
+from pytest_housekeeping.server import ServerSettings, family_is_kept, server_settings, start
 from pytest_housekeeping.sql.effects import MOST_LOCKS
 from pytest_housekeeping.sql.folder import all_paths
 from pytest_housekeeping.sql.path_names import on_disk
@@ -122,15 +122,8 @@ def _plan(
 def _server_settings(
     config: Config, options: RunOptions, sources: ProjectFiles, url: str | None
 ) -> ServerSettings:
-    return ServerSettings(
-        kind=config.server,
-        version=config.server_version,
-        url=url,
-        migrator=config.migrator,
-        max_locks=_locks_per_transaction(config, sources),
-        keep=options.keep,
-        stubs=config.stubs,
-    )
+    locks = _locks_per_transaction(config, sources)
+    return server_settings(config, url=url, max_locks=locks, keep=options.keep)
 
 
 def _locks_per_transaction(config: Config, sources: ProjectFiles) -> int:

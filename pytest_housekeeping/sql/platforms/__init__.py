@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from importlib.resources import files
 
 from pytest_housekeeping.sql.identifiers import quoted
@@ -10,18 +11,42 @@ from pytest_housekeeping.sql.identifiers import quoted
 SUPABASE = "supabase"
 PLATFORMS = (SUPABASE, "rds", "cloudsql")
 # In the file's head: -- extensions: pgcrypto uuid-ossp
-_EXTENSIONS = re.compile(r"^-- extensions: (.+)$", re.MULTILINE)
+_FACT = re.compile(r"^-- (extensions|migrator|superuser|database|search_path): (.+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Platform:
+    """What a provider's server is, beyond what a file can make; "" where it is like any other.
+
+    ``extensions`` it has from the beginning, and migrations count on them. ``migrator`` is the role
+    that they run as, ``superuser`` the one that belongs to the provider, ``database`` the one that
+    every project has, and ``search_path`` that of the migrator.
+    """
+
+    extensions: frozenset[str] = frozenset()
+    migrator: str = ""
+    superuser: str = ""
+    database: str = ""
+    search_path: str = ""
+
+
+def platform_of(name: str) -> Platform:
+    """What the head of a preset says; of a name that is none, nothing."""
+    if name not in PLATFORMS:
+        return Platform()
+    facts = {key: said.strip() for key, said in _FACT.findall(_text(name))}
+    return Platform(
+        extensions=frozenset(facts.get("extensions", "").split()),
+        migrator=facts.get("migrator", ""),
+        superuser=facts.get("superuser", ""),
+        database=facts.get("database", ""),
+        search_path=facts.get("search_path", ""),
+    )
 
 
 def platform_text(name: str, *, migrator: str) -> str:
     """The statements of a platform, for this migrating role."""
     return _text(name).replace("{migrator}", quoted(migrator))
-
-
-def platform_extensions(name: str) -> frozenset[str]:
-    """The extensions that such a server has from the beginning, and that migrations count on."""
-    found = _EXTENSIONS.search(_text(name))
-    return frozenset(found[1].split()) if found else frozenset()
 
 
 def _text(name: str) -> str:

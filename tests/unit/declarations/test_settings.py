@@ -35,6 +35,20 @@ def test_values_are_read(root: Path) -> None:
     assert (settings.server, settings.max_locks_held, settings.lint) == ("system", 2, False)
 
 
+def test_a_platform_says_who_migrates_and_where_names_are_looked_up(root: Path) -> None:
+    write(root, 'platform = "supabase"')
+    settings = load_config(root)
+    assert settings.migrator == "postgres"
+    assert settings.session == {"search_path": '"$user", public, extensions'}
+    own = '[tool.housekeeping.session]\nsearch_path = "shop"\nTimeZone = "CET"'
+    write(root, f'platform = "supabase"\nmigrator = "deployer"\n{own}')
+    settings = load_config(root)
+    assert settings.migrator == "deployer"
+    assert settings.session == {"search_path": "shop", "TimeZone": "CET"}
+    write(root, 'platform = "rds"')
+    assert (load_config(root).migrator, load_config(root).session) == ("hk_migrator", {})
+
+
 @pytest.mark.parametrize(
     ("table", "words"),
     [
