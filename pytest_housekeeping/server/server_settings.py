@@ -40,7 +40,7 @@ def server_settings(
     max_locks: int = 64,
     keep: bool = False,
 ) -> ServerSettings:
-    """The server of a project, of another ``kind`` or ``version`` than its own where one is named."""
+    """The server of a project, of another ``kind`` or ``version`` where one is named."""
     platform = platform_of(config.platform)
     return ServerSettings(
         kind=kind or config.server,
