@@ -1,9 +1,10 @@
 """What neither a schema dump nor the dump of the roles holds and a check may read, as SQL.
 
 Privileges on parameters, large objects (empty, with their owner and privileges), privileges on the
-row types of tables, the connection limit of the database; and a materialized view, which pg_dump
-restores WITH NO DATA, is populated where production's is. What is left out, and why, is told by
-the comparison of the fingerprints: a subscription, whose text is a connection with its password.
+row types of tables, owners of what extensions have made, the connection limit of the database; and
+a materialized view, which pg_dump restores WITH NO DATA, is populated where production's is. What
+is left out, and why, is told by the comparison of the fingerprints: a subscription, whose text is a
+connection with its password.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ def dump_around(connection: Connection) -> bytes:
         *_parameters(connection, every),
         *_large_objects(connection, every),
         *_row_types(connection, every),
+        *_members(connection),
         *_limits(connection),
         *_grantors(connection),
         *_refreshed(connection),
@@ -61,6 +63,13 @@ def _row_types(connection: Connection, every: Mapping[str, str]) -> Iterator[str
         on = f"TYPE {in_quotes(schema, name)}"
         yield f"REVOKE ALL ON {on} FROM PUBLIC, {in_quotes(owner)};"
         yield from _granted(on, acl, every.get("T", ""))
+
+
+def _members(connection: Connection) -> Iterator[str]:
+    """Who has made an extension owns what is in it, and no dump says so. With the owner go the
+    privileges: what was granted to him by another is his own by then."""
+    for kind, identity, owner in _rows(connection, _OWNED_MEMBERS):
+        yield f"ALTER {kind} {identity} OWNER TO {in_quotes(owner)};"
 
 
 def _limits(connection: Connection) -> Iterator[str]:
@@ -126,6 +135,27 @@ JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
 WHERE t.typtype = 'c' AND t.typacl IS NOT NULL
 AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 ORDER BY n.nspname COLLATE "C", t.typname COLLATE "C"
+"""
+
+# Of the role that made the server they are on a copy as well.
+_OWNED_MEMBERS: LiteralString = """
+SELECT i.type, i.identity, pg_catalog.pg_get_userbyid(o.owner)
+FROM (
+    SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass AS class, oid, proowner AS owner
+    FROM pg_catalog.pg_proc
+    UNION ALL
+    SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, oid, relowner
+    FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
+) AS o
+JOIN pg_catalog.pg_depend AS d ON d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e'
+CROSS JOIN LATERAL pg_catalog.pg_identify_object(o.class, o.oid, 0) AS i
+WHERE o.owner <> 10
+    AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_depend AS s
+        WHERE s.classid = o.class AND s.objid = o.oid AND s.deptype IN ('a', 'i')
+            AND s.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND s.refobjsubid > 0
+    )
+ORDER BY i.type COLLATE "C", i.identity COLLATE "C"
 """
 
 _GRANTORS_COUNT = 160000

@@ -13,6 +13,7 @@ from pytest_housekeeping.postgres.connection import connect
 from pytest_housekeeping.postgres.tool_history.readers import their_own
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.production.of_platform import of_platform
 from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.replay import (
     apply_segment,
@@ -23,6 +24,7 @@ from pytest_housekeeping.promotion.replay import (
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.snapshot.difference import Difference, diff
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+from pytest_housekeeping.sql.bootstrap import has_preset
 from pytest_housekeeping.sql.file import SqlFile, from_reading
 from pytest_housekeeping.sql.layouts.known import OWN, layout_of
 
@@ -60,8 +62,13 @@ def _compared(
     rule: str,
 ) -> Judgement:
     run_bootstrap(context, throwaway)
+    preset = has_preset(context.config, context.plan.bootstrap)
+    made = _as_superuser(target, throwaway) if preset else None
     replayed, actual = _replayed(context, target, throwaway, texts), _without_history(target)
     found = diff(replayed.without("database"), actual.without("database"))
+    if made is not None:
+        platform = of_platform(made, replayed, actual, target.connection.identity().user)
+        found = tuple(each for each in found if not platform.owns(each))
     theirs = their_own(target.connection.get(), context.config)
     differences = [each for each in found if theirs is None or not theirs.owns(each.name)]
     accepted = accepted_drift(context.config, context.plan.sources)
@@ -128,6 +135,10 @@ def _replayed(
     finally:
         connection.close()
     _rename_migrator(context, target, throwaway)
+    return _as_superuser(target, throwaway)
+
+
+def _as_superuser(target: ProductionTarget, throwaway: Throwaway) -> Fingerprint:
     connection = connect(throwaway.database().superuser_conninfo)
     try:
         return target.read_without_history(connection)
@@ -137,7 +148,7 @@ def _replayed(
 
 def _rename_migrator(context: RunContext, target: ProductionTarget, throwaway: Throwaway) -> None:
     """Who promotes in production may be called otherwise than who migrates in staging."""
-    theirs, ours = target.address.user, context.config.migrator
+    theirs, ours = target.connection.identity().user, context.config.migrator
     if theirs == ours:
         return
     with throwaway.superuser() as connection:

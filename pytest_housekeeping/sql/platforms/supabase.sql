@@ -321,8 +321,8 @@ GRANT SELECT, DELETE ON vault.secrets, vault.decrypted_secrets TO {migrator}, se
 
 -- Whatever a migration makes in public, the API may use: row-level security is what protects it.
 ALTER DEFAULT PRIVILEGES FOR ROLE {migrator} IN SCHEMA public
-GRANT ALL ON TABLES TO anon, authenticated, service_role;
+GRANT ALL ON TABLES TO {migrator}, anon, authenticated, service_role;
 ALTER DEFAULT PRIVILEGES FOR ROLE {migrator} IN SCHEMA public
-GRANT ALL ON SEQUENCES TO anon, authenticated, service_role;
+GRANT ALL ON SEQUENCES TO {migrator}, anon, authenticated, service_role;
 ALTER DEFAULT PRIVILEGES FOR ROLE {migrator} IN SCHEMA public
-GRANT ALL ON FUNCTIONS TO anon, authenticated, service_role;
+GRANT ALL ON FUNCTIONS TO {migrator}, anon, authenticated, service_role;

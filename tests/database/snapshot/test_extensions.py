@@ -93,3 +93,36 @@ def test_only_what_no_server_has_and_nothing_needs_is_left_out() -> None:
     assert extensions_to_leave_out(16, both, frozenset({nowhere})) == set()
     assert extensions_to_leave_out(16, frozenset({everywhere}), frozenset()) == set()
     assert extensions_to_leave_out(99, both, frozenset()) == set()
+
+
+def test_who_made_an_extension_owns_what_is_in_it(
+    connection: Connection, database: StagingDatabase
+) -> None:
+    """A role that was a superuser then: on the copy it owns the same, with the same privileges."""
+    connection.execute("CREATE ROLE hk_maker; CREATE ROLE hk_user")
+    connection.execute("ALTER FUNCTION math.vector_dims(math.vector) OWNER TO hk_maker")
+    connection.execute(
+        "GRANT ALL ON FUNCTION math.vector_dims(math.vector) TO hk_maker WITH GRANT OPTION;"
+        " GRANT ALL ON FUNCTION math.vector_dims(math.vector) TO hk_user"
+    )
+    opened = start_restore_server(connection.info.server_version // 10000, frozenset({"vector"}))
+    try:
+        schema = read_fingerprint(connection, exclude_schemas=())
+        dump = dump_schema(database.superuser_conninfo, server_major=schema.server_major)
+        dumps = Dumps(schema=dump, roles=dump_roles(connection), around=dump_around(connection))
+        with twin_of(
+            dumps,
+            schema,
+            database=database.name,
+            server_version=connection.info.parameter_status("server_version") or "",
+            restore_server=opened,
+        ) as twin:
+            row = twin.copy.connection.execute(
+                "SELECT proowner::regrole::text FROM pg_catalog.pg_proc"
+                " WHERE oid = 'math.vector_dims(math.vector)'::regprocedure"
+            ).fetchone()
+            assert row == ("hk_maker",)
+    finally:
+        opened.close()
+        connection.execute("REASSIGN OWNED BY hk_maker TO CURRENT_USER")
+        connection.execute("DROP OWNED BY hk_maker, hk_user; DROP ROLE hk_maker, hk_user")
