@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +19,8 @@ class Target:
     first, and that as long ago as ``soak`` says. With ``seeds`` it gets the rows of sql/seeds/ as
     well. ``confirm`` is the word of a promotion, and ``audit`` is where its evidence lies. One of a
     ``fleet`` has the fleet's variables, and of its own what the list of databases says:
-    ``database``, and where it is elsewhere ``host``, ``port``.
+    ``database``, where it is elsewhere ``host`` and ``port``, and ``names`` that differ from one to
+    the other, by what they stand for; ``neighbours`` are those of the others.
     """
 
     name: str = PRODUCTION
@@ -33,6 +34,8 @@ class Target:
     database: str = ""
     host: str = ""
     port: int = 0
+    names: Mapping[str, str] = field(default_factory=dict)
+    neighbours: Collection[str] = ()
 
     def variable(self, part: str) -> str:
         """The name of one of its variables: of ``PGHOST``, say."""

@@ -118,3 +118,30 @@ def test_a_fleet_comes_after_a_target(fleet: Production) -> None:
         audit = json.loads(git(fleet.root, "show", f"{branch}:{each['audit']}"))
         (found,) = (s for s in audit["steps"] if s["id"] == "precheck::after")
         assert "promoted to preprod at 20" in found["message"]
+
+
+def test_names_that_differ_by_tenant_are_one_group(fleet: Production) -> None:
+    """Each has a role of its own, which may read what is made; one may read its neighbour's."""
+    listed = [{"name": name, "names": {"app": f"{name}_app"}} for name in NAMES]
+    fleet.change({"tenants.txt": json.dumps(listed)}, proved=True)
+    with fleet.server.superuser("postgres") as connection:
+        for name in NAMES:
+            connection.execute(f"CREATE ROLE {name}_app".encode())
+    granted = "ALTER DEFAULT PRIVILEGES FOR ROLE promoter GRANT USAGE ON TYPES TO {}_app"
+    try:
+        for name in NAMES:
+            with fleet.server.superuser(name) as connection:
+                connection.execute(granted.format(name).encode())
+        with fleet.server.superuser("t3") as connection:
+            connection.execute(granted.format("t2").encode())
+        planned = run(fleet, mode="plan")
+        assert "group-1: 2 databases: t1, t2" in planned.output, planned.output
+        assert planned.output.count(": 1 database: ") == 2
+        done = run(fleet)
+        assert done.code == 0, done.output
+    finally:
+        with fleet.server.superuser("postgres") as connection:
+            for name in NAMES:
+                connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+            for name in NAMES:
+                connection.execute(f"DROP ROLE {name}_app".encode())

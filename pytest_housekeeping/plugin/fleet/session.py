@@ -38,6 +38,9 @@ from pytest_housekeeping.promotion.production.handed import Handed, handed_back
 
 _WELL = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 _GROUPS_AT = "hk_fleet_folder"
+_BY_NAME = """the batch locks, or asks rows of, what each database calls otherwise: {names}
+  why: the rehearsal on {target} tells of that one alone
+  fix: promote these databases one by one, with --hk-target"""
 
 
 def activate(config: pytest.Config) -> None:
@@ -129,9 +132,13 @@ class FleetSession:
         said = ""
         if ended.code != 0 or not place.exists():
             said = f"the rehearsal on {target.name} has failed:\n{ended.output[-4000:]}"
-        elif early := read_proof(place).too_early:
-            said = early * (self.mode is Mode.PROD)
-            self.told.append(f"{group.name}: {early}")
+        else:
+            proof = read_proof(place)
+            if proof.by_name and len(group.members) > 1:
+                said = _BY_NAME.format(names=", ".join(proof.by_name), target=target.name)
+            if proof.too_early:
+                said = said or proof.too_early * (self.mode is Mode.PROD)
+                self.told.append(f"{group.name}: {proof.too_early}")
         if said:
             self.failed[group.name] = said
             (self.work.folder / f"{group.name}.failed").write_text(said, encoding="utf-8")

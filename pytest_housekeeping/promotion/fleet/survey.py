@@ -23,7 +23,6 @@ from pytest_housekeeping.promotion.production.fleet_databases import (
     State,
     read_databases,
 )
-from pytest_housekeeping.promotion.production.group.proof import group_schema
 from pytest_housekeeping.promotion.production.promotion_table import last_fingerprint
 from pytest_housekeeping.promotion.production.target_address import (
     Address,
@@ -34,6 +33,7 @@ from pytest_housekeeping.promotion.production.target_address import (
 from pytest_housekeeping.snapshot.declared_moves import split_declared
 from pytest_housekeeping.snapshot.difference import in_common, listed
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
+from pytest_housekeeping.snapshot.own_names import group_schema
 from pytest_housekeeping.sql.folder import read_all
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
@@ -139,7 +139,7 @@ def _look(config: Config, fleet: Fleet, database: FleetDatabase) -> Seen:
         address = read_address(os.environ, database.target(fleet, config.audit))
         connection = _open(config, address)
         with closed_on_failure(connection, address):
-            seen = _seen(config, database, connection)
+            seen = _seen(config, fleet, database, connection)
         connection.close()
     except ServerError as error:
         return Seen(database=database, place=place, away=error.found)
@@ -149,13 +149,15 @@ def _look(config: Config, fleet: Fleet, database: FleetDatabase) -> Seen:
     return seen
 
 
-def _seen(config: Config, database: FleetDatabase, connection: LentConnection) -> Seen:
+def _seen(
+    config: Config, fleet: Fleet, database: FleetDatabase, connection: LentConnection
+) -> Seen:
     identity = identified(connection)
     schema = read_fingerprint(connection, exclude_schemas=())
     return Seen(
         database=database,
         place=f"{identity.system_identifier}/{identity.database}",
-        schema=group_schema(schema, identity.database),
+        schema=group_schema(schema, identity.database, database.target(fleet, config.audit)),
         major=schema.server_major,
         applied=applied_files(history.applied(connection, config.history_schema)),
         drift=_drift(config, connection, schema),

@@ -21,6 +21,7 @@ from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.production.fleet_databases import State, read_databases
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+from pytest_housekeeping.snapshot.own_names import with_marks
 
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit, PlannedStep
@@ -34,7 +35,7 @@ def schema_alone(context: RunContext, schema: Fingerprint) -> str:
     """The digest of what a promotion changes: the schema, without what is around it and without
     this tool's own tables, which say of each database what was applied there and when."""
     own = context.config.history_schema
-    bare = schema.with_no_more(Around.NOTHING)
+    bare = with_marks(schema.with_no_more(Around.NOTHING), context.config.target)
     entries = {entry.name: entry for entry in bare.entries}
 
     def is_own(name: str) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -16,7 +17,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from pytest_housekeeping.child_environment import usual_environment
-from pytest_housekeeping.config import Config, Fleet, Target
+from pytest_housekeeping.config import PRODUCTION, Config, Fleet, Target
 from pytest_housekeeping.declarations.fleets import MEMBER, chosen_fleet, member_target
 from pytest_housekeeping.declarations.toml import closest
 from pytest_housekeeping.errors import MisuseError
@@ -26,7 +27,9 @@ from pytest_housekeeping.promotion.production.target_address import (
     read_address,
 )
 
-_KEYS = ("name", "database", "host", "port", "state")
+_KEYS = ("name", "database", "host", "port", "state", "names")
+# What PostgreSQL prints as it is: one that it prints in quotes here and not there is not alike.
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _WHY = "what is not listed as it is would be promoted as another one, or not at all"
 _PATIENCE_S = 60
 
@@ -43,18 +46,28 @@ class State(StrEnum):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FleetDatabase:
     """One of the list. ``name`` is its own in the fleet; where ``host`` is "" it is on the server
-    of the fleet's variables."""
+    of the fleet's variables. ``names`` of it differ from those of the others, by what they stand
+    for; ``known`` are those of all."""
 
     name: str
     database: str
     host: str = ""
     port: int = 0
     state: State = State.LIVE
+    names: Mapping[str, str] = field(default_factory=dict)
+    known: frozenset[str] = frozenset()
 
     def target(self, fleet: Fleet, audit: str) -> Target:
         """It as a target; ``audit`` is the folder of production's evidence."""
         made = member_target(fleet, self.name, audit)
-        return replace(made, database=self.database, host=self.host, port=self.port)
+        return replace(
+            made,
+            database=self.database,
+            host=self.host,
+            port=self.port,
+            names=self.names,
+            neighbours=sorted(self.known - {*self.names.values()}),
+        )
 
 
 def read_databases(config: Config, fleet: Fleet) -> tuple[FleetDatabase, ...]:
@@ -71,7 +84,13 @@ def read_databases(config: Config, fleet: Fleet) -> tuple[FleetDatabase, ...]:
             raise _unusable(fleet, f"listed twice: {', '.join(errors)}")
     if not found:
         raise _unusable(fleet, "the list is empty")
-    return found
+    keys = {each.name: sorted(each.names) for each in found}
+    for name, declared in keys.items():
+        if declared != keys[found[0].name]:
+            said = f"names has {declared or 'nothing'}, and that of {found[0].name}"
+            raise _unusable(fleet, f"{name}: {said} {keys[found[0].name] or 'nothing'}")
+    known = frozenset(name for each in found for name in each.names.values())
+    return tuple(replace(each, known=known) for each in found)
 
 
 def located(config: Config) -> Config:
@@ -91,9 +110,8 @@ def located(config: Config) -> Config:
             why=_WHY,
             fix=f"python -m pytest_housekeeping status --hk-fleet={fleet.name} lists them",
         )
-    place = listed[name]
-    target = replace(config.target, database=place.database, host=place.host, port=place.port)
-    return replace(config, target=target)
+    audit = config.targets[PRODUCTION].audit
+    return replace(config, target=listed[name].target(fleet, audit))
 
 
 def _listed(config: Config, fleet: Fleet) -> Iterable[object]:
@@ -156,9 +174,22 @@ def _read(fleet: Fleet, entries: Sequence[object]) -> Iterator[FleetDatabase]:
                 host=str(given.get("host") or ""),
                 port=int(given.get("port") or 0),
                 state=State(given.get("state") or State.LIVE),
+                names=_names(given.get("names") or {}),
             )
         except (ValueError, TypeError) as error:
             raise _unusable(fleet, f"{name}: {error}") from None
+
+
+def _names(given: object) -> Mapping[str, str]:
+    """Raises ValueError for what can be told from no other word, or stands for two things."""
+    if not isinstance(given, dict):
+        raise TypeError(f"names = {given!r} is no object")
+    for key, name in given.items():
+        if not (isinstance(name, str) and _PLAIN.fullmatch(name) and _PLAIN.fullmatch(str(key))):
+            raise ValueError(f"names: {key} = {name!r} is no plain lower-case identifier")
+    if len({*given.values()}) < len(given):
+        raise ValueError("names: two keys have one name")
+    return given
 
 
 def _place(database: FleetDatabase) -> str:

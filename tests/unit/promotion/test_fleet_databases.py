@@ -44,6 +44,14 @@ def test_json_says_more(tmp_path: Path) -> None:
     assert acme.target(FLEET, "ops/audit").pin == "ops/tenants/acme/target.json"
 
 
+def test_names_that_differ(tmp_path: Path) -> None:
+    text = (
+        """[{"name": "a", "names": {"app": "a_app"}}, {"name": "b", "names": {"app": "b_app"}}]"""
+    )
+    target = listed(tmp_path, text)[0].target(FLEET, "ops/audit")
+    assert (target.names, target.neighbours) == ({"app": "a_app"}, ["b_app"])
+
+
 def test_a_command_lists_them(tmp_path: Path) -> None:
     said = (sys.executable, "-c", "print('acme')")
     fleet = Fleet(name="tenants", env="TENANTS", command=said)
@@ -64,6 +72,10 @@ def test_a_command_lists_them(tmp_path: Path) -> None:
         ('[{"name": "a", "state": "gone"}]', "a: 'gone' is not a valid State"),
         ('[{"name": "a", "port": "x"}]', "a: invalid literal"),
         ('["a",]', "the list is no JSON"),
+        ('[{"name": "a", "names": {"app": "A-b"}}]', "app = 'A-b' is no plain lower-case identif"),
+        ('[{"name": "a", "names": ["b"]}]', "names = ['b'] is no object"),
+        ('[{"name": "a", "names": {"x": "b", "y": "b"}}]', "two keys have one name"),
+        ('["a", {"name": "b", "names": {"x": "c"}}]', "b: names has ['x'], and that of a nothing"),
     ],
 )
 def test_what_cannot_be_used_is_named(tmp_path: Path, text: str, words: str) -> None:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 import pickle
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -20,14 +19,14 @@ from pytest_housekeeping.plan.steps import ACTIVITY, BINDING, CHANGES, IMPACT
 from pytest_housekeeping.postgres.batch_facts import BatchFacts
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.production.handed import handed
+from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.promotion.run import Run
-from pytest_housekeeping.snapshot.coverage import Around, beyond
-from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+from pytest_housekeeping.snapshot.own_names import group_schema, names_in
 from pytest_housekeeping.snapshot.same_changes import SchemaChange
 
 # Of the steps that need no files: what is asked of each database by itself.
 _OWN = frozenset({ACTIVITY, BINDING, CHANGES, IMPACT, ROWS})
-_AROUND = tuple(f"{kind} " for kind in beyond(Around.NOTHING))
 _RESTORED, _AFTER = "backup::proof", "precheck::after"
 # How a plan tells that a promotion would be refused.
 _EARLY = "refused-by-after"
@@ -37,7 +36,9 @@ _EARLY = "refused-by-after"
 class GroupProof:
     """``schema`` is the digest of what all databases of the group have before the batch, ``plan``
     that of the batch and its checks; ``results`` are those of the steps that the schema decides.
-    ``too_early`` is why what comes before has not had just this, "" where it has."""
+    ``too_early`` is why what comes before has not had just this, "" where it has; ``names`` are
+    those of ``shown_on`` that differ from database to database, and ``by_name`` is what the batch
+    locks, or asks rows of, that bears one of them."""
 
     shown_on: str
     shown_at: datetime
@@ -49,6 +50,8 @@ class GroupProof:
     seconds: Mapping[int, float]
     questions: tuple[Question | Unasked, ...]
     too_early: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
+    by_name: tuple[str, ...] = ()
 
     def of(self, step: Step) -> StepResult | None:
         """What was shown of a step, told as such; None where it was not, and has to be now."""
@@ -58,19 +61,6 @@ class GroupProof:
         said = f"shown for the group on {self.shown_on}: {result.message}".rstrip(": ")
         at = result.shown_at or self.shown_at.isoformat(timespec="seconds")
         return replace(result, step=step, duration_s=0.0, message=said, shown_at=at)
-
-
-def group_schema(schema: Fingerprint, database: str) -> str:
-    """The digest by which databases of one group are known: all that is read of them, where their
-    own names are the same."""
-    name = re.compile(rf"(?<![\w.]){re.escape(database)}(?![\w.])")
-
-    def plain(entry: SchemaObject) -> SchemaObject:
-        if not f"{entry.name} ".startswith(_AROUND):
-            return entry
-        return replace(entry, name=name.sub("?", entry.name), text=name.sub("?", entry.text))
-
-    return replace(schema, entries=tuple(map(plain, schema.entries))).digest
 
 
 def keep_for_group(run: Run, results: Mapping[str, StepResult], outcome: RunOutcome) -> None:
@@ -101,7 +91,7 @@ def keep_for_group(run: Run, results: Mapping[str, StepResult], outcome: RunOutc
     proof = GroupProof(
         shown_on=context.config.target.name,
         shown_at=context.run.started_at,
-        schema=group_schema(rehearsal.original(), identity.database),
+        schema=group_schema(rehearsal.original(), identity.database, context.config.target),
         plan=context.plan.digest,
         results=shown,
         changes=dict(rehearsal.changes),
@@ -109,10 +99,18 @@ def keep_for_group(run: Run, results: Mapping[str, StepResult], outcome: RunOutc
         seconds=rehearsal.seconds,
         questions=tuple(rehearsal.questions or ()),
         too_early=early,
+        names=context.config.target.names,
+        by_name=_touched_by_name(rehearsal, context.config.target.names),
     )
     half = given.keep.with_suffix(f".{os.getpid()}")
     half.write_bytes(pickle.dumps(proof))
     half.replace(given.keep)
+
+
+def _touched_by_name(rehearsal: Rehearsal, names: Mapping[str, str]) -> tuple[str, ...]:
+    """Those names that the batch locks, or asks rows of: it was told of that database alone."""
+    locked = [lock.relation for facts in rehearsal.facts.values() for lock in facts.locks]
+    return names_in(f"{locked} {rehearsal.questions}", names)
 
 
 def read_proof(path: Path) -> GroupProof:
@@ -133,7 +131,7 @@ def refuse_other_group(
             why="what is applied here, or a file, has changed since",
             fix="run the fleet again: it groups its databases anew",
         )
-    if group_schema(schema, database) != proof.schema:
+    if group_schema(schema, database, context.config.target) != proof.schema:
         raise ProofFailed(
             f"the schema is not the one of {proof.shown_on}, on which the group was rehearsed",
             why="what was shown there holds for databases of the same schema alone",

@@ -24,6 +24,7 @@ from pytest_housekeeping.snapshot.declared_moves import split_declared
 from pytest_housekeeping.snapshot.difference import listed
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
+from pytest_housekeeping.snapshot.own_names import as_here
 
 
 @dataclass(kw_only=True)
@@ -90,7 +91,10 @@ def rehearsal_of_group(
         target=copy,
         original=original,
         promoter=promoter,
-        changes=dict(proof.changes),
+        changes={
+            number: as_here(change, proof.names, context.config.target.names)
+            for number, change in proof.changes.items()
+        },
         facts=dict(proof.facts),
         questions=proof.questions,
         _seconds=defaultdict(float, proof.seconds),

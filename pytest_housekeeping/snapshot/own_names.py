@@ -1,0 +1,97 @@
+"""Names that differ from database to database of a fleet, as its list declares them.
+
+What is compared holds a mark in the place of a database's own name, so that two schemas are alike
+where nothing but these names differs. A mark stands for a whole identifier, never for a part of
+one, and what another database declares stays as it is: a grant to the neighbour's role is a
+difference. Of roles, which all databases of a server see, the neighbours' are told apart by what
+they are and not by how they are called.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from pytest_housekeeping.config import Target
+from pytest_housekeeping.snapshot.coverage import KINDS, Around, beyond
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
+from pytest_housekeeping.snapshot.same_changes import SchemaChange
+
+_WORD = re.compile(r'"(?:[^"]|"")*"|[\w$-]+')
+_AROUND = tuple(f"{kind} " for kind in beyond(Around.NOTHING))
+_SERVER = tuple(f"{kind} " for kind in KINDS[Around.SERVER])
+# PostgreSQL has no text with a NUL: a mark is in none.
+_MARK = "\0{}\0"
+_GRANT = re.compile(r"grant .+ by .+")
+
+
+def group_schema(schema: Fingerprint, database: str, target: Target) -> str:
+    """The digest by which databases of one group are known: all that is read of them, where their
+    own names are the same."""
+    marked = with_marks(schema, target)
+    name = re.compile(rf"(?<![\w.]){re.escape(database)}(?![\w.])")
+
+    def plain(entry: SchemaObject) -> SchemaObject:
+        if not f"{entry.name} ".startswith(_AROUND):
+            return entry
+        return replace(entry, name=name.sub("?", entry.name), text=name.sub("?", entry.text))
+
+    return replace(marked, entries=tuple(map(plain, marked.entries))).digest
+
+
+def with_marks(schema: Fingerprint, target: Target) -> Fingerprint:
+    """The schema with a mark for each name that the list declares of this database."""
+    if not target.names:
+        return schema
+    own = {name: _MARK.format(key) for key, name in target.names.items()}
+    others = dict.fromkeys(target.neighbours, _MARK.format("")) | own
+
+    def marked(entry: SchemaObject) -> SchemaObject:
+        of_server = f"{entry.name} ".startswith(_SERVER)
+        return _renamed(entry, others if of_server else own)
+
+    return replace(schema, entries=_sorted({marked(entry) for entry in schema.entries}))
+
+
+def as_here(
+    change: SchemaChange, there: Mapping[str, str], here: Mapping[str, str]
+) -> SchemaChange:
+    """What has changed of another database, as it would be called in this one."""
+    names = {there[key]: here[key] for key in there if there[key] != here[key]}
+    # Each for the other: no two objects are called alike then.
+    both = {name: other for other, name in names.items()} | names
+    if not both:
+        return change
+
+    def renamed(schema: Fingerprint) -> Fingerprint:
+        return replace(schema, entries=_sorted([_renamed(e, both) for e in schema.entries]))
+
+    return SchemaChange(before=renamed(change.before), after=renamed(change.after))
+
+
+def names_in(text: str, names: Mapping[str, str]) -> tuple[str, ...]:
+    """Those of the names that stand in a text as whole words."""
+    return tuple(sorted({*names.values()} & {*re.findall(r"\w+", text)}))
+
+
+def _renamed(entry: SchemaObject, names: Mapping[str, str]) -> SchemaObject:
+    if not any(name in entry.name or name in entry.text for name in names):
+        return entry
+
+    def word(found: re.Match[str]) -> str:
+        return names.get(found[0], found[0])
+
+    lines = _WORD.sub(word, entry.text).split("\n")
+    # The grants are the last lines, sorted by what they say.
+    at = len(lines)
+    while at and _GRANT.fullmatch(lines[at - 1]):
+        at -= 1
+    text = "\n".join([*lines[:at], *sorted(lines[at:])])
+    return replace(
+        entry, name=_WORD.sub(word, entry.name), parent=_WORD.sub(word, entry.parent), text=text
+    )
+
+
+def _sorted(entries: Collection[SchemaObject]) -> tuple[SchemaObject, ...]:
+    return tuple(sorted(entries, key=lambda entry: (entry.name, entry.text)))
