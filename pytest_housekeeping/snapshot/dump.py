@@ -14,11 +14,12 @@ from pytest_housekeeping.child_environment import bare_environment
 from pytest_housekeeping.declarations.pinned_settings import pinned
 from pytest_housekeeping.postgres.session import startup_options
 from pytest_housekeeping.snapshot.problems import BackupFailed
-from pytest_housekeeping.snapshot.programs import find_pg_dump
+from pytest_housekeeping.snapshot.programs import find_pg_dump, pg_dump_version
 from pytest_housekeeping.sql.identifiers import in_quotes, quoted
 
 _TIMEOUT_S = 600.0
 _LOCK_WAIT_S = 30.0
+_CAN_EXCLUDE = 17
 _RESTRICT = re.compile(rb"^\\restrict (\w+)\n", re.MULTILINE)
 _VERSIONS = re.compile(
     rb"\A(--\n-- PostgreSQL database dump\n--\n)(.{0,200}?)"
@@ -45,11 +46,13 @@ def dump_schema(
     server_major: int,
     rows: bool = False,
     extensions: Sequence[str] = (),
+    but: Sequence[str] = (),
     timeout_s: float = _TIMEOUT_S,
     lock_wait_s: float = _LOCK_WAIT_S,
 ) -> bytes:
     """The whole database as ``pg_dump --schema-only`` writes it, without what varies; with
-    ``rows``, those too. Where ``extensions`` are named, no others are in it.
+    ``rows``, those too. Where ``extensions`` are named, no others are in it, which are those of
+    ``but``.
 
     Left out: the versions of server and pg_dump; subscriptions, whose text is a connection with
     its password; the secrets of user mappings and servers; that a partition's foreign key is
@@ -72,7 +75,7 @@ def dump_schema(
                 make_conninfo("", **known),
                 lock_wait_s,
                 rows=rows,
-                extensions=extensions,
+                extensions=_chosen(program, extensions, but),
             ),
             capture_output=True,
             check=False,
@@ -120,13 +123,21 @@ def without_restriction(dump: bytes) -> bytes:
     return text[: match.start()] + text[match.end() :]
 
 
+def _chosen(program: Path, extensions: Sequence[str], but: Sequence[str]) -> tuple[str, ...]:
+    """Where some are named, pg_dump leaves out event triggers and publications as well; from 17 on
+    it can be told which to leave out: https://www.postgresql.org/docs/17/app-pgdump.html"""
+    if but and pg_dump_version(program) >= _CAN_EXCLUDE:
+        return tuple(f"--exclude-extension={in_quotes(name)}" for name in but)
+    return tuple(f"--extension={in_quotes(name)}" for name in extensions)
+
+
 def _command(
     program: Path, conninfo: str, lock_wait_s: float, *, rows: bool, extensions: Sequence[str]
 ) -> list[str]:
     return [
         str(program),
         *([] if rows else ["--schema-only"]),
-        *(f"--extension={in_quotes(name)}" for name in extensions),
+        *extensions,
         "--no-password",
         "--no-subscriptions",
         "--encoding=UTF8",

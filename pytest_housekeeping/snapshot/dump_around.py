@@ -67,9 +67,14 @@ def _row_types(connection: Connection, every: Mapping[str, str]) -> Iterator[str
 
 def _members(connection: Connection) -> Iterator[str]:
     """Who has made an extension owns what is in it, and no dump says so. With the owner go the
-    privileges: what was granted to him by another is his own by then."""
+    privileges: what was granted to him by another is his own by then. An extension that nothing
+    needs is left out, and a stub has less in it."""
     for kind, identity, owner in _rows(connection, _OWNED_MEMBERS):
-        yield f"ALTER {kind} {identity} OWNER TO {in_quotes(owner)};"
+        lacking = "undefined_function OR undefined_table OR invalid_schema_name"
+        yield (
+            f"DO $hk$ BEGIN ALTER {kind} {identity} OWNER TO {in_quotes(owner)};"
+            f" EXCEPTION WHEN {lacking} THEN NULL; END $hk$;"
+        )
 
 
 def _limits(connection: Connection) -> Iterator[str]:

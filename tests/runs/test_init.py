@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from support.init_command import command
 from support.staging_project import Project
 
 FIRST = """\
@@ -34,18 +33,6 @@ FILES = {
     "pyproject.toml": '[project]\nname = "desk"\nversion = "1"\n',
     ".gitignore": "*.pyc\n",
 }
-
-
-def command(root: Path, *arguments: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest_housekeeping", *arguments],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return done.returncode, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")

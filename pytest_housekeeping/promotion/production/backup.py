@@ -109,7 +109,9 @@ class Backup:
         schema = self._schema
         if left_out:
             kept = sorted(names - left_out)
-            schema = dump_schema(conninfo, server_major=major, extensions=kept)
+            schema = dump_schema(
+                conninfo, server_major=major, extensions=kept, but=sorted(left_out)
+            )
             members = members_by_name(connection, left_out)
             fingerprint = without_extensions(fingerprint, left_out, members)
         twin = self.twin = self._ends.enter_context(

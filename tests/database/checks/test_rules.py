@@ -393,6 +393,22 @@ def test_an_exemption_from_a_proof_is_judged_by_the_proof(ground: Connection) ->
     assert not judged(ground, contract).passed
 
 
+def test_where_every_table_is_exempt_from_a_proof_their_exemptions_are_what_is_judged(
+    ground: Connection,
+) -> None:
+    tables = ("archive", "line", "orders")
+    for table in tables:
+        ground.execute(f"CREATE POLICY x ON shop.{table} USING (true)".encode())
+    exemptions = tuple(exempting("context-required", f"shop.{each}")[1] for each in tables)
+    contract = replace(CONTRACT, exemptions=exemptions)
+    verdict = verify(ground, "context-required", contract)
+    assert (verdict.passed, verdict.examined) == (True, 3)
+    assert verdict.unit == "tables, all of them exempt"
+    ground.execute("DROP POLICY x ON shop.archive")
+    assert verify(ground, "context-required", contract).passed
+    assert not judged(ground, contract).passed
+
+
 def test_what_the_contract_names_must_be_there(ground: Connection) -> None:
     contract = replace(CONTRACT, schemas=("shop", "shpo"), roles=("shop_app", "shop_ap"))
     verdict = verify_scope(ground, contract)

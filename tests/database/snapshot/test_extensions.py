@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from pytest_housekeeping.server import Server, StagingDatabase
+from pytest_housekeeping.server import Server, ServerSettings, StagingDatabase, start
 from pytest_housekeeping.snapshot.dump import dump_schema
 from pytest_housekeeping.snapshot.dump_around import dump_around
 from pytest_housekeeping.snapshot.extensions import (
@@ -126,3 +126,24 @@ def test_who_made_an_extension_owns_what_is_in_it(
         opened.close()
         connection.execute("REASSIGN OWNED BY hk_maker TO CURRENT_USER")
         connection.execute("DROP OWNED BY hk_maker, hk_user; DROP ROLE hk_maker, hk_user")
+
+
+def test_without_an_extension_all_else_is_dumped() -> None:
+    server = start(ServerSettings(version=17))
+    try:
+        database = server.database()
+        with psycopg.connect(database.superuser_conninfo, autocommit=True) as opened:
+            opened.execute(
+                "CREATE EXTENSION hstore; CREATE EXTENSION citext; CREATE PUBLICATION told;"
+                " CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS"
+                " 'BEGIN END'; CREATE EVENT TRIGGER watches ON ddl_command_end"
+                " EXECUTE FUNCTION watch()"
+            )
+        dump = dump_schema(
+            database.superuser_conninfo, server_major=17, extensions=["citext"], but=["hstore"]
+        )
+    finally:
+        server.stop()
+    assert b"hstore" not in dump
+    for made in (b"EXTENSION IF NOT EXISTS citext", b"EVENT TRIGGER watches", b"PUBLICATION told"):
+        assert b"CREATE " + made in dump
