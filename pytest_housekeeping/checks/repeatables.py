@@ -32,7 +32,8 @@ def prove_repeatables(
 
     All are applied once more, the last one first, so that what one of them takes away from those
     behind it does not come back; the schema must stay as it is. Where it does not, each is looked
-    at alone. The caller sets a savepoint before, and rolls back to it afterwards.
+    at alone. Those of `every` batch are always applied together, in their order. The caller sets a
+    savepoint before, and rolls back to it afterwards.
     """
     before = read_schema(transaction.connection)
 
@@ -45,8 +46,14 @@ def prove_repeatables(
                     return [_refused(file, error)]
             return list(_changed(group[0], before, read_schema(transaction.connection)))
 
-    together = found(tuple(reversed(files))) if files else []
-    alone = {file.path: found([file]) if together else [] for file in files}
+    every = [file for file in files if file.every]
+    groups = [*([file] for file in files if not file.every), *([every] if every else ())]
+    together = found([file for group in reversed(groups) for file in group]) if files else []
+    alone = {
+        file.path: found(group) if together and file is group[-1] else []
+        for group in groups
+        for file in group
+    }
     if together and not any(alone.values()):
         alone[files[-1].path] = together
     return {

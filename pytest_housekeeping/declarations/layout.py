@@ -71,7 +71,9 @@ def _located(config: Config, files: ProjectFiles) -> Config:
         return config
     here = layouts_in(files, folder)
     if not config.layout and here:
-        return _found(config, the_one(here), at=folder)
+        one = the_one(here)
+        # Flyway alone scans what lies below.
+        return _found(config, one, at=folder if one and one.layout == "flyway" else "")
     if config.migrations:
         return config
     found = found_layouts(files)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import MisuseError, did_you_mean
 from pytest_housekeeping.model import Kind
-from pytest_housekeeping.plan.plan import AppliedFile
+from pytest_housekeeping.plan.pending import AppliedFile
 from pytest_housekeeping.sql.layouts.layout import Entry
 from pytest_housekeeping.sql.layouts.numbered import same_version
 from pytest_housekeeping.sql.layouts.read import listing

@@ -14,6 +14,7 @@ from pytest_housekeeping.plan.baseline import Baseline, of_baseline
 from pytest_housekeeping.plan.check_steps import running_steps, verify_steps
 from pytest_housekeeping.plan.code_files import code_files, settings_files
 from pytest_housekeeping.plan.modes import rules_of
+from pytest_housekeeping.plan.pending import AppliedFile, is_pending, pending_files
 from pytest_housekeeping.plan.rollback_files import (
     NO_ROLLBACKS,
     Proved,
@@ -29,19 +30,6 @@ from pytest_housekeeping.sql.file import FOLDERS, SqlFile
 from pytest_housekeeping.sql.folder import ProjectSql, bootstrap_paths, read_all, sql_paths
 from pytest_housekeeping.sql.path_names import stands_alone, whole_of
 from pytest_housekeeping.sql.project_files import ProjectFiles
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AppliedFile:
-    """A file that the target has applied already, and the commit that holds its text; ``recorded``:
-    by a baseline, so that this tool has never run it, and never undoes it."""
-
-    path: str
-    sha256: str
-    kind: Kind
-    commit: str
-    segment: int = 1
-    recorded: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +136,7 @@ def build(
     found = _files(config, sources, mode, past)
     files = found.files
     contracts = load_contracts(config, sources, rules)
-    pending = [file for kind in _ORDER for file in files[kind] if is_pending(file, past)]
+    pending = pending_files(files, past)
     seeds = [
         file
         for file in files[Kind.SEED]
@@ -178,9 +166,6 @@ def build(
     plan = _plan_of(parts, found, [*pending, *seeds], past, inifile)
     sources.seal()
     return plan
-
-
-_ORDER = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
 
 
 def _plan_of(
@@ -246,14 +231,6 @@ def _files(
     return found
 
 
-def is_pending(file: SqlFile, past: Sequence[AppliedFile]) -> bool:
-    """Versioned: not applied yet. Repeatable: its text is not the one applied last."""
-    digest = next((entry.sha256 for entry in reversed(past) if entry.path == file.path), None)
-    if file.kind is Kind.MIGRATION:
-        return digest is None
-    return digest != file.sha256
-
-
 def _segments(
     mode: Mode,
     pending: Sequence[SqlFile],
@@ -268,7 +245,7 @@ def _segments(
     # A mode that watches applies nothing.
     waiting = [] if rules_of(mode).watches else pending
     return cut_into_segments(
-        (step for file in waiting for step in file.steps if is_pending(step, past)),
+        (each for file in waiting for each in file.steps if file.every or is_pending(each, past)),
         last=() if rules_of(mode).watches else seeds,
     )
 

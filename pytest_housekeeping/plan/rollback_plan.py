@@ -10,7 +10,8 @@ from pytest_housekeeping.declarations.contracts import Contracts
 from pytest_housekeeping.model import Kind, Mode, Phase, Step
 from pytest_housekeeping.plan.code_files import code_files, settings_files
 from pytest_housekeeping.plan.modes import rules_of
-from pytest_housekeeping.plan.plan import AppliedFile, Plan
+from pytest_housekeeping.plan.pending import AppliedFile
+from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.plan.segments import Segment, cut_into_segments
 from pytest_housekeeping.plan.step_order import needs_rows, prechecks
 from pytest_housekeeping.plan.steps import (

@@ -12,7 +12,8 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.evidence import Repository, RunFacts, SourceFacts, stem
 from pytest_housekeeping.model import Mode, Step
 from pytest_housekeeping.plan.modes import ModeRules, rules_of
-from pytest_housekeeping.plan.plan import AppliedFile, Plan
+from pytest_housekeeping.plan.pending import AppliedFile
+from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.promotion.applied import promoted
 from pytest_housekeeping.promotion.attestation import Attestation, attested
 from pytest_housekeeping.promotion.run_facts import new_run

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.evidence import SourceFacts
 from pytest_housekeeping.model import Finding, Kind, Level, TargetIdentity, Verdict
-from pytest_housekeeping.plan.plan import AppliedFile, Plan
+from pytest_housekeeping.plan.pending import AppliedFile
+from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.plan.problems import own_schema_named, problems_of
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
 from pytest_housekeeping.postgres.session import overridden, replication_role

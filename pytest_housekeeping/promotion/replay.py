@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Protocol
 
 import psycopg
@@ -88,13 +89,15 @@ def replay_file(
     adviser: Adviser,
     before_file: Callable[[Connection, str], None] = lambda *_: None,
 ) -> None:
-    """A file as the tool that keeps it has run it: in a transaction of its own.
+    """A file as the tool that keeps it has run it: in a transaction of its own, under the policies
+    that hold for its role.
 
     One that could be no part of a batch, for it holds more than one transaction or what none can
     hold, runs statement by statement, as it did there.
     """
     if not file.problems and not file.parts:
-        apply_segment(config, connection, [(file, text)], adviser, before_file)
+        there = replace(file, row_security=True)
+        apply_segment(config, connection, [(there, text)], adviser, before_file)
         return
     before_file(connection, file.path)
     for statement in statements_of(text):

@@ -19,7 +19,8 @@ from pytest_housekeeping.evidence.proof import records_of
 from pytest_housekeeping.evidence.report.display import one_line, plural
 from pytest_housekeeping.evidence.reviews import review_findings
 from pytest_housekeeping.model import Kind
-from pytest_housekeeping.plan.plan import AppliedFile, ToolsPast, is_pending
+from pytest_housekeeping.plan.pending import AppliedFile, pending_files
+from pytest_housekeeping.plan.plan import ToolsPast
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.primary import identified
@@ -97,7 +98,7 @@ def _pending(config: Config, applied: Sequence[AppliedFile]) -> list[str]:
     known = [(each.path, each.sha256) for each in applied]
     kinds = (*FILES, Kind.SEED) if config.target.seeds else FILES
     found = read_all(config, ProjectFiles(config.root), kinds, applied=known).files
-    return [file.path for kind in kinds for file in found[kind] if is_pending(file, applied)]
+    return [file.path for file in pending_files(found, applied, kinds)]
 
 
 def _by_evidence(repository: Repository, config: Config) -> Applied:

@@ -41,8 +41,9 @@ class SqlFile:
     it leaves in the lock table at the least. ``keeps_session`` says that no statement can change
     the session: no role, setting or temporary table is left behind. ``values_added`` are the values
     that enums get in it, ``accepts`` the findings that it lets stand, ``told`` what of its text
-    does not run. ``of_tool``: a repeatable file that another tool keeps as well. ``parts`` are what
-    runs of one that no transaction can hold as a whole.
+    does not run. ``of_tool``: a repeatable file that another tool keeps as well; one of ``every``
+    batch is applied behind each. ``parts`` are what runs of one that no transaction can hold as a
+    whole.
     """
 
     path: str
@@ -63,6 +64,7 @@ class SqlFile:
     problems: tuple[Problem, ...] = ()
     told: tuple[Problem, ...] = ()
     of_tool: bool = False
+    every: bool = False
     parts: tuple[SqlFile, ...] = ()
 
     @property
@@ -120,6 +122,7 @@ def _placed(file: SqlFile, entry: Entry, problems: Iterable[Problem] = ()) -> Sq
         rollback=entry.rollback,
         undoes=entry.undoes,
         of_tool=entry.of_tool,
+        every=entry.every,
         problems=(*file.problems, *problems),
     )
 

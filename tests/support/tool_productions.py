@@ -54,7 +54,8 @@ def ups(tool: str, files: Files) -> list[str]:
 
 def migrate(connection: psycopg.Connection[object], tool: str, files: Files) -> None:
     """What the tool does with these files on an empty database, as the role that is connected."""
-    for path in ups(tool, files):
+    behind = sorted(path for path in files if "/afterMigrate" in path)
+    for path in (*ups(tool, files), *behind):
         connection.execute(_DOWN.sub("", files[path]).encode())
     connection.execute(_TABLES[tool].encode())
     for table, values in rows_of(tool, files):

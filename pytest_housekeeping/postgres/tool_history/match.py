@@ -84,6 +84,7 @@ def _paths(
 ) -> tuple[str, ...]:
     there = {entry.path for entry in found.values()}
     there |= {entry.path for entry in migrations if _covered(history, entry)}
+    there |= {entry.path for entry in repeatable if entry.every and there}
     return tuple(entry.path for entry in (*migrations, *repeatable) if entry.path in there)
 
 

@@ -13,7 +13,7 @@ import psycopg
 from pytest_housekeeping.config import Config, Fleet
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, ServerError
 from pytest_housekeeping.evidence.report.display import named, plural
-from pytest_housekeeping.plan.plan import AppliedFile, is_pending
+from pytest_housekeeping.plan.pending import AppliedFile, pending_files
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.primary import identified
@@ -223,9 +223,7 @@ class Pending:
     def after(self, applied: Sequence[AppliedFile]) -> tuple[str, ...]:
         known = [(each.path, each.sha256) for each in applied]
         found = read_all(self._config, self._files, FILES, applied=known).files
-        return tuple(
-            file.path for kind in FILES for file in found[kind] if is_pending(file, applied)
-        )
+        return tuple(file.path for file in pending_files(found, applied))
 
 
 def told_of(found: Survey) -> Iterator[str]:

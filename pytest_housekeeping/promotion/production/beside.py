@@ -7,7 +7,8 @@ from functools import partial
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.model import Finding, Kind, Level
-from pytest_housekeeping.plan.plan import AppliedFile, Plan, ToolsPast
+from pytest_housekeeping.plan.pending import AppliedFile
+from pytest_housekeeping.plan.plan import Plan, ToolsPast
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.tool_history.checksums import checksum_of

@@ -14,7 +14,8 @@ import psycopg
 from pytest_housekeeping import __version__
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import HousekeepingError
-from pytest_housekeeping.plan.plan import AppliedFile, Plan
+from pytest_housekeeping.plan.pending import AppliedFile
+from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.postgres.connection import connect
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import Beginning, Server, StagingDatabase

@@ -12,7 +12,8 @@ from pytest_housekeeping.declarations.connection_url import passwords_in
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.evidence import Repository, open_repository
 from pytest_housekeeping.plan.given_past import given_past
-from pytest_housekeeping.plan.plan import AppliedFile, Plan, build
+from pytest_housekeeping.plan.pending import AppliedFile
+from pytest_housekeeping.plan.plan import Plan, build
 from pytest_housekeeping.plan.steps import RESTORE
 from pytest_housekeeping.promotion.applied import promoted_before
 from pytest_housekeeping.promotion.attestation import source_of

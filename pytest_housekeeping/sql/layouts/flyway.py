@@ -23,6 +23,12 @@ _CODE = re.compile(r"[VURB][\w.]*__.+\.(?:java|kt|groovy|class|py|ps1|bash|sh|cm
 _CALLBACK = re.compile(r"(?:before|after|create)([A-Z][a-z]*)\w*?(?:__.*)?\.sql")
 # Of those, what runs with no promotion: at `clean`, say, which is nothing of this tool's.
 _ELSEWHERE = frozenset(("Clean", "Info", "Repair", "Baseline", "Undo"))
+# What runs behind each promotion: https://documentation.red-gate.com/fd/callback-events-277579115.html
+_BEHIND = re.compile(r"(?:afterMigrate|afterMigrateApplied)(?:__.*)?\.sql")
+_LOCATIONS = (
+    "where Flyway is given some of these folders only, those of a profile it may be, say which: in"
+    ' flyway.toml, a new file, [flyway] and locations = ["filesystem:FOLDER", …]'
+)
 _CONF_TRUE = ("", "true")
 
 
@@ -31,6 +37,7 @@ def _listing(ground: Ground) -> Listing:
     files, conf = ground.files, flyway_conf(ground.files, ground.folder)
     found: dict[str, list[Entry]] = {"V": [], "U": [], "B": [], "R": []}
     passed_over: dict[str, str] = {}
+    behind, unreadable = list[Entry](), list[str]()
     errors: list[SqlFileError] = list(conf.errors)
     names = _Names(conf)
     paths = [
@@ -46,27 +53,30 @@ def _listing(ground: Ground) -> Listing:
                 errors.append(_unusual(path))
         elif names.repeatable.fullmatch(name):
             found["R"].append(Entry(path=path, kind=Kind.VIEW, of_tool=True))
+        elif _BEHIND.fullmatch(name):
+            behind.append(Entry(path=path, kind=Kind.VIEW, of_tool=True, every=True))
         elif callback and callback[1] in _ELSEWHERE:
             passed_over[path] = f"it runs at {callback[1].lower()}, which is not done here"
         elif callback or _CODE.fullmatch(name):
-            errors.append(_unreadable(path))
+            unreadable.append(path)
         elif name.endswith(".sql"):
             passed_over[path] = "Flyway does not read a name like this"
-    errors += [
-        each
-        for path in dict.fromkeys(paths)
-        if path.endswith(".sql.conf")
-        for each in _conf_errors(ground, path)
-    ]
+    confs = (path for path in dict.fromkeys(paths) if path.endswith(".sql.conf"))
+    errors += [each for path in confs for each in _conf_errors(ground, path)]
+    errors += _unreadable(unreadable)
     migrations = sorted(_with_baseline(found, passed_over), key=_order)
     entries = [_marked(ground, entry) for entry in migrations]
     entries, undoing = paired(entries, found["U"])
-    repeatable = sorted(found["R"], key=lambda entry: entry.path.rpartition("/")[2])
+    repeatable = [*sorted(found["R"], key=_name), *sorted(behind, key=_name)]
     return Listing(
         entries=(*entries, *repeatable, *undoing),
         passed_over=passed_over,
-        errors=(*errors, *twice(migrations, "Flyway"), *twice(undoing, "Flyway")),
+        errors=(*errors, *_twice(migrations), *_twice(undoing)),
     )
+
+
+def _twice(entries: Sequence[Entry]) -> list[SqlFileError]:
+    return twice(entries, "Flyway", elsewhere=_LOCATIONS)
 
 
 @dataclass(frozen=True)
@@ -113,6 +123,10 @@ def _versioned(path: str, name: re.Match[str], kind: str) -> Entry:
         return Entry(path=path, kind=Kind.ROLLBACK, version=name[2], undoes=undoes)
     rollback = f"{folder}U{name[2]}__{name[3]}.sql"
     return Entry(path=path, kind=Kind.MIGRATION, version=name[2], rollback=rollback)
+
+
+def _name(entry: Entry) -> str:
+    return entry.path.rpartition("/")[2]
 
 
 def _order(entry: Entry) -> tuple[int, ...]:
@@ -178,15 +192,26 @@ def _unusual(path: str) -> SqlFileError:
     )
 
 
-def _unreadable(path: str) -> SqlFileError:
-    name = path.rpartition("/")[2]
-    callback = name.endswith(".sql")
-    what = "a callback of Flyway" if callback else "a migration of Flyway in no SQL"
-    return SqlFileError(
-        f"{path} is {what}",
-        why="it would not run here, and what it does would be missing without a word",
-        fix="put what it does into a migration or an R__ file, and the file out of the folder",
-    )
+def _unreadable(paths: Sequence[str]) -> Iterator[SqlFileError]:
+    """One error for each kind, with all the files."""
+    callbacks = [path for path in paths if path.endswith(".sql")]
+    code = [path for path in paths if path not in callbacks]
+    for found, what, fix in ((callbacks, _A_CALLBACK, _BEHIND_IT), (code, _IN_CODE, _IN_SQL)):
+        if found:
+            yield SqlFileError(
+                f"{', '.join(found)} {what[len(found) > 1]}",
+                why="it would not run here, and what it does would be missing without a word",
+                fix=f"{fix}, and the file out of the folder",
+            )
+
+
+_A_CALLBACK = "is a callback of Flyway", "are callbacks of Flyway"
+_BEHIND_IT = (
+    "put what it does into a migration, or into a file afterMigrate__NAME.sql, which runs behind"
+    " each promotion"
+)
+_IN_CODE = "is a migration of Flyway in no SQL", "are migrations of Flyway in no SQL"
+_IN_SQL = "put what it does into a migration in SQL"
 
 
 def _reading(ground: Ground, path: str, text: str) -> Reading:

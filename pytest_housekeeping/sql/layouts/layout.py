@@ -19,7 +19,8 @@ class Entry:
 
     ``undoes`` is the path of the migration that a rollback takes back, ``rollback`` the path of
     the rollback that a migration would have. ``outside``: the tool is told beside the file that no
-    transaction is to hold it. ``of_tool`` marks a repeatable file that the tool keeps.
+    transaction is to hold it. ``of_tool`` marks a repeatable file that the tool keeps; one that is
+    applied behind ``every`` batch is in no history of it.
     """
 
     path: str
@@ -29,6 +30,7 @@ class Entry:
     rollback: str = ""
     outside: bool = False
     of_tool: bool = False
+    every: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

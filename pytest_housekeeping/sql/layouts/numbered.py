@@ -46,17 +46,28 @@ def paired(
     )
 
 
-def twice(entries: Sequence[Entry], tool: str, *, called: str = "version") -> list[SqlFileError]:
-    """One version borne by several files, which the tool refuses as well."""
+def twice(
+    entries: Sequence[Entry], tool: str, *, called: str = "version", elsewhere: str = ""
+) -> list[SqlFileError]:
+    """One version borne by several files, which the tool refuses as well: all of them at once.
+
+    ``elsewhere`` is the way out where the files of one lie in several folders.
+    """
     by_version: dict[tuple[int, ...], list[str]] = {}
     for entry in entries:
         by_version.setdefault(version_key(entry.version), []).append(entry.path)
+    borne = {version: paths for version, paths in by_version.items() if len(paths) > 1}
+    if not borne:
+        return []
+    apart = any(len({path.rpartition("/")[0] for path in paths}) > 1 for paths in borne.values())
     return [
         SqlFileError(
-            f"{called} {'.'.join(map(str, version))} is borne by {' and '.join(paths)}",
+            "\n".join(
+                f"{called} {'.'.join(map(str, version))} is borne by {' and '.join(paths)}"
+                for version, paths in borne.items()
+            ),
             why=f"which of them runs first nobody can say: {tool} refuses it as well",
-            fix=f"give one of them the next free {called}",
+            fix=(f"{elsewhere}; otherwise " if apart and elsewhere else "")
+            + f"give one of them the next free {called}",
         )
-        for version, paths in by_version.items()
-        if len(paths) > 1
     ]

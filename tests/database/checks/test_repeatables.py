@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -36,6 +37,7 @@ def prove(place: StagingDatabase, files: Mapping[str, str]) -> Mapping[str, Verd
     for name, text in files.items():
         kind = Kind.VIEW if name.startswith("view") else Kind.POLICY
         file = sqlfile.from_text(name, kind, text, digest(f"{name} {text}".encode()))
+        file = replace(file, every="every" in name)
         texts[file.sha256] = text
         known.append(file)
     reader = SchemaReader(scope=Scope(excluded=(), around=Around.ALL))
@@ -57,6 +59,12 @@ SOUND_FILES = {
     "dropped with all that belongs to it": {
         "view": "DROP VIEW IF EXISTS desk.upon; " + DROPPED + UPON + GRANT,
         "policy": SOUND,
+    },
+    "together and in their order, behind every batch": {
+        "view": OPEN.replace("open", "other"),
+        "view_every_1": "DROP VIEW IF EXISTS desk.upon, desk.open;",
+        "view_every_2": OPEN.replace(" OR REPLACE", ""),
+        "view_every_3": UPON.replace(" OR REPLACE", ""),
     },
     "only if it is not there": {
         "policy": "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_policy WHERE polname = 'mine')"

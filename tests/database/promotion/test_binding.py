@@ -19,7 +19,8 @@ from pytest_housekeeping.model import Kind, Mode
 from pytest_housekeeping.plan.baseline import Baseline
 from pytest_housekeeping.plan.binding import BoundParts
 from pytest_housekeeping.plan.code_files import hold_all
-from pytest_housekeeping.plan.plan import AppliedFile, build
+from pytest_housekeeping.plan.pending import AppliedFile
+from pytest_housekeeping.plan.plan import build
 from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.promotion.context import new_context
 from pytest_housekeeping.promotion.production.binding import Measured, bound_parts

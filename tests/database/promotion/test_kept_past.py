@@ -12,7 +12,8 @@ import pytest
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.model import Kind
-from pytest_housekeeping.plan.plan import AppliedFile, Plan
+from pytest_housekeeping.plan.pending import AppliedFile
+from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.plan.rollback_files import RollbackLink, Rollbacks
 from pytest_housekeeping.postgres.connection import connect
 from pytest_housekeeping.promotion.staging.kept_past import (

@@ -10,7 +10,8 @@ import pytest
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind, Mode, Phase, ProvedOn
-from pytest_housekeeping.plan.plan import AppliedFile, Plan, build
+from pytest_housekeeping.plan.pending import AppliedFile
+from pytest_housekeeping.plan.plan import Plan, build
 from pytest_housekeeping.plan.problems import (
     header_for_new_value,
     own_schema_named,

@@ -9,7 +9,8 @@ import pytest
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind, Mode
-from pytest_housekeeping.plan.plan import AppliedFile, Plan, build
+from pytest_housekeeping.plan.pending import AppliedFile
+from pytest_housekeeping.plan.plan import Plan, build
 from pytest_housekeeping.plan.problems import problems_of
 from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.sql.project_files import ProjectFiles

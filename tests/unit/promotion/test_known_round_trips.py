@@ -14,7 +14,8 @@ import pytest
 from pytest_housekeeping.checks.rollbacks import AppliedRepeatable, RoundTripInput
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.model import Finding, Kind, Level, Mode, Verdict
-from pytest_housekeeping.plan.plan import AppliedFile, Plan, build
+from pytest_housekeeping.plan.pending import AppliedFile
+from pytest_housekeeping.plan.plan import Plan, build
 from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts
 from pytest_housekeeping.promotion.staging import known_round_trips as module

@@ -32,6 +32,24 @@ def test_repeatable_files_come_behind_by_their_descriptions(tmp_path: Path) -> N
     assert found.paths(Kind.VIEW) == ["R__a.sql", "R__b view.sql", "sql/views/z.sql"]
 
 
+def test_what_runs_behind_each_promotion_comes_last(tmp_path: Path) -> None:
+    names = ("afterMigrateApplied__1_drops.sql", "afterMigrate.sql", "R__b.sql", "V1__a.sql")
+    found = read_layout(tmp_path, numbered(*(f"{AT}/{name}" for name in names)))
+    assert found.errors == ""
+    assert found.paths(Kind.VIEW) == ["R__b.sql", *sorted(names[:2])]
+    assert [found.file(name).every for name in names] == [True, True, False, False]
+
+
+def test_what_is_refused_for_one_reason_is_told_once(tmp_path: Path) -> None:
+    names = ("beforeMigrate.sql", "afterEachMigrate__x.sql", "dev/V1__a.sql", "prod/V1__a.sql")
+    more = ("dev/V2__b.sql", "prod/V2__b.sql")
+    found = read_layout(tmp_path, numbered(*(f"{AT}/{name}" for name in (*names, *more))))
+    assert f"{AT}/afterEachMigrate__x.sql, {AT}/beforeMigrate.sql are callbacks" in found.errors
+    assert found.errors.count("nobody can say") == 1
+    assert found.errors.count("is borne by") == 2
+    assert 'locations = ["filesystem:FOLDER", …]' in found.errors
+
+
 def test_an_undo_file_is_the_way_back(tmp_path: Path) -> None:
     found = read_layout(tmp_path, numbered(f"{AT}/V1_1__a.sql", f"{AT}/U1_1__a.sql"))
     assert found.file("U1_1__a.sql").undoes == found.file("V1_1__a.sql").path
@@ -53,7 +71,7 @@ def test_one_version_twice_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("afterMigrate.sql", "is a callback of Flyway"),
+        ("beforeMigrate.sql", "is a callback of Flyway"),
         ("beforeEachMigrate__x.sql", "is a callback of Flyway"),
         ("V2__code.java", "is a migration of Flyway in no SQL"),
     ],
