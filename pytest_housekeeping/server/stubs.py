@@ -47,12 +47,19 @@ def _control(stub: Stub) -> str:
 
 
 def script(stub: Stub) -> Iterator[str]:
-    """The statements that make it."""
+    """The statements that make it, with the schemas that its functions name."""
+    yield from (f"CREATE SCHEMA {quoted(each)}" for each in _schemas(stub))
     for each in stub.types:
         opaque = OPAQUE.fullmatch(each)
         yield from _opaque(opaque[1], bool(opaque[2])) if opaque else [f"CREATE TYPE {each}"]
     for each in stub.functions:
         yield _function(stub, f"CREATE FUNCTION {each}")
+
+
+def _schemas(stub: Stub) -> list[str]:
+    names = (parse(f"CREATE FUNCTION {each}")[0].body["funcname"] for each in stub.functions)
+    said = {name[0]["String"]["sval"] for name in names if len(name) > 1}
+    return sorted(said - {stub.schema})
 
 
 def _opaque(name: str, takes_number: bool) -> Iterator[str]:

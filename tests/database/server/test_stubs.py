@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from pytest_housekeeping.config import Config, Stub
-from pytest_housekeeping.declarations.stubs import read_stubs
+from pytest_housekeeping.declarations.stubs import read_stubs, shipped_names
 from pytest_housekeeping.declarations.toml import Problems
 from pytest_housekeeping.errors import HousekeepingError, SqlFailed
 from pytest_housekeeping.model import Level
@@ -88,6 +88,30 @@ def test_a_stub_is_made_as_the_extension_is_and_survives_a_backup(stubbed: Serve
         assert (proof.limits, restore_server.major) == ((), 16)
     finally:
         restore_server.close()
+
+
+def test_every_stub_of_the_package_can_be_made_and_dumped() -> None:
+    names = shipped_names()
+    shipped = read_stubs({"stubs": dict.fromkeys(names, "shipped")}, Problems("a test"))
+    server = start(ServerSettings(stubs=shipped))
+    try:
+        database = server.database()
+        with connect(database.superuser_conninfo) as connection:
+            connection.execute("CREATE SCHEMA extensions")
+            for name in names:
+                connection.execute(f'CREATE EXTENSION "{name}" SCHEMA extensions'.encode())
+            row = connection.execute(
+                "SELECT cron.schedule('tidy', '0 3 * * *', 'VACUUM'), net.http_post('https://x.y')"
+            ).fetchone()
+            assert row == (1, 1)
+            assert stubs_of(connection) == set(names)
+        dump = dump_schema(database.superuser_conninfo, server_major=16)
+    finally:
+        server.stop()
+    # What it makes is its own, the schemas too: the dump holds none of it.
+    assert dump.count(b"CREATE EXTENSION") == len(names)
+    assert b"CREATE FUNCTION" not in dump
+    assert b"CREATE SCHEMA cron" not in dump
 
 
 @pytest.mark.parametrize(
