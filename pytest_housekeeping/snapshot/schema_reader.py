@@ -20,6 +20,10 @@ class SchemaReader:
     _last: Reading | None = None
     _fingerprint: Fingerprint | None = None
 
+    def go_on_from(self, reading: Reading) -> None:
+        """It was read of this very database before, in this scope."""
+        self._last, self._fingerprint = reading, reading.fingerprint
+
     def plan_ahead(self, connection: Connection) -> None:
         """After the first reading, and before anything is locked: the next ones are quicker."""
         plan_ahead(connection, self.scope)

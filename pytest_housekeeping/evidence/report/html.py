@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit
 
 _TEMPLATE = "summary.html.jinja"
+_PARTS = (
+    *("macros", "files", "plan", "batch", "clone", "findings"),
+    *("way_back", "timeline", "facts", "steps"),
+)
 _MARK = {"good": "✓", "bad": "✗", "unsure": "?"}
 _MOST_STEPS = 50
 _MOST_ROWS = 500
@@ -65,8 +69,9 @@ def finished(page: str) -> str:
 
 
 def compile_ahead() -> None:
-    """Compile the template before it is needed: that takes longer than to fill it in."""
-    template(_TEMPLATE)
+    """Compile the templates before they are needed: that takes longer than to fill them in."""
+    for name in (_TEMPLATE, *(f"{part}.html.jinja" for part in _PARTS)):
+        template(name)
 
 
 def summary_html(

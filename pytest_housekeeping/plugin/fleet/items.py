@@ -15,10 +15,10 @@ from pytest_housekeeping.errors import HousekeepingError, ServerError
 from pytest_housekeeping.model import Level, Mode
 from pytest_housekeeping.plugin.fleet.runs import Runs
 from pytest_housekeeping.promotion.fleet.rows import rows_of
-from pytest_housekeeping.promotion.fleet.survey import Group, Seen, reach
+from pytest_housekeeping.promotion.fleet.survey import Group, Seen, reading_in
 from pytest_housekeeping.promotion.fleet.work import AWAY, FAILED, LEFT, PASSED, Result, Work
 from pytest_housekeeping.promotion.production.group.proof import read_proof
-from pytest_housekeeping.promotion.production.handed import Handed, handed_back
+from pytest_housekeeping.promotion.production.handed import Away, Handed, handed_back
 
 WORK = pytest.StashKey[Work]()
 SETTINGS = pytest.StashKey[Config]()
@@ -136,18 +136,13 @@ class DatabaseItem(FleetItem):
 
     def done(self) -> Result:
         work, config, database = self.work, self.config.stash[SETTINGS], self.seen.database
-        # Away is not failed: it is found before anything is begun.
-        reach(config, work.fleet, database).close()
-        target, place = database.target(work.fleet, config.audit), work.folder / database.name
-        back = place.with_name(f"{place.name}.back")
-        arguments = (f"--hk-target={target.name}", *self.config.stash[ARGUMENTS])
-        ended = self.config.stash[RUNS].run(
-            config.root,
-            (*self.mode_of(target), *arguments),
-            self.handed(target, back),
-            place.with_name(f"{place.name}.output"),
-        )
+        target, back = database.target(work.fleet, config.audit), work.back_of(database.name)
+        ended = self.config.stash[RUNS].run(self.handed(target, back))
+        reading_in(work.folder, database).unlink(missing_ok=True)
         left = handed_back(back)
+        # Away is not failed: it is found before anything is begun.
+        if isinstance(left, Away):
+            return Result(item=self.nodeid, how=AWAY, detail=left.detail)
         good = ended.code == 0 and left is not None
         # A run that has come to no record has said why, and nothing else.
         detail = left.told if left else ended.output[-_SHOWN:]
@@ -161,14 +156,11 @@ class DatabaseItem(FleetItem):
             digest=left.digest if left else "",
         )
 
-    def mode_of(self, target: Target) -> tuple[str, ...]:
-        """What its run is told to do."""
-        return ("--hk-mode=prod", f"--hk-confirm={target.confirm}")
-
     def handed(self, target: Target, back: Path) -> Handed:
         """What its run is handed."""
         proof = self.work.shown_for(self.seen.database.name)
-        return Handed(target=target, proof=proof, back=back)
+        reading = reading_in(self.work.folder, self.seen.database)
+        return Handed(target=target, proof=proof, back=back, reading=reading)
 
 
 class WatchedItem(DatabaseItem):
@@ -178,12 +170,9 @@ class WatchedItem(DatabaseItem):
     def held_up(self) -> str:
         return ""
 
-    def mode_of(self, target: Target) -> tuple[str, ...]:  # noqa: ARG002 - there is no word
-        return ("--hk-mode=verify",)
-
     def handed(self, target: Target, back: Path) -> Handed:
-        proof = self.work.shown_for(self.seen.database.name)
-        return Handed(target=target, keep=proof, proof=proof, back=back)
+        given = super().handed(target, back)
+        return replace(given, keep=given.proof)
 
 
 def items_of(

@@ -1,7 +1,9 @@
 """Runs of pytest, each in a fork of a process that has imported everything.
 
 Each database of a fleet has a whole run of its own. To start an interpreter for each would take
-longer than the run; and a process with connections or threads is not forked.
+longer than the run; and a process with connections or threads is not forked. So the fork is made
+where pytest knows its plugins and has read no conftest yet: what the project's own code does, it
+does in the run.
 """
 
 from __future__ import annotations
@@ -14,25 +16,36 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Self
 
+import pytest
+
 from pytest_housekeeping.child_environment import usual_environment
-from pytest_housekeeping.config import Target
-from pytest_housekeeping.errors import ProofFailed
-from pytest_housekeeping.promotion.production.handed import Handed, hand
+from pytest_housekeeping.config import Config, Target
+from pytest_housekeeping.declarations.rules import shipped_rules
+from pytest_housekeeping.errors import HousekeepingError, ProofFailed, ServerError
+from pytest_housekeeping.postgres.connection import LentConnection
+from pytest_housekeeping.promotion.installed_tools import installed_tools
+from pytest_housekeeping.promotion.production.handed import Away, Handed, hand, hand_back
+from pytest_housekeeping.promotion.production.target_address import open_production, read_address
+from pytest_housekeeping.snapshot.problems import BackupFailed
+from pytest_housekeeping.snapshot.programs import find_pg_dump
 
 # What a run imports besides what the plugin itself has imported by then.
-_WARM = (
-    *("pytest", "pytest_html", "psycopg", "pydantic", "git", "jinja2"),
-    *("pytest_housekeeping.plugin.session", "pytest_housekeeping.promotion.production.start"),
-    *("pytest_housekeeping.promotion.production.planning", "pytest_housekeeping.evidence.audit"),
-    "pytest_housekeeping.evidence.report.html",
+_WARM = ("pytest_html", "psycopg", "pydantic", "git", "jinja2", "pdb", "encodings.utf_8_sig")
+_WARM_OF_OURS = (
+    *("plugin.session", "plugin.last_word", "promotion.production.start"),
+    *("promotion.production.planning", "sql.parser.library", "checks.code.reading"),
+    *("evidence.audit", "evidence.audit_file", "evidence.proof"),
+    *("evidence.report.terminal", "evidence.report.github"),
 )
+_PLACES = ("keep", "proof", "back", "reading")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,16 +57,31 @@ class Ended:
 
 
 class Runs:
-    """One run at a time. Close it, or what it has started stays."""
+    """One run at a time of ``pytest ARGUMENTS`` in a folder, on databases of servers of a ``major``
+    version for the most part. Close it, or what it has started stays."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Config, arguments: Sequence[str], major: int) -> None:
+        self._output = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=self._output,
             text=True,
             env=usual_environment(),
         )
+        # What leads to the databases is told here alone: it is in no process's first environment.
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")
+        }
+        with suppress(OSError):
+            self._tell(
+                cwd=str(settings.root),
+                arguments=list(arguments),
+                environment=environment,
+                session=dict(settings.session),
+                major=major,
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -61,40 +89,24 @@ class Runs:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def run(self, root: Path, arguments: Sequence[str], given: Handed, output: Path) -> Ended:
-        """``pytest ARGUMENTS`` in a folder, on the database that is handed over."""
-        job = {
-            "cwd": str(root),
-            "arguments": list(arguments),
-            # What leads to a database is told to the fork that is for it, and to nobody before.
-            "environment": {
-                name: value
-                for name, value in os.environ.items()
-                if not name.startswith("PYTEST_XDIST")
-            },
-            "target": asdict(given.target),
-            "places": {
-                name: str(path) if (path := getattr(given, name)) is not None else None
-                for name in ("keep", "proof", "back")
-            },
-            "output": str(output),
-        }
-        stdin, stdout = self._process.stdin, self._process.stdout
-        if stdin is None or stdout is None:
-            raise ProofFailed("the process that forks the runs has no pipes")
-        try:
-            stdin.write(json.dumps(job) + "\n")
-            stdin.flush()
-            line = stdout.readline()
-        except OSError:
-            line = ""
+    def run(self, given: Handed) -> Ended:
+        """A run on the database that is handed over."""
+        places = {name: str(getattr(given, name) or "") for name in _PLACES}
+        line, stdout = "", self._process.stdout
+        # The process and its forks write where this one is in the file.
+        self._output.seek(0)
+        self._output.truncate()
+        with suppress(OSError):
+            self._tell(target=asdict(given.target), places=places)
+            line = stdout.readline() if stdout is not None else ""
+        self._output.seek(0)
+        said = self._output.read().decode(errors="replace")
         if not line:
             raise ProofFailed(
-                "the process that forks the runs is gone",
+                f"the process that forks the runs is gone: {said}",
                 why="what its last run has done is in the history of its database",
                 fix="run the fleet again: it goes on where it stopped",
             )
-        said = output.read_text(encoding="utf-8", errors="replace") if output.exists() else ""
         return Ended(code=int(line), output=said)
 
     def close(self) -> None:
@@ -105,38 +117,79 @@ class Runs:
         self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
+        self._output.close()
+
+    def _tell(self, **what: object) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.write(json.dumps(what) + "\n")
+            self._process.stdin.flush()
 
 
-def _serve(jobs: IO[str]) -> None:
+class _Forks:
+    """Reads jobs where pytest is about to read its conftests, and goes on in a fork for each."""
+
+    def __init__(self, jobs: IO[str], ends: IO[str], session: Mapping[str, str]) -> None:
+        self._jobs = jobs
+        self._ends = ends
+        self._session = session
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_load_initial_conftests(self, args: list[str]) -> None:
+        # A collection in the fork would touch, and so copy, every page that it has from here.
+        gc.collect()
+        gc.freeze()
+        for line in self._jobs:
+            child = os.fork()
+            if child == 0:
+                self._become(json.loads(line), args)
+                return
+            _, status = os.waitpid(child, 0)
+            self._ends.write(f"{os.waitstatus_to_exitcode(status)}\n")
+            self._ends.flush()
+        os._exit(0)
+
+    def _become(self, job: Mapping[str, Any], args: list[str]) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for each in (self._jobs, self._ends):
+            each.close()
+        keep, proof, back, reading = (
+            Path(job["places"][name]) if job["places"][name] else None for name in _PLACES
+        )
+        target = Target(**job["target"])
+        given = Handed(target=target, keep=keep, proof=proof, back=back, reading=reading)
+        hand(given)
+        if given.back is not None:
+            hand(replace(given, connection=self._reached(given.target)))
+        args.append(f"--hk-target={given.target.name}")
+
+    def _reached(self, target: Target) -> LentConnection | None:
+        """A session that shows that the database is there; where it is not, there is no run. What
+        else is wrong with it, the run tells."""
+        try:
+            return open_production(read_address(os.environ, target), self._session)
+        except ServerError as error:
+            hand_back(Away(detail=error.found))
+            os._exit(0)
+        except HousekeepingError:
+            return None
+
+
+def _main() -> None:
+    """Never returns: a fork ends as an interpreter ends that ran ``python -m pytest``."""
     # Ctrl-C is for the run in hand, which comes to its own end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for line in jobs:
-        sys.stdout.flush()
-        child = os.fork()
-        if child == 0:
-            _become(json.loads(line))
-        _, status = os.waitpid(child, 0)
-        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
-        sys.stdout.flush()
-
-
-def _become(job: Mapping[str, Any]) -> None:
-    """Never returns: the fork ends as an interpreter ends that ran ``python -m pytest``."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    written = os.open(job["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    jobs, ends = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
     nothing = os.open(os.devnull, os.O_RDONLY)
-    for source, target in ((nothing, 0), (written, 1), (written, 2)):
-        os.dup2(source, target)
-    os.chdir(job["cwd"])
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    first = json.loads(jobs.readline())
+    os.chdir(first["cwd"])
     os.environ.clear()
-    os.environ.update(job["environment"])
-    sys.path[:1] = [job["cwd"]]
-    sys.argv = ["pytest", *job["arguments"]]
-    places = {name: Path(path) for name, path in job["places"].items() if path is not None}
-    hand(Handed(target=Target(**job["target"]), **places))
-    import pytest
-
-    code = pytest.main(job["arguments"])
+    os.environ.update(first["environment"])
+    sys.path[:1] = [first["cwd"]]
+    sys.argv = ["pytest", *first["arguments"]]
+    _warm(first["major"])
+    code = pytest.main(first["arguments"], plugins=[_Forks(jobs, ends, first["session"])])
     # As multiprocessing ends its forks; the interpreter itself has no other way to say it.
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
@@ -145,17 +198,21 @@ def _become(job: Mapping[str, Any]) -> None:
     os._exit(code)
 
 
-def _warm() -> None:
-    for name in _WARM:
+def _warm(major: int) -> None:
+    """Import, and find out, what is the same for all."""
+    for name in (*_WARM, *(f"pytest_housekeeping.{name}" for name in _WARM_OF_OURS)):
         with suppress(ImportError):
             importlib.import_module(name)
-    # A collection in the fork would touch, and so copy, every page that it has from here.
-    gc.collect()
-    gc.freeze()
+    from pytest_housekeeping.evidence.report.html import compile_ahead
+
+    compile_ahead()
+    installed_tools()
+    shipped_rules()
+    with suppress(BackupFailed):
+        find_pg_dump(major)
 
 
 if __name__ == "__main__":
     # As a module of its own it would hand to another list than the runs read.
     sys.modules["pytest_housekeeping.plugin.fleet.runs"] = sys.modules["__main__"]
-    _warm()
-    _serve(sys.stdin)
+    _main()

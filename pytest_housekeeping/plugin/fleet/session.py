@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,7 +34,7 @@ from pytest_housekeeping.promotion.fleet.waves import watch_of, waves_of
 from pytest_housekeeping.promotion.fleet.work import PASSED, Work, read_work
 from pytest_housekeeping.promotion.production.fleet_databases import State, read_databases
 from pytest_housekeeping.promotion.production.group.proof import read_proof
-from pytest_housekeeping.promotion.production.handed import Handed, handed_back
+from pytest_housekeeping.promotion.production.handed import Handed, HandedBack, handed_back
 
 _WELL = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 _GROUPS_AT = "hk_fleet_folder"
@@ -70,11 +70,16 @@ def activate(config: pytest.Config) -> None:
 
 def _begun(settings: Config, fleet: Fleet, shard: tuple[int, int], mode: Mode) -> Work:
     watches = mode is Mode.VERIFY
-    found = survey(settings, fleet, shard=shard, watches=watches)
+    folder = Path(tempfile.mkdtemp(prefix="hk-fleet-"))
+    try:
+        found = survey(settings, fleet, shard=shard, watches=watches, keep=folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     groups = [group.names for group in found.behind]
     waves = waves_of(groups, fleet.canary, fleet.waves) if groups else ()
     work = Work(
-        folder=Path(tempfile.mkdtemp(prefix="hk-fleet-")),
+        folder=folder,
         fleet=fleet,
         survey=found,
         waves=(watch_of(found),) if watches else tuple(waves),
@@ -115,19 +120,22 @@ class FleetSession:
         """Each group once, on one of it, before anything is begun."""
         if self.config.option.collectonly or self.mode is Mode.VERIFY:
             return
-        behind = self.work.survey.behind
-        with Runs() as runs:
-            for group in behind:
-                self._rehearsed(runs, group)
+        words = ("--hk-mode=plan", *self.config.stash[ARGUMENTS])
+        arguments = [word for word in words if not word.startswith("--hk-segments")]
+        if behind := self.work.survey.behind:
+            with self._runs(arguments) as runs:
+                for group in behind:
+                    self._rehearsed(runs, group)
+
+    def _runs(self, arguments: Sequence[str]) -> Runs:
+        major = max((group.members[0].major for group in self.work.survey.groups), default=0)
+        return Runs(self.settings, arguments, major)
 
     def _rehearsed(self, runs: Runs, group: Group) -> None:
         database = group.members[0].database
         target = database.target(self.work.fleet, self.settings.audit)
-        output = self.work.folder / f"{group.name}.output"
-        arguments = ("--hk-mode=plan", f"--hk-target={target.name}", *self.config.stash[ARGUMENTS])
-        arguments = tuple(word for word in arguments if not word.startswith("--hk-segments"))
         given = Handed(target=target, keep=self.work.proof_of(group))
-        ended = runs.run(self.settings.root, arguments, given, output)
+        ended = runs.run(given)
         place = self.work.proof_of(group)
         said = ""
         if ended.code != 0 or not place.exists():
@@ -168,7 +176,10 @@ class FleetSession:
     def pytest_runtestloop(self, session: pytest.Session) -> None:
         """The runs of this process are forked from one that is made when they are needed."""
         if session.items and self.mode is not Mode.PLAN and not self.config.option.collectonly:
-            self.config.stash[RUNS] = Runs()
+            words = [f"--hk-mode={self.mode.value}", *self.config.stash[ARGUMENTS]]
+            if self.mode is Mode.PROD:
+                words.append(f"--hk-confirm={self.work.fleet.confirm}")
+            self.config.stash[RUNS] = self._runs(words)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
@@ -219,7 +230,7 @@ class FleetSession:
             name: back
             for wave in work.waves
             for name in wave.databases
-            if (back := handed_back(work.folder / f"{name}.back")) is not None
+            if isinstance(back := handed_back(work.back_of(name)), HandedBack)
         }
         waves = Waves(
             config=self.settings,

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import psycopg
 
@@ -23,6 +24,7 @@ from pytest_housekeeping.promotion.production.fleet_databases import (
     State,
     read_databases,
 )
+from pytest_housekeeping.promotion.production.known_schema import EVERYTHING, KnownSchema
 from pytest_housekeeping.promotion.production.promotion_table import last_fingerprint
 from pytest_housekeeping.promotion.production.target_address import (
     Address,
@@ -33,6 +35,7 @@ from pytest_housekeeping.promotion.production.target_address import (
 from pytest_housekeeping.snapshot.declared_moves import split_declared
 from pytest_housekeeping.snapshot.difference import in_common, listed
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
+from pytest_housekeeping.snapshot.incremental import read_whole
 from pytest_housekeeping.snapshot.own_names import group_schema
 from pytest_housekeeping.sql.folder import read_all
 from pytest_housekeeping.sql.project_files import ProjectFiles
@@ -95,13 +98,19 @@ class Survey:
 
 
 def survey(
-    config: Config, fleet: Fleet, *, shard: tuple[int, int] = (1, 1), watches: bool = False
+    config: Config,
+    fleet: Fleet,
+    *,
+    shard: tuple[int, int] = (1, 1),
+    watches: bool = False,
+    keep: Path | None = None,
 ) -> Survey:
     """Look at all databases of the list, or at those of a shard (the first of three: ``(1, 3)``).
 
     Nothing is changed, and no lock above ACCESS SHARE is taken. One that ``watches`` groups what
-    has drifted as well: that is what it is for. Raises MisuseError for a list that cannot be used,
-    or has nothing to look at, and where the variables of the fleet are not set.
+    has drifted as well: that is what it is for. What was read of each is left in the folder
+    ``keep``. Raises MisuseError for a list that cannot be used, or has nothing to look at, and
+    where the variables of the fleet are not set.
     """
     listed = read_databases(config, fleet)
     every = [each for each in listed if each.state is not State.ARCHIVED]
@@ -110,7 +119,7 @@ def survey(
         raise _nothing(fleet, len(every), shard)
     read_address(os.environ, live[0].target(fleet, config.audit))
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        seen = list(pool.map(lambda each: _look(config, fleet, each), live))
+        seen = list(pool.map(lambda each: _look(config, fleet, each, keep), live))
     if not watches:
         seen = [replace(each, wrong=each.wrong or each.drift) for each in seen]
     reached = [each for each in seen if not each.away and not each.wrong]
@@ -133,13 +142,13 @@ def _open(config: Config, address: Address) -> LentConnection:
     return open_production(address, {**config.session, "default_transaction_read_only": "on"})
 
 
-def _look(config: Config, fleet: Fleet, database: FleetDatabase) -> Seen:
+def _look(config: Config, fleet: Fleet, database: FleetDatabase, keep: Path | None) -> Seen:
     place = f"{database.host}:{database.port}/{database.database}"
     try:
         address = read_address(os.environ, database.target(fleet, config.audit))
         connection = _open(config, address)
         with closed_on_failure(connection, address):
-            seen = _seen(config, fleet, database, connection)
+            seen = _seen(config, fleet, database, connection, keep)
         connection.close()
     except ServerError as error:
         return Seen(database=database, place=place, away=error.found)
@@ -149,11 +158,25 @@ def _look(config: Config, fleet: Fleet, database: FleetDatabase) -> Seen:
     return seen
 
 
+def reading_in(keep: Path, database: FleetDatabase) -> Path:
+    """Where in that folder the look at a database has left what it has read."""
+    return keep / f"{database.name}.reading"
+
+
 def _seen(
-    config: Config, fleet: Fleet, database: FleetDatabase, connection: LentConnection
+    config: Config,
+    fleet: Fleet,
+    database: FleetDatabase,
+    connection: LentConnection,
+    keep: Path | None,
 ) -> Seen:
     identity = identified(connection)
-    schema = read_fingerprint(connection, exclude_schemas=())
+    if keep is None:
+        schema = read_fingerprint(connection, exclude_schemas=())
+    else:
+        read = read_whole(connection, EVERYTHING)
+        schema = read.fingerprint
+        KnownSchema(reading=read, identity=identity).keep(reading_in(keep, database))
     return Seen(
         database=database,
         place=f"{identity.system_identifier}/{identity.database}",

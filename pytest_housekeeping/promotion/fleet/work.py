@@ -8,7 +8,9 @@ import pickle
 import re
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from pytest_housekeeping.config import Fleet
@@ -35,17 +37,33 @@ class Result:
     seconds: float = 0.0
 
 
+@dataclass(kw_only=True, slots=True)
+class _Known:
+    """What this process has read of the results, and how far."""
+
+    results: dict[str, Result] = field(default_factory=dict)
+    read: int = 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """The fleet, its survey, and the waves in their order. ``folder`` is the owner's alone."""
+    """The fleet, its survey, and the waves in their order. ``folder`` is the owner's alone.
+
+    Results stand in one file, to which each process adds lines and of which it reads each once.
+    """
 
     folder: Path
     fleet: Fleet
     survey: Survey
     waves: tuple[Wave, ...]
+    _known: _Known = field(default_factory=_Known, repr=False, compare=False)
 
     def save(self) -> None:
         (self.folder / "work").write_bytes(pickle.dumps(self))
+
+    def back_of(self, database: str) -> Path:
+        """Where the run of a database leaves what there is of it."""
+        return self.folder / f"{database}.back"
 
     def proof_of(self, group: Group) -> Path:
         """Where the proof of a group lies, if it was rehearsed."""
@@ -53,44 +71,52 @@ class Work:
 
     def shown_for(self, database: str) -> Path | None:
         """Where what is shown of its group lies, or will lie; None of one that is in none."""
-        found = (each for each in self.survey.groups if database in each.names)
-        return next(map(self.proof_of, found), None)
+        group = self._groups.get(database)
+        return self.proof_of(group) if group is not None else None
+
+    @cached_property
+    def _groups(self) -> Mapping[str, Group]:
+        return {name: group for group in self.survey.groups for name in group.names}
 
     def put(self, result: Result) -> None:
         """A result, all of it at once: others look for it."""
-        place = self._place(result.item)
-        half = place.with_suffix(f".{os.getpid()}")
-        half.write_text(json.dumps(asdict(result)), encoding="utf-8")
-        half.replace(place)
+        line = json.dumps(asdict(result)).encode()
+        with self._ended.open("ab", buffering=0) as file:
+            # A line that another could not write to its end stays a line of its own.
+            file.write(b"\n" + line + b"\n")
 
     def begin(self, item: str) -> None:
         """That this process works on an item: should it die, nobody waits for it."""
-        self._place(item).with_suffix(".begun").write_text(str(os.getpid()), encoding="utf-8")
+        self._begun(item).write_text(str(os.getpid()), encoding="utf-8")
 
     def result(self, item: str) -> Result | None:
         """How an item has ended; one whose process is gone has failed. None where it has not."""
+        if (known := self._known.results.get(item)) or (known := self.results().get(item)):
+            return known
         try:
-            return Result(**json.loads(self._place(item).read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            pass
-        try:
-            pid = int(self._place(item).with_suffix(".begun").read_text(encoding="utf-8") or 0)
+            pid = int(self._begun(item).read_text(encoding="utf-8") or 0)
         except (FileNotFoundError, ValueError):
             return None
         if pid and not _lives(pid):
             # It may have ended well a moment ago.
-            if self._place(item).exists():
-                return self.result(item)
-            return Result(item=item, how=FAILED, detail="its process has ended without a result")
+            lost = Result(item=item, how=FAILED, detail="its process has ended without a result")
+            return self.results().get(item, lost)
         return None
 
     def results(self) -> Mapping[str, Result]:
         """All that there are, by item."""
-        found = (
-            Result(**json.loads(path.read_text(encoding="utf-8")))
-            for path in sorted(self.folder.glob("*.json"))
-        )
-        return {each.item: each for each in found}
+        try:
+            with self._ended.open("rb") as file:
+                file.seek(self._known.read)
+                whole, end, _ = file.read().rpartition(b"\n")
+        except FileNotFoundError:
+            return self._known.results
+        self._known.read += len(whole + end)
+        for line in filter(None, whole.split(b"\n")):
+            with suppress(ValueError):
+                found = Result(**json.loads(line))
+                self._known.results[found.item] = found
+        return self._known.results
 
     def wait_for(self, items: Iterable[str]) -> None:
         """Until each of these has ended."""
@@ -109,8 +135,12 @@ class Work:
             return f"{len(failed)} failed, and failures = {allowed}: {failed[0].item}"
         return ""
 
-    def _place(self, item: str) -> Path:
-        return self.folder / f"{_NO_NAME.sub('_', item)}.json"
+    @property
+    def _ended(self) -> Path:
+        return self.folder / "ended"
+
+    def _begun(self, item: str) -> Path:
+        return self.folder / f"{_NO_NAME.sub('_', item)}.begun"
 
 
 def read_work(folder: Path) -> Work:

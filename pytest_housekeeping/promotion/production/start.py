@@ -38,6 +38,7 @@ from pytest_housekeeping.promotion.production.group.rehearsal import (
     proof_of_group,
     rehearsal_of_group,
 )
+from pytest_housekeeping.promotion.production.handed import shown_connection
 from pytest_housekeeping.promotion.production.impact import Impact
 from pytest_housekeeping.promotion.production.in_place import locks_in_staging
 from pytest_housekeeping.promotion.production.prechecks import (
@@ -80,7 +81,7 @@ def start_production(options: RunOptions) -> Run:
     """
     project = read_project(options)
     config, address = project.config, project.address
-    connection = open_production(address, config.session)
+    connection = shown_connection() or open_production(address, config.session)
     server = linting = restore_server = promised = None
     with closed_on_failure(connection, address):
         identity = identified(connection)

@@ -18,6 +18,10 @@ from pytest_housekeeping.promotion.production.backup import Backup
 from pytest_housekeeping.promotion.production.beside import applied_now
 from pytest_housekeeping.promotion.production.earlier_target import EarlierTarget
 from pytest_housekeeping.promotion.production.in_place import lock_announcement
+from pytest_housekeeping.promotion.production.known_schema import (
+    EVERYTHING,
+    known_reading,
+)
 from pytest_housekeeping.promotion.production.statistics import KeptStatistics
 from pytest_housekeeping.promotion.production.target_address import (
     Address,
@@ -35,7 +39,6 @@ from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
 from pytest_housekeeping.snapshot.own_ways_back import without_those_of
 from pytest_housekeeping.snapshot.proposal import proposal_text, propose
 from pytest_housekeeping.snapshot.schema_reader import SchemaReader
-from pytest_housekeeping.snapshot.statements import Scope
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.folder import rollbacks_folder
 from pytest_housekeeping.sql.layouts.read import text_of
@@ -72,7 +75,9 @@ class ProductionTarget:
         self.earlier = EarlierTarget(context)
         self._context = context
         self._fingerprint: Fingerprint | None = None
-        self._schema = SchemaReader(scope=Scope(excluded=(), around=Around.ALL))
+        self._schema = SchemaReader(scope=EVERYTHING)
+        if known := known_reading(identity):
+            self._schema.go_on_from(known)
 
     @property
     def major(self) -> int:
