@@ -14,7 +14,7 @@ from pytest_housekeeping.child_environment import (
     without_ways_to_a_database,
 )
 from pytest_housekeeping.errors import EvidenceError
-from pytest_housekeeping.evidence.git_branch import commit_files
+from pytest_housekeeping.evidence.git_branch import commit_files, store_contents
 from pytest_housekeeping.evidence.git_compare import Differences, compare
 from pytest_housekeeping.evidence.git_objects import audits_of_modes, contents_of, files_in
 from pytest_housekeeping.evidence.git_trust import AS_IT_IS, TRUTHFUL
@@ -118,10 +118,12 @@ class Repository:
         attests: str | None,
         *,
         sign: bool = False,
+        stored: Mapping[str, str] | None = None,
     ) -> str:
         """Commit files onto ``refs/heads/<branch>``, byte for byte, and return the commit.
 
-        ``files`` are named from the root of the repository. With a commit in ``attests`` the
+        ``files`` are named from the root of the repository; ``stored`` are further ones, of which
+        git has the content already (``store``). With a commit in ``attests`` the
         branch is one to merge: its parents are its own last commit, if any, and that commit; its
         tree is that commit's, plus all evidence that the branch has ever held, plus the files.
         Without one the branch is a log: it has no ancestor and holds nothing but evidence, all of
@@ -129,7 +131,14 @@ class Repository:
         No hook is run, and nothing is signed unless it is to (``sign``); runs that commit at once
         lose nothing. Raises EvidenceError, SigningFailed among them, with nothing changed.
         """
-        return commit_files(self, branch, files, message, attests, sign=sign)
+        return commit_files(self, branch, files, message, attests, sign=sign, stored=stored or {})
+
+    def store(self, files: Mapping[str, bytes]) -> dict[str, str]:
+        """Give git the contents, and return what it calls each; no commit names them yet.
+
+        Raises EvidenceError.
+        """
+        return store_contents(self, files)
 
     def evidence(self, mode: str, folder: str = "ops/audit") -> Iterator[tuple[str, bytes]]:
         """Every committed ``<mode>_<UTC>_<run>.json`` of the folder, each path and content once.

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from secrets import token_hex
+from types import MappingProxyType
 
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence.git_objects import GitCommands
@@ -26,6 +27,7 @@ from pytest_housekeeping.evidence.signing import signed
 
 _ATTEMPTS = 12
 _ATTESTS = "Attests: "
+_FILE = b"100644 "
 # The pack is temporary: objects this few are stored one by one.
 _IMPORT = ("-c", "pack.compression=0", "fast-import", "--quiet", "--done", "--depth=0")
 
@@ -54,10 +56,11 @@ def commit_files(
     *,
     sign: bool = False,
     prove: Callable[[str], None] = lambda _: None,
+    stored: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """See Repository.commit_evidence. ``prove`` sees what was signed before the branch is moved."""
     ref = f"refs/heads/{branch}"
-    _refuse_unusable(git, branch, ref, files)
+    _refuse_unusable(git, branch, ref, [*files, *stored])
     author = identity_of(git)
     if attests is not None:
         attests = git.run("rev-parse", "--verify", f"{attests}^{{commit}}").decode().strip()
@@ -77,7 +80,7 @@ def commit_files(
             message=message,
             parents=tuple(parents),
             tree=tree,
-            kept=kept,
+            kept=kept | {os.fsencode(name): _FILE + oid.encode() for name, oid in stored.items()},
             files=files,
         )
         made, complaint = _move_signed(git, change, prove) if sign else _move(git, change)
@@ -93,6 +96,15 @@ def commit_files(
         fix="repair what git names and run again; of a promotion, commit what it has written under"
         " ops/audit by hand",
     )
+
+
+def store_contents(git: GitCommands, files: Mapping[str, bytes]) -> dict[str, str]:
+    """See Repository.store."""
+    blobs = [b"blob\nmark :%d\n%s" % (n, _data(data)) for n, data in enumerate(files.values(), 1)]
+    marks = [b"get-mark :%d" % number for number in range(1, len(files) + 1)]
+    stream = b"\n".join([b"feature done", *blobs, *marks, b"done", b""])
+    oids = git.run(*_IMPORT, stdin=stream).decode().split() if files else []
+    return dict(zip(files, oids, strict=True))
 
 
 def _move(git: GitCommands, change: _Change) -> tuple[str, str]:
@@ -121,7 +133,7 @@ def _move_signed(
     return (made if status == 0 else ""), complaint
 
 
-def _refuse_unusable(git: GitCommands, branch: str, ref: str, files: Mapping[str, bytes]) -> None:
+def _refuse_unusable(git: GitCommands, branch: str, ref: str, files: Sequence[str]) -> None:
     if git.attempt("check-ref-format", ref)[0] != 0:
         raise EvidenceError(
             f"{branch!r} is no name for a branch",
@@ -213,7 +225,7 @@ def _stream(change: _Change) -> bytes:
     for path, entry in change.kept.items():
         lines.append(b"M " + entry + b" " + _quoted(path))
     for name, content in sorted(change.files.items()):
-        lines += [b"M 100644 inline " + _quoted(os.fsencode(name)), _data(content)]
+        lines += [b"M " + _FILE + b"inline " + _quoted(os.fsencode(name)), _data(content)]
     return b"\n".join([*lines, b"get-mark :1", b"done", b""])
 
 

@@ -62,9 +62,8 @@ def publish(
     repository, commit = context.repository, context.source.commit
     why_not = _why_not_committed(context, partial=partial)
     if handed() is not None:
-        root = context.config.root
-        kept = {} if why_not else {p.relative_to(root).as_posix(): c for p, c in files.items()}
-        hand_back(_back(audit, kept))
+        named = {p.relative_to(context.config.root).as_posix(): c for p, c in files.items()}
+        hand_back(_back(audit, repository.store(named) if repository and not why_not else {}))
         yield f"not committed: {why_not}" if why_not else "the fleet commits it, with all others"
         return
     if why_not or repository is None or commit is None:
@@ -93,7 +92,7 @@ def publish(
     yield from pushed
 
 
-def _back(audit: Audit, files: Mapping[str, bytes]) -> HandedBack:
+def _back(audit: Audit, files: Mapping[str, str]) -> HandedBack:
     from pytest_housekeeping.evidence.report.terminal import told_in_short
 
     run = audit.run
@@ -112,7 +111,13 @@ def is_final(context: RunContext, *, partial: bool) -> bool:
     """Whether all that was published is committed, or never will be."""
     if context.rules.plans or context.repository is None:
         return True
-    return not _why_not_committed(context, partial=partial)
+    return not _why_not_committed(context, partial=partial) and handed() is None
+
+
+def is_left_to_fleet(context: RunContext, *, partial: bool) -> bool:
+    """Whether the fleet commits what was published: until it has, the journal tells of the run."""
+    why_not = _why_not_committed(context, partial=partial)
+    return handed() is not None and context.repository is not None and not why_not
 
 
 def _committed(

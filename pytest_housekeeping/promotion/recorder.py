@@ -18,7 +18,7 @@ from pytest_housekeeping.postgres.batch_facts import BatchFacts
 from pytest_housekeeping.promotion.compared_runs import runs_to_compare_with
 from pytest_housekeeping.promotion.context import written_passwords
 from pytest_housekeeping.promotion.engine import Promotion
-from pytest_housekeeping.promotion.evidence_commit import is_final, publish
+from pytest_housekeeping.promotion.evidence_commit import is_final, is_left_to_fleet, publish
 from pytest_housekeeping.promotion.github import tell_github
 from pytest_housekeeping.promotion.incident_files import write_incident
 from pytest_housekeeping.promotion.killed_runs import record_killed_runs
@@ -165,7 +165,7 @@ class Recorder:
                 for old in self._old_journals:
                     old.unlink(missing_ok=True)
             tell_github(self.audit, self.context.config.audit, self.beside({}))
-            kept = True
+            kept = not is_left_to_fleet(self.context, partial=partial)
         # The journal of a run whose record was not kept stays: the next run makes one of it.
         if kept and self._journal is not None:
             self._journal.remove()

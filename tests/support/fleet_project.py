@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,12 +21,14 @@ NAMES = ("t1", "t2", "t3", "t4")
 
 
 @contextmanager
-def fleet_of(rehearsed: Rehearsal, place: Path) -> Iterator[Production]:
-    """Four databases to which nothing was promoted; the settings are not committed yet."""
+def fleet_of(
+    rehearsed: Rehearsal, place: Path, names: Sequence[str] = NAMES
+) -> Iterator[Production]:
+    """Databases to which nothing was promoted; the settings are not committed yet."""
     made = rehearsed.fresh(place, first=True)
-    listed = "".join(f"{name}\n" for name in NAMES)
+    listed = "".join(f"{name}\n" for name in names)
     made.project.write({"pyproject.toml": FLEET, "tenants.txt": listed})
-    with beside(made, NAMES):
+    with beside(made, names):
         yield made
 
 

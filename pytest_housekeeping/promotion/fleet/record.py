@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from pytest_housekeeping.evidence.signing import SigningFailed, why_unsigned
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.promotion.evidence_commit import REMOTE
+from pytest_housekeeping.promotion.fleet.left_behind import LeftBehind, left_behind, settled
 from pytest_housekeeping.promotion.fleet.work import Result, Work
 from pytest_housekeeping.promotion.production.handed import HandedBack
 from pytest_housekeeping.promotion.run_facts import new_run
@@ -66,18 +67,33 @@ def keep(waves: Waves) -> list[str]:
     if repository is None:
         return [*told, "not committed: there is no repository"]
     with repository:
-        return [*told, *_committed(waves, repository, stem, place, text)]
+        named = {place.relative_to(waves.config.root).as_posix(): text.encode()}
+        for left in _left_behind(waves):
+            told.append(left.told)
+            for path in left.files:
+                named[path.relative_to(waves.config.root).as_posix()] = path.read_bytes()
+        return [*told, *_committed(waves, repository, stem, named)]
+
+
+def _left_behind(waves: Waves) -> Iterator[LeftBehind]:
+    """What earlier runs have left; those of this one have handed theirs back."""
+    if waves.mode is not Mode.PROD:
+        return
+    root = waves.config.root
+    back = {root / path for each in waves.backs.values() for path in each.files}
+    seen = [each.database for each in waves.work.survey.seen if not each.away]
+    for left in left_behind(waves.config, waves.work.fleet, seen):
+        if not back.issuperset(left.files):
+            yield left
 
 
 def _committed(
-    waves: Waves, repository: Repository, stem: str, place: Path, text: str
+    waves: Waves, repository: Repository, stem: str, files: Mapping[str, bytes]
 ) -> list[str]:
     root, config = waves.config.root, waves.config
-    files = {place.relative_to(root).as_posix(): text.encode()}
-    for back in waves.backs.values():
-        files |= back.files
+    back = {path: oid for each in waves.backs.values() for path, oid in each.files.items()}
     commit = repository.head()
-    if commit is None or not any(back.files for back in waves.backs.values()):
+    if commit is None or not (back or len(files) > 1):
         return ["not committed: no run of a database has left evidence that attests a commit"]
     logged = rules_of(waves.mode).logged
     branch = f"{BRANCHES}/{waves.mode if logged else f'{waves.work.fleet.name}/{stem}'}"
@@ -85,14 +101,16 @@ def _committed(
     if logged:
         continue_from(repository, branch)
     named = {repository.relative(root / path): content for path, content in files.items()}
+    stored = {repository.relative(root / path): oid for path, oid in back.items()}
     unsigned = why_unsigned(repository) if config.evidence_signers else ""
     sign = bool(config.evidence_signers) and not unsigned
     message = _message(waves, repository, commit)
     try:
-        made = repository.commit_evidence(branch, named, message, attests, sign=sign)
+        made = repository.commit_evidence(branch, named, message, attests, sign=sign, stored=stored)
     except SigningFailed as error:
         unsigned = error.found
-        made = repository.commit_evidence(branch, named, message, attests)
+        made = repository.commit_evidence(branch, named, message, attests, stored=stored)
+    settled(root, [*files, *back])
     told = [f"committed: {made[:12]} on {branch}, which attests {commit[:12]}"]
     told += [f"NOT SIGNED: {unsigned}"] if unsigned else []
     if logged:

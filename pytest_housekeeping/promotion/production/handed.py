@@ -37,7 +37,7 @@ class Handed:
 @dataclass(frozen=True, kw_only=True)
 class HandedBack:
     """The run of one database: how it ended and what it says of it, its audit, and the files of its
-    evidence by their paths from the root of the project."""
+    evidence by their paths from the root of the project, as git calls their contents."""
 
     run: str
     outcome: str
@@ -45,7 +45,7 @@ class HandedBack:
     plan: str
     digest: str
     audit: str
-    files: Mapping[str, bytes]
+    files: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)

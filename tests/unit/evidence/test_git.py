@@ -436,7 +436,8 @@ def test_evidence_is_found_once_from_everywhere(tmp_path: Path) -> None:
     ]
 
 
-def test_bytes_are_stored_as_they_are(tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", [False, True], ids=["at once", "before"])
+def test_bytes_are_stored_as_they_are(tmp_path: Path, before: bool) -> None:
     folder = project(tmp_path / "p")
     (folder / ".gitattributes").write_text(
         "*.json text eol=crlf filter=shout ident\n*.bin filter=lfs diff=lfs merge=lfs\n"
@@ -455,7 +456,11 @@ def test_bytes_are_stored_as_they_are(tmp_path: Path) -> None:
     with opened(folder) as repository:
         head = repository.head()
         assert head is not None
-        commit = repository.commit_evidence(BRANCH, files, "m\ndone\n", head)
+        named = repository.store(files) if before else {}
+        assert named.keys() == (files.keys() if before else set())
+        commit = repository.commit_evidence(
+            BRANCH, {} if before else files, "m\ndone\n", head, stored=named
+        )
     listed = subprocess.run(
         ["git", "ls-tree", "-r", "-z", commit, "ops"], cwd=folder, check=True, capture_output=True
     ).stdout
