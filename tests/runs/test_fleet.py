@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from support.fleet_project import FLEET, NAMES, fleet_of, outcomes, run
 from support.fresh_copy import git
@@ -29,6 +30,9 @@ def fleet(rehearsed: Rehearsal, tmp_path: Path) -> Iterator[Production]:
 
 
 def test_a_fleet_is_promoted_in_waves_and_taken_up_again(fleet: Production) -> None:
+    # What is archived is not even asked whether it is there.
+    listed = [*NAMES, {"name": "gone", "state": "archived"}]
+    fleet.change({"tenants.txt": json.dumps(listed)}, proved=True)
     planned = run(fleet, mode="plan")
     assert planned.code == 0, planned.output
     assert outcomes(planned).keys() == {
@@ -56,6 +60,9 @@ def test_a_fleet_is_promoted_in_waves_and_taken_up_again(fleet: Production) -> N
         *("rows::t3", "rows::t4"),
         *("canary::t3", "wave-1::t4"),
     } or "wave-2::t4" in outcomes(second)
+    # The rows of all are asked first, and the canary goes before the rest.
+    stages = [name.partition("::")[0] for name in outcomes(second)]
+    assert stages == sorted(stages, key=["groups", "rows", "canary", "wave-1", "wave-2"].index)
     for name in NAMES:
         with fleet.server.superuser(name) as connection:
             rows = connection.execute("SELECT path, count(*) FROM housekeeping.history GROUP BY 1")
@@ -145,3 +152,39 @@ def test_names_that_differ_by_tenant_are_one_group(fleet: Production) -> None:
                 connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
             for name in NAMES:
                 connection.execute(f"DROP ROLE {name}_app".encode())
+
+
+MEDDLES = """import psycopg
+
+def test_it_meddles(hk_connection) -> None:
+    if hk_connection.info.dbname == "t1":
+        with psycopg.connect({conninfo!r}, autocommit=True) as other:
+            other.execute("CREATE TABLE public.by_hand (id int)")
+            other.execute("ALTER TABLE public.by_hand OWNER TO promoter")
+"""
+
+
+def test_a_database_that_leaves_its_group_is_refused(fleet: Production) -> None:
+    """Between the look at all and its own turn: what was shown of the group is not shown of it."""
+    with fleet.server.superuser("t2") as connection:
+        info = connection.info
+        conninfo = make_conninfo(
+            "",
+            host=info.host,
+            port=info.port,
+            user=info.user,
+            dbname="t2",
+            password=fleet.server.secret,
+        )
+    check = MEDDLES.format(conninfo=conninfo)
+    fleet.change({"checks/test_meddles.py": check, "tenants.txt": "t1\nt2\nt3\n"}, proved=True)
+    done = run(fleet)
+    assert done.code == 1
+    found = outcomes(done)
+    assert found["canary::t1"] == "PASSED", done.output
+    assert found["wave-1::t2"] == "FAILED", done.output
+    assert "the schema is not the one of tenants/t1" in done.output
+    # None may fail, and so nothing more is begun.
+    assert found["wave-2::t3"] == "SKIPPED"
+    with fleet.server.superuser("t2") as connection:
+        assert connection.execute("SELECT to_regnamespace('desk')").fetchone() == (None,)

@@ -1,0 +1,111 @@
+"""The proof of a group holds for its own databases: for the same schema, batch and result."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pytest_housekeeping.config import Config, Fleet
+from pytest_housekeeping.errors import MisuseError, ProofFailed
+from pytest_housekeeping.model import Mode
+from pytest_housekeeping.plugin.fleet.arguments import shard_of
+from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.fleet.survey import Seen, _grouped, _refuse_twice
+from pytest_housekeeping.promotion.production.fleet_databases import FleetDatabase
+from pytest_housekeeping.promotion.production.group.proof import GroupProof, refuse_other_group
+from pytest_housekeeping.promotion.production.group.rehearsal import GroupRehearsal
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
+from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
+from pytest_housekeeping.snapshot.own_names import group_schema
+from support.staged_project import make_project, staged_copy
+
+
+def schema(*names: str) -> Fingerprint:
+    entries = tuple(SchemaObject(name=name, parent="", text="") for name in names)
+    return Fingerprint(entries=entries, server_major=16)
+
+
+BEFORE, AFTER = schema("table a"), schema("table a", "table b")
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunContext]:
+    place = tmp_path_factory.mktemp("group")
+    make_project(place / "p")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+        with staged_copy(place / "p", place / "copy", patch) as staged:
+            yield staged.context(Mode.PROD)
+
+
+@pytest.fixture
+def proof(context: RunContext) -> GroupProof:
+    return GroupProof(
+        shown_on="tenants/t1",
+        shown_at=datetime.now(UTC),
+        schema=group_schema(BEFORE, "t1", context.config.target),
+        plan=context.plan.digest,
+        results={},
+        changes={},
+        facts={},
+        seconds={},
+        questions=(),
+    )
+
+
+def test_another_schema_is_another_group(context: RunContext, proof: GroupProof) -> None:
+    refuse_other_group(proof, context, BEFORE, "t2")
+    with pytest.raises(ProofFailed, match="the schema is not the one of tenants/t1"):
+        refuse_other_group(proof, context, AFTER, "t2")
+
+
+def test_another_batch_was_not_rehearsed(context: RunContext, proof: GroupProof) -> None:
+    with pytest.raises(ProofFailed, match="another one than was rehearsed for the group"):
+        refuse_other_group(replace(proof, plan="other"), context, BEFORE, "t2")
+
+
+def test_what_the_batch_makes_is_what_it_made_there(context: RunContext) -> None:
+    rehearsal = GroupRehearsal(
+        context=context,
+        target=None,  # type: ignore[arg-type]  # there is no copy
+        original=lambda: BEFORE,
+        promoter="promoter",
+        _expected={1: SchemaRecord.of(AFTER)},
+    )
+    assert rehearsal.prove_same(AFTER, 1).fingerprint == AFTER
+    with pytest.raises(ProofFailed, match="has made something else here than where its group"):
+        rehearsal.prove_same(schema("table a", "table x"), 1)
+
+
+def test_one_database_by_two_addresses_is_refused() -> None:
+    fleet = Fleet(name="tenants", env="T")
+    seen = [
+        Seen(database=FleetDatabase(name=name, database="d"), place="700/d") for name in ("a", "b")
+    ]
+    _refuse_twice(fleet, seen[:1])
+    with pytest.raises(MisuseError, match="a and b are the same database"):
+        _refuse_twice(fleet, seen)
+
+
+def test_alike_is_what_has_the_same_schema_version_and_history(tmp_path: Path) -> None:
+    (tmp_path / "sql/migrations").mkdir(parents=True)
+    one = Seen(database=FleetDatabase(name="a", database="a"), schema="x", major=16)
+    others = [
+        replace(one, database=FleetDatabase(name="b", database="b")),
+        replace(one, database=FleetDatabase(name="c", database="c"), schema="y"),
+        replace(one, database=FleetDatabase(name="d", database="d"), major=17),
+    ]
+    groups = list(_grouped(Config(root=tmp_path), [one, *others]))
+    assert [group.names for group in groups] == [("a", "b"), ("c",), ("d",)]
+
+
+@pytest.mark.parametrize("given", ["0/3", "4/3", "1", "a/3", "1/257", "-1/3", "1/3/5"])
+def test_what_is_no_share_is_refused(given: str) -> None:
+    assert shard_of("3/10") == (3, 10)
+    with pytest.raises(MisuseError, match="is no share of a fleet"):
+        shard_of(given)
