@@ -17,6 +17,7 @@ from pytest_housekeeping.sql.layouts.detect import (
 )
 from pytest_housekeeping.sql.layouts.flyway_conf import flyway_conf
 from pytest_housekeeping.sql.layouts.known import LAYOUTS, OWN
+from pytest_housekeeping.sql.path_names import on_disk
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 # golang-migrate and sqlx name their files alike, and so does this tool those of sqlx.
@@ -95,11 +96,18 @@ def wrong_layout(config: Config) -> Iterator[str]:
         yield f"migrations = {config.migrations!r}: there is no such folder"
     elif config.layout not in ("", OWN) and not config.migrations:
         yield f"layout = {config.layout!r}: no folder of such files was found; migrations names it"
-    for key in ("placeholders", "irreversible"):
+    yield from _no_files(config)
+    for key in ("placeholders", "irreversible", "rows_only"):
         given: dict[str, object] = dict(getattr(config, key))  # as TOML has it
         for name, value in given.items():
             if not isinstance(value, str):
                 yield f"{key}.{name} = {value!r} is not a string"
+
+
+def _no_files(config: Config) -> Iterator[str]:
+    for path in config.rows_only:
+        if not (config.root / on_disk(path)).is_file():
+            yield f"rows_only names {path!r}, and there is no such file"
 
 
 def _found(config: Config, found: FoundLayout | None, *, at: str = "") -> Config:

@@ -43,6 +43,7 @@ _PROVED: Mapping[str, bool] = {
     "layout": True,  # what of a text runs
     "placeholders": True,
     "irreversible": True,  # which ways back are tried
+    "rows_only": True,  # what of the past is not run
     "migrations": False,
     "tool_history": False,  # where production is asked once what it has
     "checks": False,

@@ -10,7 +10,8 @@ from typing import Protocol
 import psycopg
 
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.errors import HousekeepingError
+from pytest_housekeeping.declarations.toml import toml_key
+from pytest_housekeeping.errors import HousekeepingError, SqlFailed
 from pytest_housekeeping.model import Kind, Verdict
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
 from pytest_housekeeping.postgres.statement_errors import explain
@@ -93,17 +94,45 @@ def replay_file(
     that hold for its role.
 
     One that could be no part of a batch, for it holds more than one transaction or what none can
-    hold, runs statement by statement, as it did there.
+    hold, runs statement by statement, as it did there. One that the settings know as `rows_only`
+    does not run. Raises SqlFailed for one of which nobody knows what its tool would have run.
     """
-    if not file.problems and not file.parts:
-        there = replace(file, row_security=True)
-        apply_segment(config, connection, [(there, text)], adviser, before_file)
+    if file.path in config.rows_only:
         return
-    before_file(connection, file.path)
-    for statement in statements_of(text):
-        run_plain(connection, file.path, statement, adviser)
+    if unreadable := [each for each in file.problems if each.unreadable]:
+        places = (f"{file.path}:{each.line}:{each.column}: {each.found}" for each in unreadable)
+        raise SqlFailed("\n".join(places), why=unreadable[0].why, fix=unreadable[0].fix)
+    try:
+        if not file.problems and not file.parts:
+            there = replace(file, row_security=True)
+            apply_segment(config, connection, [(there, text)], adviser, before_file)
+            return
+        before_file(connection, file.path)
+        for statement in statements_of(text):
+            run_plain(connection, file.path, statement, adviser)
+    except SqlFailed as error:
+        raise _on_no_rows(file.path, error) from None
     connection.execute("RESET ROLE")
     connection.execute("RESET ALL")
+
+
+def _on_no_rows(path: str, error: SqlFailed) -> SqlFailed:
+    """What a file says of rows that are not here; another error as it is."""
+    if error.sqlstate not in _OF_ROWS or error.fix:
+        return error
+    return SqlFailed(
+        error.found,
+        why="what is history is run on an empty database, to know what it makes of the schema; this"
+        " file counts on rows",
+        fix="where it changes nothing but rows, it need not run; what it would make of the schema"
+        " is compared with production all the same: under [tool.housekeeping.rows_only]:"
+        f' {toml_key(path)} = "REASON"',
+        sqlstate=error.sqlstate,
+    )
+
+
+# A RAISE or an ASSERT of the file's own, no row or too many for INTO, a value that is missing.
+_OF_ROWS = ("P0001", "P0002", "P0003", "P0004", "23502", "23503", "23514")
 
 
 def apply_segment(

@@ -159,7 +159,10 @@ def from_reading(
     try:
         effects = effects_of(parse(text))
     except SyntaxRefused as error:
-        return replace(file, problems=(*file.problems, *_told(text, syntax_problem(text, error))))
+        # A name that no value has replaced is no SQL, and told already.
+        more = () if any(each.unreadable for each in file.problems) else (error,)
+        syntax = (syntax_problem(text, each) for each in more)
+        return replace(file, problems=(*file.problems, *_told(text, *syntax)))
     if _runs_in_parts(layout, kind, header, effects, outside=found.outside):
         return _in_parts(file, text, effects)
     if not header.transaction_said and kind in _NUMBERED_KINDS:

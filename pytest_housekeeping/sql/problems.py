@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_housekeeping.sql.effects import Effects
 from pytest_housekeeping.sql.parse import SyntaxRefused
@@ -17,17 +17,23 @@ _META_COMMAND = re.compile(r"^[ \t]*\\[A-Za-z!?]+.*$", re.MULTILINE)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
-    """Why a file cannot be part of a plan, and where: line and column count from 1."""
+    """Why a file cannot be part of a plan, and where: line and column count from 1. With
+    ``unreadable`` nobody knows what its tool would have run, of a file that is history as well."""
 
     line: int
     column: int
     found: str
     why: str
     fix: str
+    unreadable: bool = False
 
 
 def syntax_problem(text: str, error: SyntaxRefused) -> Problem:
     """What PostgreSQL's parser refuses; a command of psql's own is told as one."""
+    return replace(_syntax_problem(text, error), unreadable=True)
+
+
+def _syntax_problem(text: str, error: SyntaxRefused) -> Problem:
     meta = _INLINE_COMMAND.match(text, error.offset) or _META_COMMAND.search(text)
     if meta is not None:
         return _problem(

@@ -6,6 +6,14 @@ from collections.abc import Mapping
 
 # By layout: the name, and the columns that a file may count on.
 _TABLES: Mapping[str, tuple[str, str]] = {
+    "flyway": (
+        "flyway_schema_history",
+        """installed_rank integer NOT NULL PRIMARY KEY, version varchar(50),
+        description varchar(200) NOT NULL, type varchar(20) NOT NULL, script varchar(1000) NOT NULL,
+        checksum integer, installed_by varchar(100) NOT NULL,
+        installed_on timestamp NOT NULL DEFAULT now(), execution_time integer NOT NULL,
+        success boolean NOT NULL""",
+    ),
     "golang-migrate": (
         "schema_migrations",
         "version bigint NOT NULL PRIMARY KEY, dirty boolean NOT NULL",

@@ -27,8 +27,10 @@ from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.folder import bootstrap_paths, read_all
 from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.layouts.read import text_of
+from pytest_housekeeping.sql.problems import Problem
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
+_SHOWN = 3
 _KINDS = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
 
 
@@ -70,11 +72,10 @@ def made_schema(config: Config, sources: ProjectFiles) -> Iterator[MadeSchema]:
                 _apply(config, sources, throwaway, files)
                 break
             except SqlFailed as error:
-                more = needed.with_what_lacks(error)
-                if more is None:
-                    config = _with_search_path(config, throwaway, error)
-                    more = replace(needed, search_path=config.session["search_path"])
-                needed = more
+                config, needed = _found_out(config, needed, throwaway, error)
+                # The roles that the files have made are of the whole server.
+                server.stop()
+                server = start(_settings(config, len(files)))
         others = {*given, config.history_schema} - {"public"}
         schemas = tuple(each for each in _schemas(throwaway, _ALL) if each not in others)
         connection = connect(throwaway.database().superuser_conninfo)
@@ -90,6 +91,16 @@ def made_schema(config: Config, sources: ProjectFiles) -> Iterator[MadeSchema]:
             connection.close()
     finally:
         server.stop()
+
+
+def _found_out(
+    config: Config, needed: Needed, throwaway: Throwaway, error: SqlFailed
+) -> tuple[Config, Needed]:
+    """What the files count on besides. Raises the error where it tells of nothing like that."""
+    if (more := needed.with_what_lacks(error)) is not None:
+        return config, more
+    config = _with_search_path(config, throwaway, error)
+    return config, replace(needed, search_path=config.session["search_path"])
 
 
 def _with_search_path(config: Config, throwaway: Throwaway, error: SqlFailed) -> Config:
@@ -158,14 +169,14 @@ def _files(config: Config, sources: ProjectFiles) -> list[SqlFile]:
     found, errors = read.files, read.errors
     known = given_paths(config, sources)
     problems = [
-        f"{file.path}:{each.line}:{each.column}: {each.found}\n  why: {each.why}\n  fix: {each.fix}"
+        (f"{file.path}:{each.line}:{each.column}", each)
         for kind in _KINDS
         for file in found[kind]
-        if file.path not in known
         for each in file.problems
+        if file.path not in known or each.unreadable
     ]
     if errors or problems:
-        raise MisuseError("\n".join([*(str(error) for error in errors), *problems]))
+        raise MisuseError("\n".join([*(str(error) for error in errors), *_told(problems)]))
     if not found[Kind.MIGRATION]:
         raise MisuseError(
             f"{config.migrations_folder} holds no migration",
@@ -173,6 +184,17 @@ def _files(config: Config, sources: ProjectFiles) -> list[SqlFile]:
             fix="put the first one there, 0001_first.sql",
         )
     return [file for kind in _KINDS for file in found[kind]]
+
+
+def _told(problems: list[tuple[str, Problem]]) -> Iterator[str]:
+    """Each cause once, with its first places and how many there are."""
+    places: dict[tuple[str, str, str], list[str]] = {}
+    for place, each in problems:
+        places.setdefault((each.found, each.why, each.fix), []).append(place)
+    for (found, why, fix), all_of_it in places.items():
+        shown = ", ".join(all_of_it[:_SHOWN])
+        more = len(all_of_it) - _SHOWN
+        yield f"{shown}{f' and {more} more' * (more > 0)}: {found}\n  why: {why}\n  fix: {fix}"
 
 
 def _settings(config: Config, files: int) -> ServerSettings:

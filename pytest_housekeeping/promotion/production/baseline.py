@@ -76,7 +76,9 @@ def _compared(
     names = {each.name for each in differences}
     findings += [_needless(name, rule) for name in accepted if name not in names]
     verdict = Verdict(examined=len(texts), unit="files", findings=tuple(findings))
-    return verdict, f"{len(texts)} files replayed, {len(differences)} objects differ"
+    left = sum(file.path in context.config.rows_only for file, _ in texts)
+    told = f", {left} left out, for they change rows" if left else ""
+    return verdict, f"{len(texts) - left} files replayed{told}, {len(differences)} objects differ"
 
 
 _FIXES = {

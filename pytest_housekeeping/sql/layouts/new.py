@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind
+from pytest_housekeeping.sql.layouts.flyway_conf import flyway_conf
 from pytest_housekeeping.sql.layouts.known import OWN, layout_of
 from pytest_housekeeping.sql.layouts.layout import Ground
 from pytest_housekeeping.sql.layouts.numbered import version_key
@@ -18,6 +20,7 @@ from pytest_housekeeping.sql.project_files import ProjectFiles
 _STAMP = "%Y%m%d%H%M%S"
 # As long as a date at the least: such versions are times.
 _TIME = 8
+_DATE = re.compile(r"(?:19|20)\d\d([._])(?:0?\d|1[0-2])[._](?:[0-2]?\d|3[01])(?!\d)")
 _Files = Mapping[str, str]
 _WIDTH = 4
 
@@ -51,8 +54,29 @@ def _own(ground: Ground, versions: Sequence[str], name: str, texts: _Texts) -> _
 
 
 def _flyway(ground: Ground, versions: Sequence[str], name: str, texts: _Texts) -> _Files:
-    number = _next(versions, stamps=False, width=1)
-    return _two(ground.at(f"V{number}__{name}.sql"), ground.at(f"U{number}__{name}.sql"), texts)
+    """Beside the newest one, which lies in a location, and called as the configuration says."""
+    conf = flyway_conf(ground.files, ground.folder)
+    newest = [entry.path for entry in layout_of(ground.config).listing(ground).of(Kind.MIGRATION)]
+    folder = posixpath.dirname(newest[-1]) if newest else ground.folder
+    number = _next_date(versions) or _next(versions, stamps=False, width=1)
+    up, down = (
+        posixpath.join(folder, f"{prefix}{number}{conf.separator}{name}{conf.suffixes[0]}")
+        for prefix in (conf.prefix("V"), conf.prefix("U"))
+    )
+    undone = (conf.prefix("V"), conf.prefix("U"), conf.separator) == ("V", "U", "__")
+    return _two(up, down, texts) if undone else {up: texts[0]}
+
+
+def _next_date(versions: Sequence[str]) -> str:
+    """Of versions that are dates in parts, today, with the time behind it where that is there; ""
+    for others."""
+    highest = max(versions, key=version_key, default="")
+    dated = _DATE.match(highest)
+    if dated is None:
+        return ""
+    forms = ("%Y.%m.%d", "%Y.%m.%d.%H%M%S")
+    days = (_now(form).replace(".", dated[1]) for form in forms)
+    return next((each for each in days if version_key(each) > version_key(highest)), "")
 
 
 def _halves(up: str, down: str) -> Callable[[Ground, Sequence[str], str, _Texts], _Files]:

@@ -52,4 +52,5 @@ def _unknown(text: str, found: re.Match[str]) -> Problem:
         why="it would be stored, or run, as it stands",
         fix=f'under [tool.housekeeping.placeholders]: "{found[1]}" = "…"; if it is meant as it'
         " stands, begin the file with: -- hk: placeholders=none",
+        unreadable=True,
     )

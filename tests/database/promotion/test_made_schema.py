@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.errors import SqlFailed
+from pytest_housekeeping.errors import MisuseError, SqlFailed
 from pytest_housekeeping.promotion.init.chosen_settings import with_search_path
 from pytest_housekeeping.promotion.init.made_schema import made_schema
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from support.layout_ground import write
 
-FIRST = 'CREATE SCHEMA "Desk"; CREATE TABLE "Desk".ticket (id int);'
+FIRST = 'CREATE ROLE hk_desk_app; CREATE SCHEMA "Desk"; CREATE TABLE "Desk".ticket (id int);'
 FILES = {
     "db/1_first.up.sql": FIRST,
     "db/2_second.up.sql": "ALTER TABLE ticket ADD COLUMN note text;",
@@ -51,3 +51,40 @@ def test_it_is_written_beside_other_settings_of_the_session(text: str) -> None:
     written = tomllib.loads(with_search_path(text, '"Desk", public'))["tool"]["housekeeping"]
     assert written["session"]["search_path"] == '"Desk", public'
     assert len(written["session"]) == (2 if "DateStyle" in text else 1)
+
+
+COUNTS = "db/2_rows.up.sql"
+HISTORY = {
+    "db/1_first.up.sql": "CREATE TABLE ticket (id int);"
+    " ALTER TABLE ticket ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;"
+    " CREATE POLICY mine ON ticket USING (id = 1);"
+    " UPDATE ticket SET id = 1;",
+    COUNTS: "DO $$ BEGIN UPDATE ticket SET id = 2;"
+    " IF NOT FOUND THEN RAISE 'no row'; END IF; END $$;",
+}
+
+
+def test_history_runs_as_its_tool_ran_it_but_for_what_counts_on_rows(tmp_path: Path) -> None:
+    """Under the policies of its role; a file that fails without rows says how it is left out."""
+    write(tmp_path, HISTORY)
+    config = Config(root=tmp_path, migrations="db", layout="golang-migrate", baseline="2")
+    with (
+        pytest.raises(SqlFailed, match="no row") as refused,
+        made_schema(config, ProjectFiles(tmp_path)),
+    ):
+        pass
+    assert f'under [tool.housekeeping.rows_only]: "{COUNTS}" = "REASON"' in refused.value.fix
+    left_out = replace(config, rows_only={COUNTS: "it counts rows"})
+    with made_schema(left_out, ProjectFiles(tmp_path)) as made:
+        assert made.files == 2
+
+
+def test_what_history_leaves_open_is_told_by_cause(tmp_path: Path) -> None:
+    write(tmp_path, {f"db/V{n}__a.sql": f"CREATE TABLE ${{x}}{n} ();" for n in range(1, 6)})
+    config = Config(root=tmp_path, migrations="db", layout="flyway", baseline="5")
+    with pytest.raises(MisuseError) as refused, made_schema(config, ProjectFiles(tmp_path)):
+        pass
+    told = str(refused.value)
+    assert told.startswith("db/V1__a.sql:1:14, db/V2__a.sql:1:14, db/V3__a.sql:1:14 and 2 more: ")
+    assert told.count("has no value") == 1
+    assert "syntax error" not in told

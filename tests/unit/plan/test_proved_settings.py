@@ -22,6 +22,7 @@ OTHER: dict[str, Any] = {
     "layout": "goose",
     "placeholders": {"schema": "shop"},
     "irreversible": {"sql/migrations/0001_a.sql": "its rows are gone"},
+    "rows_only": {"sql/migrations/0001_a.sql": "it counts rows"},
     "mutation_score": 0.5,
     "require_rollback": True,
 }

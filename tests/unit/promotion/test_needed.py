@@ -23,6 +23,11 @@ from pytest_housekeeping.promotion.init.needed import Needed
             "public.schema_migrations (version bigint NOT NULL PRIMARY KEY, dirty boolean",
         ),
         (
+            "flyway",
+            'relation "flyway_schema_history" does not exist',
+            "public.flyway_schema_history (installed_rank integer NOT NULL PRIMARY KEY, version",
+        ),
+        (
             "sqlx",
             'relation "public._sqlx_migrations" does not exist',
             "EXISTS public._sqlx_migrations (version bigint PRIMARY KEY",

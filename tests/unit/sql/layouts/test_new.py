@@ -22,6 +22,11 @@ DASHED = r"20\d\d-\d\d-\d\d-\d{6}"
         ("sql/migrations/0009_a.sql", "", ["sql/migrations/0010_x.sql", "sql/rollback/0010_x.sql"]),
         ("db/V9__a.sql", "", ["db/V10__x.sql", "db/U10__x.sql"]),
         ("db/V1_9__a.sql", "", ["db/V2__x.sql", "db/U2__x.sql"]),
+        (
+            "db/V2024_08_05_1__a.sql",
+            "",
+            [rf"db/{half}20\d\d_\d\d_\d\d__x.sql" for half in "VU"],
+        ),
         ("db/00009_a.sql", GOOSE, ["db/00010_x.sql"]),
         ("db/20240101000000_a.sql", GOOSE, [rf"db/{STAMP}_x.sql"]),
         ("db/000009_a.up.sql", "", ["db/000010_x.up.sql", "db/000010_x.down.sql"]),
@@ -51,6 +56,18 @@ def test_it_comes_behind_all_and_is_read_again(
     assert "SELECT 2;" in again.text(last)
     if "supabase" not in there:
         assert "SELECT 3;" in again.text(again.file(last).rollback)
+
+
+def test_of_flyway_it_lies_in_a_location_and_is_called_as_its_files_are(tmp_path: Path) -> None:
+    conf = '[flyway]\nlocations = ["filesystem:db/all", "filesystem:db/prod"]\n'
+    files = {"db/all/V2__b.sql": "", "db/prod/V1__a.sql": "", "db/dev/V1__a.sql": ""}
+    found = read_layout(tmp_path / "a", {"flyway.toml": conf, **files})
+    new = new_migration(found.config, found.sources, "x", up="SELECT 2;", down="SELECT 3;")
+    assert list(new) == ["db/all/V3__x.sql", "db/all/U3__x.sql"]
+    conf = '[flyway]\nlocations = "filesystem:db"\nsqlMigrationPrefix = "M"\n'
+    found = read_layout(tmp_path / "b", {"flyway.toml": conf, "db/M1__a.sql": ""})
+    new = new_migration(found.config, found.sources, "x", up="SELECT 2;", down="SELECT 3;")
+    assert list(new) == ["db/M2__x.sql"]
 
 
 def test_a_change_of_sqitch_is_added_by_sqitch(tmp_path: Path) -> None:
