@@ -77,13 +77,14 @@ def read_owned_rows(
     These are the rows whose identity columns have its values; in a table without such columns, the
     rows that the identity sees.
     """
-    results = attempt_all(
-        connection,
-        [
-            Attempt(setup=visible.table.no_force, statement=_owned_rows_query(identities, visible))
-            for identities, visible in asked
-        ],
-    )
+    attempts = [
+        Attempt(setup=visible.table.no_force, statement=_owned_rows_query(identities, visible))
+        for identities, visible in asked
+    ]
+    # Every role's question about one table and one identity is commonly the same.
+    unique = list(dict.fromkeys(attempts))
+    answered = dict(zip(unique, attempt_all(connection, unique), strict=True))
+    results = [answered[attempt] for attempt in attempts]
     return [
         OwnedRows(
             rows=tuple((table_oid, ctid) for table_oid, ctid, _ in result.value or ()),
