@@ -118,7 +118,9 @@ def seen_blind(case: blind.Planted | blind.Sound) -> Story:
         superuser="SET LOCAL ROLE hk_migrator;" + in_desk(case.sql),
         ground="SELECT 1",
         beside=in_desk(blind.GROUND).replace(f"CREATE ROLE {UNTRUSTED};", ""),
-        contract=replace(blind.CONTRACT, schemas=("desk",), roles=(UNTRUSTED,)),
+        contract=replace(
+            getattr(case, "contract", blind.CONTRACT), schemas=("desk",), roles=(UNTRUSTED,)
+        ),
         rules=tuple(ALL_RULES),
         boundaries=Boundaries(
             apps=tuple(
@@ -161,7 +163,18 @@ PLANTED += [
     for door in DOORS
 ]
 PLANTED += [seen_blind(case) for case in blind.PLANTED]
-LOOK_ALIKES = [Story(name=sql[:60], sql=sql) for sql in SOUND]
+LOOK_ALIKES = [
+    # What a policy listens to stands in rls.toml.
+    Story(
+        name=sql[:60],
+        sql=sql,
+        contract=replace(
+            CONTRACT,
+            context=tuple(dict.fromkeys(("desk.me", *re.findall(r"'(desk\.\w+)'", sql)))),
+        ),
+    )
+    for sql in SOUND
+]
 LOOK_ALIKES += [
     Story(
         kind=kind_of(SOUND_KINDS, superuser + sql),

@@ -15,6 +15,7 @@ from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.declarations.rules import Rule, shipped_rules
 from pytest_housekeeping.model import Finding, Verdict
 from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.sql.parse import parse
 
 TODAY = date(2026, 6, 1)
 ROLES = ("shop_app", "office_app")
@@ -93,9 +94,13 @@ def laid_ground(connection: Connection, superuser: Connection) -> Iterator[Conne
 
 
 def verify(connection: Connection, rule: str | Rule, contract: RlsContract = CONTRACT) -> Verdict:
-    return verify_rule(
+    """The verdict; each fix in it is SQL, or a comment of it."""
+    verdict = verify_rule(
         connection, contract, RULES[rule] if isinstance(rule, str) else rule, today=TODAY
     )
+    for each in verdict.findings:
+        parse(each.fix)
+    return verdict
 
 
 def found(connection: Connection, rule: str) -> list[str]:

@@ -11,7 +11,7 @@ import psycopg
 from pytest_housekeeping.checks.rules.scope import RuleScope, run_readonly, scoped_query
 from pytest_housekeeping.declarations.rules import Rule, fill
 from pytest_housekeeping.errors import RuleBroken
-from pytest_housekeeping.model import Finding
+from pytest_housekeeping.model import Finding, Level
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.sql.identifiers import quoted
 
@@ -84,8 +84,9 @@ def count_examined(scope: RuleScope, *, tables: int, others: int) -> int:
 
 
 def findings_of(rule: Rule, rows: Iterable[Mapping[str, Any]]) -> tuple[Finding, ...]:
-    """The rows as findings. A column ``fix`` of a row replaces the fix of the rule; ``role`` is the
-    role that it is about, ``because`` the rule and the object of what it follows from.
+    """The rows as findings. A column ``fix`` of a row replaces the fix of the rule, ``level`` its
+    level; ``role`` is the role that it is about, ``because`` the rule and the object of what it
+    follows from.
 
     Raises RuleBroken when a row has no ``object`` or no ``detail``.
     """
@@ -101,7 +102,7 @@ def findings_of(rule: Rule, rows: Iterable[Mapping[str, Any]]) -> tuple[Finding,
         found.append(
             Finding(
                 rule=rule.id,
-                level=rule.level,
+                level=Level(values.get("level", rule.level)),
                 object=values["object"],
                 detail=values["detail"],
                 fix=fill(values.get("fix", rule.fix), values),

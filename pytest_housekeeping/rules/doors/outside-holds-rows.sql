@@ -133,6 +133,23 @@ held (oid, words) AS (
     WHERE s.parts <@ p.parts
     GROUP BY c.oid
     UNION ALL
+    -- Whole rows as JSON have no columns to go by: a cache, a dump.
+    SELECT o.oid, pg_catalog.format('it is called a copy of %s, and holds JSON', pg_catalog.min(t.object))
+    FROM hk_outside AS o
+    INNER JOIN pg_catalog.pg_attribute AS a ON o.oid = a.attrelid
+    INNER JOIN hk_any_table AS t
+        ON
+            pg_catalog.rtrim(
+                pg_catalog.regexp_replace(
+                    o.name, '(_(cache|dump|snapshot|mirror|old|copy|backup|bak|archive|export|tmp)s?)+$', ''
+                ), 's'
+            ) = pg_catalog.rtrim(t.name::text, 's')
+    WHERE
+        t.row_security
+        AND pg_catalog.rtrim(o.name::text, 's') <> pg_catalog.rtrim(t.name::text, 's')
+        AND a.atttypid IN ('pg_catalog.json'::pg_catalog.regtype, 'pg_catalog.jsonb'::pg_catalog.regtype)
+    GROUP BY o.oid
+    UNION ALL
     SELECT k.conrelid, pg_catalog.format('its rows belong to rows of %s', pg_catalog.min(t.object))
     FROM pg_catalog.pg_constraint AS k
     INNER JOIN hk_any_table AS t ON k.confrelid = t.oid

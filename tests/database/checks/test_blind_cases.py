@@ -12,6 +12,7 @@ from psycopg import sql
 
 from pytest_housekeeping.checks.boundaries import verify_contract
 from pytest_housekeeping.checks.rls import evaluate_rules, verify_rule
+from pytest_housekeeping.declarations.rls import RlsContract
 from pytest_housekeeping.declarations.rules import BOUNDARY, Rule
 from pytest_housekeeping.model import Finding, Level
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
@@ -48,15 +49,17 @@ def laid(connection: Connection, case: Planted | Sound) -> Iterator[str]:
         yield name
 
 
-def judged(connection: Connection, rules: Sequence[Rule]) -> list[Finding]:
+def judged(
+    connection: Connection, rules: Sequence[Rule], contract: RlsContract = CONTRACT
+) -> list[Finding]:
     own = [rule for rule in rules if rule.family != BOUNDARY]
     read = [rule for rule in own if not rule.proof]
-    seen = evaluate_rules(connection, CONTRACT, read) if read else {}
+    seen = evaluate_rules(connection, contract, read) if read else {}
     found = [
         finding
         for rule in own
         for finding in verify_rule(
-            connection, CONTRACT, rule, today=TODAY, evaluations=seen
+            connection, contract, rule, today=TODAY, evaluations=seen
         ).findings
     ]
     if len(own) < len(rules):
@@ -112,7 +115,8 @@ def test_what_only_looks_like_it_is_silent(studio: Connection, case: Sound) -> N
         if case.kind in ACTED or rule.proof not in ("context", "isolation")
     ]
     with laid(studio, case):
-        assert [(each.rule, each.object, each.detail) for each in judged(studio, rules)] == []
+        found = judged(studio, rules, case.contract)
+        assert [(each.rule, each.object, each.detail) for each in found] == []
 
 
 def test_each_kind_has_cases() -> None:

@@ -375,6 +375,18 @@ def test_a_role_that_has_the_owners_rights_leaks(ground: Connection) -> None:
     assert "shop.archive" in found(ground, "identity-isolated")
 
 
+def test_where_in_the_json_of_a_setting_the_identity_stands_is_proposed(ground: Connection) -> None:
+    ground.execute(
+        "ALTER POLICY own ON shop.archive USING"
+        " (tenant = (nullif(current_setting('app.tenant', true), '')::jsonb ->> 'of')::integer)"
+    )
+    (finding,) = verify(ground, "identity-isolated").findings
+    assert finding.fix == (
+        "-- name in context of rls.toml what of the JSON it is:"
+        ' { setting = "app.tenant", path = ["of"] }'
+    )
+
+
 def test_a_policy_that_fails_for_everybody_is_undecided(ground: Connection) -> None:
     ground.execute("ALTER POLICY own ON shop.archive USING (tenant = shop.tenant() AND 1 / 0 = 1)")
     assert "undecided" in leaks(ground, "identity-isolated", "shop.archive")

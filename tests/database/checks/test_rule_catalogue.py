@@ -14,7 +14,7 @@ from pytest_housekeeping.declarations.rls import DeclaredPolicy, RlsContract
 from pytest_housekeeping.declarations.rules import fill
 from pytest_housekeeping.errors import RuleBroken
 from pytest_housekeeping.model import Finding, Level
-from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.postgres.connection import Connection, rolled_back
 from support.catalogue_cases import DEFECTS, GROUND, SHUT, SOUND
 from support.doors import DOORS
 from support.guarded import RULES, TODAY
@@ -538,6 +538,17 @@ def test_a_policy_for_everybody_is_given_to_whom_it_serves_alone(
         desk.execute("CREATE POLICY x ON desk.note USING (owner = desk.me())")
         (finding,) = judged(desk, "policy-for-public", contract)
         assert finding.fix == "ALTER POLICY x ON desk.note TO desk_app;"
+        assert finding.level is Level.WARNING
+        # Another application that may read the table, and has no policy of its own.
+        with rolled_back(desk):
+            desk.execute(
+                "GRANT USAGE ON SCHEMA desk TO desk_other; GRANT SELECT ON desk.note TO desk_other"
+            )
+            (finding,) = judged(desk, "policy-for-public")
+            assert finding.level is Level.ERROR
+            assert "lets in desk_other" in finding.detail
+            desk.execute(finding.fix.encode())
+            assert judged(desk, "policy-for-public") == []
     finally:
         superuser.execute("DROP ROLE desk_other")
 

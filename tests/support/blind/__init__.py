@@ -2,10 +2,10 @@
 
 Each planted one is shown to do harm by acting as the application, before a rule is asked."""
 
-from support.blind import acting, comparing, leaving, reaching
+from support.blind import acting, again, comparing, leaving, reaching
 from support.blind.ground import BOUNDARIES, CONTRACT, GROUND, OUT, Planted, Sound
 
-_KINDS = (acting, comparing, reaching, leaving)
+_KINDS = (acting, comparing, reaching, leaving, again)
 PLANTED = tuple(each for kind in _KINDS for each in kind.PLANTED)
 SOUND = tuple(each for kind in _KINDS for each in kind.SOUND)
 

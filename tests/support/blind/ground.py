@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pytest_housekeeping.declarations.boundaries import App, Boundaries, Contract
 from pytest_housekeeping.declarations.identity import Claim
@@ -127,11 +127,18 @@ class Planted:
 
 @dataclass(frozen=True, kw_only=True)
 class Sound:
-    """What looks like a defect of the kind, and nobody can do anything with it."""
+    """What looks like a defect of the kind, and nobody can do anything with it. ``also`` are
+    values of the claims that ``rls.toml`` names besides."""
 
     kind: int
     title: str
     sql: str
+    also: tuple[str, ...] = ()
+
+    @property
+    def contract(self) -> RlsContract:
+        more = tuple(Claim(setting=CLAIMS, path=(name,)) for name in self.also)
+        return replace(CONTRACT, claims=(*CONTRACT.claims, *more))
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.title}"

@@ -18,6 +18,8 @@ from pytest_housekeeping.sql.parser import Node, ParseError, children, is_a, par
 
 _IN_TEXT = re.compile(r"\bcurrent_setting\s*\(\s*'((?:[^']|'')+)'", re.IGNORECASE)
 _SHOWS_ALL = ("pg_settings", "pg_show_all_settings")
+# What these tell is made of search_path.
+_SCHEMAS = ("current_schema", "current_schemas")
 _STEPS = ("->", "->>", "#>", "#>>", "?")
 _EXTRACTS = frozenset(
     f"{kind}_extract_path{text}" for kind in ("json", "jsonb") for text in ("", "_text")
@@ -65,6 +67,8 @@ class SettingsRead:
             return
         if is_a(node, "RangeVar") and node.relname in _SHOWS_ALL:
             yield SettingRead(all=True)
+        if is_a(node, "SQLValueFunction") and node.op == "SVFOP_CURRENT_SCHEMA":
+            yield SettingRead(name="search_path")
         if is_a(node, "FuncCall"):
             yield from self._called(node)
         for child in children(node):
@@ -85,6 +89,8 @@ class SettingsRead:
                 yield SettingRead(name=(_literal(call.args[0]) or "").lower())
             elif name in _SHOWS_ALL:
                 yield SettingRead(all=True)
+            elif name in _SCHEMAS:
+                yield SettingRead(name="search_path")
         if schema != ["pg_catalog"]:
             for function in self.functions(name):
                 if not schema or function.schema == schema[-1]:

@@ -60,10 +60,12 @@ def near_cases(
         if not condition or (command == "SELECT" and table.is_public):
             continue
         # A role that a policy asks for may be one that sees everything.
-        identity = asked_for if command in WRITES else plain
-        values = dict(identity)
+        own = asked_for if command in WRITES else plain
         columns = owning if owning and command in WRITES else all_columns
-        if columns and set(columns.values()) <= values.keys():
+        for identity in (own, *_patterns(table, condition, columns, own)):
+            values = dict(identity)
+            if not columns or not set(columns.values()) <= values.keys():
+                continue
             yield NearCase(
                 number=number,
                 table=table,
@@ -76,3 +78,19 @@ def near_cases(
                 identity=identity,
                 derived=frozenset(dict(identities.derived)),
             )
+
+
+def _patterns(
+    table: ProtectedTable, condition: str, columns: Mapping[str, Claim], identity: Identity
+) -> Iterator[Identity]:
+    """One whose name is a pattern, where a column is compared by LIKE with no more than the name:
+    whoever may call himself a_me then passes for a-me."""
+    texts = {
+        claim
+        for name, claim in columns.items()
+        if (column := table.column(name)) and column.type in ("text", "character varying")
+    }
+    if "~~" in condition and "||" not in condition and texts & dict(identity).keys():
+        yield tuple(
+            (claim, f"{value[:-1]}_" if claim in texts else value) for claim, value in identity
+        )

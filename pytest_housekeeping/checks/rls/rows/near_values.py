@@ -48,6 +48,8 @@ def _texts(value: str) -> Iterator[str]:
     yield re.sub(r"[^A-Za-z0-9]", "", value)
     yield from (re.sub(r"[^A-Za-z0-9]", sign, value) for sign in "-_. ")
     yield from (value[:3] + sign + value[3:] for sign in "-_. ")
+    # What passes a pattern that the other value is.
+    yield value.replace("_", "e")
     yield from ("%", "_" * len(value), ".*", "k" * len(value), value[::-1])
     yield from (f"org-{number}" for number in range(_NUMBERED))
 
