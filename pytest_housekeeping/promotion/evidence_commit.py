@@ -16,7 +16,12 @@ from pytest_housekeeping.evidence.shared_branch import begin_again, continue_fro
 from pytest_housekeeping.evidence.signing import FIX, SigningFailed, why_unsigned
 from pytest_housekeeping.model import RunOutcome
 from pytest_housekeeping.plan.modes import rules_of
-from pytest_housekeeping.promotion.attestation import RAN_FIX, SUBMODULE_FIX
+from pytest_housekeeping.promotion.attestation import (
+    RAN_FIX,
+    SUBMODULE_FIX,
+    checkout_fix,
+    shown,
+)
 from pytest_housekeeping.promotion.production.handed import (
     HandedBack,
     hand_back,
@@ -206,6 +211,12 @@ def _why_not_committed(context: RunContext, *, partial: bool) -> str:
     if context.source.submodules:
         names = ", ".join(context.source.submodules)
         return f"files of the submodule {names} ran, and the commit holds none: {SUBMODULE_FIX}"
+    if context.source.dirty and set(context.source.dirty) <= set(context.source.rewritten):
+        return (
+            "git has rewritten files when it checked them out, and an audit attests a commit:"
+            f" {shown(context.source.rewritten)}; the bytes of the commit:"
+            f" {checkout_fix(context.source)}"
+        )
     if context.source.dirty:
         dirty = ", ".join(context.source.dirty[:5])
         ran = f"; {context.source.ran[0]} ran as Python: {RAN_FIX}" if context.source.ran else ""

@@ -146,6 +146,7 @@ def test_line_endings_of_a_checkout_and_the_way_out(production: Production) -> N
 
     staged = production.stage()
     assert f"{FIRST}: is not the text that was promoted: git has rewritten" in staged.output
+    assert "not committed: git has rewritten files when it checked them out" in staged.output
     run = production.promote()
     assert (run.code, production.unchanged) == (4, True)
     assert "git has rewritten files when it checked them out" in run.output
