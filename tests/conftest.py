@@ -60,6 +60,8 @@ _LONG: dict[str, tuple[str, ...]] = {
     "tests/runs/test_binding.py": ("test_a_promotion_waits_for_somebody",),
     "tests/runs/test_adopt_drift.py": ("test_what_no_file_can_make",),
     "tests/runs/test_init_production.py": ("test_half_an_address",),
+    "tests/runs/test_platform_production.py": (),
+    "tests/runs/test_starters.py": ("test_of_postgrest",),
     "tests/runs/test_init.py": (
         "test_what_is_written_is_green_and_says_what_it_is",
         "test_what_is_declared_is_what_is_there",

@@ -12,7 +12,6 @@ from pytest_housekeeping.promotion.init.made_schema import made_schema
 from pytest_housekeeping.promotion.init.objects_text import (
     HEAD,
     objects_toml,
-    own_roles,
 )
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
@@ -27,7 +26,7 @@ def write_objects(root: Path) -> Iterator[str]:
     place = root / config.checks / "objects.toml"
     before = place.read_text(encoding="utf-8") if place.is_file() else ""
     with made_schema(config, ProjectFiles(root)) as made:
-        roles = own_roles(made.connection, migrator=config.migrator)
+        roles = made.own_roles(config.migrator)
         made.connection.execute("BEGIN")
         text = objects_toml(made.connection, made.schemas, roles)
         made.connection.execute("ROLLBACK")

@@ -32,7 +32,7 @@ def dump_around(connection: Connection) -> bytes:
         *_parameters(connection, every),
         *_large_objects(connection, every),
         *_row_types(connection, every),
-        *_members(connection),
+        *owners_of_members(connection),
         *_limits(connection),
         *_grantors(connection),
         *_refreshed(connection),
@@ -65,7 +65,7 @@ def _row_types(connection: Connection, every: Mapping[str, str]) -> Iterator[str
         yield from _granted(on, acl, every.get("T", ""))
 
 
-def _members(connection: Connection) -> Iterator[str]:
+def owners_of_members(connection: Connection) -> Iterator[str]:
     """Who has made an extension owns what is in it, and no dump says so. With the owner go the
     privileges: what was granted to him by another is his own by then. An extension that nothing
     needs is left out, and a stub has less in it."""
@@ -142,7 +142,7 @@ AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 ORDER BY n.nspname COLLATE "C", t.typname COLLATE "C"
 """
 
-# Of the role that made the server they are on a copy as well.
+# Those of a superuser are on a copy another superuser's, to whom nothing else is granted there.
 _OWNED_MEMBERS: LiteralString = """
 SELECT i.type, i.identity, pg_catalog.pg_get_userbyid(o.owner)
 FROM (
@@ -153,8 +153,9 @@ FROM (
     FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
 ) AS o
 JOIN pg_catalog.pg_depend AS d ON d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e'
+JOIN pg_catalog.pg_roles AS r ON r.oid = o.owner
 CROSS JOIN LATERAL pg_catalog.pg_identify_object(o.class, o.oid, 0) AS i
-WHERE o.owner <> 10
+WHERE NOT r.rolsuper
     AND NOT EXISTS (
         SELECT FROM pg_catalog.pg_depend AS s
         WHERE s.classid = o.class AND s.objid = o.oid AND s.deptype IN ('a', 'i')

@@ -21,6 +21,7 @@ from pytest_housekeeping.server.staging_database import drop_roles, set_password
 from pytest_housekeeping.snapshot.coverage import Around, beyond
 from pytest_housekeeping.snapshot.difference import Difference, diff, listed
 from pytest_housekeeping.snapshot.dump import dump_schema
+from pytest_housekeeping.snapshot.dump_around import owners_of_members
 from pytest_housekeeping.snapshot.extensions import extension_names, stubs_of
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved
@@ -110,6 +111,7 @@ class Twin:
         )
         with self.connect() as connection:
             known = connection.execute("SELECT rolname FROM pg_catalog.pg_roles").fetchall()
+            owners = "\n".join(("", *owners_of_members(connection))).encode()
             missing = sorted(set(roles) - {role for (role,) in known})
             # template1 may hold more than it had to begin with; a server of ours has no other.
             plain = connection.execute(
@@ -120,7 +122,7 @@ class Twin:
             try:
                 for role in missing:
                     connection.execute(roles[role])
-                with restored_in(beside, major, dump, expected) as copy:
+                with restored_in(beside, major, dump + owners, expected) as copy:
                     yield copy
             finally:
                 connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(beside_name))

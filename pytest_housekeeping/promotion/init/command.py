@@ -25,7 +25,7 @@ from pytest_housekeeping.promotion.init.from_production import (
 from pytest_housekeeping.promotion.init.green import until_green
 from pytest_housekeeping.promotion.init.made_schema import made_schema
 from pytest_housekeeping.promotion.init.needed import Needed
-from pytest_housekeeping.promotion.init.objects_text import objects_text, own_roles, read_declared
+from pytest_housekeeping.promotion.init.objects_text import objects_text, read_declared
 from pytest_housekeeping.promotion.init.project_text import (
     checks_folder,
     with_ignored,
@@ -116,7 +116,7 @@ def _declared(
         yield f"applied: {plural(made.files, 'file')}, to a throwaway PostgreSQL"
         connection = made.connection
         schemas = made.schemas
-        roles = own_roles(connection, migrator=config.migrator)
+        roles = made.own_roles(config.migrator)
         connection.execute("BEGIN")
         declared = read_declared(connection, schemas, roles)
         access = read_access(connection, schemas, roles)

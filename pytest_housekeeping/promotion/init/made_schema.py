@@ -18,9 +18,11 @@ from pytest_housekeeping.plan.given_past import given_paths
 from pytest_housekeeping.postgres.connection import Connection, LentConnection, connect
 from pytest_housekeeping.postgres.statement_errors import explain
 from pytest_housekeeping.promotion.init.needed import Needed, out_of_path
+from pytest_housekeeping.promotion.init.objects_text import own_roles
 from pytest_housekeeping.promotion.replay import apply_segment, replay_file, segments_of
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import ServerSettings, server_settings, start
+from pytest_housekeeping.server.staging_database import roles
 from pytest_housekeeping.sql.bootstrap import bootstrap_texts, has_preset
 from pytest_housekeeping.sql.effects import MOST_LOCKS
 from pytest_housekeeping.sql.file import SqlFile
@@ -38,7 +40,8 @@ _KINDS = (Kind.MIGRATION, Kind.VIEW, Kind.POLICY)
 class MadeSchema:
     """A database with the whole schema, a superuser's connection to it, and what was lacking.
 
-    ``schemas`` are those of the project, ``others`` what the server has from the beginning.
+    ``schemas`` are those of the project, ``others`` what the server has from the beginning, and
+    ``of_platform`` the roles of a platform.
     """
 
     connection: LentConnection = field(repr=False)
@@ -46,6 +49,16 @@ class MadeSchema:
     files: int
     schemas: tuple[str, ...]
     others: tuple[str, ...] = ()
+    of_platform: frozenset[str] = frozenset()
+
+    def own_roles(self, migrator: str) -> tuple[str, ...]:
+        """The roles that the project declares."""
+        return own_roles(
+            self.connection,
+            migrator=migrator,
+            given=sorted(self.of_platform),
+            schemas=self.schemas,
+        )
 
 
 @contextmanager
@@ -61,11 +74,14 @@ def made_schema(config: Config, sources: ProjectFiles) -> Iterator[MadeSchema]:
     server = start(_settings(config, len(files)))
     try:
         needed, given = Needed(layout=config.layout), tuple[str, ...]()
+        of_platform = frozenset[str]()
         while True:
             throwaway = Throwaway(server, config)
             try:
                 _run(throwaway, bootstrap[:preset])
                 given = _schemas(throwaway, _ALL) if preset else ()
+                with throwaway.superuser() as connection:
+                    of_platform = roles(connection) if preset else frozenset()
                 own = (*bootstrap[preset:], ("bootstrap", needed.bootstrap(config.migrator)))
                 _run(throwaway, own)
                 given = (*given, *_schemas(throwaway, _INHABITED))
@@ -86,6 +102,7 @@ def made_schema(config: Config, sources: ProjectFiles) -> Iterator[MadeSchema]:
                 files=len(files),
                 schemas=schemas,
                 others=tuple(sorted(others)),
+                of_platform=of_platform,
             )
         finally:
             connection.close()

@@ -27,19 +27,36 @@ _KINDS = {
     "triggers": "trigger",
 }
 
-# PostgreSQL's own, who is above row-level security, and who migrates, a project does not declare.
+# PostgreSQL's own, who is above row-level security, and who migrates, a project does not declare;
+# nor the platform's, but for those that may use what stands in its schemas.
 _ROLES = """
 SELECT r.rolname
 FROM pg_catalog.pg_roles AS r
 WHERE r.rolname !~ '^pg_' AND NOT (r.rolsuper OR r.rolbypassrls) AND r.rolname <> %(migrator)s
+    AND (
+        r.rolname <> ALL (%(given)s)
+        OR EXISTS (
+            SELECT FROM pg_catalog.pg_class AS c
+            JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+            CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) AS a
+            WHERE n.nspname = ANY (%(schemas)s) AND a.grantee = r.oid
+        )
+    )
 ORDER BY r.rolname
 """
 
 
-def own_roles(connection: Connection, *, migrator: str) -> tuple[str, ...]:
+def own_roles(
+    connection: Connection,
+    *,
+    migrator: str,
+    given: Sequence[str] = (),
+    schemas: Sequence[str] = (),
+) -> tuple[str, ...]:
     """The roles of the server that are not PostgreSQL's own, nor who migrates, nor above row-level
-    security."""
-    return tuple(name for (name,) in connection.execute(_ROLES, {"migrator": migrator}))
+    security, nor ``given`` by a platform without a right to anything in these ``schemas``."""
+    named = {"migrator": migrator, "given": list(given), "schemas": list(schemas)}
+    return tuple(name for (name,) in connection.execute(_ROLES, named))
 
 
 @dataclass(frozen=True, kw_only=True)
