@@ -147,13 +147,16 @@ def _comment(given: argparse.Namespace) -> int:
     """Where there is something to post, its place below ``issues/`` is on standard output."""
     from pytest_housekeeping.promotion import comment_command as command
 
-    request = command.read_request(*given.pull_request) if given.pull_request else None
+    project, told = given.project.strip("/"), given.pull_request
+    request = command.read_request(*told, project=project) if told else None
     if given.unplanned:
         made = command.without_production(Path.cwd())
     elif given.superseded:
         made = command.superseded_comment(request)
     else:
-        made = command.planned_comment(given.of, given.audit, request, private=given.private)
+        made = command.planned_comment(
+            given.of, given.audit, request, private=given.private, project=project
+        )
     if made.body:
         given.into.write_text(made.body, encoding="utf-8")
     _out(f"{made.place}\n" if made.place else "")

@@ -180,6 +180,12 @@ def _comment(commands: Commands) -> None:
         help="files with the pull request and its comments, as `gh api` tells them",
     )
     command.add_argument(
+        "--project",
+        default="",
+        metavar="FOLDER",
+        help="of several projects of one repository, which: each has a comment of its own",
+    )
+    command.add_argument(
         "--private",
         action="store_true",
         help="only those read it who may read production: with numbers, hosts and names",

@@ -49,12 +49,13 @@ class Comment:
     place: str = ""
 
 
-def read_request(request: Path, comments: Path) -> PullRequest:
-    """A pull request and its comments, as GitHub's API tells them. Raises MisuseError."""
+def read_request(request: Path, comments: Path, *, project: str = "") -> PullRequest:
+    """A pull request and its comments, as GitHub's API tells them; of these the one of the project
+    in this folder. Raises MisuseError."""
     try:
         (told,) = _values(request)
         number, newest = int(told["number"]), str(told["head"]["sha"])
-        posted = next(_own(comments), None)
+        posted = next((each for each in _own(comments) if each.project == project), None)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise MisuseError(
             f"{request} and {comments} are no answers of GitHub's API: {type(error).__name__}",
@@ -77,14 +78,19 @@ def superseded_comment(request: PullRequest | None) -> Comment:
 
 
 def planned_comment(
-    commit: str, audit: Path | None, request: PullRequest | None, *, private: bool
+    commit: str,
+    audit: Path | None,
+    request: PullRequest | None,
+    *,
+    private: bool,
+    project: str = "",
 ) -> Comment:
     """The comment of a plan of this commit; without an audit, of a run that has left none.
 
     A run that was late says of itself that it is superseded, and does not take the place of the
     newest. Raises MisuseError, EvidenceError for an audit that was edited, and OSError.
     """
-    body = _body(audit, _commit(commit), private=private)
+    body = _body(audit, _commit(commit), private=private, project=project)
     if request is None:
         return Comment(body=body)
     posted, late = request.posted, commit != request.newest
@@ -110,9 +116,9 @@ def without_production(root: Path) -> Comment:
     return Comment(body=unplanned(lacking, known=bool(known)))
 
 
-def _body(audit: Path | None, commit: str, *, private: bool) -> str:
+def _body(audit: Path | None, commit: str, *, private: bool, project: str) -> str:
     if audit is None:
-        return no_plan(commit, ci_url(), private=private)
+        return no_plan(commit, ci_url(), private=private, project=project)
     record = from_json(audit.read_bytes(), name=audit.name, intact=True)
     if record.run.mode is not Mode.PLAN:
         raise MisuseError(
@@ -120,7 +126,7 @@ def _body(audit: Path | None, commit: str, *, private: bool) -> str:
             why=_WHY,
             fix="give ops/audit/plan_….json",
         )
-    return plan_comment(record, commit, private=private)
+    return plan_comment(record, commit, private=private, project=project)
 
 
 def _own(comments: Path) -> Iterator[Posted]:

@@ -184,7 +184,8 @@ def test_of_supabase_everything_is_there_that_its_migrations_count_on(tmp_path: 
     assert not (project.root / "sql/bootstrap").exists()
     rls = tomllib.loads((project.root / "checks/rls.toml").read_text())
     assert (rls["schemas"], rls["roles"]) == (["public"], ["anon", "authenticated"])
-    assert rls["context"] == [{"setting": "request.jwt.claims", "path": ["sub"]}]
+    claims = {"setting": "request.jwt.claims", "path": ["sub"]}
+    assert rls["context"] == ["request.jwt.claim.sub", claims]
     open_today = {(each["rule"], each["object"]) for each in rls["exempt"]}
     assert ("policy-always-true", "everybody ON public.profiles") in open_today
     # What everybody's own rows are is proved, and not let stand.

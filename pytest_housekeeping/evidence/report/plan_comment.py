@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
 
 from pytest_housekeeping.evidence.report import batch, tally
 from pytest_housekeeping.evidence.report.clone import clone_lines, clone_summary
@@ -41,8 +42,8 @@ if TYPE_CHECKING:
     from pytest_housekeeping.evidence.kinds import FindingKind
 
 PROMOTION = "housekeeping-prod-promotion.yml"
-_MARK = "<!-- pytest-housekeeping: plan of {commit} -->"
-_MARKED = re.compile(_MARK.format(commit="([0-9a-f]{40,64})"))
+_MARK = "<!-- pytest-housekeeping: plan of {commit}{project} -->"
+_MARKED = re.compile(_MARK.format(commit="([0-9a-f]{40,64})", project="(?: in (\\S+))?"))
 _LONGEST = 64_000
 _MARKS = {"good": "✅", "bad": "❌", "unsure": "⚠️"}
 _PAGE = re.compile(r"https://[\w.-]+(?::\d+)?(?:/[\w.-]+)+")
@@ -61,18 +62,26 @@ class Posted:
         found = _MARKED.match(self.body)
         return found[1] if found else ""
 
+    @property
+    def project(self) -> str:
+        """The folder of the project in its repository, "" for the root."""
+        found = _MARKED.match(self.body)
+        return unquote(found[2] or "") if found else ""
 
-def plan_comment(audit: Audit, commit: str, *, private: bool = False) -> str:
+
+def plan_comment(audit: Audit, commit: str, *, private: bool = False, project: str = "") -> str:
     """Markdown of fewer than 65,536 characters, whatever was planned.
 
     ``commit`` is the newest of the pull request, where what was planned may be a merge of it.
-    Unless it is ``private``, whoever reads it learns no number, host, database or user.
+    Unless it is ``private``, whoever reads it learns no number, host, database or user. Of several
+    projects of one repository each has a comment of its own, by its folder.
     """
     hide = str if private else masked(audit)
     told = audit if private else for_everybody(audit)
     text = outcome_text(told)
     rest = _where_the_rest_is(told, private=private)
-    parts = [_MARK.format(commit=commit), f"## {_MARKS[text.tone]} {text.headline}", text.meaning]
+    headline = f"## {_MARKS[text.tone]} {text.headline}{_of(project)}"
+    parts = [_mark(commit, project), headline, text.meaning]
     if told.run.message:
         parts.append(block(told.run.message))
     parts += [_facts(told, commit), *_promotion(told)]
@@ -82,11 +91,21 @@ def plan_comment(audit: Audit, commit: str, *, private: bool = False) -> str:
     return "\n\n".join([*parts, *fitted(sections, room - 2 * len(sections), rest), tail])
 
 
-def no_plan(commit: str, page: str, *, private: bool = False) -> str:
+def no_plan(commit: str, page: str, *, private: bool = False, project: str = "") -> str:
     """What is said where a run has ended without a record."""
     why = f"What it said is in the log of {_page(page)}." if private else _ELSEWHERE
     said = f"The run for {code(commit[:12])} ended before it had anything to tell. {why}"
-    return "\n\n".join([_MARK.format(commit=commit), "## ❌ No plan could be made", f"{said}\n"])
+    headline = f"## ❌ No plan could be made{_of(project)}"
+    return "\n\n".join([_mark(commit, project), headline, f"{said}\n"])
+
+
+def _mark(commit: str, project: str) -> str:
+    # No blank, and nothing that would end a comment of HTML.
+    return _MARK.format(commit=commit, project=f" in {quote(project)}" if project else "")
+
+
+def _of(project: str) -> str:
+    return f": {code(project)}" if project else ""
 
 
 def unplanned(lacking: Sequence[str], *, known: bool) -> str:

@@ -63,6 +63,28 @@ def test_the_first_comment_is_posted_and_later_ones_take_its_place(
     assert "**Superseded.** This is the plan of `bbbbbbbbbbbb`" in marked.body
 
 
+def test_each_project_of_a_repository_has_a_comment_of_its_own(
+    github: GitHub, audit: Path, tmp_path: Path
+) -> None:
+    places = []
+    for project in ("services/shop", "services/a desk -->", ""):
+        request = read_request(*github.files(tmp_path), project=project)
+        made = planned_comment(NEW, audit, request, private=True, project=project)
+        places.append(made.place)
+        github.say(AUTHOR, made.body)
+        assert (f": `{project}`" in made.body.splitlines()[2]) is bool(project)
+        again = read_request(*github.files(tmp_path), project=project)
+        assert again.posted is not None
+        assert (again.posted.body, again.posted.commit) == (made.body, NEW)
+    assert places == ["POST 5/comments"] * 3
+    github.at("c" * 40)
+    marked = superseded_comment(read_request(*github.files(tmp_path), project="services/shop"))
+    assert "`services/shop`" in marked.body
+    request = read_request(*github.files(tmp_path), project="services/shop")
+    made = planned_comment("c" * 40, None, request, private=False, project="services/shop")
+    assert "## ❌ No plan could be made: `services/shop`" in made.body
+
+
 def test_nothing_is_marked_where_nothing_is_older(github: GitHub, tmp_path: Path) -> None:
     assert superseded_comment(asked(github, tmp_path)).place == ""
     github.say(AUTHOR, f"{of(NEW)}\nof this very commit")
