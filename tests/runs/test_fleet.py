@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,6 +101,44 @@ def test_a_canary_that_fails_stops_all(fleet: Production) -> None:
     wrong = run(fleet, "--hk-confirm=ALL")
     assert wrong.code == 4
     assert "tenants is changed only on the exact word" in wrong.output
+
+
+GATE = 4711
+GATED = f"""def test_when_it_may(hk_connection):
+    hk_connection.execute("SET LOCAL lock_timeout = '2min'")
+    hk_connection.execute("SELECT pg_advisory_xact_lock_shared({GATE})")
+"""
+
+
+def test_two_operators_at_once(fleet: Production, tmp_path: Path) -> None:
+    """The second is refused by the name of the first, and begins nothing."""
+    patience = FLEET.replace("lint = false", 'lint = false\nlock_wait = "300ms"')
+    fleet.change({"pyproject.toml": patience, "checks/test_gate.py": GATED}, proved=True)
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(tmp_path, elsewhere, symlinks=True, ignore=shutil.ignore_patterns("elsewhere"))
+    project = replace(fleet.project, root=elsewhere / "project", scratch=elsewhere / "tmp")
+    with fleet.server.superuser("t1") as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", (GATE,))
+        first = fleet.start("--hk-fleet=tenants", "-v", **variables(fleet, "TENANTS"))
+        while not connection.execute(
+            "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        ).fetchone():
+            assert first.poll() is None, first.communicate()[0]
+            time.sleep(0.02)
+        second = run(replace(fleet, project=project))
+        connection.execute("SELECT pg_advisory_unlock(%s)", (GATE,))
+    won = fleet.project.finish(first)
+    assert won.code == 0, won.output
+    assert second.code == 1, second.output
+    found = outcomes(second)
+    assert found["canary::t1"] == "FAILED", second.output
+    assert {found[each] for each in found if each.startswith("wave")} == {"SKIPPED"}
+    holder = r"another promotion of this database holds it: promoter .*process \d+, since 20\d\d-"
+    assert re.search(holder, second.output), second.output
+    for name in NAMES:
+        with fleet.server.superuser(name) as connection:
+            rows = connection.execute("SELECT path, count(*) FROM housekeeping.history GROUP BY 1")
+            assert {count for _, count in rows.fetchall()} == {1}, name
 
 
 def test_a_fleet_comes_after_a_target(fleet: Production) -> None:

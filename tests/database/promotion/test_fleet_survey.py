@@ -1,0 +1,104 @@
+"""The look at a fleet: each database that cannot be taken is told by name, and the others are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from pytest_housekeeping.config import Config, Fleet
+from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.plugin.fleet.runs import Runs
+from pytest_housekeeping.promotion.fleet.survey import Survey, survey, told_of
+from pytest_housekeeping.promotion.production.fleet_databases import read_databases
+from pytest_housekeeping.promotion.production.handed import Away, Handed, handed_back
+from pytest_housekeeping.server.embedded import find_embedded
+from support.postgres_service import service
+
+PASSWORD, OTHER = "of-the-fleet-7", "of-another-8"
+FLEET = Fleet(name="tenants", env="TENANTS", databases="tenants.json", audit="ops/tenants/audit")
+
+
+@contextmanager
+def superuser(port: int, password: str) -> Iterator[psycopg.Connection]:
+    where = f"host=127.0.0.1 port={port} user=postgres dbname=postgres"
+    with psycopg.connect(where, password=password, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def ports() -> Iterator[tuple[int, int]]:
+    """Two servers, the second of another major version and with another password."""
+    newer = find_embedded(18).folder
+    with service(PASSWORD) as first, service(OTHER, binaries=newer) as second:
+        for port, password in ((first.port, PASSWORD), (second.port, OTHER)):
+            with superuser(port, password) as connection:
+                for name in ("acme", "zeta"):
+                    connection.execute(f"CREATE DATABASE {name}".encode())
+        yield first.port, second.port
+
+
+@pytest.fixture
+def project(ports: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder, and the variables that lead to the first server."""
+    given = {"HOST": "127.0.0.1", "PORT": str(ports[0]), "USER": "postgres", "PASSWORD": PASSWORD}
+    for name, value in given.items():
+        monkeypatch.setenv(f"PG{name}_TENANTS", value)
+    return tmp_path
+
+
+def look(root: Path, *listed: object) -> Survey:
+    (root / "tenants.json").write_text(json.dumps(listed), encoding="utf-8")
+    return survey(Config(root=root), FLEET)
+
+
+def test_one_of_another_password_and_then_of_another_version(
+    ports: tuple[int, int], project: Path
+) -> None:
+    elsewhere = {"name": "c", "database": "acme", "port": ports[1]}
+    found = look(project, "acme", "zeta", elsewhere)
+    assert [group.names for group in found.groups] == [("acme", "zeta")]
+    told = "\n".join(told_of(found))
+    assert "c: away: " in told
+    assert "password authentication failed" in told
+    assert PASSWORD not in told
+
+    with superuser(ports[1], OTHER) as connection:
+        connection.execute(f"ALTER ROLE postgres PASSWORD '{PASSWORD}'".encode())
+    try:
+        found = look(project, "acme", "zeta", elsewhere)
+    finally:
+        with superuser(ports[1], PASSWORD) as connection:
+            connection.execute(f"ALTER ROLE postgres PASSWORD '{OTHER}'".encode())
+    assert [(group.names, group.members[0].major) for group in found.groups] == [
+        (("acme", "zeta"), 16),
+        (("c",), 18),
+    ]
+
+
+def test_one_database_by_two_addresses(ports: tuple[int, int], project: Path) -> None:
+    again = {"name": "again", "database": "acme", "host": "localhost", "port": ports[0]}
+    with pytest.raises(MisuseError, match="acme and again are the same database"):
+        look(project, "acme", "zeta", again)
+
+
+def test_one_that_is_dropped_in_the_middle_is_away(ports: tuple[int, int], project: Path) -> None:
+    """It is told so by its own turn, and there is no run of it that would leave a record."""
+    with superuser(ports[0], PASSWORD) as connection:
+        connection.execute(b"CREATE DATABASE short")
+        assert look(project, "short").groups[0].names == ("short",)
+        connection.execute(b"DROP DATABASE short")
+    settings = Config(root=project)
+    (short,) = read_databases(settings, FLEET)
+    given = Handed(target=short.target(FLEET, settings.audit), back=project / "back")
+    words = ("--hk-mode=prod", "--hk-confirm=PROMOTE", "-p", "no:xdist", "-p", "no:cacheprovider")
+    with Runs(settings, words, 16) as runs:
+        assert runs.run(given).code == 0
+    left = handed_back(project / "back")
+    assert isinstance(left, Away)
+    assert 'database "short" does not exist' in left.detail
+    assert not (project / "ops").exists()
