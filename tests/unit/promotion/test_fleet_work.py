@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pytest_housekeeping.config import Fleet
 from pytest_housekeeping.promotion.fleet.survey import Survey
-from pytest_housekeeping.promotion.fleet.work import AWAY, FAILED, LEFT, PASSED, Result, Work
+from pytest_housekeeping.promotion.fleet.work import (
+    AWAY,
+    FAILED,
+    LEFT,
+    PASSED,
+    Result,
+    Work,
+    _Known,
+)
 
 
 @pytest.fixture
@@ -31,10 +40,21 @@ def test_a_result_is_found_again(work: Work) -> None:
     work.wait_for(["f::rows::a"])
 
 
+def test_each_process_reads_what_others_have_added(work: Work) -> None:
+    """Also behind a line that somebody could not write to its end."""
+    other = replace(work, _known=_Known())
+    work.put(Result(item="f::rows::a", how=PASSED))
+    assert other.results().keys() == {"f::rows::a"}
+    with (work.folder / "ended").open("ab") as file:
+        file.write(b'\n{"item": "f::rows::b", "ho')
+    assert other.result("f::rows::b") is None
+    other.put(Result(item="f::rows::c", how=AWAY))
+    assert work.results().keys() == other.results().keys() == {"f::rows::a", "f::rows::c"}
+
+
 def test_one_whose_process_is_gone_has_failed(work: Work) -> None:
     done = subprocess.Popen([sys.executable, "-c", ""])
     done.wait()
-    (work.folder / "f_wave-1_a.begun").unlink(missing_ok=True)
     work.begin("f::wave-1::a")
     begun = next(work.folder.glob("*.begun"))
     begun.write_text(str(done.pid), encoding="utf-8")
