@@ -28,6 +28,8 @@ _SETTING = re.compile(r'unrecognized configuration parameter "(\w+)"')
 _ICU = "ICU is not supported in this build"
 _AVAILABLE: LiteralString = "SELECT name::text FROM pg_catalog.pg_available_extensions"
 _ROLE = re.compile(r'role "((?:[^"]|"")+)" does not exist')
+# As 16 says it, and as 15 does.
+_MEMBER = re.compile(r'must be (?:able to SET ROLE|member of role) "((?:[^"]|"")+)"')
 _ROLES: LiteralString = "SELECT rolname::text FROM pg_catalog.pg_roles"
 _SUPERUSERS = re.compile(r'permission denied to create extension "([^"]+)"')
 
@@ -40,6 +42,32 @@ def advised(
     missing, with all that the files name and that server lacks."""
     if unknown := _ROLE.search(error.found):
         return _lacking_roles(error, unknown[1].replace('""', '"'), config, database)
+    if (told := _of_the_server(error, config)) is not None:
+        return told
+    lacking = _EXTENSION.search(error.found)
+    if lacking is None:
+        return _beyond_a_stub(error, config)
+    named = named_extensions(config, ProjectFiles(config.root))
+    missing = sorted({lacking[1], *(named - _names(database, _AVAILABLE))})
+    found = error.found
+    if len(missing) > 1:
+        found += f"\n  of all that the files make, this server lacks: {', '.join(missing)}"
+    advice = extension_advice(missing, kind=kind, version=config.server_version)
+    return SqlFailed(found, why="this server cannot make it", fix=advice)
+
+
+def _of_the_server(error: HousekeepingError, config: Config) -> SqlFailed | None:
+    """What this server is refused for, with the way out; None for another error."""
+    if member := _MEMBER.search(error.found):
+        role = quoted(member[1].replace('""', '"'))
+        return SqlFailed(
+            error.found,
+            why=f"{config.migrator}, as which migrations run in staging, is no member of it, as the"
+            " role of the real server is",
+            fix=f"GRANT {role} TO {quoted(config.migrator)}; in {config.sql}/bootstrap/roles.sql,"
+            " which staging runs as superuser; python -m pytest_housekeeping init writes such a"
+            " file as well",
+        )
     if refused := _SUPERUSERS.search(error.found):
         return SqlFailed(
             error.found,
@@ -62,16 +90,7 @@ def advised(
             " built with it, as those of the distributions are; or a server that is given:"
             " --hk-staging-url, and --hk-twin-server for the copy of production",
         )
-    lacking = _EXTENSION.search(error.found)
-    if lacking is None:
-        return _beyond_a_stub(error, config)
-    named = named_extensions(config, ProjectFiles(config.root))
-    missing = sorted({lacking[1], *(named - _names(database, _AVAILABLE))})
-    found = error.found
-    if len(missing) > 1:
-        found += f"\n  of all that the files make, this server lacks: {', '.join(missing)}"
-    advice = extension_advice(missing, kind=kind, version=config.server_version)
-    return SqlFailed(found, why="this server cannot make it", fix=advice)
+    return None
 
 
 def _lacking_roles(

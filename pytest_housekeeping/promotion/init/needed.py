@@ -11,7 +11,10 @@ from pytest_housekeeping.errors import SqlFailed
 from pytest_housekeeping.postgres.tool_history.own_table import own_table
 from pytest_housekeeping.sql.identifiers import quoted
 
-_ROLE = re.compile(r'role "((?:[^"]|"")+)" does not exist')
+_ROLE = re.compile(
+    r'role "((?:[^"]|"")+)" does not exist|'
+    r'must be (?:able to SET ROLE|member of role) "((?:[^"]|"")+)"'
+)
 _EXTENSION = re.compile(r'permission denied to create extension "([^"]+)"')
 _SCHEMA = re.compile(r'schema "((?:[^"]|"")+)" does not exist')
 # What only an extension has that an administrator has made by hand.
@@ -105,4 +108,5 @@ def _extension_of(error: SqlFailed) -> str:
 
 def _named(pattern: re.Pattern[str], error: SqlFailed) -> str:
     found = pattern.search(error.found)
-    return found[1].replace('""', '"') if found else ""
+    name = next(filter(None, found.groups()), "") if found else ""
+    return name.replace('""', '"')

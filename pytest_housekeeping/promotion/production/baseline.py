@@ -136,7 +136,7 @@ def _replayed(
                 replay_file(context.config, connection, file, text, throwaway)
     finally:
         connection.close()
-    _rename_migrator(context, target, throwaway)
+    owned_as_there(context, target, throwaway)
     return _as_superuser(target, throwaway)
 
 
@@ -148,14 +148,14 @@ def _as_superuser(target: ProductionTarget, throwaway: Throwaway) -> Fingerprint
         connection.close()
 
 
-def _rename_migrator(context: RunContext, target: ProductionTarget, throwaway: Throwaway) -> None:
-    """Who promotes in production may be called otherwise than who migrates in staging."""
+def owned_as_there(context: RunContext, target: ProductionTarget, throwaway: Throwaway) -> None:
+    """Who promotes in production may be called otherwise than who migrates in staging; as the
+    superuser of the throwaway server, it may be, to which everything goes then."""
     theirs, ours = target.connection.identity().user, context.config.migrator
     if theirs == ours:
         return
     with throwaway.superuser() as connection:
-        connection.execute(
-            sql.SQL("ALTER ROLE {} RENAME TO {}").format(
-                sql.Identifier(ours), sql.Identifier(theirs)
-            )
-        )
+        query = "SELECT FROM pg_catalog.pg_roles WHERE rolname = %s"
+        is_there = connection.execute(query, (theirs,)).fetchone() is not None
+        said = "REASSIGN OWNED BY {} TO {}" if is_there else "ALTER ROLE {} RENAME TO {}"
+        connection.execute(sql.SQL(said).format(sql.Identifier(ours), sql.Identifier(theirs)))

@@ -91,6 +91,8 @@ def test_all_roles_that_the_files_name_and_the_server_lacks_are_told_at_once(
     assert told.found.endswith("lacks: Read Only, hk_group_x, hk_member_x, hk_owner_x")
     assert '\n    CREATE ROLE "Read Only"; GRANT "Read Only" TO hk_migrator;' in told.fix
     assert "sql/bootstrap/roles.sql" in told.fix
+    member = SqlFailed('a.sql:1:1: must be able to SET ROLE "postgres" (SQLSTATE 42501)')
+    assert "GRANT postgres TO hk_migrator;" in advised(member, "embedded", config, database).fix
     # What this server has is missing on another one.
     other = SqlFailed('role "postgres" does not exist')
     assert advised(other, "embedded", config, database) is other

@@ -12,6 +12,8 @@ from pytest_housekeeping.promotion.init.needed import Needed
     ("layout", "refused", "statement"),
     [
         ("", 'a.sql:1:1: role "Shop ""App""" does not exist', 'CREATE ROLE "Shop ""App""" LOGIN'),
+        ("", 'must be able to SET ROLE "postgres" (SQLSTATE 42501)', "GRANT postgres TO hk;"),
+        ("", 'must be member of role "postgres" (SQLSTATE 42501)', "GRANT postgres TO hk;"),
         ("", 'schema "measure" does not exist', "SCHEMA IF NOT EXISTS measure AUTHORIZATION hk"),
         ("", 'permission denied to create extension "http"', "CREATE EXTENSION IF NOT EXISTS http"),
         ("", 'operator class "gin_trgm_ops" does not exist', "EXTENSION IF NOT EXISTS pg_trgm"),

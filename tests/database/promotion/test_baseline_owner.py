@@ -1,0 +1,40 @@
+"""Whose the objects of a replay are: those of the role that promotes in production."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.postgres.connection import connect
+from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.production.baseline import owned_as_there
+from pytest_housekeeping.promotion.production.target import ProductionTarget
+from pytest_housekeeping.promotion.throwaway import Throwaway
+from pytest_housekeeping.server import ServerSettings, start
+
+
+@pytest.mark.parametrize("user", ["postgres", "hk_shop_owner"])
+def test_they_are_of_production_s_role_be_it_the_superuser_here(tmp_path: Path, user: str) -> None:
+    """A production that is migrated as postgres, the name that the throwaway superuser has."""
+    config = Config(root=tmp_path)
+    context = cast("RunContext", SimpleNamespace(config=config))
+    identity = SimpleNamespace(user=user)
+    connection = SimpleNamespace(identity=lambda: identity)
+    target = cast("ProductionTarget", SimpleNamespace(connection=connection))
+    server = start(ServerSettings())
+    try:
+        throwaway = Throwaway(server, config)
+        with closing(throwaway.migrator()) as migrator:
+            migrator.execute("CREATE TABLE item (); GRANT SELECT ON item TO PUBLIC")
+        owned_as_there(context, target, throwaway)
+        with connect(throwaway.database().superuser_conninfo) as found:
+            query = "SELECT relowner::regrole::text, relacl::text FROM pg_class WHERE relname = %s"
+            row = found.execute(query, ("item",)).fetchone()
+        assert row == (user, f"{{{user}=arwdDxt/{user},=r/{user}}}")
+    finally:
+        server.stop()
