@@ -28,6 +28,7 @@ _SETTING = re.compile(r'unrecognized configuration parameter "(\w+)"')
 _ICU = "ICU is not supported in this build"
 _AVAILABLE: LiteralString = "SELECT name::text FROM pg_catalog.pg_available_extensions"
 _ROLE = re.compile(r'role "((?:[^"]|"")+)" does not exist')
+_PRIVILEGED = re.compile(r"[Mm]ust be superuser|permission denied to (?:create event|set param)")
 # As 16 says it, and as 15 does.
 _MEMBER = re.compile(r'must be (?:able to SET ROLE|member of role) "((?:[^"]|"")+)"')
 _ROLES: LiteralString = "SELECT rolname::text FROM pg_catalog.pg_roles"
@@ -74,6 +75,15 @@ def _of_the_server(error: HousekeepingError, config: Config) -> SqlFailed | None
             why="a superuser alone may make it, and the role that migrations run as is none",
             fix=f"CREATE EXTENSION {quoted(refused[1])}; in a file under {config.sql}/bootstrap/,"
             " for the real server has it already; in the migration CREATE EXTENSION IF NOT EXISTS",
+        )
+    if _PRIVILEGED.search(error.found):
+        return SqlFailed(
+            error.found,
+            why=f"a superuser alone may do this, and {config.migrator}, as which migrations run in"
+            " staging, is none",
+            fix=f"write what it makes into a file under {config.sql}/bootstrap/, which staging runs"
+            " as superuser; a file of history that does nothing else is left out then: under"
+            ' [tool.housekeeping.rows_only]: "PATH" = "REASON"',
         )
     if (setting := _SETTING.search(error.found)) and (since := known_since(setting[1])):
         return SqlFailed(

@@ -206,6 +206,14 @@ def test_of_supabase_everything_is_there_that_its_migrations_count_on(tmp_path: 
             1,
             'extension "nowhere" is not available',
         ),
+        (
+            {
+                "sql/migrations/0001_a.sql": "create table a (id int primary key);\n",
+                "sql/bootstrap/a.sql": "ALTER ROLE hk_migrator SUPERUSER;\n",
+            },
+            1,
+            "migrator-shape: hk_migrator: is superuser",
+        ),
     ],
 )
 def test_what_cannot_be_taken_in_is_named(

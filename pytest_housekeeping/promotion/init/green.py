@@ -129,8 +129,9 @@ def _staged(config: Config) -> dict[str, Any]:
         if made_folder and place.is_dir() and not any(place.iterdir()):
             place.rmdir()
     if audit["run"]["outcome"] == "refused":
+        errors = (each for each in audit["findings"] if each["level"] == "error")
         raise ProofFailed(
-            audit["run"]["message"],
+            audit["run"]["message"] or "\n".join(["staging was refused:", *_told(errors)]),
             why="staging refuses what was written, or what was there",
             fix="correct what is named, and run init again: what is there is kept",
         )
