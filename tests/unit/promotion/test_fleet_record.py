@@ -1,0 +1,53 @@
+"""The record of a fleet that cannot be written is told, and so is that nothing commits it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pytest_housekeeping.config import Config, Fleet
+from pytest_housekeeping.errors import EvidenceError
+from pytest_housekeeping.model import Mode
+from pytest_housekeeping.promotion.fleet.record import Waves, keep
+from pytest_housekeeping.promotion.fleet.survey import Survey
+from pytest_housekeeping.promotion.fleet.work import Work
+
+
+@pytest.fixture
+def waves(tmp_path: Path) -> Waves:
+    fleet = Fleet(name="tenants", env="TENANTS", audit="ops/tenants/audit")
+    nothing = Survey(groups=(), away=(), wrong=(), archived=())
+    return Waves(
+        config=Config(root=tmp_path),
+        work=Work(folder=tmp_path / "work", fleet=fleet, survey=nothing, waves=()),
+        mode=Mode.PROD,
+        started_at=datetime.now(UTC),
+        backs={},
+        whole=False,
+    )
+
+
+def test_where_there_is_no_room(waves: Waves) -> None:
+    """A file in the place of its folder does not depend on who the tests run as."""
+    place = waves.config.root / "ops/tenants"
+    place.mkdir(parents=True)
+    (place / "audit").touch()
+    with pytest.raises(EvidenceError) as found:
+        keep(waves)
+    assert "the record of the fleet cannot be written" in found.value.found
+    assert "what is applied is not applied twice" in found.value.fix
+
+
+def test_each_record_names_the_one_before(waves: Waves) -> None:
+    assert keep(waves)[-1] == "not committed: there is no repository"
+    keep(waves)
+    records = [
+        json.loads(each.read_bytes())
+        for each in (waves.config.root / "ops/tenants/audit").glob("fleet_*.json")
+    ]
+    previous = {each["chain"]["previous"] for each in records}
+    assert previous & {each["chain"]["digest"] for each in records}
+    assert None in previous
