@@ -6,10 +6,11 @@ https://pressly.github.io/goose/documentation/annotations/
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pytest_housekeeping.errors import SqlFileError
+from pytest_housekeeping.model import Kind
 from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Layout, Listing, Reading
 from pytest_housekeeping.sql.layouts.numbered import version_key
 from pytest_housekeeping.sql.layouts.placeholders import replaced
@@ -37,21 +38,38 @@ _HALVES = Halves(
 
 def _listing(ground: Ground) -> Listing:
     found = halves_listing(ground, _NAME, _HALVES, order=_order, tool="goose")
-    return replace(found, errors=(*found.errors, *_code(ground)))
+    code = [
+        path
+        for path in ground.files.find(ground.folder, "*.go")
+        if _CODE.fullmatch(path.rpartition("/")[2])
+    ]
+    written = {_order(entry): entry.path for entry in found.of(Kind.MIGRATION)}
+    instead = {path: written[_number(path)] for path in code if _number(path) in written}
+    told = {path: f"{other} holds what it does" for path, other in instead.items()}
+    return replace(
+        found,
+        passed_over={**found.passed_over, **told},
+        errors=(*found.errors, *_code([path for path in code if path not in instead])),
+    )
 
 
 def _order(entry: Entry) -> tuple[int, ...]:
     return version_key(entry.version)
 
 
-def _code(ground: Ground) -> Iterator[SqlFileError]:
-    for path in ground.files.find(ground.folder, "*.go"):
-        if _CODE.fullmatch(path.rpartition("/")[2]):
-            yield SqlFileError(
-                f"{path} is a migration of goose in Go",
-                why="it would not run here, and what it does would be missing without a word",
-                fix="write it as SQL, or as a file of the same number that holds what it has done",
-            )
+def _number(path: str) -> tuple[int, ...]:
+    return version_key(path.rpartition("/")[2].partition("_")[0])
+
+
+def _code(paths: Sequence[str]) -> Iterator[SqlFileError]:
+    if paths:
+        what = "is a migration" if len(paths) == 1 else "are migrations"
+        yield SqlFileError(
+            f"{', '.join(paths)} {what} of goose in Go",
+            why="it would not run here, and what it does would be missing without a word",
+            fix="write beside each a SQL file of the same number that holds what it does, or has"
+            " done: it is read in the place of the one in Go, which stays as it is",
+        )
 
 
 def _reading(ground: Ground, path: str, text: str) -> Reading:

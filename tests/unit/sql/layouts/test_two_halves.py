@@ -118,4 +118,11 @@ def test_goose_replaces_where_it_is_switched_on(tmp_path: Path) -> None:
 
 def test_a_migration_in_go_is_refused_by_name(tmp_path: Path) -> None:
     files = {f"{AT}/1_a.sql": halves("goose", "SELECT 1;"), f"{AT}/00002_b.go": "package x"}
-    assert f"{AT}/00002_b.go is a migration of goose in Go" in read_layout(tmp_path, files).errors
+    files[f"{AT}/00003_c.go"] = "package x"
+    told = read_layout(tmp_path / "a", files).errors
+    assert f"{AT}/00002_b.go, {AT}/00003_c.go are migrations of goose in Go" in told
+    # As the message says: a file of the number that holds what it does.
+    files[f"{AT}/2_b.sql"] = files[f"{AT}/3_any_name.sql"] = halves("goose", "SELECT 2;")
+    found = read_layout(tmp_path / "b", files)
+    assert (found.errors, found.paths()) == ("", ["1_a.sql", "2_b.sql", "3_any_name.sql"])
+    assert found.found.passed_over[f"{AT}/00002_b.go"] == f"{AT}/2_b.sql holds what it does"
