@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -83,10 +85,28 @@ def test_a_fleet_is_promoted_in_waves_and_taken_up_again(fleet: Production) -> N
         assert all("shown for the group on tenants/" in s["message"] for s in shown)
     assert PASSWORD not in planned.output + first.output + second.output
 
+    with fleet.server.superuser("t2") as connection:
+        connection.execute("ALTER TABLE desk.ticket ADD COLUMN by_hand text")
+    told = subprocess.run(
+        [sys.executable, "-m", "pytest_housekeeping", "status", "--hk-fleet=tenants"],
+        cwd=fleet.root,
+        env=fleet.environment(**variables(fleet, "TENANTS")),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 1, told.stderr
+    assert "t2: left out: changed past the files since its last promotion" in told.stdout
+
 
 def test_a_canary_that_fails_stops_all(fleet: Production) -> None:
-    """And so does a database that has left its group: it is another one by then."""
-    check = "def test_red(hk_connection) -> None:\n    assert False, 'not here'\n"
+    """One that comes into the list meanwhile is named, and begun no more than the rest."""
+    check = """from pathlib import Path
+
+def test_red(hk_connection) -> None:
+    Path("tenants.txt").write_text("t1\\nt2\\nt3\\nt4\\nborn\\n")
+    assert False, "not here"
+"""
     fleet.change({"checks/test_red.py": check}, proved=True)
     done = run(fleet)
     assert done.code == 1
@@ -94,6 +114,7 @@ def test_a_canary_that_fails_stops_all(fleet: Production) -> None:
     assert found["canary::t1"] == "FAILED", done.output
     assert {found[each] for each in found if each.startswith("wave")} == {"SKIPPED"}
     assert "not here" in done.output
+    assert "born was added meanwhile, and is next: run it again" in done.output
     for name in NAMES:
         with fleet.server.superuser(name) as connection:
             row = connection.execute("SELECT to_regnamespace('housekeeping')").fetchone()
