@@ -52,6 +52,12 @@ class Target:
         return "" if self.name == PRODUCTION else f" --hk-target={self.name}"
 
     @property
+    def everywhere(self) -> str:
+        """The same for the whole fleet, of one that is in a fleet."""
+        fleet = fleet_of(self.name)
+        return f" --hk-fleet={fleet}" if fleet else self.option
+
+    @property
     def promotion(self) -> str:
         """The command that promotes to it."""
         return f"pytest --hk-mode=prod{self.option} --hk-confirm={self.confirm}"
@@ -60,6 +66,12 @@ class Target:
     def pin(self) -> str:
         """The committed file that says which database it is, from the rootdir."""
         return "ops/production.json" if self.name == PRODUCTION else f"ops/{self.name}/target.json"
+
+
+def fleet_of(target: str) -> str:
+    """The fleet of a target that is one of a fleet, ``tenants/acme``; "" of any other."""
+    fleet, _, one = target.partition("/")
+    return fleet if one else ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,13 +7,13 @@ Fields are added within a version and never taken away. Nothing in it is secret.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field
 
-from pytest_housekeeping.config import Target
+from pytest_housekeeping.config import Target, fleet_of
 from pytest_housekeeping.evidence.audit_model import Audit
 from pytest_housekeeping.evidence.record_part import Part
 from pytest_housekeeping.evidence.remarks import Remark, Remarks
@@ -144,6 +144,10 @@ class Finished(Part):
 
     schema_version: Literal[1] = 1
     mode: Mode | None = None
+    fleet: str = Field(default="", description="that it was about, or that its database is one of")
+    databases: Mapping[str, int] = Field(
+        default={}, description="of a run on a whole fleet, how many stand how"
+    )
     exit_code: int = Field(description="pytest's own: 0 good, 1 a gate failed, 4 misuse, …")
     outcome: RunOutcome | None = Field(default=None, description="null: nothing was to be run")
     headline: str = ""
@@ -191,6 +195,7 @@ def finished(
     left_out = len(told) - len(shown) + remarks.left_out
     return Finished(
         mode=audit.run.mode,
+        fleet=fleet_of(audit.run.target),
         exit_code=exit_code,
         outcome=audit.run.outcome,
         headline=text.headline,
@@ -286,5 +291,7 @@ def _next(audit: Audit, exit_code: int, steps: tuple[str, ...]) -> NextTold:
     if exit_code and mode is Mode.STAGING:
         known = _AGAIN[mode]
     if known and known != _AGAIN[Mode.STAGING]:
-        known += Target(name=audit.run.target).option
+        target = Target(name=audit.run.target)
+        # What staging has proved is promoted to all of a fleet.
+        known += target.everywhere if mode is Mode.STAGING else target.option
     return NextTold(command=known, needs_person=bool(exit_code) and mode in _CHANGES, steps=steps)

@@ -37,7 +37,8 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "--hk-shard",
         {
             "metavar": "N/M",
-            "help": "plan, prod, verify: the N-th of M shares of the databases of --hk-fleet",
+            "help": "plan, prod, verify: the N-th of M shares of the databases of --hk-fleet;"
+            " prod: canary, the canaries of all of them and nothing else",
         },
     ),
     (

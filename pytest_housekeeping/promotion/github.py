@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_housekeeping.config import fleet_of
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence import stem
 from pytest_housekeeping.evidence.report.beside import NOTHING_BESIDE, Beside
@@ -36,13 +38,19 @@ def tell_github(audit: Audit, folder: str, beside: Beside = NOTHING_BESIDE) -> N
         "branch": branch_of(audit),
         "title": " ".join(title(audit).split()),
         "audit": f"{folder}/{stem(audit.run)}.json",
+        "fleet": fleet_of(audit.run.target),
         "failed": len(tally.failures(audit)),
         "errors": levels[Level.ERROR],
         "warnings": levels[Level.WARNING],
         "new": sum(not finding.since for finding in audit.findings),
     }
+    write_for_github(step_summary(audit, beside), outputs)
+
+
+def write_for_github(summary: str, outputs: Mapping[str, object]) -> None:
+    """Raises EvidenceError."""
     for variable, text in (
-        ("GITHUB_STEP_SUMMARY", step_summary(audit, beside)),
+        ("GITHUB_STEP_SUMMARY", summary),
         ("GITHUB_OUTPUT", "".join(f"{name}={value}\n" for name, value in outputs.items())),
     ):
         path = os.environ.get(variable)

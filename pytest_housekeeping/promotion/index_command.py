@@ -11,9 +11,10 @@ from pytest_housekeeping.declarations.settings import SETTINGS, settings_in
 from pytest_housekeeping.errors import EvidenceError, MisuseError
 from pytest_housekeeping.evidence import Repository, open_repository
 from pytest_housekeeping.evidence.git_objects import INDEX, fetch_fix
+from pytest_housekeeping.evidence.index.fleet_rows import fleet_rows
 from pytest_housekeeping.evidence.index.moments import moment, period
 from pytest_housekeeping.evidence.index.population import Ground, population
-from pytest_housekeeping.evidence.index.rows import rows
+from pytest_housekeeping.evidence.index.rows import Row, rows
 from pytest_housekeeping.evidence.index.schema_texts import (
     SchemaState,
     as_differences,
@@ -73,7 +74,8 @@ def index(root: Path, asked: Asked) -> Told:
         )
     with repository:
         base, folder = repository.relative(root), root / _folder(root)
-        proof = _of_the_project(proof_of(repository), repository.relative(folder))
+        place = repository.relative(folder)
+        proof = _of_the_project(proof_of(repository), place)
         if not proof.records:
             raise EvidenceError(
                 "no evidence: neither HEAD nor a branch housekeeping/audit/* has an audit of this"
@@ -87,7 +89,7 @@ def index(root: Path, asked: Asked) -> Told:
                 return _population(root, repository, ground, asked)
             if asked.at:
                 return _schema_at(ground, asked.at)
-            return _json(ground) if asked.json else _html(root, folder, ground)
+            return _json(ground, place) if asked.json else _html(root, folder, place, ground)
 
 
 def _folder(root: Path) -> str:
@@ -101,14 +103,14 @@ def _folder(root: Path) -> str:
 
 def _of_the_project(proof: Proof, folder: str) -> Proof:
     """What belongs to the project whose production has its audits in ``folder``: those of its other
-    targets lie beside it, ``ops/NAME/audit``. A repository may hold other projects."""
+    targets lie beside it, ``ops/NAME/audit``, those of a fleet ``ops/FLEET/NAME/audit``. A
+    repository may hold other projects."""
     place = PurePosixPath(folder)
 
     def is_ours(path: str) -> bool:
         parent = PurePosixPath(path).parent
-        return parent == place or (
-            parent.name == place.name and parent.parent.parent == place.parent
-        )
+        beside = place.parent in (parent.parent.parent, parent.parent.parent.parent)
+        return parent == place or (parent.name == place.name and beside)
 
     def is_told(finding: Finding) -> bool:
         found = PurePosixPath(finding.object)
@@ -186,14 +188,23 @@ def _of(state: SchemaState) -> str:
     return f"{state.target}: as run {state.run} {verb} it at {state.at}, kept as {state.path}"
 
 
-def _json(ground: Ground) -> Told:
+def _json(ground: Ground, folder: str) -> Told:
     faults = [f"{each.object}: {each.detail} [{each.rule}]" for each in ground.proof.faults]
-    return Told(out=index_json(rows(ground), faults), said=tuple(_shown(faults)), good=not faults)
+    return Told(
+        out=index_json(_rows(ground, folder), faults), said=tuple(_shown(faults)), good=not faults
+    )
 
 
-def _html(root: Path, folder: Path, ground: Ground) -> Told:
+def _rows(ground: Ground, folder: str) -> list[Row]:
+    """Of the runs, and of those on whole fleets."""
+    beside = PurePosixPath(folder).parent.as_posix()
+    found = [*rows(ground), *fleet_rows(ground.git, beside)]
+    return sorted(found, key=lambda row: (row.began, row.ended, row.run), reverse=True)
+
+
+def _html(root: Path, folder: Path, place: str, ground: Ground) -> Told:
     states = as_differences(list(schema_states_of(ground.git, ground.proof.records)))
-    table = rows(ground)
+    table = _rows(ground, place)
     faults = [f"{each.object}: {each.detail} [{each.rule}]" for each in ground.proof.faults]
     folder.mkdir(parents=True, exist_ok=True)
     here = frozenset(each.name for each in folder.iterdir())

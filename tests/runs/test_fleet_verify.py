@@ -43,6 +43,13 @@ def test_a_watch_names_what_is_wrong_with_each(rehearsed: Rehearsal, tmp_path: P
     """t2 has a row that no check lets stand, t3 was changed past the files, and t4 is away."""
     with fleet_of(rehearsed, tmp_path) as fleet:
         fleet.change({"checks/test_quiet.py": QUIET}, proved=True)
+        # The canaries alone, as one machine has them before others begin with their shares.
+        first = run(fleet, "--hk-shard=canary")
+        assert first.code == 0, first.output
+        assert {name for name in outcomes(first) if not name.startswith(("rows", "groups"))} == {
+            "canary::t1"
+        }
+        assert {f"rows::{name}" for name in NAMES} < outcomes(first).keys()
         assert run(fleet).code == 0
         fleet.change({"tenants.txt": LIST})
         well = run(fleet, mode="verify")

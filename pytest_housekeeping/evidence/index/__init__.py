@@ -5,5 +5,6 @@
 - ``population``: every change of a real database, and whether it is shown that these are all
 - ``schema_texts``: the schema at any time, kept as differences
 - ``rows``: all of that, the newest first
+- ``fleet_rows``: the runs on whole fleets among them
 - ``moments``: from when to when
 """

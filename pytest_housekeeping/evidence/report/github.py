@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from pytest_housekeeping.evidence.finding_model import FindingRecord
     from pytest_housekeeping.evidence.kinds import FindingKind
 
-_MARK = {"good": "✅", "bad": "❌", "unsure": "⚠️"}
-_LONGEST = 64_500
+MARK = {"good": "✅", "bad": "❌", "unsure": "⚠️"}
+LONGEST = 64_500
 _LONG_BLOCK = 12_000
 # Of a list that is longer, only its heading is seen at first.
 _MANY = 25
@@ -62,7 +62,7 @@ def step_summary(audit: Audit, beside: Beside = NOTHING_BESIDE) -> str:
 
 def _markdown(audit: Audit, beside: Beside) -> str:
     text = outcome_text(audit)
-    head = [f"## {_MARK[text.tone]} {text.headline}", text.meaning]
+    head = [f"## {MARK[text.tone]} {text.headline}", text.meaning]
     head += [block(audit.run.message)] if audit.run.message else []
     head.append(_facts(audit))
     command = promote_command(audit)
@@ -73,7 +73,7 @@ def _markdown(audit: Audit, beside: Beside) -> str:
         head.append("### What to do now\n\n" + "\n".join(f"- {step}" for step in text.next_steps))
     tail = [_phases(audit)]
     tail.append(f"Evidence: {cell(stem(audit.run))}, digest {cell(audit.chain.digest)}\n")
-    room = _LONGEST - sum(size(part) + 2 for part in (*head, *tail))
+    room = LONGEST - sum(size(part) + 2 for part in (*head, *tail))
     sections = [each for each in _sections(audit, beside) if each.entries]
     return "\n\n".join([*head, *fitted(sections, room - 2 * len(sections), "in the report"), *tail])
 

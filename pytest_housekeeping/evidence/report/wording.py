@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pytest_housekeeping.config import Target
 from pytest_housekeeping.evidence.bound import SecondPerson
 from pytest_housekeeping.evidence.report.tally import failures
 from pytest_housekeeping.model import Mode, Outcome, RunOutcome
@@ -39,6 +40,9 @@ def outcome_text(audit: Audit) -> OutcomeText:
     ):
         return _BEHIND_COMMIT
     text = text_of(mode, outcome)
+    if mode is Mode.STAGING:
+        steps = (each.format(promotion=_promotion(audit)) for each in text.next_steps)
+        text = replace(text, next_steps=tuple(steps))
     if audit.opens_review:
         review = _REVIEW.format(run=audit.run.id)
         text = replace(text, next_steps=(*text.next_steps, review))
@@ -47,6 +51,11 @@ def outcome_text(audit: Audit) -> OutcomeText:
     if mode in (Mode.PROD, Mode.ROLLBACK) and outcome is not RunOutcome.PROMOTED:
         return replace(text, next_steps=(*text.next_steps, _MERGE))
     return text
+
+
+def _promotion(audit: Audit) -> str:
+    where = Target(name=audit.run.target).everywhere
+    return f"pytest --hk-mode=prod{where} --hk-confirm={audit.production.confirm}"
 
 
 def text_of(mode: Mode, outcome: RunOutcome) -> OutcomeText:
@@ -154,7 +163,7 @@ _STAGING: dict[RunOutcome, OutcomeText] = {
         "Proved in staging",
         "Every required step passed on a throwaway database, up to the COMMIT. Production was not"
         " touched.",
-        "Merge, then promote: pytest --hk-mode=prod --hk-confirm=PROMOTE",
+        "Merge, then promote: {promotion}",
     ),
     RunOutcome.NOTHING_TO_PROMOTE: _good(
         "Nothing to promote",

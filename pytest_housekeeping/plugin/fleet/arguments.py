@@ -11,6 +11,7 @@ from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plugin.misplaced_options import refuse_misplaced
 from pytest_housekeeping.plugin.refusals import misuse
+from pytest_housekeeping.promotion.fleet.waves import CANARY
 
 # What else of the command line holds for the run of each database: a name and its value in one
 # word, or in two.
@@ -60,16 +61,20 @@ def refuse_unfit(config: pytest.Config, mode: Mode, fleet: Fleet) -> None:
         )
 
 
-def shard_of(given: str | None) -> tuple[int, int]:
-    """``3/10``. Raises MisuseError for anything else."""
-    if given is None:
+def shard_of(given: str | None, mode: Mode) -> tuple[int, int]:
+    """``3/10``, and the whole for the canaries of a promotion: they are looked for among all.
+
+    Raises MisuseError for anything else.
+    """
+    if given is None or (given == CANARY and mode is Mode.PROD):
         return 1, 1
     first, _, last = given.partition("/")
     if not (first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last) <= 256):
         raise MisuseError(
             f"--hk-shard={given} is no share of a fleet",
             why="every database is in one of the shares, and in one only",
-            fix="--hk-shard=1/10 to --hk-shard=10/10; 256 shares at most",
+            fix="--hk-shard=1/10 to --hk-shard=10/10, 256 shares at most; of a promotion"
+            f" --hk-shard={CANARY} as well",
         )
     return int(first), int(last)
 

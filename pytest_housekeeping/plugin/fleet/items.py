@@ -12,11 +12,12 @@ import pytest
 
 from pytest_housekeeping.config import Config, Target
 from pytest_housekeeping.errors import HousekeepingError, ServerError
+from pytest_housekeeping.evidence.fleet_record import AWAY, FAILED, LEFT, PASSED
 from pytest_housekeeping.model import Level, Mode
 from pytest_housekeeping.plugin.fleet.runs import Runs
 from pytest_housekeeping.promotion.fleet.rows import rows_of
 from pytest_housekeeping.promotion.fleet.survey import Group, Seen, reading_in
-from pytest_housekeeping.promotion.fleet.work import AWAY, FAILED, LEFT, PASSED, Result, Work
+from pytest_housekeeping.promotion.fleet.work import Result, Work
 from pytest_housekeeping.promotion.production.group.proof import read_proof
 from pytest_housekeeping.promotion.production.handed import Away, Handed, handed_back
 
@@ -182,8 +183,7 @@ def items_of(
     seen = {each.database.name: each for each in work.survey.seen}
 
     def made(kind: type[FleetItem], place: str, name: str, **own: Any) -> FleetItem:
-        nodeid = f"{work.fleet.name}::{place}::{name}"
-        return kind.from_parent(session, name=name, nodeid=nodeid, **own)
+        return kind.from_parent(session, name=name, nodeid=work.item(place, name), **own)
 
     if mode is Mode.VERIFY:
         first = {group.names[0] for group in work.survey.groups}

@@ -48,6 +48,10 @@ _WARM_OF_OURS = (
 _PLACES = ("keep", "proof", "back", "reading")
 
 
+# What the run on the fleet tells a workflow, no run of one of its databases does.
+_NOT_ITS_OWN = ("PYTEST_XDIST", "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT", "GITHUB_ACTIONS")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ended:
     """How a run ended: its exit code (negative: the signal), and what it printed."""
@@ -72,7 +76,7 @@ class Runs:
         )
         # What leads to the databases is told here alone: it is in no process's first environment.
         environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")
+            name: value for name, value in os.environ.items() if not name.startswith(_NOT_ITS_OWN)
         }
         with suppress(OSError):
             self._tell(

@@ -6,7 +6,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,9 @@ from pytest_housekeeping.config import Config, Fleet
 from pytest_housekeeping.declarations.fleets import chosen_fleet
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import HousekeepingError
-from pytest_housekeeping.evidence.report.display import named, plural
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plugin.fleet.arguments import passed_on, refuse_unfit, shard_of
+from pytest_housekeeping.plugin.fleet.ending import FleetEnding
 from pytest_housekeeping.plugin.fleet.items import (
     ARGUMENTS,
     RUNS,
@@ -27,14 +26,11 @@ from pytest_housekeeping.plugin.fleet.items import (
     items_of,
 )
 from pytest_housekeeping.plugin.fleet.runs import Runs
-from pytest_housekeeping.plugin.stash import ENDED
-from pytest_housekeeping.promotion.fleet.record import Waves, keep
-from pytest_housekeeping.promotion.fleet.survey import Group, survey, told_of
-from pytest_housekeeping.promotion.fleet.waves import watch_of, waves_of
-from pytest_housekeeping.promotion.fleet.work import PASSED, Work, read_work
-from pytest_housekeeping.promotion.production.fleet_databases import State, read_databases
+from pytest_housekeeping.promotion.fleet.survey import Group, survey
+from pytest_housekeeping.promotion.fleet.waves import CANARY, watch_of, waves_of
+from pytest_housekeeping.promotion.fleet.work import Work, read_work
 from pytest_housekeeping.promotion.production.group.proof import read_proof
-from pytest_housekeeping.promotion.production.handed import Handed, HandedBack, handed_back
+from pytest_housekeeping.promotion.production.handed import Handed
 
 _WELL = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 _GROUPS_AT = "hk_fleet_folder"
@@ -59,30 +55,37 @@ def activate(config: pytest.Config) -> None:
         if folder is not None:
             work = read_work(Path(folder))
         else:
-            work = _begun(settings, fleet, shard_of(config.option.hk_shard), mode)
+            work = _begun(settings, fleet, config.option.hk_shard, mode)
     except HousekeepingError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[SETTINGS], config.stash[WORK] = settings, work
     config.stash[ARGUMENTS] = tuple(passed_on(config))
     session = FleetSession(config, settings, work, mode, leads=folder is None)
     config.pluginmanager.register(session, "housekeeping-fleet")
+    if session.leads and not config.option.collectonly:
+        ending = FleetEnding(config, settings, work, mode, failed=session.failed, said=session.told)
+        ending.prepare()
+        config.pluginmanager.register(ending, "housekeeping-fleet-ending")
 
 
-def _begun(settings: Config, fleet: Fleet, shard: tuple[int, int], mode: Mode) -> Work:
+def _begun(settings: Config, fleet: Fleet, shard: str | None, mode: Mode) -> Work:
     watches = mode is Mode.VERIFY
     folder = Path(tempfile.mkdtemp(prefix="hk-fleet-"))
     try:
-        found = survey(settings, fleet, shard=shard, watches=watches, keep=folder)
+        found = survey(settings, fleet, shard=shard_of(shard, mode), watches=watches, keep=folder)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     groups = [group.names for group in found.behind]
-    waves = waves_of(groups, fleet.canary, fleet.waves) if groups else ()
+    waves = waves_of(groups, fleet.canary, fleet.waves) if groups else []
+    if shard == CANARY:
+        del waves[1:]
     work = Work(
         folder=folder,
         fleet=fleet,
         survey=found,
         waves=(watch_of(found),) if watches else tuple(waves),
+        shard=shard or "",
     )
     work.save()
     return work
@@ -106,7 +109,6 @@ class FleetSession:
         self.mode = mode
         self.failed: dict[str, str] = {}
         self.leads = leads
-        self.started_at = datetime.now(UTC)
         self.told: list[str] = []
         if leads:
             self._rehearse()
@@ -181,82 +183,14 @@ class FleetSession:
                 words.append(f"--hk-confirm={self.work.fleet.confirm}")
             self.config.stash[RUNS] = self._runs(words)
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
+    def pytest_sessionfinish(self) -> None:
+        """Of a worker of pytest-xdist; who leads closes it before the record is made."""
         if RUNS in self.config.stash:
             self.config.stash[RUNS].close()
-        if self.leads and not self.config.option.collectonly:
-            self._finish(session)
-        return (yield)
-
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        terminalreporter.section(f"fleet {self.work.fleet.name}")
-        for line in (*told_of(self.work.survey), *self.told):
-            terminalreporter.line(line)
 
     def pytest_unconfigure(self) -> None:
         if self.leads:
             shutil.rmtree(self.work.folder, ignore_errors=True)
-
-    def _finish(self, session: pytest.Session) -> None:
-        """Put on record what was done; what is not whole does not end well."""
-        work, results, seen = self.work, self.work.results(), self.work.survey
-        lacking = [
-            name
-            for wave in (() if self.mode is Mode.PLAN else work.waves)
-            for name in wave.databases
-            if not _passed(results.get(f"{work.fleet.name}::{wave.name}::{name}"))
-        ]
-        whole = bool(seen.groups) and not (lacking or seen.away or seen.wrong or self.failed)
-        if self.mode is not Mode.PLAN:
-            whole = self._on_record(whole=whole) and whole
-            if self.mode is Mode.PROD:
-                self.told += self._born()
-            if lacking:
-                done, then = "promoted", "; run it again: it goes on with these"
-                if self.mode is Mode.VERIFY:
-                    done, then = "verified", ""
-                self.told.append(
-                    f"{plural(len(lacking), 'database')} not {done}: {named(lacking)}{then}"
-                )
-        self.config.stash[ENDED] = True
-        if not whole and session.exitstatus in _WELL:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-    def _on_record(self, *, whole: bool) -> bool:
-        """Whether the record is written and committed."""
-        work = self.work
-        backs = {
-            name: back
-            for wave in work.waves
-            for name in wave.databases
-            if isinstance(back := handed_back(work.back_of(name)), HandedBack)
-        }
-        waves = Waves(
-            config=self.settings,
-            work=work,
-            mode=self.mode,
-            started_at=self.started_at,
-            backs=backs,
-            whole=whole,
-        )
-        try:
-            self.told += keep(waves)
-        except HousekeepingError as error:
-            self.told.append(f"THE EVIDENCE IS NOT COMPLETE: {error}")
-            return False
-        return True
-
-    def _born(self) -> Iterator[str]:
-        """Databases that were added to the list while this went on."""
-        known = self.work.survey
-        names = {n for group in known.groups for n in group.names}
-        names |= {each.database.name for each in (*known.away, *known.wrong)}
-        if self.config.option.hk_shard:
-            return
-        for each in read_databases(self.settings, self.work.fleet):
-            if each.name not in names and each.state is not State.ARCHIVED:
-                yield f"{each.name} was added meanwhile, and is next: run it again"
 
 
 def _failed(work: Work) -> Iterator[tuple[str, str]]:
@@ -264,7 +198,3 @@ def _failed(work: Work) -> Iterator[tuple[str, str]]:
         place = work.folder / f"{group.name}.failed"
         if place.exists():
             yield group.name, place.read_text(encoding="utf-8")
-
-
-def _passed(result: Any) -> bool:
-    return result is not None and result.how == PASSED

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections import Counter
-from collections.abc import Iterator, Mapping
+import fnmatch
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from pytest_housekeeping import __version__
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.fleets import member_target
 from pytest_housekeeping.errors import EvidenceError, HousekeepingError
-from pytest_housekeeping.evidence import BRANCHES, Repository, open_repository, utc_stamp
+from pytest_housekeeping.evidence import BRANCHES, Repository, open_repository
+from pytest_housekeeping.evidence.fleet_record import (
+    FAILED,
+    LEFT,
+    PENDING,
+    FleetRecord,
+    GroupRecord,
+    MemberRecord,
+    ToldRecord,
+    WaveRecord,
+    fleet_json,
+    read_fleet_record,
+)
 from pytest_housekeeping.evidence.shared_branch import continue_from
 from pytest_housekeeping.evidence.signing import SigningFailed, why_unsigned
 from pytest_housekeeping.model import Mode
@@ -26,53 +36,99 @@ from pytest_housekeeping.promotion.fleet.work import Result, Work
 from pytest_housekeeping.promotion.production.handed import HandedBack
 from pytest_housekeeping.promotion.run_facts import new_run
 
-SCHEMA_VERSION = 1
-
 
 @dataclass(frozen=True, kw_only=True)
 class Waves:
-    """A promotion of a fleet, or a look at it, that has ended: what was done, by item, and what
-    each run has left."""
+    """A run on a fleet that has ended: what was done, by item, and what each run has left."""
 
     config: Config
     work: Work
     mode: Mode
+    id: str
     started_at: datetime
     backs: Mapping[str, HandedBack]
     whole: bool
 
 
-def keep(waves: Waves) -> list[str]:
-    """Write the record, and commit it with the evidence of all databases, on a branch of its own,
-    or on the log of a watch.
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """Where the record is committed, "" for nowhere; what is to be told; whether it has a page."""
 
-    What is to be told. Raises EvidenceError where the record cannot be written or committed.
+    branch: str
+    told: tuple[str, ...]
+    page: bool = False
+
+
+def record_of(waves: Waves) -> FleetRecord:
+    """The record, sealed: nothing is written."""
+    work, found = waves.work, waves.work.survey
+    results, facts = work.results(), new_run(waves.mode)
+    with _opened(waves.config) as repository:
+        commit = repository.head() if repository is not None else None
+        previous = _previous(waves, repository)
+    record = FleetRecord(
+        fleet=work.fleet.name,
+        mode=waves.mode,
+        id=waves.id,
+        shard=work.shard,
+        started_at=waves.started_at,
+        finished_at=datetime.now(UTC),
+        tool_version=__version__,
+        actor=facts.actor,
+        ci_url=facts.ci_url,
+        commit=commit,
+        complete=waves.whole,
+        groups=tuple(_groups(work, results)),
+        rows=tuple(_rows(work, results)),
+        away=_told({each.database.name: each.away for each in found.away}),
+        left_out=_told({each.database.name: each.wrong for each in found.wrong}),
+        drifted=_told({each.database.name: each.drift for each in found.seen}),
+        archived=tuple(each.name for each in found.archived),
+        waves=tuple(
+            WaveRecord(
+                name=wave.name,
+                databases=tuple(
+                    _member(waves, name, results.get(work.item(wave.name, name)))
+                    for name in wave.databases
+                ),
+            )
+            for wave in work.waves
+        ),
+    )
+    return record.sealed(previous)
+
+
+def keep(waves: Waves, record: FleetRecord, page: Path | None) -> Kept:
+    """Write the record, and commit it with its ``page`` and the evidence of all databases: on a
+    branch of its own, or on the log of a watch. A plan is a report, and is committed nowhere.
+
+    Raises EvidenceError where the record cannot be written or committed.
     """
-    folder = waves.config.root / waves.work.fleet.audit
-    stem = f"fleet_{utc_stamp(waves.started_at)}_{new_run(waves.mode).id}"
-    repository = open_repository(waves.config.root)
-    document = _document(waves, _previous(folder), repository)
-    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    place = folder / f"{stem}.json"
+    root = waves.config.root
+    place = root / waves.work.fleet.audit / f"{record.stem}.json"
+    text = fleet_json(record)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text, encoding="utf-8")
+        files = {place: text.encode()} | ({page: page.read_bytes()} if page else {})
     except OSError as error:
         raise EvidenceError(
             f"the record of the fleet cannot be written: {error}",
             why="the audits of its databases lie beside it, and what was done as a whole nowhere",
             fix="make room, and run the fleet again: what is applied is not applied twice",
         ) from None
-    told = [f"record: {place.relative_to(waves.config.root).as_posix()}"]
-    if repository is None:
-        return [*told, "not committed: there is no repository"]
-    with repository:
-        named = {place.relative_to(waves.config.root).as_posix(): text.encode()}
-        for left in _left_behind(waves):
-            told.append(left.told)
-            for path in left.files:
-                named[path.relative_to(waves.config.root).as_posix()] = path.read_bytes()
-        return [*told, *_committed(waves, repository, stem, named)]
+    and_page = " and .html" if page else ""
+    told = [f"record: {place.relative_to(root).as_posix()}{and_page}"]
+    left = list(_left_behind(waves))
+    told += [each.told for each in left]
+    with _opened(waves.config) as repository:
+        why_not = _why_not(waves, repository, left)
+        if why_not or repository is None:
+            return Kept(branch="", told=(*told, f"not committed: {why_not}"), page=bool(page))
+        files |= {path: path.read_bytes() for each in left for path in each.files}
+        named = {path.relative_to(root).as_posix(): content for path, content in files.items()}
+        branch, more = _committed(waves, repository, record.stem, named)
+    return Kept(branch=branch, told=(*told, *more), page=bool(page))
 
 
 def _left_behind(waves: Waves) -> Iterator[LeftBehind]:
@@ -87,19 +143,29 @@ def _left_behind(waves: Waves) -> Iterator[LeftBehind]:
             yield left
 
 
+def _why_not(waves: Waves, repository: Repository | None, left: Sequence[LeftBehind]) -> str:
+    if repository is None:
+        return "there is no repository"
+    if waves.mode is Mode.PLAN:
+        return "a plan is a report, and no evidence"
+    made = left or any(back.files for back in waves.backs.values())
+    if repository.head() is None or not made:
+        return "no run of a database has left evidence that attests a commit"
+    return ""
+
+
 def _committed(
     waves: Waves, repository: Repository, stem: str, files: Mapping[str, bytes]
-) -> list[str]:
+) -> tuple[str, list[str]]:
+    """The branch, and what is to be told."""
     root, config = waves.config.root, waves.config
-    back = {path: oid for each in waves.backs.values() for path, oid in each.files.items()}
-    commit = repository.head()
-    if commit is None or not (back or len(files) > 1):
-        return ["not committed: no run of a database has left evidence that attests a commit"]
+    commit = repository.head() or ""
     logged = rules_of(waves.mode).logged
     branch = f"{BRANCHES}/{waves.mode if logged else f'{waves.work.fleet.name}/{stem}'}"
     attests = None if logged else commit
     if logged:
         continue_from(repository, branch)
+    back = {path: oid for each in waves.backs.values() for path, oid in each.files.items()}
     named = {repository.relative(root / path): content for path, content in files.items()}
     stored = {repository.relative(root / path): oid for path, oid in back.items()}
     unsigned = why_unsigned(repository) if config.evidence_signers else ""
@@ -113,16 +179,18 @@ def _committed(
     settled(root, [*files, *back])
     told = [f"committed: {made[:12]} on {branch}, which attests {commit[:12]}"]
     told += [f"NOT SIGNED: {unsigned}"] if unsigned else []
-    if logged:
-        return told
+    return branch, told if logged else [*told, *_pushed(repository, branch)]
+
+
+def _pushed(repository: Repository, branch: str) -> list[str]:
     if not repository.has_remote(REMOTE):
-        return [*told, f"not pushed: there is no remote {REMOTE!r}"]
+        return [f"not pushed: there is no remote {REMOTE!r}"]
     try:
         repository.push(REMOTE, branch)
     except HousekeepingError as error:
         fix = f"  the branch is there; push it: git push {REMOTE} {branch}"
-        return [*told, f"NOT PUSHED: {error.found}", fix]
-    return [*told, f"pushed: {branch} to {REMOTE}"]
+        return [f"NOT PUSHED: {error.found}", fix]
+    return [f"pushed: {branch} to {REMOTE}"]
 
 
 def _message(waves: Waves, repository: Repository, commit: str) -> str:
@@ -136,70 +204,44 @@ def _message(waves: Waves, repository: Repository, commit: str) -> str:
     return "\n".join([head, "", *lines, ""])
 
 
-def _document(waves: Waves, previous: str | None, repository: Repository | None) -> dict[str, Any]:
-    work, now = waves.work, datetime.now(UTC)
-    results = work.results()
-    facts = new_run(waves.mode)
-    document: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "fleet": work.fleet.name,
-        "mode": waves.mode.value,
-        "started_at": waves.started_at.isoformat(),
-        "finished_at": now.isoformat(),
-        "tool_version": __version__,
-        "actor": facts.actor,
-        "ci_url": facts.ci_url,
-        "commit": repository.head() if repository is not None else None,
-        "complete": waves.whole,
-        "counts": dict(sorted(Counter(each.how for each in results.values()).items())),
-        "groups": [
-            {
-                "name": group.name,
-                "databases": list(group.names),
-                "pending": list(group.pending),
-                "schema": group.members[0].schema,
-            }
-            for group in work.survey.groups
-        ],
-        "away": [{"name": each.database.name, "detail": each.away} for each in work.survey.away],
-        "left_out": [
-            {"name": each.database.name, "detail": each.wrong} for each in work.survey.wrong
-        ],
-        "drifted": [
-            {"name": each.database.name, "detail": each.drift}
-            for each in work.survey.seen
-            if each.drift
-        ],
-        "archived": [each.name for each in work.survey.archived],
-        "waves": [
-            {
-                "name": wave.name,
-                "databases": [
-                    _entry(waves, name, results.get(f"{work.fleet.name}::{wave.name}::{name}"))
-                    for name in wave.databases
-                ],
-            }
-            for wave in work.waves
-        ],
-        "chain": {"previous": previous},
-    }
-    text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    document["chain"]["digest"] = hashlib.sha256(text.encode()).hexdigest()
-    return document
+def _groups(work: Work, results: Mapping[str, Result]) -> Iterator[GroupRecord]:
+    for group in work.survey.groups:
+        result = results.get(work.item("groups", group.name))
+        yield GroupRecord(
+            name=group.name,
+            databases=group.names,
+            applied=len(group.members[0].applied),
+            pending=group.pending,
+            fingerprint=group.members[0].schema,
+            how=result.how if result else "",
+            detail=result.detail if result else "",
+        )
 
 
-def _entry(waves: Waves, name: str, result: Result | None) -> dict[str, Any]:
+def _rows(work: Work, results: Mapping[str, Result]) -> Iterator[ToldRecord]:
+    for each in work.survey.seen:
+        result = results.get(work.item("rows", each.database.name))
+        if result is not None and result.how == FAILED:
+            yield ToldRecord(name=each.database.name, detail=result.detail)
+
+
+def _told(found: Mapping[str, str]) -> tuple[ToldRecord, ...]:
+    return tuple(ToldRecord(name=name, detail=said) for name, said in found.items() if said)
+
+
+def _member(waves: Waves, name: str, result: Result | None) -> MemberRecord:
     back = waves.backs.get(name)
-    place = _folder(waves, name)
-    return {
-        "name": name,
-        "how": result.how if result else "not begun",
-        "detail": result.detail if result else "",
-        "outcome": back.outcome if back else "",
-        "run": back.run if back else "",
-        "audit": f"{place}/{back.audit}" if back else "",
-        "digest": back.digest if back else "",
-    }
+    left = PENDING if waves.mode is Mode.PLAN else LEFT
+    return MemberRecord(
+        name=name,
+        how=result.how if result else left,
+        detail=result.detail if result else "",
+        seconds=result.seconds if result else 0.0,
+        outcome=back.outcome if back else "",
+        run=back.run if back else "",
+        audit=f"{_folder(waves, name)}/{back.audit}" if back else "",
+        digest=back.digest if back else "",
+    )
 
 
 def _folder(waves: Waves, name: str) -> str:
@@ -207,11 +249,34 @@ def _folder(waves: Waves, name: str) -> str:
     return member_target(waves.work.fleet, name, waves.config.audit).audit
 
 
-def _previous(folder: Path) -> str | None:
-    """The digest of the newest record of this fleet that lies here."""
-    for path in sorted(folder.glob("fleet_*.json"), reverse=True):
-        try:
-            return str(json.loads(path.read_text(encoding="utf-8"))["chain"]["digest"])
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
+def _previous(waves: Waves, repository: Repository | None) -> str | None:
+    """The digest of the newest record of this fleet in this mode: here, or on the log of a watch,
+    which is never checked out."""
+    folder = waves.config.root / waves.work.fleet.audit
+    log = f"{BRANCHES}/{waves.mode}" if rules_of(waves.mode).logged else ""
+    for text in (*_logged(repository, log, folder), *_lying(folder)):
+        found = read_fleet_record(text)
+        if found is not None and found.mode is waves.mode:
+            return found.chain.digest
     return None
+
+
+def _lying(folder: Path) -> Iterator[bytes]:
+    for path in sorted(folder.glob("fleet_*.json"), reverse=True):
+        yield path.read_bytes()
+
+
+def _logged(repository: Repository | None, log: str, folder: Path) -> Iterator[bytes]:
+    """The newest of a log, as this clone has it."""
+    if repository is None or not log:
+        return
+    continue_from(repository, log)
+    place = f"refs/heads/{log}:{repository.relative(folder)}"
+    status, out, _ = repository.attempt("ls-tree", "--name-only", place)
+    names = out.decode(errors="replace").split() if status == 0 else []
+    for name in sorted(fnmatch.filter(names, "fleet_*.json"), reverse=True)[:1]:
+        yield repository.run("cat-file", "blob", f"{place}/{name}")
+
+
+def _opened(config: Config) -> AbstractContextManager[Repository | None]:
+    return open_repository(config.root) or nullcontext()

@@ -14,10 +14,10 @@ from functools import cached_property
 from pathlib import Path
 
 from pytest_housekeeping.config import Fleet
+from pytest_housekeeping.evidence.fleet_record import FAILED
 from pytest_housekeeping.promotion.fleet.survey import Group, Survey
 from pytest_housekeeping.promotion.fleet.waves import CANARY, Wave
 
-PASSED, FAILED, AWAY, LEFT = "passed", "failed", "away", "not begun"
 _LOOK_S = 0.05
 _NO_NAME = re.compile(r"[^\w.-]")
 
@@ -47,7 +47,8 @@ class _Known:
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """The fleet, its survey, and the waves in their order. ``folder`` is the owner's alone.
+    """The fleet, or a ``shard`` of it, its survey, and the waves in their order. ``folder`` is the
+    owner's alone.
 
     Results stand in one file, to which each process adds lines and of which it reads each once.
     """
@@ -56,10 +57,15 @@ class Work:
     fleet: Fleet
     survey: Survey
     waves: tuple[Wave, ...]
+    shard: str = ""
     _known: _Known = field(default_factory=_Known, repr=False, compare=False)
 
     def save(self) -> None:
         (self.folder / "work").write_bytes(pickle.dumps(self))
+
+    def item(self, place: str, name: str) -> str:
+        """The id of an item: of a group, of the rows of a database, of one in its wave."""
+        return f"{self.fleet.name}::{place}::{name}"
 
     def back_of(self, database: str) -> Path:
         """Where the run of a database leaves what there is of it."""

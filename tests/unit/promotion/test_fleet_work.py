@@ -10,16 +10,9 @@ from pathlib import Path
 import pytest
 
 from pytest_housekeeping.config import Fleet
+from pytest_housekeeping.evidence.fleet_record import AWAY, FAILED, LEFT, PASSED
 from pytest_housekeeping.promotion.fleet.survey import Survey
-from pytest_housekeeping.promotion.fleet.work import (
-    AWAY,
-    FAILED,
-    LEFT,
-    PASSED,
-    Result,
-    Work,
-    _Known,
-)
+from pytest_housekeeping.promotion.fleet.work import Result, Work, _Known
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,12 +14,15 @@ import pytest
 from pytest_housekeeping.config import Config, Fleet
 from pytest_housekeeping.errors import MisuseError, ProofFailed
 from pytest_housekeeping.model import Mode
-from pytest_housekeeping.plugin.fleet.arguments import shard_of
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.fleet.survey import Seen, _grouped, _refuse_twice
 from pytest_housekeeping.promotion.production.fleet_databases import FleetDatabase
 from pytest_housekeeping.promotion.production.group.proof import GroupProof, refuse_other_group
-from pytest_housekeeping.promotion.production.group.rehearsal import GroupRehearsal
+from pytest_housekeeping.promotion.production.group.rehearsal import (
+    GroupRehearsal,
+    proof_of_group,
+)
+from pytest_housekeeping.promotion.production.handed import _HANDED, Handed, hand
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
 from pytest_housekeeping.snapshot.own_names import group_schema
@@ -104,8 +108,20 @@ def test_alike_is_what_has_the_same_schema_version_and_history(tmp_path: Path) -
     assert [group.names for group in groups] == [("a", "b"), ("c",), ("d",)]
 
 
-@pytest.mark.parametrize("given", ["0/3", "4/3", "1", "a/3", "1/257", "-1/3", "1/3/5"])
-def test_what_is_no_share_is_refused(given: str) -> None:
-    assert shard_of("3/10") == (3, 10)
-    with pytest.raises(MisuseError, match="is no share of a fleet"):
-        shard_of(given)
+def test_a_watch_that_asks_something_else_makes_a_copy_of_its_own(
+    context: RunContext, proof: GroupProof, tmp_path: Path
+) -> None:
+    """It was promoted with other checks than the database on which the group was shown. A promotion
+    goes on, and is refused by name."""
+    place = tmp_path / "group-1.proof"
+    watch = replace(context.plan, mode=Mode.VERIFY)
+    hand(Handed(target=context.config.target, proof=place))
+    try:
+        assert proof_of_group(watch) is None  # nothing is shown yet
+        place.write_bytes(pickle.dumps(proof))
+        assert proof_of_group(watch) == proof
+        place.write_bytes(pickle.dumps(replace(proof, plan="another")))
+        assert proof_of_group(watch) is None
+        assert proof_of_group(context.plan) is not None
+    finally:
+        _HANDED.clear()

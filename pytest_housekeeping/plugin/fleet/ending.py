@@ -1,0 +1,177 @@
+"""The end of a run on a fleet: its record and its page, and what it tells people and machines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_housekeeping.config import Config
+from pytest_housekeeping.errors import HousekeepingError
+from pytest_housekeeping.evidence.fleet_record import FAILED, PASSED, FleetRecord
+from pytest_housekeeping.evidence.report.display import named, plural
+from pytest_housekeeping.evidence.report.fleet import fleet_page, fleet_text, fleet_title
+from pytest_housekeeping.model import Mode
+from pytest_housekeeping.plugin.fleet.items import RUNS
+from pytest_housekeeping.plugin.stash import ENDED, FINISHED
+from pytest_housekeeping.promotion.fleet.record import Kept, Waves, keep, record_of
+from pytest_housekeeping.promotion.fleet.survey import told_of
+from pytest_housekeeping.promotion.fleet.told import finished_by, tell_github
+from pytest_housekeeping.promotion.fleet.waves import CANARY
+from pytest_housekeeping.promotion.fleet.work import Work
+from pytest_housekeeping.promotion.production.fleet_databases import State, read_databases
+from pytest_housekeeping.promotion.production.handed import HandedBack, handed_back
+from pytest_housekeeping.promotion.run_facts import new_run
+from pytest_housekeeping.promotion.shown_beside import finish_page
+
+_WELL = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+_COLOURS = {"good": "green", "bad": "red", "unsure": "yellow"}
+
+
+class FleetEnding:
+    """Registered in the process that leads. ``failed`` says of a group why its rehearsal did, and
+    ``said`` is what else there is to tell of the fleet."""
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        settings: Config,
+        work: Work,
+        mode: Mode,
+        *,
+        failed: dict[str, str],
+        said: list[str],
+    ) -> None:
+        self.config = config
+        self.settings = settings
+        self.work = work
+        self.mode = mode
+        self.failed = failed
+        self.said = said
+        self.started_at = datetime.now(UTC)
+        self.id = new_run(mode).id
+        self.record: FleetRecord | None = None
+        self.kept = Kept(branch="", told=())
+        self.page: Path | None = None
+        self._html: Any = None
+
+    def prepare(self) -> None:
+        """Where pytest-html is there, it writes the page beside the record."""
+        option = self.config.option
+        if self.config.pluginmanager.hasplugin("html"):
+            folder = self.settings.root / self.work.fleet.audit
+            self.page = folder / f"{self._record(whole=False).stem}.html"
+            option.htmlpath, option.self_contained_html = str(self.page), True
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
+        """Between the terminal, which reports behind this, and pytest-html, which writes in it."""
+        if RUNS in self.config.stash:
+            self.config.stash[RUNS].close()
+        lacking, whole = self._standing()
+        self.record = self._record(whole=whole)
+        try:
+            return (yield)
+        finally:
+            whole = self._keep() and whole
+            self.said += self._told(lacking)
+            self.config.stash[ENDED] = True
+            if not whole and session.exitstatus in _WELL:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            code = int(session.exitstatus)
+            self.config.stash[FINISHED] = finished_by(
+                self.record, self.kept, self._place(), exit_code=code, said=self.said
+            )
+
+    def pytest_html_results_table_row(self, cells: list[str]) -> None:
+        """The page has tables of its own."""
+        cells.clear()
+
+    def pytest_html_report_title(self, report: Any) -> None:
+        report.set_data("environment", {})
+        self._html = report
+
+    def pytest_html_results_summary(self, prefix: list[str]) -> None:
+        if self.record is not None:
+            self._html.title = fleet_title(self.record)
+            prefix.append(fleet_page(self.record))
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        terminalreporter.section(f"fleet {self.work.fleet.name}")
+        if self.record is not None:
+            text = fleet_text(self.record)
+            colour = {_COLOURS[text.tone]: True}
+            terminalreporter.line(f"{text.headline}. {text.meaning}", bold=True, **colour)
+        for line in (*told_of(self.work.survey), *self.said, *self.kept.told):
+            terminalreporter.line(line)
+
+    def _standing(self) -> tuple[list[str], bool]:
+        """The databases that lack a pass, and whether nothing is amiss."""
+        work, results, seen = self.work, self.work.results(), self.work.survey
+        passed = {item for item, result in results.items() if result.how == PASSED}
+        lacking = [
+            name
+            for wave in (() if self.mode is Mode.PLAN else work.waves)
+            for name in wave.databases
+            if work.item(wave.name, name) not in passed
+        ]
+        # Those that are in no wave are for the shares that come behind the canaries.
+        left = () if work.shard == CANARY else (*seen.away, *seen.wrong)
+        amiss = lacking or left or self.failed or not seen.groups
+        return lacking, not amiss and all(each.how != FAILED for each in results.values())
+
+    def _told(self, lacking: list[str]) -> Iterator[str]:
+        if self.mode is Mode.PROD and not self.work.shard:
+            yield from self._born()
+        if lacking:
+            done, then = "promoted", "; run it again: it goes on with these"
+            if self.mode is Mode.VERIFY:
+                done, then = "verified", ""
+            yield f"{plural(len(lacking), 'database')} not {done}: {named(lacking)}{then}"
+
+    def _born(self) -> Iterator[str]:
+        """Databases that were added to the list while this went on."""
+        known = {each.database.name for each in self.work.survey.seen}
+        for each in read_databases(self.settings, self.work.fleet):
+            if each.name not in known and each.state is not State.ARCHIVED:
+                yield f"{each.name} was added meanwhile, and is next: run it again"
+
+    def _waves(self, *, whole: bool) -> Waves:
+        work = self.work
+        found = (name for wave in work.waves for name in wave.databases)
+        backs = {name: handed_back(work.back_of(name)) for name in found}
+        return Waves(
+            config=self.settings,
+            work=work,
+            mode=self.mode,
+            id=self.id,
+            started_at=self.started_at,
+            backs={name: back for name, back in backs.items() if isinstance(back, HandedBack)},
+            whole=whole,
+        )
+
+    def _record(self, *, whole: bool) -> FleetRecord:
+        return record_of(self._waves(whole=whole))
+
+    def _keep(self) -> bool:
+        """Whether the record is written and committed, and told where a workflow hears it."""
+        record = self.record
+        if record is None:
+            return False
+        try:
+            page = self.page if self.page is not None and self.page.is_file() else None
+            if page is not None:
+                finish_page(page)
+            self.kept = keep(self._waves(whole=record.complete), record, page)
+            tell_github(record, self.kept, self._place())
+        except (HousekeepingError, OSError) as error:
+            self.said.append(f"THE EVIDENCE IS NOT COMPLETE: {error}")
+            return False
+        return True
+
+    def _place(self) -> str:
+        """Where the record lies, from the root and without an ending."""
+        return f"{self.work.fleet.audit}/{self.record.stem}" if self.record else ""
