@@ -24,8 +24,8 @@ PAGE = ROOT / "docs/ci.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 FOLDER = ROOT / ".github/workflows"
 EXPRESSION = r"\$\{\{.*?\}\}"
-MAIN = ("staging", "plan", "promote", "rollback", "verify")
-SECTIONS = ("## Staging", "## Plan", "## Promotion", "## Rollback", "## Verify")
+MAIN = ("staging", "plan", "promote", "share", "rollback", "verify")
+SECTIONS = ("## Staging", "## Plan", "## Promotion", "## Fleet", "## Rollback", "## Verify")
 
 
 def workflow(name: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
@@ -48,8 +48,15 @@ def pairs(text: str) -> dict[str, str]:
 
 
 def usual(text: str) -> str:
-    """What an expression is where nobody has typed anything: the text at its end."""
+    """What an expression is where nobody has typed anything: the text at its end, if it has one."""
     return re.sub(r"\$\{\{.*'([^']*)' \}\}", r"\1", text)
+
+
+def place_of(job: dict[str, Any]) -> str:
+    """Of a job whose environment has no name before one is typed, that of what is typed."""
+    if job.get("environment") == "${{ inputs.fleet }}":
+        return "that of the name"
+    return listed([usual(job["environment"])] if "environment" in job else [])
 
 
 def listed(names: list[str]) -> str:
@@ -81,7 +88,7 @@ def test_the_facts_of_a_workflow_are_those_of_the_file(heading: str) -> None:
     facts = pairs(section(PAGE, heading))
     text, document, job = workflow(facts["file"].strip("`"))
     inputs = (triggers(document).get("workflow_dispatch") or {}).get("inputs", {})
-    (artifact,) = re.findall(r"name: (housekeeping-\w+-)\$\{\{", text)
+    (artifact,) = set(re.findall(r"name: (housekeeping-\w+-)\$\{\{", text))
 
     assert facts == {
         "file": facts["file"],
@@ -89,7 +96,7 @@ def test_the_facts_of_a_workflow_are_those_of_the_file(heading: str) -> None:
         "secrets": listed(named(text, "secrets")),
         "variables": listed(named(text, "vars")),
         "permissions": listed([f"{what}: {may}" for what, may in job["permissions"].items()]),
-        "environment": listed([usual(job["environment"])] if "environment" in job else []),
+        "environment": place_of(job),
         "minutes at most": str(job["timeout-minutes"]),
         "artifact": f"`{artifact}…`",
         "runs at a time": f"one (`{re.sub(EXPRESSION, '…', document['concurrency']['group'])}`)",
@@ -107,7 +114,7 @@ def test_the_jobs_of_a_plan_are_those_of_the_file() -> None:
     }
 
 
-@pytest.mark.parametrize("heading", ["## Promotion", "## Rollback"])
+@pytest.mark.parametrize("heading", ["## Promotion", "## Fleet", "## Rollback"])
 def test_the_inputs_of_a_workflow_are_those_of_the_file(heading: str) -> None:
     text = section(PAGE, heading)
     facts = pairs(text)
@@ -192,13 +199,16 @@ def test_the_readme_runs_workflows_that_are_there_with_inputs_that_they_take(
     assert sorted(started) == sorted(inputs)
     for words in gh.asked:
         for field in (word for word in words if word.startswith("confirm=")):
+            if "fleet" in words[2]:
+                continue  # Its word stands in the settings, and the run asks for it.
             assert f"!= {field.removeprefix('confirm=')} ]" in workflow(words[2])[0]
     looked = [words[:2] for words in gh.asked if words[0] == "run"]
     assert looked.count(["run", "list"]) == looked.count(["run", "view"]) == 2
     for secret in named(workflow("housekeeping-prod-promotion.yml")[0], "secrets"):
         assert not secret.endswith("_PROD") or f"`{secret}`" in text
     for job in (workflow(name)[2] for name in inputs):
-        assert "environment" not in job or f"`{usual(job['environment'])}`" in text
+        place = place_of(job)
+        assert not place.startswith("`") or place in text
     title = workflow("housekeeping-prod-promotion.yml")[1]["name"]
     assert f"*{title}*" in text
 

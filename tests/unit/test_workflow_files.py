@@ -240,22 +240,23 @@ printf '%s\\0' "${PGHOST_PRE_PROD-}" "${PGPASSWORD_PRE_PROD-}" > secrets
 
 
 @pytest.mark.parametrize(
-    ("name", "job"),
+    ("name", "job", "kind"),
     [
-        ("housekeeping-plan.yml", "plan"),
-        ("housekeeping-prod-promotion.yml", "promote"),
-        ("housekeeping-prod-rollback.yml", "rollback"),
-        ("housekeeping-verify.yml", "verify"),
+        ("housekeeping-plan.yml", "plan", "target"),
+        ("housekeeping-prod-promotion.yml", "promote", "target"),
+        ("housekeeping-prod-rollback.yml", "rollback", "target"),
+        ("housekeeping-verify.yml", "verify", "target"),
+        ("housekeeping-verify.yml", "verify", "fleet"),
     ],
 )
 @pytest.mark.parametrize("target", ["", "pre-prod", "$(touch owned)", "a; touch owned", "a b"])
 def test_a_target_is_one_word_and_has_the_secrets_by_its_own_names(
-    name: str, job: str, target: str, tmp_path: Path
+    name: str, job: str, kind: str, target: str, tmp_path: Path
 ) -> None:
-    """What is no name of a target starts nothing."""
+    """What is no name of a target, or of a fleet, starts nothing."""
     steps = load_job(ROOT / ".github/workflows" / name, job)["steps"]
     (step,) = (each for each in steps if each.get("id") == job)
-    assert step["env"]["TARGET"] == "${{ inputs.target }}"
+    assert step["env"][kind.upper()] == f"${{{{ inputs.{kind} }}}}"
     (tmp_path / "pytest").write_text(STARTED, encoding="utf-8")
     (tmp_path / "pytest").chmod(0o755)
     (tmp_path / "summary").touch()
@@ -267,7 +268,7 @@ def test_a_target_is_one_word_and_has_the_secrets_by_its_own_names(
             **os.environ,
             **dict.fromkeys(step["env"], ""),
             **given,
-            "TARGET": target,
+            kind.upper(): target,
             "CONFIRM": "WORD",
             "PRIVATE": "true",
             "PATH": f"{tmp_path}:{os.environ['PATH']}",
@@ -281,7 +282,7 @@ def test_a_target_is_one_word_and_has_the_secrets_by_its_own_names(
         assert (done.returncode != 0, (tmp_path / "words").exists()) == (True, False)
         return
     words = (tmp_path / "words").read_text(encoding="utf-8").split("\0")[:-1]
-    assert [word for word in words if "target" in word] == (["--hk-target=pre-prod"] * bool(target))
+    assert [word for word in words if kind in word] == ([f"--hk-{kind}=pre-prod"] * bool(target))
     secrets = (tmp_path / "secrets").read_text(encoding="utf-8").split("\0")[:-1]
     assert secrets == (list(SECRETS.values()) if target else ["", ""])
 

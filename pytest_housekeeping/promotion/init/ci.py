@@ -52,6 +52,7 @@ def _place(config: Config, repository: Repository) -> Place:
         paths=tuple(f"{each}/**" for each in inside),
         branch=default.removeprefix("origin/") or repository.branch() or _MAIN,
         postgres=config.server_version,
+        fleet=bool(config.fleets),
     )
 
 

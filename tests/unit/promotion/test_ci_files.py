@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from pytest_housekeeping import __version__
-from pytest_housekeeping.config import Config
+from pytest_housekeeping.config import Config, Fleet
 from pytest_housekeeping.promotion.init.ci import ci_of
 from support.fresh_copy import ROOT, git
 
@@ -42,6 +42,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         checks='our "checks"',
         audit="evidence/audit",
         server_version=18,
+        fleets={"tenants": Fleet(name="tenants", env="TENANTS")},
     )
     files, why = ci_of(config, None)
     assert why == ""

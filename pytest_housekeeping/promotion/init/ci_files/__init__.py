@@ -13,6 +13,7 @@ GITHUB, GITLAB = "github", "gitlab"
 _LOCKED_FROM = "requirements-housekeeping.in"
 _FOLDERS = {GITHUB: ".github/workflows", GITLAB: ".gitlab"}
 _CONTRIB = 17
+_FLEET = "housekeeping-fleet.yml"
 _PIPELINE = ".gitlab-ci.yml"
 _INCLUDE = """\
 # The pipeline of this project; the jobs on its database are in the file that is included.
@@ -25,12 +26,14 @@ include:
 class Place:
     """What differs from project to project in the files of its CI.
 
-    ``paths`` are the patterns of the files that a change of the schema is made of.
+    ``paths`` are the patterns of the files that a change of the schema is made of; with a ``fleet``
+    in its settings a project has a workflow for that as well.
     """
 
     paths: tuple[str, ...]
     branch: str
     postgres: int
+    fleet: bool = False
 
 
 def ci_files(kind: str, place: Place) -> dict[str, str]:
@@ -46,6 +49,8 @@ def ci_files(kind: str, place: Place) -> dict[str, str]:
     if kind == GITLAB:
         made[_PIPELINE] = _INCLUDE
     for each in sorted(folder.joinpath(kind).iterdir(), key=lambda file: file.name):
+        if each.name == _FLEET and not place.fleet:
+            continue
         lines = each.read_text(encoding="utf-8").splitlines(keepends=True)
         filled = (line for text in lines for line in _filled(text, words, place.paths))
         made[f"{_FOLDERS[kind]}/{each.name}"] = "".join(filled)
