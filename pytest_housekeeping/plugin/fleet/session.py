@@ -15,6 +15,7 @@ from pytest_housekeeping.config import Config, Fleet
 from pytest_housekeeping.declarations.fleets import chosen_fleet
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import HousekeepingError
+from pytest_housekeeping.evidence.report.display import plural
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plugin.fleet.arguments import passed_on, refuse_unfit, shard_of
 from pytest_housekeeping.plugin.fleet.ending import FleetEnding
@@ -173,6 +174,10 @@ class FleetSession:
         """Behind whatever shuffles: an item waits for those of the stages before its own."""
         session.items.sort(key=lambda item: getattr(item, "stage", 0))
         return (yield)
+
+    def pytest_report_collectionfinish(self, items: list[pytest.Item]) -> str:
+        """What pytest has counted by itself are files."""
+        return f"fleet {self.work.fleet.name}: {plural(len(items), 'item')}"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
