@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from pytest_housekeeping.config import Config, Fleet
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.model import Mode
-from pytest_housekeeping.promotion.fleet.record import Waves, keep
+from pytest_housekeeping.promotion.fleet.record import Waves, keep, record_of
 from pytest_housekeeping.promotion.fleet.survey import Survey
 from pytest_housekeeping.promotion.fleet.work import Work
 
@@ -24,6 +25,7 @@ def waves(tmp_path: Path) -> Waves:
         config=Config(root=tmp_path),
         work=Work(folder=tmp_path / "work", fleet=fleet, survey=nothing, waves=()),
         mode=Mode.PROD,
+        id="1a2b3c4d",
         started_at=datetime.now(UTC),
         backs={},
         whole=False,
@@ -35,15 +37,18 @@ def test_where_there_is_no_room(waves: Waves) -> None:
     place = waves.config.root / "ops/tenants"
     place.mkdir(parents=True)
     (place / "audit").touch()
+    record = record_of(waves)
     with pytest.raises(EvidenceError) as found:
-        keep(waves)
+        keep(waves, record, None)
     assert "the record of the fleet cannot be written" in found.value.found
     assert "what is applied is not applied twice" in found.value.fix
 
 
 def test_each_record_names_the_one_before(waves: Waves) -> None:
-    assert keep(waves)[-1] == "not committed: there is no repository"
-    keep(waves)
+    kept = keep(waves, record_of(waves), None)
+    assert kept.told[-1] == "not committed: there is no repository"
+    later = replace(waves, id="5e6f7a8b")
+    keep(later, record_of(later), None)
     records = [
         json.loads(each.read_bytes())
         for each in (waves.config.root / "ops/tenants/audit").glob("fleet_*.json")
