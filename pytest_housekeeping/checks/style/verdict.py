@@ -45,14 +45,14 @@ def style_verdict(
 
 
 def _findings(path: str, style: Style, *, quiet: bool) -> Iterator[Finding]:
-    # sqlfluff fixes nothing in a file that it cannot parse.
+    # sqlfluff fixes nothing in a file that it cannot parse. PostgreSQL can: that is no fault of it.
     unparsed = any(each.code == _UNPARSED for each in style.violations)
     for level, group in ((Level.ERROR, style.violations), (Level.WARNING, style.warnings)):
         for violation in group:
             fixable = violation.fixable and not unparsed
             yield Finding(
                 rule=f"sqlfluff {violation.code}",
-                level=level,
+                level=Level.WARNING if violation.code == _UNPARSED else level,
                 object=f"{path}:{violation.line}:{violation.column}",
                 detail=violation.name if quiet else violation.description,
                 fix=f"sqlfluff fix {_OPTIONS} {path}" if fixable else "",

@@ -396,6 +396,9 @@ def test_no_fix_is_printed_where_sqlfluff_has_none(root: Path, start: Start) -> 
         verdict, _ = style_verdict(linting, root, [f"sql/{name}"], quiet=lambda _: False)
         assert verdict.findings
         assert {found.fix for found in verdict.findings} == {""}
+        unparsed = [found for found in verdict.findings if found.rule == "sqlfluff PRS"]
+        assert {found.level for found in unparsed} <= {Level.WARNING}
+        assert bool(unparsed) is (name == "broken.sql")
 
 
 @pytest.mark.parametrize("name", ["none", "home", "pyproject.toml", "tox.ini", ".sqlfluffignore"])
