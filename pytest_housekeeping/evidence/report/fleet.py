@@ -45,7 +45,8 @@ def fleet_text(record: FleetRecord) -> OutcomeText:
             meaning = "Each of them keeps every promise that was checked. Nothing was changed."
             return _text("good", f"Verified: {plural(live, 'database')}", meaning)
         wrong = live - counts.get(PASSED, 0)
-        meaning = "The others keep every promise that was checked. Nothing was changed."
+        others = "The others keep every promise that was checked." * (wrong < live)
+        meaning = f"{others or 'Of none is shown that it keeps its promises.'} Nothing was changed."
         head = f"{wrong:,} of {plural(live, 'database')} not verified"
         one = f"Look at each by itself: pytest --hk-mode=verify --hk-target={record.fleet}/NAME"
         return _text("bad", head, meaning, one)

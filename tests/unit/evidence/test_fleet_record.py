@@ -118,6 +118,14 @@ def test_what_is_wrong_is_told_by_name_in_every_form(
     assert done.next.needs_person
 
 
+def test_a_watch_says_of_the_others_what_was_shown() -> None:
+    some = record(member("t1"), member("t2", "failed"), mode=Mode.VERIFY)
+    assert fleet_text(some).headline == "1 of 2 databases not verified"
+    assert "The others keep" in fleet_text(some).meaning
+    none = record(member("t1", "failed"), mode=Mode.VERIFY)
+    assert "others" not in fleet_text(none).meaning
+
+
 def test_what_was_not_begun_is_told_together() -> None:
     waiting = [member(f"t{n}", "not begun", "a canary failed") for n in range(20)]
     first, others = troubles(record(member("x", "failed", "why"), *waiting))
