@@ -1,4 +1,5 @@
-"""Cases written by somebody who had only the list of kinds, before any rule was read.
+"""Cases written by somebody who had only the list of kinds, before any rule was read; those of
+``again`` by somebody who had read some of them.
 
 Each planted one is shown to do harm by acting as the application, before a rule is asked."""
 
