@@ -13,7 +13,7 @@ from pytest_housekeeping.model import Kind
 from pytest_housekeeping.sql import file as sqlfile
 from pytest_housekeeping.sql.file import FOLDERS, SqlFile
 from pytest_housekeeping.sql.layouts.known import OWN, layout_of
-from pytest_housekeeping.sql.layouts.layout import Entry, Ground
+from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Listing
 from pytest_housekeeping.sql.layouts.own import rollbacks_at
 from pytest_housekeeping.sql.layouts.read import listing
 from pytest_housekeeping.sql.project_files import ProjectFiles
@@ -47,7 +47,7 @@ def read_all(
     errors: list[SqlFileError] = [*_strangers(config), *listed.errors]
     for kind in kinds:
         found[kind] = []
-        for entry in _entries(config, files, kind):
+        for entry in _entries(config, files, kind, listed):
             try:
                 _refuse_name(config, entry)
                 found[kind].append(sqlfile.read(config, files, entry, applied=applied))
@@ -58,7 +58,7 @@ def read_all(
 
 def sql_paths(config: Config, files: ProjectFiles, kind: Kind) -> tuple[str, ...]:
     """The paths of the files of a kind, in their order, as a plan calls them."""
-    return tuple(entry.path for entry in _entries(config, files, kind))
+    return _paths(_entries(config, files, kind, listing(config, files)))
 
 
 def bootstrap_paths(config: Config, files: ProjectFiles) -> tuple[str, ...]:
@@ -68,8 +68,9 @@ def bootstrap_paths(config: Config, files: ProjectFiles) -> tuple[str, ...]:
 
 def all_paths(config: Config, files: ProjectFiles) -> tuple[str, ...]:
     """The paths of all of them, of every kind."""
-    kinds = (path for kind in FOLDERS for path in sql_paths(config, files, kind))
-    return (*kinds, *bootstrap_paths(config, files))
+    listed = listing(config, files)
+    entries = (entry for kind in FOLDERS for entry in _entries(config, files, kind, listed))
+    return (*_paths(entries), *bootstrap_paths(config, files))
 
 
 def rollbacks_folder(config: Config) -> str:
@@ -94,9 +95,13 @@ def _refuse_name(config: Config, entry: Entry) -> None:
         )
 
 
-def _entries(config: Config, files: ProjectFiles, kind: Kind) -> Sequence[Entry]:
+def _paths(entries: Iterable[Entry]) -> tuple[str, ...]:
+    return tuple(entry.path for entry in entries)
+
+
+def _entries(config: Config, files: ProjectFiles, kind: Kind, listed: Listing) -> Sequence[Entry]:
     """The tool's own, and behind them those of the folder of that kind."""
-    of_tool = listing(config, files).of(kind)
+    of_tool = listed.of(kind)
     if kind in _OF_TOOL:
         return of_tool
     paths = files.find(f"{config.sql}/{FOLDERS[kind]}", "*.sql")

@@ -148,8 +148,8 @@ def _said(tool: str) -> Callable[[_Folder], str]:
 
     def mark(folder: _Folder) -> str:
         paths = [folder.of(name) for name in folder.sql if number_of(name)]
-        said = [path for path in paths if _CONTENT[tool].search(_bytes(folder.project, path))]
-        return said[0] if said and len(said) == len(paths) else ""
+        all_say = all(_CONTENT[tool].search(_bytes(folder.project, path)) for path in paths)
+        return paths[0] if paths and all_say else ""
 
     return mark
 
