@@ -9,7 +9,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.sql.folder import all_paths
 from pytest_housekeeping.sql.layouts.read import text_of
-from pytest_housekeeping.sql.parse import SyntaxRefused, parse
+from pytest_housekeeping.sql.parse import Statement, SyntaxRefused, parse
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 
@@ -17,15 +17,31 @@ def named_extensions(config: Config, files: ProjectFiles) -> frozenset[str]:
     """Of every file, applied or pending, that can be read; an extension that a body makes when it
     runs is not seen."""
     return frozenset(
-        name for path in all_paths(config, files) for name in _in_file(config, files, path)
+        name for path in all_paths(config, files) for name, _ in _in_file(config, files, path)
     )
 
 
-def _in_file(config: Config, files: ProjectFiles, path: str) -> Iterator[str]:
+def extension_schemas(config: Config, files: ProjectFiles) -> dict[str, str]:
+    """The schemas in which the files make them, where they say so."""
+    return {
+        name: schema
+        for path in all_paths(config, files)
+        for name, schema in _in_file(config, files, path)
+        if schema
+    }
+
+
+def _in_file(config: Config, files: ProjectFiles, path: str) -> Iterator[tuple[str, str]]:
     # What cannot be read is told where the files are looked at.
     with suppress(SqlFileError, SyntaxRefused, OSError):
         text = text_of(config, files, path)
         if "extension" in text.lower():
             for statement in parse(text):
                 if statement.name == "CreateExtensionStmt":
-                    yield statement.body["extname"]
+                    yield statement.body["extname"], _schema(statement)
+
+
+def _schema(statement: Statement) -> str:
+    options = (each["DefElem"] for each in statement.body.get("options", []))
+    found = (each["arg"]["String"]["sval"] for each in options if each["defname"] == "schema")
+    return str(next(found, ""))

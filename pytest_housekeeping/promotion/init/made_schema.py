@@ -29,6 +29,7 @@ from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.folder import bootstrap_paths, read_all
 from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.layouts.read import text_of
+from pytest_housekeeping.sql.named_extensions import extension_schemas
 from pytest_housekeeping.sql.problems import Problem
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
@@ -82,6 +83,9 @@ def made_schema(config: Config, sources: ProjectFiles) -> Iterator[MadeSchema]:
                 given = _schemas(throwaway, _ALL) if preset else ()
                 with throwaway.superuser() as connection:
                     of_platform = roles(connection) if preset else frozenset()
+                named = extension_schemas(config, sources).items()
+                placed = {name: schema for name, schema in named if schema in given}
+                needed = replace(needed, placed=placed)
                 own = (*bootstrap[preset:], ("bootstrap", needed.bootstrap(config.migrator)))
                 _run(throwaway, own)
                 given = (*given, *_schemas(throwaway, _INHABITED))

@@ -37,7 +37,8 @@ class Needed:
     """What the real server already has; ``table`` is the one in which the tool of the ``layout``
     remembers what it has applied, where a file alters that; ``attributes`` are
     those of roles, as far as they are known; ``search_path`` is the one that the files count on,
-    where it is not the usual one."""
+    where it is not the usual one. ``placed`` are the schemas of extensions, where one that is there
+    is named."""
 
     layout: str = ""
     roles: tuple[str, ...] = ()
@@ -46,6 +47,7 @@ class Needed:
     table: str = ""
     search_path: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
+    placed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -71,7 +73,9 @@ class Needed:
             f"CREATE SCHEMA IF NOT EXISTS {quoted(each)} AUTHORIZATION {quoted(migrator)};"
             for each in self.schemas
         ]
-        lines += [f"CREATE EXTENSION IF NOT EXISTS {quoted(each)};" for each in self.extensions]
+        for each in self.extensions:
+            place = f" SCHEMA {quoted(self.placed[each])}" if each in self.placed else ""
+            lines.append(f"CREATE EXTENSION IF NOT EXISTS {quoted(each)}{place};")
         if self.table:
             columns = own_table(self.layout, self.table)
             lines += [

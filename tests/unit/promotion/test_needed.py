@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import SqlFailed
 from pytest_housekeeping.promotion.init.needed import Needed
+from pytest_housekeeping.sql.named_extensions import extension_schemas
+from pytest_housekeeping.sql.project_files import ProjectFiles
+from support.layout_ground import write
 
 
 @pytest.mark.parametrize(
@@ -56,3 +62,20 @@ def test_what_lacks_is_made_once(layout: str, refused: str, statement: str) -> N
 )
 def test_what_nobody_can_guess_is_left(layout: str, refused: str) -> None:
     assert Needed(layout=layout).with_what_lacks(SqlFailed(refused)) is None
+
+
+def test_an_extension_is_made_where_the_files_make_it(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "sql/migrations/0001_a.sql": "CREATE EXTENSION IF NOT EXISTS moddatetime SCHEMA tools;"
+            ' CREATE EXTENSION "uuid-ossp";'
+        },
+    )
+    placed = extension_schemas(Config(root=tmp_path), ProjectFiles(tmp_path))
+    assert placed == {"moddatetime": "tools"}
+    needed = Needed(extensions=("moddatetime", "uuid-ossp"), placed=placed)
+    assert needed.bootstrap("who").splitlines() == [
+        "CREATE EXTENSION IF NOT EXISTS moddatetime SCHEMA tools;",
+        'CREATE EXTENSION IF NOT EXISTS "uuid-ossp";',
+    ]
