@@ -22,7 +22,9 @@ _SETTINGS = """
            WHERE s.source = 'session' ORDER BY 1))::text"""
 STATE_WITH_SETTINGS = f"{STATE}, {_SETTINGS}"
 # Prepared, the state costs a third: it is asked for behind each of thousands of files.
-PREPARE_STATE = f"DEALLOCATE ALL; PREPARE hk_state AS {STATE}"
+PREPARE_STATE = f"PREPARE hk_state AS {STATE}"
+# Behind a file that may have prepared something under a name of ours.
+PREPARE_AGAIN = f"DEALLOCATE ALL; {PREPARE_STATE}"
 PREPARED_STATE = "EXECUTE hk_state"
 # RESET ALL leaves role and session_authorization alone: they are marked GUC_NO_RESET_ALL.
 PUT_BACK = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL"

@@ -29,6 +29,7 @@ from pytest_housekeeping.postgres.promotion_lock import held_by_another, lock_qu
 from pytest_housekeeping.postgres.relation_locks import RelationLocks, read_relations
 from pytest_housekeeping.postgres.server_messages import heard
 from pytest_housekeeping.postgres.session_state import (
+    PREPARE_AGAIN,
     PREPARE_STATE,
     PREPARED_STATE,
     PUT_BACK,
@@ -85,7 +86,7 @@ class Transaction:
         if file.keeps_session:
             state, again = PREPARED_STATE, ""
         else:
-            state, again = STATE_WITH_SETTINGS, f"; {PREPARE_STATE}"
+            state, again = STATE_WITH_SETTINGS, f"; {PREPARE_AGAIN}"
             set_before = read_settings(self.connection, before)
             before = []
         before += ["SET LOCAL row_security = on"] * file.row_security
@@ -214,12 +215,14 @@ def begin(
     watching: bool = False,
     measured: bool = False,
     foreseen: ForeseenLocks | None = None,
+    fresh: bool = False,
 ) -> Transaction:
     """BEGIN, the lock that admits one promotion at a time, limits, and the transaction's id.
 
     A run that is only ``watching`` shares the lock with its like: what it sees is between two
     promotions, never in the middle of one. ``measured``: see `Transaction`. ``foreseen`` are the
-    locks to ask for where others wait for them; without them nobody does.
+    locks to ask for where others wait for them; without them nobody does. In a ``fresh`` session
+    no transaction was begun here and no file was run: what was prepared ahead stays.
 
     Raises ProofFailed when another promotion holds the lock for longer than ``lock_wait``.
     """
@@ -228,7 +231,8 @@ def begin(
         connection.execute(
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
             f" SET LOCAL lock_timeout = '{config.lock_wait}'; {lock_query(shared=watching)};"
-            f" {local_settings(config, lock_ms=lock_ms)}; {PREPARE_STATE}"
+            f" {local_settings(config, lock_ms=lock_ms)};"
+            f" {PREPARE_STATE if fresh else PREPARE_AGAIN}"
         )
     except psycopg.errors.LockNotAvailable:
         connection.execute("ROLLBACK")

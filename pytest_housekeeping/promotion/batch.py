@@ -47,8 +47,7 @@ class Batch:
     changed of the session. Where a check has ended the transaction by force, the server is asked
     what became of it: ``escaped`` if it was committed, ``ended_unseen`` if nobody can tell.
     ``prove_same`` tells whether a schema is the one proved elsewhere, ``foreseen`` what that is.
-    ``measured``: on a copy, where each file is asked about all that it did. ``locks`` are those
-    that a segment is known to take, where others wait for them.
+    ``measured``: each file is asked about all that it did. ``locks`` are what a segment takes.
     """
 
     context: RunContext
@@ -81,15 +80,16 @@ class Batch:
     def opened(self) -> Transaction:
         """The open transaction; begun when it is first asked for."""
         if self.transaction is None:
-            self.begun = True
+            rules, begun, self.begun = self.context.rules, self.begun, True
+            first = not (self.committed_before or self.outside)
             self.transaction = begin(
                 self.target.connection.get(),
                 self.context.config,
-                watching=self.context.rules.watches,
+                watching=rules.watches,
                 measured=self.measured,
                 foreseen=self.locks(self._segment) if self.locks else None,
+                fresh=first and not (begun or rules.throwaway),
             )
-            first = not (self.committed_before or self.outside)
             self.target.after_begin(self.transaction.connection, first=first)
         return self.transaction
 
