@@ -149,7 +149,9 @@ def _missing(
                 f"the evidence of {audit.run.finished_at:%Y-%m-%d %H:%M} UTC says that it applied"
                 f" or took back {', '.join(lost[:_SHOWN])}{more} here, and the history has no such"
                 " row with that sha256",
-                f"bring schema {schema} back from a backup; it may bear another name now",
+                f"bring schema {schema} back from a backup; it may bear another name now. Where the"
+                " whole database was set back to an earlier moment, docs/production.md says how"
+                " that is taken",
             )
 
 

@@ -250,3 +250,22 @@ def test_a_database_that_leaves_its_group_is_refused(fleet: Production) -> None:
     assert found["wave-2::t3"] == "SKIPPED"
     with fleet.server.superuser("t2") as connection:
         assert connection.execute("SELECT to_regnamespace('desk')").fetchone() == (None,)
+
+
+def test_one_restored_from_a_backup_is_refused_by_what_it_has_lost(fleet: Production) -> None:
+    """It would get again what is on record of it; the others go in."""
+    fleet.change({"tenants.txt": "t1\nt2\n"}, proved=True)
+    with fleet.server.superuser("postgres") as connection:
+        connection.execute("CREATE DATABASE kept TEMPLATE t2 OWNER promoter")
+    assert run(fleet).code == 0
+    with fleet.server.superuser("postgres") as connection:
+        connection.execute("DROP DATABASE t2 WITH (FORCE)")
+        connection.execute("ALTER DATABASE kept RENAME TO t2")
+    done = run(fleet)
+    assert done.code == 1, done.output
+    assert outcomes(done)["groups::group-2"] == "FAILED"
+    assert "group-2: 1 database: t2" in done.output
+    assert re.search(r"history-missing .*says that it applied .* has no such row", done.output)
+    assert "1 of 2 databases not promoted" in done.output
+    with fleet.server.superuser("t2") as connection:
+        assert connection.execute("SELECT to_regnamespace('housekeeping')").fetchone() == (None,)
