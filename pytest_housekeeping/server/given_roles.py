@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
 _OURS = "made by pytest-housekeeping for staging"
 _DEMANDED = """
-SELECT rolsuper, rolbypassrls, NOT rolcanlogin, NOT rolcreaterole
+SELECT oid::bigint, rolsuper, rolbypassrls, NOT rolcanlogin, NOT rolcreaterole
 FROM pg_catalog.pg_roles WHERE rolname = %s
 """
+# The role that initdb has made: a superuser for good, and never dropped.
+_MAKER = 10
 _MARKED = """
 SELECT rolname FROM pg_catalog.pg_roles
 WHERE pg_catalog.shobj_description(oid, 'pg_authid') = %s
@@ -71,12 +73,15 @@ def ready_migrator(
     role, password = sql.Identifier(migrator), derived_password(cluster, migrator)
     if ensure_role(guard, migrator):
         mark_roles(guard, frozenset({migrator}))
-    if password and not shared and migrator in marked_roles(guard):
+    ours = migrator in marked_roles(guard)
+    superuser = guard.info.parameter_status("is_superuser") == "on"
+    if ours and superuser and not shared:
+        # The bootstrap of a run that was killed may have given it more, as a platform does.
+        guard.execute(sql.SQL("ALTER ROLE {} NOBYPASSRLS NOCREATEDB NOREPLICATION").format(role))
+    if ours and password and not shared:
         set_password(guard, migrator, password)
-    _refuse_unfit(guard, cluster, migrator, password)
-    if guard.execute("SELECT NOT pg_catalog.current_setting('is_superuser')::bool").fetchone() == (
-        True,
-    ):
+    _refuse_unfit(guard, cluster, migrator, password, ours=ours)
+    if not superuser:
         # To give a database away, one must be able to become its new owner.
         guard.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(role))
 
@@ -107,13 +112,17 @@ def drop_marked(guard: psycopg.Connection[Any], *, but: frozenset[str] = frozens
 
 
 def _refuse_unfit(
-    guard: psycopg.Connection[Any], cluster: Cluster, migrator: str, password: str
+    guard: psycopg.Connection[Any], cluster: Cluster, migrator: str, password: str, *, ours: bool
 ) -> None:
+    """`ours` may have BYPASSRLS: another run's platform gives it that at this moment."""
     import psycopg
 
-    row = guard.execute(_DEMANDED, (migrator,)).fetchone() or ()
+    row = guard.execute(_DEMANDED, (migrator,)).fetchone() or (0,)
+    if row[0] == _MAKER:
+        raise _refused_maker(migrator)
     names = ("SUPERUSER", "BYPASSRLS", "NOLOGIN", "NOCREATEROLE")
-    wrong = [name for name, is_so in zip(names, row, strict=True) if is_so]
+    wrong = [name for name, is_so in zip(names, row[1:], strict=True) if is_so]
+    wrong = [name for name in wrong if not (ours and name == "BYPASSRLS")]
     found = f"the role {migrator} of the given server is {', '.join(wrong)}"
     if not wrong:
         conninfo = cluster.conninfo(cluster.maintenance, user=migrator, password=password)
@@ -129,6 +138,21 @@ def _refuse_unfit(
         "this one was not made by a staging run with these credentials",
         fix=f"drop it there (DROP ROLE {quoted(migrator)}), or name another role: "
         "`migrator` in [tool.housekeeping]",
+    )
+
+
+def _refused_maker(migrator: str) -> ServerError:
+    """The given server's first superuser bears the migrator's name, as on a plain image that is
+    given to a project of Supabase, whose ``postgres`` is none."""
+    other = "supabase_admin" if migrator != "supabase_admin" else "postgres"
+    return ServerError(
+        f"the role {migrator} of the given server is the superuser that the server was made with",
+        why=f"migrations run as {migrator}, which is no superuser in production, and this one can"
+        " never be less",
+        fix=f"have the server made with another superuser. A container of postgres: POSTGRES_USER="
+        f"{other} in its environment, and {other} in the place of the user in the URL, with"
+        f" /postgres as its database. Elsewhere: initdb --username={other}. Or leave the URL out:"
+        " the embedded server has the names that are asked for",
     )
 
 

@@ -29,14 +29,16 @@ class Service:
 
 
 @contextmanager
-def postgres_service(password: str) -> Iterator[int]:
+def postgres_service(password: str, *, superuser: str = "postgres") -> Iterator[int]:
     """The port of a PostgreSQL 16 with the superuser `postgres`; gone afterwards, with its data."""
-    with service(password) as found:
+    with service(password, superuser=superuser) as found:
         yield found.port
 
 
 @contextmanager
-def service(password: str, *options: str, binaries: Path | None = None) -> Iterator[Service]:
+def service(
+    password: str, *options: str, binaries: Path | None = None, superuser: str = "postgres"
+) -> Iterator[Service]:
     """The same, with what a second server beside it needs, started with ``options``; of other
     ``binaries`` where given."""
     # PostgreSQL refuses to run as root, and another user may not reach root's site-packages: the
@@ -46,7 +48,7 @@ def service(password: str, *options: str, binaries: Path | None = None) -> Itera
     user = "nobody" if os.geteuid() == 0 else None
     try:
         binaries = binaries or find_embedded(16).folder
-        data = _initialised(folder, binaries, password, user)
+        data = _initialised(folder, binaries, password, user, superuser)
         with serve(folder, binaries, user, data, *options) as found:
             yield found
     finally:
@@ -83,7 +85,9 @@ def serve(
             server.wait()
 
 
-def _initialised(folder: Path, binaries: Path, password: str, user: str | None) -> Path:
+def _initialised(
+    folder: Path, binaries: Path, password: str, user: str | None, superuser: str
+) -> Path:
     data, secret = folder / "data", folder / "password"
     data.mkdir(mode=0o700)
     secret.write_text(password, encoding="utf-8")
@@ -93,7 +97,7 @@ def _initialised(folder: Path, binaries: Path, password: str, user: str | None) 
             os.chown(path, entry.pw_uid, entry.pw_gid)
     subprocess.run(
         [
-            *(binaries / "initdb", "-D", data, "-U", "postgres", f"--pwfile={secret}"),
+            *(binaries / "initdb", "-D", data, "-U", superuser, f"--pwfile={secret}"),
             *("-A", "scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"),
         ],
         user=user,

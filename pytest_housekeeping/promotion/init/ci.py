@@ -8,6 +8,7 @@ from pathlib import Path
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.evidence import Repository, open_repository
 from pytest_housekeeping.promotion.init.ci_files import GITHUB, GITLAB, Place, ci_files
+from pytest_housekeeping.sql.platforms import platform_of
 
 NONE = "none"
 _MAIN = "main"
@@ -53,7 +54,14 @@ def _place(config: Config, repository: Repository) -> Place:
         branch=default.removeprefix("origin/") or repository.branch() or _MAIN,
         postgres=config.server_version,
         fleet=bool(config.fleets),
+        superuser=_superuser(config),
     )
+
+
+def _superuser(config: Config) -> str:
+    """No namesake of the role that migrations run as, which is no superuser."""
+    platform = platform_of(config.platform)
+    return platform.superuser or ("postgres" if config.migrator != "postgres" else "supabase_admin")
 
 
 def _within(path: str, folder: str) -> bool:

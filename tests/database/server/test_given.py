@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -15,6 +16,7 @@ from psycopg import sql
 
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server import ServerSettings, start
+from pytest_housekeeping.sql.platforms import platform_text
 from support.postgres_service import postgres_service
 from support.server_scripts import STOP, asks, first_line, launch, run, settings_from_environment
 
@@ -170,6 +172,48 @@ def test_a_role_of_somebody_else_is_not_taken_over(trusting: str) -> None:
         superuser.execute("DROP ROLE theirs")
     assert "theirs of the given server is SUPERUSER, BYPASSRLS, NOCREATEROLE" in error.found
     assert "DROP ROLE theirs" in error.fix
+
+
+def test_the_superuser_that_made_the_server_is_no_migrator(url: str) -> None:
+    """As on a plain container that is given to a project of Supabase: the message names a way."""
+    error = refused(url, migrator="postgres")
+    assert "the role postgres of the given server is the superuser" in error.found
+    assert "POSTGRES_USER=supabase_admin" in error.fix
+    assert "DROP ROLE" not in error.fix
+
+
+def test_a_platform_whose_migrator_is_postgres(tmp_path: Path) -> None:
+    """On the server that the message asks for: two at once, one killed, another behind it."""
+    preset = tmp_path / "preset.sql"
+    preset.write_text(platform_text("supabase", migrator="postgres"), encoding="utf-8")
+    script = f"""
+import pathlib, psycopg
+with server.bootstrap_lock(), psycopg.connect(database.superuser_conninfo, autocommit=True) as c:
+    c.execute(pathlib.Path({str(preset)!r}).read_bytes())
+with psycopg.connect(database.migrator_conninfo, autocommit=True) as c:
+    c.execute("CREATE TABLE todo (owner uuid DEFAULT auth.uid())")
+print("ready", flush=True)
+"""
+    with postgres_service(PASSWORD, superuser="supabase_admin") as port:
+        url = f"postgresql://supabase_admin:{PASSWORD}@127.0.0.1:{port}/postgres"
+        settings = {"url": url, "migrator": "postgres"}
+        before = asks(url, ROLES), asks(url, DATABASES)
+        killed = launch(script + "time.sleep(60)", settings=settings)
+        first_line(killed)
+        assert killed.stdout is not None
+        assert killed.stdout.readline() == "ready\n"
+        beside = run(script + STOP, settings=settings)
+        assert (beside["status"], beside["rest"]) == (0, ["ready"]), beside
+        killed.kill()
+        killed.communicate()
+        look = """
+import psycopg
+with psycopg.connect(database.superuser_conninfo) as c:
+    print(c.execute("SELECT rolbypassrls FROM pg_roles WHERE rolname = 'postgres'").fetchone()[0])
+"""
+        behind = run(look + STOP, settings=settings)
+        assert (behind["status"], behind["rest"]) == (0, ["False"]), behind
+        assert (asks(url, ROLES), asks(url, DATABASES)) == before
 
 
 def test_a_role_with_a_password_of_its_own_is_not_altered(url: str) -> None:

@@ -155,6 +155,29 @@ def test_a_folder_of_a_repository_and_none_at_all_are_said(tmp_path: Path) -> No
     assert ci_of(Config(root=alone), "github") == ({}, "the project is in no git repository")
 
 
+@pytest.mark.parametrize(
+    ("config", "superuser"),
+    [
+        ({}, "postgres"),
+        ({"platform": "supabase", "migrator": "postgres"}, "supabase_admin"),
+        ({"migrator": "postgres"}, "supabase_admin"),
+    ],
+)
+def test_no_server_is_made_with_the_role_that_migrations_run_as(
+    config: dict[str, Any], superuser: str, tmp_path: Path
+) -> None:
+    root = repository(tmp_path / "project")
+    files, _ = ci_of(Config(root=root, **config), "github")
+    caller = yaml.safe_load(files[".github/workflows/housekeeping-staging-selfcontained.yml"])
+    assert caller["jobs"]["staging"]["with"]["superuser"] == superuser
+    files, _ = ci_of(Config(root=root, **config), "gitlab")
+    job = yaml.safe_load(files[".gitlab/housekeeping.gitlab-ci.yml"])["housekeeping staging"]
+    password = job["variables"]["POSTGRES_PASSWORD"]
+    assert job["variables"]["POSTGRES_USER"] == superuser
+    url = f"postgresql://{superuser}:{password}@postgres:5432/postgres"
+    assert job["variables"]["HK_STAGING_URL"] == url
+
+
 @pytest.mark.parametrize(("version", "extra"), [(16, ""), (17, "[contrib]"), (18, "")])
 def test_the_version_is_that_of_the_tool_with_the_server_of_the_settings(
     version: int, extra: str, tmp_path: Path

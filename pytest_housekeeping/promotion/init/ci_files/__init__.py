@@ -27,13 +27,15 @@ class Place:
     """What differs from project to project in the files of its CI.
 
     ``paths`` are the patterns of the files that a change of the schema is made of; with a ``fleet``
-    in its settings a project has a workflow for that as well.
+    in its settings a project has a workflow for that as well. ``superuser`` is the one that the
+    server of staging is made with.
     """
 
     paths: tuple[str, ...]
     branch: str
     postgres: int
     fleet: bool = False
+    superuser: str = "postgres"
 
 
 def ci_files(kind: str, place: Place) -> dict[str, str]:
@@ -42,6 +44,8 @@ def ci_files(kind: str, place: Place) -> dict[str, str]:
         "@branch@": place.branch,
         "@postgres@": str(place.postgres),
         "@image@": f"postgres:{place.postgres}",
+        "@superuser@": place.superuser,
+        "@url@": f"postgresql://{place.superuser}:of-this-job@postgres:5432/postgres",
     }
     folder = files(__name__)
     requirements = folder.joinpath(_LOCKED_FROM).read_text(encoding="utf-8")
