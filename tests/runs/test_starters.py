@@ -23,8 +23,7 @@ GRANTED = {
 }
 # Products and prices are everybody's, which nobody has declared yet, and customers the server's
 # alone; who receives what is published is nobody's to know here. Whether a member is one, a
-# function decides past the policies; and that nobody has a policy to delete a room, covert-cascade
-# does not go by, but by the grant.
+# function decides past the policies.
 FOUND: dict[str, set[str]] = {
     "todo": set(),
     "subscriptions": {
@@ -34,7 +33,7 @@ FOUND: dict[str, set[str]] = {
         "publication-of-rows",
         "rls-no-policy",
     },
-    "chat": {"context-required", "covert-cascade", "publication-of-rows", "trigger-as-owner"},
+    "chat": {"context-required", "publication-of-rows", "trigger-as-owner"},
     "pictures": set(),
 }
 

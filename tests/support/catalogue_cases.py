@@ -27,6 +27,17 @@ GRANT SELECT ON desk.member TO desk_app;
 
 SHUT = "ALTER TABLE {0} ENABLE ROW LEVEL SECURITY; ALTER TABLE {0} FORCE ROW LEVEL SECURITY;"
 
+ONLY_READ = (
+    "DROP POLICY own ON desk.note;"
+    "CREATE POLICY look ON desk.note FOR SELECT TO desk_app USING (owner = desk.me());"
+)
+REPLY = (
+    "CREATE TABLE desk.reply (owner int NOT NULL, note int,"
+    " CONSTRAINT reply_note FOREIGN KEY (note) REFERENCES desk.note (id) {0});"
+    + SHUT.format("desk.reply")
+    + "CREATE POLICY own ON desk.reply TO desk_app USING (owner = desk.me());"
+)
+
 
 def note_policy(using: str, rest: str = "") -> str:
     return f"CREATE POLICY x ON desk.note TO desk_app {rest} USING ({using})"
@@ -346,6 +357,20 @@ DEFECTS: tuple[tuple[str, str, str], ...] = (
         + "CREATE POLICY own ON desk.reply TO desk_app USING (owner = desk.me())",
     ),
     (
+        "covert-cascade",
+        "reply_note ON desk.reply",
+        ONLY_READ
+        + "CREATE POLICY gone ON desk.note FOR DELETE USING (owner = desk.me());"
+        + REPLY.format("ON DELETE CASCADE ON UPDATE CASCADE"),
+    ),
+    (
+        "covert-cascade",
+        "reply_note ON desk.reply",
+        ONLY_READ
+        + "CREATE POLICY moved ON desk.note FOR UPDATE TO desk_app USING (owner = desk.me());"
+        + REPLY.format("ON UPDATE CASCADE"),
+    ),
+    (
         "covert-unique",
         "desk.note_title_key",
         "ALTER TABLE desk.note ADD CONSTRAINT note_title_key UNIQUE (title)",
@@ -472,6 +497,15 @@ SOUND: tuple[str, ...] = (
         + SHUT.format("desk.reply")
         + "CREATE POLICY own ON desk.reply TO desk_app USING (owner = desk.me());"
         "GRANT SELECT, INSERT, DELETE ON desk.reply TO desk_app"
+    ),
+    # whom no policy lets delete or change, whatever is granted
+    ONLY_READ + REPLY.format("ON DELETE CASCADE ON UPDATE CASCADE"),
+    (
+        ONLY_READ
+        + "CREATE POLICY moved ON desk.note FOR UPDATE TO desk_app USING (owner = desk.me());"
+        + "CREATE POLICY gone ON desk.note FOR DELETE TO CURRENT_USER USING (owner = desk.me());"
+        + "CREATE POLICY kept ON desk.note AS RESTRICTIVE FOR DELETE TO desk_app USING (NOT gone);"
+        + REPLY.format("ON DELETE CASCADE")
     ),
     (
         "CREATE TABLE desk.line (note int NOT NULL REFERENCES desk.note (id) ON DELETE CASCADE);"

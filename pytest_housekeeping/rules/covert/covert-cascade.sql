@@ -32,6 +32,42 @@
 --   CREATE POLICY own ON {schema}.hk_good TO {role}
 --   USING (tenant = current_setting('hk.tenant', true));
 --   GRANT SELECT, DELETE ON {schema}.hk_good_parent TO {role};
+--   -- a key without the identity does nothing where no policy lets anybody delete
+--   CREATE TABLE {schema}.hk_good_room (id integer PRIMARY KEY, tenant text NOT NULL);
+--   CREATE TABLE {schema}.hk_good_seat (room integer, tenant text NOT NULL,
+--   FOREIGN KEY (room) REFERENCES {schema}.hk_good_room (id) ON DELETE CASCADE);
+--   ALTER TABLE {schema}.hk_good_room ENABLE ROW LEVEL SECURITY;
+--   ALTER TABLE {schema}.hk_good_room FORCE ROW LEVEL SECURITY;
+--   ALTER TABLE {schema}.hk_good_seat ENABLE ROW LEVEL SECURITY;
+--   ALTER TABLE {schema}.hk_good_seat FORCE ROW LEVEL SECURITY;
+--   CREATE POLICY look ON {schema}.hk_good_room FOR SELECT TO {role}
+--   USING (tenant = current_setting('hk.tenant', true));
+--   CREATE POLICY own ON {schema}.hk_good_seat TO {role}
+--   USING (tenant = current_setting('hk.tenant', true));
+--   GRANT SELECT, DELETE ON {schema}.hk_good_room TO {role};
+WITH changing AS (
+    -- With row-level security, a role changes no row unless a permissive policy lets it through.
+    SELECT p.polrelid AS parent_oid, w.privilege, n.named
+    FROM (SELECT DISTINCT f.parent_oid FROM hk_foreign_key AS f) AS o
+    INNER JOIN pg_catalog.pg_policy AS p ON o.parent_oid = p.polrelid
+    INNER JOIN (
+        VALUES ('d', 'DELETE'), ('w', 'UPDATE'), ('*', 'DELETE'), ('*', 'UPDATE')
+    ) AS w (command, privilege) ON p.polcmd::text = w.command
+    CROSS JOIN LATERAL pg_catalog.unnest(p.polroles) AS n (named)
+    WHERE p.polpermissive
+),
+
+let_through AS (
+    SELECT c.parent_oid, c.privilege, h.role
+    FROM changing AS c
+    INNER JOIN hk_reach AS h ON c.named = h.oid
+    UNION
+    SELECT c.parent_oid, c.privilege, r.oid
+    FROM changing AS c
+    CROSS JOIN hk_role AS r
+    WHERE c.named = 0
+)
+
 SELECT
     k.object,
     pg_catalog.format(
@@ -54,20 +90,36 @@ SELECT
     k.name AS constraint
 FROM hk_foreign_key AS k
 INNER JOIN (
-    SELECT a.oid, a.attnum, a.privilege, a.role_object FROM hk_access AS a
+    SELECT a.oid, a.attnum, a.privilege, a.role, a.role_object FROM hk_access AS a
     UNION ALL
     -- The rows of a table elsewhere may be deleted, or given another key, by whoever was granted it.
-    SELECT o.parent_oid, 0, w.privilege, r.object
+    SELECT o.parent_oid, 0, w.privilege, r.oid, r.object
     FROM (SELECT DISTINCT f.parent_oid FROM hk_foreign_key AS f WHERE NOT f.parent_protected) AS o
     CROSS JOIN hk_role AS r
     CROSS JOIN (VALUES ('DELETE'), ('UPDATE')) AS w (privilege)
     WHERE pg_catalog.has_table_privilege(r.oid, o.parent_oid, w.privilege)
 ) AS a ON k.parent_oid = a.oid
+INNER JOIN pg_catalog.pg_class AS c ON k.parent_oid = c.oid
 WHERE
-    (a.privilege = 'DELETE' AND k.confdeltype IN ('c', 'n', 'd'))
-    OR (
-        a.privilege = 'UPDATE'
-        AND k.confupdtype IN ('c', 'n', 'd')
-        AND (a.attnum = 0 OR a.attnum = ANY (k.confkey))
+    (
+        (a.privilege = 'DELETE' AND k.confdeltype IN ('c', 'n', 'd'))
+        OR (
+            a.privilege = 'UPDATE'
+            AND k.confupdtype IN ('c', 'n', 'd')
+            AND (a.attnum = 0 OR a.attnum = ANY (k.confkey))
+        )
+    )
+    AND (
+        NOT k.parent_row_security
+        OR (a.oid, a.privilege, a.role) IN (
+            SELECT l.parent_oid, l.privilege, l.role FROM let_through AS l
+        )
+        -- Policies do not bind who owns the table, nor who is above them.
+        OR (a.role, c.relowner) IN (SELECT h.role, h.oid FROM hk_reach AS h)
+        OR a.role IN (
+            SELECT h.role FROM hk_reach AS h
+            INNER JOIN pg_catalog.pg_roles AS r ON h.oid = r.oid
+            WHERE r.rolsuper OR r.rolbypassrls
+        )
     )
 GROUP BY k.object, k.name, k.table_object, k.parent_object, k.confdeltype, k.confupdtype
