@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from collections.abc import Iterator
+from argparse import Namespace
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import pytest
 
 from pytest_housekeeping.config import PRODUCTION, Target
+from pytest_housekeeping.declarations.connection_url import passwords_in
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plan.modes import rules_of
+from pytest_housekeeping.plugin.command_options import OPTIONS
 from pytest_housekeeping.plugin.stash import DEFAULT_PATHS, ENDED
 
 # Options that run less than everything, or otherwise than once in the plan's order.
@@ -58,6 +62,11 @@ _NO_RUN = (
     *("collectonly", "help", "version", "markers", "cacheshow"),
     *("showfixtures", "show_fixtures_per_test"),
 )
+# What pytest itself is set up by, and a run on production may be as well.
+_SET_UP_BY = (
+    *(("-c", "inifilename"), ("--rootdir", "rootdir"), ("-o", "override_ini")),
+    *(("-p", "plugins"), ("-W", "pythonwarnings")),
+)
 _NEEDED = {"html": "pytest-html", "terminal": "the terminal reporter", "capture": "capturing"}
 
 
@@ -75,9 +84,8 @@ def refuse(config: pytest.Config, target: Target) -> None:
     confirm, mode = config.option.hk_confirm, Mode(config.option.hk_mode)
     rules = rules_of(mode)
     word = rules.confirm if rules.undoes else target.confirm
-    command = f"pytest --hk-mode={mode}{target.option} --hk-confirm={word}"
-    if config.option.hk_to:
-        command += f" --hk-to={config.option.hk_to}"
+    plugins = tuple(_shuffling(config))
+    command = typed_again(config.option, target, word, off=tuple(name for name, _ in plugins))
     if confirm != word:
         given = f"--hk-confirm={confirm!r}" if confirm else "no --hk-confirm"
         raise misuse(
@@ -85,15 +93,39 @@ def refuse(config: pytest.Config, target: Target) -> None:
             why="nobody changes it by accident",
             fix=command,
         )
-    found = [*_options(config), *_plugins(config), *_interpreter()]
+    found = [*_options(config), *(said for _, said in plugins), *_needed(config), *_interpreter()]
     if found:
         done = "rolled back" if rules.undoes else "promoted"
         raise misuse(
             f"{_called(target)} is not {done} with: {'; '.join(found)}",
             why="the plan on disk says what is required, all of it and in its order",
-            fix=f"run exactly: {command} (switch a plugin off with -p no:NAME, an option of"
-            " addopts with -o addopts=)",
+            fix=f"run exactly: {command} (an option of addopts is switched off with -o addopts=)",
         )
+
+
+def typed_again(option: Namespace, target: Target, word: str, *, off: Collection[str]) -> str:
+    """The command with what was typed of this plugin's options and of what pytest is set up by,
+    the word, and these plugins switched off; no password of a URL is in it."""
+    words = [
+        "pytest",
+        f"--hk-mode={option.hk_mode}",
+        *target.option.split(),
+        f"--hk-confirm={word}",
+    ]
+    for name, about in OPTIONS:
+        value = getattr(option, name[2:].replace("-", "_"), None)
+        if value is None or value is False or name in ("--hk-mode", "--hk-target", "--hk-confirm"):
+            continue
+        text = str(value)
+        for password in passwords_in(text) if about.get("metavar") == "URL" else ():
+            text = text.replace(password, "***")
+        words.append(name if value is True else f"{name}={text}")
+    for flag, name in _SET_UP_BY:
+        given = getattr(option, name, None) or ()
+        for each in (given,) if isinstance(given, str) else given:
+            if each.removeprefix("no:") not in (*_NEEDED, *off):
+                words += [flag, each]
+    return shlex.join((*words, *(part for name in off for part in ("-p", f"no:{name}"))))
 
 
 def _called(target: Target) -> str:
@@ -130,10 +162,14 @@ def _options(config: pytest.Config) -> Iterator[str]:
         yield "a path or node id selects"
 
 
-def _plugins(config: pytest.Config) -> Iterator[str]:
+def _shuffling(config: pytest.Config) -> Iterator[tuple[str, str]]:
+    """The plugins that are in the way, by the names that switch them off."""
     for name, plugin in config.pluginmanager.list_name_plugin():
         if plugin is not None and name.lower() in _PLUGINS:
-            yield f"{_PLUGINS[name.lower()]} (-p no:{name})"
+            yield name, f"{_PLUGINS[name.lower()]} (-p no:{name})"
+
+
+def _needed(config: pytest.Config) -> Iterator[str]:
     for name, label in _NEEDED.items():
         if not config.pluginmanager.hasplugin(name):
             yield f"{label} switched off"

@@ -122,6 +122,12 @@ WAYS: dict[str, Way] = {
     "-p no:capture": option("-p", "no:capture", said="capturing switched off"),
     "-p no:python": Way(arguments=("-p", "no:python"), said=("python plugin is switched off",)),
     "pytest-randomly": option(said="pytest-randomly shuffles", on=("randomly",)),
+    "pytest-randomly, and what was typed": option(
+        *("--hk-baseline=auto", "--hk-accept-drift", "a b", "-p", "no:logging", "--hk-in-place"),
+        said="run exactly: pytest --hk-mode=prod --hk-confirm=PROMOTE --hk-baseline=auto"
+        " '--hk-accept-drift=a b' --hk-in-place -p",
+        on=("randomly",),
+    ),
     "pytest-order": option(said="pytest-order reorders", on=("pytest_order",)),
     "pytest-repeat": option("--count", "2", said="repeats", on=("repeat", "pytest_repeat")),
     "pytest-rerunfailures": option("--reruns", "2", said="repeats", on=("rerunfailures",)),
