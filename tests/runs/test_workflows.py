@@ -164,11 +164,12 @@ def test_a_broken_migration_fails_the_job_and_leaves_its_evidence(
     _assert_no_secret(run)
 
 
-def another_repository(source: Path, wheel: Path, ci: str) -> Path:
+def another_repository(top: Path, wheel: Path, ci: str, folder: str = ".") -> Path:
     """The project of docs/checks.md with the files of its CI; the tool comes as a wheel, by its
     hash in the project's own lock."""
-    source.mkdir()
-    git(source, "init", "--quiet", "--initial-branch=main")
+    source = top / folder
+    source.mkdir(parents=True)
+    git(top, "init", "--quiet", "--initial-branch=main")
     files = files_of(ROOT / "docs/checks.md")
     files[".gitignore"] = with_ignored(source, "ops/audit") or ""
     files |= ci_of(Config(root=source), ci)[0]
@@ -178,20 +179,21 @@ def another_repository(source: Path, wheel: Path, ci: str) -> Path:
     tool = f"pytest-housekeeping=={version('pytest-housekeeping')}"
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     lock_installed(source, f"{tool} --hash=sha256:{digest}\n")
-    return source
+    return top
 
 
 def test_the_staging_job_of_another_repository_promotes(
     tmp_path: Path, python_bin: Path, service_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As its caller has it."""
+    """As its caller has it, of a project that is a folder there."""
     wheel = build_file(tmp_path / "wheel")
     monkeypatch.setenv("PIP_FIND_LINKS", str(wheel.parent))
-    source = another_repository(tmp_path / "source", wheel, "github")
+    source = another_repository(tmp_path / "source", wheel, "github", "services/shop")
     head = git(source, "rev-parse", "HEAD")
     bare = tmp_path / "origin.git"
     git(tmp_path, "clone", "--quiet", "--bare", str(source), str(bare))
-    calls = load_job(source / STAGING.relative_to(ROOT), "staging")
+    name = "housekeeping-staging-selfcontained-services-shop.yml"
+    calls = load_job(source / ".github/workflows" / name, "staging")
     machine = Machine(
         folder=tmp_path / "run",
         python_bin=python_bin,
@@ -207,8 +209,10 @@ def test_the_staging_job_of_another_repository_promotes(
     others = [(s.name, s.outcome, s.output) for s in run.steps if s.name != own]
     assert [each for each in others if each[1] != "success"] == [], others
     assert "Proved in staging" in run.summary
-    assert f"which attests {head[:12]}" in run.step("Prove, then commit").output
-    assert git(bare, "rev-list", "--count", KEPT) == "1"
+    assert f"attests {head[:12]} of services/shop\n" in run.step("Prove, then commit").output
+    assert git(bare, "log", "--format=%s", KEPT).partition(":")[0] == "services/shop"
+    (artifact,) = run.artifacts.iterdir()
+    assert {path.suffix for path in artifact.iterdir()} >= {".json", ".html"}
 
 
 def test_the_staging_job_of_gitlab_promotes(

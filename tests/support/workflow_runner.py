@@ -21,7 +21,7 @@ from support.workflow_actions import ACTIONS, UnknownStep
 from support.workflow_expressions import as_text, condition, interpolate
 
 _PASSED_ON = ("PIP_", "SSL_", "REQUESTS_", "UV_", "LANG", "LC_")
-_STEP_KEYS = frozenset({"name", "id", "if", "uses", "with", "run", "env"})
+_STEP_KEYS = frozenset({"name", "id", "if", "uses", "with", "run", "env", "working-directory"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,7 +186,12 @@ class RunnerState:
             | {name: str(file) for name, file in commands.items()}
             | self._interpolated(step.get("env", {}))
         )
-        done, output = _bash(script, self.workspace, environment, self.deadline - time.monotonic())
+        usual = self.job.get("defaults", {}).get("run", {}).get("working-directory", ".")
+        given = interpolate(step.get("working-directory", usual), self.context)
+        folder, seconds = self.workspace / given, self.deadline - time.monotonic()
+        if not folder.is_dir():
+            return False, f"no such folder: {folder}"
+        done, output = _bash(script, folder, environment, seconds)
         written = commands["GITHUB_OUTPUT"].read_text(encoding="utf-8").splitlines()
         for name, _, value in (line.partition("=") for line in written):
             outputs[name] = value

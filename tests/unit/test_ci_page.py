@@ -24,6 +24,7 @@ PAGE = ROOT / "docs/ci.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 FOLDER = ROOT / ".github/workflows"
 EXPRESSION = r"\$\{\{.*?\}\}"
+OF_A_FOLDER = r"\$\{\{ inputs\.project .*?\}\}"
 MAIN = ("staging", "plan", "promote", "share", "rollback", "verify")
 SECTIONS = ("## Staging", "## Plan", "## Promotion", "## Fleet", "## Rollback", "## Verify")
 
@@ -49,12 +50,13 @@ def pairs(text: str) -> dict[str, str]:
 
 def usual(text: str) -> str:
     """What an expression is where nobody has typed anything: the text at its end, if it has one."""
+    text = re.sub(OF_A_FOLDER, "", text)
     return re.sub(r"\$\{\{.*'([^']*)' \}\}", r"\1", text)
 
 
 def place_of(job: dict[str, Any]) -> str:
     """Of a job whose environment has no name before one is typed, that of what is typed."""
-    if job.get("environment") == "${{ inputs.fleet }}":
+    if job.get("environment", "").endswith("}${{ inputs.fleet }}"):
         return "that of the name"
     return listed([usual(job["environment"])] if "environment" in job else [])
 
@@ -88,6 +90,7 @@ def test_the_facts_of_a_workflow_are_those_of_the_file(heading: str) -> None:
     facts = pairs(section(PAGE, heading))
     text, document, job = workflow(facts["file"].strip("`"))
     inputs = (triggers(document).get("workflow_dispatch") or {}).get("inputs", {})
+    group = re.sub(OF_A_FOLDER, "", document["concurrency"]["group"])
     (artifact,) = set(re.findall(r"name: (housekeeping-\w+-)\$\{\{", text))
 
     assert facts == {
@@ -99,7 +102,7 @@ def test_the_facts_of_a_workflow_are_those_of_the_file(heading: str) -> None:
         "environment": place_of(job),
         "minutes at most": str(job["timeout-minutes"]),
         "artifact": f"`{artifact}…`",
-        "runs at a time": f"one (`{re.sub(EXPRESSION, '…', document['concurrency']['group'])}`)",
+        "runs at a time": f"one (`{re.sub(EXPRESSION, '…', group)}`)",
     }
 
 
@@ -157,7 +160,7 @@ def test_the_inputs_of_a_call_are_those_of_the_files() -> None:
     assert documented == {
         name: [
             "yes" if facts["required"] else "no",
-            f"`{facts['default']}`" if "default" in facts else "",
+            f"`{facts['default']}`" if facts.get("default") else "",
         ]
         for name, facts in inputs.items()
     }

@@ -81,7 +81,8 @@ def test_a_share_waits_for_the_canaries_and_ends_no_other() -> None:
     for name in JOBS:
         holders = [each["name"] for each in jobs[name]["steps"] if "secrets." in json.dumps(each)]
         assert holders == [PROVE]
-        assert jobs[name]["environment"] == "${{ inputs.fleet }}"
+        place = interpolate(jobs[name]["environment"], {"inputs": Given(fleet="shops")})
+        assert place == "shops"
     # But for their part of the fleet, and the counting, they are one job.
     alike = {json.dumps(step(name, PROVE)["run"]) for name in JOBS}
     assert len(alike) == 1
@@ -103,17 +104,22 @@ def test_the_shares_are_counted(shares: str, listed: str, tmp_path: Path) -> Non
     assert not (tmp_path / "owned").exists()
 
 
-def test_the_evidence_of_all_jobs_is_one_pull_request(tmp_path: Path) -> None:
+@pytest.mark.parametrize("project", ["", "services/shop"])
+def test_the_evidence_of_all_jobs_is_one_pull_request(project: str, tmp_path: Path) -> None:
+    """Of one project: another one may have a fleet of that name."""
     bare, clone = tmp_path / "bare.git", tmp_path / "clone"
     git(tmp_path, "init", "--quiet", "--bare", "--initial-branch=main", str(bare))
     git(tmp_path, "clone", "--quiet", str(bare), str(clone))
     identity = ("-c", "user.name=a", "-c", "user.email=a@example.org")
     git(clone, *identity, "commit", "--quiet", "--allow-empty", "-m", "one")
     git(clone, "push", "--quiet", "origin", "HEAD:main")
-    for name in ("fleet_1", "fleet_2"):
+    others = ("fleet_3",) if project else ()
+    for name in ("fleet_1", "fleet_2", *others):
         git(clone, "checkout", "--quiet", "-B", "work", "origin/main")
-        (clone / name).touch()
-        git(clone, "add", name)
+        folder = clone / ("services/desk" if name in others else project)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+        git(clone, "add", ".")
         git(clone, *identity, "commit", "--quiet", "-m", name)
         git(clone, "push", "--quiet", "origin", f"HEAD:housekeeping/audit/shops-eu/{name}")
     git(clone, "checkout", "--quiet", "-B", "main", "origin/main")
@@ -121,21 +127,25 @@ def test_the_evidence_of_all_jobs_is_one_pull_request(tmp_path: Path) -> None:
     gh = Gh.make(tmp_path / "programs", token="t")
     opened = step("evidence", "Open the pull request of the evidence")
     context = {
-        "inputs": Given(fleet="shops-eu"),
+        "inputs": Given(fleet="shops-eu", project=project),
         "github": {"token": "t", "run_id": "101", "run_attempt": "1"},
     }
     environment = {n: interpolate(str(v), context) for n, v in opened["env"].items()}
     environment |= {"RUNNER_TEMP": str(tmp_path), "GITHUB_REF_NAME": "main"}
     path = f"{gh.programs}:{os.environ['PATH']}"
     for _ in range(2):
-        done = bash(opened["run"], clone, **environment, PATH=path)
+        (clone / project).mkdir(parents=True, exist_ok=True)
+        done = bash(opened["run"], clone / project, **environment, PATH=path)
         assert done.returncode == 0, done.stderr
         git(clone, "fetch", "--quiet")
     branch = "housekeeping/fleet/shops-eu/101-1"
-    assert git(bare, "ls-tree", "--name-only", branch).split() == ["fleet_1", "fleet_2"]
+    held = git(bare, "ls-tree", "-r", "--name-only", branch).split()
+    assert held == [f"{project}/{each}".lstrip("/") for each in ("fleet_1", "fleet_2")]
     # The second time there is nothing that is not merged here.
     (asked,) = (each for each in gh.asked if each[:2] == ["pr", "create"])
     assert asked[asked.index("--head") + 1] == branch
+    of = f"{project}: " if project else ""
+    assert asked[asked.index("--title") + 1] == f"{of}Evidence of the fleet shops-eu"
 
 
 def test_a_caller_is_written_where_there_is_a_fleet() -> None:
@@ -146,7 +156,7 @@ def test_a_caller_is_written_where_there_is_a_fleet() -> None:
     called = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))[True]["workflow_call"]
     (job,) = caller["jobs"].values()
     assert job["secrets"].keys() == called["secrets"].keys()
-    assert job["with"].keys() == called["inputs"].keys() - {"runner"}
+    assert job["with"].keys() == called["inputs"].keys() - {"runner", "project"}
     assert caller[True]["workflow_dispatch"]["inputs"].keys() == job["with"].keys() - {
         "requirements"
     }

@@ -61,10 +61,9 @@ def test_what_starts_it_and_what_ends_it() -> None:
     assert DOCUMENT[True]["pull_request"] == {
         "paths": ["sql/**", "checks/**", "pyproject.toml", "requirements-housekeeping.txt"]
     }
-    assert DOCUMENT["concurrency"] == {
-        "group": "housekeeping-plan-${{ github.event.pull_request.number || github.ref }}",
-        "cancel-in-progress": True,
-    }
+    assert DOCUMENT["concurrency"]["cancel-in-progress"] is True
+    request = {"github": {"event": {"pull_request": {"number": "5"}}}, "inputs": Given()}
+    assert interpolate(DOCUMENT["concurrency"]["group"], request) == "housekeeping-plan-5"
 
 
 def test_secrets_and_tokens_reach_the_one_step_that_needs_them() -> None:

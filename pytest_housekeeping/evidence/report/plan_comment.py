@@ -69,6 +69,12 @@ class Posted:
         return unquote(found[2] or "") if found else ""
 
 
+def caller_of(workflow: str, project: str) -> str:
+    """The file that calls a workflow for the project in this folder, "" for the root."""
+    name, _, end = workflow.partition(".")
+    return f"{name}-{project.replace('/', '-')}.{end}" if project else workflow
+
+
 def plan_comment(audit: Audit, commit: str, *, private: bool = False, project: str = "") -> str:
     """Markdown of fewer than 65,536 characters, whatever was planned.
 
@@ -84,7 +90,7 @@ def plan_comment(audit: Audit, commit: str, *, private: bool = False, project: s
     parts = [_mark(commit, project), headline, text.meaning]
     if told.run.message:
         parts.append(block(told.run.message))
-    parts += [_facts(told, commit), *_promotion(told)]
+    parts += [_facts(told, commit), *_promotion(told, project)]
     tail = f"{_everything(told, private=private)}\n"
     room = _LONGEST - sum(size(part) + 2 for part in (*parts, tail))
     sections = [each for each in _sections(told, hide, private=private) if each.entries]
@@ -155,12 +161,13 @@ def _facts(audit: Audit, commit: str) -> str:
     return "\n".join(f"- {name}: {value}" for name, value in facts)
 
 
-def _promotion(audit: Audit) -> list[str]:
+def _promotion(audit: Audit, project: str) -> list[str]:
     options = promotion_options(audit)
     if not options:
         return []
     inputs = "".join(f" -f {name}={value}" for name, value in options.items())
-    workflow = f"gh workflow run {PROMOTION} -f confirm={audit.production.confirm}{inputs}"
+    name = caller_of(PROMOTION, project)
+    workflow = f"gh workflow run {name} -f confirm={audit.production.confirm}{inputs}"
     drift = "Production has drifted: look at that before you accept it. " * bool(
         audit.production.drift
     )

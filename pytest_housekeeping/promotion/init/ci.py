@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from pytest_housekeeping.config import Config
@@ -12,13 +13,16 @@ from pytest_housekeeping.sql.platforms import platform_of
 
 NONE = "none"
 _MAIN = "main"
+# A name for files, environments and groups of workflows.
+_PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
 _MARKS = {GITHUB: ".github", GITLAB: ".gitlab-ci.yml"}
 
 
 def ci_of(config: Config, chosen: str | None) -> tuple[dict[str, str], str]:
-    """The files of the project's CI by their paths, or none and why there are none.
+    """The files of the project's CI by their paths from its folder, or none and why there are none.
 
-    ``chosen`` is what somebody has said; otherwise the repository tells.
+    ``chosen`` is what somebody has said; otherwise the repository tells. Workflows stand in the
+    root of the repository, whatever folder of it the project is.
     """
     if chosen == NONE:
         return {}, ""
@@ -27,13 +31,17 @@ def ci_of(config: Config, chosen: str | None) -> tuple[dict[str, str], str]:
         return {}, "the project is in no git repository"
     with repository:
         root = Path(os.path.realpath(config.root))
-        if repository.root != root:
-            folder = root.relative_to(repository.root).as_posix()
-            return {}, f"the project is the folder {folder} of its repository"
+        folder = root.relative_to(repository.root).as_posix()
         kind = chosen or _known(repository)
         if kind is None:
             return {}, "nothing here says which CI it has: init --ci=github or --ci=gitlab"
-        return ci_files(kind, _place(config, repository)), ""
+        project = "" if folder == "." else folder
+        if project and kind == GITLAB:
+            return {}, f"the project is the folder {folder} of its repository, and not its root"
+        if project and not _PLAIN.fullmatch(project):
+            return {}, f"the folder {folder} has more in its name than letters, digits, . _ - and /"
+        made = ci_files(kind, _place(config, repository, project))
+        return {os.path.relpath(path, folder): text for path, text in made.items()}, ""
 
 
 def _known(repository: Repository) -> str | None:
@@ -45,16 +53,17 @@ def _known(repository: Repository) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def _place(config: Config, repository: Repository) -> Place:
+def _place(config: Config, repository: Repository, project: str) -> Place:
     folders = dict.fromkeys((config.sql, config.migrations_folder, config.checks))
     inside = [each for each in folders if each == config.sql or not _within(each, config.sql)]
     default = _asked(repository, "symbolic-ref", "--short", "refs/remotes/origin/HEAD")
     return Place(
-        paths=tuple(f"{each}/**" for each in inside),
+        paths=tuple(f"{project}/{each}/**".lstrip("/") for each in inside),
         branch=default.removeprefix("origin/") or repository.branch() or _MAIN,
         postgres=config.server_version,
         fleet=bool(config.fleets),
         superuser=_superuser(config),
+        project=project,
     )
 
 

@@ -174,6 +174,8 @@ def test_it_says_of_what_it_is_and_how_to_promote_exactly_that() -> None:
     ):
         assert said in text
     assert "tried as" not in plan_comment(planned(), "c" * 40)
+    other = plan_comment(planned(), OLD, private=True, project="services/shop")
+    assert "gh workflow run housekeeping-prod-promotion-services-shop.yml -f" in other
 
 
 def test_what_cannot_be_promoted_has_no_command() -> None:

@@ -18,6 +18,7 @@ from pytest_housekeeping.promotion.init.ci import ci_of
 from support.fresh_copy import ROOT, git
 
 FOLDER = ROOT / ".github/workflows"
+PROJECT = "services/shop"
 CALLED = re.compile(r"OWNER/pytest-housekeeping/\.github/workflows/([\w.-]+)@0{40} # a release")
 NAMES = sorted(path.name for path in FOLDER.glob("housekeeping-*.yml"))
 
@@ -31,12 +32,20 @@ def repository(root: Path, remote: str = "", *marks: str) -> Path:
     return root
 
 
+@pytest.fixture(scope="module", params=["", PROJECT])
+def project(request: pytest.FixtureRequest) -> str:
+    """The folder of the project in its repository."""
+    folder: str = request.param
+    return folder
+
+
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with folders of its own names, and the files of its CI."""
+def written(project: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository; its project has folders of its own names, and the files of its CI."""
     root = repository(tmp_path_factory.mktemp("ci") / "project", "git@github.com:a/b.git")
+    (root / project).mkdir(parents=True, exist_ok=True)
     config = Config(
-        root=root,
+        root=root / project,
         sql="db",
         migrations="supabase/migrations",
         checks='our "checks"',
@@ -47,9 +56,16 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     files, why = ci_of(config, None)
     assert why == ""
     for path, text in files.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text, encoding="utf-8")
+        place = config.root / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text, encoding="utf-8")
     return root
+
+
+def caller(name: str, project: str) -> str:
+    """The path of the file that calls this workflow."""
+    of = "-services-shop" if project else ""
+    return f".github/workflows/{name.removesuffix('.yml')}{of}.yml"
 
 
 def triggers(path: Path) -> tuple[dict[Any, Any], dict[str, Any]]:
@@ -58,14 +74,17 @@ def triggers(path: Path) -> tuple[dict[Any, Any], dict[str, Any]]:
     return document, document[True]
 
 
-def test_there_is_a_caller_of_each_workflow(written: Path) -> None:
-    there = sorted(path.name for path in (written / ".github/workflows").iterdir())
-    assert there == NAMES
+def test_there_is_a_caller_of_each_workflow(written: Path, project: str) -> None:
+    there = {f".github/workflows/{path.name}" for path in (written / ".github/workflows").iterdir()}
+    assert there == {caller(name, project) for name in NAMES}
+    assert (written / project / "requirements-housekeeping.in").exists()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_caller_gives_what_is_asked_for_and_says_where_it_is(name: str, written: Path) -> None:
-    path = written / ".github/workflows" / name
+def test_a_caller_gives_what_is_asked_for_and_says_where_it_is(
+    name: str, written: Path, project: str
+) -> None:
+    path = written / caller(name, project)
     document, on = triggers(path)
     called, its = triggers(FOLDER / name)
     (job,) = document["jobs"].values()
@@ -73,6 +92,7 @@ def test_a_caller_gives_what_is_asked_for_and_says_where_it_is(name: str, writte
     asked = its["workflow_call"]
     required = {each for each, facts in asked["inputs"].items() if facts["required"]}
     assert required <= job["with"].keys() <= asked["inputs"].keys()
+    assert job["with"].get("project", "") == project
     assert job["secrets"] == {each: f"${{{{ secrets.{each} }}}}" for each in asked["secrets"]}
     # A job that asks for more than its caller may is refused by GitHub before anything runs.
     wanted = [pair for each in called["jobs"].values() for pair in each["permissions"].items()]
@@ -80,7 +100,11 @@ def test_a_caller_gives_what_is_asked_for_and_says_where_it_is(name: str, writte
     assert job["permissions"] == most  # "read" < "write"
     # Two that wait for one name would wait for each other.
     assert "concurrency" not in document
-    assert (document["permissions"], document["run-name"]) == ({}, called["run-name"])
+    assert document["permissions"] == {}
+    prefix = f"{project}: " if project else ""
+    assert [document[each] for each in ("name", "run-name")] == [
+        prefix + called[each] for each in ("name", "run-name")
+    ]
     typed = its["workflow_dispatch"] or {"inputs": {}}
     assert (on["workflow_dispatch"] or {"inputs": {}}) == typed
     for each in typed["inputs"]:
@@ -89,14 +113,16 @@ def test_a_caller_gives_what_is_asked_for_and_says_where_it_is(name: str, writte
     assert on.get("schedule") == its.get("schedule")
 
 
-def test_a_change_of_the_schema_starts_staging_and_a_plan(written: Path) -> None:
+def test_a_change_of_the_schema_starts_staging_and_a_plan(written: Path, project: str) -> None:
     schema = ["db/**", "supabase/migrations/**", 'our "checks"/**', "pyproject.toml"]
-    _, staging = triggers(written / ".github/workflows/housekeeping-staging-selfcontained.yml")
-    _, plan = triggers(written / ".github/workflows/housekeeping-plan.yml")
-    for paths in (staging["pull_request"]["paths"], plan["pull_request"]["paths"]):
-        assert paths[:5] == [*schema, "requirements-housekeeping.txt"]
+    inside = f"{project}/" if project else ""
+    expected = [inside + each for each in (*schema, "requirements-housekeeping.txt")]
+    itself = caller("housekeeping-staging-selfcontained.yml", project)
+    document, staging = triggers(written / itself)
+    _, plan = triggers(written / caller("housekeeping-plan.yml", project))
+    assert plan["pull_request"]["paths"] == expected
+    assert staging["pull_request"]["paths"] == [*expected, itself]
     assert staging["push"] == {**staging["pull_request"], "branches": ["trunk"]}
-    document, _ = triggers(written / ".github/workflows/housekeeping-staging-selfcontained.yml")
     assert document["jobs"]["staging"]["with"]["postgres"] == "18"
 
 
@@ -105,9 +131,10 @@ def test_two_others_find_nothing_in_them(program: str, written: Path, tmp_path: 
     """What is called is put beside, where actionlint knows its inputs and secrets."""
     root = repository(tmp_path / "project")
     shutil.copytree(written / ".github", root / ".github")
-    callers = [root / ".github/workflows" / name for name in NAMES]
+    callers = sorted((root / ".github/workflows").iterdir())
+    for name in NAMES:
+        shutil.copy(FOLDER / name, root / f".github/workflows/called-{name}")
     for path in callers:
-        shutil.copy(FOLDER / path.name, path.with_name(f"called-{path.name}"))
         text = path.read_text(encoding="utf-8")
         if program == "actionlint":
             text = CALLED.sub(r"./.github/workflows/called-\1", text)
@@ -144,11 +171,11 @@ def test_which_ci_it_is_the_repository_tells(
     assert (folders, said) == ({folder} - {""}, why)
 
 
-def test_a_folder_of_a_repository_and_none_at_all_are_said(tmp_path: Path) -> None:
-    root = repository(tmp_path / "project", "https://github.com/a/b", "part")
-    assert ci_of(Config(root=root / "part"), None) == (
+def test_where_no_workflow_can_be_is_said(tmp_path: Path) -> None:
+    root = repository(tmp_path / "project", "https://github.com/a/b", "a part")
+    assert ci_of(Config(root=root / "a part"), None) == (
         {},
-        "the project is the folder part of its repository",
+        "the folder a part has more in its name than letters, digits, . _ - and /",
     )
     alone = tmp_path / "alone"
     alone.mkdir()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from pytest_housekeeping import __version__
+from pytest_housekeeping.evidence.report.plan_comment import caller_of
 
 GITHUB, GITLAB = "github", "gitlab"
 _LOCKED_FROM = "requirements-housekeeping.in"
@@ -28,7 +29,7 @@ class Place:
 
     ``paths`` are the patterns of the files that a change of the schema is made of; with a ``fleet``
     in its settings a project has a workflow for that as well. ``superuser`` is the one that the
-    server of staging is made with.
+    server of staging is made with. ``project`` is its folder in the repository, "" for the root.
     """
 
     paths: tuple[str, ...]
@@ -36,29 +37,39 @@ class Place:
     postgres: int
     fleet: bool = False
     superuser: str = "postgres"
+    project: str = ""
 
 
 def ci_files(kind: str, place: Place) -> dict[str, str]:
     """The files of a CI, by their paths in the repository."""
-    words = {
-        "@branch@": place.branch,
-        "@postgres@": str(place.postgres),
-        "@image@": f"postgres:{place.postgres}",
-        "@superuser@": place.superuser,
-        "@url@": f"postgresql://{place.superuser}:of-this-job@postgres:5432/postgres",
-    }
     folder = files(__name__)
+    words = _words(place)
     requirements = folder.joinpath(_LOCKED_FROM).read_text(encoding="utf-8")
-    made = {_LOCKED_FROM: requirements.replace("@tool@", _tool(place))}
+    made = {words["@folder@"] + _LOCKED_FROM: requirements.replace("@tool@", _tool(place))}
     if kind == GITLAB:
         made[_PIPELINE] = _INCLUDE
     for each in sorted(folder.joinpath(kind).iterdir(), key=lambda file: file.name):
         if each.name == _FLEET and not place.fleet:
             continue
+        words["@name@"] = name = caller_of(each.name, place.project)
         lines = each.read_text(encoding="utf-8").splitlines(keepends=True)
-        filled = (line for text in lines for line in _filled(text, words, place.paths))
-        made[f"{_FOLDERS[kind]}/{each.name}"] = "".join(filled)
+        filled = (line for text in lines for line in _filled(text, words, place))
+        made[f"{_FOLDERS[kind]}/{name}"] = "".join(filled)
     return made
+
+
+def _words(place: Place) -> dict[str, str]:
+    # A text of JSON is one of YAML as well, whatever is in it.
+    return {
+        "@branch@": json.dumps(place.branch),
+        "@postgres@": json.dumps(str(place.postgres)),
+        "@image@": json.dumps(f"postgres:{place.postgres}"),
+        "@superuser@": json.dumps(place.superuser),
+        "@url@": json.dumps(f"postgresql://{place.superuser}:of-this-job@postgres:5432/postgres"),
+        "@project@": json.dumps(place.project),
+        "@folder@": f"{place.project}/" if place.project else "",
+        "@prefix@": f"{place.project}: " if place.project else "",
+    }
 
 
 def _tool(place: Place) -> str:
@@ -67,10 +78,12 @@ def _tool(place: Place) -> str:
     return f"pytest-housekeeping{extra}=={__version__}"
 
 
-def _filled(line: str, words: Mapping[str, str], paths: tuple[str, ...]) -> Iterator[str]:
-    """A line with its words; one that holds a pattern of paths is there once for each of them."""
+def _filled(line: str, words: Mapping[str, str], place: Place) -> Iterator[str]:
+    """A line with its words; one that holds a pattern of paths is there once for each of them, one
+    with the folder of the project only where it has one."""
+    if "@project@" in line and not place.project:
+        return
     for word, value in words.items():
-        # A text of JSON is one of YAML as well, whatever is in it.
-        line = line.replace(word, json.dumps(value))
-    for path in paths if "@path@" in line else ("",):
+        line = line.replace(word, value)
+    for path in place.paths if "@path@" in line else ("",):
         yield line.replace("@path@", json.dumps(path))
