@@ -86,6 +86,11 @@ class Stub:
     schema: str = ""
     trusted: bool = False
 
+    @property
+    def is_mark(self) -> bool:
+        """Of one that declares nothing, the extension that a server has is marked as trusted."""
+        return not (self.types or self.functions)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Fleet:
@@ -164,6 +169,7 @@ class Config:
     twin: str = ""
     accepted_evidence_faults: tuple[str, ...] = ()
     stubs: tuple[Stub, ...] = ()
+    trusted_extensions: tuple[str, ...] = ()
     session: Mapping[str, str] = field(default_factory=dict)
     may_move: Mapping[str, str] = field(default_factory=dict)
     placeholders: Mapping[str, str] = field(default_factory=dict)
@@ -177,6 +183,14 @@ class Config:
     def migrations_folder(self) -> str:
         """Where the migrations are, from the root."""
         return self.migrations or f"{self.sql}/migrations"
+
+    @property
+    def stubs_and_marks(self) -> tuple[Stub, ...]:
+        """What the embedded servers have besides their own: the stubs, and that the migrator may
+        make these extensions, as in production."""
+        declared = {stub.name for stub in self.stubs}
+        marked = [name for name in self.trusted_extensions if name not in declared]
+        return (*self.stubs, *(Stub(name=name, trusted=True) for name in marked))
 
     @property
     def pins(self) -> tuple[str, ...]:

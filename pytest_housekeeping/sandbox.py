@@ -110,7 +110,7 @@ def _started(config: Config) -> Sandbox:
         version=config.server_version,
         promoter=config.migrator,
         database=DATABASE,
-        stubs=config.stubs,
+        stubs=config.stubs_and_marks,
     )
     try:
         with server.superuser() as connection:

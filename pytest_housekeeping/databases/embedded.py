@@ -149,7 +149,7 @@ class EmbeddedGround:
             migrator=self.config.migrator,
             max_locks=_LOCKS,
             superuser=_superuser(self.config),
-            stubs=self.config.stubs,
+            stubs=self.config.stubs_and_marks,
             kept=kept,
             options=("-c", f"max_connections={_CONNECTIONS}"),
         )
@@ -174,7 +174,7 @@ def _superuser(config: Config) -> str:
 
 
 def _programs(config: Config) -> Programs:
-    return find_programs(config.server, config.server_version, config.stubs)
+    return find_programs(config.server, config.server_version, config.stubs_and_marks)
 
 
 def _furnish(cluster: Cluster, migrator: str) -> None:

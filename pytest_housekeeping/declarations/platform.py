@@ -9,9 +9,11 @@ from pytest_housekeeping.sql.platforms import platform_of
 
 
 def on_platform(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings, with the name of the platform's migrating role and its search_path."""
+    """The settings, with the name of the platform's migrating role, its search_path, and the
+    extensions that it may make there."""
     platform = platform_of(values.get("platform", ""))
     migrator = {"migrator": platform.migrator} if platform.migrator else {}
     path = {"search_path": platform.search_path} if platform.search_path else {}
     session = {"session": {**path, **values.get("session", {})}} if path else {}
-    return {**migrator, **values, **session}
+    trusted = {"trusted_extensions": platform.creates} if platform.creates else {}
+    return {**migrator, **trusted, **values, **session}

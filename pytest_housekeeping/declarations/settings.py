@@ -17,7 +17,7 @@ from pytest_housekeeping.declarations.layout import with_layout, wrong_layout
 from pytest_housekeeping.declarations.may_move import wrongly_declared
 from pytest_housekeeping.declarations.pinned_settings import names_to_choose
 from pytest_housekeeping.declarations.platform import on_platform
-from pytest_housekeeping.declarations.stubs import read_stubs
+from pytest_housekeeping.declarations.stubs import read_stubs, wrongly_trusted
 from pytest_housekeeping.declarations.targets import TABLE, chosen, read_targets
 from pytest_housekeeping.declarations.toml import Problems, closest, expect_keys
 from pytest_housekeeping.declarations.window import read_window
@@ -200,6 +200,7 @@ def _invalid(config: Config, folders: tuple[str, ...]) -> Iterator[str]:
     for key in ("sql", "checks", "audit", "evidence_signers", "approvers"):
         yield from _misplaced(config, key, needed=key in folders)
     yield from wrong_layout(config)
+    yield from wrongly_trusted(config.trusted_extensions)
     yield from _session(config)
     yield from _generated_code(config)
     yield from _running(config)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -93,6 +93,13 @@ def _stub(name: str, table: Mapping[str, Any], problems: Problems) -> Stub:
                 " NAME(ARGUMENTS) RETURNS TYPE"
             )
     return stub
+
+
+def wrongly_trusted(names: tuple[str, ...]) -> Iterator[str]:
+    """What of ``trusted_extensions`` is no name of one."""
+    for name in names:
+        if not _NAME.fullmatch(name):
+            yield f"trusted_extensions: {name!r} is no name of an extension"
 
 
 def _is_one(text: str, kinds: tuple[str, ...]) -> bool:

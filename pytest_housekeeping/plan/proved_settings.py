@@ -38,6 +38,7 @@ _PROVED: Mapping[str, bool] = {
     "fleets": False,
     "sql": False,  # the steps have these paths
     "stubs": True,  # what a name of an extension stands for
+    "trusted_extensions": True,  # which of them staging lets the migrator make
     "baseline": True,  # what is run as history, and not as a batch
     "platform": True,  # what is there before the first file
     "layout": True,  # what of a text runs

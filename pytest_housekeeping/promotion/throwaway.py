@@ -11,6 +11,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.pinned_settings import known_since
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed, SqlFailed
 from pytest_housekeeping.postgres.connection import LentConnection, connect
+from pytest_housekeeping.promotion.untrusted import untrusted_extension
 from pytest_housekeeping.server import Server, StagingDatabase, extension_advice
 from pytest_housekeeping.server.embedded import how_to_have
 from pytest_housekeeping.sql.identifiers import quoted
@@ -32,7 +33,6 @@ _PRIVILEGED = re.compile(r"[Mm]ust be superuser|permission denied to (?:create e
 # As 16 says it, and as 15 does.
 _MEMBER = re.compile(r'must be (?:able to SET ROLE|member of role) "((?:[^"]|"")+)"')
 _ROLES: LiteralString = "SELECT rolname::text FROM pg_catalog.pg_roles"
-_SUPERUSERS = re.compile(r'permission denied to create extension "([^"]+)"')
 
 
 def advised(
@@ -43,7 +43,9 @@ def advised(
     missing, with all that the files name and that server lacks."""
     if unknown := _ROLE.search(error.found):
         return _lacking_roles(error, unknown[1].replace('""', '"'), config, database)
-    if (told := _of_the_server(error, config)) is not None:
+    if (told := untrusted_extension(error, kind, config)) or (
+        told := _of_the_server(error, config)
+    ):
         return told
     lacking = _EXTENSION.search(error.found)
     if lacking is None:
@@ -68,13 +70,6 @@ def _of_the_server(error: HousekeepingError, config: Config) -> SqlFailed | None
             fix=f"GRANT {role} TO {quoted(config.migrator)}; in {config.sql}/bootstrap/roles.sql,"
             " which staging runs as superuser; python -m pytest_housekeeping init writes such a"
             " file as well",
-        )
-    if refused := _SUPERUSERS.search(error.found):
-        return SqlFailed(
-            error.found,
-            why="a superuser alone may make it, and the role that migrations run as is none",
-            fix=f"CREATE EXTENSION {quoted(refused[1])}; in a file under {config.sql}/bootstrap/,"
-            " for the real server has it already; in the migration CREATE EXTENSION IF NOT EXISTS",
         )
     if _PRIVILEGED.search(error.found):
         return SqlFailed(

@@ -10,6 +10,7 @@ from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server.binaries import share_folder
 from pytest_housekeeping.server.embedded import EMBEDDED, is_installed
 from pytest_housekeeping.server.sources import find_programs
+from pytest_housekeeping.server.stubs import untrusted
 from pytest_housekeeping.server.system import find_system
 
 _GIVEN = {"given": "--hk-staging-url", "twin": "--hk-twin-server"}
@@ -50,6 +51,15 @@ def available_extensions(kind: str, version: int, stubs: tuple[Stub, ...] = ()) 
         return frozenset()
     found = (share / "extension").glob("*.control") if share else ()
     return frozenset(path.stem for path in found)
+
+
+def untrusted_extensions(kind: str, version: int) -> frozenset[str]:
+    """Those of a server of this machine that a superuser alone may make."""
+    try:
+        share = share_folder(find_programs(kind, version))
+    except ServerError:
+        return frozenset()
+    return untrusted(share / "extension") if share else frozenset()
 
 
 def _who_has(name: str, servers: dict[str, frozenset[str]]) -> str:

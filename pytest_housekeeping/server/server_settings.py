@@ -49,7 +49,7 @@ def server_settings(
         migrator=config.migrator,
         max_locks=max_locks,
         keep=keep,
-        stubs=config.stubs,
+        stubs=config.stubs_and_marks,
         superuser=platform.superuser or SUPERUSER,
         database=platform.database,
     )

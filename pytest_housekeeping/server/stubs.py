@@ -7,6 +7,7 @@ https://www.postgresql.org/docs/16/extend-extensions.html
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +17,7 @@ from pytest_housekeeping.declarations.stubs import OPAQUE
 from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.parse import parse
 
+_TRUSTED = re.compile(r"^\s*trusted\s*=\s*'?(?:true|on|yes|1)", re.MULTILINE | re.IGNORECASE)
 # What a server says of an extension that is none; how a stub is known from the extension itself.
 COMMENT = "stub of [tool.housekeeping.stubs]"
 
@@ -26,13 +28,32 @@ def stubs_key(stubs: tuple[Stub, ...]) -> str:
 
 
 def lacking(extensions: Path, stubs: tuple[Stub, ...]) -> tuple[Stub, ...]:
-    """Those whose extension is not in the folder: where it is, it is taken itself."""
-    return tuple(each for each in stubs if not (extensions / f"{each.name}.control").exists())
+    """Those whose extension is not in the folder, for where it is, it is taken itself; and marks of
+    those that are, and that a superuser alone may make."""
+    return tuple(
+        each
+        for each in stubs
+        if (
+            each.name in untrusted(extensions)
+            if each.is_mark
+            else not (extensions / f"{each.name}.control").exists()
+        )
+    )
+
+
+def untrusted(extensions: Path) -> frozenset[str]:
+    """The extensions of the folder that a superuser alone may make."""
+    found = ((path.stem, path.read_text(encoding="utf-8")) for path in extensions.glob("*.control"))
+    return frozenset(name for name, text in found if not _TRUSTED.search(text))
 
 
 def write_stubs(extensions: Path, stubs: tuple[Stub, ...]) -> None:
-    """The files of the stubs, in the folder of the extensions."""
+    """The files of the stubs, and the lines of the marks, in the folder of the extensions."""
     for stub in stubs:
+        if stub.is_mark:
+            with (extensions / f"{stub.name}.control").open("a", encoding="utf-8") as control:
+                control.write("\ntrusted = true\n")
+            continue
         text = "".join(f"{each};\n" for each in script(stub))
         (extensions / f"{stub.name}--{stub.version}.sql").write_text(text, encoding="utf-8")
         (extensions / f"{stub.name}.control").write_text(_control(stub), encoding="utf-8")

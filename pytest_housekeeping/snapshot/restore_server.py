@@ -101,7 +101,8 @@ def nearest_server(
 ) -> tuple[str, int, tuple[Stub, ...]] | None:
     """The oldest server of this machine that is at least as new and has the extensions, themselves
     before ``stubs`` of them: its kind, its major version, and the stubs that it needs for that."""
-    for given in dict.fromkeys(((), stubs)):
+    marks = tuple(each for each in stubs if each.is_mark)
+    for given in dict.fromkeys((marks, stubs)):
         for major, kind in _at_least(server_major):
             if extensions <= available_extensions(kind, major, given):
                 return kind, major, given

@@ -21,6 +21,16 @@ def named_extensions(config: Config, files: ProjectFiles) -> frozenset[str]:
     )
 
 
+def plainly_made(config: Config, files: ProjectFiles) -> frozenset[str]:
+    """Those that a file makes without ``IF NOT EXISTS``: nobody else can have made them before."""
+    return frozenset(
+        statement.body["extname"]
+        for path in all_paths(config, files)
+        for statement in _statements(config, files, path)
+        if not statement.body.get("if_not_exists")
+    )
+
+
 def extension_schemas(config: Config, files: ProjectFiles) -> dict[str, str]:
     """The schemas in which the files make them, where they say so."""
     return {
@@ -32,13 +42,16 @@ def extension_schemas(config: Config, files: ProjectFiles) -> dict[str, str]:
 
 
 def _in_file(config: Config, files: ProjectFiles, path: str) -> Iterator[tuple[str, str]]:
+    for statement in _statements(config, files, path):
+        yield statement.body["extname"], _schema(statement)
+
+
+def _statements(config: Config, files: ProjectFiles, path: str) -> Iterator[Statement]:
     # What cannot be read is told where the files are looked at.
     with suppress(SqlFileError, SyntaxRefused, OSError):
         text = text_of(config, files, path)
         if "extension" in text.lower():
-            for statement in parse(text):
-                if statement.name == "CreateExtensionStmt":
-                    yield statement.body["extname"], _schema(statement)
+            yield from (each for each in parse(text) if each.name == "CreateExtensionStmt")
 
 
 def _schema(statement: Statement) -> str:

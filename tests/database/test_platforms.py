@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from pytest_housekeeping.config import Config
+from pytest_housekeeping.declarations.settings import load_config
+from pytest_housekeeping.postgres.statement_errors import explain
+from pytest_housekeeping.promotion.throwaway import advised
 from pytest_housekeeping.server import StagingDatabase, server_settings, start
 from pytest_housekeeping.server.staging_database import connect
 from pytest_housekeeping.sql.bootstrap import bootstrap_texts
@@ -59,6 +63,43 @@ def test_a_server_bears_the_names_of_its_platform(tmp_path: Path) -> None:
         server.stop()
     assert row == ("postgres", False, "postgres")
     assert names == (["postgres", "supabase_admin"],)
+
+
+VECTORS = """
+CREATE EXTENSION vector;
+CREATE TABLE page (id bigint PRIMARY KEY, embedding vector(3));
+CREATE INDEX ON page USING hnsw (embedding vector_cosine_ops);
+CREATE FUNCTION nearest(asked vector) RETURNS SETOF page LANGUAGE sql STABLE
+AS 'SELECT * FROM page ORDER BY embedding <=> asked LIMIT 1';
+INSERT INTO page VALUES (1, '[1,2,3]'), (2, '[3,2,1]');
+"""
+
+
+@pytest.mark.parametrize(
+    "settings", ["platform = 'supabase'", "trusted_extensions = ['vector', 'not_here']"]
+)
+def test_what_productions_role_may_make_the_migrator_may(tmp_path: Path, settings: str) -> None:
+    text = f"[tool.housekeeping]\n{settings}\n"
+    write(tmp_path, {"pyproject.toml": text, "sql/a.txt": "", "checks/a.txt": ""})
+    server = start(server_settings(load_config(tmp_path)))
+    try:
+        with connect(server.database().migrator_conninfo) as connection:
+            connection.execute(VECTORS.encode())
+            assert connection.execute("SELECT id FROM nearest('[3,2,2]')").fetchall() == [(2,)]
+    finally:
+        server.stop()
+
+
+def test_elsewhere_a_superuser_alone_may_and_the_way_is_named(database: StagingDatabase) -> None:
+    config = Config(root=Path("/nowhere"))
+    with pytest.raises(psycopg.Error) as denied, connect(database.migrator_conninfo) as connection:
+        connection.execute("CREATE EXTENSION vector")
+    refused = explain("a.sql", "CREATE EXTENSION vector", denied.value)
+    told = advised(refused, "embedded", config, database)
+    assert 'trusted_extensions = ["vector"]' in told.fix
+    given = advised(refused, "given", config, database)
+    assert "trusted = true" in given.fix
+    assert "vector.control" in given.fix
 
 
 @pytest.mark.parametrize("name", PLATFORMS)

@@ -35,6 +35,7 @@ FOUND: dict[str, set[str]] = {
     },
     "chat": {"context-required", "publication-of-rows", "trigger-as-owner"},
     "pictures": set(),
+    "vectors": set(),
 }
 
 

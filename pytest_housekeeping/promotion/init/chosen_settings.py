@@ -15,12 +15,12 @@ from pytest_housekeeping.declarations.toml import toml_key, toml_string
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.promotion.init.needed_version import needed_version
-from pytest_housekeeping.server import available_extensions
 from pytest_housekeeping.server.embedded import EMBEDDED, is_installed
+from pytest_housekeeping.server.extensions import available_extensions, untrusted_extensions
 from pytest_housekeeping.sql.folder import BOOTSTRAP
 from pytest_housekeeping.sql.layouts.known import OWN, layout_of
 from pytest_housekeeping.sql.layouts.read import listing
-from pytest_housekeeping.sql.named_extensions import named_extensions
+from pytest_housekeeping.sql.named_extensions import named_extensions, plainly_made
 from pytest_housekeeping.sql.platforms import SUPABASE, platform_of
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
@@ -31,12 +31,14 @@ _HEADER = re.compile(r"^\[tool\.housekeeping\][ \t]*(?:#.*)?$", re.MULTILINE)
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
     """What is to stand in the settings besides, and for the sake of which extensions, or of which
-    ``setting`` that a file names."""
+    ``setting`` that a file names. ``trusted`` are those that a file makes as the role that it runs
+    as, which a superuser alone may on that server."""
 
     version: int | None = None
     extensions: tuple[str, ...] = ()
     setting: str = ""
     stubs: tuple[str, ...] = ()
+    trusted: tuple[str, ...] = ()
 
 
 def chosen_for(config: Config, files: ProjectFiles, major: int = 0) -> Chosen:
@@ -64,6 +66,11 @@ def chosen_for(config: Config, files: ProjectFiles, major: int = 0) -> Chosen:
         extensions=tuple(sorted(here - lacking[best])),
         setting=setting if config.server_version < oldest <= best else "",
         stubs=tuple(sorted(lacking[best].intersection(shipped_names()))),
+        trusted=tuple(
+            sorted(plainly_made(config, files) & untrusted_extensions("embedded", best))
+            if not config.platform
+            else ()
+        ),
     )
 
 
@@ -98,6 +105,10 @@ def further_settings(
         has = f"it has {', '.join(chosen.extensions)}" if chosen.extensions else ""
         knows = f"it knows {chosen.setting}" if chosen.setting else ""
         yield text, f"{line}: {' and '.join(filter(None, (has, knows))) or 'as production'}"
+    if chosen.trusted and "trusted_extensions" not in said:
+        line = f"trusted_extensions = [{', '.join(map(toml_string, chosen.trusted))}]"
+        text = _with_line(text, line)
+        yield text, f"{line}: the files make them by themselves, so production's role may"
     if chosen.stubs and "stubs" not in said:
         yield (
             _with_stubs(text, chosen.stubs),

@@ -122,7 +122,7 @@ def unlike_with(
     Raises SqlFailed for a file that does not run, BackupNotProved where there can be no copy.
     """
     names = frozenset(extension_names(now))
-    server = start_restore_server(now.server_major, names, stubs=config.stubs)
+    server = start_restore_server(now.server_major, names, stubs=config.stubs_and_marks)
     roles = dump_roles(connection)
     try:
         with restored(server, left.dump, roles, left.fingerprint) as copy:

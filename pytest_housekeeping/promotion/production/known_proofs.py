@@ -66,7 +66,7 @@ class KnownProofs:
         facts = [
             this_tool(),
             build_facts(server.kind, server.major),
-            repr(self.context.config.stubs),
+            repr(self.context.config.stubs_and_marks),
             self.backup.digests,
             hashlib.sha256(dump).hexdigest(),
             [expected.digest, expected.excluded, expected.superuser],

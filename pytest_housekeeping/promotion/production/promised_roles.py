@@ -70,7 +70,7 @@ def promised_roles(context: RunContext, server: tuple[str, int]) -> PromisedRole
         __version__,
         _QUERY,
         build_facts(*server),
-        (config.migrator, config.layout, dict(config.session), repr(config.stubs)),
+        (config.migrator, config.layout, dict(config.session), repr(config.stubs_and_marks)),
         config.platform,
         [(path, digest(plan.sources.read(path))) for path in plan.bootstrap],
     ]

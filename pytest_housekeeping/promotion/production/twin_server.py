@@ -40,7 +40,7 @@ def new_restore_server(
     major = int(identity.server_version.split(".")[0].split()[0])
     url = _url(options)
     if not url:
-        return start_restore_server(major, stubs=config.stubs)
+        return start_restore_server(major, stubs=config.stubs_and_marks)
     original = Original(
         host=address.host,
         port=address.port,
@@ -68,7 +68,7 @@ def replay_server(config: Config, connection: Connection) -> tuple[str, int]:
     the first with the extensions that production has. Its kind and its major version."""
     major = connection.info.server_version // 10000
     extensions = frozenset(name for (name,) in connection.execute(_EXTENSIONS).fetchall())
-    found = nearest_server(major, extensions, stubs=config.stubs)
+    found = nearest_server(major, extensions, stubs=config.stubs_and_marks)
     if config.server == "embedded" and found is not None:
         return found[:2]
     return config.server, nearest_embedded(major)

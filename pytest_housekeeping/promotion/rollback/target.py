@@ -61,7 +61,7 @@ class RollbackTarget:
         self._changes: tuple[Difference, ...] = ()
         server = production.backup.restore_server
         given = server if server is not None and server.given else None
-        self._copy = BackupCopy(given=given, stubs=context.config.stubs)
+        self._copy = BackupCopy(given=given, stubs=context.config.stubs_and_marks)
         self._schema_before = b""
 
     @property

@@ -11,19 +11,23 @@ from pytest_housekeeping.sql.identifiers import quoted
 SUPABASE = "supabase"
 PLATFORMS = (SUPABASE, "rds", "cloudsql")
 # In the file's head: -- extensions: pgcrypto uuid-ossp
-_FACT = re.compile(r"^-- (extensions|migrator|superuser|database|search_path): (.+)$", re.MULTILINE)
+_FACT = re.compile(
+    r"^-- (extensions|creates|migrator|superuser|database|search_path): (.+)$", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Platform:
     """What a provider's server is, beyond what a file can make; "" where it is like any other.
 
-    ``extensions`` it has from the beginning, and migrations count on them. ``migrator`` is the role
-    that they run as, ``superuser`` the one that belongs to the provider, ``database`` the one that
-    every project has, and ``search_path`` that of the migrator.
+    ``extensions`` it has from the beginning, and migrations count on them; those that it
+    ``creates`` for the migrator, a superuser alone may make elsewhere. ``migrator`` is the role
+    that migrations run as, ``superuser`` the one that belongs to the provider, ``database`` the one
+    that every project has, and ``search_path`` that of the migrator.
     """
 
     extensions: frozenset[str] = frozenset()
+    creates: tuple[str, ...] = ()
     migrator: str = ""
     superuser: str = ""
     database: str = ""
@@ -34,9 +38,12 @@ def platform_of(name: str) -> Platform:
     """What the head of a preset says; of a name that is none, nothing."""
     if name not in PLATFORMS:
         return Platform()
-    facts = {key: said.strip() for key, said in _FACT.findall(_text(name))}
+    facts: dict[str, str] = {}
+    for key, said in _FACT.findall(_text(name)):
+        facts[key] = f"{facts.get(key, '')} {said.strip()}".strip()  # a long one has several lines
     return Platform(
         extensions=frozenset(facts.get("extensions", "").split()),
+        creates=tuple(facts.get("creates", "").split()),
         migrator=facts.get("migrator", ""),
         superuser=facts.get("superuser", ""),
         database=facts.get("database", ""),

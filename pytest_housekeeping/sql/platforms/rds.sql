@@ -1,6 +1,9 @@
 -- What Amazon RDS and Aurora have before the first migration: the roles that administer them. It
 -- runs on throwaway servers alone, as superuser, before sql/bootstrap/; sql/bootstrap/rds.sql takes
--- its place, where your server has more.
+-- its place, where your server has more. Its head says which extensions the administrators may make:
+-- creates: autoinc bloom dblink earthdistance insert_username moddatetime pg_buffercache pg_prewarm
+-- creates: pg_freespacemap pg_stat_statements pg_visibility pgaudit pgrowlocks pgstattuple
+-- creates: postgis postgres_fdw refint sslinfo vector
 DO $$
 DECLARE
     made text;

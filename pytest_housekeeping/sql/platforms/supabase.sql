@@ -4,6 +4,9 @@
 -- sql/bootstrap/; sql/bootstrap/supabase.sql takes its place, where a project has more. What these
 -- lines say, the settings of a project say otherwise where they name it:
 -- extensions: pgcrypto uuid-ossp
+-- creates: autoinc bloom dblink earthdistance insert_username moddatetime pg_buffercache pg_prewarm
+-- creates: pg_stat_statements pg_walinspect pgrowlocks pgstattuple postgres_fdw refint sslinfo vector
+-- creates: hypopg pg_jsonschema pg_trgm pgaudit plpgsql_check postgis rum tsm_system_time
 -- migrator: postgres
 -- superuser: supabase_admin
 -- database: postgres

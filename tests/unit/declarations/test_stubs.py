@@ -55,6 +55,7 @@ def test_a_stub_is_its_types_and_functions(tmp_path: Path) -> None:
         ("stubs.a = { types = ['a'], version = '1--2' }", "not digits and dots"),
         ("stubs.a = { types = ['a'], schema = \"b'\" }", "no plain lower-case identifier"),
         ("stubs.a = { types = ['a'], trusted = 1 }", "neither true nor false"),
+        ("trusted_extensions = ['../vector']", "is no name of an extension"),
     ],
 )
 def test_what_is_no_stub_is_named(tmp_path: Path, text: str, said: str) -> None:

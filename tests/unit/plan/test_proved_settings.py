@@ -19,6 +19,7 @@ OTHER: dict[str, Any] = {
     "platform": "supabase",
     "baseline": "7",
     "stubs": (Stub(name="http", types=("answer",)),),
+    "trusted_extensions": ("vector",),
     "layout": "goose",
     "placeholders": {"schema": "shop"},
     "irreversible": {"sql/migrations/0001_a.sql": "its rows are gone"},

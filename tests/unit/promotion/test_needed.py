@@ -8,6 +8,7 @@ import pytest
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import SqlFailed
+from pytest_housekeeping.promotion.init.chosen_settings import chosen_for
 from pytest_housekeeping.promotion.init.needed import Needed
 from pytest_housekeeping.sql.named_extensions import extension_schemas
 from pytest_housekeeping.sql.project_files import ProjectFiles
@@ -79,3 +80,21 @@ def test_an_extension_is_made_where_the_files_make_it(tmp_path: Path) -> None:
         "CREATE EXTENSION IF NOT EXISTS moddatetime SCHEMA tools;",
         'CREATE EXTENSION IF NOT EXISTS "uuid-ossp";',
     ]
+
+
+@pytest.mark.parametrize(
+    ("made", "platform", "trusted"),
+    [
+        ("CREATE EXTENSION vector;", "", ("vector",)),
+        # A superuser may have made it before the file ran: it goes into sql/bootstrap/.
+        ("CREATE EXTENSION IF NOT EXISTS vector;", "", ()),
+        ("CREATE EXTENSION plpgsql;", "", ()),
+        ("CREATE EXTENSION vector;", "rds", ()),
+    ],
+)
+def test_who_makes_an_extension_plainly_may(
+    tmp_path: Path, made: str, platform: str, trusted: tuple[str, ...]
+) -> None:
+    write(tmp_path, {"sql/migrations/0001_a.sql": made})
+    config = Config(root=tmp_path, platform=platform)
+    assert chosen_for(config, ProjectFiles(tmp_path)).trusted == trusted
