@@ -218,14 +218,15 @@ def test_the_staging_job_of_another_repository_promotes(
 def test_the_staging_job_of_gitlab_promotes(
     tmp_path: Path, python_bin: Path, service_port: int
 ) -> None:
-    """In another repository, from its installation to the push of the evidence."""
+    """In a folder of another repository, from its installation to the push of the evidence."""
     wheel = build_file(tmp_path / "wheel")
-    source = another_repository(tmp_path / "source", wheel, "gitlab")
+    source = another_repository(tmp_path / "source", wheel, "gitlab", "services/shop")
     bare, clone = tmp_path / "origin.git", tmp_path / "clone"
     git(tmp_path, "clone", "--quiet", "--bare", str(source), str(bare))
     git(bare, "config", "http.receivepack", "true")
     git(bare, "config", "receive.advertisePushOptions", "true")
-    job = load(source / ".gitlab/housekeeping.gitlab-ci.yml")["housekeeping staging"]
+    (template,) = (source / ".gitlab").iterdir()
+    job = load(template)["housekeeping services/shop/staging"]
     password = job["variables"]["POSTGRES_PASSWORD"]
     assert f":{password}@postgres:5432/" in job["variables"]["HK_STAGING_URL"]
     superuser = load_job(STAGING, "staging")["services"]["postgres"]["env"]["POSTGRES_PASSWORD"]
@@ -253,7 +254,7 @@ def test_the_staging_job_of_gitlab_promotes(
     (name,) = (
         each
         for each in git(bare, "ls-tree", "-r", "--name-only", EVIDENCE).splitlines()
-        if each.startswith("ops/audit/staging_") and each.endswith(".json")
+        if each.startswith("services/shop/ops/audit/staging_") and each.endswith(".json")
     )
     audit = json.loads(git(bare, "show", f"{EVIDENCE}:{name}"))
     assert (audit["run"]["actor"], audit["run"]["ci_url"]) == ("ada", environment["CI_JOB_URL"])

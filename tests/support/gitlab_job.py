@@ -46,7 +46,7 @@ if url == "merge_requests" and method == "POST":
     known["merge_requests"].append(fields)
 elif url == "issues" and method == "POST":
     issues.append({{"iid": len(issues) + 1, "state": "opened", **fields}})
-elif url.startswith("issues?labels=housekeeping-verify&state=opened") and not method:
+elif re.match(r"issues\\?labels=housekeeping-verify[\\w-]*&state=opened", url) and not method:
     answer = [each for each in issues if each["state"] == "opened"][:1]
 elif url.startswith("issues/") and method == "PUT":
     issue = issues[int(url.removeprefix("issues/")) - 1]

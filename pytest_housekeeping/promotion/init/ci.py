@@ -36,8 +36,6 @@ def ci_of(config: Config, chosen: str | None) -> tuple[dict[str, str], str]:
         if kind is None:
             return {}, "nothing here says which CI it has: init --ci=github or --ci=gitlab"
         project = "" if folder == "." else folder
-        if project and kind == GITLAB:
-            return {}, f"the project is the folder {folder} of its repository, and not its root"
         if project and not _PLAIN.fullmatch(project):
             return {}, f"the folder {folder} has more in its name than letters, digits, . _ - and /"
         made = ci_files(kind, _place(config, repository, project))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -39,6 +40,11 @@ class Pipeline:
     url: str
     jobs: dict[str, Any]
     programs: Programs
+    project: str
+
+    def job(self, name: str) -> dict[str, Any]:
+        job: dict[str, Any] = self.jobs["housekeeping " + f"{self.project}/{name}".lstrip("/")]
+        return job
 
     def run(self, name: str, **variables: str) -> subprocess.CompletedProcess[str]:
         environment = {
@@ -57,7 +63,8 @@ class Pipeline:
             "CI_JOB_URL": "https://gitlab.example.invalid/a/b/-/jobs/3",
             "HOUSEKEEPING_TOKEN": TOKEN,
         }
-        done = run(self.jobs[f"housekeeping {name}"], self.clone, environment | variables, "script")
+        folder = self.clone / self.project
+        done = run(self.job(name), folder, environment | variables, "script")
         assert TOKEN not in done.stdout
         return done
 
@@ -77,17 +84,33 @@ class Pipeline:
         return {name.removeprefix("refs/heads/") for name in listed}
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    root = tmp_path_factory.mktemp("gitlab")
-    git(root, "init", "--quiet")
-    made, why = ci_of(Config(root=root, sql="db", server_version=18), "gitlab")
-    assert why == ""
-    return made
+FOLDER = "services/shop"
+anywhere = pytest.mark.parametrize("project", ["", FOLDER], indirect=True)
 
 
 @pytest.fixture
-def pipeline(tmp_path: Path, files: dict[str, str]) -> Any:
+def project(request: pytest.FixtureRequest) -> str:
+    """The folder of the project in its repository."""
+    folder: str = getattr(request, "param", "")
+    return folder
+
+
+def files_in(root: Path, project: str) -> dict[str, str]:
+    """By their paths from the root of the repository."""
+    (root / project).mkdir(parents=True, exist_ok=True)
+    git(root, "init", "--quiet")
+    made, why = ci_of(Config(root=root / project, sql="db", server_version=18), "gitlab")
+    assert why == ""
+    return {os.path.normpath(Path(project, path)): text for path, text in made.items()}
+
+
+@pytest.fixture
+def files(project: str, tmp_path: Path) -> dict[str, str]:
+    return files_in(tmp_path / "written", project)
+
+
+@pytest.fixture
+def pipeline(project: str, tmp_path: Path, files: dict[str, str]) -> Any:
     clone, bare = tmp_path / "clone", tmp_path / "origin.git"
     for name, text in files.items():
         (clone / name).parent.mkdir(parents=True, exist_ok=True)
@@ -105,8 +128,9 @@ def pipeline(tmp_path: Path, files: dict[str, str]) -> Any:
             clone=clone,
             bare=bare,
             url=url,
-            jobs=load(clone / TEMPLATE),
+            jobs=load(next((clone / ".gitlab").iterdir())),
             programs=Programs.make(tmp_path / "programs", token=TOKEN),
+            project=project,
         )
 
 
@@ -145,9 +169,35 @@ def test_the_jobs_are_bounded_wait_for_each_other_and_start_when_they_should(
     assert jobs["staging"]["rules"][0]["changes"][:2] == ["db/**", "checks/**"]
 
 
+def test_two_projects_have_no_name_in_common(tmp_path: Path) -> None:
+    """But for the log that they share, for which they wait."""
+    names, conditions, places = [], [], []
+    for project in ("", FOLDER):
+        files = files_in(tmp_path / f"of{project}", project)
+        (path,) = (each for each in files if each.startswith(".gitlab/"))
+        assert f"  - local: {path}\n" in files[".gitlab-ci.yml"]
+        assert f"{project}/requirements-housekeeping.in".lstrip("/") in files
+        (tmp_path / "ci.yml").write_text(files[path], encoding="utf-8")
+        names += [path, *re.findall(r"^([^\s#].*):$", files[path], re.MULTILINE)]
+        for job in load(tmp_path / "ci.yml").values():
+            conditions += re.findall(r"\$HOUSEKEEPING == (\S+)", job["rules"][-1]["if"])
+            places.append((job.get("environment"), job.get("resource_group")))
+            kept = [*job["artifacts"]["paths"], *job["artifacts"].get("reports", {}).values()]
+            assert all(each.startswith(project) for each in kept)
+            (changes,) = [rule["changes"] for rule in job["rules"] if "changes" in rule] or [[]]
+            assert all(each.startswith((project, ".gitlab/")) for each in changes)
+    assert len({*names}) == len(names) == 14
+    assert len({*conditions}) == len(conditions) == 10
+    ours, theirs = ([str(each) for each in part] for part in (places[:5], places[5:]))
+    shared = "(None, 'housekeeping-audit-staging')"
+    assert {*ours} & {*theirs} == {shared}
+    assert [each.count(FOLDER) for each in theirs] == [0, 1, 2, 2, 1]
+
+
+@anywhere
 @pytest.mark.parametrize("name", NAMES)
 def test_shellcheck_finds_nothing(name: str, pipeline: Pipeline) -> None:
-    text = script_of(pipeline.jobs[f"housekeeping {name}"], "before_script", "script")
+    text = script_of(pipeline.job(name), "before_script", "script")
     done = subprocess.run(
         [PYTHON / "shellcheck", "--shell=bash", "-"], input=text, capture_output=True, text=True
     )
@@ -261,6 +311,16 @@ def test_what_is_typed_is_one_word_and_the_evidence_a_merge_request(
     ]
 
 
+@anywhere
+def test_a_merge_request_says_of_which_project_it_is(pipeline: Pipeline) -> None:
+    branch = "housekeeping/audit/prod_x"
+    pipeline.evidence(branch)
+    pipeline.programs.pytest_says(summary="", branch=branch, title="Done: it")
+    assert pipeline.run("promotion", CONFIRM="PROMOTE").returncode == 0
+    (asked,) = pipeline.gitlab["merge_requests"]
+    assert asked["title"] == ("services/shop: Done: it" if pipeline.project else "Done: it")
+
+
 @pytest.mark.parametrize("word", ["promote", "", "PROMOTE ", "ROLLBACK", '" ] || true; [ "'])
 def test_another_word_touches_nothing(word: str, pipeline: Pipeline) -> None:
     pipeline.programs.pytest_says()
@@ -271,6 +331,7 @@ def test_another_word_touches_nothing(word: str, pipeline: Pipeline) -> None:
     assert not (pipeline.programs.folder / "pytest.words").exists()
 
 
+@anywhere
 def test_one_issue_is_opened_kept_up_to_date_and_closed(pipeline: Pipeline) -> None:
     branch = "housekeeping/audit/verify"
     pipeline.evidence(branch)
@@ -280,17 +341,19 @@ def test_one_issue_is_opened_kept_up_to_date_and_closed(pipeline: Pipeline) -> N
         done = pipeline.run("verify")
         assert done.returncode == code, done.stdout
     issues = pipeline.gitlab["issues"]
+    of, end = ("services/shop: ", "-services-shop") if pipeline.project else ("", "")
     assert [(each["title"], each["state"]) for each in issues] == [
-        ("two", "closed"),
-        ("Production could not be verified", "opened"),
+        (f"{of}two", "closed"),
+        (f"{of}Production could not be verified", "opened"),
     ]
     page = "https://gitlab.example.invalid/a/b/-/jobs/3"
     assert issues[0]["description"] == f"## two\n\nFound by {page}\n"
-    assert {each["labels"] for each in issues} == {"housekeeping-verify"}
+    assert {each["labels"] for each in issues} == {f"housekeeping-verify{end}"}
     assert branch in pipeline.branches()
     assert TOKEN not in pipeline.programs.environment()
 
 
+@anywhere
 @pytest.mark.parametrize(("visibility", "shown"), [("private", True), ("public", False)])
 def test_a_plan_is_told_as_far_as_everybody_may_read_it(
     visibility: str, shown: bool, pipeline: Pipeline
@@ -304,7 +367,8 @@ def test_a_plan_is_told_as_far_as_everybody_may_read_it(
     assert done.returncode == 1, done.stdout
     assert pipeline.programs.words() == ["--hk-mode=plan", "--hk-as=a role"]
     assert ("a-host-of-production" in done.stdout) is shown
-    (kept,) = (pipeline.clone / "housekeeping-plan").iterdir()
+    (kept,) = (pipeline.clone / pipeline.project / "housekeeping-plan").iterdir()
+    assert (f"made: `{FOLDER}`" in kept.read_text("utf-8")) is bool(pipeline.project)
     assert "a-host-of-production" not in kept.read_text(encoding="utf-8")
     assert TOKEN not in pipeline.programs.environment()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -19,7 +20,7 @@ _PIPELINE = ".gitlab-ci.yml"
 _INCLUDE = """\
 # The pipeline of this project; the jobs on its database are in the file that is included.
 include:
-  - local: .gitlab/housekeeping.gitlab-ci.yml
+  - local: {path}
 """
 
 
@@ -46,15 +47,16 @@ def ci_files(kind: str, place: Place) -> dict[str, str]:
     words = _words(place)
     requirements = folder.joinpath(_LOCKED_FROM).read_text(encoding="utf-8")
     made = {words["@folder@"] + _LOCKED_FROM: requirements.replace("@tool@", _tool(place))}
-    if kind == GITLAB:
-        made[_PIPELINE] = _INCLUDE
     for each in sorted(folder.joinpath(kind).iterdir(), key=lambda file: file.name):
         if each.name == _FLEET and not place.fleet:
             continue
         words["@name@"] = name = caller_of(each.name, place.project)
         lines = each.read_text(encoding="utf-8").splitlines(keepends=True)
         filled = (line for text in lines for line in _filled(text, words, place))
-        made[f"{_FOLDERS[kind]}/{name}"] = "".join(filled)
+        path = f"{_FOLDERS[kind]}/{name}"
+        made[path] = "".join(filled)
+        if kind == GITLAB:
+            made[_PIPELINE] = _INCLUDE.format(path=path)
     return made
 
 
@@ -69,6 +71,7 @@ def _words(place: Place) -> dict[str, str]:
         "@project@": json.dumps(place.project),
         "@folder@": f"{place.project}/" if place.project else "",
         "@prefix@": f"{place.project}: " if place.project else "",
+        "@slug@": re.sub(r"[/.]", "-", f"-{place.project}") if place.project else "",
     }
 
 
