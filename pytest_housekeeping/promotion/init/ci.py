@@ -9,12 +9,16 @@ from pathlib import Path
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.evidence import Repository, open_repository
 from pytest_housekeeping.promotion.init.ci_files import GITHUB, GITLAB, Place, ci_files
+from pytest_housekeeping.sql.named_extensions import named_extensions
 from pytest_housekeeping.sql.platforms import platform_of
+from pytest_housekeeping.sql.project_files import ProjectFiles
 
 NONE = "none"
 _MAIN = "main"
 # A name for files, environments and groups of workflows.
 _PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
+# Of the stubs, what the service container has itself.
+_IN_THE_IMAGE = {"uuid-ossp"}
 _MARKS = {GITHUB: ".github", GITLAB: ".gitlab-ci.yml"}
 
 
@@ -61,6 +65,7 @@ def _place(config: Config, repository: Repository, project: str) -> Place:
         postgres=config.server_version,
         fleet=bool(config.fleets),
         superuser=_superuser(config),
+        embedded=_needs_embedded(config),
         project=project,
     )
 
@@ -69,6 +74,13 @@ def _superuser(config: Config) -> str:
     """No namesake of the role that migrations run as, which is no superuser."""
     platform = platform_of(config.platform)
     return platform.superuser or ("postgres" if config.migrator != "postgres" else "supabase_admin")
+
+
+def _needs_embedded(config: Config) -> bool:
+    """Whether the files make what the settings give to the embedded server alone: a plain container
+    lets no stub stand in it, and a superuser alone make these extensions."""
+    given = {stub.name for stub in config.stubs} - _IN_THE_IMAGE | {*config.trusted_extensions}
+    return not given.isdisjoint(named_extensions(config, ProjectFiles(config.root)))
 
 
 def _within(path: str, folder: str) -> bool:

@@ -6,7 +6,7 @@
 -- extensions: pgcrypto uuid-ossp
 -- creates: autoinc bloom dblink earthdistance insert_username moddatetime pg_buffercache pg_prewarm
 -- creates: pg_stat_statements pg_walinspect pgrowlocks pgstattuple postgres_fdw refint sslinfo vector
--- creates: hypopg pg_jsonschema pg_trgm pgaudit plpgsql_check postgis rum tsm_system_time
+-- creates: hypopg pg_jsonschema pgaudit plpgsql_check postgis rum
 -- migrator: postgres
 -- superuser: supabase_admin
 -- database: postgres

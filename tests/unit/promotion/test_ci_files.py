@@ -13,9 +13,12 @@ import pytest
 import yaml
 
 from pytest_housekeeping import __version__
-from pytest_housekeeping.config import Config, Fleet
+from pytest_housekeeping.config import Config, Fleet, Stub
 from pytest_housekeeping.promotion.init.ci import ci_of
 from support.fresh_copy import ROOT, git
+from support.layout_ground import write
+from support.workflow_expressions import interpolate
+from support.workflow_runner import load_job
 
 FOLDER = ROOT / ".github/workflows"
 PROJECT = "services/shop"
@@ -203,6 +206,36 @@ def test_no_server_is_made_with_the_role_that_migrations_run_as(
     assert job["variables"]["POSTGRES_USER"] == superuser
     url = f"postgresql://{superuser}:{password}@postgres:5432/postgres"
     assert job["variables"]["HK_STAGING_URL"] == url
+
+
+@pytest.mark.parametrize(
+    ("made", "settings", "embedded"),
+    [
+        ("vector", {"trusted_extensions": ("vector",)}, True),
+        ("http", {"stubs": (Stub(name="http", types=("answer",)),)}, True),
+        ("citext", {"trusted_extensions": ("vector",)}, False),
+        # A plain container has it itself.
+        ('"uuid-ossp"', {"stubs": (Stub(name="uuid-ossp", types=("answer",)),)}, False),
+    ],
+)
+def test_what_the_embedded_server_alone_is_given_is_proved_there(
+    made: str, settings: dict[str, Any], embedded: bool, tmp_path: Path
+) -> None:
+    root = repository(tmp_path / "project")
+    write(root, {"sql/migrations/0001_a.sql": f"CREATE EXTENSION {made};"})
+    files, _ = ci_of(Config(root=root, **settings), "github")
+    caller = yaml.safe_load(files[".github/workflows/housekeeping-staging-selfcontained.yml"])
+    assert caller["jobs"]["staging"]["with"]["embedded"] is embedded
+    files, _ = ci_of(Config(root=root, **settings), "gitlab")
+    job = yaml.safe_load(files[".gitlab/housekeeping.gitlab-ci.yml"])["housekeeping staging"]
+    assert (job["variables"]["HK_STAGING_URL"] == "") is embedded
+    job = load_job(FOLDER / "housekeeping-staging-selfcontained.yml", "staging")
+    (step,) = (each for each in job["steps"] if each.get("name") == "Prove, then commit")
+    job_context = {"services": {"postgres": {"ports": {"5432": 5555}}}}
+    inputs = {"embedded": embedded, "superuser": ""}
+    url = interpolate(step["env"]["HK_STAGING_URL"], {"inputs": inputs, "job": job_context})
+    asked = "postgresql://postgres:of-this-job-16@localhost:5555/postgres"
+    assert url == ("" if embedded else asked)
 
 
 @pytest.mark.parametrize(("version", "extra"), [(16, ""), (17, "[contrib]"), (18, "")])

@@ -30,7 +30,8 @@ class Place:
 
     ``paths`` are the patterns of the files that a change of the schema is made of; with a ``fleet``
     in its settings a project has a workflow for that as well. ``superuser`` is the one that the
-    server of staging is made with. ``project`` is its folder in the repository, "" for the root.
+    server of staging is made with, where it is not the ``embedded`` one. ``project`` is its folder
+    in the repository, "" for the root.
     """
 
     paths: tuple[str, ...]
@@ -38,6 +39,7 @@ class Place:
     postgres: int
     fleet: bool = False
     superuser: str = "postgres"
+    embedded: bool = False
     project: str = ""
 
 
@@ -61,13 +63,15 @@ def ci_files(kind: str, place: Place) -> dict[str, str]:
 
 
 def _words(place: Place) -> dict[str, str]:
+    url = f"postgresql://{place.superuser}:of-this-job@postgres:5432/postgres"
     # A text of JSON is one of YAML as well, whatever is in it.
     return {
         "@branch@": json.dumps(place.branch),
         "@postgres@": json.dumps(str(place.postgres)),
         "@image@": json.dumps(f"postgres:{place.postgres}"),
         "@superuser@": json.dumps(place.superuser),
-        "@url@": json.dumps(f"postgresql://{place.superuser}:of-this-job@postgres:5432/postgres"),
+        "@embedded@": json.dumps(place.embedded),
+        "@url@": json.dumps("" if place.embedded else url),
         "@project@": json.dumps(place.project),
         "@folder@": f"{place.project}/" if place.project else "",
         "@prefix@": f"{place.project}: " if place.project else "",
