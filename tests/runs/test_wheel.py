@@ -73,7 +73,7 @@ def test_the_wheel_works_in_a_foreign_project(wheel: Wheel, tmp_path: Path) -> N
 def test_what_init_writes_for_ci_comes_with_it(wheel: Wheel) -> None:
     folder = ROOT / "pytest_housekeeping/promotion/init/ci_files"
     files = {path for path in folder.rglob("*") if path.suffix in (".yml", ".in")}
-    assert len(files) == 7
+    assert len(files) == 8
     with ZipFile(wheel.file) as archive:
         assert {str(path.relative_to(ROOT)) for path in files} <= set(archive.namelist())
 

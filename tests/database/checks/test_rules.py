@@ -336,7 +336,7 @@ def test_an_unknown_proof_is_broken(ground: Connection) -> None:
 def test_a_query_may_hold_percent_signs_and_braces(ground: Connection) -> None:
     rule = replace(
         RULES["rls-not-enabled"],
-        query="SELECT t.object, '{schemas} 100%' AS detail FROM hk_table AS t"
+        query="SELECT t.object, '{schemas} 100%' AS detail, '' AS force FROM hk_table AS t"
         " WHERE t.name LIKE 'ord%' -- the end",
     )
     assert verify(ground, rule).findings[0].detail == "{schemas} 100%"
