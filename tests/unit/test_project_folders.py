@@ -126,13 +126,16 @@ def add(clone: Path, bare: Path, log: str, name: str, there: str = "") -> None:
     git(clone, "branch", "--force", log)
 
 
-def pushed(clone: Path, name: str) -> subprocess.CompletedProcess[str]:
+def pushed(
+    clone: Path, name: str, what: str = "Push the audit commit", **environment: str
+) -> subprocess.CompletedProcess[str]:
     job = load_job(FOLDER / name, "staging" if "staging" in name else "verify")
-    (step,) = (each for each in job["steps"] if each["name"] == "Push the audit commit")
+    (step,) = (each for each in job["steps"] if each["name"] == what)
     return subprocess.run(
         ["bash", "-e", "-c", step["run"]],
         cwd=clone,
-        env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull},
+        env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+        | environment,
         capture_output=True,
         text=True,
         timeout=60,
@@ -166,3 +169,26 @@ def test_a_push_that_is_refused_for_something_else_ends(tmp_path: Path) -> None:
     hook.chmod(0o755)
     done = pushed(clone, name)
     assert (done.returncode, len(re.findall("pre-receive hook declined", done.stderr))) == (1, 1)
+
+
+@pytest.mark.parametrize(("fails", "ends"), [(0, 0), (1, 0), (2, 1)])
+def test_what_is_thinned_is_what_the_others_have_pushed_by_then(
+    fails: int, ends: int, tmp_path: Path
+) -> None:
+    name, there = LOGS["staging"]
+    bare, two = clones(tmp_path, "housekeeping/audit/staging", there, first=False)
+    for clone in two:
+        assert pushed(clone, name).returncode == 0
+    program, seen = tmp_path / "programs/python", tmp_path / "seen"
+    program.parent.mkdir()
+    program.write_text(
+        "#!/bin/sh\ngit rev-parse origin/housekeeping/audit/staging >> ../seen\n"
+        f"[ $(wc -l < ../seen) -gt {fails} ]\n",
+        encoding="utf-8",
+    )
+    program.chmod(0o755)
+    path = f"{program.parent}:{os.environ['PATH']}"
+    done = pushed(two[0], name, "Thin what was superseded", PATH=path)
+    assert done.returncode == ends, done.stderr
+    tip = git(bare, "rev-parse", there)
+    assert seen.read_text(encoding="utf-8").split() == [tip] * min(fails + 1, 2)
