@@ -82,6 +82,9 @@ class Stub:
     name: str
     types: tuple[str, ...] = ()
     functions: tuple[str, ...] = ()
+    access_methods: tuple[str, ...] = ()
+    operators: tuple[str, ...] = ()
+    operator_classes: tuple[str, ...] = ()
     version: str = "1.0"
     schema: str = ""
     trusted: bool = False
@@ -188,9 +191,8 @@ class Config:
     def stubs_and_marks(self) -> tuple[Stub, ...]:
         """What the embedded servers have besides their own: the stubs, and that the migrator may
         make these extensions, as in production."""
-        declared = {stub.name for stub in self.stubs}
-        marked = [name for name in self.trusted_extensions if name not in declared]
-        return (*self.stubs, *(Stub(name=name, trusted=True) for name in marked))
+        marks = (Stub(name=name, trusted=True) for name in self.trusted_extensions)
+        return (*self.stubs, *marks)
 
     @property
     def pins(self) -> tuple[str, ...]:

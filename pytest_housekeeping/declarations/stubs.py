@@ -28,7 +28,8 @@ _VERSION = re.compile(r"\d+(?:\.\d+)*")
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 # A type of which nothing is told but its name; with (n) it takes one number: vector(3).
 OPAQUE = re.compile(r"([a-z_][a-z0-9_]{0,58})(\(n\))?")
-_KEYS = ("types", "functions", "version", "schema", "trusted")
+_MORE = ("access_methods", "operators", "operator_classes")
+_KEYS = ("types", "functions", *_MORE, "version", "schema", "trusted")
 _TYPES = ("CompositeTypeStmt", "CreateEnumStmt")
 
 
@@ -68,6 +69,7 @@ def _stub(name: str, table: Mapping[str, Any], problems: Problems) -> Stub:
         name=name,
         types=texts_of(table, "types", where, problems),
         functions=texts_of(table, "functions", where, problems),
+        **{key: texts_of(table, key, where, problems) for key in _MORE},
         version=text_of(table, "version", where, problems) or Stub.version,
         schema=text_of(table, "schema", where, problems),
         trusted=table.get("trusted", False) is True,
@@ -80,19 +82,42 @@ def _stub(name: str, table: Mapping[str, Any], problems: Problems) -> Stub:
         problems.add(f"'version' of {where} is {stub.version!r}, not digits and dots")
     if stub.schema and not _IDENTIFIER.fullmatch(stub.schema):
         problems.add(f"'schema' of {where} is {stub.schema!r}, no plain lower-case identifier")
+    for error in (*_wrong_names(stub, where), *_wrong_operators(stub, where)):
+        problems.add(error)
+    return stub
+
+
+def _wrong_names(stub: Stub, where: str) -> Iterator[str]:
     for each in stub.types:
         if not OPAQUE.fullmatch(each) and not _is_one(f"CREATE TYPE {each}", _TYPES):
-            problems.add(
+            yield (
                 f"'types' of {where} holds {each!r}: write what stands behind CREATE TYPE,"
                 " NAME AS (…) or NAME AS ENUM (…), or NAME or NAME(n) alone"
             )
     for each in stub.functions:
         if not _is_one(f"CREATE FUNCTION {each}", ("CreateFunctionStmt",)):
-            problems.add(
+            yield (
                 f"'functions' of {where} holds {each!r}: write what stands behind CREATE FUNCTION:"
                 " NAME(ARGUMENTS) RETURNS TYPE"
             )
-    return stub
+
+
+def _wrong_operators(stub: Stub, where: str) -> Iterator[str]:
+    for each in stub.access_methods:
+        if not _IDENTIFIER.fullmatch(each):
+            yield f"'access_methods' of {where} holds {each!r}: write the name of one, such as hnsw"
+    for each in stub.operators:
+        if not _is_one(f"CREATE OPERATOR {each}", ("DefineStmt",)):
+            yield (
+                f"'operators' of {where} holds {each!r}: write what stands behind CREATE OPERATOR:"
+                " <=> (LEFTARG = TYPE, RIGHTARG = TYPE, FUNCTION = NAME)"
+            )
+    for each in stub.operator_classes:
+        if not _is_one(f"CREATE OPERATOR CLASS {each}", ("CreateOpClassStmt",)):
+            yield (
+                f"'operator_classes' of {where} holds {each!r}: write what stands behind"
+                " CREATE OPERATOR CLASS: NAME FOR TYPE TYPE USING METHOD AS …"
+            )
 
 
 def wrongly_trusted(names: tuple[str, ...]) -> Iterator[str]:

@@ -78,6 +78,9 @@ def _not_proved(stub: Stub) -> Finding:
 def _declared(stub: Stub) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield "types", stub.types
     yield "functions", stub.functions
+    yield "access methods", stub.access_methods
+    yield "operators", stub.operators
+    yield "operator classes", stub.operator_classes
 
 
 def _available(stubs: tuple[Stub, ...], connection: Connection) -> dict[str, str]:

@@ -131,9 +131,9 @@ def _beyond_a_stub(error: HousekeepingError, config: Config) -> HousekeepingErro
         error.found,
         sqlstate=error.sqlstate,
         why=f"of {stubs} nothing but what [tool.housekeeping.stubs] declares may be here",
-        fix="where it is of that extension, declare it there, with a body if it is called; an"
-        " operator or an operator class no stub can have: give a server that has the extension,"
-        " --hk-staging-url, and --hk-twin-server for the copy of production",
+        fix="where it is of that extension, declare it there, with a body if it is called; or give"
+        " a server that has the extension, --hk-staging-url, and --hk-twin-server for the copy of"
+        " production",
     )
 
 

@@ -24,12 +24,16 @@ def untrusted_extension(error: HousekeepingError, kind: str, config: Config) -> 
             fix=_ways(denied[1], kind, config),
         )
     if there := _THERE.search(error.found):
+        name = there[1]
+        own = f"no file under {config.sql}/bootstrap/ that makes it"
+        if config.platform:
+            own += f" ({config.platform}.sql there takes the place of the platform's preset)"
+        elif name not in config.trusted_extensions:
+            own += f', and trusted_extensions = ["{name}"] in [tool.housekeeping]'
         return SqlFailed(
             error.found,
             why="what runs before the migrations, as superuser, has made it already",
-            fix="in the file CREATE EXTENSION IF NOT EXISTS; or, where the file stays as it is, "
-            + _ways(there[1], kind, config)
-            + f"; and no file under {config.sql}/bootstrap/ that makes it",
+            fix=f"in the file CREATE EXTENSION IF NOT EXISTS; or, where it stays as it is, {own}",
         )
     return None
 

@@ -75,6 +75,11 @@ def script(stub: Stub) -> Iterator[str]:
         yield from _opaque(opaque[1], bool(opaque[2])) if opaque else [f"CREATE TYPE {each}"]
     for each in stub.functions:
         yield _function(stub, f"CREATE FUNCTION {each}")
+    # An index of one is one of hashes: whatever its size, a value fits into it.
+    for each in stub.access_methods:
+        yield f"CREATE ACCESS METHOD {quoted(each)} TYPE INDEX HANDLER hashhandler"
+    yield from (f"CREATE OPERATOR {each}" for each in stub.operators)
+    yield from (f"CREATE OPERATOR CLASS {each}" for each in stub.operator_classes)
 
 
 def _schemas(stub: Stub) -> list[str]:

@@ -112,7 +112,7 @@ def further_settings(
     if chosen.stubs and "stubs" not in said:
         yield (
             _with_stubs(text, chosen.stubs),
-            f"stubs of {', '.join(chosen.stubs)}, which no server of the package has",
+            f"stubs of {', '.join(chosen.stubs)}, which that server lacks",
         )
 
 

@@ -11,12 +11,14 @@ import psycopg
 import pytest
 
 from pytest_housekeeping.config import Config, Stub
+from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import ServerError, SqlFailed
 from pytest_housekeeping.postgres.connection import connect
+from pytest_housekeeping.promotion import stubs
 from pytest_housekeeping.promotion.init.chosen_settings import chosen_for
 from pytest_housekeeping.promotion.production.twin_server import replay_server
 from pytest_housekeeping.promotion.throwaway import advised
-from pytest_housekeeping.server import ServerSettings, embedded, start
+from pytest_housekeeping.server import ServerSettings, embedded, server_settings, start
 from pytest_housekeeping.server.embedded import (
     EMBEDDED,
     find_embedded,
@@ -94,6 +96,47 @@ def test_files_are_replayed_on_a_server_with_the_extensions_of_production(tmp_pa
             assert replay_server(replace(config, server="system"), connection)[0] == "system"
     finally:
         production.stop()
+
+
+VECTORS = """
+CREATE EXTENSION vector; CREATE EXTENSION pg_trgm;
+CREATE TABLE page (id bigint PRIMARY KEY, embedding vector(1536), short halfvec(3));
+CREATE INDEX ON page USING hnsw (embedding vector_cosine_ops);
+CREATE INDEX ON page USING ivfflat (embedding);
+CREATE FUNCTION nearest(asked vector) RETURNS SETOF page LANGUAGE sql STABLE
+AS 'SELECT * FROM page ORDER BY embedding <=> asked LIMIT 1';
+INSERT INTO page SELECT 1, format('[%s]', string_agg(n::text, ','))::vector
+FROM generate_series(1, 1536) AS n;
+"""
+
+
+@installed
+def test_vectors_beside_contrib_are_stored_and_not_compared(tmp_path: Path) -> None:
+    """As the migrator, on the one version that lacks the extension; and on its copy."""
+    text = "[tool.housekeeping]\nserver_version = 17\nstubs.vector = 'shipped'\n"
+    write(tmp_path, {"pyproject.toml": text, "sql/a.txt": "", "checks/a.txt": ""})
+    config = load_config(tmp_path)
+    server = start(server_settings(config))
+    try:
+        database = server.database()
+        with connect(database.migrator_conninfo) as connection:
+            connection.execute(VECTORS.encode())
+            with pytest.raises(psycopg.Error, match="cosine_distance has no body in it"):
+                connection.execute("SELECT embedding <=> embedding FROM page")
+        with connect(database.superuser_conninfo) as connection:
+            (told,) = stubs.on_a_throwaway_server(config.stubs, connection)[0].findings
+            taken, roles = read_fingerprint(connection), dump_roles(connection)
+        dump = dump_schema(database.superuser_conninfo, server_major=17)
+    finally:
+        server.stop()
+    assert "2 access methods, 10 operators, 10 operator classes by declaration" in told.detail
+    needed = frozenset({"vector", "pg_trgm", "plpgsql"})
+    copy = start_restore_server(17, needed, stubs=config.stubs)
+    try:
+        proof = prove_backup(dump, roles, taken, server_major=17, restore_server=copy)
+    finally:
+        copy.close()
+    assert (copy.major, proof.limits) == (17, ())
 
 
 @installed

@@ -104,7 +104,8 @@ def test_every_stub_of_the_package_can_be_made_and_dumped() -> None:
                 "SELECT cron.schedule('tidy', '0 3 * * *', 'VACUUM'), net.http_post('https://x.y')"
             ).fetchone()
             assert row == (1, 1)
-            assert stubs_of(connection) == set(names)
+            # PostgreSQL 16 of the wheel has this one itself.
+            assert stubs_of(connection) == set(names) - {"vector"}
         dump = dump_schema(database.superuser_conninfo, server_major=16)
     finally:
         server.stop()
