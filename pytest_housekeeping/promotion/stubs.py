@@ -29,7 +29,8 @@ def on_a_throwaway_server(stubs: tuple[Stub, ...], connection: Connection) -> Ju
                     "extension-lacking",
                     f"extension {spelt(stub.name)}",
                     "is not on this server, and a stub can be put on an embedded one alone",
-                    'install it there; or server = "embedded" in [tool.housekeeping]',
+                    'install it there; or take the embedded server: server = "embedded" in'
+                    " [tool.housekeeping], and neither --hk-staging-url nor HK_STAGING_URL",
                 )
             )
         elif there[stub.name] == COMMENT:
