@@ -150,8 +150,8 @@ def _missing(
                 f" or took back {', '.join(lost[:_SHOWN])}{more} here, and the history has no such"
                 " row with that sha256",
                 f"bring schema {schema} back from a backup; it may bear another name now. Where the"
-                " whole database was set back to an earlier moment, docs/production.md says how"
-                " that is taken",
+                " whole database was set back to an earlier moment: python -m pytest_housekeeping"
+                " docs production says what to do",
             )
 
 
