@@ -6,14 +6,13 @@ import json
 import re
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
+import psycopg
 import pytest
 
 from pytest_housekeeping.evidence import BRANCHES
@@ -448,19 +447,23 @@ def held(production: Production, seconds: float) -> Iterator[None]:
     """
     done = threading.Event()
     ready = threading.Event()
+    taken = "BEGIN; LOCK TABLE desk.ticket IN ACCESS SHARE MODE NOWAIT"
 
     def hold() -> None:
-        with (
-            production.server.superuser() as connection,
-            production.server.superuser() as watching,
-        ):
-            while not done.is_set():
-                with connection.transaction():
-                    connection.execute("LOCK TABLE desk.ticket IN ACCESS SHARE MODE")
-                    ready.set()
-                    if _is_waited_for(watching, done):
-                        done.wait(seconds)
-                        return
+        with production.server.superuser() as one, production.server.superuser() as other:
+            now, then = one, other
+            now.execute(taken)
+            ready.set()
+            while not done.wait(0.1):
+                # The lock goes from one to the other and is never free; behind who waits for it,
+                # there is none to be had at once.
+                try:
+                    then.execute(taken)
+                except psycopg.errors.LockNotAvailable:
+                    done.wait(seconds)
+                    return
+                now.execute("COMMIT")
+                now, then = then, now
 
     thread = threading.Thread(target=hold)
     thread.start()
@@ -470,18 +473,6 @@ def held(production: Production, seconds: float) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
-
-
-def _is_waited_for(watching: Any, done: threading.Event) -> bool:
-    """Whether somebody waits for a lock, within a tenth of a second."""
-    until = time.monotonic() + 0.1
-    while not done.is_set():
-        if watching.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
-            return True
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.002)
-    return False
 
 
 def test_a_lock_is_waited_for_and_the_batch_tried_again(production: Production) -> None:
