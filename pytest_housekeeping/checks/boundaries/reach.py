@@ -16,6 +16,7 @@ from psycopg import sql
 from pytest_housekeeping.checks.rules.attempts import Attempt, attempt_all
 from pytest_housekeeping.checks.rules.evaluation import findings_of
 from pytest_housekeeping.checks.rules.scope import RuleScope, run_readonly, scoped_query
+from pytest_housekeeping.checks.rules.together import ask_together
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.model import Finding, Verdict
 from pytest_housekeeping.postgres.connection import Connection
@@ -26,6 +27,7 @@ from pytest_housekeeping.sql.identifiers import quoted
 class TargetRelation:
     """A relation of the target; ``readers`` are the source's roles that were granted SELECT."""
 
+    schema: str
     object: str
     kind: str
     readers: tuple[str, ...]
@@ -36,10 +38,12 @@ def prove_out_of_reach(
 ) -> Verdict:
     """Every relation of the target refuses each role of the source with 42501."""
     relations = read_target_relations(connection, scope)
+    closed = _closed_schemas(connection, roles, relations)
     trials = [
         (role, relation, command, statement)
         for role in roles
         for relation in relations
+        if (role, relation.schema) not in closed
         for command, statement in _statements(relation)
     ]
     results = attempt_all(
@@ -68,9 +72,32 @@ def prove_out_of_reach(
         evidence=tuple(
             f"{role}: {sum((each.object, role) not in let_in for each in relations)}"
             f" of {len(relations)} relations answered 42501"
+            + "".join(f", all of schema {name}" for who, name in closed if who == role)
             for role in roles
         ),
     )
+
+
+def _closed_schemas(
+    connection: Connection, roles: Sequence[str], relations: Sequence[TargetRelation]
+) -> list[tuple[str, str]]:
+    """Each role with each schema that it may not even look into.
+
+    PostgreSQL looks a name up in its schema before it asks for a privilege on what it finds there,
+    so whatever names another relation of that schema is refused alike:
+    https://www.postgresql.org/docs/16/ddl-schemas.html#DDL-SCHEMAS-PRIV
+    """
+    firsts = {relation.schema: relation for relation in reversed(relations)}
+    asked = [(role, relation) for role in roles for relation in firsts.values()]
+    attempts = [
+        Attempt(role=role, statement=f"SELECT FROM {relation.object} LIMIT 1", query=False)
+        for role, relation in asked
+    ]
+    return [
+        (role, relation.schema)
+        for (role, relation), result in zip(asked, attempt_all(connection, attempts), strict=True)
+        if result.refused and result.message == f"permission denied for schema {relation.schema}"
+    ]
 
 
 def prove_allowed(
@@ -79,13 +106,8 @@ def prove_allowed(
     """Each role of the source can read what it was granted, and there is something to read."""
     relations = read_target_relations(connection, scope)
     trials = [(role, relation) for relation in relations for role in relation.readers]
-    results = attempt_all(
-        connection,
-        [
-            Attempt(role=role, statement=f"SELECT FROM {relation.object} LIMIT 1", query=False)
-            for role, relation in trials
-        ],
-    )
+    asked = [(role, f"EXISTS (SELECT FROM {relation.object})") for role, relation in trials]
+    results = ask_together(connection, asked)
     refused: list[Mapping[str, str]] = []
     read_by = dict.fromkeys(roles, 0)
     for (role, relation), result in zip(trials, results, strict=True):
@@ -173,6 +195,7 @@ WHERE
 """
 _QUERY = """
 SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+    'schema', t.schema,
     'object', t.object,
     'kind', t.relkind,
     'readers', (

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from pytest_housekeeping.checks.rls.closing import closing_statements
 from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
-from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult, attempt_all
+from pytest_housekeeping.checks.rules.attempts import AttemptResult
 from pytest_housekeeping.checks.rules.evaluation import findings_of
+from pytest_housekeeping.checks.rules.together import ask_together
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.sql.identifiers import quoted
-
-_AT_ONCE = 50
 
 
 @dataclass(kw_only=True)
@@ -71,46 +70,14 @@ def read_any_row(
     """Ask as each role, with these settings, whether the table has any row to be read that is not
     public."""
     results: dict[int, AttemptResult] = {}
-    groups = list(_groups(pairs))
-    answers = attempt_all(
-        connection,
-        [_reading(role, settings, [pairs[n][0] for n in group]) for role, group in groups],
-    )
-    for (_, group), answer in zip(groups, answers, strict=True):
-        if not answer.sqlstate:
-            results |= {
-                number: AttemptResult(value=value)
-                for number, value in zip(group, answer.value, strict=True)
-            }
-    # Of several that were asked at once it is not known which one was refused.
-    left = [number for number in range(len(pairs)) if number not in results]
-    alone = attempt_all(
-        connection, [_reading(pairs[n][1].role, settings, [pairs[n][0]]) for n in left]
-    )
-    for number, answer in zip(left, alone, strict=True):
-        value = answer.value[0] if answer.value else None
-        results[number] = replace(answer, value=value)
+    for may_read in (True, False):
+        # Who is refused for certain holds up nobody else.
+        numbers = [n for n, (_, role) in enumerate(pairs) if role.may_read == may_read]
+        asked = [(pairs[n][1].role, _any_row(pairs[n][0])) for n in numbers]
+        results |= dict(zip(numbers, ask_together(connection, asked, settings), strict=True))
     return [results[number] for number in range(len(pairs))]
 
 
-def _groups(
-    pairs: Sequence[tuple[ProtectedTable, RolePrivileges]],
-) -> Iterator[tuple[str, list[int]]]:
-    """The places of pairs that are asked at once, by role: those whose role may read the table."""
-    by_role: dict[str, list[int]] = {}
-    for number, (_, privileges) in enumerate(pairs):
-        if privileges.may_read:
-            by_role.setdefault(privileges.role, []).append(number)
-    for role, numbers in by_role.items():
-        for start in range(0, len(numbers), _AT_ONCE):
-            yield role, numbers[start : start + _AT_ONCE]
-
-
-def _reading(
-    role: str, settings: Sequence[tuple[str, str]], tables: Sequence[ProtectedTable]
-) -> Attempt:
-    asked = ", ".join(
-        f"EXISTS (SELECT FROM {table.object}" + (f" WHERE {table.hidden})" if table.hidden else ")")
-        for table in tables
-    )
-    return Attempt(role=role, settings=tuple(settings), statement=f"SELECT ARRAY[{asked}]")
+def _any_row(table: ProtectedTable) -> str:
+    hidden = f" WHERE {table.hidden}" if table.hidden else ""
+    return f"EXISTS (SELECT FROM {table.object}{hidden})"

@@ -403,3 +403,23 @@ def test_an_app_without_a_schema_of_that_name_crosses_nothing(ground: Connection
     verdict = verify_contract(ground, boundaries, contract, shipped_rules())
 
     assert BUILT_ON not in {finding.rule for finding in verdict.findings}
+
+
+def test_a_closed_schema_is_refused_once_and_in_an_open_one_each_relation(
+    ground: Connection,
+) -> None:
+    rules = [rule for rule in shipped_rules() if rule.id == "boundary-reached"]
+
+    def judged() -> tuple[set[str], str]:
+        verdict = verify_contract(ground, BOUNDARIES, STAY_OUT, rules)
+        return {finding.object for finding in verdict.findings}, " ".join(verdict.evidence)
+
+    found, evidence = judged()
+    assert not found
+    assert evidence.endswith("relations answered 42501, all of schema office")
+    ground.execute("GRANT USAGE ON SCHEMA office TO shop_app")
+    found, evidence = judged()
+    assert not found
+    assert evidence.endswith("relations answered 42501")
+    ground.execute("GRANT DELETE ON office.paper TO shop_app")
+    assert judged()[0] == {"office.paper"}

@@ -1,0 +1,56 @@
+"""Questions of yes or no, many in one statement; where one raises an error, each is asked alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult, attempt_all
+from pytest_housekeeping.postgres.connection import Connection
+
+_AT_ONCE = 50
+
+
+def ask_together(
+    connection: Connection,
+    asked: Sequence[tuple[str, str]],
+    settings: Sequence[tuple[str, str]] = (),
+) -> list[AttemptResult]:
+    """What each role is answered to its condition, in a session with these settings: a truth value,
+    or an error."""
+    results: dict[int, AttemptResult] = {}
+    groups = list(_groups(asked))
+    answers = attempt_all(connection, [_attempt(asked, group, settings) for group in groups])
+    for group, answer in zip(groups, answers, strict=True):
+        if not answer.sqlstate:
+            results |= {
+                number: AttemptResult(value=value)
+                for number, value in zip(group, answer.value, strict=True)
+            }
+    # Of several that were asked at once it is not known which one was refused.
+    left = [number for number in range(len(asked)) if number not in results]
+    alone = attempt_all(connection, [_attempt(asked, [number], settings) for number in left])
+    for number, answer in zip(left, alone, strict=True):
+        results[number] = replace(answer, value=answer.value[0] if answer.value else None)
+    return [results[number] for number in range(len(asked))]
+
+
+def _groups(asked: Sequence[tuple[str, str]]) -> Iterator[list[int]]:
+    """The places of those that are asked at once, by role."""
+    by_role: dict[str, list[int]] = {}
+    for number, (role, _) in enumerate(asked):
+        by_role.setdefault(role, []).append(number)
+    for numbers in by_role.values():
+        for start in range(0, len(numbers), _AT_ONCE):
+            yield numbers[start : start + _AT_ONCE]
+
+
+def _attempt(
+    asked: Sequence[tuple[str, str]], group: Sequence[int], settings: Sequence[tuple[str, str]]
+) -> Attempt:
+    conditions = ", ".join(asked[number][1] for number in group)
+    return Attempt(
+        role=asked[group[0]][0],
+        settings=tuple(settings),
+        statement=f"SELECT ARRAY[{conditions}]",
+    )
