@@ -33,6 +33,7 @@ def dump_difference(before: bytes, after: bytes, name_before: str, name_after: s
     hunks = [
         hunk
         for name in dict.fromkeys([*old, *new])
+        if old.get(name) != new.get(name)
         for hunk in _hunks(name, old.get(name, []), new.get(name, []))
     ]
     head = [f"--- {name_before}", f"+++ {name_after}"]

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pytest_housekeeping.server import Server
+from pytest_housekeeping.snapshot.changed_part import ChangedPart
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.difference import Change, Difference, diff
 from pytest_housekeeping.snapshot.equivalent_expression import same_when_restated
@@ -40,12 +41,14 @@ _DISABLED = "pg_dump does not tell that the triggers of a constraint are disable
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BackupProof:
     """What was proved: how many objects are as they were, in which version, with what limits;
-    ``shown_at`` when, where an earlier run has proved the same dump."""
+    ``shown_at`` when, where an earlier run has proved the same dump; ``restored`` of how many
+    objects, where the others have the text that was restored before."""
 
     objects: int
     server_major: int
     limits: tuple[str, ...] = ()
     shown_at: str = ""
+    restored: int | None = None
 
 
 def prove_backup(
@@ -120,6 +123,25 @@ def prove_copy_beside(copy: Copy, expected: Fingerprint) -> BackupProof:
     if faults:
         raise _not_equal(list(faults), "the database")
     return proof
+
+
+def prove_part_beside(
+    copy: Copy, part: ChangedPart, before: Fingerprint, expected: Fingerprint
+) -> BackupProof | None:
+    """The same of a part of a dump, where the dump of ``before`` was restored; None where the part
+    does not show it."""
+    found = read_fingerprint(
+        copy.connection, exclude_schemas=expected.excluded, around=Around.NOTHING
+    )
+    found, before, expected = (
+        each.with_no_more(Around.NOTHING).without("database") for each in (found, before, expected)
+    )
+    restored = part.shown_by(found, before=before, after=expected)
+    if restored is None:
+        return None
+    return BackupProof(
+        objects=len(expected.entries), server_major=found.server_major, restored=restored
+    )
 
 
 def compare(

@@ -8,7 +8,7 @@ settings, parameters and large objects, and not only with what a dump holds.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -18,6 +18,7 @@ from pytest_housekeeping.postgres.connection import LentConnection, connect
 from pytest_housekeeping.server.embedded import how_to_have
 from pytest_housekeeping.server.given_roles import derived_password
 from pytest_housekeeping.server.staging_database import drop_roles, set_password
+from pytest_housekeeping.snapshot.changed_part import changed_part
 from pytest_housekeeping.snapshot.coverage import Around, beyond
 from pytest_housekeeping.snapshot.difference import Difference, diff, listed
 from pytest_housekeeping.snapshot.dump import dump_schema
@@ -30,6 +31,7 @@ from pytest_housekeeping.snapshot.proof import (
     fitting_server,
     prove_copy,
     prove_copy_beside,
+    prove_part_beside,
 )
 from pytest_housekeeping.snapshot.restore import Copy, restored, restored_in
 from pytest_housekeeping.snapshot.restore_server import RESTORER, RestoreServer
@@ -55,11 +57,12 @@ class Dumps:
 
 @dataclass(frozen=True, kw_only=True)
 class Twin:
-    """A copy that stays up, its fingerprint, and what was shown of it; ``stubs`` are extensions
-    that its server has no more of than the project declares."""
+    """A copy that stays up, its fingerprint, the dump of it, and what was shown of that; ``stubs``
+    are extensions that its server has no more of than the project declares."""
 
     copy: Copy
     schema: Fingerprint
+    dumped: bytes
     proof: BackupProof
     limits: tuple[str, ...] = ()
     stubs: frozenset[str] = frozenset()
@@ -84,10 +87,24 @@ class Twin:
     def prove_restores(self, dump: bytes, expected: Fingerprint) -> BackupProof:
         """A dump of the copy can be restored beside it, to the schema that it was taken of.
 
-        Raises BackupNotProved, naming the object.
+        What has the very text that the copy itself was restored from is restored again only where
+        anything that it can meet is another thing by now. Raises BackupNotProved, naming the
+        object.
         """
+        if proof := self._prove_part(dump, expected):
+            return proof
         with self.restored_beside(dump, expected) as copy:
             return prove_copy_beside(copy, expected)
+
+    def _prove_part(self, dump: bytes, expected: Fingerprint) -> BackupProof | None:
+        """The proof by the part that has changed; None where it has to be by all of the dump."""
+        # What is told as a limit of the first proof, no part can show.
+        part = None if self.proof.limits else changed_part(self.dumped, dump)
+        if part is None:
+            return None
+        with suppress(BackupNotProved), self.restored_beside(part.text, expected) as copy:
+            return prove_part_beside(copy, part, self.schema, expected)
+        return None
 
     @contextmanager
     def restored_beside(
@@ -181,7 +198,14 @@ def twin_of(
             limits = _compare_around(expected, schema, same_build=ours == server_version)
             stubs = stubs_of(copy.connection)
             limits += _stand_in(stubs & frozenset(extension_names(schema)))
-            yield Twin(copy=copy, schema=schema, proof=proof, limits=limits, stubs=stubs)
+            yield Twin(
+                copy=copy,
+                schema=schema,
+                dumped=dumps.schema,
+                proof=proof,
+                limits=limits,
+                stubs=stubs,
+            )
 
 
 def _stand_in(stubs: frozenset[str]) -> tuple[str, ...]:

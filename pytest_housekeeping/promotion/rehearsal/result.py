@@ -10,6 +10,7 @@ from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.snapshot.difference import diff, listed
+from pytest_housekeeping.snapshot.proof import BackupProof
 
 _SHOWN = 20
 
@@ -29,14 +30,22 @@ def rehearsed_result(
     said = list(_changes(rehearsal, segment))
     if last:
         proof = rehearsal.prove_restores(segment)
-        said.append(
-            f"the result was dumped, and this very dump restored at {proof.shown_at}"
-            if proof.shown_at
-            else "the result was dumped and restored, with the same fingerprint"
-        )
+        said.append(_restored(proof))
         said += [f"limit of the proof: {limit}" for limit in proof.limits]
     examined = max(1, len(change.after.entries))
     return Verdict(examined=examined, unit="objects", findings=unjudged), "; ".join(said)
+
+
+def _restored(proof: BackupProof) -> str:
+    if proof.shown_at:
+        return f"the result was dumped, and this very dump restored at {proof.shown_at}"
+    if proof.restored is None:
+        return "the result was dumped and restored, with the same fingerprint"
+    return (
+        f"the result was dumped, and of its {proof.objects} objects the {proof.restored} that the"
+        " batch concerns were restored, with the same fingerprint; the others have the text that"
+        " was restored before"
+    )
 
 
 def _changes(rehearsal: Rehearsal, segment: int) -> Iterator[str]:
