@@ -66,6 +66,7 @@ _MAY_CHANGE = _OF_TABLE | _TO_TABLES | _ABOUT | _VIEWS | _ROUTINES
 _WITH_TABLE = frozenset(("CONSTRAINT", "INDEX", "TABLE ATTACH", "INDEX ATTACH"))
 _UNNAMED = ("EXTENSION", "OPERATOR", "CAST", "TRANSFORM")
 _ENTERED = "EVENT TRIGGER"
+_PUBLISHED = "PUBLICATION TABLE"
 # Names that are no UTF-8 come out as they went in.
 _FOREIGN = "surrogateescape"
 # Of more than this share of a dump, all is restored.
@@ -190,17 +191,19 @@ def _concerned(
 
 
 def _with_needed(concerned: set[_Entry], new: Sequence[_Entry]) -> set[_Entry]:
-    """The same with what they stand on. What is missing here does not restore, and shows."""
+    """The same with what they stand on, and with all that is told of them.
+
+    What is missing here does not restore, or is not as it should be, and shows.
+    """
     defined = defaultdict[str, list[_Entry]](list)
-    of_table = defaultdict[str, list[_Entry]](list)
     for each in new:
         if each.kind in _NAMED:
             for word in each.names:
                 defined[word].append(each)
-        if each.kind in _WITH_TABLE:
-            for word in each.words:
-                of_table[word].append(each)
-    chosen = {each for each in new if each.kind.startswith(_UNNAMED)} | concerned
+    of_table = _by_word([each for each in new if each.kind in _WITH_TABLE])
+    published = [each for each in new if each.kind == _PUBLISHED]
+    chosen = {each for each in new if each.kind.startswith(_UNNAMED)}
+    chosen |= concerned | _told_of(concerned, new)
     left, looked_up = list(chosen), set[str]()
     while left:
         each = left.pop()
@@ -208,11 +211,24 @@ def _with_needed(concerned: set[_Entry], new: Sequence[_Entry]) -> set[_Entry]:
         looked_up |= each.words
         if each.kind in _TABLES:
             found += [one for word in each.names for one in of_table.get(word, ())]
+        if each.kind == _PUBLISHED:
+            found += [one for one in published if one.name.split()[0] == each.name.split()[0]]
         for one in found:
             if one not in chosen:
                 chosen.add(one)
                 left.append(one)
     return chosen
+
+
+def _told_of(concerned: Iterable[_Entry], new: Sequence[_Entry]) -> set[_Entry]:
+    """The comments on them, and their privileges."""
+    telling = _by_word([each for each in new if each.kind in _ABOUT])
+    found = set[_Entry]()
+    for each in concerned:
+        words = set(_WORD.findall(each.name.partition("(")[0].lower()))
+        for word in sorted(words)[:1]:
+            found |= {one for one in telling.get(word, ()) if words <= one.words}
+    return found
 
 
 def _by_word(entries: Sequence[_Entry]) -> dict[str, list[_Entry]]:

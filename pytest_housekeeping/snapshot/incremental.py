@@ -24,6 +24,7 @@ from pytest_housekeeping.snapshot import catalog_search, dependants
 from pytest_housekeeping.snapshot.catalog_rows import NotedRows, changed_rows, note_rows
 from pytest_housekeeping.snapshot.catalog_search import Address
 from pytest_housekeeping.snapshot.catalog_session import OF_EVERYTHING, OF_FEW, Row, reading
+from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.dependants import concerned_by
 from pytest_housekeeping.snapshot.fingerprint import (
     Fingerprint,
@@ -45,6 +46,7 @@ from pytest_housekeeping.snapshot.statements import (
 _Key = TypeVar("_Key")
 # Reading so many objects one by one costs about as much as reading all of them.
 _FEW = 100
+EVERYTHING = Scope(excluded=(), around=Around.ALL)
 _SHARE = 5
 
 
@@ -90,6 +92,11 @@ class Reading:
             superuser=self.surroundings.superuser,
             excluded=tuple(sorted(self.scope.excluded)),
         )
+
+
+def read_everything(connection: Connection) -> Reading:
+    """`read_whole` of all schemas, and of all that is around them."""
+    return read_whole(connection, EVERYTHING)
 
 
 def read_whole(connection: Connection, scope: Scope) -> Reading:

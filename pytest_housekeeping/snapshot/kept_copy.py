@@ -18,7 +18,8 @@ from pytest_housekeeping import __version__
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.postgres.connection import Connection, connect
 from pytest_housekeeping.server import Beginning, Server, StagingDatabase, family_is_kept
-from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+from pytest_housekeeping.snapshot.incremental import Reading, read_everything
 from pytest_housekeeping.snapshot.restore_server import RESTORER, RestoreServer
 
 # Bytes of a schema (about a hundred tables): to stop the server, pack its folder and start it again
@@ -53,14 +54,14 @@ class CopyKey:
 
 @dataclass(frozen=True, kw_only=True)
 class KeptCopy:
-    """A copy that an earlier run has restored: its database, what stood in for collations, and its
-    ``schema`` as it was just read."""
+    """A copy that an earlier run has restored: its database, what stood in for collations, and the
+    ``reading`` of all of it that was just made."""
 
     server: Server
     database: StagingDatabase
     conninfo: str = field(repr=False)
     stand_ins: tuple[str, ...]
-    schema: Fingerprint
+    reading: Reading
 
     @contextmanager
     def connected(self) -> Iterator[Connection]:
@@ -83,14 +84,14 @@ def begun_with(
     if not key.worth_keeping or not family_is_kept(key.digest):
         return None
 
-    found: list[Fingerprint] = []
+    found: list[Reading] = []
 
     def differs(database: StagingDatabase, about: Mapping[str, str]) -> str:
         try:
-            found[:] = [_fingerprint(conninfo_of(database))]
+            found[:] = [_read(conninfo_of(database))]
         except (HousekeepingError, psycopg.Error, OSError) as error:
             return f"its schema could not be read: {error}"
-        same = found[0].digest == about.get("fingerprint")
+        same = found[0].fingerprint.digest == about.get("fingerprint")
         return "" if same else "its schema has another fingerprint"
 
     begun = server.begin_again(Beginning(keys=(key.digest,), differs=differs))
@@ -102,7 +103,7 @@ def begun_with(
         database=database,
         conninfo=conninfo_of(database),
         stand_ins=tuple(json.loads(begun.about["stand_ins"])),
-        schema=found[0],
+        reading=found[0],
     )
 
 
@@ -112,24 +113,24 @@ def keep(
     database: StagingDatabase,
     conninfo: str,
     stand_ins: tuple[str, ...],
-) -> Fingerprint | None:
+) -> Reading | None:
     """Keep a copy that has just been restored, where that is worth it. Nobody may be connected.
 
-    That it cannot be kept costs the next run its time and this one nothing. Returns the schema of
+    That it cannot be kept costs the next run its time and this one nothing. Returns the reading of
     the copy, where it had to be read.
     """
     if not key.worth_keeping:
         return None
-    schema = _fingerprint(conninfo)
+    reading = _read(conninfo)
     about = {
-        "fingerprint": schema.digest,
+        "fingerprint": reading.fingerprint.digest,
         "stand_ins": json.dumps(stand_ins),
         "superuser": key.expected.superuser,
     }
     restore_server.server.keep(database, key.digest, about)
-    return schema
+    return reading
 
 
-def _fingerprint(conninfo: str) -> Fingerprint:
+def _read(conninfo: str) -> Reading:
     with connect(conninfo) as connection:
-        return read_fingerprint(connection, exclude_schemas=())
+        return read_everything(connection)

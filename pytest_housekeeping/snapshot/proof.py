@@ -94,7 +94,7 @@ def fitting_server(
 
 def prove_copy(copy: Copy, expected: Fingerprint) -> BackupProof:
     """The restored backup is the schema that it was taken from. Raises BackupNotProved."""
-    found = copy.schema if not expected.excluded else None
+    found = copy.reading.fingerprint if copy.reading and not expected.excluded else None
     faults, proof = compare(copy, expected, found=found)
     if faults:
         raise _not_equal(list(faults), "production")

@@ -14,6 +14,7 @@ from pytest_housekeeping.postgres.connection import Connection, connect
 from pytest_housekeeping.server import Server, StagingDatabase
 from pytest_housekeeping.snapshot.dump import without_restriction
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+from pytest_housekeeping.snapshot.incremental import Reading
 from pytest_housekeeping.snapshot.kept_copy import CopyKey, begun_with, keep
 from pytest_housekeeping.snapshot.restore_script import run_schema, run_script
 from pytest_housekeeping.snapshot.restore_server import RestoreServer
@@ -34,7 +35,7 @@ class Copy:
     """A restored database, as a superuser sees it, and the collations that something stood in for.
 
     The superuser is none of the backup's roles. It may have been ``restored_before``, by a run that
-    kept it. ``schema`` is all of it as it was when it was restored, where that was read. ``spare``
+    kept it. ``reading`` is of all of it as it was restored, where it was read. ``spare``
     is another one of the same content, where one was made.
     """
 
@@ -42,7 +43,7 @@ class Copy:
     connection: Connection
     stand_ins: tuple[str, ...] = ()
     restored_before: bool = False
-    schema: Fingerprint | None = None
+    reading: Reading | None = None
     spare: StagingDatabase | None = None
 
 
@@ -75,7 +76,7 @@ def restored(
                 connection=connection,
                 stand_ins=kept.stand_ins,
                 restored_before=True,
-                schema=kept.schema,
+                reading=kept.reading,
             )
         return
     made = restore_server.server.database()
@@ -92,7 +93,7 @@ def restored(
             known = keep(restore_server, key, database, conninfo, stand_ins)
             with connect(conninfo) as connection:
                 yield Copy(
-                    database=database, connection=connection, stand_ins=stand_ins, schema=known
+                    database=database, connection=connection, stand_ins=stand_ins, reading=known
                 )
     finally:
         restore_server.server.drop(made)

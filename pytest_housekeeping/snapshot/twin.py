@@ -24,7 +24,8 @@ from pytest_housekeeping.snapshot.difference import Difference, diff, listed
 from pytest_housekeeping.snapshot.dump import dump_schema
 from pytest_housekeeping.snapshot.dump_around import owners_of_members
 from pytest_housekeeping.snapshot.extensions import extension_names, stubs_of
-from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+from pytest_housekeeping.snapshot.incremental import Reading, read_everything
 from pytest_housekeeping.snapshot.problems import BackupNotProved
 from pytest_housekeeping.snapshot.proof import (
     BackupProof,
@@ -57,15 +58,20 @@ class Dumps:
 
 @dataclass(frozen=True, kw_only=True)
 class Twin:
-    """A copy that stays up, its fingerprint, the dump of it, and what was shown of that; ``stubs``
-    are extensions that its server has no more of than the project declares."""
+    """A copy that stays up, the reading of its schema, the dump of it, and what was shown of that;
+    ``stubs`` are extensions that its server has no more of than the project declares."""
 
     copy: Copy
-    schema: Fingerprint
+    reading: Reading
     dumped: bytes
     proof: BackupProof
     limits: tuple[str, ...] = ()
     stubs: frozenset[str] = frozenset()
+
+    @property
+    def schema(self) -> Fingerprint:
+        """The copy as it was restored."""
+        return self.reading.fingerprint
 
     def connect(
         self, user: str = "", settings: Mapping[str, str] = MappingProxyType({})
@@ -193,14 +199,15 @@ def twin_of(
                 copy = with_spare(copy, major)
                 ends.callback(copy.connection.close)
             proof = prove_copy(copy, expected)
-            schema = copy.schema or read_fingerprint(copy.connection, exclude_schemas=())
+            reading = copy.reading or read_everything(copy.connection)
+            schema = reading.fingerprint
             ours = copy.connection.info.parameter_status("server_version") or ""
             limits = _compare_around(expected, schema, same_build=ours == server_version)
             stubs = stubs_of(copy.connection)
             limits += _stand_in(stubs & frozenset(extension_names(schema)))
             yield Twin(
                 copy=copy,
-                schema=schema,
+                reading=reading,
                 dumped=dumps.schema,
                 proof=proof,
                 limits=limits,

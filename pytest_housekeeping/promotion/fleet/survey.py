@@ -24,7 +24,7 @@ from pytest_housekeeping.promotion.production.fleet_databases import (
     State,
     read_databases,
 )
-from pytest_housekeeping.promotion.production.known_schema import EVERYTHING, KnownSchema
+from pytest_housekeeping.promotion.production.known_schema import KnownSchema
 from pytest_housekeeping.promotion.production.promotion_table import last_fingerprint
 from pytest_housekeeping.promotion.production.target_address import (
     Address,
@@ -35,7 +35,7 @@ from pytest_housekeeping.promotion.production.target_address import (
 from pytest_housekeeping.snapshot.declared_moves import split_declared
 from pytest_housekeeping.snapshot.difference import in_common, listed
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
-from pytest_housekeeping.snapshot.incremental import read_whole
+from pytest_housekeeping.snapshot.incremental import EVERYTHING, read_whole
 from pytest_housekeeping.snapshot.own_names import group_schema
 from pytest_housekeeping.sql.folder import read_all
 from pytest_housekeeping.sql.project_files import ProjectFiles

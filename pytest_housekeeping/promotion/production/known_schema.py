@@ -9,16 +9,12 @@ from pathlib import Path
 
 from pytest_housekeeping.model import TargetIdentity
 from pytest_housekeeping.promotion.production.handed import handed
-from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.incremental import Reading
-from pytest_housekeeping.snapshot.statements import Scope
-
-EVERYTHING = Scope(excluded=(), around=Around.ALL)
 
 
 @dataclass(frozen=True, kw_only=True)
 class KnownSchema:
-    """``reading`` is of ``EVERYTHING`` of the database that ``identity`` names."""
+    """``reading`` is of `EVERYTHING` of the database that ``identity`` names."""
 
     reading: Reading
     identity: TargetIdentity

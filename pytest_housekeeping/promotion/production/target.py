@@ -18,10 +18,7 @@ from pytest_housekeeping.promotion.production.backup import Backup
 from pytest_housekeeping.promotion.production.beside import applied_now
 from pytest_housekeeping.promotion.production.earlier_target import EarlierTarget
 from pytest_housekeeping.promotion.production.in_place import lock_announcement
-from pytest_housekeeping.promotion.production.known_schema import (
-    EVERYTHING,
-    known_reading,
-)
+from pytest_housekeeping.promotion.production.known_schema import known_reading
 from pytest_housekeeping.promotion.production.statistics import KeptStatistics
 from pytest_housekeeping.promotion.production.target_address import (
     Address,
@@ -36,6 +33,7 @@ from pytest_housekeeping.snapshot.declared_moves import split_declared
 from pytest_housekeeping.snapshot.difference import listed
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
+from pytest_housekeeping.snapshot.incremental import EVERYTHING
 from pytest_housekeeping.snapshot.own_ways_back import without_those_of
 from pytest_housekeeping.snapshot.proposal import proposal_text, propose
 from pytest_housekeeping.snapshot.schema_reader import SchemaReader

@@ -13,9 +13,11 @@ from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.target import KeptFiles
 from pytest_housekeeping.promotion.target_connection import TargetConnection
-from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
+from pytest_housekeeping.snapshot.incremental import EVERYTHING
 from pytest_housekeeping.snapshot.restore_server import RESTORER
+from pytest_housekeeping.snapshot.schema_reader import SchemaReader
 from pytest_housekeeping.snapshot.twin import Twin
 from pytest_housekeeping.sql.file import SqlFile
 
@@ -55,6 +57,7 @@ class TwinTarget:
         self._user = user
         self._rows = rows
         self._record = record
+        self._schema: SchemaReader | None = None
 
     @property
     def twin(self) -> Twin:
@@ -93,7 +96,11 @@ class TwinTarget:
             self._record(self.guard, connection, record, segment)
 
     def read_schema(self, connection: Connection) -> Fingerprint:
-        return read_fingerprint(connection, exclude_schemas=()).without(f"role {RESTORER}")
+        """What has changed since the copy was restored is read, and what that concerns."""
+        if self._schema is None:
+            self._schema = SchemaReader(scope=EVERYTHING)
+            self._schema.go_on_from(self.twin.reading)
+        return self._schema.read(connection).without(f"role {RESTORER}")
 
     def prove_history(self, connection: Connection) -> None:
         self.guard.prove(connection)

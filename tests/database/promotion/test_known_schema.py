@@ -15,13 +15,12 @@ from pytest_housekeeping.postgres.connection import connect
 from pytest_housekeeping.postgres.primary import identified
 from pytest_housekeeping.promotion.production import handed
 from pytest_housekeeping.promotion.production.known_schema import (
-    EVERYTHING,
     KnownSchema,
     known_reading,
 )
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
-from pytest_housekeeping.snapshot.incremental import read_whole
+from pytest_housekeeping.snapshot.incremental import EVERYTHING, read_whole
 from pytest_housekeeping.snapshot.schema_reader import SchemaReader
 
 
