@@ -66,6 +66,7 @@ class Column:
     updatable: bool
     has_default: bool
     required: bool
+    collation: str
     exact: bool
 
 
@@ -91,6 +92,8 @@ class ProtectedTable:
     policies bind the migrator no longer, empty where none is needed or would help.
     ``public`` is the condition of the rows that everybody may read, empty where there are none;
     ``expressions`` are the texts of all its policies, ``keys`` the columns of its unique indexes.
+    ``plain``: a table by itself, on which nothing but its policies decides what a statement does
+    to a row: no trigger, no rule, no partition and no heir.
     """
 
     schema: str
@@ -100,6 +103,7 @@ class ProtectedTable:
     forced: bool
     owned: bool
     no_force: str
+    plain: bool
     policies: tuple[Policy, ...]
     public: str
     columns: tuple[Column, ...]
@@ -166,6 +170,7 @@ def _table(item: Mapping[str, Any], columns: tuple[Column, ...]) -> ProtectedTab
         no_force=f"ALTER TABLE {item['object']} NO FORCE ROW LEVEL SECURITY;"
         if must_lift_force
         else "",
+        plain=item["plain"],
         policies=tuple(
             Policy(**{**policy, "roles": frozenset(policy["roles"])}) for policy in item["policies"]
         ),

@@ -73,6 +73,7 @@ SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
             'updatable', a.attgenerated = '' AND a.attidentity <> 'a',
             'has_default', a.atthasdef OR a.attidentity <> '',
             'required', a.attnotnull,
+            'collation', a.attcollation::pg_catalog.regcollation,
             'exact', (
                 a.attcollation IN (0, 'pg_catalog."default"'::pg_catalog.regcollation)
                 OR (
@@ -93,6 +94,15 @@ SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
         FROM pg_catalog.pg_attribute AS a
         WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
     ),
+    'plain', t.oid IN (
+        SELECT c.oid FROM pg_catalog.pg_class AS c
+        WHERE c.relkind = 'r' AND NOT c.relispartition
+    )
+    AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_trigger AS g WHERE g.tgrelid = t.oid AND NOT g.tgisinternal
+    )
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_rewrite AS w WHERE w.ev_class = t.oid)
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = t.oid),
     'policies', coalesce(o.policies, '[]'),
     'public', coalesce(u.rows, ''),
     'keys', (

@@ -35,10 +35,12 @@ class VisibleRows:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OwnedRows:
-    """Rows that belong to an identity, and the values of the first one as texts, by column."""
+    """Rows that belong to an identity, and the values of the first one as texts, by column;
+    ``all_rows`` is how many the table holds, as far as they were counted."""
 
     rows: tuple[Row, ...]
     values: Mapping[str, str | None]
+    all_rows: int
 
 
 def read_visible_rows(
@@ -84,19 +86,20 @@ def read_owned_rows(
     # Every role's question about one table and one identity is commonly the same.
     unique = list(dict.fromkeys(attempts))
     answered = dict(zip(unique, attempt_all(connection, unique), strict=True))
-    results = [answered[attempt] for attempt in attempts]
+    results = [answered[attempt].value or [None, 0] for attempt in attempts]
     return [
         OwnedRows(
-            rows=tuple((table_oid, ctid) for table_oid, ctid, _ in result.value or ()),
+            rows=tuple((table_oid, ctid) for table_oid, ctid, _ in found or ()),
             values=dict(
                 zip(
                     (column.name for column in visible.table.columns),
-                    result.value[0][2] if result.value else (),
+                    found[0][2] if found else (),
                     strict=False,
                 )
             ),
+            all_rows=all_rows,
         )
-        for (_, visible), result in zip(asked, results, strict=True)
+        for (_, visible), (found, all_rows) in zip(asked, results, strict=True)
     ]
 
 
@@ -107,11 +110,13 @@ def _owned_rows_query(identities: TableIdentities, visible: VisibleRows) -> str:
         where = identity_condition(identities, visible.identity, "=")
     elif visible.rows:
         where = rows_condition(visible.rows)
+    name, most = visible.table.object, _OWNED if identities.identity_columns else _SEEN
     return (
-        "SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array("
-        f"s.tableoid::bigint, s.ctid::text, s.hk_values)) FROM (SELECT t.tableoid, t.ctid,"
-        f" ARRAY[{texts}]::text[] AS hk_values FROM {visible.table.object} AS t"
-        f" WHERE {where} LIMIT {_OWNED if identities.identity_columns else _SEEN}) AS s"
+        "SELECT pg_catalog.jsonb_build_array(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array("
+        "s.tableoid::bigint, s.ctid::text, s.hk_values)),"
+        f" (SELECT pg_catalog.count(*) FROM (SELECT FROM {name} LIMIT {_SEEN}) AS a))"
+        f" FROM (SELECT t.tableoid, t.ctid, ARRAY[{texts}]::text[] AS hk_values"
+        f" FROM {name} AS t WHERE {where} LIMIT {most}) AS s"
     )
 
 

@@ -20,6 +20,7 @@ from pytest_housekeeping.sql.identifiers import in_quotes
 
 # What a setting holds in sessions that have lost their identity, or carry none that could be one.
 LOST_CONTEXT, MALFORMED = "context ", "malformed"
+READS = ("see", "see foreign")
 _LOST = {"''": "", MALFORMED: "hk' malformed\\\""}
 
 
@@ -32,7 +33,7 @@ def attempts_of(
         setup = grant_select(table, privileges)
         yield name, _attempt(context, pair, statement, setup=setup, query=True)
     yield from _reads_without_identity(context, pair, mine, others)
-    assignment = _harmless_assignment(pair)
+    assignment = harmless_assignment(pair)
     without_read_policies = _lift_read_policies(table, privileges)
     theirs = rows_condition(others.rows)
     if assignment:
@@ -142,7 +143,7 @@ def _changes_only_what_it_reads(table: ProtectedTable, privileges: RolePrivilege
     )
 
 
-def _harmless_assignment(pair: IdentityPair) -> str:
+def harmless_assignment(pair: IdentityPair) -> str:
     """A column that may be set to itself: one that no policy looks at, or else any."""
     columns = [
         column
@@ -172,18 +173,22 @@ def _insert_as_other(pair: IdentityPair, others: OwnedRows) -> str:
     return _insert(pair.table, columns, [others.values[column.name] for column in columns])
 
 
+def keys_to_take_over(pair: IdentityPair) -> tuple[tuple[str, ...], ...]:
+    """The unique keys without an identity column, where the role may put a row in another's
+    place."""
+    identity = {column for column, _ in pair.identities.identity_columns}
+    if not identity or not pair.privileges.select or not harmless_assignment(pair):
+        return ()
+    insertable = {column.name for column in _insertable(pair)}
+    return tuple(key for key in pair.table.keys if set(key) <= insertable - identity)
+
+
 def _take_over(
     pair: IdentityPair, mine: OwnedRows, others: OwnedRows, assignment: str
 ) -> Iterator[str]:
-    """The own row once more with the key of the other's, ON CONFLICT DO UPDATE: for each unique
-    key without an identity column."""
-    identity = {column for column, _ in pair.identities.identity_columns}
+    """The own row once more with the key of the other's, ON CONFLICT DO UPDATE."""
     columns = _insertable(pair)
-    if not assignment or not identity or not pair.privileges.select:
-        return
-    for key in pair.table.keys:
-        if set(key) & identity or not set(key) <= {column.name for column in columns}:
-            continue
+    for key in keys_to_take_over(pair):
         values = [
             (others if column.name in key else mine).values[column.name] for column in columns
         ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
 from pytest_housekeeping.checks.rls.identities.identities import describe
-from pytest_housekeeping.checks.rls.identities.visible_rows import read_owned_rows
+from pytest_housekeeping.checks.rls.identities.visible_rows import OwnedRows, read_owned_rows
+from pytest_housekeeping.checks.rls.proofs.alike_pairs import decided_by_policies, what_decides
 from pytest_housekeeping.checks.rls.proofs.isolation_attempts import (
     LOST_CONTEXT,
     MALFORMED,
@@ -46,39 +47,75 @@ class IsolationResult:
 def try_isolation(
     connection: Connection, context: Sequence[Claim], pairs: Sequence[IdentityPair]
 ) -> list[IsolationResult]:
-    """Try for each pair all that the role holds a privilege for; nothing of it stays."""
+    """Try for each pair all that the role holds a privilege for; nothing of it stays. Of pairs that
+    are alike the first is tried, and the others where it was not the policies that refused it."""
     asked = [(pair.identities, pair.me) for pair in pairs]
     asked += [(pair.identities, pair.other) for pair in pairs]
     owned = read_owned_rows(connection, asked)
-    mine, others = owned[: len(pairs)], owned[len(pairs) :]
     trials = [
-        (number, name, attempt)
-        for number, (pair, my_rows, other_rows) in enumerate(zip(pairs, mine, others, strict=True))
-        if my_rows.rows and other_rows.rows
-        for name, attempt in attempts_of(context, pair, my_rows, other_rows)
+        _Trial(pair=pair, mine=mine, others=others)
+        for pair, mine, others in zip(pairs, owned[: len(pairs)], owned[len(pairs) :], strict=True)
     ]
-    in_turn = sorted(trials, key=_turns(pairs))
+    firsts: dict[Hashable, _Trial] = {}
+    alike: list[tuple[_Trial, _Trial]] = []
+    chosen: list[_Trial] = []
+    for trial in trials:
+        decided_by = what_decides(trial.pair, trial.mine, trial.others)
+        first = trial if decided_by is None else firsts.setdefault(decided_by, trial)
+        if first is trial:
+            chosen.append(trial)
+        else:
+            alike.append((trial, first))
+    _try_all(connection, context, chosen)
+    _try_all(connection, context, [trial for trial, first in alike if not first.by_policies])
+    for trial, first in alike:
+        if first.by_policies:
+            same = f"as on {first.pair.table.object}, whose policies decide all of it alike"
+            trial.result.shown += [*first.result.shown, same]
+    return [trial.result for trial in trials]
+
+
+@dataclass(kw_only=True, slots=True)
+class _Trial:
+    """A pair, the rows of both, and what has come of it; ``by_policies``: all was in vain, and
+    nothing but policies has seen to that."""
+
+    pair: IdentityPair
+    mine: OwnedRows
+    others: OwnedRows
+    result: IsolationResult = field(default_factory=IsolationResult)
+    by_policies: bool = False
+
+
+def _try_all(connection: Connection, context: Sequence[Claim], trials: Sequence[_Trial]) -> None:
+    """Try each pair by itself, and judge what came."""
+    asked = [
+        (trial, name, attempt)
+        for trial in trials
+        if trial.mine.rows and trial.others.rows
+        for name, attempt in attempts_of(context, trial.pair, trial.mine, trial.others)
+    ]
+    in_turn = sorted(asked, key=_turns(trials))
     answered = _answered(connection, [attempt for _, _, attempt in in_turn])
     passed = {
-        attempt: measured(pairs[number], attempt)
-        for number, name, attempt in trials
+        attempt: measured(trial.pair, attempt)
+        for trial, name, attempt in asked
         if name in _MEASURED and answered[attempt].rows
     }
     counted = _answered(connection, list(passed.values()))
     answered |= {attempt: counted[again] for attempt, again in passed.items()}
-    results = [IsolationResult() for _ in pairs]
-    for result, my_rows, other_rows in zip(results, mine, others, strict=True):
-        if not my_rows.rows or not other_rows.rows:
-            result.undecided.append("the rows of one identity could not be read")
-    for number, name, attempt in trials:
-        answer = answered[attempt]
-        other = describe(pairs[number].other.identity)
+    for trial in trials:
+        trial.by_policies = bool(trial.mine.rows and trial.others.rows)
+        if not trial.by_policies:
+            trial.result.undecided.append("the rows of one identity could not be read")
+    for trial, name, attempt in asked:
+        answer, other = answered[attempt], describe(trial.pair.other.identity)
+        trial.by_policies = trial.by_policies and decided_by_policies(name, answer)
         if _reads(name):
-            _judge_read(results[number], name, other, answer)
+            _judge_read(trial.result, name, other, answer)
         else:
             measuring = passed.get(attempt, attempt).measure != ""
-            _judge_write(results[number], name, other, answer, measuring=measuring)
-    return results
+            _judge_write(trial.result, name, other, answer, measuring=measuring)
 
 
 def _answered(connection: Connection, attempts: Sequence[Attempt]) -> dict[Attempt, AttemptResult]:
@@ -88,22 +125,25 @@ def _answered(connection: Connection, attempts: Sequence[Attempt]) -> dict[Attem
 
 
 def _turns(
-    pairs: Sequence[IdentityPair],
-) -> Callable[[tuple[int, str, Attempt]], tuple[int, int, int]]:
+    trials: Sequence[_Trial],
+) -> Callable[[tuple[_Trial, str, Attempt]], tuple[int, int, int]]:
     """The order of trials in which what may share a subtransaction stands together: all that reads,
     and what would change the rows of a table and has one set-up."""
     firsts: dict[tuple[str, str], int] = {}
-    for number, pair in enumerate(pairs):
-        firsts.setdefault((pair.table.object, pair.privileges.role), number)
+    for number, trial in enumerate(trials):
+        firsts.setdefault(_place(trial), number)
 
-    def turn(trial: tuple[int, str, Attempt]) -> tuple[int, int, int]:
-        number, name, _ = trial
+    def turn(asked: tuple[_Trial, str, Attempt]) -> tuple[int, int, int]:
+        trial, name, _ = asked
         if _reads(name):
             return 0, 0, 0
-        first = firsts[pairs[number].table.object, pairs[number].privileges.role]
-        return 1, first, max(_WRITES.index(name) - 1, 0)
+        return 1, firsts[_place(trial)], max(_WRITES.index(name) - 1, 0)
 
     return turn
+
+
+def _place(trial: _Trial) -> tuple[str, str]:
+    return trial.pair.table.object, trial.pair.privileges.role
 
 
 def _reads(name: str) -> bool:

@@ -1,0 +1,125 @@
+"""Of tables on which policies decide alike one is tried; whatever else decides, each one is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from pytest_housekeeping.checks.rls import judge_rule
+from pytest_housekeeping.model import Verdict
+from pytest_housekeeping.postgres.connection import Connection
+from support.guarded import CONTRACT, RULES, laid_ground
+
+TABLE = """
+CREATE TABLE shop.{name} (
+    id integer PRIMARY KEY, tenant integer NOT NULL, kind text NOT NULL, note text
+);
+ALTER TABLE shop.{name} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+GRANT SELECT, INSERT, UPDATE, DELETE ON shop.{name} TO shop_app;
+CREATE POLICY own ON shop.{name} USING (tenant = (SELECT shop.tenant()));
+"""
+# A policy that lets a row pass of which nobody could guess the value.
+OPENING = """
+CREATE FUNCTION shop.opened(text) RETURNS boolean LANGUAGE plpgsql STABLE AS
+$$ BEGIN RETURN pg_catalog.md5($1) = 'c8dae1c50e092f3d877192fc555b1dcf'; END $$;
+CREATE POLICY more ON shop.first FOR SELECT USING (shop.opened(note));
+CREATE POLICY more ON shop.second FOR SELECT USING (shop.opened(note));
+"""
+ALIKE = "as on shop.first, whose policies decide all of it alike"
+# What opens the second table, and leaves the first as it is; the policies are the same texts.
+OPENED = {
+    "a policy beside": "CREATE POLICY more ON shop.second FOR SELECT USING (true)",
+    "a policy that hands on": "ALTER POLICY own ON shop.second WITH CHECK (tenant > 0)",
+    "row-level security that is off": "ALTER TABLE shop.second DISABLE ROW LEVEL SECURITY",
+    "a row that everybody sees": OPENING
+    + """
+        ALTER TABLE shop.second NO FORCE ROW LEVEL SECURITY;
+        INSERT INTO shop.second VALUES (901, 77, 'x', 'sesame');
+        ALTER TABLE shop.second FORCE ROW LEVEL SECURITY""",
+    "a value that only its rows have": OPENING
+    + """
+        ALTER TABLE shop.second ADD CHECK (note = 'sesame')""",
+    "a function for another type": """
+        CREATE FUNCTION shop.shown(text) RETURNS boolean LANGUAGE sql IMMUTABLE RETURN false;
+        CREATE FUNCTION shop.shown(varchar) RETURNS boolean LANGUAGE sql IMMUTABLE RETURN true;
+        ALTER TABLE shop.second ALTER kind TYPE varchar;
+        CREATE POLICY more ON shop.first FOR SELECT USING (shop.shown(kind));
+        CREATE POLICY more ON shop.second FOR SELECT USING (shop.shown(kind))""",
+    "the table that a row is in": """
+        ALTER TABLE shop.first NO FORCE ROW LEVEL SECURITY;
+        ALTER TABLE shop.second NO FORCE ROW LEVEL SECURITY;
+        INSERT INTO shop.first VALUES (1, 1, 'x'), (2, 2, 'x');
+        INSERT INTO shop.second VALUES (1, 1, 'x'), (2, 2, 'x');
+        ALTER TABLE shop.first FORCE ROW LEVEL SECURITY;
+        ALTER TABLE shop.second FORCE ROW LEVEL SECURITY;
+        CREATE FUNCTION shop.here(oid) RETURNS boolean LANGUAGE sql STABLE
+        RETURN $1 = 'shop.second'::regclass;
+        CREATE POLICY more ON shop.first FOR SELECT USING (shop.here(tableoid));
+        CREATE POLICY more ON shop.second FOR SELECT USING (shop.here(tableoid))""",
+    "a privilege": """
+        REVOKE DELETE ON shop.first FROM shop_app;
+        CREATE POLICY more ON shop.first FOR DELETE USING (true);
+        CREATE POLICY more ON shop.second FOR DELETE USING (true)""",
+    "a column that may be set": """
+        REVOKE UPDATE ON shop.first FROM shop_app; GRANT UPDATE (note) ON shop.first TO shop_app;
+        CREATE POLICY more ON shop.first FOR UPDATE USING (tenant = (SELECT shop.tenant()))
+        WITH CHECK (true);
+        CREATE POLICY more ON shop.second FOR UPDATE USING (tenant = (SELECT shop.tenant()))
+        WITH CHECK (true)""",
+    "a refusal that is no policy's": """
+        CREATE SEQUENCE shop.seq; ALTER TABLE shop.first ALTER note SET DEFAULT nextval('shop.seq');
+        CREATE POLICY more ON shop.first FOR INSERT WITH CHECK (tenant > 0);
+        CREATE POLICY more ON shop.second FOR INSERT WITH CHECK (tenant > 0)""",
+    "a trigger": OPENING
+    + """
+        DROP POLICY more ON shop.first; DROP POLICY more ON shop.second;
+        CREATE POLICY more ON shop.first FOR UPDATE USING (true) WITH CHECK (shop.opened(note));
+        CREATE POLICY more ON shop.second FOR UPDATE USING (true) WITH CHECK (shop.opened(note));
+        CREATE FUNCTION shop.opens() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN NEW.note := 'sesame'; RETURN NEW; END $$;
+        CREATE TRIGGER opens BEFORE UPDATE ON shop.second
+        FOR EACH ROW EXECUTE FUNCTION shop.opens()""",
+}
+
+
+@pytest.fixture
+def ground(connection: Connection, superuser: Connection) -> Iterator[Connection]:
+    with laid_ground(connection, superuser) as laid:
+        laid.execute("DROP TABLE shop.orders, shop.line, shop.archive CASCADE")
+        for name in ("first", "second", "third"):
+            laid.execute(TABLE.format(name=name).encode())
+        yield laid
+
+
+def judged(ground: Connection) -> Verdict:
+    return judge_rule(ground, CONTRACT, RULES["identity-isolated"])
+
+
+def told_alike(verdict: Verdict) -> set[str]:
+    return {line.split(":")[0] for line in verdict.evidence if ALIKE in line}
+
+
+def test_of_tables_that_are_alike_the_first_is_tried(ground: Connection) -> None:
+    ground.execute(
+        "ALTER TABLE shop.second ADD more text DEFAULT 'x', ADD CHECK (length(note) < 9)"
+    )
+    verdict = judged(ground)
+    assert verdict.passed
+    assert verdict.examined == 3
+    assert told_alike(verdict) == {"shop.second", "shop.third"}
+    (first,) = [
+        line
+        for line in verdict.evidence
+        if "shop.first: shop_app: rows made up: app.tenant" in line
+    ][:1]
+    assert "write refused (42501)" in first
+
+
+@pytest.mark.parametrize("what", OPENED)
+def test_what_opens_one_of_them_is_found_as_if_it_were_alone(ground: Connection, what: str) -> None:
+    ground.execute(OPENED[what].encode())
+    alone = judge_rule(ground, CONTRACT, RULES["identity-isolated"], only="shop.second").findings
+    together = [each for each in judged(ground).findings if each.object == "shop.second"]
+    assert any(" acting for " in each.detail for each in alone)
+    assert together == list(alone)
