@@ -30,7 +30,26 @@ _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 OPAQUE = re.compile(r"([a-z_][a-z0-9_]{0,58})(\(n\))?")
 _MORE = ("access_methods", "operators", "operator_classes")
 _KEYS = ("types", "functions", *_MORE, "version", "schema", "trusted")
-_TYPES = ("CompositeTypeStmt", "CreateEnumStmt")
+# Of each key whose texts are the rest of a statement: its beginning, what the parser calls it
+# and how the rest is written.
+_STATEMENTS: Mapping[str, tuple[str, tuple[str, ...], str]] = {
+    "types": (
+        "CREATE TYPE",
+        ("CompositeTypeStmt", "CreateEnumStmt"),
+        ", NAME AS (…) or NAME AS ENUM (…), or NAME or NAME(n) alone",
+    ),
+    "functions": ("CREATE FUNCTION", ("CreateFunctionStmt",), ": NAME(ARGUMENTS) RETURNS TYPE"),
+    "operators": (
+        "CREATE OPERATOR",
+        ("DefineStmt",),
+        ": <=> (LEFTARG = TYPE, RIGHTARG = TYPE, FUNCTION = NAME)",
+    ),
+    "operator_classes": (
+        "CREATE OPERATOR CLASS",
+        ("CreateOpClassStmt",),
+        ": NAME FOR TYPE TYPE USING METHOD AS …",
+    ),
+}
 
 
 def shipped_names() -> tuple[str, ...]:
@@ -82,42 +101,23 @@ def _stub(name: str, table: Mapping[str, Any], problems: Problems) -> Stub:
         problems.add(f"'version' of {where} is {stub.version!r}, not digits and dots")
     if stub.schema and not _IDENTIFIER.fullmatch(stub.schema):
         problems.add(f"'schema' of {where} is {stub.schema!r}, no plain lower-case identifier")
-    for error in (*_wrong_names(stub, where), *_wrong_operators(stub, where)):
+    for error in _wrong_parts(stub, where):
         problems.add(error)
     return stub
 
 
-def _wrong_names(stub: Stub, where: str) -> Iterator[str]:
-    for each in stub.types:
-        if not OPAQUE.fullmatch(each) and not _is_one(f"CREATE TYPE {each}", _TYPES):
-            yield (
-                f"'types' of {where} holds {each!r}: write what stands behind CREATE TYPE,"
-                " NAME AS (…) or NAME AS ENUM (…), or NAME or NAME(n) alone"
-            )
-    for each in stub.functions:
-        if not _is_one(f"CREATE FUNCTION {each}", ("CreateFunctionStmt",)):
-            yield (
-                f"'functions' of {where} holds {each!r}: write what stands behind CREATE FUNCTION:"
-                " NAME(ARGUMENTS) RETURNS TYPE"
-            )
-
-
-def _wrong_operators(stub: Stub, where: str) -> Iterator[str]:
+def _wrong_parts(stub: Stub, where: str) -> Iterator[str]:
+    for key, (statement, nodes, advice) in _STATEMENTS.items():
+        for each in getattr(stub, key):
+            opaque = key == "types" and OPAQUE.fullmatch(each)
+            if not opaque and not _is_one(f"{statement} {each}", nodes):
+                yield (
+                    f"'{key}' of {where} holds {each!r}:"
+                    f" write what stands behind {statement}{advice}"
+                )
     for each in stub.access_methods:
         if not _IDENTIFIER.fullmatch(each):
             yield f"'access_methods' of {where} holds {each!r}: write the name of one, such as hnsw"
-    for each in stub.operators:
-        if not _is_one(f"CREATE OPERATOR {each}", ("DefineStmt",)):
-            yield (
-                f"'operators' of {where} holds {each!r}: write what stands behind CREATE OPERATOR:"
-                " <=> (LEFTARG = TYPE, RIGHTARG = TYPE, FUNCTION = NAME)"
-            )
-    for each in stub.operator_classes:
-        if not _is_one(f"CREATE OPERATOR CLASS {each}", ("CreateOpClassStmt",)):
-            yield (
-                f"'operator_classes' of {where} holds {each!r}: write what stands behind"
-                " CREATE OPERATOR CLASS: NAME FOR TYPE TYPE USING METHOD AS …"
-            )
 
 
 def wrongly_trusted(names: tuple[str, ...]) -> Iterator[str]:
