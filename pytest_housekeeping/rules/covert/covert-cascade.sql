@@ -45,27 +45,17 @@
 --   CREATE POLICY own ON {schema}.hk_good_seat TO {role}
 --   USING (tenant = current_setting('hk.tenant', true));
 --   GRANT SELECT, DELETE ON {schema}.hk_good_room TO {role};
-WITH changing AS (
+WITH let_through AS (
     -- With row-level security, a role changes no row unless a permissive policy lets it through.
-    SELECT p.polrelid AS parent_oid, w.privilege, n.named
-    FROM (SELECT DISTINCT f.parent_oid FROM hk_foreign_key AS f) AS o
-    INNER JOIN pg_catalog.pg_policy AS p ON o.parent_oid = p.polrelid
+    -- One for PUBLIC (0) counts for the logins as well: they may have been granted the rest.
+    SELECT p.polrelid AS parent_oid, w.privilege, h.role
+    FROM pg_catalog.pg_policy AS p
     INNER JOIN (
         VALUES ('d', 'DELETE'), ('w', 'UPDATE'), ('*', 'DELETE'), ('*', 'UPDATE')
     ) AS w (command, privilege) ON p.polcmd::text = w.command
-    CROSS JOIN LATERAL pg_catalog.unnest(p.polroles) AS n (named)
+    INNER JOIN hk_policy_named AS n ON p.oid = n.policy_oid
+    INNER JOIN hk_reach AS h ON n.named IN (0, h.oid)
     WHERE p.polpermissive
-),
-
-let_through AS (
-    SELECT c.parent_oid, c.privilege, h.role
-    FROM changing AS c
-    INNER JOIN hk_reach AS h ON c.named = h.oid
-    UNION
-    SELECT c.parent_oid, c.privilege, r.oid
-    FROM changing AS c
-    CROSS JOIN hk_role AS r
-    WHERE c.named = 0
 )
 
 SELECT

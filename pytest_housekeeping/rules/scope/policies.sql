@@ -33,8 +33,9 @@ hk_policy_role AS (
     CROSS JOIN hk_declared_role AS r
     WHERE n.named = 0
 ),
+-- Of the policies of every table: a key may point out of the protected schemas.
 hk_policy_named (policy_oid, named) AS (
-    SELECT p.oid, pg_catalog.unnest(p.roles) FROM hk_policy_fact AS p
+    SELECT p.oid, pg_catalog.unnest(p.polroles) FROM pg_catalog.pg_policy AS p
 ),
 -- Policies that let rows through to an untrusted role, with the names of these roles.
 hk_opening AS (
