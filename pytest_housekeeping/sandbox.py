@@ -135,15 +135,10 @@ def _started(config: Config) -> Sandbox:
 
 def _bootstrap(connection: psycopg.Connection[Any], config: Config) -> None:
     """The platform's preset and ``sql/bootstrap/``: what an administrator does in production."""
-    import psycopg
-
-    from pytest_housekeeping.postgres.statement_errors import explain
+    from pytest_housekeeping.postgres.statement_errors import run_text
 
     for name, text in bootstrap_texts(config, ProjectFiles(config.root)):
-        try:
-            connection.execute(text.encode())
-        except psycopg.Error as error:
-            raise explain(name, text, error) from None
+        run_text(connection, name, text)
 
 
 def _project(folder: Path) -> Path:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from pytest_housekeeping import __version__
@@ -17,6 +15,7 @@ from pytest_housekeeping.model import Kind
 from pytest_housekeeping.sql.folder import all_paths, sql_paths
 from pytest_housekeeping.sql.path_names import on_disk
 from pytest_housekeeping.sql.project_files import ProjectFiles
+from pytest_housekeeping.sql.text import digest, digest_of_facts
 
 ALL = "all"
 # How a server is furnished for tests; another one, and nothing that was kept is used any more.
@@ -34,7 +33,7 @@ class State:
     @property
     def key(self) -> str:
         """The same for the same state, in every process."""
-        return "" if self == State() else _digest([self.at, self.seeds])[:16]
+        return "" if self == State() else digest_of_facts([self.at, self.seeds])[:16]
 
 
 @dataclass(frozen=True)
@@ -47,9 +46,9 @@ class Content:
     @cached_property
     def key(self) -> str:
         """Names all that a template is made of but the server's build: files and settings."""
-        read = [(path, sha256(self.files.read(path)).hexdigest()) for path in self.paths]
+        read = [(path, digest(self.files.read(path))) for path in self.paths]
         settings = asdict(replace(self.config, root=Path()))
-        return f"test-{_digest([_FORMAT, __version__, settings, read])}"
+        return f"test-{digest_of_facts([_FORMAT, __version__, settings, read])}"
 
     @cached_property
     def seeds(self) -> dict[str, str]:
@@ -102,7 +101,3 @@ def read_content(root: Path) -> Content:
     """The settings, and where the files are. Raises MisuseError for settings that are wrong."""
     files = ProjectFiles(root)
     return Content(load_config(root, files, folders=()), files)
-
-
-def _digest(facts: object) -> str:
-    return sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()

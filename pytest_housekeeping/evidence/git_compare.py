@@ -81,19 +81,6 @@ def blob_id(data: bytes, like: str) -> str:
     return object_id(data, "blob", like=like)
 
 
-def _resolved(read: Mapping[Path, bytes]) -> Iterator[tuple[str, bytes]]:
-    """By the path without links. Of many files in a folder, the folder's is asked for once."""
-    folders: dict[str, str] = {}
-    for path, data in read.items():
-        folder, name = os.path.split(path)
-        if name in ("", ".", "..") or path.is_symlink():
-            yield os.path.realpath(path), data
-            continue
-        if folder not in folders:
-            folders[folder] = os.path.realpath(folder).rstrip("/")
-        yield f"{folders[folder]}/{name}", data
-
-
 class _RealPaths:
     """Absolute paths without links in them; each folder is looked at once, for a plan has thousands
     of files in a few of them."""

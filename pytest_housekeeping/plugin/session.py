@@ -117,7 +117,6 @@ class ActiveRun:
         self.config = config
         self.promotion = promotion
         self.plan = promotion.run.context.plan
-        self.by_id = {step.id: step for step in self.plan.steps}
         self.by_path: dict[str, list[Step]] = {}
         for step in self.plan.steps:
             if step.path and step.kind is not Kind.TEST:

@@ -7,6 +7,7 @@ import re
 import psycopg
 
 from pytest_housekeeping.errors import SqlFailed
+from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.sql.password_literals import (
     unshown,
     without_passwords,
@@ -22,6 +23,14 @@ _UNSEEN_FIX = (
     "where the policies are meant to count, or nothing but a function is made, begin the file"
     " with: -- hk: row-security=on"
 )
+
+
+def run_text(connection: Connection, path: str, text: str) -> None:
+    """Execute the text of a file as it is. Raises SqlFailed, in the words of `explain`."""
+    try:
+        connection.execute(text.encode())
+    except psycopg.Error as error:
+        raise explain(path, text, error) from None
 
 
 def explain(

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.evidence import utc_stamp
+from pytest_housekeeping.evidence.committed import incidents_of
 from pytest_housekeeping.evidence.report.incident import incident_report
 from pytest_housekeeping.model import RunOutcome
 from pytest_housekeeping.plan.modes import ALWAYS, ON_FAILURE
@@ -31,7 +32,7 @@ def write_incident(
     """
     if not _is_incident(context, audit):
         return {}
-    folder = context.config.root / incident_folder(context.config.audit)
+    folder = context.config.root / incidents_of(context.config.audit)
     name = f"{utc_stamp(audit.run.started_at)}_{audit.run.id}"
     files: dict[Path, bytes] = {}
     proposal = target.proposal(audit.run.outcome)
@@ -50,11 +51,6 @@ def write_incident(
     for path, content in files.items():
         path.write_bytes(content)
     return files
-
-
-def incident_folder(audit_folder: str) -> str:
-    """``ops/incidents``, beside ``ops/audit``."""
-    return (PurePosixPath(audit_folder).parent / "incidents").as_posix()
 
 
 def _is_incident(context: RunContext, audit: Audit) -> bool:

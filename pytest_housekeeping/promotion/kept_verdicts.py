@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import cache
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import pytest_housekeeping
 from pytest_housekeeping.checks.json_cache import read_entries, write_entries
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.server.kept_folders import is_ours
+from pytest_housekeeping.sql.text import digest_of_facts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +36,7 @@ class KeptVerdicts:
             if not is_ours(self._file):
                 return {}
             entry = read_entries(self._file).get(self.key, {})
-            if entry["sha256"] != digest_of([entry["at"], entry["verdicts"]]):
+            if entry["sha256"] != digest_of_facts([entry["at"], entry["verdicts"]]):
                 return {}
             when = datetime.fromisoformat(entry["at"])
             found = {step: _verdict(fields) for step, fields in entry["verdicts"].items()}
@@ -56,19 +55,14 @@ class KeptVerdicts:
             return
         fields = {step: asdict(verdict) for step, verdict in verdicts.items()}
         moment = at.isoformat()
-        entry = {"at": moment, "verdicts": fields, "sha256": digest_of([moment, fields])}
+        entry = {"at": moment, "verdicts": fields, "sha256": digest_of_facts([moment, fields])}
         write_entries(self._file, {}, {self.key: entry})
 
 
 @cache
 def this_tool() -> str:
     """Names this very installation: another size or time of a module or a rule is another tool."""
-    return digest_of(sorted(_modules(Path(pytest_housekeeping.__file__).parent)))
-
-
-def digest_of(facts: object) -> str:
-    """A digest of whatever JSON can hold."""
-    return sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+    return digest_of_facts(sorted(_modules(Path(pytest_housekeeping.__file__).parent)))
 
 
 def _modules(folder: Path) -> Iterator[tuple[str, int, int]]:

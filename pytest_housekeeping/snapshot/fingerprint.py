@@ -68,6 +68,11 @@ class Fingerprint:
         parts = [part for entry in self.entries for part in (entry.name, entry.text)]
         return sha256("\0".join(parts).encode()).hexdigest()
 
+    @property
+    def texts(self) -> dict[str, str]:
+        """The text of each object by its name."""
+        return {entry.name: entry.text for entry in self.entries}
+
     def without(self, *kinds: str) -> Fingerprint:
         """The same without the objects of these kinds: ``without("database")``, say."""
         starts = tuple(f"{kind} " for kind in kinds)

@@ -55,7 +55,7 @@ def unlike_changes(
     tells of an extension that the copy has as one of the ``stubs``.
     """
     there, here = _texts(copy), _texts(original)
-    copied, made = ({e.name: e.text for e in each.after.entries} for each in (copy, original))
+    copied, made = copy.after.texts, original.after.texts
     # Where both end alike it does not matter from where: what is on no copy may have to go.
     names = [name for name in there.keys() | here.keys() if copied.get(name) != made.get(name)]
     unlike = [name for name in names if not _same(name, there, here) and not tells_of(name, stubs)]
@@ -101,8 +101,7 @@ _Texts = dict[str, tuple[str | None, str | None]]
 
 def _texts(change: SchemaChange) -> _Texts:
     """Before and after of each object that is not as it was, parts of others included."""
-    before = {entry.name: entry.text for entry in change.before.entries}
-    after = {entry.name: entry.text for entry in change.after.entries}
+    before, after = change.before.texts, change.after.texts
     return {
         name: (before.get(name), after.get(name))
         for name in before.keys() | after.keys()

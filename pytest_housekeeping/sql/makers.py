@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_housekeeping.model import Place
 from pytest_housekeeping.sql.identifiers import PART, split_name
-from pytest_housekeeping.sql.parse import Statement, SyntaxRefused, parse
+from pytest_housekeeping.sql.parse import Statement, SyntaxRefused, parse, strings
 from pytest_housekeeping.sql.text import origin
 
 Name = tuple[str, ...]
@@ -157,7 +157,7 @@ def _constraint(relation: Name, column: str, constraint: Any) -> Iterator[tuple[
     if kind == "CONSTR_PRIMARY":
         name = name or f"{relation[-1]}_pkey"
     elif kind == "CONSTR_UNIQUE":
-        keys = _strings(constraint.get("keys", ())) or (column,)
+        keys = strings(constraint.get("keys", ())) or (column,)
         name = name or "_".join([relation[-1], *keys, "key"])
     if name and kind in ("CONSTR_PRIMARY", "CONSTR_UNIQUE", "CONSTR_EXCLUSION"):
         yield (*relation[:-1], name), constraint.get("location", 0)
@@ -167,7 +167,7 @@ def _without_relation(body: Any) -> Iterator[Name]:
     """Functions, types and the like, what is dropped, and what is in no schema."""
     for key in _QUALIFIED:
         if isinstance(body.get(key), list):
-            yield _strings(body[key])
+            yield strings(body[key])
     for each in (*body.get("objects", ()), body.get("object"), body.get("func")):
         if each and (name := _named(each)):
             yield name
@@ -206,19 +206,15 @@ def _named(node: Any) -> Name:
     if "String" in node:
         return (node["String"].get("sval", ""),)
     if "List" in node:
-        return _strings(node["List"].get("items", ()))
+        return strings(node["List"].get("items", ()))
     names = node.get("ObjectWithArgs", node).get("objname", ())
     if "TypeName" in node:
         names = node["TypeName"].get("names", ())
-    return _strings(names)
+    return strings(names)
 
 
 def _relation(node: Any) -> Name:
     return tuple(filter(None, (node.get("schemaname"), node.get("relname"))))
-
-
-def _strings(nodes: Iterable[Any]) -> Name:
-    return tuple(each["String"].get("sval", "") for each in nodes if "String" in each)
 
 
 def _candidates(object_: str) -> Iterator[Name]:

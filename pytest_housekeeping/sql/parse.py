@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,11 @@ def parse(text: str) -> list[Statement]:
             )
         )
     return found
+
+
+def strings(nodes: Iterable[Any]) -> tuple[str, ...]:
+    """The texts of those nodes that are String nodes."""
+    return tuple(each["String"].get("sval", "") for each in nodes if "String" in each)
 
 
 def statements_of(text: str) -> Iterator[str]:

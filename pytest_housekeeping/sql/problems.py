@@ -27,6 +27,12 @@ class Problem:
     fix: str
     unreadable: bool = False
 
+    @classmethod
+    def at(cls, text: str, offset: int, found: str, why: str, fix: str) -> Problem:
+        """The same of the place at an offset of the text."""
+        line, column = place(text, offset)
+        return cls(line=line, column=column, found=found, why=why, fix=fix)
+
 
 def syntax_problem(text: str, error: SyntaxRefused) -> Problem:
     """What PostgreSQL's parser refuses; a command of psql's own is told as one."""
@@ -36,7 +42,7 @@ def syntax_problem(text: str, error: SyntaxRefused) -> Problem:
 def _syntax_problem(text: str, error: SyntaxRefused) -> Problem:
     meta = _INLINE_COMMAND.match(text, error.offset) or _META_COMMAND.search(text)
     if meta is not None:
-        return _problem(
+        return Problem.at(
             text,
             meta.end() - len(meta[0].lstrip()),
             f"the psql command {meta[0].split()[0]}",
@@ -45,7 +51,7 @@ def _syntax_problem(text: str, error: SyntaxRefused) -> Problem:
         )
     variable = _VARIABLE.match(text, error.offset)
     if variable is not None:
-        return _problem(
+        return Problem.at(
             text,
             error.offset,
             f"the psql variable {variable[0]}",
@@ -53,7 +59,7 @@ def _syntax_problem(text: str, error: SyntaxRefused) -> Problem:
             " is",
             "write the value itself",
         )
-    return _problem(
+    return Problem.at(
         text,
         error.offset,
         f"{error.message} (SQLSTATE 42601)",
@@ -77,26 +83,26 @@ def transaction_problems(
     holds no statement, ``mark`` how its tool is told that no transaction is to hold it.
     """
     if not effects.statements and not empty:
-        yield _problem(text, 0, "the file holds no statement", *_EMPTY)
+        yield Problem.at(text, 0, "the file holds no statement", *_EMPTY)
     if effects.statements and empty:
         found = "the header 'empty' over a file that holds statements"
-        yield _problem(text, 0, found, *_NOT_EMPTY)
+        yield Problem.at(text, 0, found, *_NOT_EMPTY)
     for statement, command in effects.control:
-        yield _problem(text, statement.offset, f"{command} in the file", *_CONTROL)
+        yield Problem.at(text, statement.offset, f"{command} in the file", *_CONTROL)
     for statement in effects.client_copy:
-        yield _problem(text, statement.offset, "COPY through the client", *_COPY)
+        yield Problem.at(text, statement.offset, "COPY through the client", *_COPY)
     if transaction != "none":
         for statement, command in effects.alone:
             found = f"{command} cannot run in a transaction"
-            yield _problem(text, statement.offset, found, *_alone(mark))
+            yield Problem.at(text, statement.offset, found, *_alone(mark))
     elif effects.statements != 1:
         found = f"transaction=none with {effects.statements} statements"
-        yield _problem(text, 0, found, *_ONE)
+        yield Problem.at(text, 0, found, *_ONE)
     elif not effects.alone and not effects.may_be_alone and not effects.control:
         found = "transaction=none with a statement that a transaction can hold"
-        yield _problem(text, 0, found, *_NOT_ALONE)
+        yield Problem.at(text, 0, found, *_NOT_ALONE)
     if transaction != "batch" and not may_cut:
-        yield _problem(text, 0, f"transaction={transaction} outside migrations", *_CUT)
+        yield Problem.at(text, 0, f"transaction={transaction} outside migrations", *_CUT)
 
 
 # Why, and what to do.
@@ -142,8 +148,3 @@ def _alone(mark: str) -> tuple[str, str]:
             f" ({mark}): each such statement is a step of its own then"
         )
     return why, fix
-
-
-def _problem(text: str, offset: int, found: str, why: str, fix: str) -> Problem:
-    line, column = place(text, offset)
-    return Problem(line=line, column=column, found=found, why=why, fix=fix)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 from pytest_housekeeping.errors import SqlFileError
 
@@ -33,6 +34,11 @@ def origin(text: str, path: str, line: int) -> tuple[str, int]:
 def digest(data: bytes) -> str:
     """sha256 of the bytes, in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
+
+
+def digest_of_facts(facts: object) -> str:
+    """The same of whatever JSON can hold, its keys sorted; what it cannot is told as text."""
+    return digest(json.dumps(facts, sort_keys=True, default=str).encode())
 
 
 def decode(data: bytes, path: str) -> str:

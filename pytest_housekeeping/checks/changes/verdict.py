@@ -11,11 +11,11 @@ from pytest_housekeeping.checks.changes.rule import ChangeRule, Harm, Hit
 from pytest_housekeeping.checks.changes.statements import deciding_files
 from pytest_housekeeping.checks.changes.subject import Subject, table_of
 from pytest_housekeeping.declarations.rules import fill
+from pytest_housekeeping.evidence.report.display import byte_size
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.relations_now import RelationNow
 
 NEEDLESS = "accepted-in-vain"
-_UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,13 +173,6 @@ def _needless(
 def _about(now: RelationNow) -> str:
     """``shop.orders: about 1,200,000 rows, 210 MB, 14 writes/s``."""
     rows = "rows not known" if now.rows is None else f"about {now.rows:,} rows"
-    size = "size not known" if now.size is None else _size(now.size)
+    size = "size not known" if now.size is None else byte_size(now.size)
     writes = "writes not known" if now.writes_per_s is None else f"{now.writes_per_s:,.4g} writes/s"
     return f"{now.relation}: {rows}, {size}, {writes}"
-
-
-def _size(size: int) -> str:
-    left, unit = float(size), 0
-    while left >= 1024 and unit < len(_UNITS) - 1:
-        left, unit = left / 1024, unit + 1
-    return f"{left:,.0f} {_UNITS[unit]}"

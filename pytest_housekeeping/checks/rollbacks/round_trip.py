@@ -12,8 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import psycopg
-
 from pytest_housekeeping.checks.rollbacks.data_loss import Contents, losses, read_contents
 from pytest_housekeeping.checks.rollbacks.round_trip_verdicts import (
     RoundTripLog,
@@ -29,7 +27,7 @@ from pytest_housekeeping.errors import SqlFailed
 from pytest_housekeeping.model import Finding, Verdict
 from pytest_housekeeping.plan.rollback_files import RollbackLink
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.postgres.statement_errors import explain
+from pytest_housekeeping.postgres.statement_errors import run_text
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.postgres.view_dependents import standing_upon
 from pytest_housekeeping.snapshot.coverage import Around
@@ -228,13 +226,9 @@ class RoundTrip:
         )
 
     def _executed(self, path: str, text: str) -> bool:
-        def execute() -> None:
-            try:
-                self.connection.execute(text.encode())
-            except psycopg.Error as error:
-                raise explain(path, text, error) from None
-
-        return self._succeeds(path, execute, self.log.batch, "taken down")
+        return self._succeeds(
+            path, lambda: run_text(self.connection, path, text), self.log.batch, "taken down"
+        )
 
     def _succeeds(
         self, path: str, work: Callable[[], object], findings: list[Finding], when: str

@@ -6,7 +6,6 @@ what it has otherwise than the one before it.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from difflib import SequenceMatcher
 from pytest_housekeeping.evidence.git_objects import GitCommands, files_at
 from pytest_housekeeping.evidence.records import Record
 from pytest_housekeeping.evidence.run_entry import Kept
+from pytest_housekeeping.sql.text import digest
 
 # pg_dump puts two blank lines behind each object.
 _BLOCK = re.compile(r"(?<=\n\n\n)")
@@ -56,7 +56,7 @@ def schema_states_of(git: GitCommands, records: Sequence[Record]) -> Iterator[Sc
         place = (record.version.branches[0], _beside(record, kept))
         data = held.get(place, b"")
         entry = record.entry
-        if entry is None or entry.target is None or _sha256(data) != kept.sha256:
+        if entry is None or entry.target is None or digest(data) != kept.sha256:
             continue
         text, target = data.decode(errors="replace"), entry.target.name
         if last.get(target) != text:
@@ -113,7 +113,3 @@ def _kept(record: Record) -> Iterator[tuple[str, str]]:
 def _beside(record: Record, kept: Kept) -> str:
     """Where a file of the audit stands in the repository."""
     return f"{record.version.folder}/{kept.path.rpartition('/')[2]}".lstrip("/")
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import psycopg
 from psycopg import sql
 
 from pytest_housekeeping.config import Config
@@ -19,7 +18,7 @@ from pytest_housekeeping.evidence.git_objects import fetch_fix
 from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection, connect
-from pytest_housekeeping.postgres.statement_errors import explain
+from pytest_housekeeping.postgres.statement_errors import run_text
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.kept_schema import kept_schema
 from pytest_housekeeping.promotion.prechecks import Judgement
@@ -135,7 +134,7 @@ def unlike_with(
             conninfo = database.cluster.conninfo(database.name, user=role)
             for path, text in files:
                 with connect(conninfo, settings=config.session) as applying:
-                    _apply(applying, path, text)
+                    run_text(applying, path, text)
             faults, _ = compare(copy, now, leaving_out=("database",))
             found = read_fingerprint(
                 copy.connection, exclude_schemas=now.excluded, around=Around.NOTHING
@@ -145,13 +144,6 @@ def unlike_with(
     others = split_declared(now.with_no_more(Around.NOTHING), found, config.may_move).others
     counted = {each.name for each in others}
     return tuple(each for each in faults if each.name in counted)
-
-
-def _apply(connection: Connection, path: str, text: str) -> None:
-    try:
-        connection.execute(text.encode())
-    except psycopg.Error as error:
-        raise explain(path, text, error) from None
 
 
 def verify_adopted(context: RunContext, target: ProductionTarget) -> Judgement:

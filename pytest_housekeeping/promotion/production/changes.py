@@ -24,7 +24,6 @@ from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.production.target import ProductionTarget
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
-from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.identifiers import split_name
 
@@ -84,8 +83,8 @@ def _subject(
     return Subject(
         facts=facts,
         files=tuple(_planned(context, segment)),
-        before=_texts(change.before),
-        after=_texts(change.after),
+        before=change.before.texts,
+        after=change.after.texts,
         published={name: tuple(found) for name, found in published.items()},
         slow=slow,
         window=context.config.lock_window_statements,
@@ -106,10 +105,6 @@ def _planned(context: RunContext, segment: Segment) -> Iterator[PlannedFile]:
 def _decided(context: RunContext, file: SqlFile) -> bool:
     """Whether it is said what becomes of data that the file destroys."""
     return bool(file.irreversible) or file.rollback in context.plan.ways_back
-
-
-def _texts(schema: Fingerprint) -> dict[str, str]:
-    return {entry.name: entry.text for entry in schema.entries}
 
 
 def _holds_nothing(connection: Connection, relation: str, timeout: str) -> bool:

@@ -17,13 +17,13 @@ from pytest_housekeeping.checks.json_cache import default_folder
 from pytest_housekeeping.model import Kind, Phase, Step, Verdict
 from pytest_housekeeping.plan.steps import REHEARSE, RESULT
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, digest_of, this_tool
+from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, this_tool
 from pytest_housekeeping.promotion.production.backup import Backup
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.server import build_facts
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.proof import BackupProof
-from pytest_housekeeping.sql.text import digest
+from pytest_housekeeping.sql.text import digest, digest_of_facts
 
 _RESTORES = f"{REHEARSE}::{RESULT}"
 _KINDS = (Kind.OBJECT, Kind.RLS, Kind.BOUNDARY)
@@ -46,7 +46,9 @@ class KnownProofs:
         if step.id not in steps or not self._is_kept_here:
             return prove()
         if self._kept is None:
-            self._kept = KeptVerdicts(folder=default_folder("proofs"), key=digest_of(self._facts()))
+            self._kept = KeptVerdicts(
+                folder=default_folder("proofs"), key=digest_of_facts(self._facts())
+            )
             self._known = self._kept.read()
         known = self._known.get(step.id)
         if known is not None:
@@ -71,7 +73,7 @@ class KnownProofs:
             hashlib.sha256(dump).hexdigest(),
             [expected.digest, expected.excluded, expected.superuser],
         ]
-        kept = KeptVerdicts(folder=default_folder("proofs"), key=digest_of(facts))
+        kept = KeptVerdicts(folder=default_folder("proofs"), key=digest_of_facts(facts))
         known = kept.read().get(_RESTORES)
         if known is not None:
             return BackupProof(

@@ -60,7 +60,7 @@ def of_platform(
     made: Fingerprint, together: Fingerprint, production: Fingerprint, promoter: str
 ) -> OfPlatform:
     """Read off the fingerprints of the preset alone, of preset and files, and of production."""
-    first, both, there = _texts(made), _texts(together), _texts(production)
+    first, both, there = made.texts, together.texts, production.texts
     schemas = {name for name in first if name.startswith("schema ")}
     schemas |= {
         name
@@ -73,10 +73,6 @@ def of_platform(
         schemas=frozenset(name.removeprefix("schema ") for name in schemas) - {"public"},
         promoter=promoter,
     )
-
-
-def _texts(fingerprint: Fingerprint) -> dict[str, str]:
-    return {entry.name: entry.text for entry in fingerprint.entries}
 
 
 def _owner(text: str) -> str:

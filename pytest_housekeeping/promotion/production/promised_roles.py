@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 
 from pytest_housekeeping import __version__
@@ -14,7 +12,7 @@ from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.replay import run_bootstrap
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import build_facts
-from pytest_housekeeping.sql.text import digest
+from pytest_housekeeping.sql.text import digest, digest_of_facts
 
 # What PostgreSQL has of a role, each as the word of CREATE ROLE that would give it.
 ATTRIBUTES = ", ".join(
@@ -47,7 +45,7 @@ class PromisedRoles:
             return {}
         entry = read_entries(self._file).get(self.key, {})
         try:
-            if entry["sha256"] != _digest(entry["roles"]):
+            if entry["sha256"] != digest_of_facts(entry["roles"]):
                 return None
             return {name: set(attributes) for name, attributes in entry["roles"].items()}
         except (KeyError, TypeError, AttributeError):
@@ -55,7 +53,7 @@ class PromisedRoles:
 
     def keep(self, roles: Roles) -> None:
         fields = {name: sorted(attributes) for name, attributes in roles.items()}
-        entry = {"roles": fields, "sha256": _digest(fields)}
+        entry = {"roles": fields, "sha256": digest_of_facts(fields)}
         write_entries(self._file, {}, {self.key: entry})
 
     @property
@@ -74,7 +72,7 @@ def promised_roles(context: RunContext, server: tuple[str, int]) -> PromisedRole
         config.platform,
         [(path, digest(plan.sources.read(path))) for path in plan.bootstrap],
     ]
-    key = _digest(facts) if config.platform or plan.bootstrap else ""
+    key = digest_of_facts(facts) if config.platform or plan.bootstrap else ""
     return PromisedRoles(folder=default_folder("promised-roles"), key=key)
 
 
@@ -90,7 +88,3 @@ def _roles_of(throwaway: Throwaway) -> Roles:
     with throwaway.superuser() as connection:
         rows = connection.execute(_QUERY.encode()).fetchall()
     return {name: set(attributes) for name, *attributes in rows}
-
-
-def _digest(facts: object) -> str:
-    return sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import psycopg
 from psycopg import sql
 
 from pytest_housekeeping.checks.rls.rows.table_shape import TableShape
@@ -21,7 +20,7 @@ from pytest_housekeeping.errors import SqlFailed
 from pytest_housekeeping.model import Finding, Kind, Level, Verdict
 from pytest_housekeeping.postgres.batch_facts import DROPPED, MADE
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.postgres.statement_errors import explain
+from pytest_housekeeping.postgres.statement_errors import run_text
 from pytest_housekeeping.postgres.transaction import begin
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks import Judgement
@@ -139,7 +138,7 @@ def _apply(context: RunContext, rehearsal: Rehearsal, spare: Twin, tried: _Tried
                 if any(file.transaction == "none" for file, _ in files):
                     for file, text in files:
                         tried.path = file.path
-                        _outside(connection, file.path, text)
+                        run_text(connection, file.path, text)
                         tried.files += 1
                     continue
                 transaction = begin(connection, context.config)
@@ -151,13 +150,6 @@ def _apply(context: RunContext, rehearsal: Rehearsal, spare: Twin, tried: _Tried
                 connection.execute("COMMIT")
         except SqlFailed as error:
             tried.refused = error
-
-
-def _outside(connection: Connection, path: str, text: str) -> None:
-    try:
-        connection.execute(text.encode())
-    except psycopg.Error as error:
-        raise explain(path, text, error) from None
 
 
 @contextmanager

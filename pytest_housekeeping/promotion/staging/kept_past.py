@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 
 import psycopg
@@ -24,7 +22,7 @@ from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord, from_record
 from pytest_housekeeping.sql.folder import bootstrap_paths
 from pytest_housekeeping.sql.project_files import ProjectFiles
-from pytest_housekeeping.sql.text import digest
+from pytest_housekeeping.sql.text import digest, digest_of_facts
 
 # Stopping the server, packing and starting it again cost as much.
 WORTH_KEEPING_S = 0.5
@@ -89,7 +87,7 @@ def family_of(config: Config, sources: ProjectFiles) -> str:
         # What cannot be read is said when the plan is made.
         with suppress(OSError):
             bootstrap.append((path, digest(sources.read(path))))
-    return _digest([__version__, asdict(replace(config, root=Path())), bootstrap])[:16]
+    return digest_of_facts([__version__, asdict(replace(config, root=Path())), bootstrap])[:16]
 
 
 def kept_past(config: Config, family: str, past: Sequence[AppliedFile]) -> KeptPast:
@@ -97,7 +95,7 @@ def kept_past(config: Config, family: str, past: Sequence[AppliedFile]) -> KeptP
     keys, known = {}, family
     for segment in sorted({entry.segment for entry in past}):
         files = [(e.path, e.kind, e.sha256) for e in past if e.segment == segment]
-        known = _digest([known, files])
+        known = digest_of_facts([known, files])
         keys[f"{family}-{known}"] = segment
     return KeptPast(config=config, keys=dict(reversed(keys.items())))
 
@@ -114,7 +112,3 @@ def begin_without(kept: KeptPast, server: Server, plan: Plan) -> None:
 
 def _before(path: str) -> str:
     return f"before {path}"
-
-
-def _digest(facts: object) -> str:
-    return sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()

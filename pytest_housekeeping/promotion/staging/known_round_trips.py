@@ -9,10 +9,10 @@ from pytest_housekeeping.checks.json_cache import default_folder
 from pytest_housekeeping.checks.rollbacks import RoundTripInput
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.plan.plan import Plan
-from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, digest_of, this_tool
+from pytest_housekeeping.promotion.kept_verdicts import KeptVerdicts, this_tool
 from pytest_housekeeping.server import build_facts
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
-from pytest_housekeeping.sql.text import digest
+from pytest_housekeeping.sql.text import digest, digest_of_facts
 
 
 def known_round_trips(
@@ -41,4 +41,4 @@ def known_round_trips(
         [before.digest if before else "", schema.digest],
         sorted((path, each.digest) for path, each in given.schema_before_migration.items()),
     ]
-    return KeptVerdicts(folder=default_folder("round-trips"), key=digest_of(facts))
+    return KeptVerdicts(folder=default_folder("round-trips"), key=digest_of_facts(facts))

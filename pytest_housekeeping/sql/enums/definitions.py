@@ -13,10 +13,9 @@ from pytest_housekeeping.sql.enums.known import (
     RowType,
     Type,
     relation_names,
-    strings,
 )
 from pytest_housekeeping.sql.enums.queries import Queries, renamed
-from pytest_housekeeping.sql.parse import Node, SyntaxRefused, parse
+from pytest_housekeeping.sql.parse import Node, SyntaxRefused, parse, strings
 
 _QUERIES = ("SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt")
 # What is evaluated at once; all else is only stored.

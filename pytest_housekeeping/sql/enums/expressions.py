@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_housekeeping.sql.enums.known import Enum, Known, Routine, RowType, Type, strings
-from pytest_housekeeping.sql.parse import Node
+from pytest_housekeeping.sql.enums.known import Enum, Known, Routine, RowType, Type
+from pytest_housekeeping.sql.parse import Node, strings
 
 _COMPARING = {"=", "<>", "<", ">", "<=", ">=", "@>", "<@", "&&"}
 _ARRAY_FIRST = {"array_append", "array_remove", "array_replace", "array_position"}

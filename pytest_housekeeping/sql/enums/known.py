@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from pytest_housekeeping.sql.parse import Node
+from pytest_housekeeping.sql.parse import Node, strings
 
 T = TypeVar("T")
 Name = tuple[str, str]
@@ -132,11 +132,6 @@ class Known:
     def enums(self) -> Iterable[Enum]:
         """Every enum that is known."""
         return (each.of for each in self.types.values() if isinstance(each.of, Enum))
-
-
-def strings(nodes: Iterable[Any]) -> tuple[str, ...]:
-    """The texts of those nodes that are String nodes."""
-    return tuple(each["String"].get("sval", "") for each in nodes if "String" in each)
 
 
 def relation_names(relation: Node) -> tuple[str, ...]:

@@ -14,8 +14,8 @@ from pytest_housekeeping.sql.enums.expressions import (
     Seen,
     items,
 )
-from pytest_housekeeping.sql.enums.known import Known, RowType, Type, strings
-from pytest_housekeeping.sql.parse import Node
+from pytest_housekeeping.sql.enums.known import Known, RowType, Type
+from pytest_housekeeping.sql.parse import Node, strings
 
 _CLAUSES = (
     "whereClause",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
-from pytest_housekeeping.sql.enums.known import Known, Name, relation_names, strings
-from pytest_housekeeping.sql.parse import Node
+from pytest_housekeeping.sql.enums.known import Known, Name, relation_names
+from pytest_housekeeping.sql.parse import Node, strings
 
 _Objects = MutableMapping[Name, Any]
 

@@ -16,7 +16,7 @@ from pytest_housekeeping.sql.layouts.layout import Reading
 from pytest_housekeeping.sql.parse import Statement, parse
 from pytest_housekeeping.sql.parser import scan
 from pytest_housekeeping.sql.problems import Problem
-from pytest_housekeeping.sql.text import Woven, place
+from pytest_housekeeping.sql.text import Woven
 
 _NUMBER = re.compile(r"#(\d+)of(\d+)\Z")
 # They bound how long something may take, which the settings of this tool do.
@@ -157,6 +157,5 @@ def _blanked(text: str, start: int, end: int) -> str:
 
 
 def _problem(text: str, statement: Statement, said: str, why: str, fix: str) -> Problem:
-    line, column = place(text, statement.offset)
     words = " ".join(text[statement.offset :].partition(";")[0].split()[:6])
-    return Problem(line=line, column=column, found=f"{words} {said}", why=why, fix=fix)
+    return Problem.at(text, statement.offset, f"{words} {said}", why, fix)

@@ -14,7 +14,7 @@ from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.sql.identifiers import in_quotes
 from pytest_housekeeping.sql.layouts.layout import Ground, Reading
 from pytest_housekeeping.sql.problems import Problem
-from pytest_housekeeping.sql.text import Woven, decode, place
+from pytest_housekeeping.sql.text import Woven, decode
 
 _PART = re.compile(
     r"""(?P<kept>(?<!\w)[eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*"
@@ -187,5 +187,4 @@ def _words(rest: str) -> list[str]:
 
 
 def _problem(text: str, found: re.Match[str], said: str, why: str, fix: str) -> Problem:
-    line, column = place(text, found.start("name") - 1)
-    return Problem(line=line, column=column, found=said, why=why, fix=fix)
+    return Problem.at(text, found.start("name") - 1, said, why, fix)

@@ -13,7 +13,6 @@ from pytest_housekeeping.sql.layouts.layout import Entry, Ground, Listing, Readi
 from pytest_housekeeping.sql.layouts.numbered import twice
 from pytest_housekeeping.sql.path_names import on_disk, stands_alone
 from pytest_housekeeping.sql.problems import Problem
-from pytest_housekeeping.sql.text import place
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +74,7 @@ def halves_reading(path: str, text: str, halves: Halves) -> Reading:
 def _problems(text: str, up: re.Match[str] | None, cut: int, halves: Halves) -> list[Problem]:
     if up is None or up.start() > cut:
         return [
-            _problem(
+            Problem.at(
                 text,
                 0,
                 f"no line says {halves.up_mark}",
@@ -85,7 +84,7 @@ def _problems(text: str, up: re.Match[str] | None, cut: int, halves: Halves) -> 
         ]
     if holds_sql(text[: up.start()]):
         return [
-            _problem(
+            Problem.at(
                 text,
                 0,
                 f"statements stand above {halves.up_mark}",
@@ -94,11 +93,6 @@ def _problems(text: str, up: re.Match[str] | None, cut: int, halves: Halves) -> 
             )
         ]
     return []
-
-
-def _problem(text: str, offset: int, found: str, why: str, fix: str) -> Problem:
-    line, column = place(text, offset)
-    return Problem(line=line, column=column, found=found, why=why, fix=fix)
 
 
 def _has_way_down(ground: Ground, path: str, halves: Halves) -> bool:

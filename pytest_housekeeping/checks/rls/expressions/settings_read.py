@@ -13,6 +13,7 @@ from pytest_housekeeping.checks.rls.expressions.function_bodies import (
     ProjectFunction,
     queries_of,
 )
+from pytest_housekeeping.checks.rls.expressions.never_true import literal_of
 from pytest_housekeeping.checks.rls.expressions.syntax_tree import names_of
 from pytest_housekeeping.sql.parser import Node, ParseError, children, is_a, parse, walk
 
@@ -86,7 +87,7 @@ class SettingsRead:
         *schema, name = names_of(call.funcname)
         if schema in ([], ["pg_catalog"]):
             if name == "current_setting" and call.args:
-                yield SettingRead(name=(_literal(call.args[0]) or "").lower())
+                yield SettingRead(name=(literal_of(call.args[0]) or "").lower())
             elif name in _SHOWS_ALL:
                 yield SettingRead(all=True)
             elif name in _SCHEMAS:
@@ -121,7 +122,7 @@ def _json_path(node: Node) -> tuple[Any, tuple[str, ...]]:
             base, before = _json_path(node.lexpr)
             return base, (*before, *keys)
     if is_a(node, "FuncCall") and names_of(node.funcname)[-1] in _EXTRACTS:
-        found = [_literal(each) for each in node.args[1:]]
+        found = [literal_of(each) for each in node.args[1:]]
         if found and all(found):
             base, before = _json_path(node.args[0])
             return base, (*before, *(each for each in found if each))
@@ -131,14 +132,7 @@ def _json_path(node: Node) -> tuple[Any, tuple[str, ...]]:
 def _keys(node: Any, operator: str) -> tuple[str, ...]:
     if operator not in _STEPS or any(is_a(item, "ColumnRef") for item in walk(node)):
         return ()
-    text = _literal(node)
+    text = literal_of(node)
     if text is None:
         return ()
     return tuple(text.strip("{}").split(",")) if operator.startswith("#") else (text,)
-
-
-def _literal(node: Any) -> str | None:
-    while is_a(node, "TypeCast"):
-        node = node.arg
-    value = getattr(getattr(node, "val", None), "sval", None) if is_a(node, "A_Const") else None
-    return value if isinstance(value, str) else None

@@ -42,7 +42,7 @@ def refuse_other_schema(
     """
     ours = production.with_no_more(Around.NOTHING).without("database")
     theirs = read_fingerprint(clone, exclude_schemas=(), around=Around.NOTHING).without("database")
-    texts = {each.name: each.text for each in restored.entries}
+    texts = restored.texts
     others = split_declared(ours, theirs, config.may_move).others
     differences = [each for each in others if not each.after or texts.get(each.name) != each.after]
     if differences:
