@@ -64,6 +64,10 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> Iterator[None]:
     """Without a path, an active run collects the configured folders, not ``testpaths``."""
     known = early_config.known_args_namespace
+    if getattr(known, "hk_mode", None):
+        from pytest_housekeeping.plugin.plain_imports import import_plainly
+
+        import_plainly(early_config)
     if getattr(known, "hk_mode", None) and getattr(known, "hk_fleet", None):
         # Its items are databases, and no files.
         args.append(str(early_config.rootpath))

@@ -19,9 +19,11 @@ _WATCHED = (
     "pytest_runtest_teardown",
     "pytest_runtest_makereport",
 )
-# pytest-html only looks for the extras of test functions.
-_PART_OF_IT = ("_pytest", "pytest_html")
-_MARKS = ("skip", "skipif", "xfail")
+# Those beside pytest itself have nothing to do with an item that is no test function: pytest-html
+# looks for its extras, Hypothesis for its examples, and pytest-randomly seeds what it draws from.
+_PART_OF_IT = ("_pytest", "pytest_html", "_hypothesis_pytestplugin", "pytest_randomly")
+_REPEATING = "pytest_rerunfailures"
+_MARKS = ("skip", "skipif", "xfail", "flaky")
 _STEERING = ("usepdb", "setuponly", "setupshow", "setupplan", "runxfail")
 
 
@@ -29,8 +31,9 @@ def is_unwatched(config: pytest.Config, ours: object) -> bool:
     """Whether only pytest itself and this plugin see the phases of an item."""
     if any(getattr(config.option, name, False) for name in _STEERING):
         return False
+    parts = _PART_OF_IT if _repeats(config) else (*_PART_OF_IT, _REPEATING)
     return all(
-        implementation.plugin is ours or _package(implementation.plugin) in _PART_OF_IT
+        implementation.plugin is ours or _package(implementation.plugin) in parts
         for name in _WATCHED
         for implementation in getattr(config.hook, name).get_hookimpls()
     )
@@ -82,6 +85,16 @@ def _report(
         start=start,
         stop=start + duration,
     )
+
+
+def _repeats(config: pytest.Config) -> bool:
+    """Whether pytest-rerunfailures is asked to; without that it only takes down what it sees."""
+    try:
+        by_settings = config.getini("reruns")
+    except (KeyError, ValueError):
+        by_settings = None
+    options = (getattr(config.option, name, None) for name in ("reruns", "force_reruns"))
+    return bool(by_settings) or any(each is not None for each in options)
 
 
 def _package(plugin: object) -> str:
