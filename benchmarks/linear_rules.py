@@ -27,7 +27,7 @@ from many_tables import FILES, ROLES, bootstrap, migrations
 from side_by_side import verdict
 
 from pytest_housekeeping.checks.boundaries import verify_contract
-from pytest_housekeeping.checks.builtins import replaced_builtins
+from pytest_housekeeping.checks.builtins import read_builtins, replaced_builtins
 from pytest_housekeeping.checks.rls import evaluate_rules, verify_rule
 from pytest_housekeeping.checks.tripwires import trip_rule
 from pytest_housekeeping.declarations.boundaries import parse_boundaries
@@ -110,7 +110,9 @@ def all_seconds(connection: Connection, empty: Connection) -> dict[str, float]:
         check = partial(verify_contract, connection, BOUNDARIES, contract, RULES)
         found[f"contract, {contract.type}"] = seconds(check)
     tripwires = {f"{TRIPWIRE}{each.id}": seconds(partial(trip_rule, empty, each)) for each in RULES}
-    tripwires[f"{TRIPWIRE}builtins"] = seconds(partial(replaced_builtins, connection, empty))
+    tripwires[f"{TRIPWIRE}builtins"] = seconds(
+        lambda: replaced_builtins(read_builtins(connection), read_builtins(empty))
+    )
     return found | tripwires | {"all tripwires": sum(tripwires.values())}
 
 

@@ -8,25 +8,28 @@ https://www.postgresql.org/docs/16/system-catalog-initial-data.html
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeAlias
 
 from pytest_housekeeping.postgres.connection import Connection
 
+Builtins: TypeAlias = Mapping[tuple[str, int], tuple[str, str]]
+"""Name and definition of each, by catalog and OID."""
 
-def replaced_builtins(connection: Connection, original: Connection) -> tuple[str, ...]:
-    """What of PostgreSQL's own does something else in the database of ``connection`` than in the
-    untouched one of ``original``, by name. Who owns it, or may use it, is another matter."""
-    here, there = _read(connection), _read(original)
+
+def replaced_builtins(here: Builtins, there: Builtins) -> tuple[str, ...]:
+    """What of PostgreSQL's own does something else in one database than in another, untouched one,
+    by name. Who owns it, or may use it, is another matter."""
     return tuple(sorted({name for key, (name, text) in there.items() if _text(here, key) != text}))
 
 
-def _text(found: Mapping[tuple[str, int], tuple[str, str]], key: tuple[str, int]) -> str | None:
-    return found[key][1] if key in found else None
-
-
-def _read(connection: Connection) -> dict[tuple[str, int], tuple[str, str]]:
-    """Name and definition, by catalog and OID."""
+def read_builtins(connection: Connection) -> Builtins:
+    """Those of the database that the connection leads to."""
     rows = connection.execute(_QUERY).fetchall()
     return {(catalog, oid): (name, text) for catalog, oid, name, text in rows}
+
+
+def _text(found: Builtins, key: tuple[str, int]) -> str | None:
+    return found[key][1] if key in found else None
 
 
 # The names are written out: what prints them may be what was replaced.

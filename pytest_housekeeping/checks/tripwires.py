@@ -34,20 +34,12 @@ _WORD = re.compile(r"\w+")
 _FIX = "a rule that does not fire guards nothing: correct its query or its tripwire"
 
 
-def trip_rule(superuser: Connection, rule: Rule, replaced: Sequence[str] = ()) -> Verdict:
+def trip_rule(superuser: Connection, rule: Rule) -> Verdict:
     """Prove on this server that the rule would fire.
 
     ``superuser`` is an autocommit connection to an empty database of it; all of it is rolled back.
-    ``replaced`` are PostgreSQL's own objects that the database of the run has in another form: what
-    a rule finds without them says nothing there. Raises RuleBroken when the rule cannot run.
+    Raises RuleBroken when the rule cannot run.
     """
-    if replaced:
-        named = ", ".join(replaced)
-        return _failed(
-            rule,
-            f"the rules were not written for a database in which {named} is not PostgreSQL's own",
-            fix=f"give {named} the definition back that the server came with",
-        )
     ground: TripwireGround | None = None
     quiet: Verdict | None = None
     superuser.execute("BEGIN")
@@ -70,6 +62,19 @@ def trip_rule(superuser: Connection, rule: Rule, replaced: Sequence[str] = ()) -
         return _failed(rule, f"the rule fires on {planted} without the defect as well", seen=quiet)
     return Verdict(
         examined=1, unit="tripwires", evidence=(f"it fired on {planted}, and was quiet without it",)
+    )
+
+
+def refused(rule: Rule, replaced: Sequence[str]) -> Verdict | None:
+    """Why a tripwire shows nothing where these are ``replaced``, PostgreSQL's own objects that the
+    database of the run has in another form; None where there are none."""
+    if not replaced:
+        return None
+    named = ", ".join(replaced)
+    return _failed(
+        rule,
+        f"the rules were not written for a database in which {named} is not PostgreSQL's own",
+        fix=f"give {named} the definition back that the server came with",
     )
 
 

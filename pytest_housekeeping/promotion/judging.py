@@ -27,13 +27,15 @@ if TYPE_CHECKING:
     from pytest_housekeeping.declarations.boundaries import Boundaries, Contract
     from pytest_housekeeping.declarations.objects import Objects
     from pytest_housekeeping.declarations.rules import Rule
+    from pytest_housekeeping.promotion.tripwires_ahead import TripwiresAhead
 
 
 class Checks:
     """The checks of one run. What several of them need is read once, while the schema stands.
 
-    ``throwaway`` lends an empty database to the tripwires; ``apps`` connects the applications' own
-    tests to it. ``known`` may have the verdict of a step already, and proves it otherwise.
+    ``throwaway`` lends an empty database to the tripwires, which are tried in it beside everything
+    else; ``apps`` connects the applications' own tests to it. ``known`` may have the verdict of a
+    step already, and proves it otherwise.
     """
 
     def __init__(self, context: RunContext, throwaway: Throwaway) -> None:
@@ -41,6 +43,8 @@ class Checks:
         self._context = context
         self._contracts = context.plan.contracts
         self._empty = throwaway.in_empty_database
+        self._begun = False
+        self._tripwires: TripwiresAhead | None = None
         self._replaced: tuple[str, ...] | None = None
         self._code: dict[str, Extraction] | None = None
         self._catalog: Catalog | None = None
@@ -52,6 +56,9 @@ class Checks:
 
     def judge(self, connection: Connection, step: Step) -> Verdict:
         """Run the check of a step. Raises RuleBroken when it could not run: never a pass."""
+        if not self._begun:
+            self._begun = True
+            self._tripwires = self._tried_ahead()
 
         def prove() -> Verdict:
             return _JUDGES[step.kind](self, connection, step)
@@ -81,6 +88,23 @@ class Checks:
     def schema_changed(self) -> None:
         """A segment was committed: what was read of the schema before holds no longer."""
         self._catalog = None
+
+    def close(self) -> None:
+        """End what goes on beside the steps, and the applications' connections."""
+        if self._tripwires is not None:
+            self._tripwires.close()
+        self.apps.close()
+
+    def _tried_ahead(self) -> TripwiresAhead | None:
+        """The tripwires of the plan that need nothing of the schema, begun with."""
+        codes, steps = self._contracts.code_contracts, self._context.plan.steps
+        names = (step.name for step in steps if step.kind is Kind.TRIPWIRE)
+        rules = [self._rule(name) for name in names if name not in (MUTANTS, *codes)]
+        if not rules:
+            return None
+        from pytest_housekeeping.promotion.tripwires_ahead import TripwiresAhead
+
+        return TripwiresAhead(self._empty, rules)
 
     # -- one method a kind of step ---------------------------------------------------------
 
@@ -220,8 +244,8 @@ class Checks:
         return self._written_baseline
 
     def _tripwire(self, connection: Connection, step: Step) -> Verdict:
-        from pytest_housekeeping.checks.builtins import replaced_builtins
-        from pytest_housekeeping.checks.tripwires import trip_rule
+        from pytest_housekeeping.checks.builtins import read_builtins, replaced_builtins
+        from pytest_housekeeping.checks.tripwires import refused
 
         contracts = self._contracts
         if step.name in contracts.code_contracts and contracts.boundaries is not None:
@@ -231,9 +255,13 @@ class Checks:
             return trip_code(connection, contracts.boundaries, contract)
         if step.name == MUTANTS:
             return self._mutants(connection)
+        if self._tripwires is None:
+            raise _undeclared(step)
         if self._replaced is None:
-            self._replaced = replaced_builtins(connection, self._empty())
-        return trip_rule(self._empty(), self._rule(step.name), self._replaced)
+            there = self._tripwires.builtins()
+            self._replaced = replaced_builtins(read_builtins(connection), there)
+        rule = self._rule(step.name)
+        return refused(rule, self._replaced) or self._tripwires.verdict(rule)
 
     def _mutants(self, connection: Connection) -> Verdict:
         from pytest_housekeeping.checks.mutation import MutationInput, mutation_score

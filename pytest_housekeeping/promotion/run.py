@@ -77,7 +77,7 @@ class Run:
     def close(self) -> None:
         """End connections, style check, servers; each even if the one before it fails."""
         repository = self.context.repository
-        ends: list[Callable[[], None]] = [self.checks.apps.close]
+        ends: list[Callable[[], None]] = [self.checks.close]
         ends += [self.rehearsal.close] if self.rehearsal is not None else []
         ends += [self.target.close]
         ends += [self.linting.stop] if self.linting is not None else []
@@ -89,7 +89,7 @@ class Run:
 
     def _end_server(self) -> None:
         with suppress(HousekeepingError, OSError):
-            self.checks.apps.close()
+            self.checks.close()
             self.target.connection.close()
             self.throwaway.stop()
 

@@ -9,10 +9,10 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from pytest_housekeeping.checks.builtins import replaced_builtins
+from pytest_housekeeping.checks.builtins import read_builtins, replaced_builtins
 from pytest_housekeeping.checks.rules.evaluation import with_role_in_leak
 from pytest_housekeeping.checks.tripwire_ground import ground_for
-from pytest_housekeeping.checks.tripwires import defect, judge, plant, trip_rule
+from pytest_housekeeping.checks.tripwires import defect, judge, plant, refused, trip_rule
 from pytest_housekeeping.declarations.rls import DeclaredPolicy
 from pytest_housekeeping.declarations.rules import Rule, Tripwire, fill, shipped_rules
 from pytest_housekeeping.errors import RuleBroken
@@ -236,15 +236,17 @@ def test_what_the_server_did_not_come_with_is_named(
     connection: Connection, superuser: Connection, lent: LentDatabase, name: str
 ) -> None:
     """A rule that calls it would be blind here, and fire where it is not replaced."""
-    assert replaced_builtins(connection, connection) == ()
+    there = read_builtins(connection)
+    assert replaced_builtins(there, there) == ()
     superuser.execute("BEGIN")
     try:
         superuser.execute("SET LOCAL allow_system_table_mods = on")
         superuser.execute(REPLACED[name].encode())
-        assert replaced_builtins(superuser, connection) == (name,)
+        assert replaced_builtins(read_builtins(superuser), there) == (name,)
     finally:
         superuser.execute("ROLLBACK")
-    verdict = trip_rule(superuser, RULES["rls-not-enabled"], (name,))
+    verdict = refused(RULES["rls-not-enabled"], (name,))
+    assert verdict is not None
     assert name in verdict.findings[0].detail
     assert name in verdict.findings[0].fix
 
@@ -260,6 +262,6 @@ def test_what_is_owned_or_granted_otherwise_is_not_replaced(
             "ALTER FUNCTION pg_catalog.lower(text) OWNER TO hk_migrator;"
             "CREATE FUNCTION pg_catalog.hk_more() RETURNS integer LANGUAGE sql AS 'SELECT 1'"
         )
-        assert replaced_builtins(superuser, connection) == ()
+        assert replaced_builtins(read_builtins(superuser), read_builtins(connection)) == ()
     finally:
         superuser.execute("ROLLBACK")
