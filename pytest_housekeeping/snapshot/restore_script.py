@@ -57,11 +57,12 @@ def _run_together(conninfo: str, settings: bytes, objects: list[bytes]) -> int:
             connection.execute(settings)
             connection.execute(f"SET statement_timeout = '{_TIMEOUT_S:.0f}s'".encode())
             for group in _groups(objects):
-                if copied := _COPY.search(group[0]):
+                copied = _COPY.search(group[0])
+                if copied is None:
+                    connection.execute(b"".join(group))
+                elif copied[2]:
                     with connection.cursor().copy(copied[1]) as copy:
                         copy.write(copied[2])
-                else:
-                    connection.execute(b"".join(group))
                 done += len(group)
     except (psycopg.Error, ServerError):
         return done

@@ -19,7 +19,7 @@ def ask_together(
     """What each role is answered to its condition, in a session with these settings: a truth value,
     or an error."""
     results: dict[int, AttemptResult] = {}
-    groups = list(_groups(asked))
+    groups = list(together([role for role, _ in asked]))
     answers = attempt_all(connection, [_attempt(asked, group, settings) for group in groups])
     for group, answer in zip(groups, answers, strict=True):
         if not answer.sqlstate:
@@ -35,10 +35,10 @@ def ask_together(
     return [results[number] for number in range(len(asked))]
 
 
-def _groups(asked: Sequence[tuple[str, str]]) -> Iterator[list[int]]:
-    """The places of those that are asked at once, by role."""
+def together(roles: Sequence[str]) -> Iterator[list[int]]:
+    """The places of what is asked in one statement, for it is asked as one role."""
     by_role: dict[str, list[int]] = {}
-    for number, (role, _) in enumerate(asked):
+    for number, role in enumerate(roles):
         by_role.setdefault(role, []).append(number)
     for numbers in by_role.values():
         for start in range(0, len(numbers), _AT_ONCE):

@@ -144,3 +144,31 @@ def test_policies_that_read_alike_are_read_of_their_own_table(ground: Connection
     assert {reading.columns for reading in read.values()} == {("v",)}
     (link,) = read["c1"].links
     assert {link.one[0][1], link.other[0][1]} == {"b1", "c1"}
+
+
+def test_of_tables_that_are_copied_at_once_each_is_answered(ground: Connection) -> None:
+    """One raises an error, one gives a row away, and the others give none."""
+    ground.execute(
+        "CREATE FUNCTION shop.known() RETURNS integer LANGUAGE plpgsql STABLE AS $$ BEGIN"
+        " IF shop.tenant() IS NULL THEN RAISE EXCEPTION 'no tenant'; END IF;"
+        " RETURN shop.tenant(); END $$"
+    )
+    own = "v = (SELECT shop.tenant())"
+
+    def copied() -> dict[str, str]:
+        verdict = judge_rule(ground, CONTRACT, RULES["identity-isolated"])
+        given = {f.object: f.detail for f in verdict.findings if "copies rows out" in f.detail}
+        shown = [line.partition(":") for line in verdict.evidence if "COPY while" in line]
+        return given | {table: rest.rpartition(": ")[2] for table, _, rest in shown}
+
+    for name, policy in {"a": own, "c": f"{own} OR shop.tenant() IS NULL", "d": own}.items():
+        guarded(ground, f"shop.{name}", "v integer", policy)
+    gives = "shop_app copies rows out while the context is ''"
+    assert copied() == {"shop.a": "no row", "shop.c": gives, "shop.d": "no row"}
+    guarded(ground, "shop.b", "v integer", "v = (SELECT shop.known())")
+    assert copied() == {
+        "shop.a": "no row",
+        "shop.b": "P0001",
+        "shop.c": gives,
+        "shop.d": "no row",
+    }

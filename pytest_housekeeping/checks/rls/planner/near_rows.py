@@ -10,7 +10,7 @@ Where each alternative of a condition is an exact comparison there is nothing to
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_housekeeping.checks.rls.expressions.called import reads_tables
@@ -128,24 +128,41 @@ def _inexact(
     values: dict[tuple[str, Settings], dict[ContextPart, PartValue]] = {}
     for (role, settings, part), value in answered.items():
         values.setdefault((role, settings), {})[part] = value
+    left: dict[Hashable, str] = {}
     for case in cases:
-        known = values.get(case.session, {})
-        try:
-            texts = disjuncts_of(case.condition, context_only, known, Ground())
-        except UnreadableExpression:
-            continue
-        exact = {column.name for column in case.table.columns if column.exact}
-        trees = {text: parse_condition(text) for text in texts}
-        left = [
-            f"({text})"
-            for text, tree in trees.items()
-            if not _fixes_all(case, tree, exact) and not reads_tables(tree, context_only.functions)
-        ]
-        if left:
-            yield replace(case, condition=" OR ".join(left))
+        exact = frozenset(column.name for column in case.table.columns if column.exact)
+        # Many tables have the same policies: what is the same question is asked once.
+        question = (
+            *(case.session, case.condition, exact),
+            *(tuple(case.columns.items()), tuple(case.values.items())),
+        )
+        if question not in left:
+            known = values.get(case.session, {})
+            left[question] = _left_of(case, exact, context_only, known)
+        if left[question]:
+            yield replace(case, condition=left[question])
 
 
-def _fixes_all(case: NearCase, disjunct: object, exact: set[str]) -> bool:
+def _left_of(
+    case: NearCase,
+    exact: frozenset[str],
+    context_only: ContextOnly,
+    known: Mapping[ContextPart, PartValue],
+) -> str:
+    """The alternatives that do not compare every identity for just its value; "" where all do."""
+    try:
+        texts = disjuncts_of(case.condition, context_only, known, Ground())
+    except UnreadableExpression:
+        return ""
+    trees = {text: parse_condition(text) for text in texts}
+    return " OR ".join(
+        f"({text})"
+        for text, tree in trees.items()
+        if not _fixes_all(case, tree, exact) and not reads_tables(tree, context_only.functions)
+    )
+
+
+def _fixes_all(case: NearCase, disjunct: object, exact: frozenset[str]) -> bool:
     fixed = dict(fixed_columns(disjunct, exact))
     own = {claim for name, claim in case.columns.items() if fixed.get(name) == case.values[claim]}
     return own == set(case.columns.values())

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pytest_housekeeping.checks.rls.expressions.names import may_name
 from pytest_housekeeping.checks.rls.identities.visible_rows import OwnedRows
@@ -54,8 +55,8 @@ def what_decides(pair: IdentityPair, mine: OwnedRows, others: OwnedRows) -> Hash
     """Where it is equal for two pairs, what the policies have refused one they refuse the other;
     None for a pair of which that cannot be said."""
     table, privileges, identities = pair.table, pair.privileges, pair.identities
-    texts = (*table.expressions, table.public)
-    columns = [each for each in table.columns if any(may_name(text, each.name) for text in texts)]
+    text = " ".join((*table.expressions, table.public))
+    columns = _columns_in(text, table.columns)
     named = frozenset(column.name for column in columns)
     keys = keys_to_take_over(pair)
     rows = {*mine.rows, *others.rows}
@@ -63,7 +64,7 @@ def what_decides(pair: IdentityPair, mine: OwnedRows, others: OwnedRows) -> Hash
         not table.plain
         or identities.unread_expressions
         or not {name for name, _ in identities.identity_columns} <= named
-        or any(may_name(text, name) for text in texts for name in (table.name, *_SYSTEM_COLUMNS))
+        or any(may_name(text, name) for name in (table.name, *_SYSTEM_COLUMNS))
         or not (len(mine.rows) == len(others.rows) == 1 and mine.all_rows == len(rows))
         # What the table itself puts in, its own expressions decide.
         or not all(column.writable for column in columns)
@@ -83,12 +84,17 @@ def what_decides(pair: IdentityPair, mine: OwnedRows, others: OwnedRows) -> Hash
             if privileges.role in policy.roles
         ),
         public=table.public,
-        columns=tuple(columns),
+        columns=columns,
         compared=(identities.identity_columns, identities.policy_columns),
         values=tuple((mine.values[each.name], others.values[each.name]) for each in columns),
         assigned=next((each.name for each in columns if each.quoted == assignment), None),
         taken_over=tuple(frozenset(key) & named for key in keys),
     )
+
+
+@lru_cache(maxsize=4096)
+def _columns_in(text: str, columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    return tuple(column for column in columns if may_name(text, column.name))
 
 
 def decided_by_policies(name: str, answer: AttemptResult) -> bool:

@@ -11,6 +11,7 @@ from psycopg import sql
 from pytest_housekeeping.checks.rls.findings import FindingCollector
 from pytest_housekeeping.checks.rls.proofs.isolation_pairs import IdentityPair
 from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
+from pytest_housekeeping.checks.rules.together import together
 from pytest_housekeeping.declarations.identity import Claim
 from pytest_housekeeping.postgres.connection import Connection, as_role
 
@@ -50,25 +51,40 @@ def _copy_out(
     empty = dict.fromkeys(context, "")
     answers: dict[int, str] = {}
     # One savepoint for a role until an error ends it: see ``checks.rules.attempts``.
-    waiting = deque(sorted(range(len(asked)), key=lambda number: asked[number][1].role))
+    waiting = deque(together([privileges.role for _, privileges in asked]))
     while waiting:
-        role = asked[waiting[0]][1].role
+        role = asked[waiting[0][0]][1].role
         try:
             with as_role(connection, role, empty):
                 connection.execute("SET LOCAL row_security = on")
-                while waiting and asked[waiting[0]][1].role == role:
-                    returns = _returns_a_row(connection, asked[waiting[0]][0])
-                    answers[waiting.popleft()] = "" if returns else "no row"
+                while waiting and asked[waiting[0][0]][1].role == role:
+                    group = waiting[0]
+                    returns = _returns_a_row(connection, [asked[number][0] for number in group])
+                    waiting.popleft()
+                    if returns and len(group) > 1:
+                        waiting.extendleft([number] for number in reversed(group))
+                    else:
+                        answers |= dict.fromkeys(group, "" if returns else "no row")
         except psycopg.Error as error:
-            answers[waiting.popleft()] = error.sqlstate or "an error"
+            group = waiting.popleft()
+            if len(group) == 1:
+                answers[group[0]] = error.sqlstate or "an error"
+            else:  # each by itself then, to know which one it is
+                waiting.extendleft([number] for number in reversed(group))
     return [answers[number] for number in range(len(asked))]
 
 
-def _returns_a_row(connection: Connection, table: ProtectedTable) -> bool:
+def _returns_a_row(connection: Connection, tables: Sequence[ProtectedTable]) -> bool:
     # COPY of a query works for partitioned tables as well, COPY of the table does not:
     # https://www.postgresql.org/docs/16/sql-copy.html
-    statement = sql.SQL("COPY (SELECT * FROM {} LIMIT 1) TO STDOUT").format(
-        sql.Identifier(table.schema, table.name)
+    rows = sql.SQL(" UNION ALL ").join(
+        sql.SQL("SELECT true FROM (SELECT * FROM {} LIMIT 1) AS s").format(
+            sql.Identifier(table.schema, table.name)
+        )
+        for table in tables
     )
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(sql.SQL("COPY ({}) TO STDOUT").format(rows)) as copy,
+    ):
         return len(list(copy)) > 0  # read to its end: the connection is not free before
