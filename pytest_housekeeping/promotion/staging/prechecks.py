@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from pytest_housekeeping.errors import ProofFailed
-from pytest_housekeeping.model import Finding, Verdict
+from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.promotion import prechecks, stubs
 from pytest_housekeeping.promotion.context import RunContext
@@ -74,7 +74,11 @@ def _bootstrap(
         verdict, said = run_bootstrap(context, throwaway)
     target.connection.close()
     connection, user = target.connection.get(), target.connection.identity().user
-    findings = (*_shape(context, connection, user), *prechecks.session_findings(connection))
+    findings = (
+        *_shape(context, connection, user),
+        *may_become_superuser(connection, user),
+        *prechecks.session_findings(connection),
+    )
     return replace(verdict, findings=(*verdict.findings, *findings)), said
 
 
@@ -95,6 +99,28 @@ def _shape(context: RunContext, connection: Connection, user: str) -> tuple[Find
             "is superuser or BYPASSRLS, so no row-level security would be seen to hold",
             f"ALTER ROLE {quoted(user)} NOSUPERUSER NOBYPASSRLS;",
         ),
+    )
+
+
+def may_become_superuser(connection: Connection, user: str) -> tuple[Finding, ...]:
+    """The superusers that the migrating role is a member of, itself or through another role."""
+    rows = connection.execute(
+        "SELECT r.rolname FROM pg_catalog.pg_roles AS r, pg_catalog.pg_roles AS u"
+        " WHERE u.rolname = current_user AND NOT u.rolsuper AND r.rolsuper"
+        " AND pg_catalog.pg_has_role(u.oid, r.oid, 'MEMBER') ORDER BY 1"
+    ).fetchall()
+    return tuple(
+        Finding(
+            rule="migrator-may-become-superuser",
+            level=Level.WARNING,
+            object=quoted(user),
+            detail=f"is a member of {quoted(name)}, a superuser of this server: that files may do"
+            " something as that role here says nothing of production, where it may be none",
+            fix=f"REVOKE {quoted(name)} FROM {quoted(user)}; that is, grant it nowhere in bootstrap"
+            " and have the files name a role that is no superuser in production either; where the"
+            " platform's migrating role is postgres: its platform in the settings",
+        )
+        for (name,) in rows
     )
 
 
