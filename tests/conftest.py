@@ -28,6 +28,7 @@ _DEAR = (
 # Of these modules only the named tests run by default: the suite would take longer than a quarter
 # of an hour on two cores. ``tox -e whole`` runs all of them, and so does CI for each push.
 _LONG: dict[str, tuple[str, ...]] = {
+    "tests/runs/test_docs.py": ("test_a_command_does_what_the_document_shows",),
     "tests/runs/test_production_page.py": (),
     "tests/runs/test_prod_workflow.py": (
         "test_a_confirmed_run_promotes_and_opens_the_pull_request",
@@ -73,6 +74,13 @@ _LONG: dict[str, tuple[str, ...]] = {
 _WHOLE = bool(os.environ.get("HK_WHOLE") or os.environ.get("HK_FAULTS"))
 _LATER = pytest.mark.skip(reason="it takes long: tox -e whole runs it")
 _ROOMS = ("tests/runs", "tests/database", "tests/unit")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: a worker waits for what its tests have started, and for locks,
+    an eighth of its time."""
+    return len(os.sched_getaffinity(0)) + 1
 
 
 @pytest.fixture

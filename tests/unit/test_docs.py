@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 import subprocess
 import sys
@@ -36,6 +37,10 @@ def test_the_two_commands_of_the_readme_are_those_of_everything_else() -> None:
         assert {STAGING, SUITE} <= scripts.get(document, set()), document
     for part in SUITE.split(" && "):
         assert part.removeprefix("python3 ") in ci
+    listed = configparser.ConfigParser(interpolation=None)
+    listed.read(ROOT / "tox.ini", encoding="utf-8")
+    begun = ",".join(re.findall(r"tox -qq run -e (\S+)", ci))
+    assert begun.split(",") == listed["tox"]["env_list"].split(", ")
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
