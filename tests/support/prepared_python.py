@@ -3,8 +3,8 @@
 ``pip install -e .`` in it is the command that the documents give; it finds its dependencies there
 and need not fetch and compile them, which takes 17 of its 19 CPU seconds. What builds the project
 is there too, so that pip makes no environment of its own for that. That an empty environment does
-as well is shown by the block of CONTRIBUTING.md that installs from nothing: into one that has the
-pip of the tests, for making and compiling another one takes as long as half of the rest.
+as well is shown by `tests/runs/test_docs.py`, where all tests run: one that has the pip of the
+tests, for making and compiling another one takes as long as half of the rest.
 """
 
 from __future__ import annotations

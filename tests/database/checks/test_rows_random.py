@@ -14,8 +14,8 @@ from pytest_housekeeping.server import Server
 from support.row_ground import RowGround, row_ground
 from support.row_random import KINDS
 
-# Always the same ones; `tox -e faults` goes on to a thousand of each kind.
-CASES = 1000 if os.environ.get("HK_FAULTS") else 40
+# Always the same ones: `tox -e whole` has twice as many, `tox -e faults` a thousand of each kind.
+CASES = 1000 if os.environ.get("HK_FAULTS") else 40 if os.environ.get("HK_WHOLE") else 20
 
 
 @pytest.fixture(scope="module")
