@@ -76,15 +76,7 @@ def make_audit(
     document["production"] = fields.production_fields(production or ProductionNow())
     document["clone"] = fields.clone_fields(clone) if clone else None
     document["batch"] = [fields.batch_fields(done) for done in batch]
-    document["findings"] = [
-        fields.finding_fields(finding, result.step.id)
-        for result in results
-        for finding in result.findings
-    ]
-    held = compared(document, *earlier)
-    for finding, since in zip(document["findings"], held.since, strict=True):
-        finding["since"] = since
-    document["compared"] = fields.compared_fields(held)
+    _add_findings(document, results, earlier)
     document["lock_conflicts"] = [fields.conflict_fields(each) for each in conflicts]
     document["bound"] = fields.bound_fields(bound) if bound else {}
     document["snapshot"] = {
@@ -94,6 +86,23 @@ def make_audit(
     }
     document["chain"] = {"previous": previous}
     return seal(document, secrets=secrets)
+
+
+def _add_findings(
+    document: dict[str, Any],
+    results: Sequence[StepResult],
+    earlier: tuple[Iterable[Mapping[str, Any]], str],
+) -> None:
+    """What the steps have found, and since when each of it has stood."""
+    document["findings"] = [
+        fields.finding_fields(finding, result.step.id)
+        for result in results
+        for finding in result.findings
+    ]
+    held = compared(document, *earlier)
+    for finding, since in zip(document["findings"], held.since, strict=True):
+        finding["since"] = since
+    document["compared"] = fields.compared_fields(held)
 
 
 def with_artifacts(audit: Audit, artifacts: Sequence[Artifact]) -> Audit:

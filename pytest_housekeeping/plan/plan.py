@@ -137,11 +137,8 @@ def build(
     files = found.files
     contracts = load_contracts(config, sources, rules)
     pending = pending_files(files, past)
-    seeds = [
-        file
-        for file in files[Kind.SEED]
-        if config.target.seeds and not throwaway and baseline is None and is_pending(file, past)
-    ]
+    asked = config.target.seeds and not throwaway and baseline is None
+    seeds = [file for file in files[Kind.SEED] if asked and is_pending(file, past)]
     segments = _segments(mode, pending, past, baseline, seeds)
     checks = verify_steps(config, sources, contracts, tests)
     # What comes behind a baseline is not there yet, and nothing of it is asked for.

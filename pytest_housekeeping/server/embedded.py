@@ -69,6 +69,27 @@ def find_embedded(version: int, stubs: tuple[Stub, ...] = ()) -> Programs:
             f"there is no embedded PostgreSQL {version}", fix=f"{known}; or {ways_out()}"
         )
     wheel = EMBEDDED[version]
+    folder = _folder_of(wheel, version)
+    programs = Programs(folder=folder, version=version)
+    account = server_account()
+    share = share_folder(programs)
+    stubs = lacking(share / "extension", stubs) if share else ()
+    if account.reaches(folder) and not stubs:
+        return programs
+    try:
+        return _copied(programs, account, stubs)
+    except OSError as error:
+        raise ServerError(
+            f"the embedded PostgreSQL could not be copied: {error}",
+            why=f"PostgreSQL does not run as root, and {folder} is closed to the other account"
+            if not stubs
+            else "stubs of extensions are put beside a copy of it",
+            fix=f"make room, run as an ordinary user, or {ways_out(wheel.install)}",
+        ) from None
+
+
+def _folder_of(wheel: Wheel, version: int) -> Path:
+    """Where its programs are. Raises ServerError where they are not whole, or would not run."""
     spec = importlib.util.find_spec(wheel.package)
     if spec is None or not spec.submodule_search_locations:
         raise ServerError(
@@ -99,22 +120,7 @@ def find_embedded(version: int, stubs: tuple[Stub, ...] = ()) -> Programs:
             + " or newer",
             fix="run on a newer system, or " + ways_out(wheel.install),
         )
-    programs = Programs(folder=folder, version=version)
-    account = server_account()
-    share = share_folder(programs)
-    stubs = lacking(share / "extension", stubs) if share else ()
-    if account.reaches(folder) and not stubs:
-        return programs
-    try:
-        return _copied(programs, account, stubs)
-    except OSError as error:
-        raise ServerError(
-            f"the embedded PostgreSQL could not be copied: {error}",
-            why=f"PostgreSQL does not run as root, and {folder} is closed to the other account"
-            if not stubs
-            else "stubs of extensions are put beside a copy of it",
-            fix=f"make room, run as an ordinary user, or {ways_out(wheel.install)}",
-        ) from None
+    return folder
 
 
 def _too_old(wheel: Wheel) -> str:

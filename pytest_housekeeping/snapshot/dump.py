@@ -68,21 +68,33 @@ def dump_schema(
     # Options of a connection string have the last word over the variable, empty ones too.
     settings = pinned(server_major, {"default_transaction_read_only": "on"})
     options = f"{known.pop('options', None) or ''} {startup_options(settings)}"
+    command = _command(
+        program,
+        make_conninfo("", **known),
+        lock_wait_s,
+        rows=rows,
+        extensions=_chosen(program, extensions, but),
+    )
+    environment = {"PGTZ": "UTC", "PGOPTIONS": options}
+    environment |= {"PGPASSWORD": password} if password else {}
+    done = _ended(command, environment, timeout_s)
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip()
+        raise _failure(said.replace(password, "[secret]") if password else said, known, lock_wait_s)
+    return normalised(done.stdout)
+
+
+def _ended(
+    command: Sequence[str], environment: dict[str, str], timeout_s: float
+) -> subprocess.CompletedProcess[bytes]:
+    """pg_dump, with these variables and no others that are known to programs of PostgreSQL."""
     try:
-        done = subprocess.run(
-            _command(
-                program,
-                make_conninfo("", **known),
-                lock_wait_s,
-                rows=rows,
-                extensions=_chosen(program, extensions, but),
-            ),
+        return subprocess.run(
+            command,
             capture_output=True,
             check=False,
             timeout=timeout_s,
-            env=bare_environment()
-            | {"PGTZ": "UTC", "PGOPTIONS": options}
-            | ({"PGPASSWORD": password} if password else {}),
+            env=bare_environment() | environment,
         )
     except subprocess.TimeoutExpired:
         raise BackupFailed(
@@ -92,14 +104,10 @@ def dump_schema(
         ) from None
     except OSError as error:
         raise BackupFailed(
-            f"{program} could not be run: {error.strerror}",
+            f"{command[0]} could not be run: {error.strerror}",
             why="without a backup nothing is promoted",
             fix="reinstall the client programs of PostgreSQL",
         ) from None
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip()
-        raise _failure(said.replace(password, "[secret]") if password else said, known, lock_wait_s)
-    return normalised(done.stdout)
 
 
 def normalised(dump: bytes) -> bytes:
