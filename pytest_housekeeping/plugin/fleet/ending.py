@@ -71,6 +71,10 @@ class FleetEnding:
         """Between the terminal, which reports behind this, and pytest-html, which writes in it."""
         if RUNS in self.config.stash:
             self.config.stash[RUNS].close()
+        for wave in self.work.waves:
+            # Also of one whose process is gone, and for which nobody has waited.
+            for name in wave.databases:
+                self.work.result(self.work.item(wave.name, name))
         lacking, whole = self._standing()
         self.record = self._record(whole=whole)
         try:

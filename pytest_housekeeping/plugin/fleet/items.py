@@ -135,6 +135,9 @@ class DatabaseItem(FleetItem):
         self.seen = seen
         self.stage = stage
 
+    def held_up(self) -> str:
+        return super().held_up() or self.work.refused(self.seen.database.name)
+
     def done(self) -> Result:
         work, config, database = self.work, self.config.stash[SETTINGS], self.seen.database
         target, back = database.target(work.fleet, config.audit), work.back_of(database.name)

@@ -152,7 +152,7 @@ class FleetSession:
                 self.told.append(f"{group.name}: {proof.too_early}")
         if said:
             self.failed[group.name] = said
-            (self.work.folder / f"{group.name}.failed").write_text(said, encoding="utf-8")
+            self.work.failure_of(group).write_text(said, encoding="utf-8")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -200,6 +200,6 @@ class FleetSession:
 
 def _failed(work: Work) -> Iterator[tuple[str, str]]:
     for group in work.survey.groups:
-        place = work.folder / f"{group.name}.failed"
+        place = work.failure_of(group)
         if place.exists():
             yield group.name, place.read_text(encoding="utf-8")

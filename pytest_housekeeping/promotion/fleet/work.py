@@ -75,6 +75,10 @@ class Work:
         """Where the proof of a group lies, if it was rehearsed."""
         return self.folder / f"{group.name}.proof"
 
+    def failure_of(self, group: Group) -> Path:
+        """Where it is written why the rehearsal of a group has failed, if it has."""
+        return self.folder / f"{group.name}.failed"
+
     def shown_for(self, database: str) -> Path | None:
         """Where what is shown of its group lies, or will lie; None of one that is in none."""
         group = self._groups.get(database)
@@ -105,8 +109,10 @@ class Work:
             return None
         if pid and not _lives(pid):
             # It may have ended well a moment ago.
-            lost = Result(item=item, how=FAILED, detail="its process has ended without a result")
-            return self.results().get(item, lost)
+            if item not in self.results():
+                why = "its process has ended without a result"
+                self.put(Result(item=item, how=FAILED, detail=why))
+            return self.results()[item]
         return None
 
     def results(self) -> Mapping[str, Result]:
@@ -131,15 +137,30 @@ class Work:
                 time.sleep(_LOOK_S)
 
     def stopped(self) -> str:
-        """Why nothing more is begun; "" where it is."""
-        failed = [each for each in self.results().values() if each.how == FAILED]
-        first = [each.item for each in failed if f"::{CANARY}::" in each.item]
-        if first:
+        """Why nothing more is begun; "" where it is. A database counts once, its rows or itself."""
+        failed = {
+            each.item.rpartition("::")[2]: each.item
+            for each in self.results().values()
+            if each.how == FAILED
+        }
+        canaries = {name for wave in self.waves if wave.name == CANARY for name in wave.databases}
+        if first := [item for name, item in failed.items() if name in canaries]:
             return f"a canary failed: {', '.join(first)}"
+        if groups := [item for item in failed.values() if "::groups::" in item]:
+            return f"not rehearsed: {', '.join(groups)}"
         if len(failed) > self.fleet.failures:
-            allowed = self.fleet.failures
-            return f"{len(failed)} failed, and failures = {allowed}: {failed[0].item}"
+            allowed, one = self.fleet.failures, next(iter(failed.values()))
+            return f"{len(failed)} failed, and failures = {allowed}: {one}"
         return ""
+
+    def refused(self, database: str) -> str:
+        """Why a database is not begun, whatever becomes of the others; "" where it is: its rows
+        would refuse it, or its group was not rehearsed."""
+        group = self._groups.get(database)
+        if group is not None and self.failure_of(group).exists():
+            return f"{group.name} was not rehearsed"
+        rows = self.results().get(self.item("rows", database))
+        return "its rows would refuse it" if rows is not None and rows.how == FAILED else ""
 
     @property
     def _ended(self) -> Path:

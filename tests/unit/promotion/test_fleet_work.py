@@ -11,8 +11,10 @@ import pytest
 
 from pytest_housekeeping.config import Fleet
 from pytest_housekeeping.evidence.fleet_record import AWAY, FAILED, LEFT, PASSED
-from pytest_housekeeping.promotion.fleet.survey import Survey
+from pytest_housekeeping.promotion.fleet.survey import Group, Seen, Survey
+from pytest_housekeeping.promotion.fleet.waves import Wave
 from pytest_housekeeping.promotion.fleet.work import Result, Work, _Known
+from pytest_housekeeping.promotion.production.fleet_databases import FleetDatabase
 
 
 @pytest.fixture
@@ -55,6 +57,8 @@ def test_one_whose_process_is_gone_has_failed(work: Work) -> None:
     assert found is not None
     assert found.how == FAILED
     work.wait_for(["f::wave-1::a"])
+    # As any failure it counts for all processes.
+    assert replace(work, _known=_Known()).results().keys() == {"f::wave-1::a"}
 
 
 def test_the_budget_of_failures(work: Work) -> None:
@@ -67,6 +71,30 @@ def test_the_budget_of_failures(work: Work) -> None:
     assert work.stopped().startswith("2 failed, and failures = 1")
 
 
-def test_a_canary_that_fails_stops_all(work: Work) -> None:
-    work.put(Result(item="f::canary::a", how=FAILED))
-    assert work.stopped() == "a canary failed: f::canary::a"
+def test_a_database_whose_rows_refuse_counts_once_and_is_not_begun(work: Work) -> None:
+    work.put(Result(item="f::rows::a", how=FAILED))
+    work.put(Result(item="f::wave-1::a", how=FAILED))
+    assert work.stopped() == ""
+    assert work.refused("a") == "its rows would refuse it"
+    assert work.refused("b") == ""
+
+
+@pytest.mark.parametrize("place", ["canary", "rows"])
+def test_a_canary_that_fails_stops_all(work: Work, place: str) -> None:
+    work = replace(work, waves=(Wave(name="canary", databases=("a",)),))
+    work.put(Result(item=f"f::{place}::a", how=FAILED))
+    assert work.stopped() == f"a canary failed: f::{place}::a"
+
+
+def test_a_group_that_was_not_rehearsed_stops_all_and_its_databases_in_any_case(
+    work: Work,
+) -> None:
+    seen = Seen(database=FleetDatabase(name="a", database="a"))
+    group = Group(number=1, members=(seen,), pending=("0001.sql",))
+    work = replace(work, survey=replace(work.survey, groups=(group,)))
+    assert work.refused("a") == ""
+    work.failure_of(group).write_text("why", encoding="utf-8")
+    assert work.refused("a") == "group-1 was not rehearsed"
+    assert work.stopped() == ""
+    work.put(Result(item="f::groups::group-1", how=FAILED))
+    assert work.stopped() == "not rehearsed: f::groups::group-1"
