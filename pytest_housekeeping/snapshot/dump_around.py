@@ -43,9 +43,9 @@ def dump_around(connection: Connection) -> bytes:
 def _parameters(connection: Connection, every: Mapping[str, str]) -> Iterator[str]:
     for name, acl in _rows(connection, _PARAMETERS):
         # The role that made the server holds all of them, whatever stands there.
-        granted = (item for item in acl if not item.endswith("=sA/" + item.rpartition("/")[2]))
+        granted = [item for item in acl if len({*item.split("=sA/")}) > 1 or "=sA/" not in item]
         on = f"PARAMETER {in_quotes(*name.split('.'))}"
-        yield from _granted(on, list(granted), every.get("p", ""))
+        yield from _granted(on, granted, every.get("p", ""))
 
 
 def _large_objects(connection: Connection, every: Mapping[str, str]) -> Iterator[str]:

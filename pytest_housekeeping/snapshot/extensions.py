@@ -8,15 +8,24 @@ which is a failed check and never a passed one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import LiteralString
+
+from psycopg import sql
 
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.server.stubs import COMMENT
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.sql.identifiers import unquoted
 
+# As pg_dump writes it, below its headline; the same words may stand in a function.
+_MADE = re.compile(
+    rb"(^-- Name: [^\n]+; Type: EXTENSION; [^\n]+\n--\n\n"
+    rb'CREATE EXTENSION IF NOT EXISTS (\w+|"(?:[^"]|"")+") WITH SCHEMA [^;\n]+);$',
+    re.MULTILINE,
+)
 _KINDS = ("extension", "state of extension", "members of extension")
 
 
@@ -25,6 +34,31 @@ def extension_names(schema: Fingerprint) -> Iterator[str]:
     for entry in schema.entries:
         if entry.name.startswith("extension "):
             yield unquoted(entry.name.removeprefix("extension "))
+
+
+def with_versions(connection: Connection, dump: bytes, schema: Fingerprint) -> bytes:
+    """A dump of that schema that makes each extension in its version, where this server has it:
+    pg_dump names none, and the default of this server may be another."""
+    there = {
+        (name, version)
+        for name, version in connection.execute(
+            "SELECT name, version FROM pg_catalog.pg_available_extension_versions"
+        ).fetchall()
+    }
+    versions = {
+        entry.name.removeprefix("extension "): entry.text.splitlines()[0].removeprefix("version: ")
+        for entry in schema.entries
+        if entry.name.startswith("extension ")
+    }
+
+    def in_version(made: re.Match[bytes]) -> bytes:
+        name = made[2].decode(errors="replace")
+        version = versions.get(name, "")
+        if (unquoted(name), version) not in there:
+            return made[0]
+        return made[1] + b" VERSION " + sql.Literal(version).as_bytes(connection) + b";"
+
+    return _MADE.sub(in_version, dump)
 
 
 def needed_extensions(connection: Connection) -> frozenset[str]:

@@ -218,7 +218,7 @@ SELECT 'policy', quote_ident(p.polname) || ' on ' || r.name, r.kind || ' ' || r.
         CASE WHEN NOT p.polpermissive THEN 'restrictive' END,
         'to: ' || (SELECT string_agg(name, ', ' ORDER BY name COLLATE "C") FROM (
             SELECT CASE role WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(role)) END
-            FROM unnest(p.polroles) AS role) AS roles (name)),
+            FROM (SELECT DISTINCT unnest(p.polroles)) AS once (role)) AS roles (name)),
         'using: ' || pg_get_expr(p.polqual, p.polrelid),
         'with check: ' || pg_get_expr(p.polwithcheck, p.polrelid),
         {_COMMENT}), NULL, NULL::text[], r.oid

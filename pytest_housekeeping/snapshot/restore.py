@@ -13,6 +13,7 @@ from psycopg.conninfo import make_conninfo
 from pytest_housekeeping.postgres.connection import Connection, connect
 from pytest_housekeeping.server import Server, StagingDatabase
 from pytest_housekeeping.snapshot.dump import without_restriction
+from pytest_housekeeping.snapshot.extensions import with_versions
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.incremental import Reading
 from pytest_housekeeping.snapshot.kept_copy import CopyKey, begun_with, keep
@@ -85,9 +86,9 @@ def restored(
             _called(made, name) as database,
             _named(database, conninfo := copy_conninfo(database, major), expected.superuser),
         ):
-            stand_ins = _prepare(conninfo, expected, schema.decode(errors="replace"))
+            stand_ins, text = _prepare(conninfo, expected, schema)
             run_script(database, conninfo, roles, "roles", major)
-            run_schema(database, conninfo, without_restriction(schema), major)
+            run_schema(database, conninfo, without_restriction(text), major)
             if around:
                 run_script(database, conninfo, around, "surroundings", major)
             known = keep(restore_server, key, database, conninfo, stand_ins)
@@ -122,8 +123,8 @@ def restored_in(
 ) -> Iterator[Copy]:
     """The same in an empty database that the caller has made, and drops."""
     conninfo = make_conninfo(database.superuser_conninfo, options=_options(server_major))
-    stand_ins = _prepare(conninfo, expected, dump.decode(errors="replace"))
-    run_schema(database, conninfo, without_restriction(dump), server_major)
+    stand_ins, text = _prepare(conninfo, expected, dump)
+    run_schema(database, conninfo, without_restriction(text), server_major)
     with connect(conninfo) as connection:
         yield Copy(database=database, connection=connection, stand_ins=stand_ins)
 
@@ -187,8 +188,9 @@ def _named(database: StagingDatabase, conninfo: str, superuser: str) -> Iterator
             connection.execute(renaming.format(given, made))
 
 
-def _prepare(conninfo: str, expected: Fingerprint, schema: str) -> tuple[str, ...]:
-    """What a dump takes for granted: tablespaces, collations, a schema public only where it is."""
+def _prepare(conninfo: str, expected: Fingerprint, dump: bytes) -> tuple[tuple[str, ...], bytes]:
+    """What a dump takes for granted: tablespaces, collations, a schema public only where it is; and
+    the dump itself, with the versions of extensions."""
     names = {entry.name for entry in expected.entries}
     spaces = {
         match[1]
@@ -204,7 +206,8 @@ def _prepare(conninfo: str, expected: Fingerprint, schema: str) -> tuple[str, ..
                 connection.execute(
                     sql.SQL("CREATE TABLESPACE {} LOCATION ''").format(sql.Identifier(space))
                 )
-        return tuple(_stood_in(connection, {unquoted(n) for n in _COLLATION.findall(schema)}))
+        names = {unquoted(name) for name in _COLLATION.findall(dump.decode(errors="replace"))}
+        return tuple(_stood_in(connection, names)), with_versions(connection, dump, expected)
 
 
 def _stood_in(connection: Connection, collations: set[str]) -> Iterator[str]:

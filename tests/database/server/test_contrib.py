@@ -41,7 +41,7 @@ installed = pytest.mark.skipif(
     reason=f"the extra contrib is not installed: {EXTRA}",
 )
 SCHEMA = """
-CREATE EXTENSION citext; CREATE EXTENSION pgcrypto; CREATE EXTENSION btree_gist;
+CREATE EXTENSION citext VERSION '1.5'; CREATE EXTENSION pgcrypto; CREATE EXTENSION btree_gist;
 CREATE TABLE room (name text, called citext, during tstzrange,
     secret text DEFAULT crypt('x', gen_salt('bf')),
     EXCLUDE USING gist (name WITH =, during WITH &&));

@@ -46,8 +46,11 @@ GRANT SET ON PARAMETER log_min_messages TO hk_twin_app WITH GRANT OPTION;
 SET ROLE hk_twin_app;
 GRANT SET ON PARAMETER log_min_messages TO "hk twin ""lead";
 RESET ROLE;
+GRANT SET, ALTER SYSTEM ON PARAMETER work_mem TO hk_twin_app;
+CREATE POLICY twice ON shop.item TO hk_twin_app, hk_twin_app;
 """
 AWAY = """
+REVOKE ALL ON PARAMETER work_mem FROM hk_twin_app;
 REVOKE ALL ON PARAMETER log_min_messages FROM hk_twin_app CASCADE;
 SELECT lo_unlink(4711), lo_unlink(4712);
 DROP SCHEMA shop CASCADE;
@@ -115,7 +118,7 @@ def restore_server(started: RestoreServer) -> Iterator[RestoreServer]:
     database = started.server.database()
     with psycopg.connect(database.superuser_conninfo, autocommit=True) as connection:
         for (name,) in connection.execute(_LEFT_ROLES).fetchall():
-            revoke = f"REVOKE ALL ON PARAMETER log_min_messages FROM {name} CASCADE"
+            revoke = f"REVOKE ALL ON PARAMETER log_min_messages, work_mem FROM {name} CASCADE"
             connection.execute(f"{revoke}; DROP ROLE {name}".encode())
     started.server.drop(database)
 
