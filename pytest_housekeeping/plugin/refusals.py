@@ -84,7 +84,7 @@ def refuse(config: pytest.Config, target: Target) -> None:
     confirm, mode = config.option.hk_confirm, Mode(config.option.hk_mode)
     rules = rules_of(mode)
     word = rules.confirm if rules.undoes else target.confirm
-    plugins = tuple(_shuffling(config))
+    plugins = tuple(shuffling(config))
     command = typed_again(config.option, target, word, off=tuple(name for name, _ in plugins))
     if confirm != word:
         given = f"--hk-confirm={confirm!r}" if confirm else "no --hk-confirm"
@@ -162,7 +162,7 @@ def _options(config: pytest.Config) -> Iterator[str]:
         yield "a path or node id selects"
 
 
-def _shuffling(config: pytest.Config) -> Iterator[tuple[str, str]]:
+def shuffling(config: pytest.Config) -> Iterator[tuple[str, str]]:
     """The plugins that are in the way, by the names that switch them off."""
     for name, plugin in config.pluginmanager.list_name_plugin():
         if plugin is not None and name.lower() in _PLUGINS:

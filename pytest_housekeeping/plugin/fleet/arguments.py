@@ -10,21 +10,12 @@ from pytest_housekeeping.config import Fleet
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plugin.misplaced_options import refuse_misplaced
-from pytest_housekeeping.plugin.refusals import misuse
+from pytest_housekeeping.plugin.refusals import misuse, shuffling
 from pytest_housekeeping.promotion.fleet.waves import CANARY
 
 # What else of the command line holds for the run of each database: a name and its value in one
 # word, or in two.
 _PASSED_ON = ("--hk-segments", "--hk-emergency", "--hk-twin-server", "-p", "-W", "-o", "-c")
-# What would run an item again, or not in its turn.
-_REPEATS = {
-    "rerunfailures": "pytest-rerunfailures repeats what failed",
-    "flaky": "flaky repeats what failed",
-    "pytest_repeat": "pytest-repeat repeats",
-    "repeat": "pytest-repeat repeats",
-    "randomly": "pytest-randomly shuffles",
-    "random_order": "pytest-random-order shuffles",
-}
 
 
 def refuse_unfit(config: pytest.Config, mode: Mode, fleet: Fleet) -> None:
@@ -47,17 +38,25 @@ def refuse_unfit(config: pytest.Config, mode: Mode, fleet: Fleet) -> None:
             why="nobody changes it by accident",
             fix=f"pytest --hk-mode=prod --hk-fleet={fleet.name} --hk-confirm={fleet.confirm}",
         )
-    known = {name.lower() for name, plugin in config.pluginmanager.list_name_plugin() if plugin}
-    again = [said for name, said in _REPEATS.items() if name in known]
+    if mode is Mode.PROD:
+        _refuse_again(config, fleet)
+
+
+def _refuse_again(config: pytest.Config, fleet: Fleet) -> None:
+    """What would run an item again or not in its turn, and the plugins that the run of each
+    database would refuse."""
+    option, plugins = config.option, tuple(shuffling(config))
+    given = []
     if getattr(option, "dist", "no") in ("each", "loadfile"):
-        again.append(f"--dist={option.dist} runs items elsewhere than in their turn")
+        given.append(f"--dist={option.dist} runs items elsewhere than in their turn")
     if getattr(option, "reruns", None) or getattr(option, "looponfail", False):
-        again.append("an option runs items again")
-    if again and mode is Mode.PROD:
+        given.append("an option runs items again")
+    off = f"add {' '.join(f'-p no:{name}' for name, _ in plugins)}" if plugins else ""
+    if given or off:
         raise misuse(
-            f"a fleet is not promoted with: {'; '.join(again)}",
+            f"{fleet.name} is not promoted with: {'; '.join((*given, *(s for _, s in plugins)))}",
             why="each database is begun once and in its wave",
-            fix="switch it off with -p no:NAME",
+            fix=" and ".join(filter(None, ("leave the option out" * bool(given), off))),
         )
 
 

@@ -19,14 +19,16 @@ _HEAD = """\
 # pytest takes the folder for its root that has this table; without one, an outer folder may be.
 _PYTEST = "[tool.pytest.ini_options]\n"
 _IGNORED = """\
-# Evidence is committed to branches of its own, by the run that makes it.
-/{audit}/staging_*
-/{audit}/plan_*
-/{audit}/prod_*
-/{audit}/verify_*
-/{audit}/rollback_*
-/{audit}/*.journal.jsonl
-/{audit}/.*.part
+# Evidence is committed to branches of its own, by the run that makes it: that of production, of
+# each target and of each database of a fleet.
+{audit}/staging_*
+{audit}/plan_*
+{audit}/prod_*
+{audit}/verify_*
+{audit}/rollback_*
+{audit}/fleet_*
+{audit}/*.journal.jsonl
+{audit}/.*.part
 """
 _SQLFLUFF = """\
 # The style of the SQL files, a required step of every run. What the files of today break is left
@@ -98,7 +100,8 @@ def with_ignored(root: Path, audit: str) -> str | None:
     """.gitignore with the lines that keep evidence out of the worktree's commits."""
     place = root / ".gitignore"
     text = place.read_text(encoding="utf-8") if place.is_file() else ""
-    wanted = _IGNORED.format(audit=audit)
+    folder, _, last = audit.rpartition("/")
+    wanted = _IGNORED.format(audit=f"{folder and f'/{folder}'}/**/{last}")
     lines = [line for line in wanted.splitlines() if not line.startswith("#")]
     if all(line in text.splitlines() for line in lines):
         return None

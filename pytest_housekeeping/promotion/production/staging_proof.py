@@ -80,19 +80,22 @@ def proved_in_staging(context: RunContext, production: TargetIdentity) -> Judgem
             examined = len(ground.audits)
             return Verdict(examined=examined, unit="staging audits"), f"proved by {path}"
         refused += _told(path, faults)
-    unproved = _unproved(context, ground, refused)
+    # What is pending depends on what the target has, and staging replays that one's past alone.
+    command = f"pytest --hk-mode=staging{context.config.target.option}"
+    unproved = _unproved(context, ground, refused, command)
     if context.options.emergency:
-        return replace(one, findings=(_waived(unproved.found),)), "waived by --hk-emergency"
+        waived = _waived(command, unproved.found)
+        return replace(one, findings=(waived,)), "waived by --hk-emergency"
     raise unproved
 
 
-def _waived(found: str) -> Finding:
+def _waived(command: str, found: str) -> Finding:
     return Finding(
         rule="emergency",
         level=Level.WARNING,
         object="evidence of staging",
         detail=f"was not waited for: {found}",
-        fix="pytest --hk-mode=staging on this commit, as soon as there is time for it",
+        fix=f"{command} on this commit, as soon as there is time for it",
     )
 
 
@@ -259,7 +262,7 @@ def _told(path: str, faults: list[str]) -> Iterable[str]:
     return (f"{path}: {fault}" for fault in [*faults[:_FAULTS], *more])
 
 
-def _unproved(context: RunContext, ground: Ground, refused: list[str]) -> ProofFailed:
+def _unproved(context: RunContext, ground: Ground, refused: list[str], command: str) -> ProofFailed:
     plan = f"proves this plan ({context.plan.digest[:12]})"
     found = f"none of {len(ground.audits)} committed staging audits {plan}"
     if refused:
@@ -269,6 +272,6 @@ def _unproved(context: RunContext, ground: Ground, refused: list[str]) -> ProofF
     return ProofFailed(
         found,
         why="what is promoted has to be exactly what was tried",
-        fix=f"run pytest --hk-mode=staging on this commit{signed}; where that was done in another"
-        f" clone, fetch its evidence: {fetch_fix(ground.repository)}",
+        fix=f"run {command} on this commit{signed}; where that was done in another clone, fetch its"
+        f" evidence: {fetch_fix(ground.repository)}",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,15 @@ def refused(staged: Staged, promotion: RunContext | None = None) -> str:
 def test_an_honest_one_proves_the_plan(staged: Staged) -> None:
     path = staged.keep(staged.audit())
     assert proved(staged) == f"proved by {path}"
+
+
+def test_what_another_target_has_is_tried_for_that_one(staged: Staged) -> None:
+    """A plain staging run replays what production has, and proves another plan."""
+    context = staged.context(Mode.PROD)
+    target = replace(context.config.target, name="tenants/acme")
+    with pytest.raises(ProofFailed) as caught:
+        proved(staged, replace(context, config=replace(context.config, target=target)))
+    assert "fix: run pytest --hk-mode=staging --hk-target=tenants/acme on" in str(caught.value)
 
 
 def test_one_from_a_remote_and_one_that_is_chained(staged: Staged) -> None:
