@@ -34,9 +34,9 @@ def how_they_are_one(one: Connection, other: Connection) -> str:
     Each may be in a transaction. Raises ProofFailed where nobody can tell.
     """
     try:
-        begun = _begun(one)
-        if begun == _begun(other):
-            return f"both have the system identifier {begun[0]} and were started at {begun[1]}"
+        system, moment = begun(one)
+        if (system, moment) == begun(other):
+            return f"both have the system identifier {system} and were started at {moment}"
         if _sees_lock(one, other) or _sees_lock(other, one):
             return "a lock that is taken over one connection is seen over the other"
     except psycopg.Error as error:
@@ -49,8 +49,9 @@ def how_they_are_one(one: Connection, other: Connection) -> str:
     return ""
 
 
-def _begun(connection: Connection) -> tuple[str, str]:
-    """Of no two servers both are the same: a copy is started at another microsecond."""
+def begun(connection: Connection) -> tuple[str, str]:
+    """The system identifier of a server, and when it was started. Of no two servers both are the
+    same: a copy is started at another microsecond."""
     row = connection.execute(_BEGUN).fetchone()
     return (str(row[0]), str(row[1])) if row else ("", "")
 

@@ -139,7 +139,12 @@ class FleetEnding:
     def _born(self) -> Iterator[str]:
         """Databases that were added to the list while this went on."""
         known = {each.database.name for each in self.work.survey.seen}
-        for each in read_databases(self.settings, self.work.fleet):
+        try:
+            listed = read_databases(self.settings, self.work.fleet)
+        except HousekeepingError as error:
+            yield f"who was added meanwhile is not known: {error.found}"
+            return
+        for each in listed:
             if each.name not in known and each.state is not State.ARCHIVED:
                 yield f"{each.name} was added meanwhile, and is next: run it again"
 

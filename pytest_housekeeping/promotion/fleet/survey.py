@@ -18,6 +18,7 @@ from pytest_housekeeping.plan.pending import AppliedFile, pending_files
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.primary import identified
+from pytest_housekeeping.postgres.same_server import begun
 from pytest_housekeeping.promotion.applied import FILES, applied_files
 from pytest_housekeeping.promotion.production.fleet_databases import (
     FleetDatabase,
@@ -179,7 +180,7 @@ def _seen(
         KnownSchema(reading=read, identity=identity).keep(reading_in(keep, database))
     return Seen(
         database=database,
-        place=f"{identity.system_identifier}/{identity.database}",
+        place="/".join((*begun(connection), identity.database)),
         schema=group_schema(schema, identity.database, database.target(fleet, config.audit)),
         major=schema.server_major,
         applied=applied_files(history.applied(connection, config.history_schema)),

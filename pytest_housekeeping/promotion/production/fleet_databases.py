@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 import subprocess
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -79,8 +78,8 @@ def read_databases(config: Config, fleet: Fleet) -> tuple[FleetDatabase, ...]:
         said = str(error).strip() or type(error).__name__
         raise _unusable(fleet, f"the list cannot be had: {said}") from None
     found = tuple(sorted(_read(fleet, entries), key=lambda each: each.name))
-    for errors in (_twice(found, lambda d: d.name), _twice(found, _place)):
-        if errors:
+    for key in (lambda each: each.name, _place):
+        if errors := [" and ".join(names) for names in _alike(found, key) if len(names) > 1]:
             raise _unusable(fleet, f"listed twice: {', '.join(errors)}")
     if not found:
         raise _unusable(fleet, "the list is empty")
@@ -137,12 +136,14 @@ def _listed(config: Config, fleet: Fleet) -> Iterable[object]:
 
 def _lines(fleet: Fleet, text: str) -> Iterable[object]:
     """A JSON array of names or objects, or a name a line."""
-    if text.lstrip().startswith("["):
+    if text.lstrip().startswith(("[", "{")):
         try:
             found = json.loads(text)
         except ValueError as error:
             raise _unusable(fleet, f"the list is no JSON: {error}") from None
-        return list(found)
+        if not isinstance(found, list):
+            raise _unusable(fleet, "the list is JSON, and no array of names or objects")
+        return found
     lines = (line.partition("#")[0].strip() for line in text.splitlines())
     return [line for line in lines if line]
 
@@ -160,24 +161,51 @@ def _of_registry(config: Config, fleet: Fleet) -> Iterator[Mapping[str, Any]]:
 
 
 def _read(fleet: Fleet, entries: Sequence[object]) -> Iterator[FleetDatabase]:
-    for entry in entries:
-        given = {"name": entry} if isinstance(entry, str) else entry
-        if not isinstance(given, dict) or not {"name"} <= given.keys() <= {*_KEYS}:
-            raise _unusable(fleet, f"{entry!r} is no name, and no object of {', '.join(_KEYS)}")
-        name, database = given["name"], given.get("database") or given["name"]
-        if not isinstance(name, str) or not MEMBER.fullmatch(name):
-            raise _unusable(fleet, f"{name!r} can name no folder: letters, digits, '-', '_', '.'")
+    """Raises MisuseError that names every entry that cannot be used; of what may hold a password
+    it shows nothing."""
+    wrong = []
+    for number, entry in enumerate(entries, start=1):
         try:
-            yield FleetDatabase(
-                name=name,
-                database=str(database),
-                host=str(given.get("host") or ""),
-                port=int(given.get("port") or 0),
-                state=State(given.get("state") or State.LIVE),
-                names=_names(given.get("names") or {}),
-            )
+            yield _database({"name": entry} if isinstance(entry, str) else entry)
         except (ValueError, TypeError) as error:
-            raise _unusable(fleet, f"{name}: {error}") from None
+            name = entry.get("name") if isinstance(entry, dict) else None
+            wrong.append(f"{name if _is_name(name) else f'entry {number}'}: {error}")
+    if wrong:
+        raise _unusable(fleet, "; ".join(wrong))
+
+
+def _database(given: object) -> FleetDatabase:
+    """Raises ValueError and TypeError for what is none."""
+    if not isinstance(given, dict) or "name" not in given:
+        raise TypeError(f"it is no name, and no object of {', '.join(_KEYS)}")
+    for key in given:
+        if key not in _KEYS:
+            raise ValueError(f"unknown key {key!r}{closest(str(key), _KEYS)}")
+    name, state = given["name"], given.get("state") or State.LIVE
+    if not isinstance(name, str):
+        raise TypeError(f"its name is no text but {name!r}: a registry's id is cast, id::text")
+    if "://" in name or "=" in name:
+        raise ValueError(f"a connection string is no name; an object says it: {', '.join(_KEYS)}")
+    if not _is_name(name):
+        raise ValueError(
+            f"{name!r} can name no folder and no branch: letters, digits, '-', '_', '.', and not"
+            f' .lock at the end; give it one: {{"name": "…", "database": {json.dumps(name)}}}'
+        )
+    if state not in [*State]:
+        raise ValueError(f"state = {state!r} is none of {', '.join(State)}")
+    return FleetDatabase(
+        name=name,
+        database=str(given.get("database") or name),
+        host=str(given.get("host") or ""),
+        port=int(given.get("port") or 0),
+        state=State(state),
+        names=_names(given.get("names") or {}),
+    )
+
+
+def _is_name(name: object) -> bool:
+    """Whether it can be a folder, and a part of a branch's name."""
+    return isinstance(name, str) and bool(MEMBER.fullmatch(name)) and not name.endswith(".lock")
 
 
 def _names(given: object) -> Mapping[str, str]:
@@ -196,9 +224,14 @@ def _place(database: FleetDatabase) -> str:
     return f"{database.host}:{database.port}/{database.database}"
 
 
-def _twice(found: Sequence[FleetDatabase], key: Callable[[FleetDatabase], str]) -> list[str]:
-    counted = Counter(map(key, found))
-    return [name for name, count in counted.items() if count > 1]
+def _alike(
+    found: Sequence[FleetDatabase], key: Callable[[FleetDatabase], str]
+) -> Iterable[list[str]]:
+    """The names of those that have the same."""
+    names: dict[str, list[str]] = {}
+    for each in found:
+        names.setdefault(key(each), []).append(each.name)
+    return names.values()
 
 
 def _unusable(fleet: Fleet, found: str) -> MisuseError:

@@ -86,6 +86,19 @@ def test_one_database_by_two_addresses(ports: tuple[int, int], project: Path) ->
         look(project, "acme", "zeta", again)
 
 
+def test_a_server_made_of_the_image_of_another_is_none_of_its_addresses(
+    ports: tuple[int, int], project: Path
+) -> None:
+    """Of one image two servers have one system identifier; they were started at two moments."""
+    (seen,) = look(project, "acme").seen
+    with superuser(ports[0], PASSWORD) as connection:
+        query = (
+            "SELECT system_identifier::text, pg_postmaster_start_time()::text"
+            " FROM pg_control_system()"
+        )
+        assert seen.place.split("/") == [*(connection.execute(query).fetchone() or ()), "acme"]
+
+
 def test_one_that_is_dropped_in_the_middle_is_away(ports: tuple[int, int], project: Path) -> None:
     """It is told so by its own turn, and there is no run of it that would leave a record."""
     with superuser(ports[0], PASSWORD) as connection:

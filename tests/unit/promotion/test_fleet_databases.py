@@ -65,11 +65,21 @@ def test_a_command_lists_them(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("", "the list is empty"),
-        ("acme\nacme\n", "listed twice: acme"),
-        ('["a", {"name": "b", "database": "a"}]', "listed twice: :0/a"),
+        ("acme\nacme\n", "listed twice: acme and acme"),
+        ('["a", {"name": "b", "database": "a"}]', "listed twice: a and b"),
         ("../acme\n", "'../acme' can name no folder"),
-        ('[{"name": "a", "sate": "live"}]', "is no name, and no object of name, database"),
-        ('[{"name": "a", "state": "gone"}]', "a: 'gone' is not a valid State"),
+        ('[{"name": "a", "sate": "live"}]', "a: unknown key 'sate' (did you mean 'state'?)"),
+        ('["a", 7]', "entry 2: it is no name, and no object of name, database"),
+        ('[{"name": "a", "state": "gone"}]', "a: state = 'gone' is none of live, making, archived"),
+        ('[{"name": 7}]', "entry 1: its name is no text but 7: a registry's id is cast"),
+        ('{"a": 1}', "the list is JSON, and no array"),
+        ('["A b", "a.lock"]', """entry 1: 'A b' can name no folder"""),
+        (
+            '["A b", "a.lock"]',
+            """{"name": "…", "database": "A b"}; entry 2: 'a.lock'""",
+        ),
+        ('["postgres://u:of-one-4@h/d"]', "a connection string is no name"),
+        ('[{"name": "a", "password": "of-one-4"}]', "a: unknown key 'password'"),
         ('[{"name": "a", "port": "x"}]', "a: invalid literal"),
         ('["a",]', "the list is no JSON"),
         ('[{"name": "a", "names": {"app": "A-b"}}]', "app = 'A-b' is no plain lower-case identif"),
@@ -82,6 +92,7 @@ def test_what_cannot_be_used_is_named(tmp_path: Path, text: str, words: str) -> 
     with pytest.raises(MisuseError) as caught:
         listed(tmp_path, text)
     assert words in str(caught.value)
+    assert "of-one-4" not in str(caught.value)
 
 
 def test_a_list_that_is_not_there(tmp_path: Path) -> None:
