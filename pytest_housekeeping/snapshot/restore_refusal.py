@@ -27,6 +27,12 @@ def remedy(said: list[str]) -> str:
             "the embedded server knows no ICU collations: install the server package of"
             " PostgreSQL in production's version on this machine, which is used then"
         )
+    if any("CONTEXT" in line and "function" in line for line in said):
+        return (
+            "a dump is restored with an empty search_path: let the function write the schema before"
+            " each name, or give it a path of its own (ALTER FUNCTION … SET search_path = …), and"
+            " run again"
+        )
     return (
         "repair in production what cannot be restored (a view on what is gone, say), or install"
         " what this machine's PostgreSQL lacks, and run again"

@@ -86,15 +86,15 @@ def test_a_canary_that_fails_stops_all(work: Work, place: str) -> None:
     assert work.stopped() == f"a canary failed: f::{place}::a"
 
 
-def test_a_group_that_was_not_rehearsed_stops_all_and_its_databases_in_any_case(
-    work: Work,
-) -> None:
-    seen = Seen(database=FleetDatabase(name="a", database="a"))
-    group = Group(number=1, members=(seen,), pending=("0001.sql",))
+def test_the_databases_of_a_group_that_was_not_rehearsed_have_failed(work: Work) -> None:
+    seen = [Seen(database=FleetDatabase(name=name, database=name)) for name in ("a", "b")]
+    group = Group(number=1, members=tuple(seen), pending=("0001.sql",))
     work = replace(work, survey=replace(work.survey, groups=(group,)))
     assert work.refused("a") == ""
     work.failure_of(group).write_text("why", encoding="utf-8")
     assert work.refused("a") == "group-1 was not rehearsed"
+    # With -k the item of the group may be none of those that run.
     assert work.stopped() == ""
     work.put(Result(item="f::groups::group-1", how=FAILED))
-    assert work.stopped() == "not rehearsed: f::groups::group-1"
+    assert work.stopped() == "2 failed, and failures = 1: f::groups::group-1"
+    assert replace(work, fleet=replace(work.fleet, failures=2)).stopped() == ""
