@@ -25,7 +25,9 @@ def before_and_after(before: str, after: str) -> str:
         return f"{before} → {after}"
     if any(not _is_field(line) for line in (*went, *came)) or _longest(went, came) > _LONG:
         return _as_lines(old, new)
-    return "; ".join(_pairs(went, came))
+    told = list(_pairs(went, came))
+    more = [f"and {len(told) - _LINES} more lines"] if len(told) > _LINES else []
+    return "; ".join((*told[:_LINES], *more))
 
 
 def shortened(text: str) -> str:

@@ -224,18 +224,11 @@ def _unenforced(entry: SchemaObject) -> str:
 def _not_equal(faults: list[Difference], origin: str) -> BackupNotProved:
     shown = "".join(f"\n  {_turned(fault, origin)}" for fault in faults[:_SHOWN])
     more = f"\n  and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
-    fix = (
-        "see whether the schema changed while it was dumped, and run again; if it did not,"
-        " bring the object into a form that pg_dump can hold"
-    )
-    if any(each.name == "extension plpgsql" and not each.before for each in faults):
-        fix = (
-            "no dump says that it is gone, and every new database has it: CREATE EXTENSION plpgsql"
-        )
     return BackupNotProved(
         f"the restored backup differs from {origin} in {len(faults)} objects:{shown}{more}",
         why=WHY,
-        fix=fix,
+        fix="see whether the schema changed while it was dumped, and run again; if it did not,"
+        " bring the object into a form that pg_dump can hold",
     )
 
 

@@ -8,6 +8,7 @@ from time import process_time
 import pytest
 
 from pytest_housekeeping.snapshot import Fingerprint, SchemaObject, diff, from_json, to_json
+from pytest_housekeeping.snapshot.changed_lines import before_and_after
 from pytest_housekeeping.snapshot.coverage import KINDS, Around, beyond, since
 from pytest_housekeeping.snapshot.declared_moves import split_declared
 from pytest_housekeeping.snapshot.difference import in_common, listed
@@ -55,6 +56,14 @@ def test_a_change_is_told_before_and_after(before: str, after: str, told: str) -
     (found,) = diff(_read(("column a.b.c", before)), _read(("column a.b.c", after)))
     assert found.told == told
     assert str(found) == f"column a.b.c: {told}"
+
+
+def test_of_many_lines_the_first_are_told_and_the_others_counted() -> None:
+    """As of a digest of PostgreSQL's own functions, with the name of each."""
+    before = "\n".join(f"written: f{number}" for number in range(100))
+    told = before_and_after(before, "sum: 1")
+    assert told.startswith("written: f0 → none; written: f1 → none; ")
+    assert told.endswith("; and 89 more lines")
 
 
 def test_what_came_or_went_is_told_with_what_it_is_and_many_are_counted() -> None:

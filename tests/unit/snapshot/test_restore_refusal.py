@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_housekeeping.snapshot.difference import Change, Difference
-from pytest_housekeeping.snapshot.proof import _not_equal
 from pytest_housekeeping.snapshot.restore_refusal import remedy
 
 
@@ -22,12 +20,3 @@ from pytest_housekeeping.snapshot.restore_refusal import remedy
 )
 def test_what_to_do_about_a_statement_that_fails(said: list[str], fix: str) -> None:
     assert fix in remedy(said)
-
-
-@pytest.mark.parametrize(
-    ("name", "fix"),
-    [("extension plpgsql", "CREATE EXTENSION plpgsql"), ("view a.v", "a form that pg_dump")],
-)
-def test_what_to_do_about_a_difference(name: str, fix: str) -> None:
-    added = Difference(name=name, change=Change.ADDED, after="version: 1.0")
-    assert fix in str(_not_equal([added], "production"))
