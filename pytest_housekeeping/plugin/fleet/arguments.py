@@ -89,6 +89,9 @@ def passed_on(config: pytest.Config) -> Iterator[str]:
                 yield str(next(words, ""))
         elif word.startswith("-p") and len(word) > 2:
             yield word
-    yield from ("-p", "no:xdist", "-p", "no:cacheprovider", "--no-header")
+    if hasattr(config.option, "numprocesses"):
+        # Switched off it would not know the -n of addopts.
+        yield "-n0"
+    yield from ("-p", "no:cacheprovider", "--no-header")
     # What is imported already cannot be rewritten any more; every run would say so.
     yield from ("-W", "ignore::pytest.PytestAssertRewriteWarning")

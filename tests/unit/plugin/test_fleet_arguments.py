@@ -6,7 +6,7 @@ import pytest
 
 from pytest_housekeeping.config import Fleet
 from pytest_housekeeping.model import Mode
-from pytest_housekeeping.plugin.fleet.arguments import refuse_unfit
+from pytest_housekeeping.plugin.fleet.arguments import passed_on, refuse_unfit
 
 _GIVEN = ("--hk-mode=prod", "--hk-fleet=f", "--hk-confirm=PROMOTE")
 
@@ -31,3 +31,13 @@ def test_what_the_run_of_each_database_would_refuse(given: pytest.Config) -> Non
         refuse_unfit(given, Mode.PROD, fleet)
     assert "f is not promoted with: pytest-order reorders" in str(refused.value)
     assert "fix: add -p no:pytest_order -p no:repeat" in str(refused.value)
+
+
+def test_a_run_of_one_database_knows_the_addopts_of_a_project_with_xdist(
+    given: pytest.Config, pytester: pytest.Pytester
+) -> None:
+    """Each is a process of its own, and spreads nothing further."""
+    pytest.importorskip("xdist")
+    pytester.makeini("[pytest]\naddopts = -n 2 --dist=loadscope")
+    one = pytester.parseconfig("--hk-mode=prod", *passed_on(given))
+    assert not one.option.numprocesses
