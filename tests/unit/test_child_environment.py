@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +34,8 @@ STARTERS = {
     "pty": ("spawn", "fork"),
     "asyncio": ("create_subprocess_exec", "create_subprocess_shell"),
 }
+# A module without any of these starts nothing, and need not be parsed.
+_MENTIONED = re.compile(rf"\b(?:{'|'.join(STARTERS)}|multiprocessing|concurrent|git)\b")
 # They fork in a process that was itself started with the usual environment.
 FORKS_THERE = {"checks/style/worker.py", "plugin/fleet/runs.py"}
 
@@ -108,7 +111,10 @@ def starts(path: Path) -> Iterator[tuple[str, bool]]:
     """Every place of a module that starts a program, or could under another name, and whether it
     is given one of the environments."""
     name = path.relative_to(PACKAGE).as_posix() if path.is_relative_to(PACKAGE) else path.name
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    source = path.read_text(encoding="utf-8")
+    if not _MENTIONED.search(source):
+        return
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and (called := _called(node)):
             forks = called == "os.fork" and name in FORKS_THERE
             yield f"{name}:{node.lineno} {called}", forks or _is_given(node)
