@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,10 +48,25 @@ def pytest_command(folder: Path, *options: str, code: int = 0) -> Command:
     return Command(arguments=arguments, folder=folder, code=code)
 
 
-def measured(command: Command) -> float:
-    """Seconds from the start of the process to its end. Exits when it ends otherwise."""
+class Taken(float):
+    """Seconds from start to end, by the clock; ``processor`` are those of all processors."""
+
+    processor = 0.0
+
+
+def taken(seconds: float, processor: float) -> Taken:
+    both = Taken(seconds)
+    both.processor = processor
+    return both
+
+
+def measured(command: Command) -> Taken:
+    """What a process takes from its start to its end. Exits when it ends otherwise.
+
+    Processors count what it and its children have used, a server that it ends as well.
+    """
     environment = plain_environment() | dict(command.environment or {})
-    started = time.perf_counter()
+    started, used = time.perf_counter(), _used_by_children()
     done = subprocess.run(
         command.arguments,
         cwd=command.folder,
@@ -61,23 +76,47 @@ def measured(command: Command) -> float:
         text=True,
         check=False,
     )
-    seconds = time.perf_counter() - started
+    both = taken(time.perf_counter() - started, _used_by_children() - used)
     if done.returncode != command.code:
         sys.exit(f"{command.arguments} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-    return seconds
+    return both
 
 
-def turn_by_turn(commands: Mapping[str, Command], rounds: int) -> dict[str, list[float]]:
+def _used_by_children() -> float:
+    return sum(os.times()[2:4])
+
+
+def used_below(process: int) -> float:
+    """Seconds of processors that this process and all below it have used, alive or ended.
+
+    Where the system does not tell (it does on Linux), the time of day.
+    """
+    used: dict[int, float] = {}
+    parents: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            number = int(stat.parent.name)
+            parents[number] = int(fields[1])
+            used[number] = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+    def is_below(number: int) -> bool:
+        return number == process or (number in parents and is_below(parents[number]))
+
+    return sum(used[number] for number in used if is_below(number)) or time.time()
+
+
+def turn_by_turn(commands: Mapping[str, Command], rounds: int) -> dict[str, list[Taken]]:
     """Each command once in every round, so that all of them meet the same machine.
 
     One more round goes before, which fills the caches and does not count.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in commands}
+    seconds: dict[str, list[Taken]] = {name: [] for name in commands}
     for number in range(rounds + 1):
         for name, command in commands.items():
-            taken = measured(command)
+            both = measured(command)
             if number:
-                seconds[name].append(taken)
+                seconds[name].append(both)
     return seconds
 
 
@@ -141,6 +180,11 @@ def show(name: str, seconds: Sequence[float]) -> float:
     spread = f"{min(seconds):.3f} to {max(seconds):.3f}"
     print(f"{name:44} {median:8.3f} s   ({spread}, {len(seconds)} runs)")
     return median
+
+
+def show_processor(name: str, runs: Sequence[Taken]) -> float:
+    """The same of what processors have used, which a busy machine changes less."""
+    return show(f"{name}, processors", [each.processor for each in runs])
 
 
 def verdict(name: str, value: float, limit: float, unit: str = "x") -> int:

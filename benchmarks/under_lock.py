@@ -77,8 +77,8 @@ def _measured(tables: int, rounds: int, in_place: bool) -> int:
                         measured(pytest_in(project, "--hk-mode=verify", environment=login))
                     dumped, by_hand = _by_hand(login, server)
                     for planned in ("plan cold", "plan warm") if kind == "plan" else ():
-                        wall = measured(pytest_in(project, "--hk-mode=plan", environment=login))
-                        found[planned].append(wall / by_hand)
+                        took = measured(pytest_in(project, "--hk-mode=plan", environment=login))
+                        found[planned].append(took / by_hand)
                     wall, held = _promoted(project, login, in_place=in_place)
                     own = _by_psql(login, f"ALTER TABLE work.t1 ADD COLUMN psql{round_} text")
                     _by_psql(login, f"ALTER TABLE work.t1 DROP COLUMN psql{round_}")

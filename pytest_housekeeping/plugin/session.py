@@ -121,6 +121,9 @@ class ActiveRun:
         for step in self.plan.steps:
             if step.path and step.kind is not Kind.TEST:
                 self.by_path.setdefault(step.path, []).append(step)
+        read = (path for path in self.plan.sources.held if path.endswith(".sql"))
+        passed_by = (*self.plan.left_out, *(path for path in read if path not in self.by_path))
+        self._passed_by = frozenset(str(config.rootpath / path) for path in passed_by)
         self.selection = Selection(self.plan)
         self.places: dict[pytest.Item, int] = {}
         self.phases: dict[str, list[pytest.TestReport]] = {}
@@ -144,10 +147,11 @@ class ActiveRun:
             self.recorder.uncollected.append(why_not_collected(report))
         return report
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
-        """A test that belongs to what is pending is not asked of a production that lacks it."""
-        left_out = (self.config.rootpath / path for path in self.plan.left_out)
-        return True if any(path == collection_path for path in left_out) else None
+        """A test that belongs to what is pending is not asked of a production that lacks it, and of
+        a SQL file without a step, as one that is applied already, nobody has to be asked."""
+        return True if str(collection_path) in self._passed_by else None
 
     def pytest_collect_file(
         self, file_path: Path, parent: pytest.Collector

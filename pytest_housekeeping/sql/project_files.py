@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from errno import ENOENT
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
 
 from pytest_housekeeping.sql.path_names import on_disk
+
+_Answer = TypeVar("_Answer")
 
 
 class ProjectFiles:
@@ -22,6 +27,7 @@ class ProjectFiles:
         self._read = read or (lambda path: (root / path).read_bytes())
         self._contents: dict[str, bytes | OSError] = {}
         self._listings: dict[tuple[str, str, bool], tuple[str, ...]] = {}
+        self._answers: dict[str, tuple[object, Any]] = {}
         self._sealed = False
 
     def read(self, path: str) -> bytes:
@@ -56,13 +62,23 @@ class ProjectFiles:
             return ()
         if asked not in self._listings:
             top = self.root / folder
-            entries = top.rglob(pattern) if below else top.glob(pattern)
-            self._listings[asked] = tuple(
-                entry.relative_to(self.root).as_posix()
-                for entry in sorted(entries)
-                if not entry.is_dir()
-            )
+            if below or "/" in pattern:
+                entries = top.rglob(pattern) if below else top.glob(pattern)
+                found = [
+                    each.relative_to(self.root) for each in sorted(entries) if not each.is_dir()
+                ]
+                self._listings[asked] = tuple(each.as_posix() for each in found)
+            else:
+                self._listings[asked] = tuple(_directly_in(top, PurePosixPath(folder), pattern))
         return self._listings[asked]
+
+    def once(self, name: str, given: object, ask: Callable[[], _Answer]) -> _Answer:
+        """What ``ask`` says of the files, asked once for what is ``given``."""
+        known = self._answers.get(name)
+        if known is None or known[0] != given:
+            known = self._answers[name] = (given, ask())
+        answer: _Answer = known[1]
+        return answer
 
     def as_if(self, contents: Mapping[str, bytes | None]) -> ProjectFiles:
         """What was read so far, but for these files: other bytes, or None for not there."""
@@ -94,6 +110,18 @@ class ProjectFiles:
             for path, content in self._contents.items()
             if not isinstance(content, OSError)
         }
+
+
+def _directly_in(top: Path, folder: PurePosixPath, pattern: str) -> Iterator[str]:
+    """One look at a folder, however many files it holds."""
+    try:
+        with os.scandir(top) as entries:
+            names = sorted(
+                e.name for e in entries if fnmatchcase(e.name, pattern) and not e.is_dir()
+            )
+    except OSError:
+        return
+    yield from (name if str(folder) == "." else f"{folder}/{name}" for name in names)
 
 
 def _fits(path: PurePosixPath, folder: str, pattern: str, *, below: bool) -> bool:

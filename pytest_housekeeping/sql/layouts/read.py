@@ -21,13 +21,7 @@ from pytest_housekeeping.sql.text import decode
 def listing(config: Config, files: ProjectFiles) -> Listing:
     """The files of a project that its tool would read; what the settings say is not undone has no
     way back."""
-    found = layout_of(config).listing(Ground(config=config, files=files))
-    kept = [
-        entry
-        for entry in found.entries
-        if entry.kind is not Kind.ROLLBACK or entry.undoes not in config.irreversible
-    ]
-    return replace(found, entries=tuple(kept))
+    return files.once("listing", config, lambda: _listing(config, files))
 
 
 def reading(config: Config, files: ProjectFiles, path: str, data: bytes) -> Reading:
@@ -40,6 +34,16 @@ def reading(config: Config, files: ProjectFiles, path: str, data: bytes) -> Read
         return with_part(found, path)
     except SyntaxRefused:
         return found  # told where the file is looked at
+
+
+def _listing(config: Config, files: ProjectFiles) -> Listing:
+    found = layout_of(config).listing(Ground(config=config, files=files))
+    kept = [
+        entry
+        for entry in found.entries
+        if entry.kind is not Kind.ROLLBACK or entry.undoes not in config.irreversible
+    ]
+    return replace(found, entries=tuple(kept))
 
 
 def _reading(config: Config, files: ProjectFiles, path: str, data: bytes) -> Reading:

@@ -78,3 +78,14 @@ def test_what_was_read_with_other_files_in_its_place(tmp_path: Path) -> None:
     assert other.find("a", "*.sql") == ("a/0.sql", "a/1.sql")
     assert other.find("a", "*.sql", below=True) == ("a/0.sql", "a/1.sql", "a/b/3.sql")
     assert files.read("a/1.sql") == b"a/1.sql"
+
+
+def test_what_is_asked_of_the_files_is_asked_once(tmp_path: Path) -> None:
+    files, asked = ProjectFiles(tmp_path), list[str]()
+
+    def ask() -> int:
+        asked.append("again")
+        return len(asked)
+
+    assert [files.once("listing", given, ask) for given in ("a", "a", "b", "b")] == [1, 1, 2, 2]
+    assert files.as_if({}).once("listing", "b", ask) == 3
