@@ -106,7 +106,7 @@ def read_fingerprint(
         answers = answered(connection, statements(scope))
         return surroundings, [row for asked, rows in answers for row in plain(asked.query, rows)]
 
-    surroundings, rows = reading(connection, read, prepared=prepared(scope))
+    surroundings, rows = reading(connection, read, prepared=prepared(statements(scope)))
     return Fingerprint(
         entries=in_order(entries_of(rows, surroundings.letters)),
         server_major=connection.info.server_version // 10000,

@@ -57,7 +57,7 @@ class Reading:
     ``each`` are the objects of the fingerprint by the object of the catalog that they were read
     with, ``whole`` those of the queries that are asked as a whole, by their place. In the texts of
     ``empty_arrays`` stands an array without elements: that it names a type, which may be renamed,
-    PostgreSQL notes nowhere.
+    PostgreSQL notes nowhere. ``again`` are the catalogs of which it was read again for an object.
     """
 
     scope: Scope
@@ -68,6 +68,7 @@ class Reading:
     each: Mapping[Address, tuple[SchemaObject, ...]]
     whole: Mapping[int, tuple[SchemaObject, ...]]
     empty_arrays: frozenset[Address]
+    again: frozenset[str] = frozenset()
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
@@ -132,20 +133,33 @@ def read_again(connection: Connection, base: Reading, *, alone: bool = False) ->
     return reading(connection, read, planning=OF_FEW, prepared=_prepared(base.scope, confined=True))
 
 
-def plan_ahead(connection: Connection, scope: Scope) -> None:
-    """Have PostgreSQL plan what `read_again` may ask, before anybody waits for it."""
-    few = [each for each in statements(scope) if IN_FULL_ALONE not in each.query.asked]
+def plan_ahead(
+    connection: Connection, scope: Scope, catalogs: frozenset[str] | None = None
+) -> None:
+    """Have PostgreSQL plan what `read_again` may ask, before anybody waits for it: of objects of
+    these ``catalogs``, or of any."""
+    reasons = {ALWAYS, AFTER_ANY_CHANGE, *(catalogs or ())}
+    few = [
+        each
+        for each in statements(scope)
+        if IN_FULL_ALONE not in each.query.asked
+        if catalogs is None or each.query.each in catalogs or reasons.intersection(each.query.asked)
+    ]
 
     def plan() -> None:
         concerned_by(connection, {}, at_most=1)
         answered(connection, few, {})
 
-    reading(connection, plan, planning=OF_FEW, prepared=_prepared(scope, confined=True))
+    planned = prepared(tuple(few), confined=True)
+    reading(connection, plan, planning=OF_FEW, prepared={**_OWN, **planned})
+
+
+_OWN = {**catalog_search.PREPARED, **dependants.PREPARED}
 
 
 def _prepared(scope: Scope, *, confined: bool = False) -> Mapping[str, str]:
-    own = {**catalog_search.PREPARED, **dependants.PREPARED}
-    return {**own, **prepared(scope, confined=confined)}
+    every = statements(scope)
+    return {**_OWN, **prepared(every), **(prepared(every, confined=True) if confined else {})}
 
 
 _CATALOGS = """
@@ -198,6 +212,7 @@ def _again(
         each=each | found,
         whole={**base.whole, **dict(_as_a_whole(answers, base.surroundings))},
         empty_arrays=base.empty_arrays - concerned | _with_empty_arrays(found),
+        again=frozenset(by_catalog),
     )
 
 

@@ -17,6 +17,8 @@ class SchemaReader:
     """Reads the schema of one database, over any of its connections, in any transaction."""
 
     scope: Scope
+    again: frozenset[str] = frozenset()
+    """The catalogs of which objects were read again."""
     _last: Reading | None = None
     _fingerprint: Fingerprint | None = None
 
@@ -24,9 +26,10 @@ class SchemaReader:
         """It was read of this very database before, in this scope."""
         self._last, self._fingerprint = reading, reading.fingerprint
 
-    def plan_ahead(self, connection: Connection) -> None:
-        """After the first reading, and before anything is locked: the next ones are quicker."""
-        plan_ahead(connection, self.scope)
+    def plan_ahead(self, connection: Connection, catalogs: frozenset[str] | None = None) -> None:
+        """Before anything is locked: the next readings are quicker, of objects of these
+        ``catalogs`` where it is known which."""
+        plan_ahead(connection, self.scope, catalogs)
 
     def read(self, connection: Connection) -> Fingerprint:
         """As ``read_fingerprint`` does; the very same object where nothing has changed."""
@@ -36,6 +39,7 @@ class SchemaReader:
             self._fingerprint = self._last.fingerprint
             return self._fingerprint
         self._last = now = read_again(connection, last)
+        self.again |= now.again
         gone, came = last.apart(now)
         if gone.entries or came.entries:
             self._fingerprint = known = _moved(known, gone, came)

@@ -57,14 +57,17 @@ def statements(scope: Scope) -> tuple[Statement, ...]:
 
 
 @lru_cache(maxsize=16)
-def prepared(scope: Scope, *, confined: bool = False) -> Mapping[str, str]:
-    """What prepares each, by its name; those for some objects where they are asked for."""
+def prepared(asked: tuple[Statement, ...], *, confined: bool = False) -> Mapping[str, str]:
+    """What prepares each, by its name: for everything, or ``confined`` to some objects where it can
+    be."""
     found = {}
-    for each in statements(scope):
-        whole, few = named(each.whole), named(each.confined)
-        found[whole] = f"PREPARE {whole} AS {each.whole}"
+    for each in asked:
         if confined and each.query.each:
+            few = named(each.confined)
             found[few] = f"PREPARE {few} (oid[]) AS {each.confined}"
+        else:
+            whole = named(each.whole)
+            found[whole] = f"PREPARE {whole} AS {each.whole}"
     return found
 
 

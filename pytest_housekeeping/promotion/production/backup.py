@@ -135,12 +135,13 @@ class Backup:
         verdict = Verdict(examined=max(1, len(twin.schema.entries)), unit="objects")
         return verdict, "; ".join([said, *limits])
 
-    def take_after(self, conninfo: str, *, server_major: int) -> None:
-        """After the commit: the schema as it is now, and the difference to before.
+    def take_after(self, dump: Callable[[bytes], bytes]) -> None:
+        """After the commit: the schema as it is now, by a ``dump`` that is told the one of before,
+        and the difference.
 
         Raises BackupFailed and EvidenceError.
         """
-        schema = self._schema_after = dump_schema(conninfo, server_major=server_major)
+        schema = self._schema_after = dump(self._schema)
         self.after = self._keep("prod_schema_after", schema)
         before = self.before.path if self.before else "before"
         difference = dump_difference(self._schema, schema, before, self.after.path)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+import psycopg
+
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.model import Applied, Kind, RunOutcome, Step, TargetIdentity, Verdict
 from pytest_housekeeping.postgres import history
@@ -17,6 +19,12 @@ from pytest_housekeeping.promotion.production import promotion_table
 from pytest_housekeeping.promotion.production.backup import Backup
 from pytest_housekeeping.promotion.production.beside import applied_now
 from pytest_housekeeping.promotion.production.earlier_target import EarlierTarget
+from pytest_housekeeping.promotion.production.handed import handed
+from pytest_housekeeping.promotion.production.handed_on import (
+    dump_for_all,
+    hand_on_read_again,
+    read_again_by,
+)
 from pytest_housekeeping.promotion.production.in_place import lock_announcement
 from pytest_housekeeping.promotion.production.known_schema import known_reading
 from pytest_housekeeping.promotion.production.statistics import KeptStatistics
@@ -31,9 +39,11 @@ from pytest_housekeeping.promotion.target_pin import pin_content
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.declared_moves import split_declared
 from pytest_housekeeping.snapshot.difference import listed
+from pytest_housekeeping.snapshot.dump import dump_schema
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
 from pytest_housekeeping.snapshot.incremental import EVERYTHING
+from pytest_housekeeping.snapshot.own_names import group_schema
 from pytest_housekeeping.snapshot.own_ways_back import without_those_of
 from pytest_housekeeping.snapshot.proposal import proposal_text, propose
 from pytest_housekeeping.snapshot.schema_reader import SchemaReader
@@ -86,11 +96,20 @@ class ProductionTarget:
         """The schema before anything is applied, read once. Raises ProofFailed."""
         if self._fingerprint is None:
             try:
-                self._fingerprint = self.read_schema(self.connection.get())
-                self._schema.plan_ahead(self.connection.get())
+                self._fingerprint = self._read_first(self.connection.get())
             except HousekeepingError as error:
                 raise self.named(error) from None
         return self._fingerprint
+
+    def _read_first(self, connection: Connection) -> Fingerprint:
+        """Before anything is locked; the readings behind it are planned by then."""
+        known = read_again_by(self._context.plan.digest)
+        if known is not None:
+            self._schema.plan_ahead(connection, known)
+            return self.read_schema(connection)
+        schema = self.read_schema(connection)
+        self._schema.plan_ahead(connection)
+        return schema
 
     def read_schema(self, connection: Connection) -> Fingerprint:
         """The schema as a connection sees it now, that of the tool's own tables included.
@@ -190,7 +209,22 @@ class ProductionTarget:
     def after_run(self, *, changed: bool) -> None:
         """The schema as it is after the promotion, beside the one before it."""
         if changed:
-            self.backup.take_after(self.address.conninfo(), server_major=self.major)
+            self.backup.take_after(self._dump_after)
+            hand_on_read_again(self._context.plan.digest, self._schema.again)
+
+    def _dump_after(self, before: bytes) -> bytes:
+        """Of a fleet, what was dumped of another database is taken where the schema, read once
+        more, and the dump of before are the same."""
+        dump = partial(dump_schema, self.address.conninfo(), server_major=self.major)
+        if handed() is None:
+            return dump()
+        try:
+            schema = self.read_schema(self.connection.get())
+        except (HousekeepingError, psycopg.Error):
+            return dump()
+        database = self.connection.identity().database
+        group = group_schema(schema, database, self._context.config.target)
+        return dump_for_all(before, group, dump)
 
     @property
     def timeline(self) -> int | None:

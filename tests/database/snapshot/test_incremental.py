@@ -197,6 +197,29 @@ def test_a_reader_reads_in_full_once_and_says_the_same(
         assert reader.read(inside) == read_fingerprint(inside)
 
 
+def test_what_is_planned_ahead_of_some_catalogs_reads_all_of_them(base: StagingDatabase) -> None:
+    """Fewer statements are prepared; what is asked besides is prepared when it is asked."""
+    prepared = "SELECT count(*) FROM pg_prepared_statements"
+    with psycopg.connect(
+        base.superuser_conninfo, autocommit=True, prepare_threshold=None
+    ) as session:
+        reader = SchemaReader(scope=SCOPE)
+        reader.go_on_from(read_whole(session, SCOPE))
+        counts = []
+        for catalogs in (frozenset({"pg_proc"}), None):
+            session.execute("DEALLOCATE ALL")
+            reader.plan_ahead(session, catalogs)
+            counts += session.execute(prepared).fetchall()
+        assert counts[0] < counts[1]
+        session.execute("DEALLOCATE ALL")
+        reader.plan_ahead(session, frozenset({"pg_proc"}))
+        session.execute("BEGIN; CREATE FUNCTION public.planned() RETURNS int RETURN 1")
+        assert reader.read(session) == read_fingerprint(session)
+        session.execute("CREATE TABLE public.unplanned (id serial PRIMARY KEY)")
+        assert reader.read(session) == read_fingerprint(session)
+        assert reader.again >= {"pg_proc", "pg_class"}
+
+
 def test_a_reader_refuses_two_objects_of_one_name(
     inside: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
