@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from pytest_housekeeping.model import Kind, StepResult
 from pytest_housekeeping.plugin.step_properties import RESULT
 from pytest_housekeeping.promotion.recorder import Recorder
@@ -24,16 +26,19 @@ class HtmlHooks:
 
     def pytest_html_results_table_row(self, report: Any, cells: list[str]) -> None:
         """Steps have tables of their own; a row is left to what a plugin has added to a test."""
+        self._note(report)
+        if getattr(report, "extras", None) and report.when == "call":
+            self._own_table = True
+        else:
+            cells.clear()
+
+    def _note(self, report: Any) -> None:
         result: StepResult | None = getattr(report, RESULT, None)
         # A test's own log says more than the message of its result; a step has no other.
         if result is not None and result.step.kind is Kind.TEST and (log := _log(report)):
             self._logs[result.step.id] = log
         elif result is None and report.failed:
             self._others.append((report.nodeid, _log(report)))
-        if getattr(report, "extras", None) and report.when == "call":
-            self._own_table = True
-        else:
-            cells.clear()
 
     def pytest_html_report_title(self, report: Any) -> None:
         # The environment could hold what is secret, and the plan has an order of its own.
@@ -50,6 +55,32 @@ class HtmlHooks:
             self._html.title = title(audit)
             beside = self.recorder.beside(self._logs)
             prefix.append(summary_html(audit, beside, self._others, own_table=self._own_table))
+
+
+class OwnPage(HtmlHooks):
+    """The same page without pytest-html, which compiles its templates anew for each run of many."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__(recorder)
+        self._reports: list[pytest.TestReport] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._reports.append(report)
+
+    def pytest_sessionfinish(self) -> None:
+        """Raises OSError where it cannot be written."""
+        if self.recorder.audit is None:
+            return
+        from pytest_housekeeping.evidence.report.html import whole_page
+
+        for report in self._reports:
+            # Those of setup and teardown are told of where they failed.
+            if report.when == "call" or not report.passed:
+                self._note(report)
+        page = self.recorder.context.html_path
+        page.parent.mkdir(parents=True, exist_ok=True)
+        text = whole_page(self.recorder.audit, self.recorder.beside(self._logs), self._others)
+        page.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
 def _log(report: Any) -> str:

@@ -37,6 +37,9 @@ class CodeWatch:
         self.compiled: dict[str, bytes] = {}
         self.ran: dict[str, bytes | None] = {}
         self.before = frozenset(sys.modules)
+        # What a module is said to be made of, where that is no file of the repository's: most are
+        # so, and they are looked through several times.
+        self.elsewhere: dict[str, object] = {}
 
     def heard(self, event: str, arguments: tuple[Any, ...]) -> None:
         """An audit event: the bytes of a file are compiled, or a module's code is run."""
@@ -57,7 +60,12 @@ class CodeWatch:
         """All that ran so far, and what was imported before anybody watched."""
         for name, module in list(sys.modules.items()):
             facts = _facts_of(module)
-            path = self._path(facts.get("__file__"))
+            file = facts.get("__file__")
+            if file is None or self.elsewhere.get(name) is file:
+                continue
+            path = self._path(file)
+            if isinstance(file, str) and self.paths.get(file) == "":
+                self.elsewhere[name] = file
             if not path or path in self.ran:
                 continue
             if name not in self.before and isinstance(

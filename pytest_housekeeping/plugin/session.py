@@ -16,7 +16,7 @@ from pytest_housekeeping.model import Kind, Outcome, Phase, Step
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plugin import fast_runner, fixtures, items, machines
 from pytest_housekeeping.plugin.ending import Ending
-from pytest_housekeeping.plugin.html import HtmlHooks
+from pytest_housekeeping.plugin.html import HtmlHooks, OwnPage
 from pytest_housekeeping.plugin.import_ahead import import_ahead
 from pytest_housekeeping.plugin.interruption import Interruption
 from pytest_housekeeping.plugin.options import lists_only, refuse_unusable, run_options
@@ -29,6 +29,7 @@ from pytest_housekeeping.plugin.stash import CODE_WATCH, PROMOTION
 from pytest_housekeeping.plugin.step_properties import attach_result
 from pytest_housekeeping.promotion.attestation import refusal_of
 from pytest_housekeeping.promotion.engine import Promotion
+from pytest_housekeeping.promotion.production.handed import handed
 from pytest_housekeeping.promotion.progress import Progress
 from pytest_housekeeping.promotion.recorder import Recorder
 from pytest_housekeeping.promotion.run import Run
@@ -74,7 +75,9 @@ def _begin(config: pytest.Config, interruption: Interruption) -> None:
     except HousekeepingError as error:
         raise pytest.UsageError(str(error)) from None
     config.pluginmanager.register(active, "housekeeping-run")
-    config.pluginmanager.register(HtmlHooks(active.recorder), "housekeeping-html")
+    of_fleet = handed() is not None
+    pages = OwnPage(active.recorder) if of_fleet else HtmlHooks(active.recorder)
+    config.pluginmanager.register(pages, "housekeeping-html")
     if not lists_only(config):
         ending = Ending(
             active,
@@ -90,7 +93,7 @@ def _begin(config: pytest.Config, interruption: Interruption) -> None:
     for name in dict.fromkeys(map(str, (*Phase, *Kind))):
         config.addinivalue_line("markers", f"{name}: a step of the promotion's plan")
     if not lists_only(config):
-        config.option.htmlpath = str(run.context.html_path)
+        config.option.htmlpath = None if of_fleet else str(run.context.html_path)
         config.option.self_contained_html = True
 
 

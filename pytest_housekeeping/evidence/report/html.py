@@ -32,7 +32,7 @@ from pytest_housekeeping.evidence.run_facts import stem
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit
 
-_TEMPLATE = "summary.html.jinja"
+_TEMPLATE, _WHOLE = "summary.html.jinja", "page.html.jinja"
 _PARTS = (
     *("macros", "files", "plan", "batch", "clone", "findings"),
     *("way_back", "timeline", "facts", "steps"),
@@ -68,9 +68,17 @@ def finished(page: str) -> str:
     return page
 
 
+def whole_page(
+    audit: Audit, beside: Beside = NOTHING_BESIDE, others: Sequence[tuple[str, str]] = ()
+) -> str:
+    """The page without pytest-html; see `summary_html`."""
+    content = summary_html(audit, beside, others)
+    return template(_WHOLE).render(title=title(audit), content=content)
+
+
 def compile_ahead() -> None:
     """Compile the templates before they are needed: that takes longer than to fill them in."""
-    for name in (_TEMPLATE, *(f"{part}.html.jinja" for part in _PARTS)):
+    for name in (_TEMPLATE, _WHOLE, *(f"{part}.html.jinja" for part in _PARTS)):
         template(name)
 
 
