@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,23 +16,28 @@ if TYPE_CHECKING:
 
 
 def record_killed_runs(
-    folder: Path, *, prefix: str, ask: Callable[[SentTo, str], str | None]
+    folder: Path,
+    *,
+    prefix: str,
+    ask: Callable[[SentTo, str], str | None],
+    but: Collection[Path] = (),
 ) -> Iterator[tuple[Path, Sequence[Path], str]]:
     """Turn each journal of a dead run into the file of its audit.
 
-    Only journals whose name begins with ``prefix`` are taken. ``ask`` says what became of a COMMIT
+    Only journals whose name begins with ``prefix`` are taken, and none whose audit is one of
+    ``but``. ``ask`` says what became of a COMMIT
     on the server of this run, as for ``recover``. Yields each journal, to be removed when its audit
     is committed; the audit's file, with those that it names; and what to tell of it. Raises
     EvidenceError when a journal cannot be read or an audit cannot be written.
     """
-    journals = [each for each in leftovers(folder) if each.name.startswith(prefix)]
+    journals = dead_journals(folder, prefix=prefix, but=but)
     if not journals:
         return
     from pytest_housekeeping.evidence.audit_file import write_audit
     from pytest_housekeeping.evidence.recovery import recover
 
     for journal in journals:
-        path = journal.with_name(f"{journal.name.removesuffix(SUFFIX)}.json")
+        path = _audit_of(journal)
         audit = _intact_audit(path)
         message = "the evidence of an earlier run, which was not published, is added now"
         if audit is None:
@@ -41,6 +46,19 @@ def record_killed_runs(
             message = "a run that was killed is on record now"
         said = f"{message}: {audit.run.id}, {audit.run.outcome}"
         yield journal, [path, *_named(audit, folder)], said
+
+
+def dead_journals(folder: Path, *, prefix: str = "", but: Collection[Path] = ()) -> Sequence[Path]:
+    """Those that `record_killed_runs` takes."""
+    return [
+        each
+        for each in leftovers(folder)
+        if each.name.startswith(prefix) and _audit_of(each) not in but
+    ]
+
+
+def _audit_of(journal: Path) -> Path:
+    return journal.with_name(f"{journal.name.removesuffix(SUFFIX)}.json")
 
 
 def _intact_audit(path: Path) -> Audit | None:

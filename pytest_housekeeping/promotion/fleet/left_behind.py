@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,10 +10,9 @@ from pathlib import Path
 from pytest_housekeeping.config import Config, Fleet
 from pytest_housekeeping.errors import ProofFailed, ServerError
 from pytest_housekeeping.evidence.journal import SUFFIX
-from pytest_housekeeping.evidence.leftovers import leftovers
 from pytest_housekeeping.postgres.primary import identified
 from pytest_housekeeping.promotion.fleet.survey import reach
-from pytest_housekeeping.promotion.killed_runs import record_killed_runs
+from pytest_housekeeping.promotion.killed_runs import dead_journals, record_killed_runs
 from pytest_housekeeping.promotion.production.fleet_databases import FleetDatabase
 from pytest_housekeeping.promotion.target_connection import TargetConnection
 
@@ -27,15 +26,16 @@ class LeftBehind:
 
 
 def left_behind(
-    config: Config, fleet: Fleet, databases: Sequence[FleetDatabase]
+    config: Config, fleet: Fleet, databases: Sequence[FleetDatabase], but: Collection[Path]
 ) -> Iterator[LeftBehind]:
     """The evidence of each run that is dead and not committed, what became of its COMMIT asked for.
 
-    A database that is away is asked when it is there. Raises EvidenceError.
+    Nothing is asked of runs whose audits are among ``but``: they have handed back their evidence. A
+    database that is away is asked when it is there. Raises EvidenceError.
     """
     for database in databases:
         folder = config.root / database.target(fleet, config.audit).audit
-        if not leftovers(folder):
+        if not dead_journals(folder, but=but):
             continue
         try:
             opened = reach(config, fleet, database)
@@ -44,7 +44,8 @@ def left_behind(
         again = partial(reach, config, fleet, database)
         connection = TargetConnection(again, opened=opened, identity=identified(opened))
         try:
-            for _, paths, said in record_killed_runs(folder, prefix="", ask=connection.status_on):
+            ask = connection.status_on
+            for _, paths, said in record_killed_runs(folder, prefix="", ask=ask, but=but):
                 yield LeftBehind(files=tuple(paths), told=f"{database.name}: {said}")
         finally:
             connection.close()

@@ -138,9 +138,7 @@ def _left_behind(waves: Waves) -> Iterator[LeftBehind]:
     root = waves.config.root
     back = {root / path for each in waves.backs.values() for path in each.files}
     seen = [each.database for each in waves.work.survey.seen if not each.away]
-    for left in left_behind(waves.config, waves.work.fleet, seen):
-        if not back.issuperset(left.files):
-            yield left
+    yield from left_behind(waves.config, waves.work.fleet, seen, back)
 
 
 def _why_not(waves: Waves, repository: Repository | None, left: Sequence[LeftBehind]) -> str:

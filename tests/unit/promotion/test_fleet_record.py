@@ -15,6 +15,7 @@ from pytest_housekeeping.model import Mode
 from pytest_housekeeping.promotion.fleet.record import Waves, keep, record_of
 from pytest_housekeeping.promotion.fleet.survey import Survey
 from pytest_housekeeping.promotion.fleet.work import Work
+from pytest_housekeeping.promotion.killed_runs import dead_journals
 
 
 @pytest.fixture
@@ -56,3 +57,12 @@ def test_each_record_names_the_one_before(waves: Waves) -> None:
     previous = {each["chain"]["previous"] for each in records}
     assert previous & {each["chain"]["digest"] for each in records}
     assert None in previous
+
+
+def test_nothing_is_asked_of_a_run_that_has_handed_its_evidence_back(tmp_path: Path) -> None:
+    """Its journal stays until its evidence is committed, and its database would be asked for it."""
+    for name in ("prod_a", "prod_b"):
+        (tmp_path / f"{name}.journal.jsonl").write_text("")
+    assert [each.name[:6] for each in dead_journals(tmp_path)] == ["prod_a", "prod_b"]
+    left = dead_journals(tmp_path, but={tmp_path / "prod_a.json"})
+    assert [each.name[:6] for each in left] == ["prod_b"]
