@@ -16,7 +16,8 @@ its own module where it is needed:
 - ``compared_findings``: which of them are new, stand or are fixed; ``earlier_runs``: beside which
   runs; ``finding_model``: their fields in the audit
 - ``journal``: line by line while a run lives; ``leftovers``, ``recovery``: what a killed run left
-- ``git``: the repository; ``git_trust``: how git is run; ``git_objects``: reads evidence;
+- ``git``: the repository; ``git_trust``: how git is run; ``git_answers``: what it need not be asked
+  again; ``git_errors``: what is said where it fails; ``git_objects``: reads evidence;
   ``git_compare``: what differs from a commit; ``git_branch``: how evidence is committed, and why
   nothing is lost; ``git_origin``: by which commits it has come; ``shared_branch``: to what several
   clones add

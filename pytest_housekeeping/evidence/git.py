@@ -14,8 +14,10 @@ from pytest_housekeeping.child_environment import (
     without_ways_to_a_database,
 )
 from pytest_housekeeping.errors import EvidenceError
+from pytest_housekeeping.evidence.git_answers import Answer, Answers
 from pytest_housekeeping.evidence.git_branch import commit_files, store_contents
 from pytest_housekeeping.evidence.git_compare import Differences, compare
+from pytest_housekeeping.evidence.git_errors import broken, failed
 from pytest_housekeeping.evidence.git_objects import audits_of_modes, contents_of, files_in
 from pytest_housekeeping.evidence.git_trust import AS_IT_IS, TRUTHFUL
 from pytest_housekeeping.model import Mode
@@ -36,6 +38,7 @@ class Repository:
     def __init__(self, repo: Repo, root: Path) -> None:
         self.root = root
         self._repo = repo
+        self._known: Answers | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -46,6 +49,11 @@ class Repository:
     def close(self) -> None:
         """End the programs that GitPython keeps running."""
         self._repo.close()
+
+    def remember(self) -> None:
+        """From now on what was asked once is not asked again: the repository counts as it is now,
+        whoever commits to it meanwhile."""
+        self._known = Answers()
 
     def head(self) -> str | None:
         """The commit checked out; None before the first one."""
@@ -189,12 +197,16 @@ class Repository:
         """What a git command prints. Raises EvidenceError when it fails."""
         status, out, complaint = self.attempt(*command, stdin=stdin)
         if status != 0:
-            raise _failed(f"git {command[0]} failed in {self.root}", complaint)
+            raise failed(f"git {command[0]} failed in {self.root}", complaint)
         return out
 
     def attempt(self, *command: str, stdin: bytes | None = None) -> tuple[int, bytes, str]:
         """Exit code, output and error text of a git command that gets ``stdin`` to read."""
-        return _execute(self._repo, command, stdin)
+
+        def ask() -> Answer:
+            return _execute(self._repo, command, stdin)
+
+        return self._known.of(command, stdin, ask) if self._known is not None else ask()
 
 
 def open_repository(root: Path) -> Repository | None:
@@ -225,7 +237,7 @@ def open_repository(root: Path) -> Repository | None:
     try:
         repo = git.Repo(root, search_parent_directories=True, expand_vars=False)
     except (git.InvalidGitRepositoryError, git.NoSuchPathError):
-        raise _broken(top) from None
+        raise broken(top) from None
     repo.git.update_environment(**TRUTHFUL)
     try:
         return Repository(repo, _work_tree(repo, top))
@@ -248,9 +260,9 @@ def _work_tree(repo: Repo, top: Path) -> Path:
     """The root that git itself names: it must be the folder that was found without it."""
     status, out, complaint = _execute(repo, ("rev-parse", "--show-toplevel"))
     if status != 0 and "not a git repository" not in complaint:
-        raise _failed(f"git cannot read the repository {top}", complaint)
+        raise failed(f"git cannot read the repository {top}", complaint)
     if status != 0 or Path(os.path.realpath(out.decode(errors="surrogateescape")[:-1])) != top:
-        raise _broken(top)
+        raise broken(top)
     return top
 
 
@@ -269,32 +281,9 @@ def _execute(
             env=usual_environment() | repo.git.environment(),
         )
     except OSError as error:
-        raise _failed(f"git {command[0]} cannot be run", str(error)) from None
+        raise failed(f"git {command[0]} cannot be run", str(error)) from None
     return done.returncode, done.stdout, done.stderr.decode(errors="replace").rstrip("\n")
 
 
 def _shown(name: bytes) -> str:
     return name.decode(errors="backslashreplace")
-
-
-def _broken(top: Path) -> EvidenceError:
-    return EvidenceError(
-        f"{top} has a .git that is no repository",
-        why="what is committed and what is not cannot be told",
-        fix="repair or remove it; `git status` there says more",
-    )
-
-
-def _failed(found: str, complaint: str) -> EvidenceError:
-    text = complaint.strip()
-    if "dubious ownership" in text:
-        return EvidenceError(
-            f"{found}: it belongs to another user, and git does not trust it",
-            why="its configuration could run programs of that user's choice",
-            fix="if you do: " + text.splitlines()[-1].strip(),
-        )
-    return EvidenceError(
-        f"{found}: {text}",
-        why="the evidence of the run depends on it",
-        fix="repeat the command by hand; the files of the audit are written in any case",
-    )

@@ -124,6 +124,16 @@ def source_of(
     return _with(facts, found)
 
 
+def with_file(
+    source: SourceFacts, repository: Repository | None, path: Path, data: bytes | None
+) -> SourceFacts:
+    """The same, with what differs from the commit of one file more, of which this was read."""
+    if repository is None or source.commit is None:
+        return source
+    read = {path: data} if data is not None else {}
+    return _with(source, repository.compare(source.commit, folders=[path], read=read))
+
+
 def attested(source: SourceFacts, plan: Plan) -> SourceFacts:
     """The same with the code and the settings that a plan names."""
     files = {file.path: file for file in (*plan.code, *plan.settings)}

@@ -15,13 +15,17 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from pytest_housekeeping.snapshot.dump import dump_schema
+from support.counted_git import CountedGit
 from support.fleet_project import FLEET, NAMES, fleet_of, outcomes, run
 from support.fresh_copy import git
 from support.more_databases import variables
-from support.production_project import PASSWORD, Production, Rehearsal
+from support.production_project import PASSWORD, PROMOTER, Production, Rehearsal
 
 # What one of the databases has besides makes it a group of its own.
 APART = "CREATE SCHEMA apart AUTHORIZATION promoter"
+# Of the run of one database: most look for the evidence of staging, and for its own.
+MOST_CALLS_OF_GIT = 24
 
 
 @pytest.fixture
@@ -56,11 +60,17 @@ def test_a_fleet_is_promoted_in_waves_and_taken_up_again(fleet: Production) -> N
     assert outcomes(first)["canary::t1"] == "PASSED", first.output
     assert outcomes(first)["wave-1::t2"] == "PASSED"
     assert "database not promoted: t3" in first.output
+    _prove_one_dump_for_both(fleet, first.output)
     with fleet.server.superuser("postgres") as connection:
         connection.execute(lost.replace("false", "true").encode())
 
-    second = run(fleet)
+    counted = CountedGit(fleet.root.parent / "counted")
+    second = run(fleet, PATH=counted.path)
     assert second.code == 0, second.output
+    # Each database gives git its evidence; the rest is asked once for all.
+    of_one = [calls for calls in counted.calls.values() if _stores(calls)]
+    assert len(of_one) == 2
+    assert max(map(len, of_one)) <= MOST_CALLS_OF_GIT, of_one
     assert {name for name in outcomes(second) if "::t" in name} == {
         *("rows::t3", "rows::t4"),
         *("canary::t3", "wave-1::t4"),
@@ -97,6 +107,33 @@ def test_a_fleet_is_promoted_in_waves_and_taken_up_again(fleet: Production) -> N
     )
     assert told.returncode == 1, told.stderr
     assert "t2: left out: changed past the files since its last promotion" in told.stdout
+
+
+def _prove_one_dump_for_both(fleet: Production, output: str) -> None:
+    """The schema of after was dumped of one and taken for the other, of which it is true; each has
+    a page."""
+    (branch,) = re.findall(r"committed: \w+ on (\S+),", output)
+    kept = []
+    for name in ("t1", "t2"):
+        place = f"ops/tenants/{name}/audit"
+        files = git(fleet.root, "ls-tree", "--name-only", branch, f"{place}/").splitlines()
+        (after,) = (each for each in files if "schema_after" in each)
+        (page,) = (each for each in files if each.endswith(".html"))
+        assert "<h1>Promoted · prod" in git(fleet.root, "show", f"{branch}:{page}")
+        kept.append(git(fleet.root, "show", f"{branch}:{after}"))
+    assert kept[0] == kept[1]
+    with fleet.server.superuser("t2") as connection:
+        major = connection.info.server_version // 10000
+    port = str(fleet.server.port)
+    login = {"host": "127.0.0.1", "port": port, "user": PROMOTER, "password": PASSWORD}
+    taken = dump_schema(make_conninfo("", dbname="t2", **login), server_major=major)
+    assert kept[1].strip() == taken.decode().strip()
+
+
+def _stores(calls: list[str]) -> bool:
+    """Whether they are of the run of one database: the fleet itself commits."""
+    said = " ".join(calls)
+    return "fast-import" in said and "worktree list" not in said
 
 
 def test_a_canary_that_fails_stops_all(fleet: Production) -> None:

@@ -27,13 +27,18 @@ from typing import IO, Any, Self
 import pytest
 
 from pytest_housekeeping.child_environment import usual_environment
-from pytest_housekeeping.config import Config, Target
+from pytest_housekeeping.config import Config, Target, fleet_of
 from pytest_housekeeping.declarations.rules import shipped_rules
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed, ServerError
+from pytest_housekeeping.model import Mode
+from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.promotion.installed_tools import installed_tools
+from pytest_housekeeping.promotion.production.group.proof import read_proof
 from pytest_housekeeping.promotion.production.handed import Away, Handed, hand, hand_back
+from pytest_housekeeping.promotion.production.read_project import read_ahead
 from pytest_housekeeping.promotion.production.target_address import open_production, read_address
+from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.snapshot.problems import BackupFailed
 from pytest_housekeeping.snapshot.programs import find_pg_dump
 
@@ -138,19 +143,43 @@ class _Forks:
         self._session = session
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_load_initial_conftests(self, args: list[str]) -> None:
-        # A collection in the fork would touch, and so copy, every page that it has from here.
-        gc.collect()
-        gc.freeze()
+    def pytest_load_initial_conftests(self, early_config: pytest.Config, args: list[str]) -> None:
+        first = True
         for line in self._jobs:
+            job = json.loads(line)
+            if first:
+                self._read_ahead(early_config, fleet_of(job["target"]["name"]))
+                first = False
+            self._read_proof(job["places"]["proof"])
             child = os.fork()
             if child == 0:
-                self._become(json.loads(line), args)
+                self._become(job, args)
                 return
             _, status = os.waitpid(child, 0)
             self._ends.write(f"{os.waitstatus_to_exitcode(status)}\n")
             self._ends.flush()
         os._exit(0)
+
+    def _read_ahead(self, config: pytest.Config, fleet: str) -> None:
+        """What every run reads alike is read here, of a database of which only the fleet counts."""
+        inifile = os.path.relpath(config.inipath, config.rootpath) if config.inipath else ""
+        options = RunOptions(
+            root=config.rootpath,
+            mode=Mode(config.known_args_namespace.hk_mode),
+            tests=TestNames(files=(), functions=(), classes=()),
+            inifile=inifile,
+            target=f"{fleet}/any",
+        )
+        read_ahead(options)
+        # A collection in the fork would touch, and so copy, every page that it has from here.
+        gc.collect()
+        gc.freeze()
+
+    def _read_proof(self, place: str) -> None:
+        """What was shown for a group is read here, once for all that are forked then."""
+        if place and Path(place).exists():
+            with suppress(HousekeepingError):
+                read_proof(Path(place))
 
     def _become(self, job: Mapping[str, Any], args: list[str]) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import load_config
-from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.errors import HousekeepingError, MisuseError
 from pytest_housekeeping.evidence import SourceFacts, open_repository
 from pytest_housekeeping.evidence.git import Repository
+from pytest_housekeeping.evidence.proof import prove_evidence
 from pytest_housekeeping.plan.code_files import hold_all
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.plan import Plan
-from pytest_housekeeping.promotion.attestation import refuse_unattested, source_of
+from pytest_housekeeping.promotion.attestation import refuse_unattested, source_of, with_file
 from pytest_housekeeping.promotion.context import RunContext, new_context
 from pytest_housekeeping.promotion.production.fleet_databases import located
 from pytest_housekeeping.promotion.production.handed import handed
@@ -21,6 +23,8 @@ from pytest_housekeeping.promotion.production.target_address import Address, rea
 from pytest_housekeeping.promotion.production.twin_server import secrets_of
 from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.promotion.signers import approvers_of, signers_of
+from pytest_housekeeping.promotion.staging_evidence import staging_audits
+from pytest_housekeeping.promotion.web_places import located as on_the_web
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 
@@ -46,12 +50,91 @@ def read_project(options: RunOptions) -> ReadProject:
     Raises MisuseError for what is missing, and for what is in no commit where the run changes
     production.
     """
-    sources = ProjectFiles(options.root)
-    config = _with_place(load_config(options.root, sources, target=options.target))
-    address = read_address(os.environ, config.target)
+    files = _of_one(_AHEAD[0]) if _AHEAD else None
+    if files is not None:
+        address = read_address(os.environ, files.config.target)
+    else:
+        sources = ProjectFiles(options.root)
+        config = _with_place(load_config(options.root, sources, target=options.target))
+        address = read_address(os.environ, config.target)
+        files = _read(options, config, sources)
+    _refuse_in_place(options, files)
+    if rules_of(options.mode).changes_production:
+        refuse_unattested(files.source)
+    return ReadProject(
+        config=files.config,
+        sources=files.sources,
+        repository=files.repository,
+        source=files.source,
+        address=address,
+        secrets=secrets_of(options, address),
+    )
+
+
+def read_ahead(options: RunOptions) -> None:
+    """Read once what the runs on databases of a fleet all read, each forked from this process.
+
+    The repository counts for them as it is now, and so do the files; of its own each reads its pin.
+    Where something is wrong every run says so by itself.
+    """
+    with suppress(HousekeepingError, OSError):
+        sources = ProjectFiles(options.root)
+        files = _read(options, load_config(options.root, sources, target=options.target), sources)
+        if files.repository is not None:
+            files.repository.remember()
+            folder = files.repository.relative(options.root / files.config.audit)
+            # Of a folder without evidence: what git says of branches and remotes is asked once.
+            prove_evidence(files.repository, folder)
+            list(files.repository.changes_on_record(folder))
+            list(staging_audits(files.repository, files.config))
+            on_the_web(files.source, files.repository)
+        _AHEAD[:] = [files]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Files:
+    """What has been read: settings, files, and the commit that they are compared with."""
+
+    config: Config
+    sources: ProjectFiles
+    repository: Repository | None
+    source: SourceFacts
+
+
+_AHEAD: list[_Files] = []
+
+
+def _read(options: RunOptions, config: Config, sources: ProjectFiles) -> _Files:
     repository = open_repository(options.root)
     hold_all(config, sources, options.inifile)
     signers_of(config, sources)
+    sources.has(config.target.pin)
+    sources.seal()
+    source = source_of(config, sources, repository)
+    return _Files(config=config, sources=sources, repository=repository, source=source)
+
+
+def _of_one(files: _Files) -> _Files | None:
+    """The same for the database that this process was forked for, with its own pin."""
+    given = handed()
+    if given is None:
+        return None
+    config = replace(files.config, target=given.target, audit=given.target.audit)
+    pin, own = given.target.pin, None
+    now = ProjectFiles(config.root)
+    if now.has(pin):
+        own = now.read(pin)
+    return replace(
+        files,
+        config=config,
+        sources=files.sources.as_if({pin: own}),
+        source=with_file(files.source, files.repository, config.root / pin, own),
+    )
+
+
+def _refuse_in_place(options: RunOptions, files: _Files) -> None:
+    """Raises MisuseError where a promotion in place would pass over what somebody waits for."""
+    config, sources = files.config, files.sources
     if (
         approvers_of(config, sources)
         and config.approvals
@@ -70,18 +153,6 @@ def read_project(options: RunOptions) -> ReadProject:
             " is changed, and nothing is rehearsed then",
             fix="promote without --hk-in-place; where there is no time: --hk-emergency='why'",
         )
-    sources.seal()
-    source = source_of(config, sources, repository)
-    if rules_of(options.mode).changes_production:
-        refuse_unattested(source)
-    return ReadProject(
-        config=config,
-        sources=sources,
-        repository=repository,
-        source=source,
-        address=address,
-        secrets=secrets_of(options, address),
-    )
 
 
 def _with_place(config: Config) -> Config:

@@ -10,6 +10,7 @@ import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 from pytest_housekeeping.checks.rows import Question, Unasked
@@ -114,7 +115,13 @@ def _touched_by_name(rehearsal: Rehearsal, names: Mapping[str, str]) -> tuple[st
 
 
 def read_proof(path: Path) -> GroupProof:
-    """What this very fleet has kept in its own folder, a moment ago."""
+    """What this very fleet has kept in its own folder, a moment ago; read once of each."""
+    kept = path.stat()
+    return _read_proof(path, (kept.st_ino, kept.st_mtime_ns, kept.st_size))
+
+
+@lru_cache(maxsize=8)
+def _read_proof(path: Path, _: tuple[int, ...]) -> GroupProof:
     proof = pickle.loads(path.read_bytes())  # noqa: S301 - written by this run, where nobody else may
     if not isinstance(proof, GroupProof):
         raise ProofFailed(f"{path.name} holds no proof of a group")
