@@ -19,8 +19,10 @@ _ENTRY = re.compile(
     re.MULTILINE,
 )
 _END = "-- PostgreSQL database dump complete"
+_MAYBE_USUAL = "SET default_table"
 _USUAL = re.compile(
-    r"SET (?P<what>default_tablespace|default_table_access_method) = (?P<value>.*);\Z"
+    r"^SET (?P<what>default_tablespace|default_table_access_method) = (?P<value>.*);\n",
+    re.MULTILINE,
 )
 _NONE = {"default_tablespace": "''", "default_table_access_method": "heap"}
 _CONTEXT = 3
@@ -33,40 +35,50 @@ def dump_difference(before: bytes, after: bytes, name_before: str, name_after: s
     hunks = [
         hunk
         for name in dict.fromkeys([*old, *new])
+        # Most of it is the same text: it is not read line by line.
         if old.get(name) != new.get(name)
-        for hunk in _hunks(name, old.get(name, []), new.get(name, []))
+        for hunk in _hunks(name, _lines(old.get(name, ())), _lines(new.get(name, ())))
     ]
     head = [f"--- {name_before}", f"+++ {name_after}"]
     return "\n".join([*head, *hunks, ""]) if hunks else ""
 
 
 def _entries(dump: bytes) -> dict[str, list[str]]:
-    """The lines of each object, by what pg_dump calls it."""
+    """The texts of each object, by what pg_dump calls it."""
     text = without_restriction(dump).decode(errors="replace")
     found: dict[str, list[str]] = {}
     usual = dict(_NONE)
     marks = list(_ENTRY.finditer(text))
     ends = [mark.start() for mark in marks] + [len(text)]
-    _add(found, "", text[: ends[0]], usual)
+    found[""] = [_made_with(text[: ends[0]], usual)]
     for mark, end in zip(marks, ends[1:], strict=True):
         schema = "" if mark["schema"] == "-" else f"{mark['schema']}."
-        _add(found, f"{mark['type']} {schema}{mark['name']}", text[mark.end() : end], usual)
+        name = f"{mark['type']} {schema}{mark['name']}"
+        found.setdefault(name, []).append(_made_with(text[mark.end() : end], usual))
     return found
 
 
-def _add(found: dict[str, list[str]], name: str, text: str, usual: dict[str, str]) -> None:
-    """What the object is made with, where that is not the usual, stands before it."""
-    made_with = [f"SET {what} = {value};" for what, value in usual.items() if value != _NONE[what]]
-    lines: list[str] = []
-    for line in text.splitlines():
-        if switched := _USUAL.match(line):
-            usual[switched["what"]] = switched["value"]
-        elif line != _END and (line or lines):
-            lines.append(line)
-    while lines and lines[-1] in ("", "--"):
-        lines.pop()
-    lines = [*made_with, *lines]
-    found.setdefault(name, []).extend(lines)
+def _made_with(text: str, usual: dict[str, str]) -> str:
+    """The text without what the next objects are made with, and behind what this one is made with,
+    where that is not the usual."""
+    made_with = [
+        f"SET {what} = {value};\n" for what, value in usual.items() if value != _NONE[what]
+    ]
+    if _MAYBE_USUAL in text:
+        for match in _USUAL.finditer(text):
+            usual[match["what"]] = match["value"]
+        text = _USUAL.sub("", text)
+    return "".join([*made_with, text.lstrip("\n")])
+
+
+def _lines(texts: Sequence[str]) -> list[str]:
+    found: list[str] = []
+    for text in texts:
+        lines = [line for line in text.splitlines() if line != _END]
+        while lines and lines[-1] in ("", "--"):
+            lines.pop()
+        found += lines[next((place for place, line in enumerate(lines) if line), 0) :]
+    return found
 
 
 def _hunks(name: str, old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
