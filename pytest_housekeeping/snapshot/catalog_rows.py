@@ -25,6 +25,7 @@ from pytest_housekeeping.snapshot.catalog_search import (
     Address,
     listed,
     searched,
+    searched_alone,
 )
 from pytest_housekeeping.snapshot.catalogs import CATALOGS
 
@@ -53,7 +54,7 @@ class CatalogRows:
 class NotedRows:
     """What is there of all catalogs; ``names`` are those of roles, schemas and tablespaces.
 
-    ``written`` is how often this transaction has written to each catalog, where that is counted.
+    ``written`` is how often this transaction has written to each catalog, where that was asked.
     """
 
     horizon: str
@@ -81,7 +82,7 @@ def note_rows(connection: Connection) -> NotedRows:
     """What is there now, for `changed_rows`. Before anything else of a reading."""
     (row,) = connection.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text")
     horizon = str(row[0])
-    found = searched(connection, horizon, {})
+    found = searched(connection, horizon)
     settled = listed(connection, [each for each in CATALOGS if each.key], horizon)
     catalogs = {
         name: CatalogRows(
@@ -93,9 +94,9 @@ def note_rows(connection: Connection) -> NotedRows:
 
 
 def changed_rows(
-    connection: Connection, base: NotedRows, *, alone: bool = False
+    connection: Connection, base: NotedRows, catalogs: Mapping[int, str], *, alone: bool = False
 ) -> tuple[NotedRows, ChangedRows]:
-    """What is there now, and what has changed since ``base`` was noted.
+    """What is there now, and what has changed since ``base`` was noted; ``catalogs`` by their OIDs.
 
     ``alone``: that was in this transaction, nobody else writes to this database since then, and it
     in nothing but savepoints that were begun later and end before. So catalogs to which it has not
@@ -104,22 +105,25 @@ def changed_rows(
     settle = alone and sum(len(each.young) for each in base.catalogs.values()) > _MANY
     if settle:
         connection.execute(ID_OF_ITS_OWN)
-    known = base.written if alone else {}
-    found = searched(connection, base.horizon, known)
-    untouched = frozenset(name for name, count in known.items() if found.written.get(name) == count)
-    touched = {name: rows for name, rows in found.rows.items() if name not in untouched}
+    if alone:
+        found = searched_alone(connection, base.horizon, base.written, catalogs)
+    else:
+        found = searched(connection, base.horizon)
+    untouched = frozenset(
+        name for name, count in base.written.items() if found.written.get(name) == count
+    )
     settled = listed(
         connection,
         [
             _BY_NAME[name]
-            for name, (total, young) in touched.items()
+            for name, (total, young) in found.rows.items()
             if total != _expected(base.catalogs[name], young)
         ],
         base.horizon,
     )
     now = {
         name: _now(base.catalogs[name], total, young, settled.get(name))
-        for name, (total, young) in touched.items()
+        for name, (total, young) in found.rows.items()
     }
     objects: dict[Address, bool] = {}
     for name, rows in now.items():

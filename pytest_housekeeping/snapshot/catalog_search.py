@@ -1,14 +1,15 @@
-"""Asking the catalogs which rows they hold: one statement for all of them."""
+"""Asking the catalogs which rows they hold: one statement for all of them, or for each touched."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import starmap
+from functools import reduce
+from operator import xor
 from typing import TypeAlias
 
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.snapshot.catalog_session import named, results
+from pytest_housekeeping.snapshot.catalog_session import Row, named, results
 from pytest_housekeeping.snapshot.catalogs import CATALOGS, Catalog
 
 # A catalog and an OID in it.
@@ -27,7 +28,8 @@ ROLLBACK TO SAVEPOINT hk_id; RELEASE SAVEPOINT hk_id"""
 @dataclass(frozen=True, kw_only=True)
 class Found:
     """By the name of each catalog the sum of its settled rows and its young ones; the snapshot that
-    this was seen in; names, and how often this transaction has written, as in ``NotedRows``."""
+    this was seen in; names, and how often this transaction has written, as in ``NotedRows``. What
+    was not looked at is not among the rows."""
 
     rows: Mapping[str, tuple[int, frozenset[str]]]
     snapshot: str
@@ -35,26 +37,44 @@ class Found:
     written: Mapping[str, int]
 
 
-def searched(connection: Connection, horizon: str, known: Mapping[str, int]) -> Found:
-    """What is there.
+def searched(connection: Connection, horizon: str) -> Found:
+    """What is there, in all catalogs."""
+    rows, names = results(connection, [f"EXECUTE {SEARCH} ('{horizon}')", f"EXECUTE {NAMES}"])
+    return _found(rows, names, written={})
 
-    A catalog to which this transaction has written as often as is ``known`` is not looked at: its
-    sum is 0, and no row of it is young.
-    """
-    counts = ",".join(str(known.get(each.name, "NULL")) for each in CATALOGS)
-    search = f"EXECUTE {SEARCH} ('{horizon}', '{{{counts}}}')"
-    rows, names, written = results(connection, [search, f"EXECUTE {NAMES}", f"EXECUTE {COUNTED}"])
-    found = {
-        name: (total or 0, frozenset(words.split()) if words else frozenset[str]())
-        for name, total, words in rows
-        if name
-    }
-    return Found(
-        rows=found,
-        snapshot=next(words for name, _, words in rows if not name),
-        names={(catalog, oid): name for catalog, oid, name in names},
-        written=dict(written),
-    )
+
+def searched_alone(
+    connection: Connection, horizon: str, known: Mapping[str, int], catalogs: Mapping[int, str]
+) -> Found:
+    """The same where nobody but this transaction writes: in those of the ``catalogs``, by their
+    OIDs, that it has not written to as often as is ``known``."""
+    oids = ",".join(map(str, catalogs))
+    (counted,) = results(connection, [f"EXECUTE {COUNTED} ('{{{oids}}}')"])
+    written = {catalogs[oid]: count for oid, count in counted}
+    touched = [
+        f"EXECUTE {ONE_BY_ONE[each.name]} ('{horizon}')"
+        for each in CATALOGS
+        if each.name not in written or written[each.name] != known.get(each.name)
+    ]
+    *rows, names = results(connection, [*touched, _SNAPSHOT, f"EXECUTE {NAMES}"])
+    return _found([row for part in rows for row in part], names, written=written)
+
+
+def _found(rows: Iterable[Row], names: Iterable[Row], *, written: Mapping[str, int]) -> Found:
+    found, snapshot = dict[str, tuple[int, frozenset[str]]](), ""
+    for name, total, words in rows:
+        if not name:
+            snapshot = words
+            continue
+        young = frozenset(words.split()) if words else frozenset[str]()
+        # The sum is that of all rows, and the young ones have theirs in their word.
+        found[name] = reduce(xor, map(_key, young), total or 0), young
+    named = {(catalog, oid): name for catalog, oid, name in names}
+    return Found(rows=found, snapshot=snapshot, names=named, written=written)
+
+
+def _key(word: str) -> int:
+    return int(word.partition(":")[0])
 
 
 def listed(
@@ -75,31 +95,22 @@ def _by_key(words: str) -> Iterator[tuple[int, str]]:
 
 
 # Also what was rolled back to a savepoint counts.
-_WRITTEN = (
-    "pg_stat_get_xact_tuples_inserted({0}) + pg_stat_get_xact_tuples_updated({0})"
-    " + pg_stat_get_xact_tuples_deleted({0})"
-)
-_COUNTED = f"""
-SELECT relname::text, {_WRITTEN.format("oid")} FROM pg_catalog.pg_class
-WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind = 'r' AND oid < {FIRST_OF_USERS}
-    AND current_setting('track_counts')::bool"""
+_COUNTED = """
+SELECT c, pg_stat_get_xact_tuples_inserted(c) + pg_stat_get_xact_tuples_updated(c)
+    + pg_stat_get_xact_tuples_deleted(c)
+FROM unnest($1) AS c WHERE current_setting('track_counts')::bool"""
 
 
-def _search(place: int, catalog: Catalog) -> str:
-    """One row: the sum of the settled keys, and the young rows as words.
-
-    A catalog is not looked at while this transaction has written to it so often as is told.
-    """
+def _search(catalog: Catalog) -> str:
+    """One row: the sum of the keys of all rows, and the young rows as words."""
     young, key = "age(xmin) <= (SELECT age($1))", catalog.key or "0::int8"
     word = f"concat_ws(':', {key}, ctid, xmin, {catalog.object}, {catalog.owner})"
-    where, total = young, "0::int8"
-    if catalog.key:
-        where, total = catalog.where, f"bit_xor({key}) FILTER (WHERE NOT {young})"
-    written = _WRITTEN.format(f"'pg_catalog.{catalog.name}'::regclass")
+    of = f"FROM pg_catalog.{catalog.name} WHERE"
+    if not catalog.key:
+        return f"SELECT '{catalog.name}', 0::int8, string_agg({word}, ' ') {of} {young}"
     return (
-        f"SELECT '{catalog.name}', {total}, string_agg({word}, ' ') FILTER (WHERE {young})"
-        f" FROM pg_catalog.{catalog.name} WHERE ({where})"
-        f" AND (SELECT $2[{place}] IS DISTINCT FROM {written})"
+        f"SELECT '{catalog.name}', bit_xor({key}), string_agg({word}, ' ') FILTER (WHERE {young})"
+        f" {of} {catalog.where}"
     )
 
 
@@ -113,16 +124,22 @@ def _settled(catalog: Catalog, horizon: str) -> str:
     )
 
 
-_SEARCH = " UNION ALL ".join(
-    [*starmap(_search, enumerate(CATALOGS, 1)), "SELECT '', 0, pg_current_snapshot()::text"]
-)
+_SNAPSHOT = "SELECT '', 0, pg_current_snapshot()::text"
+_SINGLE = {each.name: _search(each) for each in CATALOGS}
+_SEARCH = " UNION ALL ".join([*_SINGLE.values(), _SNAPSHOT])
 _NAMES = """
 SELECT 'pg_authid'::regclass::oid, oid, rolname::text FROM pg_catalog.pg_roles
 UNION ALL SELECT 'pg_namespace'::regclass, oid, nspname FROM pg_catalog.pg_namespace
 UNION ALL SELECT 'pg_tablespace'::regclass, oid, spcname FROM pg_catalog.pg_tablespace"""
 SEARCH, NAMES, COUNTED = named(_SEARCH), named(_NAMES), named(_COUNTED)
+ONE_BY_ONE = {name: named(text) for name, text in _SINGLE.items()}
 PREPARED = {
-    SEARCH: f"PREPARE {SEARCH} (xid, int8[]) AS {_SEARCH}",
+    SEARCH: f"PREPARE {SEARCH} (xid) AS {_SEARCH}",
     NAMES: f"PREPARE {NAMES} AS {_NAMES}",
-    COUNTED: f"PREPARE {COUNTED} AS {_COUNTED}",
+}
+PREPARED_ALONE = {
+    COUNTED: f"PREPARE {COUNTED} (oid[]) AS {_COUNTED}",
+    **{
+        ONE_BY_ONE[name]: f"PREPARE {ONE_BY_ONE[name]} (xid) AS {_SINGLE[name]}" for name in _SINGLE
+    },
 }

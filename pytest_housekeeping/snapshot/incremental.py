@@ -119,7 +119,7 @@ def read_again(connection: Connection, base: Reading, *, alone: bool = False) ->
     """
 
     def read() -> Reading:
-        rows, changed = changed_rows(connection, base.rows, alone=alone)
+        rows, changed = changed_rows(connection, base.rows, base.catalogs, alone=alone)
         objects = dict(changed.objects) | dict.fromkeys(changed.renamed, True)
         concerned = frozenset[Address]()
         if objects or changed.unexplained:
@@ -130,7 +130,9 @@ def read_again(connection: Connection, base: Reading, *, alone: bool = False) ->
             concerned = found.objects | base.empty_arrays
         return _again(connection, base, rows, concerned, changed.untouched)
 
-    return reading(connection, read, planning=OF_FEW, prepared=_prepared(base.scope, confined=True))
+    own = catalog_search.PREPARED_ALONE if alone else {}
+    known = {**_prepared(base.scope, confined=True), **own}
+    return reading(connection, read, planning=OF_FEW, prepared=known)
 
 
 def plan_ahead(
