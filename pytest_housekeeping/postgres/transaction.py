@@ -90,14 +90,13 @@ class Transaction:
             set_before = read_settings(self.connection, before)
             before = []
         before += ["SET LOCAL row_security = on"] * file.row_security
-        limits = local_settings(self.config, lock_ms=self.requests.in_force_ms)
         started = time.perf_counter()
         results = self.sending(
             self.connection,
             file.path,
             text,
             before=before,
-            after=f"{state}; {PUT_BACK}; {limits}{again}",
+            after=f"{state}; {self.put_back}{again}",
         )
         duration = time.perf_counter() - started
         left = SessionState.of_row(last_row(results))
@@ -112,6 +111,12 @@ class Transaction:
             locks=self._new_locks(file, text, started),
             put_back=left.changes(self.user, self.search_path, set_before),
         )
+
+    @property
+    def put_back(self) -> str:
+        """The statements that make the session what each file finds it as."""
+        limits = local_settings(self.config, lock_ms=self.requests.in_force_ms)
+        return f"{PUT_BACK}; {limits}"
 
     def apply_in_thread(self, file: SqlFile, text: str) -> Applied:
         """The same in a thread that was not admitted to the connection yet."""
@@ -191,8 +196,7 @@ class Transaction:
         left = SessionState.of_row(row)
         if left.temporary is not None:
             self.connection.execute("DISCARD TEMP")
-        limits = local_settings(self.config, lock_ms=self.requests.in_force_ms)
-        self.connection.execute(f"{PUT_BACK}; {limits}")
+        self.connection.execute(self.put_back)
         return left.changes(self.user, self.search_path, before)
 
     def _new_locks(self, file: SqlFile, text: str, started: float) -> tuple[Lock, ...]:

@@ -62,6 +62,11 @@ class NotedRows:
     names: Mapping[Address, str]
     written: Mapping[str, int]
 
+    @property
+    def may_settle(self) -> bool:
+        """Whether there are so many that to count some as settled is worth its while."""
+        return sum(len(each.young) for each in self.catalogs.values()) > _MANY
+
 
 @dataclass(frozen=True, kw_only=True)
 class ChangedRows:
@@ -94,15 +99,21 @@ def note_rows(connection: Connection) -> NotedRows:
 
 
 def changed_rows(
-    connection: Connection, base: NotedRows, catalogs: Mapping[int, str], *, alone: bool = False
+    connection: Connection,
+    base: NotedRows,
+    catalogs: Mapping[int, str],
+    *,
+    alone: bool = False,
+    inside: bool = False,
 ) -> tuple[NotedRows, ChangedRows]:
     """What is there now, and what has changed since ``base`` was noted; ``catalogs`` by their OIDs.
 
     ``alone``: that was in this transaction, nobody else writes to this database since then, and it
     in nothing but savepoints that were begun later and end before. So catalogs to which it has not
-    written are passed over, and what it has written before may be counted as settled.
+    written are passed over, and what it has written before may be counted as settled, unless this
+    is read ``inside`` a savepoint that goes on to write.
     """
-    settle = alone and sum(len(each.young) for each in base.catalogs.values()) > _MANY
+    settle = alone and not inside and base.may_settle
     if settle:
         connection.execute(ID_OF_ITS_OWN)
     if alone:

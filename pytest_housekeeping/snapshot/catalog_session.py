@@ -89,6 +89,32 @@ def reading(
             raise _unreadable(error) from error
 
 
+def reading_alone(
+    connection: Connection,
+    read: Callable[[], Found],
+    *,
+    planning: str,
+    prepared: Mapping[str, str],
+    put_back: str,
+) -> Found:
+    """The same without a savepoint, which costs the more the more a transaction has locked, where
+    nobody else writes: there is nobody to wait for.
+
+    ``prepared`` are prepared where the session may lack them; ``put_back`` are the statements that
+    make it what it was. What goes wrong ends the transaction, or the savepoint that it is in.
+    Raises SnapshotError.
+    """
+    try:
+        if prepared:
+            _prepare(connection, planning, prepared)
+        connection.execute(f"{_SETTINGS};{planning}".encode())
+        found = read()
+        connection.execute(put_back.encode())
+    except psycopg.Error as error:
+        raise _unreadable(error) from error
+    return found
+
+
 def results(connection: Connection, statements: Sequence[str]) -> Iterator[list[Row]]:
     """The rows of each, in one round trip: the simple protocol takes several statements at once."""
     cursor = connection.execute(";\n".join(statements).encode())

@@ -23,7 +23,13 @@ from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.snapshot import catalog_search, dependants
 from pytest_housekeeping.snapshot.catalog_rows import NotedRows, changed_rows, note_rows
 from pytest_housekeeping.snapshot.catalog_search import Address
-from pytest_housekeeping.snapshot.catalog_session import OF_EVERYTHING, OF_FEW, Row, reading
+from pytest_housekeeping.snapshot.catalog_session import (
+    OF_EVERYTHING,
+    OF_FEW,
+    Row,
+    reading,
+    reading_alone,
+)
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.dependants import concerned_by
 from pytest_housekeeping.snapshot.fingerprint import (
@@ -86,6 +92,10 @@ class Reading:
         _apart(self.whole, other.whole, mine, its)
         return self._of(mine), other._of(its)
 
+    def differs_from(self, other: Reading) -> bool:
+        mine, its = self.apart(other)
+        return mine.entries != its.entries
+
     def _of(self, entries: Iterable[SchemaObject]) -> Fingerprint:
         return Fingerprint(
             entries=in_order(entries),
@@ -109,17 +119,28 @@ def read_whole(connection: Connection, scope: Scope) -> Reading:
     )
 
 
-def read_again(connection: Connection, base: Reading, *, alone: bool = False) -> Reading:
+def read_again(
+    connection: Connection,
+    base: Reading,
+    *,
+    alone: bool = False,
+    put_back: str = "",
+    is_prepared: bool = False,
+) -> Reading:
     """The same as `read_whole` of the scope of ``base``, which was read before of this database.
 
     In the same transaction, in another one, behind its end. ``alone``: that was in this
     transaction, nobody else writes to this database since then, and it in nothing but savepoints
     that were begun later and end before. Then the search costs what one of them has written and
-    not what all have.
+    not what all have. With ``put_back``, statements that make the session what it was, it is read
+    inside a savepoint that has written and goes on to write; an error leaves it to be rolled back.
+    ``is_prepared``: so has been read in this session before, and nothing was deallocated since.
     """
 
     def read() -> Reading:
-        rows, changed = changed_rows(connection, base.rows, base.catalogs, alone=alone)
+        rows, changed = changed_rows(
+            connection, base.rows, base.catalogs, alone=alone, inside=bool(put_back)
+        )
         objects = dict(changed.objects) | dict.fromkeys(changed.renamed, True)
         concerned = frozenset[Address]()
         if objects or changed.unexplained:
@@ -132,6 +153,9 @@ def read_again(connection: Connection, base: Reading, *, alone: bool = False) ->
 
     own = catalog_search.PREPARED_ALONE if alone else {}
     known = {**_prepared(base.scope, confined=True), **own}
+    if put_back:
+        lacking = {} if is_prepared else known
+        return reading_alone(connection, read, planning=OF_FEW, prepared=lacking, put_back=put_back)
     return reading(connection, read, planning=OF_FEW, prepared=known)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from psycopg import sql
@@ -35,7 +36,7 @@ _TABLES = """
 SELECT c.oid::int8, n.nspname, c.relname,
        coalesce((SELECT i.inhparent FROM pg_catalog.pg_inherits AS i
                  WHERE i.inhrelid = c.oid AND c.relispartition), 0)::int8,
-       (SELECT coalesce(pg_catalog.json_object_agg(a.attnum, a.attname), '{}')
+       (SELECT coalesce(pg_catalog.json_object_agg(a.attnum, a.attname), '{}')::text
         FROM pg_catalog.pg_attribute AS a
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
        CASE WHEN pg_catalog.current_setting('track_counts')::bool AND NOT EXISTS (
@@ -60,17 +61,15 @@ class TableContents:
     """A table by the name that one would type, its number of rows, and by attribute number each
     column's name and number of values that are not NULL. ``parent`` is the OID of the table that
     it is a partition of, or 0; the rows of a partition count as its parent's too. ``mark`` is
-    another one when anything was written to the table in between, None where nobody can tell."""
+    another one when anything was written to the table in between, None where nobody can tell;
+    ``told`` is what the catalogs tell of it."""
 
     name: str
     parent: int
     rows: int
     columns: Mapping[int, tuple[str, int]]
     mark: str | None
-
-    @property
-    def names(self) -> dict[int, str]:
-        return {number: name for number, (name, _) in self.columns.items()}
+    told: tuple[str, str, int, str]
 
 
 # By OID, so that a renamed table is still the same one.
@@ -89,17 +88,13 @@ def read_contents(
     found: dict[int, TableContents] = {}
     asked: list[tuple[Any, ...]] = []
     for row in connection.execute(_TABLES, (list(excluded),)).fetchall():
-        oid, schema, name, parent, columns, mark = row
+        oid, *told, mark = row
         was = before.get(oid) if before else None
-        if was and mark and mark == was.mark and was.names == _names(columns):
-            found[oid] = replace(was, name=quoted(schema, name), parent=parent)
+        if was and mark and mark == was.mark and was.told == tuple(told):
+            found[oid] = was
         else:
             asked.append(row)
     return {**found, **_counted(connection, asked)}
-
-
-def _names(columns: Mapping[str, str]) -> dict[int, str]:
-    return {int(number): quoted(column) for number, column in columns.items()}
 
 
 def _counted(connection: Connection, tables: Sequence[tuple[Any, ...]]) -> Contents:
@@ -107,7 +102,8 @@ def _counted(connection: Connection, tables: Sequence[tuple[Any, ...]]) -> Conte
         return {}
     # One scan for each table, and one round trip for all of them, in whatever order.
     queries = sql.SQL(" UNION ALL ").join(
-        _count_query(oid, schema, name, columns) for oid, schema, name, _, columns, _ in tables
+        _count_query(oid, schema, name, json.loads(columns))
+        for oid, schema, name, _, columns, _ in tables
     )
     with rolled_back(connection):
         oids = ",".join(str(oid) for oid, *_ in tables)
@@ -120,9 +116,12 @@ def _counted(connection: Connection, tables: Sequence[tuple[Any, ...]]) -> Conte
             rows=counted[oid][0],
             columns={
                 int(number): (quoted(column), held)
-                for (number, column), held in zip(columns.items(), counted[oid][1:], strict=True)
+                for (number, column), held in zip(
+                    json.loads(columns).items(), counted[oid][1:], strict=True
+                )
             },
             mark=mark,
+            told=(schema, table, parent, columns),
         )
         for oid, schema, table, parent, columns, mark in tables
     }

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pytest_housekeeping.checks.rollbacks.data_loss import Contents, losses, read_contents
+from pytest_housekeeping.checks.rollbacks.round_trip_input import AppliedRepeatable, RoundTripInput
 from pytest_housekeeping.checks.rollbacks.round_trip_verdicts import (
     RoundTripLog,
     destroyed,
@@ -30,44 +31,15 @@ from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.statement_errors import run_text
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.postgres.view_dependents import standing_upon
-from pytest_housekeeping.snapshot.coverage import Around
-from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.incremental import Reading, read_again, read_whole
+from pytest_housekeeping.snapshot.problems import SnapshotError
 from pytest_housekeeping.snapshot.statements import Scope
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.parse import without_concurrently
 from pytest_housekeeping.sql.repeatable import take_down
 
 _ATTEMPT = "SAVEPOINT hk_attempt"
-
-
-@dataclass(frozen=True, kw_only=True)
-class AppliedRepeatable:
-    """A view or policy file as it is applied. ``older`` is the text that it had before this batch,
-    "" where it is new in this batch; None where this batch does not touch it."""
-
-    file: SqlFile
-    text: str
-    older: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class RoundTripInput:
-    """What a round trip needs to know of the plan.
-
-    ``links`` are migrations with their rollback files, newest first; ``repeatables`` stand in the
-    order in which they are applied. ``schema_before_migration`` holds, by the migration's path,
-    the schema before a migration at which the way down ends. ``around`` is what is compared beside
-    the schema.
-    """
-
-    links: Sequence[RollbackLink]
-    repeatables: Sequence[AppliedRepeatable]
-    read_text: Callable[[SqlFile], str]
-    schema_before_batch: Fingerprint | None
-    excluded_schemas: tuple[str, ...]
-    around: Around
-    schema_before_migration: Mapping[str, Fingerprint] = field(default_factory=dict)
+_QUICK = "SAVEPOINT hk_quick"
 
 
 def prove_round_trips(transaction: Transaction, given: RoundTripInput) -> Mapping[str, Verdict]:
@@ -190,11 +162,48 @@ class RoundTrip:
 
     def _there_and_back(self, link: RollbackLink) -> bool:
         """Apply, undo, apply: equal both times. False where the way up cannot go on from here."""
+        # How the link before has left the schema is known; for the first one it is read.
+        before, self.now = self.now or self._read(), None
+        self.connection.execute(_QUICK)
+        if now := self._smoothly(link, before):
+            self.connection.execute(f"RELEASE {_QUICK}")
+            self.now = self._read() if now.rows.may_settle else now
+            return True
+        self.connection.execute(f"ROLLBACK TO {_QUICK}; RELEASE {_QUICK}")
+        self.last = before
+        return self._step_by_step(link, before)
+
+    def _smoothly(self, link: RollbackLink, before: Reading) -> Reading | None:
+        """All of it in one savepoint, for each costs what the transaction has locked by then.
+
+        The schema at the end; None where anything is to be told, but that it changes none.
+        """
+        up, down = (
+            (file, without_concurrently(self.given.read_text(file)))
+            for file in (link.migration, link.rollback)
+        )
+        try:
+            self.transaction.apply(*up)
+            there = self._read(inside=True)
+            self.transaction.apply(*down)
+            # Of what has come and gone again, nothing differs from before, and nothing is read.
+            self.last = before
+            if before.differs_from(self._read(inside=True)):
+                return None
+            self.transaction.apply(*up)
+            now = self._read(inside=True)
+        except (SqlFailed, SnapshotError):
+            return None
+        if there.differs_from(now):
+            return None
+        if link.migration.statements and not before.differs_from(there):
+            self.log.by_file[link.rollback.path].append(only_data(link))
+        return now
+
+    def _step_by_step(self, link: RollbackLink, before: Reading) -> bool:
         findings = self.log.by_file[link.rollback.path]
         up, down = link.migration, link.rollback
         up_text = self.given.read_text(up)
-        # How the link before has left the schema is known; for the first one it is read.
-        before, self.now = self.now or self._read(), None
         if not self._applied(up, up_text, findings, "applied after all rollbacks"):
             return False
         there = self._read()
@@ -208,7 +217,7 @@ class RoundTrip:
                 self.now = self._read()
                 again = there.apart(self.now)
                 findings += differences(*again, "after its migration was applied again")
-        if up.statements and not any(part.entries for part in before.apart(there)):
+        if up.statements and not before.differs_from(there):
             findings.append(only_data(link))
         if has_errors(findings):
             # The way up goes on from right after the migration, as if nothing had been undone.
@@ -245,12 +254,19 @@ class RoundTrip:
         self.connection.execute(f"RELEASE {_ATTEMPT}")
         return True
 
-    def _read(self) -> Reading:
+    def _read(self, *, inside: bool = False) -> Reading:
+        """``inside`` the savepoint that has written, and goes on to write."""
         if self.last is None:
             scope = Scope(excluded=self.given.excluded_schemas, around=self.given.around)
             self.last = read_whole(self.connection, scope)
         else:
-            self.last = read_again(self.connection, self.last, alone=True)
+            self.last = read_again(
+                self.connection,
+                self.last,
+                alone=True,
+                put_back=self.transaction.put_back if inside else "",
+                is_prepared=inside,
+            )
         return self.last
 
     def _contents(self, before: Contents | None = None) -> Contents:

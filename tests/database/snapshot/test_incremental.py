@@ -260,7 +260,8 @@ def test_rows_that_were_moved_or_frozen_are_the_same_ones(
 def test_after_each_file_of_random_chains_it_is_what_a_full_reading_finds(
     empty: StagingDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Up, down and up in savepoints, some of them rolled back; rows are settled on the way."""
+    """Up, down and up in savepoints, some of them rolled back, or all in one; rows are settled on
+    the way."""
     monkeypatch.setattr(catalog_rows, "_MANY", 100)
     compared = 0
 
@@ -281,23 +282,53 @@ def test_after_each_file_of_random_chains_it_is_what_a_full_reading_finds(
         ) as connection:
             now = read_whole(connection, SCOPE)
             connection.execute("BEGIN")
-            texts = [
-                text
-                for change in chain.changes
-                for text in ([change.up, change.down, change.up] if change.down else [change.up])
-            ]
-            for text in texts:
-                connection.execute("SAVEPOINT file")
-                connection.execute(text.encode())
-                if chance.random() < 0.2:
-                    assert same(read_again(connection, now), connection)
-                    connection.execute("ROLLBACK TO SAVEPOINT file")
-                    connection.execute(text.encode())
-                connection.execute("RELEASE SAVEPOINT file")
-                now = read_again(connection, now, alone=True)
-                assert same(now, connection)
-                compared += 1
+            for change in chain.changes:
+                texts = [change.up, change.down, change.up] if change.down else [change.up]
+                if together := chance.random() < 0.5:
+                    connection.execute("SAVEPOINT change")
+                for place, text in enumerate(texts):
+                    if together:
+                        connection.execute(text.encode())
+                        now = read_again(
+                            connection, now, alone=True, put_back="RESET ALL", is_prepared=place > 0
+                        )
+                    else:
+                        now = in_a_savepoint(connection, text, now, chance)
+                    assert same(now, connection)
+                    compared += 1
+                if together:
+                    connection.execute("RELEASE SAVEPOINT change")
             connection.execute("ROLLBACK")
 
     walk()
     assert compared > CHAINS * 3
+
+
+def in_a_savepoint(
+    connection: Connection, text: str, now: Reading, chance: random.Random
+) -> Reading:
+    """What is read behind a file that may be rolled back first, and applied again."""
+    connection.execute("SAVEPOINT file")
+    connection.execute(text.encode())
+    if chance.random() < 0.2:
+        assert same(read_again(connection, now), connection)
+        connection.execute("ROLLBACK TO SAVEPOINT file")
+        connection.execute(text.encode())
+    connection.execute("RELEASE SAVEPOINT file")
+    return read_again(connection, now, alone=True)
+
+
+def test_what_one_savepoint_writes_twice_is_seen(
+    inside: Connection, before: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row that keeps its key and its writer: nothing may count as settled in between."""
+    monkeypatch.setattr(catalog_rows, "_MANY", -1)
+    now = before
+    for number in range(3):
+        inside.execute("SAVEPOINT twice")
+        inside.execute(f"CREATE TABLE shop.twice_{number} (a int)".encode())
+        now = read_again(inside, now, alone=True, put_back="RESET ALL")
+        inside.execute(f"ALTER TABLE shop.twice_{number} RENAME TO thrice_{number}".encode())
+        now = read_again(inside, now, alone=True, put_back="RESET ALL", is_prepared=True)
+        assert same(now, inside)
+        inside.execute("RELEASE twice")
