@@ -38,7 +38,10 @@ _LONG: dict[str, tuple[str, ...]] = {
     "tests/runs/test_plan_workflow.py": (),
     "tests/runs/test_faults.py": ("test_a_fault_leaves_all_or_nothing[killed]",),
     "tests/runs/test_recovery.py": ("test_a_run_that_was_killed",),
-    "tests/runs/test_trouble.py": ("test_what_is_said_is_true",),
+    "tests/runs/test_trouble.py": (
+        "test_what_is_said_is_true[ENOSPC",
+        "test_what_is_said_is_true[SIGTERM",
+    ),
     "tests/runs/test_twin_server.py": (
         "test_what_is_proved_there_is_planned_promoted_and_watched",
     ),
