@@ -358,18 +358,6 @@ DEFECTS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "covert-cascade",
-        "reply_topic ON desk.reply",
-        "CREATE TABLE public.topic (id int PRIMARY KEY, owner int NOT NULL);"
-        + SHUT.format("public.topic")
-        + "CREATE POLICY own ON public.topic FOR DELETE TO desk_app USING (owner = desk.me());"
-        "GRANT SELECT, DELETE ON public.topic TO desk_app;"
-        "CREATE TABLE desk.reply (owner int NOT NULL, topic int,"
-        " CONSTRAINT reply_topic FOREIGN KEY (topic) REFERENCES public.topic ON DELETE SET NULL);"
-        + SHUT.format("desk.reply")
-        + "CREATE POLICY own ON desk.reply TO desk_app USING (owner = desk.me())",
-    ),
-    (
-        "covert-cascade",
         "reply_note ON desk.reply",
         ONLY_READ
         + "CREATE POLICY gone ON desk.note FOR DELETE USING (owner = desk.me());"

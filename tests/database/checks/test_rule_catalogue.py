@@ -87,6 +87,22 @@ def test_a_defect_is_caught_by_its_rule(desk: Connection, rule: str, object: str
     assert not [finding for finding in findings if "{" in finding.fix or "<" in finding.detail[:1]]
 
 
+def test_a_key_may_point_to_a_table_elsewhere_that_has_policies(desk: Connection) -> None:
+    desk.execute(
+        b"CREATE TABLE public.topic (id int PRIMARY KEY, owner int NOT NULL);"
+        b"GRANT SELECT, DELETE ON public.topic TO desk_app;"
+        b"CREATE TABLE desk.reply (owner int NOT NULL, topic int,"
+        b" CONSTRAINT reply_topic FOREIGN KEY (topic) REFERENCES public.topic ON DELETE SET NULL);"
+        b"CREATE POLICY own ON desk.reply TO desk_app USING (owner = desk.me());"
+        + SHUT.format("public.topic").encode()
+        + SHUT.format("desk.reply").encode()
+    )
+    assert judged(desk, "covert-cascade") == []
+    desk.execute("CREATE POLICY own ON public.topic FOR DELETE TO desk_app USING (true)")
+    (found,) = judged(desk, "covert-cascade")
+    assert found.object == "reply_topic ON desk.reply"
+
+
 @pytest.mark.parametrize("sql", SOUND, ids=[str(n) for n in range(len(SOUND))])
 def test_a_sound_variant_has_no_finding(desk: Connection, sql: str) -> None:
     desk.execute(sql.encode())
