@@ -83,7 +83,9 @@ _ROOMS = ("tests/runs", "tests/database", "tests/unit")
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are cores: a worker waits for what its tests have started, and for locks,
     an eighth of its time."""
-    return len(os.sched_getaffinity(0)) + 1
+    # macOS has no affinity.
+    ours = getattr(os, "sched_getaffinity", None)
+    return (len(ours(0)) if ours else os.cpu_count() or 1) + 1
 
 
 @pytest.fixture
