@@ -7,8 +7,8 @@ limit.
 
 ``--new`` judges in the transaction that has made the tables, as staging does with a first batch. At
 the end of each subtransaction PostgreSQL looks at every relation that the transaction has made, and
-each statement that a policy refuses ends one: there isolation, and what a contract forbids, grow
-with new tables times tables.
+each statement that a policy refuses ends one: what is tried on every table grows with new tables
+times tables there.
 """
 
 from __future__ import annotations
