@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,11 +22,18 @@ if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit
 
 
-def tell_github(audit: Audit, folder: str, beside: Beside = NOTHING_BESIDE) -> None:
+_SUMMARY, _OUTPUT = "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"
+
+
+def tell_github(
+    audit: Audit, folder: str, beside: Callable[[], Beside] = lambda: NOTHING_BESIDE
+) -> None:
     """The step summary and the outputs, where a workflow runs; ``folder`` is that of the evidence.
 
     Raises EvidenceError.
     """
+    if not any(map(os.environ.get, (_SUMMARY, _OUTPUT))):
+        return
     from pytest_housekeeping.evidence.report import tally
     from pytest_housekeeping.evidence.report.github import step_summary
     from pytest_housekeeping.evidence.report.html import title
@@ -44,14 +51,14 @@ def tell_github(audit: Audit, folder: str, beside: Beside = NOTHING_BESIDE) -> N
         "warnings": levels[Level.WARNING],
         "new": sum(not finding.since for finding in audit.findings),
     }
-    write_for_github(step_summary(audit, beside), outputs)
+    write_for_github(step_summary(audit, beside()), outputs)
 
 
 def write_for_github(summary: str, outputs: Mapping[str, object]) -> None:
     """Raises EvidenceError."""
     for variable, text in (
-        ("GITHUB_STEP_SUMMARY", summary),
-        ("GITHUB_OUTPUT", "".join(f"{name}={value}\n" for name, value in outputs.items())),
+        (_SUMMARY, summary),
+        (_OUTPUT, "".join(f"{name}={value}\n" for name, value in outputs.items())),
     ):
         path = os.environ.get(variable)
         if path:

@@ -164,7 +164,7 @@ class Recorder:
             if is_final(self.context, partial=partial):
                 for old in self._old_journals:
                     old.unlink(missing_ok=True)
-            tell_github(self.audit, self.context.config.audit, self.beside({}))
+            tell_github(self.audit, self.context.config.audit, lambda: self.beside({}))
             kept = not is_left_to_fleet(self.context, partial=partial)
         # The journal of a run whose record was not kept stays: the next run makes one of it.
         if kept and self._journal is not None:
