@@ -73,7 +73,7 @@ class Selection:
             joined = [nodes.build(items[0].session, step) for step in free]
             self._remember(joined)
             items += joined
-            _report_collected(items[0].session, joined)
+            report_collected(items[0].session, joined)
 
     def completes(self, step: Step, item: pytest.Item) -> bool:
         """Whether this pass was the last that the step was waiting for."""
@@ -147,7 +147,7 @@ class Selection:
                 self._remember(built[-1:])
             chosen[identity] = self.known[identity]
             self.pulled_in += 1
-        _report_collected(session, built)
+        report_collected(session, built)
 
     def _place(self, identity: str) -> tuple[int, str]:
         """Unknown items, tests made at run time, come just before the last promote."""
@@ -175,7 +175,7 @@ class Selection:
                 yield other
 
 
-def _report_collected(session: pytest.Session, items: Sequence[pytest.Item]) -> None:
+def report_collected(session: pytest.Session, items: Sequence[pytest.Item]) -> None:
     """Items that no file brought count as collected all the same."""
     if items:
         report = pytest.CollectReport("", "passed", None, list(items))

@@ -44,6 +44,7 @@ def test_a_fleet_is_promoted_in_waves_and_taken_up_again(fleet: Production) -> N
     fleet.change({"tenants.txt": json.dumps(listed)}, proved=True)
     planned = run(fleet, mode="plan")
     assert planned.code == 0, planned.output
+    assert "collected 6 items" in planned.output
     assert outcomes(planned).keys() == {
         *("groups::group-1", "groups::group-2"),
         *(f"rows::{name}" for name in NAMES),
@@ -56,6 +57,7 @@ def test_a_fleet_is_promoted_in_waves_and_taken_up_again(fleet: Production) -> N
         connection.execute(lost.encode())
     first = run(fleet, "-k", "not t3")
     assert first.code == 1, first.output
+    assert "collected 10 items / 2 deselected / 8 selected" in first.output
     assert "t4: away" in first.output
     assert outcomes(first)["canary::t1"] == "PASSED", first.output
     assert outcomes(first)["wave-1::t2"] == "PASSED"

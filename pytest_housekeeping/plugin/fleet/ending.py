@@ -15,7 +15,6 @@ from pytest_housekeeping.evidence.fleet_record import FAILED, PASSED, FleetRecor
 from pytest_housekeeping.evidence.report.display import named, plural
 from pytest_housekeeping.evidence.report.fleet import fleet_page, fleet_text, fleet_title
 from pytest_housekeeping.model import Mode
-from pytest_housekeeping.plugin.fleet.items import RUNS
 from pytest_housekeeping.plugin.stash import ENDED, FINISHED
 from pytest_housekeeping.promotion.fleet.record import Kept, Waves, keep, record_of
 from pytest_housekeeping.promotion.fleet.survey import told_of
@@ -69,8 +68,6 @@ class FleetEnding:
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
         """Between the terminal, which reports behind this, and pytest-html, which writes in it."""
-        if RUNS in self.config.stash:
-            self.config.stash[RUNS].close()
         for wave in self.work.waves:
             # Also of one whose process is gone, and for which nobody has waited.
             for name in wave.databases:

@@ -15,7 +15,6 @@ from pytest_housekeeping.config import Config, Fleet
 from pytest_housekeeping.declarations.fleets import chosen_fleet
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import HousekeepingError
-from pytest_housekeeping.evidence.report.display import plural
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plugin.fleet.arguments import passed_on, refuse_unfit, shard_of
 from pytest_housekeeping.plugin.fleet.ending import FleetEnding
@@ -27,6 +26,7 @@ from pytest_housekeeping.plugin.fleet.items import (
     items_of,
 )
 from pytest_housekeeping.plugin.fleet.runs import Runs
+from pytest_housekeeping.plugin.selection import report_collected
 from pytest_housekeeping.promotion.fleet.survey import Group, survey
 from pytest_housekeeping.promotion.fleet.waves import CANARY, watch_of, waves_of
 from pytest_housekeeping.promotion.fleet.work import Work, read_work
@@ -168,16 +168,13 @@ class FleetSession:
         self, session: pytest.Session, items: list[pytest.Item]
     ) -> None:
         items[:] = items_of(session, self.work, self.failed, self.mode)
+        report_collected(session, items)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> Iterator[None]:
         """Behind whatever shuffles: an item waits for those of the stages before its own."""
         session.items.sort(key=lambda item: getattr(item, "stage", 0))
         return (yield)
-
-    def pytest_report_collectionfinish(self, items: list[pytest.Item]) -> str:
-        """What pytest has counted by itself are files."""
-        return f"fleet {self.work.fleet.name}: {plural(len(items), 'item')}"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
@@ -188,10 +185,12 @@ class FleetSession:
                 words.append(f"--hk-confirm={self.work.fleet.confirm}")
             self.config.stash[RUNS] = self._runs(words)
 
-    def pytest_sessionfinish(self) -> None:
-        """Of a worker of pytest-xdist; who leads closes it before the record is made."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self) -> Iterator[None]:
+        """A run that Ctrl-C has met comes to its end before the record is made, which tells of it."""
         if RUNS in self.config.stash:
             self.config.stash[RUNS].close()
+        return (yield)
 
     def pytest_unconfigure(self) -> None:
         if self.leads:

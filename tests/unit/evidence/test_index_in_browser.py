@@ -18,6 +18,11 @@ from support.index_ground import CONTROL, LONG, NASTY, schema
 
 pytestmark = pytest.mark.xdist_group("browser")
 RUNS = 500
+LINES = """cell => {
+  const text = document.createRange();
+  text.selectNodeContents(cell);
+  return text.getClientRects().length;
+}"""
 ROW = Row(
     kind="run",
     run="0000aaaa",
@@ -131,7 +136,9 @@ def test_it_is_filtered_and_tells_the_schema_of_a_day(browser: Browser, place: P
 def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
     browser: Browser, tmp_path: Path, place: Path, scheme: str, width: int
 ) -> None:
-    few = index_page(rows()[:5], as_differences([]), ["a fault"], here=frozenset(), project="shop")
+    named = replace(ROW, target="tenants/customer-17")
+    every = [*rows()[:5], named]
+    few = index_page(every, as_differences([]), ["a fault"], here=frozenset(), project="shop")
     path = tmp_path / "few.html"
     path.write_text(few, encoding="utf-8")
     page = browser.new_page(color_scheme=scheme, viewport={"width": width, "height": 900})  # type: ignore[arg-type]
@@ -140,5 +147,7 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
     found = Axe().run(page).response["violations"]
     assert [(each["id"], each["nodes"][0]["html"][:200]) for each in found] == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    lines = page.locator("td", has_text="tenants/customer-17").evaluate(LINES)
+    assert lines == 1
     page.close()
     assert place.stat().st_size < 1_500_000
