@@ -108,8 +108,8 @@ def _order(
     after, known = keys.get("after"), (*targets, *given)
     if isinstance(after, str) and after not in known:
         yield f"after = {after!r}: there is no such target or fleet{closest(after, known)}"
-    if "soak" in keys and after not in targets:
-        yield "soak goes with after, and that a target: a verify in between is of one database"
+    if "soak" in keys and "after" not in keys:
+        yield "soak says how long ago the promotion before this one was, and after names none"
     way = [name]
     while (before := str(given[way[-1]].get("after"))) in given and before not in way:
         way.append(before)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from pytest_housekeeping.evidence.git_objects import (
     AUDIT_NAME,
+    FLEET_NAME,
     REFUSED,
     GitCommands,
     evidence_refs,
@@ -22,6 +23,7 @@ from pytest_housekeeping.model import Mode
 _SUBJECT = re.compile(rf"(?:.*: )?({'|'.join(Mode)})(?: of \S+)? [^:]+: \d+ steps.*")
 # A commit that brings evidence of several databases says in which folder each audit is.
 _TOLD = re.compile(r"^Run (\S+), plan \w*, audit (\w{64})(?:, in (.+))?$", re.MULTILINE)
+_RECORDED = re.compile(r"^Record (\S+) of a fleet, digest (\w{64}), in (.+)$", re.MULTILINE)
 # How many files are held in memory at a time.
 _AT_ONCE = 200
 _LOGS = {"HEAD", REFUSED, *Mode}
@@ -56,7 +58,8 @@ class FileChange:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Told:
-    """What the message of a commit of evidence says: this run, and the digest of its audit."""
+    """What the message of a commit of evidence says: this run, and the digest of its audit, or of
+    the record that a run on a fleet has made."""
 
     mode: str
     run: str
@@ -77,28 +80,38 @@ class Committed:
     told: tuple[Told, ...]
     branches: tuple[str, ...]
     shallow: bool
+    recorded: tuple[Told, ...] = ()
 
     @property
     def audits(self) -> tuple[FileVersion, ...]:
         """The files that are audits by their names."""
         return tuple(each for each in self.versions if AUDIT_NAME.fullmatch(each.name))
 
+    @property
+    def fleets(self) -> tuple[FileVersion, ...]:
+        """The files that are records of fleets by their names."""
+        return tuple(each for each in self.versions if FLEET_NAME.fullmatch(each.name))
+
 
 def read_committed(git: GitCommands, folder: str | None = None) -> Committed:
     """Read all of it, or what belongs to one ``folder`` of audits, from the repository's root.
 
-    The folders, of whatever project and under whatever name, are found by the names of audits.
+    The folders, of whatever project and under whatever name, are found by the names of audits and
+    of records of fleets.
     """
     tips = _tips(git)
     audits = {folder} if folder is not None else _folders(git, tips)
     folders = sorted(audits | {incidents_of(each) for each in audits})
     versions = _versions(git, tips, folders)
     shallow = git.run("rev-parse", "--is-shallow-repository").strip() == b"true"
+    messages = tuple(_messages(git, tips, folders if folder is not None else ())) if tips else ()
+    named = frozenset(folders if folder is not None else ())
     return Committed(
         versions=versions,
         # Without tips `git log --stdin` would take HEAD, which is none before the first commit.
         changes=tuple(changes_behind(git, tips, folders)) if tips and folders else (),
-        told=tuple(_told(git, tips, folders if folder is not None else ())) if tips else (),
+        told=tuple(_told(messages, named)),
+        recorded=tuple(_recorded(messages, named)),
         branches=tuple(name for names in tips.values() for name in names),
         shallow=shallow,
     )
@@ -130,7 +143,7 @@ def _tips(git: GitCommands) -> dict[str, list[str]]:
 
 
 def _folders(git: GitCommands, tips: Mapping[str, Sequence[str]]) -> set[str]:
-    """Every folder that holds an audit.
+    """Every folder that holds an audit, or a record of a fleet.
 
     HEAD and the logs are looked through as a whole; of a branch to merge it is enough to see what
     its last commit has added.
@@ -147,7 +160,8 @@ def _folders(git: GitCommands, tips: Mapping[str, Sequence[str]]) -> set[str]:
     for name in dict.fromkeys(names):
         if name.endswith(b".json"):
             folder, _, last = os.fsdecode(name).rpartition("/")
-            if AUDIT_NAME.fullmatch(last) and "\n" not in folder:
+            known = AUDIT_NAME.fullmatch(last) or FLEET_NAME.fullmatch(last)
+            if known and "\n" not in folder:
                 found.add(folder)
     return found
 
@@ -190,13 +204,22 @@ def changes_behind(
             yield FileChange(path=path, oid=oid, commit=commit, deletes=status == "D")
 
 
-def _told(git: GitCommands, tips: Iterable[str], folders: Sequence[str]) -> Iterator[Told]:
-    """What commits tell of audits: those that touch these folders, or all of them."""
+def _messages(
+    git: GitCommands, tips: Iterable[str], folders: Sequence[str]
+) -> Iterator[tuple[str, str]]:
+    """Commit and message of all that tell of evidence: of those that touch these folders, or of
+    all of them."""
     log = ("log", "--stdin", "--no-show-signature", "--full-history", "-z", "--format=%H%n%B")
-    found = ("-E", "--grep=^Run [^ ]+, plan ", "--", *folders)
+    found = ("-E", "--grep=^Run [^ ]+, plan |^Record [^ ]+ of a fleet, ", "--", *folders)
     revisions = "".join(f"{tip}\n" for tip in tips).encode()
     for text in git.run(*log, *found, stdin=revisions).split(b"\0"):
         commit, _, message = text.decode(errors="replace").partition("\n")
+        yield commit, message
+
+
+def _told(messages: Iterable[tuple[str, str]], folders: Collection[str]) -> Iterator[Told]:
+    """What commits tell of audits: of those in these folders, or of all of them."""
+    for commit, message in messages:
         mode = _SUBJECT.fullmatch(message.partition("\n")[0])
         for run, digest, place in _TOLD.findall(message):
             if place and folders and place not in folders:
@@ -204,3 +227,11 @@ def _told(git: GitCommands, tips: Iterable[str], folders: Sequence[str]) -> Iter
             # Of several databases at once there are promotions alone.
             said = Mode.PROD if place else mode[1] if mode else ""
             yield Told(mode=said, run=run, digest=digest, commit=commit)
+
+
+def _recorded(messages: Iterable[tuple[str, str]], folders: Collection[str]) -> Iterator[Told]:
+    """What they tell of records of fleets."""
+    for commit, message in messages:
+        for run, digest, place in _RECORDED.findall(message):
+            if not folders or place in folders:
+                yield Told(mode="", run=run, digest=digest, commit=commit)

@@ -89,6 +89,7 @@ class FleetRecord(Part):
     archived: tuple[str, ...] = ()
     waves: tuple[WaveRecord, ...] = ()
     said: tuple[str, ...] = ()
+    page: str = Field(default="", description="the sha256 of the page beside it, if there is one")
     chain: ChainRecord = ChainRecord()
 
     @property
@@ -113,6 +114,11 @@ class FleetRecord(Part):
                     yield "", MemberRecord(name=each.name, how=how, detail=each.detail)
         yield from (("", MemberRecord(name=name, how=ARCHIVED)) for name in self.archived)
 
+    def with_page(self, page: bytes) -> FleetRecord:
+        """Sealed again, with the page that was made of it."""
+        named = self.model_copy(update={"page": hashlib.sha256(page).hexdigest()})
+        return named.sealed(self.chain.previous)
+
     def sealed(self, previous: str | None) -> FleetRecord:
         """With its counts, and its place in the chain."""
         counted = Counter(each.how for _, each in self.members)
@@ -126,9 +132,11 @@ class FleetRecord(Part):
         return whole.model_copy(update={"chain": chain})
 
 
-def fleet_json(record: FleetRecord) -> str:
-    """The text of its file."""
-    return json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+def fleet_json(record: FleetRecord, *, as_read: bool = False) -> str:
+    """The text of its file. ``as_read``: only the fields that the file had, which an earlier
+    version may have written."""
+    document = record.model_dump(mode="json", exclude_unset=as_read)
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 def read_fleet_record(text: str | bytes) -> FleetRecord | None:

@@ -26,6 +26,8 @@ _PUSH_ALL = f"{PUSH} 'refs/heads/{BRANCHES}/*:{REMOTE_LOGS}/*'"
 AUDIT_NAME = re.compile(rf"(?:{'|'.join(Mode)})_\d{{8}}T\d{{6}}Z_[^/]+\.json")
 # And that of a record of what somebody has decided: ``approval_<UTC>_<id>.json``.
 DECISION_NAME = re.compile(r"(?:approval|review)_\d{8}T\d{6}Z_[^/]+\.json")
+# And that of the record of a run on a fleet: ``fleet_<UTC>_<id>.json``.
+FLEET_NAME = re.compile(r"fleet_\d{8}T\d{6}Z_[^/]+\.json")
 # What is made from the evidence, stands beside it, and is none.
 INDEX = "index.html"
 _FOUND = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64}) (blob|tree|commit|tag) \d+")
@@ -49,6 +51,15 @@ def audits_of_modes(
     for name, oid in ordered:
         if oid in contents:
             yield f"{folder}/{name}", contents[oid]
+
+
+def fleet_records(git: GitCommands, folder: str) -> Iterator[bytes]:
+    """Every committed record of the fleet whose evidence is in a folder, the newest first."""
+    trees = objects(git, _everywhere(git, folder))
+    entries = {each for oid, data in trees for each in _entries(data, len(oid) // 2)}
+    named = sorted({(name, oid) for _, name, oid in entries if FLEET_NAME.fullmatch(name)})
+    for _, oid in reversed(named):
+        yield from (data for _, data in objects(git, [oid]))
 
 
 def named_audits(git: GitCommands, modes: Sequence[str], folder: str) -> set[tuple[str, str]]:

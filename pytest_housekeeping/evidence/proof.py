@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from pytest_housekeeping.evidence.committed import Committed, FileVersion, contents, read_committed
+from pytest_housekeeping.evidence.fleet_files import FleetFile, read_fleet_files
 from pytest_housekeeping.evidence.git_objects import (
     FETCH,
     PUSH,
@@ -19,6 +20,7 @@ from pytest_housekeeping.evidence.git_objects import (
 )
 from pytest_housekeeping.evidence.proof_chain import chain_findings
 from pytest_housekeeping.evidence.proof_files import EvidenceFiles
+from pytest_housekeeping.evidence.proof_fleets import fleet_findings
 from pytest_housekeeping.evidence.proof_signatures import signature_findings
 from pytest_housekeeping.evidence.records import Record, read_record
 from pytest_housekeeping.evidence.reviews import review_findings
@@ -34,7 +36,8 @@ class Proof:
     """What was examined, and every finding; an error is a fault.
 
     ``present`` are the files that a branch holds, and ``run …`` for each audit; ``records`` are the
-    audits, by name, and ``signed`` who has signed one of staging's, by its path.
+    audits, by name, ``fleets`` how many records of fleets there are, and ``signed`` who has signed
+    an audit of staging, by its path.
     """
 
     audits: int
@@ -44,6 +47,7 @@ class Proof:
     findings: tuple[Finding, ...]
     records: tuple[Record, ...] = field(default=(), repr=False, compare=False)
     signed: Mapping[str, str] = field(default_factory=dict)
+    fleets: int = 0
 
     @property
     def faults(self) -> tuple[Finding, ...]:
@@ -61,11 +65,12 @@ def prove_evidence(
     see ``Repository.offline``. Of no audit nothing was proved: look at ``audits``.
     """
     committed = read_committed(git, folder)
-    records, sha256 = _read(git, committed)
-    files = EvidenceFiles(committed, records, sha256)
+    records, fleets, sha256 = _read(git, committed)
+    files = EvidenceFiles(committed, records, sha256, fleets)
     thinned = thinned_in(git, committed)
     chain = chain_findings(records, committed.told, frozenset(each.digest for each in thinned))
     findings = [*files.findings(), *chain, *_cut_off(committed)]
+    findings += fleet_findings(fleets, records, committed.recorded)
     findings += review_findings(git, records)
     signed: dict[str, str] = {}
     findings += signature_findings(git, records, signed) if signatures else ()
@@ -79,6 +84,7 @@ def prove_evidence(
         findings=tuple(_fetchable(git, _once(findings))),
         records=tuple(records),
         signed=signed,
+        fleets=len({each.path for each in fleets}),
     )
 
 
@@ -93,19 +99,27 @@ def records_of(git: GitCommands) -> list[Record]:
     return _read(git, read_committed(git))[0]
 
 
-def _read(git: GitCommands, committed: Committed) -> tuple[list[Record], dict[str, str]]:
-    """Every audit, by name; and the sha256 of each object of the evidence."""
+def _read(
+    git: GitCommands, committed: Committed
+) -> tuple[list[Record], tuple[FleetFile, ...], dict[str, str]]:
+    """Every audit, and every record of a fleet, by name; and the sha256 of each object of the
+    evidence."""
     audits: dict[str, list[FileVersion]] = defaultdict(list)
     for version in committed.audits:
         audits[version.oid].append(version)
     records: list[Record] = []
     sha256: dict[str, str] = {}
+    of_fleets: dict[FileVersion, bytes | None] = dict.fromkeys(committed.fleets)
+    fleets: dict[str, list[FileVersion]] = defaultdict(list)
+    for version in committed.fleets:
+        fleets[version.oid].append(version)
     for oid, data in contents(git, committed):
+        of_fleets |= dict.fromkeys(fleets.get(oid, ()), data)
         records += [read_record(version, data) for version in audits.pop(oid, ())]
         sha256[oid] = hashlib.sha256(data).hexdigest()
     records += [read_record(each, None) for versions in audits.values() for each in versions]
     records.sort(key=lambda record: (record.version.name, record.path))
-    return records, sha256
+    return records, read_fleet_files(of_fleets), sha256
 
 
 def _once(findings: Iterable[Finding]) -> Iterator[Finding]:

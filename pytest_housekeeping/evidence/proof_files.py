@@ -16,10 +16,12 @@ from pytest_housekeeping.evidence.committed import (
     FileVersion,
     incidents_of,
 )
+from pytest_housekeeping.evidence.fleet_files import FleetFile
 from pytest_housekeeping.evidence.git_objects import (
     AUDIT_NAME,
     DECISION_NAME,
     FETCH,
+    FLEET_NAME,
     INDEX,
 )
 from pytest_housekeeping.evidence.own_plan import RULE as AGAINST_PLAN
@@ -40,9 +42,14 @@ class EvidenceFiles:
     """
 
     def __init__(
-        self, committed: Committed, records: Sequence[Record], sha256: Mapping[str, str]
+        self,
+        committed: Committed,
+        records: Sequence[Record],
+        sha256: Mapping[str, str],
+        fleets: Sequence[FleetFile] = (),
     ) -> None:
         self._records = records
+        self._fleets = fleets
         self._audits = {record.path for record in records}
         self._sha256 = sha256
         self._versions = committed.versions
@@ -68,16 +75,24 @@ class EvidenceFiles:
                 more = f" (and {len(record.misfits) - 1} more)" * (len(record.misfits) > 1)
                 said = f"contradicts its own plan: {record.misfits[0]}{more}"
                 yield replace(self._edited(record.version, said), rule=AGAINST_PLAN)
+        for file in self._fleets:
+            if file.fault:
+                yield replace(self._edited(file.version, file.fault), rule="fleet-edited")
         missing: list[Finding] = []
         for record in self._records:
             for artifact in record.artifacts:
-                missing += self._artifact(record, artifact)
+                path = _place(record, artifact)
+                missing += self._artifact(f"the audit {record.path}", path, artifact.sha256)
+        for file in self._fleets:
+            if file.page is not None:
+                said = f"the record {file.path}"
+                missing += self._artifact(said, file.page.path, file.page.sha256)
         yield from self._gone()
         yield from missing
         yield from self._strays()
 
-    def _artifact(self, record: Record, artifact: Artifact) -> Iterator[Finding]:
-        path = _place(record, artifact)
+    def _artifact(self, owner: str, path: str, sha256: str) -> Iterator[Finding]:
+        """What ``owner`` names."""
         self._named.add(path)
         self.artifacts += 1
         versions = self._by_path.get(path, [])
@@ -86,15 +101,15 @@ class EvidenceFiles:
                 rule="evidence-missing",
                 level=Level.ERROR,
                 object=path,
-                detail=f"the audit {record.path} names it, and no branch has it",
+                detail=f"{owner} names it, and no branch has it",
                 fix=self._repair(path, "HEAD"),
             )
         # An incident report is filled in by people; it has to be there.
         for version in versions if path.rpartition("/")[0] not in self._incidents else ():
             if version.oid not in self._sha256:
                 yield self._edited(version, NOT_HERE)
-            elif self._sha256[version.oid] != artifact.sha256:
-                said = f"it does not have the sha256 that {record.path} names"
+            elif self._sha256[version.oid] != sha256:
+                said = f"it does not have the sha256 that {owner} names"
                 yield self._edited(version, said)
 
     def _edited(self, version: FileVersion, said: str) -> Finding:
@@ -121,6 +136,7 @@ class EvidenceFiles:
             for path in sorted(self._by_path.keys() - self._named)
             if not AUDIT_NAME.fullmatch(path.rpartition("/")[2])
             and not DECISION_NAME.fullmatch(path.rpartition("/")[2])
+            and not FLEET_NAME.fullmatch(path.rpartition("/")[2])
             and path.rpartition("/")[2] not in _PLACEHOLDERS
         ]
         for path in unnamed:

@@ -106,6 +106,8 @@ def _report(
         told += ["  why: of nothing nothing is proved", f"  fix: {fetch}"]
         return AuditReport(lines=(*_lines(findings), *told), proved=False)
     examined = f"{plural(proof.audits, 'audit')}, {plural(proof.artifacts, 'file')} named by them,"
+    if proof.fleets:
+        examined += f" {plural(proof.fleets, 'record')} of fleets,"
     examined += f" {plural(proof.branches, 'branch')}{compared}"
     said = plural(faults, "fault") if faults else "all proved"
     return AuditReport(lines=(*_lines(findings), f"{examined}: {said}"), proved=faults == 0)

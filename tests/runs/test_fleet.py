@@ -17,6 +17,7 @@ from psycopg.conninfo import make_conninfo
 
 from pytest_housekeeping.snapshot.dump import dump_schema
 from support.counted_git import CountedGit
+from pytest_housekeeping.promotion.audit_command import audit as prove
 from support.fleet_project import FLEET, NAMES, fleet_of, outcomes, run
 from support.fresh_copy import git
 from support.more_databases import variables
@@ -96,6 +97,9 @@ def test_a_fleet_is_promoted_in_waves_and_taken_up_again(fleet: Production) -> N
         assert shown
         assert all("shown for the group on tenants/" in s["message"] for s in shown)
     assert PASSWORD not in planned.output + first.output + second.output
+    proof = prove(fleet.root)
+    assert proof.proved, proof.lines
+    assert "2 records of fleets" in proof.lines[-1]
 
     with fleet.server.superuser("t2") as connection:
         connection.execute("ALTER TABLE desk.ticket ADD COLUMN by_hand text")

@@ -171,6 +171,7 @@ class FleetEnding:
             page = self.page if self.page is not None and self.page.is_file() else None
             if page is not None:
                 finish_page(page)
+                record = self.record = record.with_page(page.read_bytes())
             self.kept = keep(self._waves(whole=record.complete), record, page)
             tell_github(record, self.kept, self._place())
         except (HousekeepingError, OSError) as error:

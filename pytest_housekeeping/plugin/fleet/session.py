@@ -187,7 +187,7 @@ class FleetSession:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self) -> Iterator[None]:
-        """A run that Ctrl-C has met comes to its end before the record is made, which tells of it."""
+        """A run that Ctrl-C has met comes to its end first: the record tells of it."""
         if RUNS in self.config.stash:
             self.config.stash[RUNS].close()
         return (yield)

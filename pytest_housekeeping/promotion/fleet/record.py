@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import fnmatch
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +25,7 @@ from pytest_housekeeping.evidence.fleet_record import (
     fleet_json,
     read_fleet_record,
 )
+from pytest_housekeeping.evidence.git_objects import fleet_records
 from pytest_housekeeping.evidence.shared_branch import continue_from
 from pytest_housekeeping.evidence.signing import SigningFailed, why_unsigned
 from pytest_housekeeping.model import Mode
@@ -127,7 +127,7 @@ def keep(waves: Waves, record: FleetRecord, page: Path | None) -> Kept:
             return Kept(branch="", told=(*told, f"not committed: {why_not}"), page=bool(page))
         files |= {path: path.read_bytes() for each in left for path in each.files}
         named = {path.relative_to(root).as_posix(): content for path, content in files.items()}
-        branch, more = _committed(waves, repository, record.stem, named)
+        branch, more = _committed(waves, repository, record, named)
     return Kept(branch=branch, told=(*told, *more), page=bool(page))
 
 
@@ -153,13 +153,13 @@ def _why_not(waves: Waves, repository: Repository | None, left: Sequence[LeftBeh
 
 
 def _committed(
-    waves: Waves, repository: Repository, stem: str, files: Mapping[str, bytes]
+    waves: Waves, repository: Repository, record: FleetRecord, files: Mapping[str, bytes]
 ) -> tuple[str, list[str]]:
     """The branch, and what is to be told."""
     root, config = waves.config.root, waves.config
     commit = repository.head() or ""
     logged = rules_of(waves.mode).logged
-    branch = f"{BRANCHES}/{waves.mode if logged else f'{waves.work.fleet.name}/{stem}'}"
+    branch = f"{BRANCHES}/{waves.mode if logged else f'{waves.work.fleet.name}/{record.stem}'}"
     attests = None if logged else commit
     if logged:
         continue_from(repository, branch)
@@ -168,7 +168,7 @@ def _committed(
     stored = {repository.relative(root / path): oid for path, oid in back.items()}
     unsigned = why_unsigned(repository) if config.evidence_signers else ""
     sign = bool(config.evidence_signers) and not unsigned
-    message = _message(waves, repository, commit)
+    message = _message(waves, repository, commit, record)
     try:
         made = repository.commit_evidence(branch, named, message, attests, sign=sign, stored=stored)
     except SigningFailed as error:
@@ -191,13 +191,16 @@ def _pushed(repository: Repository, branch: str) -> list[str]:
     return [f"pushed: {branch} to {REMOTE}"]
 
 
-def _message(waves: Waves, repository: Repository, commit: str) -> str:
-    """A line for each audit, as every commit of evidence has it, and where that is."""
+def _message(waves: Waves, repository: Repository, commit: str, record: FleetRecord) -> str:
+    """A line for each audit and for the record, as every commit of evidence has it, and where they
+    are."""
     done = {name: back for name, back in waves.backs.items() if back.files}
     lines = []
     for name, back in done.items():
         folder = repository.relative(waves.config.root / _folder(waves, name))
         lines.append(f"Run {back.run}, plan {back.plan[:12]}, audit {back.digest}, in {folder}")
+    folder = repository.relative(waves.config.root / waves.work.fleet.audit)
+    lines.append(f"Record {record.id} of a fleet, digest {record.chain.digest}, in {folder}")
     head = f"{waves.mode} of fleet {waves.work.fleet.name}: {len(done)} databases on {commit[:12]}"
     return "\n".join([head, "", *lines, ""])
 
@@ -248,32 +251,22 @@ def _folder(waves: Waves, name: str) -> str:
 
 
 def _previous(waves: Waves, repository: Repository | None) -> str | None:
-    """The digest of the newest record of this fleet in this mode: here, or on the log of a watch,
-    which is never checked out."""
+    """The digest of the newest record of this fleet in this mode that is committed; where there is
+    no repository, that lies here."""
     folder = waves.config.root / waves.work.fleet.audit
-    log = f"{BRANCHES}/{waves.mode}" if rules_of(waves.mode).logged else ""
-    for text in (*_logged(repository, log, folder), *_lying(folder)):
+    if repository is None:
+        lying = sorted(folder.glob("fleet_*.json"), reverse=True)
+        records: Iterable[bytes] = (path.read_bytes() for path in lying)
+    else:
+        if rules_of(waves.mode).logged:
+            # The log of a watch, which is never checked out.
+            continue_from(repository, f"{BRANCHES}/{waves.mode}")
+        records = fleet_records(repository, repository.relative(folder))
+    for text in records:
         found = read_fleet_record(text)
         if found is not None and found.mode is waves.mode:
             return found.chain.digest
     return None
-
-
-def _lying(folder: Path) -> Iterator[bytes]:
-    for path in sorted(folder.glob("fleet_*.json"), reverse=True):
-        yield path.read_bytes()
-
-
-def _logged(repository: Repository | None, log: str, folder: Path) -> Iterator[bytes]:
-    """The newest of a log, as this clone has it."""
-    if repository is None or not log:
-        return
-    continue_from(repository, log)
-    place = f"refs/heads/{log}:{repository.relative(folder)}"
-    status, out, _ = repository.attempt("ls-tree", "--name-only", place)
-    names = out.decode(errors="replace").split() if status == 0 else []
-    for name in sorted(fnmatch.filter(names, "fleet_*.json"), reverse=True)[:1]:
-        yield repository.run("cat-file", "blob", f"{place}/{name}")
 
 
 def _opened(config: Config) -> AbstractContextManager[Repository | None]:

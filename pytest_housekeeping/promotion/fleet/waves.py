@@ -35,6 +35,14 @@ def waves_of(groups: Sequence[Sequence[str]], canary: int, shares: Sequence[int]
     return [wave for wave in found if wave.databases]
 
 
+def budget_of(failures: int, shard: str) -> int:
+    """How many databases of a share (``3/10``) may fail: all shares together have ``failures``."""
+    number, divided, shares = shard.partition("/")
+    if not divided:
+        return failures
+    return failures * int(number) // int(shares) - failures * (int(number) - 1) // int(shares)
+
+
 def watch_of(found: Survey) -> Wave:
     """All that were looked for, the first of each group before the others of any."""
     first = [group.names[0] for group in found.groups]

@@ -16,7 +16,7 @@ from pathlib import Path
 from pytest_housekeeping.config import Fleet
 from pytest_housekeeping.evidence.fleet_record import FAILED
 from pytest_housekeeping.promotion.fleet.survey import Group, Survey
-from pytest_housekeeping.promotion.fleet.waves import CANARY, Wave
+from pytest_housekeeping.promotion.fleet.waves import CANARY, Wave, budget_of
 
 _LOOK_S = 0.05
 _NO_NAME = re.compile(r"[^\w.-]")
@@ -149,9 +149,12 @@ class Work:
         canaries = {name for wave in self.waves if wave.name == CANARY for name in wave.databases}
         if first := [item for name, item in failed.items() if name in canaries]:
             return f"a canary failed: {', '.join(first)}"
-        if len(failed) > self.fleet.failures:
-            allowed, one = self.fleet.failures, next(iter(failed.values()))
-            return f"{len(failed)} failed, and failures = {allowed}: {one}"
+        allowed = budget_of(self.fleet.failures, self.shard)
+        if len(failed) > allowed:
+            said = f"{len(failed)} failed, and failures = {self.fleet.failures}"
+            if allowed != self.fleet.failures:
+                said += f", of which the share {self.shard} has {allowed}"
+            return f"{said}: {next(iter(failed.values()))}"
         return ""
 
     def refused(self, database: str) -> str:

@@ -82,8 +82,9 @@ class EarlierTarget:
         if not _wanted(context):
             return one, f"nothing is pending, so nothing is asked of {first}"
         try:
-            found = self._transition(before)
-            self._refuse_too_soon(found)
+            there = self._there()
+            found = self._transition([made for _, made in there], before)
+            self._refuse_too_soon(there)
         except ProofFailed as error:
             if not context.options.emergency:
                 raise
@@ -116,47 +117,47 @@ class EarlierTarget:
             )
         return f"; the same as in {first}"
 
-    def _transition(self, before: Fingerprint) -> _Transition:
-        """What was promoted there and makes up this batch; the newest that does."""
-        context, config = self._context, self._context.config
-        first = config.target.after
-        plan, wanted = context.plan, _wanted(context)
-        # A plan applies nothing, and asks rows nothing: the promotion that it is of does.
-        checks = {*_checks(plan.steps), *_checks(plan.verify)}
-        fix = f"promote it there first: {_promotion(config)}; where that was done in another clone,"
-        fix += " fetch its evidence"
-        found = {each.name: self._made_at(each, wanted) for each in self._places()}
-        lacking = [name for name, made in found.items() if made is None]
+    def _there(self) -> list[tuple[Target, _Transition]]:
+        """What was promoted there and makes up this batch, the newest that does: in the target, or
+        in each database of the fleet."""
+        config, wanted = self._context.config, _wanted(self._context)
+        found = [(place, self._made_at(place, wanted)) for place in self._places()]
+        lacking = [place.name for place, made in found if made is None]
         if lacking:
             files = ", ".join(path for path, _ in wanted)
             has = "has" if len(lacking) == 1 else "have"
             raise ProofFailed(
                 f"{_shown(lacking)} {has} had no promotion of just this batch: {files}",
-                why=f"{config.target.name} takes only what was promoted to {first} before, and"
-                " just that",
-                fix=fix,
+                why=f"{config.target.name} takes only what was promoted to {config.target.after}"
+                " before, and just that",
+                fix=_promote_there(config),
             )
-        there = [made for made in found.values() if made is not None]
-        other = [{*_checks(made.runs[-1].plan.steps)} ^ checks for made in there]
-        if all(other):
-            names = sorted({name for name, _ in other[0]})
-            raise ProofFailed(
-                f"run {there[0].runs[-1].run.id} in {first} had other checks: {_shown(names)}",
-                why=_WHY,
-                fix=fix,
-            )
-        alike = [made for made, unlike in zip(there, other, strict=True) if not unlike]
+        return [(place, made) for place, made in found if made is not None]
+
+    def _transition(self, there: Sequence[_Transition], before: Fingerprint) -> _Transition:
+        """One of them that has found the schema that is here."""
+        context, first = self._context, self._context.config.target.after
+        # A plan applies nothing, and asks rows nothing: the promotion that it is of does.
+        checks = {*_checks(context.plan.steps), *_checks(context.plan.verify)}
+        for made in there:
+            if other := {*_checks(made.runs[-1].plan.steps)} ^ checks:
+                names = sorted({name for name, _ in other})
+                raise ProofFailed(
+                    f"run {made.runs[-1].run.id} in {first} had other checks: {_shown(names)}",
+                    why=_WHY,
+                    fix=_promote_there(context.config),
+                )
         schema = schema_alone(context, before)
-        made = next((each for each in alike if each.runs[0].bound.schema_before == schema), None)
-        if made is None:
+        made_here = next((m for m in there if m.runs[0].bound.schema_before == schema), None)
+        if made_here is None:
             raise ProofFailed(
-                f"the schema here is not the one that run {alike[0].runs[0].run.id} has found in"
+                f"the schema here is not the one that run {there[0].runs[0].run.id} has found in"
                 f" {first}",
                 why=_WHY,
                 fix="bring both to the same schema first: what one has and the other lacks is in"
                 " their snapshots, beside the audits",
             )
-        return made
+        return made_here
 
     def _places(self) -> Iterator[Target]:
         """The target that comes first, or each database of the fleet that does: all have to have
@@ -178,34 +179,44 @@ class EarlierTarget:
         runs = _in_force(context.repository.changes_on_record(folder))
         return next((each for each in _made_up_of(wanted, runs)), None)
 
-    def _refuse_too_soon(self, found: _Transition) -> None:
-        """It stands there as long as it has to, and was looked at since."""
-        context, target = self._context, self._context.config.target
-        if not target.soak or context.repository is None:
+    def _refuse_too_soon(self, there: Sequence[tuple[Target, _Transition]]) -> None:
+        """It stands there as long as it has to, and was looked at since: in each of them."""
+        soak = self._context.config.target.soak
+        if not soak:
             return
-        since = found.runs[-1].run.finished_at
-        there = datetime.now(UTC) - since
-        if there < timedelta(milliseconds=milliseconds(target.soak)):
-            minutes = int(there.total_seconds() // 60)
+        for place, made in there:
+            age = datetime.now(UTC) - made.runs[-1].run.finished_at
+            if age < timedelta(milliseconds=milliseconds(soak)):
+                raise ProofFailed(
+                    f"it stands in {place.name} for {int(age.total_seconds() // 60)} minutes, and"
+                    f" has to for {soak}",
+                    why="what goes wrong with time is to be seen there, and not here",
+                    fix="wait, and promote then",
+                )
+        unseen = [place for place, made in there if not self._looked_at(place, made)]
+        if unseen:
+            first = self._context.config.target.after
+            many = f" --hk-fleet={first}"
+            was = "was" if len(unseen) == 1 else "were"
             raise ProofFailed(
-                f"it stands in {target.after} for {minutes} minutes, and has to for {target.soak}",
-                why="what goes wrong with time is to be seen there, and not here",
-                fix="wait, and promote then",
+                f"{_shown([each.name for each in unseen])} {was} not looked at since, with nothing"
+                " to find",
+                why=f"soak = {soak} asks for a verify that ends well in between",
+                fix=f"pytest --hk-mode=verify{many if unseen[0].fleet else unseen[0].option}, then"
+                " promote",
             )
-        first = context.config.targets[target.after]
-        folder = context.repository.relative(context.config.root / first.audit)
-        for data in context.repository.evidence(Mode.VERIFY, folder):
-            audit = _read(*data)
-            if (
-                audit is not None
-                and audit.run.outcome is RunOutcome.NOTHING_TO_PROMOTE
-                and audit.run.started_at > since
-            ):
-                return
-        raise ProofFailed(
-            f"{first.name} was not looked at since, with nothing to find",
-            why=f"soak = {target.soak} asks for a verify of it that ends well in between",
-            fix=f"pytest --hk-mode=verify{first.option}, then promote",
+
+    def _looked_at(self, place: Target, made: _Transition) -> bool:
+        """Whether a watch that began since has found nothing."""
+        context, since = self._context, made.runs[-1].run.finished_at
+        if context.repository is None:
+            return False
+        folder = context.repository.relative(context.config.root / place.audit)
+        watches = (_read(*each) for each in context.repository.evidence(Mode.VERIFY, folder))
+        well = RunOutcome.NOTHING_TO_PROMOTE
+        return any(
+            each is not None and each.run.outcome is well and each.run.started_at > since
+            for each in watches
         )
 
 
@@ -215,13 +226,16 @@ def _wanted(context: RunContext) -> _Texts:
     return tuple((file.path, file.sha256) for file in files if file.kind is not Kind.SEED)
 
 
-def _promotion(config: Config) -> str:
-    """The command that promotes to what comes first."""
+def _promote_there(config: Config) -> str:
+    """How what comes first gets it."""
     first = config.target.after
     fleet = config.fleets.get(first)
     if fleet is None:
-        return config.targets[first].promotion
-    return f"pytest --hk-mode=prod --hk-fleet={first} --hk-confirm={fleet.confirm}"
+        command = config.targets[first].promotion
+    else:
+        command = f"pytest --hk-mode=prod --hk-fleet={first} --hk-confirm={fleet.confirm}"
+    found = "where that was done in another clone, fetch its evidence"
+    return f"promote it there first: {command}; {found}"
 
 
 def _shown(names: Sequence[str]) -> str:

@@ -60,7 +60,7 @@ def test_each_database_is_a_target(root: Path) -> None:
         ("[F.t]\ndatabases = 'a'\nwave = [100]", "unknown key 'wave' (did you mean 'waves'"),
         ("[F.t]\ndatabases = 'a'\nafter = 'pred'", "after = 'pred': there is no such target or f"),
         ("[F.t]\ndatabases = 'a'\nafter = 't'", "fleet.t: after leads back to itself: t after t"),
-        ("[F.t]\ndatabases = 'a'\nsoak = '2h'", "fleet.t: soak goes with after, and that a target"),
+        ("[F.t]\ndatabases = 'a'\nsoak = '2h'", "fleet.t: soak says how long ago"),
         ("[F.t]\ndatabases = 'a'\nseeds = true", "fleet.t: unknown key 'seeds'"),
         ("[F.prod]\ndatabases = 'a'", "fleet.prod: that is no name for a fleet"),
         ("[F.t]\ndatabases = 'a'\n[T.t]\nenv = 'X'", "a target has this name as well"),

@@ -34,6 +34,7 @@ databases = "shops"
 after = "tenants"
 """
 SOAK = SETTINGS.replace('after = "preprod"\n', 'after = "preprod"\nsoak = "2h"\n', 1)
+SOAK_OF_FLEET = SETTINGS.replace('after = "tenants"\n', 'after = "tenants"\nsoak = "2h"\n')
 SHOPS = '["s1", {"name": "s2"}, {"name": "old", "state": "archived"}]'
 
 
@@ -220,3 +221,30 @@ def test_each_of_an_earlier_fleet_has_to_have_it(there: There) -> None:
         there.judge(AFTER, target="shops/x1")
     with pytest.raises(ProofFailed, match="preprod has had no promotion"):
         there.judge(target="tenants/s1")
+
+
+def test_each_of_an_earlier_fleet_stands_for_a_while_and_was_looked_at(there: There) -> None:
+    there.staged.commit({"pyproject.toml": SOAK_OF_FLEET, "tenants": SHOPS, "shops": "x1\n"})
+    there.keep(place="ops/tenants/s1/audit", ago=timedelta(hours=3))
+    there.keep(place="ops/tenants/s2/audit", ago=timedelta(hours=1))
+    with pytest.raises(ProofFailed, match=r"^it stands in tenants/s2 for 59 minutes, and has to"):
+        there.judge(target="shops/x1")
+    there.staged.commit({"pyproject.toml": SOAK_OF_FLEET.replace("2h", "30min")})
+    watch: dict[str, Any] = {"mode": Mode.VERIFY, "outcome": RunOutcome.NOTHING_TO_PROMOTE}
+    for name in ("s1", "s2"):
+        there.keep([], **watch, place=f"ops/tenants/{name}/audit", ago=timedelta(hours=2))
+    with pytest.raises(ProofFailed, match=r"^tenants/s2 was not looked at since") as found:
+        there.judge(target="shops/x1")
+    assert found.value.fix == "pytest --hk-mode=verify --hk-fleet=tenants, then promote"
+    there.keep([], **watch, place="ops/tenants/s2/audit", ago=timedelta(minutes=10))
+    assert there.judge(target="shops/x1").startswith("promoted to tenants at ")
+
+
+def test_one_of_an_earlier_fleet_that_had_other_checks(there: There) -> None:
+    """What has shown nothing wrong in one says nothing of the other."""
+    there.staged.commit({"tenants": SHOPS, "shops": "x1\n"})
+    lacking = [step for step in there.context().plan.steps if step.kind is not Kind.QUERY]
+    there.keep(place="ops/tenants/s1/audit")
+    there.keep(lacking, place="ops/tenants/s2/audit")
+    with pytest.raises(ProofFailed, match=r"in tenants had other checks: checks/queries/q\.sql"):
+        there.judge(target="shops/x1")

@@ -12,7 +12,7 @@ import pytest
 from pytest_housekeeping.config import Fleet
 from pytest_housekeeping.evidence.fleet_record import AWAY, FAILED, LEFT, PASSED
 from pytest_housekeeping.promotion.fleet.survey import Group, Seen, Survey
-from pytest_housekeeping.promotion.fleet.waves import Wave
+from pytest_housekeeping.promotion.fleet.waves import CANARY, Wave, budget_of
 from pytest_housekeeping.promotion.fleet.work import Result, Work, _Known
 from pytest_housekeeping.promotion.production.fleet_databases import FleetDatabase
 
@@ -69,6 +69,27 @@ def test_the_budget_of_failures(work: Work) -> None:
     assert work.stopped() == ""
     work.put(Result(item="f::wave-1::d", how=FAILED))
     assert work.stopped().startswith("2 failed, and failures = 1")
+
+
+def test_a_share_has_its_part_of_the_budget(work: Work) -> None:
+    """What all of them may lose together is what the fleet may."""
+    share = replace(work, fleet=replace(work.fleet, failures=5), shard="2/3", _known=_Known())
+    share.put(Result(item="f::wave-1::a", how=FAILED))
+    share.put(Result(item="f::wave-1::b", how=FAILED))
+    assert share.stopped() == ""
+    share.put(Result(item="f::wave-1::c", how=FAILED))
+    assert share.stopped() == (
+        "3 failed, and failures = 5, of which the share 2/3 has 2: f::wave-1::a"
+    )
+
+
+@pytest.mark.parametrize("failures", [0, 1, 5, 10, 97])
+@pytest.mark.parametrize("shares", [1, 2, 3, 10, 256])
+def test_the_parts_of_the_budget_are_the_budget(failures: int, shares: int) -> None:
+    parts = [budget_of(failures, f"{n}/{shares}") for n in range(1, shares + 1)]
+    assert sum(parts) == failures
+    assert max(parts) - min(parts) <= 1
+    assert budget_of(failures, "") == budget_of(failures, CANARY) == failures
 
 
 def test_a_database_whose_rows_refuse_counts_once_and_is_not_begun(work: Work) -> None:
