@@ -189,7 +189,7 @@ def finished(
     """What is told of a run that has an audit."""
     text = outcome_text(audit)
     told = [each for each in remarks.told if each.level is Level.ERROR or not each.since]
-    shown = tuple(_finding(each) for each in told[:MOST_TOLD])
+    shown = tuple(finding_told(each) for each in told[:MOST_TOLD])
     steps = Counter(step.outcome for step in audit.steps)
     standing = sum(bool(each.since) for each in audit.findings)
     left_out = len(told) - len(shown) + remarks.left_out
@@ -239,7 +239,8 @@ def ended_without_record(
     )
 
 
-def _finding(remark: Remark) -> FindingTold:
+def finding_told(remark: Remark) -> FindingTold:
+    """A remark as the object has it."""
     place = remark.place
     return FindingTold(
         rule=remark.rule,

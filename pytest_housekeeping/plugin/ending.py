@@ -11,7 +11,7 @@ from pytest_housekeeping.plugin import machines
 from pytest_housekeeping.plugin.interruption import Interruption
 from pytest_housekeeping.plugin.selection import Selection
 from pytest_housekeeping.plugin.stash import ENDED
-from pytest_housekeeping.plugin.step_properties import tell_suite
+from pytest_housekeeping.plugin.step_properties import of_run, tell_suite
 from pytest_housekeeping.promotion.recorder import Recorder
 
 _COLOURS = {"good": "green", "bad": "red", "unsure": "yellow"}
@@ -55,7 +55,7 @@ class Ending:
         with progress.doing("the end of the run: what is open, and its record"):
             self.recorder.finish(int(session.exitstatus), partial=partial)
         if self.recorder.audit is not None:
-            tell_suite(session.config, self.recorder.audit)
+            tell_suite(session.config, of_run(self.recorder.audit))
         try:
             return (yield)
         except OSError as error:

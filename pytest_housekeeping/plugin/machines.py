@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pytest_housekeeping.promotion.recorder import Recorder
     from pytest_housekeeping.promotion.reports import Told
 
-_INCOMPLETE = "THE REPORTS ARE NOT COMPLETE"
+INCOMPLETE = "THE REPORTS ARE NOT COMPLETE"
 _FAILED = int(pytest.ExitCode.TESTS_FAILED)
 
 
@@ -72,7 +72,7 @@ def tell(config: pytest.Config, recorder: Recorder, exit_code: int) -> bool:
         message = redact("\n".join([*recorder.messages, *said]).strip())
         finished = _unrecorded(config, message, exit_code or _FAILED, outcome)
     recorder.messages += [*said, *_call(config, finished, redact)]
-    return not any(line.startswith(_INCOMPLETE) for line in said)
+    return not any(line.startswith(INCOMPLETE) for line in said)
 
 
 def record_refusal(config: pytest.Config, reason: str, exit_code: pytest.ExitCode) -> None:
@@ -184,7 +184,7 @@ def _written(
 
 def _incomplete(error: Exception) -> list[str]:
     kind = "" if isinstance(error, HousekeepingError | OSError) else f"{type(error).__name__}: "
-    return ["", f"{_INCOMPLETE}: {kind}{error}"]
+    return ["", f"{INCOMPLETE}: {kind}{error}"]
 
 
 def _is_asked_for(config: pytest.Config) -> bool:

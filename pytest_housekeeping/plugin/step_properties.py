@@ -6,7 +6,7 @@ https://docs.pytest.org/en/stable/how-to/output.html#record-property
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,13 +27,14 @@ def attach_result(report: pytest.TestReport, result: StepResult) -> None:
         report.user_properties = [*report.user_properties, *_properties(result)]
 
 
-def tell_suite(config: pytest.Config, audit: Audit) -> None:
+def tell_suite(config: pytest.Config, properties: Iterable[tuple[str, str]]) -> None:
     """The properties of the whole run, where a JUnit file is written."""
+    told = [(f"housekeeping.{name}", value) for name, value in properties]
     for plugin in config.pluginmanager.get_plugins():
         add: Any = getattr(plugin, "add_global_property", None)
         if add is not None:
-            for name, value in _of_run(audit):
-                add(f"housekeeping.{name}", value)
+            for name, value in told:
+                add(name, value)
 
 
 def _properties(result: StepResult) -> Iterator[tuple[str, object]]:
@@ -52,7 +53,8 @@ def _properties(result: StepResult) -> Iterator[tuple[str, object]]:
     return ((f"housekeeping.{name}", str(value)) for name, value in told.items() if value != "")
 
 
-def _of_run(audit: Audit) -> Iterator[tuple[str, str]]:
+def of_run(audit: Audit) -> Iterator[tuple[str, str]]:
+    """What a run on one database says of itself there."""
     run = audit.run
     yield from {"run": run.id, "mode": run.mode.value, "outcome": run.outcome.value}.items()
     yield from {"plan": audit.plan.digest, "commit": audit.source.commit or ""}.items()

@@ -62,7 +62,7 @@ def told_by(audit: Audit, context: RunContext) -> Told:
         audit, texts=lambda: list(_texts(context)), text_of=lambda path: _text(root, path)
     )
     root = context.config.root
-    return Told(remarks=remarks_of(audit, places), below=_below(context.repository, root))
+    return Told(remarks=remarks_of(audit, places), below=below_of(context.repository, root))
 
 
 def told_by_refusal(audit: Audit, root: Path) -> Told:
@@ -76,7 +76,7 @@ def told_by_refusal(audit: Audit, root: Path) -> Told:
     if repository is None:
         return Told(remarks=remarks)
     with repository:
-        return Told(remarks=remarks, below=_below(repository, root))
+        return Told(remarks=remarks, below=below_of(repository, root))
 
 
 def finished_by(
@@ -114,10 +114,12 @@ def write_reports(folder: Path, audit: Audit, told: Told, *, exit_code: int) -> 
 
     Raises EvidenceError where they cannot be written.
     """
-    files = {
-        SARIF: sarif(audit, told.remarks, exit_code=exit_code, below=told.below),
-        CODE_QUALITY: code_quality(told.remarks, below=told.below),
-    }
+    return leave(folder, told, sarif(audit, told.remarks, exit_code=exit_code, below=told.below))
+
+
+def leave(folder: Path, told: Told, as_sarif: str) -> str:
+    """Write both. Raises EvidenceError."""
+    files = {SARIF: as_sarif, CODE_QUALITY: code_quality(told.remarks, below=told.below)}
     try:
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
@@ -160,7 +162,8 @@ def _text(root: Path, path: str) -> str | None:
         return None
 
 
-def _below(repository: Repository | None, root: Path) -> str:
+def below_of(repository: Repository | None, root: Path) -> str:
+    """Where a project stands in its repository: "", or a folder with a slash behind it."""
     if repository is None:
         return ""
     try:

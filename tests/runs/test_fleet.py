@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -39,7 +40,7 @@ def fleet(rehearsed: Rehearsal, tmp_path: Path) -> Iterator[Production]:
         yield made
 
 
-def test_a_fleet_is_promoted_in_waves_and_taken_up_again(fleet: Production) -> None:
+def test_a_fleet_is_promoted_in_waves_and_taken_up_again(fleet: Production, tmp_path: Path) -> None:
     # What is archived is not even asked whether it is there.
     listed = [*NAMES, {"name": "gone", "state": "archived"}]
     fleet.change({"tenants.txt": json.dumps(listed)}, proved=True)
@@ -56,14 +57,25 @@ def test_a_fleet_is_promoted_in_waves_and_taken_up_again(fleet: Production) -> N
     lost = "ALTER DATABASE t4 ALLOW_CONNECTIONS false"
     with fleet.server.superuser("postgres") as connection:
         connection.execute(lost.encode())
-    first = run(fleet, "-k", "not t3")
+    reports = tmp_path / "reports"
+    first = run(fleet, "-k", "not t3", f"--hk-reports={reports}")
     assert first.code == 1, first.output
-    assert "collected 10 items / 2 deselected / 8 selected" in first.output
+    assert "collected 7 items / 2 deselected / 5 selected" in first.output
     assert "t4: away" in first.output
     assert outcomes(first)["canary::t1"] == "PASSED", first.output
     assert outcomes(first)["wave-1::t2"] == "PASSED"
     assert "database not promoted: t3" in first.output
     _prove_one_dump_for_both(fleet, first.output)
+    told = json.loads((reports / "housekeeping.sarif").read_bytes())["runs"][0]["results"]
+    assert [each["message"]["text"].partition("\n")[0][:12] for each in told] == [
+        *("t4: away: co", "t3: not begu"),
+    ]
+    suite = ElementTree.parse(reports / "junit.xml")
+    cases = [each for each in suite.iter("testcase") if each.find("properties") is not None]
+    (of_t1,) = (each for each in cases if each.get("name") == "t1")
+    properties = {each.get("name"): each.get("value") for each in of_t1.iter("property")}
+    assert properties["housekeeping.outcome"] == "promoted"
+    assert (fleet.root / "ops/tenants/t1/audit" / properties["housekeeping.audit"]).is_file()
     with fleet.server.superuser("postgres") as connection:
         connection.execute(lost.replace("false", "true").encode())
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -32,7 +34,38 @@ _OWN = {
 }
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ran:
+    """The run that a file tells of. ``category`` is what is replaced by the next one of its kind,
+    ``audit`` the name of its record, ``compared``: with an earlier run."""
+
+    id: str
+    category: str
+    outcome: str
+    audit: str
+    tool_version: str
+    started_at: datetime
+    finished_at: datetime
+    compared: bool = False
+
+
 def sarif(audit: Audit, remarks: Remarks, *, exit_code: int, below: str = "") -> str:
+    """The file of a run on one database."""
+    run = audit.run
+    ran = Ran(
+        id=run.id,
+        category=run.mode.value,
+        outcome=run.outcome.value,
+        audit=f"{stem(run)}.json",
+        tool_version=run.tool_version,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        compared=bool(audit.compared.run),
+    )
+    return sarif_of(ran, remarks, exit_code=exit_code, below=below)
+
+
+def sarif_of(ran: Ran, remarks: Remarks, *, exit_code: int, below: str = "") -> str:
     """The file. ``below`` is where the project stands in its repository, by the folder's path.
 
     A result has a place; what has none, and how many were left out, is told as a notification.
@@ -43,30 +76,30 @@ def sarif(audit: Audit, remarks: Remarks, *, exit_code: int, below: str = "") ->
 
     def state(remark: Remark) -> dict[str, str]:
         known = "unchanged" if remark.since else "new"
-        return {"baselineState": known} if audit.compared.run else {}
+        return {"baselineState": known} if ran.compared else {}
 
     run = {
-        "tool": {"driver": _driver(audit, rules)},
-        "automationDetails": {"id": f"housekeeping/{audit.run.mode}/"},
-        "invocations": [_invocation(audit, remarks, exit_code)],
+        "tool": {"driver": _driver(ran, rules)},
+        "automationDetails": {"id": f"housekeeping/{ran.category}/"},
+        "invocations": [_invocation(ran, remarks, exit_code)],
         "results": [
             _result(each, number[each.rule], _location(each, place, below)) | state(each)
             for each, place in placed
         ],
         "properties": {
-            "run": audit.run.id,
-            "outcome": audit.run.outcome.value,
-            "audit": f"{stem(audit.run)}.json",
+            "run": ran.id,
+            "outcome": ran.outcome,
+            "audit": ran.audit,
             "leftOut": remarks.left_out,
         },
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1) + "\n"
 
 
-def _driver(audit: Audit, rules: list[str]) -> dict[str, Any]:
+def _driver(ran: Ran, rules: list[str]) -> dict[str, Any]:
     return {
         "name": "pytest-housekeeping",
-        "version": audit.run.tool_version,
+        "version": ran.tool_version,
         "rules": [_rule(rule) for rule in rules],
     }
 
@@ -76,7 +109,7 @@ def _rule(rule: str) -> dict[str, Any]:
     return {"id": shown, "shortDescription": {"text": _message(_OWN.get(rule, shown))}}
 
 
-def _invocation(audit: Audit, remarks: Remarks, exit_code: int) -> dict[str, Any]:
+def _invocation(ran: Ran, remarks: Remarks, exit_code: int) -> dict[str, Any]:
     told = [
         {
             "level": _LEVELS[each.level],
@@ -92,8 +125,8 @@ def _invocation(audit: Audit, remarks: Remarks, exit_code: int) -> dict[str, Any
     return {
         "executionSuccessful": exit_code == 0,
         "exitCode": exit_code,
-        "startTimeUtc": f"{audit.run.started_at:%Y-%m-%dT%H:%M:%SZ}",
-        "endTimeUtc": f"{audit.run.finished_at:%Y-%m-%dT%H:%M:%SZ}",
+        "startTimeUtc": f"{ran.started_at:%Y-%m-%dT%H:%M:%SZ}",
+        "endTimeUtc": f"{ran.finished_at:%Y-%m-%dT%H:%M:%SZ}",
         "toolExecutionNotifications": told,
     }
 

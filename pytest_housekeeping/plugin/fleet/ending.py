@@ -10,13 +10,17 @@ from typing import Any
 import pytest
 
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.errors import HousekeepingError
+from pytest_housekeeping.errors import EvidenceError, HousekeepingError
 from pytest_housekeeping.evidence.fleet_record import FAILED, PASSED, FleetRecord
+from pytest_housekeeping.evidence.fleet_standing import outcome_of_fleet
 from pytest_housekeeping.evidence.report.display import named, plural
 from pytest_housekeeping.evidence.report.fleet import fleet_page, fleet_text, fleet_title
 from pytest_housekeeping.model import Mode
-from pytest_housekeeping.plugin.stash import ENDED, FINISHED
+from pytest_housekeeping.plugin.machines import INCOMPLETE, annotate, reports_folder
+from pytest_housekeeping.plugin.stash import ENDED, FINISHED, TOLD
+from pytest_housekeeping.plugin.step_properties import tell_suite
 from pytest_housekeeping.promotion.fleet.record import Kept, Waves, keep, record_of
+from pytest_housekeeping.promotion.fleet.remarks import told_of_fleet, write_reports_of_fleet
 from pytest_housekeeping.promotion.fleet.survey import told_of
 from pytest_housekeeping.promotion.fleet.told import finished_by, tell_github
 from pytest_housekeeping.promotion.fleet.waves import CANARY
@@ -74,6 +78,7 @@ class FleetEnding:
                 self.work.result(self.work.item(wave.name, name))
         lacking, whole = self._standing()
         self.record = self._record(whole=whole)
+        tell_suite(self.config, _of_fleet(self.record))
         try:
             return (yield)
         finally:
@@ -82,10 +87,7 @@ class FleetEnding:
             self.config.stash[ENDED] = True
             if not whole and session.exitstatus in _WELL:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
-            code = int(session.exitstatus)
-            self.config.stash[FINISHED] = finished_by(
-                self.record, self.kept, self._place(), exit_code=code, said=self.said
-            )
+            self._tell(session, self.record)
 
     def pytest_html_results_table_row(self, cells: list[str]) -> None:
         """The page has tables of its own."""
@@ -108,6 +110,21 @@ class FleetEnding:
             terminalreporter.line(f"{text.headline}. {text.meaning}", bold=True, **colour)
         for line in (*told_of(self.work.survey), *self.said, *self.kept.told):
             terminalreporter.line(line)
+        annotate(self.config)
+
+    def _tell(self, session: pytest.Session, record: FleetRecord) -> None:
+        """The reports, and the one object."""
+        told = self.config.stash[TOLD] = told_of_fleet(self.settings, self.work.fleet, record)
+        code, folder = int(session.exitstatus), reports_folder(self.config)
+        if folder is not None:
+            try:
+                self.said.append(write_reports_of_fleet(folder, record, told, exit_code=code))
+            except EvidenceError as error:
+                self.said.append(f"{INCOMPLETE}: {error}")
+                session.exitstatus = code = code or int(pytest.ExitCode.TESTS_FAILED)
+        self.config.stash[FINISHED] = finished_by(
+            record, self.kept, told.remarks, self._place(), exit_code=code, said=self.said
+        )
 
     def _standing(self) -> tuple[list[str], bool]:
         """The databases that lack a pass, and whether nothing is amiss."""
@@ -182,3 +199,10 @@ class FleetEnding:
     def _place(self) -> str:
         """Where the record lies, from the root and without an ending."""
         return f"{self.work.fleet.audit}/{self.record.stem}" if self.record else ""
+
+
+def _of_fleet(record: FleetRecord) -> Iterator[tuple[str, str]]:
+    """What the suite of JUnit says of the run."""
+    yield from {"run": record.id, "mode": record.mode.value, "fleet": record.fleet}.items()
+    outcome = outcome_of_fleet(record).value
+    yield from {"outcome": outcome, "commit": record.commit or ""}.items()

@@ -60,6 +60,10 @@ class FleetItem(pytest.Item):
             work.put(Result(item=self.nodeid, how=FAILED, detail="interrupted"))
             raise
         work.put(replace(result, seconds=round(time.monotonic() - began, 3)))
+        told = {"outcome": result.outcome, "run": result.run, "audit": result.audit}
+        self.user_properties += [
+            (f"housekeeping.{key}", said) for key, said in told.items() if said
+        ]
         if result.how == PASSED:
             self.add_report_section("call", "fleet", result.detail)
         if result.how == AWAY:

@@ -26,6 +26,7 @@ from pytest_housekeeping.plugin.fleet.items import (
     items_of,
 )
 from pytest_housekeeping.plugin.fleet.runs import Runs
+from pytest_housekeeping.plugin.machines import prepare
 from pytest_housekeeping.plugin.selection import report_collected
 from pytest_housekeeping.promotion.fleet.survey import Group, survey
 from pytest_housekeeping.promotion.fleet.waves import CANARY, watch_of, waves_of
@@ -56,6 +57,7 @@ def activate(config: pytest.Config) -> None:
         if folder is not None:
             work = read_work(Path(folder))
         else:
+            prepare(config)
             work = _begun(settings, fleet, config.option.hk_shard, mode)
     except HousekeepingError as error:
         raise pytest.UsageError(str(error)) from None

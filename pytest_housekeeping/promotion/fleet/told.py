@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 
 from pytest_housekeeping.evidence.finished import (
     MOST_TOLD,
     EvidenceTold,
-    FindingTold,
     Finished,
     NextTold,
     RunTold,
+    finding_told,
 )
 from pytest_housekeeping.evidence.fleet_record import FAILED, FleetRecord
 from pytest_housekeeping.evidence.fleet_standing import outcome_of_fleet, troubles
-from pytest_housekeeping.evidence.report.display import shortened
+from pytest_housekeeping.evidence.remarks import Remarks
 from pytest_housekeeping.evidence.report.fleet import fleet_text, fleet_title
 from pytest_housekeeping.evidence.report.fleet_summary import fleet_summary
-from pytest_housekeeping.model import Level, Mode
+from pytest_housekeeping.model import Mode
 from pytest_housekeeping.promotion.fleet.record import Kept
 from pytest_housekeeping.promotion.github import write_for_github
-
-_MOST_DETAIL = 1000
 
 
 def tell_github(record: FleetRecord, kept: Kept, place: str) -> None:
@@ -44,10 +41,16 @@ def tell_github(record: FleetRecord, kept: Kept, place: str) -> None:
 
 
 def finished_by(
-    record: FleetRecord, kept: Kept, place: str, *, exit_code: int, said: Iterable[str]
+    record: FleetRecord,
+    kept: Kept,
+    remarks: Remarks,
+    place: str,
+    *,
+    exit_code: int,
+    said: Iterable[str],
 ) -> Finished:
     """The run in one object; ``place`` is that of its record, from the root, without an ending."""
-    text, found = fleet_text(record), troubles(record)
+    text = fleet_text(record)
     took = (record.finished_at - record.started_at).total_seconds()
     command = ""
     if record.mode is Mode.PLAN and record.complete and any(g.pending for g in record.groups):
@@ -78,17 +81,8 @@ def finished_by(
             digest=record.chain.digest,
             branch=kept.branch,
         ),
-        findings=tuple(
-            FindingTold(
-                rule="fleet-database",
-                level=Level.ERROR,
-                object=each.name,
-                detail=shortened(f"{each.how}: {each.said}", _MOST_DETAIL),
-                fingerprint=hashlib.sha256(f"{record.fleet}/{each.name}".encode()).hexdigest(),
-            )
-            for each in found[:MOST_TOLD]
-        ),
-        findings_left_out=max(0, len(found) - MOST_TOLD),
+        findings=tuple(finding_told(each) for each in remarks.told[:MOST_TOLD]),
+        findings_left_out=max(0, len(remarks.told) - MOST_TOLD) + remarks.left_out,
         said=tuple(line for line in (*said, *kept.told) if line),
         next=NextTold(
             command=command,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from pytest_housekeeping.config import Config, Fleet
 from pytest_housekeeping.evidence.finished import finished
 from pytest_housekeeping.evidence.fleet_record import (
     FleetRecord,
@@ -25,6 +27,7 @@ from pytest_housekeeping.evidence.report.fleet_summary import fleet_summary
 from pytest_housekeeping.evidence.report.wording import outcome_text
 from pytest_housekeeping.model import Mode, RunOutcome
 from pytest_housekeeping.promotion.fleet.record import Kept
+from pytest_housekeeping.promotion.fleet.remarks import told_of_fleet, write_reports_of_fleet
 from pytest_housekeeping.promotion.fleet.told import finished_by, tell_github
 from support.evidence_samples import START, forged, sample
 
@@ -112,9 +115,30 @@ def test_what_is_wrong_is_told_by_name_in_every_form(
     told = dict(line.split("=", 1) for line in lines)
     assert (told["fleet"], told["failed"], told["errors"]) == ("tenants", "1", "2")
     assert told["audit"] == "ops/tenants/audit/x.json"
-    done = finished_by(made, kept, "ops/tenants/audit/x", exit_code=1, said=())
+    listed = '[\n  {"name": "t1"},\n  {"name": "t2"}, {"name": "t2.old"}\n]'
+    (tmp_path / "tenants.json").write_text(listed, encoding="utf-8")
+    fleet = Fleet(name="tenants", env="X", databases="tenants.json")
+    (tmp_path / "pyproject.toml").write_text("[a]\n[tool.housekeeping.fleet.tenants]\n")
+    about = told_of_fleet(Config(root=tmp_path), fleet, made)
+    write_reports_of_fleet(tmp_path, made, about, exit_code=1)
+    (run,) = json.loads((tmp_path / "housekeeping.sarif").read_bytes())["runs"]
+    assert run["automationDetails"]["id"] == "housekeeping/prod/tenants/"
+    assert (run["properties"]["run"], run["properties"]["outcome"]) == (made.id, "promoted_in_part")
+    physical = [each["locations"][0]["physicalLocation"] for each in run["results"]]
+    # What no line of the list names is told where the fleet is declared.
+    assert [each["artifactLocation"]["uri"] for each in physical] == [
+        *("tenants.json", "pyproject.toml"),
+    ]
+    assert [each["region"]["startLine"] for each in physical] == [3, 2]
+    quality = json.loads((tmp_path / "codequality.json").read_bytes())
+    assert [each["description"] for each in quality] == [
+        f"t2: failed: {NASTY}",
+        "t3: away: no connection",
+    ]
+    done = finished_by(made, kept, about.remarks, "ops/tenants/audit/x", exit_code=1, said=())
     assert (done.fleet, done.databases) == ("tenants", made.counts)
     assert [each.object for each in done.findings] == ["t2", "t3"]
+    assert [each.place and each.place.line for each in done.findings] == [3, 2]
     assert done.next.needs_person
 
 
