@@ -101,11 +101,11 @@ class Programs:
 def load(template: Path) -> dict[str, Any]:
     """The jobs of a template by their names, each with what it extends."""
     document: dict[str, Any] = yaml.safe_load(template.read_text(encoding="utf-8"))
-    return {
-        name: _merged(document[job["extends"]], job)
-        for name, job in document.items()
-        if "extends" in job
-    }
+
+    def whole(job: Mapping[str, Any]) -> Mapping[str, Any]:
+        return _merged(whole(document[job["extends"]]), job) if "extends" in job else job
+
+    return {name: dict(whole(job)) for name, job in document.items() if "extends" in job}
 
 
 def _merged(base: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, Any]:

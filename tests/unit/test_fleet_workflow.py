@@ -23,7 +23,7 @@ JOBS = ("canaries", "share", "rest")
 PROVE = "Prove, then commit"
 STARTED = """#!/bin/bash
 printf '%s\\0' "$@" > words
-printf '%s\\0' "${PGHOST_SHOPS_EU-}" > secrets
+printf '%s\\0' "${PGHOST_SHOPS_EU-}" "${PGDATABASE_REGISTRY-}" > secrets
 """
 
 
@@ -48,7 +48,7 @@ def words(job: str, folder: Path, **inputs: str) -> list[str]:
     prove = step(job, PROVE)
     context = {
         "inputs": Given({"fleet": "shops-eu", "confirm": "SHOPS", **inputs}),
-        "secrets": Given(PGHOST_PROD="a host"),
+        "secrets": Given(PGHOST_PROD="a host", PGDATABASE_REGISTRY="the list"),
         "matrix": {"share": "3"},
         "vars": Given(),
         "github": {"token": "t"},
@@ -59,7 +59,7 @@ def words(job: str, folder: Path, **inputs: str) -> list[str]:
     path = f"{folder}:{os.environ['PATH']}"
     done = bash(prove["run"], folder, **environment, PATH=path)
     assert done.returncode == 0, done.stderr
-    assert (folder / "secrets").read_text(encoding="utf-8") == "a host\0"
+    assert (folder / "secrets").read_text(encoding="utf-8") == "a host\0the list\0"
     return (folder / "words").read_text(encoding="utf-8").split("\0")[:-1]
 
 

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 import yaml
 
-from pytest_housekeeping.config import Config
+from pytest_housekeeping.config import Config, Fleet
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.promotion.init.ci import ci_of
+from pytest_housekeeping.promotion.init.ci_files import GITLAB, Place, ci_files
 from pytest_housekeeping.promotion.reports import CODE_QUALITY, JUNIT
 from pytest_housekeeping.promotion.run_facts import new_run
 from support.fresh_copy import ROOT, commit_all, git
@@ -27,7 +28,7 @@ from support.reference_pages import rows, section
 TOKEN = "a-token-of-the-project"
 PYTHON = Path(sys.executable).parent
 TEMPLATE = ".gitlab/housekeeping.gitlab-ci.yml"
-NAMES = ("staging", "plan", "promotion", "rollback", "verify")
+NAMES = ("staging", "plan", "promotion", "fleet", "rollback", "verify", "fleet-verify")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +100,9 @@ def files_in(root: Path, project: str) -> dict[str, str]:
     """By their paths from the root of the repository."""
     (root / project).mkdir(parents=True, exist_ok=True)
     git(root, "init", "--quiet")
-    made, why = ci_of(Config(root=root / project, sql="db", server_version=18), "gitlab")
+    fleets = {"tenants": Fleet(name="tenants", env="TENANTS")}
+    config = Config(root=root / project, sql="db", server_version=18, fleets=fleets)
+    made, why = ci_of(config, "gitlab")
     assert why == ""
     return {os.path.normpath(Path(project, path)): text for path, text in made.items()}
 
@@ -156,13 +159,20 @@ def test_the_jobs_are_bounded_wait_for_each_other_and_start_when_they_should(
         assert rule == {
             "if": f'$HOUSEKEEPING == "{name}" && $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH'
         }
+    for name in ("fleet", "fleet-verify"):
+        (rule,) = jobs[name]["rules"]
+        start = f'$HOUSEKEEPING == "{name}" && $FLEET && '
+        assert rule == {"if": f"{start}$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"}
+    assert jobs["fleet"]["resource_group"] == "housekeeping-database-$FLEET"
     environments = [job.get("environment") for job in jobs.values()]
     assert environments == [
         None,
         {"name": "production-plan", "action": "access"},
         "production",
+        "$FLEET",
         "production",
         {"name": "production-verify", "action": "access"},
+        {"name": "$FLEET-verify", "action": "access"},
     ]
     assert jobs["plan"]["rules"][0]["when"] == "manual"
     assert jobs["staging"]["services"][0]["name"] == "postgres:18"
@@ -186,12 +196,12 @@ def test_two_projects_have_no_name_in_common(tmp_path: Path) -> None:
             assert all(each.startswith(project) for each in kept)
             (changes,) = [rule["changes"] for rule in job["rules"] if "changes" in rule] or [[]]
             assert all(each.startswith((project, ".gitlab/")) for each in changes)
-    assert len({*names}) == len(names) == 14
-    assert len({*conditions}) == len(conditions) == 10
-    ours, theirs = ([str(each) for each in part] for part in (places[:5], places[5:]))
+    assert len({*names}) == len(names) == 18
+    assert len({*conditions}) == len(conditions) == 14
+    ours, theirs = ([str(each) for each in part] for part in (places[:7], places[7:]))
     shared = "(None, 'housekeeping-audit-staging')"
     assert {*ours} & {*theirs} == {shared}
-    assert [each.count(FOLDER) for each in theirs] == [0, 1, 2, 2, 1]
+    assert [each.count(FOLDER) for each in theirs] == [0, 1, 2, 2, 2, 1, 2]
 
 
 @anywhere
@@ -321,6 +331,52 @@ def test_a_merge_request_says_of_which_project_it_is(pipeline: Pipeline) -> None
     assert asked["title"] == ("services/shop: Done: it" if pipeline.project else "Done: it")
 
 
+def test_a_fleet_is_promoted_and_watched_by_its_name(pipeline: Pipeline) -> None:
+    """With the variables of its environment under the names that the tool asks for."""
+    branch = "housekeeping/audit/shops-eu/fleet_x"
+    pipeline.evidence(branch)
+    given = {"PGHOST_PROD": "a host", "PGPASSWORD_PROD": "x$y", "PGHOST_REGISTRY": "the list"}
+    pipeline.programs.pytest_says(summary="## Done\n", branch=branch, title="Done: all")
+    done = pipeline.run("fleet", FLEET="shops-eu", CONFIRM=EVIL, SEGMENTS="2", **given)
+    assert done.returncode == 0, done.stdout
+    assert pipeline.programs.words() == [
+        *("--hk-mode=prod", "--hk-fleet=shops-eu", f"--hk-confirm={EVIL}", "--hk-segments=2"),
+    ]
+    lines = pipeline.programs.environment().splitlines()
+    told = {"PGHOST_SHOPS_EU=a host", "PGPASSWORD_SHOPS_EU=x$y", "PGHOST_REGISTRY=the list"}
+    assert told <= {*lines}
+    assert branch in pipeline.branches()
+    assert [each["source_branch"] for each in pipeline.gitlab["merge_requests"]] == [branch]
+
+    pipeline.evidence("housekeeping/audit/verify")
+    pipeline.programs.pytest_says(code=1, summary="", branch="x", title="1 of 2 not verified")
+    done = pipeline.run("fleet-verify", FLEET="shops-eu", **given)
+    assert done.returncode == 1, done.stdout
+    assert pipeline.programs.words() == ["--hk-mode=verify", "--hk-fleet=shops-eu"]
+    assert "PGHOST_SHOPS_EU=a host" in pipeline.programs.environment().splitlines()
+    assert TOKEN not in pipeline.programs.environment()
+    (issue,) = pipeline.gitlab["issues"]
+    assert issue["labels"] == "housekeeping-verify-shops-eu"
+    assert list(pipeline.clone.glob("owned")) == []
+
+
+@pytest.mark.parametrize("name", ["fleet", "fleet-verify"])
+@pytest.mark.parametrize("fleet", ["$(touch owned)", "a; touch owned", "a b"])
+def test_what_is_no_name_of_a_fleet_starts_nothing(
+    name: str, fleet: str, pipeline: Pipeline
+) -> None:
+    pipeline.programs.pytest_says()
+    assert pipeline.run(name, FLEET=fleet, CONFIRM="X").returncode != 0
+    assert not (pipeline.programs.folder / "pytest.words").exists()
+    assert list(pipeline.clone.glob("owned")) == []
+
+
+def test_a_project_without_a_fleet_has_no_jobs_for_one() -> None:
+    place = Place(paths=("sql/**",), branch="main", postgres=16)
+    bare = ci_files(GITLAB, place)[TEMPLATE]
+    assert "fleet" not in bare.replace("--hk-fleet", "")
+
+
 @pytest.mark.parametrize("word", ["promote", "", "PROMOTE ", "ROLLBACK", '" ] || true; [ "'])
 def test_another_word_touches_nothing(word: str, pipeline: Pipeline) -> None:
     pipeline.programs.pytest_says()
@@ -385,7 +441,16 @@ def test_the_page_says_what_starts_each_job_and_where_its_secrets_are(pipeline: 
         assert f"HOUSEKEEPING={name.removeprefix('housekeeping ')}`" in starts
         assert ("merge request" in starts) is ("merge_request_event" in conditions)
     script = "\n".join(script_of(job, "script") for job in pipeline.jobs.values())
-    for typed in ("PLAN", "SEGMENTS", "BASELINE", "ACCEPT_DRIFT", "EMERGENCY", "TO", "CONFIRM"):
+    for typed in (
+        "PLAN",
+        "SEGMENTS",
+        "BASELINE",
+        "ACCEPT_DRIFT",
+        "EMERGENCY",
+        "TO",
+        "CONFIRM",
+        "FLEET",
+    ):
         assert f"${{{typed}:" in script
         assert f"`{typed}" in text
 

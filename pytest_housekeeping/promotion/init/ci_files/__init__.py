@@ -17,6 +17,8 @@ _FOLDERS = {GITHUB: ".github/workflows", GITLAB: ".gitlab"}
 _CONTRIB = 17
 _FLEET = "housekeeping-fleet.yml"
 _PIPELINE = ".gitlab-ci.yml"
+# What stands between these two lines is for a project that has a fleet.
+_OF_FLEET = re.compile(r" *# @fleet@\n(.*?) *# @end@\n", re.DOTALL)
 _INCLUDE = """\
 # The pipeline of this project; the jobs on its database are in the file that is included.
 include:
@@ -29,9 +31,9 @@ class Place:
     """What differs from project to project in the files of its CI.
 
     ``paths`` are the patterns of the files that a change of the schema is made of; with a ``fleet``
-    in its settings a project has a workflow for that as well. ``superuser`` is the one that the
-    server of staging is made with, where it is not the ``embedded`` one. ``project`` is its folder
-    in the repository, "" for the root.
+    in its settings a project has a workflow, or jobs, for that as well. ``superuser`` is the one
+    that the server of staging is made with, where it is not the ``embedded`` one. ``project`` is
+    its folder in the repository, "" for the root.
     """
 
     paths: tuple[str, ...]
@@ -53,8 +55,9 @@ def ci_files(kind: str, place: Place) -> dict[str, str]:
         if each.name == _FLEET and not place.fleet:
             continue
         words["@name@"] = name = caller_of(each.name, place.project)
-        lines = each.read_text(encoding="utf-8").splitlines(keepends=True)
-        filled = (line for text in lines for line in _filled(text, words, place))
+        text = _OF_FLEET.sub(r"\1" if place.fleet else "", each.read_text(encoding="utf-8"))
+        lines = text.splitlines(keepends=True)
+        filled = (part for line in lines for part in _filled(line, words, place))
         path = f"{_FOLDERS[kind]}/{name}"
         made[path] = "".join(filled)
         if kind == GITLAB:
