@@ -11,13 +11,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
+from typing import LiteralString, TypeVar, cast
+
+from psycopg import sql
 
 from pytest_housekeeping.config import Target
 from pytest_housekeeping.snapshot.coverage import KINDS, Around, beyond
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
 from pytest_housekeeping.snapshot.same_changes import SchemaChange
 
+T = TypeVar("T")
+_QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 _WORD = re.compile(r'"(?:[^"]|"")*"|[\w$-]+')
 _AROUND = tuple(f"{kind} " for kind in beyond(Around.NOTHING))
 _SERVER = tuple(f"{kind} " for kind in KINDS[Around.SERVER])
@@ -58,9 +63,7 @@ def as_here(
     change: SchemaChange, there: Mapping[str, str], here: Mapping[str, str]
 ) -> SchemaChange:
     """What has changed of another database, as it would be called in this one."""
-    names = {there[key]: here[key] for key in there if there[key] != here[key]}
-    # Each for the other: no two objects are called alike then.
-    both = {name: other for other, name in names.items()} | names
+    both = exchanged(there, here)
     if not both:
         return change
 
@@ -70,9 +73,44 @@ def as_here(
     return SchemaChange(before=renamed(change.before), after=renamed(change.after))
 
 
-def names_in(text: str, names: Mapping[str, str]) -> tuple[str, ...]:
-    """Those of the names that stand in a text as whole words."""
-    return tuple(sorted({*names.values()} & {*re.findall(r"\w+", text)}))
+def exchanged(there: Mapping[str, str], here: Mapping[str, str]) -> Mapping[str, str]:
+    """Each name for the other: no two objects are called alike then."""
+    names = {there[key]: here[key] for key in there if there[key] != here[key]}
+    return {name: other for other, name in names.items()} | names
+
+
+def called(value: T, names: Mapping[str, str]) -> T:
+    """The same with other names, in whatever facts and SQL is made up of."""
+    return cast("T", _called(value, names))
+
+
+def _called(value: object, names: Mapping[str, str]) -> object:
+    if type(value) is str:
+        return _WORD.sub(lambda found: _word(found[0], names), value)
+    if isinstance(value, sql.Identifier):
+        parts = (each.replace('""', '"') for each in _QUOTED.findall(value.as_string(None)))
+        return sql.Identifier(*(names.get(each, each) for each in parts))
+    if isinstance(value, sql.Composed):
+        return sql.Composed([_called(each, names) for each in value])
+    if isinstance(value, sql.Composable):
+        text = value.as_string(None)
+        other = _called(text, names)
+        return value if other == text else sql.SQL(cast("LiteralString", other))
+    if isinstance(value, tuple):
+        return tuple(_called(each, names) for each in value)
+    if isinstance(value, Mapping):
+        return {_called(key, names): _called(each, names) for key, each in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        own = {each.name: getattr(value, each.name) for each in fields(value) if each.init}
+        other = {name: _called(each, names) for name, each in own.items()}
+        return value if other == own else replace(value, **other)
+    return value
+
+
+def _word(word: str, names: Mapping[str, str]) -> str:
+    if word.startswith('"'):
+        return f'"{names.get(word[1:-1], word[1:-1])}"'
+    return names.get(word, word)
 
 
 def _renamed(entry: SchemaObject, names: Mapping[str, str]) -> SchemaObject:

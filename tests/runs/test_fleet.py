@@ -245,10 +245,34 @@ def test_a_fleet_comes_after_a_target(fleet: Production) -> None:
         assert "promoted to preprod at 20" in found["message"]
 
 
+IN_EACH = """DO $$
+DECLARE own name;
+BEGIN
+  FOR own IN SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname LIKE '%\\_own' LOOP
+    EXECUTE pg_catalog.format('ALTER TABLE %I.note ALTER COLUMN body SET NOT NULL', own);
+    EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA %I TO %I', own, replace(own, '_own', '_app'));
+    EXECUTE pg_catalog.format('GRANT SELECT ON %I.note TO %I', own, replace(own, '_own', '_app'));
+  END LOOP;
+END $$;
+"""
+
+
 def test_names_that_differ_by_tenant_are_one_group(fleet: Production) -> None:
-    """Each has a role of its own, which may read what is made; one may read its neighbour's."""
-    listed = [{"name": name, "names": {"app": f"{name}_app"}} for name in NAMES]
-    fleet.change({"tenants.txt": json.dumps(listed)}, proved=True)
+    """Each has a schema and a role of its own; one may read its neighbour's. What was told of one
+    is asked, and told, of the others by theirs."""
+    listed = [
+        {"name": name, "names": {"app": f"{name}_app", "own": f"{name}_own"}} for name in NAMES
+    ]
+    files = {"tenants.txt": json.dumps(listed), "sql/migrations/0099_in_each.sql": IN_EACH}
+    fleet.change(files, proved=True)
+    for name in NAMES:
+        with fleet.server.superuser(name) as connection:
+            connection.execute(f"CREATE SCHEMA {name}_own AUTHORIZATION promoter".encode())
+            connection.execute("SET ROLE promoter")
+            made = f"CREATE TABLE {name}_own.note (id int PRIMARY KEY, body text)"
+            connection.execute(made.encode())
+            body = "NULL" if name == "t2" else "'a text'"
+            connection.execute(f"INSERT INTO {name}_own.note VALUES (1, {body})".encode())
     with fleet.server.superuser("postgres") as connection:
         for name in NAMES:
             connection.execute(f"CREATE ROLE {name}_app".encode())
@@ -262,8 +286,20 @@ def test_names_that_differ_by_tenant_are_one_group(fleet: Production) -> None:
         planned = run(fleet, mode="plan")
         assert "group-1: 2 databases: t1, t2" in planned.output, planned.output
         assert planned.output.count(": 1 database: ") == 2
+        asked = outcomes(planned)
+        assert {name for name in asked if asked[name] == "FAILED"} == {"rows::t2"}, planned.output
+        assert re.search(r"t2_own\.note.*body", planned.output), planned.output
+        with fleet.server.superuser("t2") as connection:
+            connection.execute("UPDATE t2_own.note SET body = 'now it has one'")
         done = run(fleet)
         assert done.code == 0, done.output
+        branch = re.findall(r"committed: \w+ on (\S+),", done.output)[-1]
+        (path,) = (fleet.root / "ops/tenants/t2/audit").glob("prod_*.json")
+        told = git(fleet.root, "show", f"{branch}:ops/tenants/t2/audit/{path.name}")
+        batch = json.dumps(json.loads(told)["batch"])
+        assert "t2_own.note" in batch
+        assert "t2_app" in batch
+        assert not re.search(r"t[134]_(own|app)", batch), batch
     finally:
         with fleet.server.superuser("postgres") as connection:
             for name in NAMES:

@@ -34,11 +34,7 @@ from pytest_housekeeping.promotion.fleet.work import Work, read_work
 from pytest_housekeeping.promotion.production.group.proof import read_proof
 from pytest_housekeeping.promotion.production.handed import Handed
 
-_WELL = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 _GROUPS_AT = "hk_fleet_folder"
-_BY_NAME = """the batch locks, or asks rows of, what each database calls otherwise: {names}
-  why: the rehearsal on {target} tells of that one alone
-  fix: promote these databases one by one, with --hk-target"""
 
 
 def activate(config: pytest.Config) -> None:
@@ -147,10 +143,8 @@ class FleetSession:
             said = f"the rehearsal on {target.name} has failed:\n{ended.output[-4000:]}"
         else:
             proof = read_proof(place)
-            if proof.by_name and len(group.members) > 1:
-                said = _BY_NAME.format(names=", ".join(proof.by_name), target=target.name)
             if proof.too_early:
-                said = said or proof.too_early * (self.mode is Mode.PROD)
+                said = proof.too_early * (self.mode is Mode.PROD)
                 self.told.append(f"{group.name}: {proof.too_early}")
         if said:
             self.failed[group.name] = said

@@ -24,6 +24,7 @@ def rows_of(config: Config, fleet: Fleet, database: FleetDatabase, proof: GroupP
     """
     connection = TargetConnection(partial(reach, config, fleet, database))
     try:
+        proof = proof.called(database.names)
         changes = sum(len(facts.changes) for facts in proof.facts.values())
         verdict, _ = rows_verdict(answers_of(config, connection, proof.questions), changes)
     finally:

@@ -10,10 +10,29 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from psycopg import sql
 
+from pytest_housekeeping.checks.rows import Question, Unasked
+from pytest_housekeeping.checks.rows.question import Forms, Source
 from pytest_housekeeping.config import Config, Fleet
 from pytest_housekeeping.errors import MisuseError, ProofFailed
-from pytest_housekeeping.model import Mode
+from pytest_housekeeping.model import (
+    Finding,
+    Kind,
+    Level,
+    Lock,
+    Mode,
+    Outcome,
+    Phase,
+    Step,
+    StepResult,
+)
+from pytest_housekeeping.postgres.batch_facts import (
+    AccessChange,
+    BatchFacts,
+    ObjectChange,
+    TakenLock,
+)
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.fleet.survey import Seen, _grouped, _refuse_twice
 from pytest_housekeeping.promotion.production.fleet_databases import FleetDatabase
@@ -84,6 +103,57 @@ def test_what_the_batch_makes_is_what_it_made_there(context: RunContext) -> None
     assert rehearsal.prove_same(AFTER, 1).fingerprint == AFTER
     with pytest.raises(ProofFailed, match="has made something else here than where its group"):
         rehearsal.prove_same(schema("table a", "table x"), 1)
+
+
+def test_what_was_told_of_one_is_told_of_another_by_its_names(proof: GroupProof) -> None:
+    """Locks, access, questions and findings: by whole identifiers, quoted or not."""
+    note = "acme_own.note"
+    table = sql.Identifier("acme_own", "note")
+    rows = sql.SQL("{} WHERE who = {} AND acme_own_old").format(table, sql.Literal("acme_app"))
+    form = sql.SQL("SELECT count(*) FROM {}").format(rows)
+    source = Source(table=table, rows=rows, place=sql.Identifier("ctid"), keys=())
+    question = Question(
+        object=f"column body of table {note}",
+        demand="is NULL",
+        table=note,
+        source=source,
+        forms=Forms(counted=form, shown=form, evaluated=sql.SQL("acme_own.f(body)")),
+    )
+    changed = ObjectChange(object=f"table {note}", kind="table", change="changed", after="x")
+    facts = BatchFacts(
+        segment=1,
+        changes=(changed,),
+        locks=(TakenLock(relation=note, mode="AccessExclusiveLock", step="apply"),),
+        access=(
+            AccessChange(role="acme_app", relation=note, commands="SELECT", before="", after="all"),
+        ),
+    )
+    step = Step(id="rehearse::x", phase=Phase.REHEARSE, kind=Kind.REHEARSAL)
+    found = Finding(rule="x", level=Level.WARNING, object=note, detail="d", fix="REVOKE … acme_app")
+    result = StepResult(
+        step=step,
+        outcome=Outcome.PASSED,
+        findings=(found,),
+        locks=(Lock(relation=note, mode="ShareLock"),),
+    )
+    of_acme = replace(
+        proof,
+        names={"app": "acme_app", "own": "acme_own"},
+        facts={1: facts},
+        questions=(question, Unasked(object=note, why="it is new")),
+        results={step.id: result},
+    )
+    assert of_acme.called(of_acme.names) is of_acme
+    zeta = of_acme.called({"app": "zeta_app", "own": "zeta_own"})
+    told = f"{zeta.facts} {zeta.questions} {zeta.results}"
+    assert "acme" not in told.replace("acme_own_old", "")
+    asked = zeta.questions[0]
+    assert isinstance(asked, Question)
+    assert asked.source.rows.as_string(None) == (
+        """"zeta_own"."note" WHERE who = 'zeta_app' AND acme_own_old"""
+    )
+    assert zeta.facts[1].access[0].role == "zeta_app"
+    assert zeta.results[step.id].step is step
 
 
 def test_one_database_by_two_addresses_is_refused() -> None:

@@ -20,10 +20,9 @@ from pytest_housekeeping.plan.steps import ACTIVITY, BINDING, CHANGES, IMPACT
 from pytest_housekeeping.postgres.batch_facts import BatchFacts
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.production.handed import handed
-from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.promotion.run import Run
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
-from pytest_housekeeping.snapshot.own_names import group_schema, names_in
+from pytest_housekeeping.snapshot.own_names import as_here, called, exchanged, group_schema
 from pytest_housekeeping.snapshot.same_changes import SchemaChange
 
 # Of the steps that need no files: what is asked of each database by itself.
@@ -38,8 +37,7 @@ class GroupProof:
     """``schema`` is the digest of what all databases of the group have before the batch, ``plan``
     that of the batch and its checks; ``results`` are those of the steps that the schema decides.
     ``too_early`` is why what comes before has not had just this, "" where it has; ``names`` are
-    those of ``shown_on`` that differ from database to database, and ``by_name`` is what the batch
-    locks, or asks rows of, that bears one of them."""
+    those of ``shown_on`` that differ from database to database."""
 
     shown_on: str
     shown_at: datetime
@@ -52,7 +50,30 @@ class GroupProof:
     questions: tuple[Question | Unasked, ...]
     too_early: str = ""
     names: Mapping[str, str] = field(default_factory=dict)
-    by_name: tuple[str, ...] = ()
+
+    def called(self, names: Mapping[str, str]) -> GroupProof:
+        """As it would have been shown on a database whose own names these are."""
+        other = exchanged(self.names, names)
+        if not other:
+            return self
+        return replace(
+            self,
+            names=names,
+            changes={
+                number: as_here(change, self.names, names)
+                for number, change in self.changes.items()
+            },
+            facts=called(self.facts, other),
+            questions=called(self.questions, other),
+            results={
+                id_: replace(
+                    result,
+                    findings=called(result.findings, other),
+                    locks=called(result.locks, other),
+                )
+                for id_, result in self.results.items()
+            },
+        )
 
     def of(self, step: Step) -> StepResult | None:
         """What was shown of a step, told as such; None where it was not, and has to be now."""
@@ -101,17 +122,10 @@ def keep_for_group(run: Run, results: Mapping[str, StepResult], outcome: RunOutc
         questions=tuple(rehearsal.questions or ()),
         too_early=early,
         names=context.config.target.names,
-        by_name=_touched_by_name(rehearsal, context.config.target.names),
     )
     half = given.keep.with_suffix(f".{os.getpid()}")
     half.write_bytes(pickle.dumps(proof))
     half.replace(given.keep)
-
-
-def _touched_by_name(rehearsal: Rehearsal, names: Mapping[str, str]) -> tuple[str, ...]:
-    """Those names that the batch locks, or asks rows of: it was told of that database alone."""
-    locked = [lock.relation for facts in rehearsal.facts.values() for lock in facts.locks]
-    return names_in(f"{locked} {rehearsal.questions}", names)
 
 
 def read_proof(path: Path) -> GroupProof:

@@ -24,7 +24,6 @@ from pytest_housekeeping.snapshot.declared_moves import split_declared
 from pytest_housekeeping.snapshot.difference import listed
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
-from pytest_housekeeping.snapshot.own_names import as_here
 
 
 @dataclass(kw_only=True)
@@ -73,7 +72,7 @@ def proof_of_group(plan: Plan) -> GroupProof | None:
     given = handed()
     if given is None or given.proof is None or not given.proof.exists():
         return None
-    proof = read_proof(given.proof)
+    proof = read_proof(given.proof).called(given.target.names)
     asks_else = plan.mode is Mode.VERIFY and plan.digest != proof.plan
     return None if asks_else else proof
 
@@ -91,10 +90,7 @@ def rehearsal_of_group(
         target=copy,
         original=original,
         promoter=promoter,
-        changes={
-            number: as_here(change, proof.names, context.config.target.names)
-            for number, change in proof.changes.items()
-        },
+        changes=dict(proof.changes),
         facts=dict(proof.facts),
         questions=proof.questions,
         _seconds=defaultdict(float, proof.seconds),
