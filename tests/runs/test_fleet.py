@@ -44,6 +44,9 @@ def test_a_fleet_is_promoted_in_waves_and_taken_up_again(fleet: Production, tmp_
     # What is archived is not even asked whether it is there.
     listed = [*NAMES, {"name": "gone", "state": "archived"}]
     fleet.change({"tenants.txt": json.dumps(listed)}, proved=True)
+    listed_items = run(fleet, "--collect-only", "-qq")
+    assert listed_items.code == 0, listed_items.output
+    assert "tenants::canary::t1" in listed_items.output.splitlines()
     planned = run(fleet, mode="plan")
     assert planned.code == 0, planned.output
     assert "collected 6 items" in planned.output
@@ -87,6 +90,9 @@ def test_a_fleet_is_promoted_in_waves_and_taken_up_again(fleet: Production, tmp_
     of_one = [calls for calls in counted.calls.values() if _stores(calls)]
     assert len(of_one) == 2
     assert max(map(len, of_one)) <= MOST_CALLS_OF_GIT, of_one
+    second = run(fleet, "-n", "2")
+    assert second.code == 0, second.output
+    assert "[gw1]" in second.output
     assert {name for name in outcomes(second) if "::t" in name} == {
         *("rows::t3", "rows::t4"),
         *("canary::t3", "wave-1::t4"),

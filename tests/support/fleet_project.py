@@ -42,4 +42,9 @@ def run(fleet: Production, *arguments: str, mode: str = "prod", **changed: str) 
 
 
 def outcomes(done: Run) -> dict[str, str]:
-    return dict(re.findall(r"^tenants::(\S+) (PASSED|FAILED|SKIPPED)", done.output, re.MULTILINE))
+    """Of each item, as pytest prints it, and as pytest-xdist does."""
+    alone = r"^tenants::(\S+) (PASSED|FAILED|SKIPPED)"
+    found = dict(re.findall(alone, done.output, re.MULTILINE))
+    beside = r"^\[gw\d+\] .*(PASSED|FAILED|SKIPPED) tenants::(\S+)"
+    spread = re.findall(beside, done.output, re.MULTILINE)
+    return found | {name: outcome for outcome, name in spread}

@@ -21,7 +21,6 @@ from pytest_housekeeping.declarations.fleets import MEMBER, chosen_fleet, member
 from pytest_housekeeping.declarations.toml import closest
 from pytest_housekeeping.errors import MisuseError
 from pytest_housekeeping.promotion.production.target_address import (
-    closed_on_failure,
     open_production,
     read_address,
 )
@@ -152,11 +151,12 @@ def _of_registry(config: Config, fleet: Fleet) -> Iterator[Mapping[str, Any]]:
     """The rows of the query, in a session that can change nothing."""
     address = read_address(os.environ, Target(name=f"{fleet.name}'s registry", env=fleet.registry))
     connection = open_production(address, config.session)
-    with closed_on_failure(connection, address):
+    try:
         connection.execute("SET default_transaction_read_only = on")
         with connection.cursor(row_factory=dict_row) as cursor:
             rows = cursor.execute(fleet.query.encode()).fetchall()
-    connection.close()
+    finally:
+        connection.close()
     yield from rows
 
 

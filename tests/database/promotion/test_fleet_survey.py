@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from pytest_housekeeping.config import Config, Fleet
-from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.errors import HousekeepingError, MisuseError
 from pytest_housekeeping.plugin.fleet.runs import Runs
 from pytest_housekeeping.promotion.fleet.survey import Survey, survey, told_of
-from pytest_housekeeping.promotion.production.fleet_databases import read_databases
+from pytest_housekeeping.promotion.production.fleet_databases import State, read_databases
 from pytest_housekeeping.promotion.production.handed import Away, Handed, handed_back
 from pytest_housekeeping.server.embedded import find_embedded
 from support.postgres_service import service
@@ -97,6 +98,54 @@ def test_a_server_made_of_the_image_of_another_is_none_of_its_addresses(
             " FROM pg_control_system()"
         )
         assert seen.place.split("/") == [*(connection.execute(query).fetchone() or ()), "acme"]
+
+
+def test_shares_are_all_of_them_and_no_one_twice(project: Path) -> None:
+    names = ("acme", "zeta", "postgres", "template1")
+    (project / "tenants.json").write_text(json.dumps(names), encoding="utf-8")
+    found = [survey(Config(root=project), FLEET, shard=(number, 3)) for number in (1, 2, 3)]
+    shares = [{each.database.name for each in share.seen} for share in found]
+    assert set.union(*shares) == {*names}
+    assert sum(map(len, shares)) == len(names)
+
+
+QUERY = "SELECT name, state FROM public.tenant"
+
+
+def test_a_registry_lists_them(
+    ports: tuple[int, int], project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked by its own variables, in a session that can change nothing."""
+    fleet = replace(FLEET, databases="", query=QUERY, registry="REGISTRY")
+    with pytest.raises(MisuseError, match="PGHOST_REGISTRY"):
+        read_databases(Config(root=project), fleet)
+    given = {"HOST": "127.0.0.1", "PORT": str(ports[1]), "USER": "postgres", "PASSWORD": OTHER}
+    for name, value in (given | {"DATABASE": "postgres"}).items():
+        monkeypatch.setenv(f"PG{name}_REGISTRY", value)
+    with superuser(ports[1], OTHER) as connection:
+        connection.execute(b"CREATE TABLE public.tenant (name text, state text)")
+        connection.execute(b"INSERT INTO public.tenant VALUES ('zeta', NULL), ('acme', 'archived')")
+        try:
+            found = read_databases(Config(root=project), fleet)
+            assert [(each.name, each.state) for each in found] == [
+                ("acme", State.ARCHIVED),
+                ("zeta", State.LIVE),
+            ]
+            assert survey(Config(root=project), fleet).groups[0].names == ("zeta",)
+            connection.execute(b"INSERT INTO public.tenant VALUES ('zeta', 'live')")
+            with pytest.raises(MisuseError, match="listed twice: zeta"):
+                read_databases(Config(root=project), fleet)
+            writes = replace(fleet, query="DELETE FROM public.tenant RETURNING name")
+            with pytest.raises(
+                MisuseError, match=r"the list cannot be had: .*read-only"
+            ) as refused:
+                read_databases(Config(root=project), writes)
+            assert OTHER not in str(refused.value)
+            monkeypatch.setenv("PGPASSWORD_REGISTRY", "of-nobody-9")
+            with pytest.raises(HousekeepingError, match="password authentication failed"):
+                read_databases(Config(root=project), fleet)
+        finally:
+            connection.execute(b"DROP TABLE public.tenant")
 
 
 def test_one_that_is_dropped_in_the_middle_is_away(ports: tuple[int, int], project: Path) -> None:

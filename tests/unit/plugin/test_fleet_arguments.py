@@ -13,7 +13,11 @@ _GIVEN = ("--hk-mode=prod", "--hk-fleet=f", "--hk-confirm=PROMOTE")
 
 @pytest.fixture
 def given(pytester: pytest.Pytester) -> pytest.Config:
-    config = pytester.parseconfig(*_GIVEN)
+    return bare(pytester, *_GIVEN)
+
+
+def bare(pytester: pytest.Pytester, *words: str) -> pytest.Config:
+    config = pytester.parseconfig(*words)
     for name, plugin in config.pluginmanager.list_name_plugin():
         if plugin is not None and name in ("randomly", "repeat", "rerunfailures", "pytest_order"):
             config.pluginmanager.unregister(plugin)
@@ -41,3 +45,32 @@ def test_a_run_of_one_database_knows_the_addopts_of_a_project_with_xdist(
     pytester.makeini("[pytest]\naddopts = -n 2 --dist=loadscope")
     one = pytester.parseconfig("--hk-mode=prod", *passed_on(given))
     assert not one.option.numprocesses
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--hk-target=prod",), "--hk-fleet with --hk-target"),
+        (("--hk-twin=postgresql://x",), "--hk-twin with --hk-fleet"),
+        (("--hk-in-place",), "--hk-in-place with --hk-fleet"),
+        (("--hk-baseline=auto",), "--hk-baseline with --hk-fleet"),
+        (("--hk-accept-drift=x",), "--hk-accept-drift with --hk-fleet"),
+        (("--hk-plan=x",), "--hk-plan with --hk-fleet"),
+        (("-n2", "--dist=each"), "--dist=each runs items elsewhere"),
+        (("-n2", "--dist=loadfile"), "--dist=loadfile runs items elsewhere"),
+        (("--hk-confirm=ALL",), "f is changed only on the exact word"),
+    ],
+)
+def test_what_is_of_one_database_or_out_of_its_turn(
+    words: tuple[str, ...], said: str, pytester: pytest.Pytester
+) -> None:
+    with pytest.raises(pytest.UsageError, match=said):
+        refuse_unfit(bare(pytester, *_GIVEN, *words), Mode.PROD, Fleet(name="f", env="F"))
+
+
+def test_what_holds_for_each_run_is_passed_on(pytester: pytest.Pytester) -> None:
+    """And nothing that is the fleet's alone."""
+    words = (*_GIVEN, "-p", "no:randomly", "-n", "2", "--hk-segments=2", "-k", "acme")
+    passed = list(passed_on(bare(pytester, *words)))
+    assert " ".join(passed).count("-p no:randomly --hk-segments=2") == 1
+    assert not {"-n", "2", "-k", "acme", "--hk-fleet=f"} & {*passed}

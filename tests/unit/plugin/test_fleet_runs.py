@@ -1,0 +1,27 @@
+"""The process that forks the runs of a fleet: what runs in it leaves nothing behind."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pytest_housekeeping.config import Config, Target
+from pytest_housekeeping.plugin.fleet.runs import Runs
+from pytest_housekeeping.promotion.production.handed import Handed
+
+RUNS, MOST_KB = 12, 512
+
+
+def test_it_does_not_grow(tmp_path: Path) -> None:
+    """Each fork begins with what it holds, so that is what a large fleet would see."""
+    given = Handed(target=Target(name="tenants/acme", env="TENANTS"))
+    with Runs(Config(root=tmp_path), ("-p", "no:cacheprovider", "-p", "no:xdist"), 16) as runs:
+        sizes = []
+        for _ in range(RUNS):
+            ended = runs.run(given)
+            assert ended.code == 5, ended.output  # there are no tests
+            status = Path(f"/proc/{runs._process.pid}/status").read_text(encoding="utf-8")
+            sizes += [
+                int(found) for found in re.findall(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)
+            ]
+    assert sizes[-1] - sizes[1] < MOST_KB, sizes
