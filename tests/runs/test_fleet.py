@@ -131,7 +131,11 @@ def test_a_fleet_is_promoted_in_waves_and_taken_up_again(fleet: Production, tmp_
         check=False,
     )
     assert told.returncode == 1, told.stderr
-    assert "t2: left out: changed past the files since its last promotion" in told.stdout
+    left_out = "t2: left out: changed past the files since its last promotion"
+    assert left_out in told.stdout
+    last = run(fleet)
+    assert last.code == 1, last.output
+    assert left_out in last.output
 
 
 def _prove_one_dump_for_both(fleet: Production, output: str) -> None:

@@ -9,7 +9,7 @@ from pytest_housekeeping.config import Config, Target
 from pytest_housekeeping.plugin.fleet.runs import Runs
 from pytest_housekeeping.promotion.production.handed import Handed
 
-RUNS, MOST_KB = 12, 512
+RUNS, MOST_KB = 8, 256
 
 
 def test_it_does_not_grow(tmp_path: Path) -> None:
