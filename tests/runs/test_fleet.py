@@ -91,6 +91,9 @@ def test_a_fleet_is_promoted_in_waves_and_taken_up_again(fleet: Production, tmp_
     assert len(of_one) == 2
     assert max(map(len, of_one)) <= MOST_CALLS_OF_GIT, of_one
     second = run(fleet, "-n", "2")
+    # In a process of its own: pytest-xdist starts its workers with the path of the first moment.
+    words = ("--hk-fleet=tenants", "-v", "-n", "2", f"--basetemp={tmp_path / 'base'}")
+    second = fleet.project.finish(fleet.start(*words, **variables(fleet, "TENANTS")))
     assert second.code == 0, second.output
     assert "[gw1]" in second.output
     assert {name for name in outcomes(second) if "::t" in name} == {
@@ -371,3 +374,30 @@ def test_one_restored_from_a_backup_is_refused_by_what_it_has_lost(fleet: Produc
     assert "1 of 2 databases not promoted" in done.output
     with fleet.server.superuser("t2") as connection:
         assert connection.execute("SELECT to_regnamespace('housekeeping')").fetchone() == (None,)
+
+
+def test_each_database_is_a_target_of_its_own(fleet: Production) -> None:
+    """One is rolled back and watched alone, and the fleet takes it up again."""
+    fleet.change({"tenants.txt": "t1\nt2\n"}, proved=True)
+    assert run(fleet).code == 0
+    more = {
+        "sql/migrations/0100_more.sql": "CREATE TYPE desk.more AS ENUM ('a');\n",
+        "sql/rollback/0100_more.sql": "DROP TYPE desk.more;\n",
+    }
+    fleet.change(more, proved=True)
+    assert run(fleet).code == 0
+    last = max((fleet.root / "ops/tenants/t1/audit").glob("prod_2*.json"))
+    id_, ways = json.loads(last.read_bytes())["run"]["id"], variables(fleet, "TENANTS")
+    undone = fleet.undo(id_, "--hk-target=tenants/t1", **ways)
+    assert undone.code == 0, undone.output
+    watched = fleet.promote("--hk-target=tenants/t1", mode="verify", confirm=None, **ways)
+    assert watched.code == 0, watched.output
+    there = {}
+    for name in ("t1", "t2"):
+        with fleet.server.superuser(name) as connection:
+            there[name] = connection.execute("SELECT to_regtype('desk.more')::text").fetchone()
+    assert there == {"t1": (None,), "t2": ("desk.more",)}
+    again = run(fleet)
+    assert again.code == 0, again.output
+    assert {name for name in outcomes(again) if name.startswith("canary")} == {"canary::t1"}
+    assert prove(fleet.root).proved
