@@ -160,3 +160,22 @@ def test_a_caller_is_written_where_there_is_a_fleet() -> None:
     assert caller[True]["workflow_dispatch"]["inputs"].keys() == job["with"].keys() - {
         "requirements"
     }
+
+
+@pytest.mark.parametrize("name", ["housekeeping-fleet.yml", "housekeeping-verify.yml"])
+def test_who_asks_a_registry_has_its_variables(name: str) -> None:
+    """Under the one name that `registry = "REGISTRY"` reads: of the environment, in each job."""
+    document = yaml.safe_load((ROOT / ".github/workflows" / name).read_text(encoding="utf-8"))
+    wanted = {
+        f"PG{part}_REGISTRY": f"${{{{ secrets.PG{part}_REGISTRY }}}}"
+        for part in ("HOST", "PORT", "DATABASE", "USER", "PASSWORD")
+    }
+    assert wanted.keys() < document[True]["workflow_call"]["secrets"].keys()
+    steps = [
+        each
+        for job in document["jobs"].values()
+        for each in job["steps"]
+        if "--hk-fleet" in each.get("run", "")
+    ]
+    assert len(steps) == (3 if name == "housekeeping-fleet.yml" else 1)
+    assert all(wanted.items() <= each["env"].items() for each in steps)
