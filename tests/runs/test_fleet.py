@@ -16,9 +16,9 @@ from xml.etree import ElementTree
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from pytest_housekeeping.promotion.audit_command import audit as prove
 from pytest_housekeeping.snapshot.dump import dump_schema
 from support.counted_git import CountedGit
-from pytest_housekeeping.promotion.audit_command import audit as prove
 from support.fleet_project import FLEET, NAMES, fleet_of, outcomes, run
 from support.fresh_copy import git
 from support.more_databases import variables
@@ -84,18 +84,16 @@ def test_a_fleet_is_promoted_in_waves_and_taken_up_again(fleet: Production, tmp_
         connection.execute(lost.replace("false", "true").encode())
 
     counted = CountedGit(fleet.root.parent / "counted")
-    second = run(fleet, PATH=counted.path)
+    # In a process of its own: pytest-xdist starts its workers with the path of the first moment.
+    words = ("--hk-fleet=tenants", "-v", "-n", "2", f"--basetemp={tmp_path / 'base'}")
+    ways = variables(fleet, "TENANTS") | {"PATH": counted.path}
+    second = fleet.project.finish(fleet.start(*words, **ways))
     assert second.code == 0, second.output
+    assert "[gw1]" in second.output
     # Each database gives git its evidence; the rest is asked once for all.
     of_one = [calls for calls in counted.calls.values() if _stores(calls)]
     assert len(of_one) == 2
     assert max(map(len, of_one)) <= MOST_CALLS_OF_GIT, of_one
-    second = run(fleet, "-n", "2")
-    # In a process of its own: pytest-xdist starts its workers with the path of the first moment.
-    words = ("--hk-fleet=tenants", "-v", "-n", "2", f"--basetemp={tmp_path / 'base'}")
-    second = fleet.project.finish(fleet.start(*words, **variables(fleet, "TENANTS")))
-    assert second.code == 0, second.output
-    assert "[gw1]" in second.output
     assert {name for name in outcomes(second) if "::t" in name} == {
         *("rows::t3", "rows::t4"),
         *("canary::t3", "wave-1::t4"),
