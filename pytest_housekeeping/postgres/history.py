@@ -63,17 +63,20 @@ def row_of(file: SqlFile, applied: Applied, *, run: str, commit: str) -> Row:
     )
 
 
-def record(connection: Connection, schema: str, rows: Sequence[Row]) -> None:
+def record(
+    connection: Connection, schema: str, rows: Sequence[Row], *, whole: bool = False
+) -> None:
     """Write the rows of one run in the open transaction, each with its place in the chain.
 
     The tables are made, and closed to everybody else, where they are not there yet; those of an
-    earlier version get the chain.
+    earlier version get the chain. Whoever knows that they are ``whole`` spares the look at them.
     """
-    if not rows:
+    if not whole:
+        if rows:
+            make_tables(connection, schema)
         chain_old_rows(connection, schema)
+    if not rows:
         return
-    make_tables(connection, schema)
-    chain_old_rows(connection, schema)
     places = next_places(connection, schema, "history", len(rows))
     chains = []
     previous = last_chain(connection, schema, "history")

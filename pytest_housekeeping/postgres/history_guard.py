@@ -26,7 +26,13 @@ from pytest_housekeeping.postgres.history_chain import (
     unchained_faults,
 )
 from pytest_housekeeping.postgres.history_shape import misfits
-from pytest_housekeeping.postgres.history_tables import TABLES, columns_of, has_chain, has_columns
+from pytest_housekeeping.postgres.history_tables import (
+    TABLES,
+    are_whole,
+    columns_of,
+    has_chain,
+    has_columns,
+)
 
 _WHY = "the history says what is applied: nobody but this tool writes to its tables"
 _SHOWN = 5
@@ -77,10 +83,14 @@ class HistoryGuard:
         From here to the end of the transaction nobody else can write to the tables or alter them;
         and nobody has since BEGIN, the files of this transaction included.
         """
-        self._lock(connection)
+        there = columns_of(connection, self.schema)
+        self._lock(connection, there)
+        # Of whole tables it stays so, whoever was quicker than the lock: their shape is proved.
+        whole = are_whole(there)
+        self._columns = there if whole else None
         self.prove(connection)
-        history.record(connection, self.schema, rows)
-        self._columns = columns_of(connection, self.schema)
+        history.record(connection, self.schema, rows, whole=whole)
+        self._columns = there if whole else columns_of(connection, self.schema)
         self._known = self._versions(connection)
 
     def note(self, connection: Connection, writing: Callable[[], None]) -> None:
@@ -116,9 +126,8 @@ class HistoryGuard:
                 fix="look for the file, or the person, that does it; no file may touch them",
             )
 
-    def _lock(self, connection: Connection) -> None:
+    def _lock(self, connection: Connection, there: Mapping[str, frozenset[str]]) -> None:
         """Readers go on; who writes or alters waits."""
-        there = columns_of(connection, self.schema)
         if there:
             names = sql.SQL(", ").join(
                 sql.Identifier(self.schema, table) for table in TABLES if table in there

@@ -104,6 +104,11 @@ def has_columns(connection: Connection, schema: str, table: str) -> bool:
     return there >= old and (there >= new or not there & new)
 
 
+def are_whole(there: Mapping[str, frozenset[str]]) -> bool:
+    """Whether these are both tables with their chain, so that nothing is to be made."""
+    return there.keys() >= TABLES.keys() and all("chain" in names for names in there.values())
+
+
 def has_chain(connection: Connection, schema: str) -> bool:
     """Whether both tables have the columns of the chain; without tables there is none to have."""
     there = columns_of(connection, schema)
