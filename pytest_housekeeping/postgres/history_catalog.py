@@ -7,9 +7,12 @@ kind of object it is: https://www.postgresql.org/docs/16/catalog-pg-depend.html
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from enum import Enum
+from hashlib import sha256
 from typing import Any
 
-from psycopg import sql
+from psycopg import errors, sql
 from psycopg.pq import TransactionStatus
 
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
@@ -18,36 +21,64 @@ from pytest_housekeeping.postgres.history_tables import TABLES
 Rows = Sequence[tuple[Any, ...]]
 
 
+class Planned(Enum):
+    """Whether PostgreSQL has planned what is asked, which takes it longer than to answer."""
+
+    NOT = "each time"
+    NOW = "for the next time"
+    BEFORE = "by whoever asked before"
+
+
 def ask(
-    connection: Connection, schema: str, applications: Sequence[str], promoter: str = ""
+    connection: Connection,
+    schema: str,
+    applications: Sequence[str],
+    promoter: str = "",
+    *,
+    planned: Planned = Planned.NOT,
 ) -> tuple[Rows, ...]:
     """The rows of schema, relations, columns, objects, and grants, in this order.
 
-    The tables are to be those of the ``promoter``, without one of whoever asks.
+    The tables are to be those of the ``promoter``, without one of whoever asks. What is ``planned``
+    stays prepared in the session; whoever goes by that knows that nobody has prepared anything
+    else under its names.
 
     Expressions are printed for a search_path of pg_catalog alone; no setting of this stays.
     """
-    query = sql.SQL(";\n").join(
-        sql.SQL(each).format(
+    texts = [
+        sql.SQL(each)
+        .format(
             schema=sql.Literal(schema),
             tables=sql.Literal(list(TABLES)),
             applications=sql.Literal(list(applications)),
             promoter=sql.Literal(promoter) if promoter else sql.SQL("current_user"),
         )
-        for each in (_SETTINGS, _SCHEMA, _RELATIONS, _COLUMNS, _OBJECTS, _GRANTS)
-    )
+        .as_string(connection)
+        for each in (_SCHEMA, _RELATIONS, _COLUMNS, _OBJECTS, _GRANTS)
+    ]
     if connection.info.transaction_status is TransactionStatus.IDLE:
         # Several statements in one message share a transaction, with which the setting ends.
-        return _results(connection, query)
+        return _results(connection, texts)
+    if planned is not Planned.NOT:
+        names = {f"hk_own_{sha256(text.encode()).hexdigest()[:16]}": text for text in texts}
+        prepare = [f"PREPARE {name} AS {text}" for name, text in names.items()]
+        execute = [f"EXECUTE {name}" for name in names]
+        # Whoever has deallocated them, or has them already, has them asked as they stand.
+        with (
+            suppress(errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement),
+            rolled_back(connection),
+        ):
+            return _results(connection, [*prepare * (planned is Planned.NOW), *execute])
     with rolled_back(connection):
-        return _results(connection, query)
+        return _results(connection, texts)
 
 
-def _results(connection: Connection, query: sql.Composed) -> tuple[Rows, ...]:
-    cursor = connection.execute(query)
+def _results(connection: Connection, statements: Sequence[str]) -> tuple[Rows, ...]:
+    cursor = connection.execute(";\n".join([_SETTINGS, *statements]).encode())
     found = []
     while cursor.nextset():
-        found.append(cursor.fetchall())
+        if cursor.description:
+            found.append(cursor.fetchall())
     return tuple(found)
 
 

@@ -17,6 +17,7 @@ from psycopg import sql
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.postgres.history_catalog import Planned
 from pytest_housekeeping.postgres.history_chain import (
     Fault,
     Version,
@@ -69,7 +70,7 @@ class HistoryGuard:
         """At the beginning of a transaction: shape and rows are whole; what an earlier
         transaction of this run has written (not ``first``) is there."""
         self._columns = None
-        self._prove_shape(connection)
+        self._prove_shape(connection, Planned.NOW)
         found = content_faults(connection, self.schema)
         if wrong := [fault for fault in found if self.promotes or not fault.stray]:
             raise _changed([f"{each.row} {each.said}" for each in wrong])
@@ -88,7 +89,9 @@ class HistoryGuard:
         # Of whole tables it stays so, whoever was quicker than the lock: their shape is proved.
         whole = are_whole(there)
         self._columns = there if whole else None
-        self.prove(connection)
+        # Behind a file that may have prepared something, nothing is prepared any more.
+        self._prove_shape(connection, Planned.BEFORE)
+        self.prove_rows(connection)
         history.record(connection, self.schema, rows, whole=whole)
         self._columns = there if whole else columns_of(connection, self.schema)
         self._known = self._versions(connection)
@@ -116,8 +119,8 @@ class HistoryGuard:
         if lost := [each for each in self._known if each not in now]:
             raise _changed(_moves(lost, ()))
 
-    def _prove_shape(self, connection: Connection) -> None:
-        wrong = misfits(connection, self.schema, applications=self.applications)
+    def _prove_shape(self, connection: Connection, planned: Planned = Planned.NOT) -> None:
+        wrong = misfits(connection, self.schema, applications=self.applications, planned=planned)
         if wrong:
             shown = "".join(f"\n  {each.object} {each.said}: {each.fix}" for each in wrong[:_SHOWN])
             raise ProofFailed(

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.postgres.history_catalog import Rows, ask
+from pytest_housekeeping.postgres.history_catalog import Planned, Rows, ask
 from pytest_housekeeping.postgres.history_tables import TABLES, ExpectedColumn
 from pytest_housekeeping.sql.identifiers import in_quotes, quoted, split_name
 
@@ -29,7 +29,12 @@ class Misfit:
 
 
 def misfits(
-    connection: Connection, schema: str, *, applications: Sequence[str] = (), promoter: str = ""
+    connection: Connection,
+    schema: str,
+    *,
+    applications: Sequence[str] = (),
+    promoter: str = "",
+    planned: Planned = Planned.NOT,
 ) -> tuple[Misfit, ...]:
     """All that is not as it has to be; nothing where the schema is not there yet.
 
@@ -37,7 +42,9 @@ def misfits(
     roles that may not write there by any membership either; ``promoter`` is who promotes, where it
     is not who asks.
     """
-    owners, relations, columns, objects, grants = ask(connection, schema, applications, promoter)
+    owners, relations, columns, objects, grants = ask(
+        connection, schema, applications, promoter, planned=planned
+    )
     if not owners:
         return ()
     owner, is_ours, user = owners[0]

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from psycopg import sql
 
+from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import ProofFailed
+from pytest_housekeeping.model import Kind
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection, connect
 from pytest_housekeeping.postgres.history import Row
 from pytest_housekeeping.postgres.history_chain import link, read_rows
 from pytest_housekeeping.postgres.history_guard import HistoryGuard, content_faults
 from pytest_housekeeping.postgres.history_shape import misfits
+from pytest_housekeeping.postgres.transaction import begin
 from pytest_housekeeping.promotion.production import promotion_table
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject, read_fingerprint
 from pytest_housekeeping.snapshot.fingerprint_record import SchemaRecord
+from pytest_housekeeping.sql import file as sqlfile
 
 OWN = "housekeeping"
 # As the version before the chain has made them.
@@ -270,6 +275,24 @@ def test_what_a_file_does_to_the_tables_is_seen_before_rows_are_written(
     attack(made)
     with pytest.raises(ProofFailed, match=r"history was changed|not as they have to be"):
         guard.write(made, [Row(run="r", path="p", kind="migration", sha256="a", commit="c")])
+    made.execute("ROLLBACK")
+
+
+def test_what_a_file_has_prepared_under_the_names_of_the_tool_is_not_asked(
+    made: LentConnection,
+) -> None:
+    """Here it would say that there are no tables at all, so that nothing could be wrong."""
+    transaction, guard = begin(made, Config(root=Path.cwd())), HistoryGuard(schema=OWN)
+    guard.begin(made, first=True)
+    query = "SELECT name FROM pg_prepared_statements WHERE name LIKE 'hk_own_%'"
+    names = [name for (name,) in made.execute(query).fetchall()]
+    assert len(names) == 5
+    forged = "".join(f"DEALLOCATE {name}; PREPARE {name} AS SELECT WHERE false;" for name in names)
+    text = f"{forged} ALTER TABLE housekeeping.history ADD COLUMN more text;"
+    file = sqlfile.from_text("forged.sql", Kind.MIGRATION, text, "aa")
+    transaction.apply(file, text)
+    with pytest.raises(ProofFailed, match="more"):
+        write(made, guard, "run4", "p7")
     made.execute("ROLLBACK")
 
 
