@@ -23,7 +23,7 @@ from pytest_housekeeping.server import ServerSettings, start
 from pytest_housekeeping.server.sources import find_programs
 
 # A run without any table costs as much as psql takes for 1,500 of them.
-LIMITS = {400: 10.5, 1600: 6.5}
+LIMITS = {400: 12.0, 1600: 7.0}
 
 
 def main() -> int:
