@@ -71,14 +71,19 @@ def untold(activity: Activity, user: str) -> Iterator[Finding]:
 def _holding(session: Session, age: float) -> Finding:
     """A session in whose way the batch would be."""
     locks = _locks(session.held)
-    rule, what = "activity-lock", f"{_state(session)}for {duration(age)}"
+    rule, what = "activity-lock", f"{_state(session)}{_lasting(session, age)}"
     fix = f"let it end, or end it: SELECT pg_catalog.pg_terminate_backend({session.pid});"
     if session.application in _PG_DUMP:
-        rule, what = "activity-pg-dump", f"a dump that has been running for {duration(age)}"
+        rule, what = "activity-pg-dump", f"a dump that has been running {_lasting(session, age)}"
     elif session.building:
         rule = "activity-index-build"
-        what = f"{session.building}, for {duration(age)}"
+        what = f"{session.building}, {_lasting(session, age)}"
     return _finding(rule, _name(session), f"{what}, holds {locks}", fix)
+
+
+def _lasting(session: Session, age: float) -> str:
+    """How long it has been there, or been seen: not everybody is told the former."""
+    return f"for {'at least ' if session.age_s is None else ''}{duration(age)}"
 
 
 def _long(session: Session, age: float) -> Finding:

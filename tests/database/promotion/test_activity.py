@@ -329,6 +329,7 @@ def test_what_the_server_does_not_tell_is_said(
     other.execute("BEGIN; SELECT FROM held")
     found = looks.found(user="promoter")
     assert pid(other) in found["activity-lock"].object
+    assert "in a transaction for at least " in str(found["activity-lock"].detail)
     assert found["activity-untold"].level is Level.NOTICE
     with session(family) as superuser:
         superuser.execute(found["activity-untold"].fix.encode())
