@@ -10,6 +10,7 @@ from typing import Any
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import SETTINGS
 from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.evidence.committed import incidents_of
 
 _HEAD = """\
 # pytest-housekeeping: pytest --hk-mode=staging proves this project's SQL files on a throwaway
@@ -29,6 +30,7 @@ _IGNORED = """\
 {audit}/fleet_*
 {audit}/*.journal.jsonl
 {audit}/.*.part
+{incidents}/*
 """
 _SQLFLUFF = """\
 # The style of the SQL files, a required step of every run. What the files of today break is left
@@ -100,9 +102,12 @@ def with_ignored(root: Path, audit: str) -> str | None:
     """.gitignore with the lines that keep evidence out of the worktree's commits."""
     place = root / ".gitignore"
     text = place.read_text(encoding="utf-8") if place.is_file() else ""
-    folder, _, last = audit.rpartition("/")
-    wanted = _IGNORED.format(audit=f"{folder and f'/{folder}'}/**/{last}")
-    lines = [line for line in wanted.splitlines() if not line.startswith("#")]
-    if all(line in text.splitlines() for line in lines):
+    folder, _, last = f"/{audit}".rpartition("/")
+    wanted = _IGNORED.format(
+        audit=f"{folder}/**/{last}", incidents=f"{folder}/**/{incidents_of(audit).split('/')[-1]}"
+    )
+    there = {line for line in text.splitlines() if not line.startswith("#")}
+    lacking = [line for line in wanted.splitlines() if line not in there]
+    if all(line.startswith("#") for line in lacking):
         return None
-    return (text.rstrip("\n") + "\n\n" if text.strip() else "") + wanted
+    return (text.rstrip("\n") + "\n\n" if text.strip() else "") + "\n".join((*lacking, ""))

@@ -20,7 +20,7 @@ def test_the_evidence_of_production_of_targets_and_of_fleets(tmp_path: Path, aud
     base, _, last = f"/{audit}".rpartition("/")
     folders = [f"{base}{between}/{last}"[1:] for between in ("", "/preprod", "/tenants/acme")]
     kept = [f"{folder}/{name}" for folder in folders for name in _NAMES]
-    kept.append(f"{base}/tenants/{last}/fleet_1.html"[1:])
+    kept += [f"{base}{more}"[1:] for more in (f"/tenants/{last}/fleet_1.html", "/a/incidents/1.md")]
     others = ["ops/tenants.json", "ops/tenants/acme/target.json", "ops/production.json"]
     asked = subprocess.run(
         ["git", "-C", tmp_path, "check-ignore", *kept, *others],
