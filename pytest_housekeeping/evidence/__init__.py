@@ -28,7 +28,8 @@ its own module where it is needed:
   signed; ``repair``: the way back; ``run_entry``: what an index keeps of an audit
 - ``thinning``: staging's log begun anew, without what nobody asks about any more; ``thinned``: the
   line that is left of such an audit
-- ``fleet_record``: a run on many databases of one schema; ``fleet_standing``: how it leaves them
+- ``fleet_record``: a run on many databases of one schema; ``fleet_standing``: how it leaves them;
+  ``fleet_files``: the files of such records; ``proof_fleets``: what is proved of them
 - ``index``: all runs put together: what was changed, by whom, and whether that is all of it
 - ``finished``: a run that has ended, in one object for programs
 - ``remarks``: what machines are told of a run; ``places``: where in the project's files it stands
