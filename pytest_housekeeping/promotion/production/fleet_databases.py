@@ -28,6 +28,8 @@ from pytest_housekeeping.promotion.production.target_address import (
 _KEYS = ("name", "database", "host", "port", "state", "names")
 # What PostgreSQL prints as it is: one that it prints in quotes here and not there is not alike.
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+# A program that cannot reach its registry may say how it has tried.
+_IN_URL = re.compile(r"(?<=:)[^:/@\s]+(?=@)")
 _WHY = "what is not listed as it is would be promoted as another one, or not at all"
 _PATIENCE_S = 60
 
@@ -126,7 +128,7 @@ def _listed(config: Config, fleet: Fleet) -> Iterable[object]:
             check=False,
         )
         if done.returncode != 0:
-            said = done.stderr.decode(errors="replace").strip()[-500:]
+            said = _IN_URL.sub("***", done.stderr.decode(errors="replace").strip()[-500:])
             called = shlex.join(fleet.command)
             raise _unusable(fleet, f"{called} ended with {done.returncode}: {said}")
         return _lines(fleet, done.stdout.decode())

@@ -61,6 +61,14 @@ def test_a_command_lists_them(tmp_path: Path) -> None:
         read_databases(Config(root=tmp_path), failing)
 
 
+def test_what_a_command_says_is_told_without_the_password_of_a_url(tmp_path: Path) -> None:
+    (tmp_path / "list.py").write_text("raise SystemExit('postgres://reg:of-one-4@db/r')")
+    fleet = Fleet(name="tenants", env="T", command=(sys.executable, "list.py"))
+    with pytest.raises(MisuseError, match="ended with 1: postgres://reg:") as caught:
+        read_databases(Config(root=tmp_path), fleet)
+    assert "reg:***@db/r" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
