@@ -11,7 +11,11 @@ import pytest
 from pytest_housekeeping.plugin.plain_imports import PlainImports, import_plainly
 
 
-def test_own_modules_are_not_rewritten_until_the_run_is_over(pytester: pytest.Pytester) -> None:
+def test_own_modules_are_not_rewritten_until_the_run_is_over(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of a module that another test has imported, its own way is told.
+    monkeypatch.delitem(sys.modules, "pytest_housekeeping.server.stand_in", raising=False)
     config = pytester.parseconfigure("-p", "no:django", "-p", "no:anyio")
     import_plainly(config)
     found = find_spec("pytest_housekeeping.server.stand_in")
