@@ -150,7 +150,7 @@ def test_a_lock_tells_one_server_where_nothing_else_does(
     family: Family, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun = iter(range(100))
-    monkeypatch.setattr(same_server, "_begun", lambda _: ("7", str(next(begun))))
+    monkeypatch.setattr(same_server, "begun", lambda _: ("7", str(next(begun))))
     with closing(opened(family.primary)) as one:
         with closing(connect(f"{address(family.primary).conninfo()} dbname=template1")) as other:
             other.execute("BEGIN")

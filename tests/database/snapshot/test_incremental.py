@@ -218,6 +218,7 @@ def test_what_is_planned_ahead_of_some_catalogs_reads_all_of_them(base: StagingD
         session.execute("CREATE TABLE public.unplanned (id serial PRIMARY KEY)")
         assert reader.read(session) == read_fingerprint(session)
         assert reader.again >= {"pg_proc", "pg_class"}
+        session.execute("ROLLBACK")
 
 
 def test_a_reader_refuses_two_objects_of_one_name(
