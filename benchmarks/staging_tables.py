@@ -22,8 +22,7 @@ from pytest_housekeeping.postgres.connection import connect
 from pytest_housekeeping.server import ServerSettings, start
 from pytest_housekeeping.server.sources import find_programs
 
-# A run without any table costs as much as psql takes for 1,500 of them.
-LIMITS = {400: 12.0, 1600: 7.0}
+LIMIT = 5.0
 
 
 def main() -> int:
@@ -53,7 +52,7 @@ def _ratio(folder: Path, tables: int, rounds: int) -> int:
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     print(f"{tables} tables: " + ", ".join(f"{n} {value:.2f} s" for n, value in medians.items()))
     ratio = medians["staging"] / (medians["psql -1"] - medians["a server"])
-    return verdict(f"staging of {tables} tables / psql -1", ratio, LIMITS.get(tables, float("inf")))
+    return verdict(f"staging of {tables} tables / psql -1", ratio, LIMIT)
 
 
 def _processor_seconds(work: Callable[[], object]) -> float:

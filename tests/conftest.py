@@ -30,10 +30,7 @@ _DEAR = (
 _LONG: dict[str, tuple[str, ...]] = {
     "tests/runs/test_docs.py": ("test_a_command_does_what_the_document_shows",),
     "tests/runs/test_production_page.py": (),
-    "tests/runs/test_prod_workflow.py": (
-        "test_a_confirmed_run_promotes_and_opens_the_pull_request",
-        "test_another_word_stops_at_the_first_step",
-    ),
+    "tests/runs/test_prod_workflow.py": ("test_another_word_stops_at_the_first_step",),
     "tests/runs/test_workflows.py": ("test_the_staging_job_promotes_and_pushes_its_evidence",),
     "tests/runs/test_plan_workflow.py": (),
     "tests/runs/test_faults.py": ("test_a_fault_leaves_all_or_nothing[killed]",),
@@ -62,7 +59,7 @@ _LONG: dict[str, tuple[str, ...]] = {
     "tests/runs/test_adopt_drift.py": ("test_what_no_file_can_make",),
     "tests/runs/test_init_production.py": ("test_half_an_address",),
     "tests/runs/test_platform_production.py": (),
-    "tests/runs/test_starters.py": ("test_of_postgrest",),
+    "tests/runs/test_starters.py": (),
     "tests/runs/test_init.py": (
         "test_what_is_written_is_green_and_says_what_it_is",
         "test_what_cannot_be_taken_in_is_named",

@@ -303,7 +303,7 @@ def interrupted(production: Production, item: str) -> Run:
         "import os, time\n\n\n"
         "def pytest_runtest_logstart(nodeid, location):\n"
         f"    if nodeid == {item!r}:\n"
-        f"        open({str(log)!r}, 'w').close()\n"
+        f"        os.mkdir({str(log)!r})\n"
         "        time.sleep(0.05)\n"
     )
     process = _with_plugin(production, plugin)
