@@ -31,6 +31,11 @@ WATCH = ROOT / ".github/workflows/housekeeping-verify.yml"
 PROVE = "Prove, then commit"
 UNDO = "Show, prove, then commit"
 TOKEN = "a-token-for-the-push"
+# No project here has its list of databases from a registry.
+_NO_REGISTRY = {
+    f"PG{part}_REGISTRY": ""
+    for part in ("HOST", "PORT", "DATABASE", "USER", "PASSWORD", "SSLMODE", "SSLROOTCERT")
+}
 pytestmark = pytest.mark.xdist_group("workflows")
 
 
@@ -64,8 +69,8 @@ class Hosting:
             python_bin=self.python_bin,
             origin=self.url,
             contexts={
-                "secrets": {**self.address, "HK_TWIN": ""},
-                "vars": {"PGSSLMODE_PROD": "", "PGSSLROOTCERT_PROD": ""},
+                "secrets": {**self.address, "HK_TWIN": "", **_NO_REGISTRY},
+                "vars": {"PGSSLMODE_PROD": "", "PGSSLROOTCERT_PROD": "", **_NO_REGISTRY},
                 **contexts,
             },
             programs=self.gh.programs,
