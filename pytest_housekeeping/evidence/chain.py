@@ -20,16 +20,16 @@ from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.model import Mode
 
 if TYPE_CHECKING:
-    from pytest_housekeeping.evidence.audit_model import Audit
+    from pydantic import BaseModel
 
 
-def digest(audit: Audit) -> str:
-    """sha256 over the canonical JSON of all but ``chain.digest``.
+def digest(record: BaseModel) -> str:
+    """sha256 over the canonical JSON of all but ``chain.digest``, of an audit or a fleet.
 
     Canonical: UTF-8, keys sorted, no blanks, fields that hold their default left out, so that a
     later version, which knows more fields, computes the same. A default can therefore never change.
     """
-    document = audit.model_dump(mode="json", exclude_defaults=True)
+    document = record.model_dump(mode="json", exclude_defaults=True)
     document.get("chain", {}).pop("digest", None)
     if not document.get("chain"):
         document.pop("chain", None)

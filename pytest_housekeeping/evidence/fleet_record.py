@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field, ValidationError
 
+from pytest_housekeeping.evidence.chain import digest
 from pytest_housekeeping.evidence.record_part import Part
 from pytest_housekeeping.evidence.run_facts import utc_stamp
 from pytest_housekeeping.model import Mode
@@ -127,8 +128,7 @@ class FleetRecord(Part):
             "chain": ChainRecord(previous=previous),
         }
         whole = self.model_copy(update=update)
-        digest = _digest(whole)
-        chain = ChainRecord(previous=previous, digest=digest)
+        chain = ChainRecord(previous=previous, digest=digest(whole))
         return whole.model_copy(update={"chain": chain})
 
 
@@ -145,15 +145,4 @@ def read_fleet_record(text: str | bytes) -> FleetRecord | None:
         record = FleetRecord.model_validate_json(text)
     except ValidationError:
         return None
-    return record if _digest(record) == record.chain.digest else None
-
-
-def _digest(record: FleetRecord) -> str:
-    """sha256 over the canonical JSON of all but the digest itself; defaults are left out, as of an
-    audit."""
-    document = record.model_dump(mode="json", exclude_defaults=True)
-    document.get("chain", {}).pop("digest", None)
-    if not document.get("chain"):
-        document.pop("chain", None)
-    text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return record if digest(record) == record.chain.digest else None
