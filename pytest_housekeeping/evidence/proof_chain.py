@@ -5,8 +5,10 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Literal
 
 from pytest_housekeeping.evidence.committed import Told
+from pytest_housekeeping.evidence.fleet_files import FleetFile
 from pytest_housekeeping.evidence.git_objects import BRANCHES, FETCH
 from pytest_housekeeping.evidence.records import Record
 from pytest_housekeeping.evidence.repair import restored
@@ -41,7 +43,7 @@ def chain_findings(
         successor = successors.get(digest)
         named = commits.get(digest)
         if named is not None:
-            yield from _told_otherwise(named, by_run.get(named.run))
+            yield from told_otherwise(named, by_run.get(named.run), "audit")
         elif successor is not None:
             yield from _without_predecessor(successor, ends)
     yield from _doubled(records)
@@ -49,26 +51,30 @@ def chain_findings(
     yield from _turned_round(records)
 
 
-def _told_otherwise(told: Told, record: Record | None) -> Iterator[Finding]:
-    """A commit tells of an audit that is not here, or not with the digest that it had then."""
-    commit = told.commit[:12]
-    if record is None:
+def told_otherwise(
+    told: Told, found: Record | FleetFile | None, kind: Literal["audit", "fleet"]
+) -> Iterator[Finding]:
+    """A commit tells of an audit, or of the record of a fleet, that is not here, or not with the
+    digest that it had then."""
+    commit, digest = told.commit[:12], told.digest[:12]
+    if found is None:
+        meant = f"its audit {digest}" if kind == "audit" else f"the record {digest} of a fleet"
         yield Finding(
-            rule="audit-missing",
+            rule=f"{kind}-missing",
             level=Level.ERROR,
             object=f"run {told.run}",
-            detail=f"commit {commit} tells of its audit {told.digest[:12]}, and no branch has it",
+            detail=f"commit {commit} tells of {meant}, and no branch has it",
             fix=f"`git show --stat {commit}` names its files: git checkout {commit} -- :/FILE, and"
             " commit that",
         )
-    elif not record.fault:
+    elif not found.fault:
         yield Finding(
-            rule="audit-resealed",
+            rule=f"{kind}-resealed",
             level=Level.ERROR,
-            object=record.path,
+            object=found.path,
             detail=f"was edited and sealed again: commit {commit} recorded it with the digest"
-            f" {told.digest[:12]}, and on {_where(record)} it has {record.digest[:12]}",
-            fix=restored(commit, record.path, record.version.branches[0]),
+            f" {digest}, and on {where(found)} it has {found.digest[:12]}",
+            fix=restored(commit, found.path, found.version.branches[0]),
         )
 
 
@@ -105,7 +111,7 @@ def _without_predecessor(
         rule="audit-missing",
         level=Level.ERROR,
         object=successor.path,
-        detail=f"{detail} ({_where(successor)})",
+        detail=f"{detail} ({where(successor)})",
         fix=f"fetch all evidence: {FETCH}; {_where_it_may_be(successor)}; what was deleted comes"
         " back from a clone that has it",
     )
@@ -130,12 +136,12 @@ def _doubled(records: Sequence[Record]) -> Iterator[Finding]:
     for run, versions in runs.items():
         if len(versions) > 1:
             first, *others = versions.values()
-            stand = ", ".join(f"{each.path} on {_where(each)}" for each in others)
+            stand = ", ".join(f"{each.path} on {where(each)}" for each in others)
             yield Finding(
                 rule="audit-twice",
                 level=Level.ERROR,
                 object=first.path,
-                detail=f"run {run} has another audit beside that on {_where(first)}: {stand}",
+                detail=f"run {run} has another audit beside that on {where(first)}: {stand}",
                 fix="find out which of them its run wrote (its HTML report, the artifact of its"
                 " workflow) and take the other one away",
             )
@@ -179,5 +185,6 @@ def _turned_round(records: Sequence[Record]) -> Iterator[Finding]:
             )
 
 
-def _where(record: Record) -> str:
+def where(record: Record | FleetFile) -> str:
+    """The first of the branches that have it."""
     return ", ".join(record.version.branches[:_SHOWN])

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from pytest_housekeeping.evidence.committed import Told
 from pytest_housekeeping.evidence.fleet_files import FleetFile
 from pytest_housekeeping.evidence.git_objects import BRANCHES, FETCH
+from pytest_housekeeping.evidence.proof_chain import told_otherwise, where
 from pytest_housekeeping.evidence.records import Record
-from pytest_housekeeping.evidence.repair import restored
 from pytest_housekeeping.model import Finding, Level
 
 
@@ -26,7 +26,7 @@ def fleet_findings(
     by_id = {each.record.id: each for each in files if each.record}
     for each in {one.digest: one for one in reversed(told)}.values():
         if each.digest not in known:
-            yield from _told_otherwise(each, by_id.get(each.run))
+            yield from told_otherwise(each, by_id.get(each.run), "fleet")
     said = {each.digest for each in told}
     for file in files:
         if file.previous and file.previous not in known | said:
@@ -35,37 +35,13 @@ def fleet_findings(
     yield from _audits(files, records)
 
 
-def _told_otherwise(told: Told, file: FleetFile | None) -> Iterator[Finding]:
-    """A commit tells of a record that is not here, or not with the digest that it had then."""
-    commit = told.commit[:12]
-    if file is None:
-        yield Finding(
-            rule="fleet-missing",
-            level=Level.ERROR,
-            object=f"run {told.run}",
-            detail=f"commit {commit} tells of the record {told.digest[:12]} of a fleet, and no"
-            " branch has it",
-            fix=f"`git show --stat {commit}` names its files: git checkout {commit} -- :/FILE, and"
-            " commit that",
-        )
-    elif not file.fault:
-        yield Finding(
-            rule="fleet-resealed",
-            level=Level.ERROR,
-            object=file.path,
-            detail=f"was edited and sealed again: commit {commit} recorded it with the digest"
-            f" {told.digest[:12]}, and on {_where(file)} it has {file.digest[:12]}",
-            fix=restored(commit, file.path, file.version.branches[0]),
-        )
-
-
 def _without_predecessor(file: FleetFile) -> Finding:
     return Finding(
         rule="fleet-missing",
         level=Level.ERROR,
         object=file.path,
         detail=f"builds on the record {(file.previous or '')[:12]}, which is nowhere: it was edited"
-        f" and sealed again, or is gone ({_where(file)})",
+        f" and sealed again, or is gone ({where(file)})",
         fix=f"fetch all evidence: {FETCH}; where the pull request of the run before it was closed,"
         f" merge its branch {BRANCHES}/FLEET/fleet_…; what was deleted comes back from a clone that"
         " has it",
@@ -81,12 +57,12 @@ def _twice(files: Sequence[FleetFile]) -> Iterator[Finding]:
     for run, versions in runs.items():
         first, *others = versions.values()
         if others:
-            stand = ", ".join(f"{each.path} on {_where(each)}" for each in others)
+            stand = ", ".join(f"{each.path} on {where(each)}" for each in others)
             yield Finding(
                 rule="fleet-twice",
                 level=Level.ERROR,
                 object=first.path,
-                detail=f"{run} has another record beside that on {_where(first)}: {stand}",
+                detail=f"{run} has another record beside that on {where(first)}: {stand}",
                 fix="find out which of them its run wrote (its page, the artifact of its workflow)"
                 " and take the other one away",
             )
@@ -115,7 +91,3 @@ def _audits(files: Sequence[FleetFile], records: Sequence[Record]) -> Iterator[F
                 fix=f"fetch all evidence: {FETCH}; or bring it back as the commit of the record has"
                 f" it, which `git log --all -- {file.path}` names",
             )
-
-
-def _where(file: FleetFile) -> str:
-    return ", ".join(file.version.branches[:3])
