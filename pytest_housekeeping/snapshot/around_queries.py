@@ -8,13 +8,18 @@ from typing import LiteralString
 
 from pytest_housekeeping.snapshot.relation_queries import NOT_OF_REINDEX, SCHEMAS
 
+# UTF8 can hold whatever a file says, so it is what goes without saying.
 DATABASE_LIMITS: LiteralString = """
 SELECT 'limits of database', '', 'database', concat_ws(E'\\n',
     'connection limit: ' || nullif(d.datconnlimit, -1),
     CASE WHEN NOT d.datallowconn THEN 'no connections' END,
     CASE WHEN d.datistemplate THEN 'a template' END), NULL, NULL::text[]
 FROM pg_catalog.pg_database AS d WHERE d.datname = current_database()
-    AND (d.datconnlimit <> -1 OR NOT d.datallowconn OR d.datistemplate)"""
+    AND (d.datconnlimit <> -1 OR NOT d.datallowconn OR d.datistemplate)
+UNION ALL SELECT 'encoding of database', '', '', pg_encoding_to_char(d.encoding),
+    NULL, NULL::text[]
+FROM pg_catalog.pg_database AS d WHERE d.datname = current_database()
+    AND pg_encoding_to_char(d.encoding) <> 'UTF8'"""
 
 # There are few of these, so each catalog is searched for them before it is joined with others.
 _NAMED: LiteralString = f"""WITH {SCHEMAS},

@@ -33,6 +33,7 @@ VERSION = 2
 KINDS = {
     Around.DATABASE: (
         "limits of database",
+        "encoding of database",
         "state of",
         "row type",
         "members of",

@@ -28,6 +28,11 @@ _OPTIONS = (
     "-c local_preload_libraries= -c statement_timeout=0 -c lock_timeout=0 -c role=none"
 )
 _ASIDE = "hk_steps_aside"
+_ENCODED = """
+UPDATE pg_catalog.pg_database SET encoding = pg_catalog.pg_char_to_encoding(%s),
+    datlocprovider = 'c', datcollate = 'C', datctype = 'C', datcollversion = NULL
+WHERE datname = pg_catalog.current_database()
+"""
 _COLLATION = re.compile(r'COLLATE (?:pg_catalog\.)?("(?:[^"]|"")+"|\w+)(?![\w.])')
 
 
@@ -86,6 +91,7 @@ def restored(
             _called(made, name) as database,
             _named(database, conninfo := copy_conninfo(database, major), expected.superuser),
         ):
+            _encode(conninfo, expected)
             stand_ins, text = _prepare(conninfo, expected, schema)
             run_script(database, conninfo, roles, "roles", major)
             run_schema(database, conninfo, without_restriction(text), major)
@@ -186,6 +192,18 @@ def _named(database: StagingDatabase, conninfo: str, superuser: str) -> Iterator
             if _exists(connection, "pg_roles", "rolname", database.superuser):
                 connection.execute(renaming.format(made, sql.Identifier("hk_proof_renamed")))
             connection.execute(renaming.format(given, made))
+
+
+def _encode(conninfo: str, expected: Fingerprint) -> None:
+    """The encoding of the original, so that a text which it cannot hold is refused here as well.
+
+    What stands in a new database is ASCII, which each encoding of a server holds as it is. All of
+    them go with the locale C: https://www.postgresql.org/docs/16/multibyte.html
+    """
+    found = [each.text for each in expected.entries if each.name == "encoding of database"]
+    for encoding in found:
+        with connect(conninfo) as connection:
+            connection.execute(_ENCODED, [encoding])
 
 
 def _prepare(conninfo: str, expected: Fingerprint, dump: bytes) -> tuple[tuple[str, ...], bytes]:

@@ -61,6 +61,11 @@ AROUND_MUTATIONS = (
     added(_HERE.format("CONNECTION LIMIT 5"), "limits of database"),
     added(_HERE.format("IS_TEMPLATE true"), "limits of database"),
     added(
+        "UPDATE pg_database SET encoding = pg_char_to_encoding('LATIN1')"
+        " WHERE datname = current_database()",
+        "encoding of database",
+    ),
+    added(
         "CREATE SUBSCRIPTION s CONNECTION 'dbname=x' PUBLICATION p WITH (connect = false)",
         "subscription s",
     ),

@@ -149,6 +149,28 @@ def test_what_is_around_the_schema_is_on_the_copy(
     assert _names(restore_server.server) == names
 
 
+def test_what_production_cannot_hold_its_copy_cannot_either(
+    server: Server, restore_server: RestoreServer
+) -> None:
+    """A text that the encoding does not have would fail there alone, behind all proofs."""
+    database = server.database()
+    with psycopg.connect(database.superuser_conninfo, autocommit=True) as connection:
+        connection.execute(
+            "UPDATE pg_database SET encoding = pg_char_to_encoding('LATIN1')"
+            " WHERE datname = current_database()"
+        )
+    with psycopg.connect(database.superuser_conninfo, autocommit=True) as connection:
+        connection.execute("SET client_encoding = 'UTF8'")
+        connection.execute("CREATE TABLE public.bill (name text DEFAULT 'café')")
+        original = taken(connection, database)
+    server.drop(database)
+    with original.twin(restore_server) as twin, twin.connect() as connection:
+        told = "INSERT INTO public.bill DEFAULT VALUES RETURNING name, octet_length(name)"
+        assert connection.execute(told).fetchall() == [("café", 4)]
+        with pytest.raises(psycopg.errors.UntranslatableCharacter):
+            connection.execute("ALTER TABLE public.bill ADD price text DEFAULT '€'")
+
+
 def without(word: str, dump: bytes) -> bytes:
     """The lines that have the word in them are left out."""
     lines = dump.splitlines(keepends=True)
