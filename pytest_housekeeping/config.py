@@ -121,6 +121,16 @@ class Fleet:
     confirm: str = "PROMOTE"
     audit: str = ""
 
+    @property
+    def everywhere(self) -> str:
+        """What a command line needs for it, with a blank before it."""
+        return f" --hk-fleet={self.name}"
+
+    @property
+    def promotion(self) -> str:
+        """The command that promotes to all of it."""
+        return f"pytest --hk-mode=prod{self.everywhere} --hk-confirm={self.confirm}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
@@ -198,6 +208,18 @@ class Config:
     def pins(self) -> tuple[str, ...]:
         """The pins of all targets."""
         return tuple(target.pin for target in self.targets.values())
+
+    def called(self, name: str) -> Target | Fleet:
+        """The target or the fleet of a name, such as an ``after``."""
+        return self.fleets.get(name) or self.targets[name]
+
+    @property
+    def first_in_row(self) -> Target | Fleet:
+        """Where a promotion to the target begins: with what comes after nothing."""
+        first: Target | Fleet = self.target
+        while first.after:
+            first = self.called(first.after)
+        return first
 
     @property
     def audit_folders(self) -> tuple[str, ...]:

@@ -139,6 +139,9 @@ class ProductionNowRecord(Part):
         default="", description="the schema's digest, where it was changed past the files"
     )
     confirm: str = Field(default="PROMOTE", description="the word that a promotion is asked for")
+    begins: str = Field(
+        default="", description="the option of the target or fleet that has to have it first"
+    )
 
 
 class BatchRecord(Part):

@@ -18,7 +18,7 @@ from pytest_housekeeping.evidence.audit_model import Audit
 from pytest_housekeeping.evidence.record_part import Part
 from pytest_housekeeping.evidence.remarks import Remark, Remarks
 from pytest_housekeeping.evidence.report.production import promote_command
-from pytest_housekeeping.evidence.report.wording import outcome_text, text_of
+from pytest_housekeeping.evidence.report.wording import begins_with, outcome_text, text_of
 from pytest_housekeeping.model import Level, Mode, Outcome, RunOutcome
 
 MOST_TOLD = 100
@@ -292,7 +292,6 @@ def _next(audit: Audit, exit_code: int, steps: tuple[str, ...]) -> NextTold:
     if exit_code and mode is Mode.STAGING:
         known = _AGAIN[mode]
     if known and known != _AGAIN[Mode.STAGING]:
-        target = Target(name=audit.run.target)
-        # What staging has proved is promoted to all of a fleet.
-        known += target.everywhere if mode is Mode.STAGING else target.option
+        option = Target(name=audit.run.target).option
+        known += begins_with(audit) if mode is Mode.STAGING else option
     return NextTold(command=known, needs_person=bool(exit_code) and mode in _CHANGES, steps=steps)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pytest_housekeeping.config import Config
 from pytest_housekeeping.postgres.relations_now import RelationNow
 
 
@@ -32,7 +33,8 @@ class WayBack:
 class ProductionNow:
     """What is in the relations that a batch touches, written to for ``looked_s`` seconds; what is
     applied; the way back; the schema that a promotion has to accept as ``drift``; and the word that
-    one is confirmed with."""
+    one is confirmed with. ``begins`` is the option of what the target comes after, and of what that
+    does: a promotion begins there."""
 
     looked_s: float = 0.0
     relations: tuple[RelationNow, ...] = ()
@@ -40,3 +42,11 @@ class ProductionNow:
     way_back: tuple[WayBack, ...] = ()
     drift: str = ""
     confirm: str = "PROMOTE"
+    begins: str = ""
+
+
+def promoted_first(config: Config) -> ProductionNow:
+    """What staging knows of production: where what it has proved goes first, and by which word."""
+    first = config.first_in_row
+    begins = "" if first is config.target else first.everywhere.strip()
+    return ProductionNow(confirm=first.confirm, begins=begins)

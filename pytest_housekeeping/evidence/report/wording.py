@@ -54,8 +54,15 @@ def outcome_text(audit: Audit) -> OutcomeText:
 
 
 def _promotion(audit: Audit) -> str:
-    where = Target(name=audit.run.target).everywhere
-    return f"pytest --hk-mode=prod{where} --hk-confirm={audit.production.confirm}"
+    command = f"pytest --hk-mode=prod{begins_with(audit)} --hk-confirm={audit.production.confirm}"
+    return f"{command} (before {audit.run.target})" if audit.production.begins else command
+
+
+def begins_with(audit: Audit) -> str:
+    """The option of what is promoted to first of what staging has proved, a blank before it; what
+    is proved for one of a fleet is promoted to all of it."""
+    begins = audit.production.begins
+    return f" {begins}" if begins else Target(name=audit.run.target).everywhere
 
 
 def text_of(mode: Mode, outcome: RunOutcome) -> OutcomeText:

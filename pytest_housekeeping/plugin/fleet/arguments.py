@@ -36,7 +36,7 @@ def refuse_unfit(config: pytest.Config, mode: Mode, fleet: Fleet) -> None:
         raise misuse(
             f"--hk-confirm={option.hk_confirm!r}: {fleet.name} is changed only on the exact word",
             why="nobody changes it by accident",
-            fix=f"pytest --hk-mode=prod --hk-fleet={fleet.name} --hk-confirm={fleet.confirm}",
+            fix=fleet.promotion,
         )
     if mode is Mode.PROD:
         _refuse_again(config, fleet)

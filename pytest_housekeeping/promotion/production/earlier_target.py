@@ -228,12 +228,7 @@ def _wanted(context: RunContext) -> _Texts:
 
 def _promote_there(config: Config) -> str:
     """How what comes first gets it."""
-    first = config.target.after
-    fleet = config.fleets.get(first)
-    if fleet is None:
-        command = config.targets[first].promotion
-    else:
-        command = f"pytest --hk-mode=prod --hk-fleet={first} --hk-confirm={fleet.confirm}"
+    command = config.called(config.target.after).promotion
     found = "where that was done in another clone, fetch its evidence"
     return f"promote it there first: {command}; {found}"
 

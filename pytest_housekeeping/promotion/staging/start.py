@@ -11,7 +11,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.connection_url import passwords_in
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.evidence import Repository, open_repository
-from pytest_housekeeping.evidence.production_now import ProductionNow
+from pytest_housekeeping.evidence.production_now import promoted_first
 from pytest_housekeeping.plan.given_past import given_past
 from pytest_housekeeping.plan.pending import AppliedFile
 from pytest_housekeeping.plan.plan import Plan, build
@@ -84,7 +84,7 @@ def start_staging(options: RunOptions) -> Run:
         backup={RESTORE: proof.judgement},
         after_commit=lambda segment: proof.begin() if context.is_last(segment) else None,
         beside=proof.close,
-        production=lambda: ProductionNow(confirm=config.target.confirm),
+        production=lambda: promoted_first(config),
         throwaway=throwaway,
         linting=linting,
         secrets=passwords_in(url) + passwords_in(os.environ.get("HK_TEST_URL")),

@@ -10,6 +10,12 @@ from pytest_housekeeping.config import Target
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.declarations.targets import _OWN, OTHERWISE
 from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.evidence.finished import finished
+from pytest_housekeeping.evidence.production_now import promoted_first
+from pytest_housekeeping.evidence.remarks import Remarks
+from pytest_housekeeping.evidence.report.wording import outcome_text
+from pytest_housekeeping.model import Mode
+from support.evidence_samples import sample
 from support.fresh_copy import ROOT
 
 TWO = """[tool.housekeeping]
@@ -53,6 +59,20 @@ def test_each_target_has_its_own(root: Path) -> None:
     # What staging has proved is looked for in all of them.
     folders = {"ops/audit", "ops/preprod/audit", "ops/eu-west/audit"}
     assert set(prod.audit_folders) == set(west.audit_folders) == folders
+
+
+def test_what_is_proved_goes_first_to_what_comes_first(root: Path) -> None:
+    """Not to the target that staging was run for, which would refuse it."""
+    write(root, TWO + "[tool.housekeeping.targets.prod]\nafter = 'eu-west'\n")
+    known = promoted_first(load_config(root))
+    assert (known.begins, known.confirm) == ("--hk-target=preprod", "PREPROD")
+    audit = sample(mode=Mode.STAGING, production=known)
+    command = "pytest --hk-mode=prod --hk-target=preprod --hk-confirm=PREPROD (before prod)"
+    assert outcome_text(audit).next_steps[0] == f"Merge, then promote: {command}"
+    done = finished(audit, Remarks(told=()), exit_code=0, evidence=None)
+    assert done.next.command == "pytest --hk-mode=plan --hk-target=preprod"
+    preprod = promoted_first(load_config(root, target="preprod"))
+    assert (preprod.begins, preprod.confirm) == ("", "PREPROD")
 
 
 def test_without_a_table_there_is_production(root: Path) -> None:
