@@ -30,6 +30,11 @@ ALIKE = "as on shop.first, whose policies decide all of it alike"
 # What opens the second table, and leaves the first as it is; the policies are the same texts.
 OPENED = {
     "a policy beside": "CREATE POLICY more ON shop.second FOR SELECT USING (true)",
+    "who owns it": """
+        ALTER TABLE shop.first NO FORCE ROW LEVEL SECURITY;
+        ALTER TABLE shop.second NO FORCE ROW LEVEL SECURITY;
+        GRANT CREATE ON SCHEMA shop TO shop_app;
+        ALTER TABLE shop.second OWNER TO shop_app""",
     "a policy that hands on": "ALTER POLICY own ON shop.second WITH CHECK (tenant > 0)",
     "row-level security that is off": "ALTER TABLE shop.second DISABLE ROW LEVEL SECURITY",
     "a row that everybody sees": OPENING
