@@ -62,6 +62,18 @@ OPENED = {
         RETURN $1 = 'shop.second'::regclass;
         CREATE POLICY more ON shop.first FOR SELECT USING (shop.here(tableoid));
         CREATE POLICY more ON shop.second FOR SELECT USING (shop.here(tableoid))""",
+    "a column that fills itself": """
+        ALTER TABLE shop.first NO FORCE ROW LEVEL SECURITY;
+        ALTER TABLE shop.second NO FORCE ROW LEVEL SECURITY;
+        ALTER TABLE shop.first DROP kind, ADD kind text GENERATED ALWAYS AS ('x') STORED;
+        ALTER TABLE shop.second DROP kind, ADD kind text
+        GENERATED ALWAYS AS (CASE note WHEN 'sesame' THEN 'open' ELSE 'x' END) STORED;
+        INSERT INTO shop.first (id, tenant, note) VALUES (1, 1, 'a'), (2, 2, 'a');
+        INSERT INTO shop.second (id, tenant, note) VALUES (1, 1, 'a'), (2, 2, 'a');
+        ALTER TABLE shop.first FORCE ROW LEVEL SECURITY, ALTER note SET DEFAULT 'sesame';
+        ALTER TABLE shop.second FORCE ROW LEVEL SECURITY, ALTER note SET DEFAULT 'sesame';
+        CREATE POLICY more ON shop.first FOR INSERT WITH CHECK (kind = 'open');
+        CREATE POLICY more ON shop.second FOR INSERT WITH CHECK (kind = 'open')""",
     "a privilege": """
         REVOKE DELETE ON shop.first FROM shop_app;
         CREATE POLICY more ON shop.first FOR DELETE USING (true);
