@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 
 class HousekeepingError(Exception):
@@ -69,3 +69,14 @@ def did_you_mean(name: str, known: Iterable[str], *, spell: Callable[[str], str]
 
     near = difflib.get_close_matches(name, sorted(known), n=1)
     return f" (did you mean {spell(near[0])}?)" if near else ""
+
+
+def named(names: Sequence[str], most: int = 12) -> str:
+    """The first names, and how many more there are, for a message: ``a, b and 3 more``."""
+    return ", ".join(names[:most]) + f" and {len(names) - most:,} more" * (len(names) > most)
+
+
+def listed(lines: Sequence[str], most: int) -> str:
+    """The first lines, each indented on a line of its own, and how many more there are."""
+    more = [f"and {len(lines) - most:,} more"] * (len(lines) > most)
+    return "".join(f"\n  {line}" for line in (*lines[:most], *more))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from pytest_housekeeping.declarations.rls import RlsContract
+from pytest_housekeeping.errors import named
 from pytest_housekeeping.model import Finding, Level
 from pytest_housekeeping.postgres.connection import Connection
 
@@ -27,9 +26,9 @@ def find_unjudged(
     roles = sorted({role for _, _, each in rows for role in each})
     found = []
     if protected:
-        found.append(f"{_some(protected)} have policies or row-level security")
+        found.append(f"{named(protected, _SHOWN)} have policies or row-level security")
     if granted and contract is None:
-        found.append(f"{_some(granted)} are granted to {_some(roles)}")
+        found.append(f"{named(granted, _SHOWN)} are granted to {named(roles, _SHOWN)}")
     if not found:
         return ()
     place = "schemas of rls.toml" if contract else "rls.toml"
@@ -43,11 +42,6 @@ def find_unjudged(
             " python -m pytest_housekeeping docs checks",
         ),
     )
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
 
 
 # The owner's own privileges and those of superusers say nothing: no policy binds them.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pytest_housekeeping.errors import named
 from pytest_housekeeping.evidence.fleet_record import (
     ARCHIVED,
     AWAY,
@@ -71,15 +71,10 @@ def troubles(record: FleetRecord) -> list[Trouble]:
         else:
             found.append(Trouble(name=each.name, where=wave, how=each.how, said=each.detail))
     found += [
-        Trouble(name=_named(names), where=wave, how=LEFT, said=said)
+        Trouble(name=named(names, _MOST_NAMED), where=wave, how=LEFT, said=said)
         for (wave, said), names in waiting.items()
     ]
     return found
-
-
-def _named(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(names[:_MOST_NAMED]) + more
 
 
 def counted(record: FleetRecord) -> list[tuple[str, int]]:

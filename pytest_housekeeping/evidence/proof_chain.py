@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Literal
 
+from pytest_housekeeping.errors import named
 from pytest_housekeeping.evidence.committed import Told
 from pytest_housekeeping.evidence.fleet_files import FleetFile
 from pytest_housekeeping.evidence.git_objects import BRANCHES, FETCH
@@ -157,15 +158,14 @@ def _forks(records: Sequence[Record]) -> Iterator[Finding]:
     for (previous, _), group in followers.items():
         if len(group) > 1:
             first, *others = sorted(group.values(), key=lambda record: record.version.name)
-            names = ", ".join(each.version.name for each in others[:_SHOWN])
-            more = f" and {len(others) - _SHOWN} more" * (len(others) > _SHOWN)
+            names = named([each.version.name for each in others], _SHOWN)
             before = by_digest.get(previous)
             follows = f"follows {before.version.name}" if before else "follows no other audit"
             yield Finding(
                 rule="audit-forked",
                 level=Level.WARNING,
                 object=first.path,
-                detail=f"{follows}, and so does {names}{more}",
+                detail=f"{follows}, and so does {names}",
                 fix="none, where runs overlapped, or ran in clones that did not know each other",
             )
 

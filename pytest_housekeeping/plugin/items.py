@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from pytest_housekeeping.errors import HousekeepingError
+from pytest_housekeeping.errors import HousekeepingError, named
 from pytest_housekeeping.evidence.kinds import kinds_of
-from pytest_housekeeping.evidence.report.display import named
 from pytest_housekeeping.model import Finding, Level, Outcome, Step, StepResult
 from pytest_housekeeping.plugin.stash import PROMOTION
 

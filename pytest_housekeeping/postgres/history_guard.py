@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from pytest_housekeeping.errors import ProofFailed
+from pytest_housekeeping.errors import ProofFailed, listed
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.history_catalog import Planned
@@ -122,7 +122,7 @@ class HistoryGuard:
     def _prove_shape(self, connection: Connection, planned: Planned = Planned.NOT) -> None:
         wrong = misfits(connection, self.schema, applications=self.applications, planned=planned)
         if wrong:
-            shown = "".join(f"\n  {each.object} {each.said}: {each.fix}" for each in wrong[:_SHOWN])
+            shown = listed([f"{each.object} {each.said}: {each.fix}" for each in wrong], _SHOWN)
             raise ProofFailed(
                 f"the tables of this tool's own are not as they have to be:{shown}",
                 why=_WHY,
@@ -148,10 +148,8 @@ class HistoryGuard:
 
 
 def _changed(said: Sequence[str]) -> ProofFailed:
-    more = [f"and {len(said) - _SHOWN} more"] * (len(said) > _SHOWN)
-    shown = "".join(f"\n  {each}" for each in [*said[:_SHOWN], *more])
     return ProofFailed(
-        f"the history was changed, and not by this tool:{shown}",
+        f"the history was changed, and not by this tool:{listed(said, _SHOWN)}",
         why=_WHY,
         fix="look for the file, or the person, that does it; no file may touch the history",
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.errors import MisuseError
+from pytest_housekeeping.errors import MisuseError, named
 from pytest_housekeeping.evidence import Differences, Repository, SourceFacts
 from pytest_housekeeping.model import CodeFile
 from pytest_housekeeping.plan.code_files import may_be_there
@@ -20,7 +20,6 @@ from pytest_housekeeping.sql.folder import sql_folders
 from pytest_housekeeping.sql.project_files import ProjectFiles
 from pytest_housekeeping.sql.text import digest
 
-_SHOWN = 10
 # What to do about a file that ran as Python and is in no commit.
 RAN_FIX = "commit it; one that a build makes is named in generated_code of [tool.housekeeping]"
 SUBMODULE_FIX = (
@@ -153,13 +152,13 @@ def refuse_unattested(source: SourceFacts) -> None:
     edited = [path for path in source.dirty if path not in source.rewritten]
     if edited:
         raise MisuseError(
-            f"uncommitted changes: {shown(edited)}",
+            f"uncommitted changes: {named(edited)}",
             why="what would be promoted is in no commit, so nobody has reviewed it",
             fix=f"commit or stash them{_unhidden(edited)}",
         )
     if source.rewritten:
         raise MisuseError(
-            f"git has rewritten files when it checked them out: {shown(source.rewritten)}",
+            f"git has rewritten files when it checked them out: {named(source.rewritten)}",
             why="line endings or a filter make another text of them than the commit holds, and"
             " PostgreSQL would store that text",
             fix=checkout_fix(source),
@@ -173,7 +172,7 @@ def _of_submodules(source: SourceFacts, paths: Sequence[str]) -> list[str]:
 
 def _in_submodules(source: SourceFacts, paths: Sequence[str]) -> MisuseError:
     return MisuseError(
-        f"files of the submodule {shown(source.submodules)}: {shown(paths)}",
+        f"files of the submodule {named(source.submodules)}: {named(paths)}",
         why="the commit that is promoted names a commit of the submodule and holds none of its"
         " files, so that nobody could compare them with what ran",
         fix=SUBMODULE_FIX,
@@ -200,7 +199,7 @@ def refusal_of(
         if inside:
             return _in_submodules(attestation.facts, inside)
         return MisuseError(
-            f"ran as Python and is not in the commit: {shown(missing)}",
+            f"ran as Python and is not in the commit: {named(missing)}",
             why="it can change what is proved, and nobody has reviewed it",
             fix=f"{RAN_FIX}; or let it run from outside of the repository: pip install . puts it"
             " among the installed packages, pip install -e . does not",
@@ -243,12 +242,6 @@ def _from_anywhere(paths: Iterable[str]) -> str:
     https://git-scm.com/docs/gitglossary#Documentation/gitglossary.txt-pathspec
     """
     return " ".join(shlex.quote(f":(top,literal){path}") for path in paths)
-
-
-def shown(paths: Sequence[str]) -> str:
-    """The first of them, and how many there are besides."""
-    more = [f"and {len(paths) - _SHOWN} more"] if len(paths) > _SHOWN else []
-    return ", ".join([*paths[:_SHOWN], *more])
 
 
 def _with(facts: SourceFacts, found: Differences) -> SourceFacts:

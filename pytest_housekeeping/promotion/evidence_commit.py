@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.config import PRODUCTION
-from pytest_housekeeping.errors import EvidenceError, HousekeepingError
+from pytest_housekeeping.errors import EvidenceError, HousekeepingError, named
 from pytest_housekeeping.evidence import BRANCHES, stem
 from pytest_housekeeping.evidence.git_objects import REFUSED
 from pytest_housekeeping.evidence.report.wording import outcome_word
@@ -20,7 +20,6 @@ from pytest_housekeeping.promotion.attestation import (
     RAN_FIX,
     SUBMODULE_FIX,
     checkout_fix,
-    shown,
 )
 from pytest_housekeeping.promotion.production.handed import (
     HandedBack,
@@ -214,7 +213,7 @@ def _why_not_committed(context: RunContext, *, partial: bool) -> str:
     if context.source.dirty and set(context.source.dirty) <= set(context.source.rewritten):
         return (
             "git has rewritten files when it checked them out, and an audit attests a commit:"
-            f" {shown(context.source.rewritten)}; the bytes of the commit:"
+            f" {named(context.source.rewritten)}; the bytes of the commit:"
             f" {checkout_fix(context.source)}"
         )
     if context.source.dirty:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping.config import Config
+from pytest_housekeeping.errors import named
 from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.git_objects import fetch_fix
 from pytest_housekeeping.evidence.plain_audit import plain_audit, target_of
@@ -142,12 +143,11 @@ def _missing(
             if (each.run, migration_key(each.path), each.sha256) not in there
         ]
         if lost:
-            more = f" and {len(lost) - _SHOWN} more" * (len(lost) > _SHOWN)
             yield error(
                 "history-missing",
                 f"run {audit.run.id}",
                 f"the evidence of {audit.run.finished_at:%Y-%m-%d %H:%M} UTC says that it applied"
-                f" or took back {', '.join(lost[:_SHOWN])}{more} here, and the history has no such"
+                f" or took back {named(lost, _SHOWN)} here, and the history has no such"
                 " row with that sha256",
                 f"bring schema {schema} back from a backup; it may bear another name now. Where the"
                 " whole database was set back to an earlier moment: python -m pytest_housekeeping"

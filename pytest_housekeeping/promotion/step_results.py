@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from pytest_housekeeping.errors import ProofFailed
+from pytest_housekeeping.errors import ProofFailed, listed
 from pytest_housekeeping.model import Applied, Outcome, Step, StepResult, Verdict
 
 
@@ -38,9 +38,8 @@ def lacking(steps: Iterable[Step], results: Mapping[str, StepResult]) -> list[st
 
 def without_pass(missing: Sequence[str]) -> ProofFailed:
     """Why a segment is not committed: these required steps have no recorded pass."""
-    shown = [*missing[:20], *[f"... and {len(missing) - 20} more"] * (len(missing) > 20)]
     return ProofFailed(
-        f"{len(missing)} required steps have no recorded pass:\n  " + "\n  ".join(shown),
+        f"{len(missing)} required steps have no recorded pass:{listed(missing, 20)}",
         why="only evidence of passing allows the commit; nothing was changed",
         fix="run the whole plan; nothing of it may be deselected, skipped or xfailed",
     )

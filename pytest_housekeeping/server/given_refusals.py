@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_housekeeping.errors import ServerError
+from pytest_housekeeping.errors import ServerError, named
 from pytest_housekeeping.server.given_url import Asked
 from pytest_housekeeping.server.server_state import ServerState
 from pytest_housekeeping.server.staging_database import PREFIX
@@ -108,9 +108,10 @@ def refuse_full(connection: psycopg.Connection[Any], state: ServerState) -> None
     if row[0]:
         found.append(f"{row[0]} relations in database {connection.info.dbname}")
     if found:
-        shown = ", ".join(found[:5]) + f" and {len(found) - 5} more" * (len(found) > 5)
         raise ServerError(
-            f"the server of {TWIN.option} is not empty: {shown}", why=WHY_EMPTY, fix=_FIX_EMPTY
+            f"the server of {TWIN.option} is not empty: {named(found, 5)}",
+            why=WHY_EMPTY,
+            fix=_FIX_EMPTY,
         )
     if row[1]:
         raise ServerError(

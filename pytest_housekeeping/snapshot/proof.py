@@ -10,10 +10,11 @@ counts as the same only where PostgreSQL reads both as one (`equivalent_expressi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from pytest_housekeeping.errors import listed, named
 from pytest_housekeeping.server import Server
 from pytest_housekeeping.snapshot.changed_part import ChangedPart
 from pytest_housekeeping.snapshot.coverage import Around
@@ -170,9 +171,11 @@ def compare(
     for each in differences:
         limits.setdefault(_limit(each, same, inheriting), []).append(each.name)
     faults = limits.pop("", [])
-    said = [f"{limit}: {_some(names)}" for limit, names in limits.items() if names]
+    said = [f"{limit}: {named(names, _SHOWN)}" for limit, names in limits.items() if names]
     if copy.stand_ins:
-        said.append(f"this server lacks collations, C stood in for them: {_some(copy.stand_ins)}")
+        said.append(
+            f"this server lacks collations, C stood in for them: {named(copy.stand_ins, _SHOWN)}"
+        )
     if expected.server_major != found.server_major:
         said.insert(
             0,
@@ -222,10 +225,9 @@ def _unenforced(entry: SchemaObject) -> str:
 
 
 def _not_equal(faults: list[Difference], origin: str) -> BackupNotProved:
-    shown = "".join(f"\n  {_turned(fault, origin)}" for fault in faults[:_SHOWN])
-    more = f"\n  and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
+    shown = listed([_turned(fault, origin) for fault in faults], _SHOWN)
     return BackupNotProved(
-        f"the restored backup differs from {origin} in {len(faults)} objects:{shown}{more}",
+        f"the restored backup differs from {origin} in {len(faults)} objects:{shown}",
         why=WHY,
         fix="see whether the schema changed while it was dumped, and run again; if it did not,"
         " bring the object into a form that pg_dump can hold",
@@ -237,8 +239,3 @@ def _turned(fault: Difference, origin: str) -> str:
     if fault.change in words:
         return f"{fault.name} {words[fault.change]}"
     return f"{fault.name}, {origin} → restored: {fault.told}"
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

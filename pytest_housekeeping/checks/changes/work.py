@@ -22,6 +22,7 @@ from pytest_housekeeping.checks.changes.subject import (
     once,
     table_of,
 )
+from pytest_housekeeping.errors import named
 from pytest_housekeeping.postgres.batch_facts import TableScan
 
 _SHOWN = 5
@@ -97,8 +98,7 @@ def _window(subject: Subject) -> Iterator[Hit]:
         said = f"is locked for everybody, and {behind} statements come behind that before COMMIT"
         if work:
             names = list(dict.fromkeys(each.relation for each in work))
-            more = f" and {len(names) - _SHOWN} more" * (len(names) > _SHOWN)
-            said += f"; among them what reads or writes anew {', '.join(names[:_SHOWN])}{more}"
+            said += f"; among them what reads or writes anew {named(names, _SHOWN)}"
         last = work[0].step if work else subject.files[-1].step
         yield Hit(
             object=relation,

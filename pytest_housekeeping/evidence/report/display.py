@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 # Control characters, those that reorder text, and lone surrogates: shown as what they are.
 _UNSEEN = re.compile(
@@ -38,12 +37,6 @@ def plural(count: int, noun: str) -> str:
     """``1 step``, ``1,200 steps``, ``2 branches``."""
     ending = "es" if noun.endswith(("ch", "x")) else "s"
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}{ending}"
-
-
-def named(names: Sequence[str], most: int = 12) -> str:
-    """The first names, and how many more there are."""
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 def duration(seconds: float) -> str:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from urllib.parse import quote
 
+from pytest_housekeeping.errors import named
 from pytest_housekeeping.evidence.fleet_record import (
     ARCHIVED,
     AWAY,
@@ -21,7 +22,7 @@ from pytest_housekeeping.evidence.fleet_record import (
     MemberRecord,
 )
 from pytest_housekeeping.evidence.fleet_standing import STATES, counted, troubles
-from pytest_housekeeping.evidence.report.display import duration, named, plural, shortened, visible
+from pytest_housekeeping.evidence.report.display import duration, plural, shortened, visible
 from pytest_housekeeping.evidence.report.opening import Fact, web_address
 from pytest_housekeeping.evidence.report.templates import own_text, template
 from pytest_housekeeping.evidence.report.wording import OutcomeText

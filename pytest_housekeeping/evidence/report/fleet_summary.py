@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from pytest_housekeeping.errors import named
 from pytest_housekeeping.evidence.fleet_record import FleetRecord
 from pytest_housekeeping.evidence.fleet_standing import counted, troubles
-from pytest_housekeeping.evidence.report.display import named
 from pytest_housekeeping.evidence.report.fleet import (
     fleet_facts,
     fleet_text,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from pytest_housekeeping.errors import named
 from pytest_housekeeping.evidence.report import tally
 from pytest_housekeeping.evidence.report.access_matrix import Cell, access_matrix
 from pytest_housekeeping.evidence.report.batch import (
@@ -19,7 +20,7 @@ from pytest_housekeeping.evidence.report.batch import (
 )
 from pytest_housekeeping.evidence.report.beside import NOTHING_BESIDE, Beside
 from pytest_housekeeping.evidence.report.clone import clone_lines
-from pytest_housekeeping.evidence.report.display import duration, named, plural
+from pytest_housekeeping.evidence.report.display import duration, plural
 from pytest_housekeeping.evidence.report.found import found, oldest
 from pytest_housekeeping.evidence.report.markdown import Section, block, cell, code, fitted, size
 from pytest_housekeeping.evidence.report.opening import (

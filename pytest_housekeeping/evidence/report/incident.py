@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC
 from typing import TYPE_CHECKING
 
+from pytest_housekeeping.errors import named
 from pytest_housekeeping.evidence.git_objects import BRANCHES
 from pytest_housekeeping.evidence.report.batch import TouchedRelation, destroyed_lines, touched
-from pytest_housekeeping.evidence.report.display import duration, named
+from pytest_housekeeping.evidence.report.display import duration
 from pytest_housekeeping.evidence.report.opening import commit_url, web_address
 from pytest_housekeeping.evidence.report.production import now_told, rows_of
 from pytest_housekeeping.evidence.report.tally import failures, findings

@@ -12,9 +12,10 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
+from pytest_housekeeping.errors import named
 from pytest_housekeeping.evidence.report import batch, tally
 from pytest_housekeeping.evidence.report.clone import clone_lines, clone_summary
-from pytest_housekeeping.evidence.report.display import named, plural, shortened
+from pytest_housekeeping.evidence.report.display import plural, shortened
 from pytest_housekeeping.evidence.report.everybody import (
     classes,
     clone_classes,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_housekeeping.errors import named
 from pytest_housekeeping.evidence.report import tally
 from pytest_housekeeping.evidence.report.batch import batch_lines
 from pytest_housekeeping.evidence.report.display import (
     duration,
-    named,
     no_command,
     one_line,
     plural,

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.errors import EvidenceError, HousekeepingError
+from pytest_housekeeping.errors import EvidenceError, HousekeepingError, named
 from pytest_housekeeping.evidence.fleet_record import FAILED, PASSED, FleetRecord
 from pytest_housekeeping.evidence.fleet_standing import outcome_of_fleet
-from pytest_housekeeping.evidence.report.display import named, plural
+from pytest_housekeeping.evidence.report.display import plural
 from pytest_housekeeping.evidence.report.fleet import fleet_page, fleet_text, fleet_title
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plugin.machines import INCOMPLETE, annotate, reports_folder

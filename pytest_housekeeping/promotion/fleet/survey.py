@@ -12,8 +12,8 @@ from pathlib import Path
 import psycopg
 
 from pytest_housekeeping.config import Config, Fleet
-from pytest_housekeeping.errors import HousekeepingError, MisuseError, ServerError
-from pytest_housekeeping.evidence.report.display import named, plural
+from pytest_housekeeping.errors import HousekeepingError, MisuseError, ServerError, named
+from pytest_housekeeping.evidence.report.display import plural
 from pytest_housekeeping.plan.pending import AppliedFile, pending_files
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection
@@ -253,10 +253,8 @@ class Pending:
 def told_of(found: Survey) -> Iterator[str]:
     """Two lines a group, and a line for each database that is in none."""
     for group in found.groups:
-        names = ", ".join(group.names[:5])
-        more = f" and {len(group.names) - 5} more" * (len(group.names) > 5)
         pending = f"{plural(len(group.pending), 'file')} pending" if group.pending else "up to date"
-        yield f"{group.name}: {plural(len(group.members), 'database')}: {names}{more}"
+        yield f"{group.name}: {plural(len(group.members), 'database')}: {named(group.names, 5)}"
         yield f"  {len(group.members[0].applied)} applied, {pending}"
         for each in group.members:
             if each.drift:

@@ -12,7 +12,7 @@ from typing import LiteralString
 import psycopg
 
 from pytest_housekeeping.config import Config
-from pytest_housekeeping.errors import MisuseError, SqlFailed
+from pytest_housekeeping.errors import MisuseError, SqlFailed, named
 from pytest_housekeeping.model import Kind
 from pytest_housekeeping.plan.given_past import given_paths
 from pytest_housekeeping.postgres.connection import Connection, LentConnection, connect
@@ -213,9 +213,7 @@ def _told(problems: list[tuple[str, Problem]]) -> Iterator[str]:
     for place, each in problems:
         places.setdefault((each.found, each.why, each.fix), []).append(place)
     for (found, why, fix), all_of_it in places.items():
-        shown = ", ".join(all_of_it[:_SHOWN])
-        more = len(all_of_it) - _SHOWN
-        yield f"{shown}{f' and {more} more' * (more > 0)}: {found}\n  why: {why}\n  fix: {fix}"
+        yield f"{named(all_of_it, _SHOWN)}: {found}\n  why: {why}\n  fix: {fix}"
 
 
 def _settings(config: Config, files: int) -> ServerSettings:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pytest_housekeeping import __version__
 from pytest_housekeeping.declarations.pinned_settings import pinned
-from pytest_housekeeping.errors import ProofFailed
+from pytest_housekeeping.errors import ProofFailed, listed
 from pytest_housekeeping.evidence.bound import Bound, SecondPerson
 from pytest_housekeeping.model import Kind, Phase, TargetIdentity, Verdict
 from pytest_housekeeping.plan.binding import CALLED, BoundParts
@@ -206,9 +206,7 @@ def _refused(given: str, unlike: Sequence[str], parts: BoundParts) -> ProofFaile
     named = ", ".join(CALLED.get(each, each) for each in unlike)
     shown = ""
     for part in (each for each in unlike if each in _TOLD):
-        lines = getattr(parts, part)
-        more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
-        shown += "".join(f"\n  {part} now: {line}" for line in [*lines[:_SHOWN], *more])
+        shown += listed([f"{part} now: {line}" for line in getattr(parts, part)], _SHOWN)
     return ProofFailed(
         f"this is not the promotion that was planned as {given[:12]}; it differs in {named}{shown}",
         why="what somebody has looked at is that plan, and this has been looked at by nobody",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_housekeeping.config import PRODUCTION, Config, Target, milliseconds
 from pytest_housekeeping.declarations.fleets import member_target
-from pytest_housekeeping.errors import ProofFailed
+from pytest_housekeeping.errors import ProofFailed, named
 from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.model import Finding, Kind, Level, Mode, Phase, RunOutcome, Step, Verdict
 from pytest_housekeeping.promotion.context import RunContext
@@ -127,7 +127,7 @@ class EarlierTarget:
             files = ", ".join(path for path, _ in wanted)
             has = "has" if len(lacking) == 1 else "have"
             raise ProofFailed(
-                f"{_shown(lacking)} {has} had no promotion of just this batch: {files}",
+                f"{named(lacking, 5)} {has} had no promotion of just this batch: {files}",
                 why=f"{config.target.name} takes only what was promoted to {config.target.after}"
                 " before, and just that",
                 fix=_promote_there(config),
@@ -143,7 +143,7 @@ class EarlierTarget:
             if other := {*_checks(made.runs[-1].plan.steps)} ^ checks:
                 names = sorted({name for name, _ in other})
                 raise ProofFailed(
-                    f"run {made.runs[-1].run.id} in {first} had other checks: {_shown(names)}",
+                    f"run {made.runs[-1].run.id} in {first} had other checks: {named(names, 5)}",
                     why=_WHY,
                     fix=_promote_there(context.config),
                 )
@@ -199,8 +199,8 @@ class EarlierTarget:
             many = f" --hk-fleet={first}"
             was = "was" if len(unseen) == 1 else "were"
             raise ProofFailed(
-                f"{_shown([each.name for each in unseen])} {was} not looked at since, with nothing"
-                " to find",
+                f"{named([each.name for each in unseen], 5)} {was} not looked at since, with"
+                " nothing to find",
                 why=f"soak = {soak} asks for a verify that ends well in between",
                 fix=f"pytest --hk-mode=verify{many if unseen[0].fleet else unseen[0].option}, then"
                 " promote",
@@ -231,10 +231,6 @@ def _promote_there(config: Config) -> str:
     command = config.called(config.target.after).promotion
     found = "where that was done in another clone, fetch its evidence"
     return f"promote it there first: {command}; {found}"
-
-
-def _shown(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + f" and {len(names) - 5} more" * (len(names) > 5)
 
 
 def _in_force(evidence: Iterator[tuple[str, bytes]]) -> list[Audit]:

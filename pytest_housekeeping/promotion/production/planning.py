@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from pytest_housekeeping.errors import HousekeepingError, MisuseError
+from pytest_housekeeping.errors import HousekeepingError, MisuseError, named
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.plan import ToolsPast
@@ -166,10 +166,8 @@ def _refuse_blind(connection: Connection) -> None:
         return
     user = connection.execute("SELECT current_user::text").fetchone()
     name = quoted(user[0]) if user else ""
-    shown = ", ".join(each for (each,) in rows[:_SHOWN])
-    more = f" and {len(rows) - _SHOWN} more" * (len(rows) > _SHOWN)
     raise MisuseError(
-        f"{name} may not read {shown}{more}",
+        f"{name} may not read {named([each for (each,) in rows], _SHOWN)}",
         why="the copy is made of a dump, which locks every table in the weakest mode there is, and"
         " what is applied is read from the history",
         fix=f"GRANT pg_read_all_data TO {name};",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping import __version__
-from pytest_housekeeping.errors import EvidenceError, ProofFailed
+from pytest_housekeeping.errors import EvidenceError, ProofFailed, named
 from pytest_housekeeping.evidence.git_objects import fetch_fix
 from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.model import (
@@ -34,7 +34,6 @@ from pytest_housekeeping.plan.steps import (
     style_steps,
     tripwire_step,
 )
-from pytest_housekeeping.promotion.attestation import shown
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.signers import signers_of
@@ -148,7 +147,7 @@ def _other_tools(here: Sequence[Tool], there: Sequence[ToolRecord]) -> Iterator[
         if now.get(name) != then.get(name)
     ]
     if others:
-        yield f"it ran with other versions: {shown(others)}: {way}"
+        yield f"it ran with other versions: {named(others)}: {way}"
 
 
 def plan_faults(context: RunContext, audit: Audit) -> Iterator[str]:

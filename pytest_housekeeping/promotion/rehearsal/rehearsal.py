@@ -18,7 +18,7 @@ import psycopg
 from psycopg import sql
 
 from pytest_housekeeping.checks.rows import Question, RowCatalog, Unasked, read_row_catalog
-from pytest_housekeeping.errors import ProofFailed
+from pytest_housekeeping.errors import ProofFailed, listed
 from pytest_housekeeping.model import Applied, Step
 from pytest_housekeeping.postgres.batch_facts import BatchFacts
 from pytest_housekeeping.postgres.connection import Connection, LentConnection, rolled_back
@@ -233,10 +233,9 @@ class Rehearsal:
             stubs=self.target.twin.stubs,
         )
         if unlike:
-            shown = "".join(f"\n  {each}" for each in unlike[:_SHOWN])
-            more = f"\n  and {len(unlike) - _SHOWN} more" if len(unlike) > _SHOWN else ""
+            shown = listed([str(each) for each in unlike], _SHOWN)
             raise ProofFailed(
-                f"the batch has made something else of production than of its copy:{shown}{more}",
+                f"the batch has made something else of production than of its copy:{shown}",
                 why="the checks have judged the copy, and nobody has judged this",
                 fix="write down what the files make, so that it does not depend on rows, on names"
                 " or on the clock; or prove inside production's own transaction: --hk-in-place",
