@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -47,7 +48,7 @@ def prepared_python(venv: Path, *, empty: bool = False) -> Path:
     for found in [distribution("pip")] if empty else _needed():
         for file in found.files or ():
             if ".." not in file.parts:
-                link(Path(str(found.locate_file(file))), packages / file)
+                _bring(Path(str(found.locate_file(file))), packages / file)
         for script in found.entry_points.select(group="console_scripts"):
             path = venv / "bin" / script.name
             module, function = script.module, script.attr
@@ -82,6 +83,13 @@ def lock_installed(repository: Path, more: str = "") -> None:
     lines = [f"{name}=={pins[name]} --hash=sha256:{'0' * 64}\n" for name in sorted(pins)]
     (repository / LOCK).write_text("".join([*lines, more]), encoding="utf-8")
     commit_all(repository, "what is installed here")
+
+
+def _bring(source: Path, copy: Path) -> None:
+    """A file, and what Python has compiled of it, which only pip lists with it."""
+    link(source, copy)
+    if source.suffix == ".py":
+        link(Path(cache_from_source(str(source))), Path(cache_from_source(str(copy))))
 
 
 def _needed() -> Iterator[Distribution]:
