@@ -81,7 +81,9 @@ def _is_applied(step: StepRecord, audit: Audit) -> bool:
 
 def files_title(audit: Audit) -> str:
     """``41 files applied``: what became of them is in the verb."""
-    return f"{plural(len(applied_files(audit)), 'file')} {_verb(audit)}"
+    files = applied_files(audit)
+    none = files and all(each.outcome is Outcome.SKIPPED for each in files)
+    return f"{plural(len(files), 'file')} {'pending, none of them run' if none else _verb(audit)}"
 
 
 def web_address(url: str) -> str:
@@ -129,7 +131,7 @@ def _is_rehearsed(step: StepRecord, audit: Audit) -> bool:
 
 
 def _verb(audit: Audit) -> str:
-    """Of a run that took nothing in, the files were tried, whatever became of it."""
+    """Of a run that took nothing in, the files were tried, whatever became of them."""
     if audit.run.mode is Mode.PLAN:
         return "pending, tried on a copy"
     if audit.run.mode is Mode.STAGING:

@@ -14,10 +14,11 @@ from pytest_housekeeping.evidence.report.access_matrix import access_matrix
 from pytest_housekeeping.evidence.report.beside import NOTHING_BESIDE, Beside
 from pytest_housekeeping.evidence.report.github import step_summary
 from pytest_housekeeping.evidence.report.html import summary_html
-from pytest_housekeeping.evidence.report.opening import opening, web_address
+from pytest_housekeeping.evidence.report.opening import files_title, opening, web_address
 from pytest_housekeeping.evidence.report.terminal import terminal_summary
 from pytest_housekeeping.evidence.report.timeline import timeline
-from support.evidence_samples import DOES, sample
+from pytest_housekeeping.model import Mode, RunOutcome
+from support.evidence_samples import DOES, failed_sample, sample
 from support.report_page import DIFFERENCE, SQL, large_audit, rich_audit, write_page
 
 URL = "https://git.example.org/team/shop"
@@ -42,6 +43,15 @@ def test_every_report_opens_with_who_and_what_and_leads_on() -> None:
         files = text.index("file applied") if "file applied" in text else 0
         assert text.index("venture on db.example.org:5432") < files
         assert text.index("strong locks for 20 ms") < text.index("precheck")
+
+
+@pytest.mark.parametrize("mode", [Mode.STAGING, Mode.PLAN, Mode.PROD])
+def test_files_that_did_not_run_are_said_to_have_run_nowhere(mode: Mode) -> None:
+    refused, failed = sample(RunOutcome.REFUSED, mode, ()), failed_sample(mode)
+    assert files_title(refused) == "1 file pending, none of them run"
+    assert "none of them run" not in files_title(failed)
+    for text in (summary_html(refused), step_summary(refused)):
+        assert "1 file pending, none of them run" in text
 
 
 @pytest.mark.parametrize(
