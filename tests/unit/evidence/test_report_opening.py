@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -17,8 +19,8 @@ from pytest_housekeeping.evidence.report.html import summary_html
 from pytest_housekeeping.evidence.report.opening import files_title, opening, web_address
 from pytest_housekeeping.evidence.report.terminal import terminal_summary
 from pytest_housekeeping.evidence.report.timeline import timeline
-from pytest_housekeeping.model import Mode, RunOutcome
-from support.evidence_samples import DOES, failed_sample, sample
+from pytest_housekeeping.model import Mode, Outcome, RunOutcome, StepResult
+from support.evidence_samples import DOES, RLS, facts, failed_sample, sample
 from support.report_page import DIFFERENCE, SQL, large_audit, rich_audit, write_page
 
 URL = "https://git.example.org/team/shop"
@@ -43,6 +45,15 @@ def test_every_report_opens_with_who_and_what_and_leads_on() -> None:
         files = text.index("file applied") if "file applied" in text else 0
         assert text.index("venture on db.example.org:5432") < files
         assert text.index("strong locks for 20 ms") < text.index("precheck")
+
+
+def test_a_place_in_a_file_keeps_its_lines() -> None:
+    place = "   1 | SELECT <b>\n     |        ^"
+    finding = replace(RLS, detail=f"fails when it is applied again:\n{place}")
+    step = facts().steps[2]
+    failed = StepResult(step=step, outcome=Outcome.FAILED, duration_s=0.2, findings=(finding,))
+    page = summary_html(sample(RunOutcome.ROLLED_BACK, results=(failed,)))
+    assert f"fails when it is applied again:<pre>{escape(place)}</pre>" in page
 
 
 @pytest.mark.parametrize("mode", [Mode.STAGING, Mode.PLAN, Mode.PROD])
