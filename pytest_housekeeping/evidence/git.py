@@ -106,7 +106,11 @@ class Repository:
         return tuple(sorted(changed))
 
     def compare(
-        self, commit: str, *, folders: Sequence[Path], read: Mapping[Path, bytes]
+        self,
+        commit: str,
+        *,
+        folders: Sequence[Path],
+        read: Mapping[Path, bytes] | Mapping[str, bytes],
     ) -> Differences:
         """What differs from a commit of what it holds below ``folders`` and of what was ``read``.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -42,7 +43,7 @@ def compare(
     commit: str,
     *,
     folders: Sequence[Path],
-    read: Mapping[Path, bytes],
+    read: Mapping[Path, bytes] | Mapping[str, bytes],
 ) -> Differences:
     """Compare all that a commit holds below ``folders``, and what was ``read``, with the commit.
 
@@ -87,15 +88,22 @@ class _RealPaths:
 
     def __init__(self) -> None:
         self._folders: dict[str, str] = {}
+        self._links: dict[str, frozenset[str]] = {}
 
-    def of(self, path: Path) -> str:
+    def of(self, path: Path | str) -> str:
         folder, _, name = str(path).rpartition("/")
         if name in ("", ".", ".."):
             return os.path.realpath(path)
         if folder not in self._folders:
             self._folders[folder] = os.path.realpath(folder or os.sep).rstrip(os.sep)
+            self._links[folder] = frozenset(_links_in(self._folders[folder] or os.sep))
         whole = f"{self._folders[folder]}/{name}"
-        return os.path.realpath(whole) if Path(whole).is_symlink() else whole
+        return os.path.realpath(whole) if name in self._links[folder] else whole
+
+
+def _links_in(folder: str) -> Iterator[str]:
+    with suppress(OSError), os.scandir(folder) as entries:
+        yield from (each.name for each in entries if each.is_symlink())
 
 
 def _is_below(path: str, places: Collection[str]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_housekeeping.model import Kind
@@ -24,9 +24,14 @@ class AppliedFile:
     recorded: bool = False
 
 
-def is_pending(file: SqlFile, past: Sequence[AppliedFile]) -> bool:
+def applied_last(past: Iterable[AppliedFile]) -> dict[str, str]:
+    """By its path, the digest of the text of each that was applied last."""
+    return {each.path: each.sha256 for each in past}
+
+
+def is_pending(file: SqlFile, applied: Mapping[str, str]) -> bool:
     """Versioned: not applied yet. Repeatable: its text is not the one applied last."""
-    digest = next((entry.sha256 for entry in reversed(past) if entry.path == file.path), None)
+    digest = applied.get(file.path)
     if file.kind is Kind.MIGRATION:
         return digest is None
     return digest != file.sha256
@@ -38,6 +43,6 @@ def pending_files(
     kinds: Sequence[Kind] = _ORDER,
 ) -> list[SqlFile]:
     """The files that are to be applied, in order: where there are any, those of `every` batch."""
-    ordered = [file for kind in kinds for file in files[kind]]
-    pending = {file.path for file in ordered if is_pending(file, past)}
+    ordered, applied = [file for kind in kinds for file in files[kind]], applied_last(past)
+    pending = {file.path for file in ordered if is_pending(file, applied)}
     return [file for file in ordered if file.path in pending or (pending and file.every)]

@@ -14,7 +14,12 @@ from pytest_housekeeping.plan.baseline import Baseline, of_baseline
 from pytest_housekeeping.plan.check_steps import running_steps, verify_steps
 from pytest_housekeeping.plan.code_files import code_files, settings_files
 from pytest_housekeeping.plan.modes import rules_of
-from pytest_housekeeping.plan.pending import AppliedFile, is_pending, pending_files
+from pytest_housekeeping.plan.pending import (
+    AppliedFile,
+    applied_last,
+    is_pending,
+    pending_files,
+)
 from pytest_housekeeping.plan.rollback_files import (
     NO_ROLLBACKS,
     Proved,
@@ -138,7 +143,8 @@ def build(
     contracts = load_contracts(config, sources, rules)
     pending = pending_files(files, past)
     asked = config.target.seeds and not throwaway and baseline is None
-    seeds = [file for file in files[Kind.SEED] if asked and is_pending(file, past)]
+    applied = applied_last(past)
+    seeds = [file for file in files[Kind.SEED] if asked and is_pending(file, applied)]
     segments = _segments(mode, pending, past, baseline, seeds)
     checks = verify_steps(config, sources, contracts, tests)
     # What comes behind a baseline is not there yet, and nothing of it is asked for.
@@ -219,8 +225,7 @@ def _files(
     throwaway = rules_of(mode).throwaway
     kinds = [kind for kind in FOLDERS if throwaway or kind is not Kind.ROLLBACK]
     # Of a path that was applied several times, the last text is the one that stands.
-    applied = {each.path: each.sha256 for each in past}
-    found = read_all(config, sources, kinds, applied=applied.items())
+    found = read_all(config, sources, kinds, applied=applied_last(past).items())
     rollbacks = sql_paths(config, sources, Kind.ROLLBACK)
     errors = [*found.errors, *misfits(found.files[Kind.MIGRATION], rollbacks)]
     if errors:
@@ -237,12 +242,13 @@ def _segments(
 ) -> tuple[Segment, ...]:
     if baseline is not None:
         # Nothing of it runs, it is only recorded: no file needs a transaction of its own.
-        there = of_baseline(pending, baseline, goes_on=bool(past))
-        return (Segment(number=1, files=tuple(there)),)
+        recorded = of_baseline(pending, baseline, goes_on=bool(past))
+        return (Segment(number=1, files=tuple(recorded)),)
     # A mode that watches applies nothing.
     waiting = [] if rules_of(mode).watches else pending
+    there = applied_last(past)
     return cut_into_segments(
-        (each for file in waiting for each in file.steps if file.every or is_pending(each, past)),
+        (each for file in waiting for each in file.steps if file.every or is_pending(each, there)),
         last=() if rules_of(mode).watches else seeds,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
+from posixpath import join, normpath
 from typing import Any
 
 import pytest
@@ -126,7 +127,8 @@ class ActiveRun:
                 self.by_path.setdefault(step.path, []).append(step)
         read = (path for path in self.plan.sources.held if path.endswith(".sql"))
         passed_by = (*self.plan.left_out, *(path for path in read if path not in self.by_path))
-        self._passed_by = frozenset(str(config.rootpath / path) for path in passed_by)
+        root = str(config.rootpath)
+        self._passed_by = frozenset(normpath(join(root, path)) for path in passed_by)
         self.selection = Selection(self.plan)
         self.places: dict[pytest.Item, int] = {}
         self.phases: dict[str, list[pytest.TestReport]] = {}

@@ -112,7 +112,7 @@ def source_of(
         return SourceFacts(reason="no commit yet", tools=tools)
     folders = [config.root / each for each in (*sql_folders(config), config.checks)]
     single = [config.root / path for path in may_be_there(config)]
-    read = {config.root / path: data for path, data in sources.held.items()}
+    read = {f"{config.root}/{path}": data for path, data in sources.held.items()}
     found = repository.compare(head, folders=[*folders, *single], read=read)
     facts = SourceFacts(
         commit=head,

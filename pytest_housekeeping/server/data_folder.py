@@ -19,7 +19,7 @@ SUPERUSER = "postgres"
 MAINTENANCE = "template1"
 CONNECTIONS = 20
 
-_FORMAT = 3
+_FORMAT = 4
 _MONTH_S = 30 * 24 * 3600
 _SETTINGS = f"""\
 listen_addresses = ''

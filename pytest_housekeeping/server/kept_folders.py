@@ -19,7 +19,7 @@ from pytest_housekeeping.server.sources import find_programs
 
 ROOM = 512 * 1024 * 1024
 _LEVEL = 1
-_FORMAT = 1
+_FORMAT = 2
 _HALF_MADE_S = 3600
 
 

@@ -7,12 +7,13 @@ import mmap
 import os
 import re
 import zlib
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
+from operator import attrgetter
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import Any, TypeAlias
 
 from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server.binaries import WAYS_OUT, Programs, does_not_run
@@ -20,6 +21,10 @@ from pytest_housekeeping.server.os_account import Account, run
 
 HALF_MADE = "making-"
 _PAGE = 8192
+_TOGETHER = 1024 * 1024
+_STEPS = ("first", "tables")
+# What is kept of so many files, and of each its name, how much of it that is, and its size.
+_Block: TypeAlias = tuple[bytes, list[tuple[str, int, int]]]
 # The first line of a file: what it says and holds, told by the rest of it.
 _DIGEST = 64
 
@@ -40,24 +45,50 @@ def pack(
     server can be started on by itself.
     """
     segment = _current_segment(folder, programs, account)
-    parts: list[bytes] = []
-    index: dict[str, Any] = {"about": dict(about or {}), "level": level, "folders": []}
-    index |= {"first": [], "tables": [], "length": 0}
-    for path in _tree(folder):
-        name = path.relative_to(folder).as_posix()
-        if path.is_symlink():
+    folders = [""]
+    packing = {step: _Packing(level) for step in _STEPS}
+    for name, entry in _tree(folder):
+        if entry.is_symlink():
             raise ServerError(f"{name} of the data folder lies elsewhere: a tablespace")
-        if path.is_dir():
-            index["folders"].append("" if name == "." else name)
-        elif path.is_file() and _needed(name, segment):
-            content = path.read_bytes()
-            part = content.rstrip(b"\0") if len(content) > _PAGE else content
-            packed = zlib.compress(part, level) if level else part
-            step = "tables" if name.startswith("base/") else "first"
-            index[step].append((name, index["length"], len(packed), len(content)))
-            index["length"] += len(packed)
-            parts.append(packed)
+        if entry.is_dir():
+            folders.append(name)
+        elif entry.is_file() and _needed(name, segment):
+            content = Path(entry.path).read_bytes()
+            packing["tables" if name.startswith("base/") else "first"].add(name, content)
+    blocks = {step: each.ended() for step, each in packing.items()}
+    index: dict[str, Any] = {"about": dict(about or {}), "level": level, "folders": folders}
+    index |= {step: [(len(block), files) for block, files in blocks[step]] for step in blocks}
+    parts = [block for step in blocks for block, _ in blocks[step]]
     _write_whole(image, [json.dumps(index).encode() + b"\n", *parts])
+
+
+class _Packing:
+    """Files one behind the other, and so many bytes of them compressed at once: a table has small
+    ones, which are nearly alike."""
+
+    def __init__(self, level: int) -> None:
+        self._level = level
+        self._blocks: list[_Block] = []
+        self._files: list[tuple[str, int, int]] = []
+        self._open = bytearray()
+
+    def add(self, name: str, content: bytes) -> None:
+        part = content.rstrip(b"\0") if len(content) > _PAGE else content
+        self._files.append((name, len(part), len(content)))
+        self._open += part
+        if len(self._open) >= _TOGETHER:
+            self._end_block()
+
+    def ended(self) -> list[_Block]:
+        """The blocks, and the files of each: their names, how much of them is kept, their size."""
+        self._end_block()
+        return self._blocks
+
+    def _end_block(self) -> None:
+        if self._files:
+            packed = zlib.compress(self._open, self._level) if self._level else bytes(self._open)
+            self._blocks.append((packed, self._files))
+            self._files, self._open = [], bytearray()
 
 
 def lay(
@@ -81,22 +112,40 @@ def lay(
         content.seek(_DIGEST + 1)
         index = json.loads(content.readline())
         start = content.tell()
-        if start + index["length"] != len(view):
+        lengths = [length for step in _STEPS for length, _ in index[step]]
+        if start + sum(lengths) != len(view):
             raise ValueError(f"{image} is not whole")
         os.utime(image)
         for name in index["folders"]:
             folder = target / name
             folder.mkdir(mode=0o700)
             account.give(folder)
-        for step in ("first", "tables"):
-            for name, offset, length, size in index[step]:
-                with view[start + offset : start + offset + length] as part:
-                    whole = zlib.decompress(part) if index["level"] else part
-                    _write(f"{target}/{name}", whole, size, account)
+        for step in _STEPS:
+            for length, files in index[step]:
+                with view[start : start + length] as block:
+                    _lay_block(target, block, files, account, packed=bool(index["level"]))
+                start += length
             yield index["about"]
 
 
-def _write(path: str, content: bytes | memoryview, size: int, account: Account) -> None:
+def _lay_block(
+    target: Path,
+    block: memoryview,
+    files: Sequence[tuple[str, int, int]],
+    account: Account,
+    *,
+    packed: bool,
+) -> None:
+    whole = zlib.decompress(block, bufsize=sum(f[1] for f in files) or 1) if packed else block
+    place = 0
+    with memoryview(whole) as view:
+        for name, length, size in files:
+            with view[place : place + length] as part:
+                _write(f"{target}/{name}", part, size, account)
+            place += length
+
+
+def _write(path: str, content: memoryview, size: int, account: Account) -> None:
     file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     try:
         done = 0
@@ -125,9 +174,18 @@ def _write_whole(image: Path, parts: list[bytes]) -> None:
             raise
 
 
-def _tree(folder: Path) -> Iterator[Path]:
-    yield folder
-    yield from sorted(folder.rglob("*"))
+def _tree(folder: Path | str, above: str = "") -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """What is in a folder and below it, by its path from there: each folder before what it holds.
+
+    A server's has a dozen files for each table.
+    """
+    with os.scandir(folder) as entries:
+        found = sorted(entries, key=attrgetter("name"))
+    for entry in found:
+        name = f"{above}{entry.name}"
+        yield name, entry
+        if entry.is_dir(follow_symlinks=False):
+            yield from _tree(entry.path, f"{name}/")
 
 
 def _needed(name: str, segment: str) -> bool:

@@ -104,7 +104,8 @@ def read(
     except SqlFileError as error:
         problem = Problem(line=1, column=1, found=error.found, why=error.why, fix=error.fix)
         return _placed(SqlFile(path=entry.path, kind=entry.kind, sha256=sha256), entry, [problem])
-    found = replace(found, outside=found.outside or entry.outside)
+    if entry.outside:
+        found = replace(found, outside=True)
     parsed = (entry.path, sha256) not in applied
     layout = layout_of(config)
     file = from_reading(entry.path, entry.kind, found, sha256, layout=layout, parsed=parsed)
@@ -151,9 +152,10 @@ def from_reading(
         irreversible=header.irreversible,
         accepts=header.accepts,
         told=found.told,
+        keeps_session=parsed,
     )
     if not parsed:
-        return replace(file, keeps_session=False)
+        return file
     marks = foreign_marks(text, plain=header.plain, layout=layout)
     file = replace(file, problems=_told(text, *header.problems, *found.problems, *marks))
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
@@ -147,9 +148,11 @@ def _is_own(config: Config) -> bool:
 
 
 def _out_of_place(folder: Path) -> list[Path]:
+    with os.scandir(folder) as entries:
+        found = [each.name for each in entries if not each.name.endswith(".sql") or each.is_dir()]
     return [
         each
-        for each in sorted(folder.iterdir())
+        for each in map(folder.joinpath, sorted(found))
         if (each.is_dir() and _holds_sql(each))
         or (each.suffix != ".sql" and each.suffix.lower() == ".sql")
     ]

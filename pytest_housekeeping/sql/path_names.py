@@ -23,7 +23,7 @@ def part_of(path: str, number: int, count: int) -> str:
 
 def whole_of(path: str) -> str:
     """The path of the file of which a path names a part; any other path is its own."""
-    return _PART.sub("", path)
+    return _PART.sub("", path) if "#" in path else path
 
 
 def on_disk(path: str) -> str:

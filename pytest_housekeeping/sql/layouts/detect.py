@@ -7,6 +7,7 @@ import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from pytest_housekeeping.errors import MisuseError
@@ -63,14 +64,11 @@ class _Folder:
     path: str
     files: tuple[str, ...]
     folders: tuple[str, ...]
+    sql: tuple[str, ...]
     project: ProjectFiles
 
     def of(self, name: str) -> str:
         return posixpath.join(self.path, name) if self.path else name
-
-    @property
-    def sql(self) -> tuple[str, ...]:
-        return tuple(name for name in self.files if name.endswith(".sql"))
 
     def holding(self, name: str) -> str:
         """A folder in it that holds a file of this name: as a path; "" where there is none."""
@@ -120,6 +118,7 @@ def _walk(files: ProjectFiles, path: str = "") -> Iterator[_Folder]:
             path="" if relative == "." else relative,
             files=tuple(sorted(names)),
             folders=tuple(folders),
+            sql=tuple(sorted(name for name in names if name.endswith(".sql"))),
             project=files,
         )
 
@@ -147,9 +146,13 @@ def _said(tool: str) -> Callable[[_Folder], str]:
     """By what stands in the files: in each of them, for a single one may have strayed here."""
 
     def mark(folder: _Folder) -> str:
-        paths = [folder.of(name) for name in folder.sql if number_of(name)]
-        all_say = all(_CONTENT[tool].search(_bytes(folder.project, path)) for path in paths)
-        return paths[0] if paths and all_say else ""
+        paths = (folder.of(name) for name in folder.sql if number_of(name))
+        first = next(paths, "")
+        says = _CONTENT[tool].search
+        all_say = first and all(
+            says(_bytes(folder.project, path)) for path in chain((first,), paths)
+        )
+        return first if all_say else ""
 
     return mark
 

@@ -54,8 +54,8 @@ def _reading(config: Config, files: ProjectFiles, path: str, data: bytes) -> Rea
         home = layout.psql_home(ground)
         woven = as_psql_would(ground, path, found.text, home=home)
         found = replace(woven, problems=(*found.problems, *woven.problems), outside=found.outside)
-    else:
-        found = replace(found, text=without_restrict(found.text))
+    elif (plain := without_restrict(found.text)) != found.text:
+        found = replace(found, text=plain)
     return with_no_transaction_of_its_own(found)
 
 
