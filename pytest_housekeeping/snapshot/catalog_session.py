@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Any, TypeAlias, TypeVar
 
 import psycopg
+from psycopg import sql
 from psycopg.pq import TransactionStatus
 
 from pytest_housekeeping.postgres.connection import Connection, Savepoint
@@ -174,6 +175,27 @@ def _with_settings(connection: Connection, planning: str) -> Iterator[None]:
 def _prepare(connection: Connection, planning: str, statements: Mapping[str, str]) -> None:
     """Prepare what the session lacks: a file may have said DEALLOCATE ALL."""
     with _inside_transaction(connection), _with_settings(connection, planning):
-        known = connection.execute("SELECT name FROM pg_prepared_statements").fetchall()
-        missing = statements.keys() - {name for (name,) in known}
-        connection.execute(";".join(statements[name] for name in sorted(missing)).encode())
+        row = connection.execute(_PREPARED).fetchone()
+        known, may_loop = row or ([], False)
+        missing = [statements[name] for name in sorted(statements.keys() - set(known))]
+        if may_loop:
+            # Of each its own text is kept, not that of all, which would be copied for each of them
+            # whenever somebody looks at pg_prepared_statements.
+            loop = _EACH.format(texts=sql.Literal(missing).as_string(connection))
+            connection.execute(f"DO {sql.Literal(loop).as_string(connection)}".encode())
+        else:
+            connection.execute(";".join(missing).encode())
+
+
+_PREPARED = """
+SELECT
+    ARRAY(SELECT p.name FROM pg_prepared_statements AS p),
+    EXISTS (
+        SELECT FROM pg_language AS l
+        WHERE l.lanname = 'plpgsql' AND has_language_privilege(l.oid, 'USAGE')
+    )"""
+_EACH = """
+DECLARE each text;
+BEGIN
+    FOREACH each IN ARRAY {texts}::text[] LOOP EXECUTE each; END LOOP;
+END"""

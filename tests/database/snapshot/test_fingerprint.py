@@ -353,6 +353,19 @@ def test_prepared_it_reads_the_same_whatever_the_session_has_lost(
     assert "table shop.later" in {each.name for each in diff(before, found)}
 
 
+def test_of_what_is_prepared_the_server_keeps_each_text_alone(inside: Connection) -> None:
+    """Prepared in one query, each would have the text of all of them, whoever looks at it."""
+    kept = "SELECT count(*), count(DISTINCT statement) FROM pg_prepared_statements"
+    inside.execute("DEALLOCATE ALL")
+    whole = read_fingerprint(inside)
+    count, texts = inside.execute(kept).fetchall()[0]
+    assert count == texts > 50
+    # A server may lack the language that this takes.
+    inside.execute("DEALLOCATE ALL; DROP EXTENSION plpgsql CASCADE")
+    assert "extension plpgsql" in {each.name for each in diff(whole, read_fingerprint(inside))}
+    assert inside.execute(kept).fetchall() == [(count, 1)]
+
+
 def test_a_session_that_keeps_nothing_prepared_is_an_error(
     session: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
