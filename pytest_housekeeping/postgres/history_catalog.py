@@ -6,8 +6,8 @@ kind of object it is: https://www.postgresql.org/docs/16/catalog-pg-depend.html
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext, suppress
 from enum import Enum
 from hashlib import sha256
 from typing import Any
@@ -27,6 +27,7 @@ class Planned(Enum):
     NOT = "each time"
     NOW = "for the next time"
     BEFORE = "by whoever asked before"
+    FIRST = "by whoever asked before, else for the next time"
 
 
 def ask(
@@ -56,21 +57,27 @@ def ask(
         .as_string(connection)
         for each in (_SCHEMA, _RELATIONS, _COLUMNS, _OBJECTS, _GRANTS)
     ]
-    if connection.info.transaction_status is TransactionStatus.IDLE:
-        # Several statements in one message share a transaction, with which the setting ends.
-        return _results(connection, texts)
-    if planned is not Planned.NOT:
-        names = {f"hk_own_{sha256(text.encode()).hexdigest()[:16]}": text for text in texts}
-        prepare = [f"PREPARE {name} AS {text}" for name, text in names.items()]
-        execute = [f"EXECUTE {name}" for name in names]
+    # Several statements in one message share a transaction, with which the setting ends.
+    is_idle = connection.info.transaction_status is TransactionStatus.IDLE
+    for statements in _attempts(texts, planned):
         # Whoever has deallocated them, or has them already, has them asked as they stand.
         with (
             suppress(errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement),
-            rolled_back(connection),
+            nullcontext() if is_idle else rolled_back(connection),
         ):
-            return _results(connection, [*prepare * (planned is Planned.NOW), *execute])
-    with rolled_back(connection):
+            return _results(connection, statements)
+    with nullcontext() if is_idle else rolled_back(connection):
         return _results(connection, texts)
+
+
+def _attempts(texts: Sequence[str], planned: Planned) -> Iterator[Sequence[str]]:
+    """What is tried, one after the other, before the texts are asked as they stand."""
+    names = {f"hk_own_{sha256(text.encode()).hexdigest()[:16]}": text for text in texts}
+    execute = [f"EXECUTE {name}" for name in names]
+    if planned in {Planned.BEFORE, Planned.FIRST}:
+        yield execute
+    if planned in {Planned.NOW, Planned.FIRST}:
+        yield [*(f"PREPARE {name} AS {text}" for name, text in names.items()), *execute]
 
 
 def _results(connection: Connection, statements: Sequence[str]) -> tuple[Rows, ...]:

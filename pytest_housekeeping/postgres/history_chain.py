@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from pytest_housekeeping.postgres.connection import Connection
-from pytest_housekeeping.postgres.history_tables import TABLES, columns_of
+from pytest_housekeeping.postgres.history_tables import TABLES
 
 CHAINED = tuple(TABLES)
 
@@ -73,12 +73,15 @@ def text_digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read_rows(connection: Connection, schema: str, table: str) -> tuple[ChainedRow, ...]:
+def read_rows(
+    connection: Connection, schema: str, table: str, columns: Mapping[str, frozenset[str]]
+) -> tuple[ChainedRow, ...]:
     """All rows in order; their chain is "" in a table that an earlier version has made.
 
-    Settings of the session do not count: times and numbers are read in one form.
+    ``columns`` are those of the tables that are there: `columns_of`. Settings of the session do
+    not count: times and numbers are read in one form.
     """
-    names = columns_of(connection, schema).get(table)
+    names = columns.get(table)
     if names is None:
         return ()
     chained = "chain" in names

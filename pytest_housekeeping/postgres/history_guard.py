@@ -29,24 +29,29 @@ from pytest_housekeeping.postgres.history_chain import (
 from pytest_housekeeping.postgres.history_shape import misfits
 from pytest_housekeeping.postgres.history_tables import (
     TABLES,
+    are_chained,
     are_whole,
     columns_of,
-    has_chain,
-    has_columns,
+    is_expected,
 )
 
 _WHY = "the history says what is applied: nobody but this tool writes to its tables"
 _SHOWN = 5
 
 
-def content_faults(connection: Connection, schema: str) -> tuple[Fault, ...]:
-    """Rows that do not fit to each other; none where columns are missing: the shape says that."""
-    there = columns_of(connection, schema)
-    if not all(has_columns(connection, schema, table) for table in there):
+def content_faults(
+    connection: Connection, schema: str, columns: Mapping[str, frozenset[str]] | None = None
+) -> tuple[Fault, ...]:
+    """Rows that do not fit to each other; none where columns are missing: the shape says that.
+
+    ``columns`` are those of the tables that are there, where somebody has asked for them.
+    """
+    there = columns_of(connection, schema) if columns is None else columns
+    if not all(is_expected(table, names) for table, names in there.items()):
         return ()
-    rows = read_rows(connection, schema, "history")
-    promotions = read_rows(connection, schema, "promotion")
-    if not has_chain(connection, schema):
+    rows = read_rows(connection, schema, "history", there)
+    promotions = read_rows(connection, schema, "promotion", there)
+    if not are_chained(there):
         return tuple(unchained_faults(rows, promotions))
     return tuple(faults(rows, promotions))
 
@@ -66,17 +71,19 @@ class HistoryGuard:
     # Of the tables, while this transaction keeps everybody from altering them.
     _columns: Mapping[str, frozenset[str]] | None = None
 
-    def begin(self, connection: Connection, *, first: bool) -> None:
+    def begin(self, connection: Connection, *, first: bool, ours: bool = False) -> None:
         """At the beginning of a transaction: shape and rows are whole; what an earlier
-        transaction of this run has written (not ``first``) is there."""
+        transaction of this run has written (not ``first``) is there. The session is ``ours``
+        where nothing but this tool has prepared anything in it."""
         self._columns = None
-        self._prove_shape(connection, Planned.NOW)
-        found = content_faults(connection, self.schema)
+        self._prove_shape(connection, Planned.FIRST if ours else Planned.NOW)
+        there = columns_of(connection, self.schema)
+        found = content_faults(connection, self.schema, there)
         if wrong := [fault for fault in found if self.promotes or not fault.stray]:
             raise _changed([f"{each.row} {each.said}" for each in wrong])
         if not first:
             self.prove_kept(connection)
-        self._known = self._versions(connection)
+        self._known = self._versions(connection, there)
 
     def write(self, connection: Connection, rows: Sequence[history.Row]) -> None:
         """Before anything is verified: what was applied, on record.
@@ -137,8 +144,10 @@ class HistoryGuard:
             )
             connection.execute(sql.SQL("LOCK TABLE ONLY {} IN EXCLUSIVE MODE").format(names))
 
-    def _versions(self, connection: Connection) -> tuple[Version, ...]:
-        columns = self._columns
+    def _versions(
+        self, connection: Connection, columns: Mapping[str, frozenset[str]] | None = None
+    ) -> tuple[Version, ...]:
+        columns = self._columns if columns is None else columns
         if columns is None:
             columns = columns_of(connection, self.schema)
         try:

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.history_chain import ChainedRow, link, read_rows
-from pytest_housekeeping.postgres.history_tables import has_chain
+from pytest_housekeeping.postgres.history_tables import are_chained, columns_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,10 +48,11 @@ def chain_old_rows(connection: Connection, schema: str) -> None:
 
     What had happened to them before cannot be told any more: the evidence in git tells it.
     """
-    if has_chain(connection, schema):
+    there = columns_of(connection, schema)
+    if are_chained(there):
         return
-    rows = read_rows(connection, schema, "history")
-    promotions = read_rows(connection, schema, "promotion")
+    rows = read_rows(connection, schema, "history", there)
+    promotions = read_rows(connection, schema, "promotion", there)
     chains = _chains(rows)
     closed, chained = _promotion_chains(promotions, rows, chains)
     _add_column(connection, schema, "history", "chain", chains)

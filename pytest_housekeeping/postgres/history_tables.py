@@ -93,12 +93,16 @@ def make_tables(connection: Connection, schema: str) -> None:
 def columns_of(connection: Connection, schema: str) -> Mapping[str, frozenset[str]]:
     """The column names of the own tables that are there, as ordinary tables; nothing is read."""
     rows = connection.execute(_COLUMNS, (list(TABLES), schema)).fetchall()
-    return {table: frozenset(names) for table, names in rows}
+    return {table: frozenset(names) for table, names in rows if names}
 
 
 def has_columns(connection: Connection, schema: str, table: str) -> bool:
     """Whether the table is there with its columns, those of the chain all of them or none."""
-    there = columns_of(connection, schema).get(table, frozenset())
+    return is_expected(table, columns_of(connection, schema).get(table, frozenset()))
+
+
+def is_expected(table: str, there: frozenset[str]) -> bool:
+    """Whether these are the columns of the table, those of the chain all of them or none."""
     old = {column.name for column in TABLES[table] if not column.since_chain}
     new = {column.name for column in TABLES[table]} - old
     return there >= old and (there >= new or not there & new)
@@ -106,12 +110,11 @@ def has_columns(connection: Connection, schema: str, table: str) -> bool:
 
 def are_whole(there: Mapping[str, frozenset[str]]) -> bool:
     """Whether these are both tables with their chain, so that nothing is to be made."""
-    return there.keys() >= TABLES.keys() and all("chain" in names for names in there.values())
+    return there.keys() >= TABLES.keys() and are_chained(there)
 
 
-def has_chain(connection: Connection, schema: str) -> bool:
-    """Whether both tables have the columns of the chain; without tables there is none to have."""
-    there = columns_of(connection, schema)
+def are_chained(there: Mapping[str, frozenset[str]]) -> bool:
+    """Whether these have the columns of the chain; without tables there is none to have."""
     return all("chain" in names for names in there.values())
 
 
@@ -122,13 +125,13 @@ def _exists(connection: Connection, schema: str) -> bool:
     return row is not None
 
 
+# Asked often, and planned each time: without a join that takes less than half as long.
 _COLUMNS = """
-SELECT c.relname::text, pg_catalog.array_agg(a.attname::text)
+SELECT c.relname::text, ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute AS a
+    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
 FROM pg_catalog.pg_class AS c
-JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-WHERE c.relkind = 'r' AND c.relname = ANY (%s) AND n.nspname = %s
-GROUP BY 1 ORDER BY 1
+WHERE c.relkind = 'r' AND c.relname = ANY (%s) AND c.relnamespace = (
+    SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname = %s)
 """
 # What anybody but the owner holds, one statement a grantee; CASCADE takes what was passed on.
 _REVOKES = """

@@ -14,6 +14,7 @@ from pytest_housekeeping.evidence.plain_audit import plain_audit, target_of
 from pytest_housekeeping.model import Finding, Kind, Level, Mode, Outcome, Phase, TargetIdentity
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.postgres.history_catalog import Planned
 from pytest_housekeeping.postgres.history_guard import content_faults
 from pytest_housekeeping.postgres.history_shape import misfits
 from pytest_housekeeping.promotion.applied import CHANGED, FILES, committed_segments
@@ -37,7 +38,9 @@ class Attested:
     sha256: str
 
 
-def shape_findings(context: RunContext, connection: Connection) -> list[Finding]:
+def shape_findings(
+    context: RunContext, connection: Connection, planned: Planned = Planned.NOT
+) -> list[Finding]:
     """What is not as the tool has made it, with the SQL that repairs it."""
     return [
         error(each.rule, each.object, each.said, each.fix)
@@ -46,6 +49,7 @@ def shape_findings(context: RunContext, connection: Connection) -> list[Finding]
             context.config.history_schema,
             applications=context.plan.contracts.roles,
             promoter=context.promoter,
+            planned=planned,
         )
     ]
 
@@ -59,7 +63,7 @@ def own_table_findings(
     EvidenceError for an audit of this database that was altered.
     """
     schema = context.config.history_schema
-    found = shape_findings(context, connection)
+    found = shape_findings(context, connection, Planned.NOW)
     found += (
         error(
             "history-chain",

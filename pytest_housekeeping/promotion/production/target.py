@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-import psycopg
+from psycopg.pq import TransactionStatus
 
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
 from pytest_housekeeping.model import Applied, Kind, RunOutcome, Step, TargetIdentity, Verdict
@@ -84,6 +84,7 @@ class ProductionTarget:
         self._context = context
         self._fingerprint: Fingerprint | None = None
         self._schema = SchemaReader(scope=EVERYTHING)
+        self._committed: Fingerprint | None = None
         if known := known_reading(identity):
             self._schema.go_on_from(known)
 
@@ -116,7 +117,11 @@ class ProductionTarget:
 
         Read in full once, before anything is locked; then what has changed.
         """
-        return self._schema.read(connection)
+        self._committed = None
+        outside = connection.info.transaction_status is TransactionStatus.IDLE
+        schema = self._schema.read(connection)
+        self._committed = schema if outside else None
+        return schema
 
     def read_without_history(self, connection: Connection) -> Fingerprint:
         """The schema alone, without the tool's own tables: to compare with one made of files, or
@@ -144,7 +149,7 @@ class ProductionTarget:
         Raises ProofFailed when somebody changed them in between. A watch has told it already.
         """
         if not self._context.rules.watches:
-            self.guard.begin(connection, first=first)
+            self.guard.begin(connection, first=first, ours=first)
             self.statistics.note(connection)
         if first:
             self.prove_unmoved(connection)
@@ -213,17 +218,13 @@ class ProductionTarget:
             hand_on_read_again(self._context.plan.digest, self._schema.again)
 
     def _dump_after(self, before: bytes) -> bytes:
-        """Of a fleet, what was dumped of another database is taken where the schema, read once
-        more, and the dump of before are the same."""
+        """Of a fleet, what was dumped of another database is taken where the schema, as it was
+        read behind COMMIT, and the dump of before are the same."""
         dump = partial(dump_schema, self.address.conninfo(), server_major=self.major)
-        if handed() is None:
-            return dump()
-        try:
-            schema = self.read_schema(self.connection.get())
-        except (HousekeepingError, psycopg.Error):
+        if handed() is None or self._committed is None:
             return dump()
         database = self.connection.identity().database
-        group = group_schema(schema, database, self._context.config.target)
+        group = group_schema(self._committed, database, self._context.config.target)
         return dump_for_all(before, group, dump)
 
     @property

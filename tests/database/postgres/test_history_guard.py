@@ -14,9 +14,11 @@ from pytest_housekeeping.model import Kind
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection, connect
 from pytest_housekeeping.postgres.history import Row
-from pytest_housekeeping.postgres.history_chain import link, read_rows
+from pytest_housekeeping.postgres.history_catalog import Planned
+from pytest_housekeeping.postgres.history_chain import ChainedRow, link, read_rows
 from pytest_housekeeping.postgres.history_guard import HistoryGuard, content_faults
 from pytest_housekeeping.postgres.history_shape import misfits
+from pytest_housekeeping.postgres.history_tables import columns_of
 from pytest_housekeeping.postgres.transaction import begin
 from pytest_housekeeping.promotion.production import promotion_table
 from pytest_housekeeping.server import StagingDatabase
@@ -108,13 +110,17 @@ def made(connection: LentConnection) -> LentConnection:
     return connection
 
 
+def rows_of(connection: LentConnection, table: str) -> tuple[ChainedRow, ...]:
+    return read_rows(connection, OWN, table, columns_of(connection, OWN))
+
+
 def named(connection: LentConnection) -> list[str]:
     return [fault.row for fault in content_faults(connection, OWN)]
 
 
 def test_rows_that_the_tool_has_written_are_whole(made: LentConnection) -> None:
     assert named(made) == []
-    assert [row.id for row in read_rows(made, OWN, "history")] == [1, 2, 3, 4, 5, 6]
+    assert [row.id for row in rows_of(made, "history")] == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_record_that_is_written_anew_is_one_and_whole(made: LentConnection) -> None:
@@ -130,7 +136,7 @@ def test_a_record_that_is_written_anew_is_one_and_whole(made: LentConnection) ->
     guard.prove(made)
     made.execute("COMMIT")
     assert named(made) == []
-    assert [row.run for row in read_rows(made, OWN, "promotion")][2:] == ["run3", "run4"]
+    assert [row.run for row in rows_of(made, "promotion")][2:] == ["run3", "run4"]
     last = promotion_table.last_fingerprint(made, OWN)
     assert last is not None
     assert last.digest == now.digest
@@ -201,7 +207,7 @@ def test_what_was_done_to_a_row_is_located(
 def test_a_row_with_a_right_chain_and_no_promotion_is_located(made: LentConnection) -> None:
     """The digest is no secret: whoever may write can compute it."""
     made.execute(FORGED.format(run="'mine'"))
-    *_, last, forged = read_rows(made, OWN, "history")
+    *_, last, forged = rows_of(made, "history")
     chain = link(last.chain, "history", forged.fields)
     made.execute("UPDATE housekeeping.history SET chain = %s WHERE id = 7", (chain,))
     (fault,) = content_faults(made, OWN)
@@ -225,7 +231,7 @@ def replace(connection: LentConnection) -> None:
 
 def forge(connection: LentConnection) -> None:
     connection.execute(FORGED.format(run="'run3'"))
-    *_, last, forged = read_rows(connection, OWN, "history")
+    *_, last, forged = rows_of(connection, "history")
     chain = link(last.chain, "history", forged.fields)
     connection.execute("UPDATE housekeeping.history SET chain = %s WHERE id = 7", (chain,))
 
@@ -275,6 +281,19 @@ def test_what_a_file_does_to_the_tables_is_seen_before_rows_are_written(
     attack(made)
     with pytest.raises(ProofFailed, match=r"history was changed|not as they have to be"):
         guard.write(made, [Row(run="r", path="p", kind="migration", sha256="a", commit="c")])
+    made.execute("ROLLBACK")
+
+
+def test_what_was_planned_before_a_transaction_is_not_planned_again(made: LentConnection) -> None:
+    made.execute("DEALLOCATE ALL")
+    assert not misfits(made, OWN, planned=Planned.NOW)
+    made.execute("BEGIN")
+    HistoryGuard(schema=OWN).begin(made, first=True, ours=True)
+    plans = "SELECT generic_plans FROM pg_prepared_statements WHERE name LIKE 'hk_own_%'"
+    assert made.execute(plans).fetchall() == [(2,)] * 5
+    made.execute("DEALLOCATE ALL; ALTER TABLE housekeeping.history ADD COLUMN more text")
+    with pytest.raises(ProofFailed, match="more"):
+        HistoryGuard(schema=OWN).begin(made, first=True, ours=True)
     made.execute("ROLLBACK")
 
 
@@ -386,7 +405,7 @@ def test_an_old_history_is_upgraded_or_left_as_a_whole(connection: LentConnectio
     write(connection, guard, "run3", "p5")
     connection.execute("ROLLBACK")
     assert named(connection) == []
-    assert not read_rows(connection, OWN, "history")[0].chain
+    assert not rows_of(connection, "history")[0].chain
 
 
 def test_a_row_by_hand_in_an_old_history_has_no_promotion(connection: LentConnection) -> None:

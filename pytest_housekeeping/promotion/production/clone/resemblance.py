@@ -16,6 +16,7 @@ from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.clone_facts import Beside
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.history_chain import CHAINED, ChainedRow, read_rows
+from pytest_housekeeping.postgres.history_tables import columns_of
 from pytest_housekeeping.postgres.relations_now import RelationNow, first_look, relations_now
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.declared_moves import split_declared
@@ -61,7 +62,10 @@ def refuse_other_history(clone: Connection, production: Connection, schema: str)
     """
     for table in CHAINED:
         try:
-            ours, theirs = (read_rows(each, schema, table) for each in (production, clone))
+            ours, theirs = (
+                read_rows(each, schema, table, columns_of(each, schema))
+                for each in (production, clone)
+            )
         except psycopg.errors.InsufficientPrivilege as error:
             raise ProofFailed(
                 f"the history cannot be compared: {error.diag.message_primary}",
