@@ -27,7 +27,7 @@ from pytest_housekeeping.snapshot.coverage import VERSION, Around, beyond
 from pytest_housekeeping.snapshot.privileges import describe_acl, read_every_privilege
 from pytest_housekeeping.snapshot.problems import SnapshotError
 from pytest_housekeeping.snapshot.query_table import Query
-from pytest_housekeeping.snapshot.statements import Scope, answered, prepared, statements
+from pytest_housekeeping.snapshot.statements import Scope, all_answered, prepared, statements
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,7 +92,7 @@ def read_fingerprint(
 ) -> Fingerprint:
     """The fingerprint of the database, uncommitted changes of an open transaction included.
 
-    Nothing stays changed, and any role may do it: it reads the catalog alone, in two round trips.
+    Nothing stays changed, and any role may do it: it reads the catalog alone, in few round trips.
     Outside a transaction it is read in one of its own. Reading a view's text takes ACCESS SHARE
     locks on its tables, which are given back. Its queries stay prepared in the session. Who reads
     more than once reads what has changed (`incremental`). Raises SnapshotError when the catalog
@@ -103,7 +103,7 @@ def read_fingerprint(
 
     def read() -> tuple[Surroundings, list[Row]]:
         surroundings = read_surroundings(connection)
-        answers = answered(connection, statements(scope))
+        answers = all_answered(connection, scope)
         return surroundings, [row for asked, rows in answers for row in plain(asked.query, rows)]
 
     surroundings, rows = reading(connection, read, prepared=prepared(statements(scope)))

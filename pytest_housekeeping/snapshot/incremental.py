@@ -44,6 +44,7 @@ from pytest_housekeeping.snapshot.query_table import AFTER_ANY_CHANGE, ALWAYS, I
 from pytest_housekeeping.snapshot.statements import (
     Answers,
     Scope,
+    all_answered,
     answered,
     prepared,
     statements,
@@ -110,12 +111,15 @@ def read_everything(connection: Connection) -> Reading:
     return read_whole(connection, EVERYTHING)
 
 
-def read_whole(connection: Connection, scope: Scope) -> Reading:
-    """Everything, and what `read_again` needs. Raises as ``read_fingerprint`` does."""
+def read_whole(connection: Connection, scope: Scope, *, once: bool = False) -> Reading:
+    """Everything, and what `read_again` needs. Raises as ``read_fingerprint`` does.
+
+    ``once``: this session reads nothing else, so that little is worth to be prepared.
+    """
     return reading(
         connection,
-        lambda: _whole(connection, scope, note_rows(connection)),
-        prepared=_prepared(scope),
+        lambda: _whole(connection, scope, note_rows(connection), once=once),
+        prepared=catalog_search.PREPARED if once else _prepared(scope),
     )
 
 
@@ -193,11 +197,11 @@ SELECT oid, relname::text FROM pg_catalog.pg_class
 WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind = 'r' AND oid < 16384"""
 
 
-def _whole(connection: Connection, scope: Scope, rows: NotedRows) -> Reading:
+def _whole(connection: Connection, scope: Scope, rows: NotedRows, *, once: bool = False) -> Reading:
     connection.execute(OF_EVERYTHING)
     surroundings = read_surroundings(connection)
     catalogs: dict[int, str] = dict(connection.execute(_CATALOGS).fetchall())
-    answers = answered(connection, statements(scope))
+    answers = all_answered(connection, scope, once=once)
     each = dict(_each(answers, catalogs, surroundings))
     return Reading(
         scope=scope,

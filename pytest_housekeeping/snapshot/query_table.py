@@ -22,6 +22,7 @@ from pytest_housekeeping.snapshot.relation_queries import RELATION_QUERIES
 from pytest_housekeeping.snapshot.server_queries import SERVER_QUERIES
 from pytest_housekeeping.snapshot.system_queries import (
     ADDED,
+    DIGESTS,
     LANGUAGES_OF_SYSTEM,
     SCHEMAS_OF_SYSTEM,
     SYSTEM_QUERIES,
@@ -43,7 +44,8 @@ class Query:
     """A query of the fingerprint.
 
     ``each`` is the catalog of the objects that it can be confined to: its rows end with their OID.
-    ``asked`` are the catalogs whose changed objects make it be asked again as a whole.
+    ``asked`` are the catalogs whose changed objects make it be asked again as a whole. It is
+    ``summed`` where the versions of PostgreSQL's own rows decide what it finds (`VERSIONS`).
     """
 
     text: LiteralString
@@ -51,6 +53,7 @@ class Query:
     each: str = ""
     asked: tuple[str, ...] = ()
     addressed: bool = False
+    summed: bool = False
 
     @property
     def catalogs(self) -> frozenset[str]:
@@ -107,6 +110,10 @@ QUERIES = (
     _asked(SCHEMAS_OF_SYSTEM, "pg_namespace", around=Around.SYSTEM),
     _asked(LANGUAGES_OF_SYSTEM, "pg_language", "pg_am", around=Around.SYSTEM),
     *(_asked(each, IN_FULL_ALONE, around=Around.SYSTEM) for each in SYSTEM_QUERIES),
+    *(
+        Query(text=each, around=Around.SYSTEM, asked=(IN_FULL_ALONE,), summed=True)
+        for each in DIGESTS
+    ),
     Query(text=ADDED, around=Around.SYSTEM, asked=(IN_FULL_ALONE,), addressed=True),
     *(_asked(each, ALWAYS, around=Around.SERVER) for each in SERVER_QUERIES),
 )

@@ -16,6 +16,7 @@ from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.snapshot.catalog_session import Row, named, results
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.query_table import Query, queries_for
+from pytest_housekeeping.snapshot.system_queries import VERSIONS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,3 +83,41 @@ def answered(
     """What they find, in one round trip; ``among`` the objects of these catalogs alone."""
     found = results(connection, [each.executed(among) for each in asked])
     return list(zip(asked, found, strict=True))
+
+
+def all_answered(connection: Connection, scope: Scope, *, once: bool = False) -> Answers:
+    """What all of them find for everything, in one round trip, or two where PostgreSQL's own
+    objects are summed. Where they are asked ``once``, none of them need be prepared.
+
+    Half of a full reading are those sums, and of the databases of a server nearly all have the rows
+    that it was made with. Another version of a row has another writer or another place; two
+    databases have one in common only where one is a copy of the other, as CREATE DATABASE makes it,
+    for a transaction writes in one of them. So what goes with the same versions was summed before.
+    """
+    summed = [each for each in statements(scope) if each.query.summed]
+    others = [each for each in statements(scope) if not each.query.summed]
+    ask = [VERSIONS] * bool(summed) + _asked(others, once=once)
+    rows = list(results(connection, ask))
+    versions = rows.pop(0) if summed else []
+    known = str(versions[0][0]) if versions else ""
+    sums = _SUMS.get(known)
+    if summed and sums is None:
+        sums = list(results(connection, _asked(summed, once=once)))
+        if known:
+            _remember(known, sums)
+    return [*zip(others, rows, strict=True), *zip(summed, sums or (), strict=True)]
+
+
+def _asked(asked: Sequence[Statement], *, once: bool) -> list[str]:
+    return [each.whole if once else each.executed(None) for each in asked]
+
+
+def _remember(versions: str, sums: Sequence[list[Row]]) -> None:
+    if len(_SUMS) >= _KEPT:
+        _SUMS.clear()
+    _SUMS[versions] = sums
+
+
+# By the versions of the rows; of each server that this process reads a few.
+_SUMS: dict[str, Sequence[list[Row]]] = {}
+_KEPT = 64

@@ -157,39 +157,63 @@ _OPERATOR = """o.oprname, o.oprowner, o.oprkind, o.oprcanmerge, o.oprcanhash, o.
         o.oprcom, o.oprnegate, o.oprcode::oid, o.oprrest::oid, o.oprjoin::oid"""
 _VIEW = "o.ev_enabled, o.ev_class, o.ev_action::text"
 _NAMELESS = {"pg_ts_config_map": "o.mapcfg::regconfig::text"}
+_KEYS = {"pg_ts_config_map": "o.mapcfg, o.maptokentype, o.mapseqno"}
 _OWN = "o.oid < 16384"
-_DIGESTS = tuple(
-    _DIGEST.format(
+_SUMMED = (
+    ("pg_proc", "functions", _FUNCTION, _OWN),
+    ("pg_type", "types", _TYPE, _OWN),
+    ("pg_rewrite", "views", _VIEW, _OWN),
+    ("pg_operator", "operators", _OPERATOR, _OWN),
+    ("pg_opclass", "operator classes", "o::text", _OWN),
+    ("pg_opfamily", "operator families", "o::text", _OWN),
+    # What is added to a family of PostgreSQL's has an OID of its own; none is ever altered.
+    ("pg_amop", "operators of operator families", "o.oid", "o.amopfamily < 16384"),
+    ("pg_amproc", "functions of operator families", "o.oid", "o.amprocfamily < 16384"),
+    ("pg_cast", "casts", "o::text", _OWN),
+    # A new release of the system's library brings other versions of its collations.
+    ("pg_collation", "collations", "(to_jsonb(o) - 'collversion')::text", _OWN),
+    ("pg_ts_config", "text search configurations", "o::text", _OWN),
+    (
+        *("pg_ts_config_map", "text search mappings"),
+        *("o.mapcfg, o.maptokentype, o.mapseqno, o.mapdict", "o.mapcfg < 16384"),
+    ),
+    ("pg_ts_dict", "text search dictionaries", "o::text", _OWN),
+)
+
+
+def _digest(catalog: str, words: str, columns: str, which: str) -> str:
+    described = f"pg_describe_object('pg_catalog.{catalog}'::regclass, o.oid, 0)"
+    return _DIGEST.format(
         words=words,
         catalog=catalog,
         columns=columns,
         which=which,
-        name=_NAMELESS.get(
-            catalog, f"pg_describe_object('pg_catalog.{catalog}'::regclass, o.oid, 0)"
-        ),
+        name=_NAMELESS.get(catalog, described),
         written=_WRITTEN_SINCE,
     )
-    for catalog, words, columns, which in (
-        ("pg_proc", "functions", _FUNCTION, _OWN),
-        ("pg_type", "types", _TYPE, _OWN),
-        ("pg_rewrite", "views", _VIEW, _OWN),
-        ("pg_operator", "operators", _OPERATOR, _OWN),
-        ("pg_opclass", "operator classes", "o::text", _OWN),
-        ("pg_opfamily", "operator families", "o::text", _OWN),
-        # What is added to a family of PostgreSQL's has an OID of its own; none is ever altered.
-        ("pg_amop", "operators of operator families", "o.oid", "o.amopfamily < 16384"),
-        ("pg_amproc", "functions of operator families", "o.oid", "o.amprocfamily < 16384"),
-        ("pg_cast", "casts", "o::text", _OWN),
-        # A new release of the system's library brings other versions of its collations.
-        ("pg_collation", "collations", "(to_jsonb(o) - 'collversion')::text", _OWN),
-        ("pg_conversion", "conversions", "o::text", _OWN),
-        ("pg_ts_config", "text search configurations", "o::text", _OWN),
-        (
-            *("pg_ts_config_map", "text search mappings"),
-            *("o.mapcfg, o.maptokentype, o.mapseqno, o.mapdict", "o.mapcfg < 16384"),
-        ),
-        ("pg_ts_dict", "text search dictionaries", "o::text", _OWN),
-    )
-)
 
-SYSTEM_QUERIES = (_RELATIONS, _PRIVILEGES, *_DIGESTS)
+
+def _versions(catalog: str, which: str) -> str:
+    key = _KEYS.get(catalog, "o.oid")
+    return (
+        "(SELECT concat_ws(':', count(*),"
+        f" bit_xor(hash_record_extended(ROW({key}, o.xmin, o.ctid), 0)))"
+        f" FROM pg_catalog.{catalog} AS o WHERE {which})"
+    )
+
+
+DIGESTS = tuple(_digest(*each) for each in _SUMMED)
+# Which versions of rows these are, by their writers and places, and of which server since when. No
+# row where this transaction may have written some, or another one does before the next statement.
+VERSIONS = f"""
+SELECT concat_ws(' ', version(), pg_postmaster_start_time(),
+    (SELECT max(xmin::text::bigint) FROM pg_catalog.pg_language WHERE oid < 16384),
+    {", ".join(_versions(catalog, which) for catalog, _, _, which in _SUMMED)})
+WHERE pg_current_xact_id_if_assigned() IS NULL
+    AND current_setting('transaction_isolation') = 'repeatable read'"""
+
+SYSTEM_QUERIES = (
+    *(_RELATIONS, _PRIVILEGES),
+    # A conversion is printed with the name of its function.
+    _digest("pg_conversion", "conversions", "o::text", _OWN),
+)

@@ -175,7 +175,7 @@ def _seen(
     if keep is None:
         schema = read_fingerprint(connection, exclude_schemas=())
     else:
-        read = read_whole(connection, EVERYTHING)
+        read = read_whole(connection, EVERYTHING, once=True)
         schema = read.fingerprint
         KnownSchema(reading=read, identity=identity).keep(reading_in(keep, database))
     return Seen(
