@@ -74,7 +74,9 @@ class Postmaster:
         return cluster_in(self.folder, self.programs, self.superuser)
 
     def create(self, name: str = "") -> StagingDatabase:
-        database = create_database(self.cluster, name or random_name(), self.migrator)
+        database = create_database(
+            self.cluster, name or random_name(), self.migrator, by_files=True
+        )
         self.databases.append(database)
         return database
 

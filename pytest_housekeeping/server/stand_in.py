@@ -109,7 +109,7 @@ def boot_stand_in(
         initialise(folder.data, programs, account)
         (folder.data / "pg_hba.conf").write_text(_ACCESS, encoding="utf-8")
         process, port = _served(folder, programs)
-        create_database(_cluster(folder, port), database, promoter)
+        create_database(_cluster(folder, port), database, promoter, by_files=True)
         password = secrets.token_urlsafe(18)
         with connect(_cluster(folder, port).conninfo(database)) as connection:
             set_password(connection, promoter, password)

@@ -141,7 +141,8 @@ class Twin:
                 "SELECT FROM pg_catalog.pg_database WHERE datname = 'template0'"
             ).rowcount
             made = "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'"
-            connection.execute(sql.SQL(made if plain else "CREATE DATABASE {}").format(beside_name))
+            made = made if plain else "CREATE DATABASE {} STRATEGY file_copy"
+            connection.execute(sql.SQL(made).format(beside_name))
             try:
                 for role in missing:
                     connection.execute(roles[role])

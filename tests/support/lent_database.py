@@ -22,7 +22,8 @@ WHERE a.attrelid = c.oid AND a.attname = 'oid') ORDER BY 1
 _SHARED = ("pg_authid", "pg_auth_members", "pg_database", "pg_tablespace")
 # What can be changed of that which initdb has made, and what all databases share.
 _OTHERS = """
-SELECT 'role', r::text FROM pg_catalog.pg_authid AS r
+SELECT 'oid of role', r.oid::text FROM pg_catalog.pg_authid AS r
+UNION ALL SELECT 'role', r::text FROM pg_catalog.pg_authid AS r
 UNION ALL SELECT 'member', m.roleid || ' ' || m.member FROM pg_catalog.pg_auth_members AS m
 UNION ALL SELECT 'setting', s::text FROM pg_catalog.pg_db_role_setting AS s
 UNION ALL SELECT 'database', d.datname || ' ' || d.datdba || ' ' || d.datconnlimit
@@ -41,6 +42,44 @@ UNION ALL SELECT 'tablespace', t::text FROM pg_catalog.pg_tablespace AS t
 UNION ALL SELECT 'comment', s::text FROM pg_catalog.pg_shdescription AS s
 ORDER BY 1, 2
 """
+# Everything of others than the superuser, then what is left of the superuser's: a hundred times
+# less than a database anew. Roles belong to all databases, so that nobody else may have one.
+_SWEEP = """
+DO $$
+DECLARE made record;
+BEGIN
+SET LOCAL client_min_messages = error;
+SET LOCAL lock_timeout = '2s';
+PERFORM pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity AS a
+WHERE a.datname = pg_catalog.current_database() AND a.pid <> pg_catalog.pg_backend_pid()
+AND a.state <> 'idle';
+FOR made IN SELECT rolname FROM pg_catalog.pg_roles WHERE oid >= {first} LOOP
+    EXECUTE pg_catalog.format('DROP OWNED BY %I CASCADE', made.rolname);
+END LOOP;
+FOR made IN SELECT i.type, i.identity FROM (
+    SELECT 1 AS place, 'pg_catalog.pg_event_trigger'::regclass AS catalog, oid
+    FROM pg_catalog.pg_event_trigger
+    UNION ALL SELECT 2, 'pg_catalog.pg_publication'::regclass, oid FROM pg_catalog.pg_publication
+    UNION ALL SELECT 3, 'pg_catalog.pg_extension'::regclass, oid FROM pg_catalog.pg_extension
+    UNION ALL SELECT 4, 'pg_catalog.pg_namespace'::regclass, oid FROM pg_catalog.pg_namespace
+    UNION ALL SELECT 5, 'pg_catalog.pg_class'::regclass, oid FROM pg_catalog.pg_class
+    WHERE relnamespace < {first} AND relkind IN ('r', 'v', 'm', 'f', 'p', 'S')
+    UNION ALL SELECT 6, 'pg_catalog.pg_proc'::regclass, oid FROM pg_catalog.pg_proc
+    WHERE pronamespace < {first}
+    UNION ALL SELECT 7, 'pg_catalog.pg_type'::regclass, oid FROM pg_catalog.pg_type
+    WHERE typnamespace < {first} AND typrelid = 0 AND typcategory <> 'A'
+) AS o, pg_catalog.pg_identify_object(o.catalog, o.oid, 0) AS i
+WHERE o.oid >= {first} ORDER BY o.place LOOP
+    EXECUTE pg_catalog.format('DROP %s IF EXISTS %s CASCADE', made.type, made.identity);
+END LOOP;
+FOR made IN SELECT rolname FROM pg_catalog.pg_roles
+WHERE oid >= {first} AND oid <> ALL ('{{{roles}}}'::oid[]) LOOP
+    EXECUTE pg_catalog.format('DROP ROLE %I', made.rolname);
+END LOOP;
+END $$
+"""
+_SWEPT_AT_MOST = 50
+_ALONE = "SELECT count(*) = 1 FROM pg_catalog.pg_database WHERE oid >= 16384"
 
 
 class LentDatabase:
@@ -51,28 +90,70 @@ class LentDatabase:
         self._database: StagingDatabase | None = None
         self._contents: list[tuple[Any, ...]] = []
         self._watch: psycopg.Connection[Any] | None = None
+        self._swept = 0
+        self._sessions: dict[str, psycopg.Connection[Any]] = {}
 
     @contextmanager
     def lend(self) -> Iterator[StagingDatabase]:
-        """A database with nothing in it: the one of before, or a fresh one.
+        """A database with nothing in it: the one of before, swept where a test has left something,
+        or a fresh one.
 
         The roles that a test has left beside it go with it.
         """
         if self._database is None:
             self._database = self._server.database()
-            self._contents = self._read()
+            self._contents, self._swept = self._read(), 0
         yield self._database
-        if self._read() != self._contents:
+        if self._read() != self._contents and not self._is_swept():
             self.close()
+
+    @contextmanager
+    def session(self, conninfo: str) -> Iterator[psycopg.Connection[Any]]:
+        """A session in the lent database, in autocommit, that one test after the other has.
+
+        A test finds it as a new one, but for settings of its own that were ever set: of those the
+        server knows the names from then on.
+        """
+        opened = self._sessions.get(conninfo)
+        if opened is None or opened.closed:
+            # As the tool's own connections: psycopg prepares nothing.
+            opened = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
+            self._sessions[conninfo] = opened
+        yield opened
+        try:
+            opened.rollback()
+            opened.autocommit = True
+            opened.execute("DISCARD ALL")
+        except psycopg.Error:
+            opened.close()
 
     def close(self) -> None:
         """Drop the database, if there is one."""
+        for session in self._sessions.values():
+            session.close()
+        self._sessions.clear()
         if self._watch is not None:
             self._watch.close()
             self._watch = None
         if self._database is not None:
             self._server.drop(self._database)
             self._database = None
+
+    def _is_swept(self) -> bool:
+        """Whether it could be made what it was. Its catalogs grow by what was in them, so that it
+        is not done for ever."""
+        self._swept += 1
+        if self._watch is None or self._swept > _SWEPT_AT_MOST:
+            return False
+        roles = ",".join(oid for kind, oid in self._contents if kind == "oid of role")
+        sweep = _SWEEP.format(first=_FIRST_OID, roles=roles)
+        try:
+            if self._watch.execute(_ALONE).fetchone() != (True,):
+                return False
+            self._watch.execute(sweep.encode())
+        except psycopg.Error:
+            return False
+        return self._read() == self._contents
 
     def _read(self) -> list[tuple[Any, ...]]:
         """What a test may have left: objects, privileges, settings, roles.

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+import psycopg
 import pytest
 
-from pytest_housekeeping.server import Server, start
+from pytest_housekeeping.server import Server, StagingDatabase, start
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from support.changes_ground import Standing, StandingPlaces, stand
+from support.lent_database import LentDatabase
 from support.server_scripts import settings_from_environment
+
+
+@pytest.fixture
+def superuser(
+    lent: LentDatabase, database: StagingDatabase
+) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """The superuser's, who makes roles and no more: a session that is as new."""
+    with lent.session(database.superuser_conninfo) as session:
+        yield session
 
 
 @pytest.fixture(scope="session")

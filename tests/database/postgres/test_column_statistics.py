@@ -49,7 +49,7 @@ def shop(connection: LentConnection) -> Iterator[LentConnection]:
         INSERT INTO shop.whole SELECT a, b FROM shop.free;
         CREATE INDEX free_lower ON shop.free (lower(b));
         ALTER TABLE shop.forced ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
-        ANALYZE;
+        ANALYZE shop.free, shop.forced, shop."Odd Name", shop.whole;
         """
     )
     yield connection

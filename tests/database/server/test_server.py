@@ -85,6 +85,15 @@ def test_each_database_is_fresh(server: Server) -> None:
     server.drop(two)
 
 
+def test_a_database_is_made_past_the_write_ahead_log(server: Server) -> None:
+    conninfo = server.cluster().conninfo("template1")
+    before = asks(conninfo, "SELECT pg_current_wal_lsn()")
+    server.drop(server.database())
+    server.drop(server.database())
+    written = f"SELECT pg_current_wal_lsn() - '{before}'"
+    assert asks(conninfo, written) < 1_000_000, "its catalogs alone are several million bytes"
+
+
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
