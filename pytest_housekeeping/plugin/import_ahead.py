@@ -5,39 +5,43 @@ from __future__ import annotations
 import importlib
 import sys
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
 
+from pytest_housekeeping.model import Kind, Step
 from pytest_housekeeping.plugin.known_code import KnownCode
 
-_NEEDED_LATER = (
-    "checks.code.verdict",
-    "checks.objects",
-    "checks.queries",
-    "checks.rls",
-    "checks.tripwires",
-    "evidence.audit",
-    "evidence.report.terminal",
-)
+_CHECKS = {
+    Kind.BOUNDARY: ("checks.boundaries", "checks.code.verdict"),
+    Kind.OBJECT: ("checks.objects",),
+    Kind.QUERY: ("checks.queries",),
+    Kind.RLS: ("checks.rls",),
+    Kind.TRIPWIRE: ("checks.tripwires",),
+}
+_AT_THE_END = ("evidence.audit", "evidence.report.terminal")
 # How long a thread may keep another waiting for the interpreter meanwhile, in seconds: an answer of
 # the server is not to wait for an import.
 _TURN_S = 0.0005
 
 
-def import_ahead(known: KnownCode) -> None:
-    """Begin with it, unless the compiler had to be asked about the repository's own modules.
+def import_ahead(known: KnownCode, steps: Iterable[Step]) -> None:
+    """Begin with what these steps and the report need, unless the compiler had to be asked about
+    the repository's own modules.
 
     Two threads that build syntax trees at once, as that does, can end each other's with a
     SystemError: https://github.com/python/cpython/issues/106905
     """
     if not known.asked:
-        threading.Thread(target=_import, name="hk-imports", daemon=True).start()
+        kinds = dict.fromkeys(step.kind for step in steps)
+        needed = [*(name for kind in kinds for name in _CHECKS.get(kind, ())), *_AT_THE_END]
+        threading.Thread(target=_import, args=(needed,), name="hk-imports", daemon=True).start()
 
 
-def _import() -> None:
+def _import(needed: Iterable[str]) -> None:
     usual = sys.getswitchinterval()
     sys.setswitchinterval(_TURN_S)
     with suppress(ImportError):
-        for name in _NEEDED_LATER:
+        for name in needed:
             importlib.import_module(f"pytest_housekeeping.{name}")
         from pytest_housekeeping.evidence.report.html import compile_ahead
 

@@ -199,7 +199,7 @@ class ActiveRun:
                 self.recorder.messages.append(str(self.promotion.refusal))
                 raise pytest.UsageError(str(self.promotion.refusal))
             gc.freeze()
-            import_ahead(self.config.stash[CODE_WATCH].known)
+            import_ahead(self.config.stash[CODE_WATCH].known, self.plan.steps)
 
     def pytest_report_collectionfinish(self) -> list[str]:
         return [*self.selection.said(), *self.promotion.run.target.announcement()]

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from pytest_housekeeping.checks.boundaries.function_bodies import prove_bodies
 from pytest_housekeeping.checks.boundaries.reach import prove_allowed, prove_out_of_reach
+from pytest_housekeeping.checks.rules.batch import evaluate_batch
 from pytest_housekeeping.checks.rules.declared_names import missing_names, roles_out_of_reach
 from pytest_housekeeping.checks.rules.evaluation import (
+    Evaluation,
     evaluate,
     findings_of,
     unknown_proof,
@@ -49,12 +51,18 @@ def verify_contract(
         return Verdict(examined=0, findings=tuple(findings))
     evidence: list[str] = []
     examined = 0 if behaviour else len(target.schemas) + len(target.tables)
-    for rule in rules:
-        if rule.family != BOUNDARY or rule.contract != contract.type:
-            continue
-        if rule.proof and not behaviour:
-            continue
-        verdict = judge_boundary(connection, scope, source.roles, rule)
+    asked = [
+        rule
+        for rule in rules
+        if rule.family == BOUNDARY
+        and rule.contract == contract.type
+        and (behaviour or not rule.proof)
+    ]
+    evaluations = evaluate_batch(connection, scope, asked)
+    for rule in asked:
+        verdict = judge_boundary(
+            connection, scope, source.roles, rule, evaluation=evaluations.get(rule.id)
+        )
         examined = max(examined, verdict.examined)
         findings += with_role_in_leak(verdict.findings, source.roles[0])
         evidence += verdict.evidence
@@ -62,9 +70,16 @@ def verify_contract(
 
 
 def judge_boundary(
-    connection: Connection, scope: RuleScope, roles: Sequence[str], rule: Rule
+    connection: Connection,
+    scope: RuleScope,
+    roles: Sequence[str],
+    rule: Rule,
+    *,
+    evaluation: Evaluation | None = None,
 ) -> Verdict:
     """Judge one boundary rule; ``roles`` are those of the contract's source.
+
+    ``evaluation`` is what its query has returned already; without it the query runs here.
 
     Raises RuleBroken when the rule could not run.
     """
@@ -75,5 +90,5 @@ def judge_boundary(
         return _PROOFS[rule.proof](connection, scope, roles, rule)
     if rule.proof:
         raise unknown_proof(rule, _PROOFS)
-    evaluation = evaluate(connection, scope, rule)
+    evaluation = evaluation or evaluate(connection, scope, rule)
     return Verdict(examined=evaluation.examined, findings=findings_of(rule, evaluation.rows))

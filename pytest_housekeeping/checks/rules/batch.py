@@ -12,6 +12,7 @@ from pytest_housekeeping.checks.rules.evaluation import (
     Evaluation,
     count_examined,
     rows_as_json,
+    tables_of,
 )
 from pytest_housekeeping.checks.rules.scope import RuleScope, run_readonly, scoped_query
 from pytest_housekeeping.declarations.rules import Rule
@@ -36,11 +37,7 @@ def evaluate_batch(
         return {}
     return {
         rule.id: Evaluation(
-            examined=count_examined(
-                scope,
-                tables=found["tables"],
-                others=0 if rule.examines in ("hk_table", "hk_any_table") else counted,
-            ),
+            examined=count_examined(scope, rule, tables=found["tables"], others=counted),
             rows=tuple(rows),
         )
         for rule, counted, rows in zip(static, found["counted"], found["rows"], strict=True)
@@ -67,7 +64,7 @@ def _batch_query(connection: Connection, scope: RuleScope, rules: list[Rule]) ->
         connection,
         scope,
         "SELECT pg_catalog.jsonb_build_object("
-        "'tables', (SELECT pg_catalog.count(*) FROM hk_any_table),"
+        f"'tables', (SELECT pg_catalog.count(*) FROM {tables_of(scope)}),"
         " 'counted', pg_catalog.jsonb_agg(r.counted ORDER BY r.number),"
         " 'rows', pg_catalog.jsonb_agg(r.found ORDER BY r.number)) FROM hk_rows AS r",
         extra=f"{queries},\nhk_rows AS MATERIALIZED (\n{rows}\n)",

@@ -42,11 +42,7 @@ def evaluate(connection: Connection, scope: RuleScope, rule: Rule) -> Evaluation
     except psycopg.Error as error:
         raise _could_not_run(rule, error) from None
     return Evaluation(
-        examined=count_examined(
-            scope,
-            tables=table_count,
-            others=0 if rule.examines in (_tables(scope), "hk_table") else examined_count,
-        ),
+        examined=count_examined(scope, rule, tables=table_count, others=examined_count),
         rows=tuple(rows),
     )
 
@@ -56,14 +52,15 @@ def rule_query(connection: Connection, scope: RuleScope, rule: Rule) -> bytes:
     return scoped_query(
         connection,
         scope,
-        f"SELECT (SELECT pg_catalog.count(*) FROM {_tables(scope)}),"
+        f"SELECT (SELECT pg_catalog.count(*) FROM {tables_of(scope)}),"
         f" (SELECT pg_catalog.count(*) FROM {rule.examines}),"
         f" ({rows_as_json('hk_finding')})",
         extra=f"hk_finding AS (\n{rule.query}\n)",
     )
 
 
-def _tables(scope: RuleScope) -> str:
+def tables_of(scope: RuleScope) -> str:
+    """The expression for the tables that a scope is about."""
     return "hk_target_relation" if scope.target_schemas or scope.target_tables else "hk_any_table"
 
 
@@ -76,10 +73,10 @@ def rows_as_json(relation: str) -> str:
     )
 
 
-def count_examined(scope: RuleScope, *, tables: int, others: int) -> int:
+def count_examined(scope: RuleScope, rule: Rule, *, tables: int, others: int) -> int:
     """How many objects a rule has looked over; without any table, none at all."""
     if tables:
-        return tables + others
+        return tables + (0 if rule.examines in (tables_of(scope), "hk_table") else others)
     return len(scope.schemas) if scope.unfinished else 0
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from pytest_housekeeping.checks.boundaries import verify_contract
+from pytest_housekeeping.checks.rules import boundary_scope, evaluate, evaluate_batch
 from pytest_housekeeping.declarations.boundaries import App, Contract
-from pytest_housekeeping.declarations.rules import shipped_rules
+from pytest_housekeeping.declarations.rules import BOUNDARY, shipped_rules
 from pytest_housekeeping.evidence.kinds import causes_of
 from pytest_housekeeping.model import Finding
 from pytest_housekeeping.postgres.connection import Connection
@@ -391,6 +392,24 @@ def test_names_with_quotes_and_dots(ground: Connection) -> None:
     assert finding.object == '"to.Paper" on shop."Line.Item"'
     ground.execute(finding.fix.encode())
     assert crossed(ground) == []
+
+
+@pytest.mark.parametrize("contract", [STAY_OUT, WORK], ids=lambda each: each.type)
+def test_looking_together_sees_what_each_rule_sees(ground: Connection, contract: Contract) -> None:
+    ground.execute(
+        "GRANT USAGE ON SCHEMA office TO shop_app; GRANT SELECT ON office.paper TO public"
+    )
+    scope = boundary_scope(BOUNDARIES, contract)
+    rules = [
+        each
+        for each in shipped_rules()
+        if (each.family, each.contract, each.proof) == (BOUNDARY, contract.type, "")
+    ]
+
+    alone = {rule.id: evaluate(ground, scope, rule) for rule in rules}
+
+    assert evaluate_batch(ground, scope, rules) == alone
+    assert (contract == STAY_OUT) == any(seen.rows for seen in alone.values())
 
 
 def test_an_app_without_a_schema_of_that_name_crosses_nothing(ground: Connection) -> None:

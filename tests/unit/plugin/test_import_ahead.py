@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from pytest_housekeeping.model import Kind
 from pytest_housekeeping.plugin import import_ahead as module
 
 
@@ -29,9 +31,23 @@ def test_only_a_run_that_asks_nothing_imports_ahead(
     begun: list[str], asked: bool, expected: list[str]
 ) -> None:
     known: Any = SimpleNamespace(asked=asked)
-    module.import_ahead(known)
+    module.import_ahead(known, ())
     assert begun == expected
 
 
 def test_all_that_is_needed_later_is_there() -> None:
-    module._import()
+    needed = [name for names in module._CHECKS.values() for name in names] + [*module._AT_THE_END]
+    assert [each for each in needed if find_spec(f"pytest_housekeeping.{each}") is None] == []
+    module._import(module._AT_THE_END)
+
+
+def test_what_no_step_of_the_plan_needs_is_not_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[str] = []
+    monkeypatch.setattr(module, "_import", given.extend)
+    known: Any = SimpleNamespace(asked=False)
+    steps: Any = [SimpleNamespace(kind=Kind.MIGRATION), SimpleNamespace(kind=Kind.OBJECT)]
+    module.import_ahead(known, steps)
+    for thread in threading.enumerate():
+        if thread.name == "hk-imports":
+            thread.join()
+    assert given == ["checks.objects", *module._AT_THE_END]
