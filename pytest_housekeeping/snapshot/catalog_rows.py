@@ -23,6 +23,7 @@ from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.snapshot.catalog_search import (
     ID_OF_ITS_OWN,
     Address,
+    Written,
     listed,
     searched,
     searched_alone,
@@ -54,13 +55,14 @@ class CatalogRows:
 class NotedRows:
     """What is there of all catalogs; ``names`` are those of roles, schemas and tablespaces.
 
-    ``written`` is how often this transaction has written to each catalog, where that was asked.
+    ``written`` is how often this transaction has written to each catalog, and how many rows more
+    it has since, where that was asked.
     """
 
     horizon: str
     catalogs: Mapping[str, CatalogRows]
     names: Mapping[Address, str]
-    written: Mapping[str, int]
+    written: Mapping[str, Written]
 
     @property
     def may_settle(self) -> bool:

@@ -14,6 +14,8 @@ from pytest_housekeeping.snapshot.catalogs import CATALOGS, Catalog
 
 # A catalog and an OID in it.
 Address: TypeAlias = tuple[int, int]
+# How often a catalog was written to, and how many rows more it has.
+Written: TypeAlias = tuple[int, int]
 
 # What a server was made with has an OID below; its rows are in the sums alone. The schema public is
 # like any other.
@@ -28,13 +30,13 @@ ROLLBACK TO SAVEPOINT hk_id; RELEASE SAVEPOINT hk_id"""
 @dataclass(frozen=True, kw_only=True)
 class Found:
     """By the name of each catalog the sum of its settled rows and its young ones; the snapshot that
-    this was seen in; names, and how often this transaction has written, as in ``NotedRows``. What
-    was not looked at is not among the rows."""
+    this was seen in; names, and what this transaction has written, as in ``NotedRows``. What was
+    not looked at is not among the rows."""
 
     rows: Mapping[str, tuple[int, frozenset[str]]]
     snapshot: str
     names: Mapping[Address, str]
-    written: Mapping[str, int]
+    written: Mapping[str, Written]
 
 
 def searched(connection: Connection, horizon: str) -> Found:
@@ -44,13 +46,12 @@ def searched(connection: Connection, horizon: str) -> Found:
 
 
 def searched_alone(
-    connection: Connection, horizon: str, known: Mapping[str, int], catalogs: Mapping[int, str]
+    connection: Connection, horizon: str, known: Mapping[str, Written], catalogs: Mapping[int, str]
 ) -> Found:
     """The same where nobody but this transaction writes: in those of the ``catalogs``, by their
     OIDs, that it has not written to as often as is ``known``."""
-    oids = ",".join(map(str, catalogs))
-    (counted,) = results(connection, [f"EXECUTE {COUNTED} ('{{{oids}}}')"])
-    written = {catalogs[oid]: count for oid, count in counted}
+    (answer,) = results(connection, [_counting(catalogs)])
+    written = {catalogs[oid]: (often, more) for oid, often, more in answer}
     touched = [
         f"EXECUTE {ONE_BY_ONE[each.name]} ('{horizon}')"
         for each in CATALOGS
@@ -60,7 +61,24 @@ def searched_alone(
     return _found([row for part in rows for row in part], names, written=written)
 
 
-def _found(rows: Iterable[Row], names: Iterable[Row], *, written: Mapping[str, int]) -> Found:
+def counted(
+    connection: Connection, catalogs: Mapping[int, str], *, put_back: str
+) -> Mapping[str, Written]:
+    """What this transaction has written to the ``catalogs`` until now, where that is counted.
+
+    In a session in which `searched_alone` was asked; ``put_back`` make it what it was.
+    """
+    first = "SET LOCAL search_path = pg_catalog, pg_temp"
+    cursor = connection.execute(f"{first}; {_counting(catalogs)}; {put_back}".encode())
+    cursor.nextset()
+    return {catalogs[oid]: (often, more) for oid, often, more in cursor.fetchall()}
+
+
+def _counting(catalogs: Mapping[int, str]) -> str:
+    return f"EXECUTE {COUNTED} ('{{{','.join(map(str, catalogs))}}}')"
+
+
+def _found(rows: Iterable[Row], names: Iterable[Row], *, written: Mapping[str, Written]) -> Found:
     found, snapshot = dict[str, tuple[int, frozenset[str]]](), ""
     for name, total, words in rows:
         if not name:
@@ -97,7 +115,8 @@ def _by_key(words: str) -> Iterator[tuple[int, str]]:
 # Also what was rolled back to a savepoint counts.
 _COUNTED = """
 SELECT c, pg_stat_get_xact_tuples_inserted(c) + pg_stat_get_xact_tuples_updated(c)
-    + pg_stat_get_xact_tuples_deleted(c)
+    + pg_stat_get_xact_tuples_deleted(c),
+    pg_stat_get_xact_tuples_inserted(c) - pg_stat_get_xact_tuples_deleted(c)
 FROM unnest($1) AS c WHERE current_setting('track_counts')::bool"""
 
 

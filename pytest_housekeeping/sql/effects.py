@@ -24,6 +24,37 @@ _TOUCH_SESSION = {
     "DeallocateStmt",
     "LoadStmt",
 }
+# What these make of a schema hangs on nothing but the schema: they run no function of anybody for
+# what it answers, and look at no row to decide.
+_DEFINITIONS = {
+    "AlterDefaultPrivilegesStmt",
+    "AlterDomainStmt",
+    "AlterEnumStmt",
+    "AlterFunctionStmt",
+    "AlterObjectSchemaStmt",
+    "AlterOwnerStmt",
+    "AlterPolicyStmt",
+    "AlterSeqStmt",
+    "AlterTableStmt",
+    "CommentStmt",
+    "CompositeTypeStmt",
+    "CreateDomainStmt",
+    "CreateEnumStmt",
+    "CreateFunctionStmt",
+    "CreatePolicyStmt",
+    "CreateRangeStmt",
+    "CreateSchemaStmt",
+    "CreateSeqStmt",
+    "CreateStmt",
+    "CreateTrigStmt",
+    "DefineStmt",
+    "DropStmt",
+    "GrantStmt",
+    "IndexStmt",
+    "RenameStmt",
+    "RuleStmt",
+    "ViewStmt",
+}
 # Locks that one statement leaves in the lock table: the relation, its TOAST table and that
 # table's index, an index for each key, a sequence for each identity column.
 _LOCKS = {"CreateStmt": 5, "IndexStmt": 2, "ViewStmt": 2, "CreateSeqStmt": 2, "CreateTrigStmt": 2}
@@ -36,11 +67,14 @@ class Effects:
 
     ``control`` would begin or end a transaction, ``alone`` refuses to run in one, ``may_be_alone``
     does so for some objects, ``client_copy`` reads rows from a client. ``values_added`` are those
-    that enums get.
+    that enums get. ``only_defines``: what they make of a schema hangs on nothing but the schema;
+    ``only_drops``: of no table that they leave is anything gone.
     """
 
     statements: int
     touches_session: bool = False
+    only_defines: bool = True
+    only_drops: bool = True
     locks: int = 0
     values_added: list[str] = field(default_factory=list)
     alone: list[tuple[Statement, str]] = field(default_factory=list)
@@ -62,6 +96,10 @@ def _add(effects: Effects, statement: Statement) -> None:
     effects.locks += _LOCKS.get(name, 0)
     if name in _TOUCH_SESSION or statement.sets or _makes_temporary(body):
         effects.touches_session = True
+    if name not in _DEFINITIONS or effects.touches_session:
+        effects.only_defines = False
+    if name != "DropStmt" or body.get("behavior") == "DROP_CASCADE":
+        effects.only_drops = False
     if name == "TransactionStmt" and body.get("kind") not in _SAVEPOINTS:
         effects.control.append((statement, _command(body)))
     elif name == "AlterEnumStmt" and "newVal" in body and "oldVal" not in body:

@@ -39,8 +39,10 @@ class SqlFile:
     ``version`` is its place in the order as its name says it, ``rollback`` the path of what would
     undo it, ``undoes`` the path of the migration that it takes back. ``locks`` is how many locks
     it leaves in the lock table at the least. ``keeps_session`` says that no statement can change
-    the session: no role, setting or temporary table is left behind. ``values_added`` are the values
-    that enums get in it, ``accepts`` the findings that it lets stand, ``told`` what of its text
+    the session: no role, setting or temporary table is left behind; ``only_defines``, that what it
+    makes of a schema hangs on nothing but the schema, and ``only_drops``, that of no table that
+    it leaves is anything gone. ``values_added`` are the values that enums
+    get in it, ``accepts`` the findings that it lets stand, ``told`` what of its text
     does not run. ``of_tool``: a repeatable file that another tool keeps as well; one of ``every``
     batch is applied behind each. ``parts`` are what runs of one that no transaction can hold as a
     whole.
@@ -58,6 +60,8 @@ class SqlFile:
     irreversible: str = ""
     accepts: tuple[Acceptance, ...] = ()
     keeps_session: bool = True
+    only_defines: bool = False
+    only_drops: bool = False
     locks: int = 0
     insists_on_batch: bool = False
     values_added: tuple[str, ...] = ()
@@ -181,6 +185,8 @@ def from_reading(
         file,
         statements=effects.statements,
         keeps_session=not effects.touches_session,
+        only_defines=effects.only_defines,
+        only_drops=effects.only_drops,
         locks=effects.locks,
         values_added=tuple(effects.values_added),
         problems=(*file.problems, *misfits),

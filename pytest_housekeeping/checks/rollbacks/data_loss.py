@@ -52,6 +52,7 @@ AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 AND NOT n.nspname = ANY (%s)
 AND pg_catalog.pg_has_role(current_user, c.relowner, 'USAGE')
 ORDER BY 2, 3"""
+_THERE = "SELECT c.oid::int8 FROM pg_catalog.pg_class AS c WHERE c.oid = ANY (%s::oid[])"
 _LAST_NAME = re.compile(r'\.(?:"(?:[^"]|"")+"|[^".]+)$')
 _COUNT = sql.SQL("SELECT pg_catalog.json_build_array({counts}) FROM {table}")
 
@@ -77,14 +78,21 @@ Contents: TypeAlias = Mapping[int, TableContents]
 
 
 def read_contents(
-    connection: Connection, *, excluded: tuple[str, ...], before: Contents | None = None
+    connection: Connection,
+    *,
+    excluded: tuple[str, ...],
+    before: Contents | None = None,
+    dropped: bool = False,
 ) -> Contents:
     """The tables that this role owns, and how much is in them.
 
     Every row is read, so this is for a throwaway database; of what was read ``before``, in the same
-    transaction, only the tables that were written to since. Only inside an open transaction: FORCE
+    transaction, only the tables that were written to since; none where tables were ``dropped`` at
+    most. Only inside an open transaction: FORCE
     ROW LEVEL SECURITY is lifted in a savepoint that is rolled back.
     """
+    if before and dropped:
+        return _still_there(connection, before)
     found: dict[int, TableContents] = {}
     asked: list[tuple[Any, ...]] = []
     for row in connection.execute(_TABLES, (list(excluded),)).fetchall():
@@ -95,6 +103,13 @@ def read_contents(
         else:
             asked.append(row)
     return {**found, **_counted(connection, asked)}
+
+
+def _still_there(connection: Connection, before: Contents) -> Contents:
+    oids = f"{{{','.join(map(str, before))}}}"
+    rows = connection.execute(_THERE, (oids,)).fetchall()
+    found = {oid for (oid,) in rows}
+    return {oid: held for oid, held in before.items() if oid in found}
 
 
 def _counted(connection: Connection, tables: Sequence[tuple[Any, ...]]) -> Contents:
@@ -140,6 +155,8 @@ def losses(before: Contents, after: Contents) -> Iterator[tuple[str, str]]:
     """
     for oid, was in before.items():
         now = after.get(oid)
+        if now is was:
+            continue
         if now is None:
             if was.parent not in before or was.parent in after:
                 yield f"table {was.name}", f"is dropped, with {_count(was.rows, 'row')}"

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pytest_housekeeping.checks.rollbacks.data_loss import Contents, losses, read_contents
+from pytest_housekeeping.checks.rollbacks.definitions import may_be_back, only_define
 from pytest_housekeeping.checks.rollbacks.round_trip_input import AppliedRepeatable, RoundTripInput
 from pytest_housekeeping.checks.rollbacks.round_trip_verdicts import (
     RoundTripLog,
@@ -31,6 +32,7 @@ from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.statement_errors import run_text
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.postgres.view_dependents import standing_upon
+from pytest_housekeeping.snapshot.come_and_gone import shows_return
 from pytest_housekeeping.snapshot.incremental import Reading, read_again, read_whole
 from pytest_housekeeping.snapshot.problems import SnapshotError
 from pytest_housekeeping.snapshot.statements import Scope
@@ -40,6 +42,7 @@ from pytest_housekeeping.sql.repeatable import take_down
 
 _ATTEMPT = "SAVEPOINT hk_attempt"
 _QUICK = "SAVEPOINT hk_quick"
+_AGAIN = "SAVEPOINT hk_again"
 
 
 def prove_round_trips(transaction: Transaction, given: RoundTripInput) -> Mapping[str, Verdict]:
@@ -155,7 +158,7 @@ class RoundTrip:
             if not self._applied(link.rollback, text, findings, "on the data of the seeds"):
                 return False
             self.log.undone.append(link)
-            now = self._contents(before)
+            now = self._contents(before, dropped=link.rollback.only_drops)
             findings += destroyed(losses(before, now))
             before = now
         return True
@@ -182,23 +185,41 @@ class RoundTrip:
             (file, without_concurrently(self.given.read_text(file)))
             for file in (link.migration, link.rollback)
         )
+        # What definitions alone make of equal schemas is equal.
+        defines = only_define(link, before)
         try:
             self.transaction.apply(*up)
-            there = self._read(inside=True)
+            there = None if defines else self._read(inside=True)
             self.transaction.apply(*down)
             # Of what has come and gone again, nothing differs from before, and nothing is read.
             self.last = before
-            if before.differs_from(self._read(inside=True)):
-                return None
-            self.transaction.apply(*up)
-            now = self._read(inside=True)
+            now = self._at_once(up, before) if defines else None
+            if now is None:
+                if before.differs_from(self._read(inside=True)):
+                    return None
+                self.transaction.apply(*up)
+                now = self._read(inside=True)
         except (SqlFailed, SnapshotError):
             return None
-        if there.differs_from(now):
+        if there and there.differs_from(now):
             return None
-        if link.migration.statements and not before.differs_from(there):
+        if link.migration.statements and not before.differs_from(now):
             self.log.by_file[link.rollback.path].append(only_data(link))
         return now
+
+    def _at_once(self, up: tuple[SqlFile, str], before: Reading) -> Reading | None:
+        """The schema after the migration, applied once more, where that also shows that it was as
+        ``before`` in between; None, and nothing done, where it does not."""
+        if not may_be_back(self.transaction, before):
+            return None
+        self.connection.execute(_AGAIN)
+        self.transaction.apply(*up)
+        now = self._read(inside=True)
+        if shows_return(before, now):
+            return now
+        self.connection.execute(f"ROLLBACK TO {_AGAIN}; RELEASE {_AGAIN}")
+        self.last = before
+        return None
 
     def _step_by_step(self, link: RollbackLink, before: Reading) -> bool:
         findings = self.log.by_file[link.rollback.path]
@@ -222,7 +243,8 @@ class RoundTrip:
         if has_errors(findings):
             # The way up goes on from right after the migration, as if nothing had been undone.
             self.connection.execute("ROLLBACK TO SAVEPOINT hk_trip")
-            self.now = self.last = there
+            # What was rolled back counts as written: it is counted anew before the next one.
+            self.now, self.last = None, there
         self.connection.execute("RELEASE SAVEPOINT hk_trip")
         return True
 
@@ -269,6 +291,6 @@ class RoundTrip:
             )
         return self.last
 
-    def _contents(self, before: Contents | None = None) -> Contents:
+    def _contents(self, before: Contents | None = None, *, dropped: bool = False) -> Contents:
         excluded = self.given.excluded_schemas
-        return read_contents(self.connection, excluded=excluded, before=before)
+        return read_contents(self.connection, excluded=excluded, before=before, dropped=dropped)

@@ -102,6 +102,28 @@ def test_files_that_may_touch_the_session(tmp_path: Path, text: str) -> None:
     assert read(tmp_path, text).keeps_session is False
 
 
+@pytest.mark.parametrize(
+    ("text", "defines", "drops"),
+    [
+        ("CREATE TABLE a (); CREATE INDEX i ON a (b); GRANT SELECT ON a TO r", True, False),
+        ("DROP VIEW v; DROP TABLE a", True, True),
+        ("DROP TABLE a; DROP TYPE t CASCADE", True, False),
+        ("ALTER TABLE a DROP b", True, False),
+        ("DROP TABLE a; DELETE FROM c", False, False),
+        ("CREATE TABLE a AS SELECT 1", False, False),
+        ("CREATE TEMP TABLE a ()", False, False),
+        ("DO $$ BEGIN END $$", False, False),
+        ("CREATE ROLE r", False, False),
+        ("CREATE TABLE a (b text DEFAULT set_config('a.b', 'c', false))", False, False),
+    ],
+)
+def test_files_that_only_define_and_only_drop(
+    tmp_path: Path, text: str, defines: bool, drops: bool
+) -> None:
+    file = read(tmp_path, text)
+    assert (file.only_defines, file.only_drops) == (defines, drops)
+
+
 def test_enum_values(tmp_path: Path) -> None:
     file = read(tmp_path, "CREATE TYPE a.e AS ENUM ('x'); ALTER TYPE a.e ADD VALUE 'y' AFTER 'x'")
     assert file.values_added == ("y",)
