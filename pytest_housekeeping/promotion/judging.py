@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from pytest_housekeeping.plan.steps import MUTANTS
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.promotion.app_connections import AppConnections
 from pytest_housekeeping.promotion.context import RunContext
+from pytest_housekeeping.promotion.second_session import SecondSession
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.sql.text import decode
 
@@ -35,7 +37,7 @@ class Checks:
 
     ``throwaway`` lends an empty database to the tripwires, which are tried in it beside everything
     else; ``apps`` connects the applications' own tests to it. ``known`` may have the verdict of a
-    step already, and proves it otherwise.
+    step already, and proves it otherwise; ``beside`` may have it from a session beside this one.
     """
 
     def __init__(self, context: RunContext, throwaway: Throwaway) -> None:
@@ -53,6 +55,8 @@ class Checks:
         self._code_results: dict[str, AppCode] = {}
         self._written_baseline: Baseline | None = None
         self.known: Callable[[Step, Callable[[], Verdict]], Verdict] | None = None
+        self.beside: SecondSession | None = None
+        self._reading = threading.RLock()
 
     def judge(self, connection: Connection, step: Step) -> Verdict:
         """Run the check of a step. Raises RuleBroken when it could not run: never a pass."""
@@ -61,9 +65,13 @@ class Checks:
             self._tripwires = self._tried_ahead()
 
         def prove() -> Verdict:
-            return _JUDGES[step.kind](self, connection, step)
+            beside = self.beside.verdict(connection, step) if self.beside else None
+            return beside or self.judge_alone(connection, step)
 
         return self.known(step, prove) if self.known else prove()
+
+    def judge_alone(self, connection: Connection, step: Step) -> Verdict:
+        return _JUDGES[step.kind](self, connection, step)
 
     def code(self) -> dict[str, Extraction]:
         """What the code of each application names, read once."""
@@ -91,9 +99,9 @@ class Checks:
 
     def close(self) -> None:
         """End what goes on beside the steps, and the applications' connections."""
-        if self._tripwires is not None:
-            self._tripwires.close()
-        self.apps.close()
+        for each in (self.beside, self._tripwires, self.apps):
+            if each is not None:
+                each.close()
 
     def _tried_ahead(self) -> TripwiresAhead | None:
         """The tripwires of the plan that need nothing of the schema, begun with."""
@@ -139,8 +147,7 @@ class Checks:
     def _rls(self, connection: Connection, step: Step) -> Verdict:
         from pytest_housekeeping.checks import rls
 
-        contract, rules = self._contracts.rls, self._contracts.rules
-        today = self._context.today
+        contract, rules, today = self._contracts.rls, self._contracts.rules, self._context.today
         if contract is None:
             raise _undeclared(step)
         if step.name == SCOPE:
@@ -148,25 +155,26 @@ class Checks:
         for exemption in contract.exemptions:
             if exemption_name(exemption) == step.name:
                 return rls.verify_exemption(connection, contract, exemption, rules, today=today)
-        unfinished = not self._context.is_last(step.segment)
-        if step.segment not in self._rule_results:
+        unfinished, rule = not self._context.is_last(step.segment), self._rule(step.name)
+        if not rule.proof and step.segment not in self._rule_results:
             # The schema stays as it is while a segment is verified: checks write in savepoints.
             self._rule_results[step.segment] = rls.evaluate_rules(
                 connection, contract, rules, unfinished=unfinished
             )
 
         def known() -> Sequence[ProtectedTable]:
-            if step.segment not in self._tables:
-                read = rls.known_tables(connection, contract, unfinished=unfinished)
-                self._tables[step.segment] = read
-            return self._tables[step.segment]
+            with self._reading:
+                if step.segment not in self._tables:
+                    read = rls.known_tables(connection, contract, unfinished=unfinished)
+                    self._tables[step.segment] = read
+                return self._tables[step.segment]
 
         return rls.verify_rule(
             connection,
             contract,
-            self._rule(step.name),
+            rule,
             unfinished=unfinished,
-            evaluations=self._rule_results[step.segment],
+            evaluations=self._rule_results.get(step.segment),
             known=known,
             avoid_locks=not self._context.rules.throwaway,
             today=today,

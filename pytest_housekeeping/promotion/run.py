@@ -19,6 +19,7 @@ from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.progress import Progress
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
+from pytest_housekeeping.promotion.second_session import SecondSession, beside_others
 from pytest_housekeeping.promotion.target import Target
 from pytest_housekeeping.promotion.throwaway import Throwaway
 
@@ -58,6 +59,16 @@ class Run:
     after_commit: Callable[[int], None] = lambda _: None
     beside: Callable[[], None] = lambda: None
     secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        copy = self.rehearsal
+        if copy is not None:
+            self.checks.beside = SecondSession(
+                steps=beside_others(self.context.plan),
+                opened=copy.judging_beside,
+                judge=self.checks.judge_alone,
+                objects=lambda: len(copy.target.twin.schema.entries),
+            )
 
     def advised(self, error: HousekeepingError) -> HousekeepingError:
         """The error; where the server lacks an extension, with the one that would have it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -49,6 +49,7 @@ def dump_schema(
     but: Sequence[str] = (),
     timeout_s: float = _TIMEOUT_S,
     lock_wait_s: float = _LOCK_WAIT_S,
+    started: Callable[[subprocess.Popen[bytes]], None] = lambda _: None,
 ) -> bytes:
     """The whole database as ``pg_dump --schema-only`` writes it, without what varies; with
     ``rows``, those too. Where ``extensions`` are named, no others are in it, which are those of
@@ -60,7 +61,7 @@ def dump_schema(
     content instead of by chance, so that nothing in the content can know it.
 
     Raises BackupFailed naming what could not be read, and the remedy. The password is in the
-    environment of pg_dump and nowhere else.
+    environment of pg_dump and nowhere else. ``started`` is given the process, to end it.
     """
     program = find_pg_dump(server_major)
     known = conninfo_to_dict(conninfo)
@@ -77,7 +78,7 @@ def dump_schema(
     )
     environment = {"PGTZ": "UTC", "PGOPTIONS": options}
     environment |= {"PGPASSWORD": password} if password else {}
-    done = _ended(command, environment, timeout_s)
+    done = _ended(command, environment, timeout_s, started)
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip()
         raise _failure(said.replace(password, "[secret]") if password else said, known, lock_wait_s)
@@ -85,17 +86,24 @@ def dump_schema(
 
 
 def _ended(
-    command: Sequence[str], environment: dict[str, str], timeout_s: float
+    command: Sequence[str],
+    environment: dict[str, str],
+    timeout_s: float,
+    started: Callable[[subprocess.Popen[bytes]], None],
 ) -> subprocess.CompletedProcess[bytes]:
     """pg_dump, with these variables and no others that are known to programs of PostgreSQL."""
+    pipe = subprocess.PIPE
     try:
-        return subprocess.run(
-            command,
-            capture_output=True,
-            check=False,
-            timeout=timeout_s,
-            env=bare_environment() | environment,
-        )
+        with subprocess.Popen(
+            command, stdout=pipe, stderr=pipe, env=bare_environment() | environment
+        ) as process:
+            started(process)
+            try:
+                out, said = process.communicate(timeout=timeout_s)
+            except BaseException:
+                process.kill()
+                raise
+        return subprocess.CompletedProcess(command, process.returncode, out, said)
     except subprocess.TimeoutExpired:
         raise BackupFailed(
             f"pg_dump took longer than {timeout_s:.0f} s",

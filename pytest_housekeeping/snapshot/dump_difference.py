@@ -18,6 +18,7 @@ _ENTRY = re.compile(
     r"(?:; Owner:.*)?\n--\n",
     re.MULTILINE,
 )
+_BEGINS = "\n--\n-- Name: "
 _END = "-- PostgreSQL database dump complete"
 _MAYBE_USUAL = "SET default_table"
 _USUAL = re.compile(
@@ -31,7 +32,9 @@ _CONTEXT = 3
 def dump_difference(before: bytes, after: bytes, name_before: str, name_after: str) -> str:
     """As ``diff -u`` writes it, a hunk or more for each object that differs, with its name behind
     the place; lines are counted from the object's own beginning. Empty when nothing differs."""
-    old, new = _entries(before), _entries(after)
+    texts = [without_restriction(each).decode(errors="replace") for each in (before, after)]
+    one, other, usual = _apart(*texts)
+    old, new = _entries(one, dict(usual)), _entries(other, dict(usual))
     hunks = [
         hunk
         for name in dict.fromkeys([*old, *new])
@@ -43,11 +46,36 @@ def dump_difference(before: bytes, after: bytes, name_before: str, name_after: s
     return "\n".join([*head, *hunks, ""]) if hunks else ""
 
 
-def _entries(dump: bytes) -> dict[str, list[str]]:
-    """The texts of each object, by what pg_dump calls it."""
-    text = without_restriction(dump).decode(errors="replace")
+def _apart(one: str, other: str) -> tuple[str, str, dict[str, str]]:
+    """Both without the objects that both begin with, and end with, and what the first that is left
+    is made with: of two dumps around a batch that is nearly all."""
+    start = one.rfind(_BEGINS, 0, _common(one, other, 1)) + 1
+    usual = _NONE | {match["what"]: match["value"] for match in _USUAL.finditer(one, 0, start)}
+    one, other = one[start:], other[start:]
+    end = one.find(_BEGINS, len(one) - _common(one, other, -1)) + 1
+    left = (one[:end], other[: end + len(other) - len(one)]) if end else (one, other)
+    # What is left may not say what the objects behind it are made with.
+    if not any(_MAYBE_USUAL in each for each in left):
+        one, other = left
+    return one, other, usual
+
+
+def _common(one: str, other: str, way: int) -> int:
+    """How many characters two texts have in common at the beginning, or, the other way, the end."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if way > 0:
+            same = one[low:middle] == other[low:middle]
+        else:
+            same = one[len(one) - middle :] == other[len(other) - middle :]
+        low, high = (middle, high) if same else (low, middle - 1)
+    return low
+
+
+def _entries(text: str, usual: dict[str, str]) -> dict[str, list[str]]:
+    """The texts of each object, by what pg_dump calls it; the first is made with the ``usual``."""
     found: dict[str, list[str]] = {}
-    usual = dict(_NONE)
     marks = list(_ENTRY.finditer(text))
     ends = [mark.start() for mark in marks] + [len(text)]
     found[""] = [_made_with(text[: ends[0]], usual)]

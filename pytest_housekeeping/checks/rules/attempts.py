@@ -27,6 +27,8 @@ INSUFFICIENT_PRIVILEGE = "42501"
 # Statements in one round trip; all their requests and answers are held in memory at once.
 _BATCH = 250
 _DONE = "HK000"
+# lock_not_available, deadlock_detected: what it would have been answered is not known.
+INTERRUPTED = ("55P03", "40P01")
 _FIXES = {
     "role": "GRANT the role to the migrator, so that it may SET ROLE to it",
     "setup": "the migrator must own the protected tables, or be a member of their owner",
@@ -97,7 +99,8 @@ def attempt_all(connection: Connection, attempts: Sequence[Attempt]) -> list[Att
     change nothing, share theirs with the next (see ``Attempt.joins``).
 
     Raises RuleBroken when a statement was not reached, because its role could not be taken on or
-    its set-up failed: that must not be mistaken for a refusal of the statement itself.
+    its set-up failed, or was interrupted, at somebody's lock say: that must not be mistaken for a
+    refusal of the statement itself.
     """
     results: list[AttemptResult] = []
     for start in range(0, len(attempts), _BATCH):
@@ -139,6 +142,8 @@ def _run(connection: Connection, attempts: Sequence[Attempt]) -> Iterator[Attemp
     body = _BLOCK.replace("%requests%", literal)
     answers: list[dict[str, Any]] = run_block(connection, body)
     for attempt, answer in zip(attempts, answers, strict=True):
+        if answer["sqlstate"] in INTERRUPTED:
+            raise interrupted(attempt.role, f"{answer['sqlstate']} {answer['message']}")
         if answer["stage"] not in ("run", "done"):
             raise _not_reached(attempt, answer)
         yield AttemptResult(
@@ -148,6 +153,15 @@ def _run(connection: Connection, attempts: Sequence[Attempt]) -> Iterator[Attemp
             value=answer["value"],
             row_delta=answer["row_delta"] or 0,
         )
+
+
+def interrupted(role: str, words: str) -> RuleBroken:
+    """The error for a statement that has met somebody's lock."""
+    return RuleBroken(
+        f"a statement{f' as {role}' if role else ''} has met a lock: {words}",
+        why="what it would have been answered is not known, and must not pass for a refusal",
+        fix="run again when nobody else works on these tables",
+    )
 
 
 def _not_reached(attempt: Attempt, answer: dict[str, Any]) -> RuleBroken:

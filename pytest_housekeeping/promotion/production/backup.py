@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -61,12 +64,24 @@ class Backup:
     _schema: bytes = field(default=b"", repr=False)
     _roles: bytes = field(default=b"", repr=False)
     _schema_after: bytes = field(default=b"", repr=False)
+    _ahead: Future[bytes] | None = field(default=None, repr=False)
+    _pg_dump: list[subprocess.Popen[bytes]] = field(default_factory=list, repr=False)
+
+    def begin(self, conninfo: str, server_major: int) -> None:
+        """Let pg_dump begin, while production is looked at: that both have seen the same schema,
+        the copy shows."""
+        if self._ahead is None:
+            worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hk-backup")
+            dump = partial(dump_schema, server_major=server_major, started=self._pg_dump.append)
+            self._ahead = worker.submit(dump, conninfo)
+            worker.shutdown(wait=False)
 
     def snapshot(
         self, connection: Connection, conninfo: str, fingerprint: Fingerprint, server_major: int
     ) -> Judgement:
         """pg_dump of the whole schema, and the roles beside it, into the audit folder."""
-        self._schema = dump_schema(conninfo, server_major=server_major)
+        self.begin(conninfo, server_major)
+        self._schema = self._ahead.result() if self._ahead else b""
         self._roles = dump_roles(connection)
         self._around = dump_around(connection)
         said = f"{len(self._schema):,} bytes"
@@ -164,6 +179,10 @@ class Backup:
         return "the server that was given, " if given else ""
 
     def close(self) -> None:
+        if self._ahead is not None and not self._ahead.done():
+            for process in self._pg_dump:
+                process.terminate()
+            wait([self._ahead])
         with suppress(HousekeepingError, psycopg.Error):
             self._ends.close()
         if self.restore_server is not None:

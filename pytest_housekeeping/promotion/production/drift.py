@@ -41,7 +41,7 @@ def _since_the_last(context: RunContext, target: ProductionTarget) -> Judgement:
     """The schema is as the last promotion left it: nobody has changed it past the files."""
     connection, schema = target.connection.get(), context.config.history_schema
     now = target.fingerprint()
-    recorded = promotion_table.last_fingerprint(connection, schema)
+    recorded = promotion_table.last_fingerprint(connection, schema, now)
     if recorded is None:
         return Verdict(examined=1, unit="fingerprint"), "no promotion on record yet"
     # An earlier version recorded the schema without that of its own tables.

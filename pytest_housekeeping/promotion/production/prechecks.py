@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from pytest_housekeeping.config import Target
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
-from pytest_housekeeping.model import Finding, Level, TargetIdentity, Verdict
+from pytest_housekeeping.model import Finding, Level, Phase, TargetIdentity, Verdict
 from pytest_housekeeping.plan.steps import STATISTICS
 from pytest_housekeeping.promotion import prechecks, stubs
 from pytest_housekeeping.promotion.context import RunContext
@@ -44,7 +44,7 @@ def production_prechecks(
         "code": lambda: prechecks.code(checks.code()),
         "worktree": lambda: prechecks.worktree(context.source),
         "server": lambda: _server(context, target),
-        "identity": lambda: _identity(context, target),
+        "identity": lambda: _backup_begun(context, target, _identity(context, target)),
         "stubs": lambda: stubs.in_production(context.config.stubs, target.connection.get()),
         "window": lambda: check_window(context, target.connection.get()),
         "segments": lambda: _segments(context),
@@ -133,6 +133,13 @@ def _identity(context: RunContext, target: ProductionTarget) -> Judgement:
     verdict = Verdict(examined=1, unit="identity", findings=tuple(findings))
     said = f"system identifier {identity.system_identifier}, timeline {timeline or 'not told'}"
     return verdict, said
+
+
+def _backup_begun(context: RunContext, target: ProductionTarget, judgement: Judgement) -> Judgement:
+    """The judgement on its identity; of the right database the backup is begun with at once."""
+    if judgement[0].passed and any(each.phase is Phase.BACKUP for each in context.plan.steps):
+        target.backup.begin(target.address.conninfo(), target.major)
+    return judgement
 
 
 def _of_others(context: RunContext, identity: TargetIdentity, place: str) -> Iterator[Finding]:

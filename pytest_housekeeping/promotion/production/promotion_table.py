@@ -127,8 +127,11 @@ def last_promotion(connection: Connection, schema: str) -> LastPromotion | None:
     return LastPromotion(run=found[0], commit=found[1], at=found[2], by=found[3]) if found else None
 
 
-def last_fingerprint(connection: Connection, schema: str) -> Fingerprint | None:
-    """The schema as the last promotion left it; None before the first."""
+def last_fingerprint(
+    connection: Connection, schema: str, now: Fingerprint | None = None
+) -> Fingerprint | None:
+    """The schema as the last promotion left it, ``now`` itself where it is that; None before the
+    first."""
     if not has_columns(connection, schema, "promotion"):
         return None
     found = connection.execute(
@@ -136,4 +139,4 @@ def last_fingerprint(connection: Connection, schema: str) -> Fingerprint | None:
             sql.Identifier(schema)
         )
     ).fetchone()
-    return from_record(found[0]) if found else None
+    return from_record(found[0], like=now) if found else None

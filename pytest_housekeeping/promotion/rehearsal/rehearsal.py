@@ -105,16 +105,27 @@ class Rehearsal:
         """
         self.commit(segment)
         if self._judging is None:
-            twin = self.target.twin
-            self._judging = twin.connect(settings=self.context.config.session)
-            self._judging.execute(
-                sql.SQL("BEGIN; {}; SET LOCAL row_security = on; SET LOCAL ROLE {}").format(
-                    sql.SQL(local_settings(self.context.config)),
-                    sql.Identifier(self.role),
-                )
-            )
+            self._judging = self._judging_session()
         with rolled_back(self._judging):
             yield self._judging
+
+    @contextmanager
+    def judging_beside(self) -> Iterator[Connection]:
+        """Another session of that kind, once the batch is in the copy."""
+        connection = self._judging_session()
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def _judging_session(self) -> LentConnection:
+        connection = self.target.twin.connect(settings=self.context.config.session)
+        connection.execute(
+            sql.SQL("BEGIN; {}; SET LOCAL row_security = on; SET LOCAL ROLE {}").format(
+                sql.SQL(local_settings(self.context.config)), sql.Identifier(self.role)
+            )
+        )
+        return connection
 
     @contextmanager
     def sealed(self, segment: int) -> Iterator[Transaction]:

@@ -23,6 +23,7 @@ def _dump(key: str, *parts: str) -> bytes:
     return "".join([head, *parts, tail]).encode()
 
 
+FAST = "SET default_tablespace = fast;\n\n"
 HEAP = "SET default_table_access_method = heap;\n\n"
 
 
@@ -46,7 +47,22 @@ def test_a_difference_reads_as_a_patch_object_by_object() -> None:
 
 def test_what_a_table_is_made_with_belongs_to_it() -> None:
     table = _entry("a", "CREATE TABLE s.a ();")
-    elsewhere = "SET default_tablespace = fast;\n\n"
-    patch = dump_difference(_dump("a", table), _dump("b", elsewhere, table), "x", "y")
+    patch = dump_difference(_dump("a", table), _dump("b", FAST, table), "x", "y")
     assert "+SET default_tablespace = fast;\n CREATE TABLE s.a ();\n" in patch
     assert "@@ TABLE s.a" in patch
+
+
+def test_what_both_begin_and_end_with_is_left_out_of_the_reading_alone() -> None:
+    """What the first of the rest is made with was said before, and what it says itself counts for
+    all behind it."""
+    a, b, c, new = (_entry(name, f"CREATE TABLE s.{name} ();") for name in ("a", "b", "c", "new"))
+    usual = "SET default_tablespace = '';\n\n"
+    patch = dump_difference(_dump("k", FAST, a, b, c), _dump("l", FAST, a, b, new, c), "x", "y")
+    made = "+SET default_tablespace = fast;\n+CREATE TABLE s.new ();\n"
+    assert patch == f"--- x\n+++ y\n@@ -0,0 +1,2 @@ TABLE s.new\n{made}"
+    patch = dump_difference(_dump("k", FAST, a, b, c), _dump("l", FAST, a, usual, b, c), "x", "y")
+    assert [line for line in patch.splitlines() if line.startswith("@@")] == [
+        "@@ -1,2 +1 @@ TABLE s.b",
+        "@@ -1,2 +1 @@ TABLE s.c",
+    ]
+    assert dump_difference(_dump("k", a, b), _dump("l", a, b), "x", "y") == ""

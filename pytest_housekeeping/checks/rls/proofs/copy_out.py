@@ -11,6 +11,7 @@ from psycopg import sql
 from pytest_housekeeping.checks.rls.findings import FindingCollector
 from pytest_housekeeping.checks.rls.proofs.isolation_pairs import IdentityPair
 from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
+from pytest_housekeeping.checks.rules.attempts import INTERRUPTED, interrupted
 from pytest_housekeeping.checks.rules.together import together
 from pytest_housekeeping.declarations.identity import Claim
 from pytest_housekeeping.postgres.connection import Connection, as_role
@@ -66,6 +67,9 @@ def _copy_out(
                     else:
                         answers |= dict.fromkeys(group, "" if returns else "no row")
         except psycopg.Error as error:
+            if error.sqlstate in INTERRUPTED:
+                words = error.diag.message_primary or str(error).strip()
+                raise interrupted(role, f"{error.sqlstate} {words}") from None
             group = waiting.popleft()
             if len(group) == 1:
                 answers[group[0]] = error.sqlstate or "an error"

@@ -1,0 +1,114 @@
+"""Checks of a large schema, judged on a second session of the copy while others are on the first.
+
+A proof is half the server's work and half this process's, so two at once take little more than one.
+Each acts in a transaction of its own that is rolled back, and neither sees what the other does. Two
+may meet at a lock all the same, where rows are made up: what was not tried because of that is an
+error of the check (`checks.rules.attempts`), and whatever is no pass is judged again, with nothing
+beside it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import psycopg
+
+from pytest_housekeeping.errors import HousekeepingError
+from pytest_housekeeping.model import Kind, Phase, Step, Verdict
+from pytest_housekeeping.plan.plan import Plan
+from pytest_housekeeping.postgres.connection import Connection, rolled_back
+
+WORTH_A_THREAD = 2000
+Judge: TypeAlias = Callable[[Connection, Step], Verdict]
+
+
+def beside_others(plan: Plan) -> tuple[Step, ...]:
+    """The checks of the last segment on a copy that ask the database alone, and share with others
+    only what is read once."""
+    contracts, last = plan.contracts, len(plan.segments)
+    proofs = {rule.id for rule in contracts.rules if rule.proof}
+    elsewhere = (*contracts.running_contracts, *contracts.code_contracts)
+    return tuple(
+        step
+        for step in plan.steps
+        if step.phase is Phase.REHEARSE and step.segment == last
+        if (step.kind is Kind.RLS and step.name in proofs)
+        or (step.kind is Kind.BOUNDARY and step.name not in elsewhere)
+    )
+
+
+@dataclass(kw_only=True)
+class SecondSession:
+    """Takes the ``steps`` from the last one on, in a thread, as long as the first session has not
+    come to them. ``opened`` is the session, ``judge`` judges a step in one; ``objects`` tells how
+    many there are, of which a few are not worth a thread."""
+
+    steps: Sequence[Step]
+    opened: Callable[[], AbstractContextManager[Connection]]
+    judge: Judge
+    objects: Callable[[], int]
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+    _taken: dict[str, Future[Verdict] | None] = field(default_factory=dict)
+    _thread: threading.Thread | None = None
+    _stopped: bool = False
+
+    def verdict(self, connection: Connection, step: Step) -> Verdict | None:
+        """The verdict of a step that passes, judged there, or here beside it. None where it is to
+        be judged here, with nothing beside it."""
+        if self._stopped or step not in self.steps:
+            return None
+        if self._thread is None:
+            if self.objects() < WORTH_A_THREAD:
+                self._stopped = True
+                return None
+            self._thread = threading.Thread(target=self._work, name="hk-second-session")
+            self._thread.start()
+        with self._turn:
+            there = self._taken.setdefault(step.id, None)
+        try:
+            if there is not None:
+                verdict = there.result()
+            else:
+                with rolled_back(connection):
+                    verdict = self.judge(connection, step)
+            if verdict.passed:
+                return verdict
+        except (HousekeepingError, psycopg.Error):
+            if connection.closed:
+                raise
+        self.close()
+        return None
+
+    def close(self) -> None:
+        """Take no more of them, and wait for the one that is being judged."""
+        self._stopped = True
+        if self._thread is not None:
+            self._thread.join()
+
+    def _work(self) -> None:
+        try:
+            with self.opened() as connection:
+                while (taken := self._next()) is not None:
+                    step, future = taken
+                    try:
+                        with rolled_back(connection):
+                            future.set_result(self.judge(connection, step))
+                    except BaseException as error:
+                        future.set_exception(error)
+        except (HousekeepingError, psycopg.Error):
+            # Without a second session the first one judges all of them.
+            self._stopped = True
+
+    def _next(self) -> tuple[Step, Future[Verdict]] | None:
+        with self._turn:
+            for step in reversed(self.steps):
+                if not self._stopped and step.id not in self._taken:
+                    future = Future[Verdict]()
+                    self._taken[step.id] = future
+                    return step, future
+        return None

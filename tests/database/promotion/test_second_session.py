@@ -1,0 +1,110 @@
+"""A second session of the copy judges what the first has not come to; only what passes counts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from pytest_housekeeping.checks.rules import Attempt, attempt_all
+from pytest_housekeeping.errors import RuleBroken
+from pytest_housekeeping.model import Kind, Phase, Step, Verdict
+from pytest_housekeeping.postgres.connection import Connection, connect
+from pytest_housekeeping.promotion.second_session import WORTH_A_THREAD, Judge, SecondSession
+from pytest_housekeeping.server import StagingDatabase
+
+NONE = Verdict(examined=0)
+STEPS = tuple(
+    Step(id=name, phase=Phase.REHEARSE, kind=Kind.RLS, name=name) for name in ("one", "two")
+)
+
+
+@pytest.fixture
+def first(connection: Connection) -> Connection:
+    connection.execute("CREATE TABLE t (a integer)")
+    connection.execute("BEGIN; SET LOCAL lock_timeout = '20ms'")
+    return connection
+
+
+def second(database: StagingDatabase, judge: Judge, objects: int = WORTH_A_THREAD) -> SecondSession:
+    @contextmanager
+    def opened() -> Iterator[Connection]:
+        with connect(database.migrator_conninfo) as connection:
+            connection.execute("BEGIN; SET LOCAL lock_timeout = '20ms'")
+            yield connection
+
+    return SecondSession(steps=STEPS, opened=opened, judge=judge, objects=lambda: objects)
+
+
+def test_it_begins_with_the_last_and_each_is_judged_once(
+    database: StagingDatabase, first: Connection
+) -> None:
+    begun, judged = threading.Event(), list[tuple[str, bool]]()
+
+    def judge(connection: Connection, step: Step) -> Verdict:
+        judged.append((step.id, connection is first))
+        if connection is first:
+            begun.wait(10)
+        begun.set()
+        return Verdict(examined=len(judged))
+
+    beside = second(database, judge)
+    passed = [beside.verdict(first, step) for step in STEPS]
+    beside.close()
+    assert all(passed)
+    assert sorted(judged) == [("one", True), ("two", False)]
+    few = second(database, judge, WORTH_A_THREAD - 1)
+    assert few.verdict(first, STEPS[0]) is None
+    assert beside.verdict(first, replace(STEPS[0], id="another")) is None
+
+
+@pytest.mark.parametrize("fails_on_first", [True, False])
+def test_what_does_not_pass_is_judged_again_with_nothing_beside_it(
+    database: StagingDatabase, first: Connection, fails_on_first: bool
+) -> None:
+    """Both meet at the lock of the one: no answer of the other passes for a refusal."""
+    holds, is_over = threading.Event(), threading.Event()
+
+    def judge(connection: Connection, step: Step) -> Verdict:
+        if (connection is first) is fails_on_first:
+            holds.wait(10)
+            try:
+                attempt_all(connection, [Attempt(statement="SELECT a FROM t")])
+            finally:
+                is_over.set()
+        else:
+            connection.execute("LOCK TABLE t")
+            holds.set()
+            is_over.wait(10)
+        return Verdict(examined=1)
+
+    beside = second(database, judge)
+    verdicts = [beside.verdict(first, step) for step in STEPS]
+    assert verdicts[0 if fails_on_first else 1] is None
+    assert not any(each.name == "hk-second-session" for each in threading.enumerate())
+    assert attempt_all(first, [Attempt(statement="SELECT count(*) FROM t")])[0].value == 0
+
+
+def test_a_session_that_cannot_be_had_leaves_all_to_the_first(
+    database: StagingDatabase, first: Connection
+) -> None:
+    beside = second(replace(database, migrator="nobody_here"), lambda *_: Verdict(examined=1))
+    assert all(beside.verdict(first, step) for step in STEPS)
+    beside.close()
+
+
+def test_nothing_examined_is_no_pass(database: StagingDatabase, first: Connection) -> None:
+    beside = second(database, lambda *_: NONE)
+    assert [beside.verdict(first, step) for step in STEPS] == [None, None]
+
+
+def test_a_statement_that_meets_a_lock_is_no_refusal(
+    database: StagingDatabase, first: Connection
+) -> None:
+    with connect(database.migrator_conninfo) as other:
+        other.execute("BEGIN; LOCK TABLE t")
+        with pytest.raises(RuleBroken, match="has met a lock: 55P03"):
+            attempt_all(first, [Attempt(statement="INSERT INTO t VALUES (1)", query=False)])
