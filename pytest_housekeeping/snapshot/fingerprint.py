@@ -68,6 +68,10 @@ class Fingerprint:
         parts = [part for entry in self.entries for part in (entry.name, entry.text)]
         return sha256("\0".join(parts).encode()).hexdigest()
 
+    def is_as(self, other: Fingerprint) -> bool:
+        """Whether the digests are equal, in no time where most objects are the very same."""
+        return self.entries == other.entries or self.digest == other.digest
+
     @property
     def texts(self) -> dict[str, str]:
         """The text of each object by its name."""
