@@ -46,9 +46,13 @@ class TripwireGround:
     sql: str
 
 
-def ground_for(rule: Rule, database: str) -> TripwireGround:
-    """What to plant the rule's tripwire in. Raises NotPlanted where a placeholder has no value."""
+def ground_for(rule: Rule, database: str, *, migrator: str = "") -> TripwireGround:
+    """What to plant the rule's tripwire in. Raises NotPlanted where a placeholder has no value.
+
+    ``migrator`` is the migrating role of grounds that are laid already; without it, it is made.
+    """
     values = {name: f"hk_{name}_{secrets.token_hex(6)}" for name in _NAMES}
+    values |= {"migrator": migrator} if migrator else {}
     values |= {
         "database": quoted(database),
         "setting": f"{values['tripwire_role']}.identity",
@@ -64,12 +68,13 @@ def ground_for(rule: Rule, database: str) -> TripwireGround:
     missing = used - values.keys()
     if missing:
         raise NotPlanted(f"nothing can stand for {', '.join(sorted(missing))}")
+    made = _AS_BEFORE if migrator else _MIGRATOR
     if rule.family == BOUNDARY:
         guarded: Guarded = _boundary(rule, values)
-        parts = [_BOUNDARY, _USED] if rule.contract == ALLOWED else [_BOUNDARY]
+        parts = [made, _BOUNDARY, _USED] if rule.contract == ALLOWED else [made, _BOUNDARY]
     else:
         guarded = _protected(values)
-        parts = [_PROTECTED, _SOUND] if "table" in used else [_PROTECTED]
+        parts = [made, _PROTECTED, _SOUND] if "table" in used else [made, _PROTECTED]
     return TripwireGround(guarded=guarded, values=values, sql=fill("".join(parts), values))
 
 
@@ -113,12 +118,13 @@ _MIGRATOR = """
 CREATE ROLE {migrator} CREATEROLE;
 ALTER DATABASE {database} OWNER TO {migrator};
 """
-_PROTECTED = f"""{_MIGRATOR}
-CREATE ROLE {{role}};
-GRANT {{role}} TO {{migrator}} WITH ADMIN OPTION;
-SET LOCAL ROLE {{migrator}};
-CREATE SCHEMA {{schema}};
-GRANT USAGE ON SCHEMA {{schema}} TO {{role}};
+_AS_BEFORE = "SET LOCAL ROLE NONE;"
+_PROTECTED = """
+CREATE ROLE {role};
+GRANT {role} TO {migrator} WITH ADMIN OPTION;
+SET LOCAL ROLE {migrator};
+CREATE SCHEMA {schema};
+GRANT USAGE ON SCHEMA {schema} TO {role};
 """
 _SOUND = """
 CREATE TABLE {table} (
@@ -130,14 +136,14 @@ CREATE POLICY own ON {table} TO {role}
 USING (tenant = nullif(current_setting('{setting}', true), ''));
 GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {role};
 """
-_BOUNDARY = f"""{_MIGRATOR}
-CREATE ROLE {{source_role}};
-GRANT {{source_role}} TO {{migrator}} WITH ADMIN OPTION;
-SET LOCAL ROLE {{migrator}};
-CREATE SCHEMA {{source_schema}};
-CREATE SCHEMA {{target_schema}};
-GRANT USAGE ON SCHEMA {{source_schema}} TO {{source_role}};
-CREATE TABLE {{target_relation}} (id integer);
+_BOUNDARY = """
+CREATE ROLE {source_role};
+GRANT {source_role} TO {migrator} WITH ADMIN OPTION;
+SET LOCAL ROLE {migrator};
+CREATE SCHEMA {source_schema};
+CREATE SCHEMA {target_schema};
+GRANT USAGE ON SCHEMA {source_schema} TO {source_role};
+CREATE TABLE {target_relation} (id integer);
 """
 _USED = """
 GRANT USAGE ON SCHEMA {target_schema} TO {source_role};

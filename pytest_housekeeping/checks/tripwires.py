@@ -46,7 +46,7 @@ def trip_rule(superuser: Connection, rule: Rule) -> Verdict:
     try:
         ground = ground_for(rule, superuser.info.dbname)
         plant(superuser, ground.sql)
-        if _stands(ground, rule):
+        if stands_without(ground, rule):
             quiet = judge(superuser, ground, rule)
         plant(superuser, defect(ground, rule))
         fired = judge(superuser, ground, rule)
@@ -60,6 +60,11 @@ def trip_rule(superuser: Connection, rule: Rule) -> Verdict:
     known = quiet.findings if quiet else ()
     if any(finding in known for finding in fired.findings if finding.object == planted):
         return _failed(rule, f"the rule fires on {planted} without the defect as well", seen=quiet)
+    return has_fired(planted)
+
+
+def has_fired(planted: str) -> Verdict:
+    """What is said of a tripwire that works."""
     return Verdict(
         examined=1, unit="tripwires", evidence=(f"it fired on {planted}, and was quiet without it",)
     )
@@ -106,7 +111,7 @@ def judge(connection: Connection, ground: TripwireGround, rule: Rule) -> Verdict
     return judge_rule(connection, guarded, rule)
 
 
-def _stands(ground: TripwireGround, rule: Rule) -> bool:
+def stands_without(ground: TripwireGround, rule: Rule) -> bool:
     """Whether the object may be there without the defect. Of one whose name stands nowhere but in
     the defect nobody can complain before."""
     known = frozenset(_WORD.findall(" ".join((ground.sql, *ground.values.values()))))

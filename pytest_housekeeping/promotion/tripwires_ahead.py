@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from pytest_housekeeping.checks.builtins import Builtins, read_builtins
 from pytest_housekeeping.checks.tripwires import trip_rule
+from pytest_housekeeping.checks.tripwires_together import trip_together
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import LentConnection
@@ -24,6 +25,7 @@ class TripwiresAhead:
         self._empty = empty
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hk-tripwires")
         self._builtins = self._thread.submit(lambda: read_builtins(empty()))
+        self._together = self._thread.submit(lambda: trip_together(empty(), rules))
         self._tried = {rule.id: self._thread.submit(self._try, rule) for rule in rules}
 
     def builtins(self) -> Builtins:
@@ -39,4 +41,5 @@ class TripwiresAhead:
         self._thread.shutdown(cancel_futures=True)
 
     def _try(self, rule: Rule) -> Verdict:
-        return trip_rule(self._empty(), rule)
+        # Tried before, in this one thread.
+        return self._together.result().get(rule.id) or trip_rule(self._empty(), rule)
