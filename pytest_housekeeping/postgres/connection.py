@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from pytest_housekeeping.declarations.pinned_settings import pinned
+from pytest_housekeeping.declarations.pinned_settings import pinned, young_names
 from pytest_housekeeping.errors import ProofFailed, ServerError, SqlFailed
 from pytest_housekeeping.model import TargetIdentity
 from pytest_housekeeping.postgres.session import startup_options
@@ -135,9 +135,16 @@ def connect(
 
     Raises ServerError with libpq's words and without any part of a password.
     """
-    place = tuple(conninfo_to_dict(conninfo).get(key) for key in ("host", "hostaddr", "port"))
-    expected = _MAJORS.get(place, 0)
-    connection = _open(conninfo, name, pinned(expected, settings))
+    known = conninfo_to_dict(conninfo)
+    # What a connection tells of itself leaves the usual port out.
+    place = known.get("host"), known.get("hostaddr"), str(known.get("port") or _USUAL_PORT)
+    expected = _MAJORS.get(place, _MAJORS.get(_ANY, 0))
+    try:
+        connection = _open(conninfo, name, pinned(expected, settings))
+    except ServerError as error:
+        if place in _MAJORS or not any(each in error.found for each in young_names()):
+            raise
+        connection = _open(conninfo, name, pinned(expected := 0, settings))
     major = _MAJORS[place] = connection.info.server_version // 10000
     if pinned(major) != pinned(expected):
         connection.close()
@@ -145,8 +152,16 @@ def connect(
     return connection
 
 
+def expect(major: int) -> None:
+    """That a server which was not connected to yet is of this version: mostly it is, and need not
+    be asked. An older one refuses the settings that it does not know, and is asked then."""
+    _MAJORS[_ANY] = major
+
+
+_USUAL_PORT = 5432
 # The major version of each server that was connected to, by its place.
 _MAJORS: dict[tuple[object, ...], int] = {}
+_ANY = ()
 
 
 def _open(conninfo: str, name: str, settings: Mapping[str, str]) -> LentConnection:

@@ -32,7 +32,7 @@ from pytest_housekeeping.declarations.rules import shipped_rules
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed, ServerError
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plan.test_discovery import TestNames
-from pytest_housekeeping.postgres.connection import LentConnection
+from pytest_housekeeping.postgres.connection import LentConnection, expect
 from pytest_housekeeping.promotion.installed_tools import installed_tools
 from pytest_housekeeping.promotion.production.group.proof import read_proof
 from pytest_housekeeping.promotion.production.handed import Away, Handed, hand, hand_back
@@ -233,6 +233,7 @@ def _main() -> None:
 
 def _warm(major: int) -> None:
     """Import, and find out, what is the same for all."""
+    expect(major)
     for name in (*_WARM, *(f"pytest_housekeeping.{name}" for name in _WARM_OF_OURS)):
         with suppress(ImportError):
             importlib.import_module(name)

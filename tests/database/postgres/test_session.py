@@ -10,7 +10,9 @@ from psycopg import pq, sql
 
 from pytest_housekeeping.declarations.pinned_settings import names_to_choose, pinned, pinned_names
 from pytest_housekeeping.errors import ServerError
+from pytest_housekeeping.postgres import connection as module
 from pytest_housekeeping.postgres.connection import LentConnection, connect
+from pytest_housekeeping.postgres.in_the_way import open_beside
 from pytest_housekeeping.postgres.session import overridden, replication_role
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.server.libpq import libpq_variables
@@ -308,3 +310,28 @@ def test_a_value_that_the_server_does_not_take_is_told_as_a_failed_connection(
 def test_what_a_project_may_choose_is_what_a_text_can_mean() -> None:
     assert {"DateStyle", "TimeZone", "search_path"} <= names_to_choose()
     assert not {"role", "statement_timeout", "synchronous_commit"} & names_to_choose()
+
+
+@pytest.mark.parametrize(("expected", "opened"), [(0, 2), (15, 2), (16, 1), (17, 3)])
+def test_a_server_of_the_version_that_was_expected_is_connected_to_once(
+    database: StagingDatabase, monkeypatch: pytest.MonkeyPatch, expected: int, opened: int
+) -> None:
+    """And whatever was expected, the session has the settings of the server's own version."""
+    counted, known = [], module.LentConnection.connect
+
+    def count(*args: object, **more: object) -> LentConnection:
+        counted.append(1)
+        return known(*args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "_MAJORS", {})
+    monkeypatch.setattr(module.LentConnection, "connect", count)
+    module.expect(expected)
+    with connect(database.migrator_conninfo) as connection:
+        if connection.info.server_version // 10000 != 16:
+            pytest.skip("the versions stand around 16")
+        assert len(counted) == opened
+        assert set(pinned(16)) - set(pinned(0)) == {"createrole_self_grant"}
+        assert connection.execute("SHOW createrole_self_grant").fetchone() == ("",)
+        with open_beside(connection) as beside:
+            assert len(counted) == opened + 1
+            assert beside.execute("SHOW DateStyle").fetchone() == ("ISO, MDY",)
