@@ -30,6 +30,10 @@ WHERE w.pid = own.pid OR (w.usename = own.usename AND w.datname = own.datname
 _ABOUT = """b.pid, a.usename::text, a.application_name, a.state,
     pg_catalog.to_char(coalesce(a.xact_start, a.query_start), 'YYYY-MM-DD HH24:MI:SS TZ'), a.query
 """
+# Mostly nobody waits for a lock, and that is told without the views, which take long to plan.
+_WAITS = """
+SELECT FROM pg_catalog.pg_stat_get_activity(NULL) AS w WHERE w.wait_event_type = 'Lock' LIMIT 1
+"""
 _IN_THE_WAY = f"""
 SELECT {_ABOUT}
 FROM (SELECT DISTINCT b.pid FROM pg_catalog.pg_stat_activity AS w
@@ -86,6 +90,8 @@ def in_the_way(connection: Connection, pid: int) -> tuple[Blocker, ...]:
 
     ``connection`` is another one. The longest transaction comes first.
     """
+    if connection.execute(_WAITS).fetchone() is None:
+        return ()
     return _blockers(connection.execute(_IN_THE_WAY, {"pid": pid}).fetchall())
 
 
