@@ -27,6 +27,7 @@ from pytest_housekeeping.snapshot.catalog_search import (
     listed,
     searched,
     searched_alone,
+    searched_once,
 )
 from pytest_housekeeping.snapshot.catalogs import CATALOGS
 
@@ -85,12 +86,18 @@ class ChangedRows:
     untouched: frozenset[str]
 
 
-def note_rows(connection: Connection) -> NotedRows:
-    """What is there now, for `changed_rows`. Before anything else of a reading."""
+def note_rows(connection: Connection, *, once: bool = False) -> NotedRows:
+    """What is there now, for `changed_rows`. Before anything else of a reading.
+
+    ``once``: nothing is searched for again in this session.
+    """
     (row,) = connection.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text")
     horizon = str(row[0])
-    found = searched(connection, horizon)
-    settled = listed(connection, [each for each in CATALOGS if each.key], horizon)
+    if once:
+        found, settled = searched_once(connection, horizon)
+    else:
+        found = searched(connection, horizon)
+        settled = listed(connection, [each for each in CATALOGS if each.key], horizon)
     catalogs = {
         name: CatalogRows(
             settled=settled.get(name, {}), young=young, absent=frozenset(), total=total

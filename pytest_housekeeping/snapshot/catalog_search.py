@@ -45,6 +45,18 @@ def searched(connection: Connection, horizon: str) -> Found:
     return _found(rows, names, written={})
 
 
+def searched_once(
+    connection: Connection, horizon: str
+) -> tuple[Found, Mapping[str, Mapping[int, str]]]:
+    """The same, and what the settled rows tell of as `listed` has it, in one statement: it is of no
+    use to a session that searches again."""
+    first = " UNION ALL ".join([*map(_first, CATALOGS), f"{_SNAPSHOT}, NULL"])
+    asked = first.replace("$1", f"'{horizon}'::xid")
+    rows, names = results(connection, [asked, _NAMES])
+    settled = {name: dict(_by_key(words or "")) for name, _, _, words in rows if name}
+    return _found((row[:3] for row in rows), names, written={}), settled
+
+
 def searched_alone(
     connection: Connection, horizon: str, known: Mapping[str, Written], catalogs: Mapping[int, str]
 ) -> Found:
@@ -97,7 +109,7 @@ def _key(word: str) -> int:
 
 def listed(
     connection: Connection, catalogs: Iterable[Catalog], horizon: str
-) -> dict[str, dict[int, str]]:
+) -> Mapping[str, Mapping[int, str]]:
     """The settled rows of some catalogs, by the hash of their key."""
     statements = [_settled(each, horizon) for each in catalogs]
     if not statements:
@@ -134,13 +146,27 @@ def _search(catalog: Catalog) -> str:
 
 
 def _settled(catalog: Catalog, horizon: str) -> str:
-    word = f"concat_ws(':', {catalog.key}, {catalog.object}, {catalog.owner})"
-    oid = catalog.object.rpartition(", ")[2]
+    word, which = _of_users(catalog)
     return (
         f"SELECT '{catalog.name}', string_agg({word}, ' ') FROM pg_catalog.{catalog.name}"
-        f" WHERE ({catalog.where}) AND ({oid} >= {FIRST_OF_USERS} OR {oid} = {PUBLIC})"
-        f" AND age(xmin) > (SELECT age('{horizon}'::xid))"
+        f" WHERE ({catalog.where}) AND {which} AND age(xmin) > (SELECT age('{horizon}'::xid))"
     )
+
+
+def _of_users(catalog: Catalog) -> tuple[str, str]:
+    """What a settled row tells, and which of them do."""
+    oid = catalog.object.rpartition(", ")[2]
+    word = f"concat_ws(':', {catalog.key}, {catalog.object}, {catalog.owner})"
+    return word, f"({oid} >= {FIRST_OF_USERS} OR {oid} = {PUBLIC})"
+
+
+def _first(catalog: Catalog) -> str:
+    """One row: as `_search` has it, and what the settled rows tell."""
+    told, source = "NULL", f" FROM pg_catalog.{catalog.name} WHERE"
+    if catalog.key:
+        word, which = _of_users(catalog)
+        told = f"string_agg({word}, ' ') FILTER (WHERE {which} AND age(xmin) > (SELECT age($1)))"
+    return _search(catalog).replace(source, f", {told}{source}", 1)
 
 
 _SNAPSHOT = "SELECT '', 0, pg_current_snapshot()::text"

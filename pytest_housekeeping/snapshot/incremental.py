@@ -114,12 +114,12 @@ def read_everything(connection: Connection) -> Reading:
 def read_whole(connection: Connection, scope: Scope, *, once: bool = False) -> Reading:
     """Everything, and what `read_again` needs. Raises as ``read_fingerprint`` does.
 
-    ``once``: this session reads nothing else, so that little is worth to be prepared.
+    ``once``: this session reads nothing else, so that nothing is worth to be prepared.
     """
     return reading(
         connection,
-        lambda: _whole(connection, scope, note_rows(connection), once=once),
-        prepared=catalog_search.PREPARED if once else _prepared(scope),
+        lambda: _whole(connection, scope, note_rows(connection, once=once), once=once),
+        prepared={} if once else _prepared(scope),
     )
 
 

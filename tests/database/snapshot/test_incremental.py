@@ -95,6 +95,13 @@ def test_what_is_printed_elsewhere_is_read_again(
     assert read_again(session, found).fingerprint == before.fingerprint
 
 
+def test_a_session_that_reads_once_finds_the_same(session: Connection, inside: Connection) -> None:
+    """Of rows of before the horizon, and of those that the transaction has written."""
+    assert inside is session
+    inside.execute("CREATE TABLE shop.once (id int); DROP VIEW shop.paid CASCADE")
+    assert read_whole(inside, SCOPE, once=True) == read_whole(inside, SCOPE)
+
+
 def test_few_of_the_statements_make_it_read_everything(
     inside: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
