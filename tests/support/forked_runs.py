@@ -1,9 +1,9 @@
 """Runs of pytest in forks of a process that has imported everything: a third of the time.
 
 A fork differs from ``python -m pytest`` in this alone: the modules that a run would import are
-imported already, and the templates of its reports compiled. What a run imports, how its interpreter
-was started and what is typed in a shell is tested in interpreters of their own: ``Project.start``,
-and whatever the documents and the workflows say.
+imported already, the templates of its reports compiled, and what is installed has been read. What a
+run imports, how its interpreter was started and what is typed in a shell is tested in interpreters
+of their own: ``Project.start``, and whatever the documents and the workflows say.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import Distribution, entry_points
 from pathlib import Path
 from select import select
 from typing import IO, Any, Self
@@ -159,9 +159,33 @@ def _warm() -> None:
     templates = importlib.import_module("pytest_housekeeping.evidence.report.templates")
     for path in Path(str(templates.__file__)).parent.glob("*.jinja"):
         templates.template(path.name)
+    importlib.import_module("pytest_housekeeping.promotion.installed_tools").installed_tools()
+    _remember_metadata()
+    html: Any = importlib.import_module("pytest_html.plugin")
+    compiled = cache(html._read_template)
+    html._read_template = lambda folders: compiled(tuple(folders))
+    html._read_template([Path(html.__file__).parent / "resources"])
     # A collection in the fork would touch, and so copy, every page that it has from here.
     gc.collect()
     gc.freeze()
+
+
+def _remember_metadata() -> None:
+    """Each run asks for the versions of its plugins several times, and each time the whole text of
+    a package is parsed for it."""
+    parsed: Any = Distribution.metadata.fget  # type: ignore[attr-defined]
+    known: dict[str, Any] = {}
+
+    def metadata(asked: Any) -> Any:
+        place = str(getattr(asked, "_path", ""))
+        if not place or place not in known:
+            known[place] = parsed(asked)
+        return known[place]
+
+    Distribution.metadata = property(metadata)  # type: ignore[method-assign, assignment]
+    for found in entry_points(group="pytest11"):
+        if found.dist is not None:
+            metadata(found.dist)
 
 
 if __name__ == "__main__":
