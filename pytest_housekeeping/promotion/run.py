@@ -19,7 +19,7 @@ from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.progress import Progress
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
-from pytest_housekeeping.promotion.second_session import SecondSession, beside_others
+from pytest_housekeeping.promotion.second_session import SecondSession, beside_others, only_reading
 from pytest_housekeeping.promotion.target import Target
 from pytest_housekeeping.promotion.throwaway import Throwaway
 
@@ -68,6 +68,8 @@ class Run:
                 opened=copy.judging_beside,
                 judge=self.checks.judge_alone,
                 objects=lambda: len(copy.target.twin.schema.entries),
+                reading=only_reading(self.context.plan),
+                free=copy.dumped,
             )
 
     def advised(self, error: HousekeepingError) -> HousekeepingError:

@@ -20,6 +20,7 @@ import psycopg
 
 from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.model import Kind, Phase, Step, Verdict
+from pytest_housekeeping.plan.check_steps import SCOPE
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.postgres.connection import Connection, rolled_back
 
@@ -42,16 +43,29 @@ def beside_others(plan: Plan) -> tuple[Step, ...]:
     )
 
 
+def only_reading(plan: Plan) -> tuple[Step, ...]:
+    """The checks that read the catalog of a copy, and lock and try nothing."""
+    queries = {SCOPE, *(rule.id for rule in plan.contracts.rules if not rule.proof)}
+    return tuple(
+        step
+        for step in plan.steps
+        if step.kind is Kind.OBJECT or (step.kind is Kind.RLS and step.name in queries)
+    )
+
+
 @dataclass(kw_only=True)
 class SecondSession:
     """Takes the ``steps`` from the last one on, in a thread, as long as the first session has not
     come to them. ``opened`` is the session, ``judge`` judges a step in one; ``objects`` tells how
-    many there are, of which a few are not worth a thread."""
+    many there are, of which a few are not worth a thread. Before whatever is not ``reading`` it is
+    waited until the copy is ``free``."""
 
     steps: Sequence[Step]
     opened: Callable[[], AbstractContextManager[Connection]]
     judge: Judge
     objects: Callable[[], int]
+    reading: Sequence[Step] = ()
+    free: Callable[[], None] = lambda: None
     _turn: threading.Lock = field(default_factory=threading.Lock)
     _taken: dict[str, Future[Verdict] | None] = field(default_factory=dict)
     _thread: threading.Thread | None = None
@@ -60,6 +74,9 @@ class SecondSession:
     def verdict(self, connection: Connection, step: Step) -> Verdict | None:
         """The verdict of a step that passes, judged there, or here beside it. None where it is to
         be judged here, with nothing beside it."""
+        if step in self.reading:
+            return None
+        self.free()
         if self._stopped or step not in self.steps:
             return None
         if self._thread is None:
@@ -97,9 +114,11 @@ class SecondSession:
                     step, future = taken
                     try:
                         with rolled_back(connection):
-                            future.set_result(self.judge(connection, step))
+                            verdict = self.judge(connection, step)
                     except BaseException as error:
                         future.set_exception(error)
+                    else:
+                        future.set_result(verdict)
         except (HousekeepingError, psycopg.Error):
             # Without a second session the first one judges all of them.
             self._stopped = True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -65,6 +65,7 @@ class Rehearsal:
     _batch: Batch | None = None
     _judging: LentConnection | None = None
     _original: Fingerprint | None = None
+    _dumping: Future[bytes] | None = None
     _restoring: Future[BackupProof] | None = None
     _worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=1))
     _expected: dict[int, SchemaRecord] = field(default_factory=dict)
@@ -276,12 +277,21 @@ class Rehearsal:
             raise ProofFailed("nothing was restored", why="the next backup may not restore either")
         return self._restoring.result()
 
+    def dumped(self) -> None:
+        """Wait until pg_dump has let go of the result: a check may lock what it holds."""
+        if self._dumping is not None:
+            wait([self._dumping])
+
     def _restore(self, segment: int) -> None:
-        """Dump the result at once, and restore it while the checks go on: the dearer half."""
+        """Dump the result while checks read the catalog, and restore it while all go on."""
         twin, expected = self.target.twin, self.changes[segment].after
-        dump = twin.dump()
-        prove = partial(twin.prove_restores, dump, expected)
-        if self.known_restore is not None:
-            prove = partial(self.known_restore, dump, expected, prove)
-        self._restoring = self._worker.submit(prove)
+        dumping = self._dumping = self._worker.submit(twin.dump)
+
+        def restored() -> BackupProof:
+            dump = dumping.result()
+            prove = partial(twin.prove_restores, dump, expected)
+            known = self.known_restore
+            return known(dump, expected, prove) if known is not None else prove()
+
+        self._restoring = self._worker.submit(restored)
         self._worker.shutdown(wait=False)

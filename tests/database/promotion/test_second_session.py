@@ -96,6 +96,16 @@ def test_a_session_that_cannot_be_had_leaves_all_to_the_first(
     beside.close()
 
 
+def test_what_only_reads_waits_for_nothing(database: StagingDatabase, first: Connection) -> None:
+    waited = list[str]()
+    beside = second(database, lambda *_: Verdict(examined=1))
+    beside.reading, beside.free = STEPS[:1], lambda: waited.append("for pg_dump")
+    assert (beside.verdict(first, STEPS[0]), waited) == (None, [])
+    assert beside.verdict(first, STEPS[1])
+    assert waited == ["for pg_dump"]
+    beside.close()
+
+
 def test_nothing_examined_is_no_pass(database: StagingDatabase, first: Connection) -> None:
     beside = second(database, lambda *_: NONE)
     assert [beside.verdict(first, step) for step in STEPS] == [None, None]
