@@ -52,5 +52,5 @@ def _read(way: str, content: Content) -> Fingerprint:
     with closing(connect(way, settings=content.config.session)) as superuser:
         excluded = (content.config.history_schema,)
         return read_fingerprint(
-            superuser, exclude_schemas=excluded, around=Around.DATABASE
+            superuser, exclude_schemas=excluded, around=Around.DATABASE, once=True
         ).without("database", "limits of database")

@@ -165,7 +165,7 @@ def _drift(config: Config, connection: LentConnection) -> tuple[Difference, ...]
     recorded = last_fingerprint(connection, config.history_schema)
     if recorded is None:
         return None
-    now = read_fingerprint(connection, exclude_schemas=recorded.excluded)
+    now = read_fingerprint(connection, exclude_schemas=recorded.excluded, once=True)
     before, after, _ = in_common(recorded, now)
     return split_declared(before, after, config.may_move).others
 

@@ -93,24 +93,26 @@ def read_fingerprint(
     *,
     exclude_schemas: tuple[str, ...] = ("housekeeping",),
     around: Around = Around.ALL,
+    once: bool = False,
 ) -> Fingerprint:
     """The fingerprint of the database, uncommitted changes of an open transaction included.
 
     Nothing stays changed, and any role may do it: it reads the catalog alone, in few round trips.
     Outside a transaction it is read in one of its own. Reading a view's text takes ACCESS SHARE
-    locks on its tables, which are given back. Its queries stay prepared in the session. Who reads
-    more than once reads what has changed (`incremental`). Raises SnapshotError when the catalog
-    cannot be read: somebody holds such a table for seconds, or goes on dropping what is just being
-    read.
+    locks on its tables, which are given back. Its queries stay prepared in the session, unless it
+    is read ``once`` in it. Who reads more than once reads what has changed (`incremental`). Raises
+    SnapshotError when the catalog cannot be read: somebody holds such a table for seconds, or goes
+    on dropping what is just being read.
     """
     scope = Scope(excluded=exclude_schemas, around=around)
 
     def read() -> tuple[Surroundings, list[Row]]:
         surroundings = read_surroundings(connection)
-        answers = all_answered(connection, scope)
+        answers = all_answered(connection, scope, once=once)
         return surroundings, [row for asked, rows in answers for row in plain(asked.query, rows)]
 
-    surroundings, rows = reading(connection, read, prepared=prepared(statements(scope)))
+    known = {} if once else prepared(statements(scope))
+    surroundings, rows = reading(connection, read, prepared=known)
     return Fingerprint(
         entries=in_order(entries_of(rows, surroundings.letters)),
         server_major=connection.info.server_version // 10000,

@@ -19,7 +19,7 @@ from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.postgres.connection import Connection, connect
 from pytest_housekeeping.server import Beginning, Server, StagingDatabase, family_is_kept
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
-from pytest_housekeeping.snapshot.incremental import Reading, read_everything
+from pytest_housekeeping.snapshot.incremental import EVERYTHING, Reading, read_whole
 from pytest_housekeeping.snapshot.restore_server import RESTORER, RestoreServer
 
 # Bytes of a schema (about a hundred tables): to stop the server, pack its folder and start it again
@@ -133,4 +133,4 @@ def keep(
 
 def _read(conninfo: str) -> Reading:
     with connect(conninfo) as connection:
-        return read_everything(connection)
+        return read_whole(connection, EVERYTHING, once=True)

@@ -132,7 +132,7 @@ def prove_part_beside(
     """The same of a part of a dump, where the dump of ``before`` was restored; None where the part
     does not show it."""
     found = read_fingerprint(
-        copy.connection, exclude_schemas=expected.excluded, around=Around.NOTHING
+        copy.connection, exclude_schemas=expected.excluded, around=Around.NOTHING, once=True
     )
     found, before, expected = (
         each.with_no_more(Around.NOTHING).without("database") for each in (found, before, expected)

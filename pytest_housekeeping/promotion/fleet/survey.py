@@ -173,7 +173,7 @@ def _seen(
 ) -> Seen:
     identity = identified(connection)
     if keep is None:
-        schema = read_fingerprint(connection, exclude_schemas=())
+        schema = read_fingerprint(connection, exclude_schemas=(), once=True)
     else:
         read = read_whole(connection, EVERYTHING, once=True)
         schema = read.fingerprint
@@ -195,7 +195,7 @@ def _drift(config: Config, connection: LentConnection, schema: Fingerprint) -> s
         return ""
     excluded = set(recorded.excluded)
     if excluded:
-        schema = read_fingerprint(connection, exclude_schemas=recorded.excluded)
+        schema = read_fingerprint(connection, exclude_schemas=recorded.excluded, once=True)
     before, after, _ = in_common(recorded, schema)
     others = split_declared(before, after, config.may_move).others
     return f"changed past the files since its last promotion: {listed(others, 3)}" * bool(others)

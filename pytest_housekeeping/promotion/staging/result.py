@@ -107,7 +107,7 @@ def result_restores(
     machine say, is raised as it is.
     """
     with throwaway.migrator() as connection:
-        expected = expected or read_fingerprint(connection, around=Around.NOTHING)
+        expected = expected or read_fingerprint(connection, around=Around.NOTHING, once=True)
         return _judged(throwaway, expected, connection, dumped)
 
 
