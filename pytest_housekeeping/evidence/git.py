@@ -16,7 +16,7 @@ from pytest_housekeeping.child_environment import (
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence.git_answers import Answer, Answers
 from pytest_housekeeping.evidence.git_branch import commit_files, store_contents
-from pytest_housekeeping.evidence.git_compare import Differences, compare
+from pytest_housekeeping.evidence.git_compare import Differences, compare, named_below
 from pytest_housekeeping.evidence.git_errors import broken, failed
 from pytest_housekeeping.evidence.git_objects import audits_of_modes, contents_of, files_in
 from pytest_housekeeping.evidence.git_trust import AS_IT_IS, TRUTHFUL
@@ -117,6 +117,10 @@ class Repository:
         By content: what the index, a filter or a conversion of line endings hides is found.
         """
         return compare(self, self.root, commit, folders=folders, read=read)
+
+    def named_below(self, commit: str, folder: str, name: str) -> Mapping[str, str]:
+        """The plain files of that name that a commit holds below a folder: their ids, by path."""
+        return named_below(self, commit, folder, name)
 
     def show(self, commit: str, path: str) -> bytes:
         """The bytes that a commit holds. Raises EvidenceError when it has no such file."""

@@ -77,6 +77,15 @@ def compare(
     )
 
 
+def named_below(git: GitCommands, commit: str, folder: str, name: str) -> dict[str, str]:
+    """See Repository.named_below."""
+    return {
+        path: oid
+        for path, (mode, oid) in _blobs(git, commit, [folder])
+        if path.rpartition("/")[2] == name and mode not in (_LINK, _SUBMODULE)
+    }
+
+
 def blob_id(data: bytes, like: str) -> str:
     """The name that git gives to a blob, by the algorithm that another name was made with."""
     return object_id(data, "blob", like=like)

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from pytest_housekeeping.errors import ServerError
 from pytest_housekeeping.server.embedded import EMBEDDED, find_embedded
 from pytest_housekeeping.server.system import USUAL_PLACES
 from pytest_housekeeping.snapshot.problems import BackupFailed
+
+# What was found ahead, by the version of the server.
+_AHEAD: dict[int, Path] = {}
 
 
 def find_pg_dump(server_major: int) -> Path:
@@ -24,6 +28,16 @@ def find_pg_dump(server_major: int) -> Path:
 
     Raises BackupFailed naming what was found and how to get a newer one.
     """
+    return _AHEAD.get(server_major) or _found(server_major)
+
+
+def find_pg_dump_ahead(server_major: int) -> None:
+    """For all that this process forks: the machine's programs count for them as they are now."""
+    with suppress(BackupFailed):
+        _AHEAD[server_major] = find_pg_dump(server_major)
+
+
+def _found(server_major: int) -> Path:
     found: dict[Path, int] = {}
     for path in dict.fromkeys(_candidates()):
         found[path] = pg_dump_version(path)

@@ -168,7 +168,18 @@ def _at_least(server_major: int) -> list[tuple[int, str]]:
     return sorted(fit, key=lambda each: (each[0], each[1] != "embedded"))
 
 
+# Those that were found ahead, if they were.
+_AHEAD: list[tuple[tuple[int, str], ...]] = []
+
+
+def find_servers_ahead() -> None:
+    """For all that this process forks: the machine's servers count for them as they are now."""
+    _AHEAD[:] = [_servers()]
+
+
 def _servers() -> tuple[tuple[int, str], ...]:
+    if _AHEAD:
+        return _AHEAD[0]
     found = []
     for kind, version in (*(("embedded", major) for major in EMBEDDED), ("system", 0)):
         try:

@@ -92,6 +92,7 @@ def passed_on(config: pytest.Config) -> Iterator[str]:
     if hasattr(config.option, "numprocesses"):
         # Switched off it would not know the -n of addopts.
         yield "-n0"
-    yield from ("-p", "no:cacheprovider", "--no-header")
+    # What a run prints is read where it has failed, and is a line for each step otherwise.
+    yield from ("-p", "no:cacheprovider", "--no-header", "-q")
     # What is imported already cannot be rewritten any more; every run would say so.
     yield from ("-W", "ignore::pytest.PytestAssertRewriteWarning")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -11,6 +12,7 @@ from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import HousekeepingError, MisuseError
 from pytest_housekeeping.evidence import SourceFacts, open_repository
 from pytest_housekeeping.evidence.git import Repository
+from pytest_housekeeping.evidence.git_compare import blob_id
 from pytest_housekeeping.evidence.proof import prove_evidence
 from pytest_housekeeping.plan.code_files import hold_all
 from pytest_housekeeping.plan.modes import rules_of
@@ -88,7 +90,17 @@ def read_ahead(options: RunOptions) -> None:
             list(files.repository.changes_on_record(folder))
             list(staging_audits(files.repository, files.config))
             on_the_web(files.source, files.repository)
+            files = replace(files, pins=_pins(files))
         _AHEAD[:] = [files]
+
+
+def _pins(files: _Files) -> Mapping[str, str]:
+    """What the commit holds of the pins of the fleet, as git calls their contents."""
+    pin, commit = files.config.root / files.config.target.pin, files.source.commit
+    if files.repository is None or commit is None:
+        return {}
+    folder = files.repository.relative(pin.parent.parent)
+    return files.repository.named_below(commit, folder, pin.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +111,7 @@ class _Files:
     sources: ProjectFiles
     repository: Repository | None
     source: SourceFacts
+    pins: Mapping[str, str] | None = None
 
 
 _AHEAD: list[_Files] = []
@@ -124,12 +137,18 @@ def _of_one(files: _Files) -> _Files | None:
     now = ProjectFiles(config.root)
     if now.has(pin):
         own = now.read(pin)
-    return replace(
-        files,
-        config=config,
-        sources=files.sources.as_if({pin: own}),
-        source=with_file(files.source, files.repository, config.root / pin, own),
-    )
+    source = files.source
+    if not _is_committed(files, pin, own):
+        source = with_file(source, files.repository, config.root / pin, own)
+    return replace(files, config=config, sources=files.sources.as_if({pin: own}), source=source)
+
+
+def _is_committed(files: _Files, pin: str, own: bytes | None) -> bool:
+    """Whether a pin is known to be that of the commit, or neither is there."""
+    if files.repository is None or files.pins is None:
+        return False
+    known = files.pins.get(files.repository.relative(files.config.root / pin))
+    return own is None if known is None else own is not None and blob_id(own, known) == known
 
 
 def _refuse_in_place(options: RunOptions, files: _Files) -> None:
