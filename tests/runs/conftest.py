@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from support.rollback_project import STEM, promoted
 @pytest.fixture(scope="session")
 def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
     """A production with a first promotion in it, and a second one that waits."""
-    with rehearsal(tmp_path_factory.mktemp("rehearsal")) as made:
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with rehearsal(shared, tmp_path_factory.mktemp("rehearsal")) as made:
         yield made
 
 

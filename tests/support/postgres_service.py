@@ -37,10 +37,18 @@ def postgres_service(password: str, *, superuser: str = "postgres") -> Iterator[
 
 @contextmanager
 def service(
-    password: str, *options: str, binaries: Path | None = None, superuser: str = "postgres"
+    password: str,
+    *options: str,
+    binaries: Path | None = None,
+    superuser: str = "postgres",
+    taken: Path | None = None,
+    kept: Path | None = None,
 ) -> Iterator[Service]:
     """The same, with what a second server beside it needs, started with ``options``; of other
-    ``binaries`` where given."""
+    ``binaries`` where given.
+
+    Its data are a copy of those ``taken`` from an earlier one, and are ``kept`` at the end.
+    """
     # PostgreSQL refuses to run as root, and another user may not reach root's site-packages: the
     # programs are those that the project itself would run, and the data lies where it would lay it.
     folder = Path(tempfile.mkdtemp(prefix="hk-service-", dir=next(storages())))
@@ -48,9 +56,14 @@ def service(
     user = "nobody" if os.geteuid() == 0 else None
     try:
         binaries = binaries or find_embedded(16).folder
-        data = _initialised(folder, binaries, password, user, superuser)
+        if taken is None:
+            data = _initialised(folder, binaries, password, user, superuser)
+        else:
+            data = _copied(taken, folder / "data")
         with serve(folder, binaries, user, data, *options) as found:
             yield found
+        if kept is not None:
+            _copied(data, kept)
     finally:
         shutil.rmtree(folder)
 
@@ -106,6 +119,12 @@ def _initialised(
         capture_output=True,
     )
     return data
+
+
+def _copied(data: Path, copy: Path) -> Path:
+    """Those of a server that runs no more, with their owner."""
+    subprocess.run(["cp", "-a", data, copy], check=True)
+    return copy
 
 
 def _free_port() -> int:

@@ -1,15 +1,17 @@
 """A production to break: a password-protected server, a promoted project, and what stands in it.
 
-``Rehearsal`` is made once a session: a first promotion is really done, the second is proved in
-staging and waits. ``Production`` is a fresh copy of both for one test.
+``Rehearsal`` is made once for all workers: a first promotion is really done, the second is proved
+in staging and waits. ``Production`` is a fresh copy of both for one test.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +24,7 @@ from psycopg.conninfo import make_conninfo
 
 from support.catalog_text import State, read_state
 from support.fresh_copy import git
-from support.postgres_service import postgres_service
+from support.postgres_service import service
 from support.staged_project import prove
 from support.staging_project import Project, Run, needs_interpreter
 
@@ -30,6 +32,7 @@ DATABASE = "production"
 PROMOTER = "promoter"
 # It needs quoting everywhere; tests/runs/test_passwords.py looks for it wherever a run writes.
 PASSWORD = 'it\'s a "pass\\word" 100%41 $HOME $(id) ünïcödé-Ж9 :@/?#&=+'
+_SECRET = "the-superuser-0f-this-server"
 TENANT = "11111111-1111-1111-1111-111111111111"
 # What only a person at work wants (hypothesis takes a second for its summary), and what a promotion
 # refuses to run with.
@@ -249,11 +252,31 @@ class Rehearsal:
 
 
 @contextmanager
-def rehearsal(place: Path) -> Iterator[Rehearsal]:
+def rehearsal(shared: Path, place: Path) -> Iterator[Rehearsal]:
+    """Production, on a server and in a ``place`` of its own; what is ``shared`` is made once.
+
+    Others of this machine may ask for the same at the same time, and wait for it.
+    """
+    made = shared / "rehearsal"
+    with (shared / "rehearsal.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            making = Path(tempfile.mkdtemp(dir=shared))
+            _make(making)
+            making.rename(made)
+    for stem in ("first", "second"):
+        shutil.copytree(made / stem, place / stem, symlinks=True)
+    with service(_SECRET, taken=made / "data") as found:
+        server = Server(port=found.port, secret=_SECRET)
+        server.copy("first_promotion", DATABASE)
+        empty, before = server.state(), server.state("second_promotion")
+        yield Rehearsal(server=server, place=place, before=before, empty=empty)
+
+
+def _make(place: Path) -> None:
     """Start production, do a first promotion, and prove the second in staging."""
-    secret = "the-superuser-0f-this-server"
-    with postgres_service(secret) as port:
-        server = Server(port=port, secret=secret)
+    with service(_SECRET, kept=place / "data") as found:
+        server = Server(port=found.port, secret=_SECRET)
         with server.superuser("postgres") as connection:
             connection.execute(
                 sql.SQL(_ROLES).format(
@@ -262,10 +285,9 @@ def rehearsal(place: Path) -> Iterator[Rehearsal]:
             )
         server.copy("template1", "first_promotion")
         server.copy("first_promotion", DATABASE)
-        empty = server.state()
         project = _first(place / "work")
         _keep(project, place / "first")
-        production = Production(server=server, project=project, before=empty)
+        production = Production(server=server, project=project, before=server.state())
         run = production.promote()
         assert (run.code, run.outcome) == (0, "promoted"), run.output
         production.execute(_ROWS)
@@ -276,9 +298,6 @@ def rehearsal(place: Path) -> Iterator[Rehearsal]:
         assert (run.code, run.outcome) == (0, "promoted"), run.output
         _keep(project, place / "second")
         server.copy(DATABASE, "second_promotion")
-        yield Rehearsal(
-            server=server, place=place, before=server.state("second_promotion"), empty=empty
-        )
 
 
 def _first(place: Path) -> Project:
