@@ -18,12 +18,13 @@ import jsonschema
 import psycopg
 import pytest
 
+import pytest_housekeeping
 from pytest_housekeeping.checks.json_cache import default_folder
 from pytest_housekeeping.sql.text import digest
 from support.fresh_copy import ROOT, git
 from support.ordinary_user import become_ordinary
 from support.postgres_service import postgres_service
-from support.staging_project import WITHOUT_RLS, Project, Run
+from support.staging_project import STAGING, WITHOUT_RLS, Project, Run
 
 BRANCH = "housekeeping/audit/staging"
 PHASES = ["precheck", "apply", "seed", "verify", "tripwire", "promote", "after"]
@@ -310,20 +311,21 @@ def test_a_wrong_password_is_told_without_it(tmp_path: Path, given_port: int) ->
 
 
 @become_ordinary
-def test_an_ordinary_user_runs_the_sample(open_folder: Path) -> None:
+@pytest.mark.parametrize("template", ["tenants", "sample"])
+def test_an_ordinary_user_runs(open_folder: Path, template: str) -> None:
     python, packages = for_everybody()
-    project = Project.sample(open_folder)
-    # All is empty but for the style of the files, which takes longer than the rest of the run.
-    known = default_folder("lint")
-    home = open_folder / "home" / known.parent.name
-    home.mkdir(parents=True)
-    if known.exists():
-        shutil.copytree(known, home / known.name)
+    # What is worth keeping of a slow start is kept there, and nowhere else.
+    home = open_folder / "home"
+    home.mkdir()
+    if template == "sample":
+        project = Project.sample(open_folder)
+        _style_is_known(home)
+    else:
+        project = Project.make(open_folder, template, repository=True)
     subprocess.run(["chown", "-R", "nobody", str(open_folder)], check=True)
     environment = project.environment() | {
-        "HOME": str(open_folder / "home"),
-        # What is worth keeping of a slow start is kept there, and nowhere else.
-        "XDG_CACHE_HOME": str(open_folder / "home"),
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(home),
         "PYTHONPATH": f"{project.root}:{packages}",
     }
     process = subprocess.run(
@@ -342,12 +344,23 @@ def test_an_ordinary_user_runs_the_sample(open_folder: Path) -> None:
     assert project.leftovers() == []
 
 
+def _style_is_known(home: Path) -> None:
+    """All is empty but for the style of the files, which takes longer than the rest of the run."""
+    known = default_folder("lint")
+    if known.exists():
+        shutil.copytree(known, home / known.parent.name / known.name)
+
+
+FOR_ALL = ("pytest_housekeeping", "psycopg", "postgast", "pydantic_core", "sqlfluff")
+
+
 def for_everybody() -> tuple[str, str]:
     """An interpreter that another user can start, and the packages for it; else a skip."""
-    packages = str(Path(pytest.__file__).parents[1])
+    ours = Path(pytest_housekeeping.__file__).parents[1]
+    packages = f"{Path(pytest.__file__).parents[1]}:{ours}"
     version = ".".join(map(str, sys.version_info[:2]))
     for python in (sys.executable, f"/usr/bin/python{version}"):
-        command = [python, "-c", "import pytest, psycopg, postgast, pydantic_core, sqlfluff"]
+        command = [python, "-c", f"import {', '.join(FOR_ALL)}"]
         with contextlib.suppress(OSError):
             tried = subprocess.run(
                 command,
@@ -365,17 +378,10 @@ def for_everybody() -> tuple[str, str]:
 
 def test_it_may_be_started_from_a_folder_of_the_project(tmp_path: Path) -> None:
     project = Project.make(tmp_path)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--hk-mode=staging", "-v"]
     for paths in ((), ("../sql", ".")):
-        process = subprocess.run(
-            [*command, *paths],
-            cwd=project.root / "checks",
-            env=project.environment(),
-            capture_output=True,
-            text=True,
-        )
-        assert process.returncode == 0, process.stdout + process.stderr
-        assert "promote PASSED" in process.stdout
+        run = project.fork(project.plain_arguments(*STAGING, "-v", *paths), {}, "checks")
+        assert run.code == 0, run.output
+        assert "promote PASSED" in run.output
     assert len(project.audits()) == 2
     assert project.leftovers() == []
 

@@ -146,15 +146,20 @@ class Project:
         assert self.leftovers() == [], run.output
         return run
 
-    def fork(self, arguments: Sequence[str], environment: Mapping[str, str]) -> Run:
-        """pytest in this project, in a fork of a process that has imported everything."""
-        self.begin(arguments, environment)
+    def fork(
+        self, arguments: Sequence[str], environment: Mapping[str, str], folder: str = "."
+    ) -> Run:
+        """pytest in a folder of this project, in a fork of a process that has imported all."""
+        self.begin(arguments, environment, folder)
         return self.ended()
 
-    def begin(self, arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    def begin(
+        self, arguments: Sequence[str], environment: Mapping[str, str], folder: str = "."
+    ) -> int:
         """The same, and not waited for; its process id. The next one begins when it has ended."""
         runs, output = shared_runs(), self.root.parent / "output"
-        group = runs.start(self.root, [*arguments], {**self.environment(), **environment}, output)
+        whole = {**self.environment(), **environment}
+        group = runs.start(self.root / folder, [*arguments], whole, output)
         with self._groups.open("a", encoding="utf-8") as file:
             file.write(f"{group}\n")
         return group
