@@ -13,6 +13,8 @@ import pytest
 
 pytest.register_assert_rewrite("support")
 
+from support.shared_rewriting import rewrite_part  # noqa: E402
+
 # A shell that starts the suite with ``&`` has it ignore Ctrl-C, and with it whatever it starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -72,8 +74,17 @@ _LONG: dict[str, tuple[str, ...]] = {
         "test_no_name_runs",
     ),
 }
-# Of other modules these alone are left: what runs by default shows the same of less.
-_LEFT = ("tests/runs/test_staging.py::test_an_ordinary_user_runs[sample]",)
+# Of other modules these variants alone are left; those beside them show the same.
+_LEFT = (
+    "tests/runs/test_staging.py::test_an_ordinary_user_runs[sample]",
+    "tests/runs/test_prod_gates.py::test_a_file_that_fails[sql/views/pressing.sql]",
+    "tests/runs/test_prod_gates.py::test_a_deferred_constraint[in production-seen]",
+    "tests/runs/test_prod_gates.py::test_a_deferred_constraint[on the copy-put off]",
+    "tests/runs/test_refusals.py::test_ctrl_c_at_any_item[precheck::files]",
+    "tests/runs/test_refusals.py::test_ctrl_c_at_any_item[backup::snapshot]",
+    "tests/runs/test_refusals.py::test_ctrl_c_at_any_item[sql/policies/note.sql::apply]",
+    "tests/runs/test_refusals.py::test_ctrl_c_at_any_item[checks/objects.toml",
+)
 _WHOLE = bool(os.environ.get("HK_WHOLE") or os.environ.get("HK_FAULTS"))
 _LATER = pytest.mark.skip(reason="it takes long: tox -e whole runs it")
 _ROOMS = ("tests/runs", "tests/database", "tests/unit")
@@ -86,6 +97,13 @@ def pytest_xdist_auto_num_workers() -> int:
     # macOS has no affinity.
     ours = getattr(os, "sched_getaffinity", None)
     return (len(ours(0)) if ours else os.cpu_count() or 1) + 1
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    worker = getattr(session.config, "workerinput", None)
+    if worker:
+        number = int(worker["workerid"].removeprefix("gw"))
+        rewrite_part(session.config, number, worker["workercount"])
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ Projects and runs
     ``staged_project``: the evidence that staging would leave, without the run.
     ``rollback_project``: the second promotion done, with the files that undo it.
     ``forked_runs``: runs of pytest in forks of one process, at a third of the price.
+    ``shared_rewriting``: the tests compiled once for all workers of a first run.
     ``meddling_conftests``: what a conftest.py may do to the items of such a run.
     ``folder_watch``: a plugin for such a run, which notes the folders that it makes.
     ``projects/``: the projects themselves.
