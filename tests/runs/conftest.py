@@ -10,7 +10,7 @@ import pytest
 
 from support.fault_campaign import Whole, undisturbed
 from support.forked_runs import ForkedRuns, shared_runs
-from support.production_project import Production, Rehearsal, rehearsal
+from support.production_project import PLAIN, Production, Rehearsal, rehearsal
 from support.rollback_project import STEM, promoted
 
 
@@ -33,6 +33,12 @@ def promoted_run(rehearsed: Rehearsal, tmp_path_factory: pytest.TempPathFactory)
 def production(rehearsed: Rehearsal, tmp_path: Path) -> Production:
     """A copy of it for one test: project, remote and database."""
     return rehearsed.fresh(tmp_path)
+
+
+@pytest.fixture
+def plain(rehearsed: Rehearsal, tmp_path: Path) -> Production:
+    """The same without its rules of row-level security, for tests of something else."""
+    return rehearsed.fresh(tmp_path, stem=PLAIN)
 
 
 @pytest.fixture(scope="session", autouse=True)

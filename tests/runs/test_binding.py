@@ -19,6 +19,11 @@ BOUND = re.compile(r"^bound to: (\S+)$", re.MULTILINE)
 NEVER = "0" * 64 + "-" + "0" * 60
 
 
+@pytest.fixture
+def production(plain: Production) -> Production:
+    return plain
+
+
 def digest_of(run: Run) -> str:
     """What the last lines of a run say that it was, or would have been, bound to."""
     found = BOUND.search(run.output)

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import jsonschema
 import psycopg
+import pytest
 
 from support.catalog_text import read_state
 from support.clone_server import clone_server
@@ -27,6 +28,11 @@ BATCH = {
     "CREATE INDEX CONCURRENTLY secret_again ON vault.secret (content);\n",
     "sql/rollback/0005_wide.sql": "DROP INDEX vault.secret_content;\n",
 }
+
+
+@pytest.fixture
+def production(plain: Production) -> Production:
+    return plain
 
 
 def url_of(port: int, user: str = "promoter", database: str = DATABASE) -> str:

@@ -24,6 +24,11 @@ window = "{window}"
 WHY = "--hk-emergency=the shop takes\n no orders"
 
 
+@pytest.fixture
+def production(plain: Production) -> Production:
+    return plain
+
+
 @pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen here")
 def test_it_waits_for_nobody_proves_all_and_is_open_until_somebody_closes_it(
     production: Production, tmp_path: Path

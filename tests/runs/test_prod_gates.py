@@ -18,14 +18,19 @@ import pytest
 from pytest_housekeeping.evidence import BRANCHES
 from pytest_housekeeping.promotion.index_command import Asked, index
 from support.fresh_copy import git
-from support.production_project import Production, Rehearsal
-from support.staging_project import Run
+from support.production_project import PLAIN, Production, Rehearsal
+from support.staging_project import PROJECTS, Run
 
 UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\n"
 MOVES = 'may_move = {"limits of role desk_app" = "renewed daily"}\n'
 IMPATIENT = '[tool.housekeeping]\nlint = false\nlock_timeout = "200ms"\nlock_attempts = 5\n'
 OPEN_TABLE = "CREATE TABLE desk.open (tenant_id uuid NOT NULL);\n"
 OBJECTS = "checks/objects.toml"
+
+
+@pytest.fixture
+def production(plain: Production) -> Production:
+    return plain
 
 
 def refused(production: Production, run: Run, *said: str, code: int = 1) -> None:
@@ -52,6 +57,7 @@ OF_ROWS = {
     "checks/test_no.py::test_it": "assert 1 == 2",
 }
 BREAKS_SCHEMA = {
+    "checks/rls.toml": (PROJECTS / "tenants/checks/rls.toml").read_text(encoding="utf-8"),
     "sql/migrations/0005_drop.sql": "ALTER TABLE desk.note DROP COLUMN body;\n",
     "sql/migrations/0007_open.sql": OPEN_TABLE,
     "sql/policies/vault.sql": "GRANT USAGE ON SCHEMA vault TO desk_app;\n"
@@ -530,8 +536,9 @@ def test_outside_of_its_window_nothing_is_begun(production: Production) -> None:
     assert run.steps["backup::snapshot"] == "skipped"
 
 
-def test_in_place_the_look_is_a_precheck(production: Production) -> None:
+def test_in_place_the_look_is_a_precheck(rehearsed: Rehearsal, tmp_path: Path) -> None:
     """What the batch will lock is known from staging, and is asked for ahead as well."""
+    production = rehearsed.fresh(tmp_path)
     production.change({"pyproject.toml": IMPATIENT + 'activity_wait = "1s"\n'})
     with production.server.superuser() as reader:
         reader.execute("BEGIN; LOCK TABLE desk.ticket IN ACCESS SHARE MODE")
@@ -564,7 +571,7 @@ def stage_index(production: Production, kind: str, name: str) -> None:
 
 def test_a_batch_that_begins_outside_of_a_transaction(rehearsed: Rehearsal, tmp_path: Path) -> None:
     """What the batch itself has done by then is no change behind its back."""
-    production = rehearsed.fresh(tmp_path)
+    production = rehearsed.fresh(tmp_path, stem=PLAIN)
     stage_index(production, "INDEX", "ticket_subject")
     run = production.promote("--hk-segments=2")
     assert (run.code, run.outcome) == (0, "promoted"), run.output
@@ -574,7 +581,7 @@ def test_a_concurrent_build_that_failed_is_repaired_as_the_message_says(
     rehearsed: Rehearsal, tmp_path: Path
 ) -> None:
     """Duplicates that only production has: what is left is said, and is no drift afterwards."""
-    production = rehearsed.fresh(tmp_path)
+    production = rehearsed.fresh(tmp_path, stem=PLAIN)
     stage_index(production, "UNIQUE INDEX", "ticket_once")
     twice = (
         "INSERT INTO desk.ticket (tenant_id, subject) SELECT tenant_id, subject FROM desk.ticket"

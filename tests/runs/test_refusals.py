@@ -14,6 +14,12 @@ from support.meddling_conftests import HIDE, MARK, REVERSED
 from support.production_project import OFF, Production
 from support.staging_project import Run
 
+
+@pytest.fixture
+def production(plain: Production) -> Production:
+    return plain
+
+
 TEST = "checks/test_desk.py::test_a_tenant_sees_its_own"
 REFUSED = "production is not promoted with: "
 TEARDOWN = """
@@ -252,7 +258,7 @@ ITEMS = [
     "backup::proof",
     "sql/migrations/0002_notes.sql::apply",
     "sql/policies/note.sql::apply",
-    "checks/rls.toml::rls-not-enabled",
+    "checks/objects.toml::table desk.note",
     TEST,
 ]
 

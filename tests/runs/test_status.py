@@ -17,6 +17,11 @@ UNPROVED = "[tool.housekeeping]\nlint = false\nrequire_staging_evidence = false\
 PENDING = ["0002_notes.sql", "0003_urgency.sql", "0004_words.sql", "pressing.sql", "note.sql"]
 
 
+@pytest.fixture
+def production(plain: Production) -> Production:
+    return plain
+
+
 def asked(
     production: Production, monkeypatch: pytest.MonkeyPatch, needs: str | None = None, **given: str
 ) -> StatusReport:

@@ -16,11 +16,16 @@ from support.catalog_text import State
 from support.fault_campaign import Figures, Ledger, Whole
 from support.fault_proxy import Fault, How
 from support.forked_runs import Ended
-from support.production_project import Production, Rehearsal
+from support.production_project import PLAIN, Production, Rehearsal
 from support.staging_project import Run
 
 FAULTS = os.environ.get("HK_FAULTS", "")
 KINDS = ("ENOSPC", "EROFS", "EACCES", "SIGINT", "SIGTERM", "SIGHUP")
+
+
+@pytest.fixture
+def production(plain: Production) -> Production:
+    return plain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +52,7 @@ class Writes:
 
 @pytest.fixture(scope="session")
 def writes(rehearsed: Rehearsal, tmp_path_factory: pytest.TempPathFactory) -> Writes:
-    production = rehearsed.fresh(tmp_path_factory.mktemp("writes"))
+    production = rehearsed.fresh(tmp_path_factory.mktemp("writes"), stem=PLAIN)
     run = met(production, "nothing:0")
     assert (run.code, run.outcome) == (0, "promoted"), run.output
     lines = (production.root.parent / "writes").read_text(encoding="utf-8").splitlines()
@@ -168,4 +173,4 @@ def test_every_write(rehearsed: Rehearsal, writes: Writes, tmp_path: Path, troub
     for number in range(1, len(writes.lines) + 1, step):
         place = tmp_path / str(number)
         place.mkdir()
-        judged(rehearsed.fresh(place), writes, f"{trouble}:{number}")
+        judged(rehearsed.fresh(place, stem=PLAIN), writes, f"{trouble}:{number}")

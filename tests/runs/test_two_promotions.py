@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from support.production_project import Production, Rehearsal
+from support.production_project import PLAIN, Production, Rehearsal
 from support.staging_project import Project, Run
 
 ROUNDS = 20 if os.environ.get("HK_FAULTS") else 1
@@ -122,7 +122,7 @@ def _two(rehearsed: Rehearsal, place: Path, files: dict[str, str]) -> tuple[Prod
     """Two clones of one project, as two people have them, before one database."""
     place = place / "first"
     place.mkdir()
-    first = rehearsed.fresh(place)
+    first = rehearsed.fresh(place, stem=PLAIN)
     if files:
         first.change(files, proved=True)
     other = place.parent / "second"
