@@ -100,7 +100,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
         activate_fleet(config)
     elif config.option.hk_mode:
-        from pytest_housekeeping.plugin.session import activate
+        from pytest_housekeeping.plugin.beginning import activate
 
         activate(config)
     elif config.option.hk_json:

@@ -18,6 +18,7 @@ from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.plan.test_discovery import TestNames
 from pytest_housekeeping.plugin.misplaced_options import refuse_misplaced
 from pytest_housekeeping.plugin.refusals import misuse
+from pytest_housekeeping.plugin.stash import COLLECTS_AHEAD
 from pytest_housekeeping.promotion.run_options import RunOptions
 
 # The plugins that an active run registers.
@@ -114,10 +115,15 @@ def _emergency(option: Namespace) -> str:
 
 
 def lists_only(config: pytest.Config) -> bool:
-    """Whether pytest is asked for a list and runs no item: nothing is started or recorded then."""
+    """Whether no item is run, as where pytest is asked for a list: nothing is started or recorded
+    then."""
     option = config.option
     return bool(
-        option.collectonly or option.markers or option.showfixtures or option.show_fixtures_per_test
+        config.stash.get(COLLECTS_AHEAD, False)
+        or option.collectonly
+        or option.markers
+        or option.showfixtures
+        or option.show_fixtures_per_test
     )
 
 

@@ -47,7 +47,9 @@ def guard_terminal(config: pytest.Config, secrets: Secrets) -> None:
     reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None:
         writer = reporter._tw
-        writer._file = GuardedFile(writer._file, secrets, colours=bool(writer.hasmarkup))
+        # Where another run has collected, its guard knows that run's secrets.
+        file = writer._file.guarded if isinstance(writer._file, GuardedFile) else writer._file
+        writer._file = GuardedFile(file, secrets, colours=bool(writer.hasmarkup))
         # pytest flushes at the very end, and ends with 1 where nobody reads what was still held.
         config.add_cleanup(writer._file.flush)
 
@@ -69,7 +71,7 @@ class GuardedFile:
     """
 
     def __init__(self, file: TextIO, secrets: Secrets, *, colours: bool) -> None:
-        self._file = file
+        self.guarded = file
         self._secrets = secrets
         self._harmless = _COLOURS if colours else _NOTHING
         self._line_is_blank = True
@@ -83,13 +85,13 @@ class GuardedFile:
 
     def flush(self) -> None:
         try:
-            self._file.flush()
+            self.guarded.flush()
         except OSError:
             self._go_on_unread()
 
     def _put(self, text: str) -> int:
         try:
-            return self._file.write(text)
+            return self.guarded.write(text)
         except OSError:
             self._go_on_unread()
             return len(text)
@@ -101,12 +103,12 @@ class GuardedFile:
         """
         nowhere = os.open(os.devnull, os.O_WRONLY)
         try:
-            os.dup2(nowhere, self._file.fileno())
+            os.dup2(nowhere, self.guarded.fileno())
         finally:
             os.close(nowhere)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
+        return getattr(self.guarded, name)
 
     def _seen(self, text: str) -> str:
         """Control characters written out, but for what pytest itself colours with."""

@@ -10,114 +10,37 @@ from typing import Any
 
 import pytest
 
-from pytest_housekeeping.declarations.settings import load_config
-from pytest_housekeeping.errors import HousekeepingError
-from pytest_housekeeping.evidence import Secrets
 from pytest_housekeeping.model import Kind, Outcome, Phase, Step
-from pytest_housekeeping.plan.modes import rules_of
-from pytest_housekeeping.plugin import fast_runner, fixtures, items, machines
-from pytest_housekeeping.plugin.ending import Ending
-from pytest_housekeeping.plugin.html import HtmlHooks, OwnPage
+from pytest_housekeeping.plan.plan import Plan
+from pytest_housekeeping.plugin import fast_runner, items
 from pytest_housekeeping.plugin.import_ahead import import_ahead
-from pytest_housekeeping.plugin.interruption import Interruption
-from pytest_housekeeping.plugin.options import lists_only, refuse_unusable, run_options
+from pytest_housekeeping.plugin.options import lists_only
 from pytest_housekeeping.plugin.outcomes import outcome_of, why_not_collected
-from pytest_housekeeping.plugin.redaction import given_passwords, guard_terminal, redact_report
-from pytest_housekeeping.plugin.refusals import refuse
+from pytest_housekeeping.plugin.redaction import guard_terminal, redact_report
 from pytest_housekeeping.plugin.selection import Selection
-from pytest_housekeeping.plugin.signs_of_life import SignsOfLifeHooks
-from pytest_housekeeping.plugin.stash import CODE_WATCH, PROMOTION
+from pytest_housekeeping.plugin.stash import CODE_WATCH
 from pytest_housekeeping.plugin.step_properties import attach_result
 from pytest_housekeeping.promotion.attestation import refusal_of
 from pytest_housekeeping.promotion.engine import Promotion
-from pytest_housekeeping.promotion.production.handed import handed
-from pytest_housekeeping.promotion.progress import Progress
 from pytest_housekeeping.promotion.recorder import Recorder
-from pytest_housekeeping.promotion.run import Run
-from pytest_housekeeping.promotion.start import start_run
 
 # How many files the server may be ahead of their items.
 _AHEAD = 8
-_INTERRUPTED = "The run was interrupted before it had a plan: nothing was changed."
-
-
-def activate(config: pytest.Config) -> None:
-    """Compute the plan, start what runs beside collection, and register the active hooks.
-
-    Raises pytest.UsageError (exit code 4) for whatever makes a plan impossible.
-    """
-    refuse_unusable(config)
-    machines.prepare(config)
-    interruption = Interruption()
-    interruption.install()
-    config.add_cleanup(interruption.remove)
-    try:
-        _begin(config, interruption)
-    except KeyboardInterrupt:
-        interruption.finishing()
-        machines.record_refusal(config, _INTERRUPTED, pytest.ExitCode.INTERRUPTED)
-        pytest.exit(_INTERRUPTED, returncode=pytest.ExitCode.INTERRUPTED)
-
-
-def _begin(config: pytest.Config, interruption: Interruption) -> None:
-    # What is there by now stays: looking through it again and again takes longer than the plan.
-    gc.freeze()
-    progress = Progress()
-    signs = None if lists_only(config) else SignsOfLifeHooks(config, progress)
-    with progress.doing("reading the project and connecting"):
-        run = _started(config)
-    promotion = Promotion(run=run, progress=progress)
-    run.follow(progress)
-    config.stash[PROMOTION] = promotion
-    config.add_cleanup(run.close)
-    config.pluginmanager.register(fixtures, "housekeeping-fixtures")
-    try:
-        active = ActiveRun(config, promotion)
-    except HousekeepingError as error:
-        raise pytest.UsageError(str(error)) from None
-    config.pluginmanager.register(active, "housekeeping-run")
-    of_fleet = handed() is not None
-    pages = OwnPage(active.recorder) if of_fleet else HtmlHooks(active.recorder)
-    config.pluginmanager.register(pages, "housekeeping-html")
-    if not lists_only(config):
-        ending = Ending(
-            active,
-            recorder=active.recorder,
-            selection=active.selection,
-            last_look=active.attest_code,
-            interruption=interruption,
-        )
-        config.pluginmanager.register(ending, "housekeeping-ending")
-    if signs is not None:
-        signs.follow(active.recorder)
-        config.pluginmanager.register(signs, "housekeeping-signs-of-life")
-    for name in dict.fromkeys(map(str, (*Phase, *Kind))):
-        config.addinivalue_line("markers", f"{name}: a step of the promotion's plan")
-    if not lists_only(config):
-        config.option.htmlpath = None if of_fleet else str(run.context.html_path)
-        config.option.self_contained_html = True
-
-
-def _started(config: pytest.Config) -> Run:
-    """The parts of the run. What makes it impossible is on record before it is told."""
-    try:
-        options = run_options(config)
-        rules = rules_of(options.mode)
-        # --collect-only of a rollback shows what would be undone, and needs no --hk-confirm.
-        if rules.changes_production and not (rules.undoes and options.look_only):
-            refuse(config, load_config(config.rootpath, target=options.target).target)
-        return start_run(options)
-    except (HousekeepingError, pytest.UsageError) as error:
-        # libpq's words may quote what was given to it.
-        said = Secrets(given_passwords(config)).redact(str(error))
-        machines.record_refusal(config, said, pytest.ExitCode.USAGE_ERROR)
-        raise pytest.UsageError(said) from None
 
 
 class ActiveRun:
-    """Registered only while a mode is set; other suites never meet these hooks."""
+    """Registered only while a mode is set; other suites never meet these hooks.
 
-    def __init__(self, config: pytest.Config, promotion: Promotion) -> None:
+    One that goes on behind the collection of another, in a fork of its process, is given that as
+    ``collected``, and collects nothing.
+    """
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        promotion: Promotion,
+        collected: ActiveRun | None = None,
+    ) -> None:
         self.config = config
         self.promotion = promotion
         self.plan = promotion.run.context.plan
@@ -129,14 +52,22 @@ class ActiveRun:
         passed_by = (*self.plan.left_out, *(path for path in read if path not in self.by_path))
         root = str(config.rootpath)
         self._passed_by = frozenset(normpath(join(root, path)) for path in passed_by)
-        self.selection = Selection(self.plan)
-        self.places: dict[pytest.Item, int] = {}
+        self.selection: Selection = collected.selection if collected else Selection(self.plan)
+        self.places: dict[pytest.Item, int] = collected.places if collected else {}
         self.phases: dict[str, list[pytest.TestReport]] = {}
         self._unwatched: bool | None = None
         self.recorder = Recorder(promotion)
         self.lists_only = lists_only(config)
         if not self.lists_only:
             self.recorder.open()
+        if collected is not None:
+            self.pytest_sessionstart()
+            self._refuse_unattested()
+
+    def is_of(self, plan: Plan) -> bool:
+        """Whether what was collected is what another database's plan needs."""
+        ours = (self.plan.digest, self.plan.steps, self.plan.left_out)
+        return ours == (plan.digest, plan.steps, plan.left_out)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -194,10 +125,7 @@ class ActiveRun:
         yield
         self.places = {item: place for place, item in enumerate(session.items)}
         if not self.lists_only:
-            self.attest_code()
-            if self.promotion.refusal is not None:
-                self.recorder.messages.append(str(self.promotion.refusal))
-                raise pytest.UsageError(str(self.promotion.refusal))
+            self._refuse_unattested()
             gc.freeze()
             import_ahead(self.config.stash[CODE_WATCH].known, self.plan.steps)
 
@@ -261,6 +189,12 @@ class ActiveRun:
         missing = context.attestation.add(self.config.stash[CODE_WATCH].files())
         refusal = refusal_of(context.attestation, missing, context.rules)
         self.promotion.refusal = self.promotion.refusal or refusal
+
+    def _refuse_unattested(self) -> None:
+        self.attest_code()
+        if self.promotion.refusal is not None:
+            self.recorder.messages.append(str(self.promotion.refusal))
+            raise pytest.UsageError(str(self.promotion.refusal))
 
     def _upcoming(self, item: pytest.Item, nextitem: pytest.Item | None) -> list[Step | None]:
         """The steps of the items behind this one, as far as they may be begun with."""

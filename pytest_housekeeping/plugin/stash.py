@@ -26,6 +26,8 @@ FINISHED: pytest.StashKey[Finished] = pytest.StashKey()
 HEARD: pytest.StashKey[bool] = pytest.StashKey()
 # Set when no path was given on the command line, and the configured folders are collected.
 DEFAULT_PATHS: pytest.StashKey[bool] = pytest.StashKey()
+# Set where nothing but the collection is made, for the runs that are forked behind it.
+COLLECTS_AHEAD: pytest.StashKey[bool] = pytest.StashKey()
 # The test databases of this process, once a test has asked for one.
 DATABASES: pytest.StashKey[Databases] = pytest.StashKey()
 # What a test, a module or a session has been lent, by the name of the database.

@@ -61,8 +61,13 @@ def test_a_fleet_is_promoted_in_waves_and_taken_up_again(fleet: Production, tmp_
     with fleet.server.superuser("postgres") as connection:
         connection.execute(lost.encode())
     reports = tmp_path / "reports"
-    first = run(fleet, "-k", "not t3", f"--hk-reports={reports}")
+    places = {"HK_PEAKS": str(tmp_path / "peaks")}
+    watched = ("-p", "support.peaks")
+    first = run(fleet, "-k", "not t3", f"--hk-reports={reports}", *watched, **places)
     assert first.code == 1, first.output
+    # The second of a group goes on behind a collection, in another process than the first.
+    processes = [line.split() for line in (tmp_path / "peaks").read_text().splitlines()]
+    assert len({parent for kind, _, parent in processes if kind == "run"}) == 2, processes
     assert "collected 7 items / 2 deselected / 5 selected" in first.output
     assert "t4: away" in first.output
     assert outcomes(first)["canary::t1"] == "PASSED", first.output
@@ -192,7 +197,13 @@ def test_red(hk_connection) -> None:
 
 
 GATE = 4711
-GATED = f"""def test_when_it_may(hk_connection):
+GATED = f"""import os
+
+SEEN, PROCESS = [], os.getpid()
+
+def test_when_it_may(hk_connection):
+    assert not SEEN and PROCESS == os.getpid(), "the module is that of another database"
+    SEEN.append(hk_connection.info.dbname)
     hk_connection.execute("SET LOCAL lock_timeout = '2min'")
     hk_connection.execute("SELECT pg_advisory_xact_lock_shared({GATE})")
 """

@@ -17,7 +17,7 @@ def peaks(fleet: Production, place: Path) -> dict[str, int]:
     done = run(fleet, "-p", "support.peaks", HK_PEAKS=str(place))
     assert done.code == 0, done.output
     found = [line.split() for line in place.read_text(encoding="utf-8").splitlines()]
-    return {kind: max(int(kb) for of, kb in found if of == kind) for kind in ("leads", "run")}
+    return {kind: max(int(kb) for of, kb, _ in found if of == kind) for kind in ("leads", "run")}
 
 
 def test_memory_is_flat(rehearsed: Rehearsal, tmp_path: Path) -> None:

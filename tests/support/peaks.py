@@ -1,4 +1,4 @@
-"""A plugin: each process of a run adds the most memory that it had to the file HK_PEAKS."""
+"""A plugin: each process of a run adds the most memory that it had, and its parent, to HK_PEAKS."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import pytest
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """In KiB, by what the process is: the one that leads the fleet, or a run on one database."""
+    """In KiB, by what the process is: the one that leads the fleet, a rehearsal, or a run on one
+    database."""
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     (peak,) = re.findall(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
-    kind = "leads" if config.option.hk_fleet else "run"
+    kind = "rehearsal" if config.option.hk_mode == "plan" else "run"
+    kind = "leads" if config.option.hk_fleet else kind
     with Path(os.environ["HK_PEAKS"]).open("a", encoding="utf-8") as file:
-        file.write(f"{kind} {peak}\n")
+        file.write(f"{kind} {peak} {os.getppid()}\n")

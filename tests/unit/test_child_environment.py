@@ -37,7 +37,11 @@ STARTERS = {
 # A module without any of these starts nothing, and need not be parsed.
 _MENTIONED = re.compile(rf"\b(?:{'|'.join(STARTERS)}|multiprocessing|concurrent|git)\b")
 # They fork in a process that was itself started with the usual environment.
-FORKS_THERE = {"checks/style/worker.py", "plugin/fleet/runs.py"}
+FORKS_THERE = {
+    "checks/style/worker.py",
+    "plugin/fleet/collected.py",
+    "plugin/fleet/forks.py",
+}
 
 
 def test_every_program_is_started_with_one_of_the_environments() -> None:

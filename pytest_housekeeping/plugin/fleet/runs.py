@@ -9,7 +9,6 @@ does in the run.
 from __future__ import annotations
 
 import atexit
-import gc
 import importlib
 import json
 import os
@@ -18,39 +17,32 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import IO, Any, Self
+from dataclasses import asdict, dataclass
+from typing import Self
 
 import pytest
 
 from pytest_housekeeping.child_environment import usual_environment
-from pytest_housekeeping.config import Config, Target, fleet_of
+from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.rules import shipped_rules
-from pytest_housekeeping.errors import HousekeepingError, ProofFailed, ServerError
-from pytest_housekeeping.model import Mode
-from pytest_housekeeping.plan.test_discovery import TestNames
-from pytest_housekeeping.postgres.connection import LentConnection, expect
+from pytest_housekeeping.errors import ProofFailed
+from pytest_housekeeping.plugin.fleet.forks import PLACES, Forks
+from pytest_housekeeping.postgres.connection import expect
 from pytest_housekeeping.promotion.installed_tools import installed_tools
-from pytest_housekeeping.promotion.production.group.proof import read_proof
-from pytest_housekeeping.promotion.production.handed import Away, Handed, hand, hand_back
-from pytest_housekeeping.promotion.production.read_project import read_ahead
-from pytest_housekeeping.promotion.production.target_address import open_production, read_address
-from pytest_housekeeping.promotion.run_options import RunOptions
-from pytest_housekeeping.snapshot.problems import BackupFailed
-from pytest_housekeeping.snapshot.programs import find_pg_dump
+from pytest_housekeeping.promotion.production.handed import Handed
+from pytest_housekeeping.snapshot.programs import find_pg_dump_ahead
+from pytest_housekeeping.snapshot.restore_server import find_servers_ahead
 
 # What a run imports besides what the plugin itself has imported by then.
 _WARM = ("pytest_html", "psycopg", "pydantic", "git", "jinja2", "pdb", "encodings.utf_8_sig")
 _WARM_OF_OURS = (
-    *("plugin.session", "plugin.last_word", "promotion.production.start"),
+    *("plugin.beginning", "plugin.last_word", "promotion.production.start"),
     *("promotion.production.planning", "sql.parser.library", "checks.code.reading"),
     *("evidence.audit", "evidence.audit_file", "evidence.proof"),
     *("evidence.report.terminal", "evidence.report.github"),
 )
-_PLACES = ("keep", "proof", "back", "reading")
 
 
 # What the run on the fleet tells a workflow, no run of one of its databases does.
@@ -100,7 +92,7 @@ class Runs:
 
     def run(self, given: Handed) -> Ended:
         """A run on the database that is handed over."""
-        places = {name: str(getattr(given, name) or "") for name in _PLACES}
+        places = {name: str(getattr(given, name) or "") for name in PLACES}
         line, stdout = "", self._process.stdout
         # The process and its forks write where this one is in the file.
         self._output.seek(0)
@@ -134,79 +126,6 @@ class Runs:
             self._process.stdin.flush()
 
 
-class _Forks:
-    """Reads jobs where pytest is about to read its conftests, and goes on in a fork for each."""
-
-    def __init__(self, jobs: IO[str], ends: IO[str], session: Mapping[str, str]) -> None:
-        self._jobs = jobs
-        self._ends = ends
-        self._session = session
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_load_initial_conftests(self, early_config: pytest.Config, args: list[str]) -> None:
-        first = True
-        for line in self._jobs:
-            job = json.loads(line)
-            if first:
-                self._read_ahead(early_config, fleet_of(job["target"]["name"]))
-                first = False
-            self._read_proof(job["places"]["proof"])
-            child = os.fork()
-            if child == 0:
-                self._become(job, args)
-                return
-            _, status = os.waitpid(child, 0)
-            self._ends.write(f"{os.waitstatus_to_exitcode(status)}\n")
-            self._ends.flush()
-        os._exit(0)
-
-    def _read_ahead(self, config: pytest.Config, fleet: str) -> None:
-        """What every run reads alike is read here, of a database of which only the fleet counts."""
-        inifile = os.path.relpath(config.inipath, config.rootpath) if config.inipath else ""
-        options = RunOptions(
-            root=config.rootpath,
-            mode=Mode(config.known_args_namespace.hk_mode),
-            tests=TestNames(files=(), functions=(), classes=()),
-            inifile=inifile,
-            target=f"{fleet}/any",
-        )
-        read_ahead(options)
-        # A collection in the fork would touch, and so copy, every page that it has from here.
-        gc.collect()
-        gc.freeze()
-
-    def _read_proof(self, place: str) -> None:
-        """What was shown for a group is read here, once for all that are forked then."""
-        if place and Path(place).exists():
-            with suppress(HousekeepingError):
-                read_proof(Path(place))
-
-    def _become(self, job: Mapping[str, Any], args: list[str]) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        for each in (self._jobs, self._ends):
-            each.close()
-        keep, proof, back, reading = (
-            Path(job["places"][name]) if job["places"][name] else None for name in _PLACES
-        )
-        target = Target(**job["target"])
-        given = Handed(target=target, keep=keep, proof=proof, back=back, reading=reading)
-        hand(given)
-        if given.back is not None:
-            hand(replace(given, connection=self._reached(given.target)))
-        args.append(f"--hk-target={given.target.name}")
-
-    def _reached(self, target: Target) -> LentConnection | None:
-        """A session that shows that the database is there; where it is not, there is no run. What
-        else is wrong with it, the run tells."""
-        try:
-            return open_production(read_address(os.environ, target), self._session)
-        except ServerError as error:
-            hand_back(Away(detail=error.found))
-            os._exit(0)
-        except HousekeepingError:
-            return None
-
-
 def _main() -> None:
     """Never returns: a fork ends as an interpreter ends that ran ``python -m pytest``."""
     # Ctrl-C is for the run in hand, which comes to its own end.
@@ -222,7 +141,7 @@ def _main() -> None:
     sys.path[:1] = [first["cwd"]]
     sys.argv = ["pytest", *first["arguments"]]
     _warm(first["major"])
-    code = pytest.main(first["arguments"], plugins=[_Forks(jobs, ends, first["session"])])
+    code = pytest.main(first["arguments"], plugins=[Forks(jobs, ends, first["session"])])
     # As multiprocessing ends its forks; the interpreter itself has no other way to say it.
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
@@ -242,8 +161,8 @@ def _warm(major: int) -> None:
     compile_ahead()
     installed_tools()
     shipped_rules()
-    with suppress(BackupFailed):
-        find_pg_dump(major)
+    find_pg_dump_ahead(major)
+    find_servers_ahead()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,88 @@
+"""Forks behind a collection: only where nothing is shared by them, and never a pass for nothing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pytest_housekeeping.plugin.fleet.collected import Collections
+
+# An installed package, as far as the watch is concerned: it lies beside the project.
+ASKS = """import socket, threading
+import pytest
+from pytest_housekeeping.plugin.fleet.collected import is_fit
+from pytest_housekeeping.plugin.ran_code import watch
+from pytest_housekeeping.plugin.stash import CODE_WATCH
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config):
+    early_config.stash[CODE_WATCH] = watch(early_config.rootpath, early_config)
+
+def pytest_collection_finish(session):
+    found = [is_fit(session)]
+    with socket.socket():
+        found.append(is_fit(session))
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+    print("is fit:", *found, is_fit(session))
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("nothing.txt", "True False False"), ("conftest.py", "False False False")],
+    ids=["connection-thread", "code"],
+)
+def test_nothing_is_forked_behind_what_would_be_shared(
+    pytester: pytest.Pytester,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    said: str,
+) -> None:
+    """A connection, a thread, or a module of the project, which may keep what it has seen."""
+    (tmp_path / "asks.py").write_text(ASKS, encoding="utf-8")
+    (pytester.path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    (pytester.path / name).write_text("KNOWN = []\n", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    done = pytester.runpytest_subprocess("-p", "asks", "-p", "no:xdist", "-s")
+    assert f"is fit: {said}" in done.outlines, done.outlines
+
+
+def test_one_is_made_for_the_second_of_a_group_and_of_some_groups_alone() -> None:
+    made = Collections()
+    assert not made.is_due("")
+    assert not made.is_due("")
+    assert [made.is_due("one") for _ in range(2)] == [False, True]
+    assert made.run("one", "{}\n") is None
+
+
+def test_a_process_that_is_gone_is_no_pass(capfd: pytest.CaptureFixture[str]) -> None:
+    """A run of which nobody tells how it ended has failed, and the next one is forked alone."""
+    made = Collections()
+    pipes = made.begin("one")
+    if pipes is not None:
+        jobs, ends = pipes
+        ends.write("ready\n")
+        ends.flush()
+        jobs.readline()
+        os._exit(0)
+    assert made.run("one", "a job\n") == 1
+    assert made.run("one", "another\n") is None
+    made.end()
+
+
+def test_a_database_with_another_plan_is_run_alone() -> None:
+    made = Collections()
+    pipes = made.begin("one")
+    if pipes is not None:
+        jobs, ends = pipes
+        ends.write("ready\n")
+        ends.flush()
+        for _ in jobs:
+            ends.write("113\n")
+            ends.flush()
+        os._exit(0)
+    assert made.run("one", "a job\n") is None
+    made.end()
