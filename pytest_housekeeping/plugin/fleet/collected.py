@@ -101,14 +101,16 @@ class Collections:
         if collection is None:
             return None
         code = collection.run(job)
+        if code is not None and code != ANOTHER_PLAN:
+            return code
+        self._of[group] = None
+        ended = collection.end()
         if code is None:
             # What it had forked is gone from here as well: how that ended, its history tells.
-            self._of[group] = None
-            return collection.end() or 1
-        if code == ANOTHER_PLAN:
-            _forget_output()
-            return None
-        return code
+            return ended or 1
+        # Databases of this group differ in more than their schema: no more is tried in vain.
+        _forget_output()
+        return None
 
     def close(self) -> None:
         """In a fork: the pipes are not its own."""
