@@ -23,13 +23,13 @@ _PLANTED = {
     "planted.ts": 'export const planted = (db) => db.query("SELECT 1 FROM {}");\n',
     "planted.sql": "SELECT 1 FROM {};\n",
 }
-_QUIET = "SELECT 1;\n"
+_QUIET_FILE, _QUIET = "quiet.sql", "SELECT 1;\n"
 
 
 def trip_code(connection: Connection, boundaries: Boundaries, contract: Contract) -> Verdict:
     """Whether a line that names a relation of the target is found in each language.
 
-    Before it a line that names nothing must find nothing. The files lie in a temporary folder; the
+    Beside it a line that names nothing must find nothing. The files lie in a temporary folder; the
     project's own are not touched. Raises RuleBroken when the server cannot be asked.
     """
     relation = next(_relations(connection, boundaries.target(contract)), None)
@@ -38,16 +38,15 @@ def trip_code(connection: Connection, boundaries: Boundaries, contract: Contract
     with tempfile.TemporaryDirectory(prefix="hk-planted-") as scratch:
         root = Path(scratch)
         (root / _FOLDER).mkdir()
-        quiet = root / _FOLDER / "quiet.sql"
-        quiet.write_text(_QUIET, encoding="utf-8")
-        if seen := _found(connection, boundaries, contract, root):
-            return _failed(contract, "it fires where nothing is planted", seen)
+        (root / _FOLDER / _QUIET_FILE).write_text(_QUIET, encoding="utf-8")
         for name, text in _PLANTED.items():
             # A string literal of these languages takes what a quoted identifier may hold escaped.
             written = relation if name.endswith(".sql") else relation.replace('"', '\\"')
             (root / _FOLDER / name).write_text(text.format(written), encoding="utf-8")
         seen = _found(connection, boundaries, contract, root)
     fired = {each.object.partition(":")[0].removeprefix(f"{_FOLDER}/") for each in seen}
+    if not fired <= set(_PLANTED):
+        return _failed(contract, "it fires where nothing is planted", seen)
     dead = sorted(set(_PLANTED) - fired)
     if dead:
         return _failed(contract, f"no finding for {relation} in {', '.join(dead)}", seen)
