@@ -38,7 +38,7 @@ _LONG: dict[str, tuple[str, ...]] = {
     "tests/runs/test_faults.py": ("test_a_fault_leaves_all_or_nothing[killed]",),
     "tests/runs/test_recovery.py": ("test_a_run_that_was_killed",),
     "tests/runs/test_trouble.py": (
-        "test_what_is_said_is_true[ENOSPC",
+        "test_what_is_said_is_true[ENOSPC-committing",
         "test_what_is_said_is_true[SIGTERM",
     ),
     "tests/runs/test_twin_server.py": (

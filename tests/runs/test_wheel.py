@@ -14,7 +14,7 @@ import pytest
 
 from pytest_housekeeping.declarations.rules import shipped_rules
 from support.fresh_copy import ROOT
-from support.staging_project import Project
+from support.staging_project import WITHOUT_RLS, Project
 from support.wheel import Wheel, build_wheel
 
 Docs = Callable[..., subprocess.CompletedProcess[str]]
@@ -52,7 +52,7 @@ def docs(request: pytest.FixtureRequest, tmp_path: Path) -> Docs:
 
 def test_the_wheel_works_in_a_foreign_project(wheel: Wheel, tmp_path: Path) -> None:
     """Installed from the wheel alone; its dependencies are those of this environment."""
-    project = Project.make(tmp_path, "tenants")
+    project = Project.make(tmp_path, "tenants", WITHOUT_RLS)
     process = subprocess.run(
         [wheel.python, "-m", "pytest", "-p", "no:cacheprovider", "--hk-mode=staging"],
         cwd=project.root,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support.fresh_copy import ROOT
+from support.kept_bytecode import bring_bytecode
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,9 @@ def build_wheel(folder: Path) -> Wheel:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
     (packages,) = venv.glob("lib/python*/site-packages")
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
-    subprocess.run([*pip, "--target", str(packages), str(file)], check=True, capture_output=True)
+    pip += ["--no-compile", "--target", str(packages), str(file)]
+    subprocess.run(pip, check=True, capture_output=True)
+    bring_bytecode(packages)
     here = [path for path in sys.path if path.endswith("site-packages")]
     (packages / "zz_dependencies.pth").write_text("\n".join(here), encoding="utf-8")
     return Wheel(file=file, venv=venv)
