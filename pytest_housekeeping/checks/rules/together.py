@@ -1,8 +1,8 @@
-"""Questions of yes or no, many in one statement; where one raises an error, each is asked alone."""
+"""Questions, many in one statement; where one raises an error, each of them is asked alone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
 
 from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult, attempt_all
@@ -35,9 +35,40 @@ def ask_together(
     return [results[number] for number in range(len(asked))]
 
 
-def together(roles: Sequence[str]) -> Iterator[list[int]]:
+def attempt_together(connection: Connection, attempts: Sequence[Attempt]) -> list[AttemptResult]:
+    """`attempt_all` of queries for one value in JSON, in few statements.
+
+    Those that one role asks in one session go in one. What is set up for the one may not change
+    what a role sees of the other; the migrator is shown more of what it asks for alone.
+    """
+    sessions = [
+        replace(each, statement="", setup=each.setup if each.role else "") for each in attempts
+    ]
+    groups = list(together(sessions))
+    answers = attempt_all(connection, [_joined([attempts[n] for n in group]) for group in groups])
+    results: dict[int, AttemptResult] = {}
+    for group, answer in zip(groups, answers, strict=True):
+        if not answer.sqlstate:
+            values = zip(group, answer.value, strict=True)
+            results |= {number: AttemptResult(value=value) for number, value in values}
+    left = [number for number in range(len(attempts)) if number not in results]
+    alone = attempt_all(connection, [attempts[number] for number in left])
+    results |= dict(zip(left, alone, strict=True))
+    return [results[number] for number in range(len(attempts))]
+
+
+def _joined(attempts: Sequence[Attempt]) -> Attempt:
+    asked = ", ".join(f"({each.statement})" for each in attempts)
+    return replace(
+        attempts[0],
+        setup="".join(dict.fromkeys(each.setup for each in attempts)),
+        statement=f"SELECT pg_catalog.jsonb_build_array({asked})",
+    )
+
+
+def together(roles: Sequence[Hashable]) -> Iterator[list[int]]:
     """The places of what is asked in one statement, for it is asked as one role."""
-    by_role: dict[str, list[int]] = {}
+    by_role: dict[Hashable, list[int]] = {}
     for number, role in enumerate(roles):
         by_role.setdefault(role, []).append(number)
     for numbers in by_role.values():

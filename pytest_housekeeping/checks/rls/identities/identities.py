@@ -19,8 +19,10 @@ from pytest_housekeeping.checks.rls.identities.derived_values import (
     columns_in_parts,
     find_derived,
 )
+from pytest_housekeeping.checks.rls.pages import tables_without_pages
 from pytest_housekeeping.checks.rls.tables import ProtectedTable
 from pytest_housekeeping.checks.rules.attempts import Attempt, attempt_all
+from pytest_housekeeping.checks.rules.together import attempt_together
 from pytest_housekeeping.declarations.identity import Claim, Identity, settings_of
 from pytest_housekeeping.postgres.connection import Connection
 
@@ -192,8 +194,10 @@ def _read_values(
 ) -> Mapping[tuple[str, str, str], tuple[str, ...]]:
     """Some distinct values of every column that is compared, read past the policies."""
     no_force = {(table.schema, table.name): table.no_force for table in tables}
-    keys = list(dict.fromkeys((item.schema, item.table, item.column) for item in compared))
-    results = attempt_all(
+    empty = tables_without_pages(connection)
+    every = dict.fromkeys((item.schema, item.table, item.column) for item in compared)
+    keys = [key for key in every if key[:2] not in empty]
+    results = attempt_together(
         connection,
         [
             Attempt(
@@ -203,10 +207,11 @@ def _read_values(
             for schema, table, column in keys
         ],
     )
-    return {
+    found = {
         key: tuple(item[0] for item in result.value or ())
         for key, result in zip(keys, results, strict=True)
     }
+    return {key: found.get(key, ()) for key in every}
 
 
 def _read_combinations(
@@ -216,7 +221,7 @@ def _read_combinations(
 ) -> Mapping[str, tuple[Identity, ...]]:
     """Identities as they occur together in the rows of each table that has identity columns."""
     asked = [table for table in tables if columns[table.object]]
-    results = attempt_all(
+    results = attempt_together(
         connection,
         [
             Attempt(

@@ -9,7 +9,8 @@ from typing import TypeAlias
 from pytest_housekeeping.checks.rls.identities.identities import TableIdentities
 from pytest_housekeeping.checks.rls.literals import literal
 from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
-from pytest_housekeeping.checks.rules.attempts import Attempt, attempt_all
+from pytest_housekeeping.checks.rules.attempts import Attempt
+from pytest_housekeeping.checks.rules.together import attempt_together
 from pytest_housekeeping.declarations.identity import Claim, Identity, settings_of
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.sql.identifiers import in_quotes
@@ -47,7 +48,7 @@ def read_visible_rows(
     connection: Connection, context: Sequence[Claim], asked: Sequence[VisibleRows]
 ) -> list[VisibleRows]:
     """The same with the rows that each role sees, at most a handful."""
-    results = attempt_all(
+    results = attempt_together(
         connection,
         [
             Attempt(
@@ -85,7 +86,7 @@ def read_owned_rows(
     ]
     # Every role's question about one table and one identity is commonly the same.
     unique = list(dict.fromkeys(attempts))
-    answered = dict(zip(unique, attempt_all(connection, unique), strict=True))
+    answered = dict(zip(unique, attempt_together(connection, unique), strict=True))
     results = [answered[attempt].value or [None, 0] for attempt in attempts]
     return [
         OwnedRows(

@@ -17,6 +17,7 @@ from pytest_housekeeping.checks.rls.expressions.constants import Settings
 from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly, read_context_only
 from pytest_housekeeping.checks.rls.expressions.names import settings_in
 from pytest_housekeeping.checks.rls.findings import FindingCollector, read_any_row
+from pytest_housekeeping.checks.rls.pages import tables_without_pages
 from pytest_housekeeping.checks.rls.planner.exposure import Exposure, find_exposures
 from pytest_housekeeping.checks.rls.proofs.made_up_reads import read_made_up_rows
 from pytest_housekeeping.checks.rls.proofs.request import ProofRequest
@@ -27,8 +28,9 @@ from pytest_housekeeping.checks.rls.tables import (
     read_locked_tables,
     read_tables,
 )
-from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult, attempt_all
+from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult
 from pytest_housekeeping.checks.rules.scope import RuleScope
+from pytest_housekeeping.checks.rules.together import attempt_together
 from pytest_housekeeping.declarations.identity import Claim, strangers_of
 from pytest_housekeeping.declarations.rules import Rule
 from pytest_housekeeping.model import Finding, Level, Verdict
@@ -177,15 +179,18 @@ def _readable_tables(
 
 def _has_rows(connection: Connection, tables: Sequence[ProtectedTable]) -> dict[str, bool]:
     """Whether each table has any row, read past the policies; only those that the migrator owns."""
+    empty = tables_without_pages(connection)
     owned = [table for table in tables if table.owned]
-    results = attempt_all(
+    asked = [table for table in owned if (table.schema, table.name) not in empty]
+    results = attempt_together(
         connection,
         [
             Attempt(setup=table.no_force, statement=f"SELECT EXISTS (SELECT FROM {table.object})")
-            for table in owned
+            for table in asked
         ],
     )
-    return {table.object: bool(result.value) for table, result in zip(owned, results, strict=True)}
+    found = {table.object for table, result in zip(asked, results, strict=True) if result.value}
+    return {table.object: table.object in found for table in owned}
 
 
 def _judge(collector: FindingCollector, case: _Case) -> None:
