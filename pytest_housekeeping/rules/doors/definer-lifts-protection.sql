@@ -52,7 +52,9 @@ CROSS JOIN LATERAL (
     ) AS said
 ) AS b
 WHERE
-    b.said IS NOT NULL
+    -- Else the bodies of PostgreSQL's own functions are read first.
+    f.oid >= 16384
+    AND b.said IS NOT NULL
     AND (
         d.oid IN (SELECT c.oid FROM hk_caller AS c)
         OR d.oid IN (SELECT g.function_oid FROM hk_fired AS g)
