@@ -106,11 +106,6 @@ class Reading:
         )
 
 
-def read_everything(connection: Connection) -> Reading:
-    """`read_whole` of all schemas, and of all that is around them."""
-    return read_whole(connection, EVERYTHING)
-
-
 def read_whole(connection: Connection, scope: Scope, *, once: bool = False) -> Reading:
     """Everything, and what `read_again` needs. Raises as ``read_fingerprint`` does.
 

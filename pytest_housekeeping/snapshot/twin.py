@@ -25,7 +25,7 @@ from pytest_housekeeping.snapshot.dump import dump_schema
 from pytest_housekeeping.snapshot.dump_around import owners_of_members
 from pytest_housekeeping.snapshot.extensions import extension_names, stubs_of
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
-from pytest_housekeeping.snapshot.incremental import Reading, read_everything
+from pytest_housekeeping.snapshot.incremental import EVERYTHING, Reading, read_whole
 from pytest_housekeeping.snapshot.problems import BackupNotProved
 from pytest_housekeeping.snapshot.proof import (
     BackupProof,
@@ -200,7 +200,7 @@ def twin_of(
                 copy = with_spare(copy, major)
                 ends.callback(copy.connection.close)
             proof = prove_copy(copy, expected)
-            reading = copy.reading or read_everything(copy.connection)
+            reading = copy.reading or read_whole(copy.connection, EVERYTHING)
             schema = reading.fingerprint
             ours = copy.connection.info.parameter_status("server_version") or ""
             limits = _compare_around(expected, schema, same_build=ours == server_version)
