@@ -143,18 +143,16 @@ def read_again(
         objects = dict(changed.objects) | dict.fromkeys(changed.renamed, True)
         concerned = frozenset[Address]()
         if objects or changed.unexplained:
-            at_most = _FEW + len(base.each) // _SHARE
-            found = concerned_by(connection, objects, at_most=at_most)
+            found = concerned_by(connection, objects, at_most=_FEW + len(base.each) // _SHARE)
             if changed.unexplained or found.everything or _moved_tables(base, changed.renamed):
                 return _whole(connection, base.scope, note_rows(connection))
             concerned = found.objects | base.empty_arrays
         return _again(connection, base, rows, concerned, changed.untouched)
 
     own = catalog_search.PREPARED_ALONE if alone else {}
-    known = {**_prepared(base.scope, confined=True), **own}
+    known = {} if is_prepared else {**_prepared(base.scope, confined=True), **own}
     if put_back:
-        lacking = {} if is_prepared else known
-        return reading_alone(connection, read, planning=OF_FEW, prepared=lacking, put_back=put_back)
+        return reading_alone(connection, read, planning=OF_FEW, prepared=known, put_back=put_back)
     return reading(connection, read, planning=OF_FEW, prepared=known)
 
 
