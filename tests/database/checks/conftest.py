@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import psycopg
@@ -13,6 +14,20 @@ from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerpri
 from support.changes_ground import Standing, StandingPlaces, stand
 from support.lent_database import LentDatabase
 from support.server_scripts import settings_from_environment
+
+
+@pytest.fixture
+def connection(
+    request: pytest.FixtureRequest, lent: LentDatabase, database: StagingDatabase
+) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """The migrator's. Where a module says ``ONE_SESSION``, all of its tests have the same one: what
+    the server has looked up of its catalogs is a third of what a test of a rule takes. Not where a
+    setting counts that nobody has set yet: a session knows its name for good."""
+    with ExitStack() as stack:
+        if getattr(request.module, "ONE_SESSION", False):
+            yield stack.enter_context(lent.session(database.migrator_conninfo))
+        else:
+            yield stack.enter_context(psycopg.connect(database.migrator_conninfo, autocommit=True))
 
 
 @pytest.fixture

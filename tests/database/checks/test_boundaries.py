@@ -15,6 +15,7 @@ from pytest_housekeeping.model import Finding
 from pytest_housekeeping.postgres.connection import Connection
 from support.guarded import BOUNDARIES, STAY_OUT, WORK, laid_ground
 
+ONE_SESSION = True
 BODY = "boundary-function-body"
 BUILT_ON = "boundary-dependency"
 LAUNDERED = "boundary-laundering"

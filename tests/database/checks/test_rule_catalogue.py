@@ -20,6 +20,7 @@ from support.doors import DOORS
 from support.guarded import RULES, TODAY
 from support.reach_cases import REACH_DEFECTS
 
+ONE_SESSION = True
 CONTRACT = RlsContract(schemas=("desk",), roles=("desk_app",), context=("desk.me",))
 STATIC = [rule for rule in RULES.values() if rule.family != "boundary" and not rule.proof]
 

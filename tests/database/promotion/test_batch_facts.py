@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,8 @@ from pytest_housekeeping.postgres.batch_facts import BatchFacts
 from pytest_housekeeping.postgres.connection import LentConnection, connect
 from pytest_housekeeping.postgres.transaction import begin
 from pytest_housekeeping.promotion.rehearsal.facts import Measurement, look_at
-from pytest_housekeeping.server import StagingDatabase
-from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
+from pytest_housekeeping.server import Server, StagingDatabase
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.snapshot.same_changes import SchemaChange
 from pytest_housekeeping.sql import file as sqlfile
 
@@ -30,8 +30,30 @@ CREATE VIEW shop.open AS SELECT id, total FROM shop.orders;
 Measure = Callable[..., BatchFacts]
 
 
+@pytest.fixture(scope="module")
+def stands(server: Server) -> Iterator[LentConnection]:
+    """Where the tables stand, and each test leaves them as they are."""
+    database = server.database()
+    connection = connect(database.migrator_conninfo)
+    connection.execute(STANDS)
+    yield connection
+    connection.close()
+    server.drop(database)
+
+
+@pytest.fixture(scope="module")
+def before(stands: LentConnection) -> Fingerprint:
+    return read_fingerprint(stands)
+
+
+@pytest.fixture
+def measure(stands: LentConnection, before: Fingerprint, tmp_path: Path) -> Measure:
+    return lambda *texts: measured_in(stands, tmp_path, texts, before)
+
+
 @pytest.fixture
 def standing(database: StagingDatabase) -> Iterator[LentConnection]:
+    """Tables that a test may change before it measures."""
     connection = connect(database.migrator_conninfo)
     connection.execute(STANDS)
     yield connection
@@ -39,26 +61,28 @@ def standing(database: StagingDatabase) -> Iterator[LentConnection]:
 
 
 @pytest.fixture
-def measure(standing: LentConnection, tmp_path: Path) -> Measure:
-    """Apply files, given by their texts, as a rehearsal does, and tell what they did."""
+def measure_there(standing: LentConnection, tmp_path: Path) -> Measure:
+    return lambda *texts: measured_in(standing, tmp_path, texts, read_fingerprint(standing))
 
-    def measured(*texts: str) -> BatchFacts:
-        measurement = Measurement(
-            segment=1, before=look_at(standing, "housekeeping"), history_schema="housekeeping"
-        )
-        before = read_fingerprint(standing)
-        transaction = begin(standing, Config(root=tmp_path), measured=True)
+
+def measured_in(
+    standing: LentConnection, root: Path, texts: Sequence[str], before: Fingerprint
+) -> BatchFacts:
+    """Apply files, given by their texts, as a rehearsal does, and tell what they did."""
+    measurement = Measurement(
+        segment=1, before=look_at(standing, "housekeeping"), history_schema="housekeeping"
+    )
+    try:
+        transaction = begin(standing, Config(root=root), measured=True)
         for number, text in enumerate(texts, start=1):
             file = sqlfile.from_text(f"{number:04}_it.sql", Kind.MIGRATION, text, "")
             step = Step(id=file.path, phase=Phase.REHEARSE, kind=Kind.REHEARSAL, path=file.path)
             measurement.applied(step, file, text, transaction.apply(file, text))
         after = SchemaChange(before=before, after=read_fingerprint(standing))
         late = transaction.locks.take_new(standing)
-        facts = measurement.facts(after, look_at(standing, "housekeeping"), late)
+        return measurement.facts(after, look_at(standing, "housekeeping"), late)
+    finally:
         standing.execute("ROLLBACK")
-        return facts
-
-    return measured
 
 
 ALTER = "ALTER TABLE shop.orders "
@@ -120,14 +144,16 @@ def test_a_foreign_key_locks_both_tables(measure: Measure) -> None:
     assert "shop.orders" in {scan.relation for scan in facts.scans}
 
 
-def test_a_lock_that_no_text_names_is_seen(measure: Measure, superuser: LentConnection) -> None:
+def test_a_lock_that_no_text_names_is_seen(
+    measure_there: Measure, superuser: LentConnection
+) -> None:
     """A type that goes takes a column along, and an index without its schema names no table."""
     superuser.execute(
         "GRANT CREATE ON SCHEMA public TO hk_migrator; SET ROLE hk_migrator;"
         "CREATE TYPE kind AS ENUM ('a'); ALTER TABLE shop.customer ADD COLUMN k kind;"
         "CREATE TABLE lonely (id int); CREATE INDEX lonely_id ON lonely (id)"
     )
-    facts = measure("DROP TYPE kind CASCADE", "DROP INDEX lonely_id")
+    facts = measure_there("DROP TYPE kind CASCADE", "DROP INDEX lonely_id")
     assert {(lock.relation, lock.mode, lock.step) for lock in facts.strongest.values()} == {
         ("shop.customer", EXCLUSIVE, "0001_it.sql"),
         ("public.lonely", EXCLUSIVE, "0002_it.sql"),
@@ -206,25 +232,27 @@ def test_a_table_that_is_emptied_and_read_is_emptied(measure: Measure) -> None:
 
 
 def test_of_a_partitioned_table_the_whole_is_told(
-    measure: Measure, standing: LentConnection
+    measure_there: Measure, standing: LentConnection
 ) -> None:
     standing.execute(
         "CREATE TABLE shop.log (at date, said text) PARTITION BY RANGE (at);"
         "CREATE TABLE shop.log_1 PARTITION OF shop.log FOR VALUES FROM ('2001-01-01')"
         " TO ('2002-01-01')"
     )
-    dropped = measure("ALTER TABLE shop.log DROP COLUMN said")
+    dropped = measure_there("ALTER TABLE shop.log DROP COLUMN said")
     assert [each.object for each in dropped.destroyed] == ["shop.log.said"]
-    assert [each.object for each in measure("DROP TABLE shop.log").destroyed] == ["shop.log"]
-    assert [each.object for each in measure("DROP TABLE shop.log_1").destroyed] == ["shop.log_1"]
+    assert [each.object for each in measure_there("DROP TABLE shop.log").destroyed] == ["shop.log"]
+    assert [each.object for each in measure_there("DROP TABLE shop.log_1").destroyed] == [
+        "shop.log_1"
+    ]
 
 
 def test_who_may_do_what_with_which_rows(
-    measure: Measure, standing: LentConnection, superuser: LentConnection
+    measure_there: Measure, standing: LentConnection, superuser: LentConnection
 ) -> None:
     superuser.execute("CREATE ROLE app; CREATE ROLE member IN ROLE app; CREATE ROLE outsider")
     standing.execute("GRANT USAGE ON SCHEMA shop TO app; GRANT SELECT ON shop.orders TO app")
-    facts = measure(
+    facts = measure_there(
         "GRANT INSERT ON shop.orders TO app; GRANT SELECT (name) ON shop.customer TO app",
         "GRANT SELECT ON shop.customer TO outsider",
     )
@@ -234,7 +262,7 @@ def test_who_may_do_what_with_which_rows(
         ("app", "shop.customer", "SELECT", "", "all rows, columns name"),
         ("member", "shop.customer", "SELECT", "", "all rows, columns name"),
     }, "without USAGE on the schema a grant gives nothing"
-    secured = measure(
+    secured = measure_there(
         "ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY",
         "CREATE POLICY own ON shop.orders FOR SELECT TO app USING (id = 1)",
         "CREATE TABLE shop.item (id int); GRANT SELECT ON shop.item, shop.open TO app",
@@ -247,7 +275,7 @@ def test_who_may_do_what_with_which_rows(
 
 
 def test_a_policy_that_says_something_else(
-    measure: Measure, standing: LentConnection, superuser: LentConnection
+    measure_there: Measure, standing: LentConnection, superuser: LentConnection
 ) -> None:
     superuser.execute("CREATE ROLE app")
     standing.execute(
@@ -255,10 +283,10 @@ def test_a_policy_that_says_something_else(
         "ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY;"
         "CREATE POLICY own ON shop.orders TO app USING (id = 1)"
     )
-    (change,) = measure("ALTER POLICY own ON shop.orders USING (true)").access
+    (change,) = measure_there("ALTER POLICY own ON shop.orders USING (true)").access
     assert change.before == "rows of policy own"
     assert change.after == "rows of policy own, which says something else now"
-    (change,) = measure("DROP POLICY own ON shop.orders").access
+    (change,) = measure_there("DROP POLICY own ON shop.orders").access
     assert change.after == "no row: no policy lets it"
 
 

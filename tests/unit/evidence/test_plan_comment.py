@@ -152,7 +152,7 @@ def test_a_comment_is_never_too_long_and_cut_between_entries(name: str, private:
 
 def test_a_head_is_short_whatever_stands_in_it() -> None:
     """Names without end cost the lists, never the limit."""
-    for text in texts_with("😀`<" * 30_000):
+    for text in texts_with("😀`<" * 15_000):
         assert len(text.encode()) < 65_536
 
 
