@@ -35,7 +35,7 @@ from pytest_housekeeping.checks.rls.planner.condition import (
     row_source,
 )
 from pytest_housekeeping.checks.rls.planner.tables_read import PartValues, TablesRead
-from pytest_housekeeping.checks.rls.tables import Column, ProtectedTable, RolePrivileges
+from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
 from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult, attempt_all
 from pytest_housekeeping.postgres.connection import Connection
 
@@ -135,7 +135,7 @@ def _as_asked(
     questions: Sequence[PlannerQuestion], conditions: Sequence[str | None]
 ) -> Iterator[_Asked | None]:
     """Each question as PostgreSQL is told it; None where no policy binds, or none lets pass."""
-    sources: dict[tuple[int | str, str], tuple[str, tuple[Column, ...]]] = {}
+    sources: dict[tuple[int | str, str], tuple[str, frozenset[str], frozenset[str]]] = {}
     for question, condition in zip(questions, conditions, strict=True):
         if not condition:
             yield None
@@ -144,16 +144,21 @@ def _as_asked(
         # Tables with the same columns share them: see ``read_tables``.
         key = table.object if may_name(named, table.name) else id(table.columns), named
         if key not in sources:
-            sources[key] = row_source(table, named), columns_asked(table, named)
-        source, columns = sources[key]
+            columns = columns_asked(table, named)
+            sources[key] = (
+                row_source(table, named),
+                frozenset(column.type_schema for column in columns),
+                frozenset(column.name for column in columns if column.required),
+            )
+        source, type_schemas, required = sources[key]
         yield _Asked(
             condition=condition,
             source=source,
-            type_schemas=frozenset(column.type_schema for column in columns),
+            type_schemas=type_schemas,
             role=question.privileges.role,
             settings=question.settings,
             where=question.where,
-            required=frozenset(column.name for column in columns if column.required),
+            required=required,
         )
 
 

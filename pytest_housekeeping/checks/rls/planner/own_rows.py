@@ -42,7 +42,10 @@ def prove_own_rows(
         if not identities.identity_columns or not identities.candidates:
             continue
         identity = identities.candidates[0]
-        foreign = _foreign_rows(table, identities, identity)
+        foreign, settings = (
+            _foreign_rows(table, identities, identity),
+            settings_of(context, identity),
+        )
         questions += [
             (
                 number,
@@ -51,7 +54,7 @@ def prove_own_rows(
                     table=table,
                     privileges=privileges,
                     command=command,
-                    settings=settings_of(context, identity),
+                    settings=settings,
                     where="" if is_control else _not_public(table, command, foreign),
                 ),
             )
