@@ -18,7 +18,7 @@ from pathlib import Path
 from many_tables import ROLES, commit_all, write_files, write_project
 from psycopg.conninfo import conninfo_to_dict
 from sandboxed import pytest_in
-from side_by_side import measured, plain_environment, scratch, verdict
+from side_by_side import Taken, measured, plain_environment, scratch, verdict
 
 from pytest_housekeeping.postgres.connection import LentConnection, connect
 from pytest_housekeeping.server import ServerSettings, start
@@ -67,6 +67,8 @@ def main() -> int:
             server.stop()
     floor = by_hand + _GROUPS * rehearsal
     print(f"psql -1 in turn: {by_hand:.1f} s; a rehearsal: {rehearsal:.1f} s; {seconds:.1f} s")
+    each = (seconds.processor - _GROUPS * rehearsal.processor) / len(names)
+    print(f"a database besides its server, processors: {each:.3f} s")
     return verdict(f"a fleet of {len(names)}", seconds / floor, LIMIT, " x psql and rehearsals")
 
 
@@ -123,7 +125,7 @@ def _by_psql(place: dict[str, str], names: list[str], folder: Path) -> float:
     return seconds
 
 
-def _promoted(project: Path, login: dict[str, str], processes: int) -> float:
+def _promoted(project: Path, login: dict[str, str], processes: int) -> Taken:
     """Seconds of the whole fleet."""
     words = ["--hk-mode=prod", "--hk-fleet=shops", "--hk-confirm=PROMOTE", "-n", str(processes)]
     return measured(pytest_in(project, *words, environment=login))

@@ -3,7 +3,7 @@
 Each database of a fleet has a whole run of its own. To start an interpreter for each would take
 longer than the run; and a process with connections or threads is not forked. So the fork is made
 where pytest knows its plugins and has read no conftest yet: what the project's own code does, it
-does in the run.
+does in the run. Where there is none, it is made behind the collection (``collected.py``).
 """
 
 from __future__ import annotations
