@@ -20,8 +20,7 @@ def rewrite_part(config: pytest.Config, part: int, parts: int) -> None:
     for path in _files(config)[part::parts]:
         folder = rewrite.get_cache_dir(path)
         kept = folder / f"{path.stem}{rewrite.PYC_TAIL}"
-        if not kept.exists():
-            folder.mkdir(exist_ok=True)
+        if not kept.exists() and rewrite.try_makedirs(folder):
             # pytest 8 gives the times of the source in the place of its hash.
             source, code = rewrite._rewrite_test(path, config)
             rewrite._write_pyc(state, code, source, kept)
