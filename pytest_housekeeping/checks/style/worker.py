@@ -27,12 +27,14 @@ from typing import Any
 
 # Collecting cycles costs a sixth of the imports, and a quarter of a lint: once a chunk bounds the
 # memory as well. sqlfluff takes pytest where there is one, for tests of rules: another sixth.
-gc.disable()
-sys.modules["pytest"] = None  # type: ignore[assignment]
+# Whoever imports this module, as a walk over the package does, keeps both.
+if __name__ == "__main__":
+    gc.disable()
+    sys.modules["pytest"] = None  # type: ignore[assignment]
 
-from sqlfluff.core import FluffConfig, Linter  # noqa: E402
-from sqlfluff.core.errors import SQLFluffSkipFile  # noqa: E402
-from sqlfluff.core.linter.discovery import paths_from_path  # noqa: E402
+from sqlfluff.core import FluffConfig, Linter
+from sqlfluff.core.errors import SQLFluffSkipFile
+from sqlfluff.core.linter.discovery import paths_from_path
 
 CHUNK = 4
 IGNORED = "an ignore pattern of sqlfluff names it (.sqlfluffignore or ignore_paths)"
