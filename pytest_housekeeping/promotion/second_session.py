@@ -79,14 +79,14 @@ class SecondSession:
         self.free()
         if self._stopped or step not in self.steps:
             return None
-        if self._thread is None:
-            if self.objects() < WORTH_A_THREAD:
-                self._stopped = True
-                return None
-            self._thread = threading.Thread(target=self._work, name="hk-second-session")
-            self._thread.start()
+        if self._thread is None and self.objects() < WORTH_A_THREAD:
+            self._stopped = True
+            return None
         with self._turn:
             there = self._taken.setdefault(step.id, None)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="hk-second-session")
+            self._thread.start()
         try:
             if there is not None:
                 verdict = there.result()
