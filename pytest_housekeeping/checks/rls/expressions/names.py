@@ -14,6 +14,7 @@ from pytest_housekeeping.checks.rls.expressions.readable import (
 )
 from pytest_housekeeping.checks.rls.expressions.rewrite import parts_of
 from pytest_housekeeping.checks.rls.expressions.syntax_tree import names_of
+from pytest_housekeeping.sql.identifiers import in_quotes
 from pytest_housekeeping.sql.parser import children, is_a, walk
 
 
@@ -77,4 +78,4 @@ def schemas_in(expression: str) -> frozenset[str]:
 
 def may_name(expression: str, name: str) -> bool:
     """Whether the name stands in the expression, be it as a part of another word."""
-    return name.replace('"', '""') in expression
+    return in_quotes(name)[1:-1] in expression
