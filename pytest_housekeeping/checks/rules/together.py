@@ -18,21 +18,13 @@ def ask_together(
 ) -> list[AttemptResult]:
     """What each role is answered to its condition, in a session with these settings: a truth value,
     or an error."""
-    results: dict[int, AttemptResult] = {}
-    groups = list(together([role for role, _ in asked]))
-    answers = attempt_all(connection, [_attempt(asked, group, settings) for group in groups])
-    for group, answer in zip(groups, answers, strict=True):
-        if not answer.sqlstate:
-            results |= {
-                number: AttemptResult(value=value)
-                for number, value in zip(group, answer.value, strict=True)
-            }
-    # Of several that were asked at once it is not known which one was refused.
-    left = [number for number in range(len(asked)) if number not in results]
-    alone = attempt_all(connection, [_attempt(asked, [number], settings) for number in left])
-    for number, answer in zip(left, alone, strict=True):
-        results[number] = replace(answer, value=answer.value[0] if answer.value else None)
-    return [results[number] for number in range(len(asked))]
+    return attempt_together(
+        connection,
+        [
+            Attempt(role=role, settings=tuple(settings), statement=f"SELECT {condition}")
+            for role, condition in asked
+        ],
+    )
 
 
 def attempt_together(connection: Connection, attempts: Sequence[Attempt]) -> list[AttemptResult]:
@@ -66,22 +58,11 @@ def _joined(attempts: Sequence[Attempt]) -> Attempt:
     )
 
 
-def together(roles: Sequence[Hashable]) -> Iterator[list[int]]:
-    """The places of what is asked in one statement, for it is asked as one role."""
-    by_role: dict[Hashable, list[int]] = {}
-    for number, role in enumerate(roles):
-        by_role.setdefault(role, []).append(number)
-    for numbers in by_role.values():
+def together(sessions: Sequence[Hashable]) -> Iterator[list[int]]:
+    """The places of what is asked in one statement, for one role or one session asks it."""
+    by_session: dict[Hashable, list[int]] = {}
+    for number, session in enumerate(sessions):
+        by_session.setdefault(session, []).append(number)
+    for numbers in by_session.values():
         for start in range(0, len(numbers), _AT_ONCE):
             yield numbers[start : start + _AT_ONCE]
-
-
-def _attempt(
-    asked: Sequence[tuple[str, str]], group: Sequence[int], settings: Sequence[tuple[str, str]]
-) -> Attempt:
-    conditions = ", ".join(asked[number][1] for number in group)
-    return Attempt(
-        role=asked[group[0]][0],
-        settings=tuple(settings),
-        statement=f"SELECT ARRAY[{conditions}]",
-    )
