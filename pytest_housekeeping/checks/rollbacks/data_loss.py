@@ -88,8 +88,8 @@ def read_contents(
 
     Every row is read, so this is for a throwaway database; of what was read ``before``, in the same
     transaction, only the tables that were written to since; none where tables were ``dropped`` at
-    most. Only inside an open transaction: FORCE
-    ROW LEVEL SECURITY is lifted in a savepoint that is rolled back.
+    most. Only inside an open transaction: FORCE ROW LEVEL SECURITY is lifted in a savepoint that is
+    rolled back.
     """
     if before and dropped:
         return _still_there(connection, before)

@@ -195,15 +195,14 @@ class EarlierTarget:
                 )
         unseen = [place for place, made in there if not self._looked_at(place, made)]
         if unseen:
-            first = self._context.config.target.after
-            many = f" --hk-fleet={first}"
+            config = self._context.config
+            there_again = config.called(config.target.after).everywhere
             was = "was" if len(unseen) == 1 else "were"
             raise ProofFailed(
                 f"{named([each.name for each in unseen], 5)} {was} not looked at since, with"
                 " nothing to find",
                 why=f"soak = {soak} asks for a verify that ends well in between",
-                fix=f"pytest --hk-mode=verify{many if unseen[0].fleet else unseen[0].option}, then"
-                " promote",
+                fix=f"pytest --hk-mode=verify{there_again}, then promote",
             )
 
     def _looked_at(self, place: Target, made: _Transition) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -58,15 +59,20 @@ def test_one_is_made_for_the_second_of_a_group_and_of_some_groups_alone() -> Non
     assert made.run("one", "{}\n") is None
 
 
+def begun(made: Collections) -> tuple[IO[str], IO[str]] | None:
+    """In the process that is made for the group, which says that it is ready: its pipes."""
+    pipes = made.begin("one")
+    if pipes is not None:
+        pipes[1].write("ready\n")
+        pipes[1].flush()
+    return pipes
+
+
 def test_a_process_that_is_gone_is_no_pass(capfd: pytest.CaptureFixture[str]) -> None:
     """A run of which nobody tells how it ended has failed, and the next one is forked alone."""
     made = Collections()
-    pipes = made.begin("one")
-    if pipes is not None:
-        jobs, ends = pipes
-        ends.write("ready\n")
-        ends.flush()
-        jobs.readline()
+    if pipes := begun(made):
+        pipes[0].readline()
         os._exit(0)
     assert made.run("one", "a job\n") == 1
     assert made.run("one", "another\n") is None
@@ -76,11 +82,8 @@ def test_a_process_that_is_gone_is_no_pass(capfd: pytest.CaptureFixture[str]) ->
 def test_a_database_with_another_plan_is_run_alone() -> None:
     """And so are those behind it: in vain it is tried once."""
     made = Collections()
-    pipes = made.begin("one")
-    if pipes is not None:
+    if pipes := begun(made):
         jobs, ends = pipes
-        ends.write("ready\n")
-        ends.flush()
         for answer, _ in zip(("0", "113", "0"), jobs, strict=False):
             ends.write(f"{answer}\n")
             ends.flush()

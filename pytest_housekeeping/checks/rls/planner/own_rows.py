@@ -42,10 +42,8 @@ def prove_own_rows(
         if not identities.identity_columns or not identities.candidates:
             continue
         identity = identities.candidates[0]
-        foreign, settings = (
-            _foreign_rows(table, identities, identity),
-            settings_of(context, identity),
-        )
+        foreign = _foreign_rows(table, identities, identity)
+        settings = settings_of(context, identity)
         questions += [
             (
                 number,
