@@ -70,7 +70,7 @@ def owners_of_members(connection: Connection) -> Iterator[str]:
     privileges: what was granted to him by another is his own by then. An extension that nothing
     needs is left out, and a stub has less in it."""
     for kind, identity, owner in _rows(connection, _OWNED_MEMBERS):
-        lacking = "undefined_function OR undefined_table OR invalid_schema_name"
+        lacking = "undefined_function OR undefined_table OR undefined_object OR invalid_schema_name"
         yield (
             f"DO $hk$ BEGIN ALTER {kind} {identity} OWNER TO {in_quotes(owner)};"
             f" EXCEPTION WHEN {lacking} THEN NULL; END $hk$;"
@@ -151,6 +151,8 @@ FROM (
     UNION ALL
     SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, oid, relowner
     FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
+    UNION ALL
+    SELECT 'pg_catalog.pg_language'::pg_catalog.regclass, oid, lanowner FROM pg_catalog.pg_language
 ) AS o
 JOIN pg_catalog.pg_depend AS d ON d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e'
 JOIN pg_catalog.pg_roles AS r ON r.oid = o.owner

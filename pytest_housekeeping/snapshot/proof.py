@@ -36,6 +36,14 @@ from pytest_housekeeping.snapshot.restore_server import (
 )
 
 _SHOWN = 20
+_FIX = (
+    "see whether the schema changed while it was dumped, and run again; if it did not, bring the"
+    " object into a form that pg_dump can hold"
+)
+_NO_PLPGSQL = (
+    "CREATE EXTENSION plpgsql; in production: each database begins with it, so no dump says that it"
+    " was dropped, and what is tried on a copy is tried in its blocks"
+)
 _DISABLED = "pg_dump does not tell that the triggers of a constraint are disabled"
 
 
@@ -226,11 +234,11 @@ def _unenforced(entry: SchemaObject) -> str:
 
 def _not_equal(faults: list[Difference], origin: str) -> BackupNotProved:
     shown = listed([_turned(fault, origin) for fault in faults], _SHOWN)
+    dropped = any(fault.name == "extension plpgsql" for fault in faults)
     return BackupNotProved(
         f"the restored backup differs from {origin} in {len(faults)} objects:{shown}",
         why=WHY,
-        fix="see whether the schema changed while it was dumped, and run again; if it did not,"
-        " bring the object into a form that pg_dump can hold",
+        fix=_NO_PLPGSQL if dropped else _FIX,
     )
 
 

@@ -142,9 +142,10 @@ FROM (
         CASE WHEN {written} THEN {name} END AS name
     FROM pg_catalog.{catalog} AS o WHERE {which}
 ) AS o"""
-# initdb makes the languages last.
-_WRITTEN_SINCE = """o.xmin::text::bigint > (
-            SELECT max(xmin::text::bigint) FROM pg_catalog.pg_language WHERE oid < 16384)"""
+# initdb makes PL/pgSQL last, and before it the views; that extension may be dropped, and made anew.
+_MADE = """coalesce((SELECT xmin::text::bigint FROM pg_catalog.pg_language
+            WHERE oid < 16384 AND lanname = 'plpgsql'),
+            (SELECT max(xmin::text::bigint) FROM pg_catalog.pg_rewrite WHERE oid < 16384))"""
 _FUNCTION = """o.proname, o.proowner, o.prolang, o.procost, o.prorows, o.provariadic,
         o.prosupport::oid, o.prokind, o.prosecdef, o.proleakproof, o.proisstrict, o.proretset,
         o.provolatile, o.proparallel, o.pronargdefaults, o.prorettype, o.proargtypes,
@@ -159,8 +160,10 @@ _VIEW = "o.ev_enabled, o.ev_class, o.ev_action::text"
 _NAMELESS = {"pg_ts_config_map": "o.mapcfg::regconfig::text"}
 _KEYS = {"pg_ts_config_map": "o.mapcfg, o.maptokentype, o.mapseqno"}
 _OWN = "o.oid < 16384"
+_OWN_FUNCTIONS = f"""({_OWN} OR o.pronamespace = 'pg_catalog'::regnamespace AND o.proname IN
+        ('plpgsql_call_handler', 'plpgsql_inline_handler', 'plpgsql_validator'))"""
 _SUMMED = (
-    ("pg_proc", "functions", _FUNCTION, _OWN),
+    ("pg_proc", "functions", _FUNCTION, _OWN_FUNCTIONS),
     ("pg_type", "types", _TYPE, _OWN),
     ("pg_rewrite", "views", _VIEW, _OWN),
     ("pg_operator", "operators", _OPERATOR, _OWN),
@@ -189,7 +192,7 @@ def _digest(catalog: str, words: str, columns: str, which: str) -> str:
         columns=columns,
         which=which,
         name=_NAMELESS.get(catalog, described),
-        written=_WRITTEN_SINCE,
+        written=f"o.xmin::text::bigint > {_MADE}",
     )
 
 
@@ -206,8 +209,7 @@ DIGESTS = tuple(_digest(*each) for each in _SUMMED)
 # Which versions of rows these are, by their writers and places, and of which server since when. No
 # row where this transaction may have written some, or another one does before the next statement.
 VERSIONS = f"""
-SELECT concat_ws(' ', version(), pg_postmaster_start_time(),
-    (SELECT max(xmin::text::bigint) FROM pg_catalog.pg_language WHERE oid < 16384),
+SELECT concat_ws(' ', version(), pg_postmaster_start_time(), {_MADE},
     {", ".join(_versions(catalog, which) for catalog, _, _, which in _SUMMED)})
 WHERE pg_current_xact_id_if_assigned() IS NULL
     AND current_setting('transaction_isolation') = 'repeatable read'"""

@@ -8,7 +8,7 @@ from pytest_housekeeping.sql.own_transaction import (
     REFUSED_IF_PARTITIONED,
     refused_in_transaction,
 )
-from pytest_housekeeping.sql.parse import Node, Statement
+from pytest_housekeeping.sql.parse import Node, Statement, nodes_of
 
 _SAVEPOINTS = {"TRANS_STMT_SAVEPOINT", "TRANS_STMT_RELEASE", "TRANS_STMT_ROLLBACK_TO"}
 # Statements that may leave something in the session: nobody knows what a DO block, or a function
@@ -55,6 +55,15 @@ _DEFINITIONS = {
     "RuleStmt",
     "ViewStmt",
 }
+# Of these PostgreSQL works out an expression at once, for the rows that are there or as a bound: a
+# function in it runs, and may answer otherwise the next time, or make something.
+_WORKED_OUT = {
+    "AlterDomainStmt": "",
+    "AlterTableStmt": "",
+    "CreateSchemaStmt": "schemaElts",
+    "CreateStmt": "partbound",
+    "IndexStmt": "",
+}
 # Locks that one statement leaves in the lock table: the relation, its TOAST table and that
 # table's index, an index for each key, a sequence for each identity column.
 _LOCKS = {"CreateStmt": 5, "IndexStmt": 2, "ViewStmt": 2, "CreateSeqStmt": 2, "CreateTrigStmt": 2}
@@ -96,7 +105,7 @@ def _add(effects: Effects, statement: Statement) -> None:
     effects.locks += _LOCKS.get(name, 0)
     if name in _TOUCH_SESSION or statement.sets or _makes_temporary(body):
         effects.touches_session = True
-    if name not in _DEFINITIONS or effects.touches_session:
+    if name not in _DEFINITIONS or effects.touches_session or _runs_a_function(name, body):
         effects.only_defines = False
     if name != "DropStmt" or body.get("behavior") == "DROP_CASCADE":
         effects.only_drops = False
@@ -110,6 +119,13 @@ def _add(effects: Effects, statement: Statement) -> None:
         effects.alone.append((statement, what))
     elif name in REFUSED_IF_PARTITIONED:
         effects.may_be_alone = True
+
+
+def _runs_a_function(name: str, body: Node) -> bool:
+    if name not in _WORKED_OUT:
+        return False
+    part = _WORKED_OUT[name]
+    return any(key == "FuncCall" for key, _ in nodes_of(body.get(part) if part else body))
 
 
 def _command(body: Node) -> str:

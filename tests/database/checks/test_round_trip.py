@@ -104,6 +104,18 @@ def test_what_comes_back_otherwise_is_named(database: StagingDatabase) -> None:
     assert wrong(verdicts[BATCH]) == ["sql/rollback/0002_change.sql"]
 
 
+def test_what_a_function_answers_otherwise_is_named(database: StagingDatabase) -> None:
+    """Though both files hold nothing but definitions: of a bound it is worked out at once."""
+    ground = "CREATE SEQUENCE count; CREATE TABLE asked (id int) PARTITION BY RANGE (id);"
+    bound = (
+        "CREATE TABLE part PARTITION OF asked FOR VALUES FROM (nextval('count')::int) TO (99);",
+        "DROP TABLE part;",
+    )
+    verdicts = prove(database, Batch(below=[ground], migrations=[bound]))
+
+    assert wrong(verdicts[TRIP.format(1)]) == ["table public.part"]
+
+
 def test_what_fails_says_where_and_blocks_what_is_below(database: StagingDatabase) -> None:
     verdicts = prove(
         database, Batch(migrations=[(DESK, NO_DESK), (KIND, "DROP TYPE desk.kind;\n")])

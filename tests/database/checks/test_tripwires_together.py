@@ -18,6 +18,8 @@ from pytest_housekeeping.postgres.connection import Connection
 from support.guarded import RULES
 
 NOTHING = "SELECT NULL::text AS object, NULL::text AS detail LIMIT 0"
+ELSEWHERE = "SELECT 'table public.another'::text AS object, 'is wrong'::text AS detail"
+THERE = "SELECT array_agg(nspname ORDER BY 1), (SELECT array_agg(oid ORDER BY 1) FROM pg_roles)"
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +33,12 @@ def shipping(monkeypatch: pytest.MonkeyPatch, rules: Sequence[Rule]) -> Sequence
 
 
 def test_what_keeps_to_itself_fires_together(superuser: Connection, chosen: list[Rule]) -> None:
-    """That nothing is left is seen by whoever lends the database to the tests."""
+    """But the one that could complain before the defect; and nothing is left of it."""
+    before = superuser.execute(f"{THERE} FROM pg_namespace".encode()).fetchall()
     fired = module.trip_together(superuser, shipped_rules())
+    assert superuser.execute(f"{THERE} FROM pg_namespace".encode()).fetchall() == before
     assert all(verdict.passed for verdict in fired.values())
-    assert {rule.id for rule in chosen} - fired.keys() <= {"role-may-create"}
+    assert {rule.id for rule in chosen} - fired.keys() == {"role-may-create"}
     assert len(fired) > 30
     assert not fired.keys() & {"privilege-default", "setting-role", "role-bypasses-rls"}
     assert not any(RULES[each].proof or RULES[each].family == "boundary" for each in fired)
@@ -65,11 +69,13 @@ def test_beside_others_a_rule_sees_what_it_sees_alone(
         assert own(ground, together[rule.id]) == own(by_itself, alone[rule.id]) != []
 
 
-def test_a_rule_that_finds_nothing_is_left_to_be_tried_alone(
+def test_a_rule_that_does_not_find_its_defect_is_left_to_be_tried_alone(
     superuser: Connection, chosen: list[Rule], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    blind = {rule.id for rule in chosen[::2]}
-    rules = [replace(each, query=NOTHING) if each.id in blind else each for each in chosen]
+    queries = {NOTHING: chosen[::3], ELSEWHERE: chosen[1::3]}
+    blinded = [replace(rule, query=query) for query, rules in queries.items() for rule in rules]
+    blind = {rule.id for rule in blinded}
+    rules = [*blinded, *(rule for rule in chosen if rule.id not in blind)]
     fired = module.trip_together(superuser, shipping(monkeypatch, rules))
     assert fired.keys() == {rule.id for rule in chosen} - blind - {"role-may-create"}
 
@@ -88,3 +94,26 @@ def test_where_one_cannot_run_or_be_planted_each_is_tried_alone(
 def test_a_rule_of_another_package_is_tried_alone(superuser: Connection) -> None:
     theirs = replace(RULES["rls-not-enabled"], id="theirs")
     assert module.trip_together(superuser, [theirs]) == {}
+
+
+def test_what_reaches_beyond_its_own_schema_and_role_is_tried_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rule = RULES["rls-not-enabled"]
+    wire, proof = rule.tripwire, next(each for each in RULES.values() if each.proof)
+    reaching = [
+        replace(rule, family="boundary"),
+        replace(rule, proof=proof.proof),
+        *(
+            replace(rule, tripwire=replace(wire, **changed))
+            for changed in (
+                {"superuser": "SELECT 1"},
+                {"object": "table public.t"},
+                {"sql": f"{wire.sql}; GRANT ALL ON TABLE {{schema}}.{{table}} TO {{other}}"},
+                {"sql": f"{wire.sql}; SET work_mem = '1MB'"},
+                {"sql": f"{wire.sql}; ALTER ROLE {{role}} CREATEDB"},
+            )
+        ),
+    ]
+    monkeypatch.setattr(module, "shipped_rules", lambda: (rule, *reaching))
+    assert [module._keeps_to_itself(each) for each in (rule, *reaching)] == [True, *[False] * 7]

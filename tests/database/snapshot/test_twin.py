@@ -261,6 +261,30 @@ def test_a_server_of_another_major_version_proves_nothing(
     assert "--hk-in-place" in said
 
 
+def test_without_the_language_that_each_database_begins_with_the_fix_makes_it(
+    database: StagingDatabase, superuser: Connection, restore_server: RestoreServer
+) -> None:
+    superuser.execute("DROP EXTENSION plpgsql")
+    with (
+        pytest.raises(BackupNotProved, match="fix: CREATE EXTENSION plpgsql; in prod") as told,
+        taken(superuser, database).twin(restore_server),
+    ):
+        pass
+    assert "extension plpgsql is there and should not be" in str(told.value)
+
+
+def test_that_language_may_be_made_anew(
+    database: StagingDatabase, superuser: Connection, restore_server: RestoreServer
+) -> None:
+    """Its functions have other numbers then, and another owner."""
+    superuser.execute(
+        f"GRANT CREATE ON DATABASE {database.name} TO hk_twin_app; DROP EXTENSION plpgsql;"
+        " SET ROLE hk_twin_app; CREATE EXTENSION plpgsql; RESET ROLE".encode()
+    )
+    with taken(superuser, database).twin(restore_server) as twin:
+        assert twin.schema.texts["system language plpgsql"].startswith("owner: hk_twin_app")
+
+
 @pytest.mark.parametrize("name", ["postgres", 'Shop "of" all'])
 def test_a_database_of_any_name(
     server: Server,

@@ -115,6 +115,21 @@ def test_files_that_may_touch_the_session(tmp_path: Path, text: str) -> None:
         ("DO $$ BEGIN END $$", False, False),
         ("CREATE ROLE r", False, False),
         ("CREATE TABLE a (b text DEFAULT set_config('a.b', 'c', false))", False, False),
+        ("CREATE TABLE a (b int DEFAULT f() CHECK (f() > b))", True, False),
+        ("ALTER TABLE a ADD b int DEFAULT 1", True, False),
+        ("ALTER TABLE a ADD b int DEFAULT f()", False, False),
+        ("ALTER TABLE a ALTER b TYPE int USING 1 + f(b)", False, False),
+        ("ALTER TABLE a ADD CHECK (f(b))", False, False),
+        ("ALTER TABLE a ATTACH PARTITION b FOR VALUES FROM (f()) TO (9)", False, False),
+        ("ALTER DOMAIN d ADD CHECK (f(VALUE))", False, False),
+        ("CREATE INDEX i ON a (f(b))", False, False),
+        ("CREATE INDEX i ON a (b) WHERE f(b)", False, False),
+        ("CREATE TABLE b PARTITION OF a FOR VALUES FROM (f()) TO (9)", False, False),
+        ("CREATE TABLE b PARTITION OF a FOR VALUES FROM (1) TO (9)", True, False),
+        (
+            "CREATE SCHEMA s CREATE TABLE b PARTITION OF a FOR VALUES FROM (f()) TO (9)",
+            *(False, False),
+        ),
     ],
 )
 def test_files_that_only_define_and_only_drop(
