@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -108,20 +108,17 @@ class SecondSession:
             self._thread.join()
 
     def _work(self) -> None:
-        try:
-            with self.opened() as connection:
-                while (taken := self._next()) is not None:
-                    step, future = taken
-                    try:
-                        with rolled_back(connection):
-                            verdict = self.judge(connection, step)
-                    except BaseException as error:
-                        future.set_exception(error)
-                    else:
-                        future.set_result(verdict)
-        except (HousekeepingError, psycopg.Error):
-            # Without a second session the first one judges all of them.
-            self._stopped = True
+        # Without a second session the first one judges all of them.
+        with suppress(HousekeepingError, psycopg.Error), self.opened() as connection:
+            while (taken := self._next()) is not None:
+                step, future = taken
+                try:
+                    with rolled_back(connection):
+                        verdict = self.judge(connection, step)
+                except BaseException as error:
+                    future.set_exception(error)
+                else:
+                    future.set_result(verdict)
 
     def _next(self) -> tuple[Step, Future[Verdict]] | None:
         with self._turn:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import psycopg
 import pytest
 
 from pytest_housekeeping.server import StagingDatabase
@@ -102,6 +105,44 @@ def test_what_comes_back_otherwise_is_named(database: StagingDatabase) -> None:
     assert "not null" in finding.detail
     assert verdicts[TRIP.format(1)].passed
     assert wrong(verdicts[BATCH]) == ["sql/rollback/0002_change.sql"]
+
+
+@pytest.mark.parametrize(
+    ("again", "named"),
+    [
+        ("CREATE INDEX ON desk.ticket (id);", "index desk.ticket_id_idx1"),
+        (
+            "ALTER TYPE desk.one RENAME TO more; ALTER TYPE desk.two RENAME TO one;"
+            "ALTER TYPE desk.more RENAME TO two",
+            "type desk.one",
+        ),
+    ],
+    ids=["more rows of the catalog", "as many, but others"],
+)
+def test_what_definitions_do_each_time_is_named(
+    database: StagingDatabase, again: str, named: str
+) -> None:
+    below = f"{DESK} CREATE TYPE desk.one AS ENUM ('1'); CREATE TYPE desk.two AS ENUM ('2')"
+    note = ("CREATE TABLE desk.note (id int);", f"DROP TABLE desk.note; {again}")
+    verdicts = prove(database, Batch(below=[below], migrations=[note]))
+
+    assert wrong(verdicts[TRIP.format(1)])[0] == named
+
+
+def test_beside_an_event_trigger_nothing_only_defines(
+    database: StagingDatabase, superuser: psycopg.Connection[Any]
+) -> None:
+    superuser.execute(
+        """CREATE SEQUENCE count; GRANT USAGE ON SEQUENCE count TO PUBLIC;
+        CREATE FUNCTION told() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+            EXECUTE format('COMMENT ON TABLE desk.note IS %L', nextval('count')); END $$;
+        CREATE EVENT TRIGGER told ON ddl_command_end
+        WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION told()"""
+    )
+    note = ("CREATE TABLE desk.note (id int);", "DROP TABLE desk.note;")
+    verdicts = prove(database, Batch(below=["CREATE SCHEMA desk"], migrations=[note]))
+
+    assert wrong(verdicts[TRIP.format(1)]) == ["table desk.note"]
 
 
 def test_what_a_function_answers_otherwise_is_named(database: StagingDatabase) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+import psycopg
 import pytest
 
 from pytest_housekeeping.checks.rules import Attempt, attempt_all
@@ -17,9 +18,11 @@ from pytest_housekeeping.promotion.second_session import WORTH_A_THREAD, Judge, 
 from pytest_housekeeping.server import StagingDatabase
 
 NONE = Verdict(examined=0)
-STEPS = tuple(
-    Step(id=name, phase=Phase.REHEARSE, kind=Kind.RLS, name=name) for name in ("one", "two")
+FOUR = tuple(
+    Step(id=name, phase=Phase.REHEARSE, kind=Kind.RLS, name=name)
+    for name in ("one", "two", "three", "four")
 )
+STEPS = FOUR[:2]
 
 
 @pytest.fixture
@@ -29,14 +32,19 @@ def first(connection: Connection) -> Connection:
     return connection
 
 
-def second(database: StagingDatabase, judge: Judge, objects: int = WORTH_A_THREAD) -> SecondSession:
+def second(
+    database: StagingDatabase,
+    judge: Judge,
+    objects: int = WORTH_A_THREAD,
+    steps: Sequence[Step] = STEPS,
+) -> SecondSession:
     @contextmanager
     def opened() -> Iterator[Connection]:
         with connect(database.migrator_conninfo) as connection:
             connection.execute("BEGIN; SET LOCAL lock_timeout = '20ms'")
             yield connection
 
-    return SecondSession(steps=STEPS, opened=opened, judge=judge, objects=lambda: objects)
+    return SecondSession(steps=steps, opened=opened, judge=judge, objects=lambda: objects)
 
 
 def test_it_begins_with_the_last_and_each_is_judged_once(
@@ -59,6 +67,58 @@ def test_it_begins_with_the_last_and_each_is_judged_once(
     few = second(database, judge, WORTH_A_THREAD - 1)
     assert few.verdict(first, STEPS[0]) is None
     assert beside.verdict(first, replace(STEPS[0], id="another")) is None
+
+
+def test_both_go_towards_each_other_and_leave_nothing_in_their_sessions(
+    database: StagingDatabase, first: Connection
+) -> None:
+    together, judged = threading.Barrier(2), {True: list[str](), False: list[str]()}
+
+    def judge(connection: Connection, step: Step) -> Verdict:
+        together.wait(10)
+        connection.execute("CREATE TEMPORARY TABLE made_up ()")
+        judged[connection is first].append(step.id)
+        return Verdict(examined=1)
+
+    beside = second(database, judge, steps=FOUR)
+    assert all([beside.verdict(first, step) for step in FOUR])
+    assert judged == {True: ["one", "two"], False: ["four", "three"]}
+
+
+def test_behind_what_does_not_pass_nothing_is_begun_there(
+    database: StagingDatabase, first: Connection
+) -> None:
+    begun, judged = threading.Event(), list[str]()
+
+    def judge(connection: Connection, step: Step) -> Verdict:
+        judged.append(step.id)
+        if connection is first:
+            begun.wait(10)
+            return NONE
+        begun.set()
+        for _ in range(100):
+            threading.Event().wait(0 if beside._stopped else 0.01)
+        return Verdict(examined=1)
+
+    beside = second(database, judge, steps=FOUR[:3])
+    assert [beside.verdict(first, step) for step in FOUR[:3]] == [None, None, None]
+    beside.close()
+    assert sorted(judged) == ["one", "three"]
+
+
+def test_a_first_session_that_is_gone_is_an_error(
+    database: StagingDatabase, first: Connection
+) -> None:
+    def judge(connection: Connection, step: Step) -> Verdict:
+        if connection is first:
+            connection.close()
+            raise psycopg.OperationalError("the connection is closed")
+        return Verdict(examined=1)
+
+    beside = second(database, judge)
+    with pytest.raises(psycopg.OperationalError):
+        beside.verdict(first, STEPS[0])
+    beside.close()
 
 
 @pytest.mark.parametrize("fails_on_first", [True, False])

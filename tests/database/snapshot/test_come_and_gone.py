@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import psycopg
+import pytest
 
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.snapshot.catalog_search import counted
@@ -17,7 +18,8 @@ GROUND = """
 CREATE SCHEMA desk; CREATE TABLE desk.old (n int PRIMARY KEY, subject text);
 CREATE TABLE desk.other (id int); CREATE SEQUENCE desk.count;
 CREATE INDEX upon ON desk.old (subject);
-COMMENT ON TABLE desk.other IS 'the other'"""
+COMMENT ON TABLE desk.other IS 'the other';
+ALTER ROLE hk_migrator SET work_mem = '4MB'"""
 KEY = "CREATE TABLE desk.a (id int REFERENCES desk.old)"
 # What is done, what undoes it, whether it is back in between, and whether that is shown.
 CASES = {
@@ -66,13 +68,20 @@ CASES = {
         "DROP TABLE desk.a",
         *(0, 0),
     ),
+    "a comment for another": (
+        "COMMENT ON TABLE desk.old IS 'x'",
+        "COMMENT ON TABLE desk.other IS NULL",
+        *(0, 0),
+    ),
 }
 
 
-def test_what_is_said_to_be_back_is(database: StagingDatabase) -> None:
+@pytest.mark.parametrize("settled", [True, False], ids=["committed before", "of this transaction"])
+def test_what_is_said_to_be_back_is(database: StagingDatabase, settled: bool) -> None:
     with psycopg.connect(database.superuser_conninfo, prepare_threshold=None) as connection:
         connection.execute(GROUND)
-        connection.commit()
+        if settled:
+            connection.commit()
         # Read once more, for the counts are of a reading that has one before it.
         first = read_again(connection, read_whole(connection, SCOPE), alone=True)
         found = {}
@@ -87,5 +96,6 @@ def test_what_is_said_to_be_back_is(database: StagingDatabase) -> None:
             shown = as_many_rows(before.rows, written) and shows_return(before, now)
             found[name] = (not before.differs_from(between), shown)
             connection.execute("ROLLBACK TO SAVEPOINT tried")
+        connection.execute("ROLLBACK; ALTER ROLE hk_migrator RESET work_mem")
 
     assert found == {name: (bool(back), bool(shown)) for name, (*_, back, shown) in CASES.items()}

@@ -64,5 +64,18 @@ def test_what_a_transaction_has_not_committed_is_summed_each_time(
     assert not sums
 
 
+def test_what_was_summed_of_this_server_is_not_summed_again(
+    superuser: Connection, sums: dict[str, Any]
+) -> None:
+    read_fingerprint(superuser)
+    ((versions, known),) = sums.items()
+    one, *others = known
+    started = superuser.execute("SELECT pg_postmaster_start_time()::text").fetchone()
+    assert started
+    assert started[0] in versions
+    sums[versions] = [one, *([] for _ in others)]
+    assert len(system(read_fingerprint(superuser))) == 1
+
+
 def system(found: Fingerprint) -> list[str]:
     return [each.text for each in found.entries if each.name.startswith("digest of system ")]

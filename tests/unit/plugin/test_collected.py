@@ -25,6 +25,9 @@ def pytest_collection_finish(session):
     found = [is_fit(session)]
     with socket.socket():
         found.append(is_fit(session))
+    session.testsfailed = 1
+    found.append(is_fit(session))
+    session.testsfailed = 0
     threading.Thread(target=threading.Event().wait, daemon=True).start()
     print("is fit:", *found, is_fit(session))
 """
@@ -32,8 +35,8 @@ def pytest_collection_finish(session):
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("nothing.txt", "True False False"), ("conftest.py", "False False False")],
-    ids=["connection-thread", "code"],
+    [("nothing.txt", "True False False False"), ("conftest.py", "False False False False")],
+    ids=["connection-failure-thread", "code"],
 )
 def test_nothing_is_forked_behind_what_would_be_shared(
     pytester: pytest.Pytester,
@@ -42,7 +45,8 @@ def test_nothing_is_forked_behind_what_would_be_shared(
     name: str,
     said: str,
 ) -> None:
-    """A connection, a thread, or a module of the project, which may keep what it has seen."""
+    """A connection, a thread, an error in collecting, or a module of the project, which may keep
+    what it has seen."""
     (tmp_path / "asks.py").write_text(ASKS, encoding="utf-8")
     (pytester.path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     (pytester.path / name).write_text("KNOWN = []\n", encoding="utf-8")
