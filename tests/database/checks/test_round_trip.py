@@ -19,6 +19,10 @@ OPEN_KIND = (
     "DROP VIEW IF EXISTS desk.open; CREATE VIEW desk.open AS SELECT id, kind FROM desk.ticket;"
 )
 WIDER = "CREATE OR REPLACE VIEW desk.open AS SELECT id, subject, kind FROM desk.ticket;"
+SWAPPED = (
+    "ALTER TYPE desk.one RENAME TO more; ALTER TYPE desk.two RENAME TO one;"
+    "ALTER TYPE desk.more RENAME TO two"
+)
 UPON = "CREATE OR REPLACE VIEW desk.upon AS SELECT id FROM desk.open;"
 
 
@@ -111,11 +115,7 @@ def test_what_comes_back_otherwise_is_named(database: StagingDatabase) -> None:
     ("again", "named"),
     [
         ("CREATE INDEX ON desk.ticket (id);", "index desk.ticket_id_idx1"),
-        (
-            "ALTER TYPE desk.one RENAME TO more; ALTER TYPE desk.two RENAME TO one;"
-            "ALTER TYPE desk.more RENAME TO two",
-            "type desk.one",
-        ),
+        (SWAPPED, "type desk.one"),
     ],
     ids=["more rows of the catalog", "as many, but others"],
 )

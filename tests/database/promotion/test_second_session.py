@@ -81,7 +81,7 @@ def test_both_go_towards_each_other_and_leave_nothing_in_their_sessions(
         return Verdict(examined=1)
 
     beside = second(database, judge, steps=FOUR)
-    assert all([beside.verdict(first, step) for step in FOUR])
+    assert all(beside.verdict(first, step) for step in FOUR)
     assert judged == {True: ["one", "two"], False: ["four", "three"]}
 
 
