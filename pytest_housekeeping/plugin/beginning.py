@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from functools import partial
 
 import pytest
 
@@ -28,6 +29,7 @@ from pytest_housekeeping.promotion.run import Run
 from pytest_housekeeping.promotion.start import start_run
 
 _INTERRUPTED = "The run was interrupted before it had a plan: nothing was changed."
+_COLLECTED_FROM = 50_000
 _RUN, _FIXTURES = "housekeeping-run", "housekeeping-fixtures"
 
 
@@ -77,8 +79,11 @@ def _begin(config: pytest.Config, collected: ActiveRun | None) -> None:
 def _register(
     config: pytest.Config, interruption: Interruption, collected: ActiveRun | None
 ) -> None:
-    # What is there by now stays: looking through it again and again takes longer than the plan.
+    # What is there by now stays: looking through it again and again takes longer than the plan. So
+    # does most of what comes: a schema of 1,600 tables is some hundred thousand objects.
     gc.freeze()
+    config.add_cleanup(partial(gc.set_threshold, *gc.get_threshold()))
+    gc.set_threshold(_COLLECTED_FROM)
     progress = Progress()
     signs = None if lists_only(config) else SignsOfLifeHooks(config, progress)
     with progress.doing("reading the project and connecting"):

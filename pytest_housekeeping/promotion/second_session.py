@@ -57,8 +57,8 @@ def only_reading(plan: Plan) -> tuple[Step, ...]:
 class SecondSession:
     """Takes the ``steps`` from the last one on, in a thread, as long as the first session has not
     come to them. ``opened`` is the session, ``judge`` judges a step in one; ``objects`` tells how
-    many there are, of which a few are not worth a thread. Before whatever is not ``reading`` it is
-    waited until the copy is ``free``."""
+    many there are, of which a few are not worth a thread. Those that are only ``reading`` stay with
+    the first; before anything else it is waited until the copy is ``free``."""
 
     steps: Sequence[Step]
     opened: Callable[[], AbstractContextManager[Connection]]
@@ -74,10 +74,9 @@ class SecondSession:
     def verdict(self, connection: Connection, step: Step) -> Verdict | None:
         """The verdict of a step that passes, judged there, or here beside it. None where it is to
         be judged here, with nothing beside it."""
-        if step in self.reading:
-            return None
-        self.free()
-        if self._stopped or step not in self.steps:
+        if step not in self.reading:
+            self.free()
+        if self._stopped or step not in (*self.steps, *self.reading):
             return None
         if self._thread is None and self.objects() < WORTH_A_THREAD:
             self._stopped = True
@@ -108,6 +107,7 @@ class SecondSession:
             self._thread.join()
 
     def _work(self) -> None:
+        self.free()
         # Without a second session the first one judges all of them.
         with suppress(HousekeepingError, psycopg.Error), self.opened() as connection:
             while (taken := self._next()) is not None:

@@ -159,13 +159,34 @@ def test_a_session_that_cannot_be_had_leaves_all_to_the_first(
 
 
 def test_what_only_reads_waits_for_nothing(database: StagingDatabase, first: Connection) -> None:
-    waited = list[str]()
-    beside = second(database, lambda *_: Verdict(examined=1))
-    beside.reading, beside.free = STEPS[:1], lambda: waited.append("for pg_dump")
-    assert (beside.verdict(first, STEPS[0]), waited) == (None, [])
+    """pg_dump is still at work: the first reads, the second session has begun, and waits."""
+    dumped, sessions = threading.Event(), list[str]()
+
+    def judge(connection: Connection, step: Step) -> Verdict:
+        sessions.append(f"{step.id}, {'first' if connection is first else 'second'}")
+        return Verdict(examined=1)
+
+    beside = second(database, judge)
+    beside.steps, beside.reading, beside.free = STEPS[1:], STEPS[:1], lambda: _within(dumped)
+    assert beside.verdict(first, STEPS[0])
+    assert sessions == ["one, first"]
+    dumped.set()
     assert beside.verdict(first, STEPS[1])
-    assert waited == ["for pg_dump"]
     beside.close()
+    assert [each.partition(",")[0] for each in sessions] == ["one", "two"]
+
+
+def test_what_reads_and_does_not_pass_is_judged_again_alone(
+    database: StagingDatabase, first: Connection
+) -> None:
+    beside = second(database, lambda *_: NONE)
+    beside.reading = [replace(STEPS[0], id="reads")]
+    assert beside.verdict(first, beside.reading[0]) is None
+    assert not any(each.name == "hk-second-session" for each in threading.enumerate())
+
+
+def _within(event: threading.Event) -> None:
+    assert event.wait(10)
 
 
 def test_nothing_examined_is_no_pass(database: StagingDatabase, first: Connection) -> None:
