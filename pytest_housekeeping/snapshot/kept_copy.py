@@ -7,19 +7,17 @@ fingerprint lacks. What is kept is a copy like any other: whoever uses it compar
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-import psycopg
-
 from pytest_housekeeping import __version__
-from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.postgres.connection import Connection, connect
-from pytest_housekeeping.server import Beginning, Server, StagingDatabase, family_is_kept
+from pytest_housekeeping.server import Begun, Server, StagingDatabase, family_is_kept
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
-from pytest_housekeeping.snapshot.incremental import EVERYTHING, Reading, read_whole
+from pytest_housekeeping.snapshot.foreseen_copy import ForeseenCopy, copy_conninfo, read_copy
+from pytest_housekeeping.snapshot.incremental import Reading
 from pytest_housekeeping.snapshot.restore_server import RESTORER, RestoreServer
 
 # Bytes of a schema (about a hundred tables): to stop the server, pack its folder and start it again
@@ -73,37 +71,28 @@ class KeptCopy:
             self.server.drop(self.database)
 
 
-def begun_with(
-    restore_server: RestoreServer, key: CopyKey, conninfo_of: Callable[[StagingDatabase], str]
-) -> KeptCopy | None:
-    """The server is begun again with the copy of this key, where one is kept and is what was kept.
-
-    None where none is. ``conninfo_of`` tells how a copy is reached.
-    """
-    server = restore_server.server
-    if not key.worth_keeping or not family_is_kept(key.digest):
-        return None
-
-    found: list[Reading] = []
-
-    def differs(database: StagingDatabase, about: Mapping[str, str]) -> str:
-        try:
-            found[:] = [_read(conninfo_of(database))]
-        except (HousekeepingError, psycopg.Error, OSError) as error:
-            return f"its schema could not be read: {error}"
-        same = found[0].fingerprint.digest == about.get("fingerprint")
-        return "" if same else "its schema has another fingerprint"
-
-    begun = server.begin_again(Beginning(keys=(key.digest,), differs=differs))
+def begun_with(restore_server: RestoreServer, key: CopyKey) -> KeptCopy | None:
+    """The copy of this key, where one is kept and is what was kept: the server is begun again with
+    it, or has begun with it where that was foreseen. None where none is."""
+    server, foreseen = restore_server.server, restore_server.foreseen
+    found, begun = foreseen, server.begun() if foreseen and foreseen.readings else Begun()
+    if found is None or begun.key != key.digest:
+        found = ForeseenCopy(key=key.digest, major=restore_server.major)
+        may_be_kept = key.worth_keeping and family_is_kept(key.digest)
+        again = server.begin_again(found.beginning) if may_be_kept else Begun()
+        if begun.key and not again.key:
+            # What is restored now meets nothing of a copy of something else.
+            server.begin_again()
+        begun = again
     if not begun.key:
         return None
     database = server.database()
     return KeptCopy(
         server=server,
         database=database,
-        conninfo=conninfo_of(database),
+        conninfo=copy_conninfo(database, restore_server.major),
         stand_ins=tuple(json.loads(begun.about["stand_ins"])),
-        reading=found[0],
+        reading=found.readings.pop(),
     )
 
 
@@ -121,7 +110,7 @@ def keep(
     """
     if not key.worth_keeping:
         return None
-    reading = _read(conninfo)
+    reading = read_copy(conninfo)
     about = {
         "fingerprint": reading.fingerprint.digest,
         "stand_ins": json.dumps(stand_ins),
@@ -129,8 +118,3 @@ def keep(
     }
     restore_server.server.keep(database, key.digest, about)
     return reading
-
-
-def _read(conninfo: str) -> Reading:
-    with connect(conninfo) as connection:
-        return read_whole(connection, EVERYTHING, once=True)

@@ -15,18 +15,13 @@ from pytest_housekeeping.server import Server, StagingDatabase
 from pytest_housekeeping.snapshot.dump import without_restriction
 from pytest_housekeeping.snapshot.extensions import with_versions
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+from pytest_housekeeping.snapshot.foreseen_copy import copy_conninfo, session_options
 from pytest_housekeeping.snapshot.incremental import Reading
 from pytest_housekeeping.snapshot.kept_copy import CopyKey, begun_with, keep
 from pytest_housekeeping.snapshot.restore_script import run_schema, run_script
 from pytest_housekeeping.snapshot.restore_server import RestoreServer
 from pytest_housekeeping.sql.identifiers import unquoted
 
-# Said by the session, so that settings of the restored database do not count: a read-only one, a
-# library that this server does not have.
-_OPTIONS = (
-    "-c default_transaction_read_only=off -c session_preload_libraries= "
-    "-c local_preload_libraries= -c statement_timeout=0 -c lock_timeout=0 -c role=none"
-)
 _ASIDE = "hk_steps_aside"
 _ENCODED = """
 UPDATE pg_catalog.pg_database SET encoding = pg_catalog.pg_char_to_encoding(%s),
@@ -41,8 +36,9 @@ class Copy:
     """A restored database, as a superuser sees it, and the collations that something stood in for.
 
     The superuser is none of the backup's roles. It may have been ``restored_before``, by a run that
-    kept it. ``reading`` is of all of it as it was restored, where it was read. ``spare``
-    is another one of the same content, where one was made.
+    kept it. ``reading`` is of all of it as it was restored, where it was read; ``key`` is that
+    under which it is kept, if it is. ``spare`` is another one of the same content, where one was
+    made.
     """
 
     database: StagingDatabase
@@ -50,6 +46,7 @@ class Copy:
     stand_ins: tuple[str, ...] = ()
     restored_before: bool = False
     reading: Reading | None = None
+    key: str = ""
     spare: StagingDatabase | None = None
 
 
@@ -74,7 +71,7 @@ def restored(
     """
     major = restore_server.major
     key = CopyKey(schema=schema, roles=roles, around=around, name=name, expected=expected)
-    kept = begun_with(restore_server, key, lambda database: copy_conninfo(database, major))
+    kept = begun_with(restore_server, key)
     if kept is not None:
         with kept.connected() as connection:
             yield Copy(
@@ -83,6 +80,7 @@ def restored(
                 stand_ins=kept.stand_ins,
                 restored_before=True,
                 reading=kept.reading,
+                key=key.digest,
             )
         return
     made = restore_server.server.database()
@@ -100,7 +98,11 @@ def restored(
             known = keep(restore_server, key, database, conninfo, stand_ins)
             with connect(conninfo) as connection:
                 yield Copy(
-                    database=database, connection=connection, stand_ins=stand_ins, reading=known
+                    database=database,
+                    connection=connection,
+                    stand_ins=stand_ins,
+                    reading=known,
+                    key=key.digest if known else "",
                 )
     finally:
         restore_server.server.drop(made)
@@ -128,20 +130,11 @@ def restored_in(
     database: StagingDatabase, server_major: int, dump: bytes, expected: Fingerprint
 ) -> Iterator[Copy]:
     """The same in an empty database that the caller has made, and drops."""
-    conninfo = make_conninfo(database.superuser_conninfo, options=_options(server_major))
+    conninfo = make_conninfo(database.superuser_conninfo, options=session_options(server_major))
     stand_ins, text = _prepare(conninfo, expected, dump)
     run_schema(database, conninfo, without_restriction(text), server_major)
     with connect(conninfo) as connection:
         yield Copy(database=database, connection=connection, stand_ins=stand_ins)
-
-
-def _options(server_major: int) -> str:
-    return _OPTIONS + (" -c event_triggers=off" if server_major >= 17 else "")
-
-
-def copy_conninfo(database: StagingDatabase, server_major: int) -> str:
-    """For the superuser who is none of the backup's roles. It may hold a password."""
-    return make_conninfo(database.migrator_conninfo, options=_options(server_major))
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from pytest_housekeeping.server import (
 )
 from pytest_housekeeping.server.embedded import EMBEDDED, how_to_have
 from pytest_housekeeping.server.sources import find_programs
+from pytest_housekeeping.snapshot.foreseen_copy import ForeseenCopy
 from pytest_housekeeping.snapshot.problems import BackupNotProved
 
 RESTORER = "hk_proof_restorer"
@@ -29,6 +30,7 @@ class RestoreServer:
 
     One that is ``given`` runs already, and holds one copy at a time; ``available`` are the
     extensions that it has. ``stubs`` may stand in the place of those that a server here lacks.
+    ``foreseen`` is the kept copy that it was to begin with.
     """
 
     server: Server
@@ -37,6 +39,7 @@ class RestoreServer:
     given: bool = False
     available: frozenset[str] = frozenset()
     stubs: tuple[Stub, ...] = ()
+    foreseen: ForeseenCopy | None = None
 
     def has(self, extensions: frozenset[str]) -> bool:
         return not self.lacking(extensions)
@@ -74,11 +77,13 @@ def start_restore_server(
     extensions: frozenset[str] = frozenset(),
     *,
     stubs: tuple[Stub, ...] = (),
+    foreseen: str = "",
 ) -> RestoreServer:
     """Start a server for `prove_backup` and return at once: it boots while pg_dump still runs.
 
     It is the oldest one that is at least as new as production and has its extensions, themselves
-    before ``stubs`` of them. Raises BackupNotProved when there is none, with the remedy.
+    before ``stubs`` of them; it begins with the kept copy whose key was ``foreseen``, where there
+    is one. Raises BackupNotProved when there is none, with the remedy.
     """
     found = nearest_server(server_major, extensions, stubs=stubs)
     if found is None:
@@ -87,12 +92,14 @@ def start_restore_server(
     settings = ServerSettings(
         kind=kind, version=major, migrator=RESTORER, max_locks=1024, stubs=given
     )
+    copy = ForeseenCopy(key=foreseen, major=major) if foreseen else None
     return RestoreServer(
-        server=start(settings),
+        server=start(settings, copy.beginning) if copy else start(settings),
         kind=kind,
         major=major,
         available=available_extensions(kind, major, given),
         stubs=stubs,
+        foreseen=copy,
     )
 
 

@@ -9,7 +9,8 @@ from psycopg import sql
 
 from pytest_housekeeping.postgres.connection import connect
 from pytest_housekeeping.server import StagingDatabase
-from pytest_housekeeping.snapshot.restore import Copy, copy_conninfo
+from pytest_housekeeping.snapshot.foreseen_copy import copy_conninfo
+from pytest_housekeeping.snapshot.restore import Copy
 
 SPARE = "hk_seeded"
 # What a template does not bring along: who owns it, who may enter, and the settings.

@@ -19,6 +19,7 @@ from pytest_housekeeping.evidence import Secrets, utc_stamp
 from pytest_housekeeping.model import TargetIdentity, Verdict
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.promotion.prechecks import Judgement
+from pytest_housekeeping.promotion.production.known_copies import remember_copy
 from pytest_housekeeping.promotion.target import KeptFile
 from pytest_housekeeping.snapshot import RestoreServer
 from pytest_housekeeping.snapshot.dump import dump_schema
@@ -121,7 +122,7 @@ class Backup:
         left_out = extensions_to_leave_out(
             major, names, needed_extensions(connection), self.restore_server
         )
-        schema = self._schema
+        schema, whole = self._schema, fingerprint.digest
         if left_out:
             kept = sorted(names - left_out)
             schema = dump_schema(
@@ -139,6 +140,8 @@ class Backup:
                 spare=self.spare(connection),
             )
         )
+        if twin.copy.key:
+            remember_copy(whole, twin.copy.key)
         again = " by an earlier run" if twin.copy.restored_before else ""
         where = f"{self._where}{twin.schema.server_major}"
         said = f"restored{again} on {where}, with the fingerprint of production"

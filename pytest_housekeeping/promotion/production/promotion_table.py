@@ -127,6 +127,18 @@ def last_promotion(connection: Connection, schema: str) -> LastPromotion | None:
     return LastPromotion(run=found[0], commit=found[1], at=found[2], by=found[3]) if found else None
 
 
+def last_digest(connection: Connection, schema: str) -> str:
+    """The digest of the schema as the last promotion left it; "" before the first."""
+    if not has_columns(connection, schema, "promotion"):
+        return ""
+    found = connection.execute(
+        sql.SQL("SELECT fingerprint FROM ONLY {}.promotion ORDER BY id DESC LIMIT 1").format(
+            sql.Identifier(schema)
+        )
+    ).fetchone()
+    return str(found[0]) if found else ""
+
+
 def last_fingerprint(
     connection: Connection, schema: str, now: Fingerprint | None = None
 ) -> Fingerprint | None:

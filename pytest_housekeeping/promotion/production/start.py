@@ -93,7 +93,7 @@ def start_production(options: RunOptions) -> Run:
         if not options.look_only:
             refuse_unfit_clone(clone_of(context, address, identity), connection)
             if proof is None:
-                restore_server = new_restore_server(options, config, address, identity)
+                restore_server = new_restore_server(options, config, address, identity, connection)
             if restore_server is None or not restore_server.given:
                 replay = replay_server(config, connection)
                 promised = promised_roles(context, replay)

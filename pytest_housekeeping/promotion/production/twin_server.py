@@ -10,6 +10,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.connection_url import passwords_in
 from pytest_housekeeping.model import TargetIdentity
 from pytest_housekeeping.postgres.connection import Connection, connect
+from pytest_housekeeping.promotion.production.known_copies import foreseen_copy
 from pytest_housekeeping.promotion.production.target_address import Address
 from pytest_housekeeping.promotion.run_options import RunOptions
 from pytest_housekeeping.promotion.throwaway import Throwaway
@@ -30,9 +31,14 @@ _EXTENSIONS: LiteralString = "SELECT extname::text FROM pg_catalog.pg_extension"
 
 
 def new_restore_server(
-    options: RunOptions, config: Config, address: Address, identity: TargetIdentity
+    options: RunOptions,
+    config: Config,
+    address: Address,
+    identity: TargetIdentity,
+    production: Connection | None = None,
 ) -> RestoreServer:
-    """The server for the copies of this run.
+    """The server for the copies of this run; one of this machine begins with the kept copy that
+    ``production`` makes foresee.
 
     Raises ServerError where one was given that is none for it, production itself, say;
     BackupNotProved where this machine has none.
@@ -40,7 +46,8 @@ def new_restore_server(
     major = int(identity.server_version.split(".")[0].split()[0])
     url = _url(options)
     if not url:
-        return start_restore_server(major, stubs=config.stubs_and_marks)
+        foreseen = foreseen_copy(production, config.history_schema) if production else ""
+        return start_restore_server(major, stubs=config.stubs_and_marks, foreseen=foreseen)
     original = Original(
         host=address.host,
         port=address.port,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
@@ -53,9 +53,11 @@ class Original:
     version: str
 
     @contextmanager
-    def twin(self) -> Iterator[Twin]:
-        """A copy on a server of its own, which had nothing to do before."""
-        restore_server = start_restore_server(self.fingerprint.server_major)
+    def twin(self, foreseen: str = "") -> Iterator[Twin]:
+        """A copy on a server of its own, which had nothing to do before; it has begun with the
+        one that was ``foreseen``, if it is kept."""
+        restore_server = start_restore_server(self.fingerprint.server_major, foreseen=foreseen)
+        assert restore_server.server.begun().key == foreseen
         try:
             with twin_of(
                 self.dumps,
@@ -144,6 +146,23 @@ def test_a_copy_is_restored_once_and_is_the_same(
     assert b"SCRAM-SHA-256" not in kept
 
 
+def test_a_server_begins_with_the_copy_that_is_foreseen_and_with_no_other(
+    original: Original, cache: Path
+) -> None:
+    with original.twin() as twin:
+        made, key = twin.schema, twin.copy.key
+    with original.twin(key) as twin:
+        assert (twin.copy.restored_before, twin.copy.key, twin.schema) == (True, key, made)
+    # The same database is restored otherwise by now: nothing of the one foreseen is in the way.
+    dumps = replace(original.dumps, roles=original.dumps.roles + b"-- another text\n")
+    with replace(original, dumps=dumps).twin(key) as other:
+        assert not other.copy.restored_before
+        assert (other.copy.key != key, other.schema) == (True, made)
+    with replace(original, dumps=dumps).twin(key) as other:
+        assert other.copy.restored_before
+    assert len(list(cache.glob("kept-copy-*"))) == 2
+
+
 def test_a_copy_that_was_changed_is_restored_anew(
     original: Original, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +188,11 @@ def test_a_copy_that_was_changed_is_restored_anew(
     assert server.keep(database, key, about) == ""
     server.stop()
 
+    # Also where it is foreseen: the server begins with nothing then.
+    restore_server = start_restore_server(16, foreseen=key)
+    begun = restore_server.server.begun()
+    restore_server.close()
+    assert (begun.key, len(begun.refused)) == ("", 1)
     with original.twin() as twin:
         assert not twin.copy.restored_before
         assert twin.schema == made

@@ -1,0 +1,63 @@
+"""The kept copy of one key, and what a server that begins with it has read of it.
+
+It is looked at in either case: where it is asked for, and where a server is to begin with it while
+production is still looked at, because a copy of just the schema that is on record there was kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from pytest_housekeeping.errors import HousekeepingError
+from pytest_housekeeping.postgres.connection import connect
+from pytest_housekeeping.server import Beginning, StagingDatabase
+from pytest_housekeeping.snapshot.incremental import EVERYTHING, Reading, read_whole
+
+# Said by the session, so that settings of the restored database do not count: a read-only one, a
+# library that this server does not have.
+_OPTIONS = (
+    "-c default_transaction_read_only=off -c session_preload_libraries= "
+    "-c local_preload_libraries= -c statement_timeout=0 -c lock_timeout=0 -c role=none"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeseenCopy:
+    """``readings`` has the one that shows that the copy is what was kept, until somebody takes
+    it."""
+
+    key: str
+    major: int
+    readings: list[Reading] = field(default_factory=list)
+
+    @property
+    def beginning(self) -> Beginning:
+        return Beginning(keys=(self.key,), differs=self._differs)
+
+    def _differs(self, database: StagingDatabase, about: Mapping[str, str]) -> str:
+        try:
+            reading = read_copy(copy_conninfo(database, self.major))
+        except (HousekeepingError, psycopg.Error, OSError) as error:
+            return f"its schema could not be read: {error}"
+        self.readings[:] = [reading]
+        same = reading.fingerprint.digest == about.get("fingerprint")
+        return "" if same else "its schema has another fingerprint"
+
+
+def read_copy(conninfo: str) -> Reading:
+    """All of a copy, by a session that ends."""
+    with connect(conninfo) as connection:
+        return read_whole(connection, EVERYTHING, once=True)
+
+
+def copy_conninfo(database: StagingDatabase, server_major: int) -> str:
+    """For the superuser who is none of the backup's roles. It may hold a password."""
+    return make_conninfo(database.migrator_conninfo, options=session_options(server_major))
+
+
+def session_options(server_major: int) -> str:
+    return _OPTIONS + (" -c event_triggers=off" if server_major >= 17 else "")
