@@ -51,6 +51,11 @@ class CatalogRows:
     absent: frozenset[int]
     total: int
 
+    @property
+    def has_any(self) -> bool:
+        """Whether there may be one besides those that a server is made with."""
+        return bool(self.young) or not self.settled.keys() <= self.absent
+
 
 @dataclass(frozen=True, kw_only=True)
 class NotedRows:
@@ -64,6 +69,11 @@ class NotedRows:
     catalogs: Mapping[str, CatalogRows]
     names: Mapping[Address, str]
     written: Mapping[str, Written]
+
+    @property
+    def there(self) -> frozenset[str]:
+        """The catalogs that may have rows besides those that a server is made with."""
+        return frozenset(name for name, rows in self.catalogs.items() if rows.has_any)
 
     @property
     def may_settle(self) -> bool:

@@ -134,7 +134,7 @@ FROM unnest($1) AS c WHERE current_setting('track_counts')::bool"""
 
 def _search(catalog: Catalog) -> str:
     """One row: the sum of the keys of all rows, and the young rows as words."""
-    young, key = "age(xmin) <= (SELECT age($1))", catalog.key or "0::int8"
+    young, key = "age(xmin) <= age($1)", catalog.key or "0::int8"
     word = f"concat_ws(':', {key}, ctid, xmin, {catalog.object}, {catalog.owner})"
     of = f"FROM pg_catalog.{catalog.name} WHERE"
     if not catalog.key:
@@ -149,7 +149,7 @@ def _settled(catalog: Catalog, horizon: str) -> str:
     word, which = _of_users(catalog)
     return (
         f"SELECT '{catalog.name}', string_agg({word}, ' ') FROM pg_catalog.{catalog.name}"
-        f" WHERE ({catalog.where}) AND {which} AND age(xmin) > (SELECT age('{horizon}'::xid))"
+        f" WHERE ({catalog.where}) AND {which} AND age(xmin) > age('{horizon}'::xid)"
     )
 
 
@@ -165,7 +165,7 @@ def _first(catalog: Catalog) -> str:
     told, source = "NULL", f" FROM pg_catalog.{catalog.name} WHERE"
     if catalog.key:
         word, which = _of_users(catalog)
-        told = f"string_agg({word}, ' ') FILTER (WHERE {which} AND age(xmin) > (SELECT age($1)))"
+        told = f"string_agg({word}, ' ') FILTER (WHERE {which} AND age(xmin) > age($1))"
     return _search(catalog).replace(source, f", {told}{source}", 1)
 
 

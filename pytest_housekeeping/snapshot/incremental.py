@@ -157,10 +157,14 @@ def read_again(
 
 
 def plan_ahead(
-    connection: Connection, scope: Scope, catalogs: frozenset[str] | None = None
+    connection: Connection,
+    scope: Scope,
+    catalogs: frozenset[str] | None = None,
+    there: frozenset[str] | None = None,
 ) -> None:
     """Have PostgreSQL plan what `read_again` may ask, before anybody waits for it: of objects of
-    these ``catalogs``, or of any."""
+    these ``catalogs``, or of any. What only a row in a catalog that is not ``there`` would make it
+    ask is parsed and not planned."""
     reasons = {ALWAYS, AFTER_ANY_CHANGE, *(catalogs or ())}
     few = [
         each
@@ -171,7 +175,7 @@ def plan_ahead(
 
     def plan() -> None:
         concerned_by(connection, {}, at_most=1)
-        answered(connection, few, {})
+        answered(connection, few, {}, there)
 
     planned = prepared(tuple(few), confined=True)
     reading(connection, plan, planning=OF_FEW, prepared={**_OWN, **planned})
@@ -194,7 +198,7 @@ def _whole(connection: Connection, scope: Scope, rows: NotedRows, *, once: bool 
     connection.execute(OF_EVERYTHING)
     surroundings = read_surroundings(connection)
     catalogs: dict[int, str] = dict(connection.execute(_CATALOGS).fetchall())
-    answers = all_answered(connection, scope, once=once)
+    answers = all_answered(connection, scope, once=once, there=rows.there)
     each = dict(_each(answers, catalogs, surroundings))
     return Reading(
         scope=scope,
@@ -226,7 +230,7 @@ def _again(
         if each.query.each in by_catalog or reasons.intersection(each.query.asked)
         if not (ALWAYS in each.query.asked and each.query.catalogs <= untouched)
     ]
-    answers = answered(connection, asked, by_catalog)
+    answers = answered(connection, asked, by_catalog, rows.there)
     found = dict(_each(answers, base.catalogs, base.surroundings))
     each = {address: entries for address, entries in base.each.items() if address not in concerned}
     return replace(

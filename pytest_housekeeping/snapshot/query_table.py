@@ -10,15 +10,15 @@ in a full reading only, and a change of one of them makes it one.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import LiteralString
 
 from pytest_housekeeping.snapshot import around_queries
 from pytest_housekeeping.snapshot import database_queries as database
 from pytest_housekeeping.snapshot import object_queries as objects
+from pytest_housekeeping.snapshot import relation_queries as relations
 from pytest_housekeeping.snapshot.coverage import Around
-from pytest_housekeeping.snapshot.relation_queries import RELATION_QUERIES
 from pytest_housekeeping.snapshot.server_queries import SERVER_QUERIES
 from pytest_housekeeping.snapshot.system_queries import (
     ADDED,
@@ -37,6 +37,28 @@ _OF_NAMES = frozenset(
 )
 _OF_VIEW = {"pg_roles": "pg_authid", "pg_user_mappings": "pg_user_mapping"}
 _AMONG = re.compile(r":among\(([\w.]+)\)")
+# What these tell of stands in a catalog, each in a row of its own; the mappings of users go with
+# the server that they are of.
+_TOLD_OF: dict[str, tuple[str, ...]] = {
+    relations.TRIGGERS: ("pg_trigger",),
+    relations.RULES: ("pg_rewrite",),
+    relations.POLICIES: ("pg_policy",),
+    relations.SEQUENCES: ("pg_sequence",),
+    relations.STATISTICS: ("pg_statistic_ext",),
+    objects.AGGREGATES: ("pg_aggregate",),
+    objects.OPERATORS: ("pg_operator",),
+    objects.OPERATOR_CLASSES: ("pg_opclass",),
+    objects.OPERATOR_FAMILIES: ("pg_opfamily",),
+    objects.COLLATIONS: ("pg_collation",),
+    objects.TEXT_SEARCH: ("pg_ts_config", "pg_ts_dict", "pg_ts_parser", "pg_ts_template"),
+    objects.CONVERSIONS: ("pg_conversion",),
+    database.LANGUAGES: ("pg_language",),
+    database.CASTS: ("pg_cast", "pg_transform", "pg_am"),
+    database.FOREIGN: ("pg_foreign_data_wrapper", "pg_foreign_server"),
+    database.DEFAULT_PRIVILEGES: ("pg_default_acl",),
+    database.EVENT_TRIGGERS: ("pg_event_trigger",),
+    database.PUBLICATIONS: ("pg_publication",),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +83,12 @@ class Query:
         names = frozenset(_CATALOG.findall(self.text))
         return _OF_NAMES | {_OF_VIEW.get(name, name) for name in names}
 
+    def may_find(self, there: Collection[str] | None) -> bool:
+        """Whether it finds anything where no more than these catalogs have rows besides those that
+        a server is made with."""
+        told_of = _TOLD_OF.get(self.text, ())
+        return there is None or not told_of or any(each in there for each in told_of)
+
     def whole(self, excluded: str) -> str:
         """The query for everything; ``excluded`` is an SQL literal, an array of schemas."""
         return _AMONG.sub("true", self.text).replace(":excluded", excluded)
@@ -79,7 +107,7 @@ def _asked(text: LiteralString, *catalogs: str, around: Around = Around.NOTHING)
 
 
 QUERIES = (
-    *_each("pg_class", RELATION_QUERIES, Around.NOTHING),
+    *_each("pg_class", relations.RELATION_QUERIES, Around.NOTHING),
     *_each("pg_class", (around_queries.RELATION_STATES,), Around.DATABASE),
     *_each("pg_proc", objects.FUNCTION_QUERIES, Around.NOTHING),
     *_each("pg_type", objects.TYPE_QUERIES, Around.NOTHING),

@@ -29,7 +29,8 @@ class SchemaReader:
     def plan_ahead(self, connection: Connection, catalogs: frozenset[str] | None = None) -> None:
         """Before anything is locked: the next readings are quicker, of objects of these
         ``catalogs`` where it is known which."""
-        plan_ahead(connection, self.scope, catalogs)
+        there = self._last.rows.there if self._last is not None else None
+        plan_ahead(connection, self.scope, catalogs, there)
 
     def read(self, connection: Connection) -> Fingerprint:
         """As ``read_fingerprint`` does; the very same object where nothing has changed."""

@@ -5,7 +5,7 @@ PostgreSQL plans them once, and whoever reads often has that for nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
@@ -79,23 +79,38 @@ def answered(
     connection: Connection,
     asked: Sequence[Statement],
     among: Mapping[str, Iterable[int]] | None = None,
+    there: Collection[str] | None = None,
 ) -> Answers:
-    """What they find, in one round trip; ``among`` the objects of these catalogs alone."""
-    found = results(connection, [each.executed(among) for each in asked])
-    return list(zip(asked, found, strict=True))
+    """What they find, in one round trip; ``among`` the objects of these catalogs alone. Not asked
+    is what finds nothing where no more than ``there`` have rows of users."""
+    ask = [each for each in asked if each.query.may_find(there)]
+    found = results(connection, [each.executed(among) for each in ask]) if ask else ()
+    return [*zip(ask, found, strict=True), *_nothing(asked, there)]
 
 
-def all_answered(connection: Connection, scope: Scope, *, once: bool = False) -> Answers:
+def _nothing(asked: Sequence[Statement], there: Collection[str] | None) -> Answers:
+    return [(each, []) for each in asked if not each.query.may_find(there)]
+
+
+def all_answered(
+    connection: Connection,
+    scope: Scope,
+    *,
+    once: bool = False,
+    there: Collection[str] | None = None,
+) -> Answers:
     """What all of them find for everything, in one round trip, or two where PostgreSQL's own
-    objects are summed. Where they are asked ``once``, none of them need be prepared.
+    objects are summed. Where they are asked ``once``, none of them need be prepared; ``there`` as
+    `answered` has it.
 
     Half of a full reading are those sums, and of the databases of a server nearly all have the rows
     that it was made with. Another version of a row has another writer or another place; two
     databases have one in common only where one is a copy of the other, as CREATE DATABASE makes it,
     for a transaction writes in one of them. So what goes with the same versions was summed before.
     """
-    summed = [each for each in statements(scope) if each.query.summed]
-    others = [each for each in statements(scope) if not each.query.summed]
+    every = [each for each in statements(scope) if each.query.may_find(there)]
+    summed = [each for each in every if each.query.summed]
+    others = [each for each in every if not each.query.summed]
     ask = [VERSIONS] * bool(summed) + _asked(others, once=once)
     rows = list(results(connection, ask))
     versions = rows.pop(0) if summed else []
@@ -105,7 +120,8 @@ def all_answered(connection: Connection, scope: Scope, *, once: bool = False) ->
         sums = list(results(connection, _asked(summed, once=once)))
         if known:
             _remember(known, sums)
-    return [*zip(others, rows, strict=True), *zip(summed, sums or (), strict=True)]
+    found = [*zip(others, rows, strict=True), *zip(summed, sums or (), strict=True)]
+    return [*found, *_nothing(statements(scope), there)]
 
 
 def _asked(asked: Sequence[Statement], *, once: bool) -> list[str]:

@@ -19,6 +19,7 @@ from pytest_housekeeping.snapshot import (
     catalog_rows,
     diff,
     incremental,
+    query_table,
     read_fingerprint,
 )
 from pytest_housekeeping.snapshot.catalog_rows import NotedRows
@@ -100,6 +101,64 @@ def test_a_session_that_reads_once_finds_the_same(session: Connection, inside: C
     assert inside is session
     inside.execute("CREATE TABLE shop.once (id int); DROP VIEW shop.paid CASCADE")
     assert read_whole(inside, SCOPE, once=True) == read_whole(inside, SCOPE)
+
+
+# One of each kind that is looked for only where a catalog has a row of it.
+FIRST_ONES = """
+CREATE SCHEMA one;
+CREATE TABLE one.t (id int, name text);
+CREATE VIEW one.v AS SELECT id FROM one.t;
+CREATE RULE r AS ON DELETE TO one.t DO NOTHING;
+CREATE FUNCTION one.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER tr AFTER INSERT ON one.t FOR EACH ROW EXECUTE FUNCTION one.f();
+CREATE POLICY p ON one.t USING (id > 0);
+CREATE SEQUENCE one.s;
+CREATE STATISTICS one.st ON id, name FROM one.t;
+CREATE AGGREGATE one.total (int) (SFUNC = int4pl, STYPE = int);
+CREATE OPERATOR one.=== (FUNCTION = int4eq, LEFTARG = int, RIGHTARG = int);
+CREATE OPERATOR FAMILY one.fam USING btree;
+CREATE OPERATOR CLASS one.ops FOR TYPE int USING btree FAMILY one.fam
+    AS FUNCTION 1 btint4cmp(int, int);
+CREATE COLLATION one.c (LOCALE = 'C');
+CREATE TEXT SEARCH CONFIGURATION one.config (PARSER = 'default');
+CREATE TEXT SEARCH TEMPLATE one.template (LEXIZE = dsimple_lexize);
+CREATE TEXT SEARCH DICTIONARY one.dictionary (TEMPLATE = simple);
+CREATE TEXT SEARCH PARSER one.parser (
+    START = prsd_start, GETTOKEN = prsd_nexttoken, END = prsd_end, LEXTYPES = prsd_lextype);
+CREATE CONVERSION one.conv FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8;
+CREATE LANGUAGE other HANDLER plpgsql_call_handler;
+CREATE CAST (int AS point) WITH INOUT;
+CREATE FUNCTION one.seen(internal) RETURNS internal LANGUAGE internal IMMUTABLE
+    AS 'int4recv';
+CREATE TRANSFORM FOR int LANGUAGE sql (FROM SQL WITH FUNCTION one.seen(internal));
+CREATE ACCESS METHOD heap_too TYPE TABLE HANDLER heap_tableam_handler;
+CREATE FOREIGN DATA WRAPPER w;
+CREATE SERVER away FOREIGN DATA WRAPPER w;
+CREATE USER MAPPING FOR PUBLIC SERVER away;
+ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC;
+CREATE FUNCTION one.e() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+CREATE EVENT TRIGGER et ON ddl_command_end EXECUTE FUNCTION one.e();
+CREATE PUBLICATION pub;
+"""
+
+
+def test_the_first_object_of_its_kind_is_found(empty: StagingDatabase) -> None:
+    """Of what has no row, nothing is asked; and neither is it once its last one is gone."""
+    with psycopg.connect(
+        empty.superuser_conninfo, autocommit=True, prepare_threshold=None
+    ) as session:
+        none = read_whole(session, SCOPE, once=True)
+        assert same(none, session)
+        told_of = {each for catalogs in query_table._TOLD_OF.values() for each in catalogs}
+        assert not told_of & none.rows.there
+        session.execute("BEGIN")
+        session.execute(FIRST_ONES)
+        found, anew = read_again(session, none), read_whole(session, SCOPE, once=True)
+        assert same(found, session)
+        assert anew.fingerprint == found.fingerprint
+        assert told_of <= found.rows.there
+        session.execute("ROLLBACK")
+        assert read_again(session, found).fingerprint == none.fingerprint
 
 
 def test_few_of_the_statements_make_it_read_everything(
