@@ -13,13 +13,18 @@ import pytest
 from pytest_housekeeping.config import Config, Target
 from pytest_housekeeping.errors import HousekeepingError, ServerError
 from pytest_housekeeping.evidence.fleet_record import AWAY, FAILED, LEFT, PASSED
-from pytest_housekeeping.model import Level, Mode
-from pytest_housekeeping.plugin.fleet.runs import Runs
+from pytest_housekeeping.model import Level, Mode, RunOutcome
+from pytest_housekeeping.plugin.fleet.runs import Ended, Runs
 from pytest_housekeeping.promotion.fleet.rows import rows_of
 from pytest_housekeeping.promotion.fleet.survey import Group, Seen, reading_in
 from pytest_housekeeping.promotion.fleet.work import Result, Work
 from pytest_housekeeping.promotion.production.group.proof import read_proof
-from pytest_housekeeping.promotion.production.handed import Away, Handed, handed_back
+from pytest_housekeeping.promotion.production.handed import (
+    Away,
+    Handed,
+    HandedBack,
+    handed_back,
+)
 
 WORK = pytest.StashKey[Work]()
 SETTINGS = pytest.StashKey[Config]()
@@ -152,12 +157,10 @@ class DatabaseItem(FleetItem):
         if isinstance(left, Away):
             return Result(item=self.nodeid, how=AWAY, detail=left.detail)
         good = ended.code == 0 and left is not None
-        # A run that has come to no record has said why, and nothing else.
-        detail = left.told if left else ended.output[-_SHOWN:]
         return Result(
             item=self.nodeid,
             how=PASSED if good else FAILED,
-            detail=detail,
+            detail=told_of(ended, left),
             run=left.run if left else "",
             outcome=left.outcome if left else "",
             audit=left.audit if left else "",
@@ -169,6 +172,18 @@ class DatabaseItem(FleetItem):
         proof = self.work.shown_for(self.seen.database.name)
         reading = reading_in(self.work.folder, self.seen.database)
         return Handed(target=target, proof=proof, back=back, reading=reading)
+
+
+def told_of(ended: Ended, left: HandedBack | None) -> str:
+    """What is said of a run. One that has come to no record, or has failed though it went well,
+    has printed why."""
+    printed = ended.output[-_SHOWN:]
+    if left is None:
+        return printed
+    went_well = left.outcome in (RunOutcome.PROMOTED, RunOutcome.NOTHING_TO_PROMOTE)
+    if ended.code and went_well:
+        return f"{left.told}; its run ended with exit code {ended.code}:\n{printed}"
+    return left.told
 
 
 class WatchedItem(DatabaseItem):
