@@ -7,18 +7,26 @@ belongs to the databases themselves (roles, settings, rows, versions) may differ
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from pytest_housekeeping.config import PRODUCTION, Config, Target, milliseconds
 from pytest_housekeeping.declarations.fleets import member_target
 from pytest_housekeeping.errors import ProofFailed, named
-from pytest_housekeeping.evidence.plain_audit import plain_audit
 from pytest_housekeeping.model import Finding, Kind, Level, Mode, Phase, RunOutcome, Step, Verdict
+from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.production.fleet_databases import State, read_databases
+from pytest_housekeeping.promotion.production.transition import (
+    Texts,
+    Transition,
+    files_of,
+    in_force,
+    made_up_of,
+    read_audit,
+)
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.snapshot.own_names import with_marks
@@ -26,8 +34,6 @@ from pytest_housekeeping.snapshot.own_names import with_marks
 if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit, PlannedStep
 
-# A file or a check by its id and the digest of its text.
-_Texts: TypeAlias = tuple[tuple[str, str], ...]
 _WHY = "what is tried first is worth something only where the same is done then"
 
 
@@ -49,26 +55,12 @@ def schema_alone(context: RunContext, schema: Fingerprint) -> str:
     return replace(bare, entries=kept).digest
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Transition:
-    """What was promoted there in one run or in several, one after the other."""
-
-    runs: tuple[Audit, ...]
-
-    @property
-    def told(self) -> str:
-        last = self.runs[-1].run
-        ids = ", ".join(audit.run.id for audit in self.runs)
-        who = f" by {last.actor}" * bool(last.actor)
-        return f"at {last.finished_at:%Y-%m-%d %H:%M} UTC{who} (run {ids})"
-
-
 class EarlierTarget:
     """The step ``precheck::after``, and the half of it that only the rehearsal can tell."""
 
     def __init__(self, context: RunContext) -> None:
         self._context = context
-        self._found: _Transition | None = None
+        self._found: Transition | None = None
 
     def judge(self, before: Fingerprint) -> Judgement:
         """The same files and checks were promoted there, to the schema that is found here as well.
@@ -83,7 +75,7 @@ class EarlierTarget:
             return one, f"nothing is pending, so nothing is asked of {first}"
         try:
             there = self._there()
-            found = self._transition([made for _, made in there], before)
+            found = self._transition(there, before)
             self._refuse_too_soon(there)
         except ProofFailed as error:
             if not context.options.emergency:
@@ -117,13 +109,17 @@ class EarlierTarget:
             )
         return f"; the same as in {first}"
 
-    def _there(self) -> list[tuple[Target, _Transition]]:
+    def _there(self) -> list[tuple[Target, Transition]]:
         """What was promoted there and makes up this batch, the newest that does: in the target, or
         in each database of the fleet."""
         config, wanted = self._context.config, _wanted(self._context)
-        found = [(place, self._made_at(place, wanted)) for place in self._places()]
+        runs = [(place, self._runs_at(place)) for place in self._places()]
+        found = [(place, next(made_up_of(wanted, done), None)) for place, done in runs]
         lacking = [place.name for place, made in found if made is None]
         if lacking:
+            for place, done in runs:
+                if place.name in lacking:
+                    self._refuse_edited(place, done)
             files = ", ".join(path for path, _ in wanted)
             has = "has" if len(lacking) == 1 else "have"
             raise ProofFailed(
@@ -134,24 +130,29 @@ class EarlierTarget:
             )
         return [(place, made) for place, made in found if made is not None]
 
-    def _transition(self, there: Sequence[_Transition], before: Fingerprint) -> _Transition:
+    def _transition(
+        self, there: Sequence[tuple[Target, Transition]], before: Fingerprint
+    ) -> Transition:
         """One of them that has found the schema that is here."""
         context, first = self._context, self._context.config.target.after
         # A plan applies nothing, and asks rows nothing: the promotion that it is of does.
         checks = {*_checks(context.plan.steps), *_checks(context.plan.verify)}
-        for made in there:
-            if other := {*_checks(made.runs[-1].plan.steps)} ^ checks:
+        for place, made in there:
+            last = made.runs[-1]
+            if other := {*_checks(last.plan.steps)} ^ checks:
                 names = sorted({name for name, _ in other})
                 raise ProofFailed(
-                    f"run {made.runs[-1].run.id} in {first} had other checks: {named(names, 5)}",
+                    f"run {last.run.id} in {first} had other checks: {named(names, 5)}",
                     why=_WHY,
-                    fix=_promote_there(context.config),
+                    fix=f"promote from the commit that was promoted there, {last.source.commit}; or"
+                    f" {_anew(place, made.runs[0])}",
                 )
         schema = schema_alone(context, before)
-        made_here = next((m for m in there if m.runs[0].bound.schema_before == schema), None)
+        runs = [made for _, made in there]
+        made_here = next((m for m in runs if m.runs[0].bound.schema_before == schema), None)
         if made_here is None:
             raise ProofFailed(
-                f"the schema here is not the one that run {there[0].runs[0].run.id} has found in"
+                f"the schema here is not the one that run {runs[0].runs[0].run.id} has found in"
                 f" {first}",
                 why=_WHY,
                 fix="bring both to the same schema first: what one has and the other lacks is in"
@@ -171,15 +172,28 @@ class EarlierTarget:
             if database.state is not State.ARCHIVED:
                 yield member_target(fleet, database.name, config.targets[PRODUCTION].audit)
 
-    def _made_at(self, place: Target, wanted: _Texts) -> _Transition | None:
+    def _refuse_edited(self, place: Target, done: Sequence[Audit]) -> None:
+        """Raises ProofFailed for a file that would be refused there: it has another text now."""
+        files = [file for segment in self._context.plan.segments for file in segment.files]
+        pending = {file.path: file.sha256 for file in files if file.kind is Kind.MIGRATION}
+        for audit in done:
+            for path, digest in files_of(audit.plan.steps):
+                if pending.get(path, digest) != digest:
+                    raise ProofFailed(
+                        f"{path} has another text than {place.name} has had in run {audit.run.id}",
+                        why=f"{place.name} applies no file again, so this text cannot come there",
+                        fix=f"git checkout {audit.source.commit} -- {path}, and what it is to do"
+                        f" besides in a new file; or {_anew(place, audit)}",
+                    )
+
+    def _runs_at(self, place: Target) -> list[Audit]:
         context = self._context
         if context.repository is None:
             raise ProofFailed("there is no repository to look for evidence in", why=_WHY)
         folder = context.repository.relative(context.config.root / place.audit)
-        runs = _in_force(context.repository.changes_on_record(folder))
-        return next((each for each in _made_up_of(wanted, runs)), None)
+        return in_force(context.repository.changes_on_record(folder))
 
-    def _refuse_too_soon(self, there: Sequence[tuple[Target, _Transition]]) -> None:
+    def _refuse_too_soon(self, there: Sequence[tuple[Target, Transition]]) -> None:
         """It stands there as long as it has to, and was looked at since: in each of them."""
         soak = self._context.config.target.soak
         if not soak:
@@ -205,13 +219,13 @@ class EarlierTarget:
                 fix=f"pytest --hk-mode=verify{there_again}, then promote",
             )
 
-    def _looked_at(self, place: Target, made: _Transition) -> bool:
+    def _looked_at(self, place: Target, made: Transition) -> bool:
         """Whether a watch that began since has found nothing."""
         context, since = self._context, made.runs[-1].run.finished_at
         if context.repository is None:
             return False
         folder = context.repository.relative(context.config.root / place.audit)
-        watches = (_read(*each) for each in context.repository.evidence(Mode.VERIFY, folder))
+        watches = (read_audit(*each) for each in context.repository.evidence(Mode.VERIFY, folder))
         well = RunOutcome.NOTHING_TO_PROMOTE
         return any(
             each is not None and each.run.outcome is well and each.run.started_at > since
@@ -219,10 +233,17 @@ class EarlierTarget:
         )
 
 
-def _wanted(context: RunContext) -> _Texts:
+def _wanted(context: RunContext) -> Texts:
     """What is pending; seeds are each target's own."""
     files = (file for segment in context.plan.segments for file in segment.files)
     return tuple((file.path, file.sha256) for file in files if file.kind is not Kind.SEED)
+
+
+def _anew(place: Target, audit: Audit) -> str:
+    """How what it had is taken back there, so that it can be promoted as it is now."""
+    word = rules_of(Mode.ROLLBACK).confirm
+    undo = f"pytest --hk-mode=rollback{place.option} --hk-confirm={word} --hk-to={audit.run.id}"
+    return f"take it back there, {undo}, and promote it anew: {place.promotion}"
 
 
 def _promote_there(config: Config) -> str:
@@ -232,52 +253,7 @@ def _promote_there(config: Config) -> str:
     return f"promote it there first: {command}; {found}"
 
 
-def _in_force(evidence: Iterator[tuple[str, bytes]]) -> list[Audit]:
-    """The promotions that came to their end and were not rolled back, the oldest first."""
-    read = (_read(name, data) for name, data in evidence)
-    done = [each for each in read if each is not None and each.run.outcome is RunOutcome.PROMOTED]
-    runs: list[Audit] = []
-    for audit in sorted(done, key=lambda each: each.run.started_at):
-        if audit.run.mode is Mode.PROD:
-            runs.append(audit)
-            continue
-        # It has undone this one, and what came after it.
-        at = next((n for n, each in enumerate(runs) if each.run.id == audit.run.reverts), 0)
-        del runs[at:]
-    return runs
-
-
-def _read(name: str, data: bytes) -> Audit | None:
-    """The audit, if it is one; what is wrong with a file is told by `precheck::audits`."""
-    from pytest_housekeeping.errors import EvidenceError
-    from pytest_housekeeping.evidence.audit_file import from_json
-
-    if plain_audit(data) is None:
-        return None
-    try:
-        return from_json(data, name=name, intact=True)
-    except EvidenceError:
-        return None
-
-
-def _made_up_of(wanted: _Texts, runs: Sequence[Audit]) -> Iterator[_Transition]:
-    """Runs one after the other whose files are together just these, the newest first."""
-    for end in range(len(runs), 0, -1):
-        files: _Texts = ()
-        for start in range(end - 1, -1, -1):
-            files = (*_files(runs[start].plan.steps), *files)
-            if files == wanted and all(runs[at].bound.schema_after for at in range(start, end)):
-                yield _Transition(runs=tuple(runs[start:end]))
-            if len(files) >= len(wanted):
-                break
-
-
-def _files(steps: Sequence[Step] | Sequence[PlannedStep]) -> _Texts:
-    """What is applied, in its order."""
-    return tuple((step.path, step.sha256) for step in steps if step.phase is Phase.APPLY)
-
-
-def _checks(steps: Sequence[Step] | Sequence[PlannedStep]) -> _Texts:
+def _checks(steps: Sequence[Step] | Sequence[PlannedStep]) -> Texts:
     """What is asked of the result, wherever it is asked: on the copy, or in the transaction."""
     asked = (
         (step.id, step.sha256)

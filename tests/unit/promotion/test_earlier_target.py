@@ -130,6 +130,10 @@ def there(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
         yield There(staged)
 
 
+TAKEN_BACK = (
+    "pytest --hk-mode=rollback --hk-target=preprod --hk-confirm=ROLLBACK --hk-to={}, and promote it"
+    " anew: pytest --hk-mode=prod --hk-target=preprod --hk-confirm=PROMOTE"
+)
 FIRST, SECOND, VIEW = "sql/migrations/0001_a.sql", "sql/migrations/0002_b.sql", "sql/views/v.sql"
 
 
@@ -165,9 +169,27 @@ def test_another_order_is_another_batch(there: There) -> None:
 
 def test_other_checks_are_named(there: There) -> None:
     lacking = [step for step in there.context().plan.steps if step.kind is not Kind.QUERY]
-    there.keep(lacking)
-    with pytest.raises(ProofFailed, match=r"had other checks: checks/queries/q\.sql"):
+    run = there.keep(lacking)
+    with pytest.raises(ProofFailed, match=r"had other checks: checks/queries/q\.sql") as found:
         there.judge()
+    # Nothing is pending there any more: to promote once more would change nothing.
+    assert found.value.fix.startswith("promote from the commit that was promoted there, ")
+    assert found.value.fix.endswith(TAKEN_BACK.format(run))
+
+
+def test_a_file_that_was_edited_since_cannot_come_there(there: There) -> None:
+    """A view may: its new text is applied again."""
+    run, commit = there.keep(), there.context().source.commit
+    there.staged.commit({VIEW: "CREATE OR REPLACE VIEW v AS SELECT 2;\n"})
+    with pytest.raises(ProofFailed, match="preprod has had no promotion of just this batch"):
+        there.judge()
+    there.staged.commit({SECOND: "CREATE TABLE b (id bigint);\n"})
+    with pytest.raises(
+        ProofFailed, match=f"{SECOND} has another text than preprod has had"
+    ) as told:
+        there.judge()
+    assert told.value.fix.startswith(f"git checkout {commit} -- {SECOND}, and what it is to do")
+    assert told.value.fix.endswith(TAKEN_BACK.format(run))
 
 
 @pytest.mark.parametrize("outcome", [RunOutcome.ROLLED_BACK, RunOutcome.PROMOTED_UNPROVED])
