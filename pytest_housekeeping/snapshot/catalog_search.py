@@ -86,6 +86,21 @@ def counted(
     return {catalogs[oid]: (often, more) for oid, often, more in cursor.fetchall()}
 
 
+def counted_plainly(
+    connection: Connection, catalogs: Mapping[int, str], *, first: str = "", then: str = ""
+) -> Mapping[str, Written]:
+    """The same in any session: nothing is prepared, nothing set and nothing to be put back.
+
+    In the same round trip go statements without an answer, ``first`` and ``then``.
+    """
+    oids = ",".join(map(str, catalogs))
+    asked = _COUNTED.replace("$1", f"'{{{oids}}}'::pg_catalog.oid[]")
+    cursor = connection.execute(f"{first};{asked};{then}".encode())
+    while cursor.description is None and cursor.nextset():
+        pass
+    return {catalogs[oid]: (often, more) for oid, often, more in cursor.fetchall()}
+
+
 def _counting(catalogs: Mapping[int, str]) -> str:
     return f"EXECUTE {COUNTED} ('{{{','.join(map(str, catalogs))}}}')"
 
@@ -126,10 +141,11 @@ def _by_key(words: str) -> Iterator[tuple[int, str]]:
 
 # Also what was rolled back to a savepoint counts.
 _COUNTED = """
-SELECT c, pg_stat_get_xact_tuples_inserted(c) + pg_stat_get_xact_tuples_updated(c)
-    + pg_stat_get_xact_tuples_deleted(c),
-    pg_stat_get_xact_tuples_inserted(c) - pg_stat_get_xact_tuples_deleted(c)
-FROM unnest($1) AS c WHERE current_setting('track_counts')::bool"""
+SELECT c, i + pg_catalog.pg_stat_get_xact_tuples_updated(c) + d, i - d
+FROM pg_catalog.unnest($1) AS c
+CROSS JOIN LATERAL (SELECT pg_catalog.pg_stat_get_xact_tuples_inserted(c),
+    pg_catalog.pg_stat_get_xact_tuples_deleted(c)) AS n (i, d)
+WHERE pg_catalog.current_setting('track_counts')::pg_catalog.bool"""
 
 
 def _search(catalog: Catalog) -> str:

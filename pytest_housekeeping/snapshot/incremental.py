@@ -52,7 +52,7 @@ from pytest_housekeeping.snapshot.statements import (
 
 _Key = TypeVar("_Key")
 # Reading so many objects one by one costs about as much as reading all of them.
-_FEW = 100
+FEW = 100
 EVERYTHING = Scope(excluded=(), around=Around.ALL)
 _SHARE = 5
 
@@ -143,7 +143,7 @@ def read_again(
         objects = dict(changed.objects) | dict.fromkeys(changed.renamed, True)
         concerned = frozenset[Address]()
         if objects or changed.unexplained:
-            found = concerned_by(connection, objects, at_most=_FEW + len(base.each) // _SHARE)
+            found = concerned_by(connection, objects, at_most=FEW + len(base.each) // _SHARE)
             if changed.unexplained or found.everything or _moved_tables(base, changed.renamed):
                 return _whole(connection, base.scope, note_rows(connection))
             concerned = found.objects | base.empty_arrays
@@ -199,7 +199,7 @@ def _whole(connection: Connection, scope: Scope, rows: NotedRows, *, once: bool 
     surroundings = read_surroundings(connection)
     catalogs: dict[int, str] = dict(connection.execute(_CATALOGS).fetchall())
     answers = all_answered(connection, scope, once=once, there=rows.there)
-    each = dict(_each(answers, catalogs, surroundings))
+    each = dict(by_address(answers, catalogs, surroundings))
     return Reading(
         scope=scope,
         server_major=connection.info.server_version // 10000,
@@ -231,7 +231,7 @@ def _again(
         if not (ALWAYS in each.query.asked and each.query.catalogs <= untouched)
     ]
     answers = answered(connection, asked, by_catalog, rows.there)
-    found = dict(_each(answers, base.catalogs, base.surroundings))
+    found = dict(by_address(answers, base.catalogs, base.surroundings))
     each = {address: entries for address, entries in base.each.items() if address not in concerned}
     return replace(
         base,
@@ -256,7 +256,7 @@ def _moved_tables(base: Reading, renamed: Iterable[Address]) -> bool:
     return any(base.catalogs[catalog] == "pg_tablespace" for catalog, _ in renamed)
 
 
-def _each(
+def by_address(
     answers: Answers, catalogs: Mapping[int, str], surroundings: Surroundings
 ) -> Iterator[tuple[Address, tuple[SchemaObject, ...]]]:
     """The objects of a fingerprint by the object of the catalog that they were read with."""

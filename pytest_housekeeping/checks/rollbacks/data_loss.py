@@ -52,7 +52,10 @@ AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 AND NOT n.nspname = ANY (%s)
 AND pg_catalog.pg_has_role(current_user, c.relowner, 'USAGE')
 ORDER BY 2, 3"""
-_THERE = "SELECT c.oid::int8 FROM pg_catalog.pg_class AS c WHERE c.oid = ANY (%s::oid[])"
+# That is NULL of a table that is not there; to look into pg_class costs what has ever been in it.
+_GONE = """
+SELECT t::pg_catalog.int8 FROM pg_catalog.unnest(%s::pg_catalog.oid[]) AS t
+WHERE pg_catalog.pg_table_is_visible(t) IS NULL"""
 _LAST_NAME = re.compile(r'\.(?:"(?:[^"]|"")+"|[^".]+)$')
 _COUNT = sql.SQL("SELECT pg_catalog.json_build_array({counts}) FROM {table}")
 
@@ -107,9 +110,13 @@ def read_contents(
 
 def _still_there(connection: Connection, before: Contents) -> Contents:
     oids = f"{{{','.join(map(str, before))}}}"
-    rows = connection.execute(_THERE, (oids,)).fetchall()
-    found = {oid for (oid,) in rows}
-    return {oid: held for oid, held in before.items() if oid in found}
+    gone = [oid for (oid,) in connection.execute(_GONE, (oids,)).fetchall()]
+    if not gone:
+        return before
+    left = dict(before)
+    for oid in gone:
+        del left[oid]
+    return left
 
 
 def _counted(connection: Connection, tables: Sequence[tuple[Any, ...]]) -> Contents:

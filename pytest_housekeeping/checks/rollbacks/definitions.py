@@ -7,11 +7,16 @@ instead of three.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pytest_housekeeping.plan.rollback_files import RollbackLink
 from pytest_housekeeping.postgres.transaction import Transaction
 from pytest_housekeeping.snapshot.catalog_search import counted
-from pytest_housekeeping.snapshot.come_and_gone import as_many_rows
+from pytest_housekeeping.snapshot.come_and_gone import as_many_rows, shows_return
 from pytest_housekeeping.snapshot.incremental import Reading
+from pytest_housekeeping.sql.file import SqlFile
+
+_AGAIN = "SAVEPOINT hk_again"
 
 
 def only_define(link: RollbackLink, before: Reading) -> bool:
@@ -21,8 +26,20 @@ def only_define(link: RollbackLink, before: Reading) -> bool:
     return files and not (triggers.settled or triggers.young)
 
 
-def may_be_back(transaction: Transaction, before: Reading) -> bool:
-    """Whether the catalogs have as many rows as when ``before`` was read, in this session."""
-    put_back = transaction.put_back
-    written = counted(transaction.connection, before.catalogs, put_back=put_back)
-    return as_many_rows(before.rows, written)
+def applied_at_once(
+    transaction: Transaction, up: tuple[SqlFile, str], before: Reading, read: Callable[[], Reading]
+) -> Reading | None:
+    """The schema after the migration, applied once more, where that also shows that it was as
+    ``before`` in between; None, and nothing done, where it does not."""
+    connection = transaction.connection
+    written = counted(connection, before.catalogs, put_back=transaction.put_back)
+    # Only where the catalogs have as many rows as before it may be back.
+    if not as_many_rows(before.rows, written):
+        return None
+    connection.execute(_AGAIN)
+    transaction.apply(*up)
+    now = read()
+    if shows_return(before, now):
+        return now
+    connection.execute(f"ROLLBACK TO {_AGAIN}; RELEASE {_AGAIN}")
+    return None

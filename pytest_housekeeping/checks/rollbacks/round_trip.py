@@ -11,10 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
-from pytest_housekeeping.checks.rollbacks.data_loss import Contents, losses, read_contents
-from pytest_housekeeping.checks.rollbacks.definitions import may_be_back, only_define
-from pytest_housekeeping.checks.rollbacks.round_trip_input import AppliedRepeatable, RoundTripInput
+from pytest_housekeeping.checks.rollbacks.ascent import Ascent
+from pytest_housekeeping.checks.rollbacks.data_loss import losses, read_contents
+from pytest_housekeeping.checks.rollbacks.definitions import applied_at_once, only_define
+from pytest_housekeeping.checks.rollbacks.descent import Descents
+from pytest_housekeeping.checks.rollbacks.round_trip_input import (
+    AppliedRepeatable,
+    RoundTripInput,
+    touched_by_batch,
+)
 from pytest_housekeeping.checks.rollbacks.round_trip_verdicts import (
     RoundTripLog,
     destroyed,
@@ -31,18 +38,16 @@ from pytest_housekeeping.plan.rollback_files import RollbackLink
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.statement_errors import run_text
 from pytest_housekeeping.postgres.transaction import Transaction
-from pytest_housekeeping.postgres.view_dependents import standing_upon
-from pytest_housekeeping.snapshot.come_and_gone import shows_return
 from pytest_housekeeping.snapshot.incremental import Reading, read_again, read_whole
 from pytest_housekeeping.snapshot.problems import SnapshotError
 from pytest_housekeeping.snapshot.statements import Scope
+from pytest_housekeeping.snapshot.taken_away import Dwindling
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.parse import without_concurrently
 from pytest_housekeeping.sql.repeatable import take_down
 
 _ATTEMPT = "SAVEPOINT hk_attempt"
 _QUICK = "SAVEPOINT hk_quick"
-_AGAIN = "SAVEPOINT hk_again"
 
 
 def prove_round_trips(transaction: Transaction, given: RoundTripInput) -> Mapping[str, Verdict]:
@@ -50,25 +55,33 @@ def prove_round_trips(transaction: Transaction, given: RoundTripInput) -> Mappin
 
     From the seeded schema all rollback files run, newest first, so that what they destroy can be
     told; the schema must then be what it was before the batch. From there each migration is
-    applied, undone and applied again, with equal fingerprints. At the end everything must be as it
-    was at the start. The caller sets a savepoint before, and rolls back to it afterwards.
+    applied, undone and applied again, with equal fingerprints, or adds just what its rollback file
+    took away (`descent`). At the end everything must be as it was at the start. The caller sets a
+    savepoint before, and rolls back to it afterwards.
     """
     with transaction.rehearsing():
-        trip = RoundTrip(transaction=transaction, given=given)
-        trip.run()
+        (trip := RoundTrip(transaction=transaction, given=given)).run()
     return verdicts_of(trip.log, given.links)
 
 
 @dataclass(kw_only=True)
 class RoundTrip:
     """The way down and up again; ``now`` is the schema where it is known, ``last`` as it was read
-    last: whatever is written is written in savepoints, so only what has changed is read again."""
+    last: savepoints hold whatever is written, so only what has changed is read again."""
 
     transaction: Transaction
     given: RoundTripInput
     log: RoundTripLog = field(default_factory=RoundTripLog)
     now: Reading | None = None
     last: Reading | None = None
+    ascent: Ascent = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ascent = Ascent(
+            transaction=self.transaction,
+            read_text=self.given.read_text,
+            descents=Descents(begin=self._descend),
+        )
 
     @property
     def connection(self) -> Connection:
@@ -81,8 +94,8 @@ class RoundTrip:
             return
         # Where a rollback file has failed, those that ran are still tried, and the batch is not.
         stopped = len(self.log.undone) < len(self.given.links)
-        for link in reversed(self.log.undone):
-            if not self._there_and_back(link):
+        for group in self.ascent.descents.groups(self.log.undone[::-1]):
+            if not self._in_turn(group) and not all(map(self._there_and_back, group)):
                 return
         if stopped:
             return
@@ -96,7 +109,7 @@ class RoundTrip:
 
         False where a view or policy file is in the way, so that nothing more can be tried.
         """
-        touched = self._touched_repeatables()
+        touched = touched_by_batch(self.connection, self.given.repeatables)
         pending = [link for link in self.given.links if link.pending]
         applied_before = [link for link in self.given.links if not link.pending]
         if not self._take_down(touched):
@@ -108,8 +121,7 @@ class RoundTrip:
         for each in touched:
             if each.older and not self._applied(each.file, each.older, self.log.batch, "as it was"):
                 return False
-        expected = self.given.schema_before_batch
-        if expected is not None:
+        if (expected := self.given.schema_before_batch) is not None:
             now = self._read().fingerprint
             self.log.batch += differences(expected, now, "after the batch was undone")
         else:
@@ -130,18 +142,6 @@ class RoundTrip:
             findings = self.log.by_file[links[-1].rollback.path]
             findings += left_over(expected, self._read().fingerprint, links[-1])
 
-    def _touched_repeatables(self) -> list[AppliedRepeatable]:
-        """Those of the batch, and older ones whose views depend on theirs."""
-        repeatables = self.given.repeatables
-        texts = {each.file.path: each.text for each in repeatables}
-        in_batch = [each.file.path for each in repeatables if each.older is not None]
-        paths = standing_upon(self.connection, texts, in_batch)
-        return [
-            each if each.older is not None else replace(each, older=each.text)
-            for each in repeatables
-            if each.file.path in paths
-        ]
-
     def _take_down(self, repeatables: Sequence[AppliedRepeatable]) -> bool:
         for each in reversed(repeatables):
             text = take_down(each.text, kept=each.older or "")
@@ -151,16 +151,36 @@ class RoundTrip:
 
     def _undo(self, links: Sequence[RollbackLink]) -> bool:
         """Run rollback files, newest first, until one fails; what each destroys is noted."""
-        before = self._contents()
-        for link in links:
+        contents = partial(read_contents, self.connection, excluded=self.given.excluded_schemas)
+        before = contents()
+        for place, link in enumerate(links):
             findings = self.log.by_file.setdefault(link.rollback.path, [])
+            self.ascent.descents.before(links[place:])
             text = self.given.read_text(link.rollback)
             if not self._applied(link.rollback, text, findings, "on the data of the seeds"):
                 return False
+            self.ascent.descents.follow(link)
             self.log.undone.append(link)
-            now = self._contents(before, dropped=link.rollback.only_drops)
+            now = contents(before=before, dropped=link.rollback.only_drops)
             findings += destroyed(losses(before, now))
             before = now
+        self.ascent.descents.end()
+        return True
+
+    def _descend(self) -> Dwindling:
+        start, put_back = self._read(inside=True, is_prepared=False), self.transaction.put_back
+        return Dwindling(connection=self.connection, start=start, put_back=put_back)
+
+    def _in_turn(self, links: Sequence[RollbackLink]) -> bool:
+        """Whether it is shown of all at once; nothing is done where it is not."""
+        if not self.ascent.knows(links):
+            return False
+        before = self.now or self._read()
+        now = self.ascent.through(links, before, partial(self._read, inside=True))
+        if now is None:
+            self.last = self.now = before
+            return False
+        self.last = self.now = self.ascent.level = self._read() if now.rows.may_settle else now
         return True
 
     def _there_and_back(self, link: RollbackLink) -> bool:
@@ -193,8 +213,10 @@ class RoundTrip:
             self.transaction.apply(*down)
             # Of what has come and gone again, nothing differs from before, and nothing is read.
             self.last = before
-            now = self._at_once(up, before) if defines else None
+            read = partial(self._read, inside=True)
+            now = applied_at_once(self.transaction, up, before, read) if defines else None
             if now is None:
+                self.last = before
                 if before.differs_from(self._read(inside=True)):
                     return None
                 self.transaction.apply(*up)
@@ -206,20 +228,6 @@ class RoundTrip:
         if link.migration.statements and not before.differs_from(now):
             self.log.by_file[link.rollback.path].append(only_data(link))
         return now
-
-    def _at_once(self, up: tuple[SqlFile, str], before: Reading) -> Reading | None:
-        """The schema after the migration, applied once more, where that also shows that it was as
-        ``before`` in between; None, and nothing done, where it does not."""
-        if not may_be_back(self.transaction, before):
-            return None
-        self.connection.execute(_AGAIN)
-        self.transaction.apply(*up)
-        now = self._read(inside=True)
-        if shows_return(before, now):
-            return now
-        self.connection.execute(f"ROLLBACK TO {_AGAIN}; RELEASE {_AGAIN}")
-        self.last = before
-        return None
 
     def _step_by_step(self, link: RollbackLink, before: Reading) -> bool:
         findings = self.log.by_file[link.rollback.path]
@@ -276,7 +284,7 @@ class RoundTrip:
         self.connection.execute(f"RELEASE {_ATTEMPT}")
         return True
 
-    def _read(self, *, inside: bool = False) -> Reading:
+    def _read(self, *, inside: bool = False, is_prepared: bool = True) -> Reading:
         """``inside`` the savepoint that has written, and goes on to write."""
         if self.last is None:
             scope = Scope(excluded=self.given.excluded_schemas, around=self.given.around)
@@ -287,10 +295,6 @@ class RoundTrip:
                 self.last,
                 alone=True,
                 put_back=self.transaction.put_back if inside else "",
-                is_prepared=inside,
+                is_prepared=inside and is_prepared,
             )
         return self.last
-
-    def _contents(self, before: Contents | None = None, *, dropped: bool = False) -> Contents:
-        excluded = self.given.excluded_schemas
-        return read_contents(self.connection, excluded=excluded, before=before, dropped=dropped)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pytest_housekeeping.plan.rollback_files import RollbackLink
+from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.postgres.view_dependents import standing_upon
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint
 from pytest_housekeeping.sql.file import SqlFile
@@ -38,3 +40,17 @@ class RoundTripInput:
     excluded_schemas: tuple[str, ...]
     around: Around
     schema_before_migration: Mapping[str, Fingerprint] = field(default_factory=dict)
+
+
+def touched_by_batch(
+    connection: Connection, repeatables: Sequence[AppliedRepeatable]
+) -> list[AppliedRepeatable]:
+    """Those of the batch, and older ones whose views depend on theirs."""
+    texts = {each.file.path: each.text for each in repeatables}
+    in_batch = [each.file.path for each in repeatables if each.older is not None]
+    paths = standing_upon(connection, texts, in_batch)
+    return [
+        each if each.older is not None else replace(each, older=each.text)
+        for each in repeatables
+        if each.file.path in paths
+    ]

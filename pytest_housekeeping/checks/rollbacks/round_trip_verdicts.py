@@ -37,6 +37,10 @@ class RoundTripLog:
     by_file: dict[str, list[Finding]] = field(default_factory=dict)
     undone: list[RollbackLink] = field(default_factory=list)
 
+    @property
+    def paths_undone(self) -> frozenset[str]:
+        return frozenset(link.rollback.path for link in self.undone)
+
 
 def verdicts_of(log: RoundTripLog, links: Sequence[RollbackLink]) -> Mapping[str, Verdict]:
     """The verdict on each rollback file and on the batch, by the id of the step.
@@ -44,6 +48,7 @@ def verdicts_of(log: RoundTripLog, links: Sequence[RollbackLink]) -> Mapping[str
     A file that was never tried has failed with the one that failed before it.
     """
     verdicts: dict[str, Verdict] = {}
+    undone = log.paths_undone
     failed_before = "taking down views and policies"
     for link in links:
         path = link.rollback.path
@@ -51,7 +56,7 @@ def verdicts_of(log: RoundTripLog, links: Sequence[RollbackLink]) -> Mapping[str
         if path not in log.by_file:
             findings = [failure(path, f"was not tried: {failed_before} fails first")]
         # It was tried and not undone: it failed, and what comes after it was not tried.
-        elif link not in log.undone:
+        elif path not in undone:
             failed_before = path
         evidence = f"undone and applied again, {log.examined} objects equal each time"
         verdicts[f"{path}::{ROUND_TRIP}"] = _verdict(log, findings, evidence)
@@ -142,10 +147,12 @@ def _batch_findings(log: RoundTripLog, links: Sequence[RollbackLink]) -> list[Fi
     """The batch as a whole is proved only where each of its links is."""
     if has_errors(log.batch):
         return log.batch
+    undone = log.paths_undone
     failed = [
-        link.rollback.path
+        path
         for link in links
-        if link.pending and (link not in log.undone or has_errors(log.by_file[link.rollback.path]))
+        for path in [link.rollback.path]
+        if link.pending and (path not in undone or has_errors(log.by_file[path]))
     ]
     fix = "its own item says what is wrong with it"
     return [*log.batch, *(failure(path, "has failed", fix) for path in failed)]
