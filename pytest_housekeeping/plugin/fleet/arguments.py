@@ -15,7 +15,10 @@ from pytest_housekeeping.promotion.fleet.waves import CANARY
 
 # What else of the command line holds for the run of each database: a name and its value in one
 # word, or in two.
-_PASSED_ON = ("--hk-segments", "--hk-emergency", "--hk-twin-server", "-p", "-W", "-o", "-c")
+_PASSED_ON = (
+    *("--hk-segments", "--hk-emergency", "--hk-accept-drift", "--hk-twin-server"),
+    *("-p", "-W", "-o", "-c"),
+)
 
 
 def refuse_unfit(config: pytest.Config, mode: Mode, fleet: Fleet) -> None:
@@ -24,7 +27,7 @@ def refuse_unfit(config: pytest.Config, mode: Mode, fleet: Fleet) -> None:
     if option.hk_target:
         why = "it is all of them, or one"
         raise misuse("--hk-fleet with --hk-target", why=why, fix="leave one of them out")
-    for name in ("hk_plan", "hk_baseline", "hk_accept_drift", "hk_in_place", "hk_twin", "hk_to"):
+    for name in ("hk_plan", "hk_baseline", "hk_in_place", "hk_twin", "hk_to"):
         if getattr(option, name):
             given = f"--{name.replace('_', '-')}"
             raise misuse(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +36,8 @@ from pytest_housekeeping.promotion.production.group.proof import read_proof
 from pytest_housekeeping.promotion.production.handed import Handed
 
 _GROUPS_AT = "hk_fleet_folder"
+# What a rehearsal, which is a plan, has no use for.
+_OF_A_CHANGE = ("--hk-segments", "--hk-accept-drift")
 
 
 def activate(config: pytest.Config) -> None:
@@ -54,7 +57,7 @@ def activate(config: pytest.Config) -> None:
             work = read_work(Path(folder))
         else:
             prepare(config)
-            work = _begun(settings, fleet, config.option.hk_shard, mode)
+            work = _begun(settings, fleet, config.option, mode)
     except HousekeepingError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[SETTINGS], config.stash[WORK] = settings, work
@@ -67,11 +70,18 @@ def activate(config: pytest.Config) -> None:
         config.pluginmanager.register(ending, "housekeeping-fleet-ending")
 
 
-def _begun(settings: Config, fleet: Fleet, shard: str | None, mode: Mode) -> Work:
-    watches = mode is Mode.VERIFY
+def _begun(settings: Config, fleet: Fleet, option: Namespace, mode: Mode) -> Work:
+    watches, shard = mode is Mode.VERIFY, option.hk_shard
     folder = Path(tempfile.mkdtemp(prefix="hk-fleet-"))
     try:
-        found = survey(settings, fleet, shard=shard_of(shard, mode), watches=watches, keep=folder)
+        found = survey(
+            settings,
+            fleet,
+            shard=shard_of(shard, mode),
+            watches=watches,
+            keep=folder,
+            accepted=option.hk_accept_drift,
+        )
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -122,7 +132,7 @@ class FleetSession:
         if self.config.option.collectonly or self.mode is Mode.VERIFY:
             return
         words = ("--hk-mode=plan", *self.config.stash[ARGUMENTS])
-        arguments = [word for word in words if not word.startswith("--hk-segments")]
+        arguments = [word for word in words if not word.startswith(_OF_A_CHANGE)]
         if behind := self.work.survey.behind:
             with self._runs(arguments) as runs:
                 for group in behind:

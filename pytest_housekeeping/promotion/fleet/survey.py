@@ -105,13 +105,15 @@ def survey(
     shard: tuple[int, int] = (1, 1),
     watches: bool = False,
     keep: Path | None = None,
+    accepted: str | None = None,
 ) -> Survey:
     """Look at all databases of the list, or at those of a shard (the first of three: ``(1, 3)``).
 
     Nothing is changed, and no lock above ACCESS SHARE is taken. One that ``watches`` groups what
-    has drifted as well: that is what it is for. What was read of each is left in the folder
-    ``keep``. Raises MisuseError for a list that cannot be used, or has nothing to look at, and
-    where the variables of the fleet are not set.
+    has drifted as well: that is what it is for. Otherwise it is left out, unless its schema is the
+    one that is ``accepted``. What was read of each is left in the folder ``keep``. Raises
+    MisuseError for a list that cannot be used, or has nothing to look at, and where the variables
+    of the fleet are not set.
     """
     listed = read_databases(config, fleet)
     every = [each for each in listed if each.state is not State.ARCHIVED]
@@ -122,7 +124,7 @@ def survey(
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         seen = list(pool.map(lambda each: _look(config, fleet, each, keep), live))
     if not watches:
-        seen = [replace(each, wrong=each.wrong or each.drift) for each in seen]
+        seen = [without_drift(each, accepted) for each in seen]
     reached = [each for each in seen if not each.away and not each.wrong]
     _refuse_twice(fleet, reached)
     return Survey(
@@ -199,6 +201,14 @@ def _drift(config: Config, connection: LentConnection, schema: Fingerprint) -> s
     before, after, _ = in_common(recorded, schema)
     others = split_declared(before, after, config.may_move).others
     return f"changed past the files since its last promotion: {listed(others, 3)}" * bool(others)
+
+
+def without_drift(seen: Seen, accepted: str | None) -> Seen:
+    """It is wrong where it was changed past the files, to another schema than is accepted."""
+    if seen.wrong or not seen.drift or seen.schema == accepted:
+        return seen
+    fix = f"to promote to all that have just this: --hk-accept-drift={seen.schema}"
+    return replace(seen, wrong=f"{seen.drift}; {fix}")
 
 
 def _nothing(fleet: Fleet, live: int, shard: tuple[int, int]) -> MisuseError:

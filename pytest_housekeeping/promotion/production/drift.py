@@ -18,6 +18,8 @@ from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.snapshot.coverage import Around, beyond
 from pytest_housekeeping.snapshot.declared_moves import split_declared
 from pytest_housekeeping.snapshot.difference import Difference, in_common
+from pytest_housekeeping.snapshot.fingerprint import Fingerprint
+from pytest_housekeeping.snapshot.own_names import group_schema
 from pytest_housekeeping.sql.identifiers import split_name
 
 
@@ -59,7 +61,7 @@ def _since_the_last(context: RunContext, target: ProductionTarget) -> Judgement:
         left = f"; what an interrupted run has left, invalid: {names}" * bool(unfinished)
         said = f"as recorded, but for what may move{moves.told}{left}{unread}"
         return Verdict(examined=1, unit="fingerprint"), said
-    accepted = context.options.accepted_drift == now.digest
+    accepted = context.options.accepted_drift in (now.digest, _of_fleet(context, target, now))
     quiet = context.rules.undoes or accepted
     target.drift = "" if accepted else now.digest
     adopts = context.options.records_only
@@ -88,6 +90,13 @@ def _since_the_last(context: RunContext, target: ProductionTarget) -> Judgement:
     if accepted:
         said = f"drift of {len(differences)} objects accepted by --hk-accept-drift"
     return verdict, f"{said}{moves.told}{unread}"
+
+
+def _of_fleet(context: RunContext, target: ProductionTarget, now: Fingerprint) -> str:
+    """What the schema is called for all of a fleet that have it; "" outside of one."""
+    if not context.config.target.fleet:
+        return ""
+    return group_schema(now, target.connection.identity().database, context.config.target)
 
 
 def _without_unfinished(

@@ -54,7 +54,6 @@ def test_a_run_of_one_database_knows_the_addopts_of_a_project_with_xdist(
         (("--hk-twin=postgresql://x",), "--hk-twin with --hk-fleet"),
         (("--hk-in-place",), "--hk-in-place with --hk-fleet"),
         (("--hk-baseline=auto",), "--hk-baseline with --hk-fleet"),
-        (("--hk-accept-drift=x",), "--hk-accept-drift with --hk-fleet"),
         (("--hk-plan=x",), "--hk-plan with --hk-fleet"),
         (("-n2", "--dist=each"), "--dist=each runs items elsewhere"),
         (("-n2", "--dist=loadfile"), "--dist=loadfile runs items elsewhere"),
@@ -71,6 +70,7 @@ def test_what_is_of_one_database_or_out_of_its_turn(
 def test_what_holds_for_each_run_is_passed_on(pytester: pytest.Pytester) -> None:
     """And nothing that is the fleet's alone."""
     words = (*_GIVEN, "-p", "no:randomly", "-n", "2", "--hk-segments=2", "-k", "acme")
-    passed = list(passed_on(bare(pytester, *words)))
-    assert " ".join(passed).count("-p no:randomly --hk-segments=2") == 1
+    passed = list(passed_on(bare(pytester, *words, "--hk-accept-drift=x")))
+    held = "-p no:randomly --hk-segments=2 --hk-accept-drift=x"
+    assert " ".join(passed).count(held) == 1
     assert not {"-n", "2", "-k", "acme", "--hk-fleet=f"} & {*passed}

@@ -27,6 +27,7 @@ from pytest_housekeeping.model import (
     Step,
     StepResult,
 )
+from pytest_housekeeping.plan.pending import AppliedFile
 from pytest_housekeeping.postgres.batch_facts import (
     AccessChange,
     BatchFacts,
@@ -34,7 +35,12 @@ from pytest_housekeeping.postgres.batch_facts import (
     TakenLock,
 )
 from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.fleet.survey import Seen, _grouped, _refuse_twice
+from pytest_housekeeping.promotion.fleet.survey import (
+    Seen,
+    _grouped,
+    _refuse_twice,
+    without_drift,
+)
 from pytest_housekeeping.promotion.production.fleet_databases import FleetDatabase
 from pytest_housekeeping.promotion.production.group.proof import GroupProof, refuse_other_group
 from pytest_housekeeping.promotion.production.group.rehearsal import (
@@ -169,13 +175,30 @@ def test_one_database_by_two_addresses_is_refused() -> None:
 def test_alike_is_what_has_the_same_schema_version_and_history(tmp_path: Path) -> None:
     (tmp_path / "sql/migrations").mkdir(parents=True)
     one = Seen(database=FleetDatabase(name="a", database="a"), schema="x", major=16)
+    file = AppliedFile(
+        path="sql/migrations/0001_a.sql", sha256="1", kind=Kind.MIGRATION, commit="c"
+    )
     others = [
         replace(one, database=FleetDatabase(name="b", database="b")),
         replace(one, database=FleetDatabase(name="c", database="c"), schema="y"),
         replace(one, database=FleetDatabase(name="d", database="d"), major=17),
+        replace(one, database=FleetDatabase(name="e", database="e"), applied=(file,)),
     ]
     groups = list(_grouped(Config(root=tmp_path), [one, *others]))
-    assert [group.names for group in groups] == [("a", "b"), ("c",), ("d",)]
+    assert [group.names for group in groups] == [("a", "b"), ("c",), ("d",), ("e",)]
+
+
+def test_what_was_changed_past_the_files_is_left_out_unless_it_is_accepted() -> None:
+    """As just that schema, and never where something else is wrong."""
+    as_it_was = Seen(database=FleetDatabase(name="a", database="a"), schema="x", major=16)
+    drifted = replace(as_it_was, drift="changed past the files: table t")
+    assert without_drift(as_it_was, None) == as_it_was
+    told = "changed past the files: table t; to promote to all that have just this:"
+    for accepted in (None, "", "y"):
+        assert without_drift(drifted, accepted).wrong == f"{told} --hk-accept-drift=x"
+    assert without_drift(drifted, "x") == drifted
+    wrong = replace(drifted, wrong="no safe connection")
+    assert without_drift(wrong, "x") == wrong
 
 
 def test_a_watch_that_asks_something_else_makes_a_copy_of_its_own(
