@@ -30,7 +30,7 @@ AskServer = Callable[[SentTo, str], str | None]
 known."""
 
 _NOT_READ = (
-    "That the schema was read again behind COMMIT is not recorded: pytest --hk-mode=verify says"
+    "That the schema was read again behind COMMIT is not recorded: --hk-mode=verify says"
     " what stands there."
 )
 _COMMIT_EVENTS = ("committing", "committed", "rolled_back")

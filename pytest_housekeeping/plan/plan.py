@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.contracts import Contracts, load_contracts
@@ -58,7 +58,8 @@ class Plan:
     ``order`` holds all migrations in order, with their versions; ``ways_back`` are the paths of
     all that undoes one; ``passed_over`` are files that their tool does not read. ``theirs`` is
     what another tool, which goes on applying them, has applied. ``verify`` are all checks, also
-    those that a mode does not ask. ``seeds`` are those of a throwaway database: a target that gets
+    those that a mode does not ask, ``promotion`` all steps of the promotion that this is a plan of,
+    or that it is. ``seeds`` are those of a throwaway database: a target that gets
     any has them in its last segment, where they are not applied with this text.
     """
 
@@ -81,6 +82,7 @@ class Plan:
     passed_over: Mapping[str, str] = field(default_factory=dict)
     theirs: ToolsPast | None = None
     verify: tuple[Step, ...] = ()
+    promotion: tuple[Step, ...] = ()
     checks_of: str = ""
     left_out: tuple[str, ...] = ()
 
@@ -180,9 +182,12 @@ def _plan_of(
 ) -> Plan:
     files = found.files
     code = code_files(parts.config, parts.sources)
+    steps = tuple(lay_out(parts))
+    plans = rules_of(parts.mode).plans
     return Plan(
         mode=parts.mode,
-        steps=tuple(lay_out(parts)),
+        steps=steps,
+        promotion=tuple(lay_out(replace(parts, mode=Mode.PROD))) if plans else steps,
         segments=parts.segments,
         seeds=parts.seeds,
         bootstrap=_bootstrap(parts.config, parts.sources),

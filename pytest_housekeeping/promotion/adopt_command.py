@@ -11,10 +11,14 @@ from pathlib import Path
 from pytest_housekeeping.config import PRODUCTION, Config
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import HousekeepingError, MisuseError, ProofFailed
+from pytest_housekeeping.errors import named as listed_names
 from pytest_housekeeping.evidence import Repository, open_repository
-from pytest_housekeeping.model import TargetIdentity
+from pytest_housekeeping.model import Kind, TargetIdentity
+from pytest_housekeeping.plan.pending import pending_files
+from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.postgres.primary import identified
+from pytest_housekeeping.promotion.applied import FILES, applied_files
 from pytest_housekeeping.promotion.production.adoption import (
     Drift,
     LeftSchema,
@@ -23,6 +27,8 @@ from pytest_housekeeping.promotion.production.adoption import (
     named,
     unlike_with,
 )
+from pytest_housekeeping.promotion.production.fleet_databases import located
+from pytest_housekeeping.promotion.production.promotion_table import last_promotion
 from pytest_housekeeping.promotion.production.target_address import (
     Address,
     closed_on_failure,
@@ -35,11 +41,13 @@ from pytest_housekeeping.snapshot.dump import dump_schema
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.snapshot.inverse import Proposed
 from pytest_housekeeping.snapshot.proposal import propose
+from pytest_housekeeping.sql.folder import read_all
 from pytest_housekeeping.sql.identifiers import quoted
 from pytest_housekeeping.sql.layouts.new import new_migration
 from pytest_housekeeping.sql.project_files import ProjectFiles
 
 _NAME = "adopt_drift"
+_SHOWN = 5
 _READ_ONLY = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"
 _BY_HAND = (
     "write the migration by hand, and have it recorded in the same way: --hk-baseline=VERSION of"
@@ -65,7 +73,7 @@ def adopt_drift(root: Path, *, target: str = PRODUCTION) -> Iterator[str]:
     faithfully.
     """
     sources = ProjectFiles(root)
-    config = load_config(root, sources, target=target)
+    config = located(load_config(root, sources, target=target))
     address = read_address(os.environ, config.target)
     repository = open_repository(root)
     if repository is None:
@@ -86,6 +94,7 @@ def adopt_drift(root: Path, *, target: str = PRODUCTION) -> Iterator[str]:
                 identity=identity,
                 schema=read_fingerprint(connection, exclude_schemas=()),
             )
+            _refuse_pending(config, sources, connection)
             left = left_schema(config, repository, connection)
             drift = drift_since(left, production.schema, config)
             if not (drift.schema or drift.around):
@@ -93,6 +102,23 @@ def adopt_drift(root: Path, *, target: str = PRODUCTION) -> Iterator[str]:
             else:
                 yield from _adopted(config, sources, production, left, drift)
         connection.close()
+
+
+def _refuse_pending(config: Config, sources: ProjectFiles, connection: LentConnection) -> None:
+    """Raises ProofFailed where migrations are pending: the file would come behind them, and what is
+    recorded up to it is not there."""
+    applied = applied_files(history.applied(connection, config.history_schema))
+    known = [(each.path, each.sha256) for each in applied]
+    found = read_all(config, sources, FILES, applied=known).files
+    pending = pending_files(found, applied, (Kind.MIGRATION,))
+    last = last_promotion(connection, config.history_schema)
+    if pending and last is not None:
+        raise ProofFailed(
+            f"not applied there: {listed_names([file.path for file in pending], _SHOWN)}",
+            why="what is adopted is recorded as applied with all that comes before it",
+            fix="undo what was made by hand; or adopt it where none is pending, git switch --create"
+            f" adopted {last.commit[:12]}, and give these numbers behind it",
+        )
 
 
 def _adopted(

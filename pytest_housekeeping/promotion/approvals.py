@@ -67,9 +67,10 @@ def refuse_unapproved(context: RunContext, digest: str, found: Approvals) -> Non
         f"{len(found.given)} of {config.approvals} approvals of {digest}{shown}",
         why="what is promoted has to be approved, exactly as it is, by people who neither wrote"
         " nor run it, and before it is run",
-        fix="let somebody of approvers look at it (pytest --hk-mode=plan), and say: python -m"
-        f" pytest_housekeeping approve {digest}; where that was done in another clone, fetch it:"
-        f" {fetch_fix(repository)}",
+        fix="let somebody of approvers look at it"
+        f" (pytest --hk-mode=plan{config.target.option}), and say: python -m"
+        f" pytest_housekeeping approve{config.target.option} {digest}; where that was done in"
+        f" another clone, fetch it: {fetch_fix(repository)}",
     )
 
 

@@ -18,6 +18,7 @@ from pytest_housekeeping.evidence.report.display import one_line, plural
 from pytest_housekeeping.model import Finding, Level
 from pytest_housekeeping.postgres.connection import locate
 from pytest_housekeeping.promotion.own_tables import evidence_findings
+from pytest_housekeeping.promotion.production.fleet_databases import located
 from pytest_housekeeping.promotion.production.target_address import (
     closed_on_failure,
     open_production,
@@ -85,7 +86,7 @@ def compared_with_history(
     root: Path, repository: Repository, name: str
 ) -> tuple[tuple[Finding, ...], str]:
     """What the history of production and the evidence say of each other: nothing may be missing."""
-    config = load_config(root, target=name)
+    config = located(load_config(root, target=name))
     address = read_address(os.environ, config.target)
     connection = open_production(address, config.session)
     with closed_on_failure(connection, address):

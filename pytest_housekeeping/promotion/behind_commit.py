@@ -52,23 +52,27 @@ class Look:
             message=f"committed, and behind COMMIT: {self.said}" if self.said else fine,
         )
 
-    def refuse(self) -> None:
-        """Raises ProofFailed where the schema is not known to be the one that was proved."""
+    def refuse(self, option: str) -> None:
+        """Raises ProofFailed where the schema is not known to be the one that was proved.
+
+        ``option`` is what a command line needs for this target.
+        """
         if self.differs:
             raise ProofFailed(
                 f"committed, and behind COMMIT the schema is another one: {self.differs}",
                 why="something ran inside COMMIT, where no check can see it, or somebody changed"
                 " the schema in the same moment",
-                fix="look at everything first: pytest --hk-mode=verify. Where a file or trigger of"
-                " the batch did it, repair it by a new migration, or bring the schema back:"
-                " pytest --hk-mode=rollback. What somebody else changed, no rollback brings back",
+                fix=f"look at everything first: pytest --hk-mode=verify{option}. Where a file"
+                " or trigger of the batch did it, repair it by a new migration, or bring the schema"
+                f" back: pytest --hk-mode=rollback{option}. What somebody else changed, no"
+                " rollback brings back",
             )
         if self.unread:
             raise ProofFailed(
                 f"committed, and {self.unread}",
                 why="what was proved is in the database; that nothing else ran inside COMMIT, where"
                 " no check can see it, is not shown yet",
-                fix="look when the schema can be read: pytest --hk-mode=verify",
+                fix=f"look when the schema can be read: pytest --hk-mode=verify{option}",
             )
 
 

@@ -132,7 +132,7 @@ class Commits:
         Raises ProofFailed where the schema is not known to be the one that was proved.
         """
         look = self.looks.get(step.segment - 1, Look(unread=NOT_READ))
-        look.refuse()
+        look.refuse(self.batch.context.config.target.option)
         return look.result(step)
 
     def schema_states(self) -> SchemaStates:

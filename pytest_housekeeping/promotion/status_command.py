@@ -27,6 +27,7 @@ from pytest_housekeeping.postgres.primary import identified
 from pytest_housekeeping.promotion.applied import CHANGED, FILES, applied_files, promoted_before
 from pytest_housekeeping.promotion.needed_files import NeededFiles, needed_files
 from pytest_housekeeping.promotion.production.beside import tools_past
+from pytest_housekeeping.promotion.production.fleet_databases import located
 from pytest_housekeeping.promotion.production.promotion_table import (
     last_fingerprint,
     last_promotion,
@@ -37,6 +38,7 @@ from pytest_housekeeping.promotion.production.target_address import (
     read_address,
     required,
 )
+from pytest_housekeeping.promotion.production.their_files import recorded_by
 from pytest_housekeeping.promotion.target_pin import misplaced, read_pin
 from pytest_housekeeping.snapshot.declared_moves import split_declared
 from pytest_housekeeping.snapshot.difference import Difference, in_common
@@ -87,10 +89,10 @@ def status(root: Path, *, target: str = PRODUCTION, needs: str | None = None) ->
         evidence = _by_evidence(repository, config)
         told = any(os.environ.get(name) for name in required(config.target))
         applied = _by_production(repository, config) if told else evidence
+        unknown = tuple(_nothing_known(config, fetch_fix(repository)))
         if needed is not None:
-            return _deployment(needed, applied, fetch=fetch_fix(repository))
-        pending = _pending(config, applied.files)
-        return _report(repository, applied, evidence, pending, fetch=fetch_fix(repository))
+            return _deployment(needed, applied, unknown)
+        return _report(repository, config, applied, evidence, unknown)
 
 
 def _pending(config: Config, applied: Sequence[AppliedFile]) -> list[str]:
@@ -128,6 +130,7 @@ def _last_run(repository: Repository, folder: str) -> str:
 
 def _by_production(repository: Repository, config: Config) -> Applied:
     """What its own history says; in a session that can change nothing."""
+    config = located(config)
     address = read_address(os.environ, config.target)
     connection = open_production(address, config.session)
     with closed_on_failure(connection, address):
@@ -182,7 +185,7 @@ def _pinned_place(repository: Repository, config: Config, connection: LentConnec
     return place
 
 
-def _deployment(needed: NeededFiles, applied: Applied, *, fetch: str) -> StatusReport:
+def _deployment(needed: NeededFiles, applied: Applied, unknown: Sequence[str]) -> StatusReport:
     lacking = needed.lacking(applied.files)
     of = f"{needed.name} ({needed.commit[:12]})"
     there = len(needed.files) - len(lacking)
@@ -191,42 +194,47 @@ def _deployment(needed: NeededFiles, applied: Applied, *, fetch: str) -> StatusR
     if not lacking:
         return StatusReport(lines=(head, "it may be deployed"), good=True)
     lines = [head, *(f"  {each}" for each in lacking), "it would run ahead of the schema"]
-    lines += _nothing_known(fetch) if not applied.files else []
+    lines += unknown if not applied.files else []
     lines += ["  fix: promote first, then deploy; of evidence that is not merged: merge it"]
     return StatusReport(lines=tuple(lines), good=False)
 
 
-def _nothing_known(fetch: str) -> Iterator[str]:
+def _nothing_known(config: Config, fetch: str) -> Iterator[str]:
     yield "no promotion is on record there"
     yield f"  where one was made in another clone, fetch its evidence: {fetch}"
+    if config.baseline:
+        yield (
+            f"  baseline = {config.baseline!r} in the settings says that it has the files up to"
+            f" there; what records them runs none: {recorded_by(config)}"
+        )
 
 
 def _report(
     repository: Repository,
+    config: Config,
     applied: Applied,
     evidence: Applied,
-    pending: Sequence[str],
-    *,
-    fetch: str,
+    unknown: Sequence[str],
 ) -> StatusReport:
+    option, pending = config.target.option, _pending(config, applied.files)
     lines = [f"{plural(len(applied.files), 'file')} applied, by {applied.known_by}"]
-    lines += [f"last: {applied.last}"] if applied.last else list(_nothing_known(fetch))
+    lines += [f"last: {applied.last}"] if applied.last else unknown
     lines += [
         f"  {each.path}  sha256 {each.sha256[:12]}"
         + f"  commit {each.commit[:12]}" * bool(each.commit)
         for each in applied.files
     ]
     if applied.theirs is not None:
-        return _theirs(applied.theirs, lines, pending)
+        return _theirs(applied.theirs, lines, pending, option)
     lines += [f"{plural(len(pending), 'file')} pending here", *(f"  {each}" for each in pending)]
-    lines += _told_of_drift(applied.drift)
+    lines += _told_of_drift(applied.drift, option)
     files = [each for each in applied.files if each.kind is not Kind.SEED]
     unmerged = _beyond(files, evidence.files)
     lines += [f"not in the evidence here, which may not be merged: {each}" for each in unmerged]
     lost = _beyond(evidence.files, applied.files)
     lines += [f"on record as promoted, and not applied there: {each}" for each in lost]
     if lost:
-        lines += ["  fix: python -m pytest_housekeeping audit --target says what is wrong"]
+        lines += [f"  fix: python -m pytest_housekeeping audit --target{option} says what is wrong"]
     opened = list(review_findings(repository, records_of(repository)))
     for each in opened:
         lines += [one_line(f"{each.object} {each.detail}"), f"  fix: {one_line(each.fix)}"]
@@ -234,15 +242,17 @@ def _report(
     return StatusReport(lines=tuple(lines), good=good)
 
 
-def _theirs(theirs: ToolsPast, lines: list[str], pending: Sequence[str]) -> StatusReport:
+def _theirs(
+    theirs: ToolsPast, lines: list[str], pending: Sequence[str], option: str
+) -> StatusReport:
     """Where another tool goes on applying the files, nothing of it is on record here."""
     lines += [f"{plural(len(pending), 'file')} pending here", *(f"  {each}" for each in pending)]
     lines += [line for fault in theirs.faults for line in str(fault).splitlines()]
-    lines += ["drift: not asked: pytest --hk-mode=verify compares production with the files"]
+    lines += [f"drift: not asked: pytest --hk-mode=verify{option} compares it with the files"]
     return StatusReport(lines=tuple(lines), good=not theirs.faults)
 
 
-def _told_of_drift(drift: Sequence[Difference] | None) -> Iterator[str]:
+def _told_of_drift(drift: Sequence[Difference] | None, option: str) -> Iterator[str]:
     if drift is None:
         yield "drift: not known: production itself was not asked, or remembers no promotion"
     elif not drift:
@@ -250,7 +260,8 @@ def _told_of_drift(drift: Sequence[Difference] | None) -> Iterator[str]:
     else:
         yield f"drift: {plural(len(drift), 'object')} changed since, by no file:"
         yield from (f"  {one_line(str(each))}" for each in drift)
-        yield "  fix: python -m pytest_housekeeping adopt-drift writes the migration, or undo it"
+        command = f"python -m pytest_housekeeping adopt-drift{option}"
+        yield f"  fix: {command} writes the migration, or undo it"
 
 
 def _beyond(files: Sequence[AppliedFile], others: Sequence[AppliedFile]) -> list[str]:

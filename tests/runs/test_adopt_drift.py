@@ -129,6 +129,9 @@ def test_it_is_proved_recorded_and_never_run(whole: Production) -> None:
     assert f"written: {file}, for " in said
     assert "proved: of the schema that run " in said
     assert "--hk-baseline=0005" in said
+    code, said = adopt(whole)
+    assert code == 1, said
+    assert f"not applied there: {file}" in said
     text = (whole.root / file).read_text(encoding="utf-8")
     assert "OWNER TO promoter" not in text
 

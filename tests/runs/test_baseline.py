@@ -71,3 +71,16 @@ def test_a_number_without_a_migration(existing: Production) -> None:
     assert run.code == 4, run.output
     assert "there is no such migration" in run.output
     assert existing.state == before
+
+
+def test_what_the_settings_say_is_no_plan_as_long_as_nothing_is_on_record(
+    existing: Production,
+) -> None:
+    """A plan of files that are there already would tell of a batch that nobody will run."""
+    existing.change({"pyproject.toml": f'[tool.housekeeping]\nbaseline = "{last(existing)}"\n'})
+    run = existing.promote(mode="plan", confirm=None)
+    assert run.code == 4, run.output
+    assert (
+        "says that production has the files up to it, and nothing of it is on record" in run.output
+    )
+    assert f"--hk-confirm=PROMOTE --hk-baseline={last(existing)}; if production" in run.output

@@ -26,6 +26,7 @@ from support.production_project import PASSWORD, PROMOTER, Production, Rehearsal
 
 # What one of the databases has besides makes it a group of its own.
 APART = "CREATE SCHEMA apart AUTHORIZATION promoter"
+CONCURRENTLY = "-- hk: transaction=none\nCREATE INDEX CONCURRENTLY c ON vault.secret (content);\n"
 # Of the run of one database: most look for the evidence of staging, and for its own.
 MOST_CALLS_OF_GIT = 24
 
@@ -43,7 +44,8 @@ def fleet(rehearsed: Rehearsal, tmp_path: Path) -> Iterator[Production]:
 def test_a_fleet_is_promoted_in_waves_and_taken_up_again(fleet: Production, tmp_path: Path) -> None:
     # What is archived is not even asked whether it is there.
     listed = [*NAMES, {"name": "gone", "state": "archived"}]
-    fleet.change({"tenants.txt": json.dumps(listed)}, proved=True)
+    beside = {"sql/migrations/0005_beside.sql": CONCURRENTLY}
+    fleet.change({"tenants.txt": json.dumps(listed), **beside})
     listed_items = run(fleet, "--collect-only", "-qq")
     assert listed_items.code == 0, listed_items.output
     assert "tenants::canary::t1" in listed_items.output.splitlines()
@@ -55,6 +57,11 @@ def test_a_fleet_is_promoted_in_waves_and_taken_up_again(fleet: Production, tmp_
         *(f"rows::{name}" for name in NAMES),
     }
     assert "group-1: 3 databases: t1, t2, t3" in planned.output
+    assert "group-2: a promotion would be refused: the batch is 3 transactions" in planned.output
+    assert "group-2: a promotion would be refused: none of " in planned.output
+    # A plan is a report, and is not committed.
+    shutil.rmtree(fleet.root / "ops/tenants")
+    fleet.change(dict.fromkeys(beside), proved=True)
 
     # The canary of the second group may not connect any more: it is away, and the rest goes in.
     lost = "ALTER DATABASE t4 ALLOW_CONNECTIONS false"
@@ -129,20 +136,27 @@ def test_a_fleet_is_promoted_in_waves_and_taken_up_again(fleet: Production, tmp_
 
     with fleet.server.superuser("t2") as connection:
         connection.execute("ALTER TABLE desk.ticket ADD COLUMN by_hand text")
-    told = subprocess.run(
-        [sys.executable, "-m", "pytest_housekeeping", "status", "--hk-fleet=tenants"],
+    told = _status(fleet, "--hk-fleet=tenants")
+    assert told.returncode == 1, told.stderr
+    left_out = "t2: left out: changed past the files since its last promotion"
+    assert left_out in told.stdout
+    told = _status(fleet, "--hk-target=tenants/t2")
+    assert "  added column desk.ticket.by_hand (type: text)\n" in told.stdout, told.stderr
+    assert "adopt-drift --hk-target=tenants/t2 writes the migration" in told.stdout
+    last = run(fleet)
+    assert last.code == 1, last.output
+    assert left_out in last.output
+
+
+def _status(fleet: Production, option: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pytest_housekeeping", "status", option],
         cwd=fleet.root,
         env=fleet.environment(**variables(fleet, "TENANTS")),
         capture_output=True,
         text=True,
         check=False,
     )
-    assert told.returncode == 1, told.stderr
-    left_out = "t2: left out: changed past the files since its last promotion"
-    assert left_out in told.stdout
-    last = run(fleet)
-    assert last.code == 1, last.output
-    assert left_out in last.output
 
 
 def _prove_one_dump_for_both(fleet: Production, output: str) -> None:

@@ -40,9 +40,9 @@ def outcome_text(audit: Audit) -> OutcomeText:
     ):
         return _BEHIND_COMMIT
     text = text_of(mode, outcome)
-    if mode is Mode.STAGING:
-        steps = (each.format(promotion=_promotion(audit)) for each in text.next_steps)
-        text = replace(text, next_steps=tuple(steps))
+    commands = {"promotion": _promotion(audit), "target": Target(name=audit.run.target).option}
+    steps = tuple(each.format(**commands) for each in text.next_steps)
+    text = replace(text, next_steps=steps)
     if audit.opens_review:
         review = _REVIEW.format(run=audit.run.id)
         text = replace(text, next_steps=(*text.next_steps, review))
@@ -138,7 +138,7 @@ _IN_ANY_MODE: dict[RunOutcome, OutcomeText] = {
         "Committed, and not proved behind COMMIT",
         "The batch is in the database, and what stands there is not what the checks have seen, or"
         " could not be read again to compare it: the failed step says which.",
-        "First look at everything: pytest --hk-mode=verify",
+        "First look at everything: pytest --hk-mode=verify{target}",
         "Where something differs and the batch itself did it, repair it by a new migration or go"
         " back: the incident report has a proposal for the way.",
     ),
@@ -253,7 +253,7 @@ _ROLLBACK: dict[RunOutcome, OutcomeText] = {
         "Rolled back, and not proved behind COMMIT",
         "The rollback is in the database, and behind COMMIT the schema is not the one that was"
         " compared with the backup, or could not be read again: the failed step says which.",
-        "First look at everything: pytest --hk-mode=verify",
+        "First look at everything: pytest --hk-mode=verify{target}",
     ),
     RunOutcome.NOTHING_TO_PROMOTE: _good(
         "Nothing to roll back", "What was named had changed nothing."

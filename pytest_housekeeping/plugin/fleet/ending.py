@@ -108,9 +108,17 @@ class FleetEnding:
             text = fleet_text(self.record)
             colour = {_COLOURS[text.tone]: True}
             terminalreporter.line(f"{text.headline}. {text.meaning}", bold=True, **colour)
-        for line in (*told_of(self.work.survey), *self.said, *self.kept.told):
+        for line in (*told_of(self.work.survey), *self._refused(), *self.said, *self.kept.told):
             terminalreporter.line(line)
         annotate(self.config)
+
+    def _refused(self) -> Iterator[str]:
+        """Of a plan: for what a promotion would be refused, group by group."""
+        for group in self.work.survey.groups if self.mode is Mode.PLAN else ():
+            result = self.work.result(self.work.item("groups", group.name))
+            if result is not None and result.how == PASSED:
+                for line in result.detail.splitlines()[1:]:
+                    yield line if line.startswith(" ") else f"{group.name}: {line}"
 
     def _tell(self, session: pytest.Session, record: FleetRecord) -> None:
         """The reports, and the one object."""

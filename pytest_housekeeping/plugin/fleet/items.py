@@ -13,6 +13,7 @@ import pytest
 from pytest_housekeeping.config import Config, Target
 from pytest_housekeeping.errors import HousekeepingError, ServerError
 from pytest_housekeeping.evidence.fleet_record import AWAY, FAILED, LEFT, PASSED
+from pytest_housekeeping.evidence.report.display import plural
 from pytest_housekeeping.model import Level, Mode, RunOutcome
 from pytest_housekeeping.plugin.fleet.runs import Ended, Runs
 from pytest_housekeeping.promotion.fleet.rows import rows_of
@@ -108,10 +109,11 @@ class GroupItem(FleetItem):
     def done(self) -> Result:
         if self.failed:
             return Result(item=self.nodeid, how=FAILED, detail=self.failed)
-        said = f"{len(self.group.members)} databases"
+        said = plural(len(self.group.members), "database")
         if self.group.pending:
             proof = read_proof(self.work.proof_of(self.group))
             said += f", rehearsed on {proof.shown_on}: {len(proof.results)} steps"
+            said = "\n".join([said, *proof.refused])
         return Result(item=self.nodeid, how=PASSED, detail=said)
 
 

@@ -168,7 +168,7 @@ def verify_adopted(context: RunContext, target: ProductionTarget) -> Judgement:
             role=target.connection.identity().user,
             config=context.config,
         )
-        findings += [_finding(each) for each in unlike]
+        findings += [_finding(each, context.config) for each in unlike]
     verdict = Verdict(examined=len(files), unit="files", findings=tuple(findings))
     said = f"{len(files)} files make of the schema of run {left.run} what production has"
     return verdict, said if verdict.passed else f"{len(files)} files were looked at"
@@ -190,19 +190,21 @@ def _rows(path: str, text: str) -> Iterator[Finding]:
             return
 
 
-def _finding(difference: Difference) -> Finding:
+def _finding(difference: Difference, config: Config) -> Finding:
     words = {
         Change.REMOVED: "is in production, and neither the last promotion nor the files made it",
         Change.ADDED: "is made by the files, and is not in production",
         Change.CHANGED: "is another one in production than the files make",
     }
+    makes = "take the file that makes it out of what is recorded: it is promoted"
+    writes = f"python -m pytest_housekeeping adopt-drift{config.target.option} writes what is"
     told = f": production → files: {difference.told}" if difference.told else ""
     return Finding(
         rule="baseline",
         level=Level.WARNING if difference.is_column_order else Level.ERROR,
         object=difference.name,
         detail=words[difference.change] + told,
-        fix="python -m pytest_housekeeping adopt-drift writes what is missing; or undo it",
+        fix=makes if difference.change is Change.ADDED else f"{writes} missing; or undo it",
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from psycopg import sql
 
 from pytest_housekeeping.declarations.baseline_drift import NAME as DRIFT
-from pytest_housekeeping.declarations.baseline_drift import accepted_drift
+from pytest_housekeeping.declarations.baseline_drift import accepted_drift, only_of
 from pytest_housekeeping.model import Finding, Level, Verdict
 from pytest_housekeeping.postgres.connection import connect
 from pytest_housekeeping.postgres.tool_history.readers import their_own
@@ -72,9 +72,10 @@ def _compared(
     theirs = their_own(target.connection.get(), context.config)
     differences = [each for each in found if theirs is None or not theirs.owns(each.name)]
     accepted = accepted_drift(context.config, context.plan.sources)
-    findings = [_finding(each, accepted, rule) for each in differences]
+    only = only_of(context.config)
+    findings = [_finding(each, accepted, rule, only) for each in differences]
     names = {each.name for each in differences}
-    findings += [_needless(name, rule) for name in accepted if name not in names]
+    findings += [_needless(name, rule, only) for name in accepted if name not in names]
     verdict = Verdict(examined=len(texts), unit="files", findings=tuple(findings))
     left = sum(file.path in context.config.rows_only for file, _ in texts)
     told = f", {left} left out, for they change rows" if left else ""
@@ -87,7 +88,7 @@ _FIXES = {
 }
 
 
-def _finding(difference: Difference, accepted: Mapping[str, str], rule: str) -> Finding:
+def _finding(difference: Difference, accepted: Mapping[str, str], rule: str, only: str) -> Finding:
     # Columns that were added in another order than the files do are the rule where a schema has
     # grown by hand; nothing but statements without a list of columns depends on it.
     let_stand = difference.is_column_order or difference.name in accepted
@@ -100,17 +101,18 @@ def _finding(difference: Difference, accepted: Mapping[str, str], rule: str) -> 
         + f": {difference.told}" * bool(difference.told)
         + f"; accepted: {reason}" * bool(reason),
         fix=f"{_FIXES[rule]}; to let it stand as it is: an entry of checks/{DRIFT} with this"
-        " object and a reason",
+        f" object and a reason{only and f', and {only} where others do not differ in it'}",
     )
 
 
-def _needless(name: str, rule: str) -> Finding:
+def _needless(name: str, rule: str, only: str) -> Finding:
     return Finding(
         rule=rule,
         level=Level.ERROR,
         object=name,
         detail=f"is accepted in {DRIFT}, and does not differ",
-        fix="take the entry out: it would hide what comes later",
+        fix="take the entry out: it would hide what comes later"
+        + f"; where it is about another one, name that there, as in {only}" * bool(only),
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from pytest_housekeeping import __version__
+from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.pinned_settings import pinned
 from pytest_housekeeping.errors import ProofFailed, listed
 from pytest_housekeeping.evidence.bound import Bound, SecondPerson
@@ -113,7 +114,7 @@ class Binding:
         said = f"{'as planned' if given else 'bound to this digest'}: {parts.digest}"
         unlike = parts.unlike(given) if given else ()
         if unlike:
-            raise _refused(given, unlike, parts)
+            raise _refused(given, unlike, parts, self._context.config)
         said += self._target.earlier.compare_after(measured.after[-1])
         return Verdict(examined=len(CALLED), unit="parts"), f"{said}; {self._approved()}"
 
@@ -202,7 +203,7 @@ def _below(folder: str, path: str) -> bool:
     return PurePosixPath(path).is_relative_to(folder)
 
 
-def _refused(given: str, unlike: Sequence[str], parts: BoundParts) -> ProofFailed:
+def _refused(given: str, unlike: Sequence[str], parts: BoundParts, config: Config) -> ProofFailed:
     named = ", ".join(CALLED.get(each, each) for each in unlike)
     shown = ""
     for part in (each for each in unlike if each in _TOLD):
@@ -210,6 +211,7 @@ def _refused(given: str, unlike: Sequence[str], parts: BoundParts) -> ProofFaile
     return ProofFailed(
         f"this is not the promotion that was planned as {given[:12]}; it differs in {named}{shown}",
         why="what somebody has looked at is that plan, and this has been looked at by nobody",
-        fix="pytest --hk-mode=plan shows what would be promoted now; if that is meant:"
+        fix=f"pytest --hk-mode=plan{config.target.option} shows what would be promoted now; if"
+        " that is meant:"
         f" --hk-plan={parts.digest}",
     )

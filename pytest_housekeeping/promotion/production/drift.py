@@ -79,8 +79,9 @@ def _since_the_last(context: RunContext, target: ProductionTarget) -> Judgement:
             + f": {difference.told}" * bool(difference.told),
             fix=""
             if quiet
-            else "bring the change into a migration (python -m pytest_housekeeping adopt-drift"
-            " writes it), or undo it; to accept all of it:"
+            else "bring the change into a migration (python -m pytest_housekeeping"
+            f" adopt-drift{context.config.target.option} writes it), or undo it; to accept all of"
+            " it:"
             f" --hk-accept-drift={now.digest}",
         )
         for difference in differences

@@ -185,7 +185,7 @@ def staging_steps(context: RunContext) -> Iterator[Step]:
     last = plan.segments[-1].number
     for name in prechecks(Mode.STAGING, config, sources, plan.contracts):
         yield precheck_step(name)
-    for step in plan.steps:
+    for step in plan.promotion:
         looks = step.kind is Kind.AFTER and step.name == SCHEMA
         if looks or step.phase in (Phase.APPLY, Phase.VERIFY, Phase.PROMOTE):
             yield step
@@ -215,7 +215,7 @@ def _in_order_of_staging(plan: Plan) -> list[Step]:
     """Files and checks as staging works them: segment by segment, files first."""
     works = (
         step
-        for step in plan.steps
+        for step in plan.promotion
         if step.phase in (Phase.APPLY, Phase.REHEARSE, Phase.VERIFY)
         and step.kind not in (Kind.REHEARSAL, Kind.LINT)
     )

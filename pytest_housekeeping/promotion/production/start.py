@@ -55,7 +55,11 @@ from pytest_housekeeping.promotion.production.target_address import (
     closed_on_failure,
     open_production,
 )
-from pytest_housekeeping.promotion.production.their_files import baseline_of, refuse_not_begun
+from pytest_housekeeping.promotion.production.their_files import (
+    baseline_of,
+    refuse_not_begun,
+    refuse_unrecorded,
+)
 from pytest_housekeeping.promotion.production.twin_server import (
     new_replay_server,
     new_restore_server,
@@ -230,9 +234,12 @@ def plan_of(
     applied = applied_files(history.applied(connection, config.history_schema))
     theirs = None
     if not applied and options.baseline is None:
-        if rules_of(options.mode).changes_production:
+        rules = rules_of(options.mode)
+        if rules.changes_production:
             refuse_not_begun(config, connection)
         theirs = tools_past(config, sources, connection)
+        if rules.plans and theirs is None:
+            refuse_unrecorded(config)
         applied = theirs.files if theirs else ()
     plan = build(
         config,

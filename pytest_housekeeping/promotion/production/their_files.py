@@ -64,15 +64,25 @@ def refuse_not_begun(config: Config, connection: Connection) -> None:
             fix="have them recorded first, none of them is run:"
             f" {config.target.promotion} --hk-baseline=auto",
         )
+    refuse_unrecorded(config)
+
+
+def refuse_unrecorded(config: Config) -> None:
+    """Raises MisuseError where the settings say that files are applied of which nothing is on
+    record."""
     if config.baseline:
         raise MisuseError(
             f"baseline = {config.baseline!r} in the settings says that production has the files up"
             " to it, and nothing of it is on record",
             why="each of those files would run, and nothing has proved them as a batch",
-            fix="have them recorded first, none of them is run:"
-            f" {config.target.promotion} --hk-baseline={config.baseline}; if production has none of"
-            " them, take the line out",
+            fix=f"have them recorded first, none of them is run: {recorded_by(config)}; if"
+            " production has none of them, take the line out",
         )
+
+
+def recorded_by(config: Config) -> str:
+    """The command that puts on record what the settings say production has."""
+    return f"{config.target.promotion} --hk-baseline={config.baseline}"
 
 
 def _recorded(config: Config, sources: ProjectFiles, connection: Connection) -> frozenset[str]:

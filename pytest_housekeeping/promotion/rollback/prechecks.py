@@ -63,7 +63,7 @@ def _evidence(context: RunContext, target: RollbackTarget) -> Judgement:
                     *reasons[file.path],
                 ]
             ),
-            fix="run pytest --hk-mode=staging on this commit",
+            fix=f"run pytest --hk-mode=staging{context.config.target.option} on this commit",
         )
         for file in unproved
     ]

@@ -172,7 +172,7 @@ def test_what_was_recorded_is_kept_and_the_rest_is_skipped(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("looked", "outcome", "said"),
     [
-        (None, RunOutcome.PROMOTED_UNPROVED, "is not recorded: pytest --hk-mode=verify"),
+        (None, RunOutcome.PROMOTED_UNPROVED, "is not recorded: --hk-mode=verify"),
         (Outcome.PASSED, RunOutcome.PROMOTED, "The batch was committed."),
         (Outcome.FAILED, RunOutcome.PROMOTED_UNPROVED, "is not right"),
     ],

@@ -68,9 +68,11 @@ def refused(staged: Staged, promotion: RunContext | None = None) -> str:
     return caught.value.found
 
 
-def test_an_honest_one_proves_the_plan(staged: Staged) -> None:
+@pytest.mark.parametrize("mode", [Mode.PROD, Mode.PLAN])
+def test_an_honest_one_proves_the_plan(staged: Staged, mode: Mode) -> None:
+    """A look at a promotion tells what the promotion will say."""
     path = staged.keep(staged.audit())
-    assert proved(staged) == f"proved by {path}"
+    assert proved(staged, staged.context(mode)) == f"proved by {path}"
 
 
 def test_what_another_target_has_is_tried_for_that_one(staged: Staged) -> None:

@@ -51,6 +51,15 @@ def test_what_the_evidence_knows(project: Project) -> None:
     )
 
 
+def test_what_the_settings_say_that_production_has(project: Project) -> None:
+    (project.root / "pyproject.toml").write_text('[tool.housekeeping]\nbaseline = "2"\n')
+    told = next(line for line in status(project.root).lines if "baseline" in line)
+    assert told == (
+        "  baseline = '2' in the settings says that it has the files up to there; what records them"
+        " runs none: pytest --hk-mode=prod --hk-confirm=PROMOTE --hk-baseline=2"
+    )
+
+
 def test_a_commit_may_go_when_all_that_it_needs_is_applied(project: Project) -> None:
     first = project.commit("before")
     assert not status(project.root, needs=first).good

@@ -29,15 +29,17 @@ from pytest_housekeeping.snapshot.same_changes import SchemaChange
 _OWN = frozenset({ACTIVITY, BINDING, CHANGES, IMPACT, ROWS})
 _RESTORED, _AFTER = "backup::proof", "precheck::after"
 # How a plan tells that a promotion would be refused.
-_EARLY = "refused-by-after"
+_REFUSED = "refused-by-"
+_EARLY = f"{_REFUSED}after"
 
 
 @dataclass(frozen=True, kw_only=True)
 class GroupProof:
     """``schema`` is the digest of what all databases of the group have before the batch, ``plan``
     that of the batch and its checks; ``results`` are those of the steps that the schema decides.
-    ``too_early`` is why what comes before has not had just this, "" where it has; ``names`` are
-    those of ``shown_on`` that differ from database to database."""
+    ``too_early`` is why what comes before has not had just this, "" where it has, ``refused`` for
+    what else a promotion would be refused; ``names`` are those of ``shown_on`` that differ from
+    database to database."""
 
     shown_on: str
     shown_at: datetime
@@ -49,6 +51,7 @@ class GroupProof:
     seconds: Mapping[int, float]
     questions: tuple[Question | Unasked, ...]
     too_early: str = ""
+    refused: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
 
     def called(self, names: Mapping[str, str]) -> GroupProof:
@@ -94,16 +97,18 @@ def keep_for_group(run: Run, results: Mapping[str, StepResult], outcome: RunOutc
         return
     if given.keep.exists():
         return
-    after = results.get(_AFTER)
-    findings = after.findings if after else ()
-    early = next(
-        (f"{each.detail}\n  fix: {each.fix}" for each in findings if each.rule == _EARLY), ""
-    )
+    refused = {
+        each.rule: f"{each.detail}\n  fix: {each.fix}"
+        for result in results.values()
+        for each in result.findings
+        if each.rule.startswith(_REFUSED)
+    }
+    early = refused.pop(_EARLY, "")
     shown = {
         id_: result
         for id_, result in results.items()
         if id_ == _RESTORED
-        or (id_ == _AFTER and not findings)
+        or (id_ == _AFTER and not result.findings)
         or (result.step.phase is Phase.REHEARSE and result.step.name not in _OWN)
     }
     whole = all(result.outcome is not Outcome.SKIPPED for result in shown.values())
@@ -121,6 +126,7 @@ def keep_for_group(run: Run, results: Mapping[str, StepResult], outcome: RunOutc
         seconds=rehearsal.seconds,
         questions=tuple(rehearsal.questions or ()),
         too_early=early,
+        refused=tuple(refused.values()),
         names=context.config.target.names,
     )
     half = given.keep.with_suffix(f".{os.getpid()}")
