@@ -7,6 +7,7 @@ all there is to it. As soon as anybody watches or steers items, pytest's own pro
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import pytest
@@ -31,10 +32,18 @@ def is_unwatched(config: pytest.Config, ours: object) -> bool:
     """Whether only pytest itself and this plugin see the phases of an item."""
     if any(getattr(config.option, name, False) for name in _STEERING):
         return False
-    parts = _PART_OF_IT if _repeats(config) else (*_PART_OF_IT, _REPEATING)
+    others = () if _repeats(config) else (_REPEATING,)
+    return nobody_else_has(_WATCHED, config, ours, others=others)
+
+
+def nobody_else_has(
+    hooks: Iterable[str], config: pytest.Config, ours: object, *, others: tuple[str, ...] = ()
+) -> bool:
+    """Whether nobody but pytest and its plugins that leave steps alone implements these hooks."""
+    parts = (*_PART_OF_IT, *others)
     return all(
         implementation.plugin is ours or _package(implementation.plugin) in parts
-        for name in _WATCHED
+        for name in hooks
         for implementation in getattr(config.hook, name).get_hookimpls()
     )
 

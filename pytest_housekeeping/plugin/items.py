@@ -104,7 +104,7 @@ def build(session: pytest.Session, step: Step) -> StepItem:
     if step.path:
         path = session.config.rootpath / step.path
         parent: pytest.Collector = StepFile.from_parent(
-            session, path=path, steps=(step,), nodeid=step.path
+            session, path=path, name=step.path, steps=(step,), nodeid=step.path
         )
         return StepItem.from_parent(parent, name=step.id.partition("::")[2], step=step)
     group, separator, name = step.id.partition("::")

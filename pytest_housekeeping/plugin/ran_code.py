@@ -76,7 +76,7 @@ class CodeWatch:
             else:
                 self._take_whole(path)
         self.known.save()
-        yield from (RanFile(path=Path(path), data=data) for path, data in sorted(self.ran.items()))
+        yield from (RanFile(path=path, data=data) for path, data in sorted(self.ran.items()))
 
     def _take_whole(self, path: str) -> None:
         """A file of which only its presence is known: read as it is now, and once."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import pytest
 
 from pytest_housekeeping.model import Kind, Phase, Step
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.plugin import items as nodes
+from pytest_housekeeping.plugin.sql_folders import NARROWING
 from pytest_housekeeping.plugin.stash import DEFAULT_PATHS
-
-_NARROWING = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "stepwise")
 
 
 class Selection:
@@ -58,22 +57,35 @@ class Selection:
         session.config.hook.pytest_deselected(items=tests)
         return [item for item in items if item not in tests]
 
-    def collected(self, items: list[pytest.Item]) -> None:
+    def collected(
+        self, session: pytest.Session, items: list[pytest.Item], passed_by: Collection[str] = ()
+    ) -> None:
         """Before anything is deselected: remember every item, for all of a test must pass.
 
-        Where all files were collected, the steps that belong to none join them, so that ``-k``
-        and ``-m`` find those as well. Every item bears the marks of its phase and kind.
+        The steps of files in the folders that were ``passed_by`` join them. Where all files were
+        collected, the steps that belong to none do, so that ``-k`` and ``-m`` find those as well.
+        Every item bears the marks of its phase and kind.
         """
         self._remember(items)
+        steps = self.steps.values()
+        inside = (each for each in steps if each.path.rpartition("/")[0] in passed_by)
+        self._join(session, items, [each for each in inside if each.path.endswith(".sql")])
         if items and not self._missing(self.known):
-            free = [each for each in self.steps.values() if not each.path]
+            free = [each for each in steps if not each.path]
             # Promote, and what needs it done, cannot be selected: they run where all does.
             behind = (Kind.PROMOTE, Kind.AFTER)
             free = [s for s in free if s.kind not in behind and s.segment <= self.last]
-            joined = [nodes.build(items[0].session, step) for step in free]
-            self._remember(joined)
-            items += joined
-            report_collected(items[0].session, joined)
+            self._join(session, items, free)
+
+    def _join(
+        self, session: pytest.Session, items: list[pytest.Item], steps: Iterable[Step]
+    ) -> None:
+        joined = [nodes.build(session, step) for step in steps]
+        self._remember(joined)
+        items += joined
+        for each in joined:
+            each.ihook.pytest_itemcollected(item=each)
+        report_collected(session, joined)
 
     def completes(self, step: Step, item: pytest.Item) -> bool:
         """Whether this pass was the last that the step was waiting for."""
@@ -122,7 +134,7 @@ class Selection:
         What is missing although nobody did was hidden by a conftest, a plugin or the test file
         itself. The run is whole then, and ``promote`` says what has not passed.
         """
-        if any(config.getoption(name, None) for name in _NARROWING):
+        if any(config.getoption(name, None) for name in NARROWING):
             missing = self._missing(chosen) | (set(self.known) - set(chosen))
             return bool(missing) or not list(chosen)
         if config.stash.get(DEFAULT_PATHS, False):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Generator, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from posixpath import join, normpath
 from typing import Any
@@ -18,6 +19,7 @@ from pytest_housekeeping.plugin.options import lists_only
 from pytest_housekeeping.plugin.outcomes import outcome_of, why_not_collected
 from pytest_housekeeping.plugin.redaction import guard_terminal, redact_report
 from pytest_housekeeping.plugin.selection import Selection
+from pytest_housekeeping.plugin.sql_folders import plain_folders
 from pytest_housekeeping.plugin.stash import CODE_WATCH
 from pytest_housekeeping.plugin.step_properties import attach_result
 from pytest_housekeeping.promotion.attestation import refusal_of
@@ -50,8 +52,7 @@ class ActiveRun:
                 self.by_path.setdefault(step.path, []).append(step)
         read = (path for path in self.plan.sources.held if path.endswith(".sql"))
         passed_by = (*self.plan.left_out, *(path for path in read if path not in self.by_path))
-        root = str(config.rootpath)
-        self._passed_by = frozenset(normpath(join(root, path)) for path in passed_by)
+        self._passed_by = frozenset(self._at(path) for path in passed_by)
         self.selection: Selection = collected.selection if collected else Selection(self.plan)
         self.places: dict[pytest.Item, int] = collected.places if collected else {}
         self.phases: dict[str, list[pytest.TestReport]] = {}
@@ -63,6 +64,10 @@ class ActiveRun:
         if collected is not None:
             self.pytest_sessionstart()
             self._refuse_unattested()
+
+    def _at(self, path: str) -> str:
+        whole = join(str(self.config.rootpath), path)
+        return normpath(whole) if "./" in path else whole
 
     def is_of(self, plan: Plan) -> bool:
         """Whether what was collected is what another database's plan needs."""
@@ -87,7 +92,17 @@ class ActiveRun:
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
         """A test that belongs to what is pending is not asked of a production that lacks it, and of
         a SQL file without a step, as one that is applied already, nobody has to be asked."""
-        return True if str(collection_path) in self._passed_by else None
+        path = str(collection_path)
+        return True if path in self._passed_by or path in self._plain else None
+
+    @cached_property
+    def _plain(self) -> frozenset[str]:
+        return frozenset(self._at(folder) for folder in self._plain_folders)
+
+    @cached_property
+    def _plain_folders(self) -> frozenset[str]:
+        held = self.plan.sources.held
+        return plain_folders(self.config, self, [path for path in held if path.endswith(".sql")])
 
     def pytest_collect_file(
         self, file_path: Path, parent: pytest.Collector
@@ -113,7 +128,7 @@ class ActiveRun:
         asked = any(step.kind is Kind.TEST for step in self.plan.steps)
         if self.promotion.run.context.rules.plans or not asked:
             items[:] = self.selection.without_tests(session, items)
-        self.selection.collected(items)
+        self.selection.collected(session, items, self._plain_folders)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> Iterator[None]:

@@ -36,7 +36,7 @@ class RanFile:
     ``data`` is None where Python ran a cached form (``__pycache__``) of some other text.
     """
 
-    path: Path
+    path: str
     data: bytes | None
 
 
@@ -54,16 +54,16 @@ class Attestation:
         self._generated = config.generated_code
         self._repository = repository
         self._known: dict[str, str] = {file.path: file.sha256 for file in facts.code}
-        self._taken: dict[Path, bytes] = {}
+        self._taken: dict[str, bytes] = {}
 
     def add(self, ran: Iterable[RanFile]) -> tuple[str, ...]:
         """Take down what has run. Returns the paths, from the root of the repository, of what is
         not in the commit and was not known to be missing there."""
-        new: dict[Path, bytes] = {}
+        new: dict[str, bytes] = {}
         for file in ran:
             if file.data is not None and self._taken.get(file.path) is file.data:
                 continue
-            path = Path(os.path.relpath(file.path, self._root)).as_posix()
+            path = self._from_root(file.path)
             sha256 = "" if file.data is None else digest(file.data)
             if self._known.get(path, sha256) != sha256 or file.data is None:
                 self.untrue = f"{path} ran as another text than the plan was made from"
@@ -78,7 +78,11 @@ class Attestation:
         self.facts = replace(self.facts, code=code)
         return self._compare(new)
 
-    def _compare(self, new: Mapping[Path, bytes]) -> tuple[str, ...]:
+    def _from_root(self, path: str) -> str:
+        below = f"{self._root}{os.sep}"
+        return path[len(below) :] if path.startswith(below) else os.path.relpath(path, self._root)
+
+    def _compare(self, new: Mapping[str, bytes]) -> tuple[str, ...]:
         commit = self.facts.commit
         if self._repository is None or commit is None:
             return ()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import reduce
-from operator import xor
 from typing import TypeAlias
 
 from pytest_housekeeping.postgres.connection import Connection
@@ -111,15 +109,9 @@ def _found(rows: Iterable[Row], names: Iterable[Row], *, written: Mapping[str, W
         if not name:
             snapshot = words
             continue
-        young = frozenset(words.split()) if words else frozenset[str]()
-        # The sum is that of all rows, and the young ones have theirs in their word.
-        found[name] = reduce(xor, map(_key, young), total or 0), young
+        found[name] = total or 0, frozenset(words.split()) if words else frozenset()
     named = {(catalog, oid): name for catalog, oid, name in names}
     return Found(rows=found, snapshot=snapshot, names=named, written=written)
-
-
-def _key(word: str) -> int:
-    return int(word.partition(":")[0])
 
 
 def listed(
@@ -149,15 +141,15 @@ WHERE pg_catalog.current_setting('track_counts')::pg_catalog.bool"""
 
 
 def _search(catalog: Catalog) -> str:
-    """One row: the sum of the keys of all rows, and the young rows as words."""
+    """One row: the sum of the keys of the settled rows, and the young rows as words."""
     young, key = "age(xmin) <= age($1)", catalog.key or "0::int8"
     word = f"concat_ws(':', {key}, ctid, xmin, {catalog.object}, {catalog.owner})"
     of = f"FROM pg_catalog.{catalog.name} WHERE"
     if not catalog.key:
         return f"SELECT '{catalog.name}', 0::int8, string_agg({word}, ' ') {of} {young}"
     return (
-        f"SELECT '{catalog.name}', bit_xor({key}), string_agg({word}, ' ') FILTER (WHERE {young})"
-        f" {of} {catalog.where}"
+        f"SELECT '{catalog.name}', bit_xor({key}) FILTER (WHERE NOT {young}),"
+        f" string_agg({word}, ' ') FILTER (WHERE {young}) {of} {catalog.where}"
     )
 
 

@@ -24,7 +24,7 @@ from pytest_housekeeping.plugin.ran_code import watch
 
 seen = watch(Path(sys.argv[1]), SimpleNamespace(getini=lambda name: False))
 exec(sys.argv[2])
-seen = {str(each.path): each.data if each.data is None else each.data.decode("latin-1")
+seen = {each.path: each.data if each.data is None else each.data.decode("latin-1")
         for each in seen.files()}
 Path(sys.argv[3]).write_text(json.dumps(seen), encoding="utf-8")
 """

@@ -95,7 +95,7 @@ def test_python_out_of_a_submodule(around: Staged, library: Path) -> None:
     context = around.context(Mode.PROD)
     refuse_unattested(context.source)
     ran = around.root / "library/helper.py"
-    missing = context.attestation.add([RanFile(path=ran, data=ran.read_bytes())])
+    missing = context.attestation.add([RanFile(path=str(ran), data=ran.read_bytes())])
     refusal = refusal_of(context.attestation, missing, rules_of(Mode.PROD))
     assert refusal is not None
     assert refusal.found == (
@@ -105,7 +105,7 @@ def test_python_out_of_a_submodule(around: Staged, library: Path) -> None:
     # What is merely not committed is told as before.
     around.write({"other.py": "z = 1\n"})
     other = around.root / "other.py"
-    missing = context.attestation.add([RanFile(path=other, data=other.read_bytes())])
+    missing = context.attestation.add([RanFile(path=str(other), data=other.read_bytes())])
     refusal = refusal_of(context.attestation, missing, rules_of(Mode.PROD))
     assert refusal is not None
     assert refusal.found == "ran as Python and is not in the commit: services/a/other.py"
