@@ -49,15 +49,16 @@ def find_linted(
     contents: Mapping[Path, bytes],
 ) -> list[LintedFile]:
     """Where the style of each file is kept. Raises MisuseError for a file that cannot be read."""
-    configurations: dict[Path, str] = {}
+    configurations: dict[str, str] = {}
     known: dict[Path, list[tuple[str, str]]] = {}
     entries = []
     for path in files:
         absolute = root / path
-        place = absolute.parent.absolute()
+        place = str(absolute).rpartition(os.sep)[0]
         if place not in configurations:
-            configurations[place] = configuration(place, root, overrides, known)
-        relative = os.path.relpath(absolute, root)
+            above = absolute.parent.absolute()
+            configurations[place] = configuration(above, root, overrides, known)
+        relative = _from(root, absolute)
         sha256 = hashlib.sha256(_content(path, absolute, contents)).hexdigest()
         entries.append(
             LintedFile(
@@ -119,6 +120,13 @@ def _speaks_of_sqlfluff(file: Path) -> bool:
     with contextlib.suppress(OSError):
         return b"[sqlfluff" in file.read_bytes()
     return True
+
+
+def _from(root: Path, file: Path) -> str:
+    below, whole = f"{root}{os.sep}", str(file)
+    if whole.startswith(below) and f"{os.sep}.." not in whole:
+        return whole[len(below) :]
+    return os.path.relpath(file, root)
 
 
 def content_key(relative: str, sha256: str) -> str:

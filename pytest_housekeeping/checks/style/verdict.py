@@ -29,8 +29,8 @@ def style_verdict(
     if linting is None:
         raise ProofFailed("the style check was not started", why="nothing was looked at")
     styles = {path: linting.style(root / path) for path in paths}
-    folders = {(root / path).parent for path in paths}
-    if all(has_settings(folder, root) for folder in folders):
+    folders = {path.rpartition("/")[0] for path in paths}
+    if all(has_settings(root / folder, root) for folder in folders):
         findings = [
             finding
             for path, style in styles.items()

@@ -5,7 +5,7 @@ The look is in *.html.jinja, report.css and search.js beside this module.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_housekeeping.evidence.compared_findings import rules_of
@@ -136,7 +136,7 @@ def _of_the_batch(audit: Audit, beside: Beside) -> dict[str, Any]:
         "files": files,
         "files_title": files_title(audit),
         "file_urls": {each.path: _file_url(audit, each.path) for each in files},
-        "texts": _within({each.sha256: beside.texts.get(each.sha256, "") for each in files}),
+        "texts": _within(dict.fromkeys(each.sha256 for each in files), beside.texts),
         "difference": [(line[:1], line) for line in lines[:_MOST_LINES]],
         "difference_cut": max(0, len(lines) - _MOST_LINES),
         "batch": batch_view(audit),
@@ -175,10 +175,11 @@ def _file_url(audit: Audit, path: str) -> str:
     return web_address(f"{url}/{path}") if url and not audit.source.dirty else ""
 
 
-def _within(texts: dict[str, str]) -> dict[str, str]:
+def _within(digests: Iterable[str], texts: Mapping[str, str]) -> dict[str, str]:
     """As many texts as fit into a page; of a long one its beginning."""
-    left, shown = _MOST_SQL, {}
-    for sha256, text in texts.items():
-        shown[sha256] = shortened(text, min(_MOST_OF_A_FILE, left)) if left > 1 else ""
+    left, shown = _MOST_SQL, dict[str, str]()
+    for sha256 in digests:
+        text = texts.get(sha256, "") if left > 1 else ""
+        shown[sha256] = shortened(text, min(_MOST_OF_A_FILE, left)) if text else ""
         left -= len(shown[sha256])
     return shown

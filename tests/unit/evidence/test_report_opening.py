@@ -6,6 +6,7 @@ import gzip
 from dataclasses import replace
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,6 +93,29 @@ def test_the_sql_and_the_difference_stand_in_page_and_pull_request() -> None:
     assert SQL in page
     assert "<ins>+    region text,</ins>" in page
     assert "<del>-    &lt;b&gt;old&lt;/b&gt; text</del>" in page
+
+
+class Counted(dict[str, str]):
+    """Texts, and how many of them were asked for."""
+
+    asked = 0
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.asked += 1
+        return super().get(key, default)
+
+
+def test_a_text_that_no_page_shows_is_not_asked_for() -> None:
+    audit = linked()
+    (applied,) = [step for step in audit.plan.steps if step.sha256]
+    step, file = next(each for each in audit.steps if each.id == applied.id), "x" * 90_000
+    many = range(30)
+    plan = [applied.model_copy(update={"id": f"{n}", "sha256": f"{n}"}) for n in many]
+    steps = [step.model_copy(update={"id": f"{n}", "sha256": f"{n}"}) for n in many]
+    planned = audit.plan.model_copy(update={"steps": plan})
+    texts = Counted({f"{n}": file for n in many})
+    summary_html(audit.model_copy(update={"plan": planned, "steps": steps}), Beside(texts=texts))
+    assert texts.asked == 7
 
 
 def test_the_matrix_marks_what_changes() -> None:
