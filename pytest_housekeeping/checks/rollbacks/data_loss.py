@@ -94,18 +94,18 @@ def read_contents(
     most. Only inside an open transaction: FORCE ROW LEVEL SECURITY is lifted in a savepoint that is
     rolled back.
     """
-    if before and dropped:
-        return _still_there(connection, before)
-    found: dict[int, TableContents] = {}
+    if before and dropped and (found := _still_there(connection, before)) is not None:
+        return found
+    contents: dict[int, TableContents] = {}
     asked: list[tuple[Any, ...]] = []
     for row in connection.execute(_TABLES, (list(excluded),)).fetchall():
         oid, *told, mark = row
         was = before.get(oid) if before else None
         if was and mark and mark == was.mark and was.told == tuple(told):
-            found[oid] = was
+            contents[oid] = was
         else:
             asked.append(row)
-    return {**found, **_counted(connection, asked)}
+    return {**contents, **_counted(connection, asked)}
 
 
 def _still_there(connection: Connection, before: Contents) -> Contents:

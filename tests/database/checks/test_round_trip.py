@@ -285,6 +285,36 @@ def test_what_no_file_made_is_missed_at_the_end(database: StagingDatabase) -> No
     assert "after going there and back" in verdicts[BATCH].errors[0].detail
 
 
+@pytest.mark.parametrize(
+    ("of_table", "part"),
+    [
+        ("PARTITION BY RANGE (id)", "PARTITION OF desk.log FOR VALUES FROM (1) TO (9)"),
+        ("", "() INHERITS (desk.log)"),
+    ],
+    ids=["a partition", "a child"],
+)
+def test_rows_that_go_with_a_part_are_told_of_the_file_that_drops_it(
+    database: StagingDatabase, of_table: str, part: str
+) -> None:
+    """And of no other: each table is counted anew where its rows may have gone."""
+    below = f"CREATE SCHEMA desk; CREATE TABLE desk.log (id int) {of_table};"
+    note = "CREATE TABLE desk.note (id int); "
+    migrations = [
+        (note, "DROP TABLE desk.note;"),
+        ("ALTER TABLE desk.note ADD body text;", "ALTER TABLE desk.note DROP body;"),
+        (f"CREATE TABLE desk.part {part};", "DROP TABLE desk.part;"),
+    ]
+    seed = "INSERT INTO desk.part VALUES (1), (2)"
+    verdicts = prove(database, Batch(below=[below], migrations=migrations, seed=seed))
+
+    dropped, wider, _, _ = (sorted(told({"": each})) for each in verdicts.values())
+    assert dropped == [
+        "table desk.log loses 2 of 2 rows",
+        "table desk.part is dropped, with 2 rows",
+    ]
+    assert wider == ["column desk.note.body is dropped, with 0 values"]
+
+
 def test_partitions_are_counted_as_what_they_are_a_part_of(database: StagingDatabase) -> None:
     parted = (
         (

@@ -13,14 +13,13 @@ and no CHECK constraint or partition bound can prove what the policy does not
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 from pytest_housekeeping.checks.rls.expressions.constants import Settings, read_part_values
 from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly
-from pytest_housekeeping.checks.rls.expressions.names import may_name
 from pytest_housekeeping.checks.rls.expressions.readable import UnreadableExpression
 from pytest_housekeeping.checks.rls.expressions.rewrite import (
     ContextPart,
@@ -29,13 +28,10 @@ from pytest_housekeeping.checks.rls.expressions.rewrite import (
     parts_of,
 )
 from pytest_housekeeping.checks.rls.expressions.schema_usage import usage_grants
-from pytest_housekeeping.checks.rls.planner.condition import (
-    columns_asked,
-    policy_condition,
-    row_source,
-)
+from pytest_housekeeping.checks.rls.planner.condition import policy_condition
+from pytest_housekeeping.checks.rls.planner.question import Asked, PlannerQuestion, as_asked
 from pytest_housekeeping.checks.rls.planner.tables_read import PartValues, TablesRead
-from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
+from pytest_housekeeping.checks.rls.tables import ProtectedTable
 from pytest_housekeeping.checks.rules.attempts import Attempt, AttemptResult, attempt_all
 from pytest_housekeeping.postgres.connection import Connection
 
@@ -48,17 +44,6 @@ class PlannerOutcome(Enum):
     CLOSED = "closed"
     OPEN = "open"
     UNDECIDED = "undecided"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PlannerQuestion:
-    """Does any row that meets ``where`` pass the policies for a command?"""
-
-    table: ProtectedTable
-    privileges: RolePrivileges
-    command: str
-    settings: Settings
-    where: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,9 +72,9 @@ def ask_planner(
     """Answer all questions, in a few round trips; one proof for each, in their order. ``known`` are
     all protected tables, as they stand now: policies may read them."""
     conditions = [policy_condition(each.table, each.privileges, each.command) for each in questions]
-    asked = list(_as_asked(questions, conditions))
+    asked = list(as_asked(questions, conditions))
     # Many tables have the same policies: what is the same question is asked once.
-    searches: dict[_Asked, _Search] = {}
+    searches: dict[Asked, _Search] = {}
     for key, question in zip(asked, questions, strict=True):
         if key is not None and key not in searches:
             searches[key] = _Search(
@@ -116,50 +101,6 @@ def ask_planner(
         )
         for key, condition in zip(asked, conditions, strict=True)
     ]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Asked:
-    """All that PostgreSQL is told of a question: where it is equal, so is the answer."""
-
-    condition: str
-    source: str
-    type_schemas: frozenset[str]
-    role: str
-    settings: Settings
-    where: str
-    required: frozenset[str]
-
-
-def _as_asked(
-    questions: Sequence[PlannerQuestion], conditions: Sequence[str | None]
-) -> Iterator[_Asked | None]:
-    """Each question as PostgreSQL is told it; None where no policy binds, or none lets pass."""
-    sources: dict[tuple[int | str, str], tuple[str, frozenset[str], frozenset[str]]] = {}
-    for question, condition in zip(questions, conditions, strict=True):
-        if not condition:
-            yield None
-            continue
-        table, named = question.table, f"{condition} {question.where}"
-        # Tables with the same columns share them: see ``read_tables``.
-        key = table.object if may_name(named, table.name) else id(table.columns), named
-        if key not in sources:
-            columns = columns_asked(table, named)
-            sources[key] = (
-                row_source(table, named),
-                frozenset(column.type_schema for column in columns),
-                frozenset(column.name for column in columns if column.required),
-            )
-        source, type_schemas, required = sources[key]
-        yield _Asked(
-            condition=condition,
-            source=source,
-            type_schemas=type_schemas,
-            role=question.privileges.role,
-            settings=question.settings,
-            where=question.where,
-            required=required,
-        )
 
 
 @dataclass(kw_only=True)
@@ -193,7 +134,7 @@ class _Search:
         )
 
 
-def _grant_usage(connection: Connection, searches: Mapping[_Asked, _Search]) -> None:
+def _grant_usage(connection: Connection, searches: Mapping[Asked, _Search]) -> None:
     grants = usage_grants(
         connection, [(each.role, each.condition, each.type_schemas) for each in searches]
     )

@@ -26,9 +26,9 @@ from pytest_housekeeping.checks.rls.literals import literal
 from pytest_housekeeping.checks.rls.planner.ask import (
     PlannerOutcome,
     PlannerProof,
-    PlannerQuestion,
 )
 from pytest_housekeeping.checks.rls.planner.fixed_columns import fixed_columns
+from pytest_housekeeping.checks.rls.planner.question import PlannerQuestion
 from pytest_housekeeping.checks.rules.attempts import Attempt, attempt_all
 from pytest_housekeeping.checks.rules.scope import run_readonly
 from pytest_housekeeping.postgres.connection import Connection

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pytest_housekeeping.checks.rls.planner.ask import PlannerQuestion
 from pytest_housekeeping.checks.rls.planner.condition import policy_condition
+from pytest_housekeeping.checks.rls.planner.question import PlannerQuestion
 from pytest_housekeeping.checks.rls.rows.candidate_values import candidates_of
 from pytest_housekeeping.checks.rls.rows.constraint_values import (
     NoRow,

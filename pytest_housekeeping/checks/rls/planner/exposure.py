@@ -12,11 +12,11 @@ from pytest_housekeeping.checks.rls.expressions.readable import UnreadableExpres
 from pytest_housekeeping.checks.rls.planner.ask import (
     PlannerOutcome,
     PlannerProof,
-    PlannerQuestion,
     ask_planner,
 )
 from pytest_housekeeping.checks.rls.planner.constraints import closed_by_constraints
 from pytest_housekeeping.checks.rls.planner.counterexample import find_counterexamples
+from pytest_housekeeping.checks.rls.planner.question import PlannerQuestion
 from pytest_housekeeping.checks.rls.rows.constraint_values import NoRow
 from pytest_housekeeping.checks.rls.rows.table_shape import read_shapes
 from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges

@@ -15,10 +15,10 @@ from pytest_housekeeping.checks.rls.identities.identities import TableIdentities
 from pytest_housekeeping.checks.rls.literals import literal
 from pytest_housekeeping.checks.rls.planner.ask import (
     PlannerOutcome,
-    PlannerQuestion,
     ask_planner,
 )
 from pytest_housekeeping.checks.rls.planner.condition import NEW_ROW
+from pytest_housekeeping.checks.rls.planner.question import PlannerQuestion
 from pytest_housekeeping.checks.rls.tables import ProtectedTable, RolePrivileges
 from pytest_housekeeping.declarations.identity import Claim, Identity, settings_of
 from pytest_housekeeping.postgres.connection import Connection
