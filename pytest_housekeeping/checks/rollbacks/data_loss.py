@@ -108,7 +108,8 @@ def read_contents(
     return {**contents, **_counted(connection, asked)}
 
 
-def _still_there(connection: Connection, before: Contents) -> Contents:
+def _still_there(connection: Connection, before: Contents) -> Contents | None:
+    """Those that are; None where what is gone may have held rows that count for one of them too."""
     oids = f"{{{','.join(map(str, before))}}}"
     gone = [oid for (oid,) in connection.execute(_GONE, (oids,)).fetchall()]
     if not gone:
@@ -116,7 +117,7 @@ def _still_there(connection: Connection, before: Contents) -> Contents:
     left = dict(before)
     for oid in gone:
         del left[oid]
-    return left
+    return None if any(held.mark is None for held in left.values()) else left
 
 
 def _counted(connection: Connection, tables: Sequence[tuple[Any, ...]]) -> Contents:
