@@ -28,7 +28,13 @@ from pytest_housekeeping.evidence.production_now import ProductionNow
 from pytest_housekeeping.evidence.run_facts import StartFacts
 from pytest_housekeeping.evidence.schema_states import SchemaStates
 from pytest_housekeeping.evidence.secrets import Secrets
-from pytest_housekeeping.model import LockConflict, RunOutcome, StepResult, TargetIdentity
+from pytest_housekeeping.model import (
+    LockConflict,
+    ProvedOn,
+    RunOutcome,
+    StepResult,
+    TargetIdentity,
+)
 from pytest_housekeeping.postgres.batch_facts import BatchFacts
 from pytest_housekeeping.postgres.clone_facts import CloneFacts
 
@@ -49,6 +55,7 @@ def make_audit(
     clone: CloneFacts | None = None,
     before: Artifact | None = None,
     after: Artifact | None = None,
+    after_of: ProvedOn = ProvedOn.NOWHERE,
     schema: SchemaStates | None = None,
     previous: str | None = None,
     earlier: tuple[Iterable[Mapping[str, Any]], str] = ((), ""),
@@ -56,10 +63,11 @@ def make_audit(
 ) -> Audit:
     """The sealed audit of a run. A planned step without a result is recorded as skipped.
 
-    ``previous`` is the digest of the audit before; ``before`` and ``after`` are the snapshots,
-    ``schema`` their digests; ``batch`` is what each segment was seen to do, ``production`` what it
-    meets, ``clone`` what all of it did where there are rows; ``earlier`` the audits to hold the
-    findings against, the newest first, and why there are none.
+    ``previous`` is the digest of the audit before; ``before`` and ``after`` are the snapshots, the
+    latter ``after_of`` production or its copy, ``schema`` their digests; ``batch`` is what each
+    segment was seen to do, ``production`` what it meets, ``clone`` what all of it did where there
+    are rows; ``earlier`` the audits to hold the findings against, the newest first, and why there
+    are none.
     Raises EvidenceError as ``seal`` does.
     """
     document = fields.start_fields(facts)
@@ -82,6 +90,7 @@ def make_audit(
     document["snapshot"] = {
         "before": before.model_dump() if before else None,
         "after": after.model_dump() if after else None,
+        "after_of": after_of.value,
         "fingerprint": asdict(schema or SchemaStates()),
     }
     document["chain"] = {"previous": previous}

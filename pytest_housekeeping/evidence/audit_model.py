@@ -232,6 +232,7 @@ class SnapshotRecord(Part):
 
     before: Artifact | None = None
     after: Artifact | None = None
+    after_of: ProvedOn = Field(default=ProvedOn.NOWHERE, description="whose dump `after` is")
     fingerprint: FingerprintRecord = FingerprintRecord()
 
 

@@ -99,8 +99,7 @@ class Recorder:
     def record_step(self, result: StepResult) -> None:
         """Journal how a step ended."""
         self._journal_line(lambda journal: journal.ended(result))
-        facts = self._facts_of(result.step)
-        if facts is not None:
+        if (facts := self._facts_of(result.step)) is not None:
             self._journal_line(lambda journal: journal.measured(facts))
 
     def _facts_of(self, step: Step) -> BatchFacts | None:
@@ -218,6 +217,7 @@ class Recorder:
             batch=[*self.run.rehearsal.facts.values()] if self.run.rehearsal else (),
             before=_artifact(kept.before),
             after=_artifact(kept.after),
+            after_of=kept.after_of,
             schema=self.promotion.commits.schema_states(),
             previous=latest_digest(repository, self._facts.run.mode, self._folder)
             if repository is not None

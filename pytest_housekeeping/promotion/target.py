@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from pytest_housekeeping.model import Applied, Kind, RunOutcome, Step, Verdict
+from pytest_housekeeping.model import Applied, Kind, ProvedOn, RunOutcome, Step, Verdict
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.postgres.transaction import Transaction
@@ -20,10 +20,11 @@ from pytest_housekeeping.sql.file import SqlFile
 
 @dataclass(frozen=True, kw_only=True)
 class KeptFile:
-    """A snapshot beside the audit, by its name from the root."""
+    """A snapshot beside the audit, by its name from the root, and of what it was taken."""
 
     path: str
     sha256: str
+    of: ProvedOn = ProvedOn.NOWHERE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,10 @@ class KeptFiles:
     after: KeptFile | None = None
     files: Mapping[Path, bytes] = field(default_factory=dict, repr=False)
     found: Fingerprint | None = field(default=None, repr=False)
+
+    @property
+    def after_of(self) -> ProvedOn:
+        return self.after.of if self.after is not None else ProvedOn.NOWHERE
 
 
 class Target(Protocol):

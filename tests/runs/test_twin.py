@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import make_conninfo
 
+from pytest_housekeeping.snapshot.dump import dump_schema, without_restriction
 from support.production_project import Production, Rehearsal
 from support.staging_project import Run
 
@@ -87,9 +89,17 @@ def test_a_file_that_names_the_database_finds_it_on_the_copy(production: Product
         "COMMENT ON DATABASE production IS 'promoted';\n"
     )
     production.change({"pyproject.toml": UNPROVED, "sql/migrations/0005_database.sql": text})
-    run = production.promote()
+    run = production.promote("-p", "support.as_if_large")
     assert (run.code, run.outcome) == (0, "promoted"), run.output
     assert run.steps["sql/migrations/0005_database.sql::rehearse"] == "passed"
+    assert "judged by the second session: checks/" in run.output
+    # The copy was dumped, and production is dumped as it was.
+    assert run.audit["snapshot"]["after_of"] == "twin"
+    kept = (production.root / run.audit["snapshot"]["after"]["path"]).read_bytes()
+    with production.server.superuser() as connection:
+        secret = f"password={production.server.secret}"
+        now = dump_schema(make_conninfo(f"{connection.info.dsn} {secret}"), server_major=16)
+    assert without_restriction(kept) == without_restriction(now)
     assert "statement_timeout" in run.message("rehearse::result")
     found = {(each["kind"], each["object"]): each for each in run.audit["changes"]}
     assert found["database", ""]["change"] == "changed"

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ import psycopg
 
 from pytest_housekeeping.errors import EvidenceError, HousekeepingError
 from pytest_housekeeping.evidence import Secrets, utc_stamp
-from pytest_housekeeping.model import TargetIdentity, Verdict
+from pytest_housekeeping.model import ProvedOn, TargetIdentity, Verdict
 from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.promotion.prechecks import Judgement
 from pytest_housekeeping.promotion.production.known_copies import remember_copy
@@ -153,14 +153,15 @@ class Backup:
         verdict = Verdict(examined=max(1, len(twin.schema.entries)), unit="objects")
         return verdict, "; ".join([said, *limits])
 
-    def take_after(self, dump: Callable[[bytes], bytes]) -> None:
-        """After the commit: the schema as it is now, by a ``dump`` that is told the one of before,
-        and the difference.
+    def take_after(self, dump: Callable[[bytes], tuple[bytes, ProvedOn]]) -> None:
+        """After the commit: the schema as it is now, by a ``dump`` that is told the one of before
+        and says of what it is, and the difference.
 
         Raises BackupFailed and EvidenceError.
         """
-        schema = self._schema_after = dump(self._schema)
-        self.after = self._keep("prod_schema_after", schema)
+        schema, of = dump(self._schema)
+        self._schema_after = schema
+        self.after = replace(self._keep("prod_schema_after", schema), of=of)
         before = self.before.path if self.before else "before"
         difference = dump_difference(self._schema, schema, before, self.after.path)
         self._keep("prod_schema_diff", difference.encode(), ending="diff")

@@ -68,6 +68,7 @@ from pytest_housekeeping.promotion.production.twin_server import (
 )
 from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.promotion.rehearsal.rows import rows_asked
+from pytest_housekeeping.promotion.rehearsal.same_dump import dump_of_both
 from pytest_housekeeping.promotion.rehearsal.seeded import seeded_batch
 from pytest_housekeeping.promotion.rehearsal.standing_rows import may_touch_rows
 from pytest_housekeeping.promotion.rehearsal.twin_target import HistoryRows, TwinTarget
@@ -140,6 +141,7 @@ def with_rehearsal(run: Run, target: ProductionTarget) -> Run:
             bound=lambda: unrehearsed(context),
             follow=look.follow,
         )
+    target.dump_of_both = partial(dump_of_both, rehearsal)
     impact = Impact(context, target, rehearsal)
     shared = isinstance(rehearsal, GroupRehearsal)
     running = None if shared else new_running_code(context, target, rehearsal)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from psycopg.pq import TransactionStatus
 
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed
-from pytest_housekeeping.model import Applied, Kind, RunOutcome, Step, TargetIdentity, Verdict
+from pytest_housekeeping.model import (
+    Applied,
+    Kind,
+    ProvedOn,
+    RunOutcome,
+    Step,
+    TargetIdentity,
+    Verdict,
+)
 from pytest_housekeeping.postgres import history
 from pytest_housekeeping.postgres.connection import Connection, LentConnection
 from pytest_housekeeping.postgres.history_guard import HistoryGuard
@@ -55,7 +63,8 @@ from pytest_housekeeping.sql.layouts.read import text_of
 class ProductionTarget:
     """The database of a target's variables, connected when the plan was made.
 
-    ``drift`` is the schema by its digest, where it was found to be changed past the files.
+    ``drift`` is the schema by its digest, where it was found to be changed past the files;
+    ``dump_of_both`` is told the schema of after, and may have its dump from the copy.
     """
 
     schema_changes: tuple[str, ...] = ()
@@ -85,6 +94,7 @@ class ProductionTarget:
         self._fingerprint: Fingerprint | None = None
         self._schema = SchemaReader(scope=EVERYTHING)
         self._committed: Fingerprint | None = None
+        self.dump_of_both: Callable[[Fingerprint], bytes | None] = lambda _: None
         if known := known_reading(identity):
             self._schema.go_on_from(known)
 
@@ -217,15 +227,19 @@ class ProductionTarget:
             self.backup.take_after(self._dump_after)
             hand_on_read_again(self._context.plan.digest, self._schema.again)
 
-    def _dump_after(self, before: bytes) -> bytes:
-        """Of a fleet, what was dumped of another database is taken where the schema, as it was
-        read behind COMMIT, and the dump of before are the same."""
+    def _dump_after(self, before: bytes) -> tuple[bytes, ProvedOn]:
+        """The dump, and of what. The copy's own is taken where it is the same; of a fleet, what was
+        dumped of another database where the schema, as it was read behind COMMIT, and the dump of
+        before are the same."""
+        copied = self.dump_of_both(self._committed) if self._committed is not None else None
+        if copied is not None:
+            return copied, ProvedOn.TWIN
         dump = partial(dump_schema, self.address.conninfo(), server_major=self.major)
         if handed() is None or self._committed is None:
-            return dump()
+            return dump(), ProvedOn.TARGET
         database = self.connection.identity().database
         group = group_schema(self._committed, database, self._context.config.target)
-        return dump_for_all(before, group, dump)
+        return dump_for_all(before, group, dump), ProvedOn.TARGET
 
     @property
     def timeline(self) -> int | None:

@@ -48,7 +48,8 @@ class Rehearsal:
     the batch. ``look`` is called with 0 before anything of it is applied,
     and with the number of each segment but the last when that is in the copy. ``questions`` are
     what production's rows are asked, once that is known, ``denied`` those that its role may not
-    ask. ``known_restore`` may know that a dump restores, and proves it otherwise.
+    ask. ``known_restore`` may know that a dump restores, and proves it otherwise; ``dumping`` is
+    that of the last segment's result, and ``restoring`` it.
     """
 
     context: RunContext
@@ -60,13 +61,13 @@ class Rehearsal:
     denied: tuple[Question, ...] = ()
     questions: tuple[Question | Unasked, ...] | None = None
     known_restore: KnownRestore | None = None
+    dumping: Future[bytes] | None = None
+    restoring: Future[BackupProof] | None = None
     _measurements: dict[int, Measurement] = field(default_factory=dict)
     _seconds: defaultdict[int, float] = field(default_factory=lambda: defaultdict(float))
     _batch: Batch | None = None
     _judging: LentConnection | None = None
     _original: Fingerprint | None = None
-    _dumping: Future[bytes] | None = None
-    _restoring: Future[BackupProof] | None = None
     _worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=1))
     _expected: dict[int, SchemaRecord] = field(default_factory=dict)
     _rows_before: RowCatalog | None = None
@@ -273,19 +274,19 @@ class Rehearsal:
         Raises BackupNotProved, naming the object that does not restore.
         """
         self.commit(segment)
-        if self._restoring is None:
+        if self.restoring is None:
             raise ProofFailed("nothing was restored", why="the next backup may not restore either")
-        return self._restoring.result()
+        return self.restoring.result()
 
     def dumped(self) -> None:
         """Wait until pg_dump has let go of the result: a check may lock what it holds."""
-        if self._dumping is not None:
-            wait([self._dumping])
+        if self.dumping is not None:
+            wait([self.dumping])
 
     def _restore(self, segment: int) -> None:
         """Dump the result while checks read the catalog, and restore it while all go on."""
         twin, expected = self.target.twin, self.changes[segment].after
-        dumping = self._dumping = self._worker.submit(twin.dump)
+        dumping = self.dumping = self._worker.submit(twin.dump)
 
         def restored() -> BackupProof:
             dump = dumping.result()
@@ -293,5 +294,5 @@ class Rehearsal:
             known = self.known_restore
             return known(dump, expected, prove) if known is not None else prove()
 
-        self._restoring = self._worker.submit(restored)
+        self.restoring = self._worker.submit(restored)
         self._worker.shutdown(wait=False)

@@ -40,6 +40,18 @@ def accused(verdict: Verdict) -> set[str]:
     return {finding.object for finding in verdict.findings}
 
 
+@pytest.mark.parametrize("closed", ["shop.first", "shop.last"])
+def test_what_the_constraints_of_one_close_is_open_in_the_other(
+    ground: Connection, closed: str
+) -> None:
+    """The planner is told the same of both, and leaves it undecided."""
+    for table in ("shop.first", "shop.last"):
+        check = "CHECK (tenant <> '')" if table == closed else ""
+        own = "tenant = coalesce(current_setting('app.tenant', true), '')"
+        guarded(ground, table, f"tenant text NOT NULL {check}", own)
+    assert accused(judged(ground)) == {"shop.first", "shop.last"} - {closed}
+
+
 def test_the_types_of_columns_are_part_of_the_question(ground: Connection) -> None:
     """All of them are printed as shop.shown(v): which one that is, only the column's type says."""
     ground.execute(

@@ -14,7 +14,8 @@ import pytest
 from pytest_housekeeping.server import Server, StagingDatabase
 from pytest_housekeeping.snapshot import changed_part as module
 from pytest_housekeeping.snapshot.changed_part import changed_part
-from pytest_housekeeping.snapshot.dump import dump_schema
+from pytest_housekeeping.snapshot.coverage import Around
+from pytest_housekeeping.snapshot.dump import dump_schema, without_restriction
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, read_fingerprint
 from pytest_housekeeping.snapshot.problems import BackupNotProved
 from pytest_housekeeping.snapshot.proof import BackupProof, prove_part_beside, prove_result
@@ -102,15 +103,20 @@ def _taken(database: StagingDatabase) -> Before:
         )
 
 
-def _judged(server: Server, before: Before, batch: str) -> tuple[BackupProof | None, bool]:
-    """What a part of the dump of after a batch shows, and whether all of it restores."""
-    database = server.database()
-    template = before.database.name
+def _like(server: Server, before: Before) -> StagingDatabase:
+    """Another database, as that one is."""
+    database, template = server.database(), before.database.name
     cluster = server.cluster()
     way = cluster.conninfo(cluster.maintenance)
     with psycopg.connect(way, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {database.name}".encode())
         connection.execute(f"CREATE DATABASE {database.name} TEMPLATE {template}".encode())
+    return database
+
+
+def _judged(server: Server, before: Before, batch: str) -> tuple[BackupProof | None, bool]:
+    """What a part of the dump of after a batch shows, and whether all of it restores."""
+    database = _like(server, before)
     try:
         with psycopg.connect(database.superuser_conninfo, autocommit=True) as connection:
             connection.execute(batch.encode())
@@ -139,6 +145,24 @@ def test_a_part_shows_a_sound_batch(server: Server, before: Before, batch: str) 
     assert shown is not None
     assert shown.restored is not None
     assert 0 < shown.restored < shown.objects / 2
+
+
+def test_two_that_are_the_same_after_a_batch_are_dumped_alike(
+    server: Server, before: Before
+) -> None:
+    """So the dump of the copy stands for production's (promotion/rehearsal/same_dump.py)."""
+    major = before.schema.server_major
+    with restored_beside(server, major, before.dump, before.schema) as copy:
+        both = (_like(server, before), copy.database)
+        for batch in SOUND:
+            for database in both:
+                with psycopg.connect(database.superuser_conninfo, autocommit=True) as connection:
+                    connection.execute(batch.encode())
+        original, copied = (_taken(database) for database in both)
+        same = (each.schema.with_no_more(Around.NOTHING) for each in (original, copied))
+        assert len({each.without("database").digest for each in same}) == 1
+        assert without_restriction(original.dump) == without_restriction(copied.dump)
+        server.drop(original.database)
 
 
 @pytest.mark.parametrize("batch", BROKEN)

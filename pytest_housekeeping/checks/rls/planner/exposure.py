@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_housekeeping.checks.rls.expressions.constants import Settings
 from pytest_housekeeping.checks.rls.expressions.context_only import ContextOnly
-from pytest_housekeeping.checks.rls.expressions.names import functions_in
+from pytest_housekeeping.checks.rls.expressions.names import functions_in, may_name
 from pytest_housekeeping.checks.rls.expressions.readable import UnreadableExpression
 from pytest_housekeeping.checks.rls.planner.ask import (
     PlannerOutcome,
@@ -66,7 +66,65 @@ def find_exposures(
     state: str,
 ) -> list[Exposure]:
     """The exposure of each table to each role; ``state`` names the settings for the reader.
-    ``known`` are all protected tables."""
+    ``known`` are all protected tables.
+
+    Pairs of which the planner is told the same are one question, unless it leaves it undecided:
+    then a table's own constraints count.
+    """
+    kinds: dict[Hashable, list[int]] = {}
+    for place, pair in enumerate(pairs):
+        kinds.setdefault(_told(*pair), []).append(place)
+    found: dict[int, Exposure] = {}
+
+    def ask(places: Sequence[int]) -> frozenset[int]:
+        chosen = [pairs[place] for place in places]
+        asked = _exposures(connection, context_only, known, chosen, settings, state)
+        found.update(zip(places, asked.each, strict=True))
+        return frozenset(places[number] for number in asked.undecided)
+
+    undecided = ask([first for first, *_ in kinds.values()])
+    ask([place for first, *others in kinds.values() if first in undecided for place in others])
+    for first, *others in kinds.values():
+        for place in others:
+            found.setdefault(place, found[first])
+    return [found[place] for place in range(len(pairs))]
+
+
+def _told(table: ProtectedTable, privileges: RolePrivileges) -> Hashable:
+    """All that the planner is told of a role and a table."""
+    text = " ".join((*table.expressions, table.public))
+    policies = (
+        (each.command, each.permissive, each.using, each.check)
+        for each in table.policies
+        if privileges.role in each.roles
+    )
+    return (
+        table.object if may_name(text, table.name) else "",
+        # Tables with the same columns share them: see ``read_tables``.
+        id(table.columns),
+        (table.row_security, table.forced, table.public),
+        (privileges.role, privileges.commands, privileges.exempt, privileges.owner),
+        tuple(policies),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Asked:
+    """The exposures of some pairs, and the numbers of those of which the planner has left anything
+    undecided."""
+
+    each: list[Exposure]
+    undecided: frozenset[int]
+
+
+def _exposures(
+    connection: Connection,
+    context_only: ContextOnly,
+    known: Sequence[ProtectedTable],
+    pairs: Sequence[tuple[ProtectedTable, RolePrivileges]],
+    settings: Settings,
+    state: str,
+) -> _Asked:
     questions = [
         (
             number,
@@ -84,6 +142,11 @@ def find_exposures(
     ]
     asked = [question for _, question in questions]
     proofs = ask_planner(connection, context_only, known, asked)
+    undecided = frozenset(
+        number
+        for (number, _), proof in zip(questions, proofs, strict=True)
+        if proof.outcome is PlannerOutcome.UNDECIDED
+    )
     for place in closed_by_constraints(connection, context_only, asked, proofs):
         closed = PlannerOutcome.CLOSED
         proofs[place] = replace(proofs[place], outcome=closed, left="")
@@ -94,7 +157,7 @@ def find_exposures(
     ):
         one = _exposure(question, proof, counterexample, state)
         exposures[number] = exposures[number].joined(one)
-    return exposures
+    return _Asked(each=exposures, undecided=undecided)
 
 
 def _counterexamples(
