@@ -30,7 +30,15 @@ AND n.nspname NOT LIKE 'pg\_temp\_%'
 # again and again.
 _SHOWN = """
 SELECT schemaname::text, tablename::text, pg_catalog.array_agg(DISTINCT attname::text)
-FROM pg_catalog.pg_stats GROUP BY schemaname, tablename
+FROM pg_catalog.pg_stats WHERE {} GROUP BY schemaname, tablename
+"""
+_OF_EACH = _SHOWN.format("true")
+_OF_SOME = _SHOWN.format("schemaname = ANY(%s) AND tablename = ANY(%s)")
+# The first of the columns of each relation that were written since a horizon.
+_WRITTEN = """
+SELECT attrelid::int8, pg_catalog.min(attnum) FROM pg_catalog.pg_attribute
+WHERE attnum > 0 AND NOT attisdropped
+AND pg_catalog.age(xmin) <= pg_catalog.age(%s::int8::text::xid) GROUP BY attrelid
 """
 # What ANALYZE fills besides columns: expressions of indexes, and statistics objects.
 _FURTHER = """
@@ -91,23 +99,55 @@ class Lost:
     columns: tuple[str, ...] = ()
 
 
-def read_statistics(connection: Connection) -> StatisticsSeen:
-    """What the role is shown now. Reads no rows, and locks nothing but catalogs."""
+def read_statistics(connection: Connection, since: StatisticsSeen | None = None) -> StatisticsSeen:
+    """What the role is shown now. Reads no rows, and locks nothing but catalogs.
+
+    Where it was read before, ``since`` then only of relations with an altered column, and of those
+    that took the place of another one: no statement that defines throws away others.
+    """
     horizon = connection.execute(_HORIZON).fetchone()
-    shown = {(s, t): frozenset(names) for s, t, names in connection.execute(_SHOWN).fetchall()}
+    relations = connection.execute(_RELATIONS).fetchall()
+    known = dict[int, frozenset[str]]()
+    if since is None:
+        rows = connection.execute(_OF_EACH).fetchall()
+    else:
+        altered = _altered(
+            connection, since, {oid: (schema, t) for oid, schema, t, *_ in relations}
+        )
+        known = {oid: since.relations[oid].columns for oid in since.relations.keys() - altered}
+        names = [[*each] for each in zip(*altered.values(), strict=True)]
+        rows = connection.execute(_OF_SOME, names).fetchall() if names else []
+    shown = {(schema, table): frozenset(names) for schema, table, names in rows}
     return StatisticsSeen(
         relations={
             oid: Relation(
                 name=(schema, table),
                 attributes=attributes,
                 told=told,
-                columns=shown.get((schema, table), frozenset()),
+                columns=known[oid] if oid in known else shown.get((schema, table), frozenset()),
             )
-            for oid, schema, table, attributes, told in connection.execute(_RELATIONS).fetchall()
+            for oid, schema, table, attributes, told in relations
         },
         further=dict(connection.execute(_FURTHER).fetchall()),
         horizon=horizon[0] if horizon else 0,
     )
+
+
+def _altered(
+    connection: Connection, since: StatisticsSeen, names: Mapping[int, tuple[str, str]]
+) -> dict[int, tuple[str, str]]:
+    """The relations that may have lost statistics since then, of those with these names."""
+    before, known = since.relations, {each.name for each in since.relations.values()}
+    written: dict[int, int] = dict(connection.execute(_WRITTEN, (since.horizon,)).fetchall())
+    return {
+        oid: name
+        for oid, name in names.items()
+        if (written.get(oid, _NONE) <= before[oid].attributes if oid in before else name in known)
+    }
+
+
+# Above any number of a column.
+_NONE = 32767
 
 
 def lost_since(

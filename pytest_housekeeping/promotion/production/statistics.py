@@ -71,7 +71,7 @@ class KeptStatistics:
             if before is None:
                 return _not_known(self._unread or "they were not read before it")
             connection = target.get()
-            now = read_statistics(connection)
+            now = read_statistics(connection, before)
             lost = lost_since(connection, before, now)
             limits = self._limits()
             kept = {each: refresh(connection, each, limits) for each in lost}

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from pytest_housekeeping.postgres import column_statistics
 from pytest_housekeeping.postgres.column_statistics import (
     Lost,
     analyze_statement,
@@ -60,7 +61,7 @@ def lost_to(connection: LentConnection, batch: str) -> list[str]:
     """The statements that would bring back what a batch has thrown away."""
     before = read_statistics(connection)
     connection.execute(f"BEGIN; {batch}; COMMIT".encode())
-    lost = lost_since(connection, before, read_statistics(connection))
+    lost = lost_since(connection, before, read_statistics(connection, before))
     return [analyze_statement(each) for each in lost]
 
 
@@ -168,6 +169,15 @@ def test_what_a_batch_throws_away(
 def test_what_nobody_ever_analyzed_has_lost_nothing(connection: LentConnection) -> None:
     connection.execute("CREATE TABLE t (a int, b text); INSERT INTO t VALUES (1, 'x')")
     assert lost_to(connection, "ALTER TABLE t ALTER b TYPE varchar(9)") == []
+
+
+def test_where_no_column_was_altered_the_server_is_asked_before_alone(
+    shop: LentConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(column_statistics, "_OF_SOME", "SELECT")
+    assert lost_to(shop, "ALTER TABLE shop.free ADD e int; CREATE TABLE shop.more (a int)") == []
+    with pytest.raises(psycopg.ProgrammingError, match="placeholders"):
+        lost_to(shop, "ALTER TABLE shop.free ALTER d SET STATISTICS 7")
 
 
 def test_it_is_analyzed_within_the_limits(shop: LentConnection, superuser: Superuser) -> None:
