@@ -47,13 +47,14 @@ def dump_schema(
     rows: bool = False,
     extensions: Sequence[str] = (),
     but: Sequence[str] = (),
+    none_of: Sequence[str] = (),
     timeout_s: float = _TIMEOUT_S,
     lock_wait_s: float = _LOCK_WAIT_S,
     started: Callable[[subprocess.Popen[bytes]], None] = lambda _: None,
 ) -> bytes:
     """The whole database as ``pg_dump --schema-only`` writes it, without what varies; with
     ``rows``, those too. Where ``extensions`` are named, no others are in it, which are those of
-    ``but``.
+    ``but``. What there is known to be ``none_of``, as `SchemaReader` tells it, is not looked for.
 
     Left out: the versions of server and pg_dump; subscriptions, whose text is a connection with
     its password; the secrets of user mappings and servers; that a partition's foreign key is
@@ -74,7 +75,7 @@ def dump_schema(
         make_conninfo("", **known),
         lock_wait_s,
         rows=rows,
-        extensions=_chosen(program, extensions, but),
+        choice=(*_chosen(program, extensions, but), *(f"--no-{each}" for each in none_of)),
     )
     environment = {"PGTZ": "UTC", "PGOPTIONS": options}
     environment |= {"PGPASSWORD": password} if password else {}
@@ -148,12 +149,12 @@ def _chosen(program: Path, extensions: Sequence[str], but: Sequence[str]) -> tup
 
 
 def _command(
-    program: Path, conninfo: str, lock_wait_s: float, *, rows: bool, extensions: Sequence[str]
+    program: Path, conninfo: str, lock_wait_s: float, *, rows: bool, choice: Sequence[str]
 ) -> list[str]:
     return [
         str(program),
         *([] if rows else ["--schema-only"]),
-        *extensions,
+        *choice,
         "--no-password",
         "--no-subscriptions",
         "--encoding=UTF8",

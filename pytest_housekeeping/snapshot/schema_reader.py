@@ -7,9 +7,14 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 
 from pytest_housekeeping.postgres.connection import Connection
+from pytest_housekeeping.snapshot.catalog_search import PUBLIC
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, in_order
 from pytest_housekeeping.snapshot.incremental import Reading, plan_ahead, read_again, read_whole
 from pytest_housekeeping.snapshot.statements import Scope
+
+# By the words of pg_dump.
+_DUMPED = {"security-labels": "pg_seclabel", "publications": "pg_publication"}
+_PUBLIC, _AS_MADE = "schema public", "comment: 'standard public schema'"
 
 
 @dataclass(kw_only=True)
@@ -21,6 +26,31 @@ class SchemaReader:
     """The catalogs of which objects were read again."""
     _last: Reading | None = None
     _fingerprint: Fingerprint | None = None
+
+    @property
+    def none_of(self) -> tuple[str, ...]:
+        """What a dump of the database would hold none of, where nothing has changed since it was
+        read. To look for it takes long: nearly all comments are PostgreSQL's own."""
+        if self._last is None:
+            return ()
+        there = self._last.rows.there
+        none = tuple(word for word, catalog in _DUMPED.items() if catalog not in there)
+        return none if self._has_comments else ("comments", *none)
+
+    @property
+    def _has_comments(self) -> bool:
+        """Whether there is one but what the schema public is made with, whose lack is dumped."""
+        last, known = self._last, self._fingerprint
+        if last is None or known is None:
+            return True
+        rows = last.rows.catalogs["pg_description"]
+        of = {told for key, told in rows.settled.items() if key not in rows.absent}
+        names = [each.name for each in known.entries]
+        place = bisect_left(names, _PUBLIC)
+        public = known.entries[place].text if names[place : place + 1] == [_PUBLIC] else _AS_MADE
+        catalog = next(oid for oid, name in last.catalogs.items() if name == "pg_namespace")
+        as_made = _AS_MADE in public.splitlines() and of <= {f"{catalog}:{PUBLIC}:0:0"}
+        return bool(rows.young) or not as_made
 
     def go_on_from(self, reading: Reading) -> None:
         """It was read of this very database before, in this scope."""

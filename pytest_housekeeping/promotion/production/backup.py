@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
@@ -68,20 +68,30 @@ class Backup:
     _ahead: Future[bytes] | None = field(default=None, repr=False)
     _pg_dump: list[subprocess.Popen[bytes]] = field(default_factory=list, repr=False)
 
-    def begin(self, conninfo: str, server_major: int) -> None:
+    def begin(self, conninfo: str, server_major: int, none_of: Sequence[str] = ()) -> None:
         """Let pg_dump begin, while production is looked at: that both have seen the same schema,
-        the copy shows."""
+        the copy shows. Behind a look at it there is ``none_of`` some things."""
         if self._ahead is None:
             worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hk-backup")
-            dump = partial(dump_schema, server_major=server_major, started=self._pg_dump.append)
+            dump = partial(
+                dump_schema,
+                server_major=server_major,
+                none_of=none_of,
+                started=self._pg_dump.append,
+            )
             self._ahead = worker.submit(dump, conninfo)
             worker.shutdown(wait=False)
 
     def snapshot(
-        self, connection: Connection, conninfo: str, fingerprint: Fingerprint, server_major: int
+        self,
+        connection: Connection,
+        conninfo: str,
+        fingerprint: Fingerprint,
+        server_major: int,
+        none_of: Sequence[str],
     ) -> Judgement:
         """pg_dump of the whole schema, and the roles beside it, into the audit folder."""
-        self.begin(conninfo, server_major)
+        self.begin(conninfo, server_major, none_of)
         self._schema = self._ahead.result() if self._ahead else b""
         self._roles = dump_roles(connection)
         self._around = dump_around(connection)

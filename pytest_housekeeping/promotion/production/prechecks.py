@@ -72,7 +72,9 @@ def production_backup(
     def snapshot() -> Judgement:
         fingerprint, connection = target.fingerprint(), target.connection.get()
         conninfo = target.address.conninfo()
-        return target.backup.snapshot(connection, conninfo, fingerprint, target.major)
+        return target.backup.snapshot(
+            connection, conninfo, fingerprint, target.major, target.none_of
+        )
 
     def proof() -> Judgement:
         if context.plan.rehearses:

@@ -112,6 +112,11 @@ class ProductionTarget:
                 raise self.named(error) from None
         return self._fingerprint
 
+    @property
+    def none_of(self) -> tuple[str, ...]:
+        """What a dump need not look for, as long as the schema is the one that was read last."""
+        return self._schema.none_of
+
     def _read_first(self, connection: Connection) -> Fingerprint:
         """Before anything is locked; the readings behind it are planned by then."""
         known = read_again_by(self._context.plan.digest)

@@ -53,7 +53,7 @@ def test_what_was_begun_is_the_backup(
         assert waits(superuser)
         backup.begin("dbname=nowhere", major)
         holder.execute("COMMIT")
-    _, said = backup.snapshot(superuser, "dbname=nowhere", read_fingerprint(superuser), major)
+    _, said = backup.snapshot(superuser, "dbname=nowhere", read_fingerprint(superuser), major, ())
     assert said.endswith("bytes")
     assert b"CREATE TABLE public.held" in backup.schemas[0]
 

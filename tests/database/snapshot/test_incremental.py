@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -24,6 +25,7 @@ from pytest_housekeeping.snapshot import (
 )
 from pytest_housekeeping.snapshot.catalog_rows import NotedRows
 from pytest_housekeeping.snapshot.coverage import Around
+from pytest_housekeeping.snapshot.dump import dump_schema
 from pytest_housekeeping.snapshot.incremental import Reading, read_again, read_whole
 from pytest_housekeeping.snapshot.schema_reader import SchemaReader
 from pytest_housekeeping.snapshot.statements import Scope
@@ -139,6 +141,7 @@ ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC;
 CREATE FUNCTION one.e() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
 CREATE EVENT TRIGGER et ON ddl_command_end EXECUTE FUNCTION one.e();
 CREATE PUBLICATION pub;
+COMMENT ON TABLE one.t IS 'told';
 """
 
 
@@ -159,6 +162,39 @@ def test_the_first_object_of_its_kind_is_found(empty: StagingDatabase) -> None:
         assert told_of <= found.rows.there
         session.execute("ROLLBACK")
         assert read_again(session, found).fingerprint == none.fingerprint
+
+
+NO_OTHERS = ("security-labels", "publications")
+NONE = ("comments", *NO_OTHERS)
+CHANGES_OF_DUMPS = (
+    ("SELECT", NONE),
+    ("COMMENT ON SCHEMA public IS NULL", NO_OTHERS),
+    ("COMMENT ON SCHEMA public IS 'ours'", NO_OTHERS),
+    ("COMMENT ON SCHEMA public IS 'standard public schema'", NONE),
+    ("COMMENT ON TABLE public.dumped IS 'told'", NO_OTHERS),
+    (
+        "COMMENT ON TABLE public.dumped IS NULL; CREATE PUBLICATION p",
+        NONE[:2],
+    ),
+    ("DROP PUBLICATION p", NONE),
+)
+
+
+def test_a_dump_is_the_same_where_it_does_not_look_for_what_there_is_none_of(
+    empty: StagingDatabase,
+) -> None:
+    with psycopg.connect(
+        empty.superuser_conninfo, autocommit=True, prepare_threshold=None
+    ) as session:
+        dump = partial(dump_schema, empty.superuser_conninfo, server_major=16)
+        session.execute("CREATE TABLE public.dumped (id int)")
+        for change, none in CHANGES_OF_DUMPS:
+            reader = SchemaReader(scope=SCOPE)
+            session.execute(change.encode())
+            reader.read(session)
+            assert reader.none_of == none
+            assert dump(none_of=none) == dump()
+        session.execute("DROP TABLE public.dumped")
 
 
 def test_few_of_the_statements_make_it_read_everything(
