@@ -14,7 +14,7 @@ What makes that as good as a full reading, which is its oracle in the tests:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
@@ -26,7 +26,6 @@ from pytest_housekeeping.snapshot.catalog_search import Address
 from pytest_housekeeping.snapshot.catalog_session import (
     OF_EVERYTHING,
     OF_FEW,
-    Row,
     reading,
     reading_alone,
 )
@@ -36,13 +35,12 @@ from pytest_housekeeping.snapshot.fingerprint import (
     Fingerprint,
     SchemaObject,
     Surroundings,
-    entries_of,
     in_order,
     read_surroundings,
 )
+from pytest_housekeeping.snapshot.found_objects import as_a_whole, by_address
 from pytest_housekeeping.snapshot.query_table import AFTER_ANY_CHANGE, ALWAYS, IN_FULL_ALONE
 from pytest_housekeeping.snapshot.statements import (
-    Answers,
     Scope,
     all_answered,
     answered,
@@ -146,7 +144,8 @@ def read_again(
             found = concerned_by(connection, objects, at_most=FEW + len(base.each) // _SHARE)
             if changed.unexplained or found.everything or _moved_tables(base, changed.renamed):
                 return _whole(connection, base.scope, note_rows(connection))
-            concerned = found.objects | base.empty_arrays
+            reached = found.objects if changed.renamed else _told(base, found.objects, objects)
+            concerned = reached | base.empty_arrays
         return _again(connection, base, rows, concerned, changed.untouched)
 
     own = catalog_search.PREPARED_ALONE if alone else {}
@@ -207,7 +206,7 @@ def _whole(connection: Connection, scope: Scope, rows: NotedRows, *, once: bool 
         rows=rows,
         catalogs=catalogs,
         each=each,
-        whole=dict(_as_a_whole(answers, surroundings)),
+        whole=dict(as_a_whole(answers, surroundings)),
         empty_arrays=_with_empty_arrays(each),
     )
 
@@ -237,9 +236,21 @@ def _again(
         base,
         rows=rows,
         each=each | found,
-        whole={**base.whole, **dict(_as_a_whole(answers, base.surroundings))},
+        whole={**base.whole, **dict(as_a_whole(answers, base.surroundings))},
         empty_arrays=base.empty_arrays - concerned | _with_empty_arrays(found),
         again=frozenset(by_catalog),
+    )
+
+
+def _told(
+    base: Reading, objects: frozenset[Address], changed: Mapping[Address, bool]
+) -> frozenset[Address]:
+    """The objects without types of which nothing was told, and that have not changed themselves:
+    those of tables' rows, and of arrays. Whether a type is one of these never changes; otherwise
+    its own row says whether it is told, or the name of its schema."""
+    types = {oid for oid, name in base.catalogs.items() if name == "pg_type"}
+    return frozenset(
+        each for each in objects if each[0] not in types or each in base.each or each in changed
     )
 
 
@@ -254,33 +265,6 @@ def _with_empty_arrays(each: Mapping[Address, tuple[SchemaObject, ...]]) -> froz
 def _moved_tables(base: Reading, renamed: Iterable[Address]) -> bool:
     """Whether a tablespace was renamed: nothing notes which tables and indexes are in one."""
     return any(base.catalogs[catalog] == "pg_tablespace" for catalog, _ in renamed)
-
-
-def by_address(
-    answers: Answers, catalogs: Mapping[int, str], surroundings: Surroundings
-) -> Iterator[tuple[Address, tuple[SchemaObject, ...]]]:
-    """The objects of a fingerprint by the object of the catalog that they were read with."""
-    oids = {name: oid for oid, name in catalogs.items()}
-    rows: dict[Address, list[Row]] = {}
-    for asked, answer in answers:
-        query = asked.query
-        if query.each:
-            catalog = oids[query.each]
-            for row in answer:
-                rows.setdefault((catalog, row[-1]), []).append(row[:-1])
-        elif query.addressed:
-            for row in answer:
-                rows.setdefault((row[-2], row[-1]), []).append(row[:-2])
-    for address, found in rows.items():
-        yield address, tuple(entries_of(found, surroundings.letters))
-
-
-def _as_a_whole(
-    answers: Answers, surroundings: Surroundings
-) -> Iterator[tuple[int, tuple[SchemaObject, ...]]]:
-    for asked, answer in answers:
-        if not asked.query.each and not asked.query.addressed:
-            yield asked.place, tuple(entries_of(answer, surroundings.letters))
 
 
 def _apart(

@@ -16,7 +16,8 @@ from pytest_housekeeping.postgres.connection import Connection
 from pytest_housekeeping.snapshot.catalog_search import Address, Written, counted_plainly
 from pytest_housekeeping.snapshot.catalog_session import OF_FEW, reading_alone
 from pytest_housekeeping.snapshot.fingerprint import SchemaObject
-from pytest_housekeeping.snapshot.incremental import Reading, by_address
+from pytest_housekeeping.snapshot.found_objects import by_address
+from pytest_housekeeping.snapshot.incremental import Reading
 from pytest_housekeeping.snapshot.statements import answered, prepared, statements
 
 # Who depends on what, and may do what with it, goes with the objects.

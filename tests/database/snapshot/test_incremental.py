@@ -277,6 +277,16 @@ def test_behind_commit_only_what_came_with_it_is_read(session: Connection) -> No
     assert read_again(session, within).fingerprint == before.fingerprint
 
 
+def test_of_an_altered_table_no_type_is_read_again(inside: Connection, before: Reading) -> None:
+    inside.execute("ALTER TABLE shop.lone ADD y int")
+    found = read_again(inside, before)
+    assert "pg_type" not in found.again
+    inside.execute("CREATE DOMAIN shop.much AS int; ALTER TABLE shop.lone ADD z shop.much")
+    found = read_again(inside, found)
+    assert "pg_type" in found.again
+    assert same(found, inside)
+
+
 def test_where_too_much_has_changed_everything_is_read(
     inside: Connection, before: Reading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
