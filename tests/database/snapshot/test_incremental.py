@@ -290,7 +290,7 @@ def test_of_an_altered_table_no_type_is_read_again(inside: Connection, before: R
 def test_where_too_much_has_changed_everything_is_read(
     inside: Connection, before: Reading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(incremental, "_FEW", 1)
+    monkeypatch.setattr(incremental, "FEW", 1)
     monkeypatch.setattr(incremental, "_again", None)
     inside.execute("ALTER TABLE adv.t1 RENAME m TO mm")
     assert same(read_again(inside, before), inside)
