@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from pytest_housekeeping.checks.rls import judge_rule
+from pytest_housekeeping.declarations.rls import PublicRows
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import Connection
 from support.guarded import CONTRACT, RULES, laid_ground
@@ -99,6 +101,44 @@ OPENED = {
         FOR EACH ROW EXECUTE FUNCTION shop.opens()""",
 }
 
+# Whoever reads a row of another may put it in the place of his own, by its key.
+READ_BY_ALL = """
+CREATE POLICY seen ON shop.first FOR SELECT USING (true);
+CREATE POLICY seen ON shop.second FOR SELECT USING (true);
+CREATE POLICY more ON shop.first FOR UPDATE USING (true)
+WITH CHECK (tenant = (SELECT shop.tenant()));
+CREATE POLICY more ON shop.second FOR UPDATE USING (true)
+WITH CHECK (tenant = (SELECT shop.tenant()));
+REVOKE UPDATE ON shop.second FROM shop_app; GRANT UPDATE (tenant) ON shop.second TO shop_app;
+"""
+PUBLIC = replace(
+    CONTRACT,
+    public=tuple(
+        PublicRows(table=f"shop.{name}", reason="it is for all") for name in ("first", "second")
+    ),
+)
+OF_KIND = """
+REVOKE UPDATE ON shop.first FROM shop_app; GRANT UPDATE (tenant) ON shop.first TO shop_app;
+ALTER TABLE shop.first NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE shop.second NO FORCE ROW LEVEL SECURITY;
+INSERT INTO shop.first VALUES (1, 1, 'x'), (2, 2, 'y');
+INSERT INTO shop.second VALUES (1, 1, 'x'), (2, 2, 'y');
+ALTER TABLE shop.first FORCE ROW LEVEL SECURITY;
+ALTER TABLE shop.second FORCE ROW LEVEL SECURITY;
+CREATE POLICY of_kind ON shop.first AS RESTRICTIVE FOR INSERT WITH CHECK (kind = 'y');
+CREATE POLICY of_kind ON shop.second AS RESTRICTIVE FOR INSERT WITH CHECK (kind = 'y');
+"""
+OPENED_TO_READERS = {
+    "what can be assigned": "",
+    "a key that policies name": f"{OF_KIND} ALTER TABLE shop.second ADD UNIQUE (kind)",
+    "what the table puts in itself": OF_KIND
+    + """
+        REVOKE INSERT ON shop.first, shop.second FROM shop_app;
+        GRANT INSERT (id, tenant, note) ON shop.first, shop.second TO shop_app;
+        ALTER TABLE shop.first ALTER kind SET DEFAULT 'x';
+        ALTER TABLE shop.second ALTER kind SET DEFAULT 'y'""",
+}
+
 
 @pytest.fixture
 def ground(connection: Connection, superuser: Connection) -> Iterator[Connection]:
@@ -140,3 +180,15 @@ def test_what_opens_one_of_them_is_found_as_if_it_were_alone(ground: Connection,
     together = [each for each in judged(ground).findings if each.object == "shop.second"]
     assert any(" acting for " in each.detail for each in alone)
     assert together == list(alone)
+
+
+@pytest.mark.parametrize("what", OPENED_TO_READERS)
+def test_what_opens_it_to_readers_is_found_as_if_it_were_alone(
+    ground: Connection, what: str
+) -> None:
+    ground.execute(f"{READ_BY_ALL}{OPENED_TO_READERS[what]}".encode())
+    rule = RULES["identity-isolated"]
+    alone = judge_rule(ground, PUBLIC, rule, only="shop.second").findings
+    together = judge_rule(ground, PUBLIC, rule).findings
+    assert any(" takes over a row of " in each.detail for each in alone), alone
+    assert [each for each in together if each.object == "shop.second"] == list(alone)

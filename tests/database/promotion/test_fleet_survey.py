@@ -14,7 +14,7 @@ import pytest
 from pytest_housekeeping.config import Config, Fleet
 from pytest_housekeeping.errors import HousekeepingError, MisuseError
 from pytest_housekeeping.plugin.fleet.runs import Runs
-from pytest_housekeeping.promotion.fleet.survey import Survey, survey, told_of
+from pytest_housekeeping.promotion.fleet.survey import Survey, reach, survey, told_of
 from pytest_housekeeping.promotion.production.fleet_databases import State, read_databases
 from pytest_housekeeping.promotion.production.handed import Away, Handed, handed_back
 from pytest_housekeeping.server.embedded import find_embedded
@@ -98,6 +98,15 @@ def test_a_server_made_of_the_image_of_another_is_none_of_its_addresses(
             " FROM pg_control_system()"
         )
         assert seen.place.split("/") == [*(connection.execute(query).fetchone() or ()), "acme"]
+
+
+def test_a_look_can_change_nothing(project: Path) -> None:
+    (seen,) = look(project, "acme").seen
+    with (
+        reach(Config(root=project), FLEET, seen.database) as connection,
+        pytest.raises(psycopg.errors.ReadOnlySqlTransaction),
+    ):
+        connection.execute("CREATE TABLE public.left_behind ()")
 
 
 def test_shares_are_all_of_them_and_no_one_twice(project: Path) -> None:

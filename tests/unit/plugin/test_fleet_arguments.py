@@ -67,6 +67,15 @@ def test_what_is_of_one_database_or_out_of_its_turn(
         refuse_unfit(bare(pytester, *_GIVEN, *words), Mode.PROD, Fleet(name="f", env="F"))
 
 
+def test_what_would_run_an_item_again(given: pytest.Config) -> None:
+    """As the options of pytest-rerunfailures and of pytest-xdist do."""
+    for name in ("reruns", "looponfail"):
+        setattr(given.option, name, 2)
+        with pytest.raises(pytest.UsageError, match="an option runs items again"):
+            refuse_unfit(given, Mode.PROD, Fleet(name="f", env="F"))
+        setattr(given.option, name, 0)
+
+
 def test_what_holds_for_each_run_is_passed_on(pytester: pytest.Pytester) -> None:
     """And nothing that is the fleet's alone."""
     words = (*_GIVEN, "-p", "no:randomly", "-n", "2", "--hk-segments=2", "-k", "acme")

@@ -75,6 +75,7 @@ def test_what_a_command_says_is_told_without_the_password_of_a_url(tmp_path: Pat
         ("", "the list is empty"),
         ("acme\nacme\n", "listed twice: acme and acme"),
         ('["a", {"name": "b", "database": "a"}]', "listed twice: a and b"),
+        ('["a", {"name": "a", "database": "b"}]', "listed twice: a and a"),
         ("../acme\n", "'../acme' can name no folder"),
         ('[{"name": "a", "sate": "live"}]', "a: unknown key 'sate' (did you mean 'state'?)"),
         ('["a", 7]', "entry 2: it is no name, and no object of name, database"),
