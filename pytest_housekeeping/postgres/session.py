@@ -35,7 +35,9 @@ def overridden(connection: psycopg.Connection[tuple[object, ...]]) -> tuple[str,
 
     Raises nothing: who may connect may read it.
     """
-    rows = connection.execute(_SET_ELSEWHERE, (sorted(pinned_names()),)).fetchall()
+    rows = connection.execute(
+        _SET_ELSEWHERE, (sorted(each.lower() for each in pinned_names()),)
+    ).fetchall()
     return tuple(f"{name} = {value or repr('')} ({owner})" for name, value, owner in rows)
 
 
@@ -53,18 +55,19 @@ def _escaped(value: str) -> str:
 _SET_ELSEWHERE = """
 SELECT o.name, o.value,
        pg_catalog.concat_ws(' in ',
-           'ALTER ' || CASE WHEN s.setrole = 0 THEN 'DATABASE ' || d.datname
-                            ELSE 'ROLE ' || r.rolname END || ' SET',
-           CASE WHEN s.setrole <> 0 THEN d.datname END)
+           'ALTER ' || CASE WHEN s.setrole = 0 THEN 'DATABASE ' || d.name
+                            ELSE 'ROLE ' || session_user END || ' SET',
+           CASE WHEN s.setrole <> 0 THEN d.name END)
 FROM pg_catalog.pg_db_role_setting AS s
-LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = s.setrole
-LEFT JOIN pg_catalog.pg_database AS d ON d.oid = s.setdatabase
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN s.setdatabase <> 0 THEN pg_catalog.current_database() END) AS d (name)
 CROSS JOIN LATERAL (
     SELECT pg_catalog.split_part(c, '=', 1) AS name,
            pg_catalog.substr(c, pg_catalog.strpos(c, '=') + 1) AS value
     FROM pg_catalog.unnest(s.setconfig) AS c) AS o
-WHERE (s.setrole = 0 OR r.rolname = session_user)
-AND (s.setdatabase = 0 OR d.datname = pg_catalog.current_database())
-AND pg_catalog.lower(o.name) IN (SELECT pg_catalog.lower(n) FROM pg_catalog.unnest(%s::text[]) AS n)
+WHERE s.setrole IN (0, pg_catalog.quote_ident(session_user)::regrole)
+AND s.setdatabase IN (0, (SELECT d.oid FROM pg_catalog.pg_database AS d
+                          WHERE d.datname = pg_catalog.current_database()))
+AND pg_catalog.lower(o.name) = ANY (%s::text[])
 ORDER BY 1, 3
 """
