@@ -29,7 +29,11 @@ _SETTING = re.compile(r'unrecognized configuration parameter "(\w+)"')
 _ICU = "ICU is not supported in this build"
 _AVAILABLE: LiteralString = "SELECT name::text FROM pg_catalog.pg_available_extensions"
 _ROLE = re.compile(r'role "((?:[^"]|"")+)" does not exist')
-_PRIVILEGED = re.compile(r"[Mm]ust be superuser|permission denied to (?:create event|set param)")
+_PRIVILEGED = re.compile(
+    r"(?:[Mm]ust be|[Oo]nly) superuser|is a system (?:trigger|catalog)"
+    r"|permission denied (?:to (?:create (?:event|tablespace|\")|set param|COPY)|for table pg_)"
+    r"|permission denied for (?:language|foreign-data wrapper)"
+)
 # As 16 says it, and as 15 does.
 _MEMBER = re.compile(r'must be (?:able to SET ROLE|member of role) "((?:[^"]|"")+)"')
 _ROLES: LiteralString = "SELECT rolname::text FROM pg_catalog.pg_roles"

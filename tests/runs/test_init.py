@@ -171,7 +171,13 @@ alter publication supabase_realtime add table public.notes;
 def test_of_supabase_everything_is_there_that_its_migrations_count_on(tmp_path: Path) -> None:
     project = Project(root=tmp_path / "project", scratch=tmp_path / "tmp")
     project.scratch.mkdir()
-    project.write({"supabase/migrations/20260101000000_first.sql": SUPABASE})
+    large = "SELECT 1;\n" + "-- rows\n" * 3000
+    project.write(
+        {
+            "supabase/migrations/20260101000000_first.sql": SUPABASE,
+            "supabase/seed.sql": large,
+        }
+    )
     code, said = command(project.root, "init")
     assert code == 0, said
     chosen = 'platform = "supabase"'
@@ -192,6 +198,8 @@ def test_of_supabase_everything_is_there_that_its_migrations_count_on(tmp_path: 
     assert ("identity-isolated", "public.notes") not in open_today
     objects = tomllib.loads((project.root / "checks/objects.toml").read_text())
     assert objects["schemas"] == ["public"]
+    # What its tool keeps elsewhere is looked at as well.
+    assert (project.root / ".sqlfluffignore").read_text().endswith("\nsupabase/seed.sql\n")
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,15 @@ from pytest_housekeeping.promotion.init.contracts_text import Access, Standing, 
 from pytest_housekeeping.promotion.init.history_style import broken_in_history
 from pytest_housekeeping.promotion.init.project_text import ignored_by_style, sqlfluff_text
 from pytest_housekeeping.promotion.init.written import Written, kept_or_written
-from pytest_housekeeping.sql.folder import sql_folders
+from pytest_housekeeping.sql.folder import all_paths
+from pytest_housekeeping.sql.path_names import on_disk
+from pytest_housekeeping.sql.project_files import ProjectFiles
 
 # Time to judge what was found, and not so much that it is forgotten.
 _DAYS = 90
 _ROUNDS = 5
+# A file that sqlfluff did not look at; no rule of its own, so none that could be left out.
+_SKIPPED = "HK-SKIPPED"
 
 
 def until_green(config: Config, written: Written, access: Access) -> Iterator[str]:
@@ -69,10 +73,8 @@ def until_green(config: Config, written: Written, access: Access) -> Iterator[st
 
 
 def _too_large(config: Config, written: Written) -> Iterator[str]:
-    folders = (config.root / each for each in sql_folders(config))
-    files = {file for folder in folders for file in folder.rglob("*.sql") if file.is_file()}
-    sizes = ((f.relative_to(config.root).as_posix(), f.stat().st_size) for f in files)
-    text = ignored_by_style(sizes)
+    paths = sorted({on_disk(path) for path in all_paths(config, ProjectFiles(config.root))})
+    text = ignored_by_style((path, (config.root / path).stat().st_size) for path in paths)
     if text and written.add(".sqlfluffignore", text):
         yield "written: .sqlfluffignore, with the files that are too large for it"
 
@@ -151,7 +153,8 @@ def _has_style(config: Config) -> bool:
 
 def _broken_style(audit: Mapping[str, Any]) -> list[str]:
     rules = (each["rule"] for each in audit["findings"])
-    return [rule.removeprefix("sqlfluff ") for rule in rules if rule.startswith("sqlfluff ")]
+    broken = (rule.removeprefix("sqlfluff ") for rule in rules if rule.startswith("sqlfluff "))
+    return [rule for rule in broken if rule != _SKIPPED]
 
 
 def _told(findings: Iterator[Mapping[str, Any]]) -> Iterator[str]:

@@ -189,9 +189,10 @@ def _database(given: object) -> FleetDatabase:
     if "://" in name or "=" in name:
         raise ValueError(f"a connection string is no name; an object says it: {', '.join(_KEYS)}")
     if not _is_name(name):
+        database = json.dumps(str(given.get("database") or name), ensure_ascii=False)
         raise ValueError(
             f"{name!r} can name no folder and no branch: letters, digits, '-', '_', '.', and not"
-            f' .lock at the end; give it one: {{"name": "…", "database": {json.dumps(name)}}}'
+            f' .lock at the end; give it one: {{"name": "…", "database": {database}}}'
         )
     if state not in [*State]:
         raise ValueError(f"state = {state!r} is none of {', '.join(State)}")

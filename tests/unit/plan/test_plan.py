@@ -395,6 +395,21 @@ def test_the_locks_are_those_of_the_largest_segment_and_the_seeds(config: Config
     assert locks_needed(plan(config)) < 2 * (few + 500)
 
 
+def test_ways_back_that_stand_beside_their_migrations(config: Config) -> None:
+    """Of a tool that has no layout here: to give them numbers of their own would run them."""
+    names = ("0007-a.up.sql", "0007-a.down.sql")
+    write(config.root, {f"sql/migrations/{name}": "SELECT 1;" for name in names})
+    with pytest.raises(MisuseError) as caught:
+        plan(config)
+    assert "sql/migrations/0007-a.down.sql undoes sql/migrations/0007-a.up.sql" in str(caught.value)
+    moved = "git mv sql/migrations/0007-a.down.sql sql/rollback/0007-a.up.sql; or"
+    assert moved in str(caught.value)
+    assert "next free number" not in str(caught.value)
+    (config.root / "sql/rollback").mkdir(exist_ok=True)
+    (config.root / "sql/migrations" / names[1]).rename(config.root / "sql/rollback" / names[0])
+    assert "sql/migrations/0007-a.up.sql" in plan(config).order
+
+
 def test_all_that_is_wrong_is_told_at_once(config: Config) -> None:
     write(
         config.root,

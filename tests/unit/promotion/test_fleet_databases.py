@@ -87,6 +87,10 @@ def test_what_a_command_says_is_told_without_the_password_of_a_url(tmp_path: Pat
             '["A b", "a.lock"]',
             """{"name": "…", "database": "A b"}; entry 2: 'a.lock'""",
         ),
+        (
+            '[{"name": "zürich", "database": "Zürich AG"}]',
+            """give it one: {"name": "…", "database": "Zürich AG"}""",
+        ),
         ('["postgres://u:of-one-4@h/d"]', "a connection string is no name"),
         ('[{"name": "a", "password": "of-one-4"}]', "a: unknown key 'password'"),
         ('[{"name": "a", "port": "x"}]', "a: invalid literal"),
