@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.errors import SqlFileError
 from pytest_housekeeping.model import Step
 from pytest_housekeeping.plan.plan import Plan
-from pytest_housekeeping.sql.enums import EarlyUse, EnumReader
 from pytest_housekeeping.sql.file import SqlFile
 from pytest_housekeeping.sql.layouts.read import reading, text_of
 from pytest_housekeeping.sql.own_schema import own_schema_problems
 from pytest_housekeeping.sql.problems import Problem
 from pytest_housekeeping.sql.text import digest, place
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.sql.enums import EarlyUse
 
 _OWN_HEADER = "-- hk: transaction=own"
 _UNSAFE_VALUE = re.compile(r'unsafe use of new value "(.*?)" of enum type')
@@ -44,6 +47,8 @@ def _early_values(config: Config, plan: Plan) -> Iterable[tuple[SqlFile, Problem
     """Values of enums that are used in the transaction that adds them."""
     if not any(file.values_added for segment in plan.segments for file in segment.files):
         return
+    from pytest_housekeeping.sql.enums import EnumReader
+
     reader = EnumReader(server_version=config.server_version)
     for path in (*plan.bootstrap, *(file.path for file in plan.past)):
         list(reader.read(path, _text(config, plan, path)))

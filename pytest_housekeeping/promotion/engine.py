@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from pytest_housekeeping.checks.style import style_verdict
 from pytest_housekeeping.errors import HousekeepingError, ProofFailed, SqlFailed
@@ -30,8 +31,6 @@ from pytest_housekeeping.promotion.blockers import blocker_of
 from pytest_housekeeping.promotion.commit import Commits
 from pytest_housekeeping.promotion.left_threads import refuse_threads_since
 from pytest_housekeeping.promotion.progress import Progress
-from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
-from pytest_housekeeping.promotion.rehearsal.result import rehearsed_result
 from pytest_housekeeping.promotion.run import Run
 from pytest_housekeeping.promotion.step_results import (
     applied_result,
@@ -40,6 +39,9 @@ from pytest_housekeeping.promotion.step_results import (
     without_pass,
 )
 from pytest_housekeeping.sql.password_literals import holds_password
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 
 
 @dataclass(kw_only=True)
@@ -186,9 +188,8 @@ class Promotion:
             return holds_password(plan.sources.read(path).decode(errors="replace"))
 
         root = self.run.context.config.root
-        return judged(
-            step, *style_verdict(self.run.linting, root, plan.styled(step.name), quiet=quiet)
-        )
+        verdict = style_verdict(self.run.linting, root, plan.styled(step.name), quiet=quiet)
+        return judged(step, *verdict)
 
     def _apply(self, step: Step) -> StepResult:
         try:
@@ -198,9 +199,8 @@ class Promotion:
         return applied_result(step, applied, self.progress.attempts_of(step))
 
     def _judge(self, step: Step) -> StepResult:
-        checks = self.run.checks
         with self._place(step).judging(step.segment) as connection:
-            verdict = checks.judge(connection, step)
+            verdict = self.run.checks.judge(connection, step)
         telling = step.name == MUTANTS or verdict.unit == EXEMPTIONS
         return judged(step, verdict, "; ".join(verdict.evidence) if telling else "")
 
@@ -214,6 +214,8 @@ class Promotion:
         if not step.path:
             if step.name != RESULT:
                 return judged(step, *run.rehearsed[step.name]())
+            from pytest_housekeeping.promotion.rehearsal.result import rehearsed_result
+
             judgement = rehearsed_result(run.context, self.rehearsal, run.checks, step.segment)
             return judged(step, *judgement)
         try:
@@ -234,8 +236,7 @@ class Promotion:
         if self.refusal is not None:
             self.roll_back()
             raise self.refusal
-        missing = self.unproved(step)
-        if missing:
+        if missing := self.unproved(step):
             self.roll_back()
             raise without_pass(missing)
         self.commits.refuse_long_locks()

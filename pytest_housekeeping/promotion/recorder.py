@@ -22,7 +22,6 @@ from pytest_housekeeping.promotion.evidence_commit import is_final, is_left_to_f
 from pytest_housekeeping.promotion.github import tell_github
 from pytest_housekeeping.promotion.incident_files import write_incident
 from pytest_housekeeping.promotion.killed_runs import record_killed_runs
-from pytest_housekeeping.promotion.production.group.proof import keep_for_group
 from pytest_housekeeping.promotion.shown_beside import finish_page, shown_beside
 from pytest_housekeeping.promotion.web_places import located
 from pytest_housekeeping.promotion.why_it_ended import (
@@ -86,8 +85,7 @@ class Recorder:
                 fix="make room on the disk, or the folder writable, and run again",
             ) from None
         self._journal = start_journal(self._folder, self._facts, secrets=self.secrets)
-        identity = self.run.target.connection.known_identity
-        if identity is not None:
+        if (identity := self.run.target.connection.known_identity) is not None:
             self._journal.connected(identity)
         self.promotion.commits.log_to(self._journal)
         self.promotion.progress.on_conflict = self._journal.conflicted
@@ -140,7 +138,10 @@ class Recorder:
             self.run.finish(changed=self.promotion.changed)
         with self._told_where_incomplete():
             self.audit = self._make_audit(outcome, message)
-            keep_for_group(self.run, self.promotion.results, outcome)
+            if self.run.rehearsal is not None:
+                from pytest_housekeeping.promotion.production.group.proof import keep_for_group
+
+                keep_for_group(self.run, self.promotion.results, outcome)
 
     def report_failed(self, error: OSError) -> None:
         """The HTML report could not be written; nothing is published without it."""

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from pytest_housekeeping.checks.style import Linting
 from pytest_housekeeping.errors import HousekeepingError
@@ -18,10 +19,12 @@ from pytest_housekeeping.postgres.lock_requests import ForeseenLocks
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.judging import Checks
 from pytest_housekeeping.promotion.progress import Progress
-from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 from pytest_housekeeping.promotion.second_session import SecondSession, beside_others, only_reading
 from pytest_housekeeping.promotion.target import Target
 from pytest_housekeeping.promotion.throwaway import Throwaway
+
+if TYPE_CHECKING:
+    from pytest_housekeeping.promotion.rehearsal.rehearsal import Rehearsal
 
 Judgement = tuple[Verdict, str]
 
