@@ -18,6 +18,7 @@ from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.postgres.batch_facts import BatchFacts
 
 SUFFIX = ".journal.jsonl"
+_AS_JSON = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Journal:
@@ -99,15 +100,15 @@ class Journal:
             "at": datetime.now(UTC).isoformat(),
             **facts,
         }
-        text = json.dumps(line, ensure_ascii=False)
+        text = _AS_JSON(line)
         if self._secrets.find(text):
-            text = json.dumps(self._secrets.redact_all(line), ensure_ascii=False)
+            text = _AS_JSON(self._secrets.redact_all(line))
         data = text.encode(errors="replace") + b"\n"
         try:
-            size = os.fstat(self._descriptor).st_size
-            if os.write(self._descriptor, data) < len(data):
+            written = os.write(self._descriptor, data)
+            if written < len(data):
                 # A line that was cut short by a full disk must not swallow the next one.
-                os.ftruncate(self._descriptor, size)
+                os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
                 raise _unwritable(self.path, "no space left")
             if sync:
                 os.fsync(self._descriptor)

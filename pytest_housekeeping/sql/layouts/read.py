@@ -53,7 +53,10 @@ def _reading(config: Config, files: ProjectFiles, path: str, data: bytes) -> Rea
     if layout.psql_home is not None:
         home = layout.psql_home(ground)
         woven = as_psql_would(ground, path, found.text, home=home)
-        found = replace(woven, problems=(*found.problems, *woven.problems), outside=found.outside)
+        if found.problems or found.outside:
+            problems = (*found.problems, *woven.problems)
+            woven = replace(woven, problems=problems, outside=found.outside)
+        found = woven
     elif (plain := without_restrict(found.text)) != found.text:
         found = replace(found, text=plain)
     return with_no_transaction_of_its_own(found)
