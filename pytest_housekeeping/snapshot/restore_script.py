@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager, suppress
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from pytest_housekeeping.child_environment import bare_environment
 from pytest_housekeeping.errors import ServerError
-from pytest_housekeeping.postgres.connection import connect
+from pytest_housekeeping.postgres.connection import Connection, LentConnection, connect
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.snapshot.problems import BackupNotProved, RestoreRefused
 from pytest_housekeeping.snapshot.programs import find_pg_dump
+from pytest_housekeeping.snapshot.restore_lanes import MADE_WITH, stretches
 from pytest_housekeeping.snapshot.restore_refusal import object_at, remedy
 from pytest_housekeeping.snapshot.restore_server import WHY
 
@@ -27,57 +30,99 @@ _NO_ROOM = ("No space left on device", "out of memory", "out of shared memory")
 _OBJECT = re.compile(rb"^(?=--\n-- (?:Data for )?Name: )", re.MULTILINE)
 _DATA = b"--\n-- Data for Name: "
 _COPY = re.compile(rb"^(COPY [^\n]+ FROM stdin);\n((?:.*\n)?)\\\.\n", re.MULTILINE | re.DOTALL)
-_CHANGED = re.compile(
-    rb"^SET (default_tablespace|default_table_access_method) = .*;$", re.MULTILINE
-)
 # Objects in one message. Each message is a transaction: https://www.postgresql.org/docs/16/
 # protocol-flow.html#PROTOCOL-FLOW-MULTI-STATEMENT; all of a schema would run out of locks.
 _TOGETHER = 50
 
 
 def run_schema(database: StagingDatabase, conninfo: str, text: bytes, server_major: int) -> None:
-    """The text of a schema as pg_dump has written it, in half the time that psql takes.
+    """The text of a schema as pg_dump has written it, in half the time that psql takes, and of a
+    large one in two sessions.
 
     What psql has to say of a statement it says itself: the objects of a message that was refused,
-    and all behind them, are given to it. Raises as ``run_script`` does.
+    and all that are left then, are given to it. Raises as ``run_script`` does.
     """
     settings, *objects = _OBJECT.split(text)
-    done = _run_together(conninfo, settings, objects)
-    if done < len(objects) or not objects:
-        chosen = {match[1]: match[0] for match in _CHANGED.finditer(b"".join(objects[:done]))}
-        rest = [settings, *(line + b"\n" for line in chosen.values()), *objects[done:]]
-        run_script(database, conninfo, b"".join(rest), "schema", server_major)
+    left = _run_together(conninfo, settings, objects)
+    if left or not objects:
+        rest = b"".join([settings, *_rest(objects, left)])
+        run_script(database, conninfo, rest, "schema", server_major)
 
 
-def _run_together(conninfo: str, settings: bytes, objects: list[bytes]) -> int:
-    """How many of the objects there are, when one is refused or all are."""
-    done = 0
-    try:
-        with connect(conninfo) as connection:
-            connection.execute(settings)
-            connection.execute(f"SET statement_timeout = '{_TIMEOUT_S:.0f}s'".encode())
-            for group in _groups(objects):
-                copied = _COPY.search(group[0])
-                if copied is None:
-                    connection.execute(b"".join(group))
-                elif copied[2]:
-                    with connection.cursor().copy(copied[1]) as copy:
-                        copy.write(copied[2])
-                done += len(group)
-    except (psycopg.Error, ServerError):
-        return done
-    return done
+def _run_together(conninfo: str, settings: bytes, objects: Sequence[bytes]) -> frozenset[int]:
+    """The places of the objects that are left when one was refused; none where all are restored."""
+    done: set[int] = set()
+    made_with: dict[bytes, bytes] = {}
+    with suppress(psycopg.Error, ServerError), ExitStack() as ends:
+        first = ends.enter_context(_session(conninfo, settings))
+        second: LentConnection | None = None
+        worker = ends.enter_context(ThreadPoolExecutor(max_workers=1))
+        for stretch in stretches(objects):
+            mine, *others = stretch.lanes
+            beside = None
+            if others:
+                if second is None:
+                    second = ends.enter_context(_session(conninfo, settings))
+                    worker.submit(second.admit).result()
+                second.execute(b"".join(made_with.values()))
+                beside = worker.submit(_run_lane, second, objects, others[0], done)
+            try:
+                _run_lane(first, objects, mine, done)
+            finally:
+                wait([beside] if beside else [])
+            if beside is not None:
+                beside.result()
+            made_with |= _made_with(objects[place] for place in mine)
+    return frozenset(range(len(objects))) - done
 
 
-def _groups(objects: list[bytes]) -> Iterator[list[bytes]]:
+@contextmanager
+def _session(conninfo: str, settings: bytes) -> Iterator[LentConnection]:
+    with connect(conninfo) as connection:
+        connection.execute(settings)
+        connection.execute(f"SET statement_timeout = '{_TIMEOUT_S:.0f}s'".encode())
+        yield connection
+
+
+def _run_lane(
+    connection: Connection, objects: Sequence[bytes], places: Iterable[int], done: set[int]
+) -> None:
+    for group in _groups(objects, places):
+        texts = [objects[place] for place in group]
+        copied = _COPY.search(texts[0])
+        if copied is None:
+            connection.execute(b"".join(texts))
+        elif copied[2]:
+            with connection.cursor().copy(copied[1]) as copy:
+                copy.write(copied[2])
+        done.update(group)
+
+
+def _rest(objects: Sequence[bytes], left: Collection[int]) -> Iterator[bytes]:
+    """What is left, each with what the objects before it have chosen for it."""
+    chosen: dict[bytes, bytes] = {}
+    for place, text in enumerate(objects):
+        if place in left:
+            yield from chosen.values()
+            yield text
+            chosen = {}
+        else:
+            chosen |= _made_with([text])
+
+
+def _made_with(objects: Iterable[bytes]) -> dict[bytes, bytes]:
+    return {match[1]: match[0] + b"\n" for text in objects for match in MADE_WITH.finditer(text)}
+
+
+def _groups(objects: Sequence[bytes], places: Iterable[int]) -> Iterator[list[int]]:
     """What goes in one message: rows by themselves, and of the rest so many objects at a time."""
-    group: list[bytes] = []
-    for each in objects:
-        is_data = each.startswith(_DATA)
+    group: list[int] = []
+    for place in places:
+        is_data = objects[place].startswith(_DATA)
         if group and (is_data or len(group) == _TOGETHER):
             yield group
             group = []
-        group.append(each)
+        group.append(place)
         if is_data:
             yield group
             group = []

@@ -13,6 +13,7 @@ import pytest
 
 from pytest_housekeeping.server import Server, StagingDatabase
 from pytest_housekeeping.snapshot import changed_part as module
+from pytest_housekeeping.snapshot import restore_lanes
 from pytest_housekeeping.snapshot.changed_part import changed_part
 from pytest_housekeeping.snapshot.coverage import Around
 from pytest_housekeeping.snapshot.dump import dump_schema, without_restriction
@@ -148,9 +149,11 @@ def test_a_part_shows_a_sound_batch(server: Server, before: Before, batch: str) 
 
 
 def test_two_that_are_the_same_after_a_batch_are_dumped_alike(
-    server: Server, before: Before
+    server: Server, before: Before, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So the dump of the copy stands for production's (promotion/rehearsal/same_dump.py)."""
+    """So the dump of the copy stands for production's (promotion/rehearsal/same_dump.py), also
+    where it was restored in two sessions."""
+    monkeypatch.setattr(restore_lanes, "WORTH_TWO", 5)
     major = before.schema.server_major
     with restored_beside(server, major, before.dump, before.schema) as copy:
         both = (_like(server, before), copy.database)

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from pytest_housekeeping.server import Server, StagingDatabase
-from pytest_housekeeping.snapshot import restore_script
+from pytest_housekeeping.snapshot import restore_lanes, restore_script
 from pytest_housekeeping.snapshot.dump import dump_schema, without_restriction
 from pytest_housekeeping.snapshot.fingerprint import read_fingerprint
 from pytest_housekeeping.snapshot.problems import RestoreRefused
@@ -36,6 +36,12 @@ ALTER TABLE a ADD CHECK (words <> 'nothing');
 """
 MANY = "".join(f"CREATE TABLE t{n:03} (id integer);" for n in range(140))
 APART = [f"t{n:03}" for n in range(70, 140)]
+
+
+@pytest.fixture(autouse=True)
+def _large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many tables are restored in two sessions."""
+    monkeypatch.setattr(restore_lanes, "WORTH_TWO", 20)
 
 
 def dumped(superuser: Superuser, database: StagingDatabase) -> tuple[bytes, int]:
