@@ -19,8 +19,8 @@ its own module where it is needed:
 - ``git``: the repository; ``git_trust``: how git is run; ``git_answers``: what it need not be asked
   again; ``git_errors``: what is said where it fails; ``git_objects``: reads evidence;
   ``git_compare``: what differs from a commit; ``git_branch``: how evidence is committed, and why
-  nothing is lost; ``git_origin``: by which commits it has come; ``shared_branch``: to what several
-  clones add
+  nothing is lost; ``git_origin``: by which commits it has come; ``raw_log``: what the log tells of
+  files; ``shared_branch``: to what several clones add
 - ``decisions``: what people have approved or looked through; ``reviews``: what is still to be
 - ``signing``: sign a commit of evidence; ``signatures``: who has signed one
 - ``proof``: all evidence proved; ``committed``: what git holds of it; ``records``: each audit;

@@ -17,6 +17,7 @@ from pytest_housekeeping.evidence.git_objects import (
     files_below,
     objects,
 )
+from pytest_housekeeping.evidence.raw_log import logged_changes
 from pytest_housekeeping.model import Mode
 
 # "shop: prod of preprod rolled back: 12 steps on 0123456789ab"
@@ -185,23 +186,10 @@ def _versions(
 def changes_behind(
     git: GitCommands, tips: Iterable[str], folders: Sequence[str]
 ) -> Iterator[FileChange]:
-    """Every commit behind the tips that deletes or changes a file in these folders.
-
-    https://git-scm.com/docs/git-diff-tree#_raw_output_format
-    """
-    log = ("log", "--stdin", "--no-show-signature", "--no-renames", "-m", "--full-history")
-    raw = ("--raw", "--no-abbrev", "-z", "--diff-filter=DMT", "--format=%x01%H")
-    revisions = "".join(f"{tip}\n" for tip in tips).encode()
-    fields = iter(git.run(*log, *raw, "--", *folders, stdin=revisions).split(b"\0"))
-    commit = ""
-    for field in fields:
-        text = field.lstrip(b"\n")
-        if text.startswith(b"\x01"):
-            commit = text[1:].decode()
-        elif text.startswith(b":"):
-            _, _, oid, _, status = text.decode().split(" ")
-            path = os.fsdecode(next(fields))
-            yield FileChange(path=path, oid=oid, commit=commit, deletes=status == "D")
+    """Every commit behind the tips that deletes or changes a file in these folders."""
+    for commit, told, path in logged_changes(git, tips, folders, "-m", "--diff-filter=DMT"):
+        _, _, oid, _, status = told
+        yield FileChange(path=path, oid=oid, commit=commit, deletes=status == "D")
 
 
 def _messages(

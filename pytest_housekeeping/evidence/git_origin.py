@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from pytest_housekeeping.evidence.git_objects import (
     objects,
     standing_at,
 )
+from pytest_housekeeping.evidence.raw_log import logged_changes
 
 Place = tuple[str, str]
 """A path from the root of the repository, and the object that stands there."""
@@ -93,18 +93,8 @@ def _brought(
 
     https://git-scm.com/docs/git-log#_combined_diff_format
     """
-    log = ("log", "--stdin", "--no-show-signature", "--full-history")
-    raw = ("-c", "--raw", "--no-abbrev", "--no-renames", "--no-color", "-z", "--format=%x01%H")
-    revisions = "".join(f"{tip}\n" for tip in tips).encode()
-    fields = iter(git.run(*log, *raw, "--", *paths, stdin=revisions).split(b"\0"))
-    commit = ""
-    for field in fields:
-        text = field.lstrip(b"\n")
-        if text.startswith(b"\x01"):
-            commit = text[1:].decode()
-        elif text.startswith(b":"):
-            *_, blob, _status = text.decode().split(" ")
-            yield commit, (os.fsdecode(next(fields)), blob)
+    for commit, told, path in logged_changes(git, tips, paths, "-c"):
+        yield commit, (path, told[-2])
 
 
 def _read(git: GitCommands, commits: Collection[str]) -> dict[str, _Commit]:

@@ -137,3 +137,19 @@ def test_a_key_is_of_one_build_and_its_family_is_known(cache: Path) -> None:
     path.touch()
     assert kept_folders.family_is_kept("abc-2")
     assert not kept_folders.family_is_kept("abd-1")
+
+
+def test_only_a_file_of_our_own_counts(tmp_path: Path) -> None:
+    ours = tmp_path / "ours"
+    ours.write_bytes(b"")
+    ours.chmod(0o600)
+    link, pipe = tmp_path / "link", tmp_path / "pipe"
+    link.symlink_to(ours)
+    os.mkfifo(pipe, 0o600)
+    assert [kept_folders.is_ours(each) for each in (ours, link, pipe)] == [True, False, False]
+    ours.chmod(0o620)
+    assert not kept_folders.is_ours(ours)
+    if os.geteuid() == 0:
+        ours.chmod(0o600)
+        os.chown(ours, 65534, -1)
+        assert not kept_folders.is_ours(ours)
