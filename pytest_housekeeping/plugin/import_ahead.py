@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 
 from pytest_housekeeping.model import Kind, Step
 from pytest_housekeeping.plugin.known_code import KnownCode
@@ -34,10 +35,11 @@ def import_ahead(known: KnownCode, steps: Iterable[Step]) -> None:
     if not known.asked:
         kinds = dict.fromkeys(step.kind for step in steps)
         needed = [*(name for kind in kinds for name in _CHECKS.get(kind, ())), *_AT_THE_END]
-        threading.Thread(target=_import, args=(needed,), name="hk-imports", daemon=True).start()
+        work = partial(_import, needed, rehearses=Kind.REHEARSAL in kinds)
+        threading.Thread(target=work, name="hk-imports", daemon=True).start()
 
 
-def _import(needed: Iterable[str]) -> None:
+def _import(needed: Iterable[str], *, rehearses: bool) -> None:
     usual = sys.getswitchinterval()
     sys.setswitchinterval(_TURN_S)
     with suppress(ImportError):
@@ -45,5 +47,5 @@ def _import(needed: Iterable[str]) -> None:
             importlib.import_module(f"pytest_housekeeping.{name}")
         from pytest_housekeeping.evidence.report.html import compile_ahead
 
-        compile_ahead()
+        compile_ahead(rehearses=rehearses)
     sys.setswitchinterval(usual)

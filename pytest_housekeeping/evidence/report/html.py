@@ -33,10 +33,8 @@ if TYPE_CHECKING:
     from pytest_housekeeping.evidence.audit_model import Audit
 
 _TEMPLATE, _WHOLE = "summary.html.jinja", "page.html.jinja"
-_PARTS = (
-    *("macros", "files", "plan", "batch", "clone", "findings"),
-    *("way_back", "timeline", "facts", "steps"),
-)
+_PARTS = ("macros", "files", "findings", "timeline", "facts", "steps")
+_OF_A_COPY = ("plan", "batch", "clone", "way_back")
 _MARK = {"good": "✓", "bad": "✗", "unsure": "?"}
 _MOST_STEPS = 50
 _MOST_ROWS = 500
@@ -76,9 +74,13 @@ def whole_page(
     return template(_WHOLE).render(title=title(audit), content=content)
 
 
-def compile_ahead() -> None:
-    """Compile the templates before they are needed: that takes longer than to fill them in."""
-    for name in (_TEMPLATE, _WHOLE, *(f"{part}.html.jinja" for part in _PARTS)):
+def compile_ahead(*, rehearses: bool) -> None:
+    """Compile the templates before they are needed: that takes longer than to fill them in.
+
+    Those that tell of a copy are of no use to a run that makes none.
+    """
+    parts = (*_PARTS, *(_OF_A_COPY if rehearses else ()))
+    for name in (_TEMPLATE, _WHOLE, *(f"{part}.html.jinja" for part in parts)):
         template(name)
 
 

@@ -158,7 +158,7 @@ def _warm(major: int) -> None:
             importlib.import_module(name)
     from pytest_housekeeping.evidence.report.html import compile_ahead
 
-    compile_ahead()
+    compile_ahead(rehearses=True)
     installed_tools()
     shipped_rules()
     find_pg_dump_ahead(major)

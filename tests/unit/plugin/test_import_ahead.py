@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
@@ -38,12 +39,16 @@ def test_only_a_run_that_asks_nothing_imports_ahead(
 def test_all_that_is_needed_later_is_there() -> None:
     needed = [name for names in module._CHECKS.values() for name in names] + [*module._AT_THE_END]
     assert [each for each in needed if find_spec(f"pytest_housekeeping.{each}") is None] == []
-    module._import(module._AT_THE_END)
+    module._import(module._AT_THE_END, rehearses=False)
 
 
 def test_what_no_step_of_the_plan_needs_is_not_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[str] = []
-    monkeypatch.setattr(module, "_import", given.extend)
+
+    def imported(names: Iterable[str], *, rehearses: bool) -> None:
+        given.extend((*names, *(("rehearses",) if rehearses else ())))
+
+    monkeypatch.setattr(module, "_import", imported)
     known: Any = SimpleNamespace(asked=False)
     steps: Any = [SimpleNamespace(kind=Kind.MIGRATION), SimpleNamespace(kind=Kind.OBJECT)]
     module.import_ahead(known, steps)
