@@ -73,7 +73,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--memory-files", type=int, default=200)
+    said = "of few files it tells nothing: the peak of a process moves by some MB by itself"
+    parser.add_argument("--memory-files", type=int, default=200, help=said)
     arguments = parser.parse_args()
     with scratch("hk-apply-batch-") as folder:
         above = speed(folder, arguments.files, arguments.rounds)
