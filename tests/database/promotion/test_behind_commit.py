@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.promotion.behind_commit import Look, look_behind_commit
 from pytest_housekeeping.server import StagingDatabase
 from pytest_housekeeping.snapshot import catalog_session
@@ -62,3 +63,15 @@ def test_who_goes_on_holding_it_is_named(superuser: Connection, other: Connectio
     )
     holder = f"held is held by postgres in nightly process {other.info.backend_pid}, whose last"
     assert holder in look.unread
+
+
+def test_a_history_that_is_not_what_was_written_differs(superuser: Connection) -> None:
+    """As after a trigger that ran inside COMMIT; the schema says nothing of it."""
+    proved, there = read_fingerprint(superuser), target(superuser)
+
+    def forged(_: Connection) -> None:
+        raise ProofFailed("a row of the history was written by somebody else")
+
+    there.prove_history_kept = forged
+    look = look_behind_commit(there, proved, CONFIG)
+    assert look.differs == "a row of the history was written by somebody else"

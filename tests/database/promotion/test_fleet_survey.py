@@ -61,7 +61,7 @@ def test_one_of_another_password_and_then_of_another_version(
     ports: tuple[int, int], project: Path
 ) -> None:
     elsewhere = {"name": "c", "database": "acme", "port": ports[1]}
-    found = look(project, "acme", "zeta", elsewhere)
+    found = look(project, "acme", {"name": "zeta", "state": "making"}, elsewhere)
     assert [group.names for group in found.groups] == [("acme", "zeta")]
     told = "\n".join(told_of(found))
     assert "c: away: " in told

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import psycopg
 import pytest
 
+from pytest_housekeeping.config import Target
 from pytest_housekeeping.errors import EvidenceError, ProofFailed
 from pytest_housekeeping.model import Kind, Outcome, Phase, Step
 from pytest_housekeeping.plan.steps import after_steps
@@ -94,7 +95,7 @@ def commits(
         progress=Progress(),
         target=target,
         context=SimpleNamespace(
-            config=SimpleNamespace(may_move={}),
+            config=SimpleNamespace(may_move={}, target=Target(name="preprod")),
             plan=SimpleNamespace(
                 segments=[SimpleNamespace(files=())], seeds=(), steps=(STEP, AFTER)
             ),
@@ -197,7 +198,7 @@ def test_what_cannot_be_read_is_not_another_schema() -> None:
         made.seen_behind(AFTER)
     assert "the schema could not be read again: server closed" in unread.value.found
     assert "another" not in unread.value.found
-    assert "pytest --hk-mode=verify" in unread.value.fix
+    assert "pytest --hk-mode=verify --hk-target=preprod" in unread.value.fix
     assert "rollback" not in unread.value.fix
     made = commits(lambda: schema("sneaked_in"))
     made.commit(STEP)
