@@ -34,7 +34,8 @@ def attempt_together(connection: Connection, attempts: Sequence[Attempt]) -> lis
     what a role sees of the other; the migrator is shown more of what it asks for alone.
     """
     sessions = [
-        replace(each, statement="", setup=each.setup if each.role else "") for each in attempts
+        (each.role, each.settings, each.setup if each.role else "", each.measure, each.query)
+        for each in attempts
     ]
     groups = list(together(sessions))
     answers = attempt_all(connection, [_joined([attempts[n] for n in group]) for group in groups])

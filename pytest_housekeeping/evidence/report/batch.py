@@ -102,13 +102,14 @@ def touched(audit: Audit) -> list[TouchedRelation]:
         known = strongest.get(lock.relation)
         if known is None or strength(lock.mode) > strength(known[0]):
             strongest[lock.relation] = (lock.mode, lock.step)
+    done = _Done.by(audit)
     found = [
         TouchedRelation(
             relation=relation,
             mode=mode,
             step=step,
             waits=who_waits(mode),
-            done=tuple(_done_to(audit, relation)),
+            done=tuple(done.to(relation)),
         )
         for relation, (mode, step) in strongest.items()
     ]
@@ -208,19 +209,39 @@ def lock_lines(audit: Audit, now: Mapping[str, str]) -> Iterator[str]:
         yield f"weaker ones, for which no reader or writer waits, on {plural(weak, 'relation')}"
 
 
-def _done_to(audit: Audit, relation: str) -> Iterator[str]:
-    if any(relation in segment.rewritten for segment in audit.batch):
-        yield "written anew, all rows"
-    if any(
-        (lock.relation, lock.mode) == (relation, _WRITES) for e in audit.batch for lock in e.locks
-    ):
-        yield "rows of it are written, the copy cannot tell how many"
-    reads = sum(s.count for each in audit.batch for s in each.scans if s.relation == relation)
-    if reads:
-        yield "read once from end to end" if reads == 1 else f"read {reads:,} times from end to end"
-    built = [i.index for each in audit.batch for i in each.indexes if i.table == relation]
-    if built:
-        yield f"{plural(len(built), 'index')} built"
+@dataclass(frozen=True, kw_only=True)
+class _Done:
+    """What a batch does besides locking: the relations that it rewrites or writes rows of, how
+    often it reads each, and how many indexes of each it builds."""
+
+    rewritten: frozenset[str]
+    written: frozenset[str]
+    reads: Counter[str]
+    built: Counter[str]
+
+    @classmethod
+    def by(cls, audit: Audit) -> _Done:
+        segments, reads = audit.batch, Counter[str]()
+        for scan in (scan for each in segments for scan in each.scans):
+            reads[scan.relation] += scan.count
+        return cls(
+            rewritten=frozenset(one for each in segments for one in each.rewritten),
+            written=frozenset(
+                lock.relation for each in segments for lock in each.locks if lock.mode == _WRITES
+            ),
+            reads=reads,
+            built=Counter(index.table for each in segments for index in each.indexes),
+        )
+
+    def to(self, relation: str) -> Iterator[str]:
+        if relation in self.rewritten:
+            yield "written anew, all rows"
+        if relation in self.written:
+            yield "rows of it are written, the copy cannot tell how many"
+        if reads := self.reads[relation]:
+            yield f"read {'once' if reads == 1 else f'{reads:,} times'} from end to end"
+        if built := self.built[relation]:
+            yield f"{plural(built, 'index')} built"
 
 
 def destroyed_lines(audit: Audit, rows: Mapping[str, str]) -> Iterator[str]:

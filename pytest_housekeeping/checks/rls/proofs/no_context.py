@@ -119,8 +119,8 @@ def prove_no_context(connection: Connection, request: ProofRequest) -> Verdict:
     rows_decide = [(each.table, each.privileges) for each in cases if each.only_rows_decide]
     made_up = read_made_up_rows(connection, request, context_only, known, rows_decide, states)
     for case in cases:
-        seen_there = made_up.get((case.table.object, case.privileges.role), [])
-        _judge(collector, replace(case, made_up=tuple(seen_there)))
+        seen_there = made_up.get((case.table.object, case.privileges.role))
+        _judge(collector, replace(case, made_up=tuple(seen_there)) if seen_there else case)
     collector.findings += [_untried(request.rule, name) for name in rewriting.left]
     return collector.verdict(tables)
 
