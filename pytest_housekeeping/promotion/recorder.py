@@ -198,10 +198,8 @@ class Recorder:
 
         kept = self.run.target.kept
         order = {step.id: place for place, step in enumerate(self.context.plan.steps)}
-        results = sorted(
-            self.promotion.results.values(),
-            key=lambda result: order.get(result.step.id, len(order)),
-        )
+        last, found = len(order), self.promotion.results.values()
+        results = sorted(found, key=lambda result: order.get(result.step.id, last))
         repository = self.context.repository
         return make_audit(
             _start_facts(self.context),
