@@ -1,4 +1,4 @@
-"""Ctrl-C and a full disk behind COMMIT: the schema is read again all the same."""
+"""COMMIT takes what was proved alone; Ctrl-C, a full disk and a lost connection change no truth."""
 
 from __future__ import annotations
 
@@ -222,3 +222,39 @@ def test_what_was_seen_is_a_result_of_its_own() -> None:
     (seen,) = other.all_seen()
     assert (seen.outcome, seen.examined) == (Outcome.FAILED, 1)
     assert "sneaked_in" in seen.message
+
+
+def not_proved() -> NoReturn:
+    raise ProofFailed("the transaction is another one")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (lambda batch: batch.opened().applied.append("sql/x.sql"), "1 of 0 files are in 7"),
+        (lambda batch: batch.checked_in.add("8"), "checks ran in transaction 8"),
+        (lambda batch: setattr(batch, "sealed_schema", schema("gone")), "gone"),
+        (lambda batch: setattr(batch, "sealed_schema", None), "the schema was changed"),
+        (lambda batch: setattr(batch.opened(), "prove", not_proved), "another one"),
+        (lambda batch: setattr(batch.target, "prove_history", lambda _: not_proved()), "another"),
+    ],
+    ids=["files", "checks", "schema", "no schema", "transaction", "history"],
+)
+def test_what_was_not_proved_in_it_is_not_committed(
+    changed: Callable[[Any], object], said: str
+) -> None:
+    sent: list[str] = []
+    made = commits(on_commit=lambda: sent.append("COMMIT"))
+    changed(made.batch)
+    with pytest.raises(ProofFailed, match=said):
+        made.commit(STEP)
+    assert (sent, made.segments) == ([], [])
+
+
+@pytest.mark.parametrize("status", ["in progress", ""])
+def test_of_what_nobody_can_tell_no_more_is_said(status: str) -> None:
+    made = commits(on_commit=lost, asked=lambda: status)
+    with pytest.raises(ProofFailed, match=f"is {status or 'unknown to the server'}"):
+        made.commit(STEP)
+    assert (made.doubtful, made.segments) == (True, [])
+    assert made.resolve() is None
