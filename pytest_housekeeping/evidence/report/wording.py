@@ -42,7 +42,7 @@ def outcome_text(audit: Audit) -> OutcomeText:
     text = text_of(mode, outcome)
     commands = {"promotion": _promotion(audit), "target": Target(name=audit.run.target).option}
     steps = tuple(each.format(**commands) for each in text.next_steps)
-    text = replace(text, next_steps=steps)
+    text = replace(text, meaning=_counted(text.meaning, audit.plan.segments), next_steps=steps)
     if audit.opens_review:
         review = _REVIEW.format(run=audit.run.id)
         text = replace(text, next_steps=(*text.next_steps, review))
@@ -51,6 +51,14 @@ def outcome_text(audit: Audit) -> OutcomeText:
     if mode in (Mode.PROD, Mode.ROLLBACK) and outcome is not RunOutcome.PROMOTED:
         return replace(text, next_steps=(*text.next_steps, _MERGE))
     return text
+
+
+def _counted(meaning: str, segments: int) -> str:
+    """Of a batch of several transactions, that it was several."""
+    if segments == 1:
+        return meaning
+    counted = meaning.replace("in one transaction", f"in {segments} transactions")
+    return counted.replace("the transaction was", f"its {segments} transactions were")
 
 
 def _promotion(audit: Audit) -> str:

@@ -19,14 +19,35 @@ _EXTENSION = re.compile(r'permission denied to create extension "([^"]+)"')
 _SCHEMA = re.compile(r'schema "((?:[^"]|"")+)" does not exist')
 # What only an extension has that an administrator has made by hand.
 _LACKING = re.compile(
-    r'(?:operator class|type) "(?:\w+\.)?(\w+)" does not exist|'
-    r"function (?:\w+\.)?(\w+)\(.*\) does not exist"
+    r"(?:operator class|type|access method|foreign-data wrapper|text search dictionary)"
+    r' "(?:\w+\.)?(\w+)" does not exist|'
+    r"function (?:\w+\.)?(\w+)\(.*\) does not exist|"
+    r'has no default operator class for access method "(\w+)"'
 )
 _OF_EXTENSION: Mapping[str, str] = {
-    **dict.fromkeys(("gin_trgm_ops", "gist_trgm_ops"), "pg_trgm"),
-    **dict.fromkeys(("crypt", "gen_salt", "digest", "hmac", "gen_random_bytes"), "pgcrypto"),
-    **dict.fromkeys(("uuid_generate_v1", "uuid_generate_v4", "uuid_generate_v5"), "uuid-ossp"),
-    **{name: name for name in ("citext", "hstore", "ltree", "vector", "unaccent")},
+    name: extension
+    for extension, names in {
+        "btree_gin": "gin",
+        "btree_gist": "gist",
+        "fuzzystrmatch": "levenshtein soundex difference metaphone dmetaphone daitch_mokotoff",
+        "hstore": "hstore gin_hstore_ops gist_hstore_ops",
+        "intarray": "gin__int_ops gist__int_ops gist__intbig_ops query_int",
+        "lo": "lo lo_manage",
+        "ltree": "ltree lquery ltxtquery gist_ltree_ops",
+        "pg_trgm": "gin_trgm_ops gist_trgm_ops similarity word_similarity strict_word_similarity"
+        " show_trgm",
+        "pgcrypto": "crypt gen_salt digest hmac gen_random_bytes pgp_sym_encrypt pgp_sym_decrypt"
+        " pgp_pub_encrypt pgp_pub_decrypt armor dearmor",
+        "postgis": "geometry geography st_makepoint st_setsrid st_geomfromtext st_point",
+        "tablefunc": "crosstab",
+        "uuid-ossp": "uuid_generate_v1 uuid_generate_v1mc uuid_generate_v3 uuid_generate_v4"
+        " uuid_generate_v5 uuid_nil uuid_ns_dns uuid_ns_url",
+        "vector": "vector halfvec sparsevec hnsw ivfflat vector_l2_ops vector_ip_ops"
+        " vector_cosine_ops",
+        **{name: name for name in ("bloom", "citext", "cube", "dblink", "file_fdw", "moddatetime")},
+        **{name: name for name in ("postgres_fdw", "unaccent")},
+    }.items()
+    for name in names.split()
 }
 _RELATION = re.compile(r'relation "((?:[^"]|"")+)" does not exist')
 _OUT_OF_PATH = re.compile(r'(?:relation|type) "(\w+)" does not exist')
@@ -107,7 +128,7 @@ def out_of_path(error: SqlFailed) -> str:
 
 def _extension_of(error: SqlFailed) -> str:
     found = _LACKING.search(error.found)
-    return _OF_EXTENSION.get(found[1] or found[2], "") if found else ""
+    return _OF_EXTENSION.get(next(filter(None, found.groups())), "") if found else ""
 
 
 def _named(pattern: re.Pattern[str], error: SqlFailed) -> str:

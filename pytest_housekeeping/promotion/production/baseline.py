@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import LiteralString
 
 from psycopg import sql
 
+from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.baseline_drift import NAME as DRIFT
 from pytest_housekeeping.declarations.baseline_drift import accepted_drift, only_of
 from pytest_housekeeping.model import Finding, Level, Verdict
-from pytest_housekeeping.postgres.connection import connect
+from pytest_housekeeping.postgres.connection import Connection, connect
 from pytest_housekeeping.postgres.tool_history.readers import their_own
 from pytest_housekeeping.promotion.context import RunContext
 from pytest_housekeeping.promotion.prechecks import Judgement
@@ -138,7 +140,8 @@ def _replayed(
                 replay_file(context.config, connection, file, text, throwaway)
     finally:
         connection.close()
-    owned_as_there(context, target, throwaway)
+    owner = owner_there(target.connection.get(), context.config.history_schema)
+    owned_as_there(context.config, owner or target.connection.identity().user, throwaway)
     return _as_superuser(target, throwaway)
 
 
@@ -150,10 +153,10 @@ def _as_superuser(target: ProductionTarget, throwaway: Throwaway) -> Fingerprint
         connection.close()
 
 
-def owned_as_there(context: RunContext, target: ProductionTarget, throwaway: Throwaway) -> None:
-    """Who promotes in production may be called otherwise than who migrates in staging; as the
-    superuser of the throwaway server, it may be, to which everything goes then."""
-    theirs, ours = target.connection.identity().user, context.config.migrator
+def owned_as_there(config: Config, theirs: str, throwaway: Throwaway) -> None:
+    """Who has run the files in production may be called otherwise than who migrates in staging; as
+    the superuser of the throwaway server, it may be, to which everything goes then."""
+    ours = config.migrator
     if theirs == ours:
         return
     with throwaway.superuser() as connection:
@@ -161,3 +164,30 @@ def owned_as_there(context: RunContext, target: ProductionTarget, throwaway: Thr
         is_there = connection.execute(query, (theirs,)).fetchone() is not None
         said = "REASSIGN OWNED BY {} TO {}" if is_there else "ALTER ROLE {} RENAME TO {}"
         connection.execute(sql.SQL(said).format(sql.Identifier(ours), sql.Identifier(theirs)))
+
+
+def owner_there(connection: Connection, history_schema: str) -> str:
+    """Who is connected, where anything of the project is its own; otherwise the role that most of
+    it belongs to; "" where there is nothing."""
+    row = connection.execute(_OWNER, {"history": history_schema}).fetchone()
+    return str(row[0]) if row else ""
+
+
+_OWNER: LiteralString = """
+SELECT pg_catalog.pg_get_userbyid(made.owner)::text
+FROM (
+    SELECT c.relowner AS owner, c.relnamespace AS place, c.tableoid AS of, c.oid AS object
+    FROM pg_catalog.pg_class AS c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    UNION ALL
+    SELECT p.proowner, p.pronamespace, p.tableoid, p.oid FROM pg_catalog.pg_proc AS p
+) AS made
+JOIN pg_catalog.pg_namespace AS n ON n.oid = made.place
+WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', %(history)s)
+    AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_depend AS e
+        WHERE e.classid = made.of AND e.objid = made.object AND e.deptype = 'e'
+    )
+GROUP BY made.owner
+ORDER BY pg_catalog.pg_get_userbyid(made.owner) = current_user DESC, pg_catalog.count(*) DESC, 1
+LIMIT 1
+"""

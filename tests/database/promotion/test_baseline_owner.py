@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import pytest
 
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.postgres.connection import connect
-from pytest_housekeeping.promotion.context import RunContext
-from pytest_housekeeping.promotion.production.baseline import owned_as_there
-from pytest_housekeeping.promotion.production.target import ProductionTarget
+from pytest_housekeeping.promotion.production.baseline import owned_as_there, owner_there
 from pytest_housekeeping.promotion.throwaway import Throwaway
 from pytest_housekeeping.server import ServerSettings, start
 
@@ -22,16 +18,20 @@ from pytest_housekeeping.server import ServerSettings, start
 def test_they_are_of_production_s_role_be_it_the_superuser_here(tmp_path: Path, user: str) -> None:
     """A production that is migrated as postgres, the name that the throwaway superuser has."""
     config = Config(root=tmp_path)
-    context = cast("RunContext", SimpleNamespace(config=config))
-    identity = SimpleNamespace(user=user)
-    connection = SimpleNamespace(identity=lambda: identity)
-    target = cast("ProductionTarget", SimpleNamespace(connection=connection))
     server = start(ServerSettings())
     try:
         throwaway = Throwaway(server, config)
         with closing(throwaway.migrator()) as migrator:
             migrator.execute("CREATE TABLE item (); GRANT SELECT ON item TO PUBLIC")
-        owned_as_there(context, target, throwaway)
+        with connect(throwaway.database().superuser_conninfo) as found:
+            # Who is connected owns nothing of it, and then a part.
+            assert owner_there(found, "housekeeping") == config.migrator
+            found.execute("CREATE SCHEMA housekeeping CREATE TABLE history ()")
+            assert owner_there(found, "housekeeping") == config.migrator
+            found.execute("CREATE VIEW part AS SELECT 1 AS one")
+            assert owner_there(found, "housekeeping") == "postgres"
+            found.rollback()
+        owned_as_there(config, user, throwaway)
         with connect(throwaway.database().superuser_conninfo) as found:
             query = "SELECT relowner::regrole::text, relacl::text FROM pg_class WHERE relname = %s"
             row = found.execute(query, ("item",)).fetchone()

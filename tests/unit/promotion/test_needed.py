@@ -25,6 +25,14 @@ from support.layout_ground import write
         ("", 'permission denied to create extension "http"', "CREATE EXTENSION IF NOT EXISTS http"),
         ("", 'operator class "gin_trgm_ops" does not exist', "EXTENSION IF NOT EXISTS pg_trgm"),
         ("", "function gen_random_bytes(integer) does not exist", "IF NOT EXISTS pgcrypto"),
+        (
+            "",
+            'data type text has no default operator class for access method "gist"',
+            "EXTENSION IF NOT EXISTS btree_gist",
+        ),
+        ("", 'access method "hnsw" does not exist', "EXTENSION IF NOT EXISTS vector"),
+        ("", 'foreign-data wrapper "postgres_fdw" does not exist', "IF NOT EXISTS postgres_fdw"),
+        ("", 'text search dictionary "unaccent" does not exist', "IF NOT EXISTS unaccent"),
         ("", 'type "public.citext" does not exist', "EXTENSION IF NOT EXISTS citext"),
         (
             "golang-migrate",
