@@ -3,7 +3,7 @@
 A server with so many databases of 40 tables each, with settings of their own so that they are three
 groups; one file is pending in all. Timed are ``--hk-mode=plan`` of one database, which is
 what a rehearsal of a group takes, ``psql`` on all of them, and the fleet with ``-n 2``. Prints the
-ratio to ``psql`` and one rehearsal a group.
+ratio to ``psql`` and one rehearsal a group, and what processors a database takes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from many_tables import ROLES, commit_all, write_files, write_project
 from psycopg.conninfo import conninfo_to_dict
 from sandboxed import pytest_in
-from side_by_side import Taken, measured, plain_environment, scratch, verdict
+from side_by_side import Taken, measured, plain_environment, scratch, used_below, verdict
 
 from pytest_housekeeping.postgres.connection import LentConnection, connect
 from pytest_housekeeping.server import ServerSettings, start
@@ -62,13 +62,17 @@ def main() -> int:
             by_hand = _by_psql(place, names, folder)
             one = [f"--hk-target=shops/{names[-1]}", "--hk-mode=plan"]
             rehearsal = measured(pytest_in(project, *one, environment=login))
+            postmaster = _postmaster(place)
+            used = used_below(postmaster)
             seconds = _promoted(project, login, options.processes)
+            used = used_below(postmaster) - used
         finally:
             server.stop()
     floor = by_hand + _GROUPS * rehearsal
     print(f"psql -1 in turn: {by_hand:.1f} s; a rehearsal: {rehearsal:.1f} s; {seconds:.1f} s")
     each = (seconds.processor - _GROUPS * rehearsal.processor) / len(names)
     print(f"a database besides its server, processors: {each:.3f} s")
+    print(f"a database on its server, processors: {used / len(names):.3f} s")
     return verdict(f"a fleet of {len(names)}", seconds / floor, LIMIT, " x psql and rehearsals")
 
 
@@ -103,6 +107,13 @@ def _change_by_hand(place: dict[str, str], names: list[str]) -> None:
 
 def _superuser(place: dict[str, str], database: str) -> LentConnection:
     return connect(f"host={place['host']} port={place['port']} user=postgres dbname={database}")
+
+
+def _postmaster(place: dict[str, str]) -> int:
+    """The process of the server itself."""
+    with _superuser(place, place["dbname"]) as connection:
+        (folder,) = connection.execute(b"SHOW data_directory").fetchone() or ("",)
+    return int(Path(folder, "postmaster.pid").read_text(encoding="utf-8").split()[0])
 
 
 def _by_psql(place: dict[str, str], names: list[str], folder: Path) -> float:
