@@ -8,8 +8,9 @@ written since: to change a column's type, even to the type that it has, writes i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 
@@ -99,8 +100,14 @@ class Lost:
     columns: tuple[str, ...] = ()
 
 
-def read_statistics(connection: Connection, since: StatisticsSeen | None = None) -> StatisticsSeen:
-    """What the role is shown now. Reads no rows, and locks nothing but catalogs.
+def read_statistics(
+    connection: Connection,
+    since: StatisticsSeen | None = None,
+    *,
+    among: Collection[str] | None = None,
+) -> StatisticsSeen:
+    """What the role is shown now. Reads no rows, and locks nothing but catalogs. Where relations
+    are named, ``among`` which the next batch alters some, others count as not shown.
 
     Where it was read before, ``since`` then only of relations with an altered column, and of those
     that took the place of another one: no statement that defines throws away others.
@@ -108,22 +115,24 @@ def read_statistics(connection: Connection, since: StatisticsSeen | None = None)
     horizon = connection.execute(_HORIZON).fetchone()
     relations = connection.execute(_RELATIONS).fetchall()
     known = dict[int, frozenset[str]]()
-    if since is None:
+    asked = {(s, t) for _, s, t, *_ in relations if among is None or quoted(s, t) in among}
+    if since is None and among is None:
         rows = connection.execute(_OF_EACH).fetchall()
+    elif since is None:
+        rows = _shown(connection, asked)
     else:
         altered = _altered(
             connection, since, {oid: (schema, t) for oid, schema, t, *_ in relations}
         )
         known = {oid: since.relations[oid].columns for oid in since.relations.keys() - altered}
-        names = [[*each] for each in zip(*altered.values(), strict=True)]
-        rows = connection.execute(_OF_SOME, names).fetchall() if names else []
+        rows = _shown(connection, altered.values())
     shown = {(schema, table): frozenset(names) for schema, table, names in rows}
     return StatisticsSeen(
         relations={
             oid: Relation(
                 name=(schema, table),
                 attributes=attributes,
-                told=told,
+                told=told and (schema, table) in asked,
                 columns=known[oid] if oid in known else shown.get((schema, table), frozenset()),
             )
             for oid, schema, table, attributes, told in relations
@@ -131,6 +140,11 @@ def read_statistics(connection: Connection, since: StatisticsSeen | None = None)
         further=dict(connection.execute(_FURTHER).fetchall()),
         horizon=horizon[0] if horizon else 0,
     )
+
+
+def _shown(connection: Connection, names: Iterable[tuple[str, str]]) -> list[tuple[Any, ...]]:
+    parts = [[*each] for each in zip(*names, strict=True)]
+    return connection.execute(_OF_SOME, parts).fetchall() if parts else []
 
 
 def _altered(

@@ -142,6 +142,7 @@ def with_rehearsal(run: Run, target: ProductionTarget) -> Run:
             follow=look.follow,
         )
     target.dump_of_both = partial(dump_of_both, rehearsal)
+    target.statistics.touched = lambda: {each.relation for each in all_locks(context, rehearsal)}
     impact = Impact(context, target, rehearsal)
     shared = isinstance(rehearsal, GroupRehearsal)
     running = None if shared else new_running_code(context, target, rehearsal)

@@ -6,6 +6,7 @@ then the planner guesses: https://www.postgresql.org/docs/16/routine-vacuuming.h
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from contextlib import nullcontext
 
 import psycopg
@@ -34,10 +35,12 @@ _SLOW = "until there are statistics again, the planner guesses, and queries may 
 class KeptStatistics:
     """What had statistics before a batch, to be compared with what has some behind its COMMIT.
 
-    Whatever goes wrong here is a warning: the batch is in, and nothing about that changes.
+    Whatever goes wrong here is a warning: the batch is in, and nothing about that changes. Of a
+    rehearsed batch it is known which relations are ``touched``.
     """
 
     def __init__(self, context: RunContext) -> None:
+        self.touched: Callable[[], Collection[str]] | None = None
         self._context = context
         self._before: StatisticsSeen | None = None
         self._unread = ""
@@ -49,7 +52,8 @@ class KeptStatistics:
         idle = connection.info.transaction_status is TransactionStatus.IDLE
         try:
             with nullcontext() if idle else rolled_back(connection):
-                self._before = read_statistics(connection)
+                among = self.touched() if self.touched is not None else None
+                self._before = read_statistics(connection, among=among)
         except psycopg.Error as error:
             if connection.closed:
                 raise

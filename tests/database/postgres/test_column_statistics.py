@@ -5,7 +5,7 @@ What the server says to a superuser (``pg_statistic``) is the oracle of what it 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import psycopg
@@ -57,9 +57,11 @@ def shop(connection: LentConnection) -> Iterator[LentConnection]:
     connection.execute("DROP SCHEMA shop CASCADE")
 
 
-def lost_to(connection: LentConnection, batch: str) -> list[str]:
+def lost_to(
+    connection: LentConnection, batch: str, among: Collection[str] | None = None
+) -> list[str]:
     """The statements that would bring back what a batch has thrown away."""
-    before = read_statistics(connection)
+    before = read_statistics(connection, among=among)
     connection.execute(f"BEGIN; {batch}; COMMIT".encode())
     lost = lost_since(connection, before, read_statistics(connection, before))
     return [analyze_statement(each) for each in lost]
@@ -178,6 +180,20 @@ def test_where_no_column_was_altered_the_server_is_asked_before_alone(
     assert lost_to(shop, "ALTER TABLE shop.free ADD e int; CREATE TABLE shop.more (a int)") == []
     with pytest.raises(psycopg.ProgrammingError, match="placeholders"):
         lost_to(shop, "ALTER TABLE shop.free ALTER d SET STATISTICS 7")
+
+
+def test_where_it_is_known_what_a_batch_touches_nothing_else_is_asked_for(
+    shop: LentConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it touches all the same counts, with statistics or without."""
+    monkeypatch.setattr(column_statistics, "_OF_EACH", "")
+    touched = ["shop.free", 'shop."Odd Name"']
+    batch = "CREATE TABLE shop.new (a int); ALTER TABLE shop.free ALTER {} TYPE varchar(9)"
+    assert lost_to(shop, batch.format("c"), touched) == ["ANALYZE shop.free (c)"]
+    shop.execute("DROP TABLE shop.new")
+    lost = lost_to(shop, batch.format("d") + "; ALTER TABLE shop.low ALTER b SET NOT NULL", touched)
+    assert lost == ["ANALYZE shop.free (d)"]
+    assert lost_to(shop, "ALTER TABLE shop.free ALTER a TYPE text", []) == ["ANALYZE shop.free (a)"]
 
 
 def test_it_is_analyzed_within_the_limits(shop: LentConnection, superuser: Superuser) -> None:
