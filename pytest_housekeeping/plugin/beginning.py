@@ -82,7 +82,7 @@ def _register(
     # What is there by now stays: looking through it again and again takes longer than the plan. So
     # does most of what comes: a schema of 1,600 tables is some hundred thousand objects.
     gc.freeze()
-    config.add_cleanup(partial(gc.set_threshold, *gc.get_threshold()))
+    config.add_cleanup(partial(_let_go, gc.get_threshold()))
     gc.set_threshold(_COLLECTED_FROM)
     progress = Progress()
     signs = None if lists_only(config) else SignsOfLifeHooks(config, progress)
@@ -123,6 +123,12 @@ def _register(
     if not lists_only(config):
         config.option.htmlpath = None if of_fleet else str(run.context.html_path)
         config.option.self_contained_html = True
+
+
+def _let_go(threshold: tuple[int, int, int]) -> None:
+    """What is left goes with the process: pytest, and Python behind it, look through it no more."""
+    gc.set_threshold(*threshold)
+    gc.freeze()
 
 
 def _started(config: pytest.Config) -> Run:

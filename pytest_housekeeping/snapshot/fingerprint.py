@@ -79,8 +79,8 @@ class Fingerprint:
 
     def without(self, *kinds: str) -> Fingerprint:
         """The same without the objects of these kinds: ``without("database")``, say."""
-        starts = tuple(f"{kind} " for kind in kinds)
-        kept = (e for e in self.entries if not f"{e.name} ".startswith(starts))
+        starts, whole = tuple(f"{kind} " for kind in kinds), frozenset(kinds)
+        kept = [e for e in self.entries if not e.name.startswith(starts) and e.name not in whole]
         return replace(self, entries=tuple(kept))
 
     def with_no_more(self, around: Around) -> Fingerprint:

@@ -86,7 +86,8 @@ def with_changes(schema: Fingerprint, change: SchemaChange) -> Fingerprint:
     after = {entry.name: entry for entry in change.after.entries}
     entries = {entry.name: entry for entry in schema.entries}
     for name in before.keys() | after.keys():
-        if before.get(name) == after.get(name):
+        was, now = before.get(name), after.get(name)
+        if was is now or was == now:
             continue
         if name in after:
             entries[name] = after[name]
