@@ -42,7 +42,7 @@ def drift(
 def _since_the_last(context: RunContext, target: ProductionTarget) -> Judgement:
     """The schema is as the last promotion left it: nobody has changed it past the files."""
     connection, schema = target.connection.get(), context.config.history_schema
-    now = target.fingerprint()
+    now = whole = target.fingerprint()
     recorded = promotion_table.last_fingerprint(connection, schema, now)
     if recorded is None:
         return Verdict(examined=1, unit="fingerprint"), "no promotion on record yet"
@@ -61,30 +61,14 @@ def _since_the_last(context: RunContext, target: ProductionTarget) -> Judgement:
         left = f"; what an interrupted run has left, invalid: {names}" * bool(unfinished)
         said = f"as recorded, but for what may move{moves.told}{left}{unread}"
         return Verdict(examined=1, unit="fingerprint"), said
-    accepted = context.options.accepted_drift in (now.digest, _of_fleet(context, target, now))
+    accepted = context.options.accepted_drift in (now.digest, _of_fleet(context, target, whole))
     quiet = context.rules.undoes or accepted
     target.drift = "" if accepted else now.digest
+    # Whether the files that are recorded make it is what precheck::baseline shows.
     adopts = context.options.records_only
-    around = tuple(f"{kind} " for kind in beyond(Around.NOTHING))
     findings = tuple(
-        Finding(
-            rule="drift",
-            # What a rollback leaves is compared with the backup, drift and all; whether the files
-            # that are recorded make it is what precheck::baseline shows.
-            level=Level.NOTICE
-            if quiet or (adopts and not f"{difference.name} ".startswith(around))
-            else Level.ERROR,
-            object=difference.name,
-            detail=f"was {difference.change} since the last promotion, by no file"
-            + f": {difference.told}" * bool(difference.told),
-            fix=""
-            if quiet
-            else "bring the change into a migration (python -m pytest_housekeeping"
-            f" adopt-drift{context.config.target.option} writes it), or undo it; to accept all of"
-            " it:"
-            f" --hk-accept-drift={now.digest}",
-        )
-        for difference in differences
+        _finding(each, now.digest, quiet=quiet, notes=quiet or (adopts and not _is_around(each)))
+        for each in differences
     )
     verdict = Verdict(examined=max(1, len(differences)), unit="fingerprint", findings=findings)
     said = f"{len(differences)} objects differ"
@@ -93,11 +77,31 @@ def _since_the_last(context: RunContext, target: ProductionTarget) -> Judgement:
     return verdict, f"{said}{moves.told}{unread}"
 
 
-def _of_fleet(context: RunContext, target: ProductionTarget, now: Fingerprint) -> str:
-    """What the schema is called for all of a fleet that have it; "" outside of one."""
+def _finding(difference: Difference, digest: str, *, quiet: bool, notes: bool) -> Finding:
+    """``quiet``: what a rollback leaves is compared with the backup, drift and all."""
+    ways = (
+        "bring the change into a migration (python -m pytest_housekeeping adopt-drift writes it),"
+        f" or undo it; to accept all of it: --hk-accept-drift={digest}"
+    )
+    return Finding(
+        rule="drift",
+        level=Level.NOTICE if notes else Level.ERROR,
+        object=difference.name,
+        detail=f"was {difference.change} since the last promotion, by no file"
+        + f": {difference.told}" * bool(difference.told),
+        fix="" if quiet else ways,
+    )
+
+
+def _is_around(difference: Difference) -> bool:
+    return f"{difference.name} ".startswith(tuple(f"{kind} " for kind in beyond(Around.NOTHING)))
+
+
+def _of_fleet(context: RunContext, target: ProductionTarget, schema: Fingerprint) -> str:
+    """What a schema is called for all of a fleet that have it; "" outside of one."""
     if not context.config.target.fleet:
         return ""
-    return group_schema(now, target.connection.identity().database, context.config.target)
+    return group_schema(schema, target.connection.identity().database, context.config.target)
 
 
 def _without_unfinished(
