@@ -81,14 +81,15 @@ def publish(
     named = {repository.relative(path): content for path, content in files.items()}
     folder = repository.relative(context.config.root)
     text = _commit_message(audit, commit, folder)
-    commit_now = partial_of(_committed, context, repository, branch, named, text, attests)
+    sign = bool(context.config.evidence_signers)
+    commit_now = partial_of(commit_signed, repository, branch, named, text, attests, sign=sign)
     if shared:
         made, unsigned, pushed = _commit_shared(repository, branch, commit_now)
     else:
         if logged:
             continue_from(repository, branch)
         made, unsigned = commit_now()
-        pushed = [] if logged else list(_push(repository, branch))
+        pushed = [] if logged else list(push(repository, branch))
     of = "" if folder == "." else f" of {folder}"
     yield f"committed: {made[:12]} on {branch}, which attests {commit[:12]}{of}"
     if rules_of(audit.run.mode).throwaway:
@@ -124,22 +125,25 @@ def is_left_to_fleet(context: RunContext, *, partial: bool) -> bool:
     return handed() is not None and context.repository is not None and not why_not
 
 
-def _committed(
-    context: RunContext,
+def commit_signed(
     repository: Repository,
     branch: str,
     files: Mapping[str, bytes],
     message: str,
     attests: str | None,
+    *,
+    sign: bool,
+    stored: Mapping[str, str] | None = None,
 ) -> tuple[str, str]:
-    """The commit, signed if there are signers and git has a key; and why it is not signed."""
-    unsigned = why_unsigned(repository) if context.config.evidence_signers else ""
-    if context.config.evidence_signers and not unsigned:
+    """The commit, signed if it is to be and git has a key; and why it is not signed."""
+    commit = partial_of(repository.commit_evidence, branch, files, message, attests, stored=stored)
+    unsigned = why_unsigned(repository) if sign else ""
+    if sign and not unsigned:
         try:
-            return repository.commit_evidence(branch, files, message, attests, sign=True), ""
+            return commit(sign=True), ""
         except SigningFailed as error:
             unsigned = error.found
-    return repository.commit_evidence(branch, files, message, attests), unsigned
+    return commit(), unsigned
 
 
 def _commit_shared(
@@ -150,11 +154,11 @@ def _commit_shared(
     theirs = take_over(repository, branch)
     base = repository.commit(f"refs/heads/{branch}")
     made, unsigned = commit_now()
-    pushed = list(_push(repository, branch))
+    pushed = list(push(repository, branch))
     failed = pushed[0].startswith(_NOT_PUSHED)
     if failed and begin_again(repository, branch, made=made, base=base, theirs=theirs):
         made, unsigned = commit_now()
-        pushed = list(_push(repository, branch))
+        pushed = list(push(repository, branch))
     return made, unsigned, pushed
 
 
@@ -173,7 +177,8 @@ def _signer(context: RunContext, repository: Repository, made: str, unsigned: st
         yield f"  as one of them, run staging again with: {FIX}"
 
 
-def _push(repository: Repository, branch: str) -> Iterator[str]:
+def push(repository: Repository, branch: str) -> Iterator[str]:
+    """Push a branch of evidence, and tell what came of it: one that fails raises nothing."""
     if not repository.has_remote(REMOTE):
         yield f"not pushed: there is no remote {REMOTE!r}"
         return

@@ -11,7 +11,7 @@ from pathlib import Path
 from pytest_housekeeping import __version__
 from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.fleets import member_target
-from pytest_housekeeping.errors import EvidenceError, HousekeepingError
+from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence import BRANCHES, Repository, open_repository
 from pytest_housekeeping.evidence.fleet_record import (
     FAILED,
@@ -27,10 +27,9 @@ from pytest_housekeeping.evidence.fleet_record import (
 )
 from pytest_housekeeping.evidence.git_objects import fleet_records
 from pytest_housekeeping.evidence.shared_branch import continue_from
-from pytest_housekeeping.evidence.signing import SigningFailed, why_unsigned
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plan.modes import rules_of
-from pytest_housekeeping.promotion.evidence_commit import REMOTE
+from pytest_housekeeping.promotion.evidence_commit import commit_signed, push
 from pytest_housekeeping.promotion.fleet.left_behind import LeftBehind, left_behind, settled
 from pytest_housekeeping.promotion.fleet.work import Result, Work
 from pytest_housekeeping.promotion.production.handed import HandedBack
@@ -166,29 +165,14 @@ def _committed(
     back = {path: oid for each in waves.backs.values() for path, oid in each.files.items()}
     named = {repository.relative(root / path): content for path, content in files.items()}
     stored = {repository.relative(root / path): oid for path, oid in back.items()}
-    unsigned = why_unsigned(repository) if config.evidence_signers else ""
-    sign = bool(config.evidence_signers) and not unsigned
-    message = _message(waves, repository, commit, record)
-    try:
-        made = repository.commit_evidence(branch, named, message, attests, sign=sign, stored=stored)
-    except SigningFailed as error:
-        unsigned = error.found
-        made = repository.commit_evidence(branch, named, message, attests, stored=stored)
+    message, sign = _message(waves, repository, commit, record), bool(config.evidence_signers)
+    made, unsigned = commit_signed(
+        repository, branch, named, message, attests, sign=sign, stored=stored
+    )
     settled(root, [*files, *back])
     told = [f"committed: {made[:12]} on {branch}, which attests {commit[:12]}"]
     told += [f"NOT SIGNED: {unsigned}"] if unsigned else []
-    return branch, told if logged else [*told, *_pushed(repository, branch)]
-
-
-def _pushed(repository: Repository, branch: str) -> list[str]:
-    if not repository.has_remote(REMOTE):
-        return [f"not pushed: there is no remote {REMOTE!r}"]
-    try:
-        repository.push(REMOTE, branch)
-    except HousekeepingError as error:
-        fix = f"  the branch is there; push it: git push {REMOTE} {branch}"
-        return [f"NOT PUSHED: {error.found}", fix]
-    return [f"pushed: {branch} to {REMOTE}"]
+    return branch, told if logged else [*told, *push(repository, branch)]
 
 
 def _message(waves: Waves, repository: Repository, commit: str, record: FleetRecord) -> str:
