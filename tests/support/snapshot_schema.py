@@ -36,6 +36,7 @@ CREATE PROCEDURE shop.tidy() LANGUAGE sql AS 'SELECT 1';
 CREATE AGGREGATE shop.total(int) (SFUNC = int4pl, STYPE = int, INITCOND = '0');
 CREATE OPERATOR shop.#+# (LEFTARG = int, RIGHTARG = int, FUNCTION = shop.add);
 CREATE OPERATOR FAMILY shop.odd USING btree;
+CREATE OPERATOR CLASS shop.own FOR TYPE int USING hash AS OPERATOR 1 =, FUNCTION 1 hashint4(int);
 CREATE TABLE shop.customers (
     id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL COLLATE "C",
     email shop.email, seen timestamptz DEFAULT '2020-01-01 00:00+00', wait interval DEFAULT '1 day',
@@ -278,6 +279,10 @@ MUTATIONS = (
     changed(
         "ALTER OPERATOR FAMILY shop.odd USING btree ADD FUNCTION 1 (int, int) btint4cmp(int, int)",
         "operator family shop.odd using btree",
+    ),
+    changed(
+        "ALTER OPERATOR CLASS shop.own USING hash OWNER TO fp_owner",
+        "operator class shop.own using hash",
     ),
     changed(f"{_T} DISABLE TRIGGER touch", "trigger touch on shop.orders"),
     changed(f"{_T} ENABLE ALWAYS TRIGGER touch", "trigger touch on shop.orders"),
