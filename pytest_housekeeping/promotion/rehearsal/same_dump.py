@@ -18,7 +18,7 @@ def dump_of_both(rehearsal: Rehearsal, committed: Fingerprint) -> bytes | None:
     behind COMMIT, is that of the copy; None where it is not, or where that was not shown."""
     last = max(rehearsal.changes, default=0)
     dump, restored = rehearsal.dumping, rehearsal.restoring
-    if not last or dump is None or restored is None:
+    if not last or dump is None or restored is None or restored.exception() is not None:
         return None
     twin, proof = rehearsal.target.twin, restored.result()
     if proof.restored is None or twin.limits or twin.proof.limits:

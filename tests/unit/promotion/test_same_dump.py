@@ -11,6 +11,7 @@ import pytest
 
 from pytest_housekeeping.promotion.rehearsal.same_dump import dump_of_both
 from pytest_housekeeping.snapshot.fingerprint import Fingerprint, SchemaObject
+from pytest_housekeeping.snapshot.problems import BackupNotProved
 from pytest_housekeeping.snapshot.proof import BackupProof
 from pytest_housekeeping.snapshot.restore_server import RESTORER
 
@@ -72,6 +73,10 @@ def test_it_is_not_where_one_is_spelt_otherwise_or_nothing_was_rehearsed() -> No
     none = rehearsal()
     none.changes = {}
     assert dump_of_both(none, PRODUCTION) is None
+    failed = rehearsal()
+    failed.restoring = Future()
+    failed.restoring.set_exception(BackupNotProved("it does not restore", why="", fix=""))
+    assert dump_of_both(failed, PRODUCTION) is None
     of_a_group = rehearsal()
     of_a_group.dumping = of_a_group.restoring = None
     assert dump_of_both(of_a_group, PRODUCTION) is None
