@@ -36,6 +36,7 @@ CREATE PROCEDURE shop.tidy() LANGUAGE sql AS 'SELECT 1';
 CREATE AGGREGATE shop.total(int) (SFUNC = int4pl, STYPE = int, INITCOND = '0');
 CREATE OPERATOR shop.#+# (LEFTARG = int, RIGHTARG = int, FUNCTION = shop.add);
 CREATE OPERATOR FAMILY shop.odd USING btree;
+CREATE CONVERSION shop.latin FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8;
 CREATE OPERATOR CLASS shop.own FOR TYPE int USING hash AS OPERATOR 1 =, FUNCTION 1 hashint4(int);
 CREATE TABLE shop.customers (
     id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL COLLATE "C",
@@ -280,6 +281,7 @@ MUTATIONS = (
         "ALTER OPERATOR FAMILY shop.odd USING btree ADD FUNCTION 1 (int, int) btint4cmp(int, int)",
         "operator family shop.odd using btree",
     ),
+    changed("ALTER CONVERSION shop.latin OWNER TO fp_owner", "conversion shop.latin"),
     changed(
         "ALTER OPERATOR CLASS shop.own USING hash OWNER TO fp_owner",
         "operator class shop.own using hash",
