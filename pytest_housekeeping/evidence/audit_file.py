@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -32,20 +33,32 @@ def from_json(text: str | bytes, *, name: str = "the audit", intact: bool = Fals
     ``intact``: also when it does not have its digest, which means that it was edited.
     """
     try:
-        audit = Audit.model_validate_json(text)
+        audit = _read(text)
     except ValidationError as error:
         raise EvidenceError(
             f"{name} is no audit of schema version {SCHEMA_VERSION}: {first_fault(error)}",
             why="evidence that cannot be read proves nothing",
             fix="restore the file from git; one of a newer version needs a newer tool",
         ) from None
-    if intact and digest(audit) != audit.chain.digest:
+    if intact and digest_of(text) != audit.chain.digest:
         raise EvidenceError(
             f"{name} was edited: it does not have its digest",
             why="what it says of a promotion may not be what happened",
             fix="restore the file from git; `git log -p` shows who changed it",
         )
     return audit
+
+
+# Several parts of a run look at the same few audits.
+@lru_cache(maxsize=8)
+def _read(text: str | bytes) -> Audit:
+    return Audit.model_validate_json(text)
+
+
+@lru_cache(maxsize=8)
+def digest_of(text: str | bytes) -> str:
+    """The digest that the audit of this text has to have, whatever it says of it."""
+    return digest(_read(text))
 
 
 def write_audit(audit: Audit, folder: Path, name: str, secrets: Secrets | None = None) -> Path:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from pytest_housekeeping.evidence.evidence_log import (
+    EvidenceLog,
+    FileChange,
+    Told,
+    read_log,
+    told_everywhere,
+)
 from pytest_housekeeping.evidence.git_objects import (
     AUDIT_NAME,
     FLEET_NAME,
@@ -17,14 +23,8 @@ from pytest_housekeeping.evidence.git_objects import (
     files_below,
     objects,
 )
-from pytest_housekeeping.evidence.raw_log import logged_changes
 from pytest_housekeeping.model import Mode
 
-# "shop: prod of preprod rolled back: 12 steps on 0123456789ab"
-_SUBJECT = re.compile(rf"(?:.*: )?({'|'.join(Mode)})(?: of \S+)? [^:]+: \d+ steps.*")
-# A commit that brings evidence of several databases says in which folder each audit is.
-_TOLD = re.compile(r"^Run (\S+), plan \w*, audit (\w{64})(?:, in (.+))?$", re.MULTILINE)
-_RECORDED = re.compile(r"^Record (\S+) of a fleet, digest (\w{64}), in (.+)$", re.MULTILINE)
 # How many files are held in memory at a time.
 _AT_ONCE = 200
 _LOGS = {"HEAD", REFUSED, *Mode}
@@ -45,27 +45,6 @@ class FileVersion:
     @property
     def folder(self) -> str:
         return self.path.rpartition("/")[0]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FileChange:
-    """A commit that took a content away from a path: it ``deletes`` the file or ``changes`` it."""
-
-    path: str
-    oid: str
-    commit: str
-    deletes: bool
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
-    """What the message of a commit of evidence says: this run, and the digest of its audit, or of
-    the record that a run on a fleet has made."""
-
-    mode: str
-    run: str
-    digest: str
-    commit: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,28 +73,50 @@ class Committed:
         return tuple(each for each in self.versions if FLEET_NAME.fullmatch(each.name))
 
 
-def read_committed(git: GitCommands, folder: str | None = None) -> Committed:
+def read_committed(
+    git: GitCommands, folder: str | None = None, log: EvidenceLog | None = None
+) -> Committed:
     """Read all of it, or what belongs to one ``folder`` of audits, from the repository's root.
 
     The folders, of whatever project and under whatever name, are found by the names of audits and
-    of records of fleets.
+    of records of fleets. ``log`` is that of these or more folders, where it was read before.
     """
-    tips = _tips(git)
+    tips = tips_of(git)
     audits = {folder} if folder is not None else _folders(git, tips)
     folders = sorted(audits | {incidents_of(each) for each in audits})
-    versions = _versions(git, tips, folders)
-    shallow = git.run("rev-parse", "--is-shallow-repository").strip() == b"true"
-    messages = tuple(_messages(git, tips, folders if folder is not None else ())) if tips else ()
-    named = frozenset(folders if folder is not None else ())
+    # Without tips `git log --stdin` would take HEAD, which is none before the first commit.
+    if log is None:
+        log = read_log(git, tips, folders) if tips and folders else EvidenceLog(commits=())
+    if folder is not None:
+        told, recorded = tuple(log.told(folders)), tuple(log.recorded(folders))
+    else:
+        told, recorded = told_everywhere(git, tips) if tips else ((), ())
     return Committed(
-        versions=versions,
-        # Without tips `git log --stdin` would take HEAD, which is none before the first commit.
-        changes=tuple(changes_behind(git, tips, folders)) if tips and folders else (),
-        told=tuple(_told(messages, named)),
-        recorded=tuple(_recorded(messages, named)),
+        versions=_versions(git, tips, folders),
+        changes=tuple(log.changes(folders)),
+        told=told,
+        recorded=recorded,
         branches=tuple(name for names in tips.values() for name in names),
-        shallow=shallow,
+        shallow=git.run("rev-parse", "--is-shallow-repository").strip() == b"true",
     )
+
+
+def ask_ahead(git: GitCommands, folders: Sequence[str]) -> EvidenceLog:
+    """Ask a repository that remembers what is asked of each of these folders of audits."""
+    tips = tips_of(git)
+    places = sorted({*folders, *map(incidents_of, folders)})
+    any(objects(git, [f"{tip}:{folder}" for tip in tips for folder in places]))
+    _versions(git, tips, places)
+    return read_log(git, tips, places) if tips and places else EvidenceLog(commits=())
+
+
+def ask_for_contents(git: GitCommands, folder: str) -> None:
+    """Ask it for all that lies in one of them, where that is not much: what looks at it then needs
+    no program."""
+    places = [folder, incidents_of(folder)]
+    oids = dict.fromkeys(each.oid for each in _versions(git, tips_of(git), places))
+    if len(oids) <= _AT_ONCE:
+        any(objects(git, oids))
 
 
 def contents(git: GitCommands, committed: Committed) -> Iterator[tuple[str, bytes]]:
@@ -130,7 +131,7 @@ def incidents_of(audit_folder: str) -> str:
     return (PurePosixPath(audit_folder).parent / "incidents").as_posix()
 
 
-def _tips(git: GitCommands) -> dict[str, list[str]]:
+def tips_of(git: GitCommands) -> dict[str, list[str]]:
     """The commits to look into, each with the branches that point to it; HEAD is the first."""
     tips: dict[str, list[str]] = {}
     head = git.commit("HEAD")
@@ -181,45 +182,3 @@ def _versions(
         FileVersion(path=path, oid=oid, branches=tuple(names))
         for (path, oid), names in sorted(standing.items())
     )
-
-
-def changes_behind(
-    git: GitCommands, tips: Iterable[str], folders: Sequence[str]
-) -> Iterator[FileChange]:
-    """Every commit behind the tips that deletes or changes a file in these folders."""
-    for commit, told, path in logged_changes(git, tips, folders, "-m", "--diff-filter=DMT"):
-        _, _, oid, _, status = told
-        yield FileChange(path=path, oid=oid, commit=commit, deletes=status == "D")
-
-
-def _messages(
-    git: GitCommands, tips: Iterable[str], folders: Sequence[str]
-) -> Iterator[tuple[str, str]]:
-    """Commit and message of all that tell of evidence: of those that touch these folders, or of
-    all of them."""
-    log = ("log", "--stdin", "--no-show-signature", "--full-history", "-z", "--format=%H%n%B")
-    found = ("-E", "--grep=^Run [^ ]+, plan |^Record [^ ]+ of a fleet, ", "--", *folders)
-    revisions = "".join(f"{tip}\n" for tip in tips).encode()
-    for text in git.run(*log, *found, stdin=revisions).split(b"\0"):
-        commit, _, message = text.decode(errors="replace").partition("\n")
-        yield commit, message
-
-
-def _told(messages: Iterable[tuple[str, str]], folders: Collection[str]) -> Iterator[Told]:
-    """What commits tell of audits: of those in these folders, or of all of them."""
-    for commit, message in messages:
-        mode = _SUBJECT.fullmatch(message.partition("\n")[0])
-        for run, digest, place in _TOLD.findall(message):
-            if place and folders and place not in folders:
-                continue
-            # Of several databases at once there are promotions alone.
-            said = Mode.PROD if place else mode[1] if mode else ""
-            yield Told(mode=said, run=run, digest=digest, commit=commit)
-
-
-def _recorded(messages: Iterable[tuple[str, str]], folders: Collection[str]) -> Iterator[Told]:
-    """What they tell of records of fleets."""
-    for commit, message in messages:
-        for run, digest, place in _RECORDED.findall(message):
-            if not folders or place in folders:
-                yield Told(mode="", run=run, digest=digest, commit=commit)

@@ -16,7 +16,7 @@ from enum import StrEnum
 from secrets import token_hex
 from typing import Any
 
-from pytest_housekeeping.evidence.committed import changes_behind
+from pytest_housekeeping.evidence.evidence_log import changes_behind
 from pytest_housekeeping.evidence.git_branch import commit_files
 from pytest_housekeeping.evidence.git_objects import (
     BRANCHES,

@@ -14,8 +14,9 @@ from pytest_housekeeping.child_environment import (
     without_ways_to_a_database,
 )
 from pytest_housekeeping.errors import EvidenceError
+from pytest_housekeeping.evidence.committed import ask_ahead
 from pytest_housekeeping.evidence.git_answers import Answer, Answers
-from pytest_housekeeping.evidence.git_branch import commit_files, store_contents
+from pytest_housekeeping.evidence.git_branch import commit_files, store_files
 from pytest_housekeeping.evidence.git_compare import Differences, compare, named_below
 from pytest_housekeeping.evidence.git_errors import broken, failed
 from pytest_housekeeping.evidence.git_objects import audits_of_modes, contents_of, files_in
@@ -24,6 +25,8 @@ from pytest_housekeeping.model import Mode
 
 if TYPE_CHECKING:
     from git import Repo
+
+    from pytest_housekeeping.evidence.evidence_log import EvidenceLog
 
 # Endings of files that a plan reads: git ignores some of them, and the plan does not.
 _PLANNED = (".sql", ".toml", ".py")
@@ -39,6 +42,7 @@ class Repository:
         self.root = root
         self._repo = repo
         self._known: Answers | None = None
+        self.log: EvidenceLog | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -50,10 +54,11 @@ class Repository:
         """End the programs that GitPython keeps running."""
         self._repo.close()
 
-    def remember(self) -> None:
+    def remember(self, folders: Sequence[str]) -> None:
         """From now on what was asked once is not asked again: the repository counts as it is now,
-        whoever commits to it meanwhile."""
+        whoever commits to it meanwhile. What there is in these folders of audits is asked now."""
         self._known = Answers()
+        self.log = ask_ahead(self, folders)
 
     def head(self) -> str | None:
         """The commit checked out; None before the first one."""
@@ -149,12 +154,9 @@ class Repository:
         """
         return commit_files(self, branch, files, message, attests, sign=sign, stored=stored or {})
 
-    def store(self, files: Mapping[str, bytes]) -> dict[str, str]:
-        """Give git the contents, and return what it calls each; no commit names them yet.
-
-        Raises EvidenceError.
-        """
-        return store_contents(self, files)
+    def store(self, paths: Sequence[Path]) -> list[str]:
+        """Give git the bytes of files, and return what it calls each. Raises EvidenceError."""
+        return store_files(self, paths)
 
     def evidence(self, mode: str, folder: str = "ops/audit") -> Iterator[tuple[str, bytes]]:
         """Every committed ``<mode>_<UTC>_<run>.json`` of the folder, each path and content once.
@@ -211,10 +213,10 @@ class Repository:
     def attempt(self, *command: str, stdin: bytes | None = None) -> tuple[int, bytes, str]:
         """Exit code, output and error text of a git command that gets ``stdin`` to read."""
 
-        def ask() -> Answer:
+        def ask(stdin: bytes | None) -> Answer:
             return _execute(self._repo, command, stdin)
 
-        return self._known.of(command, stdin, ask) if self._known is not None else ask()
+        return self._known.of(command, stdin, ask) if self._known is not None else ask(stdin)
 
 
 def open_repository(root: Path) -> Repository | None:

@@ -17,7 +17,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from secrets import token_hex
 from types import MappingProxyType
 
@@ -26,6 +26,8 @@ from pytest_housekeeping.evidence.git_objects import GitCommands
 from pytest_housekeeping.evidence.signing import signed
 
 _ATTEMPTS = 12
+# A command line holds so many paths of files.
+_AT_ONCE = 500
 _ATTESTS = "Attests: "
 _FILE = b"100644 "
 # The pack is temporary: objects this few are stored one by one.
@@ -98,13 +100,13 @@ def commit_files(
     )
 
 
-def store_contents(git: GitCommands, files: Mapping[str, bytes]) -> dict[str, str]:
+def store_files(git: GitCommands, paths: Sequence[Path]) -> list[str]:
     """See Repository.store."""
-    blobs = [b"blob\nmark :%d\n%s" % (n, _data(data)) for n, data in enumerate(files.values(), 1)]
-    marks = [b"get-mark :%d" % number for number in range(1, len(files) + 1)]
-    stream = b"\n".join([b"feature done", *blobs, *marks, b"done", b""])
-    oids = git.run(*_IMPORT, stdin=stream).decode().split() if files else []
-    return dict(zip(files, oids, strict=True))
+    oids: list[str] = []
+    for start in range(0, len(paths), _AT_ONCE):
+        some = [str(path) for path in paths[start : start + _AT_ONCE]]
+        oids += git.run("hash-object", "-w", "--no-filters", "--", *some).decode().split()
+    return oids
 
 
 def _move(git: GitCommands, change: _Change) -> tuple[str, str]:

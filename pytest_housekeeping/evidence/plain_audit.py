@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any
 
 SCHEMA_VERSION = 1
 _PARTS = ("run", "plan", "chain", "source")
 
 
+@lru_cache(maxsize=8)
 def plain_audit(data: bytes) -> dict[str, Any] | None:
-    """The audit; None for what is no JSON of that shape, which the proof of the evidence names."""
+    """The audit, to be read and not changed: several parts of a run look at the same few. None for
+    what is no JSON of that shape, which the proof of the evidence names."""
     try:
         known = json.loads(data)
         shaped = all(isinstance(known[key], dict) for key in _PARTS)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from pytest_housekeeping.evidence.committed import Committed, FileVersion, contents, read_committed
+from pytest_housekeeping.evidence.evidence_log import EvidenceLog
 from pytest_housekeeping.evidence.fleet_files import FleetFile, read_fleet_files
 from pytest_housekeeping.evidence.git_objects import (
     FETCH,
@@ -55,16 +56,21 @@ class Proof:
 
 
 def prove_evidence(
-    git: GitCommands, folder: str | None = None, *, signatures: bool = False
+    git: GitCommands,
+    folder: str | None = None,
+    *,
+    signatures: bool = False,
+    log: EvidenceLog | None = None,
 ) -> Proof:
     """Prove all that HEAD and the branches with evidence hold, of whatever project.
 
     With the ``folder`` of a project's audits, from the root of the repository, its evidence alone.
     With ``signatures`` those of staging's commits as well, each by a process of its own.
+    ``log`` is what the commits tell of this folder, where it was read before.
     Nothing is written, and no network is asked, but by git itself for what a partial clone lacks:
     see ``Repository.offline``. Of no audit nothing was proved: look at ``audits``.
     """
-    committed = read_committed(git, folder)
+    committed = read_committed(git, folder, log)
     records, fleets, sha256 = _read(git, committed)
     files = EvidenceFiles(committed, records, sha256, fleets)
     thinned = thinned_in(git, committed)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Literal
 
 from pytest_housekeeping.errors import named
-from pytest_housekeeping.evidence.committed import Told
+from pytest_housekeeping.evidence.evidence_log import Told
 from pytest_housekeeping.evidence.fleet_files import FleetFile
 from pytest_housekeeping.evidence.git_objects import BRANCHES, FETCH
 from pytest_housekeeping.evidence.records import Record

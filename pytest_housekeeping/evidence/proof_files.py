@@ -12,10 +12,10 @@ from pathlib import PurePosixPath
 from pytest_housekeeping.evidence.audit_model import Artifact
 from pytest_housekeeping.evidence.committed import (
     Committed,
-    FileChange,
     FileVersion,
     incidents_of,
 )
+from pytest_housekeeping.evidence.evidence_log import FileChange
 from pytest_housekeeping.evidence.fleet_files import FleetFile
 from pytest_housekeeping.evidence.git_objects import (
     AUDIT_NAME,

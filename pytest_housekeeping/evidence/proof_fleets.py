@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from pytest_housekeeping.evidence.committed import Told
+from pytest_housekeeping.evidence.evidence_log import Told
 from pytest_housekeeping.evidence.fleet_files import FleetFile
 from pytest_housekeeping.evidence.git_objects import BRANCHES, FETCH
 from pytest_housekeeping.evidence.proof_chain import told_otherwise, where

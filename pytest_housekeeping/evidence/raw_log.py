@@ -25,6 +25,6 @@ def logged_changes(
     for field in fields:
         text = field.lstrip(b"\n")
         if text.startswith(b"\x01"):
-            commit = text[1:].decode()
+            commit = text[1:].decode(errors="replace")
         elif text.startswith(b":"):
             yield commit, text.decode().split(" "), os.fsdecode(next(fields))

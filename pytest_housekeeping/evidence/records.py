@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pytest_housekeeping.errors import EvidenceError
-from pytest_housekeeping.evidence.audit_file import from_json, to_json
+from pytest_housekeeping.evidence.audit_file import digest_of, from_json, to_json
 from pytest_housekeeping.evidence.audit_model import Artifact, Audit
-from pytest_housekeeping.evidence.chain import digest
 from pytest_housekeeping.evidence.committed import FileVersion
 from pytest_housekeeping.evidence.git_objects import AUDIT_NAME
 from pytest_housekeeping.evidence.own_plan import own_plan_faults
@@ -91,7 +90,7 @@ def _proved_by(audit: Audit) -> Iterator[str]:
 
 def _fault(version: FileVersion, audit: Audit, data: bytes) -> str:
     """What does not fit: the digest, the name of the file, or the very bytes."""
-    if digest(audit) != audit.chain.digest:
+    if digest_of(data) != audit.chain.digest:
         return "it does not have its digest"
     if f"{stem(audit.run)}.json" != version.name:
         return f"it is the audit of run {audit.run.id}, which is named {stem(audit.run)}.json"

@@ -13,8 +13,9 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import Any
 
 from _pytest.assertion.rewrite import AssertionRewritingHook
@@ -40,6 +41,7 @@ class CodeWatch:
         # What a module is said to be made of, where that is no file of the repository's: most are
         # so, and they are looked through several times.
         self.elsewhere: dict[str, object] = {}
+        self.settled: dict[str, ModuleType] = {}
 
     def heard(self, event: str, arguments: tuple[Any, ...]) -> None:
         """An audit event: the bytes of a file are compiled, or a module's code is run."""
@@ -58,8 +60,8 @@ class CodeWatch:
 
     def files(self) -> Iterator[RanFile]:
         """All that ran so far, and what was imported before anybody watched."""
-        for name, module in list(sys.modules.items()):
-            facts = _facts_of(module)
+        for name in self._unsettled():
+            facts = _facts_of(sys.modules.get(name))
             file = facts.get("__file__")
             if file is None or self.elsewhere.get(name) is file:
                 continue
@@ -77,6 +79,24 @@ class CodeWatch:
                 self._take_whole(path)
         self.known.save()
         yield from (RanFile(path=path, data=data) for path, data in sorted(self.ran.items()))
+
+    def settle(self) -> None:
+        """Behind ``files``, and before a fork in which nothing of the repository runs: there only
+        what is imported later is looked at. To look at a module is to copy its memory there."""
+        self.settled = dict(sys.modules)
+
+    def _unsettled(self) -> list[str]:
+        """The names of modules: what is imported comes behind what was."""
+        if not self.settled:
+            return list(sys.modules)
+
+        def is_new(name: str) -> bool:
+            return self.settled.get(name) is not sys.modules.get(name)
+
+        try:
+            return list(takewhile(is_new, reversed(sys.modules)))
+        except RuntimeError:  # another thread imports something
+            return list(sys.modules)
 
     def _take_whole(self, path: str) -> None:
         """A file of which only its presence is known: read as it is now, and once."""

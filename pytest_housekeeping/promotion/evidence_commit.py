@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_housekeeping.config import PRODUCTION
 from pytest_housekeeping.errors import EvidenceError, HousekeepingError, named
 from pytest_housekeeping.evidence import BRANCHES, stem
+from pytest_housekeeping.evidence.git_compare import blob_id
 from pytest_housekeeping.evidence.git_objects import REFUSED
 from pytest_housekeeping.evidence.report.wording import outcome_word
 from pytest_housekeeping.evidence.shared_branch import begin_again, continue_from, take_over
@@ -66,8 +67,7 @@ def publish(
     repository, commit = context.repository, context.source.commit
     why_not = _why_not_committed(context, partial=partial)
     if handed() is not None:
-        named = {p.relative_to(context.config.root).as_posix(): c for p, c in files.items()}
-        hand_back(_back(audit, repository.store(named) if repository and not why_not else {}))
+        hand_back(_back(context, audit, {} if why_not else files))
         yield f"not committed: {why_not}" if why_not else "the fleet commits it, with all others"
         return
     if why_not or repository is None or commit is None:
@@ -97,10 +97,12 @@ def publish(
     yield from pushed
 
 
-def _back(audit: Audit, files: Mapping[str, str]) -> HandedBack:
+def _back(context: RunContext, audit: Audit, files: Mapping[Path, bytes]) -> HandedBack:
     from pytest_housekeeping.evidence.report.terminal import told_in_short
 
-    run = audit.run
+    run, like = audit.run, context.source.commit or ""
+    named = {p.relative_to(context.config.root).as_posix(): data for p, data in files.items()}
+    pin = {path: data for path, data in named.items() if path == context.config.target.pin}
     return HandedBack(
         run=run.id,
         outcome=run.outcome.value,
@@ -108,7 +110,8 @@ def _back(audit: Audit, files: Mapping[str, str]) -> HandedBack:
         plan=audit.plan.digest,
         digest=audit.chain.digest,
         audit=f"{stem(run)}.json",
-        files=files,
+        files={path: blob_id(data, like) for path, data in named.items() if path not in pin},
+        contents=pin,
     )
 
 

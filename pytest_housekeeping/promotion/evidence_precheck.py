@@ -26,7 +26,8 @@ def audits(context: RunContext) -> Judgement:
     from pytest_housekeeping.evidence.reviews import RULE as OPEN
 
     config, repository = context.config, context.repository
-    proof = prove_evidence(repository, repository.relative(config.root / config.audit))
+    folder = repository.relative(config.root / config.audit)
+    proof = prove_evidence(repository, folder, log=repository.log)
     accepted = frozenset(config.accepted_evidence_faults)
     findings = []
     for each in (*proof.findings, *_of_the_earlier(context)):

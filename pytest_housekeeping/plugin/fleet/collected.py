@@ -9,6 +9,7 @@ first of each group is.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import stat
@@ -79,7 +80,7 @@ class Collections:
         """Make it. In the new process, where it reads jobs and where it says how they ended."""
         there, jobs = os.pipe()
         ends, here = os.pipe()
-        pid = os.fork()
+        pid = fork()
         if pid == 0:
             self.close()
             for each in (jobs, ends):
@@ -128,6 +129,7 @@ def forks_behind(session: pytest.Session, jobs: IO[str], ends: IO[str]) -> str:
     session.config.stash[PROMOTION].run.close()
     if not is_fit(session):
         os._exit(1)
+    session.config.stash[CODE_WATCH].settle()
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None:
         reporter._tw.flush()
@@ -137,13 +139,21 @@ def forks_behind(session: pytest.Session, jobs: IO[str], ends: IO[str]) -> str:
     ends.write(_READY)
     ends.flush()
     for job in jobs:
-        child = os.fork()
+        child = fork()
         if child == 0:
             return job
         _, status = os.waitpid(child, 0)
         ends.write(f"{os.waitstatus_to_exitcode(status)}\n")
         ends.flush()
     os._exit(0)
+
+
+def fork() -> int:
+    """As ``os.fork``. What this process does at its own end is not for the new one to do."""
+    pid = os.fork()
+    if pid == 0:
+        atexit._clear()
+    return pid
 
 
 def is_fit(session: pytest.Session) -> bool:

@@ -202,7 +202,7 @@ class FleetEnding:
         except (HousekeepingError, OSError) as error:
             self.said.append(f"THE EVIDENCE IS NOT COMPLETE: {error}")
             return False
-        return True
+        return self.kept.whole
 
     def _place(self) -> str:
         """Where the record lies, from the root and without an ending."""

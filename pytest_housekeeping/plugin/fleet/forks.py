@@ -6,7 +6,7 @@ import gc
 import json
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,12 @@ from pytest_housekeeping.config import Target, fleet_of
 from pytest_housekeeping.errors import HousekeepingError, ServerError
 from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plan.test_discovery import TestNames
-from pytest_housekeeping.plugin.fleet.collected import ANOTHER_PLAN, Collections, forks_behind
+from pytest_housekeeping.plugin.fleet.collected import (
+    ANOTHER_PLAN,
+    Collections,
+    fork,
+    forks_behind,
+)
 from pytest_housekeeping.plugin.stash import COLLECTS_AHEAD
 from pytest_housekeeping.postgres.connection import LentConnection
 from pytest_housekeeping.promotion.production.group.proof import read_proof
@@ -37,10 +42,18 @@ class Forks:
     no code of the project has run by then: see ``collected.py``.
     """
 
-    def __init__(self, jobs: IO[str], ends: IO[str], session: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        jobs: IO[str],
+        ends: IO[str],
+        *,
+        session: Mapping[str, str],
+        audits: Sequence[str],
+    ) -> None:
         self._jobs = jobs
         self._ends = ends
         self._session = session
+        self._audits = audits
         self._collections = Collections()
         self._collects = False
 
@@ -59,7 +72,7 @@ class Forks:
                 return
             code = self._collections.run(group, line)
             if code is None:
-                child = os.fork()
+                child = fork()
                 if child == 0:
                     self._collections.close()
                     self._become(job)
@@ -97,7 +110,7 @@ class Forks:
             inifile=inifile,
             target=f"{fleet}/any",
         )
-        read_ahead(options)
+        read_ahead(options, self._audits)
         # A collection in the fork would touch, and so copy, every page that it has from here.
         gc.collect()
         gc.freeze()

@@ -59,9 +59,12 @@ class Ended:
 
 class Runs:
     """One run at a time of ``pytest ARGUMENTS`` in a folder, on databases of servers of a ``major``
-    version for the most part. Close it, or what it has started stays."""
+    version for the most part, whose ``audits`` lie in these folders. Close it, or what it has
+    started stays."""
 
-    def __init__(self, settings: Config, arguments: Sequence[str], major: int) -> None:
+    def __init__(
+        self, settings: Config, arguments: Sequence[str], *, major: int, audits: Sequence[str]
+    ) -> None:
         self._output = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__],
@@ -82,6 +85,7 @@ class Runs:
                 environment=environment,
                 session=dict(settings.session),
                 major=major,
+                audits=list(audits),
             )
 
     def __enter__(self) -> Self:
@@ -141,7 +145,8 @@ def _main() -> None:
     sys.path[:1] = [first["cwd"]]
     sys.argv = ["pytest", *first["arguments"]]
     _warm(first["major"])
-    code = pytest.main(first["arguments"], plugins=[Forks(jobs, ends, first["session"])])
+    forks = Forks(jobs, ends, session=first["session"], audits=first["audits"])
+    code = pytest.main(first["arguments"], plugins=[forks])
     # As multiprocessing ends its forks; the interpreter itself has no other way to say it.
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()

@@ -139,8 +139,11 @@ class FleetSession:
                     self._rehearsed(runs, group)
 
     def _runs(self, arguments: Sequence[str]) -> Runs:
-        major = max((group.members[0].major for group in self.work.survey.groups), default=0)
-        return Runs(self.settings, arguments, major)
+        found, fleet = self.work.survey, self.work.fleet
+        major = max((group.members[0].major for group in found.groups), default=0)
+        targets = (each.database.target(fleet, self.settings.audit) for each in found.seen)
+        audits = [target.audit for target in targets]
+        return Runs(self.settings, arguments, major=major, audits=audits)
 
     def _rehearsed(self, runs: Runs, group: Group) -> None:
         database = group.members[0].database

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from pytest_housekeeping.model import Mode
 from pytest_housekeeping.plan.modes import rules_of
 from pytest_housekeeping.promotion.evidence_commit import commit_signed, push
 from pytest_housekeeping.promotion.fleet.left_behind import LeftBehind, left_behind, settled
+from pytest_housekeeping.promotion.fleet.stored import store_evidence
 from pytest_housekeeping.promotion.fleet.work import Result, Work
 from pytest_housekeeping.promotion.production.handed import HandedBack
 from pytest_housekeeping.promotion.run_facts import new_run
@@ -51,11 +52,13 @@ class Waves:
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
-    """Where the record is committed, "" for nowhere; what is to be told; whether it has a page."""
+    """Where the record is committed, "" for nowhere; what is to be told; whether it has a page, and
+    whether the evidence of all databases is committed with it, where that of any is."""
 
     branch: str
     told: tuple[str, ...]
     page: bool = False
+    whole: bool = True
 
 
 def record_of(waves: Waves) -> FleetRecord:
@@ -126,8 +129,11 @@ def keep(waves: Waves, record: FleetRecord, page: Path | None) -> Kept:
             return Kept(branch="", told=(*told, f"not committed: {why_not}"), page=bool(page))
         files |= {path: path.read_bytes() for each in left for path in each.files}
         named = {path.relative_to(root).as_posix(): content for path, content in files.items()}
+        stored = store_evidence(repository, root, waves.backs)
+        told += stored.told
+        waves = replace(waves, backs=stored.backs)
         branch, more = _committed(waves, repository, record, named)
-    return Kept(branch=branch, told=(*told, *more), page=bool(page))
+    return Kept(branch=branch, told=(*told, *more), page=bool(page), whole=not stored.told)
 
 
 def _left_behind(waves: Waves) -> Iterator[LeftBehind]:
@@ -163,7 +169,8 @@ def _committed(
     if logged:
         continue_from(repository, branch)
     back = {path: oid for each in waves.backs.values() for path, oid in each.files.items()}
-    named = {repository.relative(root / path): content for path, content in files.items()}
+    pins = {path: data for each in waves.backs.values() for path, data in each.contents.items()}
+    named = {repository.relative(root / path): data for path, data in {**pins, **files}.items()}
     stored = {repository.relative(root / path): oid for path, oid in back.items()}
     message, sign = _message(waves, repository, commit, record), bool(config.evidence_signers)
     made, unsigned = commit_signed(

@@ -37,7 +37,8 @@ class Handed:
 @dataclass(frozen=True, kw_only=True)
 class HandedBack:
     """The run of one database: how it ended and what it says of it, its audit, and the files of its
-    evidence by their paths from the root of the project, as git calls their contents."""
+    evidence by their paths from the root of the project: those that lie there as git will call
+    their contents, and the contents of those that are for a commit alone."""
 
     run: str
     outcome: str
@@ -46,6 +47,7 @@ class HandedBack:
     digest: str
     audit: str
     files: Mapping[str, str]
+    contents: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

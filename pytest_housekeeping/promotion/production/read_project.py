@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -11,6 +11,7 @@ from pytest_housekeeping.config import Config
 from pytest_housekeeping.declarations.settings import load_config
 from pytest_housekeeping.errors import HousekeepingError, MisuseError
 from pytest_housekeeping.evidence import SourceFacts, open_repository
+from pytest_housekeeping.evidence.committed import ask_for_contents
 from pytest_housekeeping.evidence.git import Repository
 from pytest_housekeeping.evidence.git_compare import blob_id
 from pytest_housekeeping.evidence.proof import prove_evidence
@@ -73,8 +74,9 @@ def read_project(options: RunOptions) -> ReadProject:
     )
 
 
-def read_ahead(options: RunOptions) -> None:
-    """Read once what the runs on databases of a fleet all read, each forked from this process.
+def read_ahead(options: RunOptions, audits: Sequence[str]) -> None:
+    """Read once what the runs on databases of a fleet all read, each forked from this process;
+    ``audits`` is where the evidence of each of them lies.
 
     The repository counts for them as it is now, and so do the files; of its own each reads its pin.
     Where something is wrong every run says so by itself.
@@ -83,7 +85,8 @@ def read_ahead(options: RunOptions) -> None:
         sources = ProjectFiles(options.root)
         files = _read(options, load_config(options.root, sources, target=options.target), sources)
         if files.repository is not None:
-            files.repository.remember()
+            folders = [files.repository.relative(options.root / audit) for audit in audits]
+            files.repository.remember(folders)
             folder = files.repository.relative(options.root / files.config.audit)
             # Of a folder without evidence: what git says of branches and remotes is asked once.
             prove_evidence(files.repository, folder)
@@ -138,6 +141,9 @@ def _of_one(files: _Files) -> _Files | None:
     if now.has(pin):
         own = now.read(pin)
     source = files.source
+    if files.repository is not None:
+        audits = files.repository.relative(config.root / config.audit)
+        ask_for_contents(files.repository, audits)
     if not _is_committed(files, pin, own):
         source = with_file(source, files.repository, config.root / pin, own)
     return replace(files, config=config, sources=files.sources.as_if({pin: own}), source=source)

@@ -13,6 +13,7 @@ import pytest
 
 from pytest_housekeeping.errors import EvidenceError
 from pytest_housekeeping.evidence import Repository, open_repository
+from pytest_housekeeping.evidence.git_compare import blob_id
 
 BRANCH = "housekeeping/audit/staging"
 AUDIT = "ops/audit/staging_20270101T000000Z_a.json"
@@ -456,8 +457,7 @@ def test_bytes_are_stored_as_they_are(tmp_path: Path, before: bool) -> None:
     with opened(folder) as repository:
         head = repository.head()
         assert head is not None
-        named = repository.store(files) if before else {}
-        assert named.keys() == (files.keys() if before else set())
+        named = stored_in(repository, folder, files) if before else {}
         commit = repository.commit_evidence(
             BRANCH, {} if before else files, "m\ndone\n", head, stored=named
         )
@@ -472,6 +472,15 @@ def test_bytes_are_stored_as_they_are(tmp_path: Path, before: bool) -> None:
             blob, cwd=folder, check=True, capture_output=True
         ).stdout
     assert stored == files
+
+
+def stored_in(repository: Repository, folder: Path, files: dict[str, bytes]) -> dict[str, str]:
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    oids = repository.store([folder / name for name in files])
+    assert oids == [blob_id(content, oids[0]) for content in files.values()]
+    return dict(zip(files, oids, strict=True))
 
 
 def test_no_hook_runs_and_nothing_is_signed(tmp_path: Path) -> None:

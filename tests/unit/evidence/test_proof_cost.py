@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from pytest_housekeeping.evidence import proof
-from pytest_housekeeping.evidence.committed import Committed, FileChange, FileVersion
+from pytest_housekeeping.evidence.committed import Committed, FileVersion
+from pytest_housekeeping.evidence.evidence_log import FileChange
 from pytest_housekeeping.evidence.proof_chain import chain_findings
 from pytest_housekeeping.evidence.proof_files import EvidenceFiles
 from pytest_housekeeping.evidence.records import Record
