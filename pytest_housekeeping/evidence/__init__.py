@@ -23,7 +23,8 @@ its own module where it is needed:
   files; ``shared_branch``: to what several clones add
 - ``decisions``: what people have approved or looked through; ``reviews``: what is still to be
 - ``signing``: sign a commit of evidence; ``signatures``: who has signed one
-- ``proof``: all evidence proved; ``committed``: what git holds of it; ``records``: each audit;
+- ``proof``: all evidence proved; ``committed``: what git holds of it; ``evidence_log``: what
+  commits tell of it; ``records``: each audit;
   ``proof_chain``, ``proof_files``, ``proof_signatures``: their chain, all other files, who has
   signed; ``repair``: the way back; ``run_entry``: what an index keeps of an audit
 - ``thinning``: staging's log begun anew, without what nobody asks about any more; ``thinned``: the

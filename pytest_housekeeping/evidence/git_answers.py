@@ -11,8 +11,9 @@ Ask: TypeAlias = Callable[[bytes | None], Answer]
 
 # Commands that only ask.
 _ASKING = frozenset(
-    ("cat-file", "config", "for-each-ref", "log", "ls-tree", "rev-parse", "symbolic-ref")
+    ("cat-file", "config", "for-each-ref", "log", "ls-tree", "rev-parse", "show", "symbolic-ref")
 )
+_OF_REMOTES = (("remote",), ("remote", "get-url"))
 _OBJECTS, _KINDS = ("cat-file", "--batch"), ("cat-file", "--batch-check")
 
 
@@ -32,7 +33,7 @@ class Answers:
             return _by_line(self._objects, stdin or b"", ask, _objects_in)
         if command == _KINDS:
             return _by_line(self._kinds, stdin or b"", ask, _lines_in)
-        if command[0] not in _ASKING and command[:2] != ("remote", "get-url"):
+        if command[0] not in _ASKING and command[:2] not in _OF_REMOTES:
             return ask(stdin)
         asked = (*command, stdin)
         if asked not in self._known:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -49,10 +50,9 @@ class Journal:
         """A step begins: if it is the last thing written, the run was killed during it."""
         self._write("began", step=step_id)
 
-    def ended(self, result: StepResult) -> None:
-        """How a step ended, with what it has found."""
-        findings = [fields.finding_fields(finding, result.step.id) for finding in result.findings]
-        self._write("ended", step=fields.step_fields(result), findings=findings)
+    def ended(self, *results: StepResult) -> None:
+        """How steps have ended, with what they have found."""
+        self._write_all("ended", [_ended(result) for result in results])
 
     def measured(self, facts: BatchFacts) -> None:
         """What the batch of a segment does, as the copy has shown it."""
@@ -95,15 +95,13 @@ class Journal:
         self.close()
 
     def _write(self, event: str, *, sync: bool = False, **facts: Any) -> None:
-        line: dict[str, Any] = {
-            "event": event,
-            "at": datetime.now(UTC).isoformat(),
-            **facts,
-        }
-        text = _AS_JSON(line)
-        if self._secrets.find(text):
-            text = _AS_JSON(self._secrets.redact_all(line))
-        data = text.encode(errors="replace") + b"\n"
+        self._write_all(event, [facts], sync=sync)
+
+    def _write_all(
+        self, event: str, lines: Iterable[dict[str, Any]], *, sync: bool = False
+    ) -> None:
+        beginning = {"event": event, "at": datetime.now(UTC).isoformat()}
+        data = b"".join(self._line({**beginning, **facts}) for facts in lines)
         try:
             written = os.write(self._descriptor, data)
             if written < len(data):
@@ -114,6 +112,17 @@ class Journal:
                 os.fsync(self._descriptor)
         except OSError as error:
             raise _unwritable(self.path, error.strerror or "") from None
+
+    def _line(self, line: dict[str, Any]) -> bytes:
+        text = _AS_JSON(line)
+        if self._secrets.find(text):
+            text = _AS_JSON(self._secrets.redact_all(line))
+        return text.encode(errors="replace") + b"\n"
+
+
+def _ended(result: StepResult) -> dict[str, Any]:
+    findings = [fields.finding_fields(finding, result.step.id) for finding in result.findings]
+    return {"step": fields.step_fields(result), "findings": findings}
 
 
 def start_journal(folder: Path, facts: StartFacts, *, secrets: Secrets | None = None) -> Journal:

@@ -47,12 +47,12 @@ def activate(config: pytest.Config) -> None:
     _begin(config, None)
 
 
-def begin_behind_collection(config: pytest.Config) -> None:
+def begin_behind_collection(session: pytest.Session) -> None:
     """A run of its own, in a fork of a process that has collected ahead, on the items of that.
 
     Of that process's own parts none is left. Raises AnotherPlan, and what ``activate`` raises.
     """
-    manager = config.pluginmanager
+    config, manager = session.config, session.config.pluginmanager
     collected = manager.get_plugin(_RUN)
     if not isinstance(collected, ActiveRun):
         raise AnotherPlan
@@ -61,6 +61,9 @@ def begin_behind_collection(config: pytest.Config) -> None:
         if name != _FIXTURES and manager.has_plugin(name):
             manager.unregister(name=name)
     _begin(config, collected)
+    active = manager.get_plugin(_RUN)
+    if isinstance(active, ActiveRun):
+        active.pass_over_known(session)
 
 
 def _begin(config: pytest.Config, collected: ActiveRun | None) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pytest_housekeeping.model import Kind, Outcome, Phase, Step
+from pytest_housekeeping.model import Kind, Outcome, Phase, Step, StepResult
 from pytest_housekeeping.plan.plan import Plan
 from pytest_housekeeping.plugin import fast_runner, items
 from pytest_housekeeping.plugin.import_ahead import import_ahead
@@ -56,6 +56,7 @@ class ActiveRun:
         self.selection: Selection = collected.selection if collected else Selection(self.plan)
         self.places: dict[pytest.Item, int] = collected.places if collected else {}
         self.phases: dict[str, list[pytest.TestReport]] = {}
+        self._known_before: dict[pytest.Item, list[tuple[items.StepItem, StepResult]]] = {}
         self._unwatched: bool | None = None
         self.recorder = Recorder(promotion)
         self.lists_only = lists_only(config)
@@ -73,6 +74,40 @@ class ActiveRun:
         """Whether what was collected is what another database's plan needs."""
         ours = (self.plan.digest, self.plan.steps, self.plan.left_out)
         return ours == (plan.digest, plan.steps, plan.left_out)
+
+    def pass_over_known(self, session: pytest.Session) -> None:
+        """What was shown before, and has passed there, is no item of its own any more: it is taken
+        down in its turn, before the next that is one. Nothing runs, and nobody watches."""
+        if not fast_runner.is_unwatched(self.config, self):
+            return
+        own: list[pytest.Item] = []
+        known: list[tuple[items.StepItem, StepResult]] = []
+        for item in session.items:
+            result = self._known(item)
+            if isinstance(item, items.StepItem) and result is not None:
+                known.append((item, result))
+            else:
+                self._known_before[item], known = known, []
+                own.append(item)
+        session.items[:] = [*own, *(item for item, _ in known)]
+        self.places = {item: place for place, item in enumerate(session.items)}
+
+    def _known(self, item: pytest.Item) -> StepResult | None:
+        if not isinstance(item, items.StepItem) or fast_runner.is_marked(item):
+            return None
+        result = self.promotion.run.known(item.step)
+        return result if result is not None and result.outcome is Outcome.PASSED else None
+
+    def _take_known(self, known: Sequence[tuple[items.StepItem, StepResult]]) -> None:
+        """Pytest tells of what is blocked."""
+        taken = []
+        for item, result in known:
+            if self.promotion.blocker(item.step) is not None:
+                item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
+            elif self.selection.completes(item.step, item):
+                self.promotion.record(result)
+                taken.append(result)
+        self.recorder.record_steps(*taken)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -176,6 +211,7 @@ class ActiveRun:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> Any:
         """Steps that nobody watches are run directly; everything else by pytest."""
+        self._take_known(self._known_before.pop(item, ()))
         step = self.selection.step_of(item)
         if step is not None:
             self.recorder.begin_step(step)
@@ -243,6 +279,6 @@ class ActiveRun:
         result = outcome_of(step, getattr(item, "result", None), reports)
         if result.outcome is not Outcome.PASSED or self.selection.completes(step, item):
             self.promotion.record(result)
-            self.recorder.record_step(result)
+            self.recorder.record_steps(result)
         for report in reports:
             attach_result(report, result)

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,7 @@ _NO_CANARY = "--hk-no-canary does nothing any more: made-up rows are written to 
 class Recorder:
     """Keeps the record of one run. Every failure to keep it is told, and fails the run.
 
-    ``open`` before the first step, ``begin_step`` and ``record_step`` for each, ``finish`` when
+    ``open`` before the first step, ``begin_step`` and ``record_steps`` for each, ``finish`` when
     nothing runs any more, and ``write`` when the HTML report is there.
     """
 
@@ -94,18 +95,16 @@ class Recorder:
         """Journal that a step begins, so that it is known what a killed run was doing."""
         self._journal_line(lambda journal: journal.began(step.id))
 
-    def record_step(self, result: StepResult) -> None:
-        """Journal how a step ended."""
-        self._journal_line(lambda journal: journal.ended(result))
-        if (facts := self._facts_of(result.step)) is not None:
-            self._journal_line(lambda journal: journal.measured(facts))
+    def record_steps(self, *results: StepResult) -> None:
+        """Journal how steps ended."""
+        self._journal_line(lambda journal: journal.ended(*results))
+        for facts in filter(None, (self._facts_of(result.step) for result in results)):
+            self._journal_line(partial(Journal.measured, facts=facts))
 
     def _facts_of(self, step: Step) -> BatchFacts | None:
         """What the batch of a segment does, when the step that tells it has run."""
-        rehearsal = self.run.rehearsal
-        if rehearsal is None or step.phase is not Phase.REHEARSE or step.name != RESULT:
-            return None
-        return rehearsal.facts.get(step.segment)
+        rehearsal, tells = self.run.rehearsal, step.phase is Phase.REHEARSE and step.name == RESULT
+        return rehearsal.facts.get(step.segment) if rehearsal is not None and tells else None
 
     def _journal_line(self, write: Callable[[Journal], None]) -> None:
         """A line that cannot be written is told, and nothing is committed from then on."""

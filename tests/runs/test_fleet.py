@@ -28,7 +28,7 @@ from support.production_project import PASSWORD, PROMOTER, Production, Rehearsal
 APART = "CREATE SCHEMA apart AUTHORIZATION promoter"
 CONCURRENTLY = "-- hk: transaction=none\nCREATE INDEX CONCURRENTLY c ON vault.secret (content);\n"
 # Of the run of one database: most look for the evidence of staging, and for its own.
-MOST_CALLS_OF_GIT = 1
+MOST_CALLS_OF_GIT = 23
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from typing import IO
 
 import pytest
 
+from pytest_housekeeping.errors import HousekeepingError
 from pytest_housekeeping.plugin.stash import CODE_WATCH, PROMOTION
 
 # How an exit says that the database has another plan than its group had: nothing was begun.
@@ -126,7 +127,11 @@ class Collections:
 
 def forks_behind(session: pytest.Session, jobs: IO[str], ends: IO[str]) -> str:
     """Be the process that has collected: returns in forks alone, in each with its job."""
-    session.config.stash[PROMOTION].run.close()
+    run = session.config.stash[PROMOTION].run
+    with suppress(HousekeepingError):
+        # What it asks of git is remembered, and is the same for all of them. Each judges by itself.
+        run.prechecks["evidence"]()
+    run.close()
     if not is_fit(session):
         os._exit(1)
     session.config.stash[CODE_WATCH].settle()

@@ -96,7 +96,7 @@ class Forks:
         from pytest_housekeeping.plugin.beginning import AnotherPlan, begin_behind_collection
 
         try:
-            begin_behind_collection(session.config)
+            begin_behind_collection(session)
         except AnotherPlan:
             os._exit(ANOTHER_PLAN)
 
