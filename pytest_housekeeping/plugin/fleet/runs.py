@@ -20,6 +20,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Self
 
 import pytest
@@ -30,6 +31,7 @@ from pytest_housekeeping.declarations.rules import shipped_rules
 from pytest_housekeeping.errors import ProofFailed
 from pytest_housekeeping.plugin.fleet.forks import PLACES, Forks
 from pytest_housekeeping.postgres.connection import expect
+from pytest_housekeeping.promotion.fleet.work_folder import hold
 from pytest_housekeeping.promotion.installed_tools import installed_tools
 from pytest_housekeeping.promotion.production.handed import Handed
 from pytest_housekeeping.snapshot.programs import find_pg_dump_ahead
@@ -59,11 +61,17 @@ class Ended:
 
 class Runs:
     """One run at a time of ``pytest ARGUMENTS`` in a folder, on databases of servers of a ``major``
-    version for the most part, whose ``audits`` lie in these folders. Close it, or what it has
-    started stays."""
+    version for the most part, whose ``audits`` lie in these folders. ``shared`` is the folder of
+    the fleet. Close it, or what it has started stays."""
 
     def __init__(
-        self, settings: Config, arguments: Sequence[str], *, major: int, audits: Sequence[str]
+        self,
+        settings: Config,
+        arguments: Sequence[str],
+        *,
+        major: int,
+        audits: Sequence[str],
+        shared: Path,
     ) -> None:
         self._output = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
@@ -86,6 +94,7 @@ class Runs:
                 session=dict(settings.session),
                 major=major,
                 audits=list(audits),
+                shared=str(shared),
             )
 
     def __enter__(self) -> Self:
@@ -139,6 +148,8 @@ def _main() -> None:
     os.dup2(nothing, 0)
     os.dup2(2, 1)
     first = json.loads(jobs.readline())
+    # What it runs comes to its own end, also where the fleet was killed.
+    hold(Path(first["shared"]))
     os.chdir(first["cwd"])
     os.environ.clear()
     os.environ.update(first["environment"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -32,6 +31,7 @@ from pytest_housekeeping.plugin.selection import report_collected
 from pytest_housekeeping.promotion.fleet.survey import Group, survey
 from pytest_housekeeping.promotion.fleet.waves import CANARY, watch_of, waves_of
 from pytest_housekeeping.promotion.fleet.work import Work, read_work
+from pytest_housekeeping.promotion.fleet.work_folder import hold, new_folder
 from pytest_housekeeping.promotion.production.group.proof import read_proof
 from pytest_housekeeping.promotion.production.handed import Handed
 
@@ -54,6 +54,7 @@ def activate(config: pytest.Config) -> None:
         refuse_unfit(config, mode, fleet)
         folder = getattr(config, "workerinput", {}).get(_GROUPS_AT)
         if folder is not None:
+            hold(Path(folder))
             work = read_work(Path(folder))
         else:
             prepare(config)
@@ -72,7 +73,7 @@ def activate(config: pytest.Config) -> None:
 
 def _begun(settings: Config, fleet: Fleet, option: Namespace, mode: Mode) -> Work:
     watches, shard = mode is Mode.VERIFY, option.hk_shard
-    folder = Path(tempfile.mkdtemp(prefix="hk-fleet-"))
+    folder = new_folder()
     try:
         found = survey(
             settings,
@@ -143,7 +144,8 @@ class FleetSession:
         major = max((group.members[0].major for group in found.groups), default=0)
         targets = (each.database.target(fleet, self.settings.audit) for each in found.seen)
         audits = [target.audit for target in targets]
-        return Runs(self.settings, arguments, major=major, audits=audits)
+        shared = self.work.folder
+        return Runs(self.settings, arguments, major=major, audits=audits, shared=shared)
 
     def _rehearsed(self, runs: Runs, group: Group) -> None:
         database = group.members[0].database

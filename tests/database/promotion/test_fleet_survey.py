@@ -167,7 +167,7 @@ def test_one_that_is_dropped_in_the_middle_is_away(ports: tuple[int, int], proje
     (short,) = read_databases(settings, FLEET)
     given = Handed(target=short.target(FLEET, settings.audit), back=project / "back")
     words = ("--hk-mode=prod", "--hk-confirm=PROMOTE", "-p", "no:xdist", "-p", "no:cacheprovider")
-    with Runs(settings, words, major=16, audits=()) as runs:
+    with Runs(settings, words, major=16, audits=(), shared=project.parent) as runs:
         assert runs.run(given).code == 0
     left = handed_back(project / "back")
     assert isinstance(left, Away)

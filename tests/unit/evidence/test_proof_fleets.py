@@ -13,6 +13,7 @@ import pytest
 from pytest_housekeeping.evidence import Repository
 from pytest_housekeeping.evidence.audit import with_artifacts
 from pytest_housekeeping.evidence.audit_file import from_json, to_json
+from pytest_housekeeping.evidence.committed import ask_ahead, read_committed
 from pytest_housekeeping.evidence.fleet_record import (
     FleetRecord,
     MemberRecord,
@@ -261,3 +262,31 @@ def test_a_record_of_before_there_were_pages(repository: Repository) -> None:
     put(repository, files)
     commit_all(repository.root, "evidence")
     assert faults(repository) == []
+
+
+def test_what_is_read_of_all_at_once_is_what_is_read_of_each(
+    repository: Repository, known: list[Files]
+) -> None:
+    """Also of what one commit brings to one database without naming it, of what is taken away, and
+    of a merge, which differs from one of its parents alone."""
+    root, (first, second) = repository.root, known
+    git(root, "checkout", "--quiet", "-b", "aside")
+    (root / audit_of(first)).write_bytes(b"{}")
+    git(root, "rm", "--quiet", audit_of(second, "acme"))
+    commit_all(root, f"prod of tenants: 3 steps\n\nRun one, plan 1, audit {'a' * 64}")
+    git(root, "checkout", "--quiet", "-")
+    (root / "other").write_text("something else", encoding="utf-8")
+    commit_all(root, "beside")
+    git(root, "merge", "--quiet", "--no-ff", "-m", f"Run two, plan 2, audit {'b' * 64}", "aside")
+    folders = [f"{FLEET}/{name}/audit" for name in (*NAMES, "nobody")]
+    log = ask_ahead(repository, [*folders, f"{FLEET}/audit"])
+    found = [read_committed(repository, folder, log) for folder in folders]
+    assert found == [read_committed(repository, folder) for folder in folders]
+    for folder, each in zip(folders, found, strict=True):
+        by_git = git(root, "log", "--full-history", "--format=%H", "--grep=^Run ", "--", folder)
+        assert {told.commit for told in each.told} == set(by_git.split())
+    assert {"one", "two"} < {each.run for each in found[0].told}
+    assert [each.deletes for each in found[0].changes] == [True, True]
+    assert [each.deletes for each in found[1].changes] == [False, False]
+    assert not found[2].told
+    assert not found[2].changes

@@ -18,7 +18,7 @@ def test_it_does_not_grow(tmp_path: Path) -> None:
     """Each fork begins with what it holds, so that is what a large fleet would see."""
     given = Handed(target=Target(name="tenants/acme", env="TENANTS"))
     words = ("--hk-mode=verify", "-p", "no:cacheprovider", "-p", "no:xdist")
-    with Runs(Config(root=tmp_path), words, major=16, audits=()) as runs:
+    with Runs(Config(root=tmp_path), words, major=16, audits=(), shared=tmp_path) as runs:
         sizes = []
         for _ in range(RUNS):
             ended = runs.run(given)
