@@ -141,7 +141,13 @@ def _started(config: pytest.Config) -> Run:
         rules = rules_of(options.mode)
         # --collect-only of a rollback shows what would be undone, and needs no --hk-confirm.
         if rules.changes_production and not (rules.undoes and options.look_only):
-            refuse(config, load_config(config.rootpath, target=options.target).target)
+            given = handed()
+            target = (
+                given.target
+                if given
+                else load_config(config.rootpath, target=options.target).target
+            )
+            refuse(config, target)
         return start_run(options)
     except (HousekeepingError, pytest.UsageError) as error:
         # libpq's words may quote what was given to it.

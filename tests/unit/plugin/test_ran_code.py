@@ -175,3 +175,15 @@ def test_a_module_that_is_loaded_when_it_is_used_is_not_loaded_by_the_look(
         "spec.loader.exec_module(made)"
     )
     assert set(ran(repository, does, repository)) <= {"lazy.py"}
+
+
+def test_behind_what_is_settled_only_what_is_imported_later_is_looked_at(repository: Path) -> None:
+    for name in ("early", "late", "other"):
+        (repository / f"{name}.py").write_text("", encoding="utf-8")
+    put = "m = type(sys)('{0}'); m.__file__ = str(Path('{0}.py').resolve()); sys.modules['{0}'] = m"
+    does = [put.format("early"), "list(seen.files()), seen.settle()", put.format("late")]
+    again = "json.__file__ = str(Path('other.py').resolve())"
+    assert ran(repository, "\n".join([*does, again])).keys() == {"early.py", "late.py"}
+    # The same name for another module is another module.
+    does[2] = "del sys.modules['early']; " + put.format("early").replace("early.py", "late.py")
+    assert ran(repository, "\n".join(does)).keys() == {"early.py", "late.py"}
