@@ -281,6 +281,24 @@ MUTATIONS = (
         "ALTER OPERATOR FAMILY shop.odd USING btree ADD FUNCTION 1 (int, int) btint4cmp(int, int)",
         "operator family shop.odd using btree",
     ),
+    changed("ALTER FOREIGN DATA WRAPPER far OPTIONS (ADD a 'b')", "foreign data wrapper far"),
+    added(
+        "CREATE TEXT SEARCH TEMPLATE shop.plain_words (LEXIZE = dsimple_lexize)",
+        "text search template shop.plain_words",
+    ),
+    added(
+        "CREATE TEXT SEARCH PARSER shop.words (START = prsd_start, GETTOKEN = prsd_nexttoken,"
+        " END = prsd_end, LEXTYPES = prsd_lextype)",
+        "text search parser shop.words",
+    ),
+    added(
+        "CREATE ACCESS METHOD fp_rows TYPE TABLE HANDLER heap_tableam_handler",
+        *("access method fp_rows", "system access method fp_rows"),
+    ),
+    added(
+        "CREATE LANGUAGE fp_words HANDLER plpgsql_call_handler",
+        *("language fp_words", "system language fp_words"),
+    ),
     changed("ALTER CONVERSION shop.latin OWNER TO fp_owner", "conversion shop.latin"),
     changed(
         "ALTER OPERATOR CLASS shop.own USING hash OWNER TO fp_owner",
