@@ -16,7 +16,7 @@ from pytest_housekeeping.checks.rls.expressions.called import Functions
 from pytest_housekeeping.checks.rls.expressions.context_only import read_context_only
 from pytest_housekeeping.checks.rls.expressions.settings_read import SettingRead, SettingsRead
 from pytest_housekeeping.checks.rls.proofs.request import ProofRequest
-from pytest_housekeeping.checks.rls.tables import Policy, ProtectedTable, read_tables
+from pytest_housekeeping.checks.rls.tables import Policy, ProtectedTable
 from pytest_housekeeping.checks.rules.evaluation import findings_of
 from pytest_housekeeping.checks.rules.scope import run_readonly
 from pytest_housekeeping.declarations.identity import Claim
@@ -32,7 +32,7 @@ _NOT_SETTABLE = frozenset({"role", "session_authorization", "is_superuser"})
 def prove_settings(connection: Connection, request: ProofRequest) -> Verdict:
     """Every setting that a policy reads is named in the contract, or no untrusted role can set
     it."""
-    tables = request.chosen(read_tables(connection, request.scope))
+    tables = request.chosen(request.tables(connection))
     reading = SettingsRead(functions=read_context_only(connection).functions)
     read = [
         (policy, sorted(_reads(reading, policy), key=repr))

@@ -136,8 +136,9 @@ def insert_statement(row: MadeUpRow) -> str:
 
 
 # Rows that share a subtransaction until one of them is refused: the end of each costs as much as
-# the transaction has made relations.
+# the transaction has made relations. More of them do while all are taken in.
 _TOGETHER = 50
+_MOST_TOGETHER = 800
 _SETTINGS = """FOR setting IN
                 SELECT value FROM pg_catalog.jsonb_array_elements(request -> 'settings')
             LOOP
@@ -163,6 +164,7 @@ DECLARE
     place integer := 0;
     number integer;
     past integer;
+    together integer := {_TOGETHER};
     request jsonb;
     setting jsonb;
     inserting_role text;
@@ -174,7 +176,7 @@ DECLARE
 BEGIN
     PERFORM pg_catalog.set_config('row_security', 'on', true);
     WHILE place < pg_catalog.jsonb_array_length(requests) LOOP
-        past := least(place + {_TOGETHER}, pg_catalog.jsonb_array_length(requests));
+        past := least(place + together, pg_catalog.jsonb_array_length(requests));
         done := false;
         BEGIN
             FOR number IN place..past - 1 LOOP
@@ -186,11 +188,15 @@ BEGIN
             END LOOP;
             done := true;
         EXCEPTION WHEN OTHERS THEN
-            NULL;  -- each on its own then, to know which one it is
+            NULL;  -- fewer then, and at last each on its own, to know which one it is
         END;
         IF done THEN
             answers := answers || pg_catalog.array_fill(NULL::text, ARRAY[past - place]);
             place := past;
+            together := least(2 * together, {_MOST_TOGETHER});
+        ELSIF together > {_TOGETHER} THEN
+            together := {_TOGETHER};
+            CONTINUE;
         END IF;
         WHILE place < past LOOP
             request := requests -> place;
