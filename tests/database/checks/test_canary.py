@@ -8,6 +8,9 @@ from dataclasses import replace
 import pytest
 
 from pytest_housekeeping.checks.rls import judge_rule
+from pytest_housekeeping.checks.rls.rows import canary
+from pytest_housekeeping.checks.rls.rows.row_maker import MadeUpRow
+from pytest_housekeeping.checks.rls.rows.table_shape import read_shapes
 from pytest_housekeeping.model import Verdict
 from pytest_housekeeping.postgres.connection import Connection
 from support.guarded import CONTRACT, RULES, laid_ground
@@ -329,3 +332,18 @@ def test_a_context_outlives_nothing(ground: Connection) -> None:
     judged(ground)
     row = ground.execute("SELECT coalesce(current_setting('app.tenant', true), '')").fetchone()
     assert row == ("",)
+
+
+def test_of_many_rows_one_that_is_refused_is_the_only_one_that_is_missing(
+    ground: Connection,
+) -> None:
+    """Those that share a subtransaction become more, and fewer again where one is refused."""
+    ground.execute("CREATE TABLE shop.many (n integer CHECK (n <> 120))")
+    shape = read_shapes(ground, [("shop", "many")])["shop.many"]
+    rows = [MadeUpRow(shape=shape, who=0, values={"n": str(n)}) for n in range(200)]
+
+    refused = canary._insert(ground, (), (), rows, ((), ()))
+
+    assert "23514" in refused["shop.many", 0]
+    found = ground.execute("SELECT array_agg(n ORDER BY n) FROM shop.many").fetchone()
+    assert found == ([n for n in range(200) if n != 120],)
