@@ -107,6 +107,10 @@ def test_a_promotion_is_undone_and_promoted_again(done: Done, before: Fingerprin
         ("rollback", "sql/views/pressing.sql"),
     ]
 
+    # A watch asks for what stands by now, and not for what was taken back.
+    watch = done.production.promote("--hk-mode=verify", "--hk-no-commit", confirm=None)
+    assert (watch.code, watch.outcome) == (0, "nothing_to_promote"), watch.output
+
     promote_again(done, pending=5, staged=True)
     assert diff(after, done.schema) == ()
     refused_again = done.undo()

@@ -262,9 +262,13 @@ def plan_of(
 def _plan_as_promoted(
     project: ReadProject, options: RunOptions, connection: LentConnection, plan: Plan
 ) -> Plan:
-    """The same with the checks of the last promotion: those of today ask for what is pending."""
-    last = promotion_table.last_promotion(connection, project.config.history_schema)
+    """The same with the checks of the last promotion that stands: those of today ask for what is
+    pending, and those of a rollback for what it has taken back."""
+    schema = project.config.history_schema
+    last = promotion_table.last_promotion(connection, schema)
     commit = last.commit if last else commit_before(project, plan)
+    if standing := history.applied(connection, schema):
+        commit = standing[-1].commit
     then = promoted_checks(project.config, project.sources, project.repository, commit)
     if then is None:
         return plan
