@@ -63,11 +63,16 @@ def _since_the_last(context: RunContext, target: ProductionTarget) -> Judgement:
         return Verdict(examined=1, unit="fingerprint"), said
     accepted = context.options.accepted_drift in (now.digest, _of_fleet(context, target, whole))
     quiet = context.rules.undoes or accepted
+    ways = (
+        "bring the change into a migration (python -m pytest_housekeeping"
+        f" adopt-drift{context.config.target.option} writes it), or undo it; to accept all of it:"
+        f" --hk-accept-drift={now.digest}"
+    )
     target.drift = "" if accepted else now.digest
     # Whether the files that are recorded make it is what precheck::baseline shows.
     adopts = context.options.records_only
     findings = tuple(
-        _finding(each, now.digest, quiet=quiet, notes=quiet or (adopts and not _is_around(each)))
+        _finding(each, "" if quiet else ways, notes=quiet or (adopts and not _is_around(each)))
         for each in differences
     )
     verdict = Verdict(examined=max(1, len(differences)), unit="fingerprint", findings=findings)
@@ -77,19 +82,15 @@ def _since_the_last(context: RunContext, target: ProductionTarget) -> Judgement:
     return verdict, f"{said}{moves.told}{unread}"
 
 
-def _finding(difference: Difference, digest: str, *, quiet: bool, notes: bool) -> Finding:
-    """``quiet``: what a rollback leaves is compared with the backup, drift and all."""
-    ways = (
-        "bring the change into a migration (python -m pytest_housekeeping adopt-drift writes it),"
-        f" or undo it; to accept all of it: --hk-accept-drift={digest}"
-    )
+def _finding(difference: Difference, fix: str, *, notes: bool) -> Finding:
+    """``fix`` is "" for what a rollback leaves: it is compared with the backup, drift and all."""
     return Finding(
         rule="drift",
         level=Level.NOTICE if notes else Level.ERROR,
         object=difference.name,
         detail=f"was {difference.change} since the last promotion, by no file"
         + f": {difference.told}" * bool(difference.told),
-        fix="" if quiet else ways,
+        fix=fix,
     )
 
 
